@@ -1,0 +1,95 @@
+#![doc = include_str!("../README.md")]
+
+pub mod find_users;
+mod redacted;
+
+/// All contracts and their comments, as an encoded `google.protobuf.FileDescriptorSet`.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// A module with the code generated for one package.
+macro_rules! package {
+    ($(#[$doc:meta])* $module:ident, $package:literal) => {
+        $(#[$doc])*
+        #[allow(missing_docs, clippy::all, clippy::pedantic, reason = "generated code")]
+        pub mod $module {
+            tonic::include_proto!($package);
+        }
+    };
+}
+
+/// The CS3 API, as far as it is about authentication and users.
+pub mod cs3 {
+    /// Authentication.
+    pub mod auth {
+        /// Application passwords.
+        pub mod applications {
+            package! {
+                /// `cs3.auth.applications.v1beta1`
+                v1beta1, "cs3.auth.applications.v1beta1"
+            }
+        }
+        /// Verifying one kind of credential.
+        pub mod provider {
+            package! {
+                /// `cs3.auth.provider.v1beta1`
+                v1beta1, "cs3.auth.provider.v1beta1"
+            }
+        }
+        /// Which service verifies which kind of credential.
+        pub mod registry {
+            package! {
+                /// `cs3.auth.registry.v1beta1`
+                v1beta1, "cs3.auth.registry.v1beta1"
+            }
+        }
+    }
+    /// The one door to the services behind it.
+    pub mod gateway {
+        package! {
+            /// `cs3.gateway.v1beta1`
+            v1beta1, "cs3.gateway.v1beta1"
+        }
+    }
+    /// Who there is.
+    pub mod identity {
+        /// Users.
+        pub mod user {
+            package! {
+                /// `cs3.identity.user.v1beta1`
+                v1beta1, "cs3.identity.user.v1beta1"
+            }
+        }
+    }
+    /// The outcome of calls.
+    pub mod rpc {
+        package! {
+            /// `cs3.rpc.v1beta1`
+            v1beta1, "cs3.rpc.v1beta1"
+        }
+    }
+    /// What all packages share.
+    pub mod types {
+        package! {
+            /// `cs3.types.v1beta1`
+            v1beta1, "cs3.types.v1beta1"
+        }
+    }
+}
+
+/// The family's own contracts.
+pub mod doorward {
+    /// The passwords that people sign in with.
+    pub mod passwords {
+        package! {
+            /// `doorward.passwords.v1`
+            v1, "doorward.passwords.v1"
+        }
+    }
+    /// Administering people and groups.
+    pub mod users {
+        package! {
+            /// `doorward.users.v1`
+            v1, "doorward.users.v1"
+        }
+    }
+}

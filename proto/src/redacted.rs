@@ -1,0 +1,79 @@
+//! `Debug` for the messages that carry a secret: everything but the secret shows.
+
+use std::fmt;
+
+use crate::cs3::{auth, gateway};
+use crate::doorward::passwords;
+
+/// Stands for a secret. That there is none shows: it explains many a failed sign-in.
+struct Secret(bool);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0 { "[empty]" } else { "[redacted]" })
+    }
+}
+
+/// Implements `Debug`. The message is taken apart whole, so that a field more does not go unnoticed.
+macro_rules! redacted {
+    ($($message:path as $name:literal { $($shown:ident),* $(,)? } hides $secret:ident;)*) => {$(
+        impl fmt::Debug for $message {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let Self { $($shown,)* $secret } = self;
+                f.debug_struct($name)
+                    $(.field(stringify!($shown), $shown))*
+                    .field(stringify!($secret), &Secret($secret.is_empty()))
+                    .finish()
+            }
+        }
+    )*};
+}
+
+redacted! {
+    auth::applications::v1beta1::AppPassword as "AppPassword" {
+        token_scope, label, user, expiration, ctime, utime
+    } hides password;
+    auth::applications::v1beta1::GetAppPasswordRequest as "GetAppPasswordRequest" { opaque, user } hides password;
+    auth::applications::v1beta1::InvalidateAppPasswordRequest as "InvalidateAppPasswordRequest" {
+        opaque
+    } hides password;
+    auth::provider::v1beta1::AuthenticateRequest as "AuthenticateRequest" { opaque, client_id } hides client_secret;
+    gateway::v1beta1::AuthenticateRequest as "AuthenticateRequest" { opaque, r#type, client_id } hides client_secret;
+    gateway::v1beta1::AuthenticateResponse as "AuthenticateResponse" { status, opaque, user } hides token;
+    gateway::v1beta1::WhoAmIRequest as "WhoAmIRequest" { opaque } hides token;
+    passwords::v1::SetPasswordRequest as "SetPasswordRequest" { user_id } hides password;
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cs3::auth::applications::v1beta1::{AppPassword, GenerateAppPasswordResponse};
+    use crate::cs3::gateway::v1beta1::AuthenticateRequest;
+
+    #[test]
+    fn a_secret_does_not_show() {
+        let request = AuthenticateRequest {
+            r#type: "basic".into(),
+            client_id: "marie".into(),
+            client_secret: "hunter2".into(),
+            ..Default::default()
+        };
+        let shown = format!("{request:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains("basic") && shown.contains("marie") && shown.contains("[redacted]"), "{shown}");
+    }
+
+    #[test]
+    fn a_secret_within_another_message_does_not_show() {
+        let response = GenerateAppPasswordResponse {
+            app_password: Some(AppPassword { password: "hunter2".into(), label: "phone".into(), ..Default::default() }),
+            ..Default::default()
+        };
+        let shown = format!("{response:?}");
+        assert!(!shown.contains("hunter2") && shown.contains("phone"), "{shown}");
+    }
+
+    #[test]
+    fn an_empty_secret_shows_as_empty() {
+        assert!(format!("{:?}", AuthenticateRequest::default()).contains("client_secret: [empty]"));
+    }
+}

@@ -1,0 +1,103 @@
+//! What was read of tokens, for a while: bounded, each token read by one caller at a time, and never good after a
+//! revocation in this process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use authn::Scopes;
+use moka::{future, sync};
+use store::StoreError;
+use uuid::Uuid;
+
+use crate::grant;
+use crate::model::{AppToken, Digest, Stored};
+
+/// The most tokens that are kept.
+const TOKENS: u64 = 65_536;
+/// The most digests of which it is kept that no token has them.
+const UNKNOWN: u64 = 10_000;
+/// How long that is believed.
+const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+/// How long a read of a token may take at most; one that began before a revocation is over by then.
+const SLOWEST_READ: Duration = Duration::from_mins(1);
+
+/// A token that was read, ready for use.
+#[derive(Debug)]
+pub struct Known {
+    /// The token.
+    pub token: AppToken,
+    /// What it may do.
+    pub scopes: Scopes,
+}
+
+impl From<Stored> for Known {
+    fn from(stored: Stored) -> Self {
+        Self { scopes: grant::to_cs3(&stored.token.grants), token: stored.token }
+    }
+}
+
+/// Why a token could not be read.
+#[derive(Debug)]
+pub enum Miss {
+    /// There is none with this digest.
+    Unknown,
+    /// The store failed.
+    Failed(StoreError),
+}
+
+/// The cache.
+pub struct Cache {
+    tokens: future::Cache<Digest, Arc<Known>>,
+    unknown: sync::Cache<Digest, ()>,
+    /// Tokens revoked by this process, until no answer read before can be in `tokens`. Each stands for a durable write, so
+    /// that they cannot become many in that time.
+    revoked: sync::Cache<Uuid, ()>,
+}
+
+impl Cache {
+    /// A cache that believes for so long what it read.
+    pub fn new(believed_for: Duration) -> Self {
+        Self {
+            tokens: future::Cache::builder().max_capacity(TOKENS).time_to_live(believed_for).build(),
+            unknown: sync::Cache::builder().max_capacity(UNKNOWN).time_to_live(UNKNOWN_FOR).build(),
+            revoked: sync::Cache::builder().time_to_live(believed_for + SLOWEST_READ).build(),
+        }
+    }
+
+    /// The token with this digest, read by `load` unless it is known. Of several callers at the same time one loads.
+    pub async fn get(
+        &self,
+        digest: &Digest,
+        load: impl Future<Output = Result<Option<Stored>, StoreError>>,
+    ) -> Result<Arc<Known>, Arc<Miss>> {
+        if let Some(known) = self.tokens.get(digest).await {
+            return Ok(known);
+        }
+        if self.unknown.contains_key(digest) {
+            return Err(Arc::new(Miss::Unknown));
+        }
+        let read = async {
+            match load.await {
+                Ok(Some(stored)) => Ok(Arc::new(Known::from(stored))),
+                Ok(None) => Err(Miss::Unknown),
+                Err(error) => Err(Miss::Failed(error)),
+            }
+        };
+        let outcome = self.tokens.try_get_with_by_ref(digest, read).await;
+        if outcome.as_ref().is_err_and(|miss| matches!(**miss, Miss::Unknown)) {
+            self.unknown.insert(*digest, ());
+        }
+        outcome
+    }
+
+    /// Remembers that a token has been revoked. Call it after that is durable and before it is acknowledged.
+    pub fn revoke(&self, id: Uuid) {
+        self.revoked.insert(id, ());
+    }
+
+    /// Whether a token was revoked by this process; to be asked of every answer of [`get`](Self::get), since one that was
+    /// on its way may be older than the revocation.
+    pub fn is_revoked(&self, id: Uuid) -> bool {
+        self.revoked.contains_key(&id)
+    }
+}

@@ -1,0 +1,5 @@
+//! The binary of auth-app.
+
+fn main() -> std::process::ExitCode {
+    runtime::main::<auth_app::AuthApp>()
+}

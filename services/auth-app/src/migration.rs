@@ -1,0 +1,19 @@
+//! The schema and its history. Forward only; each step may run while the version before it still serves.
+
+mod m20261122_000001_tokens;
+
+use sea_orm_migration::prelude::*;
+
+/// All steps, in order.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261122_000001_tokens::Migration)]
+    }
+
+    fn migration_table_name() -> DynIden {
+        "auth_app_migrations".into_iden()
+    }
+}

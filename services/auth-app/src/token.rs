@@ -1,0 +1,137 @@
+//! What an app token looks like: `dwa_`, 30 random base62 characters (178 bits), and 6 of a CRC-32 over what stands
+//! before them. The checksum is no secret: it lets junk be refused without any I/O, and leak scanners be sure.
+
+use runtime::Random;
+use secrecy::SecretString;
+
+/// What every token starts with.
+pub const PREFIX: &str = "dwa_";
+const RANDOM: usize = 30;
+const CHECKSUM: usize = 6;
+/// How long every token is, in bytes.
+pub const LENGTH: usize = PREFIX.len() + RANDOM + CHECKSUM;
+
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// A text that has the form of a token and the right checksum; whether there is such a token is another question.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct WellFormed<'a>(&'a str);
+
+impl<'a> WellFormed<'a> {
+    /// Looks at the form, and at nothing else.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let random = text.strip_prefix(PREFIX).filter(|_| text.len() == LENGTH)?;
+        let base62 = random.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let (body, sum) = text.as_bytes().split_at(LENGTH - CHECKSUM);
+        (base62 && checksum(body) == sum).then_some(Self(text))
+    }
+
+    /// The token's text, prefix and checksum included: a secret.
+    pub fn text(self) -> &'a str {
+        self.0
+    }
+}
+
+/// Makes a token.
+pub fn generate(random: &Random) -> SecretString {
+    let mut text = String::with_capacity(LENGTH);
+    text.push_str(PREFIX);
+    let mut bytes = [0; 2 * RANDOM];
+    while text.len() < PREFIX.len() + RANDOM {
+        random.fill(&mut bytes);
+        let missing = PREFIX.len() + RANDOM - text.len();
+        // 248 is the greatest multiple of 62 in a byte: what lies above would make some characters likelier
+        text.extend(bytes.iter().filter(|byte| **byte < 248).take(missing).map(|byte| digit(u32::from(*byte))));
+    }
+    text.extend(checksum(text.as_bytes()).map(char::from));
+    text.into()
+}
+
+/// The CRC-32 (ISO-HDLC, as in zlib) in base62, the most significant digit first.
+fn checksum(body: &[u8]) -> [u8; CHECKSUM] {
+    let mut rest = crc32fast::hash(body);
+    let mut digits = [b'0'; CHECKSUM];
+    for place in digits.iter_mut().rev() {
+        *place = ALPHABET[(rest % 62) as usize];
+        rest /= 62;
+    }
+    digits
+}
+
+fn digit(number: u32) -> char {
+    char::from(ALPHABET[(number % 62) as usize])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn tokens(count: usize) -> impl Iterator<Item = String> {
+        let random = Random::seeded(7);
+        (0..count).map(move |_| generate(&random).expose_secret().to_owned())
+    }
+
+    #[test]
+    fn a1_a_token_has_its_form_and_at_least_160_bits() {
+        let bits = f64::from(u32::try_from(RANDOM).expect("small")) * 62_f64.log2();
+        assert!(bits >= 160.0, "{bits}");
+        let all: BTreeSet<_> = tokens(1000).collect();
+        assert_eq!(all.len(), 1000, "no token twice");
+        for token in &all {
+            assert!(token.starts_with("dwa_") && token.len() == LENGTH);
+            assert!(WellFormed::parse(token).is_some(), "{token}");
+        }
+    }
+
+    #[test]
+    fn every_character_is_equally_likely() {
+        let mut counts = [0_u32; 62];
+        for byte in tokens(2000).flat_map(|token| token[PREFIX.len()..LENGTH - CHECKSUM].bytes().collect::<Vec<_>>()) {
+            counts[ALPHABET.iter().position(|known| *known == byte).expect("base62")] += 1;
+        }
+        // 60,000 characters over 62 places: 968 each, with a standard deviation of 31
+        assert!(counts.iter().all(|count| (800..1140).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn the_checksum_is_the_one_of_zlib() {
+        assert_eq!(crc32fast::hash(b"123456789"), 0xCBF4_3926);
+        assert_eq!(&checksum(b"123456789"), b"3jZRME");
+    }
+
+    proptest! {
+        #[test]
+        fn junk_is_refused(text in ".{0,80}") {
+            prop_assert!(WellFormed::parse(&text).is_none());
+        }
+
+        #[test]
+        fn junk_of_the_right_shape_is_refused(text in "dwa_[0-9A-Za-z]{36}") {
+            prop_assert!(WellFormed::parse(&text).is_none());
+        }
+
+        #[test]
+        fn one_changed_character_is_refused(seed: u64, at in 0..LENGTH, other in prop::char::range('!', '~')) {
+            let token = generate(&Random::seeded(seed));
+            let mut text: Vec<char> = token.expose_secret().chars().collect();
+            prop_assume!(text[at] != other);
+            text[at] = other;
+            prop_assert!(WellFormed::parse(&text.into_iter().collect::<String>()).is_none());
+        }
+
+        #[test]
+        fn a_token_with_more_or_less_is_refused(seed: u64, cut in 0..LENGTH, more in ".{1,8}") {
+            let token = generate(&Random::seeded(seed));
+            let token = token.expose_secret();
+            prop_assert!(WellFormed::parse(&token[..cut]).is_none());
+            let (longer, later) = (format!("{token}{more}"), format!("{more}{token}"));
+            prop_assert!(WellFormed::parse(&longer).is_none());
+            prop_assert!(WellFormed::parse(&later).is_none());
+        }
+    }
+}

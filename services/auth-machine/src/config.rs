@@ -1,0 +1,84 @@
+use runtime::config::{Debug, Grpc, GrpcClientTls, Invalid, Log, Reva, Secret, Section, Tracing, Visitor};
+
+use crate::policy::Policy;
+
+/// What auth-machine can be told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How it traces.
+    pub tracing: Tracing,
+    /// How it logs.
+    pub log: Log,
+    /// Where metrics and health are.
+    pub debug: Debug,
+    /// Where it listens.
+    pub grpc: Grpc,
+    /// TLS towards the directory.
+    pub grpc_client_tls: GrpcClientTls,
+    /// The gateway of an existing installation, as the directory.
+    pub reva: Reva,
+    /// The directory's own address.
+    pub users_endpoint: String,
+    /// The key that callers show.
+    pub machine_auth_api_key: Secret,
+    /// The key before it, still accepted.
+    pub machine_auth_api_key_previous: Secret,
+    /// Who may act as whom, see [`Policy`].
+    pub allow_impersonation: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            tracing: Tracing::default(),
+            log: Log::default(),
+            debug: Debug::at("127.0.0.1:9167"),
+            grpc: Grpc::at("127.0.0.1:9166"),
+            grpc_client_tls: GrpcClientTls::default(),
+            reva: Reva::default(),
+            users_endpoint: String::new(),
+            machine_auth_api_key: Secret::default(),
+            machine_auth_api_key_previous: Secret::default(),
+            allow_impersonation: vec!["*=users".to_owned()],
+        }
+    }
+}
+
+impl Section for Config {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        v.section("tracing", &mut self.tracing);
+        v.section("log", &mut self.log);
+        v.section("debug", &mut self.debug);
+        v.section("grpc", &mut self.grpc);
+        v.section("grpc_client_tls", &mut self.grpc_client_tls);
+        v.section("reva", &mut self.reva);
+        v.value("users_endpoint", &mut self.users_endpoint, &["AUTH_MACHINE_USERS_ENDPOINT"], runtime::USERS_ENDPOINT);
+        v.secret(
+            "machine_auth_api_key",
+            &mut self.machine_auth_api_key,
+            &["OCIS_MACHINE_AUTH_API_KEY", "AUTH_MACHINE_API_KEY"],
+            "The machine auth API key used to validate internal requests necessary to access resources from other services.",
+        )
+        .required("give every service the same one, made with: openssl rand -base64 32")
+        .min_bytes(32);
+        v.secret(
+            "machine_auth_api_key_previous",
+            &mut self.machine_auth_api_key_previous,
+            &["OCIS_MACHINE_AUTH_API_KEY_PREVIOUS", "AUTH_MACHINE_API_KEY_PREVIOUS"],
+            "The machine auth API key that was in use before the current one, still accepted while services change over.",
+        )
+        .min_bytes(32);
+        v.value(
+            "allow_impersonation",
+            &mut self.allow_impersonation,
+            &["AUTH_MACHINE_ALLOW_IMPERSONATION"],
+            "Who may act as whom: a list of CALLER=SUBJECT. CALLER is the name in a client certificate or '*'. SUBJECT is a login name, 'users' (neither administrators nor service accounts), 'admins' or '*'.",
+        );
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        Policy::parse(&self.allow_impersonation)
+            .map(drop)
+            .map_err(|problem| Invalid::new("allow_impersonation", problem))
+    }
+}

@@ -1,0 +1,208 @@
+//! The accounts: read, checked, and compared with what a caller presents.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use authn::{Authenticated, Reason, Scopes, User, UserId, UserType};
+use aws_lc_rs::hmac;
+use runtime::{Random, config::Secret};
+use serde::Deserialize;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::Config;
+
+/// The fewest bytes a secret may have: 128 bits, if they are random.
+pub const MIN_SECRET: usize = 16;
+
+/// Why the accounts are refused. One line each, without a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountsError {
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not a list of accounts.
+    #[error("{} is not a list of accounts: {problem}", file.display())]
+    Syntax {
+        /// The file.
+        file: PathBuf,
+        /// What the parser says.
+        problem: String,
+    },
+    /// One account is wrong.
+    #[error("service account {id:?}: {problem}")]
+    Account {
+        /// Its identifier.
+        id: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+}
+
+/// One account as the file has it. Not `Debug`: it holds the secret.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    id: String,
+    secret: Option<String>,
+    secret_file: Option<PathBuf>,
+    /// Absent is everything that the account may; an empty list is a mistake.
+    scopes: Option<Vec<String>>,
+    /// RFC 3339.
+    expires: Option<String>,
+    #[serde(default)]
+    disabled: bool,
+}
+
+struct Account {
+    /// Of the secret, under a key that only this process knows.
+    digest: hmac::Tag,
+    authenticated: Authenticated,
+    disabled: bool,
+}
+
+/// All accounts, by identifier. Secrets are not kept, only their digests under a random key.
+pub struct Accounts {
+    key: hmac::Key,
+    /// Compared with when there is no such account, so that the answer takes as long.
+    nobody: hmac::Tag,
+    by_id: HashMap<String, Account>,
+}
+
+impl Accounts {
+    /// Reads the accounts that a configuration names.
+    pub fn load(config: &Config, random: &Random) -> Result<Self, AccountsError> {
+        let mut process_key = [0; 32];
+        random.fill(&mut process_key);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &process_key);
+        let nobody = hmac::sign(&key, &[]);
+        let mut accounts = Self { key, nobody, by_id: HashMap::new() };
+        let own = &config.service_account;
+        if !own.id.is_empty() {
+            accounts.add(&own.id, &own.secret, Scopes::full_user(), None, false)?;
+        }
+        if let Some(file) = &config.accounts_file {
+            for entry in read(file)? {
+                let secret = entry.secret()?;
+                accounts.add(&entry.id, &secret, entry.scopes()?, entry.expires()?, entry.disabled)?;
+            }
+        }
+        Ok(accounts)
+    }
+
+    fn add(
+        &mut self,
+        id: &str,
+        secret: &Secret,
+        scopes: Scopes,
+        not_after: Option<SystemTime>,
+        disabled: bool,
+    ) -> Result<(), AccountsError> {
+        let refuse = |problem: String| Err(AccountsError::Account { id: id.to_owned(), problem });
+        if id.is_empty() || self.by_id.contains_key(id) {
+            return refuse("must have an id that no other account has".to_owned());
+        }
+        if secret.expose().len() < MIN_SECRET {
+            return refuse(format!("the secret must have at least {MIN_SECRET} bytes; make one: openssl rand -base64 24"));
+        }
+        let id_of_user =
+            UserId { idp: "none".to_owned(), opaque_id: id.to_owned(), kind: UserType::Service, ..UserId::default() };
+        let user = Arc::new(User { id: id_of_user, ..User::default() });
+        let authenticated = Authenticated { scopes, not_after, ..Authenticated::full(user, "service") };
+        let digest = hmac::sign(&self.key, secret.expose().as_bytes());
+        self.by_id.insert(id.to_owned(), Account { digest, authenticated, disabled });
+        Ok(())
+    }
+
+    /// The account these credentials belong to, in the same time whether or not there is one of that name.
+    pub fn verify(&self, id: &str, secret: &str, now: SystemTime) -> Result<Authenticated, Reason> {
+        if secret.is_empty() {
+            return Err(Reason::EmptySecret);
+        }
+        let account = self.by_id.get(id);
+        let expected = account.map_or(&self.nobody, |account| &account.digest);
+        let equal = hmac::verify(&self.key, secret.as_bytes(), expected.as_ref()).is_ok();
+        match account {
+            None => Err(Reason::UnknownUser),
+            Some(_) if !equal => Err(Reason::WrongSecret),
+            Some(account) if account.disabled => Err(Reason::Disabled),
+            Some(Account { authenticated, .. }) if authenticated.not_after.is_some_and(|end| now >= end) => {
+                Err(Reason::Expired)
+            }
+            Some(account) => Ok(account.authenticated.clone()),
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+}
+
+impl Entry {
+    fn problem(&self, problem: impl Into<String>) -> AccountsError {
+        AccountsError::Account { id: self.id.clone(), problem: problem.into() }
+    }
+
+    fn secret(&self) -> Result<Secret, AccountsError> {
+        match (&self.secret, &self.secret_file) {
+            (Some(secret), None) => Ok(Secret::from(secret.as_str())),
+            (None, Some(file)) => {
+                let text = std::fs::read_to_string(file)
+                    .map_err(|source| AccountsError::Unreadable { file: file.clone(), source })?;
+                let text = text.strip_suffix('\n').unwrap_or(&text);
+                Ok(Secret::from(text.strip_suffix('\r').unwrap_or(text)))
+            }
+            _ => Err(self.problem("must have either secret or secret_file")),
+        }
+    }
+
+    fn scopes(&self) -> Result<Scopes, AccountsError> {
+        match self.scopes.as_deref() {
+            None => Ok(Scopes::full_user()),
+            Some([]) => Err(self.problem("scopes must not be empty; leave them out for everything the account may")),
+            Some(scopes) => match scopes.iter().find(|scope| *scope != "user") {
+                Some(unknown) => Err(self.problem(format!("there is no scope {unknown:?}; there is: user"))),
+                None => Ok(Scopes::full_user()),
+            },
+        }
+    }
+
+    fn expires(&self) -> Result<Option<SystemTime>, AccountsError> {
+        let Some(text) = &self.expires else { return Ok(None) };
+        let time = OffsetDateTime::parse(text, &Rfc3339);
+        let time = time.map_err(|_| self.problem("expires must be a time like 2027-01-31T00:00:00Z"))?;
+        Ok(Some(time.into()))
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<Entry>, AccountsError> {
+    let text =
+        std::fs::read_to_string(file).map_err(|source| AccountsError::Unreadable { file: file.to_owned(), source })?;
+    let entries: Result<Option<Vec<Entry>>, _> = serde_yaml_ng::from_str(&text);
+    // the parser may quote a value, which may be a secret: only the place is told
+    let entries = entries.map_err(|error| AccountsError::Syntax { file: file.to_owned(), problem: place(&error) })?;
+    Ok(entries.unwrap_or_default())
+}
+
+fn place(error: &serde_yaml_ng::Error) -> String {
+    let hint = "each entry has id, secret or secret_file, and optionally scopes, expires, disabled";
+    match error.location() {
+        Some(at) => format!("see line {} column {}; {hint}", at.line(), at.column()),
+        None => hint.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

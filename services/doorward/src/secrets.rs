@@ -1,0 +1,176 @@
+//! The secrets that the one process makes for itself on its first start.
+
+use std::{
+    fs,
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use runtime::{Random, config::Secret};
+
+/// The file in the data folder that holds them.
+const FILE: &str = "secrets";
+
+/// What the family needs and nobody configured. Each is the default of its setting: whatever is configured wins.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets {
+    /// Signs internal tokens.
+    pub jwt: Secret,
+    /// Lets a service act for a user.
+    pub machine_key: Secret,
+    /// The identifier of the first service account.
+    pub service_account_id: String,
+    /// Its secret.
+    pub service_account_secret: Secret,
+    /// Keys the digests of app tokens.
+    pub app_token_key: Secret,
+}
+
+/// Why the secrets cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    /// The file or its folder.
+    #[error("{}: {source}; OCIS_BASE_DATA_PATH names the folder", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What happened.
+        source: io::Error,
+    },
+    /// A line is missing or empty.
+    #[error("{}: {name} is missing; restore the file from a backup, or delete it to have new secrets made", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// Which line.
+        name: &'static str,
+    },
+}
+
+const JWT: &str = "OCIS_JWT_SECRET";
+const MACHINE_KEY: &str = "OCIS_MACHINE_AUTH_API_KEY";
+const ACCOUNT_ID: &str = "OCIS_SERVICE_ACCOUNT_ID";
+const ACCOUNT_SECRET: &str = "OCIS_SERVICE_ACCOUNT_SECRET";
+const APP_TOKEN_KEY: &str = "AUTH_APP_TOKEN_KEY";
+
+impl Secrets {
+    /// The secrets of a data folder; `None` if it has none yet.
+    ///
+    /// # Errors
+    /// When the file cannot be read or lacks a secret.
+    pub fn read(folder: &Path) -> Result<Option<Self>, SecretsError> {
+        let path = folder.join(FILE);
+        match fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text, &path).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(SecretsError::File { path, source }),
+        }
+    }
+
+    /// The secrets of a data folder, made and kept if it has none yet. The folder is made too, for its owner only.
+    ///
+    /// # Errors
+    /// When the folder or the file cannot be made or read.
+    pub fn read_or_make(folder: &Path, random: &Random) -> Result<Self, SecretsError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| SecretsError::File { path, source }
+        };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed(folder))?;
+        if let Some(secrets) = Self::read(folder)? {
+            return Ok(secrets);
+        }
+        let secrets = Self::make(random);
+        let path = folder.join(FILE);
+        secrets.write(&path).map_err(failed(&path))?;
+        Ok(secrets)
+    }
+
+    fn make(random: &Random) -> Self {
+        Self {
+            jwt: random_secret(random),
+            machine_key: random_secret(random),
+            service_account_id: random.uuid().to_string(),
+            service_account_secret: random_secret(random),
+            app_token_key: random_secret(random),
+        }
+    }
+
+    /// Writes beside the final name and renames, so that a crash leaves the whole file or none.
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let beside = path.with_extension("new");
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        writeln!(file, "# Made on the first start. Whoever reads this can be anyone: keep it, and keep it secret.")?;
+        let lines = [
+            (JWT, self.jwt.expose()),
+            (MACHINE_KEY, self.machine_key.expose()),
+            (ACCOUNT_ID, &self.service_account_id),
+            (ACCOUNT_SECRET, self.service_account_secret.expose()),
+            (APP_TOKEN_KEY, self.app_token_key.expose()),
+        ];
+        for (name, value) in lines {
+            writeln!(file, "{name}={value}")?;
+        }
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, SecretsError> {
+        let value = |name: &'static str| {
+            let found = text.lines().filter_map(|line| line.split_once('=')).find(|(key, _)| key.trim() == name);
+            let found = found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty());
+            found.ok_or_else(|| SecretsError::Missing { path: path.to_owned(), name })
+        };
+        Ok(Self {
+            jwt: Secret::from(value(JWT)?),
+            machine_key: Secret::from(value(MACHINE_KEY)?),
+            service_account_id: value(ACCOUNT_ID)?.to_owned(),
+            service_account_secret: Secret::from(value(ACCOUNT_SECRET)?),
+            app_token_key: Secret::from(value(APP_TOKEN_KEY)?),
+        })
+    }
+}
+
+/// 256 random bits in hexadecimal digits, which no shell, URL or YAML reads as anything else.
+fn random_secret(random: &Random) -> Secret {
+    let mut bytes = [0; 32];
+    random.fill(&mut bytes);
+    let digits = |byte: &u8| format!("{byte:02x}");
+    Secret::from(bytes.iter().map(digits).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn made_once_for_the_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let made = Secrets::read_or_make(&data, &Random::seeded(1)).unwrap();
+        let kept = Secrets::read_or_make(&data, &Random::seeded(2)).unwrap();
+        assert_eq!(made.jwt.expose(), kept.jwt.expose());
+        assert_eq!(made.jwt.expose().len(), 64);
+        assert_ne!(made.jwt.expose(), made.machine_key.expose());
+        assert_eq!(fs::metadata(data.join(FILE)).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(FILE), "OCIS_JWT_SECRET=abc\n").unwrap();
+        let error = Secrets::read_or_make(folder.path(), &Random::seeded(1)).unwrap_err().to_string();
+        assert!(error.contains("OCIS_MACHINE_AUTH_API_KEY is missing") && !error.contains("abc"), "{error}");
+        assert_eq!(fs::read_to_string(folder.path().join(FILE)).unwrap(), "OCIS_JWT_SECRET=abc\n");
+    }
+
+    #[test]
+    fn a_folder_without_secrets_has_none() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Secrets::read(folder.path()).unwrap().is_none());
+    }
+}

@@ -1,0 +1,92 @@
+use std::sync::Arc;
+
+use authn::{AuthError, Authenticated, Credentials, Directory, DirectoryError, Groups, Reason, User};
+use runtime::Clock;
+use secrecy::ExposeSecret;
+use token::{Minter, TokenError, Verifier};
+
+use crate::peers::Peers;
+
+/// The gateway's own work: from a credential to an internal token, and from an internal token to a person.
+pub(crate) struct Core {
+    pub(crate) peers: Peers,
+    pub(crate) minter: Minter,
+    pub(crate) verifier: Verifier,
+    pub(crate) clock: Clock,
+    /// Whether tokens carry no groups, so that they have to be fetched.
+    pub(crate) skips_groups: bool,
+}
+
+impl Core {
+    /// Hands the credentials to the one authenticator of their type, and mints a token for whoever they belong to.
+    pub(crate) async fn authenticate(
+        &self,
+        kind: &str,
+        credentials: &Credentials,
+    ) -> Result<(String, Authenticated), AuthError> {
+        let verdict = self.decide(kind, credentials).await;
+        match &verdict {
+            Ok((_, answer)) => {
+                tracing::debug!(kind, subject = %answer.user.id.opaque_id, "authenticated");
+            }
+            Err(error) => audit(kind, credentials, error),
+        }
+        verdict
+    }
+
+    async fn decide(&self, kind: &str, credentials: &Credentials) -> Result<(String, Authenticated), AuthError> {
+        let provider = self.peers.provider(kind)?;
+        if credentials.secret.expose_secret().is_empty() {
+            return Err(AuthError::Refused(Reason::EmptySecret));
+        }
+        let answer = provider.authenticator.authenticate(credentials).await?;
+        if !answer.user.is_active() {
+            return Err(AuthError::Refused(Reason::Disabled));
+        }
+        let token = self.minter.mint(self.clock.now(), &answer).map_err(|error| match error {
+            TokenError::Ended => AuthError::Refused(Reason::Expired),
+            other => AuthError::Internal(Box::new(other)),
+        })?;
+        Ok((token, answer))
+    }
+
+    /// The person an internal token speaks for, with the groups, wherever they are kept.
+    pub(crate) async fn who_am_i(&self, token: &str) -> Result<User, AuthError> {
+        let claims = self.verifier.verify(self.clock.now(), token).map_err(|_| AuthError::Refused(Reason::WrongSecret))?;
+        let mut user = claims.user;
+        if self.skips_groups && user.groups.is_empty() {
+            let found = self.directory()?.user(&user.id, Groups::Include).await;
+            user.groups = found.map_err(|error| error.into_auth(AuthError::Refused(Reason::UnknownUser)))?.groups.clone();
+        }
+        Ok(user)
+    }
+
+    pub(crate) fn directory(&self) -> Result<&Arc<dyn Directory>, AuthError> {
+        let missing = || AuthError::Unavailable {
+            service: "users",
+            source: Box::new(DirectoryError::Malformed("GATEWAY_USERS_ENDPOINT is empty")),
+        };
+        self.peers.directory.as_ref().ok_or_else(missing)
+    }
+
+    /// Whether an internal token is good.
+    pub(crate) fn is_valid(&self, token: &str) -> bool {
+        self.verifier.verify(self.clock.now(), token).is_ok()
+    }
+}
+
+/// One event for every refusal: the caller is told nothing of the reason, the operator is.
+fn audit(kind: &str, credentials: &Credentials, error: &AuthError) {
+    let kind: String = kind.chars().take(32).collect();
+    let subject: String = credentials.client_id.chars().take(256).collect();
+    tracing::info!(
+        target: "audit",
+        event = "authenticate",
+        outcome = "refused",
+        reason = error.reason(),
+        kind,
+        subject,
+        source = credentials.caller.source.map(tracing::field::display),
+        trace_id = %credentials.caller.trace_id,
+    );
+}

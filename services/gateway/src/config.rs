@@ -1,0 +1,109 @@
+use runtime::config::{Debug, Grpc, GrpcClientTls, Log, Section, TokenManager, Tracing, Visitor};
+
+/// What the gateway can be told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How it traces.
+    pub tracing: Tracing,
+    /// How it logs.
+    pub log: Log,
+    /// Where metrics and health are.
+    pub debug: Debug,
+    /// Where it listens.
+    pub grpc: Grpc,
+    /// TLS towards the services behind it.
+    pub grpc_client_tls: GrpcClientTls,
+    /// The internal token it mints.
+    pub token_manager: TokenManager,
+    /// Whether groups stay out of the token.
+    pub skip_user_groups_in_token: bool,
+    /// The services behind it.
+    pub endpoints: Endpoints,
+}
+
+/// Where the services behind the gateway are. An empty one is switched off.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// App tokens (`appauth`) and the app-password calls.
+    pub auth_app: String,
+    /// Passwords (`basic`).
+    pub auth_basic: String,
+    /// OIDC access tokens (`bearer`).
+    pub auth_bearer: String,
+    /// Impersonation (`machine`).
+    pub auth_machine: String,
+    /// Service accounts (`serviceaccounts`).
+    pub auth_service: String,
+    /// The directory.
+    pub users: String,
+    /// The gateway that answers every other call.
+    pub upstream: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            tracing: Tracing::default(),
+            log: Log::default(),
+            debug: Debug::at("127.0.0.1:9143"),
+            grpc: Grpc::at("127.0.0.1:9142"),
+            grpc_client_tls: GrpcClientTls::default(),
+            token_manager: TokenManager::default(),
+            skip_user_groups_in_token: false,
+            endpoints: Endpoints::default(),
+        }
+    }
+}
+
+impl Default for Endpoints {
+    fn default() -> Self {
+        Self {
+            auth_app: "127.0.0.1:9246".to_owned(),
+            auth_basic: "127.0.0.1:9146".to_owned(),
+            auth_bearer: "127.0.0.1:9148".to_owned(),
+            auth_machine: "127.0.0.1:9166".to_owned(),
+            auth_service: "127.0.0.1:9199".to_owned(),
+            users: "127.0.0.1:9144".to_owned(),
+            upstream: String::new(),
+        }
+    }
+}
+
+impl Section for Config {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        v.section("tracing", &mut self.tracing);
+        v.section("log", &mut self.log);
+        v.section("debug", &mut self.debug);
+        v.section("grpc", &mut self.grpc);
+        v.section("grpc_client_tls", &mut self.grpc_client_tls);
+        v.section("token_manager", &mut self.token_manager);
+        v.value(
+            "skip_user_groups_in_token",
+            &mut self.skip_user_groups_in_token,
+            &["GATEWAY_SKIP_USER_GROUPS_IN_TOKEN"],
+            "Disables the encoding of the user's group memberships in the access token. This reduces the token size, especially when users are members of a large number of groups.",
+        );
+        v.section("endpoints", &mut self.endpoints);
+    }
+}
+
+impl Section for Endpoints {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        let forms = "dns:///host:port, unix:/path, http://host:port, https://host:port or host:port; empty switches it off";
+        let mut endpoint = |key: &str, field: &mut String, name: &str, what: &str| {
+            v.value(key, field, &[name], &format!("The endpoint of {what}: {forms}."));
+        };
+        endpoint("auth_app", &mut self.auth_app, "GATEWAY_AUTH_APP_ENDPOINT", "the auth-app service");
+        endpoint("auth_basic", &mut self.auth_basic, "GATEWAY_AUTH_BASIC_ENDPOINT", "the auth-basic service");
+        endpoint("auth_bearer", &mut self.auth_bearer, "GATEWAY_AUTH_BEARER_ENDPOINT", "the auth-bearer service");
+        endpoint("auth_machine", &mut self.auth_machine, "GATEWAY_AUTH_MACHINE_ENDPOINT", "the auth-machine service");
+        endpoint("auth_service", &mut self.auth_service, "GATEWAY_AUTH_SERVICE_ENDPOINT", "the auth-service service");
+        endpoint("users", &mut self.users, "GATEWAY_USERS_ENDPOINT", "the users service");
+        endpoint(
+            "upstream",
+            &mut self.upstream,
+            "GATEWAY_UPSTREAM_ENDPOINT",
+            "another CS3 gateway, to which every call is forwarded that this one does not answer itself",
+        );
+    }
+}

@@ -1,0 +1,68 @@
+#![doc = include_str!("../README.md")]
+
+mod authenticate;
+mod config;
+pub mod peers;
+mod service;
+mod upstream;
+
+use std::sync::Arc;
+
+use authn::BoxError;
+pub use config::{Config, Endpoints};
+use proto::cs3::{
+    auth::registry::v1beta1::registry_api_server::RegistryApiServer,
+    gateway::v1beta1::gateway_api_server::GatewayApiServer,
+};
+use runtime::{App, Context, Listeners, Service, config::Identity};
+use token::{Minter, Verifier};
+use tonic::service::Routes;
+
+pub use crate::peers::Peers;
+use crate::{authenticate::Core, service::GatewayService, upstream::WithUpstream};
+
+/// Largest request the gateway reads itself, in bytes; what it forwards is bounded by whoever answers it.
+const REQUEST_LIMIT: usize = 64 * 1024;
+
+/// The service.
+pub struct Gateway;
+
+impl Service for Gateway {
+    const IDENTITY: Identity = Identity { name: "gateway", prefix: "GATEWAY" };
+    const ABOUT: &'static str = "Routes credentials to their authenticator and mints the internal token";
+    type Config = Config;
+
+    fn listeners(config: &Config) -> Listeners<'_> {
+        Listeners {
+            log: &config.log,
+            tracing: &config.tracing,
+            debug: &config.debug,
+            grpc: Some(&config.grpc),
+            http: None,
+        }
+    }
+
+    async fn build(config: Config, context: Context) -> Result<App, BoxError> {
+        let peers = Peers::remote(&config, &context)?;
+        app(&config, peers, &context)
+    }
+}
+
+/// The gateway before these peers.
+///
+/// # Errors
+/// When the token secret cannot be used.
+pub fn app(config: &Config, peers: Peers, context: &Context) -> Result<App, BoxError> {
+    let keys = runtime::key_ring::<Gateway>(config, |config| &config.token_manager, context)?;
+    let upstream = peers.upstream.clone();
+    let service = GatewayService(Arc::new(Core {
+        peers,
+        minter: Minter::new(keys.clone(), config.token_manager.expires, config.skip_user_groups_in_token),
+        verifier: Verifier::new(keys),
+        clock: context.clock.clone(),
+        skips_groups: config.skip_user_groups_in_token,
+    }));
+    let registry = RegistryApiServer::new(service.clone()).max_decoding_message_size(REQUEST_LIMIT);
+    let own = GatewayApiServer::new(service).max_decoding_message_size(REQUEST_LIMIT);
+    Ok(App::grpc(Routes::new(WithUpstream { own, upstream }).add_service(registry)))
+}

@@ -1,0 +1,5 @@
+//! The `gateway` service as a process of its own.
+
+fn main() -> std::process::ExitCode {
+    runtime::main::<gateway::Gateway>()
+}

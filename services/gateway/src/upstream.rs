@@ -1,0 +1,98 @@
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use status::Kind;
+use tonic::{body::Body, server::NamedService, transport::Channel};
+use tower::{Service, ServiceExt};
+
+/// The methods of `GatewayAPI` that this gateway answers itself, so that nothing of them ever reaches another one.
+const OWN: [&str; 11] = [
+    "Authenticate",
+    "WhoAmI",
+    "ListAuthProviders",
+    "GenerateAppPassword",
+    "ListAppPasswords",
+    "InvalidateAppPassword",
+    "GetAppPassword",
+    "GetUser",
+    "GetUserByClaim",
+    "GetUserGroups",
+    "FindUsers",
+];
+
+/// A service that hands every method it has not itself to an upstream, as it came: headers, message frames, trailers.
+/// Without an upstream the generated server answers `UNIMPLEMENTED`.
+#[derive(Clone)]
+pub(crate) struct WithUpstream<S> {
+    pub(crate) own: S,
+    pub(crate) upstream: Option<Channel>,
+}
+
+impl<S: NamedService> NamedService for WithUpstream<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S> Service<Request<Body>> for WithUpstream<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.own.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        match &self.upstream {
+            Some(upstream) if !is_own(request.uri().path()) => Box::pin(forward(upstream.clone(), request)),
+            _ => Box::pin(self.own.call(request)),
+        }
+    }
+}
+
+fn is_own(path: &str) -> bool {
+    path.rsplit_once('/').is_some_and(|(_, method)| OWN.contains(&method))
+}
+
+async fn forward(upstream: Channel, request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    match upstream.oneshot(request).await {
+        Ok(response) => Ok(response),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the upstream gateway cannot be reached");
+            Ok(status::grpc(Kind::Unavailable, "the upstream gateway is not available").into_http())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use super::*;
+
+    #[test]
+    fn own_methods_are_those_of_the_contract() {
+        let set = prost_types::FileDescriptorSet::decode(proto::FILE_DESCRIPTOR_SET).unwrap();
+        let services = set.file.iter().filter(|file| file.package() == "cs3.gateway.v1beta1").flat_map(|file| &file.service);
+        let mut declared: Vec<_> = services.flat_map(|service| &service.method).map(|method| method.name()).collect();
+        let mut own = OWN.to_vec();
+        declared.sort_unstable();
+        own.sort_unstable();
+        assert_eq!(own, declared);
+    }
+
+    #[test]
+    fn the_method_decides() {
+        assert!(is_own("/cs3.gateway.v1beta1.GatewayAPI/WhoAmI"));
+        assert!(!is_own("/cs3.gateway.v1beta1.GatewayAPI/Stat"));
+        assert!(!is_own("/cs3.gateway.v1beta1.GatewayAPI/WhoAmI/"));
+    }
+}

@@ -1,0 +1,158 @@
+use std::{sync::Arc, time::Duration, time::SystemTime};
+
+use async_trait::async_trait;
+use status::Kind;
+
+use crate::{Credentials, Scopes, User};
+
+/// An error of whatever kind, kept for the log.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Who a credential belongs to and what it may do.
+#[derive(Debug, Clone)]
+pub struct Authenticated {
+    /// Who it is.
+    pub user: Arc<User>,
+    /// What the credential may do; never more than the user may.
+    pub scopes: Scopes,
+    /// When the credential itself ends, if it does: nothing derived from it may live longer.
+    pub not_after: Option<SystemTime>,
+    /// How it was proven (RFC 8176 where a value fits: `pwd`; else our own: `app`, `machine`, `service`, `oidc`).
+    pub amr: String,
+    /// Who acts in the user's name, if someone does (RFC 8693 `act.sub`).
+    pub actor: Option<String>,
+}
+
+impl Authenticated {
+    /// Full access of this user, without an end of its own.
+    pub fn full(user: Arc<User>, amr: &str) -> Self {
+        Self { user, scopes: Scopes::full_user(), not_after: None, amr: amr.to_owned(), actor: None }
+    }
+}
+
+/// Answers who a credential belongs to. Implementations refuse on every doubt.
+#[async_trait]
+pub trait Authenticator: Send + Sync {
+    /// Verifies the credentials.
+    ///
+    /// # Errors
+    /// [`AuthError::Refused`] for every bad credential; the other kinds say that no verdict was reached.
+    async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError>;
+}
+
+/// Why a credential was refused: for the audit log only, the caller is told nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The secret is empty.
+    EmptySecret,
+    /// The credential has not the form of one of ours.
+    Malformed,
+    /// There is no such user or account.
+    UnknownUser,
+    /// The secret is not the right one.
+    WrongSecret,
+    /// The credential has ended.
+    Expired,
+    /// The credential was revoked.
+    Revoked,
+    /// The user is disabled.
+    Disabled,
+    /// The credential belongs to another user than the one named.
+    OwnerMismatch,
+    /// The token names an issuer or audience that is not accepted.
+    ForeignToken,
+    /// The policy does not allow this caller to act for this subject.
+    Policy,
+    /// The authenticator that was asked gave no reason.
+    Unstated,
+}
+
+impl Reason {
+    /// The stable code of the audit log.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::EmptySecret => "empty_secret",
+            Self::Malformed => "malformed",
+            Self::UnknownUser => "unknown_user",
+            Self::WrongSecret => "wrong_secret",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::Disabled => "disabled",
+            Self::OwnerMismatch => "owner_mismatch",
+            Self::ForeignToken => "foreign_token",
+            Self::Policy => "policy",
+            Self::Unstated => "unstated",
+        }
+    }
+}
+
+/// Why there is no [`Authenticated`].
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// The credential is not good. One text for every reason.
+    #[error("invalid credentials")]
+    Refused(Reason),
+    /// The key was good but names nobody; only auth-machine may say so.
+    #[error("user not found")]
+    UnknownUser,
+    /// The credential is good, but not for this.
+    #[error("not permitted")]
+    NotPermitted(Reason),
+    /// Nobody here understands credentials of this type.
+    #[error("authentication type {name:?} is not enabled; enabled types: {enabled}")]
+    UnknownType {
+        /// The type asked for.
+        name: String,
+        /// The types that would be understood, comma separated.
+        enabled: String,
+    },
+    /// The request is not one.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// Too many attempts, or more work than fits.
+    #[error("too many requests, retry in {} s", .retry_after.as_secs().max(1))]
+    Busy {
+        /// When trying again makes sense.
+        retry_after: Duration,
+    },
+    /// The service that would know cannot be asked.
+    #[error("{service} is not available")]
+    Unavailable {
+        /// Which one.
+        service: &'static str,
+        /// What happened.
+        #[source]
+        source: BoxError,
+    },
+    /// A fault of ours.
+    #[error("internal error")]
+    Internal(#[source] BoxError),
+}
+
+impl AuthError {
+    /// The kind, which decides the CS3 code, the gRPC code and the HTTP status.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Refused(_) => Kind::Unauthenticated,
+            Self::UnknownUser => Kind::NotFound,
+            Self::NotPermitted(_) => Kind::PermissionDenied,
+            Self::UnknownType { .. } | Self::Malformed(_) => Kind::InvalidArgument,
+            Self::Busy { .. } => Kind::ResourceExhausted,
+            Self::Unavailable { .. } => Kind::Unavailable,
+            Self::Internal(_) => Kind::Internal,
+        }
+    }
+
+    /// The reason code of the audit log.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Refused(reason) | Self::NotPermitted(reason) => reason.code(),
+            Self::UnknownUser => Reason::UnknownUser.code(),
+            Self::UnknownType { .. } => "unknown_type",
+            Self::Malformed(_) => Reason::Malformed.code(),
+            Self::Busy { .. } => "busy",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Internal(_) => "internal",
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The circumstances of a call, and how they travel from service to service.
+
+use std::net::IpAddr;
+
+use opentelemetry::propagation::Injector;
+use tonic::{
+    Extensions,
+    metadata::{Ascii, MetadataKey, MetadataMap, MetadataValue},
+};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+/// Metadata key under which a trusted peer tells the address that a credential came from.
+pub const SOURCE_KEY: &str = "x-doorward-source";
+const REQUEST_ID_KEY: &str = "x-request-id";
+const USER_AGENT_KEY: &str = "x-user-agent";
+
+/// The other end of a connection, as the listener knows it; a request extension.
+#[derive(Debug, Clone, Default)]
+pub struct Peer {
+    /// The address the credential came from: the peer's own, or what a trusted peer told in [`SOURCE_KEY`].
+    pub source: Option<IpAddr>,
+    /// The first subject alternative name of the peer's client certificate.
+    pub identity: Option<String>,
+}
+
+/// The circumstances of a call: what throttling and the audit log need to know beside the credential.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    /// The address the credential came from, as far as trusted peers told it.
+    pub source: Option<IpAddr>,
+    /// The subject alternative name of the peer's client certificate, if it showed one.
+    pub identity: Option<String>,
+    /// The trace (W3C trace id, hex) or request this call belongs to.
+    pub trace_id: String,
+    /// The client program, as it names itself.
+    pub user_agent: String,
+}
+
+impl Caller {
+    /// The circumstances of a gRPC request.
+    pub fn of(metadata: &MetadataMap, extensions: &Extensions) -> Self {
+        let peer = extensions.get::<Peer>();
+        Self {
+            source: peer.and_then(|peer| peer.source),
+            identity: peer.and_then(|peer| peer.identity.clone()),
+            trace_id: trace_id(metadata),
+            user_agent: text(metadata, USER_AGENT_KEY)
+                .or_else(|| text(metadata, "user-agent"))
+                .unwrap_or_default()
+                .into(),
+        }
+    }
+
+    /// Passes the circumstances on to the next service, and the current span so that both stand in one trace.
+    pub fn propagate(&self, metadata: &mut MetadataMap) {
+        if let Some(source) = self.source {
+            set(metadata, MetadataKey::from_static(SOURCE_KEY), &source.to_string());
+        }
+        if !self.trace_id.is_empty() {
+            set(metadata, MetadataKey::from_static(REQUEST_ID_KEY), &self.trace_id);
+        }
+        if !self.user_agent.is_empty() {
+            set(metadata, MetadataKey::from_static(USER_AGENT_KEY), &self.user_agent);
+        }
+        propagate_trace(metadata);
+    }
+}
+
+/// Writes the current span's W3C trace context into the metadata; nothing when tracing is off.
+pub(crate) fn propagate_trace(metadata: &mut MetadataMap) {
+    let span = tracing::Span::current();
+    if span.is_disabled() {
+        return;
+    }
+    let context = span.context();
+    opentelemetry::global::get_text_map_propagator(|propagator| {
+        propagator.inject_context(&context, &mut MetadataInjector(metadata));
+    });
+}
+
+/// The trace id of a `traceparent`, else the request id, else nothing.
+pub fn trace_id(metadata: &MetadataMap) -> String {
+    text(metadata, "traceparent")
+        .and_then(|value| value.split('-').nth(1))
+        .filter(|id| id.len() == 32)
+        .or_else(|| text(metadata, REQUEST_ID_KEY))
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn text<'a>(metadata: &'a MetadataMap, key: &str) -> Option<&'a str> {
+    metadata.get(key).and_then(|value| value.to_str().ok()).filter(|value| value.len() <= 256)
+}
+
+fn set(metadata: &mut MetadataMap, key: MetadataKey<Ascii>, value: &str) {
+    // A value that is no header text (a client's odd user agent) is left out rather than failing the call.
+    if let Ok(value) = MetadataValue::try_from(value) {
+        metadata.insert(key, value);
+    }
+}
+
+struct MetadataInjector<'a>(&'a mut MetadataMap);
+
+impl Injector for MetadataInjector<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        if let (Ok(key), Ok(value)) = (key.parse::<MetadataKey<Ascii>>(), MetadataValue::try_from(value)) {
+            self.0.insert(key, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn circumstances_survive_a_hop() {
+        let sent = Caller {
+            source: Some(IpAddr::from([192, 0, 2, 7])),
+            identity: Some("spiffe://doorward/gateway".to_owned()),
+            trace_id: "req-1".to_owned(),
+            user_agent: "rclone/1.60".to_owned(),
+        };
+        let mut metadata = MetadataMap::new();
+        sent.propagate(&mut metadata);
+        assert_eq!(metadata.get(SOURCE_KEY).and_then(|value| value.to_str().ok()), Some("192.0.2.7"));
+
+        let received = Caller::of(&metadata, &Extensions::default());
+        assert_eq!((received.trace_id.as_str(), received.user_agent.as_str()), ("req-1", "rclone/1.60"));
+        assert_eq!(received.source, None, "only the listener decides which source is believed");
+        assert_eq!(received.identity, None, "a certificate is never taken from a header");
+    }
+
+    #[test]
+    fn trace_id_prefers_the_trace_context() {
+        let mut metadata = MetadataMap::new();
+        metadata.insert("x-request-id", MetadataValue::from_static("abc"));
+        assert_eq!(trace_id(&metadata), "abc");
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        metadata.insert("traceparent", MetadataValue::from_static(parent));
+        assert_eq!(trace_id(&metadata), "4bf92f3577b34da6a3ce929d0e0e4736");
+    }
+}

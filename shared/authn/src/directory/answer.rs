@@ -1,0 +1,122 @@
+//! The four CS3 user calls, answered by any [`Directory`]: `UserAPI` and `GatewayAPI` share them.
+
+use proto::{
+    cs3::{identity::user::v1beta1 as identity, rpc::v1beta1::Status as Cs3Status},
+    find_users::{UserFilter, decode_filters},
+};
+
+use crate::{Claim, Directory, DirectoryError, Filter, Groups, UserType};
+
+fn wanted(skip: bool) -> Groups {
+    if skip { Groups::Skip } else { Groups::Include }
+}
+
+fn failed(error: &DirectoryError, trace: &str) -> Cs3Status {
+    if let Some(cause) = std::error::Error::source(error) {
+        tracing::error!(%error, cause, "the directory came to no answer");
+    }
+    status::failure(error.kind(), error.to_string(), trace)
+}
+
+/// Answers `GetUser`.
+pub async fn get_user(
+    directory: &dyn Directory,
+    request: identity::GetUserRequest,
+    trace: &str,
+) -> identity::GetUserResponse {
+    let found = match request.user_id {
+        Some(id) if !id.opaque_id.is_empty() => {
+            directory.user(&id.into(), wanted(request.skip_fetching_user_groups)).await
+        }
+        _ => Err(DirectoryError::Malformed("user_id is missing")),
+    };
+    match found {
+        Ok(user) => identity::GetUserResponse {
+            status: Some(status::ok()),
+            user: Some(user.as_ref().into()),
+            ..Default::default()
+        },
+        Err(error) => identity::GetUserResponse { status: Some(failed(&error, trace)), ..Default::default() },
+    }
+}
+
+/// Answers `GetUserByClaim`.
+pub async fn get_user_by_claim(
+    directory: &dyn Directory,
+    request: identity::GetUserByClaimRequest,
+    trace: &str,
+) -> identity::GetUserByClaimResponse {
+    let found = match Claim::parse(&request.claim, &request.value) {
+        Some(claim) if !request.value.is_empty() => {
+            directory.user_by_claim(&claim, wanted(request.skip_fetching_user_groups)).await
+        }
+        Some(_) => Err(DirectoryError::Malformed("value is empty")),
+        None => Err(DirectoryError::Malformed("claim must be one of username, userid, mail, uid, gid")),
+    };
+    match found {
+        Ok(user) => identity::GetUserByClaimResponse {
+            status: Some(status::ok()),
+            user: Some(user.as_ref().into()),
+            ..Default::default()
+        },
+        Err(error) => identity::GetUserByClaimResponse { status: Some(failed(&error, trace)), ..Default::default() },
+    }
+}
+
+/// Answers `GetUserGroups`.
+pub async fn get_user_groups(
+    directory: &dyn Directory,
+    request: identity::GetUserGroupsRequest,
+    trace: &str,
+) -> identity::GetUserGroupsResponse {
+    let found = match request.user_id {
+        Some(id) if !id.opaque_id.is_empty() => directory.groups(&id.into()).await,
+        _ => Err(DirectoryError::Malformed("user_id is missing")),
+    };
+    match found {
+        Ok(groups) => identity::GetUserGroupsResponse { status: Some(status::ok()), groups, ..Default::default() },
+        Err(error) => identity::GetUserGroupsResponse { status: Some(failed(&error, trace)), ..Default::default() },
+    }
+}
+
+/// Answers `FindUsers`, whichever generation of the interface asks. The caller has checked `token`.
+pub async fn find_users(
+    directory: &dyn Directory,
+    request: identity::FindUsersRequest,
+    token: &str,
+    trace: &str,
+) -> identity::FindUsersResponse {
+    let found = match decode_filters(&request.filters) {
+        Ok(filters) => {
+            let filters: Vec<Filter> = filters.into_iter().map(Filter::from).collect();
+            directory.find(&filters, wanted(request.skip_fetching_user_groups), token).await
+        }
+        Err(_) => Err(DirectoryError::Malformed("a filter cannot be read")),
+    };
+    match found {
+        Ok(users) => identity::FindUsersResponse {
+            status: Some(status::ok()),
+            users: users.iter().map(|user| user.as_ref().into()).collect(),
+            ..Default::default()
+        },
+        Err(error) => identity::FindUsersResponse { status: Some(failed(&error, trace)), ..Default::default() },
+    }
+}
+
+impl From<UserFilter> for Filter {
+    fn from(filter: UserFilter) -> Self {
+        match filter {
+            UserFilter::Query(text) => Self::Query(text),
+            UserFilter::Type(kind) => Self::Type(UserType::from_number(kind as i32)),
+        }
+    }
+}
+
+impl From<&Filter> for UserFilter {
+    fn from(filter: &Filter) -> Self {
+        match filter {
+            Filter::Query(text) => Self::Query(text.clone()),
+            Filter::Type(kind) => Self::Type(identity::UserType::try_from(*kind as i32).unwrap_or_default()),
+        }
+    }
+}

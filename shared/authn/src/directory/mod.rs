@@ -1,0 +1,137 @@
+//! The seam to the people: the trait, and its two gRPC adapters.
+
+pub mod answer;
+mod remote;
+mod serve;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use status::Kind;
+
+pub use remote::Remote;
+pub use serve::{MaySearch, Users, searcher, serve};
+
+use crate::{AuthError, BoxError, User, UserId, UserType};
+
+/// Something known of a user by which it can be found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// The login name.
+    Username(String),
+    /// The stable identifier.
+    UserId(String),
+    /// The mail address.
+    Mail(String),
+    /// The POSIX user number.
+    Uid(String),
+    /// The POSIX group number.
+    Gid(String),
+}
+
+impl Claim {
+    /// The claim with this CS3 name, if it is one that a user can be found by.
+    pub fn parse(name: &str, value: &str) -> Option<Self> {
+        let value = value.to_owned();
+        match name {
+            "username" => Some(Self::Username(value)),
+            "userid" => Some(Self::UserId(value)),
+            "mail" => Some(Self::Mail(value)),
+            "uid" => Some(Self::Uid(value)),
+            "gid" => Some(Self::Gid(value)),
+            _ => None,
+        }
+    }
+
+    /// The CS3 name and the value.
+    pub fn parts(&self) -> (&'static str, &str) {
+        match self {
+            Self::Username(value) => ("username", value),
+            Self::UserId(value) => ("userid", value),
+            Self::Mail(value) => ("mail", value),
+            Self::Uid(value) => ("uid", value),
+            Self::Gid(value) => ("gid", value),
+        }
+    }
+}
+
+/// Whether the groups of a user are wanted with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Groups {
+    /// Fetch them.
+    Include,
+    /// Leave them out.
+    Skip,
+}
+
+/// What a search looks for; several must all hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Filter {
+    /// Part of the login, the display name or the mail address, regardless of case.
+    Query(String),
+    /// Users of this type.
+    Type(UserType),
+}
+
+/// Answers who a person is. A disabled user is found, with its status saying so.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// The user with this identifier; an empty `idp` matches any.
+    async fn user(&self, id: &UserId, groups: Groups) -> Result<Arc<User>, DirectoryError>;
+    /// The one user this is said of. More than one is [`DirectoryError::Ambiguous`].
+    async fn user_by_claim(&self, claim: &Claim, groups: Groups) -> Result<Arc<User>, DirectoryError>;
+    /// The groups of a user.
+    async fn groups(&self, id: &UserId) -> Result<Vec<String>, DirectoryError>;
+    /// The users whom every filter fits, at most a page of a hundred. `token` is the internal token of the person who
+    /// searches: a directory in this process has no use for it, a remote one demands it.
+    async fn find(&self, filters: &[Filter], groups: Groups, token: &str) -> Result<Vec<Arc<User>>, DirectoryError>;
+}
+
+/// Why there is no user.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// There is none.
+    #[error("user not found")]
+    NotFound,
+    /// The claim fits more than one user.
+    #[error("the claim fits more than one user")]
+    Ambiguous,
+    /// The request is not one.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// The caller has no valid internal token.
+    #[error("a valid internal token is needed")]
+    Unauthenticated,
+    /// The directory cannot be asked.
+    #[error("users is not available")]
+    Unavailable(#[source] BoxError),
+    /// A fault of ours.
+    #[error("internal error")]
+    Internal(#[source] BoxError),
+}
+
+impl DirectoryError {
+    /// The kind, which decides the CS3 code, the gRPC code and the HTTP status.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::NotFound => Kind::NotFound,
+            Self::Ambiguous => Kind::FailedPrecondition,
+            Self::Malformed(_) => Kind::InvalidArgument,
+            Self::Unauthenticated => Kind::Unauthenticated,
+            Self::Unavailable(_) => Kind::Unavailable,
+            Self::Internal(_) => Kind::Internal,
+        }
+    }
+
+    /// The same failure as an authenticator tells it when it could not look a user up, with `unknown` for nobody found.
+    pub fn into_auth(self, unknown: AuthError) -> AuthError {
+        match self {
+            Self::NotFound => unknown,
+            Self::Unavailable(source) => AuthError::Unavailable { service: "users", source },
+            Self::Malformed(text) => AuthError::Malformed(text),
+            other @ (Self::Ambiguous | Self::Unauthenticated | Self::Internal(_)) => {
+                AuthError::Internal(Box::new(other))
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use proto::{
+    cs3::{
+        gateway::v1beta1::gateway_api_client::GatewayApiClient,
+        identity::user::v1beta1::{
+            FindUsersRequest, GetUserByClaimRequest, GetUserGroupsRequest, GetUserRequest, User as Cs3User,
+            user_api_client::UserApiClient,
+        },
+        rpc::v1beta1::Status as Cs3Status,
+    },
+    find_users::{UserFilter, encode_filters_new, encode_query_old},
+};
+use status::Kind;
+use tonic::{Request, metadata::MetadataValue, transport::Channel};
+
+use crate::{Claim, Directory, DirectoryError, Filter, Groups, User, UserId, caller::propagate_trace};
+
+/// A directory in another process: a CS3 `UserAPI`, or a `GatewayAPI` that passes the same calls on.
+#[derive(Debug, Clone)]
+pub struct Remote(Client);
+
+#[derive(Debug, Clone)]
+enum Client {
+    Users(UserApiClient<Channel>),
+    Gateway(GatewayApiClient<Channel>),
+}
+
+impl Remote {
+    /// The directory behind a CS3 `UserAPI`.
+    pub fn users(channel: Channel) -> Self {
+        Self(Client::Users(UserApiClient::new(channel)))
+    }
+
+    /// The directory behind a CS3 `GatewayAPI`, as an existing installation offers it.
+    pub fn gateway(channel: Channel) -> Self {
+        Self(Client::Gateway(GatewayApiClient::new(channel)))
+    }
+}
+
+#[async_trait]
+impl Directory for Remote {
+    async fn user(&self, id: &UserId, groups: Groups) -> Result<Arc<User>, DirectoryError> {
+        let request = outgoing(GetUserRequest {
+            user_id: Some(id.into()),
+            skip_fetching_user_groups: groups == Groups::Skip,
+            ..Default::default()
+        });
+        let response = match self.0.clone() {
+            Client::Users(mut client) => client.get_user(request).await,
+            Client::Gateway(mut client) => client.get_user(request).await,
+        };
+        let message = response.map_err(transport)?.into_inner();
+        one(message.status, message.user)
+    }
+
+    async fn user_by_claim(&self, claim: &Claim, groups: Groups) -> Result<Arc<User>, DirectoryError> {
+        let (claim, value) = claim.parts();
+        let request = outgoing(GetUserByClaimRequest {
+            claim: claim.to_owned(),
+            value: value.to_owned(),
+            skip_fetching_user_groups: groups == Groups::Skip,
+            ..Default::default()
+        });
+        let response = match self.0.clone() {
+            Client::Users(mut client) => client.get_user_by_claim(request).await,
+            Client::Gateway(mut client) => client.get_user_by_claim(request).await,
+        };
+        let message = response.map_err(transport)?.into_inner();
+        one(message.status, message.user)
+    }
+
+    async fn groups(&self, id: &UserId) -> Result<Vec<String>, DirectoryError> {
+        let request = outgoing(GetUserGroupsRequest { user_id: Some(id.into()), ..Default::default() });
+        let response = match self.0.clone() {
+            Client::Users(mut client) => client.get_user_groups(request).await,
+            Client::Gateway(mut client) => client.get_user_groups(request).await,
+        };
+        let message = response.map_err(transport)?.into_inner();
+        verdict(message.status)?;
+        Ok(message.groups)
+    }
+
+    async fn find(&self, filters: &[Filter], groups: Groups, token: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
+        let skip_fetching_user_groups = groups == Groups::Skip;
+        let message = |filters| FindUsersRequest { filters, skip_fetching_user_groups, ..Default::default() };
+        let response = match self.0.clone() {
+            Client::Users(mut client) => {
+                let filters: Vec<UserFilter> = filters.iter().map(UserFilter::from).collect();
+                client.find_users(with_token(message(encode_filters_new(&filters)), token)?).await
+            }
+            // A gateway of an existing installation reads the interface's older form: one text.
+            Client::Gateway(mut client) => {
+                let [Filter::Query(text)] = filters else {
+                    return Err(DirectoryError::Malformed("a gateway can only be searched by one text"));
+                };
+                client.find_users(with_token(message(encode_query_old(text)), token)?).await
+            }
+        };
+        let message = response.map_err(transport)?.into_inner();
+        verdict(message.status)?;
+        Ok(message.users.into_iter().map(|user| Arc::new(user.into())).collect())
+    }
+}
+
+fn outgoing<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    propagate_trace(request.metadata_mut());
+    request
+}
+
+fn with_token<T>(message: T, token: &str) -> Result<Request<T>, DirectoryError> {
+    let mut value = MetadataValue::try_from(token).map_err(|_| DirectoryError::Unauthenticated)?;
+    value.set_sensitive(true);
+    let mut request = outgoing(message);
+    request.metadata_mut().insert("x-access-token", value);
+    Ok(request)
+}
+
+fn transport(status: tonic::Status) -> DirectoryError {
+    match Kind::from_grpc(status.code()) {
+        Kind::Unavailable | Kind::DeadlineExceeded | Kind::ResourceExhausted => {
+            DirectoryError::Unavailable(Box::new(status))
+        }
+        Kind::Unauthenticated | Kind::PermissionDenied => DirectoryError::Unauthenticated,
+        _ => DirectoryError::Internal(Box::new(status)),
+    }
+}
+
+fn one(status: Option<Cs3Status>, user: Option<Cs3User>) -> Result<Arc<User>, DirectoryError> {
+    verdict(status)?;
+    user.filter(|user| user.id.as_ref().is_some_and(|id| !id.opaque_id.is_empty()))
+        .map(|user| Arc::new(user.into()))
+        .ok_or_else(|| DirectoryError::Internal("users answered OK without a user".into()))
+}
+
+fn verdict(answer: Option<Cs3Status>) -> Result<(), DirectoryError> {
+    let answer = answer.unwrap_or_default();
+    let Some(kind) = Kind::from_cs3(answer.code) else { return Ok(()) };
+    let said = || format!("users answered {kind:?}: {}", answer.message).into();
+    Err(match kind {
+        Kind::NotFound => DirectoryError::NotFound,
+        Kind::FailedPrecondition => DirectoryError::Ambiguous,
+        Kind::InvalidArgument => DirectoryError::Malformed("users could not read the request"),
+        Kind::Unauthenticated | Kind::PermissionDenied => DirectoryError::Unauthenticated,
+        Kind::Unavailable | Kind::DeadlineExceeded | Kind::ResourceExhausted => DirectoryError::Unavailable(said()),
+        Kind::AlreadyExists | Kind::Aborted | Kind::Unimplemented | Kind::Internal => DirectoryError::Internal(said()),
+    })
+}

@@ -1,0 +1,75 @@
+use std::sync::Arc;
+
+use proto::cs3::identity::user::v1beta1::{
+    FindUsersRequest, FindUsersResponse, GetUserByClaimRequest, GetUserByClaimResponse, GetUserGroupsRequest,
+    GetUserGroupsResponse, GetUserRequest, GetUserResponse,
+    user_api_server::{UserApi, UserApiServer},
+};
+use status::Kind;
+use tonic::{Request, Response, Status, metadata::MetadataMap};
+
+use super::answer;
+use crate::{Directory, caller::trace_id};
+
+/// Largest request the directory reads, in bytes.
+const REQUEST_LIMIT: usize = 64 * 1024;
+
+/// Decides whether the bearer of this internal token may search the directory.
+pub type MaySearch = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// A CS3 `UserAPI` whose every answer comes from one [`Directory`].
+pub struct Users {
+    directory: Arc<dyn Directory>,
+    may_search: MaySearch,
+}
+
+/// Serves a directory as CS3 `UserAPI`. As in the systems that call it, looking one known user up needs no token inside
+/// the network; searching does, and `may_search` verifies it.
+pub fn serve(directory: Arc<dyn Directory>, may_search: MaySearch) -> UserApiServer<Users> {
+    UserApiServer::new(Users { directory, may_search }).max_decoding_message_size(REQUEST_LIMIT)
+}
+
+#[tonic::async_trait]
+impl UserApi for Users {
+    async fn get_user(&self, request: Request<GetUserRequest>) -> Result<Response<GetUserResponse>, Status> {
+        let trace = trace_id(request.metadata());
+        Ok(Response::new(answer::get_user(&*self.directory, request.into_inner(), &trace).await))
+    }
+
+    async fn get_user_by_claim(
+        &self,
+        request: Request<GetUserByClaimRequest>,
+    ) -> Result<Response<GetUserByClaimResponse>, Status> {
+        let trace = trace_id(request.metadata());
+        Ok(Response::new(answer::get_user_by_claim(&*self.directory, request.into_inner(), &trace).await))
+    }
+
+    async fn get_user_groups(
+        &self,
+        request: Request<GetUserGroupsRequest>,
+    ) -> Result<Response<GetUserGroupsResponse>, Status> {
+        let trace = trace_id(request.metadata());
+        Ok(Response::new(answer::get_user_groups(&*self.directory, request.into_inner(), &trace).await))
+    }
+
+    async fn find_users(&self, request: Request<FindUsersRequest>) -> Result<Response<FindUsersResponse>, Status> {
+        let trace = trace_id(request.metadata());
+        let token = searcher(request.metadata(), &*self.may_search)?;
+        Ok(Response::new(answer::find_users(&*self.directory, request.into_inner(), &token, &trace).await))
+    }
+}
+
+/// The token of the person who searches, if it may.
+///
+/// # Errors
+/// `UNAUTHENTICATED` without a token, `PERMISSION_DENIED` with one that is not good: as the systems that call us expect.
+pub fn searcher(metadata: &MetadataMap, may_search: &dyn Fn(&str) -> bool) -> Result<String, Status> {
+    let token = metadata.get("x-access-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if token.is_empty() {
+        return Err(status::grpc(Kind::Unauthenticated, "core access token not found"));
+    }
+    if !may_search(token) {
+        return Err(status::grpc(Kind::PermissionDenied, "core access token is invalid"));
+    }
+    Ok(token.to_owned())
+}

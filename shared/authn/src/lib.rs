@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+mod authenticator;
+pub mod caller;
+mod credentials;
+pub mod directory;
+pub mod provider;
+mod scope;
+mod user;
+mod wire;
+
+pub use authenticator::{AuthError, Authenticated, Authenticator, BoxError, Reason};
+pub use caller::{Caller, Peer};
+pub use credentials::Credentials;
+pub use directory::{Claim, Directory, DirectoryError, Filter, Groups};
+pub use scope::{OpaqueEntry, Role, Scope, Scopes};
+pub use user::{ExternalIdentity, User, UserId, UserStatus, UserType, role};

@@ -1,0 +1,8 @@
+//! The gRPC adapters of [`Authenticator`](crate::Authenticator): CS3 `ProviderAPI`, served and called.
+
+mod extras;
+mod remote;
+mod serve;
+
+pub use remote::Remote;
+pub use serve::{Provider, serve};

@@ -1,0 +1,54 @@
+use std::sync::Arc;
+
+use proto::cs3::auth::provider::v1beta1::{
+    AuthenticateRequest, AuthenticateResponse,
+    provider_api_server::{ProviderApi, ProviderApiServer},
+};
+use secrecy::SecretString;
+use tonic::{Request, Response, Status};
+
+use super::extras;
+use crate::{Authenticator, Caller, Credentials};
+
+/// Largest request an authenticator reads, in bytes.
+const REQUEST_LIMIT: usize = 64 * 1024;
+
+/// A CS3 `ProviderAPI` whose every answer comes from one [`Authenticator`].
+pub struct Provider(Arc<dyn Authenticator>);
+
+/// Serves an authenticator as CS3 `ProviderAPI`.
+pub fn serve(authenticator: Arc<dyn Authenticator>) -> ProviderApiServer<Provider> {
+    ProviderApiServer::new(Provider(authenticator)).max_decoding_message_size(REQUEST_LIMIT)
+}
+
+#[tonic::async_trait]
+impl ProviderApi for Provider {
+    async fn authenticate(
+        &self,
+        request: Request<AuthenticateRequest>,
+    ) -> Result<Response<AuthenticateResponse>, Status> {
+        let caller = Caller::of(request.metadata(), request.extensions());
+        let AuthenticateRequest { client_id, client_secret, .. } = request.into_inner();
+        let credentials = Credentials { client_id, secret: SecretString::from(client_secret), caller };
+
+        let mut response = Response::new(AuthenticateResponse::default());
+        match self.0.authenticate(&credentials).await {
+            Ok(answer) => {
+                extras::write(&answer, response.metadata_mut());
+                *response.get_mut() = AuthenticateResponse {
+                    status: Some(status::ok()),
+                    user: Some(answer.user.as_ref().into()),
+                    token_scope: (&answer.scopes).into(),
+                };
+            }
+            Err(error) => {
+                if let Some(cause) = std::error::Error::source(&error) {
+                    tracing::error!(error = %error, cause, "authentication came to no verdict");
+                }
+                let failure = status::failure(error.kind(), error.to_string(), &credentials.caller.trace_id);
+                response.get_mut().status = Some(failure);
+            }
+        }
+        Ok(response)
+    }
+}

@@ -1,0 +1,155 @@
+use std::collections::BTreeMap;
+
+use crate::OpaqueEntry;
+
+/// Identifiers of the roles that the CS3 family ships, as they stand in a user's `roles`.
+pub mod role {
+    /// May administer people, tokens of others and the service itself.
+    pub const ADMIN: &str = "71881883-1768-46bd-a24d-a356a2afdf7f";
+    /// May administer spaces.
+    pub const SPACE_ADMIN: &str = "2aadd357-682c-406b-8874-293091995fdd";
+    /// An ordinary person.
+    pub const USER: &str = "d7beeea8-8ff4-406b-8fb6-ab2dd81e6b11";
+    /// An invited guest.
+    pub const GUEST: &str = "38071a68-456a-4553-846a-fa67bf5596cc";
+
+    /// The identifier behind a role's everyday name (`admin`, `spaceadmin`, `user`, `guest`); an identifier stays itself.
+    pub fn id(name: &str) -> &str {
+        match name {
+            "admin" => ADMIN,
+            "spaceadmin" => SPACE_ADMIN,
+            "user" => USER,
+            "guest" => GUEST,
+            other => other,
+        }
+    }
+}
+
+/// What kind of subject a user is (CS3 `UserType`, same numbers).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(i32)]
+pub enum UserType {
+    /// Not stated.
+    #[default]
+    Invalid = 0,
+    /// A person with an account here.
+    Primary = 1,
+    /// A second account of a person.
+    Secondary = 2,
+    /// A service account.
+    Service = 3,
+    /// An application.
+    Application = 4,
+    /// An invited guest.
+    Guest = 5,
+    /// A person of another installation.
+    Federated = 6,
+    /// A person known only by an external identity.
+    Lightweight = 7,
+    /// The technical owner of a space.
+    SpaceOwner = 8,
+}
+
+impl UserType {
+    /// The type with this CS3 number; numbers of a newer interface count as [`UserType::Invalid`].
+    pub fn from_number(number: i32) -> Self {
+        match number {
+            1 => Self::Primary,
+            2 => Self::Secondary,
+            3 => Self::Service,
+            4 => Self::Application,
+            5 => Self::Guest,
+            6 => Self::Federated,
+            7 => Self::Lightweight,
+            8 => Self::SpaceOwner,
+            _ => Self::Invalid,
+        }
+    }
+}
+
+/// Whether a user may sign in (CS3 `UserStatus`, same numbers).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(i32)]
+pub enum UserStatus {
+    /// In good standing.
+    #[default]
+    Active = 0,
+    /// Still allowed, but about to end.
+    Expiring = 1,
+    /// Disabled: every credential of this user is refused.
+    Blocked = 2,
+}
+
+impl UserStatus {
+    /// The status with this CS3 number; an unknown one counts as [`UserStatus::Blocked`], so that it refuses.
+    pub fn from_number(number: i32) -> Self {
+        match number {
+            0 => Self::Active,
+            1 => Self::Expiring,
+            _ => Self::Blocked,
+        }
+    }
+}
+
+/// The identity of a user at another system.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct ExternalIdentity {
+    /// The identity provider that issued it.
+    pub idp: String,
+    /// The identifier there.
+    pub opaque_id: String,
+}
+
+/// Who a user is, never reassigned.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct UserId {
+    /// The issuer that vouches for the identifier, a URL; empty means "ours".
+    pub idp: String,
+    /// The stable identifier, a UUID for people of our own directory.
+    pub opaque_id: String,
+    /// What kind of subject this is.
+    pub kind: UserType,
+    /// The tenant, where there are several.
+    pub tenant_id: String,
+    /// Identities of the same user elsewhere.
+    pub external_identities: Vec<ExternalIdentity>,
+}
+
+/// A user as the directory knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct User {
+    /// Who it is.
+    pub id: UserId,
+    /// The login name.
+    pub username: String,
+    /// The mail address.
+    pub mail: String,
+    /// Whether the address was proven to be the user's.
+    pub mail_verified: bool,
+    /// The name to show.
+    pub display_name: String,
+    /// Identifiers of the groups the user is a member of.
+    pub groups: Vec<String>,
+    /// Identifiers of the user's roles, see [`role`]; on the wire the opaque entry `roles`.
+    pub roles: Vec<String>,
+    /// Further entries that other systems attached, kept as they came.
+    pub opaque: BTreeMap<String, OpaqueEntry>,
+    /// The POSIX user number, 0 if none.
+    pub uid_number: i64,
+    /// The POSIX group number, 0 if none.
+    pub gid_number: i64,
+    /// Whether the user may sign in.
+    pub status: UserStatus,
+}
+
+impl User {
+    /// Whether credentials of this user may be accepted at all.
+    pub fn is_active(&self) -> bool {
+        self.status != UserStatus::Blocked
+    }
+
+    /// Whether the user has the administrator's role.
+    pub fn is_admin(&self) -> bool {
+        self.roles.iter().any(|id| id == role::ADMIN)
+    }
+}

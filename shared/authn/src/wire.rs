@@ -1,0 +1,169 @@
+//! Between CS3 messages and the domain.
+
+use std::collections::BTreeMap;
+
+use proto::cs3::{auth::provider::v1beta1 as provider, identity::user::v1beta1 as identity, types::v1beta1 as types};
+
+use crate::{ExternalIdentity, OpaqueEntry, Role, Scope, Scopes, User, UserId, UserStatus, UserType};
+
+/// The opaque entry of a CS3 user that holds role identifiers, a JSON array.
+pub(crate) const ROLES_KEY: &str = "roles";
+
+impl From<types::OpaqueEntry> for OpaqueEntry {
+    fn from(entry: types::OpaqueEntry) -> Self {
+        Self { decoder: entry.decoder, value: entry.value }
+    }
+}
+
+impl From<&OpaqueEntry> for types::OpaqueEntry {
+    fn from(entry: &OpaqueEntry) -> Self {
+        Self { decoder: entry.decoder.clone(), value: entry.value.clone() }
+    }
+}
+
+impl From<provider::Scope> for Scope {
+    fn from(scope: provider::Scope) -> Self {
+        Self { resource: scope.resource.map(Into::into).unwrap_or_default(), role: Role::from_number(scope.role) }
+    }
+}
+
+impl From<&Scope> for provider::Scope {
+    fn from(scope: &Scope) -> Self {
+        Self { resource: Some((&scope.resource).into()), role: scope.role as i32 }
+    }
+}
+
+impl From<BTreeMap<String, provider::Scope>> for Scopes {
+    fn from(scopes: BTreeMap<String, provider::Scope>) -> Self {
+        Self(scopes.into_iter().map(|(key, scope)| (key, scope.into())).collect())
+    }
+}
+
+impl From<&Scopes> for BTreeMap<String, provider::Scope> {
+    fn from(scopes: &Scopes) -> Self {
+        scopes.0.iter().map(|(key, scope)| (key.clone(), scope.into())).collect()
+    }
+}
+
+impl From<identity::UserId> for UserId {
+    fn from(id: identity::UserId) -> Self {
+        let external =
+            |other: identity::ExternalIdentity| ExternalIdentity { idp: other.idp, opaque_id: other.opaque_id };
+        Self {
+            idp: id.idp,
+            opaque_id: id.opaque_id,
+            kind: UserType::from_number(id.r#type),
+            tenant_id: id.tenant_id,
+            external_identities: id.external_identities.into_iter().map(external).collect(),
+        }
+    }
+}
+
+impl From<&UserId> for identity::UserId {
+    fn from(id: &UserId) -> Self {
+        let external = |other: &ExternalIdentity| identity::ExternalIdentity {
+            idp: other.idp.clone(),
+            opaque_id: other.opaque_id.clone(),
+        };
+        Self {
+            idp: id.idp.clone(),
+            opaque_id: id.opaque_id.clone(),
+            r#type: id.kind as i32,
+            tenant_id: id.tenant_id.clone(),
+            external_identities: id.external_identities.iter().map(external).collect(),
+        }
+    }
+}
+
+impl From<identity::User> for User {
+    fn from(user: identity::User) -> Self {
+        let mut opaque: BTreeMap<String, OpaqueEntry> =
+            user.opaque.unwrap_or_default().map.into_iter().map(|(key, entry)| (key, entry.into())).collect();
+        let roles =
+            opaque.remove(ROLES_KEY).and_then(|entry| serde_json::from_slice(&entry.value).ok()).unwrap_or_default();
+        Self {
+            id: user.id.map(Into::into).unwrap_or_default(),
+            username: user.username,
+            mail: user.mail,
+            mail_verified: user.mail_verified,
+            display_name: user.display_name,
+            groups: user.groups,
+            roles,
+            opaque,
+            uid_number: user.uid_number,
+            gid_number: user.gid_number,
+            status: UserStatus::from_number(user.status),
+        }
+    }
+}
+
+impl From<&User> for identity::User {
+    fn from(user: &User) -> Self {
+        let mut map: BTreeMap<String, types::OpaqueEntry> =
+            user.opaque.iter().map(|(key, entry)| (key.clone(), entry.into())).collect();
+        if !user.roles.is_empty() {
+            let roles = serde_json::Value::from(user.roles.as_slice()).to_string();
+            map.insert(ROLES_KEY.to_owned(), (&OpaqueEntry::json(roles)).into());
+        }
+        Self {
+            id: Some((&user.id).into()),
+            username: user.username.clone(),
+            mail: user.mail.clone(),
+            mail_verified: user.mail_verified,
+            display_name: user.display_name.clone(),
+            groups: user.groups.clone(),
+            opaque: (!map.is_empty()).then_some(types::Opaque { map }),
+            uid_number: user.uid_number,
+            gid_number: user.gid_number,
+            status: user.status as i32,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use prost::Message;
+
+    use super::*;
+    use crate::role;
+
+    fn users() -> impl Strategy<Value = User> {
+        let id = (".{0,20}", ".{0,36}", 0..=8i32, ".{0,8}").prop_map(|(idp, opaque_id, kind, tenant_id)| UserId {
+            idp,
+            opaque_id,
+            kind: UserType::from_number(kind),
+            tenant_id,
+            external_identities: vec![ExternalIdentity { idp: "https://other".into(), opaque_id: "7".into() }],
+        });
+        let rest =
+            (".{0,20}", ".{0,20}", any::<bool>(), proptest::collection::vec(".{0,10}", 0..4), any::<i64>(), 0..=2i32);
+        (id, rest).prop_map(|(id, (username, mail, mail_verified, groups, number, status))| User {
+            id,
+            username,
+            mail,
+            mail_verified,
+            groups,
+            roles: vec![role::ADMIN.to_owned()],
+            opaque: BTreeMap::from([("note".to_owned(), OpaqueEntry { decoder: "plain".into(), value: vec![0, 255] })]),
+            uid_number: number,
+            status: UserStatus::from_number(status),
+            ..User::default()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_user_survives_the_wire(user in users()) {
+            let bytes = identity::User::from(&user).encode_to_vec();
+            prop_assert_eq!(User::from(identity::User::decode(bytes.as_slice()).unwrap()), user);
+        }
+    }
+
+    #[test]
+    fn unknown_numbers_of_a_newer_interface_refuse() {
+        assert_eq!(Role::from_number(99), Role::Invalid);
+        assert_eq!(UserStatus::from_number(99), UserStatus::Blocked);
+        assert_eq!(UserType::from_number(-1), UserType::Invalid);
+    }
+}

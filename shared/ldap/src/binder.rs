@@ -1,0 +1,118 @@
+//! Whether a password is a person's: the server itself says so, when it lets the person bind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use authn::{DirectoryError, Groups, User};
+use ldap3::dn_escape;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::Directory;
+use crate::failure::{Failure, code};
+use crate::people::People;
+use crate::server::{PATIENCE, bind};
+
+/// How many binds of people run at the same time.
+const BINDS: usize = 32;
+
+/// No refusal comes sooner than this. A server hashes the password of someone who exists and need not for someone who
+/// does not: within this time the two look the same.
+const REFUSAL: Duration = Duration::from_millis(250);
+
+/// Someone who may sign in, found by login.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Who it is; perhaps disabled.
+    pub user: Arc<User>,
+    dn: String,
+}
+
+impl Account {
+    /// Where the entry is: what the person binds as.
+    pub fn dn(&self) -> &str {
+        &self.dn
+    }
+}
+
+/// Verifies passwords by binding with them.
+#[derive(Debug)]
+pub struct Binder {
+    people: Arc<People>,
+    permits: Semaphore,
+}
+
+impl Binder {
+    /// Verifies passwords of the people in this directory.
+    pub fn new(directory: &Directory) -> Self {
+        Self { people: Arc::clone(&directory.people), permits: Semaphore::new(BINDS) }
+    }
+
+    /// The one person whom a login attribute names so, with groups. Nobody if there are several.
+    pub async fn find(&self, login: &str) -> Result<Option<Account>, DirectoryError> {
+        let Some(filter) = self.people.login(login) else { return Ok(None) };
+        let mut found = self.people.search(vec![filter], 2).await?;
+        let entry = match (found.pop(), found.is_empty()) {
+            (Some(entry), true) => entry,
+            (None, _) => return Ok(None),
+            (Some(_), false) => {
+                tracing::warn!("a login fits several LDAP entries; nobody can sign in with it");
+                return Ok(None);
+            }
+        };
+        let user = self.people.person(&entry, Groups::Include).await?;
+        Ok(user.map(|user| Account { user, dn: entry.dn }))
+    }
+
+    /// Whether the password is the account's. For nobody the server is asked all the same, about a DN that does not
+    /// exist, so that time does not tell. An empty password, with which a bind succeeds as nobody in particular
+    /// (RFC 4513, 5.1.2), never reaches the server.
+    pub async fn prove(&self, account: Option<&Account>, password: &SecretString) -> Result<bool, DirectoryError> {
+        if password.expose_secret().is_empty() {
+            return Ok(false);
+        }
+        let soonest_refusal = Instant::now() + REFUSAL;
+        let dn = account.map_or_else(|| self.nobody(), |account| account.dn.clone());
+        let accepted = self.bind(&dn, password).await?;
+        if accepted && account.is_some() {
+            return Ok(true);
+        }
+        sleep_until(soonest_refusal).await;
+        Ok(false)
+    }
+
+    /// The person with this login and password; `None` if there is none or the password is another. Who is disabled is
+    /// answered like anybody, with the status saying so.
+    pub async fn verify(&self, login: &str, password: &SecretString) -> Result<Option<Arc<User>>, DirectoryError> {
+        let account = self.find(login).await?;
+        let proven = self.prove(account.as_ref(), password).await?;
+        Ok(account.filter(|_| proven).map(|account| account.user))
+    }
+
+    /// A DN beside those of people, which nobody has.
+    fn nobody(&self) -> String {
+        let config = &self.people.config;
+        format!("{}={},{}", config.user_schema.user_name, dn_escape("doorward: nobody"), config.user_base_dn)
+    }
+
+    async fn bind(&self, dn: &str, password: &SecretString) -> Result<bool, Failure> {
+        let permit = timeout(PATIENCE, self.permits.acquire()).await.map_err(|_| Failure::Exhausted)?;
+        let _permit = permit.map_err(|_| Failure::Exhausted)?;
+        let mut connection = self.people.pool.server.connect().await?;
+        let result = bind(&mut connection, dn, password.expose_secret()).await?;
+        // a courtesy; the connection closes either way
+        let _ = timeout(PATIENCE, connection.unbind()).await;
+        match result.rc {
+            code::SUCCESS => Ok(true),
+            code::INVALID_CREDENTIALS
+            | code::NO_SUCH_OBJECT
+            | code::INVALID_DN_SYNTAX
+            | code::INAPPROPRIATE_AUTHENTICATION
+            | code::INSUFFICIENT_ACCESS
+            | code::CONSTRAINT_VIOLATION
+            | code::UNWILLING_TO_PERFORM => Ok(false),
+            _ => Err(Failure::Answer { operation: "bind", result }),
+        }
+    }
+}

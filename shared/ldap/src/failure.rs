@@ -1,0 +1,102 @@
+//! What can go wrong between us and the server.
+
+use std::path::PathBuf;
+
+use authn::DirectoryError;
+use ldap3::{LdapError, LdapResult};
+
+/// Result codes of RFC 4511 that decide something here.
+pub(crate) mod code {
+    pub(crate) const SUCCESS: u32 = 0;
+    pub(crate) const TIME_LIMIT_EXCEEDED: u32 = 3;
+    pub(crate) const SIZE_LIMIT_EXCEEDED: u32 = 4;
+    pub(crate) const ADMIN_LIMIT_EXCEEDED: u32 = 11;
+    pub(crate) const CONSTRAINT_VIOLATION: u32 = 19;
+    pub(crate) const NO_SUCH_OBJECT: u32 = 32;
+    pub(crate) const INVALID_DN_SYNTAX: u32 = 34;
+    pub(crate) const INAPPROPRIATE_AUTHENTICATION: u32 = 48;
+    pub(crate) const INVALID_CREDENTIALS: u32 = 49;
+    pub(crate) const INSUFFICIENT_ACCESS: u32 = 50;
+    pub(crate) const BUSY: u32 = 51;
+    pub(crate) const UNAVAILABLE: u32 = 52;
+    pub(crate) const UNWILLING_TO_PERFORM: u32 = 53;
+}
+
+/// Why the server gave no answer, or none that helps. No variant holds a credential.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The connection could not be made, or broke.
+    #[error("the LDAP server cannot be reached")]
+    Connection(#[source] LdapError),
+    /// The server let us wait too long.
+    #[error("the LDAP server did not answer in time")]
+    Timeout,
+    /// As many operations are under way as are allowed.
+    #[error("too many LDAP operations are under way")]
+    Exhausted,
+    /// The server's answer is an error.
+    #[error("the LDAP server refused the {operation}")]
+    Answer {
+        /// What was asked.
+        operation: &'static str,
+        /// The answer.
+        #[source]
+        result: LdapResult,
+    },
+    /// The file of the certificate authority cannot be used (yet).
+    #[error("the CA file {} cannot be read: {problem}", file.display())]
+    Authority {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        problem: String,
+    },
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up")]
+    Tls(#[source] rustls::Error),
+    /// The request cannot be expressed in LDAP: a fault of the configuration.
+    #[error("the LDAP request is not valid")]
+    Request(#[source] LdapError),
+}
+
+impl Failure {
+    /// Whether a pooled connection may just have gone stale, so that a fresh one is worth a try.
+    pub(crate) fn is_stale_connection(&self) -> bool {
+        matches!(self, Self::Connection(_))
+    }
+
+    /// Whether the connection is still good: the server answered, though with an error.
+    pub(crate) fn spares_connection(&self) -> bool {
+        matches!(self, Self::Answer { .. } | Self::Request(_))
+    }
+
+    /// Whether trying again later may help.
+    fn is_temporary(&self) -> bool {
+        match self {
+            Self::Connection(_) | Self::Timeout | Self::Exhausted | Self::Authority { .. } => true,
+            Self::Answer { result, .. } => matches!(result.rc, code::BUSY | code::UNAVAILABLE | code::TIME_LIMIT_EXCEEDED),
+            Self::Tls(_) | Self::Request(_) => false,
+        }
+    }
+}
+
+impl From<LdapError> for Failure {
+    fn from(error: LdapError) -> Self {
+        match error {
+            LdapError::Timeout { .. } => Self::Timeout,
+            LdapError::LdapResult { result } => Self::Answer { operation: "operation", result },
+            LdapError::FilterParsing
+            | LdapError::UrlParsing { .. }
+            | LdapError::UnknownScheme(_)
+            | LdapError::DNSName { .. }
+            | LdapError::AdapterInit(_) => Self::Request(error),
+            other => Self::Connection(other),
+        }
+    }
+}
+
+impl From<Failure> for DirectoryError {
+    fn from(failure: Failure) -> Self {
+        if failure.is_temporary() { Self::Unavailable(Box::new(failure)) } else { Self::Internal(Box::new(failure)) }
+    }
+}

@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+mod attribute;
+mod binder;
+mod config;
+mod directory;
+mod entry;
+mod failure;
+mod filter;
+mod people;
+mod pool;
+mod server;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod tls;
+
+pub use binder::{Account, Binder};
+pub use config::{GroupSchema, Ldap, UserSchema};
+pub use directory::Directory;

@@ -1,0 +1,183 @@
+//! How people and groups are found, and what an entry says of a person.
+
+use std::sync::Arc;
+
+use authn::{Claim, Groups, User, UserId, UserStatus, UserType};
+use ldap3::Scope;
+use runtime::config::{Environment, base_data_path};
+
+use crate::attribute::IdAttribute;
+use crate::config::scope;
+use crate::entry::Entry;
+use crate::failure::Failure;
+use crate::filter::{all, any, configured, contains, equals, not};
+use crate::pool::{Pool, Search};
+use crate::server::Server;
+use crate::tls::Tls;
+use crate::{Ldap, UserSchema};
+
+/// The largest number of groups that a person is told to be in.
+const MOST_GROUPS: i32 = 10_000;
+
+/// What the directory and the binder share.
+#[derive(Debug)]
+pub(crate) struct People {
+    pub(crate) pool: Pool,
+    pub(crate) config: Ldap,
+    id: IdAttribute,
+    group_id: IdAttribute,
+    attributes: Vec<String>,
+}
+
+impl People {
+    pub(crate) fn new(config: &Ldap, environment: &Environment) -> Self {
+        let tls = Tls::new(config.insecure, config.ca_cert.clone(), &base_data_path(environment));
+        let (user, group) = (&config.user_schema, &config.group_schema);
+        Self {
+            pool: Pool::new(Server::new(config, tls)),
+            id: IdAttribute::new(&user.id, user.id_is_octet_string),
+            group_id: IdAttribute::new(&group.id, group.id_is_octet_string),
+            attributes: wanted(user),
+            config: config.clone(),
+        }
+    }
+
+    /// What a claim is as a filter; `None` if it fits nobody.
+    pub(crate) fn claim(&self, claim: &Claim) -> Option<String> {
+        let schema = &self.config.user_schema;
+        let number = |attribute: &str, value: &str| Some(equals(attribute, &value.parse::<u32>().ok()?.to_string()));
+        match claim {
+            Claim::Username(value) | Claim::Mail(value) if value.is_empty() => None,
+            Claim::Username(value) => Some(equals(&schema.user_name, value)),
+            Claim::Mail(value) => Some(equals(&schema.mail, value)),
+            Claim::UserId(value) => self.id.filter(value),
+            Claim::Uid(value) => number("uidNumber", value),
+            Claim::Gid(value) => number("gidNumber", value),
+        }
+    }
+
+    /// A filter for whoever may sign in with this login; `None` if it is empty.
+    pub(crate) fn login(&self, login: &str) -> Option<String> {
+        let attributes = self.config.login_attributes.iter();
+        (!login.is_empty()).then(|| any(&attributes.map(|name| equals(name, login)).collect::<Vec<_>>()))
+    }
+
+    /// A filter for whom a text is part of the login, the name or the mail address of.
+    pub(crate) fn query(&self, text: &str) -> Option<String> {
+        let UserSchema { user_name, display_name, mail, .. } = &self.config.user_schema;
+        (!text.is_empty()).then(|| any(&[user_name, display_name, mail].map(|name| contains(name, text))))
+    }
+
+    /// A filter for people of a type; `None` if there can be none.
+    pub(crate) fn of_type(&self, kind: UserType) -> Option<String> {
+        let attribute = &self.config.user_schema.user_type;
+        let everybody = equals("objectClass", &self.config.user_object_class);
+        let is_guest = equals(attribute, GUEST);
+        match (kind, attribute.is_empty()) {
+            (UserType::Primary, true) => Some(everybody),
+            (UserType::Primary, false) => Some(not(&is_guest)),
+            (UserType::Guest, false) => Some(is_guest),
+            _ => None,
+        }
+    }
+
+    /// The entries of people whom all these filters fit, beside the configured ones.
+    pub(crate) async fn search(&self, filters: Vec<String>, limit: i32) -> Result<Vec<Entry>, Failure> {
+        let configured = configured(&self.config.user_filter);
+        let class = equals("objectClass", &self.config.user_object_class);
+        let filter = all(&configured.into_iter().chain([class]).chain(filters).collect::<Vec<_>>());
+        let search = Search {
+            base: &self.config.user_base_dn,
+            scope: scope(&self.config.user_scope),
+            filter,
+            attributes: &self.attributes,
+            limit,
+            optional_base: false,
+        };
+        self.pool.search(&search).await
+    }
+
+    /// The person that an entry is about; `None` if it has no identifier, and so is nobody.
+    pub(crate) async fn person(&self, entry: &Entry, groups: Groups) -> Result<Option<Arc<User>>, Failure> {
+        let Some(opaque_id) = entry.bytes(&self.id.name).and_then(|value| self.id.decode(value)) else {
+            tracing::warn!(dn = entry.dn, attribute = self.id.name, "an LDAP entry has no usable identifier and is skipped");
+            return Ok(None);
+        };
+        let schema = &self.config.user_schema;
+        let text = |name: &str| entry.text(name).unwrap_or_default().to_owned();
+        let is_guest = !schema.user_type.is_empty() && text(&schema.user_type).eq_ignore_ascii_case(GUEST);
+        let kind = if is_guest { UserType::Guest } else { UserType::Primary };
+        let mut user = User {
+            id: UserId { idp: self.config.idp.clone(), opaque_id, kind, ..UserId::default() },
+            username: text(&schema.user_name),
+            mail: text(&schema.mail),
+            display_name: text(&schema.display_name),
+            uid_number: entry.number("uidNumber"),
+            gid_number: entry.number("gidNumber"),
+            ..User::default()
+        };
+        user.status = self.status(entry).await?;
+        if groups == Groups::Include {
+            user.groups = self.groups(entry).await?;
+        }
+        Ok(Some(Arc::new(user)))
+    }
+
+    /// The identifiers of the groups that a person is a direct member of.
+    pub(crate) async fn groups(&self, person: &Entry) -> Result<Vec<String>, Failure> {
+        let config = &self.config;
+        let class = equals("objectClass", &config.group_object_class);
+        let member = self.member(person);
+        let filter = all(&configured(&config.group_filter).into_iter().chain([class, member]).collect::<Vec<_>>());
+        let attributes = [self.group_id.name.clone()];
+        let (base, scope) = (&config.group_base_dn, scope(&config.group_scope));
+        let search = Search { base, scope, filter, attributes: &attributes, limit: MOST_GROUPS, optional_base: false };
+        let found = self.pool.search(&search).await?;
+        let id = |group: &Entry| group.bytes(&self.group_id.name).and_then(|value| self.group_id.decode(value));
+        Ok(found.iter().filter_map(id).collect())
+    }
+
+    /// A filter for groups with this person in them.
+    fn member(&self, person: &Entry) -> String {
+        let attribute = &self.config.group_schema.member;
+        if attribute.eq_ignore_ascii_case("memberUid") {
+            equals(attribute, person.text(&self.config.user_schema.user_name).unwrap_or_default())
+        } else {
+            equals(attribute, &person.dn)
+        }
+    }
+
+    async fn status(&self, person: &Entry) -> Result<UserStatus, Failure> {
+        let blocked = match self.config.disable_user_mechanism.as_str() {
+            "none" => false,
+            "group" => self.is_in_disabled_group(person).await?,
+            _ => person.text(&self.config.user_schema.enabled).is_some_and(|value| value.eq_ignore_ascii_case("false")),
+        };
+        Ok(if blocked { UserStatus::Blocked } else { UserStatus::Active })
+    }
+
+    /// The server compares the DNs, as only it knows which of them are equal.
+    async fn is_in_disabled_group(&self, person: &Entry) -> Result<bool, Failure> {
+        let no_attributes = ["1.1".to_owned()];
+        let search = Search {
+            base: &self.config.disabled_users_group_dn,
+            scope: Scope::Base,
+            filter: self.member(person),
+            attributes: &no_attributes,
+            limit: 1,
+            // the group is made when the first person is disabled
+            optional_base: true,
+        };
+        Ok(!self.pool.search(&search).await?.is_empty())
+    }
+}
+
+/// The value of the type attribute that makes a guest.
+const GUEST: &str = "Guest";
+
+fn wanted(schema: &UserSchema) -> Vec<String> {
+    let UserSchema { id, mail, display_name, user_name, enabled, user_type, .. } = schema;
+    let named = [id, mail, display_name, user_name, enabled, user_type].map(String::as_str);
+    let all = named.into_iter().chain(["uidNumber", "gidNumber"]);
+    all.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}

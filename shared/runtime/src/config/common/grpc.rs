@@ -1,0 +1,144 @@
+//! The gRPC server.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::super::{Invalid, ListenAddr, Section, Visitor};
+use super::{cert_and_key, positive};
+
+/// `grpc`: the gRPC server.
+#[derive(Clone, Debug)]
+pub struct Grpc {
+    /// Where it listens.
+    pub addr: ListenAddr,
+    /// Its TLS.
+    pub tls: GrpcTls,
+    /// `tcp` or `unix`.
+    pub protocol: String,
+    /// The longest message that is accepted, in bytes.
+    pub max_received_message_size: usize,
+    /// How many requests are handled at the same time; what comes on top of it waits.
+    pub max_concurrent_requests: usize,
+    /// After which time a request is given up.
+    pub request_timeout: Duration,
+    /// After which time a connection is asked to be made anew, so that clients spread over new replicas.
+    pub max_connection_age: Option<Duration>,
+}
+
+impl Grpc {
+    /// The defaults, with a service's own address.
+    pub fn at(addr: &str) -> Self {
+        Self { addr: ListenAddr::built_in(addr), ..Self::default() }
+    }
+}
+
+impl Default for Grpc {
+    fn default() -> Self {
+        Self {
+            addr: ListenAddr::Off,
+            tls: GrpcTls::default(),
+            protocol: "tcp".into(),
+            max_received_message_size: 10_240_000,
+            max_concurrent_requests: 1024,
+            request_timeout: Duration::from_secs(30),
+            max_connection_age: None,
+        }
+    }
+}
+
+impl Section for Grpc {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        v.value("addr", &mut self.addr, &["<P>_GRPC_ADDR"], "The bind address of the GRPC service.");
+        v.section("tls", &mut self.tls);
+        v.value(
+            "protocol",
+            &mut self.protocol,
+            &["OCIS_GRPC_PROTOCOL", "<P>_GRPC_PROTOCOL"],
+            "The transport protocol of the GRPC service.",
+        )
+        .one_of(&["tcp", "unix"]);
+        v.value(
+            "max_received_message_size",
+            &mut self.max_received_message_size,
+            &["OCIS_GRPC_MAX_RECEIVED_MESSAGE_SIZE", "<P>_GRPC_MAX_RECEIVED_MESSAGE_SIZE"],
+            "The size in bytes of the longest message the GRPC service accepts.",
+        );
+        v.value(
+            "max_concurrent_requests",
+            &mut self.max_concurrent_requests,
+            &["<P>_GRPC_MAX_CONCURRENT_REQUESTS"],
+            "How many requests the GRPC service handles at the same time.",
+        );
+        v.value(
+            "request_timeout",
+            &mut self.request_timeout,
+            &["<P>_GRPC_REQUEST_TIMEOUT"],
+            "The time after which the GRPC service gives up a request.",
+        );
+        v.value(
+            "max_connection_age",
+            &mut self.max_connection_age,
+            &["GRPC_MAX_CONNECTION_AGE", "<P>_GRPC_MAX_CONNECTION_AGE"],
+            "The time after which clients of the GRPC service are asked to connect anew. Unlimited if unset.",
+        );
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        let is_socket = matches!(self.addr, ListenAddr::Unix(_));
+        if self.protocol == "unix" && !is_socket && self.addr != ListenAddr::Off {
+            return Err(Invalid::new("addr", "must be the path of a socket, as the protocol is unix"));
+        }
+        positive("max_concurrent_requests", self.max_concurrent_requests)?;
+        positive("max_received_message_size", self.max_received_message_size)
+    }
+}
+
+/// `grpc.tls`: the gRPC server's certificate.
+#[derive(Clone, Debug, Default)]
+pub struct GrpcTls {
+    /// Whether only TLS is spoken.
+    pub enabled: bool,
+    /// The certificate; without one a temporary one is made.
+    pub cert: Option<PathBuf>,
+    /// The certificate's key.
+    pub key: Option<PathBuf>,
+    /// Who must have signed a client's certificate; without it clients need none.
+    pub client_ca: Option<PathBuf>,
+}
+
+impl Section for GrpcTls {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        v.value(
+            "enabled",
+            &mut self.enabled,
+            &["OCIS_GRPC_TLS_ENABLED"],
+            "Activates TLS for the grpc based services using the server certifcate and key configured via OCIS_GRPC_TLS_CERTIFICATE and OCIS_GRPC_TLS_KEY. If OCIS_GRPC_TLS_CERTIFICATE is not set a temporary server certificate is generated - to be used with OCIS_GRPC_CLIENT_TLS_MODE=insecure.",
+        );
+        v.value(
+            "cert",
+            &mut self.cert,
+            &["OCIS_GRPC_TLS_CERTIFICATE"],
+            "Path/File name of the TLS server certificate (in PEM format) for the grpc services.",
+        );
+        v.value(
+            "key",
+            &mut self.key,
+            &["OCIS_GRPC_TLS_KEY"],
+            "Path/File name for the TLS certificate key (in PEM format) for the server certificate to use for the grpc services.",
+        );
+        v.value(
+            "client_ca",
+            &mut self.client_ca,
+            &["OCIS_GRPC_TLS_CLIENT_CA"],
+            "Path/File name for the CA certificate (in PEM format) that must have signed the certificates of clients of the grpc services. Clients need no certificate if unset.",
+        );
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        cert_and_key(self.cert.as_ref(), self.key.as_ref())?;
+        if self.client_ca.is_some() && !self.enabled {
+            return Err(Invalid::new("enabled", "must be true where clients have to show a certificate"));
+        }
+        Ok(())
+    }
+}

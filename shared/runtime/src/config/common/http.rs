@@ -1,0 +1,186 @@
+//! The HTTP server.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::super::{Invalid, ListenAddr, Section, Visitor};
+use super::{cert_and_key, positive};
+
+/// `http`: the HTTP server.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// Where it listens.
+    pub addr: ListenAddr,
+    /// The path below which everything is served.
+    pub root: String,
+    /// Which pages of other sites may call it.
+    pub cors: Cors,
+    /// Its TLS.
+    pub tls: HttpTls,
+    /// The longest request body that is accepted, in bytes.
+    pub max_body_size: usize,
+    /// How many requests are handled at the same time; what comes on top of it waits.
+    pub max_concurrent_requests: usize,
+    /// After which time a request is given up.
+    pub request_timeout: Duration,
+}
+
+impl Http {
+    /// The defaults, with a service's own address.
+    pub fn at(addr: &str) -> Self {
+        Self { addr: ListenAddr::built_in(addr), ..Self::default() }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            addr: ListenAddr::Off,
+            root: "/".into(),
+            cors: Cors::default(),
+            tls: HttpTls::default(),
+            max_body_size: 1024 * 1024,
+            max_concurrent_requests: 1024,
+            request_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Section for Http {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        v.value("addr", &mut self.addr, &["<P>_HTTP_ADDR"], "The bind address of the HTTP service.");
+        v.value(
+            "root",
+            &mut self.root,
+            &["<P>_HTTP_ROOT"],
+            "Subdirectory that serves as the root for this HTTP service.",
+        );
+        v.section("cors", &mut self.cors);
+        v.section("tls", &mut self.tls);
+        v.value(
+            "max_body_size",
+            &mut self.max_body_size,
+            &["<P>_HTTP_MAX_BODY_SIZE"],
+            "The size in bytes of the longest request body the HTTP service accepts.",
+        );
+        v.value(
+            "max_concurrent_requests",
+            &mut self.max_concurrent_requests,
+            &["<P>_HTTP_MAX_CONCURRENT_REQUESTS"],
+            "How many requests the HTTP service handles at the same time.",
+        );
+        v.value(
+            "request_timeout",
+            &mut self.request_timeout,
+            &["<P>_HTTP_REQUEST_TIMEOUT"],
+            "The time after which the HTTP service gives up a request.",
+        );
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        if !self.root.starts_with('/') {
+            return Err(Invalid::new("root", "must start with /"));
+        }
+        positive("max_concurrent_requests", self.max_concurrent_requests)
+    }
+}
+
+/// `http.cors`: which pages of other sites may call the HTTP server.
+#[derive(Clone, Debug)]
+pub struct Cors {
+    /// The origins; `*` is all of them.
+    pub allow_origins: Vec<String>,
+    /// The methods.
+    pub allow_methods: Vec<String>,
+    /// The request headers.
+    pub allow_headers: Vec<String>,
+    /// Whether such a page's requests carry credentials.
+    pub allow_credentials: bool,
+}
+
+impl Default for Cors {
+    fn default() -> Self {
+        let texts = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();
+        Self {
+            allow_origins: texts(&["*"]),
+            allow_methods: texts(&["GET", "POST", "DELETE"]),
+            allow_headers: texts(&[
+                "Authorization",
+                "Origin",
+                "Content-Type",
+                "Accept",
+                "X-Requested-With",
+                "X-Request-Id",
+                "Ocs-Apirequest",
+            ]),
+            allow_credentials: true,
+        }
+    }
+}
+
+impl Section for Cors {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        v.value(
+            "allow_origins",
+            &mut self.allow_origins,
+            &["OCIS_CORS_ALLOW_ORIGINS", "<P>_CORS_ALLOW_ORIGINS"],
+            "A list of allowed CORS origins. See following chapter for more details: Access-Control-Allow-Origin at https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Access-Control-Allow-Origin. See the Environment Variable Types description for more details.",
+        );
+        v.value(
+            "allow_methods",
+            &mut self.allow_methods,
+            &["OCIS_CORS_ALLOW_METHODS", "<P>_CORS_ALLOW_METHODS"],
+            "A list of allowed CORS methods. See following chapter for more details: Access-Control-Request-Method at https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Access-Control-Request-Method. See the Environment Variable Types description for more details.",
+        );
+        v.value(
+            "allow_headers",
+            &mut self.allow_headers,
+            &["OCIS_CORS_ALLOW_HEADERS", "<P>_CORS_ALLOW_HEADERS"],
+            "A list of allowed CORS headers. See following chapter for more details: Access-Control-Request-Headers at https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Access-Control-Request-Headers. See the Environment Variable Types description for more details.",
+        );
+        v.value(
+            "allow_credentials",
+            &mut self.allow_credentials,
+            &["OCIS_CORS_ALLOW_CREDENTIALS", "<P>_CORS_ALLOW_CREDENTIALS"],
+            "Allow credentials for CORS.See following chapter for more details: Access-Control-Allow-Credentials at https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Access-Control-Allow-Credentials.",
+        );
+    }
+}
+
+/// `http.tls`: the HTTP server's certificate.
+#[derive(Clone, Debug, Default)]
+pub struct HttpTls {
+    /// Whether only TLS is spoken.
+    pub enabled: bool,
+    /// The certificate; without one a temporary one is made.
+    pub cert: Option<PathBuf>,
+    /// The certificate's key.
+    pub key: Option<PathBuf>,
+}
+
+impl Section for HttpTls {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        v.value(
+            "enabled",
+            &mut self.enabled,
+            &["OCIS_HTTP_TLS_ENABLED"],
+            "Activates TLS for the http based services using the server certifcate and key configured via OCIS_HTTP_TLS_CERTIFICATE and OCIS_HTTP_TLS_KEY. If OCIS_HTTP_TLS_CERTIFICATE is not set a temporary server certificate is generated - to be used with PROXY_INSECURE_BACKEND=true.",
+        );
+        v.value(
+            "cert",
+            &mut self.cert,
+            &["OCIS_HTTP_TLS_CERTIFICATE"],
+            "Path/File name of the TLS server certificate (in PEM format) for the http services.",
+        );
+        v.value(
+            "key",
+            &mut self.key,
+            &["OCIS_HTTP_TLS_KEY"],
+            "Path/File name for the TLS certificate key (in PEM format) for the server certificate to use for the http services.",
+        );
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        cert_and_key(self.cert.as_ref(), self.key.as_ref())
+    }
+}

@@ -1,0 +1,203 @@
+//! The visitor that a configuration shows itself to.
+
+use std::path::PathBuf;
+
+use super::error::ConfigError;
+use super::outline::{Entry, Origin, Outline};
+use super::secret::Secret;
+use super::sources::{Sources, is_world_readable};
+use super::value::{Shown, Value};
+use super::{Identity, Section};
+
+/// Reads a configuration, and records what it consists of. Made by [`load`](super::load) and by the printers.
+pub struct Visitor<'a> {
+    identity: Identity,
+    /// `None` when the configuration is only to be described; then nothing is changed and nothing is checked.
+    sources: Option<&'a Sources<'a>>,
+    path: Vec<String>,
+    pub(super) outline: Outline,
+    pub(super) warnings: Vec<String>,
+    /// Files that secrets were read from.
+    pub(super) files: Vec<PathBuf>,
+    /// The first thing that is wrong.
+    pub(super) problem: Option<ConfigError>,
+}
+
+impl<'a> Visitor<'a> {
+    pub(super) fn new(identity: Identity, sources: Option<&'a Sources<'a>>) -> Self {
+        let (path, outline) = (Vec::new(), Outline::default());
+        Self { identity, sources, path, outline, warnings: Vec::new(), files: Vec::new(), problem: None }
+    }
+
+    /// What a visit of this configuration tells when nothing is read.
+    pub(super) fn describe(identity: Identity, config: &mut impl Section) -> Outline {
+        let mut visitor = Visitor::new(identity, None);
+        config.visit(&mut visitor);
+        visitor.outline
+    }
+
+    /// Shows a setting: its YAML key, its field, its environment names (`<P>` is the service's prefix; the last one
+    /// that is set wins) and what it means.
+    pub fn value<T: Value>(&mut self, key: &str, field: &mut T, names: &[&str], description: &str) -> Setting<'_, 'a> {
+        let names = self.complete(names);
+        let default = field.shown();
+        self.path.push(key.into());
+        let found = self.sources.map(|sources| sources.value::<T>(&self.path, &names));
+        let mut origin = Origin::Default;
+        match found.transpose() {
+            Ok(found) => {
+                if let Some((value, from)) = found.flatten() {
+                    (*field, origin) = (value, from);
+                }
+            }
+            Err(problem) => self.fail(problem),
+        }
+        let value = field.shown();
+        let content = if value.is_empty() { Content::Empty } else { Content::Text(value.in_words()) };
+        let description = description.into();
+        self.record(Entry { names, type_name: T::TYPE, description, secret: false, default, value, origin });
+        Setting { visitor: self, content }
+    }
+
+    /// Shows a secret setting, as [`value`](Self::value) does; it may also be given by naming a file in `<name>_FILE`.
+    pub fn secret(&mut self, key: &str, field: &mut Secret, names: &[&str], description: &str) -> Setting<'_, 'a> {
+        let names = self.complete(names);
+        let default = Shown::Text(field.redacted().into());
+        self.path.push(key.into());
+        let found = self.sources.map(|sources| sources.secret(&self.path, &names));
+        let mut origin = Origin::Default;
+        match found.transpose() {
+            Ok(found) => {
+                if let Some(found) = found.flatten() {
+                    (*field, origin) = (found.secret, found.origin);
+                    self.note_file(found.file);
+                }
+            }
+            Err(problem) => self.fail(problem),
+        }
+        let content = match (field.is_empty(), field.is_placeholder()) {
+            (true, _) => Content::Empty,
+            (_, true) => Content::Placeholder,
+            _ => Content::Secret(field.expose().len()),
+        };
+        let value = Shown::Text(field.redacted().into());
+        let description = description.into();
+        self.record(Entry { names, type_name: String::TYPE, description, secret: true, default, value, origin });
+        Setting { visitor: self, content }
+    }
+
+    /// Shows a nested section; it is validated once it is read.
+    pub fn section<S: Section>(&mut self, key: &str, section: &mut S) {
+        self.path.push(key.into());
+        self.outline.push(self.path.clone(), None);
+        section.visit(self);
+        self.validate(section);
+        self.path.pop();
+    }
+
+    pub(super) fn validate(&mut self, section: &impl Section) {
+        // settings that could not be read hold their defaults, which need not fit with the rest
+        if self.sources.is_none() || self.problem.is_some() {
+            return;
+        }
+        if let Err(invalid) = section.validate() {
+            let below = invalid.key.split('.').filter(|key| !key.is_empty()).map(Into::into);
+            let path: Vec<String> = self.path.iter().cloned().chain(below).collect();
+            self.fail(ConfigError::Invalid { setting: self.outline.in_words(&path), problem: invalid.problem });
+        }
+    }
+
+    fn complete(&self, names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| name.replace("<P>", self.identity.prefix)).collect()
+    }
+
+    fn record(&mut self, entry: Entry) {
+        self.outline.push(self.path.clone(), Some(entry));
+        self.path.pop();
+    }
+
+    fn note_file(&mut self, file: Option<PathBuf>) {
+        let Some(file) = file.filter(|file| !self.files.contains(file)) else { return };
+        if is_world_readable(&file) {
+            let shown = file.display();
+            self.warnings.push(format!("{shown} holds a secret and everybody may read it; run: chmod o-r {shown}"));
+        }
+        self.files.push(file);
+    }
+
+    fn fail(&mut self, problem: ConfigError) {
+        self.problem.get_or_insert(problem);
+    }
+}
+
+/// What may be known of a setting's content while it is checked; a secret's text may not.
+enum Content {
+    Empty,
+    Text(String),
+    Secret(usize),
+    /// A secret that is some example's.
+    Placeholder,
+}
+
+/// A setting that was just shown, to be marked with what is demanded of it.
+pub struct Setting<'v, 'a> {
+    visitor: &'v mut Visitor<'a>,
+    content: Content,
+}
+
+impl Setting<'_, '_> {
+    /// It must not be empty; `hint` tells what to do. A secret must not be an example's either (`change-me`).
+    pub fn required(&mut self, hint: &str) -> &mut Self {
+        let problem = match (&self.content, self.entry().origin.place()) {
+            (Content::Empty, None) => format!("is not set; {hint}"),
+            (Content::Empty, Some(place)) => format!("is empty in {place}; {hint}"),
+            (Content::Placeholder, _) => format!("is an example's text, which everybody knows; {hint}"),
+            _ => return self,
+        };
+        self.refuse(problem)
+    }
+
+    /// When it is set, it must have at least so many bytes.
+    pub fn min_bytes(&mut self, least: usize) -> &mut Self {
+        match &self.content {
+            Content::Text(text) if text.len() < least => self.refuse(format!("must have at least {least} bytes")),
+            Content::Secret(length) if *length < least => {
+                let length = *length;
+                self.refuse(format!(
+                    "must have at least {least} bytes, not {length}; make one with: openssl rand -base64 {least}"
+                ))
+            }
+            Content::Placeholder => self.refuse("is an example's text, which everybody knows; choose another".into()),
+            _ => self,
+        }
+    }
+
+    /// It must be one of these texts. An empty one is allowed if it is among them.
+    pub fn one_of(&mut self, allowed: &[&str]) -> &mut Self {
+        let text = match &self.content {
+            Content::Text(text) => text.clone(),
+            Content::Empty => String::new(),
+            Content::Secret(_) | Content::Placeholder => return self,
+        };
+        if allowed.contains(&text.as_str()) {
+            return self;
+        }
+        let named: Vec<_> = allowed.iter().map(|one| if one.is_empty() { "empty" } else { one }).collect();
+        let expected = format!("one of: {}", named.join(", "));
+        self.refuse(format!("must be {expected}; it is {text:?}"))
+    }
+
+    fn entry(&self) -> &Entry {
+        let item = self.visitor.outline.items().last();
+        item.and_then(|item| item.entry.as_ref()).expect("the setting has just been recorded")
+    }
+
+    fn refuse(&mut self, problem: String) -> &mut Self {
+        if self.visitor.sources.is_some() {
+            let path = self.visitor.outline.items().last().map(|item| item.path.clone()).unwrap_or_default();
+            let setting = self.visitor.outline.in_words(&path);
+            self.visitor.fail(ConfigError::Invalid { setting, problem });
+        }
+        self
+    }
+}

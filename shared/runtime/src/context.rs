@@ -1,0 +1,38 @@
+//! What a service is given.
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Environment;
+use crate::{Clock, Metrics, Random, Reload};
+
+/// Everything of the outside world that a service may use. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The environment variables.
+    pub environment: Environment,
+    /// What time it is.
+    pub clock: Clock,
+    /// Random bytes.
+    pub random: Random,
+    /// When to read certificates and secrets again.
+    pub reload: Reload,
+    /// Cancelled when the service is to stop: it finishes what it has begun.
+    pub shutdown: CancellationToken,
+    /// Where it counts.
+    pub metrics: Metrics,
+}
+
+impl Context {
+    /// The real world, but for the environment. Tests replace the clock and the randomness:
+    /// `Context { clock: Clock::manual(start), ..Context::new(environment) }`.
+    pub fn new(environment: Environment) -> Self {
+        Self {
+            environment,
+            clock: Clock::system(),
+            random: Random::system(),
+            reload: Reload::default(),
+            shutdown: CancellationToken::new(),
+            metrics: Metrics::default(),
+        }
+    }
+}

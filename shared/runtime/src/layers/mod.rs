@@ -1,0 +1,179 @@
+//! What happens to every request, whichever service it is for: an id, a place in a trace, a measurement, limits, and an
+//! answer even if the handler panics.
+//!
+//! It is one function instead of a tower of layers: it reads from top to bottom, and boxes nothing per request.
+
+mod body;
+mod deadline;
+mod peer;
+mod refusal;
+mod request_id;
+
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::MatchedPath;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{HeaderValue, Method, Request, Response};
+use status::Kind;
+use tokio::sync::Semaphore;
+use tower::Service;
+use tracing::{Instrument, Span};
+
+use crate::metrics::{Measurement, Protocol, Requests};
+use crate::telemetry;
+
+pub(crate) use body::Body;
+pub(crate) use peer::Connected;
+pub use peer::{PeerAddr, PeerIdentity};
+use request_id::RequestIds;
+
+/// gRPC health checks are answered however busy the service is: being busy is not being ill.
+const HEALTH: &str = "/grpc.health.v1.";
+
+/// What a listener grants a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// How many requests are handled at the same time; what comes on top is refused.
+    pub(crate) concurrent: usize,
+    /// How long until the answer begins; `None` for requests that are passed on as streams.
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// A service with all that happens around its requests.
+pub(crate) struct Stack<S> {
+    inner: S,
+    requests: Arc<Requests>,
+    permits: Arc<Semaphore>,
+    timeout: Option<Duration>,
+    ids: RequestIds,
+}
+
+impl<S> Stack<S> {
+    pub(crate) fn new(inner: S, requests: Arc<Requests>, limits: Limits) -> Self {
+        let permits = Arc::new(Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS)));
+        Self { inner, requests, permits, timeout: limits.timeout, ids: RequestIds::new() }
+    }
+
+    pub(crate) fn requests(&self) -> &Arc<Requests> {
+        &self.requests
+    }
+
+    /// Answers a request. It cannot fail: what goes wrong is an answer too.
+    pub(crate) async fn answer<A, B>(&self, peer: &Connected, mut request: Request<A>) -> Response<Body<B>>
+    where
+        S: Service<Request<A>, Response = Response<B>, Error = Infallible> + Clone,
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
+        let mut measurement = Measurement::start(&self.requests, request.uri());
+        let id = self.ids.of(&mut request);
+        peer.introduce(&mut request, self.requests.protocol());
+        let route = HttpRoute::of(&request, self.requests.protocol());
+        let span = self.span(&request, &id);
+
+        let permit = if request.uri().path().starts_with(HEALTH) {
+            None
+        } else if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            Some(permit)
+        } else {
+            return finish(refusal::of(Kind::ResourceExhausted, measurement.protocol()), measurement, id);
+        };
+        let timeout = deadline::of(request.headers(), self.timeout);
+        let handled = self.handle(request, timeout).instrument(span).await;
+        let answer = handled.unwrap_or_else(|kind| refusal::of(kind, measurement.protocol()));
+        if let Some(route) = route {
+            route.tell(&answer, &mut measurement);
+        }
+        let mut answer = finish(answer, measurement, id);
+        answer.body_mut().hold(permit);
+        answer
+    }
+
+    async fn handle<A, B>(&self, request: Request<A>, timeout: Option<Duration>) -> Result<Response<Body<B>>, Kind>
+    where
+        S: Service<Request<A>, Response = Response<B>, Error = Infallible> + Clone,
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
+        let mut inner = self.inner.clone();
+        // the handler's state is dropped by the panic, and what it shares is behind locks that notice
+        let handling = AssertUnwindSafe(async move {
+            let Ok(response) = inner.call(request).await;
+            response
+        })
+        .catch_unwind();
+        let handled = match timeout {
+            Some(timeout) => tokio::time::timeout(timeout, handling).await.map_err(|_| Kind::DeadlineExceeded)?,
+            None => handling.await,
+        };
+        // the panic hook has logged it
+        handled.map(|response| response.map(Body::served)).map_err(|_panic| Kind::Internal)
+    }
+
+    fn span<A>(&self, request: &Request<A>, id: &HeaderValue) -> Span {
+        let span = tracing::info_span!(
+            "request",
+            otel.name = request.uri().path(),
+            otel.kind = "server",
+            service = self.requests.service(),
+            request_id = id.to_str().unwrap_or_default(),
+        );
+        if telemetry::is_exporting() {
+            telemetry::continue_trace(&span, request.headers());
+        }
+        span
+    }
+}
+
+/// Puts the last touches to an answer, and has it measured to its end.
+fn finish<B>(mut answer: Response<Body<B>>, mut measurement: Measurement, id: HeaderValue) -> Response<Body<B>> {
+    if measurement.protocol() == Protocol::Grpc {
+        refusal::correct_oversized(answer.headers_mut());
+        if let Some(code) = refusal::grpc_code(answer.headers()) {
+            measurement.ended(code);
+        }
+    } else {
+        measurement.ended(answer.status().as_u16());
+    }
+    answer.headers_mut().insert(request_id::NAME, id);
+    answer.body_mut().measure(measurement);
+    answer
+}
+
+/// What is remembered of an HTTP request until the router has told its route.
+struct HttpRoute(Method);
+
+impl HttpRoute {
+    fn of<A>(request: &Request<A>, protocol: Protocol) -> Option<Self> {
+        (protocol != Protocol::Grpc).then(|| Self(request.method().clone()))
+    }
+
+    fn tell<B>(&self, answer: &Response<B>, measurement: &mut Measurement) {
+        if let Some(path) = answer.extensions().get::<MatchedPath>() {
+            // a router answers unknown methods on a known path too
+            let method = if is_standard(&self.0) { self.0.as_str() } else { "OTHER" };
+            measurement.matched(&format!("{method} {}", path.as_str()));
+        }
+    }
+}
+
+fn is_standard(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS]
+        .contains(method)
+}
+
+/// Has a router tell each answer's route, for the measurement.
+pub(crate) fn telling_routes(router: axum::Router) -> axum::Router {
+    router.layer(axum::middleware::from_fn(async |path: Option<MatchedPath>, request, next: axum::middleware::Next| {
+        let mut response = next.run(request).await;
+        if let Some(path) = path {
+            response.extensions_mut().insert(path);
+        }
+        response
+    }))
+}

@@ -1,0 +1,81 @@
+//! Who is at the other end of a connection.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use authn::caller::SOURCE_KEY;
+use http::{HeaderMap, Request};
+
+use crate::metrics::Protocol;
+
+/// The address at the other end of a connection, as a request extension; `None` on a Unix socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddr(pub Option<SocketAddr>);
+
+/// The first URI, or else the first DNS name, in the certificate that a client has proved to be its own; a request
+/// extension that is there only if clients' certificates are verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerIdentity(pub Arc<str>);
+
+/// What is known of a connection's other end.
+#[derive(Clone, Debug)]
+pub(crate) struct Connected {
+    pub(crate) addr: Option<SocketAddr>,
+    pub(crate) identity: Option<PeerIdentity>,
+}
+
+impl Connected {
+    /// Tells the handlers who asks.
+    pub(super) fn introduce<A>(&self, request: &mut Request<A>, protocol: Protocol) {
+        let told = if self.is_trusted(protocol) {
+            told_source(request.headers())
+        } else {
+            // nor may a handler pass a stranger's word on
+            request.headers_mut().remove(SOURCE_KEY);
+            None
+        };
+        let source = told.or_else(|| self.addr.map(|addr| addr.ip().to_canonical()));
+        let identity = self.identity.as_ref().map(|identity| identity.0.as_ref().to_owned());
+        let extensions = request.extensions_mut();
+        extensions.insert(PeerAddr(self.addr));
+        extensions.insert(authn::Peer { source, identity });
+        if let Some(identity) = &self.identity {
+            extensions.insert(identity.clone());
+        }
+    }
+
+    /// Whether it is believed when it tells where a credential came from: gRPC peers that proved who they are, and those
+    /// on this machine. Over HTTP nobody is, as proxies pass their clients' headers on.
+    fn is_trusted(&self, protocol: Protocol) -> bool {
+        protocol == Protocol::Grpc
+            && (self.identity.is_some() || self.addr.is_none_or(|addr| addr.ip().to_canonical().is_loopback()))
+    }
+}
+
+fn told_source(headers: &HeaderMap) -> Option<IpAddr> {
+    headers.get(SOURCE_KEY)?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(addr: Option<&str>, identity: Option<&str>, protocol: Protocol) -> Option<String> {
+        let addr = addr.map(|addr| addr.parse().expect("an address"));
+        let connected = Connected { addr, identity: identity.map(|name| PeerIdentity(name.into())) };
+        let mut request = Request::builder().header(SOURCE_KEY, "192.0.2.7").body(()).expect("a request");
+        connected.introduce(&mut request, protocol);
+        request.extensions().get::<authn::Peer>().and_then(|peer| peer.source).map(|source| source.to_string())
+    }
+
+    #[test]
+    fn only_family_is_believed() {
+        let told = Some("192.0.2.7".to_owned());
+        assert_eq!(source(Some("127.0.0.1:5"), None, Protocol::Grpc), told);
+        assert_eq!(source(None, None, Protocol::Grpc), told);
+        assert_eq!(source(Some("198.51.100.1:5"), Some("spiffe://doorward/gateway"), Protocol::Grpc), told);
+        assert_eq!(source(Some("198.51.100.1:5"), None, Protocol::Grpc), Some("198.51.100.1".into()));
+        assert_eq!(source(Some("[::ffff:198.51.100.1]:5"), None, Protocol::Grpc), Some("198.51.100.1".into()));
+        assert_eq!(source(Some("127.0.0.1:5"), None, Protocol::Http), Some("127.0.0.1".into()));
+    }
+}

@@ -1,0 +1,51 @@
+//! Answers that no handler gave.
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Response};
+use status::Kind;
+
+use super::body::Body;
+use crate::metrics::Protocol;
+
+const GRPC_STATUS: &str = "grpc-status";
+const GRPC_MESSAGE: &str = "grpc-message";
+
+/// An answer of this kind, as the protocol has it.
+pub(super) fn of<B>(kind: Kind, protocol: Protocol) -> Response<Body<B>> {
+    let text = match kind {
+        Kind::ResourceExhausted => "too many requests at the same time",
+        Kind::DeadlineExceeded => "the request took too long",
+        _ => "internal error",
+    };
+    if protocol == Protocol::Grpc {
+        let (parts, ()) = status::grpc(kind, text).into_http::<()>().into_parts();
+        return Response::from_parts(parts, Body::empty());
+    }
+    let mut response = Response::new(Body::text(text));
+    *response.status_mut() = kind.http();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// The code in headers or trailers, if they have one.
+pub(super) fn grpc_code(headers: &HeaderMap) -> Option<u16> {
+    headers.get(GRPC_STATUS)?.to_str().ok()?.parse().ok()
+}
+
+/// tonic answers `OUT_OF_RANGE` to a message that is too long; gRPC's word for it, and Go's, is `RESOURCE_EXHAUSTED`.
+pub(super) fn correct_oversized(headers: &mut HeaderMap) {
+    const OUT_OF_RANGE: &[u8] = b"11";
+    // the message is percent-encoded, so that a blank may be %20
+    const TOO_LARGE: &[u8] = b"too%20large";
+    if headers.get(GRPC_STATUS).is_none_or(|code| code.as_bytes() != OUT_OF_RANGE) {
+        return;
+    }
+    let is_about_length = headers.get(GRPC_MESSAGE).is_some_and(|message| {
+        let message = message.as_bytes();
+        [TOO_LARGE, b"too large"].iter().any(|words| message.windows(words.len()).any(|window| window == *words))
+    });
+    if is_about_length {
+        let code = Kind::ResourceExhausted.grpc() as i32;
+        headers.insert(GRPC_STATUS, HeaderValue::from(code));
+    }
+}

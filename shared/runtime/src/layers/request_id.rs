@@ -1,0 +1,72 @@
+//! A name for each request, so that what several services log of it can be found together.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::{HeaderName, HeaderValue, Request};
+
+use crate::Random;
+
+pub(super) const NAME: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Makes ids: unique, and no secrets, so that a count behind a random start will do.
+pub(super) struct RequestIds {
+    start: u64,
+    count: AtomicU64,
+}
+
+impl RequestIds {
+    pub(super) fn new() -> Self {
+        Self { start: u64::from_be_bytes(Random::system().bytes()), count: AtomicU64::new(0) }
+    }
+
+    /// The id the request came with, if it is sane, else a new one, which the request then has.
+    pub(super) fn of<A>(&self, request: &mut Request<A>) -> HeaderValue {
+        if let Some(id) = request.headers().get(NAME).filter(|id| is_sane(id.as_bytes())) {
+            return id.clone();
+        }
+        let id = self.next();
+        request.headers_mut().insert(NAME, id.clone());
+        id
+    }
+
+    fn next(&self) -> HeaderValue {
+        let mut text = String::with_capacity(32);
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        // writing into a String cannot fail
+        let _ = write!(text, "{:016x}{count:016x}", self.start);
+        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unknown"))
+    }
+}
+
+/// Short, and nothing that could break a log line.
+fn is_sane(id: &[u8]) -> bool {
+    (1..=128).contains(&id.len())
+        && id.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'/' | b'+' | b'='))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id_of(sent: &'static str) -> (String, String) {
+        let mut request = Request::builder().header(NAME, sent).body(()).expect("a request");
+        let id = RequestIds::new().of(&mut request);
+        (id.to_str().expect("ASCII").into(), request.headers()[NAME].to_str().expect("ASCII").into())
+    }
+
+    #[test]
+    fn sane_ids_are_kept_and_others_replaced() {
+        assert_eq!(id_of("proxy-7/a.b"), ("proxy-7/a.b".into(), "proxy-7/a.b".into()));
+        for odd in ["", "two words", "{\"level\":\"info\"}"] {
+            let (id, handler_sees) = id_of(odd);
+            assert_eq!((id.len(), id.as_str()), (32, handler_sees.as_str()), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn ids_differ() {
+        let ids = RequestIds::new();
+        assert_ne!(ids.next(), ids.next());
+    }
+}

@@ -1,0 +1,119 @@
+//! Telling services that certificates, secrets or the configuration may have changed.
+
+use std::collections::BTreeMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// How often files are looked at.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// How long files must stay as they are before a change is announced: a certificate and its key are two writes.
+const QUIET: Duration = Duration::from_millis(250);
+
+/// Announces that what was read from files should be read again. Clones announce together.
+#[derive(Clone, Debug)]
+pub struct Reload(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    generation: watch::Sender<u64>,
+    files: Mutex<BTreeMap<PathBuf, Content>>,
+    is_polling: AtomicBool,
+    interval: Duration,
+}
+
+/// A file's content, hashed; `None` when it cannot be read.
+type Content = Option<u64>;
+
+impl Default for Reload {
+    fn default() -> Self {
+        Self::every(INTERVAL)
+    }
+}
+
+impl Reload {
+    /// One that looks at its files so often.
+    pub fn every(interval: Duration) -> Self {
+        let (generation, _) = watch::channel(0);
+        Self(Arc::new(Inner { generation, files: Mutex::default(), is_polling: AtomicBool::new(false), interval }))
+    }
+
+    /// Changes at each announcement; the number counts them.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.0.generation.subscribe()
+    }
+
+    /// How many announcements there were.
+    pub fn generation(&self) -> u64 {
+        *self.0.generation.borrow()
+    }
+
+    /// Announces, whether or not a file changed: what SIGHUP does.
+    pub fn announce(&self) {
+        self.0.generation.send_modify(|generation| *generation += 1);
+    }
+
+    /// Announces from now on when this file's content changes, also when it appears or vanishes.
+    pub fn watch(&self, file: impl Into<PathBuf>) {
+        let file = file.into();
+        let content = read(&file);
+        self.0.files.lock().unwrap_or_else(PoisonError::into_inner).entry(file).or_insert(content);
+    }
+
+    /// Starts looking at the files until `shutdown`; once, however often it is called.
+    pub(crate) fn poll_until(&self, shutdown: CancellationToken) {
+        if self.0.is_polling.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let reload = self.clone();
+        tokio::spawn(async move {
+            let _ = shutdown.run_until_cancelled(reload.poll()).await;
+            reload.0.is_polling.store(false, Ordering::Release);
+        });
+    }
+
+    async fn poll(&self) {
+        loop {
+            tokio::time::sleep(self.0.interval).await;
+            if !self.look().await {
+                continue;
+            }
+            loop {
+                tokio::time::sleep(QUIET.min(self.0.interval)).await;
+                if !self.look().await {
+                    break;
+                }
+            }
+            tracing::info!("files changed, reloading");
+            self.announce();
+        }
+    }
+
+    /// Whether a file differs from what it was when it was last looked at.
+    async fn look(&self) -> bool {
+        let reload = self.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let mut files = reload.0.files.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut changed = false;
+            for (file, known) in files.iter_mut() {
+                let now = read(file);
+                changed |= std::mem::replace(known, now) != now;
+            }
+            changed
+        });
+        looked.await.unwrap_or(false)
+    }
+}
+
+/// Such files are small and few: hashing them costs less than guessing from times, which a mounted secret does not keep.
+fn read(file: &Path) -> Content {
+    let mut hasher = DefaultHasher::new();
+    std::fs::read(file).ok()?.hash(&mut hasher);
+    Some(hasher.finish())
+}

@@ -1,0 +1,52 @@
+//! What every service says of itself.
+
+use std::future::Future;
+
+use crate::config::{Debug, Grpc, Http, Identity, Log, Section, Tracing};
+use crate::{App, BoxError, Context};
+
+/// The sections each service has, borrowed from its configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Listeners<'a> {
+    /// What is logged.
+    pub log: &'a Log,
+    /// Where spans are sent.
+    pub tracing: &'a Tracing,
+    /// The debug server.
+    pub debug: &'a Debug,
+    /// The gRPC server, if there is one.
+    pub grpc: Option<&'a Grpc>,
+    /// The HTTP server, if there is one.
+    pub http: Option<&'a Http>,
+}
+
+/// A service: what it is called, how it is configured, how it is built.
+pub trait Service: Send + 'static {
+    /// Its name and the prefix of its environment variables.
+    const IDENTITY: Identity;
+    /// One sentence for `--help`.
+    const ABOUT: &'static str;
+    /// Its configuration.
+    type Config: Section + Clone + Send + Sync + 'static;
+
+    /// The sections of its configuration that the runtime serves.
+    fn listeners(config: &Self::Config) -> Listeners<'_>;
+
+    /// Builds the service as a process of its own, which reaches its peers by gRPC. Its sockets are bound already.
+    fn build(config: Self::Config, context: Context) -> impl Future<Output = Result<App, BoxError>> + Send;
+
+    /// Subcommands beside `server`, `health`, `version` and `config`.
+    fn commands() -> Vec<clap::Command> {
+        Vec::new()
+    }
+
+    /// Runs one of [`commands`](Self::commands).
+    fn command(
+        name: &str,
+        _matches: &clap::ArgMatches,
+        _context: Context,
+    ) -> impl Future<Output = Result<(), BoxError>> + Send {
+        let problem = format!("there is no subcommand {name}");
+        async { Err(problem.into()) }
+    }
+}

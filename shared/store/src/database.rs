@@ -1,0 +1,179 @@
+//! The one handle to a database.
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, SqlxPostgresConnector,
+    SqlxSqliteConnector, TransactionOptions, TransactionTrait, sqlx::postgres::PgConnectOptions,
+};
+use sea_orm_migration::MigratorTrait;
+use tokio::time::Instant;
+
+use crate::url::Target;
+use crate::{StoreError, postgres, redacted, sqlite, url};
+
+/// How a `PostgreSQL` server is treated; the defaults are right for services that answer people.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The most connections of this process.
+    pub max_connections: u32,
+    /// How long a call waits for one of them.
+    pub acquire_timeout: Duration,
+    /// After which time the server gives up a statement.
+    pub statement_timeout: Duration,
+    /// After which time the server gives up a transaction in which nothing happens.
+    pub idle_in_transaction_timeout: Duration,
+    /// After which time [`Database::run`] gives up, whatever the server does.
+    pub call_timeout: Duration,
+    /// How long [`Database::connect`] keeps trying while the server cannot be reached, as it may only just be starting.
+    pub patience: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            max_connections: 8,
+            acquire_timeout: Duration::from_secs(1),
+            statement_timeout: Duration::from_secs(2),
+            idle_in_transaction_timeout: Duration::from_secs(5),
+            call_timeout: Duration::from_secs(2),
+            patience: Duration::from_secs(10),
+        }
+    }
+}
+
+/// An open database; clones share it. Its `Debug` form shows where it is, without user and password.
+#[derive(Clone)]
+pub struct Database {
+    connection: DatabaseConnection,
+    place: Place,
+    shown: String,
+    call_timeout: Duration,
+    /// Held as long as this process is the only one to work with the file.
+    pub(crate) claim: Option<Arc<File>>,
+}
+
+#[derive(Clone)]
+enum Place {
+    File(PathBuf),
+    Server(Arc<PgConnectOptions>),
+}
+
+impl Database {
+    /// Opens the database behind a `sqlite://` or `postgres://` URL. A `SQLite` file is made if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if it cannot be reached or opened; [`StoreError::Internal`] if the URL is not understood
+    /// (see [`check_url`](crate::check_url)).
+    pub async fn connect(url: &str, options: &Options) -> Result<Self, StoreError> {
+        let target = url::parse(url).map_err(|problem| StoreError::internal(format!("the database URL {problem}")))?;
+        let (connection, place) = match target {
+            Target::Sqlite(file) => {
+                let path = file.get_filename().to_owned();
+                (SqlxSqliteConnector::from_sqlx_sqlite_pool(sqlite::connect(file).await?), Place::File(path))
+            }
+            Target::Postgres(server) => {
+                let pool = patiently(options.patience, || postgres::connect(&server, options)).await?;
+                (SqlxPostgresConnector::from_sqlx_postgres_pool(pool), Place::Server(Arc::new(server)))
+            }
+        };
+        Ok(Self { connection, place, shown: redacted(url), call_timeout: options.call_timeout, claim: None })
+    }
+
+    /// Brings the schema up to date. `M::migration_table_name` names the service's own history table (`users_migrations`), so
+    /// that services can share a database. Replicas may do it at the same time.
+    pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), StoreError> {
+        let Place::Server(server) = &self.place else { return Ok(M::up(&self.connection, None).await?) };
+        // on a connection of its own: to build an index may take longer than a statement otherwise may
+        let limits = Options {
+            max_connections: 1,
+            acquire_timeout: Duration::from_secs(10),
+            statement_timeout: Duration::ZERO,
+            ..Options::default()
+        };
+        let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(postgres::connect(server, &limits).await?);
+        let outcome = migrate_among_replicas::<M>(&connection).await;
+        connection.close().await?;
+        outcome
+    }
+
+    /// Where queries go.
+    pub fn connection(&self) -> &DatabaseConnection {
+        &self.connection
+    }
+
+    /// Begins a transaction that will write. On `SQLite` it is the writer from the start, so that what it reads first cannot
+    /// change before it writes. Dropped without a commit it is undone.
+    pub async fn begin_write(&self) -> Result<DatabaseTransaction, StoreError> {
+        let sqlite_transaction_mode = (!self.is_postgres()).then_some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
+        Ok(self.connection.begin_with_options(options).await?)
+    }
+
+    /// Whether the database answers: for readiness.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.run(|| async { Ok(self.connection.execute_unprepared("SELECT 1").await.map(drop)?) }).await
+    }
+
+    /// Whether it is `PostgreSQL`, which other replicas may write to, or else `SQLite`.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.place, Place::Server(_))
+    }
+
+    /// Closes all connections once they are idle; later calls fail.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        Ok(self.connection.close_by_ref().await?)
+    }
+
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match &self.place {
+            Place::File(path) => Some(path),
+            Place::Server(_) => None,
+        }
+    }
+
+    /// `SQLite` has its own end to waiting, and cutting a write short would only hide its outcome.
+    pub(crate) fn call_timeout(&self) -> Option<Duration> {
+        self.is_postgres().then_some(self.call_timeout)
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Database({})", self.shown)
+    }
+}
+
+/// Tries to connect until it works, or until more than `patience` has passed.
+async fn patiently<T, F>(patience: Duration, connect: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let begin = Instant::now();
+    loop {
+        match connect().await {
+            Err(error @ StoreError::Unavailable(_)) if begin.elapsed() < patience => {
+                tracing::info!(%error, "waiting for the database");
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Each migration is a transaction that ends by recording itself: of two replicas one fails, and finds it done when it
+/// tries again.
+async fn migrate_among_replicas<M: MigratorTrait>(connection: &DatabaseConnection) -> Result<(), StoreError> {
+    for attempt in 1..5 {
+        match M::up(connection, None).await {
+            Ok(()) => return Ok(()),
+            Err(error) => tracing::debug!(attempt, error = %StoreError::from(error), "migrating is tried again"),
+        }
+        tokio::time::sleep(Duration::from_millis(100 * attempt)).await;
+    }
+    Ok(M::up(connection, None).await?)
+}

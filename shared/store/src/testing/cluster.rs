@@ -1,0 +1,135 @@
+//! A `PostgreSQL` cluster for one test: made by `initdb`, reached by a socket in its own folder, gone with the test.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use sea_orm::ConnectionTrait;
+use tempfile::TempDir;
+
+use super::TestDatabase;
+use crate::{Database, Options};
+
+/// Ends the server when the test's process ends, however that happens: then nothing is left at the other end of stdin.
+const WATCHED: &str = r#""$0/postgres" -D "$1/data" -k "$1" -h "" -c fsync=off -c full_page_writes=off >"$1/log" 2>&1 &
+server=$!; read -r _; kill -QUIT "$server"; wait "$server""#;
+
+/// A running `PostgreSQL` server with trust authentication on a socket that only this account and root reach.
+pub struct Cluster {
+    folder: TempDir,
+    watcher: Child,
+    databases: AtomicU32,
+}
+
+impl Cluster {
+    /// Starts one. `None` if there is no `PostgreSQL` and `DOORWARD_TEST_REDUCED=1` says that this is known.
+    ///
+    /// # Panics
+    /// If there is none and nobody said so, or if it does not start.
+    pub async fn start() -> Option<Self> {
+        let Some(programs) = programs() else {
+            assert!(
+                of_environment("DOORWARD_TEST_REDUCED") == "1",
+                "this test needs PostgreSQL: install the package postgresql (Debian), \
+                 or set DOORWARD_TEST_REDUCED=1 to go without"
+            );
+            return None;
+        };
+        // a socket's path may have 107 bytes: a long TMPDIR would not do
+        let folder = tempfile::Builder::new().prefix("doorward-pg-").tempdir_in("/tmp").expect("a temporary folder");
+        let account = unprivileged(folder.path());
+        initialise(&programs, folder.path(), account);
+        let mut watcher = Command::new("sh");
+        watcher.args(["-c", WATCHED]).arg(&programs).arg(folder.path()).current_dir(folder.path());
+        let watcher = as_account(&mut watcher, account).stdin(Stdio::piped()).spawn().expect("sh starts");
+        let cluster = Self { folder, watcher, databases: AtomicU32::new(0) };
+        cluster.ready().await;
+        Some(cluster)
+    }
+
+    /// An empty database of its own.
+    ///
+    /// # Panics
+    /// If the server refuses.
+    pub async fn fresh_database(&self) -> TestDatabase {
+        let name = format!("test{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let options = Options { statement_timeout: Duration::from_mins(1), ..Options::default() };
+        let server = Database::connect(&self.url("postgres"), &options).await.expect("the server answers");
+        let create = format!("CREATE DATABASE {name}");
+        server.connection().execute_unprepared(&create).await.expect("the server makes a database");
+        TestDatabase { url: self.url(&name), _folder: None }
+    }
+
+    fn url(&self, database: &str) -> String {
+        format!("postgres://doorward@localhost/{database}?host={}", self.folder.path().display())
+    }
+
+    async fn ready(&self) {
+        let options = Options { patience: Duration::from_mins(1), ..Options::default() };
+        if let Err(error) = Database::connect(&self.url("postgres"), &options).await {
+            let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            panic!("PostgreSQL does not start: {error}\n{log}");
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        drop(self.watcher.stdin.take());
+        // nothing to be done about a failure; the folder is removed after this
+        let _ = self.watcher.wait();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's tools are where the one who runs it has them")]
+fn of_environment(name: &str) -> OsString {
+    std::env::var_os(name).unwrap_or_default()
+}
+
+/// The folder of `initdb` and `postgres`: the path's, or the newest that Debian keeps beside it.
+fn programs() -> Option<PathBuf> {
+    let on_path = of_environment("PATH");
+    let mut debian: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .map(|versions| versions.flatten().map(|version| version.path().join("bin")).collect())
+        .unwrap_or_default();
+    debian.sort();
+    std::env::split_paths(&on_path)
+        .chain(debian.into_iter().rev())
+        .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
+}
+
+/// `PostgreSQL` refuses to run as root: then the account `postgres` of the package does it, in a folder that it owns.
+fn unprivileged(folder: &Path) -> Option<(u32, u32)> {
+    let owner = std::fs::metadata(folder).expect("the folder is there").uid();
+    if owner != 0 {
+        return None;
+    }
+    let accounts = std::fs::read_to_string("/etc/passwd").expect("there are accounts");
+    let account = accounts.lines().find(|line| line.starts_with("postgres:")).expect("there is an account postgres");
+    let mut numbers = account.split(':').skip(2).map(|number| number.parse().expect("a number"));
+    let (user, group) = (numbers.next().expect("a user number"), numbers.next().expect("a group number"));
+    chown(folder, Some(user), Some(group)).expect("root may give a folder away");
+    Some((user, group))
+}
+
+fn as_account(command: &mut Command, account: Option<(u32, u32)>) -> &mut Command {
+    match account {
+        Some((user, group)) => command.uid(user).gid(group),
+        None => command,
+    }
+}
+
+fn initialise(programs: &Path, folder: &Path, account: Option<(u32, u32)>) {
+    let mut initdb = Command::new(programs.join("initdb"));
+    initdb.current_dir(folder).args(["-U", "doorward", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync", "-D"]);
+    initdb.arg(folder.join("data")).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut running = as_account(&mut initdb, account).spawn().expect("initdb starts");
+    let mut problem = String::new();
+    running.stderr.take().expect("stderr is piped").read_to_string(&mut problem).expect("initdb speaks UTF-8");
+    assert!(running.wait().expect("initdb ends").success(), "initdb failed: {problem}");
+}

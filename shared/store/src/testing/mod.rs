@@ -1,0 +1,56 @@
+//! A database per test: a `SQLite` file in a temporary folder, or a fresh database in a `PostgreSQL` cluster of the test's own.
+//!
+//! A conformance suite is one function over a [`Database`], called by one test for each kind:
+//!
+//! ```no_run
+//! async fn suite(database: store::Database) {}
+//!
+//! # async fn tests() {
+//! let file = store::testing::sqlite();
+//! suite(file.open().await).await;
+//! if let Some(cluster) = store::testing::Cluster::start().await {
+//!     suite(cluster.fresh_database().await.open().await).await;
+//! }
+//! # }
+//! ```
+
+mod cluster;
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+pub use cluster::Cluster;
+
+use crate::{Database, Options, sqlite_url};
+
+/// A database that nobody else uses, gone when this is dropped.
+pub struct TestDatabase {
+    url: String,
+    _folder: Option<Arc<TempDir>>,
+}
+
+impl TestDatabase {
+    /// Its URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Opens it, with the defaults.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub async fn open(&self) -> Database {
+        Database::connect(&self.url, &Options::default()).await.expect("the test's database opens")
+    }
+}
+
+/// An empty `SQLite` database in a temporary folder.
+///
+/// # Panics
+/// If there can be no temporary folder.
+pub fn sqlite() -> TestDatabase {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let url = sqlite_url(&folder.path().join("test.db"));
+    TestDatabase { url, _folder: Some(Arc::new(folder)) }
+}

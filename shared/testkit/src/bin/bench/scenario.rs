@@ -1,0 +1,232 @@
+//! What is measured, in which order.
+
+use std::{sync::Arc, time::Instant};
+
+use authn::BoxError;
+use proto::cs3::{
+    auth::{
+        applications::v1beta1::GenerateAppPasswordRequest,
+        provider::v1beta1::{AuthenticateRequest as ProviderRequest, provider_api_client::ProviderApiClient},
+    },
+    gateway::v1beta1::{AuthenticateRequest, WhoAmIRequest, gateway_api_client::GatewayApiClient},
+};
+use tonic::{Request, transport::Channel};
+
+use crate::{
+    Arguments, load,
+    report::{self, Row},
+    server::{Family, MACHINE_KEY, SERVICE_ACCOUNT, SERVICE_SECRET, Server},
+};
+
+const PASSWORD: &str = "a password of the load tool";
+
+/// Measures everything and prints the table.
+pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
+    report::head(arguments.callers)?;
+    let floor = echo(arguments).await?;
+    let family = Family::start()?;
+    let (_, idle) = family.server.memory_mib()?;
+    for login in people(arguments) {
+        family.add_person(&login, PASSWORD)?;
+    }
+    let bench = Bench { arguments, family: &family, channels: channels(arguments, &family.server).await?, floor };
+    bench.gateway_row("Authenticate machine", "machine", vec![credential("einstein", MACHINE_KEY)]).await?;
+    let account = credential(SERVICE_ACCOUNT, SERVICE_SECRET);
+    bench.gateway_row("Authenticate serviceaccounts", "serviceaccounts", vec![account]).await?;
+    bench.who_am_i().await?;
+    for &count in &arguments.tokens {
+        let login = owner(count);
+        let tokens = bench.make_tokens(&login, count).await?;
+        let credentials = tokens.into_iter().map(|token| credential(&login, &token)).collect();
+        bench.gateway_row(&format!("Authenticate appauth, {count} tokens"), "appauth", credentials).await?;
+    }
+    bench.passwords().await?;
+    let (peak, _) = family.server.memory_mib()?;
+    report::line(&format!(
+        "\nready after {} ms; memory of the one process: {idle} MiB idle, {peak} MiB at most",
+        family.start.as_millis()
+    ))?;
+    Ok(())
+}
+
+fn owner(tokens: usize) -> String {
+    format!("owner-of-{tokens}")
+}
+
+fn people(arguments: &Arguments) -> Vec<String> {
+    let owners = arguments.tokens.iter().map(|&count| owner(count));
+    ["einstein".to_owned(), "victim".to_owned()].into_iter().chain(owners).collect()
+}
+
+fn credential(client_id: &str, secret: &str) -> (String, String) {
+    (client_id.to_owned(), secret.to_owned())
+}
+
+async fn channels(arguments: &Arguments, server: &Server) -> Result<Vec<Channel>, BoxError> {
+    load::connect(&server.address, arguments.connections).await
+}
+
+async fn echo(arguments: &Arguments) -> Result<f64, BoxError> {
+    let server = Server::echo()?;
+    let channels = channels(arguments, &server).await?;
+    let mut before = Ok(0.0);
+    let measured = load::drive(&channels, arguments.callers, arguments.duration(), || before = server.cpu_ms(), |channel, _| async {
+        let request = ProviderRequest {
+            client_id: "einstein".to_owned(),
+            client_secret: MACHINE_KEY.to_owned(),
+            ..ProviderRequest::default()
+        };
+        ProviderApiClient::new(channel).authenticate(request).await.is_ok()
+    })
+    .await?;
+    let row = Row { name: "bare tonic echo".to_owned(), cpu_ms: server.cpu_ms()? - before?, measured };
+    report::row(&row, None)?;
+    Ok(row.measured.rate())
+}
+
+struct Bench<'a> {
+    arguments: &'a Arguments,
+    family: &'a Family,
+    channels: Vec<Channel>,
+    floor: f64,
+}
+
+impl Bench<'_> {
+    /// Measures `Authenticate` of a type, the credentials in turn.
+    async fn gateway_row(&self, name: &str, kind: &'static str, credentials: Vec<(String, String)>) -> Result<Row, BoxError> {
+        let credentials = Arc::new(credentials);
+        let row = self
+            .row(name, move |channel, number| {
+                let (client_id, client_secret) = credentials[number % credentials.len()].clone();
+                async move { authenticate(channel, kind, client_id, client_secret).await.is_ok() }
+            })
+            .await?;
+        Ok(row)
+    }
+
+    async fn row<F, C>(&self, name: &str, call: C) -> Result<Row, BoxError>
+    where
+        C: Fn(Channel, usize) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = bool> + Send,
+    {
+        let mut before = Ok(0.0);
+        let server = &self.family.server;
+        let (callers, duration) = (self.arguments.callers, self.arguments.duration());
+        let measured = load::drive(&self.channels, callers, duration, || before = server.cpu_ms(), call).await?;
+        let row = Row { name: name.to_owned(), cpu_ms: server.cpu_ms()? - before?, measured };
+        report::row(&row, Some(self.floor))?;
+        Ok(row)
+    }
+
+    async fn who_am_i(&self) -> Result<(), BoxError> {
+        let token = authenticate(self.channels[0].clone(), "machine", "einstein".to_owned(), MACHINE_KEY.to_owned()).await?;
+        self.row("WhoAmI", move |channel, _| {
+            let request = WhoAmIRequest { token: token.clone(), ..WhoAmIRequest::default() };
+            async { GatewayApiClient::new(channel).who_am_i(request).await.is_ok_and(|answer| is_ok(answer.get_ref().status.as_ref())) }
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Makes app tokens of one person, several at a time.
+    async fn make_tokens(&self, login: &str, count: usize) -> Result<Vec<String>, BoxError> {
+        let access = authenticate(self.channels[0].clone(), "machine", login.to_owned(), MACHINE_KEY.to_owned()).await?;
+        let mut tasks = tokio::task::JoinSet::new();
+        for lane in 0..self.channels.len() {
+            let (channel, access) = (self.channels[lane].clone(), access.clone());
+            let share = count / self.channels.len() + usize::from(lane < count % self.channels.len());
+            tasks.spawn(async move {
+                let mut made = Vec::with_capacity(share);
+                for _ in 0..share {
+                    let mut request = Request::new(GenerateAppPasswordRequest {
+                        label: "bench".to_owned(),
+                        token_scope: (&authn::Scopes::full_user()).into(),
+                        ..GenerateAppPasswordRequest::default()
+                    });
+                    request.metadata_mut().insert("x-access-token", access.parse()?);
+                    let answer = GatewayApiClient::new(channel.clone()).generate_app_password(request).await?.into_inner();
+                    let failed = || format!("no app token: {:?}", answer.status);
+                    made.push(answer.app_password.as_ref().ok_or_else(failed)?.password.clone());
+                }
+                Ok::<_, BoxError>(made)
+            });
+        }
+        let mut tokens = Vec::with_capacity(count);
+        while let Some(made) = tasks.join_next().await {
+            tokens.extend(made??);
+        }
+        Ok(tokens)
+    }
+
+    /// Passwords against argon2 alone, and what a hammered account costs everybody else.
+    async fn passwords(&self) -> Result<(), BoxError> {
+        let login = |login: &'static str, secret: &'static str| {
+            move |channel, _| async move { authenticate(channel, "basic", login.to_owned(), secret.to_owned()).await.is_ok() }
+        };
+        // Different people, so that no answer is remembered from the call before: the cache is not what is measured.
+        let alone = argon2_alone(self.arguments.seconds);
+        report::line(&format!("\nargon2id alone, on every core: {alone:.1} a second"))?;
+        let row = self.row("Authenticate basic", login("einstein", PASSWORD)).await?;
+        report::line(&format!("passwords: {:.2} of argon2 alone", row.measured.rate() / alone))?;
+
+        let one = self.channels[0].clone();
+        let quiet = median_login(&one).await?;
+        let hammer: Vec<_> = (0..4)
+            .map(|caller| {
+                let channel = self.channels[caller % self.channels.len()].clone();
+                tokio::spawn(async move {
+                    loop {
+                        let _ = authenticate(channel.clone(), "basic", "victim".to_owned(), "wrong".to_owned()).await;
+                    }
+                })
+            })
+            .collect();
+        let hammered = median_login(&one).await?;
+        hammer.iter().for_each(tokio::task::JoinHandle::abort);
+        report::line(&format!("a login takes {quiet:.1} ms, and {hammered:.1} ms while four callers hammer another account"))?;
+        Ok(())
+    }
+}
+
+/// The median of logins whose passwords have to be hashed, in milliseconds.
+async fn median_login(channel: &Channel) -> Result<f64, BoxError> {
+    let mut took = Vec::new();
+    for _ in 0..15 {
+        let start = Instant::now();
+        authenticate(channel.clone(), "basic", "einstein".to_owned(), PASSWORD.to_owned()).await?;
+        took.push(start.elapsed().as_secs_f64() * 1000.0);
+    }
+    took.sort_by(f64::total_cmp);
+    Ok(took[took.len() / 2])
+}
+
+/// Hashes a second that the machine manages when it does nothing else.
+fn argon2_alone(seconds: u64) -> f64 {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let start = Instant::now();
+    let counts: Vec<_> = (0..threads)
+        .map(|_| {
+            std::thread::spawn(move || {
+                let (mut count, mut output) = (0_u32, [0; 32]);
+                while start.elapsed().as_secs() < seconds {
+                    if argon2::Argon2::default().hash_password_into(PASSWORD.as_bytes(), &[7; 16], &mut output).is_ok() {
+                        count += 1;
+                    }
+                }
+                count
+            })
+        })
+        .collect();
+    let total: u32 = counts.into_iter().map(|thread| thread.join().unwrap_or(0)).sum();
+    f64::from(total) / start.elapsed().as_secs_f64()
+}
+
+fn is_ok(status: Option<&proto::cs3::rpc::v1beta1::Status>) -> bool {
+    status.is_some_and(|status| status::Kind::from_cs3(status.code).is_none())
+}
+
+async fn authenticate(channel: Channel, kind: &str, client_id: String, client_secret: String) -> Result<String, BoxError> {
+    let request = AuthenticateRequest { r#type: kind.to_owned(), client_id, client_secret, ..AuthenticateRequest::default() };
+    let answer = GatewayApiClient::new(channel).authenticate(request).await?.into_inner();
+    if is_ok(answer.status.as_ref()) { Ok(answer.token) } else { Err(format!("refused: {:?}", answer.status).into()) }
+}

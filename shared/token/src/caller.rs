@@ -1,0 +1,33 @@
+//! Who calls: the token in a gRPC call's metadata.
+
+use std::time::SystemTime;
+
+use tonic::metadata::MetadataMap;
+
+use crate::{Claims, TokenError, Verifier};
+
+/// The gRPC metadata key, and between the proxy and services the HTTP header, that carries the token.
+pub const METADATA_KEY: &str = "x-access-token";
+
+/// The token of a call: the first value that is not empty.
+pub fn from_metadata(metadata: &MetadataMap) -> Option<&str> {
+    let mut values = metadata.get_all(METADATA_KEY).iter().filter_map(|value| value.to_str().ok());
+    values.find(|value| !value.is_empty())
+}
+
+/// Who calls, by the token in the metadata.
+///
+/// # Errors
+/// [`TokenError::Missing`] without a token, [`TokenError::Invalid`] with a bad one.
+pub fn authorize(verifier: &Verifier, now: SystemTime, metadata: &MetadataMap) -> Result<Claims, TokenError> {
+    verifier.verify(now, from_metadata(metadata).ok_or(TokenError::Missing)?)
+}
+
+/// Who calls an administration API, see [`Claims::is_admin`].
+///
+/// # Errors
+/// Those of [`authorize`], and [`TokenError::NotAdministrator`].
+pub fn authorize_admin(verifier: &Verifier, now: SystemTime, metadata: &MetadataMap) -> Result<Claims, TokenError> {
+    let claims = authorize(verifier, now, metadata)?;
+    if claims.is_admin() { Ok(claims) } else { Err(TokenError::NotAdministrator) }
+}

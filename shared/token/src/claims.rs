@@ -1,0 +1,31 @@
+use std::time::SystemTime;
+
+use authn::{Scopes, User};
+
+/// What a verified token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claims {
+    /// Whose token it is.
+    pub user: User,
+    /// What the bearer may do; empty means nothing.
+    pub scopes: Scopes,
+    /// Who vouches for the user (`iss`): always the user's `idp`, empty if that is.
+    pub issuer: String,
+    /// When it was minted (`iat`).
+    pub issued_at: SystemTime,
+    /// When it ends (`exp`).
+    pub expires_at: SystemTime,
+    /// The token's own identifier; Go's tokens have none.
+    pub jti: Option<String>,
+    /// How the user was authenticated (RFC 8176); empty in Go's tokens.
+    pub amr: Vec<String>,
+    /// Who acts in the user's name, if someone does (RFC 8693 `act.sub`).
+    pub actor: Option<String>,
+}
+
+impl Claims {
+    /// Whether the bearer may administer: an active user with the administrator's role and a credential without restriction.
+    pub fn is_admin(&self) -> bool {
+        self.user.is_admin() && self.user.is_active() && self.scopes.is_full_user()
+    }
+}

@@ -1,0 +1,85 @@
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use authn::Authenticated;
+use base64::{Engine, encoded_len, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::{
+    KeyRing, MAX_TOKEN_BYTES, TokenError,
+    encode::{Payload, Stamp},
+    header,
+};
+
+/// Length of an HMAC-SHA256, encoded, with the dot before it.
+const SIGNATURE_BYTES: usize = 44;
+
+/// Makes the 16 bytes that tell a token from all others.
+type Identifiers = Arc<dyn Fn() -> [u8; 16] + Send + Sync>;
+
+/// Mints tokens with the ring's current secret.
+#[derive(Clone)]
+pub struct Minter {
+    keys: Arc<KeyRing>,
+    lifetime: Duration,
+    skip_groups: bool,
+    identifiers: Identifiers,
+}
+
+impl Minter {
+    /// A minter of tokens that live for `lifetime` (whole seconds; 300 is the family's default), with or without the user's groups.
+    pub fn new(keys: Arc<KeyRing>, lifetime: Duration, skip_groups: bool) -> Self {
+        Self { keys, lifetime, skip_groups, identifiers: Arc::new(rand::random) }
+    }
+
+    /// The same minter with another source of the tokens' identifiers (`jti`) than the process's random generator. They have to
+    /// be unique, not secret.
+    #[must_use]
+    pub fn with_identifiers(self, identifiers: impl Fn() -> [u8; 16] + Send + Sync + 'static) -> Self {
+        Self { identifiers: Arc::new(identifiers), ..self }
+    }
+
+    /// A token that says who was authenticated and what the credential may do; it ends with the lifetime or, if that is sooner,
+    /// with the credential.
+    ///
+    /// # Errors
+    /// [`TokenError::Ended`] when the credential has less than a second to live, [`TokenError::Unidentified`] for a user without an
+    /// identifier, [`TokenError::Oversized`] when nobody would read the token.
+    pub fn mint(&self, now: SystemTime, answer: &Authenticated) -> Result<String, TokenError> {
+        if answer.user.id.opaque_id.is_empty() {
+            return Err(TokenError::Unidentified);
+        }
+        let issued = seconds(now);
+        let end = issued.saturating_add(self.lifetime.as_secs());
+        let expires = answer.not_after.map_or(end, |not_after| end.min(seconds(not_after)));
+        if expires <= issued {
+            return Err(TokenError::Ended);
+        }
+        let jti = URL_SAFE_NO_PAD.encode((self.identifiers)());
+        let stamp = Stamp { issued, expires, jti: &jti, skip_groups: self.skip_groups };
+        let claims =
+            serde_json::to_vec(&Payload::new(answer, &stamp)).map_err(|error| TokenError::Internal(error.into()))?;
+        self.seal(&claims)
+    }
+
+    fn seal(&self, claims: &[u8]) -> Result<String, TokenError> {
+        let length = encoded_len(claims.len(), false)
+            .and_then(|length| length.checked_add(header::ENCODED.len() + 1 + SIGNATURE_BYTES))
+            .filter(|length| *length <= MAX_TOKEN_BYTES)
+            .ok_or(TokenError::Oversized)?;
+        let mut token = String::with_capacity(length);
+        token.push_str(header::ENCODED);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = self.keys.sign(token.as_bytes()).map_err(TokenError::Internal)?;
+        token.push('.');
+        token.push_str(&signature);
+        Ok(token)
+    }
+}
+
+/// Whole seconds since the epoch, rounded down: an end never becomes a later one.
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

@@ -1,0 +1,16 @@
+//! `cargo xtask bench`.
+
+use crate::tools::{self, Outcome, Workspace};
+
+/// Build the load tool for release and run it; arguments are passed on to it.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The load tool's own arguments; `--help` explains them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    passed_on: Vec<String>,
+}
+
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
+    let mut command = workspace.cargo(&["run", "--release", "--package", "testkit", "--bin", "bench", "--"]);
+    tools::run(command.args(&arguments.passed_on))
+}

@@ -1,0 +1,104 @@
+//! The steps of `cargo xtask test`.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use clap::ValueEnum;
+
+use crate::tools::{self, Outcome, Workspace};
+use crate::{env_docs, logs, packages};
+
+/// One thing to check. They run in this order: what is quick, or tells most about a small mistake, comes first.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Step {
+    /// the code's layout
+    Format,
+    /// licences, sources and unwanted crates among the dependencies
+    Dependencies,
+    /// the Debian packages that the tests need
+    Packages,
+    /// clippy, warnings are errors
+    Lint,
+    /// the binaries, which some tests start
+    Build,
+    /// the environment tables in the READMEs
+    EnvDocs,
+    /// all tests, the architecture's among them
+    Test,
+    /// no secret in what the tests logged
+    Logs,
+    /// the examples in the documentation
+    Examples,
+    /// the documentation itself, warnings are errors
+    Doc,
+}
+
+impl Step {
+    /// The name as `--only` takes it.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
+    /// What is checked, in words.
+    pub(crate) fn about(self) -> String {
+        let value = self.to_possible_value();
+        value.and_then(|value| value.get_help().map(ToString::to_string)).unwrap_or_default()
+    }
+
+    pub(crate) fn run(self, workspace: &Workspace, reduced: bool) -> Outcome {
+        let cargo = |words: &str| workspace.cargo(&words.split(' ').collect::<Vec<_>>());
+        match self {
+            Self::Format => tools::run(&mut cargo("fmt --all --check")),
+            Self::Dependencies | Self::Packages if reduced => Ok(()),
+            Self::Dependencies => dependencies(workspace),
+            Self::Packages => packages::ensure(),
+            Self::Lint => tools::run(&mut cargo("clippy --workspace --all-targets --locked -- -D warnings")),
+            Self::Build => tools::run(&mut cargo("build --workspace --bins --locked")),
+            Self::EnvDocs => env_docs::check(workspace),
+            Self::Test => test(workspace, reduced),
+            Self::Logs => logs::check(&logs::folder(workspace)),
+            Self::Examples => tools::run(&mut cargo("test --workspace --doc --locked")),
+            Self::Doc => tools::run(
+                cargo("doc --workspace --no-deps --document-private-items --locked").env("RUSTDOCFLAGS", "-D warnings"),
+            ),
+        }
+    }
+}
+
+fn test(workspace: &Workspace, reduced: bool) -> Outcome {
+    logs::clear(workspace)?;
+    let mut command = runner(workspace);
+    if reduced {
+        command.env("DOORWARD_TEST_REDUCED", "1");
+    }
+    tools::run(&mut command)
+}
+
+/// nextest where it is there: it keeps the hungry tests apart (`.config/nextest.toml`) and stops those that hang.
+fn runner(workspace: &Workspace) -> Command {
+    if tools::answers("cargo", &["nextest", "--version"]) {
+        return workspace.cargo(&["nextest", "run", "--workspace", "--locked"]);
+    }
+    tools::say("cargo-nextest is not installed: cargo test it is");
+    workspace.cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--locked", "--no-fail-fast"])
+}
+
+/// Advisories are left to releases: their database is fetched from the network, and a new one would break an old commit.
+fn dependencies(workspace: &Workspace) -> Outcome {
+    let program = deny(workspace)?;
+    tools::run(workspace.program(&program).args(["--locked", "--all-features", "check", "bans", "licenses", "sources"]))
+}
+
+/// The machine's cargo-deny, or one that is built once into the target folder.
+fn deny(workspace: &Workspace) -> Outcome<PathBuf> {
+    if tools::answers("cargo-deny", &["--version"]) {
+        return Ok("cargo-deny".into());
+    }
+    let folder = workspace.target.join("tools");
+    let program = folder.join("bin/cargo-deny");
+    if !program.exists() {
+        tools::say("installing cargo-deny into the target folder (a few minutes, once)");
+        tools::run(workspace.cargo(&["install", "--quiet", "--locked", "cargo-deny", "--root"]).arg(&folder))?;
+    }
+    Ok(program)
+}

@@ -1,0 +1,87 @@
+//! Who may import whom: rules 1 and 2 of the architecture, held against what cargo knows of the workspace.
+
+mod graph;
+mod rules;
+
+use graph::{Crate, Kind};
+use rules::violations;
+
+#[test]
+fn the_workspace_follows_the_rules() {
+    let crates = graph::of_workspace();
+    assert!(crates.len() > 10, "the workspace is read: {crates:?}");
+    assert_eq!(violations(&crates), Vec::<String>::new());
+}
+
+/// The crates of the tests below; each test adds what is wrong.
+fn sound() -> Vec<Crate> {
+    vec![
+        Crate::new("proto", "proto", &[]),
+        Crate::new("status", "shared/status", &[("proto", Kind::Normal)]),
+        Crate::new("authn", "shared/authn", &[("proto", Kind::Normal), ("status", Kind::Normal)]),
+        Crate::new("runtime", "shared/runtime", &[("authn", Kind::Normal), ("status", Kind::Normal)]),
+        Crate::new("users", "services/users", &[("runtime", Kind::Normal), ("testkit", Kind::Dev)]),
+        Crate::new("gateway", "services/gateway", &[("authn", Kind::Normal), ("testkit", Kind::Dev)]),
+        Crate::new("doorward", "services/doorward", &[("gateway", Kind::Normal), ("users", Kind::Normal)]),
+        Crate::new("testkit", "shared/testkit", &[("doorward", Kind::Normal), ("users", Kind::Normal)]),
+        Crate::new("xtask", "xtask", &[]),
+    ]
+}
+
+/// What the rules say when one import is added to the sound crates.
+fn with(from: &str, to: &str, kind: Kind) -> Vec<String> {
+    let mut crates = sound();
+    let found = crates.iter_mut().find(|one| one.name == from).expect("the crate is one of the sound crates");
+    found.imports.push((to.to_owned(), kind));
+    violations(&crates)
+}
+
+#[test]
+fn sound_crates_have_no_violations() {
+    assert_eq!(violations(&sound()), Vec::<String>::new());
+}
+
+#[test]
+fn an_import_upwards_is_found() {
+    for (from, to) in [("proto", "authn"), ("authn", "runtime"), ("runtime", "users"), ("users", "doorward")] {
+        for kind in [Kind::Normal, Kind::Build] {
+            let found = with(from, to, kind);
+            assert!(found.contains(&format!("{from} imports {to}, which is above it")), "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_circle_of_siblings_is_found() {
+    let found = with("proto", "status", Kind::Normal);
+    assert!(found.iter().any(|line| line.starts_with("a circle: ")), "{found:?}");
+    assert_eq!(found.len(), 1, "once, not once from each end: {found:?}");
+}
+
+#[test]
+fn a_service_that_imports_a_service_is_found() {
+    let wanted = vec!["gateway imports users: services meet through authn's traits".to_owned()];
+    assert_eq!(with("gateway", "users", Kind::Normal), wanted);
+}
+
+#[test]
+fn testkit_is_for_the_tests_of_services_only() {
+    for (from, kind) in [("gateway", Kind::Normal), ("runtime", Kind::Dev), ("doorward", Kind::Build)] {
+        let found = with(from, "testkit", kind);
+        assert!(found.iter().any(|line| line.contains("testkit")), "{from}: {found:?}");
+    }
+    assert_eq!(with("doorward", "testkit", Kind::Dev), Vec::<String>::new());
+}
+
+#[test]
+fn the_tool_stands_alone() {
+    assert_eq!(with("xtask", "proto", Kind::Dev), vec!["xtask imports proto: it stands alone".to_owned()]);
+    assert_eq!(with("gateway", "xtask", Kind::Dev), vec!["gateway imports xtask: it stands alone".to_owned()]);
+}
+
+#[test]
+fn a_crate_without_a_layer_is_found() {
+    let mut crates = sound();
+    crates.push(Crate::new("utils", "shared/utils", &[]));
+    assert_eq!(violations(&crates), vec!["utils in shared/utils has no layer".to_owned()]);
+}
