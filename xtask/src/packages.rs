@@ -44,9 +44,9 @@ pub(crate) fn ensure() -> Outcome {
     }
 }
 
-/// What a run without the packages leaves out, in words.
-pub(crate) fn purposes() -> String {
-    PACKAGES.map(|package| format!("{} ({})", package.purpose, package.name)).join(", ")
+/// The packages, in words.
+pub(crate) fn names() -> String {
+    PACKAGES.map(|package| package.name).join(", ")
 }
 
 fn install(names: &[&str]) -> Outcome {

@@ -86,7 +86,9 @@ fn runner(workspace: &Workspace) -> Command {
 /// Advisories are left to releases: their database is fetched from the network, and a new one would break an old commit.
 fn dependencies(workspace: &Workspace) -> Outcome {
     let program = deny(workspace)?;
-    tools::run(workspace.program(&program).args(["--locked", "--all-features", "check", "bans", "licenses", "sources"]))
+    let mut command = workspace.program(&program);
+    command.args(["--locked", "--all-features", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]);
+    tools::run(&mut command)
 }
 
 /// The machine's cargo-deny, or one that is built once into the target folder.

@@ -21,8 +21,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
     if arguments.reduced {
-        let left_out = packages::purposes();
-        tools::say(&format!("reduced: nothing is installed; left out are {left_out}, and the check of dependencies"));
+        let names = packages::names();
+        tools::say(&format!("reduced: left out are the tests that need {names}, and the check of dependencies"));
     }
     let chosen = |step: &Step| arguments.only.is_empty() || arguments.only.contains(step);
     let start = Instant::now();

@@ -11,10 +11,17 @@ use crate::ledger::{Ledger, LookupError};
 
 /// Verifies app tokens.
 pub struct AppTokens {
-    pub(crate) ledger: Arc<Ledger>,
-    pub(crate) directory: Arc<dyn Directory>,
-    pub(crate) groups: Groups,
-    pub(crate) clock: Clock,
+    ledger: Arc<Ledger>,
+    directory: Arc<dyn Directory>,
+    groups: Groups,
+    clock: Clock,
+}
+
+impl AppTokens {
+    /// Verifies the tokens of this ledger, which belong to people of this directory.
+    pub fn new(ledger: Arc<Ledger>, directory: Arc<dyn Directory>, groups: Groups, clock: Clock) -> Self {
+        Self { ledger, directory, groups, clock }
+    }
 }
 
 #[async_trait]

@@ -19,7 +19,6 @@ use tonic::{Request, Response, Status, metadata::MetadataMap};
 use crate::applications::{Applications, ApplicationsError, Wish};
 use crate::grant;
 use crate::model::AppToken;
-use crate::policy::PolicyError;
 
 /// The largest request that is read, in bytes.
 const REQUEST_LIMIT: usize = 64 * 1024;
@@ -27,9 +26,9 @@ const REQUEST_LIMIT: usize = 64 * 1024;
 /// The gRPC face of [`Applications`].
 #[derive(Clone)]
 pub struct Api {
-    pub(crate) applications: Arc<Applications>,
-    pub(crate) verifier: Verifier,
-    pub(crate) clock: Clock,
+    applications: Arc<Applications>,
+    verifier: Verifier,
+    clock: Clock,
 }
 
 /// Serves applications as CS3 `ApplicationsAPI`.
@@ -38,6 +37,11 @@ pub fn serve(api: Api) -> ApplicationsApiServer<Api> {
 }
 
 impl Api {
+    /// Answers with these applications to callers whose internal token the verifier accepts.
+    pub fn new(applications: Arc<Applications>, verifier: Verifier, clock: Clock) -> Self {
+        Self { applications, verifier, clock }
+    }
+
     fn claims(&self, metadata: &MetadataMap) -> Result<Claims, Status> {
         Ok(authorize(&self.verifier, self.clock.now(), metadata)?)
     }
@@ -51,10 +55,7 @@ impl ApplicationsApi for Api {
     ) -> Result<Response<GenerateAppPasswordResponse>, Status> {
         let claims = self.claims(request.metadata())?;
         let caller = Caller::of(request.metadata(), request.extensions());
-        let made = match wish(request.into_inner()) {
-            Ok(wish) => self.applications.create(&claims, &wish, &caller).await,
-            Err(error) => Err(error.into()),
-        };
+        let made = self.applications.create(&claims, &wish(request.into_inner()), &caller).await;
         let (status, made) = answer(made, &caller);
         let app_password = made.map(|(token, secret)| app_password(&token, secret.expose_secret().to_owned()));
         Ok(Response::new(GenerateAppPasswordResponse { status, app_password, ..Default::default() }))
@@ -96,13 +97,11 @@ impl ApplicationsApi for Api {
     }
 }
 
-fn wish(request: GenerateAppPasswordRequest) -> Result<Wish, PolicyError> {
+fn wish(request: GenerateAppPasswordRequest) -> Wish {
     let GenerateAppPasswordRequest { token_scope, label, expiration, .. } = request;
     // clients of CS3 write "never" as a time of zero too
     let end = expiration.filter(|time| (time.seconds, time.nanos) != (0, 0));
-    let far = PolicyError::TooLong(Duration::ZERO);
-    let expires = end.map(|time| system_time(&time).ok_or(far)).transpose()?;
-    Ok(Wish { label, scopes: token_scope.into(), expires })
+    Wish { label, scopes: token_scope.into(), expires: end.as_ref().map(system_time) }
 }
 
 /// The status of an outcome, and what came of it.
@@ -135,8 +134,11 @@ fn app_password(token: &AppToken, password: String) -> AppPassword {
     }
 }
 
-fn system_time(time: &Timestamp) -> Option<SystemTime> {
-    UNIX_EPOCH.checked_add(Duration::new(time.seconds, time.nanos.min(999_999_999)))
+/// A time too far away to be one is taken for the end of the year 9999, which no policy allows.
+fn system_time(time: &Timestamp) -> SystemTime {
+    const YEAR_9999: Duration = Duration::from_secs(253_402_300_799);
+    let since_epoch = Duration::new(time.seconds.min(YEAR_9999.as_secs()), time.nanos.min(999_999_999));
+    UNIX_EPOCH + since_epoch
 }
 
 fn timestamp(time: SystemTime) -> Timestamp {

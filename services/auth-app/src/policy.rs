@@ -33,11 +33,7 @@ pub fn label(text: &str) -> Result<&str, PolicyError> {
 }
 
 /// When a token ends: as wished if that is allowed, as late as possible if nothing is wished.
-pub fn expiration(
-    now: SystemTime,
-    wish: Option<SystemTime>,
-    longest: Duration,
-) -> Result<SystemTime, PolicyError> {
+pub fn expiration(now: SystemTime, wish: Option<SystemTime>, longest: Duration) -> Result<SystemTime, PolicyError> {
     let latest = now.checked_add(longest).ok_or(PolicyError::TooLong(longest))?;
     match wish {
         None => Ok(latest),

@@ -1,1 +1,168 @@
-//! auth-basic
+#![doc = include_str!("../README.md")]
+
+mod administration;
+mod authenticator;
+mod backend;
+mod config;
+mod digest;
+mod grpc;
+mod migration;
+pub mod password;
+mod pool;
+pub mod store;
+mod throttle;
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use ::ldap::{Binder, Directory as LdapDirectory};
+use ::store::{Database, Options};
+use authn::{Authenticator, BoxError, Directory};
+use runtime::config::Identity;
+use runtime::{App, Check, Context, Listeners, Task};
+use token::Verifier;
+
+pub use administration::{Administration, AdministrationError};
+pub use config::{Argon2, Config, Providers, Throttle};
+pub use migration::Migrator;
+pub use throttle::Rules;
+
+use authenticator::Basic;
+use backend::{Backend, Hashing};
+use digest::Digester;
+use password::Hasher;
+use pool::{Pool, TRIM_INTERVAL};
+use store::Passwords;
+
+/// The service.
+pub struct AuthBasic;
+
+impl runtime::Service for AuthBasic {
+    const IDENTITY: Identity = Identity { name: "auth-basic", prefix: "AUTH_BASIC" };
+    const ABOUT: &'static str = "Authenticates people by login and password";
+    type Config = Config;
+
+    fn listeners(config: &Config) -> Listeners<'_> {
+        let Config { log, tracing, debug, grpc, .. } = config;
+        Listeners { log, tracing, debug, grpc: Some(grpc), http: None }
+    }
+
+    async fn build(config: Config, context: Context) -> Result<App, BoxError> {
+        let directory = runtime::directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls, &context)?;
+        app(&open(&config, directory, &context).await?, &config, &context)
+    }
+}
+
+/// The service, with what it needs open.
+pub struct Opened {
+    /// Verifies logins and passwords.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// Administers passwords; `None` where an LDAP server keeps them.
+    pub administration: Option<Arc<Administration>>,
+    hashing: Option<Arc<Hashing>>,
+    kept: Kept,
+}
+
+/// What has to answer for the service to be ready.
+#[derive(Clone)]
+enum Kept {
+    InDatabase(Database),
+    InLdap(LdapDirectory),
+}
+
+impl Opened {
+    /// How many passwords were hashed, and how many at the same time at most.
+    pub fn hashed(&self) -> (u64, usize) {
+        self.hashing.as_ref().map_or((0, 0), |hashing| (hashing.pool.done(), hashing.pool.peak()))
+    }
+}
+
+/// Builds the service over any directory, which a configuration with LDAP does not ask. Opens the database where there is
+/// one, and brings its schema up to date.
+///
+/// # Errors
+/// When the database cannot be opened, or the cost of hashing is out of bounds.
+pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Context) -> Result<Opened, BoxError> {
+    if config.is_ldap() {
+        let directory = LdapDirectory::new(&config.auth_providers.ldap, &context.environment);
+        let authenticator = authenticator(config, Arc::new(backend::Ldap(Binder::new(&directory))), context);
+        return Ok(Opened { authenticator, administration: None, hashing: None, kept: Kept::InLdap(directory) });
+    }
+    let database = Database::connect(&config.database(&context.environment), &Options::default()).await?;
+    database.migrate::<Migrator>().await?;
+    let passwords: Arc<dyn Passwords> = Arc::new(store::Sql::new(database.clone()));
+    let hasher = Hasher::new(config.argon2.0)?;
+    let slots = if config.hash_threads == 0 { cores() } else { config.hash_threads };
+    let pool = Pool::new(slots, config.hash_queue, hasher.blocks());
+    let hashing = Arc::new(Hashing::new(pool, hasher, context.random.clone()));
+    let clock = context.clock.clone();
+    let administration = Administration {
+        passwords: passwords.clone(),
+        directory: directory.clone(),
+        hashing: hashing.clone(),
+        policy: config.policy(),
+        digester: Digester::new(&context.random),
+        clock: clock.clone(),
+    };
+    let backend = backend::Sql { directory, passwords, hashing: hashing.clone(), clock };
+    Ok(Opened {
+        authenticator: authenticator(config, Arc::new(backend), context),
+        administration: Some(Arc::new(administration)),
+        hashing: Some(hashing),
+        kept: Kept::InDatabase(database),
+    })
+}
+
+/// The service that answers with what was opened.
+///
+/// # Errors
+/// When the secret of the internal token is too short.
+pub fn app(opened: &Opened, config: &Config, context: &Context) -> Result<App, BoxError> {
+    let mut routes = tonic::service::Routes::new(authn::provider::serve(opened.authenticator.clone()));
+    if let Some(administration) = &opened.administration {
+        let keys = runtime::key_ring::<AuthBasic>(config, |config| &config.token_manager, context)?;
+        let (administration, clock) = (administration.clone(), context.clock.clone());
+        routes = routes.add_service(grpc::serve(grpc::Api { administration, verifier: Verifier::new(keys), clock }));
+    }
+    let trim = opened.hashing.clone().map(|hashing| Task::new("trim", trim(hashing, context.shutdown.clone())));
+    Ok(App { checks: vec![check(&opened.kept)], tasks: trim.into_iter().collect(), ..App::grpc(routes) })
+}
+
+fn authenticator(config: &Config, backend: Arc<dyn Backend>, context: &Context) -> Arc<dyn Authenticator> {
+    let digester = Digester::new(&context.random);
+    let throttle = throttle::Throttle::new(config.throttle.0, digester.clone());
+    Arc::new(Basic::new(backend, throttle, digester, context.clock.clone(), config.cache_ttl))
+}
+
+fn check(kept: &Kept) -> Check {
+    let kept = kept.clone();
+    let name = match kept {
+        Kept::InDatabase(_) => "database",
+        Kept::InLdap(_) => "ldap",
+    };
+    Check::new(name, move || {
+        let kept = kept.clone();
+        async move {
+            match kept {
+                Kept::InDatabase(database) => database.ping().await.map_err(|error| error.to_string()),
+                Kept::InLdap(directory) => directory.check().await.map_err(|error| error.to_string()),
+            }
+        }
+    })
+}
+
+/// Gives memory back when nobody signs in for a while.
+async fn trim(hashing: Arc<Hashing>, shutdown: tokio_util::sync::CancellationToken) {
+    let every = async {
+        loop {
+            tokio::time::sleep(TRIM_INTERVAL).await;
+            hashing.pool.trim();
+        }
+    };
+    shutdown.run_until_cancelled(every).await;
+}
+
+fn cores() -> usize {
+    available_parallelism().map_or(1, NonZero::get)
+}

@@ -73,6 +73,7 @@ pub struct Accounts {
     /// Compared with when there is no such account, so that the answer takes as long.
     nobody: hmac::Tag,
     by_id: HashMap<String, Account>,
+    files: Vec<PathBuf>,
 }
 
 impl Accounts {
@@ -82,13 +83,15 @@ impl Accounts {
         random.fill(&mut process_key);
         let key = hmac::Key::new(hmac::HMAC_SHA256, &process_key);
         let nobody = hmac::sign(&key, &[]);
-        let mut accounts = Self { key, nobody, by_id: HashMap::new() };
+        let mut accounts = Self { key, nobody, by_id: HashMap::new(), files: Vec::new() };
         let own = &config.service_account;
         if !own.id.is_empty() {
             accounts.add(&own.id, &own.secret, Scopes::full_user(), None, false)?;
         }
         if let Some(file) = &config.accounts_file {
+            accounts.files.push(file.clone());
             for entry in read(file)? {
+                accounts.files.extend(entry.secret_file.clone());
                 let secret = entry.secret()?;
                 accounts.add(&entry.id, &secret, entry.scopes()?, entry.expires()?, entry.disabled)?;
             }
@@ -109,7 +112,9 @@ impl Accounts {
             return refuse("must have an id that no other account has".to_owned());
         }
         if secret.expose().len() < MIN_SECRET {
-            return refuse(format!("the secret must have at least {MIN_SECRET} bytes; make one: openssl rand -base64 24"));
+            return refuse(format!(
+                "the secret must have at least {MIN_SECRET} bytes; make one: openssl rand -base64 24"
+            ));
         }
         let id_of_user =
             UserId { idp: "none".to_owned(), opaque_id: id.to_owned(), kind: UserType::Service, ..UserId::default() };
@@ -137,6 +142,11 @@ impl Accounts {
             }
             Some(account) => Ok(account.authenticated.clone()),
         }
+    }
+
+    /// The files that were read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(PathBuf::as_path)
     }
 
     /// How many there are.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use authn::{AuthError, Authenticated, Authenticator, BoxError, Credentials};
-use runtime::config::Identity;
+use runtime::config::{Identity, load_over};
 use runtime::{App, Clock, Context, Listeners, Task};
 use secrecy::ExposeSecret;
 
@@ -30,7 +30,7 @@ impl runtime::Service for AuthService {
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
         let accounts = authenticator(&config, &context)?;
-        Ok(app(&accounts, &context))
+        Ok(app(&accounts, config, &context))
     }
 }
 
@@ -50,39 +50,39 @@ impl Authenticator for ServiceAccounts {
 }
 
 impl ServiceAccounts {
-    /// Reads everything again; the accounts stay as they were when something is wrong now.
-    fn reload(&self, context: &Context) {
-        match reread(context) {
-            Ok(accounts) => {
-                tracing::info!(count = accounts.len(), "service accounts read again");
-                self.accounts.store(Arc::new(accounts));
+    /// Reads everything again, at every reload until the end; the accounts stay as they were when something is wrong.
+    async fn follow(self: Arc<Self>, config: Config, context: Context) {
+        let mut changes = context.reload.subscribe();
+        while let Some(Ok(())) = context.shutdown.run_until_cancelled(changes.changed()).await {
+            match reread(&config, &context) {
+                Ok(accounts) => {
+                    tracing::info!(count = accounts.len(), "service accounts read again");
+                    self.accounts.store(Arc::new(accounts));
+                }
+                Err(error) => tracing::error!(%error, "service accounts stay as they were"),
             }
-            Err(error) => tracing::error!(%error, "service accounts stay as they were"),
         }
     }
 }
 
-fn reread(context: &Context) -> Result<Accounts, BoxError> {
-    let loaded = runtime::config::load::<Config>(&<AuthService as runtime::Service>::IDENTITY, &context.environment)?;
-    Ok(Accounts::load(&loaded.config, &context.random)?)
+fn reread(config: &Config, context: &Context) -> Result<Accounts, BoxError> {
+    let loaded = load_over(config.clone(), &<AuthService as runtime::Service>::IDENTITY, &context.environment)?;
+    let accounts = Accounts::load(&loaded.config, &context.random)?;
+    accounts.files().for_each(|file| context.reload.watch(file));
+    Ok(accounts)
 }
 
 /// The authenticator of these accounts.
 pub fn authenticator(config: &Config, context: &Context) -> Result<Arc<ServiceAccounts>, AccountsError> {
-    let accounts = ArcSwap::from_pointee(Accounts::load(config, &context.random)?);
-    Ok(Arc::new(ServiceAccounts { accounts, clock: context.clock.clone() }))
+    let accounts = Accounts::load(config, &context.random)?;
+    accounts.files().for_each(|file| context.reload.watch(file));
+    Ok(Arc::new(ServiceAccounts { accounts: ArcSwap::from_pointee(accounts), clock: context.clock.clone() }))
 }
 
 /// The service around an authenticator: its gRPC API, and the task that follows changes of the configuration.
-pub fn app(accounts: &Arc<ServiceAccounts>, context: &Context) -> App {
-    let grpc = tonic::service::Routes::new(authn::provider::serve(Arc::clone(accounts) as Arc<dyn Authenticator>));
-    let (accounts, context) = (Arc::clone(accounts), context.clone());
-    let follow = async move {
-        let mut changes = context.reload.subscribe();
-        while changes.changed().await.is_ok() {
-            accounts.reload(&context);
-        }
-    };
-    let tasks = vec![Task { name: "follow accounts", future: Box::pin(follow) }];
-    App { tasks, ..App::grpc(grpc) }
+pub fn app(accounts: &Arc<ServiceAccounts>, config: Config, context: &Context) -> App {
+    let authenticator: Arc<dyn Authenticator> = Arc::<ServiceAccounts>::clone(accounts);
+    let follow = Arc::clone(accounts).follow(config, context.clone());
+    let tasks = vec![Task::new("follow accounts", follow)];
+    App { tasks, ..App::grpc(tonic::service::Routes::new(authn::provider::serve(authenticator))) }
 }

@@ -87,16 +87,17 @@ impl Selection {
     /// # Errors
     /// When a list holds an unknown name, or nothing is left.
     pub fn of(environment: &Environment) -> Result<Self, SelectionError> {
-        for (exclusive, twin) in [("OCIS_RUN_SERVICES", "OC_RUN_SERVICES"), ("OCIS_RUN_EXTENSIONS", "OC_RUN_EXTENSIONS")] {
+        for (exclusive, twin) in
+            [("OCIS_RUN_SERVICES", "OC_RUN_SERVICES"), ("OCIS_RUN_EXTENSIONS", "OC_RUN_EXTENSIONS")]
+        {
             if let Some(only) = list(environment, exclusive, twin)? {
                 return Ok(Self(sorted(&only)));
             }
         }
         let added = list(environment, "OCIS_ADD_RUN_SERVICES", "OC_ADD_RUN_SERVICES")?.unwrap_or_default();
         let excluded = list(environment, "OCIS_EXCLUDE_RUN_SERVICES", "OC_EXCLUDE_RUN_SERVICES")?.unwrap_or_default();
-        let wanted = |member: &Member| {
-            (member.runs_by_default() || added.contains(member)) && !excluded.contains(member)
-        };
+        let wanted =
+            |member: &Member| (member.runs_by_default() || added.contains(member)) && !excluded.contains(member);
         let members: Vec<_> = Member::ALL.into_iter().filter(wanted).collect();
         if members.is_empty() { Err(SelectionError::Nothing) } else { Ok(Self(members)) }
     }
@@ -117,7 +118,11 @@ fn sorted(members: &[Member]) -> Vec<Member> {
 }
 
 /// The services that a variable lists; `None` if it is not set or empty.
-fn list(environment: &Environment, name: &'static str, twin: &'static str) -> Result<Option<Vec<Member>>, SelectionError> {
+fn list(
+    environment: &Environment,
+    name: &'static str,
+    twin: &'static str,
+) -> Result<Option<Vec<Member>>, SelectionError> {
     let set = |variable| environment.get_filled(variable).map(|text| (variable, text));
     let Some((variable, text)) = set(twin).or_else(|| set(name)) else { return Ok(None) };
     let member = |item: &str| {
@@ -161,6 +166,9 @@ mod tests {
     fn an_unknown_name_stops_the_start_and_lists_the_valid_ones() {
         let error = selected([("OCIS_ADD_RUN_SERVICES", "auth-apps")]).unwrap_err().to_string();
         assert!(error.contains("OCIS_ADD_RUN_SERVICES") && error.contains("\"auth-apps\""), "{error}");
-        assert!(error.contains("users, auth-basic, auth-machine, auth-service, auth-app, auth-bearer, gateway"), "{error}");
+        assert!(
+            error.contains("users, auth-basic, auth-machine, auth-service, auth-app, auth-bearer, gateway"),
+            "{error}"
+        );
     }
 }

@@ -52,11 +52,13 @@ impl Core {
 
     /// The person an internal token speaks for, with the groups, wherever they are kept.
     pub(crate) async fn who_am_i(&self, token: &str) -> Result<User, AuthError> {
-        let claims = self.verifier.verify(self.clock.now(), token).map_err(|_| AuthError::Refused(Reason::WrongSecret))?;
+        let claims =
+            self.verifier.verify(self.clock.now(), token).map_err(|_| AuthError::Refused(Reason::WrongSecret))?;
         let mut user = claims.user;
         if self.skips_groups && user.groups.is_empty() {
             let found = self.directory()?.user(&user.id, Groups::Include).await;
-            user.groups = found.map_err(|error| error.into_auth(AuthError::Refused(Reason::UnknownUser)))?.groups.clone();
+            user.groups =
+                found.map_err(|error| error.into_auth(AuthError::Refused(Reason::UnknownUser)))?.groups.clone();
         }
         Ok(user)
     }

@@ -89,7 +89,8 @@ impl Section for Config {
 
 impl Section for Endpoints {
     fn visit(&mut self, v: &mut Visitor<'_>) {
-        let forms = "dns:///host:port, unix:/path, http://host:port, https://host:port or host:port; empty switches it off";
+        let forms =
+            "dns:///host:port, unix:/path, http://host:port, https://host:port or host:port; empty switches it off";
         let mut endpoint = |key: &str, field: &mut String, name: &str, what: &str| {
             v.value(key, field, &[name], &format!("The endpoint of {what}: {forms}."));
         };

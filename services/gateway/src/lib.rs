@@ -55,14 +55,18 @@ impl Service for Gateway {
 pub fn app(config: &Config, peers: Peers, context: &Context) -> Result<App, BoxError> {
     let keys = runtime::key_ring::<Gateway>(config, |config| &config.token_manager, context)?;
     let upstream = peers.upstream.clone();
+    let random = context.random.clone();
+    let minter = Minter::new(keys.clone(), config.token_manager.expires, config.skip_user_groups_in_token);
     let service = GatewayService(Arc::new(Core {
         peers,
-        minter: Minter::new(keys.clone(), config.token_manager.expires, config.skip_user_groups_in_token),
+        minter: minter.with_identifiers(move || random.bytes()),
         verifier: Verifier::new(keys),
         clock: context.clock.clone(),
         skips_groups: config.skip_user_groups_in_token,
     }));
     let registry = RegistryApiServer::new(service.clone()).max_decoding_message_size(REQUEST_LIMIT);
     let own = GatewayApiServer::new(service).max_decoding_message_size(REQUEST_LIMIT);
-    Ok(App::grpc(Routes::new(WithUpstream { own, upstream }).add_service(registry)))
+    let streaming = upstream.is_some();
+    let routes = Routes::new(WithUpstream { own, upstream }).add_service(registry);
+    Ok(App { streaming, ..App::grpc(routes) })
 }

@@ -1,3 +1,5 @@
+//! The services behind the gateway.
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use authn::{AuthError, Authenticator, BoxError, Directory, provider};
@@ -24,7 +26,12 @@ pub mod kind {
 
 /// An `ApplicationsAPI`, in this process or another.
 pub type Applications =
-    ApplicationsApiClient<BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError>>;
+    ApplicationsApiClient<BoxCloneSyncService<http::Request<Body>, http::Response<Body>, CallError>>;
+
+/// A call of an [`Applications`] that came to no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("auth-app cannot be called")]
+pub struct CallError(#[source] BoxError);
 
 /// Makes an [`Applications`] of a channel or of a generated server of this process.
 pub fn applications<S>(service: S) -> Applications
@@ -33,7 +40,7 @@ where
     S::Future: Send,
     S::Error: Into<BoxError>,
 {
-    ApplicationsApiClient::new(BoxCloneSyncService::new(service.map_err(Into::into)))
+    ApplicationsApiClient::new(BoxCloneSyncService::new(service.map_err(|error| CallError(error.into()))))
 }
 
 /// An authenticator, and where it is for those who ask the registry.
@@ -111,5 +118,6 @@ pub fn upstream(config: &Config, context: &Context) -> Result<Option<Channel>, B
     if endpoint.is_empty() {
         return Ok(None);
     }
-    Ok(Some(client::channel(endpoint, &config.grpc_client_tls, context)?))
+    // How long its calls may take is between its clients and it.
+    Ok(Some(client::channel_within(endpoint, &config.grpc_client_tls, None, context)?))
 }

@@ -70,11 +70,9 @@ impl GatewayApi for GatewayService {
     async fn who_am_i(&self, request: Request<WhoAmIRequest>) -> Reply<WhoAmIResponse> {
         let trace = trace_id(request.metadata());
         Ok(Response::new(match self.0.who_am_i(&request.into_inner().token).await {
-            Ok(user) => WhoAmIResponse {
-                status: Some(status::ok()),
-                user: Some((&user).into()),
-                ..WhoAmIResponse::default()
-            },
+            Ok(user) => {
+                WhoAmIResponse { status: Some(status::ok()), user: Some((&user).into()), ..WhoAmIResponse::default() }
+            }
             Err(error) => WhoAmIResponse {
                 status: Some(status::failure(error.kind(), error.to_string(), &trace)),
                 ..WhoAmIResponse::default()
@@ -82,10 +80,7 @@ impl GatewayApi for GatewayService {
         }))
     }
 
-    async fn list_auth_providers(
-        &self,
-        _: Request<ListAuthProvidersRequest>,
-    ) -> Reply<ListAuthProvidersResponse> {
+    async fn list_auth_providers(&self, _: Request<ListAuthProvidersRequest>) -> Reply<ListAuthProvidersResponse> {
         let types = self.0.peers.providers.keys().map(|&kind| kind.to_owned()).collect();
         Ok(Response::new(ListAuthProvidersResponse { status: Some(status::ok()), types, ..Default::default() }))
     }

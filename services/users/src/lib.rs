@@ -1,1 +1,143 @@
-//! users
+#![doc = include_str!("../README.md")]
+
+mod administration;
+mod config;
+mod directory;
+mod error;
+mod migration;
+mod person;
+mod rules;
+mod service;
+mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use authn::{BoxError, Directory, directory::MaySearch};
+use runtime::{App, Check, Context, Listeners, Service, config::Identity};
+use token::{KeyRing, Verifier};
+use tonic::service::Routes;
+
+use ::store::{Database, Options};
+
+pub use administration::Administration;
+pub use config::Config;
+pub use error::PeopleError;
+pub use person::{Change, Group, GroupName, GroupRef, NewPerson, Page, PageRequest, Person, PersonRef, role_name};
+
+use directory::{Cache, SqlDirectory};
+use store::SqlPeople;
+
+/// How long another process may take to let go of the `SQLite` file, as when one instance replaces another.
+const HANDOVER: Duration = Duration::from_secs(3);
+
+/// The service.
+pub struct Users;
+
+impl Service for Users {
+    const IDENTITY: Identity = Identity { name: "users", prefix: "USERS" };
+    const ABOUT: &'static str = "Knows the people and the groups";
+    type Config = Config;
+
+    fn listeners(config: &Config) -> Listeners<'_> {
+        Listeners {
+            log: &config.log,
+            tracing: &config.tracing,
+            debug: &config.debug,
+            grpc: Some(&config.grpc),
+            http: None,
+        }
+    }
+
+    async fn build(config: Config, context: Context) -> Result<App, BoxError> {
+        app(&open(&config, &context).await?, &config, &context)
+    }
+}
+
+/// The people, opened by this process.
+#[derive(Clone)]
+pub struct Opened {
+    /// Answers who somebody is.
+    pub directory: Arc<dyn Directory>,
+    /// Administers people and groups; `None` where they are administered elsewhere, in LDAP.
+    pub administration: Option<Arc<Administration>>,
+    backend: Backend,
+}
+
+#[derive(Clone)]
+enum Backend {
+    Sql(Database),
+    Ldap(ldap::Directory),
+}
+
+/// Opens the people that the configuration names: connects, and brings the schema up to date. A `SQLite` file can be open
+/// once at a time, as its people are kept in memory: hand [`Opened`] on instead of opening again.
+///
+/// # Errors
+/// When the database cannot be reached or opened, or somebody else has it open.
+pub async fn open(config: &Config, context: &Context) -> Result<Opened, BoxError> {
+    if config.is_ldap() {
+        let directory = ldap::Directory::new(&config.ldap, &context.environment);
+        return Ok(Opened {
+            directory: Arc::new(directory.clone()),
+            administration: None,
+            backend: Backend::Ldap(directory),
+        });
+    }
+    let database = Database::connect(&config.database(&context.environment), &Options::default()).await?;
+    let database = database.claim(Users::IDENTITY.name, HANDOVER).await?;
+    database.migrate::<migration::Migrator>().await?;
+    Ok(over(database, &config.idp, context))
+}
+
+/// The people in a database that is claimed and migrated.
+fn over(database: Database, idp: &str, context: &Context) -> Opened {
+    let cache = Arc::new(Cache::default());
+    // other replicas write to PostgreSQL, and would not tell this one
+    let kept = (!database.is_postgres()).then(|| Arc::clone(&cache));
+    let people = Arc::new(SqlPeople { database: database.clone() });
+    let administration =
+        Administration { people: people.clone(), cache, clock: context.clock.clone(), random: context.random.clone() };
+    Opened {
+        directory: Arc::new(SqlDirectory::new(people, idp, kept)),
+        administration: Some(Arc::new(administration)),
+        backend: Backend::Sql(database),
+    }
+}
+
+/// The service that answers with these people.
+///
+/// # Errors
+/// When the token secret cannot be used.
+pub fn app(opened: &Opened, config: &Config, context: &Context) -> Result<App, BoxError> {
+    let keys = runtime::key_ring::<Users>(config, |config| &config.token_manager, context)?;
+    Ok(assemble(opened, keys, context))
+}
+
+fn assemble(opened: &Opened, keys: Arc<KeyRing>, context: &Context) -> App {
+    let verifier = Verifier::new(keys);
+    let (clock, searchers) = (context.clock.clone(), verifier.clone());
+    let may_search: MaySearch = Arc::new(move |token: &str| searchers.verify(clock.now(), token).is_ok());
+    let mut routes = Routes::new(authn::directory::serve(Arc::clone(&opened.directory), may_search));
+    if let Some(administration) = &opened.administration {
+        let service = service::serve(Arc::clone(administration), verifier, context.clock.clone());
+        routes = routes.add_service(service);
+    }
+    App { checks: vec![check(opened.backend.clone())], ..App::grpc(routes) }
+}
+
+fn check(backend: Backend) -> Check {
+    let name = match backend {
+        Backend::Sql(_) => "database",
+        Backend::Ldap(_) => "ldap",
+    };
+    Check::new(name, move || {
+        let backend = backend.clone();
+        async move {
+            match backend {
+                Backend::Sql(database) => database.ping().await.map_err(|error| error.to_string()),
+                Backend::Ldap(directory) => directory.check().await.map_err(|error| error.to_string()),
+            }
+        }
+    })
+}

@@ -1,4 +1,4 @@
-//! The settings, with the names that operators of oCIS and OpenCloud know.
+//! The settings, with the names that operators of oCIS and its forks know.
 
 use std::path::PathBuf;
 
@@ -154,36 +154,111 @@ impl Ldap {
     }
 
     fn visit_server(&mut self, v: &mut Visitor<'_>) {
-        v.value("uri", &mut self.uri, &["OCIS_LDAP_URI", "<P>_LDAP_URI"], "The LDAP server: ldaps://host:port, ldap://host:port or ldapi://socket.")
-            .required("name the LDAP server");
+        v.value(
+            "uri",
+            &mut self.uri,
+            &["OCIS_LDAP_URI", "<P>_LDAP_URI"],
+            "The LDAP server: ldaps://host:port, ldap://host:port or ldapi://socket.",
+        )
+        .required("name the LDAP server");
         v.value(
             "ca_cert",
             &mut self.ca_cert,
             &["OCIS_LDAP_CACERT", "<P>_LDAP_CACERT"],
             "The file (PEM) of the authority that signed the server's certificate. If unset, idm/ldap.crt in the data folder where that file exists, else the system's authorities.",
         );
-        v.value("insecure", &mut self.insecure, &["OCIS_LDAP_INSECURE", "<P>_LDAP_INSECURE"], "Accept any certificate of the LDAP server. Not for production.");
-        v.value("start_tls", &mut self.start_tls, &["OCIS_LDAP_START_TLS", "<P>_LDAP_START_TLS"], "Encrypt an ldap:// connection with StartTLS before anything else is said.");
-        v.value("bind_dn", &mut self.bind_dn, &["OCIS_LDAP_BIND_DN", "<P>_LDAP_BIND_DN"], "The DN that the service binds as to search. Anonymous if empty.");
-        v.secret("bind_password", &mut self.bind_password, &["OCIS_LDAP_BIND_PASSWORD", "<P>_LDAP_BIND_PASSWORD"], "The password of bind_dn.");
+        v.value(
+            "insecure",
+            &mut self.insecure,
+            &["OCIS_LDAP_INSECURE", "<P>_LDAP_INSECURE"],
+            "Accept any certificate of the LDAP server. Not for production.",
+        );
+        v.value(
+            "start_tls",
+            &mut self.start_tls,
+            &["OCIS_LDAP_START_TLS", "<P>_LDAP_START_TLS"],
+            "Encrypt an ldap:// connection with StartTLS before anything else is said.",
+        );
+        v.value(
+            "bind_dn",
+            &mut self.bind_dn,
+            &["OCIS_LDAP_BIND_DN", "<P>_LDAP_BIND_DN"],
+            "The DN that the service binds as to search. Anonymous if empty.",
+        );
+        v.secret(
+            "bind_password",
+            &mut self.bind_password,
+            &["OCIS_LDAP_BIND_PASSWORD", "<P>_LDAP_BIND_PASSWORD"],
+            "The password of bind_dn.",
+        );
     }
 
     fn visit_places(&mut self, v: &mut Visitor<'_>) {
-        v.value("user_base_dn", &mut self.user_base_dn, &["OCIS_LDAP_USER_BASE_DN", "<P>_LDAP_USER_BASE_DN"], "The DN below which people are.");
-        v.value("group_base_dn", &mut self.group_base_dn, &["OCIS_LDAP_GROUP_BASE_DN", "<P>_LDAP_GROUP_BASE_DN"], "The DN below which groups are.");
-        v.value("user_scope", &mut self.user_scope, &["OCIS_LDAP_USER_SCOPE", "<P>_LDAP_USER_SCOPE"], "How deep people are looked for: base, one or sub.")
-            .one_of(&SCOPES);
-        v.value("group_scope", &mut self.group_scope, &["OCIS_LDAP_GROUP_SCOPE", "<P>_LDAP_GROUP_SCOPE"], "How deep groups are looked for: base, one or sub.")
-            .one_of(&SCOPES);
-        v.value("user_filter", &mut self.user_filter, &["OCIS_LDAP_USER_FILTER", "<P>_LDAP_USER_FILTER"], "A filter that people must fit beside their object class, like (objectclass=ownCloud).");
-        v.value("group_filter", &mut self.group_filter, &["OCIS_LDAP_GROUP_FILTER", "<P>_LDAP_GROUP_FILTER"], "A filter that groups must fit beside their object class.");
-        v.value("user_object_class", &mut self.user_object_class, &["OCIS_LDAP_USER_OBJECTCLASS", "<P>_LDAP_USER_OBJECTCLASS"], "The object class of people.");
-        v.value("group_object_class", &mut self.group_object_class, &["OCIS_LDAP_GROUP_OBJECTCLASS", "<P>_LDAP_GROUP_OBJECTCLASS"], "The object class of groups.");
+        v.value(
+            "user_base_dn",
+            &mut self.user_base_dn,
+            &["OCIS_LDAP_USER_BASE_DN", "<P>_LDAP_USER_BASE_DN"],
+            "The DN below which people are.",
+        );
+        v.value(
+            "group_base_dn",
+            &mut self.group_base_dn,
+            &["OCIS_LDAP_GROUP_BASE_DN", "<P>_LDAP_GROUP_BASE_DN"],
+            "The DN below which groups are.",
+        );
+        v.value(
+            "user_scope",
+            &mut self.user_scope,
+            &["OCIS_LDAP_USER_SCOPE", "<P>_LDAP_USER_SCOPE"],
+            "How deep people are looked for: base, one or sub.",
+        )
+        .one_of(&SCOPES);
+        v.value(
+            "group_scope",
+            &mut self.group_scope,
+            &["OCIS_LDAP_GROUP_SCOPE", "<P>_LDAP_GROUP_SCOPE"],
+            "How deep groups are looked for: base, one or sub.",
+        )
+        .one_of(&SCOPES);
+        v.value(
+            "user_filter",
+            &mut self.user_filter,
+            &["OCIS_LDAP_USER_FILTER", "<P>_LDAP_USER_FILTER"],
+            "A filter that people must fit beside their object class, like (objectclass=ownCloud).",
+        );
+        v.value(
+            "group_filter",
+            &mut self.group_filter,
+            &["OCIS_LDAP_GROUP_FILTER", "<P>_LDAP_GROUP_FILTER"],
+            "A filter that groups must fit beside their object class.",
+        );
+        v.value(
+            "user_object_class",
+            &mut self.user_object_class,
+            &["OCIS_LDAP_USER_OBJECTCLASS", "<P>_LDAP_USER_OBJECTCLASS"],
+            "The object class of people.",
+        );
+        v.value(
+            "group_object_class",
+            &mut self.group_object_class,
+            &["OCIS_LDAP_GROUP_OBJECTCLASS", "<P>_LDAP_GROUP_OBJECTCLASS"],
+            "The object class of groups.",
+        );
     }
 
     fn visit_people(&mut self, v: &mut Visitor<'_>) {
-        v.value("login_attributes", &mut self.login_attributes, &["LDAP_LOGIN_ATTRIBUTES", "<P>_LDAP_LOGIN_ATTRIBUTES"], "The attributes of people whose value they may sign in with.");
-        v.value("idp", &mut self.idp, &["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_IDP_URL"], "The identity provider that is written into the identifiers of people.");
+        v.value(
+            "login_attributes",
+            &mut self.login_attributes,
+            &["LDAP_LOGIN_ATTRIBUTES", "<P>_LDAP_LOGIN_ATTRIBUTES"],
+            "The attributes of people whose value they may sign in with.",
+        );
+        v.value(
+            "idp",
+            &mut self.idp,
+            &["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_IDP_URL"],
+            "The identity provider that is written into the identifiers of people.",
+        );
         v.value(
             "disable_user_mechanism",
             &mut self.disable_user_mechanism,
@@ -239,18 +314,48 @@ impl Section for Ldap {
 
 impl Section for UserSchema {
     fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.value("id", &mut self.id, &["OCIS_LDAP_USER_SCHEMA_ID", "<P>_LDAP_USER_SCHEMA_ID"], "The attribute with a person's identifier, which is never changed nor given to another.");
+        v.value(
+            "id",
+            &mut self.id,
+            &["OCIS_LDAP_USER_SCHEMA_ID", "<P>_LDAP_USER_SCHEMA_ID"],
+            "The attribute with a person's identifier, which is never changed nor given to another.",
+        );
         v.value(
             "id_is_octet_string",
             &mut self.id_is_octet_string,
             &["OCIS_LDAP_USER_SCHEMA_ID_IS_OCTETSTRING", "<P>_LDAP_USER_SCHEMA_ID_IS_OCTETSTRING"],
             "Whether the identifier is a UUID in sixteen bytes. objectGUID is read in Active Directory's byte order, any other attribute in the network's.",
         );
-        v.value("mail", &mut self.mail, &["OCIS_LDAP_USER_SCHEMA_MAIL", "<P>_LDAP_USER_SCHEMA_MAIL"], "The attribute with a person's mail address.");
-        v.value("display_name", &mut self.display_name, &["OCIS_LDAP_USER_SCHEMA_DISPLAYNAME", "<P>_LDAP_USER_SCHEMA_DISPLAYNAME"], "The attribute with the name to show.");
-        v.value("user_name", &mut self.user_name, &["OCIS_LDAP_USER_SCHEMA_USERNAME", "<P>_LDAP_USER_SCHEMA_USERNAME"], "The attribute with the login name.");
-        v.value("user_enabled", &mut self.enabled, &["OCIS_LDAP_USER_ENABLED_ATTRIBUTE", "<P>_LDAP_USER_ENABLED_ATTRIBUTE"], "The attribute that is FALSE for a disabled person, for the mechanism attribute.");
-        v.value("user_type", &mut self.user_type, &["OCIS_LDAP_USER_SCHEMA_USER_TYPE", "<P>_LDAP_USER_TYPE_ATTRIBUTE"], "The attribute that is Guest for a guest. Everybody is a member if it is empty.");
+        v.value(
+            "mail",
+            &mut self.mail,
+            &["OCIS_LDAP_USER_SCHEMA_MAIL", "<P>_LDAP_USER_SCHEMA_MAIL"],
+            "The attribute with a person's mail address.",
+        );
+        v.value(
+            "display_name",
+            &mut self.display_name,
+            &["OCIS_LDAP_USER_SCHEMA_DISPLAYNAME", "<P>_LDAP_USER_SCHEMA_DISPLAYNAME"],
+            "The attribute with the name to show.",
+        );
+        v.value(
+            "user_name",
+            &mut self.user_name,
+            &["OCIS_LDAP_USER_SCHEMA_USERNAME", "<P>_LDAP_USER_SCHEMA_USERNAME"],
+            "The attribute with the login name.",
+        );
+        v.value(
+            "user_enabled",
+            &mut self.enabled,
+            &["OCIS_LDAP_USER_ENABLED_ATTRIBUTE", "<P>_LDAP_USER_ENABLED_ATTRIBUTE"],
+            "The attribute that is FALSE for a disabled person, for the mechanism attribute.",
+        );
+        v.value(
+            "user_type",
+            &mut self.user_type,
+            &["OCIS_LDAP_USER_SCHEMA_USER_TYPE", "<P>_LDAP_USER_TYPE_ATTRIBUTE"],
+            "The attribute that is Guest for a guest. Everybody is a member if it is empty.",
+        );
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -267,17 +372,42 @@ impl Section for UserSchema {
 
 impl Section for GroupSchema {
     fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.value("id", &mut self.id, &["OCIS_LDAP_GROUP_SCHEMA_ID", "<P>_LDAP_GROUP_SCHEMA_ID"], "The attribute with a group's identifier.");
+        v.value(
+            "id",
+            &mut self.id,
+            &["OCIS_LDAP_GROUP_SCHEMA_ID", "<P>_LDAP_GROUP_SCHEMA_ID"],
+            "The attribute with a group's identifier.",
+        );
         v.value(
             "id_is_octet_string",
             &mut self.id_is_octet_string,
             &["OCIS_LDAP_GROUP_SCHEMA_ID_IS_OCTETSTRING", "<P>_LDAP_GROUP_SCHEMA_ID_IS_OCTETSTRING"],
             "Whether the identifier is a UUID in sixteen bytes; see the setting for people.",
         );
-        v.value("mail", &mut self.mail, &["OCIS_LDAP_GROUP_SCHEMA_MAIL", "<P>_LDAP_GROUP_SCHEMA_MAIL"], "The attribute with a group's mail address. Not used.");
-        v.value("display_name", &mut self.display_name, &["OCIS_LDAP_GROUP_SCHEMA_DISPLAYNAME", "<P>_LDAP_GROUP_SCHEMA_DISPLAYNAME"], "The attribute with a group's name to show. Not used.");
-        v.value("group_name", &mut self.group_name, &["OCIS_LDAP_GROUP_SCHEMA_GROUPNAME", "<P>_LDAP_GROUP_SCHEMA_GROUPNAME"], "The attribute with a group's name. Not used.");
-        v.value("member", &mut self.member, &["OCIS_LDAP_GROUP_SCHEMA_MEMBER", "<P>_LDAP_GROUP_SCHEMA_MEMBER"], "The attribute with a group's members: their DNs, or their login names where it is memberUid.");
+        v.value(
+            "mail",
+            &mut self.mail,
+            &["OCIS_LDAP_GROUP_SCHEMA_MAIL", "<P>_LDAP_GROUP_SCHEMA_MAIL"],
+            "The attribute with a group's mail address. Not used.",
+        );
+        v.value(
+            "display_name",
+            &mut self.display_name,
+            &["OCIS_LDAP_GROUP_SCHEMA_DISPLAYNAME", "<P>_LDAP_GROUP_SCHEMA_DISPLAYNAME"],
+            "The attribute with a group's name to show. Not used.",
+        );
+        v.value(
+            "group_name",
+            &mut self.group_name,
+            &["OCIS_LDAP_GROUP_SCHEMA_GROUPNAME", "<P>_LDAP_GROUP_SCHEMA_GROUPNAME"],
+            "The attribute with a group's name. Not used.",
+        );
+        v.value(
+            "member",
+            &mut self.member,
+            &["OCIS_LDAP_GROUP_SCHEMA_MEMBER", "<P>_LDAP_GROUP_SCHEMA_MEMBER"],
+            "The attribute with a group's members: their DNs, or their login names where it is memberUid.",
+        );
     }
 
     fn validate(&self) -> Result<(), Invalid> {

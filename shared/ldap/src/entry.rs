@@ -14,7 +14,8 @@ pub(crate) struct Entry {
 impl Entry {
     pub(crate) fn new(raw: ResultEntry) -> Self {
         let SearchEntry { dn, attrs, bin_attrs } = SearchEntry::construct(raw);
-        let texts = attrs.into_iter().map(|(name, values)| (name, values.into_iter().map(String::into_bytes).collect()));
+        let texts =
+            attrs.into_iter().map(|(name, values)| (name, values.into_iter().map(String::into_bytes).collect()));
         let values = texts.chain(bin_attrs).map(|(name, values)| (name.to_ascii_lowercase(), values)).collect();
         Self { dn, values }
     }

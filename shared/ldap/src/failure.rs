@@ -74,7 +74,9 @@ impl Failure {
     fn is_temporary(&self) -> bool {
         match self {
             Self::Connection(_) | Self::Timeout | Self::Exhausted | Self::Authority { .. } => true,
-            Self::Answer { result, .. } => matches!(result.rc, code::BUSY | code::UNAVAILABLE | code::TIME_LIMIT_EXCEEDED),
+            Self::Answer { result, .. } => {
+                matches!(result.rc, code::BUSY | code::UNAVAILABLE | code::TIME_LIMIT_EXCEEDED)
+            }
             Self::Tls(_) | Self::Request(_) => false,
         }
     }

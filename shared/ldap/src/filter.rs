@@ -57,7 +57,7 @@ mod tests {
     use ldap3::parse_filter;
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{configured, contains, equals, equals_bytes, escape};
 
     #[test]
     fn what_could_end_a_value_is_escaped() {
@@ -90,7 +90,9 @@ mod tests {
     fn shape(tag: &ldap3::asn1::Tag) -> String {
         use ldap3::asn1::Tag;
         match tag {
-            Tag::Sequence(inner) => format!("sequence {} of {}", inner.id, inner.inner.iter().map(shape).collect::<String>()),
+            Tag::Sequence(inner) => {
+                format!("sequence {} of {}", inner.id, inner.inner.iter().map(shape).collect::<String>())
+            }
             Tag::OctetString(octets) => format!("octets {},", octets.id),
             other => format!("{other:?}"),
         }

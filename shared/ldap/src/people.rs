@@ -100,7 +100,11 @@ impl People {
     /// The person that an entry is about; `None` if it has no identifier, and so is nobody.
     pub(crate) async fn person(&self, entry: &Entry, groups: Groups) -> Result<Option<Arc<User>>, Failure> {
         let Some(opaque_id) = entry.bytes(&self.id.name).and_then(|value| self.id.decode(value)) else {
-            tracing::warn!(dn = entry.dn, attribute = self.id.name, "an LDAP entry has no usable identifier and is skipped");
+            tracing::warn!(
+                dn = entry.dn,
+                attribute = self.id.name,
+                "an LDAP entry has no usable identifier and is skipped"
+            );
             return Ok(None);
         };
         let schema = &self.config.user_schema;

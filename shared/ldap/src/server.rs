@@ -26,7 +26,10 @@ impl Server {
     pub(crate) fn new(config: &Ldap, tls: Tls) -> Self {
         let is_readable = config.uri.starts_with("ldap://") && !config.start_tls;
         if is_readable && !is_local(&config.uri) {
-            tracing::warn!(uri = config.uri, "passwords travel to the LDAP server unencrypted; use ldaps:// or StartTLS");
+            tracing::warn!(
+                uri = config.uri,
+                "passwords travel to the LDAP server unencrypted; use ldaps:// or StartTLS"
+            );
         }
         Self {
             uri: config.uri.clone(),

@@ -24,6 +24,13 @@ pub struct App {
     pub streaming: bool,
 }
 
+impl App {
+    /// A service of nothing but gRPC.
+    pub fn grpc(routes: tonic::service::Routes) -> Self {
+        Self { grpc: Some(routes), ..Self::default() }
+    }
+}
+
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App")

@@ -32,7 +32,9 @@ pub fn key_ring<S: Service>(
                 load_over(defaults, &S::IDENTITY, &environment).map(|loaded| secrets(token_manager(&loaded.config)))
             });
             let replaced = match read.await {
-                Ok(Ok((current, previous))) => keys.replace(&current, previous.as_ref()).map_err(|error| error.to_string()),
+                Ok(Ok((current, previous))) => {
+                    keys.replace(&current, previous.as_ref()).map_err(|error| error.to_string())
+                }
                 Ok(Err(error)) => Err(error.to_string()),
                 Err(error) => Err(error.to_string()),
             };

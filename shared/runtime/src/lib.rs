@@ -1,3 +1,48 @@
-//! runtime
+#![doc = include_str!("../README.md")]
 
+mod app;
+mod cli;
+pub mod client;
+mod clock;
 pub mod config;
+mod context;
+mod debug;
+mod health;
+mod host;
+mod keys;
+mod layers;
+mod metrics;
+mod peers;
+mod process;
+mod random;
+mod readiness;
+mod reload;
+mod server;
+mod service;
+mod signals;
+mod start;
+pub mod telemetry;
+mod tls;
+
+#[cfg(test)]
+mod testing;
+
+pub use app::{App, BoxError, Check, Task};
+pub use cli::main;
+pub use client::EndpointError;
+pub use clock::Clock;
+pub use context::Context;
+pub use host::{Misconfigured, block_on, health, host, report, usage};
+pub use keys::key_ring;
+pub use layers::{PeerAddr, PeerIdentity};
+pub use metrics::Metrics;
+pub use peers::{USERS_ENDPOINT, directory, endpoint_of, gateway, is_registry_name};
+pub use random::Random;
+pub use reload::Reload;
+pub use service::{Listeners, Service};
+pub use start::{Running, StartError, launch, start};
+pub use tls::TlsError;
+
+/// Every binary's allocator: gives memory back after a burst of password hashing, and is quick with small messages.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use authn::Directory;
+use tonic::transport::Channel;
 
-use crate::config::{GrpcClientTls, Reva};
+use crate::config::{GrpcClientTls, ListenAddr, Reva};
 use crate::{Context, EndpointError, client};
 
 /// What the setting for the directory's address means, the same in every service that asks it.
@@ -12,6 +13,8 @@ pub const USERS_ENDPOINT: &str = "The endpoint of the users service. If empty, t
 
 /// Where the users service listens unless it is told otherwise.
 const DEFAULT_USERS: &str = "127.0.0.1:9144";
+/// Where the gateway listens unless it is told otherwise.
+const DEFAULT_GATEWAY: &str = "127.0.0.1:9142";
 
 /// The directory that a service in a process of its own asks: the users service, or the gateway of an existing
 /// installation when only that is configured.
@@ -24,10 +27,57 @@ pub fn directory(
     tls: &GrpcClientTls,
     context: &Context,
 ) -> Result<Arc<dyn Directory>, EndpointError> {
-    let is_address = !reva.address.is_empty() && !client::is_registry_name(&reva.address);
+    let is_address = !reva.address.is_empty() && !is_registry_name(&reva.address);
     Ok(match (users_endpoint, is_address) {
         ("", true) => Arc::new(authn::directory::Remote::gateway(client::channel(&reva.address, &reva.tls, context)?)),
         ("", false) => Arc::new(authn::directory::Remote::users(client::channel(DEFAULT_USERS, tls, context)?)),
         (endpoint, _) => Arc::new(authn::directory::Remote::users(client::channel(endpoint, tls, context)?)),
     })
+}
+
+/// The gateway of the family, or of an existing installation.
+///
+/// # Errors
+/// When the endpoint is none.
+pub fn gateway(reva: &Reva, context: &Context) -> Result<Channel, EndpointError> {
+    let is_address = !reva.address.is_empty() && !is_registry_name(&reva.address);
+    client::channel(if is_address { &reva.address } else { DEFAULT_GATEWAY }, &reva.tls, context)
+}
+
+/// Whether this is a name in the registry of an existing installation, which only its own services can look up, and not
+/// an address.
+pub fn is_registry_name(endpoint: &str) -> bool {
+    endpoint.starts_with("com.owncloud.") || endpoint.starts_with("eu.opencloud.")
+}
+
+/// The endpoint by which a service that listens there is reached from this machine.
+pub fn endpoint_of(address: &ListenAddr) -> String {
+    match address {
+        ListenAddr::Off => String::new(),
+        ListenAddr::Unix(path) => format!("unix:{}", path.display()),
+        ListenAddr::Tcp { host, port } => {
+            let everywhere = matches!(host.as_str(), "" | "0.0.0.0" | "::" | "[::]");
+            format!("{}:{port}", if everywhere { "127.0.0.1" } else { host })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_that_listens_everywhere_is_reached_here() {
+        let tcp = |host: &str| endpoint_of(&ListenAddr::Tcp { host: host.to_owned(), port: 9142 });
+        assert_eq!(tcp(""), "127.0.0.1:9142");
+        assert_eq!(tcp("0.0.0.0"), "127.0.0.1:9142");
+        assert_eq!(tcp("192.0.2.1"), "192.0.2.1:9142");
+        assert_eq!(endpoint_of(&ListenAddr::Unix("/run/gateway".into())), "unix:/run/gateway");
+    }
+
+    #[test]
+    fn registry_names_are_no_addresses() {
+        assert!(is_registry_name("com.owncloud.api.gateway"));
+        assert!(!is_registry_name("dns:///com.example:9142"));
+    }
 }

@@ -117,3 +117,34 @@ fn read(file: &Path) -> Content {
     std::fs::read(file).ok()?.hash(&mut hasher);
     Some(hasher.finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_is_announced_once_it_is_complete() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+        std::fs::write(&one, "1").expect("writes");
+        let reload = Reload::every(Duration::from_millis(20));
+        reload.watch(&one);
+        reload.watch(&two);
+        let shutdown = CancellationToken::new();
+        let mut announced = reload.subscribe();
+        reload.poll_until(shutdown.clone());
+        reload.poll_until(shutdown.clone());
+
+        std::fs::write(&one, "1").expect("writes");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(reload.generation(), 0, "the same content is no change");
+
+        std::fs::write(&one, "2").expect("writes");
+        std::fs::write(&two, "2").expect("writes");
+        let changed = tokio::time::timeout(Duration::from_secs(5), announced.changed());
+        changed.await.expect("in time").expect("announced");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(reload.generation(), 1, "both at once");
+        shutdown.cancel();
+    }
+}

@@ -26,9 +26,20 @@ use crate::config::{Log, Tracing};
 
 /// The target of audit events, which are logged whatever the level.
 const AUDIT: &str = "audit";
+/// The target of panics, of which the same is true.
+const PANIC: &str = "panic";
 /// Libraries whose business is not ours; of these only what is worth a warning is logged, unless everything is.
-const LIBRARIES: [&str; 9] =
-    ["h2", "hyper", "hyper_util", "opentelemetry", "opentelemetry_sdk", "opentelemetry-otlp", "rustls", "tonic", "tower"];
+const LIBRARIES: [&str; 9] = [
+    "h2",
+    "hyper",
+    "hyper_util",
+    "opentelemetry",
+    "opentelemetry_sdk",
+    "opentelemetry-otlp",
+    "rustls",
+    "tonic",
+    "tower",
+];
 const DEFAULT_COLLECTOR: &str = "http://127.0.0.1:4317";
 
 /// Set once spans are exported from this process.
@@ -152,6 +163,7 @@ fn logged(level: &str) -> Targets {
         .with_default(level)
         .with_targets(LIBRARIES.map(|library| (library, libraries)))
         .with_target(AUDIT, level.max(LevelFilter::INFO))
+        .with_target(PANIC, level.max(LevelFilter::ERROR))
 }
 
 /// Which spans are exported: ours. The exporter's own would never end.
@@ -189,7 +201,7 @@ fn collector(tracing: &Tracing) -> Result<String, TelemetryError> {
 fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let location = panic.location().map(ToString::to_string).unwrap_or_default();
     let message = panic.payload_as_str().unwrap_or("no text");
-    tracing::error!(target: "panic", location, "{message}");
+    tracing::error!(target: PANIC, location, "{message}");
 }
 
 #[cfg(test)]

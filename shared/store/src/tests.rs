@@ -27,6 +27,7 @@ impl MigratorTrait for Schema {
 #[derive(DeriveMigrationName)]
 struct Things;
 
+#[expect(elided_lifetimes_in_paths, reason = "async_trait needs the lifetimes as the trait has them")]
 #[async_trait::async_trait]
 impl MigrationTrait for Things {
     fn use_transaction(&self) -> Option<bool> {
@@ -91,10 +92,8 @@ async fn increment_once(database: &Database) -> Result<(), StoreError> {
     } else {
         database.begin_write().await?
     };
-    let row = sea_orm::Statement::from_string(
-        transaction.get_database_backend(),
-        "SELECT name FROM things WHERE id = 10",
-    );
+    let row =
+        sea_orm::Statement::from_string(transaction.get_database_backend(), "SELECT name FROM things WHERE id = 10");
     let row = transaction.query_one_raw(row).await?.expect("the row is there");
     let count: u32 = row.try_get::<String>("", "name")?.parse().expect("a number");
     transaction.execute_unprepared(&format!("UPDATE things SET name = '{}' WHERE id = 10", count + 1)).await?;

@@ -1,5 +1,10 @@
 //! The tokens: found by digest at each use, by owner for lists, by expiry for pruning.
 
+#![expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait's method leaves the lifetime out, and so must its implementation"
+)]
+
 use sea_orm_migration::{prelude::*, schema};
 
 #[derive(DeriveMigrationName)]
@@ -9,7 +14,7 @@ const TABLE: &str = "app_tokens";
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let table = Table::create()
             .table(TABLE)
             .col(schema::pk_uuid("id"))

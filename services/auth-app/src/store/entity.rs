@@ -1,5 +1,7 @@
 //! The table.
 
+#![expect(unreachable_pub, reason = "what the derived code makes of it is public")]
+
 use sea_orm::entity::prelude::*;
 
 /// A row. Times are microseconds since the epoch, so that both databases keep them exactly.

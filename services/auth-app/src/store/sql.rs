@@ -1,4 +1,4 @@
-//! Tokens in SQLite or PostgreSQL.
+//! Tokens in `SQLite` or `PostgreSQL`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

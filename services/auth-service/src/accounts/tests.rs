@@ -28,7 +28,10 @@ fn complaint(text: &str) -> String {
 
 #[test]
 fn a_good_secret_is_the_account() {
-    let who = Accounts::load(&one(), &Random::seeded(1)).expect("loads").verify("robot", SECRET, UNIX_EPOCH).expect("is good");
+    let who = Accounts::load(&one(), &Random::seeded(1))
+        .expect("loads")
+        .verify("robot", SECRET, UNIX_EPOCH)
+        .expect("is good");
     assert_eq!((who.user.id.opaque_id.as_str(), who.user.id.idp.as_str()), ("robot", "none"));
     assert_eq!(who.user.id.kind, UserType::Service);
     assert!(who.scopes.is_full_user() && who.amr == "service" && who.not_after.is_none());

@@ -43,7 +43,10 @@ impl Slapd {
     pub fn start_with(options: Options) -> Option<Self> {
         let Some(program) = find("slapd") else {
             let reduced = Environment::of_process().get("DOORWARD_TEST_REDUCED") == Some("1");
-            assert!(reduced, "this test needs slapd: apt-get install slapd (or set DOORWARD_TEST_REDUCED=1 to do without)");
+            assert!(
+                reduced,
+                "this test needs slapd: apt-get install slapd (or set DOORWARD_TEST_REDUCED=1 to do without)"
+            );
             return None;
         };
         let folder = tempfile::Builder::new().prefix("doorward-slapd-").tempdir().expect("a temporary folder");
@@ -55,7 +58,7 @@ impl Slapd {
         Some(slapd)
     }
 
-    /// Where it speaks in plain text, and StartTLS.
+    /// Where it speaks in plain text, and `StartTLS`.
     pub fn uri(&self) -> String {
         format!("ldap://127.0.0.1:{}", self.port)
     }
@@ -115,6 +118,7 @@ impl Slapd {
         assert!(status.is_ok_and(|status| status.success()), "slapd can be halted");
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a test's server is waited for before there is a runtime")]
     fn wait(&self) {
         let patience = Instant::now() + Duration::from_secs(10);
         for port in [self.port, self.tls_port] {

@@ -142,7 +142,8 @@ impl Person {
     fn ldif(&self) -> String {
         let Self { uid, password, id, name, mail, number, kind, .. } = self;
         let enabled = if self.enabled { "TRUE" } else { "FALSE" };
-        let object_class = ["inetOrgPerson", "posixAccount", "ownCloud"].map(|class| format!("objectClass: {class}\n")).concat();
+        let object_class =
+            ["inetOrgPerson", "posixAccount", "ownCloud"].map(|class| format!("objectClass: {class}\n")).concat();
         format!(
             "dn: {}\n{object_class}uid: {uid}\ncn: {name}\nsn: {name}\ndisplayName:: {}\nmail: {mail}\nuserPassword: {password}\n\
              uidNumber: {number}\ngidNumber: 30000\nhomeDirectory: /\nownCloudUUID: {id}\nownCloudUserEnabled: {enabled}\n\
@@ -165,7 +166,7 @@ pub(super) fn ldif() -> String {
         text,
         "dn: {BIND_DN}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: doorward\nuserPassword: {BIND_PASSWORD}\n\n"
     );
-    EVERYBODY.iter().for_each(|person| text.push_str(&person.ldif()));
+    text.extend(EVERYBODY.iter().map(Person::ldif));
     let physicists = [EINSTEIN, MARIE, RICHARD, OHARA];
     text.push_str(&group(&format!("cn=physics-lovers,ou=groups,{BASE}"), PHYSICS, &physicists));
     text.push_str(&group(&format!("cn=radium-lovers,ou=groups,{BASE}"), RADIUM, &[MARIE]));
@@ -175,8 +176,13 @@ pub(super) fn ldif() -> String {
 
 fn group(dn: &str, id: &str, members: &[Person]) -> String {
     let name = dn.trim_start_matches("cn=").split(',').next().unwrap_or_default();
-    let members: String = members.iter().map(|person| format!("member: {}\n", person.dn())).collect();
-    format!("dn: {dn}\nobjectClass: groupOfNames\nobjectClass: ownCloud\ncn: {name}\nownCloudUUID: {id}\n{members}\n")
+    let mut text =
+        format!("dn: {dn}\nobjectClass: groupOfNames\nobjectClass: ownCloud\ncn: {name}\nownCloudUUID: {id}\n");
+    for person in members {
+        let _ = writeln!(text, "member: {}", person.dn());
+    }
+    text.push('\n');
+    text
 }
 
 /// What oCIS and Active Directory have beside the standard classes.

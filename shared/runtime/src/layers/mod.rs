@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::MatchedPath;
+use axum::middleware::{Next, from_fn};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request, Response};
@@ -169,7 +170,7 @@ fn is_standard(method: &Method) -> bool {
 
 /// Has a router tell each answer's route, for the measurement.
 pub(crate) fn telling_routes(router: axum::Router) -> axum::Router {
-    router.layer(axum::middleware::from_fn(async |path: Option<MatchedPath>, request, next: axum::middleware::Next| {
+    router.layer(from_fn(async |path: Option<MatchedPath>, request: axum::extract::Request, next: Next| {
         let mut response = next.run(request).await;
         if let Some(path) = path {
             response.extensions_mut().insert(path);

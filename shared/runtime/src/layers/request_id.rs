@@ -42,7 +42,9 @@ impl RequestIds {
 /// Short, and nothing that could break a log line.
 fn is_sane(id: &[u8]) -> bool {
     (1..=128).contains(&id.len())
-        && id.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'/' | b'+' | b'='))
+        && id
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'/' | b'+' | b'='))
 }
 
 #[cfg(test)]

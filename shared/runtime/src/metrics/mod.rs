@@ -51,7 +51,7 @@ impl Metrics {
         metric
     }
 
-    /// The OpenMetrics text.
+    /// What Prometheus reads (`OpenMetrics` 1.0).
     pub fn render(&self) -> String {
         let mut text = String::new();
         // writing into a String cannot fail

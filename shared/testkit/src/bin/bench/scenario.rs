@@ -70,14 +70,20 @@ async fn echo(arguments: &Arguments) -> Result<f64, BoxError> {
     let server = Server::echo()?;
     let channels = channels(arguments, &server).await?;
     let mut before = Ok(0.0);
-    let measured = load::drive(&channels, arguments.callers, arguments.duration(), || before = server.cpu_ms(), |channel, _| async {
-        let request = ProviderRequest {
-            client_id: "einstein".to_owned(),
-            client_secret: MACHINE_KEY.to_owned(),
-            ..ProviderRequest::default()
-        };
-        ProviderApiClient::new(channel).authenticate(request).await.is_ok()
-    })
+    let measured = load::drive(
+        &channels,
+        arguments.callers,
+        arguments.duration(),
+        || before = server.cpu_ms(),
+        |channel, _| async {
+            let request = ProviderRequest {
+                client_id: "einstein".to_owned(),
+                client_secret: MACHINE_KEY.to_owned(),
+                ..ProviderRequest::default()
+            };
+            ProviderApiClient::new(channel).authenticate(request).await.is_ok()
+        },
+    )
     .await?;
     let row = Row { name: "bare tonic echo".to_owned(), cpu_ms: server.cpu_ms()? - before?, measured };
     report::row(&row, None)?;
@@ -93,7 +99,12 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     /// Measures `Authenticate` of a type, the credentials in turn.
-    async fn gateway_row(&self, name: &str, kind: &'static str, credentials: Vec<(String, String)>) -> Result<Row, BoxError> {
+    async fn gateway_row(
+        &self,
+        name: &str,
+        kind: &'static str,
+        credentials: Vec<(String, String)>,
+    ) -> Result<Row, BoxError> {
         let credentials = Arc::new(credentials);
         let row = self
             .row(name, move |channel, number| {
@@ -119,10 +130,16 @@ impl Bench<'_> {
     }
 
     async fn who_am_i(&self) -> Result<(), BoxError> {
-        let token = authenticate(self.channels[0].clone(), "machine", "einstein".to_owned(), MACHINE_KEY.to_owned()).await?;
+        let token =
+            authenticate(self.channels[0].clone(), "machine", "einstein".to_owned(), MACHINE_KEY.to_owned()).await?;
         self.row("WhoAmI", move |channel, _| {
             let request = WhoAmIRequest { token: token.clone(), ..WhoAmIRequest::default() };
-            async { GatewayApiClient::new(channel).who_am_i(request).await.is_ok_and(|answer| is_ok(answer.get_ref().status.as_ref())) }
+            async {
+                GatewayApiClient::new(channel)
+                    .who_am_i(request)
+                    .await
+                    .is_ok_and(|answer| is_ok(answer.get_ref().status.as_ref()))
+            }
         })
         .await?;
         Ok(())
@@ -130,7 +147,8 @@ impl Bench<'_> {
 
     /// Makes app tokens of one person, several at a time.
     async fn make_tokens(&self, login: &str, count: usize) -> Result<Vec<String>, BoxError> {
-        let access = authenticate(self.channels[0].clone(), "machine", login.to_owned(), MACHINE_KEY.to_owned()).await?;
+        let access =
+            authenticate(self.channels[0].clone(), "machine", login.to_owned(), MACHINE_KEY.to_owned()).await?;
         let mut tasks = tokio::task::JoinSet::new();
         for lane in 0..self.channels.len() {
             let (channel, access) = (self.channels[lane].clone(), access.clone());
@@ -144,7 +162,8 @@ impl Bench<'_> {
                         ..GenerateAppPasswordRequest::default()
                     });
                     request.metadata_mut().insert("x-access-token", access.parse()?);
-                    let answer = GatewayApiClient::new(channel.clone()).generate_app_password(request).await?.into_inner();
+                    let answer =
+                        GatewayApiClient::new(channel.clone()).generate_app_password(request).await?.into_inner();
                     let failed = || format!("no app token: {:?}", answer.status);
                     made.push(answer.app_password.as_ref().ok_or_else(failed)?.password.clone());
                 }
@@ -161,7 +180,9 @@ impl Bench<'_> {
     /// Passwords against argon2 alone, and what a hammered account costs everybody else.
     async fn passwords(&self) -> Result<(), BoxError> {
         let login = |login: &'static str, secret: &'static str| {
-            move |channel, _| async move { authenticate(channel, "basic", login.to_owned(), secret.to_owned()).await.is_ok() }
+            move |channel, _| async move {
+                authenticate(channel, "basic", login.to_owned(), secret.to_owned()).await.is_ok()
+            }
         };
         // Different people, so that no answer is remembered from the call before: the cache is not what is measured.
         let alone = argon2_alone(self.arguments.seconds);
@@ -183,7 +204,9 @@ impl Bench<'_> {
             .collect();
         let hammered = median_login(&one).await?;
         hammer.iter().for_each(tokio::task::JoinHandle::abort);
-        report::line(&format!("a login takes {quiet:.1} ms, and {hammered:.1} ms while four callers hammer another account"))?;
+        report::line(&format!(
+            "a login takes {quiet:.1} ms, and {hammered:.1} ms while four callers hammer another account"
+        ))?;
         Ok(())
     }
 }
@@ -209,7 +232,8 @@ fn argon2_alone(seconds: u64) -> f64 {
             std::thread::spawn(move || {
                 let (mut count, mut output) = (0_u32, [0; 32]);
                 while start.elapsed().as_secs() < seconds {
-                    if argon2::Argon2::default().hash_password_into(PASSWORD.as_bytes(), &[7; 16], &mut output).is_ok() {
+                    if argon2::Argon2::default().hash_password_into(PASSWORD.as_bytes(), &[7; 16], &mut output).is_ok()
+                    {
                         count += 1;
                     }
                 }
@@ -225,8 +249,14 @@ fn is_ok(status: Option<&proto::cs3::rpc::v1beta1::Status>) -> bool {
     status.is_some_and(|status| status::Kind::from_cs3(status.code).is_none())
 }
 
-async fn authenticate(channel: Channel, kind: &str, client_id: String, client_secret: String) -> Result<String, BoxError> {
-    let request = AuthenticateRequest { r#type: kind.to_owned(), client_id, client_secret, ..AuthenticateRequest::default() };
+async fn authenticate(
+    channel: Channel,
+    kind: &str,
+    client_id: String,
+    client_secret: String,
+) -> Result<String, BoxError> {
+    let request =
+        AuthenticateRequest { r#type: kind.to_owned(), client_id, client_secret, ..AuthenticateRequest::default() };
     let answer = GatewayApiClient::new(channel).authenticate(request).await?.into_inner();
     if is_ok(answer.status.as_ref()) { Ok(answer.token) } else { Err(format!("refused: {:?}", answer.status).into()) }
 }

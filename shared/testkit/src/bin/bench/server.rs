@@ -45,7 +45,8 @@ impl Server {
     pub(crate) fn cpu_ms(&self) -> Result<f64, BoxError> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // The name in parentheses may hold spaces; utime and stime are the 12th and 13th field behind it (proc(5)).
-        let fields: Vec<&str> = stat.rsplit_once(')').ok_or("no name in /proc/PID/stat")?.1.split_whitespace().collect();
+        let fields: Vec<&str> =
+            stat.rsplit_once(')').ok_or("no name in /proc/PID/stat")?.1.split_whitespace().collect();
         let ticks: f64 = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
         Ok(ticks * 10.0)
     }

@@ -1,0 +1,154 @@
+use std::time::Duration;
+
+use runtime::config::{
+    Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, Log, Reva, Secret, Section, TokenManager, Tracing, Visitor,
+    base_data_path,
+};
+
+/// The configuration of auth-app: the documented settings in their order, then ours.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where spans are sent.
+    pub tracing: Tracing,
+    /// What is logged.
+    pub log: Log,
+    /// The server for health and metrics.
+    pub debug: Debug,
+    /// The server for `ProviderAPI` and `ApplicationsAPI`.
+    pub grpc: Grpc,
+    /// The server for `/auth-app/tokens`.
+    pub http: Http,
+    /// TLS towards the directory.
+    pub grpc_client_tls: GrpcClientTls,
+    /// The keys of the internal token, to verify callers.
+    pub token_manager: TokenManager,
+    /// The gateway of the family.
+    pub reva: Reva,
+    /// Whether groups are left out.
+    pub skip_user_groups_in_token: bool,
+    /// The key of auth-machine, for the command line and for impersonation.
+    pub machine_auth_api_key: Secret,
+    /// Whether administrators may make tokens for others.
+    pub allow_impersonation: bool,
+    /// The directory's own address.
+    pub users_endpoint: String,
+    /// Where tokens are kept; empty is a `SQLite` file in the data folder. It may hold a password.
+    pub database_url: Secret,
+    /// The key under which tokens are digested.
+    pub token_key: Secret,
+    /// The key before it, still accepted.
+    pub token_key_previous: Secret,
+    /// The longest life of a token, and that of one for which nothing is said.
+    pub max_expiration: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            tracing: Tracing::default(),
+            log: Log::default(),
+            debug: Debug::at("127.0.0.1:9245"),
+            grpc: Grpc::at("127.0.0.1:9246"),
+            http: Http::at("127.0.0.1:9247"),
+            grpc_client_tls: GrpcClientTls::default(),
+            token_manager: TokenManager::default(),
+            reva: Reva::default(),
+            skip_user_groups_in_token: false,
+            machine_auth_api_key: Secret::default(),
+            allow_impersonation: false,
+            users_endpoint: String::new(),
+            database_url: Secret::default(),
+            token_key: Secret::default(),
+            token_key_previous: Secret::default(),
+            max_expiration: Duration::from_hours(8760),
+        }
+    }
+}
+
+impl Config {
+    /// The URL of the database.
+    pub fn database(&self, environment: &Environment) -> String {
+        match self.database_url.expose() {
+            "" => store::sqlite_url(&base_data_path(environment).join("auth-app.db")),
+            url => url.to_owned(),
+        }
+    }
+
+    fn visit_documented(&mut self, v: &mut Visitor<'_>) {
+        v.section("tracing", &mut self.tracing);
+        v.section("log", &mut self.log);
+        v.section("debug", &mut self.debug);
+        v.section("grpc", &mut self.grpc);
+        v.section("http", &mut self.http);
+        v.section("grpc_client_tls", &mut self.grpc_client_tls);
+        v.section("token_manager", &mut self.token_manager);
+        v.section("reva", &mut self.reva);
+        v.value(
+            "skip_user_groups_in_token",
+            &mut self.skip_user_groups_in_token,
+            &["<P>_SKIP_USER_GROUPS_IN_TOKEN"],
+            "Disables the encoding of the user's group memberships in the access token. This reduces the token size, especially when users are members of a large number of groups.",
+        );
+        v.secret(
+            "machine_auth_api_key",
+            &mut self.machine_auth_api_key,
+            &["OCIS_MACHINE_AUTH_API_KEY", "<P>_MACHINE_AUTH_API_KEY"],
+            "The machine auth API key used to validate internal requests necessary to access resources from other services.",
+        );
+        v.value(
+            "allow_impersonation",
+            &mut self.allow_impersonation,
+            &["<P>_ENABLE_IMPERSONATION"],
+            "Allows admins to create app tokens for other users. Used for migration. Do NOT use in productive deployments.",
+        );
+    }
+
+    fn visit_own(&mut self, v: &mut Visitor<'_>) {
+        v.value("users_endpoint", &mut self.users_endpoint, &["<P>_USERS_ENDPOINT"], runtime::USERS_ENDPOINT);
+        v.secret(
+            "database_url",
+            &mut self.database_url,
+            &["OCIS_DATABASE_URL", "<P>_DATABASE_URL"],
+            "Where app tokens are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file auth-app.db in the data folder.",
+        );
+        v.secret(
+            "token_key",
+            &mut self.token_key,
+            &["<P>_TOKEN_KEY"],
+            "The secret under which app tokens are digested before they are stored. Without it no stored token can be used.",
+        )
+        .required("keep it as long as the database, made with: openssl rand -base64 32")
+        .min_bytes(32);
+        v.secret(
+            "token_key_previous",
+            &mut self.token_key_previous,
+            &["<P>_TOKEN_KEY_PREVIOUS"],
+            "The secret that was in use before the current one. App tokens under it still work, and are brought under the current one when they are used.",
+        )
+        .min_bytes(32);
+        v.value(
+            "max_expiration",
+            &mut self.max_expiration,
+            &["<P>_MAX_EXPIRATION"],
+            "The longest time an app token may live. It is also given to one for which no expiration is asked.",
+        );
+    }
+}
+
+impl Section for Config {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        self.visit_documented(v);
+        self.visit_own(v);
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        const CENTURY: Duration = Duration::from_hours(24 * 36_525);
+        if !self.database_url.is_empty() {
+            store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
+        }
+        if !(Duration::from_mins(1)..=CENTURY).contains(&self.max_expiration) {
+            return Err(Invalid::new("max_expiration", "must be between 1m and 876600h"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,5 @@
+//! The service over a database of the test's own, with a clock that the test moves.
+
+mod api;
+mod rows;
+mod support;

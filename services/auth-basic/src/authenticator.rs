@@ -1,0 +1,207 @@
+//! Logins and passwords as an [`Authenticator`].
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use authn::{AuthError, Authenticated, Authenticator, Credentials, Reason};
+use moka::future::Cache;
+use runtime::Clock;
+use secrecy::ExposeSecret;
+
+use crate::backend::{Backend, Person};
+use crate::digest::{Digest, Digester};
+use crate::password::MOST_BYTES;
+use crate::throttle::Throttle;
+
+/// No login is longer, in bytes.
+const LONGEST_LOGIN: usize = 256;
+
+/// How many verified credentials are remembered.
+const REMEMBERED: u64 = 10_000;
+
+/// Verifies logins and passwords: one answer, and one amount of work, for every bad one.
+pub(crate) struct Basic {
+    backend: Arc<dyn Backend>,
+    throttle: Throttle,
+    digester: Digester,
+    clock: Clock,
+    /// When a credential was found good, by its digest. Also makes one of equal attempts at the same time.
+    verified: Cache<Digest, SystemTime>,
+    remember_for: Duration,
+}
+
+impl Basic {
+    pub(crate) fn new(
+        backend: Arc<dyn Backend>,
+        throttle: Throttle,
+        digester: Digester,
+        clock: Clock,
+        remember_for: Duration,
+    ) -> Self {
+        // the injected clock decides; this only bounds how long memory is used
+        let verified =
+            Cache::builder().max_capacity(REMEMBERED).time_to_live(remember_for.max(Duration::from_secs(1))).build();
+        Self { backend, throttle, digester, clock, verified, remember_for }
+    }
+
+    async fn decide(&self, credentials: &Credentials) -> Result<Authenticated, Denial> {
+        let password = credentials.secret.expose_secret();
+        if password.is_empty() {
+            return Err(Denial::unseen(AuthError::Refused(Reason::EmptySecret)));
+        }
+        let login = credentials.client_id.as_str();
+        if !is_login(login) || password.len() > MOST_BYTES {
+            return Err(Denial::unseen(AuthError::Refused(Reason::Malformed)));
+        }
+        let account = login.to_lowercase();
+        // before anything that costs: also for a password that is remembered, or it could be guessed here for nothing
+        self.throttle
+            .check(self.clock.now(), &account, credentials.caller.source)
+            .map_err(wait)
+            .map_err(Denial::unseen)?;
+        let person = self.backend.find(login).await.map_err(Denial::unseen)?;
+        let refusal = match &person {
+            None => Some(Reason::UnknownUser),
+            Some(person) if !person.user.is_active() => Some(Reason::Disabled),
+            Some(_) => None,
+        };
+        let subject = person.as_ref().map(|person| person.user.id.opaque_id.clone()).unwrap_or_default();
+        let attempt = Try { account: &account, person: person.as_ref(), refusal, credentials };
+        self.verify(&attempt).await.map_err(|error| Denial { error, subject: subject.clone() })?;
+        let user = person.map(|person| person.user);
+        let unknown = || Denial { error: AuthError::Refused(Reason::UnknownUser), subject };
+        Ok(Authenticated::full(user.ok_or_else(unknown)?, "pwd"))
+    }
+
+    /// Verifies, unless the same was found good a moment ago or is being verified right now.
+    async fn verify(&self, attempt: &Try<'_>) -> Result<(), AuthError> {
+        let key = self.key(attempt);
+        if let Some(then) = self.verified.get(&key).await {
+            let age = self.clock.now().duration_since(then).unwrap_or_default();
+            if age < self.remember_for {
+                return Ok(());
+            }
+            self.verified.invalidate(&key).await;
+        }
+        self.verified.try_get_with(key, self.verify_anew(attempt)).await.map(drop).map_err(|error| copy(&error))
+    }
+
+    async fn verify_anew(&self, attempt: &Try<'_>) -> Result<SystemTime, AuthError> {
+        let Try { account, person, refusal, credentials } = attempt;
+        let begun = self.throttle.begin(self.clock.now(), account, credentials.caller.source).map_err(wait)?;
+        let lane = self.digester.digest(&[b"account", account.as_bytes()]);
+        match (self.backend.verify(lane, *person, &credentials.secret).await, refusal) {
+            (Ok(true), None) => {
+                begun.succeeded();
+                Ok(self.clock.now())
+            }
+            // the right password of someone disabled counts as a failure, or it could be told from a wrong one
+            (Ok(_), Some(reason)) => Err(AuthError::Refused(*reason)),
+            (Ok(false), None) => Err(AuthError::Refused(Reason::WrongSecret)),
+            (Err(error), _) => {
+                begun.cancelled();
+                Err(error)
+            }
+        }
+    }
+
+    /// What a verified credential is remembered by: whoever it is, what is kept of the password now, and the password. So
+    /// a changed password or a disabled person is another key, and nothing needs to be cleared.
+    fn key(&self, attempt: &Try<'_>) -> Digest {
+        let reason = attempt.refusal.map_or("", Reason::code);
+        let (id, stamp) = match attempt.person {
+            Some(person) => (person.user.id.opaque_id.as_bytes(), person.proof.stamp()),
+            None => (attempt.account.as_bytes(), &b""[..]),
+        };
+        let password = attempt.credentials.secret.expose_secret().as_bytes();
+        self.digester.digest(&[b"credential", reason.as_bytes(), id, stamp, password])
+    }
+}
+
+/// An attempt whose subject was looked up.
+struct Try<'a> {
+    /// The login, regardless of case.
+    account: &'a str,
+    person: Option<&'a Person>,
+    /// Why it fails whatever the password is.
+    refusal: Option<Reason>,
+    credentials: &'a Credentials,
+}
+
+/// A failure, and whom it is about if that is known.
+struct Denial {
+    error: AuthError,
+    subject: String,
+}
+
+impl Denial {
+    fn unseen(error: AuthError) -> Self {
+        Self { error, subject: String::new() }
+    }
+}
+
+#[async_trait]
+impl Authenticator for Basic {
+    async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
+        let verdict = self.decide(credentials).await;
+        let (outcome, reason, subject) = match &verdict {
+            Ok(answer) => ("granted", "", answer.user.id.opaque_id.as_str()),
+            Err(denial) => ("refused", denial.error.reason(), denial.subject.as_str()),
+        };
+        let caller = credentials.caller.identity.as_deref().unwrap_or_default();
+        let source = credentials.caller.source.map(tracing::field::display);
+        let trace_id = credentials.caller.trace_id.as_str();
+        // a login that nobody has is not logged: too often it is a password in the wrong field
+        tracing::info!(target: "audit", event = "password", outcome, reason, subject, caller, source, trace_id);
+        verdict.map_err(|denial| denial.error)
+    }
+}
+
+/// RFC 7617: no control characters, and no colon, which ends the login.
+fn is_login(text: &str) -> bool {
+    (1..=LONGEST_LOGIN).contains(&text.len()) && !text.contains(|c: char| c == ':' || c.is_control())
+}
+
+fn wait(retry_after: Duration) -> AuthError {
+    AuthError::Busy { retry_after }
+}
+
+/// The same error once more, for each of those who waited for one verification.
+fn copy(error: &Arc<AuthError>) -> AuthError {
+    match &**error {
+        AuthError::Refused(reason) => AuthError::Refused(*reason),
+        AuthError::Busy { retry_after } => AuthError::Busy { retry_after: *retry_after },
+        AuthError::Unavailable { service, .. } => {
+            AuthError::Unavailable { service, source: Box::new(Shared(Arc::clone(error))) }
+        }
+        _ => AuthError::Internal(Box::new(Shared(Arc::clone(error)))),
+    }
+}
+
+/// An error that several callers got.
+#[derive(Debug)]
+struct Shared(Arc<AuthError>);
+
+impl std::fmt::Display for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let cause: &dyn std::error::Error = &*self.0;
+        std::fmt::Display::fmt(cause.source().unwrap_or(cause), f)
+    }
+}
+
+impl std::error::Error for Shared {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b4_what_basic_cannot_carry_is_no_login() {
+        assert!(is_login("einstein") && is_login("einstein@example.org") && is_login("Zoë"));
+        assert!(is_login(&"x".repeat(256)));
+        for text in ["", "a:b", "a\0", "a\nb", &"x".repeat(257)] {
+            assert!(!is_login(text), "{text:?}");
+        }
+    }
+}

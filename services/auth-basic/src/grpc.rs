@@ -1,0 +1,107 @@
+//! `PasswordsAPI`, for administrators.
+
+use std::sync::Arc;
+
+use authn::Caller;
+use proto::doorward::passwords::v1::{
+    HasPasswordRequest, HasPasswordResponse, RemovePasswordRequest, RemovePasswordResponse, SetPasswordRequest,
+    SetPasswordResponse,
+    passwords_api_server::{PasswordsApi, PasswordsApiServer},
+};
+use runtime::Clock;
+use secrecy::SecretString;
+use token::{Verifier, authorize_admin};
+use tonic::{Request, Response, Status};
+
+use crate::{Administration, AdministrationError};
+
+/// The largest request that is read, in bytes.
+const REQUEST_LIMIT: usize = 64 * 1024;
+
+/// The gRPC face of [`Administration`].
+pub(crate) struct Api {
+    pub(crate) administration: Arc<Administration>,
+    pub(crate) verifier: Verifier,
+    pub(crate) clock: Clock,
+}
+
+/// Serves administration as `PasswordsAPI`.
+pub(crate) fn serve(api: Api) -> PasswordsApiServer<Api> {
+    PasswordsApiServer::new(api).max_decoding_message_size(REQUEST_LIMIT)
+}
+
+impl Api {
+    /// Who calls, if it is an administrator; the identifier is for the audit log.
+    fn administrator<T>(&self, request: &Request<T>) -> Result<Circumstances, Status> {
+        let caller = Caller::of(request.metadata(), request.extensions());
+        let claims = authorize_admin(&self.verifier, self.clock.now(), request.metadata()).inspect_err(|error| {
+            audit("password_administration", &caller, "", "", "refused", error.reason());
+        })?;
+        Ok(Circumstances { caller, administrator: claims.user.id.opaque_id })
+    }
+}
+
+/// In which an administrator calls.
+struct Circumstances {
+    caller: Caller,
+    administrator: String,
+}
+
+impl Circumstances {
+    /// Writes the audit log, and turns a failure into a status.
+    fn conclude<T>(&self, event: &str, user_id: &str, outcome: Result<T, AdministrationError>) -> Result<T, Status> {
+        let (word, reason) = match &outcome {
+            Ok(_) => ("granted", String::new()),
+            Err(error) => ("failed", format!("{:?}", error.kind())),
+        };
+        audit(event, &self.caller, &self.administrator, user_id, word, &reason);
+        outcome.map_err(|error| {
+            if let Some(cause) = std::error::Error::source(&error) {
+                tracing::error!(%error, cause, "a password could not be administered");
+            }
+            status::grpc(error.kind(), error.to_string())
+        })
+    }
+}
+
+#[tonic::async_trait]
+impl PasswordsApi for Api {
+    async fn set_password(
+        &self,
+        request: Request<SetPasswordRequest>,
+    ) -> Result<Response<SetPasswordResponse>, Status> {
+        let circumstances = self.administrator(&request)?;
+        let SetPasswordRequest { user_id, password } = request.into_inner();
+        let outcome = self.administration.set_password(&user_id, &SecretString::from(password)).await;
+        circumstances.conclude("password_set", &user_id, outcome)?;
+        Ok(Response::new(SetPasswordResponse {}))
+    }
+
+    async fn remove_password(
+        &self,
+        request: Request<RemovePasswordRequest>,
+    ) -> Result<Response<RemovePasswordResponse>, Status> {
+        let circumstances = self.administrator(&request)?;
+        let user_id = request.into_inner().user_id;
+        let outcome = self.administration.remove_password(&user_id).await;
+        let removed = circumstances.conclude("password_removed", &user_id, outcome)?;
+        Ok(Response::new(RemovePasswordResponse { removed }))
+    }
+
+    async fn has_password(
+        &self,
+        request: Request<HasPasswordRequest>,
+    ) -> Result<Response<HasPasswordResponse>, Status> {
+        let circumstances = self.administrator(&request)?;
+        let user_id = request.into_inner().user_id;
+        let outcome = self.administration.has_password(&user_id).await;
+        let has_password = circumstances.conclude("password_asked_for", &user_id, outcome)?;
+        Ok(Response::new(HasPasswordResponse { has_password }))
+    }
+}
+
+fn audit(event: &str, caller: &Caller, administrator: &str, subject: &str, outcome: &str, reason: &str) {
+    let source = caller.source.map(tracing::field::display);
+    let trace_id = caller.trace_id.as_str();
+    tracing::info!(target: "audit", event, outcome, reason, subject, caller = administrator, source, trace_id);
+}

@@ -1,0 +1,11 @@
+//! Passwords: what is kept of them, and which are good enough. No I/O.
+
+mod hasher;
+mod policy;
+mod verifier;
+
+pub use hasher::{Cost, CostError};
+pub(crate) use hasher::{Hasher, Memory};
+pub(crate) use policy::MOST_BYTES;
+pub use policy::{Policy, Weakness};
+pub use verifier::Verifier;

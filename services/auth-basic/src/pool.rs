@@ -1,0 +1,238 @@
+//! Where passwords are hashed: on a few threads beside the runtime, with a queue that has an end.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use crate::digest::Digest;
+use crate::password::Memory;
+
+/// How many attempts at one account may wait or run, so that they never fill the queue.
+const SEATS_OF_ACCOUNT: usize = 8;
+
+/// How many accounts are told apart at the same time.
+const ACCOUNTS: u64 = 10_000;
+
+/// Memory that nobody needed for so long is given back.
+pub(crate) const TRIM_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Why work was not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PoolError {
+    /// The queue is full: of this account's attempts, or as a whole.
+    #[error("too many passwords are being verified")]
+    Full,
+    /// A thread failed.
+    #[error("hashing failed")]
+    Failed,
+}
+
+/// The bounded pool. At most `slots` hashes run at the same time, so that memory is bounded too; at most `queue` more wait.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    slots: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
+    accounts: Cache<Digest, Account>,
+    turns: usize,
+    work: Arc<Work>,
+}
+
+/// The attempts at one account.
+#[derive(Debug, Clone)]
+struct Account {
+    seats: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
+}
+
+impl Pool {
+    /// A pool of so many `slots`, each with so many blocks of memory.
+    pub(crate) fn new(slots: usize, queue: usize, blocks: usize) -> Self {
+        let slots = slots.max(1);
+        Self {
+            slots: Arc::new(Semaphore::new(slots)),
+            queue: Arc::new(Semaphore::new(slots + queue)),
+            accounts: Cache::builder().max_capacity(ACCOUNTS).eviction_policy(EvictionPolicy::lru()).build(),
+            turns: slots.div_ceil(2),
+            work: Arc::new(Work { blocks, ..Work::default() }),
+        }
+    }
+
+    /// Does work on a thread of its own. Attempts at one `account` never take more than half of the slots, nor many of the
+    /// queue's places, so that whoever hammers it keeps nobody else waiting.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        account: Digest,
+        job: impl FnOnce(&mut Memory) -> T + Send + 'static,
+    ) -> Result<T, PoolError> {
+        let account = self.accounts.get_with(account, || Account {
+            seats: Arc::new(Semaphore::new(SEATS_OF_ACCOUNT)),
+            turns: Arc::new(Semaphore::new(self.turns)),
+        });
+        let seat = account.seats.try_acquire_owned().map_err(|_| PoolError::Full)?;
+        let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| PoolError::Full)?;
+        let turn = account.turns.acquire_owned().await.map_err(|_| PoolError::Failed)?;
+        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| PoolError::Failed)?;
+        let work = Arc::clone(&self.work);
+        let done = spawn_blocking(move || {
+            let result = work.run(job);
+            // held until here: a caller who goes away does not stop the thread, so must not free its slot
+            drop((slot, turn, place, seat));
+            result
+        });
+        done.await.map_err(|_| PoolError::Failed)
+    }
+
+    /// Gives memory back that was not used since the last time.
+    pub(crate) fn trim(&self) {
+        if !self.work.used.swap(false, Ordering::Relaxed) {
+            *self.work.idle() = Vec::new();
+        }
+    }
+
+    /// How many jobs were done.
+    pub(crate) fn done(&self) -> u64 {
+        self.work.done.load(Ordering::Relaxed)
+    }
+
+    /// How many jobs ran at the same time at most.
+    pub(crate) fn peak(&self) -> usize {
+        self.work.peak.load(Ordering::Relaxed)
+    }
+}
+
+/// What the threads share.
+#[derive(Debug, Default)]
+struct Work {
+    blocks: usize,
+    idle: Mutex<Vec<Memory>>,
+    used: AtomicBool,
+    done: AtomicU64,
+    running: AtomicUsize,
+    peak: AtomicUsize,
+}
+
+impl Work {
+    fn run<T>(&self, job: impl FnOnce(&mut Memory) -> T) -> T {
+        let running = self.running.fetch_add(1, Ordering::Relaxed) + 1;
+        self.peak.fetch_max(running, Ordering::Relaxed);
+        let taken = self.idle().pop();
+        let mut memory = taken.unwrap_or_default();
+        let result = job(&mut memory);
+        // what a costlier verifier of another system needed is not kept
+        if !memory.is_empty() && memory.len() <= self.blocks {
+            self.idle().push(memory);
+        }
+        self.used.store(true, Ordering::Relaxed);
+        self.done.fetch_add(1, Ordering::Relaxed);
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        result
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Memory>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use argon2::Block;
+
+    use super::*;
+
+    const ONE: Digest = [1; 32];
+    const OTHER: Digest = [2; 32];
+
+    /// Occupies the pool until the sender is dropped.
+    fn occupy(pool: &Arc<Pool>, account: Digest) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Result<(), PoolError>>) {
+        let (sender, receiver) = mpsc::channel::<()>();
+        let pool = Arc::clone(pool);
+        let task = tokio::spawn(async move {
+            pool.run(account, move |_| {
+                let _ = receiver.recv();
+            })
+            .await
+        });
+        (sender, task)
+    }
+
+    async fn settle() {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn b1_a_full_queue_refuses_at_once() {
+        let pool = Arc::new(Pool::new(1, 1, 1));
+        let held = [occupy(&pool, [3; 32]), occupy(&pool, [4; 32])];
+        settle().await;
+        assert_eq!(pool.run(ONE, |_| ()).await, Err(PoolError::Full));
+        for (sender, task) in held {
+            drop(sender);
+            task.await.expect("the task ends").expect("the work was done");
+        }
+        assert_eq!(pool.run(ONE, |_| ()).await, Ok(()));
+        assert_eq!(pool.peak(), 1);
+    }
+
+    #[tokio::test]
+    async fn one_account_never_takes_all_slots_nor_the_queue() {
+        let pool = Arc::new(Pool::new(2, 64, 1));
+        let held: Vec<_> = (0..SEATS_OF_ACCOUNT).map(|_| occupy(&pool, ONE)).collect();
+        settle().await;
+        assert_eq!(pool.run(ONE, |_| ()).await, Err(PoolError::Full), "the account's seats are taken");
+        assert_eq!(pool.run(OTHER, |_| ()).await, Ok(()), "another account finds a slot that is free");
+        for (sender, task) in held {
+            drop(sender);
+            task.await.expect("the task ends").expect("the work was done");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_goes_away_does_not_free_the_slot() {
+        let pool = Arc::new(Pool::new(1, 0, 1));
+        let (sender, task) = occupy(&pool, ONE);
+        settle().await;
+        task.abort();
+        assert!(task.await.is_err());
+        assert_eq!(pool.run(OTHER, |_| ()).await, Err(PoolError::Full));
+        drop(sender);
+        while pool.run(OTHER, |_| ()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn memory_is_kept_while_it_is_used_and_no_longer() {
+        let pool = Pool::new(1, 0, 4);
+        let grow = |blocks: usize| {
+            move |memory: &mut Memory| {
+                let found = memory.len();
+                memory.resize(blocks, Block::default());
+                found
+            }
+        };
+        assert_eq!(pool.run(ONE, grow(4)).await, Ok(0));
+        assert_eq!(pool.run(ONE, grow(9)).await, Ok(4), "it is used again");
+        assert_eq!(pool.run(ONE, grow(4)).await, Ok(0), "more than is needed is not kept");
+        pool.trim();
+        assert_eq!(pool.run(ONE, grow(4)).await, Ok(4), "what was used lately stays");
+        pool.trim();
+        pool.trim();
+        assert_eq!(pool.run(ONE, grow(4)).await, Ok(0), "what was not goes");
+    }
+
+    #[tokio::test]
+    async fn a_job_that_fails_is_an_error_and_nothing_more() {
+        let pool = Pool::new(1, 0, 1);
+        assert_eq!(pool.run(ONE, |_| panic!("a test's panic")).await, Err::<(), _>(PoolError::Failed));
+        assert_eq!(pool.run(ONE, |_| ()).await, Ok(()));
+    }
+}

@@ -1,0 +1,95 @@
+//! `PasswordsAPI`.
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use authn::{Authenticated, User, UserId, role};
+use proto::doorward::passwords::v1::passwords_api_client::PasswordsApiClient;
+use proto::doorward::passwords::v1::{HasPasswordRequest, RemovePasswordRequest, SetPasswordRequest};
+use secrecy::SecretString;
+use support::{Bench, JWT_SECRET, PASSWORD, cheap};
+use token::{KeyRing, METADATA_KEY, Minter};
+use tonic::service::Routes;
+use tonic::{Code, Request};
+
+fn client(bench: &Bench) -> PasswordsApiClient<Routes> {
+    let app = auth_basic::app(&bench.opened, &bench.config, &bench.context).expect("the service is built");
+    PasswordsApiClient::new(app.grpc.expect("it serves gRPC"))
+}
+
+/// A request of someone with these roles.
+fn request<T>(bench: &Bench, roles: &[&str], message: T) -> Request<T> {
+    let keys = Arc::new(KeyRing::new(&SecretString::from(JWT_SECRET), None).expect("a secret"));
+    let id = UserId { opaque_id: "id-of-moss".into(), ..UserId::default() };
+    let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+    let answer = Authenticated::full(Arc::new(User { id, roles, ..User::default() }), "pwd");
+    let minter = Minter::new(keys, Duration::from_mins(5), false);
+    let token = minter.mint(bench.context.clock.now(), &answer).expect("a token");
+    let mut request = Request::new(message);
+    request.metadata_mut().insert(METADATA_KEY, token.parse().expect("metadata"));
+    request
+}
+
+fn set(user_id: &str, password: &str) -> SetPasswordRequest {
+    SetPasswordRequest { user_id: user_id.into(), password: password.into() }
+}
+
+#[tokio::test]
+async fn an_administrator_sets_and_removes_passwords() {
+    let bench = Bench::start(cheap()).await;
+    let mut client = client(&bench);
+    let new = "a password that is new";
+    client.set_password(request(&bench, &[role::ADMIN], set("id-of-marie", new))).await.expect("set");
+    bench.sign_in("marie", new).await.expect("the new password");
+    bench.sign_in("marie", PASSWORD).await.expect_err("the old one");
+    let has = |user_id: &str| HasPasswordRequest { user_id: user_id.into() };
+    let answer = client.has_password(request(&bench, &[role::ADMIN], has("id-of-marie"))).await.expect("an answer");
+    assert!(answer.into_inner().has_password);
+    for removed in [true, false] {
+        let message = RemovePasswordRequest { user_id: "id-of-marie".into() };
+        let answer = client.remove_password(request(&bench, &[role::ADMIN], message)).await.expect("an answer");
+        assert_eq!(answer.into_inner().removed, removed);
+    }
+    let answer = client.has_password(request(&bench, &[role::ADMIN], has("id-of-marie"))).await.expect("an answer");
+    assert!(!answer.into_inner().has_password);
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_password_is_refused_with_the_reason() {
+    let bench = Bench::start(cheap()).await;
+    let mut client = client(&bench);
+    let long = "x".repeat(1025);
+    for (user_id, password, code) in [
+        ("id-of-marie", "short", Code::InvalidArgument),
+        ("id-of-marie", "Password123!", Code::InvalidArgument),
+        ("id-of-marie", "marie-marie", Code::InvalidArgument),
+        ("id-of-marie", "", Code::InvalidArgument),
+        ("id-of-marie", &long, Code::InvalidArgument),
+        ("", "a password that is new", Code::InvalidArgument),
+        ("id-of-nobody", "a password that is new", Code::NotFound),
+    ] {
+        let error =
+            client.set_password(request(&bench, &[role::ADMIN], set(user_id, password))).await.expect_err(password);
+        assert_eq!(error.code(), code, "{error}");
+        assert!(password.is_empty() || !error.message().contains(password));
+    }
+    bench.sign_in("marie", PASSWORD).await.expect("nothing has changed");
+}
+
+#[tokio::test]
+async fn nobody_else_may() {
+    let bench = Bench::start(cheap()).await;
+    let mut client = client(&bench);
+    let message = || set("id-of-marie", "a password that is new");
+    let error = client.set_password(Request::new(message())).await.expect_err("no token");
+    assert_eq!(error.code(), Code::Unauthenticated);
+    for roles in [&[][..], &[role::USER], &[role::SPACE_ADMIN]] {
+        let error = client.set_password(request(&bench, roles, message())).await.expect_err("no administrator");
+        assert_eq!(error.code(), Code::PermissionDenied);
+    }
+    let late = request(&bench, &[role::ADMIN], message());
+    bench.context.clock.advance(Duration::from_mins(10));
+    assert_eq!(client.set_password(late).await.expect_err("an old token").code(), Code::PermissionDenied);
+}

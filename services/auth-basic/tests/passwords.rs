@@ -1,0 +1,229 @@
+//! Signing in with what is kept in a database: rows B1 to B5, I34 and I36 of the requirements.
+
+mod support;
+
+use std::time::Duration;
+
+use auth_basic::{Argon2, Config};
+use authn::{Reason, UserStatus};
+use futures_util::future::join_all;
+use support::{AWAY, Bench, HOME, PASSWORD, cheap, is_busy, reason};
+
+#[tokio::test]
+async fn people_sign_in_by_name_and_by_mail() {
+    let bench = Bench::start(cheap()).await;
+    for login in ["einstein", "einstein@example.org"] {
+        let answer = bench.sign_in(login, PASSWORD).await.expect("the right password");
+        assert_eq!(answer.user.username, "einstein");
+        assert_eq!((answer.amr.as_str(), answer.scopes.is_full_user()), ("pwd", true));
+    }
+}
+
+#[tokio::test]
+async fn i34_every_bad_credential_gets_one_answer_after_one_hash() {
+    let bench = Bench::start(cheap()).await;
+    bench.people.put("newcomer", UserStatus::Active);
+    for (login, password, expected) in [
+        ("einstein", "wrong", Reason::WrongSecret),
+        ("einstein@example.org", "wrong", Reason::WrongSecret),
+        ("nobody", PASSWORD, Reason::UnknownUser),
+        ("nobody@example.org", PASSWORD, Reason::UnknownUser),
+        ("lise", PASSWORD, Reason::Disabled),
+        ("lise", "wrong", Reason::Disabled),
+        ("newcomer", PASSWORD, Reason::WrongSecret),
+    ] {
+        let before = bench.hashed();
+        let outcome = bench.sign_in(login, password).await;
+        assert_eq!(outcome.as_ref().map(drop).map_err(ToString::to_string), Err("invalid credentials".into()));
+        assert_eq!(reason(outcome), expected, "{login}");
+        assert_eq!(bench.hashed(), before + 1, "{login}");
+    }
+}
+
+#[tokio::test]
+async fn b4_what_is_no_credential_is_refused_without_work() {
+    let bench = Bench::start(cheap()).await;
+    let before = bench.hashed();
+    assert_eq!(reason(bench.sign_in("einstein", "").await), Reason::EmptySecret);
+    let (long_login, long_password) = ("x".repeat(257), "x".repeat(1 << 20));
+    for (login, password) in [
+        ("", PASSWORD),
+        ("a:b", PASSWORD),
+        ("a\0", PASSWORD),
+        (long_login.as_str(), PASSWORD),
+        ("einstein", &long_password),
+    ] {
+        assert_eq!(reason(bench.sign_in(login, password).await), Reason::Malformed);
+    }
+    assert_eq!(bench.hashed(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b1_five_hundred_logins_at_once_stay_in_bounds() {
+    let bench = Bench::start(Config { argon2: Argon2::default(), hash_threads: 2, ..cheap() }).await;
+    let names: Vec<String> = (0..500).map(|number| format!("user{number}")).collect();
+    let outcomes = join_all(names.iter().map(|name| bench.sign_in_from(None, name, PASSWORD))).await;
+    let busy = outcomes.iter().filter(|outcome| is_busy(outcome)).count();
+    let refused = outcomes.into_iter().filter(|outcome| !is_busy(outcome)).map(reason).count();
+    assert_eq!(busy + refused, 500);
+    assert!((1..=500 - 66).contains(&busy), "{busy}: the queue has 64 places");
+    assert_eq!(bench.opened.hashed().1, 2, "no more than the slots");
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the peak of memory");
+    let kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+    assert!(kib < 250 * 1024, "{kib} KiB");
+}
+
+#[tokio::test]
+async fn b2_a_legacy_password_signs_in_and_is_brought_up_to_date() {
+    let bench = Bench::start(cheap()).await;
+    let administration = bench.opened.administration.as_ref().expect("passwords are kept here");
+    let legacy = bcrypt::hash("an old password", 4).expect("a bcrypt hash");
+    administration.import("id-of-marie", &legacy).await.expect("a verifier of another system");
+    assert_eq!(reason(bench.sign_in("marie", "another password").await), Reason::WrongSecret);
+    let before = bench.hashed();
+    bench.sign_in("marie", "an old password").await.expect("the right password");
+    assert_eq!(bench.hashed(), before + 2, "verified, and hashed anew");
+    bench.sign_in("marie", "an old password").await.expect("the right password");
+    assert_eq!(bench.hashed(), before + 3, "verified against what is kept now");
+    bench.sign_in("marie", "an old password").await.expect("the right password");
+    assert_eq!(bench.hashed(), before + 3, "and remembered");
+    assert!(administration.import("id-of-marie", "not a verifier").await.is_err());
+}
+
+#[tokio::test]
+async fn b2_twins_beyond_72_bytes_differ() {
+    let bench = Bench::start(cheap()).await;
+    let administration = bench.opened.administration.as_ref().expect("passwords are kept here");
+    let (long, twin) = (format!("{}1", "long ".repeat(20)), format!("{}2", "long ".repeat(20)));
+    let legacy = bcrypt::hash(&long, 4).expect("a bcrypt hash");
+    administration.import("id-of-marie", &legacy).await.expect("a verifier of another system");
+    assert_eq!(reason(bench.sign_in("marie", &twin).await), Reason::WrongSecret);
+    bench.set("marie", &long).await;
+    assert_eq!(reason(bench.sign_in("marie", &twin).await), Reason::WrongSecret);
+    bench.sign_in("marie", &long).await.expect("the right password");
+}
+
+#[tokio::test]
+async fn b3_a_verified_password_is_remembered_for_a_minute() {
+    let bench = Bench::start(cheap()).await;
+    let before = bench.hashed();
+    for _ in 0..10 {
+        bench.sign_in("einstein", PASSWORD).await.expect("the right password");
+    }
+    assert_eq!(bench.hashed(), before + 1);
+    bench.context.clock.advance(Duration::from_secs(60));
+    bench.sign_in("einstein", PASSWORD).await.expect("the right password");
+    assert_eq!(bench.hashed(), before + 2);
+}
+
+#[tokio::test]
+async fn b3_nothing_is_remembered_if_told_so() {
+    let bench = Bench::start(Config { cache_ttl: Duration::ZERO, ..cheap() }).await;
+    let before = bench.hashed();
+    for _ in 0..3 {
+        bench.sign_in("einstein", PASSWORD).await.expect("the right password");
+    }
+    assert_eq!(bench.hashed(), before + 3);
+}
+
+#[tokio::test]
+async fn b3_changing_removing_and_disabling_take_effect_at_once() {
+    let bench = Bench::start(cheap()).await;
+    bench.sign_in("einstein", PASSWORD).await.expect("the right password");
+    bench.set("einstein", "quite another password").await;
+    assert_eq!(reason(bench.sign_in("einstein", PASSWORD).await), Reason::WrongSecret);
+    bench.sign_in("einstein", "quite another password").await.expect("the new one");
+
+    bench.sign_in("marie", PASSWORD).await.expect("the right password");
+    bench.people.put("marie", UserStatus::Blocked);
+    assert_eq!(reason(bench.sign_in("marie", PASSWORD).await), Reason::Disabled);
+    bench.people.put("marie", UserStatus::Active);
+    bench.sign_in("marie", PASSWORD).await.expect("enabled again");
+    let administration = bench.opened.administration.as_ref().expect("passwords are kept here");
+    assert!(administration.remove_password("id-of-marie").await.expect("removed"));
+    assert_eq!(reason(bench.sign_in("marie", PASSWORD).await), Reason::WrongSecret);
+    assert!(!administration.remove_password("id-of-marie").await.expect("nothing to remove"));
+}
+
+#[tokio::test]
+async fn b3_equal_attempts_at_the_same_time_are_one() {
+    let bench = Bench::start(cheap()).await;
+    let before = bench.hashed();
+    let outcomes = join_all((0..20).map(|_| bench.sign_in("einstein", PASSWORD))).await;
+    assert!(outcomes.iter().all(Result::is_ok), "a client with many connections is not an attack");
+    assert_eq!(bench.hashed(), before + 1);
+    let outcomes = join_all((0..20).map(|_| bench.sign_in("einstein", "wrong"))).await;
+    assert!(outcomes.into_iter().all(|outcome| reason(outcome) == Reason::WrongSecret));
+    assert_eq!(bench.hashed(), before + 2);
+}
+
+#[tokio::test]
+async fn i36_guessing_is_refused_before_it_costs_and_the_victim_signs_in() {
+    let bench = Bench::start(cheap()).await;
+    let before = bench.hashed();
+    let mut hashed = 0;
+    for attempt in 0..1000 {
+        let outcome = bench.sign_in_from(AWAY, "einstein", &format!("guess {attempt}")).await;
+        if !is_busy(&outcome) {
+            assert_eq!(reason(outcome), Reason::WrongSecret);
+            hashed += 1;
+        }
+    }
+    assert_eq!(hashed, 5, "five are free, and no time has passed");
+    assert_eq!(bench.hashed(), before + 5, "what is refused costs nothing");
+    bench.sign_in_from(HOME, "einstein", PASSWORD).await.expect("the victim is elsewhere");
+    bench.sign_in_from(AWAY, "marie", PASSWORD).await.expect("and so is not the attacker's neighbour");
+    assert!(
+        is_busy(&bench.sign_in_from(AWAY, "einstein", PASSWORD).await),
+        "a remembered password cannot be guessed either"
+    );
+    bench.context.clock.advance(Duration::from_secs(1));
+    bench.sign_in_from(AWAY, "einstein", PASSWORD).await.expect("who waits may try again");
+}
+
+#[tokio::test]
+async fn i36_someone_disabled_is_throttled_like_anybody() {
+    let bench = Bench::start(cheap()).await;
+    for login in ["lise", "nobody"] {
+        let outcomes = [PASSWORD, "two", "three", "four", "five"].map(|password| bench.sign_in(login, password));
+        for outcome in outcomes {
+            outcome.await.expect_err("refused");
+        }
+        assert!(is_busy(&bench.sign_in(login, PASSWORD).await), "{login}");
+    }
+}
+
+#[tokio::test]
+async fn b5_one_password_on_everybody_is_stopped_at_its_source() {
+    let bench = Bench::start(cheap()).await;
+    let mut hashed = 0;
+    for number in 0..1000 {
+        let outcome = bench.sign_in_from(AWAY, &format!("user{number}"), PASSWORD).await;
+        hashed += usize::from(!is_busy(&outcome));
+    }
+    assert_eq!(hashed, 100);
+    bench.sign_in_from(HOME, "einstein", PASSWORD).await.expect("others are not concerned");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_callers_hammering_one_account_leave_room_for_another() {
+    let bench = Bench::start(Config { argon2: Argon2::default(), hash_threads: 2, ..cheap() }).await;
+    let hammer = |caller: usize| {
+        let bench = &bench;
+        async move {
+            for attempt in 0..500 {
+                let _ = bench.sign_in_from(AWAY, "einstein", &format!("guess {caller} {attempt}")).await;
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    let before = bench.hashed();
+    let other = async {
+        for _ in 0..3 {
+            bench.sign_in_from(AWAY, "marie", PASSWORD).await.expect("signs in meanwhile, from the same address");
+        }
+    };
+    futures_util::join!(hammer(1), hammer(2), hammer(3), hammer(4), other);
+    assert!(bench.hashed() <= before + 6, "five guesses and one sign-in were hashed");
+}

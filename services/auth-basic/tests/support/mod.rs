@@ -1,0 +1,149 @@
+//! A service over a handful of people in memory, with a database and a clock of the test's own.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use auth_basic::password::Cost;
+use auth_basic::{Argon2, Config, Opened};
+use authn::{
+    AuthError, Authenticated, Caller, Claim, Credentials, Directory, DirectoryError, Filter, Groups, Reason, User,
+    UserId, UserStatus, UserType,
+};
+use runtime::config::{Environment, Secret, TokenManager};
+use runtime::{Clock, Context, Random};
+use secrecy::SecretString;
+
+/// The password of everybody who has one.
+pub const PASSWORD: &str = "the password of a test";
+/// The secret of the internal token.
+pub const JWT_SECRET: &str = "a secret of the tests, at least 32 bytes long";
+/// Where the person is.
+pub const HOME: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
+/// Where the attacker is.
+pub const AWAY: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)));
+
+/// People in memory.
+#[derive(Default)]
+pub struct People(Mutex<Vec<Arc<User>>>);
+
+impl People {
+    /// Adds or replaces someone.
+    pub fn put(&self, name: &str, status: UserStatus) {
+        let mut people = self.0.lock().expect("no test fails while holding it");
+        people.retain(|user| user.username != name);
+        let id = UserId { opaque_id: format!("id-of-{name}"), kind: UserType::Primary, ..UserId::default() };
+        let mail = format!("{name}@example.org");
+        people.push(Arc::new(User { id, username: name.into(), mail, status, ..User::default() }));
+    }
+
+    fn find_by(&self, fits: impl Fn(&User) -> bool) -> Result<Arc<User>, DirectoryError> {
+        let people = self.0.lock().expect("no test fails while holding it");
+        people.iter().find(|user| fits(user)).cloned().ok_or(DirectoryError::NotFound)
+    }
+}
+
+#[async_trait]
+impl Directory for People {
+    async fn user(&self, id: &UserId, _groups: Groups) -> Result<Arc<User>, DirectoryError> {
+        self.find_by(|user| user.id.opaque_id == id.opaque_id)
+    }
+
+    async fn user_by_claim(&self, claim: &Claim, _groups: Groups) -> Result<Arc<User>, DirectoryError> {
+        match claim {
+            Claim::Username(name) => self.find_by(|user| user.username == *name),
+            Claim::Mail(mail) => self.find_by(|user| user.mail == *mail),
+            other => panic!("nobody signs in by {other:?}"),
+        }
+    }
+
+    async fn groups(&self, _id: &UserId) -> Result<Vec<String>, DirectoryError> {
+        Ok(Vec::new())
+    }
+
+    async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
+        Ok(Vec::new())
+    }
+}
+
+/// The service, and what the test moves.
+pub struct Bench {
+    pub people: Arc<People>,
+    pub opened: Opened,
+    pub config: Config,
+    pub context: Context,
+    _folder: tempfile::TempDir,
+}
+
+/// A configuration whose hashes cost next to nothing.
+pub fn cheap() -> Config {
+    let jwt_secret = Secret::from(JWT_SECRET);
+    Config {
+        token_manager: TokenManager { jwt_secret, ..TokenManager::default() },
+        argon2: Argon2(Cost { memory: 64, iterations: 1, parallelism: 1 }),
+        ..Config::default()
+    }
+}
+
+impl Bench {
+    /// With einstein, marie and (disabled) lise, each with [`PASSWORD`].
+    pub async fn start(config: Config) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let environment = Environment::from([("OCIS_BASE_DATA_PATH", folder.path().display().to_string())]);
+        let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(500_000));
+        let context = Context { clock, random: Random::seeded(1), ..Context::new(environment) };
+        let people = Arc::new(People::default());
+        let opened = auth_basic::open(&config, people.clone(), &context).await.expect("the service opens");
+        let bench = Self { people, opened, config, context, _folder: folder };
+        bench.people.put("einstein", UserStatus::Active);
+        bench.people.put("marie", UserStatus::Active);
+        bench.people.put("lise", UserStatus::Blocked);
+        for name in ["einstein", "marie", "lise"] {
+            bench.set(name, PASSWORD).await;
+        }
+        bench
+    }
+
+    /// Sets a password.
+    pub async fn set(&self, name: &str, password: &str) {
+        let administration = self.opened.administration.as_ref().expect("passwords are kept here");
+        let password = SecretString::from(password);
+        administration.set_password(&format!("id-of-{name}"), &password).await.expect("a password that is good enough");
+    }
+
+    /// Signs in from [`HOME`].
+    pub async fn sign_in(&self, login: &str, password: &str) -> Result<Authenticated, AuthError> {
+        self.sign_in_from(HOME, login, password).await
+    }
+
+    /// Signs in from somewhere.
+    pub async fn sign_in_from(
+        &self,
+        source: Option<IpAddr>,
+        login: &str,
+        password: &str,
+    ) -> Result<Authenticated, AuthError> {
+        let caller = Caller { source, ..Caller::default() };
+        let credentials = Credentials { caller, ..Credentials::new(login, password) };
+        self.opened.authenticator.authenticate(&credentials).await
+    }
+
+    /// How many passwords were hashed so far.
+    pub fn hashed(&self) -> u64 {
+        self.opened.hashed().0
+    }
+}
+
+/// Why it was refused.
+pub fn reason(outcome: Result<Authenticated, AuthError>) -> Reason {
+    match outcome {
+        Err(AuthError::Refused(reason)) => reason,
+        other => panic!("refused, not {other:?}"),
+    }
+}
+
+/// Whether it was told to come again later.
+pub fn is_busy(outcome: &Result<Authenticated, AuthError>) -> bool {
+    matches!(outcome, Err(AuthError::Busy { .. }))
+}

@@ -1,0 +1,5 @@
+//! The binary of auth-bearer.
+
+fn main() -> std::process::ExitCode {
+    runtime::main::<auth_bearer::AuthBearer>()
+}

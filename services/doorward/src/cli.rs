@@ -1,0 +1,247 @@
+//! The command line, as it is typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// An authentication service family in one process.
+#[derive(Debug, Parser)]
+#[command(
+    name = "doorward",
+    version,
+    about,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs the family in this process. OCIS_RUN_SERVICES, OCIS_ADD_RUN_SERVICES and OCIS_EXCLUDE_RUN_SERVICES choose
+    /// the services
+    Server,
+    /// Runs everything, with a few demo people whose passwords it prints once
+    Quickstart,
+    /// Asks the gateway who a credential belongs to; prints the person, the scopes and the internal token
+    Authenticate(Authenticate),
+    /// Asks the running family whether it is well; exits 0 if every service is
+    Health,
+    /// Administers people
+    User {
+        #[command(subcommand)]
+        command: User,
+    },
+    /// Administers groups
+    Group {
+        #[command(subcommand)]
+        command: Group,
+    },
+    /// Shows, checks and documents a service's configuration
+    Config {
+        #[command(subcommand)]
+        command: Config,
+    },
+    /// Creates app tokens
+    AuthApp {
+        /// What `auth-app` is to do; `--help` shows it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+/// Where a secret comes from; without any of these it is asked for.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct SecretSource {
+    /// Reads the secret from a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// Reads the secret from standard input
+    #[arg(long)]
+    pub(crate) secret_stdin: bool,
+}
+
+/// Where a new password comes from; without any of these it is asked for.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct PasswordSource {
+    /// Reads the password from a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Reads the password from standard input
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+    /// Makes a password and prints it
+    #[arg(long)]
+    pub(crate) generate: bool,
+    /// Sets no password
+    #[arg(long)]
+    pub(crate) no_password: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Authenticate {
+    /// The kind of credential: basic, appauth, bearer, machine or serviceaccounts
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) kind: String,
+    /// Whom the credential belongs to: a login, `userid:...`, an account's id
+    #[arg(long, default_value = "")]
+    pub(crate) client_id: String,
+    #[command(flatten)]
+    pub(crate) secret: SecretSource,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    /// Adds a person
+    Add {
+        /// The login name
+        username: String,
+        /// The mail address
+        #[arg(long, default_value = "")]
+        mail: String,
+        /// The name to show; the login name if left out
+        #[arg(long)]
+        display_name: Option<String>,
+        /// A role: admin, spaceadmin, user, guest or an identifier; may be repeated
+        #[arg(long = "role", value_name = "ROLE", default_values_t = ["user".to_owned()])]
+        roles: Vec<String>,
+        /// A group the person becomes a member of; may be repeated
+        #[arg(long = "group", value_name = "GROUP")]
+        groups: Vec<String>,
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+    /// Lists people
+    List {
+        /// Only people whose login, name or mail address holds this text
+        #[arg(default_value = "")]
+        query: String,
+    },
+    /// Shows a person
+    Show {
+        /// The login name
+        username: String,
+    },
+    /// Sets a person's password
+    Passwd {
+        /// The login name
+        username: String,
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+    /// Refuses every credential of a person from the next request on
+    Disable {
+        /// The login name
+        username: String,
+    },
+    /// Lets a disabled person in again
+    Enable {
+        /// The login name
+        username: String,
+    },
+    /// Removes a person and the password
+    Delete {
+        /// The login name
+        username: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Group {
+    /// Adds a group
+    Add {
+        /// Its name
+        name: String,
+        /// What it is for
+        #[arg(long, default_value = "")]
+        description: String,
+    },
+    /// Lists groups
+    List,
+    /// Removes a group
+    Delete {
+        /// Its name
+        name: String,
+    },
+    /// Administers a group's members
+    Member {
+        #[command(subcommand)]
+        command: Member,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Member {
+    /// Makes a person a member
+    Add {
+        /// The group's name
+        group: String,
+        /// The login name
+        username: String,
+    },
+    /// Ends a membership
+    Remove {
+        /// The group's name
+        group: String,
+        /// The login name
+        username: String,
+    },
+    /// Lists the members
+    List {
+        /// The group's name
+        group: String,
+    },
+}
+
+/// A service with a configuration.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ServiceName {
+    Users,
+    AuthBasic,
+    AuthMachine,
+    AuthService,
+    AuthApp,
+    AuthBearer,
+    Gateway,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Prints what is in force, and where it comes from; secrets are left out
+    Show {
+        /// The service
+        service: ServiceName,
+    },
+    /// Checks the configuration; exits 64 with one line if it cannot be used
+    Check {
+        /// The service; all of them if left out
+        service: Option<ServiceName>,
+    },
+    /// Prints the table of settings, as Markdown
+    Docs {
+        /// The service
+        service: ServiceName,
+    },
+    /// Prints an example, as YAML
+    Example {
+        /// The service
+        service: ServiceName,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,65 @@
+use authn::BoxError;
+use runtime::{
+    Service,
+    config::{Environment, docs, example, load_over},
+};
+
+use super::say;
+use crate::{
+    cli::{Config, ServiceName},
+    secrets::Secrets,
+    settings::{Settings, defaults},
+};
+
+/// Runs `doorward config ...`.
+pub(crate) fn run(command: &Config, environment: &Environment, secrets: &Secrets) -> Result<(), BoxError> {
+    match command {
+        Config::Check { service: None } => {
+            let settings = Settings::load(environment, secrets)?;
+            settings.warnings.iter().try_for_each(|warning| say(&format!("warning: {warning}")))?;
+            Ok(say("every service's configuration can be used")?)
+        }
+        Config::Check { service: Some(service) } => of(*service, What::Check, environment, secrets),
+        Config::Show { service } => of(*service, What::Show, environment, secrets),
+        Config::Docs { service } => of(*service, What::Docs, environment, secrets),
+        Config::Example { service } => of(*service, What::Example, environment, secrets),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Check,
+    Show,
+    Docs,
+    Example,
+}
+
+fn of(service: ServiceName, what: What, environment: &Environment, secrets: &Secrets) -> Result<(), BoxError> {
+    match service {
+        ServiceName::Users => one::<users::Users>(defaults::users(secrets), what, environment),
+        ServiceName::AuthBasic => one::<auth_basic::AuthBasic>(defaults::auth_basic(secrets), what, environment),
+        ServiceName::AuthMachine => {
+            one::<auth_machine::AuthMachine>(defaults::auth_machine(secrets), what, environment)
+        }
+        ServiceName::AuthService => {
+            one::<auth_service::AuthService>(defaults::auth_service(secrets), what, environment)
+        }
+        ServiceName::AuthApp => one::<auth_app::AuthApp>(defaults::auth_app(secrets), what, environment),
+        ServiceName::AuthBearer => one::<auth_bearer::AuthBearer>(auth_bearer::Config::default(), what, environment),
+        ServiceName::Gateway => one::<gateway::Gateway>(defaults::gateway(secrets), what, environment),
+    }
+}
+
+fn one<S: Service>(defaults: S::Config, what: What, environment: &Environment) -> Result<(), BoxError> {
+    let text = match what {
+        What::Docs => docs::<S::Config>(&S::IDENTITY),
+        What::Example => example::<S::Config>(&S::IDENTITY),
+        What::Show => load_over(defaults, &S::IDENTITY, environment)?.shown(),
+        What::Check => {
+            let loaded = load_over(defaults, &S::IDENTITY, environment)?;
+            loaded.warnings.iter().try_for_each(|warning| say(&format!("warning: {warning}")))?;
+            format!("the configuration of {} can be used", S::IDENTITY.name)
+        }
+    };
+    Ok(say(text.trim_end())?)
+}

@@ -1,0 +1,105 @@
+//! What each subcommand does.
+
+pub(crate) mod authenticate;
+pub(crate) mod config;
+pub(crate) mod group;
+pub(crate) mod health;
+pub(crate) mod user;
+
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+
+use authn::BoxError;
+use runtime::config::Secret;
+
+use crate::cli::{PasswordSource, SecretSource};
+
+/// The longest secret that is read, in bytes.
+const MAX_SECRET: u64 = 64 * 1024;
+
+/// Prints a line of a command's result.
+pub(crate) fn say(text: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{text}")
+}
+
+/// Prints rows in columns, below a head.
+pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> io::Result<()> {
+    let mut widths = head.map(|cell| cell.chars().count());
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |cells: [&str; N]| {
+        let padded: Vec<_> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        padded.join("  ").trim_end().to_owned()
+    };
+    say(&line(head))?;
+    rows.iter().try_for_each(|row| say(&line(row.each_ref().map(String::as_str))))
+}
+
+/// The secret that the command was pointed to, or that is typed at a prompt.
+pub(crate) fn secret(source: &SecretSource, prompt: &str) -> Result<Secret, BoxError> {
+    match &source.secret_file {
+        Some(file) => read_file(file),
+        None if source.secret_stdin || !io::stdin().is_terminal() => read_stdin(),
+        None => Ok(Secret::from(rpassword::prompt_password(prompt)?)),
+    }
+}
+
+/// The new password that the command was pointed to; `None` if there is to be none.
+pub(crate) fn new_password(
+    source: &PasswordSource,
+    username: &str,
+    generate: impl FnOnce() -> Secret,
+) -> Result<Option<Secret>, BoxError> {
+    if source.no_password {
+        return Ok(None);
+    }
+    if source.generate {
+        let password = generate();
+        say(&format!("password of {username}: {}", password.expose()))?;
+        return Ok(Some(password));
+    }
+    if let Some(file) = &source.password_file {
+        return read_file(file).map(Some);
+    }
+    if source.password_stdin || !io::stdin().is_terminal() {
+        return read_stdin().map(Some);
+    }
+    let password = rpassword::prompt_password(format!("new password of {username}: "))?;
+    if password != rpassword::prompt_password("the same again: ")? {
+        return Err("the two passwords are not the same; nothing was changed".into());
+    }
+    Ok(Some(Secret::from(password)))
+}
+
+fn read_file(file: &std::path::Path) -> Result<Secret, BoxError> {
+    let open = || -> io::Result<String> {
+        let mut text = String::new();
+        std::fs::File::open(file)?.take(MAX_SECRET).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let text = open().map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(without_newline(&text))
+}
+
+fn read_stdin() -> Result<Secret, BoxError> {
+    let mut text = String::new();
+    io::stdin().lock().take(MAX_SECRET).read_line(&mut text)?;
+    Ok(without_newline(&text))
+}
+
+fn without_newline(text: &str) -> Secret {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    Secret::from(text.strip_suffix('\r').unwrap_or(text))
+}
+
+/// A password that can be read aloud: five groups of five signs without look-alikes, 125 random bits.
+pub(crate) fn make_password(random: &runtime::Random) -> Secret {
+    // 32 signs, so that a random byte's low five bits choose evenly; no 1, l, 0 or o.
+    const SIGNS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let bytes: [u8; 25] = random.bytes();
+    let sign = |byte: &u8| char::from(SIGNS[usize::from(byte & 31)]);
+    let groups: Vec<String> = bytes.chunks(5).map(|group| group.iter().map(sign).collect()).collect();
+    Secret::from(groups.join("-"))
+}

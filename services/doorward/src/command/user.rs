@@ -1,0 +1,75 @@
+use authn::BoxError;
+use proto::doorward::users::v1::{Person, PersonStatus};
+use runtime::Context;
+
+use super::{make_password, new_password, say, table};
+use crate::{admin::Admin, cli::User, people::NewPerson};
+
+/// Runs `doorward user ...`.
+pub(crate) async fn run(command: User, mut admin: Admin, context: &Context) -> Result<(), BoxError> {
+    match command {
+        User::Add { username, mail, display_name, roles, groups, password } => {
+            let password = new_password(&password, &username, || make_password(&context.random))?;
+            let display_name = display_name.as_deref().unwrap_or(&username);
+            let person = NewPerson { username: &username, mail: &mail, display_name, roles: &roles, groups: &groups };
+            let added = admin.add(&person, password.as_ref()).await?;
+            say(&format!("added {username} ({})", added.id))?;
+        }
+        User::List { query } => {
+            let rows: Vec<_> = admin.list(&query).await?.into_iter().map(row).collect();
+            table(["LOGIN", "NAME", "MAIL", "STATUS", "ID"], &rows)?;
+        }
+        User::Show { username } => show(&admin.person(&username).await?)?,
+        User::Passwd { username, password } => {
+            let person = admin.person(&username).await?;
+            match new_password(&password, &username, || make_password(&context.random))? {
+                Some(password) => {
+                    admin.set_password(&person.id, &password).await?;
+                    say(&format!("{username} has a new password"))?;
+                }
+                None => say(&format!("{username} keeps the password; --no-password is for `user add`"))?,
+            }
+        }
+        User::Disable { username } => {
+            admin.set_status(&username, PersonStatus::Disabled).await?;
+            say(&format!("{username} is disabled"))?;
+        }
+        User::Enable { username } => {
+            admin.set_status(&username, PersonStatus::Active).await?;
+            say(&format!("{username} is enabled"))?;
+        }
+        User::Delete { username } => {
+            admin.delete(&username).await?;
+            say(&format!("{username} is deleted"))?;
+        }
+    }
+    Ok(())
+}
+
+fn status(person: &Person) -> &'static str {
+    match person.status() {
+        PersonStatus::Active => "active",
+        PersonStatus::Disabled => "disabled",
+        PersonStatus::Unspecified => "unknown",
+    }
+}
+
+fn row(person: Person) -> [String; 5] {
+    let status = status(&person).to_owned();
+    [person.username, person.display_name, person.mail, status, person.id]
+}
+
+fn show(person: &Person) -> std::io::Result<()> {
+    let lines = [
+        ("id", person.id.clone()),
+        ("login", person.username.clone()),
+        ("name", person.display_name.clone()),
+        ("mail", person.mail.clone()),
+        ("status", status(person).to_owned()),
+        ("roles", person.roles.join(", ")),
+        ("groups", person.groups.join(", ")),
+        ("uid", person.uid_number.to_string()),
+        ("gid", person.gid_number.to_string()),
+    ];
+    lines.iter().try_for_each(|(name, value)| say(format!("{name:8}{value}").trim_end()))
+}

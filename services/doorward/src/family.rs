@@ -1,0 +1,197 @@
+//! The family in one process: every service with its own listeners, and function calls where there would be gRPC.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use authn::{Authenticator, BoxError, Directory};
+use gateway::peers::{Peers, Provider, kind};
+use runtime::{App, Context, Metrics, Running, Service};
+
+use crate::{
+    selection::{Member, Selection},
+    settings::Settings,
+};
+
+/// The running family.
+#[derive(Debug)]
+pub struct Family(Vec<(Member, Running)>);
+
+impl Family {
+    /// Starts the selected services, those first that others ask.
+    ///
+    /// # Errors
+    /// When a service cannot be built or an address not be had; what was started is stopped again.
+    pub async fn start(settings: &Settings, selection: &Selection, context: &Context) -> Result<Self, BoxError> {
+        let mut builder = Builder { settings, context, directory: None, peers: Peers::default() };
+        let mut family = Self(Vec::new());
+        for member in selection.members() {
+            // Each service counts for itself: its debug server shows nothing of its siblings.
+            let context = Context { metrics: Metrics::default(), ..context.clone() };
+            let (identity, listeners) = (member.identity(), settings.listeners(member));
+            let started =
+                runtime::launch(identity, listeners, |context| builder.build(member, selection, context), &context)
+                    .await;
+            match started {
+                Ok(running) => family.0.push((member, running)),
+                Err(error) => {
+                    family.stop().await;
+                    return Err(format!("{}: {error}", member.name()).into());
+                }
+            }
+        }
+        Ok(family)
+    }
+
+    /// Where a service answers gRPC.
+    pub fn address(&self, member: Member) -> Option<SocketAddr> {
+        self.0.iter().find(|(running, _)| *running == member).and_then(|(_, running)| running.grpc)
+    }
+
+    /// Returns when every service has ended, as they do when the context's `shutdown` is cancelled.
+    pub async fn wait(self) {
+        for (_, running) in self.0 {
+            running.wait().await;
+        }
+    }
+
+    /// Stops every service, those first that ask others, once what is in flight is answered.
+    pub async fn stop(self) {
+        for (_, running) in self.0.into_iter().rev() {
+            running.stop().await;
+        }
+    }
+}
+
+impl Member {
+    /// The service's name and prefix.
+    pub fn identity(self) -> runtime::config::Identity {
+        match self {
+            Self::Users => users::Users::IDENTITY,
+            Self::AuthBasic => auth_basic::AuthBasic::IDENTITY,
+            Self::AuthMachine => auth_machine::AuthMachine::IDENTITY,
+            Self::AuthService => auth_service::AuthService::IDENTITY,
+            Self::AuthApp => auth_app::AuthApp::IDENTITY,
+            Self::AuthBearer => auth_bearer::AuthBearer::IDENTITY,
+            Self::Gateway => gateway::Gateway::IDENTITY,
+        }
+    }
+}
+
+/// Builds the services one after the other, handing each what was built before it.
+struct Builder<'a> {
+    settings: &'a Settings,
+    context: &'a Context,
+    directory: Option<Arc<dyn Directory>>,
+    peers: Peers,
+}
+
+impl Builder<'_> {
+    async fn build(&mut self, member: Member, selection: &Selection, context: Context) -> Result<App, BoxError> {
+        let (settings, context) = (self.settings, &context);
+        match member {
+            Member::Users => {
+                let opened = users::open(&settings.users, context).await?;
+                self.directory = Some(opened.directory.clone());
+                users::app(&opened, &settings.users, context)
+            }
+            Member::AuthBasic => {
+                let config = &settings.auth_basic;
+                let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
+                let opened = auth_basic::open(config, directory, context).await?;
+                self.provide(kind::BASIC, opened.authenticator.clone());
+                auth_basic::app(&opened, config, context)
+            }
+            Member::AuthMachine => {
+                let config = &settings.auth_machine;
+                let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
+                let authenticator = auth_machine::authenticator(config, directory, context)?;
+                self.provide(kind::MACHINE, authenticator.clone());
+                Ok(auth_machine::app(authenticator))
+            }
+            Member::AuthService => {
+                let config = &settings.auth_service;
+                let accounts = auth_service::authenticator(config, context)?;
+                self.provide(kind::SERVICE, accounts.clone());
+                Ok(auth_service::app(&accounts, config.clone(), context))
+            }
+            Member::AuthApp => {
+                let config = &settings.auth_app;
+                let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
+                let opened = auth_app::open(config, directory, context).await?;
+                self.provide(kind::APP, opened.authenticator.clone());
+                self.peers.applications = Some(gateway::peers::applications(auth_app::grpc::serve(opened.api.clone())));
+                Ok(auth_app::app(&opened))
+            }
+            Member::AuthBearer => {
+                let config = &settings.auth_bearer;
+                let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
+                let authenticator = auth_bearer::authenticator(config, directory, context)?;
+                self.provide(kind::BEARER, authenticator.clone());
+                Ok(auth_bearer::app(authenticator))
+            }
+            Member::Gateway => gateway::app(&settings.gateway, self.peers(selection)?, context),
+        }
+    }
+
+    /// The people: those of this process, or wherever the service is told to ask.
+    fn directory(
+        &self,
+        endpoint: &str,
+        reva: &runtime::config::Reva,
+        tls: &runtime::config::GrpcClientTls,
+    ) -> Result<Arc<dyn Directory>, BoxError> {
+        match &self.directory {
+            Some(directory) => Ok(directory.clone()),
+            None => Ok(runtime::directory(endpoint, reva, tls, self.context)?),
+        }
+    }
+
+    fn provide(&mut self, kind: &'static str, authenticator: Arc<dyn Authenticator>) {
+        self.peers.providers.insert(kind, Provider { authenticator, address: String::new() });
+    }
+
+    /// The gateway's peers: those of this process, and of the others only those that were given an endpoint. A service
+    /// that is neither is switched off, rather than waited for.
+    fn peers(&mut self, selection: &Selection) -> Result<Peers, BoxError> {
+        let mut peers = std::mem::take(&mut self.peers);
+        let mut config = self.settings.gateway.clone();
+        let standard = gateway::Endpoints::default();
+        let endpoints = &mut config.endpoints;
+        for (member, endpoint, default) in [
+            (Member::AuthApp, &mut endpoints.auth_app, standard.auth_app),
+            (Member::AuthBasic, &mut endpoints.auth_basic, standard.auth_basic),
+            (Member::AuthBearer, &mut endpoints.auth_bearer, standard.auth_bearer),
+            (Member::AuthMachine, &mut endpoints.auth_machine, standard.auth_machine),
+            (Member::AuthService, &mut endpoints.auth_service, standard.auth_service),
+            (Member::Users, &mut endpoints.users, standard.users),
+        ] {
+            if selection.contains(member) || *endpoint == default {
+                endpoint.clear();
+            }
+        }
+        let remote = Peers::remote(&config, self.context)?;
+        for (kind, provider) in remote.providers {
+            peers.providers.entry(kind).or_insert(provider);
+        }
+        peers.applications = peers.applications.or(remote.applications);
+        peers.directory = self.directory.clone().or(remote.directory);
+        peers.upstream = remote.upstream;
+        for (kind, provider) in &mut peers.providers {
+            if provider.address.is_empty() {
+                provider.address = runtime::endpoint_of(self.address_of(kind));
+            }
+        }
+        Ok(peers)
+    }
+
+    /// Where the service that answers for a type listens, for those who ask the registry.
+    fn address_of(&self, kind: &str) -> &runtime::config::ListenAddr {
+        let settings = self.settings;
+        match kind {
+            kind::APP => &settings.auth_app.grpc.addr,
+            kind::BASIC => &settings.auth_basic.grpc.addr,
+            kind::BEARER => &settings.auth_bearer.grpc.addr,
+            kind::MACHINE => &settings.auth_machine.grpc.addr,
+            _ => &settings.auth_service.grpc.addr,
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The family in one process.
+
+fn main() -> std::process::ExitCode {
+    doorward::main()
+}

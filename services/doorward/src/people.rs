@@ -1,0 +1,148 @@
+//! What the command line and the quick start do to people, over [`Admin`].
+
+use authn::BoxError;
+use proto::doorward::{
+    passwords::v1::{RemovePasswordRequest, SetPasswordRequest},
+    users::v1::{
+        AddMemberRequest, CreateGroupRequest, CreateUserRequest, DeleteUserRequest, GetUserRequest, GroupRef,
+        ListUsersRequest, Person, PersonRef, PersonStatus, UpdateUserRequest, group_ref, person_ref,
+    },
+};
+use runtime::config::Secret;
+use tonic::Code;
+
+use crate::admin::Admin;
+
+/// A person to add.
+pub(crate) struct NewPerson<'a> {
+    pub(crate) username: &'a str,
+    pub(crate) mail: &'a str,
+    pub(crate) display_name: &'a str,
+    pub(crate) roles: &'a [String],
+    pub(crate) groups: &'a [String],
+}
+
+/// The person with this login name.
+pub(crate) fn by_login(username: &str) -> Option<PersonRef> {
+    Some(PersonRef { by: Some(person_ref::By::Username(username.to_owned())) })
+}
+
+/// The group with this name.
+pub(crate) fn by_name(name: &str) -> Option<GroupRef> {
+    Some(GroupRef { by: Some(group_ref::By::Name(name.to_owned())) })
+}
+
+impl Admin {
+    /// Adds a person with a password and memberships. If one of these is refused the person is taken back, so that a
+    /// command that fails has changed nothing.
+    pub(crate) async fn add(&mut self, person: &NewPerson<'_>, password: Option<&Secret>) -> Result<Person, BoxError> {
+        let request = self.request(CreateUserRequest {
+            username: person.username.to_owned(),
+            mail: person.mail.to_owned(),
+            display_name: person.display_name.to_owned(),
+            roles: person.roles.iter().map(|name| authn::role::id(name).to_owned()).collect(),
+            ..CreateUserRequest::default()
+        });
+        let created = self.users.create_user(request).await.map_err(refused)?.into_inner();
+        let created = created.user.ok_or("users answered without a person")?;
+        match self.complete(&created, person.groups, password).await {
+            Ok(()) => Ok(created),
+            Err(error) => {
+                self.delete(person.username).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn complete(
+        &mut self,
+        person: &Person,
+        groups: &[String],
+        password: Option<&Secret>,
+    ) -> Result<(), BoxError> {
+        if let Some(password) = password {
+            self.set_password(&person.id, password).await?;
+        }
+        for group in groups {
+            self.add_member(group, &person.username).await?;
+        }
+        Ok(())
+    }
+
+    /// Sets the password of the person with this identifier.
+    pub(crate) async fn set_password(&mut self, user_id: &str, password: &Secret) -> Result<(), BoxError> {
+        let message = SetPasswordRequest { user_id: user_id.to_owned(), password: password.expose().to_owned() };
+        self.passwords.set_password(self.request(message)).await.map_err(refused)?;
+        Ok(())
+    }
+
+    /// The person with this login name.
+    pub(crate) async fn person(&mut self, username: &str) -> Result<Person, BoxError> {
+        self.find(username).await?.ok_or_else(|| format!("there is nobody with the login name {username:?}").into())
+    }
+
+    /// The person with this login name, if there is one.
+    pub(crate) async fn find(&mut self, username: &str) -> Result<Option<Person>, BoxError> {
+        let request = self.request(GetUserRequest { user: by_login(username) });
+        match self.users.get_user(request).await {
+            Ok(answer) => Ok(answer.into_inner().user),
+            Err(status) if status.code() == Code::NotFound => Ok(None),
+            Err(status) => Err(refused(status)),
+        }
+    }
+
+    /// Everybody whose login, name or mail address holds this text.
+    pub(crate) async fn list(&mut self, query: &str) -> Result<Vec<Person>, BoxError> {
+        let (mut people, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let query = query.to_owned();
+            let request = self.request(ListUsersRequest { page_size: 100, page_token, query });
+            let page = self.users.list_users(request).await.map_err(refused)?.into_inner();
+            people.extend(page.users);
+            if page.next_page_token.is_empty() {
+                return Ok(people);
+            }
+            page_token = page.next_page_token;
+        }
+    }
+
+    /// Lets a person in, or not.
+    pub(crate) async fn set_status(&mut self, username: &str, status: PersonStatus) -> Result<(), BoxError> {
+        let message =
+            UpdateUserRequest { user: by_login(username), status: Some(status.into()), ..UpdateUserRequest::default() };
+        self.users.update_user(self.request(message)).await.map_err(refused)?;
+        Ok(())
+    }
+
+    /// Removes a person, and the password first: a password without a person opens nothing.
+    pub(crate) async fn delete(&mut self, username: &str) -> Result<(), BoxError> {
+        let person = self.person(username).await?;
+        let request = self.request(RemovePasswordRequest { user_id: person.id });
+        self.passwords.remove_password(request).await.map_err(refused)?;
+        let request = self.request(DeleteUserRequest { user: by_login(username) });
+        self.users.delete_user(request).await.map_err(refused)?;
+        Ok(())
+    }
+
+    /// Adds a group unless it is there.
+    pub(crate) async fn ensure_group(&mut self, name: &str) -> Result<(), BoxError> {
+        let request = self.request(CreateGroupRequest { name: name.to_owned(), description: None });
+        match self.users.create_group(request).await {
+            Ok(_) => Ok(()),
+            Err(status) if status.code() == Code::AlreadyExists => Ok(()),
+            Err(status) => Err(refused(status)),
+        }
+    }
+
+    /// Makes a person a member of a group.
+    pub(crate) async fn add_member(&mut self, group: &str, username: &str) -> Result<bool, BoxError> {
+        let message = AddMemberRequest { group: by_name(group), user: by_login(username) };
+        let answer = self.users.add_member(self.request(message)).await.map_err(refused)?;
+        Ok(answer.into_inner().changed)
+    }
+}
+
+/// What a service said, without the dress of gRPC.
+pub(crate) fn refused(status: tonic::Status) -> BoxError {
+    if status.message().is_empty() { Box::new(status) } else { status.message().into() }
+}

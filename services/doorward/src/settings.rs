@@ -1,0 +1,97 @@
+//! The configuration of every service, as one process reads it.
+
+use std::path::PathBuf;
+
+use runtime::{
+    Listeners, Service,
+    config::{ConfigError, Environment, Loaded, base_data_path, load_over},
+};
+
+use crate::{secrets::Secrets, selection::Member};
+
+pub(crate) mod defaults;
+
+/// What every service is told; secrets that nobody configured are those of the data folder.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The data folder.
+    pub data: PathBuf,
+    /// People and groups.
+    pub users: users::Config,
+    /// Passwords.
+    pub auth_basic: auth_basic::Config,
+    /// Impersonation.
+    pub auth_machine: auth_machine::Config,
+    /// Service accounts.
+    pub auth_service: auth_service::Config,
+    /// App tokens.
+    pub auth_app: auth_app::Config,
+    /// OIDC access tokens.
+    pub auth_bearer: auth_bearer::Config,
+    /// The one door.
+    pub gateway: gateway::Config,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+    /// The files that were read and may change.
+    pub files: Vec<PathBuf>,
+}
+
+impl Settings {
+    /// Reads the configuration of every service over these secrets.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn load(environment: &Environment, secrets: &Secrets) -> Result<Self, ConfigError> {
+        let data = base_data_path(environment);
+        let mut reader = Reader { environment, warnings: Vec::new(), files: Vec::new() };
+        Ok(Self {
+            users: reader.read::<users::Users>(defaults::users(secrets))?,
+            auth_basic: reader.read::<auth_basic::AuthBasic>(defaults::auth_basic(secrets))?,
+            auth_machine: reader.read::<auth_machine::AuthMachine>(defaults::auth_machine(secrets))?,
+            auth_service: reader.read::<auth_service::AuthService>(defaults::auth_service(secrets))?,
+            auth_app: reader.read::<auth_app::AuthApp>(defaults::auth_app(secrets))?,
+            auth_bearer: reader.read::<auth_bearer::AuthBearer>(auth_bearer::Config::default())?,
+            gateway: reader.read::<gateway::Gateway>(defaults::gateway(secrets))?,
+            data,
+            warnings: reader.warnings,
+            files: reader.files,
+        })
+    }
+
+    /// The sections of a service that the runtime serves.
+    pub fn listeners(&self, member: Member) -> Listeners<'_> {
+        match member {
+            Member::Users => users::Users::listeners(&self.users),
+            Member::AuthBasic => auth_basic::AuthBasic::listeners(&self.auth_basic),
+            Member::AuthMachine => auth_machine::AuthMachine::listeners(&self.auth_machine),
+            Member::AuthService => auth_service::AuthService::listeners(&self.auth_service),
+            Member::AuthApp => auth_app::AuthApp::listeners(&self.auth_app),
+            Member::AuthBearer => auth_bearer::AuthBearer::listeners(&self.auth_bearer),
+            Member::Gateway => gateway::Gateway::listeners(&self.gateway),
+        }
+    }
+
+    /// Where a command of this machine reaches the gateway.
+    pub fn gateway_endpoint(&self) -> String {
+        let configured = &self.auth_machine.reva.address;
+        if !configured.is_empty() && !runtime::is_registry_name(configured) {
+            return configured.clone();
+        }
+        runtime::endpoint_of(&self.gateway.grpc.addr)
+    }
+}
+
+struct Reader<'a> {
+    environment: &'a Environment,
+    warnings: Vec<String>,
+    files: Vec<PathBuf>,
+}
+
+impl Reader<'_> {
+    fn read<S: Service>(&mut self, defaults: S::Config) -> Result<S::Config, ConfigError> {
+        let Loaded { config, warnings, files, .. } = load_over(defaults, &S::IDENTITY, self.environment)?;
+        self.warnings.extend(warnings);
+        self.files.extend(files);
+        Ok(config)
+    }
+}

@@ -1,0 +1,41 @@
+//! What each service is told unless it is configured: its own defaults, and the secrets of the data folder.
+
+use runtime::config::TokenManager;
+
+use crate::secrets::Secrets;
+
+fn token_manager(secrets: &Secrets) -> TokenManager {
+    TokenManager { jwt_secret: secrets.jwt.clone(), ..TokenManager::default() }
+}
+
+pub(crate) fn users(secrets: &Secrets) -> users::Config {
+    users::Config { token_manager: token_manager(secrets), ..users::Config::default() }
+}
+
+pub(crate) fn auth_basic(secrets: &Secrets) -> auth_basic::Config {
+    auth_basic::Config { token_manager: token_manager(secrets), ..auth_basic::Config::default() }
+}
+
+pub(crate) fn auth_machine(secrets: &Secrets) -> auth_machine::Config {
+    auth_machine::Config { machine_auth_api_key: secrets.machine_key.clone(), ..auth_machine::Config::default() }
+}
+
+pub(crate) fn auth_service(secrets: &Secrets) -> auth_service::Config {
+    let mut config = auth_service::Config::default();
+    config.service_account.id = secrets.service_account_id.clone();
+    config.service_account.secret = secrets.service_account_secret.clone();
+    config
+}
+
+pub(crate) fn auth_app(secrets: &Secrets) -> auth_app::Config {
+    auth_app::Config {
+        token_manager: token_manager(secrets),
+        machine_auth_api_key: secrets.machine_key.clone(),
+        token_key: secrets.app_token_key.clone(),
+        ..auth_app::Config::default()
+    }
+}
+
+pub(crate) fn gateway(secrets: &Secrets) -> gateway::Config {
+    gateway::Config { token_manager: token_manager(secrets), ..gateway::Config::default() }
+}

@@ -1,0 +1,202 @@
+//! What can be done with people and groups, whoever asks for it: the administration API, or a command on a stopped family.
+
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use runtime::{Clock, Random};
+use store::StoreError;
+use tracing::Instrument;
+
+use crate::directory::{Cache, Touched};
+use crate::store::{GroupKey, Key, People, Stretch};
+use crate::{Change, Group, GroupRef, NewPerson, Page, PageRequest, PeopleError, Person, PersonRef, rules};
+
+/// Entries of a page when nothing is said.
+const PAGE: u32 = 100;
+/// Most entries of a page.
+const MAX_PAGE: u32 = 1_000;
+
+/// Administers people and groups. What it acknowledged is on disk, and seen by the very next question to the directory.
+pub struct Administration {
+    pub(crate) people: Arc<dyn People>,
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
+}
+
+impl Administration {
+    /// Gives somebody an account, active from now on.
+    ///
+    /// # Errors
+    /// [`PeopleError::Invalid`], or [`PeopleError::Taken`] if the id, the username or the mail address is somebody else's.
+    pub async fn create_person(&self, new: NewPerson) -> Result<Person, PeopleError> {
+        rules::username(&new.username)?;
+        let display_name = if new.display_name.is_empty() { new.username.clone() } else { new.display_name };
+        check(Some(&new.mail), Some(&display_name), [Some(new.uid_number), Some(new.gid_number)])?;
+        let now = self.now();
+        let person = Person {
+            id: new.id.map_or_else(|| Ok(self.random.uuid().to_string()), |id| rules::id(&id))?,
+            username: new.username,
+            mail: new.mail,
+            display_name,
+            status: authn::UserStatus::Active,
+            uid_number: new.uid_number,
+            gid_number: new.gid_number,
+            roles: rules::roles(&new.roles)?,
+            groups: Vec::new(),
+            created: now,
+            updated: now,
+        };
+        let people = Arc::clone(&self.people);
+        self.write(Touched::Person(person.id.clone()), async move { people.add(&person).await.map(|()| person) }).await
+    }
+
+    /// One person.
+    pub async fn person(&self, who: &PersonRef) -> Result<Person, PeopleError> {
+        let key = match who {
+            PersonRef::Id(id) => Key::Id(id),
+            PersonRef::Username(name) => Key::Username(name),
+        };
+        if !rules::is_storable(who.text()) {
+            return Err(PeopleError::NoSuchPerson);
+        }
+        self.people.find(key).await?.pop().ok_or(PeopleError::NoSuchPerson)
+    }
+
+    /// Changes a person.
+    pub async fn update_person(&self, who: &PersonRef, mut change: Change) -> Result<Person, PeopleError> {
+        change.username.as_deref().map(rules::username).transpose()?;
+        check(change.mail.as_deref(), change.display_name.as_deref(), [change.uid_number, change.gid_number])?;
+        change.roles = change.roles.as_deref().map(rules::roles).transpose()?;
+        let (id, now) = (self.person(who).await?.id, self.now());
+        let people = Arc::clone(&self.people);
+        self.write(Touched::Person(id.clone()), async move { people.change(&id, &change, now).await }).await
+    }
+
+    /// Removes a person, and with it its memberships and roles. Answers who it was.
+    pub async fn delete_person(&self, who: &PersonRef) -> Result<Person, PeopleError> {
+        let person = self.person(who).await?;
+        let people = Arc::clone(&self.people);
+        let touched = Touched::Person(person.id.clone());
+        self.write(touched, async move { people.remove(&person.id).await.map(|()| person) }).await
+    }
+
+    /// People in whose username, display name or mail address the text stands, regardless of case; all if it is empty.
+    pub async fn list_people(&self, text: &str, page: &PageRequest) -> Result<Page<Person>, PeopleError> {
+        if !rules::is_storable(text) {
+            return Ok(Page { entries: Vec::new(), next: None });
+        }
+        let (after, limit) = stretch(page)?;
+        let found = self.people.search(&[text], Stretch { after: &after, limit: limit + 1 }).await?;
+        Ok(cut(found, limit, |person| &person.username))
+    }
+
+    /// Makes a group without members.
+    pub async fn create_group(&self, name: &str, description: Option<&str>) -> Result<Group, PeopleError> {
+        rules::group_name(name)?;
+        description.map(rules::description).transpose()?;
+        let id = self.random.uuid().to_string();
+        let description = description.map(ToOwned::to_owned);
+        let group = Group { id, name: name.to_owned(), description, member_count: 0 };
+        self.people.add_group(&group).await?;
+        Ok(group)
+    }
+
+    /// One group.
+    pub async fn group(&self, which: &GroupRef) -> Result<Group, PeopleError> {
+        let (key, text) = match which {
+            GroupRef::Id(id) => (GroupKey::Id(id), id),
+            GroupRef::Name(name) => (GroupKey::Name(name), name),
+        };
+        if !rules::is_storable(text) {
+            return Err(PeopleError::NoSuchGroup);
+        }
+        self.people.group(key).await?.ok_or(PeopleError::NoSuchGroup)
+    }
+
+    /// Removes a group; its members stay. Answers which it was.
+    pub async fn delete_group(&self, which: &GroupRef) -> Result<Group, PeopleError> {
+        let group = self.group(which).await?;
+        let people = Arc::clone(&self.people);
+        self.write(Touched::Anybody, async move { people.remove_group(&group.id).await.map(|()| group) }).await
+    }
+
+    /// Groups in whose name the text stands, regardless of case; all if it is empty.
+    pub async fn list_groups(&self, text: &str, page: &PageRequest) -> Result<Page<Group>, PeopleError> {
+        if !rules::is_storable(text) {
+            return Ok(Page { entries: Vec::new(), next: None });
+        }
+        let (after, limit) = stretch(page)?;
+        let found = self.people.groups(text, Stretch { after: &after, limit: limit + 1 }).await?;
+        Ok(cut(found, limit, |group| &group.name))
+    }
+
+    /// Puts a person into a group; `false` if it was in it already.
+    pub async fn add_member(&self, which: &GroupRef, who: &PersonRef) -> Result<bool, PeopleError> {
+        let (group, person) = (self.group(which).await?.id, self.person(who).await?.id);
+        let people = Arc::clone(&self.people);
+        self.write(Touched::Person(person.clone()), async move { people.add_member(&group, &person).await }).await
+    }
+
+    /// Takes a person out of a group; `false` if it was not in it.
+    pub async fn remove_member(&self, which: &GroupRef, who: &PersonRef) -> Result<bool, PeopleError> {
+        let (group, person) = (self.group(which).await?.id, self.person(who).await?.id);
+        let people = Arc::clone(&self.people);
+        self.write(Touched::Person(person.clone()), async move { people.remove_member(&group, &person).await }).await
+    }
+
+    /// The people in a group.
+    pub async fn list_members(&self, which: &GroupRef, page: &PageRequest) -> Result<Page<Person>, PeopleError> {
+        let group = self.group(which).await?;
+        let (after, limit) = stretch(page)?;
+        let found = self.people.members(&group.id, Stretch { after: &after, limit: limit + 1 }).await?;
+        Ok(cut(found, limit, |person| &person.username))
+    }
+
+    /// Writes in a task of its own: a caller that gives up in the middle must not leave the directory with what was true
+    /// before a write that is about to succeed.
+    async fn write<T: Send + 'static>(
+        &self,
+        touched: Touched,
+        work: impl Future<Output = Result<T, PeopleError>> + Send + 'static,
+    ) -> Result<T, PeopleError> {
+        let forgetting = Arc::clone(&self.cache).forgetting(touched);
+        let task = async move {
+            let _forgetting = forgetting;
+            work.await
+        };
+        let outcome = tokio::spawn(task.in_current_span()).await;
+        outcome.unwrap_or_else(|_| Err(StoreError::internal("the write was broken off").into()))
+    }
+
+    fn now(&self) -> i64 {
+        let since = self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    }
+}
+
+fn check(mail: Option<&str>, display_name: Option<&str>, numbers: [Option<i64>; 2]) -> Result<(), PeopleError> {
+    mail.map(rules::mail).transpose()?;
+    display_name.map(rules::display_name).transpose()?;
+    numbers.into_iter().flatten().try_for_each(rules::posix_number)
+}
+
+/// After which name a page begins, and how long it is.
+fn stretch(page: &PageRequest) -> Result<(String, u64), PeopleError> {
+    let after = URL_SAFE_NO_PAD.decode(&page.token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let after = after.filter(|after| rules::is_storable(after));
+    let after = after.ok_or_else(|| PeopleError::Invalid("the page token is not one of ours".to_owned()))?;
+    let size = if page.size == 0 { PAGE } else { page.size.min(MAX_PAGE) };
+    Ok((after, u64::from(size)))
+}
+
+/// One entry more than the page holds was read: it shows that there is another page.
+fn cut<T>(mut entries: Vec<T>, limit: u64, name: impl Fn(&T) -> &str) -> Page<T> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let last = entries.last().filter(|_| more);
+    let next = last.map(|entry| URL_SAFE_NO_PAD.encode(rules::fold(name(entry)).as_bytes()));
+    Page { entries, next }
+}

@@ -1,0 +1,106 @@
+//! What this service can be told.
+
+use ldap::Ldap;
+use runtime::config::{
+    Debug, Environment, Grpc, GrpcClientTls, Invalid, Log, Secret, Section, TokenManager, Tracing, Visitor,
+    base_data_path,
+};
+
+/// The configuration of the users service.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How it traces.
+    pub tracing: Tracing,
+    /// How it logs.
+    pub log: Log,
+    /// Where metrics and health are.
+    pub debug: Debug,
+    /// Where it listens.
+    pub grpc: Grpc,
+    /// TLS towards other services.
+    pub grpc_client_tls: GrpcClientTls,
+    /// How it verifies who administers.
+    pub token_manager: TokenManager,
+    /// Where the people are: `sql` or `ldap`. See [`is_ldap`](Self::is_ldap).
+    pub driver: String,
+    /// The issuer that the people's identifiers belong to.
+    pub idp: String,
+    /// Where the database is; empty for a file in the data folder. See [`database`](Self::database).
+    pub database_url: Secret,
+    /// The LDAP server, for the driver `ldap`.
+    pub ldap: Ldap,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            tracing: Tracing::default(),
+            log: Log::default(),
+            debug: Debug::at("127.0.0.1:9145"),
+            grpc: Grpc::at("127.0.0.1:9144"),
+            grpc_client_tls: GrpcClientTls::default(),
+            token_manager: TokenManager::default(),
+            driver: "sql".to_owned(),
+            idp: "https://localhost:9200".to_owned(),
+            database_url: Secret::default(),
+            ldap: Ldap::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Whether the people are in LDAP, and not in a database of this service.
+    pub fn is_ldap(&self) -> bool {
+        self.driver == "ldap"
+    }
+
+    /// The URL of the database.
+    pub fn database(&self, environment: &Environment) -> String {
+        match self.database_url.expose() {
+            "" => store::sqlite_url(&base_data_path(environment).join("users.db")),
+            url => url.to_owned(),
+        }
+    }
+}
+
+impl Section for Config {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        v.section("tracing", &mut self.tracing);
+        v.section("log", &mut self.log);
+        v.section("debug", &mut self.debug);
+        v.section("grpc", &mut self.grpc);
+        v.section("grpc_client_tls", &mut self.grpc_client_tls);
+        v.section("token_manager", &mut self.token_manager);
+        v.value(
+            "driver",
+            &mut self.driver,
+            &["<P>_DRIVER"],
+            "Where people and groups are: 'sql' for a database of this service, 'ldap' for an LDAP server, which is only read.",
+        )
+        .one_of(&["sql", "ldap"]);
+        v.value(
+            "idp",
+            &mut self.idp,
+            &["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_IDP_URL"],
+            "The identity provider that is written into the identifiers of people.",
+        )
+        .required("name the URL that people reach the installation by");
+        v.secret(
+            "database_url",
+            &mut self.database_url,
+            &["OCIS_DATABASE_URL", "<P>_DATABASE_URL"],
+            "Where people and groups are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file users.db in the data folder.",
+        );
+        v.section("ldap", &mut self.ldap);
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        if self.is_ldap() {
+            return self.ldap.validate_in_use("ldap");
+        }
+        if !self.database_url.is_empty() {
+            store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! The people as the rest of the family asks for them.
+
+mod cache;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use authn::{Claim, Directory, DirectoryError, Filter, Groups, User, UserId, UserType};
+use cache::Known;
+pub(crate) use cache::{Cache, Touched};
+use status::Kind;
+
+use crate::store::{Key, People, Stretch};
+use crate::{PeopleError, Person, rules};
+
+/// The most people that one search answers.
+const SEARCH_LIMIT: u64 = 100;
+
+/// The directory over our own tables.
+pub(crate) struct SqlDirectory {
+    people: Arc<dyn People>,
+    /// The issuer that our identifiers belong to.
+    idp: String,
+    /// `None` where others write too: then each question is asked anew.
+    cache: Option<Arc<Cache>>,
+}
+
+#[async_trait]
+impl Directory for SqlDirectory {
+    async fn user(&self, id: &UserId, groups: Groups) -> Result<Arc<User>, DirectoryError> {
+        Ok(self.known(id).await?.user(groups))
+    }
+
+    async fn user_by_claim(&self, claim: &Claim, groups: Groups) -> Result<Arc<User>, DirectoryError> {
+        let known = match claim {
+            Claim::UserId(id) => self.one(Key::Id(id)).await,
+            Claim::Username(name) => self.one(Key::Username(name)).await,
+            Claim::Mail(address) => self.one(Key::Mail(address)).await,
+            Claim::Uid(number) => self.one(Key::UidNumber(posix(number)?)).await,
+            Claim::Gid(number) => self.one(Key::GidNumber(posix(number)?)).await,
+        };
+        Ok(known?.user(groups))
+    }
+
+    async fn groups(&self, id: &UserId) -> Result<Vec<String>, DirectoryError> {
+        Ok(self.known(id).await?.user(Groups::Include).groups.clone())
+    }
+
+    async fn find(&self, filters: &[Filter], groups: Groups, _token: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
+        let mut texts = Vec::new();
+        for filter in filters {
+            match filter {
+                Filter::Query(text) => texts.push(text.as_str()),
+                // all our people are of one type
+                Filter::Type(UserType::Primary) => {}
+                Filter::Type(_) => return Ok(Vec::new()),
+            }
+        }
+        if !texts.iter().all(|text| rules::is_storable(text)) {
+            return Ok(Vec::new());
+        }
+        let first = Stretch { after: "", limit: SEARCH_LIMIT };
+        let found = self.people.search(&texts, first).await.map_err(failure)?;
+        Ok(found.into_iter().map(|person| self.known_as(person).user(groups)).collect())
+    }
+}
+
+impl SqlDirectory {
+    pub(crate) fn new(people: Arc<dyn People>, idp: &str, cache: Option<Arc<Cache>>) -> Self {
+        Self { people, idp: idp.to_owned(), cache }
+    }
+
+    async fn known(&self, id: &UserId) -> Result<Arc<Known>, DirectoryError> {
+        // an identifier of another issuer may look like one of ours and be somebody else
+        if !id.idp.is_empty() && id.idp.trim_end_matches('/') != self.idp.trim_end_matches('/') {
+            return Err(DirectoryError::NotFound);
+        }
+        self.one(Key::Id(&id.opaque_id)).await
+    }
+
+    /// Whom the key fits, from memory if possible. Of several who ask for one person at the same time one asks the database.
+    async fn one(&self, key: Key<'_>) -> Result<Arc<Known>, DirectoryError> {
+        let (Some(cache), Some(name)) = (&self.cache, cache::Name::of(key)) else { return self.read(key).await };
+        if let Some(known) = cache.get(&name) {
+            return Ok(known);
+        }
+        let _flight = cache.flight(&name).await;
+        if let Some(known) = cache.get(&name) {
+            return Ok(known);
+        }
+        let before = cache.writes();
+        let known = self.read(key).await?;
+        cache.keep(&known, before);
+        Ok(known)
+    }
+
+    async fn read(&self, key: Key<'_>) -> Result<Arc<Known>, DirectoryError> {
+        if let Key::Id(text) | Key::Username(text) | Key::Mail(text) = key
+            && (text.is_empty() || !rules::is_storable(text))
+        {
+            return Err(DirectoryError::NotFound);
+        }
+        let mut found = self.people.find(key).await.map_err(failure)?;
+        match (found.pop(), found.pop()) {
+            (Some(_), Some(_)) => Err(DirectoryError::Ambiguous),
+            (Some(person), None) => Ok(Arc::new(self.known_as(person))),
+            (None, _) => Err(DirectoryError::NotFound),
+        }
+    }
+
+    fn known_as(&self, person: Person) -> Known {
+        let full = User {
+            id: UserId { idp: self.idp.clone(), opaque_id: person.id, kind: UserType::Primary, ..UserId::default() },
+            username: person.username,
+            // an administrator wrote it down
+            mail_verified: !person.mail.is_empty(),
+            mail: person.mail,
+            display_name: person.display_name,
+            groups: person.groups.into_iter().map(|group| group.id).collect(),
+            roles: person.roles,
+            uid_number: person.uid_number,
+            gid_number: person.gid_number,
+            status: person.status,
+            ..User::default()
+        };
+        Known::new(full)
+    }
+}
+
+/// 0 stands for "none", so nobody is found by it.
+fn posix(number: &str) -> Result<i64, DirectoryError> {
+    number.parse().ok().filter(|number| *number > 0).ok_or(DirectoryError::NotFound)
+}
+
+fn failure(error: PeopleError) -> DirectoryError {
+    match error.kind() {
+        Kind::NotFound => DirectoryError::NotFound,
+        Kind::Unavailable => DirectoryError::Unavailable(Box::new(error)),
+        _ => DirectoryError::Internal(Box::new(error)),
+    }
+}

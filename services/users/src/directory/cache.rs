@@ -1,0 +1,219 @@
+//! What the directory knows by heart, while this process is the only writer.
+//!
+//! A write that has been acknowledged is seen by the next question: whoever writes forgets what it touched when it is done,
+//! and what was read from the database before that is not kept any more ([`Cache::keep`]).
+
+use std::borrow::Cow;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use authn::{Groups, User};
+use moka::sync;
+use tokio::sync::MutexGuard;
+
+use crate::rules::fold;
+use crate::store::Key;
+
+/// The most people that are kept.
+const CAPACITY: u64 = 100_000;
+/// How many questions to the database can be under way.
+const FLIGHTS: usize = 64;
+
+/// A person, as answers need it.
+pub(crate) struct Known {
+    username: String,
+    mail: String,
+    full: Arc<User>,
+    bare: Arc<User>,
+}
+
+impl Known {
+    pub(super) fn new(full: User) -> Self {
+        let (username, mail) = (fold(&full.username).into_owned(), fold(&full.mail).into_owned());
+        let full = Arc::new(full);
+        let bare = match full.groups.is_empty() {
+            true => Arc::clone(&full),
+            false => Arc::new(User { groups: Vec::new(), ..User::clone(&full) }),
+        };
+        Self { username, mail, full, bare }
+    }
+
+    pub(super) fn user(&self, groups: Groups) -> Arc<User> {
+        match groups {
+            Groups::Include => Arc::clone(&self.full),
+            Groups::Skip => Arc::clone(&self.bare),
+        }
+    }
+}
+
+/// What a person is remembered by.
+pub(super) enum Name<'a> {
+    Id(&'a str),
+    Username(Cow<'a, str>),
+    Mail(Cow<'a, str>),
+}
+
+impl<'a> Name<'a> {
+    /// Numbers are not remembered: they need not be one person's.
+    pub(super) fn of(key: Key<'a>) -> Option<Self> {
+        match key {
+            Key::Id(id) => Some(Self::Id(id)),
+            Key::Username(name) => Some(Self::Username(fold(name))),
+            Key::Mail(address) => Some(Self::Mail(fold(address))),
+            Key::UidNumber(_) | Key::GidNumber(_) => None,
+        }
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            Self::Id(text) => text,
+            Self::Username(text) | Self::Mail(text) => text,
+        }
+    }
+}
+
+/// People by id, and ids by name and address.
+pub(crate) struct Cache {
+    people: sync::Cache<Arc<str>, Arc<Known>>,
+    usernames: sync::Cache<String, Arc<str>>,
+    mails: sync::Cache<String, Arc<str>>,
+    /// How many writes there were.
+    writes: Mutex<u64>,
+    flights: [tokio::sync::Mutex<()>; FLIGHTS],
+    hasher: RandomState,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self {
+            people: sync::Cache::new(CAPACITY),
+            usernames: sync::Cache::new(CAPACITY),
+            mails: sync::Cache::new(CAPACITY),
+            writes: Mutex::default(),
+            flights: [const { tokio::sync::Mutex::const_new(()) }; FLIGHTS],
+            hasher: RandomState::new(),
+        }
+    }
+}
+
+impl Cache {
+    /// A person known by this name. A name or an address that is no longer the person's is no longer one for it.
+    pub(super) fn get(&self, name: &Name<'_>) -> Option<Arc<Known>> {
+        match name {
+            Name::Id(id) => self.people.get(*id),
+            Name::Username(name) => {
+                self.people.get(&self.usernames.get(name.as_ref())?).filter(|known| known.username == *name)
+            }
+            Name::Mail(address) => {
+                self.people.get(&self.mails.get(address.as_ref())?).filter(|known| known.mail == *address)
+            }
+        }
+    }
+
+    /// Waits until nobody else is asking for this name.
+    pub(super) async fn flight(&self, name: &Name<'_>) -> MutexGuard<'_, ()> {
+        let hash = self.hasher.hash_one(name.text());
+        let place = usize::try_from(hash % FLIGHTS as u64).unwrap_or_default();
+        self.flights[place].lock().await
+    }
+
+    /// How many writes there were: to be asked before reading what is to be kept.
+    pub(super) fn writes(&self) -> u64 {
+        *self.writes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what was read, unless something was written since: then it may be outdated already.
+    pub(super) fn keep(&self, known: &Arc<Known>, before: u64) {
+        let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        if *writes != before {
+            return;
+        }
+        let id: Arc<str> = known.full.id.opaque_id.as_str().into();
+        self.usernames.insert(known.username.clone(), Arc::clone(&id));
+        if !known.mail.is_empty() {
+            self.mails.insert(known.mail.clone(), Arc::clone(&id));
+        }
+        self.people.insert(id, Arc::clone(known));
+    }
+
+    /// Forgets what a write touches, once the answer is dropped, however the write ended.
+    pub(crate) fn forgetting(self: Arc<Self>, touched: Touched) -> Forgetting {
+        Forgetting { cache: self, touched }
+    }
+}
+
+/// Whom a write is about.
+#[derive(Debug, Clone)]
+pub(crate) enum Touched {
+    /// One person.
+    Person(String),
+    /// Anybody, as when a group goes.
+    Anybody,
+}
+
+/// A write that is under way.
+pub(crate) struct Forgetting {
+    cache: Arc<Cache>,
+    touched: Touched,
+}
+
+impl Drop for Forgetting {
+    fn drop(&mut self) {
+        let mut writes = self.cache.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        *writes += 1;
+        match &self.touched {
+            Touched::Person(id) => self.cache.people.invalidate(id.as_str()),
+            Touched::Anybody => self.cache.people.invalidate_all(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use authn::UserId;
+
+    use super::*;
+
+    fn marie(username: &str) -> Arc<Known> {
+        let id = UserId { opaque_id: "1".to_owned(), ..UserId::default() };
+        let (username, mail) = (username.to_owned(), "Marie@example.org".to_owned());
+        Arc::new(Known::new(User { id, username, mail, groups: vec!["g".to_owned()], ..User::default() }))
+    }
+
+    fn name(key: Key<'_>) -> Name<'_> {
+        Name::of(key).expect("it is remembered")
+    }
+
+    #[test]
+    fn a_person_is_known_by_all_names_until_a_write_touches_it() {
+        let cache = Arc::new(Cache::default());
+        cache.keep(&marie("Marie"), cache.writes());
+        for key in [Key::Id("1"), Key::Username("mARIE"), Key::Mail("marie@example.org")] {
+            let known = cache.get(&name(key)).expect("it is known");
+            assert_eq!((known.user(Groups::Include).groups.len(), known.user(Groups::Skip).groups.len()), (1, 0));
+        }
+        drop(Arc::clone(&cache).forgetting(Touched::Person("1".to_owned())));
+        for key in [Key::Id("1"), Key::Username("marie"), Key::Mail("marie@example.org")] {
+            assert!(cache.get(&name(key)).is_none(), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_read_before_a_write_is_not_kept() {
+        let cache = Arc::new(Cache::default());
+        let before = cache.writes();
+        drop(Arc::clone(&cache).forgetting(Touched::Anybody));
+        cache.keep(&marie("marie"), before);
+        assert!(cache.get(&name(Key::Id("1"))).is_none());
+    }
+
+    #[test]
+    fn a_former_name_is_nobodys() {
+        let cache = Arc::new(Cache::default());
+        cache.keep(&marie("marie"), cache.writes());
+        drop(Arc::clone(&cache).forgetting(Touched::Person("1".to_owned())));
+        cache.keep(&marie("sklodowska"), cache.writes());
+        assert!(cache.get(&name(Key::Username("marie"))).is_none());
+        assert!(cache.get(&name(Key::Username("sklodowska"))).is_some());
+    }
+}

@@ -1,0 +1,34 @@
+use status::Kind;
+use store::StoreError;
+
+/// Why people or groups were not read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PeopleError {
+    /// There is no such person.
+    #[error("there is no such user")]
+    NoSuchPerson,
+    /// There is no such group.
+    #[error("there is no such group")]
+    NoSuchGroup,
+    /// Something that must be unique is somebody else's; says what.
+    #[error("the {0} is already taken")]
+    Taken(&'static str),
+    /// The request is not one; says why.
+    #[error("{0}")]
+    Invalid(String),
+    /// The database did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl PeopleError {
+    /// The kind, which decides the CS3 code, the gRPC code and the HTTP status.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::NoSuchPerson | Self::NoSuchGroup => Kind::NotFound,
+            Self::Taken(_) => Kind::AlreadyExists,
+            Self::Invalid(_) => Kind::InvalidArgument,
+            Self::Store(error) => error.kind(),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The tables of this service; `users_migrations` is their history.
+
+mod m20250101_people;
+
+use sea_orm_migration::prelude::*;
+
+pub(crate) struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20250101_people::Migration)]
+    }
+
+    fn migration_table_name() -> DynIden {
+        "users_migrations".into_iden()
+    }
+}

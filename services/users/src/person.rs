@@ -1,0 +1,141 @@
+//! People and groups, as this service speaks of them.
+
+use authn::UserStatus;
+
+/// A person with an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The stable identifier, a UUID in its usual lower-case form.
+    pub id: String,
+    /// The login name; no two people have names that differ only in case.
+    pub username: String,
+    /// The mail address, empty for none; no two people share one.
+    pub mail: String,
+    /// The name to show.
+    pub display_name: String,
+    /// Whether the person may sign in.
+    pub status: UserStatus,
+    /// The POSIX user number, 0 for none.
+    pub uid_number: i64,
+    /// The POSIX group number, 0 for none.
+    pub gid_number: i64,
+    /// Identifiers of the roles, see [`authn::role`].
+    pub roles: Vec<String>,
+    /// The groups the person is in, by name.
+    pub groups: Vec<GroupName>,
+    /// When the account was made, in seconds since the Unix epoch.
+    pub created: i64,
+    /// When it was last changed, in seconds since the Unix epoch.
+    pub updated: i64,
+}
+
+/// A group as its members refer to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupName {
+    /// The stable identifier, a UUID.
+    pub id: String,
+    /// The name.
+    pub name: String,
+}
+
+/// A group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The stable identifier, a UUID.
+    pub id: String,
+    /// The name; no two groups have names that differ only in case.
+    pub name: String,
+    /// Text for people.
+    pub description: Option<String>,
+    /// How many people are in it.
+    pub member_count: u64,
+}
+
+/// What is known of somebody who is to get an account.
+#[derive(Debug, Clone, Default)]
+pub struct NewPerson {
+    /// The identifier, a UUID, for people who come from elsewhere and own things by it; made if absent.
+    pub id: Option<String>,
+    /// The login name.
+    pub username: String,
+    /// The mail address, empty for none.
+    pub mail: String,
+    /// The name to show; empty for the login name.
+    pub display_name: String,
+    /// The POSIX user number, 0 for none.
+    pub uid_number: i64,
+    /// The POSIX group number, 0 for none.
+    pub gid_number: i64,
+    /// Roles, by everyday name (`admin`) or identifier.
+    pub roles: Vec<String>,
+}
+
+/// What is to be different about a person; what is absent stays.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// Another login name.
+    pub username: Option<String>,
+    /// Another mail address, empty for none.
+    pub mail: Option<String>,
+    /// Another name to show.
+    pub display_name: Option<String>,
+    /// Whether the person may sign in.
+    pub status: Option<UserStatus>,
+    /// Another POSIX user number, 0 for none.
+    pub uid_number: Option<i64>,
+    /// Another POSIX group number, 0 for none.
+    pub gid_number: Option<i64>,
+    /// The roles, by everyday name or identifier, in place of all there are.
+    pub roles: Option<Vec<String>>,
+}
+
+/// Says which person is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PersonRef {
+    /// The one with this identifier.
+    Id(String),
+    /// The one with this login name, regardless of case.
+    Username(String),
+}
+
+impl PersonRef {
+    /// The identifier or the login name, as it was given.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Id(text) | Self::Username(text) => text,
+        }
+    }
+}
+
+/// Says which group is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupRef {
+    /// The one with this identifier.
+    Id(String),
+    /// The one with this name, regardless of case.
+    Name(String),
+}
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, Default)]
+pub struct PageRequest {
+    /// The most entries to answer; 0 for the usual hundred, at most a thousand.
+    pub size: u32,
+    /// [`Page::next`] of the page before; empty for the first page.
+    pub token: String,
+}
+
+/// Part of a list, in the order of names. Walking through all pages meets everything that was there all the while exactly
+/// once, whatever is added or removed meanwhile.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// The entries.
+    pub entries: Vec<T>,
+    /// What to ask the next page with; `None` on the last page.
+    pub next: Option<String>,
+}
+
+/// The everyday name of a role, or its identifier if it has none.
+pub fn role_name(id: &str) -> &str {
+    ["admin", "spaceadmin", "user", "guest"].into_iter().find(|name| authn::role::id(name) == id).unwrap_or(id)
+}

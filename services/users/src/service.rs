@@ -1,0 +1,171 @@
+//! `doorward.users.v1.UsersAdminAPI`: people and groups, for administrators.
+
+mod convert;
+
+use std::sync::Arc;
+
+use proto::doorward::users::v1::{
+    AddMemberRequest, AddMemberResponse, CreateGroupRequest, CreateGroupResponse, CreateUserRequest,
+    CreateUserResponse, DeleteGroupRequest, DeleteGroupResponse, DeleteUserRequest, DeleteUserResponse, GetUserRequest,
+    GetUserResponse, ListGroupsRequest, ListGroupsResponse, ListMembersRequest, ListMembersResponse, ListUsersRequest,
+    ListUsersResponse, RemoveMemberRequest, RemoveMemberResponse, UpdateUserRequest, UpdateUserResponse,
+    users_admin_api_server::{UsersAdminApi, UsersAdminApiServer},
+};
+use runtime::Clock;
+use status::Kind;
+use token::Verifier;
+use tonic::{Request, Response, Status, metadata::MetadataMap};
+
+use crate::{Administration, PageRequest, PeopleError};
+
+/// Largest request that is read, in bytes.
+const REQUEST_LIMIT: usize = 64 * 1024;
+
+type Answer<T> = Result<Response<T>, Status>;
+
+/// Serves the administration of people. Every call needs the internal token of an administrator.
+pub(crate) fn serve(
+    administration: Arc<Administration>,
+    verifier: Verifier,
+    clock: Clock,
+) -> UsersAdminApiServer<impl UsersAdminApi> {
+    UsersAdminApiServer::new(Admin { administration, verifier, clock }).max_decoding_message_size(REQUEST_LIMIT)
+}
+
+struct Admin {
+    administration: Arc<Administration>,
+    verifier: Verifier,
+    clock: Clock,
+}
+
+impl Admin {
+    /// Who calls, by id, if that is an administrator.
+    fn authorize(&self, metadata: &MetadataMap) -> Result<String, Status> {
+        Ok(token::authorize_admin(&self.verifier, self.clock.now(), metadata)?.user.id.opaque_id)
+    }
+}
+
+#[tonic::async_trait]
+impl UsersAdminApi for Admin {
+    async fn create_user(&self, request: Request<CreateUserRequest>) -> Answer<CreateUserResponse> {
+        let caller = self.authorize(request.metadata())?;
+        let outcome = self.administration.create_person(convert::new_person(request.into_inner())).await;
+        let person = audited("user.create", &caller, outcome, |person| person.id.clone())?;
+        Ok(Response::new(CreateUserResponse { user: Some(convert::person(person)) }))
+    }
+
+    async fn update_user(&self, request: Request<UpdateUserRequest>) -> Answer<UpdateUserResponse> {
+        let caller = self.authorize(request.metadata())?;
+        let (who, change) = convert::change(request.into_inner()).map_err(refusal)?;
+        let outcome = self.administration.update_person(&who, change).await;
+        let person = audited("user.update", &caller, outcome, |person| person.id.clone())?;
+        Ok(Response::new(UpdateUserResponse { user: Some(convert::person(person)) }))
+    }
+
+    async fn delete_user(&self, request: Request<DeleteUserRequest>) -> Answer<DeleteUserResponse> {
+        let caller = self.authorize(request.metadata())?;
+        let who = convert::person_ref(request.into_inner().user).map_err(refusal)?;
+        let outcome = self.administration.delete_person(&who).await;
+        audited("user.delete", &caller, outcome, |person| person.id.clone())?;
+        Ok(Response::new(DeleteUserResponse {}))
+    }
+
+    async fn get_user(&self, request: Request<GetUserRequest>) -> Answer<GetUserResponse> {
+        self.authorize(request.metadata())?;
+        let who = convert::person_ref(request.into_inner().user).map_err(refusal)?;
+        let person = self.administration.person(&who).await.map_err(refusal)?;
+        Ok(Response::new(GetUserResponse { user: Some(convert::person(person)) }))
+    }
+
+    async fn list_users(&self, request: Request<ListUsersRequest>) -> Answer<ListUsersResponse> {
+        self.authorize(request.metadata())?;
+        let ListUsersRequest { page_size, page_token, query } = request.into_inner();
+        let page = PageRequest { size: page_size, token: page_token };
+        let page = self.administration.list_people(&query, &page).await.map_err(refusal)?;
+        let users = page.entries.into_iter().map(convert::person).collect();
+        Ok(Response::new(ListUsersResponse { users, next_page_token: page.next.unwrap_or_default() }))
+    }
+
+    async fn create_group(&self, request: Request<CreateGroupRequest>) -> Answer<CreateGroupResponse> {
+        let caller = self.authorize(request.metadata())?;
+        let CreateGroupRequest { name, description } = request.into_inner();
+        let outcome = self.administration.create_group(&name, description.as_deref()).await;
+        let group = audited("group.create", &caller, outcome, |group| group.id.clone())?;
+        Ok(Response::new(CreateGroupResponse { group: Some(convert::group(group)) }))
+    }
+
+    async fn delete_group(&self, request: Request<DeleteGroupRequest>) -> Answer<DeleteGroupResponse> {
+        let caller = self.authorize(request.metadata())?;
+        let which = convert::group_ref(request.into_inner().group).map_err(refusal)?;
+        let outcome = self.administration.delete_group(&which).await;
+        audited("group.delete", &caller, outcome, |group| group.id.clone())?;
+        Ok(Response::new(DeleteGroupResponse {}))
+    }
+
+    async fn list_groups(&self, request: Request<ListGroupsRequest>) -> Answer<ListGroupsResponse> {
+        self.authorize(request.metadata())?;
+        let ListGroupsRequest { page_size, page_token, query } = request.into_inner();
+        let page = PageRequest { size: page_size, token: page_token };
+        let page = self.administration.list_groups(&query, &page).await.map_err(refusal)?;
+        let groups = page.entries.into_iter().map(convert::group).collect();
+        Ok(Response::new(ListGroupsResponse { groups, next_page_token: page.next.unwrap_or_default() }))
+    }
+
+    async fn add_member(&self, request: Request<AddMemberRequest>) -> Answer<AddMemberResponse> {
+        let caller = self.authorize(request.metadata())?;
+        let AddMemberRequest { group, user } = request.into_inner();
+        let (which, who) = (convert::group_ref(group).map_err(refusal)?, convert::person_ref(user).map_err(refusal)?);
+        let outcome = self.administration.add_member(&which, &who).await;
+        let changed = audited("group.add_member", &caller, outcome, |_| who.text().to_owned())?;
+        Ok(Response::new(AddMemberResponse { changed }))
+    }
+
+    async fn remove_member(&self, request: Request<RemoveMemberRequest>) -> Answer<RemoveMemberResponse> {
+        let caller = self.authorize(request.metadata())?;
+        let RemoveMemberRequest { group, user } = request.into_inner();
+        let (which, who) = (convert::group_ref(group).map_err(refusal)?, convert::person_ref(user).map_err(refusal)?);
+        let outcome = self.administration.remove_member(&which, &who).await;
+        let changed = audited("group.remove_member", &caller, outcome, |_| who.text().to_owned())?;
+        Ok(Response::new(RemoveMemberResponse { changed }))
+    }
+
+    async fn list_members(&self, request: Request<ListMembersRequest>) -> Answer<ListMembersResponse> {
+        self.authorize(request.metadata())?;
+        let ListMembersRequest { group, page_size, page_token } = request.into_inner();
+        let which = convert::group_ref(group).map_err(refusal)?;
+        let page = PageRequest { size: page_size, token: page_token };
+        let page = self.administration.list_members(&which, &page).await.map_err(refusal)?;
+        let members = page.entries.into_iter().map(convert::person).collect();
+        Ok(Response::new(ListMembersResponse { members, next_page_token: page.next.unwrap_or_default() }))
+    }
+}
+
+/// Writes one line into the audit log, whatever came of it.
+fn audited<T>(
+    event: &'static str,
+    caller: &str,
+    outcome: Result<T, PeopleError>,
+    subject: impl FnOnce(&T) -> String,
+) -> Result<T, Status> {
+    match &outcome {
+        Ok(done) => tracing::info!(target: "audit", event, outcome = "success", subject = subject(done), caller),
+        Err(error) => tracing::info!(target: "audit", event, outcome = "failure", reason = ?error.kind(), caller),
+    }
+    outcome.map_err(refusal)
+}
+
+/// What the caller is told; the cause of a fault of ours is for the log only.
+fn refusal(error: PeopleError) -> Status {
+    let kind = error.kind();
+    match (&error, kind) {
+        (PeopleError::Store(cause), Kind::Unavailable) => {
+            tracing::warn!(%cause, "the database is not available");
+            status::grpc(kind, "the database is not available")
+        }
+        (PeopleError::Store(cause), _) => {
+            tracing::error!(%cause, "the database failed");
+            status::grpc(kind, "internal error")
+        }
+        _ => status::grpc(kind, error.to_string()),
+    }
+}

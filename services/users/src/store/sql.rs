@@ -1,0 +1,264 @@
+//! People and groups in SQL, `SQLite` or `PostgreSQL`.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use authn::UserStatus;
+use sea_orm::{
+    ConnectionTrait, DbErr, QueryResult,
+    sea_query::{Expr, ExprTrait, IntoCondition, LikeExpr, Order, Query, SelectStatement, SimpleExpr, UnionType},
+};
+use store::{Database, StoreError};
+
+use super::{GroupKey, Key, People, Stretch, groups};
+use crate::{Change, Group, GroupName, PeopleError, Person, rules::fold};
+
+/// The tables of [`crate::migration`] in a database.
+pub(crate) struct SqlPeople {
+    pub(crate) database: Database,
+}
+
+#[async_trait]
+impl People for SqlPeople {
+    async fn find(&self, key: Key<'_>) -> Result<Vec<Person>, PeopleError> {
+        let condition = match key {
+            Key::Id(id) => Expr::col("id").eq(id),
+            Key::Username(name) => Expr::col("username_key").eq(&*fold(name)),
+            Key::Mail(address) => Expr::col("mail_key").eq(&*fold(address)),
+            Key::UidNumber(number) => Expr::col("uid_number").eq(number),
+            Key::GidNumber(number) => Expr::col("gid_number").eq(number),
+        };
+        self.read(people().cond_where(condition).limit(2).take()).await
+    }
+
+    async fn search(&self, texts: &[&str], stretch: Stretch<'_>) -> Result<Vec<Person>, PeopleError> {
+        let mut query = along("username_key", stretch, people());
+        for text in texts {
+            query.cond_where(contains("search_text", text));
+        }
+        self.read(query).await
+    }
+
+    async fn add(&self, person: &Person) -> Result<(), PeopleError> {
+        self.database.run(|| self.add_once(person)).await.map_err(taken)
+    }
+
+    async fn change(&self, id: &str, change: &Change, now: i64) -> Result<Person, PeopleError> {
+        let changed = self.database.run(|| self.change_once(id, change, now)).await.map_err(taken)?;
+        changed.ok_or(PeopleError::NoSuchPerson)
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), PeopleError> {
+        // roles and memberships go with it: their foreign keys cascade
+        match groups::delete(&self.database, "people", Expr::col("id").eq(id)).await? {
+            0 => Err(PeopleError::NoSuchPerson),
+            _ => Ok(()),
+        }
+    }
+
+    async fn group(&self, key: GroupKey<'_>) -> Result<Option<Group>, PeopleError> {
+        groups::find(&self.database, key).await
+    }
+
+    async fn groups(&self, text: &str, stretch: Stretch<'_>) -> Result<Vec<Group>, PeopleError> {
+        groups::search(&self.database, text, stretch).await
+    }
+
+    async fn add_group(&self, group: &Group) -> Result<(), PeopleError> {
+        groups::add(&self.database, group).await.map_err(taken)
+    }
+
+    async fn remove_group(&self, id: &str) -> Result<(), PeopleError> {
+        match groups::delete(&self.database, "groups", Expr::col("id").eq(id)).await? {
+            0 => Err(PeopleError::NoSuchGroup),
+            _ => Ok(()),
+        }
+    }
+
+    async fn add_member(&self, group: &str, person: &str) -> Result<bool, PeopleError> {
+        groups::add_member(&self.database, group, person).await
+    }
+
+    async fn remove_member(&self, group: &str, person: &str) -> Result<bool, PeopleError> {
+        let membership = Expr::col("group_id").eq(group).and(Expr::col("user_id").eq(person));
+        Ok(groups::delete(&self.database, "memberships", membership).await? > 0)
+    }
+
+    async fn members(&self, group: &str, stretch: Stretch<'_>) -> Result<Vec<Person>, PeopleError> {
+        let of_group =
+            Query::select().column("user_id").from("memberships").and_where(Expr::col("group_id").eq(group)).take();
+        self.read(along("username_key", stretch, people()).and_where(Expr::col("id").in_subquery(of_group)).take())
+            .await
+    }
+}
+
+impl SqlPeople {
+    async fn read(&self, query: SelectStatement) -> Result<Vec<Person>, PeopleError> {
+        Ok(self.database.run(|| read(self.database.connection(), &query)).await?)
+    }
+
+    async fn add_once(&self, person: &Person) -> Result<(), StoreError> {
+        let transaction = self.database.begin_write().await?;
+        let mut columns = attributes(person);
+        columns.push(("id", person.id.as_str().into()));
+        columns.push(("created", person.created.into()));
+        let (names, values): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+        let insert = Query::insert().into_table("people").columns(names).values_panic(values).take();
+        transaction.execute(&insert).await?;
+        add_roles(&transaction, person).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    async fn change_once(&self, id: &str, change: &Change, now: i64) -> Result<Option<Person>, StoreError> {
+        let transaction = self.database.begin_write().await?;
+        // on PostgreSQL the lock makes a second change wait until it sees this one
+        let query = people().and_where(Expr::col("id").eq(id)).lock_exclusive().take();
+        let Some(mut person) = read(&transaction, &query).await?.pop() else { return Ok(None) };
+        apply(change, &mut person);
+        person.updated = now;
+        let values = attributes(&person);
+        let update = Query::update().table("people").values(values).and_where(Expr::col("id").eq(id)).take();
+        transaction.execute(&update).await?;
+        if change.roles.is_some() {
+            let clear = Query::delete().from_table("roles").and_where(Expr::col("user_id").eq(id)).take();
+            transaction.execute(&clear).await?;
+            add_roles(&transaction, &person).await?;
+        }
+        transaction.commit().await?;
+        Ok(Some(person))
+    }
+}
+
+fn apply(change: &Change, person: &mut Person) {
+    let Change { username, mail, display_name, status, uid_number, gid_number, roles } = change.clone();
+    person.username = username.unwrap_or_else(|| std::mem::take(&mut person.username));
+    person.mail = mail.unwrap_or_else(|| std::mem::take(&mut person.mail));
+    person.display_name = display_name.unwrap_or_else(|| std::mem::take(&mut person.display_name));
+    person.status = status.unwrap_or(person.status);
+    person.uid_number = uid_number.unwrap_or(person.uid_number);
+    person.gid_number = gid_number.unwrap_or(person.gid_number);
+    person.roles = roles.unwrap_or_else(|| std::mem::take(&mut person.roles));
+}
+
+/// The columns that a change may touch.
+fn attributes(person: &Person) -> Vec<(&'static str, SimpleExpr)> {
+    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let number = |number: i64| (number != 0).then_some(number);
+    let search_text = fold(&[&*person.username, &*person.display_name, &*person.mail].join("\n")).into_owned();
+    vec![
+        ("username", person.username.as_str().into()),
+        ("username_key", fold(&person.username).into_owned().into()),
+        ("mail", given(&person.mail).into()),
+        ("mail_key", given(&fold(&person.mail)).into()),
+        ("search_text", search_text.into()),
+        ("display_name", person.display_name.as_str().into()),
+        ("status", (person.status as i32).into()),
+        ("uid_number", number(person.uid_number).into()),
+        ("gid_number", number(person.gid_number).into()),
+        ("updated", person.updated.into()),
+    ]
+}
+
+async fn add_roles(connection: &impl ConnectionTrait, person: &Person) -> Result<(), StoreError> {
+    if person.roles.is_empty() {
+        return Ok(());
+    }
+    let mut insert = Query::insert().into_table("roles").columns(["user_id", "role_id"]).take();
+    for role in &person.roles {
+        insert.values_panic([person.id.as_str().into(), role.as_str().into()]);
+    }
+    Ok(connection.execute(&insert).await.map(drop)?)
+}
+
+fn people() -> SelectStatement {
+    const COLUMNS: [&str; 9] =
+        ["id", "username", "mail", "display_name", "status", "uid_number", "gid_number", "created", "updated"];
+    Query::select().columns(COLUMNS).from("people").take()
+}
+
+/// In the order of a unique column, so that a page begins exactly where the one before ended.
+pub(super) fn along(column: &'static str, stretch: Stretch<'_>, mut query: SelectStatement) -> SelectStatement {
+    query.and_where(Expr::col(column).gt(stretch.after)).order_by(column, Order::Asc).limit(stretch.limit).take()
+}
+
+/// The text is somewhere in the column; what has a meaning in a pattern has none in the text.
+pub(super) fn contains(column: &'static str, text: &str) -> impl IntoCondition {
+    let mut pattern = String::from("%");
+    for character in fold(text).chars() {
+        if matches!(character, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    Expr::col(column).like(LikeExpr::new(pattern).escape('!'))
+}
+
+async fn read(connection: &impl ConnectionTrait, query: &SelectStatement) -> Result<Vec<Person>, StoreError> {
+    let rows = connection.query_all(query).await?;
+    let mut people = rows.iter().map(person).collect::<Result<Vec<_>, _>>()?;
+    if !people.is_empty() {
+        attach(connection, &mut people).await?;
+    }
+    Ok(people)
+}
+
+fn person(row: &QueryResult) -> Result<Person, DbErr> {
+    Ok(Person {
+        id: row.try_get("", "id")?,
+        username: row.try_get("", "username")?,
+        mail: row.try_get::<Option<String>>("", "mail")?.unwrap_or_default(),
+        display_name: row.try_get("", "display_name")?,
+        status: UserStatus::from_number(row.try_get("", "status")?),
+        uid_number: row.try_get::<Option<i64>>("", "uid_number")?.unwrap_or_default(),
+        gid_number: row.try_get::<Option<i64>>("", "gid_number")?.unwrap_or_default(),
+        roles: Vec::new(),
+        groups: Vec::new(),
+        created: row.try_get("", "created")?,
+        updated: row.try_get("", "updated")?,
+    })
+}
+
+/// Roles and groups of all these people, in one statement: a role is a row without a name.
+async fn attach(connection: &impl ConnectionTrait, people: &mut [Person]) -> Result<(), StoreError> {
+    let ids: Vec<&str> = people.iter().map(|person| person.id.as_str()).collect();
+    let groups = Query::select()
+        .column("user_id")
+        .column("id")
+        .column("name")
+        .from("memberships")
+        .inner_join("groups", Expr::col("id").equals("group_id"))
+        .and_where(Expr::col("user_id").is_in(ids.clone()))
+        .take();
+    let query = Query::select()
+        .column("user_id")
+        .expr_as(Expr::col("role_id"), "id")
+        .expr_as(Expr::cust("NULL"), "name")
+        .from("roles")
+        .and_where(Expr::col("user_id").is_in(ids))
+        .union(UnionType::All, groups)
+        .take();
+    let mut attached: HashMap<String, (Vec<String>, Vec<GroupName>)> = HashMap::new();
+    for row in connection.query_all(&query).await? {
+        let (roles, groups) = attached.entry(row.try_get("", "user_id")?).or_default();
+        let id = row.try_get("", "id")?;
+        match row.try_get::<Option<String>>("", "name")? {
+            Some(name) => groups.push(GroupName { id, name }),
+            None => roles.push(id),
+        }
+    }
+    for person in people {
+        (person.roles, person.groups) = attached.remove(&person.id).unwrap_or_default();
+        person.roles.sort();
+        person.groups.sort_by(|one, other| one.name.cmp(&other.name));
+    }
+    Ok(())
+}
+
+/// Names what is taken, by the unique index that said so.
+fn taken(error: StoreError) -> PeopleError {
+    let names = [("username_key", "username"), ("mail_key", "mail address"), ("name_key", "group name")];
+    let named = names.into_iter().find(|(index, _)| error.is_taken(index)).map(|(_, name)| name);
+    let id = || (error.is_taken("people") || error.is_taken("groups")).then_some("id");
+    named.or_else(id).map_or(PeopleError::Store(error), PeopleError::Taken)
+}

@@ -1,0 +1,160 @@
+//! The service as its callers see it: over gRPC, in this process.
+
+use std::sync::Arc;
+
+use authn::{Authenticated, Scopes, User, UserId, role};
+use proto::{
+    cs3::{
+        identity::user::v1beta1::{GetUserByClaimRequest, user_api_client::UserApiClient},
+        rpc::v1beta1::Code as Cs3,
+    },
+    doorward::users::v1::{
+        AddMemberRequest, CreateGroupRequest, CreateUserRequest, GetUserRequest, GroupRef, ListUsersRequest, PersonRef,
+        PersonStatus, UpdateUserRequest, group_ref, person_ref, users_admin_api_client::UsersAdminApiClient,
+    },
+};
+use runtime::{
+    Context,
+    config::{Environment, Secret},
+};
+use store::testing::{self, TestDatabase};
+use token::{KeyRing, METADATA_KEY, Minter};
+use tonic::{Code, Request, service::Routes};
+use users::Config;
+
+const SECRET: &str = "an internal secret of at least 32 bytes";
+
+struct Service {
+    routes: Routes,
+    context: Context,
+    _database: TestDatabase,
+}
+
+impl Service {
+    async fn start() -> Self {
+        let database = testing::sqlite();
+        let mut config = Config { database_url: Secret::from(database.url()), ..Config::default() };
+        config.token_manager.jwt_secret = Secret::from(SECRET);
+        let context = Context::new(Environment::default());
+        let opened = users::open(&config, &context).await.expect("the database opens");
+        let app = users::app(&opened, &config, &context).expect("the service is built");
+        for check in &app.checks {
+            (check.probe)().await.expect("the service is ready");
+        }
+        Self { routes: app.grpc.expect("it speaks gRPC"), context, _database: database }
+    }
+
+    fn admin(&self) -> UsersAdminApiClient<Routes> {
+        UsersAdminApiClient::new(self.routes.clone())
+    }
+
+    /// A request with a token of somebody who has these roles.
+    fn by<T>(&self, roles: &[&str], scopes: Scopes, message: T) -> Request<T> {
+        let id = UserId { opaque_id: "caller".to_owned(), ..UserId::default() };
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        let user = User { id, username: "caller".to_owned(), roles, ..User::default() };
+        let caller = Authenticated { scopes, ..Authenticated::full(Arc::new(user), "pwd") };
+        let keys = KeyRing::new(&SECRET.to_owned().into(), None).unwrap();
+        let minter = Minter::new(Arc::new(keys), std::time::Duration::from_mins(1), false);
+        let token = minter.mint(self.context.clock.now(), &caller).unwrap();
+        let mut request = Request::new(message);
+        request.metadata_mut().insert(METADATA_KEY, token.parse().unwrap());
+        request
+    }
+
+    fn by_admin<T>(&self, message: T) -> Request<T> {
+        self.by(&[role::ADMIN], Scopes::full_user(), message)
+    }
+}
+
+fn marie() -> CreateUserRequest {
+    CreateUserRequest {
+        username: "marie".to_owned(),
+        mail: "marie@example.org".to_owned(),
+        roles: vec!["spaceadmin".to_owned()],
+        ..CreateUserRequest::default()
+    }
+}
+
+fn who(username: &str) -> Option<PersonRef> {
+    Some(PersonRef { by: Some(person_ref::By::Username(username.to_owned())) })
+}
+
+#[tokio::test]
+async fn only_administrators_administer() {
+    let service = Service::start().await;
+    let mut admin = service.admin();
+    assert_eq!(admin.create_user(marie()).await.unwrap_err().code(), Code::Unauthenticated);
+    let forged = {
+        let mut request = Request::new(marie());
+        request.metadata_mut().insert(METADATA_KEY, "a.b.c".parse().unwrap());
+        request
+    };
+    assert_eq!(admin.create_user(forged).await.unwrap_err().code(), Code::PermissionDenied);
+    for (roles, scopes) in [(&[role::USER][..], Scopes::full_user()), (&[role::ADMIN][..], Scopes::default())] {
+        let refused = admin.create_user(service.by(roles, scopes.clone(), marie())).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied);
+        let list = service.by(roles, scopes, ListUsersRequest::default());
+        assert_eq!(admin.list_users(list).await.unwrap_err().code(), Code::PermissionDenied);
+    }
+    let listed = admin.list_users(service.by_admin(ListUsersRequest::default())).await.unwrap().into_inner();
+    assert!(listed.users.is_empty(), "nothing came of all that");
+}
+
+#[tokio::test]
+async fn who_was_disabled_is_told_so_on_the_next_request() {
+    let service = Service::start().await;
+    let mut admin = service.admin();
+    let created = admin.create_user(service.by_admin(marie())).await.unwrap().into_inner().user.unwrap();
+    assert_eq!((created.display_name.as_str(), created.status()), ("marie", PersonStatus::Active));
+    assert_eq!(created.roles, ["spaceadmin"]);
+
+    let mut users = UserApiClient::new(service.routes.clone());
+    let request =
+        GetUserByClaimRequest { claim: "username".to_owned(), value: "marie".to_owned(), ..Default::default() };
+    let found = users.get_user_by_claim(request.clone()).await.unwrap().into_inner();
+    assert_eq!(found.status.unwrap().code(), Cs3::Ok);
+    assert_eq!(found.user.unwrap().id.unwrap().opaque_id, created.id);
+
+    let disable = UpdateUserRequest {
+        user: who("marie"),
+        status: Some(PersonStatus::Disabled.into()),
+        ..UpdateUserRequest::default()
+    };
+    let updated = admin.update_user(service.by_admin(disable)).await.unwrap().into_inner().user.unwrap();
+    assert_eq!((updated.status(), updated.mail.as_str()), (PersonStatus::Disabled, "marie@example.org"));
+    let found = users.get_user_by_claim(request).await.unwrap().into_inner();
+    assert_eq!(found.user.unwrap().status, 2, "USER_STATUS_BLOCKED");
+}
+
+#[tokio::test]
+async fn refusals_have_the_status_of_their_reason() {
+    let service = Service::start().await;
+    let mut admin = service.admin();
+    admin.create_user(service.by_admin(marie())).await.unwrap();
+    let again = CreateUserRequest { mail: String::new(), ..marie() };
+    let taken = admin.create_user(service.by_admin(again)).await.unwrap_err();
+    assert_eq!((taken.code(), taken.message()), (Code::AlreadyExists, "the username is already taken"));
+    let bad = CreateUserRequest { username: "a:b".to_owned(), ..CreateUserRequest::default() };
+    assert_eq!(admin.create_user(service.by_admin(bad)).await.unwrap_err().code(), Code::InvalidArgument);
+    let unsaid = GetUserRequest { user: None };
+    assert_eq!(admin.get_user(service.by_admin(unsaid)).await.unwrap_err().code(), Code::InvalidArgument);
+    let nobody = GetUserRequest { user: who("pierre") };
+    assert_eq!(admin.get_user(service.by_admin(nobody)).await.unwrap_err().code(), Code::NotFound);
+    let no_status = UpdateUserRequest { user: who("marie"), status: Some(0), ..UpdateUserRequest::default() };
+    assert_eq!(admin.update_user(service.by_admin(no_status)).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn groups_are_named_in_answers() {
+    let service = Service::start().await;
+    let mut admin = service.admin();
+    admin.create_user(service.by_admin(marie())).await.unwrap();
+    let group = CreateGroupRequest { name: "physics".to_owned(), description: None };
+    let group = admin.create_group(service.by_admin(group)).await.unwrap().into_inner().group.unwrap();
+    let by_id = Some(GroupRef { by: Some(group_ref::By::Id(group.id)) });
+    let add = AddMemberRequest { group: by_id, user: who("marie") };
+    assert!(admin.add_member(service.by_admin(add)).await.unwrap().into_inner().changed);
+    let person = admin.get_user(service.by_admin(GetUserRequest { user: who("marie") })).await.unwrap().into_inner();
+    assert_eq!(person.user.unwrap().groups, ["physics"]);
+}

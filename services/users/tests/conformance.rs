@@ -1,0 +1,372 @@
+//! One suite for both kinds of database.
+
+use std::sync::Arc;
+
+use authn::{Claim, Directory, DirectoryError, Filter, Groups, User, UserId, UserStatus, UserType};
+use runtime::{
+    Context,
+    config::{Environment, Secret},
+};
+use status::Kind;
+use store::testing::{self, Cluster, TestDatabase};
+use users::{Administration, Change, Config, GroupRef, NewPerson, Opened, PageRequest, Person, PersonRef};
+
+const IDP: &str = "https://cloud.example.org";
+/// Whom nobody has to be.
+const NOBODY: &str = "4c510ada-c86b-4815-8820-42cdf82c3d51";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conformance_on_sqlite() {
+    let databases = || async { testing::sqlite() };
+    suite(databases).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conformance_on_postgres() {
+    let Some(cluster) = Cluster::start().await else { return };
+    let databases = || async { cluster.fresh_database().await };
+    suite(databases).await;
+}
+
+async fn suite<F: Future<Output = TestDatabase>>(databases: impl Fn() -> F) {
+    let fresh = || async { Tables::open(databases().await).await };
+    created_people_are_found(&fresh().await).await;
+    what_must_be_unique_is(&fresh().await).await;
+    of_two_who_take_one_name_one_wins(&fresh().await).await;
+    every_claim_finds_its_person(&fresh().await).await;
+    groups_and_roles_come_along(&fresh().await).await;
+    a_search_takes_texts_as_they_are(&fresh().await).await;
+    changes_are_seen_at_once(&fresh().await).await;
+    deleting_leaves_nothing(&fresh().await).await;
+    pages_meet_everybody_once(&fresh().await).await;
+    it_is_all_there_after_a_restart(fresh().await).await;
+}
+
+struct Tables {
+    database: TestDatabase,
+    opened: Opened,
+}
+
+impl Tables {
+    async fn open(database: TestDatabase) -> Self {
+        let config = Config { database_url: Secret::from(database.url()), idp: IDP.to_owned(), ..Config::default() };
+        let opened = users::open(&config, &Context::new(Environment::default())).await.expect("the database opens");
+        Self { database, opened }
+    }
+
+    fn administration(&self) -> &Arc<Administration> {
+        self.opened.administration.as_ref().expect("people in SQL can be administered")
+    }
+
+    async fn create(&self, username: &str) -> Person {
+        self.administration().create_person(named(username)).await.expect("nothing is in the way")
+    }
+
+    async fn by(&self, claim: Claim) -> Result<Arc<User>, DirectoryError> {
+        self.opened.directory.user_by_claim(&claim, Groups::Include).await
+    }
+
+    async fn by_username(&self, name: &str) -> Result<Arc<User>, DirectoryError> {
+        self.by(Claim::Username(name.to_owned())).await
+    }
+
+    async fn search(&self, text: &str) -> Vec<String> {
+        let filters = [Filter::Query(text.to_owned())];
+        let found = self.opened.directory.find(&filters, Groups::Skip, "").await.expect("a search answers");
+        found.iter().map(|user| user.username.clone()).collect()
+    }
+}
+
+fn named(username: &str) -> NewPerson {
+    NewPerson { username: username.to_owned(), ..NewPerson::default() }
+}
+
+fn marie() -> NewPerson {
+    NewPerson {
+        mail: "Marie@Sorbonne.example".to_owned(),
+        display_name: "Marie Skłodowska Curie".to_owned(),
+        uid_number: 1867,
+        gid_number: 1934,
+        roles: vec!["admin".to_owned()],
+        ..named("Marie")
+    }
+}
+
+fn who(username: &str) -> PersonRef {
+    PersonRef::Username(username.to_owned())
+}
+
+fn which(name: &str) -> GroupRef {
+    GroupRef::Name(name.to_owned())
+}
+
+fn id(user: &User) -> UserId {
+    UserId { idp: String::new(), ..user.id.clone() }
+}
+
+async fn created_people_are_found(tables: &Tables) {
+    let created = tables.administration().create_person(marie()).await.unwrap();
+    assert_eq!((created.username.as_str(), created.status), ("Marie", UserStatus::Active));
+    let user = tables.by_username("marie").await.unwrap();
+    assert_eq!((user.id.idp.as_str(), user.id.opaque_id.as_str()), (IDP, created.id.as_str()));
+    assert_eq!((user.id.kind, user.display_name.as_str()), (UserType::Primary, "Marie Skłodowska Curie"));
+    assert!(user.is_admin() && user.is_active() && user.mail_verified);
+    assert_eq!((user.uid_number, user.gid_number), (1867, 1934));
+    assert_eq!(tables.opened.directory.user(&user.id, Groups::Include).await.unwrap(), user);
+
+    let chosen = NewPerson { id: Some(NOBODY.to_uppercase()), ..named("einstein") };
+    assert_eq!(tables.administration().create_person(chosen).await.unwrap().id, NOBODY);
+    assert_eq!(tables.administration().person(&who("EINSTEIN")).await.unwrap().display_name, "einstein");
+    let refused = tables.administration().create_person(named("a:b")).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::InvalidArgument);
+}
+
+async fn what_must_be_unique_is(tables: &Tables) {
+    let first = tables.administration().create_person(marie()).await.unwrap();
+    let clashes = [
+        (named("mARIE"), "username"),
+        (NewPerson { mail: "marie@sorbonne.EXAMPLE".to_owned(), ..named("other") }, "mail address"),
+        (NewPerson { id: Some(first.id), ..named("other") }, "id"),
+    ];
+    for (new, what) in clashes {
+        let refused = tables.administration().create_person(new).await.unwrap_err();
+        assert_eq!(refused.kind(), Kind::AlreadyExists);
+        assert_eq!(refused.to_string(), format!("the {what} is already taken"));
+    }
+    tables.create("pierre").await;
+    tables.create("irène").await;
+    let change = Change { username: Some("Irène".to_uppercase()), ..Change::default() };
+    let refused = tables.administration().update_person(&who("pierre"), change).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::AlreadyExists);
+
+    tables.administration().create_group("Physics", None).await.unwrap();
+    let refused = tables.administration().create_group("physics", None).await.unwrap_err();
+    assert_eq!(refused.to_string(), "the group name is already taken");
+}
+
+async fn of_two_who_take_one_name_one_wins(tables: &Tables) {
+    for round in 0..10 {
+        let name = format!("twin{round}");
+        let (one, other) = tokio::join!(
+            tables.administration().create_person(named(&name)),
+            tables.administration().create_person(named(&name.to_uppercase())),
+        );
+        let (winner, loser) = if one.is_ok() { (one, other) } else { (other, one) };
+        assert_eq!(loser.unwrap_err().kind(), Kind::AlreadyExists);
+        assert_eq!(tables.by_username(&name).await.unwrap().id.opaque_id, winner.unwrap().id);
+    }
+}
+
+async fn every_claim_finds_its_person(tables: &Tables) {
+    let created = tables.administration().create_person(marie()).await.unwrap();
+    let value = |text: &str| text.to_owned();
+    let claims = [
+        Claim::UserId(created.id.clone()),
+        Claim::Username(value("MARIE")),
+        Claim::Mail(value("marie@sorbonne.example")),
+        Claim::Uid(value("1867")),
+        Claim::Gid(value("1934")),
+    ];
+    for claim in claims {
+        // twice: the second answer may come from memory
+        for _ in 0..2 {
+            let user = tables.by(claim.clone()).await.unwrap();
+            assert_eq!(user.id.opaque_id, created.id, "{claim:?}");
+        }
+    }
+    let nobody = [
+        Claim::UserId(value(NOBODY)),
+        Claim::UserId(created.id.to_uppercase()),
+        Claim::Username(value("")),
+        Claim::Username(value("mari")),
+        Claim::Username(value("marie\0")),
+        Claim::Username("x".repeat(100_000)),
+        Claim::Mail(value("")),
+        Claim::Uid(value("0")),
+        Claim::Uid(value("x")),
+    ];
+    for claim in nobody {
+        assert_eq!(tables.by(claim.clone()).await.unwrap_err().kind(), Kind::NotFound, "{claim:?}");
+    }
+    let foreign = UserId { idp: "https://elsewhere.example".to_owned(), opaque_id: created.id, ..UserId::default() };
+    assert_eq!(tables.opened.directory.groups(&foreign).await.unwrap_err().kind(), Kind::NotFound);
+
+    let twin = NewPerson { gid_number: 1934, ..named("pierre") };
+    tables.administration().create_person(twin).await.unwrap();
+    assert!(matches!(tables.by(Claim::Gid(value("1934"))).await, Err(DirectoryError::Ambiguous)));
+}
+
+async fn groups_and_roles_come_along(tables: &Tables) {
+    let administration = tables.administration();
+    tables.create("pierre").await;
+    let physics = administration.create_group("physics", Some("Those who weigh rays")).await.unwrap();
+    let chemistry = administration.create_group("chemistry", None).await.unwrap();
+    for name in ["physics", "chemistry"] {
+        assert!(administration.add_member(&which(name), &who("pierre")).await.unwrap());
+        assert!(!administration.add_member(&which(name), &who("Pierre")).await.unwrap(), "it was in it");
+    }
+    let user = tables.by_username("pierre").await.unwrap();
+    assert_eq!(user.groups, [chemistry.id.clone(), physics.id.clone()], "in the order of their names");
+    assert_eq!(tables.opened.directory.groups(&id(&user)).await.unwrap(), user.groups);
+    let bare = tables.opened.directory.user(&user.id, Groups::Skip).await.unwrap();
+    assert!(bare.groups.is_empty());
+    assert_eq!(administration.group(&which("PHYSICS")).await.unwrap().member_count, 1);
+    let members = administration.list_members(&which("physics"), &PageRequest::default()).await.unwrap();
+    assert_eq!(
+        members.entries[0].groups.iter().map(|group| &*group.name).collect::<Vec<_>>(),
+        ["chemistry", "physics"]
+    );
+
+    assert!(administration.remove_member(&which("physics"), &who("pierre")).await.unwrap());
+    assert!(!administration.remove_member(&which("physics"), &who("pierre")).await.unwrap());
+    assert_eq!(tables.by_username("pierre").await.unwrap().groups, [chemistry.id]);
+    administration.delete_group(&which("chemistry")).await.unwrap();
+    assert!(tables.by_username("pierre").await.unwrap().groups.is_empty(), "the group is gone");
+    assert_eq!(administration.group(&which("chemistry")).await.unwrap_err().kind(), Kind::NotFound);
+
+    let roles = |names: &[&str]| Change {
+        roles: Some(names.iter().map(|name| (*name).to_owned()).collect()),
+        ..Change::default()
+    };
+    administration.update_person(&who("pierre"), roles(&["user", "admin", "admin"])).await.unwrap();
+    assert_eq!(tables.by_username("pierre").await.unwrap().roles, [authn::role::ADMIN, authn::role::USER]);
+    administration.update_person(&who("pierre"), roles(&[])).await.unwrap();
+    assert!(tables.by_username("pierre").await.unwrap().roles.is_empty());
+    let refused = administration.update_person(&who("pierre"), roles(&["king"])).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::InvalidArgument);
+}
+
+async fn a_search_takes_texts_as_they_are(tables: &Tables) {
+    tables.administration().create_person(marie()).await.unwrap();
+    for name in ["100%", "under_score", "underXscore", "wow!", "back\\slash", "ÉMILIE"] {
+        tables.create(name).await;
+    }
+    let cases: [(&str, &[&str]); 11] = [
+        ("ARI", &["Marie"]),
+        ("skłodowska", &["Marie"]),
+        ("SKŁODOWSKA", &["Marie"]),
+        ("sorbonne.EX", &["Marie"]),
+        ("%", &["100%"]),
+        ("_", &["under_score"]),
+        ("!", &["wow!"]),
+        ("\\", &["back\\slash"]),
+        ("émil", &["ÉMILIE"]),
+        ("marie\nmarie", &[]),
+        ("' OR 1=1 --", &[]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(tables.search(text).await, expected, "{text:?}");
+    }
+    assert_eq!(tables.search("").await.len(), 7);
+    let directory = &tables.opened.directory;
+    let both = [Filter::Query("ma".to_owned()), Filter::Query("curie".to_owned()), Filter::Type(UserType::Primary)];
+    assert_eq!(directory.find(&both, Groups::Skip, "").await.unwrap().len(), 1);
+    assert!(directory.find(&[Filter::Type(UserType::Guest)], Groups::Skip, "").await.unwrap().is_empty());
+}
+
+async fn changes_are_seen_at_once(tables: &Tables) {
+    let administration = tables.administration();
+    tables.administration().create_person(marie()).await.unwrap();
+    for status in [UserStatus::Blocked, UserStatus::Active, UserStatus::Blocked] {
+        assert_ne!(tables.by_username("marie").await.unwrap().status, status);
+        let change = Change { status: Some(status), ..Change::default() };
+        administration.update_person(&who("marie"), change).await.unwrap();
+        assert_eq!(tables.by_username("marie").await.unwrap().status, status);
+    }
+    let change = Change {
+        username: Some("curie".to_owned()),
+        mail: Some(String::new()),
+        display_name: Some("Mme Curie".to_owned()),
+        uid_number: Some(0),
+        ..Change::default()
+    };
+    administration.update_person(&who("marie"), change).await.unwrap();
+    let user = tables.by_username("curie").await.unwrap();
+    assert_eq!((user.mail.as_str(), user.display_name.as_str(), user.uid_number), ("", "Mme Curie", 0));
+    assert_eq!((user.gid_number, user.is_admin()), (1934, true), "what was not named stays");
+    for gone in [Claim::Username("marie".to_owned()), Claim::Mail("marie@sorbonne.example".to_owned())] {
+        assert_eq!(tables.by(gone).await.unwrap_err().kind(), Kind::NotFound);
+    }
+    disabling_among_many_readers(tables).await;
+}
+
+/// Whoever asks after a change was acknowledged sees it, though others ask all the while.
+async fn disabling_among_many_readers(tables: &Tables) {
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let (directory, stop): (Arc<dyn Directory>, _) = (tables.opened.directory.clone(), stop.clone());
+            tokio::spawn(async move {
+                let claim = Claim::Username("curie".to_owned());
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    directory.user_by_claim(&claim, Groups::Include).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    for round in 0..50 {
+        let status = if round % 2 == 0 { UserStatus::Active } else { UserStatus::Blocked };
+        let change = Change { status: Some(status), ..Change::default() };
+        tables.administration().update_person(&who("curie"), change).await.unwrap();
+        assert_eq!(tables.by_username("curie").await.unwrap().status, status, "round {round}");
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    for reader in readers {
+        reader.await.unwrap();
+    }
+}
+
+async fn deleting_leaves_nothing(tables: &Tables) {
+    let administration = tables.administration();
+    let first = administration.create_person(marie()).await.unwrap();
+    administration.create_group("physics", None).await.unwrap();
+    administration.add_member(&which("physics"), &who("marie")).await.unwrap();
+    tables.by_username("marie").await.unwrap();
+    administration.delete_person(&who("marie")).await.unwrap();
+    for gone in [Claim::Username("marie".to_owned()), Claim::UserId(first.id.clone())] {
+        assert_eq!(tables.by(gone).await.unwrap_err().kind(), Kind::NotFound);
+    }
+    assert_eq!(administration.group(&which("physics")).await.unwrap().member_count, 0);
+    assert_eq!(administration.delete_person(&who("marie")).await.unwrap_err().kind(), Kind::NotFound);
+    // the same name again is somebody else, with nothing of the first
+    let second = NewPerson { id: Some(first.id), ..named("marie") };
+    administration.create_person(second).await.unwrap();
+    let user = tables.by_username("marie").await.unwrap();
+    assert!(user.groups.is_empty() && user.roles.is_empty());
+}
+
+async fn pages_meet_everybody_once(tables: &Tables) {
+    let administration = tables.administration();
+    for number in 0..7 {
+        tables.create(&format!("Person{number}")).await;
+        administration.create_group(&format!("Group{number}"), None).await.unwrap();
+    }
+    let mut page = PageRequest { size: 3, ..PageRequest::default() };
+    let mut met = Vec::new();
+    loop {
+        let found = administration.list_people("", &page).await.unwrap();
+        met.extend(found.entries.into_iter().map(|person| person.username));
+        // one who comes before the page and one of it who goes: neither shifts the others
+        tables.create(&format!("Early{}", met.len())).await;
+        if met.len() == 3 {
+            administration.delete_person(&who("person1")).await.unwrap();
+        }
+        let Some(next) = found.next else { break };
+        page.token = next;
+    }
+    let expected: Vec<_> = (0..7).map(|number| format!("Person{number}")).collect();
+    assert_eq!(met, expected);
+    let groups = administration.list_groups("GROUP", &PageRequest { size: 7, ..PageRequest::default() }).await.unwrap();
+    assert_eq!((groups.entries.len(), groups.next), (7, None));
+    let forged = PageRequest { token: "§".to_owned(), ..PageRequest::default() };
+    assert_eq!(administration.list_people("", &forged).await.unwrap_err().kind(), Kind::InvalidArgument);
+}
+
+async fn it_is_all_there_after_a_restart(tables: Tables) {
+    let created = tables.administration().create_person(marie()).await.unwrap();
+    let Tables { database, opened } = tables;
+    drop(opened);
+    let tables = Tables::open(database).await;
+    assert_eq!(tables.administration().person(&who("marie")).await.unwrap(), created);
+}

@@ -1,0 +1,89 @@
+//! Passwords, verified by a real server.
+
+use std::time::Instant;
+
+use authn::UserStatus;
+use ldap::testing::{AMBIGUOUS_MAIL, EINSTEIN, LISE, OHARA, Slapd};
+use ldap::{Binder, Directory, Ldap};
+use runtime::config::Environment;
+use secrecy::SecretString;
+
+fn binder(config: &Ldap) -> Binder {
+    Binder::new(&Directory::new(config, &Environment::default()))
+}
+
+async fn signs_in(binder: &Binder, login: &str, password: &str) -> Option<String> {
+    let user = binder.verify(login, &SecretString::from(password)).await.expect("a verdict");
+    user.map(|user| user.id.opaque_id.clone())
+}
+
+#[tokio::test]
+async fn the_right_password_and_no_other() {
+    let Some(slapd) = Slapd::start() else { return };
+    let binder = binder(&slapd.config());
+    assert_eq!(signs_in(&binder, "einstein", "relativity").await.as_deref(), Some(EINSTEIN.id));
+    assert_eq!(signs_in(&binder, "einstein", "relativitx").await, None);
+    assert_eq!(signs_in(&binder, "einstein", "radioactivity").await, None, "another one's password");
+    assert_eq!(signs_in(&binder, "nobody", "relativity").await, None);
+    assert_eq!(signs_in(&binder, "", "relativity").await, None);
+    let user = binder.verify("einstein", &SecretString::from("relativity")).await.expect("a verdict");
+    assert_eq!(user.expect("he signs in").groups.len(), 1, "groups come along");
+}
+
+#[tokio::test]
+async fn b6_an_empty_password_never_signs_in() {
+    let Some(slapd) = Slapd::start() else { return };
+    let binder = binder(&slapd.config());
+    for login in ["einstein", "nobody", "", "*"] {
+        assert_eq!(signs_in(&binder, login, "").await, None, "{login}");
+    }
+}
+
+#[tokio::test]
+async fn b6_logins_cannot_be_injected_and_odd_ones_work() {
+    let Some(slapd) = Slapd::start() else { return };
+    let binder = binder(&slapd.config());
+    for login in ["*", "*)(uid=*", "einstein)(|(uid=*", "ein*", "einstein\0"] {
+        for password in ["relativity", "*", "*)(uid=*"] {
+            assert_eq!(signs_in(&binder, login, password).await, None, "{login:?}");
+        }
+    }
+    assert_eq!(signs_in(&binder, OHARA.uid, OHARA.password).await.as_deref(), Some(OHARA.id));
+}
+
+#[tokio::test]
+async fn any_login_attribute_will_do_if_it_names_one_person() {
+    let Some(slapd) = Slapd::start() else { return };
+    let attributes = ["uid", "mail"].map(String::from).to_vec();
+    let binder = binder(&Ldap { login_attributes: attributes, ..slapd.config() });
+    assert!(signs_in(&binder, "einstein@example.org", "relativity").await.is_some());
+    assert!(signs_in(&binder, "einstein", "relativity").await.is_some());
+    assert!(signs_in(&binder, AMBIGUOUS_MAIL, LISE.password).await.is_none(), "two people have that address");
+}
+
+#[tokio::test]
+async fn who_is_disabled_is_verified_and_said_to_be() {
+    let Some(slapd) = Slapd::start() else { return };
+    let user = binder(&slapd.config()).verify("lise", &SecretString::from(LISE.password)).await.expect("a verdict");
+    assert_eq!(user.expect("the password is right").status, UserStatus::Blocked);
+}
+
+#[tokio::test]
+async fn i34_time_does_not_tell_who_exists() {
+    let Some(slapd) = Slapd::start() else { return };
+    let binder = binder(&slapd.config());
+    signs_in(&binder, "einstein", "warming up").await;
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..5 {
+        for (login, times) in ["einstein", "nobody"].iter().zip(&mut times) {
+            let begin = Instant::now();
+            assert_eq!(signs_in(&binder, login, "wrong").await, None);
+            times.push(begin.elapsed());
+        }
+    }
+    let [known, unknown] = times.map(|mut times| {
+        times.sort();
+        times[2].as_secs_f64()
+    });
+    assert!((known - unknown).abs() < 0.05 * known.max(unknown), "{known} s and {unknown} s");
+}

@@ -1,0 +1,180 @@
+//! People and groups of a real server.
+
+use authn::{Claim, Directory as _, DirectoryError, Filter, Groups, UserId, UserStatus, UserType};
+use ldap::testing::{
+    AMBIGUOUS_MAIL, BASE, EINSTEIN, GUEST, LISE, MARIE, OHARA, PHYSICS, Person, RADIUM, RICHARD, Slapd,
+};
+use ldap::{Directory, Ldap};
+use runtime::config::Environment;
+
+fn directory(config: &Ldap) -> Directory {
+    Directory::new(config, &Environment::default())
+}
+
+fn id(of: &Person) -> UserId {
+    UserId { opaque_id: of.id.to_owned(), ..UserId::default() }
+}
+
+async fn by_name(directory: &Directory, name: &str) -> Result<String, DirectoryError> {
+    let found = directory.user_by_claim(&Claim::Username(name.to_owned()), Groups::Skip).await;
+    found.map(|user| user.id.opaque_id.clone())
+}
+
+#[tokio::test]
+async fn a_person_is_found_by_every_claim() {
+    let Some(slapd) = Slapd::start() else { return };
+    let directory = directory(&slapd.config());
+    for claim in [
+        Claim::Username("einstein".into()),
+        Claim::Username("EINSTEIN".into()),
+        Claim::Mail("einstein@example.org".into()),
+        Claim::UserId(EINSTEIN.id.into()),
+        Claim::Uid("20000".into()),
+    ] {
+        let user = directory.user_by_claim(&claim, Groups::Include).await.expect("he is there");
+        assert_eq!(user.id.opaque_id, EINSTEIN.id, "{claim:?}");
+        assert_eq!(user.id.idp, "https://localhost:9200");
+        assert_eq!(user.id.kind, UserType::Primary);
+        assert_eq!(user.username, "einstein");
+        assert_eq!(user.mail, "einstein@example.org");
+        assert_eq!(user.display_name, "Albert Einstein");
+        assert_eq!((user.uid_number, user.gid_number), (20_000, 30_000));
+        assert_eq!(user.groups, [PHYSICS]);
+        assert_eq!(user.status, UserStatus::Active);
+    }
+    let marie = directory.user(&id(&MARIE), Groups::Skip).await.expect("she is there");
+    assert_eq!((marie.display_name.as_str(), marie.groups.len()), (MARIE.name, 0));
+}
+
+#[tokio::test]
+async fn nobody_is_found_by_what_fits_nobody_or_several() {
+    let Some(slapd) = Slapd::start() else { return };
+    let directory = directory(&slapd.config());
+    for claim in [
+        Claim::Username("nobody".into()),
+        Claim::Username(String::new()),
+        Claim::Mail(String::new()),
+        Claim::UserId("not-a-uuid".into()),
+        Claim::UserId("*".into()),
+        Claim::Uid("20000)(uid=*".into()),
+        Claim::Uid("-1".into()),
+    ] {
+        let outcome = directory.user_by_claim(&claim, Groups::Include).await;
+        assert!(matches!(outcome, Err(DirectoryError::NotFound)), "{claim:?}: {outcome:?}");
+    }
+    for claim in [Claim::Mail(AMBIGUOUS_MAIL.into()), Claim::Gid("30000".into())] {
+        let outcome = directory.user_by_claim(&claim, Groups::Skip).await;
+        assert!(matches!(outcome, Err(DirectoryError::Ambiguous)), "{claim:?}: {outcome:?}");
+    }
+    let elsewhere = UserId { idp: "https://elsewhere.example.org".into(), ..id(&EINSTEIN) };
+    assert!(matches!(directory.user(&elsewhere, Groups::Skip).await, Err(DirectoryError::NotFound)));
+}
+
+#[tokio::test]
+async fn b6_filters_cannot_be_injected_and_odd_names_work() {
+    let Some(slapd) = Slapd::start() else { return };
+    let directory = directory(&slapd.config());
+    for name in ["*", "einstein)(uid=*", "*)(objectClass=*", "e*", "einstein\0", "\\2a"] {
+        assert!(matches!(by_name(&directory, name).await, Err(DirectoryError::NotFound)), "{name:?}");
+    }
+    assert_eq!(by_name(&directory, OHARA.uid).await.expect("the odd one is there"), OHARA.id);
+    let ohara = directory.user(&id(&OHARA), Groups::Include).await.expect("the odd one is there");
+    assert_eq!(ohara.groups, [PHYSICS], "the DN is escaped in the search for groups");
+    let found = directory.find(&[Filter::Query("(Co\\*)".into())], Groups::Skip, "").await.expect("a page");
+    assert_eq!(found.len(), 1);
+}
+
+#[tokio::test]
+async fn scopes_are_honoured() {
+    let Some(slapd) = Slapd::start() else { return };
+    let scoped = |scope: &str, base: &str| {
+        directory(&Ldap { user_scope: scope.into(), user_base_dn: base.into(), ..slapd.config() })
+    };
+    let (people, entry) = (format!("ou=people,{BASE}"), EINSTEIN.dn());
+    let sees = async |scope: &str, base: &str, name: &str| by_name(&scoped(scope, base), name).await.is_ok();
+    assert!(sees("sub", &people, "einstein").await && sees("sub", &people, "marie").await);
+    assert!(sees("one", &people, "einstein").await);
+    assert!(!sees("one", &people, "marie").await, "she is one level deeper");
+    assert!(!sees("base", &people, "einstein").await);
+    assert!(sees("base", &entry, "einstein").await);
+    let groups = directory(&Ldap { group_scope: "base".into(), ..slapd.config() });
+    assert!(groups.groups(&id(&EINSTEIN)).await.expect("an answer").is_empty());
+}
+
+#[tokio::test]
+async fn filters_and_classes_narrow() {
+    let Some(slapd) = Slapd::start() else { return };
+    let some = directory(&Ldap { user_filter: "ownCloudUserType=Guest".into(), ..slapd.config() });
+    assert!(by_name(&some, "visitor").await.is_ok());
+    assert!(by_name(&some, "einstein").await.is_err());
+    let none = directory(&Ldap { user_object_class: "device".into(), ..slapd.config() });
+    assert!(by_name(&none, "einstein").await.is_err());
+    let fewer = directory(&Ldap { group_filter: "(cn=radium-lovers)".into(), ..slapd.config() });
+    assert_eq!(fewer.groups(&id(&MARIE)).await.expect("her groups"), [RADIUM]);
+    let all = directory(&slapd.config()).groups(&id(&MARIE)).await.expect("her groups");
+    assert_eq!(all.len(), 2);
+}
+
+#[tokio::test]
+async fn disabled_people_are_found_and_blocked() {
+    let Some(slapd) = Slapd::start() else { return };
+    let status = async |mechanism: &str, of: &Person| {
+        let config = Ldap { disable_user_mechanism: mechanism.into(), ..slapd.config() };
+        directory(&config).user(&id(of), Groups::Skip).await.expect("found all the same").status
+    };
+    let blocked = UserStatus::Blocked;
+    assert_eq!(status("attribute", &LISE).await, blocked);
+    assert_eq!(status("attribute", &RICHARD).await, UserStatus::Active);
+    assert_eq!(status("group", &LISE).await, UserStatus::Active);
+    assert_eq!(status("group", &RICHARD).await, blocked);
+    assert_eq!(status("none", &LISE).await, UserStatus::Active);
+    assert_eq!(status("none", &RICHARD).await, UserStatus::Active);
+    let missing = Ldap {
+        disable_user_mechanism: "group".into(),
+        disabled_users_group_dn: format!("cn=nothing,ou=groups,{BASE}"),
+        ..slapd.config()
+    };
+    let user = directory(&missing).user(&id(&RICHARD), Groups::Skip).await.expect("found");
+    assert_eq!(user.status, UserStatus::Active, "a group that was not made yet disables nobody");
+}
+
+#[tokio::test]
+async fn binary_identifiers_have_microsofts_byte_order_only_where_they_are_microsofts() {
+    let Some(slapd) = Slapd::start() else { return };
+    let mut config = slapd.config();
+    config.user_schema.id = "objectGUID".into();
+    config.user_schema.id_is_octet_string = true;
+    let active_directory = directory(&config);
+    assert_eq!(by_name(&active_directory, "einstein").await.expect("he is there"), EINSTEIN.id);
+    let user = active_directory.user(&id(&EINSTEIN), Groups::Include).await.expect("and is found by it");
+    assert_eq!((user.username.as_str(), user.groups.len()), ("einstein", 1));
+}
+
+#[tokio::test]
+async fn searches_find_a_page_of_people() {
+    let Some(slapd) = Slapd::start() else { return };
+    let directory = directory(&slapd.config());
+    let find = async |filters: &[Filter]| {
+        let found = directory.find(filters, Groups::Skip, "").await.expect("a page");
+        let mut names: Vec<String> = found.iter().map(|user| user.username.clone()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(find(&[Filter::Query("RICHARD".into())]).await, ["richard"]);
+    assert_eq!(find(&[Filter::Query("Skłodowska".into())]).await, ["marie"]);
+    assert_eq!(find(&[Filter::Query("office@".into())]).await, ["lise", "visitor"]);
+    assert_eq!(find(&[Filter::Query("office@".into()), Filter::Type(UserType::Guest)]).await, ["visitor"]);
+    assert_eq!(find(&[Filter::Type(UserType::Primary)]).await.len(), 5);
+    assert!(find(&[Filter::Type(UserType::Federated)]).await.is_empty());
+    assert_eq!(find(&[]).await.len(), 6);
+    assert_eq!(find(&[Filter::Query(String::new())]).await.len(), 6);
+    let guest = directory.user(&id(&GUEST), Groups::Skip).await.expect("the guest");
+    assert_eq!(guest.id.kind, UserType::Guest);
+}
+
+#[tokio::test]
+async fn a_page_may_be_cut_short_by_the_server() {
+    let Some(slapd) = Slapd::start_with(ldap::testing::Options { size_limit: 3 }) else { return };
+    let found = directory(&slapd.config()).find(&[], Groups::Skip, "").await.expect("what the server gives");
+    assert_eq!(found.len(), 3);
+}

@@ -1,0 +1,142 @@
+//! Making a connection.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use http::Uri;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
+use tower::Service;
+
+use super::endpoint::{Place, Target};
+use super::{CONNECT_TIMEOUT, EndpointError};
+use crate::config::{ClientTls, GrpcClientTls};
+use crate::{Context, Random, Reload, tls};
+
+/// After which time the kernel gives up a peer that acknowledges nothing: one whose machine has vanished.
+const VANISHED: Duration = Duration::from_secs(10);
+
+type Plain = Either<TcpStream, UnixStream>;
+type Stream = Either<Plain, Box<TlsStream<Plain>>>;
+
+/// Connects to one target; each connection with the certificates of its day.
+#[derive(Clone)]
+pub(super) struct Connector(Arc<Inner>);
+
+struct Inner {
+    target: Target,
+    server_name: ServerName<'static>,
+    random: Random,
+    tls: GrpcClientTls,
+    mode: ClientTls,
+    reload: Reload,
+    current: ArcSwap<Current>,
+}
+
+/// What was read from the certificates' files, and when.
+struct Current {
+    generation: u64,
+    /// `None` when plain text is spoken.
+    config: Option<Arc<ClientConfig>>,
+}
+
+impl Connector {
+    pub(super) fn new(
+        target: Target,
+        tls: GrpcClientTls,
+        mode: ClientTls,
+        context: &Context,
+    ) -> Result<Self, EndpointError> {
+        let reload = context.reload.clone();
+        let generation = reload.generation();
+        let config = tls::client(&tls, mode)?.map(Arc::new);
+        if config.is_some() {
+            [&tls.cacert, &tls.cert, &tls.key].into_iter().flatten().for_each(|file| reload.watch(file));
+        }
+        let malformed = |_| EndpointError::Malformed(target.to_string());
+        let server_name = ServerName::try_from(target.host().to_owned()).map_err(malformed)?;
+        let current = ArcSwap::from_pointee(Current { generation, config });
+        let random = context.random.clone();
+        Ok(Self(Arc::new(Inner { target, server_name, random, tls, mode, reload, current })))
+    }
+}
+
+impl Inner {
+    async fn connect(&self) -> io::Result<Stream> {
+        let plain = match &self.target.place {
+            Place::Tcp(host, port) => Either::Left(self.connect_tcp(host, *port).await?),
+            Place::Unix(path) => Either::Right(UnixStream::connect(path).await?),
+        };
+        match self.config() {
+            None => Ok(Either::Left(plain)),
+            Some(config) => {
+                let stream = TlsConnector::from(config).connect(self.server_name.clone(), plain).await?;
+                Ok(Either::Right(Box::new(stream)))
+            }
+        }
+    }
+
+    /// Tries a name's addresses in a random order, so that many clients spread over many replicas.
+    async fn connect_tcp(&self, host: &str, port: u16) -> io::Result<TcpStream> {
+        let mut addrs: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
+        let start = self.random.below(addrs.len() as u64);
+        addrs.rotate_left(usize::try_from(start).unwrap_or_default());
+        let stream = TcpStream::connect(addrs.as_slice()).await?;
+        stream.set_nodelay(true)?;
+        let vanished = u32::try_from(VANISHED.as_millis()).unwrap_or(u32::MAX);
+        rustix::net::sockopt::set_tcp_user_timeout(stream.as_fd(), vanished)?;
+        Ok(stream)
+    }
+
+    /// The TLS configuration, read again when files have changed. Of no use, the old one stays.
+    fn config(&self) -> Option<Arc<ClientConfig>> {
+        let current = self.current.load();
+        let generation = self.reload.generation();
+        if current.config.is_none() || current.generation == generation {
+            return current.config.clone();
+        }
+        let config = match tls::client(&self.tls, self.mode) {
+            Ok(config) => config.map(Arc::new),
+            Err(problem) => {
+                tracing::error!(%problem, "certificates were not reloaded, the old ones stay in use");
+                current.config.clone()
+            }
+        };
+        self.current.store(Arc::new(Current { generation, config: config.clone() }));
+        config
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<Stream>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// The address is known already.
+    fn call(&mut self, _uri: Uri) -> Self::Future {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            // a timeout of tonic's would not be told as UNAVAILABLE
+            let connected = timeout(CONNECT_TIMEOUT, inner.connect()).await;
+            let named = |problem: io::Error| io::Error::new(problem.kind(), format!("{}: {problem}", inner.target));
+            connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map(TokioIo::new).map_err(named)
+        })
+    }
+}

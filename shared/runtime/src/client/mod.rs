@@ -1,0 +1,94 @@
+//! Channels to other services.
+
+mod connector;
+mod endpoint;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use tonic::transport::{Channel, Endpoint};
+
+use crate::Context;
+use crate::config::{ClientTls, GrpcClientTls};
+use crate::tls::TlsError;
+use connector::Connector;
+use endpoint::Target;
+
+/// How long a connection may take to be made, name, TLS and all; with what follows a missing peer is known to be missing
+/// within two seconds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long until an answer begins.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+/// A peer that is asked something and is silent for so long is asked whether it lives. Go's servers close connections
+/// that ask oftener, and those that ask while they are idle.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+const USER_AGENT: &str = concat!("doorward/", env!("CARGO_PKG_VERSION"));
+
+/// Why an endpoint is none.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// A name in the registry of an existing installation, which is not there.
+    #[error(
+        "{0:?} is a name in a registry, and Doorward has none; write the service's address instead, as in \
+         dns:///127.0.0.1:{suggestion}", suggestion = endpoint::usual_port(.0)
+    )]
+    RegistryName(String),
+    /// A form that is not known.
+    #[error("{0:?} is not an endpoint; write dns:///host:port, unix:/path, http://host:port or https://host:port")]
+    Malformed(String),
+    /// The client's certificate or the authorities are of no use.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+impl EndpointError {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> status::Kind {
+        match self {
+            Self::RegistryName(_) | Self::Malformed(_) => status::Kind::InvalidArgument,
+            Self::Tls(problem) => problem.kind(),
+        }
+    }
+}
+
+/// A channel to an endpoint: `dns:///host:port`, `dns://authority/host:port`, `dns:host:port`, `host:port`,
+/// `unix:/path`, `unix:///path`, `http://host:port` or `https://host:port`.
+///
+/// Nothing is connected before the first request. A peer that cannot be reached makes requests fail as UNAVAILABLE within
+/// two seconds, and an answer must begin within two seconds. Certificates that changed are used for new connections.
+/// Needs a tokio runtime.
+pub fn channel(endpoint: &str, tls: &GrpcClientTls, context: &Context) -> Result<Channel, EndpointError> {
+    channel_within(endpoint, tls, Some(REQUEST_TIMEOUT), context)
+}
+
+/// Like [`channel`], with another time until an answer must begin; `None` for requests that may take as long as they do.
+pub fn channel_within(
+    endpoint: &str,
+    tls: &GrpcClientTls,
+    timeout: Option<Duration>,
+    context: &Context,
+) -> Result<Channel, EndpointError> {
+    let target = endpoint.parse::<Target>()?;
+    let mode = if target.is_https && tls.mode() == ClientTls::Off { ClientTls::On } else { tls.mode() };
+    let malformed = || EndpointError::Malformed(endpoint.into());
+    let origin = |scheme: &str| format!("{scheme}://{}", target.authority()).parse::<http::Uri>();
+    // tonic must not see https, as TLS is our connector's business
+    let plain = Endpoint::from(origin("http").map_err(|_| malformed())?);
+    let scheme = if mode == ClientTls::Off { "http" } else { "https" };
+    let mut configured = plain
+        .origin(origin(scheme).map_err(|_| malformed())?)
+        .user_agent(USER_AGENT)
+        .map_err(|_| malformed())?
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .keep_alive_while_idle(false)
+        .http2_adaptive_window(false);
+    if let Some(timeout) = timeout {
+        configured = configured.timeout(timeout);
+    }
+    let connector = Connector::new(target, tls.clone(), mode, context)?;
+    Ok(configured.connect_with_connector_lazy(connector))
+}

@@ -1,0 +1,124 @@
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use tonic::Code;
+
+use super::endpoint::{Place, Target};
+use super::*;
+use crate::testing::{code, context};
+
+fn read(text: &str) -> Option<(Place, bool)> {
+    text.parse::<Target>().ok().map(|target| (target.place, target.is_https))
+}
+
+#[test]
+fn endpoints_are_read() {
+    let tcp = |host: &str, port, is_https| Some((Place::Tcp(host.into(), port), is_https));
+    let unix = |path: &str| Some((Place::Unix(path.into()), false));
+    assert_eq!(read("dns:///users:9144"), tcp("users", 9144, false));
+    assert_eq!(read("dns://8.8.8.8/users.example:9144"), tcp("users.example", 9144, false));
+    assert_eq!(read("dns:users:9144"), tcp("users", 9144, false));
+    assert_eq!(read("127.0.0.1:9142"), tcp("127.0.0.1", 9142, false));
+    assert_eq!(read("[::1]:9142"), tcp("::1", 9142, false));
+    assert_eq!(read("unix:/run/users.sock"), unix("/run/users.sock"));
+    assert_eq!(read("unix:///run/users.sock"), unix("/run/users.sock"));
+    assert_eq!(read("http://users:9144/"), tcp("users", 9144, false));
+    assert_eq!(read("http://users"), tcp("users", 80, false));
+    assert_eq!(read("https://users:9144"), tcp("users", 9144, true));
+    assert_eq!(read("https://[::1]"), tcp("::1", 443, true));
+}
+
+#[test]
+fn what_is_no_endpoint_is_refused() {
+    let odd = [
+        "",
+        ":9142",
+        "users",
+        "users:",
+        "users:0",
+        "users:65536",
+        "users:+1",
+        "dns:///users",
+        "dns://users:9144",
+        "::1:9142",
+        "[::1]9142",
+        "[users]:1",
+        "a b:1",
+        "a@b:1",
+        "a/b:1",
+        "http://users:9144/path",
+        "kubernetes:///users:9144",
+        "unix:run/users.sock",
+        "unix://run/users.sock",
+        "unix:",
+        "ftp://users:21",
+    ];
+    for odd in odd {
+        assert!(matches!(odd.parse::<Target>(), Err(EndpointError::Malformed(_))), "{odd}");
+    }
+}
+
+#[test]
+fn registry_names_are_refused_with_what_to_write_instead() {
+    for name in ["com.owncloud.api.users", "dns:///com.owncloud.api.users", "eu.opencloud.api.users"] {
+        let problem = name.parse::<Target>().expect_err("is refused").to_string();
+        assert!(problem.contains("dns:///127.0.0.1:9144"), "{problem}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_without_panic(text in "\\PC*") {
+        let _ = text.parse::<Target>();
+    }
+
+    #[test]
+    fn what_is_written_is_read(host in "[a-z][a-z0-9.-]{0,20}", port in 1_u16..) {
+        prop_assert_eq!(read(&format!("dns:///{host}:{port}")), Some((Place::Tcp(host, port), false)));
+    }
+}
+
+async fn fails_in_time(endpoint: &str) -> Code {
+    let channel = channel(endpoint, &GrpcClientTls::default(), &context()).expect("an endpoint");
+    let before = Instant::now();
+    let code = code(&channel, "hello").await;
+    assert!(before.elapsed() < Duration::from_secs(2), "{:?} for {endpoint}", before.elapsed());
+    code
+}
+
+#[tokio::test]
+async fn a_missing_peer_is_unavailable_within_two_seconds() {
+    let refusing = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds").local_addr().expect("an address");
+    assert_eq!(fails_in_time(&refusing.to_string()).await, Code::Unavailable);
+    // addresses for documentation (RFC 5737), behind which there is nobody
+    assert_eq!(fails_in_time("192.0.2.1:9142").await, Code::Unavailable);
+    assert_eq!(fails_in_time("unix:/nowhere/at/all.sock").await, Code::Unavailable);
+    assert_eq!(fails_in_time("dns:///nobody.invalid:9142").await, Code::Unavailable);
+}
+
+#[tokio::test]
+async fn a_peer_that_accepts_and_says_nothing_is_given_up() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let endpoint = silent.local_addr().expect("an address").to_string();
+    let channel = channel(&endpoint, &GrpcClientTls::default(), &context()).expect("an endpoint");
+    let before = Instant::now();
+    assert_ne!(code(&channel, "hello").await, Code::Ok);
+    assert!(before.elapsed() < Duration::from_millis(2500), "{:?}", before.elapsed());
+}
+
+#[tokio::test]
+async fn a_peer_that_comes_back_is_found_again() {
+    let sections = crate::testing::Sections::default();
+    let running = sections.serve(crate::testing::echoing(), &context()).await.expect("starts");
+    let addr = running.grpc.expect("serves gRPC");
+    let channel = channel(&addr.to_string(), &GrpcClientTls::default(), &context()).expect("an endpoint");
+    assert_eq!(code(&channel, "hello").await, Code::Ok);
+    running.stop().await;
+    assert_eq!(code(&channel, "hello").await, Code::Unavailable);
+
+    let mut sections = crate::testing::Sections::default();
+    sections.grpc.addr = crate::config::ListenAddr::Tcp { host: "127.0.0.1".into(), port: addr.port() };
+    let running = sections.serve(crate::testing::echoing(), &context()).await.expect("starts again");
+    assert_eq!(code(&channel, "hello").await, Code::Ok);
+    running.stop().await;
+}

@@ -1,0 +1,84 @@
+//! What a process does around its services: `main` of one service and of several share it.
+
+use std::future::Future;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::config::{ListenAddr, Log, Tracing};
+use crate::start::{USAGE, is_configuration};
+use crate::{BoxError, Context, cli, process, signals, telemetry, tls};
+
+/// Something in the configuration cannot be used: the process ends with 64 and the error's one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Misconfigured(String);
+
+impl Misconfigured {
+    /// Says so of an error.
+    #[expect(clippy::needless_pass_by_value, reason = "so that it can be given to map_err")]
+    pub fn new(error: impl std::error::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Runs what `start` starts, until SIGTERM or SIGINT; `start` answers with what ends when everything has ended.
+///
+/// # Errors
+/// When logs have nowhere to go, or `start` fails.
+pub fn host<E: Future<Output = ()>>(
+    name: &str,
+    log: &Log,
+    tracing: &Tracing,
+    context: Context,
+    start: impl AsyncFnOnce(Context) -> Result<E, BoxError>,
+) -> Result<(), BoxError> {
+    process::prepare()?;
+    // Before anything can ask for another one.
+    tls::provider();
+    block_on(async {
+        telemetry::init(name, log, tracing)?;
+        signals::obey(&context)?;
+        let ended = match start(context).await {
+            Ok(end) => {
+                end.await;
+                Ok(())
+            }
+            Err(problem) => Err(problem),
+        };
+        telemetry::flush().await;
+        ended
+    })
+}
+
+/// Does asynchronous work to its end, on every core.
+///
+/// # Errors
+/// Those of the work.
+pub fn block_on(work: impl Future<Output = Result<(), BoxError>>) -> Result<(), BoxError> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// Tells the operator in one line what went wrong, if something did, and what to exit with: 64 when the configuration is
+/// to blame, 1 otherwise.
+pub fn report(name: &str, outcome: Result<(), BoxError>) -> ExitCode {
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    let text: Vec<_> =
+        error.to_string().lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    // Nothing can be done when even this cannot be printed.
+    let _ = writeln!(io::stderr(), "{name}: {}", text.join("; "));
+    ExitCode::from(if is_configuration(error.as_ref()) { USAGE } else { 1 })
+}
+
+/// Prints help, the version, or what is wrong with a command line, and says what to exit with.
+pub fn usage(problem: &clap::Error) -> ExitCode {
+    let _ = problem.print();
+    ExitCode::from(if problem.use_stderr() { USAGE } else { 0 })
+}
+
+/// Asks the debug server at this address whether its service lives.
+///
+/// # Errors
+/// When it does not, or cannot be asked.
+pub fn health(debug: &ListenAddr) -> Result<(), BoxError> {
+    cli::health::check(debug)
+}

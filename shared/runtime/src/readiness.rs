@@ -1,0 +1,87 @@
+//! Whether a service should be sent requests.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
+use crate::Check;
+
+/// How long a check may take.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What decides it. Clones decide together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Readiness(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Empty until the service is built.
+    checks: OnceLock<Vec<Check>>,
+    is_draining: AtomicBool,
+    /// Background tasks that panicked.
+    dead: Mutex<Vec<&'static str>>,
+}
+
+impl Readiness {
+    /// The service is built, and this is what must be well.
+    pub(crate) fn built(&self, checks: Vec<Check>) {
+        // a service is built once
+        let _ = self.0.checks.set(checks);
+    }
+
+    /// From now on it is not ready any more.
+    pub(crate) fn drain(&self) {
+        self.0.is_draining.store(true, Ordering::Release);
+    }
+
+    /// A background task has died, without which the service is not what it should be.
+    pub(crate) fn lost(&self, task: &'static str) {
+        self.0.dead.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+    }
+
+    /// The names of what is not well; the service is ready when there is none.
+    pub(crate) async fn failing(&self) -> Vec<&'static str> {
+        if self.0.is_draining.load(Ordering::Acquire) {
+            return vec!["shutting down"];
+        }
+        let Some(checks) = self.0.checks.get() else { return vec!["starting"] };
+        let mut failing = self.0.dead.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        failing.extend(join_all(checks.iter().map(failure)).await.into_iter().flatten());
+        failing
+    }
+}
+
+/// The check's name if it fails.
+async fn failure(check: &Check) -> Option<&'static str> {
+    let problem = match timeout(PATIENCE, (check.probe)()).await {
+        Ok(Ok(())) => return None,
+        Ok(Err(problem)) => problem,
+        Err(_) => "no answer in time".into(),
+    };
+    tracing::warn!(check = check.name, problem, "not ready: {}", check.name);
+    Some(check.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn tells_what_fails() {
+        let readiness = Readiness::default();
+        assert_eq!(readiness.failing().await, ["starting"]);
+        readiness.built(vec![
+            Check::new("fine", async || Ok(())),
+            Check::new("database", async || Err("refused".into())),
+            Check::new("peer", std::future::pending),
+        ]);
+        assert_eq!(readiness.failing().await, ["database", "peer"]);
+        readiness.lost("flush");
+        assert_eq!(readiness.failing().await, ["flush", "database", "peer"]);
+        readiness.drain();
+        assert_eq!(readiness.failing().await, ["shutting down"]);
+    }
+}

@@ -1,0 +1,165 @@
+//! One connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tower::Service;
+
+use super::Patience;
+use super::io::{Counted, GREETING, Heard};
+use super::listener::Stream;
+use crate::layers::{Connected, PeerIdentity, Stack};
+use crate::metrics::Protocol;
+use crate::tls;
+
+/// Idle HTTP/2 connections are asked so often whether they still live.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// How long they may take to answer.
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+const MAX_STREAMS: u32 = 100;
+const MAX_HEADER_LIST: u32 = 16 * 1024;
+/// The least that hyper can work with, twice.
+const MAX_HTTP1_HEAD: usize = 16 * 1024;
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// What an accepted connection needs to be served.
+pub(super) struct Connection<S> {
+    pub(super) addr: Option<SocketAddr>,
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) stack: Arc<Stack<S>>,
+    pub(super) patience: Patience,
+    pub(super) age: Duration,
+    pub(super) stop: CancellationToken,
+}
+
+impl<S, B> Connection<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<crate::BoxError>,
+{
+    /// Serves it to its end.
+    pub(super) async fn serve(self, stream: Stream) {
+        let connections = self.stack.requests().connections().clone();
+        connections.inc();
+        let _open = OnDrop(|| {
+            connections.dec();
+        });
+        let Some(tls) = self.tls.clone() else {
+            let connected = Connected { addr: self.addr, identity: None };
+            return self.speak(stream, connected).await;
+        };
+        let handshake = timeout(self.patience.handshake, TlsAcceptor::from(tls).accept(stream));
+        let handshake = self.stop.run_until_cancelled(handshake).await;
+        let stream = match handshake {
+            Some(Ok(Ok(stream))) => stream,
+            Some(Ok(Err(problem))) => return tracing::debug!(peer = ?self.addr, %problem, "TLS handshake failed"),
+            Some(Err(_)) => return tracing::debug!(peer = ?self.addr, "TLS handshake took too long"),
+            None => return,
+        };
+        let certificates = stream.get_ref().1.peer_certificates();
+        let identity = certificates.and_then(|chain| tls::first_name(chain.first()?)).map(PeerIdentity);
+        let connected = Connected { addr: self.addr, identity };
+        self.speak(stream, connected).await;
+    }
+
+    async fn speak<T>(self, stream: T, connected: Connected)
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let heard = Heard::default();
+        let is_grpc = self.stack.requests().protocol() == Protocol::Grpc;
+        let builder = builder(is_grpc, self.patience.headers);
+        let (stack, connected) = (self.stack, Arc::new(connected));
+        let service = service_fn(move |request| {
+            let (stack, connected) = (Arc::clone(&stack), Arc::clone(&connected));
+            async move { Ok::<_, Infallible>(stack.answer(&connected, request).await) }
+        });
+        let io = TokioIo::new(Counted::new(stream, heard.clone()));
+        let mut connection = pin!(builder.serve_connection_with_upgrades(io, service));
+        let mut watch = pin!(watch(heard, is_grpc, self.patience));
+        let mut end = pin!(async {
+            // whichever comes first
+            let _ = timeout(self.age, self.stop.cancelled()).await;
+        });
+        let (mut watching, mut ending) = (true, false);
+        loop {
+            tokio::select! {
+                biased;
+                served = connection.as_mut() => {
+                    if let Err(problem) = served {
+                        tracing::debug!(peer = ?self.addr, problem, "connection failed");
+                    }
+                    return;
+                }
+                verdict = &mut watch, if watching => match verdict {
+                    Verdict::Speaks => watching = false,
+                    Verdict::Silent => return tracing::debug!(peer = ?self.addr, "closed a silent connection"),
+                },
+                () = &mut end, if !ending => {
+                    ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
+
+enum Verdict {
+    Speaks,
+    Silent,
+}
+
+/// Judges whether the client has said what it speaks. hyper itself waits for that as long as it takes.
+async fn watch(heard: Heard, is_grpc: bool, patience: Patience) -> Verdict {
+    sleep(patience.greeting).await;
+    if heard.bytes() >= GREETING {
+        return Verdict::Speaks;
+    }
+    if heard.bytes() == 0 || is_grpc {
+        return Verdict::Silent;
+    }
+    // a few letters: headers have their own time, but what may become HTTP/2 has not
+    sleep(patience.headers.saturating_sub(patience.greeting)).await;
+    if heard.bytes() >= GREETING { Verdict::Speaks } else { Verdict::Silent }
+}
+
+/// h2's own guards against floods of resets and of CONTINUATION frames stay as they are.
+fn builder(is_grpc: bool, headers: Duration) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(headers).max_buf_size(MAX_HTTP1_HEAD);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEADER_LIST)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT);
+    if is_grpc { builder.http2_only() } else { builder }
+}
+
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}

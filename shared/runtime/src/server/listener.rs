@@ -1,0 +1,127 @@
+//! Sockets.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio_util::either::Either;
+
+use crate::config::ListenAddr;
+
+/// A connection's two directions, before TLS.
+pub(crate) type Stream = Either<TcpStream, UnixStream>;
+
+/// Why a socket cannot be bound.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {addr}: {source}")]
+pub(crate) struct BindError {
+    addr: String,
+    source: io::Error,
+}
+
+/// A bound socket.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener, #[expect(dead_code, reason = "it is there to be dropped")] SocketFile),
+}
+
+impl Listener {
+    /// Binds; `None` when there is nothing to bind.
+    pub(crate) async fn bind(addr: &ListenAddr) -> Result<Option<Self>, BindError> {
+        let bound = match addr {
+            ListenAddr::Off => return Ok(None),
+            ListenAddr::Tcp { host, port } => bind_tcp(host, *port).await.map(Self::Tcp),
+            ListenAddr::Unix(path) => bind_unix(path),
+        };
+        bound.map(Some).map_err(|source| BindError { addr: addr.to_string(), source })
+    }
+
+    /// The address and the port, which the system may have chosen; `None` for a Unix socket.
+    pub(crate) fn addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix(..) => None,
+        }
+    }
+
+    /// Whether only this machine can reach it.
+    pub(crate) fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().is_ok_and(|addr| addr.ip().to_canonical().is_loopback()),
+            Self::Unix(..) => true,
+        }
+    }
+
+    /// The next connection, with the address of its other end.
+    pub(crate) async fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, addr) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok((Either::Left(stream), Some(addr)))
+            }
+            Self::Unix(listener, _) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Either::Right(stream), None))
+            }
+        }
+    }
+}
+
+/// Every interface is both families where the machine has both.
+async fn bind_tcp(host: &str, port: u16) -> io::Result<TcpListener> {
+    if !host.is_empty() {
+        return TcpListener::bind((host, port)).await;
+    }
+    match TcpListener::bind(("::", port)).await {
+        Err(problem) if problem.kind() != io::ErrorKind::AddrInUse => TcpListener::bind(("0.0.0.0", port)).await,
+        bound => bound,
+    }
+}
+
+fn bind_unix(path: &Path) -> io::Result<Listener> {
+    remove_stale(path)?;
+    let listener = UnixListener::bind(path)?;
+    let file = SocketFile(path.into());
+    // who may connect is who may write the socket: the service's user and group
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+    Ok(Listener::Unix(listener, file))
+}
+
+/// Removes what a process that was killed left behind, and nothing else.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
+    if !is_socket {
+        return Ok(());
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Err(problem) if problem.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+        _ => Err(io::ErrorKind::AddrInUse.into()),
+    }
+}
+
+/// Removed with its listener.
+#[derive(Debug)]
+pub(crate) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // when it is gone already there is nothing to do
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// What to do when accepting failed: a client that went away is nothing, but without free file descriptors trying again
+/// at once would only burn the processor.
+pub(super) async fn after(problem: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if matches!(problem.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        return;
+    }
+    tracing::error!(%problem, "cannot accept connections");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}

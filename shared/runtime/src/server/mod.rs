@@ -1,0 +1,126 @@
+//! One way to serve, whether gRPC or HTTP, TCP or Unix socket, with TLS or without.
+
+mod connection;
+mod io;
+mod listener;
+
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service;
+
+use crate::Random;
+use crate::layers::Stack;
+use crate::tls::ServerTls;
+
+pub(crate) use listener::{BindError, Listener};
+
+/// What a listener grants a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// Until a TLS handshake is done.
+    pub(crate) handshake: Duration,
+    /// Until a client has said what it speaks.
+    pub(crate) greeting: Duration,
+    /// Until an HTTP/1 request's headers are read.
+    pub(crate) headers: Duration,
+    /// Until a connection is asked to be made anew; a tenth more or less, so that not all are at once.
+    pub(crate) age: Duration,
+    /// How many connections there may be; those that come on top of it wait to be accepted.
+    pub(crate) connections: usize,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(5),
+            greeting: Duration::from_secs(5),
+            headers: Duration::from_secs(10),
+            age: Duration::from_mins(30),
+            connections: 16_384,
+        }
+    }
+}
+
+/// How a server ends.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ending {
+    /// Accept no more, and let clients finish what they have begun.
+    pub(crate) stop: CancellationToken,
+    /// Cut off who is still there.
+    pub(crate) abort: CancellationToken,
+    /// What has to end.
+    pub(crate) tasks: TaskTracker,
+}
+
+/// A listener, and what it serves.
+pub(crate) struct Server<S> {
+    pub(crate) listener: Listener,
+    pub(crate) tls: Option<Arc<ServerTls>>,
+    pub(crate) stack: Arc<Stack<S>>,
+    pub(crate) patience: Patience,
+    pub(crate) random: Random,
+    pub(crate) ending: Ending,
+}
+
+impl<S, B> Server<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<crate::BoxError>,
+{
+    /// Serves until it is stopped.
+    pub(crate) fn spawn(self) {
+        let tasks = self.ending.tasks.clone();
+        tasks.spawn(self.accept());
+    }
+
+    async fn accept(self) {
+        let Ending { stop, abort, tasks } = self.ending;
+        let permits = Arc::new(Semaphore::new(self.patience.connections.min(Semaphore::MAX_PERMITS)));
+        loop {
+            let accepted = stop.run_until_cancelled(async {
+                let permit = Arc::clone(&permits).acquire_owned().await;
+                (self.listener.accept().await, permit)
+            });
+            let Some((accepted, permit)) = accepted.await else { break };
+            let (stream, addr) = match accepted {
+                Ok(accepted) => accepted,
+                Err(problem) => {
+                    listener::after(&problem).await;
+                    continue;
+                }
+            };
+            let connection = connection::Connection {
+                addr,
+                tls: self.tls.as_ref().map(|tls| tls.current()),
+                stack: Arc::clone(&self.stack),
+                patience: self.patience,
+                age: jittered(self.patience.age, &self.random),
+                stop: stop.clone(),
+            };
+            let abort = abort.clone();
+            tasks.spawn(async move {
+                let _permit = permit;
+                abort.run_until_cancelled(connection.serve(stream)).await;
+            });
+        }
+    }
+}
+
+/// A tenth more or less.
+fn jittered(age: Duration, random: &Random) -> Duration {
+    let thousandths = u32::try_from(random.below(201)).unwrap_or_default() + 900;
+    age / 1000 * thousandths
+}

@@ -1,0 +1,183 @@
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tonic::Code;
+
+use crate::client::{channel, channel_within};
+use crate::config::GrpcClientTls;
+use crate::testing::{Authority, Sections, code, context, echoing, say};
+use crate::{Context, Running};
+
+/// A family whose members prove to each other who they are.
+struct Family {
+    authority: Authority,
+    sections: Sections,
+    client: GrpcClientTls,
+}
+
+impl Family {
+    fn new() -> Self {
+        let authority = Authority::new();
+        let (cert, key) = authority.sign("server", "localhost");
+        let mut sections = Sections::default();
+        sections.grpc.tls.enabled = true;
+        (sections.grpc.tls.cert, sections.grpc.tls.key) = (Some(cert), Some(key));
+        let client = GrpcClientTls { mode: "on".into(), cacert: Some(authority.path("ca.pem")), cert: None, key: None };
+        Self { authority, sections, client }
+    }
+
+    async fn serve(&self, context: &Context) -> (Running, String) {
+        let running = self.sections.serve(echoing(), context).await.expect("starts");
+        let endpoint = format!("dns:///localhost:{}", running.grpc.expect("serves gRPC").port());
+        (running, endpoint)
+    }
+}
+
+#[tokio::test]
+async fn tls_proves_the_server() {
+    let family = Family::new();
+    let (running, endpoint) = family.serve(&context()).await;
+    let to = |tls: &GrpcClientTls| channel(&endpoint, tls, &context()).expect("an endpoint");
+    assert_eq!(code(&to(&family.client), "hello").await, Code::Ok);
+    let stranger = GrpcClientTls { cacert: Some(Authority::new().path("ca.pem")), ..family.client.clone() };
+    // its folder is gone, as is the file: refused before anything is connected
+    assert!(channel(&endpoint, &stranger, &context()).is_err());
+    let other = Authority::new();
+    let stranger = GrpcClientTls { cacert: Some(other.path("ca.pem")), ..family.client.clone() };
+    assert_eq!(code(&to(&stranger), "hello").await, Code::Unavailable);
+    let plain = GrpcClientTls::default();
+    assert_ne!(code(&to(&plain), "hello").await, Code::Ok);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_name_must_be_the_servers() {
+    let mut family = Family::new();
+    let (cert, key) = family.authority.sign("other", "users.example");
+    (family.sections.grpc.tls.cert, family.sections.grpc.tls.key) = (Some(cert), Some(key));
+    let (running, endpoint) = family.serve(&context()).await;
+    let channel = channel(&endpoint, &family.client, &context()).expect("an endpoint");
+    assert_eq!(code(&channel, "hello").await, Code::Unavailable);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_temporary_certificate_is_made() {
+    let mut sections = Sections::default();
+    sections.grpc.tls.enabled = true;
+    let running = sections.serve(echoing(), &context()).await.expect("starts");
+    let endpoint = running.grpc.expect("serves gRPC").to_string();
+    let insecure = GrpcClientTls { mode: "insecure".into(), ..GrpcClientTls::default() };
+    assert_eq!(code(&channel(&endpoint, &insecure, &context()).expect("an endpoint"), "hello").await, Code::Ok);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn clients_prove_who_they_are() {
+    let mut family = Family::new();
+    family.sections.grpc.tls.client_ca = Some(family.authority.path("ca.pem"));
+    let (running, endpoint) = family.serve(&context()).await;
+    let to = |tls: &GrpcClientTls| channel(&endpoint, tls, &context()).expect("an endpoint");
+    assert_ne!(code(&to(&family.client), "hello").await, Code::Ok, "a certificate is demanded");
+
+    let with = |(cert, key)| GrpcClientTls { cert: Some(cert), key: Some(key), ..family.client.clone() };
+    let gateway = with(family.authority.sign("gateway", "spiffe://doorward/gateway"));
+    let answer = say(to(&gateway), "who").await.expect("is answered");
+    assert_eq!(answer.metadata().get("identity").expect("an identity"), "spiffe://doorward/gateway");
+
+    let other = Authority::new();
+    let stranger = with(other.sign("gateway", "spiffe://doorward/gateway"));
+    assert_ne!(code(&to(&stranger), "who").await, Code::Ok, "signed by somebody else");
+    running.stop().await;
+}
+
+/// The serial number of the certificate that the server shows.
+async fn serial(endpoint: &str, family: &Family) -> Vec<u8> {
+    let config = crate::tls::client(&family.client, crate::config::ClientTls::On).expect("reads").expect("TLS");
+    let stream = TcpStream::connect(endpoint.trim_start_matches("dns:///")).await.expect("connects");
+    let name = "localhost".try_into().expect("a name");
+    let stream = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config)).connect(name, stream).await;
+    let chain = stream.expect("shakes hands").get_ref().1.peer_certificates().map(<[_]>::to_vec);
+    chain.expect("a chain")[0].to_vec()
+}
+
+#[tokio::test]
+async fn new_connections_see_new_certificates() {
+    let family = Family::new();
+    let context = Context { reload: crate::Reload::every(Duration::from_millis(50)), ..context() };
+    let (running, endpoint) = family.serve(&context).await;
+    let old = channel_within(&endpoint, &family.client, None, &context).expect("an endpoint");
+    assert_eq!(code(&old, "hello").await, Code::Ok);
+    let first = serial(&endpoint, &family).await;
+
+    let mut reloaded = context.reload.subscribe();
+    family.authority.sign("server", "localhost");
+    tokio::time::timeout(Duration::from_secs(5), reloaded.changed()).await.expect("in time").expect("announced");
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while serial(&endpoint, &family).await == first {
+        assert!(Instant::now() < deadline, "the new certificate is not seen");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(code(&old, "hello").await, Code::Ok, "old connections live on");
+
+    // half a rotation changes nothing
+    let (cert, _) = family.authority.sign("other", "localhost");
+    let second = serial(&endpoint, &family).await;
+    std::fs::copy(cert, family.authority.path("server.pem")).expect("copies");
+    reloaded.changed().await.expect("announced");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(serial(&endpoint, &family).await, second);
+    running.stop().await;
+}
+
+/// How long the server bears with a client that says this and nothing more.
+async fn patience_with(said: &[u8], sections: &Sections, http: bool) -> Duration {
+    let app = crate::App { http: Some(axum::Router::new()), ..echoing() };
+    let running = sections.serve(app, &context()).await.expect("starts");
+    let addr = if http { running.http } else { running.grpc };
+    let mut stream = TcpStream::connect(addr.expect("serves")).await.expect("connects");
+    stream.write_all(said).await.expect("writes");
+    let before = Instant::now();
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
+    // a reset is an end too
+    assert!(read.is_ok(), "the connection is still open after {said:?}");
+    let elapsed = before.elapsed();
+    running.stop().await;
+    elapsed
+}
+
+#[tokio::test]
+async fn half_open_connections_are_closed() {
+    let mut sections = Sections::default();
+    sections.tuning.patience.greeting = Duration::from_millis(200);
+    sections.tuning.patience.handshake = Duration::from_millis(200);
+    sections.tuning.patience.headers = Duration::from_millis(400);
+    let bearable = Duration::from_millis(150)..Duration::from_secs(3);
+    for said in [&b""[..], b"PRI * HTTP", b"GET / HTTP/1.1\r\nHost: a\r\n"] {
+        for http in [false, true] {
+            let patience = patience_with(said, &sections, http).await;
+            // what cannot become gRPC is closed at once
+            let is_wrong = !http && said.starts_with(b"GET");
+            assert!(is_wrong || bearable.contains(&patience), "{patience:?} for {said:?}, http: {http}");
+        }
+    }
+    sections.grpc.tls.enabled = true;
+    assert!(bearable.contains(&patience_with(b"", &sections, false).await), "no TLS handshake");
+}
+
+#[tokio::test]
+async fn old_connections_are_made_anew_without_a_failure() {
+    let mut sections = Sections::default();
+    sections.grpc.max_connection_age = Some(Duration::from_millis(100));
+    let running = sections.serve(echoing(), &context()).await.expect("starts");
+    let endpoint = running.grpc.expect("serves gRPC").to_string();
+    let channel = channel(&endpoint, &GrpcClientTls::default(), &context()).expect("an endpoint");
+    for _ in 0..30 {
+        assert_eq!(code(&channel, "hello").await, Code::Ok);
+        tokio::time::sleep(Duration::from_millis(15)).await;
+    }
+    assert_eq!(code(&channel, "slow").await, Code::Ok, "what is in flight is finished");
+    running.stop().await;
+}

@@ -1,0 +1,107 @@
+//! From a configuration to a running service, and to its end.
+
+mod error;
+mod running;
+mod serving;
+mod sockets;
+
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::time::Duration;
+
+pub use error::StartError;
+pub(crate) use error::{USAGE, is_configuration};
+pub use running::Running;
+
+use crate::config::{Identity, load};
+use crate::readiness::Readiness;
+use crate::server::Patience;
+use crate::service::{Listeners, Service};
+use crate::{App, BoxError, Context};
+use running::Life;
+use serving::Serving;
+use sockets::Sockets;
+
+/// How a service is served, beside what its configuration says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tuning {
+    /// How long requests may take to finish when the service stops.
+    pub(crate) grace: Duration,
+    pub(crate) patience: Patience,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { grace: Duration::from_secs(10), patience: Patience::default() }
+    }
+}
+
+/// Reads a service's configuration, binds its sockets, builds it and serves it, until the context's `shutdown` is
+/// cancelled or [`Running::stop`] is called.
+pub async fn start<S: Service>(context: &Context) -> Result<Running, StartError> {
+    let loaded = load::<S::Config>(&S::IDENTITY, &context.environment)?;
+    for warning in &loaded.warnings {
+        tracing::warn!(service = S::IDENTITY.name, "{warning}");
+    }
+    for file in &loaded.files {
+        context.reload.watch(file);
+    }
+    let (shown, config) = (Some(loaded.shown()), loaded.config);
+    let launch = Launch { identity: S::IDENTITY, shown, tuning: Tuning::default() };
+    let to_build = config.clone();
+    launch.run(S::listeners(&config), |context| S::build(to_build, context), context).await
+}
+
+/// Like [`start`] for a configuration that is there already: binds the sockets, then has `build` make the service, then
+/// serves it. The context that `build` is given ends with this service, not only with the process.
+pub async fn launch<F>(
+    identity: Identity,
+    listeners: Listeners<'_>,
+    build: impl FnOnce(Context) -> F,
+    context: &Context,
+) -> Result<Running, StartError>
+where
+    F: Future<Output = Result<App, BoxError>>,
+{
+    Launch { identity, shown: None, tuning: Tuning::default() }.run(listeners, build, context).await
+}
+
+/// A service about to be started.
+pub(crate) struct Launch {
+    pub(crate) identity: Identity,
+    /// The configuration in force, redacted.
+    pub(crate) shown: Option<String>,
+    pub(crate) tuning: Tuning,
+}
+
+impl Launch {
+    pub(crate) async fn run<F>(
+        self,
+        listeners: Listeners<'_>,
+        build: impl FnOnce(Context) -> F,
+        parent: &Context,
+    ) -> Result<Running, StartError>
+    where
+        F: Future<Output = Result<App, BoxError>>,
+    {
+        let mut sockets = Sockets::bind(&listeners, &parent.environment).await?;
+        let addrs = sockets.addrs();
+        let context = Context { shutdown: parent.shutdown.child_token(), ..parent.clone() };
+        let serving = Serving::new(self.identity, self.tuning.patience, context.clone());
+        let readiness = Readiness::default();
+        // while the service is being built it lives, and is not ready
+        let debug_ending = serving.debug(sockets.debug.take(), listeners.debug, &readiness, self.shown);
+        let abandon = debug_ending.abort.clone().drop_guard();
+
+        let result = context.shutdown.run_until_cancelled(build(context.clone())).await;
+        let app = result.ok_or(StartError::Interrupted)?.map_err(StartError::Build)?;
+        let (ending, drained) = serving.app(app, sockets, &listeners, &readiness).await;
+        parent.reload.poll_until(parent.shutdown.clone());
+        abandon.disarm();
+        tracing::info!(service = self.identity.name, ?addrs, "{} is serving", self.identity.name);
+        let life = Life { readiness, drained, ending, debug_ending, grace: self.tuning.grace };
+        Ok(Running::new(addrs, life, context.shutdown))
+    }
+}

@@ -1,0 +1,145 @@
+//! Setting everything of a service in motion.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use futures_util::FutureExt;
+use tokio_util::sync::CancellationToken;
+
+use super::sockets::{Socket, Sockets};
+use crate::app::Task;
+use crate::config::{Debug, Grpc, Http, Identity};
+use crate::debug::{self, Insight};
+use crate::health::Health;
+use crate::layers::{Limits, Stack, telling_routes};
+use crate::metrics::{Protocol, Requests};
+use crate::readiness::Readiness;
+use crate::server::{Ending, Listener, Patience, Server};
+use crate::service::Listeners;
+use crate::{App, Context};
+
+const DEBUG_LIMITS: Limits = Limits { concurrent: 64, timeout: Some(Duration::from_secs(5)) };
+
+/// What is the same for all servers of a service.
+pub(super) struct Serving {
+    identity: Identity,
+    patience: Patience,
+    context: Context,
+}
+
+impl Serving {
+    pub(super) fn new(identity: Identity, patience: Patience, context: Context) -> Self {
+        Self { identity, patience, context }
+    }
+
+    /// Serves the debug server.
+    pub(super) fn debug(
+        &self,
+        listener: Option<Listener>,
+        debug: &Debug,
+        readiness: &Readiness,
+        shown: Option<String>,
+    ) -> Ending {
+        let ending = Ending::default();
+        let metrics = self.context.metrics.clone();
+        let insight = Insight { readiness: readiness.clone(), metrics, shown, token: debug.token.clone() };
+        if let Some(listener) = listener {
+            let stack = self.stack(debug::router(debug, insight), Protocol::Debug, DEBUG_LIMITS);
+            let (patience, random) = (self.patience, self.context.random.clone());
+            Server { listener, tls: None, stack, patience, random, ending: ending.clone() }.spawn();
+        }
+        ending
+    }
+
+    /// Serves what was built. Returns how to end it: first the token by which clients learn that it is about to end,
+    /// which comes second here.
+    pub(super) async fn app(
+        &self,
+        app: App,
+        sockets: Sockets,
+        listeners: &Listeners<'_>,
+        readiness: &Readiness,
+    ) -> (Ending, CancellationToken) {
+        let (ending, drained) = (Ending::default(), CancellationToken::new());
+        readiness.built(app.checks);
+        if let (Some(socket), Some(grpc), Some(routes)) = (sockets.grpc, listeners.grpc, app.grpc) {
+            let (routes, health) = Health::beside(routes, self.identity.name).await;
+            ending.tasks.spawn(health.follow(readiness.clone(), drained.clone()));
+            let limits = limits(grpc.max_concurrent_requests, grpc.request_timeout, app.streaming);
+            let stack = self.stack(routes.prepare(), Protocol::Grpc, limits);
+            self.serve(socket, stack, self.patience_of(grpc), &ending);
+        }
+        if let (Some(socket), Some(http), Some(router)) = (sockets.http, listeners.http, app.http) {
+            let limits = limits(http.max_concurrent_requests, http.request_timeout, app.streaming);
+            let stack = self.stack(mounted(router, http), Protocol::Http, limits);
+            self.serve(socket, stack, self.patience, &ending);
+        }
+        for task in app.tasks {
+            let work = run(task, readiness.clone(), self.context.shutdown.clone());
+            let abort = ending.abort.clone();
+            ending.tasks.spawn(async move { abort.run_until_cancelled(work).await });
+        }
+        (ending, drained)
+    }
+
+    fn serve<S, B>(&self, socket: Socket, stack: Arc<Stack<S>>, patience: Patience, ending: &Ending)
+    where
+        S: tower::Service<
+                http::Request<hyper::body::Incoming>,
+                Response = http::Response<B>,
+                Error = std::convert::Infallible,
+            > + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send,
+        B: http_body::Body<Data = bytes::Bytes> + Send + Unpin + 'static,
+        B::Error: Into<crate::BoxError>,
+    {
+        let Socket { listener, tls, files } = socket;
+        if let (Some(tls), Some(files)) = (&tls, files) {
+            files.paths().for_each(|file| self.context.reload.watch(file));
+            let (tls, stop, mut changes) = (Arc::clone(tls), ending.stop.clone(), self.context.reload.subscribe());
+            let following = async move {
+                while changes.changed().await.is_ok() {
+                    tls.reload();
+                }
+            };
+            ending.tasks.spawn(async move { stop.run_until_cancelled(following).await });
+        }
+        let random = self.context.random.clone();
+        Server { listener, tls, stack, patience, random, ending: ending.clone() }.spawn();
+    }
+
+    fn stack<S>(&self, inner: S, protocol: Protocol, limits: Limits) -> Arc<Stack<S>> {
+        let requests = Requests::new(&self.context.metrics, self.identity.name, protocol);
+        Arc::new(Stack::new(inner, requests, limits))
+    }
+
+    fn patience_of(&self, grpc: &Grpc) -> Patience {
+        Patience { age: grpc.max_connection_age.unwrap_or(self.patience.age), ..self.patience }
+    }
+}
+
+fn limits(concurrent: usize, timeout: Duration, is_streaming: bool) -> Limits {
+    Limits { concurrent, timeout: (!is_streaming).then_some(timeout) }
+}
+
+/// The router below its root, telling the routes of its answers.
+fn mounted(router: axum::Router, http: &Http) -> axum::Router {
+    let router = router.layer(DefaultBodyLimit::max(http.max_body_size));
+    let root = http.root.trim_end_matches('/');
+    let router = if root.is_empty() { router } else { axum::Router::new().nest(root, router) };
+    telling_routes(router)
+}
+
+/// Runs a background task. One that panics is missed, and the service is not ready any more.
+async fn run(task: Task, readiness: Readiness, shutdown: CancellationToken) {
+    let ended = AssertUnwindSafe(task.future).catch_unwind().await;
+    if ended.is_err() && !shutdown.is_cancelled() {
+        tracing::error!(task = task.name, "the background task {} is dead", task.name);
+        readiness.lost(task.name);
+    }
+}

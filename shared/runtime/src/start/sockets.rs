@@ -1,0 +1,83 @@
+//! Everything that must be bound before anything is built.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::StartError;
+use crate::config::{Environment, ListenAddr};
+use crate::server::Listener;
+use crate::service::Listeners;
+use crate::tls::{ServerFiles, ServerTls, TlsError};
+
+/// The operator's word that requests may travel over a network in plain text.
+const PLAINTEXT: [&str; 2] = ["OC_INSECURE_PLAINTEXT", "OCIS_INSECURE_PLAINTEXT"];
+
+/// A bound socket with its certificate.
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) listener: Listener,
+    pub(super) tls: Option<Arc<ServerTls>>,
+    /// What the certificate is made of, to be watched.
+    pub(super) files: Option<ServerFiles>,
+}
+
+/// The sockets of a service.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    pub(super) debug: Option<Listener>,
+    pub(super) grpc: Option<Socket>,
+    pub(super) http: Option<Socket>,
+}
+
+/// Where a service can be reached; `None` where it listens nowhere or on a Unix socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Addrs {
+    pub(super) grpc: Option<SocketAddr>,
+    pub(super) http: Option<SocketAddr>,
+    pub(super) debug: Option<SocketAddr>,
+}
+
+impl Sockets {
+    /// Reads the certificates, then binds.
+    pub(super) async fn bind(listeners: &Listeners<'_>, environment: &Environment) -> Result<Self, StartError> {
+        let grpc = listeners.grpc.map(|grpc| (&grpc.addr, ServerFiles::of_grpc(&grpc.tls)));
+        let http = listeners.http.map(|http| (&http.addr, ServerFiles::of_http(&http.tls)));
+        let (grpc_tls, http_tls) = (certificate(grpc.as_ref())?, certificate(http.as_ref())?);
+        let allowed = is_plaintext_allowed(environment);
+        Ok(Self {
+            debug: Listener::bind(&listeners.debug.addr).await?,
+            grpc: bind(grpc, grpc_tls, "OCIS_GRPC_TLS_ENABLED", allowed).await?,
+            http: bind(http, http_tls, "OCIS_HTTP_TLS_ENABLED", allowed).await?,
+        })
+    }
+
+    pub(super) fn addrs(&self) -> Addrs {
+        let of = |socket: &Option<Socket>| socket.as_ref().and_then(|socket| socket.listener.addr());
+        Addrs { grpc: of(&self.grpc), http: of(&self.http), debug: self.debug.as_ref().and_then(Listener::addr) }
+    }
+}
+
+type Wanted<'a> = (&'a ListenAddr, Option<ServerFiles>);
+
+fn certificate(wanted: Option<&Wanted<'_>>) -> Result<Option<Arc<ServerTls>>, TlsError> {
+    let files = wanted.and_then(|(_, files)| files.clone());
+    Ok(files.map(ServerTls::new).transpose()?.map(Arc::new))
+}
+
+async fn bind(
+    wanted: Option<Wanted<'_>>,
+    tls: Option<Arc<ServerTls>>,
+    variable: &'static str,
+    is_plaintext_allowed: bool,
+) -> Result<Option<Socket>, StartError> {
+    let Some((addr, files)) = wanted else { return Ok(None) };
+    let Some(listener) = Listener::bind(addr).await? else { return Ok(None) };
+    if tls.is_none() && !listener.is_local() && !is_plaintext_allowed {
+        return Err(StartError::Plaintext { addr: addr.to_string(), variable });
+    }
+    Ok(Some(Socket { listener, tls, files }))
+}
+
+fn is_plaintext_allowed(environment: &Environment) -> bool {
+    PLAINTEXT.iter().any(|name| environment.get(name).is_some_and(|value| matches!(value, "true" | "1")))
+}

@@ -1,0 +1,192 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tonic::Code;
+use tonic::service::Routes;
+use tonic_health::ServingStatus;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::*;
+use crate::client::channel_within;
+use crate::config::{GrpcClientTls, ListenAddr, Secret};
+use crate::testing::{Sections, code, context, echoing, get, say};
+use crate::{Check, Task};
+
+fn channel(running: &Running) -> tonic::transport::Channel {
+    let addr = running.grpc.expect("serves gRPC").to_string();
+    channel_within(&addr, &GrpcClientTls::default(), None, &context()).expect("an endpoint")
+}
+
+#[tokio::test]
+async fn serves_grpc_health_and_the_debug_server() {
+    let running = Sections::default().serve(echoing(), &context()).await.expect("starts");
+    let (channel, debug) = (channel(&running), running.debug.expect("a debug server"));
+    assert_eq!(code(&channel, "hello").await, Code::Ok);
+    for path in ["/healthz", "/livez", "/readyz"] {
+        assert_eq!(get(debug, path, "").await, (200, "OK".into()), "{path}");
+    }
+    assert_eq!(get(debug, "/config", "").await, (200, "grpc:\n".into()));
+    assert_eq!(get(debug, "/debug/pprof/profile", "").await.0, 404, "off unless it is turned on");
+    let (status, metrics) = get(debug, "/metrics", "").await;
+    let counted = r#"doorward_requests_total{service="echo",protocol="grpc",route="/echo.Echo/Say",code="OK"} 1"#;
+    assert!(status == 200 && metrics.contains(counted), "{metrics}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn metrics_are_guarded_by_the_token() {
+    let mut sections = Sections::default();
+    sections.debug.token = Secret::from("a-debug-token");
+    sections.debug.pprof = true;
+    let running = sections.serve(App::default(), &context()).await.expect("starts");
+    let debug = running.debug.expect("a debug server");
+    assert_eq!(get(debug, "/metrics", "").await.0, 401);
+    assert_eq!(get(debug, "/metrics", "Authorization: Bearer wrong\r\n").await.0, 401);
+    assert_eq!(get(debug, "/metrics", "Authorization: Bearer a-debug-token\r\n").await.0, 200);
+    assert_eq!(get(debug, "/debug/pprof/profile", "").await.0, 501);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn draining_is_not_ready_and_finishes_what_is_in_flight() {
+    let running = Sections::default().serve(echoing(), &context()).await.expect("starts");
+    let (channel, debug) = (channel(&running), running.debug.expect("a debug server"));
+    let in_flight = tokio::spawn(say(channel, "slow"));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+
+    let stopping = tokio::spawn(running.stop());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!in_flight.is_finished());
+    assert_eq!(get(debug, "/readyz", "").await, (503, "not ready: shutting down".into()));
+    assert_eq!(get(debug, "/livez", "").await.0, 200);
+
+    in_flight.await.expect("no panic").expect("is answered");
+    stopping.await.expect("no panic");
+    assert!(tokio::net::TcpStream::connect(debug).await.is_err(), "the debug server ends last");
+}
+
+#[tokio::test]
+async fn the_grace_time_ends() {
+    let mut sections = Sections::default();
+    sections.tuning.grace = Duration::from_millis(100);
+    let running = sections.serve(echoing(), &context()).await.expect("starts");
+    let in_flight = tokio::spawn(say(channel(&running), "never"));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let before = Instant::now();
+    running.stop().await;
+    assert!(before.elapsed() < Duration::from_secs(2));
+    in_flight.await.expect("no panic").expect_err("is cut off");
+}
+
+#[tokio::test]
+async fn those_who_watch_the_health_are_told_and_not_waited_for() {
+    let running = Sections::default().serve(echoing(), &context()).await.expect("starts");
+    let mut client = HealthClient::new(channel(&running));
+    let request = HealthCheckRequest { service: String::new() };
+    let mut health = client.watch(request).await.expect("watches").into_inner();
+    let mut last = health.message().await.expect("no error").expect("a status").status;
+    let before = Instant::now();
+    let stopping = tokio::spawn(running.stop());
+    while let Ok(Some(message)) = health.message().await {
+        last = message.status;
+    }
+    assert_eq!(last, i32::from(ServingStatus::NotServing as u8));
+    stopping.await.expect("no panic");
+    assert!(before.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn readiness_follows_checks_and_tasks() {
+    let die = Arc::new(Notify::new());
+    let told = Arc::clone(&die);
+    let task = Task::new("flush", async move {
+        told.notified().await;
+        panic!("asked to")
+    });
+    let checks = vec![Check::new("database", async || Ok(()))];
+    let app = App { tasks: vec![task], checks, ..App::default() };
+    let running = Sections::default().serve(app, &context()).await.expect("starts");
+    let debug = running.debug.expect("a debug server");
+    assert_eq!(get(debug, "/readyz", "").await.0, 200);
+    die.notify_one();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(get(debug, "/readyz", "").await, (503, "not ready: flush".into()));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn lives_and_is_not_ready_while_it_is_built() {
+    let sections = Sections::default();
+    let listeners = Listeners {
+        log: &sections.log,
+        tracing: &sections.tracing,
+        debug: &crate::config::Debug {
+            addr: ListenAddr::Tcp { host: "127.0.0.1".into(), port: 0 },
+            ..Default::default()
+        },
+        grpc: None,
+        http: None,
+    };
+    let context = context();
+    let failed = launch(crate::testing::IDENTITY, listeners, |_| async { Err("no database".into()) }, &context).await;
+    let problem = failed.expect_err("is not built");
+    assert_eq!((problem.to_string().as_str(), problem.exit_code()), ("no database", 1));
+
+    context.shutdown.cancel();
+    let stopped = launch(crate::testing::IDENTITY, listeners, |_| std::future::pending(), &context).await;
+    assert_eq!(stopped.expect_err("was stopped").exit_code(), 0);
+}
+
+#[tokio::test]
+async fn plain_text_is_refused_on_a_network() {
+    let mut sections = Sections::default();
+    sections.grpc.addr = ListenAddr::Tcp { host: "0.0.0.0".into(), port: 0 };
+    let problem = sections.serve(echoing(), &context()).await.expect_err("is refused");
+    assert_eq!(problem.exit_code(), 64);
+    let text = problem.to_string();
+    assert!(text.contains("OCIS_GRPC_TLS_ENABLED") && text.contains("OCIS_INSECURE_PLAINTEXT"), "{text}");
+
+    let mut allowed = context();
+    allowed.environment = allowed.environment.with("OCIS_INSECURE_PLAINTEXT", "true");
+    sections.serve(echoing(), &allowed).await.expect("the operator said so").stop().await;
+
+    sections.grpc.tls.enabled = true;
+    sections.serve(echoing(), &context()).await.expect("TLS is on").stop().await;
+}
+
+#[tokio::test]
+async fn http_is_served_below_its_root_and_counted_by_route() {
+    let mut sections = Sections::default();
+    sections.http.root = "/apps".into();
+    let router = axum::Router::new().route("/tokens/{id}", axum::routing::get(async || "one"));
+    let app = App { http: Some(router), grpc: Some(Routes::default()), ..App::default() };
+    let running = sections.serve(app, &context()).await.expect("starts");
+    let http = running.http.expect("serves HTTP");
+    assert_eq!(get(http, "/apps/tokens/7", "").await, (200, "one".into()));
+    assert_eq!(get(http, "/tokens/7", "").await.0, 404);
+    let metrics = get(running.debug.expect("a debug server"), "/metrics", "").await.1;
+    assert!(metrics.contains(r#"route="GET /apps/tokens/{id}",code="200"} 1"#), "{metrics}");
+    assert!(metrics.contains(r#"route="other",code="404"} 1"#), "{metrics}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_socket_file_comes_and_goes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("echo.sock");
+    // what a killed process leaves behind
+    drop(std::os::unix::net::UnixListener::bind(&path).expect("binds"));
+    let mut sections = Sections::default();
+    sections.grpc.addr = ListenAddr::Unix(path.clone());
+    let running = sections.serve(echoing(), &context()).await.expect("starts");
+    let endpoint = format!("unix://{}", path.display());
+    let channel = channel_within(&endpoint, &GrpcClientTls::default(), None, &context()).expect("an endpoint");
+    assert_eq!(code(&channel, "hello").await, Code::Ok);
+    let second = sections.serve(echoing(), &context()).await.expect_err("one socket, one service");
+    assert_eq!(second.exit_code(), 1);
+    assert!(path.exists());
+    running.stop().await;
+    assert!(!path.exists());
+}

@@ -1,0 +1,198 @@
+//! What the tests of this crate share: a gRPC service in a few lines, certificates, ports.
+
+use std::convert::Infallible;
+use std::fs;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use http::{Request, Response};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType};
+use tempfile::TempDir;
+use tonic::body::Body;
+use tonic::server::{NamedService, UnaryService};
+use tonic::service::Routes;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+use tonic_prost::ProstCodec;
+
+use crate::config::{Debug, Environment, Grpc, Http, Identity, ListenAddr, Log, Tracing};
+use crate::start::{Launch, Tuning};
+use crate::{App, Context, Listeners, PeerIdentity, Running, StartError};
+
+pub(crate) const IDENTITY: Identity = Identity { name: "echo", prefix: "ECHO" };
+
+/// Any port of this machine's own interface.
+pub(crate) fn anywhere() -> ListenAddr {
+    ListenAddr::Tcp { host: "127.0.0.1".into(), port: 0 }
+}
+
+pub(crate) fn context() -> Context {
+    Context::new(Environment::default())
+}
+
+/// The sections of a service that tests serve.
+#[derive(Debug)]
+pub(crate) struct Sections {
+    pub(crate) log: Log,
+    pub(crate) tracing: Tracing,
+    pub(crate) debug: Debug,
+    pub(crate) grpc: Grpc,
+    pub(crate) http: Http,
+    pub(crate) tuning: Tuning,
+}
+
+impl Default for Sections {
+    fn default() -> Self {
+        Self {
+            log: Log::default(),
+            tracing: Tracing::default(),
+            debug: Debug { addr: anywhere(), ..Debug::default() },
+            grpc: Grpc { addr: anywhere(), ..Grpc::default() },
+            http: Http { addr: anywhere(), ..Http::default() },
+            tuning: Tuning::default(),
+        }
+    }
+}
+
+impl Sections {
+    pub(crate) async fn serve(&self, app: App, context: &Context) -> Result<Running, StartError> {
+        let launch = Launch { identity: IDENTITY, shown: Some("grpc:\n".into()), tuning: self.tuning };
+        let listeners = Listeners {
+            log: &self.log,
+            tracing: &self.tracing,
+            debug: &self.debug,
+            grpc: Some(&self.grpc),
+            http: Some(&self.http),
+        };
+        launch.run(listeners, |_| async { Ok(app) }, context).await
+    }
+}
+
+/// An application that echoes by gRPC.
+pub(crate) fn echoing() -> App {
+    App { grpc: Some(Routes::new(Echo)), ..App::default() }
+}
+
+/// `echo.Echo`: its method is told in the request's text, which it answers `SERVING` to. It speaks the messages of
+/// gRPC's health check, which are the ones at hand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Echo;
+
+impl NamedService for Echo {
+    const NAME: &'static str = "echo.Echo";
+}
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+impl tower::Service<Request<Body>> for Echo {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _cx: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(async move {
+            let codec = ProstCodec::<HealthCheckResponse, HealthCheckRequest>::default();
+            Ok(tonic::server::Grpc::new(codec).max_decoding_message_size(1024).unary(Say, request).await)
+        })
+    }
+}
+
+struct Say;
+
+impl UnaryService<HealthCheckRequest> for Say {
+    type Response = HealthCheckResponse;
+    type Future = BoxFuture<Result<tonic::Response<HealthCheckResponse>, Status>>;
+
+    fn call(&mut self, request: tonic::Request<HealthCheckRequest>) -> Self::Future {
+        Box::pin(async move {
+            let identity = request.extensions().get::<PeerIdentity>().cloned();
+            match request.get_ref().service.as_str() {
+                "slow" => tokio::time::sleep(Duration::from_millis(400)).await,
+                "never" => std::future::pending().await,
+                "panic" => panic!("asked to"),
+                "who" => {
+                    let mut response = tonic::Response::new(HealthCheckResponse { status: 1 });
+                    let name = identity.map_or_else(|| "nobody".into(), |identity| identity.0.to_string());
+                    response.metadata_mut().insert("identity", name.parse().expect("ASCII"));
+                    return Ok(response);
+                }
+                _ => {}
+            }
+            Ok(tonic::Response::new(HealthCheckResponse { status: 1 }))
+        })
+    }
+}
+
+/// Says something to `echo.Echo`.
+pub(crate) async fn say(channel: Channel, text: &str) -> Result<tonic::Response<HealthCheckResponse>, Status> {
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
+    let codec = ProstCodec::<HealthCheckRequest, HealthCheckResponse>::default();
+    let message = tonic::Request::new(HealthCheckRequest { service: text.into() });
+    client.unary(message, http::uri::PathAndQuery::from_static("/echo.Echo/Say"), codec).await
+}
+
+/// With what code the answer ends.
+pub(crate) async fn code(channel: &Channel, text: &str) -> Code {
+    say(channel.clone(), text).await.map_or_else(|status| status.code(), |_| Code::Ok)
+}
+
+/// An HTTP/1 answer's status and body.
+pub(crate) async fn get(addr: std::net::SocketAddr, path: &str, headers: &str) -> (u16, String) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(addr).await.expect("connects");
+    let question = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
+    stream.write_all(question.as_bytes()).await.expect("asks");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("answers");
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, answer.split_once("\r\n\r\n").expect("a body").1.into())
+}
+
+/// An authority of a test's own, and the files it signs.
+pub(crate) struct Authority {
+    folder: TempDir,
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("signs itself");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join("ca.pem"), issuer.pem()).expect("writes");
+        Self { folder, issuer }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes `<name>.pem` and `<name>.key`, for this host or URI.
+    pub(crate) fn sign(&self, name: &str, subject: &str) -> (PathBuf, PathBuf) {
+        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        let text = || subject.try_into().expect("ASCII");
+        params.subject_alt_names =
+            vec![if subject.contains("://") { SanType::URI(text()) } else { SanType::DnsName(text()) }];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("signs");
+        let (cert_file, key_file) = (self.path(&format!("{name}.pem")), self.path(&format!("{name}.key")));
+        replace(&cert_file, &certificate.pem());
+        replace(&key_file, &key.serialize_pem());
+        (cert_file, key_file)
+    }
+}
+
+fn replace(file: &Path, text: &str) {
+    fs::write(file, text).expect("writes");
+}

@@ -1,0 +1,288 @@
+//! Certificates and keys, for servers and clients.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+
+use crate::config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls};
+
+/// Why TLS cannot be spoken. The text names the variable and the file.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read, or holds something else.
+    #[error("{variable} names the file {}, {problem}", file.display())]
+    File {
+        /// The variable that names the file.
+        variable: &'static str,
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Certificate and key do not fit together, or cannot be used.
+    #[error("{variable}: {problem}")]
+    Unusable {
+        /// The variable that names the certificate.
+        variable: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl TlsError {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> status::Kind {
+        match self {
+            Self::File { .. } | Self::Unusable { .. } => status::Kind::FailedPrecondition,
+        }
+    }
+}
+
+/// A server's TLS settings, with the names of the variables they come from.
+#[derive(Clone, Debug)]
+pub(crate) struct ServerFiles {
+    cert: Option<(PathBuf, PathBuf)>,
+    client_ca: Option<PathBuf>,
+    variables: ServerVariables,
+    alpn: Vec<Vec<u8>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ServerVariables {
+    cert: &'static str,
+    key: &'static str,
+}
+
+const GRPC: ServerVariables = ServerVariables { cert: "OCIS_GRPC_TLS_CERTIFICATE", key: "OCIS_GRPC_TLS_KEY" };
+const HTTP: ServerVariables = ServerVariables { cert: "OCIS_HTTP_TLS_CERTIFICATE", key: "OCIS_HTTP_TLS_KEY" };
+const CLIENT_CA: &str = "OCIS_GRPC_TLS_CLIENT_CA";
+
+impl ServerFiles {
+    /// The gRPC server's, if TLS is enabled.
+    pub(crate) fn of_grpc(tls: &GrpcTls) -> Option<Self> {
+        tls.enabled.then(|| Self {
+            cert: tls.cert.clone().zip(tls.key.clone()),
+            client_ca: tls.client_ca.clone(),
+            variables: GRPC,
+            alpn: vec![b"h2".into()],
+        })
+    }
+
+    /// The HTTP server's, if TLS is enabled.
+    pub(crate) fn of_http(tls: &HttpTls) -> Option<Self> {
+        tls.enabled.then(|| Self {
+            cert: tls.cert.clone().zip(tls.key.clone()),
+            client_ca: None,
+            variables: HTTP,
+            alpn: vec![b"h2".into(), b"http/1.1".into()],
+        })
+    }
+
+    /// The files, to be watched.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let pair = self.cert.iter().flat_map(|(cert, key)| [cert.as_path(), key.as_path()]);
+        pair.chain(self.client_ca.as_deref())
+    }
+
+    fn read(&self) -> Result<ServerConfig, TlsError> {
+        let unusable = |problem: rustls::Error| TlsError::Unusable {
+            variable: self.variables.cert,
+            problem: format!("the certificate and its key cannot be used: {problem}"),
+        };
+        let builder = ServerConfig::builder_with_provider(provider());
+        let builder = builder.with_safe_default_protocol_versions().map_err(unusable)?;
+        let builder = match &self.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(file) => {
+                let roots = Arc::new(authorities(CLIENT_CA, file)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
+                let problem = |problem: rustls::server::VerifierBuilderError| TlsError::Unusable {
+                    variable: CLIENT_CA,
+                    problem: problem.to_string(),
+                };
+                builder.with_client_cert_verifier(verifier.map_err(problem)?)
+            }
+        };
+        let (chain, key) = match &self.cert {
+            Some((cert, key)) => (certificates(self.variables.cert, cert)?, private_key(self.variables.key, key)?),
+            None => temporary()?,
+        };
+        let mut config = builder.with_single_cert(chain, key).map_err(unusable)?;
+        config.alpn_protocols.clone_from(&self.alpn);
+        Ok(config)
+    }
+}
+
+/// A server's TLS configuration, which can be read again while connections are served.
+#[derive(Debug)]
+pub(crate) struct ServerTls {
+    files: ServerFiles,
+    current: ArcSwap<ServerConfig>,
+}
+
+impl ServerTls {
+    pub(crate) fn new(files: ServerFiles) -> Result<Self, TlsError> {
+        let current = ArcSwap::from_pointee(files.read()?);
+        Ok(Self { files, current })
+    }
+
+    /// What the next connection is to be accepted with.
+    pub(crate) fn current(&self) -> Arc<ServerConfig> {
+        self.current.load_full()
+    }
+
+    /// Reads the files again. When they are of no use, what was read before stays in force.
+    pub(crate) fn reload(&self) {
+        // a temporary certificate would only be another one, which nobody asked for
+        if self.files.cert.is_none() && self.files.client_ca.is_none() {
+            return;
+        }
+        match self.files.read() {
+            Ok(config) => self.current.store(Arc::new(config)),
+            Err(problem) => tracing::error!(%problem, "certificates were not reloaded, the old ones stay in use"),
+        }
+    }
+}
+
+/// A client's TLS configuration; `None` when plain text is spoken.
+pub(crate) fn client(tls: &GrpcClientTls, mode: ClientTls) -> Result<Option<ClientConfig>, TlsError> {
+    const CERT: &str = "OCIS_GRPC_CLIENT_TLS_CERTIFICATE";
+    let unusable = |problem: rustls::Error| TlsError::Unusable { variable: CERT, problem: problem.to_string() };
+    let builder = ClientConfig::builder_with_provider(provider());
+    let builder = builder.with_safe_default_protocol_versions().map_err(unusable)?;
+    let builder = match mode {
+        ClientTls::Off => return Ok(None),
+        ClientTls::On => builder.with_root_certificates(server_authorities(tls.cacert.as_deref())?),
+        ClientTls::Insecure => {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAnyServer(provider())))
+        }
+    };
+    let mut config = match (&tls.cert, &tls.key) {
+        (Some(cert), Some(key)) => {
+            let key = private_key("OCIS_GRPC_CLIENT_TLS_KEY", key)?;
+            builder.with_client_auth_cert(certificates(CERT, cert)?, key).map_err(unusable)?
+        }
+        _ => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = vec![b"h2".into()];
+    Ok(Some(config))
+}
+
+fn server_authorities(file: Option<&Path>) -> Result<RootCertStore, TlsError> {
+    if let Some(file) = file {
+        return authorities("OCIS_GRPC_CLIENT_TLS_CACERT", file);
+    }
+    let mut roots = RootCertStore::empty();
+    // some of a system's many authorities are always odd; those left out are trusted by nobody
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    Ok(roots)
+}
+
+fn authorities(variable: &'static str, file: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(variable, file)? {
+        let unusable = |problem: rustls::Error| TlsError::File {
+            variable,
+            file: file.into(),
+            problem: format!("which holds a certificate that cannot be used: {problem}"),
+        };
+        roots.add(certificate).map_err(unusable)?;
+    }
+    Ok(roots)
+}
+
+fn certificates(variable: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let problem = |problem: String| TlsError::File { variable, file: file.into(), problem };
+    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let chain = read.map_err(|error| problem(pem_problem(&error, "certificate")))?;
+    if chain.is_empty() { Err(problem("which holds no certificate in PEM format".into())) } else { Ok(chain) }
+}
+
+fn private_key(variable: &'static str, file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(file).map_err(|error| {
+        let problem = pem_problem(&error, "private key");
+        TlsError::File { variable, file: file.into(), problem }
+    })
+}
+
+/// Never quotes the file, which may be a key.
+fn pem_problem(error: &rustls::pki_types::pem::Error, wanted: &str) -> String {
+    match error {
+        rustls::pki_types::pem::Error::Io(problem) => format!("which cannot be read: {problem}"),
+        _ => format!("which holds no {wanted} in PEM format"),
+    }
+}
+
+/// A certificate for this machine that nobody has signed, to be used with clients whose TLS mode is `insecure`.
+fn temporary() -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
+    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let made = rcgen::generate_simple_self_signed(names).map_err(|problem| TlsError::Unusable {
+        variable: "OCIS_GRPC_TLS_ENABLED",
+        problem: format!("no temporary certificate could be made: {problem}"),
+    })?;
+    Ok((vec![made.cert.der().clone()], PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into())))
+}
+
+/// The one provider of cryptography, also made the process's default for libraries that ask for it.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    if let Some(installed) = CryptoProvider::get_default() {
+        return Arc::clone(installed);
+    }
+    // fails when another thread was quicker, with the same provider
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    CryptoProvider::get_default().map_or_else(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()), Arc::clone)
+}
+
+/// Accepts whatever certificate a server shows, which is what the mode `insecure` asks for. That the server has the
+/// certificate's key is still verified.
+#[derive(Debug)]
+struct AcceptAnyServer(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AcceptAnyServer {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// The first URI, or else the first DNS name, that a certificate is for.
+pub(crate) fn first_name(certificate: &CertificateDer<'_>) -> Option<Arc<str>> {
+    let certificate = webpki::EndEntityCert::try_from(certificate).ok()?;
+    let uri = certificate.valid_uri_names().next();
+    uri.or_else(|| certificate.valid_dns_names().next()).map(Into::into)
+}

@@ -1,0 +1,138 @@
+//! A family to call.
+
+use std::{
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use doorward::{Family, Member, Secrets, Selection, Settings};
+use runtime::{Context, client, config::Environment};
+use tonic::transport::Channel;
+
+use crate::{
+    Finished, Layout, PEOPLE,
+    process::{Server, run},
+};
+
+/// How the family runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Inside the test's process: with a clock of the test.
+    Inside,
+    /// `doorward server`.
+    OneProcess,
+    /// A process a service.
+    Processes,
+    /// A process a service, with mutual TLS between them.
+    ProcessesWithTls,
+}
+
+/// A running family with its people.
+#[derive(Debug)]
+pub struct TestFamily {
+    /// Where it is and what it was told.
+    pub layout: Layout,
+    context: Context,
+    inside: Option<Family>,
+    servers: Vec<Server>,
+}
+
+impl TestFamily {
+    /// Boots the family and adds [`PEOPLE`].
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start(name: &str, mode: Mode) -> Self {
+        Self::start_with(Layout::new(name, mode == Mode::ProcessesWithTls), mode, |context| context).await
+    }
+
+    /// Boots a family that the test has told more, in a world that the test has changed: its clock, its randomness.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_with(layout: Layout, mode: Mode, world: impl FnOnce(Context) -> Context) -> Self {
+        let environment: Environment = layout.variables().clone().into_iter().collect();
+        let context = world(Context::new(environment.clone()));
+        let mut family = Self { layout, context, inside: None, servers: Vec::new() };
+        match mode {
+            Mode::Inside => {
+                let settings = Settings::load(&environment, &Secrets::default()).expect("the configuration is good");
+                let selection = Selection::of(&environment).expect("the services are known");
+                let started = Family::start(&settings, &selection, &family.context).await;
+                family.inside = Some(started.expect("the family starts"));
+            }
+            Mode::OneProcess => family.servers.push(Server::start("doorward", family.layout.variables())),
+            Mode::Processes | Mode::ProcessesWithTls => {
+                let selection = Selection::of(&environment).expect("the services are known");
+                for member in selection.members() {
+                    family.servers.push(Server::start(member.name(), family.layout.variables()));
+                }
+            }
+        }
+        family.wait_until_it_answers(&Selection::of(&environment).expect("the services are known")).await;
+        family.add_people().await;
+        family
+    }
+
+    async fn wait_until_it_answers(&self, selection: &Selection) {
+        let start = Instant::now();
+        for member in selection.members() {
+            let address = self.layout.address(member);
+            while TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_err() {
+                assert!(start.elapsed() < Duration::from_secs(30), "{} does not answer at {address}", member.name());
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+
+    async fn add_people(&self) {
+        for person in PEOPLE {
+            let mail = format!("{}@example.org", person.login);
+            let arguments = ["user", "add", person.login, "--role", person.role, "--mail", &mail, "--password-stdin"]
+                .map(str::to_owned);
+            let added = self.command_in_background(&arguments, &self.layout.password).await;
+            assert_eq!(added.code, 0, "{} cannot be added: {}", person.login, added.stderr);
+        }
+    }
+
+    /// Runs `doorward` with the family's environment; `input` is its standard input.
+    pub async fn command(&self, arguments: &[&str], input: &str) -> Finished {
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self.command_in_background(&arguments, input).await
+    }
+
+    async fn command_in_background(&self, arguments: &[String], input: &str) -> Finished {
+        let (arguments, variables, input) = (arguments.to_vec(), self.layout.variables().clone(), input.to_owned());
+        // A family inside this process has to go on answering while the command waits for it.
+        let running = tokio::task::spawn_blocking(move || {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            run("doorward", &arguments, &variables, &input)
+        });
+        running.await.expect("a command ends")
+    }
+
+    /// A connection to a service, as the family's own clients make it.
+    ///
+    /// # Panics
+    /// When the family's own settings cannot be used.
+    pub fn channel(&self, member: Member) -> Channel {
+        let settings =
+            Settings::load(&self.context.environment, &Secrets::default()).expect("the configuration is good");
+        let address = self.layout.address(member).to_string();
+        client::channel(&address, &settings.gateway.grpc_client_tls, &self.context).expect("an address is an endpoint")
+    }
+
+    /// Kills a service's process, as a crash would.
+    pub fn kill(&mut self, member: Member) {
+        let server = self.servers.iter_mut().find(|server| server.name == member.name());
+        server.unwrap_or_else(|| panic!("{} is no process of its own", member.name())).kill();
+    }
+
+    /// Asks every process to end, and returns their exit codes.
+    pub async fn stop(mut self) -> Vec<i32> {
+        if let Some(family) = self.inside.take() {
+            family.stop().await;
+        }
+        self.servers.iter_mut().rev().map(Server::terminate).collect()
+    }
+}

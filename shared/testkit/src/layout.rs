@@ -1,0 +1,162 @@
+//! Where a test's family is, and what it is told.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+};
+
+use doorward::Member;
+use runtime::Random;
+use tempfile::TempDir;
+
+use crate::{Certificates, logs, note_secret};
+
+/// Somebody of the test's family.
+#[derive(Debug, Clone, Copy)]
+pub struct Person {
+    /// The login name.
+    pub login: &'static str,
+    /// The role's everyday name.
+    pub role: &'static str,
+}
+
+/// The people every test's family has.
+pub const PEOPLE: [Person; 4] = [
+    Person { login: "einstein", role: "user" },
+    Person { login: "marie", role: "user" },
+    Person { login: "richard", role: "user" },
+    Person { login: "admin", role: "admin" },
+];
+
+/// The folder, addresses and secrets of one family.
+#[derive(Debug)]
+pub struct Layout {
+    folder: TempDir,
+    addresses: BTreeMap<Member, SocketAddr>,
+    variables: BTreeMap<String, String>,
+    /// The machine key.
+    pub machine_key: String,
+    /// The secret of the service account `jobs`.
+    pub service_secret: String,
+    /// The secret of the internal token.
+    pub jwt_secret: String,
+    /// The password of everybody in [`PEOPLE`].
+    pub password: String,
+}
+
+impl Layout {
+    /// Free addresses and fresh secrets; with certificates every connection is TLS, and clients have to show theirs.
+    pub fn new(name: &str, tls: bool) -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let mut layout = Self {
+            addresses: Member::ALL.into_iter().map(|member| (member, free_address())).collect(),
+            variables: BTreeMap::new(),
+            machine_key: secret(),
+            service_secret: secret(),
+            jwt_secret: secret(),
+            password: secret(),
+            folder,
+        };
+        layout.set_secrets();
+        layout.set_addresses();
+        let log = logs::folder().join(format!("{name}-{}.log", std::process::id()));
+        layout.set("OCIS_LOG_LEVEL", "trace");
+        layout.set("OCIS_LOG_FILE", &log.display().to_string());
+        if tls {
+            layout.set_tls();
+        }
+        layout
+    }
+
+    fn set_secrets(&mut self) {
+        let root = self.folder.path().to_owned();
+        let (jwt, machine, service) = (self.jwt_secret.clone(), self.machine_key.clone(), self.service_secret.clone());
+        self.set("OCIS_BASE_DATA_PATH", &root.join("data").display().to_string());
+        self.set("OCIS_CONFIG_DIR", &root.join("config").display().to_string());
+        self.set("OCIS_JWT_SECRET", &jwt);
+        self.set("OCIS_MACHINE_AUTH_API_KEY", &machine);
+        self.set("OCIS_SERVICE_ACCOUNT_ID", "jobs");
+        self.set("OCIS_SERVICE_ACCOUNT_SECRET", &service);
+        self.set("AUTH_APP_TOKEN_KEY", &secret());
+        self.set("OCIS_ADD_RUN_SERVICES", "auth-app");
+        // The cheapest parameters that argon2 takes: tests are about who gets in, not about the cost of it.
+        self.set("AUTH_BASIC_ARGON2_MEMORY", "8");
+        self.set("AUTH_BASIC_ARGON2_ITERATIONS", "1");
+    }
+
+    fn set_addresses(&mut self) {
+        for (member, address) in self.addresses.clone() {
+            let prefix = member.identity().prefix;
+            let address = address.to_string();
+            self.set(&format!("{prefix}_GRPC_ADDR"), &address);
+            self.set(&format!("{prefix}_DEBUG_ADDR"), &free_address().to_string());
+            match member {
+                Member::Users => {
+                    for asking in ["AUTH_BASIC", "AUTH_MACHINE", "AUTH_APP", "AUTH_BEARER"] {
+                        self.set(&format!("{asking}_USERS_ENDPOINT"), &address);
+                    }
+                    self.set("GATEWAY_USERS_ENDPOINT", &address);
+                }
+                Member::Gateway => self.set("OCIS_REVA_GATEWAY", &address),
+                _ => self.set(&format!("GATEWAY_{prefix}_ENDPOINT"), &address),
+            }
+        }
+        self.set("AUTH_APP_HTTP_ADDR", &free_address().to_string());
+    }
+
+    fn set_tls(&mut self) {
+        let made = Certificates::make(self.folder.path(), "spiffe://doorward.test/service");
+        let path = |path: &Path| path.display().to_string();
+        self.set("OCIS_GRPC_TLS_ENABLED", "true");
+        self.set("OCIS_GRPC_TLS_CERTIFICATE", &path(&made.certificate));
+        self.set("OCIS_GRPC_TLS_KEY", &path(&made.key));
+        self.set("OCIS_GRPC_TLS_CLIENT_CA", &path(&made.ca));
+        self.set("OCIS_GRPC_CLIENT_TLS_MODE", "on");
+        self.set("OCIS_GRPC_CLIENT_TLS_CACERT", &path(&made.ca));
+        self.set("OCIS_GRPC_CLIENT_TLS_CERTIFICATE", &path(&made.certificate));
+        self.set("OCIS_GRPC_CLIENT_TLS_KEY", &path(&made.key));
+    }
+
+    /// Sets a variable of the family's environment.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Takes a variable out of the family's environment.
+    pub fn unset(&mut self, name: &str) {
+        self.variables.remove(name);
+    }
+
+    /// The family's environment: nothing of the test's own is in it.
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+
+    /// Where a service answers gRPC.
+    pub fn address(&self, member: Member) -> SocketAddr {
+        self.addresses[&member]
+    }
+
+    /// The folder of this family alone.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// An address of this machine that nobody listens on at the moment.
+pub(crate) fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("a bound listener has an address")
+}
+
+/// A secret that is looked for in every log.
+pub(crate) fn secret() -> String {
+    let mut text = String::from("test-secret-");
+    for byte in Random::system().bytes::<20>() {
+        write!(text, "{byte:02x}").expect("text can be written to");
+    }
+    note_secret(&text);
+    text
+}

@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+
+mod calls;
+mod certificates;
+mod family;
+mod layout;
+mod logs;
+mod process;
+
+pub use calls::{Answer, is_ok};
+pub use certificates::Certificates;
+pub use family::{Mode, TestFamily};
+pub use layout::{Layout, PEOPLE, Person};
+pub use logs::note_secret;
+pub use process::{Finished, binary, run};

@@ -1,0 +1,105 @@
+//! The family's binaries.
+
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// A binary of the workspace, beside the test in the target folder.
+///
+/// # Panics
+/// When it was not built.
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a running test has a file");
+    let found = test.ancestors().map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.unwrap_or_else(|| panic!("the binary {name} is missing; build it with: cargo build --workspace --bins"))
+}
+
+/// What a command left behind.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its exit code; -1 if a signal ended it.
+    pub code: i32,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained of.
+    pub stderr: String,
+}
+
+/// Runs a binary of the workspace to its end, with these variables only and `input` on its standard input.
+///
+/// # Panics
+/// When it cannot be started.
+pub fn run(name: &str, arguments: &[&str], variables: &BTreeMap<String, String>, input: &str) -> Finished {
+    let mut child = Command::new(binary(name))
+        .args(arguments)
+        .env_clear()
+        .envs(variables)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
+    // A command that reads no input may have closed it already.
+    let _ = child.stdin.take().map(|mut stdin| stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output().expect("a started command ends");
+    Finished {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// A running server; ended when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) name: &'static str,
+    child: Child,
+}
+
+impl Server {
+    /// Starts `name server`, or `doorward server`.
+    pub(crate) fn start(name: &'static str, variables: &BTreeMap<String, String>) -> Self {
+        let child = Command::new(binary(name))
+            .arg("server")
+            .env_clear()
+            .envs(variables)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
+        Self { name, child }
+    }
+
+    /// Ends it at once, as a crash would.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Asks it to end, and waits.
+    ///
+    /// # Panics
+    /// When it does not end within 20 seconds.
+    pub(crate) fn terminate(&mut self) -> i32 {
+        let pid = self.child.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &pid]).status();
+        let start = Instant::now();
+        loop {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return status.code().unwrap_or(-1);
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "{} does not end", self.name);
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,130 @@
+//! Against a token that Go minted.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use authn::{Authenticated, ExternalIdentity, OpaqueEntry, Scopes, User, UserId, UserStatus, UserType, role};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use secrecy::SecretString;
+use serde::Deserialize;
+use token::{Claims, Defect, KeyRing, Minter, TokenError, Verifier};
+
+#[derive(Deserialize)]
+struct Golden {
+    jwt_secret: String,
+    x_access_token: String,
+    x_access_token_claims_raw: String,
+}
+
+impl Golden {
+    fn load() -> Self {
+        serde_json::from_str(include_str!("../golden/go-token.json")).unwrap()
+    }
+
+    fn ring(&self) -> Arc<KeyRing> {
+        Arc::new(KeyRing::new(&SecretString::from(self.jwt_secret.as_str()), None).unwrap())
+    }
+}
+
+const ISSUED: u64 = 1_795_317_292;
+const LIFETIME: Duration = Duration::from_hours(24);
+
+fn verify(golden: &Golden, seconds: u64) -> Result<Claims, TokenError> {
+    Verifier::new(golden.ring()).verify(UNIX_EPOCH + Duration::from_secs(seconds), &golden.x_access_token)
+}
+
+/// The raw claims of what we mint, with an identifier of zeros.
+fn mint(golden: &Golden, answer: &Authenticated, skip_groups: bool) -> String {
+    let minter = Minter::new(golden.ring(), LIFETIME, skip_groups).with_identifiers(|| [0; 16]);
+    let token = minter.mint(UNIX_EPOCH + Duration::from_secs(ISSUED), answer).unwrap();
+    let [header, claims, _] = token.split('.').collect::<Vec<_>>().try_into().unwrap();
+    assert!(golden.x_access_token.starts_with(&format!("{header}.")), "the header is Go's");
+    String::from_utf8(URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
+}
+
+fn answer(claims: &Claims) -> Authenticated {
+    Authenticated {
+        user: Arc::new(claims.user.clone()),
+        scopes: claims.scopes.clone(),
+        not_after: None,
+        amr: String::new(),
+        actor: None,
+    }
+}
+
+#[test]
+fn a_token_of_go_is_understood() {
+    let claims = verify(&Golden::load(), ISSUED + 60).unwrap();
+    assert_eq!(claims.user.id.idp, "https://localhost:9200");
+    assert_eq!(claims.user.id.opaque_id, "b1f74ec4-dd7e-11ef-a543-03775734d0f7");
+    assert_eq!(claims.user.id.kind, UserType::Primary);
+    assert_eq!((claims.user.username.as_str(), claims.user.display_name.as_str()), ("alan", "Alan Turing"));
+    assert_eq!((claims.user.groups.len(), claims.user.uid_number, claims.user.gid_number), (4, 99, 99));
+    assert_eq!(claims.user.status, UserStatus::Active);
+    assert_eq!(claims.scopes, Scopes::full_user());
+    assert_eq!(claims.issuer, claims.user.id.idp);
+    assert_eq!(claims.issued_at, UNIX_EPOCH + Duration::from_secs(ISSUED));
+    assert_eq!(claims.expires_at, claims.issued_at + LIFETIME);
+    assert_eq!((claims.jti, claims.amr.len(), claims.actor), (None, 0, None));
+}
+
+#[test]
+fn a_token_of_go_ends() {
+    let golden = Golden::load();
+    assert!(verify(&golden, ISSUED + 86_400 + 4).is_ok());
+    assert!(matches!(verify(&golden, ISSUED + 86_400 + 5), Err(TokenError::Invalid(Defect::Expired))));
+    assert!(matches!(verify(&golden, ISSUED - 6), Err(TokenError::Invalid(Defect::NotYetValid))));
+}
+
+#[test]
+fn we_mint_the_bytes_that_go_mints() {
+    let golden = Golden::load();
+    let claims = verify(&golden, ISSUED).unwrap();
+    let ours = mint(&golden, &answer(&claims), false);
+    let identifier = r#","jti":"AAAAAAAAAAAAAAAAAAAAAA"}"#;
+    assert_eq!(ours, golden.x_access_token_claims_raw.replace("}}}", "}}") + identifier);
+}
+
+#[test]
+fn our_own_claims_come_last() {
+    let golden = Golden::load();
+    let claims = verify(&golden, ISSUED).unwrap();
+    let answer = Authenticated { amr: "machine".to_owned(), actor: Some("svc".to_owned()), ..answer(&claims) };
+    let ours = mint(&golden, &answer, true);
+    assert!(ours.ends_with(r#","jti":"AAAAAAAAAAAAAAAAAAAAAA","amr":["machine"],"act":{"sub":"svc"}}"#), "{ours}");
+    assert!(!ours.contains("groups"), "{ours}");
+}
+
+#[test]
+fn every_field_has_go_s_name_and_shape() {
+    let id = UserId {
+        idp: String::new(),
+        opaque_id: "7".to_owned(),
+        kind: UserType::Guest,
+        tenant_id: "t".to_owned(),
+        external_identities: vec![ExternalIdentity { idp: "https://other".to_owned(), opaque_id: "8".to_owned() }],
+    };
+    let entry = |value: &[u8]| OpaqueEntry { decoder: "plain".to_owned(), value: value.to_vec() };
+    let user = User {
+        id,
+        mail_verified: true,
+        roles: vec![role::USER.to_owned()],
+        opaque: BTreeMap::from([("a".to_owned(), entry(&[255])), ("z".to_owned(), entry(&[]))]),
+        uid_number: -1,
+        status: UserStatus::Expiring,
+        ..User::default()
+    };
+    let answer = Authenticated { scopes: Scopes::default(), ..Authenticated::full(Arc::new(user), "") };
+    let roles = "WyJkN2JlZWVhOC04ZmY0LTQwNmItOGZiNi1hYjJkZDgxZTZiMTEiXQ==";
+    let expected = [
+        r#"{"aud":["reva"],"exp":1795403692,"iat":1795317292,"user":{"id":{"opaque_id":"7","type":5,"tenant_id":"t","#,
+        r#""external_identities":[{"idp":"https://other","opaque_id":"8"}]},"mail_verified":true,"opaque":{"map":{"#,
+        r#""a":{"decoder":"plain","value":"/w=="},"roles":{"decoder":"json","value":""#,
+        roles,
+        r#""},"z":{"decoder":"plain"}}},"uid_number":-1,"status":1},"scope":{},"jti":"AAAAAAAAAAAAAAAAAAAAAA"}"#,
+    ];
+    assert_eq!(mint(&Golden::load(), &answer, false), expected.concat());
+}
