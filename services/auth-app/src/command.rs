@@ -51,7 +51,7 @@ pub(crate) async fn create(matches: &ArgMatches, context: &Context) -> Result<()
         ..Default::default()
     });
     request.metadata_mut().insert(token::METADATA_KEY, MetadataValue::try_from(token)?);
-    let answer = gateway.generate_app_password(request).await?.into_inner();
+    let answer = gateway.generate_app_password(request).await.map_err(|error| in_words(&error))?.into_inner();
     check(answer.status, "the token cannot be made")?;
     let made = answer.app_password.ok_or("the gateway answered without a token")?;
     writeln!(std::io::stdout(), "{}", made.password)?;
@@ -69,9 +69,14 @@ async fn authenticate(
         client_secret: config.machine_auth_api_key.expose().to_owned(),
         ..Default::default()
     };
-    let answer = gateway.authenticate(request).await?.into_inner();
+    let answer = gateway.authenticate(request).await.map_err(|error| in_words(&error))?.into_inner();
     check(answer.status, &format!("cannot act for {user_name:?}"))?;
     Ok(answer.token)
+}
+
+/// What happened to a call that got no answer.
+fn in_words(error: &tonic::Status) -> BoxError {
+    format!("the gateway does not do it: {}", error.message()).into()
 }
 
 /// An answer without a status is a failure too.

@@ -9,7 +9,7 @@ use moka::future::Cache;
 use runtime::Clock;
 use secrecy::ExposeSecret;
 
-use crate::backend::{Backend, Person};
+use crate::backend::{Backend, Person, Proof};
 use crate::digest::{Digest, Digester};
 use crate::password::MOST_BYTES;
 use crate::throttle::Throttle;
@@ -17,8 +17,12 @@ use crate::throttle::Throttle;
 /// No login is longer, in bytes.
 const LONGEST_LOGIN: usize = 256;
 
-/// How many verified credentials are remembered.
+/// How many verified credentials are remembered, and how many refused ones.
 const REMEMBERED: u64 = 10_000;
+
+/// How long a refused credential is remembered. A device that keeps on sending an old password has failed once, not
+/// often, so that its owner is not kept out at the same address.
+const REFUSED_FOR: Duration = Duration::from_hours(1);
 
 /// Verifies logins and passwords: one answer, and one amount of work, for every bad one.
 pub(crate) struct Basic {
@@ -28,6 +32,8 @@ pub(crate) struct Basic {
     clock: Clock,
     /// When a credential was found good, by its digest. Also makes one of equal attempts at the same time.
     verified: Cache<Digest, SystemTime>,
+    /// When and why a credential was refused, where a changed password would be another key.
+    refused: Cache<Digest, (SystemTime, Reason)>,
     remember_for: Duration,
 }
 
@@ -40,9 +46,8 @@ impl Basic {
         remember_for: Duration,
     ) -> Self {
         // the injected clock decides; this only bounds how long memory is used
-        let verified =
-            Cache::builder().max_capacity(REMEMBERED).time_to_live(remember_for.max(Duration::from_secs(1))).build();
-        Self { backend, throttle, digester, clock, verified, remember_for }
+        let (verified, refused) = (lasting(remember_for), lasting(REFUSED_FOR));
+        Self { backend, throttle, digester, clock, verified, refused, remember_for }
     }
 
     async fn decide(&self, credentials: &Credentials) -> Result<Authenticated, Denial> {
@@ -74,17 +79,33 @@ impl Basic {
         Ok(Authenticated::full(user.ok_or_else(unknown)?, "pwd"))
     }
 
-    /// Verifies, unless the same was found good a moment ago or is being verified right now.
+    /// Verifies, unless the same was verified a while ago or is being verified right now.
     async fn verify(&self, attempt: &Try<'_>) -> Result<(), AuthError> {
         let key = self.key(attempt);
         if let Some(then) = self.verified.get(&key).await {
-            let age = self.clock.now().duration_since(then).unwrap_or_default();
-            if age < self.remember_for {
+            if self.is_younger(then, self.remember_for) {
                 return Ok(());
             }
             self.verified.invalidate(&key).await;
         }
-        self.verified.try_get_with(key, self.verify_anew(attempt)).await.map(drop).map_err(|error| copy(&error))
+        self.verified.try_get_with(key, self.verify_once(key, attempt)).await.map(drop).map_err(|error| copy(&error))
+    }
+
+    async fn verify_once(&self, key: Digest, attempt: &Try<'_>) -> Result<SystemTime, AuthError> {
+        if let Some((then, reason)) = self.refused.get(&key).await
+            && self.is_younger(then, REFUSED_FOR)
+        {
+            return Err(AuthError::Refused(reason));
+        }
+        let outcome = self.verify_anew(attempt).await;
+        if let (Err(AuthError::Refused(reason)), true) = (&outcome, attempt.is_exact()) {
+            self.refused.insert(key, (self.clock.now(), *reason)).await;
+        }
+        outcome
+    }
+
+    fn is_younger(&self, then: SystemTime, age: Duration) -> bool {
+        self.clock.now().duration_since(then).unwrap_or_default() < age
     }
 
     async fn verify_anew(&self, attempt: &Try<'_>) -> Result<SystemTime, AuthError> {
@@ -129,6 +150,13 @@ struct Try<'a> {
     credentials: &'a Credentials,
 }
 
+impl Try<'_> {
+    /// Whether the key changes when the password does.
+    fn is_exact(&self) -> bool {
+        self.person.is_none_or(|person| !matches!(person.proof, Proof::Entry(_)))
+    }
+}
+
 /// A failure, and whom it is about if that is known.
 struct Denial {
     error: AuthError,
@@ -165,6 +193,10 @@ fn is_login(text: &str) -> bool {
 
 fn wait(retry_after: Duration) -> AuthError {
     AuthError::Busy { retry_after }
+}
+
+fn lasting<T: Clone + Send + Sync + 'static>(time: Duration) -> Cache<Digest, T> {
+    Cache::builder().max_capacity(REMEMBERED).time_to_live(time.max(Duration::from_secs(1))).build()
 }
 
 /// The same error once more, for each of those who waited for one verification.

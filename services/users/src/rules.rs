@@ -45,7 +45,8 @@ pub(crate) fn group_name(name: &str) -> Result<(), PeopleError> {
 pub(crate) fn mail(address: &str) -> Result<(), PeopleError> {
     let shaped = address.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
     let clean = address.len() <= MAX_MAIL && !address.contains(|c: char| c.is_control() || c.is_whitespace());
-    refuse_if(!address.is_empty() && !(shaped && clean), "the mail address is not one")
+    let acceptable = address.is_empty() || (shaped && clean);
+    refuse_if(!acceptable, "the mail address is not one")
 }
 
 /// The name to show.

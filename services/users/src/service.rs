@@ -157,15 +157,15 @@ fn audited<T>(
 /// What the caller is told; the cause of a fault of ours is for the log only.
 fn refusal(error: PeopleError) -> Status {
     let kind = error.kind();
-    match (&error, kind) {
-        (PeopleError::Store(cause), Kind::Unavailable) => {
-            tracing::warn!(%cause, "the database is not available");
+    match error {
+        PeopleError::Store(cause) if kind == Kind::Unavailable => {
+            tracing::warn!(%cause, "people cannot be read or changed");
             status::grpc(kind, "the database is not available")
         }
-        (PeopleError::Store(cause), _) => {
-            tracing::error!(%cause, "the database failed");
+        PeopleError::Store(cause) => {
+            tracing::error!(%cause, "people cannot be read or changed");
             status::grpc(kind, "internal error")
         }
-        _ => status::grpc(kind, error.to_string()),
+        refused => status::grpc(kind, refused.to_string()),
     }
 }

@@ -76,8 +76,8 @@ fn marie() -> CreateUserRequest {
     }
 }
 
-fn who(username: &str) -> Option<PersonRef> {
-    Some(PersonRef { by: Some(person_ref::By::Username(username.to_owned())) })
+fn who(username: &str) -> PersonRef {
+    PersonRef { by: Some(person_ref::By::Username(username.to_owned())) }
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn who_was_disabled_is_told_so_on_the_next_request() {
     assert_eq!(found.user.unwrap().id.unwrap().opaque_id, created.id);
 
     let disable = UpdateUserRequest {
-        user: who("marie"),
+        user: Some(who("marie")),
         status: Some(PersonStatus::Disabled.into()),
         ..UpdateUserRequest::default()
     };
@@ -139,9 +139,9 @@ async fn refusals_have_the_status_of_their_reason() {
     assert_eq!(admin.create_user(service.by_admin(bad)).await.unwrap_err().code(), Code::InvalidArgument);
     let unsaid = GetUserRequest { user: None };
     assert_eq!(admin.get_user(service.by_admin(unsaid)).await.unwrap_err().code(), Code::InvalidArgument);
-    let nobody = GetUserRequest { user: who("pierre") };
+    let nobody = GetUserRequest { user: Some(who("pierre")) };
     assert_eq!(admin.get_user(service.by_admin(nobody)).await.unwrap_err().code(), Code::NotFound);
-    let no_status = UpdateUserRequest { user: who("marie"), status: Some(0), ..UpdateUserRequest::default() };
+    let no_status = UpdateUserRequest { user: Some(who("marie")), status: Some(0), ..UpdateUserRequest::default() };
     assert_eq!(admin.update_user(service.by_admin(no_status)).await.unwrap_err().code(), Code::InvalidArgument);
 }
 
@@ -153,8 +153,9 @@ async fn groups_are_named_in_answers() {
     let group = CreateGroupRequest { name: "physics".to_owned(), description: None };
     let group = admin.create_group(service.by_admin(group)).await.unwrap().into_inner().group.unwrap();
     let by_id = Some(GroupRef { by: Some(group_ref::By::Id(group.id)) });
-    let add = AddMemberRequest { group: by_id, user: who("marie") };
+    let add = AddMemberRequest { group: by_id, user: Some(who("marie")) };
     assert!(admin.add_member(service.by_admin(add)).await.unwrap().into_inner().changed);
-    let person = admin.get_user(service.by_admin(GetUserRequest { user: who("marie") })).await.unwrap().into_inner();
+    let person =
+        admin.get_user(service.by_admin(GetUserRequest { user: Some(who("marie")) })).await.unwrap().into_inner();
     assert_eq!(person.user.unwrap().groups, ["physics"]);
 }

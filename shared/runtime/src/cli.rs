@@ -12,67 +12,16 @@ use std::process::ExitCode;
 use clap::{ArgMatches, Command};
 
 use crate::config::{self, Environment, Loaded, load};
+use crate::host::{block_on, host, report, usage};
 use crate::service::Service;
-use crate::start::{StartError, USAGE, is_configuration, start};
-use crate::{BoxError, Context, process, signals, telemetry, tls};
+use crate::start::start;
+use crate::{BoxError, Context};
 
 /// Everything a service's `main` does.
 pub fn main<S: Service>() -> ExitCode {
-    let matches = match command::<S>().try_get_matches() {
-        Ok(matches) => matches,
-        Err(usage) => {
-            // nothing can be done when even this cannot be printed
-            let _ = usage.print();
-            return ExitCode::from(if usage.use_stderr() { USAGE } else { 0 });
-        }
-    };
-    match run::<S>(&matches, Environment::of_process()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            if let Some(text) = failure.text {
-                let _ = writeln!(io::stderr(), "{}: {}", S::IDENTITY.name, in_one_line(&text));
-            }
-            ExitCode::from(failure.code)
-        }
-    }
-}
-
-/// What the process ends with.
-struct Failure {
-    /// One line for the operator.
-    text: Option<String>,
-    code: u8,
-}
-
-impl Failure {
-    fn of(error: &(dyn std::error::Error + 'static)) -> Self {
-        let code = if is_configuration(error) { USAGE } else { 1 };
-        Self { text: Some(error.to_string()), code }
-    }
-}
-
-impl From<StartError> for Failure {
-    fn from(error: StartError) -> Self {
-        let code = error.exit_code();
-        Self { text: (code != 0).then(|| error.to_string()), code }
-    }
-}
-
-impl From<BoxError> for Failure {
-    fn from(error: BoxError) -> Self {
-        Self::of(error.as_ref())
-    }
-}
-
-impl From<config::ConfigError> for Failure {
-    fn from(error: config::ConfigError) -> Self {
-        StartError::Config(error).into()
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::of(&error)
+    match command::<S>().try_get_matches() {
+        Ok(matches) => report(S::IDENTITY.name, run::<S>(&matches, Environment::of_process())),
+        Err(problem) => usage(&problem),
     }
 }
 
@@ -99,7 +48,7 @@ fn command<S: Service>() -> Command {
         .subcommands(S::commands())
 }
 
-fn run<S: Service>(matches: &ArgMatches, environment: Environment) -> Result<(), Failure> {
+fn run<S: Service>(matches: &ArgMatches, environment: Environment) -> Result<(), BoxError> {
     let loaded = || load::<S::Config>(&S::IDENTITY, &environment);
     match matches.subcommand() {
         Some(("server", _)) => serve::<S>(environment),
@@ -113,38 +62,19 @@ fn run<S: Service>(matches: &ArgMatches, environment: Environment) -> Result<(),
         },
         Some((name, matches)) => {
             let context = Context::new(environment);
-            Ok(runtime()?.block_on(S::command(name, matches, context))?)
+            block_on(S::command(name, matches, context))
         }
         None => Ok(()),
     }
 }
 
 /// Runs the service until it is told to stop.
-fn serve<S: Service>(environment: Environment) -> Result<(), Failure> {
-    process::prepare()?;
-    // before anything can ask for another one
-    tls::provider();
+fn serve<S: Service>(environment: Environment) -> Result<(), BoxError> {
     let config = load::<S::Config>(&S::IDENTITY, &environment)?.config;
-    runtime()?.block_on(async {
-        let listeners = S::listeners(&config);
-        telemetry::init(S::IDENTITY.name, listeners.log, listeners.tracing).map_err(StartError::from)?;
-        let context = Context::new(environment);
-        signals::obey(&context)?;
-        let started = start::<S>(&context).await;
-        let ended = match started {
-            Ok(running) => {
-                running.wait().await;
-                Ok(())
-            }
-            Err(problem) => Err(problem.into()),
-        };
-        telemetry::flush().await;
-        ended
+    let listeners = S::listeners(&config);
+    host(S::IDENTITY.name, listeners.log, listeners.tracing, Context::new(environment), async |context| {
+        Ok(start::<S>(&context).await?.wait())
     })
-}
-
-fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
 fn checked<C>(loaded: &Loaded<C>) -> String {
@@ -153,11 +83,6 @@ fn checked<C>(loaded: &Loaded<C>) -> String {
     lines.join("\n")
 }
 
-fn print(text: impl Display) -> Result<(), Failure> {
+fn print(text: impl Display) -> Result<(), BoxError> {
     Ok(write!(io::stdout().lock(), "{text}")?)
-}
-
-/// So that a log collector sees one message.
-fn in_one_line(text: &str) -> String {
-    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }

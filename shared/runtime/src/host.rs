@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::config::{ListenAddr, Log, Tracing};
-use crate::start::{USAGE, is_configuration};
+use crate::start::{StartError, USAGE, is_configuration};
 use crate::{BoxError, Context, cli, process, signals, telemetry, tls};
 
 /// Something in the configuration cannot be used: the process ends with 64 and the error's one line.
@@ -15,7 +15,6 @@ pub struct Misconfigured(String);
 
 impl Misconfigured {
     /// Says so of an error.
-    #[expect(clippy::needless_pass_by_value, reason = "so that it can be given to map_err")]
     pub fn new(error: impl std::error::Error) -> Self {
         Self(error.to_string())
     }
@@ -62,11 +61,25 @@ pub fn block_on(work: impl Future<Output = Result<(), BoxError>>) -> Result<(), 
 /// to blame, 1 otherwise.
 pub fn report(name: &str, outcome: Result<(), BoxError>) -> ExitCode {
     let Err(error) = outcome else { return ExitCode::SUCCESS };
-    let text: Vec<_> =
-        error.to_string().lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
-    // Nothing can be done when even this cannot be printed.
-    let _ = writeln!(io::stderr(), "{name}: {}", text.join("; "));
-    ExitCode::from(if is_configuration(error.as_ref()) { USAGE } else { 1 })
+    let code = exit_code(error.as_ref());
+    if code != 0 {
+        // Nothing can be done when even this cannot be printed.
+        let _ = writeln!(io::stderr(), "{name}: {}", in_one_line(&error.to_string()));
+    }
+    ExitCode::from(code)
+}
+
+pub(crate) fn exit_code(error: &(dyn std::error::Error + 'static)) -> u8 {
+    match error.downcast_ref::<StartError>() {
+        Some(error) => error.exit_code(),
+        None if is_configuration(error) => USAGE,
+        None => 1,
+    }
+}
+
+/// So that a log collector sees one message.
+pub(crate) fn in_one_line(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 /// Prints help, the version, or what is wrong with a command line, and says what to exit with.

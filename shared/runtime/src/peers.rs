@@ -56,8 +56,8 @@ pub fn endpoint_of(address: &ListenAddr) -> String {
         ListenAddr::Off => String::new(),
         ListenAddr::Unix(path) => format!("unix:{}", path.display()),
         ListenAddr::Tcp { host, port } => {
-            let everywhere = matches!(host.as_str(), "" | "0.0.0.0" | "::" | "[::]");
-            format!("{}:{port}", if everywhere { "127.0.0.1" } else { host })
+            let host = if matches!(host.as_str(), "" | "0.0.0.0" | "::") { "127.0.0.1" } else { host };
+            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
         }
     }
 }
@@ -72,6 +72,7 @@ mod tests {
         assert_eq!(tcp(""), "127.0.0.1:9142");
         assert_eq!(tcp("0.0.0.0"), "127.0.0.1:9142");
         assert_eq!(tcp("192.0.2.1"), "192.0.2.1:9142");
+        assert_eq!(tcp("::1"), "[::1]:9142");
         assert_eq!(endpoint_of(&ListenAddr::Unix("/run/gateway".into())), "unix:/run/gateway");
     }
 

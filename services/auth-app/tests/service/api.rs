@@ -1,5 +1,6 @@
 //! `ApplicationsAPI` as unmodified clients of CS3 use it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,7 +127,7 @@ async fn an_absent_or_zero_expiration_is_the_longest_allowed() {
 #[tokio::test]
 async fn what_may_not_be_is_refused() {
     let mesh = Mesh::new().await;
-    let unscoped = GenerateAppPasswordRequest { token_scope: Default::default(), ..wish() };
+    let unscoped = GenerateAppPasswordRequest { token_scope: BTreeMap::new(), ..wish() };
     assert_eq!(mesh.generate("pwd", unscoped).await.0, 4);
     let long = GenerateAppPasswordRequest { label: "x".repeat(129), ..wish() };
     assert_eq!(mesh.generate("pwd", long).await.0, 4);

@@ -31,7 +31,9 @@ pub(crate) struct People(Mutex<BTreeMap<String, Arc<User>>>);
 impl People {
     pub(crate) fn with(names: &[&str]) -> Arc<Self> {
         let people = Self::default();
-        names.iter().for_each(|name| people.set(name, UserStatus::Active));
+        for name in names {
+            people.set(name, UserStatus::Active);
+        }
         Arc::new(people)
     }
 
@@ -125,7 +127,7 @@ pub(crate) struct Fixture {
     pub(crate) counting: Arc<Counting>,
     pub(crate) authenticator: AppTokens,
     pub(crate) applications: Arc<Applications>,
-    _file: Arc<TestDatabase>,
+    file: Arc<TestDatabase>,
 }
 
 impl Fixture {
@@ -139,7 +141,7 @@ impl Fixture {
 
     /// The same service, begun again with other keys.
     pub(crate) fn restarted(&self, current: &str, previous: &str) -> Self {
-        Self::over(Arc::clone(&self._file), self.database.clone(), Arc::clone(&self.people), current, previous)
+        Self::over(Arc::clone(&self.file), self.database.clone(), Arc::clone(&self.people), current, previous)
     }
 
     fn over(file: Arc<TestDatabase>, database: Database, people: Arc<People>, current: &str, previous: &str) -> Self {
@@ -154,7 +156,7 @@ impl Fixture {
         let authenticator = AppTokens::new(Arc::clone(&ledger), directory, Groups::Include, clock.clone());
         let applications = Applications::new(ledger, clock.clone(), Random::system(), YEAR);
         let applications = Arc::new(applications);
-        Self { people, clock, database, counting, authenticator, applications, _file: file }
+        Self { people, clock, database, counting, authenticator, applications, file }
     }
 
     /// A new token of this person with so much time to live.

@@ -33,12 +33,12 @@ pub(crate) struct Signer {
 
 impl Signer {
     pub(crate) fn new(kid: &'static str, algorithm: Algorithm) -> Self {
-        let kind = match algorithm {
+        let curve = match algorithm {
             Algorithm::ES256 => &PKCS_ECDSA_P256_SHA256,
             Algorithm::EdDSA => &PKCS_ED25519,
             _ => &PKCS_RSA_SHA256,
         };
-        let pair = KeyPair::generate_for(kind).expect("makes keys");
+        let pair = KeyPair::generate_for(curve).expect("makes keys");
         let pem = pair.serialize_pem();
         let key = match algorithm {
             Algorithm::ES256 => EncodingKey::from_ec_pem(pem.as_bytes()),
@@ -146,7 +146,7 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(oidc: Oidc) -> Self {
-        let clock = Clock::manual(UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+        let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(500_000));
         let issuer = Issuer::new(&oidc.issuer, oidc.insecure).expect("can be asked");
         let keys = KeyCache::new(issuer, clock.clone());
         let bearer = Bearer::new(oidc, keys, Arc::new(People), Groups::Include, clock.clone());

@@ -31,9 +31,10 @@ impl Known {
     pub(super) fn new(full: User) -> Self {
         let (username, mail) = (fold(&full.username).into_owned(), fold(&full.mail).into_owned());
         let full = Arc::new(full);
-        let bare = match full.groups.is_empty() {
-            true => Arc::clone(&full),
-            false => Arc::new(User { groups: Vec::new(), ..User::clone(&full) }),
+        let bare = if full.groups.is_empty() {
+            Arc::clone(&full)
+        } else {
+            Arc::new(User { groups: Vec::new(), ..User::clone(&full) })
         };
         Self { username, mail, full, bare }
     }

@@ -257,8 +257,8 @@ async fn attach(connection: &impl ConnectionTrait, people: &mut [Person]) -> Res
 
 /// Names what is taken, by the unique index that said so.
 fn taken(error: StoreError) -> PeopleError {
-    let names = [("username_key", "username"), ("mail_key", "mail address"), ("name_key", "group name")];
-    let named = names.into_iter().find(|(index, _)| error.is_taken(index)).map(|(_, name)| name);
+    let indexes = [("username_key", "username"), ("mail_key", "mail address"), ("name_key", "group name")];
+    let named = indexes.into_iter().find(|(index, _)| error.is_taken(index)).map(|(_, name)| name);
     let id = || (error.is_taken("people") || error.is_taken("groups")).then_some("id");
     named.or_else(id).map_or(PeopleError::Store(error), PeopleError::Taken)
 }

@@ -13,7 +13,7 @@ use proto::{
     find_users::{UserFilter, encode_filters_new, encode_query_old},
 };
 use status::Kind;
-use tonic::{Request, metadata::MetadataValue, transport::Channel};
+use tonic::{Code, Request, metadata::MetadataValue, transport::Channel};
 
 use crate::{Claim, Directory, DirectoryError, Filter, Groups, User, UserId, caller::propagate_trace};
 
@@ -119,6 +119,10 @@ fn with_token<T>(message: T, token: &str) -> Result<Request<T>, DirectoryError> 
 }
 
 fn transport(status: tonic::Status) -> DirectoryError {
+    // What our own client gives up after its timeout is "cancelled" to it.
+    if status.code() == Code::Cancelled {
+        return DirectoryError::Unavailable(Box::new(status));
+    }
     match Kind::from_grpc(status.code()) {
         Kind::Unavailable | Kind::DeadlineExceeded | Kind::ResourceExhausted => {
             DirectoryError::Unavailable(Box::new(status))

@@ -7,7 +7,7 @@ use proto::cs3::{
 };
 use secrecy::ExposeSecret;
 use status::Kind;
-use tonic::{Request, transport::Channel};
+use tonic::{Code, Request, transport::Channel};
 
 use super::extras;
 use crate::{AuthError, Authenticated, Authenticator, Credentials, Reason};
@@ -58,6 +58,10 @@ impl Authenticator for Remote {
 
 /// A call that did not come back with a message.
 fn transport(service: &'static str, status: tonic::Status) -> AuthError {
+    // What our own client gives up after its timeout is "cancelled" to it.
+    if status.code() == Code::Cancelled {
+        return AuthError::Unavailable { service, source: Box::new(status) };
+    }
     match Kind::from_grpc(status.code()) {
         Kind::ResourceExhausted => AuthError::Busy { retry_after: std::time::Duration::from_secs(1) },
         Kind::Unavailable | Kind::DeadlineExceeded => AuthError::Unavailable { service, source: Box::new(status) },

@@ -17,7 +17,7 @@ pub struct Grpc {
     pub protocol: String,
     /// The longest message that is accepted, in bytes.
     pub max_received_message_size: usize,
-    /// How many requests are handled at the same time; what comes on top of it waits.
+    /// How many requests are handled at the same time; what comes on top of it is refused.
     pub max_concurrent_requests: usize,
     /// After which time a request is given up.
     pub request_timeout: Duration,
@@ -40,7 +40,7 @@ impl Default for Grpc {
             protocol: "tcp".into(),
             max_received_message_size: 10_240_000,
             max_concurrent_requests: 1024,
-            request_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(5),
             max_connection_age: None,
         }
     }
@@ -79,7 +79,7 @@ impl Section for Grpc {
             "max_connection_age",
             &mut self.max_connection_age,
             &["GRPC_MAX_CONNECTION_AGE", "<P>_GRPC_MAX_CONNECTION_AGE"],
-            "The time after which clients of the GRPC service are asked to connect anew. Unlimited if unset.",
+            "The time after which clients of the GRPC service are asked to connect anew. About half an hour if unset.",
         );
     }
 

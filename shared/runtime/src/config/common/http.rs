@@ -19,7 +19,7 @@ pub struct Http {
     pub tls: HttpTls,
     /// The longest request body that is accepted, in bytes.
     pub max_body_size: usize,
-    /// How many requests are handled at the same time; what comes on top of it waits.
+    /// How many requests are handled at the same time; what comes on top of it is refused.
     pub max_concurrent_requests: usize,
     /// After which time a request is given up.
     pub request_timeout: Duration,

@@ -19,6 +19,8 @@ use crate::{
 };
 
 const PASSWORD: &str = "a password of the load tool";
+/// People who sign in with passwords: attempts at one account are bounded, so it takes several to fill the pool.
+const CROWD: usize = 32;
 
 /// Measures everything and prints the table.
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
@@ -55,7 +57,12 @@ fn owner(tokens: usize) -> String {
 
 fn people(arguments: &Arguments) -> Vec<String> {
     let owners = arguments.tokens.iter().map(|&count| owner(count));
-    ["einstein".to_owned(), "victim".to_owned()].into_iter().chain(owners).collect()
+    let crowd = (0..CROWD).map(of_the_crowd);
+    ["einstein".to_owned(), "victim".to_owned()].into_iter().chain(owners).chain(crowd).collect()
+}
+
+fn of_the_crowd(number: usize) -> String {
+    format!("person-{number}")
 }
 
 fn credential(client_id: &str, secret: &str) -> (String, String) {
@@ -106,13 +113,11 @@ impl Bench<'_> {
         credentials: Vec<(String, String)>,
     ) -> Result<Row, BoxError> {
         let credentials = Arc::new(credentials);
-        let row = self
-            .row(name, move |channel, number| {
-                let (client_id, client_secret) = credentials[number % credentials.len()].clone();
-                async move { authenticate(channel, kind, client_id, client_secret).await.is_ok() }
-            })
-            .await?;
-        Ok(row)
+        self.row(name, move |channel, number| {
+            let (client_id, client_secret) = credentials[number % credentials.len()].clone();
+            async move { authenticate(channel, kind, client_id, client_secret).await.is_ok() }
+        })
+        .await
     }
 
     async fn row<F, C>(&self, name: &str, call: C) -> Result<Row, BoxError>
@@ -179,15 +184,10 @@ impl Bench<'_> {
 
     /// Passwords against argon2 alone, and what a hammered account costs everybody else.
     async fn passwords(&self) -> Result<(), BoxError> {
-        let login = |login: &'static str, secret: &'static str| {
-            move |channel, _| async move {
-                authenticate(channel, "basic", login.to_owned(), secret.to_owned()).await.is_ok()
-            }
-        };
-        // Different people, so that no answer is remembered from the call before: the cache is not what is measured.
         let alone = argon2_alone(self.arguments.seconds);
         report::line(&format!("\nargon2id alone, on every core: {alone:.1} a second"))?;
-        let row = self.row("Authenticate basic", login("einstein", PASSWORD)).await?;
+        let crowd = (0..CROWD).map(|number| credential(&of_the_crowd(number), PASSWORD)).collect();
+        let row = self.gateway_row("Authenticate basic", "basic", crowd).await?;
         report::line(&format!("passwords: {:.2} of argon2 alone", row.measured.rate() / alone))?;
 
         let one = self.channels[0].clone();

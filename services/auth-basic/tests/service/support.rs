@@ -16,21 +16,21 @@ use runtime::{Clock, Context, Random};
 use secrecy::SecretString;
 
 /// The password of everybody who has one.
-pub const PASSWORD: &str = "the password of a test";
+pub(crate) const PASSWORD: &str = "the password of a test";
 /// The secret of the internal token.
-pub const JWT_SECRET: &str = "a secret of the tests, at least 32 bytes long";
+pub(crate) const JWT_SECRET: &str = "a secret of the tests, at least 32 bytes long";
 /// Where the person is.
-pub const HOME: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
+pub(crate) const HOME: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
 /// Where the attacker is.
-pub const AWAY: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)));
+pub(crate) const AWAY: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)));
 
 /// People in memory.
 #[derive(Default)]
-pub struct People(Mutex<Vec<Arc<User>>>);
+pub(crate) struct People(Mutex<Vec<Arc<User>>>);
 
 impl People {
     /// Adds or replaces someone.
-    pub fn put(&self, name: &str, status: UserStatus) {
+    pub(crate) fn put(&self, name: &str, status: UserStatus) {
         let mut people = self.0.lock().expect("no test fails while holding it");
         people.retain(|user| user.username != name);
         let id = UserId { opaque_id: format!("id-of-{name}"), kind: UserType::Primary, ..UserId::default() };
@@ -68,16 +68,16 @@ impl Directory for People {
 }
 
 /// The service, and what the test moves.
-pub struct Bench {
-    pub people: Arc<People>,
-    pub opened: Opened,
-    pub config: Config,
-    pub context: Context,
+pub(crate) struct Bench {
+    pub(crate) people: Arc<People>,
+    pub(crate) opened: Opened,
+    pub(crate) config: Config,
+    pub(crate) context: Context,
     _folder: tempfile::TempDir,
 }
 
 /// A configuration whose hashes cost next to nothing.
-pub fn cheap() -> Config {
+pub(crate) fn cheap() -> Config {
     let jwt_secret = Secret::from(JWT_SECRET);
     Config {
         token_manager: TokenManager { jwt_secret, ..TokenManager::default() },
@@ -88,7 +88,7 @@ pub fn cheap() -> Config {
 
 impl Bench {
     /// With einstein, marie and (disabled) lise, each with [`PASSWORD`].
-    pub async fn start(config: Config) -> Self {
+    pub(crate) async fn start(config: Config) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let environment = Environment::from([("OCIS_BASE_DATA_PATH", folder.path().display().to_string())]);
         let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(500_000));
@@ -106,19 +106,19 @@ impl Bench {
     }
 
     /// Sets a password.
-    pub async fn set(&self, name: &str, password: &str) {
+    pub(crate) async fn set(&self, name: &str, password: &str) {
         let administration = self.opened.administration.as_ref().expect("passwords are kept here");
         let password = SecretString::from(password);
         administration.set_password(&format!("id-of-{name}"), &password).await.expect("a password that is good enough");
     }
 
     /// Signs in from [`HOME`].
-    pub async fn sign_in(&self, login: &str, password: &str) -> Result<Authenticated, AuthError> {
+    pub(crate) async fn sign_in(&self, login: &str, password: &str) -> Result<Authenticated, AuthError> {
         self.sign_in_from(HOME, login, password).await
     }
 
     /// Signs in from somewhere.
-    pub async fn sign_in_from(
+    pub(crate) async fn sign_in_from(
         &self,
         source: Option<IpAddr>,
         login: &str,
@@ -130,13 +130,13 @@ impl Bench {
     }
 
     /// How many passwords were hashed so far.
-    pub fn hashed(&self) -> u64 {
+    pub(crate) fn hashed(&self) -> u64 {
         self.opened.hashed().0
     }
 }
 
 /// Why it was refused.
-pub fn reason(outcome: Result<Authenticated, AuthError>) -> Reason {
+pub(crate) fn reason(outcome: Result<Authenticated, AuthError>) -> Reason {
     match outcome {
         Err(AuthError::Refused(reason)) => reason,
         other => panic!("refused, not {other:?}"),
@@ -144,6 +144,6 @@ pub fn reason(outcome: Result<Authenticated, AuthError>) -> Reason {
 }
 
 /// Whether it was told to come again later.
-pub fn is_busy(outcome: &Result<Authenticated, AuthError>) -> bool {
+pub(crate) fn is_busy(outcome: &Result<Authenticated, AuthError>) -> bool {
     matches!(outcome, Err(AuthError::Busy { .. }))
 }

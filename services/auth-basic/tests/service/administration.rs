@@ -1,15 +1,13 @@
 //! `PasswordsAPI`.
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{Bench, JWT_SECRET, PASSWORD, cheap};
 use authn::{Authenticated, User, UserId, role};
 use proto::doorward::passwords::v1::passwords_api_client::PasswordsApiClient;
 use proto::doorward::passwords::v1::{HasPasswordRequest, RemovePasswordRequest, SetPasswordRequest};
 use secrecy::SecretString;
-use support::{Bench, JWT_SECRET, PASSWORD, cheap};
 use token::{KeyRing, METADATA_KEY, Minter};
 use tonic::service::Routes;
 use tonic::{Code, Request};

@@ -1,0 +1,5 @@
+//! The service over people in memory and a database of the test's own.
+
+mod administration;
+mod passwords;
+mod support;
