@@ -11,6 +11,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
+    // The load tool starts the family from the binary beside its own.
+    tools::run(&mut workspace.cargo(&["build", "--release", "--package", "doorward", "--bin", "doorward"]))?;
     let mut command = workspace.cargo(&["run", "--release", "--package", "testkit", "--bin", "bench", "--"]);
     tools::run(command.args(&arguments.passed_on))
 }

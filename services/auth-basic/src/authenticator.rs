@@ -127,16 +127,17 @@ impl Basic {
         }
     }
 
-    /// What a verified credential is remembered by: whoever it is, what is kept of the password now, and the password. So
-    /// a changed password or a disabled person is another key, and nothing needs to be cleared.
+    /// What a credential is remembered by: the login as it was given, whoever that is, what is kept of the password now, and
+    /// the password. So a changed password or a disabled person is another key, and nothing needs to be cleared; and two
+    /// names of one person are two, as they would be if there were no such person.
     fn key(&self, attempt: &Try<'_>) -> Digest {
         let reason = attempt.refusal.map_or("", Reason::code);
         let (id, stamp) = match attempt.person {
             Some(person) => (person.user.id.opaque_id.as_bytes(), person.proof.stamp()),
-            None => (attempt.account.as_bytes(), &b""[..]),
+            None => (&b""[..], &b""[..]),
         };
         let password = attempt.credentials.secret.expose_secret().as_bytes();
-        self.digester.digest(&[b"credential", reason.as_bytes(), id, stamp, password])
+        self.digester.digest(&[b"credential", attempt.account.as_bytes(), reason.as_bytes(), id, stamp, password])
     }
 }
 

@@ -44,6 +44,13 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// The keys to accept: the current one, and the one before it, which may be empty.
+    pub(crate) fn keys(&self) -> [&Secret; 2] {
+        [&self.machine_auth_api_key, &self.machine_auth_api_key_previous]
+    }
+}
+
 impl Section for Config {
     fn visit(&mut self, v: &mut Visitor<'_>) {
         v.section("tracing", &mut self.tracing);

@@ -1,3 +1,4 @@
+use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use runtime::{Random, config::Secret};
 
@@ -5,24 +6,31 @@ use runtime::{Random, config::Secret};
 /// how much of a guess was right.
 pub(crate) struct Keys {
     key: hmac::Key,
-    accepted: Vec<hmac::Tag>,
+    accepted: ArcSwap<Vec<hmac::Tag>>,
 }
 
 impl Keys {
     /// Accepts these keys; empty ones are none.
-    pub(crate) fn new(keys: &[&Secret], random: &Random) -> Self {
-        let mut process_key = [0; 32];
-        random.fill(&mut process_key);
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &process_key);
-        let digest = |secret: &&&Secret| hmac::sign(&key, secret.expose().as_bytes());
-        let accepted = keys.iter().filter(|secret| !secret.is_empty()).map(|secret| digest(&secret)).collect();
-        Self { key, accepted }
+    pub(crate) fn new(keys: [&Secret; 2], random: &Random) -> Self {
+        let keyed = Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, &random.bytes::<32>()),
+            accepted: ArcSwap::from_pointee(Vec::new()),
+        };
+        keyed.replace(keys);
+        keyed
+    }
+
+    /// Accepts these keys from now on, and no others.
+    pub(crate) fn replace(&self, keys: [&Secret; 2]) {
+        let digest = |secret: &Secret| hmac::sign(&self.key, secret.expose().as_bytes());
+        let accepted = keys.into_iter().filter(|secret| !secret.is_empty()).map(digest).collect();
+        self.accepted.store(std::sync::Arc::new(accepted));
     }
 
     /// Whether this is one of the keys. Every key is compared, whichever fits.
     pub(crate) fn accept(&self, guess: &str) -> bool {
         let verify = |tag: &hmac::Tag| hmac::verify(&self.key, guess.as_bytes(), tag.as_ref()).is_ok();
-        self.accepted.iter().fold(false, |found, tag| verify(tag) | found) && !guess.is_empty()
+        self.accepted.load().iter().fold(false, |found, tag| verify(tag) | found) && !guess.is_empty()
     }
 }
 
@@ -30,10 +38,13 @@ impl Keys {
 mod tests {
     use super::*;
 
+    fn secret(sign: &str) -> Secret {
+        Secret::from(sign.repeat(32))
+    }
+
     #[test]
     fn m2_two_keys_are_accepted_and_nothing_else() {
-        let (current, previous) = (Secret::from("a".repeat(32)), Secret::from("b".repeat(32)));
-        let keys = Keys::new(&[&current, &previous], &Random::seeded(1));
+        let keys = Keys::new([&secret("a"), &secret("b")], &Random::seeded(1));
         assert!(keys.accept(&"a".repeat(32)));
         assert!(keys.accept(&"b".repeat(32)));
         assert!(!keys.accept(&"a".repeat(31)));
@@ -42,8 +53,17 @@ mod tests {
 
     #[test]
     fn an_empty_key_accepts_nothing() {
-        let keys = Keys::new(&[&Secret::default()], &Random::seeded(1));
+        let keys = Keys::new([&Secret::default(), &Secret::default()], &Random::seeded(1));
         assert!(!keys.accept(""));
         assert!(!keys.accept("x"));
+    }
+
+    #[test]
+    fn a_replaced_key_is_refused_at_once() {
+        let keys = Keys::new([&secret("a"), &Secret::default()], &Random::seeded(1));
+        keys.replace([&secret("c"), &secret("a")]);
+        assert!(keys.accept(&"a".repeat(32)) && keys.accept(&"c".repeat(32)));
+        keys.replace([&secret("c"), &Secret::default()]);
+        assert!(!keys.accept(&"a".repeat(32)) && keys.accept(&"c".repeat(32)));
     }
 }

@@ -1,16 +1,20 @@
-#![doc = include_str!("../README.md")]
+//! One service acting for a user. The README beside this crate follows one request through it and lists its settings; it is not repeated here,
+//! as its table is generated.
 
 mod config;
 mod key;
 mod policy;
 mod service;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use authn::{Authenticator, BoxError, Directory};
 pub use config::Config;
 pub use policy::Policy;
-use runtime::{App, Context, Listeners, Service, config::Identity};
+use runtime::{
+    App, Context, Listeners, Service,
+    config::{Identity, load_over},
+};
 
 /// The service.
 pub struct AuthMachine;
@@ -36,7 +40,7 @@ impl Service for AuthMachine {
     }
 }
 
-/// The authenticator, over any directory.
+/// The authenticator, over any directory. Its keys are read again at every reload.
 ///
 /// # Errors
 /// When the policy cannot be read.
@@ -45,10 +49,23 @@ pub fn authenticator(
     directory: Arc<dyn Directory>,
     context: &Context,
 ) -> Result<Arc<dyn Authenticator>, BoxError> {
-    let accepted = [&config.machine_auth_api_key, &config.machine_auth_api_key_previous];
-    let keys = key::Keys::new(&accepted, &context.random);
+    let keys = Arc::new(key::Keys::new(config.keys(), &context.random));
     let policy = Policy::parse(&config.allow_impersonation)?;
+    tokio::spawn(follow(Arc::downgrade(&keys), config.clone(), context.clone()));
     Ok(Arc::new(service::Machine { keys, policy, directory }))
+}
+
+/// Reads the keys again whenever files may have changed, as long as anybody uses them. What cannot be read changes
+/// nothing.
+async fn follow(keys: Weak<key::Keys>, config: Config, context: Context) {
+    let mut reload = context.reload.subscribe();
+    while let Some(Ok(())) = context.shutdown.run_until_cancelled(reload.changed()).await {
+        let Some(keys) = keys.upgrade() else { return };
+        match load_over(config.clone(), &AuthMachine::IDENTITY, &context.environment) {
+            Ok(loaded) => keys.replace(loaded.config.keys()),
+            Err(error) => tracing::error!(%error, "the machine keys stay as they were"),
+        }
+    }
 }
 
 /// The service that answers with this authenticator.

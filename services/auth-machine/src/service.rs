@@ -11,7 +11,7 @@ const UNNAMED_CALLER: &str = "machine";
 
 /// Lets a holder of the machine key act for a user.
 pub(crate) struct Machine {
-    pub(crate) keys: Keys,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) policy: Policy,
     pub(crate) directory: Arc<dyn Directory>,
 }

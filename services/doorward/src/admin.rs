@@ -28,7 +28,7 @@ use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use crate::settings::Settings;
 
 /// How long a command may use its token.
-const LIFETIME: Duration = Duration::from_secs(60);
+const LIFETIME: Duration = Duration::from_mins(1);
 
 type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError>;
 
@@ -46,23 +46,19 @@ impl Admin {
     pub(crate) async fn connect(settings: &Settings, context: &Context) -> Result<Self, BoxError> {
         let token = mint(&settings.gateway.token_manager.jwt_secret, context)?;
         let tls = &settings.gateway.grpc_client_tls;
-        let (users, directory) = match running(&settings.users.grpc.addr) {
-            Some(address) => {
-                let channel = client::channel(&address, tls, context)?;
-                let directory: Arc<dyn Directory> = Arc::new(directory::Remote::users(channel.clone()));
-                (transport(channel), directory)
-            }
-            None => {
-                let opened = users::open(&settings.users, context).await?;
-                (in_process(users::app(&opened, &settings.users, context)?)?, opened.directory.clone())
-            }
+        let (users, directory) = if let Some(address) = running(&settings.users.grpc.addr) {
+            let channel = client::channel(&address, tls, context)?;
+            let directory: Arc<dyn Directory> = Arc::new(directory::Remote::users(channel.clone()));
+            (transport(channel), directory)
+        } else {
+            let opened = users::open(&settings.users, context).await?;
+            (in_process(users::app(&opened, &settings.users, context)?)?, opened.directory.clone())
         };
-        let passwords = match running(&settings.auth_basic.grpc.addr) {
-            Some(address) => transport(client::channel(&address, tls, context)?),
-            None => {
-                let opened = auth_basic::open(&settings.auth_basic, directory, context).await?;
-                in_process(auth_basic::app(&opened, &settings.auth_basic, context)?)?
-            }
+        let passwords = if let Some(address) = running(&settings.auth_basic.grpc.addr) {
+            transport(client::channel(&address, tls, context)?)
+        } else {
+            let opened = auth_basic::open(&settings.auth_basic, directory, context).await?;
+            in_process(auth_basic::app(&opened, &settings.auth_basic, context)?)?
         };
         Ok(Self { users: UsersAdminApiClient::new(users), passwords: PasswordsApiClient::new(passwords), token })
     }

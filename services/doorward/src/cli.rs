@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+const SELECTION: &str = "OCIS_ADD_RUN_SERVICES adds services to the usual ones (auth-app and auth-bearer have to be \
+    added), OCIS_EXCLUDE_RUN_SERVICES takes some out, OCIS_RUN_SERVICES names the only ones.";
+
 /// An authentication service family in one process.
 #[derive(Debug, Parser)]
 #[command(
@@ -21,8 +24,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Runs the family in this process. OCIS_RUN_SERVICES, OCIS_ADD_RUN_SERVICES and OCIS_EXCLUDE_RUN_SERVICES choose
-    /// the services
+    /// Runs the family in this process
+    #[command(after_help = SELECTION)]
     Server,
     /// Runs everything, with a few demo people whose passwords it prints once
     Quickstart,

@@ -23,13 +23,13 @@ pub(crate) struct NewPerson<'a> {
 }
 
 /// The person with this login name.
-pub(crate) fn by_login(username: &str) -> Option<PersonRef> {
-    Some(PersonRef { by: Some(person_ref::By::Username(username.to_owned())) })
+pub(crate) fn by_login(username: &str) -> PersonRef {
+    PersonRef { by: Some(person_ref::By::Username(username.to_owned())) }
 }
 
 /// The group with this name.
-pub(crate) fn by_name(name: &str) -> Option<GroupRef> {
-    Some(GroupRef { by: Some(group_ref::By::Name(name.to_owned())) })
+pub(crate) fn by_name(name: &str) -> GroupRef {
+    GroupRef { by: Some(group_ref::By::Name(name.to_owned())) }
 }
 
 impl Admin {
@@ -83,7 +83,7 @@ impl Admin {
 
     /// The person with this login name, if there is one.
     pub(crate) async fn find(&mut self, username: &str) -> Result<Option<Person>, BoxError> {
-        let request = self.request(GetUserRequest { user: by_login(username) });
+        let request = self.request(GetUserRequest { user: Some(by_login(username)) });
         match self.users.get_user(request).await {
             Ok(answer) => Ok(answer.into_inner().user),
             Err(status) if status.code() == Code::NotFound => Ok(None),
@@ -108,8 +108,11 @@ impl Admin {
 
     /// Lets a person in, or not.
     pub(crate) async fn set_status(&mut self, username: &str, status: PersonStatus) -> Result<(), BoxError> {
-        let message =
-            UpdateUserRequest { user: by_login(username), status: Some(status.into()), ..UpdateUserRequest::default() };
+        let message = UpdateUserRequest {
+            user: Some(by_login(username)),
+            status: Some(status.into()),
+            ..UpdateUserRequest::default()
+        };
         self.users.update_user(self.request(message)).await.map_err(refused)?;
         Ok(())
     }
@@ -119,7 +122,7 @@ impl Admin {
         let person = self.person(username).await?;
         let request = self.request(RemovePasswordRequest { user_id: person.id });
         self.passwords.remove_password(request).await.map_err(refused)?;
-        let request = self.request(DeleteUserRequest { user: by_login(username) });
+        let request = self.request(DeleteUserRequest { user: Some(by_login(username)) });
         self.users.delete_user(request).await.map_err(refused)?;
         Ok(())
     }
@@ -136,7 +139,7 @@ impl Admin {
 
     /// Makes a person a member of a group.
     pub(crate) async fn add_member(&mut self, group: &str, username: &str) -> Result<bool, BoxError> {
-        let message = AddMemberRequest { group: by_name(group), user: by_login(username) };
+        let message = AddMemberRequest { group: Some(by_name(group)), user: Some(by_login(username)) };
         let answer = self.users.add_member(self.request(message)).await.map_err(refused)?;
         Ok(answer.into_inner().changed)
     }

@@ -43,9 +43,8 @@ pub(crate) async fn welcome(settings: &Settings, context: &Context) -> Result<()
 fn introduce(settings: &Settings, added: &[(&str, Secret)]) -> Result<(), BoxError> {
     let program = std::env::current_exe()?;
     let program = shell_word(&program.display().to_string());
-    say("\nDoorward is ready. The gateway answers gRPC on ")?;
-    say(&format!("  {}", settings.gateway_endpoint()))?;
-    say(&format!("and everything it keeps is in\n  {}", settings.data.display()))?;
+    say(&format!("\nDoorward is ready: the gateway answers gRPC on {}.", settings.gateway_endpoint()))?;
+    say(&format!("Everything it keeps is in {}.", settings.data.display()))?;
     if added.is_empty() {
         say("\nThe demo people are there already; `doorward user passwd einstein` gives one a new password.")?;
     } else {

@@ -57,8 +57,8 @@ impl Core {
         let mut user = claims.user;
         if self.skips_groups && user.groups.is_empty() {
             let found = self.directory()?.user(&user.id, Groups::Include).await;
-            user.groups =
-                found.map_err(|error| error.into_auth(AuthError::Refused(Reason::UnknownUser)))?.groups.clone();
+            let found = found.map_err(|error| error.into_auth(AuthError::Refused(Reason::UnknownUser)))?;
+            user.groups.clone_from(&found.groups);
         }
         Ok(user)
     }

@@ -83,7 +83,8 @@ mod tests {
         let set = prost_types::FileDescriptorSet::decode(proto::FILE_DESCRIPTOR_SET).unwrap();
         let services =
             set.file.iter().filter(|file| file.package() == "cs3.gateway.v1beta1").flat_map(|file| &file.service);
-        let mut declared: Vec<_> = services.flat_map(|service| &service.method).map(|method| method.name()).collect();
+        let mut declared: Vec<_> =
+            services.flat_map(|service| &service.method).map(prost_types::MethodDescriptorProto::name).collect();
         let mut own = OWN.to_vec();
         declared.sort_unstable();
         own.sort_unstable();

@@ -1,4 +1,5 @@
-#![doc = include_str!("../README.md")]
+//! People and groups. The README beside this crate follows one request through it and lists its settings; it is not repeated here,
+//! as its table is generated.
 
 mod administration;
 mod config;

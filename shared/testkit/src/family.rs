@@ -51,6 +51,20 @@ impl TestFamily {
     /// # Panics
     /// When it does not start.
     pub async fn start_with(layout: Layout, mode: Mode, world: impl FnOnce(Context) -> Context) -> Self {
+        let family = Self::boot(layout, mode, world).await;
+        family.add_people().await;
+        family
+    }
+
+    /// Boots a family whose people are somewhere else.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_empty(layout: Layout, mode: Mode) -> Self {
+        Self::boot(layout, mode, |context| context).await
+    }
+
+    async fn boot(layout: Layout, mode: Mode, world: impl FnOnce(Context) -> Context) -> Self {
         let environment: Environment = layout.variables().clone().into_iter().collect();
         let context = world(Context::new(environment.clone()));
         let mut family = Self { layout, context, inside: None, servers: Vec::new() };
@@ -58,7 +72,7 @@ impl TestFamily {
             Mode::Inside => {
                 let settings = Settings::load(&environment, &Secrets::default()).expect("the configuration is good");
                 let selection = Selection::of(&environment).expect("the services are known");
-                let started = Family::start(&settings, &selection, &family.context).await;
+                let started = Box::pin(Family::start(&settings, &selection, &family.context)).await;
                 family.inside = Some(started.expect("the family starts"));
             }
             Mode::OneProcess => family.servers.push(Server::start("doorward", family.layout.variables())),
@@ -70,7 +84,6 @@ impl TestFamily {
             }
         }
         family.wait_until_it_answers(&Selection::of(&environment).expect("the services are known")).await;
-        family.add_people().await;
         family
     }
 

@@ -100,6 +100,8 @@ impl Layout {
                     self.set("GATEWAY_USERS_ENDPOINT", &address);
                 }
                 Member::Gateway => self.set("OCIS_REVA_GATEWAY", &address),
+                // It is not in the family unless a test adds it.
+                Member::AuthBearer => self.set("GATEWAY_AUTH_BEARER_ENDPOINT", ""),
                 _ => self.set(&format!("GATEWAY_{prefix}_ENDPOINT"), &address),
             }
         }

@@ -21,7 +21,7 @@ pub(crate) async fn run(command: Group, mut admin: Admin) -> Result<(), BoxError
         }
         Group::List => list(&mut admin).await?,
         Group::Delete { name } => {
-            let request = admin.request(DeleteGroupRequest { group: by_name(&name) });
+            let request = admin.request(DeleteGroupRequest { group: Some(by_name(&name)) });
             admin.users.delete_group(request).await.map_err(refused)?;
             say(&format!("{name} is deleted"))?;
         }
@@ -53,7 +53,7 @@ async fn member(command: Member, admin: &mut Admin) -> Result<(), BoxError> {
             say(&format!("{username} {} a member of {group}", if changed { "is now" } else { "was already" }))?;
         }
         Member::Remove { group, username } => {
-            let message = RemoveMemberRequest { group: by_name(&group), user: by_login(&username) };
+            let message = RemoveMemberRequest { group: Some(by_name(&group)), user: Some(by_login(&username)) };
             let request = admin.request(message);
             let changed = admin.users.remove_member(request).await.map_err(refused)?.into_inner().changed;
             say(&format!("{username} {} a member of {group}", if changed { "is no longer" } else { "was not" }))?;
@@ -66,7 +66,7 @@ async fn member(command: Member, admin: &mut Admin) -> Result<(), BoxError> {
 async fn members(group: &str, admin: &mut Admin) -> Result<(), BoxError> {
     let (mut rows, mut page_token) = (Vec::new(), String::new());
     loop {
-        let request = admin.request(ListMembersRequest { group: by_name(group), page_size: 100, page_token });
+        let request = admin.request(ListMembersRequest { group: Some(by_name(group)), page_size: 100, page_token });
         let page = admin.users.list_members(request).await.map_err(refused)?.into_inner();
         rows.extend(page.members.into_iter().map(|person| [person.username, person.display_name, person.id]));
         if page.next_page_token.is_empty() {

@@ -1,5 +1,6 @@
 //! What each service is told unless it is configured: its own defaults, and the secrets of the data folder.
 
+use auth_service::ServiceAccount;
 use runtime::config::TokenManager;
 
 use crate::secrets::Secrets;
@@ -21,10 +22,8 @@ pub(crate) fn auth_machine(secrets: &Secrets) -> auth_machine::Config {
 }
 
 pub(crate) fn auth_service(secrets: &Secrets) -> auth_service::Config {
-    let mut config = auth_service::Config::default();
-    config.service_account.id = secrets.service_account_id.clone();
-    config.service_account.secret = secrets.service_account_secret.clone();
-    config
+    let (id, secret) = (secrets.service_account_id.clone(), secrets.service_account_secret.clone());
+    auth_service::Config { service_account: ServiceAccount { id, secret }, ..auth_service::Config::default() }
 }
 
 pub(crate) fn auth_app(secrets: &Secrets) -> auth_app::Config {

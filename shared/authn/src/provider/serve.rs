@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use tonic::{Request, Response, Status};
 
 use super::extras;
-use crate::{Authenticator, Caller, Credentials};
+use crate::{AuthError, Authenticator, Caller, Credentials};
 
 /// Largest request an authenticator reads, in bytes.
 const REQUEST_LIMIT: usize = 64 * 1024;
@@ -45,10 +45,25 @@ impl ProviderApi for Provider {
                 if let Some(cause) = std::error::Error::source(&error) {
                     tracing::error!(error = %error, cause, "authentication came to no verdict");
                 }
+                audit(&credentials, &error);
                 let failure = status::failure(error.kind(), error.to_string(), &credentials.caller.trace_id);
                 response.get_mut().status = Some(failure);
             }
         }
         Ok(response)
     }
+}
+
+/// Why a credential was refused is written where it is known: whoever asked from another process is not told.
+fn audit(credentials: &Credentials, error: &AuthError) {
+    let subject: String = credentials.client_id.chars().take(256).collect();
+    tracing::info!(
+        target: "audit",
+        event = "verify",
+        outcome = "refused",
+        reason = error.reason(),
+        subject,
+        source = credentials.caller.source.map(tracing::field::display),
+        trace_id = %credentials.caller.trace_id,
+    );
 }

@@ -1,7 +1,7 @@
 use super::*;
+use crate::config::{Debug, Grpc, Identity, Log, Section, Tracing, Visitor};
 use crate::host::{exit_code, in_one_line};
 use crate::start::StartError;
-use crate::config::{Debug, Grpc, Identity, Log, Section, Tracing, Visitor};
 use crate::{App, Listeners};
 
 struct Sample;

@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 
-use authn::BoxError;
-
 use crate::load::Measured;
 
 /// A line of the table.
@@ -54,11 +52,8 @@ fn milliseconds(row: &Row, percentile: f64) -> f64 {
 
 /// Prints why there is no result.
 pub(crate) fn failure(error: &(dyn std::error::Error + Send + Sync)) {
-    let mut text = format!("bench: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    let _: Result<(), BoxError> = writeln!(io::stderr().lock(), "{text}").map_err(Into::into);
+    let causes = std::iter::successors(error.source(), |error| error.source()).map(|error| format!(": {error}"));
+    let text = format!("bench: {error}{}", causes.collect::<String>());
+    // Nothing can be done when even this cannot be printed.
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }

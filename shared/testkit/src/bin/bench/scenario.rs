@@ -39,8 +39,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
     for &count in &arguments.tokens {
         let login = owner(count);
         let tokens = bench.make_tokens(&login, count).await?;
-        let credentials = tokens.into_iter().map(|token| credential(&login, &token)).collect();
+        let credentials: Vec<_> = tokens.into_iter().map(|token| credential(&login, &token)).collect();
+        let cold = bench.first_use(&credentials).await?;
         bench.gateway_row(&format!("Authenticate appauth, {count} tokens"), "appauth", credentials).await?;
+        report::line(&format!("| the first use of each of them | {cold:.0} | {:.2} | | | | |", cold / floor))?;
     }
     bench.passwords().await?;
     let (peak, _) = family.server.memory_mib()?;
@@ -150,6 +152,29 @@ impl Bench<'_> {
         Ok(())
     }
 
+    /// Uses every credential once, as many at a time as there are callers; returns how many a second. What comes later
+    /// finds them remembered.
+    #[expect(clippy::cast_precision_loss, reason = "counts of tokens are far below 2^52")]
+    async fn first_use(&self, credentials: &[(String, String)]) -> Result<f64, BoxError> {
+        let start = Instant::now();
+        let mut tasks = tokio::task::JoinSet::new();
+        let callers = self.arguments.callers;
+        for caller in 0..callers.min(credentials.len()) {
+            let channel = self.channels[caller % self.channels.len()].clone();
+            let share: Vec<_> = credentials.iter().skip(caller).step_by(callers).cloned().collect();
+            tasks.spawn(async move {
+                for (client_id, client_secret) in share {
+                    authenticate(channel.clone(), "appauth", client_id, client_secret).await?;
+                }
+                Ok::<_, BoxError>(())
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done??;
+        }
+        Ok(credentials.len() as f64 / start.elapsed().as_secs_f64())
+    }
+
     /// Makes app tokens of one person, several at a time.
     async fn make_tokens(&self, login: &str, count: usize) -> Result<Vec<String>, BoxError> {
         let access =
@@ -223,24 +248,22 @@ async fn median_login(channel: &Channel) -> Result<f64, BoxError> {
     Ok(took[took.len() / 2])
 }
 
-/// Hashes a second that the machine manages when it does nothing else.
+/// Hashes a second that the machine manages when it does nothing else, not even ask for memory.
 fn argon2_alone(seconds: u64) -> f64 {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let start = Instant::now();
-    let counts: Vec<_> = (0..threads)
-        .map(|_| {
-            std::thread::spawn(move || {
-                let (mut count, mut output) = (0_u32, [0; 32]);
-                while start.elapsed().as_secs() < seconds {
-                    if argon2::Argon2::default().hash_password_into(PASSWORD.as_bytes(), &[7; 16], &mut output).is_ok()
-                    {
-                        count += 1;
-                    }
-                }
-                count
-            })
-        })
-        .collect();
+    let hash = move || {
+        let argon2 = argon2::Argon2::default();
+        let mut memory = vec![argon2::Block::default(); argon2.params().block_count()];
+        let (mut count, mut output) = (0_u32, [0; 32]);
+        while start.elapsed().as_secs() < seconds {
+            if argon2.hash_password_into_with_memory(PASSWORD.as_bytes(), &[7; 16], &mut output, &mut memory).is_ok() {
+                count += 1;
+            }
+        }
+        count
+    };
+    let counts: Vec<_> = (0..threads).map(|_| std::thread::spawn(hash)).collect();
     let total: u32 = counts.into_iter().map(|thread| thread.join().unwrap_or(0)).sum();
     f64::from(total) / start.elapsed().as_secs_f64()
 }

@@ -1,0 +1,58 @@
+//! Secrets change while the family runs: nobody is turned away who should not be.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use status::Kind;
+use testkit::{Layout, Mode, TestFamily, note_secret};
+
+/// How long a changed file may take to be noticed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g9_the_jwt_secret_rotates_without_a_restart() {
+    let mut layout = Layout::new("process-rotation", false);
+    let file = |name: &str| -> PathBuf { layout.folder().join(name) };
+    let (current, previous) = (file("current"), file("previous"));
+    let (old, new) = (layout.jwt_secret.clone(), "the new secret of the rotation, 32 bytes and more".to_owned());
+    note_secret(&new);
+    fs::write(&current, &old).unwrap();
+    fs::write(&previous, "").unwrap();
+    layout.unset("OCIS_JWT_SECRET");
+    layout.set("OCIS_JWT_SECRET_FILE", &current.display().to_string());
+    layout.set("OCIS_JWT_SECRET_PREVIOUS_FILE", &previous.display().to_string());
+    let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
+    let before = family.token_of("einstein").await;
+
+    fs::write(&previous, &old).unwrap();
+    fs::write(&current, &new).unwrap();
+    let after = wait_for_another_signature(&family).await;
+    family.who_am_i(&before).await.expect("a token of the previous secret is accepted");
+    family.who_am_i(&after).await.expect("a token of the current secret is accepted");
+
+    fs::write(&previous, "").unwrap();
+    let refused = async {
+        while family.who_am_i(&before).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, refused).await.expect("a token of a dropped secret is refused");
+    assert_eq!(family.who_am_i(&before).await.expect_err("dropped"), Kind::Unauthenticated);
+    family.who_am_i(&after).await.expect("the current secret goes on");
+}
+
+/// A token that the new secret signed: the verifier of the old secret alone would refuse it.
+async fn wait_for_another_signature(family: &TestFamily) -> String {
+    let old = secrecy::SecretString::from(family.layout.jwt_secret.clone());
+    let verifier = token::Verifier::new(std::sync::Arc::new(token::KeyRing::new(&old, None).unwrap()));
+    let clock = runtime::Clock::system();
+    let signed_anew = async {
+        loop {
+            let token = family.token_of("einstein").await;
+            if verifier.verify(clock.now(), &token).is_err() {
+                return token;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, signed_anew).await.expect("the new secret is used")
+}
