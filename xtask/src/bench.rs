@@ -11,8 +11,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
-    // The load tool starts the family from the binary beside its own.
-    tools::run(&mut workspace.cargo(&["build", "--release", "--package", "doorward", "--bin", "doorward"]))?;
-    let mut command = workspace.cargo(&["run", "--release", "--package", "testkit", "--bin", "bench", "--"]);
-    tools::run(command.args(&arguments.passed_on))
+    // In one go: the load tool starts the family from the binary beside its own.
+    let packages = ["build", "--release", "--package", "doorward", "--package", "testkit", "--bins"];
+    tools::run(&mut workspace.cargo(&packages))?;
+    tools::run(workspace.program(&workspace.target.join("release/bench")).args(&arguments.passed_on))
 }

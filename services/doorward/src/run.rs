@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use authn::BoxError;
 use clap::Parser;
 use runtime::{
-    Context, Misconfigured, Service,
+    Context, Misconfigured, Random, Service,
     config::{Environment, base_data_path},
 };
 
@@ -39,17 +39,26 @@ fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
         Command::AuthApp { arguments } => auth_app(arguments, &environment),
         Command::Health => {
             let selection = Selection::of(&environment).map_err(Misconfigured::new)?;
-            command::health::run(&Settings::load(&environment, &kept(&environment)?)?, &selection)
+            command::health::run(&Settings::load(&environment, &any(&environment)?)?, &selection)
         }
-        Command::Authenticate(arguments) => call(environment, async |settings, context| {
-            command::authenticate::run(arguments, &settings, &context).await
-        }),
-        Command::User { command } => call(environment, async |settings, context| {
-            command::user::run(command, Admin::connect(&settings, &context).await?, &context).await
-        }),
-        Command::Group { command } => call(environment, async |settings, context| {
-            command::group::run(command, Admin::connect(&settings, &context).await?).await
-        }),
+        Command::Authenticate(arguments) => {
+            let secrets = any(&environment)?;
+            call(environment, &secrets, async |settings, context| {
+                command::authenticate::run(arguments, &settings, &context).await
+            })
+        }
+        Command::User { command } => {
+            let secrets = kept(&environment)?;
+            call(environment, &secrets, async |settings, context| {
+                command::user::run(command, Admin::connect(&settings, &context).await?, &context).await
+            })
+        }
+        Command::Group { command } => {
+            let secrets = kept(&environment)?;
+            call(environment, &secrets, async |settings, context| {
+                command::group::run(command, Admin::connect(&settings, &context).await?).await
+            })
+        }
     }
 }
 
@@ -75,10 +84,11 @@ fn serve(selection: &Selection, environment: Environment, welcome: bool) -> Resu
 /// Runs a command that speaks with the family, or opens what a stopped one left.
 fn call(
     environment: Environment,
+    secrets: &Secrets,
     work: impl AsyncFnOnce(Settings, Context) -> Result<(), BoxError>,
 ) -> Result<(), BoxError> {
     let context = Context::new(environment);
-    let settings = Settings::load(&context.environment, &kept(&context.environment)?)?;
+    let settings = Settings::load(&context.environment, secrets)?;
     runtime::block_on(work(settings, context))
 }
 
@@ -86,6 +96,13 @@ fn call(
 fn kept(environment: &Environment) -> Result<Secrets, BoxError> {
     let found = Secrets::read(&base_data_path(environment)).map_err(Misconfigured::new)?;
     Ok(found.unwrap_or_default())
+}
+
+/// The same for commands that ask the running family and need no secret themselves: without a data folder, as on another
+/// machine, any will do to read the configuration.
+fn any(environment: &Environment) -> Result<Secrets, BoxError> {
+    let found = Secrets::read(&base_data_path(environment)).map_err(Misconfigured::new)?;
+    Ok(found.unwrap_or_else(|| Secrets::make(&Random::system())))
 }
 
 /// `doorward auth-app ...` is `auth-app ...` with the secrets of the data folder, which that binary knows nothing of.

@@ -87,7 +87,8 @@ impl Secrets {
         Ok(secrets)
     }
 
-    fn make(random: &Random) -> Self {
+    /// Fresh secrets, kept nowhere: for commands that have to read a configuration and need no secret of it.
+    pub fn make(random: &Random) -> Self {
         Self {
             jwt: random_secret(random),
             machine_key: random_secret(random),

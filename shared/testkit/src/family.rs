@@ -72,6 +72,9 @@ impl TestFamily {
             Mode::Inside => {
                 let settings = Settings::load(&environment, &Secrets::default()).expect("the configuration is good");
                 let selection = Selection::of(&environment).expect("the services are known");
+                // Once a process: where tests share one, they share the first one's log.
+                let (log, tracing) = (&settings.gateway.log, &settings.gateway.tracing);
+                runtime::telemetry::init("doorward", log, tracing).expect("the log can be written");
                 let started = Box::pin(Family::start(&settings, &selection, &family.context)).await;
                 family.inside = Some(started.expect("the family starts"));
             }

@@ -147,10 +147,15 @@ impl Layout {
     }
 }
 
-/// An address of this machine that nobody listens on at the moment.
-pub(crate) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("a bound listener has an address")
+/// An address of this machine that nobody listens on, and that no outgoing connection is given: those get higher ports.
+///
+/// # Panics
+/// When a thousand tries find none.
+pub fn free_address() -> SocketAddr {
+    let random = Random::system();
+    let port = || 10_000 + u16::from_be_bytes(random.bytes()) % 22_000;
+    let free = |port| TcpListener::bind(("127.0.0.1", port)).and_then(|listener| listener.local_addr()).ok();
+    std::iter::repeat_with(port).take(1000).find_map(free).expect("a port is free")
 }
 
 /// A secret that is looked for in every log.

@@ -10,6 +10,6 @@ mod process;
 pub use calls::{Answer, is_ok};
 pub use certificates::Certificates;
 pub use family::{Mode, TestFamily};
-pub use layout::{Layout, PEOPLE, Person};
+pub use layout::{Layout, PEOPLE, Person, free_address};
 pub use logs::note_secret;
 pub use process::{Finished, binary, run};

@@ -19,19 +19,21 @@ use crate::{
 };
 
 const PASSWORD: &str = "a password of the load tool";
-/// People who sign in with passwords: attempts at one account are bounded, so it takes several to fill the pool.
-const CROWD: usize = 32;
+/// People who sign in with passwords, one for each of the usual callers: equal attempts at the same time share one hash,
+/// and attempts at one account are bounded.
+const CROWD: usize = 64;
 
 /// Measures everything and prints the table.
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
     report::head(arguments.callers)?;
-    let floor = echo(arguments).await?;
+    let echo = Server::echo()?;
     let family = Family::start()?;
     let (_, idle) = family.server.memory_mib()?;
     for login in people(arguments) {
         family.add_person(&login, PASSWORD)?;
     }
-    let bench = Bench { arguments, family: &family, channels: channels(arguments, &family.server).await?, floor };
+    let echo = Echo { channels: channels(arguments, &echo).await?, server: &echo };
+    let bench = Bench { arguments, family: &family, channels: channels(arguments, &family.server).await?, echo };
     bench.gateway_row("Authenticate machine", "machine", vec![credential("einstein", MACHINE_KEY)]).await?;
     let account = credential(SERVICE_ACCOUNT, SERVICE_SECRET);
     bench.gateway_row("Authenticate serviceaccounts", "serviceaccounts", vec![account]).await?;
@@ -42,7 +44,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
         let credentials: Vec<_> = tokens.into_iter().map(|token| credential(&login, &token)).collect();
         let cold = bench.first_use(&credentials).await?;
         bench.gateway_row(&format!("Authenticate appauth, {count} tokens"), "appauth", credentials).await?;
-        report::line(&format!("| the first use of each of them | {cold:.0} | {:.2} | | | | |", cold / floor))?;
+        report::line(&format!("| the first use of each of them | {cold:.0} | | | | | |"))?;
     }
     bench.passwords().await?;
     let (peak, _) = family.server.memory_mib()?;
@@ -75,35 +77,36 @@ async fn channels(arguments: &Arguments, server: &Server) -> Result<Vec<Channel>
     load::connect(&server.address, arguments.connections).await
 }
 
-async fn echo(arguments: &Arguments) -> Result<f64, BoxError> {
-    let server = Server::echo()?;
-    let channels = channels(arguments, &server).await?;
-    let mut before = Ok(0.0);
-    let measured = load::drive(
-        &channels,
-        arguments.callers,
-        arguments.duration(),
-        || before = server.cpu_ms(),
-        |channel, _| async {
+/// The floor. It is measured again before each row, for what a machine does in a second changes from minute to minute.
+struct Echo<'a> {
+    server: &'a Server,
+    channels: Vec<Channel>,
+}
+
+impl Echo<'_> {
+    async fn measure(&self, arguments: &Arguments) -> Result<f64, BoxError> {
+        let mut before = Ok(0.0);
+        let started = || before = self.server.cpu_ms();
+        let call = |channel, _| async {
             let request = ProviderRequest {
                 client_id: "einstein".to_owned(),
                 client_secret: MACHINE_KEY.to_owned(),
                 ..ProviderRequest::default()
             };
             ProviderApiClient::new(channel).authenticate(request).await.is_ok()
-        },
-    )
-    .await?;
-    let row = Row { name: "bare tonic echo".to_owned(), cpu_ms: server.cpu_ms()? - before?, measured };
-    report::row(&row, None)?;
-    Ok(row.measured.rate())
+        };
+        let measured = load::drive(&self.channels, arguments.callers, arguments.duration(), started, call).await?;
+        let row = Row { name: "bare tonic echo".to_owned(), cpu_ms: self.server.cpu_ms()? - before?, measured };
+        report::row(&row, None)?;
+        Ok(row.measured.rate())
+    }
 }
 
 struct Bench<'a> {
     arguments: &'a Arguments,
     family: &'a Family,
     channels: Vec<Channel>,
-    floor: f64,
+    echo: Echo<'a>,
 }
 
 impl Bench<'_> {
@@ -127,12 +130,13 @@ impl Bench<'_> {
         C: Fn(Channel, usize) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = bool> + Send,
     {
+        let floor = self.echo.measure(self.arguments).await?;
         let mut before = Ok(0.0);
         let server = &self.family.server;
         let (callers, duration) = (self.arguments.callers, self.arguments.duration());
         let measured = load::drive(&self.channels, callers, duration, || before = server.cpu_ms(), call).await?;
         let row = Row { name: name.to_owned(), cpu_ms: server.cpu_ms()? - before?, measured };
-        report::row(&row, Some(self.floor))?;
+        report::row(&row, Some(floor))?;
         Ok(row)
     }
 

@@ -2,13 +2,14 @@
 
 use std::{
     io::Write,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use authn::BoxError;
+use testkit::free_address;
 
 /// Keys that live as long as the run.
 pub(crate) const MACHINE_KEY: &str = "bench-machine-key-0123456789abcdef0123";
@@ -34,7 +35,7 @@ impl Drop for Server {
 impl Server {
     /// Starts the echo.
     pub(crate) fn echo() -> Result<Self, BoxError> {
-        let address = free_address()?.to_string();
+        let address = free_address().to_string();
         let child = Command::new(std::env::current_exe()?).args(["echo", &address]).spawn()?;
         let server = Self { child, address };
         server.wait_until_it_listens()?;
@@ -90,8 +91,8 @@ impl Family {
     pub(crate) fn start() -> Result<Self, BoxError> {
         let binary = std::env::current_exe()?.with_file_name("doorward");
         let folder = tempfile::tempdir()?;
-        let address = free_address()?.to_string();
-        let environment = environment(folder.path(), &address)?;
+        let address = free_address().to_string();
+        let environment = environment(folder.path(), &address);
         let begin = Instant::now();
         let child = Command::new(&binary)
             .arg("server")
@@ -119,7 +120,7 @@ impl Family {
     }
 }
 
-fn environment(folder: &std::path::Path, gateway: &str) -> Result<Vec<(&'static str, String)>, BoxError> {
+fn environment(folder: &std::path::Path, gateway: &str) -> Vec<(&'static str, String)> {
     let mut environment = vec![
         ("OCIS_BASE_DATA_PATH", folder.join("data").display().to_string()),
         ("OCIS_CONFIG_DIR", folder.join("config").display().to_string()),
@@ -136,8 +137,8 @@ fn environment(folder: &std::path::Path, gateway: &str) -> Result<Vec<(&'static 
         ("GATEWAY_GRPC_ADDR", gateway.to_owned()),
         ("OCIS_REVA_GATEWAY", gateway.to_owned()),
     ];
-    let users = free_address()?.to_string();
-    let basic = free_address()?.to_string();
+    let users = free_address().to_string();
+    let basic = free_address().to_string();
     environment.push(("USERS_GRPC_ADDR", users.clone()));
     environment.push(("GATEWAY_USERS_ENDPOINT", users));
     environment.push(("AUTH_BASIC_GRPC_ADDR", basic.clone()));
@@ -153,11 +154,7 @@ fn environment(folder: &std::path::Path, gateway: &str) -> Result<Vec<(&'static 
         "AUTH_SERVICE_DEBUG_ADDR",
         "AUTH_APP_DEBUG_ADDR",
     ] {
-        environment.push((name, free_address()?.to_string()));
+        environment.push((name, free_address().to_string()));
     }
-    Ok(environment)
-}
-
-fn free_address() -> Result<SocketAddr, BoxError> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+    environment
 }
