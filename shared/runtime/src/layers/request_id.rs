@@ -35,7 +35,10 @@ impl RequestIds {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         // writing into a String cannot fail
         let _ = write!(text, "{:016x}{count:016x}", self.start);
-        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unknown"))
+        let mut id = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unknown"));
+        // No secret, but never the same again: "sensitive" keeps HPACK from storing it in place of what recurs.
+        id.set_sensitive(true);
+        id
     }
 }
 

@@ -22,8 +22,11 @@ pub(crate) struct Arguments {
     /// Connections that the callers share.
     #[arg(long, default_value_t = 8)]
     connections: usize,
-    /// Seconds of measuring, for each row; a fifth of it comes before, to warm up.
-    #[arg(long, default_value_t = 5)]
+    /// Rounds: in each, every row is measured once, so that a machine's moods meet all of them.
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// Seconds of measuring, for each row in each round; a fifth of it comes before, to warm up.
+    #[arg(long, default_value_t = 1)]
     seconds: u64,
     /// App tokens of one user, a row for each number.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 100, 10_000])]

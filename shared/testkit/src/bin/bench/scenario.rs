@@ -1,6 +1,6 @@
 //! What is measured, in which order.
 
-use std::{sync::Arc, time::Instant};
+use std::{pin::Pin, sync::Arc, time::Instant};
 
 use authn::BoxError;
 use proto::cs3::{
@@ -14,7 +14,7 @@ use tonic::{Request, transport::Channel};
 
 use crate::{
     Arguments, load,
-    report::{self, Row},
+    report::{self, Series},
     server::{Family, MACHINE_KEY, SERVICE_ACCOUNT, SERVICE_SECRET, Server},
 };
 
@@ -23,29 +23,25 @@ const PASSWORD: &str = "a password of the load tool";
 /// and attempts at one account are bounded.
 const CROWD: usize = 64;
 
+/// A call that is made again and again: over this connection, for the n-th time.
+type Call = Arc<dyn Fn(Channel, usize) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
+
 /// Measures everything and prints the table.
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
-    report::head(arguments.callers)?;
     let echo = Server::echo()?;
     let family = Family::start()?;
     let (_, idle) = family.server.memory_mib()?;
     for login in people(arguments) {
         family.add_person(&login, PASSWORD)?;
     }
-    let echo = Echo { channels: channels(arguments, &echo).await?, server: &echo };
-    let bench = Bench { arguments, family: &family, channels: channels(arguments, &family.server).await?, echo };
-    bench.gateway_row("Authenticate machine", "machine", vec![credential("einstein", MACHINE_KEY)]).await?;
-    let account = credential(SERVICE_ACCOUNT, SERVICE_SECRET);
-    bench.gateway_row("Authenticate serviceaccounts", "serviceaccounts", vec![account]).await?;
-    bench.who_am_i().await?;
-    for &count in &arguments.tokens {
-        let login = owner(count);
-        let tokens = bench.make_tokens(&login, count).await?;
-        let credentials: Vec<_> = tokens.into_iter().map(|token| credential(&login, &token)).collect();
-        let cold = bench.first_use(&credentials).await?;
-        bench.gateway_row(&format!("Authenticate appauth, {count} tokens"), "appauth", credentials).await?;
-        report::line(&format!("| the first use of each of them | {cold:.0} | | | | | |"))?;
-    }
+    let bench = Bench {
+        arguments,
+        family: &family,
+        channels: channels(arguments, &family.server).await?,
+        echo_channels: channels(arguments, &echo).await?,
+        echo: &echo,
+    };
+    bench.calls().await?;
     bench.passwords().await?;
     let (peak, _) = family.server.memory_mib()?;
     report::line(&format!(
@@ -77,83 +73,74 @@ async fn channels(arguments: &Arguments, server: &Server) -> Result<Vec<Channel>
     load::connect(&server.address, arguments.connections).await
 }
 
-/// The floor. It is measured again before each row, for what a machine does in a second changes from minute to minute.
-struct Echo<'a> {
-    server: &'a Server,
-    channels: Vec<Channel>,
-}
-
-impl Echo<'_> {
-    async fn measure(&self, arguments: &Arguments) -> Result<f64, BoxError> {
-        let mut before = Ok(0.0);
-        let started = || before = self.server.cpu_ms();
-        let call = |channel, _| async {
-            let request = ProviderRequest {
-                client_id: "einstein".to_owned(),
-                client_secret: MACHINE_KEY.to_owned(),
-                ..ProviderRequest::default()
-            };
-            ProviderApiClient::new(channel).authenticate(request).await.is_ok()
-        };
-        let measured = load::drive(&self.channels, arguments.callers, arguments.duration(), started, call).await?;
-        let row = Row { name: "bare tonic echo".to_owned(), cpu_ms: self.server.cpu_ms()? - before?, measured };
-        report::row(&row, None)?;
-        Ok(row.measured.rate())
-    }
-}
-
 struct Bench<'a> {
     arguments: &'a Arguments,
     family: &'a Family,
     channels: Vec<Channel>,
-    echo: Echo<'a>,
+    echo: &'a Server,
+    echo_channels: Vec<Channel>,
 }
 
 impl Bench<'_> {
-    /// Measures `Authenticate` of a type, the credentials in turn.
-    async fn gateway_row(
+    /// Everything that costs no hash, in rounds.
+    async fn calls(&self) -> Result<(), BoxError> {
+        let account = credential(SERVICE_ACCOUNT, SERVICE_SECRET);
+        let mut calls = vec![
+            ("Authenticate machine".to_owned(), gateway("machine", vec![credential("einstein", MACHINE_KEY)])),
+            ("Authenticate serviceaccounts".to_owned(), gateway("serviceaccounts", vec![account])),
+            ("WhoAmI".to_owned(), self.who_am_i().await?),
+        ];
+        for &count in &self.arguments.tokens {
+            let login = owner(count);
+            let tokens = self.make_tokens(&login, count).await?;
+            let credentials: Vec<_> = tokens.into_iter().map(|token| credential(&login, &token)).collect();
+            let cold = self.first_use(&credentials).await?;
+            report::line(&format!("first use of {count} app tokens: {cold:.0} a second"))?;
+            calls.push((format!("Authenticate appauth, {count} tokens"), gateway("appauth", credentials)));
+        }
+        let (mut floor, mut rows) = (Series::default(), Vec::new());
+        rows.resize_with(calls.len(), Series::default);
+        for _ in 0..self.arguments.rounds {
+            self.round(self.echo, &self.echo_channels, &echo_call(), &mut floor).await?;
+            for ((_, call), row) in calls.iter().zip(&mut rows) {
+                self.round(&self.family.server, &self.channels, call, row).await?;
+            }
+        }
+        report::head(self.arguments.callers, self.arguments.rounds)?;
+        report::row("bare tonic echo", &floor, floor.rate())?;
+        for ((name, _), row) in calls.iter().zip(&rows) {
+            report::row(name, row, floor.rate())?;
+        }
+        Ok(())
+    }
+
+    /// Measures a call once.
+    async fn round(
         &self,
-        name: &str,
-        kind: &'static str,
-        credentials: Vec<(String, String)>,
-    ) -> Result<Row, BoxError> {
-        let credentials = Arc::new(credentials);
-        self.row(name, move |channel, number| {
-            let (client_id, client_secret) = credentials[number % credentials.len()].clone();
-            async move { authenticate(channel, kind, client_id, client_secret).await.is_ok() }
-        })
-        .await
-    }
-
-    async fn row<F, C>(&self, name: &str, call: C) -> Result<Row, BoxError>
-    where
-        C: Fn(Channel, usize) -> F + Clone + Send + Sync + 'static,
-        F: Future<Output = bool> + Send,
-    {
-        let floor = self.echo.measure(self.arguments).await?;
+        server: &Server,
+        channels: &[Channel],
+        call: &Call,
+        series: &mut Series,
+    ) -> Result<(), BoxError> {
         let mut before = Ok(0.0);
-        let server = &self.family.server;
         let (callers, duration) = (self.arguments.callers, self.arguments.duration());
-        let measured = load::drive(&self.channels, callers, duration, || before = server.cpu_ms(), call).await?;
-        let row = Row { name: name.to_owned(), cpu_ms: server.cpu_ms()? - before?, measured };
-        report::row(&row, Some(floor))?;
-        Ok(row)
+        let call = call.clone();
+        let started = || before = server.cpu_ms();
+        let measured =
+            load::drive(channels, callers, duration, started, move |channel, number| call(channel, number)).await?;
+        series.add(measured, server.cpu_ms()? - before?)
     }
 
-    async fn who_am_i(&self) -> Result<(), BoxError> {
+    async fn who_am_i(&self) -> Result<Call, BoxError> {
         let token =
             authenticate(self.channels[0].clone(), "machine", "einstein".to_owned(), MACHINE_KEY.to_owned()).await?;
-        self.row("WhoAmI", move |channel, _| {
+        Ok(Arc::new(move |channel, _| {
             let request = WhoAmIRequest { token: token.clone(), ..WhoAmIRequest::default() };
-            async {
-                GatewayApiClient::new(channel)
-                    .who_am_i(request)
-                    .await
-                    .is_ok_and(|answer| is_ok(answer.get_ref().status.as_ref()))
-            }
-        })
-        .await?;
-        Ok(())
+            Box::pin(async {
+                let answer = GatewayApiClient::new(channel).who_am_i(request).await;
+                answer.is_ok_and(|answer| is_ok(answer.get_ref().status.as_ref()))
+            })
+        }))
     }
 
     /// Uses every credential once, as many at a time as there are callers; returns how many a second. What comes later
@@ -213,11 +200,22 @@ impl Bench<'_> {
 
     /// Passwords against argon2 alone, and what a hammered account costs everybody else.
     async fn passwords(&self) -> Result<(), BoxError> {
-        let alone = argon2_alone(self.arguments.seconds);
-        report::line(&format!("\nargon2id alone, on every core: {alone:.1} a second"))?;
         let crowd = (0..CROWD).map(|number| credential(&of_the_crowd(number), PASSWORD)).collect();
-        let row = self.gateway_row("Authenticate basic", "basic", crowd).await?;
-        report::line(&format!("passwords: {:.2} of argon2 alone", row.measured.rate() / alone))?;
+        let call = gateway("basic", crowd);
+        let (mut alone, mut row) = (Vec::new(), Series::default());
+        for _ in 0..self.arguments.rounds {
+            alone.push(argon2_alone(2 * self.arguments.seconds));
+            // A hash takes long: twice the time, so that what is under way at the edges counts for little.
+            for _ in 0..2 {
+                self.round(&self.family.server, &self.channels, &call, &mut row).await?;
+            }
+        }
+        let alone = report::median(&alone);
+        report::line(&format!(
+            "\npasswords: {:.1} a second; argon2id alone, on every core: {alone:.1} a second; the ratio is {:.2}",
+            row.rate(),
+            row.rate() / alone
+        ))?;
 
         let one = self.channels[0].clone();
         let quiet = median_login(&one).await?;
@@ -240,6 +238,22 @@ impl Bench<'_> {
     }
 }
 
+/// `Authenticate` of a type, the credentials in turn.
+fn gateway(kind: &'static str, credentials: Vec<(String, String)>) -> Call {
+    Arc::new(move |channel, number| {
+        let (client_id, client_secret) = credentials[number % credentials.len()].clone();
+        Box::pin(async move { authenticate(channel, kind, client_id, client_secret).await.is_ok() })
+    })
+}
+
+fn echo_call() -> Call {
+    Arc::new(|channel, _| {
+        let (client_id, client_secret) = credential("einstein", MACHINE_KEY);
+        let request = ProviderRequest { client_id, client_secret, ..ProviderRequest::default() };
+        Box::pin(async { ProviderApiClient::new(channel).authenticate(request).await.is_ok() })
+    })
+}
+
 /// The median of logins whose passwords have to be hashed, in milliseconds.
 async fn median_login(channel: &Channel) -> Result<f64, BoxError> {
     let mut took = Vec::new();
@@ -248,8 +262,7 @@ async fn median_login(channel: &Channel) -> Result<f64, BoxError> {
         authenticate(channel.clone(), "basic", "einstein".to_owned(), PASSWORD.to_owned()).await?;
         took.push(start.elapsed().as_secs_f64() * 1000.0);
     }
-    took.sort_by(f64::total_cmp);
-    Ok(took[took.len() / 2])
+    Ok(report::median(&took))
 }
 
 /// Hashes a second that the machine manages when it does nothing else, not even ask for memory.
