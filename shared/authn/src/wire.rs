@@ -102,7 +102,8 @@ impl From<&User> for identity::User {
         let mut map: BTreeMap<String, types::OpaqueEntry> =
             user.opaque.iter().map(|(key, entry)| (key.clone(), entry.into())).collect();
         if !user.roles.is_empty() {
-            let roles = serde_json::Value::from(user.roles.as_slice()).to_string();
+            // A list of texts is always JSON.
+            let roles = serde_json::to_vec(&user.roles).unwrap_or_default();
             map.insert(ROLES_KEY.to_owned(), (&OpaqueEntry::json(roles)).into());
         }
         Self {

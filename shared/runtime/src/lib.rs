@@ -34,7 +34,6 @@ pub use clock::Clock;
 pub use context::Context;
 pub use host::{Misconfigured, block_on, health, host, report, usage};
 pub use keys::key_ring;
-pub use layers::{PeerAddr, PeerIdentity};
 pub use metrics::Metrics;
 pub use peers::{USERS_ENDPOINT, directory, endpoint_of, gateway, is_registry_name};
 pub use random::Random;

@@ -21,7 +21,7 @@ use tonic_prost::ProstCodec;
 
 use crate::config::{Debug, Environment, Grpc, Http, Identity, ListenAddr, Log, Tracing};
 use crate::start::{Launch, Tuning};
-use crate::{App, Context, Listeners, PeerIdentity, Running, StartError};
+use crate::{App, Context, Listeners, Running, StartError};
 
 pub(crate) const IDENTITY: Identity = Identity { name: "echo", prefix: "ECHO" };
 
@@ -113,14 +113,14 @@ impl UnaryService<HealthCheckRequest> for Say {
 
     fn call(&mut self, request: tonic::Request<HealthCheckRequest>) -> Self::Future {
         Box::pin(async move {
-            let identity = request.extensions().get::<PeerIdentity>().cloned();
+            let identity = request.extensions().get::<authn::Peer>().and_then(|peer| peer.identity.clone());
             match request.get_ref().service.as_str() {
                 "slow" => tokio::time::sleep(Duration::from_millis(400)).await,
                 "never" => std::future::pending().await,
                 "panic" => panic!("asked to"),
                 "who" => {
                     let mut response = tonic::Response::new(HealthCheckResponse { status: 1 });
-                    let name = identity.map_or_else(|| "nobody".into(), |identity| identity.0.to_string());
+                    let name = identity.unwrap_or_else(|| "nobody".into());
                     response.metadata_mut().insert("identity", name.parse().expect("ASCII"));
                     return Ok(response);
                 }

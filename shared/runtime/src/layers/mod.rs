@@ -31,8 +31,7 @@ use crate::metrics::{Measurement, Protocol, Requests};
 use crate::telemetry;
 
 pub(crate) use body::Body;
-pub(crate) use peer::Connected;
-pub use peer::{PeerAddr, PeerIdentity};
+pub(crate) use peer::{Connected, PeerIdentity};
 use request_id::RequestIds;
 
 /// gRPC health checks are answered however busy the service is: being busy is not being ill.

@@ -8,14 +8,9 @@ use http::{HeaderMap, Request};
 
 use crate::metrics::Protocol;
 
-/// The address at the other end of a connection, as a request extension; `None` on a Unix socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PeerAddr(pub Option<SocketAddr>);
-
-/// The first URI, or else the first DNS name, in the certificate that a client has proved to be its own; a request
-/// extension that is there only if clients' certificates are verified.
+/// The first URI, or else the first DNS name, in the certificate that a client has proved to be its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeerIdentity(pub Arc<str>);
+pub(crate) struct PeerIdentity(pub(crate) Arc<str>);
 
 /// What is known of a connection's other end.
 #[derive(Clone, Debug)]
@@ -36,12 +31,7 @@ impl Connected {
         };
         let source = told.or_else(|| self.addr.map(|addr| addr.ip().to_canonical()));
         let identity = self.identity.as_ref().map(|identity| identity.0.as_ref().to_owned());
-        let extensions = request.extensions_mut();
-        extensions.insert(PeerAddr(self.addr));
-        extensions.insert(authn::Peer { source, identity });
-        if let Some(identity) = &self.identity {
-            extensions.insert(identity.clone());
-        }
+        request.extensions_mut().insert(authn::Peer { source, identity });
     }
 
     /// Whether it is believed when it tells where a credential came from: gRPC peers that proved who they are, and those
