@@ -32,8 +32,8 @@ pub use config::Config;
 pub use ledger::Ledger;
 pub use migration::Migrator;
 
-/// How long what was read of a token is believed where only this process writes.
-const BELIEVED_ALONE: Duration = Duration::from_mins(1);
+/// How long what was read of a token is believed where only this process writes: expiry and revocation end it at once.
+const BELIEVED_ALONE: Duration = Duration::from_mins(15);
 /// The same where other replicas may revoke it.
 const BELIEVED_AMONG_REPLICAS: Duration = Duration::from_secs(5);
 /// How long a former process may take to let go of the database.
