@@ -1,7 +1,7 @@
 //! How a service is configured.
 //!
 //! A service describes its configuration once, in [`Section::visit`]: key, field, environment names and meaning of every
-//! setting. That one description is used to read the configuration ([`load`]), to document it ([`docs`]), to print an
+//! setting. That one description is used to read the configuration ([`load()`]), to document it ([`docs`]), to print an
 //! example ([`example`]) and to show what is in force ([`Loaded::shown`]); so they cannot disagree.
 //!
 //! Layers, from the weakest: built-in defaults, `<config dir>/doorward.yaml` (the section named like the service),

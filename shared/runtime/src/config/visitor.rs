@@ -9,7 +9,7 @@ use super::sources::{Sources, is_world_readable};
 use super::value::{Shown, Value};
 use super::{Identity, Section};
 
-/// Reads a configuration, and records what it consists of. Made by [`load`](super::load) and by the printers.
+/// Reads a configuration, and records what it consists of. Made by [`load`](super::load()) and by the printers.
 pub struct Visitor<'a> {
     identity: Identity,
     /// `None` when the configuration is only to be described; then nothing is changed and nothing is checked.
