@@ -10,7 +10,7 @@ use prost::Message as _;
 const ROOTS: [&str; 2] = ["cs3", "doorward"];
 
 /// Messages that carry a secret. Their `Debug` is written by hand, in `src/redacted.rs`, and does not show it.
-const SECRET: [&str; 8] = [
+const SECRET: [&str; 11] = [
     ".cs3.auth.applications.v1beta1.AppPassword",
     ".cs3.auth.applications.v1beta1.GetAppPasswordRequest",
     ".cs3.auth.applications.v1beta1.InvalidateAppPasswordRequest",
@@ -18,6 +18,9 @@ const SECRET: [&str; 8] = [
     ".cs3.gateway.v1beta1.AuthenticateRequest",
     ".cs3.gateway.v1beta1.AuthenticateResponse",
     ".cs3.gateway.v1beta1.WhoAmIRequest",
+    ".doorward.apptokens.v1.CreateTokenResponse",
+    ".doorward.apptokens.v1.ImportedToken",
+    ".doorward.apptokens.v1.RevokeTokenRequest",
     ".doorward.passwords.v1.SetPasswordRequest",
 ];
 

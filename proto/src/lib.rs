@@ -78,6 +78,13 @@ pub mod cs3 {
 
 /// The family's own contracts.
 pub mod doorward {
+    /// Everybody's app tokens.
+    pub mod apptokens {
+        package! {
+            /// `doorward.apptokens.v1`
+            v1, "doorward.apptokens.v1"
+        }
+    }
     /// The passwords that people sign in with.
     pub mod passwords {
         package! {

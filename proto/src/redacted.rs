@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::cs3::{auth, gateway};
-use crate::doorward::passwords;
+use crate::doorward::{apptokens, passwords};
 
 /// Stands for a secret. That there is none shows: it explains many a failed sign-in.
 struct Secret(bool);
@@ -41,6 +41,11 @@ redacted! {
     gateway::v1beta1::AuthenticateRequest as "AuthenticateRequest" { opaque, r#type, client_id } hides client_secret;
     gateway::v1beta1::AuthenticateResponse as "AuthenticateResponse" { status, opaque, user } hides token;
     gateway::v1beta1::WhoAmIRequest as "WhoAmIRequest" { opaque } hides token;
+    apptokens::v1::CreateTokenResponse as "CreateTokenResponse" { token } hides secret;
+    apptokens::v1::ImportedToken as "ImportedToken" {
+        id, owner_id, owner_username, label, kind, scopes, created, expires, window, last_used
+    } hides verifier;
+    apptokens::v1::RevokeTokenRequest as "RevokeTokenRequest" {} hides token;
     passwords::v1::SetPasswordRequest as "SetPasswordRequest" { user_id } hides password;
 }
 

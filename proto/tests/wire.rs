@@ -16,7 +16,7 @@ use proto::cs3::gateway::v1beta1 as gateway;
 use proto::cs3::identity::user::v1beta1 as user;
 use proto::cs3::rpc::v1beta1::{Code, Status};
 use proto::cs3::types::v1beta1::{Opaque, OpaqueEntry, Timestamp};
-use proto::doorward::{passwords, users};
+use proto::doorward::{apptokens, passwords, users};
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 
@@ -369,7 +369,8 @@ async fn own_paths() {
         list_groups(users::v1::ListGroupsRequest),
         add_member(users::v1::AddMemberRequest),
         remove_member(users::v1::RemoveMemberRequest),
-        list_members(users::v1::ListMembersRequest));
+        list_members(users::v1::ListMembersRequest),
+        note_password_change(users::v1::NotePasswordChangeRequest));
     assert_paths(
         &found,
         "doorward.users.v1.UsersAdminAPI",
@@ -385,6 +386,7 @@ async fn own_paths() {
             "AddMember",
             "RemoveMember",
             "ListMembers",
+            "NotePasswordChange",
         ],
     );
 
@@ -393,6 +395,20 @@ async fn own_paths() {
         remove_password(passwords::v1::RemovePasswordRequest),
         has_password(passwords::v1::HasPasswordRequest));
     assert_paths(&found, "doorward.passwords.v1.PasswordsAPI", &["SetPassword", "RemovePassword", "HasPassword"]);
+
+    let found = paths!(apptokens::v1::app_tokens_api_client::AppTokensApiClient;
+        create_token(apptokens::v1::CreateTokenRequest),
+        list_tokens(apptokens::v1::ListTokensRequest),
+        get_token(apptokens::v1::GetTokenRequest),
+        revoke_token(apptokens::v1::RevokeTokenRequest),
+        revoke_tokens(apptokens::v1::RevokeTokensRequest),
+        prune_tokens(apptokens::v1::PruneTokensRequest),
+        import_tokens(apptokens::v1::ImportTokensRequest));
+    assert_paths(
+        &found,
+        "doorward.apptokens.v1.AppTokensAPI",
+        &["CreateToken", "ListTokens", "GetToken", "RevokeToken", "RevokeTokens", "PruneTokens", "ImportTokens"],
+    );
 }
 
 #[test]

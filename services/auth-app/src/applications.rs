@@ -1,29 +1,34 @@
-//! Making, listing and ending tokens in the name of who holds an internal token.
+//! Making, listing and ending tokens: by their owner, by an administrator in the owner's name, by the operator.
+
+mod acting;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use ::token::Claims;
-use authn::{Caller, Scopes, UserId};
+use authn::{Directory, DirectoryError, GrantError, Grants, UserId};
 use runtime::{Clock, Random};
 use secrecy::SecretString;
 use status::Kind as Failure;
 use store::StoreError;
 use uuid::Uuid;
 
-use crate::authenticator::AMR;
+pub use acting::{Acting, PersonRef};
+
 use crate::cache::Known;
-use crate::grant::{self, Grant, GrantError};
+use crate::foreign;
 use crate::ledger::{Ledger, LookupError};
 use crate::model::{AppToken, Kind};
-use crate::policy::{self, PolicyError};
+use crate::policy::{self, LifeWish, Policy, PolicyError};
+use crate::store::Stretch;
 
 /// Administers tokens.
 pub struct Applications {
-    ledger: Arc<Ledger>,
-    clock: Clock,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) policy: Policy,
+    allow_impersonation: bool,
+    pub(crate) clock: Clock,
     random: Random,
-    longest: Duration,
 }
 
 /// What is wished of a new token.
@@ -32,82 +37,131 @@ pub struct Wish {
     /// What its owner calls it.
     pub label: String,
     /// What it may do.
-    pub scopes: Scopes,
-    /// When it ends; as late as possible if nothing is said.
-    pub expires: Option<SystemTime>,
+    pub grants: Grants,
+    /// How it ends.
+    pub life: LifeWish,
+    /// An app token or a personal one; one that an administrator makes is marked as that.
+    pub kind: Kind,
 }
 
 /// Why it is not done.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplicationsError {
-    /// An app token may not bring forth others, nor see or end them.
-    #[error("app tokens cannot be managed with an app token")]
+    /// An app token may not bring forth others, nor see or end them, unless its scope says so.
+    #[error("app tokens cannot be managed with an app token that lacks the scope tokens:write")]
     WithAppToken,
     /// The caller's own scope does not reach so far.
     #[error("the caller's scope does not allow to manage app tokens")]
     Scope,
+    /// Nobody acts in somebody else's name here.
+    #[error("impersonation is not allowed")]
+    NoImpersonation,
+    /// The caller may not act in somebody else's name.
+    #[error("only an administrator may act for somebody else")]
+    NotAdministrator,
+    /// The identifier and the login name are two people's.
+    #[error("userID and userName are not the same person's")]
+    TwoPeople,
+    /// There is nobody whose token it would be, or the person may not sign in.
+    #[error("there is no such user")]
+    NoSuchUser,
     /// The scopes of the wish are not acceptable.
     #[error(transparent)]
     Grant(#[from] GrantError),
     /// The label or the end of the wish is not acceptable.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// The owner has as many as are allowed.
+    #[error("there are {0} live app tokens already; end one first")]
+    Full(u64),
     /// There is no such token, or it is somebody else's.
     #[error("there is no such app token")]
     NotFound,
+    /// The token is being looked for.
+    #[error("the app token is being looked for, try again")]
+    Searching,
+    /// The directory cannot be asked.
+    #[error("users is not available")]
+    Directory(#[source] DirectoryError),
     /// The store failed.
     #[error("app tokens are not available")]
-    Store(#[source] StoreError),
+    Store(#[from] StoreError),
 }
 
 impl ApplicationsError {
     /// The kind, which decides the CS3 code, the gRPC code and the HTTP status.
     pub fn kind(&self) -> Failure {
         match self {
-            Self::WithAppToken | Self::Scope | Self::Grant(GrantError::TooWide) => Failure::PermissionDenied,
-            Self::Grant(_) | Self::Policy(_) => Failure::InvalidArgument,
-            Self::NotFound => Failure::NotFound,
+            Self::WithAppToken
+            | Self::Scope
+            | Self::NoImpersonation
+            | Self::NotAdministrator
+            | Self::Grant(GrantError::TooWide) => Failure::PermissionDenied,
+            Self::TwoPeople | Self::Grant(_) | Self::Policy(_) => Failure::InvalidArgument,
+            Self::NoSuchUser | Self::NotFound => Failure::NotFound,
+            Self::Full(_) => Failure::AlreadyExists,
+            Self::Searching => Failure::Unavailable,
+            Self::Directory(error) => error.kind(),
             Self::Store(error) => error.kind(),
+        }
+    }
+
+    /// What the log has to know beside what the caller is told: causes that are no fault of the caller's.
+    pub fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(self)
+    }
+}
+
+impl From<LookupError> for ApplicationsError {
+    fn from(error: LookupError) -> Self {
+        match error {
+            LookupError::Refused(_) => Self::NotFound,
+            LookupError::Searching => Self::Searching,
+            LookupError::Store(error) => Self::Store(error),
         }
     }
 }
 
 impl Applications {
-    /// Administers the tokens of a ledger; none lives longer than `longest`.
-    pub fn new(ledger: Arc<Ledger>, clock: Clock, random: Random, longest: Duration) -> Self {
-        Self { ledger, clock, random, longest }
+    /// Administers the tokens of a ledger, which belong to people of this directory. `allow_impersonation`: whether
+    /// administrators may act in other people's names.
+    pub fn new(
+        ledger: Arc<Ledger>,
+        directory: Arc<dyn Directory>,
+        policy: Policy,
+        allow_impersonation: bool,
+        (clock, random): (Clock, Random),
+    ) -> Self {
+        Self { ledger, directory, policy, allow_impersonation, clock, random }
     }
 
-    /// Makes a token for who calls; its secret is told this once.
-    pub async fn create(
-        &self,
-        claims: &Claims,
-        wish: &Wish,
-        caller: &Caller,
-    ) -> Result<(AppToken, SecretString), ApplicationsError> {
-        may_manage(claims)?;
-        let grants = grant::from_cs3(&wish.scopes)?;
-        grant::check_within(&grants, &claims.scopes)?;
-        let token = self.token(claims, wish, grants)?;
-        let secret = self.ledger.issue(token.clone(), &self.random).await.map_err(ApplicationsError::Store)?;
-        audit("app_token_create", claims, token.id, caller);
-        Ok((token, secret))
-    }
-
-    fn token(&self, claims: &Claims, wish: &Wish, grants: Vec<Grant>) -> Result<AppToken, ApplicationsError> {
+    /// Makes a token; its secret is told this once.
+    ///
+    /// # Errors
+    /// When the wish is not allowed, or cannot be made durable; then there is no token.
+    pub async fn create(&self, acting: &Acting<'_>, wish: Wish) -> Result<(AppToken, SecretString), ApplicationsError> {
+        acting.check_may_give(&wish.grants)?;
+        self.policy.check_scopes(&wish.grants)?;
         let now = self.clock.now();
-        Ok(AppToken {
+        let kind = acting.kind(wish.kind);
+        let life = self.policy.life(now, wish.life, kind)?;
+        let token = AppToken {
             id: self.id(now),
-            owner: claims.user.id.clone(),
-            kind: Kind::App,
+            owner: acting.owner().clone(),
+            kind,
             label: policy::label(&wish.label)?.to_owned(),
-            grants,
+            grants: wish.grants,
             created: now,
-            created_by: claims.actor.clone().unwrap_or_else(|| claims.user.id.opaque_id.clone()),
-            last_used: None,
-            expires: policy::expiration(now, wish.expires, self.longest)?,
+            created_by: acting.actor().to_owned(),
+            life,
+            slid: life.slid(now),
+            last_use: None,
             revoked: None,
-        })
+        };
+        let secret = self.ledger.issue(token.clone(), self.policy.most, now, &self.random).await?;
+        let secret = secret.ok_or(ApplicationsError::Full(self.policy.most))?;
+        acting.audit("app_token_create", Some(token.id));
+        Ok((token, secret))
     }
 
     /// UUIDs of version 7 sort by time, so that new rows lie together.
@@ -117,64 +171,97 @@ impl Applications {
         uuid::Builder::from_unix_timestamp_millis(millis, &self.random.bytes()).into_uuid()
     }
 
-    /// The good tokens of who calls, the oldest first.
-    pub async fn list(&self, claims: &Claims) -> Result<Vec<AppToken>, ApplicationsError> {
-        may_manage(claims)?;
-        self.ledger.list(&claims.user.id, self.clock.now()).await.map_err(ApplicationsError::Store)
+    /// The owner's live tokens, by identifier.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn list(&self, acting: &Acting<'_>, stretch: Stretch) -> Result<Vec<AppToken>, ApplicationsError> {
+        Ok(self.ledger.tokens.list(acting.owner(), self.clock.now(), stretch).await?)
     }
 
-    /// Ends a token of who calls, named by its id or by its secret.
-    pub async fn revoke(&self, claims: &Claims, which: &str, caller: &Caller) -> Result<(), ApplicationsError> {
-        may_manage(claims)?;
-        let now = self.clock.now();
-        let id = match Uuid::try_parse(which) {
-            Ok(id) => id,
-            Err(_) => self.find(which, now).await?.token.id,
-        };
-        let revoked = self.ledger.revoke(&claims.user.id, id, now).await.map_err(ApplicationsError::Store)?;
-        if !revoked {
+    /// One of the owner's live tokens.
+    ///
+    /// # Errors
+    /// [`ApplicationsError::NotFound`] also for somebody else's.
+    pub async fn get(&self, acting: &Acting<'_>, id: Uuid) -> Result<AppToken, ApplicationsError> {
+        let found = self.ledger.tokens.get(id).await?.ok_or(ApplicationsError::NotFound)?;
+        let is_live = found.refusal(self.clock.now(), found.end()).is_none();
+        if is_live && found.belongs_to(acting.owner()) { Ok(found) } else { Err(ApplicationsError::NotFound) }
+    }
+
+    /// Any token, also one that has ended: for the operator.
+    ///
+    /// # Errors
+    /// [`ApplicationsError::NotFound`].
+    pub async fn any(&self, id: Uuid) -> Result<AppToken, ApplicationsError> {
+        self.ledger.tokens.get(id).await?.ok_or(ApplicationsError::NotFound)
+    }
+
+    /// Gives one of the owner's live tokens another label.
+    ///
+    /// # Errors
+    /// [`ApplicationsError::NotFound`] also for somebody else's.
+    pub async fn rename(&self, acting: &Acting<'_>, id: Uuid, label: &str) -> Result<AppToken, ApplicationsError> {
+        let label = policy::label(label)?;
+        self.get(acting, id).await?;
+        if !self.ledger.tokens.rename(acting.owner(), id, label).await? {
             return Err(ApplicationsError::NotFound);
         }
-        audit("app_token_revoke", claims, id, caller);
-        Ok(())
+        acting.audit("app_token_rename", Some(id));
+        self.get(acting, id).await
     }
 
-    /// The good token of this user with this secret.
-    pub async fn verify(&self, owner: &UserId, secret: &str) -> Result<Arc<Known>, ApplicationsError> {
-        let known = self.find(secret, self.clock.now()).await?;
-        if known.token.belongs_to(owner) { Ok(known) } else { Err(ApplicationsError::NotFound) }
+    /// Ends one of the owner's tokens, named by its id, by its secret, or by the hash that it was taken over by.
+    ///
+    /// # Errors
+    /// [`ApplicationsError::NotFound`] also for somebody else's.
+    pub async fn revoke(&self, acting: &Acting<'_>, which: &str) -> Result<Uuid, ApplicationsError> {
+        let id = self.named(which, Some(acting.owner())).await?;
+        if !self.ledger.revoke(acting.owner(), id, self.clock.now()).await? {
+            return Err(ApplicationsError::NotFound);
+        }
+        acting.audit("app_token_revoke", Some(id));
+        Ok(id)
     }
 
-    async fn find(&self, secret: &str, now: SystemTime) -> Result<Arc<Known>, ApplicationsError> {
-        self.ledger.find(secret, now).await.map_err(|error| match error {
-            LookupError::Refused(_) => ApplicationsError::NotFound,
-            LookupError::Store(error) => ApplicationsError::Store(error),
-        })
+    /// Ends all of the owner's tokens; how many.
+    ///
+    /// # Errors
+    /// When the store cannot do it.
+    pub async fn revoke_all(&self, acting: &Acting<'_>) -> Result<usize, ApplicationsError> {
+        let count = self.ledger.revoke_all(acting.owner(), self.clock.now()).await?;
+        acting.audit("app_token_revoke_all", None);
+        Ok(count)
     }
-}
 
-/// Who proved itself with an app token may not manage app tokens, or a leaked one could never be got rid of.
-fn may_manage(claims: &Claims) -> Result<(), ApplicationsError> {
-    if claims.amr.iter().any(|method| method == AMR) {
-        Err(ApplicationsError::WithAppToken)
-    } else if !claims.scopes.is_full_user() {
-        Err(ApplicationsError::Scope)
-    } else {
-        Ok(())
+    /// Which token is meant by an id, a secret, or the hash that it was taken over by.
+    pub(crate) async fn named(&self, which: &str, owner: Option<&UserId>) -> Result<Uuid, ApplicationsError> {
+        if let Ok(id) = Uuid::try_parse(which) {
+            return Ok(id);
+        }
+        if foreign::Verifier::parse(which).is_some() {
+            let found = self.ledger.tokens.imported(&foreign::name(which)).await?;
+            return found.ok_or(ApplicationsError::NotFound);
+        }
+        Ok(self.ledger.find(which, owner, self.clock.now()).await?.token.id)
     }
-}
 
-fn audit(event: &'static str, claims: &Claims, token: Uuid, caller: &Caller) {
-    let subject = claims.user.id.opaque_id.as_str();
-    tracing::info!(
-        target: "audit",
-        event,
-        outcome = "done",
-        reason = "",
-        subject,
-        caller = claims.actor.as_deref().unwrap_or(subject),
-        source = caller.source.map(tracing::field::display),
-        trace_id = %caller.trace_id,
-        %token,
-    );
+    /// The good token of this user with this secret. It counts as a use.
+    ///
+    /// # Errors
+    /// [`ApplicationsError::NotFound`].
+    pub async fn verify(
+        &self,
+        owner: &UserId,
+        secret: &str,
+        caller: &authn::Caller,
+    ) -> Result<Arc<Known>, ApplicationsError> {
+        let now = self.clock.now();
+        let known = self.ledger.find(secret, Some(owner), now).await?;
+        if !known.token.belongs_to(owner) {
+            return Err(ApplicationsError::NotFound);
+        }
+        self.ledger.note(&known, now, caller);
+        Ok(known)
+    }
 }

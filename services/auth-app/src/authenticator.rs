@@ -1,12 +1,14 @@
-//! A user name and an app token: the hot path.
+//! An app token, with its owner's login name or alone: the hot path.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use authn::{AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, Groups, Reason};
+use authn::{AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, Groups, Reason, User};
 use runtime::Clock;
 use secrecy::ExposeSecret;
 
+use crate::cache::Known;
 use crate::ledger::{Ledger, LookupError};
 
 /// Verifies app tokens.
@@ -14,40 +16,75 @@ pub struct AppTokens {
     ledger: Arc<Ledger>,
     directory: Arc<dyn Directory>,
     groups: Groups,
+    /// Whether a token ends when its owner's password is changed.
+    ends_with_password: bool,
     clock: Clock,
 }
 
 impl AppTokens {
     /// Verifies the tokens of this ledger, which belong to people of this directory.
-    pub fn new(ledger: Arc<Ledger>, directory: Arc<dyn Directory>, groups: Groups, clock: Clock) -> Self {
-        Self { ledger, directory, groups, clock }
+    pub fn new(
+        ledger: Arc<Ledger>,
+        directory: Arc<dyn Directory>,
+        groups: Groups,
+        ends_with_password: bool,
+        clock: Clock,
+    ) -> Self {
+        Self { ledger, directory, groups, ends_with_password, clock }
     }
 }
 
 #[async_trait]
 impl Authenticator for AppTokens {
+    /// With a login name the token must be that person's; without one, as a bearer token, it speaks for itself.
     async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
-        let refused = |reason| Err(AuthError::Refused(reason));
         let secret = credentials.secret.expose_secret();
         if secret.is_empty() {
-            return refused(Reason::EmptySecret);
+            return Err(AuthError::Refused(Reason::EmptySecret));
         }
-        if credentials.client_id.is_empty() {
-            return refused(Reason::UnknownUser);
-        }
-        let known = self.ledger.find(secret, self.clock.now()).await?;
-        // the person is asked for at each use: a disabled one must not get in by what was true a minute ago
-        let claim = Claim::Username(credentials.client_id.clone());
-        let found = self.directory.user_by_claim(&claim, self.groups).await;
-        let user = found.map_err(|error| error.into_auth(AuthError::Refused(Reason::UnknownUser)))?;
+        let now = self.clock.now();
+        let (known, user) = if credentials.client_id.is_empty() {
+            let known = self.ledger.find(secret, None, now).await?;
+            let user = self.owner(&known).await?;
+            (known, user)
+        } else if self.ledger.may_be_foreign(secret) {
+            let user = self.named(&credentials.client_id).await?;
+            (self.ledger.find(secret, Some(&user.id), now).await?, user)
+        } else {
+            // the token first: junk must not cost a question to the directory
+            let known = self.ledger.find(secret, None, now).await?;
+            (known, self.named(&credentials.client_id).await?)
+        };
+        self.check(&known, &user)?;
+        self.ledger.note(&known, now, &credentials.caller);
+        Ok(Authenticated { scopes: known.scopes.clone(), not_after: known.end(), ..Authenticated::full(user, AMR) })
+    }
+}
+
+impl AppTokens {
+    /// The person is asked for at each use: a disabled one must not get in by what was true a minute ago.
+    async fn named(&self, login: &str) -> Result<Arc<User>, AuthError> {
+        let found = self.directory.user_by_claim(&Claim::Username(login.to_owned()), self.groups).await;
+        found.map_err(|error| error.into_auth(AuthError::Refused(Reason::UnknownUser)))
+    }
+
+    async fn owner(&self, known: &Known) -> Result<Arc<User>, AuthError> {
+        let found = self.directory.user(&known.token.owner, self.groups).await;
+        found.map_err(|error| error.into_auth(AuthError::Refused(Reason::UnknownUser)))
+    }
+
+    fn check(&self, known: &Known, user: &User) -> Result<(), AuthError> {
         if !known.token.belongs_to(&user.id) {
-            return refused(Reason::OwnerMismatch);
+            return Err(AuthError::Refused(Reason::OwnerMismatch));
         }
         if !user.is_active() {
-            return refused(Reason::Disabled);
+            return Err(AuthError::Refused(Reason::Disabled));
         }
-        let (scopes, not_after) = (known.scopes.clone(), Some(known.token.expires));
-        Ok(Authenticated { scopes, not_after, ..Authenticated::full(user, AMR) })
+        let is_outdated = user.password_changed.is_some_and(|changed| known.token.created < changed);
+        if self.ends_with_password && is_outdated {
+            return Err(AuthError::Refused(Reason::Revoked));
+        }
+        Ok(())
     }
 }
 
@@ -58,6 +95,7 @@ impl From<LookupError> for AuthError {
     fn from(error: LookupError) -> Self {
         match error {
             LookupError::Refused(reason) => Self::Refused(reason),
+            LookupError::Searching => Self::Busy { retry_after: Duration::from_secs(1) },
             LookupError::Store(error) => Self::Unavailable { service: "auth-app", source: Box::new(error) },
         }
     }

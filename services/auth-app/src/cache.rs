@@ -2,18 +2,18 @@
 //! revocation in this process.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
-use authn::Scopes;
+use authn::{Reason, Scopes};
 use moka::{future, sync};
 use store::StoreError;
 use uuid::Uuid;
 
-use crate::grant;
-use crate::model::{AppToken, Digest, Stored};
+use crate::model::{AppToken, Digest};
+use crate::usage::Usage;
 
 /// The most tokens that are kept.
-const TOKENS: u64 = 65_536;
+const TOKENS: u64 = 131_072;
 /// The most digests of which it is kept that no token has them.
 const UNKNOWN: u64 = 10_000;
 /// How long that is believed.
@@ -28,11 +28,21 @@ pub struct Known {
     pub token: AppToken,
     /// What it may do.
     pub scopes: Scopes,
+    /// What is known of its uses.
+    pub usage: Arc<Usage>,
+    /// When it was read.
+    pub read: Instant,
 }
 
-impl From<Stored> for Known {
-    fn from(stored: Stored) -> Self {
-        Self { scopes: grant::to_cs3(&stored.token.grants), token: stored.token }
+impl Known {
+    /// When it ends if it is not used any more.
+    pub fn end(&self) -> Option<SystemTime> {
+        self.token.end_when_slid_to(self.usage.slid())
+    }
+
+    /// Why it is not good at this moment, if it is not.
+    pub fn refusal(&self, now: SystemTime) -> Option<Reason> {
+        self.token.refusal(now, self.end())
     }
 }
 
@@ -49,8 +59,8 @@ pub enum Miss {
 pub struct Cache {
     tokens: future::Cache<Digest, Arc<Known>>,
     unknown: sync::Cache<Digest, ()>,
-    /// Tokens revoked by this process, until no answer read before can be in `tokens`. Each stands for a durable write, so
-    /// that they cannot become many in that time.
+    /// Tokens of whose revocation this process knows, until no answer read before can be in `tokens`. Each stands for a
+    /// durable write, so that they cannot become many in that time.
     revoked: sync::Cache<Uuid, ()>,
 }
 
@@ -64,21 +74,23 @@ impl Cache {
         }
     }
 
+    /// The token with this digest, if it is known.
+    pub async fn known(&self, digest: &Digest) -> Option<Arc<Known>> {
+        self.tokens.get(digest).await
+    }
+
     /// The token with this digest, read by `load` unless it is known. Of several callers at the same time one loads.
-    pub async fn get(
+    pub async fn read(
         &self,
         digest: &Digest,
-        load: impl Future<Output = Result<Option<Stored>, StoreError>>,
+        load: impl Future<Output = Result<Option<Known>, StoreError>>,
     ) -> Result<Arc<Known>, Arc<Miss>> {
-        if let Some(known) = self.tokens.get(digest).await {
-            return Ok(known);
-        }
         if self.unknown.contains_key(digest) {
             return Err(Arc::new(Miss::Unknown));
         }
         let read = async {
             match load.await {
-                Ok(Some(stored)) => Ok(Arc::new(Known::from(stored))),
+                Ok(Some(known)) => Ok(Arc::new(known)),
                 Ok(None) => Err(Miss::Unknown),
                 Err(error) => Err(Miss::Failed(error)),
             }
@@ -90,13 +102,24 @@ impl Cache {
         outcome
     }
 
+    /// Forgets a token, so that it is read again.
+    pub async fn forget(&self, digest: &Digest) {
+        self.tokens.invalidate(digest).await;
+        self.unknown.invalidate(digest);
+    }
+
+    /// Forgets all tokens.
+    pub fn clear(&self) {
+        self.tokens.invalidate_all();
+    }
+
     /// Remembers that a token has been revoked. Call it after that is durable and before it is acknowledged.
     pub fn revoke(&self, id: Uuid) {
         self.revoked.insert(id, ());
     }
 
-    /// Whether a token was revoked by this process; to be asked of every answer of [`get`](Self::get), since one that was
-    /// on its way may be older than the revocation.
+    /// Whether a token is known to be revoked; to be asked of every answer, since one that was on its way may be older than
+    /// the revocation.
     pub fn is_revoked(&self, id: Uuid) -> bool {
         self.revoked.contains_key(&id)
     }

@@ -1,89 +1,214 @@
-//! The command line: what a person at the machine does by way of the running family.
+//! The command line: what the operator does by way of the running service.
 
-use std::io::Write;
-use std::time::UNIX_EPOCH;
+mod import;
+mod operator;
+mod personal;
+mod show;
 
-use authn::{BoxError, Scopes};
-use clap::{Arg, ArgMatches, Command};
-use proto::cs3::auth::applications::v1beta1::GenerateAppPasswordRequest;
-use proto::cs3::gateway::v1beta1::{AuthenticateRequest, gateway_api_client::GatewayApiClient};
-use proto::cs3::{rpc::v1beta1::Status, types::v1beta1::Timestamp};
-use runtime::{Context, Service};
-use status::Kind;
-use tonic::{Request, metadata::MetadataValue, transport::Channel};
+use std::io::{self, BufRead, IsTerminal, Write};
 
-use crate::{AuthApp, Config, policy};
+use authn::BoxError;
+use clap::{Args, Subcommand};
+use proto::doorward::apptokens::v1::{
+    CreateTokenRequest, GetTokenRequest, Kind, ListTokensRequest, PruneTokensRequest, RevokeTokenRequest,
+    RevokeTokensRequest, create_token_request::Life,
+};
+use runtime::Context;
 
-/// The name of the subcommand that makes a token.
-pub(crate) const CREATE: &str = "create";
+pub use personal::PersonalToken;
 
-/// `create`.
-pub(crate) fn commands() -> Vec<Command> {
-    let user = Arg::new("user-name").long("user-name").required(true).help("Login name of the token's owner");
-    let expiration = Arg::new("expiration")
-        .long("expiration")
-        .default_value(policy::DEFAULT_EXPIRATION)
-        .help("How long the token lives: a number with h, m or s, as in 72h or 1h30m");
-    vec![
-        Command::new(CREATE)
-            .about("Makes an app token for a user and prints it; the family must be running")
-            .args([user, expiration]),
-    ]
+use crate::policy;
+use operator::{Operator, by_login, seconds};
+
+/// What `auth-app` does beside serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Makes an app token for a user and prints it; the service must be running
+    Create(Create),
+    /// Lists a user's live app tokens
+    List(List),
+    /// Shows an app token, also one that is revoked or over
+    Show(Show),
+    /// Revokes an app token, or all of a user
+    Revoke(Revoke),
+    /// Removes app tokens that were revoked or over long ago; the service does it by itself every now and then
+    Prune,
+    /// Takes over app tokens of another system, which keep working
+    Import(import::Import),
 }
 
-/// Makes a token for a user, whose name the machine key is good for.
-pub(crate) async fn create(matches: &ArgMatches, context: &Context) -> Result<(), BoxError> {
-    let text = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
-    let lifetime = policy::duration(text("expiration"))?;
-    let config = runtime::config::load::<Config>(&AuthApp::IDENTITY, &context.environment)?.config;
-    if config.machine_auth_api_key.is_empty() {
-        return Err("OCIS_MACHINE_AUTH_API_KEY (or AUTH_APP_MACHINE_AUTH_API_KEY) is not set".into());
+/// `create`
+#[derive(Debug, Args)]
+pub struct Create {
+    /// Login name of the token's owner; asked for if left out
+    #[arg(long)]
+    user_name: Option<String>,
+    /// How long the token lives: numbers with d, h, m or s, as in 72h, 7d or 1h30m
+    #[arg(long, default_value = "72h", conflicts_with = "window")]
+    expiration: String,
+    /// What the token is called
+    #[arg(long, default_value = "Generated via CLI")]
+    label: String,
+    /// What the token may do: user, node:UUID:rw, path:/PREFIX:r, tokens:read, tokens:write, profile; may be repeated
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// Instead of an expiration: the token ends when it was not used for so long
+    #[arg(long, value_name = "DURATION")]
+    window: Option<String>,
+    /// With --window: the token ends after so long, however much it is used
+    #[arg(long, value_name = "DURATION", requires = "window")]
+    max_lifetime: Option<String>,
+    /// Prints the token and nothing else, without a line break
+    #[arg(long, short)]
+    quiet: bool,
+    /// Prints all of it as JSON
+    #[arg(long, conflicts_with = "quiet")]
+    json: bool,
+}
+
+/// `list`
+#[derive(Debug, Args)]
+pub struct List {
+    /// Login name of the tokens' owner
+    #[arg(long)]
+    user_name: String,
+    /// Prints all of it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// `show`
+#[derive(Debug, Args)]
+pub struct Show {
+    /// Its id
+    id: String,
+    /// Prints all of it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// `revoke`
+#[derive(Debug, Args)]
+#[group(id = "which", required = true, multiple = false, args = ["token", "token_stdin", "all"])]
+pub struct Revoke {
+    /// Its id, or the hash that it was taken over by; a secret is better given by --token-stdin
+    token: Option<String>,
+    /// Reads the id or the secret from standard input
+    #[arg(long)]
+    token_stdin: bool,
+    /// All tokens of the user with this login name
+    #[arg(long = "all-of", value_name = "USER")]
+    all: Option<String>,
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// When an argument is wrong, the service does not answer, or refuses.
+    pub async fn run(self, context: &Context) -> Result<(), BoxError> {
+        match self {
+            Self::Create(create) => create.run(context).await,
+            Self::List(list) => list.run(context).await,
+            Self::Show(show) => show.run(context).await,
+            Self::Revoke(revoke) => revoke.run(context).await,
+            Self::Prune => prune(context).await,
+            Self::Import(import) => import.run(context).await,
+        }
     }
-    let end = context.clock.now().checked_add(lifetime).ok_or("the expiration is too far away")?;
-    let seconds = end.duration_since(UNIX_EPOCH)?.as_secs();
-
-    let mut gateway = GatewayApiClient::new(runtime::gateway(&config.reva, context)?);
-    let token = authenticate(&mut gateway, text("user-name"), &config).await?;
-    let mut request = Request::new(GenerateAppPasswordRequest {
-        token_scope: (&Scopes::full_user()).into(),
-        label: "Generated via CLI".to_owned(),
-        expiration: Some(Timestamp { seconds, nanos: 0 }),
-        ..Default::default()
-    });
-    request.metadata_mut().insert(token::METADATA_KEY, MetadataValue::try_from(token)?);
-    let answer = gateway.generate_app_password(request).await.map_err(|error| in_words(&error))?.into_inner();
-    check(answer.status, "the token cannot be made")?;
-    let made = answer.app_password.ok_or("the gateway answered without a token")?;
-    writeln!(std::io::stdout(), "{}", made.password)?;
-    Ok(())
 }
 
-async fn authenticate(
-    gateway: &mut GatewayApiClient<Channel>,
-    user_name: &str,
-    config: &Config,
-) -> Result<String, BoxError> {
-    let request = AuthenticateRequest {
-        r#type: "machine".to_owned(),
-        client_id: format!("username:{user_name}"),
-        client_secret: config.machine_auth_api_key.expose().to_owned(),
-        ..Default::default()
-    };
-    let answer = gateway.authenticate(request).await.map_err(|error| in_words(&error))?.into_inner();
-    check(answer.status, &format!("cannot act for {user_name:?}"))?;
-    Ok(answer.token)
-}
-
-/// What happened to a call that got no answer.
-fn in_words(error: &tonic::Status) -> BoxError {
-    format!("the gateway does not do it: {}", error.message()).into()
-}
-
-/// An answer without a status is a failure too.
-fn check(status: Option<Status>, what: &str) -> Result<(), BoxError> {
-    let status = status.unwrap_or_default();
-    match Kind::from_cs3(status.code) {
-        None => Ok(()),
-        Some(_) => Err(format!("{what}: {}", status.message).into()),
+impl Create {
+    async fn run(self, context: &Context) -> Result<(), BoxError> {
+        let life = match &self.window {
+            Some(window) => Life::Window(seconds(policy::duration_or_seconds(window)?)),
+            None => Life::ExpiresIn(seconds(policy::duration(&self.expiration)?)),
+        };
+        let max_lifetime = self.max_lifetime.as_deref().map(policy::duration_or_seconds).transpose()?;
+        let user_name = match self.user_name {
+            Some(name) => name,
+            None => ask("user name: ")?,
+        };
+        let request = CreateTokenRequest {
+            owner: Some(by_login(&user_name)),
+            kind: Kind::App.into(),
+            label: self.label,
+            scopes: self.scopes,
+            life: Some(life),
+            max_lifetime: max_lifetime.map(seconds),
+        };
+        let (token, secret) = Operator::connect(context)?.create(request).await?;
+        if self.json {
+            show::json(&show::made(&token, &secret))
+        } else if self.quiet {
+            print(format_args!("{secret}"))
+        } else {
+            print(format_args!("{secret}\n"))
+        }
     }
+}
+
+impl List {
+    async fn run(self, context: &Context) -> Result<(), BoxError> {
+        let mut operator = Operator::connect(context)?;
+        let (mut tokens, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let owner = Some(by_login(&self.user_name));
+            let page = operator.list(ListTokensRequest { owner, page_size: 0, page_token }).await?;
+            tokens.extend(page.tokens);
+            if page.next_page_token.is_empty() {
+                break;
+            }
+            page_token = page.next_page_token;
+        }
+        if self.json {
+            return show::json(&tokens.iter().map(show::value).collect::<Vec<_>>().into());
+        }
+        show::table(&tokens)
+    }
+}
+
+impl Show {
+    async fn run(self, context: &Context) -> Result<(), BoxError> {
+        let found = Operator::connect(context)?.get(GetTokenRequest { id: self.id }).await?;
+        if self.json { show::json(&show::value(&found)) } else { show::lines(&found) }
+    }
+}
+
+impl Revoke {
+    async fn run(self, context: &Context) -> Result<(), BoxError> {
+        let mut operator = Operator::connect(context)?;
+        if let Some(user) = &self.all {
+            let count = operator.revoke_all(RevokeTokensRequest { owner: Some(by_login(user)) }).await?;
+            return print(format_args!("revoked {count} app tokens of {user}\n"));
+        }
+        let token = match self.token {
+            Some(token) => token,
+            None => ask("app token: ")?,
+        };
+        let id = operator.revoke(RevokeTokenRequest { token }).await?;
+        print(format_args!("revoked {id}\n"))
+    }
+}
+
+async fn prune(context: &Context) -> Result<(), BoxError> {
+    let count = Operator::connect(context)?.prune(PruneTokensRequest {}).await?;
+    print(format_args!("removed {count} app tokens\n"))
+}
+
+/// A line of standard input; whoever types it is told what for.
+fn ask(prompt: &str) -> Result<String, BoxError> {
+    if io::stdin().is_terminal() {
+        write!(io::stderr(), "{prompt}")?;
+    }
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    match line.trim() {
+        "" => Err(format!("{}is missing", prompt.replace(':', "")).into()),
+        text => Ok(text.to_owned()),
+    }
+}
+
+fn print(text: std::fmt::Arguments<'_>) -> Result<(), BoxError> {
+    Ok(io::stdout().lock().write_fmt(text)?)
 }

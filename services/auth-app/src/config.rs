@@ -1,9 +1,11 @@
-use std::time::Duration;
+mod tokens;
 
 use runtime::config::{
     Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, Log, Reva, Secret, Section, TokenManager, Tracing, Visitor,
     base_data_path,
 };
+
+pub use tokens::Tokens;
 
 /// The configuration of auth-app: the documented settings in their order, then ours.
 #[derive(Clone, Debug)]
@@ -38,8 +40,8 @@ pub struct Config {
     pub token_key: Secret,
     /// The key before it, still accepted.
     pub token_key_previous: Secret,
-    /// The longest life of a token, and that of one for which nothing is said.
-    pub max_expiration: Duration,
+    /// What tokens are made and when they end.
+    pub tokens: Tokens,
 }
 
 impl Default for Config {
@@ -60,7 +62,7 @@ impl Default for Config {
             database_url: Secret::default(),
             token_key: Secret::default(),
             token_key_previous: Secret::default(),
-            max_expiration: Duration::from_hours(8760),
+            tokens: Tokens::default(),
         }
     }
 }
@@ -126,12 +128,7 @@ impl Config {
             "The secret that was in use before the current one. App tokens under it still work, and are brought under the current one when they are used.",
         )
         .min_bytes(32);
-        v.value(
-            "max_expiration",
-            &mut self.max_expiration,
-            &["<P>_MAX_EXPIRATION"],
-            "The longest time an app token may live. It is also given to one for which no expiration is asked.",
-        );
+        self.tokens.visit(v);
     }
 }
 
@@ -142,13 +139,9 @@ impl Section for Config {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        const CENTURY: Duration = Duration::from_hours(24 * 36_525);
         if !self.database_url.is_empty() {
             store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
         }
-        if !(Duration::from_mins(1)..=CENTURY).contains(&self.max_expiration) {
-            return Err(Invalid::new("max_expiration", "must be between 1m and 876600h"));
-        }
-        Ok(())
+        self.tokens.validate()
     }
 }

@@ -1,25 +1,40 @@
 //! All tokens: the store, the keys of the digests, and the cache in front of them.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
-use authn::{Reason, UserId};
+use authn::{Caller, Reason, UserId};
 use runtime::Random;
 use secrecy::{ExposeSecret, SecretString};
 use store::StoreError;
 use uuid::Uuid;
 
 use crate::cache::{Cache, Known, Miss};
+use crate::feed::Feed;
+use crate::foreign::{self, Found, Search};
 use crate::model::{AppToken, Fingerprint, Stored};
 use crate::pepper::{self, Peppers};
-use crate::store::Tokens;
+use crate::store::{Added, Tokens};
 use crate::token::{self, WellFormed};
+use crate::usage::Uses;
+
+/// How long a secret is searched for among another system's verifiers before the caller is asked to come back; the search
+/// goes on. Callers give up after two seconds.
+const SEARCH_PATIENCE: Duration = Duration::from_millis(1500);
+/// How many uses are written down in one statement at most.
+const WRITE_AT_ONCE: usize = 1000;
 
 /// All tokens.
 pub struct Ledger {
-    tokens: Arc<dyn Tokens>,
+    pub(crate) tokens: Arc<dyn Tokens>,
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) feed: Arc<Feed>,
     peppers: Peppers,
-    cache: Cache,
+    uses: Uses,
+    search: Arc<Search>,
+    /// Whether there may be a token whose secret is another system's.
+    has_foreign: AtomicBool,
 }
 
 /// Why there is no good token.
@@ -28,74 +43,217 @@ pub enum LookupError {
     /// The text is not a good token, for this reason.
     #[error("invalid credentials")]
     Refused(Reason),
+    /// It is being looked for among another system's verifiers, or too many others are.
+    #[error("the token is being looked for")]
+    Searching,
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
 }
 
+impl From<StoreError> for LookupError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
 impl Ledger {
-    /// Tokens in this store, digested with these keys. What was read is believed for `believed_for`, unless this process
-    /// revokes it.
-    pub fn new(tokens: Arc<dyn Tokens>, peppers: Peppers, believed_for: Duration) -> Self {
-        Self { tokens, peppers, cache: Cache::new(believed_for) }
+    /// Tokens in this store, digested with these keys. What was read is believed for `believed_for`, unless it is known to
+    /// be revoked, or the feed cannot tell whether it is.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn open(
+        tokens: Arc<dyn Tokens>,
+        peppers: Peppers,
+        feed: Feed,
+        believed_for: Duration,
+    ) -> Result<Self, StoreError> {
+        let has_foreign = AtomicBool::new(tokens.has_foreign().await?);
+        let (cache, feed) = (Arc::new(Cache::new(believed_for)), Arc::new(feed));
+        Ok(Self { tokens, cache, feed, peppers, uses: Uses::default(), search: Arc::default(), has_foreign })
     }
 
-    /// Makes the secret of a token and adds the token. The secret exists nowhere else; it cannot be shown again.
-    pub async fn issue(&self, token: AppToken, random: &Random) -> Result<SecretString, StoreError> {
+    /// Makes the secret of a token and adds the token, unless its owner has `most` already. The secret exists nowhere else;
+    /// it cannot be shown again.
+    pub async fn issue(
+        &self,
+        token: AppToken,
+        most: u64,
+        now: SystemTime,
+        random: &Random,
+    ) -> Result<Option<SecretString>, StoreError> {
         let secret = token::generate(random);
         let form = WellFormed::parse(secret.expose_secret());
         let form = form.ok_or_else(|| StoreError::internal("a token was made that is not well formed"))?;
-        let fingerprint = self.peppers.fingerprint(form);
-        self.tokens.add(&Stored { token, fingerprint }).await?;
-        Ok(secret)
+        let fingerprint = self.peppers.fingerprint(form.text());
+        let added = self.tokens.add(&Stored { token, fingerprint }, most, now).await?;
+        Ok((added == Added::Done).then_some(secret))
     }
 
     /// The token with this secret, if it is good at this moment. Junk costs no read, and a known token none either.
-    pub async fn find(&self, secret: &str, now: SystemTime) -> Result<Arc<Known>, LookupError> {
-        let form = WellFormed::parse(secret).ok_or(LookupError::Refused(Reason::Malformed))?;
-        let fingerprint = self.peppers.fingerprint(form);
-        let answer = self.cache.get(&fingerprint.digest, self.load(form, &fingerprint)).await;
-        let known = answer.map_err(|miss| match &*miss {
-            Miss::Unknown => LookupError::Refused(Reason::WrongSecret),
-            Miss::Failed(error) => LookupError::Store(error.clone()),
-        })?;
+    /// `owner` is who is said to have it: without one a secret that has to be tried is not found.
+    pub async fn find(&self, secret: &str, owner: Option<&UserId>, now: SystemTime) -> Result<Arc<Known>, LookupError> {
+        if let Some(form) = WellFormed::parse(secret) {
+            return self.lookup(form.text(), false, now).await;
+        }
+        if !self.may_be_foreign(secret) {
+            return Err(LookupError::Refused(Reason::Malformed));
+        }
+        match (self.lookup(secret, true, now).await, owner) {
+            (Err(LookupError::Refused(Reason::WrongSecret)), Some(owner)) => {
+                self.recognise(secret, owner, now).await?;
+                self.lookup(secret, true, now).await
+            }
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// Whether a text that is not of our form can be a secret that was taken over.
+    pub fn may_be_foreign(&self, secret: &str) -> bool {
+        self.has_foreign.load(Ordering::Relaxed) && foreign::is_plausible(secret)
+    }
+
+    /// Tells that tokens were taken over, perhaps by another replica.
+    pub(crate) fn expect_foreign(&self) {
+        self.has_foreign.store(true, Ordering::Relaxed);
+        self.search.forget();
+    }
+
+    /// Looks whether another replica has taken any over.
+    pub(crate) async fn look_for_foreign(&self) {
+        if let Ok(has_foreign) = self.tokens.has_foreign().await {
+            self.has_foreign.store(has_foreign, Ordering::Relaxed);
+        }
+    }
+
+    async fn lookup(&self, secret: &str, is_foreign: bool, now: SystemTime) -> Result<Arc<Known>, LookupError> {
+        let current = self.peppers.fingerprint(secret);
+        let known = match self.cache.known(&current.digest).await {
+            Some(known) if self.is_believed(&known, now) => known,
+            stale => {
+                if stale.is_some() {
+                    self.cache.forget(&current.digest).await;
+                }
+                self.read(secret, is_foreign, &current).await?
+            }
+        };
         if self.cache.is_revoked(known.token.id) {
             return Err(LookupError::Refused(Reason::Revoked));
         }
-        match known.token.refusal(now) {
+        match known.refusal(now) {
             Some(reason) => Err(LookupError::Refused(reason)),
             None => Ok(known),
         }
     }
 
-    /// Reads a token, and brings it under the current key if it still is under the one before.
-    async fn load(&self, form: WellFormed<'_>, current: &Fingerprint) -> Result<Option<Stored>, StoreError> {
-        let fingerprints = self.peppers.fingerprints(form);
+    /// What was read may be outdated: by a revocation that the feed has missed, or by uses at another replica, which have
+    /// moved the end of a sliding token that seems to be over.
+    fn is_believed(&self, known: &Known, now: SystemTime) -> bool {
+        let seems_over = known.end().is_some_and(|end| end <= now);
+        let may_go_on = known.token.life.latest().is_none_or(|latest| now < latest);
+        let is_fresh = known.read.elapsed() < Duration::from_secs(1);
+        self.feed.believes(known.read) && (is_fresh || !(seems_over && may_go_on))
+    }
+
+    async fn read(&self, secret: &str, is_foreign: bool, current: &Fingerprint) -> Result<Arc<Known>, LookupError> {
+        let answer = self.cache.read(&current.digest, self.load(secret, is_foreign, current)).await;
+        answer.map_err(|miss| match &*miss {
+            Miss::Unknown => LookupError::Refused(Reason::WrongSecret),
+            Miss::Failed(error) => LookupError::Store(error.clone()),
+        })
+    }
+
+    /// Reads a token, and brings it under the current key if it is not.
+    async fn load(&self, secret: &str, is_foreign: bool, current: &Fingerprint) -> Result<Option<Known>, StoreError> {
+        let mut fingerprints = self.peppers.fingerprints(secret);
+        if is_foreign {
+            fingerprints.push(foreign::fingerprint(secret));
+        }
+        let read = Instant::now();
         let found = self.tokens.find(&fingerprints).await?;
         // an index compares as it likes: the whole digest is compared once more, in constant time
-        let Some(stored) = found.filter(|stored| fingerprints.iter().any(|one| pepper::same(one, &stored.fingerprint)))
+        let Some(Stored { token, fingerprint }) =
+            found.filter(|stored| fingerprints.iter().any(|one| pepper::same(one, &stored.fingerprint)))
         else {
             return Ok(None);
         };
-        if stored.fingerprint.key_id != current.key_id
-            && let Err(error) = self.tokens.rekey(stored.token.id, current).await
+        if fingerprint.key_id != current.key_id
+            && let Err(error) = self.tokens.rekey(token.id, current).await
         {
-            tracing::warn!(%error, id = %stored.token.id, "a token stays under the former key for now");
+            tracing::warn!(%error, id = %token.id, "a token stays under the former key for now");
         }
-        Ok(Some(stored))
+        let usage = self.uses.of(&token);
+        Ok(Some(Known { scopes: token.grants.to_cs3(), token, usage, read }))
     }
 
-    /// A user's good tokens, the oldest first.
-    pub async fn list(&self, owner: &UserId, now: SystemTime) -> Result<Vec<AppToken>, StoreError> {
-        self.tokens.list(owner, now).await
+    /// Tries a secret against what is left of another system's verifiers of its owner. Where one fits, the token gets a
+    /// fingerprint of ours.
+    async fn recognise(&self, secret: &str, owner: &UserId, now: SystemTime) -> Result<(), LookupError> {
+        let current = self.peppers.fingerprint(secret);
+        let attempt = self.peppers.fingerprint(&format!("{} {secret}", owner.opaque_id)).digest;
+        if self.search.is_known_to_fit_none(&attempt) {
+            return Err(LookupError::Refused(Reason::WrongSecret));
+        }
+        let candidates = self.tokens.candidates(owner, now).await?;
+        if candidates.is_empty() {
+            return Err(LookupError::Refused(Reason::WrongSecret));
+        }
+        let (search, tokens, cache) = (Arc::clone(&self.search), Arc::clone(&self.tokens), Arc::clone(&self.cache));
+        let secret = SecretString::from(secret);
+        // a task of its own, so that it ends well also when the caller does not wait for it
+        let searching = tokio::spawn(async move {
+            match search.search(attempt, secret, candidates).await {
+                Found::Token(id) => {
+                    tokens.rekey(id, &current).await?;
+                    cache.forget(&current.digest).await;
+                    Ok(())
+                }
+                Found::None => Err(LookupError::Refused(Reason::WrongSecret)),
+                Found::Busy => Err(LookupError::Searching),
+            }
+        });
+        match tokio::time::timeout(SEARCH_PATIENCE, searching).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => Err(LookupError::Searching),
+        }
     }
 
-    /// Revokes a user's token, for good; whether there was one. From then on this process refuses it.
+    /// A good token has been used.
+    pub fn note(&self, known: &Known, now: SystemTime, caller: &Caller) {
+        self.uses.note(&known.usage, now, caller);
+    }
+
+    /// Writes down the uses that are due by now; all, if the process is about to end.
+    pub async fn write_uses(&self, now: SystemTime, all: bool) -> Result<(), StoreError> {
+        let mut due = self.uses.due(now, all);
+        while !due.is_empty() {
+            let rest = due.split_off(due.len().min(WRITE_AT_ONCE));
+            let uses: Vec<_> = due.iter().map(|(_, one)| one.clone()).collect();
+            self.tokens.note(&uses).await?;
+            self.uses.written(due);
+            due = rest;
+        }
+        Ok(())
+    }
+
+    /// Revokes a user's token, for good; whether there was one. From then on this process refuses it, and others soon.
     pub async fn revoke(&self, owner: &UserId, id: Uuid, now: SystemTime) -> Result<bool, StoreError> {
         let revoked = self.tokens.revoke(owner, id, now).await?;
         if revoked {
             self.cache.revoke(id);
+            self.feed.announce();
         }
         Ok(revoked)
+    }
+
+    /// Revokes all tokens of a user; how many.
+    pub async fn revoke_all(&self, owner: &UserId, now: SystemTime) -> Result<usize, StoreError> {
+        let revoked = self.tokens.revoke_all(owner, now).await?;
+        revoked.iter().for_each(|id| self.cache.revoke(*id));
+        if !revoked.is_empty() {
+            self.feed.announce();
+        }
+        Ok(revoked.len())
     }
 }

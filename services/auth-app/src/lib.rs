@@ -4,17 +4,22 @@
 pub mod applications;
 mod authenticator;
 pub mod cache;
-mod command;
+pub mod command;
 mod config;
-pub mod grant;
+pub mod feed;
+pub mod foreign;
 pub mod grpc;
+pub mod http;
+pub mod import;
 pub mod ledger;
 mod migration;
 pub mod model;
 pub mod pepper;
 pub mod policy;
+pub mod prune;
 pub mod store;
 pub mod token;
+pub mod usage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,20 +27,22 @@ use std::time::Duration;
 use ::store::{Database, Options};
 use ::token::{KeyRing, Verifier};
 use authn::{Authenticator, BoxError, Directory, Groups};
-use clap::ArgMatches;
+use clap::{ArgMatches, FromArgMatches, Subcommand};
 use runtime::config::Identity;
-use runtime::{App, Check, Context, Listeners};
+use runtime::{App, Check, Context, Listeners, Task};
 
 pub use applications::Applications;
 pub use authenticator::AppTokens;
-pub use config::Config;
+pub use command::Command;
+pub use config::{Config, Tokens};
 pub use ledger::Ledger;
 pub use migration::Migrator;
 
-/// How long what was read of a token is believed where only this process writes: expiry and revocation end it at once.
-const BELIEVED_ALONE: Duration = Duration::from_mins(15);
-/// The same where other replicas may revoke it.
-const BELIEVED_AMONG_REPLICAS: Duration = Duration::from_secs(5);
+use feed::Feed;
+use prune::Pruner;
+
+/// How long what was read of a token is believed: expiry, revocation and silence of the feed end it at once.
+const BELIEVED_FOR: Duration = Duration::from_mins(15);
 /// How long a former process may take to let go of the database.
 const CLAIM_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -58,14 +65,11 @@ impl runtime::Service for AuthApp {
     }
 
     fn commands() -> Vec<clap::Command> {
-        command::commands()
+        Command::augment_subcommands(clap::Command::new("auth-app")).get_subcommands().cloned().collect()
     }
 
-    async fn command(name: &str, matches: &ArgMatches, context: Context) -> Result<(), BoxError> {
-        match name {
-            command::CREATE => command::create(matches, &context).await,
-            other => Err(format!("there is no subcommand {other}").into()),
-        }
+    async fn command(matches: &ArgMatches, context: Context) -> Result<(), BoxError> {
+        Command::from_arg_matches(matches)?.run(&context).await
     }
 }
 
@@ -76,9 +80,15 @@ pub struct Opened {
     pub authenticator: Arc<dyn Authenticator>,
     /// Administers them.
     pub applications: Arc<Applications>,
-    /// `ApplicationsAPI`; [`grpc::serve`] makes a server of it, for a listener or for a gateway in the same process.
-    pub api: grpc::Api,
+    /// `ApplicationsAPI`; [`grpc::applications::serve`] makes a server of it, for a listener or for a gateway in the same
+    /// process.
+    pub api: grpc::applications::Api,
+    ledger: Arc<Ledger>,
+    pruner: Pruner,
+    verifier: Verifier,
     database: Database,
+    config: Config,
+    context: Context,
 }
 
 /// Opens the database, brings its schema up to date, and builds the service over any directory.
@@ -90,36 +100,85 @@ pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Cont
     let database = Database::connect(&config.database(&context.environment), &Options::default()).await?;
     let database = database.claim(<AuthApp as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE).await?;
     database.migrate::<Migrator>().await?;
-    Ok(assemble(config, database, keys, directory, context))
+    assemble(config, database, keys, directory, context).await
 }
 
-fn assemble(
+async fn assemble(
     config: &Config,
     database: Database,
     keys: Arc<KeyRing>,
     directory: Arc<dyn Directory>,
     context: &Context,
-) -> Opened {
+) -> Result<Opened, BoxError> {
     let peppers = pepper::Peppers::new(&config.token_key, &config.token_key_previous);
-    let believed_for = if database.is_postgres() { BELIEVED_AMONG_REPLICAS } else { BELIEVED_ALONE };
-    let tokens = Arc::new(store::Sql::new(database.clone()));
-    let ledger = Arc::new(Ledger::new(tokens, peppers, believed_for));
+    let feed = if database.is_postgres() { Feed::among_replicas() } else { Feed::alone() };
+    let tokens: Arc<dyn store::Tokens> = Arc::new(store::Sql::new(database.clone()));
+    let ledger = Arc::new(Ledger::open(Arc::clone(&tokens), peppers, feed, BELIEVED_FOR).await?);
     let (clock, random) = (context.clock.clone(), context.random.clone());
     let groups = if config.skip_user_groups_in_token { Groups::Skip } else { Groups::Include };
-    let authenticator = Arc::new(AppTokens::new(Arc::clone(&ledger), directory, groups, clock.clone()));
-    let applications = Arc::new(Applications::new(ledger, clock.clone(), random, config.max_expiration));
-    let api = grpc::Api::new(Arc::clone(&applications), Verifier::new(keys), clock);
-    Opened { authenticator, applications, api, database }
+    let ends_with_password = config.tokens.end_on_password_change;
+    let authenticator =
+        AppTokens::new(Arc::clone(&ledger), Arc::clone(&directory), groups, ends_with_password, clock.clone());
+    let applications = Arc::new(Applications::new(
+        Arc::clone(&ledger),
+        directory,
+        config.tokens.policy(),
+        config.allow_impersonation,
+        (clock.clone(), random),
+    ));
+    let verifier = Verifier::new(keys);
+    Ok(Opened {
+        authenticator: Arc::new(authenticator),
+        api: grpc::applications::Api::new(Arc::clone(&applications), verifier.clone(), clock.clone()),
+        applications,
+        ledger,
+        pruner: Pruner { tokens, clock, keep: config.tokens.prune_after },
+        verifier,
+        database,
+        config: config.clone(),
+        context: context.clone(),
+    })
 }
 
-/// The service that answers with what was opened. The HTTP listener stays closed: nothing is served there yet.
+/// The service that answers with what was opened.
 pub fn app(opened: &Opened) -> App {
+    let Opened { config, context, .. } = opened;
+    if config.allow_impersonation {
+        tracing::warn!("administrators may make app tokens for others (AUTH_APP_ENABLE_IMPERSONATION)");
+    }
+    let (applications, verifier, clock) =
+        (Arc::clone(&opened.applications), opened.verifier.clone(), context.clock.clone());
+    let operator = grpc::tokens::Api {
+        applications: Arc::clone(&applications),
+        pruner: opened.pruner.clone(),
+        verifier: verifier.clone(),
+        clock: clock.clone(),
+    };
     let provider = authn::provider::serve(Arc::clone(&opened.authenticator));
-    let routes = tonic::service::Routes::new(provider).add_service(grpc::serve(opened.api.clone()));
+    let routes = tonic::service::Routes::new(provider)
+        .add_service(grpc::applications::serve(opened.api.clone()))
+        .add_service(grpc::tokens::serve(operator));
+    let http = http::router(http::Api::new(applications, verifier, clock, &config.http.root));
     let database = opened.database.clone();
     let check = Check::new("database", move || {
         let database = database.clone();
         async move { database.ping().await.map_err(|error| error.to_string()) }
     });
-    App { checks: vec![check], ..App::grpc(routes) }
+    App { http: Some(http), tasks: tasks(opened), checks: vec![check], ..App::grpc(routes) }
+}
+
+fn tasks(opened: &Opened) -> Vec<Task> {
+    let Opened { ledger, config, context, database, .. } = opened;
+    let shutdown = || context.shutdown.clone();
+    let writing = prune::write_uses(Arc::clone(ledger), context.clock.clone(), shutdown());
+    let pruning = opened.pruner.clone().keep_pruning(config.tokens.prune_interval, shutdown());
+    let mut tasks = vec![Task::new("uses", writing), Task::new("prune", pruning)];
+    if database.is_postgres() {
+        let pushes = config.tokens.revocation_push.then(|| database.clone());
+        tasks.push(Task::new("revocations", feed::follow(Arc::clone(ledger), pushes.clone(), shutdown())));
+        if let Some(pushes) = pushes {
+            tasks.push(Task::new("announcements", feed::announce(Arc::clone(&ledger.feed), pushes, shutdown())));
+        }
+    }
+    tasks
 }

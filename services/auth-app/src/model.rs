@@ -1,12 +1,11 @@
 //! A token as it is kept: everything about it, and of its secret only a keyed digest.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use authn::{Reason, UserId};
+use authn::{Grants, Reason, UserId};
 use uuid::Uuid;
-
-use crate::grant::Grant;
 
 /// How a token came to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,10 +34,53 @@ impl Kind {
     }
 }
 
+/// How a token ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// At a moment, used or not; never if there is none.
+    Fixed(Option<SystemTime>),
+    /// When it was not used for the length of a window, and at the latest at a moment.
+    Sliding {
+        /// How far each use moves the end ahead.
+        window: Duration,
+        /// When it ends however much it is used.
+        latest: SystemTime,
+    },
+}
+
+impl Life {
+    /// From when on it is refused, whatever happens; never if there is no such moment.
+    pub const fn latest(self) -> Option<SystemTime> {
+        match self {
+            Self::Fixed(end) => end,
+            Self::Sliding { latest, .. } => Some(latest),
+        }
+    }
+
+    /// How far a use at this moment moves the end ahead; nowhere if it is fixed.
+    pub fn slid(self, now: SystemTime) -> Option<SystemTime> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Sliding { window, latest } => Some(now.checked_add(window).map_or(latest, |end| end.min(latest))),
+        }
+    }
+}
+
+/// The last use of a token, roughly: not every use is written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastUse {
+    /// When.
+    pub at: SystemTime,
+    /// From which address, if it is known.
+    pub source: Option<IpAddr>,
+    /// By which program, as it called itself.
+    pub user_agent: String,
+}
+
 /// What is known of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppToken {
-    /// Its identifier (UUID version 7): no secret.
+    /// Its identifier: no secret.
     pub id: Uuid,
     /// Whose it is.
     pub owner: UserId,
@@ -47,25 +89,41 @@ pub struct AppToken {
     /// What its owner calls it.
     pub label: String,
     /// What it may do.
-    pub grants: Vec<Grant>,
+    pub grants: Grants,
     /// When it was made.
     pub created: SystemTime,
     /// Who made it: a user's identifier, or the name of who acted for that user.
     pub created_by: String,
-    /// When it was last used, roughly.
-    pub last_used: Option<SystemTime>,
-    /// From when on it is refused, whatever happens.
-    pub expires: SystemTime,
+    /// How it ends.
+    pub life: Life,
+    /// How far the uses that are written down have moved the end of a sliding one.
+    pub slid: Option<SystemTime>,
+    /// When it was last used.
+    pub last_use: Option<LastUse>,
     /// When it was revoked.
     pub revoked: Option<SystemTime>,
 }
 
 impl AppToken {
+    /// When it ends if it is not used any more; never if there is no such moment.
+    pub fn end(&self) -> Option<SystemTime> {
+        self.end_when_slid_to(self.slid)
+    }
+
+    /// The same, if uses have moved its end to here.
+    pub fn end_when_slid_to(&self, slid: Option<SystemTime>) -> Option<SystemTime> {
+        match self.life {
+            Life::Fixed(end) => end,
+            // without any use that is known of it ends a window after it was made
+            Life::Sliding { latest, .. } => slid.or_else(|| self.life.slid(self.created)).map(|end| end.min(latest)),
+        }
+    }
+
     /// Why it is not good at this moment, if it is not.
-    pub fn refusal(&self, now: SystemTime) -> Option<Reason> {
+    pub fn refusal(&self, now: SystemTime, end: Option<SystemTime>) -> Option<Reason> {
         if self.revoked.is_some() {
             Some(Reason::Revoked)
-        } else if now >= self.expires {
+        } else if end.is_some_and(|end| now >= end) {
             Some(Reason::Expired)
         } else {
             None
@@ -98,4 +156,15 @@ pub struct Stored {
     pub token: AppToken,
     /// Of its secret.
     pub fingerprint: Fingerprint,
+}
+
+/// Microseconds since the epoch, rounded down, so that an end never moves to a later time; times that do not fit are the
+/// last that does.
+pub fn micros(time: SystemTime) -> i64 {
+    i64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros()).unwrap_or(i64::MAX)
+}
+
+/// The moment so many microseconds after the epoch.
+pub fn time(micros: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(u64::try_from(micros).unwrap_or_default())
 }

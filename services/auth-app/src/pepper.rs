@@ -8,7 +8,6 @@ use aws_lc_rs::{constant_time, hmac};
 use runtime::config::Secret;
 
 use crate::model::Fingerprint;
-use crate::token::WellFormed;
 
 /// The current key, and the one before it while tokens are changed over.
 pub struct Peppers {
@@ -29,14 +28,14 @@ impl Peppers {
     }
 
     /// The fingerprint under the current key.
-    pub fn fingerprint(&self, token: WellFormed<'_>) -> Fingerprint {
-        self.current.fingerprint(token)
+    pub fn fingerprint(&self, secret: &str) -> Fingerprint {
+        self.current.fingerprint(secret)
     }
 
     /// The fingerprints under every key that is accepted, the current one first.
-    pub fn fingerprints(&self, token: WellFormed<'_>) -> Vec<Fingerprint> {
+    pub fn fingerprints(&self, secret: &str) -> Vec<Fingerprint> {
         let peppers = std::iter::once(&self.current).chain(&self.previous);
-        peppers.map(|pepper| pepper.fingerprint(token)).collect()
+        peppers.map(|pepper| pepper.fingerprint(secret)).collect()
     }
 }
 
@@ -52,8 +51,8 @@ impl Pepper {
         Self { id: id.into(), key }
     }
 
-    fn fingerprint(&self, token: WellFormed<'_>) -> Fingerprint {
-        let tag = hmac::sign(&self.key, token.text().as_bytes());
+    fn fingerprint(&self, secret: &str) -> Fingerprint {
+        let tag = hmac::sign(&self.key, secret.as_bytes());
         let mut digest = [0; 32];
         digest.copy_from_slice(tag.as_ref());
         Fingerprint { key_id: Arc::clone(&self.id), digest }

@@ -1,12 +1,11 @@
 //! The store, alike on `SQLite` and `PostgreSQL`.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth_app::Migrator;
-use auth_app::grant::Grant;
-use auth_app::model::{AppToken, Fingerprint, Kind, Stored};
-use auth_app::store::{Sql, Tokens};
-use authn::{UserId, UserType};
+use auth_app::model::{AppToken, Fingerprint, Kind, LastUse, Life, Stored};
+use auth_app::store::{Added, Foreign, Sql, Stretch, Tokens, Use};
+use authn::{Grants, UserId, UserType};
 use store::Database;
 use uuid::Uuid;
 
@@ -21,51 +20,176 @@ fn stored(number: u8, owner: UserId) -> Stored {
         owner,
         kind: Kind::App,
         label: "télé 'phone'".into(),
-        grants: vec![Grant::User],
+        grants: Grants::user(),
         created: at(1000),
         created_by: "machine".into(),
-        last_used: Some(at(1500)),
-        expires: at(2000),
+        life: Life::Fixed(Some(at(2000))),
+        slid: None,
+        last_use: None,
         revoked: None,
     };
     Stored { token, fingerprint: Fingerprint { key_id: "k1".into(), digest: [number; 32] } }
+}
+
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+const ALL: Stretch = Stretch { after: None, limit: 1000 };
+
+async fn ids(tokens: &Sql, owner: &UserId, now: SystemTime) -> Vec<u128> {
+    let listed = tokens.list(owner, now, ALL).await.expect("lists");
+    listed.iter().map(|token| token.id.as_u128()).collect()
+}
+
+async fn add(tokens: &Sql, token: &Stored) {
+    assert_eq!(tokens.add(token, 0, at(1000)).await.expect("adds"), Added::Done);
+}
+
+async fn find(tokens: &Sql, fingerprint: &Fingerprint) -> Option<Stored> {
+    tokens.find(std::slice::from_ref(fingerprint)).await.expect("reads")
 }
 
 async fn suite(database: Database) {
     database.migrate::<Migrator>().await.expect("migrates");
     database.migrate::<Migrator>().await.expect("migrates again");
     let tokens = Sql::new(database);
+    kept_and_ended(&tokens).await;
+    limited(&tokens).await;
+    used(&tokens).await;
+    taken_over(&tokens).await;
+    pruned(&tokens).await;
+}
+
+async fn kept_and_ended(tokens: &Sql) {
     let (one, two, hers) = (stored(1, owner("a")), stored(2, owner("a")), stored(3, owner("b")));
     for token in [&one, &two, &hers] {
-        tokens.add(token).await.expect("adds");
+        add(tokens, token).await;
     }
-    assert!(tokens.add(&one).await.is_err(), "not twice");
+    assert!(tokens.add(&one, 0, at(1000)).await.is_err(), "not twice");
 
     let other = Fingerprint { key_id: "k0".into(), digest: [9; 32] };
     let found = tokens.find(&[other.clone(), one.fingerprint.clone()]).await.expect("reads");
     assert_eq!(found.as_ref(), Some(&one), "everything comes back as it was");
-    assert_eq!(tokens.find(std::slice::from_ref(&other)).await.expect("reads"), None);
+    assert_eq!(find(tokens, &other).await, None);
+    assert_eq!(tokens.get(one.token.id).await.expect("reads").as_ref(), Some(&one.token));
 
-    let before = UNIX_EPOCH + Duration::from_secs(1999);
-    let ids = async |owner, now| {
-        let listed = tokens.list(&owner, now).await.expect("lists");
-        listed.iter().map(|token| token.id.as_u128()).collect::<Vec<_>>()
-    };
-    assert_eq!(ids(owner("a"), before).await, [1, 2]);
-    assert_eq!(ids(owner("a"), one.token.expires).await, [0; 0], "they are over");
-    assert_eq!(ids(UserId { idp: String::new(), ..owner("a") }, before).await, [1, 2]);
-    assert_eq!(ids(UserId { idp: "https://other".into(), ..owner("a") }, before).await, [0; 0]);
+    assert_eq!(ids(tokens, &owner("a"), at(1999)).await, [1, 2]);
+    assert_eq!(ids(tokens, &owner("a"), at(2001)).await, [0; 0], "they are over");
+    assert_eq!(ids(tokens, &UserId { idp: String::new(), ..owner("a") }, at(1999)).await, [1, 2]);
+    assert_eq!(ids(tokens, &UserId { idp: "https://other".into(), ..owner("a") }, at(1999)).await, [0; 0]);
+    let page =
+        tokens.list(&owner("a"), at(1999), Stretch { after: Some(one.token.id), limit: 1 }).await.expect("lists");
+    assert_eq!(page.iter().map(|token| token.id).collect::<Vec<_>>(), [two.token.id]);
 
-    assert!(!tokens.revoke(&owner("b"), one.token.id, before).await.expect("asks"), "not hers");
-    assert!(tokens.revoke(&owner("a"), one.token.id, before).await.expect("revokes"));
-    assert!(!tokens.revoke(&owner("a"), one.token.id, before).await.expect("asks"), "not twice");
-    assert_eq!(ids(owner("a"), before).await, [2]);
-    let revoked = tokens.find(std::slice::from_ref(&one.fingerprint)).await.expect("reads").expect("is there");
-    assert_eq!(revoked.token.revoked, Some(before));
+    assert!(!tokens.rename(&owner("b"), one.token.id, "hers").await.expect("asks"), "not hers");
+    assert!(tokens.rename(&owner("a"), one.token.id, "laptop").await.expect("renames"));
+    assert_eq!(tokens.get(one.token.id).await.expect("reads").map(|token| token.label), Some("laptop".to_owned()));
+
+    assert!(!tokens.revoke(&owner("b"), one.token.id, at(1500)).await.expect("asks"), "not hers");
+    assert!(tokens.revoke(&owner("a"), one.token.id, at(1500)).await.expect("revokes"));
+    assert!(!tokens.revoke(&owner("a"), one.token.id, at(1500)).await.expect("asks"), "not twice");
+    assert!(!tokens.rename(&owner("a"), one.token.id, "late").await.expect("asks"), "what is revoked is not renamed");
+    assert_eq!(ids(tokens, &owner("a"), at(1999)).await, [2]);
+    assert_eq!(find(tokens, &one.fingerprint).await.and_then(|found| found.token.revoked), Some(at(1500)));
 
     tokens.rekey(two.token.id, &other).await.expect("writes");
-    let moved = tokens.find(std::slice::from_ref(&other)).await.expect("reads").expect("is there");
+    let moved = find(tokens, &other).await.expect("is there");
     assert_eq!((moved.token.id, moved.fingerprint), (two.token.id, other));
+
+    assert_eq!(tokens.revoke_all(&owner("a"), at(1600)).await.expect("revokes"), [two.token.id]);
+    assert_eq!(ids(tokens, &owner("b"), at(1999)).await, [3], "hers are hers");
+}
+
+async fn limited(tokens: &Sql) {
+    let (one, two, three) = (stored(11, owner("c")), stored(12, owner("c")), stored(13, owner("c")));
+    assert_eq!(tokens.add(&one, 2, at(1000)).await.expect("adds"), Added::Done);
+    assert_eq!(tokens.add(&two, 2, at(1000)).await.expect("adds"), Added::Done);
+    assert_eq!(tokens.add(&three, 2, at(1000)).await.expect("asks"), Added::Full);
+    assert_eq!(find(tokens, &three.fingerprint).await, None, "nothing was changed");
+    assert_eq!(tokens.add(&three, 2, at(2001)).await.expect("adds"), Added::Done, "those that are over do not count");
+}
+
+fn sliding(number: u8, name: &str) -> Stored {
+    let mut stored = stored(number, owner(name));
+    stored.token.life = Life::Sliding { window: Duration::from_mins(10), latest: at(9000) };
+    stored.token.slid = Some(at(1600));
+    stored
+}
+
+async fn used(tokens: &Sql) {
+    let (hard, sliding) = (stored(21, owner("d")), sliding(22, "d"));
+    add(tokens, &hard).await;
+    add(tokens, &sliding).await;
+    assert_eq!(find(tokens, &sliding.fingerprint).await.as_ref(), Some(&sliding));
+    assert_eq!(ids(tokens, &owner("d"), at(1700)).await, [21], "the window is over");
+    let last = |seconds, agent: &str| LastUse {
+        at: at(seconds),
+        source: Some([192, 0, 2, 1].into()),
+        user_agent: agent.into(),
+    };
+    let uses = [
+        Use { token: hard.token.id, last_use: last(1100, "curl"), slid: None },
+        Use { token: sliding.token.id, last_use: last(1200, "rclone"), slid: Some(at(1800)) },
+    ];
+    tokens.note(&uses).await.expect("writes");
+    tokens.note(&[]).await.expect("nothing is nothing");
+    let found = find(tokens, &sliding.fingerprint).await.expect("is there").token;
+    assert_eq!((found.slid, found.last_use), (Some(at(1800)), Some(last(1200, "rclone"))));
+    let found = find(tokens, &hard.fingerprint).await.expect("is there").token;
+    assert_eq!((found.slid, found.last_use), (None, Some(last(1100, "curl"))));
+    assert_eq!(ids(tokens, &owner("d"), at(1700)).await, [21, 22]);
+    let earlier = Use { token: sliding.token.id, last_use: last(1150, "late"), slid: Some(at(1750)) };
+    tokens.note(&[earlier]).await.expect("writes");
+    let found = find(tokens, &sliding.fingerprint).await.expect("is there").token;
+    assert_eq!((found.slid, found.last_use), (Some(at(1800)), Some(last(1200, "rclone"))), "nothing moves back");
+}
+
+async fn taken_over(tokens: &Sql) {
+    let foreign = |number: u8, verifier: Option<&str>| {
+        let mut stored = stored(number, owner("e"));
+        stored.token.last_use = Some(LastUse { at: at(u64::from(number)), source: None, user_agent: String::new() });
+        Foreign { stored, imported: [number + 100; 32], verifier: verifier.map(str::to_owned) }
+    };
+    assert!(!tokens.has_foreign().await.expect("asks"));
+    let (slow, slower, quick) = (foreign(31, Some("$2a$31")), foreign(32, Some("$2a$32")), foreign(33, None));
+    let all = [slow.clone(), slower.clone(), quick.clone()];
+    assert_eq!(tokens.import(&all).await.expect("imports"), [true, true, true]);
+    assert_eq!(tokens.import(&all).await.expect("imports"), [false, false, false], "once");
+    assert_eq!(tokens.import(&[quick.clone(), quick.clone()]).await.expect("imports"), [false, false]);
+    assert!(tokens.has_foreign().await.expect("asks"));
+    assert_eq!(tokens.imported(&slow.imported).await.expect("asks"), Some(slow.stored.token.id));
+    assert_eq!(tokens.imported(&[0; 32]).await.expect("asks"), None);
+    let candidates = async || tokens.candidates(&owner("e"), at(1500)).await.expect("asks");
+    let ids: Vec<_> = candidates().await.into_iter().map(|one| (one.token, one.verifier)).collect();
+    let wanted = [(slower.stored.token.id, "$2a$32".to_owned()), (slow.stored.token.id, "$2a$31".to_owned())];
+    assert_eq!(ids, wanted, "those first that were used last");
+    let known = Fingerprint { key_id: "k1".into(), digest: [131; 32] };
+    tokens.rekey(slow.stored.token.id, &known).await.expect("writes");
+    assert_eq!(candidates().await.len(), 1, "what was recognised is tried no more");
+    assert_eq!(tokens.import(&all).await.expect("imports"), [false, false, false], "nor taken over again");
+}
+
+async fn pruned(tokens: &Sql) {
+    let live = stored(41, owner("f"));
+    let mut endless = stored(42, owner("f"));
+    endless.token.life = Life::Fixed(None);
+    let lapsed = sliding(43, "f");
+    for token in [&live, &endless, &lapsed] {
+        add(tokens, token).await;
+    }
+    let imported = tokens.imported(&[133; 32]).await.expect("asks").expect("was taken over");
+    assert!(tokens.revoke(&owner("e"), imported, at(1500)).await.expect("revokes"));
+    assert_eq!(tokens.prune(at(900), 100).await.expect("prunes"), 0, "nothing ended so long ago");
+    // the revoked ones of a (2), the window of this suite's 43
+    assert_eq!(tokens.prune(at(1700), 2).await.expect("prunes"), 2, "a few at a time");
+    assert_eq!(tokens.prune(at(1700), 100).await.expect("prunes"), 1);
+    assert_eq!(tokens.prune(at(1700), 100).await.expect("prunes"), 0);
+    assert_eq!(tokens.get(lapsed.token.id).await.expect("reads"), None);
+    assert!(tokens.get(imported).await.expect("reads").is_some(), "or it could be taken over again");
+    assert!(tokens.prune(at(2100), 100).await.expect("prunes") > 0);
+    assert_eq!(ids(tokens, &owner("f"), at(1500)).await, [42], "never is never");
+    assert_eq!(tokens.get(imported).await.expect("reads"), None);
 }
 
 #[tokio::test]

@@ -25,26 +25,45 @@ pub struct Administration {
 }
 
 impl Administration {
-    /// Sets the password of a person of the directory, in place of any there is.
-    pub async fn set_password(&self, user_id: &str, password: &SecretString) -> Result<(), AdministrationError> {
+    /// Sets the password of a person of the directory, in place of any there is, and tells the directory. `token` is the
+    /// internal token of the administrator who does it.
+    ///
+    /// # Errors
+    /// With [`AdministrationError::Untold`] the password is set all the same; doing it again is harmless.
+    pub async fn set_password(
+        &self,
+        user_id: &str,
+        password: &SecretString,
+        token: &str,
+    ) -> Result<(), AdministrationError> {
         let user = self.user(user_id).await?;
         self.policy.check(password.expose_secret(), Some(&user))?;
         let lane = self.digester.digest(&[b"administration", user_id.as_bytes()]);
         let verifier = self.hashing.hash(lane, password).await?;
-        Ok(self.passwords.set(user_id, &verifier, self.clock.now()).await?)
+        self.passwords.set(user_id, &verifier, self.clock.now()).await?;
+        self.tell(user_id, token).await.map_err(AdministrationError::Untold)
     }
 
     /// Keeps what another system kept of a password: a PHC string of argon2, or a bcrypt string. It is brought up to date
-    /// when the person signs in.
+    /// when the person signs in. The directory is not told: it is the password that the person had all the while.
     pub async fn import(&self, user_id: &str, verifier: &str) -> Result<(), AdministrationError> {
         self.user(user_id).await?;
         Verifier::parse(verifier).ok_or(AdministrationError::Verifier)?;
         Ok(self.passwords.set(user_id, verifier, self.clock.now()).await?)
     }
 
-    /// Removes the password of a person, also of one whom the directory has forgotten; says whether there was one.
-    pub async fn remove_password(&self, user_id: &str) -> Result<bool, AdministrationError> {
-        Ok(self.passwords.remove(named(user_id)?).await?)
+    /// Removes the password of a person, also of one whom the directory has forgotten, and tells the directory; says
+    /// whether there was one. `token` is the internal token of the administrator who does it.
+    ///
+    /// # Errors
+    /// With [`AdministrationError::Untold`] the password is removed all the same; doing it again is harmless.
+    pub async fn remove_password(&self, user_id: &str, token: &str) -> Result<bool, AdministrationError> {
+        let removed = self.passwords.remove(named(user_id)?).await?;
+        // told even if there was none: it may be the second attempt, after one that could not tell
+        match self.tell(user_id, token).await {
+            Ok(()) | Err(DirectoryError::NotFound) => Ok(removed),
+            Err(error) => Err(AdministrationError::Untold(error)),
+        }
     }
 
     /// Whether a person has a password.
@@ -53,9 +72,27 @@ impl Administration {
     }
 
     async fn user(&self, user_id: &str) -> Result<Arc<User>, AdministrationError> {
-        let id = UserId { opaque_id: named(user_id)?.to_owned(), ..UserId::default() };
-        Ok(self.directory.user(&id, Groups::Skip).await?)
+        Ok(self.directory.user(&id(named(user_id)?), Groups::Skip).await?)
     }
+
+    /// Tells the directory that a password was changed. The time is that of telling, when the change is durable: what the
+    /// old password was good for until then is older.
+    async fn tell(&self, user_id: &str, token: &str) -> Result<(), DirectoryError> {
+        match self.directory.note_password_change(&id(user_id), self.clock.now(), token).await {
+            Err(DirectoryError::ReadOnly) => {
+                tracing::info!(
+                    user = user_id,
+                    "the directory is only read: other credentials outlive the password that was changed"
+                );
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+fn id(user_id: &str) -> UserId {
+    UserId { opaque_id: user_id.to_owned(), ..UserId::default() }
 }
 
 fn named(user_id: &str) -> Result<&str, AdministrationError> {
@@ -80,6 +117,9 @@ pub enum AdministrationError {
     /// The directory did not answer with that person.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// The password is changed, but the directory does not know.
+    #[error("the password was changed, but other credentials of this person could not be told: do it again")]
+    Untold(#[source] DirectoryError),
     /// The database did not do it.
     #[error("the password database failed")]
     Store(#[from] StoreError),
@@ -95,6 +135,7 @@ impl AdministrationError {
             Self::Unnamed | Self::Weak(_) | Self::Verifier => Kind::InvalidArgument,
             Self::Busy => Kind::ResourceExhausted,
             Self::Directory(error) => error.kind(),
+            Self::Untold(_) => Kind::Unavailable,
             Self::Store(error) => error.kind(),
             Self::Internal(_) => Kind::Internal,
         }

@@ -31,20 +31,24 @@ pub(crate) fn serve(api: Api) -> PasswordsApiServer<Api> {
 }
 
 impl Api {
-    /// Who calls, if it is an administrator; the identifier is for the audit log.
+    /// Who calls, if it is an administrator.
     fn administrator<T>(&self, request: &Request<T>) -> Result<Circumstances, Status> {
         let caller = Caller::of(request.metadata(), request.extensions());
         let claims = authorize_admin(&self.verifier, self.clock.now(), request.metadata()).inspect_err(|error| {
             audit("password_administration", &caller, "", "", "refused", error.reason());
         })?;
-        Ok(Circumstances { caller, administrator: claims.user.id.opaque_id })
+        let token = token::from_metadata(request.metadata()).unwrap_or_default().to_owned();
+        Ok(Circumstances { caller, administrator: claims.user.id.opaque_id, token })
     }
 }
 
 /// In which an administrator calls.
 struct Circumstances {
     caller: Caller,
+    /// The identifier, for the audit log.
     administrator: String,
+    /// The internal token, for the directory.
+    token: String,
 }
 
 impl Circumstances {
@@ -52,6 +56,8 @@ impl Circumstances {
     fn conclude<T>(&self, event: &str, user_id: &str, outcome: Result<T, AdministrationError>) -> Result<T, Status> {
         let (word, reason) = match &outcome {
             Ok(_) => ("granted", String::new()),
+            // the caller is to repeat it, but it did happen
+            Err(AdministrationError::Untold(_)) => ("granted", "untold".to_owned()),
             Err(error) => ("failed", format!("{:?}", error.kind())),
         };
         audit(event, &self.caller, &self.administrator, user_id, word, &reason);
@@ -72,7 +78,8 @@ impl PasswordsApi for Api {
     ) -> Result<Response<SetPasswordResponse>, Status> {
         let circumstances = self.administrator(&request)?;
         let SetPasswordRequest { user_id, password } = request.into_inner();
-        let outcome = self.administration.set_password(&user_id, &SecretString::from(password)).await;
+        let password = SecretString::from(password);
+        let outcome = self.administration.set_password(&user_id, &password, &circumstances.token).await;
         circumstances.conclude("password_set", &user_id, outcome)?;
         Ok(Response::new(SetPasswordResponse {}))
     }
@@ -83,7 +90,7 @@ impl PasswordsApi for Api {
     ) -> Result<Response<RemovePasswordResponse>, Status> {
         let circumstances = self.administrator(&request)?;
         let user_id = request.into_inner().user_id;
-        let outcome = self.administration.remove_password(&user_id).await;
+        let outcome = self.administration.remove_password(&user_id, &circumstances.token).await;
         let removed = circumstances.conclude("password_removed", &user_id, outcome)?;
         Ok(Response::new(RemovePasswordResponse { removed }))
     }

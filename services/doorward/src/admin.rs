@@ -1,23 +1,13 @@
 //! How the command line reaches the people: the running family by gRPC, or the databases of a stopped one through the
 //! very same services, called in this process. Commands cannot tell which.
 
-use std::{
-    net::{TcpStream, ToSocketAddrs},
-    os::unix::net::UnixStream,
-    sync::Arc,
-    time::Duration,
-};
+use std::sync::Arc;
 
-use authn::{Authenticated, BoxError, Directory, User, UserId, UserType, directory, role};
+use authn::{BoxError, Directory, directory};
 use proto::doorward::{
     passwords::v1::passwords_api_client::PasswordsApiClient, users::v1::users_admin_api_client::UsersAdminApiClient,
 };
-use runtime::{
-    Context, client,
-    config::{ListenAddr, Secret},
-};
-use secrecy::SecretString;
-use token::{KeyRing, Minter};
+use runtime::{Context, client, operator_token, running};
 use tonic::{
     Request,
     body::Body,
@@ -26,9 +16,6 @@ use tonic::{
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
 use crate::settings::Settings;
-
-/// How long a command may use its token.
-const LIFETIME: Duration = Duration::from_mins(1);
 
 type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError>;
 
@@ -44,7 +31,7 @@ pub(crate) struct Admin {
 impl Admin {
     /// Reaches the people. The token is minted here: whoever can read the secret is the operator.
     pub(crate) async fn connect(settings: &Settings, context: &Context) -> Result<Self, BoxError> {
-        let token = mint(&settings.gateway.token_manager.jwt_secret, context)?;
+        let token = operator_token(&settings.gateway.token_manager, context)?;
         let tls = &settings.gateway.grpc_client_tls;
         let (users, directory) = if let Some(address) = running(&settings.users.grpc.addr) {
             let channel = client::channel(&address, tls, context)?;
@@ -71,20 +58,6 @@ impl Admin {
     }
 }
 
-/// The endpoint of a service, if it answers right now.
-fn running(address: &ListenAddr) -> Option<String> {
-    let endpoint = runtime::endpoint_of(address);
-    let reached = match address {
-        ListenAddr::Off => false,
-        ListenAddr::Unix(path) => UnixStream::connect(path).is_ok(),
-        ListenAddr::Tcp { .. } => {
-            let reaches = |address| TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok();
-            endpoint.to_socket_addrs().is_ok_and(|mut addresses| addresses.any(reaches))
-        }
-    };
-    reached.then_some(endpoint)
-}
-
 fn in_process(app: runtime::App) -> Result<Transport, BoxError> {
     app.grpc.map(transport).ok_or_else(|| "the service has no gRPC".into())
 }
@@ -96,17 +69,4 @@ where
     S::Error: Into<BoxError>,
 {
     BoxCloneSyncService::new(service.map_err(Into::into))
-}
-
-/// A token of the operator, for one command.
-fn mint(secret: &Secret, context: &Context) -> Result<MetadataValue<Ascii>, BoxError> {
-    let keys = KeyRing::new(&SecretString::from(secret.expose().to_owned()), None)?;
-    let id = UserId { opaque_id: "doorward-cli".to_owned(), kind: UserType::Service, ..UserId::default() };
-    let operator =
-        User { id, username: "doorward-cli".to_owned(), roles: vec![role::ADMIN.to_owned()], ..User::default() };
-    let answer = Authenticated::full(Arc::new(operator), "operator");
-    let token = Minter::new(Arc::new(keys), LIFETIME, false).mint(context.clock.now(), &answer)?;
-    let mut value = MetadataValue::try_from(token)?;
-    value.set_sensitive(true);
-    Ok(value)
 }

@@ -36,7 +36,7 @@ pub(crate) enum Command {
     /// Administers people
     User {
         #[command(subcommand)]
-        command: User,
+        command: UserOrToken,
     },
     /// Administers groups
     Group {
@@ -48,12 +48,33 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Config,
     },
-    /// Creates app tokens
+    /// Makes, lists, revokes and imports app tokens
     AuthApp {
-        /// What `auth-app` is to do; `--help` shows it
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
+        #[command(subcommand)]
+        command: auth_app::Command,
     },
+    /// What Cells calls administration
+    Admin {
+        #[command(subcommand)]
+        command: Admin,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Admin {
+    /// People, and their personal access tokens
+    User {
+        #[command(subcommand)]
+        command: UserOrToken,
+    },
+}
+
+/// Cells has `admin user token`, and writes it `user token` in its examples.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserOrToken {
+    #[command(flatten)]
+    User(User),
+    Token(auth_app::command::PersonalToken),
 }
 
 /// Where a secret comes from; without any of these it is asked for.

@@ -118,7 +118,8 @@ impl Builder<'_> {
                 let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
                 let opened = auth_app::open(config, directory, context).await?;
                 self.provide(kind::APP, opened.authenticator.clone());
-                self.peers.applications = Some(gateway::peers::applications(auth_app::grpc::serve(opened.api.clone())));
+                self.peers.applications =
+                    Some(gateway::peers::applications(auth_app::grpc::applications::serve(opened.api.clone())));
                 Ok(auth_app::app(&opened))
             }
             Member::AuthBearer => {

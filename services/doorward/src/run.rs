@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use authn::BoxError;
 use clap::Parser;
 use runtime::{
-    Context, Misconfigured, Random, Service,
+    Context, Misconfigured, Random,
     config::{Environment, base_data_path},
 };
 
 use crate::{
-    admin::Admin,
-    cli::{Cli, Command},
+    admin,
+    cli::{Admin, Cli, Command, UserOrToken},
     command,
     family::Family,
     quickstart,
@@ -36,7 +36,7 @@ fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
         }
         Command::Quickstart => serve(&Selection::everything(), environment, true),
         Command::Config { command } => command::config::run(&command, &environment, &kept(&environment)?),
-        Command::AuthApp { arguments } => auth_app(arguments, &environment),
+        Command::AuthApp { command } => runtime::block_on(async { command.run(&of_auth_app(&environment)?).await }),
         Command::Health => {
             let selection = Selection::of(&environment).map_err(Misconfigured::new)?;
             command::health::run(&Settings::load(&environment, &any(&environment)?)?, &selection)
@@ -47,18 +47,25 @@ fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
                 command::authenticate::run(arguments, &settings, &context).await
             })
         }
-        Command::User { command } => {
-            let secrets = kept(&environment)?;
-            call(environment, &secrets, async |settings, context| {
-                command::user::run(command, Admin::connect(&settings, &context).await?, &context).await
-            })
-        }
+        Command::User { command } | Command::Admin { command: Admin::User { command } } => user(command, environment),
         Command::Group { command } => {
             let secrets = kept(&environment)?;
             call(environment, &secrets, async |settings, context| {
-                command::group::run(command, Admin::connect(&settings, &context).await?).await
+                command::group::run(command, admin::Admin::connect(&settings, &context).await?).await
             })
         }
+    }
+}
+
+fn user(command: UserOrToken, environment: Environment) -> Result<(), BoxError> {
+    match command {
+        UserOrToken::User(command) => {
+            let secrets = kept(&environment)?;
+            call(environment, &secrets, async |settings, context| {
+                command::user::run(command, admin::Admin::connect(&settings, &context).await?, &context).await
+            })
+        }
+        UserOrToken::Token(token) => runtime::block_on(async { token.run(&of_auth_app(&environment)?).await }),
     }
 }
 
@@ -105,27 +112,13 @@ fn any(environment: &Environment) -> Result<Secrets, BoxError> {
     Ok(found.unwrap_or_else(|| Secrets::make(&Random::system())))
 }
 
-/// `doorward auth-app ...` is `auth-app ...` with the secrets of the data folder, which that binary knows nothing of.
-fn auth_app(arguments: Vec<String>, environment: &Environment) -> Result<(), BoxError> {
+/// What auth-app's own commands are told: the secrets of the data folder, which that service knows nothing of.
+fn of_auth_app(environment: &Environment) -> Result<Context, BoxError> {
     let secrets = kept(environment)?;
-    let command = clap::Command::new("doorward auth-app")
-        .about("Creates app tokens")
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommands(auth_app::AuthApp::commands());
-    let words = std::iter::once("doorward auth-app".to_owned()).chain(arguments);
-    let matches = match command.try_get_matches_from(words) {
-        Ok(matches) => matches,
-        Err(usage) => usage.exit(),
-    };
-    let gateway = Settings::load(environment, &secrets)?.gateway_endpoint();
     let generated = Environment::from([
         ("OCIS_JWT_SECRET", secrets.jwt.expose()),
         ("OCIS_MACHINE_AUTH_API_KEY", secrets.machine_key.expose()),
         ("AUTH_APP_TOKEN_KEY", secrets.app_token_key.expose()),
-        ("OCIS_REVA_GATEWAY", &gateway),
     ]);
-    let context = Context::new(environment.layered_over(&generated));
-    let (name, matches) = matches.subcommand().ok_or("no subcommand")?;
-    runtime::block_on(auth_app::AuthApp::command(name, matches, context))
+    Ok(Context::new(environment.layered_over(&generated)))
 }

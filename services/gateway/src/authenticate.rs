@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use authn::{AuthError, Authenticated, Credentials, Directory, DirectoryError, Groups, Reason, User};
+use authn::{Access, AuthError, Authenticated, Credentials, Directory, DirectoryError, Groups, Reason, User};
 use runtime::Clock;
 use secrecy::ExposeSecret;
 use token::{Minter, TokenError, Verifier};
@@ -71,9 +71,9 @@ impl Core {
         self.peers.directory.as_ref().ok_or_else(missing)
     }
 
-    /// Whether an internal token is good.
-    pub(crate) fn is_valid(&self, token: &str) -> bool {
-        self.verifier.verify(self.clock.now(), token).is_ok()
+    /// Whether the bearer of an internal token may search for people: not by a credential that is for something else.
+    pub(crate) fn may_search(&self, token: &str) -> bool {
+        self.verifier.verify(self.clock.now(), token).is_ok_and(|claims| claims.scopes.allow(&Access::Other))
     }
 }
 

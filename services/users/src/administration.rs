@@ -1,7 +1,7 @@
 //! What can be done with people and groups, whoever asks for it: the administration API, or a command on a stopped family.
 
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use runtime::{Clock, Random};
@@ -16,6 +16,8 @@ use crate::{Change, Group, GroupRef, NewPerson, Page, PageRequest, PeopleError, 
 const PAGE: u32 = 100;
 /// Most entries of a page.
 const MAX_PAGE: u32 = 1_000;
+/// How far the clock of whoever changes passwords may be ahead of ours.
+const AHEAD: Duration = Duration::from_hours(1);
 
 /// Administers people and groups. What it acknowledged is on disk, and seen by the very next question to the directory.
 pub struct Administration {
@@ -47,6 +49,7 @@ impl Administration {
             groups: Vec::new(),
             created: now,
             updated: now,
+            password_changed: None,
         };
         let people = Arc::clone(&self.people);
         self.write(Touched::Person(person.id.clone()), async move { people.add(&person).await.map(|()| person) }).await
@@ -72,6 +75,23 @@ impl Administration {
         let (id, now) = (self.person(who).await?.id, self.now());
         let people = Arc::clone(&self.people);
         self.write(Touched::Person(id.clone()), async move { people.change(&id, &change, now).await }).await
+    }
+
+    /// Notes that the password of the person with this identifier was changed. An earlier time than the one noted changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`PeopleError::Invalid`] if it is to be changed only in the future: what depends on the password would be refused
+    /// until then, and the time is never moved back.
+    pub async fn note_password_change(&self, id: &str, at: SystemTime) -> Result<(), PeopleError> {
+        if at.duration_since(self.clock.now()).is_ok_and(|ahead| ahead > AHEAD) {
+            return Err(PeopleError::Invalid("the time lies in the future".to_owned()));
+        }
+        if !rules::is_storable(id) {
+            return Err(PeopleError::NoSuchPerson);
+        }
+        let (people, id) = (Arc::clone(&self.people), id.to_owned());
+        self.write(Touched::Person(id.clone()), async move { people.note_password_change(&id, at).await }).await
     }
 
     /// Removes a person, and with it its memberships and roles. Answers who it was.

@@ -3,6 +3,7 @@
 mod cache;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use authn::{Claim, Directory, DirectoryError, Filter, Groups, User, UserId, UserType};
@@ -11,7 +12,7 @@ pub(crate) use cache::{Cache, Touched};
 use status::Kind;
 
 use crate::store::{Key, People, Stretch};
-use crate::{PeopleError, Person, rules};
+use crate::{Administration, PeopleError, Person, rules};
 
 /// The most people that one search answers.
 const SEARCH_LIMIT: u64 = 100;
@@ -19,6 +20,7 @@ const SEARCH_LIMIT: u64 = 100;
 /// The directory over our own tables.
 pub(crate) struct SqlDirectory {
     people: Arc<dyn People>,
+    administration: Arc<Administration>,
     /// The issuer that our identifiers belong to.
     idp: String,
     /// `None` where others write too: then each question is asked anew.
@@ -63,19 +65,27 @@ impl Directory for SqlDirectory {
         let found = self.people.search(&texts, first).await.map_err(failure)?;
         Ok(found.into_iter().map(|person| self.known_as(person).user(groups)).collect())
     }
+
+    async fn note_password_change(&self, id: &UserId, at: SystemTime, _token: &str) -> Result<(), DirectoryError> {
+        self.administration.note_password_change(self.ours(id)?, at).await.map_err(failure)
+    }
 }
 
 impl SqlDirectory {
-    pub(crate) fn new(people: Arc<dyn People>, idp: &str, cache: Option<Arc<Cache>>) -> Self {
-        Self { people, idp: idp.to_owned(), cache }
+    pub(crate) fn new(administration: Arc<Administration>, idp: &str, cache: Option<Arc<Cache>>) -> Self {
+        Self { people: Arc::clone(&administration.people), administration, idp: idp.to_owned(), cache }
     }
 
     async fn known(&self, id: &UserId) -> Result<Arc<Known>, DirectoryError> {
-        // an identifier of another issuer may look like one of ours and be somebody else
+        self.one(Key::Id(self.ours(id)?)).await
+    }
+
+    /// An identifier of another issuer may look like one of ours and be somebody else.
+    fn ours<'a>(&self, id: &'a UserId) -> Result<&'a str, DirectoryError> {
         if !id.idp.is_empty() && id.idp.trim_end_matches('/') != self.idp.trim_end_matches('/') {
             return Err(DirectoryError::NotFound);
         }
-        self.one(Key::Id(&id.opaque_id)).await
+        Ok(&id.opaque_id)
     }
 
     /// Whom the key fits, from memory if possible. Of several who ask for one person at the same time one asks the database.
@@ -121,6 +131,7 @@ impl SqlDirectory {
             uid_number: person.uid_number,
             gid_number: person.gid_number,
             status: person.status,
+            password_changed: person.password_changed,
             ..User::default()
         };
         Known::new(full)

@@ -14,7 +14,7 @@ mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
-use authn::{BoxError, Directory, directory::MaySearch};
+use authn::{Access, BoxError, Directory, directory::MaySearch};
 use runtime::{App, Check, Context, Listeners, Service, config::Identity};
 use token::{KeyRing, Verifier};
 use tonic::service::Routes;
@@ -97,11 +97,11 @@ fn over(database: Database, idp: &str, context: &Context) -> Opened {
     // other replicas write to PostgreSQL, and would not tell this one
     let kept = (!database.is_postgres()).then(|| Arc::clone(&cache));
     let people = Arc::new(SqlPeople { database: database.clone() });
-    let administration =
-        Administration { people: people.clone(), cache, clock: context.clock.clone(), random: context.random.clone() };
+    let administration = Administration { people, cache, clock: context.clock.clone(), random: context.random.clone() };
+    let administration = Arc::new(administration);
     Opened {
-        directory: Arc::new(SqlDirectory::new(people, idp, kept)),
-        administration: Some(Arc::new(administration)),
+        directory: Arc::new(SqlDirectory::new(Arc::clone(&administration), idp, kept)),
+        administration: Some(administration),
         backend: Backend::Sql(database),
     }
 }
@@ -118,7 +118,10 @@ pub fn app(opened: &Opened, config: &Config, context: &Context) -> Result<App, B
 fn assemble(opened: &Opened, keys: Arc<KeyRing>, context: &Context) -> App {
     let verifier = Verifier::new(keys);
     let (clock, searchers) = (context.clock.clone(), verifier.clone());
-    let may_search: MaySearch = Arc::new(move |token: &str| searchers.verify(clock.now(), token).is_ok());
+    // not by a credential that is for something else, like one folder
+    let may_search: MaySearch = Arc::new(move |token: &str| {
+        searchers.verify(clock.now(), token).is_ok_and(|claims| claims.scopes.allow(&Access::Other))
+    });
     let mut routes = Routes::new(authn::directory::serve(Arc::clone(&opened.directory), may_search));
     if let Some(administration) = &opened.administration {
         let service = service::serve(Arc::clone(administration), verifier, context.clock.clone());

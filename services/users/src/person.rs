@@ -1,5 +1,7 @@
 //! People and groups, as this service speaks of them.
 
+use std::time::SystemTime;
+
 use authn::UserStatus;
 
 /// A person with an account.
@@ -27,6 +29,8 @@ pub struct Person {
     pub created: i64,
     /// When it was last changed, in seconds since the Unix epoch.
     pub updated: i64,
+    /// When the password was last changed, to the microsecond; `None` if nobody told.
+    pub password_changed: Option<SystemTime>,
 }
 
 /// A group as its members refer to it.

@@ -8,7 +8,8 @@ use proto::doorward::users::v1::{
     AddMemberRequest, AddMemberResponse, CreateGroupRequest, CreateGroupResponse, CreateUserRequest,
     CreateUserResponse, DeleteGroupRequest, DeleteGroupResponse, DeleteUserRequest, DeleteUserResponse, GetUserRequest,
     GetUserResponse, ListGroupsRequest, ListGroupsResponse, ListMembersRequest, ListMembersResponse, ListUsersRequest,
-    ListUsersResponse, RemoveMemberRequest, RemoveMemberResponse, UpdateUserRequest, UpdateUserResponse,
+    ListUsersResponse, NotePasswordChangeRequest, NotePasswordChangeResponse, RemoveMemberRequest,
+    RemoveMemberResponse, UpdateUserRequest, UpdateUserResponse,
     users_admin_api_server::{UsersAdminApi, UsersAdminApiServer},
 };
 use runtime::Clock;
@@ -137,6 +138,17 @@ impl UsersAdminApi for Admin {
         let page = self.administration.list_members(&which, &page).await.map_err(refusal)?;
         let members = page.entries.into_iter().map(convert::person).collect();
         Ok(Response::new(ListMembersResponse { members, next_page_token: page.next.unwrap_or_default() }))
+    }
+
+    async fn note_password_change(
+        &self,
+        request: Request<NotePasswordChangeRequest>,
+    ) -> Answer<NotePasswordChangeResponse> {
+        let caller = self.authorize(request.metadata())?;
+        let (id, at) = convert::password_change(request.into_inner()).map_err(refusal)?;
+        let outcome = self.administration.note_password_change(&id, at).await;
+        audited("user.note_password_change", &caller, outcome, |()| id)?;
+        Ok(Response::new(NotePasswordChangeResponse {}))
     }
 }
 

@@ -3,6 +3,8 @@
 mod groups;
 mod sql;
 
+use std::time::SystemTime;
+
 use async_trait::async_trait;
 
 pub(crate) use sql::SqlPeople;
@@ -46,6 +48,8 @@ pub(crate) trait People: Send + Sync {
     async fn add(&self, person: &Person) -> Result<(), PeopleError>;
     /// Changes a person, at the time `now` in seconds since the Unix epoch, and answers what came of it.
     async fn change(&self, id: &str, change: &Change, now: i64) -> Result<Person, PeopleError>;
+    /// Notes when a person's password was changed, unless a later change is noted already.
+    async fn note_password_change(&self, id: &str, at: SystemTime) -> Result<(), PeopleError>;
     /// Removes a person from all groups and altogether.
     async fn remove(&self, id: &str) -> Result<(), PeopleError>;
 

@@ -1,16 +1,18 @@
 //! The service as its callers see it: over gRPC, in this process.
 
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
-use authn::{Authenticated, Scopes, User, UserId, role};
+use authn::{Authenticated, Claim, Directory, DirectoryError, Groups, Scopes, User, UserId, directory::Remote, role};
 use proto::{
     cs3::{
         identity::user::v1beta1::{GetUserByClaimRequest, user_api_client::UserApiClient},
         rpc::v1beta1::Code as Cs3,
     },
     doorward::users::v1::{
-        AddMemberRequest, CreateGroupRequest, CreateUserRequest, GetUserRequest, GroupRef, ListUsersRequest, PersonRef,
-        PersonStatus, UpdateUserRequest, group_ref, person_ref, users_admin_api_client::UsersAdminApiClient,
+        AddMemberRequest, CreateGroupRequest, CreateUserRequest, GetUserRequest, GroupRef, ListUsersRequest,
+        NotePasswordChangeRequest, PersonRef, PersonStatus, UpdateUserRequest, group_ref, person_ref,
+        users_admin_api_client::UsersAdminApiClient,
     },
 };
 use runtime::{
@@ -19,13 +21,19 @@ use runtime::{
 };
 use store::testing::{self, TestDatabase};
 use token::{KeyRing, METADATA_KEY, Minter};
-use tonic::{Code, Request, service::Routes};
+use tokio::net::TcpListener;
+use tonic::{
+    Code, Request,
+    service::Routes,
+    transport::{Channel, Server, server::TcpIncoming},
+};
 use users::Config;
 
 const SECRET: &str = "an internal secret of at least 32 bytes";
 
 struct Service {
     routes: Routes,
+    directory: Arc<dyn Directory>,
     context: Context,
     _database: TestDatabase,
 }
@@ -41,30 +49,47 @@ impl Service {
         for check in &app.checks {
             (check.probe)().await.expect("the service is ready");
         }
-        Self { routes: app.grpc.expect("it speaks gRPC"), context, _database: database }
+        Self {
+            routes: app.grpc.expect("it speaks gRPC"),
+            directory: opened.directory.clone(),
+            context,
+            _database: database,
+        }
     }
 
     fn admin(&self) -> UsersAdminApiClient<Routes> {
         UsersAdminApiClient::new(self.routes.clone())
     }
 
-    /// A request with a token of somebody who has these roles.
-    fn by<T>(&self, roles: &[&str], scopes: Scopes, message: T) -> Request<T> {
+    /// A token of somebody who has these roles.
+    fn token(&self, roles: &[&str], scopes: Scopes) -> String {
         let id = UserId { opaque_id: "caller".to_owned(), ..UserId::default() };
         let roles = roles.iter().map(|role| (*role).to_owned()).collect();
         let user = User { id, username: "caller".to_owned(), roles, ..User::default() };
         let caller = Authenticated { scopes, ..Authenticated::full(Arc::new(user), "pwd") };
         let keys = KeyRing::new(&SECRET.to_owned().into(), None).unwrap();
-        let minter = Minter::new(Arc::new(keys), std::time::Duration::from_mins(1), false);
-        let token = minter.mint(self.context.clock.now(), &caller).unwrap();
+        let minter = Minter::new(Arc::new(keys), Duration::from_mins(1), false);
+        minter.mint(self.context.clock.now(), &caller).unwrap()
+    }
+
+    /// A request with a token of somebody who has these roles.
+    fn by<T>(&self, roles: &[&str], scopes: Scopes, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        request.metadata_mut().insert(METADATA_KEY, token.parse().unwrap());
+        request.metadata_mut().insert(METADATA_KEY, self.token(roles, scopes).parse().unwrap());
         request
     }
 
     fn by_admin<T>(&self, message: T) -> Request<T> {
         self.by(&[role::ADMIN], Scopes::full_user(), message)
     }
+}
+
+/// A way to these services through a socket.
+async fn channel(routes: Routes) -> Channel {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(Server::builder().add_routes(routes).serve_with_incoming(TcpIncoming::from(listener)));
+    Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
 }
 
 fn marie() -> CreateUserRequest {
@@ -158,4 +183,64 @@ async fn groups_are_named_in_answers() {
     let person =
         admin.get_user(service.by_admin(GetUserRequest { user: Some(who("marie")) })).await.unwrap().into_inner();
     assert_eq!(person.user.unwrap().groups, ["physics"]);
+}
+
+#[tokio::test]
+async fn another_process_tells_of_changed_passwords() {
+    let service = Service::start().await;
+    let created = service.admin().create_user(service.by_admin(marie())).await.unwrap().into_inner().user.unwrap();
+    let directory = Remote::users(channel(service.routes.clone()).await);
+    let changed = async || {
+        let claim = Claim::Username("marie".to_owned());
+        directory.user_by_claim(&claim, Groups::Skip).await.unwrap().password_changed
+    };
+    let id = UserId { opaque_id: created.id, ..UserId::default() };
+    let at = UNIX_EPOCH + Duration::from_micros(1_700_000_000_000_001);
+    let nobodys = [service.token(&[role::USER], Scopes::full_user()), "a.b.c".to_owned(), String::new()];
+    for token in nobodys.iter().chain([&"\n".to_owned()]) {
+        let refused = directory.note_password_change(&id, at, token).await;
+        assert!(matches!(refused, Err(DirectoryError::Unauthenticated)), "{token:?}: {refused:?}");
+    }
+    assert_eq!(changed().await, None);
+
+    let token = service.token(&[role::ADMIN], Scopes::full_user());
+    directory.note_password_change(&id, at, &token).await.unwrap();
+    assert_eq!(changed().await, Some(at));
+    directory.note_password_change(&id, UNIX_EPOCH, &token).await.unwrap();
+    assert_eq!(changed().await, Some(at), "never earlier");
+    assert_eq!(directory.user(&id, Groups::Skip).await.unwrap().password_changed, Some(at));
+    let nobody = UserId { opaque_id: "nobody".to_owned(), ..UserId::default() };
+    let unknown = directory.note_password_change(&nobody, at, &token).await;
+    assert!(matches!(unknown, Err(DirectoryError::NotFound)), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn a_time_that_cannot_be_is_refused() {
+    let service = Service::start().await;
+    let created = service.admin().create_user(service.by_admin(marie())).await.unwrap().into_inner().user.unwrap();
+    for at_micros in [i64::MIN, -1, i64::MAX] {
+        let request = NotePasswordChangeRequest { user_id: created.id.clone(), at_micros };
+        let refused = service.admin().note_password_change(service.by_admin(request)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{at_micros}");
+    }
+}
+
+#[tokio::test]
+async fn people_that_are_only_read_have_nobody_to_tell() {
+    let service = Service::start().await;
+    let token = service.token(&[role::ADMIN], Scopes::full_user());
+    // as with people in LDAP: no administration is served
+    let without = channel(Routes::new(authn::directory::serve(service.directory.clone(), Arc::new(|_| true)))).await;
+    for directory in [Remote::users(without.clone()), Remote::gateway(without)] {
+        let outcome = directory.note_password_change(&UserId::default(), UNIX_EPOCH, &token).await;
+        assert!(matches!(outcome, Err(DirectoryError::ReadOnly)), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_cannot_be_reached_was_not_told() {
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let directory = Remote::users(Channel::from_shared(format!("http://{gone}")).unwrap().connect_lazy());
+    let outcome = directory.note_password_change(&UserId::default(), UNIX_EPOCH, "token").await;
+    assert!(matches!(outcome, Err(DirectoryError::Unavailable(_))), "{outcome:?}");
 }

@@ -1,6 +1,7 @@
 //! One suite for both kinds of database.
 
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use authn::{Claim, Directory, DirectoryError, Filter, Groups, User, UserId, UserStatus, UserType};
 use runtime::{
@@ -9,6 +10,7 @@ use runtime::{
 };
 use status::Kind;
 use store::testing::{self, Cluster, TestDatabase};
+use tokio::task::JoinSet;
 use users::{Administration, Change, Config, GroupRef, NewPerson, Opened, PageRequest, Person, PersonRef};
 
 const IDP: &str = "https://cloud.example.org";
@@ -37,6 +39,7 @@ async fn suite<F: Future<Output = TestDatabase>>(databases: impl Fn() -> F) {
     groups_and_roles_come_along(&fresh().await).await;
     a_search_takes_texts_as_they_are(&fresh().await).await;
     changes_are_seen_at_once(&fresh().await).await;
+    a_changed_password_is_known_at_once(&fresh().await).await;
     deleting_leaves_nothing(&fresh().await).await;
     pages_meet_everybody_once(&fresh().await).await;
     it_is_all_there_after_a_restart(fresh().await).await;
@@ -315,6 +318,47 @@ async fn disabling_among_many_readers(tables: &Tables) {
     for reader in readers {
         reader.await.unwrap();
     }
+}
+
+async fn a_changed_password_is_known_at_once(tables: &Tables) {
+    let created = tables.administration().create_person(marie()).await.unwrap();
+    let directory = &tables.opened.directory;
+    let user = tables.by_username("marie").await.unwrap();
+    assert_eq!(user.password_changed, None, "nobody told");
+    let at = |micros| UNIX_EPOCH + Duration::from_micros(micros);
+    let (one, other) = (1_700_000_000_000_001, 1_700_000_000_000_002);
+    // by whatever identifier; an earlier change that is told later changes nothing
+    for (id, told, known) in [(&user.id, one, one), (&id(&user), other, other), (&user.id, one, other)] {
+        directory.note_password_change(id, at(told), "").await.unwrap();
+        let found = tables.by_username("marie").await.unwrap();
+        assert_eq!(found.password_changed, Some(at(known)), "told of {told}");
+        assert_eq!(directory.user(&user.id, Groups::Skip).await.unwrap().password_changed, Some(at(known)));
+    }
+    let expected = Person { password_changed: Some(at(other)), ..created };
+    assert_eq!(tables.administration().person(&who("marie")).await.unwrap(), expected, "nothing else changed");
+    let change = Change { display_name: Some("Mme Curie".to_owned()), ..Change::default() };
+    let changed = tables.administration().update_person(&who("marie"), change).await.unwrap();
+    assert_eq!(changed.password_changed, Some(at(other)), "and it outlives other changes");
+    let racing = (0..20).map(|more| {
+        let (directory, id) = (Arc::clone(directory), user.id.clone());
+        async move { directory.note_password_change(&id, at(other + more), "").await.unwrap() }
+    });
+    racing.collect::<JoinSet<()>>().join_all().await;
+    assert_eq!(tables.by_username("marie").await.unwrap().password_changed, Some(at(other + 19)));
+    whose_password_cannot_be_changed(tables, &user).await;
+}
+
+async fn whose_password_cannot_be_changed(tables: &Tables, user: &User) {
+    let nobody = UserId { opaque_id: NOBODY.to_owned(), ..UserId::default() };
+    let odd = UserId { opaque_id: "marie\0".to_owned(), ..UserId::default() };
+    let foreign = UserId { idp: "https://elsewhere.example".to_owned(), ..user.id.clone() };
+    for id in [nobody, odd, foreign, UserId::default()] {
+        let outcome = tables.opened.directory.note_password_change(&id, UNIX_EPOCH, "").await;
+        assert!(matches!(outcome, Err(DirectoryError::NotFound)), "{id:?}: {outcome:?}");
+    }
+    let late = UNIX_EPOCH + Duration::from_hours(24 * 365_000);
+    let refused = tables.administration().note_password_change(&user.id.opaque_id, late).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::InvalidArgument, "it could never be taken back");
 }
 
 async fn deleting_leaves_nothing(tables: &Tables) {

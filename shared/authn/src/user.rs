@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use crate::OpaqueEntry;
 
@@ -140,6 +141,10 @@ pub struct User {
     pub gid_number: i64,
     /// Whether the user may sign in.
     pub status: UserStatus,
+    /// When the person's password was last changed by anybody; credentials that are derived from an older one may be
+    /// refused. `None` if the directory does not know. A matter between directory and authenticators: in what a directory
+    /// answers it is the opaque entry `password_changed`, nowhere else does it leave the process.
+    pub password_changed: Option<SystemTime>,
 }
 
 impl User {

@@ -1,6 +1,7 @@
 //! The people of an LDAP server as a [`authn::Directory`].
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use authn::{Claim, DirectoryError, Filter, Groups, User, UserId};
@@ -85,5 +86,9 @@ impl authn::Directory for Directory {
             users.extend(self.people.person(&entry, groups).await?);
         }
         Ok(users)
+    }
+
+    async fn note_password_change(&self, _: &UserId, _: SystemTime, _token: &str) -> Result<(), DirectoryError> {
+        Err(DirectoryError::ReadOnly)
     }
 }

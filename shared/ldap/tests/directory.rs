@@ -1,5 +1,7 @@
 //! People and groups of a real server.
 
+use std::time::UNIX_EPOCH;
+
 use authn::{Claim, Directory as _, DirectoryError, Filter, Groups, UserId, UserStatus, UserType};
 use ldap::testing::{
     AMBIGUOUS_MAIL, BASE, EINSTEIN, GUEST, LISE, MARIE, OHARA, PHYSICS, Person, RADIUM, RICHARD, Slapd,
@@ -177,4 +179,11 @@ async fn a_page_may_be_cut_short_by_the_server() {
     let Some(slapd) = Slapd::start_with(ldap::testing::Options { size_limit: 3 }) else { return };
     let found = directory(&slapd.config()).find(&[], Groups::Skip, "").await.expect("what the server gives");
     assert_eq!(found.len(), 3);
+}
+
+#[tokio::test]
+async fn it_is_only_read() {
+    let directory = directory(&Ldap::default());
+    let outcome = directory.note_password_change(&id(&EINSTEIN), UNIX_EPOCH, "a token").await;
+    assert!(matches!(outcome, Err(DirectoryError::ReadOnly)), "{outcome:?}");
 }

@@ -60,10 +60,7 @@ fn run<S: Service>(matches: &ArgMatches, environment: Environment) -> Result<(),
             Some("docs") => print(config::docs::<S::Config>(&S::IDENTITY)),
             _ => print(config::example::<S::Config>(&S::IDENTITY)),
         },
-        Some((name, matches)) => {
-            let context = Context::new(environment);
-            block_on(S::command(name, matches, context))
-        }
+        Some(_) => block_on(S::command(matches, Context::new(environment))),
         None => Ok(()),
     }
 }

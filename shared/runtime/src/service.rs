@@ -40,13 +40,9 @@ pub trait Service: Send + 'static {
         Vec::new()
     }
 
-    /// Runs one of [`commands`](Self::commands).
-    fn command(
-        name: &str,
-        _matches: &clap::ArgMatches,
-        _context: Context,
-    ) -> impl Future<Output = Result<(), BoxError>> + Send {
-        let problem = format!("there is no subcommand {name}");
+    /// Runs the one of [`commands`](Self::commands) that is the subcommand of these matches.
+    fn command(matches: &clap::ArgMatches, _context: Context) -> impl Future<Output = Result<(), BoxError>> + Send {
+        let problem = format!("there is no subcommand {}", matches.subcommand_name().unwrap_or_default());
         async { Err(problem.into()) }
     }
 }

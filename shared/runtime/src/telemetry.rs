@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use http::HeaderMap;
 use opentelemetry::propagation::Extractor;
-use opentelemetry::trace::TracerProvider;
+use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -113,6 +113,13 @@ pub(crate) fn continue_trace(span: &Span, headers: &HeaderMap) {
     let parent = opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
     // fails when nobody records the span, and then there is nothing to continue
     let _ = span.set_parent(parent);
+}
+
+/// Gives a span that has begun another name; its field `otel.name` is what logs show.
+pub(crate) fn rename(span: &Span, name: &str) {
+    span.record("otel.name", name);
+    // the field names an exported span only until it begins
+    span.context().span().update_name(name.to_owned());
 }
 
 struct Headers<'a>(&'a HeaderMap);

@@ -1,5 +1,7 @@
 //! What the tests of this crate share: a gRPC service in a few lines, certificates, ports.
 
+mod recorder;
+
 use std::convert::Infallible;
 use std::fs;
 use std::future::Future;
@@ -22,6 +24,8 @@ use tonic_prost::ProstCodec;
 use crate::config::{Debug, Environment, Grpc, Http, Identity, ListenAddr, Log, Tracing};
 use crate::start::{Launch, Tuning};
 use crate::{App, Context, Listeners, Running, StartError};
+
+pub(crate) use recorder::Recorder;
 
 pub(crate) const IDENTITY: Identity = Identity { name: "echo", prefix: "ECHO" };
 
@@ -145,14 +149,20 @@ pub(crate) async fn code(channel: &Channel, text: &str) -> Code {
     say(channel.clone(), text).await.map_or_else(|status| status.code(), |_| Code::Ok)
 }
 
-/// An HTTP/1 answer's status and body.
-pub(crate) async fn get(addr: std::net::SocketAddr, path: &str, headers: &str) -> (u16, String) {
+/// An HTTP/1 answer, whole.
+pub(crate) async fn ask(addr: std::net::SocketAddr, method: &str, path: &str, headers: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(addr).await.expect("connects");
-    let question = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
+    let question = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
     stream.write_all(question.as_bytes()).await.expect("asks");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("answers");
+    answer
+}
+
+/// An HTTP/1 answer's status and body.
+pub(crate) async fn get(addr: std::net::SocketAddr, path: &str, headers: &str) -> (u16, String) {
+    let answer = ask(addr, "GET", path, headers).await;
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
     (status, answer.split_once("\r\n\r\n").expect("a body").1.into())
 }

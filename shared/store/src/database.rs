@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, SqlxPostgresConnector,
-    SqlxSqliteConnector, TransactionOptions, TransactionTrait, sqlx::postgres::PgConnectOptions,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, IsolationLevel, SqliteTransactionMode,
+    SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions, TransactionTrait, sqlx::postgres::PgConnectOptions,
 };
 use sea_orm_migration::MigratorTrait;
 use tokio::time::Instant;
@@ -114,6 +114,17 @@ impl Database {
         Ok(self.connection.begin_with_options(options).await?)
     }
 
+    /// Begins a transaction that will write, and that ends as if no other had run at the same time: what it has read still
+    /// holds when it is committed. Give it to [`Database::run`], as `PostgreSQL` may refuse it for another one's sake.
+    pub async fn begin_serializable(&self) -> Result<DatabaseTransaction, StoreError> {
+        if !self.is_postgres() {
+            return self.begin_write().await;
+        }
+        let isolation_level = Some(IsolationLevel::Serializable);
+        let options = TransactionOptions { isolation_level, ..TransactionOptions::default() };
+        Ok(self.connection.begin_with_options(options).await?)
+    }
+
     /// Whether the database answers: for readiness.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.run(|| async { Ok(self.connection.execute_unprepared("SELECT 1").await.map(drop)?) }).await
@@ -127,6 +138,14 @@ impl Database {
     /// Closes all connections once they are idle; later calls fail.
     pub async fn close(&self) -> Result<(), StoreError> {
         Ok(self.connection.close_by_ref().await?)
+    }
+
+    /// The server, if there is one.
+    pub(crate) fn server(&self) -> Option<&PgConnectOptions> {
+        match &self.place {
+            Place::File(_) => None,
+            Place::Server(server) => Some(server),
+        }
     }
 
     pub(crate) fn file(&self) -> Option<&Path> {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod announce;
 mod claim;
 mod database;
 mod error;
@@ -13,6 +14,7 @@ mod url;
 #[cfg(test)]
 mod tests;
 
+pub use announce::Listener;
 pub use database::{Database, Options};
 pub use error::{Cause, StoreError};
 pub use url::{check_url, redacted, sqlite_url};

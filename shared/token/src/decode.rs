@@ -193,6 +193,7 @@ impl From<UserJson> for User {
             uid_number: user.uid_number,
             gid_number: user.gid_number,
             status: UserStatus::from_number(user.status),
+            password_changed: None,
         }
     }
 }

@@ -1,18 +1,19 @@
 //! Tokens in `SQLite` or `PostgreSQL`.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
-use authn::{UserId, UserType};
+use authn::UserId;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use store::{Database, StoreError};
 use uuid::Uuid;
 
-use super::Tokens;
-use super::entity::{ActiveModel, Column, Entity, Model};
-use crate::grant;
-use crate::model::{AppToken, Digest, Fingerprint, Kind, Stored};
+use super::entity::{token, usage};
+use super::{Added, Candidate, Foreign, Stretch, Tokens, Use, foreign, prune, rows, uses};
+use crate::model::{AppToken, Digest, Fingerprint, Stored, micros};
 
 /// Tokens in a database.
 pub struct Sql(Database);
@@ -26,122 +27,149 @@ impl Sql {
 
 #[async_trait]
 impl Tokens for Sql {
-    async fn add(&self, token: &Stored) -> Result<(), StoreError> {
-        let row = || async {
-            Entity::insert(row_of(token)?).exec_without_returning(self.0.connection()).await?;
-            Ok(())
+    async fn add(&self, token: &Stored, most: u64, now: SystemTime) -> Result<Added, StoreError> {
+        let write = || async {
+            // of two who add the last allowed one at the same time only one may succeed
+            let transaction = self.0.begin_serializable().await?;
+            if most > 0 && live(&token.token.owner, now).count(&transaction).await? >= most {
+                return Ok(Added::Full);
+            }
+            insert(&transaction, token).await?;
+            transaction.commit().await?;
+            Ok(Added::Done)
         };
-        self.0.run(row).await
+        self.0.run(write).await
     }
 
     async fn find(&self, fingerprints: &[Fingerprint]) -> Result<Option<Stored>, StoreError> {
         let digests: Vec<Vec<u8>> = fingerprints.iter().map(|one| one.digest.to_vec()).collect();
-        let read = || async {
-            let query = Entity::find().filter(Column::Digest.is_in(digests.clone()));
-            Ok(query.one(self.0.connection()).await?)
-        };
-        self.0.run(read).await?.map(stored_of).transpose()
+        self.one(Condition::all().add(token::Column::Digest.is_in(digests))).await
     }
 
-    async fn list(&self, owner: &UserId, now: SystemTime) -> Result<Vec<AppToken>, StoreError> {
-        let now = micros(now)?;
+    async fn get(&self, id: Uuid) -> Result<Option<AppToken>, StoreError> {
+        let found = self.one(Condition::all().add(token::Column::Id.eq(id))).await?;
+        Ok(found.map(|stored| stored.token))
+    }
+
+    async fn list(&self, owner: &UserId, now: SystemTime, stretch: Stretch) -> Result<Vec<AppToken>, StoreError> {
         let read = || async {
-            let query = Entity::find()
-                .filter(owned_by(owner))
-                .filter(Column::Revoked.is_null())
-                .filter(Column::Expires.gt(now))
-                .order_by_asc(Column::Id);
+            let mut query = live(owner, now).order_by_asc(token::Column::Id).limit(stretch.limit);
+            if let Some(after) = stretch.after {
+                query = query.filter(token::Column::Id.gt(after));
+            }
             Ok(query.all(self.0.connection()).await?)
         };
-        let rows = self.0.run(read).await?;
-        rows.into_iter().map(|row| Ok(stored_of(row)?.token)).collect()
+        self.0.run(read).await?.into_iter().map(|row| Ok(rows::stored(row)?.token)).collect()
     }
 
-    async fn revoke(&self, owner: &UserId, id: Uuid, now: SystemTime) -> Result<bool, StoreError> {
-        let now = micros(now)?;
+    async fn rename(&self, owner: &UserId, id: Uuid, label: &str) -> Result<bool, StoreError> {
         let write = || async {
-            let update = Entity::update_many()
-                .col_expr(Column::Revoked, Expr::value(now))
-                .filter(Column::Id.eq(id))
-                .filter(Column::Revoked.is_null())
+            let update = token::Entity::update_many()
+                .col_expr(token::Column::Label, Expr::value(label))
+                .filter(token::Column::Id.eq(id))
+                .filter(token::Column::Revoked.is_null())
                 .filter(owned_by(owner));
             Ok(update.exec(self.0.connection()).await?.rows_affected > 0)
         };
         self.0.run(write).await
     }
 
+    async fn revoke(&self, owner: &UserId, id: Uuid, now: SystemTime) -> Result<bool, StoreError> {
+        let only = Condition::all().add(owned_by(owner)).add(token::Column::Id.eq(id));
+        Ok(!prune::revoke(&self.0, only, now).await?.is_empty())
+    }
+
+    async fn revoke_all(&self, owner: &UserId, now: SystemTime) -> Result<Vec<Uuid>, StoreError> {
+        prune::revoke(&self.0, owned_by(owner), now).await
+    }
+
+    async fn revoked_lately(&self) -> Result<Vec<Uuid>, StoreError> {
+        prune::revoked_lately(&self.0).await
+    }
+
     async fn rekey(&self, id: Uuid, fingerprint: &Fingerprint) -> Result<(), StoreError> {
         let write = || async {
-            let update = Entity::update_many()
-                .col_expr(Column::KeyId, Expr::value(&*fingerprint.key_id))
-                .col_expr(Column::Digest, Expr::value(fingerprint.digest.to_vec()))
-                .filter(Column::Id.eq(id));
+            let update = token::Entity::update_many()
+                .col_expr(token::Column::KeyId, Expr::value(&*fingerprint.key_id))
+                .col_expr(token::Column::Digest, Expr::value(fingerprint.digest.to_vec()))
+                // what is left of another system's verifier is of no more use
+                .col_expr(token::Column::Verifier, Expr::value(None::<String>))
+                .filter(token::Column::Id.eq(id));
             Ok(update.exec(self.0.connection()).await.map(drop)?)
         };
         self.0.run(write).await
     }
+
+    async fn note(&self, uses: &[Use]) -> Result<(), StoreError> {
+        uses::note(&self.0, uses).await
+    }
+
+    async fn prune(&self, before: SystemTime, limit: u64) -> Result<u64, StoreError> {
+        prune::prune(&self.0, before, limit).await
+    }
+
+    async fn import(&self, tokens: &[Foreign]) -> Result<Vec<bool>, StoreError> {
+        foreign::import(&self.0, tokens).await
+    }
+
+    async fn imported(&self, digest: &Digest) -> Result<Option<Uuid>, StoreError> {
+        let found = self.one(Condition::all().add(token::Column::Imported.eq(digest.to_vec()))).await?;
+        Ok(found.map(|stored| stored.token.id))
+    }
+
+    async fn has_foreign(&self) -> Result<bool, StoreError> {
+        foreign::any(&self.0).await
+    }
+
+    async fn candidates(&self, owner: &UserId, now: SystemTime) -> Result<Vec<Candidate>, StoreError> {
+        let read = || async {
+            let query = live(owner, now)
+                .filter(token::Column::Verifier.is_not_null())
+                .order_by_desc(usage::Column::Used)
+                .order_by_desc(token::Column::Created);
+            Ok(query.all(self.0.connection()).await?)
+        };
+        let rows = self.0.run(read).await?;
+        let candidate = |(row, _): (token::Model, _)| Some(Candidate { token: row.id, verifier: row.verifier? });
+        Ok(rows.into_iter().filter_map(candidate).collect())
+    }
+}
+
+impl Sql {
+    async fn one(&self, which: Condition) -> Result<Option<Stored>, StoreError> {
+        let read = || async {
+            let query = token::Entity::find().find_also_related(usage::Entity).filter(which.clone());
+            Ok(query.one(self.0.connection()).await?)
+        };
+        self.0.run(read).await?.map(rows::stored).transpose()
+    }
+}
+
+/// Adds a row, and the one beside it.
+pub(super) async fn insert(transaction: &DatabaseTransaction, token: &Stored) -> Result<(), StoreError> {
+    token::Entity::insert(rows::of(token)).exec_without_returning(transaction).await?;
+    if let Some(row) = rows::usage_of(&token.token) {
+        usage::Entity::insert(row).exec_without_returning(transaction).await?;
+    }
+    Ok(())
+}
+
+type Joined = sea_orm::SelectTwo<token::Entity, usage::Entity>;
+
+/// A user's tokens that are neither revoked nor over.
+fn live(owner: &UserId, now: SystemTime) -> Joined {
+    let now = micros(now);
+    let unslid = Condition::any().add(token::Column::Slide.is_null()).add(usage::Column::Slid.gt(now));
+    token::Entity::find()
+        .find_also_related(usage::Entity)
+        .filter(owned_by(owner))
+        .filter(token::Column::Revoked.is_null())
+        .filter(token::Column::Expires.gt(now))
+        .filter(unslid)
 }
 
 /// As [`AppToken::belongs_to`].
 fn owned_by(owner: &UserId) -> Condition {
-    let same = Condition::all().add(Column::OwnerId.eq(&owner.opaque_id));
-    if owner.idp.is_empty() { same } else { same.add(Column::OwnerIdp.is_in([owner.idp.as_str(), ""])) }
-}
-
-fn row_of(Stored { token, fingerprint }: &Stored) -> Result<ActiveModel, StoreError> {
-    let words: Vec<String> = token.grants.iter().map(ToString::to_string).collect();
-    Ok(ActiveModel {
-        id: Set(token.id),
-        owner_id: Set(token.owner.opaque_id.clone()),
-        owner_idp: Set(token.owner.idp.clone()),
-        owner_type: Set(token.owner.kind as i32),
-        kind: Set(token.kind.name().to_owned()),
-        label: Set(token.label.clone()),
-        grants: Set(serde_json::Value::from(words).to_string()),
-        key_id: Set(fingerprint.key_id.to_string()),
-        digest: Set(fingerprint.digest.to_vec()),
-        created: Set(micros(token.created)?),
-        created_by: Set(token.created_by.clone()),
-        last_used: Set(token.last_used.map(micros).transpose()?),
-        expires: Set(micros(token.expires)?),
-        revoked: Set(token.revoked.map(micros).transpose()?),
-    })
-}
-
-/// A row that cannot be understood is a fault, never a token that may something else.
-fn stored_of(row: Model) -> Result<Stored, StoreError> {
-    let damaged = |what: &str| StoreError::internal(format!("app token {}: {what} cannot be understood", row.id));
-    let words: Vec<String> = serde_json::from_str(&row.grants).map_err(|_| damaged("grants"))?;
-    let grants = grant::parse(words.iter().map(String::as_str)).map_err(|_| damaged("grants"))?;
-    let kind = Kind::parse(&row.kind).ok_or_else(|| damaged("kind"))?;
-    let digest: Digest = row.digest.as_slice().try_into().map_err(|_| damaged("digest"))?;
-    let owner = UserId {
-        idp: row.owner_idp,
-        opaque_id: row.owner_id,
-        kind: UserType::from_number(row.owner_type),
-        ..UserId::default()
-    };
-    let token = AppToken {
-        id: row.id,
-        owner,
-        kind,
-        label: row.label,
-        grants,
-        created: time(row.created),
-        created_by: row.created_by,
-        last_used: row.last_used.map(time),
-        expires: time(row.expires),
-        revoked: row.revoked.map(time),
-    };
-    Ok(Stored { token, fingerprint: Fingerprint { key_id: row.key_id.into(), digest } })
-}
-
-/// Rounded down, so that an end never moves to a later time.
-fn micros(time: SystemTime) -> Result<i64, StoreError> {
-    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_micros()).map_err(|_| StoreError::internal("a time is too far away to be stored"))
-}
-
-fn time(micros: i64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+    let same = Condition::all().add(token::Column::OwnerId.eq(&owner.opaque_id));
+    if owner.idp.is_empty() { same } else { same.add(token::Column::OwnerIdp.is_in([owner.idp.as_str(), ""])) }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::{Fixture, HOUR, user};
-use auth_app::grpc::Api;
+use auth_app::grpc::applications::Api;
 use authn::{Authenticated, Scopes};
 use proto::cs3::auth::applications::v1beta1::{
     AppPassword, GenerateAppPasswordRequest, GetAppPasswordRequest, InvalidateAppPasswordRequest,

@@ -6,13 +6,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use auth_app::model::{AppToken, Fingerprint, Stored};
+use auth_app::applications::Wish;
+use auth_app::feed::Feed;
+use auth_app::model::{AppToken, Digest, Fingerprint, Kind, Stored};
 use auth_app::pepper::Peppers;
-use auth_app::store::{Sql, Tokens};
+use auth_app::policy::LifeWish;
+use auth_app::store::{Added, Candidate, Foreign, Sql, Stretch, Tokens, Use};
 use auth_app::{AppTokens, Applications, Ledger, Migrator};
 use authn::{
-    AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, DirectoryError, Filter, Groups, Reason,
-    Scopes, User, UserId, UserStatus, UserType,
+    AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, DirectoryError, Filter, Grants,
+    Groups, Permission, Reason, User, UserId, UserStatus, UserType, role,
 };
 use runtime::{Clock, Random, config::Secret};
 use secrecy::{ExposeSecret, SecretString};
@@ -23,6 +26,7 @@ use uuid::Uuid;
 pub(crate) const KEY: &str = "the-key-of-the-token-digests-32-bytes";
 pub(crate) const YEAR: Duration = Duration::from_hours(8760);
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// A directory in memory.
 #[derive(Default)]
@@ -32,30 +36,41 @@ impl People {
     pub(crate) fn with(names: &[&str]) -> Arc<Self> {
         let people = Self::default();
         for name in names {
-            people.set(name, UserStatus::Active);
+            people.change(name, |_| {});
         }
         Arc::new(people)
     }
 
-    pub(crate) fn set(&self, name: &str, status: UserStatus) {
-        let user = User { status, ..user(name) };
+    /// Changes what is known of a person.
+    pub(crate) fn change(&self, name: &str, change: impl FnOnce(&mut User)) {
+        let mut user = user(name);
+        change(&mut user);
         self.0.lock().expect("no panic").insert(name.to_owned(), Arc::new(user));
+    }
+
+    pub(crate) fn set(&self, name: &str, status: UserStatus) {
+        self.change(name, |user| user.status = status);
     }
 
     pub(crate) fn delete(&self, name: &str) {
         self.0.lock().expect("no panic").remove(name);
     }
+
+    fn find_by(&self, fits: impl Fn(&User) -> bool) -> Result<Arc<User>, DirectoryError> {
+        let people = self.0.lock().expect("no panic");
+        people.values().find(|user| fits(user)).cloned().ok_or(DirectoryError::NotFound)
+    }
 }
 
 #[async_trait]
 impl Directory for People {
-    async fn user(&self, _: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        Err(DirectoryError::NotFound)
+    async fn user(&self, id: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
+        self.find_by(|user| user.id.opaque_id == id.opaque_id)
     }
 
     async fn user_by_claim(&self, claim: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
         let Claim::Username(name) = claim else { return Err(DirectoryError::NotFound) };
-        self.0.lock().expect("no panic").get(name).cloned().ok_or(DirectoryError::NotFound)
+        self.find_by(|user| user.username == *name)
     }
 
     async fn groups(&self, _: &UserId) -> Result<Vec<String>, DirectoryError> {
@@ -65,19 +80,24 @@ impl Directory for People {
     async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
         Ok(Vec::new())
     }
+
+    async fn note_password_change(&self, _: &UserId, _: SystemTime, _: &str) -> Result<(), DirectoryError> {
+        Err(DirectoryError::ReadOnly)
+    }
 }
 
-/// The person of a name, as the directory has it.
+/// The person of a name, as the directory has it; `admin` is an administrator.
 pub(crate) fn user(name: &str) -> User {
     let id = UserId { opaque_id: format!("id-of-{name}"), kind: UserType::Primary, ..UserId::default() };
-    User { id, username: name.to_owned(), ..User::default() }
+    let roles = if name == "admin" { vec![role::ADMIN.to_owned()] } else { Vec::new() };
+    User { id, username: name.to_owned(), roles, ..User::default() }
 }
 
 /// What a session of this person claims, that was proven with these methods.
 pub(crate) fn claims(name: &str, amr: &[&str]) -> Claims {
     Claims {
         user: user(name),
-        scopes: Scopes::full_user(),
+        scopes: authn::Scopes::full_user(),
         issuer: String::new(),
         issued_at: UNIX_EPOCH,
         expires_at: UNIX_EPOCH + 100 * YEAR,
@@ -87,17 +107,25 @@ pub(crate) fn claims(name: &str, amr: &[&str]) -> Claims {
     }
 }
 
-/// A store that counts its reads.
+/// A wish for a token that may do everything.
+pub(crate) fn wish(life: LifeWish) -> Wish {
+    Wish { label: "phone".to_owned(), grants: Grants::user(), life, kind: Kind::App }
+}
+
+/// A store that counts what it is asked for.
 pub(crate) struct Counting {
-    inner: Sql,
+    pub(crate) inner: Sql,
     pub(crate) reads: AtomicUsize,
     pub(crate) rekeys: AtomicUsize,
+    /// How many statements wrote uses, and how many uses those were.
+    pub(crate) notes: AtomicUsize,
+    pub(crate) noted: AtomicUsize,
 }
 
 #[async_trait]
 impl Tokens for Counting {
-    async fn add(&self, token: &Stored) -> Result<(), StoreError> {
-        self.inner.add(token).await
+    async fn add(&self, token: &Stored, most: u64, now: SystemTime) -> Result<Added, StoreError> {
+        self.inner.add(token, most, now).await
     }
 
     async fn find(&self, fingerprints: &[Fingerprint]) -> Result<Option<Stored>, StoreError> {
@@ -105,17 +133,59 @@ impl Tokens for Counting {
         self.inner.find(fingerprints).await
     }
 
-    async fn list(&self, owner: &UserId, now: SystemTime) -> Result<Vec<AppToken>, StoreError> {
-        self.inner.list(owner, now).await
+    async fn get(&self, id: Uuid) -> Result<Option<AppToken>, StoreError> {
+        self.inner.get(id).await
+    }
+
+    async fn list(&self, owner: &UserId, now: SystemTime, stretch: Stretch) -> Result<Vec<AppToken>, StoreError> {
+        self.inner.list(owner, now, stretch).await
+    }
+
+    async fn rename(&self, owner: &UserId, id: Uuid, label: &str) -> Result<bool, StoreError> {
+        self.inner.rename(owner, id, label).await
     }
 
     async fn revoke(&self, owner: &UserId, id: Uuid, now: SystemTime) -> Result<bool, StoreError> {
         self.inner.revoke(owner, id, now).await
     }
 
+    async fn revoke_all(&self, owner: &UserId, now: SystemTime) -> Result<Vec<Uuid>, StoreError> {
+        self.inner.revoke_all(owner, now).await
+    }
+
+    async fn revoked_lately(&self) -> Result<Vec<Uuid>, StoreError> {
+        self.inner.revoked_lately().await
+    }
+
     async fn rekey(&self, id: Uuid, fingerprint: &Fingerprint) -> Result<(), StoreError> {
         self.rekeys.fetch_add(1, Ordering::Relaxed);
         self.inner.rekey(id, fingerprint).await
+    }
+
+    async fn note(&self, uses: &[Use]) -> Result<(), StoreError> {
+        self.notes.fetch_add(1, Ordering::Relaxed);
+        self.noted.fetch_add(uses.len(), Ordering::Relaxed);
+        self.inner.note(uses).await
+    }
+
+    async fn prune(&self, before: SystemTime, limit: u64) -> Result<u64, StoreError> {
+        self.inner.prune(before, limit).await
+    }
+
+    async fn import(&self, tokens: &[Foreign]) -> Result<Vec<bool>, StoreError> {
+        self.inner.import(tokens).await
+    }
+
+    async fn imported(&self, digest: &Digest) -> Result<Option<Uuid>, StoreError> {
+        self.inner.imported(digest).await
+    }
+
+    async fn has_foreign(&self) -> Result<bool, StoreError> {
+        self.inner.has_foreign().await
+    }
+
+    async fn candidates(&self, owner: &UserId, now: SystemTime) -> Result<Vec<Candidate>, StoreError> {
+        self.inner.candidates(owner, now).await
     }
 }
 
@@ -125,6 +195,7 @@ pub(crate) struct Fixture {
     pub(crate) clock: Clock,
     pub(crate) database: Database,
     pub(crate) counting: Arc<Counting>,
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) authenticator: AppTokens,
     pub(crate) applications: Arc<Applications>,
     file: Arc<TestDatabase>,
@@ -132,40 +203,86 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) async fn new() -> Self {
+        Self::with(auth_app::Tokens::default(), true).await
+    }
+
+    /// One that the operator has told more.
+    pub(crate) async fn with(settings: auth_app::Tokens, allow_impersonation: bool) -> Self {
         let file = store::testing::sqlite();
         let database = file.open().await;
         database.migrate::<Migrator>().await.expect("migrates");
-        let people = People::with(&["einstein", "marie"]);
-        Self::over(Arc::new(file), database, people, KEY, "")
+        let people = People::with(&["einstein", "marie", "admin"]);
+        let clock = Clock::manual(UNIX_EPOCH + 50 * YEAR);
+        Self::over(Arc::new(file), database, people, clock, (KEY, ""), (settings, allow_impersonation)).await
     }
 
     /// The same service, begun again with other keys.
-    pub(crate) fn restarted(&self, current: &str, previous: &str) -> Self {
-        Self::over(Arc::clone(&self.file), self.database.clone(), Arc::clone(&self.people), current, previous)
+    pub(crate) async fn restarted(&self, current: &str, previous: &str) -> Self {
+        let settings = (auth_app::Tokens::default(), true);
+        let (file, people) = (Arc::clone(&self.file), Arc::clone(&self.people));
+        Self::over(file, self.database.clone(), people, self.clock.clone(), (current, previous), settings).await
     }
 
-    fn over(file: Arc<TestDatabase>, database: Database, people: Arc<People>, current: &str, previous: &str) -> Self {
-        let counting =
-            Counting { inner: Sql::new(database.clone()), reads: AtomicUsize::new(0), rekeys: AtomicUsize::new(0) };
+    async fn over(
+        file: Arc<TestDatabase>,
+        database: Database,
+        people: Arc<People>,
+        clock: Clock,
+        (current, previous): (&str, &str),
+        (settings, allow_impersonation): (auth_app::Tokens, bool),
+    ) -> Self {
+        let zero = AtomicUsize::default;
+        let inner = Sql::new(database.clone());
+        let counting = Counting { inner, reads: zero(), rekeys: zero(), notes: zero(), noted: zero() };
         let counting = Arc::new(counting);
-        let clock = Clock::manual(UNIX_EPOCH + 50 * YEAR);
         let peppers = Peppers::new(&Secret::from(current), &Secret::from(previous));
         let tokens: Arc<dyn Tokens> = Arc::<Counting>::clone(&counting);
-        let ledger = Arc::new(Ledger::new(tokens, peppers, Duration::from_mins(1)));
+        let ledger = Ledger::open(tokens, peppers, Feed::alone(), Duration::from_mins(1)).await.expect("opens");
+        let ledger = Arc::new(ledger);
         let directory: Arc<dyn Directory> = Arc::<People>::clone(&people);
-        let authenticator = AppTokens::new(Arc::clone(&ledger), directory, Groups::Include, clock.clone());
-        let applications = Applications::new(ledger, clock.clone(), Random::system(), YEAR);
+        let ends_with_password = settings.end_on_password_change;
+        let (shared, one) = (Arc::clone(&ledger), Arc::clone(&directory));
+        let authenticator = AppTokens::new(shared, one, Groups::Include, ends_with_password, clock.clone());
+        let applications = Applications::new(
+            Arc::clone(&ledger),
+            directory,
+            settings.policy(),
+            allow_impersonation,
+            (clock.clone(), Random::system()),
+        );
         let applications = Arc::new(applications);
-        Self { people, clock, database, counting, authenticator, applications, file }
+        Self { people, clock, database, counting, ledger, authenticator, applications, file }
     }
 
     /// A new token of this person with so much time to live.
     pub(crate) async fn token(&self, name: &str, lifetime: Duration) -> (Uuid, SecretString) {
-        let expires = Some(self.clock.now() + lifetime);
-        let wish = auth_app::applications::Wish { label: "phone".to_owned(), scopes: Scopes::full_user(), expires };
-        let made = self.applications.create(&claims(name, &["pwd"]), &wish, &authn::Caller::default()).await;
-        let (token, secret) = made.expect("is made");
+        let (token, secret) = self.made(name, wish(LifeWish::For(lifetime))).await;
         (token.id, secret)
+    }
+
+    /// A new token of this person, as it is wished.
+    pub(crate) async fn made(&self, name: &str, wish: Wish) -> (AppToken, SecretString) {
+        let (session, caller) = (claims(name, &["pwd"]), Caller::default());
+        let acting = self.applications.own(&session, &caller, Permission::Write).expect("may manage");
+        self.applications.create(&acting, wish).await.expect("is made")
+    }
+
+    /// Ends a token of this person.
+    pub(crate) async fn revoke(
+        &self,
+        name: &str,
+        which: &str,
+    ) -> Result<Uuid, auth_app::applications::ApplicationsError> {
+        let (session, caller) = (claims(name, &["pwd"]), Caller::default());
+        let acting = self.applications.own(&session, &caller, Permission::Write).expect("may manage");
+        self.applications.revoke(&acting, which).await
+    }
+
+    /// The live tokens of this person.
+    pub(crate) async fn list(&self, name: &str) -> Vec<AppToken> {
+        let (session, caller) = (claims(name, &["pwd"]), Caller::default());
+        let acting = self.applications.own(&session, &caller, Permission::Read).expect("may see");
+        self.applications.list(&acting, Stretch { after: None, limit: 1000 }).await.expect("lists")
     }
 
     pub(crate) async fn authenticate(&self, name: &str, secret: &str) -> Result<Authenticated, AuthError> {

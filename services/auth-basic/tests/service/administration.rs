@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::{Bench, JWT_SECRET, PASSWORD, cheap};
-use authn::{Authenticated, User, UserId, role};
+use authn::{Authenticated, DirectoryError, User, UserId, role};
 use proto::doorward::passwords::v1::passwords_api_client::PasswordsApiClient;
 use proto::doorward::passwords::v1::{HasPasswordRequest, RemovePasswordRequest, SetPasswordRequest};
 use secrecy::SecretString;
@@ -39,7 +39,16 @@ async fn an_administrator_sets_and_removes_passwords() {
     let bench = Bench::start(cheap()).await;
     let mut client = client(&bench);
     let new = "a password that is new";
-    client.set_password(request(&bench, &[role::ADMIN], set("id-of-marie", new))).await.expect("set");
+    bench.people.noted();
+    let setting = request(&bench, &[role::ADMIN], set("id-of-marie", new));
+    let token = token::from_metadata(setting.metadata()).expect("a token").to_owned();
+    client.set_password(setting).await.expect("set");
+    let noted = bench.people.noted();
+    assert_eq!(
+        (noted.len(), noted[0].user_id.as_str(), &noted[0].token),
+        (1, "id-of-marie", &token),
+        "the caller's own"
+    );
     bench.sign_in("marie", new).await.expect("the new password");
     bench.sign_in("marie", PASSWORD).await.expect_err("the old one");
     let has = |user_id: &str| HasPasswordRequest { user_id: user_id.into() };
@@ -90,4 +99,18 @@ async fn nobody_else_may() {
     let late = request(&bench, &[role::ADMIN], message());
     bench.context.clock.advance(Duration::from_mins(10));
     assert_eq!(client.set_password(late).await.expect_err("an old token").code(), Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn a_change_that_the_directory_does_not_know_is_no_success() {
+    let bench = Bench::start(cheap()).await;
+    let mut client = client(&bench);
+    bench.people.refuse(Some(|| DirectoryError::Unavailable("nobody answers".into())));
+    let setting = request(&bench, &[role::ADMIN], set("id-of-marie", "a password that is new"));
+    let error = client.set_password(setting).await.expect_err("nobody was told");
+    assert_eq!(error.code(), Code::Unavailable);
+    let message = RemovePasswordRequest { user_id: "id-of-marie".into() };
+    let removing = request(&bench, &[role::ADMIN], message);
+    let error = client.remove_password(removing).await.expect_err("nobody was told");
+    assert_eq!((error.code(), error.message().contains("do it again")), (Code::Unavailable, true), "{error}");
 }

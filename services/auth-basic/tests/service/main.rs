@@ -1,5 +1,6 @@
 //! The service over people in memory and a database of the test's own.
 
 mod administration;
+mod changes;
 mod passwords;
 mod support;

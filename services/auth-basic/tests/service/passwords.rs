@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{AWAY, Bench, HOME, PASSWORD, cheap, is_busy, reason};
+use crate::support::{AWAY, Bench, HOME, PASSWORD, TOKEN, cheap, is_busy, reason};
 use auth_basic::{Argon2, Config};
 use authn::{Reason, UserStatus};
 use futures_util::future::join_all;
@@ -80,8 +80,10 @@ async fn b2_a_legacy_password_signs_in_and_is_brought_up_to_date() {
     administration.import("id-of-marie", &legacy).await.expect("a verifier of another system");
     assert_eq!(reason(bench.sign_in("marie", "another password").await), Reason::WrongSecret);
     let before = bench.hashed();
+    bench.people.noted();
     bench.sign_in("marie", "an old password").await.expect("the right password");
     assert_eq!(bench.hashed(), before + 2, "verified, and hashed anew");
+    assert_eq!(bench.people.noted(), [], "which changes nothing for the person");
     bench.sign_in("marie", "an old password").await.expect("the right password");
     assert_eq!(bench.hashed(), before + 3, "verified against what is kept now");
     bench.sign_in("marie", "an old password").await.expect("the right password");
@@ -139,9 +141,9 @@ async fn b3_changing_removing_and_disabling_take_effect_at_once() {
     bench.people.put("marie", UserStatus::Active);
     bench.sign_in("marie", PASSWORD).await.expect("enabled again");
     let administration = bench.opened.administration.as_ref().expect("passwords are kept here");
-    assert!(administration.remove_password("id-of-marie").await.expect("removed"));
+    assert!(administration.remove_password("id-of-marie", TOKEN).await.expect("removed"));
     assert_eq!(reason(bench.sign_in("marie", PASSWORD).await), Reason::WrongSecret);
-    assert!(!administration.remove_password("id-of-marie").await.expect("nothing to remove"));
+    assert!(!administration.remove_password("id-of-marie", TOKEN).await.expect("nothing to remove"));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use auth_basic::password::Cost;
@@ -19,6 +19,8 @@ use secrecy::SecretString;
 pub(crate) const PASSWORD: &str = "the password of a test";
 /// The secret of the internal token.
 pub(crate) const JWT_SECRET: &str = "a secret of the tests, at least 32 bytes long";
+/// What the administrator's internal token is where it is only handed on.
+pub(crate) const TOKEN: &str = "the token of an administrator";
 /// Where the person is.
 pub(crate) const HOME: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
 /// Where the attacker is.
@@ -26,20 +28,47 @@ pub(crate) const AWAY: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(198, 51, 1
 
 /// People in memory.
 #[derive(Default)]
-pub(crate) struct People(Mutex<Vec<Arc<User>>>);
+pub(crate) struct People {
+    known: Mutex<Vec<Arc<User>>>,
+    noted: Mutex<Vec<Noted>>,
+    refusal: Mutex<Option<fn() -> DirectoryError>>,
+}
+
+/// What the directory was told of a password.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Noted {
+    pub(crate) user_id: String,
+    pub(crate) at: SystemTime,
+    pub(crate) token: String,
+}
 
 impl People {
     /// Adds or replaces someone.
     pub(crate) fn put(&self, name: &str, status: UserStatus) {
-        let mut people = self.0.lock().expect("no test fails while holding it");
+        let mut people = self.known.lock().expect("no test fails while holding it");
         people.retain(|user| user.username != name);
         let id = UserId { opaque_id: format!("id-of-{name}"), kind: UserType::Primary, ..UserId::default() };
         let mail = format!("{name}@example.org");
         people.push(Arc::new(User { id, username: name.into(), mail, status, ..User::default() }));
     }
 
+    /// Forgets someone.
+    pub(crate) fn forget(&self, name: &str) {
+        self.known.lock().expect("no test fails while holding it").retain(|user| user.username != name);
+    }
+
+    /// Takes note of passwords no more, for this reason; or again.
+    pub(crate) fn refuse(&self, refusal: Option<fn() -> DirectoryError>) {
+        *self.refusal.lock().expect("no test fails while holding it") = refusal;
+    }
+
+    /// What was noted since the last time.
+    pub(crate) fn noted(&self) -> Vec<Noted> {
+        std::mem::take(&mut *self.noted.lock().expect("no test fails while holding it"))
+    }
+
     fn find_by(&self, fits: impl Fn(&User) -> bool) -> Result<Arc<User>, DirectoryError> {
-        let people = self.0.lock().expect("no test fails while holding it");
+        let people = self.known.lock().expect("no test fails while holding it");
         people.iter().find(|user| fits(user)).cloned().ok_or(DirectoryError::NotFound)
     }
 }
@@ -64,6 +93,16 @@ impl Directory for People {
 
     async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
         Ok(Vec::new())
+    }
+
+    async fn note_password_change(&self, id: &UserId, at: SystemTime, token: &str) -> Result<(), DirectoryError> {
+        if let Some(refusal) = *self.refusal.lock().expect("no test fails while holding it") {
+            return Err(refusal());
+        }
+        let user_id = self.find_by(|user| user.id.opaque_id == id.opaque_id)?.id.opaque_id.clone();
+        let noted = Noted { user_id, at, token: token.to_owned() };
+        self.noted.lock().expect("no test fails while holding it").push(noted);
+        Ok(())
     }
 }
 
@@ -108,8 +147,8 @@ impl Bench {
     /// Sets a password.
     pub(crate) async fn set(&self, name: &str, password: &str) {
         let administration = self.opened.administration.as_ref().expect("passwords are kept here");
-        let password = SecretString::from(password);
-        administration.set_password(&format!("id-of-{name}"), &password).await.expect("a password that is good enough");
+        let (user_id, password) = (format!("id-of-{name}"), SecretString::from(password));
+        administration.set_password(&user_id, &password, TOKEN).await.expect("a password that is good enough");
     }
 
     /// Signs in from [`HOME`].

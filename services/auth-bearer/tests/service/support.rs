@@ -136,6 +136,10 @@ impl Directory for People {
     async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
         Ok(Vec::new())
     }
+
+    async fn note_password_change(&self, _: &UserId, _: SystemTime, _: &str) -> Result<(), DirectoryError> {
+        Err(DirectoryError::ReadOnly)
+    }
 }
 
 /// The service, at a time of its own.

@@ -1,6 +1,7 @@
 //! The tables of this service; `users_migrations` is their history.
 
 mod m20250101_people;
+mod m20261124_password_changed;
 
 use sea_orm_migration::prelude::*;
 
@@ -9,7 +10,7 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20250101_people::Migration)]
+        vec![Box::new(m20250101_people::Migration), Box::new(m20261124_password_changed::Migration)]
     }
 
     fn migration_table_name() -> DynIden {

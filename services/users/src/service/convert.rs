@@ -1,5 +1,7 @@
 //! Wire messages to domain types, and back.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use authn::UserStatus;
 use proto::doorward::users::v1 as wire;
 
@@ -29,6 +31,12 @@ pub(super) fn change(request: wire::UpdateUserRequest) -> Result<(PersonRef, Cha
         roles: request.roles.map(|list| list.roles),
     };
     Ok((person_ref(request.user)?, change))
+}
+
+pub(super) fn password_change(request: wire::NotePasswordChangeRequest) -> Result<(String, SystemTime), PeopleError> {
+    let wire::NotePasswordChangeRequest { user_id, at_micros } = request;
+    let micros = u64::try_from(at_micros).map_err(|_| invalid("the time lies before 1970"))?;
+    Ok((user_id, UNIX_EPOCH + Duration::from_micros(micros)))
 }
 
 pub(super) fn person_ref(wire: Option<wire::PersonRef>) -> Result<PersonRef, PeopleError> {

@@ -1,6 +1,7 @@
 //! People and groups in SQL, `SQLite` or `PostgreSQL`.
 
 use std::collections::HashMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use authn::UserStatus;
@@ -46,6 +47,20 @@ impl People for SqlPeople {
     async fn change(&self, id: &str, change: &Change, now: i64) -> Result<Person, PeopleError> {
         let changed = self.database.run(|| self.change_once(id, change, now)).await.map_err(taken)?;
         changed.ok_or(PeopleError::NoSuchPerson)
+    }
+
+    async fn note_password_change(&self, id: &str, at: SystemTime) -> Result<(), PeopleError> {
+        let at = micros(at);
+        // one statement, so that of two changes at the same time the later one stays, whichever is written last
+        let noted = Expr::col("password_changed");
+        let latest = Expr::case(noted.clone().gt(at), noted).finally(at);
+        let update =
+            Query::update().table("people").value("password_changed", latest).and_where(Expr::col("id").eq(id)).take();
+        let write = || async { Ok(self.database.connection().execute(&update).await?.rows_affected()) };
+        match self.database.run(write).await? {
+            0 => Err(PeopleError::NoSuchPerson),
+            _ => Ok(()),
+        }
     }
 
     async fn remove(&self, id: &str) -> Result<(), PeopleError> {
@@ -171,8 +186,18 @@ async fn add_roles(connection: &impl ConnectionTrait, person: &Person) -> Result
 }
 
 fn people() -> SelectStatement {
-    const COLUMNS: [&str; 9] =
-        ["id", "username", "mail", "display_name", "status", "uid_number", "gid_number", "created", "updated"];
+    const COLUMNS: [&str; 10] = [
+        "id",
+        "username",
+        "mail",
+        "display_name",
+        "status",
+        "uid_number",
+        "gid_number",
+        "created",
+        "updated",
+        "password_changed",
+    ];
     Query::select().columns(COLUMNS).from("people").take()
 }
 
@@ -216,7 +241,17 @@ fn person(row: &QueryResult) -> Result<Person, DbErr> {
         groups: Vec::new(),
         created: row.try_get("", "created")?,
         updated: row.try_get("", "updated")?,
+        password_changed: row.try_get::<Option<i64>>("", "password_changed")?.map(time),
     })
+}
+
+fn micros(time: SystemTime) -> i64 {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn time(micros: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(micros.unsigned_abs())
 }
 
 /// Roles and groups of all these people, in one statement: a role is a row without a name.

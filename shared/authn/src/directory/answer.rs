@@ -5,7 +5,7 @@ use proto::{
     find_users::{UserFilter, decode_filters},
 };
 
-use crate::{Claim, Directory, DirectoryError, Filter, Groups, UserType};
+use crate::{Claim, Directory, DirectoryError, Filter, Groups, UserType, wire::from_directory};
 
 fn wanted(skip: bool) -> Groups {
     if skip { Groups::Skip } else { Groups::Include }
@@ -33,7 +33,7 @@ pub async fn get_user(
     match found {
         Ok(user) => identity::GetUserResponse {
             status: Some(status::ok()),
-            user: Some(user.as_ref().into()),
+            user: Some(from_directory(&user)),
             ..Default::default()
         },
         Err(error) => identity::GetUserResponse { status: Some(failed(&error, trace)), ..Default::default() },
@@ -56,7 +56,7 @@ pub async fn get_user_by_claim(
     match found {
         Ok(user) => identity::GetUserByClaimResponse {
             status: Some(status::ok()),
-            user: Some(user.as_ref().into()),
+            user: Some(from_directory(&user)),
             ..Default::default()
         },
         Err(error) => identity::GetUserByClaimResponse { status: Some(failed(&error, trace)), ..Default::default() },
@@ -96,7 +96,7 @@ pub async fn find_users(
     match found {
         Ok(users) => identity::FindUsersResponse {
             status: Some(status::ok()),
-            users: users.iter().map(|user| user.as_ref().into()).collect(),
+            users: users.iter().map(|user| from_directory(user)).collect(),
             ..Default::default()
         },
         Err(error) => identity::FindUsersResponse { status: Some(failed(&error, trace)), ..Default::default() },

@@ -4,7 +4,7 @@ pub mod answer;
 mod remote;
 mod serve;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use status::Kind;
@@ -85,9 +85,17 @@ pub trait Directory: Send + Sync {
     /// The users whom every filter fits, at most a page of a hundred. `token` is the internal token of the person who
     /// searches: a directory in this process has no use for it, a remote one demands it.
     async fn find(&self, filters: &[Filter], groups: Groups, token: &str) -> Result<Vec<Arc<User>>, DirectoryError>;
+    /// Notes that a person's password was changed. `token` is the internal token of the administrator who did it: a
+    /// directory in this process has no use for it, a remote one demands it.
+    ///
+    /// A change before the last one noted changes nothing.
+    ///
+    /// # Errors
+    /// [`DirectoryError::ReadOnly`] where people are only read.
+    async fn note_password_change(&self, id: &UserId, at: SystemTime, token: &str) -> Result<(), DirectoryError>;
 }
 
-/// Why there is no user.
+/// Why there is no user, or nothing was noted of one.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// There is none.
@@ -102,6 +110,9 @@ pub enum DirectoryError {
     /// The caller has no valid internal token.
     #[error("a valid internal token is needed")]
     Unauthenticated,
+    /// People are written elsewhere.
+    #[error("the directory cannot be written to")]
+    ReadOnly,
     /// The directory cannot be asked.
     #[error("users is not available")]
     Unavailable(#[source] BoxError),
@@ -118,6 +129,7 @@ impl DirectoryError {
             Self::Ambiguous => Kind::FailedPrecondition,
             Self::Malformed(_) => Kind::InvalidArgument,
             Self::Unauthenticated => Kind::Unauthenticated,
+            Self::ReadOnly => Kind::Unimplemented,
             Self::Unavailable(_) => Kind::Unavailable,
             Self::Internal(_) => Kind::Internal,
         }
@@ -129,7 +141,7 @@ impl DirectoryError {
             Self::NotFound => unknown,
             Self::Unavailable(source) => AuthError::Unavailable { service: "users", source },
             Self::Malformed(text) => AuthError::Malformed(text),
-            other @ (Self::Ambiguous | Self::Unauthenticated | Self::Internal(_)) => {
+            other @ (Self::Ambiguous | Self::Unauthenticated | Self::ReadOnly | Self::Internal(_)) => {
                 AuthError::Internal(Box::new(other))
             }
         }

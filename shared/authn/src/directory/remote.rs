@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use async_trait::async_trait;
 use proto::{
@@ -10,6 +13,7 @@ use proto::{
         },
         rpc::v1beta1::Status as Cs3Status,
     },
+    doorward::users::v1::{NotePasswordChangeRequest, users_admin_api_client::UsersAdminApiClient},
     find_users::{UserFilter, encode_filters_new, encode_query_old},
 };
 use status::Kind;
@@ -19,7 +23,11 @@ use crate::{Claim, Directory, DirectoryError, Filter, Groups, User, UserId, call
 
 /// A directory in another process: a CS3 `UserAPI`, or a `GatewayAPI` that passes the same calls on.
 #[derive(Debug, Clone)]
-pub struct Remote(Client);
+pub struct Remote {
+    client: Client,
+    /// `None` where people are only read.
+    administration: Option<UsersAdminApiClient<Channel>>,
+}
 
 #[derive(Debug, Clone)]
 enum Client {
@@ -28,14 +36,15 @@ enum Client {
 }
 
 impl Remote {
-    /// The directory behind a CS3 `UserAPI`.
+    /// The directory behind a CS3 `UserAPI`, and the `UsersAdminAPI` beside it.
     pub fn users(channel: Channel) -> Self {
-        Self(Client::Users(UserApiClient::new(channel)))
+        let administration = Some(UsersAdminApiClient::new(channel.clone()));
+        Self { client: Client::Users(UserApiClient::new(channel)), administration }
     }
 
     /// The directory behind a CS3 `GatewayAPI`, as an existing installation offers it.
     pub fn gateway(channel: Channel) -> Self {
-        Self(Client::Gateway(GatewayApiClient::new(channel)))
+        Self { client: Client::Gateway(GatewayApiClient::new(channel)), administration: None }
     }
 }
 
@@ -47,7 +56,7 @@ impl Directory for Remote {
             skip_fetching_user_groups: groups == Groups::Skip,
             ..Default::default()
         });
-        let response = match self.0.clone() {
+        let response = match self.client.clone() {
             Client::Users(mut client) => client.get_user(request).await,
             Client::Gateway(mut client) => client.get_user(request).await,
         };
@@ -63,7 +72,7 @@ impl Directory for Remote {
             skip_fetching_user_groups: groups == Groups::Skip,
             ..Default::default()
         });
-        let response = match self.0.clone() {
+        let response = match self.client.clone() {
             Client::Users(mut client) => client.get_user_by_claim(request).await,
             Client::Gateway(mut client) => client.get_user_by_claim(request).await,
         };
@@ -73,7 +82,7 @@ impl Directory for Remote {
 
     async fn groups(&self, id: &UserId) -> Result<Vec<String>, DirectoryError> {
         let request = outgoing(GetUserGroupsRequest { user_id: Some(id.into()), ..Default::default() });
-        let response = match self.0.clone() {
+        let response = match self.client.clone() {
             Client::Users(mut client) => client.get_user_groups(request).await,
             Client::Gateway(mut client) => client.get_user_groups(request).await,
         };
@@ -85,7 +94,7 @@ impl Directory for Remote {
     async fn find(&self, filters: &[Filter], groups: Groups, token: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
         let skip_fetching_user_groups = groups == Groups::Skip;
         let message = |filters| FindUsersRequest { filters, skip_fetching_user_groups, ..Default::default() };
-        let response = match self.0.clone() {
+        let response = match self.client.clone() {
             Client::Users(mut client) => {
                 let filters: Vec<UserFilter> = filters.iter().map(UserFilter::from).collect();
                 client.find_users(with_token(message(encode_filters_new(&filters)), token)?).await
@@ -101,6 +110,16 @@ impl Directory for Remote {
         let message = response.map_err(transport)?.into_inner();
         verdict(message.status)?;
         Ok(message.users.into_iter().map(|user| Arc::new(user.into())).collect())
+    }
+
+    async fn note_password_change(&self, id: &UserId, at: SystemTime, token: &str) -> Result<(), DirectoryError> {
+        let Some(mut administration) = self.administration.clone() else { return Err(DirectoryError::ReadOnly) };
+        let micros = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+        let message = NotePasswordChangeRequest {
+            user_id: id.opaque_id.clone(),
+            at_micros: i64::try_from(micros).unwrap_or(i64::MAX),
+        };
+        administration.note_password_change(with_token(message, token)?).await.map(drop).map_err(unnoted)
     }
 }
 
@@ -129,6 +148,16 @@ fn transport(status: tonic::Status) -> DirectoryError {
         }
         Kind::Unauthenticated | Kind::PermissionDenied => DirectoryError::Unauthenticated,
         _ => DirectoryError::Internal(Box::new(status)),
+    }
+}
+
+fn unnoted(status: tonic::Status) -> DirectoryError {
+    match Kind::from_grpc(status.code()) {
+        Kind::NotFound => DirectoryError::NotFound,
+        Kind::InvalidArgument => DirectoryError::Malformed("users could not read the request"),
+        // people are in LDAP there, or it is the users service of an existing installation
+        Kind::Unimplemented => DirectoryError::ReadOnly,
+        _ => transport(status),
     }
 }
 

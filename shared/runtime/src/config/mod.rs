@@ -30,6 +30,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use common::ANY;
 pub use common::{
     ClientTls, Cors, Debug, Grpc, GrpcClientTls, GrpcTls, Http, HttpTls, Log, Reva, TokenManager, Tracing,
 };

@@ -4,6 +4,7 @@
 //! It is one function instead of a tower of layers: it reads from top to bottom, and boxes nothing per request.
 
 mod body;
+mod cors;
 mod deadline;
 mod peer;
 mod refusal;
@@ -31,6 +32,7 @@ use crate::metrics::{Measurement, Protocol, Requests};
 use crate::telemetry;
 
 pub(crate) use body::Body;
+pub(crate) use cors::open_to_pages;
 pub(crate) use peer::{Connected, PeerIdentity};
 use request_id::RequestIds;
 
@@ -74,7 +76,6 @@ impl<S> Stack<S> {
         let mut measurement = Measurement::start(&self.requests, request.uri());
         let id = self.ids.of(&mut request);
         peer.introduce(&mut request, self.requests.protocol());
-        let route = HttpRoute::of(&request, self.requests.protocol());
         let span = self.span(&request, &id);
 
         let permit = if request.uri().path().starts_with(HEALTH) {
@@ -86,9 +87,9 @@ impl<S> Stack<S> {
         };
         let timeout = deadline::of(request.headers(), self.timeout);
         let handled = self.handle(request, timeout).instrument(span).await;
-        let answer = handled.unwrap_or_else(|kind| refusal::of(kind, measurement.protocol()));
-        if let Some(route) = route {
-            route.tell(&answer, &mut measurement);
+        let mut answer = handled.unwrap_or_else(|kind| refusal::of(kind, measurement.protocol()));
+        if let Some(HttpRoute(route)) = answer.extensions_mut().remove() {
+            measurement.matched(&route);
         }
         let mut answer = finish(answer, measurement, id);
         answer.body_mut().hold(permit);
@@ -116,9 +117,14 @@ impl<S> Stack<S> {
     }
 
     fn span<A>(&self, request: &Request<A>, id: &HeaderValue) -> Span {
+        let name = match self.requests.protocol() {
+            Protocol::Grpc => request.uri().path(),
+            // Paths of HTTP may hold secrets. What may be told of this one is the route's template, once it is known.
+            Protocol::Http | Protocol::Debug => method_name(request.method()),
+        };
         let span = tracing::info_span!(
             "request",
-            otel.name = request.uri().path(),
+            otel.name = name,
             otel.kind = "server",
             service = self.requests.service(),
             request_id = id.to_str().unwrap_or_default(),
@@ -145,35 +151,31 @@ fn finish<B>(mut answer: Response<Body<B>>, mut measurement: Measurement, id: He
     answer
 }
 
-/// What is remembered of an HTTP request until the router has told its route.
-struct HttpRoute(Method);
+/// An HTTP request's method and route, as metrics and traces name them.
+#[derive(Clone)]
+struct HttpRoute(String);
 
 impl HttpRoute {
-    fn of<A>(request: &Request<A>, protocol: Protocol) -> Option<Self> {
-        (protocol != Protocol::Grpc).then(|| Self(request.method().clone()))
-    }
-
-    fn tell<B>(&self, answer: &Response<B>, measurement: &mut Measurement) {
-        if let Some(path) = answer.extensions().get::<MatchedPath>() {
-            // a router answers unknown methods on a known path too
-            let method = if is_standard(&self.0) { self.0.as_str() } else { "OTHER" };
-            measurement.matched(&format!("{method} {}", path.as_str()));
-        }
+    fn of(method: &Method, path: &MatchedPath) -> Self {
+        Self(format!("{} {}", method_name(method), path.as_str()))
     }
 }
 
-fn is_standard(method: &Method) -> bool {
-    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS]
-        .contains(method)
+/// The method; a router hands over unknown ones too, and a stranger must not be able to make up names.
+fn method_name(method: &Method) -> &str {
+    let standard =
+        [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS];
+    if standard.contains(method) { method.as_str() } else { "OTHER" }
 }
 
-/// Has a router tell each answer's route, for the measurement.
+/// Has a router tell each request's route: the span at once, the measurement with the answer.
 pub(crate) fn telling_routes(router: axum::Router) -> axum::Router {
     router.layer(from_fn(async |path: Option<MatchedPath>, request: axum::extract::Request, next: Next| {
+        let Some(path) = path else { return next.run(request).await };
+        let route = HttpRoute::of(request.method(), &path);
+        telemetry::rename(&Span::current(), &route.0);
         let mut response = next.run(request).await;
-        if let Some(path) = path {
-            response.extensions_mut().insert(path);
-        }
+        response.extensions_mut().insert(route);
         response
     }))
 }

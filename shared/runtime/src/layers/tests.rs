@@ -1,3 +1,5 @@
+mod spans;
+
 use std::time::Duration;
 
 use tonic::Code;

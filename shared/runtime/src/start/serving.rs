@@ -13,7 +13,7 @@ use crate::app::Task;
 use crate::config::{Debug, Grpc, Http, Identity};
 use crate::debug::{self, Insight};
 use crate::health::Health;
-use crate::layers::{Limits, Stack, telling_routes};
+use crate::layers::{Limits, Stack, open_to_pages, telling_routes};
 use crate::metrics::{Protocol, Requests};
 use crate::readiness::Readiness;
 use crate::server::{Ending, Listener, Patience, Server};
@@ -46,7 +46,7 @@ impl Serving {
         let metrics = self.context.metrics.clone();
         let insight = Insight { readiness: readiness.clone(), metrics, shown, token: debug.token.clone() };
         if let Some(listener) = listener {
-            let stack = self.stack(debug::router(debug, insight), Protocol::Debug, DEBUG_LIMITS);
+            let stack = self.stack(telling_routes(debug::router(debug, insight)), Protocol::Debug, DEBUG_LIMITS);
             let (patience, random) = (self.patience, self.context.random.clone());
             Server { listener, tls: None, stack, patience, random, ending: ending.clone() }.spawn();
         }
@@ -73,7 +73,7 @@ impl Serving {
         }
         if let (Some(socket), Some(http), Some(router)) = (sockets.http, listeners.http, app.http) {
             let limits = limits(http.max_concurrent_requests, http.request_timeout, app.streaming);
-            let stack = self.stack(mounted(router, http), Protocol::Http, limits);
+            let stack = self.stack(mounted(router, http, self.identity.name), Protocol::Http, limits);
             self.serve(socket, stack, self.patience, &ending);
         }
         for task in app.tasks {
@@ -127,12 +127,12 @@ fn limits(concurrent: usize, timeout: Duration, is_streaming: bool) -> Limits {
     Limits { concurrent, timeout: (!is_streaming).then_some(timeout) }
 }
 
-/// The router below its root, telling the routes of its answers.
-fn mounted(router: axum::Router, http: &Http) -> axum::Router {
+/// The router below its root, open to the pages that may call it, telling the routes of its answers.
+fn mounted(router: axum::Router, http: &Http, service: &'static str) -> axum::Router {
     let router = router.layer(DefaultBodyLimit::max(http.max_body_size));
     let root = http.root.trim_end_matches('/');
     let router = if root.is_empty() { router } else { axum::Router::new().nest(root, router) };
-    telling_routes(router)
+    telling_routes(open_to_pages(router, &http.cors, service))
 }
 
 /// Runs a background task. One that panics is missed, and the service is not ready any more.

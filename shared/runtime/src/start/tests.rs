@@ -11,7 +11,7 @@ use tonic_health::pb::health_client::HealthClient;
 use super::*;
 use crate::client::channel_within;
 use crate::config::{GrpcClientTls, ListenAddr, Secret};
-use crate::testing::{Sections, code, context, echoing, get, say};
+use crate::testing::{Sections, ask, code, context, echoing, get, say};
 use crate::{Check, Task};
 
 fn channel(running: &Running) -> tonic::transport::Channel {
@@ -169,6 +169,28 @@ async fn http_is_served_below_its_root_and_counted_by_route() {
     let metrics = get(running.debug.expect("a debug server"), "/metrics", "").await.1;
     assert!(metrics.contains(r#"route="GET /apps/tokens/{id}",code="200"} 1"#), "{metrics}");
     assert!(metrics.contains(r#"route="other",code="404"} 1"#), "{metrics}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn pages_may_call_http_and_not_the_debug_server() {
+    let mut sections = Sections::default();
+    sections.http.root = "/apps".into();
+    sections.http.cors.allow_origins = vec!["https://good.example".into()];
+    let router = axum::Router::new().route("/tokens/{id}", axum::routing::get(async || "one"));
+    let running = sections.serve(App { http: Some(router), ..App::default() }, &context()).await.expect("starts");
+    let (http, debug) = (running.http.expect("serves HTTP"), running.debug.expect("a debug server"));
+    let from = "Origin: https://good.example\r\nAccess-Control-Request-Method: GET\r\n";
+    for (method, path) in [("OPTIONS", "/apps/tokens/7"), ("GET", "/apps/tokens/7"), ("GET", "/nothing")] {
+        let answer = ask(http, method, path, from).await;
+        let allows = |line: &str| answer.contains(&format!("access-control-allow-{line}\r\n"));
+        assert!(allows("origin: https://good.example") && allows("credentials: true"), "{answer}");
+    }
+    assert!(!ask(debug, "GET", "/healthz", from).await.contains("access-control"));
+    let metrics = get(debug, "/metrics", "").await.1;
+    for route in ["OPTIONS /apps/tokens/{id}", "GET /healthz"] {
+        assert!(metrics.contains(&format!("route=\"{route}\",code=\"200\"}} 1")), "{metrics}");
+    }
     running.stop().await;
 }
 

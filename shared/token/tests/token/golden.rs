@@ -115,6 +115,8 @@ fn every_field_has_go_s_name_and_shape() {
         opaque: BTreeMap::from([("a".to_owned(), entry(&[255])), ("z".to_owned(), entry(&[]))]),
         uid_number: -1,
         status: UserStatus::Expiring,
+        // stands in no token
+        password_changed: Some(UNIX_EPOCH),
         ..User::default()
     };
     let answer = Authenticated { scopes: Scopes::default(), ..Authenticated::full(Arc::new(user), "") };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::{Invalid, ListenAddr, Section, Visitor};
-use super::{cert_and_key, positive};
+use super::{Cors, cert_and_key, positive};
 
 /// `http`: the HTTP server.
 #[derive(Clone, Debug)]
@@ -82,68 +82,6 @@ impl Section for Http {
             return Err(Invalid::new("root", "must start with /"));
         }
         positive("max_concurrent_requests", self.max_concurrent_requests)
-    }
-}
-
-/// `http.cors`: which pages of other sites may call the HTTP server.
-#[derive(Clone, Debug)]
-pub struct Cors {
-    /// The origins; `*` is all of them.
-    pub allow_origins: Vec<String>,
-    /// The methods.
-    pub allow_methods: Vec<String>,
-    /// The request headers.
-    pub allow_headers: Vec<String>,
-    /// Whether such a page's requests carry credentials.
-    pub allow_credentials: bool,
-}
-
-impl Default for Cors {
-    fn default() -> Self {
-        let texts = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();
-        Self {
-            allow_origins: texts(&["*"]),
-            allow_methods: texts(&["GET", "POST", "DELETE"]),
-            allow_headers: texts(&[
-                "Authorization",
-                "Origin",
-                "Content-Type",
-                "Accept",
-                "X-Requested-With",
-                "X-Request-Id",
-                "Ocs-Apirequest",
-            ]),
-            allow_credentials: true,
-        }
-    }
-}
-
-impl Section for Cors {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "allow_origins",
-            &mut self.allow_origins,
-            &["OCIS_CORS_ALLOW_ORIGINS", "<P>_CORS_ALLOW_ORIGINS"],
-            "A list of allowed CORS origins. See following chapter for more details: Access-Control-Allow-Origin at https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Access-Control-Allow-Origin. See the Environment Variable Types description for more details.",
-        );
-        v.value(
-            "allow_methods",
-            &mut self.allow_methods,
-            &["OCIS_CORS_ALLOW_METHODS", "<P>_CORS_ALLOW_METHODS"],
-            "A list of allowed CORS methods. See following chapter for more details: Access-Control-Request-Method at https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Access-Control-Request-Method. See the Environment Variable Types description for more details.",
-        );
-        v.value(
-            "allow_headers",
-            &mut self.allow_headers,
-            &["OCIS_CORS_ALLOW_HEADERS", "<P>_CORS_ALLOW_HEADERS"],
-            "A list of allowed CORS headers. See following chapter for more details: Access-Control-Request-Headers at https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Access-Control-Request-Headers. See the Environment Variable Types description for more details.",
-        );
-        v.value(
-            "allow_credentials",
-            &mut self.allow_credentials,
-            &["OCIS_CORS_ALLOW_CREDENTIALS", "<P>_CORS_ALLOW_CREDENTIALS"],
-            "Allow credentials for CORS.See following chapter for more details: Access-Control-Allow-Credentials at https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Access-Control-Allow-Credentials.",
-        );
     }
 }
 

@@ -2,13 +2,16 @@
 //! know; our own settings stand after theirs.
 
 mod connect;
+mod cors;
 mod grpc;
 mod http;
 mod observe;
 
 pub use connect::{ClientTls, GrpcClientTls, Reva, TokenManager};
+pub(crate) use cors::ANY;
+pub use cors::Cors;
 pub use grpc::{Grpc, GrpcTls};
-pub use http::{Cors, Http, HttpTls};
+pub use http::{Http, HttpTls};
 pub use observe::{Debug, Log, Tracing};
 
 use std::path::PathBuf;

@@ -63,13 +63,13 @@ fn yaml_values_are_typed_and_texts_keep_their_spelling() {
     let folder = Folder::holding(
         "auth-app.yaml",
         "reva: {address: 0x1F, tls: {mode: on}}\ngrpc:\n  tls: ~\n  request_timeout: 90\nhttp:\n  cors:\n    \
-         allow_origins: [1e5, true]\n    allow_methods: GET, PUT\ntoken_manager: {expires: 1h30m}\n",
+         allow_headers: [1e5, true]\n    allow_methods: GET, PUT\ntoken_manager: {expires: 1h30m}\n",
     );
     let config = read_ok(&folder.env()).config;
     assert_eq!(config.reva.address, "0x1F");
     assert_eq!(config.reva.tls.mode(), ClientTls::On);
     assert_eq!(config.grpc.request_timeout, Duration::from_secs(90));
-    assert_eq!(config.http.cors.allow_origins, ["1e5", "true"]);
+    assert_eq!(config.http.cors.allow_headers, ["1e5", "true"]);
     assert_eq!(config.http.cors.allow_methods, ["GET", "PUT"]);
     assert_eq!(config.token_manager.expires, Duration::from_mins(90));
 }

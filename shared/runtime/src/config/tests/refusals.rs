@@ -1,6 +1,6 @@
 //! What is refused, and what the operator is told.
 
-use super::{Folder, refusal};
+use super::{Folder, read_ok, refusal};
 
 fn refused_yaml(text: &str) -> String {
     let folder = Folder::holding("auth-app.yaml", text);
@@ -85,4 +85,23 @@ fn settings_that_do_not_fit() {
         refusal(&env("OCIS_JWT_EXPIRES", "0"))
             .starts_with("OCIS_JWT_EXPIRES (or AUTH_APP_JWT_EXPIRES) must be at least")
     );
+}
+
+#[test]
+fn pages_that_cannot_be_named_so() {
+    let refused = |name: &str, value: &str| refusal(&Folder::new().env().with(name, value));
+    let text = refused("OCIS_CORS_ALLOW_ORIGINS", "https://good.example,null");
+    assert!(text.starts_with("OCIS_CORS_ALLOW_ORIGINS (or AUTH_APP_CORS_ALLOW_ORIGINS) must be origins"), "{text}");
+    assert!(text.ends_with("\"null\" is none"), "{text}");
+    assert!(refused("AUTH_APP_CORS_ALLOW_ORIGINS", "https://good.example/").contains("https://good.example/"));
+    assert_eq!(
+        refused("OC_CORS_ALLOW_METHODS", "GET,PUT IT"),
+        "OCIS_CORS_ALLOW_METHODS (or AUTH_APP_CORS_ALLOW_METHODS) must be names of methods or *; \"PUT IT\" is none"
+    );
+    assert_eq!(
+        refused("OCIS_CORS_ALLOW_HEADERS", "Accept, X:Y"),
+        "OCIS_CORS_ALLOW_HEADERS (or AUTH_APP_CORS_ALLOW_HEADERS) must be names of headers or *; \"X:Y\" is none"
+    );
+    let env = Folder::new().env().with("OCIS_CORS_ALLOW_ORIGINS", "https://good.example, *");
+    read_ok(&env.with("OCIS_CORS_ALLOW_METHODS", "*").with("OCIS_CORS_ALLOW_HEADERS", "*"));
 }

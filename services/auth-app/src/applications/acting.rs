@@ -1,0 +1,193 @@
+//! By what right somebody does something with whose tokens. Whoever has an [`Acting`] has been found to have that right.
+
+use std::sync::Arc;
+
+use ::token::Claims;
+use authn::{Access, Caller, Claim, DirectoryError, Grants, Groups, Permission, User, UserId};
+use uuid::Uuid;
+
+use super::{Applications, ApplicationsError};
+use crate::authenticator::AMR;
+use crate::model::Kind;
+use crate::policy;
+
+/// A person whose tokens somebody else is concerned with. At least one of both must be there.
+#[derive(Debug, Clone, Default)]
+pub struct PersonRef {
+    /// The identifier.
+    pub id: Option<String>,
+    /// The login name.
+    pub username: Option<String>,
+}
+
+/// Who does something with whose tokens, and by what right.
+#[derive(Debug)]
+pub struct Acting<'a> {
+    claims: &'a Claims,
+    caller: &'a Caller,
+    owner: UserId,
+    /// Whether the owner may have new tokens, as somebody who may sign in.
+    is_active: bool,
+    right: Right,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Right {
+    /// The tokens are the caller's own.
+    Own,
+    /// An administrator acts in the owner's name, for this reason.
+    Impersonation(String),
+    /// Whoever runs the installation.
+    Operator,
+}
+
+impl Applications {
+    /// The caller's own tokens.
+    ///
+    /// # Errors
+    /// [`ApplicationsError::WithAppToken`]: who proved itself with an app token may not manage app tokens unless its scope
+    /// says so, or a leaked one could never be got rid of. [`ApplicationsError::Scope`] for other narrow credentials.
+    pub fn own<'a>(
+        &self,
+        claims: &'a Claims,
+        caller: &'a Caller,
+        wanted: Permission,
+    ) -> Result<Acting<'a>, ApplicationsError> {
+        let is_app_token = claims.amr.iter().any(|method| method == AMR);
+        let says_so = claims.scopes.grants_tokens(wanted);
+        match (is_app_token, says_so || (!is_app_token && claims.scopes.allow(&Access::Tokens(wanted)))) {
+            (_, true) => {
+                let (owner, is_active) = (claims.user.id.clone(), claims.user.is_active());
+                Ok(Acting { claims, caller, owner, is_active, right: Right::Own })
+            }
+            (true, false) => Err(ApplicationsError::WithAppToken),
+            (false, false) => Err(ApplicationsError::Scope),
+        }
+    }
+
+    /// Somebody else's tokens, in that person's name.
+    ///
+    /// # Errors
+    /// Unless impersonation is switched on and the caller is an administrator who did not prove that with an app token; and
+    /// when there is no such person.
+    pub async fn impersonate<'a>(
+        &self,
+        claims: &'a Claims,
+        caller: &'a Caller,
+        who: &PersonRef,
+        reason: &str,
+    ) -> Result<Acting<'a>, ApplicationsError> {
+        if !self.allow_impersonation {
+            return Err(ApplicationsError::NoImpersonation);
+        }
+        if claims.amr.iter().any(|method| method == AMR) {
+            return Err(ApplicationsError::WithAppToken);
+        }
+        if !claims.is_admin() {
+            return Err(ApplicationsError::NotAdministrator);
+        }
+        let reason = policy::reason(reason)?.to_owned();
+        let user = self.person(who).await?;
+        let (owner, is_active) = (user.id.clone(), user.is_active());
+        Ok(Acting { claims, caller, owner, is_active, right: Right::Impersonation(reason) })
+    }
+
+    /// Anybody's tokens, for the operator; that the caller is one has to be known. By the identifier also those of somebody
+    /// whom the directory does not know any more.
+    ///
+    /// # Errors
+    /// When there is no such person.
+    pub async fn operate<'a>(
+        &self,
+        claims: &'a Claims,
+        caller: &'a Caller,
+        who: &PersonRef,
+    ) -> Result<Acting<'a>, ApplicationsError> {
+        let (owner, is_active) = match (self.person(who).await, &who.id) {
+            (Ok(user), _) => (user.id.clone(), user.is_active()),
+            (Err(ApplicationsError::NoSuchUser), Some(id)) => {
+                (UserId { opaque_id: id.clone(), ..UserId::default() }, false)
+            }
+            (Err(error), _) => return Err(error),
+        };
+        Ok(Acting { is_active, ..Self::operate_on(claims, caller, owner) })
+    }
+
+    /// The same, by what a token says of its owner.
+    pub(crate) fn operate_on<'a>(claims: &'a Claims, caller: &'a Caller, owner: UserId) -> Acting<'a> {
+        Acting { claims, caller, owner, is_active: false, right: Right::Operator }
+    }
+
+    async fn person(&self, who: &PersonRef) -> Result<Arc<User>, ApplicationsError> {
+        let by_id = who.id.as_ref().map(|id| UserId { opaque_id: id.clone(), ..UserId::default() });
+        let found = match (&by_id, &who.username) {
+            (Some(id), _) => self.directory.user(id, Groups::Skip).await,
+            (None, Some(name)) => self.directory.user_by_claim(&Claim::Username(name.clone()), Groups::Skip).await,
+            (None, None) => Err(DirectoryError::NotFound),
+        };
+        let user = found.map_err(|error| match error {
+            DirectoryError::NotFound => ApplicationsError::NoSuchUser,
+            other => ApplicationsError::Directory(other),
+        })?;
+        if who.username.as_ref().is_some_and(|name| *name != user.username) {
+            return Err(ApplicationsError::TwoPeople);
+        }
+        Ok(user)
+    }
+}
+
+impl Acting<'_> {
+    /// Whose tokens they are.
+    pub fn owner(&self) -> &UserId {
+        &self.owner
+    }
+
+    /// Whether it is done in somebody else's name.
+    pub fn is_impersonation(&self) -> bool {
+        matches!(self.right, Right::Impersonation(_))
+    }
+
+    /// What kind of token is made when this one is wished for.
+    pub(super) fn kind(&self, wish: Kind) -> Kind {
+        if self.is_impersonation() { Kind::Impersonated } else { wish }
+    }
+
+    /// Who it is that acts.
+    pub(super) fn actor(&self) -> &str {
+        let own = self.claims.user.id.opaque_id.as_str();
+        self.claims.actor.as_deref().unwrap_or(own)
+    }
+
+    /// Nobody gives what it has not, and nobody gets what is of no use. An administrator with a whole session, and the
+    /// operator, have everything.
+    pub(super) fn check_may_give(&self, grants: &Grants) -> Result<(), ApplicationsError> {
+        if !self.is_active {
+            return Err(ApplicationsError::NoSuchUser);
+        }
+        match self.right {
+            Right::Own => Ok(grants.check_within(&self.claims.scopes)?),
+            Right::Impersonation(_) | Right::Operator => Ok(()),
+        }
+    }
+
+    /// One event for what was done: who, for whom, why, from where.
+    pub(super) fn audit(&self, event: &'static str, token: Option<Uuid>) {
+        let (right, reason) = match &self.right {
+            Right::Own => ("own", ""),
+            Right::Impersonation(reason) => ("impersonation", reason.as_str()),
+            Right::Operator => ("operator", ""),
+        };
+        tracing::info!(
+            target: "audit",
+            event,
+            outcome = "done",
+            reason,
+            right,
+            subject = self.owner.opaque_id,
+            caller = self.actor(),
+            source = self.caller.source.map(tracing::field::display),
+            trace_id = %self.caller.trace_id,
+            token = token.map(tracing::field::display),
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! `import`: the tokens of another system.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use authn::BoxError;
+use clap::{Args, ValueEnum};
+use proto::doorward::apptokens::v1::{ImportOutcome, ImportTokensRequest, ImportedToken, Kind};
+use runtime::Context;
+
+use super::operator::{Operator, seconds};
+use super::print;
+use crate::import::{self, FormatError, Record};
+use crate::model::Kind as OurKind;
+
+/// How many tokens are brought in one call.
+const BATCH: usize = 500;
+
+/// Takes over tokens that people already use. Their secrets keep working: those of oCIS and OpenCloud are recognised at
+/// their first use, which may take some seconds, and are found at once from then on. What was taken over before is left
+/// alone, so that the command can be repeated.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Where they come from
+    #[arg(long, value_enum)]
+    from: Source,
+    /// oCIS: its appauth.json; OpenCloud: the folder with a file a user; Cells: the rows of its table as JSON
+    path: PathBuf,
+    /// Changes nothing; only tells what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Prints a line for each token that is not taken over
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Source {
+    Ocis,
+    Opencloud,
+    Cells,
+}
+
+impl Import {
+    pub(super) async fn run(self, context: &Context) -> Result<(), BoxError> {
+        let records = self.records().map_err(|(path, error)| format!("{} {error}", path.display()))?;
+        let mut operator = Operator::connect(context)?;
+        let mut outcomes = Vec::with_capacity(records.len());
+        for batch in records.chunks(BATCH) {
+            let tokens = batch.iter().map(message).collect();
+            outcomes.extend(operator.import(ImportTokensRequest { tokens, dry_run: self.dry_run }).await?);
+        }
+        if self.verbose {
+            for (record, outcome) in records.iter().zip(&outcomes) {
+                report_one(record, *outcome)?;
+            }
+        }
+        self.report(&outcomes)
+    }
+
+    fn records(&self) -> Result<Vec<Record>, (PathBuf, FormatError)> {
+        let failed = |error| (self.path.clone(), error);
+        let read = || std::fs::read(&self.path).map_err(FormatError::from);
+        match self.from {
+            Source::Ocis => read().and_then(|file| import::ocis(&file)).map_err(failed),
+            Source::Opencloud => import::opencloud(&self.path),
+            Source::Cells => read().and_then(|file| import::cells(&file)).map_err(failed),
+        }
+    }
+
+    fn report(&self, outcomes: &[ImportOutcome]) -> Result<(), BoxError> {
+        let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
+        let verb = if self.dry_run { "would be taken over" } else { "taken over" };
+        print(format_args!("{} app tokens\n", outcomes.len()))?;
+        for (outcome, words) in [
+            (ImportOutcome::Imported, verb),
+            (ImportOutcome::Known, "taken over before"),
+            (ImportOutcome::Expired, "over"),
+            (ImportOutcome::UnknownOwner, "of people whom the directory does not know"),
+            (ImportOutcome::Refused, "with a hash, scopes or a life that is not understood"),
+        ] {
+            let number = count(outcome);
+            if number > 0 || outcome == ImportOutcome::Imported {
+                print(format_args!("{number:>8} {words}\n"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn report_one(record: &Record, outcome: ImportOutcome) -> Result<(), BoxError> {
+    let why = match outcome {
+        ImportOutcome::Imported | ImportOutcome::Unspecified => return Ok(()),
+        ImportOutcome::Known => "taken over before",
+        ImportOutcome::Expired => "over",
+        ImportOutcome::UnknownOwner => "unknown owner",
+        ImportOutcome::Refused => "not understood",
+    };
+    let owner = if record.owner_username.is_empty() { &record.owner_id } else { &record.owner_username };
+    print(format_args!("{why}: {:?} of {owner}\n", record.label))
+}
+
+fn message(record: &Record) -> ImportedToken {
+    let epoch = |time: SystemTime| seconds(time.duration_since(UNIX_EPOCH).unwrap_or_default());
+    let kind = match record.kind {
+        OurKind::App => Kind::App,
+        OurKind::Personal => Kind::Personal,
+        OurKind::Impersonated => Kind::Impersonated,
+    };
+    ImportedToken {
+        id: record.id.clone(),
+        owner_id: record.owner_id.clone(),
+        owner_username: record.owner_username.clone(),
+        verifier: record.verifier.clone(),
+        label: record.label.clone(),
+        kind: kind.into(),
+        scopes: record.scopes.clone(),
+        created: epoch(record.created),
+        expires: record.expires.map(epoch),
+        window: record.window.map(seconds),
+        last_used: record.last_used.map(epoch),
+    }
+}

@@ -1,0 +1,219 @@
+//! Secrets of other systems: not of our form, and known only by what those systems kept of them.
+//!
+//! `sha256:` digests (Cells) are an index themselves. bcrypt and argon2 strings (oCIS, `OpenCloud`) have to be tried one
+//! after the other; once a secret has fitted it gets a fingerprint of ours and is found like any other from then on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Argon2, PasswordVerifier};
+use aws_lc_rs::digest::{SHA256 as ALGORITHM, digest};
+use moka::sync;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use crate::model::{Digest, Fingerprint};
+use crate::store::Candidate;
+
+/// The key id of fingerprints that are a plain SHA-256 of the secret.
+pub const SHA256: &str = "sha256";
+/// The key id of fingerprints that are no secret's: the token waits to be recognised.
+pub const WAITING: &str = "waiting";
+
+/// The longest secret of another system, in bytes: `OpenCloud`'s six words are the longest that are known.
+const MAX_SECRET: usize = 128;
+/// Limits of what a verifier may make us do. `OpenCloud`'s own takes 64 MiB.
+const MOST_MEMORY_KIB: u32 = 131_072;
+const MOST_ITERATIONS: u32 = 8;
+const MOST_BCRYPT_COST: u32 = 14;
+/// How many searches run at the same time: junk that looks like a secret must not take every core.
+const SEARCHES: usize = 1;
+/// How many more may wait.
+const WAITING_SEARCHES: usize = 32;
+/// How long it is remembered that a secret fits none of its owner's verifiers.
+const FITS_NONE_FOR: Duration = Duration::from_mins(5);
+
+/// Whether a text can be a secret of another system at all; what is not costs nothing more.
+pub fn is_plausible(secret: &str) -> bool {
+    let words = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
+    (8..=MAX_SECRET).contains(&secret.len()) && secret.chars().all(words)
+}
+
+/// What another system kept of a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verifier<'a> {
+    /// The SHA-256 of the secret.
+    Sha256(Digest),
+    /// A bcrypt or argon2 string.
+    Slow(&'a str),
+}
+
+impl<'a> Verifier<'a> {
+    /// Reads one; `None` if it is none, or one that would cost too much.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        if let Some(digits) = text.strip_prefix("sha256:") {
+            return from_hex(digits).map(Self::Sha256);
+        }
+        let is_affordable = if text.starts_with("$2") {
+            text.parse::<bcrypt::HashParts>().is_ok_and(|parts| (4..=MOST_BCRYPT_COST).contains(&parts.get_cost()))
+        } else {
+            PasswordHash::new(text)
+                .ok()
+                .and_then(|hash| argon2::Params::try_from(&hash).ok())
+                .is_some_and(|params| params.m_cost() <= MOST_MEMORY_KIB && params.t_cost() <= MOST_ITERATIONS)
+        };
+        is_affordable.then_some(Self::Slow(text))
+    }
+
+    /// By what a token with this verifier is found until its secret was seen.
+    pub fn fingerprint(self) -> Fingerprint {
+        match self {
+            Self::Sha256(digest) => Fingerprint { key_id: SHA256.into(), digest },
+            Self::Slow(text) => Fingerprint { key_id: WAITING.into(), digest: name(text) },
+        }
+    }
+}
+
+/// SHA-256 of a text: of a verifier, it names the token that was taken over by it.
+pub fn name(text: &str) -> Digest {
+    let mut name = [0; 32];
+    name.copy_from_slice(digest(&ALGORITHM, text.as_bytes()).as_ref());
+    name
+}
+
+/// The fingerprint of a secret whose plain digest was taken over.
+pub fn fingerprint(secret: &str) -> Fingerprint {
+    Fingerprint { key_id: SHA256.into(), digest: name(secret) }
+}
+
+fn from_hex(digits: &str) -> Option<Digest> {
+    let mut digest = [0; 32];
+    if digits.len() != 64 || !digits.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in digest.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(digest)
+}
+
+/// Whether a secret fits a bcrypt or argon2 string.
+fn fits(secret: &str, verifier: &str) -> bool {
+    if verifier.starts_with("$2") {
+        bcrypt::verify(secret, verifier).unwrap_or(false)
+    } else {
+        PasswordHash::new(verifier)
+            .is_ok_and(|hash| Argon2::default().verify_password(secret.as_bytes(), &hash).is_ok())
+    }
+}
+
+/// What came of a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// The secret is this token's.
+    Token(Uuid),
+    /// It is none of them.
+    None,
+    /// Too many searches are under way.
+    Busy,
+}
+
+/// Tries secrets against verifiers, away from the runtime's threads and not too many at a time.
+pub struct Search {
+    running: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+    fits_none: sync::Cache<Digest, ()>,
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Self {
+            running: Arc::new(Semaphore::new(SEARCHES)),
+            waiting: Arc::new(Semaphore::new(SEARCHES + WAITING_SEARCHES)),
+            fits_none: sync::Cache::builder().max_capacity(10_000).time_to_live(FITS_NONE_FOR).build(),
+        }
+    }
+}
+
+impl Search {
+    /// Whether it was tried not long ago, and fitted none. `attempt` is a keyed digest of the owner and the secret.
+    pub fn is_known_to_fit_none(&self, attempt: &Digest) -> bool {
+        self.fits_none.contains_key(attempt)
+    }
+
+    /// There are new verifiers to try.
+    pub fn forget(&self) {
+        self.fits_none.invalidate_all();
+    }
+
+    /// Looks for the verifier that the secret fits.
+    pub async fn search(&self, attempt: Digest, secret: SecretString, candidates: Vec<Candidate>) -> Found {
+        let Ok(_place) = Arc::clone(&self.waiting).try_acquire_owned() else { return Found::Busy };
+        let Ok(permit) = Arc::clone(&self.running).acquire_owned().await else { return Found::Busy };
+        let search = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            candidates.iter().find(|one| fits(secret.expose_secret(), &one.verifier)).map(|one| one.token)
+        });
+        match search.await {
+            Ok(Some(token)) => Found::Token(token),
+            Ok(None) => {
+                self.fits_none.insert(attempt, ());
+                Found::None
+            }
+            Err(_) => Found::Busy,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn verifiers_are_read_or_refused() {
+        let digits = "ab".repeat(32);
+        assert_eq!(Verifier::parse(&format!("sha256:{digits}")), Some(Verifier::Sha256([0xab; 32])));
+        let bcrypt = "$2a$11$YNTd2s/ktiERmKraAvzVeesUaPUKTs.SqisVLiihZ14/9BG3jA1Te";
+        assert_eq!(Verifier::parse(bcrypt), Some(Verifier::Slow(bcrypt)));
+        let argon2 =
+            "$argon2id$v=19$m=65536,t=1,p=2$MDEyMzQ1Njc4OWFiY2RlZg$MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY";
+        assert_eq!(Verifier::parse(argon2), Some(Verifier::Slow(argon2)));
+        let costly = argon2.replace("m=65536", "m=1048576");
+        let wrong = ["", "sha256:", "sha256:zz", "$2a$11$short", "plain", &costly, &bcrypt.replace("$11$", "$31$")];
+        for wrong in wrong {
+            assert_eq!(Verifier::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_go_has_hashed_fits() {
+        // recorded from the Go family
+        let hash = "$2a$11$YNTd2s/ktiERmKraAvzVeesUaPUKTs.SqisVLiihZ14/9BG3jA1Te";
+        assert!(fits("2w0nBg795K6aN3h8", hash));
+        assert!(!fits("2w0nBg795K6aN3h9", hash));
+    }
+
+    #[test]
+    fn only_what_can_be_a_secret_is_looked_for() {
+        for good in ["3s2K7816M4vuSpd5", "correct horse battery staple two words", &"a-_.".repeat(20)] {
+            assert!(is_plausible(good), "{good}");
+        }
+        for junk in ["", "short", "with\nnewline", "ünïcode-secret", "'; DROP TABLE", &"a".repeat(200)] {
+            assert!(!is_plausible(junk), "{junk:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_verifier_is_read_without_panic(text in ".{0,100}", digits in "[0-9a-zA-Zé]{0,70}") {
+            let _ = Verifier::parse(&text);
+            let _ = Verifier::parse(&format!("sha256:{digits}"));
+            let _ = Verifier::parse(&format!("$2a${digits}"));
+            let _ = Verifier::parse(&format!("$argon2id${digits}"));
+        }
+    }
+}

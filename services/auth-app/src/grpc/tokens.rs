@@ -1,0 +1,168 @@
+//! `AppTokensAPI`, for the operator.
+
+use std::sync::Arc;
+
+use ::token::{Claims, Verifier, authorize_admin};
+use authn::Caller;
+use proto::doorward::apptokens::v1::{
+    CreateTokenRequest, CreateTokenResponse, GetTokenRequest, GetTokenResponse, ImportOutcome, ImportTokensRequest,
+    ImportTokensResponse, ListTokensRequest, ListTokensResponse, PruneTokensRequest, PruneTokensResponse,
+    RevokeTokenRequest, RevokeTokenResponse, RevokeTokensRequest, RevokeTokensResponse,
+    app_tokens_api_server::{AppTokensApi, AppTokensApiServer},
+};
+use runtime::{Clock, OPERATOR};
+use secrecy::ExposeSecret;
+use status::Kind as Failure;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::convert;
+use crate::applications::{Applications, ApplicationsError};
+use crate::import::Outcome;
+use crate::prune::Pruner;
+use crate::store::Stretch;
+
+/// Entries of a page, at most and when nothing is said.
+const PAGE: u32 = 100;
+/// Tokens of another system that are taken over in one call, at most.
+const MOST_IMPORTED: usize = 500;
+/// As large as that many are.
+const IMPORT_LIMIT: usize = 2 * 1024 * 1024;
+
+/// The gRPC face for the operator.
+pub struct Api {
+    pub(crate) applications: Arc<Applications>,
+    pub(crate) pruner: Pruner,
+    pub(crate) verifier: Verifier,
+    pub(crate) clock: Clock,
+}
+
+/// Serves it.
+pub fn serve(api: Api) -> AppTokensApiServer<Api> {
+    AppTokensApiServer::new(api).max_decoding_message_size(IMPORT_LIMIT)
+}
+
+impl Api {
+    /// Who calls, if it is the operator: an administrator's session is not enough, or impersonation could not be off.
+    fn operator<T>(&self, request: &Request<T>) -> Result<(Claims, Caller), Status> {
+        let caller = Caller::of(request.metadata(), request.extensions());
+        let claims = authorize_admin(&self.verifier, self.clock.now(), request.metadata())?;
+        if claims.amr.iter().any(|method| method == OPERATOR) {
+            return Ok((claims, caller));
+        }
+        Err(status::grpc(Failure::PermissionDenied, "only the operator may do this"))
+    }
+}
+
+fn refused(error: ApplicationsError) -> Status {
+    if let Some(cause) = error.cause() {
+        tracing::error!(%error, cause, "app tokens could not be administered");
+    }
+    status::grpc(error.kind(), error.to_string())
+}
+
+fn id(text: &str) -> Result<Uuid, Status> {
+    Uuid::try_parse(text).map_err(|_| status::grpc(Failure::InvalidArgument, "id is not a UUID"))
+}
+
+#[tonic::async_trait]
+impl AppTokensApi for Api {
+    async fn create_token(
+        &self,
+        request: Request<CreateTokenRequest>,
+    ) -> Result<Response<CreateTokenResponse>, Status> {
+        let (claims, caller) = self.operator(&request)?;
+        let mut request = request.into_inner();
+        let owner = convert::person(request.owner.take());
+        let made = async {
+            let acting = self.applications.operate(&claims, &caller, &owner).await?;
+            self.applications.create(&acting, convert::wish(request)?).await
+        };
+        let (token, secret) = made.await.map_err(refused)?;
+        let (token, secret) = (Some(convert::token(&token)), secret.expose_secret().to_owned());
+        Ok(Response::new(CreateTokenResponse { token, secret }))
+    }
+
+    async fn list_tokens(&self, request: Request<ListTokensRequest>) -> Result<Response<ListTokensResponse>, Status> {
+        let (claims, caller) = self.operator(&request)?;
+        let ListTokensRequest { owner, page_size, page_token } = request.into_inner();
+        let after = if page_token.is_empty() { None } else { Some(id(&page_token)?) };
+        let size = if page_size == 0 { PAGE } else { page_size.min(PAGE) };
+        let listed = async {
+            let acting = self.applications.operate(&claims, &caller, &convert::person(owner)).await?;
+            self.applications.list(&acting, Stretch { after, limit: u64::from(size) + 1 }).await
+        };
+        let mut tokens = listed.await.map_err(refused)?;
+        let is_last = tokens.len() <= size as usize;
+        tokens.truncate(size as usize);
+        let next = tokens.last().filter(|_| !is_last).map(|token| token.id.to_string());
+        let tokens = tokens.iter().map(convert::token).collect();
+        Ok(Response::new(ListTokensResponse { tokens, next_page_token: next.unwrap_or_default() }))
+    }
+
+    async fn get_token(&self, request: Request<GetTokenRequest>) -> Result<Response<GetTokenResponse>, Status> {
+        self.operator(&request)?;
+        let found = self.applications.any(id(&request.into_inner().id)?).await.map_err(refused)?;
+        Ok(Response::new(GetTokenResponse { token: Some(convert::token(&found)) }))
+    }
+
+    async fn revoke_token(
+        &self,
+        request: Request<RevokeTokenRequest>,
+    ) -> Result<Response<RevokeTokenResponse>, Status> {
+        let (claims, caller) = self.operator(&request)?;
+        let which = request.into_inner().token;
+        let revoked = async {
+            let id = self.applications.named(&which, None).await?;
+            let owner = self.applications.any(id).await?.owner;
+            let acting = Applications::operate_on(&claims, &caller, owner);
+            self.applications.revoke(&acting, &id.to_string()).await
+        };
+        let id = revoked.await.map_err(refused)?.to_string();
+        Ok(Response::new(RevokeTokenResponse { id }))
+    }
+
+    async fn revoke_tokens(
+        &self,
+        request: Request<RevokeTokensRequest>,
+    ) -> Result<Response<RevokeTokensResponse>, Status> {
+        let (claims, caller) = self.operator(&request)?;
+        let owner = convert::person(request.into_inner().owner);
+        let revoked = async {
+            let acting = self.applications.operate(&claims, &caller, &owner).await?;
+            self.applications.revoke_all(&acting).await
+        };
+        let count = revoked.await.map_err(refused)? as u64;
+        Ok(Response::new(RevokeTokensResponse { count }))
+    }
+
+    async fn prune_tokens(
+        &self,
+        request: Request<PruneTokensRequest>,
+    ) -> Result<Response<PruneTokensResponse>, Status> {
+        self.operator(&request)?;
+        let count = self.pruner.prune().await.map_err(|error| refused(error.into()))?;
+        Ok(Response::new(PruneTokensResponse { count }))
+    }
+
+    async fn import_tokens(
+        &self,
+        request: Request<ImportTokensRequest>,
+    ) -> Result<Response<ImportTokensResponse>, Status> {
+        let (claims, caller) = self.operator(&request)?;
+        let ImportTokensRequest { tokens, dry_run } = request.into_inner();
+        if tokens.len() > MOST_IMPORTED {
+            return Err(status::grpc(Failure::InvalidArgument, format!("more than {MOST_IMPORTED} tokens")));
+        }
+        let records = tokens.into_iter().map(convert::record).collect();
+        let outcomes = self.applications.import(&claims, &caller, records, dry_run).await.map_err(refused)?;
+        let word = |outcome| match outcome {
+            Outcome::Imported => ImportOutcome::Imported,
+            Outcome::Known => ImportOutcome::Known,
+            Outcome::Expired => ImportOutcome::Expired,
+            Outcome::UnknownOwner => ImportOutcome::UnknownOwner,
+            Outcome::Refused => ImportOutcome::Refused,
+        };
+        Ok(Response::new(ImportTokensResponse { outcomes: outcomes.into_iter().map(|one| word(one).into()).collect() }))
+    }
+}

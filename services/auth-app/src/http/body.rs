@@ -1,0 +1,120 @@
+//! Bodies: JSON, whose members are known.
+
+use std::time::Duration;
+
+use authn::Grants;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::Api;
+use super::answer::Problem;
+use super::params::duration;
+use crate::applications::PersonRef;
+use crate::policy::LifeWish;
+
+/// A body as it came; empty where there was none.
+pub(super) struct Body(Bytes, bool);
+
+impl FromRequest<Api> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let is_json = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
+            let essence = value.split(';').next().unwrap_or_default().trim();
+            essence.eq_ignore_ascii_case("application/json")
+        });
+        let read = Bytes::from_request(request, api).await;
+        read.map(|bytes| Self(bytes, is_json)).map_err(|rejection| {
+            let status = rejection.status();
+            let detail =
+                if status == StatusCode::PAYLOAD_TOO_LARGE { "the body is too long" } else { "the body ended early" };
+            Problem::new(status, detail)
+        })
+    }
+}
+
+impl Body {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Reads it.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if !self.1 {
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a body has to be application/json"));
+        }
+        serde_json::from_slice(&self.0).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))
+    }
+}
+
+/// A token to be made.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewToken {
+    pub(super) label: Option<String>,
+    scopes: Option<Vec<String>>,
+    expires_in: Option<Length>,
+    window: Option<Length>,
+    max_lifetime: Option<Length>,
+    user_id: Option<String>,
+    user_name: Option<String>,
+    #[serde(default)]
+    pub(super) reason: String,
+}
+
+/// Seconds, or a text like `72h`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Length {
+    Seconds(u64),
+    Text(String),
+}
+
+impl Length {
+    fn read(&self, name: &str) -> Result<Duration, Problem> {
+        match self {
+            Self::Seconds(0) => Err(Problem::parameter(name, "it is at least a second")),
+            Self::Seconds(seconds) => Ok(Duration::from_secs(*seconds)),
+            Self::Text(text) => duration(name, text),
+        }
+    }
+}
+
+impl NewToken {
+    /// The person in whose name it is made, if it is somebody else's.
+    pub(super) fn person(&self) -> Option<PersonRef> {
+        let (id, username) = (self.user_id.clone(), self.user_name.clone());
+        (id.is_some() || username.is_some()).then_some(PersonRef { id, username })
+    }
+
+    /// What it may do; everything if nothing is said, and nothing is no list of things.
+    pub(super) fn grants(&self) -> Result<Grants, Problem> {
+        let Some(words) = &self.scopes else { return Ok(Grants::user()) };
+        Grants::parse(words.iter().map(String::as_str)).map_err(|error| Problem::parameter("scopes", error.to_string()))
+    }
+
+    /// How it ends.
+    pub(super) fn life(&self) -> Result<LifeWish, Problem> {
+        let length = |name, value: &Option<Length>| value.as_ref().map(|value| value.read(name)).transpose();
+        let max_lifetime = length("max_lifetime", &self.max_lifetime)?;
+        match (&self.expires_in, length("window", &self.window)?) {
+            (Some(_), Some(_)) => Err(Problem::parameter("window", "a token has expires_in or a window, not both")),
+            (None, Some(window)) => Ok(LifeWish::Sliding { window, max_lifetime }),
+            (_, None) if max_lifetime.is_some() => Err(Problem::parameter("max_lifetime", "it goes with a window")),
+            (Some(Length::Text(text)), None) if text == "never" => Ok(LifeWish::Never),
+            (Some(length), None) => length.read("expires_in").map(LifeWish::For),
+            (None, None) => Ok(LifeWish::Usual),
+        }
+    }
+}
+
+/// What of a token can be changed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Change {
+    pub(super) label: String,
+}

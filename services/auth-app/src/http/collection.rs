@@ -1,0 +1,139 @@
+//! All tokens of somebody: the documented calls, and making one by a JSON body.
+
+use authn::Permission;
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::{LINK, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use secrecy::ExposeSecret;
+use uuid::Uuid;
+
+use super::Api;
+use super::answer::{Problem, Token};
+use super::asker::Asker;
+use super::body::{Body, NewToken};
+use super::params::Params;
+use crate::applications::{Acting, ApplicationsError, PersonRef, Wish};
+use crate::model::Kind;
+use crate::policy::PolicyError;
+use crate::store::Stretch;
+
+/// Entries of a page, at most and when nothing is said.
+const PAGE: u64 = 100;
+/// The label of a token for which none is said, as in the systems whose call it is.
+const LABEL: &str = "Generated via API";
+/// The same for one that an administrator makes for somebody else.
+const IMPERSONATION_LABEL: &str = "Generated via Impersonation API";
+
+/// By what right the caller is concerned with these tokens.
+pub(super) async fn acting<'a>(
+    api: &Api,
+    asker: &'a Asker,
+    whose: Option<&PersonRef>,
+    reason: &str,
+    wanted: Permission,
+) -> Result<Acting<'a>, ApplicationsError> {
+    match whose {
+        None => api.applications.own(&asker.claims, &asker.caller, wanted),
+        Some(who) => api.applications.impersonate(&asker.claims, &asker.caller, who, reason).await,
+    }
+}
+
+fn label(acting: &Acting<'_>) -> &'static str {
+    if acting.is_impersonation() { IMPERSONATION_LABEL } else { LABEL }
+}
+
+/// `POST`: by the query, answered with 200 as is documented; or by a JSON body, answered with 201.
+pub(super) async fn create(
+    State(api): State<Api>,
+    asker: Asker,
+    params: Params,
+    body: Body,
+) -> Result<Response, Problem> {
+    if body.is_empty() {
+        create_by_query(&api, &asker, &params).await
+    } else {
+        create_by_body(&api, &asker, &params, &body).await
+    }
+}
+
+async fn create_by_query(api: &Api, asker: &Asker, params: &Params) -> Result<Response, Problem> {
+    params.only(&["expiry", "label", "scope", "window", "max_lifetime", "userID", "userName", "reason"])?;
+    let (life, grants, person) = (params.life()?, params.grants()?, params.person()?);
+    let reason = params.text("reason", "");
+    let acting = acting(api, asker, person.as_ref(), &reason, Permission::Write).await?;
+    let label = params.text("label", label(&acting));
+    let made = make(api, &acting, Wish { label, grants, life, kind: Kind::App }, "expiry").await?;
+    Ok(Json(made.0).into_response())
+}
+
+async fn create_by_body(api: &Api, asker: &Asker, params: &Params, body: &Body) -> Result<Response, Problem> {
+    if !params.is_empty() {
+        params.only(&[])?;
+    }
+    let new: NewToken = body.json()?;
+    let (life, grants) = (new.life()?, new.grants()?);
+    let acting = acting(api, asker, new.person().as_ref(), &new.reason, Permission::Write).await?;
+    let label = new.label.unwrap_or_else(|| label(&acting).to_owned());
+    let (made, id) = make(api, &acting, Wish { label, grants, life, kind: Kind::App }, "expires_in").await?;
+    let location = api.link(&format!("/{id}"));
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(made)).into_response())
+}
+
+async fn make(api: &Api, acting: &Acting<'_>, wish: Wish, expiry: &str) -> Result<(Token, Uuid), Problem> {
+    let made = api.applications.create(acting, wish).await;
+    let (token, secret) = made.map_err(|error| {
+        let is_about_end = matches!(
+            error,
+            ApplicationsError::Policy(PolicyError::Past | PolicyError::TooLong(_) | PolicyError::Never)
+        );
+        let problem = Problem::from(error);
+        if is_about_end { problem.of_parameter(expiry) } else { problem }
+    })?;
+    Ok((Token::new(&token, Some(secret.expose_secret()), api.clock.now()), token.id))
+}
+
+/// `GET`: the live tokens. A page is as long as the usual limit for a user, so that most lists are one.
+pub(super) async fn list(
+    State(api): State<Api>,
+    method: Method,
+    asker: Asker,
+    params: Params,
+) -> Result<Response, Problem> {
+    params.only(&["limit", "after", "userID", "userName", "reason"])?;
+    let limit = match params.get("limit").map(str::parse) {
+        None => PAGE,
+        Some(Ok(limit)) if (1..=PAGE).contains(&limit) => limit,
+        Some(_) => return Err(Problem::parameter("limit", format!("it is a number from 1 to {PAGE}"))),
+    };
+    let after = params.get("after").map(Uuid::try_parse).transpose();
+    let after = after.map_err(|_| Problem::parameter("after", "it is not the id of a token"))?;
+    let acting =
+        acting(&api, &asker, params.person()?.as_ref(), params.get("reason").unwrap_or(""), Permission::Read).await?;
+    let mut tokens = api.applications.list(&acting, Stretch { after, limit: limit + 1 }).await?;
+    let is_last = u64::try_from(tokens.len()).unwrap_or(u64::MAX) <= limit;
+    tokens.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+
+    let mut headers = HeaderMap::new();
+    if let Some(last) = tokens.last().filter(|_| !is_last && method == Method::GET) {
+        let next = format!(r#"<{}>; rel="next""#, api.link(&format!("?limit={limit}&after={}", last.id)));
+        if let Ok(next) = HeaderValue::try_from(next) {
+            headers.insert(LINK, next);
+        }
+    }
+    let now = api.clock.now();
+    let tokens: Vec<Token> = tokens.iter().map(|token| Token::new(token, None, now)).collect();
+    Ok((headers, Json(tokens)).into_response())
+}
+
+/// `DELETE ?token=`: by the id, the secret, or the hash that a token was taken over by.
+pub(super) async fn revoke(State(api): State<Api>, asker: Asker, params: Params) -> Result<StatusCode, Problem> {
+    params.only(&["token", "userID", "userName", "reason"])?;
+    let which = params.get("token").filter(|token| !token.is_empty());
+    let which = which.ok_or_else(|| Problem::parameter("token", "it is missing"))?;
+    let reason = params.get("reason").unwrap_or("");
+    let acting = acting(&api, &asker, params.person()?.as_ref(), reason, Permission::Write).await?;
+    api.applications.revoke(&acting, which).await?;
+    Ok(StatusCode::OK)
+}

@@ -1,0 +1,97 @@
+//! The parameters of a query. One that is not known is refused: a mistyped `userID` must not make a token for the caller.
+
+use std::time::Duration;
+
+use authn::Grants;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+
+use super::Api;
+use super::answer::Problem;
+use crate::applications::PersonRef;
+use crate::policy::{self, LifeWish, PolicyError};
+
+/// What only a query may say once.
+const ONCE: &str = "it may be given once only";
+
+/// The parameters, in their order.
+pub(super) struct Params(Vec<(String, String)>);
+
+impl FromRequestParts<Api> for Params {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let query = Query::<Vec<(String, String)>>::from_request_parts(parts, api).await;
+        query.map(|Query(params)| Self(params)).map_err(|_| Problem::parameter("", "the query cannot be read"))
+    }
+}
+
+impl Params {
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Refuses every parameter but these; `scope` alone may be repeated.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), Problem> {
+        for (place, (name, _)) in self.0.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                return Err(Problem::parameter(name, format!("there is no such parameter; there are: {known}")));
+            }
+            if name != "scope" && self.0[..place].iter().any(|(other, _)| other == name) {
+                return Err(Problem::parameter(name, ONCE));
+            }
+        }
+        Ok(())
+    }
+
+    /// The value of a parameter.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The same, in place of a default.
+    pub(super) fn text(&self, name: &str, default: &str) -> String {
+        self.get(name).unwrap_or(default).to_owned()
+    }
+
+    /// The person in whose name it is to be done, if it is somebody else's.
+    pub(super) fn person(&self) -> Result<Option<PersonRef>, Problem> {
+        let named = |name: &str| match self.get(name) {
+            Some("") => Err(Problem::parameter(name, "it is empty")),
+            value => Ok(value.map(str::to_owned)),
+        };
+        let (id, username) = (named("userID")?, named("userName")?);
+        Ok((id.is_some() || username.is_some()).then_some(PersonRef { id, username }))
+    }
+
+    /// What a token may do; everything if nothing is said.
+    pub(super) fn grants(&self) -> Result<Grants, Problem> {
+        let words: Vec<&str> =
+            self.0.iter().filter(|(key, _)| key == "scope").map(|(_, value)| value.as_str()).collect();
+        if words.is_empty() {
+            return Ok(Grants::user());
+        }
+        Grants::parse(words).map_err(|error| Problem::parameter("scope", error.to_string()))
+    }
+
+    /// How a token ends: `expiry`, or `window` and `max_lifetime`.
+    pub(super) fn life(&self) -> Result<LifeWish, Problem> {
+        let length = |name| self.get(name).map(|text| duration(name, text)).transpose();
+        let max_lifetime = length("max_lifetime")?;
+        match (self.get("expiry"), length("window")?) {
+            (Some(_), Some(_)) => Err(Problem::parameter("window", "a token has an expiry or a window, not both")),
+            (None, Some(window)) => Ok(LifeWish::Sliding { window, max_lifetime }),
+            (_, None) if max_lifetime.is_some() => Err(Problem::parameter("max_lifetime", "it goes with a window")),
+            (Some("never"), None) => Ok(LifeWish::Never),
+            (Some(text), None) => duration("expiry", text).map(LifeWish::For),
+            (None, None) => Err(Problem::parameter("expiry", "it is missing; it is written like 72h or 30m")),
+        }
+    }
+}
+
+/// Reads a duration.
+pub(super) fn duration(name: &str, text: &str) -> Result<Duration, Problem> {
+    policy::duration(text).map_err(|error: PolicyError| Problem::parameter(name, error.to_string()))
+}

@@ -1,0 +1,115 @@
+//! Ending tokens, and removing what has ended.
+
+use std::time::SystemTime;
+
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
+    QuerySelect, Statement,
+};
+use store::{Database, StoreError};
+use uuid::Uuid;
+
+use super::entity::{token, usage};
+use crate::model::micros;
+
+/// Since when, in seconds, revocations are told. Much longer than a transaction lasts: one that has begun to revoke before
+/// the last question and ended after it must not be missed.
+const LATELY: i64 = 15;
+/// After how many seconds no replica asks for a revocation any more.
+const FORGOTTEN: i64 = 3600;
+
+#[derive(FromQueryResult)]
+struct Id {
+    id: Uuid,
+}
+
+/// Revokes what is not revoked yet; which.
+pub(super) async fn revoke(database: &Database, which: Condition, now: SystemTime) -> Result<Vec<Uuid>, StoreError> {
+    let write = || async {
+        let transaction = database.begin_write().await?;
+        let unrevoked = which.clone().add(token::Column::Revoked.is_null());
+        let found: Vec<Id> = token::Entity::find()
+            .select_only()
+            .column(token::Column::Id)
+            .filter(unrevoked)
+            .into_model()
+            .all(&transaction)
+            .await?;
+        let mut revoked = Vec::with_capacity(found.len());
+        for Id { id } in found {
+            // another replica may have been quicker since
+            let update = token::Entity::update_many()
+                .col_expr(token::Column::Revoked, Expr::value(micros(now)))
+                .filter(token::Column::Id.eq(id))
+                .filter(token::Column::Revoked.is_null());
+            if update.exec(&transaction).await?.rows_affected > 0 {
+                revoked.push(id);
+            }
+        }
+        if database.is_postgres() {
+            tell(&transaction, &revoked).await?;
+        }
+        transaction.commit().await?;
+        Ok(revoked)
+    };
+    database.run(write).await
+}
+
+/// Leaves word for the other replicas, in the transaction that revokes.
+async fn tell(transaction: &DatabaseTransaction, revoked: &[Uuid]) -> Result<(), StoreError> {
+    for id in revoked {
+        let sql = "INSERT INTO app_token_revocations (token, at) VALUES ($1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
+        let word = Statement::from_sql_and_values(DbBackend::Postgres, sql, [(*id).into()]);
+        transaction.execute_raw(word).await?;
+    }
+    Ok(())
+}
+
+/// A single process has nobody to hear it from.
+pub(super) async fn revoked_lately(database: &Database) -> Result<Vec<Uuid>, StoreError> {
+    if !database.is_postgres() {
+        return Ok(Vec::new());
+    }
+    let read = || async {
+        let sql = format!(
+            "SELECT token AS id FROM app_token_revocations WHERE at > (extract(epoch FROM clock_timestamp()) - {LATELY}) * 1000000"
+        );
+        let question = Statement::from_string(DbBackend::Postgres, sql);
+        Ok(Id::find_by_statement(question).all(database.connection()).await?)
+    };
+    Ok(database.run(read).await?.into_iter().map(|row| row.id).collect())
+}
+
+/// What was taken over and then revoked is kept until it is over: taken over once more, it would be good again.
+pub(super) async fn prune(database: &Database, before: SystemTime, limit: u64) -> Result<u64, StoreError> {
+    let before = micros(before);
+    let over = Condition::any()
+        .add(token::Column::Expires.lt(before))
+        .add(token::Column::Revoked.lt(before).and(token::Column::Imported.is_null()))
+        .add(token::Column::Slide.is_not_null().and(usage::Column::Slid.lt(before)));
+    let write = || async {
+        let transaction = database.begin_write().await?;
+        let found: Vec<Id> = token::Entity::find()
+            .left_join(usage::Entity)
+            .select_only()
+            .column(token::Column::Id)
+            .filter(over.clone())
+            .limit(limit)
+            .into_model()
+            .all(&transaction)
+            .await?;
+        let ids: Vec<Uuid> = found.into_iter().map(|row| row.id).collect();
+        usage::Entity::delete_many().filter(usage::Column::Id.is_in(ids.clone())).exec(&transaction).await?;
+        let gone = token::Entity::delete_many().filter(token::Column::Id.is_in(ids)).exec(&transaction).await?;
+        if database.is_postgres() {
+            let sql = format!(
+                "DELETE FROM app_token_revocations WHERE at < (extract(epoch FROM clock_timestamp()) - {FORGOTTEN}) * 1000000"
+            );
+            transaction.execute_unprepared(&sql).await?;
+        }
+        transaction.commit().await?;
+        Ok(gone.rows_affected)
+    };
+    database.run(write).await
+}

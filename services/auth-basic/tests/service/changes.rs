@@ -1,0 +1,95 @@
+//! That a password was changed is told to the directory.
+
+use std::time::Duration;
+
+use crate::support::{Bench, Noted, PASSWORD, TOKEN, cheap, reason};
+use auth_basic::{Administration, AdministrationError};
+use authn::{DirectoryError, Reason};
+use secrecy::SecretString;
+use status::Kind;
+
+const NEW: &str = "a password that is new";
+
+/// With nothing noted yet.
+async fn start() -> Bench {
+    let bench = Bench::start(cheap()).await;
+    assert_eq!(bench.people.noted().len(), 3, "a first password is a change too");
+    bench.context.clock.advance(Duration::from_hours(1));
+    bench
+}
+
+fn administration(bench: &Bench) -> &Administration {
+    bench.opened.administration.as_ref().expect("passwords are kept here")
+}
+
+async fn set(bench: &Bench) -> Result<(), AdministrationError> {
+    administration(bench).set_password("id-of-marie", &SecretString::from(NEW), TOKEN).await
+}
+
+fn marie(bench: &Bench) -> Noted {
+    Noted { user_id: "id-of-marie".into(), at: bench.context.clock.now(), token: TOKEN.into() }
+}
+
+fn unavailable() -> DirectoryError {
+    DirectoryError::Unavailable("nobody answers".into())
+}
+
+#[tokio::test]
+async fn setting_and_removing_are_noted() {
+    let bench = start().await;
+    set(&bench).await.expect("set");
+    assert_eq!(bench.people.noted(), [marie(&bench)]);
+    bench.context.clock.advance(Duration::from_hours(1));
+    assert!(administration(&bench).remove_password("id-of-marie", TOKEN).await.expect("removed"));
+    assert_eq!(bench.people.noted(), [marie(&bench)]);
+}
+
+#[tokio::test]
+async fn what_does_not_happen_is_not_noted() {
+    let bench = start().await;
+    let weak = SecretString::from("short");
+    administration(&bench).set_password("id-of-marie", &weak, TOKEN).await.expect_err("a bad password");
+    let unknown = administration(&bench).set_password("id-of-nobody", &SecretString::from(NEW), TOKEN).await;
+    assert_eq!(unknown.expect_err("nobody").kind(), Kind::NotFound);
+    assert_eq!(bench.people.noted(), []);
+}
+
+#[tokio::test]
+async fn the_password_of_someone_forgotten_is_removed_all_the_same() {
+    let bench = start().await;
+    bench.people.forget("marie");
+    assert!(administration(&bench).remove_password("id-of-marie", TOKEN).await.expect("removed"));
+    assert!(!administration(&bench).remove_password("id-of-marie", TOKEN).await.expect("nothing to remove"));
+}
+
+#[tokio::test]
+async fn a_directory_that_is_only_read_is_no_obstacle() {
+    let bench = start().await;
+    bench.people.refuse(Some(|| DirectoryError::ReadOnly));
+    set(&bench).await.expect("set");
+    bench.sign_in("marie", NEW).await.expect("the new password");
+    assert!(administration(&bench).remove_password("id-of-marie", TOKEN).await.expect("removed"));
+}
+
+#[tokio::test]
+async fn who_could_not_be_told_is_said_and_told_the_next_time() {
+    let bench = start().await;
+    bench.people.refuse(Some(unavailable));
+    let error = set(&bench).await.expect_err("the directory does not know");
+    assert_eq!(error.kind(), Kind::Unavailable);
+    assert!(error.to_string().starts_with("the password was changed, but"), "{error}");
+    assert_eq!(reason(bench.sign_in("marie", PASSWORD).await), Reason::WrongSecret);
+    bench.sign_in("marie", NEW).await.expect("the new password is set");
+    bench.people.refuse(None);
+    set(&bench).await.expect("once more");
+    assert_eq!(bench.people.noted(), [marie(&bench)]);
+
+    for refusal in [unavailable, || DirectoryError::Unauthenticated, || DirectoryError::Internal("broken".into())] {
+        bench.people.refuse(Some(refusal));
+        let error = administration(&bench).remove_password("id-of-marie", TOKEN).await.expect_err("untold");
+        assert_eq!(error.kind(), Kind::Unavailable);
+    }
+    bench.people.refuse(None);
+    assert!(!administration(&bench).remove_password("id-of-marie", TOKEN).await.expect("it was removed before"));
+    assert_eq!(bench.people.noted(), [marie(&bench)]);
+}

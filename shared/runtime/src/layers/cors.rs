@@ -1,0 +1,112 @@
+//! Which pages of other sites may call an HTTP server and read what it answers (CORS).
+
+use std::task::{Context, Poll};
+
+use axum::Router;
+use futures_util::future::Either;
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, LINK, LOCATION, ORIGIN};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
+use tower::{Layer, Service};
+use tower_http::cors::{AllowCredentials, AllowHeaders, AllowMethods, Any, Cors as Answering, CorsLayer};
+
+use super::request_id;
+use crate::config::{ANY, Cors};
+
+#[cfg(test)]
+mod tests;
+
+/// What pages may read of an answer's headers, beside the few that they always may.
+const EXPOSED: [HeaderName; 3] = [LINK, LOCATION, request_id::NAME];
+
+/// Opens the router to the pages that the configuration names, of whom it answers the preflights itself. Without origins
+/// nothing changes.
+pub(crate) fn open_to_pages(router: Router, cors: &Cors, service: &'static str) -> Router {
+    if cors.allow_origins.is_empty() {
+        return router;
+    }
+    if is_for_all(&cors.allow_origins) && cors.allow_credentials {
+        tracing::info!(
+            service,
+            "pages of every site may call {service}, but without credentials; set OCIS_CORS_ALLOW_ORIGINS to the \
+             origins that may send them"
+        );
+    }
+    router.layer(Preflights(layer(cors)))
+}
+
+fn is_for_all(items: &[String]) -> bool {
+    items.iter().any(|item| item == ANY)
+}
+
+fn layer(cors: &Cors) -> CorsLayer {
+    let layer = CorsLayer::new()
+        .allow_methods(methods(&cors.allow_methods))
+        .allow_headers(headers(&cors.allow_headers))
+        .expose_headers(EXPOSED);
+    if is_for_all(&cors.allow_origins) {
+        // never with credentials: with them, every page that a user looks at would act in the user's name
+        return layer.allow_origin(Any);
+    }
+    let origins: Vec<_> = cors.allow_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
+    let layer = layer.allow_origin(origins.clone());
+    if cors.allow_credentials {
+        layer.allow_credentials(AllowCredentials::predicate(move |origin, _| origins.contains(origin)))
+    } else {
+        layer
+    }
+}
+
+/// All of them are those that are asked for: browsers take a literal `*` for none where there are credentials.
+fn methods(allowed: &[String]) -> AllowMethods {
+    if is_for_all(allowed) {
+        return AllowMethods::mirror_request();
+    }
+    AllowMethods::list(allowed.iter().filter_map(|method| Method::from_bytes(method.as_bytes()).ok()))
+}
+
+/// As with [`methods`]; a literal `*` would leave out `Authorization` too.
+fn headers(allowed: &[String]) -> AllowHeaders {
+    if is_for_all(allowed) {
+        return AllowHeaders::mirror_request();
+    }
+    AllowHeaders::list(allowed.iter().filter_map(|header| HeaderName::from_bytes(header.as_bytes()).ok()))
+}
+
+/// The layer for all but an OPTIONS that is no preflight: it would take that for one, and the handler never see it.
+#[derive(Clone)]
+struct Preflights(CorsLayer);
+
+impl<S> Layer<S> for Preflights {
+    type Service = Sorted<S>;
+
+    fn layer(&self, inner: S) -> Sorted<S> {
+        Sorted(self.0.layer(inner))
+    }
+}
+
+#[derive(Clone)]
+struct Sorted<S>(Answering<S>);
+
+impl<S, A, B> Service<Request<A>> for Sorted<S>
+where
+    S: Service<Request<A>, Response = Response<B>>,
+    B: Default,
+{
+    type Response = Response<B>;
+    type Error = S::Error;
+    type Future = Either<<Answering<S> as Service<Request<A>>>::Future, S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<A>) -> Self::Future {
+        let headers = request.headers();
+        let is_preflight = headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+        if request.method() == Method::OPTIONS && !is_preflight {
+            Either::Right(self.0.get_mut().call(request))
+        } else {
+            Either::Left(self.0.call(request))
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What a request's span tells of its path.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::{any, get};
+use http::{Request, StatusCode};
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
+use tracing_subscriber::layer::SubscriberExt;
+
+use crate::layers::{Connected, Limits, Stack, telling_routes};
+use crate::metrics::{Metrics, Protocol, Requests};
+use crate::testing::Recorder;
+
+const SECRET: &str = "s3cr3t-in-a-path";
+
+fn stack(protocol: Protocol) -> Stack<Router> {
+    let router = Router::new()
+        .route("/tokens/{id}", any(async || tracing::info!("handled")))
+        .route("/panics/{id}", get(async || -> StatusCode { panic!("asked to") }))
+        .route("/waits/{id}", get(std::future::pending::<()>))
+        .nest("/apps", Router::new().route("/{id}/revoke", get(async || ())).fallback(async || StatusCode::NOT_FOUND));
+    let requests: Arc<Requests> = Requests::new(&Metrics::default(), "echo", protocol);
+    Stack::new(telling_routes(router), requests, Limits { concurrent: 8, timeout: Some(Duration::from_millis(50)) })
+}
+
+async fn ask(protocol: Protocol, method: &str, path: &str) {
+    let request = Request::builder().method(method).uri(path).body(Body::empty()).expect("a request");
+    let _ = stack(protocol).answer(&Connected { addr: None, identity: None }, request).await;
+}
+
+/// The names that the span had.
+async fn names(protocol: Protocol, method: &str, path: &str) -> Vec<String> {
+    let (recorder, _guard) = Recorder::here();
+    ask(protocol, method, path).await;
+    assert!(protocol == Protocol::Grpc || !recorder.has(SECRET), "{path}");
+    recorder.values("otel.name")
+}
+
+#[tokio::test]
+async fn http_is_named_by_method_and_route() {
+    for protocol in [Protocol::Http, Protocol::Debug] {
+        for (method, path, expected) in [
+            ("GET", format!("/tokens/{SECRET}"), &["GET", "GET /tokens/{id}"][..]),
+            ("POST", format!("/tokens/7?code={SECRET}"), &["POST", "POST /tokens/{id}"]),
+            ("PROPFIND", format!("/tokens/{SECRET}"), &["OTHER", "OTHER /tokens/{id}"]),
+            (SECRET, "/tokens/7".into(), &["OTHER", "OTHER /tokens/{id}"]),
+            ("GET", format!("/apps/{SECRET}/revoke"), &["GET", "GET /apps/{id}/revoke"]),
+            ("GET", format!("/panics/{SECRET}"), &["GET", "GET /panics/{id}"]),
+            ("GET", format!("/waits/{SECRET}"), &["GET", "GET /waits/{id}"]),
+            ("GET", format!("/made/up/{SECRET}"), &["GET"]),
+            ("DELETE", format!("/{SECRET}"), &["DELETE"]),
+            ("POST", format!("/panics/{SECRET}"), &["POST", "POST /panics/{id}"]),
+        ] {
+            assert_eq!(names(protocol, method, &path).await, expected, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fallback_below_a_path_tells_no_more_than_that_path() {
+    let names = names(Protocol::Http, "GET", &format!("/apps/{SECRET}")).await;
+    assert!(names.iter().all(|name| name == "GET" || name.starts_with("GET /apps")), "{names:?}");
+}
+
+#[tokio::test]
+async fn grpc_is_named_by_its_path() {
+    assert_eq!(names(Protocol::Grpc, "POST", "/echo.Echo/Say").await, ["/echo.Echo/Say"]);
+}
+
+/// What left the process.
+#[derive(Clone, Debug, Default)]
+struct Exported(Arc<Mutex<Vec<SpanData>>>);
+
+impl SpanExporter for Exported {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        self.0.lock().expect("no panic").extend(batch);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn exported_spans_bear_these_names() {
+    let exported = Exported::default();
+    let provider = SdkTracerProvider::builder().with_simple_exporter(exported.clone()).build();
+    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+    let guard = tracing::subscriber::set_default(tracing_subscriber::Registry::default().with(layer));
+    ask(Protocol::Http, "GET", &format!("/tokens/{SECRET}?code={SECRET}")).await;
+    ask(Protocol::Http, "GET", &format!("/made/up/{SECRET}")).await;
+    drop(guard);
+    let spans = exported.0.lock().expect("no panic");
+    let names: Vec<_> = spans.iter().map(|span| span.name.as_ref()).collect();
+    assert_eq!(names, ["GET /tokens/{id}", "GET"]);
+    assert!(!format!("{spans:?}").contains(SECRET));
+}

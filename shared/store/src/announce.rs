@@ -1,0 +1,48 @@
+//! Telling other replicas that there is something new to read.
+
+use sea_orm::ConnectionTrait;
+use sea_orm::sqlx::postgres::{PgListener, PgPoolOptions};
+
+use crate::{Database, StoreError};
+
+/// Hears what is announced on one channel, on a connection of its own.
+#[derive(Debug)]
+pub struct Listener(PgListener);
+
+impl Database {
+    /// Tells everybody who listens on this channel that something has changed. Outside of any transaction: in one it would
+    /// have all commits of the server wait for each other. Nothing happens on `SQLite`, which has one process.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the server cannot be reached.
+    pub async fn announce(&self, channel: &'static str) -> Result<(), StoreError> {
+        if !self.is_postgres() {
+            return Ok(());
+        }
+        self.run(|| async { Ok(self.connection().execute_unprepared(&format!("NOTIFY {channel}")).await.map(drop)?) })
+            .await
+    }
+
+    /// Listens on a channel; `None` on `SQLite`. It needs a session of the server's own, which a pooler that hands sessions
+    /// round transaction by transaction does not give.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the server cannot be reached.
+    pub async fn listen(&self, channel: &'static str) -> Result<Option<Listener>, StoreError> {
+        let Some(server) = self.server() else { return Ok(None) };
+        let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+        let mut listener = PgListener::connect_with(&pool.connect_lazy_with(server.clone())).await?;
+        listener.listen(channel).await?;
+        Ok(Some(Listener(listener)))
+    }
+}
+
+impl Listener {
+    /// Returns when something was announced, or when the connection was lost and made again: then something may have been.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] while the connection cannot be made again.
+    pub async fn heard(&mut self) -> Result<(), StoreError> {
+        Ok(self.0.try_recv().await.map(drop)?)
+    }
+}
