@@ -12,7 +12,8 @@ struct Package {
     is_there: fn() -> bool,
 }
 
-const PACKAGES: [Package; 3] = [
+const PACKAGES: [Package; 4] = [
+    Package { name: "curl", purpose: "calls as the documents show them", is_there: || in_a_path("curl") },
     Package { name: "slapd", purpose: "a real LDAP directory", is_there: || in_a_path("slapd") },
     Package { name: "ldap-utils", purpose: "filling that directory", is_there: || in_a_path("ldapadd") },
     Package {

@@ -152,6 +152,7 @@ impl Applications {
             label: policy::label(&wish.label)?.to_owned(),
             grants: wish.grants,
             created: now,
+            imported: None,
             created_by: acting.actor().to_owned(),
             life,
             slid: life.slid(now),

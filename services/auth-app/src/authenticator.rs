@@ -80,8 +80,7 @@ impl AppTokens {
         if !user.is_active() {
             return Err(AuthError::Refused(Reason::Disabled));
         }
-        let is_outdated = user.password_changed.is_some_and(|changed| known.token.created < changed);
-        if self.ends_with_password && is_outdated {
+        if self.ends_with_password && known.token.is_outdated(user.password_changed) {
             return Err(AuthError::Refused(Reason::Revoked));
         }
         Ok(())

@@ -49,7 +49,8 @@ pub struct Create {
     /// What the token is called
     #[arg(long, default_value = "Generated via CLI")]
     label: String,
-    /// What the token may do: user, node:UUID:rw, path:/PREFIX:r, tokens:read, tokens:write, profile; may be repeated
+    /// What the token may do: `user`, `node:UUID:rw`, `path:/PREFIX:r`, `tokens:read`, `tokens:write`, `profile`; may be
+    /// repeated
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
     /// Instead of an expiration: the token ends when it was not used for so long

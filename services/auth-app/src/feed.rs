@@ -80,7 +80,9 @@ pub async fn follow(ledger: Arc<Ledger>, pushes: Option<Database>, shutdown: Can
                     if feed.silence() > MEMORY {
                         cache.clear();
                     }
-                    revoked.into_iter().for_each(|id| cache.revoke(id));
+                    for id in revoked {
+                        cache.revoke(id);
+                    }
                     feed.hear(asked);
                 }
                 Err(error) => tracing::warn!(%error, "cannot ask what other replicas have revoked"),
@@ -111,7 +113,7 @@ async fn heard(listening: &mut Option<Listener>, pushes: Option<&Database>) {
     if let Err(error) = outcome {
         tracing::debug!(%error, "revocations of other replicas are not pushed for now");
         *listening = None;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -167,6 +167,7 @@ impl Applications {
             label: record.label.chars().filter(|c| !c.is_control()).take(MAX_LABEL).collect(),
             grants,
             created: record.created,
+            imported: Some(self.clock.now()),
             created_by: "import".to_owned(),
             life,
             slid,

@@ -250,7 +250,9 @@ impl Ledger {
     /// Revokes all tokens of a user; how many.
     pub async fn revoke_all(&self, owner: &UserId, now: SystemTime) -> Result<usize, StoreError> {
         let revoked = self.tokens.revoke_all(owner, now).await?;
-        revoked.iter().for_each(|id| self.cache.revoke(*id));
+        for id in &revoked {
+            self.cache.revoke(*id);
+        }
         if !revoked.is_empty() {
             self.feed.announce();
         }

@@ -92,6 +92,8 @@ pub struct AppToken {
     pub grants: Grants,
     /// When it was made.
     pub created: SystemTime,
+    /// When it was taken over from another system, if it was.
+    pub imported: Option<SystemTime>,
     /// Who made it: a user's identifier, or the name of who acted for that user.
     pub created_by: String,
     /// How it ends.
@@ -128,6 +130,12 @@ impl AppToken {
         } else {
             None
         }
+    }
+
+    /// Whether its owner has changed the password since it was made, or taken over: people often get a first password here
+    /// only after their tokens were made elsewhere.
+    pub fn is_outdated(&self, password_changed: Option<SystemTime>) -> bool {
+        password_changed.is_some_and(|changed| self.imported.unwrap_or(self.created) < changed)
     }
 
     /// Whether it belongs to this user. An empty `idp` on either side fits any: it means "ours".

@@ -109,9 +109,8 @@ impl Policy {
         let never = self.never && !is_impersonated;
         match wish {
             LifeWish::Usual => until(now + self.usual.min(longest)),
-            LifeWish::Longest if never => Ok(Life::Fixed(None)),
+            LifeWish::Longest | LifeWish::Never if never => Ok(Life::Fixed(None)),
             LifeWish::Longest => until(latest),
-            LifeWish::Never if never => Ok(Life::Fixed(None)),
             LifeWish::Never => Err(PolicyError::Never),
             LifeWish::For(lifetime) => until(now.checked_add(lifetime).ok_or(PolicyError::TooLong(longest))?),
             LifeWish::Until(end) => until(end),

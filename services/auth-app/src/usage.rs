@@ -143,6 +143,7 @@ mod tests {
             label: String::new(),
             grants: Grants::user(),
             created,
+            imported: None,
             created_by: String::new(),
             life: Life::Sliding { window: 600 * SECOND, latest: created + 1500 * SECOND },
             slid: Some(created + 600 * SECOND),

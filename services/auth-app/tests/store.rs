@@ -22,6 +22,7 @@ fn stored(number: u8, owner: UserId) -> Stored {
         label: "télé 'phone'".into(),
         grants: Grants::user(),
         created: at(1000),
+        imported: None,
         created_by: "machine".into(),
         life: Life::Fixed(Some(at(2000))),
         slid: None,

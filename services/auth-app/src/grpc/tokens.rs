@@ -54,7 +54,7 @@ impl Api {
     }
 }
 
-fn refused(error: ApplicationsError) -> Status {
+fn refused(error: &ApplicationsError) -> Status {
     if let Some(cause) = error.cause() {
         tracing::error!(%error, cause, "app tokens could not be administered");
     }
@@ -78,7 +78,7 @@ impl AppTokensApi for Api {
             let acting = self.applications.operate(&claims, &caller, &owner).await?;
             self.applications.create(&acting, convert::wish(request)?).await
         };
-        let (token, secret) = made.await.map_err(refused)?;
+        let (token, secret) = made.await.map_err(|error| refused(&error))?;
         let (token, secret) = (Some(convert::token(&token)), secret.expose_secret().to_owned());
         Ok(Response::new(CreateTokenResponse { token, secret }))
     }
@@ -92,7 +92,7 @@ impl AppTokensApi for Api {
             let acting = self.applications.operate(&claims, &caller, &convert::person(owner)).await?;
             self.applications.list(&acting, Stretch { after, limit: u64::from(size) + 1 }).await
         };
-        let mut tokens = listed.await.map_err(refused)?;
+        let mut tokens = listed.await.map_err(|error| refused(&error))?;
         let is_last = tokens.len() <= size as usize;
         tokens.truncate(size as usize);
         let next = tokens.last().filter(|_| !is_last).map(|token| token.id.to_string());
@@ -102,7 +102,7 @@ impl AppTokensApi for Api {
 
     async fn get_token(&self, request: Request<GetTokenRequest>) -> Result<Response<GetTokenResponse>, Status> {
         self.operator(&request)?;
-        let found = self.applications.any(id(&request.into_inner().id)?).await.map_err(refused)?;
+        let found = self.applications.any(id(&request.into_inner().id)?).await.map_err(|error| refused(&error))?;
         Ok(Response::new(GetTokenResponse { token: Some(convert::token(&found)) }))
     }
 
@@ -118,7 +118,7 @@ impl AppTokensApi for Api {
             let acting = Applications::operate_on(&claims, &caller, owner);
             self.applications.revoke(&acting, &id.to_string()).await
         };
-        let id = revoked.await.map_err(refused)?.to_string();
+        let id = revoked.await.map_err(|error| refused(&error))?.to_string();
         Ok(Response::new(RevokeTokenResponse { id }))
     }
 
@@ -132,7 +132,7 @@ impl AppTokensApi for Api {
             let acting = self.applications.operate(&claims, &caller, &owner).await?;
             self.applications.revoke_all(&acting).await
         };
-        let count = revoked.await.map_err(refused)? as u64;
+        let count = revoked.await.map_err(|error| refused(&error))? as u64;
         Ok(Response::new(RevokeTokensResponse { count }))
     }
 
@@ -141,7 +141,7 @@ impl AppTokensApi for Api {
         request: Request<PruneTokensRequest>,
     ) -> Result<Response<PruneTokensResponse>, Status> {
         self.operator(&request)?;
-        let count = self.pruner.prune().await.map_err(|error| refused(error.into()))?;
+        let count = self.pruner.prune().await.map_err(|error| refused(&error.into()))?;
         Ok(Response::new(PruneTokensResponse { count }))
     }
 
@@ -155,7 +155,8 @@ impl AppTokensApi for Api {
             return Err(status::grpc(Failure::InvalidArgument, format!("more than {MOST_IMPORTED} tokens")));
         }
         let records = tokens.into_iter().map(convert::record).collect();
-        let outcomes = self.applications.import(&claims, &caller, records, dry_run).await.map_err(refused)?;
+        let outcomes =
+            self.applications.import(&claims, &caller, records, dry_run).await.map_err(|error| refused(&error))?;
         let word = |outcome| match outcome {
             Outcome::Imported => ImportOutcome::Imported,
             Outcome::Known => ImportOutcome::Known,

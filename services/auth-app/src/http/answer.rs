@@ -18,8 +18,9 @@ use crate::policy::PolicyError;
 /// A token as it is shown. The first four members are the documented ones.
 #[derive(Serialize)]
 pub(super) struct Token {
-    /// The secret when the token is made, and its identifier ever after.
-    token: String,
+    /// When the token is made; its identifier ever after.
+    #[serde(rename = "token")]
+    secret: String,
     expiration_date: Option<String>,
     created_date: String,
     label: String,
@@ -52,7 +53,7 @@ impl Token {
         let last = token.last_use.as_ref();
         let id = token.id.to_string();
         Self {
-            token: secret.map_or_else(|| id.clone(), str::to_owned),
+            secret: secret.map_or_else(|| id.clone(), str::to_owned),
             expiration_date: end.map(rfc3339),
             created_date: whole_seconds(token.created),
             label: token.label.clone(),
@@ -83,25 +84,22 @@ fn whole_seconds(time: SystemTime) -> String {
 /// Why it is not done, as RFC 9457 has it.
 #[derive(Debug, Serialize)]
 pub(super) struct Problem {
-    #[serde(serialize_with = "number")]
-    status: StatusCode,
+    status: u16,
     title: &'static str,
     detail: String,
     /// The parameter that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<String>,
     #[serde(skip)]
+    code: StatusCode,
+    #[serde(skip)]
     challenge: Option<&'static str>,
 }
 
-fn number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u16(status.as_u16())
-}
-
 impl Problem {
-    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        let title = status.canonical_reason().unwrap_or_default();
-        Self { status, title, detail: detail.into(), parameter: None, challenge: None }
+    pub(super) fn new(code: StatusCode, detail: impl Into<String>) -> Self {
+        let (status, title) = (code.as_u16(), code.canonical_reason().unwrap_or_default());
+        Self { status, title, detail: detail.into(), parameter: None, code, challenge: None }
     }
 
     /// A parameter, or a member of a body, that is wrong.
@@ -113,6 +111,17 @@ impl Problem {
     /// The same of an existing problem.
     pub(super) fn of_parameter(self, name: &str) -> Self {
         Self { parameter: Some(name.to_owned()), ..self }
+    }
+
+    /// The same where it was not a parameter that said it, but a member of a body.
+    pub(super) fn of_member(self) -> Self {
+        let member = |name: String| match name.as_str() {
+            "expiry" => "expires_in".to_owned(),
+            "scope" => "scopes".to_owned(),
+            "userName" => "user_name".to_owned(),
+            _ => name,
+        };
+        Self { parameter: self.parameter.map(member), ..self }
     }
 
     /// Nobody says who asks (RFC 6750 section 3).
@@ -144,7 +153,7 @@ impl From<ApplicationsError> for Problem {
     }
 }
 
-/// Which parameter an error is about; the end of a token has two names, and the handler knows which one was used.
+/// Which parameter an error is about.
 fn parameter_of(error: &ApplicationsError) -> Option<&'static str> {
     match error {
         ApplicationsError::TwoPeople => Some("userName"),
@@ -153,14 +162,15 @@ fn parameter_of(error: &ApplicationsError) -> Option<&'static str> {
         ApplicationsError::Policy(PolicyError::Reason) => Some("reason"),
         ApplicationsError::Policy(PolicyError::Window) => Some("window"),
         ApplicationsError::Policy(PolicyError::Lifetime(_)) => Some("max_lifetime"),
+        ApplicationsError::Policy(PolicyError::Past | PolicyError::TooLong(_) | PolicyError::Never) => Some("expiry"),
         _ => None,
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, challenge) = (self.status, self.challenge);
-        let mut response = (status, Json(self)).into_response();
+        let (code, challenge) = (self.code, self.challenge);
+        let mut response = (code, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(challenge) = challenge {

@@ -12,9 +12,12 @@ use serde::de::DeserializeOwned;
 
 use super::Api;
 use super::answer::Problem;
-use super::params::duration;
+use super::params::{duration, person};
 use crate::applications::PersonRef;
 use crate::policy::LifeWish;
+
+/// The longest text about what is wrong with a body, in characters.
+const MAX_DETAIL: usize = 256;
 
 /// A body as it came; empty where there was none.
 pub(super) struct Body(Bytes, bool);
@@ -47,13 +50,17 @@ impl Body {
         if !self.1 {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a body has to be application/json"));
         }
-        serde_json::from_slice(&self.0).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))
+        serde_json::from_slice(&self.0).map_err(|error| {
+            // it repeats what was sent, however long that was
+            let detail: String = error.to_string().chars().take(MAX_DETAIL).collect();
+            Problem::new(StatusCode::BAD_REQUEST, detail)
+        })
     }
 }
 
 /// A token to be made.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub(super) struct NewToken {
     pub(super) label: Option<String>,
     scopes: Option<Vec<String>>,
@@ -68,7 +75,7 @@ pub(super) struct NewToken {
 
 /// Seconds, or a text like `72h`.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a length of time is a number of seconds, or a text like 72h")]
 enum Length {
     Seconds(u64),
     Text(String),
@@ -86,9 +93,8 @@ impl Length {
 
 impl NewToken {
     /// The person in whose name it is made, if it is somebody else's.
-    pub(super) fn person(&self) -> Option<PersonRef> {
-        let (id, username) = (self.user_id.clone(), self.user_name.clone());
-        (id.is_some() || username.is_some()).then_some(PersonRef { id, username })
+    pub(super) fn person(&self) -> Result<Option<PersonRef>, Problem> {
+        person([("user_id", self.user_id.as_deref()), ("user_name", self.user_name.as_deref())])
     }
 
     /// What it may do; everything if nothing is said, and nothing is no list of things.
@@ -114,7 +120,7 @@ impl NewToken {
 
 /// What of a token can be changed.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub(super) struct Change {
     pub(super) label: String,
 }

@@ -4,7 +4,7 @@ use authn::Permission;
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::{LINK, LOCATION};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use secrecy::ExposeSecret;
 use uuid::Uuid;
@@ -16,7 +16,6 @@ use super::body::{Body, NewToken};
 use super::params::Params;
 use crate::applications::{Acting, ApplicationsError, PersonRef, Wish};
 use crate::model::Kind;
-use crate::policy::PolicyError;
 use crate::store::Stretch;
 
 /// Entries of a page, at most and when nothing is said.
@@ -52,10 +51,10 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     if body.is_empty() {
-        create_by_query(&api, &asker, &params).await
-    } else {
-        create_by_body(&api, &asker, &params, &body).await
+        return create_by_query(&api, &asker, &params).await;
     }
+    params.only(&[])?;
+    create_by_body(&api, &asker, &body).await.map_err(Problem::of_member)
 }
 
 async fn create_by_query(api: &Api, asker: &Asker, params: &Params) -> Result<Response, Problem> {
@@ -64,43 +63,27 @@ async fn create_by_query(api: &Api, asker: &Asker, params: &Params) -> Result<Re
     let reason = params.text("reason", "");
     let acting = acting(api, asker, person.as_ref(), &reason, Permission::Write).await?;
     let label = params.text("label", label(&acting));
-    let made = make(api, &acting, Wish { label, grants, life, kind: Kind::App }, "expiry").await?;
-    Ok(Json(made.0).into_response())
+    let (made, _) = make(api, &acting, Wish { label, grants, life, kind: Kind::App }).await?;
+    Ok(Json(made).into_response())
 }
 
-async fn create_by_body(api: &Api, asker: &Asker, params: &Params, body: &Body) -> Result<Response, Problem> {
-    if !params.is_empty() {
-        params.only(&[])?;
-    }
+async fn create_by_body(api: &Api, asker: &Asker, body: &Body) -> Result<Response, Problem> {
     let new: NewToken = body.json()?;
-    let (life, grants) = (new.life()?, new.grants()?);
-    let acting = acting(api, asker, new.person().as_ref(), &new.reason, Permission::Write).await?;
+    let (life, grants, person) = (new.life()?, new.grants()?, new.person()?);
+    let acting = acting(api, asker, person.as_ref(), &new.reason, Permission::Write).await?;
     let label = new.label.unwrap_or_else(|| label(&acting).to_owned());
-    let (made, id) = make(api, &acting, Wish { label, grants, life, kind: Kind::App }, "expires_in").await?;
+    let (made, id) = make(api, &acting, Wish { label, grants, life, kind: Kind::App }).await?;
     let location = api.link(&format!("/{id}"));
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(made)).into_response())
 }
 
-async fn make(api: &Api, acting: &Acting<'_>, wish: Wish, expiry: &str) -> Result<(Token, Uuid), Problem> {
-    let made = api.applications.create(acting, wish).await;
-    let (token, secret) = made.map_err(|error| {
-        let is_about_end = matches!(
-            error,
-            ApplicationsError::Policy(PolicyError::Past | PolicyError::TooLong(_) | PolicyError::Never)
-        );
-        let problem = Problem::from(error);
-        if is_about_end { problem.of_parameter(expiry) } else { problem }
-    })?;
+async fn make(api: &Api, acting: &Acting<'_>, wish: Wish) -> Result<(Token, Uuid), ApplicationsError> {
+    let (token, secret) = api.applications.create(acting, wish).await?;
     Ok((Token::new(&token, Some(secret.expose_secret()), api.clock.now()), token.id))
 }
 
 /// `GET`: the live tokens. A page is as long as the usual limit for a user, so that most lists are one.
-pub(super) async fn list(
-    State(api): State<Api>,
-    method: Method,
-    asker: Asker,
-    params: Params,
-) -> Result<Response, Problem> {
+pub(super) async fn list(State(api): State<Api>, asker: Asker, params: Params) -> Result<Response, Problem> {
     params.only(&["limit", "after", "userID", "userName", "reason"])?;
     let limit = match params.get("limit").map(str::parse) {
         None => PAGE,
@@ -116,8 +99,8 @@ pub(super) async fn list(
     tokens.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
 
     let mut headers = HeaderMap::new();
-    if let Some(last) = tokens.last().filter(|_| !is_last && method == Method::GET) {
-        let next = format!(r#"<{}>; rel="next""#, api.link(&format!("?limit={limit}&after={}", last.id)));
+    if let Some(last) = tokens.last().filter(|_| !is_last) {
+        let next = format!(r#"<{}>; rel="next""#, api.link(&params.next_page(limit, last.id)));
         if let Ok(next) = HeaderValue::try_from(next) {
             headers.insert(LINK, next);
         }

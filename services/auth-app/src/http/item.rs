@@ -1,9 +1,12 @@
 //! One token, as a resource.
 
+use std::convert::Infallible;
+
 use authn::Permission;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use uuid::Uuid;
 
 use super::Api;
@@ -17,9 +20,23 @@ use crate::applications::{Acting, ApplicationsError};
 /// Whose token it is may be said as in the other calls.
 const KNOWN: [&str; 3] = ["userID", "userName", "reason"];
 
-/// What is no identifier is nobody's.
-fn id(text: &str) -> Result<Uuid, ApplicationsError> {
-    Uuid::try_parse(text).map_err(|_| ApplicationsError::NotFound)
+/// The identifier in the path, if it is one.
+pub(super) struct Id(Option<Uuid>);
+
+impl Id {
+    /// What is no identifier is nobody's.
+    fn known(&self) -> Result<Uuid, ApplicationsError> {
+        self.0.ok_or(ApplicationsError::NotFound)
+    }
+}
+
+impl FromRequestParts<Api> for Id {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
+        let text = Path::<String>::from_request_parts(parts, api).await;
+        Ok(Self(text.ok().and_then(|Path(text)| Uuid::try_parse(&text).ok())))
+    }
 }
 
 async fn concerned<'a>(
@@ -34,39 +51,34 @@ async fn concerned<'a>(
 }
 
 /// `GET`
-pub(super) async fn show(
-    State(api): State<Api>,
-    Path(text): Path<String>,
-    asker: Asker,
-    params: Params,
-) -> Result<Json<Token>, Problem> {
+pub(super) async fn show(State(api): State<Api>, id: Id, asker: Asker, params: Params) -> Result<Json<Token>, Problem> {
     let acting = concerned(&api, &asker, &params, Permission::Read).await?;
-    let found = api.applications.get(&acting, id(&text)?).await?;
+    let found = api.applications.get(&acting, id.known()?).await?;
     Ok(Json(Token::new(&found, None, api.clock.now())))
 }
 
 /// `DELETE`
 pub(super) async fn revoke(
     State(api): State<Api>,
-    Path(text): Path<String>,
+    id: Id,
     asker: Asker,
     params: Params,
 ) -> Result<StatusCode, Problem> {
     let acting = concerned(&api, &asker, &params, Permission::Write).await?;
-    api.applications.revoke(&acting, &id(&text)?.to_string()).await?;
+    api.applications.revoke(&acting, &id.known()?.to_string()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `PATCH`: the label.
 pub(super) async fn rename(
     State(api): State<Api>,
-    Path(text): Path<String>,
+    id: Id,
     asker: Asker,
     params: Params,
     body: Body,
 ) -> Result<Json<Token>, Problem> {
     let acting = concerned(&api, &asker, &params, Permission::Write).await?;
     let change: Change = body.json()?;
-    let renamed = api.applications.rename(&acting, id(&text)?, &change.label).await?;
+    let renamed = api.applications.rename(&acting, id.known()?, &change.label).await?;
     Ok(Json(Token::new(&renamed, None, api.clock.now())))
 }

@@ -1,10 +1,12 @@
 //! The parameters of a query. One that is not known is refused: a mistyped `userID` must not make a token for the caller.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use authn::Grants;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
+use uuid::Uuid;
 
 use super::Api;
 use super::answer::Problem;
@@ -27,11 +29,6 @@ impl FromRequestParts<Api> for Params {
 }
 
 impl Params {
-    /// Whether there are none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Refuses every parameter but these; `scope` alone may be repeated.
     pub(super) fn only(&self, known: &[&str]) -> Result<(), Problem> {
         for (place, (name, _)) in self.0.iter().enumerate() {
@@ -58,12 +55,24 @@ impl Params {
 
     /// The person in whose name it is to be done, if it is somebody else's.
     pub(super) fn person(&self) -> Result<Option<PersonRef>, Problem> {
-        let named = |name: &str| match self.get(name) {
-            Some("") => Err(Problem::parameter(name, "it is empty")),
-            value => Ok(value.map(str::to_owned)),
-        };
-        let (id, username) = (named("userID")?, named("userName")?);
-        Ok((id.is_some() || username.is_some()).then_some(PersonRef { id, username }))
+        person(["userID", "userName"].map(|name| (name, self.get(name))))
+    }
+
+    /// The query for the tokens after this one, of the same person.
+    pub(super) fn next_page(&self, limit: u64, after: Uuid) -> String {
+        let mut query = format!("?limit={limit}&after={after}");
+        for (name, value) in self.0.iter().filter(|(name, _)| !matches!(name.as_str(), "limit" | "after")) {
+            let _ = write!(query, "&{name}=");
+            for byte in value.bytes() {
+                let _ = match byte {
+                    b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => {
+                        query.write_char(char::from(byte))
+                    }
+                    _ => write!(query, "%{byte:02X}"),
+                };
+            }
+        }
+        query
     }
 
     /// What a token may do; everything if nothing is said.
@@ -89,6 +98,16 @@ impl Params {
             (None, None) => Err(Problem::parameter("expiry", "it is missing; it is written like 72h or 30m")),
         }
     }
+}
+
+/// The person with this identifier and this login name, by what they are called here, if any is given. An empty one is
+/// nobody's, and must not be taken for none.
+pub(super) fn person(named: [(&str, Option<&str>); 2]) -> Result<Option<PersonRef>, Problem> {
+    if let Some((name, _)) = named.iter().find(|(_, value)| *value == Some("")) {
+        return Err(Problem::parameter(name, "it is empty"));
+    }
+    let [id, username] = named.map(|(_, value)| value.map(str::to_owned));
+    Ok((id.is_some() || username.is_some()).then_some(PersonRef { id, username }))
 }
 
 /// Reads a duration.

@@ -18,7 +18,12 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let columns = [schema::big_integer_null("slide"), schema::blob_null("imported"), schema::text_null("verifier")];
+        let columns = [
+            schema::big_integer_null("slide"),
+            schema::big_integer_null("imported_at"),
+            schema::blob_null("imported"),
+            schema::text_null("verifier"),
+        ];
         for column in columns {
             manager.alter_table(Table::alter().table("app_tokens").add_column(column).to_owned()).await?;
         }

@@ -24,6 +24,8 @@ pub(super) mod token {
         pub digest: Vec<u8>,
         pub created: i64,
         pub created_by: String,
+        /// When it was taken over from another system.
+        pub imported_at: Option<i64>,
         /// When it ends whatever happens; the largest number if never.
         pub expires: i64,
         /// The window of a sliding token, in microseconds.
