@@ -17,7 +17,7 @@ pub use acting::{Acting, PersonRef};
 use crate::cache::Known;
 use crate::foreign;
 use crate::ledger::{Ledger, LookupError};
-use crate::model::{AppToken, Kind};
+use crate::model::{AppToken, Kind, micros, time};
 use crate::policy::{self, LifeWish, Policy, PolicyError};
 use crate::store::Stretch;
 
@@ -142,7 +142,8 @@ impl Applications {
     pub async fn create(&self, acting: &Acting<'_>, wish: Wish) -> Result<(AppToken, SecretString), ApplicationsError> {
         acting.check_may_give(&wish.grants)?;
         self.policy.check_scopes(&wish.grants)?;
-        let now = self.clock.now();
+        // as exactly as it is kept, so that what is answered now is what is answered later
+        let now = time(micros(self.clock.now()));
         let kind = acting.kind(wish.kind);
         let life = self.policy.life(now, wish.life, kind)?;
         let token = AppToken {

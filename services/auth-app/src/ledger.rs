@@ -8,6 +8,7 @@ use authn::{Caller, Reason, UserId};
 use runtime::Random;
 use secrecy::{ExposeSecret, SecretString};
 use store::StoreError;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::cache::{Cache, Known, Miss};
@@ -239,23 +240,35 @@ impl Ledger {
 
     /// Revokes a user's token, for good; whether there was one. From then on this process refuses it, and others soon.
     pub async fn revoke(&self, owner: &UserId, id: Uuid, now: SystemTime) -> Result<bool, StoreError> {
-        let revoked = self.tokens.revoke(owner, id, now).await?;
-        if revoked {
-            self.cache.revoke(id);
-            self.feed.announce();
-        }
-        Ok(revoked)
+        let (tokens, owner) = (Arc::clone(&self.tokens), owner.clone());
+        let revoke = async move { Ok(Vec::from_iter(tokens.revoke(&owner, id, now).await?.then_some(id))) };
+        Ok(self.revoke_whole(revoke).await? > 0)
     }
 
     /// Revokes all tokens of a user; how many.
     pub async fn revoke_all(&self, owner: &UserId, now: SystemTime) -> Result<usize, StoreError> {
-        let revoked = self.tokens.revoke_all(owner, now).await?;
-        for id in &revoked {
-            self.cache.revoke(*id);
-        }
-        if !revoked.is_empty() {
-            self.feed.announce();
-        }
-        Ok(revoked.len())
+        let (tokens, owner) = (Arc::clone(&self.tokens), owner.clone());
+        self.revoke_whole(async move { tokens.revoke_all(&owner, now).await }).await
+    }
+
+    /// In a task of its own: a caller that stops waiting must not leave behind what is revoked in the store and still good
+    /// in the cache.
+    async fn revoke_whole(
+        &self,
+        revoke: impl Future<Output = Result<Vec<Uuid>, StoreError>> + Send + 'static,
+    ) -> Result<usize, StoreError> {
+        let (cache, feed) = (Arc::clone(&self.cache), Arc::clone(&self.feed));
+        let whole = async move {
+            let revoked = revoke.await?;
+            for id in &revoked {
+                cache.revoke(*id);
+            }
+            if !revoked.is_empty() {
+                feed.announce();
+            }
+            Ok(revoked.len())
+        };
+        let ended = tokio::spawn(whole.in_current_span()).await;
+        ended.unwrap_or_else(|error| Err(StoreError::internal(format!("a revocation did not end: {error}"))))
     }
 }

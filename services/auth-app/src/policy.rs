@@ -192,7 +192,7 @@ pub fn duration(text: &str) -> Result<Duration, PolicyError> {
     };
     // a bare number says no unit; milliseconds and less are nothing that a token is made for
     let known = |c: char| c.is_ascii_digit() || matches!(c, '.' | 'h' | 'm' | 's');
-    let has_units = rest.ends_with(['h', 'm', 's']) && rest.chars().all(known);
+    let has_units = rest.ends_with(['h', 'm', 's']) && rest.chars().all(known) && !rest.contains("ms");
     let time = match rest {
         "" if !days.is_zero() => Some(Duration::ZERO),
         rest if has_units => <Duration as Value>::parse(rest),
@@ -241,7 +241,7 @@ mod tests {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
             assert_eq!(duration_or_seconds(text), duration(text));
         }
-        assert_eq!(duration_or_seconds("600"), Ok(Duration::from_secs(600)));
+        assert_eq!(duration_or_seconds("600"), Ok(Duration::from_mins(10)));
         let wrong = ["", "-1h", "0s", "0", "72", "1e9h", "NaN", "inf", "99999999999999999999", "99999999999999999999h"];
         for text in wrong.into_iter().chain([
             "1x",
@@ -256,6 +256,7 @@ mod tests {
             "0d",
             "1h1d",
             "1d1",
+            "1500ms",
             "99999999999d",
         ]) {
             assert!(duration(text).is_err(), "{text:?}");

@@ -92,7 +92,14 @@ impl Uses {
         }
         if !usage.is_pending.swap(true, Ordering::SeqCst) {
             *lock(&usage.by) = (caller.source, caller.user_agent.chars().take(MAX_AGENT).collect());
-            lock(&self.0).insert(usage.token, Arc::clone(usage));
+            let mut pending = lock(&self.0);
+            let former = pending.insert(usage.token, Arc::clone(usage));
+            // a token that was read again while it was in use is known by two: what the former one has is not lost
+            if let Some(former) = former.filter(|former| !Arc::ptr_eq(former, usage)) {
+                former.is_pending.store(false, Ordering::SeqCst);
+                usage.used.fetch_max(former.used.load(Ordering::SeqCst), Ordering::SeqCst);
+                usage.slid.fetch_max(former.slid.load(Ordering::SeqCst), Ordering::SeqCst);
+            }
         }
     }
 
@@ -109,6 +116,10 @@ impl Uses {
         for (usage, written) in uses {
             let at = micros(written.last_use.at);
             usage.written.store(at, Ordering::SeqCst);
+            // another one of the same token may stand there by now, with all that this one had
+            if !pending.get(&usage.token).is_some_and(|one| Arc::ptr_eq(one, &usage)) {
+                continue;
+            }
             usage.is_pending.store(false, Ordering::SeqCst);
             // who noted a use before that store has left the entry to us; who does it after brings it back
             let stays = usage.used.load(Ordering::SeqCst) > at && !usage.is_pending.swap(true, Ordering::SeqCst);
@@ -179,6 +190,26 @@ mod tests {
         assert_eq!(uses.of(&token).slid(), Some(token.created + 700 * SECOND));
         let later = AppToken { slid: Some(token.created + 800 * SECOND), ..token.clone() };
         assert_eq!(uses.of(&later).slid(), later.slid, "another replica's");
+    }
+
+    #[test]
+    fn two_who_have_read_the_same_token_lose_no_use() {
+        let (uses, token) = (Uses::default(), sliding());
+        let at = |seconds| token.created + seconds * SECOND;
+        let written = |uses: &Uses| uses.due(at(1400), true).iter().map(|(_, one)| one.slid).collect::<Vec<_>>();
+        // a request that has the token from before it was forgotten and read again
+        let (former, latter) = (uses.of(&token), uses.of(&token));
+        uses.note(&former, at(100), &Caller::default());
+        let due = uses.due(at(100), true);
+        uses.note(&former, at(110), &Caller::default());
+        uses.note(&latter, at(90), &Caller::default());
+        assert_eq!(written(&uses), [Some(at(710))], "the later of both");
+        uses.written(due);
+        assert_eq!(written(&uses).len(), 1, "what was not among the written stays");
+        uses.note(&latter, at(200), &Caller::default());
+        assert_eq!(written(&uses), [Some(at(800))]);
+        uses.note(&former, at(300), &Caller::default());
+        assert_eq!(written(&uses), [Some(at(900))], "and neither is deaf from then on");
     }
 
     #[test]

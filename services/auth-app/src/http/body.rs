@@ -50,6 +50,10 @@ impl Body {
         if !self.1 {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a body has to be application/json"));
         }
+        // a list would be read too, as the members without their names
+        if !self.0.trim_ascii_start().starts_with(b"{") {
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "a body has to be a JSON object"));
+        }
         serde_json::from_slice(&self.0).map_err(|error| {
             // it repeats what was sent, however long that was
             let detail: String = error.to_string().chars().take(MAX_DETAIL).collect();
@@ -60,7 +64,7 @@ impl Body {
 
 /// A token to be made.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
+#[serde(deny_unknown_fields)]
 pub(super) struct NewToken {
     pub(super) label: Option<String>,
     scopes: Option<Vec<String>>,
@@ -69,8 +73,7 @@ pub(super) struct NewToken {
     max_lifetime: Option<Length>,
     user_id: Option<String>,
     user_name: Option<String>,
-    #[serde(default)]
-    pub(super) reason: String,
+    pub(super) reason: Option<String>,
 }
 
 /// Seconds, or a text like `72h`.
@@ -94,7 +97,8 @@ impl Length {
 impl NewToken {
     /// The person in whose name it is made, if it is somebody else's.
     pub(super) fn person(&self) -> Result<Option<PersonRef>, Problem> {
-        person([("user_id", self.user_id.as_deref()), ("user_name", self.user_name.as_deref())])
+        let named = [("user_id", self.user_id.as_deref()), ("user_name", self.user_name.as_deref())];
+        person(named, self.reason.as_deref())
     }
 
     /// What it may do; everything if nothing is said, and nothing is no list of things.
@@ -120,7 +124,7 @@ impl NewToken {
 
 /// What of a token can be changed.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
+#[serde(deny_unknown_fields)]
 pub(super) struct Change {
     pub(super) label: String,
 }

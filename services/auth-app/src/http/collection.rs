@@ -70,7 +70,8 @@ async fn create_by_query(api: &Api, asker: &Asker, params: &Params) -> Result<Re
 async fn create_by_body(api: &Api, asker: &Asker, body: &Body) -> Result<Response, Problem> {
     let new: NewToken = body.json()?;
     let (life, grants, person) = (new.life()?, new.grants()?, new.person()?);
-    let acting = acting(api, asker, person.as_ref(), &new.reason, Permission::Write).await?;
+    let reason = new.reason.as_deref().unwrap_or("");
+    let acting = acting(api, asker, person.as_ref(), reason, Permission::Write).await?;
     let label = new.label.unwrap_or_else(|| label(&acting).to_owned());
     let (made, id) = make(api, &acting, Wish { label, grants, life, kind: Kind::App }).await?;
     let location = api.link(&format!("/{id}"));

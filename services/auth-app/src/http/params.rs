@@ -55,7 +55,7 @@ impl Params {
 
     /// The person in whose name it is to be done, if it is somebody else's.
     pub(super) fn person(&self) -> Result<Option<PersonRef>, Problem> {
-        person(["userID", "userName"].map(|name| (name, self.get(name))))
+        person(["userID", "userName"].map(|name| (name, self.get(name))), self.get("reason"))
     }
 
     /// The query for the tokens after this one, of the same person.
@@ -100,14 +100,22 @@ impl Params {
     }
 }
 
-/// The person with this identifier and this login name, by what they are called here, if any is given. An empty one is
-/// nobody's, and must not be taken for none.
-pub(super) fn person(named: [(&str, Option<&str>); 2]) -> Result<Option<PersonRef>, Problem> {
+/// The person with this identifier and this login name, by what they are called here, if any is given.
+pub(super) fn person(named: [(&str, Option<&str>); 2], reason: Option<&str>) -> Result<Option<PersonRef>, Problem> {
+    // an empty one must not be taken for none, or it would be about the caller
     if let Some((name, _)) = named.iter().find(|(_, value)| *value == Some("")) {
         return Err(Problem::parameter(name, "it is empty"));
     }
     let [id, username] = named.map(|(_, value)| value.map(str::to_owned));
-    Ok((id.is_some() || username.is_some()).then_some(PersonRef { id, username }))
+    match (id.is_some() || username.is_some(), reason) {
+        (true, _) => Ok(Some(PersonRef { id, username })),
+        // whoever gives a reason has forgotten the person
+        (false, Some(_)) => {
+            let [(id, _), (username, _)] = named;
+            Err(Problem::parameter("reason", format!("it goes with {id} or {username}")))
+        }
+        (false, None) => Ok(None),
+    }
 }
 
 /// Reads a duration.

@@ -16,6 +16,8 @@ use crate::model::micros;
 /// Since when, in seconds, revocations are told. Much longer than a transaction lasts: one that has begun to revoke before
 /// the last question and ended after it must not be missed.
 const LATELY: i64 = 15;
+/// Microseconds since the epoch by the database's clock, which is the same for all replicas.
+const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 /// After how many seconds no replica asks for a revocation any more.
 const FORGOTTEN: i64 = 3600;
 
@@ -28,25 +30,12 @@ struct Id {
 pub(super) async fn revoke(database: &Database, which: Condition, now: SystemTime) -> Result<Vec<Uuid>, StoreError> {
     let write = || async {
         let transaction = database.begin_write().await?;
-        let unrevoked = which.clone().add(token::Column::Revoked.is_null());
-        let found: Vec<Id> = token::Entity::find()
-            .select_only()
-            .column(token::Column::Id)
-            .filter(unrevoked)
-            .into_model()
-            .all(&transaction)
-            .await?;
-        let mut revoked = Vec::with_capacity(found.len());
-        for Id { id } in found {
-            // another replica may have been quicker since
-            let update = token::Entity::update_many()
-                .col_expr(token::Column::Revoked, Expr::value(micros(now)))
-                .filter(token::Column::Id.eq(id))
-                .filter(token::Column::Revoked.is_null());
-            if update.exec(&transaction).await?.rows_affected > 0 {
-                revoked.push(id);
-            }
-        }
+        let update = token::Entity::update_many()
+            .col_expr(token::Column::Revoked, Expr::value(micros(now)))
+            .filter(which.clone())
+            .filter(token::Column::Revoked.is_null());
+        let revoked: Vec<Uuid> =
+            update.exec_with_returning(&transaction).await?.into_iter().map(|row| row.id).collect();
         if database.is_postgres() {
             tell(&transaction, &revoked).await?;
         }
@@ -58,10 +47,10 @@ pub(super) async fn revoke(database: &Database, which: Condition, now: SystemTim
 
 /// Leaves word for the other replicas, in the transaction that revokes.
 async fn tell(transaction: &DatabaseTransaction, revoked: &[Uuid]) -> Result<(), StoreError> {
-    for id in revoked {
-        let sql = "INSERT INTO app_token_revocations (token, at) VALUES ($1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)";
-        let word = Statement::from_sql_and_values(DbBackend::Postgres, sql, [(*id).into()]);
-        transaction.execute_raw(word).await?;
+    for some in revoked.chunks(1000) {
+        let words: Vec<String> = some.iter().map(|id| format!("('{id}'::uuid, {NOW})")).collect();
+        let sql = format!("INSERT INTO app_token_revocations (token, at) VALUES {}", words.join(", "));
+        transaction.execute_unprepared(&sql).await?;
     }
     Ok(())
 }
@@ -72,9 +61,7 @@ pub(super) async fn revoked_lately(database: &Database) -> Result<Vec<Uuid>, Sto
         return Ok(Vec::new());
     }
     let read = || async {
-        let sql = format!(
-            "SELECT token AS id FROM app_token_revocations WHERE at > (extract(epoch FROM clock_timestamp()) - {LATELY}) * 1000000"
-        );
+        let sql = format!("SELECT token AS id FROM app_token_revocations WHERE at > {NOW} - {LATELY}000000");
         let question = Statement::from_string(DbBackend::Postgres, sql);
         Ok(Id::find_by_statement(question).all(database.connection()).await?)
     };
@@ -103,9 +90,7 @@ pub(super) async fn prune(database: &Database, before: SystemTime, limit: u64) -
         usage::Entity::delete_many().filter(usage::Column::Id.is_in(ids.clone())).exec(&transaction).await?;
         let gone = token::Entity::delete_many().filter(token::Column::Id.is_in(ids)).exec(&transaction).await?;
         if database.is_postgres() {
-            let sql = format!(
-                "DELETE FROM app_token_revocations WHERE at < (extract(epoch FROM clock_timestamp()) - {FORGOTTEN}) * 1000000"
-            );
+            let sql = format!("DELETE FROM app_token_revocations WHERE at < {NOW} - {FORGOTTEN}000000");
             transaction.execute_unprepared(&sql).await?;
         }
         transaction.commit().await?;

@@ -151,11 +151,11 @@ async fn a7_a_hundred_uses_at_once_write_one_row_once() {
     let (token, secret) = fixture.made("einstein", wish(sliding)).await;
     fixture.clock.advance(60 * SECOND);
     let used = fixture.clock.now();
-    let uses = (0..100).map(|_| {
+    let callers = (0..100).map(|_| {
         let (fixture, secret) = (Arc::clone(&fixture), secret.clone());
         tokio::spawn(async move { fixture.authenticate("einstein", text(&secret)).await.is_ok() })
     });
-    for one in uses.collect::<Vec<_>>() {
+    for one in callers.collect::<Vec<_>>() {
         assert!(one.await.expect("no panic"));
     }
     for _ in 0..10 {
@@ -163,9 +163,9 @@ async fn a7_a_hundred_uses_at_once_write_one_row_once() {
         fixture.clock.advance(SECOND);
         assert!(fixture.authenticate("einstein", text(&secret)).await.is_ok());
     }
-    let (notes, noted) =
+    let (statements, written) =
         (fixture.counting.notes.load(Ordering::Relaxed), fixture.counting.noted.load(Ordering::Relaxed));
-    assert_eq!((notes, noted), (1, 1), "and those of the seconds after wait for their minute");
+    assert_eq!((statements, written), (1, 1), "and those of the seconds after wait for their minute");
     let listed = fixture.list("einstein").await;
     assert_eq!(listed[0].last_use.as_ref().map(|last| last.at), Some(used));
     assert_eq!(listed[0].end(), Some(used + 600 * SECOND));

@@ -1,0 +1,295 @@
+//! The service as a router, with people, a clock and a database for one test.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use auth_app::feed::Feed;
+use auth_app::http::{Api, router};
+use auth_app::pepper::Peppers;
+use auth_app::store::Sql;
+use auth_app::{AppTokens, Applications, Ledger, Migrator, Tokens};
+use authn::{
+    Authenticated, Authenticator, Claim, Credentials, Directory, DirectoryError, Filter, Grants, Groups, User, UserId,
+    UserStatus, UserType, role,
+};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderMap, Request, StatusCode};
+use runtime::{Clock, Random, config::Secret};
+use secrecy::SecretString;
+use serde_json::Value;
+use store::testing::TestDatabase;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use token::{KeyRing, Minter, Verifier};
+use tower::ServiceExt;
+
+use crate::contract::contract;
+
+pub(crate) const TOKENS: &str = "/auth-app/tokens";
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
+/// What the runtime grants a body unless the operator says otherwise.
+const MAX_BODY: usize = 1024 * 1024;
+const KEY: &str = "the-key-of-the-token-digests-32-bytes";
+
+/// A moment within a second, so that what is shown in whole seconds has to be cut.
+fn start() -> SystemTime {
+    UNIX_EPOCH + Duration::new(1_800_000_000, 796_888_022)
+}
+
+/// The minter and the verifier of a secret.
+pub(crate) fn keys(secret: &str) -> (Minter, Verifier) {
+    let keys = Arc::new(KeyRing::new(&SecretString::from(secret), None).expect("is long enough"));
+    (Minter::new(Arc::clone(&keys), HOUR, false), Verifier::new(keys))
+}
+
+/// The person of a name; `admin` is an administrator, and `blocked` may not sign in.
+pub(crate) fn user(name: &str) -> User {
+    let id = UserId { opaque_id: format!("id-of-{name}"), kind: UserType::Primary, ..UserId::default() };
+    let roles = if name == "admin" { vec![role::ADMIN.to_owned()] } else { Vec::new() };
+    let status = if name == "blocked" { UserStatus::Blocked } else { UserStatus::Active };
+    User { id, username: name.to_owned(), roles, status, ..User::default() }
+}
+
+/// A directory of four people, which may be out of reach.
+#[derive(Default)]
+pub(crate) struct People {
+    pub(crate) is_away: AtomicBool,
+}
+
+impl People {
+    fn find_by(&self, fits: impl Fn(&User) -> bool) -> Result<Arc<User>, DirectoryError> {
+        if self.is_away.load(Ordering::Relaxed) {
+            return Err(DirectoryError::Unavailable("the directory is away".into()));
+        }
+        let mut people = ["einstein", "marie", "admin", "blocked"].into_iter().map(user);
+        people.find(fits).map(Arc::new).ok_or(DirectoryError::NotFound)
+    }
+}
+
+#[async_trait]
+impl Directory for People {
+    async fn user(&self, id: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
+        self.find_by(|user| user.id.opaque_id == id.opaque_id)
+    }
+
+    async fn user_by_claim(&self, claim: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
+        let Claim::Username(name) = claim else { return Err(DirectoryError::NotFound) };
+        self.find_by(|user| user.username == *name)
+    }
+
+    async fn groups(&self, _: &UserId) -> Result<Vec<String>, DirectoryError> {
+        Ok(Vec::new())
+    }
+
+    async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
+        Ok(Vec::new())
+    }
+
+    async fn note_password_change(&self, _: &UserId, _: SystemTime, _: &str) -> Result<(), DirectoryError> {
+        Err(DirectoryError::ReadOnly)
+    }
+}
+
+/// What an operator may say.
+#[derive(Default)]
+pub(crate) struct Settings {
+    pub(crate) tokens: Tokens,
+    pub(crate) allow_impersonation: bool,
+    /// The path below which everything is served.
+    pub(crate) root: &'static str,
+}
+
+/// The service without listeners.
+pub(crate) struct Service {
+    router: Router,
+    root: &'static str,
+    pub(crate) clock: Clock,
+    pub(crate) minter: Minter,
+    pub(crate) people: Arc<People>,
+    authenticator: AppTokens,
+    _file: TestDatabase,
+}
+
+impl Service {
+    pub(crate) async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    /// One whose administrators may act in other people's names.
+    pub(crate) async fn impersonating() -> Self {
+        Self::with(Settings { allow_impersonation: true, ..Settings::default() }).await
+    }
+
+    pub(crate) async fn with(Settings { tokens, allow_impersonation, root }: Settings) -> Self {
+        let file = store::testing::sqlite();
+        let database = file.open().await;
+        database.migrate::<Migrator>().await.expect("migrates");
+        let peppers = Peppers::new(&Secret::from(KEY), &Secret::from(""));
+        let kept = Arc::new(Sql::new(database));
+        let ledger = Ledger::open(kept, peppers, Feed::alone(), Duration::from_mins(1)).await.expect("opens");
+        let (ledger, people, clock) = (Arc::new(ledger), Arc::new(People::default()), Clock::manual(start()));
+        let directory: Arc<dyn Directory> = Arc::<People>::clone(&people);
+        let (shared, one) = (Arc::clone(&ledger), Arc::clone(&directory));
+        let authenticator = AppTokens::new(shared, one, Groups::Skip, false, clock.clone());
+        let both = (clock.clone(), Random::system());
+        let applications = Applications::new(ledger, directory, tokens.policy(), allow_impersonation, both);
+        let (minter, verifier) = keys("an-adequate-secret-of-32-bytes-ok");
+        let api = Api::new(Arc::new(applications), verifier, clock.clone(), root);
+        let router = router(api).layer(DefaultBodyLimit::max(MAX_BODY));
+        let router = if root.is_empty() { router } else { Router::new().nest(root, router) };
+        Self { router, root, clock, minter, people, authenticator, _file: file }
+    }
+
+    /// A person who signed in with a password.
+    pub(crate) fn by(&self, name: &str) -> Session<'_> {
+        self.proven(&Authenticated::full(Arc::new(user(name)), "pwd"))
+    }
+
+    /// Einstein, who proved it by this method, with a credential of these scopes.
+    pub(crate) fn narrow(&self, method: &str, scopes: &[&str]) -> Session<'_> {
+        let scopes = Grants::parse(scopes.iter().copied()).expect("scopes").to_cs3();
+        self.proven(&Authenticated { scopes, ..Authenticated::full(Arc::new(user("einstein")), method) })
+    }
+
+    fn proven(&self, who: &Authenticated) -> Session<'_> {
+        let token = self.minter.mint(self.clock.now(), who).expect("mints");
+        Session { service: self, token }
+    }
+
+    /// Calls, and holds the answer against the contract.
+    pub(crate) async fn send(&self, call: &Call<'_>) -> Answer {
+        let mut request = Request::builder().method(call.method).uri(format!("{}{}", self.root, call.target));
+        for (name, value) in call.headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(call.body.to_owned())).expect("a request");
+        let response = self.router.clone().oneshot(request).await.expect("the router answers whatever happens");
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.expect("a whole body");
+        let text = String::from_utf8(bytes.into()).expect("a text");
+        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") };
+        let answer = Answer { status: parts.status, headers: parts.headers, body, text };
+        contract().check(call, &answer);
+        answer
+    }
+
+    /// Whether an app token is accepted.
+    pub(crate) async fn accepts(&self, name: &str, secret: &str) -> bool {
+        self.authenticator.authenticate(&Credentials::new(name, secret.to_owned())).await.is_ok()
+    }
+
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        self.clock.now().into()
+    }
+}
+
+/// A request.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Call<'a> {
+    pub(crate) method: &'a str,
+    /// The path and the query.
+    pub(crate) target: &'a str,
+    pub(crate) headers: &'a [(&'a str, &'a str)],
+    pub(crate) body: &'a str,
+}
+
+/// Somebody with an internal token. All targets are what follows [`TOKENS`].
+pub(crate) struct Session<'a> {
+    service: &'a Service,
+    pub(crate) token: String,
+}
+
+impl Session<'_> {
+    pub(crate) async fn get(&self, rest: &str) -> Answer {
+        self.call("GET", rest).await
+    }
+
+    pub(crate) async fn post(&self, rest: &str) -> Answer {
+        self.call("POST", rest).await
+    }
+
+    pub(crate) async fn delete(&self, rest: &str) -> Answer {
+        self.call("DELETE", rest).await
+    }
+
+    pub(crate) async fn call(&self, method: &str, rest: &str) -> Answer {
+        let headers = [("authorization", self.bearer())];
+        self.send(method, rest, &headers.each_ref().map(|(name, value)| (*name, value.as_str())), "").await
+    }
+
+    pub(crate) async fn json(&self, method: &str, rest: &str, body: &Value) -> Answer {
+        self.text(method, rest, "application/json", &body.to_string()).await
+    }
+
+    /// The same with a body that may be anything.
+    pub(crate) async fn text(&self, method: &str, rest: &str, content_type: &str, body: &str) -> Answer {
+        self.send(method, rest, &[("authorization", &self.bearer()), ("content-type", content_type)], body).await
+    }
+
+    pub(crate) async fn send(&self, method: &str, rest: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.service.send(&Call { method, target: &format!("{TOKENS}{rest}"), headers, body }).await
+    }
+
+    pub(crate) fn bearer(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
+    /// A new token: its identifier and its secret.
+    pub(crate) async fn made(&self) -> (String, String) {
+        let made = self.post("?expiry=72h").await.is(200);
+        (text(&made["id"]), text(&made["token"]))
+    }
+
+    /// The identifiers of this person's live tokens; a page of them.
+    pub(crate) async fn listed(&self) -> Vec<String> {
+        let listed = self.get("").await.is(200);
+        listed.as_array().expect("a list").iter().map(|token| text(&token["id"])).collect()
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// Nothing if there is none.
+    pub(crate) body: Value,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    /// The body of an answer with this status.
+    #[track_caller]
+    pub(crate) fn is(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        self.body
+    }
+
+    /// It is refused, for this parameter.
+    #[track_caller]
+    pub(crate) fn blames(&self, parameter: &str) {
+        assert_eq!((self.status.as_u16(), self.body["parameter"].as_str()), (400, Some(parameter)), "{}", self.text);
+    }
+
+    /// A header that it has.
+    #[track_caller]
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name).unwrap_or_else(|| panic!("{name} is missing: {:?}", self.headers));
+        value.to_str().expect("a text")
+    }
+}
+
+#[track_caller]
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
+
+/// A moment as RFC 3339 writes it.
+#[track_caller]
+pub(crate) fn date(value: &Value) -> OffsetDateTime {
+    OffsetDateTime::parse(&text(value), &Rfc3339).expect("a date")
+}
