@@ -30,8 +30,10 @@ pub struct Known {
     pub scopes: Scopes,
     /// What is known of its uses.
     pub usage: Arc<Usage>,
-    /// When it was read.
+    /// When it was read, to tell how long ago that was.
     pub read: Instant,
+    /// The same by the clock that tokens end by.
+    pub read_at: SystemTime,
 }
 
 impl Known {

@@ -23,6 +23,10 @@ use crate::usage::Uses;
 /// How long a secret is searched for among another system's verifiers before the caller is asked to come back; the search
 /// goes on. Callers give up after two seconds.
 const SEARCH_PATIENCE: Duration = Duration::from_millis(1500);
+/// How long after a use it is written down at the latest, if it is due.
+const WRITTEN_SOON: Duration = Duration::from_secs(5);
+/// How often it is looked whether it was.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How many uses are written down in one statement at most.
 const WRITE_AT_ONCE: usize = 1000;
 
@@ -56,6 +60,14 @@ impl From<StoreError> for LookupError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
+}
+
+/// A secret that is looked up, and when.
+#[derive(Clone, Copy)]
+struct Presented<'a> {
+    secret: &'a str,
+    is_foreign: bool,
+    now: SystemTime,
 }
 
 impl Ledger {
@@ -96,15 +108,16 @@ impl Ledger {
     /// `owner` is who is said to have it: without one a secret that has to be tried is not found.
     pub async fn find(&self, secret: &str, owner: Option<&UserId>, now: SystemTime) -> Result<Arc<Known>, LookupError> {
         if let Some(form) = WellFormed::parse(secret) {
-            return self.lookup(form.text(), false, now).await;
+            return self.lookup(Presented { secret: form.text(), is_foreign: false, now }).await;
         }
         if !self.may_be_foreign(secret) {
             return Err(LookupError::Refused(Reason::Malformed));
         }
-        match (self.lookup(secret, true, now).await, owner) {
+        let presented = Presented { secret, is_foreign: true, now };
+        match (self.lookup(presented).await, owner) {
             (Err(LookupError::Refused(Reason::WrongSecret)), Some(owner)) => {
                 self.recognise(secret, owner, now).await?;
-                self.lookup(secret, true, now).await
+                self.lookup(presented).await
             }
             (outcome, _) => outcome,
         }
@@ -128,15 +141,15 @@ impl Ledger {
         }
     }
 
-    async fn lookup(&self, secret: &str, is_foreign: bool, now: SystemTime) -> Result<Arc<Known>, LookupError> {
-        let current = self.peppers.fingerprint(secret);
+    async fn lookup(&self, presented: Presented<'_>) -> Result<Arc<Known>, LookupError> {
+        let (current, now) = (self.peppers.fingerprint(presented.secret), presented.now);
         let known = match self.cache.known(&current.digest).await {
             Some(known) if self.is_believed(&known, now) => known,
             stale => {
                 if stale.is_some() {
                     self.cache.forget(&current.digest).await;
                 }
-                self.read(secret, is_foreign, &current).await?
+                self.read(presented, &current).await?
             }
         };
         if self.cache.is_revoked(known.token.id) {
@@ -151,14 +164,11 @@ impl Ledger {
     /// What was read may be outdated: by a revocation that the feed has missed, or by uses at another replica, which have
     /// moved the end of a sliding token that seems to be over.
     fn is_believed(&self, known: &Known, now: SystemTime) -> bool {
-        let seems_over = known.end().is_some_and(|end| end <= now);
-        let may_go_on = known.token.life.latest().is_none_or(|latest| now < latest);
-        let is_fresh = known.read.elapsed() < Duration::from_secs(1);
-        self.feed.believes(known.read) && (is_fresh || !(seems_over && may_go_on))
+        self.feed.believes(known.read) && !known.end().is_some_and(|end| end <= now && may_have_moved(known, end, now))
     }
 
-    async fn read(&self, secret: &str, is_foreign: bool, current: &Fingerprint) -> Result<Arc<Known>, LookupError> {
-        let answer = self.cache.read(&current.digest, self.load(secret, is_foreign, current)).await;
+    async fn read(&self, presented: Presented<'_>, current: &Fingerprint) -> Result<Arc<Known>, LookupError> {
+        let answer = self.cache.read(&current.digest, self.load(presented, current)).await;
         answer.map_err(|miss| match &*miss {
             Miss::Unknown => LookupError::Refused(Reason::WrongSecret),
             Miss::Failed(error) => LookupError::Store(error.clone()),
@@ -166,7 +176,8 @@ impl Ledger {
     }
 
     /// Reads a token, and brings it under the current key if it is not.
-    async fn load(&self, secret: &str, is_foreign: bool, current: &Fingerprint) -> Result<Option<Known>, StoreError> {
+    async fn load(&self, presented: Presented<'_>, current: &Fingerprint) -> Result<Option<Known>, StoreError> {
+        let Presented { secret, is_foreign, now } = presented;
         let mut fingerprints = self.peppers.fingerprints(secret);
         if is_foreign {
             fingerprints.push(foreign::fingerprint(secret));
@@ -185,7 +196,7 @@ impl Ledger {
             tracing::warn!(%error, id = %token.id, "a token stays under the former key for now");
         }
         let usage = self.uses.of(&token);
-        Ok(Some(Known { scopes: token.grants.to_cs3(), token, usage, read }))
+        Ok(Some(Known { scopes: token.grants.to_cs3(), token, usage, read, read_at: now }))
     }
 
     /// Tries a secret against what is left of another system's verifiers of its owner. Where one fits, the token gets a
@@ -271,4 +282,12 @@ impl Ledger {
         let ended = tokio::spawn(whole.in_current_span()).await;
         ended.unwrap_or_else(|error| Err(StoreError::internal(format!("a revocation did not end: {error}"))))
     }
+}
+
+/// Whether the end of a sliding token that has passed may have been moved since it was read: it was read before it had
+/// passed; or soon after, when a use at another replica may not have been written down yet.
+fn may_have_moved(known: &Known, end: SystemTime, now: SystemTime) -> bool {
+    let may_go_on = known.token.life.latest().is_none_or(|latest| now < latest);
+    let is_soon_after = end.checked_add(WRITTEN_SOON).is_some_and(|soon| known.read_at < soon);
+    may_go_on && (known.read_at < end || (is_soon_after && known.read.elapsed() >= LOOK_AGAIN))
 }

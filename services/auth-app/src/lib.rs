@@ -22,14 +22,14 @@ pub mod token;
 pub mod usage;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ::store::{Database, Options};
 use ::token::{KeyRing, Verifier};
 use authn::{Authenticator, BoxError, Directory, Groups};
 use clap::{ArgMatches, FromArgMatches, Subcommand};
 use runtime::config::Identity;
-use runtime::{App, Check, Context, Listeners, Task};
+use runtime::{App, Check, Clock, Context, Listeners, Task};
 
 pub use applications::Applications;
 pub use authenticator::AppTokens;
@@ -43,6 +43,8 @@ use prune::Pruner;
 
 /// How long what was read of a token is believed: expiry, revocation and silence of the feed end it at once.
 const BELIEVED_FOR: Duration = Duration::from_mins(15);
+/// How far this machine's clock may be from the database's.
+const MOST_SKEW: Duration = Duration::from_secs(5);
 /// How long a former process may take to let go of the database.
 const CLAIM_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -159,12 +161,30 @@ pub fn app(opened: &Opened) -> App {
         .add_service(grpc::applications::serve(opened.api.clone()))
         .add_service(grpc::tokens::serve(operator));
     let http = http::router(http::Api::new(applications, verifier, clock, &config.http.root));
-    let database = opened.database.clone();
-    let check = Check::new("database", move || {
-        let database = database.clone();
+    let checks = checks(&opened.database, &context.clock);
+    App { http: Some(http), tasks: tasks(opened), checks, ..App::grpc(routes) }
+}
+
+fn checks(database: &Database, clock: &Clock) -> Vec<Check> {
+    let (answers, agrees, clock) = (database.clone(), database.clone(), clock.clone());
+    let database = Check::new("database", move || {
+        let database = answers.clone();
         async move { database.ping().await.map_err(|error| error.to_string()) }
     });
-    App { http: Some(http), tasks: tasks(opened), checks: vec![check], ..App::grpc(routes) }
+    // a replica that is behind the others would accept what they refuse
+    let clock = Check::new("clock", move || {
+        let (database, clock) = (agrees.clone(), clock.clone());
+        async move {
+            let server = database.time().await.map_err(|error| error.to_string())?;
+            let skew = server.map(|server| difference(server, clock.now())).unwrap_or_default();
+            if skew <= MOST_SKEW { Ok(()) } else { Err(format!("the clock and the database's are {skew:?} apart")) }
+        }
+    });
+    vec![database, clock]
+}
+
+fn difference(one: SystemTime, other: SystemTime) -> Duration {
+    one.duration_since(other).unwrap_or_else(|earlier| earlier.duration())
 }
 
 fn tasks(opened: &Opened) -> Vec<Task> {

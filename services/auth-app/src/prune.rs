@@ -14,8 +14,9 @@ use crate::store::Tokens;
 const BATCH: u64 = 500;
 /// The pause between two of them.
 const BREATH: Duration = Duration::from_millis(100);
-/// How often it is looked for uses that are due to be written down.
-const WRITE_INTERVAL: Duration = Duration::from_secs(5);
+/// How often it is looked for uses that are due to be written down; for other replicas a sliding token ends at the end that
+/// is.
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Removes tokens that ended long ago.
 #[derive(Clone)]

@@ -54,8 +54,15 @@ async fn find(tokens: &Sql, fingerprint: &Fingerprint) -> Option<Stored> {
 async fn suite(database: Database) {
     database.migrate::<Migrator>().await.expect("migrates");
     database.migrate::<Migrator>().await.expect("migrates again");
+    let has_replicas = database.is_postgres();
     let tokens = Sql::new(database);
     kept_and_ended(&tokens).await;
+    let told = tokens.revoked_lately().await.expect("asks");
+    assert_eq!(
+        told.iter().filter(|id| id.as_u128() == 1).count(),
+        if has_replicas { 2 } else { 0 },
+        "and again when asked again"
+    );
     limited(&tokens).await;
     used(&tokens).await;
     taken_over(&tokens).await;

@@ -4,13 +4,13 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, IsolationLevel, SqliteTransactionMode,
-    SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions, TransactionTrait, sqlx::postgres::PgConnectOptions,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode,
+    SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
+    sqlx::postgres::PgConnectOptions,
 };
-use sea_orm_migration::MigratorTrait;
 use tokio::time::Instant;
 
 use crate::url::Target;
@@ -84,23 +84,6 @@ impl Database {
         Ok(Self { connection, place, shown: redacted(url), call_timeout: options.call_timeout, claim: None })
     }
 
-    /// Brings the schema up to date. `M::migration_table_name` names the service's own history table (`users_migrations`), so
-    /// that services can share a database. Replicas may do it at the same time.
-    pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), StoreError> {
-        let Place::Server(server) = &self.place else { return Ok(M::up(&self.connection, None).await?) };
-        // on a connection of its own: to build an index may take longer than a statement otherwise may
-        let limits = Options {
-            max_connections: 1,
-            acquire_timeout: Duration::from_secs(10),
-            statement_timeout: Duration::ZERO,
-            ..Options::default()
-        };
-        let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(postgres::connect(server, &limits).await?);
-        let outcome = migrate_among_replicas::<M>(&connection).await;
-        connection.close().await?;
-        outcome
-    }
-
     /// Where queries go.
     pub fn connection(&self) -> &DatabaseConnection {
         &self.connection
@@ -128,6 +111,24 @@ impl Database {
     /// Whether the database answers: for readiness.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.run(|| async { Ok(self.connection.execute_unprepared("SELECT 1").await.map(drop)?) }).await
+    }
+
+    /// What time it is for the server, which is the same for all replicas; `None` on `SQLite`, whose clock is this process's.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the server cannot be reached.
+    pub async fn time(&self) -> Result<Option<SystemTime>, StoreError> {
+        if !self.is_postgres() {
+            return Ok(None);
+        }
+        let read = || async {
+            let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS at";
+            let row = self.connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+            let row = row.ok_or_else(|| StoreError::internal("the server does not know the time"))?;
+            Ok(row.try_get::<i64>("", "at")?)
+        };
+        let micros = u64::try_from(self.run(read).await?).unwrap_or_default();
+        Ok(Some(SystemTime::UNIX_EPOCH + Duration::from_micros(micros)))
     }
 
     /// Whether it is `PostgreSQL`, which other replicas may write to, or else `SQLite`.
@@ -182,17 +183,4 @@ where
             outcome => return outcome,
         }
     }
-}
-
-/// Each migration is a transaction that ends by recording itself: of two replicas one fails, and finds it done when it
-/// tries again.
-async fn migrate_among_replicas<M: MigratorTrait>(connection: &DatabaseConnection) -> Result<(), StoreError> {
-    for attempt in 1..5 {
-        match M::up(connection, None).await {
-            Ok(()) => return Ok(()),
-            Err(error) => tracing::debug!(attempt, error = %StoreError::from(error), "migrating is tried again"),
-        }
-        tokio::time::sleep(Duration::from_millis(100 * attempt)).await;
-    }
-    Ok(M::up(connection, None).await?)
 }

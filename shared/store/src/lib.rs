@@ -4,6 +4,7 @@ mod announce;
 mod claim;
 mod database;
 mod error;
+mod migrate;
 mod postgres;
 mod retry;
 mod sqlite;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::{Database, StoreError};
 
-/// How often a call is tried before the caller is told that the database is too busy.
-const ATTEMPTS: u32 = 5;
+/// How often a call is tried before the caller is told that the database is too busy. With five tries one of fifty writers who
+/// count and add for one owner at the same time on `PostgreSQL` was told so.
+const ATTEMPTS: u32 = 7;
 
 impl Database {
     /// Does `work`, which must be repeatable as a whole: begin, write, commit. It is repeated after a serialisation failure, a

@@ -1,5 +1,9 @@
 //! What a database does, on both kinds.
 
+mod announce;
+mod migrate;
+mod serializable;
+
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -45,6 +49,13 @@ async fn write(database: &Database, sql: &str) -> Result<(), StoreError> {
     Ok(database.connection().execute_unprepared(sql).await.map(drop)?)
 }
 
+/// The only number that a question has for an answer.
+async fn number(database: &Database, sql: &str) -> i64 {
+    let question = sea_orm::Statement::from_string(database.connection().get_database_backend(), sql);
+    let row = database.connection().query_one_raw(question).await.unwrap().expect("a row");
+    row.try_get_by_index(0).expect("a number")
+}
+
 async fn suite(database: Database) {
     let (one, two) = tokio::join!(database.migrate::<Schema>(), database.migrate::<Schema>());
     if database.is_postgres() {
@@ -52,6 +63,7 @@ async fn suite(database: Database) {
     }
     database.migrate::<Schema>().await.expect("migrating again changes nothing");
     database.ping().await.expect("it answers");
+    assert_eq!(database.time().await.expect("it answers").is_some(), database.is_postgres());
 
     write(&database, "INSERT INTO things VALUES (1, 'one')").await.unwrap();
     let taken = write(&database, "INSERT INTO things VALUES (2, 'one')").await.unwrap_err();

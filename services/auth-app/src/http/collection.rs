@@ -80,7 +80,7 @@ async fn create_by_body(api: &Api, asker: &Asker, body: &Body) -> Result<Respons
 
 async fn make(api: &Api, acting: &Acting<'_>, wish: Wish) -> Result<(Token, Uuid), ApplicationsError> {
     let (token, secret) = api.applications.create(acting, wish).await?;
-    Ok((Token::new(&token, Some(secret.expose_secret()), api.clock.now()), token.id))
+    Ok((Token::new(&token, Some(secret.expose_secret()), token.created), token.id))
 }
 
 /// `GET`: the live tokens. A page is as long as the usual limit for a user, so that most lists are one.

@@ -55,6 +55,22 @@ async fn tell(transaction: &DatabaseTransaction, revoked: &[Uuid]) -> Result<(),
     Ok(())
 }
 
+/// Leaves word once more of what is revoked already: word that was left by a transaction whose end took too long may have
+/// come too late for everybody. Whoever was told of no end tries again.
+pub(super) async fn tell_again(database: &Database, which: Condition) -> Result<(), StoreError> {
+    if !database.is_postgres() {
+        return Ok(());
+    }
+    let write = || async {
+        let transaction = database.begin_write().await?;
+        let revoked = token::Entity::find().filter(which.clone()).filter(token::Column::Revoked.is_not_null());
+        let ids: Vec<Uuid> = revoked.all(&transaction).await?.into_iter().map(|row| row.id).collect();
+        tell(&transaction, &ids).await?;
+        Ok(transaction.commit().await?)
+    };
+    database.run(write).await
+}
+
 /// A single process has nobody to hear it from.
 pub(super) async fn revoked_lately(database: &Database) -> Result<Vec<Uuid>, StoreError> {
     if !database.is_postgres() {

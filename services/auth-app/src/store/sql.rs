@@ -76,7 +76,11 @@ impl Tokens for Sql {
 
     async fn revoke(&self, owner: &UserId, id: Uuid, now: SystemTime) -> Result<bool, StoreError> {
         let only = Condition::all().add(owned_by(owner)).add(token::Column::Id.eq(id));
-        Ok(!prune::revoke(&self.0, only, now).await?.is_empty())
+        let is_revoked = !prune::revoke(&self.0, only.clone(), now).await?.is_empty();
+        if !is_revoked {
+            prune::tell_again(&self.0, only).await?;
+        }
+        Ok(is_revoked)
     }
 
     async fn revoke_all(&self, owner: &UserId, now: SystemTime) -> Result<Vec<Uuid>, StoreError> {

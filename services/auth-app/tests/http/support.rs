@@ -37,7 +37,7 @@ const KEY: &str = "the-key-of-the-token-digests-32-bytes";
 
 /// A moment within a second, so that what is shown in whole seconds has to be cut.
 fn start() -> SystemTime {
-    UNIX_EPOCH + Duration::new(1_800_000_000, 796_888_022)
+    UNIX_EPOCH + Duration::new(1_800_000_000, 796_888_000)
 }
 
 /// The minter and the verifier of a secret.

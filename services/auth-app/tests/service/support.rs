@@ -237,7 +237,7 @@ impl Fixture {
         let counting = Arc::new(counting);
         let peppers = Peppers::new(&Secret::from(current), &Secret::from(previous));
         let tokens: Arc<dyn Tokens> = Arc::<Counting>::clone(&counting);
-        let ledger = Ledger::open(tokens, peppers, Feed::alone(), Duration::from_mins(1)).await.expect("opens");
+        let ledger = Ledger::open(tokens, peppers, Feed::alone(), HOUR).await.expect("opens");
         let ledger = Arc::new(ledger);
         let directory: Arc<dyn Directory> = Arc::<People>::clone(&people);
         let ends_with_password = settings.end_on_password_change;
