@@ -2,13 +2,18 @@
 //!
 //! Requests per second belong to the machine; what carries over are the ratios to the echo and the server's CPU time.
 
+mod call;
 mod echo;
+mod family;
 mod load;
+mod people;
 mod report;
 mod scenario;
 mod server;
+mod spent;
+mod tokens;
 
-use std::{process::ExitCode, time::Duration};
+use std::{num::NonZeroUsize, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
@@ -22,15 +27,24 @@ pub(crate) struct Arguments {
     /// Connections that the callers share.
     #[arg(long, default_value_t = 8)]
     connections: usize,
-    /// Rounds: in each, every row is measured once, so that a machine's moods meet all of them.
-    #[arg(long, default_value_t = 7)]
+    /// Rounds: in each, every row is measured once. Many short ones, so that a machine's moods meet all rows alike.
+    #[arg(long, default_value_t = 31)]
     rounds: usize,
-    /// Seconds of measuring, for each row in each round; a fifth of it comes before, to warm up.
-    #[arg(long, default_value_t = 1)]
-    seconds: u64,
-    /// App tokens of one user, a row for each number.
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 100, 10_000])]
-    tokens: Vec<usize>,
+    /// Milliseconds of measuring, for each row in each round; a fifth of it comes before, to warm up.
+    #[arg(long, default_value_t = 250)]
+    milliseconds: u64,
+    /// Rounds of passwords, of seconds each.
+    #[arg(long, default_value_t = 7)]
+    password_rounds: usize,
+    /// App tokens of one user, a row for each number; 1,000 tokens are used of so many users as it takes.
+    #[arg(long, value_delimiter = ',', default_values = ["1", "100", "100000"])]
+    tokens: Vec<NonZeroUsize>,
+    /// App tokens in the store, those of the rows included; more if those are more.
+    #[arg(long, default_value_t = 1_000_000)]
+    total_tokens: usize,
+    /// Restarts of the family, each followed by first uses.
+    #[arg(long, default_value_t = 30)]
+    restarts: usize,
     #[command(subcommand)]
     role: Option<Role>,
 }
@@ -46,8 +60,9 @@ enum Role {
 }
 
 impl Arguments {
+    /// Of a row in a round.
     fn duration(&self) -> Duration {
-        Duration::from_secs(self.seconds)
+        Duration::from_millis(self.milliseconds)
     }
 }
 
