@@ -94,7 +94,7 @@ pub struct AppToken {
     pub created: SystemTime,
     /// When it was taken over from another system, if it was.
     pub imported: Option<SystemTime>,
-    /// Who made it: a user's identifier, or the name of who acted for that user.
+    /// Who made it: the identifier of a user, or of the operator.
     pub created_by: String,
     /// How it ends.
     pub life: Life,

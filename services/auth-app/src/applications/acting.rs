@@ -152,10 +152,9 @@ impl Acting<'_> {
         if self.is_impersonation() { Kind::Impersonated } else { wish }
     }
 
-    /// Who it is that acts.
+    /// Whose session it is that acts. A proxy that has signed the person in by the machine key is not meant.
     pub(super) fn actor(&self) -> &str {
-        let own = self.claims.user.id.opaque_id.as_str();
-        self.claims.actor.as_deref().unwrap_or(own)
+        &self.claims.user.id.opaque_id
     }
 
     /// Nobody gives what it has not, and nobody gets what is of no use. An administrator with a whole session, and the
@@ -185,6 +184,7 @@ impl Acting<'_> {
             right,
             subject = self.owner.opaque_id,
             caller = self.actor(),
+            act = self.claims.actor,
             source = self.caller.source.map(tracing::field::display),
             trace_id = %self.caller.trace_id,
             token = token.map(tracing::field::display),
