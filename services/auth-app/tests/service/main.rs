@@ -1,6 +1,7 @@
 //! The service over a database of the test's own, with a clock that the test moves.
 
 mod api;
+mod audit;
 mod imports;
 mod rows;
 mod support;
