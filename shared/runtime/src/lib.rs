@@ -37,7 +37,7 @@ pub use host::{Misconfigured, block_on, health, host, report, usage};
 pub use keys::key_ring;
 pub use metrics::Metrics;
 pub use operator::{OPERATOR, operator_token, running};
-pub use peers::{USERS_ENDPOINT, directory, endpoint_of, gateway, is_registry_name};
+pub use peers::{USERS_ENDPOINT, directory, endpoint_of, is_registry_name};
 pub use random::Random;
 pub use reload::Reload;
 pub use service::{Listeners, Service};

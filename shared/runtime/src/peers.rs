@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use authn::Directory;
-use tonic::transport::Channel;
 
 use crate::config::{GrpcClientTls, ListenAddr, Reva};
 use crate::{Context, EndpointError, client};
@@ -13,8 +12,6 @@ pub const USERS_ENDPOINT: &str = "The endpoint of the users service. If empty, t
 
 /// Where the users service listens unless it is told otherwise.
 const DEFAULT_USERS: &str = "127.0.0.1:9144";
-/// Where the gateway listens unless it is told otherwise.
-const DEFAULT_GATEWAY: &str = "127.0.0.1:9142";
 
 /// The directory that a service in a process of its own asks: the users service, or the gateway of an existing
 /// installation when only that is configured.
@@ -33,15 +30,6 @@ pub fn directory(
         ("", false) => Arc::new(authn::directory::Remote::users(client::channel(DEFAULT_USERS, tls, context)?)),
         (endpoint, _) => Arc::new(authn::directory::Remote::users(client::channel(endpoint, tls, context)?)),
     })
-}
-
-/// The gateway of the family, or of an existing installation.
-///
-/// # Errors
-/// When the endpoint is none.
-pub fn gateway(reva: &Reva, context: &Context) -> Result<Channel, EndpointError> {
-    let is_address = !reva.address.is_empty() && !is_registry_name(&reva.address);
-    client::channel(if is_address { &reva.address } else { DEFAULT_GATEWAY }, &reva.tls, context)
 }
 
 /// Whether this is a name in the registry of an existing installation, which only its own services can look up, and not

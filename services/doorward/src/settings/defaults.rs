@@ -29,7 +29,6 @@ pub(crate) fn auth_service(secrets: &Secrets) -> auth_service::Config {
 pub(crate) fn auth_app(secrets: &Secrets) -> auth_app::Config {
     auth_app::Config {
         token_manager: token_manager(secrets),
-        machine_auth_api_key: secrets.machine_key.clone(),
         token_key: secrets.app_token_key.clone(),
         ..auth_app::Config::default()
     }
