@@ -143,7 +143,9 @@ impl Sql {
     async fn one(&self, which: Condition) -> Result<Option<Stored>, StoreError> {
         let read = || async {
             let query = token::Entity::find().find_also_related(usage::Entity).filter(which.clone());
-            Ok(query.one(self.0.connection()).await?)
+            // what is asked for is unique; without a LIMIT, as SQLite plans a statement anew at each use whose LIMIT is a
+            // parameter, which costs more than the read itself
+            Ok(query.all(self.0.connection()).await?.into_iter().next())
         };
         self.0.run(read).await?.map(rows::stored).transpose()
     }
