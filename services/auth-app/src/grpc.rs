@@ -1,7 +1,7 @@
 //! The gRPC faces: CS3 `ApplicationsAPI` for everybody, and `AppTokensAPI` for the operator.
 
 pub mod applications;
-mod convert;
+pub(crate) mod convert;
 pub mod tokens;
 
 /// The largest request that is read, in bytes.

@@ -1,17 +1,16 @@
 //! `import`: the tokens of another system.
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use authn::BoxError;
 use clap::{Args, ValueEnum};
-use proto::doorward::apptokens::v1::{ImportOutcome, ImportTokensRequest, ImportedToken, Kind};
+use proto::doorward::apptokens::v1::{ImportOutcome, ImportTokensRequest, ImportedToken};
 use runtime::Context;
 
 use super::operator::{Operator, seconds};
 use super::print;
+use crate::grpc::convert::{epoch, word};
 use crate::import::{self, FormatError, Record};
-use crate::model::Kind as OurKind;
 
 /// How many tokens are brought in one call.
 const BATCH: usize = 500;
@@ -101,19 +100,13 @@ fn report_one(record: &Record, outcome: ImportOutcome) -> Result<(), BoxError> {
 }
 
 fn message(record: &Record) -> ImportedToken {
-    let epoch = |time: SystemTime| seconds(time.duration_since(UNIX_EPOCH).unwrap_or_default());
-    let kind = match record.kind {
-        OurKind::App => Kind::App,
-        OurKind::Personal => Kind::Personal,
-        OurKind::Impersonated => Kind::Impersonated,
-    };
     ImportedToken {
         id: record.id.clone(),
         owner_id: record.owner_id.clone(),
         owner_username: record.owner_username.clone(),
         verifier: record.verifier.clone(),
         label: record.label.clone(),
-        kind: kind.into(),
+        kind: word(record.kind).into(),
         scopes: record.scopes.clone(),
         created: epoch(record.created),
         expires: record.expires.map(epoch),

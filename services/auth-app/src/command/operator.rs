@@ -9,7 +9,6 @@ use proto::doorward::apptokens::v1::{
     app_tokens_api_client::AppTokensApiClient, person_ref,
 };
 use runtime::{Context, Service, client, endpoint_of, operator_token};
-use secrecy::{ExposeSecret, SecretString};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
@@ -64,9 +63,7 @@ impl Operator {
         let request = self.request(message);
         let answer = self.client.create_token(request).await.map_err(|status| refused(&self.address, &status))?;
         let answer = answer.into_inner();
-        let secret = SecretString::from(answer.secret);
-        let token = answer.token.ok_or("auth-app answered without a token")?;
-        Ok((token, secret.expose_secret().to_owned()))
+        Ok((answer.token.ok_or("auth-app answered without a token")?, answer.secret))
     }
 
     pub(super) async fn list(&mut self, message: ListTokensRequest) -> Result<ListTokensResponse, BoxError> {

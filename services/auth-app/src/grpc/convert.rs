@@ -46,7 +46,7 @@ fn kind(word: Word) -> Kind {
     }
 }
 
-fn word(kind: Kind) -> Word {
+pub(crate) fn word(kind: Kind) -> Word {
     match kind {
         Kind::App => Word::App,
         Kind::Personal => Word::Personal,
@@ -63,7 +63,8 @@ fn moment(seconds: i64) -> SystemTime {
     time(seconds.saturating_mul(1_000_000))
 }
 
-fn epoch(time: SystemTime) -> i64 {
+/// Seconds since the epoch, as messages have them.
+pub(crate) fn epoch(time: SystemTime) -> i64 {
     i64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()).unwrap_or(i64::MAX)
 }
 
