@@ -1,8 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+pub mod assertion;
+pub mod claims;
+pub mod dpop;
 pub mod error;
+pub mod jose;
 pub mod pkce;
 pub mod redirect;
 pub mod request;
+pub mod request_object;
 pub mod response;
 pub mod scope;
+pub mod session_state;
+mod web;

@@ -17,7 +17,7 @@ mod loopback;
 mod return_to;
 mod rule;
 mod sites;
-mod uri;
+pub(crate) mod uri;
 
 #[cfg(test)]
 mod tests;

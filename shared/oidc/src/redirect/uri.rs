@@ -117,7 +117,7 @@ impl Port {
 }
 
 /// A port as it is written in one way only: 1 to 65535 in decimal digits, without leading zeros.
-pub(super) fn port_number(text: &str) -> Option<u16> {
+pub(crate) fn port_number(text: &str) -> Option<u16> {
     let canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
     text.parse().ok().filter(|_| canonical)
 }
@@ -150,7 +150,7 @@ fn is_scheme(text: &str) -> bool {
 }
 
 /// A name of plain characters, an IPv4 address, or an IPv6 address in brackets; nothing encoded.
-fn is_host(text: &str) -> bool {
+pub(crate) fn is_host(text: &str) -> bool {
     if let Some(rest) = text.strip_prefix('[') {
         return rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
     }

@@ -1,0 +1,137 @@
+//! Demonstrating Proof of Possession (RFC 9449): who presents a token holds the key that it was issued for.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Map, Value};
+
+use crate::claims::{self, ClaimError};
+use crate::error::ErrorCode;
+use crate::jose::{JwtError, KeyError, UnverifiedJwt, VerifyingKey, sha256};
+use crate::web::WebUrl;
+
+#[cfg(test)]
+mod tests;
+
+/// How old a proof may be, and how far its clock may be ahead of ours.
+pub const WINDOW: Duration = Duration::from_mins(1);
+/// The longest `jti`, in bytes.
+pub const MAX_JTI: usize = 128;
+/// The longest `nonce`, in bytes.
+pub const MAX_NONCE: usize = 512;
+
+/// Why a proof is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DpopError {
+    /// The JWT cannot be read, has another kind of algorithm, or its signature does not match.
+    #[error(transparent)]
+    Jwt(#[from] JwtError),
+    /// Its type is another.
+    #[error("typ is dpop+jwt")]
+    Type,
+    /// It carries no key.
+    #[error("the proof has no jwk")]
+    KeyMissing,
+    /// The key that it carries is not taken.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A claim is missing or malformed.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// It is for another method.
+    #[error("htm is not the method of this request")]
+    Method,
+    /// It is for another address.
+    #[error("htu is not the address of this request")]
+    Address,
+    /// It was not made just now.
+    #[error("iat is more than {} seconds from now", WINDOW.as_secs())]
+    Time,
+    /// It is for another access token, or for none.
+    #[error("ath is not the hash of the access token")]
+    AccessToken,
+}
+
+impl DpopError {
+    /// What answers it (RFC 9449 5 and 7.1).
+    pub const fn code(self) -> ErrorCode {
+        ErrorCode::InvalidDpopProof
+    }
+}
+
+/// What a proof says, verified. What remains to be done is whatever needs a memory: its `jti` is taken once, and its
+/// `nonce`, where one is demanded, is one of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// The thumbprint of its key (RFC 7638), which a token is bound to by `cnf.jkt`.
+    pub jkt: String,
+    /// What it is called.
+    pub jti: String,
+    /// The nonce that it repeats.
+    pub nonce: Option<String>,
+    /// When it was made.
+    pub iat: SystemTime,
+}
+
+impl Proof {
+    /// Checks a proof (RFC 9449 4.3) for a request with this method to this URL, and with this access token if there is
+    /// one. Addresses are compared without query and fragment, their scheme and host without regard to case, and a port
+    /// that the scheme implies counts as left out.
+    ///
+    /// # Errors
+    /// [`DpopError`].
+    pub fn verify(
+        text: &str,
+        method: &str,
+        url: &str,
+        access_token: Option<&str>,
+        now: SystemTime,
+    ) -> Result<Self, DpopError> {
+        let jwt = UnverifiedJwt::parse(text)?;
+        if !jwt.is_typ("dpop+jwt") {
+            return Err(DpopError::Type);
+        }
+        let jwk = jwt.header().get("jwk").and_then(Value::as_object).ok_or(DpopError::KeyMissing)?;
+        let key = VerifyingKey::from_jwk(jwk)?;
+        let proof = Self::read(jwt.claims(), &key)?;
+        if required(jwt.claims(), "htm")? != method {
+            return Err(DpopError::Method);
+        }
+        if !is_same(required(jwt.claims(), "htu")?, url) {
+            return Err(DpopError::Address);
+        }
+        if proof.iat + WINDOW < now || proof.iat > now + WINDOW {
+            return Err(DpopError::Time);
+        }
+        if access_token.is_some_and(|token| jwt.claims().get("ath") != Some(&Value::String(sha256(token)))) {
+            return Err(DpopError::AccessToken);
+        }
+        jwt.verify(&key)?;
+        Ok(proof)
+    }
+
+    fn read(claims: &Map<String, Value>, key: &VerifyingKey) -> Result<Self, ClaimError> {
+        let jti = claims::text(claims, "jti", MAX_JTI)?.ok_or(ClaimError::Missing("jti"))?;
+        Ok(Self {
+            jkt: key.thumbprint().to_owned(),
+            jti: jti.to_owned(),
+            nonce: claims::text(claims, "nonce", MAX_NONCE)?.map(str::to_owned),
+            iat: claims::time(claims, "iat")?.ok_or(ClaimError::Missing("iat"))?,
+        })
+    }
+
+    /// From when on it is refused for its age, so that its `jti` need not be remembered any more.
+    pub fn forget_at(&self) -> SystemTime {
+        self.iat + WINDOW + Duration::from_secs(1)
+    }
+}
+
+fn required<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, ClaimError> {
+    claims::text(claims, name, usize::MAX)?.ok_or(ClaimError::Missing(name))
+}
+
+fn is_same(htu: &str, url: &str) -> bool {
+    match (WebUrl::parse(htu), WebUrl::parse(url)) {
+        (Some(htu), Some(url)) => htu.origin == url.origin && htu.path == url.path,
+        _ => false,
+    }
+}

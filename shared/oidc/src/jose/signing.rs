@@ -1,0 +1,205 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+    RsaEncoding,
+};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use super::public::RSA_BITS;
+use super::{Algorithm, KeyError, VerifyingKey, compact, der};
+
+/// The longest signature, in bytes: that of the longest RSA key.
+const MAX_SIGNATURE: usize = *RSA_BITS.end() / 8;
+/// The types of the tokens that are made all the time.
+const FREQUENT: [&str; 3] = ["JWT", "at+jwt", "logout+jwt"];
+
+/// A key pair that signs with one algorithm, held parsed. What is printed of it is its name.
+pub struct SigningKey {
+    kid: String,
+    algorithm: Algorithm,
+    pair: Pair,
+    jwk: Map<String, Value>,
+    headers: [(&'static str, String); FREQUENT.len()],
+}
+
+enum Pair {
+    Rsa(RsaKeyPair),
+    P256(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
+/// A signature that needs no allocation.
+struct Signature {
+    bytes: [u8; MAX_SIGNATURE],
+    length: usize,
+}
+
+impl SigningKey {
+    /// Makes a new key pair; for RSA one of 2048 bits, which takes a noticeable part of a second.
+    ///
+    /// # Errors
+    /// [`KeyError::Algorithm`] for an algorithm without key pairs, [`KeyError::Kid`] and [`KeyError::Library`].
+    pub fn generate(algorithm: Algorithm, kid: &str) -> Result<Self, KeyError> {
+        let pair = match algorithm {
+            Algorithm::Rs256 | Algorithm::Ps256 => RsaKeyPair::generate(KeySize::Rsa2048).map(Pair::Rsa),
+            Algorithm::Es256 => EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map(Pair::P256),
+            Algorithm::EdDsa => Ed25519KeyPair::generate().map(Pair::Ed25519),
+            Algorithm::Hs256 => return Err(KeyError::Algorithm),
+        };
+        Self::new(algorithm, kid, pair.map_err(|_| KeyError::Library)?)
+    }
+
+    /// Reads a key pair from its PKCS #8 form (RFC 5208, RFC 5958), not encrypted.
+    ///
+    /// # Errors
+    /// [`KeyError::Algorithm`], [`KeyError::Kid`], [`KeyError::Size`], and [`KeyError::Malformed`] also for a key of
+    /// another type than the algorithm's.
+    pub fn from_pkcs8(algorithm: Algorithm, kid: &str, pkcs8: &[u8]) -> Result<Self, KeyError> {
+        let pair = match algorithm {
+            Algorithm::Rs256 | Algorithm::Ps256 => RsaKeyPair::from_pkcs8(pkcs8).map(Pair::Rsa),
+            Algorithm::Es256 => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map(Pair::P256),
+            Algorithm::EdDsa => Ed25519KeyPair::from_pkcs8(pkcs8).map(Pair::Ed25519),
+            Algorithm::Hs256 => return Err(KeyError::Algorithm),
+        };
+        Self::new(algorithm, kid, pair.map_err(|_| KeyError::Malformed)?)
+    }
+
+    fn new(algorithm: Algorithm, kid: &str, pair: Pair) -> Result<Self, KeyError> {
+        let mut jwk = pair.jwk()?;
+        for (name, value) in [("use", "sig"), ("alg", algorithm.name()), ("kid", kid)] {
+            jwk.insert(name.to_owned(), value.into());
+        }
+        // a key that nobody here would verify with is not signed with either
+        VerifyingKey::from_jwk(&jwk)?;
+        let headers = FREQUENT.map(|typ| (typ, compact::header(algorithm, Some(kid), typ)));
+        Ok(Self { kid: kid.to_owned(), algorithm, pair, jwk, headers })
+    }
+
+    /// The PKCS #8 form, which [`from_pkcs8`](Self::from_pkcs8) reads. It is the secret itself, and wiped when dropped.
+    ///
+    /// # Errors
+    /// [`KeyError::Library`].
+    pub fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let written = match &self.pair {
+            Pair::Rsa(pair) => pair.as_der().map(|der| Zeroizing::new(der.as_ref().to_vec())),
+            Pair::P256(pair) => pair.to_pkcs8v1().map(|der| Zeroizing::new(der.as_ref().to_vec())),
+            Pair::Ed25519(pair) => pair.to_pkcs8v1().map(|der| Zeroizing::new(der.as_ref().to_vec())),
+        };
+        written.map_err(|_| KeyError::Library)
+    }
+
+    /// What the key is called.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// What it signs with.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The public key as a JWK (RFC 7517 4), for the key set that is published.
+    pub const fn jwk(&self) -> &Map<String, Value> {
+        &self.jwk
+    }
+
+    /// Signs a message. The result is what a JWS holds; for ES256 that is the two numbers, 32 bytes each.
+    ///
+    /// # Panics
+    /// If the cryptographic library cannot sign, as when there is no memory left.
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.signature(message).as_slice().to_vec()
+    }
+
+    /// A signed JWT in its compact form.
+    ///
+    /// # Panics
+    /// If the claims cannot be written as JSON, as maps cannot whose keys are no texts; and as [`sign`](Self::sign) does.
+    pub fn jwt(&self, typ: &str, claims: &impl Serialize) -> String {
+        let message = compact::message(&self.header(typ), claims, self.pair.signature_length());
+        let signature = self.signature(message.as_bytes());
+        compact::signed(message, signature.as_slice())
+    }
+
+    fn header(&self, typ: &str) -> Cow<'_, str> {
+        match self.headers.iter().find(|(frequent, _)| *frequent == typ) {
+            Some((_, header)) => Cow::Borrowed(header),
+            None => Cow::Owned(compact::header(self.algorithm, Some(&self.kid), typ)),
+        }
+    }
+
+    fn signature(&self, message: &[u8]) -> Signature {
+        let length = self.pair.signature_length();
+        let mut signature = Signature { bytes: [0; MAX_SIGNATURE], length };
+        let room = &mut signature.bytes[..length];
+        let signed = match &self.pair {
+            Pair::Rsa(pair) => pair.sign(self.padding(), &SystemRandom::new(), message, room),
+            Pair::P256(pair) => {
+                pair.sign(&SystemRandom::new(), message).map(|bytes| room.copy_from_slice(bytes.as_ref()))
+            }
+            Pair::Ed25519(pair) => pair.try_sign(message).map(|bytes| room.copy_from_slice(bytes.as_ref())),
+        };
+        signed.expect("a parsed key signs");
+        signature
+    }
+
+    fn padding(&self) -> &'static dyn RsaEncoding {
+        if self.algorithm == Algorithm::Ps256 { &RSA_PSS_SHA256 } else { &RSA_PKCS1_SHA256 }
+    }
+}
+
+impl Pair {
+    fn signature_length(&self) -> usize {
+        match self {
+            Self::Rsa(pair) => pair.public_modulus_len(),
+            Self::P256(_) | Self::Ed25519(_) => 64,
+        }
+    }
+
+    /// The members of the public key's JWK that are the key.
+    fn jwk(&self) -> Result<Map<String, Value>, KeyError> {
+        let members = match self {
+            Self::Rsa(pair) => {
+                let (n, e) = der::rsa_public_key(pair.public_key().as_ref()).ok_or(KeyError::Library)?;
+                vec![("kty", "RSA".to_owned()), ("n", encoded(n)), ("e", encoded(e))]
+            }
+            Self::P256(pair) => {
+                // the uncompressed form of SEC 1, 2.3.3: 4, x, y
+                let point = pair.public_key().as_ref().strip_prefix(&[4]);
+                let (x, y) = point.and_then(|point| point.split_at_checked(32)).ok_or(KeyError::Library)?;
+                vec![("kty", "EC".to_owned()), ("crv", "P-256".to_owned()), ("x", encoded(x)), ("y", encoded(y))]
+            }
+            Self::Ed25519(pair) => {
+                let x = encoded(pair.public_key().as_ref());
+                vec![("kty", "OKP".to_owned()), ("crv", "Ed25519".to_owned()), ("x", x)]
+            }
+        };
+        Ok(members.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
+    }
+}
+
+impl Signature {
+    fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kid, algorithm, pair: _, jwk: _, headers: _ } = self;
+        f.debug_struct("SigningKey").field("kid", kid).field("algorithm", algorithm).finish()
+    }
+}
+
+fn encoded(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
