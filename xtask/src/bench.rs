@@ -1,18 +1,59 @@
 //! `cargo xtask bench`.
 
+use std::fs;
+use std::path::PathBuf;
+
 use crate::tools::{self, Outcome, Workspace};
+
+/// What the peer of `cargo xtask bench idp` is made of.
+const PEER: [&str; 3] = ["package.json", "package-lock.json", "server.mjs"];
 
 /// Build the load tool for release and run it; arguments are passed on to it.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The load tool's own arguments; `--help` explains them
+    /// The load tool's own arguments, beginning with `idp` to measure the OpenID Provider beside another one; `--help`
+    /// explains them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     passed_on: Vec<String>,
 }
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
-    // In one go: the load tool starts the family from the binary beside its own.
-    let packages = ["build", "--release", "--package", "doorward", "--package", "testkit", "--bins"];
-    tools::run(&mut workspace.cargo(&packages))?;
-    tools::run(workspace.program(&workspace.target.join("release/bench")).args(&arguments.passed_on))
+    let is_idp = arguments.passed_on.first().is_some_and(|first| first == "idp");
+    // In one go: the load tool starts what it measures from the binaries beside its own.
+    let measured: &[&str] = if is_idp { &["idp", "users", "auth-basic"] } else { &["doorward"] };
+    let mut build = workspace.cargo(&["build", "--release", "--package", "testkit", "--bins"]);
+    tools::run(build.args(measured.iter().flat_map(|package| ["--package", package])))?;
+    let mut bench = workspace.program(&workspace.target.join("release/bench"));
+    bench.args(&arguments.passed_on);
+    if is_idp {
+        bench.arg("--peer").arg(install_peer(workspace)?);
+    }
+    tools::run(&mut bench)
+}
+
+/// Installs the peer in the target folder, unless it is there already, and returns where.
+fn install_peer(workspace: &Workspace) -> Outcome<PathBuf> {
+    for program in ["node", "npm"] {
+        if !tools::answers(program, &["--version"]) {
+            return Err(format!("{program} is missing: the peer needs Node.js with npm"));
+        }
+    }
+    let folder = workspace.target.join("bench-peer");
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    fs::create_dir_all(&folder).map_err(failed)?;
+    let source = workspace.root.join("shared/testkit/bench/peer");
+    // npm notes here what it has installed when it is done
+    let done = folder.join("node_modules/.package-lock.json");
+    let mut is_installed = done.exists();
+    for name in PEER {
+        let wanted = fs::read(source.join(name)).map_err(failed)?;
+        if fs::read(folder.join(name)).ok().as_ref() != Some(&wanted) {
+            is_installed &= name == "server.mjs";
+            fs::write(folder.join(name), wanted).map_err(failed)?;
+        }
+    }
+    if !is_installed {
+        tools::run(workspace.program("npm".as_ref()).args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder))?;
+    }
+    Ok(folder)
 }

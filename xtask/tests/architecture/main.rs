@@ -24,6 +24,7 @@ fn sound() -> Vec<Crate> {
         Crate::new("gateway", "services/gateway", &[("authn", Kind::Normal), ("testkit", Kind::Dev)]),
         Crate::new("doorward", "services/doorward", &[("gateway", Kind::Normal), ("users", Kind::Normal)]),
         Crate::new("testkit", "shared/testkit", &[("doorward", Kind::Normal), ("users", Kind::Normal)]),
+        Crate::new("conformance", "shared/conformance", &[]),
         Crate::new("xtask", "xtask", &[]),
     ]
 }
@@ -71,6 +72,19 @@ fn testkit_is_for_the_tests_of_services_only() {
         assert!(found.iter().any(|line| line.contains("testkit")), "{from}: {found:?}");
     }
     assert_eq!(with("doorward", "testkit", Kind::Dev), Vec::<String>::new());
+}
+
+#[test]
+fn what_judges_the_family_shares_nothing_with_it() {
+    for (to, kind) in [("status", Kind::Normal), ("users", Kind::Normal), ("testkit", Kind::Dev)] {
+        let wanted = vec![format!("conformance imports {to}: it judges the family, and shares nothing with it")];
+        assert_eq!(with("conformance", to, kind), wanted);
+    }
+    for (from, kind) in [("gateway", Kind::Normal), ("testkit", Kind::Normal), ("runtime", Kind::Dev)] {
+        let found = with(from, "conformance", kind);
+        assert!(found.iter().any(|line| line.contains("conformance")), "{from}: {found:?}");
+    }
+    assert_eq!(with("gateway", "conformance", Kind::Dev), Vec::<String>::new());
 }
 
 #[test]

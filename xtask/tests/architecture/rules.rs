@@ -17,6 +17,8 @@ enum Layer {
     Family,
     /// What tests the family.
     Tests,
+    /// What judges the family from outside, and therefore shares nothing with it.
+    Judge,
     /// The project's own commands, outside of it all.
     Tool,
 }
@@ -29,6 +31,7 @@ fn layer(one: &Crate) -> Option<Layer> {
         "store" | "runtime" | "ldap" => Layer::Ground,
         "doorward" => Layer::Family,
         "testkit" => Layer::Tests,
+        "conformance" => Layer::Judge,
         "xtask" => Layer::Tool,
         _ if one.folder.starts_with("services/") => Layer::Service,
         _ => return None,
@@ -55,9 +58,12 @@ fn violation(from: &Crate, to: &Crate, kind: Kind) -> Option<String> {
     if upper == Layer::Tool || lower == Layer::Tool {
         return line(": it stands alone");
     }
+    if upper == Layer::Judge {
+        return line(": it judges the family, and shares nothing with it");
+    }
     if kind == Kind::Dev {
         let tests_a_service = matches!(upper, Layer::Service | Layer::Family);
-        return if lower == Layer::Tests && !tests_a_service {
+        return if matches!(lower, Layer::Tests | Layer::Judge) && !tests_a_service {
             line(": it is for the tests of services")
         } else {
             None
