@@ -10,7 +10,7 @@ use prost::Message as _;
 const ROOTS: [&str; 2] = ["cs3", "doorward"];
 
 /// Messages that carry a secret. Their `Debug` is written by hand, in `src/redacted.rs`, and does not show it.
-const SECRET: [&str; 11] = [
+const SECRET: [&str; 14] = [
     ".cs3.auth.applications.v1beta1.AppPassword",
     ".cs3.auth.applications.v1beta1.GetAppPasswordRequest",
     ".cs3.auth.applications.v1beta1.InvalidateAppPasswordRequest",
@@ -21,6 +21,9 @@ const SECRET: [&str; 11] = [
     ".doorward.apptokens.v1.CreateTokenResponse",
     ".doorward.apptokens.v1.ImportedToken",
     ".doorward.apptokens.v1.RevokeTokenRequest",
+    ".doorward.idp.v1.AddClientResponse",
+    ".doorward.idp.v1.AddInitialAccessResponse",
+    ".doorward.idp.v1.RotateSecretResponse",
     ".doorward.passwords.v1.SetPasswordRequest",
 ];
 

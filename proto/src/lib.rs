@@ -85,6 +85,13 @@ pub mod doorward {
             v1, "doorward.apptokens.v1"
         }
     }
+    /// Administering the `OpenID` Provider.
+    pub mod idp {
+        package! {
+            /// `doorward.idp.v1`
+            v1, "doorward.idp.v1"
+        }
+    }
     /// The passwords that people sign in with.
     pub mod passwords {
         package! {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::cs3::{auth, gateway};
-use crate::doorward::{apptokens, passwords};
+use crate::doorward::{apptokens, idp, passwords};
 
 /// Stands for a secret. That there is none shows: it explains many a failed sign-in.
 struct Secret(bool);
@@ -46,6 +46,9 @@ redacted! {
         id, owner_id, owner_username, label, kind, scopes, created, expires, window, last_used
     } hides verifier;
     apptokens::v1::RevokeTokenRequest as "RevokeTokenRequest" {} hides token;
+    idp::v1::AddClientResponse as "AddClientResponse" { client } hides secret;
+    idp::v1::AddInitialAccessResponse as "AddInitialAccessResponse" { expires } hides token;
+    idp::v1::RotateSecretResponse as "RotateSecretResponse" {} hides secret;
     passwords::v1::SetPasswordRequest as "SetPasswordRequest" { user_id } hides password;
 }
 

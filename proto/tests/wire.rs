@@ -16,7 +16,7 @@ use proto::cs3::gateway::v1beta1 as gateway;
 use proto::cs3::identity::user::v1beta1 as user;
 use proto::cs3::rpc::v1beta1::{Code, Status};
 use proto::cs3::types::v1beta1::{Opaque, OpaqueEntry, Timestamp};
-use proto::doorward::{apptokens, passwords, users};
+use proto::doorward::{apptokens, idp, passwords, users};
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 
@@ -396,6 +396,19 @@ async fn own_paths() {
         has_password(passwords::v1::HasPasswordRequest));
     assert_paths(&found, "doorward.passwords.v1.PasswordsAPI", &["SetPassword", "RemovePassword", "HasPassword"]);
 
+    let found = paths!(idp::v1::idp_admin_api_client::IdpAdminApiClient;
+        add_client(idp::v1::AddClientRequest),
+        list_clients(idp::v1::ListClientsRequest),
+        get_client(idp::v1::GetClientRequest),
+        rotate_secret(idp::v1::RotateSecretRequest),
+        remove_client(idp::v1::RemoveClientRequest),
+        add_initial_access(idp::v1::AddInitialAccessRequest));
+    assert_paths(
+        &found,
+        "doorward.idp.v1.IdpAdminAPI",
+        &["AddClient", "ListClients", "GetClient", "RotateSecret", "RemoveClient", "AddInitialAccess"],
+    );
+
     let found = paths!(apptokens::v1::app_tokens_api_client::AppTokensApiClient;
         create_token(apptokens::v1::CreateTokenRequest),
         list_tokens(apptokens::v1::ListTokensRequest),
@@ -409,6 +422,12 @@ async fn own_paths() {
         "doorward.apptokens.v1.AppTokensAPI",
         &["CreateToken", "ListTokens", "GetToken", "RevokeToken", "RevokeTokens", "PruneTokens", "ImportTokens"],
     );
+
+    let found = paths!(idp::v1::keys_api_client::KeysApiClient;
+        list_keys(idp::v1::ListKeysRequest),
+        rotate_key(idp::v1::RotateKeyRequest),
+        retire_key(idp::v1::RetireKeyRequest));
+    assert_paths(&found, "doorward.idp.v1.KeysAPI", &["ListKeys", "RotateKey", "RetireKey"]);
 }
 
 #[test]

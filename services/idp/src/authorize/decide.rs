@@ -1,0 +1,177 @@
+//! What is still asked of a person before a request is answered.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use authn::{DirectoryError, Groups, User, UserId, UserType};
+use oidc::error::ErrorCode;
+use oidc::jose::UnverifiedJwt;
+use oidc::request::Prompt;
+use oidc::scope::Scopes;
+use serde_json::Value;
+use store::StoreError;
+
+use super::request::Checked;
+use crate::claims;
+use crate::clients::ConsentPolicy;
+use crate::flow::Flow;
+use crate::model::Session;
+use crate::provider::Provider;
+
+/// What comes next.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Somebody has to sign in; `suggested` is the login name that is likely.
+    SignIn { suggested: Option<String> },
+    /// The person has to say whether this is the account.
+    Account { user: Arc<User> },
+    /// The person has to agree.
+    Consent { user: Arc<User>, scope: Scopes },
+    /// The request is answered.
+    Ready(Box<Ready>),
+    /// The request is refused.
+    Refuse(ErrorCode, &'static str),
+}
+
+/// Who is ready, and for what.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) session: Session,
+    pub(super) user: Arc<User>,
+    pub(super) scope: Scopes,
+}
+
+/// Why it is not known.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Undecided {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Directory(DirectoryError),
+}
+
+/// What comes next for this request, with this session.
+pub(super) async fn step(
+    provider: &Provider,
+    flow: &Flow,
+    checked: &Checked,
+    session: Option<Session>,
+) -> Result<Step, Undecided> {
+    let asked = asked(provider, flow, checked, session).await?;
+    if checked.request.prompt != Prompt::Nothing {
+        return Ok(asked);
+    }
+    // nobody may be asked anything (OpenID Connect Core 3.1.2.6)
+    Ok(match asked {
+        Step::SignIn { .. } => Step::Refuse(ErrorCode::LoginRequired, "nobody is signed in who fits"),
+        Step::Account { .. } => Step::Refuse(ErrorCode::AccountSelectionRequired, "an account has to be chosen"),
+        Step::Consent { .. } => Step::Refuse(ErrorCode::ConsentRequired, "consent has to be given"),
+        ready @ (Step::Ready(_) | Step::Refuse(..)) => ready,
+    })
+}
+
+async fn asked(
+    provider: &Provider,
+    flow: &Flow,
+    checked: &Checked,
+    session: Option<Session>,
+) -> Result<Step, Undecided> {
+    let request = &checked.request;
+    let hint = request.login_hint.clone();
+    let Some(session) = session else { return Ok(Step::SignIn { suggested: hint }) };
+    let Some(user) = person(provider, &session).await? else { return Ok(Step::SignIn { suggested: hint }) };
+    let is_fresh = flow.signed_in == Some(session.id);
+    let prompts = match request.prompt {
+        Prompt::Nothing => Prompts::default(),
+        Prompt::AtLeast { login, consent, select_account } => Prompts { login, consent, select_account },
+    };
+    if !is_fresh && (prompts.login || is_too_old(checked, &session, provider.clock.now())) {
+        return Ok(Step::SignIn { suggested: Some(user.username.clone()) });
+    }
+    if prompts.select_account && !is_fresh && flow.chosen != Some(session.id) {
+        return Ok(Step::Account { user });
+    }
+    if !is_expected(provider, checked, &user) {
+        return Ok(if is_fresh {
+            Step::Refuse(ErrorCode::LoginRequired, "somebody else has signed in")
+        } else {
+            Step::SignIn { suggested: hint }
+        });
+    }
+    let groups = &checked.client.groups;
+    if !groups.is_empty() && !user.groups.iter().any(|group| groups.contains(group)) {
+        return Ok(Step::Refuse(ErrorCode::AccessDenied, "this person may not use this application"));
+    }
+    consented(provider, flow, checked, session, user, prompts.consent).await
+}
+
+#[derive(Default)]
+struct Prompts {
+    login: bool,
+    consent: bool,
+    select_account: bool,
+}
+
+/// Whether there is enough consent, or has to be asked for.
+async fn consented(
+    provider: &Provider,
+    flow: &Flow,
+    checked: &Checked,
+    session: Session,
+    user: Arc<User>,
+    is_demanded: bool,
+) -> Result<Step, Undecided> {
+    let scope = checked.grantable();
+    if let Some(agreed) = flow.agreed.as_ref().filter(|agreed| agreed.session == session.id) {
+        let scope = Scopes::of(scope.iter().filter(|token| agreed.scope.split(' ').any(|one| one == *token)));
+        let scope = scope.unwrap_or_default();
+        return Ok(Step::Ready(Box::new(Ready { session, user, scope })));
+    }
+    let is_missing = is_demanded
+        || match checked.client.consent {
+            ConsentPolicy::Trusted => false,
+            ConsentPolicy::Always => true,
+            ConsentPolicy::Remembered => {
+                let kept = provider.store.consent(&session.person, &checked.client.id).await?;
+                let kept: Option<Scopes> = kept.and_then(|kept| kept.scope.parse().ok());
+                !kept.is_some_and(|kept| scope.is_subset(&kept))
+            }
+        };
+    Ok(if is_missing { Step::Consent { user, scope } } else { Step::Ready(Box::new(Ready { session, user, scope })) })
+}
+
+/// The person of a session, unless the directory says that the sign-in does not count any more: gone, disabled, or with
+/// another password since (row I38).
+pub(super) async fn person(provider: &Provider, session: &Session) -> Result<Option<Arc<User>>, Undecided> {
+    let id = UserId { opaque_id: session.person.clone(), ..UserId::default() };
+    match provider.directory.user(&id, Groups::Include).await {
+        Ok(user) => {
+            let is_stale = user.password_changed.is_some_and(|changed| changed > session.signed_in);
+            let may = user.is_active() && user.id.kind != UserType::Service && !is_stale;
+            Ok(may.then_some(user))
+        }
+        Err(DirectoryError::NotFound) => Ok(None),
+        Err(error) => Err(Undecided::Directory(error)),
+    }
+}
+
+fn is_too_old(checked: &Checked, session: &Session, now: SystemTime) -> bool {
+    let limit = checked.request.max_age.or(checked.client.max_age);
+    let age = now.duration_since(session.signed_in).unwrap_or_default();
+    limit.is_some_and(|limit| age > limit || limit.is_zero())
+}
+
+/// Whether the person is the one whom `id_token_hint`, or a `sub` that is asked for by value, expects.
+fn is_expected(provider: &Provider, checked: &Checked, user: &User) -> bool {
+    let subject = claims::subject(&provider.sealer, &checked.client, &user.id.opaque_id);
+    let by_hint = checked.request.id_token_hint.as_ref().is_none_or(|hint| {
+        let jwt = UnverifiedJwt::parse(hint.as_str());
+        jwt.is_ok_and(|jwt| {
+            let is_ours = |issuer: &str| provider.sites.iter().any(|site| site.issuer == issuer);
+            let text = |name: &str| jwt.claims().get(name).and_then(Value::as_str);
+            text("iss").is_some_and(is_ours) && text("sub") == Some(subject.as_str()) && provider.keys.verifies(&jwt)
+        })
+    });
+    let wanted = checked.request.claims.id_token.get("sub").and_then(|claim| claim.value.clone());
+    by_hint && wanted.is_none_or(|wanted| wanted == oidc::request::ClaimValue::Text(subject))
+}

@@ -1,0 +1,137 @@
+//! Requests that are somewhere else than in the query: pushed before (RFC 9126), or in a JWT (`OpenID` Connect Core 6,
+//! RFC 9101).
+
+use std::sync::Arc;
+
+use oidc::error::ErrorCode;
+use oidc::jose::{Algorithm, UnverifiedJwt};
+use oidc::request::{AuthorizationRequest, Reply, RequestError, RequestObject};
+use oidc::request_object;
+
+use super::pushed::{PREFIX, digest_of};
+use super::request::{Stop, redirect};
+use crate::clients::Client;
+use crate::endpoints::Site;
+use crate::flow::Waiting;
+use crate::provider::Provider;
+
+type Parameters = Vec<(String, String)>;
+
+/// The parameters that count. `is_pushed` while a request is being pushed.
+pub(super) async fn expand(
+    provider: &Provider,
+    site: &Site,
+    client: &Arc<Client>,
+    parameters: Parameters,
+    is_pushed: bool,
+) -> Result<Parameters, Stop> {
+    let refused = |code, description: String| stop(client, &parameters, code, description);
+    let object = RequestObject::read(&parameters).map_err(|error| match error.reply.clone() {
+        Some(_) => refused(error.code, error.description.to_string()),
+        None => Stop::Page(error),
+    })?;
+    let jwt = match object {
+        None if client.needs_pushed && !is_pushed => {
+            return Err(refused(ErrorCode::InvalidRequest, "this client has to push its requests".to_owned()));
+        }
+        None => return Ok(parameters),
+        Some(RequestObject::Value(jwt)) => jwt.as_str().to_owned(),
+        Some(RequestObject::Reference(uri)) => match uri.strip_prefix(PREFIX) {
+            Some(name) => return taken(provider, client, name).await,
+            None => fetched(provider, client, &uri).await.map_err(|(code, text)| refused(code, text))?,
+        },
+    };
+    read(provider, site, client, &jwt, &parameters).await.map_err(|(code, text)| refused(code, text))
+}
+
+/// A request that was pushed: once, and by this client only (row I28). What stands beside it does not count.
+async fn taken(provider: &Provider, client: &Arc<Client>, name: &str) -> Result<Parameters, Stop> {
+    let taken = provider.store.take_request(digest_of(name), &client.id, provider.clock.now()).await?;
+    let unknown = || Stop::page(ErrorCode::InvalidRequestUri, "request_uri is not known, was used, or is over");
+    let waiting: Waiting = serde_json::from_str(&taken.ok_or_else(unknown)?).map_err(|_| unknown())?;
+    let mut parameters = waiting.parameters;
+    parameters.extend(waiting.resources.into_iter().map(|uri| ("resource".to_owned(), uri)));
+    parameters.extend(waiting.dpop_jkt.map(|jkt| ("dpop_jkt".to_owned(), jkt)));
+    Ok(parameters)
+}
+
+type Problem = (ErrorCode, String);
+
+/// A request object at an address that the client has registered (row I32).
+async fn fetched(provider: &Provider, client: &Client, uri: &str) -> Result<String, Problem> {
+    let without_fragment = |uri: &str| uri.split('#').next().unwrap_or_default().to_owned();
+    let wanted = without_fragment(uri);
+    if !client.request_uris.iter().any(|registered| without_fragment(registered) == wanted) {
+        return Err((ErrorCode::InvalidRequestUri, "request_uri is not registered for this client".to_owned()));
+    }
+    let answer = provider.fetcher.get(&wanted).await;
+    let text = answer.ok().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
+    text.map(|text| text.trim().to_owned())
+        .ok_or_else(|| (ErrorCode::InvalidRequestUri, "what request_uri names cannot be fetched".to_owned()))
+}
+
+/// A request object, verified as the client's registration demands.
+async fn read(
+    provider: &Provider,
+    site: &Site,
+    client: &Arc<Client>,
+    text: &str,
+    parameters: &Parameters,
+) -> Result<Parameters, Problem> {
+    let invalid = |text: &str| (ErrorCode::InvalidRequestObject, text.to_owned());
+    let jwt = UnverifiedJwt::parse(text).map_err(|error| invalid(&error.to_string()))?;
+    let signatures = &client.signatures;
+    if jwt.is_unsigned() {
+        if !signatures.request_object_unsigned || signatures.request_object.is_some() {
+            return Err(invalid("this client's request objects have to be signed"));
+        }
+    } else {
+        let algorithm =
+            jwt.algorithm().ok_or_else(|| invalid("the algorithm of the request object is not supported"))?;
+        if signatures.request_object.is_some_and(|only| only != algorithm) {
+            return Err(invalid("the request object is signed by another algorithm than registered"));
+        }
+        verify(provider, client, &jwt, algorithm).await?;
+    }
+    request_object::parameters(jwt.claims(), &client.id, &site.issuer, provider.clock.now())
+        .and_then(|object| request_object::merge(object, parameters))
+        .map_err(|error| (error.code(), error.to_string()))
+}
+
+async fn verify(
+    provider: &Provider,
+    client: &Arc<Client>,
+    jwt: &UnverifiedJwt<'_>,
+    algorithm: Algorithm,
+) -> Result<(), Problem> {
+    let invalid =
+        || (ErrorCode::InvalidRequestObject, "the signature of the request object cannot be verified".to_owned());
+    if algorithm == Algorithm::Hs256 {
+        let secret = client.sealed_secret.as_ref().ok_or_else(invalid)?;
+        let secret = provider.sealer.open_bytes(crate::seal::Purpose::ClientSecret, secret).map_err(|_| invalid())?;
+        return jwt.verify_hs256(&secret).map_err(|_| invalid());
+    }
+    let keys = provider.clients.keys_of(client, jwt.kid()).await.map_err(|_| invalid())?;
+    let key = keys.find(jwt.kid(), algorithm).ok_or_else(invalid)?;
+    jwt.verify(key).map_err(|_| invalid())
+}
+
+/// What is wrong with a request object is told to the client if the query alone says where; else by a page.
+fn stop(client: &Arc<Client>, parameters: &Parameters, code: ErrorCode, description: String) -> Stop {
+    let error = RequestError { code, description: description.into(), reply: None };
+    let Ok(redirect) = redirect(client, parameters) else { return Stop::Page(error) };
+    let reply = reply(parameters);
+    Stop::answer(client, &redirect, RequestError { reply: Some(reply.clone()), ..error }, reply)
+}
+
+/// How the query alone wants to be answered.
+fn reply(parameters: &Parameters) -> Reply {
+    let bare: Parameters =
+        parameters.iter().filter(|(name, _)| !matches!(name.as_str(), "request" | "request_uri")).cloned().collect();
+    match AuthorizationRequest::read(&bare) {
+        Ok(request) => Reply { delivery: request.delivery, state: request.state },
+        Err(error) => {
+            error.reply.unwrap_or_else(|| Reply { delivery: oidc::response::Delivery::of_mode(None), state: None })
+        }
+    }
+}

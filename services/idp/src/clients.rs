@@ -1,0 +1,280 @@
+//! The clients that are known: built-in ones, those of a file, and those that are kept in the database.
+
+mod built_in;
+mod change;
+mod client;
+mod file;
+mod key_sets;
+mod metadata;
+mod rules;
+pub(crate) mod secret;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use moka::future::Cache;
+use oidc::jose::KeySet;
+use oidc::redirect::Sites;
+use runtime::{Clock, Context, Random};
+use store::StoreError;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub use change::{Addition, ChangeError, Made};
+pub use client::{
+    AuthMethod, Client, ClientKeys, ConsentPolicy, ExchangePolicy, GrantType, Lifetimes, LogoutSettings, Presentation,
+    RoleNames, SecretDigest, Signatures, Source, SubjectType, TokenFormat,
+};
+pub use file::FileError;
+pub use metadata::{Metadata, MetadataError};
+
+use crate::config::Config;
+use crate::fetch::Fetcher;
+use crate::seal::Sealer;
+use crate::store::{Store, StoredClient};
+use key_sets::KeySets;
+
+/// The most clients that are held in memory, unknown ones included.
+const MOST_KNOWN: u64 = 10_000;
+/// How long what was read of the database is believed, should nobody tell of a change.
+const BELIEVED_FOR: Duration = Duration::from_secs(30);
+/// The longest identifier that is looked for, in bytes.
+const MAX_ID: usize = 128;
+
+/// The clients that are known. Clones share them.
+#[derive(Clone)]
+pub struct Clients(Arc<Inner>);
+
+struct Inner {
+    sites: Sites,
+    built_in: Vec<Described>,
+    file: Option<PathBuf>,
+    /// Built-in and configured ones.
+    fixed: ArcSwap<BTreeMap<String, Described>>,
+    /// Counts changes: what was read before the last one is not looked at any more, even if it arrives after it.
+    generation: AtomicU64,
+    kept: Cache<(u64, String), Option<Arc<Client>>>,
+    with_backchannel: Cache<u64, Arc<Vec<String>>>,
+    key_sets: KeySets,
+    store: Store,
+    sealer: Sealer,
+    fetcher: Fetcher,
+    clock: Clock,
+    random: Random,
+}
+
+/// A client and the metadata that makes it.
+#[derive(Debug, Clone)]
+pub struct Described {
+    /// The client.
+    pub client: Arc<Client>,
+    /// Its metadata, without secrets.
+    pub metadata: Metadata,
+}
+
+/// Why there are no clients.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientsError {
+    /// The file is wrong.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The site is not one that built-in clients can come back to.
+    #[error("the built-in clients do not fit this site: {0}")]
+    BuiltIn(#[from] MetadataError),
+    /// The site is no site.
+    #[error(transparent)]
+    Site(#[from] oidc::redirect::RedirectError),
+}
+
+/// Why a client's keys are not there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClientKeysError {
+    /// It has none.
+    #[error("the client has no keys")]
+    None,
+    /// They cannot be fetched.
+    #[error("the client's keys cannot be fetched")]
+    Unreachable,
+}
+
+impl Clients {
+    /// The built-in clients that are configured, those of the file, and those in the store.
+    ///
+    /// # Errors
+    /// [`ClientsError`], above all for a file that is wrong.
+    pub fn open(
+        config: &Config,
+        (store, sealer, fetcher): (Store, Sealer, Fetcher),
+        context: &Context,
+    ) -> Result<Self, ClientsError> {
+        let sites = Sites::parse([config.site().as_str()])?;
+        let built_in = built_in::clients(&config.default_clients, &sites)?;
+        let file = config.clients_file.clone();
+        if let Some(file) = &file {
+            context.reload.watch(file);
+        }
+        let clients = Self(Arc::new(Inner {
+            sites,
+            built_in,
+            file,
+            fixed: ArcSwap::default(),
+            generation: AtomicU64::default(),
+            kept: Cache::builder().max_capacity(MOST_KNOWN).time_to_live(BELIEVED_FOR).build(),
+            with_backchannel: Cache::builder().max_capacity(2).time_to_live(BELIEVED_FOR).build(),
+            key_sets: KeySets::new(fetcher.clone(), context.clock.clone()),
+            store,
+            sealer,
+            fetcher,
+            clock: context.clock.clone(),
+            random: context.random.clone(),
+        }));
+        clients.read_file()?;
+        Ok(clients)
+    }
+
+    /// The client with this identifier.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it is neither built in nor configured, and the store does not answer.
+    pub async fn find(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+        if let Some(fixed) = self.0.fixed.load().get(id) {
+            return Ok(Some(Arc::clone(&fixed.client)));
+        }
+        // nobody shall fill the memory with texts that are no identifier
+        if id.is_empty() || id.len() > MAX_ID || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(None);
+        }
+        let key = (self.0.generation.load(Ordering::Acquire), id.to_owned());
+        let read = async {
+            let stored = self.0.store.client(id).await?;
+            Ok(stored.and_then(|stored| self.described(&stored)).map(|described| described.client))
+        };
+        self.0.kept.try_get_with(key, read).await.map_err(|error: Arc<StoreError>| StoreError::clone(&error))
+    }
+
+    /// Its keys; those at a `jwks_uri` are kept for a minute, and fetched again if none is called `kid`, at most once in ten
+    /// seconds.
+    ///
+    /// # Errors
+    /// [`ClientKeysError`].
+    pub async fn keys_of(&self, client: &Client, kid: Option<&str>) -> Result<Arc<KeySet>, ClientKeysError> {
+        match &client.keys {
+            None => Err(ClientKeysError::None),
+            Some(ClientKeys::Inline(set)) => Ok(Arc::clone(set)),
+            Some(ClientKeys::Remote(uri)) => self.0.key_sets.at(uri, kid).await,
+        }
+    }
+
+    /// Identifiers of all clients with a back-channel, for [`crate::store::Store::end_session`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn with_backchannel(&self) -> Result<Vec<String>, StoreError> {
+        let generation = self.0.generation.load(Ordering::Acquire);
+        let read = async {
+            let all = self.all().await?.into_iter().map(|described| described.client);
+            let told = all.filter(|client| client.logout.backchannel.is_some());
+            Ok(Arc::new(told.map(|client| client.id.clone()).collect::<Vec<_>>()))
+        };
+        let told = self.0.with_backchannel.try_get_with(generation, read).await;
+        told.map(|told| told.to_vec()).map_err(|error: Arc<StoreError>| StoreError::clone(&error))
+    }
+
+    /// All clients, by identifier.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn all(&self) -> Result<Vec<Described>, StoreError> {
+        let stored = self.0.store.clients().await?;
+        let mut all: BTreeMap<String, Described> = BTreeMap::clone(&self.0.fixed.load());
+        for described in stored.iter().filter_map(|stored| self.described(stored)) {
+            all.entry(described.client.id.clone()).or_insert(described);
+        }
+        Ok(all.into_values().collect())
+    }
+
+    /// One client and its metadata, as it is now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn describe(&self, id: &str) -> Result<Option<Described>, StoreError> {
+        if let Some(fixed) = self.0.fixed.load().get(id) {
+            return Ok(Some(fixed.clone()));
+        }
+        let stored = self.0.store.client(id).await?;
+        Ok(stored.and_then(|stored| self.described(&stored)))
+    }
+
+    /// Reads kept clients again, since one of them has changed: here or in another replica.
+    pub fn forget(&self) {
+        self.0.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Forgets whenever somebody announces a change, and reads the file again whenever files may have changed; until
+    /// `shutdown`.
+    pub async fn follow(
+        self,
+        mut changed: watch::Receiver<i64>,
+        mut reloaded: watch::Receiver<u64>,
+        shutdown: CancellationToken,
+    ) {
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                Ok(()) = changed.changed() => self.forget(),
+                Ok(()) = reloaded.changed() => self.read_file_again(),
+                else => return,
+            }
+        }
+    }
+
+    /// Reads the file again. One that is wrong changes nothing.
+    pub fn read_file_again(&self) {
+        if let Err(error) = self.read_file() {
+            tracing::error!(%error, "the clients stay as they are");
+        }
+    }
+
+    fn read_file(&self) -> Result<(), FileError> {
+        let Inner { sites, sealer, .. } = &*self.0;
+        let configured = self.0.file.as_ref().map(|file| file::read(file, sites, sealer)).transpose()?;
+        let all = self.0.built_in.iter().cloned().chain(configured.unwrap_or_default());
+        let fixed = all.map(|described| (described.client.id.clone(), described)).collect();
+        self.0.fixed.store(Arc::new(fixed));
+        self.forget();
+        Ok(())
+    }
+
+    /// A kept client. One that is not understood (any more) is as good as none.
+    fn described(&self, stored: &StoredClient) -> Option<Described> {
+        let read = Metadata::parse(stored.metadata.as_bytes()).and_then(|metadata| {
+            let source = if stored.registered { Source::Registered } else { Source::Added };
+            let mut client = Client::from_metadata(&metadata, source, &self.0.sites)?;
+            client.secrets = secret::from_bytes(&stored.secrets);
+            client.sealed_secret.clone_from(&stored.sealed_secret);
+            client.management = stored.management.as_deref().and_then(|digest| digest.try_into().ok());
+            client.created = Some(stored.created);
+            Ok(Described { client: Arc::new(client), metadata })
+        });
+        match read {
+            Ok(described) => Some(described),
+            Err(error) => {
+                tracing::error!(client = stored.id, %error, "a client in the database cannot be used");
+                None
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Clients {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Clients").field("fixed", &self.0.fixed.load().len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,297 @@
+//! Adding, changing and removing clients that are kept.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use secrecy::{ExposeSecret, SecretString};
+use status::Kind;
+use store::StoreError;
+
+use super::client::{AuthMethod, Client, SecretDigest, Source};
+use super::metadata::{Metadata, MetadataError};
+use super::{Clients, Described, secret};
+use crate::seal::Purpose;
+use crate::store::StoredClient;
+
+/// As long as anything lives that cannot be revoked but by a revocation: access tokens live a day at most.
+const LONGEST_TOKEN: Duration = Duration::from_hours(25);
+
+/// Who adds a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addition {
+    /// An operator, who may name it and set everything.
+    ByOperator,
+    /// The client itself (RFC 7591).
+    ByItself {
+        /// How long its secret lives; for ever if there is no such time.
+        secret_lives: Option<Duration>,
+    },
+}
+
+/// A client as it was made or changed, with what is told once.
+pub struct Made {
+    /// The client and its metadata.
+    pub described: Described,
+    /// Its new secret.
+    pub secret: Option<SecretString>,
+    /// When that ends.
+    pub secret_expires: Option<SystemTime>,
+    /// The token by which it is managed, if it is new and has registered itself.
+    pub management: Option<SecretString>,
+}
+
+/// Why a client is not added, changed or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// Its metadata is wrong.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// There is one of this identifier.
+    #[error("there is a client with this id")]
+    Taken,
+    /// There is none.
+    #[error("there is no client with this id")]
+    Unknown,
+    /// It is not kept in the database.
+    #[error("the client is {0}; only added and registered clients can be changed here")]
+    Fixed(&'static str),
+    /// It has no secret that could be replaced.
+    #[error("the client has no secret")]
+    NoSecret,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ChangeError {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Metadata(_) => Kind::InvalidArgument,
+            Self::Taken => Kind::AlreadyExists,
+            Self::Unknown => Kind::NotFound,
+            Self::Fixed(_) | Self::NoSecret => Kind::FailedPrecondition,
+            Self::Store(error) => error.kind(),
+        }
+    }
+}
+
+/// A new secret, and what is kept of it.
+#[derive(Default)]
+struct Secrets {
+    told: Option<SecretString>,
+    expires: Option<SystemTime>,
+    kept: Vec<SecretDigest>,
+    sealed: Option<Vec<u8>>,
+}
+
+impl Clients {
+    /// Adds a client.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn add(&self, mut metadata: Metadata, by: Addition) -> Result<Made, ChangeError> {
+        let (source, secret_lives) = match by {
+            Addition::ByOperator => (Source::Added, None),
+            Addition::ByItself { secret_lives } => (Source::Registered, secret_lives),
+        };
+        if source == Source::Registered || metadata.client_id.is_none() {
+            metadata.client_id = Some(self.0.random.uuid().to_string());
+        }
+        let client = self.checked(&mut metadata, source).await?;
+        if self.0.fixed.load().contains_key(&client.id) {
+            return Err(ChangeError::Taken);
+        }
+        let secrets = self.new_secrets(client.auth, secret_lives);
+        let management = (source == Source::Registered).then(|| secret::generate(&self.0.random));
+        let stored = StoredClient {
+            id: client.id.clone(),
+            registered: source == Source::Registered,
+            metadata: text_of(&metadata),
+            secrets: secret::to_bytes(&secrets.kept),
+            sealed_secret: secrets.sealed.clone(),
+            management: management.as_ref().map(|token| secret::digest(token.expose_secret()).to_vec()),
+            created: self.0.clock.now(),
+        };
+        self.0.store.add_client(&stored).await.map_err(|error| match error {
+            StoreError::Conflict(_) => ChangeError::Taken,
+            error => error.into(),
+        })?;
+        self.forget();
+        self.made(&stored, secrets, management)
+    }
+
+    /// Whether a client that registers itself could have this metadata, as far as can be told without asking anybody.
+    ///
+    /// # Errors
+    /// [`MetadataError`].
+    pub(crate) fn check_stranger(&self, metadata: &Metadata) -> Result<(), MetadataError> {
+        let named = Metadata { client_id: Some("self".to_owned()), ..metadata.clone() };
+        Client::from_metadata(&named, Source::Registered, &self.0.sites).map(drop)
+    }
+
+    /// Puts other metadata in the place of a client's. It gets a new secret if it needs one and had none, and loses what it
+    /// has if it needs none any more.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn replace(
+        &self,
+        id: &str,
+        mut metadata: Metadata,
+        secret_lives: Option<Duration>,
+    ) -> Result<Made, ChangeError> {
+        let mut stored = self.stored(id).await?;
+        metadata.client_id = Some(id.to_owned());
+        let source = if stored.registered { Source::Registered } else { Source::Added };
+        let client = self.checked(&mut metadata, source).await?;
+        // what is kept of a secret is not enough to verify what is signed with it
+        let keeps = !stored.secrets.is_empty()
+            && client.auth.has_secret()
+            && (client.auth != AuthMethod::SecretJwt || stored.sealed_secret.is_some());
+        let secrets = if keeps { Secrets::default() } else { self.new_secrets(client.auth, secret_lives) };
+        if !keeps {
+            stored.secrets = secret::to_bytes(&secrets.kept);
+            stored.sealed_secret.clone_from(&secrets.sealed);
+        }
+        stored.metadata = text_of(&metadata);
+        self.write(&stored).await?;
+        self.made(&stored, secrets, None)
+    }
+
+    /// Gives a client a new secret. The one before stays good for `grace`.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn rotate(&self, id: &str, grace: Duration) -> Result<SecretString, ChangeError> {
+        let mut stored = self.stored(id).await?;
+        let described = self.described(&stored).ok_or(ChangeError::Unknown)?;
+        let now = self.0.clock.now();
+        let Secrets { told: Some(told), kept, sealed, .. } = self.new_secrets(described.client.auth, None) else {
+            return Err(ChangeError::NoSecret);
+        };
+        let before = secret::from_bytes(&stored.secrets);
+        let end = (!grace.is_zero()).then(|| now + grace);
+        let kept = kept.into_iter().flat_map(|new| secret::rotated(&before, new, end, now)).collect::<Vec<_>>();
+        stored.secrets = secret::to_bytes(&kept);
+        stored.sealed_secret = sealed;
+        self.write(&stored).await?;
+        Ok(told)
+    }
+
+    /// Removes a client, and ends everything that people have granted it.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn remove(&self, id: &str) -> Result<(), ChangeError> {
+        self.refuse_fixed(id)?;
+        let now = self.0.clock.now();
+        let was_there = self.0.store.remove_client(id, now + LONGEST_TOKEN, now).await?;
+        self.forget();
+        if was_there { Ok(()) } else { Err(ChangeError::Unknown) }
+    }
+
+    async fn stored(&self, id: &str) -> Result<StoredClient, ChangeError> {
+        self.refuse_fixed(id)?;
+        self.0.store.client(id).await?.ok_or(ChangeError::Unknown)
+    }
+
+    fn refuse_fixed(&self, id: &str) -> Result<(), ChangeError> {
+        match self.0.fixed.load().get(id).map(|fixed| fixed.client.source) {
+            Some(Source::BuiltIn) => Err(ChangeError::Fixed("built in")),
+            Some(Source::Configured) => Err(ChangeError::Fixed("in the file of clients")),
+            Some(Source::Added | Source::Registered) | None => Ok(()),
+        }
+    }
+
+    async fn write(&self, stored: &StoredClient) -> Result<(), ChangeError> {
+        let was_there = self.0.store.change_client(stored).await?;
+        self.forget();
+        if was_there { Ok(()) } else { Err(ChangeError::Unknown) }
+    }
+
+    /// Checks everything that can be checked, and writes the defaults into the metadata, so that they stay what they are.
+    async fn checked(&self, metadata: &mut Metadata, source: Source) -> Result<Client, ChangeError> {
+        let client = Client::from_metadata(metadata, source, &self.0.sites)?;
+        self.check_addresses(metadata, source).await?;
+        self.check_sector(metadata).await?;
+        metadata.complete(&client);
+        Ok(client)
+    }
+
+    /// Whether what will be called may be called (row I32).
+    async fn check_addresses(&self, metadata: &Metadata, source: Source) -> Result<(), MetadataError> {
+        let logo = metadata.logo_uri.as_ref().filter(|_| source == Source::Registered);
+        let single = [
+            ("jwks_uri", metadata.jwks_uri.as_ref()),
+            ("sector_identifier_uri", metadata.sector_identifier_uri.as_ref()),
+            ("backchannel_logout_uri", metadata.backchannel_logout_uri.as_ref()),
+            ("logo_uri", logo),
+        ];
+        let single = single.into_iter().filter_map(|(member, uri)| Some((member, uri?)));
+        let several = metadata.request_uris.iter().map(|uri| ("request_uris", uri));
+        for (member, uri) in single.chain(several) {
+            self.0.fetcher.check_resolved(uri).await.map_err(|problem| MetadataError::new(member, problem))?;
+        }
+        Ok(())
+    }
+
+    /// Whether all redirect URIs belong to the sector (`OpenID` Connect Registration 5).
+    async fn check_sector(&self, metadata: &Metadata) -> Result<(), MetadataError> {
+        let Some(uri) = &metadata.sector_identifier_uri else { return Ok(()) };
+        let refused = |problem: String| MetadataError::new("sector_identifier_uri", problem);
+        let body = self.0.fetcher.get(uri).await.map_err(|error| refused(error.to_string()))?;
+        let members: Vec<String> =
+            serde_json::from_slice(&body).map_err(|_| refused("answers with no list of redirect URIs".to_owned()))?;
+        match metadata.redirect_uris.iter().find(|redirect| !members.contains(redirect)) {
+            Some(missing) => Err(refused(format!("does not list {missing:?}"))),
+            None => Ok(()),
+        }
+    }
+
+    fn new_secrets(&self, auth: AuthMethod, lives: Option<Duration>) -> Secrets {
+        if !auth.has_secret() {
+            return Secrets::default();
+        }
+        let told = secret::generate(&self.0.random);
+        let expires = lives.map(|lives| self.0.clock.now() + lives);
+        let kept = vec![SecretDigest { digest: secret::digest(told.expose_secret()), expires }];
+        let seal = || self.0.sealer.seal_bytes(Purpose::ClientSecret, told.expose_secret().as_bytes());
+        let sealed = (auth == AuthMethod::SecretJwt).then(seal);
+        Secrets { told: Some(told), expires, kept, sealed }
+    }
+
+    fn made(
+        &self,
+        stored: &StoredClient,
+        secrets: Secrets,
+        management: Option<SecretString>,
+    ) -> Result<Made, ChangeError> {
+        let described = self.described(stored).ok_or(ChangeError::Unknown)?;
+        Ok(Made { described, secret: secrets.told, secret_expires: secrets.expires, management })
+    }
+}
+
+impl Metadata {
+    /// Writes out what goes without saying.
+    fn complete(&mut self, client: &Client) {
+        let names = |names: Vec<String>| Some(names).filter(|names| !names.is_empty());
+        self.token_endpoint_auth_method = Some(client.auth.name().to_owned());
+        self.application_type = Some(if client.is_native { "native" } else { "web" }.to_owned());
+        self.grant_types = names(client.grants.iter().map(|grant| grant.name().to_owned()).collect());
+        self.response_types = names(client.responses.iter().map(ToString::to_string).collect());
+        self.subject_type.get_or_insert_with(|| "public".to_owned());
+        self.id_token_signed_response_alg.get_or_insert_with(|| "RS256".to_owned());
+    }
+}
+
+fn text_of(metadata: &Metadata) -> String {
+    serde_json::Value::Object(metadata.to_members()).to_string()
+}
+
+impl std::fmt::Debug for Made {
+    /// Without what is told once.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Made").field("client", &Arc::as_ref(&self.described.client)).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,224 @@
+use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
+
+use ::store::testing::TestDatabase;
+use runtime::config::Environment;
+use secrecy::ExposeSecret;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::Migrator;
+use crate::clients::change::{Addition, ChangeError};
+
+struct Bench {
+    clients: Clients,
+    clock: Clock,
+    store: Store,
+    _database: TestDatabase,
+}
+
+async fn bench(file: Option<PathBuf>) -> Bench {
+    let database = ::store::testing::sqlite();
+    let opened = database.open().await;
+    opened.migrate::<Migrator>().await.expect("migrates");
+    let store = Store::new(opened);
+    let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(500_000));
+    let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
+    let config = Config { url: SITE.to_owned(), clients_file: file, ..Config::default() };
+    let fetcher = Fetcher::new(true, None).expect("a fetcher");
+    let clients = Clients::open(&config, (store.clone(), sealer(), fetcher), &context).expect("clients");
+    Bench { clients, clock, store, _database: database }
+}
+
+impl Bench {
+    async fn add(&self, metadata: Value) -> Result<crate::clients::Made, ChangeError> {
+        let metadata = Metadata::parse(metadata.to_string().as_bytes()).expect("metadata");
+        self.clients.add(metadata, Addition::ByOperator).await
+    }
+
+    async fn found(&self, id: &str) -> Option<Arc<Client>> {
+        self.clients.find(id).await.expect("the store answers")
+    }
+}
+
+fn wiki() -> Value {
+    json!({ "client_id": "wiki", "redirect_uris": ["https://wiki.example/cb"] })
+}
+
+#[tokio::test]
+async fn a_client_is_added_found_changed_and_removed() {
+    let bench = bench(None).await;
+    assert!(bench.found("wiki").await.is_none());
+    let made = bench.add(wiki()).await.expect("is added");
+    let told = made.secret.expect("has a secret");
+    let found = bench.found("wiki").await.expect("is found, though it was not a moment ago");
+    assert_eq!((found.source, found.secrets[0].digest), (Source::Added, secret::digest(told.expose_secret())));
+    assert!(matches!(bench.add(wiki()).await, Err(ChangeError::Taken)));
+
+    let public = json!({ "redirect_uris": ["https://wiki.example/cb"], "token_endpoint_auth_method": "none" });
+    let metadata = Metadata::parse(public.to_string().as_bytes()).expect("metadata");
+    let changed = bench.clients.replace("wiki", metadata, None).await.expect("is changed");
+    assert!(changed.secret.is_none());
+    assert!(bench.found("wiki").await.expect("is found").secrets.is_empty());
+
+    bench.clients.remove("wiki").await.expect("is removed");
+    assert!(bench.found("wiki").await.is_none());
+    assert!(matches!(bench.clients.remove("wiki").await, Err(ChangeError::Unknown)));
+}
+
+#[tokio::test]
+async fn built_in_clients_are_neither_replaced_nor_removed() {
+    let bench = bench(None).await;
+    let mut web = wiki();
+    web["client_id"] = "web".into();
+    assert!(matches!(bench.add(web).await, Err(ChangeError::Taken)));
+    assert!(matches!(bench.clients.remove("web").await, Err(ChangeError::Fixed("built in"))));
+    assert!(matches!(bench.clients.rotate("web", Duration::ZERO).await, Err(ChangeError::Fixed(_))));
+}
+
+#[tokio::test]
+async fn the_secret_before_stays_good_for_the_grace() {
+    let bench = bench(None).await;
+    let first = bench.add(wiki()).await.expect("is added").secret.expect("has a secret");
+    let second = bench.clients.rotate("wiki", Duration::from_mins(5)).await.expect("is rotated");
+    let found = bench.found("wiki").await.expect("is found");
+    let digests: Vec<_> = found.secrets.iter().map(|secret| secret.digest).collect();
+    assert_eq!(digests, [secret::digest(second.expose_secret()), secret::digest(first.expose_secret())]);
+    assert_eq!(found.secrets[1].expires, Some(bench.clock.now() + Duration::from_mins(5)));
+    bench.clients.rotate("wiki", Duration::ZERO).await.expect("is rotated");
+    assert_eq!(bench.found("wiki").await.expect("is found").secrets.len(), 1);
+}
+
+#[tokio::test]
+async fn the_secret_is_sealed_only_where_it_has_to_be_known() {
+    let bench = bench(None).await;
+    bench.add(wiki()).await.expect("is added");
+    assert!(bench.found("wiki").await.expect("is found").sealed_secret.is_none());
+    let mut signing = wiki();
+    signing["client_id"] = "signing".into();
+    signing["token_endpoint_auth_method"] = "client_secret_jwt".into();
+    let told = bench.add(signing).await.expect("is added").secret.expect("has a secret");
+    let found = bench.found("signing").await.expect("is found");
+    let sealed = found.sealed_secret.as_deref().expect("is sealed");
+    let opened = sealer().open_bytes(crate::seal::Purpose::ClientSecret, sealed).expect("is opened");
+    assert_eq!(opened, told.expose_secret().as_bytes());
+    let kept = bench.store.client("signing").await.expect("answers").expect("is kept");
+    assert!(!kept.metadata.contains(told.expose_secret()));
+}
+
+#[tokio::test]
+async fn what_another_replica_adds_is_found_when_it_is_told() {
+    let (bench, elsewhere) = (bench(None).await, "elsewhere");
+    assert!(bench.found(elsewhere).await.is_none());
+    let stored = StoredClient {
+        id: elsewhere.to_owned(),
+        registered: false,
+        metadata: json!({ "client_id": elsewhere, "redirect_uris": ["https://wiki.example/cb"] }).to_string(),
+        secrets: Vec::new(),
+        sealed_secret: None,
+        management: None,
+        created: bench.clock.now(),
+    };
+    bench.store.add_client(&stored).await.expect("is added");
+    assert!(bench.found(elsewhere).await.is_none(), "it is believed for a while that there is none");
+    bench.clients.forget();
+    assert!(bench.found(elsewhere).await.is_some());
+}
+
+#[tokio::test]
+async fn clients_with_a_back_channel_are_told_of_the_end() {
+    let bench = bench(None).await;
+    assert!(bench.clients.with_backchannel().await.expect("answers").is_empty());
+    let mut told = wiki();
+    told["backchannel_logout_uri"] = "http://127.0.0.1:1/logout".into();
+    bench.add(told).await.expect("is added");
+    assert_eq!(bench.clients.with_backchannel().await.expect("answers"), ["wiki"]);
+}
+
+#[tokio::test]
+async fn a_client_in_the_file_replaces_the_built_in_one_and_a_bad_file_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("clients.yaml");
+    let write = |name: &str| {
+        let text = format!("clients:\n  - id: web\n    name: {name}\n    redirect_uris: [https://other.example/]\n");
+        std::fs::write(&file, text).expect("writes");
+    };
+    write("Other");
+    let bench = bench(Some(file.clone())).await;
+    let name = || async { bench.found("web").await.map(|client| client.presentation.name.clone()) };
+    assert_eq!(name().await.as_deref(), Some("Other"));
+    assert!(bench.found("OpenCloudDesktop").await.is_some(), "the others stay");
+    std::fs::write(&file, "clients: [{id: web, redirect_uris: [http://other.example/]}]").expect("writes");
+    bench.clients.read_file_again();
+    assert_eq!(name().await.as_deref(), Some("Other"));
+    write("Third");
+    bench.clients.read_file_again();
+    assert_eq!(name().await.as_deref(), Some("Third"));
+    std::fs::write(&file, "clients: []").expect("writes");
+    bench.clients.read_file_again();
+    assert_eq!(name().await.as_deref(), Some("OpenCloud Web"), "the built-in one is there again");
+}
+
+/// A server of key sets that counts its calls; the set is that of the number in `kid`.
+async fn key_server(kid: Arc<AtomicU64>) -> (String, Arc<AtomicU64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let url = format!("http://{}/jwks", listener.local_addr().expect("an address"));
+    let calls = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&calls);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::AcqRel);
+            let _ = stream.read(&mut [0; 4096]).await;
+            let kid = kid.load(Ordering::Acquire);
+            let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+            let body =
+                json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid.to_string() }] }).to_string();
+            let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            let status =
+                if kid == 0 { "HTTP/1.1 500 No\r\nconnection: close\r\ncontent-length: 0\r\n\r\n" } else { &head };
+            let _ = stream.write_all(status.as_bytes()).await;
+            let _ = stream.write_all(if kid == 0 { b"" } else { body.as_bytes() }).await;
+        }
+    });
+    (url, calls)
+}
+
+#[tokio::test]
+async fn key_sets_are_kept_a_minute_and_fetched_again_for_an_unknown_key_at_most_each_ten_seconds() {
+    let bench = bench(None).await;
+    let kid = Arc::new(AtomicU64::new(1));
+    let (url, calls) = key_server(Arc::clone(&kid)).await;
+    let mut metadata = wiki();
+    metadata["jwks_uri"] = url.into();
+    let client = Arc::clone(&bench.add(metadata).await.expect("is added").described.client);
+    let has = |kid: &'static str| {
+        let (clients, client) = (bench.clients.clone(), Arc::clone(&client));
+        async move { clients.keys_of(&client, Some(kid)).await.expect("has keys").has_kid(kid) }
+    };
+    let calls = || calls.load(Ordering::Acquire);
+    let together = futures_util::future::join_all((0..20).map(|_| has("1"))).await;
+    assert!(together.into_iter().all(|found| found));
+    assert_eq!(calls(), 1, "of many callers one fetches");
+
+    kid.store(2, Ordering::Release);
+    assert!(!has("2").await);
+    assert_eq!(calls(), 1, "not within ten seconds");
+    bench.clock.advance(Duration::from_secs(10));
+    assert!(has("2").await);
+    assert_eq!(calls(), 2);
+    bench.clock.advance(Duration::from_secs(59));
+    assert!(has("2").await);
+    assert_eq!(calls(), 2, "it is kept");
+
+    kid.store(0, Ordering::Release);
+    bench.clock.advance(Duration::from_secs(1));
+    assert!(has("2").await, "the one before is used while there is no other");
+    assert_eq!(calls(), 3);
+    bench.clock.advance(Duration::from_hours(1));
+    let gone = bench.clients.keys_of(&client, Some("2")).await.expect_err("is too old");
+    assert_eq!(gone, ClientKeysError::Unreachable);
+    let web = bench.found("web").await.expect("is built in");
+    assert_eq!(bench.clients.keys_of(&web, None).await.expect_err("has none"), ClientKeysError::None);
+}

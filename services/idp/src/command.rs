@@ -1,0 +1,37 @@
+//! The command line: what the operator does by way of the running service.
+
+mod client;
+mod keys;
+mod operator;
+mod show;
+
+use authn::BoxError;
+use clap::Subcommand;
+use runtime::Context;
+
+pub use client::ClientCommand;
+pub use keys::KeysCommand;
+
+/// What `idp` does beside serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Adds, shows and removes clients; the service must be running
+    #[command(subcommand)]
+    Client(ClientCommand),
+    /// Shows, exchanges and retires signing keys; the service must be running
+    #[command(subcommand)]
+    Keys(KeysCommand),
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// When an argument is wrong, the service does not answer, or refuses.
+    pub async fn run(self, context: &Context) -> Result<(), BoxError> {
+        match self {
+            Self::Client(command) => command.run(context).await,
+            Self::Keys(command) => command.run(context).await,
+        }
+    }
+}

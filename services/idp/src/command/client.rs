@@ -1,0 +1,247 @@
+//! `idp client`
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use authn::BoxError;
+use clap::{Args, Subcommand};
+use proto::doorward::idp::v1::{
+    AddClientRequest, AddInitialAccessRequest, GetClientRequest, ListClientsRequest, RemoveClientRequest,
+    RotateSecretRequest,
+};
+use runtime::Context;
+use runtime::config::Value as Setting;
+use serde_json::{Map, Value};
+
+use super::operator::Operator;
+use super::show::{self, print};
+
+/// What can be done about clients.
+#[derive(Debug, Subcommand)]
+pub enum ClientCommand {
+    /// Adds a client and prints its id, and its secret if it has one: that is shown this once
+    Add(Box<Add>),
+    /// Lists all clients, also those that are built in or in the file of clients
+    List(List),
+    /// Shows the metadata of a client as JSON
+    Show(Named),
+    /// Gives a client a new secret and prints it
+    Rotate(Rotate),
+    /// Removes a client, and ends everything that people have granted it
+    Remove(Named),
+    /// Makes an initial access token, by which clients may register themselves, and prints it
+    InitialAccess(InitialAccess),
+}
+
+/// `client add`
+#[expect(clippy::struct_excessive_bools, reason = "each is one flag")]
+#[derive(Debug, Args)]
+pub struct Add {
+    /// Its id; made up if left out
+    #[arg(long)]
+    id: Option<String>,
+    /// What people are shown
+    #[arg(long)]
+    name: Option<String>,
+    /// Where sign-ins come back to; may be repeated
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// Where browsers may go after signing out; may be repeated
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    post_logout_redirect_uris: Vec<String>,
+    /// A program on people's machines
+    #[arg(long)]
+    native: bool,
+    /// It cannot keep a secret, and gets none
+    #[arg(long)]
+    public: bool,
+    /// A grant type, as in `client_credentials`; may be repeated
+    #[arg(long = "grant-type", value_name = "TYPE")]
+    grant_types: Vec<String>,
+    /// What it may ask for, with spaces between; everything if left out
+    #[arg(long)]
+    scope: Option<String>,
+    /// It belongs to the house: people are not asked for their consent
+    #[arg(long)]
+    trusted: bool,
+    /// A file with a JSON object of further metadata (RFC 7591); - is standard input
+    #[arg(long, value_name = "FILE")]
+    metadata: Option<PathBuf>,
+    /// Prints all of it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// `client list`
+#[derive(Debug, Args)]
+pub struct List {
+    /// Prints all of it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// `client show`, `client remove`
+#[derive(Debug, Args)]
+pub struct Named {
+    /// Its id
+    id: String,
+}
+
+/// `client rotate`
+#[derive(Debug, Args)]
+pub struct Rotate {
+    /// Its id
+    id: String,
+    /// For how long the secret before stays good: numbers with h, m or s
+    #[arg(long, default_value = "0s", value_parser = duration)]
+    grace: Duration,
+}
+
+/// `client initial-access`
+#[derive(Debug, Args)]
+pub struct InitialAccess {
+    /// How many clients may register with it
+    #[arg(long, default_value_t = 1)]
+    uses: u32,
+    /// How long it lives: numbers with h, m or s
+    #[arg(long, default_value = "24h", value_parser = duration)]
+    expiration: Duration,
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    <Duration as Setting>::parse(text).ok_or("is a number with h, m or s, as in 24h")
+}
+
+impl ClientCommand {
+    /// Does it.
+    ///
+    /// # Errors
+    /// When an argument is wrong, the service does not answer, or refuses.
+    pub async fn run(self, context: &Context) -> Result<(), BoxError> {
+        match self {
+            Self::Add(add) => add.run(context).await,
+            Self::List(list) => list.run(context).await,
+            Self::Show(named) => {
+                let found = Operator::connect(context)?.get(GetClientRequest { id: named.id }).await?;
+                show::json(&show::value(&found))
+            }
+            Self::Rotate(Rotate { id, grace }) => {
+                let request = RotateSecretRequest { id, grace: grace.as_secs() };
+                let secret = Operator::connect(context)?.rotate(request).await?;
+                print(format_args!("{secret}\n"))
+            }
+            Self::Remove(Named { id }) => {
+                Operator::connect(context)?.remove(RemoveClientRequest { id: id.clone() }).await?;
+                print(format_args!("removed {id}\n"))
+            }
+            Self::InitialAccess(InitialAccess { uses, expiration }) => {
+                let request = AddInitialAccessRequest { uses, expires_in: expiration.as_secs() };
+                let token = Operator::connect(context)?.initial_access(request).await?;
+                print(format_args!("{token}\n"))
+            }
+        }
+    }
+}
+
+impl Add {
+    async fn run(self, context: &Context) -> Result<(), BoxError> {
+        let json = self.json;
+        let metadata = Value::Object(self.members()?).to_string();
+        let (client, secret) = Operator::connect(context)?.add(AddClientRequest { metadata }).await?;
+        if json { show::json(&show::made(&client, &secret)) } else { show::lines(&client, &secret) }
+    }
+
+    /// What the file says, and over it what the arguments say.
+    fn members(self) -> Result<Map<String, Value>, BoxError> {
+        let mut members = self.metadata.as_deref().map(read).transpose()?.unwrap_or_default();
+        let texts = |texts: Vec<String>| (!texts.is_empty()).then(|| Value::from(texts));
+        let named = [
+            ("client_id", self.id.map(Value::from)),
+            ("client_name", self.name.map(Value::from)),
+            ("redirect_uris", texts(self.redirect_uris)),
+            ("post_logout_redirect_uris", texts(self.post_logout_redirect_uris)),
+            ("application_type", self.native.then(|| "native".into())),
+            ("token_endpoint_auth_method", self.public.then(|| "none".into())),
+            ("grant_types", texts(self.grant_types)),
+            ("scope", self.scope.map(Value::from)),
+            ("consent", self.trusted.then(|| "trusted".into())),
+        ];
+        members.extend(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        Ok(members)
+    }
+}
+
+fn read(file: &Path) -> Result<Map<String, Value>, BoxError> {
+    let mut text = String::new();
+    if file == Path::new("-") {
+        io::stdin().lock().read_to_string(&mut text)?;
+    } else {
+        text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()).into())
+}
+
+impl List {
+    async fn run(self, context: &Context) -> Result<(), BoxError> {
+        let mut operator = Operator::connect(context)?;
+        let (mut clients, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let page = operator.list(ListClientsRequest { page_size: 0, page_token }).await?;
+            clients.extend(page.clients);
+            if page.next_page_token.is_empty() {
+                break;
+            }
+            page_token = page.next_page_token;
+        }
+        if self.json {
+            return show::json(&clients.iter().map(show::value).collect::<Vec<_>>().into());
+        }
+        show::table(&clients)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::Command;
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    fn add(arguments: &[&str]) -> Map<String, Value> {
+        let line = Line::try_parse_from(["idp", "client", "add"].iter().chain(arguments)).expect("is understood");
+        let Command::Client(ClientCommand::Add(add)) = line.command else { panic!("is another command") };
+        add.members().expect("has metadata")
+    }
+
+    #[test]
+    fn arguments_are_metadata_and_count_more_than_the_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("client.json");
+        std::fs::write(&file, r#"{"client_name": "from the file", "default_max_age": 60}"#).expect("writes");
+        let file = file.to_str().expect("a name");
+        let members =
+            add(&["--metadata", file, "--name", "Wiki", "--redirect-uri", "https://wiki.example/cb", "--public"]);
+        let expected = serde_json::json!({
+            "client_name": "Wiki",
+            "default_max_age": 60,
+            "redirect_uris": ["https://wiki.example/cb"],
+            "token_endpoint_auth_method": "none",
+        });
+        assert_eq!(Value::Object(members), expected);
+        assert!(add(&[]).is_empty());
+    }
+
+    #[test]
+    fn durations_have_units() {
+        let parse = |text: &str| Line::try_parse_from(["idp", "client", "rotate", "app", "--grace", text]);
+        parse("24h").map(drop).expect("is a duration");
+        parse("soon").map(drop).expect_err("is none");
+    }
+}

@@ -1,0 +1,200 @@
+//! `keys`: the keys that sign.
+
+use std::io::{self, Write};
+use std::time::{Duration, UNIX_EPOCH};
+
+use ::time::OffsetDateTime;
+use ::time::format_description::well_known::Rfc3339;
+use authn::BoxError;
+use clap::{Args, Subcommand, ValueEnum};
+use proto::doorward::idp::v1::{
+    Key, KeyState, ListKeysRequest, RetireKeyRequest, RotateKeyRequest, keys_api_client::KeysApiClient,
+};
+use runtime::{Context, Service, client, endpoint_of, operator_token};
+use serde_json::{Value, json};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+
+use crate::{Config, Idp};
+
+/// What is done with the keys that sign tokens.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Lists the keys
+    List(List),
+    /// Publishes the next key of an algorithm, or of all; it signs when everybody has had the time to read it
+    Rotate(Rotate),
+    /// Takes a key out at once: everything that it has signed becomes invalid
+    Retire(Retire),
+}
+
+/// `keys list`
+#[derive(Debug, Args)]
+pub struct List {
+    /// Prints all of it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// `keys rotate`
+#[derive(Debug, Args)]
+pub struct Rotate {
+    /// Only for this algorithm
+    #[arg(long, value_enum)]
+    algorithm: Option<Name>,
+    /// Lets the new key sign at once: when a private key has become known
+    #[arg(long)]
+    at_once: bool,
+}
+
+/// `keys retire`
+#[derive(Debug, Args)]
+pub struct Retire {
+    /// The name of the key, as `list` shows it
+    kid: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Name {
+    #[value(name = "RS256")]
+    Rs256,
+    #[value(name = "PS256")]
+    Ps256,
+    #[value(name = "ES256")]
+    Es256,
+    #[value(name = "EdDSA")]
+    EdDsa,
+}
+
+impl Name {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Ps256 => "PS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+}
+
+/// The service at its own address, and the token of whoever can read its secret.
+struct Operator {
+    client: KeysApiClient<Channel>,
+    token: MetadataValue<Ascii>,
+    address: String,
+}
+
+impl Operator {
+    fn connect(context: &Context) -> Result<Self, BoxError> {
+        let config = runtime::config::load::<Config>(&Idp::IDENTITY, &context.environment)?.config;
+        let address = endpoint_of(&config.grpc.addr);
+        let channel = client::channel(&address, &config.grpc_client_tls, context)?;
+        let token = operator_token(&config.token_manager, context)?;
+        Ok(Self { client: KeysApiClient::new(channel), token, address })
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.metadata_mut().insert(token::METADATA_KEY, self.token.clone());
+        request
+    }
+
+    /// What the service said, without the dress of gRPC.
+    fn refused(&self, status: &Status) -> BoxError {
+        match status.code() {
+            Code::Unavailable | Code::Cancelled => {
+                format!("idp does not answer at {} (IDP_GRPC_ADDR): {}", self.address, status.message()).into()
+            }
+            _ => status.message().into(),
+        }
+    }
+}
+
+impl KeysCommand {
+    /// Does it.
+    ///
+    /// # Errors
+    /// When the service does not answer, or refuses.
+    pub async fn run(self, context: &Context) -> Result<(), BoxError> {
+        let mut operator = Operator::connect(context)?;
+        match self {
+            Self::List(list) => list.run(&mut operator).await,
+            Self::Rotate(rotate) => rotate.run(&mut operator).await,
+            Self::Retire(retire) => retire.run(&mut operator).await,
+        }
+    }
+}
+
+impl List {
+    async fn run(self, operator: &mut Operator) -> Result<(), BoxError> {
+        let request = operator.request(ListKeysRequest {});
+        let answer = operator.client.list_keys(request).await;
+        let keys = answer.map_err(|status| operator.refused(&status))?.into_inner().keys;
+        if self.json {
+            let values: Vec<_> = keys.iter().map(value).collect();
+            return print(format_args!("{}\n", serde_json::to_string_pretty(&values)?));
+        }
+        row("KID", "ALGORITHM", "STATE", "SIGNS FROM", "PUBLISHED UNTIL")?;
+        keys.iter().try_for_each(|key| {
+            let until = key.retired.map_or_else(String::new, date);
+            row(&key.kid, &key.algorithm, state(key), &date(key.active), &until)
+        })
+    }
+}
+
+impl Rotate {
+    async fn run(self, operator: &mut Operator) -> Result<(), BoxError> {
+        let names = self.algorithm.map_or_else(|| Name::value_variants().to_vec(), |name| vec![name]);
+        for name in names {
+            let message = RotateKeyRequest { algorithm: name.text().to_owned(), at_once: self.at_once };
+            let request = operator.request(message);
+            let answer = operator.client.rotate_key(request).await.map_err(|status| operator.refused(&status))?;
+            let key = answer.into_inner().key.ok_or("idp answered without a key")?;
+            print(format_args!("{} signs with {} from {}\n", key.kid, key.algorithm, date(key.active)))?;
+        }
+        Ok(())
+    }
+}
+
+impl Retire {
+    async fn run(self, operator: &mut Operator) -> Result<(), BoxError> {
+        let request = operator.request(RetireKeyRequest { kid: self.kid.clone() });
+        operator.client.retire_key(request).await.map_err(|status| operator.refused(&status))?;
+        print(format_args!("retired {}\n", self.kid))
+    }
+}
+
+fn state(key: &Key) -> &'static str {
+    match key.state() {
+        KeyState::Unspecified => "unknown",
+        KeyState::Next => "next",
+        KeyState::Current => "current",
+        KeyState::Retired => "retired",
+        KeyState::Over => "over",
+    }
+}
+
+fn date(seconds: i64) -> String {
+    let time = UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+    OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_default()
+}
+
+fn value(key: &Key) -> Value {
+    json!({
+        "kid": key.kid,
+        "algorithm": key.algorithm,
+        "state": state(key),
+        "created": date(key.created),
+        "active": date(key.active),
+        "retired": key.retired.map(date),
+    })
+}
+
+fn row(kid: &str, algorithm: &str, state: &str, active: &str, until: &str) -> Result<(), BoxError> {
+    print(format_args!("{kid:24}  {algorithm:9}  {state:8}  {active:20}  {until}\n"))
+}
+
+fn print(text: std::fmt::Arguments<'_>) -> Result<(), BoxError> {
+    Ok(io::stdout().lock().write_fmt(text)?)
+}

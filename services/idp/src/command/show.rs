@@ -1,0 +1,61 @@
+//! Clients as they are printed.
+
+use std::io::{self, Write};
+
+use authn::BoxError;
+use proto::doorward::idp::v1::{Client, ClientSource};
+use serde_json::{Value, json};
+
+/// Writes to standard output.
+pub(super) fn print(text: std::fmt::Arguments<'_>) -> Result<(), BoxError> {
+    Ok(io::stdout().lock().write_fmt(text)?)
+}
+
+fn source(client: &Client) -> &'static str {
+    match client.source() {
+        ClientSource::Unspecified => "unknown",
+        ClientSource::BuiltIn => "built-in",
+        ClientSource::Configured => "configured",
+        ClientSource::Added => "added",
+        ClientSource::Registered => "registered",
+    }
+}
+
+fn metadata(client: &Client) -> Value {
+    serde_json::from_str(&client.metadata).unwrap_or_default()
+}
+
+/// A client.
+pub(super) fn value(client: &Client) -> Value {
+    json!({ "source": source(client), "created": client.created, "metadata": metadata(client) })
+}
+
+/// A new client, with its secret.
+pub(super) fn made(client: &Client, secret: &str) -> Value {
+    let mut value = metadata(client);
+    if let Value::Object(members) = &mut value {
+        members.insert("client_id".to_owned(), client.id.clone().into());
+        if !secret.is_empty() {
+            members.insert("client_secret".to_owned(), secret.into());
+        }
+    }
+    value
+}
+
+/// Prints JSON.
+pub(super) fn json(value: &Value) -> Result<(), BoxError> {
+    print(format_args!("{}\n", serde_json::to_string_pretty(value)?))
+}
+
+/// Prints what is told of a new client.
+pub(super) fn lines(client: &Client, secret: &str) -> Result<(), BoxError> {
+    print(format_args!("client_id      {}\n", client.id))?;
+    if secret.is_empty() { Ok(()) } else { print(format_args!("client_secret  {secret}\n")) }
+}
+
+/// Prints clients in columns.
+pub(super) fn table(clients: &[Client]) -> Result<(), BoxError> {
+    let row = |id: &str, source: &str, name: &str| print(format_args!("{id:36}  {source:10}  {name}\n"));
+    row("ID", "SOURCE", "NAME")?;
+    clients.iter().try_for_each(|client| row(&client.id, source(client), &client.name))
+}

@@ -1,0 +1,301 @@
+mod lives;
+
+use std::path::PathBuf;
+
+use runtime::config::{
+    Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, ListenAddr, Log, Reva, Secret, Section, TokenManager,
+    Tracing, Visitor, base_data_path,
+};
+
+pub use lives::Lives;
+
+use crate::endpoints::{Layout, Site};
+
+/// The configuration of idp: what every service has, then its own.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where spans are sent.
+    pub tracing: Tracing,
+    /// What is logged.
+    pub log: Log,
+    /// The server for health and metrics.
+    pub debug: Debug,
+    /// The server for `IdpAdminAPI`.
+    pub grpc: Grpc,
+    /// The server for everything that browsers and clients call.
+    pub http: Http,
+    /// TLS towards other services.
+    pub grpc_client_tls: GrpcClientTls,
+    /// The keys of the internal token, to verify who administers.
+    pub token_manager: TokenManager,
+    /// The gateway of the family.
+    pub reva: Reva,
+    /// The directory's own address.
+    pub users_endpoint: String,
+    /// Where passwords are verified.
+    pub auth_basic_endpoint: String,
+    /// The URL by which people reach the installation; see [`site`](Self::site).
+    pub url: String,
+    /// Which layouts are served.
+    pub layouts: Vec<String>,
+    /// Where state is kept; empty is a `SQLite` file in the data folder. It may hold a password.
+    pub database_url: Secret,
+    /// What codes, cookies and private keys are sealed with.
+    pub encryption_secret: Secret,
+    /// The secret before it.
+    pub encryption_secret_previous: Secret,
+    /// The file with further clients.
+    pub clients_file: Option<PathBuf>,
+    /// Which sets of clients are there without being configured.
+    pub default_clients: Vec<String>,
+    /// Whether clients may register themselves with an initial access token.
+    pub registration: bool,
+    /// Whether they may without one.
+    pub open_registration: bool,
+    /// How often one source may register clients in a minute.
+    pub registrations_per_minute: u32,
+    /// Whether addresses that clients name may be private ones.
+    pub allow_private_addresses: bool,
+    /// A certificate authority that is trusted beside the system's when clients' addresses are called.
+    pub outbound_ca: Option<PathBuf>,
+    /// The name people see on the pages.
+    pub site_name: String,
+    /// How long everything lives.
+    pub lives: Lives,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            tracing: Tracing::default(),
+            log: Log::default(),
+            debug: Debug::at("127.0.0.1:9134"),
+            grpc: Grpc::at("127.0.0.1:9131"),
+            http: Http::at("127.0.0.1:9130"),
+            grpc_client_tls: GrpcClientTls::default(),
+            token_manager: TokenManager::default(),
+            reva: Reva::default(),
+            users_endpoint: String::new(),
+            auth_basic_endpoint: "127.0.0.1:9146".to_owned(),
+            url: String::new(),
+            layouts: Layout::ALL.map(|layout| layout.name().to_owned()).into(),
+            database_url: Secret::default(),
+            encryption_secret: Secret::default(),
+            encryption_secret_previous: Secret::default(),
+            clients_file: None,
+            default_clients: ["opencloud", "cells", "ocis"].map(str::to_owned).into(),
+            registration: false,
+            open_registration: false,
+            registrations_per_minute: 10,
+            allow_private_addresses: false,
+            outbound_ca: None,
+            site_name: "Doorward".to_owned(),
+            lives: Lives::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The URL of the database.
+    pub fn database(&self, environment: &Environment) -> String {
+        match self.database_url.expose() {
+            "" => store::sqlite_url(&base_data_path(environment).join("idp.db")),
+            url => url.to_owned(),
+        }
+    }
+
+    /// The URL by which people reach the installation, without a `/` at its end. Where none is configured, it is that of
+    /// the listener on this machine.
+    pub fn site(&self) -> String {
+        if !self.url.is_empty() {
+            return self.url.trim_end_matches('/').to_owned();
+        }
+        let scheme = if self.http.tls.enabled { "https" } else { "http" };
+        match &self.http.addr {
+            ListenAddr::Tcp { port, .. } => format!("{scheme}://localhost:{port}"),
+            ListenAddr::Unix(_) | ListenAddr::Off => format!("{scheme}://localhost"),
+        }
+    }
+
+    /// The issuers.
+    pub fn sites(&self) -> Vec<Site> {
+        let site = self.site();
+        let layouts = self.layouts.iter().filter_map(|name| name.parse().ok());
+        layouts.map(|layout| Site::new(layout, &site)).collect()
+    }
+
+    fn visit_peers(&mut self, v: &mut Visitor<'_>) {
+        v.value("users_endpoint", &mut self.users_endpoint, &["<P>_USERS_ENDPOINT"], runtime::USERS_ENDPOINT);
+        v.value(
+            "auth_basic_endpoint",
+            &mut self.auth_basic_endpoint,
+            &["<P>_AUTH_BASIC_ENDPOINT"],
+            "The endpoint of the service that verifies passwords.",
+        )
+        .required("name the endpoint of auth-basic, like 127.0.0.1:9146");
+        v.value(
+            "url",
+            &mut self.url,
+            &["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_ISS"],
+            "The URL by which people reach the installation. It is the issuer of the layout opencloud, and with /oidc behind it that of the layout cells. If empty, http://localhost and the port of the HTTP service.",
+        );
+        v.value(
+            "layouts",
+            &mut self.layouts,
+            &["<P>_LAYOUTS"],
+            "Which paths are served: those of 'opencloud' (and oCIS), those of 'cells', or both.",
+        );
+        v.value(
+            "site_name",
+            &mut self.site_name,
+            &["<P>_SITE_NAME"],
+            "What people see as the name of the installation.",
+        );
+    }
+
+    fn visit_state(&mut self, v: &mut Visitor<'_>) {
+        v.secret(
+            "database_url",
+            &mut self.database_url,
+            &["OCIS_DATABASE_URL", "<P>_DATABASE_URL"],
+            "Where sessions, grants, clients and keys are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file idp.db in the data folder.",
+        );
+        v.secret(
+            "encryption_secret",
+            &mut self.encryption_secret,
+            &["<P>_ENCRYPTION_SECRET"],
+            "The secret that seals codes, opaque tokens and the private keys in the database. Without it everybody is signed out and no key can be used.",
+        )
+        .required("keep it as long as the database, made with: openssl rand -base64 32")
+        .min_bytes(32);
+        v.secret(
+            "encryption_secret_previous",
+            &mut self.encryption_secret_previous,
+            &["<P>_ENCRYPTION_SECRET_PREVIOUS"],
+            "The secret that was in use before the current one. What it sealed is still accepted.",
+        )
+        .min_bytes(32);
+    }
+
+    fn visit_clients(&mut self, v: &mut Visitor<'_>) {
+        v.value(
+            "clients_file",
+            &mut self.clients_file,
+            &["<P>_IDENTIFIER_REGISTRATION_CONF", "<P>_CLIENTS_FILE"],
+            "A YAML file with further clients, as the identifier-registration.yaml of oCIS has them. A client in it replaces the built-in one of the same id.",
+        );
+        v.value(
+            "default_clients",
+            &mut self.default_clients,
+            &["<P>_DEFAULT_CLIENTS"],
+            "Which sets of clients are known without being configured: 'opencloud', 'cells', 'ocis'.",
+        );
+        v.value(
+            "registration",
+            &mut self.registration,
+            &["<P>_ALLOW_DYNAMIC_CLIENT_REGISTRATION"],
+            "Whether clients may register themselves with an initial access token.",
+        );
+        v.value(
+            "open_registration",
+            &mut self.open_registration,
+            &["<P>_ALLOW_OPEN_CLIENT_REGISTRATION"],
+            "Whether clients may register themselves without one. Anybody who reaches the service can then add a client.",
+        );
+        v.value(
+            "registrations_per_minute",
+            &mut self.registrations_per_minute,
+            &["<P>_REGISTRATIONS_PER_MINUTE"],
+            "How many clients one address may register in a minute.",
+        );
+        v.value(
+            "allow_private_addresses",
+            &mut self.allow_private_addresses,
+            &["<P>_ALLOW_PRIVATE_ADDRESSES"],
+            "Whether addresses that clients name (keys, request objects, logout) may be on this machine or in a private network.",
+        );
+        v.value(
+            "outbound_ca",
+            &mut self.outbound_ca,
+            &["<P>_OUTBOUND_CACERT"],
+            "Path/File name of the CA certificates (in PEM format) that are trusted beside the system's when such addresses are called.",
+        );
+    }
+}
+
+impl Section for Config {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        v.section("tracing", &mut self.tracing);
+        v.section("log", &mut self.log);
+        v.section("debug", &mut self.debug);
+        v.section("grpc", &mut self.grpc);
+        v.section("http", &mut self.http);
+        v.section("grpc_client_tls", &mut self.grpc_client_tls);
+        v.section("token_manager", &mut self.token_manager);
+        v.section("reva", &mut self.reva);
+        self.visit_peers(v);
+        self.visit_state(v);
+        self.visit_clients(v);
+        self.lives.visit(v);
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        if !self.database_url.is_empty() {
+            store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
+        }
+        if self.layouts.is_empty() || self.layouts.iter().any(|name| name.parse::<Layout>().is_err()) {
+            return Err(Invalid::new("layouts", "must be a list of: opencloud, cells"));
+        }
+        if self.default_clients.iter().any(|name| !["opencloud", "cells", "ocis"].contains(&name.as_str())) {
+            return Err(Invalid::new("default_clients", "must be a list of: opencloud, cells, ocis"));
+        }
+        if self.registrations_per_minute == 0 {
+            return Err(Invalid::new("registrations_per_minute", "must be at least 1"));
+        }
+        check_site(&self.site()).map_err(|problem| Invalid::new("url", problem))?;
+        self.lives.validate()
+    }
+}
+
+/// A site is a scheme, a host and perhaps a port; over plain HTTP only on this machine.
+fn check_site(site: &str) -> Result<(), &'static str> {
+    let parsed = oidc::redirect::Sites::parse([site]);
+    if parsed.is_err() {
+        return Err("must be https:// and a host, perhaps with a port, and no path");
+    }
+    let host = site.strip_prefix("http://");
+    let is_loopback = |rest: &str| {
+        let host = rest.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+        matches!(host.map_or(rest, |(host, _)| host), "localhost" | "127.0.0.1" | "[::1]")
+    };
+    if host.is_some_and(|rest| !is_loopback(rest)) {
+        return Err("must be https, except on this machine: sign-ins over plain HTTP can be read by everybody between");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_has_no_path_and_is_secure_unless_it_is_this_machine() {
+        for good in ["https://cloud.example", "https://cloud.example:8443", "http://localhost:9130", "http://[::1]:1"] {
+            assert_eq!(check_site(good), Ok(()), "{good}");
+        }
+        for bad in ["http://cloud.example", "https://cloud.example/x", "cloud.example", "", "http://localhost.evil"] {
+            assert!(check_site(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_configured_the_listener_is_the_site() {
+        let mut config = Config::default();
+        assert_eq!(config.site(), "http://localhost:9130");
+        config.http.tls.enabled = true;
+        assert_eq!(config.site(), "https://localhost:9130");
+        config.url = "https://cloud.example/".to_owned();
+        let issuers: Vec<_> = config.sites().into_iter().map(|site| site.issuer).collect();
+        assert_eq!(issuers, ["https://cloud.example", "https://cloud.example/oidc"]);
+    }
+}

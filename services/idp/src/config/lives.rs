@@ -1,0 +1,253 @@
+//! How long everything lives. These stand beside the other settings, not in a section of their own, as operators of the
+//! incumbents know them.
+
+use std::time::Duration;
+
+use runtime::config::{Invalid, Visitor};
+
+use crate::clients::Lifetimes;
+use crate::endpoints::Layout;
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// How long everything lives. Those of the layout `cells` are Cells' own.
+#[derive(Clone, Debug)]
+pub struct Lives {
+    /// Access tokens.
+    pub access_token: Duration,
+    /// ID tokens.
+    pub id_token: Duration,
+    /// Refresh tokens that are not used.
+    pub refresh_token: Duration,
+    /// Refresh tokens, however much they are used.
+    pub refresh_token_absolute: Duration,
+    /// For how long the token before the current one answers the same successor.
+    pub refresh_grace: Duration,
+    /// Codes.
+    pub code: Duration,
+    /// Access tokens of the layout `cells`.
+    pub cells_access_token: Duration,
+    /// ID tokens there.
+    pub cells_id_token: Duration,
+    /// Refresh tokens there.
+    pub cells_refresh_token: Duration,
+    /// Codes there; long enough to be carried to a program by hand.
+    pub cells_code: Duration,
+    /// How long somebody may take to sign in and to decide.
+    pub interaction: Duration,
+    /// How long a browser session may stay unused.
+    pub session_idle: Duration,
+    /// How long a browser session lives.
+    pub session: Duration,
+    /// How long one lives whose owner wanted to be remembered.
+    pub remembered_session: Duration,
+    /// How long a device may wait.
+    pub device_code: Duration,
+    /// How long what was pushed waits (RFC 9126).
+    pub pushed_request: Duration,
+    /// How old a signing key may become before the next one is made; never replaced if 0.
+    pub key_rotation: Duration,
+    /// How long a key is published before it signs.
+    pub key_ahead: Duration,
+    /// Secrets of clients that register themselves; for ever if 0.
+    pub dynamic_client_secret: Duration,
+}
+
+impl Default for Lives {
+    fn default() -> Self {
+        Self {
+            access_token: Duration::from_mins(5),
+            id_token: Duration::from_mins(5),
+            refresh_token: 30 * DAY,
+            refresh_token_absolute: 90 * DAY,
+            refresh_grace: Duration::from_secs(10),
+            code: Duration::from_mins(1),
+            cells_access_token: Duration::from_mins(10),
+            cells_id_token: Duration::from_hours(1),
+            cells_refresh_token: 60 * DAY,
+            cells_code: Duration::from_mins(10),
+            interaction: Duration::from_mins(30),
+            session_idle: Duration::from_hours(1),
+            session: DAY,
+            remembered_session: 30 * DAY,
+            device_code: Duration::from_mins(10),
+            pushed_request: Duration::from_mins(1),
+            key_rotation: 90 * DAY,
+            key_ahead: Duration::from_hours(1),
+            dynamic_client_secret: Duration::ZERO,
+        }
+    }
+}
+
+/// The lifetimes that count for one client at one issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InForce {
+    /// Of access tokens.
+    pub access_token: Duration,
+    /// Of ID tokens.
+    pub id_token: Duration,
+    /// Of refresh tokens that are not used.
+    pub refresh_token: Duration,
+    /// Of refresh tokens, however much they are used.
+    pub refresh_token_absolute: Duration,
+    /// Of codes.
+    pub code: Duration,
+}
+
+impl Lives {
+    /// What counts in this layout for a client with these lifetimes of its own.
+    pub fn of(&self, layout: Layout, own: &Lifetimes) -> InForce {
+        let (access_token, id_token, refresh_token, code) = match layout {
+            Layout::OpenCloud => (self.access_token, self.id_token, self.refresh_token, self.code),
+            Layout::Cells => (self.cells_access_token, self.cells_id_token, self.cells_refresh_token, self.cells_code),
+        };
+        InForce {
+            access_token: own.access_token.unwrap_or(access_token),
+            id_token: own.id_token.unwrap_or(id_token),
+            refresh_token: own.refresh_token.unwrap_or(refresh_token),
+            refresh_token_absolute: own.refresh_token_absolute.unwrap_or(self.refresh_token_absolute),
+            code: own.code.unwrap_or(code),
+        }
+    }
+
+    /// Each with its key, its variable and its meaning.
+    #[expect(clippy::too_many_lines, reason = "a table with a row for each setting")]
+    fn all(&mut self) -> [(&'static str, &mut Duration, &'static str, &'static str); 19] {
+        [
+            (
+                "access_token_expiration",
+                &mut self.access_token,
+                "<P>_ACCESS_TOKEN_EXPIRATION",
+                "How long an access token is valid.",
+            ),
+            ("id_token_expiration", &mut self.id_token, "<P>_ID_TOKEN_EXPIRATION", "How long an ID token is valid."),
+            (
+                "refresh_token_expiration",
+                &mut self.refresh_token,
+                "<P>_REFRESH_TOKEN_EXPIRATION",
+                "How long a refresh token is valid if it is not used.",
+            ),
+            (
+                "refresh_token_absolute",
+                &mut self.refresh_token_absolute,
+                "<P>_REFRESH_TOKEN_ABSOLUTE_EXPIRATION",
+                "How long somebody stays signed in to a client by refresh tokens, however much they are used.",
+            ),
+            (
+                "refresh_token_grace",
+                &mut self.refresh_grace,
+                "<P>_REFRESH_TOKEN_GRACE",
+                "For how long a refresh token that was used may be used again, and then brings the same successor: for clients that lose an answer. Never if 0; at most 10s.",
+            ),
+            (
+                "code_expiration",
+                &mut self.code,
+                "<P>_CODE_EXPIRATION",
+                "How long an authorization code is valid; at most 10m.",
+            ),
+            (
+                "cells_access_token_expiration",
+                &mut self.cells_access_token,
+                "<P>_CELLS_ACCESS_TOKEN_EXPIRATION",
+                "How long an access token of the layout cells is valid.",
+            ),
+            (
+                "cells_id_token_expiration",
+                &mut self.cells_id_token,
+                "<P>_CELLS_ID_TOKEN_EXPIRATION",
+                "How long an ID token of the layout cells is valid.",
+            ),
+            (
+                "cells_refresh_token_expiration",
+                &mut self.cells_refresh_token,
+                "<P>_CELLS_REFRESH_TOKEN_EXPIRATION",
+                "How long a refresh token of the layout cells is valid if it is not used.",
+            ),
+            (
+                "cells_code_expiration",
+                &mut self.cells_code,
+                "<P>_CELLS_CODE_EXPIRATION",
+                "How long an authorization code of the layout cells is valid; at most 10m.",
+            ),
+            (
+                "interaction_expiration",
+                &mut self.interaction,
+                "<P>_INTERACTION_EXPIRATION",
+                "How long somebody may take to sign in and to decide.",
+            ),
+            ("session_idle", &mut self.session_idle, "<P>_SESSION_IDLE", "How long a browser session may stay unused."),
+            ("session_expiration", &mut self.session, "<P>_SESSION_EXPIRATION", "How long a browser session lives."),
+            (
+                "remembered_session_expiration",
+                &mut self.remembered_session,
+                "<P>_REMEMBERED_SESSION_EXPIRATION",
+                "How long a browser session lives whose owner wanted to stay signed in.",
+            ),
+            (
+                "device_code_expiration",
+                &mut self.device_code,
+                "<P>_DEVICE_CODE_EXPIRATION",
+                "How long a device waits to be let in; at most 15m.",
+            ),
+            (
+                "pushed_request_expiration",
+                &mut self.pushed_request,
+                "<P>_PUSHED_REQUEST_EXPIRATION",
+                "How long a pushed authorization request waits; from 5s to 10m.",
+            ),
+            (
+                "key_rotation",
+                &mut self.key_rotation,
+                "<P>_KEY_ROTATION",
+                "How old a signing key becomes before the next one takes its place. Never if 0.",
+            ),
+            (
+                "key_ahead",
+                &mut self.key_ahead,
+                "<P>_KEY_AHEAD",
+                "How long a signing key is published before it signs; at least 10m, since others keep key sets for as long.",
+            ),
+            (
+                "dynamic_client_secret_duration",
+                &mut self.dynamic_client_secret,
+                "<P>_DYNAMIC_CLIENT_SECRET_DURATION",
+                "How long the secret of a client that has registered itself is valid. For ever if 0.",
+            ),
+        ]
+    }
+
+    pub(super) fn visit(&mut self, v: &mut Visitor<'_>) {
+        for (key, field, variable, description) in self.all() {
+            v.value(key, field, &[variable], description);
+        }
+    }
+
+    pub(super) fn validate(&self) -> Result<(), Invalid> {
+        let second = Duration::from_secs(1);
+        let within = |key: &'static str, value: Duration, least: Duration, most: Duration| {
+            let in_range = (least..=most).contains(&value);
+            if in_range { Ok(()) } else { Err(Invalid::new(key, format!("must be from {least:?} to {most:?}"))) }
+        };
+        let long = 10 * 365 * DAY;
+        within("access_token_expiration", self.access_token, second, DAY)?;
+        within("id_token_expiration", self.id_token, second, DAY)?;
+        within("cells_access_token_expiration", self.cells_access_token, second, DAY)?;
+        within("cells_id_token_expiration", self.cells_id_token, second, DAY)?;
+        within("refresh_token_expiration", self.refresh_token, second, long)?;
+        within("cells_refresh_token_expiration", self.cells_refresh_token, second, long)?;
+        within("refresh_token_absolute", self.refresh_token_absolute, second, long)?;
+        within("refresh_token_grace", self.refresh_grace, Duration::ZERO, Duration::from_secs(10))?;
+        within("code_expiration", self.code, second, Duration::from_mins(10))?;
+        within("cells_code_expiration", self.cells_code, second, Duration::from_mins(10))?;
+        within("interaction_expiration", self.interaction, Duration::from_mins(1), DAY)?;
+        within("session_idle", self.session_idle, Duration::from_mins(1), 30 * DAY)?;
+        within("session_expiration", self.session, Duration::from_mins(1), 30 * DAY)?;
+        within("remembered_session_expiration", self.remembered_session, Duration::from_mins(1), 30 * DAY)?;
+        within("device_code_expiration", self.device_code, Duration::from_mins(1), Duration::from_mins(15))?;
+        within("pushed_request_expiration", self.pushed_request, Duration::from_secs(5), Duration::from_mins(10))?;
+        if !self.key_rotation.is_zero() {
+            within("key_rotation", self.key_rotation, Duration::from_hours(1), long)?;
+        }
+        within("key_ahead", self.key_ahead, Duration::from_mins(10), 30 * DAY)
+    }
+}

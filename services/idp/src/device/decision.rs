@@ -1,0 +1,82 @@
+//! What becomes of a device that somebody has found by its code.
+
+use oidc::scope::Scopes;
+use uuid::Uuid;
+
+use super::authorization::Wish;
+use crate::authorize::scope_words;
+use crate::model::{Grant, Session, SignIn, seconds};
+use crate::session;
+
+/// What the person grants the device, with those of the scopes that are still ticked.
+pub(super) fn grant<'a>(
+    id: Uuid,
+    wish: &Wish,
+    client: &str,
+    session: &Session,
+    ticked: impl IntoIterator<Item = &'a str>,
+) -> Grant {
+    let ticked: Vec<&str> = ticked.into_iter().collect();
+    let asked = scopes(wish);
+    let words = scope_words(&asked);
+    let granted = words.iter().filter(|word| !word.optional || ticked.contains(&word.name)).map(|word| word.name);
+    Grant {
+        id,
+        layout: wish.layout,
+        client: client.to_owned(),
+        person: Some(session.person.clone()),
+        sign_in: Some(SignIn {
+            session: Some(session.id),
+            at: seconds(session.signed_in),
+            amr: session.amr.split(' ').map(str::to_owned).collect(),
+            acr: session::ACR.to_owned(),
+        }),
+        // a part of a set that was read is one itself
+        scope: Scopes::of(granted).unwrap_or_default(),
+        claims: None,
+        resources: wish.resources.clone(),
+        actor: None,
+    }
+}
+
+/// What the device asks for.
+pub(super) fn scopes(wish: &Wish) -> Scopes {
+    // it was written by us
+    wish.scope.parse().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::endpoints::Layout;
+
+    #[test]
+    fn what_is_granted_is_what_was_asked_for_and_is_still_ticked() {
+        let wish = Wish {
+            layout: Layout::Cells,
+            scope: "address email offline_access openid".to_owned(),
+            resources: vec!["urn:x".to_owned()],
+        };
+        let session = Session {
+            id: Uuid::from_u128(7),
+            digest: [0; 32],
+            person: "einstein".to_owned(),
+            signed_in: UNIX_EPOCH + Duration::from_secs(1000),
+            amr: "pwd otp".to_owned(),
+            seen: UNIX_EPOCH,
+            idle: Duration::from_hours(1),
+            end: UNIX_EPOCH + Duration::from_hours(1),
+            remembered: false,
+        };
+        let granted = grant(Uuid::from_u128(1), &wish, "tv", &session, ["email", "admin"]);
+        assert_eq!(granted.scope.to_string(), "email offline_access openid");
+        assert_eq!((granted.layout, granted.client.as_str()), (Layout::Cells, "tv"));
+        assert_eq!(granted.person.as_deref(), Some("einstein"));
+        assert_eq!(granted.resources, ["urn:x"]);
+        let sign_in = granted.sign_in.unwrap();
+        assert_eq!((sign_in.session, sign_in.at), (Some(Uuid::from_u128(7)), 1000));
+        assert_eq!(sign_in.amr, ["pwd", "otp"]);
+    }
+}

@@ -1,0 +1,145 @@
+//! The metadata of an issuer (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2).
+
+use oidc::jose::Algorithm;
+use oidc::request::Display;
+use oidc::response::{ResponseMode, ResponseType};
+use oidc::scope;
+use serde_json::{Map, Value, json};
+
+use crate::claims::SUPPORTED;
+use crate::clients::{AuthMethod, GrantType};
+use crate::endpoints::Site;
+
+/// Scopes that no standard knows.
+const GROUPS: &str = "groups";
+const ROLES: &str = "roles";
+/// How sure it is who somebody is: one factor. There is no other level yet.
+const ACR_VALUES: [&str; 1] = ["1"];
+/// What tokens say beside who somebody is.
+const TOKEN_CLAIMS: [&str; 15] = [
+    "sub",
+    "iss",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "azp",
+    "sid",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "jti",
+];
+/// How clients prove who they are with a signature: `private_key_jwt`, and `client_secret_jwt` by the last.
+const ASSERTIONS: [Algorithm; 5] =
+    [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa, Algorithm::Hs256];
+
+/// The metadata; `registers` says whether clients may register themselves.
+pub(super) fn metadata(site: &Site, registers: bool) -> Value {
+    let parts = [endpoints(site, registers), requests(), signatures(), authentication(), contents(), logout()];
+    let members = parts.into_iter().flat_map(|part| match part {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    });
+    Value::Object(members.collect())
+}
+
+fn endpoints(site: &Site, registers: bool) -> Value {
+    let paths = &site.paths;
+    let mut endpoints = json!({
+        "issuer": site.issuer,
+        "authorization_endpoint": site.url(paths.authorization),
+        "token_endpoint": site.url(paths.token),
+        "userinfo_endpoint": site.url(paths.userinfo),
+        "jwks_uri": site.url(paths.jwks),
+        "revocation_endpoint": site.url(paths.revocation),
+        "introspection_endpoint": site.url(paths.introspection),
+        "pushed_authorization_request_endpoint": site.url(paths.pushed),
+        "device_authorization_endpoint": site.url(paths.device),
+        "end_session_endpoint": site.url(paths.end_session),
+        "check_session_iframe": site.url(paths.check_session),
+    });
+    if registers {
+        endpoints["registration_endpoint"] = site.url(paths.registration).into();
+    }
+    endpoints
+}
+
+fn requests() -> Value {
+    json!({
+        "response_types_supported": ResponseType::ALL.map(|response| response.to_string()),
+        "response_modes_supported": ResponseMode::ALL.map(ResponseMode::as_str),
+        "grant_types_supported": GrantType::ALL.map(GrantType::name),
+        // plain is for clients that are registered for it, and nothing to offer
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "display_values_supported": Display::ALL.map(Display::as_str),
+        "ui_locales_supported": ["en", "de", "fr"],
+        "acr_values_supported": ACR_VALUES,
+        "claims_parameter_supported": true,
+        "request_parameter_supported": true,
+        "request_uri_parameter_supported": true,
+        "require_request_uri_registration": true,
+        "require_pushed_authorization_requests": false,
+        "authorization_response_iss_parameter_supported": true,
+    })
+}
+
+fn names(algorithms: &[Algorithm]) -> Vec<&'static str> {
+    algorithms.iter().map(|algorithm| algorithm.name()).collect()
+}
+
+fn signatures() -> Value {
+    let signing = names(&Algorithm::SIGNING);
+    let or_none = || [signing.as_slice(), &["none"]].concat();
+    json!({
+        "id_token_signing_alg_values_supported": or_none(),
+        "userinfo_signing_alg_values_supported": signing,
+        "authorization_signing_alg_values_supported": signing,
+        "introspection_signing_alg_values_supported": signing,
+        "request_object_signing_alg_values_supported": or_none(),
+        "dpop_signing_alg_values_supported": signing,
+    })
+}
+
+fn authentication() -> Value {
+    // a listener tells the names of a certificate and not its key, so that one without an authority proves nothing here
+    let is_offered = |method: &AuthMethod| *method != AuthMethod::SelfSignedTlsClient;
+    let methods: Vec<_> = AuthMethod::ALL.into_iter().filter(is_offered).map(AuthMethod::name).collect();
+    let proving: Vec<_> = methods.iter().filter(|method| **method != AuthMethod::None.name()).collect();
+    let algorithms = names(&ASSERTIONS);
+    json!({
+        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+        "introspection_endpoint_auth_methods_supported": proving,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
+    })
+}
+
+fn contents() -> Value {
+    let standard = [scope::OPENID, scope::PROFILE, scope::EMAIL, scope::ADDRESS, scope::PHONE];
+    let ours = [scope::OFFLINE_ACCESS, scope::OFFLINE, scope::PYDIO, GROUPS, ROLES];
+    let scopes = [standard, ours].concat();
+    let mut claims = TOKEN_CLAIMS.to_vec();
+    claims.extend(SUPPORTED.map(|(claim, _)| claim));
+    json!({
+        "scopes_supported": scopes,
+        "subject_types_supported": ["public", "pairwise"],
+        "claim_types_supported": ["normal"],
+        "claims_supported": claims,
+    })
+}
+
+fn logout() -> Value {
+    json!({
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
+        "frontchannel_logout_supported": true,
+        "frontchannel_logout_session_supported": true,
+    })
+}

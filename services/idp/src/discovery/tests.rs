@@ -1,0 +1,205 @@
+use axum::body::to_bytes;
+use axum::http::header::VARY;
+use axum::http::request::Builder;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::*;
+use crate::endpoints::Layout;
+
+const SITE: &str = "https://cloud.opencloud.test";
+const KEYS: &str = r#"{"keys":[]}"#;
+
+fn sites() -> Vec<Site> {
+    Layout::ALL.map(|layout| Site::new(layout, SITE)).into()
+}
+
+fn document(layout: Layout, registers: bool) -> Value {
+    document::metadata(&Site::new(layout, SITE), registers)
+}
+
+async fn asked(request: Builder) -> (StatusCode, HeaderMap, String) {
+    let router = routes(&sites(), false, || Rendered::new(KEYS));
+    let request = request.body(Body::empty()).expect("a request");
+    let (parts, body) = router.oneshot(request).await.expect("answers").into_parts();
+    let body = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
+    (parts.status, parts.headers, String::from_utf8(body).expect("text"))
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    value.as_array().expect("a list").iter().map(|item| item.as_str().expect("a text")).collect()
+}
+
+#[test]
+fn the_endpoints_are_those_of_the_layout() {
+    let cloud = document(Layout::OpenCloud, false);
+    for (member, path) in [
+        ("issuer", ""),
+        ("authorization_endpoint", "/signin/v1/identifier/_/authorize"),
+        ("token_endpoint", "/konnect/v1/token"),
+        ("userinfo_endpoint", "/konnect/v1/userinfo"),
+        ("jwks_uri", "/konnect/v1/jwks.json"),
+        ("end_session_endpoint", "/signin/v1/identifier/_/endsession"),
+        ("check_session_iframe", "/konnect/v1/session/check-session.html"),
+        ("revocation_endpoint", "/konnect/v1/revoke"),
+        ("introspection_endpoint", "/konnect/v1/introspect"),
+        ("pushed_authorization_request_endpoint", "/konnect/v1/par"),
+        ("device_authorization_endpoint", "/konnect/v1/device"),
+    ] {
+        assert_eq!(cloud[member], format!("{SITE}{path}"), "{member}");
+    }
+    let cells = document(Layout::Cells, false);
+    assert_eq!(cells["issuer"], format!("{SITE}/oidc"));
+    assert_eq!(cells["authorization_endpoint"], format!("{SITE}/oidc/oauth2/auth"));
+    assert_eq!(cells["jwks_uri"], format!("{SITE}/oidc/.well-known/jwks.json"));
+}
+
+#[test]
+fn registration_is_offered_only_where_it_is_on() {
+    assert_eq!(document(Layout::OpenCloud, false).get("registration_endpoint"), None);
+    let open = document(Layout::OpenCloud, true);
+    assert_eq!(open["registration_endpoint"], format!("{SITE}/konnect/v1/register"));
+}
+
+/// What `oidcc-discovery-endpoint-verification` and the modules for the logout profiles look at.
+#[test]
+fn the_document_says_what_the_conformance_suite_asks_for() {
+    let document = document(Layout::OpenCloud, false);
+    for (member, wanted) in [
+        (
+            "response_types_supported",
+            vec!["code", "id_token", "token", "id_token token", "code id_token", "code token", "code id_token token"],
+        ),
+        ("response_modes_supported", vec!["query", "fragment", "form_post"]),
+        ("response_modes_supported", vec!["query.jwt", "fragment.jwt", "form_post.jwt", "jwt"]),
+        ("subject_types_supported", vec!["public", "pairwise"]),
+        ("id_token_signing_alg_values_supported", vec!["RS256", "ES256", "PS256", "EdDSA", "none"]),
+        ("userinfo_signing_alg_values_supported", vec!["RS256"]),
+        ("request_object_signing_alg_values_supported", vec!["none", "RS256"]),
+        ("scopes_supported", vec!["openid", "profile", "email", "address", "phone", "offline_access"]),
+        ("claims_supported", vec!["sub", "name", "email", "email_verified", "groups"]),
+        ("token_endpoint_auth_methods_supported", vec!["client_secret_basic", "client_secret_post", "private_key_jwt"]),
+        ("token_endpoint_auth_methods_supported", vec!["tls_client_auth", "private_key_jwt", "none"]),
+        ("grant_types_supported", vec!["authorization_code", "implicit", "refresh_token", "client_credentials"]),
+        ("acr_values_supported", vec!["1"]),
+        ("claim_types_supported", vec!["normal"]),
+        ("display_values_supported", vec!["page", "popup", "touch", "wap"]),
+        ("ui_locales_supported", vec!["en", "de", "fr"]),
+        ("dpop_signing_alg_values_supported", vec!["ES256"]),
+    ] {
+        let there = texts(&document[member]);
+        let missing: Vec<_> = wanted.iter().filter(|value| !there.contains(value)).collect();
+        assert!(missing.is_empty(), "{member}: {missing:?} is missing in {there:?}");
+    }
+    for flag in [
+        "claims_parameter_supported",
+        "request_parameter_supported",
+        "request_uri_parameter_supported",
+        "require_request_uri_registration",
+        "backchannel_logout_supported",
+        "backchannel_logout_session_supported",
+        "frontchannel_logout_supported",
+        "frontchannel_logout_session_supported",
+    ] {
+        assert_eq!(document[flag], json!(true), "{flag}");
+    }
+}
+
+#[test]
+fn no_list_says_anything_twice_and_none_is_empty() {
+    for layout in Layout::ALL {
+        let document = document(layout, true);
+        for (member, value) in document.as_object().expect("an object") {
+            let Some(list) = value.as_array() else { continue };
+            let mut sorted: Vec<_> = list.iter().map(Value::to_string).collect();
+            sorted.sort();
+            sorted.dedup();
+            assert_eq!(sorted.len(), list.len(), "{member}");
+            assert!(!list.is_empty(), "{member}");
+        }
+    }
+}
+
+#[test]
+fn i15_the_issuer_stands_in_every_answer_and_the_document_says_so() {
+    for layout in Layout::ALL {
+        assert_eq!(document(layout, false)["authorization_response_iss_parameter_supported"], json!(true));
+    }
+}
+
+#[test]
+fn rs256_comes_first_and_a_weak_challenge_is_not_offered() {
+    let document = document(Layout::Cells, false);
+    for member in ["id_token", "userinfo", "authorization", "introspection", "request_object"] {
+        let member = format!("{member}_signing_alg_values_supported");
+        assert_eq!(document[&member][0], "RS256", "{member}");
+    }
+    assert_eq!(document["code_challenge_methods_supported"], json!(["S256"]));
+    let assertions = texts(&document["token_endpoint_auth_signing_alg_values_supported"]);
+    assert!(assertions.contains(&"HS256") && !assertions.contains(&"none"), "{assertions:?}");
+    assert!(!texts(&document["introspection_endpoint_auth_methods_supported"]).contains(&"none"));
+}
+
+/// The desktop program narrows its prompt `select_account consent` to what is offered, and needs a refresh token.
+#[test]
+fn the_desktop_program_of_opencloud_finds_what_it_needs() {
+    let document = document(Layout::OpenCloud, false);
+    assert_eq!(texts(&document["prompt_values_supported"]), ["none", "login", "consent", "select_account"]);
+    assert!(texts(&document["scopes_supported"]).contains(&"offline_access"));
+    assert!(texts(&document["response_types_supported"]).contains(&"code"));
+    for scope in ["offline", "pydio"] {
+        assert!(texts(&document["scopes_supported"]).contains(&scope), "the programs of Cells ask for {scope}");
+    }
+}
+
+#[tokio::test]
+async fn the_same_document_lies_at_both_places_of_each_issuer() {
+    for site in sites() {
+        for path in [site.paths.discovery, site.paths.metadata] {
+            let (status, headers, body) = asked(Request::get(path)).await;
+            assert_eq!((status, &headers[CONTENT_TYPE]), (StatusCode::OK, &JSON), "{path}");
+            assert_eq!(headers[CACHE_CONTROL], "public, max-age=3600");
+            let body: Value = serde_json::from_str(&body).expect("JSON");
+            assert_eq!(body["issuer"], site.issuer, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn i42_the_issuer_does_not_follow_the_host_of_a_request() {
+    let request = Request::get("/.well-known/openid-configuration").header("host", "evil.example");
+    let request = request.header("x-forwarded-host", "evil.example").header("forwarded", "host=evil.example");
+    let (status, headers, body) = asked(request).await;
+    assert_eq!((status, headers.get(VARY)), (StatusCode::OK, None));
+    assert!(!body.contains("evil"), "{body}");
+    assert!(body.contains(&format!(r#""issuer":"{SITE}""#)), "{body}");
+}
+
+#[tokio::test]
+async fn a_document_that_is_known_is_not_sent_again() {
+    for path in ["/.well-known/openid-configuration", "/konnect/v1/jwks.json"] {
+        let (_, headers, _) = asked(Request::get(path)).await;
+        let tag = headers[ETAG].to_str().expect("text").to_owned();
+        for known in [tag.clone(), format!("W/{tag}"), format!("\"other\", {tag}"), "*".to_owned()] {
+            let (status, headers, body) = asked(Request::get(path).header(IF_NONE_MATCH, &known)).await;
+            assert_eq!((status, body.as_str()), (StatusCode::NOT_MODIFIED, ""), "{known}");
+            assert_eq!(headers[ETAG], tag.as_str());
+            assert!(headers.contains_key(CACHE_CONTROL) && !headers.contains_key(CONTENT_TYPE));
+        }
+        let (status, ..) = asked(Request::get(path).header(IF_NONE_MATCH, "\"other\"")).await;
+        assert_eq!(status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn the_key_set_is_the_one_that_is_published() {
+    for path in ["/konnect/v1/jwks.json", "/oidc/.well-known/jwks.json"] {
+        let (status, headers, body) = asked(Request::get(path)).await;
+        assert_eq!((status, body.as_str()), (StatusCode::OK, KEYS));
+        assert_eq!((&headers[CONTENT_TYPE], &headers[CACHE_CONTROL]), (&JSON, &KEYS_KEPT));
+    }
+    let (status, _, body) = asked(Request::head("/konnect/v1/jwks.json")).await;
+    assert_eq!((status, body.as_str()), (StatusCode::OK, ""));
+    let (status, ..) = asked(Request::post("/konnect/v1/jwks.json")).await;
+    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+}

@@ -1,0 +1,214 @@
+//! Where everything is: one engine, laid out as the clients of each system expect it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Which system's paths and habits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// Those of `OpenCloud` and oCIS; the issuer is the site itself.
+    OpenCloud,
+    /// Those of Pydio Cells; the issuer is `<site>/oidc`.
+    Cells,
+}
+
+/// The paths of one layout, below the site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paths {
+    /// `OpenID` Connect Discovery 1.0.
+    pub discovery: &'static str,
+    /// RFC 8414, which puts the well-known part before the issuer's path.
+    pub metadata: &'static str,
+    /// RFC 7517.
+    pub jwks: &'static str,
+    /// RFC 6749 3.1.
+    pub authorization: &'static str,
+    /// RFC 6749 3.2.
+    pub token: &'static str,
+    /// `OpenID` Connect Core 5.3.
+    pub userinfo: &'static str,
+    /// RFC 7009.
+    pub revocation: &'static str,
+    /// RFC 7662.
+    pub introspection: &'static str,
+    /// RFC 9126.
+    pub pushed: &'static str,
+    /// RFC 8628.
+    pub device: &'static str,
+    /// RFC 7591; a client is managed (RFC 7592) one segment below.
+    pub registration: &'static str,
+    /// `OpenID` Connect RP-Initiated Logout 1.0.
+    pub end_session: &'static str,
+    /// `OpenID` Connect Session Management 1.0.
+    pub check_session: &'static str,
+}
+
+/// Pages that all layouts share.
+pub mod page {
+    /// Signing in: shows the form with `?flow=`.
+    pub const SIGN_IN: &str = "/signin/v1/identifier";
+    /// Where that form is sent.
+    pub const LOGON: &str = "/signin/v1/identifier/_/logon";
+    /// Where the form about consent is sent.
+    pub const CONSENT: &str = "/signin/v1/identifier/_/consent";
+    /// Where the form about the account is sent.
+    pub const ACCOUNT: &str = "/signin/v1/identifier/_/account";
+    /// Where the form that confirms signing out is sent.
+    pub const SIGN_OUT: &str = "/signin/v1/identifier/_/logoff";
+    /// What is shown when somebody has signed out.
+    pub const GOODBYE: &str = "/signin/v1/goodbye";
+    /// Which applications somebody has let in, and the way to turn them out.
+    pub const CONSENTS: &str = "/signin/v1/consents";
+    /// Where a device's code is typed in.
+    pub const DEVICE: &str = "/device";
+    /// Where a code is shown that somebody carries to a program by hand; Cells' programs name the first, its documents
+    /// the second.
+    pub const OUT_OF_BAND: [&str; 2] = ["/oauth2/oob", "/oauth/oob"];
+    /// The one stylesheet.
+    pub const STYLE: &str = "/signin/v1/static/style.css";
+    /// Where programs ask for the issuer (RFC 7033).
+    pub const WEBFINGER: &str = "/.well-known/webfinger";
+}
+
+impl Layout {
+    /// All there are.
+    pub const ALL: [Self; 2] = [Self::OpenCloud, Self::Cells];
+
+    /// The name in settings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OpenCloud => "opencloud",
+            Self::Cells => "cells",
+        }
+    }
+
+    /// What the issuer has behind the site.
+    const fn issuer_path(self) -> &'static str {
+        match self {
+            Self::OpenCloud => "",
+            Self::Cells => "/oidc",
+        }
+    }
+
+    /// Where everything is.
+    pub const fn paths(self) -> Paths {
+        match self {
+            Self::OpenCloud => Paths {
+                discovery: "/.well-known/openid-configuration",
+                metadata: "/.well-known/oauth-authorization-server",
+                jwks: "/konnect/v1/jwks.json",
+                authorization: "/signin/v1/identifier/_/authorize",
+                token: "/konnect/v1/token",
+                userinfo: "/konnect/v1/userinfo",
+                revocation: "/konnect/v1/revoke",
+                introspection: "/konnect/v1/introspect",
+                pushed: "/konnect/v1/par",
+                device: "/konnect/v1/device",
+                registration: "/konnect/v1/register",
+                end_session: "/signin/v1/identifier/_/endsession",
+                check_session: "/konnect/v1/session/check-session.html",
+            },
+            Self::Cells => Paths {
+                discovery: "/oidc/.well-known/openid-configuration",
+                metadata: "/.well-known/oauth-authorization-server/oidc",
+                jwks: "/oidc/.well-known/jwks.json",
+                authorization: "/oidc/oauth2/auth",
+                token: "/oidc/oauth2/token",
+                userinfo: "/oidc/userinfo",
+                revocation: "/oidc/oauth2/revoke",
+                introspection: "/oidc/oauth2/introspect",
+                pushed: "/oidc/oauth2/par",
+                device: "/oidc/oauth2/device/auth",
+                registration: "/oidc/oauth2/register",
+                end_session: "/oidc/oauth2/sessions/logout",
+                check_session: "/oidc/oauth2/sessions/check",
+            },
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A text that is no layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the layouts are opencloud and cells")]
+pub struct NoLayout;
+
+impl FromStr for Layout {
+    type Err = NoLayout;
+
+    fn from_str(text: &str) -> Result<Self, NoLayout> {
+        Self::ALL.into_iter().find(|layout| layout.name() == text).ok_or(NoLayout)
+    }
+}
+
+/// One issuer: a layout at the site that is configured. It never depends on what a request says of itself (row I42).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// The layout.
+    pub layout: Layout,
+    /// The issuer identifier, byte for byte as tokens and discovery have it.
+    pub issuer: String,
+    /// Where everything is, below the site.
+    pub paths: Paths,
+    base: String,
+}
+
+impl Site {
+    /// The layout at this site: `https://cloud.example`, without a path and without a `/` at its end.
+    pub fn new(layout: Layout, base: &str) -> Self {
+        let base = base.trim_end_matches('/').to_owned();
+        Self { layout, issuer: format!("{base}{}", layout.issuer_path()), paths: layout.paths(), base }
+    }
+
+    /// The URL of one of the paths or pages.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// The site: scheme, host and port, which is also its origin.
+    pub fn origin(&self) -> &str {
+        &self.base
+    }
+
+    /// Whether browsers reach it by TLS only.
+    pub fn is_https(&self) -> bool {
+        self.base.starts_with("https://")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn issuers_and_endpoints_are_those_that_the_documents_show() {
+        let cloud = Site::new(Layout::OpenCloud, "https://cloud.opencloud.test/");
+        assert_eq!(cloud.issuer, "https://cloud.opencloud.test");
+        assert_eq!(
+            cloud.url(cloud.paths.authorization),
+            "https://cloud.opencloud.test/signin/v1/identifier/_/authorize"
+        );
+        assert_eq!(cloud.url(cloud.paths.token), "https://cloud.opencloud.test/konnect/v1/token");
+        let cells = Site::new(Layout::Cells, "https://your-cells.com");
+        assert_eq!(cells.issuer, "https://your-cells.com/oidc");
+        assert_eq!(cells.url(cells.paths.discovery), "https://your-cells.com/oidc/.well-known/openid-configuration");
+        assert_eq!(cells.url(cells.paths.authorization), "https://your-cells.com/oidc/oauth2/auth");
+        assert_eq!(cells.url(cells.paths.token), "https://your-cells.com/oidc/oauth2/token");
+    }
+
+    #[test]
+    fn a_layout_is_read_as_it_is_written() {
+        for layout in Layout::ALL {
+            assert_eq!(layout.to_string().parse(), Ok(layout));
+        }
+        assert_eq!("hydra".parse::<Layout>(), Err(NoLayout));
+    }
+}

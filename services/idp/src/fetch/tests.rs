@@ -1,0 +1,170 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::*;
+
+/// A listener that counts who comes, and what it answers.
+struct Target {
+    port: u16,
+    hits: Arc<AtomicUsize>,
+}
+
+#[derive(Clone)]
+enum Answer {
+    Text(String),
+    /// A body without an end.
+    Endless,
+    /// A beginning, and then nothing.
+    Stuck,
+}
+
+impl Target {
+    async fn start(answer: Answer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let port = listener.local_addr().expect("an address").port();
+        let hits = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&hits);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::AcqRel);
+                let answer = answer.clone();
+                tokio::spawn(async move {
+                    let mut request = [0; 4096];
+                    let _ = stream.read(&mut request).await;
+                    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";
+                    match answer {
+                        Answer::Text(text) => drop(stream.write_all(text.as_bytes()).await),
+                        Answer::Endless => {
+                            let _ = stream.write_all(head.as_bytes()).await;
+                            while stream.write_all(&[b'x'; 8192]).await.is_ok() {}
+                        }
+                        Answer::Stuck => {
+                            let _ = stream.write_all(format!("{head}{{").as_bytes()).await;
+                            std::future::pending::<()>().await;
+                        }
+                    }
+                });
+            }
+        });
+        Self { port, hits }
+    }
+
+    fn url(&self, host: &str) -> String {
+        format!("http://{host}:{}/keys", self.port)
+    }
+
+    fn hits(&self) -> usize {
+        self.hits.load(Ordering::Acquire)
+    }
+}
+
+fn text(status: &str, more: &str, body: &str) -> Answer {
+    Answer::Text(format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n{more}\r\n{body}", body.len()))
+}
+
+fn strict() -> Fetcher {
+    Fetcher::new(false, None).expect("a fetcher")
+}
+
+fn lenient() -> Fetcher {
+    Fetcher::new(true, None).expect("a fetcher")
+}
+
+#[tokio::test]
+async fn i32_nothing_private_is_called_however_it_is_written() {
+    let target = Target::start(text("200 OK", "", "{}")).await;
+    let port = target.port;
+    for host in
+        ["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "[::ffff:127.0.0.1]", "0"]
+    {
+        for scheme in ["http", "https"] {
+            let url = format!("{scheme}://{host}:{port}/keys");
+            strict().get(&url).await.expect_err(&url);
+            strict().post_form(&url, &[("a", "b")]).await.expect_err(&url);
+        }
+    }
+    assert_eq!(target.hits(), 0);
+}
+
+#[tokio::test]
+async fn i32_a_name_that_stands_for_this_machine_is_refused_when_it_is_resolved() {
+    let target = Target::start(text("200 OK", "", "{}")).await;
+    let url = format!("https://localhost:{}/keys", target.port);
+    strict().check(&url).expect("only resolving tells");
+    let error = strict().get(&url).await.expect_err("is private");
+    assert_eq!(error.to_string(), "its name stands for no address that is called");
+    assert_eq!(target.hits(), 0);
+}
+
+#[test]
+fn i32_what_is_no_https_address_is_refused_before_anything_else() {
+    for bad in [
+        "http://keys.example/",
+        "http://169.254.169.254/",
+        "https://169.254.169.254/latest",
+        "https://user:word@keys.example/",
+        "https://user@keys.example/",
+        "ftp://keys.example/",
+        "file:///etc/passwd",
+        "keys.example",
+        "https://",
+        "",
+    ] {
+        strict().check(bad).expect_err(bad);
+    }
+    strict().check(&format!("https://keys.example/{}", "x".repeat(MAX_URL))).expect_err("is too long");
+    strict().check("https://keys.example/jwks?x=1").expect("is good");
+    lenient().check("http://keys.example/").expect_err("http is for this machine");
+    lenient().check("http://127.0.0.1:1/").expect("is this machine");
+}
+
+#[tokio::test]
+async fn i32_a_redirect_is_not_followed() {
+    let target = Target::start(text("200 OK", "", "{}")).await;
+    let location = format!("location: {}\r\n", target.url("127.0.0.1"));
+    let first = Target::start(text("302 Found", &location, "")).await;
+    let error = lenient().get(&first.url("127.0.0.1")).await.expect_err("is a redirect");
+    assert_eq!(error.to_string(), "it answers 302");
+    assert_eq!((first.hits(), target.hits()), (1, 0));
+    assert_eq!(lenient().post_form(&first.url("127.0.0.1"), &[]).await.expect("answers"), 302);
+    assert_eq!((first.hits(), target.hits()), (2, 0));
+}
+
+#[tokio::test]
+async fn i32_a_body_without_an_end_is_not_read_to_its_end() {
+    let target = Target::start(Answer::Endless).await;
+    let error = lenient().get(&target.url("127.0.0.1")).await.expect_err("is too long");
+    assert_eq!(error.to_string(), "its answer is longer than 65536 bytes");
+}
+
+#[tokio::test]
+async fn i32_a_slow_body_is_not_waited_for() {
+    assert_eq!(lenient().timeout, Duration::from_secs(3));
+    let target = Target::start(Answer::Stuck).await;
+    let hasty = Fetcher { timeout: Duration::from_millis(200), ..lenient() };
+    let error = hasty.get(&target.url("127.0.0.1")).await.expect_err("is too slow");
+    assert_eq!(error.to_string(), "it does not answer in time");
+}
+
+#[tokio::test]
+async fn what_is_allowed_is_fetched() {
+    let target = Target::start(text("200 OK", "", r#"{"keys":[]}"#)).await;
+    let url = target.url("localhost");
+    assert_eq!(lenient().get(&url).await.expect("is fetched"), r#"{"keys":[]}"#);
+    assert_eq!(lenient().post_form(&url, &[("logout_token", "a b")]).await.expect("is sent"), 200);
+}
+
+#[test]
+fn a_file_without_certificates_is_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ca.pem");
+    Fetcher::new(false, Some(&file)).expect_err("is not there");
+    std::fs::write(&file, "nothing").expect("writes");
+    Fetcher::new(false, Some(&file)).expect_err("holds nothing");
+    let key = rcgen::generate_simple_self_signed(["keys.example".to_owned()]).expect("a certificate");
+    std::fs::write(&file, key.cert.pem()).expect("writes");
+    Fetcher::new(false, Some(&file)).expect("holds one");
+}

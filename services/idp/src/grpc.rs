@@ -1,0 +1,148 @@
+//! `IdpAdminAPI`, for administrators and the operator.
+
+mod convert;
+
+use std::time::Duration;
+
+use ::token::{Claims, authorize_admin};
+use proto::doorward::idp::v1::{
+    AddClientRequest, AddClientResponse, AddInitialAccessRequest, AddInitialAccessResponse, GetClientRequest,
+    GetClientResponse, ListClientsRequest, ListClientsResponse, RemoveClientRequest, RemoveClientResponse,
+    RotateSecretRequest, RotateSecretResponse,
+    idp_admin_api_server::{IdpAdminApi, IdpAdminApiServer},
+};
+use secrecy::ExposeSecret;
+use status::Kind;
+use store::StoreError;
+use tonic::{Request, Response, Status};
+
+use crate::Provider;
+use crate::clients::{Addition, ChangeError, Metadata, secret};
+use crate::model::seconds;
+
+/// The largest request that is read, in bytes.
+const REQUEST_LIMIT: usize = 128 * 1024;
+/// Entries of a page, at most and when nothing is said.
+const PAGE: u32 = 100;
+/// For how long a secret may stay good beside its successor.
+const MOST_GRACE: Duration = Duration::from_hours(30 * 24);
+/// How long an initial access token may live.
+const LONGEST_ACCESS: Duration = Duration::from_hours(365 * 24);
+/// How many clients may register with one.
+const MOST_USES: u32 = 1_000;
+
+/// The gRPC face.
+pub struct Api(Provider);
+
+/// Serves it.
+pub fn serve(provider: Provider) -> IdpAdminApiServer<Api> {
+    IdpAdminApiServer::new(Api(provider)).max_decoding_message_size(REQUEST_LIMIT)
+}
+
+impl Api {
+    /// Who calls, if it is somebody who administers.
+    fn admin<T>(&self, request: &Request<T>) -> Result<Claims, Status> {
+        Ok(authorize_admin(&self.0.verifier, self.0.clock.now(), request.metadata())?)
+    }
+}
+
+fn refused(error: &ChangeError) -> Status {
+    match error {
+        ChangeError::Store(error) => failed(error),
+        error => status::grpc(error.kind(), error.to_string()),
+    }
+}
+
+/// What the database said is logged and not told.
+fn failed(error: &StoreError) -> Status {
+    tracing::error!(%error, "the database failed");
+    status::grpc(error.kind(), "the database failed")
+}
+
+fn invalid(text: impl Into<String>) -> Status {
+    status::grpc(Kind::InvalidArgument, text)
+}
+
+#[tonic::async_trait]
+impl IdpAdminApi for Api {
+    async fn add_client(&self, request: Request<AddClientRequest>) -> Result<Response<AddClientResponse>, Status> {
+        let by = self.admin(&request)?.user.username;
+        let metadata = Metadata::parse(request.into_inner().metadata.as_bytes());
+        let metadata = metadata.and_then(|metadata| metadata.refuse_unknown().map(|()| metadata));
+        let metadata = metadata.map_err(|error| refused(&error.into()))?;
+        let made = self.0.clients.add(metadata, Addition::ByOperator).await.map_err(|error| refused(&error))?;
+        tracing::info!(client = made.described.client.id, by, "a client was added");
+        let secret = made.secret.map(|secret| secret.expose_secret().to_owned()).unwrap_or_default();
+        Ok(Response::new(AddClientResponse { client: Some(convert::client(&made.described)), secret }))
+    }
+
+    async fn list_clients(
+        &self,
+        request: Request<ListClientsRequest>,
+    ) -> Result<Response<ListClientsResponse>, Status> {
+        self.admin(&request)?;
+        let ListClientsRequest { page_size, page_token } = request.into_inner();
+        let size = if page_size == 0 { PAGE } else { page_size.min(PAGE) } as usize;
+        let mut all = self.0.clients.all().await.map_err(|error| failed(&error))?;
+        all.retain(|described| page_token.is_empty() || described.client.id > page_token);
+        let is_last = all.len() <= size;
+        all.truncate(size);
+        let next = all.last().filter(|_| !is_last).map(|described| described.client.id.clone());
+        let clients = all.iter().map(convert::client).collect();
+        Ok(Response::new(ListClientsResponse { clients, next_page_token: next.unwrap_or_default() }))
+    }
+
+    async fn get_client(&self, request: Request<GetClientRequest>) -> Result<Response<GetClientResponse>, Status> {
+        self.admin(&request)?;
+        let found = self.0.clients.describe(&request.into_inner().id).await.map_err(|error| failed(&error))?;
+        let found = found.ok_or_else(|| refused(&ChangeError::Unknown))?;
+        Ok(Response::new(GetClientResponse { client: Some(convert::client(&found)) }))
+    }
+
+    async fn rotate_secret(
+        &self,
+        request: Request<RotateSecretRequest>,
+    ) -> Result<Response<RotateSecretResponse>, Status> {
+        let by = self.admin(&request)?.user.username;
+        let RotateSecretRequest { id, grace } = request.into_inner();
+        let grace = Duration::from_secs(grace);
+        if grace > MOST_GRACE {
+            return Err(invalid("grace is longer than 30 days"));
+        }
+        let secret = self.0.clients.rotate(&id, grace).await.map_err(|error| refused(&error))?;
+        tracing::info!(client = id, by, "a client has a new secret");
+        Ok(Response::new(RotateSecretResponse { secret: secret.expose_secret().to_owned() }))
+    }
+
+    async fn remove_client(
+        &self,
+        request: Request<RemoveClientRequest>,
+    ) -> Result<Response<RemoveClientResponse>, Status> {
+        let by = self.admin(&request)?.user.username;
+        let id = request.into_inner().id;
+        self.0.clients.remove(&id).await.map_err(|error| refused(&error))?;
+        tracing::info!(client = id, by, "a client was removed");
+        Ok(Response::new(RemoveClientResponse {}))
+    }
+
+    async fn add_initial_access(
+        &self,
+        request: Request<AddInitialAccessRequest>,
+    ) -> Result<Response<AddInitialAccessResponse>, Status> {
+        let by = self.admin(&request)?.user.username;
+        let AddInitialAccessRequest { uses, expires_in } = request.into_inner();
+        if !(1..=MOST_USES).contains(&uses) {
+            return Err(invalid(format!("uses is not from 1 to {MOST_USES}")));
+        }
+        if !(1..=LONGEST_ACCESS.as_secs()).contains(&expires_in) {
+            return Err(invalid("expires_in is not from 1 second to 365 days"));
+        }
+        let token = secret::generate(&self.0.random);
+        let expires = self.0.clock.now() + Duration::from_secs(expires_in);
+        let digest = secret::digest(token.expose_secret());
+        self.0.store.add_initial_access(digest, uses, expires).await.map_err(|error| failed(&error))?;
+        tracing::info!(by, uses, "an initial access token was made");
+        let expires = i64::try_from(seconds(expires)).unwrap_or(i64::MAX);
+        Ok(Response::new(AddInitialAccessResponse { token: token.expose_secret().to_owned(), expires }))
+    }
+}

@@ -1,0 +1,25 @@
+//! Clients as messages have them.
+
+use proto::doorward::idp::v1::{Client, ClientSource};
+use serde_json::Value;
+
+use crate::clients::{Described, Source};
+use crate::model::seconds;
+
+/// A client.
+pub(super) fn client(described: &Described) -> Client {
+    let client = &described.client;
+    let source = match client.source {
+        Source::BuiltIn => ClientSource::BuiltIn,
+        Source::Configured => ClientSource::Configured,
+        Source::Added => ClientSource::Added,
+        Source::Registered => ClientSource::Registered,
+    };
+    Client {
+        id: client.id.clone(),
+        name: client.presentation.name.clone(),
+        source: source.into(),
+        metadata: Value::Object(described.metadata.to_members()).to_string(),
+        created: client.created.map(|at| i64::try_from(seconds(at)).unwrap_or(i64::MAX)),
+    }
+}

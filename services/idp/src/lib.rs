@@ -1,0 +1,210 @@
+//! An `OpenID` Provider. The README beside this crate follows one sign-in through it and lists its settings; it is not
+//! repeated here, as its table is generated.
+
+pub mod answer;
+pub mod authorize;
+pub mod claims;
+pub mod clients;
+pub mod command;
+mod config;
+pub mod device;
+pub mod discovery;
+pub mod endpoints;
+pub mod fetch;
+pub mod flow;
+pub mod grpc;
+pub mod introspection;
+pub mod keys;
+pub mod logout;
+mod migration;
+pub mod model;
+pub mod pages;
+pub mod provider;
+mod prune;
+pub mod registration;
+pub mod revocation;
+pub mod revocations;
+pub mod seal;
+pub mod session;
+pub mod store;
+pub mod token;
+pub mod userinfo;
+pub mod webfinger;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::store::{Database, Options};
+use ::token::Verifier;
+use authn::{Authenticator, BoxError, Directory};
+use axum::Router;
+use clap::{ArgMatches, FromArgMatches, Subcommand};
+use runtime::config::Identity;
+use runtime::{App, Check, Context, Listeners, Task};
+
+use crate::clients::Clients;
+use crate::fetch::Fetcher;
+use crate::keys::{Keys, Schedule};
+use crate::logout::Logouts;
+use crate::provider::Parts;
+use crate::revocations::Revocations;
+use crate::seal::Sealer;
+use crate::store::Store;
+
+pub use command::Command;
+pub use config::{Config, Lives};
+pub use migration::Migrator;
+pub use provider::Provider;
+
+/// How long a former process may take to let go of the database.
+const CLAIM_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The service.
+pub struct Idp;
+
+impl runtime::Service for Idp {
+    const IDENTITY: Identity = Identity { name: "idp", prefix: "IDP" };
+    const ABOUT: &'static str = "An OpenID Provider: signs people in to applications";
+    type Config = Config;
+
+    fn listeners(config: &Config) -> Listeners<'_> {
+        let Config { log, tracing, debug, grpc, http, .. } = config;
+        Listeners { log, tracing, debug, grpc: Some(grpc), http: Some(http) }
+    }
+
+    async fn build(config: Config, context: Context) -> Result<App, BoxError> {
+        let directory = runtime::directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls, &context)?;
+        let passwords = passwords(&config, &context)?;
+        app(&open(&config, directory, passwords, &context).await?)
+    }
+
+    fn commands() -> Vec<clap::Command> {
+        Command::augment_subcommands(clap::Command::new("idp")).get_subcommands().cloned().collect()
+    }
+
+    async fn command(matches: &ArgMatches, context: Context) -> Result<(), BoxError> {
+        Command::from_arg_matches(matches)?.run(&context).await
+    }
+}
+
+/// The service that verifies passwords, in another process.
+///
+/// # Errors
+/// When its endpoint is none.
+pub fn passwords(config: &Config, context: &Context) -> Result<Arc<dyn Authenticator>, BoxError> {
+    let channel = runtime::client::channel(&config.auth_basic_endpoint, &config.grpc_client_tls, context)?;
+    Ok(Arc::new(authn::provider::Remote::new("auth-basic", channel)))
+}
+
+/// The service, with its database open.
+#[derive(Clone)]
+pub struct Opened {
+    /// What every endpoint works with.
+    pub provider: Provider,
+    logouts: Logouts,
+    context: Context,
+}
+
+/// Opens the database, brings its schema up to date, and builds the provider over any directory and any authenticator of
+/// passwords.
+///
+/// # Errors
+/// When the database cannot be opened, another process works with its file, its keys were sealed by another secret, or the
+/// file with clients is wrong.
+pub async fn open(
+    config: &Config,
+    directory: Arc<dyn Directory>,
+    passwords: Arc<dyn Authenticator>,
+    context: &Context,
+) -> Result<Opened, BoxError> {
+    let internal = runtime::key_ring::<Idp>(config, |config| &config.token_manager, context)?;
+    let database = Database::connect(&config.database(&context.environment), &Options::default()).await?;
+    let database = database.claim(<Idp as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE).await?;
+    database.migrate::<Migrator>().await?;
+    let (clock, random) = (context.clock.clone(), context.random.clone());
+    let sealer = Sealer::new(&config.encryption_secret, &config.encryption_secret_previous, random.clone());
+    let store = Store::new(database);
+    let revocations = Revocations::open(&store, clock.now()).await?;
+    let keys = Keys::open(keys::Parts {
+        store: store.clone(),
+        sealer: sealer.clone(),
+        schedule: Schedule::of(&config.lives),
+        clock: clock.clone(),
+        random: random.clone(),
+    });
+    let keys = keys.await?;
+    let fetcher = Fetcher::new(config.allow_private_addresses, config.outbound_ca.as_deref())?;
+    let clients = Clients::open(config, (store.clone(), sealer.clone(), fetcher.clone()), context)?;
+    let provider = Provider::new(Parts {
+        sites: config.sites(),
+        config: config.clone(),
+        clock,
+        random,
+        store,
+        sealer,
+        keys,
+        clients,
+        revocations,
+        fetcher,
+        directory,
+        passwords,
+        verifier: Verifier::new(internal),
+    });
+    Ok(Opened { provider, logouts: Logouts::new(), context: context.clone() })
+}
+
+/// The service that answers with what was opened.
+///
+/// # Errors
+/// When a document that is rendered once cannot be.
+pub fn app(opened: &Opened) -> Result<App, BoxError> {
+    let provider = &opened.provider;
+    if provider.config.open_registration {
+        tracing::warn!("whoever reaches this service may register a client (IDP_ALLOW_OPEN_CLIENT_REGISTRATION)");
+    }
+    let keys = keys::grpc::serve(provider.keys.clone(), provider.verifier.clone(), provider.clock.clone());
+    let routes = tonic::service::Routes::new(grpc::serve(provider.clone())).add_service(keys);
+    let database = provider.store.database().clone();
+    let database = Check::new("database", move || {
+        let database = database.clone();
+        async move { database.ping().await.map_err(|error| error.to_string()) }
+    });
+    let (http, tasks) = (Some(router(opened)), tasks(opened));
+    Ok(App { http, tasks, checks: vec![database], ..App::grpc(routes) })
+}
+
+fn router(opened: &Opened) -> Router {
+    let provider = &opened.provider;
+    Router::new()
+        .merge(discovery::router(provider.clone()))
+        .merge(webfinger::router(provider))
+        .merge(authorize::router(provider))
+        .merge(session::router(provider.clone()))
+        .merge(token::router(provider.clone()))
+        .merge(userinfo::router(provider.clone()))
+        .merge(introspection::router(provider.clone()))
+        .merge(revocation::router(provider.clone()))
+        .merge(registration::router(provider))
+        .merge(logout::router(provider, &opened.logouts))
+        .merge(device::router(provider.clone()))
+        .merge(pages::router())
+}
+
+fn tasks(opened: &Opened) -> Vec<Task> {
+    let Opened { provider, logouts, context } = opened;
+    let Parts { store, revocations, clock, clients, keys, .. } = &**provider;
+    let shutdown = || context.shutdown.clone();
+    let pushes = store.database().is_postgres().then(|| store.database().clone());
+    let following = revocations::follow(revocations.clone(), store.clone(), pushes.clone(), clock.clone(), shutdown());
+    let mut tasks = vec![
+        Task::new("revocations", following),
+        Task::new("clients", clients.clone().follow(revocations.changed(), context.reload.subscribe(), shutdown())),
+        Task::new("keys", keys.clone().keep_tending(revocations.changed(), shutdown())),
+        Task::new("logouts", logout::deliver(provider.clone(), logouts.clone(), shutdown())),
+        Task::new("prune", prune::keep_pruning(store.clone(), clock.clone(), shutdown())),
+    ];
+    if let Some(pushes) = pushes {
+        tasks.push(Task::new("announcements", revocations::announce(revocations.clone(), pushes, shutdown())));
+    }
+    tasks
+}

@@ -1,0 +1,137 @@
+//! Signing out: the end-session endpoint (`OpenID` Connect RP-Initiated Logout 1.0), how clients are told of it by the
+//! server (Back-Channel Logout 1.0) and by the browser (Front-Channel Logout 1.0), and the page by which their scripts
+//! notice it (Session Management 1.0).
+//!
+//! What ends with a session: the session itself, and every access token that rests on it alone. What somebody has granted
+//! for good (the scope `offline_access`) outlives it (`OpenID` Connect Core 11), unless the person signs out everywhere.
+
+mod backchannel;
+mod check_session;
+mod decision;
+mod endpoint;
+mod frontchannel;
+mod hint;
+pub(crate) mod parameters;
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use store::StoreError;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+pub use backchannel::{deliver, deliver_due};
+
+use crate::clients::{Client, Lifetimes};
+use crate::endpoints::Layout;
+use crate::model::Grant;
+use crate::provider::Provider;
+use crate::store::Revocation;
+
+/// The longest life of an access token that the settings permit.
+const LONGEST_TOKEN: Duration = Duration::from_hours(24);
+/// How far clocks of replicas may be apart.
+const SKEW: Duration = Duration::from_mins(1);
+
+/// Wakes the task that tells clients, so that they learn of a sign-out at once. Clones wake the same task.
+#[derive(Clone, Debug, Default)]
+pub struct Logouts(Arc<Notify>);
+
+impl Logouts {
+    /// One for the routes and the task of a process.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// There is something to tell. Without this it is told within a second.
+    pub fn wake(&self) {
+        self.0.notify_one();
+    }
+
+    async fn woken(&self) {
+        self.0.notified().await;
+    }
+}
+
+/// The routes of signing out: the end-session endpoint and the check-session page of every issuer, and the pages.
+pub fn router(provider: &Provider, logouts: &Logouts) -> Router {
+    endpoint::router(provider, logouts).merge(check_session::router(provider))
+}
+
+/// The session that a grant ends with: that of the sign-in, unless it was granted for good. Tokens of such a grant are
+/// refused, and its codes are not redeemed, once [`Revocations`](crate::revocations::Revocations) has the session.
+pub fn ends_with(grant: &Grant) -> Option<Uuid> {
+    let session = grant.sign_in.as_ref()?.session?;
+    (!grant.scope.asks_offline()).then_some(session)
+}
+
+/// Ends a session; returns what a browser may load to tell clients in the front channel.
+///
+/// - The session is deleted, and in the same transaction a message is queued for every client that took part in it and
+///   has a back-channel; [`deliver`] sends it.
+/// - Access tokens that rest on the session are revoked at once: its identifier is written as a revocation, which holds
+///   for every grant of which [`ends_with`] names it.
+/// - Grants with the scope `offline_access` and their tokens survive (`OpenID` Connect Core 11): a program that somebody
+///   has let in for good is not turned out when a browser signs out. [`end_everywhere`] ends them too.
+///
+/// The revocation comes first: if the rest fails, nothing of the session is good any more, and trying again is safe.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn end(provider: &Provider, session: Uuid) -> Result<Vec<String>, StoreError> {
+    let now = provider.clock.now();
+    let known = provider.store.participants(session).await?;
+    let until = now + remembered_for(provider, &clients(provider, &known).await?);
+    provider.store.revoke_token(session, until, now).await?;
+    provider.revocations.add([Revocation { id: session, until }]);
+    let tell = provider.clients.with_backchannel().await?;
+    let participants = provider.store.end_session(session, &tell, now).await?;
+    Ok(frontchannel::frames(provider, &clients(provider, &participants).await?, session))
+}
+
+/// Ends all sessions of a person, and everything that it has granted to anybody: programs with refresh tokens are turned
+/// out too. Also for when a password was changed or an account is closed (row I38).
+///
+/// # Errors
+/// When the database does not take it; trying again is safe.
+pub async fn end_everywhere(provider: &Provider, person: &str) -> Result<(), StoreError> {
+    let now = provider.clock.now();
+    let until = now + remembered_for(provider, &[]);
+    let grants = provider.store.revoke_person(person, None, until, now).await?;
+    provider.revocations.add(grants.into_iter().map(|id| Revocation { id, until }));
+    for session in provider.store.sessions_of(person, now).await? {
+        end(provider, session.id).await?;
+    }
+    Ok(())
+}
+
+/// Those of the participants that are still known, each with the issuer at which it took part.
+async fn clients(
+    provider: &Provider,
+    participants: &[(String, String)],
+) -> Result<Vec<(Arc<Client>, Layout)>, StoreError> {
+    let mut found = Vec::with_capacity(participants.len());
+    for (id, layout) in participants {
+        let Ok(layout) = layout.parse() else { continue };
+        if let Some(client) = provider.clients.find(id).await? {
+            found.push((client, layout));
+        }
+    }
+    Ok(found)
+}
+
+/// For how long a revocation has to be remembered: until a code that is under way now, and the token it is redeemed for,
+/// would have ended.
+fn remembered_for(provider: &Provider, clients: &[(Arc<Client>, Layout)]) -> Duration {
+    let lives = &provider.config.lives;
+    let usual = Layout::ALL.map(|layout| lives.of(layout, &Lifetimes::default()));
+    let own = clients.iter().map(|(client, layout)| lives.of(*layout, &client.lifetimes));
+    let longest = own.chain(usual).map(|life| life.code + life.access_token.max(LONGEST_TOKEN)).max();
+    longest.unwrap_or(LONGEST_TOKEN) + SKEW
+}

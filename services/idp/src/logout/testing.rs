@@ -1,0 +1,268 @@
+//! For tests of what people do in a browser: a provider with a database of its own, one person, and a clock that stands
+//! still.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use ::token::{KeyRing, Verifier};
+use async_trait::async_trait;
+use authn::{
+    AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, DirectoryError, Filter, Groups, Peer,
+    Reason, User, UserId,
+};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, Request, StatusCode};
+use runtime::config::Environment;
+use runtime::{Clock, Context, Random};
+use serde_json::{Value, json};
+use store::testing::TestDatabase;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+use super::Logouts;
+use crate::clients::{Addition, Clients, Metadata};
+use crate::endpoints::Site;
+use crate::fetch::Fetcher;
+use crate::keys::{Keys, Parts as KeyParts, Schedule};
+use crate::model::{Grant, Session, SignIn, seconds, time_of};
+use crate::provider::{Parts, Provider};
+use crate::revocations::Revocations;
+use crate::seal::Sealer;
+use crate::store::Store;
+use crate::token::mint::{Beside, Issue};
+use crate::{Config, Migrator, session};
+
+pub(crate) const SITE: &str = "https://cloud.example";
+const SECRET: &str = "an-adequate-secret-of-32-bytes-ok";
+pub(crate) const EINSTEIN: &str = "u-einstein";
+
+/// A provider, and what is around it.
+pub(crate) struct Bench {
+    pub(crate) provider: Provider,
+    pub(crate) clock: Clock,
+    router: Router,
+    _database: TestDatabase,
+}
+
+/// A browser: its cookies.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Browser(Vec<(String, String)>);
+
+/// An answer.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+struct Einstein;
+
+#[async_trait]
+impl Directory for Einstein {
+    async fn user(&self, id: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
+        let display_name = "Albert Einstein".to_owned();
+        let user = User { id: id.clone(), username: "einstein".to_owned(), display_name, ..User::default() };
+        if id.opaque_id == EINSTEIN { Ok(Arc::new(user)) } else { Err(DirectoryError::NotFound) }
+    }
+
+    async fn user_by_claim(&self, _: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
+        Err(DirectoryError::NotFound)
+    }
+
+    async fn groups(&self, _: &UserId) -> Result<Vec<String>, DirectoryError> {
+        Ok(Vec::new())
+    }
+
+    async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
+        Err(DirectoryError::Unauthenticated)
+    }
+
+    async fn note_password_change(&self, _: &UserId, _: SystemTime, _: &str) -> Result<(), DirectoryError> {
+        Err(DirectoryError::ReadOnly)
+    }
+}
+
+#[async_trait]
+impl Authenticator for Einstein {
+    async fn authenticate(&self, _: &Credentials) -> Result<Authenticated, AuthError> {
+        Err(AuthError::Refused(Reason::EmptySecret))
+    }
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        let config = Config { url: SITE.to_owned(), allow_private_addresses: true, ..Config::default() };
+        let (clock, random) = (Clock::manual(time_of(1_800_000_000)), Random::system());
+        let file = store::testing::sqlite();
+        let database = file.open().await;
+        database.migrate::<Migrator>().await.expect("migrates");
+        let store = Store::new(database);
+        let sealer = Sealer::new(&SECRET.into(), &"".into(), random.clone());
+        let fetcher = Fetcher::new(true, None).expect("a fetcher");
+        let keys = Keys::open(KeyParts {
+            store: store.clone(),
+            sealer: sealer.clone(),
+            schedule: Schedule::of(&config.lives),
+            clock: clock.clone(),
+            random: random.clone(),
+        });
+        let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
+        let clients = Clients::open(&config, (store.clone(), sealer.clone(), fetcher.clone()), &context);
+        let ring = KeyRing::new(&SECRET.into(), None).expect("a secret");
+        let provider = Provider::new(Parts {
+            sites: config.sites(),
+            clock: clock.clone(),
+            random,
+            revocations: Revocations::open(&store, clock.now()).await.expect("revocations"),
+            keys: keys.await.expect("keys"),
+            store,
+            sealer,
+            clients: clients.expect("clients"),
+            fetcher,
+            directory: Arc::new(Einstein),
+            passwords: Arc::new(Einstein),
+            verifier: Verifier::new(Arc::new(ring)),
+            config,
+        });
+        let router = super::router(&provider, &Logouts::new())
+            .merge(crate::device::router(provider.clone()))
+            .merge(crate::token::router(provider.clone()));
+        Self { provider, clock, router, _database: file }
+    }
+
+    pub(crate) fn site(&self) -> &Site {
+        &self.provider.sites[0]
+    }
+
+    /// Adds a client that cannot prove who it is; `more` is added to its metadata.
+    pub(crate) async fn add(&self, id: &str, more: &Value) {
+        let mut metadata = json!({
+            "client_id": id,
+            "client_name": format!("The {id}"),
+            "redirect_uris": ["https://app.example/back"],
+            "post_logout_redirect_uris": ["https://app.example/bye"],
+            "token_endpoint_auth_method": "none",
+        });
+        for (name, value) in more.as_object().expect("members") {
+            metadata[name] = value.clone();
+        }
+        let metadata = Metadata::parse(metadata.to_string().as_bytes()).expect("metadata");
+        self.provider.clients.add(metadata, Addition::ByOperator).await.expect("is added");
+    }
+
+    /// Signs a person in.
+    pub(crate) async fn sign_in(&self, browser: &mut Browser, person: &str) -> Session {
+        let begun = session::begin(&self.provider, self.site(), None, person, false).await.expect("begins");
+        begun.cookies.iter().for_each(|line| browser.keep(line.to_str().expect("text")));
+        begun.session
+    }
+
+    /// What a client is granted in a session, of which it is told when that ends.
+    pub(crate) async fn grant(&self, session: &Session, client: &str, site: &Site, scope: &str) -> Grant {
+        self.provider.store.join_session(session.id, client, site.layout.name()).await.expect("joins");
+        let at = seconds(session.signed_in);
+        Grant {
+            id: self.provider.random.uuid(),
+            layout: site.layout,
+            client: client.to_owned(),
+            person: Some(session.person.clone()),
+            sign_in: Some(SignIn { session: Some(session.id), at, amr: vec!["pwd".into()], acr: "1".into() }),
+            scope: scope.parse().expect("a scope"),
+            claims: None,
+            resources: Vec::new(),
+            actor: None,
+        }
+    }
+
+    /// The ID token and the access token of a grant.
+    pub(crate) async fn tokens(&self, grant: &Grant) -> (String, String) {
+        let client = self.provider.clients.find(&grant.client).await.expect("asks").expect("is known");
+        let id = UserId { opaque_id: grant.person.clone().unwrap_or_default(), ..UserId::default() };
+        let issue = Issue {
+            site: self.provider.site(grant.layout).expect("is served"),
+            client: &client,
+            grant,
+            user: Some(&Arc::new(User { id, ..User::default() })),
+            binding: None,
+            nonce: None,
+            now: self.clock.now(),
+        };
+        (issue.id_token(&self.provider, &Beside::default()), issue.access_token(&self.provider).text)
+    }
+
+    pub(crate) async fn is_signed_in(&self, session: Uuid) -> bool {
+        self.provider.store.session(session).await.expect("asks").is_some()
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    pub(crate) async fn get(&self, browser: &mut Browser, path: &str, query: &[(&str, &str)]) -> Reply {
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        let request = Request::get(format!("{path}?{query}"));
+        self.send(browser, request, Body::empty()).await
+    }
+
+    pub(crate) async fn post(&self, browser: &mut Browser, path: &str, form: &[(&str, &str)]) -> Reply {
+        self.post_with(browser, path, form, &[("origin", SITE), ("sec-fetch-site", "same-origin")]).await
+    }
+
+    pub(crate) async fn post_with(
+        &self,
+        browser: &mut Browser,
+        path: &str,
+        form: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = Request::post(path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.send(browser, request, Body::from(body)).await
+    }
+
+    async fn send(&self, browser: &mut Browser, request: axum::http::request::Builder, body: Body) -> Reply {
+        let peer = Peer { source: Some("192.0.2.1".parse().expect("an address")), identity: None };
+        let request = request.header(COOKIE, browser.line()).extension(peer).body(body).expect("a request");
+        let response = self.router.clone().oneshot(request).await.expect("answers");
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
+        let cookies = parts.headers.get_all(SET_COOKIE);
+        cookies.iter().for_each(|line| browser.keep(line.to_str().expect("text")));
+        Reply { status: parts.status, headers: parts.headers, text: String::from_utf8(body).expect("text") }
+    }
+}
+
+impl Browser {
+    fn line(&self) -> String {
+        self.0.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
+    fn keep(&mut self, line: &str) {
+        let (pair, rest) = line.split_once(';').expect("attributes");
+        let (name, value) = pair.split_once('=').expect("a value");
+        self.0.retain(|(kept, _)| kept != name);
+        if !rest.contains("Max-Age=0") {
+            self.0.push((name.to_owned(), value.to_owned()));
+        }
+    }
+}
+
+impl Reply {
+    pub(crate) fn location(&self) -> Option<&str> {
+        self.headers.get(LOCATION).map(|value| value.to_str().expect("text"))
+    }
+
+    /// The value of a hidden field.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        let (_, rest) = self.text.split_once(&format!("name=\"{name}\" value=\""))?;
+        rest.split_once('"').map(|(value, _)| value)
+    }
+
+    #[track_caller]
+    pub(crate) fn csrf(&self) -> String {
+        self.field("csrf").unwrap_or_else(|| panic!("no form: {} {}", self.status, self.text)).to_owned()
+    }
+}

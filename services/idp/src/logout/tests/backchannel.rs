@@ -1,0 +1,134 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::post;
+use oidc::jose::UnverifiedJwt;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::logout::testing::{Bench, Browser, EINSTEIN, SITE};
+use crate::logout::{Logouts, deliver, deliver_due, end};
+
+/// A client that listens: what it has got, and what it answers.
+#[derive(Clone, Default)]
+struct Listener(Arc<Mutex<(Vec<String>, VecDeque<u16>)>>);
+
+impl Listener {
+    async fn listen(&self) -> String {
+        let (listener, heard) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), self.clone());
+        let address = listener.local_addr().unwrap();
+        let answer = async move |body: String| {
+            let mut state = heard.0.lock().unwrap();
+            state.0.push(body);
+            let status = state.1.pop_front().unwrap_or(200);
+            StatusCode::from_u16(status).unwrap()
+        };
+        let router = Router::new().route("/logout", post(answer));
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        format!("http://{address}/logout")
+    }
+
+    fn answers(&self, statuses: &[u16]) {
+        self.0.lock().unwrap().1.extend(statuses);
+    }
+
+    fn heard(&self) -> Vec<String> {
+        self.0.lock().unwrap().0.clone()
+    }
+
+    /// The token of the only message.
+    fn token(&self) -> String {
+        let heard = self.heard();
+        let [body] = heard.as_slice() else { panic!("{} messages", heard.len()) };
+        body.strip_prefix("logout_token=").unwrap().to_owned()
+    }
+}
+
+/// A session has ended in which this client took part.
+async fn ended(listener: &Listener, more: Value) -> (Bench, uuid::Uuid) {
+    let bench = Bench::new().await;
+    let mut metadata = more;
+    metadata["backchannel_logout_uri"] = listener.listen().await.into();
+    bench.add("app", &metadata).await;
+    bench.add("quiet", &json!({})).await;
+    let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    for client in ["app", "quiet"] {
+        bench.grant(&session, client, bench.site(), "openid").await;
+    }
+    assert_eq!(deliver_due(&bench.provider).await.unwrap(), 0, "nothing has ended");
+    end(&bench.provider, session.id).await.unwrap();
+    (bench, session.id)
+}
+
+#[tokio::test]
+async fn i38_a_client_is_told_by_a_logout_token_that_is_good_for_two_minutes() {
+    let listener = Listener::default();
+    let (bench, session) = ended(&listener, json!({"id_token_signed_response_alg": "ES256"})).await;
+    assert_eq!(deliver_due(&bench.provider).await.unwrap(), 1, "the other client has no back-channel");
+    let token = listener.token();
+    let jwt = UnverifiedJwt::parse(&token).unwrap();
+    assert!(bench.provider.keys.verifies(&jwt));
+    assert_eq!((jwt.typ(), jwt.header()["alg"].as_str()), (Some("logout+jwt"), Some("ES256")));
+    let mut claims = jwt.claims().clone();
+    assert!(claims.remove("jti").is_some_and(|jti| jti.is_string()));
+    let expected = json!({
+        "iss": SITE,
+        "sub": EINSTEIN,
+        "aud": "app",
+        "iat": 1_800_000_000,
+        "exp": 1_800_000_120,
+        "sid": session,
+        "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+    });
+    assert_eq!(Value::Object(claims), expected);
+    bench.advance(Duration::from_hours(1));
+    assert_eq!(deliver_due(&bench.provider).await.unwrap(), 0, "it is told once");
+}
+
+#[tokio::test]
+async fn a_client_that_is_not_there_is_told_later_by_a_fresh_token() {
+    let listener = Listener::default();
+    listener.answers(&[500, 503, 204]);
+    let (bench, _) = ended(&listener, json!({})).await;
+    assert_eq!(deliver_due(&bench.provider).await.unwrap(), 1);
+    for pause in [1, 5] {
+        assert_eq!(deliver_due(&bench.provider).await.unwrap(), 0, "not yet");
+        bench.advance(Duration::from_secs(pause));
+        assert_eq!(deliver_due(&bench.provider).await.unwrap(), 1);
+    }
+    bench.advance(Duration::from_hours(24));
+    assert_eq!(deliver_due(&bench.provider).await.unwrap(), 0);
+    let heard = listener.heard();
+    assert_eq!(heard.len(), 3);
+    let last = UnverifiedJwt::parse(heard[2].strip_prefix("logout_token=").unwrap()).unwrap();
+    assert_eq!(last.claims()["iat"], 1_800_000_006);
+}
+
+#[tokio::test]
+async fn a_client_that_refuses_is_not_told_again() {
+    let listener = Listener::default();
+    listener.answers(&[400]);
+    let (bench, _) = ended(&listener, json!({})).await;
+    assert_eq!(deliver_due(&bench.provider).await.unwrap(), 1);
+    bench.advance(Duration::from_hours(24));
+    assert_eq!(deliver_due(&bench.provider).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn the_task_sends_until_it_is_stopped() {
+    let listener = Listener::default();
+    let (bench, _) = ended(&listener, json!({})).await;
+    let (logouts, shutdown) = (Logouts::new(), CancellationToken::new());
+    let task = tokio::spawn(deliver(bench.provider.clone(), logouts.clone(), shutdown.clone()));
+    logouts.wake();
+    while listener.heard().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    shutdown.cancel();
+    task.await.unwrap();
+    listener.token();
+}

@@ -1,0 +1,158 @@
+//! What the browser may do with a page (Content Security Policy Level 3).
+
+use std::fmt::Write;
+
+/// What a page needs beyond showing itself.
+#[derive(Clone, Copy)]
+pub(super) struct Policy<'a> {
+    /// Where its forms may lead.
+    pub(super) forms: Forms<'a>,
+    /// The addresses that it loads in frames.
+    pub(super) frames: &'a [String],
+    /// The hash of its script.
+    pub(super) script: Option<&'a str>,
+    /// Whether other sites may show it in a frame.
+    pub(super) framed: bool,
+}
+
+/// Where the forms of a page may lead.
+#[derive(Clone, Copy)]
+pub(super) enum Forms<'a> {
+    /// Here.
+    Here,
+    /// Here, and from here to this address: browsers hold a form to the policy also when its answer is a redirect.
+    HereAnd(&'a str),
+    /// Wherever the client takes the answer: its redirects are its own affair.
+    Anywhere,
+}
+
+impl<'a> Policy<'a> {
+    /// Of a page whose forms stay here.
+    pub(super) const fn here() -> Self {
+        Self { forms: Forms::Here, frames: &[], script: None, framed: false }
+    }
+
+    /// Of a page whose form is answered by a redirect to this address, if there is one.
+    pub(super) const fn redirecting(address: Option<&'a str>) -> Self {
+        let forms = match address {
+            Some(address) => Forms::HereAnd(address),
+            None => Forms::Here,
+        };
+        Self { forms, ..Self::here() }
+    }
+
+    /// The header's value.
+    pub(super) fn text(&self) -> String {
+        let mut text = "default-src 'none'; style-src 'self'; img-src 'self' https: data:; base-uri 'none'".to_owned();
+        match self.forms {
+            Forms::Here => text.push_str("; form-action 'self'"),
+            Forms::HereAnd(address) => {
+                text.push_str("; form-action 'self'");
+                extend(&mut text, source(address));
+            }
+            Forms::Anywhere => (),
+        }
+        if !self.framed {
+            text.push_str("; frame-ancestors 'none'");
+        }
+        if let Some(hash) = self.script {
+            // writing to a String does not fail
+            let _ = write!(text, "; script-src '{hash}'");
+        }
+        let mut frames: Vec<_> = self.frames.iter().filter_map(|address| source(address)).collect();
+        frames.sort_unstable();
+        frames.dedup();
+        if !frames.is_empty() {
+            text.push_str("; frame-src");
+            extend(&mut text, frames);
+        }
+        text
+    }
+}
+
+fn extend(text: &mut String, sources: impl IntoIterator<Item = String>) {
+    for source in sources {
+        text.push(' ');
+        text.push_str(&source);
+    }
+}
+
+/// The source expression for an address: its origin if it is a web address, else its scheme. Neither can hold a character
+/// that means something in a policy. An origin that a source expression cannot name (an IPv6 address) becomes its scheme.
+fn source(address: &str) -> Option<String> {
+    let (scheme, rest) = address.split_once(':')?;
+    let scheme = scheme.to_ascii_lowercase();
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    if !is_scheme || ["javascript", "data", "blob", "filesystem"].contains(&&*scheme) {
+        return None;
+    }
+    let host = Some(rest).filter(|_| ["http", "https"].contains(&&*scheme)).and_then(host_and_port);
+    Some(host.map_or_else(|| format!("{scheme}:"), |host| format!("{scheme}://{host}")))
+}
+
+/// Host and port of what follows the scheme of a web address, if a source expression can name them.
+fn host_and_port(rest: &str) -> Option<String> {
+    let authority = rest.strip_prefix("//")?.split(['/', '?', '#', '\\']).next()?;
+    let host = authority.rsplit('@').next()?.to_ascii_lowercase();
+    let (name, port) = host.split_once(':').unwrap_or((&host, "443"));
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
+    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    (is_name && is_port).then_some(host)
+}
+
+/// Whether an address leads somewhere, rather than running something.
+pub(super) fn is_destination(address: &str) -> bool {
+    source(address).is_some()
+}
+
+/// The host that a person is taken to, with its port if it has one; none where that is no web address.
+pub(super) fn destination(address: &str) -> Option<String> {
+    let source = source(address)?;
+    source.split_once("://").map(|(_, host)| host.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_an_origin_or_a_scheme_and_nothing_else() {
+        let sources = [
+            ("https://app.example/cb?x=1", Some("https://app.example")),
+            ("https://App.Example:8443", Some("https://app.example:8443")),
+            ("http://127.0.0.1:49152/", Some("http://127.0.0.1:49152")),
+            ("http://localhost:1#f", Some("http://localhost:1")),
+            ("https://user:word@app.example/", Some("https://app.example")),
+            ("http://[::1]:49152/", Some("http:")),
+            ("https://app.example; script-src *", Some("https:")),
+            ("https://*/", Some("https:")),
+            ("oc://android.opencloud.eu", Some("oc:")),
+            ("cellsauth://callback", Some("cellsauth:")),
+            ("com.example.app:/cb", Some("com.example.app:")),
+            ("urn:ietf:wg:oauth:2.0:oob", Some("urn:")),
+            ("javascript:alert(1)", None),
+            ("'unsafe-inline' x:y", None),
+            ("*", None),
+            ("", None),
+        ];
+        for (address, expected) in sources {
+            assert_eq!(source(address).as_deref(), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn people_are_told_the_host_they_are_taken_to() {
+        assert_eq!(destination("https://app.example/cb").as_deref(), Some("app.example"));
+        assert_eq!(destination("http://127.0.0.1:49152/").as_deref(), Some("127.0.0.1:49152"));
+        assert_eq!(destination("oc://android.opencloud.eu"), None);
+    }
+
+    #[test]
+    fn frames_are_allowed_from_exactly_the_origins_they_come_from() {
+        let frames = ["https://b.example/out?sid=1", "https://a.example/x", "https://b.example/y"].map(str::to_owned);
+        let policy = Policy { frames: &frames, ..Policy::here() }.text();
+        assert!(policy.ends_with("; frame-src https://a.example https://b.example"), "{policy}");
+        assert!(!Policy::here().text().contains("frame-src"));
+    }
+}

@@ -1,0 +1,276 @@
+//! What the pages say, in each language.
+
+mod de;
+mod en;
+mod fr;
+
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT_LANGUAGE;
+
+#[cfg(test)]
+mod tests;
+
+/// A language of the pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Language {
+    /// What is spoken to those whose language is not among these.
+    English,
+    /// With "Sie".
+    German,
+    /// With "vous".
+    French,
+}
+
+impl Language {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::English, Self::German, Self::French];
+
+    /// The language tag (RFC 5646).
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::German => "de",
+            Self::French => "fr",
+        }
+    }
+
+    /// The first language that the client asks for (`ui_locales`), else the one that the browser likes best.
+    pub fn choose(ui_locales: &[String], headers: &HeaderMap) -> Self {
+        let asked = ui_locales.iter().find_map(|tag| Self::of_tag(tag));
+        asked.or_else(|| Self::accepted(headers)).unwrap_or(Self::English)
+    }
+
+    /// The best of `Accept-Language` (RFC 9110 12.5.4); the first of those that are liked equally.
+    fn accepted(headers: &HeaderMap) -> Option<Self> {
+        let ranges = headers.get_all(ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
+        let mut best: Option<(u16, Self)> = None;
+        for range in ranges.flat_map(|list| list.split(',')) {
+            let (tag, quality) = range.split_once(';').map_or((range, 1000), |(tag, rest)| (tag, thousandths(rest)));
+            let Some(language) = Self::of_tag(tag.trim()) else { continue };
+            if quality > best.map_or(0, |(quality, _)| quality) {
+                best = Some((quality, language));
+            }
+        }
+        best.map(|(_, language)| language)
+    }
+
+    /// The language of a tag, whatever its script or region.
+    fn of_tag(tag: &str) -> Option<Self> {
+        let primary = tag.split('-').next().unwrap_or_default();
+        Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
+    }
+
+    pub(super) const fn words(self) -> &'static Words {
+        match self {
+            Self::English => &en::WORDS,
+            Self::German => &de::WORDS,
+            Self::French => &fr::WORDS,
+        }
+    }
+}
+
+/// The weight in `q=0.8`, in thousandths; nothing if it is malformed.
+fn thousandths(parameter: &str) -> u16 {
+    let weight = parameter.trim().strip_prefix("q=").unwrap_or_default();
+    match weight.split_once('.').unwrap_or((weight, "")) {
+        ("1", _) => 1000,
+        ("0", digits) if digits.len() <= 3 => format!("{digits:0<3}").parse().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// A sentence with a gap, written `{}`, for what differs from page to page.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Phrase(&'static str);
+
+impl Phrase {
+    pub(super) fn before(self) -> &'static str {
+        self.0.split_once("{}").map_or(self.0, |(before, _)| before)
+    }
+
+    pub(super) fn after(self) -> &'static str {
+        self.0.split_once("{}").map_or("", |(_, after)| after)
+    }
+
+    /// The sentence as plain text.
+    pub(super) fn with(self, what: &str) -> String {
+        format!("{}{what}{}", self.before(), self.after())
+    }
+}
+
+/// All that the pages say in one language.
+#[derive(Debug)]
+pub(super) struct Words {
+    // every page
+    /// The button that goes on.
+    pub(super) next: &'static str,
+    /// The link to what an application does with data.
+    pub(super) policy: &'static str,
+    /// The link to an application's terms.
+    pub(super) terms: &'static str,
+    /// Who is signed in.
+    pub(super) signed_in_as: Phrase,
+    /// Above the warning about an application that registered itself.
+    pub(super) unverified_title: &'static str,
+    /// That warning.
+    pub(super) unverified: &'static str,
+    /// Where the answer goes.
+    pub(super) destination: Phrase,
+
+    // signing in
+    /// The heading.
+    pub(super) sign_in_title: &'static str,
+    /// For which application.
+    pub(super) sign_in_to: Phrase,
+    /// The field.
+    pub(super) username: &'static str,
+    /// The field.
+    pub(super) password: &'static str,
+    /// The box.
+    pub(super) remember: &'static str,
+    /// The button.
+    pub(super) sign_in: &'static str,
+    /// The heading where somebody who is signed in has to say the password again.
+    pub(super) again_title: &'static str,
+    /// What to do there.
+    pub(super) again: Phrase,
+    pub(super) wrong_credentials: &'static str,
+    pub(super) too_many: Phrase,
+    pub(super) cannot_now: &'static str,
+    pub(super) form_expired: &'static str,
+
+    // choosing an account
+    /// The heading.
+    pub(super) account_title: &'static str,
+    /// The button.
+    pub(super) continue_as: Phrase,
+    /// The other button.
+    pub(super) other_account: &'static str,
+
+    // consent
+    /// The title of the window.
+    pub(super) consent_title: &'static str,
+    /// The heading.
+    pub(super) consent_heading: Phrase,
+    /// Above what it asks for.
+    pub(super) consent_list: &'static str,
+    /// The button.
+    pub(super) allow: &'static str,
+    /// The other button.
+    pub(super) deny: &'static str,
+    /// Beside the link to what was allowed.
+    pub(super) consent_later: &'static str,
+
+    // what applications ask for
+    /// `openid`
+    pub(super) openid: &'static str,
+    pub(super) openid_means: &'static str,
+    /// `profile`
+    pub(super) profile: &'static str,
+    pub(super) profile_means: &'static str,
+    /// `email`
+    pub(super) email: &'static str,
+    pub(super) email_means: &'static str,
+    /// `address`
+    pub(super) address: &'static str,
+    pub(super) address_means: &'static str,
+    /// `phone`
+    pub(super) phone: &'static str,
+    pub(super) phone_means: &'static str,
+    /// `offline_access`
+    pub(super) offline: &'static str,
+    pub(super) offline_means: &'static str,
+    /// `groups`
+    pub(super) groups: &'static str,
+    pub(super) groups_means: &'static str,
+    /// `roles`
+    pub(super) roles: &'static str,
+    pub(super) roles_means: &'static str,
+    /// A scope of which nothing more is known than its name.
+    pub(super) other_means: &'static str,
+
+    // signing out
+    /// The heading.
+    pub(super) sign_out_title: &'static str,
+    /// Where an application asks for it.
+    pub(super) sign_out_asked: Phrase,
+    /// Where nobody is known to ask for it.
+    pub(super) sign_out_plain: &'static str,
+    /// The button.
+    pub(super) sign_out: &'static str,
+    /// The other button.
+    pub(super) stay: &'static str,
+    /// The heading afterwards.
+    pub(super) signed_out_title: &'static str,
+    /// What to do then.
+    pub(super) signed_out: &'static str,
+    /// Where the browser is on its way back.
+    pub(super) back_soon: &'static str,
+
+    // devices
+    /// The heading.
+    pub(super) device_title: &'static str,
+    /// What to do.
+    pub(super) device_enter: &'static str,
+    /// The field.
+    pub(super) device_code: &'static str,
+    pub(super) device_wrong: &'static str,
+    /// The heading once the code is known.
+    pub(super) device_heading: Phrase,
+    /// Above the code.
+    pub(super) device_compare: &'static str,
+    /// The heading afterwards.
+    pub(super) device_done_title: &'static str,
+    /// What to do then.
+    pub(super) device_done: &'static str,
+    /// The heading if it was denied.
+    pub(super) device_denied_title: &'static str,
+    /// What to do then.
+    pub(super) device_denied: &'static str,
+
+    // a code that is carried by hand
+    /// The heading.
+    pub(super) code_title: &'static str,
+    /// What to do.
+    pub(super) code_carry: &'static str,
+    /// What to mind.
+    pub(super) code_care: &'static str,
+    /// The heading where there is none.
+    pub(super) code_failed_title: &'static str,
+    /// What to do then.
+    pub(super) code_failed: &'static str,
+
+    // applications that were let in
+    /// The heading.
+    pub(super) consents_title: &'static str,
+    /// Whose.
+    pub(super) consents_of: Phrase,
+    /// Where there are none.
+    pub(super) consents_none: &'static str,
+    /// Since when.
+    pub(super) since: Phrase,
+    /// The button.
+    pub(super) remove: &'static str,
+
+    // on the way back
+    /// The heading.
+    pub(super) moment_title: &'static str,
+
+    // what went wrong
+    /// Above what is meant for developers.
+    pub(super) details: &'static str,
+    pub(super) bad_request_title: &'static str,
+    pub(super) bad_request: &'static str,
+    pub(super) expired_title: &'static str,
+    pub(super) expired: &'static str,
+    pub(super) forgery_title: &'static str,
+    pub(super) forgery: &'static str,
+    pub(super) denied_title: &'static str,
+    pub(super) denied: &'static str,
+    pub(super) not_found_title: &'static str,
+    pub(super) not_found: &'static str,
+    pub(super) unavailable_title: &'static str,
+    pub(super) unavailable: &'static str,
+    pub(super) fault_title: &'static str,
+    pub(super) fault: &'static str,
+}

@@ -1,0 +1,158 @@
+//! Browser sessions: who is signed in, by which cookie, and the form by which somebody signs in.
+
+pub mod browser;
+mod consents;
+pub mod cookie;
+mod logon;
+
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::Router;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::routing::{get, post};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use store::StoreError;
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+pub use browser::{Browser, browser};
+
+use crate::endpoints::{Site, page};
+use crate::flow::Flow;
+use crate::model::Session;
+use crate::provider::Provider;
+use crate::seal::Tag;
+use cookie::Lasting;
+
+/// How exactly it is known when a session was last used: not every request writes.
+const SEEN: Duration = Duration::from_mins(1);
+const SECRET_LEN: usize = 32;
+const ID_LEN: usize = 16;
+
+/// A live session of the request's cookie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Current {
+    /// The session.
+    pub session: Session,
+}
+
+/// The routes of signing in.
+pub fn router(provider: Provider) -> Router {
+    Router::new()
+        .route(page::LOGON, post(logon::sign_in))
+        .route(page::CONSENTS, get(consents::show).post(consents::take_back))
+        .with_state(provider)
+}
+
+/// The session that the request's cookie names, if it is alive and the cookie holds its secret.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn current(provider: &Provider, site: &Site, headers: &HeaderMap) -> Result<Option<Current>, StoreError> {
+    let Some((id, secret)) = cookie::read(headers, cookie::session(site)).and_then(parse) else { return Ok(None) };
+    let Some(session) = provider.store.session(id).await? else { return Ok(None) };
+    let is_its: bool = digest(&SHA256, &secret).as_ref().ct_eq(&session.digest).into();
+    let now = provider.clock.now();
+    if !is_its || !session.is_alive(now) {
+        return Ok(None);
+    }
+    if now.duration_since(session.seen).unwrap_or_default() >= SEEN {
+        provider.store.touch_session(id, now).await?;
+    }
+    Ok(Some(Current { session }))
+}
+
+fn parse(text: &str) -> Option<(Uuid, [u8; SECRET_LEN])> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == ID_LEN + SECRET_LEN)?;
+    let (id, secret) = bytes.split_at(ID_LEN);
+    Some((Uuid::from_slice(id).ok()?, secret.try_into().ok()?))
+}
+
+/// A session that has just begun, and what the browser has to be given.
+pub(crate) struct Begun {
+    pub(crate) session: Session,
+    pub(crate) cookies: Vec<HeaderValue>,
+}
+
+/// Begins a session of this person, in place of the browser's former one: its identifier is new, so that nobody who knew
+/// the old one is signed in (row I19).
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) async fn begin(
+    provider: &Provider,
+    site: &Site,
+    former: Option<&Session>,
+    person: &str,
+    remember: bool,
+) -> Result<Begun, StoreError> {
+    let now = provider.clock.now();
+    let lives = &provider.config.lives;
+    let secret: [u8; SECRET_LEN] = provider.random.bytes();
+    let (life, idle) = if remember {
+        (lives.remembered_session, lives.remembered_session)
+    } else {
+        (lives.session, lives.session_idle)
+    };
+    let session = Session {
+        id: provider.random.uuid(),
+        digest: digest(&SHA256, &secret).as_ref().try_into().unwrap_or([0; 32]),
+        person: person.to_owned(),
+        signed_in: now,
+        amr: PASSWORD.to_owned(),
+        seen: now,
+        idle,
+        end: now + life,
+        remembered: remember,
+    };
+    match former {
+        Some(former) => provider.store.replace_session(former.id, &session, former.person == person).await?,
+        None => provider.store.begin_session(&session).await?,
+    }
+    let mut value = session.id.as_bytes().to_vec();
+    value.extend_from_slice(&secret);
+    let lasting = if remember { Lasting::For(life) } else { Lasting::AsTheBrowser };
+    let cookies = vec![
+        cookie::private(site, cookie::session(site), &URL_SAFE_NO_PAD.encode(value), lasting),
+        cookie::readable(site, browser_state_cookie(site), &state_of(provider, Some(session.id)), lasting),
+    ];
+    Ok(Begun { session, cookies })
+}
+
+/// How somebody who gave a password has proved who it is (RFC 8176).
+pub const PASSWORD: &str = "pwd";
+/// How sure that is (`acr`): one factor. There is no other level yet.
+pub const ACR: &str = "1";
+
+/// The state of the browser as clients may know it (`OpenID` Connect Session Management 1.0): another one after every
+/// sign-in and sign-out, and nothing by which anybody could sign in. It stands in a cookie that the check-session page
+/// reads; without a session it is the same for all.
+pub fn state_of(provider: &Provider, session: Option<Uuid>) -> String {
+    match session {
+        None => "none".to_owned(),
+        Some(id) => {
+            let tag = provider.sealer.permanent_tag(Tag::Csrf, &[b"browser state ", id.as_bytes().as_slice()].concat());
+            URL_SAFE_NO_PAD.encode(&tag[..16])
+        }
+    }
+}
+
+/// The cookie that holds [`state_of`]; scripts of the check-session page read it.
+pub fn browser_state_cookie(site: &Site) -> &'static str {
+    if site.is_https() { "__Host-doorward-state" } else { "doorward-state" }
+}
+
+/// What takes the cookies of a session away.
+pub fn clear_cookies(site: &Site) -> Vec<HeaderValue> {
+    vec![
+        cookie::private(site, cookie::session(site), "", Lasting::Gone),
+        cookie::readable(site, browser_state_cookie(site), "none", Lasting::AsTheBrowser),
+    ]
+}
+
+/// Where somebody signs in and is sent on to a path of ours.
+pub fn sign_in_url(provider: &Provider, site: &Site, return_to: &str) -> String {
+    Flow::to_path(site.layout, return_to, provider.clock.now()).url(provider, site)
+}

@@ -1,0 +1,74 @@
+//! What has to be remembered. What must be atomic is one method.
+
+mod clients;
+mod codes;
+mod consents;
+mod deliveries;
+mod devices;
+mod entity;
+mod families;
+mod keys;
+mod once;
+mod prune;
+mod pushed;
+mod revocations;
+mod rows;
+mod sessions;
+mod versions;
+
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+use store::Database;
+use uuid::Uuid;
+
+pub use clients::StoredClient;
+pub use codes::Redeemed;
+pub use consents::StoredConsent;
+pub use deliveries::Delivery;
+pub use devices::{Poll, StoredDevice};
+pub use families::Rotation;
+pub use keys::StoredKey;
+pub use revocations::Revocation;
+
+use crate::revocations::Revocations;
+
+/// The state of the provider, in `SQLite` or `PostgreSQL`. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    database: Database,
+    /// Learns of what is revoked and changed by way of this store before the one who did it is answered.
+    memory: Arc<OnceLock<Revocations>>,
+}
+
+impl Store {
+    /// State in this database, whose schema is up to date.
+    pub fn new(database: Database) -> Self {
+        Self { database, memory: Arc::default() }
+    }
+
+    /// The database.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Has this memory learn at once of what is revoked from now on. The first one stays.
+    pub(crate) fn inform(&self, memory: &Revocations) {
+        // a second memory would be one of another set of parts over the same handle; it asks, as those of replicas do
+        let _ = self.memory.set(memory.clone());
+    }
+
+    /// Tells of revocations that are durable.
+    fn revoked(&self, ids: &[Uuid], until: SystemTime) {
+        if let Some(memory) = self.memory.get().filter(|_| !ids.is_empty()) {
+            memory.add(ids.iter().map(|&id| Revocation { id, until }));
+        }
+    }
+
+    /// Tells of a change of clients or keys that is durable.
+    fn changed(&self) {
+        if let Some(memory) = self.memory.get() {
+            memory.announce_change();
+        }
+    }
+}

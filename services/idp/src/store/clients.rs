@@ -1,0 +1,162 @@
+//! Clients, and the tokens by which they register themselves.
+
+use std::time::SystemTime;
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder};
+use store::StoreError;
+
+use super::entity::{client, consent, grant, initial_access};
+use super::rows::{micros, time};
+use super::{Store, families, revocations, versions};
+
+/// A client as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredClient {
+    /// `client_id`
+    pub id: String,
+    /// Whether it has registered itself; else an administrator has added it.
+    pub registered: bool,
+    /// Its metadata as JSON (RFC 7591 2, and ours), without secrets.
+    pub metadata: String,
+    /// SHA-256 of its secrets, the newest first: 32 bytes each, followed by 8 bytes of the second it ends at (0 is never).
+    pub secrets: Vec<u8>,
+    /// The secret, sealed, where it has to be known.
+    pub sealed_secret: Option<Vec<u8>>,
+    /// SHA-256 of the token by which it is managed.
+    pub management: Option<Vec<u8>>,
+    /// When it was added.
+    pub created: SystemTime,
+}
+
+impl Store {
+    /// All clients that are kept, by identifier.
+    pub async fn clients(&self) -> Result<Vec<StoredClient>, StoreError> {
+        let read = || async {
+            Ok(client::Entity::find().order_by_asc(client::Column::Id).all(self.database.connection()).await?)
+        };
+        Ok(self.database.run(read).await?.into_iter().map(client).collect())
+    }
+
+    /// One client.
+    pub async fn client(&self, id: &str) -> Result<Option<StoredClient>, StoreError> {
+        let read = || async {
+            // without a LIMIT, as SQLite plans a statement anew at each use whose LIMIT is a parameter
+            let found = client::Entity::find_by_id(id).all(self.database.connection()).await?;
+            Ok(found.into_iter().next())
+        };
+        Ok(self.database.run(read).await?.map(client))
+    }
+
+    /// Adds a client.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if its id is taken.
+    pub async fn add_client(&self, client: &StoredClient) -> Result<(), StoreError> {
+        let row = row(client);
+        let write = || async {
+            let transaction = self.database.begin_write().await?;
+            client::Entity::insert(row.clone()).exec_without_returning(&transaction).await?;
+            versions::count(&transaction).await?;
+            Ok(transaction.commit().await?)
+        };
+        self.database.run(write).await?;
+        self.changed();
+        Ok(())
+    }
+
+    /// Changes a client, except for when it was added; whether there was one.
+    pub async fn change_client(&self, client: &StoredClient) -> Result<bool, StoreError> {
+        let update = client::Entity::update_many()
+            .col_expr(client::Column::Registered, Expr::value(client.registered))
+            .col_expr(client::Column::Metadata, Expr::value(&*client.metadata))
+            .col_expr(client::Column::Secrets, Expr::value(client.secrets.clone()))
+            .col_expr(client::Column::SealedSecret, Expr::value(client.sealed_secret.clone()))
+            .col_expr(client::Column::Management, Expr::value(client.management.clone()))
+            .filter(client::Column::Id.eq(&*client.id));
+        let write = || async {
+            let transaction = self.database.begin_write().await?;
+            let was_there = update.clone().exec(&transaction).await?.rows_affected > 0;
+            if was_there {
+                versions::count(&transaction).await?;
+                transaction.commit().await?;
+            }
+            Ok(was_there)
+        };
+        let was_there = self.database.run(write).await?;
+        if was_there {
+            self.changed();
+        }
+        Ok(was_there)
+    }
+
+    /// Removes a client, its consents, and ends its grants; whether there was one.
+    pub async fn remove_client(&self, id: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
+        let write = || async {
+            let transaction = self.database.begin_write().await?;
+            if client::Entity::delete_by_id(id).exec(&transaction).await?.rows_affected == 0 {
+                return Ok(None);
+            }
+            consent::Entity::delete_many().filter(consent::Column::Client.eq(id)).exec(&transaction).await?;
+            let ended = families::end(&transaction, Condition::all().add(grant::Column::Client.eq(id))).await?;
+            revocations::write(&transaction, &ended, until, now).await?;
+            versions::count(&transaction).await?;
+            transaction.commit().await?;
+            Ok(Some(ended))
+        };
+        let Some(ended) = self.database.run(write).await? else { return Ok(false) };
+        self.revoked(&ended, until);
+        self.changed();
+        Ok(true)
+    }
+
+    /// Adds an initial access token (SHA-256), good for `uses` registrations.
+    pub async fn add_initial_access(&self, digest: [u8; 32], uses: u32, expires: SystemTime) -> Result<(), StoreError> {
+        let row = initial_access::ActiveModel {
+            digest: Set(digest.to_vec()),
+            uses: Set(i64::from(uses)),
+            expires: Set(micros(expires)),
+        };
+        let write = || async {
+            let insert = initial_access::Entity::insert(row.clone());
+            Ok(insert.exec_without_returning(self.database.connection()).await.map(drop)?)
+        };
+        self.database.run(write).await
+    }
+
+    /// Uses one up; whether it was good. Atomic.
+    pub async fn use_initial_access(&self, digest: [u8; 32], now: SystemTime) -> Result<bool, StoreError> {
+        let update = initial_access::Entity::update_many()
+            .col_expr(initial_access::Column::Uses, Expr::col(initial_access::Column::Uses).sub(1))
+            .filter(initial_access::Column::Digest.eq(digest.to_vec()))
+            .filter(initial_access::Column::Uses.gt(0))
+            .filter(initial_access::Column::Expires.gt(micros(now)));
+        let write = || async { Ok(update.clone().exec(self.database.connection()).await?.rows_affected > 0) };
+        self.database.run(write).await
+    }
+}
+
+fn row(client: &StoredClient) -> client::ActiveModel {
+    client::ActiveModel {
+        id: Set(client.id.clone()),
+        registered: Set(client.registered),
+        metadata: Set(client.metadata.clone()),
+        secrets: Set(client.secrets.clone()),
+        sealed_secret: Set(client.sealed_secret.clone()),
+        management: Set(client.management.clone()),
+        created: Set(micros(client.created)),
+    }
+}
+
+fn client(row: client::Model) -> StoredClient {
+    StoredClient {
+        id: row.id,
+        registered: row.registered,
+        metadata: row.metadata,
+        secrets: row.secrets,
+        sealed_secret: row.sealed_secret,
+        management: row.management,
+        created: time(row.created),
+    }
+}

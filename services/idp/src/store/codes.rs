@@ -1,0 +1,61 @@
+//! Authorization codes: sealed, so that only their being redeemed is written.
+
+use std::time::SystemTime;
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ColumnTrait, Condition, EntityTrait};
+use store::StoreError;
+use uuid::Uuid;
+
+use super::entity::{grant, used_code};
+use super::rows::micros;
+use super::{Store, families, revocations};
+use crate::model::Family;
+
+/// What became of a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redeemed {
+    /// This is the first time; what was to be remembered with it is durable.
+    First,
+    /// It was redeemed before. Its grant is revoked now (row I7).
+    Again,
+}
+
+impl Store {
+    /// Marks a code as redeemed and, in the same transaction, begins a family. A second time its grant is revoked in the
+    /// same transaction (until `until`). Of any number of callers on any number of replicas one is the first.
+    pub async fn redeem_code(
+        &self,
+        grant: Uuid,
+        code_expires: SystemTime,
+        family: Option<&Family>,
+        now: SystemTime,
+        until: SystemTime,
+    ) -> Result<Redeemed, StoreError> {
+        let family = family.map(families::row).transpose()?;
+        let mark = used_code::ActiveModel { grant_id: Set(grant), expires: Set(micros(code_expires)) };
+        let conflict = OnConflict::column(used_code::Column::GrantId).do_nothing().to_owned();
+        let write = || async {
+            let transaction = self.database.begin_write().await?;
+            let mark = used_code::Entity::insert(mark.clone()).on_conflict(conflict.clone());
+            let outcome = if mark.exec_without_returning(&transaction).await? > 0 {
+                if let Some(family) = family.clone() {
+                    grant::Entity::insert(family).exec_without_returning(&transaction).await?;
+                }
+                Redeemed::First
+            } else {
+                families::end(&transaction, Condition::all().add(grant::Column::Id.eq(grant))).await?;
+                revocations::write(&transaction, &[grant], until, now).await?;
+                Redeemed::Again
+            };
+            transaction.commit().await?;
+            Ok(outcome)
+        };
+        let outcome = self.database.run(write).await?;
+        if outcome == Redeemed::Again {
+            self.revoked(&[grant], until);
+        }
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,336 @@
+//! The tables. Times and durations are microseconds.
+
+#![expect(unreachable_pub, reason = "what the derived code makes of it is public")]
+
+/// Codes that were redeemed.
+pub(super) mod used_code {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_used_codes")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub grant_id: Uuid,
+        /// When the code ends, so that it is refused even without this row.
+        pub expires: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Families of refresh tokens, by their grants. One that has ended has no row.
+pub(super) mod grant {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_grants")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub person: Option<String>,
+        pub client: String,
+        /// The grant as JSON.
+        pub content: String,
+        /// What binds its tokens, as JSON.
+        pub binding: Option<String>,
+        pub generation: i64,
+        pub rotated: i64,
+        pub created: i64,
+        pub idle_end: i64,
+        pub ends: i64,
+        /// The earlier of the two ends.
+        pub over: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Browser sessions.
+pub(super) mod session {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_sessions")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        #[sea_orm(column_type = "Blob")]
+        pub digest: Vec<u8>,
+        pub person: String,
+        pub signed_in: i64,
+        pub amr: String,
+        pub seen: i64,
+        pub idle: i64,
+        pub ends: i64,
+        /// When it is over if it is not used again.
+        pub over: i64,
+        pub remembered: bool,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Clients that take part in a session; they go with it.
+pub(super) mod participant {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_participants")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub session: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub client: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub layout: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Consents.
+pub(super) mod consent {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_consents")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub person: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub client: String,
+        pub scope: String,
+        pub given: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Clients.
+pub(super) mod client {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_clients")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub registered: bool,
+        pub metadata: String,
+        #[sea_orm(column_type = "Blob")]
+        pub secrets: Vec<u8>,
+        #[sea_orm(column_type = "Blob", nullable)]
+        pub sealed_secret: Option<Vec<u8>>,
+        #[sea_orm(column_type = "Blob", nullable)]
+        pub management: Option<Vec<u8>>,
+        pub created: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The one row that counts changes of clients and keys.
+pub(super) mod version {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_version")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i32,
+        pub number: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Initial access tokens.
+pub(super) mod initial_access {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_initial_access")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false, column_type = "Blob")]
+        pub digest: Vec<u8>,
+        /// How many registrations are left.
+        pub uses: i64,
+        pub expires: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Signing keys.
+pub(super) mod key {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_keys")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub kid: String,
+        pub algorithm: String,
+        #[sea_orm(column_type = "Blob")]
+        pub sealed: Vec<u8>,
+        pub created: i64,
+        pub active: i64,
+        pub retired: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Pushed requests.
+pub(super) mod pushed {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_pushed")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false, column_type = "Blob")]
+        pub digest: Vec<u8>,
+        pub client: String,
+        pub request: String,
+        pub expires: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Devices that wait.
+pub(super) mod device {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_devices")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false, column_type = "Blob")]
+        pub digest: Vec<u8>,
+        pub user_code: String,
+        pub client: String,
+        pub request: String,
+        pub expires: i64,
+        /// Seconds.
+        pub interval: i64,
+        /// When it last asked.
+        pub polled: Option<i64>,
+        /// Whether somebody has decided.
+        pub decided: bool,
+        /// What was decided; nothing is no.
+        pub approval: Option<String>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What was seen once and may not be seen again.
+pub(super) mod once {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_once")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false, column_type = "Blob")]
+        pub digest: Vec<u8>,
+        pub expires: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Messages to clients that are on their way.
+pub(super) mod delivery {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_deliveries")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub client: String,
+        pub layout: String,
+        pub session: Uuid,
+        pub person: String,
+        pub attempts: i64,
+        pub due: i64,
+        pub created: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What is revoked.
+pub(super) mod revocation {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_revocations")]
+    pub struct Model {
+        /// A grant's identifier, or a token's.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Until when it counts.
+        pub until: i64,
+        /// When it was last written, by the database's own clock.
+        pub at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -1,0 +1,184 @@
+//! Families of refresh tokens: one row a grant.
+
+use std::time::{Duration, SystemTime};
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, Query};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
+};
+use store::StoreError;
+use uuid::Uuid;
+
+use super::entity::grant;
+use super::rows::{count, damaged, micros, span, time};
+use super::{Store, revocations};
+use crate::model::Family;
+
+/// What became of a refresh token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rotation {
+    /// The next generation has begun; the family is as it is now.
+    Rotated(Box<Family>),
+    /// It was rotated a moment ago: the answer is the same successor once more. The family is as it is now.
+    Repeated(Box<Family>),
+    /// It was rotated before. The family and everything derived from it is revoked now (row I10).
+    Reused,
+    /// The family is not known, revoked, or over.
+    Gone,
+}
+
+impl Store {
+    /// Begins a family (device, exchange...).
+    pub async fn begin_family(&self, family: &Family) -> Result<(), StoreError> {
+        let row = row(family)?;
+        let write = || async {
+            let insert = grant::Entity::insert(row.clone());
+            Ok(insert.exec_without_returning(self.database.connection()).await.map(drop)?)
+        };
+        self.database.run(write).await
+    }
+
+    /// The family of a grant, if it is neither revoked nor over.
+    pub async fn family(&self, grant: Uuid, now: SystemTime) -> Result<Option<Family>, StoreError> {
+        let read = || async {
+            let query = grant::Entity::find_by_id(grant).filter(grant::Column::Over.gt(micros(now)));
+            // without a LIMIT, as SQLite plans a statement anew at each use whose LIMIT is a parameter
+            Ok(query.all(self.database.connection()).await?.into_iter().next())
+        };
+        self.database.run(read).await?.as_ref().map(family).transpose()
+    }
+
+    /// Takes generation `presented` to the next; see [`Rotation`]. `grace`: how long a repeat is answered. On reuse the
+    /// family ends, and a revocation until `until` is written, in one transaction.
+    pub async fn rotate(
+        &self,
+        grant: Uuid,
+        presented: u32,
+        now: SystemTime,
+        grace: Duration,
+        idle_end: SystemTime,
+        until: SystemTime,
+    ) -> Result<Rotation, StoreError> {
+        let idle_end = micros(idle_end);
+        let over = Expr::case(grant::Column::Ends.lt(idle_end), Expr::col(grant::Column::Ends)).finally(idle_end);
+        let rotate = grant::Entity::update_many()
+            .col_expr(grant::Column::Generation, Expr::col(grant::Column::Generation).add(1))
+            .col_expr(grant::Column::Rotated, Expr::value(micros(now)))
+            .col_expr(grant::Column::IdleEnd, Expr::value(idle_end))
+            .col_expr(grant::Column::Over, over.into())
+            .filter(grant::Column::Id.eq(grant))
+            .filter(grant::Column::Generation.eq(i64::from(presented)))
+            .filter(grant::Column::Over.gt(micros(now)));
+        let write = || async {
+            let rotated = rotate.clone().exec_with_returning(self.database.connection()).await?;
+            Ok(rotated.into_iter().next())
+        };
+        if let Some(row) = self.database.run(write).await? {
+            return Ok(Rotation::Rotated(Box::new(family(&row)?)));
+        }
+        let outcome = self.database.run(|| self.look_again(grant, presented, now, grace, until)).await?;
+        if outcome == Rotation::Reused {
+            self.revoked(&[grant], until);
+        }
+        Ok(outcome)
+    }
+
+    /// Tells why a generation is not the current one.
+    async fn look_again(
+        &self,
+        grant: Uuid,
+        presented: u32,
+        now: SystemTime,
+        grace: Duration,
+        until: SystemTime,
+    ) -> Result<Rotation, StoreError> {
+        let transaction = self.database.begin_write().await?;
+        let query = grant::Entity::find_by_id(grant).filter(grant::Column::Over.gt(micros(now))).lock_exclusive();
+        let Some(row) = query.all(&transaction).await?.into_iter().next() else { return Ok(Rotation::Gone) };
+        let is_predecessor = row.generation == i64::from(presented) + 1;
+        if is_predecessor && micros(now) < row.rotated.saturating_add(span(grace)) {
+            return Ok(Rotation::Repeated(Box::new(family(&row)?)));
+        }
+        end(&transaction, Condition::all().add(grant::Column::Id.eq(grant))).await?;
+        revocations::write(&transaction, &[grant], until, now).await?;
+        transaction.commit().await?;
+        Ok(Rotation::Reused)
+    }
+
+    /// Ends a grant: its family, if it has one, and everything derived from it, by a revocation until `until`.
+    pub async fn revoke_grant(&self, grant: Uuid, until: SystemTime, now: SystemTime) -> Result<(), StoreError> {
+        let write = || async {
+            let transaction = self.database.begin_write().await?;
+            end(&transaction, Condition::all().add(grant::Column::Id.eq(grant))).await?;
+            revocations::write(&transaction, &[grant], until, now).await?;
+            Ok(transaction.commit().await?)
+        };
+        self.database.run(write).await?;
+        self.revoked(&[grant], until);
+        Ok(())
+    }
+
+    /// Ends all grants of a person that have a family (of one client only, if named); returns their ids.
+    pub async fn revoke_person(
+        &self,
+        person: &str,
+        client: Option<&str>,
+        until: SystemTime,
+        now: SystemTime,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let which = Condition::all()
+            .add(grant::Column::Person.eq(person))
+            .add_option(client.map(|client| grant::Column::Client.eq(client)));
+        let write = || async {
+            let transaction = self.database.begin_write().await?;
+            let ended = end(&transaction, which.clone()).await?;
+            revocations::write(&transaction, &ended, until, now).await?;
+            transaction.commit().await?;
+            Ok(ended)
+        };
+        let ended = self.database.run(write).await?;
+        self.revoked(&ended, until);
+        Ok(ended)
+    }
+}
+
+/// Removes families; of which grants.
+pub(super) async fn end(transaction: &DatabaseTransaction, which: Condition) -> Result<Vec<Uuid>, StoreError> {
+    let delete =
+        Query::delete().from_table(grant::Entity).cond_where(which).returning_col(grant::Column::Id).to_owned();
+    let rows = transaction.query_all(&delete).await?;
+    Ok(rows.iter().map(|row| row.try_get("", "id")).collect::<Result<_, _>>()?)
+}
+
+/// A family as it is kept.
+pub(super) fn row(family: &Family) -> Result<grant::ActiveModel, StoreError> {
+    let unwritable = |_| StoreError::internal("a grant cannot be written as JSON");
+    let Family { grant, binding, generation, rotated, created, idle_end, end } = family;
+    Ok(grant::ActiveModel {
+        id: Set(grant.id),
+        person: Set(grant.person.clone()),
+        client: Set(grant.client.clone()),
+        content: Set(serde_json::to_string(grant).map_err(unwritable)?),
+        binding: Set(binding.as_ref().map(serde_json::to_string).transpose().map_err(unwritable)?),
+        generation: Set(i64::from(*generation)),
+        rotated: Set(micros(*rotated)),
+        created: Set(micros(*created)),
+        idle_end: Set(micros(*idle_end)),
+        ends: Set(micros(*end)),
+        over: Set(micros(*idle_end.min(end))),
+    })
+}
+
+fn family(row: &grant::Model) -> Result<Family, StoreError> {
+    let damaged = |_| damaged("a grant");
+    Ok(Family {
+        grant: serde_json::from_str(&row.content).map_err(damaged)?,
+        binding: row.binding.as_deref().map(serde_json::from_str).transpose().map_err(damaged)?,
+        generation: count(row.generation)?,
+        rotated: time(row.rotated),
+        created: time(row.created),
+        idle_end: time(row.idle_end),
+        end: time(row.ends),
+    })
+}

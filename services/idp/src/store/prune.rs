@@ -1,0 +1,54 @@
+//! Removing what is over.
+
+use std::time::{Duration, SystemTime};
+
+use sea_orm::ConnectionTrait;
+use store::StoreError;
+
+use super::Store;
+use super::rows::micros;
+
+/// For how long what is over is kept: replicas' clocks differ a little, and a device is told that it was too late.
+const MARGIN: Duration = Duration::from_mins(5);
+/// A message that has not arrived for so long tells its client nothing any more.
+const GIVEN_UP: Duration = Duration::from_hours(24);
+
+/// Tables, their keys, and the column by which rows are over.
+const OVER: [(&str, &str, &str); 8] = [
+    ("idp_used_codes", "grant_id", "expires"),
+    ("idp_grants", "id", "over"),
+    ("idp_revocations", "id", "until"),
+    ("idp_sessions", "id", "over"),
+    ("idp_initial_access", "digest", "expires"),
+    ("idp_pushed", "digest", "expires"),
+    ("idp_devices", "digest", "expires"),
+    ("idp_once", "digest", "expires"),
+];
+
+impl Store {
+    /// Removes at most `limit` rows of each kind that have been over for five minutes, and messages that have been on their
+    /// way for a day; how many. Keys are removed by [`prune_keys`](Self::prune_keys).
+    pub async fn prune(&self, now: SystemTime, limit: u64) -> Result<u64, StoreError> {
+        let before = |age| micros(now.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH));
+        let mut removed = self.remove(("idp_deliveries", "id", "created"), before(GIVEN_UP), limit).await?;
+        for kind in OVER {
+            removed += self.remove(kind, before(MARGIN), limit).await?;
+        }
+        Ok(removed)
+    }
+
+    async fn remove(
+        &self,
+        (table, key, column): (&str, &str, &str),
+        before: i64,
+        limit: u64,
+    ) -> Result<u64, StoreError> {
+        // the outer comparison spares a row that was prolonged while this waited for it
+        let sql = format!(
+            "DELETE FROM {table} WHERE {column} < {before} \
+             AND {key} IN (SELECT {key} FROM {table} WHERE {column} < {before} LIMIT {limit})"
+        );
+        let write = || async { Ok(self.database.connection().execute_unprepared(&sql).await?.rows_affected()) };
+        self.database.run(write).await
+    }
+}

@@ -1,0 +1,115 @@
+//! What is revoked, durable, for all replicas.
+
+use std::time::SystemTime;
+
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use store::StoreError;
+use uuid::Uuid;
+
+use super::Store;
+use super::entity::revocation;
+use super::rows::{micros, time};
+
+/// Since when, in microseconds, revocations are told. Much longer than a transaction lasts: one that has begun to revoke
+/// before the last question and ended after it must not be missed.
+const LATELY: i64 = 15_000_000;
+/// How many are written, and read, by one statement.
+const PAGE: usize = 1000;
+
+/// Something that is revoked: a grant, or one token of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revocation {
+    /// The grant's identifier, or the token's.
+    pub id: Uuid,
+    /// Until when it has to be remembered: then nothing derived from it is valid any more.
+    pub until: SystemTime,
+}
+
+impl Store {
+    /// Revokes one token by its own id (not the grant).
+    pub async fn revoke_token(&self, token: Uuid, until: SystemTime, now: SystemTime) -> Result<(), StoreError> {
+        let write = || async {
+            let transaction = self.database.begin_write().await?;
+            write(&transaction, &[token], until, now).await?;
+            Ok(transaction.commit().await?)
+        };
+        self.database.run(write).await?;
+        self.revoked(&[token], until);
+        Ok(())
+    }
+
+    /// Revocations that any replica has written since (by the database's clock) a quarter of a minute ago, or all when
+    /// `all`; of those only the ones that still count.
+    pub async fn revocations(&self, all: bool, now: SystemTime) -> Result<Vec<Revocation>, StoreError> {
+        let connection = self.database.connection();
+        let mut wanted = revocation::Entity::find().filter(revocation::Column::Until.gt(micros(now)));
+        if !all {
+            let lately = clock(connection.get_database_backend()).sub(LATELY);
+            wanted = wanted.filter(Expr::col(revocation::Column::At).gt(lately));
+        }
+        let mut found: Vec<Revocation> = Vec::new();
+        loop {
+            let after = found.last().map(|last| last.id);
+            let read = || async {
+                let mut page =
+                    wanted.clone().order_by_asc(revocation::Column::Id).limit(u64::try_from(PAGE).unwrap_or(u64::MAX));
+                if let Some(after) = after {
+                    page = page.filter(revocation::Column::Id.gt(after));
+                }
+                Ok(page.all(connection).await?)
+            };
+            let rows = self.database.run(read).await?;
+            let is_last = rows.len() < PAGE;
+            found.extend(rows.into_iter().map(|row| Revocation { id: row.id, until: time(row.until) }));
+            if is_last {
+                return Ok(found);
+            }
+        }
+    }
+}
+
+/// What time it is for the database, in microseconds since the epoch.
+fn clock(backend: DbBackend) -> Expr {
+    Expr::cust(match backend {
+        DbBackend::Postgres => "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+        _ => "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+    })
+}
+
+/// Writes revocations in the transaction that revokes. One that is there is told once more, and never ends earlier for it:
+/// word that was left by a transaction whose end took too long may have come too late for everybody.
+pub(super) async fn write(
+    transaction: &DatabaseTransaction,
+    ids: &[Uuid],
+    until: SystemTime,
+    now: SystemTime,
+) -> Result<(), StoreError> {
+    if until <= now {
+        // everything derived from it is over
+        return Ok(());
+    }
+    let mut ids = ids.to_vec();
+    // two who write the same ones in another order would wait for each other
+    ids.sort_unstable();
+    let at = || clock(transaction.get_database_backend());
+    let later = "CASE WHEN excluded.until > idp_revocations.until THEN excluded.until ELSE idp_revocations.until END";
+    for some in ids.chunks(PAGE) {
+        let conflict = OnConflict::column(revocation::Column::Id)
+            .value(revocation::Column::Until, Expr::cust(later))
+            .value(revocation::Column::At, at())
+            .to_owned();
+        let mut insert = Query::insert()
+            .into_table(revocation::Entity)
+            .columns([revocation::Column::Id, revocation::Column::Until, revocation::Column::At])
+            .on_conflict(conflict)
+            .to_owned();
+        for &id in some {
+            insert.values_panic([id.into(), micros(until).into(), at()]);
+        }
+        transaction.execute(&insert).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! Browser sessions, and who takes part in them.
+
+use std::time::SystemTime;
+
+use aws_lc_rs::digest::{self, SHA256};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
+use store::StoreError;
+use uuid::{Builder, Uuid};
+
+use super::Store;
+use super::entity::{delivery, participant, session};
+use super::rows::{self, damaged, micros, span, time};
+use crate::model::Session;
+
+/// More live sessions of one person than this are not listed.
+const LISTED: u64 = 1000;
+
+impl Store {
+    /// Adds a session.
+    pub async fn begin_session(&self, session: &Session) -> Result<(), StoreError> {
+        let row = row(session);
+        let write = || async {
+            let insert = session::Entity::insert(row.clone());
+            Ok(insert.exec_without_returning(self.database.connection()).await.map(drop)?)
+        };
+        self.database.run(write).await
+    }
+
+    /// The session with this id, dead or alive, if it is there.
+    pub async fn session(&self, id: Uuid) -> Result<Option<Session>, StoreError> {
+        let read = || async {
+            // without a LIMIT, as SQLite plans a statement anew at each use whose LIMIT is a parameter
+            let found = session::Entity::find_by_id(id).all(self.database.connection()).await?;
+            Ok(found.into_iter().next())
+        };
+        self.database.run(read).await?.map(session).transpose()
+    }
+
+    /// Writes that it was used; only ever ahead.
+    pub async fn touch_session(&self, id: Uuid, seen: SystemTime) -> Result<(), StoreError> {
+        let seen = micros(seen);
+        let idle_end = || Expr::value(seen).add(Expr::col(session::Column::Idle));
+        let over = Expr::case(Expr::col(session::Column::Ends).lt(idle_end()), Expr::col(session::Column::Ends))
+            .finally(idle_end());
+        let update = session::Entity::update_many()
+            .col_expr(session::Column::Seen, Expr::value(seen))
+            .col_expr(session::Column::Over, over.into())
+            .filter(session::Column::Id.eq(id))
+            .filter(session::Column::Seen.lt(seen));
+        self.database.run(|| async { Ok(update.clone().exec(self.database.connection()).await.map(drop)?) }).await
+    }
+
+    /// Replaces a session by another of the same browser (signing in again): the old id dies in the same transaction;
+    /// participants move along when `keep`, and are forgotten otherwise.
+    pub async fn replace_session(&self, old: Uuid, new: &Session, keep: bool) -> Result<(), StoreError> {
+        let row = row(new);
+        let write = || async {
+            let transaction = self.database.begin_write().await?;
+            lock(&transaction, old).await?;
+            session::Entity::insert(row.clone()).exec_without_returning(&transaction).await?;
+            if keep {
+                let moved = participant::Entity::update_many()
+                    .col_expr(participant::Column::Session, Expr::value(new.id))
+                    .filter(participant::Column::Session.eq(old));
+                moved.exec(&transaction).await?;
+            }
+            session::Entity::delete_by_id(old).exec(&transaction).await?;
+            Ok(transaction.commit().await?)
+        };
+        self.database.run(write).await
+    }
+
+    /// Notes that a client takes part in a session and has to be told of its end.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if there is no such session (any more): its end could not be told.
+    pub async fn join_session(&self, session: Uuid, client: &str, layout: &str) -> Result<(), StoreError> {
+        let row = participant::ActiveModel {
+            session: Set(session),
+            client: Set(client.to_owned()),
+            layout: Set(layout.to_owned()),
+        };
+        let conflict = OnConflict::new().do_nothing().to_owned();
+        let write = || async {
+            let insert = participant::Entity::insert(row.clone()).on_conflict(conflict.clone());
+            Ok(insert.exec_without_returning(self.database.connection()).await.map(drop)?)
+        };
+        self.database.run(write).await
+    }
+
+    /// Ends a session: deletes it, queues one delivery for each participant with a back-channel (`tell` names the clients
+    /// that have one), all in one transaction. Returns the participants (client, layout): none if it has ended already.
+    pub async fn end_session(
+        &self,
+        id: Uuid,
+        tell: &[String],
+        now: SystemTime,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let write = || async {
+            let transaction = self.database.begin_write().await?;
+            // nobody joins from here on
+            let Some(session) = lock(&transaction, id).await? else { return Ok(Vec::new()) };
+            let participants = of(id).all(&transaction).await?;
+            let told = participants.iter().filter(|one| tell.contains(&one.client));
+            let deliveries: Vec<_> = told.map(|one| delivery(one, &session.person, now)).collect();
+            if !deliveries.is_empty() {
+                delivery::Entity::insert_many(deliveries).exec_without_returning(&transaction).await?;
+            }
+            session::Entity::delete_by_id(id).exec(&transaction).await?;
+            transaction.commit().await?;
+            Ok(participants)
+        };
+        Ok(self.database.run(write).await?.into_iter().map(|one| (one.client, one.layout)).collect())
+    }
+
+    /// The participants of a session (client, layout).
+    pub async fn participants(&self, session: Uuid) -> Result<Vec<(String, String)>, StoreError> {
+        let found = self.database.run(|| async { Ok(of(session).all(self.database.connection()).await?) }).await?;
+        Ok(found.into_iter().map(|one| (one.client, one.layout)).collect())
+    }
+
+    /// The live sessions of a person, those first that were used last; a thousand at most.
+    pub async fn sessions_of(&self, person: &str, now: SystemTime) -> Result<Vec<Session>, StoreError> {
+        let read = || async {
+            let query = session::Entity::find()
+                .filter(session::Column::Person.eq(person))
+                .filter(session::Column::Over.gt(micros(now)))
+                .order_by_desc(session::Column::Seen)
+                .limit(LISTED);
+            Ok(query.all(self.database.connection()).await?)
+        };
+        self.database.run(read).await?.into_iter().map(session).collect()
+    }
+}
+
+/// Has everybody wait who wants to change a session, or join it.
+async fn lock(transaction: &DatabaseTransaction, id: Uuid) -> Result<Option<session::Model>, StoreError> {
+    Ok(session::Entity::find_by_id(id).lock_exclusive().all(transaction).await?.into_iter().next())
+}
+
+/// As many as there are clients and layouts.
+fn of(session: Uuid) -> sea_orm::Select<participant::Entity> {
+    participant::Entity::find()
+        .filter(participant::Column::Session.eq(session))
+        .order_by_asc(participant::Column::Client)
+        .order_by_asc(participant::Column::Layout)
+}
+
+/// A session ends once for each participant, which therefore names the message.
+fn delivery(to: &participant::Model, person: &str, now: SystemTime) -> delivery::ActiveModel {
+    let mut name = digest::Context::new(&SHA256);
+    for part in [to.session.as_bytes(), to.layout.as_bytes(), b"\0", to.client.as_bytes()] {
+        name.update(part);
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&name.finish().as_ref()[..16]);
+    delivery::ActiveModel {
+        id: Set(Builder::from_custom_bytes(bytes).into_uuid()),
+        client: Set(to.client.clone()),
+        layout: Set(to.layout.clone()),
+        session: Set(to.session),
+        person: Set(person.to_owned()),
+        attempts: Set(0),
+        due: Set(micros(now)),
+        created: Set(micros(now)),
+    }
+}
+
+fn row(session: &Session) -> session::ActiveModel {
+    let (seen, idle, ends) = (micros(session.seen), span(session.idle), micros(session.end));
+    session::ActiveModel {
+        id: Set(session.id),
+        digest: Set(session.digest.to_vec()),
+        person: Set(session.person.clone()),
+        signed_in: Set(micros(session.signed_in)),
+        amr: Set(session.amr.clone()),
+        seen: Set(seen),
+        idle: Set(idle),
+        ends: Set(ends),
+        over: Set(Ord::min(ends, seen.saturating_add(idle))),
+        remembered: Set(session.remembered),
+    }
+}
+
+fn session(row: session::Model) -> Result<Session, StoreError> {
+    let idle = u64::try_from(row.idle).map_err(|_| damaged("a session"))?;
+    Ok(Session {
+        id: row.id,
+        digest: rows::digest(&row.digest)?,
+        person: row.person,
+        signed_in: time(row.signed_in),
+        amr: row.amr,
+        seen: time(row.seen),
+        idle: std::time::Duration::from_micros(idle),
+        end: time(row.ends),
+        remembered: row.remembered,
+    })
+}

@@ -1,0 +1,31 @@
+//! The number that tells replicas that clients or keys have changed.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter};
+use store::StoreError;
+
+use super::Store;
+use super::entity::version;
+
+/// The one row.
+const ROW: i32 = 1;
+
+impl Store {
+    /// A number that changes whenever any replica adds, changes or removes a client or key.
+    pub async fn version(&self) -> Result<i64, StoreError> {
+        let read = || async {
+            let found = version::Entity::find_by_id(ROW).all(self.database.connection()).await?.into_iter().next();
+            found.map(|row| row.number).ok_or_else(|| StoreError::internal("the row that counts changes is missing"))
+        };
+        self.database.run(read).await
+    }
+}
+
+/// Counts a change, in its transaction: who reads the number afterwards reads the change too. Everybody else who changes
+/// something waits from here on.
+pub(super) async fn count(transaction: &DatabaseTransaction) -> Result<(), StoreError> {
+    let update = version::Entity::update_many()
+        .col_expr(version::Column::Number, Expr::col(version::Column::Number).add(1))
+        .filter(version::Column::Id.eq(ROW));
+    Ok(update.exec(transaction).await.map(drop)?)
+}

@@ -1,0 +1,102 @@
+//! A call of the token endpoint, and how it is answered.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use authn::User;
+use oidc::error::ErrorCode;
+use oidc::scope::Scopes;
+
+use super::answer::Answer;
+use super::asked::Asked;
+use super::audit;
+use super::mint::{Beside, Issue};
+use crate::answer::Refusal;
+use crate::clients::Client;
+use crate::endpoints::Site;
+use crate::model::{Binding, Grant, Seconds};
+use crate::provider::Provider;
+
+/// A call of the token endpoint.
+pub(super) struct Call<'a> {
+    pub(super) provider: &'a Provider,
+    pub(super) site: &'a Site,
+    pub(super) asked: &'a Asked,
+    pub(super) now: SystemTime,
+}
+
+/// What is issued beside an access token.
+#[derive(Default)]
+pub(super) struct Extra<'a> {
+    /// What binds the access token.
+    pub(super) binding: Option<&'a Binding>,
+    /// The refresh token.
+    pub(super) refresh_token: Option<String>,
+    /// Whether an ID token is issued if the scope asks for one.
+    pub(super) id_token: bool,
+    /// What the ID token repeats.
+    pub(super) nonce: Option<&'a str>,
+    /// When the access token ends at the latest.
+    pub(super) end: Option<Seconds>,
+    /// What kind of token it is, where that is told (RFC 8693 2.2.1).
+    pub(super) issued_token_type: Option<&'static str>,
+}
+
+impl Call<'_> {
+    pub(super) fn client(&self) -> &Client {
+        &self.asked.client
+    }
+
+    /// Makes the tokens of a grant. The scope that is told is the one that was granted.
+    pub(super) fn answer(&self, grant: &Grant, user: Option<&Arc<User>>, extra: Extra<'_>) -> Answer {
+        let Self { provider, site, now, .. } = *self;
+        let Extra { binding, nonce, .. } = extra;
+        let issue = Issue { site, client: self.client(), grant, user, binding, nonce, now };
+        let access = issue.access_token_until(provider, extra.end.unwrap_or(Seconds::MAX));
+        let wants_id_token = extra.id_token && user.is_some() && grant.scope.asks_openid();
+        let id_token = wants_id_token.then(|| {
+            let beside = Beside { access_token: Some(&access.text), ..Beside::default() };
+            issue.id_token(provider, &beside)
+        });
+        Answer {
+            token_type: if matches!(binding, Some(Binding::Dpop(_))) { "DPoP" } else { "Bearer" },
+            expires_in: access.expires_in,
+            access_token: access.text,
+            refresh_token: extra.refresh_token,
+            id_token,
+            issued_token_type: extra.issued_token_type,
+            scope: grant.scope.to_string(),
+        }
+    }
+
+    /// The scope that the request names, if it names one.
+    ///
+    /// # Errors
+    /// `invalid_scope` for a text that is none.
+    pub(super) fn scope(&self) -> Result<Option<Scopes>, Refusal> {
+        let parsed = self.asked.form.get("scope").map(str::parse).transpose();
+        parsed.map_err(|error: oidc::scope::ScopeError| Refusal::new(error.code(), error.to_string()))
+    }
+
+    /// Leaves those resources of the grant that the request names, if it names any (RFC 8707 2.2).
+    ///
+    /// # Errors
+    /// `invalid_target` for one that was not granted.
+    pub(super) fn narrow_resources(&self, grant: &mut Grant) -> Result<(), Refusal> {
+        let wanted: Vec<String> = self.asked.form.all("resource").map(str::to_owned).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        if !wanted.iter().all(|resource| grant.resources.contains(resource)) {
+            return Err(Refusal::new(ErrorCode::InvalidTarget, "this resource was not granted"));
+        }
+        grant.resources = wanted;
+        Ok(())
+    }
+
+    /// `invalid_grant`, with the reason in the audit log only.
+    pub(super) fn refuse_grant(&self, event: &'static str, reason: &'static str) -> Refusal {
+        audit::refused(event, reason, &self.client().id, &self.asked.parts);
+        Refusal::grant("the grant is not valid, used, expired, revoked, or another client's")
+    }
+}

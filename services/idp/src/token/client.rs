@@ -1,0 +1,111 @@
+//! How clients prove who they are (RFC 6749 2.3, RFC 7523 2.2, RFC 8705 2.1, `OpenID` Connect Core 9).
+
+mod basic;
+mod claimed;
+mod secret;
+
+use std::sync::Arc;
+
+use authn::Peer;
+use axum::http::request::Parts;
+use oidc::assertion::{Assertion, AssertionError};
+use secrecy::{ExposeSecret, SecretString};
+
+use self::claimed::{Claimed, Proof};
+use super::audit;
+use super::form::Form;
+use super::seen::{self, Kind};
+use crate::answer::Refusal;
+use crate::clients::{AuthMethod, Client, ClientKeysError};
+use crate::endpoints::Site;
+use crate::provider::Provider;
+use crate::seal::Purpose;
+
+/// Finds out which client a request is from. `path` is that of the endpoint which was called.
+///
+/// # Errors
+/// `invalid_request` where two methods are used at once; `invalid_client` for every other reason, all alike.
+pub(super) async fn authenticate(
+    provider: &Provider,
+    site: &Site,
+    parts: &Parts,
+    form: &Form,
+    path: &str,
+) -> Result<(Arc<Client>, AuthMethod), Refusal> {
+    let claimed = Claimed::read(&parts.headers, form)?;
+    let refuse = |reason: &'static str| {
+        audit::refused("client", reason, &claimed.id, parts);
+        Refusal::client()
+    };
+    let client = provider.clients.find(&claimed.id).await?.ok_or_else(|| refuse("unknown client"))?;
+    let proved = match (&claimed.proof, client.auth) {
+        (Proof::Nothing, AuthMethod::None) => true,
+        // programs that cannot keep a secret send an empty one, or one that everybody knows
+        (Proof::Secret(secret), AuthMethod::None) => {
+            secret.expose_secret().is_empty() || fits(provider, &client, secret)
+        }
+        (Proof::Secret(secret), AuthMethod::SecretBasic | AuthMethod::SecretPost) => fits(provider, &client, secret),
+        (Proof::Assertion(assertion), AuthMethod::SecretJwt | AuthMethod::PrivateKeyJwt) => {
+            let (token, endpoint) = (site.url(site.paths.token), site.url(path));
+            let checked = check(provider, &client, assertion, &[&site.issuer, &token, &endpoint]).await?;
+            checked.map_err(refuse)?;
+            true
+        }
+        (Proof::Nothing, AuthMethod::TlsClient) => has_certificate(&client, parts),
+        // also `self_signed_tls_client_auth`: that takes the certificate itself, which no listener passes on
+        (Proof::Nothing | Proof::Secret(_) | Proof::Assertion(_), _) => false,
+    };
+    if !proved {
+        return Err(refuse("not proved"));
+    }
+    let method = client.auth;
+    Ok((client, method))
+}
+
+fn fits(provider: &Provider, client: &Client, secret: &SecretString) -> bool {
+    secret::is_live(&client.secrets, secret.expose_secret().as_bytes(), provider.clock.now())
+}
+
+/// By the subject alternative name of its certificate, which the listener has verified.
+fn has_certificate(client: &Client, parts: &Parts) -> bool {
+    let identity = parts.extensions.get::<Peer>().and_then(|peer| peer.identity.as_deref());
+    client.tls_name.is_some() && client.tls_name.as_deref() == identity
+}
+
+/// Checks an assertion; the reason why it is no good is for the audit log.
+async fn check(
+    provider: &Provider,
+    client: &Client,
+    assertion: &Assertion<'_>,
+    audiences: &[&str],
+) -> Result<Result<(), &'static str>, Refusal> {
+    let now = provider.clock.now();
+    let is_theirs = client.signatures.assertion.is_none_or(|registered| assertion.algorithm() == Some(registered));
+    if !is_theirs || assertion.check(audiences, now).is_err() {
+        return Ok(Err("assertion is not for here, not now, or of another algorithm"));
+    }
+    let verified = match client.auth {
+        AuthMethod::SecretJwt => by_secret(provider, client, assertion),
+        _ => match provider.clients.keys_of(client, assertion.kid()).await {
+            Ok(keys) => assertion.verify(&keys),
+            Err(ClientKeysError::None | ClientKeysError::Unreachable) => Err(AssertionError::NoKey),
+        },
+    };
+    if verified.is_err() {
+        return Ok(Err("signature of the assertion"));
+    }
+    let forget_at = assertion.forget_at();
+    let first = seen::first_time(provider, Kind::ClientAssertion, &client.id, assertion.jti(), forget_at).await?;
+    Ok(if first { Ok(()) } else { Err("assertion was used before") })
+}
+
+/// With the secret itself, as long as it is one of those that still count.
+fn by_secret(provider: &Provider, client: &Client, assertion: &Assertion<'_>) -> Result<(), AssertionError> {
+    let sealed = client.sealed_secret.as_deref().ok_or(AssertionError::NoKey)?;
+    let secret = provider.sealer.open_bytes(Purpose::ClientSecret, sealed).map_err(|_| AssertionError::NoKey)?;
+    let secret = zeroize::Zeroizing::new(secret);
+    if !secret::is_live(&client.secrets, &secret, provider.clock.now()) {
+        return Err(AssertionError::NoKey);
+    }
+    assertion.verify_secret(&secret)
+}

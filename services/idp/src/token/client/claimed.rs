@@ -1,0 +1,82 @@
+//! Which client a request says it is from, and by what it would prove that.
+
+use axum::http::HeaderMap;
+use oidc::assertion::Assertion;
+use secrecy::SecretString;
+
+use super::basic;
+use crate::answer::Refusal;
+use crate::token::form::Form;
+
+/// A client as a request names it.
+pub(super) struct Claimed<'a> {
+    pub(super) id: String,
+    pub(super) proof: Proof<'a>,
+}
+
+/// By what it would prove that it is that client.
+pub(super) enum Proof<'a> {
+    Nothing,
+    Secret(SecretString),
+    Assertion(Assertion<'a>),
+}
+
+impl<'a> Claimed<'a> {
+    /// # Errors
+    /// `invalid_request` where two methods are used at once (RFC 6749 2.3) or two clients are named; `invalid_client` where
+    /// no client is named.
+    pub(super) fn read(headers: &HeaderMap, form: &'a Form) -> Result<Self, Refusal> {
+        let basic = basic::read(headers)?;
+        let (posted, assertion) = (form.get("client_secret"), form.get("client_assertion"));
+        let methods = [basic.is_some(), posted.is_some(), assertion.is_some()];
+        if methods.into_iter().filter(|used| *used).count() > 1 {
+            return Err(Refusal::invalid("a client proves who it is in one way"));
+        }
+        let named = form.get("client_id");
+        let (id, proof) = match (basic, posted, assertion) {
+            (Some((id, secret)), ..) => (id, Proof::Secret(secret)),
+            (None, Some(secret), _) => (named.ok_or_else(Refusal::client)?.to_owned(), Proof::Secret(secret.into())),
+            (None, None, Some(text)) => {
+                let assertion = Assertion::read(form.need("client_assertion_type")?, text);
+                let assertion = assertion.map_err(|_| Refusal::client())?;
+                (assertion.client_id().to_owned(), Proof::Assertion(assertion))
+            }
+            (None, None, None) => (named.ok_or_else(Refusal::client)?.to_owned(), Proof::Nothing),
+        };
+        if named.is_some_and(|named| named != id) {
+            return Err(Refusal::invalid("client_id is another client's"));
+        }
+        Ok(Self { id, proof })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use axum::http::header::AUTHORIZATION;
+    use axum::response::IntoResponse;
+
+    use super::*;
+
+    fn read(basic: Option<&'static str>, form: &str) -> Result<String, StatusCode> {
+        let headers = basic.map(|value| (AUTHORIZATION, value.parse().expect("a header"))).into_iter().collect();
+        let form = Form::parse(form.as_bytes()).expect("a form");
+        let claimed = Claimed::read(&headers, &form);
+        claimed.map(|claimed| claimed.id).map_err(|refusal| refusal.into_response().status())
+    }
+
+    #[test]
+    fn i22_two_methods_at_once_are_refused() {
+        let basic = Some("Basic YTpi");
+        assert_eq!(read(basic, ""), Ok("a".to_owned()), "client_id may stand in the header alone");
+        assert_eq!(read(basic, "client_id=a"), Ok("a".to_owned()));
+        assert_eq!(read(basic, "client_id=b"), Err(StatusCode::BAD_REQUEST));
+        assert_eq!(read(basic, "client_secret=b"), Err(StatusCode::BAD_REQUEST));
+        assert_eq!(read(basic, "client_assertion=x"), Err(StatusCode::BAD_REQUEST));
+        assert_eq!(read(None, "client_id=a&client_secret=b&client_assertion=x"), Err(StatusCode::BAD_REQUEST));
+        assert_eq!(read(None, "client_id=a&client_secret="), Ok("a".to_owned()), "an empty secret is none");
+        assert_eq!(read(None, ""), Err(StatusCode::UNAUTHORIZED));
+        assert_eq!(read(None, "client_secret=b"), Err(StatusCode::UNAUTHORIZED));
+        assert_eq!(read(None, "client_assertion_type=x&client_assertion=x"), Err(StatusCode::UNAUTHORIZED));
+    }
+}

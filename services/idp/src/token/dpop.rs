@@ -1,0 +1,57 @@
+//! Proofs of a key that come with a request (RFC 9449), and what they bind.
+
+use axum::http::{HeaderMap, HeaderName, Method};
+use oidc::dpop::Proof;
+use oidc::error::ErrorCode;
+
+use super::asked::Asked;
+use super::seen::{self, Kind};
+use crate::answer::Refusal;
+use crate::endpoints::Site;
+use crate::model::Binding;
+use crate::provider::Provider;
+
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+
+/// The thumbprint of the key whose proof comes with a request to this URL, with this access token if there is one; none if
+/// there is no proof. The proof is used up.
+///
+/// # Errors
+/// `invalid_dpop_proof`.
+pub(crate) async fn proof(
+    provider: &Provider,
+    headers: &HeaderMap,
+    method: &Method,
+    url: &str,
+    access_token: Option<&str>,
+) -> Result<Option<String>, Refusal> {
+    let mut values = headers.get_all(DPOP).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let refuse = |reason: &'static str| Refusal::new(ErrorCode::InvalidDpopProof, reason);
+    if values.next().is_some() {
+        return Err(refuse("there is more than one proof"));
+    }
+    let text = value.to_str().map_err(|_| refuse("the proof is no JWT"))?;
+    let proof = Proof::verify(text, method.as_str(), url, access_token, provider.clock.now())
+        .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
+    let first = seen::first_time(provider, Kind::Dpop, &proof.jkt, &proof.jti, proof.forget_at()).await?;
+    if first { Ok(Some(proof.jkt)) } else { Err(refuse("the proof was used before")) }
+}
+
+/// What the tokens are bound to that a request to the token endpoint asks for.
+///
+/// # Errors
+/// `invalid_dpop_proof`, also where a client whose tokens are bound sends none; `invalid_request` for a client whose tokens
+/// are to be bound to its certificate, which no listener passes on.
+pub(super) async fn binding(provider: &Provider, site: &Site, asked: &Asked) -> Result<Option<Binding>, Refusal> {
+    if asked.client.binds_certificate {
+        return Err(Refusal::invalid("there is no client certificate to bind tokens to"));
+    }
+    let headers = &asked.parts.headers;
+    if !headers.contains_key(DPOP) && !asked.client.needs_dpop {
+        return Ok(None);
+    }
+    let jkt = proof(provider, headers, &asked.parts.method, &site.url(site.paths.token), None).await?;
+    let missing = || Refusal::new(ErrorCode::InvalidDpopProof, "this client has to send a DPoP proof");
+    jkt.map(|jkt| Some(Binding::Dpop(jkt))).ok_or_else(missing)
+}

@@ -1,0 +1,95 @@
+//! The token that is exchanged.
+
+use oidc::jose::UnverifiedJwt;
+use oidc::scope::Scopes;
+use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{ACCESS_TOKEN, EVENT, ID_TOKEN, JWT};
+use crate::answer::Refusal;
+use crate::model::{Grant, Seconds, SignIn, seconds};
+use crate::token::audit;
+use crate::token::call::Call;
+use crate::token::presented::Presented;
+
+/// For whom a new token is wanted, and by what.
+pub(super) struct Subject {
+    /// What the token tells of its grant.
+    pub(super) grant: Grant,
+    /// When it ends.
+    pub(super) expires: Seconds,
+}
+
+/// What is read of an ID token.
+#[derive(Deserialize)]
+struct IdClaims {
+    iss: String,
+    sub: String,
+    aud: Vec<String>,
+    exp: Seconds,
+    auth_time: Seconds,
+    #[serde(default)]
+    amr: Vec<String>,
+    #[serde(default)]
+    acr: String,
+    sid: Option<Uuid>,
+}
+
+impl Subject {
+    /// Reads `subject_token`: one of ours that is of a person, that counts, and that was issued to this client or is meant
+    /// for it.
+    ///
+    /// # Errors
+    /// `invalid_request` (RFC 8693 2.2.2).
+    pub(super) fn read(call: &Call<'_>) -> Result<Self, Refusal> {
+        let form = &call.asked.form;
+        let text = form.need("subject_token")?;
+        let read = match form.need("subject_token_type")? {
+            ACCESS_TOKEN | JWT => Self::of_access_token(call, text),
+            ID_TOKEN => Self::of_id_token(call, text),
+            _ => return Err(Refusal::invalid("subject_token_type is none that is taken")),
+        };
+        let subject = read.ok_or_else(|| {
+            audit::refused(EVENT, "subject_token", &call.client().id, &call.asked.parts);
+            Refusal::invalid("subject_token is not valid, not of a person, or not for this client")
+        })?;
+        Ok(subject)
+    }
+
+    fn of_access_token(call: &Call<'_>, text: &str) -> Option<Self> {
+        let presented = Presented::verify(call.provider, call.site, text)?;
+        let is_for_client = presented.audience().any(|audience| audience == call.client().id);
+        // one that is bound may only be used by who has the key, and that is not shown here
+        let usable = is_for_client && presented.binding.is_none() && presented.grant.person.is_some();
+        usable.then_some(Self { grant: presented.grant, expires: presented.expires })
+    }
+
+    /// An ID token says who somebody is, and allows nothing: the new token has no scope. It names no grant either, so that a
+    /// new one begins.
+    fn of_id_token(call: &Call<'_>, text: &str) -> Option<Self> {
+        let Call { provider, site, now, .. } = *call;
+        let jwt = UnverifiedJwt::parse(text).ok()?;
+        if !jwt.is_typ("JWT") || !provider.keys.verifies(&jwt) {
+            return None;
+        }
+        let claims: IdClaims = serde_json::from_value(Value::Object(jwt.into_claims())).ok()?;
+        let is_for_client = claims.aud.iter().any(|audience| *audience == call.client().id);
+        if claims.iss != site.issuer || !is_for_client || claims.exp <= seconds(now) {
+            return None;
+        }
+        let sign_in = SignIn { session: claims.sid, at: claims.auth_time, amr: claims.amr, acr: claims.acr };
+        let grant = Grant {
+            id: provider.random.uuid(),
+            layout: site.layout,
+            client: call.client().id.clone(),
+            person: Some(claims.sub),
+            sign_in: Some(sign_in),
+            scope: Scopes::default(),
+            claims: None,
+            resources: Vec::new(),
+            actor: None,
+        };
+        Some(Self { grant, expires: claims.exp })
+    }
+}

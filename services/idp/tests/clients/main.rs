@@ -1,0 +1,6 @@
+//! Clients from outside: registration over HTTP, administration over gRPC.
+
+mod admin;
+mod registration;
+mod sector;
+mod support;

@@ -1,0 +1,104 @@
+//! The checks of the certification, against the provider as it runs: a process with TLS, people with passwords, clients that
+//! register themselves and clients of the file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use conformance::{CALLBACK, Identity, LOGGED_OUT, Person, Plan, Rotate, StaticClient, Target, Waits};
+use runtime::Random;
+use secrecy::ExposeSecret;
+use testkit::{Layout, Mode, TestFamily, note_secret};
+
+/// Clients of the file, and how each proves who it is.
+const STATIC: [(&str, &str); 3] = [
+    ("static-one", "client_secret_basic"),
+    ("static-two", "client_secret_basic"),
+    ("static-post", "client_secret_post"),
+];
+
+/// Those clients with secrets.
+fn static_clients() -> Vec<StaticClient> {
+    let random = Random::system();
+    let with_secret = |(id, _): (&str, &str)| {
+        let secret = format!("{}{}", random.uuid().simple(), random.uuid().simple());
+        note_secret(&secret);
+        StaticClient { id: id.to_owned(), secret: secret.into() }
+    };
+    STATIC.map(with_secret).into()
+}
+
+/// The file with them.
+fn file_of(clients: &[StaticClient]) -> String {
+    let one = |(client, (id, method)): (&StaticClient, &(&str, &str))| {
+        let secret = client.secret.expose_secret();
+        format!(
+            "  - id: {id}\n    secret: {secret}\n    token_endpoint_auth_method: {method}\n    \
+             redirect_uris: [\"{CALLBACK}\"]\n    post_logout_redirect_uris: [\"{LOGGED_OUT}\"]\n    \
+             grant_types: [authorization_code, implicit, refresh_token]\n    response_types: [code, id_token, \
+             \"id_token token\", \"code id_token\", \"code token\", \"code id_token token\"]\n"
+        )
+    };
+    let all: Vec<_> = clients.iter().zip(&STATIC).map(one).collect();
+    format!("clients:\n{}", all.concat())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conformance_of_every_profile_of_the_process() {
+    let receiver = Identity::generate().expect("a certificate is made");
+    let mut clients = static_clients();
+    let mut layout = Layout::new("conformance", false);
+    let folder = layout.folder().to_owned();
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("the folder can be written to");
+        path.display().to_string()
+    };
+    let address = layout.variables()["IDP_HTTP_ADDR"].clone();
+    let port = address.rsplit_once(':').map(|(_, port)| port.to_owned()).expect("an address has a port");
+    let issuer = format!("https://localhost:{port}");
+    let certificate = file("idp.pem", &receiver.certificate);
+    let key = file("idp.key", receiver.key.expose_secret());
+    layout.set("OCIS_HTTP_TLS_ENABLED", "true");
+    layout.set("OCIS_HTTP_TLS_CERTIFICATE", &certificate);
+    layout.set("OCIS_HTTP_TLS_KEY", &key);
+    layout.set("IDP_ISS", &issuer);
+    layout.set("IDP_CLIENTS_FILE", &file("clients.yaml", &file_of(&clients)));
+    layout.set("IDP_ALLOW_DYNAMIC_CLIENT_REGISTRATION", "true");
+    layout.set("IDP_ALLOW_OPEN_CLIENT_REGISTRATION", "true");
+    layout.set("IDP_REGISTRATIONS_PER_MINUTE", "100000");
+    layout.set("IDP_ALLOW_PRIVATE_ADDRESSES", "true");
+    layout.set("IDP_OUTBOUND_CACERT", &certificate);
+    layout.set("OCIS_LOG_LEVEL", "info");
+    let password = layout.password.clone();
+    let family = Arc::new(TestFamily::start_with(layout, Mode::OneProcess, |context| context).await);
+    let operator = Arc::clone(&family);
+    let rotate = Rotate::new(move || {
+        let operator = Arc::clone(&operator);
+        async move {
+            let done = operator.command(&["keys", "rotate"], "").await;
+            if done.code == 0 { Ok(()) } else { Err(done.stderr) }
+        }
+    });
+    let person = Person { name: "einstein".to_owned(), password: password.into() };
+    let target = Target {
+        authority: Some(receiver.certificate.clone()),
+        static_post_client: clients.pop(),
+        static_clients: clients,
+        rotate: Some(rotate),
+        receiver: receiver.receiver(),
+        // the waits of the certification are for caches; ours ask again after ten seconds
+        waits: Waits { code_reuse: Duration::from_secs(2), key_rotation: Duration::from_secs(12) },
+        ..Target::new(&issuer, person)
+    };
+    let report = conformance::run(&target, &Plan::all()).await;
+    let table = concat!(env!("CARGO_TARGET_TMPDIR"), "/conformance.md");
+    std::fs::write(table, report.table()).expect("the table can be written");
+    let failures: Vec<_> = report
+        .failures()
+        .iter()
+        .map(|entry| format!("{} {:?}: {:?}", entry.check, entry.plan, entry.outcome))
+        .collect();
+    assert!(failures.is_empty(), "{:?}\n{}", report.counts(), failures.join("\n"));
+    let skipped: Vec<_> = report.skipped().iter().map(|entry| entry.check).collect();
+    assert!(skipped.is_empty(), "everything is offered, so nothing has a reason to be skipped: {skipped:?}");
+}

@@ -1,0 +1,42 @@
+//! The store, alike on `SQLite` and `PostgreSQL`, alone and raced for.
+
+mod clients;
+mod consents;
+mod deliveries;
+mod devices;
+mod families;
+mod keys;
+mod memory;
+mod once;
+mod prune;
+mod races;
+mod sessions;
+mod support;
+
+use idp::store::Store;
+
+/// Everything in turn; no part minds what the others have left.
+async fn suite(store: Store) {
+    families::suite(&store).await;
+    sessions::suite(&store).await;
+    deliveries::suite(&store).await;
+    consents::suite(&store).await;
+    clients::suite(&store).await;
+    keys::suite(&store).await;
+    devices::suite(&store).await;
+    once::suite(&store).await;
+    prune::suite(&store).await;
+}
+
+#[tokio::test]
+async fn what_is_kept_comes_back_on_sqlite() {
+    let place = store::testing::sqlite();
+    suite(support::open(&place).await).await;
+}
+
+#[tokio::test]
+async fn what_is_kept_comes_back_on_postgres() {
+    let Some(cluster) = store::testing::Cluster::start().await else { return };
+    let place = cluster.fresh_database().await;
+    suite(support::open(&place).await).await;
+}

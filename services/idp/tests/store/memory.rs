@@ -1,0 +1,150 @@
+//! What is revoked, in the memory of each replica.
+
+use std::time::{Duration, Instant};
+
+use idp::revocations::{self, Revocations};
+use idp::store::{Redeemed, Store};
+use runtime::Clock;
+use store::testing::{Cluster, TestDatabase};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::keys::key;
+use crate::support::{GRACE, NO_TIME, at, family, id, open};
+
+/// A poll a second, and a busy machine.
+const SOON: Duration = Duration::from_secs(8);
+
+struct Replica {
+    store: Store,
+    revocations: Revocations,
+    _running: DropGuard,
+}
+
+async fn replica(place: &TestDatabase, clock: &Clock, with_pushes: bool) -> Replica {
+    let store = open(place).await;
+    let revocations = Revocations::open(&store, clock.now()).await.expect("opens");
+    let shutdown = CancellationToken::new();
+    let pushes = with_pushes.then(|| store.database().clone());
+    tokio::spawn(revocations::follow(
+        revocations.clone(),
+        store.clone(),
+        pushes.clone(),
+        clock.clone(),
+        shutdown.clone(),
+    ));
+    if let Some(pushes) = pushes {
+        tokio::spawn(revocations::announce(revocations.clone(), pushes, shutdown.clone()));
+    }
+    Replica { store, revocations, _running: shutdown.drop_guard() }
+}
+
+async fn learns(replica: &Replica, revoked: u128) -> Duration {
+    let begin = Instant::now();
+    while !replica.revocations.contains(id(revoked)) {
+        assert!(begin.elapsed() < SOON, "it is never told");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    begin.elapsed()
+}
+
+/// Each way to revoke something is known to the process itself before it is answered.
+async fn at_once(store: &Store) {
+    store.begin_family(&family(1, Some("einstein"), "web")).await.expect("begins");
+    store.revoke_token(id(90), at(9000), at(1500)).await.expect("revokes");
+    let known = Revocations::open(store, at(1500)).await.expect("opens");
+    assert!(known.contains(id(90)), "read at the start");
+    assert!(!known.contains(id(1)));
+
+    store.revoke_token(id(91), at(9000), at(1500)).await.expect("revokes");
+    store.revoke_grant(id(92), at(9000), at(1500)).await.expect("revokes");
+    store.revoke_person("einstein", None, at(9000), at(1500)).await.expect("revokes");
+    for outcome in [Redeemed::First, Redeemed::Again] {
+        assert!(!known.contains(id(93)));
+        let redeemed = store.redeem_code(id(93), at(1560), None, at(1500), at(9000)).await.expect("answers");
+        assert_eq!(redeemed, outcome);
+    }
+    for grant in [94, 95] {
+        store.begin_family(&family(grant, Some("curie"), "web")).await.expect("begins");
+    }
+    for _ in 0..2 {
+        store.rotate(id(94), 0, at(1500), NO_TIME, at(2500), at(9000)).await.expect("answers");
+    }
+    store.take_back_consent("curie", "web", at(9000), at(1500)).await.expect("takes back");
+    assert!([1, 91, 92, 93, 94, 95].iter().all(|&one| known.contains(id(one))));
+    store.begin_family(&family(96, Some("curie"), "web")).await.expect("begins");
+    store.rotate(id(96), 0, at(1500), GRACE, at(2500), at(9000)).await.expect("answers");
+    assert!(!known.contains(id(96)));
+}
+
+#[tokio::test]
+async fn who_revokes_knows_at_once_on_sqlite() {
+    let place = store::testing::sqlite();
+    at_once(&open(&place).await).await;
+}
+
+#[tokio::test]
+async fn who_revokes_knows_at_once_on_postgres() {
+    let Some(cluster) = Cluster::start().await else { return };
+    at_once(&open(&cluster.fresh_database().await).await).await;
+}
+
+#[tokio::test]
+async fn a_process_alone_is_told_of_its_own_changes_and_is_always_current() {
+    let (place, clock) = (store::testing::sqlite(), Clock::manual(at(1500)));
+    let alone = replica(&place, &clock, false).await;
+    let mut changed = alone.revocations.changed();
+    assert!(alone.store.add_key(&key("1", "RS256", 1000), None).await.expect("adds"));
+    let told = tokio::time::timeout(SOON, changed.changed()).await;
+    told.expect("soon").expect("it is followed");
+    assert_eq!(*changed.borrow(), alone.store.version().await.expect("reads"));
+    alone.store.database().close().await.expect("closes");
+    assert!(alone.revocations.is_current());
+}
+
+#[tokio::test]
+async fn replicas_on_postgres_learn_what_others_revoke_and_change() {
+    let Some(cluster) = Cluster::start().await else { return };
+    for with_pushes in [true, false] {
+        let (place, clock) = (cluster.fresh_database().await, Clock::manual(at(1500)));
+        let one = replica(&place, &clock, with_pushes).await;
+        let other = replica(&place, &clock, with_pushes).await;
+        let mut changed = other.revocations.changed();
+        one.store.revoke_grant(id(1), at(9000), at(1500)).await.expect("revokes");
+        learns(&other, 1).await;
+        assert!(other.revocations.is_current());
+        assert!(one.store.add_key(&key("1", "RS256", 1000), None).await.expect("adds"));
+        tokio::time::timeout(SOON, changed.changed()).await.expect("soon").expect("it is followed");
+        assert_eq!(*changed.borrow(), other.store.version().await.expect("reads"));
+    }
+}
+
+#[tokio::test]
+async fn pushes_on_postgres_are_quicker_than_the_question_of_each_second() {
+    let Some(cluster) = Cluster::start().await else { return };
+    let (place, clock) = (cluster.fresh_database().await, Clock::manual(at(1500)));
+    let one = replica(&place, &clock, true).await;
+    let other = replica(&place, &clock, true).await;
+    one.store.revoke_grant(id(1), at(9000), at(1500)).await.expect("revokes");
+    learns(&other, 1).await;
+    let mut quickest = SOON;
+    for grant in 2..12 {
+        one.store.revoke_grant(id(grant), at(9000), at(1500)).await.expect("revokes");
+        quickest = quickest.min(learns(&other, grant).await);
+    }
+    assert!(quickest < Duration::from_millis(100), "{quickest:?}");
+}
+
+#[tokio::test]
+async fn a_replica_without_its_postgres_server_is_not_current() {
+    let Some(cluster) = Cluster::start().await else { return };
+    let (place, clock) = (cluster.fresh_database().await, Clock::manual(at(1500)));
+    let one = replica(&place, &clock, false).await;
+    assert!(one.revocations.is_current());
+    one.store.database().close().await.expect("closes");
+    let begin = Instant::now();
+    while one.revocations.is_current() {
+        assert!(begin.elapsed() < SOON, "it believes for too long");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(begin.elapsed() > Duration::from_secs(2), "a moment of silence is nothing");
+}
