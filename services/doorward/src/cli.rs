@@ -53,6 +53,16 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: auth_app::Command,
     },
+    /// Administers the applications that people sign in to
+    Client {
+        #[command(subcommand)]
+        command: idp::command::ClientCommand,
+    },
+    /// Administers the keys that tokens are signed with
+    Keys {
+        #[command(subcommand)]
+        command: idp::command::KeysCommand,
+    },
     /// What Cells calls administration
     Admin {
         #[command(subcommand)]
@@ -231,6 +241,7 @@ pub(crate) enum ServiceName {
     AuthService,
     AuthApp,
     AuthBearer,
+    Idp,
     Gateway,
 }
 

@@ -71,6 +71,7 @@ impl Member {
             Self::AuthService => auth_service::AuthService::IDENTITY,
             Self::AuthApp => auth_app::AuthApp::IDENTITY,
             Self::AuthBearer => auth_bearer::AuthBearer::IDENTITY,
+            Self::Idp => idp::Idp::IDENTITY,
             Self::Gateway => gateway::Gateway::IDENTITY,
         }
     }
@@ -128,6 +129,17 @@ impl Builder<'_> {
                 let authenticator = auth_bearer::authenticator(config, directory, context)?;
                 self.provide(kind::BEARER, authenticator.clone());
                 Ok(auth_bearer::app(authenticator))
+            }
+            Member::Idp => {
+                let config = &settings.idp;
+                let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
+                let here = self.peers.providers.get(kind::BASIC).map(|provider| provider.authenticator.clone());
+                let passwords = match here {
+                    Some(passwords) => passwords,
+                    None => idp::passwords(config, context)?,
+                };
+                let opened = idp::open(config, directory, passwords, context).await?;
+                idp::app(&opened)
             }
             Member::Gateway => gateway::app(&settings.gateway, self.peers(selection)?, context),
         }

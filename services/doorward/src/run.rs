@@ -37,6 +37,8 @@ fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
         Command::Quickstart => serve(&Selection::everything(), environment, true),
         Command::Config { command } => command::config::run(&command, &environment, &kept(&environment)?),
         Command::AuthApp { command } => runtime::block_on(async { command.run(&of_auth_app(&environment)?).await }),
+        Command::Client { command } => runtime::block_on(async { command.run(&of_idp(&environment)?).await }),
+        Command::Keys { command } => runtime::block_on(async { command.run(&of_idp(&environment)?).await }),
         Command::Health => {
             let selection = Selection::of(&environment).map_err(Misconfigured::new)?;
             command::health::run(&Settings::load(&environment, &any(&environment)?)?, &selection)
@@ -118,6 +120,16 @@ fn of_auth_app(environment: &Environment) -> Result<Context, BoxError> {
     let generated = Environment::from([
         ("OCIS_JWT_SECRET", secrets.jwt.expose()),
         ("AUTH_APP_TOKEN_KEY", secrets.app_token_key.expose()),
+    ]);
+    Ok(Context::new(environment.layered_over(&generated)))
+}
+
+/// What idp's own commands are told, likewise.
+fn of_idp(environment: &Environment) -> Result<Context, BoxError> {
+    let secrets = kept(environment)?;
+    let generated = Environment::from([
+        ("OCIS_JWT_SECRET", secrets.jwt.expose()),
+        ("IDP_ENCRYPTION_SECRET", secrets.idp_encryption.expose()),
     ]);
     Ok(Context::new(environment.layered_over(&generated)))
 }

@@ -25,6 +25,8 @@ pub struct Secrets {
     pub service_account_secret: Secret,
     /// Keys the digests of app tokens.
     pub app_token_key: Secret,
+    /// Seals what idp hands out and keeps.
+    pub idp_encryption: Secret,
 }
 
 /// Why the secrets cannot be had.
@@ -53,6 +55,7 @@ const MACHINE_KEY: &str = "OCIS_MACHINE_AUTH_API_KEY";
 const ACCOUNT_ID: &str = "OCIS_SERVICE_ACCOUNT_ID";
 const ACCOUNT_SECRET: &str = "OCIS_SERVICE_ACCOUNT_SECRET";
 const APP_TOKEN_KEY: &str = "AUTH_APP_TOKEN_KEY";
+const IDP_ENCRYPTION: &str = "IDP_ENCRYPTION_SECRET";
 
 impl Secrets {
     /// The secrets of a data folder; `None` if it has none yet.
@@ -78,11 +81,13 @@ impl Secrets {
             move |source| SecretsError::File { path, source }
         };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed(folder))?;
-        if let Some(secrets) = Self::read(folder)? {
-            return Ok(secrets);
-        }
-        let secrets = Self::make(random);
         let path = folder.join(FILE);
+        let secrets = match Self::read(folder)? {
+            Some(secrets) if !secrets.idp_encryption.is_empty() => return Ok(secrets),
+            // the file is of a version that had no idp
+            Some(secrets) => Self { idp_encryption: random_secret(random), ..secrets },
+            None => Self::make(random),
+        };
         secrets.write(&path).map_err(failed(&path))?;
         Ok(secrets)
     }
@@ -95,6 +100,7 @@ impl Secrets {
             service_account_id: random.uuid().to_string(),
             service_account_secret: random_secret(random),
             app_token_key: random_secret(random),
+            idp_encryption: random_secret(random),
         }
     }
 
@@ -109,6 +115,7 @@ impl Secrets {
             (ACCOUNT_ID, &self.service_account_id),
             (ACCOUNT_SECRET, self.service_account_secret.expose()),
             (APP_TOKEN_KEY, self.app_token_key.expose()),
+            (IDP_ENCRYPTION, self.idp_encryption.expose()),
         ];
         for (name, value) in lines {
             writeln!(file, "{name}={value}")?;
@@ -129,6 +136,7 @@ impl Secrets {
             service_account_id: value(ACCOUNT_ID)?.to_owned(),
             service_account_secret: Secret::from(value(ACCOUNT_SECRET)?),
             app_token_key: Secret::from(value(APP_TOKEN_KEY)?),
+            idp_encryption: value(IDP_ENCRYPTION).map(Secret::from).unwrap_or_default(),
         })
     }
 }
@@ -158,6 +166,21 @@ mod tests {
         assert_ne!(made.jwt.expose(), made.machine_key.expose());
         assert_eq!(fs::metadata(data.join(FILE)).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_file_of_a_version_without_idp_is_completed() {
+        let folder = tempfile::tempdir().unwrap();
+        let before = Secrets::read_or_make(folder.path(), &Random::seeded(1)).unwrap();
+        let path = folder.path().join(FILE);
+        let text = fs::read_to_string(&path).unwrap();
+        let older: Vec<_> = text.lines().filter(|line| !line.starts_with(IDP_ENCRYPTION)).collect();
+        fs::write(&path, older.join("\n")).unwrap();
+        let after = Secrets::read_or_make(folder.path(), &Random::seeded(2)).unwrap();
+        assert_eq!(before.jwt.expose(), after.jwt.expose());
+        assert_eq!(after.idp_encryption.expose().len(), 64);
+        let kept = Secrets::read_or_make(folder.path(), &Random::seeded(3)).unwrap();
+        assert_eq!(kept.idp_encryption.expose(), after.idp_encryption.expose());
     }
 
     #[test]

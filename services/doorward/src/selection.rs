@@ -17,19 +17,22 @@ pub enum Member {
     AuthApp,
     /// OIDC access tokens.
     AuthBearer,
+    /// Sign-ins to applications.
+    Idp,
     /// The one door.
     Gateway,
 }
 
 impl Member {
     /// Every service, in the order they start: who is asked comes before who asks.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Users,
         Self::AuthBasic,
         Self::AuthMachine,
         Self::AuthService,
         Self::AuthApp,
         Self::AuthBearer,
+        Self::Idp,
         Self::Gateway,
     ];
 
@@ -42,6 +45,7 @@ impl Member {
             Self::AuthService => "auth-service",
             Self::AuthApp => "auth-app",
             Self::AuthBearer => "auth-bearer",
+            Self::Idp => "idp",
             Self::Gateway => "gateway",
         }
     }
@@ -144,7 +148,7 @@ mod tests {
 
     #[test]
     fn auth_app_has_to_be_asked_for() {
-        assert_eq!(selected([]).unwrap(), ["users", "auth-basic", "auth-machine", "auth-service", "gateway"]);
+        assert_eq!(selected([]).unwrap(), ["users", "auth-basic", "auth-machine", "auth-service", "idp", "gateway"]);
         let added = selected([("OCIS_ADD_RUN_SERVICES", "auth-app")]).unwrap();
         assert!(added.contains(&"auth-app"));
         assert!(selected([("OC_ADD_RUN_SERVICES", "auth-app")]).unwrap().contains(&"auth-app"));
@@ -159,7 +163,7 @@ mod tests {
     #[test]
     fn exclusion_beats_addition() {
         let names = selected([("OCIS_ADD_RUN_SERVICES", "auth-app"), ("OCIS_EXCLUDE_RUN_SERVICES", "auth-app,users")]);
-        assert_eq!(names.unwrap(), ["auth-basic", "auth-machine", "auth-service", "gateway"]);
+        assert_eq!(names.unwrap(), ["auth-basic", "auth-machine", "auth-service", "idp", "gateway"]);
     }
 
     #[test]
@@ -167,7 +171,7 @@ mod tests {
         let error = selected([("OCIS_ADD_RUN_SERVICES", "auth-apps")]).unwrap_err().to_string();
         assert!(error.contains("OCIS_ADD_RUN_SERVICES") && error.contains("\"auth-apps\""), "{error}");
         assert!(
-            error.contains("users, auth-basic, auth-machine, auth-service, auth-app, auth-bearer, gateway"),
+            error.contains("users, auth-basic, auth-machine, auth-service, auth-app, auth-bearer, idp, gateway"),
             "{error}"
         );
     }

@@ -28,6 +28,8 @@ pub struct Settings {
     pub auth_app: auth_app::Config,
     /// OIDC access tokens.
     pub auth_bearer: auth_bearer::Config,
+    /// Sign-ins to applications.
+    pub idp: idp::Config,
     /// The one door.
     pub gateway: gateway::Config,
     /// What the operator should know.
@@ -51,6 +53,7 @@ impl Settings {
             auth_service: reader.read::<auth_service::AuthService>(defaults::auth_service(secrets))?,
             auth_app: reader.read::<auth_app::AuthApp>(defaults::auth_app(secrets))?,
             auth_bearer: reader.read::<auth_bearer::AuthBearer>(auth_bearer::Config::default())?,
+            idp: reader.read::<idp::Idp>(defaults::idp(secrets))?,
             gateway: reader.read::<gateway::Gateway>(defaults::gateway(secrets))?,
             data,
             warnings: reader.warnings,
@@ -67,6 +70,7 @@ impl Settings {
             Member::AuthService => auth_service::AuthService::listeners(&self.auth_service),
             Member::AuthApp => auth_app::AuthApp::listeners(&self.auth_app),
             Member::AuthBearer => auth_bearer::AuthBearer::listeners(&self.auth_bearer),
+            Member::Idp => idp::Idp::listeners(&self.idp),
             Member::Gateway => gateway::Gateway::listeners(&self.gateway),
         }
     }

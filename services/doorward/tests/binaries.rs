@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use testkit::run;
 
 /// Each service, and the first variable it cannot do without.
-const SERVICES: [(&str, &str); 7] = [
+const SERVICES: [(&str, &str); 8] = [
     ("gateway", "OCIS_JWT_SECRET"),
     ("users", "OCIS_JWT_SECRET"),
     ("auth-app", "OCIS_JWT_SECRET"),
@@ -13,6 +13,7 @@ const SERVICES: [(&str, &str); 7] = [
     ("auth-machine", "OCIS_MACHINE_AUTH_API_KEY"),
     ("auth-service", "OCIS_SERVICE_ACCOUNT_ID"),
     ("auth-bearer", ""),
+    ("idp", "OCIS_JWT_SECRET"),
 ];
 
 fn nothing() -> BTreeMap<String, String> {

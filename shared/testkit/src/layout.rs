@@ -80,6 +80,7 @@ impl Layout {
         self.set("OCIS_SERVICE_ACCOUNT_ID", "jobs");
         self.set("OCIS_SERVICE_ACCOUNT_SECRET", &service);
         self.set("AUTH_APP_TOKEN_KEY", &secret());
+        self.set("IDP_ENCRYPTION_SECRET", &secret());
         self.set("OCIS_ADD_RUN_SERVICES", "auth-app");
         // The cheapest parameters that argon2 takes: tests are about who gets in, not about the cost of it.
         self.set("AUTH_BASIC_ARGON2_MEMORY", "8");
@@ -94,18 +95,25 @@ impl Layout {
             self.set(&format!("{prefix}_DEBUG_ADDR"), &free_address().to_string());
             match member {
                 Member::Users => {
-                    for asking in ["AUTH_BASIC", "AUTH_MACHINE", "AUTH_APP", "AUTH_BEARER"] {
+                    for asking in ["AUTH_BASIC", "AUTH_MACHINE", "AUTH_APP", "AUTH_BEARER", "IDP"] {
                         self.set(&format!("{asking}_USERS_ENDPOINT"), &address);
                     }
                     self.set("GATEWAY_USERS_ENDPOINT", &address);
                 }
                 Member::Gateway => self.set("OCIS_REVA_GATEWAY", &address),
+                // Nobody calls it by gRPC but the operator.
+                Member::Idp => {}
+                Member::AuthBasic => {
+                    self.set("GATEWAY_AUTH_BASIC_ENDPOINT", &address);
+                    self.set("IDP_AUTH_BASIC_ENDPOINT", &address);
+                }
                 // It is not in the family unless a test adds it.
                 Member::AuthBearer => self.set("GATEWAY_AUTH_BEARER_ENDPOINT", ""),
                 _ => self.set(&format!("GATEWAY_{prefix}_ENDPOINT"), &address),
             }
         }
         self.set("AUTH_APP_HTTP_ADDR", &free_address().to_string());
+        self.set("IDP_HTTP_ADDR", &free_address().to_string());
     }
 
     fn set_tls(&mut self) {

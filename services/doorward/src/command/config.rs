@@ -46,6 +46,7 @@ fn of(service: ServiceName, what: What, environment: &Environment, secrets: &Sec
         }
         ServiceName::AuthApp => one::<auth_app::AuthApp>(defaults::auth_app(secrets), what, environment),
         ServiceName::AuthBearer => one::<auth_bearer::AuthBearer>(auth_bearer::Config::default(), what, environment),
+        ServiceName::Idp => one::<idp::Idp>(defaults::idp(secrets), what, environment),
         ServiceName::Gateway => one::<gateway::Gateway>(defaults::gateway(secrets), what, environment),
     }
 }

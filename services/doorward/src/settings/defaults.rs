@@ -34,6 +34,14 @@ pub(crate) fn auth_app(secrets: &Secrets) -> auth_app::Config {
     }
 }
 
+pub(crate) fn idp(secrets: &Secrets) -> idp::Config {
+    idp::Config {
+        token_manager: token_manager(secrets),
+        encryption_secret: secrets.idp_encryption.clone(),
+        ..idp::Config::default()
+    }
+}
+
 pub(crate) fn gateway(secrets: &Secrets) -> gateway::Config {
     gateway::Config { token_manager: token_manager(secrets), ..gateway::Config::default() }
 }

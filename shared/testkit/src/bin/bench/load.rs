@@ -13,10 +13,13 @@ use authn::BoxError;
 use hdrhistogram::Histogram;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::{server::Server, spent::Cost};
+use crate::{
+    server::Server,
+    spent::{Cost, Spent},
+};
 
 /// A call that is made again and again: over this connection, for the n-th time. Whether it was answered as it should be.
-pub(crate) type Call = Arc<dyn Fn(Channel, usize) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
+pub(crate) type Call<C = Channel> = Arc<dyn Fn(C, usize) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
 /// What one row measured.
 pub(crate) struct Measured {
@@ -28,6 +31,8 @@ pub(crate) struct Measured {
     pub(crate) elapsed: Duration,
     /// What the server used up meanwhile.
     pub(crate) cost: Cost,
+    /// What the servers behind it used up.
+    pub(crate) behind: Cost,
 }
 
 impl Measured {
@@ -39,10 +44,11 @@ impl Measured {
 }
 
 /// Who calls one server.
-pub(crate) struct Callers<'a> {
+pub(crate) struct Callers<'a, C = Channel> {
     server: &'a Server,
+    behind: &'a [Server],
     count: usize,
-    channels: Vec<Channel>,
+    channels: Vec<C>,
 }
 
 /// What one caller has seen.
@@ -74,16 +80,23 @@ impl<'a> Callers<'a> {
         for _ in 0..connections {
             channels.push(endpoint.connect().await?);
         }
-        Ok(Self { server, count, channels })
+        Ok(Self { server, behind: &[], count, channels })
+    }
+}
+
+impl<'a, C: Clone + Send + 'static> Callers<'a, C> {
+    /// A caller a connection; what the servers behind the one that is called use up is noted apart.
+    pub(crate) fn over(server: &'a Server, behind: &'a [Server], channels: Vec<C>) -> Self {
+        Self { server, behind, count: channels.len(), channels }
     }
 
     /// The connection of a caller.
-    pub(crate) fn channel(&self, caller: usize) -> Channel {
+    pub(crate) fn channel(&self, caller: usize) -> C {
         self.channels[caller % self.channels.len()].clone()
     }
 
     /// Lets all call for a while. The first fifth does not count.
-    pub(crate) async fn keep_calling(&self, call: &Call, duration: Duration) -> Result<Measured, BoxError> {
+    pub(crate) async fn keep_calling(&self, call: &Call<C>, duration: Duration) -> Result<Measured, BoxError> {
         let (measuring, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let mut tasks = Vec::with_capacity(self.count);
         for caller in 0..self.count {
@@ -103,18 +116,18 @@ impl<'a> Callers<'a> {
             }));
         }
         tokio::time::sleep(duration / 5).await;
-        let (before, start) = (self.server.spent()?, Instant::now());
+        let (before, start) = (self.spent()?, Instant::now());
         measuring.store(true, Ordering::Relaxed);
         tokio::time::sleep(duration).await;
         measuring.store(false, Ordering::Relaxed);
-        let (elapsed, cost) = (start.elapsed(), self.server.spent()?.since(&before));
+        let (elapsed, after) = (start.elapsed(), self.spent()?);
         done.store(true, Ordering::Relaxed);
-        gather(tasks, elapsed, cost).await
+        gather(tasks, elapsed, after.since(&before)).await
     }
 
     /// Makes the calls 0 to `calls`, each once, and all of them count.
-    pub(crate) async fn call_each_once(&self, call: &Call, calls: usize) -> Result<Measured, BoxError> {
-        let (before, start) = (self.server.spent()?, Instant::now());
+    pub(crate) async fn call_each_once(&self, call: &Call<C>, calls: usize) -> Result<Measured, BoxError> {
+        let (before, start) = (self.spent()?, Instant::now());
         let mut tasks = Vec::with_capacity(self.count);
         for caller in 0..self.count {
             let (channel, call, callers) = (self.channel(caller), call.clone(), self.count);
@@ -128,27 +141,54 @@ impl<'a> Callers<'a> {
                 Ok(seen)
             }));
         }
-        let mut measured = gather(tasks, Duration::ZERO, Cost::default()).await?;
+        let mut measured = gather(tasks, Duration::ZERO, Costs::default()).await?;
         measured.elapsed = start.elapsed();
-        measured.cost = self.server.spent()?.since(&before);
+        let Costs { own, behind } = self.spent()?.since(&before);
+        (measured.cost, measured.behind) = (own, behind);
         Ok(measured)
     }
 
     /// Makes the calls 0 to `calls`, each once, only to have made them. None may fail.
-    pub(crate) async fn succeed(&self, call: &Call, calls: usize) -> Result<(), BoxError> {
+    pub(crate) async fn succeed(&self, call: &Call<C>, calls: usize) -> Result<(), BoxError> {
         match self.call_each_once(call, calls).await?.failures {
             0 => Ok(()),
             failures => Err(format!("{failures} of {calls} calls failed").into()),
         }
+    }
+
+    fn spent(&self) -> Result<AllSpent, BoxError> {
+        let behind = self.behind.iter().map(Server::spent).collect::<Result<_, _>>()?;
+        Ok(AllSpent { own: self.server.spent()?, behind })
+    }
+}
+
+/// What a server and those behind it had used up at some moment.
+struct AllSpent {
+    own: Spent,
+    behind: Vec<Spent>,
+}
+
+/// What they used up in between.
+#[derive(Default)]
+struct Costs {
+    own: Cost,
+    behind: Cost,
+}
+
+impl AllSpent {
+    fn since(&self, earlier: &Self) -> Costs {
+        let mut behind = Cost::default();
+        self.behind.iter().zip(&earlier.behind).for_each(|(now, before)| behind += now.since(before));
+        Costs { own: self.own.since(&earlier.own), behind }
     }
 }
 
 async fn gather(
     tasks: Vec<tokio::task::JoinHandle<Result<Seen, BoxError>>>,
     elapsed: Duration,
-    cost: Cost,
+    Costs { own, behind }: Costs,
 ) -> Result<Measured, BoxError> {
-    let mut measured = Measured { latency: Histogram::new(3)?, failures: 0, elapsed, cost };
+    let mut measured = Measured { latency: Histogram::new(3)?, failures: 0, elapsed, cost: own, behind };
     for task in tasks {
         let Seen { latency, failures } = task.await??;
         measured.latency.add(latency)?;

@@ -1,10 +1,12 @@
-//! The load tool: the family and a bare tonic echo, measured over gRPC in one run on one machine.
+//! The load tool: the family and a bare tonic echo, measured over gRPC in one run on one machine; with `idp`, the `OpenID`
+//! Provider and another one beside it, measured over HTTP.
 //!
 //! Requests per second belong to the machine; what carries over are the ratios to the echo and the server's CPU time.
 
 mod call;
 mod echo;
 mod family;
+mod idp;
 mod load;
 mod people;
 mod report;
@@ -57,6 +59,8 @@ enum Role {
         /// Where.
         address: std::net::SocketAddr,
     },
+    /// Measures idp beside the npm package oidc-provider, in one run.
+    Idp(idp::Arguments),
 }
 
 impl Arguments {
@@ -69,8 +73,9 @@ impl Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let outcome = match arguments.role {
-        Some(Role::Echo { address }) => echo::serve(address).await,
+    let outcome = match &arguments.role {
+        Some(Role::Echo { address }) => echo::serve(*address).await,
+        Some(Role::Idp(arguments)) => idp::run(arguments).await,
         None => scenario::run(&arguments).await,
     };
     match outcome {

@@ -1,13 +1,20 @@
-//! People of the directory who need no password, added by its own interface.
+//! People of the directory, added by its own interface.
 
 use authn::BoxError;
-use proto::doorward::users::v1::{CreateUserRequest, users_admin_api_client::UsersAdminApiClient};
+use proto::doorward::{
+    passwords::v1::{SetPasswordRequest, passwords_api_client::PasswordsApiClient},
+    users::v1::{CreateUserRequest, users_admin_api_client::UsersAdminApiClient},
+};
 use runtime::{
     Context,
     config::{Environment, Secret, TokenManager},
     operator_token,
 };
-use tonic::{Request, transport::Endpoint};
+use tonic::{
+    Request,
+    metadata::{Ascii, MetadataValue},
+    transport::Endpoint,
+};
 
 use crate::{family::JWT_SECRET, tokens::Owner};
 
@@ -16,8 +23,7 @@ const LANES: usize = 16;
 
 /// Adds people to the directory at this address.
 pub(crate) async fn add<'a>(address: &str, people: impl Iterator<Item = &'a Owner>) -> Result<(), BoxError> {
-    let tokens = TokenManager { jwt_secret: Secret::from(JWT_SECRET), ..TokenManager::default() };
-    let operator = operator_token(&tokens, &Context::new(Environment::default()))?;
+    let operator = operator()?;
     let client = UsersAdminApiClient::new(Endpoint::from_shared(format!("http://{address}"))?.connect().await?);
     let mut lanes = vec![Vec::new(); LANES];
     for (place, Owner { id, login }) in people.enumerate() {
@@ -45,4 +51,22 @@ pub(crate) async fn add<'a>(address: &str, people: impl Iterator<Item = &'a Owne
         done??;
     }
     Ok(())
+}
+
+/// Gives people a password, at the address of the service that keeps them.
+pub(crate) async fn set_password(address: &str, people: &[Owner], password: &str) -> Result<(), BoxError> {
+    let operator = operator()?;
+    let mut client = PasswordsApiClient::new(Endpoint::from_shared(format!("http://{address}"))?.connect().await?);
+    for Owner { id, .. } in people {
+        let message = SetPasswordRequest { user_id: id.to_string(), password: password.to_owned() };
+        let mut request = Request::new(message);
+        request.metadata_mut().insert(token::METADATA_KEY, operator.clone());
+        client.set_password(request).await?;
+    }
+    Ok(())
+}
+
+fn operator() -> Result<MetadataValue<Ascii>, BoxError> {
+    let tokens = TokenManager { jwt_secret: Secret::from(JWT_SECRET), ..TokenManager::default() };
+    operator_token(&tokens, &Context::new(Environment::default()))
 }

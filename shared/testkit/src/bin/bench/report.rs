@@ -15,6 +15,7 @@ pub(crate) struct Series {
     latency: Option<Histogram<u64>>,
     failures: u64,
     cost: Cost,
+    behind: Cost,
 }
 
 impl Series {
@@ -28,6 +29,7 @@ impl Series {
         self.rates.push(measured.rate());
         self.failures += measured.failures;
         self.cost += measured.cost;
+        self.behind += measured.behind;
         match &mut self.latency {
             Some(latency) => latency.add(measured.latency)?,
             none => *none = Some(measured.latency),
@@ -46,8 +48,24 @@ impl Series {
     }
 
     /// CPU time of the server for one call, in milliseconds.
-    fn cpu_ms(&self) -> f64 {
+    pub(crate) fn cpu_ms(&self) -> f64 {
         self.cost.cpu_ms / self.calls().max(1.0)
+    }
+
+    /// The same for the servers behind it.
+    pub(crate) fn cpu_ms_behind(&self) -> f64 {
+        self.behind.cpu_ms / self.calls().max(1.0)
+    }
+
+    /// Calls that failed.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures
+    }
+
+    /// How long so many percent of the calls took at most, in milliseconds.
+    #[expect(clippy::cast_precision_loss, reason = "microseconds of calls are far below 2^52")]
+    pub(crate) fn percentile_ms(&self, percent: f64) -> f64 {
+        self.latency.as_ref().map_or(0, |latency| latency.value_at_percentile(percent)) as f64 / 1000.0
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts of reads are far below 2^52")]
@@ -78,17 +96,17 @@ pub(crate) fn table(title: &str, floor: &Series, rows: &[&Series]) -> io::Result
     std::iter::once(&floor).chain(rows).try_for_each(|series| row(series, floor.rate()))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "microseconds of calls are far below 2^52")]
 fn row(series: &Series, floor: f64) -> io::Result<()> {
-    let Some(latency) = &series.latency else { return Ok(()) };
-    let milliseconds = |percentile| latency.value_at_percentile(percentile) as f64 / 1000.0;
+    if series.latency.is_none() {
+        return Ok(());
+    }
     line(&format!(
         "| {} | {:.0} | {:.2} | {:.2} | {:.2} | {:.4} | {:.3} | {} |",
         series.name,
         series.rate(),
         series.rate() / floor,
-        milliseconds(50.0),
-        milliseconds(99.0),
+        series.percentile_ms(50.0),
+        series.percentile_ms(99.0),
         series.cpu_ms(),
         series.file_reads(),
         series.failures,

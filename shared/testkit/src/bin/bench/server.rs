@@ -16,7 +16,7 @@ pub(crate) struct Server {
     child: Child,
     /// Where it answers gRPC.
     pub(crate) address: String,
-    /// How long it took from the start until it listened.
+    /// How long it took from the start until it listened, or answered.
     pub(crate) start: Duration,
 }
 
@@ -37,11 +37,20 @@ impl Server {
 
     /// Starts a program that will answer at this address.
     pub(crate) fn launch(command: &mut Command, address: String) -> Result<Self, BoxError> {
+        Self::launch_until(command, address, listens)
+    }
+
+    /// The same; it has started when `answers` says so of its address.
+    pub(crate) fn launch_until(
+        command: &mut Command,
+        address: String,
+        answers: fn(SocketAddr) -> bool,
+    ) -> Result<Self, BoxError> {
         let begin = Instant::now();
         let program = command.get_program().to_string_lossy().into_owned();
         let child = command.stdin(Stdio::null()).spawn().map_err(|error| format!("{program}: {error}"))?;
         let mut server = Self { child, address, start: Duration::ZERO };
-        server.wait_until_it_listens()?;
+        server.wait_until(answers)?;
         server.start = begin.elapsed();
         Ok(server)
     }
@@ -61,18 +70,24 @@ impl Server {
 
     /// The most memory it ever had, and what it has now, in MiB.
     pub(crate) fn memory_mib(&self) -> Result<(u64, u64), BoxError> {
+        let [most, now, _] = self.memory_kib()?;
+        Ok((most / 1024, now / 1024))
+    }
+
+    /// The most memory it ever had, what it has now, and what of that is no part of a file, in KiB.
+    pub(crate) fn memory_kib(&self) -> Result<[u64; 3], BoxError> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let field = |name: &str| -> Result<u64, BoxError> {
             let line = status.lines().find(|line| line.starts_with(name)).ok_or("no memory in /proc/PID/status")?;
-            Ok(line.split_whitespace().nth(1).ok_or("no number")?.parse::<u64>()? / 1024)
+            Ok(line.split_whitespace().nth(1).ok_or("no number")?.parse()?)
         };
-        Ok((field("VmHWM:")?, field("VmRSS:")?))
+        Ok([field("VmHWM:")?, field("VmRSS:")?, field("RssAnon:")?])
     }
 
-    fn wait_until_it_listens(&mut self) -> Result<(), BoxError> {
+    fn wait_until(&mut self, answers: fn(SocketAddr) -> bool) -> Result<(), BoxError> {
         let address: SocketAddr = self.address.parse()?;
         let start = Instant::now();
-        while TcpStream::connect_timeout(&address, Duration::from_millis(100)).is_err() {
+        while !answers(address) {
             if let Some(status) = self.child.try_wait()? {
                 return Err(format!("the server has ended: {status}").into());
             }
@@ -83,4 +98,8 @@ impl Server {
         }
         Ok(())
     }
+}
+
+fn listens(address: SocketAddr) -> bool {
+    TcpStream::connect_timeout(&address, Duration::from_millis(100)).is_ok()
 }
