@@ -1,6 +1,6 @@
 //! The authorization endpoint (RFC 6749 3.1, `OpenID` Connect Core 3) and the pages on the way to its answer.
 //!
-//! A request is [`request::resolve`]d until everything about it is good, then [`decide::step`] says what is still asked of
+//! A request is `request::resolve`d until everything about it is good, then `decide::step` says what is still asked of
 //! the person. What is asked is shown by one page, `page::SIGN_IN`, which begins with that question again each time: so
 //! nothing is lost when somebody reloads it, comes back to it, or has meanwhile signed in in another window.
 

@@ -40,19 +40,19 @@ pub use sign_out::{SignOut, confirm_sign_out, signed_out};
 pub use style::router;
 pub use words::Language;
 
-/// The value of the button that says yes to [`consent`] and [`device_confirm`] (field `decision`).
+/// The value of the button that says yes to [`consent()`] and [`device_confirm`] (field `decision`).
 pub const ALLOW: &str = "allow";
 /// The value of the button that says no to them.
 pub const DENY: &str = "deny";
-/// The value of the button of [`account`] that goes on as who is signed in (field `decision`).
+/// The value of the button of [`account()`] that goes on as who is signed in (field `decision`).
 pub const CONTINUE: &str = "continue";
-/// The value of the button of [`account`] that asks for another account.
+/// The value of the button of [`account()`] that asks for another account.
 pub const OTHER: &str = "other";
 /// The value of the button of [`confirm_sign_out`] that signs out (field `decision`).
 pub const SIGN_OUT: &str = "sign_out";
 /// The value of the button of [`confirm_sign_out`] that does not.
 pub const STAY: &str = "stay";
-/// The value of the box `remember` of [`sign_in`] if it is ticked.
+/// The value of the box `remember` of [`sign_in()`] if it is ticked.
 pub const REMEMBER: &str = "yes";
 
 /// What a page needs of its surroundings.

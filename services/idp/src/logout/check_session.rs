@@ -2,7 +2,7 @@
 //! (`OpenID` Connect Session Management 1.0, 3).
 //!
 //! What it needs of the others:
-//! - the cookie [`session::browser_state_cookie`](crate::session::browser_state_cookie) holds the browser state as plain
+//! - the cookie [`session::browser_state_cookie`] holds the browser state as plain
 //!   text of base64url characters, is readable by scripts, and has `SameSite=None` where there is TLS, for the page is in
 //!   a frame of another site; a browser without the cookie has the state `none`, as one that nobody is signed in with;
 //! - `session_state` in an authorization response is
