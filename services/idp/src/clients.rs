@@ -22,6 +22,7 @@ use arc_swap::ArcSwap;
 use moka::future::Cache;
 use oidc::jose::KeySet;
 use oidc::redirect::Sites;
+use outbound::Fetcher;
 use runtime::{Clock, Context, Random};
 use store::StoreError;
 use tokio::sync::watch;
@@ -36,7 +37,6 @@ pub use file::FileError;
 pub use metadata::{Metadata, MetadataError};
 
 use crate::config::Config;
-use crate::fetch::Fetcher;
 use crate::seal::Sealer;
 use crate::store::{Store, StoredClient};
 use key_sets::KeySets;

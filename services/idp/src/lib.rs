@@ -10,7 +10,6 @@ mod config;
 pub mod device;
 pub mod discovery;
 pub mod endpoints;
-pub mod fetch;
 pub mod flow;
 pub mod grpc;
 pub mod introspection;
@@ -39,11 +38,11 @@ use ::token::Verifier;
 use authn::{Authenticator, BoxError, Directory};
 use axum::Router;
 use clap::{ArgMatches, FromArgMatches, Subcommand};
+use outbound::{Fetcher, Policy};
 use runtime::config::Identity;
 use runtime::{App, Check, Context, Listeners, Task};
 
 use crate::clients::Clients;
-use crate::fetch::Fetcher;
 use crate::keys::{Keys, Schedule};
 use crate::logout::Logouts;
 use crate::provider::Parts;
@@ -133,7 +132,8 @@ pub async fn open(
         random: random.clone(),
     });
     let keys = keys.await?;
-    let fetcher = Fetcher::new(config.allow_private_addresses, config.outbound_ca.as_deref())?;
+    let policy = Policy { allow_private: config.allow_private_addresses, ..Policy::default() };
+    let fetcher = Fetcher::new("doorward-idp", policy, config.outbound_ca.as_deref())?;
     let clients = Clients::open(config, (store.clone(), sealer.clone(), fetcher.clone()), context)?;
     let provider = Provider::new(Parts {
         sites: config.sites(),

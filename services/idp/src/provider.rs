@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use authn::{Authenticator, Directory};
+use outbound::Fetcher;
 use runtime::{Clock, Random};
 use token::Verifier;
 
 use crate::clients::Clients;
 use crate::config::Config;
 use crate::endpoints::{Layout, Site};
-use crate::fetch::Fetcher;
 use crate::keys::Keys;
 use crate::revocations::Revocations;
 use crate::seal::Sealer;

@@ -28,7 +28,7 @@ fn layer(one: &Crate) -> Option<Layer> {
     Some(match one.name.as_str() {
         "proto" | "status" | "oidc" => Layer::Words,
         "authn" | "token" => Layer::Domain,
-        "store" | "runtime" | "ldap" => Layer::Ground,
+        "store" | "runtime" | "ldap" | "outbound" => Layer::Ground,
         "doorward" => Layer::Family,
         "testkit" => Layer::Tests,
         "conformance" => Layer::Judge,

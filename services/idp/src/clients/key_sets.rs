@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use moka::future::Cache;
 use oidc::jose::KeySet;
+use outbound::Fetcher;
 use runtime::Clock;
 use tokio::sync::Mutex;
 
 use super::ClientKeysError;
-use crate::fetch::Fetcher;
 
 /// How long a key set is used without looking again.
 const FRESH: Duration = Duration::from_mins(1);

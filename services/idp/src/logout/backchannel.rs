@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use oidc::jose::Algorithm;
+use outbound::FetchError;
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::StoreError;
@@ -16,7 +17,6 @@ use super::Logouts;
 use crate::claims;
 use crate::clients::Client;
 use crate::endpoints::Site;
-use crate::fetch::FetchError;
 use crate::model::{Seconds, seconds};
 use crate::provider::Provider;
 use crate::store::Delivery;

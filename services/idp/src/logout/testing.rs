@@ -14,6 +14,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Request, StatusCode};
+use outbound::{Fetcher, Policy};
 use runtime::config::Environment;
 use runtime::{Clock, Context, Random};
 use serde_json::{Value, json};
@@ -24,7 +25,6 @@ use uuid::Uuid;
 use super::Logouts;
 use crate::clients::{Addition, Clients, Metadata};
 use crate::endpoints::Site;
-use crate::fetch::Fetcher;
 use crate::keys::{Keys, Parts as KeyParts, Schedule};
 use crate::model::{Grant, Session, SignIn, seconds, time_of};
 use crate::provider::{Parts, Provider};
@@ -100,7 +100,8 @@ impl Bench {
         database.migrate::<Migrator>().await.expect("migrates");
         let store = Store::new(database);
         let sealer = Sealer::new(&SECRET.into(), &"".into(), random.clone());
-        let fetcher = Fetcher::new(true, None).expect("a fetcher");
+        let policy = Policy { allow_private: true, ..Policy::default() };
+        let fetcher = Fetcher::new("doorward-idp", policy, None).expect("a fetcher");
         let keys = Keys::open(KeyParts {
             store: store.clone(),
             sealer: sealer.clone(),

@@ -12,13 +12,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use idp::clients::Clients;
-use idp::fetch::Fetcher;
 use idp::keys::{self, Keys, Schedule};
 use idp::provider::Parts;
 use idp::revocations::Revocations;
 use idp::seal::Sealer;
 use idp::store::Store;
 use idp::{Config, Migrator, Provider};
+use outbound::{Fetcher, Policy};
 use runtime::config::Environment;
 use runtime::{Clock, Context, Random};
 use serde_json::Value;
@@ -110,7 +110,8 @@ impl Service {
             clock: clock.clone(),
             random: random.clone(),
         };
-        let fetcher = Fetcher::new(config.allow_private_addresses, None).expect("a fetcher");
+        let policy = Policy { allow_private: config.allow_private_addresses, ..Policy::default() };
+        let fetcher = Fetcher::new("doorward-idp", policy, None).expect("a fetcher");
         let clients = Clients::open(&config, (store.clone(), sealer.clone(), fetcher.clone()), &context);
         let ring = Arc::new(KeyRing::new(&SECRET.into(), None).expect("a secret"));
         let provider = Provider::new(Parts {

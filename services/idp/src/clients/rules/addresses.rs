@@ -39,7 +39,7 @@ pub(super) fn page(member: &str, address: Option<&String>, https: bool) -> Resul
     }
 }
 
-/// What the server calls; whether it may be called is for [`crate::fetch::Fetcher`] to say.
+/// What the server calls; whether it may be called is for [`outbound::Fetcher`] to say.
 pub(super) fn fetched(member: &str, address: &str) -> Result<String, MetadataError> {
     let url = parse(member, address)?;
     if url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)) {

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::time::UNIX_EPOCH;
 
 use ::store::testing::TestDatabase;
+use outbound::Policy;
 use runtime::config::Environment;
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -27,7 +28,8 @@ async fn bench(file: Option<PathBuf>) -> Bench {
     let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(500_000));
     let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
     let config = Config { url: SITE.to_owned(), clients_file: file, ..Config::default() };
-    let fetcher = Fetcher::new(true, None).expect("a fetcher");
+    let policy = Policy { allow_private: true, ..Policy::default() };
+    let fetcher = Fetcher::new("doorward-idp", policy, None).expect("a fetcher");
     let clients = Clients::open(&config, (store.clone(), sealer(), fetcher), &context).expect("clients");
     Bench { clients, clock, store, _database: database }
 }

@@ -1,4 +1,4 @@
-//! Calls to addresses that clients name.
+#![doc = include_str!("../README.md")]
 
 mod address;
 mod resolver;
@@ -12,8 +12,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use reqwest::redirect::Policy;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::redirect;
 use reqwest::{Certificate, Client, RequestBuilder, Response, Url};
 
 use resolver::Resolver;
@@ -30,8 +30,39 @@ const MAX_URL: usize = 2048;
 #[derive(Clone, Debug)]
 pub struct Fetcher {
     http: Client,
-    allow_private: bool,
+    policy: Policy,
     timeout: Duration,
+}
+
+/// What is called beside https on the open Internet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Policy {
+    /// Private addresses too, and plain http on this machine.
+    pub allow_private: bool,
+    /// Plain http anywhere, and servers whose certificate nobody vouches for.
+    pub insecure: bool,
+}
+
+/// What is sent along by [`Fetcher::ask`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Question<'a> {
+    /// The `Authorization` header; mark it sensitive.
+    pub authorization: Option<&'a HeaderValue>,
+    /// The `Accept` header; none if empty.
+    pub accept: &'static str,
+    /// The form that is posted; GET without one.
+    pub form: Option<&'a [(&'a str, &'a str)]>,
+}
+
+/// What came back, whatever its status.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The media type, without parameters and in lower case; empty if there is none.
+    pub media_type: String,
+    /// The body.
+    pub body: Bytes,
 }
 
 /// Why there is no answer.
@@ -67,22 +98,23 @@ impl FetchError {
 }
 
 impl Fetcher {
-    /// A fetcher that trusts the system's certificate authorities and those in this file (PEM). With `allow_private` it also
-    /// calls private addresses, and plain http on this machine.
+    /// A fetcher that calls itself `user_agent` and trusts the system's certificate authorities and those in this file (PEM).
     ///
     /// # Errors
     /// When the file cannot be read or holds no certificate.
-    pub fn new(allow_private: bool, authorities: Option<&Path>) -> Result<Self, FetchError> {
+    pub fn new(user_agent: &str, policy: Policy, authorities: Option<&Path>) -> Result<Self, FetchError> {
+        let Policy { allow_private, insecure } = policy;
         let builder = Client::builder()
-            .redirect(Policy::none())
+            .redirect(redirect::Policy::none())
             .timeout(TIMEOUT)
             .no_proxy()
             .referer(false)
-            .https_only(!allow_private)
-            .user_agent("doorward-idp")
+            .https_only(!allow_private && !insecure)
+            .tls_danger_accept_invalid_certs(insecure)
+            .user_agent(user_agent)
             .dns_resolver(Resolver { allow_private })
             .tls_certs_merge(authorities.map(certificates).transpose()?.unwrap_or_default());
-        Ok(Self { http: builder.build()?, allow_private, timeout: TIMEOUT })
+        Ok(Self { http: builder.build()?, policy, timeout: TIMEOUT })
     }
 
     /// Whether an address is one that would be called at all, before anything is resolved.
@@ -104,7 +136,8 @@ impl Fetcher {
         let resolved = tokio::time::timeout(self.timeout, tokio::net::lookup_host((host, 0))).await;
         let Ok(Ok(addresses)) = resolved else { return Ok(()) };
         let mut addresses = addresses.peekable();
-        let is_private = |address: std::net::SocketAddr| !address::may_be_called(address.ip(), self.allow_private);
+        let is_private =
+            |address: std::net::SocketAddr| !address::may_be_called(address.ip(), self.policy.allow_private);
         if addresses.peek().is_some() && addresses.all(is_private) {
             return Err(FetchError::new("is in a private network"));
         }
@@ -116,22 +149,32 @@ impl Fetcher {
     /// # Errors
     /// [`FetchError`] for an address that is not called, and for every answer but 200 within the limits.
     pub async fn get(&self, url: &str) -> Result<Bytes, FetchError> {
-        let request = self.http.get(self.allowed(url)?);
-        let fetched = async {
-            let mut response = self.send(request).await?;
-            if response.status() != reqwest::StatusCode::OK {
-                return Err(FetchError::new(format!("it answers {}", response.status().as_u16())));
-            }
-            let mut body = BytesMut::new();
-            while let Some(chunk) = response.chunk().await? {
-                if body.len() + chunk.len() > MAX_BYTES {
-                    return Err(FetchError::new(format!("its answer is longer than {MAX_BYTES} bytes")));
-                }
-                body.extend_from_slice(&chunk);
-            }
-            Ok(body.freeze())
+        let answer = self.ask(url, &Question::default()).await?;
+        if answer.status == 200 {
+            Ok(answer.body)
+        } else {
+            Err(FetchError::new(format!("it answers {}", answer.status)))
+        }
+    }
+
+    /// GET, or POST of a form, with a credential if need be. Every status is an answer.
+    ///
+    /// # Errors
+    /// [`FetchError`] for an address that is not called, and when there is no answer within the limits.
+    pub async fn ask(&self, url: &str, question: &Question<'_>) -> Result<Answer, FetchError> {
+        let url = self.allowed(url)?;
+        let mut request = match question.form {
+            Some(form) => self.form(url, form),
+            None => self.http.get(url),
         };
-        tokio::time::timeout(self.timeout, fetched).await.unwrap_or_else(|_| Err(FetchError::slow()))
+        if let Some(authorization) = question.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        if !question.accept.is_empty() {
+            request = request.header(ACCEPT, question.accept);
+        }
+        let asked = async { read(self.send(request).await?).await };
+        tokio::time::timeout(self.timeout, asked).await.unwrap_or_else(|_| Err(FetchError::slow()))
     }
 
     /// POST of a form; the status. Nothing is read of the answer's body.
@@ -139,11 +182,15 @@ impl Fetcher {
     /// # Errors
     /// [`FetchError`] for an address that is not called, or when there is no answer in time.
     pub async fn post_form(&self, url: &str, form: &[(&str, &str)]) -> Result<u16, FetchError> {
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-        let request = self.http.post(self.allowed(url)?).header(CONTENT_TYPE, kind).body(body);
+        let request = self.form(self.allowed(url)?, form);
         let sent = tokio::time::timeout(self.timeout, self.send(request)).await;
         Ok(sent.unwrap_or_else(|_| Err(FetchError::slow()))?.status().as_u16())
+    }
+
+    fn form(&self, url: Url, form: &[(&str, &str)]) -> RequestBuilder {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        self.http.post(url).header(CONTENT_TYPE, kind).body(body)
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, FetchError> {
@@ -164,14 +211,29 @@ impl Fetcher {
         let is_loopback = host == "localhost" || literal.is_some_and(|address| address.is_loopback());
         match url.scheme() {
             "https" => {}
-            "http" if self.allow_private && is_loopback => {}
+            "http" if self.policy.insecure || (self.policy.allow_private && is_loopback) => {}
             _ => return Err(FetchError::new("does not begin with https://")),
         }
-        if literal.is_some_and(|address| !address::may_be_called(address, self.allow_private)) {
+        if literal.is_some_and(|address| !address::may_be_called(address, self.policy.allow_private)) {
             return Err(FetchError::new("is in a private network"));
         }
         Ok(url)
     }
+}
+
+/// The answer, unless it is longer than what is read.
+async fn read(mut response: Response) -> Result<Answer, FetchError> {
+    let status = response.status().as_u16();
+    let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > MAX_BYTES {
+            return Err(FetchError::new(format!("its answer is longer than {MAX_BYTES} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, media_type, body: body.freeze() })
 }
 
 fn certificates(file: &Path) -> Result<Vec<Certificate>, FetchError> {

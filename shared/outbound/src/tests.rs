@@ -65,12 +65,16 @@ fn text(status: &str, more: &str, body: &str) -> Answer {
     Answer::Text(format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n{more}\r\n{body}", body.len()))
 }
 
+fn fetcher(policy: Policy) -> Fetcher {
+    Fetcher::new("test", policy, None).expect("a fetcher")
+}
+
 fn strict() -> Fetcher {
-    Fetcher::new(false, None).expect("a fetcher")
+    fetcher(Policy::default())
 }
 
 fn lenient() -> Fetcher {
-    Fetcher::new(true, None).expect("a fetcher")
+    fetcher(Policy { allow_private: true, ..Policy::default() })
 }
 
 #[tokio::test]
@@ -119,6 +123,9 @@ fn i32_what_is_no_https_address_is_refused_before_anything_else() {
     strict().check("https://keys.example/jwks?x=1").expect("is good");
     lenient().check("http://keys.example/").expect_err("http is for this machine");
     lenient().check("http://127.0.0.1:1/").expect("is this machine");
+    let insecure = fetcher(Policy { insecure: true, ..Policy::default() });
+    insecure.check("http://keys.example/").expect("is what the operator wants");
+    insecure.check("http://10.0.0.1/").expect_err("is private all the same");
 }
 
 #[tokio::test]
@@ -161,10 +168,24 @@ async fn what_is_allowed_is_fetched() {
 fn a_file_without_certificates_is_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("ca.pem");
-    Fetcher::new(false, Some(&file)).expect_err("is not there");
+    Fetcher::new("test", Policy::default(), Some(&file)).expect_err("is not there");
     std::fs::write(&file, "nothing").expect("writes");
-    Fetcher::new(false, Some(&file)).expect_err("holds nothing");
+    Fetcher::new("test", Policy::default(), Some(&file)).expect_err("holds nothing");
     let key = rcgen::generate_simple_self_signed(["keys.example".to_owned()]).expect("a certificate");
     std::fs::write(&file, key.cert.pem()).expect("writes");
-    Fetcher::new(false, Some(&file)).expect("holds one");
+    Fetcher::new("test", Policy::default(), Some(&file)).expect("holds one");
+}
+
+#[tokio::test]
+async fn a_question_goes_with_its_credential_and_every_status_is_an_answer() {
+    let more = "content-type: Application/JSON; charset=utf-8\r\n";
+    let target = Target::start(text("401 Unauthorized", more, r#"{"error":"invalid_token"}"#)).await;
+    let url = target.url("localhost");
+    let credential = HeaderValue::from_static("Bearer token");
+    let question = Question { authorization: Some(&credential), accept: "application/json", form: None };
+    let answer = lenient().ask(&url, &question).await.expect("answers");
+    assert_eq!((answer.status, answer.media_type.as_str()), (401, "application/json"));
+    assert_eq!(answer.body, r#"{"error":"invalid_token"}"#);
+    strict().ask(&url, &question).await.expect_err("is not called, whatever is sent along");
+    assert_eq!(target.hits(), 1);
 }
