@@ -29,7 +29,7 @@ use ::token::{KeyRing, Verifier};
 use authn::{Authenticator, BoxError, Directory, Groups};
 use clap::{ArgMatches, FromArgMatches, Subcommand};
 use runtime::config::Identity;
-use runtime::{App, Check, Clock, Context, Listeners, Task};
+use runtime::{App, Check, Clock, Context, Listeners, Pages, Task};
 
 pub use applications::Applications;
 pub use authenticator::AppTokens;
@@ -58,7 +58,7 @@ impl runtime::Service for AuthApp {
 
     fn listeners(config: &Config) -> Listeners<'_> {
         let Config { log, tracing, debug, grpc, http, .. } = config;
-        Listeners { log, tracing, debug, grpc: Some(grpc), http: Some(http) }
+        Listeners { log, tracing, debug, grpc: Some(grpc), http: Some(http), mtls: None }
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
@@ -161,6 +161,7 @@ pub fn app(opened: &Opened) -> App {
         .add_service(grpc::applications::serve(opened.api.clone()))
         .add_service(grpc::tokens::serve(operator));
     let http = http::router(http::Api::new(applications, verifier, clock, &config.http.root));
+    let http = Pages::of(&config.http.cors).open(http, <AuthApp as runtime::Service>::IDENTITY.name);
     let checks = checks(&opened.database, &context.clock);
     App { http: Some(http), tasks: tasks(opened), checks, ..App::grpc(routes) }
 }

@@ -46,7 +46,7 @@ impl runtime::Service for AuthBasic {
 
     fn listeners(config: &Config) -> Listeners<'_> {
         let Config { log, tracing, debug, grpc, .. } = config;
-        Listeners { log, tracing, debug, grpc: Some(grpc), http: None }
+        Listeners { log, tracing, debug, grpc: Some(grpc), http: None, mtls: None }
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {

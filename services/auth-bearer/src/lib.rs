@@ -27,7 +27,7 @@ impl runtime::Service for AuthBearer {
 
     fn listeners(config: &Config) -> Listeners<'_> {
         let Config { log, tracing, debug, grpc, .. } = config;
-        Listeners { log, tracing, debug, grpc: Some(grpc), http: None }
+        Listeners { log, tracing, debug, grpc: Some(grpc), http: None, mtls: None }
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {

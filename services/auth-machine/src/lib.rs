@@ -31,6 +31,7 @@ impl Service for AuthMachine {
             debug: &config.debug,
             grpc: Some(&config.grpc),
             http: None,
+            mtls: None,
         }
     }
 

@@ -40,6 +40,7 @@ impl Service for Gateway {
             debug: &config.debug,
             grpc: Some(&config.grpc),
             http: None,
+            mtls: None,
         }
     }
 

@@ -68,7 +68,7 @@ impl runtime::Service for Idp {
 
     fn listeners(config: &Config) -> Listeners<'_> {
         let Config { log, tracing, debug, grpc, http, .. } = config;
-        Listeners { log, tracing, debug, grpc: Some(grpc), http: Some(http) }
+        Listeners { log, tracing, debug, grpc: Some(grpc), http: Some(http), mtls: None }
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {

@@ -47,6 +47,7 @@ impl Service for Users {
             debug: &config.debug,
             grpc: Some(&config.grpc),
             http: None,
+            mtls: None,
         }
     }
 

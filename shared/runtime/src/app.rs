@@ -14,8 +14,11 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub struct App {
     /// What the gRPC listener serves; `grpc.health.v1` is added to it.
     pub grpc: Option<tonic::service::Routes>,
-    /// What the HTTP listener serves.
+    /// What the HTTP listener serves. Pages of other sites may call what [`Pages`](crate::Pages) has opened to them.
     pub http: Option<axum::Router>,
+    /// What the listener for clients with certificates serves. Handlers find a
+    /// [`ClientCertificate`](crate::ClientCertificate) among the extensions of requests whose client has shown one.
+    pub mtls: Option<axum::Router>,
     /// What runs beside the listeners. A task that waits should watch the context's `shutdown` too.
     pub tasks: Vec<Task>,
     /// What must be well for the service to be ready.
@@ -36,6 +39,7 @@ impl fmt::Debug for App {
         f.debug_struct("App")
             .field("grpc", &self.grpc.is_some())
             .field("http", &self.http.is_some())
+            .field("mtls", &self.mtls.is_some())
             .field("tasks", &self.tasks)
             .field("checks", &self.checks)
             .field("streaming", &self.streaming)

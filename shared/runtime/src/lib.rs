@@ -7,6 +7,7 @@ mod clock;
 pub mod config;
 mod context;
 mod debug;
+mod forwarded;
 mod health;
 mod host;
 mod keys;
@@ -33,8 +34,10 @@ pub use cli::main;
 pub use client::EndpointError;
 pub use clock::Clock;
 pub use context::Context;
+pub use forwarded::{NoNetwork, TrustedProxies};
 pub use host::{Misconfigured, block_on, health, host, report, usage};
 pub use keys::key_ring;
+pub use layers::Pages;
 pub use metrics::Metrics;
 pub use operator::{OPERATOR, operator_token, running};
 pub use peers::{USERS_ENDPOINT, directory, endpoint_of, is_registry_name};
@@ -42,7 +45,7 @@ pub use random::Random;
 pub use reload::Reload;
 pub use service::{Listeners, Service};
 pub use start::{Running, StartError, launch, start};
-pub use tls::TlsError;
+pub use tls::{ClientCertificate, TlsError};
 
 /// Every binary's allocator: gives memory back after a burst of password hashing, and is quick with small messages.
 #[global_allocator]

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use crate::config::{Debug, Grpc, Http, Identity, Log, Section, Tracing};
+use crate::config::{Debug, Grpc, Http, Identity, Log, Mtls, Section, Tracing};
 use crate::{App, BoxError, Context};
 
 /// The sections each service has, borrowed from its configuration.
@@ -18,6 +18,9 @@ pub struct Listeners<'a> {
     pub grpc: Option<&'a Grpc>,
     /// The HTTP server, if there is one.
     pub http: Option<&'a Http>,
+    /// The server for clients with certificates, if there is one. It grants requests what the HTTP server does, and is not
+    /// there without that.
+    pub mtls: Option<&'a Mtls>,
 }
 
 /// A service: what it is called, how it is configured, how it is built.

@@ -21,7 +21,7 @@ use tonic::{Code, Status};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_prost::ProstCodec;
 
-use crate::config::{Debug, Environment, Grpc, Http, Identity, ListenAddr, Log, Tracing};
+use crate::config::{Debug, Environment, Grpc, Http, Identity, ListenAddr, Log, Mtls, Tracing};
 use crate::start::{Launch, Tuning};
 use crate::{App, Context, Listeners, Running, StartError};
 
@@ -46,6 +46,7 @@ pub(crate) struct Sections {
     pub(crate) debug: Debug,
     pub(crate) grpc: Grpc,
     pub(crate) http: Http,
+    pub(crate) mtls: Mtls,
     pub(crate) tuning: Tuning,
 }
 
@@ -57,6 +58,7 @@ impl Default for Sections {
             debug: Debug { addr: anywhere(), ..Debug::default() },
             grpc: Grpc { addr: anywhere(), ..Grpc::default() },
             http: Http { addr: anywhere(), ..Http::default() },
+            mtls: Mtls::default(),
             tuning: Tuning::default(),
         }
     }
@@ -71,6 +73,7 @@ impl Sections {
             debug: &self.debug,
             grpc: Some(&self.grpc),
             http: Some(&self.http),
+            mtls: Some(&self.mtls),
         };
         launch.run(listeners, |_| async { Ok(app) }, context).await
     }

@@ -1,5 +1,7 @@
 //! Certificates and keys, for servers and clients.
 
+mod optional;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,9 +11,13 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 
-use crate::config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls};
+use crate::config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls};
+
+pub use optional::ClientCertificate;
+use optional::{AcceptAnyClient, Vouching};
 
 /// Why TLS cannot be spoken. The text names the variable and the file.
 #[derive(Debug, thiserror::Error)]
@@ -49,9 +55,29 @@ impl TlsError {
 #[derive(Clone, Debug)]
 pub(crate) struct ServerFiles {
     cert: Option<(PathBuf, PathBuf)>,
-    client_ca: Option<PathBuf>,
+    clients: Clients,
     variables: ServerVariables,
     alpn: Vec<Vec<u8>>,
+}
+
+/// What is asked of clients.
+#[derive(Clone, Debug)]
+enum Clients {
+    Nothing,
+    /// A certificate that these have signed.
+    Certificate(PathBuf),
+    /// A certificate if there is one, whoever signed it; these vouch for it, if there are any.
+    MayHaveCertificate(Option<PathBuf>),
+}
+
+impl Clients {
+    fn authorities(&self) -> Option<&Path> {
+        match self {
+            Self::Nothing => None,
+            Self::Certificate(file) => Some(file),
+            Self::MayHaveCertificate(file) => file.as_deref(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,14 +88,18 @@ struct ServerVariables {
 
 const GRPC: ServerVariables = ServerVariables { cert: "OCIS_GRPC_TLS_CERTIFICATE", key: "OCIS_GRPC_TLS_KEY" };
 const HTTP: ServerVariables = ServerVariables { cert: "OCIS_HTTP_TLS_CERTIFICATE", key: "OCIS_HTTP_TLS_KEY" };
-const CLIENT_CA: &str = "OCIS_GRPC_TLS_CLIENT_CA";
+const MTLS: ServerVariables = ServerVariables { cert: "OCIS_MTLS_CERTIFICATE", key: "OCIS_MTLS_KEY" };
+const GRPC_CLIENT_CA: &str = "OCIS_GRPC_TLS_CLIENT_CA";
+const MTLS_CLIENT_CA: &str = "OCIS_MTLS_CLIENT_CA";
+/// What is spoken over HTTPS.
+const WEB: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 impl ServerFiles {
     /// The gRPC server's, if TLS is enabled.
     pub(crate) fn of_grpc(tls: &GrpcTls) -> Option<Self> {
         tls.enabled.then(|| Self {
             cert: tls.cert.clone().zip(tls.key.clone()),
-            client_ca: tls.client_ca.clone(),
+            clients: tls.client_ca.clone().map_or(Clients::Nothing, Clients::Certificate),
             variables: GRPC,
             alpn: vec![b"h2".into()],
         })
@@ -79,35 +109,47 @@ impl ServerFiles {
     pub(crate) fn of_http(tls: &HttpTls) -> Option<Self> {
         tls.enabled.then(|| Self {
             cert: tls.cert.clone().zip(tls.key.clone()),
-            client_ca: None,
+            clients: Clients::Nothing,
             variables: HTTP,
-            alpn: vec![b"h2".into(), b"http/1.1".into()],
+            alpn: WEB.map(Into::into).into(),
+        })
+    }
+
+    /// The server's for clients with certificates, which is never without TLS.
+    #[expect(clippy::unnecessary_wraps, reason = "as for the other servers, which may be without")]
+    pub(crate) fn of_mtls(mtls: &Mtls, http: &HttpTls) -> Option<Self> {
+        let own = mtls.cert.clone().zip(mtls.key.clone());
+        let variables = if own.is_some() { MTLS } else { HTTP };
+        Some(Self {
+            cert: own.or_else(|| http.cert.clone().zip(http.key.clone())),
+            clients: Clients::MayHaveCertificate(mtls.client_ca.clone()),
+            variables,
+            alpn: WEB.map(Into::into).into(),
         })
     }
 
     /// The files, to be watched.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         let pair = self.cert.iter().flat_map(|(cert, key)| [cert.as_path(), key.as_path()]);
-        pair.chain(self.client_ca.as_deref())
+        pair.chain(self.clients.authorities())
     }
 
-    fn read(&self) -> Result<ServerConfig, TlsError> {
+    fn read(&self) -> Result<Accepting, TlsError> {
         let unusable = |problem: rustls::Error| TlsError::Unusable {
             variable: self.variables.cert,
             problem: format!("the certificate and its key cannot be used: {problem}"),
         };
         let builder = ServerConfig::builder_with_provider(provider());
         let builder = builder.with_safe_default_protocol_versions().map_err(unusable)?;
-        let builder = match &self.client_ca {
-            None => builder.with_no_client_auth(),
-            Some(file) => {
-                let roots = Arc::new(authorities(CLIENT_CA, file)?);
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
-                let problem = |problem: rustls::server::VerifierBuilderError| TlsError::Unusable {
-                    variable: CLIENT_CA,
-                    problem: problem.to_string(),
-                };
-                builder.with_client_cert_verifier(verifier.map_err(problem)?)
+        let (builder, optional) = match &self.clients {
+            Clients::Nothing => (builder.with_no_client_auth(), None),
+            Clients::Certificate(file) => {
+                (builder.with_client_cert_verifier(client_verifier(GRPC_CLIENT_CA, file)?), None)
+            }
+            Clients::MayHaveCertificate(file) => {
+                let vouching = file.as_ref().map(|file| client_verifier(MTLS_CLIENT_CA, file)).transpose()?;
+                let anyone = Arc::new(AcceptAnyClient(provider()));
+                (builder.with_client_cert_verifier(anyone), Some(Vouching(vouching)))
             }
         };
         let (chain, key) = match &self.cert {
@@ -116,15 +158,29 @@ impl ServerFiles {
         };
         let mut config = builder.with_single_cert(chain, key).map_err(unusable)?;
         config.alpn_protocols.clone_from(&self.alpn);
-        Ok(config)
+        Ok(Accepting { config: Arc::new(config), optional })
     }
+}
+
+fn client_verifier(variable: &'static str, file: &Path) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let roots = Arc::new(authorities(variable, file)?);
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
+    verifier.map_err(|problem| TlsError::Unusable { variable, problem: problem.to_string() })
+}
+
+/// What connections are accepted with.
+#[derive(Debug)]
+pub(crate) struct Accepting {
+    pub(crate) config: Arc<ServerConfig>,
+    /// Who vouches for clients, where they may show a certificate and need not.
+    pub(crate) optional: Option<Vouching>,
 }
 
 /// A server's TLS configuration, which can be read again while connections are served.
 #[derive(Debug)]
 pub(crate) struct ServerTls {
     files: ServerFiles,
-    current: ArcSwap<ServerConfig>,
+    current: ArcSwap<Accepting>,
 }
 
 impl ServerTls {
@@ -134,18 +190,18 @@ impl ServerTls {
     }
 
     /// What the next connection is to be accepted with.
-    pub(crate) fn current(&self) -> Arc<ServerConfig> {
+    pub(crate) fn current(&self) -> Arc<Accepting> {
         self.current.load_full()
     }
 
     /// Reads the files again. When they are of no use, what was read before stays in force.
     pub(crate) fn reload(&self) {
         // a temporary certificate would only be another one, which nobody asked for
-        if self.files.cert.is_none() && self.files.client_ca.is_none() {
+        if self.files.paths().next().is_none() {
             return;
         }
         match self.files.read() {
-            Ok(config) => self.current.store(Arc::new(config)),
+            Ok(accepting) => self.current.store(Arc::new(accepting)),
             Err(problem) => tracing::error!(%problem, "certificates were not reloaded, the old ones stay in use"),
         }
     }

@@ -30,7 +30,7 @@ impl Service for Sample {
 
     fn listeners(config: &Config) -> Listeners<'_> {
         let Config { log, tracing, debug, grpc } = config;
-        Listeners { log, tracing, debug, grpc: Some(grpc), http: None }
+        Listeners { log, tracing, debug, grpc: Some(grpc), http: None, mtls: None }
     }
 
     async fn build(_config: Config, _context: Context) -> Result<App, BoxError> {

@@ -18,20 +18,62 @@ mod tests;
 /// What pages may read of an answer's headers, beside the few that they always may.
 const EXPOSED: [HeaderName; 3] = [LINK, LOCATION, request_id::NAME];
 
-/// Opens the router to the pages that the configuration names, of whom it answers the preflights itself. Without origins
-/// nothing changes.
-pub(crate) fn open_to_pages(router: Router, cors: &Cors, service: &'static str) -> Router {
-    if cors.allow_origins.is_empty() {
-        return router;
+/// Opens routes to pages of other sites, as the configuration says. No page may call a route that is not opened.
+#[derive(Clone, Debug)]
+pub struct Pages {
+    cors: Cors,
+    exposed: Vec<HeaderName>,
+}
+
+impl Pages {
+    /// Those that the configuration names, with what it grants them.
+    pub fn of(cors: &Cors) -> Self {
+        Self { cors: cors.clone(), exposed: EXPOSED.into() }
     }
-    if is_for_all(&cors.allow_origins) && cors.allow_credentials {
-        tracing::info!(
-            service,
-            "pages of every site may call {service}, but without credentials; set OCIS_CORS_ALLOW_ORIGINS to the \
-             origins that may send them"
-        );
+
+    /// The same without credentials, whatever the configuration says: for routes that ask for no cookie.
+    #[must_use]
+    pub fn without_credentials(mut self) -> Self {
+        self.cors.allow_credentials = false;
+        self
     }
-    router.layer(Preflights(layer(cors)))
+
+    /// The same, for these methods too.
+    #[must_use]
+    pub fn may_use(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
+        self.cors.allow_methods.extend(methods.into_iter().map(|method| method.as_str().to_owned()));
+        self
+    }
+
+    /// The same, with these request headers too.
+    #[must_use]
+    pub fn may_send(mut self, headers: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.cors.allow_headers.extend(headers.into_iter().map(|header| header.as_str().to_owned()));
+        self
+    }
+
+    /// The same, reading these headers of answers too.
+    #[must_use]
+    pub fn may_read(mut self, headers: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.exposed.extend(headers);
+        self
+    }
+
+    /// Opens the routes of a router to them, and answers their preflights. Without origins nothing changes.
+    pub fn open<S: Clone + Send + Sync + 'static>(&self, router: Router<S>, service: &'static str) -> Router<S> {
+        let Self { cors, exposed } = self;
+        if cors.allow_origins.is_empty() {
+            return router;
+        }
+        if is_for_all(&cors.allow_origins) && cors.allow_credentials {
+            tracing::info!(
+                service,
+                "pages of every site may call {service}, but without credentials; set OCIS_CORS_ALLOW_ORIGINS to the \
+                 origins that may send them"
+            );
+        }
+        router.layer(Preflights(layer(cors).expose_headers(exposed.clone())))
+    }
 }
 
 fn is_for_all(items: &[String]) -> bool {
@@ -39,10 +81,8 @@ fn is_for_all(items: &[String]) -> bool {
 }
 
 fn layer(cors: &Cors) -> CorsLayer {
-    let layer = CorsLayer::new()
-        .allow_methods(methods(&cors.allow_methods))
-        .allow_headers(headers(&cors.allow_headers))
-        .expose_headers(EXPOSED);
+    let layer =
+        CorsLayer::new().allow_methods(methods(&cors.allow_methods)).allow_headers(headers(&cors.allow_headers));
     if is_for_all(&cors.allow_origins) {
         // never with credentials: with them, every page that a user looks at would act in the user's name
         return layer.allow_origin(Any);

@@ -29,10 +29,10 @@ use tower::Service;
 use tracing::{Instrument, Span};
 
 use crate::metrics::{Measurement, Protocol, Requests};
-use crate::telemetry;
+use crate::{TrustedProxies, telemetry};
 
 pub(crate) use body::Body;
-pub(crate) use cors::open_to_pages;
+pub use cors::Pages;
 pub(crate) use peer::{Connected, PeerIdentity};
 use request_id::RequestIds;
 
@@ -55,12 +55,19 @@ pub(crate) struct Stack<S> {
     permits: Arc<Semaphore>,
     timeout: Option<Duration>,
     ids: RequestIds,
+    proxies: TrustedProxies,
 }
 
 impl<S> Stack<S> {
     pub(crate) fn new(inner: S, requests: Arc<Requests>, limits: Limits) -> Self {
         let permits = Arc::new(Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS)));
-        Self { inner, requests, permits, timeout: limits.timeout, ids: RequestIds::new() }
+        let (ids, proxies) = (RequestIds::new(), TrustedProxies::default());
+        Self { inner, requests, permits, timeout: limits.timeout, ids, proxies }
+    }
+
+    /// The same, behind proxies that are believed when they say where an HTTP request comes from.
+    pub(crate) fn behind(self, proxies: TrustedProxies) -> Self {
+        Self { proxies, ..self }
     }
 
     pub(crate) fn requests(&self) -> &Arc<Requests> {
@@ -75,7 +82,7 @@ impl<S> Stack<S> {
     {
         let mut measurement = Measurement::start(&self.requests, request.uri());
         let id = self.ids.of(&mut request);
-        peer.introduce(&mut request, self.requests.protocol());
+        peer.introduce(&mut request, self.requests.protocol(), &self.proxies);
         let span = self.span(&request, &id);
 
         let permit = if request.uri().path().starts_with(HEALTH) {

@@ -12,7 +12,6 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -24,7 +23,7 @@ use super::io::{Counted, GREETING, Heard};
 use super::listener::Stream;
 use crate::layers::{Connected, PeerIdentity, Stack};
 use crate::metrics::Protocol;
-use crate::tls;
+use crate::tls::{self, Accepting};
 
 /// Idle HTTP/2 connections are asked so often whether they still live.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
@@ -40,7 +39,7 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// What an accepted connection needs to be served.
 pub(super) struct Connection<S> {
     pub(super) addr: Option<SocketAddr>,
-    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) tls: Option<Arc<Accepting>>,
     pub(super) stack: Arc<Stack<S>>,
     pub(super) patience: Patience,
     pub(super) age: Duration,
@@ -62,10 +61,10 @@ where
             connections.dec();
         });
         let Some(tls) = self.tls.clone() else {
-            let connected = Connected { addr: self.addr, identity: None };
+            let connected = Connected { addr: self.addr, identity: None, certificate: None };
             return self.speak(stream, connected).await;
         };
-        let handshake = timeout(self.patience.handshake, TlsAcceptor::from(tls).accept(stream));
+        let handshake = timeout(self.patience.handshake, TlsAcceptor::from(Arc::clone(&tls.config)).accept(stream));
         let handshake = self.stop.run_until_cancelled(handshake).await;
         let stream = match handshake {
             Some(Ok(Ok(stream))) => stream,
@@ -73,9 +72,13 @@ where
             Some(Err(_)) => return tracing::debug!(peer = ?self.addr, "TLS handshake took too long"),
             None => return,
         };
-        let certificates = stream.get_ref().1.peer_certificates();
-        let identity = certificates.and_then(|chain| tls::first_name(chain.first()?)).map(PeerIdentity);
-        let connected = Connected { addr: self.addr, identity };
+        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let connected = if let Some(vouching) = &tls.optional {
+            Connected { addr: self.addr, identity: None, certificate: vouching.certificate(chain) }
+        } else {
+            let identity = chain.first().and_then(tls::first_name).map(PeerIdentity);
+            Connected { addr: self.addr, identity, certificate: None }
+        };
         self.speak(stream, connected).await;
     }
 

@@ -1,12 +1,15 @@
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::Code;
 
 use crate::client::{channel, channel_within};
-use crate::config::GrpcClientTls;
-use crate::testing::{Authority, Sections, code, context, echoing, say};
+use crate::config::{GrpcClientTls, HttpTls, Mtls};
+use crate::testing::{Authority, Sections, anywhere, code, context, echoing, say};
 use crate::{Context, Running};
 
 /// A family whose members prove to each other who they are.
@@ -179,5 +182,64 @@ async fn old_connections_are_made_anew_without_a_failure() {
         tokio::time::sleep(Duration::from_millis(15)).await;
     }
     assert_eq!(code(&channel, "slow").await, Code::Ok, "what is in flight is finished");
+    running.stop().await;
+}
+
+/// A server that tells what certificate its client has shown.
+fn telling_certificates() -> crate::App {
+    let told = async |certificate: Option<axum::Extension<crate::ClientCertificate>>| match certificate {
+        Some(axum::Extension(certificate)) => format!("{} {}", certificate.der().len(), certificate.is_vouched_for()),
+        None => "nothing".to_owned(),
+    };
+    let router = || axum::Router::new().route("/", axum::routing::get(told));
+    crate::App { http: Some(router()), mtls: Some(router()), ..crate::App::default() }
+}
+
+/// What a client with this certificate is told.
+async fn told(addr: std::net::SocketAddr, authority: &Authority, own: Option<(PathBuf, PathBuf)>) -> (usize, String) {
+    let (cert, key) = own.unzip();
+    let length = cert.as_ref().map_or(0, |cert| CertificateDer::from_pem_file(cert).expect("a certificate").len());
+    let tls = GrpcClientTls { mode: "on".into(), cacert: Some(authority.path("ca.pem")), cert, key };
+    let mut config = crate::tls::client(&tls, crate::config::ClientTls::On).expect("reads").expect("TLS");
+    config.alpn_protocols = vec![b"http/1.1".into()];
+    let stream = TcpStream::connect(addr).await.expect("connects");
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+    let mut stream = connector.connect("localhost".try_into().expect("a name"), stream).await.expect("speaks TLS");
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.expect("asks");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("answers");
+    (length, answer.split_once("\r\n\r\n").expect("a body").1.to_owned())
+}
+
+#[tokio::test]
+async fn clients_may_show_a_certificate_and_need_not() {
+    let (servers, vouching, strangers) = (Authority::new(), Authority::new(), Authority::new());
+    let mut sections = Sections::default();
+    let (cert, key) = servers.sign("server", "localhost");
+    sections.http.tls = HttpTls { enabled: true, cert: Some(cert), key: Some(key) };
+    sections.mtls = Mtls { addr: anywhere(), client_ca: Some(vouching.path("ca.pem")), ..Mtls::default() };
+    let running = sections.serve(telling_certificates(), &context()).await.expect("starts");
+    let (http, mtls) = (running.http.expect("serves"), running.mtls.expect("serves"));
+
+    let known = || Some(vouching.sign("client", "client.example"));
+    assert_eq!(told(mtls, &servers, None).await.1, "nothing");
+    let (length, answer) = told(mtls, &servers, known()).await;
+    assert_eq!(answer, format!("{length} true"));
+    let (length, answer) = told(mtls, &servers, Some(strangers.sign("client", "client.example"))).await;
+    assert_eq!(answer, format!("{length} false"), "it has the key, and that is all that is known");
+    assert_eq!(told(http, &servers, known()).await.1, "nothing", "the ordinary server asks for none");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_vouches_for_clients_where_no_authority_is_named() {
+    let (servers, anybody) = (Authority::new(), Authority::new());
+    let mut sections = Sections::default();
+    let (cert, key) = servers.sign("server", "localhost");
+    sections.mtls = Mtls { addr: anywhere(), cert: Some(cert), key: Some(key), client_ca: None };
+    let running = sections.serve(telling_certificates(), &context()).await.expect("starts");
+    let own = Some(anybody.sign("client", "client.example"));
+    let (length, answer) = told(running.mtls.expect("serves"), &servers, own).await;
+    assert_eq!(answer, format!("{length} false"));
     running.stop().await;
 }

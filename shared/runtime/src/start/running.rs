@@ -21,6 +21,8 @@ pub struct Running {
     pub grpc: Option<SocketAddr>,
     /// Where HTTP is served; `None` when it is not, or on a Unix socket.
     pub http: Option<SocketAddr>,
+    /// Where clients with certificates are served; `None` when they are not, or on a Unix socket.
+    pub mtls: Option<SocketAddr>,
     /// Where the debug server listens; `None` when it does not, or on a Unix socket.
     pub debug: Option<SocketAddr>,
     shutdown: CancellationToken,
@@ -30,7 +32,8 @@ pub struct Running {
 impl Running {
     pub(super) fn new(addrs: Addrs, life: Life, shutdown: CancellationToken) -> Self {
         let end = tokio::spawn(life.live(shutdown.clone()));
-        Self { grpc: addrs.grpc, http: addrs.http, debug: addrs.debug, shutdown, end }
+        let Addrs { grpc, http, mtls, debug } = addrs;
+        Self { grpc, http, mtls, debug, shutdown, end }
     }
 
     /// Stops this service and returns when it has ended: at once when it has nothing to do, at the latest when the

@@ -13,12 +13,12 @@ use crate::app::Task;
 use crate::config::{Debug, Grpc, Http, Identity};
 use crate::debug::{self, Insight};
 use crate::health::Health;
-use crate::layers::{Limits, Stack, open_to_pages, telling_routes};
+use crate::layers::{Limits, Stack, telling_routes};
 use crate::metrics::{Protocol, Requests};
 use crate::readiness::Readiness;
 use crate::server::{Ending, Listener, Patience, Server};
 use crate::service::Listeners;
-use crate::{App, Context};
+use crate::{App, Context, TrustedProxies};
 
 const DEBUG_LIMITS: Limits = Limits { concurrent: 64, timeout: Some(Duration::from_secs(5)) };
 
@@ -71,10 +71,10 @@ impl Serving {
             let stack = self.stack(routes.prepare(), Protocol::Grpc, limits);
             self.serve(socket, stack, self.patience_of(grpc), &ending);
         }
-        if let (Some(socket), Some(http), Some(router)) = (sockets.http, listeners.http, app.http) {
-            let limits = limits(http.max_concurrent_requests, http.request_timeout, app.streaming);
-            let stack = self.stack(mounted(router, http, self.identity.name), Protocol::Http, limits);
-            self.serve(socket, stack, self.patience, &ending);
+        for (socket, router) in [(sockets.http, app.http), (sockets.mtls, app.mtls)] {
+            if let (Some(socket), Some(http), Some(router)) = (socket, listeners.http, router) {
+                self.http(socket, router, http, app.streaming, &ending);
+            }
         }
         for task in app.tasks {
             let work = run(task, readiness.clone(), self.context.shutdown.clone());
@@ -82,6 +82,15 @@ impl Serving {
             ending.tasks.spawn(async move { abort.run_until_cancelled(work).await });
         }
         (ending, drained)
+    }
+
+    fn http(&self, socket: Socket, router: axum::Router, http: &Http, is_streaming: bool, ending: &Ending) {
+        let limits = limits(http.max_concurrent_requests, http.request_timeout, is_streaming);
+        let requests = Requests::new(&self.context.metrics, self.identity.name, Protocol::Http);
+        // that they can be read was seen when the configuration was
+        let proxies = TrustedProxies::parse(&http.trusted_proxies).unwrap_or_default();
+        let stack = Arc::new(Stack::new(mounted(router, http), requests, limits).behind(proxies));
+        self.serve(socket, stack, self.patience, ending);
     }
 
     fn serve<S, B>(&self, socket: Socket, stack: Arc<Stack<S>>, patience: Patience, ending: &Ending)
@@ -127,12 +136,12 @@ fn limits(concurrent: usize, timeout: Duration, is_streaming: bool) -> Limits {
     Limits { concurrent, timeout: (!is_streaming).then_some(timeout) }
 }
 
-/// The router below its root, open to the pages that may call it, telling the routes of its answers.
-fn mounted(router: axum::Router, http: &Http, service: &'static str) -> axum::Router {
+/// The router below its root, telling the routes of its answers.
+fn mounted(router: axum::Router, http: &Http) -> axum::Router {
     let router = router.layer(DefaultBodyLimit::max(http.max_body_size));
     let root = http.root.trim_end_matches('/');
     let router = if root.is_empty() { router } else { axum::Router::new().nest(root, router) };
-    telling_routes(open_to_pages(router, &http.cors, service))
+    telling_routes(router)
 }
 
 /// Runs a background task. One that panics is missed, and the service is not ready any more.

@@ -27,6 +27,7 @@ pub(super) struct Sockets {
     pub(super) debug: Option<Listener>,
     pub(super) grpc: Option<Socket>,
     pub(super) http: Option<Socket>,
+    pub(super) mtls: Option<Socket>,
 }
 
 /// Where a service can be reached; `None` where it listens nowhere or on a Unix socket.
@@ -34,6 +35,7 @@ pub(super) struct Sockets {
 pub(super) struct Addrs {
     pub(super) grpc: Option<SocketAddr>,
     pub(super) http: Option<SocketAddr>,
+    pub(super) mtls: Option<SocketAddr>,
     pub(super) debug: Option<SocketAddr>,
 }
 
@@ -42,18 +44,24 @@ impl Sockets {
     pub(super) async fn bind(listeners: &Listeners<'_>, environment: &Environment) -> Result<Self, StartError> {
         let grpc = listeners.grpc.map(|grpc| (&grpc.addr, ServerFiles::of_grpc(&grpc.tls)));
         let http = listeners.http.map(|http| (&http.addr, ServerFiles::of_http(&http.tls)));
+        let mtls = listeners.mtls.zip(listeners.http);
+        let mtls = mtls.map(|(mtls, http)| (&mtls.addr, ServerFiles::of_mtls(mtls, &http.tls)));
         let (grpc_tls, http_tls) = (certificate(grpc.as_ref())?, certificate(http.as_ref())?);
+        let mtls_tls = certificate(mtls.as_ref())?;
         let allowed = is_plaintext_allowed(environment);
         Ok(Self {
             debug: Listener::bind(&listeners.debug.addr).await?,
             grpc: bind(grpc, grpc_tls, "OCIS_GRPC_TLS_ENABLED", allowed).await?,
             http: bind(http, http_tls, "OCIS_HTTP_TLS_ENABLED", allowed).await?,
+            // never in plain text
+            mtls: bind(mtls, mtls_tls, "OCIS_MTLS_CERTIFICATE", false).await?,
         })
     }
 
     pub(super) fn addrs(&self) -> Addrs {
         let of = |socket: &Option<Socket>| socket.as_ref().and_then(|socket| socket.listener.addr());
-        Addrs { grpc: of(&self.grpc), http: of(&self.http), debug: self.debug.as_ref().and_then(Listener::addr) }
+        let debug = self.debug.as_ref().and_then(Listener::addr);
+        Addrs { grpc: of(&self.grpc), http: of(&self.http), mtls: of(&self.mtls), debug }
     }
 }
 

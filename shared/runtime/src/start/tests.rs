@@ -12,7 +12,7 @@ use super::*;
 use crate::client::channel_within;
 use crate::config::{GrpcClientTls, ListenAddr, Secret};
 use crate::testing::{Sections, ask, code, context, echoing, get, say};
-use crate::{Check, Task};
+use crate::{Check, Pages, Task};
 
 fn channel(running: &Running) -> tonic::transport::Channel {
     let addr = running.grpc.expect("serves gRPC").to_string();
@@ -128,6 +128,7 @@ async fn lives_and_is_not_ready_while_it_is_built() {
         },
         grpc: None,
         http: None,
+        mtls: None,
     };
     let context = context();
     let failed = launch(crate::testing::IDENTITY, listeners, |_| async { Err("no database".into()) }, &context).await;
@@ -173,18 +174,23 @@ async fn http_is_served_below_its_root_and_counted_by_route() {
 }
 
 #[tokio::test]
-async fn pages_may_call_http_and_not_the_debug_server() {
+async fn pages_may_call_what_is_opened_and_nothing_else() {
     let mut sections = Sections::default();
     sections.http.root = "/apps".into();
     sections.http.cors.allow_origins = vec!["https://good.example".into()];
-    let router = axum::Router::new().route("/tokens/{id}", axum::routing::get(async || "one"));
+    let opened = axum::Router::new().route("/tokens/{id}", axum::routing::get(async || "one"));
+    let closed = axum::Router::new().route("/sign-in", axum::routing::get(async || "form"));
+    let router = Pages::of(&sections.http.cors).open(opened, "echo").merge(closed);
     let running = sections.serve(App { http: Some(router), ..App::default() }, &context()).await.expect("starts");
     let (http, debug) = (running.http.expect("serves HTTP"), running.debug.expect("a debug server"));
     let from = "Origin: https://good.example\r\nAccess-Control-Request-Method: GET\r\n";
-    for (method, path) in [("OPTIONS", "/apps/tokens/7"), ("GET", "/apps/tokens/7"), ("GET", "/nothing")] {
+    for (method, path) in [("OPTIONS", "/apps/tokens/7"), ("GET", "/apps/tokens/7"), ("PUT", "/apps/tokens/7")] {
         let answer = ask(http, method, path, from).await;
         let allows = |line: &str| answer.contains(&format!("access-control-allow-{line}\r\n"));
         assert!(allows("origin: https://good.example") && allows("credentials: true"), "{answer}");
+    }
+    for (method, path) in [("OPTIONS", "/apps/sign-in"), ("GET", "/apps/sign-in"), ("GET", "/nothing")] {
+        assert!(!ask(http, method, path, from).await.contains("access-control"), "{method} {path}");
     }
     assert!(!ask(debug, "GET", "/healthz", from).await.contains("access-control"));
     let metrics = get(debug, "/metrics", "").await.1;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::{Invalid, ListenAddr, Section, Visitor};
 use super::{Cors, cert_and_key, positive};
+use crate::TrustedProxies;
 
 /// `http`: the HTTP server.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Http {
     pub cors: Cors,
     /// Its TLS.
     pub tls: HttpTls,
+    /// Which proxies are believed when they say where a request comes from; see [`TrustedProxies::parse`].
+    pub trusted_proxies: Vec<String>,
     /// The longest request body that is accepted, in bytes.
     pub max_body_size: usize,
     /// How many requests are handled at the same time; what comes on top of it is refused.
@@ -30,6 +33,16 @@ impl Http {
     pub fn at(addr: &str) -> Self {
         Self { addr: ListenAddr::built_in(addr), ..Self::default() }
     }
+
+    /// Shows which proxies are believed; for a service that shows the rest of this section in its own way.
+    pub fn visit_proxies(&mut self, v: &mut Visitor<'_>) {
+        v.value(
+            "trusted_proxies",
+            &mut self.trusted_proxies,
+            &["OCIS_TRUSTED_PROXIES", "<P>_TRUSTED_PROXIES"],
+            "Addresses and networks (like 10.0.0.0/8) of the proxies in front of the HTTP service. Only they are believed when X-Forwarded-For says where a request comes from.",
+        );
+    }
 }
 
 impl Default for Http {
@@ -39,6 +52,7 @@ impl Default for Http {
             root: "/".into(),
             cors: Cors::default(),
             tls: HttpTls::default(),
+            trusted_proxies: Vec::new(),
             max_body_size: 1024 * 1024,
             max_concurrent_requests: 1024,
             request_timeout: Duration::from_secs(30),
@@ -57,6 +71,7 @@ impl Section for Http {
         );
         v.section("cors", &mut self.cors);
         v.section("tls", &mut self.tls);
+        self.visit_proxies(v);
         v.value(
             "max_body_size",
             &mut self.max_body_size,
@@ -81,6 +96,8 @@ impl Section for Http {
         if !self.root.starts_with('/') {
             return Err(Invalid::new("root", "must start with /"));
         }
+        TrustedProxies::parse(&self.trusted_proxies)
+            .map_err(|problem| Invalid::new("trusted_proxies", format!("is a list of networks; {problem}")))?;
         positive("max_concurrent_requests", self.max_concurrent_requests)
     }
 }

@@ -5,6 +5,7 @@ mod connect;
 mod cors;
 mod grpc;
 mod http;
+mod mtls;
 mod observe;
 
 pub use connect::{ClientTls, GrpcClientTls, Reva, TokenManager};
@@ -12,6 +13,7 @@ pub(crate) use cors::ANY;
 pub use cors::Cors;
 pub use grpc::{Grpc, GrpcTls};
 pub use http::{Http, HttpTls};
+pub use mtls::Mtls;
 pub use observe::{Debug, Log, Tracing};
 
 use std::path::PathBuf;

@@ -24,7 +24,7 @@ fn cors(origins: &[&str], allow_credentials: bool) -> Cors {
 fn router(cors: &Cors) -> Router {
     let reached = async || ([(VARY, "accept")], "reached").into_response();
     let router = Router::new().route("/tokens", get(reached)).route("/files", any(reached));
-    open_to_pages(router.layer(DefaultBodyLimit::max(1024)), cors, "echo")
+    Pages::of(cors).open(router.layer(DefaultBodyLimit::max(1024)), "echo")
 }
 
 async fn answer(cors: &Cors, request: Builder) -> (StatusCode, HeaderMap, String) {
@@ -131,6 +131,27 @@ async fn preflights_tell_methods_and_headers() {
 async fn pages_may_read_links_locations_and_ids() {
     let headers = got(&Cors::default(), GOOD).await;
     assert_eq!(text(&headers, &ACCESS_CONTROL_EXPOSE_HEADERS), "link,location,x-request-id");
+}
+
+#[tokio::test]
+async fn a_router_may_grant_more_than_the_configuration_and_never_credentials() {
+    let pages = Pages::of(&cors(&[GOOD], true))
+        .without_credentials()
+        .may_use([Method::PUT])
+        .may_send([HeaderName::from_static("dpop")])
+        .may_read([HeaderName::from_static("dpop-nonce")]);
+    let router = pages.open(Router::new().route("/token", any(async || "reached")), "echo");
+    let request = Request::options("/token").header(ORIGIN, GOOD).header(ACCESS_CONTROL_REQUEST_METHOD, "PUT");
+    let request = request.body(Body::empty()).expect("a request");
+    let headers = router.clone().oneshot(request).await.expect("cannot fail").into_parts().0.headers;
+    assert_eq!(text(&headers, &ACCESS_CONTROL_ALLOW_METHODS), "GET,POST,DELETE,PUT");
+    assert!(text(&headers, &ACCESS_CONTROL_ALLOW_HEADERS).ends_with(",dpop"));
+    assert!(!headers.contains_key(ACCESS_CONTROL_ALLOW_CREDENTIALS));
+    let request = Request::get("/token").header(ORIGIN, GOOD).body(Body::empty()).expect("a request");
+    let headers = router.oneshot(request).await.expect("cannot fail").into_parts().0.headers;
+    assert_eq!(text(&headers, &ACCESS_CONTROL_EXPOSE_HEADERS), "link,location,x-request-id,dpop-nonce");
+    assert_eq!(text(&headers, &ACCESS_CONTROL_ALLOW_ORIGIN), GOOD);
+    assert!(!headers.contains_key(ACCESS_CONTROL_ALLOW_CREDENTIALS));
 }
 
 #[tokio::test]

@@ -1,0 +1,98 @@
+//! Clients that may show a certificate and need not (RFC 8705).
+//!
+//! Whoever signed it, it is accepted: a client may be known by nothing but its own key. Whether somebody vouches for the
+//! names in it is found out beside that, and told with it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
+
+/// The certificate of whoever has made the connection that a request came by: that it has the certificate's key is proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    der: Bytes,
+    is_vouched_for: bool,
+}
+
+impl ClientCertificate {
+    /// A certificate in DER; whether an authority vouches for it.
+    pub fn new(der: impl Into<Bytes>, is_vouched_for: bool) -> Self {
+        Self { der: der.into(), is_vouched_for }
+    }
+
+    /// The certificate, in DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Whether a configured authority has signed it, for clients and for now. If not, nothing that it says counts: it is only
+    /// a key.
+    pub fn is_vouched_for(&self) -> bool {
+        self.is_vouched_for
+    }
+}
+
+/// Who vouches for clients; nobody if there is no such authority.
+#[derive(Debug)]
+pub(crate) struct Vouching(pub(super) Option<Arc<dyn ClientCertVerifier>>);
+
+impl Vouching {
+    /// The certificate of a chain that a client has shown.
+    pub(crate) fn certificate(&self, chain: &[CertificateDer<'_>]) -> Option<ClientCertificate> {
+        let (own, intermediates) = chain.split_first()?;
+        let verified =
+            self.0.as_ref().is_some_and(|who| who.verify_client_cert(own, intermediates, UnixTime::now()).is_ok());
+        Some(ClientCertificate::new(Bytes::copy_from_slice(own), verified))
+    }
+}
+
+/// Accepts whatever certificate a client shows, and those that show none. That the client has the certificate's key is
+/// verified.
+#[derive(Debug)]
+pub(super) struct AcceptAnyClient(pub(super) Arc<CryptoProvider>);
+
+impl ClientCertVerifier for AcceptAnyClient {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
