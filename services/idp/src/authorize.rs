@@ -44,7 +44,7 @@ struct AtSite {
     site: Site,
 }
 
-/// The routes: the endpoint of each issuer, and the pages that they share.
+/// The routes of the authorization endpoint of each issuer, and of the pages that they share.
 pub fn router(provider: &Provider) -> Router {
     let mut router = Router::new()
         .route(endpoints::page::SIGN_IN, get(interact::show))
@@ -59,7 +59,7 @@ pub fn router(provider: &Provider) -> Router {
         let endpoint = get(from_query).post(from_form);
         router = router.merge(Router::new().route(site.paths.authorization, endpoint).with_state(at));
     }
-    router.merge(pushed::router(provider))
+    router
 }
 
 async fn from_query(State(at): State<AtSite>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {

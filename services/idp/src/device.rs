@@ -23,9 +23,14 @@ use crate::provider::Provider;
 /// What device codes begin with, so that they are found where they should not be.
 pub const PREFIX: &str = "dwd_";
 
-/// The routes: the device authorization endpoint of every issuer, and the page where codes are typed in.
-pub fn router(provider: Provider) -> Router {
-    authorization::router(&provider).merge(page::router(provider))
+/// The device authorization endpoint of every issuer.
+pub fn endpoint(provider: &Provider) -> Router {
+    authorization::router(provider)
+}
+
+/// The page where codes are typed in.
+pub fn page(provider: Provider) -> Router {
+    page::router(provider)
 }
 
 /// Under what a device code is kept, for [`Store::poll_device`](crate::store::Store::poll_device); `None` for a text that is

@@ -23,6 +23,7 @@ mod prune;
 pub mod registration;
 pub mod revocation;
 pub mod revocations;
+mod routes;
 pub mod seal;
 pub mod session;
 pub mod store;
@@ -36,7 +37,6 @@ use std::time::Duration;
 use ::store::{Database, Options};
 use ::token::Verifier;
 use authn::{Authenticator, BoxError, Directory};
-use axum::Router;
 use clap::{ArgMatches, FromArgMatches, Subcommand};
 use outbound::{Fetcher, Policy};
 use runtime::config::Identity;
@@ -169,25 +169,8 @@ pub fn app(opened: &Opened) -> Result<App, BoxError> {
         let database = database.clone();
         async move { database.ping().await.map_err(|error| error.to_string()) }
     });
-    let (http, tasks) = (Some(router(opened)), tasks(opened));
+    let (http, tasks) = (Some(routes::all(provider, &opened.logouts)), tasks(opened));
     Ok(App { http, tasks, checks: vec![database], ..App::grpc(routes) })
-}
-
-fn router(opened: &Opened) -> Router {
-    let provider = &opened.provider;
-    Router::new()
-        .merge(discovery::router(provider.clone()))
-        .merge(webfinger::router(provider))
-        .merge(authorize::router(provider))
-        .merge(session::router(provider.clone()))
-        .merge(token::router(provider.clone()))
-        .merge(userinfo::router(provider.clone()))
-        .merge(introspection::router(provider.clone()))
-        .merge(revocation::router(provider.clone()))
-        .merge(registration::router(provider))
-        .merge(logout::router(provider, &opened.logouts))
-        .merge(device::router(provider.clone()))
-        .merge(pages::router())
 }
 
 fn tasks(opened: &Opened) -> Vec<Task> {

@@ -24,7 +24,8 @@ pub(super) const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 /// Parameters that prove who the client is, and are no part of the request.
 const PROOFS: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
 
-pub(super) fn router(provider: &Provider) -> Router {
+/// The endpoint of every issuer.
+pub(crate) fn router(provider: &Provider) -> Router {
     let mut router = Router::new();
     for site in &provider.sites {
         let at = AtSite { provider: provider.clone(), site: site.clone() };

@@ -93,7 +93,13 @@ impl Authenticator for Einstein {
 
 impl Bench {
     pub(crate) async fn new() -> Self {
-        let config = Config { url: SITE.to_owned(), allow_private_addresses: true, ..Config::default() };
+        Self::with(|_| ()).await
+    }
+
+    /// With these settings changed.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config { url: SITE.to_owned(), allow_private_addresses: true, ..Config::default() };
+        change(&mut config);
         let (clock, random) = (Clock::manual(time_of(1_800_000_000)), Random::system());
         let file = store::testing::sqlite();
         let database = file.open().await;
@@ -128,7 +134,8 @@ impl Bench {
             config,
         });
         let router = super::router(&provider, &Logouts::new())
-            .merge(crate::device::router(provider.clone()))
+            .merge(crate::device::endpoint(&provider))
+            .merge(crate::device::page(provider.clone()))
             .merge(crate::token::router(provider.clone()));
         Self { provider, clock, router, _database: file }
     }

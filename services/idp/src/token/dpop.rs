@@ -11,7 +11,10 @@ use crate::endpoints::Site;
 use crate::model::Binding;
 use crate::provider::Provider;
 
-const DPOP: HeaderName = HeaderName::from_static("dpop");
+/// Where a client proves that it has a key (RFC 9449 4.1).
+pub(crate) const DPOP: HeaderName = HeaderName::from_static("dpop");
+/// Where it is told what to put into its next proof (RFC 9449 8).
+pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// The thumbprint of the key whose proof comes with a request to this URL, with this access token if there is one; none if
 /// there is no proof. The proof is used up.
