@@ -172,6 +172,16 @@ impl Clients {
         }
     }
 
+    /// Whether the certificate with this thumbprint is one of its own (RFC 8705 2.2); where keys are at a `jwks_uri`, it may
+    /// have been put there a moment ago.
+    pub async fn has_certificate(&self, client: &Client, thumbprint: &str) -> bool {
+        match &client.keys {
+            None => false,
+            Some(ClientKeys::Inline(set)) => set.has_certificate(thumbprint),
+            Some(ClientKeys::Remote(uri)) => self.0.key_sets.knows(uri, thumbprint).await,
+        }
+    }
+
     /// Identifiers of all clients with a back-channel, for [`crate::store::Store::end_session`].
     ///
     /// # Errors

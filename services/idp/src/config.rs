@@ -3,7 +3,7 @@ mod lives;
 use std::path::PathBuf;
 
 use runtime::config::{
-    Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, ListenAddr, Log, Reva, Secret, Section, TokenManager,
+    Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, ListenAddr, Log, Mtls, Reva, Secret, Section, TokenManager,
     Tracing, Visitor, base_data_path,
 };
 
@@ -24,6 +24,8 @@ pub struct Config {
     pub grpc: Grpc,
     /// The server for everything that browsers and clients call.
     pub http: Http,
+    /// The server for clients with certificates.
+    pub mtls: Mtls,
     /// TLS towards other services.
     pub grpc_client_tls: GrpcClientTls,
     /// The keys of the internal token, to verify who administers.
@@ -36,6 +38,8 @@ pub struct Config {
     pub auth_basic_endpoint: String,
     /// The URL by which people reach the installation; see [`site`](Self::site).
     pub url: String,
+    /// The URL by which clients with certificates reach that server; see [`mtls_site`](Self::mtls_site).
+    pub mtls_url: String,
     /// Which layouts are served.
     pub layouts: Vec<String>,
     /// Where state is kept; empty is a `SQLite` file in the data folder. It may hold a password.
@@ -72,12 +76,14 @@ impl Default for Config {
             debug: Debug::at("127.0.0.1:9134"),
             grpc: Grpc::at("127.0.0.1:9131"),
             http: Http::at("127.0.0.1:9130"),
+            mtls: Mtls::default(),
             grpc_client_tls: GrpcClientTls::default(),
             token_manager: TokenManager::default(),
             reva: Reva::default(),
             users_endpoint: String::new(),
             auth_basic_endpoint: "127.0.0.1:9146".to_owned(),
             url: String::new(),
+            mtls_url: String::new(),
             layouts: Layout::ALL.map(|layout| layout.name().to_owned()).into(),
             database_url: Secret::default(),
             encryption_secret: Secret::default(),
@@ -117,11 +123,29 @@ impl Config {
         }
     }
 
+    /// The URL by which clients with certificates reach the installation, if they are served. Where none is configured, it is
+    /// the site's host with the port of their listener.
+    pub fn mtls_site(&self) -> Option<String> {
+        let port = match &self.mtls.addr {
+            ListenAddr::Off => return None,
+            ListenAddr::Tcp { port, .. } => Some(*port),
+            ListenAddr::Unix(_) => None,
+        };
+        if !self.mtls_url.is_empty() {
+            return Some(self.mtls_url.trim_end_matches('/').to_owned());
+        }
+        let site = self.site();
+        let (_, authority) = site.split_once("://").unwrap_or_default();
+        let end_of_host = authority.rfind(']').map_or_else(|| authority.find(':'), |end| Some(end + 1));
+        let host = &authority[..end_of_host.unwrap_or(authority.len())];
+        Some(port.map_or_else(|| format!("https://{host}"), |port| format!("https://{host}:{port}")))
+    }
+
     /// The issuers.
     pub fn sites(&self) -> Vec<Site> {
-        let site = self.site();
+        let (site, mtls) = (self.site(), self.mtls_site());
         let layouts = self.layouts.iter().filter_map(|name| name.parse().ok());
-        layouts.map(|layout| Site::new(layout, &site)).collect()
+        layouts.map(|layout| Site::new(layout, &site).with_mtls(mtls.clone())).collect()
     }
 
     fn visit_peers(&mut self, v: &mut Visitor<'_>) {
@@ -138,6 +162,12 @@ impl Config {
             &mut self.url,
             &["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_ISS"],
             "The URL by which people reach the installation. It is the issuer of the layout opencloud, and with /oidc behind it that of the layout cells. If empty, http://localhost and the port of the HTTP service.",
+        );
+        v.value(
+            "mtls_url",
+            &mut self.mtls_url,
+            &["<P>_MTLS_URL"],
+            "The URL by which programs with a client certificate reach the service at IDP_MTLS_ADDR. If empty, the host of OCIS_URL with that port.",
         );
         v.value(
             "layouts",
@@ -230,6 +260,7 @@ impl Section for Config {
         v.section("debug", &mut self.debug);
         v.section("grpc", &mut self.grpc);
         v.section("http", &mut self.http);
+        v.section("mtls", &mut self.mtls);
         v.section("grpc_client_tls", &mut self.grpc_client_tls);
         v.section("token_manager", &mut self.token_manager);
         v.section("reva", &mut self.reva);
@@ -253,6 +284,10 @@ impl Section for Config {
             return Err(Invalid::new("registrations_per_minute", "must be at least 1"));
         }
         check_site(&self.site()).map_err(|problem| Invalid::new("url", problem))?;
+        if !self.mtls_url.is_empty() && (!self.mtls_url.starts_with("https://") || check_site(&self.mtls_url).is_err())
+        {
+            return Err(Invalid::new("mtls_url", "must be https:// and a host, perhaps with a port, and no path"));
+        }
         self.lives.validate()
     }
 }
@@ -297,5 +332,23 @@ mod tests {
         config.url = "https://cloud.example/".to_owned();
         let issuers: Vec<_> = config.sites().into_iter().map(|site| site.issuer).collect();
         assert_eq!(issuers, ["https://cloud.example", "https://cloud.example/oidc"]);
+    }
+
+    #[test]
+    fn clients_with_certificates_call_the_same_host_unless_it_is_said_otherwise() {
+        let mut config = Config::default();
+        assert_eq!(config.mtls_site(), None);
+        config.mtls.addr = ListenAddr::Tcp { host: "0.0.0.0".to_owned(), port: 9133 };
+        for (site, expected) in [
+            ("", "https://localhost:9133"),
+            ("https://cloud.example/", "https://cloud.example:9133"),
+            ("https://cloud.example:8443", "https://cloud.example:9133"),
+            ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:9133"),
+        ] {
+            config.url = site.to_owned();
+            assert_eq!(config.mtls_site().as_deref(), Some(expected), "{site}");
+        }
+        config.mtls_url = "https://mtls.cloud.example/".to_owned();
+        assert_eq!(config.mtls_site().as_deref(), Some("https://mtls.cloud.example"));
     }
 }

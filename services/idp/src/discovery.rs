@@ -17,6 +17,7 @@ use axum::routing::{MethodRouter, get};
 use crate::endpoints::Site;
 use crate::keys::Rendered;
 use crate::provider::Provider;
+use document::Offered;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// The metadata change with the configuration only.
@@ -26,15 +27,19 @@ const KEYS_KEPT: HeaderValue = HeaderValue::from_static("public, max-age=600");
 
 /// The discovery documents and the key set of each issuer.
 pub fn router(provider: Provider) -> Router {
-    let registers = provider.config.registration || provider.config.open_registration;
+    let config = &provider.config;
+    let offered = Offered {
+        registration: config.registration || config.open_registration,
+        vouched_certificates: config.mtls.client_ca.is_some(),
+    };
     let sites = provider.sites.clone();
-    routes(&sites, registers, move || provider.keys.published())
+    routes(&sites, offered, move || provider.keys.published())
 }
 
-fn routes(sites: &[Site], registers: bool, keys: impl Fn() -> Rendered + Clone + Send + Sync + 'static) -> Router {
+fn routes(sites: &[Site], offered: Offered, keys: impl Fn() -> Rendered + Clone + Send + Sync + 'static) -> Router {
     let mut router = Router::new();
     for site in sites {
-        let metadata = document::metadata(site, registers);
+        let metadata = document::metadata(site, offered);
         let metadata = Rendered::new(metadata.to_string());
         router = router
             .route(site.paths.discovery, always(metadata.clone()))

@@ -159,13 +159,26 @@ pub struct Site {
     /// Where everything is, below the site.
     pub paths: Paths,
     base: String,
+    /// Where clients with certificates call, if anywhere.
+    mtls: Option<String>,
 }
 
 impl Site {
     /// The layout at this site: `https://cloud.example`, without a path and without a `/` at its end.
     pub fn new(layout: Layout, base: &str) -> Self {
         let base = base.trim_end_matches('/').to_owned();
-        Self { layout, issuer: format!("{base}{}", layout.issuer_path()), paths: layout.paths(), base }
+        Self { layout, issuer: format!("{base}{}", layout.issuer_path()), paths: layout.paths(), base, mtls: None }
+    }
+
+    /// The same, which clients with certificates call at this URL (RFC 8705 5).
+    #[must_use]
+    pub fn with_mtls(self, base: Option<String>) -> Self {
+        Self { mtls: base, ..self }
+    }
+
+    /// The URL of one of the paths for clients with certificates, if they are served.
+    pub fn alias(&self, path: &str) -> Option<String> {
+        self.mtls.as_ref().map(|base| format!("{base}{path}"))
     }
 
     /// The URL of one of the paths or pages.

@@ -67,8 +67,8 @@ impl runtime::Service for Idp {
     type Config = Config;
 
     fn listeners(config: &Config) -> Listeners<'_> {
-        let Config { log, tracing, debug, grpc, http, .. } = config;
-        Listeners { log, tracing, debug, grpc: Some(grpc), http: Some(http), mtls: None }
+        let Config { log, tracing, debug, grpc, http, mtls, .. } = config;
+        Listeners { log, tracing, debug, grpc: Some(grpc), http: Some(http), mtls: Some(mtls) }
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
@@ -170,7 +170,8 @@ pub fn app(opened: &Opened) -> Result<App, BoxError> {
         async move { database.ping().await.map_err(|error| error.to_string()) }
     });
     let (http, tasks) = (Some(routes::all(provider, &opened.logouts)), tasks(opened));
-    Ok(App { http, tasks, checks: vec![database], ..App::grpc(routes) })
+    let mtls = Some(routes::for_certificates(provider));
+    Ok(App { http, mtls, tasks, checks: vec![database], ..App::grpc(routes) })
 }
 
 fn tasks(opened: &Opened) -> Vec<Task> {

@@ -3,13 +3,14 @@
 #[cfg(test)]
 mod tests;
 
-use axum::Router;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, Method};
+use axum::{Extension, Router};
 use runtime::{Pages, Service};
 
 use crate::logout::Logouts;
 use crate::provider::Provider;
+use crate::token::certificate::ByMtls;
 use crate::token::dpop::{DPOP, DPOP_NONCE};
 use crate::{Idp, authorize, device, discovery, introspection, logout, pages};
 use crate::{registration, revocation, session, token, userinfo, webfinger};
@@ -39,6 +40,18 @@ fn for_programs(provider: &Provider) -> Router {
         .merge(authorize::pushed::router(provider))
         .merge(device::endpoint(provider))
         .merge(registration::router(provider))
+}
+
+/// What clients with certificates call (RFC 8705 5). Browsers have no business here.
+pub(crate) fn for_certificates(provider: &Provider) -> Router {
+    Router::new()
+        .merge(token::router(provider.clone()))
+        .merge(userinfo::router(provider.clone()))
+        .merge(revocation::router(provider.clone()))
+        .merge(introspection::router(provider.clone()))
+        .merge(authorize::pushed::router(provider))
+        .merge(device::endpoint(provider))
+        .layer(Extension(ByMtls))
 }
 
 /// What people see, and what no page of another site has any business with: who introspects has to prove who it is, which a

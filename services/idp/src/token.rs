@@ -4,6 +4,7 @@ mod answer;
 pub mod asked;
 pub(crate) mod audit;
 mod call;
+pub(crate) mod certificate;
 mod client;
 pub(crate) mod dpop;
 pub mod form;

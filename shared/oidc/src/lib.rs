@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod assertion;
+pub mod certificate;
 pub mod claims;
 pub mod dpop;
 pub mod error;

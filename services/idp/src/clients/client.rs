@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
+use oidc::certificate::CertificateName;
 use oidc::jose::{Algorithm, KeySet};
 use oidc::pkce;
 use oidc::redirect::RedirectRules;
@@ -37,9 +38,9 @@ pub enum AuthMethod {
     SecretJwt,
     /// `private_key_jwt`
     PrivateKeyJwt,
-    /// `tls_client_auth`: by a certificate with this subject alternative name.
+    /// `tls_client_auth`: by a certificate with its name, which an authority vouches for.
     TlsClient,
-    /// `self_signed_tls_client_auth`: by a certificate whose key is in its key set.
+    /// `self_signed_tls_client_auth`: by a certificate that stands in its key set.
     SelfSignedTlsClient,
 }
 
@@ -285,8 +286,8 @@ pub struct Client {
     pub sealed_secret: Option<Vec<u8>>,
     /// Its keys.
     pub keys: Option<ClientKeys>,
-    /// The subject alternative name (DNS or URI) or distinguished name of its certificate (`tls_client_auth_*`).
-    pub tls_name: Option<String>,
+    /// The name in its certificate (`tls_client_auth_*`).
+    pub tls_name: Option<CertificateName>,
     /// Where answers may be sent.
     pub redirects: RedirectRules,
     /// What it may ask the token endpoint for.

@@ -41,10 +41,21 @@ impl KeySets {
 
     /// The key set at an address, with the key of this name in it if there is one now.
     pub(super) async fn at(&self, uri: &str, kid: Option<&str>) -> Result<Arc<KeySet>, ClientKeysError> {
+        self.having(uri, |set| kid.is_none_or(|kid| set.has_kid(kid))).await
+    }
+
+    /// Whether the certificate with this thumbprint stands in the key set at an address.
+    pub(super) async fn knows(&self, uri: &str, thumbprint: &str) -> bool {
+        let set = self.having(uri, |set| set.has_certificate(thumbprint)).await;
+        set.is_ok_and(|set| set.has_certificate(thumbprint))
+    }
+
+    /// The key set at an address, read again if what is wanted is not in it.
+    async fn having(&self, uri: &str, has: impl Fn(&KeySet) -> bool) -> Result<Arc<KeySet>, ClientKeysError> {
         let fetched = self.sets.get_with_by_ref(uri, async { Arc::default() }).await;
         let mut fetched = fetched.lock().await;
         let now = self.clock.now();
-        if !fetched.suffices(kid, now) && fetched.may_try(now) {
+        if !fetched.suffices(has, now) && fetched.may_try(now) {
             fetched.tried = Some(now);
             match self.fetch(uri).await {
                 Ok(set) => fetched.set = Some((Arc::new(set), now)),
@@ -62,8 +73,7 @@ impl KeySets {
 }
 
 impl Fetched {
-    fn suffices(&self, kid: Option<&str>, now: SystemTime) -> bool {
-        let has = |set: &KeySet| kid.is_none_or(|kid| set.has_kid(kid));
+    fn suffices(&self, has: impl Fn(&KeySet) -> bool, now: SystemTime) -> bool {
         self.set.as_ref().is_some_and(|(set, at)| age(*at, now) < FRESH && has(set))
     }
 

@@ -147,6 +147,8 @@ pub struct Metadata {
     pub(crate) tls_client_auth_subject_dn: Option<String>,
     pub(crate) tls_client_auth_san_dns: Option<String>,
     pub(crate) tls_client_auth_san_uri: Option<String>,
+    pub(crate) tls_client_auth_san_ip: Option<String>,
+    pub(crate) tls_client_auth_san_email: Option<String>,
 
     pub(crate) pkce: Option<PkceChoice>,
     pub(crate) consent: Option<ConsentPolicy>,

@@ -1,6 +1,7 @@
 //! From metadata to a client: every rule about what goes together stands here.
 
 mod addresses;
+mod certificate;
 mod flows;
 mod redirects;
 mod signatures;
@@ -47,7 +48,7 @@ impl Client {
             secrets: Vec::new(),
             sealed_secret: None,
             keys: keys(metadata, auth)?,
-            tls_name: tls_name(metadata, auth)?,
+            tls_name: certificate::name(metadata, auth)?,
             redirects: redirects.sign_in,
             pkce: pkce_policy(metadata, auth),
             consent: consent(metadata, is_native, auth),
@@ -65,7 +66,7 @@ impl Client {
             acr_values: list("default_acr_values", &metadata.default_acr_values)?,
             needs_pushed: metadata.require_pushed_authorization_requests,
             needs_dpop: metadata.dpop_bound_access_tokens,
-            binds_certificate: metadata.tls_client_certificate_bound_access_tokens,
+            binds_certificate: certificate::binds(metadata)?,
             initiate_login: addresses::page("initiate_login_uri", metadata.initiate_login_uri.as_ref(), true)?,
             request_uris: addresses::request_uris(metadata)?,
             logout: LogoutSettings { redirects: redirects.sign_out, ..addresses::logout(metadata, source)? },
@@ -128,22 +129,6 @@ fn keys(metadata: &Metadata, auth: AuthMethod) -> Result<Option<ClientKeys>, Met
             Err(MetadataError::new("jwks", format!("{} needs jwks or jwks_uri", auth.name())))
         }
         (None, None) => Ok(None),
-    }
-}
-
-fn tls_name(metadata: &Metadata, auth: AuthMethod) -> Result<Option<String>, MetadataError> {
-    let names =
-        [&metadata.tls_client_auth_subject_dn, &metadata.tls_client_auth_san_dns, &metadata.tls_client_auth_san_uri];
-    let mut given = names.into_iter().flatten().filter(|name| !name.is_empty());
-    match (given.next(), given.next()) {
-        (None, _) if auth == AuthMethod::TlsClient => Err(MetadataError::new(
-            "tls_client_auth_san_dns",
-            "tls_client_auth needs one of tls_client_auth_subject_dn, tls_client_auth_san_dns, tls_client_auth_san_uri",
-        )),
-        (Some(_), Some(_)) => {
-            Err(MetadataError::new("tls_client_auth_san_dns", "only one name of the certificate can be given"))
-        }
-        (name, _) => Ok(name.cloned()),
     }
 }
 

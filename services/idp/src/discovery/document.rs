@@ -37,9 +37,27 @@ const TOKEN_CLAIMS: [&str; 15] = [
 const ASSERTIONS: [Algorithm; 5] =
     [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa, Algorithm::Hs256];
 
-/// The metadata; `registers` says whether clients may register themselves.
-pub(super) fn metadata(site: &Site, registers: bool) -> Value {
-    let parts = [endpoints(site, registers), requests(), signatures(), authentication(), contents(), logout()];
+/// What is offered only where it is configured.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Offered {
+    /// Clients may register themselves.
+    pub(super) registration: bool,
+    /// There is an authority for the certificates of clients, where they may show one at all.
+    pub(super) vouched_certificates: bool,
+}
+
+/// The metadata.
+pub(super) fn metadata(site: &Site, offered: Offered) -> Value {
+    let authentication = authentication(&methods(site, offered));
+    let parts = [
+        endpoints(site, offered.registration),
+        certificates(site),
+        requests(),
+        signatures(),
+        authentication,
+        contents(),
+        logout(),
+    ];
     let members = parts.into_iter().flat_map(|part| match part {
         Value::Object(members) => members,
         _ => Map::new(),
@@ -66,6 +84,36 @@ fn endpoints(site: &Site, registers: bool) -> Value {
         endpoints["registration_endpoint"] = site.url(paths.registration).into();
     }
     endpoints
+}
+
+/// What is there for clients with certificates (RFC 8705 3.3 and 5); nothing where they are not served.
+fn certificates(site: &Site) -> Value {
+    let paths = &site.paths;
+    let called = [
+        ("token_endpoint", paths.token),
+        ("userinfo_endpoint", paths.userinfo),
+        ("revocation_endpoint", paths.revocation),
+        ("introspection_endpoint", paths.introspection),
+        ("pushed_authorization_request_endpoint", paths.pushed),
+        ("device_authorization_endpoint", paths.device),
+    ];
+    let aliases: Map<String, Value> =
+        called.into_iter().filter_map(|(name, path)| Some((name.to_owned(), site.alias(path)?.into()))).collect();
+    if aliases.is_empty() {
+        return Value::Null;
+    }
+    json!({ "mtls_endpoint_aliases": aliases, "tls_client_certificate_bound_access_tokens": true })
+}
+
+/// How clients may prove who they are.
+fn methods(site: &Site, offered: Offered) -> Vec<&'static str> {
+    let has_mtls = site.alias("").is_some();
+    let is_offered = |method: &AuthMethod| match method {
+        AuthMethod::TlsClient => has_mtls && offered.vouched_certificates,
+        AuthMethod::SelfSignedTlsClient => has_mtls,
+        _ => true,
+    };
+    AuthMethod::ALL.into_iter().filter(is_offered).map(AuthMethod::name).collect()
 }
 
 fn requests() -> Value {
@@ -105,10 +153,7 @@ fn signatures() -> Value {
     })
 }
 
-fn authentication() -> Value {
-    // a listener tells the names of a certificate and not its key, so that one without an authority proves nothing here
-    let is_offered = |method: &AuthMethod| *method != AuthMethod::SelfSignedTlsClient;
-    let methods: Vec<_> = AuthMethod::ALL.into_iter().filter(is_offered).map(AuthMethod::name).collect();
+fn authentication(methods: &[&str]) -> Value {
     let proving: Vec<_> = methods.iter().filter(|method| **method != AuthMethod::None.name()).collect();
     let algorithms = names(&ASSERTIONS);
     json!({

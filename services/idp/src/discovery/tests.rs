@@ -14,12 +14,12 @@ fn sites() -> Vec<Site> {
     Layout::ALL.map(|layout| Site::new(layout, SITE)).into()
 }
 
-fn document(layout: Layout, registers: bool) -> Value {
-    document::metadata(&Site::new(layout, SITE), registers)
+fn document(layout: Layout, registration: bool) -> Value {
+    document::metadata(&Site::new(layout, SITE), Offered { registration, ..Offered::default() })
 }
 
 async fn asked(request: Builder) -> (StatusCode, HeaderMap, String) {
-    let router = routes(&sites(), false, || Rendered::new(KEYS));
+    let router = routes(&sites(), Offered::default(), || Rendered::new(KEYS));
     let request = request.body(Body::empty()).expect("a request");
     let (parts, body) = router.oneshot(request).await.expect("answers").into_parts();
     let body = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
@@ -61,6 +61,31 @@ fn registration_is_offered_only_where_it_is_on() {
     assert_eq!(open["registration_endpoint"], format!("{SITE}/konnect/v1/register"));
 }
 
+#[test]
+fn certificates_are_offered_only_where_they_can_be_shown() {
+    let site = || Site::new(Layout::OpenCloud, SITE);
+    let mtls = || site().with_mtls(Some("https://mtls.opencloud.test".to_owned()));
+    let methods = |site: Site, vouched_certificates| {
+        let document = document::metadata(&site, Offered { vouched_certificates, ..Offered::default() });
+        let methods = texts(&document["token_endpoint_auth_methods_supported"]);
+        let methods = methods.into_iter().filter(|method| method.contains("tls")).map(str::to_owned);
+        (methods.collect::<Vec<_>>(), document)
+    };
+    let (none, document) = methods(site(), true);
+    assert!(none.is_empty() && document.get("mtls_endpoint_aliases").is_none());
+    assert_eq!(document.get("tls_client_certificate_bound_access_tokens"), None);
+    assert_eq!(methods(mtls(), true).0, ["tls_client_auth", "self_signed_tls_client_auth"]);
+    let (own, document) = methods(mtls(), false);
+    assert_eq!(own, ["self_signed_tls_client_auth"], "without an authority a certificate is a key and nothing else");
+    assert_eq!(document["tls_client_certificate_bound_access_tokens"], json!(true));
+    let aliases = document["mtls_endpoint_aliases"].as_object().expect("aliases");
+    assert_eq!(aliases["token_endpoint"], "https://mtls.opencloud.test/konnect/v1/token");
+    for (name, alias) in aliases {
+        let ordinary = document[name].as_str().expect("an endpoint").replace(SITE, "https://mtls.opencloud.test");
+        assert_eq!(*alias, ordinary, "{name}");
+    }
+}
+
 /// What `oidcc-discovery-endpoint-verification` and the modules for the logout profiles look at.
 #[test]
 fn the_document_says_what_the_conformance_suite_asks_for() {
@@ -79,7 +104,7 @@ fn the_document_says_what_the_conformance_suite_asks_for() {
         ("scopes_supported", vec!["openid", "profile", "email", "address", "phone", "offline_access"]),
         ("claims_supported", vec!["sub", "name", "email", "email_verified", "groups"]),
         ("token_endpoint_auth_methods_supported", vec!["client_secret_basic", "client_secret_post", "private_key_jwt"]),
-        ("token_endpoint_auth_methods_supported", vec!["tls_client_auth", "private_key_jwt", "none"]),
+        ("token_endpoint_auth_methods_supported", vec!["client_secret_jwt", "private_key_jwt", "none"]),
         ("grant_types_supported", vec!["authorization_code", "implicit", "refresh_token", "client_credentials"]),
         ("acr_values_supported", vec!["1"]),
         ("claim_types_supported", vec!["normal"]),

@@ -6,15 +6,14 @@ mod secret;
 
 use std::sync::Arc;
 
-use authn::Peer;
 use axum::http::request::Parts;
 use oidc::assertion::{Assertion, AssertionError};
 use secrecy::{ExposeSecret, SecretString};
 
 use self::claimed::{Claimed, Proof};
-use super::audit;
 use super::form::Form;
 use super::seen::{self, Kind};
+use super::{audit, certificate};
 use crate::answer::Refusal;
 use crate::clients::{AuthMethod, Client, ClientKeysError};
 use crate::endpoints::Site;
@@ -47,12 +46,15 @@ pub(super) async fn authenticate(
         (Proof::Secret(secret), AuthMethod::SecretBasic | AuthMethod::SecretPost) => fits(provider, &client, secret),
         (Proof::Assertion(assertion), AuthMethod::SecretJwt | AuthMethod::PrivateKeyJwt) => {
             let (token, endpoint) = (site.url(site.paths.token), site.url(path));
-            let checked = check(provider, &client, assertion, &[&site.issuer, &token, &endpoint]).await?;
+            let called = certificate::called(site, &parts.extensions, path);
+            let audiences = [site.issuer.as_str(), &token, &endpoint, &called];
+            let checked = check(provider, &client, assertion, &audiences).await?;
             checked.map_err(refuse)?;
             true
         }
-        (Proof::Nothing, AuthMethod::TlsClient) => has_certificate(&client, parts),
-        // also `self_signed_tls_client_auth`: that takes the certificate itself, which no listener passes on
+        (Proof::Nothing, AuthMethod::TlsClient | AuthMethod::SelfSignedTlsClient) => {
+            certificate::proves(provider, &client, &parts.extensions).await
+        }
         (Proof::Nothing | Proof::Secret(_) | Proof::Assertion(_), _) => false,
     };
     if !proved {
@@ -64,12 +66,6 @@ pub(super) async fn authenticate(
 
 fn fits(provider: &Provider, client: &Client, secret: &SecretString) -> bool {
     secret::is_live(&client.secrets, secret.expose_secret().as_bytes(), provider.clock.now())
-}
-
-/// By the subject alternative name of its certificate, which the listener has verified.
-fn has_certificate(client: &Client, parts: &Parts) -> bool {
-    let identity = parts.extensions.get::<Peer>().and_then(|peer| peer.identity.as_deref());
-    client.tls_name.is_some() && client.tls_name.as_deref() == identity
 }
 
 /// Checks an assertion; the reason why it is no good is for the audit log.

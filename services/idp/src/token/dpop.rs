@@ -5,6 +5,7 @@ use oidc::dpop::Proof;
 use oidc::error::ErrorCode;
 
 use super::asked::Asked;
+use super::certificate;
 use super::seen::{self, Kind};
 use crate::answer::Refusal;
 use crate::endpoints::Site;
@@ -45,16 +46,18 @@ pub(crate) async fn proof(
 ///
 /// # Errors
 /// `invalid_dpop_proof`, also where a client whose tokens are bound sends none; `invalid_request` for a client whose tokens
-/// are to be bound to its certificate, which no listener passes on.
+/// are bound to its certificate (RFC 8705 3) and that has shown none.
 pub(super) async fn binding(provider: &Provider, site: &Site, asked: &Asked) -> Result<Option<Binding>, Refusal> {
     if asked.client.binds_certificate {
-        return Err(Refusal::invalid("there is no client certificate to bind tokens to"));
+        let missing = || Refusal::invalid("this client's tokens are bound to its certificate, and it has shown none");
+        return certificate::binding(&asked.parts.extensions).map(Some).ok_or_else(missing);
     }
     let headers = &asked.parts.headers;
     if !headers.contains_key(DPOP) && !asked.client.needs_dpop {
         return Ok(None);
     }
-    let jkt = proof(provider, headers, &asked.parts.method, &site.url(site.paths.token), None).await?;
+    let url = certificate::called(site, &asked.parts.extensions, site.paths.token);
+    let jkt = proof(provider, headers, &asked.parts.method, &url, None).await?;
     let missing = || Refusal::new(ErrorCode::InvalidDpopProof, "this client has to send a DPoP proof");
     jkt.map(|jkt| Some(Binding::Dpop(jkt))).ok_or_else(missing)
 }

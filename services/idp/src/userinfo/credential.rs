@@ -10,8 +10,8 @@ use crate::answer::Refusal;
 use crate::endpoints::Site;
 use crate::model::Binding;
 use crate::provider::Provider;
-use crate::token::dpop;
 use crate::token::form::{Form, is_form};
+use crate::token::{certificate, dpop};
 
 const NO_TOKEN: HeaderValue = HeaderValue::from_static(r#"Bearer realm="idp", DPoP algs="ES256 EdDSA RS256 PS256""#);
 const INVALID_TOKEN: HeaderValue =
@@ -70,7 +70,8 @@ impl Credential {
         &self.token
     }
 
-    /// A token that is bound counts only with the proof of its key, and never as a bearer's (row I29).
+    /// A token that is bound counts only with the proof of its key, and never as a bearer's (row I29); one that is bound to a
+    /// certificate only where that is shown (RFC 8705 3).
     ///
     /// # Errors
     /// 401 with `invalid_token` or `invalid_dpop_proof`.
@@ -83,13 +84,16 @@ impl Credential {
         let wanted = match (binding, self.scheme) {
             (None, Scheme::Bearer) => return Ok(()),
             (Some(Binding::Dpop(wanted)), Scheme::Dpop) => wanted,
-            // no listener passes the certificate on that would be the proof
-            (Some(Binding::Certificate(_)), _) | (Some(Binding::Dpop(_)), Scheme::Bearer) | (None, Scheme::Dpop) => {
+            (Some(bound @ Binding::Certificate(_)), Scheme::Bearer) => {
+                let shown = certificate::binding(&self.parts.extensions);
+                return if shown.as_ref() == Some(bound) { Ok(()) } else { Err(invalid_token()) };
+            }
+            (Some(Binding::Certificate(_)) | None, Scheme::Dpop) | (Some(Binding::Dpop(_)), Scheme::Bearer) => {
                 return Err(invalid_token());
             }
         };
-        let Parts { headers, method, .. } = &self.parts;
-        let url = site.url(site.paths.userinfo);
+        let Parts { headers, method, extensions, .. } = &self.parts;
+        let url = certificate::called(site, extensions, site.paths.userinfo);
         let proved = dpop::proof(provider, headers, method, &url, Some(&self.token)).await.map_err(at_resource)?;
         let missing = || at_resource(Refusal::new(ErrorCode::InvalidDpopProof, "the DPoP proof is missing"));
         if proved.ok_or_else(missing)? == *wanted { Ok(()) } else { Err(invalid_token()) }

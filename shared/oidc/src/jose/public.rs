@@ -34,7 +34,8 @@ struct Material {
 }
 
 impl VerifyingKey {
-    /// Reads a JWK (RFC 7517 4). `x5c` and the other members that lead to certificates are not looked at.
+    /// Reads a JWK (RFC 7517 4). `x5c` and the other members that lead to certificates are not looked
+    /// at; see [`KeySet::has_certificate`](super::KeySet::has_certificate).
     ///
     /// # Errors
     /// [`KeyError`], with [`KeyError::PrivatePart`] before all others.

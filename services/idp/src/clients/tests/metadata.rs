@@ -128,6 +128,9 @@ fn who_proves_itself_by_keys_has_keys() {
         json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": set }),
         json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://app.example/jwks" }),
         json!({ "token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "app.example" }),
+        json!({ "token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_subject_dn": "CN=app,O=Example" }),
+        json!({ "token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_ip": "2001:db8::1" }),
+        json!({ "token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_email": "app@example.org" }),
     ] {
         added(&more);
     }
@@ -140,6 +143,12 @@ fn who_proves_itself_by_keys_has_keys() {
         ("jwks_uri", json!({ "jwks_uri": "http://app.example/jwks" })),
         ("tls_client_auth_san_dns", json!({ "token_endpoint_auth_method": "tls_client_auth" })),
         ("tls_client_auth_san_dns", json!({ "tls_client_auth_san_dns": "a", "tls_client_auth_san_uri": "b:c" })),
+        ("tls_client_auth_subject_dn", json!({ "tls_client_auth_subject_dn": "app" })),
+        ("tls_client_auth_san_ip", json!({ "tls_client_auth_san_ip": "app.example" })),
+        (
+            "tls_client_certificate_bound_access_tokens",
+            json!({ "tls_client_certificate_bound_access_tokens": true, "dpop_bound_access_tokens": true }),
+        ),
         ("token_endpoint_auth_method", json!({ "token_endpoint_auth_method": "client_secret" })),
     ] {
         assert_eq!(wrong(&more), member, "{more}");

@@ -38,14 +38,14 @@ pub(super) async fn renew(call: &Call<'_>) -> Result<Answer, Refusal> {
 }
 
 /// The tokens of a public client stay with its key; a client that proves who it is may take another one, but not none
-/// (RFC 9449 5).
+/// (RFC 9449 5, RFC 8705 4).
 fn check_key(call: &Call<'_>, family: &Family, binding: Option<&Binding>) -> Result<(), Refusal> {
     let fits = match &family.binding {
         None => true,
         bound if call.client().is_public() => bound.as_ref() == binding,
         Some(_) => binding.is_some(),
     };
-    if fits { Ok(()) } else { Err(call.refuse_grant(EVENT, "DPoP key")) }
+    if fits { Ok(()) } else { Err(call.refuse_grant(EVENT, "another key")) }
 }
 
 /// What the access token is for: what was granted, or less (row I13). The family keeps what was granted.

@@ -1,0 +1,56 @@
+//! What client certificates say (RFC 8705). Whether somebody vouches for that, whoever holds the connection has to tell.
+
+mod name;
+#[cfg(test)]
+mod tests;
+
+use std::time::SystemTime;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use x509_cert::der::Decode;
+use x509_cert::ext::pkix::SubjectAltName;
+
+pub use name::{CertificateName, NameError};
+
+/// The largest certificate that is looked at, in bytes.
+const MAX_DER: usize = 16 * 1024;
+
+/// A certificate that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no certificate")]
+pub struct NoCertificate;
+
+/// A certificate.
+#[derive(Debug, Clone)]
+pub struct Certificate(x509_cert::Certificate);
+
+impl Certificate {
+    /// Reads DER.
+    ///
+    /// # Errors
+    /// [`NoCertificate`].
+    pub fn parse(der: &[u8]) -> Result<Self, NoCertificate> {
+        let is_small = der.len() <= MAX_DER;
+        let read = is_small.then(|| x509_cert::Certificate::from_der(der).ok()).flatten();
+        read.map(Self).ok_or(NoCertificate)
+    }
+
+    /// Whether this is its time.
+    pub fn is_valid_at(&self, now: SystemTime) -> bool {
+        let validity = self.0.tbs_certificate().validity();
+        validity.not_before.to_system_time() <= now && now <= validity.not_after.to_system_time()
+    }
+
+    /// What stands in it beside the subject; nothing if that cannot be read.
+    fn alternative_names(&self) -> SubjectAltName {
+        let found = self.0.tbs_certificate().get_extension::<SubjectAltName>();
+        found.ok().flatten().map(|(_, names)| names).unwrap_or(SubjectAltName(Vec::new()))
+    }
+}
+
+/// The SHA-256 of a certificate in DER, in base64url: `x5t#S256` (RFC 8705 3.1).
+pub fn thumbprint(der: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, der))
+}
