@@ -2,27 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use authn::{AuthError, Authenticator, BoxError, Directory, provider};
+use authn::{AuthError, Authenticator, BoxError, Directory, kind, provider};
 use proto::cs3::auth::applications::v1beta1::applications_api_client::ApplicationsApiClient;
 use runtime::{Context, client};
 use tonic::{body::Body, transport::Channel};
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
 use crate::Config;
-
-/// The kinds of credential, as `AuthenticateRequest.type` names them.
-pub mod kind {
-    /// An app token or personal access token.
-    pub const APP: &str = "appauth";
-    /// A login and a password.
-    pub const BASIC: &str = "basic";
-    /// An OIDC access token.
-    pub const BEARER: &str = "bearer";
-    /// The machine key and a person.
-    pub const MACHINE: &str = "machine";
-    /// A service account.
-    pub const SERVICE: &str = "serviceaccounts";
-}
 
 /// An `ApplicationsAPI`, in this process or another.
 pub type Applications =

@@ -4,6 +4,7 @@ mod authenticator;
 pub mod caller;
 mod credentials;
 pub mod directory;
+pub mod gateway;
 pub mod grant;
 pub mod provider;
 mod scope;
@@ -14,6 +15,7 @@ pub use authenticator::{AuthError, Authenticated, Authenticator, BoxError, Reaso
 pub use caller::{Caller, Peer};
 pub use credentials::Credentials;
 pub use directory::{Claim, Directory, DirectoryError, Filter, Groups};
+pub use gateway::{Gateway, kind};
 pub use grant::{Access, Grant, GrantError, Grants, Permission};
 pub use scope::{OpaqueEntry, Role, Scope, Scopes};
 pub use user::{ExternalIdentity, User, UserId, UserStatus, UserType, role};
