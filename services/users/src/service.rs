@@ -14,7 +14,7 @@ use proto::doorward::users::v1::{
 };
 use runtime::Clock;
 use status::Kind;
-use token::Verifier;
+use token::{Claims, TokenError, Verifier};
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use crate::{Administration, PageRequest, PeopleError};
@@ -24,7 +24,8 @@ const REQUEST_LIMIT: usize = 64 * 1024;
 
 type Answer<T> = Result<Response<T>, Status>;
 
-/// Serves the administration of people. Every call needs the internal token of an administrator.
+/// Serves the administration of people. Every call needs the internal token of an administrator; a service that makes and changes people
+/// for an issuer may do that with its own.
 pub(crate) fn serve(
     administration: Arc<Administration>,
     verifier: Verifier,
@@ -44,19 +45,33 @@ impl Admin {
     fn authorize(&self, metadata: &MetadataMap) -> Result<String, Status> {
         Ok(token::authorize_admin(&self.verifier, self.clock.now(), metadata)?.user.id.opaque_id)
     }
+
+    /// Who calls, by id, if that is an administrator, or a service that makes and changes people for an issuer.
+    fn authorize_provisioner(&self, metadata: &MetadataMap) -> Result<Claims, Status> {
+        Ok(token::authorize_provisioner(&self.verifier, self.clock.now(), metadata)?)
+    }
+}
+
+/// What only an administrator decides: whether somebody may sign in, and who somebody is in a file system.
+fn is_for_administrators(request: &UpdateUserRequest) -> bool {
+    request.status.is_some() || request.uid_number.is_some() || request.gid_number.is_some()
 }
 
 #[tonic::async_trait]
 impl UsersAdminApi for Admin {
     async fn create_user(&self, request: Request<CreateUserRequest>) -> Answer<CreateUserResponse> {
-        let caller = self.authorize(request.metadata())?;
+        let caller = self.authorize_provisioner(request.metadata())?.user.id.opaque_id;
         let outcome = self.administration.create_person(convert::new_person(request.into_inner())).await;
         let person = audited("user.create", &caller, outcome, |person| person.id.clone())?;
         Ok(Response::new(CreateUserResponse { user: Some(convert::person(person)) }))
     }
 
     async fn update_user(&self, request: Request<UpdateUserRequest>) -> Answer<UpdateUserResponse> {
-        let caller = self.authorize(request.metadata())?;
+        let caller = self.authorize_provisioner(request.metadata())?;
+        if caller.is_provisioner() && is_for_administrators(request.get_ref()) {
+            return Err(TokenError::NotAdministrator.into());
+        }
+        let caller = caller.user.id.opaque_id;
         let (who, change) = convert::change(request.into_inner()).map_err(refusal)?;
         let outcome = self.administration.update_person(&who, change).await;
         let person = audited("user.update", &caller, outcome, |person| person.id.clone())?;
@@ -72,7 +87,7 @@ impl UsersAdminApi for Admin {
     }
 
     async fn get_user(&self, request: Request<GetUserRequest>) -> Answer<GetUserResponse> {
-        self.authorize(request.metadata())?;
+        self.authorize_provisioner(request.metadata())?;
         let who = convert::person_ref(request.into_inner().user).map_err(refusal)?;
         let person = self.administration.person(&who).await.map_err(refusal)?;
         Ok(Response::new(GetUserResponse { user: Some(convert::person(person)) }))
@@ -88,7 +103,7 @@ impl UsersAdminApi for Admin {
     }
 
     async fn create_group(&self, request: Request<CreateGroupRequest>) -> Answer<CreateGroupResponse> {
-        let caller = self.authorize(request.metadata())?;
+        let caller = self.authorize_provisioner(request.metadata())?.user.id.opaque_id;
         let CreateGroupRequest { name, description } = request.into_inner();
         let outcome = self.administration.create_group(&name, description.as_deref()).await;
         let group = audited("group.create", &caller, outcome, |group| group.id.clone())?;
@@ -113,7 +128,7 @@ impl UsersAdminApi for Admin {
     }
 
     async fn add_member(&self, request: Request<AddMemberRequest>) -> Answer<AddMemberResponse> {
-        let caller = self.authorize(request.metadata())?;
+        let caller = self.authorize_provisioner(request.metadata())?.user.id.opaque_id;
         let AddMemberRequest { group, user } = request.into_inner();
         let (which, who) = (convert::group_ref(group).map_err(refusal)?, convert::person_ref(user).map_err(refusal)?);
         let outcome = self.administration.add_member(&which, &who).await;
@@ -122,7 +137,7 @@ impl UsersAdminApi for Admin {
     }
 
     async fn remove_member(&self, request: Request<RemoveMemberRequest>) -> Answer<RemoveMemberResponse> {
-        let caller = self.authorize(request.metadata())?;
+        let caller = self.authorize_provisioner(request.metadata())?.user.id.opaque_id;
         let RemoveMemberRequest { group, user } = request.into_inner();
         let (which, who) = (convert::group_ref(group).map_err(refusal)?, convert::person_ref(user).map_err(refusal)?);
         let outcome = self.administration.remove_member(&which, &who).await;

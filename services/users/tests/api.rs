@@ -10,8 +10,8 @@ use proto::{
         rpc::v1beta1::Code as Cs3,
     },
     doorward::users::v1::{
-        AddMemberRequest, CreateGroupRequest, CreateUserRequest, GetUserRequest, GroupRef, ListUsersRequest,
-        NotePasswordChangeRequest, PersonRef, PersonStatus, UpdateUserRequest, group_ref, person_ref,
+        AddMemberRequest, CreateGroupRequest, CreateUserRequest, DeleteUserRequest, GetUserRequest, GroupRef,
+        ListUsersRequest, NotePasswordChangeRequest, PersonRef, PersonStatus, UpdateUserRequest, group_ref, person_ref,
         users_admin_api_client::UsersAdminApiClient,
     },
 };
@@ -243,4 +243,50 @@ async fn whoever_cannot_be_reached_was_not_told() {
     let directory = Remote::users(Channel::from_shared(format!("http://{gone}")).unwrap().connect_lazy());
     let outcome = directory.note_password_change(&UserId::default(), UNIX_EPOCH, "token").await;
     assert!(matches!(outcome, Err(DirectoryError::Unavailable(_))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_provisioner_makes_and_changes_people_and_can_do_nothing_else() {
+    let service = Service::start().await;
+    let keys = Arc::new(KeyRing::new(&SECRET.to_owned().into(), None).unwrap());
+    let minter = Minter::new(keys, Duration::from_mins(1), true);
+    let token = minter.mint(service.context.clock.now(), &token::provisioner("auth-bearer")).unwrap();
+    let mut admin = service.admin();
+    let new = CreateUserRequest { username: "bohr".to_owned(), ..CreateUserRequest::default() };
+    let bohr = admin.create_user(provisioning(&token, new)).await.expect("makes").into_inner().user.expect("a person");
+    let user = || Some(PersonRef { by: Some(person_ref::By::Id(bohr.id.clone())) });
+    let group = || Some(GroupRef { by: Some(group_ref::By::Name("physics".to_owned())) });
+    let named = CreateGroupRequest { name: "physics".to_owned(), description: None };
+    admin.create_group(provisioning(&token, named)).await.expect("makes a group");
+    admin.add_member(provisioning(&token, AddMemberRequest { group: group(), user: user() })).await.expect("adds");
+    let found =
+        admin.get_user(provisioning(&token, GetUserRequest { user: user() })).await.expect("reads").into_inner();
+    assert_eq!(found.user.expect("a person").groups, ["physics"]);
+    let change = UpdateUserRequest { user: user(), display_name: Some("Niels".to_owned()), ..Default::default() };
+    admin.update_user(provisioning(&token, change)).await.expect("changes");
+
+    let disabled = Some(PersonStatus::Disabled.into());
+    for change in [
+        UpdateUserRequest { user: user(), status: disabled, ..Default::default() },
+        UpdateUserRequest { user: user(), uid_number: Some(1), ..Default::default() },
+        UpdateUserRequest { user: user(), gid_number: Some(1), ..Default::default() },
+    ] {
+        let refused = admin.update_user(provisioning(&token, change)).await.expect_err("is for administrators");
+        assert_eq!(refused.code(), Code::PermissionDenied);
+    }
+    let listed =
+        admin.list_users(provisioning(&token, ListUsersRequest::default())).await.expect_err("is for administrators");
+    let deleted = DeleteUserRequest { user: user() };
+    let deleted = admin.delete_user(provisioning(&token, deleted)).await.expect_err("is for administrators");
+    let noted = NotePasswordChangeRequest { user_id: bohr.id.clone(), at_micros: 1 };
+    let noted = admin.note_password_change(provisioning(&token, noted)).await.expect_err("is for administrators");
+    for refused in [listed, deleted, noted] {
+        assert_eq!(refused.code(), Code::PermissionDenied);
+    }
+}
+
+fn provisioning<T>(token: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert(METADATA_KEY, token.parse().unwrap());
+    request
 }

@@ -8,6 +8,7 @@ mod error;
 mod header;
 mod keys;
 mod mint;
+mod provisioning;
 mod verify;
 
 pub use caller::{METADATA_KEY, authorize, authorize_admin, from_metadata};
@@ -15,6 +16,7 @@ pub use claims::Claims;
 pub use error::{Defect, TokenError};
 pub use keys::{KeyError, KeyRing, MIN_SECRET_BYTES};
 pub use mint::Minter;
+pub use provisioning::{authorize_provisioner, provisioner};
 pub use verify::{LEEWAY, Verifier};
 
 /// Largest token that is minted or read, in bytes.

@@ -319,3 +319,29 @@ fn only_an_active_administrator_with_full_access_administers() {
     assert!(!allowed(|answer| answer.scopes.0.clear()));
     assert!(matches!(token::authorize_admin(&verifier(), at(NOW), &MetadataMap::new()), Err(TokenError::Missing)));
 }
+
+#[test]
+fn a_provisioner_is_let_in_where_people_are_made_and_nowhere_else() {
+    let minter = Minter::new(ring(), Duration::from_mins(1), true);
+    let metadata = |answer: &Authenticated| {
+        let mut metadata = MetadataMap::new();
+        metadata.insert(token::METADATA_KEY, minter.mint(at(NOW), answer).unwrap().parse().unwrap());
+        metadata
+    };
+    let good = token::provisioner("auth-bearer");
+    let claims = token::authorize_provisioner(&verifier(), at(NOW), &metadata(&good)).expect("it is let in");
+    assert!(claims.is_provisioner() && !claims.is_admin());
+    assert!(!claims.scopes.is_full_user() && !claims.scopes.allow(&authn::Access::Other));
+    let refused = token::authorize_admin(&verifier(), at(NOW), &metadata(&good));
+    assert!(matches!(refused, Err(TokenError::NotAdministrator)));
+
+    // what an authenticator might answer with
+    let other_way = Authenticated { amr: "app".to_owned(), ..good.clone() };
+    let person = Authenticated { user: alan().user, ..good.clone() };
+    let mut more = good;
+    more.scopes.0.extend(authn::Scopes::full_user().0);
+    for close in [other_way, person, more] {
+        let refused = token::authorize_provisioner(&verifier(), at(NOW), &metadata(&close));
+        assert!(matches!(refused, Err(TokenError::NotAdministrator)), "{close:?}");
+    }
+}

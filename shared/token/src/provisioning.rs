@@ -1,0 +1,42 @@
+//! Who makes and changes people for an issuer: a service with a credential that is good for nothing else.
+
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
+
+use authn::{Authenticated, OpaqueEntry, Role, Scope, Scopes, User, UserId, UserType};
+use tonic::metadata::MetadataMap;
+
+use crate::{Claims, TokenError, Verifier, authorize};
+
+/// The scope, and how the caller is told in a token (`amr`). Only who holds the token secret can mint it; no authenticator
+/// answers with it.
+const PROVISION: &str = "provision";
+
+/// A service that makes and changes people, to mint a token for. The token opens nothing but that.
+pub fn provisioner(service: &str) -> Authenticated {
+    let id = UserId { opaque_id: service.to_owned(), kind: UserType::Service, ..UserId::default() };
+    let user = User { id, username: service.to_owned(), ..User::default() };
+    let scope = Scope { resource: OpaqueEntry::json("{}"), role: Role::Owner };
+    let scopes = Scopes(BTreeMap::from([(PROVISION.to_owned(), scope)]));
+    Authenticated { scopes, ..Authenticated::full(Arc::new(user), PROVISION) }
+}
+
+impl Claims {
+    /// Whether the bearer makes and changes people for an issuer, and does nothing else.
+    pub fn is_provisioner(&self) -> bool {
+        let scope = self.scopes.0.get(PROVISION).is_some_and(|scope| scope.role == Role::Owner);
+        scope && self.scopes.0.len() == 1 && self.user.id.kind == UserType::Service && self.amr == [PROVISION]
+    }
+}
+
+/// Who calls an administration API, see [`Claims::is_admin`] and [`Claims::is_provisioner`].
+///
+/// # Errors
+/// Those of [`authorize`], and [`TokenError::NotAdministrator`].
+pub fn authorize_provisioner(
+    verifier: &Verifier,
+    now: SystemTime,
+    metadata: &MetadataMap,
+) -> Result<Claims, TokenError> {
+    let claims = authorize(verifier, now, metadata)?;
+    if claims.is_admin() || claims.is_provisioner() { Ok(claims) } else { Err(TokenError::NotAdministrator) }
+}
