@@ -1,9 +1,12 @@
-//! The Debian packages that the tests start programs of.
+//! The Debian packages that the tests start programs of, and the npm package that some are tested against.
 
 use std::path::Path;
 use std::process::Command;
 
-use crate::tools::{self, Outcome};
+use crate::tools::{self, Outcome, Workspace};
+
+/// Where the npm packages are named, with the hashes of their contents.
+const PEER: &str = "shared/conformance/peer";
 
 struct Package {
     name: &'static str,
@@ -12,8 +15,10 @@ struct Package {
     is_there: fn() -> bool,
 }
 
-const PACKAGES: [Package; 4] = [
+const PACKAGES: [Package; 6] = [
     Package { name: "curl", purpose: "calls as the documents show them", is_there: || in_a_path("curl") },
+    Package { name: "nodejs", purpose: "OpenID Providers that are not ours", is_there: || in_a_path("node") },
+    Package { name: "npm", purpose: "installing those", is_there: || in_a_path("npm") },
     Package { name: "slapd", purpose: "a real LDAP directory", is_there: || in_a_path("slapd") },
     Package { name: "ldap-utils", purpose: "filling that directory", is_there: || in_a_path("ldapadd") },
     Package {
@@ -23,8 +28,22 @@ const PACKAGES: [Package; 4] = [
     },
 ];
 
-/// Installs what is missing if this is root on Debian; says what to install otherwise.
-pub(crate) fn ensure() -> Outcome {
+/// Installs what is missing if this is root on Debian; says what to install otherwise. The npm packages go into their own folder.
+pub(crate) fn ensure(workspace: &Workspace) -> Outcome {
+    debian()?;
+    peer(workspace)
+}
+
+/// An OpenID Provider that is not ours, exactly as its lock file has it.
+fn peer(workspace: &Workspace) -> Outcome {
+    if workspace.root.join(PEER).join("node_modules/oidc-provider").exists() {
+        return Ok(());
+    }
+    tools::say(&format!("installing: the npm packages of {PEER}"));
+    tools::run(workspace.program("npm".as_ref()).args(["ci", "--no-audit", "--no-fund", "--prefix", PEER]))
+}
+
+fn debian() -> Outcome {
     let missing: Vec<&Package> = PACKAGES.iter().filter(|package| !(package.is_there)()).collect();
     if missing.is_empty() {
         return Ok(());

@@ -15,7 +15,7 @@ pub(crate) enum Step {
     Format,
     /// licences, sources and unwanted crates among the dependencies
     Dependencies,
-    /// the Debian packages that the tests need
+    /// the Debian and npm packages that the tests need
     Packages,
     /// clippy, warnings are errors
     Lint,
@@ -51,7 +51,7 @@ impl Step {
             Self::Format => tools::run(&mut cargo("fmt --all --check")),
             Self::Dependencies | Self::Packages if reduced => Ok(()),
             Self::Dependencies => dependencies(workspace),
-            Self::Packages => packages::ensure(),
+            Self::Packages => packages::ensure(workspace),
             Self::Lint => tools::run(&mut cargo("clippy --workspace --all-targets --locked -- -D warnings")),
             Self::Build => tools::run(&mut cargo("build --workspace --bins --locked")),
             Self::EnvDocs => env_docs::check(workspace),

@@ -1,78 +1,137 @@
-//! An access token of the issuer becomes a person of our directory.
+//! An access token of one of the issuers becomes a person of our directory.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
-use authn::{AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, Groups, Reason, User};
+use authn::{AuthError, Authenticated, Authenticator, Credentials, Reason};
+use futures_util::future::BoxFuture;
+use oidc::jose::UnverifiedJwt;
 use runtime::Clock;
 use secrecy::ExposeSecret;
 
-use crate::cache::KeyCache;
-use crate::config::Oidc;
-use crate::jwt::{Claims, Rules, Unverified};
+use crate::claims::Claims;
+use crate::failure::Failure;
+use crate::issuer::{Issuer, Issuers, Naming, Route};
+use crate::jwt;
+use crate::people::People;
+use crate::remote;
+use crate::results::{Outcome, Results, key};
+use crate::sessions::{Sessions, Standing};
 
 /// Verifies access tokens. `client_id` of the credentials says nothing.
 pub struct Bearer {
-    rules: Rules,
-    keys: KeyCache,
-    oidc: Oidc,
-    directory: Arc<dyn Directory>,
-    groups: Groups,
-    clock: Clock,
+    pub(crate) issuers: Issuers,
+    results: Results,
+    pub(crate) sessions: Sessions,
+    people: People,
+    pub(crate) clock: Clock,
 }
 
 impl Bearer {
-    /// Verifies tokens with these keys and finds their people in this directory.
-    pub fn new(oidc: Oidc, keys: KeyCache, directory: Arc<dyn Directory>, groups: Groups, clock: Clock) -> Self {
-        let audience = Some(oidc.audience.clone()).filter(|audience| !audience.is_empty());
-        let rules = Rules { issuer: oidc.issuer.clone(), audience };
-        Self { rules, keys, oidc, directory, groups, clock }
+    /// Verifies tokens of these issuers and finds their people among these.
+    pub fn new(issuers: Issuers, people: People, clock: Clock) -> Self {
+        Self { issuers, results: Results::default(), sessions: Sessions::default(), people, clock }
     }
 
-    async fn verify(&self, token: &str) -> Result<Claims, AuthError> {
+    /// What a token says, and who has said it.
+    async fn verify(&self, token: &str) -> Result<(Arc<Issuer>, Arc<Claims>), AuthError> {
         if token.is_empty() {
             return Err(AuthError::Refused(Reason::EmptySecret));
         }
-        let token = Unverified::parse(token).map_err(AuthError::Refused)?;
-        token.check(&self.rules, self.clock.now()).map_err(AuthError::Refused)?;
-        let key = self.keys.find(token.kid.as_deref(), token.algorithm).await;
-        let key = key.map_err(|error| AuthError::Unavailable { service: "the issuer", source: Box::new(error) })?;
-        let key = key.ok_or(AuthError::Refused(Reason::ForeignToken))?;
-        token.verify(&key).map_err(AuthError::Refused)
+        if !is_one_token(token) {
+            return Err(AuthError::Refused(Reason::Malformed));
+        }
+        let (now, key) = (self.clock.now(), key(token));
+        let mut outcome = match self.results.known(&key, now).await {
+            Some(known) => known,
+            None => match self.issuers.route(token).map_err(AuthError::Refused)? {
+                Route::Here(issuer, jwt) => {
+                    let verdict = verify_here(issuer, token, jwt, now).await;
+                    let outcome = Outcome::new(issuer, verdict, now, token.len());
+                    // a refusal costs nothing to find again, and would only take the place of something good
+                    if outcome.verdict.is_ok() {
+                        self.results.keep(key, outcome.clone()).await;
+                    }
+                    outcome
+                }
+                Route::There(issuer) => {
+                    self.results.find(key, now, None, verify_there(Arc::clone(issuer), token.to_owned(), now)).await
+                }
+            },
+        };
+        if let Standing::AskedBefore(end) = self.standing(&outcome, now)
+            && outcome.at <= end
+            && let Ok(Route::There(issuer)) = self.issuers.route(token)
+        {
+            outcome =
+                self.results.find(key, now, Some(end), verify_there(Arc::clone(issuer), token.to_owned(), now)).await;
+        }
+        if self.standing(&outcome, now) == Standing::Over {
+            return Err(AuthError::Refused(Reason::Revoked));
+        }
+        Ok((outcome.issuer, outcome.verdict?))
     }
 
-    async fn person(&self, claims: &Claims) -> Result<Arc<User>, AuthError> {
-        let value = claims.text(&self.oidc.id_claim).ok_or(AuthError::Refused(Reason::Malformed))?.to_owned();
-        // `sub` is never reassigned and names an id; any other claim is a login name
-        let claim = if self.oidc.id_claim == "sub" { Claim::UserId(value) } else { Claim::Username(value) };
-        let found = self.directory.user_by_claim(&claim, self.groups).await;
-        let user = found.map_err(|error| error.into_auth(AuthError::Refused(Reason::UnknownUser)))?;
-        if !user.is_active() {
-            return Err(AuthError::Refused(Reason::Disabled));
-        }
-        Ok(self.with_numbers(user, claims))
+    fn standing(&self, outcome: &Outcome, now: SystemTime) -> Standing {
+        let said = outcome.verdict.as_ref();
+        said.map_or(Standing::Good, |claims| self.sessions.standing(outcome.issuer.name(), claims, now))
     }
+}
 
-    /// The POSIX numbers that the token states, if it is configured that they count.
-    fn with_numbers(&self, user: Arc<User>, claims: &Claims) -> Arc<User> {
-        let stated = |name: &str| if name.is_empty() { None } else { claims.number(name) };
-        match (stated(&self.oidc.uid_claim), stated(&self.oidc.gid_claim)) {
-            (None, None) => user,
-            (uid, gid) => {
-                let mut user = Arc::unwrap_or_clone(user);
-                user.uid_number = uid.unwrap_or(user.uid_number);
-                user.gid_number = gid.unwrap_or(user.gid_number);
-                Arc::new(user)
-            }
-        }
+/// By the issuer's keys.
+async fn verify_here(
+    issuer: &Arc<Issuer>,
+    token: &str,
+    jwt: UnverifiedJwt<'_>,
+    now: SystemTime,
+) -> Result<Claims, Failure> {
+    jwt::check(&jwt, &issuer.settings.rules, now)?;
+    issuer.keys.verify(&jwt).await?;
+    let claims = Claims::read(jwt.into_claims())?;
+    issuer.note_life(&claims, now);
+    complete(issuer, token, claims).await
+}
+
+/// By asking the issuer.
+fn verify_there(issuer: Arc<Issuer>, token: String, now: SystemTime) -> BoxFuture<'static, Outcome> {
+    Box::pin(async move {
+        let verdict = match remote::ask(&issuer, &token, now).await {
+            Ok(claims) => complete(&issuer, &token, claims).await,
+            Err(failure) => Err(failure),
+        };
+        Outcome::new(&issuer, verdict, now, token.len())
+    })
+}
+
+/// The claims, with those of the userinfo endpoint if the one is missing that names the person.
+async fn complete(issuer: &Issuer, token: &str, claims: Claims) -> Result<Claims, Failure> {
+    let settings = &issuer.settings;
+    let wanted = match (&settings.naming, &settings.provisioning) {
+        (Naming::Directory { claim, .. }, _) => Some(claim),
+        (Naming::Own { .. }, Some(provisioning)) => Some(&provisioning.username),
+        (Naming::Own { .. }, None) => None,
+    };
+    if settings.skip_user_info || wanted.is_none_or(|wanted| claims.text(wanted).is_some()) {
+        return Ok(claims);
     }
+    let more = remote::user_info(issuer, token).await?;
+    // OpenID Connect Core 5.3.2: otherwise they are of somebody else
+    if more.subject == claims.subject { Ok(claims.completed(&more)) } else { Err(Reason::OwnerMismatch.into()) }
+}
+
+/// Whether it has the form of one token (RFC 6750 2.1): no blank, no comma, nothing of a header.
+fn is_one_token(token: &str) -> bool {
+    let body = token.trim_end_matches('=');
+    let is_of_it = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    !body.is_empty() && token.len() <= oidc::jose::MAX_JWT && body.bytes().all(is_of_it)
 }
 
 #[async_trait]
 impl Authenticator for Bearer {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
-        let claims = self.verify(credentials.secret.expose_secret()).await?;
-        let user = self.person(&claims).await?;
-        Ok(Authenticated { not_after: Some(claims.expires), ..Authenticated::full(user, "oidc") })
+        let (issuer, claims) = self.verify(credentials.secret.expose_secret()).await?;
+        let user = self.people.find(&issuer, &claims).await?;
+        Ok(Authenticated { not_after: claims.expires, ..Authenticated::full(user, "oidc") })
     }
 }

@@ -1,6 +1,21 @@
-use runtime::config::{Debug, Grpc, GrpcClientTls, Invalid, Log, Reva, Section, Tracing, Visitor};
+mod file;
+mod oidc;
+mod provisioning;
 
-use crate::issuer;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use runtime::config::{
+    Debug, Grpc, GrpcClientTls, Http, Invalid, Log, Reva, Secret, Section, TokenManager, Tracing, Visitor,
+};
+
+pub use file::FileError;
+pub use oidc::Oidc;
+pub use provisioning::{AutoProvision, RoleAssignment};
+
+use crate::issuer::{Method, Settings};
 
 /// The configuration of auth-bearer.
 #[derive(Clone, Debug)]
@@ -13,14 +28,24 @@ pub struct Config {
     pub debug: Debug,
     /// The server for `ProviderAPI`.
     pub grpc: Grpc,
+    /// The server that is told of sign-outs.
+    pub http: Http,
     /// TLS towards the directory.
     pub grpc_client_tls: GrpcClientTls,
     /// The gateway of an existing installation, as the directory.
     pub reva: Reva,
+    /// What signs the token that people are made and changed with.
+    pub minting: Minting,
     /// Whether groups are left out.
     pub skip_user_groups_in_token: bool,
     /// Whose tokens are accepted.
     pub auth_providers: AuthProviders,
+    /// How issuers are called.
+    pub outbound: Outbound,
+    /// What is made of unknown people.
+    pub auto_provision: AutoProvision,
+    /// Which roles tokens give.
+    pub role_assignment: RoleAssignment,
     /// The directory's own address.
     pub users_endpoint: String,
 }
@@ -32,10 +57,15 @@ impl Default for Config {
             log: Log::default(),
             debug: Debug::at("127.0.0.1:9149"),
             grpc: Grpc::at("127.0.0.1:9148"),
+            http: Http::at("127.0.0.1:9248"),
             grpc_client_tls: GrpcClientTls::default(),
             reva: Reva::default(),
+            minting: Minting::default(),
             skip_user_groups_in_token: false,
             auth_providers: AuthProviders::default(),
+            outbound: Outbound::default(),
+            auto_provision: AutoProvision::default(),
+            role_assignment: RoleAssignment::default(),
             users_endpoint: String::new(),
         }
     }
@@ -47,8 +77,10 @@ impl Section for Config {
         v.section("log", &mut self.log);
         v.section("debug", &mut self.debug);
         v.section("grpc", &mut self.grpc);
+        v.section("http", &mut self.http);
         v.section("grpc_client_tls", &mut self.grpc_client_tls);
         v.section("reva", &mut self.reva);
+        v.section("token_manager", &mut self.minting);
         v.value(
             "skip_user_groups_in_token",
             &mut self.skip_user_groups_in_token,
@@ -56,96 +88,126 @@ impl Section for Config {
             "Disables the encoding of the user's group memberships in the access token. This reduces the token size, especially when users are members of a large number of groups.",
         );
         v.section("auth_providers", &mut self.auth_providers);
+        v.section("outbound", &mut self.outbound);
+        v.section("auto_provision", &mut self.auto_provision);
+        v.section("role_assignment", &mut self.role_assignment);
         v.value("users_endpoint", &mut self.users_endpoint, &["<P>_USERS_ENDPOINT"], runtime::USERS_ENDPOINT);
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        let writes = self.auto_provision.accounts || self.role_assignment.is_by_claim();
+        if writes && self.minting.0.jwt_secret.is_empty() {
+            return Err(Invalid::new(
+                "token_manager.jwt_secret",
+                "is not set; people are made and changed with a token that it signs: give every service the same one",
+            ));
+        }
+        Ok(())
     }
 }
 
-/// `auth_providers`: the kinds of provider there are.
+impl Config {
+    /// What is said of every issuer: of the one of the settings first, then of those of the file.
+    ///
+    /// # Errors
+    /// When the file is wrong, or the issuers do not go together.
+    pub fn issuers(&self) -> Result<Vec<Settings>, FileError> {
+        let mut all = vec![self.auth_providers.oidc.settings(&self.auto_provision, &self.role_assignment)];
+        if let Some(file) = &self.auth_providers.issuers_file {
+            all.extend(file::read(file)?);
+        }
+        together(&all)?;
+        let writes = all.iter().any(|issuer| issuer.provisioning.is_some() || issuer.roles.is_some());
+        if writes && self.minting.0.jwt_secret.is_empty() {
+            return Err(FileError::Together(
+                "one of them makes or changes people, and OCIS_JWT_SECRET is not set".to_owned(),
+            ));
+        }
+        Ok(all)
+    }
+}
+
+/// What only all issuers together can tell.
+fn together(all: &[Settings]) -> Result<(), FileError> {
+    let wrong = |problem: String| Err(FileError::Together(problem));
+    for (index, issuer) in all.iter().enumerate() {
+        if all.iter().take(index).any(|other| other.rules.issuer == issuer.rules.issuer) {
+            return wrong(format!("{} is there twice", issuer.rules.issuer));
+        }
+    }
+    if all.iter().filter(|issuer| issuer.method != Method::Jwt).count() > 1 {
+        return wrong(
+            "more than one is asked about tokens: a token that does not say who issued it would be shown to the wrong one"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// `token_manager`: the family's secret, which only who makes or changes people needs.
+#[derive(Clone, Debug, Default)]
+pub struct Minting(pub TokenManager);
+
+impl Section for Minting {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        v.secret(
+            "jwt_secret",
+            &mut self.0.jwt_secret,
+            &["OCIS_JWT_SECRET", "<P>_JWT_SECRET"],
+            "The secret to mint jwt tokens. Needed only where people are made or changed (autoprovisioning, roles by claim): users wants a token that says so.",
+        )
+        .min_bytes(32);
+    }
+}
+
+/// `auth_providers`: whose tokens are accepted.
 #[derive(Clone, Debug, Default)]
 pub struct AuthProviders {
-    /// The one `OpenID` Provider.
+    /// The one `OpenID` Provider of most installations.
     pub oidc: Oidc,
+    /// A file with further ones.
+    pub issuers_file: Option<PathBuf>,
 }
 
 impl Section for AuthProviders {
     fn visit(&mut self, v: &mut Visitor<'_>) {
         v.section("oidc", &mut self.oidc);
+        v.value(
+            "issuers_file",
+            &mut self.issuers_file,
+            &["<P>_OIDC_ISSUERS_FILE"],
+            "A YAML file with further issuers whose access tokens are accepted.",
+        );
     }
 }
 
-/// `auth_providers.oidc`: the `OpenID` Provider whose access tokens are accepted.
-#[derive(Clone, Debug)]
-pub struct Oidc {
-    /// Its issuer, exactly as its tokens and its discovery document write it.
-    pub issuer: String,
-    /// Whether it may use plain HTTP or a certificate that nobody vouches for.
-    pub insecure: bool,
-    /// The claim that says who the user is.
-    pub id_claim: String,
-    /// The claim that holds the POSIX user number; empty for the directory's.
-    pub uid_claim: String,
-    /// The claim that holds the POSIX group number; empty for the directory's.
-    pub gid_claim: String,
-    /// What a token must be meant for; empty if that does not matter.
-    pub audience: String,
+/// `outbound`: how issuers are called.
+#[derive(Clone, Debug, Default)]
+pub struct Outbound {
+    /// Whether what an issuer names may be in a private network where the issuer is not itself.
+    pub allow_private_addresses: bool,
+    /// Certificates that are trusted beside the system's.
+    pub authorities: Option<PathBuf>,
 }
 
-impl Default for Oidc {
-    fn default() -> Self {
-        Self {
-            issuer: "https://localhost:9200".to_owned(),
-            insecure: false,
-            id_claim: "preferred_username".to_owned(),
-            uid_claim: String::new(),
-            gid_claim: String::new(),
-            audience: String::new(),
-        }
-    }
-}
-
-impl Section for Oidc {
+impl Section for Outbound {
     fn visit(&mut self, v: &mut Visitor<'_>) {
         v.value(
-            "issuer",
-            &mut self.issuer,
-            &["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_OIDC_ISSUER"],
-            "URL of the OIDC issuer. It defaults to URL of the builtin IDP.",
-        )
-        .required("it is the URL of the OpenID Provider");
-        v.value(
-            "insecure",
-            &mut self.insecure,
-            &["OCIS_INSECURE", "<P>_OIDC_INSECURE"],
-            "Allow insecure connections to the OIDC issuer: plain HTTP, or a certificate that cannot be verified.",
+            "allow_private_addresses",
+            &mut self.allow_private_addresses,
+            &["<P>_ALLOW_PRIVATE_ADDRESSES"],
+            "Whether the addresses that an issuer names (keys, introspection, userinfo) may be on this machine or in a private network. At the issuer's own host and port they always may.",
         );
         v.value(
-            "id_claim",
-            &mut self.id_claim,
-            &["<P>_OIDC_ID_CLAIM"],
-            "Name of the claim, which holds the user identifier: the login name, or with 'sub' the user's id.",
-        )
-        .required("it is the name of a claim, like preferred_username");
-        v.value(
-            "uid_claim",
-            &mut self.uid_claim,
-            &["<P>_OIDC_UID_CLAIM"],
-            "Name of the claim, which holds the UID. If empty, the directory's is used.",
-        );
-        v.value(
-            "gid_claim",
-            &mut self.gid_claim,
-            &["<P>_OIDC_GID_CLAIM"],
-            "Name of the claim, which holds the GID. If empty, the directory's is used.",
-        );
-        v.value(
-            "audience",
-            &mut self.audience,
-            &["<P>_OIDC_AUDIENCE"],
-            "What access tokens must be meant for (their 'aud'). If empty, every audience of the issuer is accepted.",
+            "ca",
+            &mut self.authorities,
+            &["<P>_OUTBOUND_CACERT"],
+            "A file of certificates (in PEM format) that are trusted beside the system's when issuers are called.",
         );
     }
+}
 
-    fn validate(&self) -> Result<(), Invalid> {
-        issuer::check(&self.issuer, self.insecure).map(drop).map_err(|problem| Invalid::new("issuer", problem))
-    }
+/// A secret that is set.
+fn set(secret: &Secret) -> Option<Secret> {
+    (!secret.is_empty()).then(|| secret.clone())
 }

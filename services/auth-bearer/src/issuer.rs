@@ -1,159 +1,194 @@
-//! Asking an issuer for its keys: `OpenID` Connect Discovery 1.0, then the key set it names. Nothing it says can lead us
-//! elsewhere than where it is, make us wait, or fill our memory.
+//! The issuers whose tokens are accepted, and which of them a token is for.
 
-use std::net::IpAddr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
-use reqwest::{Client, Url, redirect::Policy};
-use serde::Deserialize;
+use authn::Reason;
+use oidc::jose::{JwtError, UnverifiedJwt};
+use runtime::Context;
+use runtime::config::Secret;
 
-use crate::keys::Keys;
+use crate::claims::{Claims, Path};
+use crate::config::Outbound;
+use crate::jwt::Rules;
+use crate::keys::KeyCache;
+use crate::metrics::Asked;
+use crate::source::{PrepareError, Source};
 
-/// How long discovery and keys may take together.
-const TIMEOUT: Duration = Duration::from_secs(3);
-/// The most bytes that are read of an answer.
-const MAX_BYTES: usize = 64 * 1024;
-
-/// Why there are no keys.
-#[derive(Debug, thiserror::Error)]
-pub enum FetchError {
-    /// It cannot be reached, or answers wrongly.
-    #[error("cannot ask the issuer: {0}")]
-    Http(#[from] reqwest::Error),
-    /// It takes too long.
-    #[error("the issuer does not answer within {} s", TIMEOUT.as_secs())]
-    Slow,
-    /// It answers with more than is read.
-    #[error("the issuer's answer is longer than {MAX_BYTES} bytes")]
-    TooLong,
-    /// It answers with something else than what was asked for.
-    #[error("the issuer's answer cannot be understood: {0}")]
-    Json(#[from] serde_json::Error),
-    /// It says that it is another.
-    #[error("the issuer calls itself {0:?}")]
-    OtherIssuer(String),
-    /// The address of its keys is not one that is asked.
-    #[error("the address of the issuer's keys {0}")]
-    KeysAddress(&'static str),
+/// How an issuer's access tokens are verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Here, by the issuer's keys.
+    Jwt,
+    /// The issuer is asked about the token (RFC 7662).
+    Introspection,
+    /// The issuer is asked for the token's person (`OpenID` Connect Core 5.3).
+    UserInfo,
 }
 
-#[derive(Deserialize)]
-struct Discovery {
-    issuer: String,
-    jwks_uri: String,
+/// Who we are to the introspection endpoint.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Our identifier.
+    pub id: String,
+    /// Our secret.
+    pub secret: Secret,
+    /// Whether both stand in the form, and not in the `Authorization` header (RFC 6749 2.3.1).
+    pub in_form: bool,
 }
 
-/// An issuer that is asked over HTTP.
+/// Whom an issuer's tokens can name.
+#[derive(Debug, Clone)]
+pub enum Naming {
+    /// People of the directory, whom a claim names: this is the provider that they have always signed in at.
+    Directory {
+        /// The claim.
+        claim: Path,
+        /// Whether it holds the person's id; else the login name.
+        by_id: bool,
+    },
+    /// Nobody but people who came from this issuer, whatever its tokens say.
+    Own {
+        /// What is appended to the names of its people and groups.
+        suffix: String,
+    },
+}
+
+/// What is made of unknown people.
+#[derive(Debug, Clone)]
+pub struct Provisioning {
+    /// The login name.
+    pub username: Path,
+    /// The mail address.
+    pub mail: Path,
+    /// The name to show.
+    pub display_name: Path,
+    /// The groups' names.
+    pub groups: Path,
+    /// Whether a mail address is believed that the issuer does not call verified.
+    pub trust_mail: bool,
+}
+
+/// Which role a token gives: that of the first value that it holds.
+#[derive(Debug, Clone)]
+pub struct Roles {
+    /// The claim with the values.
+    pub claim: Path,
+    /// Values and identifiers of roles.
+    pub mapping: Vec<(String, String)>,
+}
+
+/// What the operator says of an issuer.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What its tokens must say; its name among it.
+    pub rules: Rules,
+    /// Whether it may use plain HTTP or a certificate that nobody vouches for.
+    pub insecure: bool,
+    /// How its tokens are verified.
+    pub method: Method,
+    /// Who we are to it.
+    pub client: Option<Client>,
+    /// Whether claims that a token lacks are not asked for.
+    pub skip_user_info: bool,
+    /// How long an answer of the issuer about a token is believed.
+    pub believed_for: Duration,
+    /// Whom its tokens name.
+    pub naming: Naming,
+    /// The claims that hold the POSIX numbers of user and group.
+    pub numbers: [Option<Path>; 2],
+    /// What is made of unknown people; nothing if there is none.
+    pub provisioning: Option<Provisioning>,
+    /// Which roles its tokens give; if none, those of the directory stay.
+    pub roles: Option<Roles>,
+}
+
+/// An issuer.
 pub struct Issuer {
-    name: String,
-    discovery: Url,
-    insecure: bool,
-    http: Client,
+    /// What the operator says of it.
+    pub settings: Settings,
+    /// What it says of itself.
+    pub keys: KeyCache,
+    /// The longest that a token of its has lived, in seconds.
+    longest: AtomicU64,
 }
 
 impl Issuer {
-    /// Prepares to ask the issuer of this name; it is not asked yet. With `insecure` it may use plain HTTP and any certificate.
-    pub fn new(name: &str, insecure: bool) -> Result<Self, IssuerError> {
-        let discovery = check(name, insecure).map_err(IssuerError::Address)?;
-        let http = Client::builder()
-            .redirect(Policy::none())
-            .timeout(TIMEOUT)
-            .no_proxy()
-            .tls_danger_accept_invalid_certs(insecure)
-            .build()
-            .map_err(IssuerError::Client)?;
-        Ok(Self { name: name.to_owned(), discovery, insecure, http })
+    fn new(settings: Settings, outbound: &Outbound, context: &Context) -> Result<Self, PrepareError> {
+        let name = &settings.rules.issuer;
+        let authorities = outbound.authorities.as_deref();
+        let source = Source::new(name, settings.insecure, outbound.allow_private_addresses, authorities)?;
+        let asked = Asked::new(&context.metrics, name);
+        let keys = KeyCache::new(source, settings.method == Method::Jwt, context.clock.clone(), asked);
+        Ok(Self { settings, keys, longest: AtomicU64::new(0) })
     }
 
-    /// Its keys at this moment.
-    pub async fn keys(&self) -> Result<Keys, FetchError> {
-        let both = async {
-            let discovery: Discovery = serde_json::from_slice(&self.get(self.discovery.clone()).await?)?;
-            if discovery.issuer != self.name {
-                return Err(FetchError::OtherIssuer(discovery.issuer));
-            }
-            let address = allowed(&discovery.jwks_uri, self.insecure).map_err(FetchError::KeysAddress)?;
-            Ok(Keys::parse(&self.get(address).await?)?)
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.settings.rules.issuer
+    }
+
+    /// Notes how long a token lives.
+    pub fn note_life(&self, claims: &Claims, now: SystemTime) {
+        let Some(end) = claims.expires else { return };
+        let life = end.duration_since(claims.issued.unwrap_or(now)).unwrap_or_default();
+        self.longest.fetch_max(life.as_secs(), Ordering::Relaxed);
+    }
+
+    /// The longest life of a token so far.
+    pub fn longest_life(&self) -> Duration {
+        Duration::from_secs(self.longest.load(Ordering::Relaxed))
+    }
+}
+
+/// Where a token is verified.
+pub enum Route<'a> {
+    /// Here.
+    Here(&'a Arc<Issuer>, UnverifiedJwt<'a>),
+    /// At its issuer.
+    There(&'a Arc<Issuer>),
+}
+
+/// All issuers.
+pub struct Issuers(Vec<Arc<Issuer>>);
+
+impl Issuers {
+    /// Prepares to call these issuers; none is called yet.
+    ///
+    /// # Errors
+    /// When the address of one is none, or the certificates cannot be read.
+    pub fn new(all: Vec<Settings>, outbound: &Outbound, context: &Context) -> Result<Self, PrepareError> {
+        let issuer = |settings| Issuer::new(settings, outbound, context).map(Arc::new);
+        all.into_iter().map(issuer).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The issuer of this name, byte for byte.
+    pub fn named(&self, name: &str) -> Option<&Arc<Issuer>> {
+        self.0.iter().find(|issuer| issuer.name() == name)
+    }
+
+    /// Where a token is verified. One that says who issued it is shown to nobody else; one that does not can only be for the one
+    /// issuer that is asked about such tokens.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn route<'a>(&'a self, token: &'a str) -> Result<Route<'a>, Reason> {
+        let jwt = match UnverifiedJwt::parse(token) {
+            Ok(jwt) => jwt,
+            Err(JwtError::TooLong | JwtError::Extension) => return Err(Reason::Malformed),
+            Err(_) => return self.opaque(),
         };
-        tokio::time::timeout(TIMEOUT, both).await.unwrap_or(Err(FetchError::Slow))
+        let Some(name) = jwt.claims().get("iss") else { return self.opaque() };
+        let issuer = name.as_str().and_then(|name| self.named(name)).ok_or(Reason::ForeignToken)?;
+        Ok(match issuer.settings.method {
+            Method::Jwt => Route::Here(issuer, jwt),
+            Method::Introspection | Method::UserInfo => Route::There(issuer),
+        })
     }
 
-    async fn get(&self, url: Url) -> Result<Vec<u8>, FetchError> {
-        let mut response = self.http.get(url).send().await?.error_for_status()?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            if body.len() + chunk.len() > MAX_BYTES {
-                return Err(FetchError::TooLong);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
-    }
-}
-
-/// Why an issuer cannot be asked at all.
-#[derive(Debug, thiserror::Error)]
-pub enum IssuerError {
-    /// Its address is not one.
-    #[error("the issuer {0}")]
-    Address(&'static str),
-    /// There is no HTTP client, as the system's certificates cannot be read.
-    #[error("cannot make an HTTP client: {0}")]
-    Client(reqwest::Error),
-}
-
-/// Where an issuer's discovery document is; the error completes the sentence "the issuer ...".
-pub fn check(issuer: &str, insecure: bool) -> Result<Url, &'static str> {
-    let url = allowed(issuer, insecure)?;
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("must have neither query nor fragment");
-    }
-    let path = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-    Url::parse(&path).map_err(|_| "must be a URL")
-}
-
-/// HTTPS; plain HTTP only to this machine, or where the operator allows it.
-fn allowed(url: &str, insecure: bool) -> Result<Url, &'static str> {
-    let url = Url::parse(url).map_err(|_| "must be a URL")?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not hold a user name or password");
-    }
-    let host = url.host_str().ok_or("must name a host")?;
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if insecure || is_loopback(host) => Ok(url),
-        _ => Err("must start with https://, unless it is on this machine or OCIS_INSECURE allows it"),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_https_or_this_machine_is_asked() {
-        for good in ["https://idp.example", "https://idp.example/", "http://localhost:9200", "http://[::1]:1/a"] {
-            assert!(check(good, false).is_ok(), "{good}");
-        }
-        for bad in ["http://idp.example", "http://127.0.0.1.evil", "ftp://localhost", "idp.example", "", "file:///x"] {
-            assert!(check(bad, false).is_err(), "{bad}");
-        }
-        for bad in ["https://user:pw@idp.example", "https://idp.example?x=1", "https://idp.example#x"] {
-            assert!(check(bad, true).is_err(), "{bad}");
-        }
-        assert!(check("http://idp.example", true).is_ok());
-    }
-
-    #[test]
-    fn discovery_lies_below_the_issuer() {
-        let discovery = |issuer| check(issuer, false).expect("is allowed").to_string();
-        let expected = "https://idp.example/realm/.well-known/openid-configuration";
-        assert_eq!(discovery("https://idp.example/realm"), expected);
-        assert_eq!(discovery("https://idp.example/realm/"), expected);
+    fn opaque(&self) -> Result<Route<'_>, Reason> {
+        let asked = self.0.iter().find(|issuer| issuer.settings.method != Method::Jwt);
+        asked.map(Route::There).ok_or(Reason::Malformed)
     }
 }

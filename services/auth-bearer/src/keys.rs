@@ -1,87 +1,152 @@
-//! An issuer's public keys (RFC 7517), each usable with the algorithms of its type only.
+//! What an issuer says of itself, and its keys, kept: asked for by one caller at a time, not again and again for keys that it has
+//! not, and good for a day when it cannot be asked.
 
-use jsonwebtoken::{
-    Algorithm, DecodingKey,
-    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse},
-};
-use serde::Deserialize;
-use serde_json::Value;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-/// The most keys of one issuer that are looked at.
-const MAX_KEYS: usize = 100;
+use arc_swap::ArcSwapOption;
+use authn::Reason;
+use oidc::jose::{JwtError, KeySet, UnverifiedJwt};
+use runtime::Clock;
+use tokio::sync::{Mutex, MutexGuard};
 
-#[derive(Deserialize)]
-struct Document {
-    keys: Vec<Value>,
+use crate::metrics::Asked;
+use crate::source::{Metadata, Source, SourceError};
+
+/// How old the answer may be before it is asked for anew, in the background.
+const FRESH: Duration = Duration::from_mins(10);
+/// How old it may be when the issuer cannot be asked.
+const USABLE: Duration = Duration::from_hours(24);
+/// The least time between two questions, whatever is presented to us.
+const PAUSE: Duration = Duration::from_secs(10);
+/// The same as long as nothing is known at all: nobody can sign in until then.
+const PAUSE_WITHOUT_KEYS: Duration = Duration::from_secs(1);
+
+/// What is known of an issuer. Clones share it.
+#[derive(Clone)]
+pub struct KeyCache(Arc<Inner>);
+
+struct Inner {
+    source: Source,
+    needs_keys: bool,
+    clock: Clock,
+    asked: Asked,
+    held: ArcSwapOption<Known>,
+    /// When the issuer was asked last; locked while it is.
+    last: Mutex<Option<SystemTime>>,
 }
 
-struct Key {
-    kid: Option<String>,
-    algorithms: Vec<Algorithm>,
-    decoding: DecodingKey,
+/// What the issuer has said.
+pub struct Known {
+    /// Of itself.
+    pub metadata: Metadata,
+    keys: KeySet,
+    since: SystemTime,
 }
 
-/// The keys of one issuer.
-pub struct Keys(Vec<Key>);
-
-impl Keys {
-    /// Reads a key set. Keys that are not for signatures, or of a type that is not accepted, are left out.
-    pub fn parse(json: &[u8]) -> Result<Self, serde_json::Error> {
-        let Document { keys } = serde_json::from_slice(json)?;
-        Ok(Self(keys.into_iter().take(MAX_KEYS).filter_map(Key::parse).collect()))
-    }
-
-    /// The key of this name for this algorithm. Without a name there must be just one that fits.
-    pub fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&DecodingKey> {
-        let named = |key: &&Key| kid.is_none() || key.kid.as_deref() == kid;
-        let mut fitting = self.0.iter().filter(named).filter(|key| key.algorithms.contains(&algorithm));
-        let first = fitting.next()?;
-        (kid.is_some() || fitting.next().is_none()).then_some(&first.decoding)
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
+/// Why a signature was not found good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unproven {
+    /// It is not.
+    Refused(Reason),
+    /// Nothing is known of the issuer, and it does not say anything.
+    Unknown,
 }
 
-impl Key {
-    fn parse(json: Value) -> Option<Self> {
-        let jwk: Jwk = serde_json::from_value(json).ok()?;
-        let common = &jwk.common;
-        let signs = common.public_key_use.as_ref().is_none_or(|purpose| *purpose == PublicKeyUse::Signature);
-        let verifies = common.key_operations.as_ref().is_none_or(|all| all.contains(&KeyOperations::Verify));
-        let mut algorithms = algorithms_of(&jwk.algorithm);
-        if let Some(only) = common.key_algorithm {
-            algorithms.retain(|algorithm| is_same(*algorithm, only));
+impl KeyCache {
+    /// What this issuer says, who is not asked yet. One that `needs_keys` has said nothing of use as long as it has none.
+    pub fn new(source: Source, needs_keys: bool, clock: Clock, asked: Asked) -> Self {
+        let (held, last) = (ArcSwapOption::empty(), Mutex::default());
+        Self(Arc::new(Inner { source, needs_keys, clock, asked, held, last }))
+    }
+
+    /// How the issuer is called.
+    pub fn source(&self) -> &Source {
+        &self.0.source
+    }
+
+    /// Checks a signature by the issuer's keys.
+    ///
+    /// # Errors
+    /// [`Unproven`].
+    pub async fn verify(&self, jwt: &UnverifiedJwt<'_>) -> Result<(), Unproven> {
+        if let Some(held) = self.usable()
+            && let Some(verdict) = held.verify(jwt)
+        {
+            self.renew_if_old(&held);
+            return verdict.map_err(Unproven::Refused);
         }
-        if !signs || !verifies || algorithms.is_empty() {
-            return None;
+        // a new key, or none yet: worth waiting for
+        self.0.ask(self.0.last.lock().await).await;
+        let held = self.usable().ok_or(Unproven::Unknown)?;
+        held.verify(jwt).unwrap_or(Err(Reason::ForeignToken)).map_err(Unproven::Refused)
+    }
+
+    /// What the issuer says of itself; `None` if it never said anything.
+    pub async fn known(&self) -> Option<Arc<Known>> {
+        if let Some(held) = self.usable() {
+            self.renew_if_old(&held);
+            return Some(held);
         }
-        Some(Self { kid: common.key_id.clone(), algorithms, decoding: DecodingKey::from_jwk(&jwk).ok()? })
+        self.0.ask(self.0.last.lock().await).await;
+        self.usable()
+    }
+
+    fn usable(&self) -> Option<Arc<Known>> {
+        self.0.held.load_full().filter(|held| self.0.age(held.since) < USABLE)
+    }
+
+    fn renew_if_old(&self, held: &Known) {
+        if self.0.age(held.since) < FRESH {
+            return;
+        }
+        let inner = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            if let Ok(last) = inner.last.try_lock() {
+                inner.ask(last).await;
+            }
+        });
     }
 }
 
-fn algorithms_of(parameters: &AlgorithmParameters) -> Vec<Algorithm> {
-    match parameters {
-        AlgorithmParameters::RSA(_) => vec![Algorithm::RS256, Algorithm::PS256],
-        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => vec![Algorithm::ES256],
-        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => vec![Algorithm::EdDSA],
-        _ => Vec::new(),
+impl Known {
+    /// `None` if there is no key of that name for that algorithm.
+    fn verify(&self, jwt: &UnverifiedJwt<'_>) -> Option<Result<(), Reason>> {
+        let key = self.keys.find(jwt.kid(), jwt.algorithm()?)?;
+        Some(jwt.verify(key).map_err(|error| match error {
+            JwtError::Signature => Reason::WrongSecret,
+            _ => Reason::ForeignToken,
+        }))
     }
 }
 
-fn is_same(algorithm: Algorithm, named: KeyAlgorithm) -> bool {
-    matches!(
-        (algorithm, named),
-        (Algorithm::RS256, KeyAlgorithm::RS256)
-            | (Algorithm::PS256, KeyAlgorithm::PS256)
-            | (Algorithm::ES256, KeyAlgorithm::ES256)
-            | (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
-    )
+impl Inner {
+    fn age(&self, since: SystemTime) -> Duration {
+        self.clock.now().duration_since(since).unwrap_or_default()
+    }
+
+    /// Asks the issuer, unless that was done just now. What is held stays if it does not answer.
+    async fn ask(&self, mut last: MutexGuard<'_, Option<SystemTime>>) {
+        let pause = if self.held.load().is_some() { PAUSE } else { PAUSE_WITHOUT_KEYS };
+        if last.is_some_and(|last| self.age(last) < pause) {
+            return;
+        }
+        let now = self.clock.now();
+        *last = Some(now);
+        let answer = self.source.ask().await;
+        let is_good = answer.as_ref().is_ok_and(|(_, keys)| !(self.needs_keys && keys.is_empty()));
+        self.asked.note(is_good);
+        match answer {
+            Ok((metadata, keys)) if is_good => {
+                tracing::debug!("the issuer was asked");
+                self.held.store(Some(Arc::new(Known { metadata, keys, since: now })));
+            }
+            Ok(_) => tracing::warn!("the issuer has no key that could be used"),
+            Err(error) => warn(&error),
+        }
+    }
+}
+
+fn warn(error: &SourceError) {
+    tracing::warn!(%error, "the issuer could not be asked");
 }

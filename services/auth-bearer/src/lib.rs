@@ -2,20 +2,37 @@
 //! as its table is generated.
 
 mod authenticator;
-pub mod cache;
+pub mod claims;
 mod config;
+pub mod failure;
 pub mod issuer;
 pub mod jwt;
 pub mod keys;
+pub mod logout;
+mod metrics;
+pub mod people;
+pub mod provision;
+mod remote;
+pub mod results;
+pub mod sessions;
+pub mod source;
 
 use std::sync::Arc;
 
 use authn::{Authenticator, BoxError, Directory, Groups};
 use runtime::config::Identity;
-use runtime::{App, Context, Listeners};
+use runtime::{App, Context, Listeners, client};
+use tonic::service::Routes;
+
+use crate::issuer::Issuers;
+use crate::people::People;
+use crate::provision::{Provisioner, Transport, transport};
 
 pub use authenticator::Bearer;
-pub use config::{AuthProviders, Config, Oidc};
+pub use config::{AuthProviders, AutoProvision, Config, FileError, Minting, Oidc, Outbound, RoleAssignment};
+
+/// Where users listens unless it is told otherwise.
+const DEFAULT_USERS: &str = "127.0.0.1:9144";
 
 /// The service.
 pub struct AuthBearer;
@@ -26,33 +43,53 @@ impl runtime::Service for AuthBearer {
     type Config = Config;
 
     fn listeners(config: &Config) -> Listeners<'_> {
-        let Config { log, tracing, debug, grpc, .. } = config;
-        Listeners { log, tracing, debug, grpc: Some(grpc), http: None, mtls: None }
+        let Config { log, tracing, debug, grpc, http, .. } = config;
+        Listeners { log, tracing, debug, grpc: Some(grpc), http: Some(http), mtls: None }
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
         let directory = runtime::directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls, &context)?;
-        Ok(app(authenticator(&config, directory, &context)?))
+        let users = administration(&config, &context)?;
+        Ok(app(&open(&config, directory, users, &context)?))
     }
 }
 
-/// The authenticator, over any directory. The issuer is not asked before the first token comes.
+/// The administration of people in another process.
 ///
 /// # Errors
-/// When the issuer's address is none.
-pub fn authenticator(
+/// When its endpoint is none.
+pub fn administration(config: &Config, context: &Context) -> Result<Transport, BoxError> {
+    let endpoint = if config.users_endpoint.is_empty() { DEFAULT_USERS } else { &config.users_endpoint };
+    Ok(transport(client::channel(endpoint, &config.grpc_client_tls, context)?))
+}
+
+/// The authenticator, over any directory, with the administration of its people. No issuer is asked before the first token comes.
+///
+/// # Errors
+/// When the issuers are not what they should be, or the token secret cannot be used.
+pub fn open(
     config: &Config,
     directory: Arc<dyn Directory>,
+    users: Transport,
     context: &Context,
-) -> Result<Arc<dyn Authenticator>, issuer::IssuerError> {
-    let oidc = config.auth_providers.oidc.clone();
-    let issuer = issuer::Issuer::new(&oidc.issuer, oidc.insecure)?;
-    let keys = cache::KeyCache::new(issuer, context.clock.clone());
+) -> Result<Arc<Bearer>, BoxError> {
+    let settings = config.issuers()?;
+    let writes = settings.iter().any(|issuer| issuer.provisioning.is_some() || issuer.roles.is_some());
+    let provisioner = if writes {
+        let keys = runtime::key_ring::<AuthBearer>(config, |config| &config.minting.0, context)?;
+        Some(Provisioner::new(users, keys, context.clock.clone(), context.random.clone()))
+    } else {
+        None
+    };
     let groups = if config.skip_user_groups_in_token { Groups::Skip } else { Groups::Include };
-    Ok(Arc::new(Bearer::new(oidc, keys, directory, groups, context.clock.clone())))
+    let issuers = Issuers::new(settings, &config.outbound, context)?;
+    let people = People::new(directory, groups, provisioner);
+    Ok(Arc::new(Bearer::new(issuers, people, context.clock.clone())))
 }
 
 /// The service that answers with this authenticator.
-pub fn app(authenticator: Arc<dyn Authenticator>) -> App {
-    App::grpc(tonic::service::Routes::new(authn::provider::serve(authenticator)))
+pub fn app(bearer: &Arc<Bearer>) -> App {
+    let authenticator: Arc<dyn Authenticator> = bearer.clone();
+    let http = Some(logout::router(Arc::clone(bearer)));
+    App { http, ..App::grpc(Routes::new(authn::provider::serve(authenticator))) }
 }

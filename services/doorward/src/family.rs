@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use authn::{Authenticator, BoxError, Directory};
 use gateway::peers::{Peers, Provider, kind};
 use runtime::{App, Context, Metrics, Running, Service};
+use tonic::service::Routes;
 
 use crate::{
     selection::{Member, Selection},
@@ -21,7 +22,7 @@ impl Family {
     /// # Errors
     /// When a service cannot be built or an address not be had; what was started is stopped again.
     pub async fn start(settings: &Settings, selection: &Selection, context: &Context) -> Result<Self, BoxError> {
-        let mut builder = Builder { settings, context, directory: None, peers: Peers::default() };
+        let mut builder = Builder { settings, context, directory: None, administration: None, peers: Peers::default() };
         let mut family = Self(Vec::new());
         for member in selection.members() {
             // Each service counts for itself: its debug server shows nothing of its siblings.
@@ -82,6 +83,8 @@ struct Builder<'a> {
     settings: &'a Settings,
     context: &'a Context,
     directory: Option<Arc<dyn Directory>>,
+    /// The administration of these people, as it is served.
+    administration: Option<Routes>,
     peers: Peers,
 }
 
@@ -92,7 +95,9 @@ impl Builder<'_> {
             Member::Users => {
                 let opened = users::open(&settings.users, context).await?;
                 self.directory = Some(opened.directory.clone());
-                users::app(&opened, &settings.users, context)
+                let app = users::app(&opened, &settings.users, context)?;
+                self.administration.clone_from(&app.grpc);
+                Ok(app)
             }
             Member::AuthBasic => {
                 let config = &settings.auth_basic;
@@ -126,9 +131,13 @@ impl Builder<'_> {
             Member::AuthBearer => {
                 let config = &settings.auth_bearer;
                 let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
-                let authenticator = auth_bearer::authenticator(config, directory, context)?;
-                self.provide(kind::BEARER, authenticator.clone());
-                Ok(auth_bearer::app(authenticator))
+                let administration = match &self.administration {
+                    Some(here) => auth_bearer::provision::transport(here.clone()),
+                    None => auth_bearer::administration(config, context)?,
+                };
+                let bearer = auth_bearer::open(config, directory, administration, context)?;
+                self.provide(kind::BEARER, bearer.clone());
+                Ok(auth_bearer::app(&bearer))
             }
             Member::Idp => {
                 let config = &settings.idp;

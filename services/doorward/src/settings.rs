@@ -52,7 +52,7 @@ impl Settings {
             auth_machine: reader.read::<auth_machine::AuthMachine>(defaults::auth_machine(secrets))?,
             auth_service: reader.read::<auth_service::AuthService>(defaults::auth_service(secrets))?,
             auth_app: reader.read::<auth_app::AuthApp>(defaults::auth_app(secrets))?,
-            auth_bearer: reader.read::<auth_bearer::AuthBearer>(auth_bearer::Config::default())?,
+            auth_bearer: reader.read::<auth_bearer::AuthBearer>(defaults::auth_bearer(secrets))?,
             idp: reader.read::<idp::Idp>(defaults::idp(secrets))?,
             gateway: reader.read::<gateway::Gateway>(defaults::gateway(secrets))?,
             data,

@@ -113,6 +113,7 @@ impl Layout {
             }
         }
         self.set("AUTH_APP_HTTP_ADDR", &free_address().to_string());
+        self.set("AUTH_BEARER_HTTP_ADDR", &free_address().to_string());
         self.set("IDP_HTTP_ADDR", &free_address().to_string());
     }
 

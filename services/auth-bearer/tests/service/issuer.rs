@@ -1,45 +1,53 @@
-//! How the issuer is asked, and what happens when it does not answer.
+//! How an issuer is asked, and what happens when it does not answer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{MINUTE, Provider, Service, Signer};
+use crate::support::{MINUTE, Provider, Service, key, sign, with};
 use authn::{AuthError, Reason};
-use jsonwebtoken::Algorithm;
+use oidc::jose::{Algorithm, hs256_jwt};
+use serde_json::json;
+
+/// A token that names a key that nobody has, signed by nobody.
+fn forged(service: &Service, issuer: &str, number: usize) -> String {
+    let other = key(&format!("storm-{number}"), Algorithm::EdDsa);
+    sign(&other, &service.claims(issuer))
+}
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r2_unknown_keys_are_asked_for_once_in_ten_seconds() {
-    let (known, unknown) = (Signer::new("k", Algorithm::ES256), Signer::new("storm", Algorithm::ES256));
+async fn r2_ten_thousand_unknown_keys_are_asked_for_once_in_ten_seconds() {
+    let known = key("k", Algorithm::EdDsa);
     let provider = Provider::start(&[&known]).await;
     let service = Arc::new(Service::of(&provider));
-    assert!(service.authenticate(&known.sign(&service.claims(&provider.url))).await.is_ok());
+    assert!(service.authenticate(&sign(&known, &service.claims(&provider.url))).await.is_ok());
     assert_eq!(provider.fetches(), 1);
 
     service.clock.advance(Duration::from_secs(10));
-    let token = unknown.sign(&service.claims(&provider.url));
-    let storm = (0..200).map(|_| {
-        let (service, token) = (Arc::clone(&service), token.clone());
-        tokio::spawn(async move { service.refusal(&token).await })
-    });
-    for refusal in storm.collect::<Vec<_>>() {
-        assert_eq!(refusal.await.expect("no panic"), Reason::ForeignToken);
+    for batch in 0..100 {
+        let storm = (0..100).map(|number| {
+            let (service, url) = (Arc::clone(&service), provider.url.clone());
+            tokio::spawn(async move { service.refusal(&forged(&service, &url, 100 * batch + number)).await })
+        });
+        for refusal in storm.collect::<Vec<_>>() {
+            assert_eq!(refusal.await.expect("no panic"), Reason::ForeignToken);
+        }
+        // 9.9 s in all
+        service.clock.advance(Duration::from_millis(99));
     }
-    assert_eq!(provider.fetches(), 2, "the storm costs one question");
+    assert_eq!(provider.fetches(), 2, "ten thousand keys in ten seconds cost one question");
+    assert!(service.authenticate(&sign(&known, &service.claims(&provider.url))).await.is_ok(), "and harm nobody");
 
-    service.clock.advance(Duration::from_secs(9));
-    service.refusal(&token).await;
-    assert_eq!(provider.fetches(), 2);
-    service.clock.advance(Duration::from_secs(1));
-    service.refusal(&token).await;
+    service.clock.advance(Duration::from_millis(100));
+    service.refusal(&forged(&service, &provider.url, 0)).await;
     assert_eq!(provider.fetches(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_callers_ask_once() {
-    let signer = Signer::new("k", Algorithm::ES256);
+    let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
     let service = Arc::new(Service::of(&provider));
-    let token = signer.sign(&service.claims(&provider.url));
+    let token = sign(&signer, &service.claims(&provider.url));
     let callers = (0..64).map(|_| {
         let (service, token) = (Arc::clone(&service), token.clone());
         tokio::spawn(async move { service.authenticate(&token).await.is_ok() })
@@ -52,46 +60,104 @@ async fn the_first_callers_ask_once() {
 
 #[tokio::test]
 async fn a_new_key_is_taken_up() {
-    let (former, new) = (Signer::new("former", Algorithm::ES256), Signer::new("new", Algorithm::ES256));
+    let (former, new) = (key("former", Algorithm::Es256), key("new", Algorithm::Es256));
     let provider = Provider::start(&[&former]).await;
     let service = Service::of(&provider);
-    assert!(service.authenticate(&former.sign(&service.claims(&provider.url))).await.is_ok());
+    assert!(service.authenticate(&sign(&former, &service.claims(&provider.url))).await.is_ok());
     provider.publish(&[&former, &new]);
     service.clock.advance(Duration::from_secs(10));
-    assert!(service.authenticate(&new.sign(&service.claims(&provider.url))).await.is_ok());
-    assert!(service.authenticate(&former.sign(&service.claims(&provider.url))).await.is_ok());
+    assert!(service.authenticate(&sign(&new, &service.claims(&provider.url))).await.is_ok());
+    assert!(service.authenticate(&sign(&former, &service.claims(&provider.url))).await.is_ok());
+}
+
+#[tokio::test]
+async fn r7_an_issuer_that_is_away_for_ten_minutes_keeps_nobody_out() {
+    let signer = key("k", Algorithm::Es256);
+    let provider = Provider::start(&[&signer]).await;
+    let service = Service::of(&provider);
+    let held: Vec<_> =
+        (0..20).map(|number| sign(&signer, &with(service.claims(&provider.url), "jti", number.to_string()))).collect();
+    assert!(service.authenticate(&held[0]).await.is_ok());
+    provider.stop();
+    for minute in 0..=10 {
+        for token in &held {
+            assert!(service.authenticate(token).await.is_ok(), "held, minute {minute}");
+        }
+        let new = sign(&signer, &service.claims(&provider.url));
+        assert!(service.authenticate(&new).await.is_ok(), "issued while nobody answers, minute {minute}");
+        let unknown = forged(&service, &provider.url, 0);
+        assert_eq!(service.refusal(&unknown).await, Reason::ForeignToken);
+        service.clock.advance(MINUTE);
+    }
+    let metrics = service.context.metrics.render();
+    let failures = format!(r#"doorward_issuer_asked_total{{issuer="{}",outcome="failure"}} "#, provider.url);
+    let failures = metrics.split(&failures).nth(1).and_then(|rest| rest.split('\n').next()).expect("is counted");
+    assert!(failures.parse::<u32>().is_ok_and(|count| count >= 10), "{metrics}");
+    assert!(metrics.contains(&format!(r#"doorward_issuer_up{{issuer="{}"}} 0"#, provider.url)), "{metrics}");
+    let app = auth_bearer::app(&service.bearer);
+    assert!(app.checks.is_empty(), "readiness is not the issuer's: other issuers, and keys that are known, go on");
 }
 
 #[tokio::test]
 async fn r7_known_keys_are_good_for_a_day_without_the_issuer() {
-    let signer = Signer::new("k", Algorithm::ES256);
+    let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
     let service = Service::of(&provider);
-    assert!(service.authenticate(&signer.sign(&service.claims(&provider.url))).await.is_ok());
+    assert!(service.authenticate(&sign(&signer, &service.claims(&provider.url))).await.is_ok());
     provider.stop();
     for _ in 0..(24 * 60 - 1) / 10 {
         service.clock.advance(10 * MINUTE);
-        assert!(service.authenticate(&signer.sign(&service.claims(&provider.url))).await.is_ok());
+        assert!(service.authenticate(&sign(&signer, &service.claims(&provider.url))).await.is_ok());
     }
     service.clock.advance(11 * MINUTE);
-    let late = service.authenticate(&signer.sign(&service.claims(&provider.url))).await;
+    let late = service.authenticate(&sign(&signer, &service.claims(&provider.url))).await;
     assert!(matches!(late, Err(AuthError::Unavailable { .. })), "{late:?}");
 }
 
 #[tokio::test]
 async fn an_issuer_that_was_never_there_is_unavailable_and_may_come_later() {
-    let signer = Signer::new("k", Algorithm::ES256);
-    let provider = Provider::start(&[&signer]).await;
+    let signer = key("k", Algorithm::Es256);
+    let provider = Provider::start(&[]).await;
     let service = Service::of(&provider);
-    provider.publish(&[]);
-    let early = service.authenticate(&signer.sign(&service.claims(&provider.url))).await;
+    let early = service.authenticate(&sign(&signer, &service.claims(&provider.url))).await;
     assert!(matches!(early, Err(AuthError::Unavailable { .. })), "{early:?}");
     provider.publish(&[&signer]);
     service.clock.advance(Duration::from_secs(1));
-    assert!(service.authenticate(&signer.sign(&service.claims(&provider.url))).await.is_ok());
+    assert!(service.authenticate(&sign(&signer, &service.claims(&provider.url))).await.is_ok());
 
     provider.stop();
     let dead = Service::of(&provider);
-    let refused = dead.authenticate(&signer.sign(&dead.claims(&provider.url))).await;
+    let refused = dead.authenticate(&sign(&signer, &dead.claims(&provider.url))).await;
     assert!(matches!(refused, Err(AuthError::Unavailable { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn r1_what_a_discovery_document_says_of_another_is_not_believed() {
+    let signer = key("k", Algorithm::Es256);
+    let (provider, other) = (Provider::start(&[&signer]).await, Provider::start(&[&signer]).await);
+    let unavailable = async || {
+        let service = Service::of(&provider);
+        let answer = service.authenticate(&sign(&signer, &service.claims(&provider.url))).await;
+        assert!(matches!(answer, Err(AuthError::Unavailable { .. })), "{answer:?}");
+    };
+    provider.announce("issuer", json!(format!("{}/", provider.url)));
+    unavailable().await;
+    provider.announce("issuer", json!(provider.url));
+    // a private address where the issuer is not itself
+    provider.announce("jwks_uri", json!(format!("{}/keys", other.url)));
+    unavailable().await;
+    assert_eq!(other.fetches(), 0);
+}
+
+#[tokio::test]
+async fn r2_a_key_set_of_more_than_a_hundred_keys_or_with_a_secret_is_none() {
+    let signer = key("k", Algorithm::EdDsa);
+    let more: Vec<_> = (0..100).map(|number| key(&number.to_string(), Algorithm::EdDsa)).collect();
+    let all: Vec<_> = more.iter().chain([&signer]).collect();
+    let provider = Provider::start(&all).await;
+    let service = Service::of(&provider);
+    let answer = service.authenticate(&sign(&signer, &service.claims(&provider.url))).await;
+    assert!(matches!(answer, Err(AuthError::Unavailable { .. })), "{answer:?}");
+    let secret = hs256_jwt(b"k", "JWT", &service.claims(&provider.url));
+    assert_eq!(service.refusal(&secret).await, Reason::ForeignToken);
 }

@@ -1,5 +1,8 @@
-//! The authenticator with a small issuer of the test's own.
+//! The authenticator with small issuers of the test's own.
 
 mod issuer;
+mod logout;
+mod opaque;
+mod people;
 mod support;
 mod tokens;

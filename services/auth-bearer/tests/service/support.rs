@@ -1,112 +1,157 @@
 //! A small issuer on a loopback port, and a directory of one person.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use auth_bearer::cache::KeyCache;
-use auth_bearer::issuer::Issuer;
-use auth_bearer::{Bearer, Oidc};
+use auth_bearer::provision::{Transport, transport};
+use auth_bearer::{AuthProviders, Bearer, Config, Oidc};
 use authn::{
     AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, DirectoryError, Filter, Groups, Reason,
     User, UserId, UserStatus,
 };
-use axum::{Json, Router, routing::get};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey, Header, jwk::Jwk};
-use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PKCS_RSA_SHA256};
-use runtime::Clock;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use oidc::jose::{Algorithm, SigningKey};
+use runtime::config::Environment;
+use runtime::{Clock, Context};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 pub(crate) const MINUTE: Duration = Duration::from_mins(1);
 
-/// A pair of keys with its name.
-pub(crate) struct Signer {
-    pub(crate) kid: &'static str,
-    pub(crate) algorithm: Algorithm,
-    pub(crate) key: EncodingKey,
-    pub(crate) pair: KeyPair,
+pub(crate) fn key(kid: &str, algorithm: Algorithm) -> SigningKey {
+    SigningKey::generate(algorithm, kid).expect("is made")
 }
 
-impl Signer {
-    pub(crate) fn new(kid: &'static str, algorithm: Algorithm) -> Self {
-        let curve = match algorithm {
-            Algorithm::ES256 => &PKCS_ECDSA_P256_SHA256,
-            Algorithm::EdDSA => &PKCS_ED25519,
-            _ => &PKCS_RSA_SHA256,
-        };
-        let pair = KeyPair::generate_for(curve).expect("makes keys");
-        let pem = pair.serialize_pem();
-        let key = match algorithm {
-            Algorithm::ES256 => EncodingKey::from_ec_pem(pem.as_bytes()),
-            Algorithm::EdDSA => EncodingKey::from_ed_pem(pem.as_bytes()),
-            _ => EncodingKey::from_rsa_pem(pem.as_bytes()),
-        };
-        Self { kid, algorithm, key: key.expect("is a key"), pair }
-    }
-
-    /// The public key as the issuer publishes it.
-    pub(crate) fn public(&self) -> Value {
-        let mut jwk = match self.algorithm {
-            Algorithm::EdDSA => json!({
-                "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA",
-                "x": URL_SAFE_NO_PAD.encode(self.pair.public_key_raw()),
-            }),
-            algorithm => serde_json::to_value(Jwk::from_encoding_key(&self.key, algorithm).expect("has a public key"))
-                .expect("JSON"),
-        };
-        jwk["kid"] = json!(self.kid);
-        jwk["use"] = json!("sig");
-        jwk
-    }
-
-    pub(crate) fn sign(&self, claims: &Value) -> String {
-        let header = Header { kid: Some(self.kid.to_owned()), ..Header::new(self.algorithm) };
-        jsonwebtoken::encode(&header, claims, &self.key).expect("signs")
-    }
+/// What the issuer says, and how often it was asked.
+#[derive(Default)]
+struct Said {
+    discovery: Mutex<Value>,
+    keys: Mutex<Vec<Value>>,
+    /// What is said of opaque tokens.
+    tokens: Mutex<HashMap<String, Value>>,
+    /// What userinfo says of anybody, and its status.
+    person: Mutex<Option<Value>>,
+    asked: [AtomicUsize; 3],
+    /// The credentials that introspection was asked with.
+    credentials: Mutex<Vec<String>>,
 }
 
-/// An issuer that can be stopped, changed, and counts how often its keys are asked for.
+/// An issuer that can be stopped, changed, and counts how often it is asked.
 pub(crate) struct Provider {
     pub(crate) url: String,
-    pub(crate) fetches: Arc<AtomicUsize>,
-    keys: watch::Sender<Vec<Value>>,
+    said: Arc<Said>,
     server: tokio::task::JoinHandle<()>,
 }
 
 impl Provider {
-    pub(crate) async fn start(signers: &[&Signer]) -> Self {
+    pub(crate) async fn start(keys: &[&SigningKey]) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("binds");
         let url = format!("http://{}", listener.local_addr().expect("has an address"));
-        let fetches = Arc::new(AtomicUsize::new(0));
-        let (keys, current) = watch::channel(signers.iter().map(|signer| signer.public()).collect());
-        let discovery = json!({"issuer": url, "jwks_uri": format!("{url}/keys")});
-        let counter = Arc::clone(&fetches);
-        let app = Router::new().route("/.well-known/openid-configuration", get(async move || Json(discovery))).route(
-            "/keys",
-            get(async move || {
-                counter.fetch_add(1, Ordering::Relaxed);
-                Json(json!({"keys": *current.borrow()}))
-            }),
-        );
+        let said = Arc::new(Said::default());
+        *said.discovery.lock().expect("is not poisoned") = json!({
+            "issuer": url,
+            "jwks_uri": format!("{url}/keys"),
+            "introspection_endpoint": format!("{url}/introspect"),
+            "userinfo_endpoint": format!("{url}/userinfo"),
+        });
+        let app = Router::new()
+            .route("/.well-known/openid-configuration", get(discovery))
+            .route("/keys", get(keys_of))
+            .route("/introspect", post(introspect))
+            .route("/userinfo", get(userinfo))
+            .with_state(Arc::clone(&said));
         let server = tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
-        Self { url, fetches, keys, server }
+        let provider = Self { url, said, server };
+        provider.publish(keys);
+        provider
     }
 
-    pub(crate) fn publish(&self, signers: &[&Signer]) {
-        self.keys.send_replace(signers.iter().map(|signer| signer.public()).collect());
+    pub(crate) fn publish(&self, keys: &[&SigningKey]) {
+        let keys = keys.iter().map(|key| Value::Object(key.jwk().clone())).collect();
+        *self.said.keys.lock().expect("is not poisoned") = keys;
     }
 
+    /// Changes a member of the discovery document.
+    pub(crate) fn announce(&self, name: &str, value: Value) {
+        self.said.discovery.lock().expect("is not poisoned")[name] = value;
+    }
+
+    /// What introspection says of a token from now on.
+    pub(crate) fn say(&self, token: &str, said: Value) {
+        self.said.tokens.lock().expect("is not poisoned").insert(token.to_owned(), said);
+    }
+
+    /// What userinfo says from now on; nothing is a refusal.
+    pub(crate) fn tell(&self, said: Option<Value>) {
+        *self.said.person.lock().expect("is not poisoned") = said;
+    }
+
+    fn asked(&self, what: usize) -> usize {
+        self.said.asked[what].load(Ordering::Relaxed)
+    }
+
+    /// How often the keys were asked for.
     pub(crate) fn fetches(&self) -> usize {
-        self.fetches.load(Ordering::Relaxed)
+        self.asked(0)
+    }
+
+    /// How often introspection was asked.
+    pub(crate) fn introspections(&self) -> usize {
+        self.asked(1)
+    }
+
+    /// How often userinfo was asked.
+    pub(crate) fn userinfos(&self) -> usize {
+        self.asked(2)
+    }
+
+    /// The credentials that introspection was asked with.
+    pub(crate) fn credentials(&self) -> Vec<String> {
+        self.said.credentials.lock().expect("is not poisoned").clone()
     }
 
     /// Stops it: connections are refused, or reset, from now on.
     pub(crate) fn stop(&self) {
         self.server.abort();
+    }
+}
+
+async fn discovery(State(said): State<Arc<Said>>) -> Json<Value> {
+    Json(said.discovery.lock().expect("is not poisoned").clone())
+}
+
+async fn keys_of(State(said): State<Arc<Said>>) -> Json<Value> {
+    said.asked[0].fetch_add(1, Ordering::Relaxed);
+    Json(json!({"keys": *said.keys.lock().expect("is not poisoned")}))
+}
+
+async fn introspect(State(said): State<Arc<Said>>, headers: HeaderMap, body: Bytes) -> Json<Value> {
+    let form: HashMap<String, String> = form_urlencoded::parse(&body).into_owned().collect();
+    said.asked[1].fetch_add(1, Ordering::Relaxed);
+    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let shown = form.get("client_secret").map_or(header, String::as_str).to_owned();
+    said.credentials.lock().expect("is not poisoned").push(shown);
+    // those who ask at the same time have to meet
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let tokens = said.tokens.lock().expect("is not poisoned");
+    Json(form.get("token").and_then(|token| tokens.get(token)).cloned().unwrap_or(json!({"active": false})))
+}
+
+async fn userinfo(State(said): State<Arc<Said>>, headers: HeaderMap) -> Response {
+    said.asked[2].fetch_add(1, Ordering::Relaxed);
+    let is_bearer = headers.get(AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"Bearer "));
+    match said.person.lock().expect("is not poisoned").clone() {
+        Some(Value::String(jwt)) if is_bearer => ([("content-type", "application/jwt")], jwt).into_response(),
+        Some(person) if is_bearer => Json(person).into_response(),
+        _ => StatusCode::UNAUTHORIZED.into_response(),
     }
 }
 
@@ -142,19 +187,29 @@ impl Directory for People {
     }
 }
 
+/// Nobody administers these people.
+pub(crate) fn nobody() -> Transport {
+    transport(tonic::service::Routes::default())
+}
+
 /// The service, at a time of its own.
 pub(crate) struct Service {
     pub(crate) clock: Clock,
-    pub(crate) bearer: Bearer,
+    pub(crate) context: Context,
+    pub(crate) bearer: Arc<Bearer>,
 }
 
 impl Service {
     pub(crate) fn new(oidc: Oidc) -> Self {
+        let auth_providers = AuthProviders { oidc, ..AuthProviders::default() };
+        Self::of_config(&Config { auth_providers, ..Config::default() }, Arc::new(People), nobody())
+    }
+
+    pub(crate) fn of_config(config: &Config, directory: Arc<dyn Directory>, users: Transport) -> Self {
         let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(500_000));
-        let issuer = Issuer::new(&oidc.issuer, oidc.insecure).expect("can be asked");
-        let keys = KeyCache::new(issuer, clock.clone());
-        let bearer = Bearer::new(oidc, keys, Arc::new(People), Groups::Include, clock.clone());
-        Self { clock, bearer }
+        let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
+        let bearer = auth_bearer::open(config, directory, users, &context).expect("is opened");
+        Self { clock, context, bearer }
     }
 
     pub(crate) fn of(provider: &Provider) -> Self {
@@ -163,8 +218,15 @@ impl Service {
 
     /// Good claims for an hour from now.
     pub(crate) fn claims(&self, issuer: &str) -> Value {
-        let now = seconds(self.clock.now());
-        json!({"iss": issuer, "sub": "4c51", "aud": "web", "preferred_username": "einstein", "iat": now, "exp": now + 3600})
+        let now = self.now();
+        json!({
+            "iss": issuer, "sub": "4c51", "aud": "web", "scope": "openid", "preferred_username": "einstein",
+            "iat": now, "exp": now + 3600,
+        })
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        seconds(self.clock.now())
     }
 
     pub(crate) async fn authenticate(&self, token: &str) -> Result<Authenticated, AuthError> {
@@ -177,6 +239,16 @@ impl Service {
             other => panic!("not refused: {other:?}"),
         }
     }
+}
+
+pub(crate) fn sign(key: &SigningKey, claims: &Value) -> String {
+    key.jwt("JWT", claims)
+}
+
+/// Claims with one of them changed.
+pub(crate) fn with(mut claims: Value, name: &str, value: impl Into<Value>) -> Value {
+    claims[name] = value.into();
+    claims
 }
 
 pub(crate) fn seconds(time: SystemTime) -> u64 {

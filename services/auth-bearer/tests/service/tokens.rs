@@ -1,66 +1,83 @@
 //! Which tokens are good.
 
-use crate::support::{Provider, Service, Signer, seconds};
+use crate::support::{Provider, Service, key, seconds, sign, with};
 use auth_bearer::Oidc;
-use authn::Reason;
+use authn::{AuthError, Reason};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use serde_json::json;
+use oidc::jose::{Algorithm, hs256_jwt};
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_good_token_is_its_person_until_it_ends() {
-    for algorithm in [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA] {
-        let signer = Signer::new("k", algorithm);
+    for algorithm in Algorithm::SIGNING {
+        let signer = key("k", algorithm);
         let provider = Provider::start(&[&signer]).await;
         let service = Service::of(&provider);
-        let who = service.authenticate(&signer.sign(&service.claims(&provider.url))).await;
+        let who = service.authenticate(&sign(&signer, &service.claims(&provider.url))).await;
         let who = who.unwrap_or_else(|error| panic!("{algorithm:?}: {error:?}"));
         assert_eq!((who.user.username.as_str(), who.amr.as_str()), ("einstein", "oidc"));
-        assert_eq!(who.not_after.map(seconds), Some(seconds(service.clock.now()) + 3600));
+        assert_eq!(who.not_after.map(seconds), Some(service.now() + 3600));
         assert!(who.scopes.is_full_user());
     }
 }
 
 #[tokio::test]
-async fn an_expired_token_is_refused_though_its_key_is_known() {
-    let signer = Signer::new("k", Algorithm::ES256);
+async fn an_expired_token_is_refused_though_it_was_good_a_moment_ago() {
+    let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
     let service = Service::of(&provider);
-    let token = signer.sign(&service.claims(&provider.url));
-    assert!(service.authenticate(&token).await.is_ok());
-    service.clock.advance(std::time::Duration::from_secs(3605));
+    let token = sign(&signer, &with(service.claims(&provider.url), "exp", service.now() + 10));
+    for second in 0..15 {
+        assert!(service.authenticate(&token).await.is_ok(), "second {second}");
+        service.clock.advance(std::time::Duration::from_secs(1));
+    }
     assert_eq!(service.refusal(&token).await, Reason::Expired);
 }
 
 #[tokio::test]
+async fn a_key_that_the_issuer_withdraws_opens_nothing_any_more() {
+    let (gone, new) = (key("gone", Algorithm::Es256), key("new", Algorithm::Es256));
+    let provider = Provider::start(&[&gone]).await;
+    let service = Service::of(&provider);
+    let token = sign(&gone, &service.claims(&provider.url));
+    assert!(service.authenticate(&token).await.is_ok());
+    provider.publish(&[&new]);
+    service.clock.advance(std::time::Duration::from_secs(10));
+    assert!(service.authenticate(&sign(&new, &service.claims(&provider.url))).await.is_ok());
+    service.clock.advance(std::time::Duration::from_secs(20));
+    assert_eq!(service.refusal(&token).await, Reason::ForeignToken, "half a minute after it was found good");
+}
+
+#[tokio::test]
 async fn r1_another_issuers_token_is_refused_though_it_has_the_key() {
-    let signer = Signer::new("k", Algorithm::ES256);
+    let signer = key("k", Algorithm::Es256);
     let (ours, other) = (Provider::start(&[&signer]).await, Provider::start(&[&signer]).await);
     let service = Service::of(&ours);
-    assert_eq!(service.refusal(&signer.sign(&service.claims(&other.url))).await, Reason::ForeignToken);
-    assert_eq!(service.refusal(&signer.sign(&service.claims(&format!("{}/", ours.url)))).await, Reason::ForeignToken);
+    for iss in [other.url.clone(), format!("{}/", ours.url), ours.url.to_uppercase(), String::new()] {
+        assert_eq!(service.refusal(&sign(&signer, &service.claims(&iss))).await, Reason::ForeignToken, "{iss}");
+    }
+    let list = with(service.claims(&ours.url), "iss", json!([ours.url]));
+    assert_eq!(service.refusal(&sign(&signer, &list)).await, Reason::ForeignToken);
     assert_eq!(ours.fetches() + other.fetches(), 0, "nobody is asked for the key of a foreign token");
 }
 
 #[tokio::test]
 async fn r1_a_key_of_the_same_name_from_elsewhere_does_not_fit() {
-    let (ours, theirs) = (Signer::new("k", Algorithm::ES256), Signer::new("k", Algorithm::ES256));
+    let (ours, theirs) = (key("k", Algorithm::Es256), key("k", Algorithm::Es256));
     let provider = Provider::start(&[&ours]).await;
     let service = Service::of(&provider);
-    assert_eq!(service.refusal(&theirs.sign(&service.claims(&provider.url))).await, Reason::WrongSecret);
+    assert_eq!(service.refusal(&sign(&theirs, &service.claims(&provider.url))).await, Reason::WrongSecret);
 }
 
 #[tokio::test]
 async fn a_public_key_is_no_shared_secret() {
-    let signer = Signer::new("k", Algorithm::RS256);
+    let signer = key("k", Algorithm::Rs256);
     let provider = Provider::start(&[&signer]).await;
     let service = Service::of(&provider);
     let claims = service.claims(&provider.url);
-    let pem = signer.pair.public_key_pem();
-    for secret in [pem.as_bytes(), pem.trim_end().as_bytes(), signer.public().to_string().as_bytes()] {
-        let header = Header { kid: Some("k".into()), ..Header::new(Algorithm::HS256) };
-        let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(secret)).expect("signs");
-        assert_eq!(service.refusal(&token).await, Reason::ForeignToken);
+    let jwk = Value::Object(signer.jwk().clone()).to_string();
+    for secret in [jwk.as_bytes(), signer.jwk()["n"].as_str().expect("a text").as_bytes()] {
+        assert_eq!(service.refusal(&hs256_jwt(secret, "JWT", &claims)).await, Reason::ForeignToken);
     }
     let unsigned = URL_SAFE_NO_PAD.encode(json!({"alg": "none"}).to_string());
     let unsigned = format!("{unsigned}.{}.", URL_SAFE_NO_PAD.encode(claims.to_string()));
@@ -70,50 +87,89 @@ async fn a_public_key_is_no_shared_secret() {
 
 #[tokio::test]
 async fn an_algorithm_must_fit_its_key() {
-    let (one, other) = (Signer::new("one", Algorithm::ES256), Signer::new("other", Algorithm::EdDSA));
+    let (one, other) = (key("one", Algorithm::Es256), key("other", Algorithm::EdDsa));
     let provider = Provider::start(&[&one, &other]).await;
     let service = Service::of(&provider);
-    let borrowed = Signer { kid: "other", ..one };
-    assert_eq!(service.refusal(&borrowed.sign(&service.claims(&provider.url))).await, Reason::ForeignToken);
+    let token = sign(&one, &service.claims(&provider.url));
+    let header = URL_SAFE_NO_PAD.encode(json!({"alg": "ES256", "kid": "other"}).to_string());
+    let swapped = token.split_once('.').map(|(_, rest)| format!("{header}.{rest}")).expect("has parts");
+    assert_eq!(service.refusal(&swapped).await, Reason::ForeignToken);
 }
 
 #[tokio::test]
-async fn the_token_must_name_an_active_person() {
-    let signer = Signer::new("k", Algorithm::ES256);
+async fn r6_one_token_is_one_token() {
+    let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
     let service = Service::of(&provider);
-    let refusal = async |name: serde_json::Value| {
-        let mut claims = service.claims(&provider.url);
-        claims["preferred_username"] = name;
-        service.refusal(&signer.sign(&claims)).await
-    };
-    for missing in [json!(null), json!(""), json!(7), json!(["einstein"])] {
-        assert_eq!(refusal(missing).await, Reason::Malformed);
+    let token = sign(&signer, &service.claims(&provider.url));
+    for wrong in [
+        format!("{token} {token}"),
+        format!("{token},{token}"),
+        format!("Bearer {token}"),
+        format!(" {token}"),
+        format!("{token}\n"),
+        format!("access_token={token}"),
+        format!("{token}&x=1"),
+        "=".to_owned(),
+        "x".repeat(20_000),
+    ] {
+        assert_eq!(service.refusal(&wrong).await, Reason::Malformed, "{wrong:.40}");
     }
-    assert_eq!(refusal(json!("nobody")).await, Reason::UnknownUser);
-    assert_eq!(refusal(json!("ludwig")).await, Reason::Disabled);
+    assert_eq!(provider.fetches(), 0);
 }
 
 #[tokio::test]
-async fn r3_an_audience_is_demanded_where_one_is_configured() {
-    let signer = Signer::new("k", Algorithm::ES256);
+async fn the_claim_says_who_it_is() {
+    let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
-    let service = Service::new(Oidc { issuer: provider.url.clone(), audience: "web".into(), ..Oidc::default() });
-    let mut claims = service.claims(&provider.url);
-    assert!(service.authenticate(&signer.sign(&claims)).await.is_ok());
-    claims["aud"] = json!(["other"]);
-    assert_eq!(service.refusal(&signer.sign(&claims)).await, Reason::ForeignToken);
+    let oidc = |id_claim: &str, user_claim: &str| Oidc {
+        issuer: provider.url.clone(),
+        id_claim: id_claim.to_owned(),
+        user_claim: user_claim.to_owned(),
+        uid_claim: "numbers.uid".to_owned(),
+        skip_user_info: true,
+        ..Oidc::default()
+    };
+    let service = Service::new(oidc("sub", ""));
+    let who = service.authenticate(&sign(&signer, &service.claims(&provider.url))).await.expect("by id");
+    assert_eq!(who.user.uid_number, 7);
+
+    let deep = Service::new(oidc(r"lg\.i.un", "username"));
+    let mut claims = with(deep.claims(&provider.url), "lg.i", json!({"un": "einstein"}));
+    claims["numbers"] = json!({"uid": "1234"});
+    let who = deep.authenticate(&sign(&signer, &claims)).await.expect("by name");
+    assert_eq!((who.user.username.as_str(), who.user.uid_number), ("einstein", 1234));
+
+    let service = Service::new(oidc("preferred_username", ""));
+    for (name, reason) in
+        [(json!("ludwig"), Reason::Disabled), (json!("nobody"), Reason::UnknownUser), (json!(7), Reason::Malformed)]
+    {
+        let claims = with(service.claims(&provider.url), "preferred_username", name);
+        assert_eq!(service.refusal(&sign(&signer, &claims)).await, reason);
+    }
 }
 
 #[tokio::test]
-async fn other_claims_can_be_chosen() {
-    let signer = Signer::new("k", Algorithm::ES256);
+async fn a_token_that_lacks_the_name_is_completed_by_userinfo_once() {
+    let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
-    let oidc =
-        Oidc { issuer: provider.url.clone(), id_claim: "sub".into(), uid_claim: "uid".into(), ..Oidc::default() };
-    let service = Service::new(oidc);
+    let service = Service::of(&provider);
     let mut claims = service.claims(&provider.url);
-    claims["uid"] = json!(20001);
-    let who = service.authenticate(&signer.sign(&claims)).await.expect("is good");
-    assert_eq!((who.user.uid_number, who.user.gid_number), (20001, 0));
+    claims.as_object_mut().expect("an object").remove("preferred_username");
+    let token = sign(&signer, &claims);
+    provider.tell(Some(json!({"sub": "4c51", "preferred_username": "einstein", "exp": 1})));
+    for _ in 0..3 {
+        assert!(service.authenticate(&token).await.is_ok());
+    }
+    assert_eq!(provider.userinfos(), 1);
+
+    let other = sign(&signer, &with(claims.clone(), "jti", "2"));
+    provider.tell(Some(json!({"sub": "other", "preferred_username": "einstein"})));
+    assert_eq!(service.refusal(&other).await, Reason::OwnerMismatch, "it is told of somebody else");
+    provider.tell(Some(json!({"sub": "4c51"})));
+    assert_eq!(service.refusal(&other).await, Reason::Malformed, "nobody is named at all");
+    provider.stop();
+    let third = sign(&signer, &with(claims, "jti", "3"));
+    let away = service.authenticate(&third).await;
+    assert!(matches!(away, Err(AuthError::Unavailable { .. })), "{away:?}");
 }

@@ -34,6 +34,10 @@ pub(crate) fn auth_app(secrets: &Secrets) -> auth_app::Config {
     }
 }
 
+pub(crate) fn auth_bearer(secrets: &Secrets) -> auth_bearer::Config {
+    auth_bearer::Config { minting: auth_bearer::Minting(token_manager(secrets)), ..auth_bearer::Config::default() }
+}
+
 pub(crate) fn idp(secrets: &Secrets) -> idp::Config {
     idp::Config {
         token_manager: token_manager(secrets),

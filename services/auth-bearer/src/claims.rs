@@ -1,0 +1,139 @@
+//! What is known of a token that was found good, and where in it something stands.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use authn::Reason;
+use oidc::claims::{ClaimError, text, time};
+use serde_json::{Map, Value};
+
+#[cfg(test)]
+mod tests;
+
+/// The longest `sub` and `sid`, in bytes; OpenID Connect Core 2 has 255 for `sub`.
+const MAX_ID: usize = 255;
+/// The longest text that is taken from a claim, in bytes.
+const MAX_TEXT: usize = 1024;
+/// The most entries that are taken from a list.
+const MAX_LIST: usize = 256;
+/// The deepest claim.
+const MAX_DEPTH: usize = 8;
+
+/// What a good token says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claims {
+    /// Whom it is about: never reassigned by its issuer.
+    pub subject: String,
+    /// When it was issued, if it says so.
+    pub issued: Option<SystemTime>,
+    /// From when on it is not good; `None` if only the issuer knows.
+    pub expires: Option<SystemTime>,
+    /// The session at the issuer, if it says so.
+    pub session: Option<String>,
+    all: Map<String, Value>,
+}
+
+impl Claims {
+    /// Reads what every token needs.
+    ///
+    /// # Errors
+    /// [`Reason::Malformed`] without a `sub`, and when one of these claims cannot be understood.
+    pub fn read(all: Map<String, Value>) -> Result<Self, Reason> {
+        let malformed = |_: ClaimError| Reason::Malformed;
+        let owned = |name| text(&all, name, MAX_ID).map(|value| value.map(str::to_owned)).map_err(malformed);
+        let (subject, session) = (owned("sub")?.ok_or(Reason::Malformed)?, owned("sid")?);
+        let (issued, expires) = (time(&all, "iat").map_err(malformed)?, time(&all, "exp").map_err(malformed)?);
+        Ok(Self { subject, issued, expires, session, all })
+    }
+
+    /// A claim that is a text with something in it.
+    pub fn text(&self, path: &Path) -> Option<&str> {
+        path.find(&self.all)?.as_str().filter(|text| (1..=MAX_TEXT).contains(&text.len()))
+    }
+
+    /// A claim that is a whole number, or a text that is one.
+    pub fn number(&self, path: &Path) -> Option<i64> {
+        let value = path.find(&self.all)?;
+        value.as_i64().or_else(|| value.as_str()?.parse().ok())
+    }
+
+    /// A claim that is `true`.
+    pub fn is_true(&self, path: &Path) -> bool {
+        path.find(&self.all).and_then(Value::as_bool) == Some(true)
+    }
+
+    /// A claim that is a list of texts, or one text that stands for a list of one; `None` for anything else, and for more than
+    /// is taken.
+    pub fn texts(&self, path: &Path) -> Option<Vec<&str>> {
+        let fits = |text: &&str| (1..=MAX_TEXT).contains(&text.len());
+        match path.find(&self.all)? {
+            Value::String(one) => Some(one.as_str()).filter(fits).map(|one| vec![one]),
+            Value::Array(many) if many.len() <= MAX_LIST => {
+                many.iter().map(|one| one.as_str().filter(fits)).collect::<Option<Vec<_>>>()
+            }
+            _ => None,
+        }
+    }
+
+    /// These claims, and of the others those that are missing here. Who it is about, and how long it is good, stays.
+    #[must_use]
+    pub fn completed(mut self, others: &Self) -> Self {
+        for (name, value) in &others.all {
+            self.all.entry(name).or_insert_with(|| value.clone());
+        }
+        self
+    }
+}
+
+/// Where a claim stands: names joined by dots, as in `realm_access.roles`. A dot that belongs to a name is written `\.`, and a
+/// backslash `\\`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Path(Vec<String>);
+
+/// A text that names no claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(r"must be names joined by dots, at most 8; a dot within a name is written \., and a backslash \\")]
+pub struct PathError;
+
+impl FromStr for Path {
+    type Err = PathError;
+
+    fn from_str(text: &str) -> Result<Self, PathError> {
+        let mut names = vec![String::new()];
+        let mut characters = text.chars();
+        while let Some(character) = characters.next() {
+            let last = names.last_mut().ok_or(PathError)?;
+            match character {
+                '\\' => last.push(characters.next().filter(|next| matches!(next, '.' | '\\')).ok_or(PathError)?),
+                '.' => names.push(String::new()),
+                other => last.push(other),
+            }
+        }
+        if names.len() > MAX_DEPTH || names.iter().any(String::is_empty) { Err(PathError) } else { Ok(Self(names)) }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let escaped = |name: &String| name.replace('\\', r"\\").replace('.', r"\.");
+        f.write_str(&self.0.iter().map(escaped).collect::<Vec<_>>().join("."))
+    }
+}
+
+impl Path {
+    /// A claim of this name, whatever characters are in it.
+    pub fn name(name: &str) -> Self {
+        Self(vec![name.to_owned()])
+    }
+
+    /// Whether it is this claim.
+    pub fn is(&self, name: &str) -> bool {
+        matches!(self.0.as_slice(), [only] if only == name)
+    }
+
+    fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
+        let (first, rest) = self.0.split_first()?;
+        rest.iter().try_fold(claims.get(first)?, |value, name| value.as_object()?.get(name))
+    }
+}

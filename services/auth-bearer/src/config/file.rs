@@ -1,0 +1,243 @@
+//! The file with further issuers.
+
+use std::path::{Path as FilePath, PathBuf};
+
+use runtime::config::Secret;
+use serde::Deserialize;
+
+use super::oidc::{MOST_BELIEVED, method};
+use super::provisioning::role_of;
+use crate::claims::Path;
+use crate::issuer::{Client, Method, Naming, Provisioning, Roles, Settings};
+use crate::jwt::Rules;
+use crate::source::discovery_of;
+
+/// Why the issuers are not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// A file cannot be read, or is not what it should be.
+    #[error("{file}: {problem}")]
+    Unreadable {
+        /// Its name.
+        file: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An issuer in it is not one.
+    #[error("{file}: issuer {issuer}: {problem}")]
+    Issuer {
+        /// The file's name.
+        file: String,
+        /// The issuer.
+        issuer: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// They do not go together.
+    #[error("the issuers: {0}")]
+    Together(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    issuers: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    issuer: String,
+    #[serde(default)]
+    insecure: bool,
+    #[serde(default = "jwt")]
+    access_token_verify_method: String,
+    #[serde(default)]
+    audience: Vec<String>,
+    #[serde(default)]
+    authorized_parties: Vec<String>,
+    #[serde(default)]
+    at_jwt_only: bool,
+    #[serde(default)]
+    skip_user_info: bool,
+    client: Option<ClientEntry>,
+    people: People,
+    #[serde(default)]
+    auto_provision: Option<Claims>,
+    roles: Option<RolesEntry>,
+}
+
+fn jwt() -> String {
+    "jwt".to_owned()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientEntry {
+    id: String,
+    secret_file: PathBuf,
+    #[serde(default)]
+    post: bool,
+}
+
+/// Whom its tokens name.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum People {
+    Own { suffix: String },
+    Directory { claim: String, by: By },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum By {
+    Username,
+    Userid,
+}
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Claims {
+    username: String,
+    email: String,
+    displayname: String,
+    groups: String,
+    trust_email: bool,
+}
+
+impl Default for Claims {
+    fn default() -> Self {
+        let [username, email, displayname, groups] =
+            ["preferred_username", "email", "name", "groups"].map(str::to_owned);
+        Self { username, email, displayname, groups, trust_email: false }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RolesEntry {
+    #[serde(default = "roles")]
+    claim: String,
+    mapping: Vec<Pair>,
+}
+
+fn roles() -> String {
+    "roles".to_owned()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pair {
+    claim_value: String,
+    role_name: String,
+}
+
+/// The issuers of a file: all of them, or none if one is wrong.
+pub(super) fn read(path: &FilePath) -> Result<Vec<Settings>, FileError> {
+    let file = path.display().to_string();
+    let unreadable = |problem: String| FileError::Unreadable { file: file.clone(), problem };
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    parse(&text).map_err(|problem| match problem {
+        Problem::Document(problem) => unreadable(problem),
+        Problem::Issuer { issuer, problem } => FileError::Issuer { file: file.clone(), issuer, problem },
+    })
+}
+
+/// What is wrong with a text.
+#[derive(Debug)]
+pub(super) enum Problem {
+    Document(String),
+    Issuer { issuer: String, problem: String },
+}
+
+pub(super) fn parse(text: &str) -> Result<Vec<Settings>, Problem> {
+    let document: Document = serde_yaml_ng::from_str(text).map_err(|error| Problem::Document(error.to_string()))?;
+    let settings = |entry: Entry| {
+        let issuer = entry.issuer.clone();
+        entry.settings().map_err(|problem| Problem::Issuer { issuer, problem })
+    };
+    document.issuers.into_iter().map(settings).collect()
+}
+
+impl Entry {
+    fn settings(self) -> Result<Settings, String> {
+        discovery_of(&self.issuer, self.insecure)?;
+        let name = self.access_token_verify_method.as_str();
+        if !["jwt", "introspection", "userinfo", "none"].contains(&name) {
+            return Err("access_token_verify_method is jwt, introspection, userinfo or none".to_owned());
+        }
+        let method = method(name);
+        if self.audience.is_empty() && method != Method::UserInfo {
+            return Err("audience is missing: tokens that it made for others are none for us".to_owned());
+        }
+        if self.client.is_none() && method == Method::Introspection {
+            return Err("client is missing: introspection asks who asks".to_owned());
+        }
+        Ok(Settings {
+            rules: Rules {
+                issuer: self.issuer,
+                audiences: self.audience,
+                authorized_parties: self.authorized_parties,
+                at_jwt_only: self.at_jwt_only,
+            },
+            insecure: self.insecure,
+            method,
+            client: self.client.map(client).transpose()?,
+            skip_user_info: self.skip_user_info,
+            believed_for: MOST_BELIEVED,
+            naming: naming(self.people)?,
+            numbers: [None, None],
+            provisioning: self.auto_provision.map(provisioning).transpose()?,
+            roles: self.roles.map(mapped).transpose()?,
+        })
+    }
+}
+
+fn client(entry: ClientEntry) -> Result<Client, String> {
+    let ClientEntry { id, secret_file, post } = entry;
+    let shown = secret_file.display();
+    let secret = std::fs::read_to_string(&secret_file).map_err(|error| format!("client: {shown}: {error}"))?;
+    let secret = Secret::from(secret.trim_end_matches(['\r', '\n']));
+    if id.is_empty() || secret.is_empty() {
+        return Err("client: id and secret must not be empty".to_owned());
+    }
+    Ok(Client { id, secret, in_form: post })
+}
+
+fn naming(people: People) -> Result<Naming, String> {
+    match people {
+        People::Own { suffix } if suffix.len() < 2 || suffix.contains(|c: char| c.is_control() || c == ':') => {
+            Err("people.own.suffix has at least two characters and no colon, like @partner".to_owned())
+        }
+        People::Own { suffix } => Ok(Naming::Own { suffix }),
+        People::Directory { claim, by } => {
+            Ok(Naming::Directory { claim: path("people.directory.claim", &claim)?, by_id: matches!(by, By::Userid) })
+        }
+    }
+}
+
+fn provisioning(claims: Claims) -> Result<Provisioning, String> {
+    Ok(Provisioning {
+        username: path("auto_provision.username", &claims.username)?,
+        mail: path("auto_provision.email", &claims.email)?,
+        display_name: path("auto_provision.displayname", &claims.displayname)?,
+        groups: path("auto_provision.groups", &claims.groups)?,
+        trust_mail: claims.trust_email,
+    })
+}
+
+fn mapped(entry: RolesEntry) -> Result<Roles, String> {
+    let pair = |Pair { claim_value, role_name }: Pair| {
+        let role = role_of(&role_name);
+        role.map(|role| (claim_value, role)).ok_or_else(|| format!("roles.mapping: there is no role {role_name:?}"))
+    };
+    let mapping = entry.mapping.into_iter().map(pair).collect::<Result<Vec<_>, _>>()?;
+    if mapping.is_empty() {
+        return Err("roles.mapping is empty: nobody would get in".to_owned());
+    }
+    Ok(Roles { claim: path("roles.claim", &entry.claim)?, mapping })
+}
+
+fn path(key: &str, text: &str) -> Result<Path, String> {
+    text.parse().map_err(|error| format!("{key} {error}"))
+}

@@ -1,0 +1,237 @@
+//! The issuer of the settings.
+
+use std::time::Duration;
+
+use runtime::config::{Invalid, Secret, Section, Visitor};
+
+use super::{AutoProvision, RoleAssignment, set};
+use crate::claims::Path;
+use crate::issuer::{Client, Method, Naming, Settings};
+use crate::jwt::Rules;
+use crate::source::discovery_of;
+
+/// The longest that an answer of an issuer about a token is believed.
+pub(super) const MOST_BELIEVED: Duration = Duration::from_secs(30);
+
+/// `auth_providers.oidc`: the `OpenID` Provider whose access tokens are accepted.
+#[derive(Clone, Debug)]
+pub struct Oidc {
+    /// Its issuer, exactly as its tokens and its discovery document write it.
+    pub issuer: String,
+    /// Whether it may use plain HTTP or a certificate that nobody vouches for.
+    pub insecure: bool,
+    /// The claim that says who the user is.
+    pub id_claim: String,
+    /// What that claim holds: `username` or `userid`; empty for the id if the claim is `sub`, and else the username.
+    pub user_claim: String,
+    /// The claim that holds the POSIX user number; empty for the directory's.
+    pub uid_claim: String,
+    /// The claim that holds the POSIX group number; empty for the directory's.
+    pub gid_claim: String,
+    /// What a token must be meant for, one of these; empty if that does not matter.
+    pub audience: Vec<String>,
+    /// Whom a token must have been issued to, one of these; empty if that does not matter.
+    pub authorized_parties: Vec<String>,
+    /// Whether tokens must be of the type `at+jwt`.
+    pub at_jwt_only: bool,
+    /// `jwt`, `introspection`, `userinfo` or `none`.
+    pub verify_method: String,
+    /// Whether claims that a token lacks are not asked for.
+    pub skip_user_info: bool,
+    /// How long an answer about a token is believed.
+    pub cache_ttl: Duration,
+    /// Who we are to the introspection endpoint.
+    pub client_id: String,
+    /// Our secret there.
+    pub client_secret: Secret,
+    /// How both are shown: `client_secret_basic` or `client_secret_post`.
+    pub client_auth: String,
+}
+
+impl Default for Oidc {
+    fn default() -> Self {
+        Self {
+            issuer: "https://localhost:9200".to_owned(),
+            insecure: false,
+            id_claim: "preferred_username".to_owned(),
+            user_claim: String::new(),
+            uid_claim: String::new(),
+            gid_claim: String::new(),
+            audience: Vec::new(),
+            authorized_parties: Vec::new(),
+            at_jwt_only: false,
+            verify_method: "jwt".to_owned(),
+            skip_user_info: false,
+            cache_ttl: MOST_BELIEVED,
+            client_id: String::new(),
+            client_secret: Secret::default(),
+            client_auth: "client_secret_basic".to_owned(),
+        }
+    }
+}
+
+impl Section for Oidc {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        self.visit_issuer(v);
+        self.visit_person(v);
+        self.visit_tokens(v);
+        self.visit_client(v);
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        discovery_of(&self.issuer, self.insecure).map_err(|problem| Invalid::new("issuer", problem))?;
+        for (key, claim) in
+            [("id_claim", &self.id_claim), ("uid_claim", &self.uid_claim), ("gid_claim", &self.gid_claim)]
+        {
+            if !claim.is_empty() {
+                claim.parse::<Path>().map_err(|error| Invalid::new(key, error.to_string()))?;
+            }
+        }
+        if self.cache_ttl > MOST_BELIEVED {
+            return Err(Invalid::new("cache_ttl", "must be at most 30s: a revoked token is accepted for so long"));
+        }
+        if self.verify_method == "introspection" && (self.client_id.is_empty() || self.client_secret.is_empty()) {
+            return Err(Invalid::new("client_id", "and the secret must be set: introspection asks who asks"));
+        }
+        Ok(())
+    }
+}
+
+impl Oidc {
+    fn visit_issuer(&mut self, v: &mut Visitor<'_>) {
+        v.value(
+            "issuer",
+            &mut self.issuer,
+            &["OCIS_URL", "OCIS_OIDC_ISSUER", "PROXY_OIDC_ISSUER", "<P>_OIDC_ISSUER"],
+            "URL of the OIDC issuer. It defaults to URL of the builtin IDP.",
+        )
+        .required("it is the URL of the OpenID Provider");
+        v.value(
+            "insecure",
+            &mut self.insecure,
+            &["OCIS_INSECURE", "PROXY_OIDC_INSECURE", "<P>_OIDC_INSECURE"],
+            "Allow insecure connections to the OIDC issuer: plain HTTP, or a certificate that cannot be verified.",
+        );
+    }
+
+    fn visit_person(&mut self, v: &mut Visitor<'_>) {
+        v.value(
+            "id_claim",
+            &mut self.id_claim,
+            &["PROXY_USER_OIDC_CLAIM", "<P>_OIDC_ID_CLAIM"],
+            r"Name of the claim, which holds the user identifier: the login name, or with 'sub' the user's id. Names below one another are joined by dots; a dot within a name is written '\.'.",
+        )
+        .required("it is the name of a claim, like preferred_username");
+        v.value(
+            "user_claim",
+            &mut self.user_claim,
+            &["PROXY_USER_CS3_CLAIM", "<P>_USER_CS3_CLAIM"],
+            "What that claim holds: 'username' or 'userid'. If empty, the id for the claim 'sub' and the login name for every other. A mail address is no identity and is not accepted here.",
+        )
+        .one_of(&["", "username", "userid"]);
+        v.value(
+            "uid_claim",
+            &mut self.uid_claim,
+            &["<P>_OIDC_UID_CLAIM"],
+            "Name of the claim, which holds the UID. If empty, the directory's is used.",
+        );
+        v.value(
+            "gid_claim",
+            &mut self.gid_claim,
+            &["<P>_OIDC_GID_CLAIM"],
+            "Name of the claim, which holds the GID. If empty, the directory's is used.",
+        );
+    }
+
+    fn visit_tokens(&mut self, v: &mut Visitor<'_>) {
+        v.value(
+            "audience",
+            &mut self.audience,
+            &["<P>_OIDC_AUDIENCE"],
+            "What access tokens must be meant for (their 'aud'): one of these. If empty, every audience of the issuer is accepted.",
+        );
+        v.value(
+            "authorized_parties",
+            &mut self.authorized_parties,
+            &["<P>_OIDC_AUTHORIZED_PARTIES"],
+            "Whom access tokens must have been issued to (their 'azp' or 'client_id'): one of these clients. If empty, every client of the issuer is accepted.",
+        );
+        v.value(
+            "at_jwt_only",
+            &mut self.at_jwt_only,
+            &["<P>_OIDC_AT_JWT_ONLY"],
+            "Whether access tokens must be of the type 'at+jwt' (RFC 9068). Many issuers write 'JWT' or no type.",
+        );
+        v.value(
+            "access_token_verify_method",
+            &mut self.verify_method,
+            &["PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", "<P>_OIDC_ACCESS_TOKEN_VERIFY_METHOD"],
+            "How access tokens are verified: 'jwt' by the issuer's keys, 'introspection' by asking the issuer about the token (RFC 7662), 'userinfo' by asking it for the token's person; 'none' is the same as 'userinfo'.",
+        )
+        .one_of(&["jwt", "introspection", "userinfo", "none"]);
+        v.value(
+            "skip_user_info",
+            &mut self.skip_user_info,
+            &["PROXY_OIDC_SKIP_USER_INFO", "<P>_OIDC_SKIP_USER_INFO"],
+            "Do not ask the issuer for claims that an access token lacks. It is asked only where the claim is missing that names the person.",
+        );
+        v.value(
+            "cache_ttl",
+            &mut self.cache_ttl,
+            &["OCIS_CACHE_TTL", "PROXY_OIDC_USERINFO_CACHE_TTL", "<P>_OIDC_CACHE_TTL"],
+            "How long it is believed what was found of an access token, unless the token ends before: at most 30s.",
+        );
+    }
+
+    fn visit_client(&mut self, v: &mut Visitor<'_>) {
+        v.value(
+            "client_id",
+            &mut self.client_id,
+            &["<P>_OIDC_CLIENT_ID"],
+            "The client that this service is at the issuer, for introspection.",
+        );
+        v.secret("client_secret", &mut self.client_secret, &["<P>_OIDC_CLIENT_SECRET"], "That client's secret.");
+        v.value(
+            "client_auth",
+            &mut self.client_auth,
+            &["<P>_OIDC_CLIENT_AUTH"],
+            "How the client shows its secret: in the header or in the form.",
+        )
+        .one_of(&["client_secret_basic", "client_secret_post"]);
+    }
+
+    pub(super) fn settings(&self, provision: &AutoProvision, roles: &RoleAssignment) -> Settings {
+        let path = |text: &String| text.parse().ok();
+        let claim = path(&self.id_claim).unwrap_or_else(|| Path::name(&self.id_claim));
+        let by_id = self.user_claim == "userid" || (self.user_claim.is_empty() && claim.is("sub"));
+        Settings {
+            rules: Rules {
+                issuer: self.issuer.clone(),
+                audiences: self.audience.clone(),
+                authorized_parties: self.authorized_parties.clone(),
+                at_jwt_only: self.at_jwt_only,
+            },
+            insecure: self.insecure,
+            method: method(&self.verify_method),
+            client: set(&self.client_secret).map(|secret| Client {
+                id: self.client_id.clone(),
+                secret,
+                in_form: self.client_auth == "client_secret_post",
+            }),
+            skip_user_info: self.skip_user_info,
+            believed_for: self.cache_ttl,
+            naming: Naming::Directory { claim, by_id },
+            numbers: [path(&self.uid_claim), path(&self.gid_claim)],
+            provisioning: provision.provisioning(),
+            roles: roles.roles(),
+        }
+    }
+}
+
+pub(super) fn method(name: &str) -> Method {
+    match name {
+        "introspection" => Method::Introspection,
+        "userinfo" | "none" => Method::UserInfo,
+        _ => Method::Jwt,
+    }
+}

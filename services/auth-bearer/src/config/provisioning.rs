@@ -1,0 +1,187 @@
+//! What is made of people whom a token names.
+
+use runtime::config::{Invalid, Section, Visitor};
+
+use crate::claims::{Path, PathError};
+use crate::issuer::{Provisioning, Roles};
+
+/// `auto_provision`: what is made of unknown people.
+#[derive(Clone, Debug)]
+pub struct AutoProvision {
+    /// Whether they get an account.
+    pub accounts: bool,
+    /// The claim with the login name.
+    pub username: String,
+    /// The claim with the mail address.
+    pub mail: String,
+    /// The claim with the name to show.
+    pub display_name: String,
+    /// The claim with the groups' names.
+    pub groups: String,
+    /// Whether a mail address is believed that the issuer does not call verified.
+    pub trust_mail: bool,
+}
+
+impl Default for AutoProvision {
+    fn default() -> Self {
+        Self {
+            accounts: false,
+            username: "preferred_username".to_owned(),
+            mail: "email".to_owned(),
+            display_name: "name".to_owned(),
+            groups: "groups".to_owned(),
+            trust_mail: false,
+        }
+    }
+}
+
+impl Section for AutoProvision {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        v.value(
+            "accounts",
+            &mut self.accounts,
+            &["PROXY_AUTOPROVISION_ACCOUNTS", "<P>_AUTOPROVISION_ACCOUNTS"],
+            "Set this to 'true' to automatically provision users that do not yet exist in the users service on-demand upon first sign-in.",
+        );
+        v.value(
+            "claim_username",
+            &mut self.username,
+            &["PROXY_AUTOPROVISION_CLAIM_USERNAME", "<P>_AUTOPROVISION_CLAIM_USERNAME"],
+            "The name of the OIDC claim that holds the username.",
+        )
+        .required("it is the name of a claim, like preferred_username");
+        v.value(
+            "claim_email",
+            &mut self.mail,
+            &["PROXY_AUTOPROVISION_CLAIM_EMAIL", "<P>_AUTOPROVISION_CLAIM_EMAIL"],
+            "The name of the OIDC claim that holds the email.",
+        )
+        .required("it is the name of a claim, like email");
+        v.value(
+            "claim_displayname",
+            &mut self.display_name,
+            &["PROXY_AUTOPROVISION_CLAIM_DISPLAYNAME", "<P>_AUTOPROVISION_CLAIM_DISPLAYNAME"],
+            "The name of the OIDC claim that holds the display name.",
+        )
+        .required("it is the name of a claim, like name");
+        v.value(
+            "claim_groups",
+            &mut self.groups,
+            &["PROXY_AUTOPROVISION_CLAIM_GROUPS", "<P>_AUTOPROVISION_CLAIM_GROUPS"],
+            "The name of the OIDC claim that holds the groups.",
+        )
+        .required("it is the name of a claim, like groups");
+        v.value(
+            "trust_mail",
+            &mut self.trust_mail,
+            &["<P>_AUTOPROVISION_TRUST_EMAIL"],
+            "Whether a mail address is taken that the issuer does not call verified ('email_verified').",
+        );
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        for (key, text) in [
+            ("claim_username", &self.username),
+            ("claim_email", &self.mail),
+            ("claim_displayname", &self.display_name),
+            ("claim_groups", &self.groups),
+        ] {
+            text.parse::<Path>().map_err(|error: PathError| Invalid::new(key, error.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+impl AutoProvision {
+    pub(super) fn provisioning(&self) -> Option<Provisioning> {
+        let path = |text: &String| text.parse().unwrap_or_else(|_| Path::name(text));
+        self.accounts.then(|| Provisioning {
+            username: path(&self.username),
+            mail: path(&self.mail),
+            display_name: path(&self.display_name),
+            groups: path(&self.groups),
+            trust_mail: self.trust_mail,
+        })
+    }
+}
+
+/// `role_assignment`: which roles tokens give.
+#[derive(Clone, Debug)]
+pub struct RoleAssignment {
+    /// `default` or `oidc`.
+    pub driver: String,
+    /// The claim with the values.
+    pub claim: String,
+    /// Pairs of a value and a role, joined by an equals sign.
+    pub mapping: Vec<String>,
+}
+
+impl Default for RoleAssignment {
+    fn default() -> Self {
+        let pairs = ["ocisAdmin=admin", "ocisSpaceAdmin=spaceadmin", "ocisUser=user", "ocisGuest=guest"];
+        Self { driver: "default".to_owned(), claim: "roles".to_owned(), mapping: pairs.map(str::to_owned).into() }
+    }
+}
+
+impl Section for RoleAssignment {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        v.value(
+            "driver",
+            &mut self.driver,
+            &["PROXY_ROLE_ASSIGNMENT_DRIVER", "<P>_ROLE_ASSIGNMENT_DRIVER"],
+            "The mechanism that is used to assign roles to user upon login. Supported values: 'default' or 'oidc'. 'default' gives the role 'user' to people who get an account, and leaves the roles of all others alone. 'oidc' gives the role that a claim of the token maps to, at each sign-in.",
+        )
+        .one_of(&["default", "oidc"]);
+        v.value(
+            "claim",
+            &mut self.claim,
+            &["PROXY_ROLE_ASSIGNMENT_OIDC_CLAIM", "<P>_ROLE_ASSIGNMENT_OIDC_CLAIM"],
+            "The OIDC claim used to create the users role assignment.",
+        )
+        .required("it is the name of a claim, like roles");
+        v.value(
+            "mapping",
+            &mut self.mapping,
+            &["<P>_ROLE_ASSIGNMENT_MAPPING"],
+            "Which value of that claim is which role: pairs like 'staff=user'. The first pair whose value the token holds counts; a token that holds none is refused.",
+        );
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        self.claim.parse::<Path>().map_err(|error: PathError| Invalid::new("claim", error.to_string()))?;
+        let wrong = self.mapping.iter().find(|pair| pair_of(pair).is_none());
+        if let Some(wrong) = wrong {
+            let problem = format!(
+                "must hold pairs like staff=user, of roles admin, spaceadmin, user, guest or an id; not {wrong:?}"
+            );
+            return Err(Invalid::new("mapping", problem));
+        }
+        if self.is_by_claim() && self.mapping.is_empty() {
+            return Err(Invalid::new("mapping", "must not be empty: nobody would get in"));
+        }
+        Ok(())
+    }
+}
+
+impl RoleAssignment {
+    pub(super) fn is_by_claim(&self) -> bool {
+        self.driver == "oidc"
+    }
+
+    pub(super) fn roles(&self) -> Option<Roles> {
+        let claim = self.claim.parse().unwrap_or_else(|_| Path::name(&self.claim));
+        let mapping = self.mapping.iter().filter_map(|pair| pair_of(pair)).collect();
+        self.is_by_claim().then_some(Roles { claim, mapping })
+    }
+}
+
+fn pair_of(pair: &str) -> Option<(String, String)> {
+    let (value, role) = pair.rsplit_once('=')?;
+    let role = role_of(role.trim())?;
+    (!value.trim().is_empty()).then(|| (value.trim().to_owned(), role))
+}
+
+/// The identifier of a role, given by everyday name or by identifier.
+pub(super) fn role_of(name: &str) -> Option<String> {
+    uuid::Uuid::try_parse(authn::role::id(name)).ok().map(|id| id.hyphenated().to_string())
+}

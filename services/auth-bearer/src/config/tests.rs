@@ -1,0 +1,139 @@
+use proptest::prelude::*;
+use runtime::Service;
+use runtime::config::{Environment, load};
+
+use super::*;
+use crate::AuthBearer;
+use crate::issuer::Naming;
+
+const ENOUGH: &str = "an-adequate-secret-of-32-bytes-ok";
+
+fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
+    let environment: Environment =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    load::<Config>(&AuthBearer::IDENTITY, &environment).map(|loaded| loaded.config).map_err(|error| error.to_string())
+}
+
+fn first(variables: &[(&str, &str)]) -> Settings {
+    read(variables).expect("is read").issuers().expect("go together").swap_remove(0)
+}
+
+#[test]
+fn one_issuer_is_what_the_settings_say_as_ever() {
+    let plain = first(&[]);
+    assert_eq!((plain.rules.issuer.as_str(), plain.method), ("https://localhost:9200", Method::Jwt));
+    assert!(plain.rules.audiences.is_empty() && plain.provisioning.is_none() && plain.roles.is_none());
+    assert!(matches!(&plain.naming, Naming::Directory { claim, by_id: false } if claim.is("preferred_username")));
+
+    let named = first(&[
+        ("OCIS_URL", "https://a.example"),
+        ("PROXY_OIDC_ISSUER", "https://b.example"),
+        ("AUTH_BEARER_OIDC_AUDIENCE", "web, mobile"),
+        ("AUTH_BEARER_OIDC_ID_CLAIM", "sub"),
+    ]);
+    assert_eq!(named.rules.issuer, "https://b.example", "the last name that is set wins");
+    assert_eq!(named.rules.audiences, ["web", "mobile"]);
+    assert!(matches!(named.naming, Naming::Directory { by_id: true, .. }), "a subject is an id");
+    let by_id = first(&[("PROXY_USER_OIDC_CLAIM", r"lg\.i.id"), ("PROXY_USER_CS3_CLAIM", "userid")]);
+    assert!(matches!(&by_id.naming, Naming::Directory { claim, by_id: true } if claim.to_string() == r"lg\.i.id"));
+}
+
+#[test]
+fn the_verify_method_is_one_of_four_words() {
+    for (word, method) in [("jwt", Method::Jwt), ("userinfo", Method::UserInfo), ("none", Method::UserInfo)] {
+        assert_eq!(first(&[("PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", word)]).method, method);
+    }
+    let client = [
+        ("PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", "introspection"),
+        ("AUTH_BEARER_OIDC_CLIENT_ID", "us"),
+        ("AUTH_BEARER_OIDC_CLIENT_SECRET", "an introspection secret"),
+    ];
+    let introspected = first(&client);
+    assert_eq!(introspected.method, Method::Introspection);
+    assert!(introspected.client.is_some_and(|client| client.id == "us" && !client.in_form));
+    for (wrong, name) in [
+        (&client[..1], "AUTH_BEARER_OIDC_CLIENT_ID"),
+        (&[("PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", "opaque")][..], "PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD"),
+        (&[("PROXY_USER_CS3_CLAIM", "mail")][..], "PROXY_USER_CS3_CLAIM"),
+        (&[("PROXY_USER_OIDC_CLAIM", "a..b")][..], "PROXY_USER_OIDC_CLAIM"),
+        (&[("PROXY_OIDC_USERINFO_CACHE_TTL", "31s")][..], "PROXY_OIDC_USERINFO_CACHE_TTL"),
+        (&[("PROXY_AUTOPROVISION_ACCOUNTS", "true")][..], "OCIS_JWT_SECRET"),
+        (&[("PROXY_ROLE_ASSIGNMENT_DRIVER", "oidc")][..], "OCIS_JWT_SECRET"),
+        (&[("PROXY_AUTOPROVISION_CLAIM_GROUPS", ".")][..], "PROXY_AUTOPROVISION_CLAIM_GROUPS"),
+        (&[("AUTH_BEARER_ROLE_ASSIGNMENT_MAPPING", "staff=boss")][..], "AUTH_BEARER_ROLE_ASSIGNMENT_MAPPING"),
+    ] {
+        let error = read(wrong).expect_err("is refused");
+        assert!(error.contains(name), "{error}");
+    }
+}
+
+#[test]
+fn people_are_made_as_the_settings_say() {
+    let made = first(&[
+        ("OCIS_JWT_SECRET", ENOUGH),
+        ("PROXY_AUTOPROVISION_ACCOUNTS", "true"),
+        ("PROXY_AUTOPROVISION_CLAIM_GROUPS", "realm.groups"),
+        ("PROXY_ROLE_ASSIGNMENT_DRIVER", "oidc"),
+        ("AUTH_BEARER_ROLE_ASSIGNMENT_MAPPING", "boss=admin, a=b=user"),
+    ]);
+    assert_eq!(made.provisioning.expect("makes people").groups.to_string(), "realm.groups");
+    let roles = made.roles.expect("gives roles").mapping;
+    let expected = [("boss", authn::role::ADMIN), ("a=b", authn::role::USER)];
+    assert!(roles.iter().map(|(value, role)| (value.as_str(), role.as_str())).eq(expected));
+}
+
+const PARTNER: &str = r#"
+issuers:
+  - issuer: https://partner.example
+    audience: [us]
+    people: !own
+      suffix: "@partner"
+    auto_provision: {groups: teams}
+    roles:
+      claim: realm.roles
+      mapping: [{claim_value: staff, role_name: guest}]
+"#;
+
+#[test]
+fn further_issuers_stand_in_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("issuers.yaml");
+    let with = |text: &str, variables: &[(&str, &str)]| {
+        std::fs::write(&file, text).expect("writes");
+        let path = file.display().to_string();
+        let all: Vec<_> = variables.iter().copied().chain([("AUTH_BEARER_OIDC_ISSUERS_FILE", path.as_str())]).collect();
+        read(&all).expect("is read").issuers().map_err(|error| error.to_string())
+    };
+    let all = with(PARTNER, &[("OCIS_JWT_SECRET", ENOUGH)]).expect("go together");
+    assert_eq!(all.len(), 2);
+    assert!(matches!(&all[1].naming, Naming::Own { suffix } if suffix == "@partner"));
+    assert_eq!(all[1].provisioning.as_ref().expect("makes people").groups.to_string(), "teams");
+
+    assert!(with(PARTNER, &[]).expect_err("is refused").contains("OCIS_JWT_SECRET"));
+    let same = [("OCIS_JWT_SECRET", ENOUGH), ("OCIS_URL", "https://partner.example")];
+    assert!(with(PARTNER, &same).expect_err("is refused").contains("twice"));
+    let opaque = PARTNER.replace("    people:", "    access_token_verify_method: userinfo\n    people:");
+    let two = [("OCIS_JWT_SECRET", ENOUGH), ("PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", "none")];
+    assert!(with(&opaque, &two).expect_err("is refused").contains("more than one"));
+    for (from, to, named) in [
+        ("    audience: [us]\n", "", "audience"),
+        ("https://partner", "http://partner", "https://"),
+        ("\"@partner\"", "\"\"", "suffix"),
+        ("role_name: guest", "role_name: boss", "boss"),
+        ("teams", "a..b", "auto_provision.groups"),
+        ("audience: [us]", "audience: [us]\n    audiences: [x]", "audiences"),
+        ("    people:", "    access_token_verify_method: introspection\n    people:", "client"),
+    ] {
+        let error = with(&PARTNER.replace(from, to), &same[..1]).expect_err(named);
+        assert!(error.contains(named) && error.contains("issuers.yaml"), "{error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_breaks_the_reader_of_the_file(text in ".{0,200}", part in "[a-z_]{1,12}", value in ".{0,12}") {
+        let _ = file::parse(&text);
+        let _ = file::parse(&PARTNER.replace("audience", &part));
+        let _ = file::parse(&PARTNER.replace("@partner", &value));
+    }
+}

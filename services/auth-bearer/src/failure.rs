@@ -1,0 +1,47 @@
+//! Why a token was not found good, in a form that can be kept.
+
+use std::sync::Arc;
+
+use authn::{AuthError, Reason};
+
+use crate::keys::Unproven;
+
+/// Why there are no claims.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The token is not good.
+    Refused(Reason),
+    /// Who would know does not say.
+    Unavailable(Arc<str>),
+}
+
+impl Failure {
+    /// What happened, for the log.
+    pub fn unavailable(text: impl Into<Arc<str>>) -> Self {
+        Self::Unavailable(text.into())
+    }
+}
+
+impl From<Reason> for Failure {
+    fn from(reason: Reason) -> Self {
+        Self::Refused(reason)
+    }
+}
+
+impl From<Unproven> for Failure {
+    fn from(unproven: Unproven) -> Self {
+        match unproven {
+            Unproven::Refused(reason) => Self::Refused(reason),
+            Unproven::Unknown => Self::unavailable("the issuer's keys are not known"),
+        }
+    }
+}
+
+impl From<Failure> for AuthError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(reason) => Self::Refused(reason),
+            Failure::Unavailable(text) => Self::Unavailable { service: "the issuer", source: text.as_ref().into() },
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! From what a token says to a person of our directory.
+//!
+//! A person is (issuer, `sub`), and never what else a token calls him. People who came from an issuer have an identifier that
+//! is made of these two, so that no other issuer, whatever it writes, can name one of them; nor can a claim that is only a
+//! name.
+
+use std::sync::Arc;
+
+use authn::{AuthError, Claim, Directory, DirectoryError, Groups, Reason, User};
+use aws_lc_rs::digest::{Context, SHA256};
+use uuid::{Builder, Uuid, Version};
+
+use crate::claims::Claims;
+use crate::issuer::{Issuer, Naming, Roles};
+use crate::provision::{Profile, Provisioner};
+
+#[cfg(test)]
+mod tests;
+
+/// Finds people, and makes them where that is wanted.
+pub struct People {
+    directory: Arc<dyn Directory>,
+    groups: Groups,
+    provisioner: Option<Provisioner>,
+}
+
+impl People {
+    /// People of this directory, made and changed by this provisioner.
+    pub fn new(directory: Arc<dyn Directory>, groups: Groups, provisioner: Option<Provisioner>) -> Self {
+        Self { directory, groups, provisioner }
+    }
+
+    /// Whom a good token names.
+    ///
+    /// # Errors
+    /// When that is nobody, or nobody who may sign in.
+    pub async fn find(&self, issuer: &Issuer, claims: &Claims) -> Result<Arc<User>, AuthError> {
+        let role = issuer.settings.roles.as_ref().map(|roles| role_of(roles, claims)).transpose()?;
+        let id = identity(issuer.name(), &claims.subject).to_string();
+        let mut user = match self.known(issuer, claims, &id).await? {
+            Some(user) => user,
+            None => self.make(issuer, claims, &id, role).await?,
+        };
+        if !user.is_active() {
+            return Err(AuthError::Refused(Reason::Disabled));
+        }
+        if user.id.opaque_id == id && self.keep_up(issuer, claims, &id).await? {
+            user = self.by_id(&id).await?.ok_or(AuthError::Refused(Reason::UnknownUser))?;
+        }
+        if let Some(role) = role {
+            user = self.with_role(user, role).await?;
+        }
+        Ok(with_numbers(user, issuer, claims))
+    }
+
+    async fn known(&self, issuer: &Issuer, claims: &Claims, id: &str) -> Result<Option<Arc<User>>, AuthError> {
+        let Naming::Directory { claim, by_id } = &issuer.settings.naming else { return self.by_id(id).await };
+        if issuer.settings.provisioning.is_some()
+            && let Some(user) = self.by_id(id).await?
+        {
+            return Ok(Some(user));
+        }
+        let value = claims.text(claim).ok_or(AuthError::Refused(Reason::Malformed))?.to_owned();
+        let claim = if *by_id { Claim::UserId(value) } else { Claim::Username(value) };
+        match self.look_up(&claim).await? {
+            // somebody who came from an issuer, and whom only that issuer names, by the subject
+            Some(user) if came_from_an_issuer(&user) && user.id.opaque_id != id => {
+                Err(AuthError::Refused(Reason::OwnerMismatch))
+            }
+            found => Ok(found),
+        }
+    }
+
+    async fn by_id(&self, id: &str) -> Result<Option<Arc<User>>, AuthError> {
+        self.look_up(&Claim::UserId(id.to_owned())).await
+    }
+
+    async fn look_up(&self, claim: &Claim) -> Result<Option<Arc<User>>, AuthError> {
+        match self.directory.user_by_claim(claim, self.groups).await {
+            Ok(user) => Ok(Some(user)),
+            Err(DirectoryError::NotFound) => Ok(None),
+            Err(error) => Err(error.into_auth(AuthError::Refused(Reason::UnknownUser))),
+        }
+    }
+
+    async fn make(
+        &self,
+        issuer: &Issuer,
+        claims: &Claims,
+        id: &str,
+        role: Option<&str>,
+    ) -> Result<Arc<User>, AuthError> {
+        let unknown = AuthError::Refused(Reason::UnknownUser);
+        let Some((provisioner, profile)) = self.provisioner.as_ref().zip(profile(issuer, claims)) else {
+            return Err(unknown);
+        };
+        let profile = profile?;
+        provisioner.create(id, &profile, role.unwrap_or(authn::role::USER)).await?;
+        tracing::info!(target: "audit", event = "user.provision", outcome = "success", issuer = issuer.name(), subject = id);
+        self.by_id(id).await?.ok_or(unknown)
+    }
+
+    /// Writes down what the issuer says of one of its people now. Whether something was written.
+    async fn keep_up(&self, issuer: &Issuer, claims: &Claims, id: &str) -> Result<bool, AuthError> {
+        match self.provisioner.as_ref().zip(profile(issuer, claims)) {
+            Some((provisioner, profile)) => provisioner.keep_up(id, &profile?).await,
+            None => Ok(false),
+        }
+    }
+
+    /// The person with the one role that the token gives, which is written down too: other credentials of the person have no token to
+    /// look at.
+    async fn with_role(&self, user: Arc<User>, role: &str) -> Result<Arc<User>, AuthError> {
+        if user.roles.iter().map(String::as_str).eq([role]) {
+            return Ok(user);
+        }
+        if let Some(provisioner) = &self.provisioner {
+            provisioner.set_role(&user.id.opaque_id, role).await?;
+        }
+        let mut user = Arc::unwrap_or_clone(user);
+        user.roles = vec![role.to_owned()];
+        Ok(Arc::new(user))
+    }
+}
+
+/// The identifier of somebody who comes from an issuer: a UUID of version 8 (RFC 9562 5.8), which no other kind of person has.
+pub fn identity(issuer: &str, subject: &str) -> Uuid {
+    let mut hash = Context::new(&SHA256);
+    hash.update(b"doorward identity\0");
+    hash.update(&u64::try_from(issuer.len()).unwrap_or(u64::MAX).to_be_bytes());
+    hash.update(issuer.as_bytes());
+    hash.update(subject.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finish().as_ref()[..16]);
+    Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+fn came_from_an_issuer(user: &User) -> bool {
+    Uuid::try_parse(&user.id.opaque_id).is_ok_and(|id| id.get_version() == Some(Version::Custom))
+}
+
+/// The role of the first pair whose value the token holds.
+fn role_of<'a>(roles: &'a Roles, claims: &Claims) -> Result<&'a str, AuthError> {
+    let held = claims.texts(&roles.claim).unwrap_or_default();
+    let first = roles.mapping.iter().find(|(value, _)| held.contains(&value.as_str()));
+    first.map(|(_, role)| role.as_str()).ok_or(AuthError::Refused(Reason::Policy))
+}
+
+/// What the issuer says of its person; `None` where nobody is made or changed.
+fn profile(issuer: &Issuer, claims: &Claims) -> Option<Result<Profile, AuthError>> {
+    let provisioning = issuer.settings.provisioning.as_ref()?;
+    let suffix = match &issuer.settings.naming {
+        Naming::Directory { .. } => "",
+        Naming::Own { suffix } => suffix,
+    };
+    let Some(name) = claims.text(&provisioning.username) else {
+        return Some(Err(AuthError::Refused(Reason::Malformed)));
+    };
+    let verified = crate::claims::Path::name("email_verified");
+    let mail = claims.text(&provisioning.mail).filter(|_| provisioning.trust_mail || claims.is_true(&verified));
+    let groups = claims.texts(&provisioning.groups);
+    Some(Ok(Profile {
+        username: format!("{name}{suffix}"),
+        mail: mail.map(str::to_owned),
+        display_name: claims.text(&provisioning.display_name).unwrap_or(name).to_owned(),
+        groups: groups.map(|groups| groups.into_iter().map(|group| format!("{group}{suffix}")).collect()),
+        suffix: suffix.to_owned(),
+    }))
+}
+
+/// The POSIX numbers that the token states, if it is configured that they count.
+fn with_numbers(user: Arc<User>, issuer: &Issuer, claims: &Claims) -> Arc<User> {
+    let stated = issuer.settings.numbers.each_ref().map(|path| path.as_ref().and_then(|path| claims.number(path)));
+    match stated {
+        [None, None] => user,
+        [uid, gid] => {
+            let mut user = Arc::unwrap_or_clone(user);
+            user.uid_number = uid.unwrap_or(user.uid_number);
+            user.gid_number = gid.unwrap_or(user.gid_number);
+            Arc::new(user)
+        }
+    }
+}

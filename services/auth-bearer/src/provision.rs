@@ -1,0 +1,246 @@
+//! Making and changing people, through the administration of users. The token that is shown there is good for that and for nothing
+//! else, and for a minute.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use authn::{AuthError, BoxError, Reason};
+use moka::sync::Cache;
+use proto::doorward::users::v1::{
+    AddMemberRequest, CreateGroupRequest, CreateUserRequest, GetUserRequest, GroupRef, Person, PersonRef,
+    RemoveMemberRequest, RoleList, UpdateUserRequest, group_ref, person_ref,
+    users_admin_api_client::UsersAdminApiClient,
+};
+use runtime::{Clock, Random};
+use token::{KeyRing, Minter, provisioner};
+use tonic::body::Body;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::{Code, Request, Status};
+use tower::{Service, ServiceExt, util::BoxCloneSyncService};
+
+/// How long the token is good.
+const LIFETIME: Duration = Duration::from_mins(1);
+/// For how long what was written down is taken for what stands there.
+const KEPT_FOR: Duration = Duration::from_mins(5);
+/// The most people of whom that is remembered.
+const REMEMBERED: u64 = 100_000;
+
+/// The way to users: a connection, or the service itself in one process.
+pub type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, TransportError>;
+
+/// That the way is blocked.
+#[derive(Debug, thiserror::Error)]
+#[error("users cannot be reached")]
+pub struct TransportError(#[source] BoxError);
+
+/// Makes a way of whatever answers gRPC.
+pub fn transport<S>(service: S) -> Transport
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+{
+    BoxCloneSyncService::new(service.map_err(|error| TransportError(error.into())))
+}
+
+/// What an issuer says of one of its people.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Profile {
+    /// The login name here.
+    pub username: String,
+    /// The mail address, if there is one that may be believed.
+    pub mail: Option<String>,
+    /// The name to show.
+    pub display_name: String,
+    /// The groups here; `None` if nothing is said of groups.
+    pub groups: Option<Vec<String>>,
+    /// How the names of all groups end that this issuer decides about.
+    pub suffix: String,
+}
+
+/// Makes and changes people.
+pub struct Provisioner {
+    users: UsersAdminApiClient<Transport>,
+    minter: Minter,
+    clock: Clock,
+    /// What was written down last of a person, and when.
+    written: Cache<String, (u64, SystemTime)>,
+}
+
+impl Provisioner {
+    /// Makes and changes people by way of `users`, with tokens that these keys sign.
+    pub fn new(users: Transport, keys: Arc<KeyRing>, clock: Clock, random: Random) -> Self {
+        let minter = Minter::new(keys, LIFETIME, true).with_identifiers(move || random.bytes());
+        let written = Cache::builder().max_capacity(REMEMBERED).build();
+        Self { users: UsersAdminApiClient::new(users), minter, clock, written }
+    }
+
+    /// Gives somebody an account. Somebody who has one by now, because of another request, is left alone.
+    ///
+    /// # Errors
+    /// [`Reason::OwnerMismatch`] if the login name is somebody else's.
+    pub async fn create(&self, id: &str, profile: &Profile, role: &str) -> Result<(), AuthError> {
+        let message = |mail: &str| CreateUserRequest {
+            id: Some(id.to_owned()),
+            username: profile.username.clone(),
+            mail: mail.to_owned(),
+            display_name: profile.display_name.clone(),
+            roles: vec![role.to_owned()],
+            ..CreateUserRequest::default()
+        };
+        // with the address, and if that is somebody else's without it: then it is not this person's here
+        let mails: Vec<_> = profile.mail.as_deref().into_iter().chain([""]).collect();
+        for mail in mails {
+            match self.users.clone().create_user(self.request(message(mail))?).await {
+                Ok(_) => return Ok(()),
+                Err(status) if status.code() == Code::AlreadyExists => {}
+                Err(status) => return Err(failed(status)),
+            }
+        }
+        match self.person(id).await {
+            Ok(_) => Ok(()),
+            Err(AuthError::Refused(_)) => {
+                tracing::warn!(username = profile.username, "an account is not made: the username is somebody else's");
+                Err(AuthError::Refused(Reason::OwnerMismatch))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes down what the issuer says now, unless that was just done. Whether something had to be written.
+    ///
+    /// # Errors
+    /// When users cannot be asked.
+    pub async fn keep_up(&self, id: &str, profile: &Profile) -> Result<bool, AuthError> {
+        let (now, hash) = (self.clock.now(), hash(profile));
+        let is_recent = |at: SystemTime| now.duration_since(at).unwrap_or_default() < KEPT_FOR;
+        if self.written.get(id).is_some_and(|(written, at)| written == hash && is_recent(at)) {
+            return Ok(false);
+        }
+        let person = self.person(id).await?;
+        let changed = self.update(&person, profile).await? | self.join(&person, profile).await?;
+        self.written.insert(id.to_owned(), (hash, now));
+        Ok(changed)
+    }
+
+    /// Gives a person this role and no other. Where people are only read, nothing is written.
+    ///
+    /// # Errors
+    /// When users cannot be asked.
+    pub async fn set_role(&self, id: &str, role: &str) -> Result<(), AuthError> {
+        let roles = Some(RoleList { roles: vec![role.to_owned()] });
+        let message = UpdateUserRequest { user: by_id(id), roles, ..UpdateUserRequest::default() };
+        match self.users.clone().update_user(self.request(message)?).await {
+            Ok(_) => {
+                tracing::info!(target: "audit", event = "user.role", outcome = "success", subject = id, role);
+                Ok(())
+            }
+            Err(status) if status.code() == Code::Unimplemented => Ok(()),
+            Err(status) => Err(failed(status)),
+        }
+    }
+
+    async fn person(&self, id: &str) -> Result<Person, AuthError> {
+        let answer = self.users.clone().get_user(self.request(GetUserRequest { user: by_id(id) })?).await;
+        answer.map_err(failed)?.into_inner().user.ok_or_else(|| AuthError::Internal("users answered nobody".into()))
+    }
+
+    async fn update(&self, person: &Person, profile: &Profile) -> Result<bool, AuthError> {
+        let name = Some(&profile.display_name).filter(|name| **name != person.display_name);
+        let mail = profile.mail.as_ref().filter(|mail| **mail != person.mail);
+        if name.is_none() && mail.is_none() {
+            return Ok(false);
+        }
+        let message = |mail: Option<&String>| UpdateUserRequest {
+            user: by_id(&person.id),
+            display_name: name.cloned(),
+            mail: mail.cloned(),
+            ..UpdateUserRequest::default()
+        };
+        match self.users.clone().update_user(self.request(message(mail))?).await {
+            Ok(_) => Ok(true),
+            Err(status) if status.code() == Code::AlreadyExists => match name {
+                Some(_) => {
+                    let answer = self.users.clone().update_user(self.request(message(None))?).await;
+                    answer.map(|_| true).map_err(failed)
+                }
+                None => Ok(false),
+            },
+            Err(status) => Err(failed(status)),
+        }
+    }
+
+    /// Brings the memberships in line, as far as this issuer decides about them.
+    async fn join(&self, person: &Person, profile: &Profile) -> Result<bool, AuthError> {
+        let Some(wanted) = &profile.groups else { return Ok(false) };
+        let mut changed = false;
+        let joined: Vec<_> = wanted.iter().filter(|group| !person.groups.contains(group)).collect();
+        for group in joined {
+            self.add(&person.id, group).await?;
+            changed = true;
+        }
+        let is_left = |group: &&String| group.ends_with(&profile.suffix) && !wanted.contains(group);
+        let left: Vec<_> = person.groups.iter().filter(is_left).collect();
+        for group in left {
+            let message = RemoveMemberRequest { group: by_name(group), user: by_id(&person.id) };
+            self.users.clone().remove_member(self.request(message)?).await.map_err(failed)?;
+            changed = true;
+        }
+        Ok(changed)
+    }
+
+    async fn add(&self, id: &str, group: &str) -> Result<(), AuthError> {
+        let message = || AddMemberRequest { group: by_name(group), user: by_id(id) };
+        match self.users.clone().add_member(self.request(message())?).await {
+            Ok(_) => return Ok(()),
+            Err(status) if status.code() == Code::NotFound => {}
+            Err(status) => return Err(failed(status)),
+        }
+        let made = CreateGroupRequest { name: group.to_owned(), description: None };
+        match self.users.clone().create_group(self.request(made)?).await {
+            Ok(_) => {}
+            // another request was quicker
+            Err(status) if status.code() == Code::AlreadyExists => {}
+            Err(status) => return Err(failed(status)),
+        }
+        self.users.clone().add_member(self.request(message())?).await.map(drop).map_err(failed)
+    }
+
+    fn request<T>(&self, message: T) -> Result<Request<T>, AuthError> {
+        let minted = self.minter.mint(self.clock.now(), &provisioner("auth-bearer"));
+        let minted = minted.map_err(|error| AuthError::Internal(Box::new(error)))?;
+        let mut token =
+            MetadataValue::<Ascii>::try_from(minted).map_err(|error| AuthError::Internal(Box::new(error)))?;
+        token.set_sensitive(true);
+        let mut request = Request::new(message);
+        request.metadata_mut().insert(token::METADATA_KEY, token);
+        Ok(request)
+    }
+}
+
+fn hash(profile: &Profile) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    profile.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn by_id(id: &str) -> Option<PersonRef> {
+    Some(PersonRef { by: Some(person_ref::By::Id(id.to_owned())) })
+}
+
+fn by_name(name: &str) -> Option<GroupRef> {
+    Some(GroupRef { by: Some(group_ref::By::Name(name.to_owned())) })
+}
+
+fn failed(status: Status) -> AuthError {
+    match status.code() {
+        Code::NotFound => AuthError::Refused(Reason::UnknownUser),
+        // what the issuer says cannot be written down: a name that is none here
+        Code::InvalidArgument => AuthError::Refused(Reason::Malformed),
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::ResourceExhausted => {
+            AuthError::Unavailable { service: "users", source: Box::new(status) }
+        }
+        _ => AuthError::Internal(Box::new(status)),
+    }
+}

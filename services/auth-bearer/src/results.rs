@@ -1,0 +1,100 @@
+//! What was found of tokens, for a while: bounded, keyed by the hash of the token, and asked for by one caller at a time.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use futures_util::future::BoxFuture;
+use moka::future::Cache;
+
+use crate::claims::Claims;
+use crate::failure::Failure;
+use crate::issuer::Issuer;
+
+/// How long a refusal is believed.
+const REFUSED_FOR: Duration = Duration::from_secs(5);
+/// How much is kept in all, in bytes of tokens; what is made of them is of about the same size.
+const MOST: u64 = 32 * 1024 * 1024;
+/// What an entry takes beside its token.
+const OVERHEAD: usize = 512;
+
+/// What a token is known by: its SHA-256.
+pub type Key = [u8; 32];
+
+/// The key of a token.
+pub fn key(token: &str) -> Key {
+    let mut key = [0; 32];
+    key.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    key
+}
+
+/// What was found.
+#[derive(Clone)]
+pub struct Outcome {
+    /// Who issued the token.
+    pub issuer: Arc<Issuer>,
+    /// What it says, or why it is not good.
+    pub verdict: Result<Arc<Claims>, Failure>,
+    /// When that was found.
+    pub at: SystemTime,
+    until: SystemTime,
+    size: u32,
+}
+
+impl Outcome {
+    /// What was found at this time of a token of so many bytes.
+    pub fn new(issuer: &Arc<Issuer>, verdict: Result<Claims, Failure>, at: SystemTime, length: usize) -> Self {
+        let until = match &verdict {
+            Ok(claims) => {
+                let believed = at + issuer.settings.believed_for;
+                claims.expires.map_or(believed, |end| end.min(believed))
+            }
+            Err(Failure::Refused(_)) => at + REFUSED_FOR.min(issuer.settings.believed_for),
+            // nothing was found
+            Err(Failure::Unavailable(_)) => at,
+        };
+        let size = u32::try_from(length + OVERHEAD).unwrap_or(u32::MAX);
+        Self { issuer: Arc::clone(issuer), verdict: verdict.map(Arc::new), at, until, size }
+    }
+
+    fn is_fresh(&self, now: SystemTime) -> bool {
+        now < self.until
+    }
+}
+
+/// The outcomes. Clones share them.
+#[derive(Clone)]
+pub struct Results(Cache<Key, Outcome>);
+
+impl Default for Results {
+    fn default() -> Self {
+        let cache = Cache::builder().max_capacity(MOST).weigher(|_, outcome: &Outcome| outcome.size);
+        Self(cache.build())
+    }
+}
+
+impl Results {
+    /// What is known of a token at this time.
+    pub async fn known(&self, key: &Key, now: SystemTime) -> Option<Outcome> {
+        self.0.get(key).await.filter(|outcome| outcome.is_fresh(now))
+    }
+
+    /// Keeps what was found.
+    pub async fn keep(&self, key: Key, outcome: Outcome) {
+        self.0.insert(key, outcome).await;
+    }
+
+    /// What is known of a token, or what `find` finds; of several who want the same at the same time, one finds it for all.
+    /// Nothing is believed that was found before `not_before`.
+    pub async fn find(
+        &self,
+        key: Key,
+        now: SystemTime,
+        not_before: Option<SystemTime>,
+        find: BoxFuture<'static, Outcome>,
+    ) -> Outcome {
+        let is_over =
+            move |outcome: &Outcome| !outcome.is_fresh(now) || not_before.is_some_and(|time| outcome.at <= time);
+        self.0.entry(key).or_insert_with_if(find, is_over).await.into_value()
+    }
+}

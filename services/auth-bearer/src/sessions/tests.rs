@@ -1,0 +1,103 @@
+use std::time::UNIX_EPOCH;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+const ISSUER: &str = "https://idp.example";
+
+fn time(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_800_000_000 + seconds)
+}
+
+fn claims(sub: &str, sid: Option<&str>, iat: Option<u64>) -> Claims {
+    let mut said = json!({"sub": sub});
+    if let Some(sid) = sid {
+        said["sid"] = json!(sid);
+    }
+    if let Some(iat) = iat {
+        said["iat"] = json!(1_800_000_000 + iat);
+    }
+    let serde_json::Value::Object(said) = said else { panic!("an object") };
+    Claims::read(said).expect("good claims")
+}
+
+fn logout(sub: Option<&str>, sid: Option<&str>, at: u64) -> Logout {
+    let (subject, session) = (sub.map(str::to_owned), sid.map(str::to_owned));
+    Logout { issuer: ISSUER.to_owned(), subject, session, at: time(at) }
+}
+
+#[test]
+fn a_session_is_over_until_no_token_of_it_can_be_good() {
+    let sessions = Sessions::default();
+    let hour = Duration::from_hours(1);
+    sessions.end(&logout(Some("marie"), Some("s1"), 100), hour, time(100));
+    let over = |sid, at| sessions.standing(ISSUER, &claims("marie", Some(sid), Some(50)), time(at));
+    assert_eq!(over("s1", 100), Standing::Over);
+    assert_eq!(over("s1", 100 + 86_399), Standing::Over);
+    assert_eq!(over("s1", 100 + 86_400), Standing::Good, "a day, as tokens live shorter");
+    assert_eq!(over("s2", 100), Standing::Good);
+    let later = claims("marie", Some("s1"), Some(200));
+    assert_eq!(sessions.standing(ISSUER, &later, time(201)), Standing::Over, "a session does not begin again");
+    assert_eq!(sessions.standing("https://other.example", &later, time(201)), Standing::Good);
+
+    sessions.end(&logout(None, Some("s9"), 0), Duration::from_hours(48), time(0));
+    let long = claims("marie", Some("s9"), Some(0));
+    assert_eq!(sessions.standing(ISSUER, &long, time(2 * 86_400 - 1)), Standing::Over, "as long as tokens live");
+    assert_eq!(sessions.standing(ISSUER, &long, time(2 * 86_400)), Standing::Good);
+}
+
+#[test]
+fn all_sessions_of_a_person_are_those_that_began_before() {
+    let sessions = Sessions::default();
+    sessions.end(&logout(Some("marie"), None, 100), Duration::ZERO, time(105));
+    let of = |sub, iat| sessions.standing(ISSUER, &claims(sub, Some("s"), iat), time(110));
+    assert_eq!(of("marie", Some(100)), Standing::Over);
+    assert_eq!(of("marie", Some(101)), Standing::Good);
+    assert_eq!(of("marie", None), Standing::AskedBefore(time(100)));
+    assert_eq!(of("einstein", Some(1)), Standing::Good);
+}
+
+#[test]
+fn a_token_that_names_no_session_is_asked_for_anew() {
+    let sessions = Sessions::default();
+    sessions.end(&logout(Some("marie"), Some("s1"), 100), Duration::ZERO, time(105));
+    let of = |sub| sessions.standing(ISSUER, &claims(sub, None, Some(50)), time(110));
+    assert_eq!((of("marie"), of("einstein")), (Standing::AskedBefore(time(105)), Standing::Good));
+    sessions.end(&logout(None, Some("s2"), 106), Duration::ZERO, time(107));
+    assert_eq!((of("marie"), of("einstein")), (Standing::AskedBefore(time(107)), Standing::AskedBefore(time(107))));
+}
+
+#[test]
+fn a_message_counts_once() {
+    let sessions = Sessions::default();
+    assert!(sessions.is_new(ISSUER, "j", time(60), time(0)));
+    assert!(!sessions.is_new(ISSUER, "j", time(60), time(59)));
+    assert!(sessions.is_new("https://other.example", "j", time(60), time(0)));
+    assert!(sessions.is_new(ISSUER, "j", time(90), time(60)), "it could not be shown any more");
+}
+
+#[test]
+fn what_is_kept_is_bounded() {
+    let sessions = Sessions::default();
+    for n in 0..MOST + 10 {
+        sessions.is_new(ISSUER, &n.to_string(), time(60), time(0));
+    }
+    let count = || {
+        let ended = sessions.read();
+        assert_eq!(ended.entries.len(), ended.order.len());
+        ended.entries.len()
+    };
+    assert_eq!(count(), MOST);
+    sessions.is_new(ISSUER, "later", time(200), time(100));
+    assert_eq!(count(), 1, "what is over is dropped");
+}
+
+proptest! {
+    #[test]
+    fn names_do_not_run_together(a in "[a-z]{0,5}", b in "[a-z]{0,5}", c in "[a-z]{0,5}", d in "[a-z]{0,5}") {
+        let same = Name::new(What::Session, &a, &b).0 == Name::new(What::Session, &c, &d).0;
+        prop_assert_eq!(same, (a, b) == (c, d));
+    }
+}

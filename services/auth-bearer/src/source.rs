@@ -1,0 +1,197 @@
+//! Asking an issuer: `OpenID` Connect Discovery 1.0, then the key set it names. Nothing it says can lead us into a network where it
+//! is not itself, make us wait, or fill our memory.
+
+use std::path::Path;
+use std::time::Duration;
+
+use oidc::jose::{KeyError, KeySet};
+use outbound::{Answer, FetchError, Fetcher, Policy, Question};
+use reqwest::Url;
+use serde::Deserialize;
+
+/// How long discovery and keys may take together.
+const TIMEOUT: Duration = Duration::from_secs(3);
+const USER_AGENT: &str = "doorward-auth-bearer";
+
+/// Why an issuer has not told what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// It cannot be reached, or answers wrongly.
+    #[error("{what} of the issuer: {error}")]
+    Fetch {
+        /// What was asked for.
+        what: &'static str,
+        /// What happened.
+        error: FetchError,
+    },
+    /// It takes too long.
+    #[error("the issuer does not answer within {} s", TIMEOUT.as_secs())]
+    Slow,
+    /// Its document is none.
+    #[error("the discovery document of the issuer cannot be understood: {0}")]
+    Document(#[from] serde_json::Error),
+    /// It says that it is another.
+    #[error("the issuer calls itself {0:?}")]
+    OtherIssuer(String),
+    /// Its keys are none.
+    #[error("the keys of the issuer cannot be understood: {0}")]
+    Keys(#[from] KeyError),
+}
+
+/// What an issuer says about itself (`OpenID` Connect Discovery 1.0, 3; RFC 8414, 2).
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Metadata {
+    issuer: String,
+    jwks_uri: Option<String>,
+    /// Where tokens are introspected.
+    pub introspection_endpoint: Option<String>,
+    /// Where a token's person is told.
+    pub userinfo_endpoint: Option<String>,
+}
+
+/// An issuer as it can be called.
+///
+/// The operator named it, so it may be in a private network. What it names itself may be there too if it is at the very same
+/// host and port; anything else only if that is allowed.
+pub struct Source {
+    name: String,
+    discovery: Url,
+    own: Fetcher,
+    others: Fetcher,
+}
+
+impl Source {
+    /// Prepares to call the issuer of this name; it is not called yet. `authorities` is a file of certificates that are trusted
+    /// beside the system's. With `insecure` it may use plain HTTP and any certificate.
+    ///
+    /// # Errors
+    /// When the issuer's address is none, or the certificates cannot be read.
+    pub fn new(
+        name: &str,
+        insecure: bool,
+        allow_private: bool,
+        authorities: Option<&Path>,
+    ) -> Result<Self, PrepareError> {
+        let discovery = discovery_of(name, insecure).map_err(PrepareError::Address)?;
+        let fetcher = |allow_private| Fetcher::new(USER_AGENT, Policy { allow_private, insecure }, authorities);
+        let (own, others) = (fetcher(true), fetcher(allow_private));
+        Ok(Self { name: name.to_owned(), discovery, own: own?, others: others? })
+    }
+
+    /// What the issuer says of itself at this moment, and its keys.
+    ///
+    /// # Errors
+    /// [`SourceError`].
+    pub async fn ask(&self) -> Result<(Metadata, KeySet), SourceError> {
+        let both = async {
+            let failed = |what| move |error| SourceError::Fetch { what, error };
+            let document = self.own.get(self.discovery.as_str()).await.map_err(failed("the discovery document"))?;
+            let metadata: Metadata = serde_json::from_slice(&document)?;
+            if metadata.issuer != self.name {
+                return Err(SourceError::OtherIssuer(metadata.issuer));
+            }
+            let Some(address) = &metadata.jwks_uri else { return Ok((metadata, KeySet::default())) };
+            let keys = self.fetcher(address).get(address).await.map_err(failed("the keys"))?;
+            let keys = KeySet::parse(&keys)?;
+            Ok((metadata, keys))
+        };
+        tokio::time::timeout(TIMEOUT, both).await.unwrap_or(Err(SourceError::Slow))
+    }
+
+    /// Calls an address that the issuer has named.
+    ///
+    /// # Errors
+    /// [`FetchError`].
+    pub async fn call(&self, address: &str, question: &Question<'_>) -> Result<Answer, FetchError> {
+        self.fetcher(address).ask(address, question).await
+    }
+
+    fn fetcher(&self, address: &str) -> &Fetcher {
+        let is_own = Url::parse(address).is_ok_and(|address| {
+            (address.scheme(), address.host(), address.port_or_known_default())
+                == (self.discovery.scheme(), self.discovery.host(), self.discovery.port_or_known_default())
+        });
+        if is_own { &self.own } else { &self.others }
+    }
+}
+
+/// Why an issuer cannot be called at all.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// Its address is not one.
+    #[error("the issuer {0}")]
+    Address(&'static str),
+    /// There is no HTTP client.
+    #[error("cannot make an HTTP client: {0}")]
+    Client(#[from] FetchError),
+}
+
+/// Where an issuer's discovery document is; the error completes the sentence "the issuer ...".
+///
+/// # Errors
+/// For what is no https URL; plain http is accepted on this machine, or if `insecure`.
+pub fn discovery_of(issuer: &str, insecure: bool) -> Result<Url, &'static str> {
+    let url = Url::parse(issuer).map_err(|_| "must be a URL")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user name or password");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("must have neither query nor fragment");
+    }
+    let host = url.host_str().ok_or("must name a host")?;
+    let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    let is_here = host == "localhost" || literal.is_ok_and(|address| address.is_loopback());
+    match url.scheme() {
+        "https" => {}
+        "http" if insecure || is_here => {}
+        _ => return Err("must start with https://, unless it is on this machine or OCIS_INSECURE allows it"),
+    }
+    let path = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+    Url::parse(&path).map_err(|_| "must be a URL")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn r1_only_https_or_this_machine_is_asked() {
+        for good in ["https://idp.example", "https://idp.example/", "http://localhost:9200", "http://[::1]:1/a"] {
+            assert!(discovery_of(good, false).is_ok(), "{good}");
+        }
+        for bad in ["http://idp.example", "http://127.0.0.1.evil", "ftp://localhost", "idp.example", "", "file:///x"] {
+            assert!(discovery_of(bad, false).is_err(), "{bad}");
+        }
+        for bad in ["https://user:pw@idp.example", "https://idp.example?x=1", "https://idp.example#x"] {
+            assert!(discovery_of(bad, true).is_err(), "{bad}");
+        }
+        assert!(discovery_of("http://idp.example", true).is_ok());
+    }
+
+    #[test]
+    fn discovery_lies_below_the_issuer() {
+        let discovery = |issuer| discovery_of(issuer, false).expect("is allowed").to_string();
+        let expected = "https://idp.example/realm/.well-known/openid-configuration";
+        assert_eq!(discovery("https://idp.example/realm"), expected);
+        assert_eq!(discovery("https://idp.example/realm/"), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn no_document_breaks_the_reader(text in r#"\{"issuer":("x"|1),"jwks_uri":("[a-z:/]{0,9}"|null|\[\]),"x":[0-9]\}"#) {
+            let _ = serde_json::from_str::<Metadata>(&text);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_an_issuer_names_elsewhere_is_not_called_in_a_private_network() {
+        let source = Source::new("http://127.0.0.1:9", false, false, None).expect("can be called");
+        for other in ["http://127.0.0.1:10/x", "https://10.0.0.1/x", "https://localhost:9/x", "https://[::1]/x"] {
+            let error = source.call(other, &Question::default()).await.expect_err(other).to_string();
+            let known = ["private network", "https://", "no address that is called"];
+            assert!(known.iter().any(|known| error.contains(known)), "{other}: {error}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The issuer's process, and the service that accepts its tokens.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use auth_bearer::provision::transport;
+use auth_bearer::{AuthProviders, Bearer, Config, Oidc};
+use authn::{
+    AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, DirectoryError, Filter, Groups, Reason,
+    User, UserId,
+};
+use runtime::config::Environment;
+use runtime::{Clock, Context};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+
+const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/conformance/peer");
+
+/// The issuer; it ends with its value.
+pub(crate) struct Issuer {
+    address: String,
+    _process: Child,
+}
+
+impl Issuer {
+    /// Starts it; it tells this address of sign-outs. `None` if it is not installed and `DOORWARD_TEST_REDUCED=1` says that
+    /// this is known.
+    async fn start(logout: &str) -> Option<Self> {
+        if !std::path::Path::new(PEER).join("node_modules/oidc-provider").exists() {
+            let reduced = Environment::of_process().get("DOORWARD_TEST_REDUCED") == Some("1");
+            assert!(
+                reduced,
+                "this test needs oidc-provider: npm ci --prefix shared/conformance/peer (cargo xtask test does it), \
+                 or set DOORWARD_TEST_REDUCED=1 to do without"
+            );
+            return None;
+        }
+        let address = testkit::free_address();
+        let mut process = Command::new("node")
+            .args(["issuer.mjs", &address.port().to_string(), logout])
+            .current_dir(PEER)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("node is not installed; install nodejs and npm");
+        let mut lines = BufReader::new(process.stdout.take().expect("is piped")).lines();
+        let ready = async {
+            while let Some(line) = lines.next_line().await.expect("is text") {
+                if line.starts_with("http://") {
+                    return;
+                }
+            }
+            panic!("the issuer has ended");
+        };
+        tokio::time::timeout(Duration::from_secs(60), ready).await.expect("the issuer starts");
+        Some(Self { address: address.to_string(), _process: process })
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// An access token of the client `web`.
+    pub(crate) async fn mint(&self, format: &str, account: &str, session: Option<&str>) -> String {
+        let asked = json!({"format": format, "account": account, "client": "web", "session": session});
+        self.ask("mint", asked).await
+    }
+
+    /// Tells it something; the answer.
+    pub(crate) async fn ask(&self, what: &str, asked: Value) -> String {
+        let body = asked.to_string();
+        let request = format!(
+            "POST /control/{what} HTTP/1.0\r\nhost: {}\r\ncontent-length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        );
+        let mut stream = TcpStream::connect(&self.address).await.expect("the issuer listens");
+        stream.write_all(request.as_bytes()).await.expect("asks");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+        assert!(head.contains(" 200 "), "{what}: {answer}");
+        body.to_owned()
+    }
+}
+
+/// A directory that knows einstein.
+struct People;
+
+#[async_trait]
+impl Directory for People {
+    async fn user(&self, _: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
+        Err(DirectoryError::NotFound)
+    }
+
+    async fn user_by_claim(&self, claim: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
+        if claim.parts() != ("username", "einstein") {
+            return Err(DirectoryError::NotFound);
+        }
+        let id = UserId { opaque_id: "4c51".into(), ..UserId::default() };
+        Ok(Arc::new(User { id, username: "einstein".into(), ..User::default() }))
+    }
+
+    async fn groups(&self, _: &UserId) -> Result<Vec<String>, DirectoryError> {
+        Ok(Vec::new())
+    }
+
+    async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
+        Ok(Vec::new())
+    }
+
+    async fn note_password_change(&self, _: &UserId, _: std::time::SystemTime, _: &str) -> Result<(), DirectoryError> {
+        Err(DirectoryError::ReadOnly)
+    }
+}
+
+/// The service, from this moment on at a time of its own.
+pub(crate) struct Service {
+    pub(crate) clock: Clock,
+    bearer: Arc<Bearer>,
+}
+
+/// The service and its issuer, which tells it of sign-outs; `None` as [`Issuer::start`].
+pub(crate) async fn service(change: impl FnOnce(&mut Oidc)) -> Option<(Service, Issuer)> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("binds");
+    let address = listener.local_addr().expect("has an address");
+    let issuer = Issuer::start(&format!("http://{address}{}", auth_bearer::logout::PATH)).await?;
+    let mut oidc = Oidc { issuer: issuer.name(), ..Oidc::default() };
+    change(&mut oidc);
+    let config = Config { auth_providers: AuthProviders { oidc, ..AuthProviders::default() }, ..Config::default() };
+    // the issuer's clock is that of the system
+    let clock = Clock::manual(Clock::system().now());
+    let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
+    let users = transport(tonic::service::Routes::default());
+    let bearer = auth_bearer::open(&config, Arc::new(People), users, &context).expect("is opened");
+    let app = auth_bearer::app(&bearer).http.expect("it is told of sign-outs");
+    tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
+    Some((Service { clock, bearer }, issuer))
+}
+
+impl Service {
+    pub(crate) async fn authenticate(&self, token: &str) -> Result<Authenticated, AuthError> {
+        self.bearer.authenticate(&Credentials::new("", token.to_owned())).await
+    }
+
+    pub(crate) async fn refusal(&self, token: &str) -> Reason {
+        match self.authenticate(token).await {
+            Err(AuthError::Refused(reason)) => reason,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! People who come from issuers, in a real users service.
+
+use std::sync::Arc;
+
+use crate::support::{Provider, key, seconds, sign, with};
+use auth_bearer::people::identity;
+use auth_bearer::provision::transport;
+use auth_bearer::{AuthProviders, AutoProvision, Bearer, Config, Minting, Oidc, RoleAssignment};
+use authn::{
+    AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, DirectoryError, Groups, Reason, User,
+    directory::Remote, role,
+};
+use doorward::Member;
+use oidc::jose::{Algorithm, SigningKey};
+use proto::doorward::users::v1::{
+    AddMemberRequest, CreateGroupRequest, CreateUserRequest, GroupRef, PersonRef, group_ref, person_ref,
+    users_admin_api_client::UsersAdminApiClient,
+};
+use runtime::config::{Environment, TokenManager};
+use runtime::{Clock, Context};
+use serde_json::{Value, json};
+use testkit::{Layout, Mode, TestFamily};
+use tonic::Request;
+
+/// A users service, and the issuers A (of the settings) and B (of the file).
+struct World {
+    family: TestFamily,
+    context: Context,
+    key: SigningKey,
+    a: Provider,
+    b: Provider,
+    directory: Arc<dyn Directory>,
+}
+
+impl World {
+    async fn start(name: &str) -> Self {
+        let mut layout = Layout::new(name, false);
+        layout.set("OCIS_RUN_SERVICES", "users");
+        let family = TestFamily::start_empty(layout, Mode::Inside).await;
+        let key = key("k", Algorithm::Es256);
+        let (a, b) = (Provider::start(&[&key]).await, Provider::start(&[&key]).await);
+        let directory = Arc::new(Remote::users(family.channel(Member::Users)));
+        let context = Context { clock: Clock::system(), ..Context::new(Environment::default()) };
+        Self { family, context, key, a, b, directory }
+    }
+
+    fn tokens(&self) -> TokenManager {
+        TokenManager { jwt_secret: self.family.layout.jwt_secret.as_str().into(), ..TokenManager::default() }
+    }
+
+    /// The service; `b` is what the file says of B beside its name.
+    fn service(&self, oidc: Oidc, auto_provision: AutoProvision, role_assignment: RoleAssignment, b: &str) -> Bearers {
+        let file = self.family.layout.folder().join("issuers.yaml");
+        std::fs::write(&file, format!("issuers:\n  - issuer: {}\n{b}", self.b.url)).expect("writes");
+        let oidc = Oidc { issuer: self.a.url.clone(), ..oidc };
+        let config = Config {
+            auth_providers: AuthProviders { oidc, issuers_file: Some(file) },
+            minting: Minting(self.tokens()),
+            auto_provision,
+            role_assignment,
+            ..Config::default()
+        };
+        let users = transport(self.family.channel(Member::Users));
+        let bearer = auth_bearer::open(&config, Arc::clone(&self.directory), users, &self.context);
+        Bearers(bearer.expect("is opened"))
+    }
+
+    fn claims(&self, issuer: &Provider, sub: &str, name: &str) -> Value {
+        let now = seconds(self.context.clock.now());
+        json!({
+            "iss": issuer.url, "sub": sub, "aud": "us", "scope": "openid", "iat": now, "exp": now + 3600,
+            "preferred_username": name, "email": format!("{name}@example.org"), "email_verified": true,
+            "name": format!("{name} of {sub}"),
+        })
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        sign(&self.key, claims)
+    }
+
+    async fn find(&self, claim: &Claim) -> Result<Arc<User>, DirectoryError> {
+        self.directory.user_by_claim(claim, Groups::Include).await
+    }
+
+    async fn groups(&self, id: &str) -> Vec<String> {
+        let message = proto::doorward::users::v1::GetUserRequest { user: by_id(id) };
+        let answer = self.admin().get_user(self.by_operator(message)).await.expect("is there").into_inner();
+        answer.user.expect("somebody").groups
+    }
+
+    fn admin(&self) -> UsersAdminApiClient<tonic::transport::Channel> {
+        UsersAdminApiClient::new(self.family.channel(Member::Users))
+    }
+
+    fn by_operator<T>(&self, message: T) -> Request<T> {
+        let token = runtime::operator_token(&self.tokens(), &self.context).expect("is minted");
+        let mut request = Request::new(message);
+        request.metadata_mut().insert("x-access-token", token);
+        request
+    }
+
+    /// Somebody whom an administrator has made.
+    async fn add(&self, username: &str) -> String {
+        let message = CreateUserRequest { username: username.to_owned(), ..CreateUserRequest::default() };
+        let answer = self.admin().create_user(self.by_operator(message)).await.expect("is made").into_inner();
+        answer.user.expect("somebody").id
+    }
+}
+
+struct Bearers(Arc<Bearer>);
+
+impl Bearers {
+    async fn authenticate(&self, token: &str) -> Result<Authenticated, AuthError> {
+        self.0.authenticate(&Credentials::new("", token.to_owned())).await
+    }
+
+    async fn refusal(&self, token: &str) -> Reason {
+        match self.authenticate(token).await {
+            Err(AuthError::Refused(reason)) => reason,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+}
+
+fn by_id(id: &str) -> Option<PersonRef> {
+    Some(PersonRef { by: Some(person_ref::By::Id(id.to_owned())) })
+}
+
+fn making() -> AutoProvision {
+    AutoProvision { accounts: true, ..AutoProvision::default() }
+}
+
+fn named(name: &str) -> Claim {
+    Claim::Username(name.to_owned())
+}
+
+const B: &str = "    audience: [us]\n    people: !own {suffix: \"@b\"}\n    auto_provision: {}\n";
+const B_MAKES_NOBODY: &str = "    audience: [us]\n    people: !own {suffix: \"@b\"}\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r4_the_same_subject_name_and_mail_at_another_issuer_is_somebody_else() {
+    let world = World::start("bearer-r4").await;
+    let service = world.service(Oidc::default(), making(), RoleAssignment::default(), B);
+    let (of_a, of_b) = (world.claims(&world.a, "4c51", "einstein"), world.claims(&world.b, "4c51", "einstein"));
+    let first = service.authenticate(&world.sign(&of_a)).await.expect("A's einstein").user;
+    let second = service.authenticate(&world.sign(&of_b)).await.expect("B's einstein").user;
+    assert_eq!(first.id.opaque_id, identity(&world.a.url, "4c51").to_string());
+    assert_eq!(second.id.opaque_id, identity(&world.b.url, "4c51").to_string());
+    assert_eq!((first.username.as_str(), first.mail.as_str()), ("einstein", "einstein@example.org"));
+    assert_eq!((second.username.as_str(), second.mail.as_str()), ("einstein@b", ""), "the address is A's einstein's");
+
+    // a claim that is only a name leads to nobody who came from an issuer under another subject
+    let posing = world.claims(&world.a, "other", "einstein@b");
+    assert_eq!(service.refusal(&world.sign(&posing)).await, Reason::OwnerMismatch);
+    let posing = world.claims(&world.a, "other", "einstein");
+    assert_eq!(service.refusal(&world.sign(&posing)).await, Reason::OwnerMismatch);
+    let posing = with(world.claims(&world.b, "other", "einstein"), "sub", first.id.opaque_id.as_str());
+    assert_eq!(service.refusal(&world.sign(&posing)).await, Reason::OwnerMismatch, "B has an einstein already");
+
+    // a new name at the issuer is the same person
+    let renamed = world.claims(&world.b, "4c51", "albert");
+    let again = service.authenticate(&world.sign(&renamed)).await.expect("the same").user;
+    assert_eq!(again.id, second.id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r4_people_of_the_directory_are_named_by_their_issuer_alone() {
+    let world = World::start("bearer-directory").await;
+    let marie = world.add("marie").await;
+    let service = world.service(Oidc::default(), AutoProvision::default(), RoleAssignment::default(), B_MAKES_NOBODY);
+    let who = service.authenticate(&world.sign(&world.claims(&world.a, "1", "marie"))).await.expect("marie").user;
+    assert_eq!(who.id.opaque_id, marie);
+    for (sub, name) in [("1", "marie"), (marie.as_str(), "marie"), (marie.as_str(), "x")] {
+        let token = world.sign(&world.claims(&world.b, sub, name));
+        assert_eq!(service.refusal(&token).await, Reason::UnknownUser, "{sub} {name}");
+    }
+    let nobody = world.sign(&world.claims(&world.a, "2", "nobody"));
+    assert_eq!(service.refusal(&nobody).await, Reason::UnknownUser, "nobody is made unless that is wanted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_made_at_the_first_sign_in_and_kept_up_at_the_next() {
+    let world = World::start("bearer-provision").await;
+    let service = Arc::new(world.service(Oidc::default(), making(), RoleAssignment::default(), B));
+    let claims = with(world.claims(&world.a, "n1", "bohr"), "groups", json!(["physics", "chess"]));
+    let token = world.sign(&claims);
+    // several at once: one account
+    let first = (0..8).map(|_| {
+        let (service, token) = (Arc::clone(&service), token.clone());
+        tokio::spawn(async move { service.authenticate(&token).await.map(|who| who.user) })
+    });
+    let mut ids = Vec::new();
+    for user in first.collect::<Vec<_>>() {
+        ids.push(user.await.expect("no panic").expect("has an account").id.opaque_id.clone());
+    }
+    ids.dedup();
+    assert_eq!(ids, [identity(&world.a.url, "n1").to_string()]);
+    let bohr = world.find(&named("bohr")).await.expect("is there");
+    assert_eq!((bohr.display_name.as_str(), bohr.mail.as_str()), ("bohr of n1", "bohr@example.org"));
+    assert_eq!(bohr.roles, [role::USER]);
+    assert_eq!(world.groups(&ids[0]).await, ["chess", "physics"]);
+
+    let mut changed = with(claims, "groups", json!(["physics", "opera"]));
+    changed["name"] = json!("Niels Bohr");
+    changed["email"] = json!("niels@example.org");
+    let who = service.authenticate(&world.sign(&changed)).await.expect("is good").user;
+    assert_eq!((who.display_name.as_str(), who.mail.as_str()), ("Niels Bohr", "niels@example.org"));
+    assert_eq!((world.groups(&ids[0]).await, who.groups.len()), (vec!["opera".to_owned(), "physics".to_owned()], 2));
+
+    changed["email_verified"] = json!(false);
+    changed["email"] = json!("somebody.else@example.org");
+    let who = service.authenticate(&world.sign(&changed)).await.expect("is good").user;
+    assert_eq!(who.mail, "niels@example.org", "an address that the issuer does not vouch for is not taken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_of_another_issuer_have_its_name_and_no_others_are_touched() {
+    let world = World::start("bearer-groups").await;
+    let service = world.service(Oidc::default(), making(), RoleAssignment::default(), B);
+    let claims = with(world.claims(&world.b, "n1", "bohr"), "groups", json!(["admins"]));
+    let who = service.authenticate(&world.sign(&claims)).await.expect("is good").user;
+    let id = who.id.opaque_id.as_str();
+    assert_eq!(world.groups(id).await, ["admins@b"]);
+    let local = CreateGroupRequest { name: "guests".to_owned(), description: None };
+    world.admin().create_group(world.by_operator(local)).await.expect("is made");
+    let group = Some(GroupRef { by: Some(group_ref::By::Name("guests".to_owned())) });
+    let joined = AddMemberRequest { group, user: by_id(id) };
+    world.admin().add_member(world.by_operator(joined)).await.expect("joins");
+    let left = with(claims.clone(), "groups", json!([]));
+    service.authenticate(&world.sign(&left)).await.expect("is good");
+    assert_eq!(world.groups(id).await, ["guests"]);
+    let unreadable = with(claims, "groups", json!({"admins": true}));
+    service.authenticate(&world.sign(&unreadable)).await.expect("is good");
+    assert_eq!(world.groups(id).await, ["guests"], "what cannot be understood says nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_name_of_somebody_else_is_not_given_away() {
+    let world = World::start("bearer-taken").await;
+    let oidc = Oidc { id_claim: "sub".to_owned(), ..Oidc::default() };
+    let marie = world.add("marie").await;
+    let service = world.service(oidc, making(), RoleAssignment::default(), B);
+    let posing = world.sign(&world.claims(&world.a, "n2", "marie"));
+    assert_eq!(service.refusal(&posing).await, Reason::OwnerMismatch);
+    let herself = world.sign(&world.claims(&world.a, &marie, "whatever"));
+    assert_eq!(service.authenticate(&herself).await.expect("by her id").user.username, "marie");
+    for bad in ["a:b", " a", "\u{7}"] {
+        let token = world.sign(&world.claims(&world.a, "n3", bad));
+        assert_eq!(service.refusal(&token).await, Reason::Malformed, "{bad:?} is no login name");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_match_is_the_role_and_no_match_is_a_refusal() {
+    let world = World::start("bearer-roles").await;
+    world.add("marie").await;
+    let by_claim = RoleAssignment {
+        driver: "oidc".to_owned(),
+        claim: "realm.roles".to_owned(),
+        mapping: vec!["boss=admin".to_owned(), "staff=user".to_owned()],
+    };
+    let service = world.service(Oidc::default(), making(), by_claim, B_MAKES_NOBODY);
+    let marie =
+        |roles: Value| world.sign(&with(world.claims(&world.a, "1", "marie"), "realm", json!({"roles": roles})));
+    let who = service.authenticate(&marie(json!(["staff", "boss"]))).await.expect("is good").user;
+    assert_eq!(who.roles, [role::ADMIN]);
+    assert_eq!(
+        world.find(&named("marie")).await.expect("is there").roles,
+        [role::ADMIN],
+        "other credentials see it too"
+    );
+    let who = service.authenticate(&marie(json!("staff"))).await.expect("is good").user;
+    assert_eq!(who.roles, [role::USER]);
+    assert_eq!(world.find(&named("marie")).await.expect("is there").roles, [role::USER], "and that it is gone");
+    for none in [json!([]), json!(["other"]), json!({"boss": true})] {
+        assert_eq!(service.refusal(&marie(none)).await, Reason::Policy);
+    }
+    let stranger = world.sign(&world.claims(&world.a, "2", "stranger"));
+    assert_eq!(service.refusal(&stranger).await, Reason::Policy);
+    let made = world.find(&named("stranger")).await;
+    assert!(matches!(made, Err(DirectoryError::NotFound)), "whoever is refused gets no account: {made:?}");
+}
