@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use authn::{Authenticator, BoxError, Directory};
-use gateway::peers::{Peers, Provider, kind};
+use authn::{Authenticator, BoxError, Directory, kind};
+use gateway::peers::{Peers, Provider};
 use runtime::{App, Context, Metrics, Running, Service};
 use tonic::service::Routes;
 
@@ -150,7 +150,7 @@ impl Builder<'_> {
                 let opened = idp::open(config, directory, passwords, context).await?;
                 idp::app(&opened)
             }
-            Member::Gateway => gateway::app(&settings.gateway, self.peers(selection)?, context),
+            Member::Gateway => Ok(gateway::open(&settings.gateway, self.peers(selection)?, context)?.app()),
         }
     }
 
