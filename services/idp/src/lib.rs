@@ -18,6 +18,7 @@ pub mod logout;
 mod migration;
 pub mod model;
 pub mod pages;
+mod person;
 pub mod provider;
 mod prune;
 pub mod registration;
@@ -29,6 +30,7 @@ pub mod session;
 pub mod store;
 pub mod token;
 pub mod userinfo;
+mod watch;
 pub mod webfinger;
 
 use std::sync::Arc;
@@ -185,6 +187,7 @@ fn tasks(opened: &Opened) -> Vec<Task> {
         Task::new("clients", clients.clone().follow(revocations.changed(), context.reload.subscribe(), shutdown())),
         Task::new("keys", keys.clone().keep_tending(revocations.changed(), shutdown())),
         Task::new("logouts", logout::deliver(provider.clone(), logouts.clone(), shutdown())),
+        Task::new("people", watch::keep_watching(provider.clone(), shutdown())),
         Task::new("prune", prune::keep_pruning(store.clone(), clock.clone(), shutdown())),
     ];
     if let Some(pushes) = pushes {

@@ -19,7 +19,7 @@ pub(crate) mod testing;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use store::StoreError;
@@ -30,9 +30,10 @@ pub use backchannel::{deliver, deliver_due};
 
 use crate::clients::{Client, Lifetimes};
 use crate::endpoints::Layout;
-use crate::model::Grant;
+use crate::model::{Grant, seconds};
 use crate::provider::Provider;
-use crate::store::Revocation;
+use crate::revocations::{self, Of};
+use crate::store::{Participant, Revocation};
 
 /// The longest life of an access token that the settings permit.
 const LONGEST_TOKEN: Duration = Duration::from_hours(24);
@@ -88,22 +89,26 @@ pub async fn end(provider: &Provider, session: Uuid) -> Result<Vec<String>, Stor
     let now = provider.clock.now();
     let known = provider.store.participants(session).await?;
     let until = now + remembered_for(provider, &clients(provider, &known).await?);
-    provider.store.revoke_token(session, until, now).await?;
-    provider.revocations.add([Revocation { id: session, until }]);
+    // tokens of before the person has signed in again rest on the session by the identifier of then
+    let mut ids: Vec<_> = known.iter().map(|participant| participant.sid).chain([session]).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    provider.store.revoke_tokens(&ids, until, now).await?;
+    provider.revocations.add(ids.into_iter().map(|id| Revocation { id, until }));
     let tell = provider.clients.with_backchannel().await?;
     let participants = provider.store.end_session(session, &tell, now).await?;
-    Ok(frontchannel::frames(provider, &clients(provider, &participants).await?, session))
+    Ok(frontchannel::frames(provider, &clients(provider, &participants).await?))
 }
 
 /// Ends all sessions of a person, and everything that it has granted to anybody: programs with refresh tokens are turned
-/// out too. Also for when a password was changed or an account is closed (row I38).
+/// out too.
 ///
 /// # Errors
 /// When the database does not take it; trying again is safe.
 pub async fn end_everywhere(provider: &Provider, person: &str) -> Result<(), StoreError> {
     let now = provider.clock.now();
     let until = now + remembered_for(provider, &[]);
-    let grants = provider.store.revoke_person(person, None, until, now).await?;
+    let grants = provider.store.revoke_person(person, None, None, until, now).await?;
     provider.revocations.add(grants.into_iter().map(|id| Revocation { id, until }));
     for session in provider.store.sessions_of(person, now).await? {
         end(provider, session.id).await?;
@@ -111,16 +116,43 @@ pub async fn end_everywhere(provider: &Provider, person: &str) -> Result<(), Sto
     Ok(())
 }
 
-/// Those of the participants that are still known, each with the issuer at which it took part.
-async fn clients(
-    provider: &Provider,
-    participants: &[(String, String)],
-) -> Result<Vec<(Arc<Client>, Layout)>, StoreError> {
+/// Ends what a person has begun before a moment, for all clients: sessions, grants, and every token, also those that nobody
+/// has written down. For when a password was changed or an account is closed (row I38): what is begun with the new password
+/// stays.
+///
+/// # Errors
+/// When the database does not take it; trying again is safe.
+pub async fn end_before(provider: &Provider, person: &str, moment: SystemTime) -> Result<(), StoreError> {
+    let now = provider.clock.now();
+    let tokens = revocations::before(Of::Person(person), seconds(moment));
+    provider.store.revoke_token(tokens.id, tokens.until, now).await?;
+    let until = now + remembered_for(provider, &[]);
+    let grants = provider.store.revoke_person(person, None, Some(moment), until, now).await?;
+    provider.revocations.add(grants.into_iter().map(|id| Revocation { id, until }).chain([tokens]));
+    for session in provider.store.sessions_of(person, now).await? {
+        if session.signed_in < moment {
+            end(provider, session.id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A participant that is still known.
+struct Known {
+    client: Arc<Client>,
+    /// The issuer at which it took part.
+    layout: Layout,
+    /// By which identifier it knows the session.
+    sid: Uuid,
+}
+
+/// Those of the participants that are still known.
+async fn clients(provider: &Provider, participants: &[Participant]) -> Result<Vec<Known>, StoreError> {
     let mut found = Vec::with_capacity(participants.len());
-    for (id, layout) in participants {
+    for Participant { client, layout, sid } in participants {
         let Ok(layout) = layout.parse() else { continue };
-        if let Some(client) = provider.clients.find(id).await? {
-            found.push((client, layout));
+        if let Some(client) = provider.clients.find(client).await? {
+            found.push(Known { client, layout, sid: *sid });
         }
     }
     Ok(found)
@@ -128,10 +160,10 @@ async fn clients(
 
 /// For how long a revocation has to be remembered: until a code that is under way now, and the token it is redeemed for,
 /// would have ended.
-fn remembered_for(provider: &Provider, clients: &[(Arc<Client>, Layout)]) -> Duration {
+fn remembered_for(provider: &Provider, clients: &[Known]) -> Duration {
     let lives = &provider.config.lives;
     let usual = Layout::ALL.map(|layout| lives.of(layout, &Lifetimes::default()));
-    let own = clients.iter().map(|(client, layout)| lives.of(*layout, &client.lifetimes));
+    let own = clients.iter().map(|known| lives.of(known.layout, &known.client.lifetimes));
     let longest = own.chain(usual).map(|life| life.code + life.access_token.max(LONGEST_TOKEN)).max();
     longest.unwrap_or(LONGEST_TOKEN) + SKEW
 }

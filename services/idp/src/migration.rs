@@ -1,6 +1,7 @@
 //! The schema and its history. Forward only; each step may run while the version before it still serves.
 
 mod m20261201_000001_state;
+mod m20261202_000001_sids;
 
 use sea_orm_migration::prelude::*;
 
@@ -10,7 +11,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261201_000001_state::Migration)]
+        vec![
+            Box::new(m20261201_000001_state::Migration),
+            Box::new(m20261202_000001_sids::Migration),
+        ]
     }
 
     fn migration_table_name() -> DynIden {

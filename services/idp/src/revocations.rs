@@ -1,5 +1,6 @@
 //! What is revoked, in memory: asked for each use of a stateless token, and nearly always empty.
 
+mod cutoff;
 mod feed;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use store::StoreError;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
+pub use cutoff::{Of, before};
 pub use feed::{announce, follow};
 
 use crate::store::{Revocation, Store};
@@ -82,7 +84,17 @@ impl Revocations {
 
     /// Whether this grant or token is revoked.
     pub fn contains(&self, id: Uuid) -> bool {
-        self.0.count.load(Ordering::Acquire) > 0 && self.read(shard_of(id)).contains_key(&id)
+        !self.is_empty() && self.until(id).is_some()
+    }
+
+    /// Whether nothing at all is revoked, as nearly always.
+    fn is_empty(&self) -> bool {
+        self.0.count.load(Ordering::Acquire) == 0
+    }
+
+    /// Until when it is remembered that this is revoked.
+    fn until(&self, id: Uuid) -> Option<SystemTime> {
+        self.read(shard_of(id)).get(&id).copied()
     }
 
     /// Notes revocations of this process at once; other replicas are told.

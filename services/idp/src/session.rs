@@ -21,6 +21,7 @@ pub use browser::{Browser, browser};
 
 use crate::endpoints::{Site, page};
 use crate::flow::Flow;
+use crate::logout;
 use crate::model::Session;
 use crate::provider::Provider;
 use crate::seal::Tag;
@@ -77,7 +78,7 @@ pub(crate) struct Begun {
 }
 
 /// Begins a session of this person, in place of the browser's former one: its identifier is new, so that nobody who knew
-/// the old one is signed in (row I19).
+/// the old one is signed in (row I19). One of somebody else ends as if that one had signed out.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -108,8 +109,14 @@ pub(crate) async fn begin(
         remembered: remember,
     };
     match former {
-        Some(former) => provider.store.replace_session(former.id, &session, former.person == person).await?,
-        None => provider.store.begin_session(&session).await?,
+        Some(former) if former.person == person => provider.store.replace_session(former.id, &session).await?,
+        former => {
+            // whoever was signed in here is not any more, and clients that know only that one have to be told
+            if let Some(former) = former {
+                logout::end(provider, former.id).await?;
+            }
+            provider.store.begin_session(&session).await?;
+        }
     }
     let mut value = session.id.as_bytes().to_vec();
     value.extend_from_slice(&secret);

@@ -9,6 +9,7 @@ mod entity;
 mod families;
 mod keys;
 mod once;
+mod people;
 mod prune;
 mod pushed;
 mod revocations;
@@ -29,7 +30,9 @@ pub use deliveries::Delivery;
 pub use devices::{Poll, StoredDevice};
 pub use families::Rotation;
 pub use keys::StoredKey;
+pub use people::Begun;
 pub use revocations::Revocation;
+pub use sessions::Participant;
 
 use crate::revocations::Revocations;
 

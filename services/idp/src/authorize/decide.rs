@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use authn::{DirectoryError, Groups, User, UserId, UserType};
+use authn::{DirectoryError, Groups, User, UserType};
 use oidc::error::ErrorCode;
 use oidc::jose::UnverifiedJwt;
 use oidc::request::Prompt;
@@ -16,6 +16,7 @@ use crate::claims;
 use crate::clients::ConsentPolicy;
 use crate::flow::Flow;
 use crate::model::Session;
+use crate::person::{self, Standing};
 use crate::provider::Provider;
 
 /// What comes next.
@@ -98,8 +99,7 @@ async fn asked(
             Step::SignIn { suggested: hint }
         });
     }
-    let groups = &checked.client.groups;
-    if !groups.is_empty() && !user.groups.iter().any(|group| groups.contains(group)) {
+    if !person::may_use(&checked.client, &user) {
         return Ok(Step::Refuse(ErrorCode::AccessDenied, "this person may not use this application"));
     }
     consented(provider, flow, checked, session, user, prompts.consent).await
@@ -140,18 +140,14 @@ async fn consented(
     Ok(if is_missing { Step::Consent { user, scope } } else { Step::Ready(Box::new(Ready { session, user, scope })) })
 }
 
-/// The person of a session, unless the directory says that the sign-in does not count any more: gone, disabled, or with
-/// another password since (row I38).
+/// The person of a session, unless the sign-in does not count any more.
 pub(super) async fn person(provider: &Provider, session: &Session) -> Result<Option<Arc<User>>, Undecided> {
-    let id = UserId { opaque_id: session.person.clone(), ..UserId::default() };
-    match provider.directory.user(&id, Groups::Include).await {
-        Ok(user) => {
-            let is_stale = user.password_changed.is_some_and(|changed| changed > session.signed_in);
-            let may = user.is_active() && user.id.kind != UserType::Service && !is_stale;
-            Ok(may.then_some(user))
-        }
-        Err(DirectoryError::NotFound) => Ok(None),
-        Err(error) => Err(Undecided::Directory(error)),
+    let is_outdated = |changed| session.signed_in < changed;
+    let standing = person::look_up(provider, &session.person, Groups::Include, is_outdated).await;
+    match standing.map_err(Undecided::Directory)? {
+        // service accounts have credentials of their own (row M5)
+        Standing::Good(user) => Ok((user.id.kind != UserType::Service).then_some(user)),
+        Standing::Lost(_) => Ok(None),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use authn::{Caller, DirectoryError, Groups, User, UserId};
+use authn::{Caller, DirectoryError, Groups, User};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
@@ -25,8 +25,9 @@ use crate::authorize::{name, scope_words, see_other};
 use crate::clients::Client;
 use crate::endpoints::{Site, page};
 use crate::logout::parameters::{BadParameters, Parameters};
-use crate::model::{Session, seconds};
+use crate::model::Session;
 use crate::pages::{self, CodeError, DeviceConfirm, Look, Notice};
+use crate::person::{self, Standing};
 use crate::provider::Provider;
 use crate::session;
 
@@ -193,13 +194,13 @@ impl Desk {
 
     /// The person, as the directory knows it now, who may use the client.
     async fn person(&self, session: &Session, client: &Client) -> Result<Arc<User>, Problem> {
-        let id = UserId { opaque_id: session.person.clone(), ..UserId::default() };
         let groups = if client.groups.is_empty() { Groups::Skip } else { Groups::Include };
-        let user = self.provider.directory.user(&id, groups).await?;
-        // whoever has a new password since has to sign in with it
-        let has_changed = user.password_changed.is_some_and(|at| seconds(session.signed_in) < seconds(at));
-        let is_member = client.groups.is_empty() || client.groups.iter().any(|group| user.groups.contains(group));
-        if user.is_active() && is_member && !has_changed { Ok(user) } else { Err(Problem::Denied) }
+        let is_outdated = |changed| session.signed_in < changed;
+        let standing = person::look_up(&self.provider, &session.person, groups, is_outdated).await?;
+        match person::as_member(client, standing) {
+            Standing::Good(user) => Ok(user),
+            Standing::Lost(_) => Err(Problem::Denied),
+        }
     }
 
     /// Writes down what the person has decided; without a form it is no.

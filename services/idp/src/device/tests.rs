@@ -9,7 +9,7 @@ use crate::endpoints::page::DEVICE;
 use crate::logout::end;
 use crate::logout::testing::{Bench, Browser, EINSTEIN, Reply, SITE};
 use crate::model::Grant;
-use crate::store::Poll;
+use crate::store::{Participant, Poll};
 
 const AUTHORIZATION: &str = "/konnect/v1/device";
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -84,7 +84,8 @@ async fn a_device_is_allowed_by_whoever_types_its_code_in() {
     assert_eq!(grant.scope.to_string(), "email offline_access openid", "the box of address was not ticked");
     assert_eq!(grant.sign_in.unwrap().session, Some(session.id));
     let told = one.bench.provider.store.participants(session.id).await.unwrap();
-    assert_eq!(told, [("tv".to_owned(), "opencloud".to_owned())], "it is told when the session ends");
+    let tv = Participant { client: "tv".to_owned(), layout: "opencloud".to_owned(), sid: session.id };
+    assert_eq!(told, [tv], "it is told when the session ends");
     let again = one.bench.post(&mut browser, DEVICE, &sent).await;
     assert_eq!(again.status, 400, "a code is good once");
 }

@@ -1,21 +1,18 @@
 //! Telling clients in the browser (`OpenID` Connect Front-Channel Logout 1.0): the page that says good-bye loads an address
 //! of each in a frame.
 
-use std::sync::Arc;
-
 use reqwest::Url;
 use uuid::Uuid;
 
-use crate::clients::Client;
-use crate::endpoints::Layout;
+use super::Known;
 use crate::provider::Provider;
 
 /// What a browser loads to tell these clients that the session has ended.
-pub(super) fn frames(provider: &Provider, participants: &[(Arc<Client>, Layout)], session: Uuid) -> Vec<String> {
-    let frame = |(client, layout): &(Arc<Client>, Layout)| {
-        let logout = &client.logout;
-        let site = provider.site(*layout)?;
-        let session = logout.frontchannel_session.then_some((site.issuer.as_str(), session));
+pub(super) fn frames(provider: &Provider, participants: &[Known]) -> Vec<String> {
+    let frame = |known: &Known| {
+        let logout = &known.client.logout;
+        let site = provider.site(known.layout)?;
+        let session = logout.frontchannel_session.then_some((site.issuer.as_str(), known.sid));
         frame(logout.frontchannel.as_deref()?, session)
     };
     participants.iter().filter_map(frame).collect()

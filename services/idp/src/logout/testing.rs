@@ -1,7 +1,9 @@
 //! For tests of what people do in a browser: a provider with a database of its own, one person, and a clock that stands
 //! still.
 
-use std::sync::Arc;
+mod listener;
+
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use ::token::{KeyRing, Verifier};
@@ -17,10 +19,13 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use outbound::{Fetcher, Policy};
 use runtime::config::Environment;
 use runtime::{Clock, Context, Random};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use store::testing::TestDatabase;
 use tower::ServiceExt;
 use uuid::Uuid;
+
+pub(crate) use listener::Listener;
 
 use super::Logouts;
 use crate::clients::{Addition, Clients, Metadata};
@@ -42,6 +47,7 @@ pub(crate) const EINSTEIN: &str = "u-einstein";
 pub(crate) struct Bench {
     pub(crate) provider: Provider,
     pub(crate) clock: Clock,
+    people: Arc<People>,
     router: Router,
     _database: TestDatabase,
 }
@@ -51,20 +57,30 @@ pub(crate) struct Bench {
 pub(crate) struct Browser(Vec<(String, String)>);
 
 /// An answer.
+#[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
 }
 
-struct Einstein;
+/// One person, or nobody any more.
+struct People(Mutex<Option<User>>);
+
+impl People {
+    fn einstein() -> Self {
+        let id = UserId { opaque_id: EINSTEIN.to_owned(), ..UserId::default() };
+        let (username, display_name) = ("einstein".to_owned(), "Albert Einstein".to_owned());
+        Self(Mutex::new(Some(User { id, username, display_name, ..User::default() })))
+    }
+}
 
 #[async_trait]
-impl Directory for Einstein {
+impl Directory for People {
     async fn user(&self, id: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        let display_name = "Albert Einstein".to_owned();
-        let user = User { id: id.clone(), username: "einstein".to_owned(), display_name, ..User::default() };
-        if id.opaque_id == EINSTEIN { Ok(Arc::new(user)) } else { Err(DirectoryError::NotFound) }
+        let found = self.0.lock().expect("nobody has panicked").clone();
+        let found = found.filter(|user| user.id.opaque_id == id.opaque_id);
+        found.map(Arc::new).ok_or(DirectoryError::NotFound)
     }
 
     async fn user_by_claim(&self, _: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
@@ -85,7 +101,7 @@ impl Directory for Einstein {
 }
 
 #[async_trait]
-impl Authenticator for Einstein {
+impl Authenticator for People {
     async fn authenticate(&self, _: &Credentials) -> Result<Authenticated, AuthError> {
         Err(AuthError::Refused(Reason::EmptySecret))
     }
@@ -118,6 +134,7 @@ impl Bench {
         let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
         let clients = Clients::open(&config, (store.clone(), sealer.clone(), fetcher.clone()), &context);
         let ring = KeyRing::new(&SECRET.into(), None).expect("a secret");
+        let people = Arc::new(People::einstein());
         let provider = Provider::new(Parts {
             sites: config.sites(),
             clock: clock.clone(),
@@ -128,24 +145,26 @@ impl Bench {
             sealer,
             clients: clients.expect("clients"),
             fetcher,
-            directory: Arc::new(Einstein),
-            passwords: Arc::new(Einstein),
+            directory: Arc::clone(&people) as Arc<dyn Directory>,
+            passwords: Arc::clone(&people) as Arc<dyn Authenticator>,
             verifier: Verifier::new(Arc::new(ring)),
             config,
         });
-        let router = super::router(&provider, &Logouts::new())
-            .merge(crate::device::endpoint(&provider))
-            .merge(crate::device::page(provider.clone()))
-            .merge(crate::token::router(provider.clone()));
-        Self { provider, clock, router, _database: file }
+        let router = crate::routes::all(&provider, &Logouts::new());
+        Self { provider, clock, people, router, _database: file }
     }
 
     pub(crate) fn site(&self) -> &Site {
         &self.provider.sites[0]
     }
 
-    /// Adds a client that cannot prove who it is; `more` is added to its metadata.
-    pub(crate) async fn add(&self, id: &str, more: &Value) {
+    /// Changes what the directory knows of the person.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Option<User>)) {
+        change(&mut self.people.0.lock().expect("nobody has panicked"));
+    }
+
+    /// Adds a client that cannot prove who it is; `more` is added to its metadata. Returns its secret if it has one after all.
+    pub(crate) async fn add(&self, id: &str, more: &Value) -> String {
         let mut metadata = json!({
             "client_id": id,
             "client_name": format!("The {id}"),
@@ -157,7 +176,8 @@ impl Bench {
             metadata[name] = value.clone();
         }
         let metadata = Metadata::parse(metadata.to_string().as_bytes()).expect("metadata");
-        self.provider.clients.add(metadata, Addition::ByOperator).await.expect("is added");
+        let made = self.provider.clients.add(metadata, Addition::ByOperator).await.expect("is added");
+        made.secret.map(|secret| secret.expose_secret().to_owned()).unwrap_or_default()
     }
 
     /// Signs a person in.
@@ -259,6 +279,10 @@ impl Browser {
 }
 
 impl Reply {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+
     pub(crate) fn location(&self) -> Option<&str> {
         self.headers.get(LOCATION).map(|value| value.to_str().expect("text"))
     }

@@ -2,6 +2,7 @@
 
 mod backchannel;
 mod endpoint;
+mod people;
 
 use uuid::Uuid;
 

@@ -1,7 +1,5 @@
 //! `page::CONSENTS`: which applications somebody has let in, and the way to turn them out.
 
-use std::time::Duration;
-
 use authn::{Groups, UserId};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -14,14 +12,13 @@ use time::OffsetDateTime;
 
 use crate::authorize;
 use crate::endpoints::{Site, page};
-use crate::model::Session;
+use crate::model::{Session, seconds};
 use crate::pages::{self, ConsentRow, Look, Notice};
 use crate::provider::Provider;
+use crate::revocations::{self, Of};
 use crate::session;
 use crate::store::StoredConsent;
 
-/// No access token lives longer: what is revoked has to be remembered for so long.
-const LONGEST_ACCESS: Duration = Duration::from_hours(25);
 /// What the form is for.
 const PURPOSE: &str = "consents";
 
@@ -71,11 +68,14 @@ pub(super) async fn take_back(State(provider): State<Provider>, headers: HeaderM
     authorize::see_other(&site.url(page::CONSENTS))
 }
 
-/// Ends what a client may do for a person: consent, refresh tokens, and the access tokens that came with them.
+/// Ends what a client may do for a person: consent, refresh tokens, and all access tokens and codes.
 async fn end(provider: &Provider, person: &str, client: &str) -> Result<(), StoreError> {
     let now = provider.clock.now();
-    let until = now + LONGEST_ACCESS;
-    provider.store.take_back_consent(person, client, until, now).await.map(drop)
+    // also what was issued in this very second
+    let tokens = revocations::before(Of::Consent { person, client }, seconds(now) + 1);
+    provider.store.take_back_consent(person, client, tokens, now).await?;
+    provider.revocations.add([tokens]);
+    Ok(())
 }
 
 /// A consent as it is shown.

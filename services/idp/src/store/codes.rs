@@ -23,18 +23,18 @@ pub enum Redeemed {
 }
 
 impl Store {
-    /// Marks a code as redeemed and, in the same transaction, begins a family. A second time its grant is revoked in the
+    /// Marks a code as redeemed until `kept`, and begins a family in the same transaction. A second time its grant is revoked in the
     /// same transaction (until `until`). Of any number of callers on any number of replicas one is the first.
     pub async fn redeem_code(
         &self,
         grant: Uuid,
-        code_expires: SystemTime,
+        kept: SystemTime,
         family: Option<&Family>,
         now: SystemTime,
         until: SystemTime,
     ) -> Result<Redeemed, StoreError> {
         let family = family.map(families::row).transpose()?;
-        let mark = used_code::ActiveModel { grant_id: Set(grant), expires: Set(micros(code_expires)) };
+        let mark = used_code::ActiveModel { grant_id: Set(grant), expires: Set(micros(kept)) };
         let conflict = OnConflict::column(used_code::Column::GrantId).do_nothing().to_owned();
         let write = || async {
             let transaction = self.database.begin_write().await?;
@@ -57,5 +57,26 @@ impl Store {
             self.revoked(&[grant], until);
         }
         Ok(outcome)
+    }
+
+    /// Revokes the grant of a code that comes after its end, if it was redeemed before that; whether it was.
+    pub async fn replay_code(&self, grant: Uuid, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
+        let write = || async {
+            let transaction = self.database.begin_write().await?;
+            let marked = used_code::Entity::find_by_id(grant).all(&transaction).await?;
+            // the family outlives the mark
+            let ended = families::end(&transaction, Condition::all().add(grant::Column::Id.eq(grant))).await?;
+            if marked.is_empty() && ended.is_empty() {
+                return Ok(false);
+            }
+            revocations::write(&transaction, &[grant], until, now).await?;
+            transaction.commit().await?;
+            Ok(true)
+        };
+        let was_redeemed = self.database.run(write).await?;
+        if was_redeemed {
+            self.revoked(&[grant], until);
+        }
+        Ok(was_redeemed)
     }
 }

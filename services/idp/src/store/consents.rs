@@ -9,7 +9,7 @@ use store::StoreError;
 
 use super::entity::{consent, grant};
 use super::rows::{micros, time};
-use super::{Store, families, revocations};
+use super::{Revocation, Store, families, revocations};
 
 /// More consents of one person than this are not listed.
 const LISTED: u64 = 1000;
@@ -73,12 +73,13 @@ impl Store {
         self.database.run(write).await
     }
 
-    /// Takes a consent back, and ends the grants that rest on it, in one transaction; returns whether there was one.
+    /// Takes a consent back, ends the grants that rest on it and what `tokens` revokes, in one transaction; returns whether
+    /// there was one.
     pub async fn take_back_consent(
         &self,
         person: &str,
         client: &str,
-        until: SystemTime,
+        tokens: Revocation,
         now: SystemTime,
     ) -> Result<bool, StoreError> {
         let key = (person.to_owned(), client.to_owned());
@@ -86,13 +87,14 @@ impl Store {
         let write = || async {
             let transaction = self.database.begin_write().await?;
             let gone = consent::Entity::delete_by_id(key.clone()).exec(&transaction).await?;
-            let ended = families::end(&transaction, which.clone()).await?;
-            revocations::write(&transaction, &ended, until, now).await?;
+            let mut ended = families::end(&transaction, which.clone()).await?;
+            ended.push(tokens.id);
+            revocations::write(&transaction, &ended, tokens.until, now).await?;
             transaction.commit().await?;
             Ok((gone.rows_affected > 0, ended))
         };
         let (was_there, ended) = self.database.run(write).await?;
-        self.revoked(&ended, until);
+        self.revoked(&ended, tokens.until);
         Ok(was_there)
     }
 }

@@ -20,7 +20,7 @@ pub struct Delivery {
     pub client: String,
     /// By which issuer's token: the layout's name.
     pub layout: String,
-    /// Which session has ended.
+    /// Which session has ended, by the identifier that the client knows.
     pub session: Uuid,
     /// Whose it was.
     pub person: String,

@@ -12,7 +12,7 @@ pub(super) mod used_code {
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub grant_id: Uuid,
-        /// When the code ends, so that it is refused even without this row.
+        /// When nothing that it brought without a refresh token is valid any more. The code itself ends sooner.
         pub expires: i64,
     }
 
@@ -96,6 +96,8 @@ pub(super) mod participant {
         pub client: String,
         #[sea_orm(primary_key, auto_increment = false)]
         pub layout: String,
+        /// By which identifier it knows the session, if that is another.
+        pub sid: Option<Uuid>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -119,17 +119,20 @@ impl Store {
         Ok(())
     }
 
-    /// Ends all grants of a person that have a family (of one client only, if named); returns their ids.
+    /// Ends all grants of a person that have a family (of one client only, if named, and those only that were granted before
+    /// a moment, if there is one); returns their ids.
     pub async fn revoke_person(
         &self,
         person: &str,
         client: Option<&str>,
+        before: Option<SystemTime>,
         until: SystemTime,
         now: SystemTime,
     ) -> Result<Vec<Uuid>, StoreError> {
         let which = Condition::all()
             .add(grant::Column::Person.eq(person))
-            .add_option(client.map(|client| grant::Column::Client.eq(client)));
+            .add_option(client.map(|client| grant::Column::Client.eq(client)))
+            .add_option(before.map(|before| grant::Column::Created.lt(micros(before))));
         let write = || async {
             let transaction = self.database.begin_write().await?;
             let ended = end(&transaction, which.clone()).await?;

@@ -31,13 +31,18 @@ pub struct Revocation {
 impl Store {
     /// Revokes one token by its own id (not the grant).
     pub async fn revoke_token(&self, token: Uuid, until: SystemTime, now: SystemTime) -> Result<(), StoreError> {
+        self.revoke_tokens(&[token], until, now).await
+    }
+
+    /// Revokes several, all or none.
+    pub async fn revoke_tokens(&self, tokens: &[Uuid], until: SystemTime, now: SystemTime) -> Result<(), StoreError> {
         let write = || async {
             let transaction = self.database.begin_write().await?;
-            write(&transaction, &[token], until, now).await?;
+            write(&transaction, tokens, until, now).await?;
             Ok(transaction.commit().await?)
         };
         self.database.run(write).await?;
-        self.revoked(&[token], until);
+        self.revoked(tokens, until);
         Ok(())
     }
 

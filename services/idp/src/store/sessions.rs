@@ -17,6 +17,17 @@ use crate::model::Session;
 /// More live sessions of one person than this are not listed.
 const LISTED: u64 = 1000;
 
+/// A client that takes part in a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Participant {
+    /// The client.
+    pub client: String,
+    /// The issuer at which it does: the layout's name.
+    pub layout: String,
+    /// By which identifier it knows the session (`sid`): that of one before, if the person has signed in again since.
+    pub sid: Uuid,
+}
+
 impl Store {
     /// Adds a session.
     pub async fn begin_session(&self, session: &Session) -> Result<(), StoreError> {
@@ -52,27 +63,27 @@ impl Store {
         self.database.run(|| async { Ok(update.clone().exec(self.database.connection()).await.map(drop)?) }).await
     }
 
-    /// Replaces a session by another of the same browser (signing in again): the old id dies in the same transaction;
-    /// participants move along when `keep`, and are forgotten otherwise.
-    pub async fn replace_session(&self, old: Uuid, new: &Session, keep: bool) -> Result<(), StoreError> {
+    /// Replaces a session by another of the same person and browser (signing in again): the old id dies in the same
+    /// transaction. Participants move along, and are known to know the old one.
+    pub async fn replace_session(&self, old: Uuid, new: &Session) -> Result<(), StoreError> {
         let row = row(new);
         let write = || async {
             let transaction = self.database.begin_write().await?;
             lock(&transaction, old).await?;
             session::Entity::insert(row.clone()).exec_without_returning(&transaction).await?;
-            if keep {
-                let moved = participant::Entity::update_many()
-                    .col_expr(participant::Column::Session, Expr::value(new.id))
-                    .filter(participant::Column::Session.eq(old));
-                moved.exec(&transaction).await?;
-            }
+            let known = Expr::col(participant::Column::Sid).if_null(old);
+            let moved = participant::Entity::update_many()
+                .col_expr(participant::Column::Session, Expr::value(new.id))
+                .col_expr(participant::Column::Sid, known)
+                .filter(participant::Column::Session.eq(old));
+            moved.exec(&transaction).await?;
             session::Entity::delete_by_id(old).exec(&transaction).await?;
             Ok(transaction.commit().await?)
         };
         self.database.run(write).await
     }
 
-    /// Notes that a client takes part in a session and has to be told of its end.
+    /// Notes that a client takes part in a session, by its identifier of now, and has to be told of its end.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if there is no such session (any more): its end could not be told.
@@ -81,8 +92,10 @@ impl Store {
             session: Set(session),
             client: Set(client.to_owned()),
             layout: Set(layout.to_owned()),
+            sid: Set(None),
         };
-        let conflict = OnConflict::new().do_nothing().to_owned();
+        let key = [participant::Column::Session, participant::Column::Client, participant::Column::Layout];
+        let conflict = OnConflict::columns(key).update_column(participant::Column::Sid).to_owned();
         let write = || async {
             let insert = participant::Entity::insert(row.clone()).on_conflict(conflict.clone());
             Ok(insert.exec_without_returning(self.database.connection()).await.map(drop)?)
@@ -91,13 +104,13 @@ impl Store {
     }
 
     /// Ends a session: deletes it, queues one delivery for each participant with a back-channel (`tell` names the clients
-    /// that have one), all in one transaction. Returns the participants (client, layout): none if it has ended already.
+    /// that have one), all in one transaction. Returns the participants: none if it has ended already.
     pub async fn end_session(
         &self,
         id: Uuid,
         tell: &[String],
         now: SystemTime,
-    ) -> Result<Vec<(String, String)>, StoreError> {
+    ) -> Result<Vec<Participant>, StoreError> {
         let write = || async {
             let transaction = self.database.begin_write().await?;
             // nobody joins from here on
@@ -112,13 +125,13 @@ impl Store {
             transaction.commit().await?;
             Ok(participants)
         };
-        Ok(self.database.run(write).await?.into_iter().map(|one| (one.client, one.layout)).collect())
+        Ok(self.database.run(write).await?.into_iter().map(taking_part).collect())
     }
 
-    /// The participants of a session (client, layout).
-    pub async fn participants(&self, session: Uuid) -> Result<Vec<(String, String)>, StoreError> {
+    /// The participants of a session.
+    pub async fn participants(&self, session: Uuid) -> Result<Vec<Participant>, StoreError> {
         let found = self.database.run(|| async { Ok(of(session).all(self.database.connection()).await?) }).await?;
-        Ok(found.into_iter().map(|one| (one.client, one.layout)).collect())
+        Ok(found.into_iter().map(taking_part).collect())
     }
 
     /// The live sessions of a person, those first that were used last; a thousand at most.
@@ -148,6 +161,10 @@ fn of(session: Uuid) -> sea_orm::Select<participant::Entity> {
         .order_by_asc(participant::Column::Layout)
 }
 
+fn taking_part(row: participant::Model) -> Participant {
+    Participant { client: row.client, layout: row.layout, sid: row.sid.unwrap_or(row.session) }
+}
+
 /// A session ends once for each participant, which therefore names the message.
 fn delivery(to: &participant::Model, person: &str, now: SystemTime) -> delivery::ActiveModel {
     let mut name = digest::Context::new(&SHA256);
@@ -160,7 +177,7 @@ fn delivery(to: &participant::Model, person: &str, now: SystemTime) -> delivery:
         id: Set(Builder::from_custom_bytes(bytes).into_uuid()),
         client: Set(to.client.clone()),
         layout: Set(to.layout.clone()),
-        session: Set(to.session),
+        session: Set(to.sid.unwrap_or(to.session)),
         person: Set(person.to_owned()),
         attempts: Set(0),
         due: Set(micros(now)),

@@ -1,6 +1,6 @@
 //! Consents.
 
-use idp::store::{Store, StoredConsent};
+use idp::store::{Revocation, Store, StoredConsent};
 
 use crate::support::{at, family, id, revoked};
 
@@ -17,13 +17,14 @@ pub(crate) async fn suite(store: &Store) {
     assert_eq!(store.consents("noether").await.expect("reads"), [consent("app", "openid", 1001), web]);
 
     store.begin_family(&family(31, Some("noether"), "web")).await.expect("begins");
+    let tokens = Revocation { id: id(33), until: at(9000) };
     store.begin_family(&family(32, Some("noether"), "app")).await.expect("begins");
-    assert!(store.take_back_consent("noether", "web", at(9000), at(1500)).await.expect("takes back"));
-    assert!(!store.take_back_consent("noether", "web", at(9000), at(1500)).await.expect("asks"), "not twice");
+    assert!(store.take_back_consent("noether", "web", tokens, at(1500)).await.expect("takes back"));
+    assert!(!store.take_back_consent("noether", "web", tokens, at(1500)).await.expect("asks"), "not twice");
     assert_eq!(store.consents("noether").await.expect("reads").len(), 1);
     assert!(store.consent("bohr", "web").await.expect("reads").is_some(), "his is his");
     assert_eq!(store.family(id(31), at(1500)).await.expect("reads"), None);
     assert!(store.family(id(32), at(1500)).await.expect("reads").is_some());
     let all = revoked(store).await;
-    assert!(all.contains(&id(31)) && !all.contains(&id(32)));
+    assert!(all.contains(&id(31)) && all.contains(&id(33)) && !all.contains(&id(32)));
 }

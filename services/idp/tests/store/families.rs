@@ -92,11 +92,14 @@ async fn revoked_by_hand(store: &Store) {
     {
         store.begin_family(&family(grant, Some(person), client)).await.expect("begins");
     }
-    let mut ended = store.revoke_person("curie", Some("app"), at(9000), at(1500)).await.expect("revokes");
+    let before = store.revoke_person("curie", None, Some(at(1000)), at(9000), at(1500)).await.expect("revokes");
+    assert!(before.is_empty(), "all were granted at 1000");
+    let mut ended = store.revoke_person("curie", Some("app"), None, at(9000), at(1500)).await.expect("revokes");
     ended.sort_unstable();
     assert_eq!(ended, [id(12), id(13)]);
-    assert_eq!(store.revoke_person("curie", None, at(9000), at(1500)).await.expect("revokes"), [id(11)]);
-    assert!(store.revoke_person("curie", None, at(9000), at(1500)).await.expect("revokes").is_empty());
+    let before = store.revoke_person("curie", None, Some(at(1001)), at(9000), at(1500)).await.expect("revokes");
+    assert_eq!(before, [id(11)], "this one before that moment");
+    assert!(store.revoke_person("curie", None, None, at(9000), at(1500)).await.expect("revokes").is_empty());
     assert!(store.family(id(14), at(1500)).await.expect("reads").is_some(), "his are his");
     store.revoke_grant(id(14), at(9000), at(1500)).await.expect("revokes");
     store.revoke_grant(id(16), at(9000), at(1500)).await.expect("revokes what has no family");
@@ -125,7 +128,7 @@ async fn revocations_told(store: &Store) {
     for family in many {
         store.begin_family(&family).await.expect("begins");
     }
-    assert_eq!(store.revoke_person("many", None, at(9000), at(1500)).await.expect("revokes").len(), 2500);
+    assert_eq!(store.revoke_person("many", None, None, at(9000), at(1500)).await.expect("revokes").len(), 2500);
     let told = revoked(store).await;
     assert_eq!(told.iter().filter(|one| one.as_u128() >= 10_000).count(), 2500, "page after page");
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use idp::revocations::{self, Revocations};
-use idp::store::{Redeemed, Store};
+use idp::store::{Redeemed, Revocation, Store};
 use runtime::Clock;
 use store::testing::{Cluster, TestDatabase};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -57,7 +57,7 @@ async fn at_once(store: &Store) {
 
     store.revoke_token(id(91), at(9000), at(1500)).await.expect("revokes");
     store.revoke_grant(id(92), at(9000), at(1500)).await.expect("revokes");
-    store.revoke_person("einstein", None, at(9000), at(1500)).await.expect("revokes");
+    store.revoke_person("einstein", None, None, at(9000), at(1500)).await.expect("revokes");
     for outcome in [Redeemed::First, Redeemed::Again] {
         assert!(!known.contains(id(93)));
         let redeemed = store.redeem_code(id(93), at(1560), None, at(1500), at(9000)).await.expect("answers");
@@ -69,8 +69,11 @@ async fn at_once(store: &Store) {
     for _ in 0..2 {
         store.rotate(id(94), 0, at(1500), NO_TIME, at(2500), at(9000)).await.expect("answers");
     }
-    store.take_back_consent("curie", "web", at(9000), at(1500)).await.expect("takes back");
-    assert!([1, 91, 92, 93, 94, 95].iter().all(|&one| known.contains(id(one))));
+    store
+        .take_back_consent("curie", "web", Revocation { id: id(97), until: at(9000) }, at(1500))
+        .await
+        .expect("takes back");
+    assert!([1, 91, 92, 93, 94, 95, 97].iter().all(|&one| known.contains(id(one))));
     store.begin_family(&family(96, Some("curie"), "web")).await.expect("begins");
     store.rotate(id(96), 0, at(1500), GRACE, at(2500), at(9000)).await.expect("answers");
     assert!(!known.contains(id(96)));

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use idp::model::Session;
-use idp::store::Store;
+use idp::store::{Begun, Participant, Store};
 
-use crate::support::{at, id};
+use crate::support::{at, family, id};
 
 /// A session that began at 1000, may stay unused for 100 seconds, and ends at 2000 in any case.
 pub(crate) fn session(number: u128, person: &str) -> Session {
@@ -22,8 +22,14 @@ pub(crate) fn session(number: u128, person: &str) -> Session {
     }
 }
 
-fn pairs(wanted: &[(&str, &str)]) -> Vec<(String, String)> {
-    wanted.iter().map(|(client, layout)| ((*client).to_owned(), (*layout).to_owned())).collect()
+/// Participants that know the session by this identifier.
+fn knowing(sid: u128, wanted: &[(&str, &str)]) -> Vec<Participant> {
+    let participant = |(client, layout): &(&str, &str)| Participant {
+        client: (*client).to_owned(),
+        layout: (*layout).to_owned(),
+        sid: id(sid),
+    };
+    wanted.iter().map(participant).collect()
 }
 
 async fn live(store: &Store, person: &str, now: u64) -> Vec<u128> {
@@ -35,6 +41,7 @@ pub(crate) async fn suite(store: &Store) {
     used(store).await;
     replaced(store).await;
     ended(store).await;
+    people(store).await;
 }
 
 async fn used(store: &Store) {
@@ -63,16 +70,28 @@ async fn replaced(store: &Store) {
     for (client, layout) in [("web", "opencloud"), ("app", "cells"), ("web", "cells"), ("web", "cells")] {
         store.join_session(id(11), client, layout).await.expect("joins");
     }
-    let all = pairs(&[("app", "cells"), ("web", "cells"), ("web", "opencloud")]);
-    assert_eq!(store.participants(id(11)).await.expect("reads"), all, "each once");
+    let all = [("app", "cells"), ("web", "cells"), ("web", "opencloud")];
+    assert_eq!(store.participants(id(11)).await.expect("reads"), knowing(11, &all), "each once");
 
-    store.replace_session(id(11), &session(12, "curie"), true).await.expect("replaces");
+    store.replace_session(id(11), &session(12, "curie")).await.expect("replaces");
     assert_eq!(store.session(id(11)).await.expect("reads"), None);
     assert_eq!(store.session(id(12)).await.expect("reads"), Some(session(12, "curie")));
-    assert_eq!(store.participants(id(12)).await.expect("reads"), all, "they move along");
-    store.replace_session(id(12), &session(13, "bohr"), false).await.expect("replaces");
-    for gone in [11, 12, 13] {
+    assert_eq!(store.participants(id(12)).await.expect("reads"), knowing(11, &all), "they move along");
+    store.replace_session(id(12), &session(13, "curie")).await.expect("replaces");
+    store.join_session(id(13), "app", "cells").await.expect("joins");
+    let mixed = [knowing(13, &all[..1]), knowing(11, &all[1..])].concat();
+    assert_eq!(store.participants(id(13)).await.expect("reads"), mixed, "who asks again learns the new identifier");
+    for gone in [11, 12] {
         assert_eq!(store.participants(id(gone)).await.expect("reads"), []);
+    }
+    let told = store.end_session(id(13), &["app".to_owned(), "web".to_owned()], at(1500)).await.expect("ends");
+    assert_eq!(told, mixed);
+    let due = store.due_deliveries(10, Duration::from_secs(1), at(1500)).await.expect("reads");
+    let mut sids: Vec<_> = due.iter().map(|delivery| (delivery.client.as_str(), delivery.session.as_u128())).collect();
+    sids.sort_unstable();
+    assert_eq!(sids, [("app", 13), ("web", 11), ("web", 11)], "each is told of what it knows");
+    for delivery in due {
+        store.delivered(delivery.id).await.expect("writes");
     }
     let error = store.join_session(id(12), "web", "cells").await.expect_err("it has ended");
     assert!(error.is_missing_reference(), "{error}");
@@ -85,8 +104,27 @@ async fn ended(store: &Store) {
     }
     let tell = ["web".to_owned(), "another".to_owned()];
     let told = store.end_session(id(21), &tell, at(1500)).await.expect("ends");
-    assert_eq!(told, pairs(&[("app", "cells"), ("web", "cells"), ("web", "opencloud")]));
+    assert_eq!(told, knowing(21, &[("app", "cells"), ("web", "cells"), ("web", "opencloud")]));
     assert_eq!(store.session(id(21)).await.expect("reads"), None);
     assert_eq!(store.participants(id(21)).await.expect("reads"), []);
     assert_eq!(store.end_session(id(21), &tell, at(1501)).await.expect("answers"), [], "once");
+}
+
+async fn people(store: &Store) {
+    for (number, person, signed_in) in [(31, "p-bohr", 1100), (32, "p-bohr", 1000), (33, "p-curie", 1200)] {
+        let session = Session { signed_in: at(signed_in), ..session(number, person) };
+        store.begin_session(&session).await.expect("begins");
+    }
+    for (grant, person) in [(31, Some("p-curie")), (32, Some("p-fermi")), (33, None)] {
+        store.begin_family(&family(grant + 4000, person, "web")).await.expect("begins");
+    }
+    let begun = |person: &str, earliest| Begun { person: person.to_owned(), earliest: at(earliest) };
+    // behind those of other tests, which have other letters
+    let sessions = store.people_with_sessions("o", 10, at(1099)).await.expect("reads");
+    assert_eq!(sessions, [begun("p-bohr", 1000), begun("p-curie", 1200)], "each once, by the first session");
+    assert_eq!(store.people_with_sessions("o", 1, at(1099)).await.expect("reads"), [begun("p-bohr", 1000)]);
+    assert_eq!(store.people_with_sessions("p-bohr", 10, at(1099)).await.expect("reads"), [begun("p-curie", 1200)]);
+    assert_eq!(store.people_with_sessions("o", 10, at(1100)).await.expect("reads"), [], "they are over");
+    let grants = store.people_with_grants("o", 10, at(1099)).await.expect("reads");
+    assert_eq!(grants, [begun("p-curie", 1000), begun("p-fermi", 1000)], "a client of its own is no person");
 }

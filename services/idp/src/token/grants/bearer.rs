@@ -29,7 +29,7 @@ pub(super) async fn issue(call: &Call<'_>) -> Result<Answer, Refusal> {
     let binding = dpop::binding(provider, site, asked).await?;
     let user = match person::find(provider, &asked.client, assertion.subject()).await? {
         Standing::Good(user) => user,
-        Standing::Lost(reason) => return Err(refuse(reason)),
+        Standing::Lost(loss) => return Err(refuse(loss.reason())),
     };
     use_up(call, &assertion).await?;
     let grant = Grant {

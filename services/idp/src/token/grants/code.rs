@@ -1,12 +1,16 @@
 //! `authorization_code` (RFC 6749 4.1.3).
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use authn::User;
 use oidc::pkce::{self, Challenge};
 
 use crate::answer::Refusal;
-use crate::model::{Binding, Code, seconds, time_of};
+use crate::model::{Binding, Code, Grant, seconds};
+use crate::revocations::Of;
 use crate::seal::Purpose;
 use crate::store::{Redeemed, Revocation};
 use crate::token::answer::Answer;
@@ -20,7 +24,7 @@ const EVENT: &str = "code";
 /// Redeems a code: everything is checked that costs nothing, then the person is looked up, and only then is it used up.
 pub(super) async fn redeem(call: &Call<'_>) -> Result<Answer, Refusal> {
     let Call { provider, site, asked, now } = *call;
-    let mut code = read(call)?;
+    let mut code = read(call).await?;
     if code.grant.client != asked.client.id {
         // whoever else got hold of it shall not be able to use it either (row I9)
         use_up(call, &code).await?;
@@ -33,8 +37,7 @@ pub(super) async fn redeem(call: &Call<'_>) -> Result<Answer, Refusal> {
     let family = refresh::family(provider, site, &asked.client, &code.grant, binding.as_ref(), now);
     call.narrow_resources(&mut code.grant)?;
     let until = revoke::remembered_until(provider, site, &asked.client, now);
-    let expires = time_of(code.expires);
-    match provider.store.redeem_code(code.grant.id, expires, family.as_ref(), now, until).await? {
+    match provider.store.redeem_code(code.grant.id, until, family.as_ref(), now, until).await? {
         Redeemed::First => {}
         Redeemed::Again => {
             provider.revocations.add([Revocation { id: code.grant.id, until }]);
@@ -49,13 +52,32 @@ pub(super) async fn redeem(call: &Call<'_>) -> Result<Answer, Refusal> {
     Ok(call.answer(&code.grant, Some(&user), extra))
 }
 
-/// Opens the code. What was not sealed here, at this issuer, is no code; nor is one that has ended.
-fn read(call: &Call<'_>) -> Result<Code, Refusal> {
-    let text = call.asked.form.need("code")?;
-    let code: Option<Code> = call.provider.sealer.open(Purpose::Code, text).ok();
-    let code = code.filter(|code| code.grant.layout == call.site.layout);
+/// Opens the code. What was not sealed here, at this issuer, is no code; nor is one that has ended, or whose consent was taken
+/// back since. One that comes again after its end takes with it what it has brought.
+async fn read(call: &Call<'_>) -> Result<Code, Refusal> {
+    let Call { provider, site, asked, now } = *call;
+    let text = asked.form.need("code")?;
+    let code: Option<Code> = provider.sealer.open(Purpose::Code, text).ok();
+    let code = code.filter(|code| code.grant.layout == site.layout);
     let code = code.ok_or_else(|| call.refuse_grant(EVENT, "no code of ours"))?;
-    if code.expires <= seconds(call.now) { Err(call.refuse_grant(EVENT, "expired")) } else { Ok(code) }
+    if code.expires <= seconds(now) {
+        let until = revoke::remembered_until(provider, site, &asked.client, now);
+        let was_redeemed = provider.store.replay_code(code.grant.id, until, now).await?;
+        let reason = if was_redeemed { "used before, and expired: its grant is revoked" } else { "expired" };
+        return Err(call.refuse_grant(EVENT, reason));
+    }
+    if is_taken_back(call, &code) {
+        return Err(call.refuse_grant(EVENT, "consent was taken back"));
+    }
+    Ok(code)
+}
+
+/// Whether the person has taken back what the code stands for while it was under way.
+fn is_taken_back(call: &Call<'_>, code: &Code) -> bool {
+    let Grant { person: Some(person), client, .. } = &code.grant else { return false };
+    let life = call.provider.config.lives.of(call.site.layout, &call.asked.client.lifetimes).code;
+    let issued = code.expires.saturating_sub(life.as_secs());
+    call.provider.revocations.cuts_off(Of::Consent { person, client }, issued)
 }
 
 /// Whether the request is by whoever made the authorization request.
@@ -95,7 +117,7 @@ async fn person(call: &Call<'_>, code: &Code) -> Result<Arc<User>, Refusal> {
     let Call { provider, site, asked, now } = *call;
     let reason = match person::standing(provider, &asked.client, &code.grant).await? {
         Some(Standing::Good(user)) => return Ok(user),
-        Some(Standing::Lost(reason)) => reason,
+        Some(Standing::Lost(loss)) => loss.reason(),
         None => "of nobody",
     };
     use_up(call, code).await?;
@@ -106,7 +128,7 @@ async fn person(call: &Call<'_>, code: &Code) -> Result<Arc<User>, Refusal> {
 async fn use_up(call: &Call<'_>, code: &Code) -> Result<(), Refusal> {
     let Call { provider, site, asked, now } = *call;
     let until = revoke::remembered_until(provider, site, &asked.client, now);
-    let used = provider.store.redeem_code(code.grant.id, time_of(code.expires), None, now, until).await?;
+    let used = provider.store.redeem_code(code.grant.id, until, None, now, until).await?;
     if used == Redeemed::Again {
         provider.revocations.add([Revocation { id: code.grant.id, until }]);
     }

@@ -30,7 +30,7 @@ pub(super) async fn poll(call: &Call<'_>) -> Result<Answer, Refusal> {
     };
     let user = match person::standing(provider, &asked.client, &grant).await? {
         Some(Standing::Good(user)) => user,
-        Some(Standing::Lost(reason)) => return Err(call.refuse_grant(EVENT, reason)),
+        Some(Standing::Lost(loss)) => return Err(call.refuse_grant(EVENT, loss.reason())),
         None => return Err(call.refuse_grant(EVENT, "of nobody")),
     };
     let family = refresh::family(provider, site, &asked.client, &grant, binding.as_ref(), now);

@@ -40,7 +40,7 @@ pub(super) async fn exchange(call: &Call<'_>) -> Result<Answer, Refusal> {
     let grant = Grant { client: asked.client.id.clone(), scope, resources, actor, claims: None, ..grant };
     let user = match person::standing(provider, &asked.client, &grant).await? {
         Some(Standing::Good(user)) => user,
-        Some(Standing::Lost(reason)) => return Err(call.refuse_grant(EVENT, reason)),
+        Some(Standing::Lost(loss)) => return Err(call.refuse_grant(EVENT, loss.reason())),
         None => return Err(call.refuse_grant(EVENT, "of nobody")),
     };
     audit::done(EVENT, &asked.client.id, &user.id.opaque_id, &asked.parts);

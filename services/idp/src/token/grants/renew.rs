@@ -70,7 +70,7 @@ async fn person(call: &Call<'_>, family: &Family) -> Result<Arc<User>, Refusal> 
     let Call { provider, site, asked, now } = *call;
     let reason = match person::standing(provider, &asked.client, &family.grant).await? {
         Some(Standing::Good(user)) => return Ok(user),
-        Some(Standing::Lost(reason)) => reason,
+        Some(Standing::Lost(loss)) => loss.reason(),
         None => "of nobody",
     };
     revoke::revoke_grant(provider, site, &asked.client, family.grant.id, now).await?;

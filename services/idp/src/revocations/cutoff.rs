@@ -1,0 +1,85 @@
+//! Ending everything that was issued before a moment, also what nobody can name: a stateless token is written down nowhere.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use uuid::{Builder, Uuid};
+
+use super::Revocations;
+use crate::model::{Seconds, seconds, time_of};
+use crate::store::Revocation;
+
+/// For how long it is remembered: no access token lives longer than a day.
+const REMEMBERED: Duration = Duration::from_hours(25);
+
+/// Whose tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of<'a> {
+    /// All of a person.
+    Person(&'a str),
+    /// Those that a client has of a person.
+    Consent {
+        /// The person.
+        person: &'a str,
+        /// The client.
+        client: &'a str,
+    },
+}
+
+impl Of<'_> {
+    /// Under what it is kept among the other revocations.
+    fn id(self) -> Uuid {
+        let parts = match self {
+            Self::Person(person) => ["person", person, ""],
+            Self::Consent { person, client } => ["consent", person, client],
+        };
+        let mut context = Context::new(&SHA256);
+        for part in parts {
+            // the length before each part, so that no two are the same text
+            context.update(&part.len().to_be_bytes());
+            context.update(part.as_bytes());
+        }
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&context.finish().as_ref()[..16]);
+        Builder::from_custom_bytes(bytes).into_uuid()
+    }
+}
+
+/// The revocation of everything that was issued before this second. A later one of the same takes its place.
+pub fn before(of: Of<'_>, second: Seconds) -> Revocation {
+    Revocation { id: of.id(), until: time_of(second) + REMEMBERED }
+}
+
+impl Revocations {
+    /// Whether what was issued in this second was ended by [`before`].
+    pub fn cuts_off(&self, of: Of<'_>, issued: Seconds) -> bool {
+        !self.is_empty() && self.until(of.id()).is_some_and(|until| issued < seconds(until - REMEMBERED))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CURIE: Of<'_> = Of::Person("curie");
+
+    #[test]
+    fn i38_what_was_issued_before_the_second_is_cut_off_and_nothing_else() {
+        let revocations = Revocations::alone();
+        assert!(!revocations.cuts_off(CURIE, 0));
+        revocations.add([before(CURIE, 1_000_000)]);
+        assert!(revocations.cuts_off(CURIE, 999_999) && !revocations.cuts_off(CURIE, 1_000_000));
+        assert!(!revocations.cuts_off(Of::Person("bohr"), 0));
+        revocations.add([before(CURIE, 500_000)]);
+        assert!(revocations.cuts_off(CURIE, 999_999), "an earlier one takes nothing back");
+        revocations.prune(time_of(1_000_000) + REMEMBERED);
+        assert!(!revocations.cuts_off(CURIE, 0), "by then everything is over");
+    }
+
+    #[test]
+    fn no_two_are_taken_for_one() {
+        let consent = |person, client| Of::Consent { person, client }.id();
+        let all = [consent("ab", "c"), consent("a", "bc"), consent("a", ""), Of::Person("a").id(), CURIE.id()];
+        assert!(all.iter().enumerate().all(|(index, one)| !all[..index].contains(one)));
+    }
+}
