@@ -7,16 +7,11 @@ use ::time::OffsetDateTime;
 use ::time::format_description::well_known::Rfc3339;
 use authn::BoxError;
 use clap::{Args, Subcommand, ValueEnum};
-use proto::doorward::idp::v1::{
-    Key, KeyState, ListKeysRequest, RetireKeyRequest, RotateKeyRequest, keys_api_client::KeysApiClient,
-};
-use runtime::{Context, Service, client, endpoint_of, operator_token};
+use proto::doorward::idp::v1::{Key, KeyState, RetireKeyRequest, RotateKeyRequest};
+use runtime::Context;
 use serde_json::{Value, json};
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
 
-use crate::{Config, Idp};
+use super::operator::Operator;
 
 /// What is done with the keys that sign tokens.
 #[derive(Debug, Subcommand)]
@@ -78,39 +73,6 @@ impl Name {
     }
 }
 
-/// The service at its own address, and the token of whoever can read its secret.
-struct Operator {
-    client: KeysApiClient<Channel>,
-    token: MetadataValue<Ascii>,
-    address: String,
-}
-
-impl Operator {
-    fn connect(context: &Context) -> Result<Self, BoxError> {
-        let config = runtime::config::load::<Config>(&Idp::IDENTITY, &context.environment)?.config;
-        let address = endpoint_of(&config.grpc.addr);
-        let channel = client::channel(&address, &config.grpc_client_tls, context)?;
-        let token = operator_token(&config.token_manager, context)?;
-        Ok(Self { client: KeysApiClient::new(channel), token, address })
-    }
-
-    fn request<T>(&self, message: T) -> Request<T> {
-        let mut request = Request::new(message);
-        request.metadata_mut().insert(token::METADATA_KEY, self.token.clone());
-        request
-    }
-
-    /// What the service said, without the dress of gRPC.
-    fn refused(&self, status: &Status) -> BoxError {
-        match status.code() {
-            Code::Unavailable | Code::Cancelled => {
-                format!("idp does not answer at {} (IDP_GRPC_ADDR): {}", self.address, status.message()).into()
-            }
-            _ => status.message().into(),
-        }
-    }
-}
-
 impl KeysCommand {
     /// Does it.
     ///
@@ -128,9 +90,7 @@ impl KeysCommand {
 
 impl List {
     async fn run(self, operator: &mut Operator) -> Result<(), BoxError> {
-        let request = operator.request(ListKeysRequest {});
-        let answer = operator.client.list_keys(request).await;
-        let keys = answer.map_err(|status| operator.refused(&status))?.into_inner().keys;
+        let keys = operator.keys().await?;
         if self.json {
             let values: Vec<_> = keys.iter().map(value).collect();
             return print(format_args!("{}\n", serde_json::to_string_pretty(&values)?));
@@ -148,9 +108,7 @@ impl Rotate {
         let names = self.algorithm.map_or_else(|| Name::value_variants().to_vec(), |name| vec![name]);
         for name in names {
             let message = RotateKeyRequest { algorithm: name.text().to_owned(), at_once: self.at_once };
-            let request = operator.request(message);
-            let answer = operator.client.rotate_key(request).await.map_err(|status| operator.refused(&status))?;
-            let key = answer.into_inner().key.ok_or("idp answered without a key")?;
+            let key = operator.rotate_key(message).await?;
             print(format_args!("{} signs with {} from {}\n", key.kid, key.algorithm, date(key.active)))?;
         }
         Ok(())
@@ -159,8 +117,7 @@ impl Rotate {
 
 impl Retire {
     async fn run(self, operator: &mut Operator) -> Result<(), BoxError> {
-        let request = operator.request(RetireKeyRequest { kid: self.kid.clone() });
-        operator.client.retire_key(request).await.map_err(|status| operator.refused(&status))?;
+        operator.retire_key(RetireKeyRequest { kid: self.kid.clone() }).await?;
         print(format_args!("retired {}\n", self.kid))
     }
 }

@@ -2,31 +2,23 @@
 
 use authn::BoxError;
 use proto::doorward::idp::v1::{
-    AddClientRequest, AddInitialAccessRequest, Client, GetClientRequest, ListClientsRequest, ListClientsResponse,
-    RemoveClientRequest, RotateSecretRequest, idp_admin_api_client::IdpAdminApiClient,
+    AddClientRequest, AddInitialAccessRequest, Client, GetClientRequest, Key, ListClientsRequest, ListClientsResponse,
+    ListKeysRequest, RemoveClientRequest, RetireKeyRequest, RotateKeyRequest, RotateSecretRequest,
+    idp_admin_api_client::IdpAdminApiClient, keys_api_client::KeysApiClient,
 };
 use runtime::{Context, Service, client, endpoint_of, operator_token};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request, Response, Status};
 
 use crate::{Config, Idp};
 
 /// The service at its own address, and the token of whoever can read its secret.
 pub(super) struct Operator {
-    client: IdpAdminApiClient<Channel>,
+    clients: IdpAdminApiClient<Channel>,
+    keys: KeysApiClient<Channel>,
     token: MetadataValue<Ascii>,
     address: String,
-}
-
-/// What the service said, without the dress of gRPC.
-fn refused(address: &str, status: &Status) -> BoxError {
-    match status.code() {
-        Code::Unavailable | Code::Cancelled => {
-            format!("idp does not answer at {address} (IDP_GRPC_ADDR): {}", status.message()).into()
-        }
-        _ => status.message().into(),
-    }
 }
 
 impl Operator {
@@ -36,7 +28,7 @@ impl Operator {
         let address = endpoint_of(&config.grpc.addr);
         let channel = client::channel(&address, &config.grpc_client_tls, context)?;
         let token = operator_token(&config.token_manager, context)?;
-        Ok(Self { client: IdpAdminApiClient::new(channel), token, address })
+        Ok(Self { clients: IdpAdminApiClient::new(channel.clone()), keys: KeysApiClient::new(channel), token, address })
     }
 
     fn request<T>(&self, message: T) -> Request<T> {
@@ -45,41 +37,60 @@ impl Operator {
         request
     }
 
+    /// What the service answered; what it refused, without the dress of gRPC.
+    fn answered<T>(&self, answer: Result<Response<T>, Status>) -> Result<T, BoxError> {
+        answer.map(Response::into_inner).map_err(|status| match status.code() {
+            Code::Unavailable | Code::Cancelled => {
+                format!("idp does not answer at {} (IDP_GRPC_ADDR): {}", self.address, status.message()).into()
+            }
+            _ => status.message().into(),
+        })
+    }
+
     /// Adds a client; its secret is told this once, and empty if it has none.
     pub(super) async fn add(&mut self, message: AddClientRequest) -> Result<(Client, String), BoxError> {
-        let request = self.request(message);
-        let answer = self.client.add_client(request).await.map_err(|status| refused(&self.address, &status))?;
-        let answer = answer.into_inner();
+        let answer = self.clients.add_client(self.request(message)).await;
+        let answer = self.answered(answer)?;
         Ok((answer.client.ok_or("idp answered without a client")?, answer.secret))
     }
 
     pub(super) async fn list(&mut self, message: ListClientsRequest) -> Result<ListClientsResponse, BoxError> {
-        let request = self.request(message);
-        let answer = self.client.list_clients(request).await.map_err(|status| refused(&self.address, &status))?;
-        Ok(answer.into_inner())
+        let answer = self.clients.list_clients(self.request(message)).await;
+        self.answered(answer)
     }
 
     pub(super) async fn get(&mut self, message: GetClientRequest) -> Result<Client, BoxError> {
-        let request = self.request(message);
-        let answer = self.client.get_client(request).await.map_err(|status| refused(&self.address, &status))?;
-        answer.into_inner().client.ok_or_else(|| "idp answered without a client".into())
+        let answer = self.clients.get_client(self.request(message)).await;
+        self.answered(answer)?.client.ok_or_else(|| "idp answered without a client".into())
     }
 
     pub(super) async fn rotate(&mut self, message: RotateSecretRequest) -> Result<String, BoxError> {
-        let request = self.request(message);
-        let answer = self.client.rotate_secret(request).await.map_err(|status| refused(&self.address, &status))?;
-        Ok(answer.into_inner().secret)
+        let answer = self.clients.rotate_secret(self.request(message)).await;
+        Ok(self.answered(answer)?.secret)
     }
 
     pub(super) async fn remove(&mut self, message: RemoveClientRequest) -> Result<(), BoxError> {
-        let request = self.request(message);
-        self.client.remove_client(request).await.map_err(|status| refused(&self.address, &status))?;
-        Ok(())
+        let answer = self.clients.remove_client(self.request(message)).await;
+        self.answered(answer).map(drop)
     }
 
     pub(super) async fn initial_access(&mut self, message: AddInitialAccessRequest) -> Result<String, BoxError> {
-        let request = self.request(message);
-        let answer = self.client.add_initial_access(request).await.map_err(|status| refused(&self.address, &status))?;
-        Ok(answer.into_inner().token)
+        let answer = self.clients.add_initial_access(self.request(message)).await;
+        Ok(self.answered(answer)?.token)
+    }
+
+    pub(super) async fn keys(&mut self) -> Result<Vec<Key>, BoxError> {
+        let answer = self.keys.list_keys(self.request(ListKeysRequest {})).await;
+        Ok(self.answered(answer)?.keys)
+    }
+
+    pub(super) async fn rotate_key(&mut self, message: RotateKeyRequest) -> Result<Key, BoxError> {
+        let answer = self.keys.rotate_key(self.request(message)).await;
+        self.answered(answer)?.key.ok_or_else(|| "idp answered without a key".into())
+    }
+
+    pub(super) async fn retire_key(&mut self, message: RetireKeyRequest) -> Result<(), BoxError> {
+        let answer = self.keys.retire_key(self.request(message)).await;
+        self.answered(answer).map(drop)
     }
 }

@@ -46,7 +46,7 @@ impl Certificate {
     /// What stands in it beside the subject; nothing if that cannot be read.
     fn alternative_names(&self) -> SubjectAltName {
         let found = self.0.tbs_certificate().get_extension::<SubjectAltName>();
-        found.ok().flatten().map(|(_, names)| names).unwrap_or(SubjectAltName(Vec::new()))
+        found.ok().flatten().map_or(SubjectAltName(Vec::new()), |(_, names)| names)
     }
 }
 

@@ -1,0 +1,62 @@
+//! Where requests come from, behind proxies (row E3), over HTTP, against the service as it runs.
+
+use reqwest::Client;
+use runtime::config::Environment;
+use runtime::{Context, Running};
+use serde_json::json;
+use tempfile::TempDir;
+
+const SECRET: &str = "an-adequate-secret-of-32-bytes-ok";
+
+/// The service where one address may register one client a minute.
+async fn start(trusted: &str) -> (Running, TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let variables = [
+        ("IDP_HTTP_ADDR", "127.0.0.1:0".to_owned()),
+        ("IDP_GRPC_ADDR", "127.0.0.1:0".to_owned()),
+        ("IDP_DEBUG_ADDR", String::new()),
+        ("OCIS_URL", "https://cloud.example".to_owned()),
+        ("IDP_DATABASE_URL", format!("sqlite://{}", folder.path().join("idp.db").display())),
+        ("IDP_ENCRYPTION_SECRET", SECRET.to_owned()),
+        ("IDP_JWT_SECRET", SECRET.to_owned()),
+        ("IDP_ALLOW_DYNAMIC_CLIENT_REGISTRATION", "true".to_owned()),
+        ("IDP_ALLOW_OPEN_CLIENT_REGISTRATION", "true".to_owned()),
+        ("IDP_REGISTRATIONS_PER_MINUTE", "1".to_owned()),
+        ("IDP_TRUSTED_PROXIES", trusted.to_owned()),
+    ];
+    let context = Context::new(Environment::from(variables));
+    (runtime::start::<idp::Idp>(&context).await.expect("starts"), folder)
+}
+
+/// With what a registration is answered that a proxy says to be from there.
+async fn register(running: &Running, forwarded_for: &str) -> u16 {
+    let url = format!("http://{}/konnect/v1/register", running.http.expect("is served"));
+    let metadata = json!({ "redirect_uris": ["https://app.example/back"] }).to_string();
+    let request = Client::new().post(url).header("content-type", "application/json");
+    let request = request.header("x-forwarded-for", forwarded_for).body(metadata);
+    request.send().await.expect("is answered").status().as_u16()
+}
+
+#[tokio::test]
+async fn e3_each_client_behind_a_trusted_proxy_has_its_own_limit() {
+    let (running, _folder) = start("10.0.0.0/8, 127.0.0.1").await;
+    assert_eq!(register(&running, "192.0.2.1").await, 201);
+    assert_eq!(register(&running, "192.0.2.1").await, 429);
+    assert_eq!(register(&running, "192.0.2.2").await, 201);
+    assert_eq!(
+        register(&running, "203.0.113.9, 192.0.2.2, 10.1.2.3").await,
+        429,
+        "what a client writes is not believed"
+    );
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn e3_nobody_is_believed_unless_the_operator_says_so() {
+    for trusted in ["", "10.0.0.0/8"] {
+        let (running, _folder) = start(trusted).await;
+        assert_eq!(register(&running, "192.0.2.1").await, 201);
+        assert_eq!(register(&running, "192.0.2.2").await, 429, "both are of this machine: {trusted}");
+        running.stop().await;
+    }
+}
