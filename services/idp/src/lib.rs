@@ -22,6 +22,7 @@ mod person;
 pub mod provider;
 mod prune;
 pub mod registration;
+pub mod reseal;
 pub mod revocation;
 pub mod revocations;
 mod routes;
@@ -134,6 +135,8 @@ pub async fn open(
         random: random.clone(),
     });
     let keys = keys.await?;
+    // behind the keys, which tell whether the secret is the right one at all
+    reseal::reseal(&store, &sealer).await?;
     let policy = Policy { allow_private: config.allow_private_addresses, ..Policy::default() };
     let fetcher = Fetcher::new("doorward-idp", policy, config.outbound_ca.as_deref())?;
     let clients = Clients::open(config, (store.clone(), sealer.clone(), fetcher.clone()), context)?;

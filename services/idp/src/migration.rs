@@ -2,6 +2,7 @@
 
 mod m20261201_000001_state;
 mod m20261202_000001_sids;
+mod m20261202_000002_secrets;
 
 use sea_orm_migration::prelude::*;
 
@@ -14,6 +15,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261201_000001_state::Migration),
             Box::new(m20261202_000001_sids::Migration),
+            Box::new(m20261202_000002_secrets::Migration),
         ]
     }
 

@@ -5,7 +5,7 @@
 //! even should one come twice, nothing is revealed but that two texts are equal.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
@@ -34,11 +34,13 @@ pub enum Purpose {
     PrivateKey,
     /// Client secrets that have to be known in the clear (`client_secret_jwt`).
     ClientSecret,
+    /// Secrets of the installation itself in the database.
+    Installation,
 }
 
 impl Purpose {
-    const ALL: [Self; Self::ClientSecret as usize + 1] =
-        [Self::Code, Self::Flow, Self::AccessToken, Self::PrivateKey, Self::ClientSecret];
+    const ALL: [Self; Self::Installation as usize + 1] =
+        [Self::Code, Self::Flow, Self::AccessToken, Self::PrivateKey, Self::ClientSecret, Self::Installation];
 
     const fn label(self) -> &'static str {
         match self {
@@ -47,6 +49,7 @@ impl Purpose {
             Self::AccessToken => "doorward idp access token",
             Self::PrivateKey => "doorward idp private key",
             Self::ClientSecret => "doorward idp client secret",
+            Self::Installation => "doorward idp installation",
         }
     }
 }
@@ -87,6 +90,8 @@ pub struct Sealer(Arc<Inner>);
 struct Inner {
     /// The current one first.
     rings: Vec<Ring>,
+    /// By what people are called towards clients that shall not recognise them together; it outlives the secrets.
+    pairwise: OnceLock<hmac::Key>,
     random: Random,
 }
 
@@ -95,6 +100,7 @@ struct Ring {
     number: u8,
     seals: Vec<LessSafeKey>,
     tags: Vec<hmac::Key>,
+    pairwise: [u8; KEY_LEN],
 }
 
 struct Derived;
@@ -123,7 +129,24 @@ impl Ring {
             number: derive("doorward idp key number")[0],
             seals: Purpose::ALL.map(seal).into(),
             tags: Tag::ALL.map(|tag| hmac::Key::new(hmac::HMAC_SHA256, &derive(tag.label()))).into(),
+            pairwise: derive(Tag::PairwiseSubject.label()),
         }
+    }
+}
+
+impl Ring {
+    /// Opens what this secret has sealed.
+    fn open(&self, purpose: Purpose, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (number, rest) = sealed.split_first()?;
+        let (nonce, text) = rest.split_first_chunk::<NONCE_LEN>()?;
+        if *number != self.number {
+            return None;
+        }
+        let mut text = text.to_vec();
+        let (nonce, aad) = (Nonce::assume_unique_for_key(*nonce), Aad::from(purpose.label().as_bytes()));
+        let length = self.seals[purpose as usize].open_in_place(nonce, aad, &mut text).ok()?.len();
+        text.truncate(length);
+        Some(text)
     }
 }
 
@@ -131,7 +154,22 @@ impl Sealer {
     /// Keys of the current secret, and of the previous one if there is one.
     pub fn new(current: &Secret, previous: &Secret, random: Random) -> Self {
         let secrets = [Some(current), (!previous.is_empty()).then_some(previous)];
-        Self(Arc::new(Inner { rings: secrets.into_iter().flatten().map(Ring::of).collect(), random }))
+        let rings = secrets.into_iter().flatten().map(Ring::of).collect();
+        Self(Arc::new(Inner { rings, pairwise: OnceLock::new(), random }))
+    }
+
+    /// The key of pairwise subjects as it follows from the oldest secret that is known: what it was before it was kept.
+    pub(crate) fn oldest_pairwise_key(&self) -> [u8; 32] {
+        self.oldest().pairwise
+    }
+
+    /// Has pairwise subjects follow from the key that is kept, whatever the secrets are. The first one stays.
+    pub(crate) fn keep_pairwise_key(&self, key: &[u8]) {
+        let _ = self.0.pairwise.set(hmac::Key::new(hmac::HMAC_SHA256, key));
+    }
+
+    fn oldest(&self) -> &Ring {
+        self.0.rings.last().unwrap_or(&self.0.rings[0])
     }
 
     /// Seals bytes.
@@ -155,20 +193,17 @@ impl Sealer {
     /// # Errors
     /// [`NotSealedHere`].
     pub fn open_bytes(&self, purpose: Purpose, sealed: &[u8]) -> Result<Vec<u8>, NotSealedHere> {
-        let (number, rest) = sealed.split_first().ok_or(NotSealedHere)?;
-        let (nonce, text) = rest.split_first_chunk::<NONCE_LEN>().ok_or(NotSealedHere)?;
         // two secrets may have the same number: then both are tried
-        let rings = self.0.rings.iter().filter(|ring| ring.number == *number);
-        for ring in rings {
-            let mut text = text.to_vec();
-            let (nonce, aad) = (Nonce::assume_unique_for_key(*nonce), Aad::from(purpose.label().as_bytes()));
-            if let Ok(plain) = ring.seals[purpose as usize].open_in_place(nonce, aad, &mut text) {
-                let length = plain.len();
-                text.truncate(length);
-                return Ok(text);
-            }
+        self.0.rings.iter().find_map(|ring| ring.open(purpose, sealed)).ok_or(NotSealedHere)
+    }
+
+    /// The same bytes sealed under the current secret; none if they already are, or cannot be opened.
+    pub fn reseal(&self, purpose: Purpose, sealed: &[u8]) -> Option<Vec<u8>> {
+        if self.0.rings[0].open(purpose, sealed).is_some() {
+            return None;
         }
-        Err(NotSealedHere)
+        let plain = zeroize::Zeroizing::new(self.open_bytes(purpose, sealed).ok()?);
+        Some(self.seal_bytes(purpose, &plain))
     }
 
     /// Seals a value as a text that may stand in a URL.
@@ -203,10 +238,13 @@ impl Sealer {
         self.0.rings.iter().map(move |ring| digest(ring, tag, message))
     }
 
-    /// The digest under the oldest secret that is known, for what has to stay the same while a secret is exchanged.
+    /// The digest under the oldest secret that is known, for what has to stay the same while a secret is exchanged. That of
+    /// pairwise subjects stays for ever: it is under a key that is kept in the database.
     pub fn permanent_tag(&self, tag: Tag, message: &[u8]) -> [u8; 32] {
-        let ring = self.0.rings.last().unwrap_or(&self.0.rings[0]);
-        digest(ring, tag, message)
+        match self.0.pairwise.get().filter(|_| tag == Tag::PairwiseSubject) {
+            Some(key) => hmac::sign(key, message).as_ref().try_into().expect("SHA-256 has 32 bytes"),
+            None => digest(self.oldest(), tag, message),
+        }
     }
 }
 
@@ -254,6 +292,17 @@ mod tests {
         assert_eq!(sealer(OLD, "").open::<i32>(Purpose::Flow, &fresh), Err(NotSealedHere));
         let tags: Vec<_> = sealer(NEW, OLD).tags(Tag::RefreshToken, b"x").collect();
         assert_eq!(tags, [sealer(NEW, "").tag(Tag::RefreshToken, b"x"), sealer(OLD, "").tag(Tag::RefreshToken, b"x")]);
+    }
+
+    #[test]
+    fn what_the_secret_before_has_sealed_is_sealed_anew_once() {
+        let old = sealer(OLD, "").seal_bytes(Purpose::PrivateKey, b"key");
+        let both = sealer(NEW, OLD);
+        let anew = both.reseal(Purpose::PrivateKey, &old).expect("is sealed anew");
+        assert_eq!(sealer(NEW, "").open_bytes(Purpose::PrivateKey, &anew).as_deref(), Ok(b"key".as_slice()));
+        assert_eq!(both.reseal(Purpose::PrivateKey, &anew), None);
+        assert_eq!(both.reseal(Purpose::Code, &old), None, "of another purpose");
+        assert_eq!(sealer(NEW, "").reseal(Purpose::PrivateKey, &old), None, "nobody can open it");
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod prune;
 mod pushed;
 mod revocations;
 mod rows;
+mod secrets;
 mod sessions;
 mod versions;
 

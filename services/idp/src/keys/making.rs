@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 use super::plan::Wanted;
 use super::set::{Key, KeySet};
 use super::{KeysError, Parts, sealed};
+use crate::seal::Purpose;
 use crate::store::StoredKey;
 
 /// All keys of the store. Those of the set are parsed, and are not parsed again.
@@ -34,6 +35,17 @@ pub(super) async fn read(parts: &Parts, parsed: Option<&KeySet>) -> Result<Vec<K
         keys.push(Key { pair, created: stored.created, active: stored.active, retired: stored.retired });
     }
     Ok(keys)
+}
+
+/// Seals keys anew under the current secret that were sealed under the one before it.
+pub(super) async fn reseal(parts: &Parts) -> Result<(), KeysError> {
+    for stored in parts.store.keys().await? {
+        if let Some(anew) = parts.sealer.reseal(Purpose::PrivateKey, &stored.sealed) {
+            parts.store.reseal_key(&stored.kid, &stored.sealed, &anew).await?;
+            tracing::info!(kid = stored.kid, "a signing key was sealed anew");
+        }
+    }
+    Ok(())
 }
 
 fn algorithm_of(stored: &StoredKey) -> Option<Algorithm> {

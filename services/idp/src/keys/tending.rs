@@ -42,12 +42,13 @@ impl Keys {
             making::make(&parts, &missing, now).await?;
             keys = making::read(&parts, None).await?;
         }
+        making::reseal(&parts).await?;
         let set = ArcSwap::from_pointee(set(&keys, now)?);
         Ok(Self(Arc::new(Inner { set, tending: Mutex::default(), parts })))
     }
 
     /// Takes over what other replicas have changed, and does what is due: publishes successors, retires keys whose
-    /// successor signs, and removes those that are over.
+    /// successor signs, removes those that are over, and seals anew what a former secret has sealed.
     ///
     /// # Errors
     /// [`KeysError`]; what was known before stays in use.
@@ -56,6 +57,7 @@ impl Keys {
         let (parts, now) = (&self.0.parts, now(&self.0.parts));
         let keys = self.read().await?;
         let shown = self.show(&keys, now);
+        making::reseal(parts).await?;
         let mut steps = Vec::new();
         for algorithm in Algorithm::SIGNING {
             steps.extend(plan::plan(algorithm, &keys, &parts.schedule, now));

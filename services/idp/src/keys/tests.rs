@@ -16,6 +16,7 @@ const DAY: Duration = Duration::from_hours(24);
 const HOUR: Duration = Duration::from_hours(1);
 const SECOND: Duration = Duration::from_secs(1);
 const SECRET: &str = "an-adequate-secret-of-32-bytes-ok";
+const NEW: &str = "another-adequate-secret-of-32-byte";
 
 /// A database, and a clock that all replicas share.
 struct World {
@@ -35,9 +36,13 @@ impl World {
     }
 
     fn parts(&self, secret: &str) -> Parts {
+        self.exchanging(secret, "")
+    }
+
+    fn exchanging(&self, secret: &str, previous: &str) -> Parts {
         Parts {
             store: self.store.clone(),
-            sealer: Sealer::new(&secret.into(), &"".into(), self.random.clone()),
+            sealer: Sealer::new(&secret.into(), &previous.into(), self.random.clone()),
             schedule: Schedule::of(&Lives::default()),
             clock: self.clock.clone(),
             random: self.random.clone(),
@@ -258,10 +263,28 @@ async fn a_token_of_a_stranger_is_not_ours() {
 async fn without_the_secret_no_key_can_be_used_and_none_is_made() {
     let world = World::new().await;
     let keys = world.replica().await;
-    let other = Keys::open(world.parts("another-adequate-secret-of-32-byte")).await.map(drop);
+    let other = Keys::open(world.parts(NEW)).await.map(drop);
     let error = other.expect_err("it is the wrong secret");
     assert!(matches!(error, KeysError::Sealed(_)) && error.to_string().contains("IDP_ENCRYPTION_SECRET"), "{error}");
     assert_eq!(world.store.keys().await.expect("is read").len(), kids(&keys).len());
+}
+
+#[tokio::test]
+async fn after_an_exchange_of_the_secret_the_former_one_is_not_needed_for_keys() {
+    let world = World::new().await;
+    let old = world.replica().await;
+    let of_old = token(&old, Algorithm::Es256);
+    let both = Keys::open(world.exchanging(NEW, SECRET)).await.expect("opens");
+    assert_eq!(kids(&both), kids(&old), "the same keys");
+    let new = Keys::open(world.parts(NEW)).await.expect("the former secret is not needed");
+    assert!(is_good(&new, &of_old) && kids(&new) == kids(&old));
+    Keys::open(world.parts(SECRET)).await.map(drop).expect_err("nor is it enough");
+
+    // a replica that was not started again makes a key
+    old.rotate(Algorithm::EdDsa, Begin::AtOnce).await.expect("makes a key");
+    Keys::open(world.parts(NEW)).await.map(drop).expect_err("it is sealed under the former secret");
+    both.tend().await.expect("is tended");
+    Keys::open(world.parts(NEW)).await.map(drop).expect("tending has sealed it anew");
 }
 
 #[tokio::test]
