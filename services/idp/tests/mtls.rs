@@ -99,8 +99,8 @@ impl Service {
             variables.push(("OCIS_MTLS_CLIENT_CA", file("clients.pem", &issuer.pem())));
         }
         let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value));
-        let context = Context::new(Environment::from_iter(variables));
-        let running = runtime::start::<idp::Idp>(&context).await.expect("starts");
+        let context = Context::new(variables.collect::<Environment>());
+        let running = Box::pin(runtime::start::<idp::Idp>(&context)).await.expect("starts");
         Self { running, servers, _folder: folder }
     }
 
@@ -137,7 +137,7 @@ async fn answer(request: RequestBuilder) -> (u16, Value) {
     (status, response.json().await.unwrap_or_default())
 }
 
-fn client(id: &str, more: Value) -> Value {
+fn client(id: &str, more: &Value) -> Value {
     let mut client = json!({
         "id": id, "application_type": "web", "grant_types": ["client_credentials"], "response_types": [],
         "introspects_all": true,
@@ -159,9 +159,9 @@ async fn i22_a_certificate_that_is_vouched_for_proves_who_a_client_is() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let by = |member: &str, name: &str| json!({ "token_endpoint_auth_method": "tls_client_auth", member: name });
     let clients = json!({ "clients": [
-        client("by-dns", by("tls_client_auth_san_dns", "one.example")),
-        client("by-subject", by("tls_client_auth_subject_dn", "CN=one.example,O=Example")),
-        client("other", by("tls_client_auth_san_dns", "two.example")),
+        client("by-dns", &by("tls_client_auth_san_dns", "one.example")),
+        client("by-subject", &by("tls_client_auth_subject_dn", "CN=one.example,O=Example")),
+        client("other", &by("tls_client_auth_san_dns", "two.example")),
     ] });
     let service = Service::start(&clients, Some(&authority)).await;
     let own = authority.sign("one.example");
@@ -192,7 +192,7 @@ async fn i22_a_certificate_that_a_client_has_registered_proves_who_it_is() {
     let x5c = base64::engine::general_purpose::STANDARD.encode(&own.der);
     let keys = json!({ "keys": [{ "kty": "EC", "x5c": [x5c] }] });
     let more = json!({ "token_endpoint_auth_method": "self_signed_tls_client_auth", "jwks": keys });
-    let service = Service::start(&json!({ "clients": [client("own", more)] }), None).await;
+    let service = Service::start(&json!({ "clients": [client("own", &more)] }), None).await;
     let url = service.mtls(TOKEN);
     assert_eq!(answer(service.ask(Some(&own), &url, "own")).await.0, 200);
     for stranger in [None, Some(&other)] {
@@ -215,7 +215,7 @@ async fn i29_a_token_that_is_bound_to_a_certificate_counts_only_with_it() {
         more["access_token_format"] = json!("opaque");
         more
     };
-    let clients = json!({ "clients": [client("jwt", bound), client("opaque", opaque)] });
+    let clients = json!({ "clients": [client("jwt", &bound), client("opaque", &opaque)] });
     let service = Service::start(&clients, Some(&authority)).await;
     let (own, other) = (authority.sign("one.example"), authority.sign("one.example"));
     for id in ["jwt", "opaque"] {

@@ -1,5 +1,7 @@
 //! Where requests come from, behind proxies (row E3), over HTTP, against the service as it runs.
 
+use std::time::Duration;
+
 use reqwest::Client;
 use runtime::config::Environment;
 use runtime::{Context, Running};
@@ -25,14 +27,15 @@ async fn start(trusted: &str) -> (Running, TempDir) {
         ("IDP_TRUSTED_PROXIES", trusted.to_owned()),
     ];
     let context = Context::new(Environment::from(variables));
-    (runtime::start::<idp::Idp>(&context).await.expect("starts"), folder)
+    (Box::pin(runtime::start::<idp::Idp>(&context)).await.expect("starts"), folder)
 }
 
 /// With what a registration is answered that a proxy says to be from there.
 async fn register(running: &Running, forwarded_for: &str) -> u16 {
     let url = format!("http://{}/konnect/v1/register", running.http.expect("is served"));
     let metadata = json!({ "redirect_uris": ["https://app.example/back"] }).to_string();
-    let request = Client::new().post(url).header("content-type", "application/json");
+    let program = Client::builder().timeout(Duration::from_secs(10)).build().expect("a client");
+    let request = program.post(url).header("content-type", "application/json");
     let request = request.header("x-forwarded-for", forwarded_for).body(metadata);
     request.send().await.expect("is answered").status().as_u16()
 }
