@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -17,7 +16,7 @@ use runtime::{Clock, Random};
 use secrecy::SecretString;
 use status::Kind;
 use tempfile::TempDir;
-use testkit::{binary, free_address};
+use testkit::{Server, free_address};
 use token::{KeyRing, Minter};
 use tokio::task::JoinSet;
 use tonic::transport::{Channel, Endpoint};
@@ -28,6 +27,7 @@ const ROUNDS: usize = 200;
 const CLIENTS: usize = 6;
 /// How many tokens of earlier rounds are looked at in each.
 const SAMPLE: usize = 20;
+const SERVICE: &str = "auth-app";
 const JWT_SECRET: &str = "the-secret-of-the-internal-tokens-32-bytes";
 
 type Client = ApplicationsApiClient<Channel>;
@@ -93,15 +93,11 @@ impl World {
     /// Starts the service, and waits until it answers: it listens before that.
     async fn start(&self) -> (Server, Client) {
         let begin = Instant::now();
-        let mut server = Server::start(&self.variables);
+        let mut server = Server::start(SERVICE, &self.variables);
         let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).expect("an address is an endpoint");
         let mut client = ApplicationsApiClient::new(endpoint.connect_lazy());
         while let Err(error) = client.get_app_password(GetAppPasswordRequest::default()).await {
-            let ended = server.0.try_wait().expect("it is our child");
-            assert!(
-                ended.is_none() && begin.elapsed() < Duration::from_secs(30),
-                "it does not start: {ended:?} {error}"
-            );
+            assert!(server.is_running() && begin.elapsed() < Duration::from_secs(30), "it does not start: {error}");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         (server, client)
@@ -196,29 +192,6 @@ impl World {
             State::Asked if is_not_over => made.state = if is_good { State::Live } else { State::Revoked },
             State::Asked => {}
         }
-    }
-}
-
-/// The service's process.
-struct Server(Child);
-
-impl Server {
-    fn start(variables: &BTreeMap<String, String>) -> Self {
-        let mut command = Command::new(binary("auth-app"));
-        command.arg("server").env_clear().envs(variables).stdin(Stdio::null()).stdout(Stdio::null());
-        Self(command.spawn().expect("auth-app starts"))
-    }
-
-    /// SIGKILL: nothing can be finished, nothing tidied up.
-    fn kill(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
     }
 }
 
@@ -318,7 +291,7 @@ async fn a_process_killed_in_its_first_start_starts_again() {
     let random = World::new(seed());
     for _ in 0..60 {
         let world = World::new(0);
-        let mut server = Server::start(&world.variables);
+        let mut server = Server::start(SERVICE, &world.variables);
         tokio::time::sleep(random.up_to(Duration::from_millis(80))).await;
         server.kill();
         let (_server, mut client) = world.start().await;

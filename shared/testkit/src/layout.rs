@@ -1,10 +1,11 @@
 //! Where a test's family is, and what it is told.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     net::{SocketAddr, TcpListener},
     path::Path,
+    sync::{Mutex, PoisonError},
 };
 
 use doorward::Member;
@@ -156,15 +157,21 @@ impl Layout {
     }
 }
 
-/// An address of this machine that nobody listens on, and that no outgoing connection is given: those get higher ports.
+/// An address of this machine that nobody listens on, that no outgoing connection is given (those get higher ports), and
+/// that was not given to anybody else in this process, who may not listen on it yet.
 ///
 /// # Panics
 /// When a thousand tries find none.
 pub fn free_address() -> SocketAddr {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     let random = Random::system();
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     let port = || 10_000 + u16::from_be_bytes(random.bytes()) % 22_000;
-    let free = |port| TcpListener::bind(("127.0.0.1", port)).and_then(|listener| listener.local_addr()).ok();
-    std::iter::repeat_with(port).take(1000).find_map(free).expect("a port is free")
+    let mut free = |port| {
+        let address = TcpListener::bind(("127.0.0.1", port)).and_then(|listener| listener.local_addr()).ok()?;
+        given.insert(port).then_some(address)
+    };
+    std::iter::repeat_with(port).take(1000).find_map(&mut free).expect("a port is free")
 }
 
 /// A secret that is looked for in every log.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod browser;
 mod calls;
 mod certificates;
 mod family;
@@ -7,9 +8,10 @@ mod layout;
 mod logs;
 mod process;
 
+pub use browser::{Browser, Landing};
 pub use calls::{Answer, is_ok};
 pub use certificates::Certificates;
 pub use family::{Mode, TestFamily};
 pub use layout::{Layout, PEOPLE, Person, free_address};
 pub use logs::note_secret;
-pub use process::{Finished, binary, run};
+pub use process::{Finished, Server, binary, run};

@@ -53,16 +53,16 @@ pub fn run(name: &str, arguments: &[&str], variables: &BTreeMap<String, String>,
     }
 }
 
-/// A running server; ended when dropped.
+/// The process of a service; killed when dropped.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub struct Server {
     pub(crate) name: &'static str,
     child: Child,
 }
 
 impl Server {
     /// Starts `name server`, or `doorward server`.
-    pub(crate) fn start(name: &'static str, variables: &BTreeMap<String, String>) -> Self {
+    pub fn start(name: &'static str, variables: &BTreeMap<String, String>) -> Self {
         let child = Command::new(binary(name))
             .arg("server")
             .env_clear()
@@ -75,9 +75,14 @@ impl Server {
     }
 
     /// Ends it at once, as a crash would.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// Whether it has not ended of itself.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Asks it to end, and waits.

@@ -1,0 +1,222 @@
+//! The provider is killed before, in and after each step of a code flow, and started again: the flow ends well or fails
+//! cleanly, and nothing is given twice.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Error;
+use testkit::{Browser, Landing};
+
+use crate::flow::{Told, at, authorization};
+use crate::world::{ASKING, CALLBACK, World};
+
+/// When the process is killed, seen from the step's request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Moment {
+    Before,
+    /// So long after it was sent.
+    In(Duration),
+    After,
+}
+
+fn moments() -> impl Iterator<Item = Moment> {
+    let within = [0, 400, 1_000, 2_000, 3_000, 4_500, 6_500, 9_000, 13_000, 20_000];
+    let within = within.map(|micros| Moment::In(Duration::from_micros(micros)));
+    [Moment::Before, Moment::After].into_iter().chain(within)
+}
+
+/// The steps of a flow, in their order.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Step {
+    Authorize,
+    SignInPage,
+    LogOn,
+    ConsentPage,
+    Agree,
+    Redeem,
+    Refresh,
+}
+
+const STEPS: [Step; 7] =
+    [Step::Authorize, Step::SignInPage, Step::LogOn, Step::ConsentPage, Step::Agree, Step::Redeem, Step::Refresh];
+
+/// What a step brought.
+#[derive(Debug, Clone)]
+enum Brought {
+    Landing(Landing),
+    Told(Told),
+}
+
+/// What somebody has at hand to take the next step.
+struct Walk {
+    browser: Browser,
+    last: Option<Landing>,
+    code: String,
+    refresh_token: String,
+}
+
+impl Walk {
+    fn new() -> Self {
+        Self { browser: Browser::new(), last: None, code: String::new(), refresh_token: String::new() }
+    }
+
+    /// One request. The browser keeps what it learns even if the answer is lost half way, as browsers do.
+    async fn take(&mut self, world: &World, step: Step) -> Result<Brought, Error> {
+        let base = world.base(0);
+        let last = self.last.clone();
+        let page = || last.clone().expect("a page was shown");
+        Ok(Brought::Landing(match step {
+            Step::Authorize => self.browser.open(&authorization(base, ASKING)).await?,
+            Step::SignInPage | Step::ConsentPage => {
+                self.browser.open(&at(base, &page().location, &world.issuer)).await?
+            }
+            Step::LogOn => world.log_on(base, &mut self.browser, &page()).await?,
+            Step::Agree => world.agree(base, &mut self.browser, &page()).await?,
+            Step::Redeem => return world.redeem(base, ASKING, &self.code).await.map(Brought::Told),
+            Step::Refresh => return world.refresh(base, ASKING, &self.refresh_token).await.map(Brought::Told),
+        }))
+    }
+
+    /// Takes up what a step brought; whether the flow can go on.
+    fn takes(&mut self, step: Step, brought: Brought) -> bool {
+        match brought {
+            Brought::Told(told) => {
+                told.text("refresh_token").clone_into(&mut self.refresh_token);
+                assert!(told.is_good() || told.is_invalid_grant(), "{step:?}: neither tokens nor a refusal: {told:?}");
+                told.is_good()
+            }
+            Brought::Landing(landing) => {
+                let is_page = landing.page.contains("<main") && landing.page.contains("</html>");
+                let is_clean = !landing.location.is_empty() || is_page;
+                assert!(is_clean && !landing.status.is_server_error(), "{step:?}: no clean answer: {landing:?}");
+                self.code = landing.parameter("code").unwrap_or_default();
+                let goes_on = match step {
+                    Step::Authorize | Step::LogOn => landing.location.contains("/signin/v1/identifier?flow="),
+                    Step::SignInPage => landing.page.contains("name=\"password\""),
+                    Step::ConsentPage => landing.page.contains("name=\"decision\""),
+                    Step::Agree => landing.location.starts_with(CALLBACK) && !self.code.is_empty(),
+                    Step::Redeem | Step::Refresh => false,
+                };
+                self.last = Some(landing);
+                goes_on
+            }
+        }
+    }
+}
+
+/// What became of a flow that was interrupted.
+#[derive(Debug, Default)]
+struct Tally {
+    killed: usize,
+    ended_well: usize,
+    failed_cleanly: usize,
+}
+
+/// Walks a flow, kills the process at this moment of this step, starts it again and goes on.
+async fn interrupted(world: &mut World, step: Step, moment: Moment, tally: &mut Tally) {
+    let mut walk = Walk::new();
+    for &now in &STEPS {
+        if now != step {
+            let brought = walk.take(world, now).await.expect("the provider answers");
+            if !walk.takes(now, brought) {
+                tally.failed_cleanly += 1;
+                return finish(world).await;
+            }
+            continue;
+        }
+        let answered = kill_at(world, &mut walk, step, moment).await;
+        tally.killed += 1;
+        world.start(0).await;
+        // whoever got no answer, or was cut off behind it, asks again
+        let again = walk.take(world, step).await.expect("the provider answers");
+        once(step, answered.as_ref(), &again);
+        let goes_on = match (answered, again) {
+            (Some(Brought::Told(first)), _) if first.is_good() => {
+                // what was acknowledged was written: a use of the code has ended it, a use of the token moved it on
+                walk.takes(step, Brought::Told(first))
+            }
+            (_, again) => walk.takes(step, again),
+        };
+        if !goes_on || (step == Step::Redeem && !walk_is_alive(world, &walk).await) {
+            tally.failed_cleanly += 1;
+            return finish(world).await;
+        }
+    }
+    tally.ended_well += 1;
+}
+
+/// A code that was asked for a second time has lost what it brought the first time (row I7).
+async fn walk_is_alive(world: &World, walk: &Walk) -> bool {
+    let told = world.refresh(world.base(0), ASKING, &walk.refresh_token).await.expect("the provider answers");
+    assert!(told.is_good() || told.is_invalid_grant(), "{told:?}");
+    told.is_good()
+}
+
+/// Sends the request, and kills the process; the answer, if it came.
+async fn kill_at(world: &mut World, walk: &mut Walk, step: Step, moment: Moment) -> Option<Brought> {
+    match moment {
+        Moment::Before => {
+            world.kill(0);
+            walk.take(world, step).await.expect_err("nobody is there");
+            None
+        }
+        Moment::After => {
+            let answered = walk.take(world, step).await.expect("the provider answers");
+            world.kill(0);
+            Some(answered)
+        }
+        Moment::In(wait) => {
+            let answered = {
+                let asking = walk.take(world, step);
+                tokio::pin!(asking);
+                tokio::select! {
+                    answered = &mut asking => Some(answered),
+                    () = tokio::time::sleep(wait) => None,
+                }
+            };
+            world.kill(0);
+            answered.and_then(Result::ok)
+        }
+    }
+}
+
+/// Nothing is given twice.
+fn once(step: Step, first: Option<&Brought>, again: &Brought) {
+    let (Some(Brought::Told(first)), Brought::Told(again)) = (first, again) else { return };
+    if !first.is_good() || !again.is_good() {
+        return;
+    }
+    match step {
+        Step::Redeem => panic!("a code was redeemed twice"),
+        Step::Refresh => {
+            assert_eq!(
+                first.text("refresh_token"),
+                again.text("refresh_token"),
+                "within the grace: the same successor"
+            );
+        }
+        Step::Authorize | Step::SignInPage | Step::LogOn | Step::ConsentPage | Step::Agree => {}
+    }
+}
+
+/// After a failure everything is as if nothing had been begun: a fresh flow ends well.
+async fn finish(world: &World) {
+    let code = world.code(&mut Browser::new(), ASKING).await;
+    let told = world.redeem(world.base(0), ASKING, &code).await.expect("the provider answers");
+    assert!(told.is_good(), "{told:?}");
+    let again = world.redeem(world.base(0), ASKING, &code).await.expect("the provider answers");
+    assert!(again.is_invalid_grant(), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_at_each_step_of_a_sign_in() {
+    let mut world = World::alone("killed", &[]).await;
+    let (begin, mut tally) = (Instant::now(), Tally::default());
+    for step in STEPS {
+        for moment in moments() {
+            interrupted(&mut world, step, moment, &mut tally).await;
+        }
+    }
+    eprintln!("{tally:?} in {:.0?}", begin.elapsed());
+    assert_eq!(tally.killed, STEPS.len() * moments().count());
+    assert!(tally.ended_well > tally.killed / 2, "most flows go on: {tally:?}");
+}

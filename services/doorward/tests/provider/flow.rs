@@ -1,0 +1,145 @@
+//! What a browser and a client do together, step by step.
+
+use reqwest::Error;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::Value;
+use testkit::{Browser, Landing, note_secret};
+
+use crate::world::{ASKING, CALLBACK, SECRET, World};
+
+const AUTHORIZE: &str = "/signin/v1/identifier/_/authorize";
+const LOGON: &str = "/signin/v1/identifier/_/logon";
+const CONSENT: &str = "/signin/v1/identifier/_/consent";
+const TOKEN: &str = "/konnect/v1/token";
+const INTROSPECTION: &str = "/konnect/v1/introspect";
+/// The pair of RFC 7636 appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// An answer of the token endpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Told {
+    /// The status.
+    pub(crate) status: u16,
+    /// The answer.
+    pub(crate) answer: Value,
+}
+
+impl Told {
+    /// A member of the answer that is text; empty if it is not there.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.answer.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Whether there are tokens.
+    pub(crate) fn is_good(&self) -> bool {
+        self.status == 200 && !self.text("access_token").is_empty()
+    }
+
+    /// Whether it is what RFC 6749 5.2 says of a code or refresh token that is not good.
+    pub(crate) fn is_invalid_grant(&self) -> bool {
+        self.status == 400 && self.text("error") == "invalid_grant"
+    }
+}
+
+/// The address by which a client sends people to the provider.
+pub(crate) fn authorization(base: &str, client: &str) -> String {
+    let query = [
+        ("client_id", client),
+        ("response_type", "code"),
+        ("redirect_uri", CALLBACK),
+        ("scope", "openid offline_access"),
+        ("state", "of the test"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ];
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    format!("{base}{AUTHORIZE}?{query}")
+}
+
+/// The same place of the provider's, at one of its replicas.
+pub(crate) fn at(base: &str, location: &str, issuer: &str) -> String {
+    format!("{base}{}", location.strip_prefix(issuer).unwrap_or(location))
+}
+
+impl World {
+    /// Sends the form with the password.
+    pub(crate) async fn log_on(&self, base: &str, browser: &mut Browser, page: &Landing) -> Result<Landing, Error> {
+        let (flow, csrf) = (page.field("flow"), page.field("csrf"));
+        let form = [("flow", flow), ("csrf", csrf), ("username", "einstein"), ("password", self.password())];
+        browser.submit(&format!("{base}{LOGON}"), &self.issuer, &form).await
+    }
+
+    /// Sends the form with the consent.
+    pub(crate) async fn agree(&self, base: &str, browser: &mut Browser, page: &Landing) -> Result<Landing, Error> {
+        let form = [("flow", page.field("flow")), ("csrf", page.field("csrf")), ("decision", "allow")];
+        browser.submit(&format!("{base}{CONSENT}"), &self.issuer, &form).await
+    }
+
+    /// Takes a browser through all pages there are until a client has a code.
+    pub(crate) async fn code(&self, browser: &mut Browser, client: &str) -> String {
+        let base = self.base(0);
+        let mut landing = browser.open(&authorization(base, client)).await.expect("the provider answers");
+        for _ in 0..8 {
+            if landing.location.starts_with(CALLBACK) {
+                let code = landing.parameter("code").unwrap_or_else(|| panic!("no code: {landing:?}"));
+                note_secret(&code);
+                return code;
+            }
+            landing = if !landing.location.is_empty() {
+                browser.open(&at(base, &landing.location, &self.issuer)).await
+            } else if landing.page.contains("name=\"password\"") {
+                self.log_on(base, browser, &landing).await
+            } else {
+                assert_eq!(client, ASKING, "nobody else is asked: {landing:?}");
+                self.agree(base, browser, &landing).await
+            }
+            .expect("the provider answers");
+        }
+        panic!("the flow does not end: {landing:?}")
+    }
+
+    /// Redeems a code.
+    pub(crate) async fn redeem(&self, base: &str, client: &str, code: &str) -> Result<Told, Error> {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", CALLBACK),
+            ("code_verifier", VERIFIER),
+        ];
+        self.post(base, TOKEN, client, &form).await
+    }
+
+    /// Uses a refresh token.
+    pub(crate) async fn refresh(&self, base: &str, client: &str, token: &str) -> Result<Told, Error> {
+        self.post(base, TOKEN, client, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
+    }
+
+    /// An access token for a client itself.
+    pub(crate) async fn own(&self, base: &str, client: &str) -> Result<Told, Error> {
+        self.post(base, TOKEN, client, &[("grant_type", "client_credentials")]).await
+    }
+
+    /// Whether a token is active, as a replica says.
+    pub(crate) async fn is_active(&self, base: &str, client: &str, token: &str) -> bool {
+        let told = self.post(base, INTROSPECTION, client, &[("token", token)]).await.expect("the provider answers");
+        let active = told.answer.get("active").and_then(Value::as_bool);
+        active.unwrap_or_else(|| panic!("introspection says neither: {told:?}"))
+    }
+
+    async fn post(&self, base: &str, path: &str, client: &str, form: &[(&str, &str)]) -> Result<Told, Error> {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = self.http.post(format!("{base}{path}")).basic_auth(client, Some(SECRET));
+        let answer = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body).send().await?;
+        let status = answer.status().as_u16();
+        let text = answer.text().await?;
+        let told = Told { status, answer: serde_json::from_str(&text).unwrap_or_default() };
+        assert!(told.answer.is_object(), "neither tokens nor an OAuth error: {status} {text}");
+        for name in ["access_token", "refresh_token"] {
+            if !told.text(name).is_empty() {
+                note_secret(told.text(name));
+            }
+        }
+        Ok(told)
+    }
+}

@@ -1,0 +1,95 @@
+//! A browser, as far as signing in needs one.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use reqwest::{
+    Client, Error, RequestBuilder, StatusCode,
+    header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE},
+    redirect::Policy,
+};
+
+/// Keeps cookies, fills forms in, and stays where it is: the test follows redirects itself.
+#[derive(Debug, Clone)]
+pub struct Browser {
+    http: Client,
+    cookies: BTreeMap<String, String>,
+}
+
+/// What a browser was answered.
+#[derive(Debug, Clone)]
+pub struct Landing {
+    /// The status.
+    pub status: StatusCode,
+    /// Where it is sent on to; empty if it is not.
+    pub location: String,
+    /// The page.
+    pub page: String,
+}
+
+impl Browser {
+    /// One in which nobody has signed in.
+    ///
+    /// # Panics
+    /// When there can be no HTTP client.
+    pub fn new() -> Self {
+        let http = Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(20)).no_proxy();
+        Self { http: http.build().expect("an HTTP client"), cookies: BTreeMap::new() }
+    }
+
+    /// Opens an address.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn open(&mut self, url: &str) -> Result<Landing, Error> {
+        let request = self.http.get(url);
+        self.send(request).await
+    }
+
+    /// Sends a form from a page of `origin`.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn submit(&mut self, url: &str, origin: &str, form: &[(&str, &str)]) -> Result<Landing, Error> {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = self.http.post(url).header(ORIGIN, origin);
+        self.send(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)).await
+    }
+
+    async fn send(&mut self, request: RequestBuilder) -> Result<Landing, Error> {
+        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let answer = request.header(COOKIE, cookies.join("; ")).send().await?;
+        let text = |value: &reqwest::header::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        for line in answer.headers().get_all(SET_COOKIE) {
+            let line = text(line);
+            if let Some((name, value)) = line.split(';').next().and_then(|pair| pair.split_once('=')) {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        let (status, location) = (answer.status(), answer.headers().get(LOCATION).map(text).unwrap_or_default());
+        Ok(Landing { status, location, page: answer.text().await? })
+    }
+}
+
+impl Default for Browser {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Landing {
+    /// The value of a hidden field.
+    ///
+    /// # Panics
+    /// When the page has none of that name.
+    pub fn field(&self, name: &str) -> &str {
+        let tag = self.page.split('<').find(|tag| tag.contains(&format!("name=\"{name}\"")));
+        let value = tag.and_then(|tag| tag.split_once("value=\"")).and_then(|(_, rest)| rest.split_once('"'));
+        value.unwrap_or_else(|| panic!("the page has no field {name}: {self:?}")).0
+    }
+
+    /// A parameter of the address that it is sent on to, in the query or the fragment.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let (_, parameters) = self.location.split_once(['?', '#'])?;
+        form_urlencoded::parse(parameters.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+}
