@@ -48,7 +48,7 @@ impl Bearer {
             None => match self.issuers.route(token).map_err(AuthError::Refused)? {
                 Route::Here(issuer, jwt) => {
                     let verdict = verify_here(issuer, token, jwt, now).await;
-                    let outcome = Outcome::new(issuer, verdict, now, token.len());
+                    let outcome = Outcome::new(issuer, verdict, now);
                     // a refusal costs nothing to find again, and would only take the place of something good
                     if outcome.verdict.is_ok() {
                         self.results.keep(key, outcome.clone()).await;
@@ -100,7 +100,7 @@ fn verify_there(issuer: Arc<Issuer>, token: String, now: SystemTime) -> BoxFutur
             Ok(claims) => complete(&issuer, &token, claims).await,
             Err(failure) => Err(failure),
         };
-        Outcome::new(&issuer, verdict, now, token.len())
+        Outcome::new(&issuer, verdict, now)
     })
 }
 

@@ -76,6 +76,11 @@ impl Claims {
         }
     }
 
+    /// How much they are, in bytes as they are written.
+    pub fn size(&self) -> usize {
+        serde_json::to_vec(&self.all).map_or(0, |written| written.len())
+    }
+
     /// These claims, and of the others those that are missing here. Who it is about, and how long it is good, stays.
     #[must_use]
     pub fn completed(mut self, others: &Self) -> Self {

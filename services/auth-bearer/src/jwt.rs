@@ -46,7 +46,8 @@ pub fn check(jwt: &UnverifiedJwt<'_>, rules: &Rules, now: SystemTime) -> Result<
         return Err(Reason::ForeignToken);
     }
     check_claims(said, rules, now)?;
-    if said.contains_key("exp") { Ok(()) } else { Err(Reason::Malformed) }
+    // without the one it would never end, and without the other no sign-out could tell whether it was before
+    if ["exp", "iat"].iter().all(|name| said.contains_key(*name)) { Ok(()) } else { Err(Reason::Malformed) }
 }
 
 /// The rules that hold for what an issuer tells of a token too (RFC 7662 2.2): for whom it is, who it was given to, when it is

@@ -21,14 +21,14 @@ struct Outcome {
 #[derive(Clone)]
 pub struct Asked {
     issuer: String,
-    asked: Family<Outcome, Counter>,
+    outcomes: Family<Outcome, Counter>,
     up: Family<Issuer, Gauge>,
 }
 
 impl Asked {
     /// The counters of this issuer.
     pub fn new(metrics: &Metrics, issuer: &str) -> Self {
-        let asked = metrics.register(
+        let outcomes = metrics.register(
             "doorward_issuer_asked",
             "How often an OpenID Provider was asked for its keys",
             Family::<Outcome, Counter>::default(),
@@ -38,13 +38,13 @@ impl Asked {
             "Whether an OpenID Provider gave its keys when it was asked last",
             Family::<Issuer, Gauge>::default(),
         );
-        Self { issuer: issuer.to_owned(), asked, up }
+        Self { issuer: issuer.to_owned(), outcomes, up }
     }
 
     /// It was asked, and has answered or not.
     pub fn note(&self, answered: bool) {
         let outcome = if answered { "success" } else { "failure" };
-        self.asked.get_or_create(&Outcome { issuer: self.issuer.clone(), outcome }).inc();
+        self.outcomes.get_or_create(&Outcome { issuer: self.issuer.clone(), outcome }).inc();
         self.up.get_or_create(&Issuer { issuer: self.issuer.clone() }).set(i64::from(answered));
     }
 }

@@ -130,7 +130,7 @@ impl Provisioner {
     /// When users cannot be asked.
     pub async fn set_role(&self, id: &str, role: &str) -> Result<(), AuthError> {
         let roles = Some(RoleList { roles: vec![role.to_owned()] });
-        let message = UpdateUserRequest { user: by_id(id), roles, ..UpdateUserRequest::default() };
+        let message = UpdateUserRequest { user: Some(by_id(id)), roles, ..UpdateUserRequest::default() };
         match self.users.clone().update_user(self.request(message)?).await {
             Ok(_) => {
                 tracing::info!(target: "audit", event = "user.role", outcome = "success", subject = id, role);
@@ -142,7 +142,7 @@ impl Provisioner {
     }
 
     async fn person(&self, id: &str) -> Result<Person, AuthError> {
-        let answer = self.users.clone().get_user(self.request(GetUserRequest { user: by_id(id) })?).await;
+        let answer = self.users.clone().get_user(self.request(GetUserRequest { user: Some(by_id(id)) })?).await;
         answer.map_err(failed)?.into_inner().user.ok_or_else(|| AuthError::Internal("users answered nobody".into()))
     }
 
@@ -153,7 +153,7 @@ impl Provisioner {
             return Ok(false);
         }
         let message = |mail: Option<&String>| UpdateUserRequest {
-            user: by_id(&person.id),
+            user: Some(by_id(&person.id)),
             display_name: name.cloned(),
             mail: mail.cloned(),
             ..UpdateUserRequest::default()
@@ -183,7 +183,7 @@ impl Provisioner {
         let is_left = |group: &&String| group.ends_with(&profile.suffix) && !wanted.contains(group);
         let left: Vec<_> = person.groups.iter().filter(is_left).collect();
         for group in left {
-            let message = RemoveMemberRequest { group: by_name(group), user: by_id(&person.id) };
+            let message = RemoveMemberRequest { group: Some(by_name(group)), user: Some(by_id(&person.id)) };
             self.users.clone().remove_member(self.request(message)?).await.map_err(failed)?;
             changed = true;
         }
@@ -191,7 +191,7 @@ impl Provisioner {
     }
 
     async fn add(&self, id: &str, group: &str) -> Result<(), AuthError> {
-        let message = || AddMemberRequest { group: by_name(group), user: by_id(id) };
+        let message = || AddMemberRequest { group: Some(by_name(group)), user: Some(by_id(id)) };
         match self.users.clone().add_member(self.request(message())?).await {
             Ok(_) => return Ok(()),
             Err(status) if status.code() == Code::NotFound => {}
@@ -225,12 +225,12 @@ fn hash(profile: &Profile) -> u64 {
     hasher.finish()
 }
 
-fn by_id(id: &str) -> Option<PersonRef> {
-    Some(PersonRef { by: Some(person_ref::By::Id(id.to_owned())) })
+fn by_id(id: &str) -> PersonRef {
+    PersonRef { by: Some(person_ref::By::Id(id.to_owned())) }
 }
 
-fn by_name(name: &str) -> Option<GroupRef> {
-    Some(GroupRef { by: Some(group_ref::By::Name(name.to_owned())) })
+fn by_name(name: &str) -> GroupRef {
+    GroupRef { by: Some(group_ref::By::Name(name.to_owned())) }
 }
 
 fn failed(status: Status) -> AuthError {

@@ -13,9 +13,9 @@ use crate::issuer::Issuer;
 
 /// How long a refusal is believed.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
-/// How much is kept in all, in bytes of tokens; what is made of them is of about the same size.
-const MOST: u64 = 32 * 1024 * 1024;
-/// What an entry takes beside its token.
+/// How much is kept in all, in bytes of claims as they are written.
+const MOST: u64 = 16 * 1024 * 1024;
+/// What an entry takes beside its claims.
 const OVERHEAD: usize = 512;
 
 /// What a token is known by: its SHA-256.
@@ -42,8 +42,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// What was found at this time of a token of so many bytes.
-    pub fn new(issuer: &Arc<Issuer>, verdict: Result<Claims, Failure>, at: SystemTime, length: usize) -> Self {
+    /// What was found at this time.
+    pub fn new(issuer: &Arc<Issuer>, verdict: Result<Claims, Failure>, at: SystemTime) -> Self {
         let until = match &verdict {
             Ok(claims) => {
                 let believed = at + issuer.settings.believed_for;
@@ -53,7 +53,8 @@ impl Outcome {
             // nothing was found
             Err(Failure::Unavailable(_)) => at,
         };
-        let size = u32::try_from(length + OVERHEAD).unwrap_or(u32::MAX);
+        let size = OVERHEAD + verdict.as_ref().map_or(0, Claims::size);
+        let size = u32::try_from(size).unwrap_or(u32::MAX);
         Self { issuer: Arc::clone(issuer), verdict: verdict.map(Arc::new), at, until, size }
     }
 

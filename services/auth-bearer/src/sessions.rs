@@ -163,7 +163,7 @@ impl Sessions {
         let person = at(What::Person, &claims.subject);
         match (person, claims.issued) {
             // to the second, as tokens say it: one of the same second is taken for an earlier one
-            (Some(end), Some(issued)) if issued <= end => return Standing::Over,
+            (Some(end), Some(made)) if made <= end => return Standing::Over,
             (Some(end), None) => return Standing::AskedBefore(end),
             _ => {}
         }

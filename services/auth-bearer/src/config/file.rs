@@ -187,7 +187,7 @@ impl Entry {
             believed_for: MOST_BELIEVED,
             naming: naming(self.people)?,
             numbers: [None, None],
-            provisioning: self.auto_provision.map(provisioning).transpose()?,
+            provisioning: self.auto_provision.as_ref().map(provisioning).transpose()?,
             roles: self.roles.map(mapped).transpose()?,
         })
     }
@@ -216,7 +216,7 @@ fn naming(people: People) -> Result<Naming, String> {
     }
 }
 
-fn provisioning(claims: Claims) -> Result<Provisioning, String> {
+fn provisioning(claims: &Claims) -> Result<Provisioning, String> {
     Ok(Provisioning {
         username: path("auto_provision.username", &claims.username)?,
         mail: path("auto_provision.email", &claims.email)?,

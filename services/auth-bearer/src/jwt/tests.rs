@@ -22,7 +22,7 @@ fn verdict(header: &Value, claims: &Value, rules: &Rules) -> Result<(), Reason> 
 }
 
 fn good() -> Value {
-    json!({"iss": ISSUER, "sub": "4c51", "scope": "openid", "exp": NOW + 9})
+    json!({"iss": ISSUER, "sub": "4c51", "scope": "openid", "iat": NOW, "exp": NOW + 9})
 }
 
 fn with(name: &str, value: Value) -> Value {
@@ -109,7 +109,8 @@ fn id_tokens_and_other_tokens_are_never_accepted() {
             assert_eq!(verdict(&header, &with(name, json!("x")), &rules()), Err(Reason::Malformed), "{name} {typ}");
         }
     }
-    let bare = json!({"iss": ISSUER, "sub": "4c51", "aud": "web", "azp": "web", "auth_time": NOW, "exp": NOW + 9});
+    let bare =
+        json!({"iss": ISSUER, "sub": "4c51", "aud": "web", "azp": "web", "auth_time": NOW, "iat": NOW, "exp": NOW + 9});
     assert_eq!(said(&bare, &rules()), Err(Reason::Malformed), "an ID token looks like this");
     for (name, good_kind, bad_kinds) in [
         ("typ", json!("Bearer"), [json!("ID"), json!("Refresh"), json!(1)]),
@@ -146,9 +147,11 @@ fn times_have_a_leeway_of_five_seconds_and_no_more() {
         assert_eq!(at(name, json!("soon")), Err(Reason::Malformed));
     }
     assert_eq!(at("exp", json!(1e300)), Ok(()), "too far away is only far away");
-    let mut endless = good();
-    endless.as_object_mut().expect("an object").remove("exp");
-    assert_eq!(said(&endless, &rules()), Err(Reason::Malformed));
+    for name in ["exp", "iat"] {
+        let mut without = good();
+        without.as_object_mut().expect("an object").remove(name);
+        assert_eq!(said(&without, &rules()), Err(Reason::Malformed), "without {name}");
+    }
 }
 
 proptest! {

@@ -1,0 +1,121 @@
+//! Our own provider is one issuer like any other: somebody signs in there, and the access token opens the gateway.
+
+use std::time::Duration;
+
+use doorward::Member;
+use reqwest::StatusCode;
+use serde_json::Value;
+use status::Kind;
+use testkit::{Browser, Layout, Mode, TestFamily, note_secret};
+
+const CALLBACK: &str = "http://127.0.0.1:9/callback";
+/// The pair of RFC 7636 appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// Signs somebody in, and redeems the code.
+async fn sign_in(browser: &mut Browser, issuer: &str, login: &str, password: &str) -> Value {
+    let query = [
+        ("client_id", "e2e"),
+        ("response_type", "code"),
+        ("redirect_uri", CALLBACK),
+        ("scope", "openid profile"),
+        ("state", "s"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ];
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    let begin = browser.open(&format!("{issuer}/signin/v1/identifier/_/authorize?{query}")).await.expect("answers");
+    let page = format!("{issuer}{}", begin.location.trim_start_matches(issuer));
+    let page = browser.open(&page).await.expect("answers");
+    let (flow, csrf) = (page.field("flow"), page.field("csrf"));
+    let form = [("flow", flow), ("csrf", csrf), ("username", login), ("password", password)];
+    let target = format!("{issuer}/signin/v1/identifier/_/logon");
+    let back = browser.submit(&target, issuer, &form).await.expect("answers");
+    let code = back.parameter("code").unwrap_or_else(|| panic!("no code: {back:?}"));
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", CALLBACK),
+        ("client_id", "e2e"),
+        ("code_verifier", VERIFIER),
+    ];
+    let answer = browser.submit(&format!("{issuer}/konnect/v1/token"), issuer, &form).await.expect("answers");
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    let tokens: Value = serde_json::from_str(&answer.page).expect("JSON");
+    for name in ["access_token", "id_token"] {
+        note_secret(text(&tokens, name));
+    }
+    tokens
+}
+
+fn text<'a>(tokens: &'a Value, name: &str) -> &'a str {
+    tokens[name].as_str().unwrap_or_else(|| panic!("there is no {name}: {tokens}"))
+}
+
+/// A family with auth-bearer in it, whose issuer is its own provider; and that issuer.
+async fn start(name: &str, mode: Mode) -> (TestFamily, String) {
+    let mut layout = Layout::new(name, false);
+    let port = layout.variables()["IDP_HTTP_ADDR"].rsplit_once(':').expect("a port").1.to_owned();
+    let issuer = format!("http://localhost:{port}");
+    let logout = format!("http://{}/backchannel_logout", layout.variables()["AUTH_BEARER_HTTP_ADDR"]);
+    let clients = layout.folder().join("clients.yaml");
+    let file = format!(
+        "clients:\n  - id: e2e\n    trusted: true\n    redirect_uris: [\"{CALLBACK}\"]\n    \
+         application_type: native\n    token_endpoint_auth_method: none\n    \
+         access_token_claims: [preferred_username]\n    backchannel_logout_uri: {logout}\n"
+    );
+    std::fs::write(&clients, file).expect("writes");
+    layout.set("IDP_CLIENTS_FILE", &clients.display().to_string());
+    layout.set("IDP_ISS", &issuer);
+    layout.set("IDP_ALLOW_PRIVATE_ADDRESSES", "true");
+    layout.set("AUTH_BEARER_OIDC_ISSUER", &issuer);
+    layout.set("AUTH_BEARER_OIDC_AUDIENCE", "e2e");
+    layout.set("AUTH_BEARER_OIDC_AT_JWT_ONLY", "true");
+    layout.set("OCIS_ADD_RUN_SERVICES", "auth-app,auth-bearer");
+    let bearer = layout.address(Member::AuthBearer).to_string();
+    layout.set("GATEWAY_AUTH_BEARER_ENDPOINT", &bearer);
+    let family = TestFamily::start_with(layout, mode, |context| context).await;
+    (family, issuer)
+}
+
+async fn a_token_of_our_provider_opens_the_gateway(name: &str, mode: Mode) {
+    let (family, issuer) = start(name, mode).await;
+    let mut browser = Browser::new();
+    let tokens = sign_in(&mut browser, &issuer, "einstein", &family.layout.password).await;
+    let access = text(&tokens, "access_token");
+    let (user, jwt) = family.authenticate("bearer", "", access).await.expect("it is let in");
+    assert_eq!(user.username, "einstein");
+    assert_eq!(family.who_am_i(&jwt).await.expect("the token is good").username, "einstein");
+
+    let refused = Err((Kind::Unauthenticated, "invalid credentials".to_owned()));
+    let id_token = text(&tokens, "id_token");
+    let changed = format!("{}A", &access[..access.len() - 1]);
+    for wrong in [id_token, &changed, "junk", ""] {
+        let answer = family.authenticate("bearer", "", wrong).await;
+        assert_eq!(answer.map(drop), refused.clone().map(|(): ()| ()), "{wrong:.20}");
+    }
+
+    let end = format!("{issuer}/signin/v1/identifier/_/endsession?id_token_hint={id_token}");
+    let answer = browser.open(&end).await.expect("answers");
+    assert!(answer.status.is_success() || answer.status.is_redirection(), "{answer:?}");
+    let ended = async {
+        while family.authenticate("bearer", "", access).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the end of the session is told, and counts");
+    let again = sign_in(&mut browser, &issuer, "einstein", &family.layout.password).await;
+    family.authenticate("bearer", "", text(&again, "access_token")).await.expect("another session");
+    assert!(family.stop().await.into_iter().all(|code| code == 0), "every process ends with 0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_our_provider_opens_the_gateway_inside_this_process() {
+    a_token_of_our_provider_opens_the_gateway("bearer-inside", Mode::Inside).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_our_provider_opens_the_gateway_in_a_process_a_service() {
+    a_token_of_our_provider_opens_the_gateway("bearer-processes", Mode::Processes).await;
+}
