@@ -6,7 +6,7 @@ use std::fmt::Write;
 #[derive(Clone, Copy)]
 pub(super) struct Policy<'a> {
     /// Where its forms may lead.
-    pub(super) forms: Forms<'a>,
+    pub(super) forms: Forms,
     /// The addresses that it loads in frames.
     pub(super) frames: &'a [String],
     /// The hash of its script.
@@ -16,28 +16,29 @@ pub(super) struct Policy<'a> {
 }
 
 /// Where the forms of a page may lead.
+///
+/// Chromium and Safari hold a form to the policy through every redirect that follows, however many sites it passes and of
+/// whatever scheme; Firefox does not (the specification leaves it open). A client's redirect URI often is not where the
+/// person ends: it opens an app, goes to another of its hosts, or asks another provider. Nobody but the client knows these
+/// places, so that a policy that names any is one that breaks some. What the directive would stop is a form that somebody
+/// else wrote into the page, and that needs a page that does not escape what it shows; nothing else runs or loads there.
 #[derive(Clone, Copy)]
-pub(super) enum Forms<'a> {
+pub(super) enum Forms {
     /// Here.
     Here,
-    /// Here, and from here to this address: browsers hold a form to the policy also when its answer is a redirect.
-    HereAnd(&'a str),
     /// Wherever the client takes the answer: its redirects are its own affair.
     Anywhere,
 }
 
-impl<'a> Policy<'a> {
+impl Policy<'_> {
     /// Of a page whose forms stay here.
     pub(super) const fn here() -> Self {
         Self { forms: Forms::Here, frames: &[], script: None, framed: false }
     }
 
-    /// Of a page whose form is answered by a redirect to this address, if there is one.
-    pub(super) const fn redirecting(address: Option<&'a str>) -> Self {
-        let forms = match address {
-            Some(address) => Forms::HereAnd(address),
-            None => Forms::Here,
-        };
+    /// Of a page whose form is answered by a redirect to a client, if there is one.
+    pub(super) const fn redirecting(address: Option<&str>) -> Self {
+        let forms = if address.is_some() { Forms::Anywhere } else { Forms::Here };
         Self { forms, ..Self::here() }
     }
 
@@ -46,10 +47,6 @@ impl<'a> Policy<'a> {
         let mut text = "default-src 'none'; style-src 'self'; img-src 'self' https: data:; base-uri 'none'".to_owned();
         match self.forms {
             Forms::Here => text.push_str("; form-action 'self'"),
-            Forms::HereAnd(address) => {
-                text.push_str("; form-action 'self'");
-                extend(&mut text, source(address));
-            }
             Forms::Anywhere => (),
         }
         if !self.framed {
@@ -63,17 +60,10 @@ impl<'a> Policy<'a> {
         frames.sort_unstable();
         frames.dedup();
         if !frames.is_empty() {
-            text.push_str("; frame-src");
-            extend(&mut text, frames);
+            text.push_str("; frame-src ");
+            text.push_str(&frames.join(" "));
         }
         text
-    }
-}
-
-fn extend(text: &mut String, sources: impl IntoIterator<Item = String>) {
-    for source in sources {
-        text.push(' ');
-        text.push_str(&source);
     }
 }
 

@@ -184,7 +184,8 @@ async fn i18_every_page_has_the_headers_of_a_page() {
             for directive in ["default-src 'none'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
                 assert!(policy.contains(directive), "{policy:?}");
             }
-            assert!(policy.iter().any(|directive| directive.starts_with("form-action 'self'")), "{policy:?}");
+            let mut forms = policy.iter().filter(|directive| directive.starts_with("form-action"));
+            assert!(forms.all(|directive| *directive == "form-action 'self'"), "{policy:?}");
             assert!(!page.policy().contains("script-src") && !page.policy().contains("unsafe"), "{policy:?}");
         }
     }
@@ -365,19 +366,15 @@ async fn who_only_confirms_cannot_become_somebody_else() {
 }
 
 #[tokio::test]
-async fn a_form_may_lead_to_the_client_that_asked_and_nowhere_else() {
+async fn a_form_stays_here_unless_its_answer_leads_to_a_client() {
     let site = site();
-    let cases = [
-        (None, "form-action 'self';"),
-        (Some(REDIRECT), "form-action 'self' https://app.example;"),
-        (Some("oc://android.opencloud.eu"), "form-action 'self' oc:;"),
-        (Some("http://127.0.0.1:49152/cb"), "form-action 'self' http://127.0.0.1:49152;"),
-        (Some("https://a.example;script-src *"), "form-action 'self' https:;"),
-    ];
+    let cases = [(None, Some("'self'")), (Some(REDIRECT), None), (Some("oc://android.opencloud.eu"), None)];
     for (redirect_uri, expected) in cases {
         let form = SignIn { redirect_uri, ..SignIn::default() };
         let shown = Shown::read(sign_in(&english(&site), &form)).await;
-        assert!(format!("{};", shown.policy()).contains(expected), "{}", shown.policy());
+        let mut directives = shown.policy().split("; ");
+        let forms = directives.find_map(|directive| directive.strip_prefix("form-action "));
+        assert_eq!(forms, expected, "{redirect_uri:?}");
     }
 }
 
