@@ -263,11 +263,14 @@ pub(crate) fn name(user: &User) -> &str {
     if user.display_name.is_empty() { &user.username } else { &user.display_name }
 }
 
-/// Scopes, as people are asked about them. What an application cannot work without is granted or refused as a whole; what
-/// it is told of the person beyond a name can be left out.
+/// Scopes, as people are asked about them. What an application cannot work without is granted or refused as a whole, and
+/// comes first; what it is told of the person beyond a name can be left out.
 pub(crate) fn scope_words(scopes: &Scopes) -> Vec<ScopeWord<'_>> {
     let needed = [scope::OPENID, scope::PROFILE, scope::OFFLINE_ACCESS, scope::OFFLINE, scope::PYDIO];
-    scopes.iter().map(|name| ScopeWord { name, optional: !needed.contains(&name) }).collect()
+    let place = |name| needed.iter().position(|known| *known == name);
+    let mut words: Vec<_> = scopes.iter().map(|name| ScopeWord { name, optional: place(name).is_none() }).collect();
+    words.sort_by_key(|word| place(word.name).unwrap_or(needed.len()));
+    words
 }
 
 /// The request that a flow holds.
