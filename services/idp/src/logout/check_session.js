@@ -8,10 +8,15 @@
     return found.length === 1 ? found[0].slice(prefix.length) : "none";
   }
 
+  // a browser that keeps cookies from frames of other sites shows this one none, whoever is signed in
+  async function seesCookies() {
+    return (await document.hasStorageAccess?.()) ?? true;
+  }
+
   async function answer(message, origin) {
     // a client's identifier may have spaces; what follows the last one is hash.salt
     const parts = typeof message === "string" && /^(.+) ([0-9a-f]{64})\.([^ .]+)$/s.exec(message);
-    if (!parts || !crypto.subtle) {
+    if (!parts || !crypto.subtle || !(await seesCookies())) {
       return "error";
     }
     const [, client, known, salt] = parts;

@@ -9,8 +9,9 @@
 //!   [`oidc::session_state::compute`]`(client_id, origin of the redirect URI, browser state, salt)`, with a salt that has
 //!   neither a space nor a dot.
 //!
-//! Browsers that keep cookies from frames of other sites make it answer `changed` each time; a client then asks with
-//! `prompt=none` and learns the truth.
+//! In browsers that keep cookies from frames of other sites it knows nothing, and answers `error`, so that clients stop
+//! asking. `changed` would have them ask with `prompt=none` in another such frame, be told that nobody is signed in, and
+//! sign people out who never did.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::Router;
