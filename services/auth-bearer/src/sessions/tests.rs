@@ -12,15 +12,15 @@ fn time(seconds: u64) -> SystemTime {
 }
 
 fn claims(sub: &str, sid: Option<&str>, iat: Option<u64>) -> Claims {
-    let mut said = json!({"sub": sub});
+    let mut all = json!({"sub": sub});
     if let Some(sid) = sid {
-        said["sid"] = json!(sid);
+        all["sid"] = json!(sid);
     }
     if let Some(iat) = iat {
-        said["iat"] = json!(1_800_000_000 + iat);
+        all["iat"] = json!(1_800_000_000 + iat);
     }
-    let serde_json::Value::Object(said) = said else { panic!("an object") };
-    Claims::read(said).expect("good claims")
+    let serde_json::Value::Object(all) = all else { panic!("an object") };
+    Claims::read(all).expect("good claims")
 }
 
 fn logout(sub: Option<&str>, sid: Option<&str>, at: u64) -> Logout {

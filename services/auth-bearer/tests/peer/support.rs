@@ -57,7 +57,7 @@ impl Issuer {
             }
             panic!("the issuer has ended");
         };
-        tokio::time::timeout(Duration::from_secs(60), ready).await.expect("the issuer starts");
+        tokio::time::timeout(Duration::from_mins(1), ready).await.expect("the issuer starts");
         Some(Self { address: address.to_string(), _process: process })
     }
 

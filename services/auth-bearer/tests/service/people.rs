@@ -83,7 +83,7 @@ impl World {
     }
 
     async fn groups(&self, id: &str) -> Vec<String> {
-        let message = proto::doorward::users::v1::GetUserRequest { user: by_id(id) };
+        let message = proto::doorward::users::v1::GetUserRequest { user: Some(by_id(id)) };
         let answer = self.admin().get_user(self.by_operator(message)).await.expect("is there").into_inner();
         answer.user.expect("somebody").groups
     }
@@ -122,8 +122,8 @@ impl Bearers {
     }
 }
 
-fn by_id(id: &str) -> Option<PersonRef> {
-    Some(PersonRef { by: Some(person_ref::By::Id(id.to_owned())) })
+fn by_id(id: &str) -> PersonRef {
+    PersonRef { by: Some(person_ref::By::Id(id.to_owned())) }
 }
 
 fn making() -> AutoProvision {
@@ -224,7 +224,7 @@ async fn groups_of_another_issuer_have_its_name_and_no_others_are_touched() {
     let local = CreateGroupRequest { name: "guests".to_owned(), description: None };
     world.admin().create_group(world.by_operator(local)).await.expect("is made");
     let group = Some(GroupRef { by: Some(group_ref::By::Name("guests".to_owned())) });
-    let joined = AddMemberRequest { group, user: by_id(id) };
+    let joined = AddMemberRequest { group, user: Some(by_id(id)) };
     world.admin().add_member(world.by_operator(joined)).await.expect("joins");
     let left = with(claims.clone(), "groups", json!([]));
     service.authenticate(&world.sign(&left)).await.expect("is good");
