@@ -1,12 +1,15 @@
-//! The Debian packages that the tests start programs of, and the npm package that some are tested against.
+//! The Debian packages that the tests start programs of, and the npm and Python packages that some are tested against.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use crate::tools::{self, Outcome, Workspace};
 
-/// Where the npm packages are named, with the hashes of their contents.
-const PEER: &str = "shared/conformance/peer";
+/// Where npm packages are named, with the hashes of their contents; they are installed there too.
+const NPM: [&str; 2] = ["shared/conformance/peer", RELYING];
+/// The relying parties that are not ours.
+const RELYING: &str = "services/doorward/tests/relying";
 
 struct Package {
     name: &'static str,
@@ -15,10 +18,20 @@ struct Package {
     is_there: fn() -> bool,
 }
 
-const PACKAGES: [Package; 6] = [
+const PACKAGES: [Package; 8] = [
+    Package { name: "chromium", purpose: "a real browser", is_there: || in_a_path("chromium") },
     Package { name: "curl", purpose: "calls as the documents show them", is_there: || in_a_path("curl") },
-    Package { name: "nodejs", purpose: "OpenID Providers that are not ours", is_there: || in_a_path("node") },
+    Package {
+        name: "nodejs",
+        purpose: "OpenID Providers and relying parties that are not ours",
+        is_there: || in_a_path("node"),
+    },
     Package { name: "npm", purpose: "installing those", is_there: || in_a_path("npm") },
+    Package {
+        name: "python3-venv",
+        purpose: "a relying party that is not ours",
+        is_there: || tools::answers("python3", &["-c", "import ensurepip, venv"]),
+    },
     Package { name: "slapd", purpose: "a real LDAP directory", is_there: || in_a_path("slapd") },
     Package { name: "ldap-utils", purpose: "filling that directory", is_there: || in_a_path("ldapadd") },
     Package {
@@ -28,19 +41,44 @@ const PACKAGES: [Package; 6] = [
     },
 ];
 
-/// Installs what is missing if this is root on Debian; says what to install otherwise. The npm packages go into their own folder.
+/// Installs what is missing if this is root on Debian; says what to install otherwise. npm packages go into the folders that
+/// name them, as Node looks for them there, Python packages into the target folder.
 pub(crate) fn ensure(workspace: &Workspace) -> Outcome {
     debian()?;
-    peer(workspace)
+    NPM.iter().try_for_each(|folder| npm(workspace, folder))?;
+    python(workspace)
 }
 
-/// An OpenID Provider that is not ours, exactly as its lock file has it.
-fn peer(workspace: &Workspace) -> Outcome {
-    if workspace.root.join(PEER).join("node_modules/oidc-provider").exists() {
+/// npm packages, exactly as the folder's lock file has them.
+fn npm(workspace: &Workspace, folder: &str) -> Outcome {
+    let path = workspace.root.join(folder);
+    once(&path.join("package-lock.json"), &path.join("node_modules/.installed"), || {
+        tools::say(&format!("installing: the npm packages of {folder}"));
+        tools::run(workspace.program("npm".as_ref()).args(["ci", "--no-audit", "--no-fund", "--prefix", folder]))
+    })
+}
+
+/// The Python packages of the relying parties, in an environment of their own.
+fn python(workspace: &Workspace) -> Outcome {
+    let (wanted, folder) =
+        (workspace.root.join(RELYING).join("requirements.txt"), workspace.target.join("relying-parties"));
+    once(&wanted, &folder.join("installed"), || {
+        tools::say(&format!("installing: the Python packages of {RELYING}"));
+        tools::run(workspace.program("python3".as_ref()).args(["-m", "venv", "--clear"]).arg(&folder))?;
+        let mut pip = workspace.program(&folder.join("bin/pip"));
+        tools::run(pip.args(["install", "--quiet", "--requirement"]).arg(&wanted))
+    })
+}
+
+/// Installs what a file names, unless exactly that is noted as installed, and notes it.
+fn once(wanted: &Path, noted: &Path, install: impl FnOnce() -> Outcome) -> Outcome {
+    let failed = |error: std::io::Error| format!("{}: {error}", noted.display());
+    let names = fs::read(wanted).map_err(|error| format!("{}: {error}", wanted.display()))?;
+    if fs::read(noted).is_ok_and(|installed| installed == names) {
         return Ok(());
     }
-    tools::say(&format!("installing: the npm packages of {PEER}"));
-    tools::run(workspace.program("npm".as_ref()).args(["ci", "--no-audit", "--no-fund", "--prefix", PEER]))
+    install()?;
+    fs::write(noted, names).map_err(failed)
 }
 
 fn debian() -> Outcome {

@@ -1,0 +1,177 @@
+//! The family with its provider, and the scripts that sign in there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use oidc::jose::{Algorithm, SigningKey};
+use runtime::config::Environment;
+use serde_json::json;
+use testkit::{Certificates, Layout, Mode, TestFamily, free_address, note_secret};
+
+const SECRET: &str = "8b2f6d0c5e914a37b1c8d2f4a6e09753";
+/// The scripts. `cargo xtask test` installs the npm packages beside them, where Node looks for them.
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/relying");
+/// Where `cargo xtask test` installs the Python packages.
+const PYTHON: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../relying-parties/bin/python");
+
+/// Under which name browsers and programs know the provider.
+#[derive(Clone, Copy)]
+pub(crate) enum Place {
+    /// Its own address, with TLS.
+    Itself,
+    /// A site whose name leads to it, with TLS.
+    Named(&'static str),
+    /// A site that a proxy serves, which ends TLS and has pages of its own.
+    BehindAProxy,
+}
+
+/// A family, and what scripts are told of it.
+pub(crate) struct World {
+    told: BTreeMap<&'static str, String>,
+    _family: TestFamily,
+}
+
+impl World {
+    /// Starts the family. `None` if what the scripts need is not installed and `DOORWARD_TEST_REDUCED=1` says that this is
+    /// known.
+    pub(crate) async fn start(name: &str, place: Place) -> Option<Self> {
+        let needed = ["/usr/bin/chromium", &format!("{SCRIPTS}/node_modules/openid-client"), PYTHON];
+        if let Some(missing) = needed.into_iter().find(|path| !Path::new(path).exists()) {
+            let reduced = Environment::of_process().get("DOORWARD_TEST_REDUCED") == Some("1");
+            assert!(
+                reduced,
+                "this test needs {missing}: cargo xtask test --only packages installs it; or set \
+                 DOORWARD_TEST_REDUCED=1 to do without"
+            );
+            return None;
+        }
+        note_secret(SECRET);
+        let mut layout = Layout::new(&format!("process-{name}"), false);
+        let told = settle(&mut layout, place);
+        let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
+        Some(Self { told, _family: family })
+    }
+
+    /// Runs a script of Node to its end, and answers what it printed.
+    pub(crate) async fn node(&self, script: &str) -> String {
+        self.run("node".into(), script).await
+    }
+
+    /// Runs a script of Python to its end, and answers what it printed.
+    pub(crate) async fn python(&self, script: &str) -> String {
+        self.run(PYTHON.into(), script).await
+    }
+
+    async fn run(&self, program: PathBuf, script: &str) -> String {
+        let mut command = Command::new(&program);
+        command.arg(script).current_dir(SCRIPTS).envs(&self.told);
+        let running = tokio::task::spawn_blocking(move || command.output());
+        let output = running.await.expect("a script ends");
+        let output = output.unwrap_or_else(|error| {
+            panic!("{} cannot be started: {error}; cargo xtask test --only packages installs it", program.display())
+        });
+        let (told, failed) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{script} failed\n{told}\n{failed}");
+        told.into_owned()
+    }
+}
+
+/// Tells the family where its provider is and which clients it has; answers what scripts are told.
+fn settle(layout: &mut Layout, place: Place) -> BTreeMap<&'static str, String> {
+    let folder = layout.folder().to_owned();
+    let write = |name: &str, text: String| {
+        let path = folder.join(name);
+        fs::write(&path, text).expect("the folder can be written to");
+        path.display().to_string()
+    };
+    let address = layout.variables()["IDP_HTTP_ADDR"].clone();
+    let on = |port: &str| format!("https://localhost:{port}");
+    let site = match place {
+        Place::Itself => on(address.rsplit_once(':').expect("an address has a port").1),
+        Place::Named(site) => site.to_owned(),
+        Place::BehindAProxy => on(&free_address().port().to_string()),
+    };
+    let made = Certificates::make(&folder, "spiffe://doorward.test/idp");
+    let [ca, certificate, certificate_key] =
+        [&made.ca, &made.certificate, &made.key].map(|path| path.display().to_string());
+    if matches!(place, Place::BehindAProxy) {
+        layout.set("IDP_TRUSTED_PROXIES", "127.0.0.1");
+    } else {
+        layout.set("OCIS_HTTP_TLS_ENABLED", "true");
+        layout.set("OCIS_HTTP_TLS_CERTIFICATE", &certificate);
+        layout.set("OCIS_HTTP_TLS_KEY", &certificate_key);
+    }
+    let key = SigningKey::generate(Algorithm::Es256, "rp").expect("a key is made");
+    layout.set("IDP_ISS", &site);
+    layout.set("IDP_CLIENTS_FILE", &write("clients.yaml", clients(&key)));
+    layout.set("OCIS_LOG_LEVEL", "info");
+    // the documents' calls of curl are made as they are written: where a name leads, curl reads here
+    let host = site.trim_start_matches("https://");
+    let port = if host.contains(':') { "" } else { ":443" };
+    write(".curlrc", format!("connect-to = \"{host}{port}:{address}\"\n"));
+    BTreeMap::from([
+        ("SITE", site),
+        ("ADDRESS", address),
+        ("LOGIN", "einstein".to_owned()),
+        ("PASSWORD", layout.password.clone()),
+        ("SECRET", SECRET.to_owned()),
+        ("KEY", write("rp.pem", pem(&key))),
+        ("CERTIFICATE", certificate),
+        ("CERTIFICATE_KEY", certificate_key),
+        ("NODE_EXTRA_CA_CERTS", ca.clone()),
+        ("SSL_CERT_FILE", ca),
+        ("CURL_HOME", folder.display().to_string()),
+        ("NO_PROXY", "*".to_owned()),
+        ("no_proxy", "*".to_owned()),
+    ])
+}
+
+fn clients(key: &SigningKey) -> String {
+    let common = json!({
+        "application_type": "native",
+        "grant_types":
+            ["authorization_code", "implicit", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
+        "response_types": ["code", "code id_token"],
+        "redirect_uris": ["http://127.0.0.1/callback"],
+        "post_logout_redirect_uris": ["http://127.0.0.1"],
+        "consent": "always",
+    });
+    let client = |id: &str, special: serde_json::Value| {
+        let mut client = common.clone();
+        client["id"] = id.into();
+        for (member, value) in special.as_object().into_iter().flatten() {
+            client[member] = value.clone();
+        }
+        client
+    };
+    let page = ["callback", "silent", "onward"].map(|path| format!("https://app.example/{path}"));
+    // JSON is YAML
+    let file = json!({ "clients": [
+        client("rp-basic", json!({ "secret": SECRET, "token_endpoint_auth_method": "client_secret_basic" })),
+        client("rp-post", json!({ "secret": SECRET, "token_endpoint_auth_method": "client_secret_post" })),
+        client("rp-key", json!({
+            "token_endpoint_auth_method": "private_key_jwt",
+            "token_endpoint_auth_signing_alg": "ES256",
+            "jwks": { "keys": [key.jwk()] },
+        })),
+        client("rp-page", json!({
+            "application_type": "web",
+            "token_endpoint_auth_method": "none",
+            "redirect_uris": page,
+            "post_logout_redirect_uris": [],
+            "consent": "trusted",
+        })),
+    ] });
+    file.to_string()
+}
+
+/// A private key as programs read it (RFC 7468).
+fn pem(key: &SigningKey) -> String {
+    let text = STANDARD.encode(key.to_pkcs8().expect("a key can be written"));
+    let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
+}
