@@ -15,7 +15,7 @@ pub(crate) enum Step {
     Format,
     /// licences, sources and unwanted crates among the dependencies
     Dependencies,
-    /// the Debian and npm packages that the tests need
+    /// the Debian, npm and Python packages that the tests need
     Packages,
     /// clippy, warnings are errors
     Lint,
