@@ -7,14 +7,16 @@ use testkit::{Browser, Landing, note_secret};
 
 use crate::world::{ASKING, CALLBACK, SECRET, World};
 
-const AUTHORIZE: &str = "/signin/v1/identifier/_/authorize";
+/// The authorization endpoint of the issuer that is the site itself.
+pub(crate) const AUTHORIZE: &str = "/signin/v1/identifier/_/authorize";
 const LOGON: &str = "/signin/v1/identifier/_/logon";
 const CONSENT: &str = "/signin/v1/identifier/_/consent";
 const TOKEN: &str = "/konnect/v1/token";
 const INTROSPECTION: &str = "/konnect/v1/introspect";
 /// The pair of RFC 7636 appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+/// The challenge of that pair.
+pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// An answer of the token endpoint.
 #[derive(Debug, Clone, PartialEq)]

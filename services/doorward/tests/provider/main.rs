@@ -3,6 +3,7 @@
 mod crash;
 mod flow;
 mod redemptions;
+mod redirects;
 mod refreshes;
 mod rotation;
 mod world;

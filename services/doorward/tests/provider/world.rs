@@ -12,7 +12,9 @@ use testkit::{Layout, Mode, Server, TestFamily, free_address, note_secret};
 pub(crate) const TRUSTED: &str = "trusted";
 /// The same, but people are asked for consent each time.
 pub(crate) const ASKING: &str = "asking";
-/// The secret of all clients.
+/// A program on somebody's machine, which has no secret.
+pub(crate) const NATIVE: &str = "native";
+/// The secret of all clients that have one.
 pub(crate) const SECRET: &str = "d0a1f7c46b9e4c52a8e3c6b1f2947d58";
 /// Where clients are sent back to. Nobody listens there.
 pub(crate) const CALLBACK: &str = "https://rp.example/callback";
@@ -98,6 +100,14 @@ impl World {
         }
     }
 
+    /// Has the operator run a command of the provider's, where the first replica runs.
+    pub(crate) async fn operate(&self, arguments: &'static [&'static str]) {
+        let variables = self.replicas[0].variables.clone();
+        let command = tokio::task::spawn_blocking(move || testkit::run("idp", arguments, &variables, ""));
+        let finished = command.await.expect("the command ends");
+        assert_eq!(finished.code, 0, "{finished:?}");
+    }
+
     /// The address of a replica, in turn.
     pub(crate) fn base(&self, number: usize) -> &str {
         &self.replicas[number % self.replicas.len()].base
@@ -160,5 +170,9 @@ fn clients() -> String {
         )
     };
     let machines = ALGORITHMS.map(machine).concat();
-    format!("clients:\n{}{}{machines}", person(TRUSTED, "trusted"), person(ASKING, "always"))
+    let native = format!(
+        "  - id: {NATIVE}\n    application_type: native\n    token_endpoint_auth_method: none\n    \
+         redirect_uris: ['http://127.0.0.1/cb', 'http://[::1]/cb', 'http://localhost/cb']\n"
+    );
+    format!("clients:\n{}{}{native}{machines}", person(TRUSTED, "trusted"), person(ASKING, "always"))
 }

@@ -1,5 +1,7 @@
 //! The running service, as the operator calls it.
 
+use std::time::Duration;
+
 use authn::BoxError;
 use proto::doorward::idp::v1::{
     AddClientRequest, AddInitialAccessRequest, Client, GetClientRequest, Key, ListClientsRequest, ListClientsResponse,
@@ -12,6 +14,9 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 
 use crate::{Config, Idp};
+
+/// How long an answer may take. On a busy machine an RSA key alone takes seconds to make, and who asks is a person who waits.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The service at its own address, and the token of whoever can read its secret.
 pub(super) struct Operator {
@@ -26,7 +31,7 @@ impl Operator {
     pub(super) fn connect(context: &Context) -> Result<Self, BoxError> {
         let config = runtime::config::load::<Config>(&Idp::IDENTITY, &context.environment)?.config;
         let address = endpoint_of(&config.grpc.addr);
-        let channel = client::channel(&address, &config.grpc_client_tls, context)?;
+        let channel = client::channel_within(&address, &config.grpc_client_tls, Some(PATIENCE), context)?;
         let token = operator_token(&config.token_manager, context)?;
         Ok(Self { clients: IdpAdminApiClient::new(channel.clone()), keys: KeysApiClient::new(channel), token, address })
     }

@@ -90,5 +90,10 @@ pub fn error(look: &Look<'_>, error: &RequestError) -> Response {
         ErrorCode::TemporarilyUnavailable => (words.unavailable_title, words.unavailable),
         _ => (words.bad_request_title, words.bad_request),
     };
-    explained(look, error.kind().http(), told, Some((error.code.code(), &*error.description)))
+    let status = match error.kind().http() {
+        // whoever sees it has nothing to prove: 401 asks a browser for credentials (RFC 9110 15.5.2, row I3)
+        StatusCode::UNAUTHORIZED => StatusCode::BAD_REQUEST,
+        status => status,
+    };
+    explained(look, status, told, Some((error.code.code(), &*error.description)))
 }
