@@ -1,4 +1,5 @@
-// Starts oidc-provider as an issuer of access tokens: node issuer.mjs PORT LOGOUT_URI
+// Starts oidc-provider as an issuer of access tokens: node issuer.mjs LOGOUT_URI
+// It listens where the system lets it, and writes its name to standard output.
 //
 // POST /control/mint     {"format": "RS256" | "PS256" | "ES256" | "EdDSA" | "opaque", "account", "client", "session"?} -> the token
 // POST /control/id_token {"account"}            -> an ID token of the client
@@ -14,8 +15,7 @@ import { createServer } from 'node:http';
 
 import Provider from 'oidc-provider';
 
-const [port, logoutUri] = process.argv.slice(2);
-const issuer = `http://127.0.0.1:${port}`;
+const [logoutUri] = process.argv.slice(2);
 const RESOURCE = 'urn:doorward';
 // the session that a token belongs to
 const sessions = new WeakMap();
@@ -70,8 +70,9 @@ function start() {
   });
 }
 
-let provider = start();
-let answer = provider.callback();
+let issuer;
+let provider;
+let answer;
 
 async function mint({ format, account, client: clientId, session }) {
   const client = await provider.Client.find(clientId);
@@ -124,7 +125,7 @@ async function body(request) {
   return JSON.parse(Buffer.concat(chunks).toString());
 }
 
-createServer((request, response) => {
+const server = createServer((request, response) => {
   if (!request.url.startsWith('/control/')) {
     answer(request, response);
     return;
@@ -136,4 +137,10 @@ createServer((request, response) => {
       response.end(error.stack);
     },
   );
-}).listen(Number(port), '127.0.0.1', () => process.stdout.write(`${issuer}\n`));
+});
+server.listen(0, '127.0.0.1', () => {
+  issuer = `http://127.0.0.1:${server.address().port}`;
+  provider = start();
+  answer = provider.callback();
+  process.stdout.write(`${issuer}\n`);
+});

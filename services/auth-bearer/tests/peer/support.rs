@@ -39,26 +39,24 @@ impl Issuer {
             );
             return None;
         }
-        let address = testkit::free_address();
         let mut process = Command::new("node")
-            .args(["issuer.mjs", &address.port().to_string(), logout])
+            .args(["issuer.mjs", logout])
             .current_dir(PEER)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .expect("node is not installed; install nodejs and npm");
         let mut lines = BufReader::new(process.stdout.take().expect("is piped")).lines();
         let ready = async {
             while let Some(line) = lines.next_line().await.expect("is text") {
-                if line.starts_with("http://") {
-                    return;
+                if let Some(address) = line.strip_prefix("http://") {
+                    return address.to_owned();
                 }
             }
-            panic!("the issuer has ended");
+            panic!("the issuer has ended; what it said stands above");
         };
-        tokio::time::timeout(Duration::from_mins(1), ready).await.expect("the issuer starts");
-        Some(Self { address: address.to_string(), _process: process })
+        let address = tokio::time::timeout(Duration::from_mins(1), ready).await.expect("the issuer starts");
+        Some(Self { address, _process: process })
     }
 
     /// Its name.
