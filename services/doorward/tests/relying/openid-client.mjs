@@ -104,6 +104,13 @@ const ways = {
     for (let forms = 0; forms < 3; forms += 1) await proceed(page);
     const tokens = await client.pollDeviceAuthorizationGrant(config, begun);
     assert.ok(tokens.refresh_token && tokens.claims().sub);
+    // whoever has let a device in finds it among the applications, and turns it out
+    await page.goto(`${SITE}/signin/v1/consents`);
+    const row = page.getByRole('listitem').filter({ hasText: 'rp-basic' });
+    await row.getByRole('button').click();
+    await row.waitFor({ state: 'detached' });
+    await assert.rejects(client.refreshTokenGrant(config, tokens.refresh_token), { error: 'invalid_grant' });
+    assert.equal((await client.tokenIntrospection(config, tokens.access_token)).active, false);
   },
 
   async 'no CIBA, and nothing that says so'() {

@@ -1,5 +1,8 @@
 //! `page::CONSENTS`: which applications somebody has let in, and the way to turn them out.
 
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
 use authn::{Groups, UserId};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -12,7 +15,7 @@ use time::OffsetDateTime;
 
 use crate::authorize;
 use crate::endpoints::{Site, page};
-use crate::model::{Session, seconds};
+use crate::model::{Family, Session, seconds};
 use crate::pages::{self, ConsentRow, Look, Notice};
 use crate::provider::Provider;
 use crate::revocations::{self, Of};
@@ -28,16 +31,16 @@ pub(super) async fn show(State(provider): State<Provider>, headers: HeaderMap) -
         Ok(found) => found,
         Err(response) => return response,
     };
-    let consents = match provider.store.consents(&session.person).await {
-        Ok(consents) => consents,
+    let let_in = match let_in(&provider, &session.person).await {
+        Ok(let_in) => let_in,
         Err(error) => return authorize::fault(&provider, &site, &headers, &error),
     };
     let look = Look::of(&provider, &site, &headers, &[]);
-    let mut shown = Vec::with_capacity(consents.len());
-    for consent in &consents {
-        shown.push(Shown::of(&provider, consent).await);
+    let mut named = Vec::with_capacity(let_in.len());
+    for (id, access) in &let_in {
+        named.push((id, name(&provider, id).await, access));
     }
-    let rows: Vec<_> = shown.iter().map(Shown::row).collect();
+    let rows: Vec<_> = named.iter().map(|(id, name, access)| access.row(id, name)).collect();
     let person = person(&provider, &session).await;
     let (browser, cookie) = session::browser(&provider, &site, &headers);
     let csrf = browser.csrf(&provider, PURPOSE);
@@ -78,30 +81,54 @@ async fn end(provider: &Provider, person: &str, client: &str) -> Result<(), Stor
     Ok(())
 }
 
-/// A consent as it is shown.
-struct Shown<'a> {
-    client: &'a str,
-    name: String,
-    scopes: Scopes,
-    since: String,
+/// What an application may.
+#[derive(Debug, PartialEq, Eq)]
+struct Access {
+    scope: Scopes,
+    since: SystemTime,
 }
 
-impl<'a> Shown<'a> {
-    async fn of(provider: &Provider, consent: &'a StoredConsent) -> Self {
-        let client = provider.clients.find(&consent.client).await.ok().flatten();
-        let name = client.map(|client| client.presentation.name.clone()).filter(|name| !name.is_empty());
-        Self {
-            client: &consent.client,
-            name: name.unwrap_or_else(|| consent.client.clone()),
-            scopes: consent.scope.parse().unwrap_or_default(),
-            since: OffsetDateTime::from(consent.at).date().to_string(),
-        }
+impl Access {
+    fn widen(&mut self, scope: &Scopes, since: SystemTime) {
+        // a union is too long only where somebody has agreed to hundreds of scopes; what is known is shown then
+        self.scope = self.scope.union(scope).unwrap_or_else(|_| self.scope.clone());
+        self.since = self.since.min(since);
     }
 
-    fn row(&self) -> ConsentRow<'_> {
-        let scopes = authorize::scope_words(&self.scopes);
-        ConsentRow { client_id: self.client, name: &self.name, scopes, since: self.since.clone() }
+    fn row<'a>(&'a self, client_id: &'a str, name: &'a str) -> ConsentRow<'a> {
+        let since = OffsetDateTime::from(self.since).date().to_string();
+        ConsentRow { client_id, name, scopes: authorize::scope_words(&self.scope), since }
     }
+}
+
+/// The applications that a person has let in, by their identifiers.
+async fn let_in(provider: &Provider, person: &str) -> Result<BTreeMap<String, Access>, StoreError> {
+    let consents = provider.store.consents(person).await?;
+    let families = provider.store.families(person, provider.clock.now()).await?;
+    Ok(together(&consents, &families))
+}
+
+/// A consent is remembered for some clients only: devices, clients that ask each time and those of the house have access
+/// while a refresh token of theirs is good.
+fn together(consents: &[StoredConsent], families: &[Family]) -> BTreeMap<String, Access> {
+    let consents =
+        consents.iter().map(|consent| (&consent.client, consent.scope.parse().unwrap_or_default(), consent.at));
+    let grants = families.iter().map(|family| (&family.grant.client, family.grant.scope.clone(), family.created));
+    let mut let_in: BTreeMap<String, Access> = BTreeMap::new();
+    for (client, scope, since) in consents.chain(grants) {
+        match let_in.get_mut(client) {
+            Some(access) => access.widen(&scope, since),
+            None => drop(let_in.insert(client.clone(), Access { scope, since })),
+        }
+    }
+    let_in
+}
+
+/// What a client is called; its identifier where it has no name, or is gone.
+async fn name(provider: &Provider, id: &str) -> String {
+    let client = provider.clients.find(id).await.ok().flatten();
+    let name = client.map(|client| client.presentation.name.clone()).filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| id.to_owned())
 }
 
 /// What the person is called; the identifier where the directory cannot be asked.
@@ -120,5 +147,57 @@ async fn signed_in(provider: &Provider, headers: &HeaderMap) -> Result<(Site, Se
         Ok(Some(current)) => Ok((site.clone(), current.session)),
         Ok(None) => Err(authorize::see_other(&session::sign_in_url(provider, site, page::CONSENTS))),
         Err(error) => Err(authorize::fault(provider, site, headers, &error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::endpoints::Layout;
+    use crate::model::Grant;
+
+    fn at(second: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(second)
+    }
+
+    fn consent(client: &str, scope: &str, second: u64) -> StoredConsent {
+        StoredConsent { client: client.to_owned(), scope: scope.to_owned(), at: at(second) }
+    }
+
+    fn family(client: &str, scope: &str, second: u64) -> Family {
+        let grant = Grant {
+            id: Uuid::from_u128(1),
+            layout: Layout::OpenCloud,
+            client: client.to_owned(),
+            person: Some("einstein".to_owned()),
+            sign_in: None,
+            scope: scope.parse().unwrap(),
+            claims: None,
+            resources: Vec::new(),
+            actor: None,
+        };
+        let created = at(second);
+        Family { grant, binding: None, generation: 0, rotated: created, created, idle_end: at(9000), end: at(9000) }
+    }
+
+    #[test]
+    fn who_holds_a_refresh_token_is_shown_like_who_has_a_consent() {
+        let consents = [consent("desktop", "email openid", 20)];
+        let families = [
+            family("desktop", "offline_access openid", 10),
+            family("tv", "openid", 40),
+            family("tv", "openid profile", 30),
+        ];
+        let shown = together(&consents, &families);
+        let access = |scope: &str, second| Access { scope: scope.parse().unwrap(), since: at(second) };
+        let expected = [
+            ("desktop".to_owned(), access("email offline_access openid", 10)),
+            ("tv".to_owned(), access("openid profile", 30)),
+        ];
+        assert_eq!(shown, BTreeMap::from(expected));
     }
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use store::StoreError;
 use uuid::Uuid;
@@ -14,6 +15,9 @@ use super::entity::grant;
 use super::rows::{count, damaged, micros, span, time};
 use super::{Store, revocations};
 use crate::model::Family;
+
+/// More families of one person than this are not listed.
+const LISTED: u64 = 1000;
 
 /// What became of a refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +51,18 @@ impl Store {
             Ok(query.all(self.database.connection()).await?.into_iter().next())
         };
         self.database.run(read).await?.as_ref().map(family).transpose()
+    }
+
+    /// The families of a person that are neither revoked nor over, by client; a thousand at most.
+    pub async fn families(&self, person: &str, now: SystemTime) -> Result<Vec<Family>, StoreError> {
+        let query = grant::Entity::find()
+            .filter(grant::Column::Person.eq(person))
+            .filter(grant::Column::Over.gt(micros(now)))
+            .order_by_asc(grant::Column::Client)
+            .order_by_asc(grant::Column::Created)
+            .limit(LISTED);
+        let read = || async { Ok(query.clone().all(self.database.connection()).await?) };
+        self.database.run(read).await?.iter().map(family).collect()
     }
 
     /// Takes generation `presented` to the next; see [`Rotation`]. `grace`: how long a repeat is answered. On reuse the

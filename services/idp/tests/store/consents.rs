@@ -19,12 +19,19 @@ pub(crate) async fn suite(store: &Store) {
     store.begin_family(&family(31, Some("noether"), "web")).await.expect("begins");
     let tokens = Revocation { id: id(33), until: at(9000) };
     store.begin_family(&family(32, Some("noether"), "app")).await.expect("begins");
+    let held = async || {
+        let families = store.families("noether", at(1500)).await.expect("reads");
+        families.iter().map(|family| family.grant.id).collect::<Vec<_>>()
+    };
+    assert_eq!(held().await, [id(32), id(31)], "by client");
+    assert_eq!(store.families("noether", at(u32::MAX.into())).await.expect("reads"), [], "all are over in the end");
+    assert_eq!(store.families("hilbert", at(1500)).await.expect("reads"), [], "hers are hers");
     assert!(store.take_back_consent("noether", "web", tokens, at(1500)).await.expect("takes back"));
     assert!(!store.take_back_consent("noether", "web", tokens, at(1500)).await.expect("asks"), "not twice");
     assert_eq!(store.consents("noether").await.expect("reads").len(), 1);
     assert!(store.consent("bohr", "web").await.expect("reads").is_some(), "his is his");
     assert_eq!(store.family(id(31), at(1500)).await.expect("reads"), None);
-    assert!(store.family(id(32), at(1500)).await.expect("reads").is_some());
+    assert_eq!(held().await, [id(32)]);
     let all = revoked(store).await;
     assert!(all.contains(&id(31)) && all.contains(&id(33)) && !all.contains(&id(32)));
 }
