@@ -3,6 +3,7 @@
 mod bench;
 mod env_docs;
 mod logs;
+mod node;
 mod packages;
 mod steps;
 mod test;

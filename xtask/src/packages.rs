@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::node;
 use crate::tools::{self, Outcome, Workspace};
 
 /// Where npm packages are named, with the hashes of their contents; they are installed there too.
@@ -18,18 +19,12 @@ struct Package {
     is_there: fn() -> bool,
 }
 
-const PACKAGES: [Package; 8] = [
+const PACKAGES: [Package; 6] = [
     Package { name: "chromium", purpose: "a real browser", is_there: || in_a_path("chromium") },
     Package { name: "curl", purpose: "calls as the documents show them", is_there: || in_a_path("curl") },
     Package {
-        name: "nodejs",
-        purpose: "OpenID Providers and relying parties that are not ours",
-        is_there: || in_a_path("node"),
-    },
-    Package { name: "npm", purpose: "installing those", is_there: || in_a_path("npm") },
-    Package {
         name: "python3-venv",
-        purpose: "a relying party that is not ours",
+        purpose: "relying parties and OpenID Providers that are not ours",
         is_there: || tools::answers("python3", &["-c", "import ensurepip, venv"]),
     },
     Package { name: "slapd", purpose: "a real LDAP directory", is_there: || in_a_path("slapd") },
@@ -45,6 +40,7 @@ const PACKAGES: [Package; 8] = [
 /// name them, as Node looks for them there, Python packages into the target folder.
 pub(crate) fn ensure(workspace: &Workspace) -> Outcome {
     debian()?;
+    node::ensure(workspace)?;
     NPM.iter().try_for_each(|folder| npm(workspace, folder))?;
     python(workspace)
 }
@@ -64,10 +60,14 @@ fn python(workspace: &Workspace) -> Outcome {
         (workspace.root.join(RELYING).join("requirements.txt"), workspace.target.join("relying-parties"));
     once(&wanted, &folder.join("installed"), || {
         tools::say(&format!("installing: the Python packages of {RELYING}"));
-        tools::run(workspace.program("python3".as_ref()).args(["-m", "venv", "--clear"]).arg(&folder))?;
-        let mut pip = workspace.program(&folder.join("bin/pip"));
-        tools::run(pip.args(["install", "--quiet", "--requirement"]).arg(&wanted))
+        environment(workspace, &folder, &["--requirement", &wanted.to_string_lossy()])
     })
+}
+
+/// A new Python environment in a folder, with what pip is told to install.
+pub(crate) fn environment(workspace: &Workspace, folder: &Path, wanted: &[&str]) -> Outcome {
+    tools::run(workspace.program("python3".as_ref()).args(["-m", "venv", "--clear"]).arg(folder))?;
+    tools::run(workspace.program(&folder.join("bin/pip")).args(["install", "--quiet"]).args(wanted))
 }
 
 /// Installs what a file names, unless exactly that is noted as installed, and notes it.
@@ -102,9 +102,9 @@ fn debian() -> Outcome {
     }
 }
 
-/// The packages, in words.
+/// What the tests need beside Rust, in words.
 pub(crate) fn names() -> String {
-    PACKAGES.map(|package| package.name).join(", ")
+    format!("{}, Node.js", PACKAGES.map(|package| package.name).join(", "))
 }
 
 fn install(names: &[&str]) -> Outcome {

@@ -41,11 +41,24 @@ impl Workspace {
         command
     }
 
-    /// A call of another program in the workspace.
+    /// A call of another program in the workspace. It and what it starts find our own programs before the machine's.
     pub(crate) fn program(&self, program: &Path) -> Command {
+        let own = self.own_programs();
         let mut command = Command::new(program);
         command.current_dir(&self.root);
+        if own.exists() {
+            #[expect(clippy::disallowed_methods, reason = "a search path is passed on with one folder before it")]
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            let folders = std::iter::once(own).chain(std::env::split_paths(&path));
+            // a folder that a search path cannot name is not searched
+            command.envs(std::env::join_paths(folders).map(|path| ("PATH", path)));
+        }
         command
+    }
+
+    /// Where programs are installed that the machine does not have, or not new enough.
+    pub(crate) fn own_programs(&self) -> PathBuf {
+        self.target.join("node/programs")
     }
 
     /// A binary of the workspace as `cargo build` left it.
