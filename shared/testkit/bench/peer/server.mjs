@@ -52,7 +52,7 @@ const provider = new Provider(ISSUER, {
   features: {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: false },
-
+    introspection: { enabled: true },
     revocation: { enabled: true },
     resourceIndicators: {
       enabled: true,
