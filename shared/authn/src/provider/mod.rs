@@ -5,5 +5,4 @@ mod remote;
 mod serve;
 
 pub use remote::Remote;
-pub(crate) use remote::{transport, verdict};
 pub use serve::{Provider, serve};

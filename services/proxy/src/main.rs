@@ -1,5 +1,0 @@
-//! The binary of proxy.
-
-fn main() -> std::process::ExitCode {
-    runtime::main::<proxy::Proxy>()
-}
