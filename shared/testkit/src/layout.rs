@@ -4,12 +4,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     net::{SocketAddr, TcpListener},
+    ops::Range,
     path::Path,
     sync::{Mutex, PoisonError},
 };
 
 use doorward::Member;
-use runtime::Random;
+use runtime::{Random, config::Environment};
 use tempfile::TempDir;
 
 use crate::{Certificates, logs, note_secret};
@@ -157,8 +158,13 @@ impl Layout {
     }
 }
 
-/// An address of this machine that nobody listens on, that no outgoing connection is given (those get higher ports), and
-/// that was not given to anybody else in this process, who may not listen on it yet.
+/// The ports that tests listen on: below those that outgoing connections are given.
+const PORTS: Range<u16> = 10_000..32_000;
+/// Into how many parts they are divided: nobody runs more tests at the same time.
+const PARTS: u16 = 16;
+
+/// An address of this machine that nobody listens on, and that was not given to anybody else, who may not listen on it yet:
+/// not in this process, nor in that of another test that nextest runs at the same time.
 ///
 /// # Panics
 /// When a thousand tries find none.
@@ -166,12 +172,21 @@ pub fn free_address() -> SocketAddr {
     static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     let random = Random::system();
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let port = || 10_000 + u16::from_be_bytes(random.bytes()) % 22_000;
+    let ports = ports(Environment::of_process().get("NEXTEST_TEST_GLOBAL_SLOT"));
+    let port = || ports.start + u16::from_be_bytes(random.bytes()) % (ports.end - ports.start);
     let mut free = |port| {
         let address = TcpListener::bind(("127.0.0.1", port)).and_then(|listener| listener.local_addr()).ok()?;
         given.insert(port).then_some(address)
     };
     std::iter::repeat_with(port).take(1000).find_map(&mut free).expect("a port is free")
+}
+
+/// The ports of a test, by the number that no other test has which runs at the same time; all of them without nextest.
+fn ports(slot: Option<&str>) -> Range<u16> {
+    let Some(slot) = slot.and_then(|slot| slot.parse::<u16>().ok()) else { return PORTS };
+    let each = (PORTS.end - PORTS.start) / PARTS;
+    let start = PORTS.start + slot % PARTS * each;
+    start..start + each
 }
 
 /// A secret that is looked for in every log.
