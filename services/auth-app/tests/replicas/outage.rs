@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use auth_app::policy::LifeWish;
 use sea_orm::{ConnectionTrait, Statement};
 use secrecy::SecretString;
-use store::Database;
 use store::testing::Cluster;
+use store::{Database, Options};
 
 use crate::support::{Answer, HOUR, Replica, SECOND, three};
 
@@ -88,7 +88,9 @@ async fn a_postgres_that_hangs_or_dies_is_believed_for_seconds() {
     let Some(cluster) = Cluster::start().await else { return };
     let (_, replicas) = three(&cluster, false).await;
     let replicas = replicas.each_ref().map(|replica| &**replica);
-    let watcher = cluster.fresh_database().await.open().await;
+    // one connection, so that none has to be made when the server no longer makes any
+    let alone = Options { max_connections: 1, acquire_timeout: 10 * SECOND, ..Options::default() };
+    let watcher = Database::connect(cluster.fresh_database().await.url(), &alone).await.expect("the database opens");
     let (kept, kept_secret) = replicas[0].token(LifeWish::For(HOUR)).await;
     let (revoked, revoked_secret) = replicas[0].token(LifeWish::For(HOUR)).await;
     for replica in replicas {
