@@ -150,7 +150,7 @@ impl Builder<'_> {
                 let opened = idp::open(config, directory, passwords, context).await?;
                 idp::app(&opened)
             }
-            Member::Gateway => gateway::app(&settings.gateway, self.peers(selection)?, context),
+            Member::Gateway => Ok(gateway::open(&settings.gateway, self.peers(selection)?, context)?.app()),
         }
     }
 

@@ -9,7 +9,8 @@ mod upstream;
 
 use std::sync::Arc;
 
-use authn::BoxError;
+use async_trait::async_trait;
+use authn::{AuthError, BoxError, Credentials};
 pub use config::{Config, Endpoints};
 use proto::cs3::{
     auth::registry::v1beta1::registry_api_server::RegistryApiServer,
@@ -46,29 +47,47 @@ impl Service for Gateway {
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
         let peers = Peers::remote(&config, &context)?;
-        app(&config, peers, &context)
+        Ok(open(&config, peers, &context)?.app())
     }
 }
+
+/// The gateway, opened: what it decides by, before it is served. Clones share it.
+#[derive(Clone)]
+pub struct Opened(Arc<Core>);
 
 /// The gateway before these peers.
 ///
 /// # Errors
 /// When the token secret cannot be used.
-pub fn app(config: &Config, peers: Peers, context: &Context) -> Result<App, BoxError> {
+pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<Opened, BoxError> {
     let keys = runtime::key_ring::<Gateway>(config, |config| &config.token_manager, context)?;
-    let upstream = peers.upstream.clone();
     let random = context.random.clone();
     let minter = Minter::new(keys.clone(), config.token_manager.expires, config.skip_user_groups_in_token);
-    let service = GatewayService(Arc::new(Core {
+    Ok(Opened(Arc::new(Core {
         peers,
         minter: minter.with_identifiers(move || random.bytes()),
         verifier: Verifier::new(keys),
         clock: context.clock.clone(),
         skips_groups: config.skip_user_groups_in_token,
-    }));
-    let registry = RegistryApiServer::new(service.clone()).max_decoding_message_size(REQUEST_LIMIT);
-    let own = GatewayApiServer::new(service).max_decoding_message_size(REQUEST_LIMIT);
-    let streaming = upstream.is_some();
-    let routes = Routes::new(WithUpstream { own, upstream }).add_service(registry);
-    Ok(App { streaming, ..App::grpc(routes) })
+    })))
+}
+
+impl Opened {
+    /// The service around it.
+    pub fn app(&self) -> App {
+        let upstream = self.0.peers.upstream.clone();
+        let service = GatewayService(self.0.clone());
+        let registry = RegistryApiServer::new(service.clone()).max_decoding_message_size(REQUEST_LIMIT);
+        let own = GatewayApiServer::new(service).max_decoding_message_size(REQUEST_LIMIT);
+        let streaming = upstream.is_some();
+        let routes = Routes::new(WithUpstream { own, upstream }).add_service(registry);
+        App { streaming, ..App::grpc(routes) }
+    }
+}
+
+#[async_trait]
+impl authn::Gateway for Opened {
+    async fn token(&self, kind: &str, credentials: &Credentials) -> Result<String, AuthError> {
+        self.0.authenticate(kind, credentials).await.map(|(token, _)| token)
+    }
 }

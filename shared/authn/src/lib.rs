@@ -4,8 +4,8 @@ mod authenticator;
 pub mod caller;
 mod credentials;
 pub mod directory;
+pub mod gateway;
 pub mod grant;
-pub mod kind;
 pub mod provider;
 mod scope;
 mod user;
@@ -15,6 +15,7 @@ pub use authenticator::{AuthError, Authenticated, Authenticator, BoxError, Reaso
 pub use caller::{Caller, Peer};
 pub use credentials::Credentials;
 pub use directory::{Claim, Directory, DirectoryError, Filter, Groups};
+pub use gateway::{Gateway, kind};
 pub use grant::{Access, Grant, GrantError, Grants, Permission};
 pub use scope::{OpaqueEntry, Role, Scope, Scopes};
 pub use user::{ExternalIdentity, User, UserId, UserStatus, UserType, role};

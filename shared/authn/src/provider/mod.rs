@@ -5,4 +5,5 @@ mod remote;
 mod serve;
 
 pub use remote::Remote;
+pub(crate) use remote::{transport, verdict};
 pub use serve::{Provider, serve};

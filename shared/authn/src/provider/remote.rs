@@ -57,7 +57,7 @@ impl Authenticator for Remote {
 }
 
 /// A call that did not come back with a message.
-fn transport(service: &'static str, status: tonic::Status) -> AuthError {
+pub(crate) fn transport(service: &'static str, status: tonic::Status) -> AuthError {
     // What our own client gives up after its timeout is "cancelled" to it.
     if status.code() == Code::Cancelled {
         return AuthError::Unavailable { service, source: Box::new(status) };
@@ -70,7 +70,7 @@ fn transport(service: &'static str, status: tonic::Status) -> AuthError {
 }
 
 /// What the status inside the message says. No status at all is a failure.
-fn verdict(service: &'static str, answer: Option<Cs3Status>) -> Result<(), AuthError> {
+pub(crate) fn verdict(service: &'static str, answer: Option<Cs3Status>) -> Result<(), AuthError> {
     let answer = answer.unwrap_or_default();
     let Some(kind) = Kind::from_cs3(answer.code) else { return Ok(()) };
     let said = || format!("{service} answered {kind:?}: {}", answer.message);

@@ -1,0 +1,5 @@
+//! The binary of proxy.
+
+fn main() -> std::process::ExitCode {
+    runtime::main::<proxy::Proxy>()
+}

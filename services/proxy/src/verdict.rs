@@ -1,0 +1,38 @@
+//! What is decided of a request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::identity::Identity;
+use crate::path::PathError;
+
+/// May it pass, and as whom? Whatever is not [`Allowed`](Self::Allowed) does not reach a backend.
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// It may: as somebody, or as nobody where the rules let everybody pass.
+    Allowed(Option<Arc<Identity>>),
+    /// Nobody has proven who asks.
+    Unauthenticated(Refused),
+    /// Whoever asks may not do this, or nobody may.
+    Forbidden,
+    /// A page of another site has sent a browser with its cookie (row E12).
+    CrossSite,
+    /// It is no request that could be decided on.
+    Malformed(PathError),
+    /// Too many attempts.
+    Busy {
+        /// When trying again makes sense.
+        retry_after: Duration,
+    },
+    /// Who would know cannot be asked.
+    Unavailable,
+}
+
+/// Why nobody has proven who asks; it decides what the client is told to do (rows E13, E14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// There was no credential.
+    Missing,
+    /// There was one, and it is not good.
+    Invalid,
+}

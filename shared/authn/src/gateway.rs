@@ -1,0 +1,67 @@
+//! The seam to the gateway, for who stands before it: the trait, and its gRPC client.
+
+use async_trait::async_trait;
+use proto::cs3::gateway::v1beta1::{AuthenticateRequest, gateway_api_client::GatewayApiClient};
+use secrecy::ExposeSecret;
+use tonic::{Request, transport::Channel};
+
+use crate::provider::{transport, verdict};
+use crate::{AuthError, Credentials};
+
+/// The kinds of credential, as `AuthenticateRequest.type` names them.
+pub mod kind {
+    /// An app token or personal access token.
+    pub const APP: &str = "appauth";
+    /// A login and a password.
+    pub const BASIC: &str = "basic";
+    /// An OIDC access token.
+    pub const BEARER: &str = "bearer";
+    /// The machine key and a person.
+    pub const MACHINE: &str = "machine";
+    /// A service account.
+    pub const SERVICE: &str = "serviceaccounts";
+}
+
+/// Hands a credential to the one authenticator of its kind, and answers with the internal token of whom it belongs to.
+#[async_trait]
+pub trait Gateway: Send + Sync {
+    /// The internal token for these credentials of this [`kind`].
+    ///
+    /// # Errors
+    /// [`AuthError::Refused`] for every bad credential, [`AuthError::UnknownType`] for a kind that is switched off; the
+    /// others say that no verdict was reached.
+    async fn token(&self, kind: &str, credentials: &Credentials) -> Result<String, AuthError>;
+}
+
+/// A gateway in another process, asked by CS3 `GatewayAPI`: ours, or that of an existing installation.
+#[derive(Debug, Clone)]
+pub struct Remote(GatewayApiClient<Channel>);
+
+impl Remote {
+    /// The gateway behind `channel`.
+    pub fn new(channel: Channel) -> Self {
+        Self(GatewayApiClient::new(channel))
+    }
+}
+
+const NAME: &str = "gateway";
+
+#[async_trait]
+impl Gateway for Remote {
+    async fn token(&self, kind: &str, credentials: &Credentials) -> Result<String, AuthError> {
+        let mut request = Request::new(AuthenticateRequest {
+            opaque: None,
+            r#type: kind.to_owned(),
+            client_id: credentials.client_id.clone(),
+            client_secret: credentials.secret.expose_secret().to_owned(),
+        });
+        credentials.caller.propagate(request.metadata_mut());
+        let answer = self.0.clone().authenticate(request).await.map_err(|status| transport(NAME, status))?.into_inner();
+        verdict(NAME, answer.status)?;
+        // an older gateway answers a share's token that it could not verify with OK and nothing
+        if answer.token.is_empty() {
+            return Err(AuthError::Internal("the gateway answered OK without a token".into()));
+        }
+        Ok(answer.token)
+    }
+}
