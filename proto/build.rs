@@ -7,10 +7,10 @@ use std::{env, fs, io};
 use prost::Message as _;
 
 /// The folders that hold contracts.
-const ROOTS: [&str; 2] = ["cs3", "doorward"];
+const ROOTS: [&str; 4] = ["cs3", "doorward", "envoy", "google"];
 
 /// Messages that carry a secret. Their `Debug` is written by hand, in `src/redacted.rs`, and does not show it.
-const SECRET: [&str; 14] = [
+const SECRET: [&str; 16] = [
     ".cs3.auth.applications.v1beta1.AppPassword",
     ".cs3.auth.applications.v1beta1.GetAppPasswordRequest",
     ".cs3.auth.applications.v1beta1.InvalidateAppPasswordRequest",
@@ -25,6 +25,8 @@ const SECRET: [&str; 14] = [
     ".doorward.idp.v1.AddInitialAccessResponse",
     ".doorward.idp.v1.RotateSecretResponse",
     ".doorward.passwords.v1.SetPasswordRequest",
+    ".envoy.config.core.v3.HeaderValue",
+    ".envoy.service.auth.v3.AttributeContext.HttpRequest",
 ];
 
 #[expect(clippy::disallowed_methods, reason = "cargo speaks to a build script through the environment")]

@@ -107,3 +107,42 @@ pub mod doorward {
         }
     }
 }
+
+/// Envoy's contracts, as far as they are about external authorization.
+pub mod envoy {
+    /// Configuration, whose messages others use.
+    pub mod config {
+        /// What all of it shares.
+        pub mod core {
+            package! {
+                /// `envoy.config.core.v3`
+                v3, "envoy.config.core.v3"
+            }
+        }
+    }
+    /// Services that Envoy asks.
+    pub mod service {
+        /// External authorization.
+        pub mod auth {
+            package! {
+                /// `envoy.service.auth.v3`
+                v3, "envoy.service.auth.v3"
+            }
+        }
+    }
+    /// Small types.
+    pub mod r#type {
+        package! {
+            /// `envoy.type.v3`
+            v3, "envoy.r#type.v3"
+        }
+    }
+}
+
+/// Google's contracts, as far as Envoy's need them.
+pub mod google {
+    package! {
+        /// `google.rpc`
+        rpc, "google.rpc"
+    }
+}

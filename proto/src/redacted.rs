@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::cs3::{auth, gateway};
 use crate::doorward::{apptokens, idp, passwords};
+use crate::envoy::{config::core, service::auth as envoy};
 
 /// Stands for a secret. That there is none shows: it explains many a failed sign-in.
 struct Secret(bool);
@@ -50,6 +51,30 @@ redacted! {
     idp::v1::AddInitialAccessResponse as "AddInitialAccessResponse" { expires } hides token;
     idp::v1::RotateSecretResponse as "RotateSecretResponse" {} hides secret;
     passwords::v1::SetPasswordRequest as "SetPasswordRequest" { user_id } hides password;
+}
+
+impl fmt::Debug for core::v3::HeaderValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, value, raw_value } = self;
+        let is_empty = value.is_empty() && raw_value.is_empty();
+        f.debug_struct("HeaderValue").field("key", key).field("value", &Secret(is_empty)).finish()
+    }
+}
+
+impl fmt::Debug for envoy::v3::attribute_context::HttpRequest {
+    /// Paths may hold secrets, as headers do.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, method, headers, path, host, scheme, protocol, header_map: _ } = self;
+        f.debug_struct("HttpRequest")
+            .field("id", id)
+            .field("method", method)
+            .field("headers", &headers.keys().collect::<Vec<_>>())
+            .field("path", &Secret(path.is_empty()))
+            .field("host", host)
+            .field("scheme", scheme)
+            .field("protocol", protocol)
+            .finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! What an app token looks like: `dwa_`, 30 random base62 characters (178 bits), and 6 of a CRC-32 over what stands
 //! before them. The checksum is no secret: it lets junk be refused without any I/O, and leak scanners be sure.
 
+use authn::APP_TOKEN_PREFIX as PREFIX;
 use runtime::Random;
 use secrecy::SecretString;
 
-/// What every token starts with.
-pub const PREFIX: &str = "dwa_";
 const RANDOM: usize = 30;
 const CHECKSUM: usize = 6;
 /// How long every token is, in bytes.

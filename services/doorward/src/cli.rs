@@ -243,6 +243,7 @@ pub(crate) enum ServiceName {
     AuthBearer,
     Idp,
     Gateway,
+    Proxy,
 }
 
 #[derive(Debug, Subcommand)]

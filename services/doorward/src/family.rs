@@ -9,7 +9,7 @@ use tonic::service::Routes;
 
 use crate::{
     selection::{Member, Selection},
-    settings::Settings,
+    settings::{Settings, defaults},
 };
 
 /// The running family.
@@ -22,7 +22,14 @@ impl Family {
     /// # Errors
     /// When a service cannot be built or an address not be had; what was started is stopped again.
     pub async fn start(settings: &Settings, selection: &Selection, context: &Context) -> Result<Self, BoxError> {
-        let mut builder = Builder { settings, context, directory: None, administration: None, peers: Peers::default() };
+        let mut builder = Builder {
+            settings,
+            context,
+            directory: None,
+            administration: None,
+            peers: Peers::default(),
+            gateway: None,
+        };
         let mut family = Self(Vec::new());
         for member in selection.members() {
             // Each service counts for itself: its debug server shows nothing of its siblings.
@@ -74,6 +81,7 @@ impl Member {
             Self::AuthBearer => auth_bearer::AuthBearer::IDENTITY,
             Self::Idp => idp::Idp::IDENTITY,
             Self::Gateway => gateway::Gateway::IDENTITY,
+            Self::Proxy => proxy::Proxy::IDENTITY,
         }
     }
 }
@@ -86,6 +94,24 @@ struct Builder<'a> {
     /// The administration of these people, as it is served.
     administration: Option<Routes>,
     peers: Peers,
+    gateway: Option<gateway::Opened>,
+}
+
+/// The edge's configuration, without the routes to services of this process that do not run.
+fn edge(config: &proxy::Config, settings: &Settings, selection: &Selection) -> proxy::Config {
+    let mut config = config.clone();
+    let Settings { idp, auth_app, auth_bearer, .. } = settings;
+    let here = defaults::backends(&idp.http, &auth_app.http, &auth_bearer.http);
+    for (member, backend, here) in [
+        (Member::Idp, &mut config.backends.idp, here.idp),
+        (Member::AuthApp, &mut config.backends.auth_app, here.auth_app),
+        (Member::AuthBearer, &mut config.backends.auth_bearer, here.auth_bearer),
+    ] {
+        if *backend == here && !selection.contains(member) {
+            backend.clear();
+        }
+    }
+    config
 }
 
 impl Builder<'_> {
@@ -150,7 +176,19 @@ impl Builder<'_> {
                 let opened = idp::open(config, directory, passwords, context).await?;
                 idp::app(&opened)
             }
-            Member::Gateway => Ok(gateway::open(&settings.gateway, self.peers(selection)?, context)?.app()),
+            Member::Gateway => {
+                let opened = gateway::open(&settings.gateway, self.peers(selection)?, context)?;
+                self.gateway = Some(opened.clone());
+                Ok(opened.app())
+            }
+            Member::Proxy => {
+                let config = edge(&settings.proxy, settings, selection);
+                let gateway: Arc<dyn authn::Gateway> = match self.gateway.take() {
+                    Some(here) => Arc::new(here),
+                    None => proxy::gateway(&config, context)?,
+                };
+                proxy::app(&config, gateway, context)
+            }
         }
     }
 

@@ -21,11 +21,13 @@ pub enum Member {
     Idp,
     /// The one door.
     Gateway,
+    /// The HTTP edge.
+    Proxy,
 }
 
 impl Member {
     /// Every service, in the order they start: who is asked comes before who asks.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Users,
         Self::AuthBasic,
         Self::AuthMachine,
@@ -34,6 +36,7 @@ impl Member {
         Self::AuthBearer,
         Self::Idp,
         Self::Gateway,
+        Self::Proxy,
     ];
 
     /// The name in commands and in the run lists.
@@ -47,6 +50,7 @@ impl Member {
             Self::AuthBearer => "auth-bearer",
             Self::Idp => "idp",
             Self::Gateway => "gateway",
+            Self::Proxy => "proxy",
         }
     }
 
@@ -148,7 +152,10 @@ mod tests {
 
     #[test]
     fn auth_app_has_to_be_asked_for() {
-        assert_eq!(selected([]).unwrap(), ["users", "auth-basic", "auth-machine", "auth-service", "idp", "gateway"]);
+        assert_eq!(
+            selected([]).unwrap(),
+            ["users", "auth-basic", "auth-machine", "auth-service", "idp", "gateway", "proxy"]
+        );
         let added = selected([("OCIS_ADD_RUN_SERVICES", "auth-app")]).unwrap();
         assert!(added.contains(&"auth-app"));
         assert!(selected([("OC_ADD_RUN_SERVICES", "auth-app")]).unwrap().contains(&"auth-app"));
@@ -163,7 +170,7 @@ mod tests {
     #[test]
     fn exclusion_beats_addition() {
         let names = selected([("OCIS_ADD_RUN_SERVICES", "auth-app"), ("OCIS_EXCLUDE_RUN_SERVICES", "auth-app,users")]);
-        assert_eq!(names.unwrap(), ["auth-basic", "auth-machine", "auth-service", "idp", "gateway"]);
+        assert_eq!(names.unwrap(), ["auth-basic", "auth-machine", "auth-service", "idp", "gateway", "proxy"]);
     }
 
     #[test]
@@ -171,7 +178,7 @@ mod tests {
         let error = selected([("OCIS_ADD_RUN_SERVICES", "auth-apps")]).unwrap_err().to_string();
         assert!(error.contains("OCIS_ADD_RUN_SERVICES") && error.contains("\"auth-apps\""), "{error}");
         assert!(
-            error.contains("users, auth-basic, auth-machine, auth-service, auth-app, auth-bearer, idp, gateway"),
+            error.contains("users, auth-basic, auth-machine, auth-service, auth-app, auth-bearer, idp, gateway, proxy"),
             "{error}"
         );
     }

@@ -32,6 +32,8 @@ pub struct Settings {
     pub idp: idp::Config,
     /// The one door.
     pub gateway: gateway::Config,
+    /// The HTTP edge.
+    pub proxy: proxy::Config,
     /// What the operator should know.
     pub warnings: Vec<String>,
     /// The files that were read and may change.
@@ -46,15 +48,20 @@ impl Settings {
     pub fn load(environment: &Environment, secrets: &Secrets) -> Result<Self, ConfigError> {
         let data = base_data_path(environment);
         let mut reader = Reader { environment, warnings: Vec::new(), files: Vec::new() };
+        let auth_app = reader.read::<auth_app::AuthApp>(defaults::auth_app(secrets))?;
+        let auth_bearer = reader.read::<auth_bearer::AuthBearer>(defaults::auth_bearer(secrets))?;
+        let idp = reader.read::<idp::Idp>(defaults::idp(secrets))?;
+        let backends = defaults::backends(&idp.http, &auth_app.http, &auth_bearer.http);
         Ok(Self {
             users: reader.read::<users::Users>(defaults::users(secrets))?,
             auth_basic: reader.read::<auth_basic::AuthBasic>(defaults::auth_basic(secrets))?,
             auth_machine: reader.read::<auth_machine::AuthMachine>(defaults::auth_machine(secrets))?,
             auth_service: reader.read::<auth_service::AuthService>(defaults::auth_service(secrets))?,
-            auth_app: reader.read::<auth_app::AuthApp>(defaults::auth_app(secrets))?,
-            auth_bearer: reader.read::<auth_bearer::AuthBearer>(defaults::auth_bearer(secrets))?,
-            idp: reader.read::<idp::Idp>(defaults::idp(secrets))?,
+            auth_app,
+            auth_bearer,
+            idp,
             gateway: reader.read::<gateway::Gateway>(defaults::gateway(secrets))?,
+            proxy: reader.read::<proxy::Proxy>(defaults::proxy(secrets, backends))?,
             data,
             warnings: reader.warnings,
             files: reader.files,
@@ -72,6 +79,7 @@ impl Settings {
             Member::AuthBearer => auth_bearer::AuthBearer::listeners(&self.auth_bearer),
             Member::Idp => idp::Idp::listeners(&self.idp),
             Member::Gateway => gateway::Gateway::listeners(&self.gateway),
+            Member::Proxy => proxy::Proxy::listeners(&self.proxy),
         }
     }
 

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use authn::{Access, AuthError, Authenticated, Credentials, Directory, DirectoryError, Groups, Reason, User};
 use runtime::Clock;
@@ -6,13 +7,17 @@ use secrecy::ExposeSecret;
 use token::{Minter, TokenError, Verifier};
 
 use crate::peers::Peers;
+use crate::reuse::{Fresh, Key, Minted};
 
 /// The gateway's own work: from a credential to an internal token, and from an internal token to a person.
 pub(crate) struct Core {
     pub(crate) peers: Peers,
     pub(crate) minter: Minter,
+    pub(crate) minted: Minted,
     pub(crate) verifier: Verifier,
     pub(crate) clock: Clock,
+    /// How long a token lives whose credential does not end before.
+    pub(crate) life: Duration,
     /// Whether tokens carry no groups, so that they have to be fetched.
     pub(crate) skips_groups: bool,
 }
@@ -43,11 +48,23 @@ impl Core {
         if !answer.user.is_active() {
             return Err(AuthError::Refused(Reason::Disabled));
         }
-        let token = self.minter.mint(self.clock.now(), &answer).map_err(|error| match error {
+        let token = self.token(Key::of(kind, credentials), &answer)?;
+        Ok((token, answer))
+    }
+
+    fn token(&self, key: Key, answer: &Authenticated) -> Result<String, AuthError> {
+        let now = self.clock.now();
+        if let Some(token) = self.minted.token(&key, answer, now) {
+            return Ok(token);
+        }
+        let generation = self.minted.generation();
+        let token = self.minter.mint(now, answer).map_err(|error| match error {
             TokenError::Ended => AuthError::Refused(Reason::Expired),
             other => AuthError::Internal(Box::new(other)),
         })?;
-        Ok((token, answer))
+        let life = answer.not_after.and_then(|end| end.duration_since(now).ok()).unwrap_or(self.life).min(self.life);
+        self.minted.keep(key, Fresh { token: &token, answer, generation, life }, now);
+        Ok(token)
     }
 
     /// The person an internal token speaks for, with the groups, wherever they are kept.

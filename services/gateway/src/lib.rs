@@ -4,6 +4,7 @@
 mod authenticate;
 mod config;
 pub mod peers;
+mod reuse;
 mod service;
 mod upstream;
 
@@ -21,7 +22,7 @@ use token::{Minter, Verifier};
 use tonic::service::Routes;
 
 pub use crate::peers::Peers;
-use crate::{authenticate::Core, service::GatewayService, upstream::WithUpstream};
+use crate::{authenticate::Core, reuse::Minted, service::GatewayService, upstream::WithUpstream};
 
 /// Largest request the gateway reads itself, in bytes; what it forwards is bounded by whoever answers it.
 const REQUEST_LIMIT: usize = 64 * 1024;
@@ -66,8 +67,10 @@ pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<Opened, 
     Ok(Opened(Arc::new(Core {
         peers,
         minter: minter.with_identifiers(move || random.bytes()),
+        minted: Minted::new(keys.clone()),
         verifier: Verifier::new(keys),
         clock: context.clock.clone(),
+        life: config.token_manager.expires,
         skips_groups: config.skip_user_groups_in_token,
     })))
 }

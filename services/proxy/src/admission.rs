@@ -1,44 +1,114 @@
 //! From a credential to an identity.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use authn::{AuthError, Caller, Credentials, Gateway, kind};
+use http::header::USER_AGENT;
+use moka::sync::Cache;
 use runtime::Clock;
-use token::Verifier;
+use token::{LEEWAY, Verifier};
 
 use crate::asked::Asked;
 use crate::credential::Presented;
 use crate::identity::Identity;
 use crate::verdict::{Refused, Verdict};
 
-/// Verifies credentials by the gateway.
+/// The most tokens of which it is remembered what they say.
+const TOKENS: u64 = 65_536;
+/// How long that is remembered.
+const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+
+/// Verifies credentials by the gateway. The gateway is asked for every request: whoever verifies there keeps what it has read,
+/// knows of revocations at once, and is quick; a second memory here would only be one that knows later.
 pub struct Admission {
-    /// The gateway.
-    pub gateway: Arc<dyn Gateway>,
-    /// Verifies what the gateway mints.
-    pub verifier: Verifier,
-    /// The time.
-    pub clock: Clock,
+    gateway: Arc<dyn Gateway>,
+    verifier: Verifier,
+    clock: Clock,
+    /// What tokens say that were verified. It is no word on the credentials that they were minted for.
+    read: Cache<String, Arc<Identity>>,
+    kinds: Kinds,
+}
+
+/// Which kinds of credential are tried beside bearer tokens.
+#[derive(Debug, Clone, Copy)]
+pub struct Kinds {
+    /// Passwords, by HTTP Basic.
+    pub basic: bool,
+    /// App tokens.
+    pub app: bool,
 }
 
 impl Admission {
+    /// Asks this gateway, and believes tokens that this verifier accepts.
+    pub fn new(gateway: Arc<dyn Gateway>, verifier: Verifier, clock: Clock, kinds: Kinds) -> Self {
+        let read = Cache::builder().max_capacity(TOKENS).time_to_live(REMEMBERED_FOR).build();
+        Self { gateway, verifier, clock, read, kinds }
+    }
+
+    /// Which kinds are tried.
+    pub fn kinds(&self) -> Kinds {
+        self.kinds
+    }
+
     /// Who the credential belongs to.
     ///
     /// # Errors
     /// The verdict, where it is none that lets pass.
     pub async fn identify(&self, asked: &Asked<'_>, presented: Presented) -> Result<Arc<Identity>, Verdict> {
-        let caller = Caller { source: asked.source, ..Caller::default() };
-        let (kind, login, secret) = match presented {
-            Presented::Basic { login, secret } => (kind::APP, login, secret),
-            Presented::Bearer(secret) => (kind::BEARER, String::new(), secret),
+        let kinds = self.kinds_of(&presented);
+        let (login, secret) = match presented {
+            Presented::Basic { login, secret } => (login, secret),
+            Presented::Bearer(secret) => (String::new(), secret),
         };
-        let credentials = Credentials { client_id: login, secret, caller };
-        let token = self.gateway.token(kind, &credentials).await.map_err(|error| verdict(&error))?;
-        let claims = self.verifier.verify(self.clock.now(), &token).map_err(|error| {
+        let credentials = Credentials { client_id: login, secret, caller: caller(asked) };
+        for kind in kinds.into_iter().flatten() {
+            match self.gateway.token(kind, &credentials).await {
+                Ok(token) => return self.read(token),
+                Err(error) => match verdict(&error) {
+                    Verdict::Unauthenticated(_) => {}
+                    other => return Err(other),
+                },
+            }
+        }
+        Err(Verdict::Unauthenticated(Refused::Invalid))
+    }
+
+    /// What to try it as, in order. What has the shape of an app token is never tried as a password. Anything else may still be
+    /// a token that another system made, which costs nothing to find out where there are none.
+    fn kinds_of(&self, presented: &Presented) -> [Option<&'static str>; 2] {
+        let app = self.kinds.app.then_some(kind::APP);
+        match presented {
+            _ if presented.is_app_token() => [app, None],
+            Presented::Basic { .. } => [app, self.kinds.basic.then_some(kind::BASIC)],
+            Presented::Bearer(_) => [Some(kind::BEARER), None],
+        }
+    }
+
+    /// What an internal token says, which the gateway has just answered with.
+    fn read(&self, token: String) -> Result<Arc<Identity>, Verdict> {
+        let now = self.clock.now();
+        let is_live = |identity: &Arc<Identity>| identity.claims.expires_at + LEEWAY > now;
+        if let Some(identity) = self.read.get(&token).filter(is_live) {
+            return Ok(identity);
+        }
+        let claims = self.verifier.verify(now, &token).map_err(|error| {
             tracing::error!(%error, "the gateway's token is not accepted here: is OCIS_JWT_SECRET the same?");
             Verdict::Unavailable
         })?;
-        Ok(Arc::new(Identity { token, claims }))
+        let identity = Arc::new(Identity { token: token.clone(), claims });
+        self.read.insert(token, Arc::clone(&identity));
+        Ok(identity)
+    }
+}
+
+fn caller(asked: &Asked<'_>) -> Caller {
+    let text = |name| asked.header(&name).unwrap_or_default().to_owned();
+    Caller {
+        source: asked.source,
+        identity: None,
+        trace_id: text(http::HeaderName::from_static("x-request-id")),
+        user_agent: text(USER_AGENT),
     }
 }
 

@@ -1,8 +1,14 @@
+mod public;
+
 use std::path::PathBuf;
 
-use runtime::config::{
-    Debug, Grpc, GrpcClientTls, Http, Invalid, ListenAddr, Log, Section, TokenManager, Tracing, Visitor,
-};
+use runtime::config::{Debug, Grpc, GrpcClientTls, Invalid, Log, Secret, Section, TokenManager, Tracing, Visitor};
+
+pub use public::Public;
+
+use crate::routes::Backend;
+use crate::told::Answered;
+use crate::verify::Outer;
 
 /// The configuration of proxy.
 #[derive(Clone, Debug)]
@@ -23,8 +29,50 @@ pub struct Config {
     pub token_manager: TokenManager,
     /// The gateway.
     pub gateway: String,
-    /// The routes and access rules; none is the family's own routes.
+    /// The URL by which clients reach the edge.
+    pub url: String,
+    /// Whose access tokens clients are told to bring; empty if that is not said.
+    pub issuer: String,
+    /// Whether passwords are tried.
+    pub enable_basic_auth: bool,
+    /// Whether app tokens are tried.
+    pub enable_app_auth: bool,
+    /// Whether `;` may stand in paths.
+    pub allow_semicolons: bool,
+    /// The routes and access rules.
     pub routes_file: Option<PathBuf>,
+    /// The family's own backends.
+    pub backends: Backends,
+    /// Who signs the certificates of backends.
+    pub https_cacert: Option<PathBuf>,
+    /// Whether certificates of backends are not verified.
+    pub insecure_backends: bool,
+    /// The doors for other proxies.
+    pub doors: Doors,
+}
+
+/// `backends`: the services of the family that people reach through the edge.
+#[derive(Clone, Debug)]
+pub struct Backends {
+    /// Sign-in.
+    pub idp: String,
+    /// App tokens.
+    pub auth_app: String,
+    /// Who is told of sign-outs.
+    pub auth_bearer: String,
+}
+
+/// `doors`: by which other proxies ask.
+#[derive(Clone, Debug)]
+pub struct Doors {
+    /// Which proxy asks at `/verify`.
+    pub verify_proxy: String,
+    /// Which headers it is answered with.
+    pub verify_headers: Vec<String>,
+    /// What an API server proves itself with.
+    pub token_review_secret: Secret,
+    /// For whom tokens count there.
+    pub token_review_audiences: Vec<String>,
 }
 
 impl Default for Config {
@@ -38,7 +86,34 @@ impl Default for Config {
             grpc_client_tls: GrpcClientTls::default(),
             token_manager: TokenManager::default(),
             gateway: "127.0.0.1:9142".to_owned(),
+            url: "https://localhost:9200".to_owned(),
+            issuer: String::new(),
+            enable_basic_auth: false,
+            enable_app_auth: true,
+            allow_semicolons: false,
             routes_file: None,
+            backends: Backends::default(),
+            https_cacert: None,
+            insecure_backends: false,
+            doors: Doors::default(),
+        }
+    }
+}
+
+impl Default for Backends {
+    fn default() -> Self {
+        let local = |port: u16| format!("http://127.0.0.1:{port}");
+        Self { idp: local(9130), auth_app: local(9247), auth_bearer: local(9248) }
+    }
+}
+
+impl Default for Doors {
+    fn default() -> Self {
+        Self {
+            verify_proxy: String::new(),
+            verify_headers: vec!["X-Access-Token".to_owned()],
+            token_review_secret: Secret::default(),
+            token_review_audiences: Vec::new(),
         }
     }
 }
@@ -55,64 +130,151 @@ impl Section for Config {
         v.value("gateway", &mut self.gateway, &["<P>_GATEWAY_ENDPOINT"], "The endpoint of the gateway.")
             .required("name the endpoint of the gateway, like 127.0.0.1:9142");
         v.value(
+            "url",
+            &mut self.url,
+            &["OCIS_URL", "<P>_URL"],
+            "The URL by which clients reach the edge. Backends are told its scheme.",
+        );
+        v.value(
+            "issuer",
+            &mut self.issuer,
+            &["OCIS_OIDC_ISSUER", "<P>_OIDC_ISSUER"],
+            "The URL of the issuer of access tokens. If it is set, clients without a credential are told that they may bring a bearer token.",
+        );
+        self.visit_credentials(v);
+        v.value(
             "routes_file",
             &mut self.routes_file,
             &["<P>_ROUTES_FILE"],
-            "A YAML file with the routes and access rules. If empty, the family's own routes are served.",
+            "A YAML file with the routes and access rules. If empty, only the family's own routes are served.",
+        );
+        v.section("backends", &mut self.backends);
+        v.value(
+            "https_cacert",
+            &mut self.https_cacert,
+            &["<P>_HTTPS_CACERT"],
+            "Path/File name of the root CA certificate (in PEM format) used to validate TLS server certificates of https enabled backend services. If empty, the system's are used.",
+        );
+        v.value(
+            "insecure_backends",
+            &mut self.insecure_backends,
+            &["<P>_INSECURE_BACKENDS"],
+            "Disable TLS certificate validation for all HTTP backend connections.",
+        );
+        v.section("doors", &mut self.doors);
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        let is_web = |url: &str| url.starts_with("https://") || url.starts_with("http://");
+        if !is_web(&self.url) {
+            return Err(Invalid::new("url", "must be like https://cloud.example.org"));
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    fn visit_credentials(&mut self, v: &mut Visitor<'_>) {
+        v.value(
+            "enable_basic_auth",
+            &mut self.enable_basic_auth,
+            &["<P>_ENABLE_BASIC_AUTH"],
+            "Set this to true to enable 'basic authentication' (username/password).",
+        );
+        v.value(
+            "enable_app_auth",
+            &mut self.enable_app_auth,
+            &["<P>_ENABLE_APP_AUTH"],
+            "Allow app authentication. This can be used to authenticate 3rd party applications. Note that auth-app service must be running for this feature to work.",
+        );
+        v.value(
+            "allow_semicolons",
+            &mut self.allow_semicolons,
+            &["<P>_ALLOW_SEMICOLONS"],
+            "Whether ; may stand in paths. Some servers cut a path off there, so that the edge and such a backend would see different ones.",
         );
     }
-}
 
-/// `http`: the server for everybody. It has the proxy's own variables for TLS, as the systems have them whose place it takes.
-#[derive(Clone, Debug)]
-pub struct Public(pub Http);
-
-impl Default for Public {
-    fn default() -> Self {
-        let mut http = Http::at("0.0.0.0:9200");
-        http.tls.enabled = true;
-        // the backends answer preflights for what is theirs
-        http.cors.allow_origins.clear();
-        Self(http)
+    /// Whether clients reach the edge by https: from it, or from what stands before it.
+    pub fn is_https(&self) -> bool {
+        self.http.0.tls.enabled || self.url.starts_with("https://")
     }
 }
 
-impl Section for Public {
+impl Section for Backends {
     fn visit(&mut self, v: &mut Visitor<'_>) {
-        let http = &mut self.0;
-        v.value("addr", &mut http.addr, &["<P>_HTTP_ADDR"], "The bind address of the HTTP service.");
         v.value(
-            "tls",
-            &mut http.tls.enabled,
-            &["<P>_TLS"],
-            "Whether TLS is spoken. Switch it off only behind something that does.",
+            "idp",
+            &mut self.idp,
+            &["<P>_IDP_BACKEND"],
+            "The HTTP server of idp, like http://127.0.0.1:9130. If empty, the edge has no routes to it.",
         );
         v.value(
-            "tls_cert",
-            &mut http.tls.cert,
-            &["<P>_TRANSPORT_TLS_CERT"],
-            "Path/File name of the TLS server certificate (in PEM format). If empty, one is made that nobody has signed.",
+            "auth_app",
+            &mut self.auth_app,
+            &["<P>_AUTH_APP_BACKEND"],
+            "The HTTP server of auth-app, like http://127.0.0.1:9247. If empty, the edge has no route to it.",
         );
         v.value(
-            "tls_key",
-            &mut http.tls.key,
-            &["<P>_TRANSPORT_TLS_KEY"],
-            "Path/File name for the TLS certificate key (in PEM format) for the server certificate.",
-        );
-        v.value(
-            "max_concurrent_requests",
-            &mut http.max_concurrent_requests,
-            &["<P>_HTTP_MAX_CONCURRENT_REQUESTS"],
-            "How many requests are handled at the same time.",
+            "auth_bearer",
+            &mut self.auth_bearer,
+            &["<P>_AUTH_BEARER_BACKEND"],
+            "The HTTP server of auth-bearer, like http://127.0.0.1:9248, which issuers tell of sign-outs. If empty, the edge has no route to it.",
         );
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        match (&self.0.tls.cert, &self.0.tls.key) {
-            (Some(_), None) => Err(Invalid::new("tls_key", "must be set, as the certificate is")),
-            (None, Some(_)) => Err(Invalid::new("tls_cert", "must be set, as its key is")),
-            _ if self.0.addr == ListenAddr::Off => Err(Invalid::new("addr", "must be an address")),
-            _ => Ok(()),
+        for (key, url) in [("idp", &self.idp), ("auth_app", &self.auth_app), ("auth_bearer", &self.auth_bearer)] {
+            if !url.is_empty()
+                && let Err(problem) = url.parse::<Backend>()
+            {
+                return Err(Invalid::new(key, problem.to_string()));
+            }
         }
+        Ok(())
+    }
+}
+
+impl Section for Doors {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        v.value(
+            "verify_proxy",
+            &mut self.verify_proxy,
+            &["<P>_VERIFY_PROXY"],
+            "Which proxy asks at /verify: nginx, haproxy, caddy, traefik or envoy. It decides where the original request is read from. If empty, there is no /verify.",
+        )
+        .one_of(&["", "nginx", "haproxy", "caddy", "traefik", "envoy"]);
+        v.value(
+            "verify_headers",
+            &mut self.verify_headers,
+            &["<P>_VERIFY_HEADERS"],
+            "The headers by which other proxies' backends are told who asks. See the README for those there are.",
+        );
+        v.secret(
+            "token_review_secret",
+            &mut self.token_review_secret,
+            &["<P>_TOKEN_REVIEW_SECRET"],
+            "The bearer token that a Kubernetes API server proves itself with at /tokenreview. If empty, there is no /tokenreview.",
+        )
+        .min_bytes(32);
+        v.value(
+            "token_review_audiences",
+            &mut self.token_review_audiences,
+            &["<P>_TOKEN_REVIEW_AUDIENCES"],
+            "The audiences for which tokens count there.",
+        );
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        Answered::parse(&self.verify_headers)
+            .map_err(|problem| Invalid::new("verify_headers", problem.to_string()))
+            .map(|_| ())
+    }
+}
+
+impl Doors {
+    /// Where the proxy that asks at `/verify` writes what it asks for; `None` if none asks.
+    pub fn outer(&self) -> Option<Outer> {
+        Outer::of(&self.verify_proxy)
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::admission::Admission;
 use crate::asked::Asked;
 use crate::credential::Presented;
+use crate::identity::Identity;
 use crate::rules::{Action, Rules};
+use crate::trees::is_preflight;
 use crate::verdict::{Refused, Verdict};
 
 /// Decides of requests: by the access rules, by who the gateway says it is, and by what the credential may do.
@@ -17,23 +19,31 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// May this request pass, and as whom?
-    pub async fn decide(&self, asked: &Asked<'_>) -> Verdict {
-        let rule = self.rules.of(asked);
-        match rule.action {
-            Action::Allow => return Verdict::Allowed(None),
-            Action::Deny => return Verdict::Forbidden,
-            Action::Authenticate => {}
+    /// May this request pass, and as whom? `unprotected` is a route's word that its backend asks who it is itself; a rule that
+    /// denies holds there too.
+    pub async fn decide(&self, asked: &Asked<'_>, unprotected: bool) -> Verdict {
+        let action = self.rules.action(asked);
+        match action {
+            Some(Action::Deny) => return Verdict::Forbidden,
+            Some(Action::Allow) => return Verdict::Allowed(None),
+            // a browser asks before it sends a credential; what is answered is the backend's matter
+            None | Some(Action::Authenticate(_)) if unprotected || is_preflight(asked) => {
+                return Verdict::Allowed(None);
+            }
+            None | Some(Action::Authenticate(_)) => {}
         }
-        let presented = match Presented::of(asked) {
-            Ok(Some(presented)) => presented,
-            Ok(None) => return Verdict::Unauthenticated(Refused::Missing),
-            Err(refused) => return Verdict::Unauthenticated(refused),
-        };
-        match self.admission.identify(asked, presented).await {
-            Ok(identity) if rule.is_met_by(&identity, asked) => Verdict::Allowed(Some(Arc::clone(&identity))),
+        match self.identify(asked).await {
+            Ok(identity) if self.rules.permit(action, &identity, asked) => Verdict::Allowed(Some(identity)),
             Ok(_) => Verdict::Forbidden,
             Err(verdict) => verdict,
+        }
+    }
+
+    async fn identify(&self, asked: &Asked<'_>) -> Result<Arc<Identity>, Verdict> {
+        match Presented::of(asked) {
+            Ok(Some(presented)) => self.admission.identify(asked, presented).await,
+            Ok(None) => Err(Verdict::Unauthenticated(Refused::Missing)),
+            Err(refused) => Err(Verdict::Unauthenticated(refused)),
         }
     }
 }

@@ -31,7 +31,7 @@ const NAMES: [&str; 22] = [
     "x-client-cert",
     "x-doorward-source",
 ];
-const FAMILIES: [&str; 11] = [
+const FAMILIES: [&str; 14] = [
     "remote-",
     "x-remote-",
     "x-auth-request-",
@@ -43,6 +43,10 @@ const FAMILIES: [&str; 11] = [
     "x-token-",
     "x-ssl-client-",
     "x-doorward-",
+    // not who somebody is, but what is asked: nobody but a proxy in front of the edge says that, and to the edge alone
+    "x-original-",
+    "x-rewrite-",
+    "x-http-method",
 ];
 
 /// Headers of one connection, which are not passed on (RFC 9110 7.6.1).

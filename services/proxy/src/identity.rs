@@ -3,7 +3,7 @@
 use token::Claims;
 
 /// A person, what the credential may do, and the internal token that says both to backends.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Identity {
     /// The internal token.
     pub token: String,

@@ -2,26 +2,50 @@
 //! as its table is generated.
 
 pub mod admission;
+pub mod answer;
 pub mod asked;
+pub mod check;
 mod config;
 pub mod credential;
+pub mod door;
 pub mod edge;
+mod family;
+pub mod file;
+pub mod forward;
 pub mod headers;
 pub mod identity;
 pub mod path;
+pub mod pattern;
+pub mod review;
+pub mod routes;
 pub mod rules;
+pub mod told;
+pub mod trees;
 pub mod verdict;
+pub mod verify;
 
 use std::sync::Arc;
 
 use authn::{BoxError, Gateway};
+use axum::Router;
+use axum::routing::{any, post};
+use proto::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use runtime::{App, Context, Listeners, Service, config::Identity};
 use token::Verifier;
+use tonic::service::Routes;
 
-use crate::admission::Admission;
-pub use crate::config::{Config, Public};
+use crate::admission::{Admission, Kinds};
+use crate::answer::Challenges;
+use crate::check::Check;
+pub use crate::config::{Backends, Config, Doors, Public};
+use crate::door::Door;
 use crate::edge::Edge;
-use crate::rules::Rules;
+use crate::file::Contents;
+use crate::forward::{Clients, Forward};
+use crate::path::Leniency;
+use crate::review::Review;
+use crate::told::Answered;
+use crate::verify::Verify;
 
 /// The service.
 pub struct Proxy;
@@ -37,18 +61,72 @@ impl Service for Proxy {
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
-        let channel = runtime::client::channel(&config.gateway, &config.grpc_client_tls, &context)?;
-        app(&config, Arc::new(authn::gateway::Remote::new(channel)), &context)
+        app(&config, gateway(&config, &context)?, &context)
     }
+}
+
+/// The gateway in another process.
+///
+/// # Errors
+/// When its endpoint is none.
+pub fn gateway(config: &Config, context: &Context) -> Result<Arc<dyn Gateway>, BoxError> {
+    let channel = runtime::client::channel(&config.gateway, &config.grpc_client_tls, context)?;
+    Ok(Arc::new(authn::gateway::Remote::new(channel)))
 }
 
 /// The edge before this gateway.
 ///
 /// # Errors
-/// When the token secret cannot be used.
+/// When the token secret, the file with routes or a certificate cannot be used.
 pub fn app(config: &Config, gateway: Arc<dyn Gateway>, context: &Context) -> Result<App, BoxError> {
     let keys = runtime::key_ring::<Proxy>(config, |config| &config.token_manager, context)?;
-    let admission = Admission { gateway, verifier: Verifier::new(keys), clock: context.clock.clone() };
-    let _edge = Arc::new(Edge { admission, rules: Rules::default() });
-    Ok(App { streaming: true, ..App::default() })
+    let Contents { mut routes, rules } = match &config.routes_file {
+        Some(file) => file::read(file)?,
+        None => Contents::default(),
+    };
+    // before what the file says, so that a route for everything else does not take sign-in away
+    routes.splice(..0, family::routes(&config.backends)?);
+    let kinds = Kinds { basic: config.enable_basic_auth, app: config.enable_app_auth };
+    let admission = Admission::new(gateway, Verifier::new(keys), context.clock.clone(), kinds);
+    let door = Arc::new(Door {
+        edge: Edge { admission, rules },
+        challenges: Challenges { basic: kinds.basic || kinds.app, bearer: !config.issuer.is_empty() },
+        leniency: Leniency { semicolons: config.allow_semicolons },
+    });
+    let settings = forward::Settings {
+        door: Arc::clone(&door),
+        routes,
+        clients: Clients::new(config.https_cacert.as_deref(), config.insecure_backends)?,
+        is_https: config.is_https(),
+        metrics: forward::Metrics::new(&context.metrics),
+        shutdown: context.shutdown.clone(),
+    };
+    let answered = Arc::new(Answered::parse(&config.doors.verify_headers)?);
+    let check = AuthorizationServer::new(Check { door: Arc::clone(&door), answered: Arc::clone(&answered) });
+    let http = doors(&config.doors, &door, answered).fallback(forward::forward).with_state(Forward(Arc::new(settings)));
+    Ok(App { http: Some(http), streaming: true, ..App::grpc(Routes::new(check)) })
+}
+
+/// The doors for other proxies, as far as there are any.
+fn doors(config: &Doors, door: &Arc<Door>, answered: Arc<Answered>) -> Router<Forward> {
+    let mut router = Router::new();
+    if let Some(outer) = config.outer() {
+        let state = Verify { door: Arc::clone(door), outer, answered };
+        let verify = any(verify::verify).with_state(state);
+        router = router.route(verify::PATH, verify.clone());
+        if outer == verify::Outer::Itself {
+            router = router
+                .route(&format!("{}/{{*rest}}", verify::PATH), verify.clone())
+                .route(&format!("{}/", verify::PATH), verify);
+        }
+    }
+    if !config.token_review_secret.is_empty() {
+        let state = Review {
+            door: Arc::clone(door),
+            audiences: config.token_review_audiences.clone().into(),
+            secret: config.token_review_secret.expose().into(),
+        };
+        router = router.route(review::PATH, post(review::review).with_state(state));
+    }
+    router
 }

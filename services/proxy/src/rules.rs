@@ -1,48 +1,84 @@
 //! Who may do what: the access rules, the same for every door.
 
+use authn::{Grants, Scopes, role};
+
 use crate::asked::Asked;
 use crate::identity::Identity;
+use crate::pattern::Pattern;
+use crate::trees::Trees;
+
+/// A rule: for which requests, and what then.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Which requests.
+    pub pattern: Pattern,
+    /// What then.
+    pub action: Action,
+}
 
 /// What a rule does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Action {
     /// Everybody may, and nobody is asked who it is.
     Allow,
     /// Nobody may.
     Deny,
-    /// Whoever has proven who it is, and fits the rest of the rule.
-    Authenticate,
+    /// Whoever has proven who it is, and meets the demands.
+    Authenticate(Demands),
 }
 
-/// A rule.
-#[derive(Debug, Clone)]
-pub struct Rule {
-    /// What it does.
-    pub action: Action,
+/// What is demanded of who asks; nothing beyond what its credential reaches anyway, if nothing is stated.
+#[derive(Debug, Clone, Default)]
+pub struct Demands {
+    /// One of these groups, by their identifiers.
+    pub groups: Vec<String>,
+    /// One of these roles, by name or identifier.
+    pub roles: Vec<String>,
+    /// A credential that may do one of these things. Then it need not reach the path otherwise.
+    pub scopes: Vec<Grants>,
 }
 
-impl Rule {
-    /// Whether somebody may do what is asked: the rule's own demands, and what the credential reaches.
-    pub fn is_met_by(&self, identity: &Identity, _asked: &Asked<'_>) -> bool {
-        identity.claims.scopes.is_full_user()
+impl Demands {
+    fn are_met_by(&self, identity: &Identity, asked: &Asked<'_>, trees: &Trees) -> bool {
+        let user = &identity.claims.user;
+        let is_in = |wanted: &[String], has: &[String], id: fn(&str) -> &str| {
+            wanted.is_empty() || wanted.iter().any(|one| has.iter().any(|own| own == id(one)))
+        };
+        is_in(&self.groups, &user.groups, |name| name)
+            && is_in(&self.roles, &user.roles, role::id)
+            && self.reach(&identity.claims.scopes, || trees.are_reached_by(identity, asked))
+    }
+
+    fn reach(&self, scopes: &Scopes, otherwise: impl Fn() -> bool) -> bool {
+        if self.scopes.is_empty() {
+            return otherwise();
+        }
+        self.scopes.iter().any(|grants| grants.check_within(scopes).is_ok())
     }
 }
 
-/// All rules.
-#[derive(Debug, Clone)]
+/// All rules, and which paths are files.
+#[derive(Debug, Clone, Default)]
 pub struct Rules {
-    default: Rule,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self { default: Rule { action: Action::Authenticate } }
-    }
+    /// The rules, in order.
+    pub rules: Vec<Rule>,
+    /// Which paths are files.
+    pub trees: Trees,
 }
 
 impl Rules {
-    /// The rule for a request: the first that fits.
-    pub fn of(&self, _asked: &Asked<'_>) -> &Rule {
-        &self.default
+    /// The action for a request: that of the first rule which fits. Without one, who asks must have proven who it is.
+    pub fn action(&self, asked: &Asked<'_>) -> Option<&Action> {
+        self.rules.iter().find(|rule| rule.pattern.fits(asked)).map(|rule| &rule.action)
+    }
+
+    /// Whether somebody may do what is asked, as far as this action and the credential go.
+    pub fn permit(&self, action: Option<&Action>, identity: &Identity, asked: &Asked<'_>) -> bool {
+        match action {
+            Some(Action::Allow) => true,
+            Some(Action::Deny) => false,
+            Some(Action::Authenticate(demands)) => demands.are_met_by(identity, asked, &self.trees),
+            None => self.trees.are_reached_by(identity, asked),
+        }
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::identity::Identity;
-use crate::path::PathError;
 
 /// May it pass, and as whom? Whatever is not [`Allowed`](Self::Allowed) does not reach a backend.
 #[derive(Debug, Clone)]
@@ -15,10 +14,6 @@ pub enum Verdict {
     Unauthenticated(Refused),
     /// Whoever asks may not do this, or nobody may.
     Forbidden,
-    /// A page of another site has sent a browser with its cookie (row E12).
-    CrossSite,
-    /// It is no request that could be decided on.
-    Malformed(PathError),
     /// Too many attempts.
     Busy {
         /// When trying again makes sense.

@@ -8,24 +8,10 @@ use tonic::{Request, transport::Channel};
 use crate::provider::{transport, verdict};
 use crate::{AuthError, Credentials};
 
-/// The kinds of credential, as `AuthenticateRequest.type` names them.
-pub mod kind {
-    /// An app token or personal access token.
-    pub const APP: &str = "appauth";
-    /// A login and a password.
-    pub const BASIC: &str = "basic";
-    /// An OIDC access token.
-    pub const BEARER: &str = "bearer";
-    /// The machine key and a person.
-    pub const MACHINE: &str = "machine";
-    /// A service account.
-    pub const SERVICE: &str = "serviceaccounts";
-}
-
 /// Hands a credential to the one authenticator of its kind, and answers with the internal token of whom it belongs to.
 #[async_trait]
 pub trait Gateway: Send + Sync {
-    /// The internal token for these credentials of this [`kind`].
+    /// The internal token for these credentials of this [`kind`](crate::kind).
     ///
     /// # Errors
     /// [`AuthError::Refused`] for every bad credential, [`AuthError::UnknownType`] for a kind that is switched off; the

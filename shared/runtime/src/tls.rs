@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::{
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme, WantsVerifier,
+};
 
 use crate::config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls};
 
@@ -211,14 +214,10 @@ impl ServerTls {
 pub(crate) fn client(tls: &GrpcClientTls, mode: ClientTls) -> Result<Option<ClientConfig>, TlsError> {
     const CERT: &str = "OCIS_GRPC_CLIENT_TLS_CERTIFICATE";
     let unusable = |problem: rustls::Error| TlsError::Unusable { variable: CERT, problem: problem.to_string() };
-    let builder = ClientConfig::builder_with_provider(provider());
-    let builder = builder.with_safe_default_protocol_versions().map_err(unusable)?;
     let builder = match mode {
         ClientTls::Off => return Ok(None),
-        ClientTls::On => builder.with_root_certificates(server_authorities(tls.cacert.as_deref())?),
-        ClientTls::Insecure => {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAnyServer(provider())))
-        }
+        ClientTls::On => believing("OCIS_GRPC_CLIENT_TLS_CACERT", tls.cacert.as_deref())?,
+        ClientTls::Insecure => believing_anyone("OCIS_GRPC_CLIENT_TLS_MODE")?,
     };
     let mut config = match (&tls.cert, &tls.key) {
         (Some(cert), Some(key)) => {
@@ -231,9 +230,31 @@ pub(crate) fn client(tls: &GrpcClientTls, mode: ClientTls) -> Result<Option<Clie
     Ok(Some(config))
 }
 
-fn server_authorities(file: Option<&Path>) -> Result<RootCertStore, TlsError> {
+/// The TLS configuration of a client that shows no certificate.
+pub(crate) fn https(variable: &'static str, file: Option<&Path>, insecure: bool) -> Result<ClientConfig, TlsError> {
+    let builder = if insecure { believing_anyone(variable)? } else { believing(variable, file)? };
+    Ok(builder.with_no_client_auth())
+}
+
+type Believing = ConfigBuilder<ClientConfig, WantsClientCert>;
+
+fn builder(variable: &'static str) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, TlsError> {
+    let unusable = |problem: rustls::Error| TlsError::Unusable { variable, problem: problem.to_string() };
+    ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(unusable)
+}
+
+fn believing(variable: &'static str, file: Option<&Path>) -> Result<Believing, TlsError> {
+    Ok(builder(variable)?.with_root_certificates(server_authorities(variable, file)?))
+}
+
+fn believing_anyone(variable: &'static str) -> Result<Believing, TlsError> {
+    let anyone = Arc::new(AcceptAnyServer(provider()));
+    Ok(builder(variable)?.dangerous().with_custom_certificate_verifier(anyone))
+}
+
+fn server_authorities(variable: &'static str, file: Option<&Path>) -> Result<RootCertStore, TlsError> {
     if let Some(file) = file {
-        return authorities("OCIS_GRPC_CLIENT_TLS_CACERT", file);
+        return authorities(variable, file);
     }
     let mut roots = RootCertStore::empty();
     // some of a system's many authorities are always odd; those left out are trusted by nobody

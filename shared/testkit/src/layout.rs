@@ -102,9 +102,12 @@ impl Layout {
                     }
                     self.set("GATEWAY_USERS_ENDPOINT", &address);
                 }
-                Member::Gateway => self.set("OCIS_REVA_GATEWAY", &address),
-                // Nobody calls it by gRPC but the operator.
-                Member::Idp => {}
+                Member::Gateway => {
+                    self.set("OCIS_REVA_GATEWAY", &address);
+                    self.set("PROXY_GATEWAY_ENDPOINT", &address);
+                }
+                // The operator calls the one by gRPC, Envoy the other; no service does.
+                Member::Idp | Member::Proxy => {}
                 Member::AuthBasic => {
                     self.set("GATEWAY_AUTH_BASIC_ENDPOINT", &address);
                     self.set("IDP_AUTH_BASIC_ENDPOINT", &address);
@@ -114,9 +117,12 @@ impl Layout {
                 _ => self.set(&format!("GATEWAY_{prefix}_ENDPOINT"), &address),
             }
         }
-        self.set("AUTH_APP_HTTP_ADDR", &free_address().to_string());
-        self.set("AUTH_BEARER_HTTP_ADDR", &free_address().to_string());
-        self.set("IDP_HTTP_ADDR", &free_address().to_string());
+        for prefix in ["AUTH_APP", "AUTH_BEARER", "IDP"] {
+            let address = free_address().to_string();
+            self.set(&format!("PROXY_{prefix}_BACKEND"), &format!("http://{address}"));
+            self.set(&format!("{prefix}_HTTP_ADDR"), &address);
+        }
+        self.set("PROXY_HTTP_ADDR", &free_address().to_string());
     }
 
     fn set_tls(&mut self) {

@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use arc_swap::ArcSwap;
 use authn::BoxError;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto};
@@ -59,28 +61,37 @@ fn bytes<'a>(secret: &'a SecretString, variable: &'static str) -> Result<&'a [u8
 }
 
 /// The secrets that sign tokens: the current one, and the previous one as long as tokens of it live.
-pub struct KeyRing(ArcSwap<Keys>);
+pub struct KeyRing {
+    keys: ArcSwap<Keys>,
+    generation: AtomicU64,
+}
 
 impl KeyRing {
     /// A ring of the current secret and the one before it, if any; an empty previous secret is none.
     pub fn new(current: &SecretString, previous: Option<&SecretString>) -> Result<Self, KeyError> {
-        Ok(Self(ArcSwap::from_pointee(Keys::new(current, previous)?)))
+        Ok(Self { keys: ArcSwap::from_pointee(Keys::new(current, previous)?), generation: AtomicU64::new(0) })
     }
 
     /// Replaces both secrets at once; calls under way finish with the ones they began with. On an error the old ones stay.
     pub fn replace(&self, current: &SecretString, previous: Option<&SecretString>) -> Result<(), KeyError> {
-        self.0.store(Keys::new(current, previous)?.into());
+        self.keys.store(Keys::new(current, previous)?.into());
+        self.generation.fetch_add(1, Ordering::Release);
         Ok(())
+    }
+
+    /// How often the secrets have been replaced: what was signed by another generation is better not handed out any more.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// The signature of `message`, base64url; by the current secret.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<String, BoxError> {
-        Ok(crypto::sign(message, &self.0.load().mint, Algorithm::HS256)?)
+        Ok(crypto::sign(message, &self.keys.load().mint, Algorithm::HS256)?)
     }
 
     /// Whether `signature` (base64url) is one of `message` by the current or the previous secret; compared in constant time.
     pub(crate) fn accepts(&self, message: &[u8], signature: &str) -> bool {
-        let keys = self.0.load();
+        let keys = self.keys.load();
         let by = |key: &DecodingKey| crypto::verify(signature, message, key, Algorithm::HS256).unwrap_or(false);
         by(&keys.current) || keys.previous.as_ref().is_some_and(by)
     }

@@ -1,7 +1,7 @@
 //! What each service is told unless it is configured: its own defaults, and the secrets of the data folder.
 
 use auth_service::ServiceAccount;
-use runtime::config::TokenManager;
+use runtime::config::{Http, TokenManager};
 
 use crate::secrets::Secrets;
 
@@ -48,4 +48,17 @@ pub(crate) fn idp(secrets: &Secrets) -> idp::Config {
 
 pub(crate) fn gateway(secrets: &Secrets) -> gateway::Config {
     gateway::Config { token_manager: token_manager(secrets), ..gateway::Config::default() }
+}
+
+pub(crate) fn proxy(secrets: &Secrets, backends: proxy::Backends) -> proxy::Config {
+    proxy::Config { token_manager: token_manager(secrets), backends, ..proxy::Config::default() }
+}
+
+/// Where the services of this process answer that people reach through the edge.
+pub(crate) fn backends(idp: &Http, auth_app: &Http, auth_bearer: &Http) -> proxy::Backends {
+    let url = |http: &Http| {
+        let scheme = if http.tls.enabled { "https" } else { "http" };
+        format!("{scheme}://{}", runtime::endpoint_of(&http.addr))
+    };
+    proxy::Backends { idp: url(idp), auth_app: url(auth_app), auth_bearer: url(auth_bearer) }
 }

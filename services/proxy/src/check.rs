@@ -1,0 +1,133 @@
+//! Envoy's external authorization over gRPC (`envoy.service.auth.v3`), which Istio and Envoy Gateway speak too.
+//!
+//! An answer without a status would let the request pass, so each has one. What is set overwrites what a client has forged.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use proto::envoy::config::core::v3::{
+    Address, HeaderValue as EnvoyValue, HeaderValueOption, address, header_value_option::HeaderAppendAction,
+};
+use proto::envoy::service::auth::v3::{
+    AttributeContext, CheckRequest, CheckResponse, DeniedHttpResponse, OkHttpResponse, attribute_context::HttpRequest,
+    authorization_server::Authorization, check_response::HttpResponse,
+};
+use proto::envoy::r#type::v3::HttpStatus;
+use proto::google::rpc;
+use tonic::{Code, Request, Response, Status};
+
+use crate::answer::Refusal;
+use crate::asked::Asked;
+use crate::door::Door;
+use crate::headers::is_identity;
+use crate::path::Path;
+use crate::told::Answered;
+use crate::verdict::Verdict;
+
+/// The service.
+#[derive(Clone)]
+pub struct Check {
+    /// Who decides.
+    pub door: Arc<Door>,
+    /// What a backend is told.
+    pub answered: Arc<Answered>,
+}
+
+#[tonic::async_trait]
+impl Authorization for Check {
+    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        let AttributeContext { source, request, .. } = request.into_inner().attributes.unwrap_or_default();
+        let http = request.and_then(|request| request.http).unwrap_or_default();
+        let source = source.and_then(|peer| peer.address).and_then(address_of);
+        Ok(Response::new(self.answer(&http, source).await.unwrap_or_else(denied)))
+    }
+}
+
+impl Check {
+    async fn answer(&self, http: &HttpRequest, source: Option<IpAddr>) -> Result<CheckResponse, Refusal> {
+        let target = http.path.as_str();
+        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let path = Path::parse(path, self.door.leniency).map_err(Refusal::malformed)?;
+        let unread = |_| Refusal::new(http::StatusCode::BAD_REQUEST, "the method is none\n");
+        let method = Method::from_bytes(http.method.as_bytes()).map_err(unread)?;
+        let headers = headers_of(http);
+        let is_https = http.scheme == "https";
+        let asked =
+            Asked { method: &method, is_https, host: &http.host, path: &path, query, headers: &headers, source };
+        let verdict = self.door.edge.decide(&asked, false).await;
+        if let Some(refusal) = Refusal::of(&verdict, &asked, self.door.challenges) {
+            return Err(refusal);
+        }
+        let set: Vec<_> = match &verdict {
+            Verdict::Allowed(Some(identity)) => self.answered.of(identity).collect(),
+            _ => Vec::new(),
+        };
+        let is_set = |name: &HeaderName| set.iter().any(|(other, _)| other == name);
+        let forged = headers.keys().filter(|name| is_identity(name.as_str()) && !is_set(name));
+        let headers_to_remove = forged.map(|name| name.as_str().to_owned()).collect();
+        let ok = OkHttpResponse { headers: set.iter().map(overwriting).collect(), headers_to_remove };
+        Ok(response(Code::Ok, "", HttpResponse::OkResponse(ok)))
+    }
+}
+
+fn denied(refusal: Refusal) -> CheckResponse {
+    let code = match refusal.status.as_u16() {
+        400 | 414 => Code::InvalidArgument,
+        401 => Code::Unauthenticated,
+        429 => Code::ResourceExhausted,
+        503 => Code::Unavailable,
+        _ => Code::PermissionDenied,
+    };
+    let headers = refusal.headers.iter().enumerate().map(|(at, (name, value))| {
+        // a name that stands there again is a further value, as of WWW-Authenticate
+        let again = refusal.headers.iter().take(at).any(|(before, _)| before == name);
+        let action =
+            if again { HeaderAppendAction::AppendIfExistsOrAdd } else { HeaderAppendAction::OverwriteIfExistsOrAdd };
+        option(name, value, action)
+    });
+    let denied = DeniedHttpResponse {
+        status: Some(HttpStatus { code: i32::from(refusal.status.as_u16()) }),
+        headers: headers.collect(),
+        body: refusal.body.to_owned(),
+    };
+    response(code, refusal.body.trim_end(), HttpResponse::DeniedResponse(denied))
+}
+
+fn response(code: Code, message: &str, answer: HttpResponse) -> CheckResponse {
+    let status = rpc::Status { code: code.into(), message: message.to_owned() };
+    CheckResponse { status: Some(status), http_response: Some(answer) }
+}
+
+fn overwriting((name, value): &(HeaderName, HeaderValue)) -> HeaderValueOption {
+    option(name, value, HeaderAppendAction::OverwriteIfExistsOrAdd)
+}
+
+fn option(name: &HeaderName, value: &HeaderValue, action: HeaderAppendAction) -> HeaderValueOption {
+    let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let header = EnvoyValue { key: name.as_str().to_owned(), value, raw_value: Vec::new() };
+    HeaderValueOption { header: Some(header), append_action: action.into() }
+}
+
+/// The client's headers: raw ones where Envoy sends these. Its own pseudo headers are none.
+fn headers_of(http: &HttpRequest) -> HeaderMap {
+    let plain = http.headers.iter().map(|(name, value)| (name, value.as_bytes()));
+    let raw = http.header_map.iter().flat_map(|map| &map.headers).map(|header| {
+        let value = if header.raw_value.is_empty() { header.value.as_bytes() } else { &header.raw_value };
+        (&header.key, value)
+    });
+    let mut headers = HeaderMap::new();
+    for (name, value) in plain.chain(raw) {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
+            headers.append(name, value);
+        }
+    }
+    headers
+}
+
+fn address_of(address: Address) -> Option<IpAddr> {
+    match address.address? {
+        address::Address::SocketAddress(socket) => socket.address.parse().ok(),
+        address::Address::Pipe(_) => None,
+    }
+}

@@ -1,0 +1,244 @@
+//! The file with routes, access rules and trees.
+
+use std::collections::BTreeMap;
+use std::path::{Path as FilePath, PathBuf};
+use std::time::Duration;
+
+use authn::Grants;
+use http::{HeaderName, HeaderValue, Method};
+use ipnet::IpNet;
+use regex::Regex;
+use serde::Deserialize;
+
+use crate::asked::is_host;
+use crate::headers::is_identity;
+use crate::pattern::{PathPattern, Pattern};
+use crate::routes::{Backend, HeaderRules, Rewrite, Route};
+use crate::rules::{Action, Demands, Rule, Rules};
+use crate::trees::Trees;
+
+/// Why the file is not taken.
+#[derive(Debug, thiserror::Error)]
+#[error("PROXY_ROUTES_FILE names {}: {problem}", file.display())]
+pub struct FileError {
+    file: PathBuf,
+    problem: String,
+}
+
+/// What the file says.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// The routes, in order.
+    pub routes: Vec<Route>,
+    /// The access rules.
+    pub rules: Rules,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    routes: Vec<RouteEntry>,
+    #[serde(default)]
+    access: Vec<RuleEntry>,
+    trees: Option<Vec<String>>,
+}
+
+/// What routes and rules have in common. It is written flat beside what is their own, which serde cannot do strictly.
+#[derive(Default)]
+struct When {
+    host: Option<String>,
+    path: Option<String>,
+    regex: Option<String>,
+    methods: Vec<String>,
+    query: BTreeMap<String, String>,
+    networks: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RouteEntry {
+    host: Option<String>,
+    path: Option<String>,
+    regex: Option<String>,
+    #[serde(default)]
+    query: BTreeMap<String, String>,
+    backend: String,
+    #[serde(default)]
+    unprotected: bool,
+    #[serde(default)]
+    keep_authorization: bool,
+    #[serde(default)]
+    http2: bool,
+    strip: Option<String>,
+    prepend: Option<String>,
+    max_body: Option<u64>,
+    timeout_seconds: Option<u64>,
+    #[serde(default)]
+    request_headers: HeaderEntry,
+    #[serde(default)]
+    response_headers: HeaderEntry,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeaderEntry {
+    #[serde(default)]
+    set: BTreeMap<String, String>,
+    #[serde(default)]
+    remove: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleEntry {
+    host: Option<String>,
+    path: Option<String>,
+    regex: Option<String>,
+    #[serde(default)]
+    methods: Vec<String>,
+    #[serde(default)]
+    query: BTreeMap<String, String>,
+    #[serde(default)]
+    networks: Vec<String>,
+    action: ActionName,
+    #[serde(default)]
+    groups: Vec<String>,
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default)]
+    scopes: Vec<String>,
+}
+
+#[derive(Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum ActionName {
+    Allow,
+    Deny,
+    Authenticate,
+}
+
+/// Reads the file.
+///
+/// # Errors
+/// [`FileError`], with the place and what is wrong there.
+pub fn read(file: &FilePath) -> Result<Contents, FileError> {
+    let error = |problem: String| FileError { file: file.to_owned(), problem };
+    let text = std::fs::read_to_string(file).map_err(|problem| error(format!("it cannot be read: {problem}")))?;
+    parse(&text).map_err(error)
+}
+
+/// Reads the file's text; an error says where and what.
+fn parse(text: &str) -> Result<Contents, String> {
+    let Document { routes, access, trees } = serde_yaml_ng::from_str(text).map_err(|problem| problem.to_string())?;
+    let numbered = |kind: &'static str| move |(at, problem): (usize, String)| format!("{kind} {}: {problem}", at + 1);
+    let each = |(at, entry): (usize, RouteEntry)| route(entry).map_err(|problem| (at, problem));
+    let routes = routes.into_iter().enumerate().map(each).collect::<Result<_, _>>().map_err(numbered("route"))?;
+    let each = |(at, entry): (usize, RuleEntry)| rule(entry).map_err(|problem| (at, problem));
+    let rules = access.into_iter().enumerate().map(each).collect::<Result<_, _>>().map_err(numbered("access rule"))?;
+    let template = |text: &String| text.parse().map_err(|problem| format!("the tree {text:?} {problem}"));
+    let trees = match trees {
+        Some(trees) => Trees::new(trees.iter().map(template).collect::<Result<_, _>>()?),
+        None => Trees::default(),
+    };
+    Ok(Contents { routes, rules: Rules { rules, trees } })
+}
+
+fn route(entry: RouteEntry) -> Result<Route, String> {
+    let RouteEntry { host, path, regex, query, .. } = &entry;
+    let when =
+        When { host: host.clone(), path: path.clone(), regex: regex.clone(), query: query.clone(), ..When::default() };
+    let name = path.clone().or_else(|| regex.clone()).or_else(|| host.clone()).unwrap_or_else(|| "/".to_owned());
+    let path = |name: &str, path: Option<String>| match path {
+        Some(path) if !path.starts_with('/') || path.ends_with('/') => {
+            Err(format!("{name} {path:?} must begin with / and not end with it"))
+        }
+        other => Ok(other.unwrap_or_default()),
+    };
+    Ok(Route {
+        name,
+        pattern: pattern(when)?,
+        backend: entry
+            .backend
+            .parse::<Backend>()
+            .map_err(|problem| format!("backend {:?} {problem}", entry.backend))?,
+        unprotected: entry.unprotected,
+        keep_authorization: entry.keep_authorization,
+        http2: entry.http2,
+        rewrite: Rewrite { strip: path("strip", entry.strip)?, prepend: path("prepend", entry.prepend)? },
+        max_body: entry.max_body,
+        timeout: entry.timeout_seconds.map_or(Route::TIMEOUT, |seconds| Duration::from_secs(seconds.max(1))),
+        request_headers: header_rules(entry.request_headers, "request_headers")?,
+        response_headers: header_rules(entry.response_headers, "response_headers")?,
+    })
+}
+
+fn rule(entry: RuleEntry) -> Result<Rule, String> {
+    let RuleEntry { host, path, regex, methods, query, networks, action, groups, roles, scopes } = entry;
+    let demands_nothing = groups.is_empty() && roles.is_empty() && scopes.is_empty();
+    if action != ActionName::Authenticate && !demands_nothing {
+        return Err("groups, roles and scopes are demands of action: authenticate".to_owned());
+    }
+    let grants = |scope: &String| Grants::parse([scope.as_str()]).map_err(|problem| problem.to_string());
+    let action = match action {
+        ActionName::Allow => Action::Allow,
+        ActionName::Deny => Action::Deny,
+        ActionName::Authenticate => Action::Authenticate(Demands {
+            groups,
+            roles,
+            scopes: scopes.iter().map(grants).collect::<Result<_, _>>()?,
+        }),
+    };
+    Ok(Rule { pattern: pattern(When { host, path, regex, methods, query, networks })?, action })
+}
+
+fn pattern(when: When) -> Result<Pattern, String> {
+    let path = match (when.path, when.regex) {
+        (Some(_), Some(_)) => return Err("path and regex exclude each other".to_owned()),
+        (Some(path), None) if path.starts_with('/') => Some(PathPattern::Prefix(path)),
+        (Some(path), None) => return Err(format!("path {path:?} must begin with /")),
+        // anchored: what is written is what a path must be, not what it must contain
+        (None, Some(regex)) => {
+            let whole = Regex::new(&format!("^(?:{regex})$"));
+            Some(PathPattern::Regex(whole.map_err(|problem| format!("regex: {problem}"))?))
+        }
+        (None, None) => None,
+    };
+    if let Some(host) = when.host.as_ref().filter(|host| !is_host(host) || host.contains(':')) {
+        return Err(format!("host {host:?} must be a name or an address, without a port"));
+    }
+    let method = |text: &String| match Method::from_bytes(text.as_bytes()) {
+        Ok(method) if !text.bytes().any(|byte| byte.is_ascii_lowercase()) => Ok(method),
+        _ => Err(format!("method {text:?} must be one, in capital letters")),
+    };
+    let network = |text: &String| {
+        let address = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address)).ok();
+        text.parse().ok().or_else(address).ok_or_else(|| format!("network {text:?} must be one, like 10.0.0.0/8"))
+    };
+    Ok(Pattern {
+        host: when.host.map(|host| host.to_ascii_lowercase()),
+        path,
+        methods: when.methods.iter().map(method).collect::<Result<_, _>>()?,
+        query: when.query.into_iter().collect(),
+        networks: when.networks.iter().map(network).collect::<Result<_, _>>()?,
+    })
+}
+
+fn header_rules(entry: HeaderEntry, kind: &str) -> Result<HeaderRules, String> {
+    let name = |text: &str| {
+        let name =
+            HeaderName::from_bytes(text.as_bytes()).map_err(|_| format!("{kind}: {text:?} is no header's name"))?;
+        if is_identity(name.as_str()) { Err(format!("{kind}: {name} is set by the edge alone")) } else { Ok(name) }
+    };
+    let set = |(key, value): (&String, &String)| {
+        let value = HeaderValue::from_str(value).map_err(|_| format!("{kind}: the value of {key} is no header's"))?;
+        Ok::<_, String>((name(key)?, value))
+    };
+    Ok(HeaderRules {
+        set: entry.set.iter().map(set).collect::<Result<_, _>>()?,
+        remove: entry.remove.iter().map(|text| name(text)).collect::<Result<_, _>>()?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

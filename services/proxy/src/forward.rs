@@ -1,0 +1,227 @@
+//! The reverse proxy: what is allowed goes to its route's backend, as a stream both ways.
+
+mod client;
+mod metrics;
+mod reading;
+mod upgrade;
+mod upload;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, TE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
+use tokio_util::sync::CancellationToken;
+
+pub use client::Clients;
+pub use metrics::Metrics;
+
+use crate::answer::Refusal;
+use crate::asked::Asked;
+use crate::door::Door;
+use crate::headers::{ACCESS_TOKEN, strip_hop_by_hop, strip_identity};
+use crate::identity::Identity;
+use crate::path::Path;
+use crate::routes::{self, Route};
+use crate::verdict::Verdict;
+use upload::Upload;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// What the reverse proxy needs. Clones share it.
+#[derive(Clone)]
+pub struct Forward(pub Arc<Settings>);
+
+/// How requests are passed on.
+pub struct Settings {
+    /// Who decides.
+    pub door: Arc<Door>,
+    /// Where requests go.
+    pub routes: Vec<Route>,
+    /// Connections to backends.
+    pub clients: Clients,
+    /// Whether clients reach the edge by https.
+    pub is_https: bool,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Ends upgraded connections.
+    pub shutdown: CancellationToken,
+}
+
+/// Passes a request on, or refuses it.
+pub async fn forward(State(Forward(settings)): State<Forward>, request: Request) -> Response {
+    let begin = Instant::now();
+    let (mut parts, body) = request.into_parts();
+    let mut entry = Entry { route: "none".into(), subject: None };
+    let answered = settings.answer(&mut parts, body, &mut entry).await;
+    let response = answered.unwrap_or_else(Refusal::into_response);
+    settings.metrics.count(&entry.route, response.status(), begin.elapsed());
+    tracing::info!(
+        target: "access",
+        method = %parts.method,
+        route = %entry.route,
+        status = response.status().as_u16(),
+        subject = entry.subject.as_deref(),
+        source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source).map(tracing::field::display),
+        milliseconds = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
+    );
+    response
+}
+
+/// What the access log and metrics are told of a request. A path or query may hold a secret, so they are told its route.
+struct Entry {
+    route: Arc<str>,
+    subject: Option<String>,
+}
+
+impl Settings {
+    async fn answer(&self, parts: &mut Parts, body: Body, entry: &mut Entry) -> Result<Response, Refusal> {
+        let host = reading::host(parts)?;
+        let uri = parts.uri.clone();
+        let path = Path::parse(uri.path(), self.door.leniency).map_err(Refusal::malformed)?;
+        reading::check_target(&uri)?;
+        let (route, identity) = {
+            let source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source);
+            let (method, headers) = (&parts.method, &parts.headers);
+            let (is_https, query) = (self.is_https, uri.query());
+            let asked = Asked { method, is_https, host: &host, path: &path, query, headers, source };
+            let route = routes::of(&self.routes, &asked);
+            let unprotected = route.is_some_and(|route| route.unprotected);
+            let verdict = self.door.edge.decide(&asked, unprotected).await;
+            if let Some(refusal) = Refusal::of(&verdict, &asked, self.door.challenges) {
+                upload::drain(body, parts.version).await;
+                return Err(refusal);
+            }
+            let missing = || Refusal::new(StatusCode::NOT_FOUND, "no route leads there\n");
+            let route = route.ok_or_else(missing)?;
+            let target = route.uri(&asked).map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "no such path\n"))?;
+            let identity = if let Verdict::Allowed(identity) = verdict { identity } else { None };
+            ((route, target), identity)
+        };
+        let (route, target) = route;
+        entry.route = route.name.as_str().into();
+        entry.subject = identity.as_ref().map(|identity| identity.claims.user.id.opaque_id.clone());
+        self.pass_on(Passing { parts, body, host: &host, identity: identity.as_deref(), route, target }).await
+    }
+
+    async fn pass_on(&self, passing: Passing<'_>) -> Result<Response, Refusal> {
+        let Passing { parts, body, host, identity, route, target } = passing;
+        let length = reading::content_length(&parts.headers);
+        if route.max_body.is_some_and(|most| length.is_some_and(|length| length > most)) {
+            return Err(too_long());
+        }
+        let upgrade = upgrade::asked_for(parts);
+        let (upload, progress) = Upload::new(body, route.max_body);
+        let mut request = http::Request::new(upload);
+        *request.method_mut() = parts.method.clone();
+        *request.uri_mut() = target;
+        *request.version_mut() = if route.http2 { Version::HTTP_2 } else { Version::HTTP_11 };
+        *request.headers_mut() = self.request_headers(parts, host, identity, route);
+        if upgrade.is_some() {
+            upgrade::ask(request.headers_mut());
+        }
+        let mut response = match progress.watch(route.timeout, self.clients.send(request, route.http2)).await {
+            Ok(response) => response,
+            Err(upload::Failed::TooLong) => return Err(too_long()),
+            Err(upload::Failed::Silent) => {
+                return Err(Refusal::new(StatusCode::GATEWAY_TIMEOUT, "the backend is silent\n"));
+            }
+            Err(upload::Failed::Backend(error)) => {
+                tracing::warn!(route = %route.name, %error, "the backend cannot be asked");
+                return Err(Refusal::new(StatusCode::BAD_GATEWAY, "the backend is not available\n"));
+            }
+        };
+        let upgraded = upgrade::accepted(upgrade, &mut response, &self.shutdown);
+        let mut response = response.map(Body::new);
+        strip_hop_by_hop(response.headers_mut());
+        if upgraded {
+            upgrade::ask(response.headers_mut());
+        }
+        route.response_headers.apply(response.headers_mut());
+        Ok(response)
+    }
+
+    /// What the backend is sent: the client's headers without what only its connection is about and what only the edge may say,
+    /// then what the edge says.
+    fn request_headers(&self, parts: &Parts, host: &str, identity: Option<&Identity>, route: &Route) -> HeaderMap {
+        let mut headers = parts.headers.clone();
+        let wants_trailers = route.http2 && headers.get(TE).is_some_and(|value| value == "trailers");
+        let is_chunked = headers.contains_key(http::header::TRANSFER_ENCODING);
+        strip_hop_by_hop(&mut headers);
+        strip_identity(&mut headers);
+        strip_forwarding(&mut headers);
+        headers.remove(EXPECT);
+        // where both stood, the length is the one that is not believed (RFC 9112 6.3)
+        if is_chunked {
+            headers.remove(CONTENT_LENGTH);
+        }
+        join_cookies(&mut headers);
+        route.request_headers.apply(&mut headers);
+        let mut set = |name: HeaderName, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        };
+        if route.http2 {
+            if wants_trailers {
+                set(TE, "trailers");
+            }
+        } else {
+            set(HOST, host);
+        }
+        set(FORWARDED_HOST, host);
+        set(FORWARDED_PROTO, if self.is_https { "https" } else { "http" });
+        if let Some(source) = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source) {
+            set(FORWARDED_FOR, &source.to_string());
+        }
+        if let Some(identity) = identity {
+            set(ACCESS_TOKEN, &identity.token);
+            if !route.keep_authorization {
+                headers.remove(AUTHORIZATION);
+            }
+        }
+        headers
+    }
+}
+
+/// A request that may pass.
+struct Passing<'a> {
+    parts: &'a mut Parts,
+    body: Body,
+    host: &'a str,
+    identity: Option<&'a Identity>,
+    route: &'a Route,
+    target: http::Uri,
+}
+
+fn too_long() -> Refusal {
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long\n")
+}
+
+/// Takes out what says where a request comes from: the edge says that.
+fn strip_forwarding(headers: &mut HeaderMap) {
+    let is_forwarding = |name: &HeaderName| {
+        let name = name.as_str();
+        name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip" | "true-client-ip" | "x-client-ip")
+    };
+    let names: Vec<_> = headers.keys().filter(|name| is_forwarding(name)).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+/// HTTP/2 clients may send one cookie a header; HTTP/1 has one header (RFC 9113 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if cookies.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&cookies.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, joined);
+    }
+}

@@ -1,0 +1,42 @@
+//! Reading a request's head so that the backend cannot read it differently.
+
+use http::header::{CONTENT_LENGTH, HOST};
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode, Uri};
+
+use crate::answer::Refusal;
+use crate::asked::is_host;
+use crate::path::{MAX_TARGET, PathError};
+
+/// The host that is asked: of the target if it names one, else of the header, which must be there once (RFC 9112 3.2).
+pub(super) fn host(parts: &Parts) -> Result<String, Refusal> {
+    let refused = |text| Refusal::new(StatusCode::BAD_REQUEST, text);
+    if parts.method == Method::CONNECT {
+        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "no tunnels\n"));
+    }
+    let mut stated = parts.headers.get_all(HOST).iter();
+    let header = stated.next().map(|value| value.to_str().map_err(|_| refused("the host is none\n"))).transpose()?;
+    if stated.next().is_some() {
+        return Err(refused("there is more than one host\n"));
+    }
+    let target = parts.uri.authority().map(http::uri::Authority::as_str);
+    let host = match (target, header) {
+        (Some(target), Some(header)) if !target.eq_ignore_ascii_case(header) => {
+            return Err(refused("the hosts contradict each other\n"));
+        }
+        (Some(host), _) | (None, Some(host)) => host,
+        (None, None) => return Err(refused("there is no host\n")),
+    };
+    if is_host(host) { Ok(host.to_owned()) } else { Err(refused("the host is none\n")) }
+}
+
+/// Whether the target as a whole is one to pass on.
+pub(super) fn check_target(uri: &Uri) -> Result<(), Refusal> {
+    let length = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if length > MAX_TARGET { Err(Refusal::malformed(PathError::TooLong)) } else { Ok(()) }
+}
+
+/// The length that a client states.
+pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

@@ -1,0 +1,133 @@
+//! A request's body on its way to a backend: bounded, watched, and without trailers that say who somebody is.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::Version;
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::{BodyExt, Limited};
+
+use crate::headers::strip_identity;
+
+/// How much of a refused body is read: dropping it unread costs an HTTP/2 client its whole connection.
+const DRAINED: usize = 64 * 1024;
+/// How long that may take.
+const DRAINED_WITHIN: Duration = Duration::from_secs(1);
+
+/// The body.
+pub(super) struct Upload {
+    inner: Body,
+    left: Option<u64>,
+    progress: Progress,
+}
+
+/// How far a body has come. Clones share it.
+#[derive(Clone)]
+pub(super) struct Progress(Arc<State>);
+
+struct State {
+    begin: Instant,
+    /// When something last happened, in milliseconds after `begin`.
+    moved: AtomicU64,
+    too_long: AtomicBool,
+}
+
+/// Why a request has no answer.
+pub(super) enum Failed {
+    /// Its body is longer than the route allows.
+    TooLong,
+    /// Nothing has happened for too long.
+    Silent,
+    /// The backend cannot be asked.
+    Backend(hyper_util::client::legacy::Error),
+}
+
+impl Upload {
+    /// A body of which at most so many bytes are passed on.
+    pub(super) fn new(inner: Body, most: Option<u64>) -> (Self, Progress) {
+        let state = State { begin: Instant::now(), moved: AtomicU64::new(0), too_long: AtomicBool::new(false) };
+        let progress = Progress(Arc::new(state));
+        (Self { inner, left: most, progress: progress.clone() }, progress)
+    }
+}
+
+impl http_body::Body for Upload {
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        let Poll::Ready(Some(Ok(frame))) = polled else { return polled.map_err(Into::into) };
+        self.progress.move_on();
+        let frame = match frame.into_trailers() {
+            Ok(mut trailers) => {
+                strip_identity(&mut trailers);
+                Frame::trailers(trailers)
+            }
+            Err(frame) => frame,
+        };
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        if let Some(left) = &mut self.left {
+            let Some(rest) = left.checked_sub(length) else {
+                self.progress.0.too_long.store(true, Ordering::Release);
+                return Poll::Ready(Some(Err("the body is longer than the route allows".into())));
+            };
+            *left = rest;
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl Progress {
+    fn move_on(&self) {
+        let at = u64::try_from(self.0.begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.moved.store(at, Ordering::Release);
+    }
+
+    fn idle_since(&self) -> Instant {
+        self.0.begin + Duration::from_millis(self.0.moved.load(Ordering::Acquire))
+    }
+
+    /// Waits for an answer as long as something happens: a long upload is no silence.
+    pub(super) async fn watch<T>(
+        &self,
+        patience: Duration,
+        answer: impl Future<Output = Result<T, hyper_util::client::legacy::Error>>,
+    ) -> Result<T, Failed> {
+        let mut answer = std::pin::pin!(answer);
+        loop {
+            let until = self.idle_since() + patience;
+            match tokio::time::timeout_at(until.into(), &mut answer).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(_)) if self.0.too_long.load(Ordering::Acquire) => return Err(Failed::TooLong),
+                Ok(Err(error)) => return Err(Failed::Backend(error)),
+                Err(_) if self.idle_since() + patience > Instant::now() => {}
+                Err(_) => return Err(Failed::Silent),
+            }
+        }
+    }
+}
+
+/// Reads the rest of a body that nobody wants, if it is short.
+pub(super) async fn drain(body: Body, version: Version) {
+    if version < Version::HTTP_2 || body.is_end_stream() {
+        return;
+    }
+    let mut body = Limited::new(body, DRAINED);
+    let read = async { while let Some(Ok(_)) = body.frame().await {} };
+    // whatever is left then is the client's loss
+    let _ = tokio::time::timeout(DRAINED_WITHIN, read).await;
+}

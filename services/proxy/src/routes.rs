@@ -1,0 +1,174 @@
+//! Where requests go.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use http::uri::{Authority, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+
+use crate::asked::Asked;
+use crate::pattern::Pattern;
+
+/// A route: which requests, to which backend, and how.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// What metrics and the access log call it.
+    pub name: String,
+    /// Which requests.
+    pub pattern: Pattern,
+    /// The backend.
+    pub backend: Backend,
+    /// Whether nobody is asked who it is; the backend does that itself.
+    pub unprotected: bool,
+    /// Whether the backend is sent the client's `Authorization` too, although the edge has verified it.
+    pub keep_authorization: bool,
+    /// Whether the backend is spoken to in HTTP/2, which gRPC needs.
+    pub http2: bool,
+    /// What becomes of the path.
+    pub rewrite: Rewrite,
+    /// The longest body of a request, in bytes.
+    pub max_body: Option<u64>,
+    /// How long nothing may happen before the answer begins.
+    pub timeout: Duration,
+    /// What becomes of the request's headers.
+    pub request_headers: HeaderRules,
+    /// What becomes of the answer's headers.
+    pub response_headers: HeaderRules,
+}
+
+impl Route {
+    /// The timeout unless another one is stated.
+    pub const TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// Everything below a path, to a backend.
+    pub fn prefix(path: &str, backend: Backend, unprotected: bool) -> Self {
+        Self {
+            name: path.to_owned(),
+            pattern: Pattern { path: Some(crate::pattern::PathPattern::Prefix(path.to_owned())), ..Pattern::default() },
+            backend,
+            unprotected,
+            keep_authorization: unprotected,
+            http2: false,
+            rewrite: Rewrite::default(),
+            max_body: None,
+            timeout: Self::TIMEOUT,
+            request_headers: HeaderRules::default(),
+            response_headers: HeaderRules::default(),
+        }
+    }
+
+    /// The URI by which the backend is asked.
+    ///
+    /// # Errors
+    /// When what was asked is no path of this route, or does not fit into a URI.
+    pub fn uri(&self, asked: &Asked<'_>) -> Result<Uri, http::Error> {
+        let path = self.rewrite.apply(asked.path.raw());
+        let query = asked.query.map(|query| format!("?{query}")).unwrap_or_default();
+        let target = format!("{}{path}{query}", self.backend.path);
+        Uri::builder()
+            .scheme(self.backend.scheme.clone())
+            .authority(self.backend.authority.clone())
+            .path_and_query(target)
+            .build()
+    }
+}
+
+/// Which route a request takes: the first that fits.
+pub fn of<'a>(routes: &'a [Route], asked: &Asked<'_>) -> Option<&'a Route> {
+    routes.iter().find(|route| route.pattern.fits(asked))
+}
+
+/// Where a backend is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    scheme: Scheme,
+    authority: Authority,
+    /// Without a `/` at its end.
+    path: String,
+}
+
+/// A text that names no backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be like http://host:port or https://host:port/path")]
+pub struct NoBackend;
+
+impl FromStr for Backend {
+    type Err = NoBackend;
+
+    fn from_str(text: &str) -> Result<Self, NoBackend> {
+        let uri: Uri = text.parse().map_err(|_| NoBackend)?;
+        let parts = uri.into_parts();
+        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else { return Err(NoBackend) };
+        let path = parts.path_and_query.ok_or(NoBackend)?;
+        let is_web = scheme == Scheme::HTTP || scheme == Scheme::HTTPS;
+        if !is_web || path.query().is_some() || authority.as_str().contains('@') {
+            return Err(NoBackend);
+        }
+        Ok(Self { scheme, authority, path: path.path().trim_end_matches('/').to_owned() })
+    }
+}
+
+/// What becomes of a path.
+#[derive(Debug, Clone, Default)]
+pub struct Rewrite {
+    /// What is taken from its beginning, where it stands as whole segments.
+    pub strip: String,
+    /// What is put before the rest.
+    pub prepend: String,
+}
+
+impl Rewrite {
+    fn apply(&self, path: &str) -> String {
+        let rest = path.strip_prefix(self.strip.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let rest = rest.unwrap_or(path);
+        let rest = if rest.is_empty() && self.prepend.is_empty() { "/" } else { rest };
+        format!("{}{rest}", self.prepend)
+    }
+}
+
+/// What becomes of headers.
+#[derive(Debug, Clone, Default)]
+pub struct HeaderRules {
+    /// Set to these values.
+    pub set: Vec<(HeaderName, HeaderValue)>,
+    /// Taken out.
+    pub remove: Vec<HeaderName>,
+}
+
+impl HeaderRules {
+    /// Applies them.
+    pub fn apply(&self, headers: &mut HeaderMap) {
+        for name in &self.remove {
+            headers.remove(name);
+        }
+        for (name, value) in &self.set {
+            headers.insert(name, value.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_rewritten_by_whole_segments() {
+        let rewrite = |strip: &str, prepend: &str, path| {
+            Rewrite { strip: strip.to_owned(), prepend: prepend.to_owned() }.apply(path)
+        };
+        assert_eq!(rewrite("", "", "/a/"), "/a/");
+        assert_eq!(rewrite("/dav", "", "/dav/a"), "/a");
+        assert_eq!(rewrite("/dav", "", "/dav"), "/");
+        assert_eq!(rewrite("/dav", "", "/david"), "/david");
+        assert_eq!(rewrite("/dav", "/x", "/dav"), "/x");
+        assert_eq!(rewrite("", "/x", "/a%20b"), "/x/a%20b");
+    }
+
+    #[test]
+    fn backends_are_urls() {
+        for odd in ["", "a", "/a", "ftp://a", "http://", "http://u:p@a", "http://a?b", "127.0.0.1:1"] {
+            assert_eq!(odd.parse::<Backend>(), Err(NoBackend), "{odd}");
+        }
+        assert!("http://[::1]:9110/base/".parse::<Backend>().is_ok_and(|backend| backend.path == "/base"));
+    }
+}

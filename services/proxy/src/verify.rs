@@ -1,0 +1,125 @@
+//! `/verify`: the door for proxies that ask before they pass a request on (nginx `auth_request`, Caddy and Traefik
+//! `forward_auth`, `HAProxy`, Envoy's `ext_authz` over HTTP).
+//!
+//! Its own query and body are ignored (row E6). What the client asked for is read from where the configured proxy writes it and
+//! nowhere else: the headers that other proxies write it to come from the client as it likes (row E7).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::header::HOST;
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
+
+use crate::answer::Refusal;
+use crate::asked::{Asked, single};
+use crate::door::Door;
+use crate::path::Path;
+use crate::told::Answered;
+use crate::verdict::Verdict;
+
+/// The path of this door.
+pub const PATH: &str = "/verify";
+
+/// Where a proxy writes what the client asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outer {
+    /// In headers that its configuration sets: nginx, `HAProxy`.
+    Original,
+    /// In `X-Forwarded-*`, which it writes itself: Caddy, Traefik.
+    Forwarded,
+    /// In the request itself, behind this door's path: Envoy.
+    Itself,
+}
+
+/// What the client asked for, as the proxy tells it.
+struct Told<'a> {
+    method: Method,
+    target: &'a str,
+    host: &'a str,
+    is_https: bool,
+}
+
+impl Outer {
+    /// How a proxy of this name writes; `None` if none is known.
+    pub fn of(proxy: &str) -> Option<Self> {
+        match proxy {
+            "nginx" | "haproxy" => Some(Self::Original),
+            "caddy" | "traefik" => Some(Self::Forwarded),
+            "envoy" => Some(Self::Itself),
+            _ => None,
+        }
+    }
+
+    fn told<'a>(self, method: &Method, uri: &'a Uri, headers: &'a HeaderMap) -> Option<Told<'a>> {
+        let [target, original_method, host, proto] = match self {
+            Self::Original => ["x-original-uri", "x-original-method", "x-original-host", "x-original-proto"],
+            Self::Forwarded => ["x-forwarded-uri", "x-forwarded-method", "x-forwarded-host", "x-forwarded-proto"],
+            Self::Itself => {
+                let target = uri.path_and_query()?.as_str().strip_prefix(PATH)?;
+                let host = uri.authority().map(http::uri::Authority::as_str).or_else(|| single(headers, &HOST))?;
+                let is_https = single(headers, &HeaderName::from_static("x-forwarded-proto")) == Some("https");
+                return Some(Told { method: method.clone(), target, host, is_https });
+            }
+        }
+        .map(HeaderName::from_static);
+        let is_https = match single(headers, &proto)? {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        let method = Method::from_bytes(single(headers, &original_method)?.as_bytes()).ok()?;
+        Some(Told { method, target: single(headers, &target)?, host: single(headers, &host)?, is_https })
+    }
+
+    /// What a request is answered with that cannot be read. nginx takes any other refusal for a failure of ours.
+    fn malformed(self, refusal: Refusal) -> Refusal {
+        if self == Self::Original { Refusal { status: StatusCode::FORBIDDEN, ..refusal } } else { refusal }
+    }
+}
+
+/// What the door needs.
+#[derive(Clone)]
+pub struct Verify {
+    /// Who decides.
+    pub door: Arc<Door>,
+    /// Where the proxy writes.
+    pub outer: Outer,
+    /// What it is answered.
+    pub answered: Arc<Answered>,
+}
+
+/// Answers whether a request may pass, and as whom.
+pub async fn verify(State(verify): State<Verify>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source);
+    let answered = verify.answer(&parts.method, &parts.uri, &parts.headers, source).await;
+    answered.unwrap_or_else(Refusal::into_response)
+}
+
+impl Verify {
+    async fn answer(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        source: Option<IpAddr>,
+    ) -> Result<Response, Refusal> {
+        let unstated = || Refusal::new(StatusCode::FORBIDDEN, "the proxy does not say what is asked for\n");
+        let Told { method, target, host, is_https } = self.outer.told(method, uri, headers).ok_or_else(unstated)?;
+        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let malformed = |error| self.outer.malformed(Refusal::malformed(error));
+        let path = Path::parse(path, self.door.leniency).map_err(malformed)?;
+        let asked = Asked { method: &method, is_https, host, path: &path, query, headers, source };
+        let verdict = self.door.edge.decide(&asked, false).await;
+        if let Some(refusal) = Refusal::of(&verdict, &asked, self.door.challenges) {
+            return Err(refusal);
+        }
+        let mut response = Response::default();
+        if let Verdict::Allowed(Some(identity)) = &verdict {
+            response.headers_mut().extend(self.answered.of(identity));
+        }
+        Ok(response)
+    }
+}

@@ -1,0 +1,12 @@
+//! The kinds of credential, as `AuthenticateRequest.type` names them.
+
+/// An app token or personal access token.
+pub const APP: &str = "appauth";
+/// A login and a password.
+pub const BASIC: &str = "basic";
+/// An OIDC access token.
+pub const BEARER: &str = "bearer";
+/// The machine key and a person.
+pub const MACHINE: &str = "machine";
+/// A service account.
+pub const SERVICE: &str = "serviceaccounts";
