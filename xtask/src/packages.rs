@@ -19,13 +19,18 @@ struct Package {
     is_there: fn() -> bool,
 }
 
-const PACKAGES: [Package; 6] = [
+const PACKAGES: [Package; 7] = [
     Package { name: "chromium", purpose: "a real browser", is_there: || in_a_path("chromium") },
     Package { name: "curl", purpose: "calls as the documents show them", is_there: || in_a_path("curl") },
     Package {
         name: "python3-venv",
         purpose: "relying parties and OpenID Providers that are not ours",
         is_there: || tools::answers("python3", &["-c", "import ensurepip, venv"]),
+    },
+    Package {
+        name: "rclone",
+        purpose: "a WebDAV server and client that people have",
+        is_there: || in_a_path("rclone"),
     },
     Package { name: "slapd", purpose: "a real LDAP directory", is_there: || in_a_path("slapd") },
     Package { name: "ldap-utils", purpose: "filling that directory", is_there: || in_a_path("ldapadd") },

@@ -138,6 +138,15 @@ impl TestFamily {
         client::channel(&address, &settings.gateway.grpc_client_tls, &self.context).expect("an address is an endpoint")
     }
 
+    /// The number of a service's process.
+    ///
+    /// # Panics
+    /// When it is no process of its own.
+    pub fn pid(&self, member: Member) -> u32 {
+        let server = self.servers.iter().find(|server| server.name == member.name());
+        server.unwrap_or_else(|| panic!("{} is no process of its own", member.name())).pid()
+    }
+
     /// Kills a service's process, as a crash would.
     pub fn kill(&mut self, member: Member) {
         let server = self.servers.iter_mut().find(|server| server.name == member.name());

@@ -1,0 +1,210 @@
+//! The doors for other proxies, asked as these ask. The proxies themselves stand in front in another test.
+
+use std::collections::BTreeMap;
+
+use doorward::Member;
+use proto::envoy::config::core::v3::{Address, SocketAddress, address};
+use proto::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer, Request};
+use proto::envoy::service::auth::v3::authorization_client::AuthorizationClient;
+use proto::envoy::service::auth::v3::check_response::HttpResponse;
+use proto::envoy::service::auth::v3::{AttributeContext, CheckRequest, CheckResponse};
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use testkit::note_secret;
+
+use crate::raw::{self, Reply};
+use crate::world::{World, basic};
+
+async fn behind(name: &str, proxy: &str) -> World {
+    World::start_with(name, |layout| {
+        layout.set("PROXY_VERIFY_PROXY", proxy);
+        layout.set("PROXY_VERIFY_HEADERS", "X-Access-Token,Remote-User,X-Auth-Request-Email");
+    })
+    .await
+}
+
+/// What nginx would send for a request, as its configuration says.
+async fn nginx(world: &World, target: &str, more: &[&str]) -> Reply {
+    let uri = format!("X-Original-URI: {target}");
+    let told = [&*uri, "X-Original-Method: GET", "X-Original-Host: cloud.example", "X-Original-Proto: https"];
+    let headers: Vec<&str> = told.into_iter().chain(more.iter().copied()).collect();
+    raw::request(world.edge, "GET /verify?user=admin&rd=//evil", &headers).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e6_e7_what_is_asked_for_is_read_in_one_place() {
+    let world = behind("edge-nginx", "nginx").await;
+    let line = format!("Authorization: {}", basic("einstein", &world.token));
+    let good = nginx(&world, "/a?b=c", &[&line]).await;
+    assert_eq!(good.status(), 200, "{good:?}");
+    assert_eq!(good.header("remote-user"), ["einstein"]);
+    assert_eq!(good.header("x-auth-request-email"), ["einstein@example.org"]);
+    let token = good.header("x-access-token")[0].to_owned();
+    assert_eq!(world.family.who_am_i(&token).await.expect("good").username, "einstein");
+
+    let public = nginx(&world, "/pub/a", &[]).await;
+    assert_eq!(
+        (public.status(), public.header("x-access-token").len(), public.header("remote-user").len()),
+        (200, 0, 0)
+    );
+    let elsewhere =
+        ["X-Forwarded-Uri: /pub", "X-Forwarded-Method: GET", "X-Access-Token: forged", "Remote-User: admin"];
+    assert_eq!(nginx(&world, "/a", &elsewhere).await.status(), 401);
+    assert_eq!(nginx(&world, "/admin", &[&line]).await.status(), 403);
+    for odd in ["/pub/..%2fadmin", "//pub", "/pub/..;/admin", "", "http://a/pub"] {
+        assert_eq!(nginx(&world, odd, &[&line]).await.status(), 403, "{odd}: nginx knows no 400");
+    }
+    assert_eq!(nginx(&world, "/a", &["X-Original-URI: /pub"]).await.status(), 403, "twice is not at all");
+    assert_eq!(raw::request(world.edge, "GET /verify", &["X-Forwarded-Uri: /pub"]).await.status(), 403);
+    assert!(world.backend.take().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e7_caddy_and_traefik_write_it_elsewhere() {
+    let world = behind("edge-caddy", "caddy").await;
+    let told = ["X-Forwarded-Method: GET", "X-Forwarded-Host: cloud.example", "X-Forwarded-Proto: https"];
+    for (uri, more, status) in [
+        ("X-Forwarded-Uri: /pub/a", "X-A: 1", 200),
+        ("X-Forwarded-Uri: /a", "X-Original-URI: /pub", 401),
+        ("X-Forwarded-Uri: /pub/%2e%2e/a", "X-A: 1", 400),
+        ("X-Original-URI: /pub", "X-Original-Method: GET", 403),
+    ] {
+        let headers: Vec<&str> = told.into_iter().chain([uri, more]).collect();
+        assert_eq!(raw::request(world.edge, "GET /verify", &headers).await.status(), status, "{uri} {more}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn envoy_asks_by_the_request_itself() {
+    let world = behind("edge-envoy-http", "envoy").await;
+    let line = format!("Authorization: {}", basic("einstein", &world.token));
+    for (request, status) in [
+        ("POST /verify/pub/a", 200),
+        ("GET /verify/a?q=1", 200),
+        ("GET /verify/admin", 403),
+        ("GET /verify", 400),
+        ("GET /verify/pub/..%2fadmin", 400),
+        ("GET /verify/", 200),
+        ("GET /verify//pub", 400),
+    ] {
+        assert_eq!(raw::request(world.edge, request, &[&line]).await.status(), status, "{request}");
+    }
+}
+
+fn check(method: &str, path: &str, headers: &[(&str, &str)]) -> CheckRequest {
+    let headers: BTreeMap<String, String> =
+        headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let http = HttpRequest {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        host: "cloud.example".to_owned(),
+        scheme: "https".to_owned(),
+        headers,
+        ..HttpRequest::default()
+    };
+    let socket = SocketAddress { address: "192.0.2.7".to_owned(), port_specifier: None };
+    let source =
+        Peer { address: Some(Address { address: Some(address::Address::SocketAddress(socket)) }), ..Peer::default() };
+    let attributes =
+        AttributeContext { source: Some(source), destination: None, request: Some(Request { http: Some(http) }) };
+    CheckRequest { attributes: Some(attributes) }
+}
+
+/// The gRPC code, the HTTP status of a refusal, and the rest.
+fn outcome(answer: CheckResponse) -> (i32, Option<i32>, CheckResponse) {
+    let code = answer.status.clone().expect("an answer without a status would let pass").code;
+    let status = match &answer.http_response {
+        Some(HttpResponse::DeniedResponse(denied)) => denied.status.map(|status| status.code),
+        _ => None,
+    };
+    (code, status, answer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn envoy_asks_by_grpc() {
+    let world = World::start("edge-envoy-grpc").await;
+    let mut client = AuthorizationClient::new(world.family.channel(Member::Proxy));
+    let authorization = basic("einstein", &world.token);
+    let mut ask = async |request: CheckRequest| outcome(client.check(request).await.expect("answers").into_inner());
+    for (method, path, headers, code, status) in [
+        ("GET", "/pub/a", vec![], 0, None),
+        ("GET", "/a", vec![], 16, Some(401)),
+        ("GET", "/a", vec![("authorization", "Basic eDp5")], 16, Some(401)),
+        ("GET", "/admin", vec![("authorization", &*authorization)], 7, Some(403)),
+        ("GET", "/internal", vec![], 0, None),
+        ("GET", "", vec![("authorization", &*authorization)], 3, Some(400)),
+        ("GET", "/pub/..%2fadmin", vec![], 3, Some(400)),
+        ("", "/pub", vec![], 3, Some(400)),
+        ("G T", "/pub", vec![], 3, Some(400)),
+    ] {
+        let (found, refused, answer) = ask(check(method, path, &headers)).await;
+        assert_eq!((found, refused), (code, status), "{method} {path}: {answer:?}");
+    }
+    assert_eq!(outcome(ask(CheckRequest::default()).await.2).0, 3, "nothing at all is refused");
+
+    let long = "x".repeat(64 * 1024);
+    let forged = [(":path", "/pub"), ("x-access-token", "forged"), ("remote_user", "admin"), ("x-long", &*long)];
+    let headers: Vec<_> = forged.into_iter().chain([("authorization", &*authorization)]).collect();
+    let (code, _, answer) = ask(check("GET", "/a?q=1", &headers)).await;
+    assert_eq!(code, 0);
+    let Some(HttpResponse::OkResponse(ok)) = answer.http_response else { panic!("it passes") };
+    assert_eq!(ok.headers_to_remove, ["remote_user"]);
+    let [set] = &ok.headers[..] else { panic!("one header is set") };
+    let header = set.header.as_ref().expect("a header");
+    assert_eq!((header.key.as_str(), set.append_action), ("x-access-token", 2), "it overwrites");
+    assert_eq!(world.family.who_am_i(&header.value).await.expect("good").username, "einstein");
+}
+
+const SECRET: &str = "an-api-server-proves-itself-with-this";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubernetes_asks_whose_a_token_is() {
+    note_secret(SECRET);
+    let world = World::start_with("edge-kubernetes", |layout| {
+        layout.set("PROXY_TOKEN_REVIEW_SECRET", SECRET);
+        layout.set("PROXY_TOKEN_REVIEW_AUDIENCES", "https://kubernetes.default.svc,doorward");
+    })
+    .await;
+    let partial = world.token_for("profile").await;
+    let ask = async |version: &str, token: &str, audiences: Value| {
+        let spec = json!({ "token": token, "audiences": audiences });
+        let question =
+            json!({ "apiVersion": format!("authentication.k8s.io/{version}"), "kind": "TokenReview", "spec": spec });
+        let request = Client::new().post(world.url("/tokenreview")).bearer_auth(SECRET).json(&question);
+        request.send().await.expect("answers")
+    };
+    for version in ["v1", "v1beta1"] {
+        let answer: Value = ask(version, &world.token, json!(["doorward", "other"])).await.json().await.expect("JSON");
+        assert_eq!(answer["apiVersion"], format!("authentication.k8s.io/{version}"));
+        assert_eq!(answer["kind"], "TokenReview");
+        assert_eq!(answer["status"]["authenticated"], true, "{answer}");
+        assert_eq!(answer["status"]["user"]["username"], "einstein");
+        assert!(answer["status"]["user"]["uid"].as_str().is_some_and(|uid| !uid.is_empty()));
+        assert_eq!(answer["status"]["audiences"], json!(["doorward"]), "those in common");
+    }
+    for (token, audiences) in [
+        ("wrong", json!(["doorward"])),
+        ("", json!(["doorward"])),
+        (&*world.token, json!(["other"])),
+        (&*partial, json!(["doorward"])),
+    ] {
+        let answer: Value = ask("v1", token, audiences).await.json().await.expect("JSON");
+        assert_eq!(answer["status"]["authenticated"], false, "{answer}");
+        assert!(answer["status"]["user"].is_null() && answer["status"]["error"].is_string(), "{answer}");
+    }
+    assert_eq!(ask("v2", &world.token, json!([])).await.status(), StatusCode::BAD_REQUEST);
+    let stranger = Client::new().post(world.url("/tokenreview")).bearer_auth("guessed").body("{}").send().await;
+    assert_eq!(stranger.expect("answers").status(), StatusCode::UNAUTHORIZED);
+    let odd = Client::new().post(world.url("/tokenreview")).bearer_auth(SECRET).body("{").send().await;
+    assert_eq!(odd.expect("answers").status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doors_that_nobody_has_asked_for_are_not_there() {
+    let world = World::start("edge-no-doors").await;
+    let line = format!("Authorization: {}", basic("einstein", &world.token));
+    for target in ["/verify", "/tokenreview"] {
+        assert_eq!(raw::request(world.edge, &format!("GET {target}"), &[&line]).await.status(), 200);
+        assert_eq!(world.backend.take().len(), 1, "{target} is the backend's");
+    }
+}

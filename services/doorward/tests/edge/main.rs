@@ -1,0 +1,11 @@
+//! The edge before a real family and a backend that tells what reached it.
+
+mod access;
+mod backend;
+mod doors;
+mod forward;
+mod raw;
+mod smuggling;
+mod webdav;
+mod websocket;
+mod world;

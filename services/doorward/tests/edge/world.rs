@@ -1,0 +1,90 @@
+//! A family with the edge, in the test's process.
+
+use std::net::SocketAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use testkit::{Layout, Mode, TestFamily, note_secret};
+
+use crate::backend::Backend;
+
+pub(crate) const NODE: &str = "1f3c6d2e-7a54-4a06-9d0c-3f1d3f0a9b11";
+pub(crate) const OTHER: &str = "00000000-0000-0000-0000-000000000002";
+
+/// The edge, what is behind it, and what opens it.
+pub(crate) struct World {
+    pub(crate) family: TestFamily,
+    pub(crate) backend: Backend,
+    pub(crate) edge: SocketAddr,
+    /// An app token of einstein's, with full access.
+    pub(crate) token: String,
+}
+
+impl World {
+    /// Routes everything to the backend.
+    pub(crate) async fn start(name: &str) -> Self {
+        Self::start_with(name, |_| ()).await
+    }
+
+    /// The same, with more settings.
+    pub(crate) async fn start_with(name: &str, more: impl FnOnce(&mut Layout)) -> Self {
+        let backend = Backend::start().await;
+        let mut layout = Layout::new(name, false);
+        let file = layout.folder().join("routes.yaml");
+        std::fs::write(&file, routes(&backend)).expect("the file can be written");
+        layout.set("PROXY_ROUTES_FILE", &file.display().to_string());
+        layout.set("PROXY_TLS", "false");
+        layout.set("PROXY_URL", "http://cloud.example");
+        layout.set("PROXY_ENABLE_BASIC_AUTH", "true");
+        more(&mut layout);
+        let edge = layout.variables()["PROXY_HTTP_ADDR"].parse().expect("an address");
+        let family = TestFamily::start_with(layout, Mode::Inside, |context| context).await;
+        let token = family.app_token("einstein").await;
+        Self { family, backend, edge, token }
+    }
+
+    /// The URL of a path at the edge.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.edge)
+    }
+
+    /// `Authorization` of einstein's, by password.
+    pub(crate) fn password(&self) -> String {
+        basic("einstein", &self.family.layout.password)
+    }
+
+    /// An app token of einstein's with this scope only.
+    pub(crate) async fn token_for(&self, scope: &str) -> String {
+        let made = self.family.command(&["user", "token", "-u", "einstein", "-e", "1h", "-s", scope, "-q"], "").await;
+        assert_eq!(made.code, 0, "{}", made.stderr);
+        let token = made.stdout.trim().to_owned();
+        note_secret(&token);
+        token
+    }
+}
+
+/// A value of `Authorization`.
+pub(crate) fn basic(login: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{login}:{secret}")))
+}
+
+fn routes(backend: &Backend) -> String {
+    let backend = backend.address;
+    format!(
+        r"
+routes:
+  - {{ path: /short, backend: 'http://{backend}', max_body: 10 }}
+  - {{ path: /open, backend: 'http://{backend}', unprotected: true }}
+  - {{ path: /kept, backend: 'http://{backend}', keep_authorization: true }}
+  - {{ path: /moved, backend: 'http://{backend}/base', strip: /moved, prepend: /x, request_headers: {{ set: {{ X-Tenant: a }}, remove: [X-Old] }}, response_headers: {{ set: {{ X-Frame-Options: DENY }} }} }}
+  - {{ path: /gone, backend: 'http://127.0.0.1:9', timeout_seconds: 1 }}
+  - {{ path: /, backend: 'http://{backend}' }}
+access:
+  - {{ path: /pub, action: allow }}
+  - {{ path: /internal, networks: [192.0.2.0/24], action: allow }}
+  - {{ path: /internal, action: deny }}
+  - {{ path: /open/closed, action: deny }}
+  - {{ path: /admin, roles: [admin], action: authenticate }}
+"
+    )
+}
