@@ -1,6 +1,7 @@
 //! The Debian packages that the tests start programs of, and the npm and Python packages that some are tested against.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
@@ -11,6 +12,9 @@ use crate::tools::{self, Outcome, Workspace};
 const NPM: [&str; 2] = ["shared/conformance/peer", RELYING];
 /// The relying parties that are not ours.
 const RELYING: &str = "services/doorward/tests/relying";
+/// The proxies that are asked through, and those of them that come as Python packages, as programs.
+const DOORS: &str = "services/doorward/tests/doors";
+const PROXIES: [&str; 3] = ["caddy", "envoy", "traefik"];
 
 struct Package {
     name: &'static str,
@@ -19,12 +23,14 @@ struct Package {
     is_there: fn() -> bool,
 }
 
-const PACKAGES: [Package; 7] = [
+const PACKAGES: [Package; 9] = [
     Package { name: "chromium", purpose: "a real browser", is_there: || in_a_path("chromium") },
     Package { name: "curl", purpose: "calls as the documents show them", is_there: || in_a_path("curl") },
+    Package { name: "haproxy", purpose: "a proxy that asks Doorward", is_there: || in_a_path("haproxy") },
+    Package { name: "nginx-light", purpose: "another one", is_there: || in_a_path("nginx") },
     Package {
         name: "python3-venv",
-        purpose: "relying parties and OpenID Providers that are not ours",
+        purpose: "relying parties, OpenID Providers and proxies that are not ours",
         is_there: || tools::answers("python3", &["-c", "import ensurepip, venv"]),
     },
     Package {
@@ -47,7 +53,8 @@ pub(crate) fn ensure(workspace: &Workspace) -> Outcome {
     debian()?;
     node::ensure(workspace)?;
     NPM.iter().try_for_each(|folder| npm(workspace, folder))?;
-    python(workspace)
+    python(workspace, RELYING, "relying-parties", |_| Ok(()))?;
+    python(workspace, DOORS, "doors", |folder| proxies(workspace, folder))
 }
 
 /// npm packages, exactly as the folder's lock file has them.
@@ -59,14 +66,30 @@ fn npm(workspace: &Workspace, folder: &str) -> Outcome {
     })
 }
 
-/// The Python packages of the relying parties, in an environment of their own.
-fn python(workspace: &Workspace) -> Outcome {
-    let (wanted, folder) =
-        (workspace.root.join(RELYING).join("requirements.txt"), workspace.target.join("relying-parties"));
+/// The Python packages of some tests, in an environment of their own, and what is left to do with it.
+fn python(workspace: &Workspace, tests: &str, name: &str, then: impl FnOnce(&Path) -> Outcome) -> Outcome {
+    let (wanted, folder) = (workspace.root.join(tests).join("requirements.txt"), workspace.target.join(name));
     once(&wanted, &folder.join("installed"), || {
-        tools::say(&format!("installing: the Python packages of {RELYING}"));
-        environment(workspace, &folder, &["--requirement", &wanted.to_string_lossy()])
+        tools::say(&format!("installing: the Python packages of {tests}"));
+        environment(workspace, &folder, &["--requirement", &wanted.to_string_lossy()])?;
+        then(&folder)
     })
+}
+
+/// Puts the proxies' programs into one folder. Some packages begin them by a Python program, which would outlive them when it is
+/// stopped.
+fn proxies(workspace: &Workspace, folder: &Path) -> Outcome {
+    let programs = folder.join("programs");
+    let failed = |error: std::io::Error| format!("{}: {error}", programs.display());
+    fs::create_dir(&programs).map_err(failed)?;
+    let where_to = "import sysconfig; print(sysconfig.get_path('purelib'))";
+    let packages = tools::output(workspace.program(&folder.join("bin/python")).args(["-c", where_to]))?;
+    for name in PROXIES {
+        let inside = Path::new(packages.trim()).join(name).join("_bin").join(name);
+        let program = if inside.exists() { inside } else { folder.join("bin").join(name) };
+        symlink(program, programs.join(name)).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// A new Python environment in a folder, with what pip is told to install.

@@ -63,14 +63,16 @@ pub struct Server {
 impl Server {
     /// Starts `name server`, or `doorward server`.
     pub fn start(name: &'static str, variables: &BTreeMap<String, String>) -> Self {
-        let child = Command::new(binary(name))
-            .arg("server")
-            .env_clear()
-            .envs(variables)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
+        let mut command = Command::new(binary(name));
+        Self::run(name, command.arg("server").env_clear().envs(variables).stdin(Stdio::null()).stdout(Stdio::null()))
+    }
+
+    /// Starts a server that is none of the family.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn run(name: &'static str, command: &mut Command) -> Self {
+        let child = command.spawn().unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
         Self { name, child }
     }
 
@@ -78,6 +80,21 @@ impl Server {
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// Stops it where it is: it is connected to, and does not answer.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{} cannot be sent {signal}", self.name);
     }
 
     /// Its number.

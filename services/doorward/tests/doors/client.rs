@@ -1,0 +1,87 @@
+//! A client that sends exactly the bytes that it is told to.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
+use tokio::time::timeout;
+
+use crate::backend::find;
+
+/// Longer than any proxy waits for Doorward.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A request, as it is sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// The method.
+    pub(crate) method: &'static str,
+    /// What the request line asks for, as it stands there.
+    pub(crate) target: String,
+    /// The headers beside `Host`.
+    pub(crate) headers: Vec<(String, String)>,
+    /// What follows them.
+    pub(crate) body: Vec<u8>,
+    /// From which address of this machine it is sent.
+    pub(crate) from: IpAddr,
+}
+
+/// The host that requests name.
+pub(crate) const HOST: &str = "cloud.example.org";
+
+impl Request {
+    /// A GET without a credential.
+    pub(crate) fn get(target: &str, from: IpAddr) -> Self {
+        Self { method: "GET", target: target.to_owned(), headers: Vec::new(), body: Vec::new(), from }
+    }
+
+    /// The same with further headers.
+    pub(crate) fn with(mut self, headers: &[(&str, &str)]) -> Self {
+        self.headers.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self
+    }
+
+    /// The same with a credential, if there is one.
+    pub(crate) fn authorized(self, authorization: Option<&str>) -> Self {
+        match authorization {
+            Some(value) => self.with(&[("Authorization", value)]),
+            None => self,
+        }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
+        if !self.headers.iter().any(|(name, _)| name == "Host") {
+            head.push_str(&format!("Host: {HOST}\r\n"));
+        }
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        [head.as_bytes(), &self.body].concat()
+    }
+
+    /// Sends it; answers the status, and 0 if the connection was closed without one.
+    ///
+    /// # Panics
+    /// When nobody listens, or the answer takes a minute.
+    pub(crate) async fn send(&self, to: SocketAddr) -> u16 {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((self.from, 0).into()).expect("an address of this machine");
+        let mut stream = socket.connect(to).await.unwrap_or_else(|error| panic!("{to} is not listened on: {error}"));
+        let mut answer = Vec::new();
+        let exchange = async {
+            // a proxy that has read enough closes before everything is written, and may have answered by then
+            let _ = stream.write_all(&self.bytes()).await;
+            while find(&answer, b"\r\n\r\n").is_none() {
+                if !matches!(stream.read_buf(&mut answer).await, Ok(1..)) {
+                    break;
+                }
+            }
+        };
+        timeout(PATIENCE, exchange).await.unwrap_or_else(|_| panic!("no answer to {} {}", self.method, self.target));
+        let text = String::from_utf8_lossy(&answer);
+        text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+    }
+}

@@ -1,0 +1,154 @@
+//! The family, and somebody who may prove who it is in each way that there is.
+
+use std::net::{IpAddr, TcpStream};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use doorward::Member;
+use serde_json::Value;
+use testkit::{Browser, Layout, Mode, Server, TestFamily, free_address, note_secret};
+
+use crate::front::{Front, Places};
+use crate::page::Page;
+
+const CALLBACK: &str = "http://127.0.0.1:9/callback";
+/// The pair of RFC 7636 appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+/// The address from which [`NEAR`](crate::cells::NEAR) is public.
+pub(crate) const NEIGHBOUR: [u8; 4] = [127, 0, 9, 9];
+
+/// The family without its edge: each proxy has an edge of its own.
+pub(crate) struct World {
+    /// The family.
+    pub(crate) family: TestFamily,
+    /// What einstein may send as `Authorization`, by what it is called in the table.
+    pub(crate) credentials: Vec<(&'static str, Option<String>)>,
+    /// The same for admin.
+    pub(crate) admin: String,
+}
+
+impl World {
+    /// Starts the family, and has einstein sign in.
+    pub(crate) async fn start() -> Self {
+        let mut layout = Layout::new("doors-process", false);
+        let port = layout.variables()["IDP_HTTP_ADDR"].rsplit_once(':').expect("a port").1.to_owned();
+        let issuer = format!("http://localhost:{port}");
+        let clients = layout.folder().join("clients.yaml");
+        let file = format!(
+            "clients:\n  - id: doors\n    trusted: true\n    redirect_uris: [\"{CALLBACK}\"]\n    application_type: native\n    \
+             token_endpoint_auth_method: none\n    access_token_claims: [preferred_username]\n"
+        );
+        std::fs::write(&clients, file).expect("the folder can be written to");
+        layout.set("IDP_CLIENTS_FILE", &clients.display().to_string());
+        layout.set("IDP_ISS", &issuer);
+        layout.set("IDP_ALLOW_PRIVATE_ADDRESSES", "true");
+        layout.set("AUTH_BEARER_OIDC_ISSUER", &issuer);
+        layout.set("AUTH_BEARER_OIDC_AUDIENCE", "doors");
+        layout.set("AUTH_BEARER_OIDC_AT_JWT_ONLY", "true");
+        layout.set("OCIS_ADD_RUN_SERVICES", "auth-app,auth-bearer");
+        layout.set("OCIS_EXCLUDE_RUN_SERVICES", "proxy");
+        let bearer = layout.address(Member::AuthBearer).to_string();
+        layout.set("GATEWAY_AUTH_BEARER_ENDPOINT", &bearer);
+        let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
+
+        let password = &family.layout.password;
+        let app_token = family.app_token("einstein").await;
+        let access_token = access_token(&issuer, "einstein", password).await;
+        let credentials = vec![
+            ("nothing", None),
+            ("a wrong password", Some(basic("einstein", "wrong"))),
+            ("a password", Some(basic("einstein", password))),
+            ("an app token as the password", Some(basic("einstein", &app_token))),
+            ("an app token as a bearer token", Some(format!("Bearer {app_token}"))),
+            ("an access token of OpenID Connect", Some(format!("Bearer {access_token}"))),
+        ];
+        let admin = basic("admin", password);
+        Self { family, credentials, admin }
+    }
+
+    /// Starts an edge for one proxy, with the settings of the proxy's page.
+    pub(crate) async fn edge(&self, front: Front, places: &Places, folder: &Path) -> Server {
+        let mut variables = self.family.layout.variables().clone();
+        let mut rules = Page::read("other-proxies").block("yaml", 0).text().to_owned();
+        // whoever is near needs no credential, which shows whose word on where clients are counts
+        let [a, b, c, d] = NEIGHBOUR;
+        rules.push_str(&format!(
+            "  - {{ path: {}, networks: [{a}.{b}.{c}.{d}/32], action: allow }}\n",
+            crate::cells::NEAR
+        ));
+        rules.push_str(&format!("  - {{ host: {}, action: allow }}\n", crate::cells::OPEN_HOST));
+        let file = folder.join("access.yaml");
+        std::fs::write(&file, rules).expect("the folder can be written to");
+        variables.extend(front.page().settings());
+        for (name, value) in [
+            ("PROXY_HTTP_ADDR", places.edge.to_string()),
+            ("PROXY_GRPC_ADDR", places.edge_grpc.to_string()),
+            ("PROXY_DEBUG_ADDR", free_address().to_string()),
+            ("PROXY_ROUTES_FILE", file.display().to_string()),
+            ("PROXY_ENABLE_BASIC_AUTH", "true".to_owned()),
+        ] {
+            variables.insert(name.to_owned(), value);
+        }
+        let edge = Server::start("proxy", &variables);
+        for address in [places.edge, places.edge_grpc] {
+            until(&format!("the edge for {}", front.name()), async || TcpStream::connect(address).is_ok()).await;
+        }
+        edge
+    }
+}
+
+/// Waits until something is so.
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so().await {
+        assert!(start.elapsed() < Duration::from_secs(60), "{what} does not answer");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// `Authorization` with a login and a secret (RFC 7617).
+fn basic(login: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{login}:{secret}")))
+}
+
+/// An address of this machine that only one proxy is asked from, so that failures there do not slow others down.
+pub(crate) fn client(number: u8) -> IpAddr {
+    [127, 0, 8, number + 1].into()
+}
+
+/// Signs somebody in at the family's provider.
+async fn access_token(issuer: &str, login: &str, password: &str) -> String {
+    let mut browser = Browser::new();
+    let query = [
+        ("client_id", "doors"),
+        ("response_type", "code"),
+        ("redirect_uri", CALLBACK),
+        ("scope", "openid profile"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ];
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    let begin = browser.open(&format!("{issuer}/signin/v1/identifier/_/authorize?{query}")).await.expect("idp answers");
+    let page =
+        browser.open(&format!("{issuer}{}", begin.location.trim_start_matches(issuer))).await.expect("idp answers");
+    let (flow, csrf) = (page.field("flow"), page.field("csrf"));
+    let form = [("flow", flow), ("csrf", csrf), ("username", login), ("password", password)];
+    let back =
+        browser.submit(&format!("{issuer}/signin/v1/identifier/_/logon"), issuer, &form).await.expect("idp answers");
+    let code = back.parameter("code").unwrap_or_else(|| panic!("no code: {back:?}"));
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", CALLBACK),
+        ("client_id", "doors"),
+        ("code_verifier", VERIFIER),
+    ];
+    let answer = browser.submit(&format!("{issuer}/konnect/v1/token"), issuer, &form).await.expect("idp answers");
+    let tokens: Value = serde_json::from_str(&answer.page).unwrap_or_else(|error| panic!("{error}: {answer:?}"));
+    let token = tokens["access_token"].as_str().unwrap_or_else(|| panic!("no access token: {tokens}"));
+    note_secret(token);
+    token.to_owned()
+}
