@@ -1,7 +1,8 @@
 //! What is sent through each proxy, and what has to become of it.
 
 use crate::client::{HOST, Request};
-use crate::door::{Door, FORGED, Want};
+use crate::door::{Door, Want};
+use crate::forged::{FORGED, ODD_PATHS, TRAILING, with_forged_identity};
 use crate::front::Front;
 use crate::world::NEIGHBOUR;
 
@@ -15,85 +16,6 @@ const ODD: &str = "Paths with two readings";
 const LIES: &str = "What clients say of themselves";
 const REQUESTS: &str = "Other requests";
 const AWAY: &str = "While Doorward is away";
-
-/// What a trailer says where it is known to get through.
-const TRAILING: &str = "behind-the-body";
-
-/// Headers by which backends are told who somebody is, in the spellings that servers take for the same.
-const IDENTITY: [&str; 46] = [
-    "X-Access-Token",
-    "x-access-token",
-    "X-ACCESS-TOKEN",
-    "X_Access_Token",
-    "X.Access.Token",
-    "X-Access_Token",
-    "Remote-User",
-    "Remote_User",
-    "Remote.User",
-    "Remote-Groups",
-    "Remote-Email",
-    "Remote-Anything",
-    "X-Remote-User",
-    "X_Remote_User",
-    "X.Remote.User",
-    "X-Remote-Group",
-    "X-Remote-Extra-Scopes",
-    "X-Forwarded-User",
-    "X_Forwarded_User",
-    "X.Forwarded.User",
-    "X-Forwarded-Email",
-    "X-Forwarded-Groups",
-    "X-Forwarded-Preferred-Username",
-    "X-Forwarded-Access-Token",
-    "X-Auth-Request-User",
-    "X_Auth_Request_User",
-    "X.Auth.Request.User",
-    "X-Auth-Request-Email",
-    "X-Auth-Request-Groups",
-    "X-Auth-Request-Access-Token",
-    "X-WebAuth-User",
-    "X_WebAuth_User",
-    "X.WebAuth.User",
-    "X-WebAuth-Role",
-    "X-Machine-Auth",
-    "X_Machine_Auth",
-    "X.Machine.Auth",
-    "X-Machine-Auth-Api-Key",
-    "X-Authentik-Username",
-    "X-Authelia-User",
-    "X-Authenticated-User",
-    "X-User",
-    "X-User-Id",
-    "X-Username",
-    "X-Token-Subject",
-    "X-Doorward-Source",
-];
-
-/// Paths of which servers make different things.
-const ODD_PATHS: [&str; 16] = [
-    "/pub/..%2fadmin",
-    "/pub/%2e%2e/admin",
-    "/pub/../admin",
-    "/pub/..;/admin",
-    "/pub/..%5cadmin",
-    "/pub\\..\\admin",
-    "/pub/%2e%2e%2fadmin",
-    "/pub/%252e%252e/admin",
-    "/pub/./../admin",
-    "/pub//../admin",
-    "//admin",
-    "/pub/.%2e/admin",
-    "/pub/..%00/admin",
-    "/pub/..%3b/admin",
-    "/admin/..%2fpub",
-    "/%61dmin/..;/pub",
-];
-
-/// A request with a forged header of every kind.
-fn with_forged_identity(request: Request) -> Request {
-    let forged = IDENTITY.map(|name| (name, FORGED));
-    request.with(&forged).with(&[("Connection", "close, X-Access-Token")])
-}
 
 /// Sends everything, ending with an edge that hangs, and one that is gone.
 pub(crate) async fn walk(door: &mut Door) {

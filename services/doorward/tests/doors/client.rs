@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::backend::find;
 
 /// Longer than any proxy waits for Doorward.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request, as it is sent.
 #[derive(Debug, Clone)]
@@ -51,14 +51,12 @@ impl Request {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
+        let mut lines = vec![format!("{} {} HTTP/1.1", self.method, self.target)];
         if !self.headers.iter().any(|(name, _)| name == "Host") {
-            head.push_str(&format!("Host: {HOST}\r\n"));
+            lines.push(format!("Host: {HOST}"));
         }
-        for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        head.push_str("\r\n");
+        lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        let head = lines.join("\r\n") + "\r\n\r\n";
         [head.as_bytes(), &self.body].concat()
     }
 

@@ -8,11 +8,9 @@ use testkit::{Server, free_address};
 
 use crate::backend::{Backend, Seen};
 use crate::client::Request;
+use crate::forged::FORGED;
 use crate::front::{Front, Places};
 use crate::world::{World, client, until};
-
-/// What a forged header says: it must not be found in anything that reaches an application.
-pub(crate) const FORGED: &str = "forged-by-the-client";
 
 /// What has to become of a request.
 #[derive(Debug, Clone, Copy)]

@@ -4,6 +4,7 @@ mod backend;
 mod cells;
 mod client;
 mod door;
+mod forged;
 mod front;
 mod page;
 mod table;

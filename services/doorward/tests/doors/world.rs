@@ -10,6 +10,7 @@ use doorward::Member;
 use serde_json::Value;
 use testkit::{Browser, Layout, Mode, Server, TestFamily, free_address, note_secret};
 
+use crate::cells::{NEAR, OPEN_HOST};
 use crate::front::{Front, Places};
 use crate::page::Page;
 
@@ -17,7 +18,7 @@ const CALLBACK: &str = "http://127.0.0.1:9/callback";
 /// The pair of RFC 7636 appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-/// The address from which [`NEAR`](crate::cells::NEAR) is public.
+/// The address from which [`NEAR`] is public.
 pub(crate) const NEIGHBOUR: [u8; 4] = [127, 0, 9, 9];
 
 /// The family without its edge: each proxy has an edge of its own.
@@ -72,16 +73,14 @@ impl World {
     /// Starts an edge for one proxy, with the settings of the proxy's page.
     pub(crate) async fn edge(&self, front: Front, places: &Places, folder: &Path) -> Server {
         let mut variables = self.family.layout.variables().clone();
-        let mut rules = Page::read("other-proxies").block("yaml", 0).text().to_owned();
-        // whoever is near needs no credential, which shows whose word on where clients are counts
         let [a, b, c, d] = NEIGHBOUR;
-        rules.push_str(&format!(
-            "  - {{ path: {}, networks: [{a}.{b}.{c}.{d}/32], action: allow }}\n",
-            crate::cells::NEAR
-        ));
-        rules.push_str(&format!("  - {{ host: {}, action: allow }}\n", crate::cells::OPEN_HOST));
+        // whoever is near needs no credential, which shows whose word on where clients are counts
+        let more = format!(
+            "  - {{ path: {NEAR}, networks: [{a}.{b}.{c}.{d}/32], action: allow }}\n  - {{ host: {OPEN_HOST}, action: allow }}\n"
+        );
+        let rules = Page::read("other-proxies").block("yaml", 0).between("", &more);
         let file = folder.join("access.yaml");
-        std::fs::write(&file, rules).expect("the folder can be written to");
+        std::fs::write(&file, rules.text()).expect("the folder can be written to");
         variables.extend(front.page().settings());
         for (name, value) in [
             ("PROXY_HTTP_ADDR", places.edge.to_string()),
@@ -104,7 +103,7 @@ impl World {
 pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !is_so().await {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what} does not answer");
+        assert!(start.elapsed() < Duration::from_mins(1), "{what} does not answer");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
