@@ -17,7 +17,7 @@ use crate::verdict::{Refused, Verdict};
 /// The most tokens of which it is remembered what they say.
 const TOKENS: u64 = 65_536;
 /// How long that is remembered.
-const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+const REMEMBERED_FOR: Duration = Duration::from_mins(1);
 
 /// Verifies credentials by the gateway. The gateway is asked for every request: whoever verifies there keeps what it has read,
 /// knows of revocations at once, and is quick; a second memory here would only be one that knows later.

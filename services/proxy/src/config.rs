@@ -11,6 +11,7 @@ use crate::told::Answered;
 use crate::verify::Outer;
 
 /// The configuration of proxy.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where spans are sent.

@@ -1,11 +1,11 @@
 //! Who may do what.
 
 use doorward::Member;
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Method, StatusCode};
 
 use crate::backend::header;
 use crate::raw;
-use crate::world::{NODE, OTHER, World, basic};
+use crate::world::{NODE, OTHER, World, basic, client};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_credential_opens_and_each_bad_one_is_refused_alike() {
@@ -93,10 +93,10 @@ async fn e5_paths_with_two_readings_are_refused_on_every_route() {
 async fn a_token_for_a_node_reaches_that_node_by_its_methods() {
     let world = World::start("edge-node").await;
     let token = world.token_for(&format!("node:{NODE}:r")).await;
-    let client = Client::new();
+    let http = client();
     let status = async |method: &str, path: &str, destination: Option<String>| {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
-        let mut request = client.request(method, world.url(path)).basic_auth("einstein", Some(&token));
+        let mut request = http.request(method, world.url(path)).basic_auth("einstein", Some(&token));
         if let Some(destination) = destination {
             request = request.header("destination", destination);
         }
@@ -124,7 +124,7 @@ async fn a_token_for_a_node_reaches_that_node_by_its_methods() {
         (format!("/dav/spaces/{OTHER}/b.txt"), StatusCode::FORBIDDEN),
         (format!("http://evil.example/dav/spaces/{NODE}/b.txt"), StatusCode::FORBIDDEN),
     ] {
-        let request = client.request(Method::from_bytes(b"COPY").expect("a method"), world.url(&file));
+        let request = http.request(Method::from_bytes(b"COPY").expect("a method"), world.url(&file));
         let request = request.basic_auth("einstein", Some(&writes)).header("destination", &destination);
         assert_eq!(request.send().await.expect("answers").status(), expected, "{destination}");
     }
@@ -133,14 +133,14 @@ async fn a_token_for_a_node_reaches_that_node_by_its_methods() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_familys_own_pages_are_reached() {
     let world = World::start("edge-family").await;
-    let client = Client::new();
-    let discovery = client.get(world.url("/.well-known/openid-configuration")).send().await.expect("answers");
+    let http = client();
+    let discovery = http.get(world.url("/.well-known/openid-configuration")).send().await.expect("answers");
     assert_eq!(discovery.status(), StatusCode::OK);
-    let tokens = client.get(world.url("/auth-app/tokens")).basic_auth("einstein", Some(&world.family.layout.password));
+    let tokens = http.get(world.url("/auth-app/tokens")).basic_auth("einstein", Some(&world.family.layout.password));
     let tokens: serde_json::Value = tokens.send().await.expect("answers").json().await.expect("JSON");
     assert!(tokens.as_array().is_some_and(|tokens| tokens.len() == 1), "{tokens}");
     assert_eq!(
-        client.get(world.url("/auth-app/tokens")).send().await.expect("answers").status(),
+        http.get(world.url("/auth-app/tokens")).send().await.expect("answers").status(),
         StatusCode::UNAUTHORIZED
     );
     assert!(world.backend.take().is_empty());
@@ -149,14 +149,14 @@ async fn the_familys_own_pages_are_reached() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_token_is_refused_at_its_next_request() {
     let world = World::start("edge-revoked").await;
-    let client = Client::new();
+    let http = client();
     let opens = async || {
-        client.get(world.url("/a")).basic_auth("einstein", Some(&world.token)).send().await.expect("answers").status()
+        http.get(world.url("/a")).basic_auth("einstein", Some(&world.token)).send().await.expect("answers").status()
     };
     assert_eq!((opens().await, opens().await), (StatusCode::OK, StatusCode::OK));
     let seen = world.backend.take();
     assert_eq!(header(&seen[0], "x-access-token"), header(&seen[1], "x-access-token"), "one token serves both");
-    let revoked = client.delete(world.url(&format!("/auth-app/tokens?token={}", world.token)));
+    let revoked = http.delete(world.url(&format!("/auth-app/tokens?token={}", world.token)));
     let revoked = revoked.basic_auth("einstein", Some(&world.family.layout.password)).send().await.expect("answers");
     assert_eq!(revoked.status(), StatusCode::OK);
     assert_eq!(opens().await, StatusCode::UNAUTHORIZED);
@@ -182,7 +182,7 @@ async fn a_family_of_processes_fails_closed_without_its_gateway() {
     assert_eq!(backend.take().len(), 1);
     family.kill(Member::Gateway);
     let url = format!("http://{edge}/a");
-    let answer = Client::new().get(url).basic_auth("einstein", Some(&token)).send().await.expect("the edge answers");
+    let answer = client().get(url).basic_auth("einstein", Some(&token)).send().await.expect("the edge answers");
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(backend.take().is_empty());
     assert_eq!(raw::request(edge, "GET /pub", &[]).await.status(), 200, "what is nobody's is served all the same");
