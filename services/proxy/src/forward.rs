@@ -27,6 +27,7 @@ use crate::headers::{ACCESS_TOKEN, strip_hop_by_hop, strip_identity};
 use crate::identity::Identity;
 use crate::path::Path;
 use crate::routes::{self, Route};
+use crate::signed::key;
 use crate::verdict::Verdict;
 use upload::Upload;
 
@@ -108,6 +109,12 @@ impl Settings {
             if let Some(refusal) = Refusal::of(&verdict, &asked, self.door.challenges) {
                 upload::drain(body, parts.version).await;
                 return Err(refusal);
+            }
+            if let (Some(signed), Verdict::Allowed(Some(identity))) = (&self.door.edge.signed, &verdict)
+                && key::is_asked_for(&asked)
+                && identity.claims.scopes.is_full_user()
+            {
+                return Ok(key::answer(signed.keys(), identity, &asked));
             }
             let missing = || Refusal::new(StatusCode::NOT_FOUND, "no route leads there\n");
             let route = route.ok_or_else(missing)?;

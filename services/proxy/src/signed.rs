@@ -6,12 +6,10 @@
 
 pub mod key;
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use authn::{Caller, Credentials, kind};
+use authn::{Caller, Credentials};
 use aws_lc_rs::pbkdf2;
-use base64::Engine;
 use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
@@ -72,7 +70,7 @@ impl Signed {
         parameters(asked).any(|(name, _)| name == SIGNATURE)
     }
 
-    /// The credentials for who has signed, if the URL is good: [`kind::MACHINE`].
+    /// The credentials for who has signed, if the URL is good: of the kind [`MACHINE`](authn::kind::MACHINE).
     ///
     /// # Errors
     /// [`Failure`].
@@ -83,7 +81,13 @@ impl Signed {
         let (texts, signature) = (claim.texts, claim.signature);
         let is_good = tokio::task::spawn_blocking(move || {
             let verify = |text: &String| {
-                pbkdf2::verify(pbkdf2::PBKDF2_HMAC_SHA512, ROUNDS, key.expose_secret().as_bytes(), text.as_bytes(), &signature)
+                pbkdf2::verify(
+                    pbkdf2::PBKDF2_HMAC_SHA512,
+                    ROUNDS,
+                    key.expose_secret().as_bytes(),
+                    text.as_bytes(),
+                    &signature,
+                )
             };
             texts.iter().any(|text| verify(text).is_ok())
         });
@@ -93,9 +97,6 @@ impl Signed {
         let caller = Caller { source, ..Caller::default() };
         Ok(Credentials { client_id: login, secret: self.machine_key.clone(), caller })
     }
-
-    /// Which kind of credential [`verify`](Self::verify) answers with.
-    pub const KIND: &str = kind::MACHINE;
 }
 
 impl<'a> Claim<'a> {
@@ -124,7 +125,9 @@ impl<'a> Claim<'a> {
     }
 }
 
-fn parameters<'a>(asked: &'a Asked<'_>) -> impl Iterator<Item = (std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)> {
+fn parameters<'a>(
+    asked: &'a Asked<'_>,
+) -> impl Iterator<Item = (std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)> {
     form_urlencoded::parse(asked.query.unwrap_or_default().as_bytes())
 }
 
@@ -134,9 +137,6 @@ fn hex(text: &str) -> Option<Vec<u8>> {
     let byte = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).ok();
     if digits { (0..text.len()).step_by(2).map(byte).collect() } else { None }
 }
-
-/// Shared by the doors.
-pub type Shared = Option<Arc<Signed>>;
 
 #[cfg(test)]
 mod tests;

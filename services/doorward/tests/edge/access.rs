@@ -187,3 +187,43 @@ async fn a_family_of_processes_fails_closed_without_its_gateway() {
     assert!(backend.take().is_empty());
     assert_eq!(raw::request(edge, "GET /pub", &[]).await.status(), 200, "what is nobody's is served all the same");
 }
+
+/// `OC-Signature` as web clients make it.
+fn signed(world: &World, key: &str, path: &str) -> String {
+    let now = time::OffsetDateTime::from(runtime::Clock::system().now())
+        .format(&time::format_description::well_known::Rfc3339)
+        .expect("a date");
+    let parameters = [("OC-Credential", "einstein"), ("OC-Date", &now), ("OC-Expires", "60"), ("OC-Verb", "GET")];
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    let text = format!("https://{}{path}?{query}", world.edge);
+    let mut out = [0; 32];
+    let rounds = std::num::NonZeroU32::new(10_000).expect("is not zero");
+    aws_lc_rs::pbkdf2::derive(aws_lc_rs::pbkdf2::PBKDF2_HMAC_SHA512, rounds, key.as_bytes(), text.as_bytes(), &mut out);
+    let signature = out.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    world.url(&format!("{path}?{query}&OC-Signature={signature}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_url_opens_what_was_signed() {
+    let world = World::start("edge-signed").await;
+    let http = client();
+    let ask = http.get(world.url("/ocs/v1.php/cloud/user/signing-key?format=json"));
+    assert_eq!(ask.try_clone().expect("no stream").send().await.expect("answers").status(), StatusCode::UNAUTHORIZED);
+    let answer: serde_json::Value =
+        ask.basic_auth("einstein", Some(&world.token)).send().await.expect("answers").json().await.expect("JSON");
+    assert_eq!(answer["ocs"]["data"]["user"], "einstein");
+    let key = answer["ocs"]["data"]["signing-key"].as_str().expect("a key").to_owned();
+    testkit::note_secret(&key);
+    let url = signed(&world, &key, "/dav/a.txt");
+    assert_eq!(http.get(&url).send().await.expect("answers").status(), StatusCode::OK);
+    let token = header(&world.backend.take()[0], "x-access-token").concat();
+    assert_eq!(world.family.who_am_i(&token).await.expect("good").username, "einstein");
+    for (request, name) in [
+        (http.get(url.replace("a.txt", "b.txt")), "another path"),
+        (http.get(url.replace("einstein", "marie")), "another person"),
+        (http.put(&url), "another method"),
+    ] {
+        assert_eq!(request.send().await.expect("answers").status(), StatusCode::UNAUTHORIZED, "{name}");
+    }
+    assert!(world.backend.take().is_empty());
+}

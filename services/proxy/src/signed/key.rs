@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method};
 use secrecy::{ExposeSecret, SecretString};
@@ -28,8 +30,7 @@ impl Keys {
 
     /// The key of a person.
     pub fn of(&self, login: &str) -> SecretString {
-        let tag = hmac::sign(&self.0, login.as_bytes());
-        tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+        URL_SAFE_NO_PAD.encode(hmac::sign(&self.0, login.as_bytes())).into()
     }
 }
 
