@@ -44,6 +44,10 @@ fn introduce(settings: &Settings, added: &[(&str, Secret)]) -> Result<(), BoxErr
     let program = std::env::current_exe()?;
     let program = shell_word(&program.display().to_string());
     say(&format!("\nDoorward is ready: the gateway answers gRPC on {}.", settings.gateway_endpoint()))?;
+    let http = &settings.proxy.http.0;
+    let scheme = if http.tls.enabled { "https" } else { "http" };
+    let port = runtime::endpoint_of(&http.addr);
+    say(&format!("The edge answers on {scheme}://{port}, for browsers, WebDAV clients and other proxies."))?;
     say(&format!("Everything it keeps is in {}.", settings.data.display()))?;
     if added.is_empty() {
         say("\nThe demo people are there already; `doorward user passwd einstein` gives one a new password.")?;

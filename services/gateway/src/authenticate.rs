@@ -63,7 +63,7 @@ impl Core {
             other => AuthError::Internal(Box::new(other)),
         })?;
         let life = answer.not_after.and_then(|end| end.duration_since(now).ok()).unwrap_or(self.life).min(self.life);
-        self.minted.keep(key, Fresh { token: &token, answer, generation, life }, now);
+        self.minted.keep(key, &Fresh { token: &token, answer, generation, life }, now);
         Ok(token)
     }
 

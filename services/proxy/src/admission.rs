@@ -1,7 +1,7 @@
 //! From a credential to an identity.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use authn::{AuthError, Caller, Credentials, Gateway, kind};
 use http::header::USER_AGENT;
@@ -17,7 +17,7 @@ use crate::verdict::{Refused, Verdict};
 /// The most tokens of which it is remembered what they say.
 const TOKENS: u64 = 65_536;
 /// How long that is remembered.
-const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+const REMEMBERED_FOR: Duration = Duration::from_mins(1);
 
 /// Verifies credentials by the gateway. The gateway is asked for every request: whoever verifies there keeps what it has read,
 /// knows of revocations at once, and is quick; a second memory here would only be one that knows later.
@@ -63,15 +63,28 @@ impl Admission {
         };
         let credentials = Credentials { client_id: login, secret, caller: caller(asked) };
         for kind in kinds.into_iter().flatten() {
-            match self.gateway.token(kind, &credentials).await {
-                Ok(token) => return self.read(token),
-                Err(error) => match verdict(&error) {
-                    Verdict::Unauthenticated(_) => {}
-                    other => return Err(other),
-                },
+            match self.ask(kind, &credentials).await {
+                Err(Verdict::Unauthenticated(_)) => {}
+                decided => return decided,
             }
         }
         Err(Verdict::Unauthenticated(Refused::Invalid))
+    }
+
+    /// Who credentials of this kind belong to.
+    ///
+    /// # Errors
+    /// The verdict, where it is none that lets pass.
+    pub async fn ask(&self, kind: &str, credentials: &Credentials) -> Result<Arc<Identity>, Verdict> {
+        match self.gateway.token(kind, credentials).await {
+            Ok(token) => self.read(token),
+            Err(error) => Err(verdict(&error)),
+        }
+    }
+
+    /// The time.
+    pub fn now(&self) -> SystemTime {
+        self.clock.now()
     }
 
     /// What to try it as, in order. What has the shape of an app token is never tried as a password. Anything else may still be

@@ -8,7 +8,7 @@ use crate::path::PathError;
 use crate::verdict::{Refused, Verdict};
 
 const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
-/// What WebDAV clients of these systems read of a refusal.
+/// What `WebDAV` clients of these systems read of a refusal.
 const DAV_ERROR: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<d:error xmlns:d=\"DAV:\" xmlns:s=\"http://sabredav.org/ns\">\
 <s:exception>Sabre\\DAV\\Exception\\NotAuthenticated</s:exception><s:message>Authentication error</s:message></d:error>\n";
 

@@ -40,7 +40,7 @@ impl Authorization for Check {
         let AttributeContext { source, request, .. } = request.into_inner().attributes.unwrap_or_default();
         let http = request.and_then(|request| request.http).unwrap_or_default();
         let source = source.and_then(|peer| peer.address).and_then(address_of);
-        Ok(Response::new(self.answer(&http, source).await.unwrap_or_else(denied)))
+        Ok(Response::new(self.answer(&http, source).await.unwrap_or_else(|refusal| denied(&refusal))))
     }
 }
 
@@ -71,7 +71,7 @@ impl Check {
     }
 }
 
-fn denied(refusal: Refusal) -> CheckResponse {
+fn denied(refusal: &Refusal) -> CheckResponse {
     let code = match refusal.status.as_u16() {
         400 | 414 => Code::InvalidArgument,
         401 => Code::Unauthenticated,

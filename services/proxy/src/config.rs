@@ -7,10 +7,12 @@ use runtime::config::{Debug, Grpc, GrpcClientTls, Invalid, Log, Secret, Section,
 pub use public::Public;
 
 use crate::routes::Backend;
+use crate::signed::Signed;
 use crate::told::Answered;
 use crate::verify::Outer;
 
 /// The configuration of proxy.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where spans are sent.
@@ -37,6 +39,10 @@ pub struct Config {
     pub enable_basic_auth: bool,
     /// Whether app tokens are tried.
     pub enable_app_auth: bool,
+    /// Whether signed URLs are tried.
+    pub enable_presignedurls: bool,
+    /// What the gateway believes when somebody has signed a URL.
+    pub machine_auth_api_key: Secret,
     /// Whether `;` may stand in paths.
     pub allow_semicolons: bool,
     /// The routes and access rules.
@@ -90,6 +96,8 @@ impl Default for Config {
             issuer: String::new(),
             enable_basic_auth: false,
             enable_app_auth: true,
+            enable_presignedurls: true,
+            machine_auth_api_key: Secret::default(),
             allow_semicolons: false,
             routes_file: None,
             backends: Backends::default(),
@@ -188,11 +196,30 @@ impl Config {
             "Allow app authentication. This can be used to authenticate 3rd party applications. Note that auth-app service must be running for this feature to work.",
         );
         v.value(
+            "enable_presignedurls",
+            &mut self.enable_presignedurls,
+            &["<P>_ENABLE_PRESIGNEDURLS"],
+            "Allow OCS to get a signing key to sign requests. It takes the machine auth API key too.",
+        );
+        v.secret(
+            "machine_auth_api_key",
+            &mut self.machine_auth_api_key,
+            &["OCIS_MACHINE_AUTH_API_KEY", "<P>_MACHINE_AUTH_API_KEY"],
+            "Machine auth API key used to validate internal requests necessary to access resources from other services. Without it there are no signed URLs.",
+        )
+        .min_bytes(32);
+        v.value(
             "allow_semicolons",
             &mut self.allow_semicolons,
             &["<P>_ALLOW_SEMICOLONS"],
             "Whether ; may stand in paths. Some servers cut a path off there, so that the edge and such a backend would see different ones.",
         );
+    }
+
+    /// What verifies signed URLs, if there are any.
+    pub fn signed(&self) -> Option<Signed> {
+        let is_on = self.enable_presignedurls && !self.machine_auth_api_key.is_empty();
+        is_on.then(|| Signed::new(self.machine_auth_api_key.expose().into()))
     }
 
     /// Whether clients reach the edge by https: from it, or from what stands before it.

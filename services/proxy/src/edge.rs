@@ -1,12 +1,16 @@
 //! The one decision behind every door.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use authn::kind;
 
 use crate::admission::Admission;
 use crate::asked::Asked;
 use crate::credential::Presented;
 use crate::identity::Identity;
 use crate::rules::{Action, Rules};
+use crate::signed::{Failure, Signed};
 use crate::trees::is_preflight;
 use crate::verdict::{Refused, Verdict};
 
@@ -16,6 +20,8 @@ pub struct Edge {
     pub admission: Admission,
     /// The access rules.
     pub rules: Rules,
+    /// Verifies signed URLs, where there are any.
+    pub signed: Option<Signed>,
 }
 
 impl Edge {
@@ -42,8 +48,20 @@ impl Edge {
     async fn identify(&self, asked: &Asked<'_>) -> Result<Arc<Identity>, Verdict> {
         match Presented::of(asked) {
             Ok(Some(presented)) => self.admission.identify(asked, presented).await,
-            Ok(None) => Err(Verdict::Unauthenticated(Refused::Missing)),
+            Ok(None) => self.identify_otherwise(asked).await,
             Err(refused) => Err(Verdict::Unauthenticated(refused)),
+        }
+    }
+
+    /// Who asks without `Authorization`.
+    async fn identify_otherwise(&self, asked: &Asked<'_>) -> Result<Arc<Identity>, Verdict> {
+        let Some(signed) = self.signed.as_ref().filter(|_| Signed::is_one(asked)) else {
+            return Err(Verdict::Unauthenticated(Refused::Missing));
+        };
+        match signed.verify(asked, self.admission.now()).await {
+            Ok(credentials) => self.admission.ask(kind::MACHINE, &credentials).await,
+            Err(Failure::Invalid) => Err(Verdict::Unauthenticated(Refused::Invalid)),
+            Err(Failure::Busy) => Err(Verdict::Busy { retry_after: Duration::from_secs(1) }),
         }
     }
 }

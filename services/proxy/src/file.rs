@@ -168,8 +168,8 @@ fn route(entry: RouteEntry) -> Result<Route, String> {
         rewrite: Rewrite { strip: path("strip", entry.strip)?, prepend: path("prepend", entry.prepend)? },
         max_body: entry.max_body,
         timeout: entry.timeout_seconds.map_or(Route::TIMEOUT, |seconds| Duration::from_secs(seconds.max(1))),
-        request_headers: header_rules(entry.request_headers, "request_headers")?,
-        response_headers: header_rules(entry.response_headers, "response_headers")?,
+        request_headers: header_rules(&entry.request_headers, "request_headers")?,
+        response_headers: header_rules(&entry.response_headers, "response_headers")?,
     })
 }
 
@@ -224,7 +224,7 @@ fn pattern(when: When) -> Result<Pattern, String> {
     })
 }
 
-fn header_rules(entry: HeaderEntry, kind: &str) -> Result<HeaderRules, String> {
+fn header_rules(entry: &HeaderEntry, kind: &str) -> Result<HeaderRules, String> {
     let name = |text: &str| {
         let name =
             HeaderName::from_bytes(text.as_bytes()).map_err(|_| format!("{kind}: {text:?} is no header's name"))?;

@@ -12,7 +12,7 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, TE};
+use http::header::{AUTHORIZATION, CONNECTION, COOKIE, EXPECT, HOST, TE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,7 @@ use crate::headers::{ACCESS_TOKEN, strip_hop_by_hop, strip_identity};
 use crate::identity::Identity;
 use crate::path::Path;
 use crate::routes::{self, Route};
+use crate::signed::key;
 use crate::verdict::Verdict;
 use upload::Upload;
 
@@ -60,7 +61,7 @@ pub async fn forward(State(Forward(settings)): State<Forward>, request: Request)
     let (mut parts, body) = request.into_parts();
     let mut entry = Entry { route: "none".into(), subject: None };
     let answered = settings.answer(&mut parts, body, &mut entry).await;
-    let response = answered.unwrap_or_else(Refusal::into_response);
+    let response = answered.unwrap_or_else(|refusal| refuse(refusal, parts.version));
     settings.metrics.count(&entry.route, response.status(), begin.elapsed());
     tracing::info!(
         target: "access",
@@ -71,6 +72,16 @@ pub async fn forward(State(Forward(settings)): State<Forward>, request: Request)
         source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source).map(tracing::field::display),
         milliseconds = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
     );
+    response
+}
+
+/// A request that could not be read whole says nothing of where the next one begins (RFC 9112 11.2), so none is read.
+fn refuse(refusal: Refusal, version: Version) -> Response {
+    let is_unread = matches!(refusal.status, StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED);
+    let mut response = refusal.into_response();
+    if is_unread && version < Version::HTTP_2 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 
@@ -86,6 +97,7 @@ impl Settings {
         let uri = parts.uri.clone();
         let path = Path::parse(uri.path(), self.door.leniency).map_err(Refusal::malformed)?;
         reading::check_target(&uri)?;
+        reading::check_framing(&parts.headers)?;
         let (route, identity) = {
             let source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source);
             let (method, headers) = (&parts.method, &parts.headers);
@@ -97,6 +109,12 @@ impl Settings {
             if let Some(refusal) = Refusal::of(&verdict, &asked, self.door.challenges) {
                 upload::drain(body, parts.version).await;
                 return Err(refusal);
+            }
+            if let (Some(signed), Verdict::Allowed(Some(identity))) = (&self.door.edge.signed, &verdict)
+                && key::is_asked_for(&asked)
+                && identity.claims.scopes.is_full_user()
+            {
+                return Ok(key::answer(signed.keys(), identity, &asked));
             }
             let missing = || Refusal::new(StatusCode::NOT_FOUND, "no route leads there\n");
             let route = route.ok_or_else(missing)?;
@@ -129,6 +147,7 @@ impl Settings {
         let mut response = match progress.watch(route.timeout, self.clients.send(request, route.http2)).await {
             Ok(response) => response,
             Err(upload::Failed::TooLong) => return Err(too_long()),
+            Err(upload::Failed::Broken) => return Err(Refusal::new(StatusCode::BAD_REQUEST, "the body is broken\n")),
             Err(upload::Failed::Silent) => {
                 return Err(Refusal::new(StatusCode::GATEWAY_TIMEOUT, "the backend is silent\n"));
             }
@@ -152,15 +171,10 @@ impl Settings {
     fn request_headers(&self, parts: &Parts, host: &str, identity: Option<&Identity>, route: &Route) -> HeaderMap {
         let mut headers = parts.headers.clone();
         let wants_trailers = route.http2 && headers.get(TE).is_some_and(|value| value == "trailers");
-        let is_chunked = headers.contains_key(http::header::TRANSFER_ENCODING);
         strip_hop_by_hop(&mut headers);
         strip_identity(&mut headers);
         strip_forwarding(&mut headers);
         headers.remove(EXPECT);
-        // where both stood, the length is the one that is not believed (RFC 9112 6.3)
-        if is_chunked {
-            headers.remove(CONTENT_LENGTH);
-        }
         join_cookies(&mut headers);
         route.request_headers.apply(&mut headers);
         let mut set = |name: HeaderName, value: &str| {

@@ -19,6 +19,7 @@ pub mod pattern;
 pub mod review;
 pub mod routes;
 pub mod rules;
+pub mod signed;
 pub mod told;
 pub mod trees;
 pub mod verdict;
@@ -89,7 +90,7 @@ pub fn app(config: &Config, gateway: Arc<dyn Gateway>, context: &Context) -> Res
     let kinds = Kinds { basic: config.enable_basic_auth, app: config.enable_app_auth };
     let admission = Admission::new(gateway, Verifier::new(keys), context.clock.clone(), kinds);
     let door = Arc::new(Door {
-        edge: Edge { admission, rules },
+        edge: Edge { admission, rules, signed: config.signed() },
         challenges: Challenges { basic: kinds.basic || kinds.app, bearer: !config.issuer.is_empty() },
         leniency: Leniency { semicolons: config.allow_semicolons },
     });

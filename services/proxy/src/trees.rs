@@ -7,7 +7,7 @@ use crate::asked::{Asked, host_name};
 use crate::identity::Identity;
 use crate::path::{Leniency, Path};
 
-/// Where a WebDAV client wants a copy or what it moves (RFC 4918 10.3).
+/// Where a `WebDAV` client wants a copy or what it moves (RFC 4918 10.3).
 const DESTINATION: HeaderName = HeaderName::from_static("destination");
 /// Where the family's own app tokens are administered.
 const APP_TOKENS: &str = "/auth-app/tokens";

@@ -51,7 +51,8 @@ pub(crate) fn gateway(secrets: &Secrets) -> gateway::Config {
 }
 
 pub(crate) fn proxy(secrets: &Secrets, backends: proxy::Backends) -> proxy::Config {
-    proxy::Config { token_manager: token_manager(secrets), backends, ..proxy::Config::default() }
+    let machine_auth_api_key = secrets.machine_key.clone();
+    proxy::Config { token_manager: token_manager(secrets), machine_auth_api_key, backends, ..proxy::Config::default() }
 }
 
 /// Where the services of this process answer that people reach through the edge.

@@ -158,6 +158,7 @@ async fn requests(door: &mut Door) {
         door.fault(REQUESTS, row, "the body is not what was sent");
     }
     trailer(door).await;
+    moves(door).await;
     let request = Request { method: "PROPFIND", ..door.get("/files/a") }.with(&[("Depth", "1")]);
     door.cell(REQUESTS, "a PROPFIND with a password", &request.authorized(einstein.as_deref()), Want::As("einstein"))
         .await;
@@ -171,6 +172,24 @@ async fn requests(door: &mut Door) {
     door.cell(REQUESTS, "64 KiB of headers", &request, Want::Stopped).await;
     let request = door.get("/files/a").authorized(einstein.as_deref());
     door.cell(REQUESTS, "an ordinary one after that", &request, Want::As("einstein")).await;
+}
+
+/// Doorward has to be told where a MOVE goes.
+async fn moves(door: &mut Door) {
+    let folder = Some(door.world.folder.clone());
+    let outside = format!("http://{HOST}/webdav/other/a");
+    for (row, from, to, want) in [
+        ("a GET in the folder that a token is for", "/webdav/photos/a", None, Want::As("einstein")),
+        ("a GET outside of it", "/webdav/other/a", None, Want::Refused(&[403])),
+        ("a MOVE within it", "/webdav/photos/a", Some("/webdav/photos/b"), Want::As("einstein")),
+        ("a MOVE out of it", "/webdav/photos/a", Some(outside.as_str()), Want::Refused(&[403])),
+    ] {
+        let method = if to.is_some() { "MOVE" } else { "GET" };
+        let request = Request { method, ..door.get(from) }.authorized(folder.as_deref());
+        let destination: Vec<_> = to.map(|to| ("Destination", to)).into_iter().collect();
+        let request = request.with(&destination);
+        door.cell(REQUESTS, row, &request, want).await;
+    }
 }
 
 /// A header behind the body. `HAProxy` is known to pass it on, which its page says.

@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) credentials: Vec<(&'static str, Option<String>)>,
     /// The same for admin.
     pub(crate) admin: String,
+    /// What einstein may send that is good for one folder only.
+    pub(crate) folder: String,
 }
 
 impl World {
@@ -67,7 +69,8 @@ impl World {
             ("an access token of OpenID Connect", Some(format!("Bearer {access_token}"))),
         ];
         let admin = basic("admin", password);
-        Self { family, credentials, admin }
+        let folder = format!("Bearer {}", token_for_a_folder(&family).await);
+        Self { family, credentials, admin, folder }
     }
 
     /// Starts an edge for one proxy, with the settings of the proxy's page.
@@ -106,6 +109,16 @@ pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
         assert!(start.elapsed() < Duration::from_mins(1), "{what} does not answer");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// An app token that is good for a folder.
+async fn token_for_a_folder(family: &TestFamily) -> String {
+    let arguments = ["auth-app", "create", "--user-name=einstein", "--expiration=1h", "--scope=path:/photos:rw"];
+    let made = family.command(&arguments, "").await;
+    let token = made.stdout.split_whitespace().find(|word| word.starts_with("dwa_"));
+    let token = token.unwrap_or_else(|| panic!("no token: {}{}", made.stdout, made.stderr));
+    note_secret(token);
+    token.to_owned()
 }
 
 /// `Authorization` with a login and a secret (RFC 7617).

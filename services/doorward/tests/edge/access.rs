@@ -1,11 +1,11 @@
 //! Who may do what.
 
 use doorward::Member;
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Method, StatusCode};
 
 use crate::backend::header;
 use crate::raw;
-use crate::world::{NODE, OTHER, World, basic};
+use crate::world::{NODE, OTHER, World, basic, client};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_credential_opens_and_each_bad_one_is_refused_alike() {
@@ -93,10 +93,10 @@ async fn e5_paths_with_two_readings_are_refused_on_every_route() {
 async fn a_token_for_a_node_reaches_that_node_by_its_methods() {
     let world = World::start("edge-node").await;
     let token = world.token_for(&format!("node:{NODE}:r")).await;
-    let client = Client::new();
+    let http = client();
     let status = async |method: &str, path: &str, destination: Option<String>| {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
-        let mut request = client.request(method, world.url(path)).basic_auth("einstein", Some(&token));
+        let mut request = http.request(method, world.url(path)).basic_auth("einstein", Some(&token));
         if let Some(destination) = destination {
             request = request.header("destination", destination);
         }
@@ -124,7 +124,7 @@ async fn a_token_for_a_node_reaches_that_node_by_its_methods() {
         (format!("/dav/spaces/{OTHER}/b.txt"), StatusCode::FORBIDDEN),
         (format!("http://evil.example/dav/spaces/{NODE}/b.txt"), StatusCode::FORBIDDEN),
     ] {
-        let request = client.request(Method::from_bytes(b"COPY").expect("a method"), world.url(&file));
+        let request = http.request(Method::from_bytes(b"COPY").expect("a method"), world.url(&file));
         let request = request.basic_auth("einstein", Some(&writes)).header("destination", &destination);
         assert_eq!(request.send().await.expect("answers").status(), expected, "{destination}");
     }
@@ -133,14 +133,14 @@ async fn a_token_for_a_node_reaches_that_node_by_its_methods() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_familys_own_pages_are_reached() {
     let world = World::start("edge-family").await;
-    let client = Client::new();
-    let discovery = client.get(world.url("/.well-known/openid-configuration")).send().await.expect("answers");
+    let http = client();
+    let discovery = http.get(world.url("/.well-known/openid-configuration")).send().await.expect("answers");
     assert_eq!(discovery.status(), StatusCode::OK);
-    let tokens = client.get(world.url("/auth-app/tokens")).basic_auth("einstein", Some(&world.family.layout.password));
+    let tokens = http.get(world.url("/auth-app/tokens")).basic_auth("einstein", Some(&world.family.layout.password));
     let tokens: serde_json::Value = tokens.send().await.expect("answers").json().await.expect("JSON");
     assert!(tokens.as_array().is_some_and(|tokens| tokens.len() == 1), "{tokens}");
     assert_eq!(
-        client.get(world.url("/auth-app/tokens")).send().await.expect("answers").status(),
+        http.get(world.url("/auth-app/tokens")).send().await.expect("answers").status(),
         StatusCode::UNAUTHORIZED
     );
     assert!(world.backend.take().is_empty());
@@ -149,14 +149,14 @@ async fn the_familys_own_pages_are_reached() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_token_is_refused_at_its_next_request() {
     let world = World::start("edge-revoked").await;
-    let client = Client::new();
+    let http = client();
     let opens = async || {
-        client.get(world.url("/a")).basic_auth("einstein", Some(&world.token)).send().await.expect("answers").status()
+        http.get(world.url("/a")).basic_auth("einstein", Some(&world.token)).send().await.expect("answers").status()
     };
     assert_eq!((opens().await, opens().await), (StatusCode::OK, StatusCode::OK));
     let seen = world.backend.take();
     assert_eq!(header(&seen[0], "x-access-token"), header(&seen[1], "x-access-token"), "one token serves both");
-    let revoked = client.delete(world.url(&format!("/auth-app/tokens?token={}", world.token)));
+    let revoked = http.delete(world.url(&format!("/auth-app/tokens?token={}", world.token)));
     let revoked = revoked.basic_auth("einstein", Some(&world.family.layout.password)).send().await.expect("answers");
     assert_eq!(revoked.status(), StatusCode::OK);
     assert_eq!(opens().await, StatusCode::UNAUTHORIZED);
@@ -182,8 +182,48 @@ async fn a_family_of_processes_fails_closed_without_its_gateway() {
     assert_eq!(backend.take().len(), 1);
     family.kill(Member::Gateway);
     let url = format!("http://{edge}/a");
-    let answer = Client::new().get(url).basic_auth("einstein", Some(&token)).send().await.expect("the edge answers");
+    let answer = client().get(url).basic_auth("einstein", Some(&token)).send().await.expect("the edge answers");
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(backend.take().is_empty());
     assert_eq!(raw::request(edge, "GET /pub", &[]).await.status(), 200, "what is nobody's is served all the same");
+}
+
+/// `OC-Signature` as web clients make it.
+fn signed(world: &World, key: &str, path: &str) -> String {
+    let now = time::OffsetDateTime::from(runtime::Clock::system().now())
+        .format(&time::format_description::well_known::Rfc3339)
+        .expect("a date");
+    let parameters = [("OC-Credential", "einstein"), ("OC-Date", &now), ("OC-Expires", "60"), ("OC-Verb", "GET")];
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    let text = format!("https://{}{path}?{query}", world.edge);
+    let mut out = [0; 32];
+    let rounds = std::num::NonZeroU32::new(10_000).expect("is not zero");
+    aws_lc_rs::pbkdf2::derive(aws_lc_rs::pbkdf2::PBKDF2_HMAC_SHA512, rounds, key.as_bytes(), text.as_bytes(), &mut out);
+    let signature = out.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    world.url(&format!("{path}?{query}&OC-Signature={signature}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_url_opens_what_was_signed() {
+    let world = World::start("edge-signed").await;
+    let http = client();
+    let ask = http.get(world.url("/ocs/v1.php/cloud/user/signing-key?format=json"));
+    assert_eq!(ask.try_clone().expect("no stream").send().await.expect("answers").status(), StatusCode::UNAUTHORIZED);
+    let answer: serde_json::Value =
+        ask.basic_auth("einstein", Some(&world.token)).send().await.expect("answers").json().await.expect("JSON");
+    assert_eq!(answer["ocs"]["data"]["user"], "einstein");
+    let key = answer["ocs"]["data"]["signing-key"].as_str().expect("a key").to_owned();
+    testkit::note_secret(&key);
+    let url = signed(&world, &key, "/dav/a.txt");
+    assert_eq!(http.get(&url).send().await.expect("answers").status(), StatusCode::OK);
+    let token = header(&world.backend.take()[0], "x-access-token").concat();
+    assert_eq!(world.family.who_am_i(&token).await.expect("good").username, "einstein");
+    for (request, name) in [
+        (http.get(url.replace("a.txt", "b.txt")), "another path"),
+        (http.get(url.replace("einstein", "marie")), "another person"),
+        (http.put(&url), "another method"),
+    ] {
+        assert_eq!(request.send().await.expect("answers").status(), StatusCode::UNAUTHORIZED, "{name}");
+    }
+    assert!(world.backend.take().is_empty());
 }

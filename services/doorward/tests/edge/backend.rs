@@ -49,7 +49,7 @@ async fn echo(State(backend): State<Backend>, request: Request) -> Response {
         headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     let seen = json!({
         "method": parts.method.as_str(),
-        "target": parts.uri.path_and_query().map(|target| target.as_str()),
+        "target": parts.uri.path_and_query().map(http::uri::PathAndQuery::as_str),
         "headers": headers.collect::<Vec<_>>(),
         "trailers": trailers,
         "length": length,

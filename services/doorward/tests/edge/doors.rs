@@ -8,12 +8,12 @@ use proto::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer, Requ
 use proto::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use proto::envoy::service::auth::v3::check_response::HttpResponse;
 use proto::envoy::service::auth::v3::{AttributeContext, CheckRequest, CheckResponse};
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::note_secret;
 
 use crate::raw::{self, Reply};
-use crate::world::{World, basic};
+use crate::world::{World, basic, client};
 
 async fn behind(name: &str, proxy: &str) -> World {
     World::start_with(name, |layout| {
@@ -170,7 +170,7 @@ async fn kubernetes_asks_whose_a_token_is() {
         let spec = json!({ "token": token, "audiences": audiences });
         let question =
             json!({ "apiVersion": format!("authentication.k8s.io/{version}"), "kind": "TokenReview", "spec": spec });
-        let request = Client::new().post(world.url("/tokenreview")).bearer_auth(SECRET).json(&question);
+        let request = client().post(world.url("/tokenreview")).bearer_auth(SECRET).json(&question);
         request.send().await.expect("answers")
     };
     for version in ["v1", "v1beta1"] {
@@ -193,9 +193,9 @@ async fn kubernetes_asks_whose_a_token_is() {
         assert!(answer["status"]["user"].is_null() && answer["status"]["error"].is_string(), "{answer}");
     }
     assert_eq!(ask("v2", &world.token, json!([])).await.status(), StatusCode::BAD_REQUEST);
-    let stranger = Client::new().post(world.url("/tokenreview")).bearer_auth("guessed").body("{}").send().await;
+    let stranger = client().post(world.url("/tokenreview")).bearer_auth("guessed").body("{}").send().await;
     assert_eq!(stranger.expect("answers").status(), StatusCode::UNAUTHORIZED);
-    let odd = Client::new().post(world.url("/tokenreview")).bearer_auth(SECRET).body("{").send().await;
+    let odd = client().post(world.url("/tokenreview")).bearer_auth(SECRET).body("{").send().await;
     assert_eq!(odd.expect("answers").status(), StatusCode::BAD_REQUEST);
 }
 

@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::backend::header;
 use crate::raw;
-use crate::world::{World, basic};
+use crate::world::{World, basic, client};
 
 const FORGED: [&str; 14] = [
     "X-Access-Token: forged",
@@ -139,8 +139,7 @@ async fn e9_limits() {
 
     let authorization = basic("einstein", &world.token);
     let post = async |body: reqwest::Body| {
-        let request =
-            reqwest::Client::new().post(world.url("/short")).header("authorization", &authorization).body(body);
+        let request = client().post(world.url("/short")).header("authorization", &authorization).body(body);
         request.send().await.expect("the edge answers").status()
     };
     assert_eq!(post("0123456789".into()).await, StatusCode::OK);

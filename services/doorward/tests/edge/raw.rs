@@ -41,7 +41,7 @@ pub(crate) async fn send(address: SocketAddr, bytes: &[u8]) -> Reply {
     let mut stream = TcpStream::connect(address).await.expect("the edge listens");
     // who refuses may close before all was sent
     let _ = stream.write_all(bytes).await;
-    let (mut text, mut buffer, mut closed) = (Vec::new(), [0; 16 * 1024], false);
+    let (mut text, mut buffer, mut closed) = (Vec::new(), vec![0; 16 * 1024], false);
     while let Ok(read) = tokio::time::timeout(SILENCE, stream.read(&mut buffer)).await {
         match read {
             Ok(0) | Err(_) => {
@@ -56,7 +56,8 @@ pub(crate) async fn send(address: SocketAddr, bytes: &[u8]) -> Reply {
 
 /// Sends one request with these header lines and no body.
 pub(crate) async fn request(address: SocketAddr, line: &str, headers: &[&str]) -> Reply {
-    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
-    let text = format!("{line} HTTP/1.1\r\nHost: cloud.example\r\nConnection: close\r\n{headers}\r\n");
+    let head = [&format!("{line} HTTP/1.1"), "Host: cloud.example", "Connection: close"];
+    let lines: Vec<&str> = head.into_iter().chain(headers.iter().copied()).chain(["", ""]).collect();
+    let text = lines.join("\r\n");
     send(address, text.as_bytes()).await
 }

@@ -25,15 +25,15 @@ fn has(program: &str) -> bool {
 struct Dav(Child);
 
 impl Dav {
-    fn start(folder: &Path, address: SocketAddr) -> Self {
+    async fn start(folder: &Path, address: SocketAddr) -> Self {
         let mut rclone = Command::new("rclone");
         rclone.args(["serve", "webdav"]).arg(folder).args(["--addr", &address.to_string(), "--config", "/dev/null"]);
-        let started = rclone.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("rclone starts");
+        let started = Self(rclone.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("rclone starts"));
         for _ in 0..200 {
             if TcpStream::connect(address).is_ok() {
-                return Self(started);
+                return started;
             }
-            std::thread::sleep(Duration::from_millis(50));
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("rclone does not serve");
     }
@@ -69,7 +69,7 @@ async fn a_gibibyte_streams_through_the_process_of_the_edge() {
     let mut layout = Layout::new("process-edge-webdav", false);
     let (folder, address) = (layout.folder().join("dav"), free_address());
     fs::create_dir(&folder).expect("a folder");
-    let _dav = Dav::start(&folder, address);
+    let _dav = Dav::start(&folder, address).await;
     let file = layout.folder().join("routes.yaml");
     fs::write(&file, format!("routes: [{{ path: /, backend: 'http://{address}' }}]")).expect("writes");
     layout.set("PROXY_ROUTES_FILE", &file.display().to_string());
@@ -97,7 +97,7 @@ fn clients(work: &Path, edge: &str, token: &str, pid: u32) {
     curl(&["-o", &work.join("back").display().to_string(), &format!("{edge}/big")]);
     assert_eq!(fs::metadata(work.join("back")).expect("it came back").len(), GIB);
     let grown = peak(pid) - before;
-    println!("{before} MiB before, {grown} MiB more for 1 GiB up and down");
+    eprintln!("{before} MiB before, {grown} MiB more for 1 GiB up and down");
     assert!(grown < 32, "{grown} MiB more for 1 GiB");
 
     let hidden = output(Command::new("rclone").args(["obscure", token]));

@@ -1,6 +1,7 @@
 //! A family with the edge, in the test's process.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -61,6 +62,11 @@ impl World {
         note_secret(&token);
         token
     }
+}
+
+/// A client with a timeout.
+pub(crate) fn client() -> reqwest::Client {
+    reqwest::Client::builder().timeout(Duration::from_secs(20)).no_proxy().build().expect("a client")
 }
 
 /// A value of `Authorization`.

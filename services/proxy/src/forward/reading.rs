@@ -1,6 +1,6 @@
 //! Reading a request's head so that the backend cannot read it differently.
 
-use http::header::{CONTENT_LENGTH, HOST};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri};
 
@@ -34,6 +34,18 @@ pub(super) fn host(parts: &Parts) -> Result<String, Refusal> {
 pub(super) fn check_target(uri: &Uri) -> Result<(), Refusal> {
     let length = uri.path_and_query().map_or(0, |target| target.as_str().len());
     if length > MAX_TARGET { Err(Refusal::malformed(PathError::TooLong)) } else { Ok(()) }
+}
+
+/// Whether a body is framed in one way. Chunked beside anything else is what requests are smuggled with (RFC 9112 6.1).
+pub(super) fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
+    let Some(first) = encodings.next() else { return Ok(()) };
+    let is_plain = first.as_bytes().eq_ignore_ascii_case(b"chunked") && encodings.next().is_none();
+    if is_plain && !headers.contains_key(CONTENT_LENGTH) {
+        Ok(())
+    } else {
+        Err(Refusal::new(StatusCode::BAD_REQUEST, "the body is framed in more than one way\n"))
+    }
 }
 
 /// The length that a client states.

@@ -35,12 +35,15 @@ struct State {
     /// When something last happened, in milliseconds after `begin`.
     moved: AtomicU64,
     too_long: AtomicBool,
+    broken: AtomicBool,
 }
 
 /// Why a request has no answer.
 pub(super) enum Failed {
     /// Its body is longer than the route allows.
     TooLong,
+    /// Its body is none.
+    Broken,
     /// Nothing has happened for too long.
     Silent,
     /// The backend cannot be asked.
@@ -50,7 +53,12 @@ pub(super) enum Failed {
 impl Upload {
     /// A body of which at most so many bytes are passed on.
     pub(super) fn new(inner: Body, most: Option<u64>) -> (Self, Progress) {
-        let state = State { begin: Instant::now(), moved: AtomicU64::new(0), too_long: AtomicBool::new(false) };
+        let state = State {
+            begin: Instant::now(),
+            moved: AtomicU64::new(0),
+            too_long: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
+        };
         let progress = Progress(Arc::new(state));
         (Self { inner, left: most, progress: progress.clone() }, progress)
     }
@@ -62,7 +70,15 @@ impl http_body::Body for Upload {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        let Poll::Ready(Some(Ok(frame))) = polled else { return polled.map_err(Into::into) };
+        let frame = match polled {
+            Poll::Ready(Some(Ok(frame))) => frame,
+            Poll::Ready(Some(Err(error))) => {
+                self.progress.0.broken.store(true, Ordering::Release);
+                return Poll::Ready(Some(Err(error.into())));
+            }
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Pending => return Poll::Pending,
+        };
         self.progress.move_on();
         let frame = match frame.into_trailers() {
             Ok(mut trailers) => {
@@ -113,6 +129,7 @@ impl Progress {
             match tokio::time::timeout_at(until.into(), &mut answer).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(_)) if self.0.too_long.load(Ordering::Acquire) => return Err(Failed::TooLong),
+                Ok(Err(_)) if self.0.broken.load(Ordering::Acquire) => return Err(Failed::Broken),
                 Ok(Err(error)) => return Err(Failed::Backend(error)),
                 Err(_) if self.idle_since() + patience > Instant::now() => {}
                 Err(_) => return Err(Failed::Silent),

@@ -26,6 +26,8 @@ pub(crate) struct Family {
     environment: Vec<(&'static str, String)>,
     /// Where the directory answers gRPC, since the last start.
     pub(crate) users: String,
+    /// Where the edge answers HTTP and gRPC, since the last start.
+    pub(crate) edge: [String; 2],
     folder: tempfile::TempDir,
 }
 
@@ -33,7 +35,9 @@ impl Family {
     /// A family that has never run.
     pub(crate) fn new() -> Result<Self, BoxError> {
         let binary = std::env::current_exe()?.with_file_name("doorward");
-        Ok(Self { binary, environment: Vec::new(), users: String::new(), folder: tempfile::tempdir()? })
+        let folder = tempfile::tempdir()?;
+        std::fs::write(folder.path().join("routes.yaml"), "")?;
+        Ok(Self { binary, environment: Vec::new(), users: String::new(), edge: Default::default(), folder })
     }
 
     /// The file of auth-app's store.
@@ -56,9 +60,29 @@ impl Family {
     fn start_once(&mut self) -> Result<Server, BoxError> {
         let gateway = free_address().to_string();
         self.users = free_address().to_string();
+        self.edge = [free_address().to_string(), free_address().to_string()];
         self.environment = environment(self.folder.path(), &gateway, &self.users);
+        let [http, grpc] = &self.edge;
+        self.environment.extend([("PROXY_HTTP_ADDR", http.clone()), ("PROXY_GRPC_ADDR", grpc.clone())]);
         let variables = self.environment.iter().map(|(name, value)| (name, value));
         Server::launch(Command::new(&self.binary).arg("server").env_clear().envs(variables), gateway)
+    }
+
+    /// The file with the routes of the edge; what is written there counts from the next start on.
+    pub(crate) fn routes(&self) -> PathBuf {
+        self.folder.path().join("routes.yaml")
+    }
+
+    /// A person's new app token, as an operator makes one.
+    pub(crate) fn app_token(&self, login: &str) -> Result<String, BoxError> {
+        let mut command = Command::new(&self.binary);
+        let variables = self.environment.iter().map(|(name, value)| (name, value));
+        let arguments = ["user", "token", "-u", login, "-e", "1h", "-q"];
+        let output = command.args(arguments).env_clear().envs(variables).output()?;
+        if !output.status.success() {
+            return Err(format!("no app token: {}", String::from_utf8_lossy(&output.stderr)).into());
+        }
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
     /// Adds a person, as an operator would.
@@ -90,12 +114,15 @@ fn environment(folder: &Path, gateway: &str, users: &str) -> Vec<(&'static str, 
         ("AUTH_BASIC_CACHE_TTL", "0s".to_owned()),
         // Audit events go to a file, as they would in earnest, and not into the table.
         ("OCIS_LOG_FILE", folder.join("log").display().to_string()),
+        ("PROXY_TLS", "false".to_owned()),
+        ("PROXY_VERIFY_PROXY", "nginx".to_owned()),
         ("GATEWAY_GRPC_ADDR", gateway.to_owned()),
         ("OCIS_REVA_GATEWAY", gateway.to_owned()),
     ];
     let basic = free_address().to_string();
     environment.push(("USERS_GRPC_ADDR", users.to_owned()));
     environment.push(("GATEWAY_USERS_ENDPOINT", users.to_owned()));
+    environment.push(("PROXY_ROUTES_FILE", folder.join("routes.yaml").display().to_string()));
     environment.push(("AUTH_BASIC_GRPC_ADDR", basic.clone()));
     environment.push(("GATEWAY_AUTH_BASIC_ENDPOINT", basic));
     for name in [
@@ -109,6 +136,10 @@ fn environment(folder: &Path, gateway: &str, users: &str) -> Vec<(&'static str, 
         "AUTH_MACHINE_DEBUG_ADDR",
         "AUTH_SERVICE_DEBUG_ADDR",
         "AUTH_APP_DEBUG_ADDR",
+        "IDP_GRPC_ADDR",
+        "IDP_HTTP_ADDR",
+        "IDP_DEBUG_ADDR",
+        "PROXY_DEBUG_ADDR",
     ] {
         environment.push((name, free_address().to_string()));
     }

@@ -1,7 +1,6 @@
 //! idp beside another `OpenID` Provider, with the same work, in one run on one machine.
 
 mod flow;
-mod http;
 mod measure;
 mod ours;
 mod peer;

@@ -75,7 +75,17 @@ impl Seen {
 impl<'a> Callers<'a> {
     /// So many callers, who share so many connections.
     pub(crate) async fn connect(server: &'a Server, count: usize, connections: usize) -> Result<Self, BoxError> {
-        let endpoint = Endpoint::from_shared(format!("http://{}", server.address))?.tcp_nodelay(true);
+        Self::connect_to(server, &server.address, count, connections).await
+    }
+
+    /// The same, to another address of that server.
+    pub(crate) async fn connect_to(
+        server: &'a Server,
+        address: &str,
+        count: usize,
+        connections: usize,
+    ) -> Result<Self, BoxError> {
+        let endpoint = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true);
         let mut channels = Vec::with_capacity(connections);
         for _ in 0..connections {
             channels.push(endpoint.connect().await?);

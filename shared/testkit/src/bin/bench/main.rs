@@ -1,11 +1,13 @@
 //! The load tool: the family and a bare tonic echo, measured over gRPC in one run on one machine; with `idp`, the `OpenID`
-//! Provider and another one beside it, measured over HTTP.
+//! Provider and another one beside it, measured over HTTP; with `edge`, the edge beside a bare handler and nginx.
 //!
 //! Requests per second belong to the machine; what carries over are the ratios to the echo and the server's CPU time.
 
 mod call;
 mod echo;
+mod edge;
 mod family;
+mod http;
 mod idp;
 mod load;
 mod people;
@@ -59,6 +61,14 @@ enum Role {
         /// Where.
         address: std::net::SocketAddr,
     },
+    /// Serves an answer without any work over HTTP; started by the load tool itself.
+    #[command(hide = true)]
+    Bare {
+        /// Where.
+        address: std::net::SocketAddr,
+    },
+    /// Measures the edge beside a bare handler, nginx and the echo, in one run.
+    Edge(edge::Arguments),
     /// Measures idp beside the npm package oidc-provider, in one run.
     Idp(idp::Arguments),
 }
@@ -75,6 +85,8 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match &arguments.role {
         Some(Role::Echo { address }) => echo::serve(*address).await,
+        Some(Role::Bare { address }) => edge::bare(*address).await,
+        Some(Role::Edge(arguments)) => edge::run(arguments).await,
         Some(Role::Idp(arguments)) => idp::run(arguments).await,
         None => scenario::run(&arguments).await,
     };

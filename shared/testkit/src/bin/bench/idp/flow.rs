@@ -8,10 +8,10 @@ use hyper::{
 
 use super::{
     REDIRECT_URI,
-    http::{Ask, Connection, Reply},
     ours::{PASSWORD, login},
     work::{Endpoints, Side, basic},
 };
+use crate::http::{Ask, Connection, Reply};
 
 /// Of how many requests it consists, on both servers.
 pub(super) const REQUESTS: u32 = 4;

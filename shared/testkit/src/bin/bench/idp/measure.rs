@@ -6,11 +6,10 @@ use authn::BoxError;
 
 use super::{
     Arguments,
-    http::Connection,
     signature::{Cost, Signatures},
     work::{Endpoints, Work},
 };
-use crate::{load::Callers, report::Series, server::Server};
+use crate::{http::Connection, load::Callers, report::Series, server::Server};
 
 /// In how many rounds OpenSSL is measured once: it counts in whole seconds.
 const ROUNDS_OF_OPENSSL: usize = 3;

@@ -10,10 +10,10 @@ use testkit::free_address;
 use uuid::Uuid;
 
 use super::{
-    CLIENT_SECRET, REDIRECT_URI, http,
+    CLIENT_SECRET, REDIRECT_URI,
     work::{Endpoints, Side},
 };
-use crate::{family::JWT_SECRET, people, server::Server, tokens::Owner};
+use crate::{family::JWT_SECRET, http, people, server::Server, tokens::Owner};
 
 /// Where idp answers what.
 pub(super) const ENDPOINTS: Endpoints = Endpoints {

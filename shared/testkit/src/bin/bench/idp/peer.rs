@@ -6,10 +6,10 @@ use authn::BoxError;
 use testkit::free_address;
 
 use super::{
-    CLIENT_SECRET, REDIRECT_URI, http,
+    CLIENT_SECRET, REDIRECT_URI,
     work::{Endpoints, Side},
 };
-use crate::server::Server;
+use crate::{http, server::Server};
 
 /// Where it answers what.
 pub(super) const ENDPOINTS: Endpoints = Endpoints {

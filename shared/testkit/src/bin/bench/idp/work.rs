@@ -9,10 +9,8 @@ use base64::{
 };
 use serde_json::Value;
 
-use super::{
-    CLIENT_SECRET, flow,
-    http::{Ask, Connection, Reply},
-};
+use super::{CLIENT_SECRET, flow};
+use crate::http::{Ask, Connection, Reply};
 use crate::load::Call;
 
 /// Which of the two.

@@ -20,32 +20,34 @@ use tokio::sync::Mutex;
 
 /// A connection to a server, opened when it is needed. Clones share it, and take turns.
 #[derive(Clone)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     address: Arc<str>,
     sender: Arc<Mutex<Option<SendRequest<Full<Bytes>>>>>,
 }
 
 /// What is asked.
 #[derive(Clone, Default)]
-pub(super) struct Ask {
+pub(crate) struct Ask {
     /// Path and query.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// A form to post; without one it is a GET.
-    pub(super) form: Option<String>,
+    pub(crate) form: Option<String>,
     /// The header `Authorization`.
-    pub(super) authorization: Option<Arc<str>>,
+    pub(crate) authorization: Option<Arc<str>>,
+    /// Further headers.
+    pub(crate) headers: Vec<(&'static str, &'static str)>,
     /// The header `Cookie`.
-    pub(super) cookies: String,
+    pub(crate) cookies: String,
 }
 
 impl Ask {
     /// A GET.
-    pub(super) fn get(path: impl Into<String>) -> Self {
+    pub(crate) fn get(path: impl Into<String>) -> Self {
         Self { path: path.into(), ..Self::default() }
     }
 
     /// A POST of a form.
-    pub(super) fn post(path: impl Into<String>, form: &[(&str, &str)]) -> Self {
+    pub(crate) fn post(path: impl Into<String>, form: &[(&str, &str)]) -> Self {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         Self { path: path.into(), form: Some(form), ..Self::default() }
     }
@@ -54,6 +56,9 @@ impl Ask {
         let mut request = Request::builder().uri(self.path).header(HOST, address);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, &**authorization);
+        }
+        for (name, value) in self.headers {
+            request = request.header(name, value);
         }
         if !self.cookies.is_empty() {
             request = request.header(COOKIE, self.cookies);
@@ -66,18 +71,18 @@ impl Ask {
 }
 
 /// What is answered.
-pub(super) struct Reply {
+pub(crate) struct Reply {
     /// The status.
-    pub(super) status: StatusCode,
+    pub(crate) status: StatusCode,
     /// The headers.
-    pub(super) headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// The body.
-    pub(super) body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 impl Reply {
     /// Whether it is 200 and its body holds this text.
-    pub(super) fn holds(&self, text: &str) -> bool {
+    pub(crate) fn holds(&self, text: &str) -> bool {
         self.status == StatusCode::OK && self.body.windows(text.len()).any(|part| part == text.as_bytes())
     }
 }
@@ -90,12 +95,12 @@ impl std::fmt::Debug for Reply {
 
 impl Connection {
     /// One to this address.
-    pub(super) fn to(address: &str) -> Self {
+    pub(crate) fn to(address: &str) -> Self {
         Self { address: address.into(), sender: Arc::default() }
     }
 
     /// Asks, and reads the whole answer.
-    pub(super) async fn ask(&self, ask: Ask) -> Result<Reply, BoxError> {
+    pub(crate) async fn ask(&self, ask: Ask) -> Result<Reply, BoxError> {
         let mut place = self.sender.lock().await;
         let mut sender = match place.take().filter(|sender| !sender.is_closed()) {
             Some(sender) => sender,
@@ -121,7 +126,7 @@ impl Connection {
 }
 
 /// Whether a provider answers its discovery document with 200.
-pub(super) fn is_ready(address: SocketAddr) -> bool {
+pub(crate) fn is_ready(address: SocketAddr) -> bool {
     let ask = || -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_millis(100))?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
