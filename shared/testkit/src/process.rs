@@ -83,8 +83,27 @@ impl Server {
     }
 
     /// Stops it where it is: it is connected to, and does not answer.
+    ///
+    /// # Panics
+    /// When it does not stop within 20 seconds.
     pub fn pause(&self) {
         self.signal("-STOP");
+        let start = Instant::now();
+        // the signal is sent by then, and each thread stops when it is told
+        while !self.is_paused() {
+            assert!(start.elapsed() < Duration::from_secs(20), "{} does not stop", self.name);
+            std::thread::yield_now();
+        }
+    }
+
+    /// Whether the kernel says of every thread that it is stopped.
+    fn is_paused(&self) -> bool {
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", self.child.id())) else { return false };
+        threads.flatten().all(|thread| {
+            let told = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            // behind the name, which is in brackets and may hold anything
+            told.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T'))
+        })
     }
 
     /// Lets it go on.

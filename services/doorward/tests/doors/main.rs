@@ -6,6 +6,7 @@ mod client;
 mod door;
 mod forged;
 mod front;
+mod kubernetes;
 mod page;
 mod table;
 mod world;

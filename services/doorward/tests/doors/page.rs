@@ -28,8 +28,9 @@ impl Page {
     /// The settings of the edge.
     pub(crate) fn settings(&self) -> BTreeMap<String, String> {
         let block = self.block("sh", 0).text;
-        let pairs = block.lines().filter_map(|line| line.split_once('='));
-        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        let without_comment = |line: &str| line.split(" #").next().unwrap_or_default().trim().to_owned();
+        let lines = block.lines().map(without_comment);
+        lines.filter_map(|line| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
     }
 }
 
