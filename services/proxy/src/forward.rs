@@ -176,6 +176,8 @@ impl Settings {
         strip_forwarding(&mut headers);
         headers.remove(EXPECT);
         join_cookies(&mut headers);
+        // HTTP/2 has the host in its target, and has that be the backend's
+        headers.remove(HOST);
         route.request_headers.apply(&mut headers);
         let mut set = |name: HeaderName, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {

@@ -1,4 +1,4 @@
-//! A plain `WebDAV` server behind the edge, and the clients that people have: curl and rclone.
+//! A plain `WebDAV` server behind the edge, and the clients that people have: curl, rclone, and a browser.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -63,12 +63,13 @@ const GIB: u64 = 1024 * 1024 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gibibyte_streams_through_the_process_of_the_edge() {
-    if !has("rclone") || !has("curl") {
+    if !has("rclone") || !has("curl") || !has("chromium") {
         return;
     }
     let mut layout = Layout::new("process-edge-webdav", false);
     let (folder, address) = (layout.folder().join("dav"), free_address());
     fs::create_dir(&folder).expect("a folder");
+    fs::write(folder.join("page.html"), PAGE).expect("writes");
     let _dav = Dav::start(&folder, address).await;
     let file = layout.folder().join("routes.yaml");
     fs::write(&file, format!("routes: [{{ path: /, backend: 'http://{address}' }}]")).expect("writes");
@@ -79,10 +80,14 @@ async fn a_gibibyte_streams_through_the_process_of_the_edge() {
     let token = family.app_token("einstein").await;
     let pid = family.pid(doorward::Member::Proxy);
     let work = family.layout.folder().to_owned();
-    tokio::task::spawn_blocking(move || clients(&work, &edge, &token, pid)).await.expect("the clients end");
+    let clients = move || {
+        programs(&work, &edge, &token, pid);
+        browser(&work, &edge, &token);
+    };
+    tokio::task::spawn_blocking(clients).await.expect("the clients end");
 }
 
-fn clients(work: &Path, edge: &str, token: &str, pid: u32) {
+fn programs(work: &Path, edge: &str, token: &str, pid: u32) {
     let big = work.join("big");
     let mut file = File::create(&big).expect("a file");
     file.write_all(b"begin").expect("writes");
@@ -120,4 +125,38 @@ fn clients(work: &Path, edge: &str, token: &str, pid: u32) {
     rclone(&["moveto", "edge:small/one", "edge:small/moved"]);
     assert_eq!(rclone(&["cat", "edge:small/moved"]), "one");
     rclone(&["check", &small.join("a folder").display().to_string(), "edge:small/a folder"]);
+}
+
+/// What a page does that is served from there: it uploads, lists, and downloads.
+const PAGE: &str = r#"<!doctype html><body><script>
+(async () => {
+  const body = new Uint8Array(8 << 20).fill(7);
+  const put = await fetch(location.origin + "/from-a-browser", { method: "PUT", body });
+  const list = await (await fetch(location.origin + "/", { method: "PROPFIND", headers: { Depth: "1" } })).text();
+  const back = new Uint8Array(await (await fetch(location.origin + "/from-a-browser")).arrayBuffer());
+  const same = back.length === body.length && back.every((byte) => byte === 7);
+  document.body.textContent = `put ${put.ok}, listed ${list.includes("/from-a-browser")}, same ${same}`;
+})();
+</script>"#;
+
+fn browser(work: &Path, edge: &str, token: &str) {
+    let url = edge.replace("http://", &format!("http://einstein:{token}@"));
+    let open = |path: &str| {
+        let mut chromium = Command::new("chromium");
+        chromium.args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+        ]);
+        chromium.args(["--disable-component-update", "--disable-sync", "--virtual-time-budget=20000", "--dump-dom"]);
+        chromium.arg(format!("--user-data-dir={}", work.join("chromium").display())).arg(format!("{url}{path}"));
+        output(&mut chromium)
+    };
+    let list = open("/");
+    assert!(list.contains("page.html") && list.contains("small"), "the folder is shown");
+    let done = open("/page.html");
+    assert!(done.contains("put true, listed true, same true"), "{done}");
+    assert_eq!(fs::metadata(work.join("dav/from-a-browser")).expect("it arrived").len(), 8 << 20);
 }
