@@ -1,5 +1,7 @@
 //! What is sent through each proxy, and what has to become of it.
 
+use std::time::{Duration, Instant};
+
 use crate::client::{HOST, Request};
 use crate::door::{Door, Want};
 use crate::forged::{FORGED, ODD_PATHS, TRAILING, with_forged_identity};
@@ -260,8 +262,14 @@ async fn refuses(door: &mut Door, how: &'static str) {
     }
     let asked: &Door = door;
     let [(_, a), (_, b), (_, c), (_, d)] = &requests[..] else { unreachable!("two places, with and without") };
+    let start = Instant::now();
     // at the same time, as each may wait long
     let (a, b, c, d) = tokio::join!(asked.ask(a), asked.ask(b), asked.ask(c), asked.ask(d));
+    // the pages say eight seconds at most, and of Traefik thirty; a busy machine takes longer
+    let longest = Duration::from_secs(if door.front == Front::Traefik { 40 } else { 15 });
+    if start.elapsed() > longest {
+        door.fault(AWAY, how, &format!("clients wait {:?}", start.elapsed()));
+    }
     for ((row, _), outcome) in requests.into_iter().zip([a, b, c, d]) {
         let is_refused = outcome.reached.is_none() && outcome.status >= 400;
         if !is_refused {

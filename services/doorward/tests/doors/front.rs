@@ -64,12 +64,8 @@ impl Front {
         })
     }
 
-    fn program(self) -> PathBuf {
-        let in_path = |name: &str| {
-            let folders = ["/usr/local/sbin", "/usr/sbin", "/usr/local/bin", "/usr/bin"];
-            let found = folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.exists());
-            found.unwrap_or_else(|| Path::new("/usr/sbin").join(name))
-        };
+    /// Where it is, or should be.
+    pub(crate) fn program(self) -> PathBuf {
         match self {
             Self::Nginx => in_path("nginx"),
             Self::HaProxy => in_path("haproxy"),
@@ -112,11 +108,16 @@ impl Front {
     }
 }
 
-/// Whether every proxy is there. If one is not, that is a failure, unless `DOORWARD_TEST_REDUCED=1` says that it is known.
-pub(crate) fn are_there() -> bool {
-    let Some(missing) = Front::ALL.map(Front::program).into_iter().find(|program| !program.exists()) else {
-        return true;
-    };
+/// Where one of the distribution's programs is, or should be.
+pub(crate) fn in_path(name: &str) -> PathBuf {
+    let folders = ["/usr/local/sbin", "/usr/sbin", "/usr/local/bin", "/usr/bin"];
+    let found = folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.exists());
+    found.unwrap_or_else(|| Path::new("/usr/sbin").join(name))
+}
+
+/// Whether all programs are there. If one is not, that is a failure, unless `DOORWARD_TEST_REDUCED=1` says that it is known.
+pub(crate) fn are_there(programs: &[PathBuf]) -> bool {
+    let Some(missing) = programs.iter().find(|program| !program.exists()) else { return true };
     let reduced = Environment::of_process().get("DOORWARD_TEST_REDUCED") == Some("1");
     assert!(
         reduced,

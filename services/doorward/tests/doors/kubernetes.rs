@@ -6,12 +6,16 @@ use std::process::Command;
 use serde_json::{Value, json};
 use testkit::{Certificates, Layout, Mode, TestFamily, note_secret};
 
+use crate::front::{are_there, in_path};
 use crate::page::Page;
 
 const SECRET: &str = "3f6c1a58d2e94b07a1c5e8f29d604b7c";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_webhook_of_the_page_before_the_process() {
+    if !are_there(&[in_path("curl")]) {
+        return;
+    }
     let page = Page::read("kubernetes-tokenreview");
     let mut layout = Layout::new("doors-tokenreview", false);
     let folder = layout.folder().to_owned();

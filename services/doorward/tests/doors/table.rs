@@ -15,7 +15,8 @@ A number is the status that the client is answered with; then nothing has reache
 without a token; \"passes as einstein\", with a token of his that the gateway accepts. The requests about who gets in, about odd paths and
 about an absent Doorward are sent with forged identity headers in every spelling; those about who gets in also without. Of what
 is forged nothing has reached an application in any of these requests, but for the trailer; and a credential never has.
-`OPTIONS *` is answered by Caddy and Traefik themselves.
+Where there are two answers to an odd path the first is without a credential, the second with a password of einstein's, who is not
+let into `/admin` either. `OPTIONS *` is answered by Caddy and Traefik themselves.
 ";
 
 /// The page.
