@@ -25,7 +25,7 @@ use crate::report::{self, Series};
 use crate::server::Server;
 
 const LOGIN: &str = "bench";
-const PASSWORD: &str = "bench-password-0123456789";
+const PASSWORD: &str = "0123456789-horses-and-staples";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -58,9 +58,16 @@ struct Row<'a, C> {
 
 /// Measures everything and prints the tables.
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
-    let (bare, backend) = (start_bare()?, start_bare()?);
-    let folder = tempfile::tempdir()?;
-    let (nginx, echo) = (nginx(folder.path(), &backend.address)?, Server::echo()?);
+    let (backend, folder) = (start_bare()?, tempfile::tempdir()?);
+    let nginx = nginx(folder.path(), &backend.address)?;
+    let measured = run_beside(arguments, &backend, &nginx).await;
+    // it ends its workers only if it is asked to end
+    nginx.stop()?;
+    measured
+}
+
+async fn run_beside(arguments: &Arguments, backend: &Server, nginx: &Server) -> Result<(), BoxError> {
+    let (bare, echo) = (start_bare()?, Server::echo()?);
     let mut family = Family::new()?;
     std::fs::write(family.routes(), routes(&backend.address))?;
     let server = family.start()?;
@@ -80,7 +87,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
     let mut http = [
         row("bare axum handler", &bare, &bare.address, signed("/a?b=c")),
         row("/verify, warm app token", &server, &edge, verify),
-        row("nginx proxy_pass", &nginx, &nginx.address, signed("/a?b=c")),
+        row("nginx proxy_pass", nginx, &nginx.address, signed("/a?b=c")),
         row("reverse proxy, public", &server, &edge, Ask::get("/pub/a?b=c")),
         row("reverse proxy, warm app token", &server, &edge, signed("/a?b=c")),
     ];
