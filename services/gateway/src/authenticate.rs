@@ -28,7 +28,7 @@ impl Core {
         &self,
         kind: &str,
         credentials: &Credentials,
-    ) -> Result<(String, Authenticated), AuthError> {
+    ) -> Result<(Arc<str>, Authenticated), AuthError> {
         let verdict = self.decide(kind, credentials).await;
         match &verdict {
             Ok((_, answer)) => {
@@ -39,7 +39,7 @@ impl Core {
         verdict
     }
 
-    async fn decide(&self, kind: &str, credentials: &Credentials) -> Result<(String, Authenticated), AuthError> {
+    async fn decide(&self, kind: &str, credentials: &Credentials) -> Result<(Arc<str>, Authenticated), AuthError> {
         let provider = self.peers.provider(kind)?;
         if credentials.secret.expose_secret().is_empty() {
             return Err(AuthError::Refused(Reason::EmptySecret));
@@ -52,7 +52,7 @@ impl Core {
         Ok((token, answer))
     }
 
-    fn token(&self, key: Key, answer: &Authenticated) -> Result<String, AuthError> {
+    fn token(&self, key: Key, answer: &Authenticated) -> Result<Arc<str>, AuthError> {
         let now = self.clock.now();
         if let Some(token) = self.minted.token(&key, answer, now) {
             return Ok(token);
@@ -62,6 +62,7 @@ impl Core {
             TokenError::Ended => AuthError::Refused(Reason::Expired),
             other => AuthError::Internal(Box::new(other)),
         })?;
+        let token = Arc::<str>::from(token);
         let life = answer.not_after.and_then(|end| end.duration_since(now).ok()).unwrap_or(self.life).min(self.life);
         self.minted.keep(key, &Fresh { token: &token, answer, generation, life }, now);
         Ok(token)

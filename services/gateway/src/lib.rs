@@ -90,7 +90,7 @@ impl Opened {
 
 #[async_trait]
 impl authn::Gateway for Opened {
-    async fn token(&self, kind: &str, credentials: &Credentials) -> Result<String, AuthError> {
+    async fn token(&self, kind: &str, credentials: &Credentials) -> Result<Arc<str>, AuthError> {
         self.0.authenticate(kind, credentials).await.map(|(token, _)| token)
     }
 }

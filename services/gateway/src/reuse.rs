@@ -27,14 +27,14 @@ pub(crate) struct Key([u8; 32]);
 
 /// A token that was just minted.
 pub(crate) struct Fresh<'a> {
-    pub(crate) token: &'a str,
+    pub(crate) token: &'a Arc<str>,
     pub(crate) answer: &'a Authenticated,
     pub(crate) generation: u64,
     pub(crate) life: Duration,
 }
 
 struct Entry {
-    token: String,
+    token: Arc<str>,
     until: SystemTime,
     answer: Authenticated,
     /// Which secrets were in force.
@@ -48,10 +48,10 @@ impl Minted {
     }
 
     /// The token that was minted for this very answer, as long as it may be reused.
-    pub(crate) fn token(&self, key: &Key, answer: &Authenticated, now: SystemTime) -> Option<String> {
+    pub(crate) fn token(&self, key: &Key, answer: &Authenticated, now: SystemTime) -> Option<Arc<str>> {
         let entry = self.tokens.get(key)?;
         let is_good = now < entry.until && entry.generation == self.keys.generation() && is_same(&entry.answer, answer);
-        is_good.then(|| entry.token.clone())
+        is_good.then(|| Arc::clone(&entry.token))
     }
 
     /// Which secrets are in force; to be asked before a token is minted.
@@ -63,7 +63,8 @@ impl Minted {
     pub(crate) fn keep(&self, key: Key, fresh: &Fresh<'_>, now: SystemTime) {
         let Fresh { token, answer, generation, life } = *fresh;
         let until = now + REUSED_FOR.min(life / 2);
-        self.tokens.insert(key, Arc::new(Entry { token: token.to_owned(), until, answer: answer.clone(), generation }));
+        self.tokens
+            .insert(key, Arc::new(Entry { token: Arc::clone(token), until, answer: answer.clone(), generation }));
     }
 }
 
@@ -109,7 +110,11 @@ mod tests {
 
     fn keep(minted: &Minted, key: Key, seconds: u64) {
         let (answer, life) = (answer(), Duration::from_secs(seconds));
-        minted.keep(key, &Fresh { token: "token", answer: &answer, generation: minted.generation(), life }, START);
+        minted.keep(
+            key,
+            &Fresh { token: &"token".into(), answer: &answer, generation: minted.generation(), life },
+            START,
+        );
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl GatewayApi for GatewayService {
         Ok(Response::new(match self.0.authenticate(&r#type, &credentials).await {
             Ok((token, answer)) => AuthenticateResponse {
                 status: Some(status::ok()),
-                token,
+                token: token.as_ref().to_owned(),
                 user: Some(answer.user.as_ref().into()),
                 ..AuthenticateResponse::default()
             },

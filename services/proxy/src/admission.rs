@@ -1,9 +1,11 @@
 //! From a credential to an identity.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use authn::{AuthError, Caller, Credentials, Gateway, kind};
+use http::HeaderValue;
 use http::header::USER_AGENT;
 use moka::sync::Cache;
 use runtime::Clock;
@@ -26,8 +28,26 @@ pub struct Admission {
     verifier: Verifier,
     clock: Clock,
     /// What tokens say that were verified. It is no word on the credentials that they were minted for.
-    read: Cache<String, Arc<Identity>>,
+    read: Cache<Same, Arc<Identity>>,
     kinds: Kinds,
+}
+
+/// A token that is known again by where it is, which is quicker than by what it is. It stays there as long as it is remembered.
+#[derive(Clone)]
+struct Same(Arc<str>);
+
+impl PartialEq for Same {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Same {}
+
+impl Hash for Same {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_ptr().hash(state);
+    }
 }
 
 /// Which kinds of credential are tried beside bearer tokens.
@@ -99,17 +119,18 @@ impl Admission {
     }
 
     /// What an internal token says, which the gateway has just answered with.
-    fn read(&self, token: String) -> Result<Arc<Identity>, Verdict> {
-        let now = self.clock.now();
+    fn read(&self, token: Arc<str>) -> Result<Arc<Identity>, Verdict> {
+        let (now, token) = (self.clock.now(), Same(token));
         let is_live = |identity: &Arc<Identity>| identity.claims.expires_at + LEEWAY > now;
         if let Some(identity) = self.read.get(&token).filter(is_live) {
             return Ok(identity);
         }
-        let claims = self.verifier.verify(now, &token).map_err(|error| {
+        let claims = self.verifier.verify(now, &token.0).map_err(|error| {
             tracing::error!(%error, "the gateway's token is not accepted here: is OCIS_JWT_SECRET the same?");
             Verdict::Unavailable
         })?;
-        let identity = Arc::new(Identity { token: token.clone(), claims });
+        let header = HeaderValue::from_str(&token.0).map_err(|_| Verdict::Unavailable)?;
+        let identity = Arc::new(Identity { token: header, claims });
         self.read.insert(token, Arc::clone(&identity));
         Ok(identity)
     }

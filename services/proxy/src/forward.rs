@@ -197,7 +197,7 @@ impl Settings {
             set(FORWARDED_FOR, &source.to_string());
         }
         if let Some(identity) = identity {
-            set(ACCESS_TOKEN, &identity.token);
+            headers.insert(ACCESS_TOKEN, identity.token.clone());
             if !route.keep_authorization {
                 headers.remove(AUTHORIZATION);
             }

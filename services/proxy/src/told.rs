@@ -73,7 +73,7 @@ impl Told {
     fn value(self, identity: &Identity) -> Option<HeaderValue> {
         let Identity { token, claims: Claims { user, .. } } = identity;
         let text = match self {
-            Self::Token => token.clone(),
+            Self::Token => return Some(token.clone()),
             Self::Login => user.username.clone(),
             Self::Name => user.display_name.clone(),
             Self::Mail => user.mail.clone(),

@@ -1,5 +1,7 @@
 //! The seam to the gateway, for who stands before it: the trait, and its gRPC client.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use proto::cs3::gateway::v1beta1::{AuthenticateRequest, gateway_api_client::GatewayApiClient};
 use secrecy::ExposeSecret;
@@ -11,12 +13,13 @@ use crate::{AuthError, Credentials};
 /// Hands a credential to the one authenticator of its kind, and answers with the internal token of whom it belongs to.
 #[async_trait]
 pub trait Gateway: Send + Sync {
-    /// The internal token for these credentials of this [`kind`](crate::kind).
+    /// The internal token for these credentials of this [`kind`](crate::kind). Whoever hands out the same one again may hand out
+    /// the same allocation, by which it is then known again.
     ///
     /// # Errors
     /// [`AuthError::Refused`] for every bad credential, [`AuthError::UnknownType`] for a kind that is switched off; the
     /// others say that no verdict was reached.
-    async fn token(&self, kind: &str, credentials: &Credentials) -> Result<String, AuthError>;
+    async fn token(&self, kind: &str, credentials: &Credentials) -> Result<Arc<str>, AuthError>;
 }
 
 /// A gateway in another process, asked by CS3 `GatewayAPI`: ours, or that of an existing installation.
@@ -34,7 +37,7 @@ const NAME: &str = "gateway";
 
 #[async_trait]
 impl Gateway for Remote {
-    async fn token(&self, kind: &str, credentials: &Credentials) -> Result<String, AuthError> {
+    async fn token(&self, kind: &str, credentials: &Credentials) -> Result<Arc<str>, AuthError> {
         let mut request = Request::new(AuthenticateRequest {
             opaque: None,
             r#type: kind.to_owned(),
@@ -48,6 +51,6 @@ impl Gateway for Remote {
         if answer.token.is_empty() {
             return Err(AuthError::Internal("the gateway answered OK without a token".into()));
         }
-        Ok(answer.token)
+        Ok(answer.token.into())
     }
 }
