@@ -1,12 +1,16 @@
 mod public;
+mod session;
 
 use std::path::PathBuf;
 
+use outbound::issuer::discovery_of;
 use runtime::config::{Debug, Grpc, GrpcClientTls, Invalid, Log, Secret, Section, TokenManager, Tracing, Visitor};
 
 pub use public::Public;
+pub use session::{Session, is_below};
 
 use crate::routes::Backend;
+use crate::session::Site;
 use crate::told::Answered;
 use crate::verify::Outer;
 
@@ -50,6 +54,8 @@ pub struct Config {
     pub insecure_backends: bool,
     /// The doors for other proxies.
     pub doors: Doors,
+    /// People who sign in with a browser.
+    pub session: Session,
 }
 
 /// `backends`: the services of the family that people reach through the edge.
@@ -97,6 +103,7 @@ impl Default for Config {
             https_cacert: None,
             insecure_backends: false,
             doors: Doors::default(),
+            session: Session::default(),
         }
     }
 }
@@ -163,6 +170,7 @@ impl Section for Config {
             "Disable TLS certificate validation for all HTTP backend connections.",
         );
         v.section("doors", &mut self.doors);
+        v.section("session", &mut self.session);
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -170,7 +178,7 @@ impl Section for Config {
         if !is_web(&self.url) {
             return Err(Invalid::new("url", "must be like https://cloud.example.org"));
         }
-        Ok(())
+        self.validate_session()
     }
 }
 
@@ -194,6 +202,15 @@ impl Config {
             &["<P>_ALLOW_SEMICOLONS"],
             "Whether ; may stand in paths. Some servers cut a path off there, so that the edge and such a backend would see different ones.",
         );
+    }
+
+    fn validate_session(&self) -> Result<(), Invalid> {
+        if !self.session.is_enabled() {
+            return Ok(());
+        }
+        Site::new(&self.url, &self.session).map_err(|problem| Invalid::new("url", problem))?;
+        let discovery = discovery_of(&self.issuer, self.session.insecure);
+        discovery.map(drop).map_err(|problem| Invalid::new("issuer", problem))
     }
 
     /// Whether clients reach the edge by https: from it, or from what stands before it.

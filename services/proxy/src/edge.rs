@@ -7,6 +7,7 @@ use crate::asked::Asked;
 use crate::credential::Presented;
 use crate::identity::Identity;
 use crate::rules::{Action, Rules};
+use crate::session::Sessions;
 use crate::trees::is_preflight;
 use crate::verdict::{Refused, Verdict};
 
@@ -16,6 +17,8 @@ pub struct Edge {
     pub admission: Admission,
     /// The access rules.
     pub rules: Rules,
+    /// People who have signed in with a browser, if there are any.
+    pub sessions: Option<Arc<Sessions>>,
 }
 
 impl Edge {
@@ -42,7 +45,10 @@ impl Edge {
     async fn identify(&self, asked: &Asked<'_>) -> Result<Arc<Identity>, Verdict> {
         match Presented::of(asked) {
             Ok(Some(presented)) => self.admission.identify(asked, presented).await,
-            Ok(None) => Err(Verdict::Unauthenticated(Refused::Missing)),
+            Ok(None) => match &self.sessions {
+                Some(sessions) => sessions.identify(&self.admission, asked).await,
+                None => Err(Verdict::Unauthenticated(Refused::Missing)),
+            },
             Err(refused) => Err(Verdict::Unauthenticated(refused)),
         }
     }
