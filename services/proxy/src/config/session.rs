@@ -123,18 +123,8 @@ impl Section for Session {
             &["OCIS_DATABASE_URL", "<P>_SESSION_DATABASE_URL"],
             "Where sessions are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file proxy.db in the data folder.",
         );
-        v.value(
-            "idle",
-            &mut self.idle,
-            &["<P>_SESSION_IDLE"],
-            "How long a session lasts that is not used.",
-        );
-        v.value(
-            "life",
-            &mut self.life,
-            &["<P>_SESSION_LIFE"],
-            "How long a session lasts however much it is used.",
-        );
+        v.value("idle", &mut self.idle, &["<P>_SESSION_IDLE"], "How long a session lasts that is not used.");
+        v.value("life", &mut self.life, &["<P>_SESSION_LIFE"], "How long a session lasts however much it is used.");
         v.value(
             "return_hosts",
             &mut self.return_hosts,
@@ -184,7 +174,9 @@ impl Session {
             if !is_inside {
                 return Err(Invalid::new(
                     "return_hosts",
-                    format!("{host:?} is no host in PROXY_SESSION_COOKIE_DOMAIN, so it would never be sent the session"),
+                    format!(
+                        "{host:?} is no host in PROXY_SESSION_COOKIE_DOMAIN, so it would never be sent the session"
+                    ),
                 ));
             }
         }
@@ -209,7 +201,9 @@ mod tests {
             Session { cookie_domain, return_hosts, ..Session::default() }.validate_hosts().is_ok()
         };
         assert!(good("example.org", "app.example.org") && good("example.org", "app.example.org:8443"));
-        for host in ["evilexample.org", "example.net", "https://app.example.org", "a@app.example.org", "", "*.example.org"] {
+        for host in
+            ["evilexample.org", "example.net", "https://app.example.org", "a@app.example.org", "", "*.example.org"]
+        {
             assert!(!good("example.org", host), "{host}");
         }
         assert!(!good("", "app.example.org") && !good("org", "app.example.org") && !good("a.b:1", "c.a.b:1"));

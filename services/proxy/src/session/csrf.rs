@@ -8,7 +8,7 @@ use crate::asked::{Asked, single};
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Whether a request may be made with a cookie: it changes nothing, or a page of the own origin has made it.
-pub fn may_pass(asked: &Asked<'_>, own: &str) -> bool {
+pub(crate) fn may_pass(asked: &Asked<'_>, own: &str) -> bool {
     let scheme = if asked.is_https { "https" } else { "http" };
     let here = format!("{scheme}://{}", asked.host);
     !is_to_be_checked(asked.method, asked.headers) || is_own(asked.headers, &[own, &here])
@@ -26,7 +26,7 @@ fn is_to_be_checked(method: &Method, headers: &HeaderMap) -> bool {
 
 /// Whether a page of one of these origins has made the request. `Sec-Fetch-Site` is the browser's own word; `Origin` counts
 /// only where there is none.
-pub fn is_own(headers: &HeaderMap, origins: &[&str]) -> bool {
+pub(crate) fn is_own(headers: &HeaderMap, origins: &[&str]) -> bool {
     if headers.contains_key(FETCH_SITE) {
         return matches!(single(headers, &FETCH_SITE), Some("same-origin" | "none"));
     }

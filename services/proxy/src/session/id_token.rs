@@ -19,37 +19,37 @@ const REMEMBERED_FOR: Duration = Duration::from_hours(1);
 /// Which of its claims makes a token none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the token's {0} is wrong")]
-pub struct Wrong(pub &'static str);
+pub(crate) struct Wrong(pub(crate) &'static str);
 
 /// By whom and for whom tokens are.
 #[derive(Debug, Clone, Copy)]
-pub struct Expected<'a> {
+pub(crate) struct Expected<'a> {
     /// The issuer.
-    pub issuer: &'a str,
+    pub(crate) issuer: &'a str,
     /// The edge.
-    pub client: &'a str,
+    pub(crate) client: &'a str,
     /// What time it is.
-    pub now: SystemTime,
+    pub(crate) now: SystemTime,
 }
 
 /// Who has signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
+pub(crate) struct Subject {
     /// Who it is.
-    pub subject: String,
+    pub(crate) subject: String,
     /// What the issuer calls its session.
-    pub sid: Option<String>,
+    pub(crate) sid: Option<String>,
 }
 
 /// What ends, and what the logout token is remembered by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub(crate) struct Told {
     /// What ends.
-    pub ended: Ended,
+    pub(crate) ended: Ended,
     /// The token's identifier.
-    pub jti: String,
+    pub(crate) jti: String,
     /// Until when it is remembered.
-    pub until: SystemTime,
+    pub(crate) until: SystemTime,
 }
 
 impl Expected<'_> {
@@ -57,7 +57,7 @@ impl Expected<'_> {
     ///
     /// # Errors
     /// [`Wrong`].
-    pub fn id_token(&self, jwt: &UnverifiedJwt<'_>, nonce: &str, access_token: &str) -> Result<Subject, Wrong> {
+    pub(crate) fn id_token(&self, jwt: &UnverifiedJwt<'_>, nonce: &str, access_token: &str) -> Result<Subject, Wrong> {
         let said = jwt.claims();
         let algorithm = self.common(jwt)?;
         if !(jwt.is_typ("JWT") || jwt.typ().is_none()) {
@@ -78,7 +78,7 @@ impl Expected<'_> {
     ///
     /// # Errors
     /// [`Wrong`].
-    pub fn logout_token(&self, jwt: &UnverifiedJwt<'_>) -> Result<Told, Wrong> {
+    pub(crate) fn logout_token(&self, jwt: &UnverifiedJwt<'_>) -> Result<Told, Wrong> {
         let said = jwt.claims();
         self.common(jwt)?;
         // the type is recommended, not demanded (2.4); what says that it is something else is something else

@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 const PAUSE_AT_FIRST: Duration = Duration::from_secs(1);
 
 /// The issuer.
-pub struct Issuer {
+pub(crate) struct Issuer {
     name: String,
     source: Source,
     clock: Clock,
@@ -31,9 +31,9 @@ pub struct Issuer {
 }
 
 /// What it has said.
-pub struct Known {
+pub(crate) struct Known {
     /// Of itself.
-    pub metadata: Metadata,
+    pub(crate) metadata: Metadata,
     keys: KeySet,
     since: SystemTime,
 }
@@ -41,16 +41,16 @@ pub struct Known {
 /// Nothing is known of the issuer, and it does not say anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the issuer cannot be asked")]
-pub struct Unknown;
+pub(crate) struct Unknown;
 
 impl Issuer {
     /// The issuer of this name; it is not asked yet.
-    pub fn new(name: &str, source: Source, clock: Clock) -> Self {
+    pub(crate) fn new(name: &str, source: Source, clock: Clock) -> Self {
         Self { name: name.to_owned(), source, clock, held: ArcSwapOption::empty(), last: Mutex::default() }
     }
 
     /// Its name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
@@ -58,7 +58,7 @@ impl Issuer {
     ///
     /// # Errors
     /// [`FetchError`].
-    pub async fn call(&self, address: &str, question: &Question<'_>) -> Result<Answer, FetchError> {
+    pub(crate) async fn call(&self, address: &str, question: &Question<'_>) -> Result<Answer, FetchError> {
         self.source.call(address, question).await
     }
 
@@ -66,7 +66,7 @@ impl Issuer {
     ///
     /// # Errors
     /// [`Unknown`].
-    pub async fn known(&self) -> Result<Arc<Known>, Unknown> {
+    pub(crate) async fn known(&self) -> Result<Arc<Known>, Unknown> {
         if let Some(held) = self.younger_than(FRESH) {
             return Ok(held);
         }
@@ -78,7 +78,7 @@ impl Issuer {
     ///
     /// # Errors
     /// [`Unknown`].
-    pub async fn has_signed(&self, jwt: &UnverifiedJwt<'_>) -> Result<bool, Unknown> {
+    pub(crate) async fn has_signed(&self, jwt: &UnverifiedJwt<'_>) -> Result<bool, Unknown> {
         if let Some(verdict) = self.known().await?.has_signed(jwt) {
             return Ok(verdict);
         }

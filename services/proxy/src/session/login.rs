@@ -100,7 +100,8 @@ impl Sessions {
     /// Takes away what is more than another one may be under way beside.
     fn surplus(&self, headers: &HeaderMap) -> Vec<HeaderValue> {
         let prefix = self.cookies.logins();
-        let names: Vec<_> = cookie::all(headers).map(|(name, _)| name).filter(|name| name.starts_with(&prefix)).collect();
+        let names: Vec<_> =
+            cookie::all(headers).map(|(name, _)| name).filter(|name| name.starts_with(&prefix)).collect();
         let count = (names.len() + 1).saturating_sub(MOST);
         names.into_iter().take(count).map(|name| self.cookies.set_login(name, "", 0)).collect()
     }

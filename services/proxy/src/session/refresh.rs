@@ -96,7 +96,8 @@ impl Sessions {
             id: held.id.clone(),
         };
         let sealed = self.sealer.seal(Purpose::Tokens(&row.key), &tokens);
-        let renewed = self.rows.renew(&row.key, row.version, &sealed, end).await.map_err(|error| unavailable(&error))?;
+        let renewed =
+            self.rows.renew(&row.key, row.version, &sealed, end).await.map_err(|error| unavailable(&error))?;
         Ok(renewed.then(|| SecretString::from(tokens.access)))
     }
 

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 /// What a text is sealed for. One that is sealed for one purpose is opened for no other.
 #[derive(Debug, Clone, Copy)]
-pub enum Purpose<'a> {
+pub(crate) enum Purpose<'a> {
     /// A sign-in with this `state`.
     Login(&'a str),
     /// The tokens of the session with this key.
@@ -27,7 +27,7 @@ impl Purpose<'_> {
 }
 
 /// Seals and opens.
-pub struct Sealer {
+pub(crate) struct Sealer {
     key: LessSafeKey,
     random: Random,
 }
@@ -42,7 +42,7 @@ impl KeyType for Derived {
 
 impl Sealer {
     /// Under this secret.
-    pub fn new(secret: &Secret, random: Random) -> Self {
+    pub(crate) fn new(secret: &Secret, random: Random) -> Self {
         let mut key = [0; 32];
         let extracted = Salt::new(HKDF_SHA256, b"doorward proxy").extract(secret.expose().as_bytes());
         let output = extracted.expand(&[b"doorward proxy sessions"], Derived).and_then(|output| output.fill(&mut key));
@@ -52,7 +52,7 @@ impl Sealer {
     }
 
     /// Seals a value.
-    pub fn seal(&self, purpose: Purpose<'_>, value: &impl Serialize) -> Vec<u8> {
+    pub(crate) fn seal(&self, purpose: Purpose<'_>, value: &impl Serialize) -> Vec<u8> {
         let nonce: [u8; NONCE_LEN] = self.random.bytes();
         let mut text = serde_json::to_vec(value).expect("what is sealed has a JSON form");
         let aad = Aad::from(purpose.bound_to());
@@ -62,7 +62,7 @@ impl Sealer {
     }
 
     /// Opens one; `None` if it was not sealed here for this purpose, or was changed.
-    pub fn open<T: DeserializeOwned>(&self, purpose: Purpose<'_>, sealed: &[u8]) -> Option<T> {
+    pub(crate) fn open<T: DeserializeOwned>(&self, purpose: Purpose<'_>, sealed: &[u8]) -> Option<T> {
         let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>()?;
         let (mut text, aad) = (text.to_vec(), Aad::from(purpose.bound_to()));
         let plain = self.key.open_in_place(Nonce::assume_unique_for_key(*nonce), aad, &mut text).ok()?;

@@ -7,15 +7,15 @@ use crate::asked::Asked;
 use crate::config::{Session, is_below};
 
 /// Below which path the edge answers browsers itself.
-pub const PREFIX: &str = "/_doorward/";
+pub(super) const PREFIX: &str = "/_doorward/";
 /// Where a sign-in begins.
-pub const LOGIN: &str = "/_doorward/login";
+pub(super) const LOGIN: &str = "/_doorward/login";
 /// Where the issuer sends the browser back to.
-pub const CALLBACK: &str = "/_doorward/callback";
+pub(super) const CALLBACK: &str = "/_doorward/callback";
 /// Where a session is ended.
-pub const LOGOUT: &str = "/_doorward/logout";
+pub(super) const LOGOUT: &str = "/_doorward/logout";
 /// Where the issuer tells of sign-outs.
-pub const BACKCHANNEL_LOGOUT: &str = "/_doorward/backchannel_logout";
+pub(super) const BACKCHANNEL_LOGOUT: &str = "/_doorward/backchannel_logout";
 
 /// The longest address to return to, in bytes: it is kept in a cookie.
 const MAX_TARGET: usize = 1024;

@@ -12,44 +12,44 @@ use entity::{logout, session};
 
 /// A session as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub(crate) struct Row {
     /// The SHA-256 of what the cookie holds, in base64url.
-    pub key: String,
+    pub(crate) key: String,
     /// Who it is to the issuer.
-    pub subject: String,
+    pub(crate) subject: String,
     /// What the issuer calls its own session.
-    pub sid: Option<String>,
+    pub(crate) sid: Option<String>,
     /// The tokens, sealed.
-    pub tokens: Vec<u8>,
+    pub(crate) tokens: Vec<u8>,
     /// When the access token among them ends.
-    pub access_end: SystemTime,
+    pub(crate) access_end: SystemTime,
     /// When somebody has signed in.
-    pub created: SystemTime,
+    pub(crate) created: SystemTime,
     /// When it was last used, roughly.
-    pub used: SystemTime,
+    pub(crate) used: SystemTime,
     /// When it ends however much it is used.
-    pub ends: SystemTime,
+    pub(crate) ends: SystemTime,
     /// How often the tokens were exchanged for others.
-    pub version: i64,
+    pub(crate) version: i64,
 }
 
 /// What a logout token ends: the sessions of a subject, the one of a `sid`, or the one that is both.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// Whose sessions.
-    pub subject: Option<String>,
+    pub(crate) subject: Option<String>,
     /// Which one.
-    pub sid: Option<String>,
+    pub(crate) sid: Option<String>,
     /// Sessions that were begun later are others.
-    pub at: SystemTime,
+    pub(crate) at: SystemTime,
 }
 
 /// Sessions in `SQLite` or `PostgreSQL`.
-pub struct Rows(Database);
+pub(crate) struct Rows(Database);
 
 impl Rows {
     /// Those in this database, whose schema is up to date.
-    pub fn new(database: Database) -> Self {
+    pub(crate) fn new(database: Database) -> Self {
         Self(database)
     }
 
@@ -57,7 +57,7 @@ impl Rows {
     ///
     /// # Errors
     /// When the database fails, as of all the others.
-    pub async fn add(&self, row: &Row) -> Result<(), StoreError> {
+    pub(crate) async fn add(&self, row: &Row) -> Result<(), StoreError> {
         let write = || async {
             let row = session::ActiveModel {
                 id: Set(row.key.clone()),
@@ -77,7 +77,7 @@ impl Rows {
     }
 
     /// The session with this key.
-    pub async fn find(&self, key: &str) -> Result<Option<Row>, StoreError> {
+    pub(crate) async fn find(&self, key: &str) -> Result<Option<Row>, StoreError> {
         let read = || async {
             let query = session::Entity::find().filter(session::Column::Id.eq(key));
             // the key is unique; SQLite would plan a statement with a LIMIT anew at each use
@@ -87,7 +87,7 @@ impl Rows {
     }
 
     /// Writes down that it is used.
-    pub async fn note_use(&self, key: &str, now: SystemTime) -> Result<(), StoreError> {
+    pub(crate) async fn note_use(&self, key: &str, now: SystemTime) -> Result<(), StoreError> {
         let write = || async {
             let update = session::Entity::update_many()
                 .col_expr(session::Column::Used, Expr::value(micros(now)))
@@ -99,7 +99,13 @@ impl Rows {
     }
 
     /// Whether the tokens of this version are the caller's to exchange, until some moment: of all replicas one is told so.
-    pub async fn claim(&self, key: &str, version: i64, now: SystemTime, until: SystemTime) -> Result<bool, StoreError> {
+    pub(crate) async fn claim(
+        &self,
+        key: &str,
+        version: i64,
+        now: SystemTime,
+        until: SystemTime,
+    ) -> Result<bool, StoreError> {
         let write = || async {
             let update = session::Entity::update_many()
                 .col_expr(session::Column::Claimed, Expr::value(micros(until)))
@@ -111,7 +117,7 @@ impl Rows {
     }
 
     /// Gives a claim back: nothing was exchanged.
-    pub async fn give_back(&self, key: &str, version: i64) -> Result<(), StoreError> {
+    pub(crate) async fn give_back(&self, key: &str, version: i64) -> Result<(), StoreError> {
         let write = || async {
             let claimed = Expr::value(0_i64);
             let update = session::Entity::update_many().col_expr(session::Column::Claimed, claimed);
@@ -121,7 +127,13 @@ impl Rows {
     }
 
     /// Exchanges the tokens, unless somebody has exchanged those of this version already, or the session has ended.
-    pub async fn renew(&self, key: &str, version: i64, tokens: &[u8], end: SystemTime) -> Result<bool, StoreError> {
+    pub(crate) async fn renew(
+        &self,
+        key: &str,
+        version: i64,
+        tokens: &[u8],
+        end: SystemTime,
+    ) -> Result<bool, StoreError> {
         let write = || async {
             let update = session::Entity::update_many()
                 .col_expr(session::Column::Tokens, Expr::value(tokens.to_vec()))
@@ -135,12 +147,12 @@ impl Rows {
     }
 
     /// Ends a session; whether there was one.
-    pub async fn end(&self, key: &str) -> Result<bool, StoreError> {
+    pub(crate) async fn end(&self, key: &str) -> Result<bool, StoreError> {
         self.delete(Condition::all().add(session::Column::Id.eq(key))).await
     }
 
     /// Ends a session whose tokens are still of this version; whether there was one.
-    pub async fn end_at(&self, key: &str, version: i64) -> Result<bool, StoreError> {
+    pub(crate) async fn end_at(&self, key: &str, version: i64) -> Result<bool, StoreError> {
         self.delete(at(key, version)).await
     }
 
@@ -154,7 +166,7 @@ impl Rows {
 
     /// Ends what a logout token says, which is remembered by its digest until some moment; how many sessions, or `None` if
     /// it has come before.
-    pub async fn end_by(&self, jti: &str, until: SystemTime, ended: &Ended) -> Result<Option<u64>, StoreError> {
+    pub(crate) async fn end_by(&self, jti: &str, until: SystemTime, ended: &Ended) -> Result<Option<u64>, StoreError> {
         let mut which = Condition::all().add(session::Column::Created.lte(micros(ended.at)));
         if ended.subject.is_none() && ended.sid.is_none() {
             return Ok(None);
@@ -183,7 +195,7 @@ impl Rows {
     }
 
     /// Removes at most `limit` sessions that have ended, or were last used before some moment; how many.
-    pub async fn prune(&self, now: SystemTime, unused_since: SystemTime, limit: u64) -> Result<u64, StoreError> {
+    pub(crate) async fn prune(&self, now: SystemTime, unused_since: SystemTime, limit: u64) -> Result<u64, StoreError> {
         let over = Condition::any()
             .add(session::Column::Ends.lte(micros(now)))
             .add(session::Column::Used.lte(micros(unused_since)));

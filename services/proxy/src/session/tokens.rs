@@ -17,49 +17,49 @@ const UNSAID: Duration = Duration::from_mins(5);
 const LONGEST: Duration = Duration::from_hours(24);
 
 /// Who the edge is to the issuer.
-pub struct Client {
+pub(crate) struct Client {
     /// Its identifier.
-    pub id: String,
+    pub(crate) id: String,
     /// What it proves that by; empty for a public client.
-    pub secret: Secret,
+    pub(crate) secret: Secret,
     /// What it asks for.
-    pub scopes: String,
+    pub(crate) scopes: String,
 }
 
 /// What a session holds, and nobody else sees.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tokens {
+pub(crate) struct Tokens {
     /// For backends, by way of the gateway.
-    pub access: String,
+    pub(crate) access: String,
     /// For the next ones.
-    pub refresh: Option<String>,
+    pub(crate) refresh: Option<String>,
     /// For signing out.
-    pub id: String,
+    pub(crate) id: String,
 }
 
 /// What the issuer answers (RFC 6749 5.1, `OpenID` Connect Core 3.1.3.3).
 #[derive(Deserialize)]
-pub struct Granted {
+pub(crate) struct Granted {
     /// The access token.
-    pub access_token: String,
+    pub(crate) access_token: String,
     token_type: String,
     expires_in: Option<u64>,
     /// The refresh token, if there is one.
-    pub refresh_token: Option<String>,
+    pub(crate) refresh_token: Option<String>,
     /// The ID token.
-    pub id_token: Option<String>,
+    pub(crate) id_token: Option<String>,
 }
 
 impl Granted {
     /// How long the access token is good.
-    pub fn life(&self) -> Duration {
+    pub(crate) fn life(&self) -> Duration {
         self.expires_in.map_or(UNSAID, Duration::from_secs).min(LONGEST)
     }
 }
 
 /// Why there are no tokens.
 #[derive(Debug, thiserror::Error)]
-pub enum TokenError {
+pub(crate) enum TokenError {
     /// What was to be redeemed is not good, or not any more.
     #[error("the issuer refuses it: invalid_grant")]
     InvalidGrant,
@@ -81,7 +81,7 @@ impl Client {
     ///
     /// # Errors
     /// [`TokenError`].
-    pub async fn redeem(&self, issuer: &Issuer, form: &[(&str, &str)]) -> Result<Granted, TokenError> {
+    pub(crate) async fn redeem(&self, issuer: &Issuer, form: &[(&str, &str)]) -> Result<Granted, TokenError> {
         let unavailable = |problem: &dyn std::fmt::Display| TokenError::Unavailable(problem.to_string());
         let known = issuer.known().await.map_err(|_| unavailable(&"cannot be asked"))?;
         let endpoint = known.metadata.token_endpoint.as_deref();

@@ -99,7 +99,9 @@ fn a_logout_token_says_what_ends() {
     let at = UNIX_EPOCH + Duration::from_secs(NOW) + LEEWAY;
     let (subject, sid) = (Some("einstein".to_owned()), Some("s1".to_owned()));
     assert_eq!((told.ended, told.jti.as_str()), (Ended { subject, sid, at }, "j"));
-    assert!(logout_token("JWT", &json!({ "sid": null })).is_ok() && logout_token("JWT", &json!({ "sub": null })).is_ok());
+    assert!(
+        logout_token("JWT", &json!({ "sid": null })).is_ok() && logout_token("JWT", &json!({ "sub": null })).is_ok()
+    );
 }
 
 #[test]

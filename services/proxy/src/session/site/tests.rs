@@ -119,7 +119,14 @@ fn a_page_of_a_host_that_is_sent_the_session_leads_to_the_login() {
 
 #[test]
 fn a_url_with_more_than_an_origin_is_no_site() {
-    for url in ["https://cloud.example.org/x", "https://u@cloud.example.org", "ftp://a", "https://a?b", "cloud", "https://other.net"] {
+    for url in [
+        "https://cloud.example.org/x",
+        "https://u@cloud.example.org",
+        "ftp://a",
+        "https://a?b",
+        "cloud",
+        "https://other.net",
+    ] {
         let settings = Session { cookie_domain: "example.org".to_owned(), ..Session::default() };
         assert!(Site::new(url, &settings).is_err(), "{url}");
     }
