@@ -7,7 +7,8 @@ use outbound::issuer::discovery_of;
 use runtime::config::{Debug, Grpc, GrpcClientTls, Invalid, Log, Secret, Section, TokenManager, Tracing, Visitor};
 
 pub use public::Public;
-pub use session::{Session, is_below};
+pub use session::Session;
+pub(crate) use session::is_below;
 
 use crate::routes::Backend;
 use crate::session::Site;

@@ -85,15 +85,21 @@ impl Sessions {
         if !settings.is_enabled() {
             return Ok(None);
         }
+        let database = Database::connect(&settings.database(&context.environment), &Options::default()).await?;
+        let database = database.claim("proxy", CLAIM_PATIENCE).await?;
+        database.migrate::<Migrator>().await?;
+        Ok(Some(Arc::new(Self::over(database, config, context)?)))
+    }
+
+    /// Those in this database, whose schema is up to date.
+    fn over(database: Database, config: &Config, context: &Context) -> Result<Self, BoxError> {
+        let settings = &config.session;
         let site = Site::new(&config.url, settings).map_err(|problem| format!("PROXY_URL {problem}"))?;
         let authorities = settings.authorities.as_deref();
         let (insecure, allow_private) = (settings.insecure, settings.allow_private_addresses);
         let source = Source::new(&config.issuer, USER_AGENT, insecure, allow_private, authorities)?;
-        let database = Database::connect(&settings.database(&context.environment), &Options::default()).await?;
-        let database = database.claim("proxy", CLAIM_PATIENCE).await?;
-        database.migrate::<Migrator>().await?;
         let (clock, random) = (context.clock.clone(), context.random.clone());
-        Ok(Some(Arc::new(Self {
+        Ok(Self {
             cookies: Cookies::new(site.is_https(), site.domain()),
             site,
             client: Client {
@@ -110,7 +116,7 @@ impl Sessions {
             random,
             exchanging: Cache::builder().max_capacity(EXCHANGES).time_to_idle(EXCHANGED_FOR).build(),
             database,
-        })))
+        })
     }
 
     /// Where a browser that goes to this page signs in; `None` for a page of a host that is never sent the session.
@@ -135,7 +141,8 @@ impl Sessions {
     /// The key of the session that a request brings; `None` without a cookie. A cookie that is none of ours has a key too, which
     /// no session has.
     fn key(&self, headers: &HeaderMap) -> Option<String> {
-        cookie::one(headers, &self.cookies.session()).map(digest_of)
+        let value = cookie::one(headers, &self.cookies.session()).filter(|value| !value.is_empty());
+        value.map(digest_of)
     }
 
     /// A text that nobody guesses: 256 bits.
@@ -159,3 +166,6 @@ pub fn router(sessions: &Arc<Sessions>) -> Router {
 fn digest_of(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests;

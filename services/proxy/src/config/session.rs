@@ -185,7 +185,7 @@ impl Session {
 }
 
 /// Whether a host is in a domain, or is itself one; none is in an empty one.
-pub fn is_below(host: &str, domain: &str) -> bool {
+pub(crate) fn is_below(host: &str, domain: &str) -> bool {
     let rest = host.strip_suffix(domain);
     !domain.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

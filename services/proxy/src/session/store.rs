@@ -5,7 +5,7 @@ mod entity;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, TryInsertResult};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 use store::{Database, StoreError};
 
 use entity::{logout, session};
@@ -181,9 +181,8 @@ impl Rows {
             let transaction = self.0.begin_write().await?;
             let token = logout::ActiveModel { jti: Set(jti.to_owned()), expires: Set(micros(until)) };
             let once = OnConflict::column(logout::Column::Jti).do_nothing().to_owned();
-            let insert = logout::Entity::insert(token).on_conflict(once).do_nothing();
-            let added = insert.exec_without_returning(&transaction).await?;
-            if !matches!(added, TryInsertResult::Inserted(count) if count > 0) {
+            let insert = logout::Entity::insert(token).on_conflict(once);
+            if insert.exec_without_returning(&transaction).await? == 0 {
                 return Ok(None);
             }
             let delete = session::Entity::delete_many().filter(which.clone());
