@@ -333,8 +333,8 @@ async fn forged_word_of_a_sign_out_ends_nothing() {
     site.sign_in(&mut browser, "/a").await;
     let url = format!("{}/_doorward/backchannel_logout", site.own);
     for token in ["", "junk", &site.world.token, "eyJhbGciOiJub25lIn0.e30."] {
-        let answer = client().post(&url).form(&[("logout_token", token)]).send().await.expect("answers");
-        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{token}");
+        let answer = browser.submit(&url, &site.issuer, &[("logout_token", token)]).await.expect("answers");
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{token}");
     }
     assert_eq!(client().post(&url).send().await.expect("answers").status(), StatusCode::BAD_REQUEST);
     assert_eq!(client().get(&url).send().await.expect("answers").status(), StatusCode::METHOD_NOT_ALLOWED);
