@@ -47,6 +47,8 @@ pub struct Metadata {
     pub authorization_endpoint: Option<String>,
     /// Where codes and refresh tokens are redeemed.
     pub token_endpoint: Option<String>,
+    /// Where tokens are revoked (RFC 7009).
+    pub revocation_endpoint: Option<String>,
     /// Where people are sent to sign out (`OpenID` Connect RP-Initiated Logout 1.0, 2.1).
     pub end_session_endpoint: Option<String>,
     /// Whether the answer to a sign-in says who it is from (RFC 9207, 3).

@@ -43,7 +43,7 @@ impl Default for Session {
             database_url: Secret::default(),
             idle: Duration::from_hours(12),
             life: Duration::from_hours(30 * 24),
-            scopes: "openid profile email".to_owned(),
+            scopes: "openid profile email offline_access".to_owned(),
             return_hosts: Vec::new(),
             cookie_domain: String::new(),
             insecure: false,
@@ -84,7 +84,7 @@ impl Session {
             "scopes",
             &mut self.scopes,
             &["<P>_SESSION_SCOPES"],
-            "The scopes that are asked for, with spaces between them. openid must be among them.",
+            "The scopes that are asked for, with spaces between them. openid must be among them. Without offline_access many issuers give no refresh token, and a session ends with its access token.",
         );
         v.value(
             "insecure",

@@ -9,7 +9,6 @@ use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use super::page::{page, redirect, with_cookies};
-use super::seal::Purpose;
 use super::site::LOGOUT;
 use super::tokens::Tokens;
 use super::{Sessions, csrf};
@@ -29,26 +28,35 @@ pub(super) async fn end(State(sessions): State<Arc<Sessions>>, headers: HeaderMa
         return page(StatusCode::FORBIDDEN, "Not permitted", "<p>Another site has asked for this.</p>");
     }
     let Some(key) = sessions.key(&headers) else { return redirect(&sessions.site.url(LOGOUT)) };
-    let hint = match sessions.end(&key).await {
-        Ok(hint) => hint,
+    let tokens = match sessions.end(&key).await {
+        Ok(tokens) => tokens,
         Err(error) => {
             tracing::warn!(%error, "a session is not ended");
             let text = "<p>You are still signed in. Please try again in a moment.</p>";
             return page(StatusCode::SERVICE_UNAVAILABLE, "Signing out has failed", text);
         }
     };
+    if let Some(refresh) = tokens.as_ref().and_then(|tokens| tokens.refresh.clone()) {
+        let sessions = Arc::clone(&sessions);
+        // nobody has to wait for it, and it cannot be used any more here
+        tokio::spawn(async move {
+            if let Err(error) = sessions.client.revoke(&sessions.issuer, &refresh).await {
+                tracing::warn!(%error, "the refresh token of a session that has ended is not revoked");
+            }
+        });
+    }
+    let hint = tokens.map(|tokens| tokens.id);
     let to = sessions.end_session(hint.as_deref()).await.unwrap_or_else(|| sessions.site.url(LOGOUT));
     with_cookies(redirect(&to), [sessions.cookies.set_session("", 0)])
 }
 
 impl Sessions {
-    /// Ends a session; its ID token.
-    async fn end(&self, key: &str) -> Result<Option<String>, ::store::StoreError> {
+    /// Ends a session; what its tokens were.
+    async fn end(&self, key: &str) -> Result<Option<Tokens>, ::store::StoreError> {
         let Some(row) = self.rows.find(key).await? else { return Ok(None) };
         self.rows.end(key).await?;
         tracing::info!(target: "audit", event = "session.end", outcome = "success", subject = row.subject);
-        let tokens = self.sealer.open::<Tokens>(Purpose::Tokens(key), &row.tokens);
-        Ok(tokens.map(|tokens| tokens.id))
+        Ok(self.open_tokens(&row))
     }
 
     /// Where the issuer ends its own session; `None` if it does not, or cannot be asked.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
-use outbound::Question;
+use outbound::{Answer, Question};
 use runtime::config::Secret;
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,19 @@ struct Failure {
 }
 
 impl Client {
+    /// Takes a refresh token back (RFC 7009 2.1), where the issuer can: nobody needs it any more.
+    ///
+    /// # Errors
+    /// [`TokenError::Unavailable`].
+    pub(crate) async fn revoke(&self, issuer: &Issuer, refresh: &str) -> Result<(), TokenError> {
+        let unavailable = |problem: String| TokenError::Unavailable(problem);
+        let known = issuer.known().await.map_err(|_| unavailable("cannot be asked".to_owned()))?;
+        let Some(endpoint) = known.metadata.revocation_endpoint.as_deref() else { return Ok(()) };
+        let form = [("token", refresh), ("token_type_hint", "refresh_token")];
+        let answer = self.post(issuer, endpoint, &form).await?;
+        if answer.status == 200 { Ok(()) } else { Err(unavailable(format!("answers {}", answer.status))) }
+    }
+
     /// Redeems what a form says.
     ///
     /// # Errors
@@ -86,14 +99,7 @@ impl Client {
         let known = issuer.known().await.map_err(|_| unavailable(&"cannot be asked"))?;
         let endpoint = known.metadata.token_endpoint.as_deref();
         let endpoint = endpoint.ok_or_else(|| unavailable(&"names no token_endpoint"))?;
-        let authorization = self.authorization();
-        let public = [("client_id", self.id.as_str())];
-        let who = if authorization.is_none() { &public[..] } else { &[] };
-        let form = [form, who].concat();
-        let question =
-            Question { authorization: authorization.as_ref(), accept: "application/json", form: Some(&form) };
-        let answer = issuer.call(endpoint, &question).await;
-        let answer = answer.map_err(|error| unavailable(&format_args!("cannot be asked: {error}")))?;
+        let answer = self.post(issuer, endpoint, form).await?;
         match answer.status {
             200 => {
                 let granted: Granted = serde_json::from_slice(&answer.body)
@@ -108,6 +114,18 @@ impl Client {
             }),
             status => Err(unavailable(&format_args!("answers {status}"))),
         }
+    }
+
+    /// Posts a form, with the proof of who asks.
+    async fn post(&self, issuer: &Issuer, endpoint: &str, form: &[(&str, &str)]) -> Result<Answer, TokenError> {
+        let authorization = self.authorization();
+        let public = [("client_id", self.id.as_str())];
+        let who = if authorization.is_none() { &public[..] } else { &[] };
+        let form = [form, who].concat();
+        let question =
+            Question { authorization: authorization.as_ref(), accept: "application/json", form: Some(&form) };
+        let answer = issuer.call(endpoint, &question).await;
+        answer.map_err(|error| TokenError::Unavailable(format!("cannot be asked: {error}")))
     }
 
     /// `client_secret_basic` (RFC 6749 2.3.1: both parts are form-encoded first).
