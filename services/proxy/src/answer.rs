@@ -53,6 +53,7 @@ impl Refusal {
     }
 
     /// The same for a proxy that takes 302 for a failure: it finds the address in a header of its own.
+    #[must_use]
     pub fn without_redirect(mut self) -> Self {
         if let Some(to) = self.headers.remove(LOCATION) {
             self.status = StatusCode::UNAUTHORIZED;

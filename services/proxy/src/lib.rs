@@ -90,7 +90,7 @@ pub async fn app(config: &Config, gateway: Arc<dyn Gateway>, context: &Context) 
     routes.splice(..0, family::routes(&config.backends)?);
     let kinds = Kinds { basic: config.enable_basic_auth, app: config.enable_app_auth };
     let admission = Admission::new(gateway, Verifier::new(keys), context.clock.clone(), kinds);
-    let sessions = Sessions::open(config, context).await?;
+    let sessions = Box::pin(Sessions::open(config, context)).await?;
     let door = Arc::new(Door {
         edge: Edge { admission, rules, sessions: sessions.clone() },
         challenges: Challenges { basic: kinds.basic || kinds.app, bearer: !config.issuer.is_empty() },

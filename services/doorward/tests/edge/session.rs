@@ -377,6 +377,20 @@ async fn what_the_provider_does_not_exchange_any_more_ends_the_session() {
     assert!(site.world.backend.take().is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn e14_whoever_is_not_let_in_after_signing_in_is_not_sent_in_circles() {
+    let site = Site::start_with("edge-session-circles", |layout| {
+        layout.set("AUTH_BEARER_OIDC_AUDIENCE", "somebody-else");
+    })
+    .await;
+    let mut browser = Browser::new();
+    site.sign_in(&mut browser, "/a").await;
+    assert_eq!(site.navigate(&mut browser, "/a").await.status, StatusCode::UNAUTHORIZED);
+    site.clock.advance(Duration::from_secs(61));
+    assert_eq!(site.navigate(&mut browser, "/a").await.status, StatusCode::FOUND, "later it may help");
+    assert!(site.world.backend.take().is_empty());
+}
+
 async fn verify(site: &Site, headers: &[(&'static str, &str)]) -> reqwest::Response {
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build();
     let request = client.expect("a client").get(format!("{}/verify", site.own));

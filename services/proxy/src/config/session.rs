@@ -193,12 +193,45 @@ pub(crate) fn is_below(host: &str, domain: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn what_a_session_needs_is_demanded_and_only_then() {
+        let good = Config {
+            url: "https://cloud.example.org".to_owned(),
+            issuer: "https://idp.example.org".to_owned(),
+            session: Session {
+                client_id: "edge".to_owned(),
+                secret: Secret::from("a-secret-of-at-least-32-characters"),
+                ..Session::default()
+            },
+            ..Config::default()
+        };
+        let problem = |change: fn(&mut Config)| {
+            let mut config = good.clone();
+            change(&mut config);
+            let found = config.session.validate().and_then(|()| config.validate()).err();
+            found.map(|invalid| format!("{invalid:?}").split('"').nth(1).unwrap_or_default().to_owned())
+        };
+        assert_eq!(problem(|_| ()), None);
+        assert_eq!(problem(|config| config.issuer.clear()).as_deref(), Some("issuer"));
+        assert_eq!(problem(|config| config.issuer = "http://idp.example.org".into()).as_deref(), Some("issuer"));
+        assert_eq!(problem(|config| config.url = "https://cloud.example.org/x".into()).as_deref(), Some("url"));
+        assert_eq!(problem(|config| config.session.cookie_domain = "example.net".into()).as_deref(), Some("url"));
+        assert_eq!(problem(|config| config.session.secret = Secret::default()).as_deref(), Some("secret"));
+        assert_eq!(problem(|config| config.session.scopes = "profile".into()).as_deref(), Some("scopes"));
+        assert_eq!(problem(|config| config.session.idle = Duration::ZERO).as_deref(), Some("life"));
+        assert_eq!(problem(|config| config.session.life = Duration::from_mins(1)).as_deref(), Some("life"));
+        assert_eq!(problem(|config| config.session.database_url = "mysql://a".into()).as_deref(), Some("database_url"));
+        let without = |config: &mut Config| (config.session.client_id, config.issuer) = (String::new(), String::new());
+        assert_eq!(problem(without), None);
+    }
 
     #[test]
     fn hosts_to_return_to_are_those_that_are_sent_the_cookie() {
         let good = |domain: &str, host: &str| {
             let (cookie_domain, return_hosts) = (domain.to_owned(), vec![host.to_owned()]);
-            Session { cookie_domain, return_hosts, ..Session::default() }.validate_hosts().is_ok()
+            Session { return_hosts, cookie_domain, ..Session::default() }.validate_hosts().is_ok()
         };
         assert!(good("example.org", "app.example.org") && good("example.org", "app.example.org:8443"));
         for host in

@@ -112,12 +112,12 @@ pub fn strip_set(headers: &mut HeaderMap) {
 mod tests {
     use super::*;
 
-    fn headers(name: http::HeaderName, lines: &[&'static str]) -> HeaderMap {
+    fn headers(name: &http::HeaderName, lines: &[&'static str]) -> HeaderMap {
         lines.iter().map(|line| (name.clone(), HeaderValue::from_static(line))).collect()
     }
 
     fn after(lines: &[&'static str], change: fn(&mut HeaderMap), name: &http::HeaderName) -> Vec<String> {
-        let mut headers = headers(name.clone(), lines);
+        let mut headers = headers(name, lines);
         change(&mut headers);
         headers.get_all(name).iter().map(|value| value.to_str().expect("text").to_owned()).collect()
     }
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn two_cookies_of_a_name_are_none() {
-        let twice = headers(COOKIE, &["doorward=a; b=c", "doorward=d"]);
+        let twice = headers(&COOKIE, &["doorward=a; b=c", "doorward=d"]);
         assert_eq!((one(&twice, "doorward"), one(&twice, "b"), one(&twice, "x")), (None, Some("c"), None));
     }
 }

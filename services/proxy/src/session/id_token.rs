@@ -91,8 +91,8 @@ impl Expected<'_> {
         if said.contains_key("nonce") {
             return Err(Wrong("nonce"));
         }
-        let (subject, sid) = (named(said, "sub")?, named(said, "sid")?);
-        if subject.is_none() && sid.is_none() {
+        let (subject, session) = (named(said, "sub")?, named(said, "sid")?);
+        if subject.is_none() && session.is_none() {
             return Err(Wrong("sub"));
         }
         let jti = named(said, "jti")?.ok_or(Wrong("jti"))?;
@@ -103,7 +103,7 @@ impl Expected<'_> {
         if until > self.now + REMEMBERED_FOR {
             return Err(Wrong("exp"));
         }
-        Ok(Told { ended: Ended { subject, sid, at }, jti, until })
+        Ok(Told { ended: Ended { subject, sid: session, at }, jti, until })
     }
 
     /// What holds for both.

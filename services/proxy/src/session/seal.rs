@@ -76,13 +76,13 @@ mod tests {
 
     #[test]
     fn what_is_sealed_opens_here_for_its_purpose_only() {
-        let sealer = |secret: &str| Sealer::new(&Secret::from(secret), Random::seeded(1));
-        let one = sealer("a-secret-of-at-least-32-characters");
+        let under = |secret: &str| Sealer::new(&Secret::from(secret), Random::seeded(1));
+        let one = under("a-secret-of-at-least-32-characters");
         let sealed = one.seal(Purpose::Login("s"), &"text");
         assert_eq!(one.open::<String>(Purpose::Login("s"), &sealed).as_deref(), Some("text"));
         assert_eq!(one.open::<String>(Purpose::Login("t"), &sealed), None);
         assert_eq!(one.open::<String>(Purpose::Tokens("s"), &sealed), None);
-        assert_eq!(sealer("another-secret-of-32-characters---").open::<String>(Purpose::Login("s"), &sealed), None);
+        assert_eq!(under("another-secret-of-32-characters---").open::<String>(Purpose::Login("s"), &sealed), None);
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;

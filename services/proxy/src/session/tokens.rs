@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn how_long_an_access_token_is_good() {
         let life = |json: &str| serde_json::from_str::<Granted>(json).expect("is granted").life();
-        assert_eq!(life(r#"{"access_token":"a","token_type":"Bearer","expires_in":60}"#), Duration::from_secs(60));
+        assert_eq!(life(r#"{"access_token":"a","token_type":"Bearer","expires_in":60}"#), Duration::from_mins(1));
         assert_eq!(life(r#"{"access_token":"a","token_type":"Bearer"}"#), UNSAID);
         let endless = r#"{"access_token":"a","token_type":"Bearer","expires_in":18446744073709551615}"#;
         assert_eq!(life(endless), LONGEST);
