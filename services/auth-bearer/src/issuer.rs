@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use authn::Reason;
 use oidc::jose::{JwtError, UnverifiedJwt};
+use outbound::issuer::{PrepareError, Source};
 use runtime::Context;
 use runtime::config::Secret;
 
@@ -14,7 +15,9 @@ use crate::config::Outbound;
 use crate::jwt::Rules;
 use crate::keys::KeyCache;
 use crate::metrics::Asked;
-use crate::source::{PrepareError, Source};
+
+/// What issuers are told of who calls them.
+const USER_AGENT: &str = "doorward-auth-bearer";
 
 /// How an issuer's access tokens are verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +121,7 @@ impl Issuer {
     fn new(settings: Settings, outbound: &Outbound, context: &Context) -> Result<Self, PrepareError> {
         let name = &settings.rules.issuer;
         let authorities = outbound.authorities.as_deref();
-        let source = Source::new(name, settings.insecure, outbound.allow_private_addresses, authorities)?;
+        let source = Source::new(name, USER_AGENT, settings.insecure, outbound.allow_private_addresses, authorities)?;
         let asked = Asked::new(&context.metrics, name);
         let keys = KeyCache::new(source, settings.method == Method::Jwt, context.clock.clone(), asked);
         Ok(Self { settings, keys, longest: AtomicU64::new(0) })

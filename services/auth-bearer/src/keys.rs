@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwapOption;
 use authn::Reason;
 use oidc::jose::{JwtError, KeySet, UnverifiedJwt};
+use outbound::issuer::{Metadata, Source, SourceError};
 use runtime::Clock;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::metrics::Asked;
-use crate::source::{Metadata, Source, SourceError};
 
 /// How old the answer may be before it is asked for anew, in the background.
 const FRESH: Duration = Duration::from_mins(10);

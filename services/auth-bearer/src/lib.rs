@@ -15,7 +15,6 @@ pub mod provision;
 mod remote;
 pub mod results;
 pub mod sessions;
-pub mod source;
 
 use std::sync::Arc;
 

@@ -187,7 +187,7 @@ impl Builder<'_> {
                     Some(here) => Arc::new(here),
                     None => proxy::gateway(&config, context)?,
                 };
-                proxy::app(&config, gateway, context)
+                proxy::app(&config, gateway, context).await
             }
         }
     }

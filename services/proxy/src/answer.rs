@@ -1,6 +1,6 @@
 //! What a refused client is told.
 
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::asked::{Asked, is_host};
@@ -8,6 +8,8 @@ use crate::path::PathError;
 use crate::verdict::{Refused, Verdict};
 
 const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+/// Where nginx and `HAProxy` find the address of the sign-in.
+const LOGIN: HeaderName = HeaderName::from_static("x-doorward-login");
 /// What `WebDAV` clients of these systems read of a refusal.
 const DAV_ERROR: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<d:error xmlns:d=\"DAV:\" xmlns:s=\"http://sabredav.org/ns\">\
 <s:exception>Sabre\\DAV\\Exception\\NotAuthenticated</s:exception><s:message>Authentication error</s:message></d:error>\n";
@@ -41,6 +43,25 @@ impl Refusal {
         Self { status, headers, body }
     }
 
+    /// Sends a browser on to where somebody signs in.
+    pub fn redirect(to: &str) -> Self {
+        let mut refusal = Self::new(StatusCode::FOUND, "authentication is required\n");
+        if let Ok(to) = HeaderValue::from_str(to) {
+            refusal.headers.insert(LOCATION, to);
+        }
+        refusal
+    }
+
+    /// The same for a proxy that takes 302 for a failure: it finds the address in a header of its own.
+    #[must_use]
+    pub fn without_redirect(mut self) -> Self {
+        if let Some(to) = self.headers.remove(LOCATION) {
+            self.status = StatusCode::UNAUTHORIZED;
+            self.headers.insert(LOGIN, to);
+        }
+        self
+    }
+
     /// For a request that could not be read.
     pub fn malformed(error: PathError) -> Self {
         match error {
@@ -55,6 +76,7 @@ impl Refusal {
             Verdict::Allowed(_) => return None,
             Verdict::Unauthenticated(refused) => Self::unauthenticated(*refused, asked, challenges),
             Verdict::Forbidden => Self::new(StatusCode::FORBIDDEN, "not permitted\n"),
+            Verdict::CrossSite => Self::new(StatusCode::FORBIDDEN, "another site has asked for this\n"),
             Verdict::Busy { retry_after } => {
                 let mut refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "too many requests\n");
                 refusal.headers.insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
@@ -186,6 +208,7 @@ mod tests {
         };
         assert_eq!(status(Verdict::Allowed(None)), None);
         assert_eq!(status(Verdict::Forbidden), Some(403));
+        assert_eq!(status(Verdict::CrossSite), Some(403));
         assert_eq!(status(Verdict::Busy { retry_after: Duration::ZERO }), Some(429));
         assert_eq!(status(Verdict::Unavailable), Some(503));
     }

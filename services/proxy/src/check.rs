@@ -56,7 +56,7 @@ impl Check {
         let asked =
             Asked { method: &method, is_https, host: &http.host, path: &path, query, headers: &headers, source };
         let verdict = self.door.edge.decide(&asked, false).await;
-        if let Some(refusal) = Refusal::of(&verdict, &asked, self.door.challenges) {
+        if let Some(refusal) = self.door.refusal(&verdict, &asked) {
             return Err(refusal);
         }
         let set: Vec<_> = match &verdict {
@@ -74,7 +74,7 @@ impl Check {
 fn denied(refusal: &Refusal) -> CheckResponse {
     let code = match refusal.status.as_u16() {
         400 | 414 => Code::InvalidArgument,
-        401 => Code::Unauthenticated,
+        302 | 401 => Code::Unauthenticated,
         429 => Code::ResourceExhausted,
         503 => Code::Unavailable,
         _ => Code::PermissionDenied,

@@ -1,12 +1,17 @@
 mod public;
+mod session;
 
 use std::path::PathBuf;
 
+use outbound::issuer::discovery_of;
 use runtime::config::{Debug, Grpc, GrpcClientTls, Invalid, Log, Secret, Section, TokenManager, Tracing, Visitor};
 
 pub use public::Public;
+pub use session::Session;
+pub(crate) use session::is_below;
 
 use crate::routes::Backend;
+use crate::session::Site;
 use crate::signed::Signed;
 use crate::told::Answered;
 use crate::verify::Outer;
@@ -55,6 +60,8 @@ pub struct Config {
     pub insecure_backends: bool,
     /// The doors for other proxies.
     pub doors: Doors,
+    /// People who sign in with a browser.
+    pub session: Session,
 }
 
 /// `backends`: the services of the family that people reach through the edge.
@@ -104,6 +111,7 @@ impl Default for Config {
             https_cacert: None,
             insecure_backends: false,
             doors: Doors::default(),
+            session: Session::default(),
         }
     }
 }
@@ -170,6 +178,7 @@ impl Section for Config {
             "Disable TLS certificate validation for all HTTP backend connections.",
         );
         v.section("doors", &mut self.doors);
+        v.section("session", &mut self.session);
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -177,7 +186,7 @@ impl Section for Config {
         if !is_web(&self.url) {
             return Err(Invalid::new("url", "must be like https://cloud.example.org"));
         }
-        Ok(())
+        self.validate_session()
     }
 }
 
@@ -220,6 +229,15 @@ impl Config {
     pub fn signed(&self) -> Option<Signed> {
         let is_on = self.enable_presignedurls && !self.machine_auth_api_key.is_empty();
         is_on.then(|| Signed::new(self.machine_auth_api_key.expose().into()))
+    }
+
+    fn validate_session(&self) -> Result<(), Invalid> {
+        if !self.session.is_enabled() {
+            return Ok(());
+        }
+        Site::new(&self.url, &self.session).map_err(|problem| Invalid::new("url", problem))?;
+        let discovery = discovery_of(&self.issuer, self.session.insecure);
+        discovery.map(drop).map_err(|problem| Invalid::new("issuer", problem))
     }
 
     /// Whether clients reach the edge by https: from it, or from what stands before it.

@@ -10,6 +10,7 @@ use crate::asked::Asked;
 use crate::credential::Presented;
 use crate::identity::Identity;
 use crate::rules::{Action, Rules};
+use crate::session::Sessions;
 use crate::signed::{Failure, Signed};
 use crate::trees::is_preflight;
 use crate::verdict::{Refused, Verdict};
@@ -22,6 +23,8 @@ pub struct Edge {
     pub rules: Rules,
     /// Verifies signed URLs, where there are any.
     pub signed: Option<Signed>,
+    /// People who have signed in with a browser, if there are any.
+    pub sessions: Option<Arc<Sessions>>,
 }
 
 impl Edge {
@@ -56,7 +59,10 @@ impl Edge {
     /// Who asks without `Authorization`.
     async fn identify_otherwise(&self, asked: &Asked<'_>) -> Result<Arc<Identity>, Verdict> {
         let Some(signed) = self.signed.as_ref().filter(|_| Signed::is_one(asked)) else {
-            return Err(Verdict::Unauthenticated(Refused::Missing));
+            return match &self.sessions {
+                Some(sessions) => sessions.identify(&self.admission, asked).await,
+                None => Err(Verdict::Unauthenticated(Refused::Missing)),
+            };
         };
         match signed.verify(asked, self.admission.now()).await {
             Ok(credentials) => self.admission.ask(kind::MACHINE, &credentials).await,

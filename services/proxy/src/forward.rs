@@ -27,6 +27,7 @@ use crate::headers::{ACCESS_TOKEN, strip_hop_by_hop, strip_identity};
 use crate::identity::Identity;
 use crate::path::Path;
 use crate::routes::{self, Route};
+use crate::session::cookie;
 use crate::signed::key;
 use crate::verdict::Verdict;
 use upload::Upload;
@@ -106,7 +107,7 @@ impl Settings {
             let route = routes::of(&self.routes, &asked);
             let unprotected = route.is_some_and(|route| route.unprotected);
             let verdict = self.door.edge.decide(&asked, unprotected).await;
-            if let Some(refusal) = Refusal::of(&verdict, &asked, self.door.challenges) {
+            if let Some(refusal) = self.door.refusal(&verdict, &asked) {
                 upload::drain(body, parts.version).await;
                 return Err(refusal);
             }
@@ -159,6 +160,7 @@ impl Settings {
         let upgraded = upgrade::accepted(upgrade, &mut response, &self.shutdown);
         let mut response = response.map(Body::new);
         strip_hop_by_hop(response.headers_mut());
+        cookie::strip_set(response.headers_mut());
         if upgraded {
             upgrade::ask(response.headers_mut());
         }
@@ -178,6 +180,7 @@ impl Settings {
         join_cookies(&mut headers);
         // HTTP/2 has the host in its target, and has that be the backend's
         headers.remove(HOST);
+        cookie::strip(&mut headers);
         route.request_headers.apply(&mut headers);
         let mut set = |name: HeaderName, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {

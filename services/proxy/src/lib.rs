@@ -19,6 +19,7 @@ pub mod pattern;
 pub mod review;
 pub mod routes;
 pub mod rules;
+pub mod session;
 pub mod signed;
 pub mod told;
 pub mod trees;
@@ -38,13 +39,14 @@ use tonic::service::Routes;
 use crate::admission::{Admission, Kinds};
 use crate::answer::Challenges;
 use crate::check::Check;
-pub use crate::config::{Backends, Config, Doors, Public};
+pub use crate::config::{Backends, Config, Doors, Public, Session};
 use crate::door::Door;
 use crate::edge::Edge;
 use crate::file::Contents;
 use crate::forward::{Clients, Forward};
 use crate::path::Leniency;
 use crate::review::Review;
+use crate::session::Sessions;
 use crate::told::Answered;
 use crate::verify::Verify;
 
@@ -62,7 +64,7 @@ impl Service for Proxy {
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
-        app(&config, gateway(&config, &context)?, &context)
+        app(&config, gateway(&config, &context)?, &context).await
     }
 }
 
@@ -78,8 +80,8 @@ pub fn gateway(config: &Config, context: &Context) -> Result<Arc<dyn Gateway>, B
 /// The edge before this gateway.
 ///
 /// # Errors
-/// When the token secret, the file with routes or a certificate cannot be used.
-pub fn app(config: &Config, gateway: Arc<dyn Gateway>, context: &Context) -> Result<App, BoxError> {
+/// When the token secret, the file with routes, a certificate or the database of the sessions cannot be used.
+pub async fn app(config: &Config, gateway: Arc<dyn Gateway>, context: &Context) -> Result<App, BoxError> {
     let keys = runtime::key_ring::<Proxy>(config, |config| &config.token_manager, context)?;
     let Contents { mut routes, rules } = match &config.routes_file {
         Some(file) => file::read(file)?,
@@ -89,8 +91,9 @@ pub fn app(config: &Config, gateway: Arc<dyn Gateway>, context: &Context) -> Res
     routes.splice(..0, family::routes(&config.backends)?);
     let kinds = Kinds { basic: config.enable_basic_auth, app: config.enable_app_auth };
     let admission = Admission::new(gateway, Verifier::new(keys), context.clock.clone(), kinds);
+    let sessions = Box::pin(Sessions::open(config, context)).await?;
     let door = Arc::new(Door {
-        edge: Edge { admission, rules, signed: config.signed() },
+        edge: Edge { admission, rules, signed: config.signed(), sessions: sessions.clone() },
         challenges: Challenges { basic: kinds.basic || kinds.app, bearer: !config.issuer.is_empty() },
         leniency: Leniency { semicolons: config.allow_semicolons },
     });
@@ -105,7 +108,13 @@ pub fn app(config: &Config, gateway: Arc<dyn Gateway>, context: &Context) -> Res
     let answered = Arc::new(Answered::parse(&config.doors.verify_headers)?);
     let check = AuthorizationServer::new(Check { door: Arc::clone(&door), answered: Arc::clone(&answered) });
     let http = doors(&config.doors, &door, answered).fallback(forward::forward).with_state(Forward(Arc::new(settings)));
-    Ok(App { http: Some(http), streaming: true, ..App::grpc(Routes::new(check)) })
+    let mut app = App { http: Some(http), streaming: true, ..App::grpc(Routes::new(check)) };
+    if let Some(sessions) = &sessions {
+        app.http = app.http.map(|http| http.merge(session::router(sessions)));
+        app.tasks = sessions.tasks(context);
+        app.checks = sessions.checks();
+    }
+    Ok(app)
 }
 
 /// The doors for other proxies, as far as there are any.

@@ -14,6 +14,8 @@ pub enum Verdict {
     Unauthenticated(Refused),
     /// Whoever asks may not do this, or nobody may.
     Forbidden,
+    /// Whoever asks may, but it is another site's page that does (row E12).
+    CrossSite,
     /// Too many attempts.
     Busy {
         /// When trying again makes sense.

@@ -73,6 +73,12 @@ impl Outer {
         Some(Told { method, target: single(headers, &target)?, host: single(headers, &host)?, is_https })
     }
 
+    /// What a request is answered with that may not pass. nginx and `HAProxy` know only status codes, and send people on
+    /// themselves.
+    fn refused(self, refusal: Refusal) -> Refusal {
+        if self == Self::Original { refusal.without_redirect() } else { refusal }
+    }
+
     /// What a request is answered with that cannot be read. nginx takes any other refusal for a failure of ours.
     fn malformed(self, refusal: Refusal) -> Refusal {
         if self == Self::Original { Refusal { status: StatusCode::FORBIDDEN, ..refusal } } else { refusal }
@@ -113,8 +119,8 @@ impl Verify {
         let path = Path::parse(path, self.door.leniency).map_err(malformed)?;
         let asked = Asked { method: &method, is_https, host, path: &path, query, headers, source };
         let verdict = self.door.edge.decide(&asked, false).await;
-        if let Some(refusal) = Refusal::of(&verdict, &asked, self.door.challenges) {
-            return Err(refusal);
+        if let Some(refusal) = self.door.refusal(&verdict, &asked) {
+            return Err(self.outer.refused(refusal));
         }
         let mut response = Response::default();
         if let Verdict::Allowed(Some(identity)) = &verdict {

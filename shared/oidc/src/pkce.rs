@@ -185,6 +185,11 @@ impl fmt::Debug for Challenge {
     }
 }
 
+/// `code_challenge` of a client that keeps this verifier, by the method [`S256`](Method::S256) (RFC 7636 4.2).
+pub fn challenge(verifier: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()))
+}
+
 /// Whether a code whose request had this challenge may be redeemed with this verifier; they are compared in constant
 /// time. A verifier is accepted only if there was a challenge, and required if there was one (RFC 9700 2.1.1).
 ///

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+pub mod issuer;
 mod resolver;
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use reqwest::{
-    Client, Error, RequestBuilder, StatusCode,
+    Client, Error, Method, RequestBuilder, StatusCode,
     header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE},
     redirect::Policy,
 };
@@ -55,6 +55,41 @@ impl Browser {
         self.send(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)).await
     }
 
+    /// Makes a request with these headers, as pages and their scripts do.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn request(
+        &mut self,
+        method: Method,
+        url: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Landing, Error> {
+        let request =
+            headers.iter().fold(self.http.request(method, url), |request, (name, value)| request.header(*name, *value));
+        self.send(request).await
+    }
+
+    /// The value of a cookie.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        self.cookies.get(name).map(String::as_str)
+    }
+
+    /// The names of all cookies.
+    pub fn cookies(&self) -> impl Iterator<Item = &str> {
+        self.cookies.keys().map(String::as_str)
+    }
+
+    /// Keeps a cookie, whoever has it from.
+    pub fn keep(&mut self, name: &str, value: &str) {
+        self.cookies.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Forgets a cookie.
+    pub fn forget(&mut self, name: &str) {
+        self.cookies.remove(name);
+    }
+
     async fn send(&mut self, request: RequestBuilder) -> Result<Landing, Error> {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let answer = request.header(COOKIE, cookies.join("; ")).send().await?;
@@ -62,7 +97,11 @@ impl Browser {
         for line in answer.headers().get_all(SET_COOKIE) {
             let line = text(line);
             if let Some((name, value)) = line.split(';').next().and_then(|pair| pair.split_once('=')) {
-                self.cookies.insert(name.to_owned(), value.to_owned());
+                if line.split(';').any(|part| part.trim().eq_ignore_ascii_case("max-age=0")) {
+                    self.cookies.remove(name);
+                } else {
+                    self.cookies.insert(name.to_owned(), value.to_owned());
+                }
             }
         }
         let (status, location) = (answer.status(), answer.headers().get(LOCATION).map(text).unwrap_or_default());

@@ -2,6 +2,7 @@
 
 use std::path::{Path as FilePath, PathBuf};
 
+use outbound::issuer::discovery_of;
 use runtime::config::Secret;
 use serde::Deserialize;
 
@@ -10,7 +11,6 @@ use super::provisioning::role_of;
 use crate::claims::Path;
 use crate::issuer::{Client, Method, Naming, Provisioning, Roles, Settings};
 use crate::jwt::Rules;
-use crate::source::discovery_of;
 
 /// Why the issuers are not taken.
 #[derive(Debug, thiserror::Error)]

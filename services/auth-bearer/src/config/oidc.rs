@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use outbound::issuer::discovery_of;
 use runtime::config::{Invalid, Secret, Section, Visitor};
 
 use super::{AutoProvision, RoleAssignment, set};
 use crate::claims::Path;
 use crate::issuer::{Client, Method, Naming, Settings};
 use crate::jwt::Rules;
-use crate::source::discovery_of;
 
 /// The longest that an answer of an issuer about a token is believed.
 pub(super) const MOST_BELIEVED: Duration = Duration::from_secs(30);

@@ -5,6 +5,7 @@ mod backend;
 mod doors;
 mod forward;
 mod raw;
+mod session;
 mod smuggling;
 mod webdav;
 mod websocket;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use runtime::Context;
 use testkit::{Layout, Mode, TestFamily, note_secret};
 
 use crate::backend::Backend;
@@ -29,6 +30,15 @@ impl World {
 
     /// The same, with more settings.
     pub(crate) async fn start_with(name: &str, more: impl FnOnce(&mut Layout)) -> Self {
+        Self::start_in(name, more, |context| context).await
+    }
+
+    /// The same, in a world that the test has changed.
+    pub(crate) async fn start_in(
+        name: &str,
+        more: impl FnOnce(&mut Layout),
+        world: impl FnOnce(Context) -> Context,
+    ) -> Self {
         let backend = Backend::start().await;
         let mut layout = Layout::new(name, false);
         let file = layout.folder().join("routes.yaml");
@@ -39,7 +49,7 @@ impl World {
         layout.set("PROXY_ENABLE_BASIC_AUTH", "true");
         more(&mut layout);
         let edge = layout.variables()["PROXY_HTTP_ADDR"].parse().expect("an address");
-        let family = TestFamily::start_with(layout, Mode::Inside, |context| context).await;
+        let family = TestFamily::start_with(layout, Mode::Inside, world).await;
         let token = family.app_token("einstein").await;
         Self { family, backend, edge, token }
     }

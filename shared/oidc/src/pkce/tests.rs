@@ -14,6 +14,7 @@ fn s256() -> Challenge {
 fn the_example_of_the_rfc_matches() {
     assert_eq!(verify(Some(&s256()), Some(VERIFIER)), Ok(()));
     assert_eq!(s256().to_text(), CHALLENGE);
+    assert_eq!(challenge(VERIFIER), CHALLENGE);
 }
 
 #[test]

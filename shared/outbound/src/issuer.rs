@@ -5,13 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use oidc::jose::{KeyError, KeySet};
-use outbound::{Answer, FetchError, Fetcher, Policy, Question};
 use reqwest::Url;
 use serde::Deserialize;
 
+use crate::{Answer, FetchError, Fetcher, Policy, Question};
+
 /// How long discovery and keys may take together.
 const TIMEOUT: Duration = Duration::from_secs(3);
-const USER_AGENT: &str = "doorward-auth-bearer";
 
 /// Why an issuer has not told what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,17 @@ pub enum SourceError {
 pub struct Metadata {
     issuer: String,
     jwks_uri: Option<String>,
+    /// Where people are sent to sign in.
+    pub authorization_endpoint: Option<String>,
+    /// Where codes and refresh tokens are redeemed.
+    pub token_endpoint: Option<String>,
+    /// Where tokens are revoked (RFC 7009).
+    pub revocation_endpoint: Option<String>,
+    /// Where people are sent to sign out (`OpenID` Connect RP-Initiated Logout 1.0, 2.1).
+    pub end_session_endpoint: Option<String>,
+    /// Whether the answer to a sign-in says who it is from (RFC 9207, 3).
+    #[serde(default)]
+    pub authorization_response_iss_parameter_supported: bool,
     /// Where tokens are introspected.
     pub introspection_endpoint: Option<String>,
     /// Where a token's person is told.
@@ -61,19 +72,20 @@ pub struct Source {
 }
 
 impl Source {
-    /// Prepares to call the issuer of this name; it is not called yet. `authorities` is a file of certificates that are trusted
+    /// Prepares to call the issuer of this name; it is not called yet, and is told who calls by `user_agent`. `authorities` is a file of certificates that are trusted
     /// beside the system's. With `insecure` it may use plain HTTP and any certificate.
     ///
     /// # Errors
     /// When the issuer's address is none, or the certificates cannot be read.
     pub fn new(
         name: &str,
+        user_agent: &str,
         insecure: bool,
         allow_private: bool,
         authorities: Option<&Path>,
     ) -> Result<Self, PrepareError> {
         let discovery = discovery_of(name, insecure).map_err(PrepareError::Address)?;
-        let fetcher = |allow_private| Fetcher::new(USER_AGENT, Policy { allow_private, insecure }, authorities);
+        let fetcher = |allow_private| Fetcher::new(user_agent, Policy { allow_private, insecure }, authorities);
         let (own, others) = (fetcher(true), fetcher(allow_private));
         Ok(Self { name: name.to_owned(), discovery, own: own?, others: others? })
     }
@@ -187,7 +199,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_an_issuer_names_elsewhere_is_not_called_in_a_private_network() {
-        let source = Source::new("http://127.0.0.1:9", false, false, None).expect("can be called");
+        let source = Source::new("http://127.0.0.1:9", "test", false, false, None).expect("can be called");
         for other in ["http://127.0.0.1:10/x", "https://10.0.0.1/x", "https://localhost:9/x", "https://[::1]/x"] {
             let error = source.call(other, &Question::default()).await.expect_err(other).to_string();
             let known = ["private network", "https://", "no address that is called"];

@@ -1,0 +1,171 @@
+//! Browser sessions: the edge as a client of an `OpenID` Provider. Somebody signs in there (`login`), comes back with a code that
+//! is redeemed for tokens (`callback`), and has a session here: a random cookie, and a row with the tokens, sealed (`store`).
+//! A request with the cookie is decided on as if it had brought the access token (`access`), which is exchanged in time (`refresh`).
+//! The session ends here (`logout`), or when the issuer says so (`backchannel`).
+
+mod access;
+mod backchannel;
+mod callback;
+pub mod cookie;
+mod csrf;
+mod id_token;
+mod issuer;
+mod login;
+mod logout;
+mod migration;
+mod page;
+mod prune;
+mod refresh;
+mod seal;
+mod site;
+mod store;
+mod tokens;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::store::{Database, Options};
+use authn::BoxError;
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderMap;
+use moka::sync::Cache;
+use outbound::issuer::Source;
+use runtime::{Check, Clock, Context, Random, Task};
+use tokio::sync::Mutex;
+
+pub use migration::Migrator;
+pub use site::Site;
+
+use crate::asked::Asked;
+use crate::config::Config;
+use cookie::Cookies;
+use issuer::Issuer;
+use seal::Sealer;
+use store::Rows;
+use tokens::Client;
+
+/// How long a former process may take to let go of the database.
+const CLAIM_PATIENCE: Duration = Duration::from_secs(10);
+/// How many sessions may have their tokens exchanged at the same time without one being exchanged twice.
+const EXCHANGES: u64 = 65_536;
+/// How long it is remembered that a session's tokens were.
+const EXCHANGED_FOR: Duration = Duration::from_mins(1);
+/// What the issuer is told of who calls it.
+const USER_AGENT: &str = "doorward-proxy";
+
+/// The sessions.
+pub struct Sessions {
+    site: Site,
+    client: Client,
+    issuer: Issuer,
+    cookies: Cookies,
+    sealer: Sealer,
+    rows: Rows,
+    idle: Duration,
+    life: Duration,
+    clock: Clock,
+    random: Random,
+    /// One caller at a time exchanges a session's tokens.
+    exchanging: Cache<String, Arc<Mutex<()>>>,
+    database: Database,
+}
+
+impl Sessions {
+    /// Opens the database and brings its schema up to date; `None` if there are to be no sessions.
+    ///
+    /// # Errors
+    /// When the database cannot be opened, or the issuer's address is none.
+    pub async fn open(config: &Config, context: &Context) -> Result<Option<Arc<Self>>, BoxError> {
+        let settings = &config.session;
+        if !settings.is_enabled() {
+            return Ok(None);
+        }
+        let database = Database::connect(&settings.database(&context.environment), &Options::default()).await?;
+        let database = database.claim("proxy", CLAIM_PATIENCE).await?;
+        database.migrate::<Migrator>().await?;
+        Ok(Some(Arc::new(Self::over(database, config, context)?)))
+    }
+
+    /// Those in this database, whose schema is up to date.
+    fn over(database: Database, config: &Config, context: &Context) -> Result<Self, BoxError> {
+        let settings = &config.session;
+        let site = Site::new(&config.url, settings).map_err(|problem| format!("PROXY_URL {problem}"))?;
+        let authorities = settings.authorities.as_deref();
+        let (insecure, allow_private) = (settings.insecure, settings.allow_private_addresses);
+        let source = Source::new(&config.issuer, USER_AGENT, insecure, allow_private, authorities)?;
+        let (clock, random) = (context.clock.clone(), context.random.clone());
+        Ok(Self {
+            cookies: Cookies::new(site.is_https(), site.domain()),
+            site,
+            client: Client {
+                id: settings.client_id.clone(),
+                secret: settings.client_secret.clone(),
+                scopes: settings.scopes.clone(),
+            },
+            issuer: Issuer::new(&config.issuer, source, clock.clone()),
+            sealer: Sealer::new(&settings.secret, random.clone()),
+            rows: Rows::new(database.clone()),
+            idle: settings.idle,
+            life: settings.life,
+            clock,
+            random,
+            exchanging: Cache::builder().max_capacity(EXCHANGES).time_to_idle(EXCHANGED_FOR).build(),
+            database,
+        })
+    }
+
+    /// Where a browser that goes to this page signs in; `None` for a page of a host that is never sent the session.
+    pub fn login_for(&self, asked: &Asked<'_>) -> Option<String> {
+        self.site.login_for(asked)
+    }
+
+    /// What runs beside the listeners.
+    pub fn tasks(self: &Arc<Self>, context: &Context) -> Vec<Task> {
+        vec![Task::new("sessions", prune::keep_pruning(Arc::clone(self), context.shutdown.clone()))]
+    }
+
+    /// What must be well.
+    pub fn checks(&self) -> Vec<Check> {
+        let database = self.database.clone();
+        vec![Check::new("database", move || {
+            let database = database.clone();
+            async move { database.ping().await.map_err(|error| error.to_string()) }
+        })]
+    }
+
+    /// The key of the session that a request brings; `None` without a cookie. A cookie that is none of ours has a key too, which
+    /// no session has.
+    fn key(&self, headers: &HeaderMap) -> Option<String> {
+        let value = cookie::one(headers, &self.cookies.session()).filter(|value| !value.is_empty());
+        value.map(digest_of)
+    }
+
+    /// A text that nobody guesses: 256 bits.
+    fn secret(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.random.bytes::<32>())
+    }
+}
+
+/// The paths that browsers and the issuer come to.
+pub fn router(sessions: &Arc<Sessions>) -> Router {
+    let limit = DefaultBodyLimit::max(backchannel::MAX_BODY);
+    Router::new()
+        .route(site::LOGIN, get(login::begin))
+        .route(site::CALLBACK, get(callback::receive))
+        .route(site::LOGOUT, get(logout::ask).post(logout::end))
+        .route(site::BACKCHANNEL_LOGOUT, post(backchannel::receive).layer(limit))
+        .with_state(Arc::clone(sessions))
+}
+
+/// The SHA-256 of a text, in base64url.
+fn digest_of(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests;

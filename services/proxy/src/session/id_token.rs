@@ -1,0 +1,140 @@
+//! Which ID tokens and logout tokens are the issuer's word to the edge, but for the signature (`OpenID` Connect Core 3.1.3.7,
+//! Back-Channel Logout 1.0 2.6).
+
+use std::time::{Duration, SystemTime};
+
+use oidc::claims::{LEEWAY, check_times, is_meant_for, text, time};
+use oidc::jose::{Algorithm, UnverifiedJwt, half_hash};
+use serde_json::{Map, Value};
+
+use super::store::Ended;
+
+/// The longest identifier in one, in bytes.
+const MAX_ID: usize = 255;
+/// The event that a logout token tells.
+const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+/// How long a logout token is remembered at most.
+const REMEMBERED_FOR: Duration = Duration::from_hours(1);
+
+/// Which of its claims makes a token none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the token's {0} is wrong")]
+pub(crate) struct Wrong(pub(crate) &'static str);
+
+/// By whom and for whom tokens are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected<'a> {
+    /// The issuer.
+    pub(crate) issuer: &'a str,
+    /// The edge.
+    pub(crate) client: &'a str,
+    /// What time it is.
+    pub(crate) now: SystemTime,
+}
+
+/// Who has signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Subject {
+    /// Who it is.
+    pub(crate) subject: String,
+    /// What the issuer calls its session.
+    pub(crate) sid: Option<String>,
+}
+
+/// What ends, and what the logout token is remembered by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// What ends.
+    pub(crate) ended: Ended,
+    /// The token's identifier.
+    pub(crate) jti: String,
+    /// Until when it is remembered.
+    pub(crate) until: SystemTime,
+}
+
+impl Expected<'_> {
+    /// Holds an ID token against the request that it answers.
+    ///
+    /// # Errors
+    /// [`Wrong`].
+    pub(crate) fn id_token(&self, jwt: &UnverifiedJwt<'_>, nonce: &str, access_token: &str) -> Result<Subject, Wrong> {
+        let said = jwt.claims();
+        let algorithm = self.common(jwt)?;
+        if !(jwt.is_typ("JWT") || jwt.typ().is_none()) {
+            return Err(Wrong("typ"));
+        }
+        self.authorized_party(said)?;
+        if said.get("nonce").and_then(Value::as_str) != Some(nonce) {
+            return Err(Wrong("nonce"));
+        }
+        if said.get("at_hash").is_some_and(|hash| *hash != half_hash(algorithm, access_token)) {
+            return Err(Wrong("at_hash"));
+        }
+        let subject = named(said, "sub")?.ok_or(Wrong("sub"))?;
+        Ok(Subject { subject, sid: named(said, "sid")? })
+    }
+
+    /// Holds a logout token against the rules.
+    ///
+    /// # Errors
+    /// [`Wrong`].
+    pub(crate) fn logout_token(&self, jwt: &UnverifiedJwt<'_>) -> Result<Told, Wrong> {
+        let said = jwt.claims();
+        self.common(jwt)?;
+        // the type is recommended, not demanded (2.4); what says that it is something else is something else
+        if !(jwt.is_typ("logout+jwt") || jwt.is_typ("JWT") || jwt.typ().is_none()) {
+            return Err(Wrong("typ"));
+        }
+        if !said.get("events").and_then(|events| events.get(EVENT)).is_some_and(Value::is_object) {
+            return Err(Wrong("events"));
+        }
+        if said.contains_key("nonce") {
+            return Err(Wrong("nonce"));
+        }
+        let (subject, session) = (named(said, "sub")?, named(said, "sid")?);
+        if subject.is_none() && session.is_none() {
+            return Err(Wrong("sub"));
+        }
+        let jti = named(said, "jti")?.ok_or(Wrong("jti"))?;
+        let (iat, exp) = (time(said, "iat").ok().flatten(), time(said, "exp").ok().flatten());
+        let at = iat.ok_or(Wrong("iat"))? + LEEWAY;
+        // as long as it could be accepted again
+        let until = exp.ok_or(Wrong("exp"))? + LEEWAY;
+        if until > self.now + REMEMBERED_FOR {
+            return Err(Wrong("exp"));
+        }
+        Ok(Told { ended: Ended { subject, sid: session, at }, jti, until })
+    }
+
+    /// What holds for both.
+    fn common(&self, jwt: &UnverifiedJwt<'_>) -> Result<Algorithm, Wrong> {
+        let said = jwt.claims();
+        let algorithm = jwt.algorithm().filter(|algorithm| algorithm.is_asymmetric()).ok_or(Wrong("alg"))?;
+        if said.get("iss").and_then(Value::as_str) != Some(self.issuer) {
+            return Err(Wrong("iss"));
+        }
+        if !is_meant_for(said, self.client) {
+            return Err(Wrong("aud"));
+        }
+        check_times(said, self.now).map_err(|_| Wrong("exp"))?.ok_or(Wrong("exp"))?;
+        time(said, "iat").ok().flatten().ok_or(Wrong("iat"))?;
+        Ok(algorithm)
+    }
+
+    /// `azp` names the edge where it is there, and it is there where the token is for others too.
+    fn authorized_party(&self, said: &Map<String, Value>) -> Result<(), Wrong> {
+        let is_for_several = said.get("aud").and_then(Value::as_array).is_some_and(|audiences| audiences.len() > 1);
+        match said.get("azp") {
+            Some(party) if party.as_str() == Some(self.client) => Ok(()),
+            None if !is_for_several => Ok(()),
+            _ => Err(Wrong("azp")),
+        }
+    }
+}
+
+fn named(said: &Map<String, Value>, name: &'static str) -> Result<Option<String>, Wrong> {
+    text(said, name, MAX_ID).map(|value| value.map(str::to_owned)).map_err(|_| Wrong(name))
+}
+
+#[cfg(test)]
+mod tests;

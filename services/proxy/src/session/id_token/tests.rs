@@ -1,0 +1,125 @@
+use std::time::UNIX_EPOCH;
+
+use oidc::jose::SigningKey;
+use serde_json::json;
+
+use super::*;
+
+const ISSUER: &str = "https://idp.example";
+const NOW: u64 = 1_800_000_000;
+
+fn key() -> SigningKey {
+    SigningKey::generate(Algorithm::EdDsa, "k").expect("a key")
+}
+
+fn expected() -> Expected<'static> {
+    Expected { issuer: ISSUER, client: "edge", now: UNIX_EPOCH + Duration::from_secs(NOW) }
+}
+
+fn id_token(typ: &str, changes: &Value) -> Result<Subject, Wrong> {
+    let mut claims = json!({
+        "iss": ISSUER, "aud": "edge", "sub": "einstein", "sid": "s1", "nonce": "n", "iat": NOW, "exp": NOW + 60,
+        "at_hash": half_hash(Algorithm::EdDsa, "access"),
+    });
+    apply(&mut claims, changes);
+    let text = key().jwt(typ, &claims);
+    expected().id_token(&UnverifiedJwt::parse(&text).expect("a JWT"), "n", "access")
+}
+
+fn logout_token(typ: &str, changes: &Value) -> Result<Told, Wrong> {
+    let mut claims = json!({
+        "iss": ISSUER, "aud": "edge", "sub": "einstein", "sid": "s1", "jti": "j", "iat": NOW, "exp": NOW + 60,
+        "events": { EVENT: {} },
+    });
+    apply(&mut claims, changes);
+    let text = key().jwt(typ, &claims);
+    expected().logout_token(&UnverifiedJwt::parse(&text).expect("a JWT"))
+}
+
+/// `null` takes a claim out.
+fn apply(claims: &mut Value, changes: &Value) {
+    for (name, value) in changes.as_object().expect("an object") {
+        claims[name] = value.clone();
+    }
+    claims.as_object_mut().expect("an object").retain(|_, value| !value.is_null());
+}
+
+#[test]
+fn an_id_token_says_who_it_is() {
+    let subject = Subject { subject: "einstein".to_owned(), sid: Some("s1".to_owned()) };
+    for changes in [
+        json!({}),
+        json!({ "aud": ["edge"], "at_hash": null }),
+        json!({ "aud": ["edge", "other"], "azp": "edge" }),
+        json!({ "exp": NOW - 4 }),
+    ] {
+        assert_eq!(id_token("JWT", &changes), Ok(subject.clone()), "{changes}");
+    }
+}
+
+#[test]
+fn an_id_token_for_somebody_else_says_nothing() {
+    for (changes, wrong) in [
+        (json!({ "iss": "https://other.example" }), "iss"),
+        (json!({ "iss": null }), "iss"),
+        (json!({ "aud": "other" }), "aud"),
+        (json!({ "aud": null }), "aud"),
+        (json!({ "aud": ["edge", "other"] }), "azp"),
+        (json!({ "azp": "other" }), "azp"),
+        (json!({ "azp": ["edge"] }), "azp"),
+        (json!({ "exp": NOW - 6 }), "exp"),
+        (json!({ "exp": null }), "exp"),
+        (json!({ "iat": null }), "iat"),
+        (json!({ "iat": NOW + 60 }), "exp"),
+        (json!({ "nonce": "other" }), "nonce"),
+        (json!({ "nonce": null }), "nonce"),
+        (json!({ "at_hash": half_hash(Algorithm::EdDsa, "other") }), "at_hash"),
+        (json!({ "sub": null }), "sub"),
+        (json!({ "sub": "" }), "sub"),
+        (json!({ "sid": 1 }), "sid"),
+    ] {
+        assert_eq!(id_token("JWT", &changes), Err(Wrong(wrong)), "{changes}");
+    }
+    for typ in ["at+jwt", "logout+jwt"] {
+        assert_eq!(id_token(typ, &json!({})), Err(Wrong("typ")), "{typ}");
+    }
+}
+
+#[test]
+fn a_token_without_a_signature_or_with_a_shared_secret_says_nothing() {
+    let claims = json!({ "iss": ISSUER, "aud": "edge", "sub": "e", "nonce": "n", "iat": NOW, "exp": NOW + 60 });
+    let shared = oidc::jose::hs256_jwt(b"a-secret-of-at-least-32-characters", "JWT", &claims);
+    let jwt = UnverifiedJwt::parse(&shared).expect("a JWT");
+    assert_eq!(expected().id_token(&jwt, "n", "access"), Err(Wrong("alg")));
+}
+
+#[test]
+fn a_logout_token_says_what_ends() {
+    let told = logout_token("logout+jwt", &json!({})).expect("is good");
+    let at = UNIX_EPOCH + Duration::from_secs(NOW) + LEEWAY;
+    let (subject, sid) = (Some("einstein".to_owned()), Some("s1".to_owned()));
+    assert_eq!((told.ended, told.jti.as_str()), (Ended { subject, sid, at }, "j"));
+    assert!(
+        logout_token("JWT", &json!({ "sid": null })).is_ok() && logout_token("JWT", &json!({ "sub": null })).is_ok()
+    );
+}
+
+#[test]
+fn what_is_no_logout_token_ends_nothing() {
+    for (changes, wrong) in [
+        (json!({ "iss": "https://other.example" }), "iss"),
+        (json!({ "aud": "other" }), "aud"),
+        (json!({ "exp": NOW - 6 }), "exp"),
+        (json!({ "exp": NOW + 86_400 }), "exp"),
+        (json!({ "iat": null }), "iat"),
+        (json!({ "jti": null }), "jti"),
+        (json!({ "sub": null, "sid": null }), "sub"),
+        (json!({ "nonce": "n" }), "nonce"),
+        (json!({ "events": null }), "events"),
+        (json!({ "events": { EVENT: "x" } }), "events"),
+        (json!({ "events": [EVENT] }), "events"),
+    ] {
+        assert_eq!(logout_token("logout+jwt", &changes), Err(Wrong(wrong)), "{changes}");
+    }
+    assert_eq!(logout_token("at+jwt", &json!({})), Err(Wrong("typ")));
+}

@@ -1,0 +1,112 @@
+//! A sign-in begins: the browser is sent to the issuer (`OpenID` Connect Core 3.1.2.1), with PKCE (RFC 7636). What is needed when
+//! it comes back stands in a cookie of its own, sealed, so that several may be under way.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use oidc::pkce;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::page::{page, redirect, with_cookies};
+use super::seal::Purpose;
+use super::site::CALLBACK;
+use super::{Sessions, cookie, digest_of};
+
+/// How long a sign-in may take.
+const PATIENCE: Duration = Duration::from_mins(10);
+/// How many may be under way in one browser: the cookies of more would not fit into a request.
+const MOST: usize = 5;
+
+/// A sign-in under way.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Login {
+    /// What the ID token must hold.
+    pub(super) nonce: String,
+    /// What redeems the code.
+    pub(super) verifier: String,
+    /// Where the browser goes then.
+    pub(super) target: String,
+    /// In seconds since the epoch.
+    until: u64,
+}
+
+/// Sends the browser to the issuer.
+pub(super) async fn begin(
+    State(sessions): State<Arc<Sessions>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let wanted = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+        .find(|(name, _)| name == "rd")
+        .map(|(_, value)| value.into_owned());
+    let target = sessions.site.target(&wanted.unwrap_or_default());
+    let state = sessions.secret();
+    let (nonce, verifier) = (sessions.secret(), sessions.secret());
+    let Some(address) = sessions.authorization(&state, &nonce, &verifier).await else {
+        let text = "<p>The sign-in service cannot be reached. Please try again in a moment.</p>";
+        return page(StatusCode::SERVICE_UNAVAILABLE, "Signing in is not possible", text);
+    };
+    let until = seconds(sessions.clock.now() + PATIENCE);
+    let cookie = sessions.keep(&state, &Login { nonce, verifier, target, until });
+    let surplus = sessions.surplus(&headers);
+    with_cookies(redirect(&address), surplus.into_iter().chain([cookie]))
+}
+
+impl Sessions {
+    /// Where the browser is sent; `None` if the issuer cannot be asked.
+    async fn authorization(&self, state: &str, nonce: &str, verifier: &str) -> Option<String> {
+        let known = self.issuer.known().await.ok()?;
+        let mut address = Url::parse(known.metadata.authorization_endpoint.as_deref()?).ok()?;
+        if !matches!(address.scheme(), "https" | "http") {
+            return None;
+        }
+        address
+            .query_pairs_mut()
+            .append_pair("response_type", "code")
+            .append_pair("client_id", &self.client.id)
+            .append_pair("redirect_uri", &self.site.url(CALLBACK))
+            .append_pair("scope", &self.client.scopes)
+            .append_pair("state", state)
+            .append_pair("nonce", nonce)
+            .append_pair("code_challenge", &pkce::challenge(verifier))
+            .append_pair("code_challenge_method", pkce::Method::S256.as_str());
+        Some(address.into())
+    }
+
+    /// The cookie in which a sign-in is kept.
+    fn keep(&self, state: &str, login: &Login) -> HeaderValue {
+        let sealed = URL_SAFE_NO_PAD.encode(self.sealer.seal(Purpose::Login(state), login));
+        self.cookies.set_login(&self.login_cookie(state), &sealed, PATIENCE.as_secs())
+    }
+
+    /// The name of that cookie.
+    pub(super) fn login_cookie(&self, state: &str) -> String {
+        format!("{}{}", self.cookies.logins(), &digest_of(state)[..22])
+    }
+
+    /// The sign-in that has this `state`, if this browser has begun it, and not too long ago.
+    pub(super) fn under_way(&self, headers: &HeaderMap, state: &str) -> Option<Login> {
+        let sealed = URL_SAFE_NO_PAD.decode(cookie::one(headers, &self.login_cookie(state))?).ok()?;
+        let login: Login = self.sealer.open(Purpose::Login(state), &sealed)?;
+        (login.until > seconds(self.clock.now())).then_some(login)
+    }
+
+    /// Takes away what is more than another one may be under way beside.
+    fn surplus(&self, headers: &HeaderMap) -> Vec<HeaderValue> {
+        let prefix = self.cookies.logins();
+        let names: Vec<_> =
+            cookie::all(headers).map(|(name, _)| name).filter(|name| name.starts_with(&prefix)).collect();
+        let count = (names.len() + 1).saturating_sub(MOST);
+        names.into_iter().take(count).map(|name| self.cookies.set_login(name, "", 0)).collect()
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

@@ -1,0 +1,110 @@
+//! Exchanging a session's tokens before the access token ends (RFC 6749 6). One caller at a time does so, of all replicas: an issuer
+//! may take a refresh token that comes twice for a stolen one, and end everything (RFC 9700 4.14.2).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::Sessions;
+use super::access::unavailable;
+use super::seal::Purpose;
+use super::store::Row;
+use super::tokens::{TokenError, Tokens};
+use crate::verdict::{Refused, Verdict};
+
+/// How long before its end an access token is exchanged.
+const AHEAD: Duration = Duration::from_secs(30);
+/// How long a replica may take that exchanges; longer than a call to the issuer does.
+const CLAIM: Duration = Duration::from_secs(15);
+/// How often, and after how many tries no more, it is looked whether another replica has done so.
+const LOOK: Duration = Duration::from_millis(50);
+const LOOKS: u32 = 120;
+
+const ENDED: Verdict = Verdict::Unauthenticated(Refused::Missing);
+
+impl Sessions {
+    /// The access token of a session, which is good for a while.
+    ///
+    /// # Errors
+    /// The verdict: the session is over, or who would know cannot be asked.
+    pub(super) async fn access_token(self: &Arc<Self>, row: Row) -> Result<SecretString, Verdict> {
+        if row.access_end > self.clock.now() + AHEAD {
+            return self.access_of(&row);
+        }
+        let sessions = Arc::clone(self);
+        // to its end, even if the client does not wait for it: what the issuer has answered once it does not answer again
+        let exchange = tokio::spawn(async move { sessions.exchange_alone(&row.key).await });
+        exchange.await.unwrap_or(Err(Verdict::Unavailable))
+    }
+
+    async fn exchange_alone(&self, key: &str) -> Result<SecretString, Verdict> {
+        let lock = self.exchanging.get_with(key.to_owned(), Arc::default);
+        let _alone = lock.lock().await;
+        for _ in 0..LOOKS {
+            // whoever was first may have done it
+            let row = self.rows.find(key).await.map_err(|error| unavailable(&error))?.ok_or(ENDED)?;
+            let now = self.clock.now();
+            if row.access_end > now + AHEAD {
+                return self.access_of(&row);
+            }
+            let tokens = self.open_tokens(&row).ok_or(ENDED)?;
+            let Some(refresh) = &tokens.refresh else { return self.to_its_end(&row, tokens).await };
+            let claimed = self.rows.claim(key, row.version, now, now + CLAIM).await;
+            if claimed.map_err(|error| unavailable(&error))? {
+                match self.exchange(&row, refresh, &tokens).await? {
+                    Some(access) => return Ok(access),
+                    None => continue,
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Err(Verdict::Unavailable)
+    }
+
+    /// Nothing can be exchanged: the session ends with its access token.
+    async fn to_its_end(&self, row: &Row, tokens: Tokens) -> Result<SecretString, Verdict> {
+        if row.access_end > self.clock.now() {
+            return Ok(SecretString::from(tokens.access));
+        }
+        self.end_refused(row, "the access token has ended").await?;
+        Err(ENDED)
+    }
+
+    /// Exchanges the tokens; `None` if somebody else has done so, or the session was ended meanwhile.
+    async fn exchange(&self, row: &Row, refresh: &str, held: &Tokens) -> Result<Option<SecretString>, Verdict> {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
+        let granted = match self.client.redeem(&self.issuer, &form).await {
+            Ok(granted) => granted,
+            Err(TokenError::InvalidGrant) => {
+                self.end_refused(row, "the issuer has ended it").await?;
+                return Ok(None);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the tokens of a session cannot be exchanged");
+                self.rows.give_back(&row.key, row.version).await.map_err(|error| unavailable(&error))?;
+                let is_good = row.access_end > self.clock.now();
+                return if is_good { self.access_of(row).map(Some) } else { Err(Verdict::Unavailable) };
+            }
+        };
+        let end = self.clock.now() + granted.life();
+        let tokens = Tokens {
+            access: granted.access_token,
+            // an issuer that does not change them sends none (RFC 6749 6)
+            refresh: Some(granted.refresh_token.unwrap_or_else(|| refresh.to_owned())),
+            // that of the sign-in is the hint that every issuer takes
+            id: held.id.clone(),
+        };
+        let sealed = self.sealer.seal(Purpose::Tokens(&row.key), &tokens);
+        let renewed =
+            self.rows.renew(&row.key, row.version, &sealed, end).await.map_err(|error| unavailable(&error))?;
+        Ok(renewed.then(|| SecretString::from(tokens.access)))
+    }
+
+    async fn end_refused(&self, row: &Row, reason: &str) -> Result<(), Verdict> {
+        if self.rows.end_at(&row.key, row.version).await.map_err(|error| unavailable(&error))? {
+            tracing::info!(target: "audit", event = "session.end", outcome = "success", subject = row.subject, reason);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,254 @@
+//! Where sessions are kept. What is acknowledged is durable.
+
+mod entity;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
+use store::{Database, StoreError};
+
+use entity::{logout, session};
+
+/// A session as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// The SHA-256 of what the cookie holds, in base64url.
+    pub(crate) key: String,
+    /// Who it is to the issuer.
+    pub(crate) subject: String,
+    /// What the issuer calls its own session.
+    pub(crate) sid: Option<String>,
+    /// The tokens, sealed.
+    pub(crate) tokens: Vec<u8>,
+    /// When the access token among them ends.
+    pub(crate) access_end: SystemTime,
+    /// When somebody has signed in.
+    pub(crate) created: SystemTime,
+    /// When it was last used, roughly.
+    pub(crate) used: SystemTime,
+    /// When it ends however much it is used.
+    pub(crate) ends: SystemTime,
+    /// How often the tokens were exchanged for others.
+    pub(crate) version: i64,
+}
+
+/// What a logout token ends: the sessions of a subject, the one of a `sid`, or the one that is both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// Whose sessions.
+    pub(crate) subject: Option<String>,
+    /// Which one.
+    pub(crate) sid: Option<String>,
+    /// Sessions that were begun later are others.
+    pub(crate) at: SystemTime,
+}
+
+/// Sessions in `SQLite` or `PostgreSQL`.
+pub(crate) struct Rows(Database);
+
+impl Rows {
+    /// Those in this database, whose schema is up to date.
+    pub(crate) fn new(database: Database) -> Self {
+        Self(database)
+    }
+
+    /// Adds a session.
+    ///
+    /// # Errors
+    /// When the database fails, as of all the others.
+    pub(crate) async fn add(&self, row: &Row) -> Result<(), StoreError> {
+        let write = || async {
+            let row = session::ActiveModel {
+                id: Set(row.key.clone()),
+                subject: Set(row.subject.clone()),
+                sid: Set(row.sid.clone()),
+                tokens: Set(row.tokens.clone()),
+                access_end: Set(micros(row.access_end)),
+                created: Set(micros(row.created)),
+                used: Set(micros(row.used)),
+                ends: Set(micros(row.ends)),
+                version: Set(row.version),
+                claimed: Set(0),
+            };
+            Ok(session::Entity::insert(row).exec_without_returning(self.0.connection()).await.map(drop)?)
+        };
+        self.0.run(write).await
+    }
+
+    /// The session with this key.
+    pub(crate) async fn find(&self, key: &str) -> Result<Option<Row>, StoreError> {
+        let read = || async {
+            let query = session::Entity::find().filter(session::Column::Id.eq(key));
+            // the key is unique; SQLite would plan a statement with a LIMIT anew at each use
+            Ok(query.all(self.0.connection()).await?.into_iter().next())
+        };
+        Ok(self.0.run(read).await?.map(row))
+    }
+
+    /// Writes down that it is used.
+    pub(crate) async fn note_use(&self, key: &str, now: SystemTime) -> Result<(), StoreError> {
+        let write = || async {
+            let update = session::Entity::update_many()
+                .col_expr(session::Column::Used, Expr::value(micros(now)))
+                .filter(session::Column::Id.eq(key))
+                .filter(session::Column::Used.lt(micros(now)));
+            Ok(update.exec(self.0.connection()).await.map(drop)?)
+        };
+        self.0.run(write).await
+    }
+
+    /// Whether the tokens of this version are the caller's to exchange, until some moment: of all replicas one is told so.
+    pub(crate) async fn claim(
+        &self,
+        key: &str,
+        version: i64,
+        now: SystemTime,
+        until: SystemTime,
+    ) -> Result<bool, StoreError> {
+        let write = || async {
+            let update = session::Entity::update_many()
+                .col_expr(session::Column::Claimed, Expr::value(micros(until)))
+                .filter(at(key, version))
+                .filter(session::Column::Claimed.lte(micros(now)));
+            Ok(update.exec(self.0.connection()).await?.rows_affected > 0)
+        };
+        self.0.run(write).await
+    }
+
+    /// Gives a claim back: nothing was exchanged.
+    pub(crate) async fn give_back(&self, key: &str, version: i64) -> Result<(), StoreError> {
+        let write = || async {
+            let claimed = Expr::value(0_i64);
+            let update = session::Entity::update_many().col_expr(session::Column::Claimed, claimed);
+            Ok(update.filter(at(key, version)).exec(self.0.connection()).await.map(drop)?)
+        };
+        self.0.run(write).await
+    }
+
+    /// Exchanges the tokens, unless somebody has exchanged those of this version already, or the session has ended.
+    pub(crate) async fn renew(
+        &self,
+        key: &str,
+        version: i64,
+        tokens: &[u8],
+        end: SystemTime,
+    ) -> Result<bool, StoreError> {
+        let write = || async {
+            let update = session::Entity::update_many()
+                .col_expr(session::Column::Tokens, Expr::value(tokens.to_vec()))
+                .col_expr(session::Column::AccessEnd, Expr::value(micros(end)))
+                .col_expr(session::Column::Version, Expr::value(version + 1))
+                .col_expr(session::Column::Claimed, Expr::value(0_i64))
+                .filter(at(key, version));
+            Ok(update.exec(self.0.connection()).await?.rows_affected > 0)
+        };
+        self.0.run(write).await
+    }
+
+    /// Ends a session; whether there was one.
+    pub(crate) async fn end(&self, key: &str) -> Result<bool, StoreError> {
+        self.delete(Condition::all().add(session::Column::Id.eq(key))).await
+    }
+
+    /// Ends a session whose tokens are still of this version; whether there was one.
+    pub(crate) async fn end_at(&self, key: &str, version: i64) -> Result<bool, StoreError> {
+        self.delete(at(key, version)).await
+    }
+
+    async fn delete(&self, which: Condition) -> Result<bool, StoreError> {
+        let write = || async {
+            let delete = session::Entity::delete_many().filter(which.clone());
+            Ok(delete.exec(self.0.connection()).await?.rows_affected > 0)
+        };
+        self.0.run(write).await
+    }
+
+    /// Ends what a logout token says, which is remembered by its digest until some moment; how many sessions, or `None` if
+    /// it has come before.
+    pub(crate) async fn end_by(&self, jti: &str, until: SystemTime, ended: &Ended) -> Result<Option<u64>, StoreError> {
+        let mut which = Condition::all().add(session::Column::Created.lte(micros(ended.at)));
+        if ended.subject.is_none() && ended.sid.is_none() {
+            return Ok(None);
+        }
+        if let Some(subject) = &ended.subject {
+            which = which.add(session::Column::Subject.eq(subject));
+        }
+        if let Some(sid) = &ended.sid {
+            which = which.add(session::Column::Sid.eq(sid));
+        }
+        let write = || async {
+            let transaction = self.0.begin_write().await?;
+            let token = logout::ActiveModel { jti: Set(jti.to_owned()), expires: Set(micros(until)) };
+            let once = OnConflict::column(logout::Column::Jti).do_nothing().to_owned();
+            let insert = logout::Entity::insert(token).on_conflict(once);
+            if insert.exec_without_returning(&transaction).await? == 0 {
+                return Ok(None);
+            }
+            let delete = session::Entity::delete_many().filter(which.clone());
+            let count = delete.exec(&transaction).await?.rows_affected;
+            transaction.commit().await?;
+            Ok(Some(count))
+        };
+        self.0.run(write).await
+    }
+
+    /// Removes at most `limit` sessions that have ended, or were last used before some moment; how many.
+    pub(crate) async fn prune(&self, now: SystemTime, unused_since: SystemTime, limit: u64) -> Result<u64, StoreError> {
+        let over = Condition::any()
+            .add(session::Column::Ends.lte(micros(now)))
+            .add(session::Column::Used.lte(micros(unused_since)));
+        let write = || async {
+            let transaction = self.0.begin_write().await?;
+            let ids: Vec<String> = session::Entity::find()
+                .select_only()
+                .column(session::Column::Id)
+                .filter(over.clone())
+                .limit(limit)
+                .into_tuple()
+                .all(&transaction)
+                .await?;
+            // used again in the meantime, it stays
+            let gone = session::Entity::delete_many()
+                .filter(session::Column::Id.is_in(ids))
+                .filter(over.clone())
+                .exec(&transaction)
+                .await?;
+            let tokens = logout::Entity::delete_many().filter(logout::Column::Expires.lte(micros(now)));
+            tokens.exec(&transaction).await?;
+            transaction.commit().await?;
+            Ok(gone.rows_affected)
+        };
+        self.0.run(write).await
+    }
+}
+
+fn at(key: &str, version: i64) -> Condition {
+    Condition::all().add(session::Column::Id.eq(key)).add(session::Column::Version.eq(version))
+}
+
+fn row(model: session::Model) -> Row {
+    Row {
+        key: model.id,
+        subject: model.subject,
+        sid: model.sid,
+        tokens: model.tokens,
+        access_end: time(model.access_end),
+        created: time(model.created),
+        used: time(model.used),
+        ends: time(model.ends),
+        version: model.version,
+    }
+}
+
+/// Microseconds since the epoch, rounded down; times that do not fit are the last that does.
+fn micros(time: SystemTime) -> i64 {
+    i64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros()).unwrap_or(i64::MAX)
+}
+
+fn time(micros: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;
