@@ -29,7 +29,7 @@ pub(crate) fn routes(backends: &Backends) -> Result<Vec<Route>, NoBackend> {
     let others = [(AUTH_APP, &backends.auth_app, false), (AUTH_BEARER, &backends.auth_bearer, true)];
     let there = idp.into_iter().chain(others).filter(|(_, backend, _)| !backend.is_empty());
     let route = |(path, backend, unprotected): (&str, &String, bool)| {
-        backend.parse::<Backend>().map(|backend| Route::prefix(path, backend, unprotected))
+        backend.parse::<Backend>().map(|backend| Route::family(path, backend, unprotected))
     };
     there.map(route).collect()
 }

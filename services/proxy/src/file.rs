@@ -163,6 +163,7 @@ fn route(entry: RouteEntry) -> Result<Route, String> {
             .parse::<Backend>()
             .map_err(|problem| format!("backend {:?} {problem}", entry.backend))?,
         unprotected: entry.unprotected,
+        of_family: false,
         keep_authorization: entry.keep_authorization,
         http2: entry.http2,
         rewrite: Rewrite { strip: path("strip", entry.strip)?, prepend: path("prepend", entry.prepend)? },

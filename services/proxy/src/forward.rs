@@ -160,7 +160,7 @@ impl Settings {
         let upgraded = upgrade::accepted(upgrade, &mut response, &self.shutdown);
         let mut response = response.map(Body::new);
         strip_hop_by_hop(response.headers_mut());
-        cookie::strip_set(response.headers_mut());
+        cookie::strip_set(response.headers_mut(), route.of_family);
         if upgraded {
             upgrade::ask(response.headers_mut());
         }
@@ -180,7 +180,7 @@ impl Settings {
         join_cookies(&mut headers);
         // HTTP/2 has the host in its target, and has that be the backend's
         headers.remove(HOST);
-        cookie::strip(&mut headers);
+        cookie::strip(&mut headers, route.of_family);
         route.request_headers.apply(&mut headers);
         let mut set = |name: HeaderName, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {

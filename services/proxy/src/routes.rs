@@ -11,6 +11,7 @@ use crate::pattern::Pattern;
 
 /// A route: which requests, to which backend, and how.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Route {
     /// What metrics and the access log call it.
     pub name: String,
@@ -20,6 +21,8 @@ pub struct Route {
     pub backend: Backend,
     /// Whether nobody is asked who it is; the backend does that itself.
     pub unprotected: bool,
+    /// Whether the backend is a service of the family.
+    pub of_family: bool,
     /// Whether the backend is sent the client's `Authorization` too, although the edge has verified it.
     pub keep_authorization: bool,
     /// Whether the backend is spoken to in HTTP/2, which gRPC needs.
@@ -40,13 +43,14 @@ impl Route {
     /// The timeout unless another one is stated.
     pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-    /// Everything below a path, to a backend.
-    pub fn prefix(path: &str, backend: Backend, unprotected: bool) -> Self {
+    /// Everything below a path, to a service of the family.
+    pub fn family(path: &str, backend: Backend, unprotected: bool) -> Self {
         Self {
             name: path.to_owned(),
             pattern: Pattern { path: Some(crate::pattern::PathPattern::Prefix(path.to_owned())), ..Pattern::default() },
             backend,
             unprotected,
+            of_family: true,
             keep_authorization: unprotected,
             http2: false,
             rewrite: Rewrite::default(),

@@ -107,7 +107,14 @@ async fn what_the_edge_has_verified_is_not_passed_on() {
 async fn routes_rewrite_and_what_belongs_to_a_connection_stays_there() {
     let world = World::start("edge-routes").await;
     let line = format!("Authorization: {}", basic("einstein", &world.token));
-    let headers = [&*line, "X-Old: 1", "X-Hop: 1", "Connection: x-hop", "TE: trailers", "Cookie: a=1"];
+    let headers = [
+        &*line,
+        "X-Old: 1",
+        "X-Hop: 1",
+        "Connection: x-hop",
+        "TE: trailers",
+        "Cookie: a=1; __Host-doorward-session=x; doorward-session=y",
+    ];
     let reply = raw::request(world.edge, "PROPFIND /moved/a%20b?q=%2f", &headers).await;
     assert_eq!(reply.status(), 200, "{reply:?}");
     let seen = world.backend.take();

@@ -65,16 +65,18 @@ pub fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     values.next().filter(|_| values.next().is_none())
 }
 
-/// Whether it is the name of a cookie of the edge, whatever its settings are at present.
-fn is_own(name: &[u8]) -> bool {
+/// Whether it is the name of a cookie that this backend has nothing to do with, whatever the settings are at present: the
+/// edge's, and for what is no service of the family idp's too, whose pages may be on the same host.
+fn is_ours(name: &[u8], of_family: bool) -> bool {
     let name = name.trim_ascii();
     let bare = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix.as_bytes())).unwrap_or(name);
-    bare == NAME.as_bytes() || bare.starts_with(b"doorward-login-")
+    let others: &[u8] = if of_family { b"doorward-login-" } else { b"doorward-" };
+    bare == NAME.as_bytes() || bare.starts_with(others)
 }
 
-/// Takes the edge's cookies out of what a backend is sent.
-pub fn strip(headers: &mut HeaderMap) {
-    let is_ours = |pair: &[u8]| is_own(pair.split(|byte| *byte == b'=').next().unwrap_or_default());
+/// Takes our cookies out of what a backend is sent; idp, which is of the family, gets its own.
+pub fn strip(headers: &mut HeaderMap, of_family: bool) {
+    let is_ours = |pair: &[u8]| is_ours(pair.split(|byte| *byte == b'=').next().unwrap_or_default(), of_family);
     let has_ours = |value: &HeaderValue| value.as_bytes().split(|byte| *byte == b';').any(is_ours);
     if !headers.get_all(COOKIE).iter().any(has_ours) {
         return;
@@ -92,11 +94,11 @@ pub fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// Takes the edge's cookies out of what a backend answers: it could hand somebody a session of its own choice.
-pub fn strip_set(headers: &mut HeaderMap) {
+/// Takes our cookies out of what a backend answers: it could hand somebody a session of its own choice.
+pub fn strip_set(headers: &mut HeaderMap, of_family: bool) {
     let is_ours = |value: &HeaderValue| {
         let pair = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-        is_own(pair.split(|byte| *byte == b'=').next().unwrap_or_default())
+        is_ours(pair.split(|byte| *byte == b'=').next().unwrap_or_default(), of_family)
     };
     if !headers.get_all(SET_COOKIE).iter().any(is_ours) {
         return;
@@ -116,10 +118,20 @@ mod tests {
         lines.iter().map(|line| (name.clone(), HeaderValue::from_static(line))).collect()
     }
 
-    fn after(lines: &[&'static str], change: fn(&mut HeaderMap), name: &http::HeaderName) -> Vec<String> {
+    fn after(lines: &[&'static str], change: fn(&mut HeaderMap, bool), name: &http::HeaderName) -> Vec<String> {
         let mut headers = headers(name, lines);
-        change(&mut headers);
+        change(&mut headers, false);
         headers.get_all(name).iter().map(|value| value.to_str().expect("text").to_owned()).collect()
+    }
+
+    #[test]
+    fn idp_gets_its_own_cookies_and_nobody_else_does() {
+        let line = "__Host-doorward-session=a; doorward-browser=b; __Host-doorward=c; doorward-login-x=d; e=f";
+        assert_eq!(after(&[line], strip, &COOKIE), ["e=f"]);
+        let mut idp = headers(&COOKIE, &[line]);
+        strip(&mut idp, true);
+        assert_eq!(idp[COOKIE], "__Host-doorward-session=a; doorward-browser=b; e=f");
+        assert!(after(&["__Host-doorward-session=a; Path=/"], strip_set, &SET_COOKIE).is_empty());
     }
 
     #[test]
