@@ -31,18 +31,18 @@ impl Edge {
     /// May this request pass, and as whom? `unprotected` is a route's word that its backend asks who it is itself; a rule that
     /// denies holds there too.
     pub async fn decide(&self, asked: &Asked<'_>, unprotected: bool) -> Verdict {
-        let action = self.rules.action(asked);
-        match action {
+        let demands = match self.rules.action(asked) {
             Some(Action::Deny) => return Verdict::Forbidden,
             Some(Action::Allow) => return Verdict::Allowed(None),
-            // a browser asks before it sends a credential; what is answered is the backend's matter
-            None | Some(Action::Authenticate(_)) if unprotected || is_preflight(asked) => {
-                return Verdict::Allowed(None);
-            }
-            None | Some(Action::Authenticate(_)) => {}
+            Some(Action::Authenticate(demands)) => Some(demands),
+            None => None,
+        };
+        // a browser asks before it sends a credential; what is answered is the backend's matter
+        if unprotected || is_preflight(asked) {
+            return Verdict::Allowed(None);
         }
         match self.identify(asked).await {
-            Ok(identity) if self.rules.permit(action, &identity, asked) => Verdict::Allowed(Some(identity)),
+            Ok(identity) if self.rules.permit(demands, &identity, asked) => Verdict::Allowed(Some(identity)),
             Ok(_) => Verdict::Forbidden,
             Err(verdict) => verdict,
         }

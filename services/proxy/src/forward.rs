@@ -99,7 +99,7 @@ impl Settings {
         let path = Path::parse(uri.path(), self.door.leniency).map_err(Refusal::malformed)?;
         reading::check_target(&uri)?;
         reading::check_framing(&parts.headers)?;
-        let (route, identity) = {
+        let (route, target, identity) = {
             let source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source);
             let (method, headers) = (&parts.method, &parts.headers);
             let (is_https, query) = (self.is_https, uri.query());
@@ -121,9 +121,8 @@ impl Settings {
             let route = route.ok_or_else(missing)?;
             let target = route.uri(&asked).map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "no such path\n"))?;
             let identity = if let Verdict::Allowed(identity) = verdict { identity } else { None };
-            ((route, target), identity)
+            (route, target, identity)
         };
-        let (route, target) = route;
         entry.route = route.name.as_str().into();
         entry.subject = identity.as_ref().map(|identity| identity.claims.user.id.opaque_id.clone());
         self.pass_on(Passing { parts, body, host: &host, identity: identity.as_deref(), route, target }).await
@@ -170,8 +169,8 @@ impl Settings {
 
     /// What the backend is sent: the client's headers without what only its connection is about and what only the edge may say,
     /// then what the edge says.
-    fn request_headers(&self, parts: &Parts, host: &str, identity: Option<&Identity>, route: &Route) -> HeaderMap {
-        let mut headers = parts.headers.clone();
+    fn request_headers(&self, parts: &mut Parts, host: &str, identity: Option<&Identity>, route: &Route) -> HeaderMap {
+        let mut headers = std::mem::take(&mut parts.headers);
         let wants_trailers = route.http2 && headers.get(TE).is_some_and(|value| value == "trailers");
         strip_hop_by_hop(&mut headers);
         strip_identity(&mut headers);

@@ -72,12 +72,10 @@ impl Rules {
         self.rules.iter().find(|rule| rule.pattern.fits(asked)).map(|rule| &rule.action)
     }
 
-    /// Whether somebody may do what is asked, as far as this action and the credential go.
-    pub fn permit(&self, action: Option<&Action>, identity: &Identity, asked: &Asked<'_>) -> bool {
-        match action {
-            Some(Action::Allow) => true,
-            Some(Action::Deny) => false,
-            Some(Action::Authenticate(demands)) => demands.are_met_by(identity, asked, &self.trees),
+    /// Whether somebody may do what is asked, as far as a rule's demands and the credential go.
+    pub fn permit(&self, demands: Option<&Demands>, identity: &Identity, asked: &Asked<'_>) -> bool {
+        match demands {
+            Some(demands) => demands.are_met_by(identity, asked, &self.trees),
             None => self.trees.are_reached_by(identity, asked),
         }
     }
