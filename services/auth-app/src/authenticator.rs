@@ -1,10 +1,13 @@
 //! An app token, with its owner's login name or alone: the hot path.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use authn::{AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, Groups, Reason, User};
+use authn::{
+    AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, Groups, Reason, Standing, User,
+};
 use runtime::Clock;
 use secrecy::ExposeSecret;
 
@@ -43,6 +46,8 @@ impl Authenticator for AppTokens {
             return Err(AuthError::Refused(Reason::EmptySecret));
         }
         let now = self.clock.now();
+        // before anything is asked, so that nothing changes unseen between this and the answer
+        let (forgotten, changes) = (self.ledger.cache.forgotten(), self.directory.changes());
         let (known, user) = if credentials.client_id.is_empty() {
             let known = self.ledger.find(secret, None, now).await?;
             let user = self.owner(&known).await?;
@@ -57,7 +62,13 @@ impl Authenticator for AppTokens {
         };
         self.check(&known, &user)?;
         self.ledger.note(&known, now, &credentials.caller);
-        Ok(Authenticated { scopes: known.scopes.clone(), not_after: known.end(), ..Authenticated::full(user, AMR) })
+        let (scopes, not_after) = (Arc::clone(&known.scopes), known.end());
+        let standing = changes.map(|changes| -> Arc<dyn Standing> {
+            let (ledger, directory, clock) =
+                (Arc::clone(&self.ledger), Arc::clone(&self.directory), self.clock.clone());
+            Arc::new(InForce { ledger, directory, clock, known, forgotten, changes })
+        });
+        Ok(Authenticated { scopes, not_after, standing, ..Authenticated::full(user, AMR) })
     }
 }
 
@@ -84,6 +95,35 @@ impl AppTokens {
             return Err(AuthError::Refused(Reason::Revoked));
         }
         Ok(())
+    }
+}
+
+/// A token that was good, of somebody who was in good standing.
+struct InForce {
+    ledger: Arc<Ledger>,
+    directory: Arc<dyn Directory>,
+    clock: Clock,
+    known: Arc<Known>,
+    /// What the ledger's cache had forgotten, and what the directory had changed, before they were asked.
+    forgotten: u64,
+    changes: u64,
+}
+
+impl Standing for InForce {
+    fn holds(&self, caller: &Caller) -> bool {
+        let now = self.clock.now();
+        let holds =
+            self.directory.changes() == Some(self.changes) && self.ledger.would_find(&self.known, self.forgotten, now);
+        if holds {
+            self.ledger.note(&self.known, now, caller);
+        }
+        holds
+    }
+}
+
+impl fmt::Debug for InForce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("InForce").field(&self.known.token.id).finish()
     }
 }
 

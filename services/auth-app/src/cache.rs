@@ -2,6 +2,7 @@
 //! revocation in this process.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use authn::{Reason, Scopes};
@@ -27,7 +28,7 @@ pub struct Known {
     /// The token.
     pub token: AppToken,
     /// What it may do.
-    pub scopes: Scopes,
+    pub scopes: Arc<Scopes>,
     /// What is known of its uses.
     pub usage: Arc<Usage>,
     /// When it was read, to tell how long ago that was.
@@ -61,6 +62,10 @@ pub enum Miss {
 pub struct Cache {
     tokens: future::Cache<Digest, Arc<Known>>,
     unknown: sync::Cache<Digest, ()>,
+    /// How long a token is believed to be as it was read.
+    believed_for: Duration,
+    /// How often something was forgotten before its time.
+    forgotten: AtomicU64,
     /// Tokens of whose revocation this process knows, until no answer read before can be in `tokens`. Each stands for a
     /// durable write, so that they cannot become many in that time.
     revoked: sync::Cache<Uuid, ()>,
@@ -71,6 +76,8 @@ impl Cache {
     pub fn new(believed_for: Duration) -> Self {
         Self {
             tokens: future::Cache::builder().max_capacity(TOKENS).time_to_live(believed_for).build(),
+            believed_for,
+            forgotten: AtomicU64::new(0),
             unknown: sync::Cache::builder().max_capacity(UNKNOWN).time_to_live(UNKNOWN_FOR).build(),
             revoked: sync::Cache::builder().time_to_live(believed_for + SLOWEST_READ).build(),
         }
@@ -106,13 +113,25 @@ impl Cache {
 
     /// Forgets a token, so that it is read again.
     pub async fn forget(&self, digest: &Digest) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.tokens.invalidate(digest).await;
         self.unknown.invalidate(digest);
     }
 
     /// Forgets all tokens.
     pub fn clear(&self) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.tokens.invalidate_all();
+    }
+
+    /// How often something was forgotten: what was known before may have to be read again.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::SeqCst)
+    }
+
+    /// Whether what was read of a token is recent enough to be known still, unless it was forgotten.
+    pub fn is_recent(&self, known: &Known) -> bool {
+        known.read.elapsed() < self.believed_for
     }
 
     /// Remembers that a token has been revoked. Call it after that is durable and before it is acknowledged.

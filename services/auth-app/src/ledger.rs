@@ -161,6 +161,16 @@ impl Ledger {
         }
     }
 
+    /// Whether a token that was found would be found again as it was. `forgotten` is how often the cache had
+    /// [`forgotten`](Cache::forgotten) something before the token was looked for.
+    pub fn would_find(&self, known: &Known, forgotten: u64, now: SystemTime) -> bool {
+        self.cache.forgotten() == forgotten
+            && self.cache.is_recent(known)
+            && self.is_believed(known, now)
+            && !self.cache.is_revoked(known.token.id)
+            && known.refusal(now).is_none()
+    }
+
     /// What was read may be outdated: by a revocation that the feed has missed, or by uses at another replica, which have
     /// moved the end of a sliding token that seems to be over.
     fn is_believed(&self, known: &Known, now: SystemTime) -> bool {
@@ -196,7 +206,7 @@ impl Ledger {
             tracing::warn!(%error, id = %token.id, "a token stays under the former key for now");
         }
         let usage = self.uses.of(&token);
-        Ok(Some(Known { scopes: token.grants.to_cs3(), token, usage, read, read_at: now }))
+        Ok(Some(Known { scopes: Arc::new(token.grants.to_cs3()), token, usage, read, read_at: now }))
     }
 
     /// Tries a secret against what is left of another system's verifiers of its owner. Where one fits, the token gets a

@@ -119,6 +119,7 @@ impl Accounts {
         let id_of_user =
             UserId { idp: "none".to_owned(), opaque_id: id.to_owned(), kind: UserType::Service, ..UserId::default() };
         let user = Arc::new(User { id: id_of_user, ..User::default() });
+        let scopes = Arc::new(scopes);
         let authenticated = Authenticated { scopes, not_after, ..Authenticated::full(user, "service") };
         let digest = hmac::sign(&self.key, secret.expose().as_bytes());
         self.by_id.insert(id.to_owned(), Account { digest, authenticated, disabled });

@@ -44,17 +44,21 @@ impl Core {
         if credentials.secret.expose_secret().is_empty() {
             return Err(AuthError::Refused(Reason::EmptySecret));
         }
+        let key = Key::of(kind, credentials);
+        if let Some(standing) = self.minted.standing(&key, &credentials.caller, self.clock.now()) {
+            return Ok(standing);
+        }
         let answer = provider.authenticator.authenticate(credentials).await?;
         if !answer.user.is_active() {
             return Err(AuthError::Refused(Reason::Disabled));
         }
-        let token = self.token(Key::of(kind, credentials), &answer)?;
+        let token = self.token(key, &answer)?;
         Ok((token, answer))
     }
 
     fn token(&self, key: Key, answer: &Authenticated) -> Result<Arc<str>, AuthError> {
         let now = self.clock.now();
-        if let Some(token) = self.minted.token(&key, answer, now) {
+        if let Some(token) = self.minted.token(key, answer, now) {
             return Ok(token);
         }
         let generation = self.minted.generation();

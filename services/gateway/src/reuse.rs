@@ -1,10 +1,11 @@
-//! A token minted once serves the same credential for a while. Its authenticator has been asked again by then: what is
-//! reused is the token, never the verdict, so a revocation holds from the next request on.
+//! A token minted once serves the same credential for a while. Each time it is seen first that its authenticator would answer
+//! the same: by asking it again, or, of one in this process that can tell, whether its answer holds. What is reused is the token,
+//! never the verdict, so a revocation holds from the next request on.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use authn::{Authenticated, Credentials};
+use authn::{Authenticated, Caller, Credentials};
 use aws_lc_rs::digest::{Context, Digest, SHA256};
 use moka::sync::Cache;
 use secrecy::ExposeSecret;
@@ -47,11 +48,27 @@ impl Minted {
         Self { tokens: Cache::builder().max_capacity(TOKENS).time_to_live(REUSED_FOR).build(), keys }
     }
 
+    /// The token that was minted, and the answer it was minted for, as long as that holds.
+    pub(crate) fn standing(&self, key: &Key, caller: &Caller, now: SystemTime) -> Option<(Arc<str>, Authenticated)> {
+        let entry = self.reusable(key, now)?;
+        let holds = entry.answer.standing.as_ref().is_some_and(|standing| standing.holds(caller));
+        holds.then(|| (Arc::clone(&entry.token), entry.answer.clone()))
+    }
+
     /// The token that was minted for this very answer, as long as it may be reused.
-    pub(crate) fn token(&self, key: &Key, answer: &Authenticated, now: SystemTime) -> Option<Arc<str>> {
-        let entry = self.tokens.get(key)?;
-        let is_good = now < entry.until && entry.generation == self.keys.generation() && is_same(&entry.answer, answer);
-        is_good.then(|| Arc::clone(&entry.token))
+    pub(crate) fn token(&self, key: Key, answer: &Authenticated, now: SystemTime) -> Option<Arc<str>> {
+        let entry = self.reusable(&key, now).filter(|entry| is_same(&entry.answer, answer))?;
+        if answer.standing.is_some() {
+            // that of the former answer does not hold any more
+            let Entry { until, generation, .. } = *entry;
+            let (token, answer) = (Arc::clone(&entry.token), answer.clone());
+            self.tokens.insert(key, Arc::new(Entry { token, until, answer, generation }));
+        }
+        Some(Arc::clone(&entry.token))
+    }
+
+    fn reusable(&self, key: &Key, now: SystemTime) -> Option<Arc<Entry>> {
+        self.tokens.get(key).filter(|entry| now < entry.until && entry.generation == self.keys.generation())
     }
 
     /// Which secrets are in force; to be asked before a token is minted.
@@ -86,7 +103,7 @@ impl Key {
 /// Whether a token for the one says what a token for the other would.
 fn is_same(one: &Authenticated, other: &Authenticated) -> bool {
     (Arc::ptr_eq(&one.user, &other.user) || one.user == other.user)
-        && one.scopes == other.scopes
+        && (Arc::ptr_eq(&one.scopes, &other.scopes) || one.scopes == other.scopes)
         && one.not_after == other.not_after
         && one.amr == other.amr
         && one.actor == other.actor
@@ -94,7 +111,9 @@ fn is_same(one: &Authenticated, other: &Authenticated) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use authn::{Scopes, User};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use authn::{Standing, User};
 
     use super::*;
 
@@ -109,12 +128,42 @@ mod tests {
     }
 
     fn keep(minted: &Minted, key: Key, seconds: u64) {
-        let (answer, life) = (answer(), Duration::from_secs(seconds));
-        minted.keep(
-            key,
-            &Fresh { token: &"token".into(), answer: &answer, generation: minted.generation(), life },
-            START,
-        );
+        keep_for(minted, key, &answer(), seconds);
+    }
+
+    fn keep_for(minted: &Minted, key: Key, answer: &Authenticated, seconds: u64) {
+        let (generation, life) = (minted.generation(), Duration::from_secs(seconds));
+        minted.keep(key, &Fresh { token: &"token".into(), answer, generation, life }, START);
+    }
+
+    /// An answer that holds as long as it is said to.
+    #[derive(Debug)]
+    struct Holding(AtomicBool);
+
+    impl Standing for Holding {
+        fn holds(&self, _: &Caller) -> bool {
+            self.0.load(Ordering::SeqCst)
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_while_an_answer_holds() {
+        let (minted, key) = (minted(), Key::of("basic", &Credentials::new("a", "b")));
+        let standing =
+            |seconds| minted.standing(&key, &Caller::default(), START + Duration::from_secs(seconds)).is_some();
+        keep(&minted, key, 300);
+        assert!(!standing(0), "one that cannot tell does not hold");
+        let holding = || Arc::new(Holding(true.into()));
+        let first = holding();
+        keep_for(&minted, key, &Authenticated { standing: Some(Arc::<Holding>::clone(&first)), ..answer() }, 300);
+        assert!(standing(0) && standing(59) && !standing(60), "no longer than the token is reused");
+        first.0.store(false, Ordering::SeqCst);
+        assert!(!standing(0));
+        let anew = Authenticated { standing: Some(holding()), ..answer() };
+        assert!(minted.token(key, &anew, START).is_some(), "asked again it is the same");
+        assert!(standing(0) && !standing(60), "and holds from then on, with the same token");
+        minted.keys.replace(&"n".repeat(32).into(), None).expect("a secret");
+        assert!(!standing(0), "a new secret ends that too");
     }
 
     #[test]
@@ -122,7 +171,7 @@ mod tests {
         for (life, reused) in [(300, 60), (60, 30), (2, 1)] {
             let (minted, key) = (minted(), Key::of("basic", &Credentials::new("a", "b")));
             keep(&minted, key, life);
-            let after = |seconds| minted.token(&key, &answer(), START + Duration::from_secs(seconds));
+            let after = |seconds| minted.token(key, &answer(), START + Duration::from_secs(seconds));
             assert_eq!(after(reused), None, "{life}");
             assert!(after(reused - 1).is_some(), "{life}");
         }
@@ -132,16 +181,16 @@ mod tests {
     fn whatever_a_token_says_must_be_the_same() {
         let (minted, key) = (minted(), Key::of("basic", &Credentials::new("a", "b")));
         keep(&minted, key, 300);
-        assert!(minted.token(&key, &answer(), START).is_some(), "an equal person need not be the same copy");
+        assert!(minted.token(key, &answer(), START).is_some(), "an equal person need not be the same copy");
         let renamed = User { username: "b".into(), ..User::default() };
         for other in [
             Authenticated { user: Arc::new(renamed), ..answer() },
-            Authenticated { scopes: Scopes::default(), ..answer() },
+            Authenticated { scopes: Arc::default(), ..answer() },
             Authenticated { not_after: Some(START), ..answer() },
             Authenticated { amr: "app".into(), ..answer() },
             Authenticated { actor: Some("x".into()), ..answer() },
         ] {
-            assert_eq!(minted.token(&key, &other, START), None, "{other:?}");
+            assert_eq!(minted.token(key, &other, START), None, "{other:?}");
         }
     }
 
@@ -150,7 +199,7 @@ mod tests {
         let (minted, key) = (minted(), Key::of("basic", &Credentials::new("a", "b")));
         keep(&minted, key, 300);
         minted.keys.replace(&"n".repeat(32).into(), None).expect("a secret");
-        assert_eq!(minted.token(&key, &answer(), START), None);
+        assert_eq!(minted.token(key, &answer(), START), None);
     }
 
     #[test]

@@ -66,6 +66,10 @@ impl Directory for SqlDirectory {
         Ok(found.into_iter().map(|person| self.known_as(person).user(groups)).collect())
     }
 
+    fn changes(&self) -> Option<u64> {
+        self.cache.as_ref().map(|cache| cache.writes())
+    }
+
     async fn note_password_change(&self, id: &UserId, at: SystemTime, _token: &str) -> Result<(), DirectoryError> {
         self.administration.note_password_change(self.ours(id)?, at).await.map_err(failure)
     }

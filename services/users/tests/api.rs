@@ -66,7 +66,7 @@ impl Service {
         let id = UserId { opaque_id: "caller".to_owned(), ..UserId::default() };
         let roles = roles.iter().map(|role| (*role).to_owned()).collect();
         let user = User { id, username: "caller".to_owned(), roles, ..User::default() };
-        let caller = Authenticated { scopes, ..Authenticated::full(Arc::new(user), "pwd") };
+        let caller = Authenticated { scopes: scopes.into(), ..Authenticated::full(Arc::new(user), "pwd") };
         let keys = KeyRing::new(&SECRET.to_owned().into(), None).unwrap();
         let minter = Minter::new(Arc::new(keys), Duration::from_mins(1), false);
         minter.mint(self.context.clock.now(), &caller).unwrap()

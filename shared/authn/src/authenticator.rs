@@ -1,9 +1,12 @@
-use std::{sync::Arc, time::Duration, time::SystemTime};
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use status::Kind;
 
-use crate::{Credentials, Scopes, User};
+use crate::{Caller, Credentials, Scopes, User};
 
 /// An error of whatever kind, kept for the log.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -14,19 +17,28 @@ pub struct Authenticated {
     /// Who it is.
     pub user: Arc<User>,
     /// What the credential may do; never more than the user may.
-    pub scopes: Scopes,
+    pub scopes: Arc<Scopes>,
     /// When the credential itself ends, if it does: nothing derived from it may live longer.
     pub not_after: Option<SystemTime>,
     /// How it was proven (RFC 8176 where a value fits: `pwd`; else our own: `app`, `machine`, `service`, `oidc`).
-    pub amr: String,
+    pub amr: Cow<'static, str>,
     /// Who acts in the user's name, if someone does (RFC 8693 `act.sub`).
     pub actor: Option<String>,
+    /// By which it can be told later whether the same answer would be given; without it only by asking anew.
+    pub standing: Option<Arc<dyn Standing>>,
+}
+
+/// An answer's way to tell whether it holds. To ask it is much quicker than to ask the authenticator, and must be as strict.
+pub trait Standing: fmt::Debug + Send + Sync {
+    /// Whether the credential would be answered the same at this moment; if so, this is a use of it.
+    fn holds(&self, caller: &Caller) -> bool;
 }
 
 impl Authenticated {
     /// Full access of this user, without an end of its own.
-    pub fn full(user: Arc<User>, amr: &str) -> Self {
-        Self { user, scopes: Scopes::full_user(), not_after: None, amr: amr.to_owned(), actor: None }
+    pub fn full(user: Arc<User>, amr: &'static str) -> Self {
+        static EVERYTHING: LazyLock<Arc<Scopes>> = LazyLock::new(|| Arc::new(Scopes::full_user()));
+        Self { user, scopes: Arc::clone(&EVERYTHING), not_after: None, amr: amr.into(), actor: None, standing: None }
     }
 }
 

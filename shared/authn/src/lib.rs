@@ -12,7 +12,7 @@ mod scope;
 mod user;
 mod wire;
 
-pub use authenticator::{AuthError, Authenticated, Authenticator, BoxError, Reason};
+pub use authenticator::{AuthError, Authenticated, Authenticator, BoxError, Reason, Standing};
 pub use caller::{Caller, Peer};
 pub use credentials::{APP_TOKEN_PREFIX, Credentials};
 pub use directory::{Claim, Directory, DirectoryError, Filter, Groups};

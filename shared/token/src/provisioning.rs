@@ -16,7 +16,7 @@ pub fn provisioner(service: &str) -> Authenticated {
     let id = UserId { opaque_id: service.to_owned(), kind: UserType::Service, ..UserId::default() };
     let user = User { id, username: service.to_owned(), ..User::default() };
     let scope = Scope { resource: OpaqueEntry::json("{}"), role: Role::Owner };
-    let scopes = Scopes(BTreeMap::from([(PROVISION.to_owned(), scope)]));
+    let scopes = Arc::new(Scopes(BTreeMap::from([(PROVISION.to_owned(), scope)])));
     Authenticated { scopes, ..Authenticated::full(Arc::new(user), PROVISION) }
 }
 

@@ -150,9 +150,9 @@ impl Service {
     }
 
     /// Einstein, who proved it by this method, with a credential of these scopes.
-    pub(crate) fn narrow(&self, method: &str, scopes: &[&str]) -> Session<'_> {
+    pub(crate) fn narrow(&self, method: &'static str, scopes: &[&str]) -> Session<'_> {
         let scopes = Grants::parse(scopes.iter().copied()).expect("scopes").to_cs3();
-        self.proven(&Authenticated { scopes, ..Authenticated::full(Arc::new(user("einstein")), method) })
+        self.proven(&Authenticated { scopes: scopes.into(), ..Authenticated::full(Arc::new(user("einstein")), method) })
     }
 
     fn proven(&self, who: &Authenticated) -> Session<'_> {

@@ -33,7 +33,7 @@ impl Mesh {
     }
 
     /// A request in the name of this person, who proved it by this method.
-    fn by<T>(&self, name: &str, amr: &str, message: T) -> Request<T> {
+    fn by<T>(&self, name: &str, amr: &'static str, message: T) -> Request<T> {
         let who = Authenticated::full(Arc::new(user(name)), amr);
         let token = self.minter.mint(self.fixture.clock.now(), &who).expect("mints");
         let mut request = Request::new(message);
@@ -41,7 +41,7 @@ impl Mesh {
         request
     }
 
-    async fn generate(&self, amr: &str, asked: GenerateAppPasswordRequest) -> (i32, Option<AppPassword>) {
+    async fn generate(&self, amr: &'static str, asked: GenerateAppPasswordRequest) -> (i32, Option<AppPassword>) {
         let answer = self.api.generate_app_password(self.by("einstein", amr, asked)).await.expect("answers");
         let answer = answer.into_inner();
         (code(answer.status), answer.app_password)

@@ -191,6 +191,50 @@ async fn a7_a_crash_loses_some_slide_and_never_adds_any() {
 }
 
 #[tokio::test]
+async fn an_answer_holds_until_anything_changes_that_it_rests_on() {
+    let fixture = Fixture::new().await;
+    let (id, secret) = fixture.token("einstein", HOUR).await;
+    let secret = text(&secret);
+    for change in ["the status", "somebody else", "a write of the same", "a revocation"] {
+        fixture.authenticate("einstein", secret).await.expect("is good");
+        assert!(fixture.holds("einstein", secret), "before {change}");
+        match change {
+            "the status" => fixture.people.set("einstein", UserStatus::Blocked),
+            // writes are rare: they are not told apart
+            "somebody else" => fixture.people.set("marie", UserStatus::Blocked),
+            "a write of the same" => fixture.people.set("einstein", UserStatus::Active),
+            _ => drop(fixture.revoke("einstein", &id.to_string()).await.expect("is revoked")),
+        }
+        assert!(!fixture.holds("einstein", secret), "after {change}");
+        fixture.people.set("einstein", UserStatus::Active);
+    }
+    let (_, secret) = fixture.token("einstein", HOUR).await;
+    fixture.authenticate("einstein", text(&secret)).await.expect("is good");
+    fixture.clock.advance(3599 * SECOND);
+    assert!(fixture.holds("einstein", text(&secret)), "a second before the end");
+    fixture.clock.advance(SECOND);
+    assert!(!fixture.holds("einstein", text(&secret)), "at the end");
+}
+
+#[tokio::test]
+async fn an_answer_that_holds_is_a_use() {
+    let fixture = Fixture::new().await;
+    let window = 600 * SECOND;
+    let (_, secret) = fixture.made("einstein", wish(LifeWish::Sliding { window, max_lifetime: None })).await;
+    fixture.authenticate("einstein", text(&secret)).await.expect("is good");
+    for _ in 0..3 {
+        fixture.clock.advance(599 * SECOND);
+        assert!(fixture.holds("einstein", text(&secret)));
+    }
+    fixture.ledger.write_uses(fixture.clock.now(), true).await.expect("writes");
+    let listed = fixture.list("einstein").await;
+    assert_eq!(listed[0].last_use.as_ref().map(|last| last.at), Some(fixture.clock.now()));
+    assert_eq!(listed[0].end(), Some(fixture.clock.now() + window));
+    fixture.clock.advance(window);
+    assert!(!fixture.holds("einstein", text(&secret)));
+}
+
+#[tokio::test]
 async fn a_last_use_tells_when_whence_and_by_what() {
     let fixture = Fixture::new().await;
     let (_, secret) = fixture.token("einstein", HOUR).await;
@@ -356,7 +400,7 @@ async fn a_narrow_token_is_no_full_one() {
     let good = fixture.authenticate("einstein", text(&secret)).await.expect("is good");
     assert!(!good.scopes.is_full_user());
     assert_eq!(good.scopes.keys().collect::<Vec<_>>(), ["node:1f3c6d2e-7a54-4a06-9d0c-3f1d3f0a9b11"]);
-    let session = ::token::Claims { scopes: good.scopes, ..claims("einstein", &["app"]) };
+    let session = ::token::Claims { scopes: Arc::unwrap_or_clone(good.scopes), ..claims("einstein", &["app"]) };
     for wanted in [Permission::Read, Permission::Write] {
         assert!(fixture.applications.own(&session, &Caller::default(), wanted).is_err(), "it manages no tokens");
     }

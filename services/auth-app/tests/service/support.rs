@@ -1,7 +1,7 @@
 //! People, a clock and a database for one test.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -30,7 +30,10 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// A directory in memory.
 #[derive(Default)]
-pub(crate) struct People(Mutex<BTreeMap<String, Arc<User>>>);
+pub(crate) struct People {
+    people: Mutex<BTreeMap<String, Arc<User>>>,
+    changes: AtomicU64,
+}
 
 impl People {
     pub(crate) fn with(names: &[&str]) -> Arc<Self> {
@@ -45,7 +48,8 @@ impl People {
     pub(crate) fn change(&self, name: &str, change: impl FnOnce(&mut User)) {
         let mut user = user(name);
         change(&mut user);
-        self.0.lock().expect("no panic").insert(name.to_owned(), Arc::new(user));
+        self.people.lock().expect("no panic").insert(name.to_owned(), Arc::new(user));
+        self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
     pub(crate) fn set(&self, name: &str, status: UserStatus) {
@@ -53,11 +57,12 @@ impl People {
     }
 
     pub(crate) fn delete(&self, name: &str) {
-        self.0.lock().expect("no panic").remove(name);
+        self.people.lock().expect("no panic").remove(name);
+        self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
     fn named(&self, name: &str) -> Result<Arc<User>, DirectoryError> {
-        self.0.lock().expect("no panic").get(name).cloned().ok_or(DirectoryError::NotFound)
+        self.people.lock().expect("no panic").get(name).cloned().ok_or(DirectoryError::NotFound)
     }
 }
 
@@ -78,6 +83,10 @@ impl Directory for People {
 
     async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
         Ok(Vec::new())
+    }
+
+    fn changes(&self) -> Option<u64> {
+        Some(self.changes.load(Ordering::SeqCst))
     }
 
     async fn note_password_change(&self, _: &UserId, _: SystemTime, _: &str) -> Result<(), DirectoryError> {
@@ -198,6 +207,8 @@ pub(crate) struct Fixture {
     pub(crate) authenticator: AppTokens,
     pub(crate) applications: Arc<Applications>,
     file: Arc<TestDatabase>,
+    /// The last good answer to each pair of a login and a secret.
+    answers: Mutex<BTreeMap<(String, String), Authenticated>>,
 }
 
 impl Fixture {
@@ -250,7 +261,8 @@ impl Fixture {
             (clock.clone(), Random::system()),
         );
         let applications = Arc::new(applications);
-        Self { people, clock, database, counting, ledger, authenticator, applications, file }
+        let answers = Mutex::default();
+        Self { people, clock, database, counting, ledger, authenticator, applications, file, answers }
     }
 
     /// A new token of this person with so much time to live.
@@ -284,8 +296,22 @@ impl Fixture {
         self.applications.list(&acting, Stretch { after: None, limit: 1000 }).await.expect("lists")
     }
 
+    /// What is answered. Whoever still has the answer before is told nothing better.
     pub(crate) async fn authenticate(&self, name: &str, secret: &str) -> Result<Authenticated, AuthError> {
-        self.authenticator.authenticate(&Credentials::new(name, secret.to_owned())).await
+        let held = self.holds(name, secret);
+        let answer = self.authenticator.authenticate(&Credentials::new(name, secret.to_owned())).await;
+        assert!(!held || answer.is_ok(), "a former answer held, and now there is {answer:?}");
+        if let Ok(answer) = &answer {
+            let known_by = (name.to_owned(), secret.to_owned());
+            self.answers.lock().expect("no panic").insert(known_by, answer.clone());
+        }
+        answer
+    }
+
+    /// Whether the answer before says of itself that it holds.
+    pub(crate) fn holds(&self, name: &str, secret: &str) -> bool {
+        let answer = self.answers.lock().expect("no panic").get(&(name.to_owned(), secret.to_owned())).cloned();
+        answer.and_then(|answer| answer.standing).is_some_and(|standing| standing.holds(&Caller::default()))
     }
 
     /// Why this is refused.

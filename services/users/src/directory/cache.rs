@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use authn::{Groups, User};
@@ -78,8 +79,10 @@ pub(crate) struct Cache {
     people: sync::Cache<Arc<str>, Arc<Known>>,
     usernames: sync::Cache<String, Arc<str>>,
     mails: sync::Cache<String, Arc<str>>,
-    /// How many writes there were.
-    writes: Mutex<u64>,
+    /// How many writes there were; changed while `keeping` is held.
+    writes: AtomicU64,
+    /// Held by who keeps something, and by who forgets something.
+    keeping: Mutex<()>,
     flights: [tokio::sync::Mutex<()>; FLIGHTS],
     hasher: RandomState,
 }
@@ -90,7 +93,8 @@ impl Default for Cache {
             people: sync::Cache::new(CAPACITY),
             usernames: sync::Cache::new(CAPACITY),
             mails: sync::Cache::new(CAPACITY),
-            writes: Mutex::default(),
+            writes: AtomicU64::default(),
+            keeping: Mutex::default(),
             flights: [const { tokio::sync::Mutex::const_new(()) }; FLIGHTS],
             hasher: RandomState::new(),
         }
@@ -120,13 +124,13 @@ impl Cache {
 
     /// How many writes there were: to be asked before reading what is to be kept.
     pub(super) fn writes(&self) -> u64 {
-        *self.writes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.writes.load(Ordering::SeqCst)
     }
 
     /// Keeps what was read, unless something was written since: then it may be outdated already.
     pub(super) fn keep(&self, known: &Arc<Known>, before: u64) {
-        let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
-        if *writes != before {
+        let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.writes() != before {
             return;
         }
         let id: Arc<str> = known.full.id.opaque_id.as_str().into();
@@ -160,8 +164,8 @@ pub(crate) struct Forgetting {
 
 impl Drop for Forgetting {
     fn drop(&mut self) {
-        let mut writes = self.cache.writes.lock().unwrap_or_else(PoisonError::into_inner);
-        *writes += 1;
+        let _keeping = self.cache.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        self.cache.writes.fetch_add(1, Ordering::SeqCst);
         match &self.touched {
             Touched::Person(id) => self.cache.people.invalidate(id.as_str()),
             Touched::Anybody => self.cache.people.invalidate_all(),

@@ -85,6 +85,11 @@ pub trait Directory: Send + Sync {
     /// The users whom every filter fits, at most a page of a hundred. `token` is the internal token of the person who
     /// searches: a directory in this process has no use for it, a remote one demands it.
     async fn find(&self, filters: &[Filter], groups: Groups, token: &str) -> Result<Vec<Arc<User>>, DirectoryError>;
+    /// How many changes there have been to what is answered: as long as it stays the same, so does every answer. `None` where
+    /// others may change something unseen, so that only asking anew tells.
+    fn changes(&self) -> Option<u64> {
+        None
+    }
     /// Notes that a person's password was changed. `token` is the internal token of the administrator who did it: a
     /// directory in this process has no use for it, a remote one demands it.
     ///

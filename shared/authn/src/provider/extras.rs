@@ -27,7 +27,7 @@ pub(super) fn read(metadata: &MetadataMap, answer: &mut Authenticated) {
         let seconds = value.to_str().ok().and_then(|text| text.parse().ok()).unwrap_or(0);
         UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH)
     });
-    text(AMR).unwrap_or_default().clone_into(&mut answer.amr);
+    answer.amr = text(AMR).unwrap_or_default().to_owned().into();
     answer.actor = text(ACTOR).map(str::to_owned);
 }
 

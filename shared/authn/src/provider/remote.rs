@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -46,10 +47,11 @@ impl Authenticator for Remote {
             user.ok_or_else(|| AuthError::Internal(format!("{} answered OK without a user", self.name).into()))?;
         let mut answer = Authenticated {
             user: Arc::new(user.into()),
-            scopes: message.token_scope.into(),
+            scopes: Arc::new(message.token_scope.into()),
             not_after: None,
-            amr: String::new(),
+            amr: Cow::default(),
             actor: None,
+            standing: None,
         };
         extras::read(&metadata, &mut answer);
         Ok(answer)

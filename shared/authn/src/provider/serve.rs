@@ -38,7 +38,7 @@ impl ProviderApi for Provider {
                 *response.get_mut() = AuthenticateResponse {
                     status: Some(status::ok()),
                     user: Some(answer.user.as_ref().into()),
-                    token_scope: (&answer.scopes).into(),
+                    token_scope: answer.scopes.as_ref().into(),
                 };
             }
             Err(error) => {

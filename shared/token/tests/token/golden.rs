@@ -48,10 +48,11 @@ fn mint(golden: &Golden, answer: &Authenticated, skip_groups: bool) -> String {
 fn answer(claims: &Claims) -> Authenticated {
     Authenticated {
         user: Arc::new(claims.user.clone()),
-        scopes: claims.scopes.clone(),
+        scopes: Arc::new(claims.scopes.clone()),
         not_after: None,
-        amr: String::new(),
+        amr: "".into(),
         actor: None,
+        standing: None,
     }
 }
 
@@ -92,7 +93,7 @@ fn we_mint_the_bytes_that_go_mints() {
 fn our_own_claims_come_last() {
     let golden = Golden::load();
     let claims = verify(&golden, ISSUED).unwrap();
-    let answer = Authenticated { amr: "machine".to_owned(), actor: Some("svc".to_owned()), ..answer(&claims) };
+    let answer = Authenticated { amr: "machine".into(), actor: Some("svc".to_owned()), ..answer(&claims) };
     let ours = mint(&golden, &answer, true);
     assert!(ours.ends_with(r#","jti":"AAAAAAAAAAAAAAAAAAAAAA","amr":["machine"],"act":{"sub":"svc"}}"#), "{ours}");
     assert!(!ours.contains("groups"), "{ours}");
@@ -119,7 +120,7 @@ fn every_field_has_go_s_name_and_shape() {
         password_changed: Some(UNIX_EPOCH),
         ..User::default()
     };
-    let answer = Authenticated { scopes: Scopes::default(), ..Authenticated::full(Arc::new(user), "") };
+    let answer = Authenticated { scopes: Arc::default(), ..Authenticated::full(Arc::new(user), "") };
     let roles = "WyJkN2JlZWVhOC04ZmY0LTQwNmItOGZiNi1hYjJkZDgxZTZiMTEiXQ==";
     let expected = [
         r#"{"aud":["reva"],"exp":1795403692,"iat":1795317292,"user":{"id":{"opaque_id":"7","type":5,"tenant_id":"t","#,

@@ -56,10 +56,11 @@ fn answers() -> impl Strategy<Value = Authenticated> {
     (users(), scopes(), option::of(1..1000_u64), text(), option::of(text())).prop_map(
         |(user, scopes, end, amr, actor)| Authenticated {
             user: Arc::new(user),
-            scopes,
+            scopes: Arc::new(scopes),
             not_after: end.map(|end| at(NOW + end)),
-            amr,
+            amr: amr.into(),
             actor,
+            standing: None,
         },
     )
 }
@@ -77,11 +78,11 @@ proptest! {
         }
         prop_assert_eq!(&issuer, &expected.id.idp);
         prop_assert_eq!(user, expected);
-        prop_assert_eq!(scopes, answer.scopes);
+        prop_assert_eq!(&scopes, answer.scopes.as_ref());
         prop_assert_eq!(issued_at, at(NOW));
         prop_assert_eq!(expires_at, answer.not_after.unwrap_or(at(NOW + 300)).min(at(NOW + 300)));
         prop_assert_eq!(jti.map(|id| id.len()), Some(22));
-        prop_assert_eq!(amr.concat(), answer.amr);
+        prop_assert_eq!(amr.concat(), answer.amr.as_ref());
         prop_assert_eq!(actor, answer.actor);
     }
 

@@ -316,7 +316,7 @@ fn only_an_active_administrator_with_full_access_administers() {
     assert!(!allowed(|answer| Arc::make_mut(&mut answer.user).roles.clear()));
     assert!(!allowed(|answer| Arc::make_mut(&mut answer.user).roles = vec![role::USER.to_owned()]));
     assert!(!allowed(|answer| Arc::make_mut(&mut answer.user).status = authn::UserStatus::Blocked));
-    assert!(!allowed(|answer| answer.scopes.0.clear()));
+    assert!(!allowed(|answer| answer.scopes = Arc::default()));
     assert!(matches!(token::authorize_admin(&verifier(), at(NOW), &MetadataMap::new()), Err(TokenError::Missing)));
 }
 
@@ -336,10 +336,10 @@ fn a_provisioner_is_let_in_where_people_are_made_and_nowhere_else() {
     assert!(matches!(refused, Err(TokenError::NotAdministrator)));
 
     // what an authenticator might answer with
-    let other_way = Authenticated { amr: "app".to_owned(), ..good.clone() };
+    let other_way = Authenticated { amr: "app".into(), ..good.clone() };
     let person = Authenticated { user: alan().user, ..good.clone() };
     let mut more = good;
-    more.scopes.0.extend(authn::Scopes::full_user().0);
+    Arc::make_mut(&mut more.scopes).0.extend(authn::Scopes::full_user().0);
     for close in [other_way, person, more] {
         let refused = token::authorize_provisioner(&verifier(), at(NOW), &metadata(&close));
         assert!(matches!(refused, Err(TokenError::NotAdministrator)), "{close:?}");
