@@ -2,9 +2,12 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+
+use crate::Shortcut;
 
 /// Any error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -16,6 +19,8 @@ pub struct App {
     pub grpc: Option<tonic::service::Routes>,
     /// What the HTTP listener serves. Pages of other sites may call what [`Pages`](crate::Pages) has opened to them.
     pub http: Option<axum::Router>,
+    /// Answers some of these requests instead, where the router has no root of its own.
+    pub shortcut: Option<Arc<dyn Shortcut>>,
     /// What the listener for clients with certificates serves. Handlers find a
     /// [`ClientCertificate`](crate::ClientCertificate) among the extensions of requests whose client has shown one.
     pub mtls: Option<axum::Router>,
@@ -39,6 +44,7 @@ impl fmt::Debug for App {
         f.debug_struct("App")
             .field("grpc", &self.grpc.is_some())
             .field("http", &self.http.is_some())
+            .field("shortcut", &self.shortcut.is_some())
             .field("mtls", &self.mtls.is_some())
             .field("tasks", &self.tasks)
             .field("checks", &self.checks)

@@ -21,6 +21,7 @@ mod readiness;
 mod reload;
 mod server;
 mod service;
+mod shortcut;
 mod signals;
 mod start;
 pub mod telemetry;
@@ -44,6 +45,7 @@ pub use peers::{USERS_ENDPOINT, directory, endpoint_of, is_registry_name};
 pub use random::Random;
 pub use reload::Reload;
 pub use service::{Listeners, Service};
+pub use shortcut::Shortcut;
 pub use start::{Running, StartError, launch, start};
 pub use tls::{ClientCertificate, TlsError};
 

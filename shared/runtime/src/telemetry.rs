@@ -81,8 +81,13 @@ pub fn init(service: &str, log: &Log, tracing: &Tracing) -> Result<(), Telemetry
     let spans = provider.as_ref().map(|provider| {
         tracing_opentelemetry::layer().with_tracer(provider.tracer("doorward")).with_filter(exported())
     });
-    let subscriber = Registry::default().with(lines(log)?.with_filter(logged(&log.level))).with(spans);
-    if tracing::subscriber::set_global_default(subscriber).is_err() {
+    let lines = Registry::default().with(lines(log)?.with_filter(logged(&log.level)));
+    // a layer of nothing would have every event ask anew whether it is wanted
+    let begun = match spans {
+        Some(spans) => tracing::subscriber::set_global_default(lines.with(spans)),
+        None => tracing::subscriber::set_global_default(lines),
+    };
+    if begun.is_err() {
         return Ok(());
     }
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
@@ -117,6 +122,9 @@ pub(crate) fn continue_trace(span: &Span, headers: &HeaderMap) {
 
 /// Gives a span that has begun another name; its field `otel.name` is what logs show.
 pub(crate) fn rename(span: &Span, name: &str) {
+    if span.is_disabled() {
+        return;
+    }
     span.record("otel.name", name);
     // the field names an exported span only until it begins
     span.context().span().update_name(name.to_owned());

@@ -17,7 +17,7 @@ use rustls::{
     ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme, WantsVerifier,
 };
 
-use crate::config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls};
+use crate::config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, TlsVariables};
 
 pub use optional::ClientCertificate;
 use optional::{AcceptAnyClient, Vouching};
@@ -59,7 +59,7 @@ impl TlsError {
 pub(crate) struct ServerFiles {
     cert: Option<(PathBuf, PathBuf)>,
     clients: Clients,
-    variables: ServerVariables,
+    variables: TlsVariables,
     alpn: Vec<Vec<u8>>,
 }
 
@@ -83,15 +83,8 @@ impl Clients {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct ServerVariables {
-    cert: &'static str,
-    key: &'static str,
-}
-
-const GRPC: ServerVariables = ServerVariables { cert: "OCIS_GRPC_TLS_CERTIFICATE", key: "OCIS_GRPC_TLS_KEY" };
-const HTTP: ServerVariables = ServerVariables { cert: "OCIS_HTTP_TLS_CERTIFICATE", key: "OCIS_HTTP_TLS_KEY" };
-const MTLS: ServerVariables = ServerVariables { cert: "OCIS_MTLS_CERTIFICATE", key: "OCIS_MTLS_KEY" };
+const GRPC: TlsVariables = TlsVariables { cert: "OCIS_GRPC_TLS_CERTIFICATE", key: "OCIS_GRPC_TLS_KEY" };
+const MTLS: TlsVariables = TlsVariables { cert: "OCIS_MTLS_CERTIFICATE", key: "OCIS_MTLS_KEY" };
 const GRPC_CLIENT_CA: &str = "OCIS_GRPC_TLS_CLIENT_CA";
 const MTLS_CLIENT_CA: &str = "OCIS_MTLS_CLIENT_CA";
 /// What is spoken over HTTPS.
@@ -113,7 +106,7 @@ impl ServerFiles {
         tls.enabled.then(|| Self {
             cert: tls.cert.clone().zip(tls.key.clone()),
             clients: Clients::Nothing,
-            variables: HTTP,
+            variables: tls.variables,
             alpn: WEB.map(Into::into).into(),
         })
     }
@@ -122,7 +115,7 @@ impl ServerFiles {
     #[expect(clippy::unnecessary_wraps, reason = "as for the other servers, which may be without")]
     pub(crate) fn of_mtls(mtls: &Mtls, http: &HttpTls) -> Option<Self> {
         let own = mtls.cert.clone().zip(mtls.key.clone());
-        let variables = if own.is_some() { MTLS } else { HTTP };
+        let variables = if own.is_some() { MTLS } else { http.variables };
         Some(Self {
             cert: own.or_else(|| http.cert.clone().zip(http.key.clone())),
             clients: Clients::MayHaveCertificate(mtls.client_ca.clone()),

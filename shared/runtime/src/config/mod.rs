@@ -32,7 +32,8 @@ mod tests;
 
 pub(crate) use common::ANY;
 pub use common::{
-    ClientTls, Cors, Debug, Grpc, GrpcClientTls, GrpcTls, Http, HttpTls, Log, Mtls, Reva, TokenManager, Tracing,
+    ClientTls, Cors, Debug, Grpc, GrpcClientTls, GrpcTls, Http, HttpTls, Log, Mtls, Reva, TlsVariables, TokenManager,
+    Tracing,
 };
 pub use directories::{base_data_path, config_dir};
 pub use environment::Environment;

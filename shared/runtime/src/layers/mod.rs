@@ -15,17 +15,17 @@ mod tests;
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::extract::MatchedPath;
-use axum::middleware::{Next, from_fn};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request, Response};
 use status::Kind;
 use tokio::sync::Semaphore;
 use tower::Service;
+use tower::util::MapRequestLayer;
 use tracing::{Instrument, Span};
 
 use crate::metrics::{Measurement, Protocol, Requests};
@@ -92,11 +92,15 @@ impl<S> Stack<S> {
         } else {
             return finish(refusal::of(Kind::ResourceExhausted, measurement.protocol()), measurement, id);
         };
+        let taken = Taken::default();
+        if self.requests.protocol() != Protocol::Grpc {
+            request.extensions_mut().insert(taken.clone());
+        }
         let timeout = deadline::of(request.headers(), self.timeout);
         let handled = self.handle(request, timeout).instrument(span).await;
-        let mut answer = handled.unwrap_or_else(|kind| refusal::of(kind, measurement.protocol()));
-        if let Some(HttpRoute(route)) = answer.extensions_mut().remove() {
-            measurement.matched(&route);
+        let answer = handled.unwrap_or_else(|kind| refusal::of(kind, measurement.protocol()));
+        if let Some(route) = taken.0.get() {
+            measurement.matched(route);
         }
         let mut answer = finish(answer, measurement, id);
         answer.body_mut().hold(permit);
@@ -158,15 +162,9 @@ fn finish<B>(mut answer: Response<Body<B>>, mut measurement: Measurement, id: He
     answer
 }
 
-/// An HTTP request's method and route, as metrics and traces name them.
-#[derive(Clone)]
-struct HttpRoute(String);
-
-impl HttpRoute {
-    fn of(method: &Method, path: &MatchedPath) -> Self {
-        Self(format!("{} {}", method_name(method), path.as_str()))
-    }
-}
+/// Where a router tells which route a request takes: its method and template, as metrics and traces name them.
+#[derive(Clone, Default)]
+struct Taken(Arc<OnceLock<String>>);
 
 /// The method; a router hands over unknown ones too, and a stranger must not be able to make up names.
 fn method_name(method: &Method) -> &str {
@@ -175,14 +173,22 @@ fn method_name(method: &Method) -> &str {
     if standard.contains(method) { method.as_str() } else { "OTHER" }
 }
 
-/// Has a router tell each request's route: the span at once, the measurement with the answer.
+/// Has a router tell each request's route: the span at once, the measurement by the [`Taken`] that came with the request.
 pub(crate) fn telling_routes(router: axum::Router) -> axum::Router {
-    router.layer(from_fn(async |path: Option<MatchedPath>, request: axum::extract::Request, next: Next| {
-        let Some(path) = path else { return next.run(request).await };
-        let route = HttpRoute::of(request.method(), &path);
-        telemetry::rename(&Span::current(), &route.0);
-        let mut response = next.run(request).await;
-        response.extensions_mut().insert(route);
-        response
+    router.layer(MapRequestLayer::new(|request: axum::extract::Request| {
+        if let Some(path) = request.extensions().get::<MatchedPath>() {
+            tell_route(&request, path.as_str());
+        }
+        request
     }))
+}
+
+/// Tells which route a request takes, by the route's template.
+pub(crate) fn tell_route<A>(request: &Request<A>, template: &str) {
+    if let Some(Taken(place)) = request.extensions().get() {
+        let route = format!("{} {template}", method_name(request.method()));
+        telemetry::rename(&Span::current(), &route);
+        // a request takes one
+        let _ = place.set(route);
+    }
 }

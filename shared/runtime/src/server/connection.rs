@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use super::Patience;
+use super::head::HeadTimer;
 use super::io::{Counted, GREETING, Heard};
 use super::listener::Stream;
 use crate::layers::{Connected, PeerIdentity, Stack};
@@ -146,7 +147,7 @@ async fn watch(heard: Heard, is_grpc: bool, patience: Patience) -> Verdict {
 /// h2's own guards against floods of resets and of CONTINUATION frames stay as they are.
 fn builder(is_grpc: bool, headers: Duration) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(headers).max_buf_size(MAX_HTTP1_HEAD);
+    builder.http1().timer(HeadTimer::default()).header_read_timeout(headers).max_buf_size(MAX_HTTP1_HEAD);
     builder
         .http2()
         .timer(TokioTimer::new())

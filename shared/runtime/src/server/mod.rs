@@ -1,6 +1,7 @@
 //! One way to serve, whether gRPC or HTTP, TCP or Unix socket, with TLS or without.
 
 mod connection;
+mod head;
 mod io;
 mod listener;
 

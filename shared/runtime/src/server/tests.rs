@@ -221,7 +221,7 @@ async fn clients_may_show_a_certificate_and_need_not() {
     let (servers, vouching, strangers) = (Authority::new(), Authority::new(), Authority::new());
     let mut sections = Sections::default();
     let (cert, key) = servers.sign("server", "localhost");
-    sections.http.tls = HttpTls { enabled: true, cert: Some(cert), key: Some(key) };
+    sections.http.tls = HttpTls { enabled: true, cert: Some(cert), key: Some(key), ..HttpTls::default() };
     sections.mtls = Mtls { addr: anywhere(), client_ca: Some(vouching.path("ca.pem")), ..Mtls::default() };
     let running = sections.serve(telling_certificates(), &context()).await.expect("starts");
     let (http, mtls) = (running.http.expect("serves"), running.mtls.expect("serves"));

@@ -4,9 +4,11 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
+use tower::Layer;
 
 use super::sockets::{Socket, Sockets};
 use crate::app::Task;
@@ -18,6 +20,7 @@ use crate::metrics::{Protocol, Requests};
 use crate::readiness::Readiness;
 use crate::server::{Ending, Listener, Patience, Server};
 use crate::service::Listeners;
+use crate::shortcut::{Shortcut, Shortened};
 use crate::{App, Context, TrustedProxies};
 
 const DEBUG_LIMITS: Limits = Limits { concurrent: 64, timeout: Some(Duration::from_secs(5)) };
@@ -71,9 +74,11 @@ impl Serving {
             let stack = self.stack(routes.prepare(), Protocol::Grpc, limits);
             self.serve(socket, stack, self.patience_of(grpc), &ending);
         }
-        for (socket, router) in [(sockets.http, app.http), (sockets.mtls, app.mtls)] {
+        for (socket, router, shortcut) in [(sockets.http, app.http, app.shortcut), (sockets.mtls, app.mtls, None)] {
             if let (Some(socket), Some(http), Some(router)) = (socket, listeners.http, router) {
-                self.http(socket, router, http, app.streaming, &ending);
+                // it knows nothing of a root that the router is mounted below
+                let shortcut = shortcut.filter(|_| http.root.trim_end_matches('/').is_empty());
+                self.http(socket, router, shortcut, http, app.streaming, &ending);
             }
         }
         for task in app.tasks {
@@ -84,12 +89,22 @@ impl Serving {
         (ending, drained)
     }
 
-    fn http(&self, socket: Socket, router: axum::Router, http: &Http, is_streaming: bool, ending: &Ending) {
+    fn http(
+        &self,
+        socket: Socket,
+        router: Router,
+        shortcut: Option<Arc<dyn Shortcut>>,
+        http: &Http,
+        is_streaming: bool,
+        ending: &Ending,
+    ) {
         let limits = limits(http.max_concurrent_requests, http.request_timeout, is_streaming);
         let requests = Requests::new(&self.context.metrics, self.identity.name, Protocol::Http);
         // that they can be read was seen when the configuration was
         let proxies = TrustedProxies::parse(&http.trusted_proxies).unwrap_or_default();
-        let stack = Arc::new(Stack::new(mounted(router, http), requests, limits).behind(proxies));
+        // around the router, not a layer of it: those are boxed for every request
+        let router = DefaultBodyLimit::max(http.max_body_size).layer(mounted(router, &http.root));
+        let stack = Arc::new(Stack::new(Shortened { router, shortcut }, requests, limits).behind(proxies));
         self.serve(socket, stack, self.patience, ending);
     }
 
@@ -137,10 +152,9 @@ fn limits(concurrent: usize, timeout: Duration, is_streaming: bool) -> Limits {
 }
 
 /// The router below its root, telling the routes of its answers.
-fn mounted(router: axum::Router, http: &Http) -> axum::Router {
-    let router = router.layer(DefaultBodyLimit::max(http.max_body_size));
-    let root = http.root.trim_end_matches('/');
-    let router = if root.is_empty() { router } else { axum::Router::new().nest(root, router) };
+fn mounted(router: Router, root: &str) -> Router {
+    let root = root.trim_end_matches('/');
+    let router = if root.is_empty() { router } else { Router::new().nest(root, router) };
     telling_routes(router)
 }
 

@@ -111,6 +111,23 @@ pub struct HttpTls {
     pub cert: Option<PathBuf>,
     /// The certificate's key.
     pub key: Option<PathBuf>,
+    /// By which variables the operator sets both.
+    pub variables: TlsVariables,
+}
+
+/// By which variables a server's certificate and its key are set, for errors to name them.
+#[derive(Clone, Copy, Debug)]
+pub struct TlsVariables {
+    /// That of the certificate.
+    pub cert: &'static str,
+    /// That of the key.
+    pub key: &'static str,
+}
+
+impl Default for TlsVariables {
+    fn default() -> Self {
+        Self { cert: "OCIS_HTTP_TLS_CERTIFICATE", key: "OCIS_HTTP_TLS_KEY" }
+    }
 }
 
 impl Section for HttpTls {

@@ -12,7 +12,7 @@ pub use connect::{ClientTls, GrpcClientTls, Reva, TokenManager};
 pub(crate) use cors::ANY;
 pub use cors::Cors;
 pub use grpc::{Grpc, GrpcTls};
-pub use http::{Http, HttpTls};
+pub use http::{Http, HttpTls, TlsVariables};
 pub use mtls::Mtls;
 pub use observe::{Debug, Log, Tracing};
 
