@@ -130,7 +130,7 @@ impl Admission {
             Verdict::Unavailable
         })?;
         let header = HeaderValue::from_str(&token.0).map_err(|_| Verdict::Unavailable)?;
-        let identity = Arc::new(Identity { token: header, claims });
+        let identity = Arc::new(Identity::new(header, claims));
         self.read.insert(token, Arc::clone(&identity));
         Ok(identity)
     }

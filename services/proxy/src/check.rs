@@ -59,9 +59,9 @@ impl Check {
         if let Some(refusal) = self.door.refusal(&verdict, &asked) {
             return Err(refusal);
         }
-        let set: Vec<_> = match &verdict {
-            Verdict::Allowed(Some(identity)) => self.answered.of(identity).collect(),
-            _ => Vec::new(),
+        let set = match &verdict {
+            Verdict::Allowed(Some(identity)) => self.answered.of(identity),
+            _ => &[],
         };
         let is_set = |name: &HeaderName| set.iter().any(|(other, _)| other == name);
         let forged = headers.keys().filter(|name| is_identity(name.as_str()) && !is_set(name));

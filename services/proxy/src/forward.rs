@@ -18,15 +18,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use tokio_util::sync::CancellationToken;
 
 pub use client::Clients;
-pub use metrics::Metrics;
+pub use metrics::{Metrics, OfRoute};
 
 use crate::answer::Refusal;
 use crate::asked::Asked;
 use crate::door::Door;
-use crate::headers::{ACCESS_TOKEN, strip_hop_by_hop, strip_identity};
+use crate::headers::{ACCESS_TOKEN, strip_hop_by_hop, strip_request};
 use crate::identity::Identity;
 use crate::path::Path;
-use crate::routes::{self, Route};
+use crate::routes::Route;
 use crate::session::cookie;
 use crate::signed::key;
 use crate::verdict::Verdict;
@@ -44,14 +44,14 @@ pub struct Forward(pub Arc<Settings>);
 pub struct Settings {
     /// Who decides.
     pub door: Arc<Door>,
-    /// Where requests go.
-    pub routes: Vec<Route>,
+    /// Where requests go, and what is counted of each.
+    pub routes: Vec<(Route, OfRoute)>,
+    /// What is counted of requests that no route is for.
+    pub astray: OfRoute,
     /// Connections to backends.
     pub clients: Clients,
     /// Whether clients reach the edge by https.
     pub is_https: bool,
-    /// What is counted.
-    pub metrics: Metrics,
     /// Ends upgraded connections.
     pub shutdown: CancellationToken,
 }
@@ -60,16 +60,16 @@ pub struct Settings {
 pub async fn forward(State(Forward(settings)): State<Forward>, request: Request) -> Response {
     let begin = Instant::now();
     let (mut parts, body) = request.into_parts();
-    let mut entry = Entry { route: "none".into(), subject: None };
+    let mut entry = Entry { route: &settings.astray, identity: None };
     let answered = settings.answer(&mut parts, body, &mut entry).await;
     let response = answered.unwrap_or_else(|refusal| refuse(refusal, parts.version));
-    settings.metrics.count(&entry.route, response.status(), begin.elapsed());
+    entry.route.count(response.status(), begin.elapsed());
     tracing::info!(
         target: "access",
         method = %parts.method,
-        route = %entry.route,
+        route = entry.route.name(),
         status = response.status().as_u16(),
-        subject = entry.subject.as_deref(),
+        subject = entry.identity.as_ref().map(|identity| identity.claims.user.id.opaque_id.as_str()),
         source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source).map(tracing::field::display),
         milliseconds = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
     );
@@ -87,24 +87,28 @@ fn refuse(refusal: Refusal, version: Version) -> Response {
 }
 
 /// What the access log and metrics are told of a request. A path or query may hold a secret, so they are told its route.
-struct Entry {
-    route: Arc<str>,
-    subject: Option<String>,
+struct Entry<'a> {
+    route: &'a OfRoute,
+    identity: Option<Arc<Identity>>,
 }
 
 impl Settings {
-    async fn answer(&self, parts: &mut Parts, body: Body, entry: &mut Entry) -> Result<Response, Refusal> {
-        let host = reading::host(parts)?;
+    async fn answer<'a>(&'a self, parts: &mut Parts, body: Body, entry: &mut Entry<'a>) -> Result<Response, Refusal> {
+        let host_value = reading::host(parts)?;
+        let host = host_value.to_str().unwrap_or_default();
         let uri = parts.uri.clone();
         let path = Path::parse(uri.path(), self.door.leniency).map_err(Refusal::malformed)?;
         reading::check_target(&uri)?;
         reading::check_framing(&parts.headers)?;
-        let (route, target, identity) = {
+        let (route, target) = {
             let source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source);
             let (method, headers) = (&parts.method, &parts.headers);
             let (is_https, query) = (self.is_https, uri.query());
-            let asked = Asked { method, is_https, host: &host, path: &path, query, headers, source };
-            let route = routes::of(&self.routes, &asked);
+            let asked = Asked { method, is_https, host, path: &path, query, headers, source };
+            let route = self.routes.iter().find(|(route, _)| route.pattern.fits(&asked)).map(|(route, counted)| {
+                entry.route = counted;
+                route
+            });
             let unprotected = route.is_some_and(|route| route.unprotected);
             let verdict = self.door.edge.decide(&asked, unprotected).await;
             if let Some(refusal) = self.door.refusal(&verdict, &asked) {
@@ -119,13 +123,13 @@ impl Settings {
             }
             let missing = || Refusal::new(StatusCode::NOT_FOUND, "no route leads there\n");
             let route = route.ok_or_else(missing)?;
-            let target = route.uri(&asked).map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "no such path\n"))?;
-            let identity = if let Verdict::Allowed(identity) = verdict { identity } else { None };
-            (route, target, identity)
+            let target = uri.path_and_query().and_then(|target| route.uri(target).ok());
+            let target = target.ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, "no such path\n"))?;
+            entry.identity = if let Verdict::Allowed(identity) = verdict { identity } else { None };
+            (route, target)
         };
-        entry.route = route.name.as_str().into();
-        entry.subject = identity.as_ref().map(|identity| identity.claims.user.id.opaque_id.clone());
-        self.pass_on(Passing { parts, body, host: &host, identity: identity.as_deref(), route, target }).await
+        self.pass_on(Passing { parts, body, host: &host_value, identity: entry.identity.as_deref(), route, target })
+            .await
     }
 
     async fn pass_on(&self, passing: Passing<'_>) -> Result<Response, Refusal> {
@@ -169,34 +173,34 @@ impl Settings {
 
     /// What the backend is sent: the client's headers without what only its connection is about and what only the edge may say,
     /// then what the edge says.
-    fn request_headers(&self, parts: &mut Parts, host: &str, identity: Option<&Identity>, route: &Route) -> HeaderMap {
+    fn request_headers(
+        &self,
+        parts: &mut Parts,
+        host: &HeaderValue,
+        identity: Option<&Identity>,
+        route: &Route,
+    ) -> HeaderMap {
         let mut headers = std::mem::take(&mut parts.headers);
         let wants_trailers = route.http2 && headers.get(TE).is_some_and(|value| value == "trailers");
-        strip_hop_by_hop(&mut headers);
-        strip_identity(&mut headers);
-        strip_forwarding(&mut headers);
+        strip_request(&mut headers);
         headers.remove(EXPECT);
         join_cookies(&mut headers);
         // HTTP/2 has the host in its target, and has that be the backend's
         headers.remove(HOST);
         cookie::strip(&mut headers, route.of_family);
         route.request_headers.apply(&mut headers);
-        let mut set = |name: HeaderName, value: &str| {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(name, value);
-            }
-        };
         if route.http2 {
             if wants_trailers {
-                set(TE, "trailers");
+                headers.insert(TE, HeaderValue::from_static("trailers"));
             }
         } else {
-            set(HOST, host);
+            headers.insert(HOST, host.clone());
         }
-        set(FORWARDED_HOST, host);
-        set(FORWARDED_PROTO, if self.is_https { "https" } else { "http" });
-        if let Some(source) = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source) {
-            set(FORWARDED_FOR, &source.to_string());
+        headers.insert(FORWARDED_HOST, host.clone());
+        headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if self.is_https { "https" } else { "http" }));
+        let source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source);
+        if let Some(source) = source.and_then(|source| HeaderValue::try_from(source.to_string()).ok()) {
+            headers.insert(FORWARDED_FOR, source);
         }
         if let Some(identity) = identity {
             headers.insert(ACCESS_TOKEN, identity.token.clone());
@@ -212,7 +216,7 @@ impl Settings {
 struct Passing<'a> {
     parts: &'a mut Parts,
     body: Body,
-    host: &'a str,
+    host: &'a HeaderValue,
     identity: Option<&'a Identity>,
     route: &'a Route,
     target: http::Uri,
@@ -220,18 +224,6 @@ struct Passing<'a> {
 
 fn too_long() -> Refusal {
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long\n")
-}
-
-/// Takes out what says where a request comes from: the edge says that.
-fn strip_forwarding(headers: &mut HeaderMap) {
-    let is_forwarding = |name: &HeaderName| {
-        let name = name.as_str();
-        name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip" | "true-client-ip" | "x-client-ip")
-    };
-    let names: Vec<_> = headers.keys().filter(|name| is_forwarding(name)).cloned().collect();
-    for name in names {
-        headers.remove(name);
-    }
 }
 
 /// HTTP/2 clients may send one cookie a header; HTTP/1 has one header (RFC 9113 8.2.3).

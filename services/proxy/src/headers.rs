@@ -65,12 +65,19 @@ const HOP_BY_HOP: [&str; 9] = [
 /// Whether a backend may take this header for a statement about who somebody is. Servers that turn headers into variables
 /// read `_`, `.` and `-` as the same, so these are too.
 pub fn is_identity(name: &str) -> bool {
-    let name = canonical(name);
-    NAMES.contains(&name.as_str()) || FAMILIES.iter().any(|family| name.starts_with(family))
+    // all of them begin with these letters; most headers do not
+    if !name.bytes().next().is_some_and(|first| matches!(first.to_ascii_lowercase(), b'x' | b'r')) {
+        return false;
+    }
+    let begins_with = |known: &str| {
+        name.len() >= known.len() && name.bytes().zip(known.bytes()).all(|(byte, known)| canonical(byte) == known)
+    };
+    FAMILIES.iter().any(|family| begins_with(family))
+        || NAMES.iter().any(|known| name.len() == known.len() && begins_with(known))
 }
 
-fn canonical(name: &str) -> String {
-    name.chars().map(|c| if matches!(c, '_' | '.') { '-' } else { c.to_ascii_lowercase() }).collect()
+fn canonical(byte: u8) -> u8 {
+    if matches!(byte, b'_' | b'.') { b'-' } else { byte.to_ascii_lowercase() }
 }
 
 /// Takes every identity header out of a client's request (rows E1, E2), whatever its spelling and however often it stands
@@ -79,9 +86,26 @@ pub fn strip_identity(headers: &mut HeaderMap) {
     remove(headers, is_identity);
 }
 
-/// Takes out what belongs to the client's connection only: hop-by-hop headers, and those that `Connection` names. `Host` and
-/// identity headers cannot be named away.
+/// Takes out of a client's request what is not the client's to say, or not for the backend: identity headers, where the request
+/// comes from, and what belongs to the client's connection.
+pub fn strip_request(headers: &mut HeaderMap) {
+    strip_named(headers);
+    remove(headers, |name| HOP_BY_HOP.contains(&name) || is_forwarding(name) || is_identity(name));
+}
+
+/// Whether a header says where a request comes from: the edge says that.
+fn is_forwarding(name: &str) -> bool {
+    name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip" | "true-client-ip" | "x-client-ip")
+}
+
+/// Takes out what belongs to one connection only: hop-by-hop headers, and those that `Connection` names. `Host` cannot be named
+/// away.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    strip_named(headers);
+    remove(headers, |name| HOP_BY_HOP.contains(&name));
+}
+
+fn strip_named(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
@@ -93,7 +117,6 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     for name in named {
         headers.remove(name);
     }
-    remove(headers, |name| HOP_BY_HOP.contains(&name));
 }
 
 fn remove(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
@@ -135,6 +158,18 @@ mod tests {
         }
         strip_identity(&mut headers);
         assert_eq!(headers.len(), 6, "{headers:?}");
+    }
+
+    #[test]
+    fn e1_every_name_and_every_family_is_known_again() {
+        for known in NAMES.iter().chain(&FAMILIES) {
+            assert!(is_identity(known) && is_identity(&known.to_ascii_uppercase()), "{known}");
+            assert!(is_identity(&known.replace('-', "_")) && is_identity(&known.replace('-', ".")), "{known}");
+        }
+        for other in ["", "x", "r", "x-", "remote", "x-user-agent", "x-userid", "range", "referer", "x-requested-with"]
+        {
+            assert!(!is_identity(other), "{other}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub mod routes;
 pub mod rules;
 pub mod session;
 pub mod signed;
+mod straight;
 pub mod told;
 pub mod trees;
 pub mod verdict;
@@ -30,9 +31,9 @@ use std::sync::Arc;
 
 use authn::{BoxError, Gateway};
 use axum::Router;
-use axum::routing::{any, post};
+use axum::routing::post;
 use proto::envoy::service::auth::v3::authorization_server::AuthorizationServer;
-use runtime::{App, Context, Listeners, Service, config::Identity};
+use runtime::{App, Context, Listeners, Service, Shortcut, config::Identity};
 use token::Verifier;
 use tonic::service::Routes;
 
@@ -46,9 +47,14 @@ use crate::file::Contents;
 use crate::forward::{Clients, Forward};
 use crate::path::Leniency;
 use crate::review::Review;
+use crate::routes::Route;
 use crate::session::Sessions;
+use crate::straight::Straight;
 use crate::told::Answered;
 use crate::verify::Verify;
+
+/// What metrics and the access log call the route of requests that none is for.
+const NO_ROUTE: &str = "none";
 
 /// The service.
 pub struct Proxy;
@@ -97,18 +103,27 @@ pub async fn app(config: &Config, gateway: Arc<dyn Gateway>, context: &Context) 
         challenges: Challenges { basic: kinds.basic || kinds.app, bearer: !config.issuer.is_empty() },
         leniency: Leniency { semicolons: config.allow_semicolons },
     });
+    let metrics = forward::Metrics::new(&context.metrics);
+    let counted = |route: Route| {
+        let counted = metrics.of_route(&route.name);
+        (route, counted)
+    };
     let settings = forward::Settings {
         door: Arc::clone(&door),
-        routes,
+        routes: routes.into_iter().map(counted).collect(),
+        astray: metrics.of_route(NO_ROUTE),
         clients: Clients::new(config.https_cacert.as_deref(), config.insecure_backends)?,
         is_https: config.is_https(),
-        metrics: forward::Metrics::new(&context.metrics),
         shutdown: context.shutdown.clone(),
     };
     let answered = Arc::new(Answered::parse(&config.doors.verify_headers)?);
     let check = AuthorizationServer::new(Check { door: Arc::clone(&door), answered: Arc::clone(&answered) });
-    let http = doors(&config.doors, &door, answered).fallback(forward::forward).with_state(Forward(Arc::new(settings)));
-    let mut app = App { http: Some(http), streaming: true, ..App::grpc(Routes::new(check)) };
+    let verify = config.doors.outer().map(|outer| Verify { door: Arc::clone(&door), outer, answered });
+    let forward = Forward(Arc::new(settings));
+    let shortcut: Arc<dyn Shortcut> = Arc::new(Straight { verify, forward: forward.clone() });
+    let http = token_review(&config.doors, &door).fallback(forward::forward).with_state(forward);
+    let grpc = App::grpc(Routes::new(check));
+    let mut app = App { http: Some(http), shortcut: Some(shortcut), streaming: true, ..grpc };
     if let Some(sessions) = &sessions {
         app.http = app.http.map(|http| http.merge(session::router(sessions)));
         app.tasks = sessions.tasks(context);
@@ -117,26 +132,15 @@ pub async fn app(config: &Config, gateway: Arc<dyn Gateway>, context: &Context) 
     Ok(app)
 }
 
-/// The doors for other proxies, as far as there are any.
-fn doors(config: &Doors, door: &Arc<Door>, answered: Arc<Answered>) -> Router<Forward> {
-    let mut router = Router::new();
-    if let Some(outer) = config.outer() {
-        let state = Verify { door: Arc::clone(door), outer, answered };
-        let verify = any(verify::verify).with_state(state);
-        router = router.route(verify::PATH, verify.clone());
-        if outer == verify::Outer::Itself {
-            router = router
-                .route(&format!("{}/{{*rest}}", verify::PATH), verify.clone())
-                .route(&format!("{}/", verify::PATH), verify);
-        }
+/// The door for Kubernetes, if there is one.
+fn token_review(config: &Doors, door: &Arc<Door>) -> Router<Forward> {
+    if config.token_review_secret.is_empty() {
+        return Router::new();
     }
-    if !config.token_review_secret.is_empty() {
-        let state = Review {
-            door: Arc::clone(door),
-            audiences: config.token_review_audiences.clone().into(),
-            secret: config.token_review_secret.expose().into(),
-        };
-        router = router.route(review::PATH, post(review::review).with_state(state));
-    }
-    router
+    let state = Review {
+        door: Arc::clone(door),
+        audiences: config.token_review_audiences.clone().into(),
+        secret: config.token_review_secret.expose().into(),
+    };
+    Router::new().route(review::PATH, post(review::review).with_state(state))
 }

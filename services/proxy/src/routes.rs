@@ -3,10 +3,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use http::uri::{Authority, Scheme};
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-use crate::asked::Asked;
 use crate::pattern::Pattern;
 
 /// A route: which requests, to which backend, and how.
@@ -65,21 +64,16 @@ impl Route {
     ///
     /// # Errors
     /// When what was asked is no path of this route, or does not fit into a URI.
-    pub fn uri(&self, asked: &Asked<'_>) -> Result<Uri, http::Error> {
-        let path = self.rewrite.apply(asked.path.raw());
-        let query = asked.query.map(|query| format!("?{query}")).unwrap_or_default();
-        let target = format!("{}{path}{query}", self.backend.path);
-        Uri::builder()
-            .scheme(self.backend.scheme.clone())
-            .authority(self.backend.authority.clone())
-            .path_and_query(target)
-            .build()
+    pub fn uri(&self, asked: &PathAndQuery) -> Result<Uri, http::Error> {
+        let Backend { scheme, authority, path } = &self.backend;
+        let builder = Uri::builder().scheme(scheme.clone()).authority(authority.clone());
+        if path.is_empty() && self.rewrite.is_none() {
+            return builder.path_and_query(asked.clone()).build();
+        }
+        let rest = self.rewrite.apply(asked.path());
+        let query = asked.query().map(|query| format!("?{query}")).unwrap_or_default();
+        builder.path_and_query(format!("{path}{rest}{query}")).build()
     }
-}
-
-/// Which route a request takes: the first that fits.
-pub fn of<'a>(routes: &'a [Route], asked: &Asked<'_>) -> Option<&'a Route> {
-    routes.iter().find(|route| route.pattern.fits(asked))
 }
 
 /// Where a backend is.
@@ -122,6 +116,10 @@ pub struct Rewrite {
 }
 
 impl Rewrite {
+    fn is_none(&self) -> bool {
+        self.strip.is_empty() && self.prepend.is_empty()
+    }
+
     fn apply(&self, path: &str) -> String {
         let rest = path.strip_prefix(self.strip.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('/'));
         let rest = rest.unwrap_or(path);

@@ -39,6 +39,7 @@ use runtime::{Check, Clock, Context, Random, Task};
 use tokio::sync::Mutex;
 
 pub use migration::Migrator;
+pub(crate) use site::PREFIX;
 pub use site::Site;
 
 use crate::asked::Asked;

@@ -62,16 +62,17 @@ impl Answered {
         names.iter().map(one).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The headers for somebody. What is not known of a person, or would not fit into a header, is left out.
-    pub fn of(&self, identity: &Identity) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    /// The headers for somebody, made once for each: a process answers with the same headers at all its doors. What is not known
+    /// of a person, or would not fit into a header, is left out.
+    pub fn of<'a>(&self, identity: &'a Identity) -> &'a [(HeaderName, HeaderValue)] {
         let one = |(name, told): &(HeaderName, Told)| told.value(identity).map(|value| (name.clone(), value));
-        self.0.iter().filter_map(one)
+        identity.told.get_or_init(|| self.0.iter().filter_map(one).collect())
     }
 }
 
 impl Told {
     fn value(self, identity: &Identity) -> Option<HeaderValue> {
-        let Identity { token, claims: Claims { user, .. } } = identity;
+        let Identity { token, claims: Claims { user, .. }, .. } = identity;
         let text = match self {
             Self::Token => return Some(token.clone()),
             Self::Login => user.username.clone(),

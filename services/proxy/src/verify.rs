@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
@@ -97,7 +97,7 @@ pub struct Verify {
 }
 
 /// Answers whether a request may pass, and as whom.
-pub async fn verify(State(verify): State<Verify>, request: Request) -> Response {
+pub async fn verify(verify: Verify, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source);
     let answered = verify.answer(&parts.method, &parts.uri, &parts.headers, source).await;
@@ -105,6 +105,12 @@ pub async fn verify(State(verify): State<Verify>, request: Request) -> Response 
 }
 
 impl Verify {
+    /// Whether a path is this door's.
+    pub(crate) fn is_at(&self, path: &str) -> bool {
+        let rest = path.strip_prefix(PATH);
+        rest.is_some_and(|rest| rest.is_empty() || (self.outer == Outer::Itself && rest.starts_with('/')))
+    }
+
     async fn answer(
         &self,
         method: &Method,
@@ -124,7 +130,7 @@ impl Verify {
         }
         let mut response = Response::default();
         if let Verdict::Allowed(Some(identity)) = &verdict {
-            response.headers_mut().extend(self.answered.of(identity));
+            response.headers_mut().extend(self.answered.of(identity).iter().cloned());
         }
         Ok(response)
     }

@@ -1,6 +1,6 @@
 //! The server for everybody.
 
-use runtime::config::{Http, Invalid, ListenAddr, Section, Visitor};
+use runtime::config::{Http, Invalid, ListenAddr, Section, TlsVariables, Visitor};
 
 /// `http`: the server for everybody. It has the proxy's own variables for TLS, as the systems have them whose place it takes.
 #[derive(Clone, Debug)]
@@ -13,6 +13,7 @@ impl Default for Public {
     fn default() -> Self {
         let mut http = Http { max_concurrent_requests: CONCURRENT, ..Http::at("0.0.0.0:9200") };
         http.tls.enabled = true;
+        http.tls.variables = TlsVariables { cert: "PROXY_TRANSPORT_TLS_CERT", key: "PROXY_TRANSPORT_TLS_KEY" };
         // the backends answer preflights for what is theirs
         http.cors.allow_origins.clear();
         Self(http)

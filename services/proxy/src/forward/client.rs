@@ -38,7 +38,8 @@ impl Clients {
         http.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let builder = || {
             let mut builder = Client::builder(TokioExecutor::new());
-            builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new()).pool_idle_timeout(IDLE);
+            // the host is set where all headers are
+            builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new()).pool_idle_timeout(IDLE).set_host(false);
             builder
         };
         let connector = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();

@@ -1,5 +1,6 @@
 //! What is counted of each route.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -21,6 +22,15 @@ struct Labels {
     status: &'static str,
 }
 
+/// What is counted of one route. A class of status has no counters until it occurs.
+pub struct OfRoute {
+    metrics: Metrics,
+    name: String,
+    classes: [OnceLock<(Counter, Histogram)>; CLASSES.len()],
+}
+
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
 impl Metrics {
     /// Counts among these metrics.
     pub fn new(metrics: &runtime::Metrics) -> Self {
@@ -31,19 +41,27 @@ impl Metrics {
         Self { requests, duration }
     }
 
-    pub(super) fn count(&self, route: &str, status: StatusCode, took: Duration) {
-        let labels = Labels { route: route.to_owned(), status: class(status) };
-        self.requests.get_or_create(&labels).inc();
-        self.duration.get_or_create(&labels).observe(took.as_secs_f64());
+    /// Counts for the route of this name.
+    pub fn of_route(&self, name: &str) -> OfRoute {
+        OfRoute { metrics: self.clone(), name: name.to_owned(), classes: Default::default() }
     }
 }
 
-fn class(status: StatusCode) -> &'static str {
-    match status.as_u16() {
-        100..=199 => "1xx",
-        200..=299 => "2xx",
-        300..=399 => "3xx",
-        400..=499 => "4xx",
-        _ => "5xx",
+impl OfRoute {
+    /// What metrics and the access log call the route.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn count(&self, status: StatusCode, took: Duration) {
+        // none of http's is below 100, and what is above 599 has no class of its own
+        let class = usize::from(status.as_u16() / 100 - 1).min(CLASSES.len() - 1);
+        let (requests, duration) = self.classes[class].get_or_init(|| {
+            let labels = Labels { route: self.name.clone(), status: CLASSES[class] };
+            let Metrics { requests, duration } = &self.metrics;
+            (requests.get_or_create_owned(&labels), duration.get_or_create_owned(&labels))
+        });
+        requests.inc();
+        duration.observe(took.as_secs_f64());
     }
 }

@@ -2,32 +2,33 @@
 
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
 use crate::answer::Refusal;
 use crate::asked::is_host;
 use crate::path::{MAX_TARGET, PathError};
 
 /// The host that is asked: of the target if it names one, else of the header, which must be there once (RFC 9112 3.2).
-pub(super) fn host(parts: &Parts) -> Result<String, Refusal> {
+pub(super) fn host(parts: &Parts) -> Result<HeaderValue, Refusal> {
     let refused = |text| Refusal::new(StatusCode::BAD_REQUEST, text);
     if parts.method == Method::CONNECT {
         return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "no tunnels\n"));
     }
     let mut stated = parts.headers.get_all(HOST).iter();
-    let header = stated.next().map(|value| value.to_str().map_err(|_| refused("the host is none\n"))).transpose()?;
+    let header = stated.next();
     if stated.next().is_some() {
         return Err(refused("there is more than one host\n"));
     }
     let target = parts.uri.authority().map(http::uri::Authority::as_str);
     let host = match (target, header) {
-        (Some(target), Some(header)) if !target.eq_ignore_ascii_case(header) => {
+        (Some(target), Some(header)) if !target.as_bytes().eq_ignore_ascii_case(header.as_bytes()) => {
             return Err(refused("the hosts contradict each other\n"));
         }
-        (Some(host), _) | (None, Some(host)) => host,
+        (Some(target), _) => HeaderValue::from_str(target).map_err(|_| refused("the host is none\n"))?,
+        (None, Some(header)) => header.clone(),
         (None, None) => return Err(refused("there is no host\n")),
     };
-    if is_host(host) { Ok(host.to_owned()) } else { Err(refused("the host is none\n")) }
+    if host.to_str().is_ok_and(is_host) { Ok(host) } else { Err(refused("the host is none\n")) }
 }
 
 /// Whether the target as a whole is one to pass on.

@@ -7,7 +7,7 @@ use crate::asked::Asked;
 use crate::config::{Session, is_below};
 
 /// Below which path the edge answers browsers itself.
-pub(super) const PREFIX: &str = "/_doorward/";
+pub(crate) const PREFIX: &str = "/_doorward/";
 /// Where a sign-in begins.
 pub(super) const LOGIN: &str = "/_doorward/login";
 /// Where the issuer sends the browser back to.

@@ -16,7 +16,7 @@ fn identity(scopes: &[&str]) -> Identity {
     let (issued_at, expires_at) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH);
     let claims =
         Claims { user, scopes, issuer: String::new(), issued_at, expires_at, jti: None, amr: Vec::new(), actor: None };
-    Identity { token: HeaderValue::from_static(""), claims }
+    Identity::new(HeaderValue::from_static(""), claims)
 }
 
 fn reaches(scopes: &[&str], method: &str, path: &str, destination: Option<&str>) -> bool {

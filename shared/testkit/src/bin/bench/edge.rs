@@ -83,9 +83,10 @@ async fn run_beside(arguments: &Arguments, backend: &Server, nginx: &Server) -> 
     let signed = |path: &str| Ask { authorization: Some(authorization.clone()), ..Ask::get(path) };
     let told = ["/a?b=c", "GET", "cloud.example", "https"];
     let names = ["x-original-uri", "x-original-method", "x-original-host", "x-original-proto"];
+    // the very same request for both
     let verify = Ask { headers: names.into_iter().zip(told).collect(), ..signed("/verify") };
     let mut http = [
-        row("bare axum handler", &bare, &bare.address, signed("/a?b=c")),
+        row("bare axum handler", &bare, &bare.address, verify.clone()),
         row("/verify, warm app token", &server, &edge, verify),
         row("nginx proxy_pass", nginx, &nginx.address, signed("/a?b=c")),
         row("reverse proxy, public", &server, &edge, Ask::get("/pub/a?b=c")),
@@ -149,14 +150,17 @@ fn routes(backend: &str) -> String {
     format!("routes: [{{ path: /, backend: 'http://{backend}' }}]\naccess: [{{ path: /pub, action: allow }}]\n")
 }
 
-/// nginx as one would set it up to be quick: a worker a core, kept connections, no log.
+/// nginx as one would set it up to be quick, and to tell backends and clients what the edge tells them: a worker a core, kept
+/// connections, no log.
 fn nginx(folder: &std::path::Path, backend: &str) -> Result<Server, BoxError> {
     let (address, file) = (free_address().to_string(), folder.join("nginx.conf"));
     let text = format!(
         "worker_processes auto;\npid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{ worker_connections 1024; }}\n\
          http {{\n access_log off;\n upstream backend {{ server {backend}; keepalive 64; }}\n server {{\n listen {address};\n \
          location / {{\n proxy_pass http://backend;\n proxy_http_version 1.1;\n proxy_set_header Connection \"\";\n \
-         proxy_set_header Host $host;\n proxy_set_header X-Forwarded-For $remote_addr;\n }}\n }}\n}}\n",
+         proxy_set_header Host $host;\n proxy_set_header X-Forwarded-For $remote_addr;\n \
+         proxy_set_header X-Forwarded-Host $host;\n proxy_set_header X-Forwarded-Proto $scheme;\n \
+         proxy_set_header X-Request-ID $request_id;\n add_header X-Request-ID $request_id;\n }}\n }}\n}}\n",
         folder = folder.display(),
     );
     std::fs::write(&file, text)?;

@@ -1,0 +1,47 @@
+//! What nearly all requests of the edge are for: `/verify`, and what is passed on. The router has what is left.
+
+use std::pin::Pin;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::Uri;
+use runtime::Shortcut;
+
+use crate::forward::{self, Forward};
+use crate::verify::{self, Verify};
+use crate::{review, session};
+
+/// What metrics call the route of what is passed on; which backend's it is, the edge's own metrics tell.
+const PASSED_ON: &str = "/*";
+
+/// Where they go.
+pub(crate) struct Straight {
+    pub(crate) verify: Option<Verify>,
+    pub(crate) forward: Forward,
+}
+
+impl Straight {
+    fn verify(&self, path: &str) -> Option<&Verify> {
+        self.verify.as_ref().filter(|verify| verify.is_at(path))
+    }
+}
+
+impl Shortcut for Straight {
+    fn route(&self, uri: &Uri) -> Option<&'static str> {
+        let path = uri.path();
+        if self.verify(path).is_some() {
+            Some(verify::PATH)
+        } else if path == review::PATH || path.starts_with(session::PREFIX) {
+            None
+        } else {
+            Some(PASSED_ON)
+        }
+    }
+
+    fn answer(&self, request: Request) -> Pin<Box<dyn Future<Output = Response> + Send>> {
+        match self.verify(request.uri().path()) {
+            Some(verify) => Box::pin(verify::verify(verify.clone(), request)),
+            None => Box::pin(forward::forward(State(self.forward.clone()), request)),
+        }
+    }
+}
