@@ -158,7 +158,8 @@ async fn half_open_connections_are_closed() {
     sections.tuning.patience.handshake = Duration::from_millis(200);
     sections.tuning.patience.headers = Duration::from_millis(400);
     let bearable = Duration::from_millis(150)..Duration::from_secs(3);
-    for said in [&b""[..], b"PRI * HTTP", b"GET / HTTP/1.1\r\nHost: a\r\n"] {
+    let second_head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n";
+    for said in [&b""[..], b"PRI * HTTP", b"GET / HTTP/1.1\r\nHost: a\r\n", second_head] {
         for http in [false, true] {
             let patience = patience_with(said, &sections, http).await;
             // what cannot become gRPC is closed at once
@@ -168,6 +169,27 @@ async fn half_open_connections_are_closed() {
     }
     sections.grpc.tls.enabled = true;
     assert!(bearable.contains(&patience_with(b"", &sections, false).await), "no TLS handshake");
+}
+
+#[tokio::test]
+async fn each_head_of_a_connection_has_its_own_time() {
+    let mut sections = Sections::default();
+    sections.tuning.patience.headers = Duration::from_millis(600);
+    let app = crate::App { http: Some(axum::Router::new()), ..echoing() };
+    let running = sections.serve(app, &context()).await.expect("starts");
+    let mut stream = TcpStream::connect(running.http.expect("serves")).await.expect("connects");
+    // together longer than a head may take, each of them not
+    for _ in 0..4 {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n").await.expect("begins");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        stream.write_all(b"\r\n").await.expect("is still heard");
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.expect("is answered");
+        assert_eq!(&answer, b"HTTP/1.1 404");
+        let mut rest = [0; 4096];
+        let _ = stream.read(&mut rest).await.expect("to its end");
+    }
+    running.stop().await;
 }
 
 #[tokio::test]
