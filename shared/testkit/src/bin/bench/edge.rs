@@ -58,15 +58,17 @@ struct Row<'a, C> {
 
 /// Measures everything and prints the tables.
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
-    let (backend, folder) = (start_bare()?, tempfile::tempdir()?);
-    let nginx = nginx(folder.path(), &backend.address)?;
-    let measured = run_beside(arguments, &backend, &nginx).await;
+    let (backend, folders) = (start_bare()?, [tempfile::tempdir()?, tempfile::tempdir()?]);
+    let same = nginx(folders[0].path(), &backend.address, SAME_HEADERS)?;
+    let plain = nginx(folders[1].path(), &backend.address, "")?;
+    let measured = run_beside(arguments, &backend, [&same, &plain]).await;
     // it ends its workers only if it is asked to end
-    nginx.stop()?;
+    same.stop()?;
+    plain.stop()?;
     measured
 }
 
-async fn run_beside(arguments: &Arguments, backend: &Server, nginx: &Server) -> Result<(), BoxError> {
+async fn run_beside(arguments: &Arguments, backend: &Server, nginx: [&Server; 2]) -> Result<(), BoxError> {
     let (bare, echo) = (start_bare()?, Server::echo()?);
     let mut family = Family::new()?;
     std::fs::write(family.routes(), routes(&backend.address))?;
@@ -88,7 +90,8 @@ async fn run_beside(arguments: &Arguments, backend: &Server, nginx: &Server) -> 
     let mut http = [
         row("bare axum handler", &bare, &bare.address, verify.clone()),
         row("/verify, warm app token", &server, &edge, verify),
-        row("nginx proxy_pass", nginx, &nginx.address, signed("/a?b=c")),
+        row("nginx proxy_pass, the same headers", nginx[0], &nginx[0].address, signed("/a?b=c")),
+        row("nginx proxy_pass, three headers less", nginx[1], &nginx[1].address, signed("/a?b=c")),
         row("reverse proxy, public", &server, &edge, Ask::get("/pub/a?b=c")),
         row("reverse proxy, warm app token", &server, &edge, signed("/a?b=c")),
     ];
@@ -108,7 +111,7 @@ async fn run_beside(arguments: &Arguments, backend: &Server, nginx: &Server) -> 
         measure(&mut http, round, arguments).await?;
         measure(&mut grpc, round, arguments).await?;
     }
-    let [bare_row, verify, nginx_row, public, signed] = &http.map(|row| row.series);
+    let [bare_row, verify, same, plain, public, signed] = &http.map(|row| row.series);
     let [echo_row, check] = &grpc.map(|row| row.series);
     report::line(&format!(
         "{} callers, {} rounds of {} ms",
@@ -117,13 +120,13 @@ async fn run_beside(arguments: &Arguments, backend: &Server, nginx: &Server) -> 
     report::table("forward-auth beside a bare handler", bare_row, &[verify])?;
     report::table(
         "the reverse proxy beside nginx (whose workers' CPU time is not seen), the same backend",
-        nginx_row,
-        &[public, signed],
+        same,
+        &[plain, public, signed],
     )?;
     report::table("external authorization beside the echo", echo_row, &[check])?;
     server.stop()?;
     let failures: u64 =
-        [bare_row, verify, nginx_row, public, signed, echo_row, check].iter().map(|row| row.failures()).sum();
+        [bare_row, verify, same, plain, public, signed, echo_row, check].iter().map(|row| row.failures()).sum();
     if failures == 0 { Ok(()) } else { Err(format!("{failures} calls failed").into()) }
 }
 
@@ -150,17 +153,18 @@ fn routes(backend: &str) -> String {
     format!("routes: [{{ path: /, backend: 'http://{backend}' }}]\naccess: [{{ path: /pub, action: allow }}]\n")
 }
 
-/// nginx as one would set it up to be quick, and to tell backends and clients what the edge tells them: a worker a core, kept
-/// connections, no log.
-fn nginx(folder: &std::path::Path, backend: &str) -> Result<Server, BoxError> {
+/// What the edge tells backends and clients beside `X-Forwarded-For`.
+const SAME_HEADERS: &str = "proxy_set_header X-Forwarded-Host $host;\n proxy_set_header X-Forwarded-Proto $scheme;\n \
+    proxy_set_header X-Request-ID $request_id;\n add_header X-Request-ID $request_id;\n";
+
+/// nginx as one would set it up to be quick: a worker a core, kept connections, no log.
+fn nginx(folder: &std::path::Path, backend: &str, headers: &str) -> Result<Server, BoxError> {
     let (address, file) = (free_address().to_string(), folder.join("nginx.conf"));
     let text = format!(
         "worker_processes auto;\npid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{ worker_connections 1024; }}\n\
          http {{\n access_log off;\n upstream backend {{ server {backend}; keepalive 64; }}\n server {{\n listen {address};\n \
          location / {{\n proxy_pass http://backend;\n proxy_http_version 1.1;\n proxy_set_header Connection \"\";\n \
-         proxy_set_header Host $host;\n proxy_set_header X-Forwarded-For $remote_addr;\n \
-         proxy_set_header X-Forwarded-Host $host;\n proxy_set_header X-Forwarded-Proto $scheme;\n \
-         proxy_set_header X-Request-ID $request_id;\n add_header X-Request-ID $request_id;\n }}\n }}\n}}\n",
+         proxy_set_header Host $host;\n proxy_set_header X-Forwarded-For $remote_addr;\n {headers} }}\n }}\n}}\n",
         folder = folder.display(),
     );
     std::fs::write(&file, text)?;
