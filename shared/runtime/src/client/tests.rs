@@ -103,7 +103,8 @@ async fn a_peer_that_accepts_and_says_nothing_is_given_up() {
     let channel = channel(&endpoint, &GrpcClientTls::default(), &context()).expect("an endpoint");
     let before = Instant::now();
     assert_ne!(code(&channel, "hello").await, Code::Ok);
-    assert!(before.elapsed() < Duration::from_millis(2500), "{:?}", before.elapsed());
+    // two seconds, and what a busy machine adds
+    assert!(before.elapsed() < Duration::from_secs(10), "{:?}", before.elapsed());
 }
 
 #[tokio::test]

@@ -174,14 +174,14 @@ async fn half_open_connections_are_closed() {
 #[tokio::test]
 async fn each_head_of_a_connection_has_its_own_time() {
     let mut sections = Sections::default();
-    sections.tuning.patience.headers = Duration::from_millis(600);
+    sections.tuning.patience.headers = Duration::from_secs(2);
     let app = crate::App { http: Some(axum::Router::new()), ..echoing() };
     let running = sections.serve(app, &context()).await.expect("starts");
     let mut stream = TcpStream::connect(running.http.expect("serves")).await.expect("connects");
     // together longer than a head may take, each of them not
     for _ in 0..4 {
         stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n").await.expect("begins");
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_millis(700)).await;
         stream.write_all(b"\r\n").await.expect("is still heard");
         let mut answer = [0; 12];
         stream.read_exact(&mut answer).await.expect("is answered");
