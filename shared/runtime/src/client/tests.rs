@@ -100,11 +100,15 @@ async fn a_missing_peer_is_unavailable_within_two_seconds() {
 async fn a_peer_that_accepts_and_says_nothing_is_given_up() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
     let endpoint = silent.local_addr().expect("an address").to_string();
-    let channel = channel(&endpoint, &GrpcClientTls::default(), &context()).expect("an endpoint");
-    let before = Instant::now();
-    assert_ne!(code(&channel, "hello").await, Code::Ok);
-    // two seconds, and what a busy machine adds
-    assert!(before.elapsed() < Duration::from_secs(10), "{:?}", before.elapsed());
+    let mut waits = Vec::new();
+    // a busy machine makes one of them late, not all
+    for _ in 0..3 {
+        let channel = channel(&endpoint, &GrpcClientTls::default(), &context()).expect("an endpoint");
+        let before = Instant::now();
+        assert_ne!(code(&channel, "hello").await, Code::Ok);
+        waits.push(before.elapsed());
+    }
+    assert!(waits.iter().any(|wait| *wait < Duration::from_millis(2500)), "{waits:?}");
 }
 
 #[tokio::test]

@@ -3,24 +3,21 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::{HeaderName, HeaderValue, Request};
+use uuid::Uuid;
 
 use crate::Random;
 
 pub(super) const NAME: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Digits of a `u64`.
-const HALF: usize = 16;
-
 /// Makes ids: unique, and no secrets, so that a count behind a random start will do.
 pub(super) struct RequestIds {
-    /// The first half of each.
-    start: [u8; HALF],
+    start: u64,
     count: AtomicU64,
 }
 
 impl RequestIds {
     pub(super) fn new() -> Self {
-        Self { start: hex(u64::from_be_bytes(Random::system().bytes())), count: AtomicU64::new(0) }
+        Self { start: u64::from_be_bytes(Random::system().bytes()), count: AtomicU64::new(0) }
     }
 
     /// The id the request came with, if it is sane, else a new one, which the request then has.
@@ -34,23 +31,15 @@ impl RequestIds {
     }
 
     fn next(&self) -> HeaderValue {
-        let mut text = [0; 2 * HALF];
-        text[..HALF].copy_from_slice(&self.start);
-        text[HALF..].copy_from_slice(&hex(self.count.fetch_add(1, Ordering::Relaxed)));
-        let mut id = HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("unknown"));
+        let mut digits = Uuid::encode_buffer();
+        // both halves in hexadecimal, without the formatting machinery, which would take longer than all else here
+        let text = Uuid::from_u64_pair(self.start, self.count.fetch_add(1, Ordering::Relaxed)).simple();
+        let mut id =
+            HeaderValue::from_str(text.encode_lower(&mut digits)).unwrap_or(HeaderValue::from_static("unknown"));
         // No secret, but never the same again: "sensitive" keeps HPACK from storing it in place of what recurs.
         id.set_sensitive(true);
         id
     }
-}
-
-/// The number in hexadecimal. Formatting would take as long as all else that is done for an id.
-fn hex(number: u64) -> [u8; HALF] {
-    let mut digits = [0; HALF];
-    for (place, digit) in digits.iter_mut().enumerate() {
-        *digit = b"0123456789abcdef"[(number >> (60 - 4 * place) & 15) as usize];
-    }
-    digits
 }
 
 /// Short, and nothing that could break a log line.
@@ -84,6 +73,7 @@ mod tests {
     fn ids_differ() {
         let ids = RequestIds::new();
         assert_ne!(ids.next(), ids.next());
-        assert_eq!(&hex(0x0123_4567_89ab_cdef), b"0123456789abcdef");
+        let ids = RequestIds { start: 0x0123_4567_89ab_cdef, count: AtomicU64::new(26) };
+        assert_eq!(ids.next(), "0123456789abcdef000000000000001a");
     }
 }
