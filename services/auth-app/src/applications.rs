@@ -15,7 +15,7 @@ use uuid::Uuid;
 pub use acting::{Acting, PersonRef};
 
 use crate::cache::Known;
-use crate::foreign;
+use crate::foreign::{self, Claimant};
 use crate::ledger::{Ledger, LookupError};
 use crate::model::{AppToken, Kind, micros, time};
 use crate::policy::{self, LifeWish, Policy, PolicyError};
@@ -218,7 +218,7 @@ impl Applications {
     /// # Errors
     /// [`ApplicationsError::NotFound`] also for somebody else's.
     pub async fn revoke(&self, acting: &Acting<'_>, which: &str) -> Result<Uuid, ApplicationsError> {
-        let id = self.named(which, Some(acting.owner())).await?;
+        let id = self.named(which, Some(acting.claimant())).await?;
         if !self.ledger.revoke(acting.owner(), id, self.clock.now()).await? {
             return Err(ApplicationsError::NotFound);
         }
@@ -237,7 +237,7 @@ impl Applications {
     }
 
     /// Which token is meant by an id, a secret, or the hash that it was taken over by.
-    pub(crate) async fn named(&self, which: &str, owner: Option<&UserId>) -> Result<Uuid, ApplicationsError> {
+    pub(crate) async fn named(&self, which: &str, claimant: Option<Claimant<'_>>) -> Result<Uuid, ApplicationsError> {
         if let Ok(id) = Uuid::try_parse(which) {
             return Ok(id);
         }
@@ -245,7 +245,7 @@ impl Applications {
             let found = self.ledger.tokens.imported(&foreign::name(which)).await?;
             return found.ok_or(ApplicationsError::NotFound);
         }
-        Ok(self.ledger.find(which, owner, self.clock.now()).await?.token.id)
+        Ok(self.ledger.find(which, claimant, self.clock.now()).await?.token.id)
     }
 
     /// The good token of this user with this secret. It counts as a use.
@@ -259,7 +259,8 @@ impl Applications {
         caller: &authn::Caller,
     ) -> Result<Arc<Known>, ApplicationsError> {
         let now = self.clock.now();
-        let known = self.ledger.find(secret, Some(owner), now).await?;
+        let claimant = Claimant { owner, source: caller.source };
+        let known = self.ledger.find(secret, Some(claimant), now).await?;
         if !known.token.belongs_to(owner) {
             return Err(ApplicationsError::NotFound);
         }

@@ -12,6 +12,7 @@ use runtime::Clock;
 use secrecy::ExposeSecret;
 
 use crate::cache::Known;
+use crate::foreign::Claimant;
 use crate::ledger::{Ledger, LookupError};
 
 /// Verifies app tokens.
@@ -54,7 +55,8 @@ impl Authenticator for AppTokens {
             (known, user)
         } else if self.ledger.may_be_foreign(secret) {
             let user = self.named(&credentials.client_id).await?;
-            (self.ledger.find(secret, Some(&user.id), now).await?, user)
+            let claimant = Claimant { owner: &user.id, source: credentials.caller.source };
+            (self.ledger.find(secret, Some(claimant), now).await?, user)
         } else {
             // the token first: junk must not cost a question to the directory
             let known = self.ledger.find(secret, None, now).await?;

@@ -3,15 +3,19 @@
 //! `sha256:` digests (Cells) are an index themselves. bcrypt and argon2 strings (oCIS, `OpenCloud`) have to be tried one
 //! after the other; once a secret has fitted it gets a fingerprint of ours and is found like any other from then on.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordVerifier};
+use authn::UserId;
 use aws_lc_rs::digest::{SHA256 as ALGORITHM, digest};
 use moka::sync;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::model::{Digest, Fingerprint};
@@ -32,6 +36,10 @@ const MOST_BCRYPT_COST: u32 = 14;
 const SEARCHES: usize = 1;
 /// How many more may wait.
 const WAITING_SEARCHES: usize = 32;
+/// How many of both may be for one owner's tokens from one source, so that others find a place.
+const PLACES_OF_PAIR: usize = 2;
+/// How many may be for one owner's tokens from anywhere, and how many from one source for anybody's.
+const PLACES: usize = 8;
 /// How long it is remembered that a secret fits none of its owner's verifiers.
 const FITS_NONE_FOR: Duration = Duration::from_mins(5);
 
@@ -120,10 +128,88 @@ pub enum Found {
     Busy,
 }
 
-/// Tries secrets against verifiers, away from the runtime's threads and not too many at a time.
+/// Whose tokens a secret is looked for among, and who looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Claimant<'a> {
+    /// Who is said to have the token.
+    pub owner: &'a UserId,
+    /// Where the secret came from.
+    pub source: Option<IpAddr>,
+}
+
+/// What a search takes a place of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Lane {
+    Pair(String, Option<IpAddr>),
+    Owner(String),
+    Source(IpAddr),
+}
+
+impl Claimant<'_> {
+    /// The lanes that a search needs a place of, with the number of places.
+    fn lanes(&self) -> Vec<(Lane, usize)> {
+        // an IPv6 client has at least 2^64 addresses: they are one source
+        let source = self.source.map(|source| match source.to_canonical() {
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+            address @ IpAddr::V4(_) => address,
+        });
+        let owner = &self.owner.opaque_id;
+        let pair = (Lane::Pair(owner.clone(), source), PLACES_OF_PAIR);
+        [pair, (Lane::Owner(owner.clone()), PLACES)]
+            .into_iter()
+            .chain(source.map(|one| (Lane::Source(one), PLACES)))
+            .collect()
+    }
+}
+
+/// How many searches there are in each lane that has any.
+#[derive(Debug, Default)]
+struct Lanes(Mutex<HashMap<Lane, usize>>);
+
+impl Lanes {
+    fn enter(self: &Arc<Self>, claimant: Claimant<'_>) -> Option<Place> {
+        let lanes = claimant.lanes();
+        let mut taken = self.taken();
+        if lanes.iter().any(|(lane, most)| taken.get(lane).is_some_and(|count| count >= most)) {
+            return None;
+        }
+        let entered: Vec<Lane> = lanes.into_iter().map(|(lane, _)| lane).collect();
+        entered.iter().for_each(|lane| *taken.entry(lane.clone()).or_default() += 1);
+        Some(Place { lanes: Arc::clone(self), entered })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<Lane, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in the lanes, given back when it is dropped.
+#[derive(Debug)]
+struct Place {
+    lanes: Arc<Lanes>,
+    entered: Vec<Lane>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.lanes.taken();
+        for lane in &self.entered {
+            if let Entry::Occupied(mut count) = taken.entry(lane.clone()) {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
+        }
+    }
+}
+
+/// Tries secrets against verifiers, away from the runtime's threads and not too many at a time: neither in all, nor for one
+/// owner or from one source.
 pub struct Search {
     running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    lanes: Arc<Lanes>,
     fits_none: sync::Cache<Digest, ()>,
 }
 
@@ -132,9 +218,16 @@ impl Default for Search {
         Self {
             running: Arc::new(Semaphore::new(SEARCHES)),
             waiting: Arc::new(Semaphore::new(SEARCHES + WAITING_SEARCHES)),
+            lanes: Arc::default(),
             fits_none: sync::Cache::builder().max_capacity(10_000).time_to_live(FITS_NONE_FOR).build(),
         }
     }
+}
+
+/// A search that has its place.
+pub struct Admitted {
+    _place: Place,
+    _waiting: OwnedSemaphorePermit,
 }
 
 impl Search {
@@ -148,15 +241,29 @@ impl Search {
         self.fits_none.invalidate_all();
     }
 
+    /// A place for a search; `None` if too many are under way.
+    pub fn admit(&self, claimant: Claimant<'_>) -> Option<Admitted> {
+        let place = self.lanes.enter(claimant)?;
+        let waiting = Arc::clone(&self.waiting).try_acquire_owned().ok()?;
+        Some(Admitted { _place: place, _waiting: waiting })
+    }
+
     /// Looks for the verifier that the secret fits.
-    pub async fn search(&self, attempt: Digest, secret: SecretString, candidates: Vec<Candidate>) -> Found {
-        let Ok(_place) = Arc::clone(&self.waiting).try_acquire_owned() else { return Found::Busy };
+    pub async fn search(
+        &self,
+        admitted: Admitted,
+        attempt: Digest,
+        secret: SecretString,
+        candidates: Vec<Candidate>,
+    ) -> Found {
         let Ok(permit) = Arc::clone(&self.running).acquire_owned().await else { return Found::Busy };
         let search = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             candidates.iter().find(|one| fits(secret.expose_secret(), &one.verifier)).map(|one| one.token)
         });
-        match search.await {
+        let found = search.await;
+        drop(admitted);
+        match found {
             Ok(Some(token)) => Found::Token(token),
             Ok(None) => {
                 self.fits_none.insert(attempt, ());
@@ -205,6 +312,25 @@ mod tests {
         for junk in ["", "short", "with\nnewline", "ünïcode-secret", "'; DROP TABLE", &"a".repeat(200)] {
             assert!(!is_plausible(junk), "{junk:?}");
         }
+    }
+
+    #[test]
+    fn one_owner_or_source_leaves_places_to_others() {
+        let search = Search::default();
+        let owner = |name: &str| UserId { opaque_id: name.to_owned(), ..UserId::default() };
+        let (victim, other) = (owner("victim"), owner("other"));
+        let source = |number: u8| Some(IpAddr::from([192, 0, 2, number]));
+        let admit = |owner, source| search.admit(Claimant { owner, source });
+        let mut held: Vec<_> = (0..45).filter_map(|_| admit(&victim, source(1))).collect();
+        assert_eq!(held.len(), PLACES_OF_PAIR, "one source for one owner");
+        held.extend((2..=45).filter_map(|number| admit(&victim, source(number))));
+        assert_eq!(held.len(), PLACES, "all sources for one owner");
+        held.push(admit(&other, source(1)).expect("another owner has places, at the same source too"));
+        let owners: Vec<_> = (0..45).map(|number| owner(&format!("owner-{number}"))).collect();
+        held.extend(owners.iter().filter_map(|owner| admit(owner, source(1))));
+        assert_eq!(held.len(), 2 * PLACES - PLACES_OF_PAIR, "one source for all owners");
+        drop(held);
+        assert!(search.lanes.taken().is_empty(), "nothing is remembered of searches that have ended");
     }
 
     proptest! {

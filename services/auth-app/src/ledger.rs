@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::cache::{Cache, Known, Miss};
 use crate::feed::Feed;
-use crate::foreign::{self, Found, Search};
+use crate::foreign::{self, Claimant, Found, Search};
 use crate::model::{AppToken, Fingerprint, Stored};
 use crate::pepper::{self, Peppers};
 use crate::store::{Added, Tokens};
@@ -105,8 +105,13 @@ impl Ledger {
     }
 
     /// The token with this secret, if it is good at this moment. Junk costs no read, and a known token none either.
-    /// `owner` is who is said to have it: without one a secret that has to be tried is not found.
-    pub async fn find(&self, secret: &str, owner: Option<&UserId>, now: SystemTime) -> Result<Arc<Known>, LookupError> {
+    /// `claimant` says who is said to have it: without one a secret that has to be tried is not found.
+    pub async fn find(
+        &self,
+        secret: &str,
+        claimant: Option<Claimant<'_>>,
+        now: SystemTime,
+    ) -> Result<Arc<Known>, LookupError> {
         if let Some(form) = WellFormed::parse(secret) {
             return self.lookup(Presented { secret: form.text(), is_foreign: false, now }).await;
         }
@@ -114,9 +119,9 @@ impl Ledger {
             return Err(LookupError::Refused(Reason::Malformed));
         }
         let presented = Presented { secret, is_foreign: true, now };
-        match (self.lookup(presented).await, owner) {
-            (Err(LookupError::Refused(Reason::WrongSecret)), Some(owner)) => {
-                self.recognise(secret, owner, now).await?;
+        match (self.lookup(presented).await, claimant) {
+            (Err(LookupError::Refused(Reason::WrongSecret)), Some(claimant)) => {
+                self.recognise(secret, claimant, now).await?;
                 self.lookup(presented).await
             }
             (outcome, _) => outcome,
@@ -211,7 +216,8 @@ impl Ledger {
 
     /// Tries a secret against what is left of another system's verifiers of its owner. Where one fits, the token gets a
     /// fingerprint of ours.
-    async fn recognise(&self, secret: &str, owner: &UserId, now: SystemTime) -> Result<(), LookupError> {
+    async fn recognise(&self, secret: &str, claimant: Claimant<'_>, now: SystemTime) -> Result<(), LookupError> {
+        let owner = claimant.owner;
         let current = self.peppers.fingerprint(secret);
         let attempt = self.peppers.fingerprint(&format!("{} {secret}", owner.opaque_id)).digest;
         if self.search.is_known_to_fit_none(&attempt) {
@@ -221,11 +227,12 @@ impl Ledger {
         if candidates.is_empty() {
             return Err(LookupError::Refused(Reason::WrongSecret));
         }
+        let admitted = self.search.admit(claimant).ok_or(LookupError::Searching)?;
         let (search, tokens, cache) = (Arc::clone(&self.search), Arc::clone(&self.tokens), Arc::clone(&self.cache));
         let secret = SecretString::from(secret);
         // a task of its own, so that it ends well also when the caller does not wait for it
         let searching = tokio::spawn(async move {
-            match search.search(attempt, secret, candidates).await {
+            match search.search(admitted, attempt, secret, candidates).await {
                 Found::Token(id) => {
                     tokens.rekey(id, &current).await?;
                     cache.forget(&current.digest).await;

@@ -82,13 +82,16 @@ impl Admission {
             Presented::Bearer(secret) => (String::new(), secret),
         };
         let credentials = Credentials { client_id: login, secret, caller: caller(asked) };
+        let mut last = Verdict::Unauthenticated(Refused::Invalid);
         for kind in kinds.into_iter().flatten() {
             match self.ask(kind, &credentials).await {
                 Err(Verdict::Unauthenticated(_)) => {}
+                // whether it is an app token cannot be told now; it may still be a password
+                Err(busy @ Verdict::Busy { .. }) if kind == kind::APP => last = busy,
                 decided => return decided,
             }
         }
-        Err(Verdict::Unauthenticated(Refused::Invalid))
+        Err(last)
     }
 
     /// Who credentials of this kind belong to.
@@ -140,9 +143,9 @@ fn caller(asked: &Asked<'_>) -> Caller {
     let text = |name| asked.header(&name).unwrap_or_default().to_owned();
     Caller {
         source: asked.source,
-        identity: None,
         trace_id: text(http::HeaderName::from_static("x-request-id")),
         user_agent: text(USER_AGENT),
+        ..Caller::default()
     }
 }
 
@@ -159,3 +162,6 @@ fn verdict(error: &AuthError) -> Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

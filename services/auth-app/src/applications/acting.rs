@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{Applications, ApplicationsError};
 use crate::authenticator::AMR;
+use crate::foreign::Claimant;
 use crate::model::Kind;
 use crate::policy;
 
@@ -140,6 +141,11 @@ impl Acting<'_> {
     /// Whose tokens they are.
     pub fn owner(&self) -> &UserId {
         &self.owner
+    }
+
+    /// Among whose tokens a secret is looked for, and from where.
+    pub(super) fn claimant(&self) -> Claimant<'_> {
+        Claimant { owner: &self.owner, source: self.caller.source }
     }
 
     /// Whether it is done in somebody else's name.

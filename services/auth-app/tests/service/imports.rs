@@ -1,6 +1,7 @@
 //! Tokens of other systems: files as those systems write them, and every secret goes on working.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,9 +12,10 @@ use auth_app::applications::ApplicationsError;
 use auth_app::import::{Record, cells, ocis, opencloud};
 use auth_app::model::Life;
 use auth_app::{Tokens, foreign};
-use authn::{AuthError, Caller, Reason};
+use authn::{AuthError, Authenticator, Caller, Credentials, Reason};
 use runtime::Random;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 /// So many tokens of so many people.
 const SIZES: [(usize, usize); 3] = [(1, 1), (121, 1), (10_000, 10_000)];
@@ -268,6 +270,26 @@ async fn a_secret_that_takes_long_to_find_is_found_while_the_caller_comes_back()
     for secret in secrets.iter().take(2) {
         assert!(fixture.authenticate(&login(0), secret).await.is_ok());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn junk_for_one_owner_does_not_stop_the_tokens_of_another() {
+    let fixture = Arc::new(fixture(2).await);
+    // as slow as the ones that oCIS makes
+    let secrets = secrets(2, |_, bytes| hexadecimal(&bytes[..8]));
+    import(&fixture, ocis(&ocis_file(&secrets, 2, 11)).expect("is read"), false).await;
+    let caller = Caller { source: Some(IpAddr::from([192, 0, 2, 1])), ..Caller::default() };
+    let mut junk = JoinSet::new();
+    for number in 0..45 {
+        let (fixture, caller) = (Arc::clone(&fixture), caller.clone());
+        let credentials = Credentials { caller, ..Credentials::new(login(0), format!("junk-of-a-stranger-{number}")) };
+        junk.spawn(async move { fixture.authenticator.authenticate(&credentials).await });
+    }
+    let first = junk.join_next().await.expect("ends").expect("no panic").expect_err("junk");
+    assert!(matches!(first, AuthError::Busy { .. }), "most of it finds no place: {first}");
+    let credentials = Credentials { caller, ..Credentials::new(login(1), secrets[1].clone()) };
+    let good = fixture.authenticator.authenticate(&credentials).await;
+    assert_eq!(good.expect("finds a place").user.username, login(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,70 @@
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use authn::{Authenticated, Reason, User, UserId};
+use http::{HeaderMap, Method};
+use token::{KeyRing, Minter};
+
+use super::*;
+use crate::path::{Leniency, Path};
+
+/// Answers each kind of credential as the test says, and records what it was asked.
+struct Answers {
+    app: fn() -> AuthError,
+    password: Option<Arc<str>>,
+    asked: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Gateway for Answers {
+    async fn token(&self, kind: &str, _: &Credentials) -> Result<Arc<str>, AuthError> {
+        self.asked.lock().expect("no panic").push(kind.to_owned());
+        match kind {
+            kind::APP => Err((self.app)()),
+            _ => self.password.clone().ok_or(AuthError::Refused(Reason::WrongSecret)),
+        }
+    }
+}
+
+fn busy() -> AuthError {
+    AuthError::Busy { retry_after: Duration::from_secs(1) }
+}
+
+/// What is decided of this secret by HTTP Basic, and which kinds it was tried as.
+async fn identify(app: fn() -> AuthError, is_password: bool, secret: &str) -> (Result<String, Verdict>, Vec<String>) {
+    let keys = Arc::new(KeyRing::new(&"a secret of the tests, at least 32 bytes long".into(), None).expect("a secret"));
+    let clock = Clock::system();
+    let id = UserId { opaque_id: "id-of-einstein".to_owned(), ..UserId::default() };
+    let user = Arc::new(User { id, username: "einstein".to_owned(), ..User::default() });
+    let minter = Minter::new(Arc::clone(&keys), Duration::from_mins(5), false);
+    let token = minter.mint(clock.now(), &Authenticated::full(user, "pwd")).expect("is minted");
+    let password = is_password.then(|| token.into());
+    let gateway = Arc::new(Answers { app, password, asked: Mutex::default() });
+    let kinds = Kinds { basic: true, app: true };
+    let admission = Admission::new(Arc::clone(&gateway) as Arc<dyn Gateway>, Verifier::new(keys), clock, kinds);
+    let path = Path::parse("/", Leniency::default()).expect("a path");
+    let (method, host, headers) = (&Method::GET, "a", &HeaderMap::new());
+    let asked = Asked { method, is_https: true, host, path: &path, query: None, headers, source: None };
+    let presented = Presented::Basic { login: "einstein".to_owned(), secret: secret.to_owned().into() };
+    let decided = admission.identify(&asked, presented).await;
+    let asked = gateway.asked.lock().expect("no panic").clone();
+    (decided.map(|identity| identity.claims.user.username.clone()), asked)
+}
+
+#[tokio::test]
+async fn password_is_tried_while_the_search_for_app_tokens_is_busy() {
+    let (decided, asked) = identify(busy, true, "a password").await;
+    assert_eq!(decided.expect("the password is right"), "einstein");
+    assert_eq!(asked, [kind::APP, kind::BASIC]);
+}
+
+#[tokio::test]
+async fn secret_that_is_no_password_is_busy_while_the_search_for_app_tokens_is() {
+    let (decided, _) = identify(busy, false, "perhaps an app token").await;
+    assert!(matches!(decided, Err(Verdict::Busy { .. })), "{decided:?}");
+    let (decided, _) = identify(|| AuthError::Refused(Reason::WrongSecret), false, "neither").await;
+    assert!(matches!(decided, Err(Verdict::Unauthenticated(Refused::Invalid))), "{decided:?}");
+    let (decided, asked) = identify(busy, true, "dwa_0123456789").await;
+    assert!(matches!(decided, Err(Verdict::Busy { .. })), "{decided:?}");
+    assert_eq!(asked, [kind::APP], "what has the form of an app token is never tried as a password");
+}
