@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use authn::{BoxError, Directory, DirectoryError, Groups, User, UserId};
+use authn::{BoxError, Directory, DirectoryError, Groups, User, UserId, prepare_password};
 use runtime::Clock;
 use secrecy::{ExposeSecret, SecretString};
 use status::Kind;
@@ -37,7 +37,7 @@ impl Administration {
         token: &str,
     ) -> Result<(), AdministrationError> {
         let user = self.user(user_id).await?;
-        self.policy.check(password.expose_secret(), Some(&user))?;
+        self.policy.check(prepare_password(password).expose_secret(), Some(&user))?;
         let lane = self.digester.digest(&[b"administration", user_id.as_bytes()]);
         let verifier = self.hashing.hash(lane, password).await?;
         self.passwords.set(user_id, &verifier, self.clock.now()).await?;

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use authn::{AuthError, Authenticated, Authenticator, Credentials, Reason};
+use authn::{AuthError, Authenticated, Authenticator, Credentials, Login, Reason};
 use moka::future::Cache;
 use runtime::Clock;
 use secrecy::ExposeSecret;
+use tokio::time::Instant;
 
-use crate::backend::{Backend, Person, Proof};
+use crate::backend::{Backend, COME_AGAIN, Person};
 use crate::digest::{Digest, Digester};
 use crate::password::MOST_BYTES;
-use crate::throttle::Throttle;
+use crate::throttle::{Keys, Throttle, ThrottleError};
 
 /// No login is longer, in bytes.
 const LONGEST_LOGIN: usize = 256;
@@ -55,24 +56,32 @@ impl Basic {
         if password.is_empty() {
             return Err(Denial::unseen(AuthError::Refused(Reason::EmptySecret)));
         }
-        let login = credentials.client_id.as_str();
-        if !is_login(login) || password.len() > MOST_BYTES {
+        if !is_login(&credentials.client_id) || password.len() > MOST_BYTES {
             return Err(Denial::unseen(AuthError::Refused(Reason::Malformed)));
         }
-        let account = login.to_lowercase();
-        // before anything that costs: also for a password that is remembered, or it could be guessed here for nothing
-        self.throttle
-            .check(self.clock.now(), &account, credentials.caller.source)
-            .map_err(wait)
-            .map_err(Denial::unseen)?;
-        let person = self.backend.find(login).await.map_err(Denial::unseen)?;
+        let (login, caller) = (Login::new(&credentials.client_id), &credentials.caller);
+        let (begun, now) = (Instant::now(), self.clock.now());
+        // before anything that costs: also for a password that is remembered, or it could be guessed here for nothing. A known
+        // device is judged when it is known whose login it is
+        let mut keys = self.throttle.keys(&login, caller);
+        if caller.device.is_none() {
+            self.throttle.check(now, &keys).await.map_err(Denial::of)?;
+        }
+        let person = self.backend.find(&login).await.map_err(Denial::unseen)?;
+        let subject = person.as_ref().map(|person| person.user.id.opaque_id.clone()).unwrap_or_default();
+        if person.is_some() {
+            keys = self.throttle.keys_of_account(&login, &subject, caller);
+        }
+        if person.is_some() || caller.device.is_some() {
+            let checked = self.throttle.check(now, &keys).await;
+            checked.map_err(|error| Denial { error: error.into(), subject: subject.clone() })?;
+        }
         let refusal = match &person {
             None => Some(Reason::UnknownUser),
             Some(person) if !person.user.is_active() => Some(Reason::Disabled),
             Some(_) => None,
         };
-        let subject = person.as_ref().map(|person| person.user.id.opaque_id.clone()).unwrap_or_default();
-        let attempt = Try { account: &account, person: person.as_ref(), refusal, credentials };
+        let attempt = Try { login: &login, keys, person: person.as_ref(), refusal, credentials, begun };
         self.verify(&attempt).await.map_err(|error| Denial { error, subject: subject.clone() })?;
         let user = person.map(|person| person.user);
         let unknown = || Denial { error: AuthError::Refused(Reason::UnknownUser), subject };
@@ -98,7 +107,8 @@ impl Basic {
             return Err(AuthError::Refused(reason));
         }
         let outcome = self.verify_anew(attempt).await;
-        if let (Err(AuthError::Refused(reason)), true) = (&outcome, attempt.is_exact()) {
+        // for users and for logins that nobody has alike, or the time of the second refusal would tell them apart
+        if let (Err(AuthError::Refused(reason)), true) = (&outcome, self.backend.sees_changes()) {
             self.refused.insert(key, (self.clock.now(), *reason)).await;
         }
         outcome
@@ -109,19 +119,23 @@ impl Basic {
     }
 
     async fn verify_anew(&self, attempt: &Try<'_>) -> Result<SystemTime, AuthError> {
-        let Try { account, person, refusal, credentials } = attempt;
-        let begun = self.throttle.begin(self.clock.now(), account, credentials.caller.source).map_err(wait)?;
-        let lane = self.digester.digest(&[b"account", account.as_bytes()]);
-        match (self.backend.verify(lane, *person, &credentials.secret).await, refusal) {
+        let Try { login, keys, person, refusal, credentials, begun } = attempt;
+        let lane = self.digester.digest(&[b"account", login.throttle_key().as_bytes()]);
+        if self.backend.is_busy(lane) {
+            return Err(AuthError::Busy { retry_after: COME_AGAIN });
+        }
+        let counted = self.throttle.begin(self.clock.now(), keys.clone()).await?;
+        match (self.backend.verify(lane, *person, &credentials.secret, *begun).await, refusal) {
             (Ok(true), None) => {
-                begun.succeeded();
-                Ok(self.clock.now())
+                let now = self.clock.now();
+                counted.succeeded(now).await;
+                Ok(now)
             }
             // the right password of someone disabled counts as a failure, or it could be told from a wrong one
             (Ok(_), Some(reason)) => Err(AuthError::Refused(*reason)),
             (Ok(false), None) => Err(AuthError::Refused(Reason::WrongSecret)),
             (Err(error), _) => {
-                begun.cancelled();
+                counted.cancelled().await;
                 Err(error)
             }
         }
@@ -137,25 +151,22 @@ impl Basic {
             None => (&b""[..], &b""[..]),
         };
         let password = attempt.credentials.secret.expose_secret().as_bytes();
-        self.digester.digest(&[b"credential", attempt.account.as_bytes(), reason.as_bytes(), id, stamp, password])
+        let login = attempt.login.given().to_lowercase();
+        self.digester.digest(&[b"credential", login.as_bytes(), reason.as_bytes(), id, stamp, password])
     }
 }
 
 /// An attempt whose subject was looked up.
 struct Try<'a> {
-    /// The login, regardless of case.
-    account: &'a str,
+    login: &'a Login,
+    /// What it is counted under.
+    keys: Keys,
     person: Option<&'a Person>,
     /// Why it fails whatever the password is.
     refusal: Option<Reason>,
     credentials: &'a Credentials,
-}
-
-impl Try<'_> {
-    /// Whether the key changes when the password does.
-    fn is_exact(&self) -> bool {
-        self.person.is_none_or(|person| !matches!(person.proof, Proof::Entry(_)))
-    }
+    /// When the subject was looked for.
+    begun: Instant,
 }
 
 /// A failure, and whom it is about if that is known.
@@ -167,6 +178,10 @@ struct Denial {
 impl Denial {
     fn unseen(error: AuthError) -> Self {
         Self { error, subject: String::new() }
+    }
+
+    fn of(error: ThrottleError) -> Self {
+        Self::unseen(error.into())
     }
 }
 
@@ -190,10 +205,6 @@ impl Authenticator for Basic {
 /// RFC 7617: no control characters, and no colon, which ends the login.
 fn is_login(text: &str) -> bool {
     (1..=LONGEST_LOGIN).contains(&text.len()) && !text.contains(|c: char| c == ':' || c.is_control())
-}
-
-fn wait(retry_after: Duration) -> AuthError {
-    AuthError::Busy { retry_after }
 }
 
 fn lasting<T: Clone + Send + Sync + 'static>(time: Duration) -> Cache<Digest, T> {

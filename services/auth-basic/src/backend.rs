@@ -4,15 +4,20 @@ mod ldap;
 mod sql;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use authn::{AuthError, User};
+use authn::{AuthError, Login, User};
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 pub(crate) use ldap::Ldap;
 pub(crate) use sql::{Hashing, Sql};
 
 use crate::digest::Digest;
+
+/// When to come again while all slots are taken.
+pub(crate) const COME_AGAIN: Duration = Duration::from_secs(1);
 
 /// Someone found by login.
 #[derive(Debug, Clone)]
@@ -60,13 +65,21 @@ impl std::fmt::Debug for Proof {
 #[async_trait]
 pub(crate) trait Backend: Send + Sync {
     /// The one person who signs in so.
-    async fn find(&self, login: &str) -> Result<Option<Person>, AuthError>;
+    async fn find(&self, login: &Login) -> Result<Option<Person>, AuthError>;
 
-    /// Whether the password is this person's. For nobody it is not, after the same work. `account` is whose turn it is.
+    /// Whether so many attempts are under way that [`verify`](Self::verify) would refuse this one.
+    fn is_busy(&self, account: Digest) -> bool;
+
+    /// Whether [`Proof::stamp`] changes when any user's password does.
+    fn sees_changes(&self) -> bool;
+
+    /// Whether the password is this person's. For nobody it is not, after the same work. `account` is whose turn it is, and
+    /// `begun` when the person was looked for.
     async fn verify(
         &self,
         account: Digest,
         person: Option<&Person>,
         password: &SecretString,
+        begun: Instant,
     ) -> Result<bool, AuthError>;
 }

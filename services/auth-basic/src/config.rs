@@ -127,7 +127,7 @@ impl Config {
             "database_url",
             &mut self.database_url,
             &["OCIS_DATABASE_URL", "<P>_DATABASE_URL"],
-            "Where what is kept of passwords is: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file auth-basic.db in the data folder.",
+            "Where what is kept of passwords is, and the counts of failed sign-ins: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file auth-basic.db in the data folder. With passwords in LDAP it has the counts only.",
         );
         v.section("argon2", &mut self.argon2);
         v.value(
@@ -178,6 +178,10 @@ impl Section for Config {
             return Err(Invalid::new("cache_ttl", "must be at most 1m"));
         }
         Ok(())
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.grpc.source_warning().into_iter().collect()
     }
 }
 

@@ -1,7 +1,8 @@
-//! Digests under a key that only this process has: names for what must not be kept.
+//! Digests under a secret key: names for what must not be kept.
 
 use aws_lc_rs::hmac;
 use runtime::Random;
+use runtime::config::Secret;
 
 /// HMAC-SHA256 (RFC 2104).
 pub(crate) type Digest = [u8; 32];
@@ -13,6 +14,12 @@ pub(crate) struct Digester(hmac::Key);
 impl Digester {
     pub(crate) fn new(random: &Random) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, &random.bytes::<32>()))
+    }
+
+    /// Digests that every replica makes alike: their key follows from the family's secret. When that changes, so do they.
+    pub(crate) fn shared(secret: &Secret) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
+        Self(hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, b"doorward auth-basic attempts").as_ref()))
     }
 
     /// The digest of these parts, each preceded by its length so that no two lists of parts are the same.

@@ -16,12 +16,13 @@ mod throttle;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use ::ldap::{Binder, Directory as LdapDirectory};
 use ::store::{Database, Options};
 use authn::{Authenticator, BoxError, Directory};
 use runtime::config::Identity;
-use runtime::{App, Check, Context, Listeners, Task};
+use runtime::{App, Check, Clock, Context, Listeners, Task};
 use token::Verifier;
 
 pub use administration::{Administration, AdministrationError};
@@ -35,6 +36,10 @@ use digest::Digester;
 use password::Hasher;
 use pool::{Pool, TRIM_INTERVAL};
 use store::Passwords;
+use throttle::Counts;
+
+/// How often counts of failed attempts are pruned. In between come at most as many as passwords can be verified.
+const PRUNE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The service.
 pub struct AuthBasic;
@@ -62,6 +67,7 @@ pub struct Opened {
     /// Administers passwords; `None` where an LDAP server keeps them.
     pub administration: Option<Arc<Administration>>,
     hashing: Option<Arc<Hashing>>,
+    throttle: throttle::Throttle,
     kept: Kept,
 }
 
@@ -86,12 +92,9 @@ impl Opened {
 /// When the database cannot be opened, or the cost of hashing is out of bounds.
 pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Context) -> Result<Opened, BoxError> {
     if config.is_ldap() {
-        let directory = LdapDirectory::new(&config.auth_providers.ldap, &context.environment);
-        let authenticator = authenticator(config, Arc::new(backend::Ldap(Binder::new(&directory))), context);
-        return Ok(Opened { authenticator, administration: None, hashing: None, kept: Kept::InLdap(directory) });
+        return open_ldap(config, context).await;
     }
-    let database = Database::connect(&config.database(&context.environment), &Options::default()).await?;
-    database.migrate::<Migrator>().await?;
+    let database = database(config, context).await?;
     let passwords: Arc<dyn Passwords> = Arc::new(store::Sql::new(database.clone()));
     let hasher = Hasher::new(config.argon2.0)?;
     let slots = if config.hash_threads == 0 { cores() } else { config.hash_threads };
@@ -107,12 +110,41 @@ pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Cont
         clock: clock.clone(),
     };
     let backend = backend::Sql { directory, passwords, hashing: hashing.clone(), clock };
+    let throttle = throttle(config, Arc::new(store::SqlCounts(database.clone())));
     Ok(Opened {
-        authenticator: authenticator(config, Arc::new(backend), context),
+        authenticator: authenticator(config, Arc::new(backend), throttle.clone(), context),
+        throttle,
         administration: Some(Arc::new(administration)),
         hashing: Some(hashing),
         kept: Kept::InDatabase(database),
     })
+}
+
+/// Passwords are in LDAP; the database has the failed attempts only.
+async fn open_ldap(config: &Config, context: &Context) -> Result<Opened, BoxError> {
+    let directory = LdapDirectory::new(&config.auth_providers.ldap, &context.environment);
+    let counts: Arc<dyn Counts> = match database(config, context).await {
+        Ok(database) => Arc::new(store::SqlCounts(database)),
+        // an operator who names a database means it
+        Err(error) if !config.database_url.is_empty() => return Err(error),
+        Err(error) => {
+            tracing::warn!(
+                %error,
+                "failed sign-ins are counted in memory, by this process alone and until it ends: the file auth-basic.db cannot be opened; make the data folder (OCIS_BASE_DATA_PATH) writable, or set AUTH_BASIC_DATABASE_URL"
+            );
+            Arc::new(throttle::Memory::default())
+        }
+    };
+    let throttle = throttle(config, counts);
+    let backend = Arc::new(backend::Ldap(Binder::new(&directory)));
+    let authenticator = authenticator(config, backend, throttle.clone(), context);
+    Ok(Opened { authenticator, administration: None, hashing: None, throttle, kept: Kept::InLdap(directory) })
+}
+
+async fn database(config: &Config, context: &Context) -> Result<Database, BoxError> {
+    let database = Database::connect(&config.database(&context.environment), &Options::default()).await?;
+    database.migrate::<Migrator>().await?;
+    Ok(database)
 }
 
 /// The service that answers with what was opened.
@@ -127,12 +159,22 @@ pub fn app(opened: &Opened, config: &Config, context: &Context) -> Result<App, B
         routes = routes.add_service(grpc::serve(grpc::Api { administration, verifier: Verifier::new(keys), clock }));
     }
     let trim = opened.hashing.clone().map(|hashing| Task::new("trim", trim(hashing, context.shutdown.clone())));
-    Ok(App { checks: vec![check(&opened.kept)], tasks: trim.into_iter().collect(), ..App::grpc(routes) })
+    let prune = prune(opened.throttle.clone(), context.clock.clone(), context.shutdown.clone());
+    let tasks = trim.into_iter().chain([Task::new("prune", prune)]).collect();
+    Ok(App { checks: vec![check(&opened.kept)], tasks, ..App::grpc(routes) })
 }
 
-fn authenticator(config: &Config, backend: Arc<dyn Backend>, context: &Context) -> Arc<dyn Authenticator> {
+fn throttle(config: &Config, counts: Arc<dyn Counts>) -> throttle::Throttle {
+    throttle::Throttle::new(config.throttle.0, Digester::shared(&config.token_manager.jwt_secret), counts)
+}
+
+fn authenticator(
+    config: &Config,
+    backend: Arc<dyn Backend>,
+    throttle: throttle::Throttle,
+    context: &Context,
+) -> Arc<dyn Authenticator> {
     let digester = Digester::new(&context.random);
-    let throttle = throttle::Throttle::new(config.throttle.0, digester.clone());
     Arc::new(Basic::new(backend, throttle, digester, context.clock.clone(), config.cache_ttl))
 }
 
@@ -159,6 +201,19 @@ async fn trim(hashing: Arc<Hashing>, shutdown: tokio_util::sync::CancellationTok
         loop {
             tokio::time::sleep(TRIM_INTERVAL).await;
             hashing.pool.trim();
+        }
+    };
+    shutdown.run_until_cancelled(every).await;
+}
+
+/// Removes what is counted and has no meaning any more.
+async fn prune(throttle: throttle::Throttle, clock: Clock, shutdown: tokio_util::sync::CancellationToken) {
+    let every = async {
+        loop {
+            tokio::time::sleep(PRUNE_INTERVAL).await;
+            if let Err(error) = throttle.prune(clock.now()).await {
+                tracing::warn!(%error, "counts of failed sign-ins are not pruned for now");
+            }
         }
     };
     shutdown.run_until_cancelled(every).await;

@@ -1,6 +1,7 @@
 //! The schema and its history. Forward only; each step may run while the version before it still serves.
 
 mod m20261122_000001_passwords;
+mod m20261128_000002_attempts;
 
 use sea_orm_migration::prelude::*;
 
@@ -10,7 +11,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_passwords::Migration)]
+        vec![Box::new(m20261122_000001_passwords::Migration), Box::new(m20261128_000002_attempts::Migration)]
     }
 
     fn migration_table_name() -> DynIden {

@@ -87,6 +87,12 @@ impl Pool {
         done.await.map_err(|_| PoolError::Failed)
     }
 
+    /// Whether work for this account would be refused now.
+    pub(crate) fn is_full(&self, account: Digest) -> bool {
+        let no_seat = self.accounts.get(&account).is_some_and(|account| account.seats.available_permits() == 0);
+        no_seat || self.queue.available_permits() == 0
+    }
+
     /// Gives memory back that was not used since the last time.
     pub(crate) fn trim(&self) {
         if !self.work.used.swap(false, Ordering::Relaxed) {
@@ -188,6 +194,7 @@ mod tests {
         let held: Vec<_> = (0..SEATS_OF_ACCOUNT).map(|_| occupy(&pool, ONE)).collect();
         settle().await;
         assert_eq!(pool.run(ONE, |_| ()).await, Err(PoolError::Full), "the account's seats are taken");
+        assert!(pool.is_full(ONE) && !pool.is_full(OTHER));
         assert_eq!(pool.run(OTHER, |_| ()).await, Ok(()), "another account finds a slot that is free");
         for (sender, task) in held {
             drop(sender);

@@ -1,13 +1,16 @@
 //! Where verifiers are kept.
 
+mod attempts;
+mod counts;
 mod entity;
 mod sql;
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use store::StoreError;
 
+pub(crate) use counts::SqlCounts;
 pub use sql::Sql;
 
 /// Verifiers of passwords, by the person's identifier. The boundary to whatever keeps them.
@@ -21,4 +24,13 @@ pub trait Passwords: Send + Sync {
     async fn replace(&self, user_id: &str, old: &str, new: &str, now: SystemTime) -> Result<bool, StoreError>;
     /// Forgets the verifier; says whether there was one.
     async fn remove(&self, user_id: &str) -> Result<bool, StoreError>;
+}
+
+fn micros(time: SystemTime) -> i64 {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn time(micros: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(u64::try_from(micros).unwrap_or_default())
 }

@@ -1,18 +1,26 @@
-//! Slowing down whoever guesses, and nobody else.
+//! Delays for whoever guesses passwords, without locking anyone else out.
 //!
 //! An account has no budget of its own, for then anyone could lock its owner out. What is counted:
-//! - failures of one *account from one source*: some are free, then each costs a delay, twice as long each time;
+//! - failures of one *login from one source*, before it is known whose login it is, and of one *account from one source* after
+//!   that, whatever the account is called: some are free, then each costs a delay, twice as long each time;
+//! - failures of one *account at one device* in place of both, where idp vouches that the account has signed in there;
 //! - failures of one *source* over all accounts, a generous number a minute, against trying one password on everybody.
-//!   An account that has signed in from there before is spared, so that neighbours behind one address stay welcome.
+//!   An account that has signed in from there before is spared, and so is a known device.
 //!
 //! All of it is decided before any password is hashed, and forgotten in time.
 
-use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+mod counts;
+mod record;
 
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use authn::{AuthError, Caller, Login};
+use store::StoreError;
+
+pub(crate) use counts::{Change, Counts, Memory};
+pub(crate) use record::Record;
 
 use crate::digest::{Digest, Digester};
 
@@ -27,9 +35,11 @@ pub struct Rules {
     pub longest_delay: Duration,
     /// After so long without a failure they are forgotten.
     pub forget_after: Duration,
+    /// How long it is remembered that an account has signed in from a source.
+    pub known_for: Duration,
     /// How many failures a minute one source may have over all accounts; 0 is any number.
     pub per_source: u32,
-    /// How many accounts and sources are remembered; the least recently seen are forgotten first.
+    /// How many records are kept; those without a delay are removed first.
     pub capacity: u64,
 }
 
@@ -40,181 +50,162 @@ impl Default for Rules {
             first_delay: Duration::from_secs(1),
             longest_delay: Duration::from_mins(15),
             forget_after: Duration::from_hours(1),
+            known_for: Duration::from_hours(30 * 24),
             per_source: 100,
-            capacity: 100_000,
+            capacity: 1_000_000,
         }
     }
 }
 
-/// The counts. What it is asked about is identified by digests only.
-#[derive(Debug)]
+/// Why an attempt may not be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ThrottleError {
+    /// There were too many failures.
+    #[error("too many failures")]
+    Wait(Duration),
+    /// The counts cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<ThrottleError> for AuthError {
+    fn from(error: ThrottleError) -> Self {
+        match error {
+            ThrottleError::Wait(retry_after) => Self::Busy { retry_after },
+            ThrottleError::Store(error) => Self::Unavailable { service: "passwords", source: Box::new(error) },
+        }
+    }
+}
+
+/// The counts. What they are about is identified by digests only.
+#[derive(Clone)]
 pub(crate) struct Throttle {
     rules: Rules,
     digester: Digester,
-    pairs: Cache<Digest, Arc<Mutex<Pair>>>,
-    sources: Cache<Digest, Arc<Mutex<Source>>>,
+    counts: Arc<dyn Counts>,
 }
 
-/// An account from one source.
-#[derive(Debug, Clone, Copy)]
-struct Pair {
-    failures: u32,
-    last: SystemTime,
-    blocked_until: SystemTime,
-    /// Whether it has signed in from there.
-    is_known: bool,
+/// What an attempt is counted under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Keys {
+    /// The login, and the account once it is known, each from the attempt's source; or the account at a known device.
+    accounts: Vec<Digest>,
+    source: Option<Digest>,
 }
 
-/// A source over all accounts: failures it may still have.
-#[derive(Debug, Clone, Copy)]
-struct Source {
-    left: f64,
-    counted: SystemTime,
+impl Keys {
+    fn all(&self) -> Vec<Digest> {
+        self.accounts.iter().copied().chain(self.source).collect()
+    }
 }
 
 impl Throttle {
-    pub(crate) fn new(rules: Rules, digester: Digester) -> Self {
-        Self { rules, digester, pairs: lru(rules.capacity), sources: lru(rules.capacity) }
+    pub(crate) fn new(rules: Rules, digester: Digester, counts: Arc<dyn Counts>) -> Self {
+        Self { rules, digester, counts }
+    }
+
+    /// What an attempt with this login is counted under, before it is known whose login it is.
+    pub(crate) fn keys(&self, login: &Login, caller: &Caller) -> Keys {
+        let place = place(caller.source);
+        let login = self.digester.digest(&[b"login", login.throttle_key().as_bytes(), place.as_bytes()]);
+        // sources that are not known share no budget: it would be everybody's
+        let source = caller.source.filter(|_| self.rules.per_source > 0);
+        let source = source.map(|_| self.digester.digest(&[b"source", place.as_bytes()]));
+        Keys { accounts: vec![login], source }
+    }
+
+    /// The same for the account that the login belongs to.
+    pub(crate) fn keys_of_account(&self, login: &Login, user_id: &str, caller: &Caller) -> Keys {
+        if let Some(device) = caller.device.as_ref().filter(|device| device.user_id == user_id) {
+            let key = self.digester.digest(&[b"device", user_id.as_bytes(), device.id.as_bytes()]);
+            return Keys { accounts: vec![key], source: None };
+        }
+        let mut keys = self.keys(login, caller);
+        let place = place(caller.source);
+        keys.accounts.push(self.digester.digest(&[b"account", user_id.as_bytes(), place.as_bytes()]));
+        keys
     }
 
     /// Whether an attempt may be made at all.
-    ///
-    /// # Errors
-    /// How long it may not.
-    pub(crate) fn check(&self, now: SystemTime, account: &str, source: Option<IpAddr>) -> Result<(), Duration> {
-        let pair = self.pair(now, account, source);
-        let pair = *lock(&pair);
-        pair.check(now)?;
-        let Some(budget) = self.source(now, source).filter(|_| !pair.is_known) else { return Ok(()) };
-        lock(&budget).refill(now, self.rules.per_source)
+    pub(crate) async fn check(&self, now: SystemTime, keys: &Keys) -> Result<(), ThrottleError> {
+        let records = self.counts.read(&keys.all()).await?;
+        check(now, &records, keys.accounts.len()).map_err(ThrottleError::Wait)
     }
 
     /// Begins an attempt: it counts as a failure until it is known to be none, so that many at the same time count as many.
-    ///
-    /// # Errors
-    /// How long it may not be made.
-    pub(crate) fn begin(&self, now: SystemTime, account: &str, source: Option<IpAddr>) -> Result<Attempt, Duration> {
-        let shared = self.pair(now, account, source);
-        let mut pair = lock(&shared);
-        pair.check(now)?;
-        let charged = self.source(now, source).filter(|_| !pair.is_known);
-        if let Some(budget) = &charged {
-            let mut budget = lock(budget);
-            budget.refill(now, self.rules.per_source)?;
-            budget.left -= 1.0;
-        }
-        pair.fail(now, &self.rules);
-        drop(pair);
-        Ok(Attempt { pair: shared, source: charged, free: self.rules.free })
+    pub(crate) async fn begin(&self, now: SystemTime, keys: Keys) -> Result<Attempt, ThrottleError> {
+        let (all, accounts) = (keys.all(), keys.accounts.len());
+        let change = |records: &mut [Record]| {
+            check(now, records, accounts)?;
+            let (accounts, sources) = records.split_at_mut(accounts);
+            if !accounts.iter().any(|account| account.is_known) {
+                sources.iter_mut().for_each(|source| source.fail_source(now, &self.rules));
+            }
+            accounts.iter_mut().for_each(|account| account.fail(now, &self.rules));
+            Ok(())
+        };
+        self.counts.change(&all, &change).await?.map_err(ThrottleError::Wait)?;
+        Ok(Attempt { throttle: self.clone(), keys })
     }
 
-    fn pair(&self, now: SystemTime, account: &str, source: Option<IpAddr>) -> Arc<Mutex<Pair>> {
-        let source = source.map(network).map(|network| network.to_string());
-        let key = self.digester.digest(&[account.as_bytes(), source.as_deref().unwrap_or("unknown").as_bytes()]);
-        let shared = self.pairs.get_with(key, || Arc::new(Mutex::new(Pair::new(now))));
-        let mut pair = lock(&shared);
-        if since(now, pair.last) >= self.rules.forget_after {
-            *pair = Pair { is_known: pair.is_known, ..Pair::new(now) };
-        }
-        drop(pair);
-        shared
-    }
-
-    /// Sources that nobody knows share no budget: it would be everybody's.
-    fn source(&self, now: SystemTime, source: Option<IpAddr>) -> Option<Arc<Mutex<Source>>> {
-        let network = network(source.filter(|_| self.rules.per_source > 0)?);
-        let key = self.digester.digest(&[network.to_string().as_bytes()]);
-        let fresh = || Arc::new(Mutex::new(Source { left: f64::from(self.rules.per_source), counted: now }));
-        Some(self.sources.get_with(key, fresh))
+    /// Removes what is over and what is too much.
+    pub(crate) async fn prune(&self, now: SystemTime) -> Result<(), StoreError> {
+        self.counts.prune(now, &self.rules, self.rules.capacity).await
     }
 }
 
-/// An attempt under way. Dropped without a word it is a failure.
-#[derive(Debug)]
+/// The records of accounts, and after them that of the source, if there is one.
+fn check(now: SystemTime, records: &[Record], accounts: usize) -> Result<(), Duration> {
+    let (accounts, sources) = records.split_at(accounts);
+    let spared = accounts.iter().any(|account| account.is_known);
+    let concerned = accounts.iter().chain(sources.iter().filter(|_| !spared));
+    concerned.filter_map(|record| record.check(now).err()).max().map_or(Ok(()), Err)
+}
+
+/// An attempt under way. Dropped as it is, it stays a failure.
 pub(crate) struct Attempt {
-    pair: Arc<Mutex<Pair>>,
-    source: Option<Arc<Mutex<Source>>>,
-    free: u32,
+    throttle: Throttle,
+    keys: Keys,
 }
 
 impl Attempt {
-    /// The password was right: earlier failures of this account from this source are forgiven.
-    pub(crate) fn succeeded(self) {
-        let mut pair = lock(&self.pair);
-        *pair = Pair { is_known: true, failures: 0, blocked_until: UNIX_EPOCH, last: pair.last };
-        drop(pair);
-        self.give_back();
+    /// The password was right: earlier failures of this account from this source are forgiven. That this cannot be written
+    /// changes nothing for the user.
+    pub(crate) async fn succeeded(self, now: SystemTime) {
+        self.end(|accounts| accounts.iter_mut().for_each(|account| account.forgive(now))).await;
     }
 
     /// There was no verdict: nothing happened.
-    pub(crate) fn cancelled(self) {
-        let mut pair = lock(&self.pair);
-        pair.failures = pair.failures.saturating_sub(1);
-        if pair.failures < self.free {
-            pair.blocked_until = UNIX_EPOCH;
-        }
-        drop(pair);
-        self.give_back();
+    pub(crate) async fn cancelled(self) {
+        let free = self.throttle.rules.free;
+        self.end(|accounts| accounts.iter_mut().for_each(|account| account.take_back(free))).await;
     }
 
-    fn give_back(&self) {
-        if let Some(budget) = &self.source {
-            lock(budget).left += 1.0;
-        }
-    }
-}
-
-impl Pair {
-    fn new(now: SystemTime) -> Self {
-        Self { failures: 0, last: now, blocked_until: UNIX_EPOCH, is_known: false }
-    }
-
-    fn check(&self, now: SystemTime) -> Result<(), Duration> {
-        match since(self.blocked_until, now) {
-            Duration::ZERO => Ok(()),
-            wait => Err(wait),
-        }
-    }
-
-    fn fail(&mut self, now: SystemTime, rules: &Rules) {
-        self.failures = self.failures.saturating_add(1);
-        self.last = now;
-        if let Some(doublings) = self.failures.checked_sub(rules.free) {
-            let factor = 2_u32.saturating_pow(doublings);
-            self.blocked_until = now + rules.first_delay.saturating_mul(factor).min(rules.longest_delay);
+    async fn end(&self, accounts_end: impl Fn(&mut [Record]) + Send + Sync) {
+        let Self { throttle, keys } = self;
+        let accounts = keys.accounts.len();
+        let change = |records: &mut [Record]| {
+            let (accounts, sources) = records.split_at_mut(accounts);
+            // where the account was known the source was not charged
+            if !accounts.iter().any(|account| account.is_known) {
+                sources.iter_mut().for_each(|source| source.take_back(throttle.rules.per_source));
+            }
+            accounts_end(accounts);
+            Ok(())
+        };
+        if let Err(error) = throttle.counts.change(&keys.all(), &change).await {
+            tracing::warn!(%error, "a failure that was none stays counted");
         }
     }
 }
 
-impl Source {
-    /// Adds what time has brought; tells how long to wait if that is not enough for a failure.
-    fn refill(&mut self, now: SystemTime, per_minute: u32) -> Result<(), Duration> {
-        let per_second = f64::from(per_minute) / 60.0;
-        self.left = (self.left + since(now, self.counted).as_secs_f64() * per_second).min(f64::from(per_minute));
-        self.counted = now;
-        if self.left >= 1.0 { Ok(()) } else { Err(Duration::from_secs_f64((1.0 - self.left) / per_second)) }
+/// Where an attempt comes from. An IPv6 client has at least 2^64 addresses: they are one source.
+fn place(source: Option<IpAddr>) -> String {
+    match source.map(|source| source.to_canonical()) {
+        None => "unknown".to_owned(),
+        Some(IpAddr::V6(address)) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).to_string(),
+        Some(address @ IpAddr::V4(_)) => address.to_string(),
     }
-}
-
-/// Who has an IPv6 address has at least 2^64 of them: they are one source.
-fn network(source: IpAddr) -> IpAddr {
-    match source.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-        address @ IpAddr::V4(_) => address,
-    }
-}
-
-/// Zero if the clock went backwards.
-fn since(later: SystemTime, earlier: SystemTime) -> Duration {
-    later.duration_since(earlier).unwrap_or_default()
-}
-
-fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn lru<T: Clone + Send + Sync + 'static>(capacity: u64) -> Cache<Digest, T> {
-    Cache::builder().max_capacity(capacity).eviction_policy(EvictionPolicy::lru()).build()
 }
 
 #[cfg(test)]

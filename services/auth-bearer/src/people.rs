@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use authn::{AuthError, Claim, Directory, DirectoryError, Groups, Reason, User};
+use authn::{AuthError, Claim, Directory, DirectoryError, Groups, Login, Reason, User, may_be_new_address};
 use aws_lc_rs::digest::{Context, SHA256};
 use uuid::{Builder, Uuid, Version};
 
@@ -61,12 +61,14 @@ impl People {
             return Ok(Some(user));
         }
         let value = claims.text(claim).ok_or(AuthError::Refused(Reason::Malformed))?.to_owned();
-        let claim = if *by_id { Claim::UserId(value) } else { Claim::Username(value) };
+        let claim = if *by_id { Claim::UserId(value.clone()) } else { Claim::Username(value.clone()) };
         match self.look_up(&claim).await? {
             // somebody who came from an issuer, and whom only that issuer names, by the subject
             Some(user) if came_from_an_issuer(&user) && user.id.opaque_id != id => {
                 Err(AuthError::Refused(Reason::OwnerMismatch))
             }
+            // a directory finds users by variants of their names too, and to the issuer a variant may be another user
+            Some(user) if !*by_id && is_variant(&value, &user) => Err(AuthError::Refused(Reason::OwnerMismatch)),
             found => Ok(found),
         }
     }
@@ -135,6 +137,11 @@ pub fn identity(issuer: &str, subject: &str) -> Uuid {
     Builder::from_custom_bytes(bytes).into_uuid()
 }
 
+/// Whether a name was found only because it was prepared: by width, composition and case, not by case alone.
+fn is_variant(name: &str, user: &User) -> bool {
+    Login::new(name).forms().count() > 1 && name.to_lowercase() != user.username.to_lowercase()
+}
+
 fn came_from_an_issuer(user: &User) -> bool {
     Uuid::try_parse(&user.id.opaque_id).is_ok_and(|id| id.get_version() == Some(Version::Custom))
 }
@@ -158,6 +165,8 @@ fn profile(issuer: &Issuer, claims: &Claims) -> Option<Result<Profile, AuthError
     };
     let verified = crate::claims::Path::name("email_verified");
     let mail = claims.text(&provisioning.mail).filter(|_| provisioning.trust_mail || claims.is_true(&verified));
+    // an address that could be mistaken for another user's is none; people sign in with it
+    let mail = mail.filter(|mail| may_be_new_address(mail));
     let groups = claims.texts(&provisioning.groups);
     Some(Ok(Profile {
         username: format!("{name}{suffix}"),

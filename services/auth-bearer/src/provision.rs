@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use authn::{AuthError, BoxError, Reason};
+use authn::{AuthError, BoxError, Reason, may_be_new_login};
 use moka::sync::Cache;
 use proto::doorward::users::v1::{
     AddMemberRequest, CreateGroupRequest, CreateUserRequest, GetUserRequest, GroupRef, Person, PersonRef,
@@ -79,8 +79,15 @@ impl Provisioner {
     /// Gives somebody an account. Somebody who has one by now, because of another request, is left alone.
     ///
     /// # Errors
-    /// [`Reason::OwnerMismatch`] if the login name is somebody else's.
+    /// [`Reason::OwnerMismatch`] if the login name is somebody else's, [`Reason::Malformed`] if it may not be a new one.
     pub async fn create(&self, id: &str, profile: &Profile, role: &str) -> Result<(), AuthError> {
+        if !may_be_new_login(&profile.username) {
+            tracing::warn!(
+                username = profile.username.escape_unicode().to_string(),
+                "an account is not made: the username claim has blanks, invisible characters, decomposed letters or letters of another width; correct it at the issuer"
+            );
+            return Err(AuthError::Refused(Reason::Malformed));
+        }
         let message = |mail: &str| CreateUserRequest {
             id: Some(id.to_owned()),
             username: profile.username.clone(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use authn::Login;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use runtime::{Clock, Random};
 use store::StoreError;
@@ -57,14 +58,19 @@ impl Administration {
 
     /// One person.
     pub async fn person(&self, who: &PersonRef) -> Result<Person, PeopleError> {
-        let key = match who {
-            PersonRef::Id(id) => Key::Id(id),
-            PersonRef::Username(name) => Key::Username(name),
-        };
         if !rules::is_storable(who.text()) {
             return Err(PeopleError::NoSuchPerson);
         }
-        self.people.find(key).await?.pop().ok_or(PeopleError::NoSuchPerson)
+        let login = match who {
+            PersonRef::Id(id) => return self.people.find(Key::Id(id)).await?.pop().ok_or(PeopleError::NoSuchPerson),
+            PersonRef::Username(name) => Login::new(name),
+        };
+        for form in login.forms() {
+            if let Some(person) = self.people.find(Key::Username(form)).await?.pop() {
+                return Ok(person);
+            }
+        }
+        Err(PeopleError::NoSuchPerson)
     }
 
     /// Changes a person.

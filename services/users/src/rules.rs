@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use authn::{may_be_new_address, may_be_new_login};
 use uuid::Uuid;
 
 use crate::PeopleError;
@@ -14,6 +15,9 @@ const MAX_MAIL: usize = 254;
 const MAX_DESCRIPTION: usize = 1024;
 /// Most roles of one person.
 const MAX_ROLES: usize = 32;
+const CONFUSABLE_NAME: &str = "the username must not contain blanks, invisible characters, decomposed letters or letters of another width (RFC 8265)";
+const CONFUSABLE_MAIL: &str =
+    "the mail address must not contain invisible characters, decomposed letters or letters of another width (RFC 8265)";
 
 /// The form by which names are compared: in lower case. Costs nothing for what is in lower case already.
 pub(crate) fn fold(name: &str) -> Cow<'_, str> {
@@ -29,11 +33,12 @@ pub(crate) fn is_storable(text: &str) -> bool {
     text.len() <= 4 * MAX_NAME && !text.contains(char::is_control)
 }
 
-/// A login name: 1 to 255 characters, no colon (it separates name and password in HTTP Basic, RFC 7617), no control
-/// characters, no blank at either end.
+/// A new login name: 1 to 255 characters, no colon (it separates name and password in HTTP Basic, RFC 7617), and prepared by
+/// the profile `UsernameCaseMapped` (RFC 8265) but for the case, so that it looks like no other name.
 pub(crate) fn username(name: &str) -> Result<(), PeopleError> {
     named("username", name)?;
-    refuse_if(name.contains(':'), "the username must not contain a colon")
+    refuse_if(name.contains(':'), "the username must not contain a colon")?;
+    refuse_if(!may_be_new_login(name), CONFUSABLE_NAME)
 }
 
 /// A group's name.
@@ -41,12 +46,14 @@ pub(crate) fn group_name(name: &str) -> Result<(), PeopleError> {
     named("group name", name)
 }
 
-/// A mail address, or none: something, an at sign, something. Whether it works only a mail can tell.
+/// A mail address, or none: something, an at sign, something. Whether it works only a mail can tell. It is a login name too, so
+/// the same characters are refused.
 pub(crate) fn mail(address: &str) -> Result<(), PeopleError> {
     let shaped = address.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
     let clean = address.len() <= MAX_MAIL && !address.contains(|c: char| c.is_control() || c.is_whitespace());
     let acceptable = address.is_empty() || (shaped && clean);
-    refuse_if(!acceptable, "the mail address is not one")
+    refuse_if(!acceptable, "the mail address is not one")?;
+    refuse_if(shaped && !may_be_new_address(address), CONFUSABLE_MAIL)
 }
 
 /// The name to show.
@@ -127,7 +134,7 @@ mod tests {
         }
 
         #[test]
-        fn usernames_of_ordinary_characters_are_accepted(name in "[\\p{L}\\p{N}_.@-]{1,255}") {
+        fn usernames_of_ordinary_characters_are_accepted(name in "[a-zA-Z0-9ßàÉñøŁд_.@-]{1,255}") {
             prop_assert!(username(&name).is_ok());
         }
 
@@ -151,6 +158,17 @@ mod tests {
         for blank in [" marie", "marie ", "\u{a0}marie"] {
             assert!(username(blank).is_err(), "{blank:?}");
         }
+    }
+
+    #[test]
+    fn confusable_names_and_addresses_are_refused() {
+        for bad in ["ein\u{200b}stein", "\u{202e}nietsnie", "zoe\u{308}", "ｅｉｎｓｔｅｉｎ", "marie curie", "ﬁnn"]
+        {
+            assert!(username(bad).is_err(), "{bad:?}");
+            assert!(mail(&format!("{bad}@example.org")).is_err(), "{bad:?}");
+            assert!(mail(&format!("marie@{bad}.example")).is_err(), "{bad:?}");
+        }
+        assert!(username("zoë").is_ok() && mail("zoë@bücher.example").is_ok());
     }
 
     #[test]

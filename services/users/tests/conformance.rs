@@ -8,6 +8,7 @@ use runtime::{
     Context,
     config::{Environment, Secret},
 };
+use sea_orm::ConnectionTrait;
 use status::Kind;
 use store::testing::{self, Cluster, TestDatabase};
 use tokio::task::JoinSet;
@@ -43,6 +44,50 @@ async fn suite<F: Future<Output = TestDatabase>>(databases: impl Fn() -> F) {
     deleting_leaves_nothing(&fresh().await).await;
     pages_meet_everybody_once(&fresh().await).await;
     it_is_all_there_after_a_restart(fresh().await).await;
+    confusable_names_are_not_created(&fresh().await).await;
+    login_finds_its_user_in_every_form(fresh().await).await;
+}
+
+async fn confusable_names_are_not_created(tables: &Tables) {
+    let administration = tables.administration();
+    let zoe = tables.create("zoë").await;
+    for name in ["zo\u{200b}ë", "\u{202e}zoë", "zoe\u{308}", "ｚｏë", "zo ë"] {
+        let outcome = administration.create_person(named(name)).await;
+        assert_eq!(outcome.expect_err(name).kind(), Kind::InvalidArgument, "{name:?}");
+        let change = Change { username: Some(name.to_owned()), ..Change::default() };
+        let outcome = administration.update_person(&PersonRef::Id(zoe.id.clone()), change).await;
+        assert_eq!(outcome.expect_err(name).kind(), Kind::InvalidArgument, "{name:?}");
+        let change = Change { mail: Some(format!("{name}@example.org")), ..Change::default() };
+        let outcome = administration.update_person(&PersonRef::Id(zoe.id.clone()), change).await;
+        assert_eq!(outcome.expect_err(name).kind(), Kind::InvalidArgument, "{name:?}");
+    }
+}
+
+async fn login_finds_its_user_in_every_form(tables: Tables) {
+    let zoe = tables.create("Zoë").await;
+    let old = tables.create("old").await;
+    for form in ["zoë", "ZOË", "zoe\u{308}", "ＺＯＥ\u{308}"] {
+        assert_eq!(tables.by_username(form).await.expect("the same login").id.opaque_id, zoe.id, "{form:?}");
+        let found = tables.administration().person(&PersonRef::Username(form.to_owned())).await;
+        assert_eq!(found.expect("the same login").id, zoe.id, "{form:?}");
+    }
+    assert!(tables.by_username("zo\u{200b}ë").await.is_err());
+    // as a former version let it be stored
+    let Tables { database, opened } = tables;
+    drop(opened);
+    let statement = format!(
+        "UPDATE people SET username = 'Ma\u{308}rie Curie', username_key = 'ma\u{308}rie curie' WHERE id = '{}'",
+        old.id
+    );
+    let connection = database.open().await;
+    connection.connection().execute_unprepared(&statement).await.expect("a row");
+    connection.close().await.expect("closes");
+    let tables = Tables::open(database).await;
+    assert_eq!(tables.by_username("Ma\u{308}rie Curie").await.expect("still found").id.opaque_id, old.id);
+    let change = Change { display_name: Some("Marie".to_owned()), ..Change::default() };
+    let changed =
+        tables.administration().update_person(&PersonRef::Username("ma\u{308}rie curie".into()), change).await;
+    assert_eq!(changed.expect("the name stays as it is").id, old.id);
 }
 
 struct Tables {

@@ -11,6 +11,8 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// Metadata key under which a trusted peer tells the address that a credential came from.
 pub const SOURCE_KEY: &str = "x-doorward-source";
+/// Metadata key under which a trusted peer passes on the [`Device`]: its identifier, a blank, and the user's identifier.
+const DEVICE_KEY: &str = "x-doorward-device-bin";
 const REQUEST_ID_KEY: &str = "x-request-id";
 const USER_AGENT_KEY: &str = "x-user-agent";
 
@@ -21,6 +23,17 @@ pub struct Peer {
     pub source: Option<IpAddr>,
     /// The first subject alternative name of the peer's client certificate.
     pub identity: Option<String>,
+    /// Whether the peer is believed when it passes on what it knows of the caller.
+    pub is_trusted: bool,
+}
+
+/// A browser in which a user has signed in before, as the service says that has set its cookie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// The user's identifier (`UserId::opaque_id`).
+    pub user_id: String,
+    /// The identifier of the device, without blanks.
+    pub id: String,
 }
 
 /// The circumstances of a call: what throttling and the audit log need to know beside the credential.
@@ -28,6 +41,8 @@ pub struct Peer {
 pub struct Caller {
     /// The address the credential came from, as far as trusted peers told it.
     pub source: Option<IpAddr>,
+    /// The device, if it is one that is known.
+    pub device: Option<Device>,
     /// The subject alternative name of the peer's client certificate, if it showed one.
     pub identity: Option<String>,
     /// The trace (W3C trace id, hex) or request this call belongs to.
@@ -42,6 +57,7 @@ impl Caller {
         let peer = extensions.get::<Peer>();
         Self {
             source: peer.and_then(|peer| peer.source),
+            device: peer.filter(|peer| peer.is_trusted).and_then(|_| Device::read(metadata)),
             identity: peer.and_then(|peer| peer.identity.clone()),
             trace_id: trace_id(metadata),
             user_agent: text(metadata, USER_AGENT_KEY)
@@ -56,6 +72,10 @@ impl Caller {
         if let Some(source) = self.source {
             set(metadata, MetadataKey::from_static(SOURCE_KEY), &source.to_string());
         }
+        if let Some(device) = &self.device {
+            let value = MetadataValue::from_bytes(format!("{} {}", device.id, device.user_id).as_bytes());
+            metadata.insert_bin(DEVICE_KEY, value);
+        }
         if !self.trace_id.is_empty() {
             set(metadata, MetadataKey::from_static(REQUEST_ID_KEY), &self.trace_id);
         }
@@ -63,6 +83,14 @@ impl Caller {
             set(metadata, MetadataKey::from_static(USER_AGENT_KEY), &self.user_agent);
         }
         propagate_trace(metadata);
+    }
+}
+
+impl Device {
+    fn read(metadata: &MetadataMap) -> Option<Self> {
+        let bytes = metadata.get_bin(DEVICE_KEY)?.to_bytes().ok()?;
+        let (id, user_id) = std::str::from_utf8(&bytes).ok()?.split_once(' ')?;
+        Some(Self { user_id: user_id.to_owned(), id: id.to_owned() })
     }
 }
 
@@ -117,6 +145,7 @@ mod tests {
     fn circumstances_survive_a_hop() {
         let sent = Caller {
             source: Some(IpAddr::from([192, 0, 2, 7])),
+            device: Some(Device { user_id: "id of Zoë".to_owned(), id: "device-1".to_owned() }),
             identity: Some("spiffe://doorward/gateway".to_owned()),
             trace_id: "req-1".to_owned(),
             user_agent: "rclone/1.60".to_owned(),
@@ -128,7 +157,12 @@ mod tests {
         let received = Caller::of(&metadata, &Extensions::default());
         assert_eq!((received.trace_id.as_str(), received.user_agent.as_str()), ("req-1", "rclone/1.60"));
         assert_eq!(received.source, None, "only the listener decides which source is believed");
+        assert_eq!(received.device, None, "nor is a stranger's device");
         assert_eq!(received.identity, None, "a certificate is never taken from a header");
+
+        let mut extensions = Extensions::default();
+        extensions.insert(Peer { is_trusted: true, ..Peer::default() });
+        assert_eq!(Caller::of(&metadata, &extensions).device, sent.device);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use authn::{DirectoryError, Groups, User};
+use authn::{DirectoryError, Groups, Login, User, prepare_password};
 use ldap3::dn_escape;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
@@ -17,8 +17,8 @@ use crate::server::{PATIENCE, bind};
 /// How many binds of people run at the same time.
 const BINDS: usize = 32;
 
-/// No refusal comes sooner than this. A server hashes the password of someone who exists and need not for someone who
-/// does not: within this time the two look the same.
+/// No refusal comes sooner than this after the account was looked for. A server reads the groups and hashes the password of
+/// someone who exists and need not for someone who does not: within this time the two look the same.
 const REFUSAL: Duration = Duration::from_millis(250);
 
 /// Someone who may sign in, found by login.
@@ -49,8 +49,9 @@ impl Binder {
         Self { people: Arc::clone(&directory.people), permits: Semaphore::new(BINDS) }
     }
 
-    /// The one person whom a login attribute names so, with groups. Nobody if there are several.
-    pub async fn find(&self, login: &str) -> Result<Option<Account>, DirectoryError> {
+    /// The one person whom a login attribute names so, with groups. Nobody if there are several, or if the server found an
+    /// entry by a looser comparison than that of [`Login::names`].
+    pub async fn find(&self, login: &Login) -> Result<Option<Account>, DirectoryError> {
         let Some(filter) = self.people.login(login) else { return Ok(None) };
         let mut found = self.people.search(vec![filter], 2).await?;
         let entry = match (found.pop(), found.is_empty()) {
@@ -61,32 +62,43 @@ impl Binder {
                 return Ok(None);
             }
         };
+        if !entry.is_named(&self.people.config.login_attributes, login) {
+            return Ok(None);
+        }
         let user = self.people.person(&entry, Groups::Include).await?;
         Ok(user.map(|user| Account { user, dn: entry.dn }))
     }
 
-    /// Whether the password is the account's. For nobody the server is asked all the same, about a DN that does not
-    /// exist, so that time does not tell. An empty password, with which a bind succeeds as nobody in particular
-    /// (RFC 4513, 5.1.2), never reaches the server.
-    pub async fn prove(&self, account: Option<&Account>, password: &SecretString) -> Result<bool, DirectoryError> {
-        if password.expose_secret().is_empty() {
+    /// Whether the password is the account's: prepared (RFC 8265 4.2), or as it was given, where the server keeps one that
+    /// was never prepared. For nobody the server is asked all the same, about a DN that does not exist, so that time does not
+    /// tell; `begun` is when the account was looked for, as that takes longer for one who exists. An empty password, with
+    /// which a bind succeeds as nobody in particular (RFC 4513, 5.1.2), never reaches the server.
+    pub async fn prove(
+        &self,
+        account: Option<&Account>,
+        password: &SecretString,
+        begun: Instant,
+    ) -> Result<bool, DirectoryError> {
+        let prepared = prepare_password(password);
+        let is_other = prepared.expose_secret() != password.expose_secret();
+        if prepared.expose_secret().is_empty() {
             return Ok(false);
         }
-        let soonest_refusal = Instant::now() + REFUSAL;
         let dn = account.map_or_else(|| self.nobody(), |account| account.dn.clone());
-        let accepted = self.bind(&dn, password).await?;
+        let accepted = self.bind(&dn, &prepared).await? || (is_other && self.bind(&dn, password).await?);
         if accepted && account.is_some() {
             return Ok(true);
         }
-        sleep_until(soonest_refusal).await;
+        sleep_until(begun + REFUSAL).await;
         Ok(false)
     }
 
     /// The person with this login and password; `None` if there is none or the password is another. Who is disabled is
     /// answered like anybody, with the status saying so.
     pub async fn verify(&self, login: &str, password: &SecretString) -> Result<Option<Arc<User>>, DirectoryError> {
-        let account = self.find(login).await?;
-        let proven = self.prove(account.as_ref(), password).await?;
+        let begun = Instant::now();
+        let account = self.find(&Login::new(login)).await?;
+        let proven = self.prove(account.as_ref(), password, begun).await?;
         Ok(account.filter(|_| proven).map(|account| account.user))
     }
 

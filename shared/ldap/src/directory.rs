@@ -62,6 +62,9 @@ impl authn::Directory for Directory {
 
     async fn user_by_claim(&self, claim: &Claim, groups: Groups) -> Result<Arc<User>, DirectoryError> {
         let entry = self.entry(self.people.claim(claim)).await?;
+        if !self.people.is_meant(&entry, claim) {
+            return Err(DirectoryError::NotFound);
+        }
         self.person(&entry, groups).await
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use authn::Login;
 use ldap3::{ResultEntry, SearchEntry};
 
 /// An entry of the directory. Names of attributes are compared regardless of case, as servers answer them in their own.
@@ -28,6 +29,12 @@ impl Entry {
     /// The first value of an attribute, if it is text.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.bytes(name)?).ok()
+    }
+
+    /// Whether one of these attributes has a value that the login names.
+    pub(crate) fn is_named(&self, attributes: &[String], login: &Login) -> bool {
+        let values = attributes.iter().filter_map(|name| self.values.get(&name.to_ascii_lowercase())).flatten();
+        values.filter_map(|value| std::str::from_utf8(value).ok()).any(|value| login.names(value))
     }
 
     /// The first value of an attribute as a number, 0 if it is none.

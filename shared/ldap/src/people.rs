@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use authn::{Claim, Groups, User, UserId, UserStatus, UserType};
+use authn::{Claim, Groups, Login, User, UserId, UserStatus, UserType};
 use ldap3::Scope;
 use runtime::config::{Environment, base_data_path};
 
@@ -37,7 +37,7 @@ impl People {
             pool: Pool::new(Server::new(config, tls)),
             id: IdAttribute::new(&user.id, user.id_is_octet_string),
             group_id: IdAttribute::new(&group.id, group.id_is_octet_string),
-            attributes: wanted(user),
+            attributes: wanted(user, &config.login_attributes),
             config: config.clone(),
         }
     }
@@ -48,8 +48,8 @@ impl People {
         let number = |attribute: &str, value: &str| Some(equals(attribute, &value.parse::<u32>().ok()?.to_string()));
         match claim {
             Claim::Username(value) | Claim::Mail(value) if value.is_empty() => None,
-            Claim::Username(value) => Some(equals(&schema.user_name, value)),
-            Claim::Mail(value) => Some(equals(&schema.mail, value)),
+            Claim::Username(value) => Some(named(&[&schema.user_name], &Login::new(value))),
+            Claim::Mail(value) => Some(named(&[&schema.mail], &Login::new(value))),
             Claim::UserId(value) => self.id.filter(value),
             Claim::Uid(value) => number("uidNumber", value),
             Claim::Gid(value) => number("gidNumber", value),
@@ -57,9 +57,20 @@ impl People {
     }
 
     /// A filter for whoever may sign in with this login; `None` if it is empty.
-    pub(crate) fn login(&self, login: &str) -> Option<String> {
-        let attributes = self.config.login_attributes.iter();
-        (!login.is_empty()).then(|| any(&attributes.map(|name| equals(name, login)).collect::<Vec<_>>()))
+    pub(crate) fn login(&self, login: &Login) -> Option<String> {
+        let attributes: Vec<&str> = self.config.login_attributes.iter().map(String::as_str).collect();
+        (!login.given().is_empty()).then(|| named(&attributes, login))
+    }
+
+    /// Whether an entry is the one that a claim means. A server compares names more loosely than we do.
+    pub(crate) fn is_meant(&self, entry: &Entry, claim: &Claim) -> bool {
+        let schema = &self.config.user_schema;
+        let (attribute, value) = match claim {
+            Claim::Username(value) => (&schema.user_name, value),
+            Claim::Mail(value) => (&schema.mail, value),
+            Claim::UserId(_) | Claim::Uid(_) | Claim::Gid(_) => return true,
+        };
+        entry.is_named(std::slice::from_ref(attribute), &Login::new(value))
     }
 
     /// A filter for whom a text is part of the login, the name or the mail address of.
@@ -179,9 +190,22 @@ impl People {
 /// The value of the type attribute that makes a guest.
 const GUEST: &str = "Guest";
 
-fn wanted(schema: &UserSchema) -> Vec<String> {
+fn wanted(schema: &UserSchema, login_attributes: &[String]) -> Vec<String> {
     let UserSchema { id, mail, display_name, user_name, enabled, user_type, .. } = schema;
     let named = [id, mail, display_name, user_name, enabled, user_type].map(String::as_str);
-    let all = named.into_iter().chain(["uidNumber", "gidNumber"]);
-    all.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    let all = named.into_iter().chain(["uidNumber", "gidNumber"]).chain(login_attributes.iter().map(String::as_str));
+    let mut wanted: Vec<String> = Vec::new();
+    for name in all.filter(|name| !name.is_empty()) {
+        if !wanted.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            wanted.push(name.to_owned());
+        }
+    }
+    wanted
+}
+
+/// One of these attributes has a value that may be what the login names.
+fn named(attributes: &[&str], login: &Login) -> String {
+    let forms: Vec<&str> = login.forms().collect();
+    let parts = attributes.iter().flat_map(|name| forms.iter().map(|form| equals(name, form)));
+    any(&parts.collect::<Vec<_>>())
 }

@@ -87,3 +87,15 @@ async fn i34_time_does_not_tell_who_exists() {
     });
     assert!((known - unknown).abs() < 0.05 * known.max(unknown), "{known} s and {unknown} s");
 }
+
+#[tokio::test]
+async fn looser_comparison_of_the_server_does_not_sign_in() {
+    let Some(slapd) = Slapd::start() else { return };
+    let binder = binder(&slapd.config());
+    for login in ["EINSTEIN", "ｅｉｎｓｔｅｉｎ"] {
+        assert_eq!(signs_in(&binder, login, "relativity").await.as_deref(), Some(EINSTEIN.id), "{login:?}");
+    }
+    for login in [" einstein", "einstein  ", "\u{a0}einstein", "ein\u{ad}stein", "ein\u{200b}stein"] {
+        assert_eq!(signs_in(&binder, login, "relativity").await, None, "{login:?}");
+    }
+}

@@ -29,6 +29,7 @@ async fn a_person_is_found_by_every_claim() {
     for claim in [
         Claim::Username("einstein".into()),
         Claim::Username("EINSTEIN".into()),
+        Claim::Username("ＥＩＮＳＴＥＩＮ".into()),
         Claim::Mail("einstein@example.org".into()),
         Claim::UserId(EINSTEIN.id.into()),
         Claim::Uid("20000".into()),
@@ -54,6 +55,9 @@ async fn nobody_is_found_by_what_fits_nobody_or_several() {
     let directory = directory(&slapd.config());
     for claim in [
         Claim::Username("nobody".into()),
+        Claim::Username(" einstein".into()),
+        Claim::Username("ein\u{ad}stein".into()),
+        Claim::Mail("einstein@example.org ".into()),
         Claim::Username(String::new()),
         Claim::Mail(String::new()),
         Claim::UserId("not-a-uuid".into()),

@@ -1,9 +1,10 @@
 //! People in an LDAP server, which verifies their passwords itself.
 
 use async_trait::async_trait;
-use authn::{AuthError, DirectoryError};
+use authn::{AuthError, DirectoryError, Login};
 use ldap::Binder;
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use super::{Backend, Person, Proof};
 use crate::digest::Digest;
@@ -14,9 +15,19 @@ pub(crate) struct Ldap(pub(crate) Binder);
 
 #[async_trait]
 impl Backend for Ldap {
-    async fn find(&self, login: &str) -> Result<Option<Person>, AuthError> {
+    async fn find(&self, login: &Login) -> Result<Option<Person>, AuthError> {
         let account = self.0.find(login).await.map_err(failed)?;
         Ok(account.map(|account| Person { user: account.user.clone(), proof: Proof::Entry(account) }))
+    }
+
+    /// Whoever comes while all binds are taken waits.
+    fn is_busy(&self, _account: Digest) -> bool {
+        false
+    }
+
+    /// The password is the server's matter.
+    fn sees_changes(&self) -> bool {
+        false
     }
 
     async fn verify(
@@ -24,12 +35,13 @@ impl Backend for Ldap {
         _account: Digest,
         person: Option<&Person>,
         password: &SecretString,
+        begun: Instant,
     ) -> Result<bool, AuthError> {
         let entry = person.and_then(|person| match &person.proof {
             Proof::Entry(account) => Some(account),
             Proof::Nothing | Proof::Verifier(_) => None,
         });
-        self.0.prove(entry, password).await.map_err(failed)
+        self.0.prove(entry, password, begun).await.map_err(failed)
     }
 }
 

@@ -1,22 +1,19 @@
 //! People in a directory, and what is kept of their passwords in a database of our own.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use authn::{AuthError, Claim, Directory, DirectoryError, Groups, User};
+use authn::{AuthError, Claim, Directory, DirectoryError, Groups, Login, User, prepare_password};
 use runtime::{Clock, Random};
 use secrecy::{ExposeSecret, SecretString};
 use store::StoreError;
+use tokio::time::Instant;
 
-use super::{Backend, Person, Proof};
+use super::{Backend, COME_AGAIN, Person, Proof};
 use crate::digest::Digest;
-use crate::password::{Hasher, Verifier};
+use crate::password::{Hasher, Memory, Verifier};
 use crate::pool::{Pool, PoolError};
 use crate::store::Passwords;
-
-/// When to come again while all slots are taken.
-const COME_AGAIN: Duration = Duration::from_secs(1);
 
 /// Nobody has this identifier: it is looked up for who does not exist, so that the database is asked for everybody.
 const NOBODY: &str = "";
@@ -35,23 +32,46 @@ impl Hashing {
         Self { pool, hasher, decoy, random }
     }
 
-    /// A new verifier.
+    /// A new verifier of the prepared password (RFC 8265 4.2).
     pub(crate) async fn hash(&self, account: Digest, password: &SecretString) -> Result<String, PoolError> {
-        let (hasher, password, salt) = (self.hasher.clone(), password.clone(), self.random.bytes());
+        let (hasher, password, salt) = (self.hasher.clone(), prepare_password(password), self.random.bytes());
         self.pool.run(account, move |memory| hasher.hash(password.expose_secret().as_bytes(), salt, memory)).await
     }
 
-    /// Whether the password fits; without a verifier it does not, after the same work.
+    /// Whether the password fits: prepared (RFC 8265 4.2), or as it was given, for verifiers of passwords that were never
+    /// prepared. Without a verifier it does not, after the same work.
     async fn accepts(
         &self,
         account: Digest,
         verifier: Option<&Verifier>,
         password: &SecretString,
-    ) -> Result<bool, PoolError> {
-        let (held, password) = (verifier.unwrap_or(&self.decoy).clone(), password.clone());
-        let fits = move |memory: &mut _| held.accepts(password.expose_secret().as_bytes(), memory);
-        Ok(self.pool.run(account, fits).await? && verifier.is_some())
+    ) -> Result<Fit, PoolError> {
+        let (held, given, prepared) =
+            (verifier.unwrap_or(&self.decoy).clone(), password.clone(), prepare_password(password));
+        let fits = move |memory: &mut Memory| {
+            let (given, prepared) = (given.expose_secret().as_bytes(), prepared.expose_secret().as_bytes());
+            if held.accepts(prepared, memory) {
+                Fit::Prepared
+            } else if given != prepared && held.accepts(given, memory) {
+                Fit::AsGiven
+            } else {
+                Fit::None
+            }
+        };
+        let fit = self.pool.run(account, fits).await?;
+        Ok(if verifier.is_some() { fit } else { Fit::None })
     }
+}
+
+/// Which form of a password fits its verifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    /// The prepared form.
+    Prepared,
+    /// The form as it was given, and not the prepared one.
+    AsGiven,
+    /// Neither.
+    None,
 }
 
 /// Verifies by hashing.
@@ -64,7 +84,7 @@ pub(crate) struct Sql {
 
 #[async_trait]
 impl Backend for Sql {
-    async fn find(&self, login: &str) -> Result<Option<Person>, AuthError> {
+    async fn find(&self, login: &Login) -> Result<Option<Person>, AuthError> {
         let user = self.user(login).await?;
         let id = user.as_ref().map_or(NOBODY, |user| &user.id.opaque_id);
         let verifier = self.passwords.verifier(id).await.map_err(failed)?;
@@ -72,11 +92,20 @@ impl Backend for Sql {
         Ok(user.map(|user| Person { user, proof }))
     }
 
+    fn is_busy(&self, account: Digest) -> bool {
+        self.hashing.pool.is_full(account)
+    }
+
+    fn sees_changes(&self) -> bool {
+        true
+    }
+
     async fn verify(
         &self,
         account: Digest,
         person: Option<&Person>,
         password: &SecretString,
+        _begun: Instant,
     ) -> Result<bool, AuthError> {
         let kept = person.and_then(|person| match &person.proof {
             Proof::Verifier(text) => Some((person, text)),
@@ -92,24 +121,32 @@ impl Backend for Sql {
             }
             verifier
         });
-        let accepted = self.hashing.accepts(account, verifier.as_ref(), password).await.map_err(busy)?;
-        if let (true, Some((person, text)), Some(verifier)) = (accepted, kept, &verifier)
-            && !self.hashing.hasher.is_current(verifier)
+        let fit = self.hashing.accepts(account, verifier.as_ref(), password).await.map_err(busy)?;
+        if let (Fit::Prepared | Fit::AsGiven, Some((person, text)), Some(verifier)) = (fit, kept, &verifier)
+            && (fit == Fit::AsGiven || !self.hashing.hasher.is_current(verifier))
         {
             self.upgrade(account, &person.user, text, password).await;
         }
-        Ok(accepted)
+        Ok(fit != Fit::None)
     }
 }
 
 impl Sql {
     /// Who signs in by name, or else by mail address. Who is ambiguous cannot sign in.
-    async fn user(&self, login: &str) -> Result<Option<Arc<User>>, AuthError> {
-        let by_name = self.user_by(Claim::Username(login.to_owned())).await?;
-        if by_name.is_some() || !login.contains('@') {
-            return Ok(by_name);
+    async fn user(&self, login: &Login) -> Result<Option<Arc<User>>, AuthError> {
+        for form in login.forms() {
+            let by_name = self.user_by(Claim::Username(form.to_owned())).await?;
+            if let Some(user) = by_name.filter(|user| login.names(&user.username)) {
+                return Ok(Some(user));
+            }
         }
-        self.user_by(Claim::Mail(login.to_owned())).await
+        for form in login.forms().filter(|form| form.contains('@')) {
+            let by_mail = self.user_by(Claim::Mail(form.to_owned())).await?;
+            if let Some(user) = by_mail.filter(|user| login.names(&user.mail)) {
+                return Ok(Some(user));
+            }
+        }
+        Ok(None)
     }
 
     async fn user_by(&self, claim: Claim) -> Result<Option<Arc<User>>, AuthError> {

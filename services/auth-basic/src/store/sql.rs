@@ -1,14 +1,14 @@
 //! Verifiers in `SQLite` or `PostgreSQL`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use store::{Database, StoreError};
 
-use super::Passwords;
 use super::entity::{ActiveModel, Column, Entity};
+use super::{Passwords, micros};
 
 /// Verifiers in a database.
 pub struct Sql(Database);
@@ -60,9 +60,4 @@ impl Passwords for Sql {
         let write = || async { Ok(Entity::delete_by_id(user_id).exec(self.0.connection()).await?.rows_affected > 0) };
         self.0.run(write).await
     }
-}
-
-fn micros(time: SystemTime) -> i64 {
-    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
 }

@@ -2,5 +2,6 @@
 
 mod administration;
 mod changes;
+mod logins;
 mod passwords;
 mod support;

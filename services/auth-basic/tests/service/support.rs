@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use auth_basic::password::Cost;
 use auth_basic::{Argon2, Config, Opened};
 use authn::{
-    AuthError, Authenticated, Caller, Claim, Credentials, Directory, DirectoryError, Filter, Groups, Reason, User,
-    UserId, UserStatus, UserType,
+    AuthError, Authenticated, Caller, Claim, Credentials, Device, Directory, DirectoryError, Filter, Groups, Reason,
+    User, UserId, UserStatus, UserType,
 };
 use runtime::config::{Environment, Secret, TokenManager};
 use runtime::{Clock, Context, Random};
@@ -163,7 +163,18 @@ impl Bench {
         login: &str,
         password: &str,
     ) -> Result<Authenticated, AuthError> {
-        let caller = Caller { source, ..Caller::default() };
+        self.sign_in_with(source, None, login, password).await
+    }
+
+    /// Signs in from somewhere, at a device that is known.
+    pub(crate) async fn sign_in_with(
+        &self,
+        source: Option<IpAddr>,
+        device: Option<Device>,
+        login: &str,
+        password: &str,
+    ) -> Result<Authenticated, AuthError> {
+        let caller = Caller { source, device, ..Caller::default() };
         let credentials = Credentials { caller, ..Credentials::new(login, password) };
         self.opened.authenticator.authenticate(&credentials).await
     }

@@ -251,6 +251,22 @@ async fn a_login_name_of_somebody_else_is_not_given_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn confusable_name_is_neither_provisioned_nor_taken_for_another() {
+    let world = World::start("bearer-confusable").await;
+    world.add("zoë").await;
+    let service = world.service(Oidc::default(), making(), RoleAssignment::default(), B);
+    for (number, bad) in ["zo\u{200b}ë", "\u{202e}zoë", "bore\u{301}", "ｂｏｈｒ", "niels bohr"].iter().enumerate()
+    {
+        let token = world.sign(&world.claims(&world.a, &format!("c{number}"), bad));
+        assert_eq!(service.refusal(&token).await, Reason::Malformed, "{bad:?}");
+    }
+    for variant in ["zoe\u{308}", "ｚｏë"] {
+        let token = world.sign(&world.claims(&world.a, "v", variant));
+        assert_eq!(service.refusal(&token).await, Reason::OwnerMismatch, "{variant:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_first_match_is_the_role_and_no_match_is_a_refusal() {
     let world = World::start("bearer-roles").await;
     world.add("marie").await;

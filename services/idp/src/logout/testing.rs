@@ -252,7 +252,7 @@ impl Bench {
     }
 
     async fn send(&self, browser: &mut Browser, request: axum::http::request::Builder, body: Body) -> Reply {
-        let peer = Peer { source: Some("192.0.2.1".parse().expect("an address")), identity: None };
+        let peer = Peer { source: Some("192.0.2.1".parse().expect("an address")), ..Peer::default() };
         let request = request.header(COOKIE, browser.line()).extension(peer).body(body).expect("a request");
         let response = self.router.clone().oneshot(request).await.expect("answers");
         let (parts, body) = response.into_parts();

@@ -172,7 +172,7 @@ impl Service {
 
     pub(crate) async fn raw(&self, mut request: Request<Body>) -> Answer {
         let source = Some([192, 0, 2, 7].into());
-        request.extensions_mut().insert(Peer { source, identity: None });
+        request.extensions_mut().insert(Peer { source, ..Peer::default() });
         let response = self.router.clone().oneshot(request).await.expect("answers");
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
