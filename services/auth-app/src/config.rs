@@ -144,4 +144,8 @@ impl Section for Config {
         }
         self.tokens.validate()
     }
+
+    fn warnings(&self) -> Vec<String> {
+        self.grpc.source_warning().into_iter().chain(self.http.source_warning()).collect()
+    }
 }

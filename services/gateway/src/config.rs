@@ -85,6 +85,10 @@ impl Section for Config {
         );
         v.section("endpoints", &mut self.endpoints);
     }
+
+    fn warnings(&self) -> Vec<String> {
+        self.grpc.source_warning().into_iter().collect()
+    }
 }
 
 impl Section for Endpoints {

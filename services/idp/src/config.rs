@@ -290,6 +290,10 @@ impl Section for Config {
         }
         self.lives.validate()
     }
+
+    fn warnings(&self) -> Vec<String> {
+        self.http.source_warning().into_iter().collect()
+    }
 }
 
 /// A site is a scheme, a host and perhaps a port; over plain HTTP only on this machine.

@@ -61,18 +61,22 @@ pub enum Tag {
     RefreshToken,
     /// What a form has to send back.
     Csrf,
+    /// Devices that users have signed in with.
+    Device,
     /// Subject identifiers of clients that shall not recognise a person together. It must never change: see
     /// [`Sealer::permanent_tag`].
     PairwiseSubject,
 }
 
 impl Tag {
-    const ALL: [Self; Self::PairwiseSubject as usize + 1] = [Self::RefreshToken, Self::Csrf, Self::PairwiseSubject];
+    const ALL: [Self; Self::PairwiseSubject as usize + 1] =
+        [Self::RefreshToken, Self::Csrf, Self::Device, Self::PairwiseSubject];
 
     const fn label(self) -> &'static str {
         match self {
             Self::RefreshToken => "doorward idp refresh token",
             Self::Csrf => "doorward idp csrf",
+            Self::Device => "doorward idp device",
             Self::PairwiseSubject => "doorward idp pairwise subject",
         }
     }

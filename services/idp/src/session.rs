@@ -3,6 +3,7 @@
 pub mod browser;
 mod consents;
 pub mod cookie;
+mod device;
 mod logon;
 
 use std::time::Duration;

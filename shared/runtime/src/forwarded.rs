@@ -39,15 +39,18 @@ impl TrustedProxies {
     /// Where a request comes from whose connection is from `peer`: the right-most hop of `X-Forwarded-For` that is no trusted
     /// proxy. What stands left of it, anybody may have written. A hop that is no address ends what is believed.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let mut client = peer.to_canonical();
-        if !self.is_trusted(client) {
-            return client;
-        }
+        let peer = peer.to_canonical();
+        if self.is_trusted(peer) { self.behind(headers).unwrap_or(peer) } else { peer }
+    }
+
+    /// The same where the peer itself is believed; `None` if it does not say.
+    pub(crate) fn behind(&self, headers: &HeaderMap) -> Option<IpAddr> {
+        let mut client = None;
         for line in headers.get_all(FORWARDED_FOR).iter().rev() {
             for hop in line.to_str().unwrap_or_default().rsplit(',') {
                 let Some(hop) = address(hop.trim()) else { return client };
-                client = hop;
-                if !self.is_trusted(client) {
+                client = Some(hop);
+                if !self.is_trusted(hop) {
                     return client;
                 }
             }

@@ -1,6 +1,6 @@
 //! A browser, as far as signing in needs one.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use reqwest::{
     Client, Error, Method, RequestBuilder, StatusCode,
@@ -32,8 +32,21 @@ impl Browser {
     /// # Panics
     /// When there can be no HTTP client.
     pub fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// The same, whose requests come from this address of the machine.
+    ///
+    /// # Panics
+    /// When there can be no HTTP client.
+    pub fn at(address: IpAddr) -> Self {
+        Self::with(Some(address))
+    }
+
+    fn with(address: Option<IpAddr>) -> Self {
         let http = Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(20)).no_proxy();
-        Self { http: http.build().expect("an HTTP client"), cookies: BTreeMap::new() }
+        let http = http.local_address(address).build();
+        Self { http: http.expect("an HTTP client"), cookies: BTreeMap::new() }
     }
 
     /// Opens an address.
@@ -50,8 +63,23 @@ impl Browser {
     /// # Errors
     /// When nobody answers.
     pub async fn submit(&mut self, url: &str, origin: &str, form: &[(&str, &str)]) -> Result<Landing, Error> {
+        self.submit_with(url, origin, form, &[]).await
+    }
+
+    /// The same with more headers.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn submit_with(
+        &mut self,
+        url: &str,
+        origin: &str,
+        form: &[(&str, &str)],
+        headers: &[(&'static str, &str)],
+    ) -> Result<Landing, Error> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let request = self.http.post(url).header(ORIGIN, origin);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         self.send(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)).await
     }
 

@@ -7,6 +7,7 @@ mod forward;
 mod raw;
 mod session;
 mod smuggling;
+mod sources;
 mod webdav;
 mod websocket;
 mod world;

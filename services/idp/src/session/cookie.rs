@@ -28,6 +28,11 @@ pub(crate) fn browser(site: &Site) -> &'static str {
     if site.is_https() { "__Host-doorward-browser" } else { "doorward-browser" }
 }
 
+/// The cookie of a device that somebody has signed in with.
+pub(crate) fn device(site: &Site) -> &'static str {
+    if site.is_https() { "__Host-doorward-device" } else { "doorward-device" }
+}
+
 /// The value of a cookie; none if it comes twice, since nobody could say which is ours.
 pub(crate) fn read<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());

@@ -7,7 +7,7 @@ use axum::http::header::SET_COOKIE;
 use axum::response::Response;
 use tonic::metadata::MetadataMap;
 
-use super::begin;
+use super::{begin, device};
 use crate::authorize::{self, After};
 use crate::endpoints::Site;
 use crate::flow::Flow;
@@ -58,7 +58,10 @@ pub(super) async fn sign_in(State(provider): State<Provider>, request: Request) 
     if !authorize::is_shown_here(&provider, &site, headers, authorize::LOGON, (&form.flow, &form.csrf)) {
         return authorize::notice(&provider, &site, headers, Notice::Forgery);
     }
-    let caller = Caller::of(&MetadataMap::from_headers(headers.clone()), &parts.extensions);
+    let caller = Caller {
+        device: device::known(&provider, &site, headers),
+        ..Caller::of(&MetadataMap::from_headers(headers.clone()), &parts.extensions)
+    };
     let attempt = Attempt { provider: &provider, site: &site, headers, flow: &flow };
     match attempt.verify(&form, caller).await {
         Ok(person) => attempt.succeed(&person, form.remember).await,
@@ -112,8 +115,9 @@ impl Attempt<'_> {
             Err(error) => return authorize::fault(provider, site, headers, &error),
         };
         let flow = Flow { signed_in: Some(begun.session.id), ..flow.clone() };
+        let device = device::remember(provider, site, headers, person);
         let mut response = authorize::go_on(provider, site, headers, flow, Some(begun.session), After::Form).await;
-        for cookie in begun.cookies {
+        for cookie in begun.cookies.into_iter().chain([device]) {
             response.headers_mut().append(SET_COOKIE, cookie);
         }
         response

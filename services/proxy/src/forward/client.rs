@@ -3,12 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
+use http::Uri;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use runtime::TlsError;
+use tokio::net::TcpStream;
+use tower::ServiceExt;
+use tower::util::MapResponse;
 
 use super::upload::Upload;
 
@@ -17,7 +21,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept: shorter than servers usually do, so that few are found closed.
 const IDLE: Duration = Duration::from_secs(30);
 
-type Connector = HttpsConnector<HttpConnector>;
+type Tcp = TokioIo<TcpStream>;
+/// Services of this process believe what the edge says of its clients by the connections that are recorded.
+type Recorded = MapResponse<HttpConnector, fn(Tcp) -> Tcp>;
+type Connector = HttpsConnector<Recorded>;
 
 /// Clients of backends, which share connections.
 pub struct Clients {
@@ -36,6 +43,11 @@ impl Clients {
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let record: fn(Tcp) -> Tcp = |stream| {
+            runtime::record_own_connection(stream.inner());
+            stream
+        };
+        let http: Recorded = ServiceExt::<Uri>::map_response(http, record);
         let builder = || {
             let mut builder = Client::builder(TokioExecutor::new());
             // the host is set where all headers are

@@ -1,6 +1,7 @@
 //! Where a server listens.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::value::{Shown, Value};
@@ -23,6 +24,16 @@ pub enum ListenAddr {
 }
 
 impl ListenAddr {
+    /// Whether only this machine can reach it.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Off | Self::Unix(_) => true,
+            Self::Tcp { host, .. } => {
+                host == "localhost" || host.parse::<IpAddr>().is_ok_and(|addr| addr.to_canonical().is_loopback())
+            }
+        }
+    }
+
     /// Reads an address that is written in our own code.
     ///
     /// # Panics

@@ -63,4 +63,10 @@ pub trait Section: Default {
     fn validate(&self) -> Result<(), Invalid> {
         Ok(())
     }
+
+    /// What an operator should know about valid settings, one line each: condition, setting by its environment name, remedy.
+    /// `config check` prints the lines, and the service logs them when it starts.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

@@ -105,6 +105,7 @@ impl<'a> Visitor<'a> {
             let path: Vec<String> = self.path.iter().cloned().chain(below).collect();
             self.fail(ConfigError::Invalid { setting: self.outline.in_words(&path), problem: invalid.problem });
         }
+        self.warnings.extend(section.warnings());
     }
 
     fn complete(&self, names: &[&str]) -> Vec<String> {

@@ -65,7 +65,7 @@ impl<S> Stack<S> {
         Self { inner, requests, permits, timeout: limits.timeout, ids, proxies }
     }
 
-    /// The same, behind proxies that are believed when they say where an HTTP request comes from.
+    /// The same, with peers in these networks believed when they pass on where a request comes from.
     pub(crate) fn behind(self, proxies: TrustedProxies) -> Self {
         Self { proxies, ..self }
     }

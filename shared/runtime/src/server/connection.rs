@@ -24,6 +24,7 @@ use super::io::{Counted, GREETING, Heard};
 use super::listener::Stream;
 use crate::layers::{Connected, PeerIdentity, Stack};
 use crate::metrics::Protocol;
+use crate::own_connection::Accepted;
 use crate::tls::{self, Accepting};
 
 /// Idle HTTP/2 connections are asked so often whether they still live.
@@ -61,9 +62,14 @@ where
         let _open = OnDrop(|| {
             connections.dec();
         });
+        let local = match &stream {
+            Stream::Left(tcp) => tcp.local_addr().ok(),
+            Stream::Right(_) => None,
+        };
+        let accepted = self.addr.zip(local).map(|(addr, local)| Accepted::new(addr, local));
+        let known = Connected { addr: self.addr, accepted, ..Connected::default() };
         let Some(tls) = self.tls.clone() else {
-            let connected = Connected { addr: self.addr, identity: None, certificate: None };
-            return self.speak(stream, connected).await;
+            return self.speak(stream, known).await;
         };
         let handshake = timeout(self.patience.handshake, TlsAcceptor::from(Arc::clone(&tls.config)).accept(stream));
         let handshake = self.stop.run_until_cancelled(handshake).await;
@@ -75,10 +81,10 @@ where
         };
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let connected = if let Some(vouching) = &tls.optional {
-            Connected { addr: self.addr, identity: None, certificate: vouching.certificate(chain) }
+            Connected { certificate: vouching.certificate(chain), ..known }
         } else {
             let identity = chain.first().and_then(tls::first_name).map(PeerIdentity);
-            Connected { addr: self.addr, identity, certificate: None }
+            Connected { identity, ..known }
         };
         self.speak(stream, connected).await;
     }

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_util::either::Either;
 
 use crate::config::ListenAddr;
+use crate::own_connection;
 
 /// A connection's two directions, before TLS.
 pub(crate) type Stream = Either<TcpStream, UnixStream>;
@@ -37,7 +38,11 @@ impl Listener {
             ListenAddr::Tcp { host, port } => bind_tcp(host, *port).await.map(Self::Tcp),
             ListenAddr::Unix(path) => bind_unix(path),
         };
-        bound.map(Some).map_err(|source| BindError { addr: addr.to_string(), source })
+        let bound = bound.map_err(|source| BindError { addr: addr.to_string(), source })?;
+        if let Some(local) = bound.addr() {
+            own_connection::listens_at(local);
+        }
+        Ok(Some(bound))
     }
 
     /// The address and the port, which the system may have chosen; `None` for a Unix socket.

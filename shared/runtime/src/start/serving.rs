@@ -71,7 +71,10 @@ impl Serving {
             let (routes, health) = Health::beside(routes, self.identity.name).await;
             ending.tasks.spawn(health.follow(readiness.clone(), drained.clone()));
             let limits = limits(grpc.max_concurrent_requests, grpc.request_timeout, app.streaming);
-            let stack = self.stack(routes.prepare(), Protocol::Grpc, limits);
+            // that they can be read was seen when the configuration was
+            let networks = TrustedProxies::parse(&grpc.trusted_networks).unwrap_or_default();
+            let requests = Requests::new(&self.context.metrics, self.identity.name, Protocol::Grpc);
+            let stack = Arc::new(Stack::new(routes.prepare(), requests, limits).behind(networks));
             self.serve(socket, stack, self.patience_of(grpc), &ending);
         }
         for (socket, router, shortcut) in [(sockets.http, app.http, app.shortcut), (sockets.mtls, app.mtls, None)] {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::{Invalid, ListenAddr, Section, Visitor};
 use super::{cert_and_key, positive};
+use crate::TrustedProxies;
 
 /// `grpc`: the gRPC server.
 #[derive(Clone, Debug)]
@@ -15,6 +16,9 @@ pub struct Grpc {
     pub tls: GrpcTls,
     /// `tcp` or `unix`.
     pub protocol: String,
+    /// Networks whose peers are believed when they pass on which address a credential came from; see
+    /// [`TrustedProxies::parse`].
+    pub trusted_networks: Vec<String>,
     /// The longest message that is accepted, in bytes.
     pub max_received_message_size: usize,
     /// How many requests are handled at the same time; what comes on top of it is refused.
@@ -30,7 +34,23 @@ impl Grpc {
     pub fn at(addr: &str) -> Self {
         Self { addr: ListenAddr::built_in(addr), ..Self::default() }
     }
+
+    /// A warning where callers on other machines cannot pass on which address a credential came from, so that one user's wrong
+    /// passwords delay all others. For services that count failures, or pass the address on.
+    pub fn source_warning(&self) -> Option<String> {
+        let is_local =
+            self.addr.is_local() || self.trusted_networks.iter().any(|network| !LOOPBACK.contains(&&**network));
+        (!is_local && self.tls.client_ca.is_none()).then(|| {
+            format!(
+                "the addresses that callers of the GRPC service at {} pass on are not believed, so that all users count as one source of failed sign-ins; set OCIS_GRPC_TRUSTED_NETWORKS to the networks of the services, or OCIS_GRPC_TLS_CLIENT_CA",
+                self.addr
+            )
+        })
+    }
 }
+
+/// The addresses of this machine that no other can send from.
+const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1"];
 
 impl Default for Grpc {
     fn default() -> Self {
@@ -38,6 +58,7 @@ impl Default for Grpc {
             addr: ListenAddr::Off,
             tls: GrpcTls::default(),
             protocol: "tcp".into(),
+            trusted_networks: LOOPBACK.map(str::to_owned).into(),
             max_received_message_size: 10_240_000,
             max_concurrent_requests: 1024,
             request_timeout: Duration::from_secs(5),
@@ -81,6 +102,12 @@ impl Section for Grpc {
             &["GRPC_MAX_CONNECTION_AGE", "<P>_GRPC_MAX_CONNECTION_AGE"],
             "The time after which clients of the GRPC service are asked to connect anew. About half an hour if unset.",
         );
+        v.value(
+            "trusted_networks",
+            &mut self.trusted_networks,
+            &["OCIS_GRPC_TRUSTED_NETWORKS", "<P>_GRPC_TRUSTED_NETWORKS"],
+            "Addresses and networks (like 10.0.0.0/8) of services that call the GRPC service without a client certificate. They, callers by a Unix socket and those with a certificate that OCIS_GRPC_TLS_CLIENT_CA has signed are believed when they pass on which address a credential came from.",
+        );
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -88,6 +115,8 @@ impl Section for Grpc {
         if self.protocol == "unix" && !is_socket && self.addr != ListenAddr::Off {
             return Err(Invalid::new("addr", "must be the path of a socket, as the protocol is unix"));
         }
+        TrustedProxies::parse(&self.trusted_networks)
+            .map_err(|problem| Invalid::new("trusted_networks", format!("is a list of networks; {problem}")))?;
         positive("max_concurrent_requests", self.max_concurrent_requests)?;
         positive("max_received_message_size", self.max_received_message_size)
     }

@@ -34,6 +34,17 @@ impl Http {
         Self { addr: ListenAddr::built_in(addr), ..Self::default() }
     }
 
+    /// A warning where no proxy is believed: behind one, all clients count as one source. For services that count failures by
+    /// source.
+    pub fn source_warning(&self) -> Option<String> {
+        (!self.addr.is_local() && self.trusted_proxies.is_empty()).then(|| {
+            format!(
+                "no proxy in front of the HTTP service at {} is believed when it passes on its clients' addresses, so that all of them count as one source of failed sign-ins; set OCIS_TRUSTED_PROXIES to the addresses or networks of the edge and other proxies",
+                self.addr
+            )
+        })
+    }
+
     /// Shows which proxies are believed; for a service that shows the rest of this section in its own way.
     pub fn visit_proxies(&mut self, v: &mut Visitor<'_>) {
         v.value(

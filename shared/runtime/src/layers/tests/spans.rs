@@ -30,7 +30,7 @@ fn stack(protocol: Protocol) -> Stack<Router> {
 
 async fn ask(protocol: Protocol, method: &str, path: &str) {
     let request = Request::builder().method(method).uri(path).body(Body::empty()).expect("a request");
-    let _ = stack(protocol).answer(&Connected { addr: None, identity: None, certificate: None }, request).await;
+    let _ = stack(protocol).answer(&Connected::default(), request).await;
 }
 
 /// The names that the span had.
