@@ -23,11 +23,12 @@ struct Package {
     is_there: fn() -> bool,
 }
 
-const PACKAGES: [Package; 9] = [
+const PACKAGES: [Package; 10] = [
     Package { name: "chromium", purpose: "a real browser", is_there: || in_a_path("chromium") },
     Package { name: "curl", purpose: "calls as the documents show them", is_there: || in_a_path("curl") },
     Package { name: "haproxy", purpose: "a proxy that asks Doorward", is_there: || in_a_path("haproxy") },
     Package { name: "nginx-light", purpose: "another one", is_there: || in_a_path("nginx") },
+    Package { name: "pgbouncer", purpose: "a pooler in front of PostgreSQL", is_there: || in_a_path("pgbouncer") },
     Package {
         name: "python3-venv",
         purpose: "relying parties, OpenID Providers and proxies that are not ours",

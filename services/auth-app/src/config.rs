@@ -36,6 +36,8 @@ pub struct Config {
     pub users_endpoint: String,
     /// Where tokens are kept; empty is a `SQLite` file in the data folder. It may hold a password.
     pub database_url: Secret,
+    /// The connections to a `PostgreSQL` server.
+    pub database_pool: store::Pool,
     /// The key under which tokens are digested.
     pub token_key: Secret,
     /// The key before it, still accepted.
@@ -60,6 +62,7 @@ impl Default for Config {
             allow_impersonation: false,
             users_endpoint: String::new(),
             database_url: Secret::default(),
+            database_pool: store::Pool::default(),
             token_key: Secret::default(),
             token_key_previous: Secret::default(),
             tokens: Tokens::default(),
@@ -113,6 +116,7 @@ impl Config {
             &["OCIS_DATABASE_URL", "<P>_DATABASE_URL"],
             "Where app tokens are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file auth-app.db in the data folder.",
         );
+        self.database_pool.visit(v, "<P>_DATABASE");
         v.secret(
             "token_key",
             &mut self.token_key,
@@ -142,6 +146,7 @@ impl Section for Config {
         if !self.database_url.is_empty() {
             store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
         }
+        self.database_pool.validate()?;
         self.tokens.validate()
     }
 

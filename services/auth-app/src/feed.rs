@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use store::{Database, Listener, StoreError};
+use store::{BELIEVED_FOR, Database, Listener, StoreError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -17,8 +17,6 @@ const CHANNEL: &str = "auth_app_revocations";
 const POLL: Duration = Duration::from_secs(1);
 /// At most so often are they announced, however many there are: an announcement says only that there are some.
 const ANNOUNCE: Duration = Duration::from_millis(50);
-/// Without an answer for so long, what was read before is not believed any more: revocations may have been missed.
-const SILENCE: Duration = Duration::from_secs(4);
 /// The store tells of the last 15 seconds; after a longer silence everything is read again.
 const MEMORY: Duration = Duration::from_secs(10);
 /// How often it is looked whether another replica has taken over tokens of another system.
@@ -44,9 +42,9 @@ impl Feed {
         Self { heard: Some(AtomicU64::new(0)), ..Self::alone() }
     }
 
-    /// Whether what was read then may be believed now.
+    /// Whether what was read then may be believed now. Without an answer for so long, revocations may have been missed.
     pub fn believes(&self, read: Instant) -> bool {
-        self.heard.is_none() || self.silence() < SILENCE || read.elapsed() < SILENCE
+        self.heard.is_none() || self.silence() < BELIEVED_FOR || read.elapsed() < BELIEVED_FOR
     }
 
     /// Has the other replicas told soon that something was revoked.

@@ -24,7 +24,7 @@ pub mod usage;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ::store::{Database, Options};
+use ::store::Database;
 use ::token::{KeyRing, Verifier};
 use authn::{Authenticator, BoxError, Directory, Groups};
 use clap::{ArgMatches, FromArgMatches, Subcommand};
@@ -99,7 +99,7 @@ pub struct Opened {
 /// When the database cannot be opened, another process works with its file, or a key is too short.
 pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Context) -> Result<Opened, BoxError> {
     let keys = runtime::key_ring::<AuthApp>(config, |config| &config.token_manager, context)?;
-    let database = Database::connect(&config.database(&context.environment), &Options::default()).await?;
+    let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
     let database = database.claim(<AuthApp as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE).await?;
     database.migrate::<Migrator>().await?;
     assemble(config, database, keys, directory, context).await
@@ -170,7 +170,7 @@ fn checks(database: &Database, clock: &Clock) -> Vec<Check> {
     let (answers, agrees, clock) = (database.clone(), database.clone(), clock.clone());
     let database = Check::new("database", move || {
         let database = answers.clone();
-        async move { database.ping().await.map_err(|error| error.to_string()) }
+        async move { database.check_writable().await.map_err(|error| error.to_string()) }
     });
     // a replica that is behind the others would accept what they refuse
     let clock = Check::new("clock", move || {

@@ -40,6 +40,8 @@ pub struct Config {
     pub users_endpoint: String,
     /// Where verifiers are kept; empty is a `SQLite` file in the data folder. It may hold a password.
     pub database_url: Secret,
+    /// The connections to a `PostgreSQL` server.
+    pub database_pool: store::Pool,
     /// What a new verifier costs.
     pub argon2: Argon2,
     /// How many hashes run at the same time; 0 is one for each core.
@@ -69,6 +71,7 @@ impl Default for Config {
             auth_providers: Providers::default(),
             users_endpoint: String::new(),
             database_url: Secret::default(),
+            database_pool: store::Pool::default(),
             argon2: Argon2::default(),
             hash_threads: 0,
             hash_queue: 64,
@@ -129,6 +132,7 @@ impl Config {
             &["OCIS_DATABASE_URL", "<P>_DATABASE_URL"],
             "Where what is kept of passwords is, and the counts of failed sign-ins: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file auth-basic.db in the data folder. With passwords in LDAP it has the counts only.",
         );
+        self.database_pool.visit(v, "<P>_DATABASE");
         v.section("argon2", &mut self.argon2);
         v.value(
             "hash_threads",
@@ -171,6 +175,7 @@ impl Section for Config {
         if !self.database_url.is_empty() {
             store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
         }
+        self.database_pool.validate()?;
         if !(1..=64).contains(&self.password_min_characters) {
             return Err(Invalid::new("password_min_characters", "must be from 1 to 64"));
         }

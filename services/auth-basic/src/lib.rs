@@ -19,7 +19,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use ::ldap::{Binder, Directory as LdapDirectory};
-use ::store::{Database, Options};
+use ::store::Database;
 use authn::{Authenticator, BoxError, Directory};
 use runtime::config::Identity;
 use runtime::{App, Check, Clock, Context, Listeners, Task};
@@ -142,7 +142,7 @@ async fn open_ldap(config: &Config, context: &Context) -> Result<Opened, BoxErro
 }
 
 async fn database(config: &Config, context: &Context) -> Result<Database, BoxError> {
-    let database = Database::connect(&config.database(&context.environment), &Options::default()).await?;
+    let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
     database.migrate::<Migrator>().await?;
     Ok(database)
 }
@@ -188,7 +188,7 @@ fn check(kept: &Kept) -> Check {
         let kept = kept.clone();
         async move {
             match kept {
-                Kept::InDatabase(database) => database.ping().await.map_err(|error| error.to_string()),
+                Kept::InDatabase(database) => database.check_writable().await.map_err(|error| error.to_string()),
                 Kept::InLdap(directory) => directory.check().await.map_err(|error| error.to_string()),
             }
         }

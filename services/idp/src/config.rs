@@ -44,6 +44,8 @@ pub struct Config {
     pub layouts: Vec<String>,
     /// Where state is kept; empty is a `SQLite` file in the data folder. It may hold a password.
     pub database_url: Secret,
+    /// The connections to a `PostgreSQL` server.
+    pub database_pool: store::Pool,
     /// What codes, cookies and private keys are sealed with.
     pub encryption_secret: Secret,
     /// The secret before it.
@@ -86,6 +88,7 @@ impl Default for Config {
             mtls_url: String::new(),
             layouts: Layout::ALL.map(|layout| layout.name().to_owned()).into(),
             database_url: Secret::default(),
+            database_pool: store::Pool::default(),
             encryption_secret: Secret::default(),
             encryption_secret_previous: Secret::default(),
             clients_file: None,
@@ -190,6 +193,7 @@ impl Config {
             &["OCIS_DATABASE_URL", "<P>_DATABASE_URL"],
             "Where sessions, grants, clients and keys are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file idp.db in the data folder.",
         );
+        self.database_pool.visit(v, "<P>_DATABASE");
         v.secret(
             "encryption_secret",
             &mut self.encryption_secret,
@@ -274,6 +278,7 @@ impl Section for Config {
         if !self.database_url.is_empty() {
             store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
         }
+        self.database_pool.validate()?;
         if self.layouts.is_empty() || self.layouts.iter().any(|name| name.parse::<Layout>().is_err()) {
             return Err(Invalid::new("layouts", "must be a list of: opencloud, cells"));
         }

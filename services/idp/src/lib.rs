@@ -37,7 +37,7 @@ pub mod webfinger;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::store::{Database, Options};
+use ::store::Database;
 use ::token::Verifier;
 use authn::{Authenticator, BoxError, Directory};
 use clap::{ArgMatches, FromArgMatches, Subcommand};
@@ -120,7 +120,7 @@ pub async fn open(
     context: &Context,
 ) -> Result<Opened, BoxError> {
     let internal = runtime::key_ring::<Idp>(config, |config| &config.token_manager, context)?;
-    let database = Database::connect(&config.database(&context.environment), &Options::default()).await?;
+    let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
     let database = database.claim(<Idp as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE).await?;
     database.migrate::<Migrator>().await?;
     let (clock, random) = (context.clock.clone(), context.random.clone());
@@ -172,7 +172,7 @@ pub fn app(opened: &Opened) -> Result<App, BoxError> {
     let database = provider.store.database().clone();
     let database = Check::new("database", move || {
         let database = database.clone();
-        async move { database.ping().await.map_err(|error| error.to_string()) }
+        async move { database.check_writable().await.map_err(|error| error.to_string()) }
     });
     let (http, tasks) = (Some(routes::all(provider, &opened.logouts)), tasks(opened));
     let mtls = Some(routes::for_certificates(provider));

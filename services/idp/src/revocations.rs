@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant, SystemTime};
 
-use store::StoreError;
+use store::{BELIEVED_FOR, StoreError};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
@@ -19,8 +19,6 @@ pub use feed::{announce, follow};
 
 use crate::store::{Revocation, Store};
 
-/// Without an answer of the database for so long, revocations of other replicas may have been missed.
-const SILENCE: Duration = Duration::from_secs(4);
 /// By how many locks the set is divided.
 const SHARDS: usize = 16;
 
@@ -103,10 +101,10 @@ impl Revocations {
         self.0.announce.notify_one();
     }
 
-    /// Whether what other replicas have revoked is known to within seconds; if not, stateless tokens are not believed.
+    /// Whether what other replicas have revoked is known to within [`BELIEVED_FOR`]; if not, stateless tokens are not believed.
     /// Always, where there are none.
     pub fn is_current(&self) -> bool {
-        !self.0.has_replicas || self.silence() < SILENCE
+        !self.0.has_replicas || self.silence() < BELIEVED_FOR
     }
 
     /// Forgets what is over.

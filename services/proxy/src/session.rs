@@ -24,7 +24,7 @@ mod tokens;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::store::{Database, Options};
+use ::store::Database;
 use authn::BoxError;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::Router;
@@ -86,7 +86,8 @@ impl Sessions {
         if !settings.is_enabled() {
             return Ok(None);
         }
-        let database = Database::connect(&settings.database(&context.environment), &Options::default()).await?;
+        let database =
+            Database::connect(&settings.database(&context.environment), &settings.database_pool.options()).await?;
         let database = database.claim("proxy", CLAIM_PATIENCE).await?;
         database.migrate::<Migrator>().await?;
         Ok(Some(Arc::new(Self::over(database, config, context)?)))
@@ -135,7 +136,7 @@ impl Sessions {
         let database = self.database.clone();
         vec![Check::new("database", move || {
             let database = database.clone();
-            async move { database.ping().await.map_err(|error| error.to_string()) }
+            async move { database.check_writable().await.map_err(|error| error.to_string()) }
         })]
     }
 

@@ -27,6 +27,8 @@ pub struct Config {
     pub idp: String,
     /// Where the database is; empty for a file in the data folder. See [`database`](Self::database).
     pub database_url: Secret,
+    /// The connections to a `PostgreSQL` server.
+    pub database_pool: store::Pool,
     /// The LDAP server, for the driver `ldap`.
     pub ldap: Ldap,
 }
@@ -43,6 +45,7 @@ impl Default for Config {
             driver: "sql".to_owned(),
             idp: "https://localhost:9200".to_owned(),
             database_url: Secret::default(),
+            database_pool: store::Pool::default(),
             ldap: Ldap::default(),
         }
     }
@@ -91,6 +94,7 @@ impl Section for Config {
             &["OCIS_DATABASE_URL", "<P>_DATABASE_URL"],
             "Where people and groups are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file users.db in the data folder.",
         );
+        self.database_pool.visit(v, "<P>_DATABASE");
         v.section("ldap", &mut self.ldap);
     }
 
@@ -101,6 +105,7 @@ impl Section for Config {
         if !self.database_url.is_empty() {
             store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
         }
+        self.database_pool.validate()?;
         Ok(())
     }
 }

@@ -23,8 +23,9 @@ pub(crate) struct SqlDirectory {
     administration: Arc<Administration>,
     /// The issuer that our identifiers belong to.
     idp: String,
-    /// `None` where others write too: then each question is asked anew.
-    cache: Option<Arc<Cache>>,
+    cache: Arc<Cache>,
+    /// Where others write too each question is asked anew, and what is known counts only while the database is away.
+    has_replicas: bool,
 }
 
 #[async_trait]
@@ -67,7 +68,7 @@ impl Directory for SqlDirectory {
     }
 
     fn changes(&self) -> Option<u64> {
-        self.cache.as_ref().map(|cache| cache.writes())
+        (!self.has_replicas).then(|| self.cache.writes())
     }
 
     async fn note_password_change(&self, id: &UserId, at: SystemTime, _token: &str) -> Result<(), DirectoryError> {
@@ -76,8 +77,9 @@ impl Directory for SqlDirectory {
 }
 
 impl SqlDirectory {
-    pub(crate) fn new(administration: Arc<Administration>, idp: &str, cache: Option<Arc<Cache>>) -> Self {
-        Self { people: Arc::clone(&administration.people), administration, idp: idp.to_owned(), cache }
+    pub(crate) fn new(administration: Arc<Administration>, idp: &str, has_replicas: bool) -> Self {
+        let (people, cache) = (Arc::clone(&administration.people), Arc::clone(&administration.cache));
+        Self { people, administration, idp: idp.to_owned(), cache, has_replicas }
     }
 
     async fn known(&self, id: &UserId) -> Result<Arc<Known>, DirectoryError> {
@@ -106,7 +108,10 @@ impl SqlDirectory {
 
     /// Whom the key fits, from memory if possible. Of several who ask for one person at the same time one asks the database.
     async fn one(&self, key: Key<'_>) -> Result<Arc<Known>, DirectoryError> {
-        let (Some(cache), Some(name)) = (&self.cache, cache::Name::of(key)) else { return self.read(key).await };
+        let (cache, Some(name)) = (&self.cache, cache::Name::of(key)) else { return self.read(key).await };
+        if self.has_replicas {
+            return self.read_or_recent(key, &name).await;
+        }
         if let Some(known) = cache.get(&name) {
             return Ok(known);
         }
@@ -118,6 +123,22 @@ impl SqlDirectory {
         let known = self.read(key).await?;
         cache.keep(&known, before);
         Ok(known)
+    }
+
+    /// Whom the key fits by the database, or by what it said a moment ago if it does not answer.
+    async fn read_or_recent(&self, key: Key<'_>, name: &cache::Name<'_>) -> Result<Arc<Known>, DirectoryError> {
+        let before = self.cache.writes();
+        let recent = || self.cache.get(name).filter(|known| known.is_recent());
+        let read = async {
+            let outcome = self.read(key).await;
+            match &outcome {
+                Ok(known) => self.cache.keep(known, before),
+                Err(DirectoryError::NotFound | DirectoryError::Ambiguous) => self.cache.forget(name),
+                Err(_) => {}
+            }
+            outcome
+        };
+        store::read_or_recent(recent, read, |error| matches!(error, DirectoryError::Unavailable(_))).await
     }
 
     async fn read(&self, key: Key<'_>) -> Result<Arc<Known>, DirectoryError> {

@@ -19,7 +19,7 @@ use runtime::{App, Check, Context, Listeners, Service, config::Identity};
 use token::{KeyRing, Verifier};
 use tonic::service::Routes;
 
-use ::store::{Database, Options};
+use ::store::Database;
 
 pub use administration::Administration;
 pub use config::Config;
@@ -86,7 +86,7 @@ pub async fn open(config: &Config, context: &Context) -> Result<Opened, BoxError
             backend: Backend::Ldap(directory),
         });
     }
-    let database = Database::connect(&config.database(&context.environment), &Options::default()).await?;
+    let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
     let database = database.claim(Users::IDENTITY.name, HANDOVER).await?;
     database.migrate::<migration::Migrator>().await?;
     Ok(over(database, &config.idp, context))
@@ -96,12 +96,12 @@ pub async fn open(config: &Config, context: &Context) -> Result<Opened, BoxError
 fn over(database: Database, idp: &str, context: &Context) -> Opened {
     let cache = Arc::new(Cache::default());
     // other replicas write to PostgreSQL, and would not tell this one
-    let kept = (!database.is_postgres()).then(|| Arc::clone(&cache));
+    let has_replicas = database.is_postgres();
     let people = Arc::new(SqlPeople { database: database.clone() });
     let administration = Administration { people, cache, clock: context.clock.clone(), random: context.random.clone() };
     let administration = Arc::new(administration);
     Opened {
-        directory: Arc::new(SqlDirectory::new(Arc::clone(&administration), idp, kept)),
+        directory: Arc::new(SqlDirectory::new(Arc::clone(&administration), idp, has_replicas)),
         administration: Some(administration),
         backend: Backend::Sql(database),
     }
@@ -140,7 +140,7 @@ fn check(backend: Backend) -> Check {
         let backend = backend.clone();
         async move {
             match backend {
-                Backend::Sql(database) => database.ping().await.map_err(|error| error.to_string()),
+                Backend::Sql(database) => database.check_writable().await.map_err(|error| error.to_string()),
                 Backend::Ldap(directory) => directory.check().await.map_err(|error| error.to_string()),
             }
         }

@@ -7,14 +7,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode,
-    SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
-    sqlx::postgres::PgConnectOptions,
+    ConnectionTrait, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode, SqlxPostgresConnector,
+    SqlxSqliteConnector, Statement, TransactionOptions,
 };
 use tokio::time::Instant;
 
+use crate::connection::{Connection, Session};
+use crate::postgres::Server;
 use crate::url::Target;
-use crate::{StoreError, postgres, redacted, sqlite, url};
+use crate::writable::Writes;
+use crate::{StoreError, redacted, sqlite, url};
 
 /// How a `PostgreSQL` server is treated; the defaults are right for services that answer people.
 #[derive(Debug, Clone)]
@@ -36,7 +38,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            max_connections: 8,
+            max_connections: 4,
             acquire_timeout: Duration::from_secs(1),
             statement_timeout: Duration::from_secs(2),
             idle_in_transaction_timeout: Duration::from_secs(5),
@@ -49,10 +51,12 @@ impl Default for Options {
 /// An open database; clones share it. Its `Debug` form shows where it is, without user and password.
 #[derive(Clone)]
 pub struct Database {
-    connection: DatabaseConnection,
+    writer: Connection,
+    reader: Connection,
     place: Place,
     shown: String,
     call_timeout: Duration,
+    pub(crate) writes: Arc<Writes>,
     /// Held as long as this process is the only one to work with the file.
     pub(crate) claim: Option<Arc<File>>,
 }
@@ -60,7 +64,7 @@ pub struct Database {
 #[derive(Clone)]
 enum Place {
     File(PathBuf),
-    Server(Arc<PgConnectOptions>),
+    Server(Arc<Server>),
 }
 
 impl Database {
@@ -71,22 +75,33 @@ impl Database {
     /// (see [`check_url`](crate::check_url)).
     pub async fn connect(url: &str, options: &Options) -> Result<Self, StoreError> {
         let target = url::parse(url).map_err(|problem| StoreError::internal(format!("the database URL {problem}")))?;
-        let (connection, place) = match target {
+        let (writer, reader, place) = match target {
             Target::Sqlite(file) => {
                 let path = file.get_filename().to_owned();
-                (SqlxSqliteConnector::from_sqlx_sqlite_pool(sqlite::connect(file).await?), Place::File(path))
+                let pools = sqlite::connect(file).await?;
+                let [writer, reader] = [pools.writer, pools.readers]
+                    .map(|pool| Connection::new(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), Session::Own));
+                (writer, reader, Place::File(path))
             }
-            Target::Postgres(server) => {
-                let pool = patiently(options.patience, || postgres::connect(&server, options)).await?;
-                (SqlxPostgresConnector::from_sqlx_postgres_pool(pool), Place::Server(Arc::new(server)))
+            Target::Postgres(address) => {
+                let server = Arc::new(patiently(options.patience, || Server::reach(&address, options)).await?);
+                let pool = SqlxPostgresConnector::from_sqlx_postgres_pool(server.pool(options));
+                let connection = Connection::new(pool, server.session.clone());
+                (connection.clone(), connection, Place::Server(server))
             }
         };
-        Ok(Self { connection, place, shown: redacted(url), call_timeout: options.call_timeout, claim: None })
+        let (shown, call_timeout, writes) = (redacted(url), options.call_timeout, Arc::default());
+        Ok(Self { writer, reader, place, shown, call_timeout, writes, claim: None })
     }
 
-    /// Where queries go.
-    pub fn connection(&self) -> &DatabaseConnection {
-        &self.connection
+    /// Where statements go.
+    pub fn connection(&self) -> &Connection {
+        &self.writer
+    }
+
+    /// Where statements go that only read: on `SQLite` they do not wait for those that write, and cannot write themselves.
+    pub fn reader(&self) -> &Connection {
+        &self.reader
     }
 
     /// Begins a transaction that will write. On `SQLite` it is the writer from the start, so that what it reads first cannot
@@ -94,7 +109,7 @@ impl Database {
     pub async fn begin_write(&self) -> Result<DatabaseTransaction, StoreError> {
         let sqlite_transaction_mode = (!self.is_postgres()).then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
-        Ok(self.connection.begin_with_options(options).await?)
+        Ok(self.writer.begin(options).await?)
     }
 
     /// Begins a transaction that will write, and that ends as if no other had run at the same time: what it has read still
@@ -105,12 +120,7 @@ impl Database {
         }
         let isolation_level = Some(IsolationLevel::Serializable);
         let options = TransactionOptions { isolation_level, ..TransactionOptions::default() };
-        Ok(self.connection.begin_with_options(options).await?)
-    }
-
-    /// Whether the database answers: for readiness.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.run(|| async { Ok(self.connection.execute_unprepared("SELECT 1").await.map(drop)?) }).await
+        Ok(self.writer.begin(options).await?)
     }
 
     /// What time it is for the server, which is the same for all replicas; `None` on `SQLite`, whose clock is this process's.
@@ -123,7 +133,7 @@ impl Database {
         }
         let read = || async {
             let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS at";
-            let row = self.connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+            let row = self.reader.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
             let row = row.ok_or_else(|| StoreError::internal("the server does not know the time"))?;
             Ok(row.try_get::<i64>("", "at")?)
         };
@@ -138,11 +148,12 @@ impl Database {
 
     /// Closes all connections once they are idle; later calls fail.
     pub async fn close(&self) -> Result<(), StoreError> {
-        Ok(self.connection.close_by_ref().await?)
+        self.reader.close().await?;
+        Ok(self.writer.close().await?)
     }
 
     /// The server, if there is one.
-    pub(crate) fn server(&self) -> Option<&PgConnectOptions> {
+    pub(crate) fn server(&self) -> Option<&Arc<Server>> {
         match &self.place {
             Place::File(_) => None,
             Place::Server(server) => Some(server),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sea_orm::{DbErr, RuntimeErr, sqlx};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
 use sqlx::sqlite::SqliteError;
 use status::Kind;
 
@@ -45,6 +45,31 @@ impl StoreError {
         matches!(self, Self::Conflict(cause) if cause.nature == Nature::Reference)
     }
 
+    /// Whether the disk did not take a write, or fails.
+    pub(crate) fn is_of_disk(&self) -> bool {
+        matches!(self, Self::Unavailable(cause) if cause.nature == Nature::Disk)
+    }
+
+    /// Whether the server refuses to write.
+    pub(crate) fn is_read_only(&self) -> bool {
+        matches!(self, Self::Unavailable(cause) if cause.nature == Nature::ReadOnly)
+    }
+
+    /// Whether there was no connection in time.
+    pub(crate) fn is_without_connection(&self) -> bool {
+        matches!(self, Self::Unavailable(cause) if cause.nature == Nature::NoConnection)
+    }
+
+    /// The server refuses to write.
+    pub(crate) fn read_only() -> Self {
+        Self::Unavailable(Cause { text: "the server is read-only".to_owned(), nature: Nature::ReadOnly })
+    }
+
+    /// There was no connection in time, for this reason.
+    pub(crate) fn without_connection(reason: &str) -> Self {
+        Self::Unavailable(Cause { text: format!("no connection in time: {reason}"), nature: Nature::NoConnection })
+    }
+
     /// The database did not answer in time.
     pub(crate) fn timed_out() -> Self {
         Self::Unavailable(Cause::new("no answer in time"))
@@ -67,6 +92,9 @@ pub struct Cause {
 enum Nature {
     Plain,
     Transient,
+    Disk,
+    ReadOnly,
+    NoConnection,
     Unique,
     Reference,
 }
@@ -97,6 +125,9 @@ impl From<DbErr> for StoreError {
             DbErr::Exec(RuntimeErr::SqlxError(source))
             | DbErr::Query(RuntimeErr::SqlxError(source))
             | DbErr::Conn(RuntimeErr::SqlxError(source)) => Self::of_driver(source, text),
+            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => {
+                Self::Unavailable(Cause { text, nature: Nature::NoConnection })
+            }
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable(Cause::new(text)),
             _ => Self::Internal(Cause::new(text)),
         }
@@ -121,9 +152,16 @@ impl StoreError {
                     None => Self::of_postgres(&code, text),
                 }
             }
-            Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => {
-                Self::Unavailable(Cause::new(text))
-            }
+            Error::PoolTimedOut => Self::Unavailable(Cause { text, nature: Nature::NoConnection }),
+            // what the driver cannot make sense of is an end of the connection in the middle of an answer, or a balancer's own
+            // answer: the database is not at the other end
+            Error::Io(_)
+            | Error::Tls(_)
+            | Error::Protocol(_)
+            | Error::BeginFailed
+            | Error::InvalidSavePointStatement
+            | Error::PoolClosed
+            | Error::WorkerCrashed => Self::Unavailable(Cause::new(text)),
             _ => Self::Internal(Cause::new(text)),
         }
     }
@@ -137,7 +175,7 @@ impl StoreError {
             // SQLITE_BUSY, SQLITE_LOCKED
             (_, 5 | 6) => Self::Unavailable(Cause { text, nature: Nature::Transient }),
             // SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
-            (_, 8 | 10 | 13 | 14) => Self::Unavailable(Cause::new(text)),
+            (_, 8 | 10 | 13 | 14) => Self::Unavailable(Cause { text, nature: Nature::Disk }),
             _ => Self::Internal(Cause::new(text)),
         }
     }
@@ -149,8 +187,10 @@ impl StoreError {
             "23503" => Self::Conflict(Cause { text, nature: Nature::Reference }),
             // serialization_failure, deadlock_detected
             "40001" | "40P01" => Self::Unavailable(Cause { text, nature: Nature::Transient }),
-            // a standby after a failover, a statement that took too long
-            "25006" | "57014" => Self::Unavailable(Cause::new(text)),
+            // read_only_sql_transaction: a standby, or the former primary after a switch-over
+            "25006" => Self::Unavailable(Cause { text, nature: Nature::ReadOnly }),
+            // query_canceled: a statement that took too long
+            "57014" => Self::Unavailable(Cause::new(text)),
             // connection exceptions, insufficient resources, operator intervention
             _ if ["08", "53", "57P"].iter().any(|class| code.starts_with(class)) => Self::Unavailable(Cause::new(text)),
             _ => Self::Internal(Cause::new(text)),

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, SqlxPostgresConnector};
-use sea_orm_migration::{IntoSchemaManagerConnection, MigratorTrait};
+use sea_orm::sea_query::Query;
+use sea_orm::{ConnectionTrait, SqlxPostgresConnector, TransactionOptions};
+use sea_orm_migration::{IntoSchemaManagerConnection, MigratorTrait, SchemaManager};
 
-use crate::{Database, Options, StoreError, postgres};
+use crate::connection::{Connection, Session};
+use crate::{Database, Options, StoreError};
 
 impl Database {
     /// Brings the schema up to date. `M::migration_table_name` names the service's own history table (`users_migrations`), so
@@ -31,31 +33,47 @@ impl Database {
             statement_timeout: Duration::ZERO,
             ..Options::default()
         };
-        let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(postgres::connect(server, &limits).await?);
-        let outcome = apply_among_replicas::<M>(&connection).await;
-        connection.close().await?;
+        let pool = SqlxPostgresConnector::from_sqlx_postgres_pool(server.pool(&limits));
+        let outcome = match server.session_with(&limits) {
+            Session::Own => among_replicas(|| apply::<M, _>(&pool)).await,
+            // in one transaction, which keeps the session
+            session => {
+                let connection = Connection::new(pool.clone(), session);
+                among_replicas(|| apply_at_once::<M>(&connection)).await
+            }
+        };
+        pool.close().await?;
         outcome
     }
 }
 
 /// Each migration is a transaction that ends by recording itself: of two replicas one fails, and finds it done when it
 /// tries again.
-async fn apply_among_replicas<M: MigratorTrait>(connection: &DatabaseConnection) -> Result<(), StoreError> {
+async fn among_replicas<F>(apply: impl Fn() -> F) -> Result<(), StoreError>
+where
+    F: Future<Output = Result<(), StoreError>>,
+{
     for attempt in 1..5 {
-        match apply::<M, _>(connection).await {
+        match apply().await {
             Ok(()) => return Ok(()),
             Err(error) => tracing::debug!(attempt, %error, "migrating is tried again"),
         }
         tokio::time::sleep(Duration::from_millis(100 * attempt)).await;
     }
-    apply::<M, _>(connection).await
+    apply().await
+}
+
+async fn apply_at_once<M: MigratorTrait>(connection: &Connection) -> Result<(), StoreError> {
+    let transaction = connection.begin(TransactionOptions::default()).await?;
+    apply::<M, _>(&transaction).await?;
+    Ok(transaction.commit().await?)
 }
 
 async fn apply<'c, M: MigratorTrait, C: ConnectionTrait>(connection: &'c C) -> Result<(), StoreError>
 where
     &'c C: IntoSchemaManagerConnection<'c>,
 {
-    let History { unknown, pending } = History::read::<M>(connection).await?;
+    let History { unknown, pending } = History::read::<M, _>(connection).await?;
     // the migrator itself takes any step that it does not know for a fault
     match (unknown.as_slice(), pending.as_slice()) {
         ([], []) => Ok(()),
@@ -83,9 +101,19 @@ struct History {
 }
 
 impl History {
-    async fn read<M: MigratorTrait>(connection: &impl ConnectionTrait) -> Result<Self, StoreError> {
-        let taken = M::get_migration_models(connection).await?;
-        let taken: BTreeSet<String> = taken.into_iter().map(|step| step.version).collect();
+    /// Makes nothing, so that a role that may not CREATE can work with a schema that is up to date.
+    async fn read<'c, M: MigratorTrait, C: ConnectionTrait>(connection: &'c C) -> Result<Self, StoreError>
+    where
+        &'c C: IntoSchemaManagerConnection<'c>,
+    {
+        let table = M::migration_table_name();
+        let mut taken = BTreeSet::new();
+        if SchemaManager::new(connection).has_table(table.to_string()).await? {
+            let steps = Query::select().column("version").from(table).take();
+            for row in connection.query_all(&steps).await? {
+                taken.insert(row.try_get::<String>("", "version")?);
+            }
+        }
         let known: BTreeSet<String> = M::migrations().iter().map(|step| step.name().to_owned()).collect();
         Ok(Self {
             unknown: taken.difference(&known).cloned().collect(),

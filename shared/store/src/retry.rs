@@ -12,6 +12,7 @@ const ATTEMPTS: u32 = 7;
 impl Database {
     /// Does `work`, which must be repeatable as a whole: begin, write, commit. It is repeated after a serialisation failure, a
     /// deadlock (`PostgreSQL` 40001, 40P01) and a lock held elsewhere (`SQLITE_BUSY`), with a little more patience each time.
+    /// A server that refuses to write (25006) is asked once more by a new connection, as another one may be the primary by now.
     ///
     /// # Errors
     /// Those of the work; [`StoreError::Unavailable`] if `PostgreSQL` does not answer within
@@ -21,20 +22,47 @@ impl Database {
         F: Future<Output = Result<T, StoreError>>,
     {
         let tries = async {
-            for attempt in 1..ATTEMPTS {
+            let mut attempt = 1;
+            loop {
                 match work().await {
-                    Err(error) if error.is_transient() => {
+                    Err(error) if error.is_transient() && attempt < ATTEMPTS => {
                         tracing::debug!(attempt, %error, "a transaction is tried again");
                         tokio::time::sleep(pause(attempt)).await;
                     }
+                    // by a connection to the server that is the primary now
+                    Err(error) if error.is_read_only() && attempt == 1 => self.discard_connections(),
                     outcome => return outcome,
                 }
+                attempt += 1;
             }
-            work().await
         };
-        match self.call_timeout() {
+        let outcome = match self.call_timeout() {
             Some(limit) => tokio::time::timeout(limit, tries).await.unwrap_or_else(|_| Err(StoreError::timed_out())),
             None => tries.await,
+        };
+        match outcome {
+            Err(error) if error.is_without_connection() => Err(self.explained(error).await),
+            Err(error) => {
+                if error.is_of_disk() {
+                    self.writes.failed();
+                }
+                Err(error)
+            }
+            done => done,
+        }
+    }
+
+    fn discard_connections(&self) {
+        if let Some(server) = self.server() {
+            server.discard_connections();
+        }
+    }
+
+    /// Says why there was no connection, which a pool does not.
+    async fn explained(&self, error: StoreError) -> StoreError {
+        match self.server() {
+            Some(server) => StoreError::without_connection(&server.why_no_connection().await),
+            None => error,
         }
     }
 }

@@ -7,18 +7,28 @@ use std::path::Path;
 use std::time::Duration;
 
 use sea_orm::sqlx::{
-    ConnectOptions,
+    ConnectOptions, Connection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use crate::{Cause, StoreError};
 
-/// Readers beside the one writer; each connection is a thread and a page cache.
-const CONNECTIONS: u32 = 4;
+/// Connections that read; each is a thread and a page cache.
+const READERS: u32 = 4;
+/// `SQLite` has one writer at a time. In this process the next one waits in the pool, in the order of arrival, and not with a
+/// connection in its hands.
+const WRITERS: u32 = 1;
 /// How long a writer waits for another process's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(crate) async fn connect(options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
+/// The pools of one file. A writer that waits for the file's lock occupies no connection that a reader needs.
+pub(crate) struct Pools {
+    pub(crate) writer: SqlitePool,
+    /// Refuses to write.
+    pub(crate) readers: SqlitePool,
+}
+
+pub(crate) async fn connect(options: SqliteConnectOptions) -> Result<Pools, StoreError> {
     let file = options.get_filename().to_owned();
     create(&file).map_err(|error| {
         StoreError::Unavailable(Cause::new(format!("cannot open or create {}: {error}", file.display())))
@@ -31,13 +41,34 @@ pub(crate) async fn connect(options: SqliteConnectOptions) -> Result<SqlitePool,
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .disable_statement_logging();
-    let pool = SqlitePoolOptions::new()
-        .max_connections(CONNECTIONS)
+    let writer = pool(WRITERS).connect_with(options.clone()).await?;
+    let readers = pool(READERS).connect_with(options.pragma("query_only", "on")).await?;
+    Ok(Pools { writer, readers })
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
         .acquire_timeout(BUSY_TIMEOUT)
         // there is no network in between: a ping tells nothing
         .test_before_acquire(false)
-        .max_lifetime(None);
-    Ok(pool.connect_with(options).await?)
+        .max_lifetime(None)
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // a rollback that was begun is done by then
+                connection.ping().await?;
+                let is_usable = !connection.is_in_transaction();
+                if !is_usable {
+                    tracing::warn!(
+                        "closed a connection to the database whose transaction could not be ended; \
+                         look for a full disk or an I/O error"
+                    );
+                }
+                // where COMMIT fails SQLite may roll back by itself; the driver goes on counting a transaction, and the next
+                // one would be a savepoint in none, whose release stores nothing
+                Ok(is_usable)
+            })
+        })
 }
 
 /// Makes the file and its folders, unless they are there. `SQLite` gives its side files the mode of the file.

@@ -1,14 +1,17 @@
 //! What a database does, on both kinds.
 
 mod announce;
+mod disk;
 mod migrate;
+mod pooler;
 mod serializable;
+mod server;
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DynIden, TransactionTrait, sea_query::IntoIden};
+use sea_orm::{ConnectionTrait, DynIden, sea_query::IntoIden};
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, MigratorTrait, SchemaManager};
 use status::Kind;
 
@@ -52,7 +55,7 @@ async fn write(database: &Database, sql: &str) -> Result<(), StoreError> {
 /// The only number that a question has for an answer.
 async fn number(database: &Database, sql: &str) -> i64 {
     let question = sea_orm::Statement::from_string(database.connection().get_database_backend(), sql);
-    let row = database.connection().query_one_raw(question).await.unwrap().expect("a row");
+    let row = database.reader().query_one_raw(question).await.unwrap().expect("a row");
     row.try_get_by_index(0).expect("a number")
 }
 
@@ -62,7 +65,7 @@ async fn suite(database: Database) {
         one.and(two).expect("two replicas migrate at the same time");
     }
     database.migrate::<Schema>().await.expect("migrating again changes nothing");
-    database.ping().await.expect("it answers");
+    database.check_writable().await.expect("it answers");
     assert_eq!(database.time().await.expect("it answers").is_some(), database.is_postgres());
 
     write(&database, "INSERT INTO things VALUES (1, 'one')").await.unwrap();
@@ -98,12 +101,7 @@ async fn competing_writers(database: &Database) {
 }
 
 async fn increment_once(database: &Database) -> Result<(), StoreError> {
-    let transaction = if database.is_postgres() {
-        let level = sea_orm::IsolationLevel::Serializable;
-        database.connection().begin_with_config(Some(level), None).await?
-    } else {
-        database.begin_write().await?
-    };
+    let transaction = database.begin_serializable().await?;
     let row =
         sea_orm::Statement::from_string(transaction.get_database_backend(), "SELECT name FROM things WHERE id = 10");
     let row = transaction.query_one_raw(row).await?.expect("the row is there");

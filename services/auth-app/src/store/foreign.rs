@@ -47,7 +47,7 @@ pub(super) async fn any(database: &Database) -> Result<bool, StoreError> {
     let read = || async {
         let foreign =
             Condition::any().add(token::Column::Verifier.is_not_null()).add(token::Column::Imported.is_not_null());
-        let found = token::Entity::find().filter(foreign).limit(1).one(database.connection()).await?;
+        let found = token::Entity::find().filter(foreign).limit(1).one(database.reader()).await?;
         Ok(found.is_some())
     };
     database.run(read).await

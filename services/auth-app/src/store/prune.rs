@@ -79,7 +79,7 @@ pub(super) async fn revoked_lately(database: &Database) -> Result<Vec<Uuid>, Sto
     let read = || async {
         let sql = format!("SELECT token AS id FROM app_token_revocations WHERE at > {NOW} - {LATELY}000000");
         let question = Statement::from_string(DbBackend::Postgres, sql);
-        Ok(Id::find_by_statement(question).all(database.connection()).await?)
+        Ok(Id::find_by_statement(question).all(database.reader()).await?)
     };
     Ok(database.run(read).await?.into_iter().map(|row| row.id).collect())
 }

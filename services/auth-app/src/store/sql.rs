@@ -57,7 +57,7 @@ impl Tokens for Sql {
             if let Some(after) = stretch.after {
                 query = query.filter(token::Column::Id.gt(after));
             }
-            Ok(query.all(self.0.connection()).await?)
+            Ok(query.all(self.0.reader()).await?)
         };
         self.0.run(read).await?.into_iter().map(|row| Ok(rows::stored(row)?.token)).collect()
     }
@@ -131,7 +131,7 @@ impl Tokens for Sql {
                 .filter(token::Column::Verifier.is_not_null())
                 .order_by_desc(usage::Column::Used)
                 .order_by_desc(token::Column::Created);
-            Ok(query.all(self.0.connection()).await?)
+            Ok(query.all(self.0.reader()).await?)
         };
         let rows = self.0.run(read).await?;
         let candidate = |(row, _): (token::Model, _)| Some(Candidate { token: row.id, verifier: row.verifier? });
@@ -145,7 +145,7 @@ impl Sql {
             let query = token::Entity::find().find_also_related(usage::Entity).filter(which.clone());
             // what is asked for is unique; without a LIMIT, as SQLite plans a statement anew at each use whose LIMIT is a
             // parameter, which costs more than the read itself
-            Ok(query.all(self.0.connection()).await?.into_iter().next())
+            Ok(query.all(self.0.reader()).await?.into_iter().next())
         };
         self.0.run(read).await?.map(rows::stored).transpose()
     }

@@ -13,8 +13,8 @@ use store::{Database, Options};
 
 use crate::support::{Answer, HOUR, Replica, SECOND, three};
 
-/// For so long what was read is believed without an answer of the database.
-const BELIEVED: Duration = Duration::from_secs(5);
+/// For so long what was read is believed without an answer of the database, and a moment until it has stopped to answer.
+const BELIEVED: Duration = store::BELIEVED_FOR.saturating_add(Duration::from_millis(500));
 
 /// The process that starts the server's others, and the others but for the one that answers this question.
 async fn processes(database: &Database) -> (String, Vec<String>) {

@@ -5,26 +5,29 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
-use store::{Database, StoreError};
+use store::{Database, Recent, StoreError};
 
 use super::entity::{ActiveModel, Column, Entity};
 use super::{Passwords, micros};
 
+/// The most verifiers that are known while the database is away.
+const RECENT: u64 = 10_000;
+
 /// Verifiers in a database.
-pub struct Sql(Database);
+pub struct Sql(Database, Recent<String>);
 
 impl Sql {
     /// Verifiers in this database, whose schema is up to date.
     pub fn new(database: Database) -> Self {
-        Self(database)
+        Self(database, Recent::new(RECENT))
     }
 }
 
 #[async_trait]
 impl Passwords for Sql {
     async fn verifier(&self, user_id: &str) -> Result<Option<String>, StoreError> {
-        let read = || async { Ok(Entity::find_by_id(user_id).one(self.0.connection()).await?) };
-        Ok(self.0.run(read).await?.map(|row| row.verifier))
+        let read = || async { Ok(Entity::find_by_id(user_id).one(self.0.reader()).await?) };
+        self.1.read(user_id, async { Ok(self.0.run(read).await?.map(|row| row.verifier)) }).await
     }
 
     async fn set(&self, user_id: &str, verifier: &str, now: SystemTime) -> Result<(), StoreError> {
@@ -40,7 +43,7 @@ impl Passwords for Sql {
             Entity::insert(row).on_conflict(in_place).exec_without_returning(self.0.connection()).await?;
             Ok(())
         };
-        self.0.run(write).await
+        self.write(user_id, self.0.run(write)).await
     }
 
     async fn replace(&self, user_id: &str, old: &str, new: &str, now: SystemTime) -> Result<bool, StoreError> {
@@ -53,11 +56,23 @@ impl Passwords for Sql {
                 .filter(Column::Verifier.eq(old));
             Ok(update.exec(self.0.connection()).await?.rows_affected > 0)
         };
-        self.0.run(write).await
+        self.write(user_id, self.0.run(write)).await
     }
 
     async fn remove(&self, user_id: &str) -> Result<bool, StoreError> {
         let write = || async { Ok(Entity::delete_by_id(user_id).exec(self.0.connection()).await?.rows_affected > 0) };
-        self.0.run(write).await
+        self.write(user_id, self.0.run(write)).await
+    }
+}
+
+impl Sql {
+    /// What was read of a person before a write is not believed after it, however it has ended.
+    async fn write<T>(
+        &self,
+        user_id: &str,
+        write: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let _forgetting = self.1.forgetting(Some(user_id.to_owned()));
+        write.await
     }
 }

@@ -31,7 +31,7 @@ fn what_is_added_is_there_until_it_is_over() {
 
 #[test]
 fn silence_matters_only_among_replicas() {
-    let long_ago = Instant::now().checked_sub(SILENCE);
+    let long_ago = Instant::now().checked_sub(BELIEVED_FOR);
     let begun = |mut revocations: Revocations| {
         let inner = Arc::get_mut(&mut revocations.0).expect("nobody shares it yet");
         inner.begin = long_ago.expect("the machine has run for longer");

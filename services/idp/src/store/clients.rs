@@ -33,9 +33,8 @@ pub struct StoredClient {
 impl Store {
     /// All clients that are kept, by identifier.
     pub async fn clients(&self) -> Result<Vec<StoredClient>, StoreError> {
-        let read = || async {
-            Ok(client::Entity::find().order_by_asc(client::Column::Id).all(self.database.connection()).await?)
-        };
+        let read =
+            || async { Ok(client::Entity::find().order_by_asc(client::Column::Id).all(self.database.reader()).await?) };
         Ok(self.database.run(read).await?.into_iter().map(client).collect())
     }
 
@@ -43,7 +42,7 @@ impl Store {
     pub async fn client(&self, id: &str) -> Result<Option<StoredClient>, StoreError> {
         let read = || async {
             // without a LIMIT, as SQLite plans a statement anew at each use whose LIMIT is a parameter
-            let found = client::Entity::find_by_id(id).all(self.database.connection()).await?;
+            let found = client::Entity::find_by_id(id).all(self.database.reader()).await?;
             Ok(found.into_iter().next())
         };
         Ok(self.database.run(read).await?.map(client))

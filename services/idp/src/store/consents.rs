@@ -31,7 +31,7 @@ impl Store {
         let key = (person.to_owned(), client.to_owned());
         let read = || async {
             // without a LIMIT, as SQLite plans a statement anew at each use whose LIMIT is a parameter
-            let found = consent::Entity::find_by_id(key.clone()).all(self.database.connection()).await?;
+            let found = consent::Entity::find_by_id(key.clone()).all(self.database.reader()).await?;
             Ok(found.into_iter().next())
         };
         Ok(self.database.run(read).await?.map(consent))
@@ -44,7 +44,7 @@ impl Store {
                 .filter(consent::Column::Person.eq(person))
                 .order_by_asc(consent::Column::Client)
                 .limit(LISTED);
-            Ok(query.all(self.database.connection()).await?)
+            Ok(query.all(self.database.reader()).await?)
         };
         Ok(self.database.run(read).await?.into_iter().map(consent).collect())
     }

@@ -42,7 +42,7 @@ impl Store {
                 .filter(delivery::Column::Due.lte(now))
                 .order_by_asc(delivery::Column::Due)
                 .limit(limit);
-            Ok(query.all(self.database.connection()).await?)
+            Ok(query.all(self.database.reader()).await?)
         };
         let mut claimed = Vec::new();
         for row in self.database.run(read).await? {

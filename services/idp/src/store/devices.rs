@@ -78,7 +78,7 @@ impl Store {
     pub async fn device(&self, user_code: &str, now: SystemTime) -> Result<Option<StoredDevice>, StoreError> {
         let read = || async {
             // without a LIMIT, as SQLite plans a statement anew at each use whose LIMIT is a parameter
-            let found = device::Entity::find().filter(waiting(user_code, now)).all(self.database.connection()).await?;
+            let found = device::Entity::find().filter(waiting(user_code, now)).all(self.database.reader()).await?;
             Ok(found.into_iter().next())
         };
         self.database.run(read).await?.map(device).transpose()

@@ -48,7 +48,7 @@ impl Store {
         let read = || async {
             let query = grant::Entity::find_by_id(grant).filter(grant::Column::Over.gt(micros(now)));
             // without a LIMIT, as SQLite plans a statement anew at each use whose LIMIT is a parameter
-            Ok(query.all(self.database.connection()).await?.into_iter().next())
+            Ok(query.all(self.database.reader()).await?.into_iter().next())
         };
         self.database.run(read).await?.as_ref().map(family).transpose()
     }
@@ -61,7 +61,7 @@ impl Store {
             .order_by_asc(grant::Column::Client)
             .order_by_asc(grant::Column::Created)
             .limit(LISTED);
-        let read = || async { Ok(query.clone().all(self.database.connection()).await?) };
+        let read = || async { Ok(query.clone().all(self.database.reader()).await?) };
         self.database.run(read).await?.iter().map(family).collect()
     }
 

@@ -40,7 +40,7 @@ impl Store {
     pub async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
         let read = || async {
             let query = key::Entity::find().order_by_asc(key::Column::Active).order_by_asc(key::Column::Kid);
-            Ok(query.all(self.database.connection()).await?)
+            Ok(query.all(self.database.reader()).await?)
         };
         Ok(self.database.run(read).await?.into_iter().map(key).collect())
     }

@@ -35,7 +35,7 @@ impl Store {
             .group_by(session::Column::Person)
             .order_by_asc(session::Column::Person)
             .limit(limit);
-        let read = || async { Ok(query.clone().into_tuple().all(self.database.connection()).await?) };
+        let read = || async { Ok(query.clone().into_tuple().all(self.database.reader()).await?) };
         Ok(self.database.run(read).await?.into_iter().map(begun).collect())
     }
 
@@ -50,7 +50,7 @@ impl Store {
             .group_by(grant::Column::Person)
             .order_by_asc(grant::Column::Person)
             .limit(limit);
-        let read = || async { Ok(query.clone().into_tuple().all(self.database.connection()).await?) };
+        let read = || async { Ok(query.clone().into_tuple().all(self.database.reader()).await?) };
         Ok(self.database.run(read).await?.into_iter().map(begun).collect())
     }
 }

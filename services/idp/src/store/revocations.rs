@@ -49,7 +49,7 @@ impl Store {
     /// Revocations that any replica has written since (by the database's clock) a quarter of a minute ago, or all when
     /// `all`; of those only the ones that still count.
     pub async fn revocations(&self, all: bool, now: SystemTime) -> Result<Vec<Revocation>, StoreError> {
-        let connection = self.database.connection();
+        let connection = self.database.reader();
         let mut wanted = revocation::Entity::find().filter(revocation::Column::Until.gt(micros(now)));
         if !all {
             let lately = clock(connection.get_database_backend()).sub(LATELY);

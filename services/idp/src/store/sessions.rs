@@ -43,7 +43,7 @@ impl Store {
     pub async fn session(&self, id: Uuid) -> Result<Option<Session>, StoreError> {
         let read = || async {
             // without a LIMIT, as SQLite plans a statement anew at each use whose LIMIT is a parameter
-            let found = session::Entity::find_by_id(id).all(self.database.connection()).await?;
+            let found = session::Entity::find_by_id(id).all(self.database.reader()).await?;
             Ok(found.into_iter().next())
         };
         self.database.run(read).await?.map(session).transpose()
@@ -130,7 +130,7 @@ impl Store {
 
     /// The participants of a session.
     pub async fn participants(&self, session: Uuid) -> Result<Vec<Participant>, StoreError> {
-        let found = self.database.run(|| async { Ok(of(session).all(self.database.connection()).await?) }).await?;
+        let found = self.database.run(|| async { Ok(of(session).all(self.database.reader()).await?) }).await?;
         Ok(found.into_iter().map(taking_part).collect())
     }
 
@@ -142,7 +142,7 @@ impl Store {
                 .filter(session::Column::Over.gt(micros(now)))
                 .order_by_desc(session::Column::Seen)
                 .limit(LISTED);
-            Ok(query.all(self.database.connection()).await?)
+            Ok(query.all(self.database.reader()).await?)
         };
         self.database.run(read).await?.into_iter().map(session).collect()
     }

@@ -14,7 +14,7 @@ impl Store {
     /// A number that changes whenever any replica adds, changes or removes a client or key.
     pub async fn version(&self) -> Result<i64, StoreError> {
         let read = || async {
-            let found = version::Entity::find_by_id(ROW).all(self.database.connection()).await?.into_iter().next();
+            let found = version::Entity::find_by_id(ROW).all(self.database.reader()).await?.into_iter().next();
             found.map(|row| row.number).ok_or_else(|| StoreError::internal("the row that counts changes is missing"))
         };
         self.database.run(read).await

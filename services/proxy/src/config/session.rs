@@ -16,6 +16,8 @@ pub struct Session {
     pub secret: Secret,
     /// Where sessions are kept; empty is a `SQLite` file in the data folder. It may hold a password.
     pub database_url: Secret,
+    /// The connections to a `PostgreSQL` server.
+    pub database_pool: store::Pool,
     /// How long a session lasts that is not used.
     pub idle: Duration,
     /// How long one lasts however much it is used.
@@ -41,6 +43,7 @@ impl Default for Session {
             client_secret: Secret::default(),
             secret: Secret::default(),
             database_url: Secret::default(),
+            database_pool: store::Pool::default(),
             idle: Duration::from_hours(12),
             life: Duration::from_hours(30 * 24),
             scopes: "openid profile email offline_access".to_owned(),
@@ -123,6 +126,7 @@ impl Section for Session {
             &["OCIS_DATABASE_URL", "<P>_SESSION_DATABASE_URL"],
             "Where sessions are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file proxy.db in the data folder.",
         );
+        self.database_pool.visit(v, "<P>_SESSION_DATABASE");
         v.value("idle", &mut self.idle, &["<P>_SESSION_IDLE"], "How long a session lasts that is not used.");
         v.value("life", &mut self.life, &["<P>_SESSION_LIFE"], "How long a session lasts however much it is used.");
         v.value(
@@ -150,6 +154,7 @@ impl Section for Session {
         if !self.database_url.is_empty() {
             store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
         }
+        self.database_pool.validate()?;
         if !self.scopes.split(' ').any(|scope| scope == "openid") {
             return Err(Invalid::new("scopes", "must hold openid"));
         }

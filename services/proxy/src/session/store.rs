@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
-use store::{Database, StoreError};
+use store::{Database, Recent, StoreError};
 
 use entity::{logout, session};
 
@@ -44,13 +44,16 @@ pub(crate) struct Ended {
     pub(crate) at: SystemTime,
 }
 
+/// The most sessions that are known while the database is away.
+const RECENT: u64 = 10_000;
+
 /// Sessions in `SQLite` or `PostgreSQL`.
-pub(crate) struct Rows(Database);
+pub(crate) struct Rows(Database, Recent<Row>);
 
 impl Rows {
     /// Those in this database, whose schema is up to date.
     pub(crate) fn new(database: Database) -> Self {
-        Self(database)
+        Self(database, Recent::new(RECENT))
     }
 
     /// Adds a session.
@@ -81,9 +84,9 @@ impl Rows {
         let read = || async {
             let query = session::Entity::find().filter(session::Column::Id.eq(key));
             // the key is unique; SQLite would plan a statement with a LIMIT anew at each use
-            Ok(query.all(self.0.connection()).await?.into_iter().next())
+            Ok(query.all(self.0.reader()).await?.into_iter().next())
         };
-        Ok(self.0.run(read).await?.map(row))
+        self.1.read(key, async { Ok(self.0.run(read).await?.map(row)) }).await
     }
 
     /// Writes down that it is used.
@@ -143,24 +146,26 @@ impl Rows {
                 .filter(at(key, version));
             Ok(update.exec(self.0.connection()).await?.rows_affected > 0)
         };
+        let _forgetting = self.1.forgetting(Some(key.to_owned()));
         self.0.run(write).await
     }
 
     /// Ends a session; whether there was one.
     pub(crate) async fn end(&self, key: &str) -> Result<bool, StoreError> {
-        self.delete(Condition::all().add(session::Column::Id.eq(key))).await
+        self.delete(key, Condition::all().add(session::Column::Id.eq(key))).await
     }
 
     /// Ends a session whose tokens are still of this version; whether there was one.
     pub(crate) async fn end_at(&self, key: &str, version: i64) -> Result<bool, StoreError> {
-        self.delete(at(key, version)).await
+        self.delete(key, at(key, version)).await
     }
 
-    async fn delete(&self, which: Condition) -> Result<bool, StoreError> {
+    async fn delete(&self, key: &str, which: Condition) -> Result<bool, StoreError> {
         let write = || async {
             let delete = session::Entity::delete_many().filter(which.clone());
             Ok(delete.exec(self.0.connection()).await?.rows_affected > 0)
         };
+        let _forgetting = self.1.forgetting(Some(key.to_owned()));
         self.0.run(write).await
     }
 
@@ -190,6 +195,7 @@ impl Rows {
             transaction.commit().await?;
             Ok(Some(count))
         };
+        let _forgetting = self.1.forgetting(None);
         self.0.run(write).await
     }
 

@@ -1,4 +1,4 @@
-//! What the directory knows by heart, while this process is the only writer.
+//! What the directory knows by heart: while this process is the only writer, or for a moment while the database is away.
 //!
 //! A write that has been acknowledged is seen by the next question: whoever writes forgets what it touched when it is done,
 //! and what was read from the database before that is not kept any more ([`Cache::keep`]).
@@ -7,9 +7,11 @@ use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use authn::{Groups, User};
 use moka::sync;
+use store::BELIEVED_FOR;
 use tokio::sync::MutexGuard;
 
 use crate::rules::fold;
@@ -22,6 +24,8 @@ const FLIGHTS: usize = 64;
 
 /// A person, as answers need it.
 pub(crate) struct Known {
+    /// When it was read.
+    read: Instant,
     username: String,
     mail: String,
     full: Arc<User>,
@@ -30,14 +34,19 @@ pub(crate) struct Known {
 
 impl Known {
     pub(super) fn new(full: User) -> Self {
-        let (username, mail) = (fold(&full.username).into_owned(), fold(&full.mail).into_owned());
+        let (username, mail, read) = (fold(&full.username).into_owned(), fold(&full.mail).into_owned(), Instant::now());
         let full = Arc::new(full);
         let bare = if full.groups.is_empty() {
             Arc::clone(&full)
         } else {
             Arc::new(User { groups: Vec::new(), ..User::clone(&full) })
         };
-        Self { username, mail, full, bare }
+        Self { read, username, mail, full, bare }
+    }
+
+    /// Whether it is believed where others write too, while the database does not answer.
+    pub(super) fn is_recent(&self) -> bool {
+        self.read.elapsed() < BELIEVED_FOR
     }
 
     pub(super) fn user(&self, groups: Groups) -> Arc<User> {
@@ -139,6 +148,13 @@ impl Cache {
             self.mails.insert(known.mail.clone(), Arc::clone(&id));
         }
         self.people.insert(id, Arc::clone(known));
+    }
+
+    /// Forgets whoever is known by this name: the database says that there is no such person.
+    pub(super) fn forget(self: &Arc<Self>, name: &Name<'_>) {
+        if let Some(known) = self.get(name) {
+            drop(Arc::clone(self).forgetting(Touched::Person(known.full.id.opaque_id.clone())));
+        }
     }
 
     /// Forgets what a write touches, once the answer is dropped, however the write ended.

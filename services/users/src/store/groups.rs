@@ -71,7 +71,7 @@ fn groups() -> SelectStatement {
 }
 
 async fn read(database: &Database, query: &SelectStatement) -> Result<Vec<Group>, StoreError> {
-    let rows = database.run(|| async { Ok(database.connection().query_all(query).await?) }).await?;
+    let rows = database.run(|| async { Ok(database.reader().query_all(query).await?) }).await?;
     Ok(rows.iter().map(group).collect::<Result<_, _>>()?)
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
 
-use super::TestDatabase;
+use super::{Pooler, TestDatabase};
 use crate::{Database, Options};
 
 /// Ends the server when the test's process ends, however that happens: then nothing is left at the other end of stdin.
@@ -22,6 +22,8 @@ server=$!; read -r _; kill -QUIT "$server"; wait "$server""#;
 /// A running `PostgreSQL` server with trust authentication on a socket that only this account and root reach.
 pub struct Cluster {
     folder: TempDir,
+    /// Whose the server is, if not this process's account.
+    account: Option<(u32, u32)>,
     watcher: Child,
     databases: AtomicU32,
 }
@@ -34,7 +36,7 @@ impl Cluster {
     pub async fn start() -> Option<Self> {
         let Some(programs) = programs() else {
             assert!(
-                of_environment("DOORWARD_TEST_REDUCED") == "1",
+                is_reduced(),
                 "this test needs PostgreSQL: install the package postgresql (Debian), \
                  or set DOORWARD_TEST_REDUCED=1 to go without"
             );
@@ -47,7 +49,7 @@ impl Cluster {
         let mut watcher = Command::new("sh");
         watcher.args(["-c", WATCHED]).arg(&programs).arg(folder.path()).current_dir(folder.path());
         let watcher = as_account(&mut watcher, account).stdin(Stdio::piped()).spawn().expect("sh starts");
-        let cluster = Self { folder, watcher, databases: AtomicU32::new(0) };
+        let cluster = Self { folder, account, watcher, databases: AtomicU32::new(0) };
         cluster.ready().await;
         Some(cluster)
     }
@@ -63,6 +65,15 @@ impl Cluster {
         let create = format!("CREATE DATABASE {name}");
         server.connection().execute_unprepared(&create).await.expect("the server makes a database");
         TestDatabase { url: self.url(&name), _folder: None }
+    }
+
+    /// A `PgBouncer` in front of it, in transaction mode, with more settings. `None` if there is none and
+    /// `DOORWARD_TEST_REDUCED=1` says that this is known.
+    ///
+    /// # Panics
+    /// If there is none and nothing says so, or if it does not start.
+    pub fn pooler(&self, settings: &str) -> Option<Pooler> {
+        Pooler::start(self.folder.path(), self.account, settings)
     }
 
     fn url(&self, database: &str) -> String {
@@ -91,14 +102,23 @@ fn of_environment(name: &str) -> OsString {
     std::env::var_os(name).unwrap_or_default()
 }
 
+/// Whether it is known that a program is missing here.
+pub(super) fn is_reduced() -> bool {
+    of_environment("DOORWARD_TEST_REDUCED") == "1"
+}
+
+/// The folders that programs are looked for in.
+pub(super) fn on_path() -> impl Iterator<Item = PathBuf> {
+    std::env::split_paths(&of_environment("PATH")).collect::<Vec<_>>().into_iter()
+}
+
 /// The folder of `initdb` and `postgres`: the path's, or the newest that Debian keeps beside it.
 fn programs() -> Option<PathBuf> {
-    let on_path = of_environment("PATH");
     let mut debian: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .map(|versions| versions.flatten().map(|version| version.path().join("bin")).collect())
         .unwrap_or_default();
     debian.sort();
-    std::env::split_paths(&on_path)
+    on_path()
         .chain(debian.into_iter().rev())
         .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
 }
@@ -117,7 +137,7 @@ fn unprivileged(folder: &Path) -> Option<(u32, u32)> {
     Some((user, group))
 }
 
-fn as_account(command: &mut Command, account: Option<(u32, u32)>) -> &mut Command {
+pub(super) fn as_account(command: &mut Command, account: Option<(u32, u32)>) -> &mut Command {
     match account {
         Some((user, group)) => command.uid(user).gid(group),
         None => command,

@@ -15,12 +15,14 @@
 //! ```
 
 mod cluster;
+mod pooler;
 
 use std::sync::Arc;
 
 use tempfile::TempDir;
 
 pub use cluster::Cluster;
+pub use pooler::Pooler;
 
 use crate::{Database, Options, sqlite_url};
 
@@ -34,6 +36,14 @@ impl TestDatabase {
     /// Its URL.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Its name on the server.
+    ///
+    /// # Panics
+    /// If it is a file.
+    pub fn name(&self) -> &str {
+        self.url.split(['/', '?']).nth(3).expect("the URL names a database")
     }
 
     /// Opens it, with the defaults.

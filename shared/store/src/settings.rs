@@ -1,0 +1,64 @@
+//! What an installation may set about a pool.
+
+use std::time::Duration;
+
+use runtime::config::{Invalid, Visitor};
+
+use crate::Options;
+
+/// Callers wait two seconds for an answer: a longer wait for a connection would be in vain.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// The settings of the pool of `PostgreSQL` connections of one service in one process; `SQLite` has no use for them.
+#[derive(Clone, Copy, Debug)]
+pub struct Pool {
+    /// See [`Options::max_connections`].
+    pub max_connections: u32,
+    /// See [`Options::acquire_timeout`].
+    pub acquire_timeout: Duration,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        let Options { max_connections, acquire_timeout, .. } = Options::default();
+        Self { max_connections, acquire_timeout }
+    }
+}
+
+impl Pool {
+    /// Shows the settings. `stem` is what their environment names begin with, like `<P>_DATABASE`.
+    pub fn visit(&mut self, v: &mut Visitor<'_>, stem: &str) {
+        v.value(
+            "database_max_connections",
+            &mut self.max_connections,
+            &["OCIS_DATABASE_MAX_CONNECTIONS", &format!("{stem}_MAX_CONNECTIONS")],
+            "The most connections that this service keeps to PostgreSQL, in each process. As a rule of thumb, all services of all replicas together need two to four for each core of the database server.",
+        );
+        v.value(
+            "database_acquire_timeout",
+            &mut self.acquire_timeout,
+            &["OCIS_DATABASE_ACQUIRE_TIMEOUT", &format!("{stem}_ACQUIRE_TIMEOUT")],
+            "How long a request waits for one of these connections before it is answered that the service is unavailable. At most 2s.",
+        );
+    }
+
+    /// Whether a service can work with these.
+    ///
+    /// # Errors
+    /// What is out of bounds.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        if self.max_connections == 0 {
+            return Err(Invalid::new("database_max_connections", "must be greater than 0"));
+        }
+        if self.acquire_timeout.is_zero() || self.acquire_timeout > LONGEST_WAIT {
+            return Err(Invalid::new("database_acquire_timeout", "must be greater than 0s and at most 2s"));
+        }
+        Ok(())
+    }
+
+    /// The options with these settings.
+    pub fn options(&self) -> Options {
+        let Self { max_connections, acquire_timeout } = *self;
+        Options { max_connections, acquire_timeout, ..Options::default() }
+    }
+}
