@@ -153,6 +153,26 @@ impl TestFamily {
         server.unwrap_or_else(|| panic!("{} is no process of its own", member.name())).kill();
     }
 
+    /// Lets every process write files up to this size only; see [`Server::limit_files`].
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        for server in &self.servers {
+            server.limit_files(bytes);
+        }
+    }
+
+    /// Kills every process, as a crash would, and starts them again.
+    ///
+    /// # Panics
+    /// When they do not start.
+    pub async fn crash(&mut self) {
+        for server in &mut self.servers {
+            server.kill();
+            *server = Server::start(server.name, self.layout.variables());
+        }
+        let selection = Selection::of(&self.context.environment).expect("the services are known");
+        self.wait_until_it_answers(&selection).await;
+    }
+
     /// Asks every process to end, and returns their exit codes.
     pub async fn stop(mut self) -> Vec<i32> {
         if let Some(family) = self.inside.take() {

@@ -63,8 +63,10 @@ pub struct Server {
 impl Server {
     /// Starts `name server`, or `doorward server`.
     pub fn start(name: &'static str, variables: &BTreeMap<String, String>) -> Self {
-        let mut command = Command::new(binary(name));
-        Self::run(name, command.arg("server").env_clear().envs(variables).stdin(Stdio::null()).stdout(Stdio::null()))
+        // a write beyond a file-size limit fails, as on a full disk, and does not end the process: see `limit_files`
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", r#"trap "" XFSZ; exec "$0" server"#]).arg(binary(name));
+        Self::run(name, command.env_clear().envs(variables).stdin(Stdio::null()).stdout(Stdio::null()))
     }
 
     /// Starts a server that is none of the family.
@@ -109,6 +111,18 @@ impl Server {
     /// Lets it go on.
     pub fn resume(&self) {
         self.signal("-CONT");
+    }
+
+    /// Lets it write files up to this size only, whatever account runs the test: each write beyond fails. Without a size, up
+    /// to any.
+    ///
+    /// # Panics
+    /// When there is no `prlimit`, which is of the package `util-linux`.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let size = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        let pid = self.child.id().to_string();
+        let limited = Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={size}:")]).status();
+        assert!(limited.is_ok_and(|status| status.success()), "{} cannot be limited", self.name);
     }
 
     fn signal(&self, signal: &str) {
