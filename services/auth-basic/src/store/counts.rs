@@ -21,7 +21,7 @@ pub(crate) struct SqlCounts(pub(crate) Database);
 #[async_trait]
 impl Counts for SqlCounts {
     async fn read(&self, keys: &[Digest]) -> Result<Vec<Record>, StoreError> {
-        let read = || async { Ok(find(keys).all(self.0.connection()).await?) };
+        let read = || async { Ok(find(keys).all(self.0.reader()).await?) };
         Ok(in_order(keys, &self.0.run(read).await?))
     }
 
@@ -43,7 +43,7 @@ impl Counts for SqlCounts {
 impl SqlCounts {
     /// How many records there are.
     pub(crate) async fn count(&self) -> Result<u64, StoreError> {
-        self.0.run(|| async { Ok(Entity::find().count(self.0.connection()).await?) }).await
+        self.0.run(|| async { Ok(Entity::find().count(self.0.reader()).await?) }).await
     }
 
     async fn change_once(&self, keys: &[Digest], change: &Change<'_>) -> Result<Result<(), Duration>, StoreError> {
