@@ -5,7 +5,7 @@ mod acting;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use authn::{Directory, DirectoryError, GrantError, Grants, UserId};
+use authn::{Directory, DirectoryError, GrantError, Grants, Groups, UserId};
 use runtime::{Clock, Random};
 use secrecy::SecretString;
 use status::Kind as Failure;
@@ -144,6 +144,7 @@ impl Applications {
         self.policy.check_scopes(&wish.grants)?;
         // as exactly as it is kept, so that what is answered now is what is answered later
         let now = time(micros(self.clock.now()));
+        let created = self.dated(acting.owner(), now).await;
         let kind = acting.kind(wish.kind);
         let life = self.policy.life(now, wish.life, kind)?;
         let token = AppToken {
@@ -152,7 +153,7 @@ impl Applications {
             kind,
             label: policy::label(&wish.label)?.to_owned(),
             grants: wish.grants,
-            created: now,
+            created,
             imported: None,
             created_by: acting.actor().to_owned(),
             life,
@@ -164,6 +165,20 @@ impl Applications {
         let secret = secret.ok_or(ApplicationsError::Full(self.policy.most))?;
         acting.audit("app_token_create", Some(token.id));
         Ok((token, secret))
+    }
+
+    /// When a token of this owner counts as made.
+    async fn dated(&self, owner: &UserId, now: SystemTime) -> SystemTime {
+        // where the directory does not say, the token is at worst one that has to be made again
+        let Ok(user) = self.directory.user(owner, Groups::Skip).await else { return now };
+        let created = user.credential_time(now);
+        if created > now {
+            tracing::warn!(
+                user = owner.opaque_id,
+                "the password was changed ahead of this clock, and an app token is dated like it; check the clock"
+            );
+        }
+        created
     }
 
     /// UUIDs of version 7 sort by time, so that new rows lie together.

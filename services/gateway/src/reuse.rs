@@ -36,6 +36,8 @@ pub(crate) struct Fresh<'a> {
 
 struct Entry {
     token: Arc<str>,
+    /// When it was minted: before that it is not valid, as after a clock was corrected backwards.
+    minted: SystemTime,
     until: SystemTime,
     answer: Authenticated,
     /// Which secrets were in force.
@@ -60,15 +62,17 @@ impl Minted {
         let entry = self.reusable(&key, now).filter(|entry| is_same(&entry.answer, answer))?;
         if answer.standing.is_some() {
             // that of the former answer does not hold any more
-            let Entry { until, generation, .. } = *entry;
+            let Entry { minted, until, generation, .. } = *entry;
             let (token, answer) = (Arc::clone(&entry.token), answer.clone());
-            self.tokens.insert(key, Arc::new(Entry { token, until, answer, generation }));
+            self.tokens.insert(key, Arc::new(Entry { token, minted, until, answer, generation }));
         }
         Some(Arc::clone(&entry.token))
     }
 
     fn reusable(&self, key: &Key, now: SystemTime) -> Option<Arc<Entry>> {
-        self.tokens.get(key).filter(|entry| now < entry.until && entry.generation == self.keys.generation())
+        self.tokens
+            .get(key)
+            .filter(|entry| entry.minted <= now && now < entry.until && entry.generation == self.keys.generation())
     }
 
     /// Which secrets are in force; to be asked before a token is minted.
@@ -79,9 +83,9 @@ impl Minted {
     /// Remembers a token.
     pub(crate) fn keep(&self, key: Key, fresh: &Fresh<'_>, now: SystemTime) {
         let Fresh { token, answer, generation, life } = *fresh;
-        let until = now + REUSED_FOR.min(life / 2);
-        self.tokens
-            .insert(key, Arc::new(Entry { token: Arc::clone(token), until, answer: answer.clone(), generation }));
+        let (minted, until) = (now, now + REUSED_FOR.min(life / 2));
+        let (token, answer) = (Arc::clone(token), answer.clone());
+        self.tokens.insert(key, Arc::new(Entry { token, minted, until, answer, generation }));
     }
 }
 

@@ -6,8 +6,9 @@ pub mod cookie;
 mod device;
 mod logon;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use authn::{Groups, UserId};
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::Router;
 use axum::http::{HeaderMap, HeaderValue};
@@ -23,8 +24,9 @@ pub use browser::{Browser, browser};
 use crate::endpoints::{Site, page};
 use crate::flow::Flow;
 use crate::logout;
-use crate::model::Session;
+use crate::model::{Session, seconds, time_of};
 use crate::provider::Provider;
+use crate::revocations::Of;
 use crate::seal::Tag;
 use cookie::Lasting;
 
@@ -78,6 +80,24 @@ pub(crate) struct Begun {
     pub(crate) cookies: Vec<HeaderValue>,
 }
 
+/// When a sign-in of this person counts as done: never before the last change of the password, nor before everything was ended.
+/// Where the clock has been corrected those may lie in the future.
+async fn dated(provider: &Provider, person: &str, now: SystemTime) -> SystemTime {
+    let id = UserId { opaque_id: person.to_owned(), ..UserId::default() };
+    // where the directory does not say, the sign-in is at worst one that has to be repeated
+    let user = provider.directory.user(&id, Groups::Skip).await.ok();
+    let changed = user.map_or(now, |user| user.credential_time(now));
+    let ended = provider.revocations.cutoff(Of::Person(person)).map_or(now, time_of);
+    // an end counts to the end of its second
+    let latest = if ended > now + Duration::from_secs(1) { changed.max(ended) } else { changed };
+    if latest <= now {
+        return now;
+    }
+    tracing::warn!(person, "the password was changed, or all was ended, ahead of this clock; check the clock");
+    // in whole seconds, as grants and tokens tell it
+    time_of(seconds(latest) + 1)
+}
+
 /// Begins a session of this person, in place of the browser's former one: its identifier is new, so that nobody who knew
 /// the old one is signed in (row I19). One of somebody else ends as if that one had signed out.
 ///
@@ -91,6 +111,7 @@ pub(crate) async fn begin(
     remember: bool,
 ) -> Result<Begun, StoreError> {
     let now = provider.clock.now();
+    let signed_in = dated(provider, person, now).await;
     let lives = &provider.config.lives;
     let secret: [u8; SECRET_LEN] = provider.random.bytes();
     let (life, idle) = if remember {
@@ -102,7 +123,7 @@ pub(crate) async fn begin(
         id: provider.random.uuid(),
         digest: digest(&SHA256, &secret).as_ref().try_into().unwrap_or([0; 32]),
         person: person.to_owned(),
-        signed_in: now,
+        signed_in,
         amr: PASSWORD.to_owned(),
         seen: now,
         idle,

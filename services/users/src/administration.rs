@@ -83,21 +83,22 @@ impl Administration {
         self.write(Touched::Person(id.clone()), async move { people.change(&id, &change, now).await }).await
     }
 
-    /// Notes that the password of the person with this identifier was changed. An earlier time than the one noted changes
-    /// nothing.
+    /// Notes that the password of the person with this identifier was changed: then, or now if that lies in the future. An earlier
+    /// time than the one noted changes nothing.
     ///
     /// # Errors
-    /// [`PeopleError::Invalid`] if it is to be changed only in the future: what depends on the password would be refused
-    /// until then, and the time is never moved back.
+    /// [`PeopleError::Invalid`] if it is far in the future: then one of the clocks is wrong.
     pub async fn note_password_change(&self, id: &str, at: SystemTime) -> Result<(), PeopleError> {
-        if at.duration_since(self.clock.now()).is_ok_and(|ahead| ahead > AHEAD) {
+        let now = self.clock.now();
+        if at.duration_since(now).is_ok_and(|ahead| ahead > AHEAD) {
             return Err(PeopleError::Invalid("the time lies in the future".to_owned()));
         }
+        let at = at.min(now);
         if !rules::is_storable(id) {
             return Err(PeopleError::NoSuchPerson);
         }
         let (people, id) = (Arc::clone(&self.people), id.to_owned());
-        self.write(Touched::Person(id.clone()), async move { people.note_password_change(&id, at).await }).await
+        self.write(Touched::Person(id.clone()), async move { people.note_password_change(&id, at, now).await }).await
     }
 
     /// Removes a person, and with it its memberships and roles. Answers who it was.

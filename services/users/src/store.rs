@@ -48,8 +48,9 @@ pub(crate) trait People: Send + Sync {
     async fn add(&self, person: &Person) -> Result<(), PeopleError>;
     /// Changes a person, at the time `now` in seconds since the Unix epoch, and answers what came of it.
     async fn change(&self, id: &str, change: &Change, now: i64) -> Result<Person, PeopleError>;
-    /// Notes when a person's password was changed, unless a later change is noted already.
-    async fn note_password_change(&self, id: &str, at: SystemTime) -> Result<(), PeopleError>;
+    /// Notes when a person's password was changed, unless a later change is noted already. One that lies in the future of `now`,
+    /// as the clock was corrected since, is followed by this one directly.
+    async fn note_password_change(&self, id: &str, at: SystemTime, now: SystemTime) -> Result<(), PeopleError>;
     /// Removes a person from all groups and altogether.
     async fn remove(&self, id: &str) -> Result<(), PeopleError>;
 

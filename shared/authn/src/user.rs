@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::OpaqueEntry;
 
@@ -147,7 +147,17 @@ pub struct User {
     pub password_changed: Option<SystemTime>,
 }
 
+/// By how much a clock may have been ahead. What is later is no time that was once noted.
+const MOST_AHEAD: Duration = Duration::from_hours(10 * 365 * 24);
+
 impl User {
+    /// When a credential counts as made that is made now: never before the last change of the password. Where a clock that was
+    /// ahead has been corrected, that change lies in the future, and the credential would count as one from before it. The order
+    /// of both is kept by this, so that credentials from before the change do not come back either.
+    pub fn credential_time(&self, now: SystemTime) -> SystemTime {
+        self.password_changed.filter(|changed| now < *changed && *changed < now + MOST_AHEAD).unwrap_or(now)
+    }
+
     /// Whether credentials of this user may be accepted at all.
     pub fn is_active(&self) -> bool {
         self.status != UserStatus::Blocked

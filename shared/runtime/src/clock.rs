@@ -35,6 +35,13 @@ impl Clock {
         }
     }
 
+    /// Sets a manual clock, also back, as when a clock is corrected; the system's clock is left alone.
+    pub fn set(&self, to: SystemTime) {
+        if let Source::Manual(now) = &self.0 {
+            now.store(nanos(to.duration_since(UNIX_EPOCH).unwrap_or_default()), Ordering::Release);
+        }
+    }
+
     /// Moves a manual clock forward; the system's clock is left alone.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(now) = &self.0 {
@@ -63,5 +70,7 @@ mod tests {
         let other = clock.clone();
         clock.advance(Duration::from_millis(1_500));
         assert_eq!(other.now(), start + Duration::from_millis(1_500));
+        clock.set(start);
+        assert_eq!(other.now(), start);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use authn::{Claim, Directory, Groups};
 use doorward::Member;
 use reqwest::{Method, StatusCode};
 use runtime::Clock;
@@ -438,5 +439,41 @@ async fn e14_other_proxies_are_told_where_people_sign_in() {
         assert_eq!(passed.status(), StatusCode::OK, "{proxy}");
         let token = passed.headers()["x-access-token"].to_str().expect("text");
         assert_eq!(site.world.family.who_am_i(token).await.expect("the token is good").username, "einstein");
+    }
+}
+
+/// The clock is two hours ahead when a password is changed, and is corrected afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn clock_corrected_backwards_locks_no_user_out() {
+    let site = Site::start("edge-session-clock").await;
+    let family = &site.world.family;
+    let before = site.world.token.clone();
+    let mut earlier = Browser::new();
+    site.sign_in(&mut earlier, "/a").await;
+    // what is from before the change is older
+    site.clock.advance(Duration::from_secs(2));
+    let password = family.layout.password.clone();
+    let passwd = ["user", "passwd", "einstein", "--password-stdin"];
+    assert_eq!(family.command(&passwd, &password).await.code, 0);
+
+    site.clock.set(site.clock.now() - Duration::from_hours(2));
+    let directory = authn::directory::Remote::users(family.channel(Member::Users));
+    let id = directory
+        .user_by_claim(&Claim::Username("einstein".to_owned()), Groups::Skip)
+        .await
+        .expect("einstein")
+        .id
+        .clone();
+    for step in ["at once", "after another change"] {
+        let mut browser = Browser::new();
+        site.sign_in(&mut browser, "/a").await;
+        assert_eq!(site.navigate(&mut browser, "/a").await.status, StatusCode::OK, "{step}");
+        let token = family.app_token("einstein").await;
+        family.authenticate("appauth", "einstein", &token).await.expect(step);
+        family.authenticate("appauth", "einstein", &before).await.expect_err("it is from before the change");
+        assert!(site.is_signed_out(&mut earlier).await, "{step}: so is this session");
+        let (_, admin) = family.authenticate("basic", "admin", &password).await.expect("an administrator");
+        directory.note_password_change(&id, site.clock.now(), &admin).await.expect("an administrator may");
+        family.authenticate("appauth", "einstein", &token).await.expect_err("it is from before another change");
     }
 }

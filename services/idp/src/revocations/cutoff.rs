@@ -51,9 +51,14 @@ pub fn before(of: Of<'_>, second: Seconds) -> Revocation {
 }
 
 impl Revocations {
+    /// Before which second everything was ended by [`before`].
+    pub fn cutoff(&self, of: Of<'_>) -> Option<Seconds> {
+        self.until(of.id()).map(|until| seconds(until - REMEMBERED))
+    }
+
     /// Whether what was issued in this second was ended by [`before`].
     pub fn cuts_off(&self, of: Of<'_>, issued: Seconds) -> bool {
-        !self.is_empty() && self.until(of.id()).is_some_and(|until| issued < seconds(until - REMEMBERED))
+        !self.is_empty() && self.cutoff(of).is_some_and(|cutoff| issued < cutoff)
     }
 }
 

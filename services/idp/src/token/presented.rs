@@ -94,8 +94,10 @@ impl Presented {
     /// Whether everything of its person, or of its client and that person, was ended after it was issued.
     fn is_cut_off(&self, provider: &Provider) -> bool {
         let Grant { person: Some(person), client, .. } = &self.grant else { return false };
+        // a sign-in after the end counts as after it, also where the clock was corrected between both
+        let issued = self.grant.sign_in.as_ref().map_or(self.issued, |sign_in| self.issued.max(sign_in.at));
         let mut ended = [Of::Person(person), Of::Consent { person, client }].into_iter();
-        ended.any(|of| provider.revocations.cuts_off(of, self.issued))
+        ended.any(|of| provider.revocations.cuts_off(of, issued))
     }
 
     /// The same, revoked or not.

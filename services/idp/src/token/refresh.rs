@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::clients::{Client, GrantType};
 use crate::endpoints::Site;
-use crate::model::{Binding, Family, Grant};
+use crate::model::{Binding, Family, Grant, time_of};
 use crate::provider::Provider;
 use crate::seal::{Sealer, Tag};
 
@@ -81,7 +81,8 @@ pub(super) fn family(
         binding: binding.cloned(),
         generation: 0,
         rotated: now,
-        created: now,
+        // never before the sign-in, which lies in the future where the clock has been corrected
+        created: grant.sign_in.as_ref().map_or(now, |sign_in| now.max(time_of(sign_in.at))),
         idle_end: end.min(now + lives.refresh_token),
         end,
     })

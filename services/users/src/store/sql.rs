@@ -49,11 +49,12 @@ impl People for SqlPeople {
         changed.ok_or(PeopleError::NoSuchPerson)
     }
 
-    async fn note_password_change(&self, id: &str, at: SystemTime) -> Result<(), PeopleError> {
-        let at = micros(at);
+    async fn note_password_change(&self, id: &str, at: SystemTime, now: SystemTime) -> Result<(), PeopleError> {
+        let (at, now) = (micros(at), micros(now));
         // one statement, so that of two changes at the same time the later one stays, whichever is written last
         let noted = Expr::col("password_changed");
-        let latest = Expr::case(noted.clone().gt(at), noted).finally(at);
+        let latest =
+            Expr::case(noted.clone().gt(now), noted.clone().add(1)).case(noted.clone().gt(at), noted).finally(at);
         let update =
             Query::update().table("people").value("password_changed", latest).and_where(Expr::col("id").eq(id)).take();
         let write = || async { Ok(self.database.connection().execute(&update).await?.rows_affected()) };
@@ -109,7 +110,7 @@ impl People for SqlPeople {
 
 impl SqlPeople {
     async fn read(&self, query: SelectStatement) -> Result<Vec<Person>, PeopleError> {
-        Ok(self.database.run(|| read(self.database.connection(), &query)).await?)
+        Ok(self.database.run(|| read(self.database.reader(), &query)).await?)
     }
 
     async fn add_once(&self, person: &Person) -> Result<(), StoreError> {
