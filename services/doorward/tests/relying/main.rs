@@ -70,6 +70,13 @@ async fn applications_of_other_sites_in_chromium_at_the_process() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn session_frame_answers_a_sibling_iframe_of_the_client() {
+    let Some(world) = World::start("session-frame", Place::Named("https://cloud.example")).await else { return };
+    let done = world.node("session.mjs").await;
+    assert_eq!(done.lines().count(), 3, "{done}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn authlib_at_the_process() {
     let Some(world) = World::start("authlib", Place::Itself).await else { return };
     let done = world.python("authlib_party.py").await;

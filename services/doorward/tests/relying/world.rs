@@ -165,6 +165,13 @@ fn clients(key: &SigningKey) -> String {
             "post_logout_redirect_uris": [],
             "consent": "trusted",
         })),
+        client("rp-frame", json!({
+            "application_type": "web",
+            "token_endpoint_auth_method": "none",
+            "redirect_uris": ["https://files.cloud.example/callback"],
+            "post_logout_redirect_uris": [],
+            "consent": "trusted",
+        })),
     ] });
     file.to_string()
 }

@@ -26,9 +26,17 @@
     return hex === known ? "unchanged" : "changed";
   }
 
+  // the origin of the page that holds this frame; a browser that does not tell it has the referrer
+  function holder() {
+    const [nearest] = location.ancestorOrigins ?? [];
+    return nearest ?? (URL.canParse(document.referrer) ? new URL(document.referrer).origin : undefined);
+  }
+
   addEventListener("message", async (event) => {
-    // only the page that holds this frame is answered, and only where it can be named
-    if (event.source !== parent || event.source === window || event.origin === "null") {
+    // whichever window of the page's origin asks is answered, such as a sibling iframe of the client, and only where it can be
+    // named
+    const isHolder = event.source === parent || event.origin === holder();
+    if (!isHolder || parent === window || event.source === window || event.origin === "null") {
       return;
     }
     const reply = await answer(event.data, event.origin).catch(() => "error");

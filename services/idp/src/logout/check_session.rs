@@ -9,6 +9,9 @@
 //!   [`oidc::session_state::compute`]`(client_id, origin of the redirect URI, browser state, salt)`, with a salt that has
 //!   neither a space nor a dot.
 //!
+//! It answers the page that holds it, and every other window of that page's origin: clients ask from an iframe of their own
+//! (3.2). The hash binds the origin, so that another one could learn nothing anyway.
+//!
 //! In browsers that keep cookies from frames of other sites it knows nothing, and answers `error`, so that clients stop
 //! asking. `changed` would have them ask with `prompt=none` in another such frame, be told that nobody is signed in, and
 //! sign people out who never did.
