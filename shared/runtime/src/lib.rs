@@ -39,7 +39,7 @@ pub use context::Context;
 pub use forwarded::{NoNetwork, TrustedProxies};
 pub use host::{Misconfigured, block_on, health, host, report, usage};
 pub use keys::key_ring;
-pub use layers::Pages;
+pub use layers::{FromTrustedProxy, Pages};
 pub use metrics::Metrics;
 pub use operator::{OPERATOR, operator_token, running};
 pub use own_connection::record_own_connection;

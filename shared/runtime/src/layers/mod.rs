@@ -33,6 +33,7 @@ use crate::{TrustedProxies, telemetry};
 
 pub(crate) use body::Body;
 pub use cors::Pages;
+pub use peer::FromTrustedProxy;
 pub(crate) use peer::{Connected, PeerIdentity};
 use request_id::RequestIds;
 

@@ -14,6 +14,10 @@ use crate::{ClientCertificate, TrustedProxies};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PeerIdentity(pub(crate) Arc<str>);
 
+/// Stands in the extensions of a request whose connection is that of a configured proxy (see [`TrustedProxies`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FromTrustedProxy;
+
 /// What is known of a connection's other end.
 #[derive(Debug, Default)]
 pub(crate) struct Connected {
@@ -41,6 +45,9 @@ impl Connected {
             request.headers_mut().remove(SOURCE_KEY);
         }
         let source = passed_on.or_else(|| self.addr.map(|addr| addr.ip().to_canonical()));
+        if protocol == Protocol::Http && self.is_configured(networks) {
+            request.extensions_mut().insert(FromTrustedProxy);
+        }
         let identity = self.identity.as_ref().map(|identity| identity.0.as_ref().to_owned());
         // over HTTP only X-Forwarded-For is believed, as proxies pass all other headers of their clients on
         let is_trusted = is_trusted && protocol == Protocol::Grpc;
@@ -50,13 +57,17 @@ impl Connected {
         }
     }
 
+    /// Whether the other end is in the configured networks, or is a Unix socket.
+    fn is_configured(&self, networks: &TrustedProxies) -> bool {
+        self.addr.is_none_or(|addr| networks.is_trusted(addr.ip().to_canonical()))
+    }
+
     /// Whether the peer is believed when it passes on where a request comes from: one that has proved who it is, one at the
     /// other end of a Unix socket, this process itself, and those in the configured networks.
     fn is_trusted(&self, protocol: Protocol, networks: &TrustedProxies) -> bool {
-        let is_configured = || self.addr.is_none_or(|addr| networks.is_trusted(addr.ip().to_canonical()));
         match protocol {
-            Protocol::Grpc => self.identity.is_some() || is_configured(),
-            Protocol::Http => is_configured() || self.accepted.as_ref().is_some_and(Accepted::is_own),
+            Protocol::Grpc => self.identity.is_some() || self.is_configured(networks),
+            Protocol::Http => self.is_configured(networks) || self.accepted.as_ref().is_some_and(Accepted::is_own),
             Protocol::Debug => false,
         }
     }
@@ -92,6 +103,22 @@ mod tests {
         assert_eq!(source(Some("198.51.100.1:5"), None, Protocol::Grpc), Some("198.51.100.1".into()));
         assert_eq!(source(Some("[::ffff:198.51.100.1]:5"), None, Protocol::Grpc), Some("198.51.100.1".into()));
         assert_eq!(source(Some("127.0.0.1:5"), None, Protocol::Http), Some("127.0.0.1".into()));
+    }
+
+    #[test]
+    fn requests_of_trusted_proxies_are_marked() {
+        let proxies = TrustedProxies::parse(&["127.0.0.1".into(), "2001:db8::/32".into()]).expect("networks");
+        let is_marked = |addr: Option<&str>, protocol| {
+            let addr = addr.map(|addr| addr.parse().expect("an address"));
+            let mut request = Request::builder().header("x-forwarded-for", "127.0.0.1").body(()).expect("a request");
+            Connected { addr, ..Connected::default() }.introduce(&mut request, protocol, &proxies);
+            request.extensions().get::<FromTrustedProxy>().is_some()
+        };
+        for trusted in [Some("127.0.0.1:5"), Some("[::ffff:127.0.0.1]:5"), Some("[2001:db8::1]:5"), None] {
+            assert!(is_marked(trusted, Protocol::Http), "{trusted:?}");
+            assert!(!is_marked(trusted, Protocol::Grpc), "{trusted:?}");
+        }
+        assert!(!is_marked(Some("192.0.2.1:5"), Protocol::Http), "what it says of itself does not count");
     }
 
     #[test]
