@@ -1,6 +1,7 @@
 //! A request as every door sees it, before anything of it is believed.
 
-use std::net::IpAddr;
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv6Addr};
 
 use http::{HeaderMap, HeaderName, Method};
 
@@ -35,9 +36,9 @@ impl Asked<'_> {
         }
     }
 
-    /// The host without the port, in lower case.
-    pub fn host_name(&self) -> String {
-        host_name(self.host).to_ascii_lowercase()
+    /// Whether the request is for this host, which [`canonical_host`] has made.
+    pub fn is_for(&self, canonical: &str) -> bool {
+        canonical_host(self.host) == canonical
     }
 
     /// A header's value, if it stands there once and is text.
@@ -46,10 +47,30 @@ impl Asked<'_> {
     }
 }
 
+/// A host as hosts are compared everywhere: without its port, in lower case, and without the dot behind a fully qualified name,
+/// as `Host: admin.example.` reaches the same application as `Host: admin.example` (RFC 3986 3.2.2). An IPv6 address is in its
+/// shortest form (RFC 5952).
+pub fn canonical_host(host: &str) -> Cow<'_, str> {
+    let name = host_name(host);
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if let Some(address) = ipv6(name) {
+        return Cow::Owned(format!("[{address}]"));
+    }
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    }
+}
+
 /// A host without its port.
-pub fn host_name(host: &str) -> &str {
+fn host_name(host: &str) -> &str {
     let end = if host.starts_with('[') { host.find(']').map(|at| at + 1) } else { host.find(':') };
     &host[..end.unwrap_or(host.len())]
+}
+
+fn ipv6(name: &str) -> Option<Ipv6Addr> {
+    name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))?.parse().ok()
 }
 
 /// A header's value, if it stands there once and is text.
@@ -59,17 +80,18 @@ pub fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> 
     if values.next().is_some() { None } else { value.to_str().ok() }
 }
 
-/// Whether a host is one: a name or an address, and perhaps a port. Anything else would be read differently by somebody.
+/// Whether a host is one: a name or an address, and perhaps a port. Servers differ in how they read anything else, an empty label
+/// among it (`admin.example..`).
 pub fn is_host(host: &str) -> bool {
     let name = host_name(host);
     let port = &host[name.len()..];
-    let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(|digits| digits.parse::<u16>().is_ok());
-    let is_address = || {
-        let inner = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        inner.is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok())
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok();
+    let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_number);
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
-    let is_name = || name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-    host.len() <= 255 && !name.is_empty() && is_port && (is_name() || is_address())
+    let is_name = || name.strip_suffix('.').unwrap_or(name).split('.').all(is_label);
+    host.len() <= 255 && is_port && (is_name() || ipv6(name).is_some())
 }
 
 #[cfg(test)]
@@ -81,9 +103,22 @@ mod tests {
         for host in ["a", "cloud.example:443", "10.0.0.1:9200", "[::1]", "[::1]:9200", "a_b.example."] {
             assert!(is_host(host), "{host}");
         }
-        for odd in ["", ":80", "a b", "a/b", "a@b", "a:b", "a:80:80", "[::1", "::1", "a,b", "a:99999", "ü", "a\\b"] {
+        for odd in [
+            "", ":80", "a b", "a/b", "a@b", "a:b", "a:80:80", "[::1", "::1", "a,b", "a:99999", "a:+80", "ü", "a\\b",
+            ".", "a..", ".a", "a..b", "[::1].",
+        ] {
             assert!(!is_host(odd), "{odd}");
         }
-        assert_eq!((host_name("A:1"), host_name("[::1]:1"), host_name("a")), ("A", "[::1]", "a"));
+    }
+
+    #[test]
+    fn hosts_compare_without_case_port_and_trailing_dot() {
+        for same in ["admin.example", "Admin.EXAMPLE", "admin.example.", "ADMIN.example.:443", "admin.example:80"] {
+            assert_eq!(canonical_host(same), "admin.example", "{same}");
+        }
+        for same in ["[::1]:9200", "[0:0::1]", "[0000:0000:0000:0000:0000:0000:0000:0001]"] {
+            assert_eq!(canonical_host(same), "[::1]", "{same}");
+        }
+        assert_ne!(canonical_host("admin.example.org"), canonical_host("admin.example"));
     }
 }

@@ -5,7 +5,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use proto::envoy::config::core::v3::{
     Address, HeaderValue as EnvoyValue, HeaderValueOption, address, header_value_option::HeaderAppendAction,
 };
@@ -18,10 +19,12 @@ use proto::google::rpc;
 use tonic::{Code, Request, Response, Status};
 
 use crate::answer::Refusal;
-use crate::asked::Asked;
+use crate::asked::{Asked, is_host};
 use crate::door::Door;
-use crate::headers::is_identity;
+use crate::forward::Forward;
 use crate::path::Path;
+use crate::session::cookie;
+use crate::straight::is_own;
 use crate::told::Answered;
 use crate::verdict::Verdict;
 
@@ -32,6 +35,8 @@ pub struct Check {
     pub door: Arc<Door>,
     /// What a backend is told.
     pub answered: Arc<Answered>,
+    /// The routes, which say where a credential is the backend's matter.
+    pub forward: Forward,
 }
 
 #[tonic::async_trait]
@@ -49,8 +54,11 @@ impl Check {
         let target = http.path.as_str();
         let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
         let path = Path::parse(path, self.door.leniency).map_err(Refusal::malformed)?;
-        let unread = |_| Refusal::new(http::StatusCode::BAD_REQUEST, "the method is none\n");
-        let method = Method::from_bytes(http.method.as_bytes()).map_err(unread)?;
+        let unread = |text| Refusal::new(StatusCode::BAD_REQUEST, text);
+        let method = Method::from_bytes(http.method.as_bytes()).map_err(|_| unread("the method is none\n"))?;
+        if !is_host(&http.host) {
+            return Err(unread("invalid Host header\n"));
+        }
         let headers = headers_of(http);
         let is_https = http.scheme == "https";
         let asked =
@@ -59,15 +67,37 @@ impl Check {
         if let Some(refusal) = self.door.refusal(&verdict, &asked) {
             return Err(refusal);
         }
-        let set = match &verdict {
+        Ok(response(Code::Ok, "", HttpResponse::OkResponse(self.allowed(&verdict, &asked))))
+    }
+
+    /// What becomes of the headers of a request that may pass: the identity is set, and what is forged is removed, as are the
+    /// edge's own cookies, and a credential that an access rule has left unverified, unless a route keeps it.
+    fn allowed(&self, verdict: &Verdict, asked: &Asked<'_>) -> OkHttpResponse {
+        let set = match verdict {
             Verdict::Allowed(Some(identity)) => self.answered.of(identity),
             _ => &[],
         };
+        let mut left = asked.headers.clone();
+        // what is asked of the edge itself needs them
+        if !is_own(asked.path.decoded()) {
+            cookie::strip(&mut left, true);
+        }
+        let is_verified = matches!(verdict, Verdict::Allowed(Some(_)));
+        if !is_verified && !self.forward.route(asked).is_some_and(|(route, _)| route.keeps_authorization()) {
+            left.remove(AUTHORIZATION);
+        }
         let is_set = |name: &HeaderName| set.iter().any(|(other, _)| other == name);
-        let forged = headers.keys().filter(|name| is_identity(name.as_str()) && !is_set(name));
-        let headers_to_remove = forged.map(|name| name.as_str().to_owned()).collect();
-        let ok = OkHttpResponse { headers: set.iter().map(overwriting).collect(), headers_to_remove };
-        Ok(response(Code::Ok, "", HttpResponse::OkResponse(ok)))
+        let is_removed = |name: &&HeaderName| {
+            let is_forged = self.door.filter.is_identity(name.as_str()) && !is_set(name);
+            is_forged || !left.contains_key(*name)
+        };
+        let removed = asked.headers.keys().filter(is_removed).map(|name| name.as_str().to_owned());
+        let cookies = left.get(COOKIE).filter(|cookies| asked.headers.get(COOKIE) != Some(*cookies));
+        let cookies = cookies.map(|cookies| overwriting(&(COOKIE, cookies.clone())));
+        OkHttpResponse {
+            headers_to_remove: removed.collect(),
+            headers: set.iter().map(overwriting).chain(cookies).collect(),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ pub use public::Public;
 pub use session::Session;
 pub(crate) use session::is_below;
 
+use crate::headers::{FilterError, RequestFilter};
 use crate::routes::Backend;
 use crate::session::Site;
 use crate::signed::Signed;
@@ -50,6 +51,10 @@ pub struct Config {
     pub machine_auth_api_key: Secret,
     /// Whether `;` may stand in paths.
     pub allow_semicolons: bool,
+    /// Which headers no backend is sent, beside those that are known.
+    pub identity_headers: Vec<String>,
+    /// Which headers of those that are known backends are sent.
+    pub identity_headers_except: Vec<String>,
     /// The routes and access rules.
     pub routes_file: Option<PathBuf>,
     /// The family's own backends.
@@ -106,6 +111,8 @@ impl Default for Config {
             enable_presignedurls: true,
             machine_auth_api_key: Secret::default(),
             allow_semicolons: false,
+            identity_headers: Vec::new(),
+            identity_headers_except: Vec::new(),
             routes_file: None,
             backends: Backends::default(),
             https_cacert: None,
@@ -158,6 +165,7 @@ impl Section for Config {
             "The URL of the issuer of access tokens. If it is set, clients without a credential are told that they may bring a bearer token.",
         );
         self.visit_credentials(v);
+        self.visit_headers(v);
         v.value(
             "routes_file",
             &mut self.routes_file,
@@ -185,6 +193,16 @@ impl Section for Config {
         let is_web = |url: &str| url.starts_with("https://") || url.starts_with("http://");
         if !is_web(&self.url) {
             return Err(Invalid::new("url", "must be like https://cloud.example.org"));
+        }
+        if let Err(problem) = self.request_filter() {
+            let is_more = matches!(problem, FilterError::More(_));
+            let key = if is_more { "identity_headers" } else { "identity_headers_except" };
+            return Err(Invalid::new(key, problem.to_string()));
+        }
+        if !self.doors.verify_proxy.is_empty() && self.http.0.trusted_proxies.is_empty() {
+            let problem = "must hold the address of the proxy that asks at /verify, as PROXY_VERIFY_PROXY is set: no other \
+                           address is answered there";
+            return Err(Invalid::new("http.trusted_proxies", problem));
         }
         self.validate_session()
     }
@@ -223,6 +241,33 @@ impl Config {
             &["<P>_ALLOW_SEMICOLONS"],
             "Whether ; may stand in paths. Some servers cut a path off there, so that the edge and such a backend would see different ones.",
         );
+    }
+
+    fn visit_headers(&mut self, v: &mut Visitor<'_>) {
+        v.value(
+            "identity_headers",
+            &mut self.identity_headers,
+            &["<P>_IDENTITY_HEADERS"],
+            "Further headers that are removed from clients' requests: names (X-Tenant-User) and families (X-Tenant-*). Names are compared by letters and digits only. docs/other-proxies.md lists those that always are.",
+        );
+        v.value(
+            "identity_headers_except",
+            &mut self.identity_headers_except,
+            &["<P>_IDENTITY_HEADERS_EXCEPT"],
+            "Headers, or families of headers, that are passed on although the list has them, because clients of an application send them (X-Hasura-Role).",
+        );
+    }
+
+    /// Which of a client's headers no backend is sent.
+    ///
+    /// # Errors
+    /// When one of the settings holds what is no name, or an exception would let clients write what backends are told of them.
+    pub fn request_filter(&self) -> Result<RequestFilter, FilterError> {
+        let filter = RequestFilter::new(&self.identity_headers, &self.identity_headers_except)?;
+        match self.doors.verify_headers.iter().find(|name| !filter.is_identity(name)) {
+            Some(name) => Err(FilterError::Reserved(name.clone())),
+            None => Ok(filter),
+        }
     }
 
     /// What verifies signed URLs, if there are any.
@@ -323,3 +368,6 @@ impl Doors {
         Outer::of(&self.verify_proxy)
     }
 }
+
+#[cfg(test)]
+mod tests;

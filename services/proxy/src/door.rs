@@ -1,8 +1,11 @@
 //! What all doors share.
 
+use std::sync::Arc;
+
 use crate::answer::{Challenges, Refusal, is_navigation};
 use crate::asked::Asked;
 use crate::edge::Edge;
+use crate::headers::RequestFilter;
 use crate::path::Leniency;
 use crate::verdict::{Refused, Verdict};
 
@@ -14,6 +17,8 @@ pub struct Door {
     pub challenges: Challenges,
     /// Which paths are taken for ordinary.
     pub leniency: Leniency,
+    /// Which of a client's headers no backend is sent.
+    pub filter: Arc<RequestFilter>,
 }
 
 impl Door {

@@ -9,7 +9,7 @@ use crate::admission::Admission;
 use crate::asked::Asked;
 use crate::credential::Presented;
 use crate::identity::Identity;
-use crate::rules::{Action, Rules};
+use crate::rules::{Rules, Ruling};
 use crate::session::Sessions;
 use crate::signed::{Failure, Signed};
 use crate::trees::is_preflight;
@@ -31,18 +31,17 @@ impl Edge {
     /// May this request pass, and as whom? `unprotected` is a route's word that its backend asks who it is itself; a rule that
     /// denies holds there too.
     pub async fn decide(&self, asked: &Asked<'_>, unprotected: bool) -> Verdict {
-        let demands = match self.rules.action(asked) {
-            Some(Action::Deny) => return Verdict::Forbidden,
-            Some(Action::Allow) => return Verdict::Allowed(None),
-            Some(Action::Authenticate(demands)) => Some(demands),
-            None => None,
+        let demands = match self.rules.ruling(asked) {
+            Ruling::Deny => return Verdict::Forbidden,
+            Ruling::Allow => return Verdict::Allowed(None),
+            Ruling::Authenticate(demands) => demands,
         };
         // a browser asks before it sends a credential; what is answered is the backend's matter
         if unprotected || is_preflight(asked) {
             return Verdict::Allowed(None);
         }
         match self.identify(asked).await {
-            Ok(identity) if self.rules.permit(demands, &identity, asked) => Verdict::Allowed(Some(identity)),
+            Ok(identity) if self.rules.permit(&demands, &identity, asked) => Verdict::Allowed(Some(identity)),
             Ok(_) => Verdict::Forbidden,
             Err(verdict) => verdict,
         }

@@ -5,16 +5,17 @@ use std::path::{Path as FilePath, PathBuf};
 use std::time::Duration;
 
 use authn::Grants;
+use http::header::HOST;
 use http::{HeaderName, HeaderValue, Method};
 use ipnet::IpNet;
-use regex::Regex;
 use serde::Deserialize;
 
-use crate::asked::is_host;
-use crate::headers::is_identity;
+use crate::asked::{canonical_host, is_host};
+use crate::headers::is_reserved;
 use crate::pattern::{PathPattern, Pattern};
 use crate::routes::{Backend, HeaderRules, Rewrite, Route};
 use crate::rules::{Action, Demands, Rule, Rules};
+use crate::straight::is_own;
 use crate::trees::Trees;
 
 /// Why the file is not taken.
@@ -53,6 +54,7 @@ struct When {
     methods: Vec<String>,
     query: BTreeMap<String, String>,
     networks: Vec<String>,
+    ignore_case: bool,
 }
 
 #[derive(Deserialize)]
@@ -101,6 +103,8 @@ struct RuleEntry {
     query: BTreeMap<String, String>,
     #[serde(default)]
     networks: Vec<String>,
+    #[serde(default)]
+    ignore_case: bool,
     action: ActionName,
     #[serde(default)]
     groups: Vec<String>,
@@ -148,6 +152,11 @@ fn route(entry: RouteEntry) -> Result<Route, String> {
     let RouteEntry { host, path, regex, query, .. } = &entry;
     let when =
         When { host: host.clone(), path: path.clone(), regex: regex.clone(), query: query.clone(), ..When::default() };
+    if let Some(path) = path.as_ref().filter(|path| is_own(path)) {
+        return Err(format!(
+            "path {path:?} is one of the edge's own endpoints, which are never passed on; choose another one"
+        ));
+    }
     let name = path.clone().or_else(|| regex.clone()).or_else(|| host.clone()).unwrap_or_else(|| "/".to_owned());
     let path = |name: &str, path: Option<String>| match path {
         Some(path) if !path.starts_with('/') || path.ends_with('/') => {
@@ -169,13 +178,14 @@ fn route(entry: RouteEntry) -> Result<Route, String> {
         rewrite: Rewrite { strip: path("strip", entry.strip)?, prepend: path("prepend", entry.prepend)? },
         max_body: entry.max_body,
         timeout: entry.timeout_seconds.map_or(Route::TIMEOUT, |seconds| Duration::from_secs(seconds.max(1))),
-        request_headers: header_rules(&entry.request_headers, "request_headers")?,
-        response_headers: header_rules(&entry.response_headers, "response_headers")?,
+        request_headers: request_header_rules(&entry.request_headers, entry.http2)?,
+        response_headers: header_rules(&entry.response_headers)
+            .map_err(|problem| format!("response_headers: {problem}"))?,
     })
 }
 
 fn rule(entry: RuleEntry) -> Result<Rule, String> {
-    let RuleEntry { host, path, regex, methods, query, networks, action, groups, roles, scopes } = entry;
+    let RuleEntry { host, path, regex, methods, query, networks, ignore_case, action, groups, roles, scopes } = entry;
     let demands_nothing = groups.is_empty() && roles.is_empty() && scopes.is_empty();
     if action != ActionName::Authenticate && !demands_nothing {
         return Err("groups, roles and scopes are demands of action: authenticate".to_owned());
@@ -190,22 +200,30 @@ fn rule(entry: RuleEntry) -> Result<Rule, String> {
             scopes: scopes.iter().map(grants).collect::<Result<_, _>>()?,
         }),
     };
-    Ok(Rule { pattern: pattern(When { host, path, regex, methods, query, networks })?, action })
+    Ok(Rule { pattern: pattern(When { host, path, regex, methods, query, networks, ignore_case })?, action })
+}
+
+/// Whether a port stands behind a host, which may be an IPv6 address in brackets.
+fn has_port(host: &str) -> bool {
+    host.rsplit(']').next().is_some_and(|rest| rest.contains(':'))
 }
 
 fn pattern(when: When) -> Result<Pattern, String> {
     let path = match (when.path, when.regex) {
         (Some(_), Some(_)) => return Err("path and regex exclude each other".to_owned()),
-        (Some(path), None) if path.starts_with('/') => Some(PathPattern::Prefix(path)),
+        (Some(path), None) if path.starts_with('/') => {
+            Some(PathPattern::prefix(&path, when.ignore_case).map_err(|problem| format!("path {path:?}: {problem}"))?)
+        }
         (Some(path), None) => return Err(format!("path {path:?} must begin with /")),
-        // anchored: what is written is what a path must be, not what it must contain
         (None, Some(regex)) => {
-            let whole = Regex::new(&format!("^(?:{regex})$"));
-            Some(PathPattern::Regex(whole.map_err(|problem| format!("regex: {problem}"))?))
+            Some(PathPattern::regex(&regex, when.ignore_case).map_err(|problem| format!("regex: {problem}"))?)
+        }
+        (None, None) if when.ignore_case => {
+            return Err("ignore_case is about a path or regex, and there is none".to_owned());
         }
         (None, None) => None,
     };
-    if let Some(host) = when.host.as_ref().filter(|host| !is_host(host) || host.contains(':')) {
+    if let Some(host) = when.host.as_ref().filter(|host| !is_host(host) || has_port(host)) {
         return Err(format!("host {host:?} must be a name or an address, without a port"));
     }
     let method = |text: &String| match Method::from_bytes(text.as_bytes()) {
@@ -217,7 +235,7 @@ fn pattern(when: When) -> Result<Pattern, String> {
         text.parse().ok().or_else(address).ok_or_else(|| format!("network {text:?} must be one, like 10.0.0.0/8"))
     };
     Ok(Pattern {
-        host: when.host.map(|host| host.to_ascii_lowercase()),
+        host: when.host.map(|host| canonical_host(&host).into_owned()),
         path,
         methods: when.methods.iter().map(method).collect::<Result<_, _>>()?,
         query: when.query.into_iter().collect(),
@@ -225,14 +243,31 @@ fn pattern(when: When) -> Result<Pattern, String> {
     })
 }
 
-fn header_rules(entry: &HeaderEntry, kind: &str) -> Result<HeaderRules, String> {
-    let name = |text: &str| {
-        let name =
-            HeaderName::from_bytes(text.as_bytes()).map_err(|_| format!("{kind}: {text:?} is no header's name"))?;
-        if is_identity(name.as_str()) { Err(format!("{kind}: {name} is set by the edge alone")) } else { Ok(name) }
-    };
+fn request_header_rules(entry: &HeaderEntry, http2: bool) -> Result<HeaderRules, String> {
+    let rules = header_rules(entry).map_err(|problem| format!("request_headers: {problem}"))?;
+    let names = rules.set.iter().map(|(name, _)| name).chain(&rules.remove);
+    if let Some(name) = names.clone().find(|name| is_reserved(name.as_str())) {
+        return Err(format!("request_headers: {name} is set by the edge alone"));
+    }
+    if rules.remove.contains(&HOST) {
+        return Err("request_headers: Host cannot be removed, as every request has one; set it instead".to_owned());
+    }
+    match rules.set.iter().find(|(name, _)| *name == HOST) {
+        Some(_) if http2 => {
+            Err("request_headers: Host cannot be set where http2 is: HTTP/2 has the host in its target, that of the backend".to_owned())
+        }
+        Some((_, host)) if !host.to_str().is_ok_and(is_host) => {
+            Err(format!("request_headers: Host must be a name or an address, and perhaps a port; {host:?} is none"))
+        }
+        _ => Ok(rules),
+    }
+}
+
+fn header_rules(entry: &HeaderEntry) -> Result<HeaderRules, String> {
+    let name =
+        |text: &str| HeaderName::from_bytes(text.as_bytes()).map_err(|_| format!("{text:?} is no header's name"));
     let set = |(key, value): (&String, &String)| {
-        let value = HeaderValue::from_str(value).map_err(|_| format!("{kind}: the value of {key} is no header's"))?;
+        let value = HeaderValue::from_str(value).map_err(|_| format!("the value of {key} is no header's"))?;
         Ok::<_, String>((name(key)?, value))
     };
     Ok(HeaderRules {

@@ -23,12 +23,13 @@ pub use metrics::{Metrics, OfRoute};
 use crate::answer::Refusal;
 use crate::asked::Asked;
 use crate::door::Door;
-use crate::headers::{ACCESS_TOKEN, strip_hop_by_hop, strip_request};
+use crate::headers::{ACCESS_TOKEN, strip_hop_by_hop};
 use crate::identity::Identity;
 use crate::path::Path;
 use crate::routes::Route;
 use crate::session::cookie;
 use crate::signed::key;
+use crate::straight::is_own;
 use crate::verdict::Verdict;
 use upload::Upload;
 
@@ -92,12 +93,27 @@ struct Entry<'a> {
     identity: Option<Arc<Identity>>,
 }
 
+impl Forward {
+    /// The route of a request.
+    pub(crate) fn route(&self, asked: &Asked<'_>) -> Option<&(Route, OfRoute)> {
+        self.0.route(asked)
+    }
+}
+
 impl Settings {
+    /// The route of a request: the first that fits.
+    fn route(&self, asked: &Asked<'_>) -> Option<&(Route, OfRoute)> {
+        self.routes.iter().find(|(route, _)| route.pattern.fits(asked))
+    }
+
     async fn answer<'a>(&'a self, parts: &mut Parts, body: Body, entry: &mut Entry<'a>) -> Result<Response, Refusal> {
         let host_value = reading::host(parts)?;
         let host = host_value.to_str().unwrap_or_default();
         let uri = parts.uri.clone();
         let path = Path::parse(uri.path(), self.door.leniency).map_err(Refusal::malformed)?;
+        if is_own(path.decoded()) {
+            return Err(Refusal::new(StatusCode::NOT_FOUND, "no route matches\n"));
+        }
         reading::check_target(&uri)?;
         reading::check_framing(&parts.headers)?;
         let (route, target) = {
@@ -105,7 +121,7 @@ impl Settings {
             let (method, headers) = (&parts.method, &parts.headers);
             let (is_https, query) = (self.is_https, uri.query());
             let asked = Asked { method, is_https, host, path: &path, query, headers, source };
-            let route = self.routes.iter().find(|(route, _)| route.pattern.fits(&asked)).map(|(route, counted)| {
+            let route = self.route(&asked).map(|(route, counted)| {
                 entry.route = counted;
                 route
             });
@@ -139,7 +155,7 @@ impl Settings {
             return Err(too_long());
         }
         let upgrade = upgrade::asked_for(parts);
-        let (upload, progress) = Upload::new(body, route.max_body);
+        let (upload, progress) = Upload::new(body, route.max_body, Arc::clone(&self.door.filter));
         let mut request = http::Request::new(upload);
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = target;
@@ -182,19 +198,22 @@ impl Settings {
     ) -> HeaderMap {
         let mut headers = std::mem::take(&mut parts.headers);
         let wants_trailers = route.http2 && headers.get(TE).is_some_and(|value| value == "trailers");
-        strip_request(&mut headers);
+        self.door.filter.strip(&mut headers);
         headers.remove(EXPECT);
         join_cookies(&mut headers);
         // HTTP/2 has the host in its target, and has that be the backend's
         headers.remove(HOST);
         cookie::strip(&mut headers, route.of_family);
+        if !route.keeps_authorization() {
+            headers.remove(AUTHORIZATION);
+        }
         route.request_headers.apply(&mut headers);
         if route.http2 {
             if wants_trailers {
                 headers.insert(TE, HeaderValue::from_static("trailers"));
             }
         } else {
-            headers.insert(HOST, host.clone());
+            headers.entry(HOST).or_insert_with(|| host.clone());
         }
         headers.insert(FORWARDED_HOST, host.clone());
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if self.is_https { "https" } else { "http" }));
@@ -204,9 +223,6 @@ impl Settings {
         }
         if let Some(identity) = identity {
             headers.insert(ACCESS_TOKEN, identity.token.clone());
-            if !route.keep_authorization {
-                headers.remove(AUTHORIZATION);
-            }
         }
         headers
     }

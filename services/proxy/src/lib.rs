@@ -7,6 +7,7 @@ pub mod asked;
 pub mod check;
 mod config;
 pub mod credential;
+pub mod destination;
 pub mod door;
 pub mod edge;
 mod family;
@@ -102,6 +103,7 @@ pub async fn app(config: &Config, gateway: Arc<dyn Gateway>, context: &Context) 
         edge: Edge { admission, rules, signed: config.signed(), sessions: sessions.clone() },
         challenges: Challenges { basic: kinds.basic || kinds.app, bearer: !config.issuer.is_empty() },
         leniency: Leniency { semicolons: config.allow_semicolons },
+        filter: Arc::new(config.request_filter()?),
     });
     let metrics = forward::Metrics::new(&context.metrics);
     let counted = |route: Route| {
@@ -117,9 +119,10 @@ pub async fn app(config: &Config, gateway: Arc<dyn Gateway>, context: &Context) 
         shutdown: context.shutdown.clone(),
     };
     let answered = Arc::new(Answered::parse(&config.doors.verify_headers)?);
-    let check = AuthorizationServer::new(Check { door: Arc::clone(&door), answered: Arc::clone(&answered) });
-    let verify = config.doors.outer().map(|outer| Verify { door: Arc::clone(&door), outer, answered });
     let forward = Forward(Arc::new(settings));
+    let check = Check { door: Arc::clone(&door), answered: Arc::clone(&answered), forward: forward.clone() };
+    let check = AuthorizationServer::new(check);
+    let verify = config.doors.outer().map(|outer| Verify { door: Arc::clone(&door), outer, answered });
     let shortcut: Arc<dyn Shortcut> = Arc::new(Straight { verify, forward: forward.clone() });
     let http = token_review(&config.doors, &door).fallback(forward::forward).with_state(forward);
     let grpc = App::grpc(Routes::new(check));

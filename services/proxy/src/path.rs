@@ -27,6 +27,7 @@ pub enum PathError {
 pub struct Path<'a> {
     raw: &'a str,
     decoded: Cow<'a, str>,
+    leniency: Leniency,
 }
 
 /// What else is taken for ordinary.
@@ -53,12 +54,17 @@ impl<'a> Path<'a> {
             || separators(raw) != separators(&decoded)
             || decodes_further(&decoded)
             || has_odd_segment(&decoded);
-        if is_ambiguous { Err(PathError::Ambiguous) } else { Ok(Self { raw, decoded }) }
+        if is_ambiguous { Err(PathError::Ambiguous) } else { Ok(Self { raw, decoded, leniency }) }
     }
 
     /// As it came, and as it is passed on.
     pub fn raw(&self) -> &'a str {
         self.raw
+    }
+
+    /// What it was allowed to be.
+    pub fn leniency(&self) -> Leniency {
+        self.leniency
     }
 
     /// Decoded: what rules and scopes are compared with.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
+use crate::headers::remove_spellings;
 use crate::pattern::Pattern;
 
 /// A route: which requests, to which backend, and how.
@@ -58,6 +59,11 @@ impl Route {
             request_headers: HeaderRules::default(),
             response_headers: HeaderRules::default(),
         }
+    }
+
+    /// Whether the backend is sent the client's `Authorization`: it verifies that itself, or is to have it too.
+    pub fn keeps_authorization(&self) -> bool {
+        self.unprotected || self.keep_authorization
     }
 
     /// The URI by which the backend is asked.
@@ -138,10 +144,10 @@ pub struct HeaderRules {
 }
 
 impl HeaderRules {
-    /// Applies them.
+    /// Applies them, to every spelling of a name that a server may take for the same.
     pub fn apply(&self, headers: &mut HeaderMap) {
-        for name in &self.remove {
-            headers.remove(name);
+        for name in self.remove.iter().chain(self.set.iter().map(|(name, _)| name)) {
+            remove_spellings(headers, name);
         }
         for (name, value) in &self.set {
             headers.insert(name, value.clone());
@@ -164,6 +170,22 @@ mod tests {
         assert_eq!(rewrite("/dav", "", "/david"), "/david");
         assert_eq!(rewrite("/dav", "/x", "/dav"), "/x");
         assert_eq!(rewrite("", "/x", "/a%20b"), "/x/a%20b");
+    }
+
+    #[test]
+    fn header_rules_act_on_every_spelling() {
+        let named = |name: &'static str| HeaderName::from_static(name);
+        let rules = HeaderRules {
+            set: vec![(named("x-tenant"), HeaderValue::from_static("a"))],
+            remove: vec![named("x-old-name")],
+        };
+        let mut headers = HeaderMap::new();
+        for name in ["x-tenant", "x_tenant", "x.tenant", "x-old-name", "x_old_name", "x~old~name", "x-older-name"] {
+            headers.append(named(name), HeaderValue::from_static("forged"));
+        }
+        rules.apply(&mut headers);
+        let left: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        assert_eq!(left, [("x-older-name", &b"forged"[..]), ("x-tenant", b"a")]);
     }
 
     #[test]

@@ -14,6 +14,13 @@ use crate::{review, session};
 /// What metrics call the route of what is passed on; which backend's it is, the edge's own metrics tell.
 const PASSED_ON: &str = "/*";
 
+/// Whether a path is one of the edge's own endpoints, or below one. Such a path is never passed on, whether the endpoint is switched on or
+/// not: a backend's answer would be taken for the edge's.
+pub(crate) fn is_own(path: &str) -> bool {
+    let own = [verify::PATH, review::PATH, session::PREFIX.trim_end_matches('/')];
+    own.iter().any(|own| path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
 /// Where they go.
 pub(crate) struct Straight {
     pub(crate) verify: Option<Verify>,

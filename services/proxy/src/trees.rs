@@ -1,14 +1,12 @@
 //! Which paths are files, and which file each is: for credentials that reach a part of the tree only.
 
 use authn::{Access, Permission, Scopes};
-use http::{HeaderName, Method};
+use http::Method;
 
-use crate::asked::{Asked, host_name};
+use crate::asked::Asked;
+use crate::destination::Destination;
 use crate::identity::Identity;
-use crate::path::{Leniency, Path};
 
-/// Where a `WebDAV` client wants a copy or what it moves (RFC 4918 10.3).
-const DESTINATION: HeaderName = HeaderName::from_static("destination");
 /// Where the family's own app tokens are administered.
 const APP_TOKENS: &str = "/auth-app/tokens";
 
@@ -19,7 +17,7 @@ pub struct Template(Vec<Part>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Literal(String),
-    /// The node, or `storage$space!node` as CS3 systems write one.
+    /// The node, or `storage$space!node`, `space!node` or `storage$space` as CS3 systems write one.
     Node,
     /// The login of who asks: what belongs to others is no file of theirs.
     User,
@@ -80,14 +78,29 @@ impl Template {
             match part {
                 Part::Literal(literal) if literal == segment => {}
                 Part::User if !login.is_empty() && login == segment => {}
-                // the last is the node itself, those before hold it
-                Part::Node if !segment.is_empty() => nodes = segment.rsplit(['!', '$']).collect(),
+                Part::Node => nodes = nodes_of(segment)?,
                 _ => return None,
             }
             rest = behind;
         }
         rest.is_empty().then_some(Place { nodes, path: None })
     }
+}
+
+/// The node that a segment names, and the space that holds it. A storage holds spaces and is no node, so that a grant for a node
+/// never counts there.
+fn nodes_of(segment: &str) -> Option<Vec<&str>> {
+    let (space, node) = match segment.split_once('!') {
+        Some((space, node)) => (space, Some(node)),
+        None => (segment, None),
+    };
+    let (storage, space) = match space.split_once('$') {
+        Some((storage, space)) => (Some(storage), space),
+        None => (None, space),
+    };
+    let is_name = |name: &str| !name.is_empty() && !name.contains(['!', '$']);
+    let are_names = [storage, Some(space), node].into_iter().flatten().all(is_name);
+    are_names.then(|| node.into_iter().chain([space]).collect())
 }
 
 /// All templates.
@@ -125,13 +138,12 @@ impl Trees {
         }
         let (login, method) = (identity.claims.user.username.as_str(), asked.method.as_str());
         let allowed = self.allow(scopes, login, asked.path.decoded(), Permission::of_method(method));
-        allowed && (!asked.headers.contains_key(DESTINATION) || self.reach_destination(scopes, login, asked))
-    }
-
-    fn reach_destination(&self, scopes: &Scopes, login: &str, asked: &Asked<'_>) -> bool {
-        let target = asked.header(&DESTINATION).and_then(|text| on_this_host(text, asked.host));
-        let path = target.and_then(|target| Path::parse(target, Leniency::default()).ok());
-        path.is_some_and(|path| self.allow(scopes, login, path.decoded(), Permission::Write))
+        allowed
+            && Destination::of(asked).is_ok_and(|destination| {
+                destination.is_none_or(|to| {
+                    to.is_on(asked.host) && self.allow(scopes, login, to.path().decoded(), Permission::Write)
+                })
+            })
     }
 
     fn allow(&self, scopes: &Scopes, login: &str, path: &str, permission: Permission) -> bool {
@@ -148,17 +160,6 @@ impl Trees {
         };
         scopes.allow(&Access::Tree { permission, node, ancestors, path: place.path.as_deref() })
     }
-}
-
-/// The path of a reference to this host, without its query.
-fn on_this_host<'a>(reference: &'a str, host: &str) -> Option<&'a str> {
-    if reference.starts_with('/') && !reference.starts_with("//") {
-        return Some(reference);
-    }
-    let rest = reference.strip_prefix("https://").or_else(|| reference.strip_prefix("http://"))?;
-    let at = rest.find('/')?;
-    let (authority, path) = rest.split_at(at);
-    host_name(authority).eq_ignore_ascii_case(host_name(host)).then_some(path)
 }
 
 /// Whether a method is one by which a browser asks what it may ask.

@@ -11,9 +11,10 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
+use runtime::FromTrustedProxy;
 
 use crate::answer::Refusal;
-use crate::asked::{Asked, single};
+use crate::asked::{Asked, is_host, single};
 use crate::door::Door;
 use crate::path::Path;
 use crate::told::Answered;
@@ -96,9 +97,13 @@ pub struct Verify {
     pub answered: Arc<Answered>,
 }
 
-/// Answers whether a request may pass, and as whom.
+/// Answers the configured proxies whether a request may pass, and as whom. To anybody else there is no such endpoint.
 pub async fn verify(verify: Verify, request: Request) -> Response {
     let (parts, _) = request.into_parts();
+    // whoever asks is told who somebody is, and given that user's internal token
+    if parts.extensions.get::<FromTrustedProxy>().is_none() {
+        return Refusal::new(StatusCode::NOT_FOUND, "no route matches\n").into_response();
+    }
     let source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source);
     let answered = verify.answer(&parts.method, &parts.uri, &parts.headers, source).await;
     answered.unwrap_or_else(Refusal::into_response)
@@ -120,6 +125,9 @@ impl Verify {
     ) -> Result<Response, Refusal> {
         let unstated = || Refusal::new(StatusCode::FORBIDDEN, "the proxy does not say what is asked for\n");
         let Told { method, target, host, is_https } = self.outer.told(method, uri, headers).ok_or_else(unstated)?;
+        if !is_host(host) {
+            return Err(self.outer.malformed(Refusal::new(StatusCode::BAD_REQUEST, "invalid Host header\n")));
+        }
         let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
         let malformed = |error| self.outer.malformed(Refusal::malformed(error));
         let path = Path::parse(path, self.door.leniency).map_err(malformed)?;

@@ -12,12 +12,14 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::note_secret;
 
+use crate::backend::Backend;
 use crate::raw::{self, Reply};
 use crate::world::{World, basic, client};
 
 async fn behind(name: &str, proxy: &str) -> World {
     World::start_with(name, |layout| {
         layout.set("PROXY_VERIFY_PROXY", proxy);
+        layout.set("PROXY_TRUSTED_PROXIES", "127.0.0.1");
         layout.set("PROXY_VERIFY_HEADERS", "X-Access-Token,Remote-User,X-Auth-Request-Email");
     })
     .await
@@ -200,11 +202,111 @@ async fn kubernetes_asks_whose_a_token_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn doors_that_nobody_has_asked_for_are_not_there() {
-    let world = World::start("edge-no-doors").await;
+async fn own_endpoints_that_are_off_answer_404_and_reach_no_backend() {
+    let backend = Backend::start().await;
+    let routes = format!("routes: [{{ path: /, backend: 'http://{}', unprotected: true }}]", backend.address);
+    let world = World::start_with("edge-no-doors", |layout| {
+        let file = layout.folder().join("catch-all.yaml");
+        std::fs::write(&file, routes).expect("the folder can be written to");
+        layout.set("PROXY_ROUTES_FILE", &file.display().to_string());
+    })
+    .await;
     let line = format!("Authorization: {}", basic("einstein", &world.token));
-    for target in ["/verify", "/tokenreview"] {
-        assert_eq!(raw::request(world.edge, &format!("GET {target}"), &[&line]).await.status(), 200);
-        assert_eq!(world.backend.take().len(), 1, "{target} is the backend's");
+    for path in [
+        "/verify",
+        "/verify/",
+        "/verify/pub/a",
+        "/verify?a=b",
+        "/%76erify",
+        "/tokenreview",
+        "/tokenreview/a",
+        "/_doorward",
+        "/_doorward/login",
+        "/_doorward/callback?code=a&state=b",
+        "/_doorward/logout",
+        "/_doorward/backchannel_logout",
+        "/_doorward/anything",
+    ] {
+        for method in ["GET", "POST", "OPTIONS"] {
+            let reply = raw::request(world.edge, &format!("{method} {path}"), &[&line]).await;
+            assert_eq!((reply.status(), backend.take().len()), (404, 0), "{method} {path}");
+        }
+    }
+    for path in ["/verify-mail", "/tokenreviews", "/_doorwards"] {
+        let reply = raw::request(world.edge, &format!("GET {path}"), &[]).await;
+        assert_eq!((reply.status(), backend.take().len()), (200, 1), "{path} is the application's");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_answers_404_to_addresses_outside_trusted_proxies() {
+    let world = World::start_with("edge-verify-strangers", |layout| {
+        layout.set("PROXY_VERIFY_PROXY", "nginx");
+        layout.set("PROXY_TRUSTED_PROXIES", "192.0.2.7");
+    })
+    .await;
+    let line = format!("Authorization: {}", basic("einstein", &world.token));
+    for more in [&[&*line][..], &[&line, "X-Forwarded-For: 192.0.2.7"], &[]] {
+        let reply = nginx(&world, "/a", more).await;
+        assert_eq!(reply.status(), 404, "{reply:?}");
+        assert!(reply.header("x-access-token").is_empty() && reply.header("www-authenticate").is_empty());
+    }
+    assert!(world.backend.take().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_and_check_compare_hosts_without_trailing_dot() {
+    let backend = Backend::start().await;
+    let access = "access: [{ host: admin.example, action: deny }, { host: open.example, action: allow }]";
+    let world = World::start_with("edge-verify-hosts", |layout| {
+        let file = layout.folder().join("hosts.yaml");
+        let routes = format!("routes: [{{ path: /, backend: 'http://{}' }}]\n{access}", backend.address);
+        std::fs::write(&file, routes).expect("the folder can be written to");
+        layout.set("PROXY_ROUTES_FILE", &file.display().to_string());
+        layout.set("PROXY_VERIFY_PROXY", "caddy");
+        layout.set("PROXY_TRUSTED_PROXIES", "127.0.0.1");
+    })
+    .await;
+    let mut envoy = AuthorizationClient::new(world.family.channel(Member::Proxy));
+    let line = format!("Authorization: {}", basic("einstein", &world.token));
+    for (host, status) in [
+        ("admin.example.", 403),
+        ("Admin.Example.:80", 403),
+        ("open.example.", 200),
+        ("admin.example..", 400),
+        ("a b", 400),
+        ("", 400),
+    ] {
+        let host_line = format!("X-Forwarded-Host: {host}");
+        let headers = ["X-Forwarded-Uri: /a", "X-Forwarded-Method: GET", "X-Forwarded-Proto: https", &host_line, &line];
+        assert_eq!(raw::request(world.edge, "GET /verify", &headers).await.status(), status, "{host}");
+        let mut request = check("GET", "/a", &[]);
+        let http = request.attributes.as_mut().and_then(|attributes| attributes.request.as_mut()?.http.as_mut());
+        host.clone_into(&mut http.expect("a request").host);
+        let (code, refused, _) = outcome(envoy.check(request).await.expect("answers").into_inner());
+        let expected = if status == 200 { (0, None) } else { (if status == 400 { 3 } else { 7 }, Some(status.into())) };
+        assert_eq!((code, refused), expected, "{host}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_removes_unverified_credentials_and_own_cookies() {
+    let world = World::start("edge-envoy-credentials").await;
+    let mut client = AuthorizationClient::new(world.family.channel(Member::Proxy));
+    let authorization = basic("einstein", &world.token);
+    for (path, cookies, removed, set) in [
+        ("/pub/a", "a=1; __Host-doorward=x", &["authorization"][..], Some("a=1")),
+        ("/pub/a", "doorward=x", &["authorization", "cookie"], None),
+        ("/kept/pub", "a=1", &[], None),
+        ("/open/pub", "a=1", &[], None),
+        ("/a", "a=1; doorward-login-x=y", &[], Some("a=1")),
+        ("/a", "a=1", &[], None),
+    ] {
+        let request = check("GET", path, &[("authorization", &*authorization), ("cookie", cookies), ("x-a", "1")]);
+        let (_, _, answer) = outcome(client.check(request).await.expect("answers").into_inner());
+        let Some(HttpResponse::OkResponse(ok)) = answer.http_response else { panic!("it passes: {path}") };
+        assert_eq!(ok.headers_to_remove, removed, "{path} {cookies}");
+        let found = ok.headers.iter().filter_map(|option| option.header.as_ref()).find(|header| header.key == "cookie");
+        assert_eq!(found.map(|header| header.value.as_str()), set, "{path} {cookies}");
     }
 }

@@ -406,6 +406,7 @@ async fn e14_other_proxies_are_told_where_people_sign_in() {
     {
         let site = Site::start_with(&format!("edge-session-{proxy}"), |layout| {
             layout.set("PROXY_VERIFY_PROXY", proxy);
+            layout.set("PROXY_TRUSTED_PROXIES", "127.0.0.1");
         })
         .await;
         let host = site.own.trim_start_matches("http://").to_owned();
@@ -439,6 +440,13 @@ async fn e14_other_proxies_are_told_where_people_sign_in() {
         assert_eq!(passed.status(), StatusCode::OK, "{proxy}");
         let token = passed.headers()["x-access-token"].to_str().expect("text");
         assert_eq!(site.world.family.who_am_i(token).await.expect("the token is good").username, "einstein");
+
+        // a proxy does not pass Upgrade on when it asks
+        for (origin, status) in [("http://evil.example", StatusCode::FORBIDDEN), (&*site.own, StatusCode::OK)] {
+            let handshake = [("cookie", cookie.as_str()), ("sec-websocket-key", "a2V5"), ("origin", origin)];
+            let answer = verify(&site, &[&plain[..], &handshake].concat()).await;
+            assert_eq!(answer.status(), status, "{proxy}: a WebSocket of {origin}");
+        }
     }
 }
 

@@ -93,10 +93,13 @@ routes:
   - {{ path: /open, backend: 'http://{backend}', unprotected: true }}
   - {{ path: /kept, backend: 'http://{backend}', keep_authorization: true }}
   - {{ path: /moved, backend: 'http://{backend}/base', strip: /moved, prepend: /x, request_headers: {{ set: {{ X-Tenant: a }}, remove: [X-Old] }}, response_headers: {{ set: {{ X-Frame-Options: DENY }} }} }}
+  - {{ path: /hosted, backend: 'http://{backend}', request_headers: {{ set: {{ Host: 'inner.example:81', X-Tenant: a }}, remove: [X-Old-Name] }} }}
   - {{ path: /gone, backend: 'http://127.0.0.1:9', timeout_seconds: 1 }}
   - {{ path: /, backend: 'http://{backend}' }}
 access:
   - {{ path: /pub, action: allow }}
+  - {{ path: /open/pub, action: allow }}
+  - {{ path: /kept/pub, action: allow }}
   - {{ path: /internal, networks: [192.0.2.0/24], action: allow }}
   - {{ path: /internal, action: deny }}
   - {{ path: /open/closed, action: deny }}

@@ -3,6 +3,7 @@ use http::HeaderMap;
 use super::*;
 use crate::asked::Asked;
 use crate::path::{Leniency, Path};
+use crate::rules::Ruling;
 
 fn problem(text: &str) -> String {
     parse(text).map(|contents| format!("{contents:?}")).expect_err(text)
@@ -14,12 +15,25 @@ fn action(rules: &Rules, method: &str, target: &str, source: &str) -> &'static s
     let (headers, source) = (HeaderMap::new(), source.parse().ok());
     let asked =
         Asked { method: &method, is_https: true, host: "A.example:1", path: &path, query, headers: &headers, source };
-    match rules.action(&asked) {
-        Some(Action::Allow) => "allow",
-        Some(Action::Deny) => "deny",
-        Some(Action::Authenticate(_)) => "authenticate",
-        None => "default",
+    in_words(&rules.ruling(&asked))
+}
+
+fn in_words(ruling: &Ruling<'_>) -> &'static str {
+    match ruling {
+        Ruling::Allow => "allow",
+        Ruling::Deny => "deny",
+        Ruling::Authenticate(demands) if demands.iter().all(Option::is_none) => "default",
+        Ruling::Authenticate(_) => "authenticate",
     }
+}
+
+/// The ruling for a request to this host, with this `Destination`.
+fn ruling(rules: &Rules, method: &str, host: &str, path: &str, destination: Option<&str>) -> &'static str {
+    let (path, method) = (Path::parse(path, Leniency::default()).expect("a path"), method.parse().expect("a method"));
+    let value = |text: &str| (HeaderName::from_static("destination"), text.parse().expect("a header"));
+    let headers: HeaderMap = destination.map(value).into_iter().collect();
+    let (is_https, query, source) = (true, None, None);
+    in_words(&rules.ruling(&Asked { method: &method, is_https, host, path: &path, query, headers: &headers, source }))
 }
 
 #[test]
@@ -54,6 +68,113 @@ access:
 }
 
 #[test]
+fn repeated_parameters_match_a_deny_rule_and_no_allow_rule() {
+    let text = r"
+access:
+  - { query: { debug: '1' }, action: deny }
+  - { query: { open: '1' }, action: allow }
+  - { query: { admin: '1' }, roles: [admin], action: authenticate }
+  - { path: /pub, action: allow }
+  - { path: /closed, action: deny }
+";
+    let rules = parse(text).expect("rules").rules;
+    for (target, expected) in [
+        ("/a?debug=1", "deny"),
+        ("/a?debug=1&debug=0", "deny"),
+        ("/a?debug=0&debug=1", "deny"),
+        ("/a?x=2;debug=1", "deny"),
+        ("/a?debug=0&debug=2", "default"),
+        ("/a?open=1", "allow"),
+        ("/a?open=1&open=0", "default"),
+        ("/a?admin=1&admin=0", "authenticate"),
+        ("/pub?open=1&open=0", "allow"),
+        ("/pub?admin=1&admin=0", "authenticate"),
+        ("/closed?admin=1&admin=0", "deny"),
+        ("/closed?open=1&open=0", "deny"),
+    ] {
+        assert_eq!(action(&rules, "GET", target, "192.0.2.1"), expected, "{target}");
+    }
+}
+
+#[test]
+fn hosts_of_rules_and_routes_ignore_case_and_trailing_dot() {
+    let text = r"
+routes: [{ host: Admin.Example., backend: 'http://a' }]
+access: [{ host: Admin.Example., action: deny }, { host: '[0::1]', action: deny }]
+";
+    let Contents { routes, rules } = parse(text).expect("rules");
+    for host in ["admin.example", "ADMIN.example.", "admin.example.:443", "[::1]:80"] {
+        assert_eq!(ruling(&rules, "GET", host, "/", None), "deny", "{host}");
+    }
+    assert_eq!(ruling(&rules, "GET", "admin.example.org", "/", None), "default");
+    assert_eq!(routes[0].pattern.host.as_deref(), Some("admin.example"));
+}
+
+#[test]
+fn paths_compare_with_case_unless_a_rule_ignores_it() {
+    let text = r"
+access:
+  - { path: /Admin, ignore_case: true, action: deny }
+  - { regex: '/v[0-9]/secret', ignore_case: true, action: deny }
+  - { path: /pub, action: allow }
+";
+    let rules = parse(text).expect("rules").rules;
+    for (path, expected) in [
+        ("/admin", "deny"),
+        ("/ADMIN/x", "deny"),
+        ("/V1/Secret", "deny"),
+        ("/administrators", "default"),
+        ("/pub", "allow"),
+        ("/PUB", "default"),
+    ] {
+        assert_eq!(ruling(&rules, "GET", "a", path, None), expected, "{path}");
+    }
+}
+
+/// RFC 4918 10.3.
+#[test]
+fn copy_and_move_are_ruled_at_the_destination_too() {
+    let text = r"
+access:
+  - { path: /closed, action: deny }
+  - { path: /read-only, methods: [PUT, DELETE], action: deny }
+  - { path: /no-moves, methods: [MOVE], action: deny }
+  - { path: /admin, roles: [admin], action: authenticate }
+  - { path: /pub, action: allow }
+  - { host: closed.example, path: /a, action: deny }
+";
+    let rules = parse(text).expect("rules").rules;
+    for (from, to, expected) in [
+        ("/a", "/b", "default"),
+        ("/pub/a", "/pub/b", "allow"),
+        ("/pub/a", "/b", "default"),
+        ("/a", "/pub/b", "default"),
+        ("/a", "/closed/b", "deny"),
+        ("/pub/a", "/closed", "deny"),
+        ("/a", "https://cloud.example/closed/b", "deny"),
+        ("/a", "https://elsewhere.example/closed/b", "deny"),
+        ("/b", "https://closed.example./a/b", "deny"),
+        ("/b", "/a/b", "default"),
+        ("/a", "/%63losed/b", "deny"),
+        ("/a", "/read-only/b", "deny"),
+        ("/a", "/no-moves/b", "deny"),
+        ("/a", "/admin/b", "authenticate"),
+        ("/pub/a", "/admin/b", "authenticate"),
+        ("/a", "/x/../closed", "deny"),
+        ("/a", "nowhere", "deny"),
+    ] {
+        assert_eq!(ruling(&rules, "MOVE", "cloud.example", from, Some(to)), expected, "{from} to {to}");
+    }
+    assert_eq!(ruling(&rules, "COPY", "cloud.example", "/a", Some("/no-moves/b")), "default");
+    assert_eq!(
+        ruling(&rules, "GET", "cloud.example", "/pub/a", Some("/closed")),
+        "allow",
+        "a GET writes nothing there"
+    );
+    assert_eq!(ruling(&rules, "COPY", "cloud.example", "/pub/a", None), "allow", "the backend refuses it");
+}
+
+#[test]
 fn routes_are_read_whole() {
     let text = r"
 routes:
@@ -73,6 +194,9 @@ routes:
     assert_eq!((routes[0].max_body, routes[0].timeout), (Some(1000), Duration::from_secs(5)));
     assert!(routes[1].unprotected && routes[1].http2 && routes[1].keep_authorization);
     assert!(parse("").is_ok() && parse("{}").is_ok(), "nothing is something");
+    let text = "routes: [{ path: /, backend: 'http://a', request_headers: { set: { Host: 'b:1', X-Auth-Token: c }, remove: [X-Real-IP] } }]";
+    let rules = &parse(text).expect("routes").routes[0].request_headers;
+    assert_eq!((rules.set.len(), rules.remove.len()), (2, 1), "what clients cannot send a route may");
 }
 
 #[test]
@@ -90,6 +214,21 @@ fn what_is_odd_is_refused_with_its_place() {
             "routes: [{ path: /, backend: 'http://a', request_headers: { set: { X-Access-Token: a } } }]",
             "by the edge alone",
         ),
+        (
+            "routes: [{ path: /, backend: 'http://a', request_headers: { remove: [x_forwarded_for] } }]",
+            "by the edge alone",
+        ),
+        ("routes: [{ path: /, backend: 'http://a', request_headers: { set: { Upgrade: a } } }]", "by the edge alone"),
+        ("routes: [{ path: /, backend: 'http://a', request_headers: { remove: [Host] } }]", "Host cannot be removed"),
+        ("routes: [{ path: /, backend: 'http://a', request_headers: { set: { Host: 'a b' } } }]", "Host must be"),
+        (
+            "routes: [{ path: /, backend: 'http://a', http2: true, request_headers: { set: { Host: a } } }]",
+            "where http2 is",
+        ),
+        ("routes: [{ path: /verify, backend: 'http://a' }]", "route 1: path \"/verify\" is one of the edge's own"),
+        ("routes: [{ path: /_doorward/x, backend: 'http://a' }]", "the edge's own"),
+        ("routes: [{ path: /tokenreview/, backend: 'http://a' }]", "the edge's own"),
+        ("access: [{ host: a, ignore_case: true, action: deny }]", "ignore_case is about a path"),
         ("access: [{ path: /a, action: permit }]", "permit"),
         ("access: [{ path: /a }]", "action"),
         ("access: [{ path: /a, action: allow, roles: [admin] }]", "access rule 1: groups, roles and scopes"),

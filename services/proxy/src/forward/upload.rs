@@ -12,7 +12,7 @@ use http::Version;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, Limited};
 
-use crate::headers::strip_identity;
+use crate::headers::RequestFilter;
 
 /// How much of a refused body is read: dropping it unread costs an HTTP/2 client its whole connection.
 const DRAINED: usize = 64 * 1024;
@@ -23,6 +23,7 @@ const DRAINED_WITHIN: Duration = Duration::from_secs(1);
 pub(super) struct Upload {
     inner: Body,
     left: Option<u64>,
+    filter: Arc<RequestFilter>,
     progress: Progress,
 }
 
@@ -51,8 +52,8 @@ pub(super) enum Failed {
 }
 
 impl Upload {
-    /// A body of which at most so many bytes are passed on.
-    pub(super) fn new(inner: Body, most: Option<u64>) -> (Self, Progress) {
+    /// A body of which at most so many bytes are passed on, and of its trailers what the filter leaves.
+    pub(super) fn new(inner: Body, most: Option<u64>, filter: Arc<RequestFilter>) -> (Self, Progress) {
         let state = State {
             begin: Instant::now(),
             moved: AtomicU64::new(0),
@@ -60,7 +61,7 @@ impl Upload {
             broken: AtomicBool::new(false),
         };
         let progress = Progress(Arc::new(state));
-        (Self { inner, left: most, progress: progress.clone() }, progress)
+        (Self { inner, left: most, filter, progress: progress.clone() }, progress)
     }
 }
 
@@ -82,7 +83,7 @@ impl http_body::Body for Upload {
         self.progress.move_on();
         let frame = match frame.into_trailers() {
             Ok(mut trailers) => {
-                strip_identity(&mut trailers);
+                self.filter.strip(&mut trailers);
                 Frame::trailers(trailers)
             }
             Err(frame) => frame,

@@ -1,11 +1,12 @@
 //! Whether a request that brings a cookie is the own pages' (row E12): a browser adds the cookie for whoever asks.
 
-use http::header::{ORIGIN, UPGRADE};
+use http::header::{ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderName, Method};
 
 use crate::asked::{Asked, single};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// Whether a request may be made with a cookie: it changes nothing, or a page of the own origin has made it.
 pub(crate) fn may_pass(asked: &Asked<'_>, own: &str) -> bool {
@@ -17,11 +18,19 @@ pub(crate) fn may_pass(asked: &Asked<'_>, own: &str) -> bool {
 /// What changes something; and a `WebSocket`, which no rule of the browser's keeps other sites from opening.
 fn is_to_be_checked(method: &Method, headers: &HeaderMap) -> bool {
     let is_safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(method);
+    !is_safe || opens_websocket(headers)
+}
+
+/// Whether a request opens a `WebSocket`. A proxy that asks about it does not pass `Upgrade` on, which belongs to its connection; the
+/// handshake's own headers (RFC 6455 4.1) and the browser's word remain.
+fn opens_websocket(headers: &HeaderMap) -> bool {
     let upgrades = headers.get_all(UPGRADE).iter().any(|value| {
-        let protocols = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-        protocols.into_iter().any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
+        let mut protocols = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        protocols.any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
     });
-    !is_safe || upgrades
+    let is_handshake = headers.contains_key(SEC_WEBSOCKET_KEY) || headers.contains_key(SEC_WEBSOCKET_VERSION);
+    let says_browser = headers.get_all(FETCH_MODE).iter().any(|mode| mode == "websocket");
+    upgrades || is_handshake || says_browser
 }
 
 /// Whether a page of one of these origins has made the request. `Sec-Fetch-Site` is the browser's own word; `Origin` counts
@@ -92,5 +101,16 @@ mod tests {
             assert!(passes("GET", &[("upgrade", upgrade), ("origin", "https://app.example.org")]), "{upgrade}");
         }
         assert!(passes("GET", &[("upgrade", "h2c")]));
+    }
+
+    /// Row E12.
+    #[test]
+    fn a_websocket_without_upgrade_header_is_recognised() {
+        for sign in [("sec-websocket-key", "a2V5"), ("sec-websocket-version", "13"), ("sec-fetch-mode", "websocket")] {
+            assert!(!passes("GET", &[sign]), "{sign:?}");
+            assert!(!passes("GET", &[sign, ("origin", "https://evil.example")]), "{sign:?}");
+            assert!(!passes("GET", &[sign, ("sec-fetch-site", "same-site")]), "{sign:?}");
+            assert!(passes("GET", &[sign, ("origin", "https://app.example.org")]), "{sign:?}");
+        }
     }
 }

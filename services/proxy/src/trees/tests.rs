@@ -1,11 +1,12 @@
 use std::time::SystemTime;
 
 use authn::{Grants, User};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 use token::Claims;
 
 use super::*;
+use crate::path::{Leniency, Path};
 
 const NODE: &str = "1f3c6d2e-7a54-4a06-9d0c-3f1d3f0a9b11";
 const OTHER: &str = "00000000-0000-0000-0000-000000000002";
@@ -22,7 +23,7 @@ fn identity(scopes: &[&str]) -> Identity {
 fn reaches(scopes: &[&str], method: &str, path: &str, destination: Option<&str>) -> bool {
     let mut headers = HeaderMap::new();
     if let Some(destination) = destination {
-        headers.insert(DESTINATION, HeaderValue::from_str(destination).expect("a header"));
+        headers.insert(HeaderName::from_static("destination"), HeaderValue::from_str(destination).expect("a header"));
     }
     let method = Method::from_bytes(method.as_bytes()).expect("a method");
     let path = Path::parse(path, Leniency::default()).expect("a path");
@@ -54,6 +55,35 @@ fn the_nodes_of_cs3_systems_are_read() {
     let path = format!("/dav/spaces/storage${OTHER}!{NODE}/a");
     assert!(reaches(&space, "PUT", &path, None), "what holds it is enough");
     assert!(reaches(&[&*format!("node:{NODE}:rw")], "PUT", &path, None));
+    for path in [format!("{OTHER}!{NODE}"), format!("storage${OTHER}"), OTHER.to_owned()] {
+        assert!(reaches(&space, "PUT", &format!("/dav/spaces/{path}/a"), None), "{path}");
+    }
+}
+
+#[test]
+fn a_grant_for_a_node_counts_only_where_the_node_or_its_space_is_named() {
+    let scopes = [&*format!("node:{NODE}:rw")];
+    for segment in [
+        &*format!("{NODE}$x!{OTHER}"),
+        &format!("{NODE}$x"),
+        &format!("{NODE}${OTHER}"),
+        &format!("{NODE}$!{OTHER}"),
+        &format!("{NODE}$x!{OTHER}!y"),
+        &format!("x!{NODE}!{OTHER}"),
+        &format!("x!{OTHER}!{NODE}"),
+        &format!("x${NODE}$y!{OTHER}"),
+        &format!("x!{NODE}${OTHER}"),
+        &format!("x!{OTHER}${NODE}"),
+        &format!("{NODE}!"),
+        &format!("!{NODE}"),
+        &format!("${NODE}"),
+    ] {
+        for (method, path) in [("PROPFIND", ""), ("PUT", "/a"), ("GET", "/a")] {
+            assert!(!reaches(&scopes, method, &format!("/dav/spaces/{segment}{path}"), None), "{segment}{path}");
+        }
+        let from = format!("/dav/spaces/{NODE}/a");
+        assert!(!reaches(&scopes, "COPY", &from, Some(&format!("/dav/spaces/{segment}/a"))), "to {segment}");
+    }
 }
 
 #[test]

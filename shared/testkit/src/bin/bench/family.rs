@@ -116,6 +116,7 @@ fn environment(folder: &Path, gateway: &str, users: &str) -> Vec<(&'static str, 
         ("OCIS_LOG_FILE", folder.join("log").display().to_string()),
         ("PROXY_TLS", "false".to_owned()),
         ("PROXY_VERIFY_PROXY", "nginx".to_owned()),
+        ("PROXY_TRUSTED_PROXIES", "127.0.0.1".to_owned()),
         ("GATEWAY_GRPC_ADDR", gateway.to_owned()),
         ("OCIS_REVA_GATEWAY", gateway.to_owned()),
     ];

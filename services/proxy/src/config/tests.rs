@@ -1,0 +1,44 @@
+use runtime::Service;
+use runtime::config::{Environment, load};
+
+use super::*;
+use crate::Proxy;
+
+const ENOUGH: &str = "an-adequate-secret-of-32-bytes-ok";
+
+fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
+    let all = variables.iter().chain([&("OCIS_JWT_SECRET", ENOUGH)]);
+    let environment: Environment = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    load::<Config>(&Proxy::IDENTITY, &environment).map(|loaded| loaded.config).map_err(|error| error.to_string())
+}
+
+#[test]
+fn verify_without_trusted_proxies_is_refused_with_both_names() {
+    let problem = read(&[("PROXY_VERIFY_PROXY", "nginx")]).expect_err("nobody would be answered");
+    assert!(problem.contains("PROXY_TRUSTED_PROXIES") && problem.contains("PROXY_VERIFY_PROXY"), "{problem}");
+    assert_eq!(problem.lines().count(), 1, "{problem}");
+    for name in ["PROXY_TRUSTED_PROXIES", "OCIS_TRUSTED_PROXIES", "OC_TRUSTED_PROXIES"] {
+        assert!(read(&[("PROXY_VERIFY_PROXY", "nginx"), (name, "127.0.0.1")]).is_ok(), "{name}");
+    }
+    assert!(read(&[]).is_ok());
+}
+
+#[test]
+fn identity_headers_that_cannot_be_are_refused_with_their_setting() {
+    for (name, value) in [
+        ("PROXY_IDENTITY_HEADERS", "X-*"),
+        ("PROXY_IDENTITY_HEADERS", "X Tenant"),
+        ("PROXY_IDENTITY_HEADERS_EXCEPT", "*"),
+        ("PROXY_IDENTITY_HEADERS_EXCEPT", "x_access_token"),
+        ("PROXY_IDENTITY_HEADERS_EXCEPT", "X-Hasura-Role,X-Forwarded-*"),
+    ] {
+        let problem = read(&[(name, value)]).expect_err(value);
+        assert!(problem.starts_with(&format!("{name} ")), "{problem}");
+    }
+    let told = [("PROXY_VERIFY_HEADERS", "Remote-User"), ("PROXY_IDENTITY_HEADERS_EXCEPT", "Remote-User")];
+    assert!(read(&told).expect_err("clients could write it").contains("Remote-User"));
+    let good = [("PROXY_IDENTITY_HEADERS", "X-Tenant-*"), ("PROXY_IDENTITY_HEADERS_EXCEPT", "X-Hasura-Role")];
+    assert!(
+        read(&good).is_ok_and(|config| config.request_filter().is_ok_and(|filter| filter.is_identity("x_tenant_a")))
+    );
+}
