@@ -28,6 +28,11 @@ impl Seen {
         self.headers.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_str()).collect()
     }
 
+    /// The names of the headers in whose values a text stands.
+    pub(crate) fn names_with(&self, text: &str) -> Vec<String> {
+        self.headers.iter().filter(|(_, value)| value.contains(text)).map(|(name, _)| name.clone()).collect()
+    }
+
     /// Whether this text stands anywhere in it.
     pub(crate) fn has(&self, text: &str) -> bool {
         let in_head = self.headers.iter().any(|(name, value)| name.contains(text) || value.contains(text));

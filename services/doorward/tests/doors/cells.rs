@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::{HOST, Request};
 use crate::door::{Door, Want};
-use crate::forged::{FORGED, ODD_PATHS, TRAILING, with_forged_identity};
+use crate::forged::{FORGED, NEEDED, ODD_PATHS, Part, TRAILING, spelled, with_forged, with_forged_identity};
 use crate::front::Front;
 use crate::world::NEIGHBOUR;
 
@@ -12,10 +12,13 @@ use crate::world::NEIGHBOUR;
 pub(crate) const NEAR: &str = "/near";
 /// A host all of whose paths are public.
 pub(crate) const OPEN_HOST: &str = "open.example.org";
+/// A host that nobody may ask.
+pub(crate) const CLOSED_HOST: &str = "closed.example.org";
 
 const CREDENTIALS: &str = "Who gets in";
 const ODD: &str = "Paths with two readings";
 const LIES: &str = "What clients say of themselves";
+const HEADERS: &str = "Headers that are not the client's";
 const REQUESTS: &str = "Other requests";
 const AWAY: &str = "While Doorward is away";
 
@@ -25,7 +28,9 @@ pub(crate) async fn walk(door: &mut Door) {
     rules(door).await;
     odd_paths(door).await;
     lies(door).await;
+    headers(door).await;
     hosts(door).await;
+    dotted_hosts(door).await;
     requests(door).await;
     upgrades(door).await;
     away(door).await;
@@ -118,6 +123,65 @@ async fn lies(door: &mut Door) {
     door.cell(LIES, "`?user=admin&rd=//evil.example`", &door.get(target), Want::Refused(&[401])).await;
     let request = door.get(target).authorized(password(door).as_deref());
     door.cell(LIES, "the same with a password", &request, Want::As("einstein")).await;
+}
+
+/// Every listed header, and some that have to get through.
+async fn headers(door: &mut Door) {
+    let einstein = password(door);
+    for (what, part) in [("every listed name", Part::Names), ("two members of every listed family", Part::Families)] {
+        // nginx takes out what it is named; a family it cannot be
+        let is_known = door.front == Front::NginxInclude && part == Part::Families;
+        for (place, path, credential, want) in [
+            ("on a public path", "/pub/a", None, Want::AsNobody),
+            ("with a password", "/files/a", einstein.as_deref(), Want::As("einstein")),
+        ] {
+            let row = format!("{what} in four spellings, {place}");
+            let mut texts = Vec::new();
+            for names in spelled(part) {
+                let request = with_forged(door.get(path), &names).authorized(credential);
+                let mut outcome = door.ask(&request).await;
+                let forged = outcome.reached.as_ref().map(|seen| seen.names_with(FORGED)).unwrap_or_default();
+                if is_known && !forged.is_empty() {
+                    let is_plain =
+                        |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+                    if forged.iter().all(is_plain) {
+                        outcome.faults.retain(|fault| !fault.contains(FORGED));
+                    }
+                    texts.push(format!("{}, with some of them", outcome.text()));
+                } else {
+                    texts.push(outcome.text());
+                }
+                door.held(HEADERS, &row, &request, want, &outcome);
+            }
+            door.write(HEADERS, &row, &texts);
+        }
+    }
+    let needed: Vec<_> = NEEDED.iter().map(|name| (*name, "needed")).collect();
+    let row = "headers that applications need";
+    let request = door.get("/files/a").with(&needed).authorized(einstein.as_deref());
+    let outcome = door.cell(HEADERS, row, &request, Want::As("einstein")).await;
+    let passed = outcome.reached.map(|seen| seen.names_with("needed")).unwrap_or_default();
+    let missing: Vec<_> = NEEDED.iter().filter(|name| !passed.iter().any(|passed| passed == *name)).collect();
+    if !missing.is_empty() {
+        door.fault(HEADERS, row, &format!("these do not get through: {missing:?}"));
+    }
+}
+
+/// Hosts as clients may write them who want no rule to fit.
+async fn dotted_hosts(door: &mut Door) {
+    let einstein = password(door);
+    for (row, host, want) in [
+        ("a host for nobody", CLOSED_HOST.to_owned(), Want::Refused(&[403])),
+        ("the same with a dot behind it", format!("{CLOSED_HOST}."), Want::Refused(&[403])),
+        ("the same with a dot and a port", format!("{CLOSED_HOST}.:80"), Want::Refused(&[403])),
+        ("the same in capital letters with a dot", format!("{}.", CLOSED_HOST.to_uppercase()), Want::Refused(&[403])),
+        ("the same with two dots", format!("{CLOSED_HOST}.."), Want::Refused(&[400, 403, 404])),
+        ("a public host with a dot", format!("{OPEN_HOST}."), Want::AsNobody),
+    ] {
+        let request = door.get("/files/a").with(&[("Host", &host)]);
+        let request = if host.starts_with(OPEN_HOST) { request } else { request.authorized(einstein.as_deref()) };
+        door.cell(REQUESTS, row, &request, want).await;
+    }
 }
 
 /// Request lines that name a host of their own, or no path.

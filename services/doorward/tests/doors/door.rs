@@ -117,7 +117,8 @@ impl Door {
                 _ => format!("{} tokens", tokens.len()),
             };
             if seen.has(FORGED) {
-                faults.push(format!("what the client forged gets through: {seen:?}"));
+                let names = seen.names_with(FORGED);
+                faults.push(format!("what the client forged ({FORGED}) gets through: {names:?} in {seen:?}"));
             }
             if !seen.header("authorization").is_empty() {
                 faults.push("the credential gets through".to_owned());
@@ -142,6 +143,12 @@ impl Door {
     /// Sends a request and holds what became of it to what has to.
     pub(crate) async fn hold(&mut self, section: &str, row: &str, request: &Request, want: Want) -> Outcome {
         let outcome = self.ask(request).await;
+        self.held(section, row, request, want, &outcome);
+        outcome
+    }
+
+    /// Holds what became of a request to what has to.
+    pub(crate) fn held(&mut self, section: &str, row: &str, request: &Request, want: Want, outcome: &Outcome) {
         let is_as_wanted = match want {
             Want::Refused(statuses) => outcome.reached.is_none() && statuses.contains(&outcome.status),
             Want::Stopped => outcome.reached.is_none(),
@@ -151,12 +158,11 @@ impl Door {
         if !is_as_wanted {
             self.fault(section, row, &format!("{want:?} is wanted, not {outcome:?}"));
         }
-        self.faults(section, row, &outcome);
+        self.faults(section, row, outcome);
         let is_unchanged = |seen: &Seen| seen.target == request.target && seen.method == request.method;
         if matches!(want, Want::As(_) | Want::AsNobody) && !outcome.reached.as_ref().is_some_and(is_unchanged) {
             self.fault(section, row, &format!("it is changed on the way: {:?}", outcome.reached));
         }
-        outcome
     }
 
     /// Writes down what became of requests that are one row: once, if it is the same of all.

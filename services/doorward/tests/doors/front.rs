@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use runtime::config::Environment;
 use testkit::Server;
 
+use crate::lists;
 use crate::page::Page;
 
 /// Where `cargo xtask test` installs those that Debian does not have.
@@ -17,6 +18,8 @@ const ENVIRONMENT: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../doors");
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Front {
     Nginx,
+    /// nginx that passes on every header but those of a file.
+    NginxInclude,
     Caddy,
     Traefik,
     HaProxy,
@@ -38,13 +41,14 @@ pub(crate) struct Places {
 }
 
 impl Front {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Nginx, Self::Caddy, Self::Traefik, Self::HaProxy, Self::EnvoyGrpc, Self::EnvoyHttp];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Nginx, Self::NginxInclude, Self::Caddy, Self::Traefik, Self::HaProxy, Self::EnvoyGrpc, Self::EnvoyHttp];
 
     /// Its name in the table.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
+            Self::NginxInclude => "nginx, file",
             Self::Caddy => "Caddy",
             Self::Traefik => "Traefik",
             Self::HaProxy => "HAProxy",
@@ -56,7 +60,7 @@ impl Front {
     /// Its page.
     pub(crate) fn page(self) -> Page {
         Page::read(match self {
-            Self::Nginx => "nginx",
+            Self::Nginx | Self::NginxInclude => "nginx",
             Self::Caddy => "caddy",
             Self::Traefik => "traefik",
             Self::HaProxy => "haproxy",
@@ -67,7 +71,7 @@ impl Front {
     /// Where it is, or should be.
     pub(crate) fn program(self) -> PathBuf {
         match self {
-            Self::Nginx => in_path("nginx"),
+            Self::Nginx | Self::NginxInclude => in_path("nginx"),
             Self::HaProxy => in_path("haproxy"),
             Self::Caddy => Path::new(ENVIRONMENT).join("programs/caddy"),
             Self::Traefik => Path::new(ENVIRONMENT).join("programs/traefik"),
@@ -78,7 +82,7 @@ impl Front {
     /// Which version it is.
     pub(crate) fn version(self) -> String {
         let argument = match self {
-            Self::Nginx | Self::HaProxy => "-v",
+            Self::Nginx | Self::NginxInclude | Self::HaProxy => "-v",
             Self::Caddy | Self::Traefik => "version",
             Self::EnvoyGrpc | Self::EnvoyHttp => "--version",
         };
@@ -95,7 +99,7 @@ impl Front {
     pub(crate) fn start(self, places: &Places, folder: &Path) -> Server {
         let mut command = Command::new(self.program());
         match self {
-            Self::Nginx => nginx(places, folder, &mut command),
+            Self::Nginx | Self::NginxInclude => nginx(self, places, folder, &mut command),
             Self::Caddy => caddy(places, folder, &mut command),
             Self::Traefik => traefik(places, folder, &mut command),
             Self::HaProxy => haproxy(places, folder, &mut command),
@@ -133,12 +137,18 @@ fn write(folder: &Path, name: &str, text: &str) -> String {
     path.display().to_string()
 }
 
-fn nginx(places: &Places, folder: &Path, command: &mut Command) {
+fn nginx(front: Front, places: &Places, folder: &Path, command: &mut Command) {
     let own = folder.display();
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|what| format!("{what}_temp_path {own}/{what};"))
         .join(" ");
-    let config = Front::Nginx.page().block("nginx", 0);
+    let page = front.page();
+    let mut config = page.block("nginx", 0);
+    if front == Front::NginxInclude {
+        let file = lists::nginx_file().display().to_string();
+        let location = page.block("nginx", 1).put("/etc/nginx/doorward-headers.conf", file);
+        config = config.put_part(&location, "location = /doorward-verify");
+    }
     let config = config
         .put("127.0.0.1:9200", places.edge.to_string())
         .put("127.0.0.1:8080", places.backend.to_string())

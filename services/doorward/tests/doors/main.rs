@@ -7,6 +7,7 @@ mod door;
 mod forged;
 mod front;
 mod kubernetes;
+mod lists;
 mod page;
 mod table;
 mod world;

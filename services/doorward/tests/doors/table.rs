@@ -13,8 +13,10 @@ new one.
 
 A number is the status that the client is answered with; then nothing has reached the application. \"passes\" means that it has,
 without a token; \"passes as einstein\", with a token of his that the gateway accepts. The requests about who gets in, about odd paths and
-about an absent Doorward are sent with forged identity headers in every spelling; those about who gets in also without. Of what
-is forged nothing has reached an application in any of these requests, but for the trailer; and a credential never has.
+about an absent Doorward are sent with forged identity headers in several spellings; those about who gets in also without. Of what
+is forged nothing has reached an application in any of these requests, but for the trailer and, at \"nginx, file\", members of families; and a
+credential never has. \"nginx, file\" is nginx with [the file that clears the full names](nginx.md#passing-every-other-header-on).
+The four spellings of a header are `x-access-token`, `X_Access_Token`, `X.Access.Token` and `X~Access~Token`.
 Where there are two answers to an odd path the first is without a credential, the second with a password of einstein's, who is not
 let into `/admin` either. `OPTIONS *` is answered by Caddy and Traefik themselves.
 ";

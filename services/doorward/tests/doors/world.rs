@@ -10,7 +10,7 @@ use doorward::Member;
 use serde_json::Value;
 use testkit::{Browser, Layout, Mode, Server, TestFamily, free_address, note_secret};
 
-use crate::cells::{NEAR, OPEN_HOST};
+use crate::cells::{CLOSED_HOST, NEAR, OPEN_HOST};
 use crate::front::{Front, Places};
 use crate::page::Page;
 
@@ -79,7 +79,7 @@ impl World {
         let [a, b, c, d] = NEIGHBOUR;
         // whoever is near needs no credential, which shows whose word on where clients are counts
         let more = format!(
-            "  - {{ path: {NEAR}, networks: [{a}.{b}.{c}.{d}/32], action: allow }}\n  - {{ host: {OPEN_HOST}, action: allow }}\n"
+            "  - {{ path: {NEAR}, networks: [{a}.{b}.{c}.{d}/32], action: allow }}\n  - {{ host: {OPEN_HOST}, action: allow }}\n  - {{ host: {CLOSED_HOST}, action: deny }}\n"
         );
         let rules = Page::read("other-proxies").block("yaml", 0).between("", &more);
         let file = folder.join("access.yaml");
