@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use authn::{Authenticator, BoxError, Directory, kind};
 use gateway::peers::{Peers, Provider};
 use runtime::{App, Context, Metrics, Running, Service};
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::{
@@ -14,7 +15,12 @@ use crate::{
 
 /// The running family.
 #[derive(Debug)]
-pub struct Family(Vec<(Member, Running)>);
+pub struct Family {
+    /// In the order they started.
+    services: Vec<(Member, Running)>,
+    /// The process's.
+    shutdown: CancellationToken,
+}
 
 impl Family {
     /// Starts the selected services, those first that others ask.
@@ -30,7 +36,7 @@ impl Family {
             peers: Peers::default(),
             gateway: None,
         };
-        let mut family = Self(Vec::new());
+        let mut family = Self { services: Vec::new(), shutdown: context.shutdown.clone() };
         for member in selection.members() {
             // Each service counts for itself: its debug server shows nothing of its siblings.
             let context = Context { metrics: Metrics::default(), ..context.clone() };
@@ -39,7 +45,7 @@ impl Family {
                 runtime::launch(identity, listeners, |context| builder.build(member, selection, context), &context)
                     .await;
             match started {
-                Ok(running) => family.0.push((member, running)),
+                Ok(running) => family.services.push((member, running)),
                 Err(error) => {
                     family.stop().await;
                     return Err(format!("{}: {error}", member.name()).into());
@@ -51,19 +57,22 @@ impl Family {
 
     /// Where a service answers gRPC.
     pub fn address(&self, member: Member) -> Option<SocketAddr> {
-        self.0.iter().find(|(running, _)| *running == member).and_then(|(_, running)| running.grpc)
+        self.services.iter().find(|(running, _)| *running == member).and_then(|(_, running)| running.grpc)
     }
 
-    /// Returns when every service has ended, as they do when the context's `shutdown` is cancelled.
+    /// Stops every service once the context's `shutdown` is cancelled, and returns when all have ended.
     pub async fn wait(self) {
-        for (_, running) in self.0 {
-            running.wait().await;
-        }
+        self.shutdown.cancelled().await;
+        self.stop().await;
     }
 
-    /// Stops every service, those first that ask others, once what is in flight is answered.
+    /// Stops every service, those first that ask others, once what is in flight is answered: requests that the edge has accepted
+    /// find the services behind it open. None is ready from the beginning.
     pub async fn stop(self) {
-        for (_, running) in self.0.into_iter().rev() {
+        for (_, running) in &self.services {
+            running.drain();
+        }
+        for (_, running) in self.services.into_iter().rev() {
             running.stop().await;
         }
     }

@@ -28,9 +28,9 @@ impl Health {
         (routes.add_service(server), health)
     }
 
-    /// Follows readiness until the service stops; then tells everybody, and ends the streams of those who watch, which
-    /// would otherwise have to be waited for.
-    pub(crate) async fn follow(mut self, readiness: Readiness, stop: CancellationToken) {
+    /// Follows readiness until the service drains, and says then that it is not serving. Once it stops, the streams of those who
+    /// watch end, which would otherwise have to be waited for.
+    pub(crate) async fn follow(mut self, readiness: Readiness, draining: CancellationToken, stop: CancellationToken) {
         let following = async {
             loop {
                 let is_ready = readiness.failing().await.is_empty();
@@ -38,8 +38,9 @@ impl Health {
                 tokio::time::sleep(INTERVAL).await;
             }
         };
-        stop.run_until_cancelled(following).await;
+        draining.run_until_cancelled(following).await;
         self.tell(ServingStatus::NotServing).await;
+        stop.cancelled().await;
         // those who watch are told before their streams end
         tokio::time::sleep(Duration::from_millis(10)).await;
         for name in self.names {

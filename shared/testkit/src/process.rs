@@ -144,7 +144,7 @@ impl Server {
     ///
     /// # Panics
     /// When it does not end within 20 seconds.
-    pub(crate) fn terminate(&mut self) -> i32 {
+    pub fn terminate(&mut self) -> i32 {
         let pid = self.child.id().to_string();
         let _ = Command::new("kill").args(["-TERM", &pid]).status();
         let start = Instant::now();

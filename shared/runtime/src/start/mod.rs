@@ -11,6 +11,8 @@ mod tests;
 use std::future::Future;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 pub use error::StartError;
 pub(crate) use error::{USAGE, is_configuration};
 pub use running::Running;
@@ -49,13 +51,15 @@ pub async fn start<S: Service>(context: &Context) -> Result<Running, StartError>
         context.reload.watch(file);
     }
     let (shown, config) = (Some(loaded.shown()), loaded.config);
-    let launch = Launch { identity: S::IDENTITY, shown, tuning: Tuning::default() };
+    let close = context.shutdown.child_token();
+    let launch = Launch { identity: S::IDENTITY, shown, tuning: Tuning::default(), close };
     let to_build = config.clone();
     launch.run(S::listeners(&config), |context| S::build(to_build, context), context).await
 }
 
 /// Like [`start`] for a configuration that is there already: binds the sockets, then has `build` make the service, then
-/// serves it. The context that `build` is given ends with this service, not only with the process.
+/// serves it. The context's `shutdown` makes the service not ready; it serves until [`Running::stop`] is called, so that a
+/// process of several services closes them in the order in which they depend on one another.
 pub async fn launch<F>(
     identity: Identity,
     listeners: Listeners<'_>,
@@ -65,7 +69,8 @@ pub async fn launch<F>(
 where
     F: Future<Output = Result<App, BoxError>>,
 {
-    Launch { identity, shown: None, tuning: Tuning::default() }.run(listeners, build, context).await
+    let (tuning, close) = (Tuning::default(), CancellationToken::new());
+    Launch { identity, shown: None, tuning, close }.run(listeners, build, context).await
 }
 
 /// A service about to be started.
@@ -74,6 +79,8 @@ pub(crate) struct Launch {
     /// The configuration in force, redacted.
     pub(crate) shown: Option<String>,
     pub(crate) tuning: Tuning,
+    /// Cancelled when the service is to close its listeners.
+    pub(crate) close: CancellationToken,
 }
 
 impl Launch {
@@ -88,20 +95,32 @@ impl Launch {
     {
         let mut sockets = Sockets::bind(&listeners, &parent.environment).await?;
         let addrs = sockets.addrs();
-        let context = Context { shutdown: parent.shutdown.child_token(), ..parent.clone() };
+        let draining = parent.shutdown.child_token();
+        // what the service does in the background goes on while it is draining
+        let context = Context { shutdown: CancellationToken::new(), ..parent.clone() };
         let serving = Serving::new(self.identity, self.tuning.patience, context.clone());
         let readiness = Readiness::default();
         // while the service is being built it lives, and is not ready
         let debug_ending = serving.debug(sockets.debug.take(), listeners.debug, &readiness, self.shown);
-        let abandon = debug_ending.abort.clone().drop_guard();
+        let abandon = (debug_ending.abort.clone().drop_guard(), context.shutdown.clone().drop_guard());
 
-        let result = context.shutdown.run_until_cancelled(build(context.clone())).await;
+        let result = draining.run_until_cancelled(build(context.clone())).await;
         let app = result.ok_or(StartError::Interrupted)?.map_err(StartError::Build)?;
-        let (ending, drained) = serving.app(app, sockets, &listeners, &readiness).await;
+        let ending = serving.app(app, sockets, &listeners, &readiness, draining.clone()).await;
         parent.reload.poll_until(parent.shutdown.clone());
-        abandon.disarm();
+        abandon.0.disarm();
+        abandon.1.disarm();
         tracing::info!(service = self.identity.name, ?addrs, "{} is serving", self.identity.name);
-        let life = Life { readiness, drained, ending, debug_ending, grace: self.tuning.grace };
-        Ok(Running::new(addrs, life, context.shutdown))
+        let life = Life {
+            readiness,
+            draining,
+            close: self.close,
+            shutdown: context.shutdown,
+            ending,
+            debug_ending,
+            delay: listeners.debug.drain_delay,
+            grace: self.tuning.grace,
+        };
+        Ok(Running::new(addrs, life))
     }
 }

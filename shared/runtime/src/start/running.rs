@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::sockets::Addrs;
@@ -13,8 +13,10 @@ use crate::server::Ending;
 
 /// How long the debug server may take to finish an answer.
 const DEBUG_GRACE: Duration = Duration::from_secs(1);
+/// How long the requests of a service may take to finish that closes after others, and when these have used up the grace time.
+const LEAST_GRACE: Duration = Duration::from_secs(1);
 
-/// A service that runs. It goes on running when this is dropped, until its context's `shutdown` is cancelled.
+/// A service that runs, and goes on running when this is dropped.
 #[derive(Debug)]
 pub struct Running {
     /// Where gRPC is served; `None` when it is not, or on a Unix socket.
@@ -25,21 +27,29 @@ pub struct Running {
     pub mtls: Option<SocketAddr>,
     /// Where the debug server listens; `None` when it does not, or on a Unix socket.
     pub debug: Option<SocketAddr>,
-    shutdown: CancellationToken,
+    draining: CancellationToken,
+    close: CancellationToken,
     end: JoinHandle<()>,
 }
 
 impl Running {
-    pub(super) fn new(addrs: Addrs, life: Life, shutdown: CancellationToken) -> Self {
-        let end = tokio::spawn(life.live(shutdown.clone()));
+    pub(super) fn new(addrs: Addrs, life: Life) -> Self {
+        let (draining, close) = (life.draining.clone(), life.close.clone());
+        let end = tokio::spawn(life.live());
         let Addrs { grpc, http, mtls, debug } = addrs;
-        Self { grpc, http, mtls, debug, shutdown, end }
+        Self { grpc, http, mtls, debug, draining, close, end }
     }
 
-    /// Stops this service and returns when it has ended: at once when it has nothing to do, at the latest when the
-    /// grace time is over.
+    /// Makes the service not ready. It accepts requests until it is stopped, and its `DRAIN_DELAY` begins.
+    pub fn drain(&self) {
+        self.draining.cancel();
+    }
+
+    /// Stops this service and returns when it has ended: after its `DRAIN_DELAY` at once when it has nothing to do, at the latest
+    /// when the grace time is over.
     pub async fn stop(self) {
-        self.shutdown.cancel();
+        self.drain();
+        self.close.cancel();
         self.wait().await;
     }
 
@@ -53,23 +63,35 @@ impl Running {
 /// What ends when a service ends.
 pub(super) struct Life {
     pub(super) readiness: Readiness,
-    /// Tells clients that watch its health.
-    pub(super) drained: CancellationToken,
+    /// Cancelled when load balancers and clients are to go elsewhere.
+    pub(super) draining: CancellationToken,
+    /// Cancelled when the listeners are to be closed.
+    pub(super) close: CancellationToken,
+    /// Ends what the service does in the background.
+    pub(super) shutdown: CancellationToken,
     pub(super) ending: Ending,
     pub(super) debug_ending: Ending,
+    /// How long requests are accepted at least after `draining`.
+    pub(super) delay: Duration,
+    /// How long after that requests may take to finish.
     pub(super) grace: Duration,
 }
 
 impl Life {
     /// Not ready first; then no more connections, and what is in flight is finished; the debug server sees all of it.
-    async fn live(self, shutdown: CancellationToken) {
-        shutdown.cancelled().await;
+    async fn live(self) {
+        self.draining.cancelled().await;
+        let begin = Instant::now();
         self.readiness.drain();
-        self.drained.cancel();
+        sleep(self.delay).await;
+        self.close.cancelled().await;
+        self.shutdown.cancel();
         tracing::info!("stopping, finishing what is in flight");
         self.ending.stop.cancel();
         self.ending.tasks.close();
-        if timeout(self.grace, self.ending.tasks.wait()).await.is_err() {
+        // services that close one after the other share the time, so that a process ends in time whatever it runs
+        let left = (self.delay + self.grace).saturating_sub(begin.elapsed()).max(LEAST_GRACE.min(self.grace));
+        if timeout(left, self.ending.tasks.wait()).await.is_err() {
             tracing::warn!("requests were cut off, as they took longer than the grace time");
             self.ending.abort.cancel();
             self.ending.tasks.wait().await;

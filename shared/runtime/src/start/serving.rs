@@ -56,20 +56,20 @@ impl Serving {
         ending
     }
 
-    /// Serves what was built. Returns how to end it: first the token by which clients learn that it is about to end,
-    /// which comes second here.
+    /// Serves what was built, and returns how to end it. Clients that watch its health are told when `draining` is cancelled.
     pub(super) async fn app(
         &self,
         app: App,
         sockets: Sockets,
         listeners: &Listeners<'_>,
         readiness: &Readiness,
-    ) -> (Ending, CancellationToken) {
-        let (ending, drained) = (Ending::default(), CancellationToken::new());
+        draining: CancellationToken,
+    ) -> Ending {
+        let ending = Ending::default();
         readiness.built(app.checks);
         if let (Some(socket), Some(grpc), Some(routes)) = (sockets.grpc, listeners.grpc, app.grpc) {
             let (routes, health) = Health::beside(routes, self.identity.name).await;
-            ending.tasks.spawn(health.follow(readiness.clone(), drained.clone()));
+            ending.tasks.spawn(health.follow(readiness.clone(), draining, ending.stop.clone()));
             let limits = limits(grpc.max_concurrent_requests, grpc.request_timeout, app.streaming);
             // that they can be read was seen when the configuration was
             let networks = TrustedProxies::parse(&grpc.trusted_networks).unwrap_or_default();
@@ -89,7 +89,7 @@ impl Serving {
             let abort = ending.abort.clone();
             ending.tasks.spawn(async move { abort.run_until_cancelled(work).await });
         }
-        (ending, drained)
+        ending
     }
 
     fn http(

@@ -68,6 +68,74 @@ async fn draining_is_not_ready_and_finishes_what_is_in_flight() {
 }
 
 #[tokio::test]
+async fn draining_service_accepts_requests_until_its_delay_has_passed() {
+    let mut sections = Sections::default();
+    sections.debug.drain_delay = Duration::from_secs(1);
+    let context = context();
+    let app = App { http: Some(axum::Router::new()), ..echoing() };
+    let running = sections.serve(app, &context).await.expect("starts");
+    let (http, debug) = (running.http.expect("serves HTTP"), running.debug.expect("a debug server"));
+    let begin = Instant::now();
+    context.shutdown.cancel();
+    assert_eq!(get(debug, "/readyz", "").await, (503, "not ready: shutting down".into()));
+    while begin.elapsed() < Duration::from_millis(500) {
+        assert_eq!(get(http, "/", "").await.0, 404, "a new connection is served");
+        assert_eq!(code(&channel(&running), "hello").await, Code::Ok);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    running.wait().await;
+    assert!(begin.elapsed() >= sections.debug.drain_delay);
+    assert!(tokio::net::TcpStream::connect(http).await.is_err(), "the listener is closed");
+}
+
+#[tokio::test]
+async fn health_watchers_are_told_when_draining_begins() {
+    let mut sections = Sections::default();
+    sections.debug.drain_delay = Duration::from_secs(20);
+    let running = sections.serve(echoing(), &context()).await.expect("starts");
+    let mut client = HealthClient::new(channel(&running));
+    let request = HealthCheckRequest { service: String::new() };
+    let mut health = client.watch(request.clone()).await.expect("watches").into_inner();
+    running.drain();
+    let serving = i32::from(ServingStatus::Serving as u8);
+    let mut last = serving;
+    while last == serving {
+        last = health.message().await.expect("no error").expect("the stream goes on").status;
+    }
+    let checked = client.check(request).await.expect("the name is still known").into_inner().status;
+    assert_eq!(checked, i32::from(ServingStatus::NotServing as u8));
+}
+
+#[tokio::test]
+async fn service_of_a_shared_process_serves_until_it_is_stopped() {
+    let sections = Sections::default();
+    let listeners = Listeners {
+        log: &sections.log,
+        tracing: &sections.tracing,
+        debug: &sections.debug,
+        grpc: Some(&sections.grpc),
+        http: None,
+        mtls: None,
+    };
+    let context = context();
+    let mut background = None;
+    let build = |built: Context| {
+        background = Some(built.shutdown);
+        async { Ok(echoing()) }
+    };
+    let running = launch(crate::testing::IDENTITY, listeners, build, &context).await.expect("starts");
+    let background = background.expect("is built");
+    context.shutdown.cancel();
+    let debug = running.debug.expect("a debug server");
+    assert_eq!(get(debug, "/readyz", "").await.0, 503);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(code(&channel(&running), "hello").await, Code::Ok);
+    assert!(!background.is_cancelled(), "background work goes on");
+    running.stop().await;
+    assert!(background.is_cancelled());
+}
+
+#[tokio::test]
 async fn the_grace_time_ends() {
     let mut sections = Sections::default();
     sections.tuning.grace = Duration::from_millis(100);

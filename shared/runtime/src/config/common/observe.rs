@@ -1,6 +1,7 @@
 //! What a service tells about itself.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::super::{ListenAddr, Secret, Section, Visitor};
 
@@ -86,6 +87,8 @@ pub struct Debug {
     pub pprof: bool,
     /// Whether recent traces can be looked at.
     pub zpages: bool,
+    /// How long a service that is stopping accepts requests while `/readyz` fails.
+    pub drain_delay: Duration,
 }
 
 impl Debug {
@@ -110,6 +113,12 @@ impl Section for Debug {
             &mut self.zpages,
             &["<P>_DEBUG_ZPAGES"],
             "Enables zpages, which can be used for collecting and viewing traces in-memory.",
+        );
+        v.value(
+            "drain_delay",
+            &mut self.drain_delay,
+            &["OCIS_DRAIN_DELAY", "<P>_DRAIN_DELAY"],
+            "How long the service goes on accepting requests after SIGTERM while /readyz answers 503, so that load balancers take it out first.",
         );
     }
 }
