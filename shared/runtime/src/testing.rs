@@ -193,10 +193,17 @@ impl Authority {
 
     /// Writes `<name>.pem` and `<name>.key`, for this host or URI.
     pub(crate) fn sign(&self, name: &str, subject: &str) -> (PathBuf, PathBuf) {
+        self.sign_for(name, subject, (1975, 4096))
+    }
+
+    /// The same, valid from the first day of one year to the first day of another.
+    pub(crate) fn sign_for(&self, name: &str, subject: &str, (from, to): (i32, i32)) -> (PathBuf, PathBuf) {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
         let text = || subject.try_into().expect("ASCII");
         params.subject_alt_names =
             vec![if subject.contains("://") { SanType::URI(text()) } else { SanType::DnsName(text()) }];
+        params.not_before = rcgen::date_time_ymd(from, 1, 1);
+        params.not_after = rcgen::date_time_ymd(to, 1, 1);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("signs");

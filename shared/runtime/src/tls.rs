@@ -1,9 +1,14 @@
 //! Certificates and keys, for servers and clients.
 
 mod optional;
+#[cfg(test)]
+mod tests;
+pub(crate) mod validity;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::client::WantsClientCert;
@@ -17,10 +22,22 @@ use rustls::{
     ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme, WantsVerifier,
 };
 
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::Clock;
 use crate::config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, TlsVariables};
 
 pub use optional::ClientCertificate;
 use optional::{AcceptAnyClient, Vouching};
+use validity::Dated;
+
+/// How errors of certificates end that were not put to use.
+pub(crate) const KEPT: &str = "; what was read before stays in use";
+/// How errors of certificates end that are put to use although they are not valid.
+const USED: &str = "; it is used until a valid one replaces it";
+/// How often a certificate that is not valid is looked at again.
+const VALIDITY_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Why TLS cannot be spoken. The text names the variable and the file.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +104,8 @@ const GRPC: TlsVariables = TlsVariables { cert: "OCIS_GRPC_TLS_CERTIFICATE", key
 const MTLS: TlsVariables = TlsVariables { cert: "OCIS_MTLS_CERTIFICATE", key: "OCIS_MTLS_KEY" };
 const GRPC_CLIENT_CA: &str = "OCIS_GRPC_TLS_CLIENT_CA";
 const MTLS_CLIENT_CA: &str = "OCIS_MTLS_CLIENT_CA";
+const GRPC_CLIENT_CERT: &str = "OCIS_GRPC_CLIENT_TLS_CERTIFICATE";
+const GRPC_CLIENT_CACERT: &str = "OCIS_GRPC_CLIENT_TLS_CACERT";
 /// What is spoken over HTTPS.
 const WEB: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
@@ -154,7 +173,18 @@ impl ServerFiles {
         };
         let mut config = builder.with_single_cert(chain, key).map_err(unusable)?;
         config.alpn_protocols.clone_from(&self.alpn);
-        Ok(Accepting { config: Arc::new(config), optional })
+        Ok(Accepting { config: Arc::new(config), optional, dated: self.dated()? })
+    }
+
+    /// What has to be valid.
+    fn dated(&self) -> Result<Vec<Dated>, TlsError> {
+        let own = self.cert.as_ref().map(|(cert, _)| Dated::own(self.variables.cert, cert));
+        let authorities = match &self.clients {
+            Clients::Nothing | Clients::MayHaveCertificate(None) => None,
+            Clients::Certificate(file) => Some(Dated::authorities(GRPC_CLIENT_CA, file)),
+            Clients::MayHaveCertificate(Some(file)) => Some(Dated::authorities(MTLS_CLIENT_CA, file)),
+        };
+        own.into_iter().chain(authorities).collect()
     }
 }
 
@@ -170,19 +200,27 @@ pub(crate) struct Accepting {
     pub(crate) config: Arc<ServerConfig>,
     /// Who vouches for clients, where they may show a certificate and need not.
     pub(crate) optional: Option<Vouching>,
+    dated: Vec<Dated>,
 }
 
 /// A server's TLS configuration, which can be read again while connections are served.
 #[derive(Debug)]
 pub(crate) struct ServerTls {
     files: ServerFiles,
+    clock: Clock,
     current: ArcSwap<Accepting>,
+    /// Whether the files hold a certificate that waits to become valid, or is expired.
+    is_waiting: AtomicBool,
 }
 
 impl ServerTls {
-    pub(crate) fn new(files: ServerFiles) -> Result<Self, TlsError> {
-        let current = ArcSwap::from_pointee(files.read()?);
-        Ok(Self { files, current })
+    /// Reads the files. A certificate that is not valid now is used nevertheless, and reported.
+    pub(crate) fn new(files: ServerFiles, clock: Clock) -> Result<Self, TlsError> {
+        let accepting = files.read()?;
+        if let Err(problem) = validity::check(&accepting.dated, clock.now()) {
+            tracing::error!(%problem, "{problem}{USED}");
+        }
+        Ok(Self { files, clock, current: ArcSwap::from_pointee(accepting), is_waiting: AtomicBool::new(false) })
     }
 
     /// What the next connection is to be accepted with.
@@ -190,26 +228,58 @@ impl ServerTls {
         self.current.load_full()
     }
 
-    /// Reads the files again. When they are of no use, what was read before stays in force.
-    pub(crate) fn reload(&self) {
+    /// Reads the files whenever they have changed, and from time to time while they hold what is not valid yet.
+    pub(crate) async fn follow(&self, mut changes: watch::Receiver<u64>) {
+        loop {
+            let change = changes.changed();
+            let changed = if self.is_waiting.load(Ordering::Acquire) {
+                timeout(VALIDITY_INTERVAL, change).await
+            } else {
+                Ok(change.await)
+            };
+            match changed {
+                Ok(Ok(())) => self.reload(true),
+                Ok(Err(_)) => return,
+                Err(_) => self.reload(false),
+            }
+        }
+    }
+
+    /// Reads the files again. When they are of no use, or not valid while what was read before is, that stays in force; the
+    /// operator learns it once for each change.
+    fn reload(&self, has_changed: bool) {
         // a temporary certificate would only be another one, which nobody asked for
         if self.files.paths().next().is_none() {
             return;
         }
+        let now = self.clock.now();
+        let is_valid = |dated: &[Dated]| validity::check(dated, now);
         match self.files.read() {
-            Ok(accepting) => self.current.store(Arc::new(accepting)),
-            Err(problem) => tracing::error!(%problem, "certificates were not reloaded, the old ones stay in use"),
+            Ok(accepting) => {
+                let invalid = is_valid(&accepting.dated).err();
+                let stays = invalid.is_some() && is_valid(&self.current.load().dated).is_ok();
+                self.is_waiting.store(stays, Ordering::Release);
+                if let Some(problem) = invalid.filter(|_| has_changed) {
+                    let outcome = if stays { KEPT } else { USED };
+                    tracing::error!(%problem, "{problem}{outcome}");
+                }
+                if !stays {
+                    self.current.store(Arc::new(accepting));
+                }
+            }
+            Err(problem) if has_changed => tracing::error!(%problem, "{problem}{KEPT}"),
+            Err(_) => {}
         }
     }
 }
 
 /// A client's TLS configuration; `None` when plain text is spoken.
 pub(crate) fn client(tls: &GrpcClientTls, mode: ClientTls) -> Result<Option<ClientConfig>, TlsError> {
-    const CERT: &str = "OCIS_GRPC_CLIENT_TLS_CERTIFICATE";
+    const CERT: &str = GRPC_CLIENT_CERT;
     let unusable = |problem: rustls::Error| TlsError::Unusable { variable: CERT, problem: problem.to_string() };
     let builder = match mode {
         ClientTls::Off => return Ok(None),
-        ClientTls::On => believing("OCIS_GRPC_CLIENT_TLS_CACERT", tls.cacert.as_deref())?,
+        ClientTls::On => believing(GRPC_CLIENT_CACERT, tls.cacert.as_deref())?,
         ClientTls::Insecure => believing_anyone("OCIS_GRPC_CLIENT_TLS_MODE")?,
     };
     let mut config = match (&tls.cert, &tls.key) {
@@ -221,6 +291,14 @@ pub(crate) fn client(tls: &GrpcClientTls, mode: ClientTls) -> Result<Option<Clie
     };
     config.alpn_protocols = vec![b"h2".into()];
     Ok(Some(config))
+}
+
+/// What has to be valid of what [`client`] reads.
+pub(crate) fn client_dated(tls: &GrpcClientTls, mode: ClientTls) -> Result<Vec<Dated>, TlsError> {
+    let own = tls.cert.as_ref().map(|file| Dated::own(GRPC_CLIENT_CERT, file));
+    let authorities = tls.cacert.as_ref().filter(|_| mode == ClientTls::On);
+    let authorities = authorities.map(|file| Dated::authorities(GRPC_CLIENT_CACERT, file));
+    own.into_iter().chain(authorities).collect()
 }
 
 /// The TLS configuration of a client that shows no certificate.

@@ -24,7 +24,9 @@ use tower::Service;
 use super::endpoint::{Place, Target};
 use super::{CONNECT_TIMEOUT, EndpointError};
 use crate::config::{ClientTls, GrpcClientTls};
-use crate::{Context, Random, Reload, tls};
+use crate::tls::validity::{self, Dated};
+use crate::tls::{self, KEPT, TlsError};
+use crate::{Clock, Context, Random, Reload};
 
 /// After which time the kernel gives up a peer that acknowledges nothing: one whose machine has vanished.
 const VANISHED: Duration = Duration::from_secs(10);
@@ -40,6 +42,7 @@ struct Inner {
     target: Target,
     server_name: ServerName<'static>,
     random: Random,
+    clock: Clock,
     tls: GrpcClientTls,
     mode: ClientTls,
     reload: Reload,
@@ -51,6 +54,7 @@ struct Current {
     generation: u64,
     /// `None` when plain text is spoken.
     config: Option<Arc<ClientConfig>>,
+    dated: Arc<[Dated]>,
 }
 
 impl Connector {
@@ -62,15 +66,15 @@ impl Connector {
     ) -> Result<Self, EndpointError> {
         let reload = context.reload.clone();
         let generation = reload.generation();
-        let config = tls::client(&tls, mode)?.map(Arc::new);
+        let (config, dated) = read(&tls, mode)?;
         if config.is_some() {
             [&tls.cacert, &tls.cert, &tls.key].into_iter().flatten().for_each(|file| reload.watch(file));
         }
         let malformed = |_| EndpointError::Malformed(target.to_string());
         let server_name = ServerName::try_from(target.host().to_owned()).map_err(malformed)?;
-        let current = ArcSwap::from_pointee(Current { generation, config });
-        let random = context.random.clone();
-        Ok(Self(Arc::new(Inner { target, server_name, random, tls, mode, reload, current })))
+        let current = ArcSwap::from_pointee(Current { generation, config, dated });
+        let (random, clock) = (context.random.clone(), context.clock.clone());
+        Ok(Self(Arc::new(Inner { target, server_name, random, clock, tls, mode, reload, current })))
     }
 }
 
@@ -101,23 +105,35 @@ impl Inner {
         Ok(stream)
     }
 
-    /// The TLS configuration, read again when files have changed. Of no use, the old one stays.
+    /// The TLS configuration, read again when files have changed. The old one stays where they are of no use, or not valid while
+    /// it is.
     fn config(&self) -> Option<Arc<ClientConfig>> {
         let current = self.current.load();
         let generation = self.reload.generation();
         if current.config.is_none() || current.generation == generation {
             return current.config.clone();
         }
-        let config = match tls::client(&self.tls, self.mode) {
-            Ok(config) => config.map(Arc::new),
-            Err(problem) => {
-                tracing::error!(%problem, "certificates were not reloaded, the old ones stay in use");
-                current.config.clone()
-            }
-        };
-        self.current.store(Arc::new(Current { generation, config: config.clone() }));
+        let read = read(&self.tls, self.mode).and_then(|(config, dated)| {
+            let now = self.clock.now();
+            let outcome = validity::check(&dated, now);
+            let stays = outcome.is_err() && validity::check(&current.dated, now).is_ok();
+            if stays { outcome.map(|()| (config, dated)) } else { Ok((config, dated)) }
+        });
+        let (config, dated) = read.unwrap_or_else(|problem| {
+            tracing::error!(%problem, "{problem}{KEPT}");
+            (current.config.clone(), Arc::clone(&current.dated))
+        });
+        self.current.store(Arc::new(Current { generation, config: config.clone(), dated }));
         config
     }
+}
+
+type Read = (Option<Arc<ClientConfig>>, Arc<[Dated]>);
+
+fn read(tls: &GrpcClientTls, mode: ClientTls) -> Result<Read, TlsError> {
+    let config = tls::client(tls, mode)?.map(Arc::new);
+    let dated = if config.is_some() { tls::client_dated(tls, mode)? } else { Vec::new() };
+    Ok((config, dated.into()))
 }
 
 impl Service<Uri> for Connector {

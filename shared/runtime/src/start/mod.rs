@@ -93,7 +93,7 @@ impl Launch {
     where
         F: Future<Output = Result<App, BoxError>>,
     {
-        let mut sockets = Sockets::bind(&listeners, &parent.environment).await?;
+        let mut sockets = Sockets::bind(&listeners, parent).await?;
         let addrs = sockets.addrs();
         let draining = parent.shutdown.child_token();
         // what the service does in the background goes on while it is draining

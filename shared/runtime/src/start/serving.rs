@@ -128,13 +128,8 @@ impl Serving {
         let Socket { listener, tls, files } = socket;
         if let (Some(tls), Some(files)) = (&tls, files) {
             files.paths().for_each(|file| self.context.reload.watch(file));
-            let (tls, stop, mut changes) = (Arc::clone(tls), ending.stop.clone(), self.context.reload.subscribe());
-            let following = async move {
-                while changes.changed().await.is_ok() {
-                    tls.reload();
-                }
-            };
-            ending.tasks.spawn(async move { stop.run_until_cancelled(following).await });
+            let (tls, stop, changes) = (Arc::clone(tls), ending.stop.clone(), self.context.reload.subscribe());
+            ending.tasks.spawn(async move { stop.run_until_cancelled(tls.follow(changes)).await });
         }
         let random = self.context.random.clone();
         Server { listener, tls, stack, patience, random, ending: ending.clone() }.spawn();

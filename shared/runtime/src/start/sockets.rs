@@ -8,6 +8,7 @@ use crate::config::{Environment, ListenAddr};
 use crate::server::Listener;
 use crate::service::Listeners;
 use crate::tls::{ServerFiles, ServerTls, TlsError};
+use crate::{Clock, Context};
 
 /// The operator's word that requests may travel over a network in plain text.
 const PLAINTEXT: [&str; 2] = ["OC_INSECURE_PLAINTEXT", "OCIS_INSECURE_PLAINTEXT"];
@@ -41,14 +42,15 @@ pub(super) struct Addrs {
 
 impl Sockets {
     /// Reads the certificates, then binds.
-    pub(super) async fn bind(listeners: &Listeners<'_>, environment: &Environment) -> Result<Self, StartError> {
+    pub(super) async fn bind(listeners: &Listeners<'_>, context: &Context) -> Result<Self, StartError> {
         let grpc = listeners.grpc.map(|grpc| (&grpc.addr, ServerFiles::of_grpc(&grpc.tls)));
         let http = listeners.http.map(|http| (&http.addr, ServerFiles::of_http(&http.tls)));
         let mtls = listeners.mtls.zip(listeners.http);
         let mtls = mtls.map(|(mtls, http)| (&mtls.addr, ServerFiles::of_mtls(mtls, &http.tls)));
-        let (grpc_tls, http_tls) = (certificate(grpc.as_ref())?, certificate(http.as_ref())?);
-        let mtls_tls = certificate(mtls.as_ref())?;
-        let allowed = is_plaintext_allowed(environment);
+        let clock = &context.clock;
+        let (grpc_tls, http_tls) = (certificate(grpc.as_ref(), clock)?, certificate(http.as_ref(), clock)?);
+        let mtls_tls = certificate(mtls.as_ref(), clock)?;
+        let allowed = is_plaintext_allowed(&context.environment);
         Ok(Self {
             debug: Listener::bind(&listeners.debug.addr).await?,
             grpc: bind(grpc, grpc_tls, "OCIS_GRPC_TLS_ENABLED", allowed).await?,
@@ -67,9 +69,9 @@ impl Sockets {
 
 type Wanted<'a> = (&'a ListenAddr, Option<ServerFiles>);
 
-fn certificate(wanted: Option<&Wanted<'_>>) -> Result<Option<Arc<ServerTls>>, TlsError> {
+fn certificate(wanted: Option<&Wanted<'_>>, clock: &Clock) -> Result<Option<Arc<ServerTls>>, TlsError> {
     let files = wanted.and_then(|(_, files)| files.clone());
-    Ok(files.map(ServerTls::new).transpose()?.map(Arc::new))
+    Ok(files.map(|files| ServerTls::new(files, clock.clone())).transpose()?.map(Arc::new))
 }
 
 async fn bind(
