@@ -156,10 +156,11 @@ pub fn app(opened: &Opened) -> App {
         verifier: verifier.clone(),
         clock: clock.clone(),
     };
-    let provider = authn::provider::serve(Arc::clone(&opened.authenticator));
+    let limit = config.grpc.max_received_message_size;
+    let provider = authn::provider::serve(Arc::clone(&opened.authenticator), limit);
     let routes = tonic::service::Routes::new(provider)
-        .add_service(grpc::applications::serve(opened.api.clone()))
-        .add_service(grpc::tokens::serve(operator));
+        .add_service(grpc::applications::serve(opened.api.clone(), limit))
+        .add_service(grpc::tokens::serve(operator, limit));
     let http = http::router(http::Api::new(applications, verifier, clock, &config.http.root));
     let http = Pages::of(&config.http.cors).open(http, <AuthApp as runtime::Service>::IDENTITY.name);
     let checks = checks(&opened.database, &context.clock);

@@ -25,9 +25,9 @@ pub(crate) struct Api {
     pub(crate) clock: Clock,
 }
 
-/// Serves administration as `PasswordsAPI`.
-pub(crate) fn serve(api: Api) -> PasswordsApiServer<Api> {
-    PasswordsApiServer::new(api).max_decoding_message_size(REQUEST_LIMIT)
+/// Serves administration as `PasswordsAPI`, to requests of at most so many bytes; 64 KiB by default.
+pub(crate) fn serve(api: Api, limit: Option<usize>) -> PasswordsApiServer<Api> {
+    PasswordsApiServer::new(api).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
 }
 
 impl Api {

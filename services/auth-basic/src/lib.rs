@@ -152,11 +152,13 @@ async fn database(config: &Config, context: &Context) -> Result<Database, BoxErr
 /// # Errors
 /// When the secret of the internal token is too short.
 pub fn app(opened: &Opened, config: &Config, context: &Context) -> Result<App, BoxError> {
-    let mut routes = tonic::service::Routes::new(authn::provider::serve(opened.authenticator.clone()));
+    let limit = config.grpc.max_received_message_size;
+    let mut routes = tonic::service::Routes::new(authn::provider::serve(opened.authenticator.clone(), limit));
     if let Some(administration) = &opened.administration {
         let keys = runtime::key_ring::<AuthBasic>(config, |config| &config.token_manager, context)?;
         let (administration, clock) = (administration.clone(), context.clock.clone());
-        routes = routes.add_service(grpc::serve(grpc::Api { administration, verifier: Verifier::new(keys), clock }));
+        let api = grpc::Api { administration, verifier: Verifier::new(keys), clock };
+        routes = routes.add_service(grpc::serve(api, limit));
     }
     let trim = opened.hashing.clone().map(|hashing| Task::new("trim", trim(hashing, context.shutdown.clone())));
     let prune = prune(opened.throttle.clone(), context.clock.clone(), context.shutdown.clone());

@@ -49,7 +49,7 @@ impl runtime::Service for AuthBearer {
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
         let directory = runtime::directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls, &context)?;
         let users = administration(&config, &context)?;
-        Ok(app(&open(&config, directory, users, &context)?))
+        Ok(app(&open(&config, directory, users, &context)?, &config))
     }
 }
 
@@ -87,8 +87,8 @@ pub fn open(
 }
 
 /// The service that answers with this authenticator.
-pub fn app(bearer: &Arc<Bearer>) -> App {
+pub fn app(bearer: &Arc<Bearer>, config: &Config) -> App {
     let authenticator: Arc<dyn Authenticator> = bearer.clone();
     let http = Some(logout::router(Arc::clone(bearer)));
-    App { http, ..App::grpc(Routes::new(authn::provider::serve(authenticator))) }
+    App { http, ..App::grpc(Routes::new(authn::provider::serve(authenticator, config.grpc.max_received_message_size))) }
 }

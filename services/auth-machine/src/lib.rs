@@ -37,7 +37,7 @@ impl Service for AuthMachine {
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
         let directory = runtime::directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls, &context)?;
-        Ok(app(authenticator(&config, directory, &context)?))
+        Ok(app(authenticator(&config, directory, &context)?, &config))
     }
 }
 
@@ -70,6 +70,7 @@ async fn follow(keys: Weak<key::Keys>, config: Config, context: Context) {
 }
 
 /// The service that answers with this authenticator.
-pub fn app(authenticator: Arc<dyn Authenticator>) -> App {
-    App::grpc(tonic::service::Routes::new(authn::provider::serve(authenticator)))
+pub fn app(authenticator: Arc<dyn Authenticator>, config: &Config) -> App {
+    let limit = config.grpc.max_received_message_size;
+    App::grpc(tonic::service::Routes::new(authn::provider::serve(authenticator, limit)))
 }

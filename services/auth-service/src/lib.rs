@@ -83,7 +83,8 @@ pub fn authenticator(config: &Config, context: &Context) -> Result<Arc<ServiceAc
 /// The service around an authenticator: its gRPC API, and the task that follows changes of the configuration.
 pub fn app(accounts: &Arc<ServiceAccounts>, config: Config, context: &Context) -> App {
     let authenticator: Arc<dyn Authenticator> = Arc::<ServiceAccounts>::clone(accounts);
+    let limit = config.grpc.max_received_message_size;
     let follow = Arc::clone(accounts).follow(config, context.clone());
     let tasks = vec![Task::new("follow accounts", follow)];
-    App { tasks, ..App::grpc(tonic::service::Routes::new(authn::provider::serve(authenticator))) }
+    App { tasks, ..App::grpc(tonic::service::Routes::new(authn::provider::serve(authenticator, limit))) }
 }

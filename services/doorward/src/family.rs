@@ -146,7 +146,7 @@ impl Builder<'_> {
                 let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
                 let authenticator = auth_machine::authenticator(config, directory, context)?;
                 self.provide(kind::MACHINE, authenticator.clone());
-                Ok(auth_machine::app(authenticator))
+                Ok(auth_machine::app(authenticator, config))
             }
             Member::AuthService => {
                 let config = &settings.auth_service;
@@ -160,7 +160,7 @@ impl Builder<'_> {
                 let opened = auth_app::open(config, directory, context).await?;
                 self.provide(kind::APP, opened.authenticator.clone());
                 self.peers.applications =
-                    Some(gateway::peers::applications(auth_app::grpc::applications::serve(opened.api.clone())));
+                    Some(gateway::peers::applications(auth_app::grpc::applications::serve(opened.api.clone(), None)));
                 Ok(auth_app::app(&opened))
             }
             Member::AuthBearer => {
@@ -172,7 +172,7 @@ impl Builder<'_> {
                 };
                 let bearer = auth_bearer::open(config, directory, administration, context)?;
                 self.provide(kind::BEARER, bearer.clone());
-                Ok(auth_bearer::app(&bearer))
+                Ok(auth_bearer::app(&bearer, config))
             }
             Member::Idp => {
                 let config = &settings.idp;

@@ -20,6 +20,8 @@ pub(crate) struct Core {
     pub(crate) life: Duration,
     /// Whether tokens carry no groups, so that they have to be fetched.
     pub(crate) skips_groups: bool,
+    /// The longest request that is read, in bytes.
+    pub(crate) message_limit: usize,
 }
 
 impl Core {

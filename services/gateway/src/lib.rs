@@ -72,6 +72,7 @@ pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<Opened, 
         clock: context.clock.clone(),
         life: config.token_manager.expires,
         skips_groups: config.skip_user_groups_in_token,
+        message_limit: config.grpc.max_received_message_size.unwrap_or(REQUEST_LIMIT),
     })))
 }
 
@@ -80,8 +81,8 @@ impl Opened {
     pub fn app(&self) -> App {
         let upstream = self.0.peers.upstream.clone();
         let service = GatewayService(self.0.clone());
-        let registry = RegistryApiServer::new(service.clone()).max_decoding_message_size(REQUEST_LIMIT);
-        let own = GatewayApiServer::new(service).max_decoding_message_size(REQUEST_LIMIT);
+        let registry = RegistryApiServer::new(service.clone()).max_decoding_message_size(self.0.message_limit);
+        let own = GatewayApiServer::new(service).max_decoding_message_size(self.0.message_limit);
         let streaming = upstream.is_some();
         let routes = Routes::new(WithUpstream { own, upstream }).add_service(registry);
         App { streaming, ..App::grpc(routes) }

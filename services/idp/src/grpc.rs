@@ -34,9 +34,9 @@ const MOST_USES: u32 = 1_000;
 /// The gRPC face.
 pub struct Api(Provider);
 
-/// Serves it.
-pub fn serve(provider: Provider) -> IdpAdminApiServer<Api> {
-    IdpAdminApiServer::new(Api(provider)).max_decoding_message_size(REQUEST_LIMIT)
+/// Serves it, to requests of at most so many bytes; 128 KiB by default.
+pub fn serve(provider: Provider, limit: Option<usize>) -> IdpAdminApiServer<Api> {
+    IdpAdminApiServer::new(Api(provider)).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
 }
 
 impl Api {

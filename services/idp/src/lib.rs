@@ -167,8 +167,9 @@ pub fn app(opened: &Opened) -> Result<App, BoxError> {
     if provider.config.open_registration {
         tracing::warn!("whoever reaches this service may register a client (IDP_ALLOW_OPEN_CLIENT_REGISTRATION)");
     }
-    let keys = keys::grpc::serve(provider.keys.clone(), provider.verifier.clone(), provider.clock.clone());
-    let routes = tonic::service::Routes::new(grpc::serve(provider.clone())).add_service(keys);
+    let limit = provider.config.grpc.max_received_message_size;
+    let keys = keys::grpc::serve(provider.keys.clone(), provider.verifier.clone(), provider.clock.clone(), limit);
+    let routes = tonic::service::Routes::new(grpc::serve(provider.clone(), limit)).add_service(keys);
     let database = provider.store.database().clone();
     let database = Check::new("database", move || {
         let database = database.clone();

@@ -54,6 +54,8 @@ use crate::straight::Straight;
 use crate::told::Answered;
 use crate::verify::Verify;
 
+/// Largest request of Envoy's that is read unless another limit is set, in bytes: it may hold the beginning of a body.
+const CHECK_LIMIT: usize = 4 * 1024 * 1024;
 /// What metrics and the access log call the route of requests that none is for.
 const NO_ROUTE: &str = "none";
 
@@ -121,7 +123,8 @@ pub async fn app(config: &Config, gateway: Arc<dyn Gateway>, context: &Context) 
     let answered = Arc::new(Answered::parse(&config.doors.verify_headers)?);
     let forward = Forward(Arc::new(settings));
     let check = Check { door: Arc::clone(&door), answered: Arc::clone(&answered), forward: forward.clone() };
-    let check = AuthorizationServer::new(check);
+    let check = AuthorizationServer::new(check)
+        .max_decoding_message_size(config.grpc.max_received_message_size.unwrap_or(CHECK_LIMIT));
     let verify = config.doors.outer().map(|outer| Verify { door: Arc::clone(&door), outer, answered });
     let shortcut: Arc<dyn Shortcut> = Arc::new(Straight { verify, forward: forward.clone() });
     let http = token_review(&config.doors, &door).fallback(forward::forward).with_state(forward);

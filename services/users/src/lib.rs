@@ -113,19 +113,19 @@ fn over(database: Database, idp: &str, context: &Context) -> Opened {
 /// When the token secret cannot be used.
 pub fn app(opened: &Opened, config: &Config, context: &Context) -> Result<App, BoxError> {
     let keys = runtime::key_ring::<Users>(config, |config| &config.token_manager, context)?;
-    Ok(assemble(opened, keys, context))
+    Ok(assemble(opened, keys, config.grpc.max_received_message_size, context))
 }
 
-fn assemble(opened: &Opened, keys: Arc<KeyRing>, context: &Context) -> App {
+fn assemble(opened: &Opened, keys: Arc<KeyRing>, limit: Option<usize>, context: &Context) -> App {
     let verifier = Verifier::new(keys);
     let (clock, searchers) = (context.clock.clone(), verifier.clone());
     // not by a credential that is for something else, like one folder
     let may_search: MaySearch = Arc::new(move |token: &str| {
         searchers.verify(clock.now(), token).is_ok_and(|claims| claims.scopes.allow(&Access::Other))
     });
-    let mut routes = Routes::new(authn::directory::serve(Arc::clone(&opened.directory), may_search));
+    let mut routes = Routes::new(authn::directory::serve(Arc::clone(&opened.directory), may_search, limit));
     if let Some(administration) = &opened.administration {
-        let service = service::serve(Arc::clone(administration), verifier, context.clock.clone());
+        let service = service::serve(Arc::clone(administration), verifier, context.clock.clone(), limit);
         routes = routes.add_service(service);
     }
     App { checks: vec![check(opened.backend.clone())], ..App::grpc(routes) }

@@ -30,8 +30,10 @@ pub(crate) fn serve(
     administration: Arc<Administration>,
     verifier: Verifier,
     clock: Clock,
+    limit: Option<usize>,
 ) -> UsersAdminApiServer<impl UsersAdminApi> {
-    UsersAdminApiServer::new(Admin { administration, verifier, clock }).max_decoding_message_size(REQUEST_LIMIT)
+    let server = UsersAdminApiServer::new(Admin { administration, verifier, clock });
+    server.max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
 }
 
 struct Admin {

@@ -230,7 +230,8 @@ async fn people_that_are_only_read_have_nobody_to_tell() {
     let service = Service::start().await;
     let token = service.token(&[role::ADMIN], Scopes::full_user());
     // as with people in LDAP: no administration is served
-    let without = channel(Routes::new(authn::directory::serve(service.directory.clone(), Arc::new(|_| true)))).await;
+    let without =
+        channel(Routes::new(authn::directory::serve(service.directory.clone(), Arc::new(|_| true), None))).await;
     for directory in [Remote::users(without.clone()), Remote::gateway(without)] {
         let outcome = directory.note_password_change(&UserId::default(), UNIX_EPOCH, &token).await;
         assert!(matches!(outcome, Err(DirectoryError::ReadOnly)), "{outcome:?}");

@@ -33,9 +33,9 @@ pub struct Api {
     clock: Clock,
 }
 
-/// Serves applications as CS3 `ApplicationsAPI`.
-pub fn serve(api: Api) -> ApplicationsApiServer<Api> {
-    ApplicationsApiServer::new(api).max_decoding_message_size(REQUEST_LIMIT)
+/// Serves applications as CS3 `ApplicationsAPI`, to requests of at most so many bytes; 64 KiB by default.
+pub fn serve(api: Api, limit: Option<usize>) -> ApplicationsApiServer<Api> {
+    ApplicationsApiServer::new(api).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
 }
 
 impl Api {

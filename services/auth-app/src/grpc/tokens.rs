@@ -37,9 +37,9 @@ pub struct Api {
     pub(crate) clock: Clock,
 }
 
-/// Serves it.
-pub fn serve(api: Api) -> AppTokensApiServer<Api> {
-    AppTokensApiServer::new(api).max_decoding_message_size(IMPORT_LIMIT)
+/// Serves it, to requests of at most so many bytes; 2 MiB by default.
+pub fn serve(api: Api, limit: Option<usize>) -> AppTokensApiServer<Api> {
+    AppTokensApiServer::new(api).max_decoding_message_size(limit.unwrap_or(IMPORT_LIMIT))
 }
 
 impl Api {

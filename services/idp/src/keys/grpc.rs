@@ -28,9 +28,9 @@ pub struct Api {
     clock: Clock,
 }
 
-/// Serves it to those whose internal token is an administrator's.
-pub fn serve(keys: Keys, verifier: Verifier, clock: Clock) -> KeysApiServer<Api> {
-    KeysApiServer::new(Api { keys, verifier, clock }).max_decoding_message_size(REQUEST_LIMIT)
+/// Serves it to those whose internal token is an administrator's, and to requests of at most so many bytes; 4 KiB by default.
+pub fn serve(keys: Keys, verifier: Verifier, clock: Clock, limit: Option<usize>) -> KeysApiServer<Api> {
+    KeysApiServer::new(Api { keys, verifier, clock }).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
 }
 
 impl Api {

@@ -13,7 +13,7 @@ use crate::support::{Service, text};
 
 /// The interface, called without a network between.
 fn api(service: &Service) -> IdpAdminApiClient<IdpAdminApiServer<Api>> {
-    IdpAdminApiClient::new(grpc::serve(service.provider.clone()))
+    IdpAdminApiClient::new(grpc::serve(service.provider.clone(), None))
 }
 
 /// A message of the bearer of this token.

@@ -42,7 +42,7 @@ impl Section for Public {
             &["<P>_TRANSPORT_TLS_KEY"],
             "Path/File name for the TLS certificate key (in PEM format) for the server certificate.",
         );
-        http.visit_proxies(v);
+        http.visit_shared(v);
         v.value(
             "max_concurrent_requests",
             &mut http.max_concurrent_requests,
@@ -52,8 +52,7 @@ impl Section for Public {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        runtime::TrustedProxies::parse(&self.0.trusted_proxies)
-            .map_err(|problem| Invalid::new("trusted_proxies", format!("is a list of networks; {problem}")))?;
+        self.0.validate_shared()?;
         match (&self.0.tls.cert, &self.0.tls.key) {
             (Some(_), None) => Err(Invalid::new("tls_key", "must be set, as the certificate is")),
             (None, Some(_)) => Err(Invalid::new("tls_cert", "must be set, as its key is")),

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status, metadata::MetadataMap};
 use super::answer;
 use crate::{Directory, caller::trace_id};
 
-/// Largest request the directory reads, in bytes.
+/// Largest request the directory reads unless another limit is set, in bytes.
 const REQUEST_LIMIT: usize = 64 * 1024;
 
 /// Decides whether the bearer of this internal token may search the directory.
@@ -24,9 +24,11 @@ pub struct Users {
 }
 
 /// Serves a directory as CS3 `UserAPI`. As in the systems that call it, looking one known user up needs no token inside
-/// the network; searching does, and `may_search` verifies it.
-pub fn serve(directory: Arc<dyn Directory>, may_search: MaySearch) -> UserApiServer<Users> {
-    UserApiServer::new(Users { directory, may_search }).max_decoding_message_size(REQUEST_LIMIT)
+/// the network; searching does, and `may_search` verifies it. `limit` is how many
+/// bytes a request may have; 64 KiB by default.
+pub fn serve(directory: Arc<dyn Directory>, may_search: MaySearch, limit: Option<usize>) -> UserApiServer<Users> {
+    let server = UserApiServer::new(Users { directory, may_search });
+    server.max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
 }
 
 #[tonic::async_trait]

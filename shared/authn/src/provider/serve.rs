@@ -10,15 +10,15 @@ use tonic::{Request, Response, Status};
 use super::extras;
 use crate::{AuthError, Authenticator, Caller, Credentials};
 
-/// Largest request an authenticator reads, in bytes.
+/// Largest request an authenticator reads unless another limit is set, in bytes.
 const REQUEST_LIMIT: usize = 64 * 1024;
 
 /// A CS3 `ProviderAPI` whose every answer comes from one [`Authenticator`].
 pub struct Provider(Arc<dyn Authenticator>);
 
-/// Serves an authenticator as CS3 `ProviderAPI`.
-pub fn serve(authenticator: Arc<dyn Authenticator>) -> ProviderApiServer<Provider> {
-    ProviderApiServer::new(Provider(authenticator)).max_decoding_message_size(REQUEST_LIMIT)
+/// Serves an authenticator as CS3 `ProviderAPI`, to requests of at most so many bytes; 64 KiB by default.
+pub fn serve(authenticator: Arc<dyn Authenticator>, limit: Option<usize>) -> ProviderApiServer<Provider> {
+    ProviderApiServer::new(Provider(authenticator)).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
 }
 
 #[tonic::async_trait]

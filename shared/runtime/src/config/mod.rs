@@ -30,7 +30,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use common::ANY;
+pub(crate) use common::{ANY, MAX_HEADER_SIZE};
 pub use common::{
     ClientTls, Cors, Debug, Grpc, GrpcClientTls, GrpcTls, Http, HttpTls, Log, Mtls, Reva, TlsVariables, TokenManager,
     Tracing,

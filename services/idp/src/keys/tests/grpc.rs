@@ -29,7 +29,7 @@ fn request<T>(message: T, world: &World, roles: &[&str]) -> Request<T> {
 async fn an_administrator_lists_rotates_and_retires() {
     let world = World::new().await;
     let keys = world.replica().await;
-    let server = crate::keys::grpc::serve(keys.clone(), Verifier::new(ring()), world.clock.clone());
+    let server = crate::keys::grpc::serve(keys.clone(), Verifier::new(ring()), world.clock.clone(), None);
     let mut client = KeysApiClient::new(server);
     let admin = [role::ADMIN];
 
@@ -63,7 +63,7 @@ async fn nobody_else_may() {
     let world = World::new().await;
     let keys = world.replica().await;
     let before = kids(&keys);
-    let server = crate::keys::grpc::serve(keys.clone(), Verifier::new(ring()), world.clock.clone());
+    let server = crate::keys::grpc::serve(keys.clone(), Verifier::new(ring()), world.clock.clone(), None);
     let mut client = KeysApiClient::new(server);
     let rotate = || RotateKeyRequest { algorithm: "EdDSA".to_owned(), at_once: true };
     let retire = || RetireKeyRequest { kid: before[0].clone() };

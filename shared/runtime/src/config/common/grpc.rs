@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::{Invalid, ListenAddr, Section, Visitor};
-use super::{cert_and_key, positive};
+use super::{MAX_HEADER_SIZE, cert_and_key, header_size, positive};
 use crate::TrustedProxies;
 
 /// `grpc`: the gRPC server.
@@ -19,8 +19,10 @@ pub struct Grpc {
     /// Networks whose peers are believed when they pass on which address a credential came from; see
     /// [`TrustedProxies::parse`].
     pub trusted_networks: Vec<String>,
-    /// The longest message that is accepted, in bytes.
-    pub max_received_message_size: usize,
+    /// The longest message that is accepted, in bytes; without it, each API has a limit of its own.
+    pub max_received_message_size: Option<usize>,
+    /// The largest headers of a request that are accepted, in bytes.
+    pub max_header_size: usize,
     /// How many requests are handled at the same time; what comes on top of it is refused.
     pub max_concurrent_requests: usize,
     /// After which time a request is given up.
@@ -59,7 +61,8 @@ impl Default for Grpc {
             tls: GrpcTls::default(),
             protocol: "tcp".into(),
             trusted_networks: LOOPBACK.map(str::to_owned).into(),
-            max_received_message_size: 10_240_000,
+            max_received_message_size: None,
+            max_header_size: MAX_HEADER_SIZE,
             max_concurrent_requests: 1024,
             request_timeout: Duration::from_secs(5),
             max_connection_age: None,
@@ -82,7 +85,13 @@ impl Section for Grpc {
             "max_received_message_size",
             &mut self.max_received_message_size,
             &["OCIS_GRPC_MAX_RECEIVED_MESSAGE_SIZE", "<P>_GRPC_MAX_RECEIVED_MESSAGE_SIZE"],
-            "The size in bytes of the longest message the GRPC service accepts.",
+            "The size in bytes of the longest message the GRPC service accepts. If unset, 64 KiB, but 128 KiB for the administration of idp and 2 MiB for the import of app tokens.",
+        );
+        v.value(
+            "max_header_size",
+            &mut self.max_header_size,
+            &["OCIS_GRPC_MAX_HEADER_SIZE", "<P>_GRPC_MAX_HEADER_SIZE"],
+            "The size in bytes of the largest request headers (metadata) the GRPC service accepts.",
         );
         v.value(
             "max_concurrent_requests",
@@ -118,7 +127,8 @@ impl Section for Grpc {
         TrustedProxies::parse(&self.trusted_networks)
             .map_err(|problem| Invalid::new("trusted_networks", format!("is a list of networks; {problem}")))?;
         positive("max_concurrent_requests", self.max_concurrent_requests)?;
-        positive("max_received_message_size", self.max_received_message_size)
+        header_size(self.max_header_size)?;
+        self.max_received_message_size.map_or(Ok(()), |size| positive("max_received_message_size", size))
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::{Invalid, ListenAddr, Section, Visitor};
-use super::{Cors, cert_and_key, positive};
+use super::{Cors, MAX_HEADER_SIZE, cert_and_key, header_size, positive};
 use crate::TrustedProxies;
 
 /// `http`: the HTTP server.
@@ -20,6 +20,8 @@ pub struct Http {
     pub tls: HttpTls,
     /// Which proxies are believed when they say where a request comes from; see [`TrustedProxies::parse`].
     pub trusted_proxies: Vec<String>,
+    /// The largest headers of a request that are accepted, in bytes.
+    pub max_header_size: usize,
     /// The longest request body that is accepted, in bytes.
     pub max_body_size: usize,
     /// How many requests are handled at the same time; what comes on top of it is refused.
@@ -45,14 +47,31 @@ impl Http {
         })
     }
 
-    /// Shows which proxies are believed; for a service that shows the rest of this section in its own way.
-    pub fn visit_proxies(&mut self, v: &mut Visitor<'_>) {
+    /// Shows which proxies are believed and how large headers may be; for a service that shows the rest of this section in its
+    /// own way. [`validate_shared`](Self::validate_shared) belongs to it.
+    pub fn visit_shared(&mut self, v: &mut Visitor<'_>) {
         v.value(
             "trusted_proxies",
             &mut self.trusted_proxies,
             &["OCIS_TRUSTED_PROXIES", "<P>_TRUSTED_PROXIES"],
             "Addresses and networks (like 10.0.0.0/8) of the proxies in front of the HTTP service. Only they are believed when X-Forwarded-For says where a request comes from.",
         );
+        v.value(
+            "max_header_size",
+            &mut self.max_header_size,
+            &["OCIS_HTTP_MAX_HEADER_SIZE", "<P>_HTTP_MAX_HEADER_SIZE"],
+            "The size in bytes of the largest request headers the HTTP service accepts; larger ones are answered with 431.",
+        );
+    }
+
+    /// Whether the values that [`visit_shared`](Self::visit_shared) shows can be used.
+    ///
+    /// # Errors
+    /// Names the value that cannot.
+    pub fn validate_shared(&self) -> Result<(), Invalid> {
+        TrustedProxies::parse(&self.trusted_proxies)
+            .map_err(|problem| Invalid::new("trusted_proxies", format!("is a list of networks; {problem}")))?;
+        header_size(self.max_header_size)
     }
 }
 
@@ -64,6 +83,7 @@ impl Default for Http {
             cors: Cors::default(),
             tls: HttpTls::default(),
             trusted_proxies: Vec::new(),
+            max_header_size: MAX_HEADER_SIZE,
             max_body_size: 1024 * 1024,
             max_concurrent_requests: 1024,
             request_timeout: Duration::from_secs(30),
@@ -82,7 +102,7 @@ impl Section for Http {
         );
         v.section("cors", &mut self.cors);
         v.section("tls", &mut self.tls);
-        self.visit_proxies(v);
+        self.visit_shared(v);
         v.value(
             "max_body_size",
             &mut self.max_body_size,
@@ -107,8 +127,7 @@ impl Section for Http {
         if !self.root.starts_with('/') {
             return Err(Invalid::new("root", "must start with /"));
         }
-        TrustedProxies::parse(&self.trusted_proxies)
-            .map_err(|problem| Invalid::new("trusted_proxies", format!("is a list of networks; {problem}")))?;
+        self.validate_shared()?;
         positive("max_concurrent_requests", self.max_concurrent_requests)
     }
 }
