@@ -77,9 +77,13 @@ pub async fn forward(State(Forward(settings)): State<Forward>, request: Request)
     response
 }
 
-/// A request that could not be read whole says nothing of where the next one begins (RFC 9112 11.2), so none is read.
+/// A request that could not be read whole, or did not come to its end, says nothing of where the next one begins (RFC 9112 11.2),
+/// so none is read.
 fn refuse(refusal: Refusal, version: Version) -> Response {
-    let is_unread = matches!(refusal.status, StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED);
+    let is_unread = matches!(
+        refusal.status,
+        StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED | StatusCode::REQUEST_TIMEOUT
+    );
     let mut response = refusal.into_response();
     if is_unread && version < Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -128,7 +132,7 @@ impl Settings {
             let unprotected = route.is_some_and(|route| route.unprotected);
             let verdict = self.door.edge.decide(&asked, unprotected).await;
             if let Some(refusal) = self.door.refusal(&verdict, &asked) {
-                upload::drain(body, parts.version).await;
+                upload::drain(body, parts.version, &parts.headers).await;
                 return Err(refusal);
             }
             if let (Some(signed), Verdict::Allowed(Some(identity))) = (&self.door.edge.signed, &verdict)
@@ -168,6 +172,9 @@ impl Settings {
             Ok(response) => response,
             Err(upload::Failed::TooLong) => return Err(too_long()),
             Err(upload::Failed::Broken) => return Err(Refusal::new(StatusCode::BAD_REQUEST, "the body is broken\n")),
+            Err(upload::Failed::Stalled) => {
+                return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not come to its end in time\n"));
+            }
             Err(upload::Failed::Silent) => {
                 return Err(Refusal::new(StatusCode::GATEWAY_TIMEOUT, "the backend is silent\n"));
             }

@@ -95,6 +95,7 @@ routes:
   - {{ path: /moved, backend: 'http://{backend}/base', strip: /moved, prepend: /x, request_headers: {{ set: {{ X-Tenant: a }}, remove: [X-Old] }}, response_headers: {{ set: {{ X-Frame-Options: DENY }} }} }}
   - {{ path: /hosted, backend: 'http://{backend}', request_headers: {{ set: {{ Host: 'inner.example:81', X-Tenant: a }}, remove: [X-Old-Name] }} }}
   - {{ path: /gone, backend: 'http://127.0.0.1:9', timeout_seconds: 1 }}
+  - {{ path: /impatient, backend: 'http://{backend}', timeout_seconds: 1 }}
   - {{ path: /, backend: 'http://{backend}' }}
 access:
   - {{ path: /pub, action: allow }}

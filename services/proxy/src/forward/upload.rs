@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::Version;
+use http::header::EXPECT;
+use http::{HeaderMap, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, Limited};
 
 use crate::headers::RequestFilter;
 
-/// How much of a refused body is read: dropping it unread costs an HTTP/2 client its whole connection.
+/// How much of a refused body is read: dropping it unread costs a client its connection.
 const DRAINED: usize = 64 * 1024;
 /// How long that may take.
 const DRAINED_WITHIN: Duration = Duration::from_secs(1);
@@ -37,6 +38,8 @@ struct State {
     moved: AtomicU64,
     too_long: AtomicBool,
     broken: AtomicBool,
+    /// Whether the backend waits for bytes of the client.
+    waiting: AtomicBool,
 }
 
 /// Why a request has no answer.
@@ -45,6 +48,8 @@ pub(super) enum Failed {
     TooLong,
     /// Its body is none.
     Broken,
+    /// The client has stopped sending for too long.
+    Stalled,
     /// Nothing has happened for too long.
     Silent,
     /// The backend cannot be asked.
@@ -59,6 +64,7 @@ impl Upload {
             moved: AtomicU64::new(0),
             too_long: AtomicBool::new(false),
             broken: AtomicBool::new(false),
+            waiting: AtomicBool::new(false),
         };
         let progress = Progress(Arc::new(state));
         (Self { inner, left: most, filter, progress: progress.clone() }, progress)
@@ -71,6 +77,7 @@ impl http_body::Body for Upload {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        self.progress.0.waiting.store(polled.is_pending(), Ordering::Release);
         let frame = match polled {
             Poll::Ready(Some(Ok(frame))) => frame,
             Poll::Ready(Some(Err(error))) => {
@@ -133,15 +140,18 @@ impl Progress {
                 Ok(Err(_)) if self.0.broken.load(Ordering::Acquire) => return Err(Failed::Broken),
                 Ok(Err(error)) => return Err(Failed::Backend(error)),
                 Err(_) if self.idle_since() + patience > Instant::now() => {}
+                Err(_) if self.0.waiting.load(Ordering::Acquire) => return Err(Failed::Stalled),
                 Err(_) => return Err(Failed::Silent),
             }
         }
     }
 }
 
-/// Reads the rest of a body that nobody wants, if it is short.
-pub(super) async fn drain(body: Body, version: Version) {
-    if version < Version::HTTP_2 || body.is_end_stream() {
+/// Reads the rest of a refused body, if it is short. An HTTP/1 client that waits for 100 (RFC 9110 10.1.1) is not asked to send it.
+pub(super) async fn drain(body: Body, version: Version, headers: &HeaderMap) {
+    let is_short = body.size_hint().upper().is_some_and(|most| most <= DRAINED as u64);
+    let is_kept_for_it = version >= Version::HTTP_2 || (is_short && !headers.contains_key(EXPECT));
+    if body.is_end_stream() || !is_kept_for_it {
         return;
     }
     let mut body = Limited::new(body, DRAINED);

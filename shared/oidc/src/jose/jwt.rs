@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Algorithm, JwtError, VerifyingKey};
 
 /// The longest JWT that is looked at, in bytes.
-pub const MAX_JWT: usize = 16 * 1024;
+pub const MAX_JWT: usize = 32 * 1024;
 /// The longest key identifier, in bytes.
 pub const MAX_KID: usize = 256;
 /// The type of a JWT that carries its own key (RFC 9449 4.2).

@@ -29,6 +29,7 @@ use tower::util::MapRequestLayer;
 use tracing::{Instrument, Span};
 
 use crate::metrics::{Measurement, Protocol, Requests};
+use crate::server::Progress;
 use crate::{TrustedProxies, telemetry};
 
 pub(crate) use body::Body;
@@ -98,8 +99,14 @@ impl<S> Stack<S> {
             request.extensions_mut().insert(taken.clone());
         }
         let timeout = deadline::of(request.headers(), self.timeout);
+        let progress = request.extensions().get::<Progress>().cloned();
         let handled = self.handle(request, timeout).instrument(span).await;
-        let answer = handled.unwrap_or_else(|kind| refusal::of(kind, measurement.protocol()));
+        let answer = handled.unwrap_or_else(|kind| match progress {
+            Some(progress) if kind == Kind::DeadlineExceeded && progress.is_stalled() => {
+                refusal::of_stalled(measurement.protocol())
+            }
+            _ => refusal::of(kind, measurement.protocol()),
+        });
         if let Some(route) = taken.0.get() {
             measurement.matched(route);
         }

@@ -1,7 +1,7 @@
 //! Answers that no handler gave.
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use status::Kind;
 
 use super::body::Body;
@@ -21,8 +21,20 @@ pub(super) fn of<B>(kind: Kind, protocol: Protocol) -> Response<Body<B>> {
         let (parts, ()) = status::grpc(kind, text).into_http::<()>().into_parts();
         return Response::from_parts(parts, Body::empty());
     }
+    http(kind.http(), text)
+}
+
+/// The answer where the time is over and the client has not sent its request to the end (RFC 9110 15.5.9).
+pub(super) fn of_stalled<B>(protocol: Protocol) -> Response<Body<B>> {
+    if protocol == Protocol::Grpc {
+        return of(Kind::DeadlineExceeded, protocol);
+    }
+    http(StatusCode::REQUEST_TIMEOUT, "the request did not come to its end in time")
+}
+
+fn http<B>(status: StatusCode, text: &'static str) -> Response<Body<B>> {
     let mut response = Response::new(Body::text(text));
-    *response.status_mut() = kind.http();
+    *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }

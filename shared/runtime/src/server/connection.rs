@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -18,11 +19,12 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-use super::Patience;
 use super::head::HeadTimer;
 use super::io::{Counted, GREETING, Heard};
+use super::linger::{Lingering, Unread};
 use super::listener::Stream;
-use crate::layers::{Connected, PeerIdentity, Stack};
+use super::{Patience, RequestBody};
+use crate::layers::{Body, Connected, PeerIdentity, Stack};
 use crate::metrics::Protocol;
 use crate::own_connection::Accepted;
 use crate::tls::{self, Accepting};
@@ -32,11 +34,10 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// How long they may take to answer.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 const MAX_STREAMS: u32 = 100;
-const MAX_HEADER_LIST: u32 = 16 * 1024;
-/// The least that hyper can work with, twice.
-const MAX_HTTP1_HEAD: usize = 16 * 1024;
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// How much of an upload may be on its way at a time: at 100 ms of round trip, 10 MiB/s.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+/// So that one upload which is not read leaves room for others.
+const CONNECTION_WINDOW: u32 = 4 * STREAM_WINDOW;
 
 /// What an accepted connection needs to be served.
 pub(super) struct Connection<S> {
@@ -50,7 +51,7 @@ pub(super) struct Connection<S> {
 
 impl<S, B> Connection<S>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<crate::BoxError>,
@@ -95,13 +96,15 @@ where
     {
         let heard = Heard::default();
         let is_grpc = self.stack.requests().protocol() == Protocol::Grpc;
-        let builder = builder(is_grpc, self.patience.headers);
+        let builder = builder(is_grpc, self.patience);
+        let unread = if is_grpc { Unread::never() } else { Unread::default() };
+        let stream = Lingering::new(Counted::new(stream, heard.clone()), unread.clone(), self.patience.linger);
         let (stack, connected) = (self.stack, Arc::new(connected));
         let service = service_fn(move |request| {
-            let (stack, connected) = (Arc::clone(&stack), Arc::clone(&connected));
-            async move { Ok::<_, Infallible>(stack.answer(&connected, request).await) }
+            let (stack, connected, unread) = (Arc::clone(&stack), Arc::clone(&connected), unread.clone());
+            async move { Ok::<_, Infallible>(answer(&stack, &connected, &unread, request).await) }
         });
-        let io = TokioIo::new(Counted::new(stream, heard.clone()));
+        let io = TokioIo::new(stream);
         let mut connection = pin!(builder.serve_connection_with_upgrades(io, service));
         let mut watch = pin!(watch(heard, is_grpc, self.patience));
         let mut end = pin!(async {
@@ -131,6 +134,31 @@ where
     }
 }
 
+/// Answers a request. A body that is left unread ends an HTTP/1 connection, which the answer says (RFC 9112 9.6).
+async fn answer<S, B>(
+    stack: &Stack<S>,
+    connected: &Connected,
+    unread: &Unread,
+    request: Request<Incoming>,
+) -> Response<Body<B>>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + Clone,
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
+    let version = request.version();
+    let mut request = request.map(|body| RequestBody::new(body, unread));
+    let progress = request.body().progress().cloned();
+    unread.begin(version, progress.is_some());
+    if let Some(progress) = &progress {
+        request.extensions_mut().insert(progress.clone());
+    }
+    let mut response = stack.answer(connected, request).await;
+    if version < Version::HTTP_2 && progress.is_some_and(|progress| progress.is_abandoned()) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
 enum Verdict {
     Speaks,
     Silent,
@@ -151,14 +179,18 @@ async fn watch(heard: Heard, is_grpc: bool, patience: Patience) -> Verdict {
 }
 
 /// h2's own guards against floods of resets and of CONTINUATION frames stay as they are.
-fn builder(is_grpc: bool, headers: Duration) -> auto::Builder<TokioExecutor> {
+fn builder(is_grpc: bool, patience: Patience) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(HeadTimer::default()).header_read_timeout(headers).max_buf_size(MAX_HTTP1_HEAD);
+    builder
+        .http1()
+        .timer(HeadTimer::default())
+        .header_read_timeout(patience.headers)
+        .max_buf_size(patience.header_bytes);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(MAX_HEADER_LIST)
+        .max_header_list_size(u32::try_from(patience.header_bytes).unwrap_or(u32::MAX))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(PING_INTERVAL)

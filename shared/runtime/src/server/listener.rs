@@ -1,12 +1,12 @@
 //! Sockets.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixSocket, UnixStream};
 use tokio_util::either::Either;
 
 use crate::config::ListenAddr;
@@ -14,6 +14,10 @@ use crate::own_connection;
 
 /// A connection's two directions, before TLS.
 pub(crate) type Stream = Either<TcpStream, UnixStream>;
+
+/// How many connections may wait to be accepted: as many as the system allows, which takes less for its own limit
+/// (`net.core.somaxconn`).
+const BACKLOG: u32 = i32::MAX.unsigned_abs();
 
 /// Why a socket cannot be bound.
 #[derive(Debug, thiserror::Error)]
@@ -80,17 +84,34 @@ impl Listener {
 /// Every interface is both families where the machine has both.
 async fn bind_tcp(host: &str, port: u16) -> io::Result<TcpListener> {
     if !host.is_empty() {
-        return TcpListener::bind((host, port)).await;
+        let mut outcome = Err(io::ErrorKind::AddrNotAvailable.into());
+        for addr in tokio::net::lookup_host((host, port)).await? {
+            outcome = listen(addr);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        return outcome;
     }
-    match TcpListener::bind(("::", port)).await {
-        Err(problem) if problem.kind() != io::ErrorKind::AddrInUse => TcpListener::bind(("0.0.0.0", port)).await,
+    match listen((Ipv6Addr::UNSPECIFIED, port).into()) {
+        Err(problem) if problem.kind() != io::ErrorKind::AddrInUse => listen((Ipv4Addr::UNSPECIFIED, port).into()),
         bound => bound,
     }
 }
 
+fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // a restarted service need not wait until the connections of its predecessor are forgotten
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
+}
+
 fn bind_unix(path: &Path) -> io::Result<Listener> {
     remove_stale(path)?;
-    let listener = UnixListener::bind(path)?;
+    let socket = UnixSocket::new_stream()?;
+    socket.bind(path)?;
+    let listener = socket.listen(BACKLOG)?;
     let file = SocketFile(path.into());
     // who may connect is who may write the socket: the service's user and group
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;

@@ -1,8 +1,10 @@
 //! One way to serve, whether gRPC or HTTP, TCP or Unix socket, with TLS or without.
 
+mod body;
 mod connection;
 mod head;
 mod io;
+mod linger;
 mod listener;
 
 #[cfg(test)]
@@ -14,16 +16,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use crate::Random;
+use crate::config::MAX_HEADER_SIZE;
 use crate::layers::Stack;
 use crate::tls::ServerTls;
 
+pub(crate) use body::{Progress, RequestBody};
+pub(crate) use linger::LingerLimits;
 pub(crate) use listener::{BindError, Listener};
 
 /// What a listener grants a connection.
@@ -39,6 +43,10 @@ pub(crate) struct Patience {
     pub(crate) age: Duration,
     /// How many connections there may be; those that come on top of it wait to be accepted.
     pub(crate) connections: usize,
+    /// The largest headers of a request, in bytes.
+    pub(crate) header_bytes: usize,
+    /// For a client that is still sending when its connection is closed.
+    pub(crate) linger: LingerLimits,
 }
 
 impl Default for Patience {
@@ -49,6 +57,8 @@ impl Default for Patience {
             headers: Duration::from_secs(10),
             age: Duration::from_mins(30),
             connections: 16_384,
+            header_bytes: MAX_HEADER_SIZE,
+            linger: LingerLimits::default(),
         }
     }
 }
@@ -76,7 +86,7 @@ pub(crate) struct Server<S> {
 
 impl<S, B> Server<S>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<crate::BoxError>,

@@ -1,3 +1,6 @@
+mod limits;
+mod linger;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 

@@ -108,13 +108,14 @@ impl Serving {
         // around the router, not a layer of it: those are boxed for every request
         let router = DefaultBodyLimit::max(http.max_body_size).layer(mounted(router, &http.root));
         let stack = Arc::new(Stack::new(Shortened { router, shortcut }, requests, limits).behind(proxies));
-        self.serve(socket, stack, self.patience, ending);
+        let patience = Patience { header_bytes: http.max_header_size, ..self.patience };
+        self.serve(socket, stack, patience, ending);
     }
 
     fn serve<S, B>(&self, socket: Socket, stack: Arc<Stack<S>>, patience: Patience, ending: &Ending)
     where
         S: tower::Service<
-                http::Request<hyper::body::Incoming>,
+                http::Request<crate::server::RequestBody>,
                 Response = http::Response<B>,
                 Error = std::convert::Infallible,
             > + Clone
@@ -141,7 +142,8 @@ impl Serving {
     }
 
     fn patience_of(&self, grpc: &Grpc) -> Patience {
-        Patience { age: grpc.max_connection_age.unwrap_or(self.patience.age), ..self.patience }
+        let age = grpc.max_connection_age.unwrap_or(self.patience.age);
+        Patience { age, header_bytes: grpc.max_header_size, ..self.patience }
     }
 }
 
