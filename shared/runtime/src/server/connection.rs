@@ -70,7 +70,7 @@ where
         let accepted = self.addr.zip(local).map(|(addr, local)| Accepted::new(addr, local));
         let known = Connected { addr: self.addr, accepted, ..Connected::default() };
         let Some(tls) = self.tls.clone() else {
-            return self.speak(stream, known).await;
+            return Box::pin(self.speak(stream, known)).await;
         };
         let handshake = timeout(self.patience.handshake, TlsAcceptor::from(Arc::clone(&tls.config)).accept(stream));
         let handshake = self.stop.run_until_cancelled(handshake).await;
@@ -87,9 +87,10 @@ where
             let identity = chain.first().and_then(tls::first_name).map(PeerIdentity);
             Connected { identity, ..known }
         };
-        self.speak(stream, connected).await;
+        Box::pin(self.speak(stream, connected)).await;
     }
 
+    /// Speaks HTTP on it. The future is large: it is boxed, once for each connection.
     async fn speak<T>(self, stream: T, connected: Connected)
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
