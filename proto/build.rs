@@ -7,7 +7,7 @@ use std::{env, fs, io};
 use prost::Message as _;
 
 /// The folders that hold contracts.
-const ROOTS: [&str; 4] = ["cs3", "doorward", "envoy", "google"];
+const ROOTS: [&str; 5] = ["cs3", "doorward", "envoy", "google", "ocis"];
 
 /// Messages that carry a secret. Their `Debug` is written by hand, in `src/redacted.rs`, and does not show it.
 const SECRET: [&str; 16] = [

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod call;
 pub mod find_users;
 mod redacted;
 
@@ -67,11 +68,35 @@ pub mod cs3 {
             v1beta1, "cs3.rpc.v1beta1"
         }
     }
+    /// Storage, as far as a sign-in is about it.
+    pub mod storage {
+        /// Spaces.
+        pub mod provider {
+            package! {
+                /// `cs3.storage.provider.v1beta1`
+                v1beta1, "cs3.storage.provider.v1beta1"
+            }
+        }
+    }
     /// What all packages share.
     pub mod types {
         package! {
             /// `cs3.types.v1beta1`
             v1beta1, "cs3.types.v1beta1"
+        }
+    }
+}
+
+/// The contracts of oCIS, as far as the family calls its services; `OpenCloud` has the same ones.
+pub mod ocis {
+    /// Services.
+    pub mod services {
+        /// Settings and roles.
+        pub mod settings {
+            package! {
+                /// `ocis.services.settings.v0`
+                v0, "ocis.services.settings.v0"
+            }
         }
     }
 }

@@ -15,8 +15,10 @@ use proto::cs3::auth::registry::v1beta1 as registry;
 use proto::cs3::gateway::v1beta1 as gateway;
 use proto::cs3::identity::user::v1beta1 as user;
 use proto::cs3::rpc::v1beta1::{Code, Status};
+use proto::cs3::storage::provider::v1beta1 as storage;
 use proto::cs3::types::v1beta1::{Opaque, OpaqueEntry, Timestamp};
 use proto::doorward::{apptokens, idp, passwords, users};
+use proto::ocis::services::settings::v0 as settings;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 
@@ -354,6 +356,40 @@ async fn service_paths() {
         "cs3.identity.user.v1beta1.UserAPI",
         &["GetUser", "GetUserByClaim", "GetUserGroups", "FindUsers"],
     );
+}
+
+#[tokio::test]
+async fn settings_paths_and_numbers() {
+    let found = paths!(settings::role_service_client::RoleServiceClient;
+        list_role_assignments(settings::ListRoleAssignmentsRequest),
+        assign_role_to_user(settings::AssignRoleToUserRequest));
+    let methods = ["ListRoleAssignments", "AssignRoleToUser"];
+    assert_paths(&found, "ocis.services.settings.v0.RoleService", &methods);
+
+    let request = settings::AssignRoleToUserRequest { account_uuid: "u".into(), role_id: "r".into() };
+    round_trip(&request, b"\x0a\x01u\x12\x01r");
+    let assignment = settings::UserRoleAssignment { id: "i".into(), account_uuid: "u".into(), role_id: "r".into() };
+    let response = settings::ListRoleAssignmentsResponse { assignments: vec![assignment] };
+    round_trip(&response, b"\x0a\x09\x0a\x01i\x12\x01u\x1a\x01r");
+}
+
+#[test]
+fn create_home_numbers() {
+    let status = Some(Status { code: Code::Ok.into(), ..Status::default() });
+    round_trip(&storage::CreateHomeResponse { status, opaque: None }, b"\x0a\x02\x08\x01");
+    let opaque = Some(Opaque::default());
+    round_trip(&storage::CreateHomeRequest { opaque }, b"\x0a\x00");
+}
+
+#[tokio::test]
+async fn call_by_path_asks_the_path() {
+    let paths = Paths::default();
+    let request = tonic::Request::new(storage::CreateHomeRequest::default());
+    let path = "/cs3.gateway.v1beta1.GatewayAPI/CreateHome";
+    let outcome: Result<tonic::Response<storage::CreateHomeResponse>, _> =
+        proto::call::unary(paths.clone(), path, request).await;
+    outcome.unwrap_err();
+    assert_eq!(*paths.0.lock().unwrap(), [path]);
 }
 
 #[tokio::test]

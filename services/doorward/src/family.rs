@@ -244,6 +244,7 @@ impl Builder<'_> {
         peers.applications = peers.applications.or(remote.applications);
         peers.directory = self.directory.clone().or(remote.directory);
         peers.upstream = remote.upstream;
+        peers.settings = remote.settings;
         for (kind, provider) in &mut peers.providers {
             if provider.address.is_empty() {
                 provider.address = runtime::endpoint_of(self.address_of(kind));

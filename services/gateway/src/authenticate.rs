@@ -6,12 +6,16 @@ use runtime::Clock;
 use secrecy::ExposeSecret;
 use token::{Minter, TokenError, Verifier};
 
+use crate::homes::Homes;
 use crate::peers::Peers;
 use crate::reuse::{Fresh, Key, Minted};
+use crate::roles::Roles;
 
 /// The gateway's own work: from a credential to an internal token, and from an internal token to a person.
 pub(crate) struct Core {
     pub(crate) peers: Peers,
+    pub(crate) homes: Homes,
+    pub(crate) roles: Roles,
     pub(crate) minter: Minter,
     pub(crate) minted: Minted,
     pub(crate) verifier: Verifier,
@@ -33,8 +37,9 @@ impl Core {
     ) -> Result<(Arc<str>, Authenticated), AuthError> {
         let verdict = self.decide(kind, credentials).await;
         match &verdict {
-            Ok((_, answer)) => {
+            Ok((token, answer)) => {
                 tracing::debug!(kind, subject = %answer.user.id.opaque_id, "authenticated");
+                self.homes.ensure(answer, token).await;
             }
             Err(error) => audit(kind, credentials, error),
         }
@@ -54,6 +59,7 @@ impl Core {
         if !answer.user.is_active() {
             return Err(AuthError::Refused(Reason::Disabled));
         }
+        let answer = self.roles.complete(answer).await;
         let token = self.token(key, &answer)?;
         Ok((token, answer))
     }

@@ -38,6 +38,8 @@ pub struct Endpoints {
     pub users: String,
     /// The gateway that answers every other call.
     pub upstream: String,
+    /// The service that knows users' roles.
+    pub settings: String,
 }
 
 impl Default for Config {
@@ -65,6 +67,7 @@ impl Default for Endpoints {
             auth_service: "127.0.0.1:9199".to_owned(),
             users: "127.0.0.1:9144".to_owned(),
             upstream: String::new(),
+            settings: String::new(),
         }
     }
 }
@@ -109,6 +112,12 @@ impl Section for Endpoints {
             &mut self.upstream,
             "GATEWAY_UPSTREAM_ENDPOINT",
             "another CS3 gateway, to which every call is forwarded that this one does not answer itself",
+        );
+        endpoint(
+            "settings",
+            &mut self.settings,
+            "GATEWAY_SETTINGS_ENDPOINT",
+            "the settings service of an oCIS or OpenCloud, whose roles users have for whom the directory names none; a user without any is given the role user, a guest the role guest",
         );
     }
 }

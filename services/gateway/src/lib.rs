@@ -3,8 +3,10 @@
 
 mod authenticate;
 mod config;
+mod homes;
 pub mod peers;
 mod reuse;
+mod roles;
 mod service;
 mod upstream;
 
@@ -22,7 +24,9 @@ use token::{Minter, Verifier};
 use tonic::service::Routes;
 
 pub use crate::peers::Peers;
-use crate::{authenticate::Core, reuse::Minted, service::GatewayService, upstream::WithUpstream};
+use crate::{
+    authenticate::Core, homes::Homes, reuse::Minted, roles::Roles, service::GatewayService, upstream::WithUpstream,
+};
 
 /// Largest request the gateway reads itself, in bytes; what it forwards is bounded by whoever answers it.
 const REQUEST_LIMIT: usize = 64 * 1024;
@@ -65,6 +69,8 @@ pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<Opened, 
     let random = context.random.clone();
     let minter = Minter::new(keys.clone(), config.token_manager.expires, config.skip_user_groups_in_token);
     Ok(Opened(Arc::new(Core {
+        homes: Homes::new(peers.upstream.clone()),
+        roles: Roles::new(peers.settings.clone()),
         peers,
         minter: minter.with_identifiers(move || random.bytes()),
         minted: Minted::new(keys.clone()),

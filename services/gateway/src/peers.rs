@@ -48,6 +48,8 @@ pub struct Peers {
     pub applications: Option<Applications>,
     /// The gateway that answers everything else.
     pub upstream: Option<Channel>,
+    /// The settings service, which knows users' roles.
+    pub settings: Option<Channel>,
 }
 
 impl Peers {
@@ -80,6 +82,7 @@ impl Peers {
         peers.directory =
             channel(&endpoints.users)?.map(|channel| Arc::new(authn::directory::Remote::users(channel)) as Arc<_>);
         peers.upstream = upstream(config, context)?;
+        peers.settings = channel(&endpoints.settings)?;
         Ok(peers)
     }
 

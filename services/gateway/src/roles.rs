@@ -1,0 +1,137 @@
+//! Users' roles, where an oCIS or OpenCloud keeps them: its settings service. Its proxy gives a user without a role the ordinary one
+//! at the first request; without that proxy this gateway does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use authn::{Authenticated, User, UserId, UserType, role};
+use moka::sync::Cache;
+use proto::call;
+use proto::ocis::services::settings::v0::{
+    AssignRoleToUserRequest, AssignRoleToUserResponse, ListRoleAssignmentsRequest, ListRoleAssignmentsResponse,
+};
+use status::Kind;
+use tokio::sync::watch;
+use tonic::{Request, Response, Status, metadata::AsciiMetadataValue, transport::Channel};
+
+/// The methods, by oCIS's name and by OpenCloud's. Services of go-micro answer to both.
+const LIST: [&str; 2] = [
+    "/ocis.services.settings.v0.RoleService/ListRoleAssignments",
+    "/opencloud.services.settings.v0.RoleService/ListRoleAssignments",
+];
+const ASSIGN: [&str; 2] = [
+    "/ocis.services.settings.v0.RoleService/AssignRoleToUser",
+    "/opencloud.services.settings.v0.RoleService/AssignRoleToUser",
+];
+/// The metadata by which the settings service knows for whom it is called.
+const ACCOUNT_ID: &str = "account-id";
+/// The most users whose roles are remembered.
+const USERS: u64 = 65_536;
+/// How long they are.
+const REMEMBERED_FOR: Duration = Duration::from_mins(1);
+/// How long the settings service may take.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// How long a sign-in waits for it; without an answer it goes on without a role.
+const WAIT: Duration = Duration::from_millis(500);
+/// How long after a failure it is not asked again for the same user.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// Asks the settings service.
+pub(crate) struct Roles {
+    settings: Option<Channel>,
+    known: Cache<UserId, Arc<[String]>>,
+    /// Users for whom it was asked lately, until there is an answer.
+    asked: Cache<UserId, watch::Receiver<()>>,
+}
+
+impl Roles {
+    /// Those of this settings service, if there is one.
+    pub(crate) fn new(settings: Option<Channel>) -> Self {
+        Self {
+            settings,
+            known: Cache::builder().max_capacity(USERS).time_to_live(REMEMBERED_FOR).build(),
+            asked: Cache::builder().max_capacity(USERS).time_to_live(PAUSE).build(),
+        }
+    }
+
+    /// Adds the roles of a user for whom the directory names none. A user or guest without one is given the ordinary one. A failure
+    /// is logged and not the sign-in's.
+    pub(crate) async fn complete(&self, answer: Authenticated) -> Authenticated {
+        let Some(settings) = &self.settings else { return answer };
+        let Some(ordinary) = ordinary_role(&answer.user) else { return answer };
+        let roles = match self.known.get(&answer.user.id) {
+            Some(roles) => roles,
+            None => self.ask(settings, &answer.user.id, ordinary).await,
+        };
+        if roles.is_empty() {
+            return answer;
+        }
+        Authenticated { user: Arc::new(User { roles: roles.to_vec(), ..User::clone(&answer.user) }), ..answer }
+    }
+
+    async fn ask(&self, settings: &Channel, user: &UserId, ordinary: &'static str) -> Arc<[String]> {
+        let mut pending = self.asked.get_with_by_ref(user, || {
+            let (sender, receiver) = watch::channel(());
+            let (settings, known, asked) = (settings.clone(), self.known.clone(), self.asked.clone());
+            let user = user.clone();
+            tokio::spawn(async move {
+                match roles_of(&settings, &user.opaque_id, ordinary).await {
+                    Ok(roles) => {
+                        known.insert(user.clone(), roles.into());
+                        asked.invalidate(&user);
+                    }
+                    Err(error) => {
+                        let (subject, error) = (&user.opaque_id, error.message());
+                        tracing::warn!(subject, error, "the settings service has not told the user's role");
+                    }
+                }
+                // whoever waits is woken by its end
+                drop(sender);
+            });
+            receiver
+        });
+        // an end without a change is what is waited for, and a deadline is no failure of the sign-in
+        let _ = tokio::time::timeout(WAIT, pending.changed()).await;
+        self.known.get(user).unwrap_or_default()
+    }
+}
+
+/// The role that a user without one is given; `None` for users who have one, and for those who need none.
+fn ordinary_role(user: &User) -> Option<&'static str> {
+    match user.id.kind {
+        _ if !user.roles.is_empty() => None,
+        UserType::Primary => Some(role::USER),
+        UserType::Guest => Some(role::GUEST),
+        _ => None,
+    }
+}
+
+/// The roles of a user, after the ordinary one was assigned where there was none.
+async fn roles_of(settings: &Channel, user: &str, ordinary: &'static str) -> Result<Vec<String>, Status> {
+    let request = request(user, ListRoleAssignmentsRequest { account_uuid: user.to_owned() })?;
+    let listed = call::unary_by_names(settings.clone(), LIST, request);
+    let listed: Response<ListRoleAssignmentsResponse> = within(listed).await?;
+    let roles: Vec<_> = listed.into_inner().assignments.into_iter().map(|assignment| assignment.role_id).collect();
+    if !roles.is_empty() {
+        return Ok(roles);
+    }
+    let message = AssignRoleToUserRequest { account_uuid: user.to_owned(), role_id: ordinary.to_owned() };
+    let assigned = call::unary_by_names(settings.clone(), ASSIGN, self::request(user, message)?);
+    let _: Response<AssignRoleToUserResponse> = within(assigned).await?;
+    tracing::info!(target: "audit", event = "role.assign", outcome = "success", subject = user, role = ordinary);
+    Ok(vec![ordinary.to_owned()])
+}
+
+fn request<Q>(user: &str, message: Q) -> Result<Request<Q>, Status> {
+    let mut request = Request::new(message);
+    let account = AsciiMetadataValue::try_from(user)
+        .map_err(|_| status::grpc(Kind::InvalidArgument, "the user's identifier does not fit into metadata"))?;
+    request.metadata_mut().insert(ACCOUNT_ID, account);
+    request.set_timeout(DEADLINE);
+    Ok(request)
+}
+
+async fn within<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+    let too_late = |_| status::grpc(Kind::DeadlineExceeded, "it does not answer");
+    tokio::time::timeout(DEADLINE, call).await.map_err(too_late)?
+}

@@ -1,0 +1,306 @@
+//! A user's first visit: the home behind an upstream gateway, and the role in the settings service. Both are Go services that
+//! answer as oCIS's and OpenCloud's do.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use authn::{
+    AuthError, Authenticated, Authenticator, Credentials, Gateway, Grants, Scopes, User, UserId, UserType, role,
+};
+use axum::{Router, body::Body, extract::Request, response::Response};
+use bytes::Bytes;
+use gateway::{Config, Opened, Peers, peers::Provider};
+use http::{HeaderMap, HeaderValue};
+use http_body_util::{BodyExt, Full};
+use prost::Message;
+use proto::cs3::rpc::v1beta1::Status;
+use proto::cs3::storage::provider::v1beta1::CreateHomeResponse;
+use proto::ocis::services::settings::v0::{
+    AssignRoleToUserRequest, AssignRoleToUserResponse, ListRoleAssignmentsRequest, ListRoleAssignmentsResponse,
+    UserRoleAssignment,
+};
+use runtime::Context;
+use runtime::config::Environment;
+use token::{Claims, KeyRing, Verifier};
+use tokio::net::TcpListener;
+
+const SECRET: &str = "a-secret-of-at-least-32-characters";
+const CREATE_HOME: &str = "/cs3.gateway.v1beta1.GatewayAPI/CreateHome";
+
+/// The Go services behind the gateway.
+#[derive(Clone)]
+struct Backend(Arc<State>);
+
+struct State {
+    /// The code with which homes are created.
+    code: AtomicI32,
+    /// How long every answer takes, in milliseconds.
+    delay: AtomicU64,
+    /// The package of the settings service.
+    package: &'static str,
+    roles: Mutex<BTreeMap<String, String>>,
+    /// The path, internal token and account of every call.
+    calls: Mutex<Vec<(String, String, String)>>,
+}
+
+impl Backend {
+    async fn start(package: &'static str) -> (Self, String) {
+        let backend = Self(Arc::new(State {
+            code: 1.into(),
+            delay: 0.into(),
+            package,
+            roles: Mutex::default(),
+            calls: Mutex::default(),
+        }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let address = listener.local_addr().expect("an address").to_string();
+        let answering = backend.clone();
+        let answer = move |request| answering.clone().answer(request);
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+        (backend, address)
+    }
+
+    async fn answer(self, request: Request) -> Response {
+        let path = request.uri().path().to_owned();
+        let header = |name| request.headers().get(name).map_or("", |value: &HeaderValue| value.to_str().expect("text"));
+        let (token, account) = (header("x-access-token").to_owned(), header("account-id").to_owned());
+        self.0.calls.lock().expect("no test panics with it").push((path.clone(), token, account.clone()));
+        let body = request.into_body().collect().await.expect("a body").to_bytes();
+        tokio::time::sleep(Duration::from_millis(self.0.delay.load(Ordering::Acquire))).await;
+        let message = body.slice(5..);
+        let service = format!("/{}.services.settings.v0.RoleService/", self.0.package);
+        let reply = if path == CREATE_HOME {
+            let status = Status { code: self.0.code.load(Ordering::Acquire), ..Status::default() };
+            Some(CreateHomeResponse { status: Some(status), opaque: None }.encode_to_vec())
+        } else {
+            path.strip_prefix(&service).and_then(|method| self.settings(method, message, &account))
+        };
+        grpc(reply)
+    }
+
+    fn settings(&self, method: &str, message: Bytes, account: &str) -> Option<Vec<u8>> {
+        let mut roles = self.0.roles.lock().expect("no test panics with it");
+        match method {
+            "ListRoleAssignments" => {
+                let asked = ListRoleAssignmentsRequest::decode(message).expect("a request").account_uuid;
+                let assignments = roles.get(&asked).into_iter().map(|role| UserRoleAssignment {
+                    id: "assignment".to_owned(),
+                    account_uuid: asked.clone(),
+                    role_id: role.clone(),
+                });
+                Some(ListRoleAssignmentsResponse { assignments: assignments.collect() }.encode_to_vec())
+            }
+            "AssignRoleToUser" => {
+                let asked = AssignRoleToUserRequest::decode(message).expect("a request");
+                // whoever is nobody may assign nothing
+                if account != asked.account_uuid {
+                    return None;
+                }
+                roles.insert(asked.account_uuid, asked.role_id);
+                Some(AssignRoleToUserResponse::default().encode_to_vec())
+            }
+            _ => None,
+        }
+    }
+
+    fn calls(&self, path: &str) -> Vec<(String, String)> {
+        let calls = self.0.calls.lock().expect("no test panics with it");
+        let same = calls.iter().filter(|(called, ..)| called.ends_with(path));
+        same.map(|(_, token, account)| (token.clone(), account.clone())).collect()
+    }
+}
+
+/// A message, or `UNIMPLEMENTED`.
+fn grpc(message: Option<Vec<u8>>) -> Response {
+    let code = if message.is_some() { "0" } else { "12" };
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", HeaderValue::from_static(code));
+    let frame = message.map_or(Vec::new(), |message| {
+        let length = u32::try_from(message.len()).expect("it is short");
+        [&[0][..], &length.to_be_bytes(), &message].concat()
+    });
+    let body = Full::new(Bytes::from(frame)).with_trailers(std::future::ready(Some(Ok(trailers))));
+    let mut response = Response::new(Body::new(body));
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+    response
+}
+
+/// An authenticator that accepts everything, for the user whom the login names.
+struct Everybody {
+    kind: UserType,
+    roles: Vec<String>,
+    scopes: Arc<Scopes>,
+}
+
+impl Everybody {
+    fn of(kind: UserType, roles: &[&str]) -> Self {
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        Self { kind, roles, scopes: Arc::new(Scopes::full_user()) }
+    }
+}
+
+#[async_trait]
+impl Authenticator for Everybody {
+    async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
+        let login = credentials.client_id.clone();
+        let id = UserId { opaque_id: login.clone(), kind: self.kind, ..UserId::default() };
+        let user = User { id, username: login, roles: self.roles.clone(), ..User::default() };
+        Ok(Authenticated { scopes: Arc::clone(&self.scopes), ..Authenticated::full(Arc::new(user), "pwd") })
+    }
+}
+
+/// A gateway before the upstream, and before the settings service if there is one.
+fn gateway(upstream: &str, settings: &str, users: Everybody) -> Opened {
+    let context = Context::new(Environment::default());
+    let mut config = Config::default();
+    config.token_manager.jwt_secret = SECRET.into();
+    let endpoints = &mut config.endpoints;
+    for endpoint in [
+        &mut endpoints.auth_app,
+        &mut endpoints.auth_basic,
+        &mut endpoints.auth_bearer,
+        &mut endpoints.auth_machine,
+        &mut endpoints.auth_service,
+        &mut endpoints.users,
+    ] {
+        endpoint.clear();
+    }
+    (endpoints.upstream, endpoints.settings) = (upstream.to_owned(), settings.to_owned());
+    let mut peers = Peers::remote(&config, &context).expect("the endpoints are good");
+    let provider = Provider { authenticator: Arc::new(users), address: String::new() };
+    peers.providers.insert("basic", provider);
+    gateway::open(&config, peers, &context).expect("the secret is good")
+}
+
+async fn sign_in(gateway: &Opened, login: &str) -> Claims {
+    let token = gateway.token("basic", &Credentials::new(login, "secret")).await.expect("it signs in");
+    let keys = Arc::new(KeyRing::new(&SECRET.into(), None).expect("a secret"));
+    Verifier::new(keys).verify(runtime::Clock::system().now(), &token).expect("the token is good")
+}
+
+/// Waits until something that goes on behind a sign-in has come to its end.
+async fn until(mut is_done: impl FnMut() -> bool) {
+    for _ in 0..200 {
+        if is_done() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it has not come to its end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn home_is_created_once_for_each_user_before_the_first_sign_in_ends() {
+    let (backend, address) = Backend::start("ocis").await;
+    let gateway = gateway(&address, "", Everybody::of(UserType::Primary, &[]));
+    for (code, login) in [(1, "einstein"), (7, "marie")] {
+        backend.0.code.store(code, Ordering::Release);
+        let before = backend.calls(CREATE_HOME).len();
+        for _ in 0..3 {
+            sign_in(&gateway, login).await;
+            assert_eq!(backend.calls(CREATE_HOME).len(), before + 1, "{login}");
+        }
+        let (token, _) = backend.calls(CREATE_HOME).pop().expect("a call");
+        let keys = Arc::new(KeyRing::new(&SECRET.into(), None).expect("a secret"));
+        let claims = Verifier::new(keys).verify(runtime::Clock::system().now(), &token).expect("the user's own token");
+        assert_eq!(claims.user.username, login);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upstream_that_fails_or_hangs_does_not_hold_up_a_sign_in() {
+    let (backend, address) = Backend::start("ocis").await;
+    let gateway = gateway(&address, &address, Everybody::of(UserType::Primary, &[]));
+    backend.0.code.store(15, Ordering::Release);
+    for _ in 0..3 {
+        sign_in(&gateway, "einstein").await;
+    }
+    assert_eq!(backend.calls(CREATE_HOME).len(), 1, "it is not asked again at once");
+
+    backend.0.delay.store(3_000, Ordering::Release);
+    let begin = Instant::now();
+    sign_in(&gateway, "marie").await;
+    assert!(begin.elapsed() < Duration::from_millis(2_500), "{:?}", begin.elapsed());
+
+    let gone = self::gateway("127.0.0.1:1", "127.0.0.1:1", Everybody::of(UserType::Primary, &[]));
+    assert!(sign_in(&gone, "einstein").await.user.roles.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_ins_at_the_same_time_create_one_home() {
+    let (backend, address) = Backend::start("ocis").await;
+    backend.0.delay.store(100, Ordering::Release);
+    let gateway = gateway(&address, "", Everybody::of(UserType::Primary, &[]));
+    let (one, two, three) =
+        tokio::join!(sign_in(&gateway, "einstein"), sign_in(&gateway, "einstein"), sign_in(&gateway, "einstein"));
+    assert!([one, two, three].iter().all(|claims| claims.user.username == "einstein"));
+    assert_eq!(backend.calls(CREATE_HOME).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_and_restricted_credentials_get_no_home() {
+    let (backend, address) = Backend::start("ocis").await;
+    for kind in [UserType::Service, UserType::Application, UserType::Federated, UserType::Lightweight] {
+        sign_in(&gateway(&address, &address, Everybody::of(kind, &[])), "einstein").await;
+    }
+    let profile = Grants::parse(["profile"]).expect("a scope").to_cs3();
+    let narrow = Everybody { scopes: Arc::new(profile), ..Everybody::of(UserType::Primary, &[]) };
+    sign_in(&gateway(&address, "", narrow), "einstein").await;
+    assert!(backend.calls("").is_empty(), "{:?}", backend.calls(""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn user_without_a_role_is_given_the_ordinary_one() {
+    for package in ["ocis", "opencloud"] {
+        for (kind, expected) in [(UserType::Primary, role::USER), (UserType::Guest, role::GUEST)] {
+            let (backend, address) = Backend::start(package).await;
+            let gateway = gateway(&address, &address, Everybody::of(kind, &[]));
+            for _ in 0..2 {
+                assert_eq!(sign_in(&gateway, "einstein").await.user.roles, [expected], "{package} {kind:?}");
+            }
+            let service = format!("/{package}.services.settings.v0.RoleService/AssignRoleToUser");
+            let assigned = backend.calls(&service);
+            assert_eq!(assigned, [(String::new(), "einstein".to_owned())], "{package} {kind:?}");
+            let (token, _) = backend.calls(CREATE_HOME).pop().expect("a home");
+            assert!(!token.is_empty(), "the home is created with a token that has the role");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn role_that_a_user_has_is_neither_replaced_nor_asked_for() {
+    let (backend, address) = Backend::start("opencloud").await;
+    backend.0.roles.lock().expect("no test panics with it").insert("admin".to_owned(), role::ADMIN.to_owned());
+    let theirs = gateway(&address, &address, Everybody::of(UserType::Primary, &[]));
+    assert_eq!(sign_in(&theirs, "admin").await.user.roles, [role::ADMIN]);
+    assert!(backend.calls("AssignRoleToUser").is_empty());
+
+    let ours = gateway(&address, &address, Everybody::of(UserType::Primary, &[role::SPACE_ADMIN]));
+    let before = backend.calls("ListRoleAssignments").len();
+    assert_eq!(sign_in(&ours, "marie").await.user.roles, [role::SPACE_ADMIN]);
+    assert_eq!(backend.calls("ListRoleAssignments").len(), before, "the directory has said it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_service_that_answers_late_gives_the_role_at_a_later_sign_in() {
+    let (backend, address) = Backend::start("ocis").await;
+    backend.0.delay.store(800, Ordering::Release);
+    let gateway = gateway("", &address, Everybody::of(UserType::Primary, &[]));
+    let begin = Instant::now();
+    assert!(sign_in(&gateway, "einstein").await.user.roles.is_empty());
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    until(|| !backend.0.roles.lock().expect("no test panics with it").is_empty()).await;
+    backend.0.delay.store(0, Ordering::Release);
+    let mut roles = Vec::new();
+    for _ in 0..100 {
+        roles = sign_in(&gateway, "einstein").await.user.roles;
+        if !roles.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(roles, [role::USER]);
+}
