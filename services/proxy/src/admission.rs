@@ -105,6 +105,11 @@ impl Admission {
         }
     }
 
+    /// Whether a token is an internal one of the family at this moment: its signature, its end and its issuer are right.
+    pub fn is_internal_token(&self, token: &str) -> bool {
+        self.verifier.verify(self.clock.now(), token).is_ok()
+    }
+
     /// The time.
     pub fn now(&self) -> SystemTime {
         self.clock.now()

@@ -27,6 +27,7 @@ use crate::session::cookie;
 use crate::straight::is_own;
 use crate::told::Answered;
 use crate::verdict::Verdict;
+use crate::verify::is_encrypted;
 
 /// The service.
 #[derive(Clone)]
@@ -60,7 +61,7 @@ impl Check {
             return Err(unread("invalid Host header\n"));
         }
         let headers = headers_of(http);
-        let is_https = http.scheme == "https";
+        let is_https = is_encrypted(&http.scheme).unwrap_or(false);
         let asked =
             Asked { method: &method, is_https, host: &http.host, path: &path, query, headers: &headers, source };
         let verdict = self.door.edge.decide(&asked, false).await;

@@ -1,3 +1,4 @@
+mod multi_factor;
 mod public;
 mod session;
 
@@ -6,6 +7,7 @@ use std::path::PathBuf;
 use outbound::issuer::discovery_of;
 use runtime::config::{Debug, Grpc, GrpcClientTls, Invalid, Log, Secret, Section, TokenManager, Tracing, Visitor};
 
+pub use multi_factor::MultiFactor;
 pub use public::Public;
 pub use session::Session;
 pub(crate) use session::is_below;
@@ -67,6 +69,8 @@ pub struct Config {
     pub doors: Doors,
     /// People who sign in with a browser.
     pub session: Session,
+    /// Whether backends may demand several factors.
+    pub mfa: MultiFactor,
 }
 
 /// `backends`: the services of the family that people reach through the edge.
@@ -119,6 +123,7 @@ impl Default for Config {
             insecure_backends: false,
             doors: Doors::default(),
             session: Session::default(),
+            mfa: MultiFactor::default(),
         }
     }
 }
@@ -187,6 +192,7 @@ impl Section for Config {
         );
         v.section("doors", &mut self.doors);
         v.section("session", &mut self.session);
+        v.section("mfa", &mut self.mfa);
     }
 
     fn validate(&self) -> Result<(), Invalid> {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::asked::{canonical_host, is_host};
 use crate::headers::is_reserved;
 use crate::pattern::{PathPattern, Pattern};
-use crate::routes::{Backend, HeaderRules, Rewrite, Route};
+use crate::routes::{Backend, HeaderRules, InternalToken, PathKind, Rewrite, Route};
 use crate::rules::{Action, Demands, Rule, Rules};
 use crate::straight::is_own;
 use crate::trees::Trees;
@@ -64,6 +64,8 @@ struct RouteEntry {
     path: Option<String>,
     regex: Option<String>,
     #[serde(default)]
+    methods: Vec<String>,
+    #[serde(default)]
     query: BTreeMap<String, String>,
     backend: String,
     #[serde(default)]
@@ -71,9 +73,12 @@ struct RouteEntry {
     #[serde(default)]
     keep_authorization: bool,
     #[serde(default)]
+    internal_token: InternalToken,
+    #[serde(default)]
     http2: bool,
     strip: Option<String>,
     prepend: Option<String>,
+    paths: Option<PathKind>,
     max_body: Option<u64>,
     timeout_seconds: Option<u64>,
     #[serde(default)]
@@ -149,9 +154,15 @@ fn parse(text: &str) -> Result<Contents, String> {
 }
 
 fn route(entry: RouteEntry) -> Result<Route, String> {
-    let RouteEntry { host, path, regex, query, .. } = &entry;
-    let when =
-        When { host: host.clone(), path: path.clone(), regex: regex.clone(), query: query.clone(), ..When::default() };
+    let RouteEntry { host, path, regex, methods, query, .. } = &entry;
+    let when = When {
+        host: host.clone(),
+        path: path.clone(),
+        regex: regex.clone(),
+        methods: methods.clone(),
+        query: query.clone(),
+        ..When::default()
+    };
     if let Some(path) = path.as_ref().filter(|path| is_own(path)) {
         return Err(format!(
             "path {path:?} is one of the edge's own endpoints, which are never passed on; choose another one"
@@ -174,8 +185,10 @@ fn route(entry: RouteEntry) -> Result<Route, String> {
         unprotected: entry.unprotected,
         of_family: false,
         keep_authorization: entry.keep_authorization,
+        keeps_internal_token: entry.internal_token == InternalToken::Verify,
         http2: entry.http2,
         rewrite: Rewrite { strip: path("strip", entry.strip)?, prepend: path("prepend", entry.prepend)? },
+        paths: entry.paths,
         max_body: entry.max_body,
         timeout: entry.timeout_seconds.map_or(Route::TIMEOUT, |seconds| Duration::from_secs(seconds.max(1))),
         request_headers: request_header_rules(&entry.request_headers, entry.http2)?,

@@ -1,6 +1,7 @@
 //! The reverse proxy: what is allowed goes to its route's backend, as a stream both ways.
 
 mod client;
+mod connection;
 mod metrics;
 mod reading;
 mod upgrade;
@@ -21,11 +22,12 @@ pub use client::Clients;
 pub use metrics::{Metrics, OfRoute};
 
 use crate::answer::Refusal;
-use crate::asked::Asked;
+use crate::asked::{Asked, single};
 use crate::door::Door;
 use crate::headers::{ACCESS_TOKEN, strip_hop_by_hop};
 use crate::identity::Identity;
-use crate::path::Path;
+use crate::multi_factor::{self, MultiFactor};
+use crate::path::{Path, PathError, Paths};
 use crate::routes::Route;
 use crate::session::cookie;
 use crate::signed::key;
@@ -53,6 +55,8 @@ pub struct Settings {
     pub clients: Clients,
     /// Whether clients reach the edge by https.
     pub is_https: bool,
+    /// Tells which users have signed in with several factors.
+    pub multi_factor: MultiFactor,
     /// Ends upgraded connections.
     pub shutdown: CancellationToken,
 }
@@ -114,28 +118,30 @@ impl Settings {
         let host_value = reading::host(parts)?;
         let host = host_value.to_str().unwrap_or_default();
         let uri = parts.uri.clone();
-        let path = Path::parse(uri.path(), self.door.leniency).map_err(Refusal::malformed)?;
-        if is_own(path.decoded()) {
+        let paths = Paths::parse(uri.path(), self.door.leniency).map_err(Refusal::malformed)?;
+        if paths.readings().any(|path| is_own(path.decoded())) {
             return Err(Refusal::new(StatusCode::NOT_FOUND, "no route matches\n"));
         }
         reading::check_target(&uri)?;
         reading::check_framing(&parts.headers)?;
-        let (route, target) = {
+        let (route, target, is_multi_factor) = {
             let source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source);
             let (method, headers) = (&parts.method, &parts.headers);
             let (is_https, query) = (self.is_https, uri.query());
-            let asked = Asked { method, is_https, host, path: &path, query, headers, source };
-            let route = self.route(&asked).map(|(route, counted)| {
+            let asked = Asked { method, is_https, host, path: paths.literal(), query, headers, source };
+            let route = self.route_of(&paths, &asked)?.map(|(route, counted)| {
                 entry.route = counted;
                 route
             });
-            let unprotected = route.is_some_and(|route| route.unprotected);
-            let verdict = self.door.edge.decide(&asked, unprotected).await;
-            if let Some(refusal) = self.door.refusal(&verdict, &asked) {
-                upload::drain(body, parts.version, &parts.headers).await;
-                return Err(refusal);
-            }
+            let verdict = match self.decide(&paths, &asked, route).await {
+                Ok(verdict) => verdict,
+                Err(refusal) => {
+                    upload::drain(body, parts.version, &parts.headers).await;
+                    return Err(refusal);
+                }
+            };
             if let (Some(signed), Verdict::Allowed(Some(identity))) = (&self.door.edge.signed, &verdict)
+                && !paths.is_opaque()
                 && key::is_asked_for(&asked)
                 && identity.claims.scopes.is_full_user()
             {
@@ -145,15 +151,50 @@ impl Settings {
             let route = route.ok_or_else(missing)?;
             let target = uri.path_and_query().and_then(|target| route.uri(target).ok());
             let target = target.ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, "no such path\n"))?;
+            let is_multi_factor = self.multi_factor.was_done(&asked, &verdict).await;
             entry.identity = if let Verdict::Allowed(identity) = verdict { identity } else { None };
-            (route, target)
+            (route, target, is_multi_factor)
         };
-        self.pass_on(Passing { parts, body, host: &host_value, identity: entry.identity.as_deref(), route, target })
-            .await
+        let (host, identity) = (&host_value, entry.identity.as_deref());
+        self.pass_on(Passing { parts, body, host, identity, is_multi_factor, route, target }).await
+    }
+
+    /// The route of a request. A path with several readings needs one that passes such paths on, and is the same for all of them.
+    fn route_of(&self, paths: &Paths<'_>, asked: &Asked<'_>) -> Result<Option<&(Route, OfRoute)>, Refusal> {
+        let find = |path: &Path<'_>| self.route(&Asked { path, ..*asked });
+        let found = find(paths.literal());
+        let is_passed_on = |path: &Path<'_>| match (found, find(path)) {
+            (Some(found), Some(route)) => std::ptr::eq(found, route) && route.0.is_opaque(path),
+            _ => false,
+        };
+        if paths.is_opaque() && !paths.readings().all(is_passed_on) {
+            return Err(Refusal::malformed(PathError::Ambiguous));
+        }
+        Ok(found)
+    }
+
+    /// Decides on a request. A path with several readings passes only if each of them does, in the same way.
+    async fn decide(&self, paths: &Paths<'_>, asked: &Asked<'_>, route: Option<&Route>) -> Result<Verdict, Refusal> {
+        let unprotected = route.is_some_and(|route| route.unprotected);
+        let decided = self.door.edge.decide(asked, unprotected).await;
+        if let Some(refusal) = self.door.refusal(&decided, asked) {
+            return Err(refusal);
+        }
+        for path in paths.others() {
+            let asked = Asked { path, ..*asked };
+            let verdict = self.door.edge.decide(&asked, unprotected).await;
+            if let Some(refusal) = self.door.refusal(&verdict, &asked) {
+                return Err(refusal);
+            }
+            if matches!(verdict, Verdict::Allowed(None)) != matches!(decided, Verdict::Allowed(None)) {
+                return Err(Refusal::malformed(PathError::Ambiguous));
+            }
+        }
+        Ok(decided)
     }
 
     async fn pass_on(&self, passing: Passing<'_>) -> Result<Response, Refusal> {
-        let Passing { parts, body, host, identity, route, target } = passing;
+        let Passing { parts, body, host, identity, is_multi_factor, route, target } = passing;
         let length = reading::content_length(&parts.headers);
         if route.max_body.is_some_and(|most| length.is_some_and(|length| length > most)) {
             return Err(too_long());
@@ -165,6 +206,9 @@ impl Settings {
         *request.uri_mut() = target;
         *request.version_mut() = if route.http2 { Version::HTTP_2 } else { Version::HTTP_11 };
         *request.headers_mut() = self.request_headers(parts, host, identity, route);
+        if is_multi_factor && !route.of_family {
+            request.headers_mut().insert(multi_factor::HEADER, multi_factor::DONE);
+        }
         if upgrade.is_some() {
             upgrade::ask(request.headers_mut());
         }
@@ -204,9 +248,11 @@ impl Settings {
         route: &Route,
     ) -> HeaderMap {
         let mut headers = std::mem::take(&mut parts.headers);
+        let internal_token = if route.keeps_internal_token { self.internal_token(&headers) } else { None };
         let wants_trailers = route.http2 && headers.get(TE).is_some_and(|value| value == "trailers");
         self.door.filter.strip(&mut headers);
         headers.remove(EXPECT);
+        headers.remove(multi_factor::HEADER);
         join_cookies(&mut headers);
         // HTTP/2 has the host in its target, and has that be the backend's
         headers.remove(HOST);
@@ -228,10 +274,19 @@ impl Settings {
         if let Some(source) = source.and_then(|source| HeaderValue::try_from(source.to_string()).ok()) {
             headers.insert(FORWARDED_FOR, source);
         }
+        if let Some(token) = internal_token {
+            headers.insert(ACCESS_TOKEN, token);
+        }
         if let Some(identity) = identity {
             headers.insert(ACCESS_TOKEN, identity.token.clone());
         }
         headers
+    }
+
+    /// The internal token that a client brings, if it is a valid one.
+    fn internal_token(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let token = single(headers, &ACCESS_TOKEN)?;
+        self.door.edge.admission.is_internal_token(token).then(|| headers.get(ACCESS_TOKEN).cloned())?
     }
 }
 
@@ -241,6 +296,8 @@ struct Passing<'a> {
     body: Body,
     host: &'a HeaderValue,
     identity: Option<&'a Identity>,
+    /// Whether its user has signed in with several factors.
+    is_multi_factor: bool,
     route: &'a Route,
     target: http::Uri,
 }

@@ -15,6 +15,7 @@ pub mod file;
 pub mod forward;
 pub mod headers;
 pub mod identity;
+pub mod multi_factor;
 pub mod path;
 pub mod pattern;
 pub mod review;
@@ -41,7 +42,7 @@ use tonic::service::Routes;
 use crate::admission::{Admission, Kinds};
 use crate::answer::Challenges;
 use crate::check::Check;
-pub use crate::config::{Backends, Config, Doors, Public, Session};
+pub use crate::config::{Backends, Config, Doors, MultiFactor, Public, Session};
 use crate::door::Door;
 use crate::edge::Edge;
 use crate::file::Contents;
@@ -118,6 +119,7 @@ pub async fn app(config: &Config, gateway: Arc<dyn Gateway>, context: &Context) 
         astray: metrics.of_route(NO_ROUTE),
         clients: Clients::new(config.https_cacert.as_deref(), config.insecure_backends)?,
         is_https: config.is_https(),
+        multi_factor: multi_factor::MultiFactor::new(&config.mfa, sessions.clone()),
         shutdown: context.shutdown.clone(),
     };
     let answered = Arc::new(Answered::parse(&config.doors.verify_headers)?);

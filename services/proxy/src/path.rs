@@ -1,7 +1,10 @@
 //! Paths that every server reads in the same way.
 //!
 //! What the edge decides on must be what the backend serves. So a path is not repaired: one that two servers could read
-//! differently is refused (row E5), and any other is passed on as it came.
+//! differently is refused (row E5), and any other is passed on as it came. Where a route says `paths: opaque`, one with several
+//! readings is passed on as it came too, if all of them are permitted.
+
+mod readings;
 
 use std::borrow::Cow;
 
@@ -47,9 +50,8 @@ impl<'a> Path<'a> {
             return Err(PathError::TooLong);
         }
         let decoded = decode(raw).ok_or(PathError::Ambiguous)?;
-        let odd = |byte: u8| byte.is_ascii_control() || matches!(byte, b'\\' | b'#' | b'?');
         let is_ambiguous = !raw.starts_with('/')
-            || raw.bytes().any(|byte| odd(byte) || (byte == b';' && !leniency.semicolons))
+            || raw.bytes().any(|byte| is_odd(byte) || byte == b'\\' || (byte == b';' && !leniency.semicolons))
             || decoded.bytes().any(|byte| byte.is_ascii_control() || byte == b'\\')
             || separators(raw) != separators(&decoded)
             || decodes_further(&decoded)
@@ -71,6 +73,65 @@ impl<'a> Path<'a> {
     pub fn decoded(&self) -> &str {
         &self.decoded
     }
+}
+
+/// What was asked for: a path with one reading, or one with several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Paths<'a> {
+    /// Every server reads it in the same way.
+    Plain(Path<'a>),
+    /// Servers could read it differently; only for routes whose paths are opaque.
+    Opaque {
+        /// The path in which each name stands as it is.
+        literal: Path<'a>,
+        /// What else a server could take it for, without repetition.
+        others: Vec<Path<'a>>,
+    },
+}
+
+impl<'a> Paths<'a> {
+    /// Reads a path as it stands in a request line, without the query.
+    ///
+    /// # Errors
+    /// [`PathError`] for one that is too long, or that no route may pass on.
+    pub fn parse(raw: &'a str, leniency: Leniency) -> Result<Self, PathError> {
+        match Path::parse(raw, leniency) {
+            Ok(path) => Ok(Self::Plain(path)),
+            Err(PathError::Ambiguous) => readings::opaque(raw, leniency),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The path in which each name stands as it is.
+    pub fn literal(&self) -> &Path<'a> {
+        match self {
+            Self::Plain(path) => path,
+            Self::Opaque { literal, .. } => literal,
+        }
+    }
+
+    /// What else it could be taken for.
+    pub fn others(&self) -> &[Path<'a>] {
+        match self {
+            Self::Plain(_) => &[],
+            Self::Opaque { others, .. } => others,
+        }
+    }
+
+    /// Everything that it could be taken for.
+    pub fn readings(&self) -> impl Iterator<Item = &Path<'a>> {
+        std::iter::once(self.literal()).chain(self.others())
+    }
+
+    /// Whether servers could read it differently.
+    pub fn is_opaque(&self) -> bool {
+        matches!(self, Self::Opaque { .. })
+    }
+}
+
+/// A byte that stands in no path of a request line.
+fn is_odd(byte: u8) -> bool {
+    byte.is_ascii_control() || matches!(byte, b'#' | b'?')
 }
 
 fn separators(text: &str) -> usize {
@@ -95,6 +156,26 @@ fn decode(raw: &str) -> Option<Cow<'_, str>> {
         }
     }
     String::from_utf8(decoded).ok().map(Cow::Owned)
+}
+
+/// Percent-decodes once; what is no escape stays, as does a text that would be no UTF-8.
+fn lenient_decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let (mut decoded, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    while let Some(&byte) = bytes.get(at) {
+        let escape = |at: usize| Some(hex(*bytes.get(at + 1)?)? << 4 | hex(*bytes.get(at + 2)?)?);
+        match escape(at).filter(|_| byte == b'%') {
+            Some(value) => {
+                decoded.push(value);
+                at += 3;
+            }
+            None => {
+                decoded.push(byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())
 }
 
 fn hex(digit: u8) -> Option<u8> {

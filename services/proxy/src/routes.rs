@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use serde::Deserialize;
 
 use crate::headers::remove_spellings;
+use crate::path::Path;
 use crate::pattern::Pattern;
 
 /// A route: which requests, to which backend, and how.
@@ -25,10 +27,15 @@ pub struct Route {
     pub of_family: bool,
     /// Whether the backend is sent the client's `Authorization` too, although the edge has verified it.
     pub keep_authorization: bool,
+    /// Whether the backend is sent a valid internal token that the client brings. Services of the family call each other through
+    /// the edge with the token of the user for whom they act.
+    pub keeps_internal_token: bool,
     /// Whether the backend is spoken to in HTTP/2, which gRPC needs.
     pub http2: bool,
     /// What becomes of the path.
     pub rewrite: Rewrite,
+    /// Whether paths with several readings are passed on; `None` decides by the path: only those of files are.
+    pub paths: Option<PathKind>,
     /// The longest body of a request, in bytes.
     pub max_body: Option<u64>,
     /// How long nothing may happen before the answer begins.
@@ -52,8 +59,10 @@ impl Route {
             unprotected,
             of_family: true,
             keep_authorization: unprotected,
+            keeps_internal_token: false,
             http2: false,
             rewrite: Rewrite::default(),
+            paths: Some(PathKind::Plain),
             max_body: None,
             timeout: Self::TIMEOUT,
             request_headers: HeaderRules::default(),
@@ -64,6 +73,12 @@ impl Route {
     /// Whether the backend is sent the client's `Authorization`: it verifies that itself, or is to have it too.
     pub fn keeps_authorization(&self) -> bool {
         self.unprotected || self.keep_authorization
+    }
+
+    /// Whether a path with several readings, of which this is one, is passed on.
+    pub fn is_opaque(&self, reading: &Path<'_>) -> bool {
+        let is_file = || FILES.iter().any(|prefix| reading.decoded().starts_with(prefix));
+        self.paths.map_or_else(is_file, |kind| kind == PathKind::Opaque)
     }
 
     /// The URI by which the backend is asked.
@@ -80,6 +95,30 @@ impl Route {
         let query = asked.query().map(|query| format!("?{query}")).unwrap_or_default();
         builder.path_and_query(format!("{path}{rest}{query}")).build()
     }
+}
+
+/// Below which paths the systems whose place the edge takes have files, whose names may hold anything.
+const FILES: [&str; 3] = ["/dav/", "/remote.php/", "/webdav/"];
+
+/// Which paths a route passes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PathKind {
+    /// Those that every server reads in the same way.
+    Plain,
+    /// Also those with several readings, as they came, if each of them is permitted.
+    Opaque,
+}
+
+/// What becomes of an internal token that a client brings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InternalToken {
+    /// It is removed.
+    #[default]
+    Remove,
+    /// A valid one is passed on; any other is removed.
+    Verify,
 }
 
 /// Where a backend is.

@@ -60,16 +60,13 @@ impl Outer {
             Self::Itself => {
                 let target = uri.path_and_query()?.as_str().strip_prefix(PATH)?;
                 let host = uri.authority().map(http::uri::Authority::as_str).or_else(|| single(headers, &HOST))?;
-                let is_https = single(headers, &HeaderName::from_static("x-forwarded-proto")) == Some("https");
+                let proto = single(headers, &HeaderName::from_static("x-forwarded-proto"));
+                let is_https = proto.and_then(is_encrypted).unwrap_or(false);
                 return Some(Told { method: method.clone(), target, host, is_https });
             }
         }
         .map(HeaderName::from_static);
-        let is_https = match single(headers, &proto)? {
-            "https" => true,
-            "http" => false,
-            _ => return None,
-        };
+        let is_https = is_encrypted(single(headers, &proto)?)?;
         let method = Method::from_bytes(single(headers, &original_method)?.as_bytes()).ok()?;
         Some(Told { method, target: single(headers, &target)?, host: single(headers, &host)?, is_https })
     }
@@ -83,6 +80,19 @@ impl Outer {
     /// What a request is answered with that cannot be read. nginx takes any other refusal for a failure of ours.
     fn malformed(self, refusal: Refusal) -> Refusal {
         if self == Self::Original { Refusal { status: StatusCode::FORBIDDEN, ..refusal } } else { refusal }
+    }
+}
+
+/// Whether a scheme is one with TLS; `None` for one that no HTTP client uses. Schemes compare without case (RFC 3986 3.1), and
+/// some proxies call a request for a `WebSocket` by that one's scheme (RFC 6455 3).
+pub(crate) fn is_encrypted(scheme: &str) -> Option<bool> {
+    let is_one_of = |names: [&str; 2]| names.iter().any(|name| name.eq_ignore_ascii_case(scheme));
+    if is_one_of(["https", "wss"]) {
+        Some(true)
+    } else if is_one_of(["http", "ws"]) {
+        Some(false)
+    } else {
+        None
     }
 }
 

@@ -275,16 +275,59 @@ async fn several_sign_ins_may_be_under_way_and_each_begins_another_session() {
     browser.keep(COOKIE, &cookies[0]);
     assert!(site.is_signed_out(&mut browser).await, "the former session has ended");
 
-    for count in 0..9 {
-        site.begin(&mut browser, &format!("/{count}")).await;
-    }
-    let begun = browser.cookies().filter(|name| name.starts_with("doorward-login-")).count();
-    assert!(begun <= 5, "{begun} do not fill a request");
     let wanted = format!("{}/_doorward/login?rd=https%3A%2F%2Fevil.example", site.own);
     let asked = browser.open(&wanted).await.expect("answers");
     let callback = site.prove(&mut browser, &asked.location).await;
     let landed = browser.open(&callback).await.expect("answers");
     assert_eq!(landed.location, format!("{}/", site.own), "nowhere else");
+}
+
+/// The bytes of the cookies of sign-ins under way.
+fn begun(browser: &Browser) -> usize {
+    let names = browser.cookies().filter(|name| name.starts_with("doorward-login-"));
+    names.map(|name| name.len() + browser.cookie(name).map_or(0, str::len)).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twelve_tabs_each_come_back_to_their_page() {
+    let site = Site::start("edge-session-twelve").await;
+    let mut browser = Browser::new();
+    let mut tabs = Vec::new();
+    for tab in 0..12 {
+        let page = format!("/tab/{tab}?view={}", "a".repeat(60));
+        tabs.push((site.begin(&mut browser, &page).await, page));
+    }
+    for (authorize, page) in &tabs {
+        let callback = site.prove(&mut browser, authorize).await;
+        let landed = browser.open(&callback).await.expect("answers");
+        assert_eq!((landed.status, &landed.location), (StatusCode::SEE_OTHER, &format!("{}{page}", site.own)));
+        let again = browser.open(&callback).await.expect("answers");
+        assert_eq!((again.status, &again.location), (StatusCode::SEE_OTHER, &format!("{}{page}", site.own)), "reload");
+    }
+    assert!(!site.is_signed_out(&mut browser).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_ins_of_pages_with_long_addresses_all_end_in_a_session() {
+    let site = Site::start("edge-session-long").await;
+    let mut browser = Browser::new();
+    let page = |tab: usize| format!("{}/search/{tab}?q={}", site.own, "b".repeat(1500));
+    let mut tabs = Vec::new();
+    for tab in 0..12 {
+        tabs.push(site.begin(&mut browser, page(tab).trim_start_matches(&site.own)).await);
+        assert!(begun(&browser) <= 8 * 1024, "{} bytes of cookies would fill a request", begun(&browser));
+    }
+    let mut landings = Vec::new();
+    for (tab, authorize) in tabs.iter().enumerate().rev() {
+        let callback = site.prove(&mut browser, authorize).await;
+        let landed = browser.open(&callback).await.expect("answers");
+        assert_eq!(landed.status, StatusCode::SEE_OTHER, "{landed:?}");
+        // a tab that has made room for others leads to the first page
+        assert!(landed.location == page(tab) || landed.location == format!("{}/", site.own), "{landed:?}");
+        landings.push(landed.location);
+        assert!(!site.is_signed_out(&mut browser).await);
+    }
+    assert_eq!(landings[0], page(11), "1,500 characters are remembered");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -392,6 +435,50 @@ async fn e14_whoever_is_not_let_in_after_signing_in_is_not_sent_in_circles() {
     assert!(site.world.backend.take().is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn schemes_of_other_proxies_compare_without_case_and_include_those_of_websockets() {
+    let site = Site::start_with("edge-session-schemes", |layout| {
+        layout.set("PROXY_VERIFY_PROXY", "traefik");
+    })
+    .await;
+    let host = site.own.trim_start_matches("http://");
+    for (proto, status) in [("ws", 401), ("HTTP", 401), ("wss", 401), ("HTTPS", 401), ("Wss", 401), ("ftp", 403)] {
+        let told = [
+            ("x-forwarded-uri", "/a"),
+            ("x-forwarded-method", "GET"),
+            ("x-forwarded-host", host),
+            ("x-forwarded-proto", proto),
+        ];
+        assert_eq!(verify(&site, &told).await.status().as_u16(), status, "{proto}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn page_at_another_port_of_the_own_host_leads_to_the_sign_in_and_back() {
+    let site = Site::start_with("edge-session-port", |layout| {
+        layout.set("PROXY_VERIFY_PROXY", "traefik");
+    })
+    .await;
+    let told = [
+        ("x-forwarded-uri", "/a?b"),
+        ("x-forwarded-method", "GET"),
+        ("x-forwarded-host", "localhost:8443"),
+        ("x-forwarded-proto", "http"),
+    ];
+    let sent = verify(&site, &[&told[..], &[HTML]].concat()).await;
+    assert_eq!(sent.status(), StatusCode::FOUND);
+    let mut browser = Browser::new();
+    let login = sent.headers()["location"].to_str().expect("text").to_owned();
+    assert!(login.starts_with(&format!("{}/_doorward/login?rd=", site.own)), "{login}");
+    let asked = browser.open(&login).await.expect("answers");
+    let callback = site.prove(&mut browser, &asked.location).await;
+    let landed = browser.open(&callback).await.expect("answers");
+    assert_eq!(landed.location, "http://localhost:8443/a?b");
+    let cookie = format!("{COOKIE}={}", browser.cookie(COOKIE).expect("a session"));
+    let passed = verify(&site, &[&told[..], &[("cookie", cookie.as_str())]].concat()).await;
+    assert_eq!(passed.status(), StatusCode::OK, "the session is sent to every port of the host");
+}
+
 async fn verify(site: &Site, headers: &[(&'static str, &str)]) -> reqwest::Response {
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build();
     let request = client.expect("a client").get(format!("{}/verify", site.own));
@@ -483,5 +570,26 @@ async fn clock_corrected_backwards_locks_no_user_out() {
         let (_, admin) = family.authenticate("basic", "admin", &password).await.expect("an administrator");
         directory.note_password_change(&id, site.clock.now(), &admin).await.expect("an administrator may");
         family.authenticate("appauth", "einstein", &token).await.expect_err("it is from before another change");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn multi_factor_header_follows_the_level_of_the_sign_in() {
+    // the provider signs users in at level 1
+    for (level, expected) in [("1", &["true"][..]), ("advanced", &[])] {
+        let site = Site::start_with(&format!("edge-session-mfa-{level}"), |layout| {
+            layout.set("OCIS_MFA_ENABLED", "true");
+            layout.set("OCIS_MFA_AUTH_LEVEL_NAMES", level);
+        })
+        .await;
+        let mut browser = Browser::new();
+        site.sign_in(&mut browser, "/a").await;
+        assert_eq!(site.navigate(&mut browser, "/a").await.status, StatusCode::OK);
+        let seen = site.world.backend.take();
+        assert_eq!(header(&seen[0], "x-multi-factor-authentication"), expected, "{level}");
+        site.clock.advance(Duration::from_hours(1));
+        assert!(!site.is_signed_out(&mut browser).await);
+        let seen = site.world.backend.take();
+        assert_eq!(header(&seen[0], "x-multi-factor-authentication"), expected, "{level}, after an exchange of tokens");
     }
 }

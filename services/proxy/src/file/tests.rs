@@ -188,9 +188,13 @@ routes:
     request_headers: { set: { X-Tenant: a }, remove: [Cookie] }
     response_headers: { remove: [Server] }
   - { path: /, backend: 'https://backend.example', unprotected: true, http2: true, keep_authorization: true }
+  - { path: /data, methods: [REPORT], backend: 'http://a', paths: opaque, internal_token: verify }
 ";
     let routes = parse(text).expect("routes").routes;
-    assert_eq!(routes.len(), 2);
+    assert_eq!(routes.len(), 3);
+    assert!(routes[2].keeps_internal_token && !routes[1].keeps_internal_token);
+    assert_eq!((routes[2].paths, routes[1].paths), (Some(PathKind::Opaque), None));
+    assert_eq!(routes[2].pattern.methods, ["REPORT"]);
     assert_eq!((routes[0].max_body, routes[0].timeout), (Some(1000), Duration::from_secs(5)));
     assert!(routes[1].unprotected && routes[1].http2 && routes[1].keep_authorization);
     assert!(parse("").is_ok() && parse("{}").is_ok(), "nothing is something");
@@ -229,6 +233,8 @@ fn what_is_odd_is_refused_with_its_place() {
         ("routes: [{ path: /_doorward/x, backend: 'http://a' }]", "the edge's own"),
         ("routes: [{ path: /tokenreview/, backend: 'http://a' }]", "the edge's own"),
         ("access: [{ host: a, ignore_case: true, action: deny }]", "ignore_case is about a path"),
+        ("routes: [{ path: /a, backend: 'http://a', paths: any }]", "any"),
+        ("routes: [{ path: /a, backend: 'http://a', internal_token: keep }]", "keep"),
         ("access: [{ path: /a, action: permit }]", "permit"),
         ("access: [{ path: /a }]", "action"),
         ("access: [{ path: /a, action: allow, roles: [admin] }]", "access rule 1: groups, roles and scopes"),
@@ -241,4 +247,38 @@ fn what_is_odd_is_refused_with_its_place() {
         let problem = problem(text);
         assert!(problem.contains(expected), "{text}: {problem}");
     }
+}
+
+#[test]
+fn routes_to_an_opencloud_are_those_of_its_own_proxy() {
+    let file = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/opencloud/routes.yaml");
+    let routes = read(&file).expect("the file is good").routes;
+    let route = |method: &str, target: &str| {
+        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let path = Path::parse(path, Leniency::default()).expect("a path");
+        let (method, headers) = (method.parse().expect("a method"), HeaderMap::new());
+        let (host, source) = ("cloud.example", None);
+        let asked = Asked { method: &method, is_https: true, host, path: &path, query, headers: &headers, source };
+        let found = routes.iter().find(|route| route.pattern.fits(&asked)).expect("there is one");
+        let uri = found.uri(&target.parse().expect("a target")).expect("a URI");
+        (uri.port_u16().expect("a port"), found.unprotected, found.keeps_internal_token)
+    };
+    for (method, target, expected) in [
+        ("PUT", "/data/upload", (9140, true, true)),
+        ("PUT", "/dav/spaces/1$2!3/a", (9350, false, false)),
+        ("REPORT", "/dav/spaces/1$2!3", (9115, false, false)),
+        ("GET", "/dav/spaces/1$2!3/a?preview=1", (9115, false, false)),
+        ("GET", "/remote.php/dav/public-files/token/a", (9350, true, false)),
+        ("GET", "/ocs/v1.php/config", (9140, true, false)),
+        ("GET", "/ocs/v1.php/cloud/capabilities", (9140, false, false)),
+        ("GET", "/graph/v1.0/me", (9120, false, false)),
+        ("GET", "/app/list", (9140, true, false)),
+        ("POST", "/app/open", (9140, false, false)),
+        ("POST", "/api/v0/settings/roles-list", (9190, false, false)),
+        ("GET", "/files/spaces", (9100, true, false)),
+    ] {
+        assert_eq!(route(method, target), expected, "{method} {target}");
+    }
+    let keeping: Vec<_> = routes.iter().filter(|route| route.keeps_internal_token).map(|route| &route.name).collect();
+    assert_eq!(keeping, ["/data"]);
 }

@@ -3,33 +3,49 @@
 use std::path::Path;
 use std::time::Duration;
 
-use http::Uri;
+use http::request::Parts;
+use http::{Extensions, Method, Request, Response, Uri};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, Error};
+use hyper_util::client::legacy::{Builder, Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use runtime::TlsError;
 use tokio::net::TcpStream;
 use tower::ServiceExt;
 use tower::util::MapResponse;
 
-use super::upload::Upload;
+use super::connection::{History, Tracked};
+use super::upload::{Progress, Upload};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept: shorter than servers usually do, so that few are found closed.
 const IDLE: Duration = Duration::from_secs(30);
+/// The methods that are sent again when a pooled connection turns out to be closed: doing it twice changes nothing more than
+/// doing it once (RFC 9110 9.2.2, RFC 4918 9.1).
+const RETRIED: [&str; 5] = ["GET", "HEAD", "OPTIONS", "PROPFIND", "PUT"];
 
 type Tcp = TokioIo<TcpStream>;
 /// Services of this process believe what the edge says of its clients by the connections that are recorded.
 type Recorded = MapResponse<HttpConnector, fn(Tcp) -> Tcp>;
-type Connector = HttpsConnector<Recorded>;
+type Plain = HttpsConnector<Recorded>;
+type Stream = MaybeHttpsStream<Tcp>;
+type Connector = MapResponse<Plain, fn(Stream) -> TokioIo<Tracked>>;
 
 /// Clients of backends, which share connections.
 pub struct Clients {
-    http1: Client<Connector, Upload>,
-    http2: Client<Connector, Upload>,
+    http1: Protocol,
+    http2: Protocol,
+}
+
+/// The clients that speak one version of HTTP.
+struct Protocol {
+    /// Uses a connection again.
+    pooled: Client<Connector, Upload>,
+    /// Makes a connection for each request.
+    fresh: Client<Connector, Upload>,
+    is_http2: bool,
 }
 
 impl Clients {
@@ -48,24 +64,76 @@ impl Clients {
             stream
         };
         let http: Recorded = ServiceExt::<Uri>::map_response(http, record);
-        let builder = || {
-            let mut builder = Client::builder(TokioExecutor::new());
-            // the host is set where all headers are
-            builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new()).pool_idle_timeout(IDLE).set_host(false);
-            builder
-        };
-        let connector = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
-        let http1 = builder().build(connector().enable_http1().wrap_connector(http.clone()));
-        let http2 = builder().http2_only(true).build(connector().enable_http2().wrap_connector(http));
-        Ok(Self { http1, http2 })
+        let builder = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
+        let http1 = builder().enable_http1().wrap_connector(http.clone());
+        let http2 = builder().enable_http2().wrap_connector(http);
+        Ok(Self { http1: Protocol::new(&http1, false), http2: Protocol::new(&http2, true) })
     }
 
-    pub(super) async fn send(
-        &self,
-        request: http::Request<Upload>,
-        http2: bool,
-    ) -> Result<http::Response<Incoming>, Error> {
-        let client = if http2 { &self.http2 } else { &self.http1 };
-        client.request(request).await
+    pub(super) async fn send(&self, request: Request<Upload>, http2: bool) -> Result<Response<Incoming>, Error> {
+        if http2 { self.http2.send(request).await } else { self.http1.send(request).await }
+    }
+}
+
+impl Protocol {
+    fn new(connector: &Plain, is_http2: bool) -> Self {
+        let client = |most_idle: usize| {
+            let track: fn(Stream) -> TokioIo<Tracked> = |stream| TokioIo::new(Tracked::new(stream));
+            let connector = ServiceExt::<Uri>::map_response(connector.clone(), track);
+            let mut builder = Builder::new(TokioExecutor::new());
+            builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new()).pool_idle_timeout(IDLE);
+            // the host is set where all headers are
+            builder.pool_max_idle_per_host(most_idle).set_host(false).http2_only(is_http2).build(connector)
+        };
+        Self { pooled: client(usize::MAX), fresh: client(0), is_http2 }
+    }
+
+    /// Sends a request. A backend may close a pooled connection at the moment in which it is used; a request that may be repeated
+    /// is then sent once more, on a connection of its own.
+    async fn send(&self, request: Request<Upload>) -> Result<Response<Incoming>, Error> {
+        let (parts, upload) = request.into_parts();
+        let repeatable = Repeatable::of(&parts, &upload);
+        match self.pooled.request(Request::from_parts(parts, upload)).await {
+            Ok(response) => {
+                if let Some(history) = History::of(response.extensions()) {
+                    history.note_answer();
+                }
+                Ok(response)
+            }
+            Err(error) => match repeatable.filter(|_| self.was_pooled_and_closed(&error)).and_then(Repeatable::request)
+            {
+                Some(request) => {
+                    tracing::debug!("a pooled connection was closed before an answer; the request is sent again");
+                    self.fresh.request(request).await
+                }
+                None => Err(error),
+            },
+        }
+    }
+
+    fn was_pooled_and_closed(&self, error: &Error) -> bool {
+        let mut extensions = Extensions::new();
+        if let Some(connection) = error.connect_info() {
+            connection.get_extras(&mut extensions);
+        }
+        History::of(&extensions).is_some_and(|history| history.was_pooled_and_closed(self.is_http2))
+    }
+}
+
+/// A request that may be sent again as long as nothing of its body was read.
+struct Repeatable {
+    parts: Parts,
+    progress: Progress,
+}
+
+impl Repeatable {
+    fn of(parts: &Parts, upload: &Upload) -> Option<Self> {
+        let method: &Method = &parts.method;
+        let is_repeatable = RETRIED.contains(&method.as_str());
+        is_repeatable.then(|| Self { parts: parts.clone(), progress: upload.progress().clone() })
+    }
+
+    fn request(self) -> Option<Request<Upload>> {
+        self.progress.again().map(|upload| Request::from_parts(self.parts, upload))
     }
 }

@@ -1,9 +1,9 @@
 //! A request's body on its way to a backend: bounded, watched, and without trailers that say who somebody is.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -20,11 +20,11 @@ const DRAINED: usize = 64 * 1024;
 /// How long that may take.
 const DRAINED_WITHIN: Duration = Duration::from_secs(1);
 
-/// The body.
+/// The body, on its way over one connection.
 pub(super) struct Upload {
-    inner: Body,
     left: Option<u64>,
-    filter: Arc<RequestFilter>,
+    /// Which of the request's connections it is for.
+    attempt: u32,
     progress: Progress,
 }
 
@@ -33,6 +33,11 @@ pub(super) struct Upload {
 pub(super) struct Progress(Arc<State>);
 
 struct State {
+    source: Mutex<Source>,
+    /// How many bytes are passed on at most.
+    most: Option<u64>,
+    /// What is left of its trailers.
+    filter: Arc<RequestFilter>,
     begin: Instant,
     /// When something last happened, in milliseconds after `begin`.
     moved: AtomicU64,
@@ -40,6 +45,15 @@ struct State {
     broken: AtomicBool,
     /// Whether the backend waits for bytes of the client.
     waiting: AtomicBool,
+}
+
+/// What the client sends.
+struct Source {
+    body: Body,
+    /// Something of it was read, so that it cannot be sent again.
+    is_touched: bool,
+    /// Which connection may read it.
+    attempt: u32,
 }
 
 /// Why a request has no answer.
@@ -60,6 +74,9 @@ impl Upload {
     /// A body of which at most so many bytes are passed on, and of its trailers what the filter leaves.
     pub(super) fn new(inner: Body, most: Option<u64>, filter: Arc<RequestFilter>) -> (Self, Progress) {
         let state = State {
+            source: Mutex::new(Source { body: inner, is_touched: false, attempt: 0 }),
+            most,
+            filter,
             begin: Instant::now(),
             moved: AtomicU64::new(0),
             too_long: AtomicBool::new(false),
@@ -67,7 +84,12 @@ impl Upload {
             waiting: AtomicBool::new(false),
         };
         let progress = Progress(Arc::new(state));
-        (Self { inner, left: most, filter, progress: progress.clone() }, progress)
+        (Self { left: most, attempt: 0, progress: progress.clone() }, progress)
+    }
+
+    /// How far it has come.
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
     }
 }
 
@@ -76,21 +98,14 @@ impl http_body::Body for Upload {
     type Error = axum::BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        self.progress.0.waiting.store(polled.is_pending(), Ordering::Release);
-        let frame = match polled {
+        let frame = match self.progress.poll_frame(self.attempt, cx) {
             Poll::Ready(Some(Ok(frame))) => frame,
-            Poll::Ready(Some(Err(error))) => {
-                self.progress.0.broken.store(true, Ordering::Release);
-                return Poll::Ready(Some(Err(error.into())));
-            }
-            Poll::Ready(None) => return Poll::Ready(None),
-            Poll::Pending => return Poll::Pending,
+            other => return other,
         };
         self.progress.move_on();
         let frame = match frame.into_trailers() {
             Ok(mut trailers) => {
-                self.filter.strip(&mut trailers);
+                self.progress.0.filter.strip(&mut trailers);
                 Frame::trailers(trailers)
             }
             Err(frame) => frame,
@@ -107,15 +122,45 @@ impl http_body::Body for Upload {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.progress.source().body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.progress.source().body.size_hint()
     }
 }
 
 impl Progress {
+    fn source(&self) -> MutexGuard<'_, Source> {
+        self.0.source.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn poll_frame(&self, attempt: u32, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
+        let mut source = self.source();
+        if source.attempt != attempt {
+            // an end would look like that of a whole body
+            return Poll::Ready(Some(Err("the body is sent over another connection".into())));
+        }
+        let polled = Pin::new(&mut source.body).poll_frame(cx);
+        self.0.waiting.store(polled.is_pending(), Ordering::Release);
+        let polled = ready!(polled);
+        source.is_touched |= polled.is_some();
+        if let Some(Err(_)) = &polled {
+            self.0.broken.store(true, Ordering::Release);
+        }
+        Poll::Ready(polled.map(|frame| frame.map_err(Into::into)))
+    }
+
+    /// The body for another connection, if nothing of it was read. The former connection can read it no more.
+    pub(super) fn again(&self) -> Option<Upload> {
+        let mut source = self.source();
+        if source.is_touched {
+            return None;
+        }
+        source.attempt += 1;
+        Some(Upload { left: self.0.most, attempt: source.attempt, progress: self.clone() })
+    }
+
     fn move_on(&self) {
         let at = u64::try_from(self.0.begin.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.0.moved.store(at, Ordering::Release);

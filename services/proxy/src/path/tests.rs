@@ -92,3 +92,80 @@ proptest! {
         let _ = parse(&raw);
     }
 }
+
+fn readings(raw: &str) -> Vec<String> {
+    let paths = Paths::parse(raw, Leniency::default()).unwrap_or_else(|error| panic!("{raw}: {error}"));
+    paths.readings().map(|path| path.decoded().to_owned()).collect()
+}
+
+#[test]
+fn names_that_servers_read_differently_have_every_reading() {
+    for (raw, expected) in [
+        ("/a b", &["/a b"][..]),
+        ("/./a:b.txt", &["/a:b.txt"]),
+        ("/dav/./a:b.txt", &["/dav/a:b.txt"]),
+        ("/a;b.txt", &["/a;b.txt", "/a"]),
+        ("/x/a\\b", &["/x/a\\b", "/x/a/b"]),
+        ("/x/a%5Cb", &["/x/a\\b", "/x/a/b"]),
+        ("/group%2Fproject/x", &["/group%2Fproject/x", "/group/project/x"]),
+        ("/100%25.txt", &["/100%.txt"]),
+        ("/a%2541", &["/a%41"]),
+        ("/a%252Fb", &["/a%2Fb", "/a/b"]),
+        ("/a%25252Fb/", &["/a%252Fb/", "/a%2Fb/", "/a/b/"]),
+        ("/a;x%2Fb", &["/a;x%2Fb", "/a;x/b", "/a", "/a/b"]),
+    ] {
+        assert_eq!(readings(raw), expected, "{raw}");
+        assert_eq!(Paths::parse(raw, Leniency::default()).expect("a path").literal().raw(), raw);
+    }
+}
+
+#[test]
+fn paths_that_lead_upwards_for_some_server_are_refused_on_opaque_routes_too() {
+    for raw in [
+        "",
+        "*",
+        "pub",
+        "//pub",
+        "/pub//admin",
+        "/pub/../admin",
+        "/pub/..",
+        "/pub/..%2fadmin",
+        "/pub/%2e%2e/admin",
+        "/pub/a%2f%2e%2e%2fadmin",
+        "/pub/..%5cadmin",
+        "/pub\\..\\admin",
+        "/pub/..;/admin",
+        "/pub/..;x%2fadmin",
+        "/pub/..%3b/admin",
+        "/pub/%252e%252e/admin",
+        "/pub/..%252fadmin",
+        "/pub/..%255cadmin",
+        "/pub/%25252e%25252e/admin",
+        "/pub/..%20/admin",
+        "/pub/%20..%2fadmin",
+        "/pub/%00",
+        "/pub/%2500",
+        "/pub/%0d%0a",
+        "/a%",
+        "/a%zz",
+        "/%ff",
+        "/%2525252525252525",
+        "/a?b",
+        "/a#b",
+    ] {
+        assert_eq!(Paths::parse(raw, Leniency::default()), Err(PathError::Ambiguous), "{raw}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_reading_of_an_accepted_path_leads_upwards(raw in "/[/a%2fFeE5cC0.;\\\\ ]{0,24}") {
+        if let Ok(paths) = Paths::parse(&raw, Leniency::default()) {
+            for path in paths.readings() {
+                let decoded = path.decoded();
+                prop_assert!(decoded.starts_with('/') && path.raw() == raw);
+                prop_assert!(decoded.split(['/', '\\']).all(|segment| segment != ".."), "{}", decoded);
+            }
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ::store::StoreError;
+use http::HeaderMap;
 use secrecy::SecretString;
 
 use super::seal::Purpose;
@@ -14,6 +15,7 @@ use crate::admission::Admission;
 use crate::asked::Asked;
 use crate::credential::Presented;
 use crate::identity::Identity;
+use crate::multi_factor::SignIn;
 use crate::verdict::{Refused, Verdict};
 
 /// How far the last use that is written down may be behind.
@@ -48,7 +50,7 @@ impl Sessions {
     }
 
     /// The session with this key, if it has not ended; that it is used is written down.
-    async fn find(&self, key: &str) -> Result<Option<Row>, StoreError> {
+    pub(super) async fn find(&self, key: &str) -> Result<Option<Row>, StoreError> {
         let Some(row) = self.rows.find(key).await? else { return Ok(None) };
         let now = self.clock.now();
         if self.has_ended(&row, now) {
@@ -63,6 +65,12 @@ impl Sessions {
             tracing::warn!(%error, "that a session is used is not written down for now");
         }
         Ok(Some(row))
+    }
+
+    /// How the user of the session that a request brings has signed in; `None` without a session.
+    pub(crate) async fn sign_in(&self, headers: &HeaderMap) -> Option<SignIn> {
+        let row = self.rows.find(&self.key(headers)?).await.ok()??;
+        self.open_tokens(&row).map(|tokens| tokens.sign_in)
     }
 
     fn has_ended(&self, row: &Row, now: SystemTime) -> bool {

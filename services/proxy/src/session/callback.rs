@@ -17,7 +17,7 @@ use super::page::{page, redirect, with_cookies};
 use super::seal::Purpose;
 use super::site::CALLBACK;
 use super::store::Row;
-use super::tokens::{Granted, TokenError, Tokens};
+use super::tokens::{Finished, Granted, TokenError, Tokens};
 use super::{cookie, digest_of};
 
 /// Why nobody is signed in.
@@ -46,6 +46,11 @@ enum Failed {
 }
 
 impl Failed {
+    /// Whether the answer of the issuer may have been taken up already.
+    fn is_used_up(&self) -> bool {
+        matches!(self, Self::NotUnderWay | Self::Token(TokenError::InvalidGrant))
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::Token(TokenError::Unavailable(_)) | Self::Unknown(_) | Self::Store(_) => {
@@ -68,16 +73,22 @@ pub(super) async fn receive(
     let state = parameter(&query, "state").ok().flatten().unwrap_or_default();
     let response = match sessions.take_back(&query, &state, &headers).await {
         Ok(response) => response,
-        Err(failed) => {
-            tracing::info!(target: "audit", event = "session.begin", outcome = "failure", reason = %failed);
-            let text = "<p>Nobody was signed in. <a href=\"/\">Try again</a></p>";
-            page(failed.status(), "Signing in has failed", text)
-        }
+        Err(failed) if failed.is_used_up() => match sessions.landed(&state, &headers).await {
+            Some(target) => redirect(&target),
+            None => refuse(&failed),
+        },
+        Err(failed) => refuse(&failed),
     };
     // whatever came of it, it is over
     let name = sessions.login_cookie(&state);
     let over = cookie::one(&headers, &name).map(|_| sessions.cookies.set_login(&name, "", 0));
     with_cookies(response, over)
+}
+
+fn refuse(failed: &Failed) -> Response {
+    tracing::info!(target: "audit", event = "session.begin", outcome = "failure", reason = %failed);
+    let text = "<p>Nobody was signed in. <a href=\"/\">Try again</a></p>";
+    page(failed.status(), "Signing in has failed", text)
 }
 
 impl Sessions {
@@ -97,14 +108,32 @@ impl Sessions {
         ];
         let granted = self.client.redeem(&self.issuer, &form).await?;
         let subject = self.subject(&granted, &login).await?;
-        // nobody takes a session over that was there before (RFC 9700 4.7)
-        if let Some(former) = self.key(headers) {
-            self.rows.end(&former).await?;
-        }
-        let secret = self.begin_session(granted, &subject).await?;
+        let finished = Finished { state: digest_of(state), target: login.target.clone() };
+        let finished = Finished::remember(self.end_former(headers, &subject).await?, finished);
+        let secret = self.begin_session(granted, &subject, finished).await?;
         tracing::info!(target: "audit", event = "session.begin", outcome = "success", subject = subject.subject);
         let cookie = self.cookies.set_session(&secret, self.life.as_secs());
         Ok(with_cookies(redirect(&login.target), [cookie]))
+    }
+
+    /// Ends the session that the browser had before: no session survives a sign-in (RFC 9700 4.7). Answers the sign-ins that have
+    /// ended in it if it was the same user's.
+    async fn end_former(&self, headers: &HeaderMap, subject: &Subject) -> Result<Vec<Finished>, StoreError> {
+        let Some(key) = self.key(headers) else { return Ok(Vec::new()) };
+        let former = self.rows.find(&key).await?;
+        self.rows.end(&key).await?;
+        let same = former.filter(|row| row.subject == subject.subject);
+        Ok(same.and_then(|row| self.open_tokens(&row)).map(|tokens| tokens.finished).unwrap_or_default())
+    }
+
+    /// Where a browser goes that comes back with an answer that is used up or forgotten, such as by a reload, or from a tab whose
+    /// sign-in had to make room: to the page that was wanted, else to the first one. `None` without a session.
+    async fn landed(&self, state: &str, headers: &HeaderMap) -> Option<String> {
+        let row = self.find(&self.key(headers)?).await.ok()??;
+        let finished = self.open_tokens(&row)?.finished;
+        let state = digest_of(state);
+        let page = finished.into_iter().find(|finished| finished.state == state).map(|finished| finished.target);
+        Some(page.unwrap_or_else(|| self.site.url("/")))
     }
 
     /// The answer says who it is from, at least where the issuer has said that it does (RFC 9207 2.4).
@@ -133,11 +162,18 @@ impl Sessions {
     }
 
     /// Keeps a new session; what its cookie holds.
-    async fn begin_session(&self, granted: Granted, subject: &Subject) -> Result<String, Failed> {
+    async fn begin_session(
+        &self,
+        granted: Granted,
+        subject: &Subject,
+        finished: Vec<Finished>,
+    ) -> Result<String, Failed> {
         let (secret, now) = (self.secret(), self.clock.now());
         let (key, access_end) = (digest_of(&secret), now + granted.life());
         let Granted { access_token, refresh_token, id_token, .. } = granted;
-        let tokens = Tokens { access: access_token, refresh: refresh_token, id: id_token.unwrap_or_default() };
+        let id = id_token.unwrap_or_default();
+        let sign_in = subject.sign_in.clone();
+        let tokens = Tokens { access: access_token, refresh: refresh_token, id, sign_in, finished };
         let row = Row {
             tokens: self.sealer.seal(Purpose::Tokens(&key), &tokens),
             key,

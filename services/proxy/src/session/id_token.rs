@@ -8,6 +8,7 @@ use oidc::jose::{Algorithm, UnverifiedJwt, half_hash};
 use serde_json::{Map, Value};
 
 use super::store::Ended;
+use crate::multi_factor::SignIn;
 
 /// The longest identifier in one, in bytes.
 const MAX_ID: usize = 255;
@@ -39,6 +40,8 @@ pub(crate) struct Subject {
     pub(crate) subject: String,
     /// What the issuer calls its session.
     pub(crate) sid: Option<String>,
+    /// How it has signed in.
+    pub(crate) sign_in: SignIn,
 }
 
 /// What ends, and what the logout token is remembered by.
@@ -71,7 +74,7 @@ impl Expected<'_> {
             return Err(Wrong("at_hash"));
         }
         let subject = named(said, "sub")?.ok_or(Wrong("sub"))?;
-        Ok(Subject { subject, sid: named(said, "sid")? })
+        Ok(Subject { subject, sid: named(said, "sid")?, sign_in: SignIn::of(said) })
     }
 
     /// Holds a logout token against the rules.

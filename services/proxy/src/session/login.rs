@@ -20,8 +20,9 @@ use super::{Sessions, cookie, digest_of};
 
 /// How long a sign-in may take.
 const PATIENCE: Duration = Duration::from_mins(10);
-/// How many may be under way in one browser: the cookies of more would not fit into a request.
-const MOST: usize = 5;
+/// How long the cookies of the sign-ins under way in one browser may be together, in bytes: with all of them a request's header
+/// must stay well below what servers accept. It is enough for some twenty ordinary pages.
+const MAX_COOKIES: usize = 8 * 1024;
 
 /// A sign-in under way.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,9 +54,9 @@ pub(super) async fn begin(
         return page(StatusCode::SERVICE_UNAVAILABLE, "Signing in is not possible", text);
     };
     let until = seconds(sessions.clock.now() + PATIENCE);
-    let cookie = sessions.keep(&state, &Login { nonce, verifier, target, until });
-    let surplus = sessions.surplus(&headers);
-    with_cookies(redirect(&address), surplus.into_iter().chain([cookie]))
+    let cookie = sessions.keep(&sessions.login_cookie(&state), &Login { nonce, verifier, target, until });
+    let others = sessions.make_room(&headers, cookie.len());
+    with_cookies(redirect(&address), others.into_iter().chain([cookie]))
 }
 
 impl Sessions {
@@ -80,9 +81,10 @@ impl Sessions {
     }
 
     /// The cookie in which a sign-in is kept.
-    fn keep(&self, state: &str, login: &Login) -> HeaderValue {
-        let sealed = URL_SAFE_NO_PAD.encode(self.sealer.seal(Purpose::Login(state), login));
-        self.cookies.set_login(&self.login_cookie(state), &sealed, PATIENCE.as_secs())
+    fn keep(&self, name: &str, login: &Login) -> HeaderValue {
+        let sealed = URL_SAFE_NO_PAD.encode(self.sealer.seal(Purpose::Login(name), login));
+        let left = login.until.saturating_sub(seconds(self.clock.now()));
+        self.cookies.set_login(name, &sealed, left)
     }
 
     /// The name of that cookie.
@@ -92,19 +94,49 @@ impl Sessions {
 
     /// The sign-in that has this `state`, if this browser has begun it, and not too long ago.
     pub(super) fn under_way(&self, headers: &HeaderMap, state: &str) -> Option<Login> {
-        let sealed = URL_SAFE_NO_PAD.decode(cookie::one(headers, &self.login_cookie(state))?).ok()?;
-        let login: Login = self.sealer.open(Purpose::Login(state), &sealed)?;
+        let name = self.login_cookie(state);
+        self.open_login(&name, cookie::one(headers, &name)?)
+    }
+
+    fn open_login(&self, name: &str, value: &str) -> Option<Login> {
+        let login: Login = self.sealer.open(Purpose::Login(name), &URL_SAFE_NO_PAD.decode(value).ok()?)?;
         (login.until > seconds(self.clock.now())).then_some(login)
     }
 
-    /// Takes away what is more than another one may be under way beside.
-    fn surplus(&self, headers: &HeaderMap) -> Vec<HeaderValue> {
+    /// Makes room for a sign-in of this length beside those under way. The oldest ones, which browsers send first (RFC 6265 5.4),
+    /// lose their page, so that they lead to the first one; only if that is not enough they are removed.
+    fn make_room(&self, headers: &HeaderMap, added: usize) -> Vec<HeaderValue> {
         let prefix = self.cookies.logins();
-        let names: Vec<_> =
-            cookie::all(headers).map(|(name, _)| name).filter(|name| name.starts_with(&prefix)).collect();
-        let count = (names.len() + 1).saturating_sub(MOST);
-        names.into_iter().take(count).map(|name| self.cookies.set_login(name, "", 0)).collect()
+        let cookies = cookie::all(headers).filter(|(name, _)| name.starts_with(&prefix));
+        let mut begun: Vec<_> = cookies
+            .map(|(name, value)| Begun { name, value, length: name.len() + value.len(), change: None })
+            .collect();
+        let mut length = added + begun.iter().map(|one| one.length).sum::<usize>();
+        for shorten in [true, false] {
+            for one in &mut begun {
+                if length <= MAX_COOKIES {
+                    break;
+                }
+                length -= one.length;
+                let login = self.open_login(one.name, one.value).filter(|_| shorten);
+                let shortened = login.map(|login| self.keep(one.name, &Login { target: self.site.url("/"), ..login }));
+                one.length = shortened.as_ref().map_or(0, HeaderValue::len);
+                one.change = Some(shortened.unwrap_or_else(|| self.cookies.set_login(one.name, "", 0)));
+                length += one.length;
+            }
+        }
+        begun.into_iter().filter_map(|one| one.change).collect()
     }
+}
+
+/// The cookie of a sign-in under way.
+struct Begun<'a> {
+    name: &'a str,
+    value: &'a str,
+    /// In bytes, after the change.
+    length: usize,
+    /// What it is replaced with.
+    change: Option<HeaderValue>,
 }
 
 fn seconds(time: SystemTime) -> u64 {

@@ -94,6 +94,8 @@ impl Sessions {
             refresh: Some(granted.refresh_token.unwrap_or_else(|| refresh.to_owned())),
             // that of the sign-in is the hint that every issuer takes
             id: held.id.clone(),
+            sign_in: held.sign_in.clone(),
+            finished: held.finished.clone(),
         };
         let sealed = self.sealer.seal(Purpose::Tokens(&row.key), &tokens);
         let renewed =

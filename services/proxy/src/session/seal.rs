@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 /// What a text is sealed for. One that is sealed for one purpose is opened for no other.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose<'a> {
-    /// A sign-in with this `state`.
+    /// A sign-in, in the cookie of this name.
     Login(&'a str),
     /// The tokens of the session with this key.
     Tokens(&'a str),
@@ -20,7 +20,7 @@ pub(crate) enum Purpose<'a> {
 impl Purpose<'_> {
     fn bound_to(&self) -> String {
         match self {
-            Self::Login(state) => format!("login {state}"),
+            Self::Login(name) => format!("login {name}"),
             Self::Tokens(key) => format!("tokens {key}"),
         }
     }

@@ -17,8 +17,12 @@ pub(super) const LOGOUT: &str = "/_doorward/logout";
 /// Where the issuer tells of sign-outs.
 pub(super) const BACKCHANNEL_LOGOUT: &str = "/_doorward/backchannel_logout";
 
-/// The longest address to return to, in bytes: it is kept in a cookie.
-const MAX_TARGET: usize = 1024;
+/// The longest path and query to return to, in bytes: sealed together with the longest host it fits into a cookie of 4,096 bytes,
+/// which is what browsers keep.
+const MAX_TARGET: usize = 2560;
+
+/// Where nothing speaks https.
+const PLAIN_PORT: u16 = 80;
 
 /// The edge as browsers know it. The `Host` of a request has no part in it.
 pub struct Site {
@@ -67,8 +71,9 @@ impl Site {
         format!("{}{path}", self.origin())
     }
 
-    /// Where a sign-in returns to: a path of the own origin, or a page of a host that was named. Anything else is the own
-    /// first page (RFC 9700 4.11). The result is always a whole URL, so that no path can be taken for a host.
+    /// Where a sign-in returns to: a path of the own origin, a page at another port of the own host, which is sent the session like
+    /// the own one (RFC 6265 8.5), or a page of a host that was named. Anything else is the own first page (RFC 9700 4.11). The
+    /// result is always a whole URL, so that no path can be taken for a host.
     pub fn target(&self, wanted: &str) -> String {
         self.own_path(wanted).or_else(|| self.foreign(wanted)).unwrap_or_else(|| self.url("/"))
     }
@@ -80,10 +85,11 @@ impl Site {
     }
 
     fn foreign(&self, wanted: &str) -> Option<String> {
-        let rest = wanted.strip_prefix("https://")?;
+        let scheme = if wanted.starts_with("http://") && !self.is_https() { "http" } else { "https" };
+        let rest = wanted.strip_prefix(scheme)?.strip_prefix("://")?;
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (host, path) = rest.split_at(end);
-        let (name, port) = authority("https", host)?;
+        let (name, port) = authority(scheme, host)?;
         // the path is held to what is demanded of an own one
         let path = match path {
             "" => "/",
@@ -92,19 +98,28 @@ impl Site {
         if Url::parse(wanted).is_ok_and(|url| url.origin() == self.own.origin()) {
             return self.own_path(path);
         }
-        let is_named = self.return_hosts.iter().any(|(known, at)| *known == name && *at == port);
-        let url = Url::parse(&format!("https://{host}{path}")).ok()?;
-        (is_named && url.origin() == Origin::Tuple("https".to_owned(), url::Host::parse(&name).ok()?, port))
+        let is_named = scheme == "https" && self.return_hosts.iter().any(|(known, at)| *known == name && *at == port);
+        let is_known = is_named || (scheme == self.own.scheme() && self.is_own_host(&name, port));
+        let url = Url::parse(&format!("{scheme}://{host}{path}")).ok()?;
+        (is_known && url.origin() == Origin::Tuple(scheme.to_owned(), url::Host::parse(&name).ok()?, port))
             .then(|| url.into())
+    }
+
+    /// Whether it is the own host, at whatever port.
+    fn is_own_host(&self, name: &str, port: u16) -> bool {
+        self.own.host_str() == Some(name) && !(self.is_https() && port == PLAIN_PORT)
     }
 
     /// Where a browser that goes to this page signs in; `None` for a page of a host that is never sent the session.
     pub fn login_for(&self, asked: &Asked<'_>) -> Option<String> {
         let own = (self.own.host_str()?.to_owned(), self.own.port_or_known_default()?);
-        let host = authority(self.own.scheme(), asked.host)?;
+        let scheme = self.own.scheme();
+        let host = authority(scheme, asked.host)?;
         let target = asked.target();
         let wanted = if host == own {
             target
+        } else if self.is_own_host(&host.0, host.1) {
+            format!("{scheme}://{}{target}", asked.host)
         } else {
             authority("https", asked.host).filter(|host| self.return_hosts.contains(host))?;
             format!("https://{}{target}", asked.host)

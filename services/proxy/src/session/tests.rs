@@ -16,6 +16,7 @@ use super::store::Row;
 use super::tokens::Tokens;
 use super::*;
 use crate::config::Session;
+use crate::multi_factor::SignIn;
 use crate::verdict::{Refused, Verdict};
 
 const LIFE: Duration = Duration::from_mins(5);
@@ -111,7 +112,13 @@ impl World {
     /// A session with these tokens.
     async fn begin(&self, refresh: Option<&str>) -> Row {
         let (key, now) = ("key".to_owned(), self.clock.now());
-        let tokens = Tokens { access: "a0".into(), refresh: refresh.map(str::to_owned), id: "id".into() };
+        let tokens = Tokens {
+            access: "a0".into(),
+            refresh: refresh.map(str::to_owned),
+            id: "id".into(),
+            sign_in: SignIn::default(),
+            finished: Vec::new(),
+        };
         let tokens = self.one.sealer.seal(Purpose::Tokens(&key), &tokens);
         let row = Row {
             key,

@@ -10,6 +10,7 @@ use runtime::config::Secret;
 use serde::{Deserialize, Serialize};
 
 use super::issuer::Issuer;
+use crate::multi_factor::SignIn;
 
 /// How long an access token counts as good of which the issuer does not say it.
 const UNSAID: Duration = Duration::from_mins(5);
@@ -35,6 +36,40 @@ pub(crate) struct Tokens {
     pub(crate) refresh: Option<String>,
     /// For signing out.
     pub(crate) id: String,
+    /// How the user has signed in.
+    #[serde(default)]
+    pub(crate) sign_in: SignIn,
+    /// The sign-ins that have ended in this session.
+    #[serde(default)]
+    pub(crate) finished: Vec<Finished>,
+}
+
+/// A sign-in that has ended in a session: where it led, should the browser come back to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Finished {
+    /// The SHA-256 of its `state`, in base64url.
+    pub(crate) state: String,
+    /// The page.
+    pub(crate) target: String,
+}
+
+impl Finished {
+    /// How many bytes of addresses a session remembers beside the newest: all of them are read with each request.
+    const MAX_TARGETS: usize = 4 * 1024;
+
+    /// Adds the newest one, and forgets the oldest beyond the bound.
+    pub(crate) fn remember(mut all: Vec<Self>, newest: Self) -> Vec<Self> {
+        let mut length: usize = all.iter().map(|one| one.target.len()).sum();
+        let surplus = all.iter().take_while(|one| {
+            let is_too_long = length > Self::MAX_TARGETS;
+            length -= one.target.len();
+            is_too_long
+        });
+        let count = surplus.count();
+        all.drain(..count);
+        all.push(newest);
+        all
+    }
 }
 
 /// What the issuer answers (RFC 6749 5.1, `OpenID` Connect Core 3.1.3.3).

@@ -23,6 +23,7 @@ fn own_paths_and_named_hosts_are_returned_to() {
         ("https://app.example.org:443/a?b", "https://app.example.org/a?b"),
         ("https://wiki.example.org:8443/x", "https://wiki.example.org:8443/x"),
         ("https://cloud.example.org/a", "https://cloud.example.org/a"),
+        ("https://cloud.example.org:8443/a?b", "https://cloud.example.org:8443/a?b"),
     ] {
         assert_eq!(site().target(wanted), expected, "{wanted}");
     }
@@ -70,6 +71,9 @@ fn nothing_else_is_returned_to() {
         "HTTPS://evil.example",
         "http://app.example.org/",
         "http://cloud.example.org/",
+        "http://cloud.example.org:8443/",
+        "https://cloud.example.org:80/",
+        "https://cloud.example.org:8443@evil.example/",
         "javascript:alert(1)",
         "data:text/html,x",
         "/\u{e9}",
@@ -93,7 +97,7 @@ proptest! {
         prop_assert_eq!(url.as_str(), target.as_str());
         let known = ["cloud.example.org", "app.example.org"];
         prop_assert!(known.contains(&url.host_str().expect("a host")) && url.scheme() == "https", "{}", target);
-        prop_assert!(url.port().is_none() && url.username().is_empty() && !target.contains(['\\', '\r', '\n']));
+        prop_assert!(url.username().is_empty() && !target.contains(['\\', '\r', '\n']));
     }
 }
 
@@ -110,6 +114,8 @@ fn a_page_of_a_host_that_is_sent_the_session_leads_to_the_login() {
     let login = "https://cloud.example.org/_doorward/login?rd=";
     assert_eq!(login_for("cloud.example.org", "/a?b=c"), Some(format!("{login}%2Fa%3Fb%3Dc")));
     assert_eq!(login_for("CLOUD.example.org:443", "/"), Some(format!("{login}%2F")));
+    let port = "https%3A%2F%2Fcloud.example.org%3A8443%2Fa";
+    assert_eq!(login_for("cloud.example.org:8443", "/a"), Some(format!("{login}{port}")), "cookies know no ports");
     let there = "https%3A%2F%2Fapp.example.org%2Fa";
     assert_eq!(login_for("app.example.org", "/a"), Some(format!("{login}{there}")));
     for other in ["evil.example", "app.example.org:8443", "cloud.example.org:80", "cloud.example.org@evil", ""] {

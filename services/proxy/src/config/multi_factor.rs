@@ -1,0 +1,40 @@
+use runtime::config::{Invalid, Section, Visitor};
+
+/// `mfa`: whether backends may demand several factors.
+#[derive(Clone, Debug)]
+pub struct MultiFactor {
+    /// Whether sign-ins are looked at.
+    pub enabled: bool,
+    /// The values of `acr` that mean several factors.
+    pub auth_level_names: Vec<String>,
+}
+
+impl Default for MultiFactor {
+    fn default() -> Self {
+        Self { enabled: false, auth_level_names: vec!["advanced".to_owned()] }
+    }
+}
+
+impl Section for MultiFactor {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        v.value(
+            "enabled",
+            &mut self.enabled,
+            &["OCIS_MFA_ENABLED", "<P>_MFA_ENABLED"],
+            "Whether multi-factor authentication is in use. Backends are sent X-Multi-Factor-Authentication: true with requests of users who have signed in with several factors; if false, with every request.",
+        );
+        v.value(
+            "auth_level_names",
+            &mut self.auth_level_names,
+            &["OCIS_MFA_AUTH_LEVEL_NAMES", "<P>_MFA_AUTH_LEVEL_NAMES"],
+            "The values of the claim acr of an ID token or access token that mean that the user has signed in with several factors. The method mfa in the claim amr means so too.",
+        );
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        if self.enabled && self.auth_level_names.iter().any(String::is_empty) {
+            return Err(Invalid::new("auth_level_names", "has an empty name; list the values of acr, like advanced"));
+        }
+        Ok(())
+    }
+}

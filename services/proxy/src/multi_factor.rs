@@ -1,0 +1,114 @@
+//! `X-Multi-Factor-Authentication`: whether the user has signed in with several factors, as oCIS's services read it from their
+//! proxy. They take the header for granted, so it is `true` where multi-factor authentication is not in use.
+
+use std::sync::Arc;
+
+use authn::APP_TOKEN_PREFIX;
+use http::{HeaderName, HeaderValue};
+use oidc::jose::UnverifiedJwt;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::asked::Asked;
+use crate::config::MultiFactor as Settings;
+use crate::credential::Presented;
+use crate::session::Sessions;
+use crate::verdict::Verdict;
+
+/// The header.
+pub const HEADER: HeaderName = HeaderName::from_static("x-multi-factor-authentication");
+/// Its one value.
+pub const DONE: HeaderValue = HeaderValue::from_static("true");
+/// The method that says that several were used (RFC 8176 2).
+const SEVERAL: &str = "mfa";
+
+/// How a user has signed in, by the issuer's word (`OpenID` Connect Core 2).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignIn {
+    /// The authentication context class (`acr`).
+    pub acr: Option<String>,
+    /// The methods (`amr`).
+    pub amr: Vec<String>,
+}
+
+impl SignIn {
+    /// What the claims of an issuer's token say.
+    pub fn of(claims: &Map<String, Value>) -> Self {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        Self {
+            acr: claims.get("acr").and_then(text),
+            amr: claims.get("amr").and_then(Value::as_array).into_iter().flatten().filter_map(text).collect(),
+        }
+    }
+}
+
+/// Decides whether the header is set.
+pub struct MultiFactor {
+    settings: Settings,
+    sessions: Option<Arc<Sessions>>,
+}
+
+impl MultiFactor {
+    /// By these settings, and by what the sessions say of sign-ins.
+    pub fn new(settings: &Settings, sessions: Option<Arc<Sessions>>) -> Self {
+        Self { settings: settings.clone(), sessions }
+    }
+
+    /// Whether the user of a request that was decided on has signed in with several factors.
+    pub async fn was_done(&self, asked: &Asked<'_>, verdict: &Verdict) -> bool {
+        if !self.settings.enabled {
+            return true;
+        }
+        if !matches!(verdict, Verdict::Allowed(Some(_))) {
+            return false;
+        }
+        let sign_in = match (Presented::of(asked), &self.sessions) {
+            (Ok(Some(Presented::Bearer(token))), _) => of_access_token(token.expose_secret()),
+            (Ok(None), Some(sessions)) => sessions.sign_in(asked.headers).await,
+            _ => None,
+        };
+        sign_in.is_some_and(|sign_in| self.is_enough(&sign_in))
+    }
+
+    fn is_enough(&self, sign_in: &SignIn) -> bool {
+        sign_in.acr.as_ref().is_some_and(|acr| self.settings.auth_level_names.contains(acr))
+            || sign_in.amr.iter().any(|method| method == SEVERAL)
+    }
+}
+
+/// What an access token says, which the gateway has accepted: its signature need not be verified again.
+fn of_access_token(token: &str) -> Option<SignIn> {
+    let is_issuers = !token.starts_with(APP_TOKEN_PREFIX);
+    let jwt = is_issuers.then(|| UnverifiedJwt::parse(token).ok())??;
+    Some(SignIn::of(jwt.claims()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn is_enough(claims: &Value) -> bool {
+        let settings = Settings { enabled: true, ..Settings::default() };
+        MultiFactor::new(&settings, None).is_enough(&SignIn::of(claims.as_object().expect("claims")))
+    }
+
+    #[test]
+    fn level_of_the_configuration_or_several_methods_are_enough() {
+        assert!(is_enough(&json!({ "acr": "advanced" })));
+        assert!(is_enough(&json!({ "acr": "1", "amr": ["pwd", "mfa"] })));
+        for claims in [
+            json!({}),
+            json!({ "acr": "1" }),
+            json!({ "acr": ["advanced"] }),
+            json!({ "acr": "Advanced" }),
+            json!({ "amr": ["pwd"] }),
+            json!({ "amr": "mfa" }),
+            json!({ "amr": ["advanced"] }),
+        ] {
+            assert!(!is_enough(&claims), "{claims}");
+        }
+    }
+}
