@@ -3,7 +3,8 @@
 use http::{HeaderName, Method};
 
 use crate::asked::{Asked, canonical_host, is_host};
-use crate::path::Path;
+use crate::path::{Path, Paths};
+use crate::routes::is_file;
 
 const DESTINATION: HeaderName = HeaderName::from_static("destination");
 /// What a COPY or MOVE does where it goes.
@@ -12,7 +13,7 @@ static WRITES: Method = Method::PUT;
 /// The place that a request names in `Destination`.
 #[derive(Debug)]
 pub struct Destination<'a> {
-    path: Path<'a>,
+    paths: Paths<'a>,
     /// The host, where the reference names one.
     host: Option<&'a str>,
 }
@@ -35,13 +36,16 @@ impl<'a> Destination<'a> {
         let Some(value) = values.next() else { return Ok(None) };
         let text = std::str::from_utf8(value.as_bytes()).map_err(|_| Unreadable)?;
         let (host, path) = divided(text).filter(|_| values.next().is_none()).ok_or(Unreadable)?;
-        let path = Path::parse(path, asked.path.leniency()).map_err(|_| Unreadable)?;
-        Ok(Some(Self { path, host }))
+        let paths = Paths::parse(path, asked.path.leniency()).map_err(|_| Unreadable)?;
+        if paths.is_opaque() && !paths.readings().all(|path| is_file(path.decoded())) {
+            return Err(Unreadable);
+        }
+        Ok(Some(Self { paths, host }))
     }
 
-    /// The path.
-    pub fn path(&self) -> &Path<'a> {
-        &self.path
+    /// What a server could take the path for. Only a file's may be several.
+    pub fn readings(&self) -> impl Iterator<Item = &Path<'a>> {
+        self.paths.readings()
     }
 
     /// Whether it is on this host.
@@ -51,15 +55,17 @@ impl<'a> Destination<'a> {
 
     /// The requests by which a client would write there itself: by the method that it uses and by PUT, as rules may name either,
     /// on the host that it asks and on the one that it names, as many servers read the path only.
-    pub fn requests<'b>(&'b self, asked: &Asked<'b>) -> [Option<Asked<'b>>; 4] {
-        let there = |method: &'b Method, host: &'b str| Asked { method, host, path: &self.path, query: None, ..*asked };
+    pub fn requests<'b>(&'b self, asked: &Asked<'b>) -> Vec<Asked<'b>> {
         let elsewhere = self.host.filter(|_| !self.is_on(asked.host));
-        [
-            Some(there(asked.method, asked.host)),
-            Some(there(&WRITES, asked.host)),
-            elsewhere.map(|host| there(asked.method, host)),
-            elsewhere.map(|host| there(&WRITES, host)),
-        ]
+        let mut requests = Vec::new();
+        for path in self.readings() {
+            for host in std::iter::once(asked.host).chain(elsewhere) {
+                for method in [asked.method, &WRITES] {
+                    requests.push(Asked { method, host, path, query: None, ..*asked });
+                }
+            }
+        }
+        requests
     }
 }
 
@@ -91,7 +97,8 @@ mod tests {
         let (is_https, host, query, source) = (true, "cloud.example", None, None);
         let asked = Asked { method: &method, is_https, host, path: &path, query, headers: &headers, source };
         let destination = Destination::of(&asked)?;
-        Ok(destination.map(|destination| (destination.host.map(str::to_owned), destination.path.decoded().to_owned())))
+        Ok(destination
+            .map(|destination| (destination.host.map(str::to_owned), destination.paths.literal().decoded().to_owned())))
     }
 
     #[test]

@@ -77,8 +77,7 @@ impl Route {
 
     /// Whether a path with several readings, of which this is one, is passed on.
     pub fn is_opaque(&self, reading: &Path<'_>) -> bool {
-        let is_file = || FILES.iter().any(|prefix| reading.decoded().starts_with(prefix));
-        self.paths.map_or_else(is_file, |kind| kind == PathKind::Opaque)
+        self.paths.map_or_else(|| is_file(reading.decoded()), |kind| kind == PathKind::Opaque)
     }
 
     /// The URI by which the backend is asked.
@@ -99,6 +98,11 @@ impl Route {
 
 /// Below which paths the systems whose place the edge takes have files, whose names may hold anything.
 const FILES: [&str; 3] = ["/dav/", "/remote.php/", "/webdav/"];
+
+/// Whether a decoded path is that of a file there.
+pub(crate) fn is_file(path: &str) -> bool {
+    FILES.iter().any(|prefix| path.starts_with(prefix))
+}
 
 /// Which paths a route passes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -104,7 +104,7 @@ impl Rules {
             None => Ruling::of(here),
             Some(destination) => {
                 let there = destination.requests(asked);
-                Ruling::of(here.chain(there.iter().flatten().flat_map(|there| self.actions(there))))
+                Ruling::of(here.chain(there.iter().flat_map(|there| self.actions(there))))
             }
         }
     }

@@ -6,6 +6,7 @@ use http::Method;
 use crate::asked::Asked;
 use crate::destination::Destination;
 use crate::identity::Identity;
+use crate::path::Path;
 
 /// Where the family's own app tokens are administered.
 const APP_TOKENS: &str = "/auth-app/tokens";
@@ -141,7 +142,8 @@ impl Trees {
         allowed
             && Destination::of(asked).is_ok_and(|destination| {
                 destination.is_none_or(|to| {
-                    to.is_on(asked.host) && self.allow(scopes, login, to.path().decoded(), Permission::Write)
+                    let is_allowed = |path: &Path<'_>| self.allow(scopes, login, path.decoded(), Permission::Write);
+                    to.is_on(asked.host) && to.readings().all(is_allowed)
                 })
             })
     }

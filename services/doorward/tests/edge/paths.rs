@@ -97,6 +97,19 @@ async fn path_passes_only_if_every_reading_of_it_is_permitted() {
     assert_eq!(raw::request(world.edge, "GET /packages/open/a%2Fb", &[]).await.status(), 200);
     assert_eq!(raw::request(world.edge, "GET /packages/a%2Fb", &[]).await.status(), 401);
 
+    let authorization = format!("Authorization: {}", basic("einstein", &world.token));
+    for (to, expected) in [
+        ("/dav/files/einstein/b;c.txt", 200),
+        ("http://cloud.example/dav/files/einstein/b%2Fc", 200),
+        ("/dav/files/einstein/..%2Fc", 403),
+        ("/packages/b;c", 403),
+        ("/packages%2Fsecret", 403),
+    ] {
+        let lines = [&*authorization, &format!("Destination: {to}")];
+        let moved = raw::request(world.edge, "MOVE /dav/files/einstein/a", &lines).await;
+        assert_eq!(moved.status(), expected, "{to}");
+    }
+
     backend.take();
     let narrow = world.token_for("path:/docs:rw").await;
     for (name, expected) in [
