@@ -69,6 +69,7 @@ pub struct Sessions {
     rows: Rows,
     idle: Duration,
     life: Duration,
+    leeway: Duration,
     clock: Clock,
     random: Random,
     /// One caller at a time exchanges a session's tokens.
@@ -114,6 +115,7 @@ impl Sessions {
             rows: Rows::new(database.clone()),
             idle: settings.idle,
             life: settings.life,
+            leeway: settings.leeway,
             clock,
             random,
             exchanging: Cache::builder().max_capacity(EXCHANGES).time_to_idle(EXCHANGED_FOR).build(),

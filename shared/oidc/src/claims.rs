@@ -10,6 +10,9 @@ mod tests;
 
 /// How far the clock of whoever made a token may differ from ours.
 pub const LEEWAY: Duration = Duration::from_secs(5);
+/// A claim of our own in access tokens and introspection: whether the client is one of the installation's own (built in, or `trusted`),
+/// so that its tokens act as the user as a whole.
+pub const FIRST_PARTY: &str = "first_party";
 /// The end of the year 9999, in seconds: nothing that is added to a time later can overflow.
 const LAST_SECOND: f64 = 253_402_300_799.0;
 
@@ -64,12 +67,25 @@ pub fn text<'a>(claims: &'a Map<String, Value>, name: &'static str, max: usize) 
 /// # Errors
 /// [`TimeError`].
 pub fn check_times(claims: &Map<String, Value>, now: SystemTime) -> Result<Option<SystemTime>, TimeError> {
+    check_times_within(claims, now, LEEWAY)
+}
+
+/// The same, with another leeway for `nbf` and `iat`: a token of an issuer whose clock is ahead is not yet valid for so long. A token
+/// that has ended gets no more than [`LEEWAY`].
+///
+/// # Errors
+/// [`TimeError`].
+pub fn check_times_within(
+    claims: &Map<String, Value>,
+    now: SystemTime,
+    leeway: Duration,
+) -> Result<Option<SystemTime>, TimeError> {
     let expires = time(claims, "exp")?;
     if expires.is_some_and(|expires| expires + LEEWAY <= now) {
         return Err(TimeError::Expired);
     }
     for name in ["nbf", "iat"] {
-        if time(claims, name)?.is_some_and(|begin| begin > now + LEEWAY) {
+        if time(claims, name)?.is_some_and(|begin| begin > now + leeway) {
             return Err(TimeError::NotYet);
         }
     }

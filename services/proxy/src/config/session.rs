@@ -5,6 +5,9 @@ use runtime::config::{Environment, Invalid, Secret, Section, Visitor, base_data_
 
 use crate::asked::is_host;
 
+/// How far the issuer's clock may be ahead at most.
+const MOST_LEEWAY: Duration = Duration::from_mins(5);
+
 /// `session`: people who sign in with a browser.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -28,6 +31,8 @@ pub struct Session {
     pub return_hosts: Vec<String>,
     /// The domain whose hosts share a session; empty if each session is the own host's.
     pub cookie_domain: String,
+    /// How far the issuer's clock may be ahead.
+    pub leeway: Duration,
     /// Whether the issuer may be called without TLS that proves who it is.
     pub insecure: bool,
     /// Whether what the issuer names may be in a private network where the issuer is not itself.
@@ -49,6 +54,7 @@ impl Default for Session {
             scopes: "openid profile email offline_access".to_owned(),
             return_hosts: Vec::new(),
             cookie_domain: String::new(),
+            leeway: Duration::from_mins(1),
             insecure: false,
             allow_private_addresses: false,
             authorities: None,
@@ -88,6 +94,12 @@ impl Session {
             &mut self.scopes,
             &["<P>_SESSION_SCOPES"],
             "The scopes that are asked for, with spaces between them. openid must be among them. Without offline_access many issuers give no refresh token, and a session ends with its access token.",
+        );
+        v.value(
+            "leeway",
+            &mut self.leeway,
+            &["<P>_SESSION_LEEWAY"],
+            "How far the issuer's clock may be ahead: for so long an ID token or logout token is accepted whose 'iat' or 'nbf' is still to come. At most 5m.",
         );
         v.value(
             "insecure",
@@ -160,6 +172,9 @@ impl Section for Session {
         }
         if self.idle.is_zero() || self.life < self.idle {
             return Err(Invalid::new("life", "must be at least as long as the time without use, and neither may be 0"));
+        }
+        if self.leeway > MOST_LEEWAY {
+            return Err(Invalid::new("leeway", "must be at most 5m"));
         }
         self.validate_hosts()
     }

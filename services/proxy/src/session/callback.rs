@@ -158,7 +158,7 @@ impl Sessions {
 
     /// By whom and for whom tokens are at this moment.
     pub(super) fn expected(&self) -> Expected<'_> {
-        Expected { issuer: self.issuer.name(), client: &self.client.id, now: self.clock.now() }
+        Expected { issuer: self.issuer.name(), client: &self.client.id, now: self.clock.now(), leeway: self.leeway }
     }
 
     /// Keeps a new session; what its cookie holds.

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use oidc::claims::{LEEWAY, check_times, is_meant_for, text, time};
+use oidc::claims::{LEEWAY, check_times_within, is_meant_for, text, time};
 use oidc::jose::{Algorithm, UnverifiedJwt, half_hash};
 use serde_json::{Map, Value};
 
@@ -31,6 +31,8 @@ pub(crate) struct Expected<'a> {
     pub(crate) client: &'a str,
     /// What time it is.
     pub(crate) now: SystemTime,
+    /// How far the issuer's clock may be ahead.
+    pub(crate) leeway: Duration,
 }
 
 /// Who has signed in.
@@ -119,7 +121,7 @@ impl Expected<'_> {
         if !is_meant_for(said, self.client) {
             return Err(Wrong("aud"));
         }
-        check_times(said, self.now).map_err(|_| Wrong("exp"))?.ok_or(Wrong("exp"))?;
+        check_times_within(said, self.now, self.leeway).map_err(|_| Wrong("exp"))?.ok_or(Wrong("exp"))?;
         time(said, "iat").ok().flatten().ok_or(Wrong("iat"))?;
         Ok(algorithm)
     }
