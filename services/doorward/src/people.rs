@@ -129,7 +129,7 @@ impl Admin {
 
     /// Adds a group unless it is there.
     pub(crate) async fn ensure_group(&mut self, name: &str) -> Result<(), BoxError> {
-        let request = self.request(CreateGroupRequest { name: name.to_owned(), description: None });
+        let request = self.request(CreateGroupRequest { name: name.to_owned(), ..CreateGroupRequest::default() });
         match self.users.create_group(request).await {
             Ok(_) => Ok(()),
             Err(status) if status.code() == Code::AlreadyExists => Ok(()),

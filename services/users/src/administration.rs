@@ -37,7 +37,7 @@ impl Administration {
         rules::username(&new.username)?;
         let display_name = if new.display_name.is_empty() { new.username.clone() } else { new.display_name };
         check(Some(&new.mail), Some(&display_name), [Some(new.uid_number), Some(new.gid_number)])?;
-        let now = self.now();
+        let (now, author) = (self.now(), new.author);
         let person = Person {
             id: new.id.map_or_else(|| Ok(self.random.uuid().to_string()), |id| rules::id(&id))?,
             username: new.username,
@@ -53,7 +53,11 @@ impl Administration {
             password_changed: None,
         };
         let people = Arc::clone(&self.people);
-        self.write(Touched::Person(person.id.clone()), async move { people.add(&person).await.map(|()| person) }).await
+        self.write(
+            Touched::Person(person.id.clone()),
+            async move { people.add(&person, author).await.map(|()| person) },
+        )
+        .await
     }
 
     /// One person.
@@ -119,11 +123,16 @@ impl Administration {
         Ok(cut(found, limit, |person| &person.username))
     }
 
-    /// Makes a group without members.
-    pub async fn create_group(&self, name: &str, description: Option<&str>) -> Result<Group, PeopleError> {
+    /// Makes a group without members; `id` is a UUID, for groups that come from elsewhere.
+    pub async fn create_group(
+        &self,
+        name: &str,
+        description: Option<&str>,
+        id: Option<&str>,
+    ) -> Result<Group, PeopleError> {
         rules::group_name(name)?;
         description.map(rules::description).transpose()?;
-        let id = self.random.uuid().to_string();
+        let id = id.map_or_else(|| Ok(self.random.uuid().to_string()), rules::id)?;
         let description = description.map(ToOwned::to_owned);
         let group = Group { id, name: name.to_owned(), description, member_count: 0 };
         self.people.add_group(&group).await?;
@@ -140,6 +149,15 @@ impl Administration {
             return Err(PeopleError::NoSuchGroup);
         }
         self.people.group(key).await?.ok_or(PeopleError::NoSuchGroup)
+    }
+
+    /// Gives a group another name.
+    pub async fn rename_group(&self, which: &GroupRef, name: &str) -> Result<Group, PeopleError> {
+        rules::group_name(name)?;
+        let group = Group { name: name.to_owned(), ..self.group(which).await? };
+        let people = Arc::clone(&self.people);
+        self.write(Touched::Anybody, async move { people.rename_group(&group.id, &group.name).await.map(|()| group) })
+            .await
     }
 
     /// Removes a group; its members stay. Answers which it was.

@@ -55,6 +55,17 @@ pub struct Group {
     pub member_count: u64,
 }
 
+/// Who makes and changes users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Author {
+    /// An administrator.
+    #[default]
+    Administrator,
+    /// An issuer, by a service that makes and changes users for it. It cannot give a user a login name that is the mail address of another
+    /// user, or the reverse: sign-in accepts both, so that the other user could be meant.
+    Issuer,
+}
+
 /// What is known of somebody who is to get an account.
 #[derive(Debug, Clone, Default)]
 pub struct NewPerson {
@@ -72,6 +83,8 @@ pub struct NewPerson {
     pub gid_number: i64,
     /// Roles, by everyday name (`admin`) or identifier.
     pub roles: Vec<String>,
+    /// Who says so.
+    pub author: Author,
 }
 
 /// What is to be different about a person; what is absent stays.
@@ -91,6 +104,8 @@ pub struct Change {
     pub gid_number: Option<i64>,
     /// The roles, by everyday name or identifier, in place of all there are.
     pub roles: Option<Vec<String>>,
+    /// Who says so.
+    pub author: Author,
 }
 
 /// Says which person is meant.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use proto::doorward::users::v1::{
     AddMemberRequest, AddMemberResponse, CreateGroupRequest, CreateGroupResponse, CreateUserRequest,
-    CreateUserResponse, DeleteGroupRequest, DeleteGroupResponse, DeleteUserRequest, DeleteUserResponse, GetUserRequest,
-    GetUserResponse, ListGroupsRequest, ListGroupsResponse, ListMembersRequest, ListMembersResponse, ListUsersRequest,
-    ListUsersResponse, NotePasswordChangeRequest, NotePasswordChangeResponse, RemoveMemberRequest,
-    RemoveMemberResponse, UpdateUserRequest, UpdateUserResponse,
+    CreateUserResponse, DeleteGroupRequest, DeleteGroupResponse, DeleteUserRequest, DeleteUserResponse,
+    GetGroupRequest, GetGroupResponse, GetUserRequest, GetUserResponse, ListGroupsRequest, ListGroupsResponse,
+    ListMembersRequest, ListMembersResponse, ListUsersRequest, ListUsersResponse, NotePasswordChangeRequest,
+    NotePasswordChangeResponse, RemoveMemberRequest, RemoveMemberResponse, RenameGroupRequest, RenameGroupResponse,
+    UpdateUserRequest, UpdateUserResponse,
     users_admin_api_server::{UsersAdminApi, UsersAdminApiServer},
 };
 use runtime::Clock;
@@ -17,7 +18,7 @@ use status::Kind;
 use token::{Claims, TokenError, Verifier};
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
-use crate::{Administration, PageRequest, PeopleError};
+use crate::{Administration, Author, PageRequest, PeopleError};
 
 /// Largest request that is read, in bytes.
 const REQUEST_LIMIT: usize = 64 * 1024;
@@ -54,6 +55,10 @@ impl Admin {
     }
 }
 
+fn author(caller: &Claims) -> Author {
+    if caller.is_provisioner() { Author::Issuer } else { Author::Administrator }
+}
+
 /// What only an administrator decides: whether somebody may sign in, and who somebody is in a file system.
 fn is_for_administrators(request: &UpdateUserRequest) -> bool {
     request.status.is_some() || request.uid_number.is_some() || request.gid_number.is_some()
@@ -62,8 +67,9 @@ fn is_for_administrators(request: &UpdateUserRequest) -> bool {
 #[tonic::async_trait]
 impl UsersAdminApi for Admin {
     async fn create_user(&self, request: Request<CreateUserRequest>) -> Answer<CreateUserResponse> {
-        let caller = self.authorize_provisioner(request.metadata())?.user.id.opaque_id;
-        let outcome = self.administration.create_person(convert::new_person(request.into_inner())).await;
+        let caller = self.authorize_provisioner(request.metadata())?;
+        let new = convert::new_person(request.into_inner(), author(&caller));
+        let (caller, outcome) = (caller.user.id.opaque_id, self.administration.create_person(new).await);
         let person = audited("user.create", &caller, outcome, |person| person.id.clone())?;
         Ok(Response::new(CreateUserResponse { user: Some(convert::person(person)) }))
     }
@@ -73,8 +79,8 @@ impl UsersAdminApi for Admin {
         if caller.is_provisioner() && is_for_administrators(request.get_ref()) {
             return Err(TokenError::NotAdministrator.into());
         }
+        let (who, change) = convert::change(request.into_inner(), author(&caller)).map_err(refusal)?;
         let caller = caller.user.id.opaque_id;
-        let (who, change) = convert::change(request.into_inner()).map_err(refusal)?;
         let outcome = self.administration.update_person(&who, change).await;
         let person = audited("user.update", &caller, outcome, |person| person.id.clone())?;
         Ok(Response::new(UpdateUserResponse { user: Some(convert::person(person)) }))
@@ -106,10 +112,26 @@ impl UsersAdminApi for Admin {
 
     async fn create_group(&self, request: Request<CreateGroupRequest>) -> Answer<CreateGroupResponse> {
         let caller = self.authorize_provisioner(request.metadata())?.user.id.opaque_id;
-        let CreateGroupRequest { name, description } = request.into_inner();
-        let outcome = self.administration.create_group(&name, description.as_deref()).await;
+        let CreateGroupRequest { name, description, id } = request.into_inner();
+        let outcome = self.administration.create_group(&name, description.as_deref(), id.as_deref()).await;
         let group = audited("group.create", &caller, outcome, |group| group.id.clone())?;
         Ok(Response::new(CreateGroupResponse { group: Some(convert::group(group)) }))
+    }
+
+    async fn get_group(&self, request: Request<GetGroupRequest>) -> Answer<GetGroupResponse> {
+        self.authorize_provisioner(request.metadata())?;
+        let which = convert::group_ref(request.into_inner().group).map_err(refusal)?;
+        let group = self.administration.group(&which).await.map_err(refusal)?;
+        Ok(Response::new(GetGroupResponse { group: Some(convert::group(group)) }))
+    }
+
+    async fn rename_group(&self, request: Request<RenameGroupRequest>) -> Answer<RenameGroupResponse> {
+        let caller = self.authorize_provisioner(request.metadata())?.user.id.opaque_id;
+        let RenameGroupRequest { group, name } = request.into_inner();
+        let which = convert::group_ref(group).map_err(refusal)?;
+        let outcome = self.administration.rename_group(&which, &name).await;
+        let group = audited("group.rename", &caller, outcome, |group| group.id.clone())?;
+        Ok(Response::new(RenameGroupResponse { group: Some(convert::group(group)) }))
     }
 
     async fn delete_group(&self, request: Request<DeleteGroupRequest>) -> Answer<DeleteGroupResponse> {

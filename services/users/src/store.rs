@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 pub(crate) use sql::SqlPeople;
 
-use crate::{Change, Group, PeopleError, Person};
+use crate::{Author, Change, Group, PeopleError, Person};
 
 /// By what people are looked for. Names and addresses are compared regardless of case.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +45,7 @@ pub(crate) trait People: Send + Sync {
     /// People in whose login name, display name or mail address every one of the texts stands, regardless of case.
     async fn search(&self, texts: &[&str], stretch: Stretch<'_>) -> Result<Vec<Person>, PeopleError>;
     /// Adds a person who is in no group.
-    async fn add(&self, person: &Person) -> Result<(), PeopleError>;
+    async fn add(&self, person: &Person, author: Author) -> Result<(), PeopleError>;
     /// Changes a person, at the time `now` in seconds since the Unix epoch, and answers what came of it.
     async fn change(&self, id: &str, change: &Change, now: i64) -> Result<Person, PeopleError>;
     /// Notes when a person's password was changed, unless a later change is noted already. One that lies in the future of `now`,
@@ -60,6 +60,8 @@ pub(crate) trait People: Send + Sync {
     async fn groups(&self, text: &str, stretch: Stretch<'_>) -> Result<Vec<Group>, PeopleError>;
     /// Adds a group without members.
     async fn add_group(&self, group: &Group) -> Result<(), PeopleError>;
+    /// Gives a group another name.
+    async fn rename_group(&self, id: &str, name: &str) -> Result<(), PeopleError>;
     /// Removes a group; its members stay.
     async fn remove_group(&self, id: &str) -> Result<(), PeopleError>;
     /// Puts a person into a group; `false` if it was in it.

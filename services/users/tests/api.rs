@@ -175,7 +175,7 @@ async fn groups_are_named_in_answers() {
     let service = Service::start().await;
     let mut admin = service.admin();
     admin.create_user(service.by_admin(marie())).await.unwrap();
-    let group = CreateGroupRequest { name: "physics".to_owned(), description: None };
+    let group = CreateGroupRequest { name: "physics".to_owned(), ..CreateGroupRequest::default() };
     let group = admin.create_group(service.by_admin(group)).await.unwrap().into_inner().group.unwrap();
     let by_id = Some(GroupRef { by: Some(group_ref::By::Id(group.id)) });
     let add = AddMemberRequest { group: by_id, user: Some(who("marie")) };
@@ -257,7 +257,7 @@ async fn a_provisioner_makes_and_changes_people_and_can_do_nothing_else() {
     let bohr = admin.create_user(provisioning(&token, new)).await.expect("makes").into_inner().user.expect("a person");
     let user = || Some(PersonRef { by: Some(person_ref::By::Id(bohr.id.clone())) });
     let group = || Some(GroupRef { by: Some(group_ref::By::Name("physics".to_owned())) });
-    let named = CreateGroupRequest { name: "physics".to_owned(), description: None };
+    let named = CreateGroupRequest { name: "physics".to_owned(), ..CreateGroupRequest::default() };
     admin.create_group(provisioning(&token, named)).await.expect("makes a group");
     admin.add_member(provisioning(&token, AddMemberRequest { group: group(), user: user() })).await.expect("adds");
     let found =

@@ -12,7 +12,7 @@ use sea_orm::ConnectionTrait;
 use status::Kind;
 use store::testing::{self, Cluster, TestDatabase};
 use tokio::task::JoinSet;
-use users::{Administration, Change, Config, GroupRef, NewPerson, Opened, PageRequest, Person, PersonRef};
+use users::{Administration, Author, Change, Config, GroupRef, NewPerson, Opened, PageRequest, Person, PersonRef};
 
 const IDP: &str = "https://cloud.example.org";
 /// Whom nobody has to be.
@@ -35,6 +35,8 @@ async fn suite<F: Future<Output = TestDatabase>>(databases: impl Fn() -> F) {
     let fresh = || async { Tables::open(databases().await).await };
     created_people_are_found(&fresh().await).await;
     what_must_be_unique_is(&fresh().await).await;
+    names_of_an_issuer_are_no_addresses_of_others(&fresh().await).await;
+    groups_are_renamed_and_keep_their_identifier(&fresh().await).await;
     of_two_who_take_one_name_one_wins(&fresh().await).await;
     every_claim_finds_its_person(&fresh().await).await;
     groups_and_roles_come_along(&fresh().await).await;
@@ -97,7 +99,13 @@ struct Tables {
 
 impl Tables {
     async fn open(database: TestDatabase) -> Self {
-        let config = Config { database_url: Secret::from(database.url()), idp: IDP.to_owned(), ..Config::default() };
+        let config = Config {
+            database_url: Secret::from(database.url()),
+            // it is written without the slash
+            idp: format!("{IDP}/"),
+            idp_previous: vec!["https://former.example/".to_owned()],
+            ..Config::default()
+        };
         let opened = users::open(&config, &Context::new(Environment::default())).await.expect("the database opens");
         Self { database, opened }
     }
@@ -187,9 +195,55 @@ async fn what_must_be_unique_is(tables: &Tables) {
     let refused = tables.administration().update_person(&who("pierre"), change).await.unwrap_err();
     assert_eq!(refused.kind(), Kind::AlreadyExists);
 
-    tables.administration().create_group("Physics", None).await.unwrap();
-    let refused = tables.administration().create_group("physics", None).await.unwrap_err();
+    tables.administration().create_group("Physics", None, None).await.unwrap();
+    let refused = tables.administration().create_group("physics", None, None).await.unwrap_err();
     assert_eq!(refused.to_string(), "the group name is already taken");
+}
+
+async fn names_of_an_issuer_are_no_addresses_of_others(tables: &Tables) {
+    let administration = tables.administration();
+    administration.create_person(marie()).await.unwrap();
+    tables.create("pierre@sorbonne.example").await;
+    let by_issuer =
+        |username: &str, mail: &str| NewPerson { mail: mail.to_owned(), author: Author::Issuer, ..named(username) };
+    for (username, mail, what) in
+        [("Marie@Sorbonne.example", "", "username"), ("irene", "PIERRE@sorbonne.example", "mail address")]
+    {
+        let refused = administration.create_person(by_issuer(username, mail)).await.unwrap_err();
+        assert_eq!(
+            (refused.kind(), refused.to_string()),
+            (Kind::AlreadyExists, format!("the {what} is already taken"))
+        );
+    }
+    let own = administration.create_person(by_issuer("eve@sorbonne.example", "eve@sorbonne.example")).await.unwrap();
+    let change = |mail: &str, author| Change { mail: Some(mail.to_owned()), author, ..Change::default() };
+    let eve = PersonRef::Id(own.id);
+    let taken = change("pierre@sorbonne.example", Author::Issuer);
+    assert_eq!(administration.update_person(&eve, taken).await.unwrap_err().kind(), Kind::AlreadyExists);
+    administration.update_person(&eve, change("eve@sorbonne.example", Author::Issuer)).await.unwrap();
+    let decided = change("pierre@sorbonne.example", Author::Administrator);
+    administration.update_person(&eve, decided).await.expect("an administrator knows both");
+}
+
+async fn groups_are_renamed_and_keep_their_identifier(tables: &Tables) {
+    let administration = tables.administration();
+    let physics = administration.create_group("physics", None, Some(NOBODY)).await.unwrap();
+    assert_eq!(physics.id, NOBODY);
+    let refused = administration.create_group("chemistry", None, Some(NOBODY)).await.unwrap_err();
+    assert_eq!(refused.to_string(), "the id is already taken");
+    administration.create_group("chemistry", None, None).await.unwrap();
+    tables.create("pierre").await;
+    administration.add_member(&which("physics"), &who("pierre")).await.unwrap();
+
+    let renamed = administration.rename_group(&GroupRef::Id(NOBODY.to_owned()), "rays").await.unwrap();
+    assert_eq!((renamed.id.as_str(), renamed.name.as_str(), renamed.member_count), (NOBODY, "rays", 1));
+    assert_eq!(tables.by_username("pierre").await.unwrap().groups, [NOBODY]);
+    assert_eq!(administration.person(&who("pierre")).await.unwrap().groups[0].name, "rays");
+    assert_eq!(administration.group(&which("physics")).await.unwrap_err().kind(), Kind::NotFound);
+    let refused = administration.rename_group(&which("rays"), "Chemistry").await.unwrap_err();
+    assert_eq!(refused.to_string(), "the group name is already taken");
+    assert_eq!(administration.rename_group(&which("physics"), "x").await.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(administration.rename_group(&which("rays"), " ").await.unwrap_err().kind(), Kind::InvalidArgument);
 }
 
 async fn of_two_who_take_one_name_one_wins(tables: &Tables) {
@@ -236,6 +290,11 @@ async fn every_claim_finds_its_person(tables: &Tables) {
     for claim in nobody {
         assert_eq!(tables.by(claim.clone()).await.unwrap_err().kind(), Kind::NotFound, "{claim:?}");
     }
+    for idp in ["", IDP, "https://cloud.example.org/", "https://former.example", "https://former.example/"] {
+        let kept = UserId { idp: idp.to_owned(), opaque_id: created.id.clone(), ..UserId::default() };
+        let user = tables.opened.directory.user(&kept, Groups::Include).await.unwrap();
+        assert_eq!((user.id.idp.as_str(), user.id.opaque_id.as_str()), (IDP, created.id.as_str()), "{idp}");
+    }
     let foreign = UserId { idp: "https://elsewhere.example".to_owned(), opaque_id: created.id, ..UserId::default() };
     assert_eq!(tables.opened.directory.groups(&foreign).await.unwrap_err().kind(), Kind::NotFound);
 
@@ -247,8 +306,8 @@ async fn every_claim_finds_its_person(tables: &Tables) {
 async fn groups_and_roles_come_along(tables: &Tables) {
     let administration = tables.administration();
     tables.create("pierre").await;
-    let physics = administration.create_group("physics", Some("Those who weigh rays")).await.unwrap();
-    let chemistry = administration.create_group("chemistry", None).await.unwrap();
+    let physics = administration.create_group("physics", Some("Those who weigh rays"), None).await.unwrap();
+    let chemistry = administration.create_group("chemistry", None, None).await.unwrap();
     for name in ["physics", "chemistry"] {
         assert!(administration.add_member(&which(name), &who("pierre")).await.unwrap());
         assert!(!administration.add_member(&which(name), &who("Pierre")).await.unwrap(), "it was in it");
@@ -409,7 +468,7 @@ async fn whose_password_cannot_be_changed(tables: &Tables, user: &User) {
 async fn deleting_leaves_nothing(tables: &Tables) {
     let administration = tables.administration();
     let first = administration.create_person(marie()).await.unwrap();
-    administration.create_group("physics", None).await.unwrap();
+    administration.create_group("physics", None, None).await.unwrap();
     administration.add_member(&which("physics"), &who("marie")).await.unwrap();
     tables.by_username("marie").await.unwrap();
     administration.delete_person(&who("marie")).await.unwrap();
@@ -429,7 +488,7 @@ async fn pages_meet_everybody_once(tables: &Tables) {
     let administration = tables.administration();
     for number in 0..7 {
         tables.create(&format!("Person{number}")).await;
-        administration.create_group(&format!("Group{number}"), None).await.unwrap();
+        administration.create_group(&format!("Group{number}"), None, None).await.unwrap();
     }
     let mut page = PageRequest { size: 3, ..PageRequest::default() };
     let mut met = Vec::new();

@@ -15,7 +15,7 @@ pub(crate) async fn run(command: Group, mut admin: Admin) -> Result<(), BoxError
     match command {
         Group::Add { name, description } => {
             let description = (!description.is_empty()).then_some(description);
-            let request = admin.request(CreateGroupRequest { name: name.clone(), description });
+            let request = admin.request(CreateGroupRequest { name: name.clone(), description, id: None });
             let answer = admin.users.create_group(request).await.map_err(refused)?.into_inner();
             say(&format!("added {name} ({})", answer.group.unwrap_or_default().id))?;
         }

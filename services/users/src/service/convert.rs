@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use authn::UserStatus;
 use proto::doorward::users::v1 as wire;
 
-use crate::{Change, Group, GroupRef, NewPerson, PeopleError, Person, PersonRef, role_name};
+use crate::{Author, Change, Group, GroupRef, NewPerson, PeopleError, Person, PersonRef, role_name};
 
-pub(super) fn new_person(request: wire::CreateUserRequest) -> NewPerson {
+pub(super) fn new_person(request: wire::CreateUserRequest, author: Author) -> NewPerson {
     let wire::CreateUserRequest { id, username, mail, display_name, uid_number, gid_number, roles } = request;
-    NewPerson { id, username, mail, display_name, uid_number, gid_number, roles }
+    NewPerson { id, username, mail, display_name, uid_number, gid_number, roles, author }
 }
 
-pub(super) fn change(request: wire::UpdateUserRequest) -> Result<(PersonRef, Change), PeopleError> {
+pub(super) fn change(request: wire::UpdateUserRequest, author: Author) -> Result<(PersonRef, Change), PeopleError> {
     let status = match request.status.map(wire::PersonStatus::try_from) {
         None => None,
         Some(Ok(wire::PersonStatus::Active)) => Some(UserStatus::Active),
@@ -29,6 +29,7 @@ pub(super) fn change(request: wire::UpdateUserRequest) -> Result<(PersonRef, Cha
         uid_number: request.uid_number,
         gid_number: request.gid_number,
         roles: request.roles.map(|list| list.roles),
+        author,
     };
     Ok((person_ref(request.user)?, change))
 }
@@ -69,6 +70,7 @@ pub(super) fn person(person: Person) -> wire::Person {
         uid_number: person.uid_number,
         gid_number: person.gid_number,
         roles: person.roles.iter().map(|role| role_name(role).to_owned()).collect(),
+        group_ids: person.groups.iter().map(|group| group.id.clone()).collect(),
         groups: person.groups.into_iter().map(|group| group.name).collect(),
         created: person.created,
         updated: person.updated,

@@ -36,6 +36,17 @@ pub(super) async fn add(database: &Database, group: &Group) -> Result<(), StoreE
     database.run(|| async { Ok(database.connection().execute(&insert).await.map(drop)?) }).await
 }
 
+/// Gives a group another name; whether there is such a group.
+pub(super) async fn rename(database: &Database, id: &str, name: &str) -> Result<bool, StoreError> {
+    let update = Query::update()
+        .table("groups")
+        .value("name", name)
+        .value("name_key", fold(name).into_owned())
+        .and_where(Expr::col("id").eq(id))
+        .take();
+    database.run(|| async { Ok(database.connection().execute(&update).await?.rows_affected() > 0) }).await
+}
+
 pub(super) async fn add_member(database: &Database, group: &str, person: &str) -> Result<bool, PeopleError> {
     let insert = Query::insert()
         .into_table("memberships")

@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use authn::UserStatus;
 use sea_orm::{
-    ConnectionTrait, DbErr, QueryResult,
+    ConnectionTrait, DatabaseTransaction, DbErr, QueryResult,
     sea_query::{Expr, ExprTrait, IntoCondition, LikeExpr, Order, Query, SelectStatement, SimpleExpr, UnionType},
 };
 use store::{Database, StoreError};
 
 use super::{GroupKey, Key, People, Stretch, groups};
-use crate::{Change, Group, GroupName, PeopleError, Person, rules::fold};
+use crate::{Author, Change, Group, GroupName, PeopleError, Person, rules::fold};
 
 /// The tables of [`crate::migration`] in a database.
 pub(crate) struct SqlPeople {
@@ -40,13 +40,14 @@ impl People for SqlPeople {
         self.read(query).await
     }
 
-    async fn add(&self, person: &Person) -> Result<(), PeopleError> {
-        self.database.run(|| self.add_once(person)).await.map_err(taken)
+    async fn add(&self, person: &Person, author: Author) -> Result<(), PeopleError> {
+        let claimed = self.database.run(|| self.add_once(person, author)).await.map_err(taken)?;
+        claimed.map_or(Ok(()), |what| Err(PeopleError::Taken(what)))
     }
 
     async fn change(&self, id: &str, change: &Change, now: i64) -> Result<Person, PeopleError> {
         let changed = self.database.run(|| self.change_once(id, change, now)).await.map_err(taken)?;
-        changed.ok_or(PeopleError::NoSuchPerson)
+        changed.ok_or(PeopleError::NoSuchPerson)?.map_err(PeopleError::Taken)
     }
 
     async fn note_password_change(&self, id: &str, at: SystemTime, now: SystemTime) -> Result<(), PeopleError> {
@@ -84,6 +85,11 @@ impl People for SqlPeople {
         groups::add(&self.database, group).await.map_err(taken)
     }
 
+    async fn rename_group(&self, id: &str, name: &str) -> Result<(), PeopleError> {
+        let found = groups::rename(&self.database, id, name).await.map_err(taken)?;
+        if found { Ok(()) } else { Err(PeopleError::NoSuchGroup) }
+    }
+
     async fn remove_group(&self, id: &str) -> Result<(), PeopleError> {
         match groups::delete(&self.database, "groups", Expr::col("id").eq(id)).await? {
             0 => Err(PeopleError::NoSuchGroup),
@@ -113,8 +119,14 @@ impl SqlPeople {
         Ok(self.database.run(|| read(self.database.reader(), &query)).await?)
     }
 
-    async fn add_once(&self, person: &Person) -> Result<(), StoreError> {
-        let transaction = self.database.begin_write().await?;
+    /// Adds a person. Returns which name belongs to another person if an issuer gives it; then nothing is added.
+    async fn add_once(&self, person: &Person, author: Author) -> Result<Option<&'static str>, StoreError> {
+        let transaction = self.begin(author).await?;
+        if author == Author::Issuer
+            && let Some(what) = others(&transaction, person).await?
+        {
+            return Ok(Some(what));
+        }
         let mut columns = attributes(person);
         columns.push(("id", person.id.as_str().into()));
         columns.push(("created", person.created.into()));
@@ -122,16 +134,38 @@ impl SqlPeople {
         let insert = Query::insert().into_table("people").columns(names).values_panic(values).take();
         transaction.execute(&insert).await?;
         add_roles(&transaction, person).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        Ok(None)
     }
 
-    async fn change_once(&self, id: &str, change: &Change, now: i64) -> Result<Option<Person>, StoreError> {
-        let transaction = self.database.begin_write().await?;
+    /// What an issuer writes depends on what was read: of two who take each other's name at the same time only one may succeed.
+    async fn begin(&self, author: Author) -> Result<DatabaseTransaction, StoreError> {
+        match author {
+            Author::Administrator => self.database.begin_write().await,
+            Author::Issuer => self.database.begin_serializable().await,
+        }
+    }
+
+    /// Changes a person; `None` if there is no such person. The inner error is which name belongs to another person if an issuer gives it.
+    async fn change_once(
+        &self,
+        id: &str,
+        change: &Change,
+        now: i64,
+    ) -> Result<Option<Result<Person, &'static str>>, StoreError> {
+        let transaction = self.begin(change.author).await?;
         // on PostgreSQL the lock makes a second change wait until it sees this one
         let query = people().and_where(Expr::col("id").eq(id)).lock_exclusive().take();
         let Some(mut person) = read(&transaction, &query).await?.pop() else { return Ok(None) };
         apply(change, &mut person);
         person.updated = now;
+        let renames = change.mail.is_some() || change.username.is_some();
+        if change.author == Author::Issuer
+            && renames
+            && let Some(what) = others(&transaction, &person).await?
+        {
+            return Ok(Some(Err(what)));
+        }
         let values = attributes(&person);
         let update = Query::update().table("people").values(values).and_where(Expr::col("id").eq(id)).take();
         transaction.execute(&update).await?;
@@ -141,12 +175,12 @@ impl SqlPeople {
             add_roles(&transaction, &person).await?;
         }
         transaction.commit().await?;
-        Ok(Some(person))
+        Ok(Some(Ok(person)))
     }
 }
 
 fn apply(change: &Change, person: &mut Person) {
-    let Change { username, mail, display_name, status, uid_number, gid_number, roles } = change.clone();
+    let Change { username, mail, display_name, status, uid_number, gid_number, roles, author: _ } = change.clone();
     person.username = username.unwrap_or_else(|| std::mem::take(&mut person.username));
     person.mail = mail.unwrap_or_else(|| std::mem::take(&mut person.mail));
     person.display_name = display_name.unwrap_or_else(|| std::mem::take(&mut person.display_name));
@@ -173,6 +207,19 @@ fn attributes(person: &Person) -> Vec<(&'static str, SimpleExpr)> {
         ("gid_number", number(person.gid_number).into()),
         ("updated", person.updated.into()),
     ]
+}
+
+/// Which of a person's names is another's: the username another's mail address, or the mail address another's username.
+async fn others(connection: &impl ConnectionTrait, person: &Person) -> Result<Option<&'static str>, StoreError> {
+    let pairs = [("mail_key", &person.username, "username"), ("username_key", &person.mail, "mail address")];
+    for (column, name, what) in pairs.into_iter().filter(|(_, name, _)| !name.is_empty()) {
+        let of_others = Expr::col(column).eq(&*fold(name)).and(Expr::col("id").ne(person.id.as_str()));
+        let query = Query::select().column("id").from("people").and_where(of_others).limit(1).take();
+        if connection.query_one(&query).await?.is_some() {
+            return Ok(Some(what));
+        }
+    }
+    Ok(None)
 }
 
 async fn add_roles(connection: &impl ConnectionTrait, person: &Person) -> Result<(), StoreError> {
