@@ -50,6 +50,9 @@ pub enum ApplicationsError {
     /// An app token may not bring forth others, nor see or end them, unless its scope says so.
     #[error("app tokens cannot be managed with an app token that lacks the scope tokens:write")]
     WithAppToken,
+    /// A client that is not first-party may not manage app tokens either, unless its scope says so.
+    #[error("app tokens cannot be managed by this client, which lacks the scope tokens:write")]
+    WithClient,
     /// The caller's own scope does not reach so far.
     #[error("the caller's scope does not allow to manage app tokens")]
     Scope,
@@ -93,6 +96,7 @@ impl ApplicationsError {
     pub fn kind(&self) -> Failure {
         match self {
             Self::WithAppToken
+            | Self::WithClient
             | Self::Scope
             | Self::NoImpersonation
             | Self::NotAdministrator

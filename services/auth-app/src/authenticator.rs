@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use authn::{
-    AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, Groups, Reason, Standing, User,
+    AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, Groups, Reason, Standing, User, amr,
 };
 use runtime::Clock;
 use secrecy::ExposeSecret;
@@ -70,7 +70,7 @@ impl Authenticator for AppTokens {
                 (Arc::clone(&self.ledger), Arc::clone(&self.directory), self.clock.clone());
             Arc::new(InForce { ledger, directory, clock, known, forgotten, changes })
         });
-        Ok(Authenticated { scopes, not_after, standing, ..Authenticated::full(user, AMR) })
+        Ok(Authenticated { scopes, not_after, standing, ..Authenticated::full(user, amr::APP) })
     }
 }
 
@@ -82,7 +82,7 @@ impl AppTokens {
     }
 
     async fn owner(&self, known: &Known) -> Result<Arc<User>, AuthError> {
-        let found = self.directory.user(&known.token.owner, self.groups).await;
+        let found = self.directory.user(&known.token.owner.to_find(), self.groups).await;
         found.map_err(|error| error.into_auth(AuthError::Refused(Reason::UnknownUser)))
     }
 
@@ -128,9 +128,6 @@ impl fmt::Debug for InForce {
         f.debug_tuple("InForce").field(&self.known.token.id).finish()
     }
 }
-
-/// How a session of an app token says what it was proven with.
-pub(crate) const AMR: &str = "app";
 
 impl From<LookupError> for AuthError {
     fn from(error: LookupError) -> Self {

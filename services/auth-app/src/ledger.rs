@@ -211,7 +211,13 @@ impl Ledger {
             tracing::warn!(%error, id = %token.id, "a token stays under the former key for now");
         }
         let usage = self.uses.of(&token);
-        Ok(Some(Known { scopes: Arc::new(token.grants.to_cs3()), token, usage, read, read_at: now }))
+        Ok(Some(Known {
+            scopes: Arc::new(token.grants.to_cs3().with_amr(authn::amr::APP)),
+            token,
+            usage,
+            read,
+            read_at: now,
+        }))
     }
 
     /// Tries a secret against what is left of another system's verifiers of its owner. Where one fits, the token gets a

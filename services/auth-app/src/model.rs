@@ -138,10 +138,9 @@ impl AppToken {
         password_changed.is_some_and(|changed| self.imported.unwrap_or(self.created) < changed)
     }
 
-    /// Whether it belongs to this user. An empty `idp` on either side fits any: it means "ours".
+    /// Whether it belongs to this user, see [`UserId::is_same`].
     pub fn belongs_to(&self, user: &UserId) -> bool {
-        let same_idp = self.owner.idp == user.idp || self.owner.idp.is_empty() || user.idp.is_empty();
-        !user.opaque_id.is_empty() && self.owner.opaque_id == user.opaque_id && same_idp
+        self.owner.is_same(user)
     }
 }
 

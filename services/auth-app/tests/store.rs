@@ -85,7 +85,18 @@ async fn kept_and_ended(tokens: &Sql) {
     assert_eq!(ids(tokens, &owner("a"), at(1999)).await, [1, 2]);
     assert_eq!(ids(tokens, &owner("a"), at(2001)).await, [0; 0], "they are over");
     assert_eq!(ids(tokens, &UserId { idp: String::new(), ..owner("a") }, at(1999)).await, [1, 2]);
-    assert_eq!(ids(tokens, &UserId { idp: "https://other".into(), ..owner("a") }, at(1999)).await, [0; 0]);
+    for idp in ["https://idp/", "https://other"] {
+        let renamed = UserId { idp: idp.into(), ..owner("a") };
+        assert_eq!(
+            ids(tokens, &renamed, at(1999)).await,
+            [1, 2],
+            "the installation may be called otherwise now: {idp}"
+        );
+    }
+    for kind in [UserType::Federated, UserType::Lightweight, UserType::Service] {
+        let foreign = UserId { idp: "https://other".into(), kind, ..owner("a") };
+        assert_eq!(ids(tokens, &foreign, at(1999)).await, [0; 0], "{kind:?} has identifiers that others choose");
+    }
     let page =
         tokens.list(&owner("a"), at(1999), Stretch { after: Some(one.token.id), limit: 1 }).await.expect("lists");
     assert_eq!(page.iter().map(|token| token.id).collect::<Vec<_>>(), [two.token.id]);

@@ -45,6 +45,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether the rules allow a caller nothing where the directory knows no roles.
+    pub fn relies_on_roles(&self) -> bool {
+        Policy::parse(&self.allow_impersonation).is_ok_and(|policy| policy.relies_on_roles())
+    }
+
     /// The keys to accept: the current one, and the one before it, which may be empty.
     pub(crate) fn keys(&self) -> [&Secret; 2] {
         [&self.machine_auth_api_key, &self.machine_auth_api_key_previous]
@@ -79,7 +84,7 @@ impl Section for Config {
             "allow_impersonation",
             &mut self.allow_impersonation,
             &["AUTH_MACHINE_ALLOW_IMPERSONATION"],
-            "Who may act as whom: a list of CALLER=SUBJECT. CALLER is the name in a client certificate or '*'. SUBJECT is a login name, 'users' (neither administrators nor service accounts), 'admins' or '*'.",
+            "Who may act as whom: a list of CALLER=SUBJECT. CALLER is the name in a client certificate or '*'. SUBJECT is a login name, 'users' (neither administrators nor service accounts), 'admins' or '*'. Where the directory knows no roles (LDAP, or another gateway) 'users' alone refuses: administrators cannot be told from others, and '*=users,*=admins' lets the key act as both.",
         );
     }
 

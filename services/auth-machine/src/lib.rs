@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 
 use authn::{Authenticator, BoxError, Directory};
 pub use config::Config;
-pub use policy::Policy;
+pub use policy::{Decision, Policy};
 use runtime::{
     App, Context, Listeners, Service,
     config::{Identity, load_over},

@@ -1,13 +1,19 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use authn::{AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, Groups, Reason};
+use authn::{AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, Groups, Reason};
 use secrecy::ExposeSecret;
 
-use crate::{key::Keys, policy::Policy};
+use crate::{
+    key::Keys,
+    policy::{Decision, Policy},
+};
 
 /// What an anonymous holder of the machine key is called where a name is needed.
 const UNNAMED_CALLER: &str = "machine";
+
+/// What an operator does about a directory without roles.
+const ROLES_UNKNOWN: &str = "impersonation is refused: the directory knows no roles (LDAP, or another gateway), so that 'users' in AUTH_MACHINE_ALLOW_IMPERSONATION cannot leave administrators out; set AUTH_MACHINE_ALLOW_IMPERSONATION=*=users,*=admins if the key may act as both";
 
 /// Lets a holder of the machine key act for a user.
 pub(crate) struct Machine {
@@ -40,12 +46,23 @@ impl Machine {
         if !user.is_active() {
             return Err(AuthError::UnknownUser);
         }
-        if !self.policy.allows(credentials.caller.identity.as_deref(), &user) {
-            return Err(AuthError::NotPermitted(Reason::Policy));
+        let caller = name_of(&credentials.caller);
+        match self.policy.decide(caller, &user) {
+            Decision::Allowed => {}
+            Decision::Denied => return Err(AuthError::NotPermitted(Reason::Policy)),
+            Decision::RolesUnknown => {
+                tracing::warn!(subject = user.id.opaque_id, "{ROLES_UNKNOWN}");
+                return Err(AuthError::NotPermitted(Reason::Policy));
+            }
         }
-        let actor = credentials.caller.identity.as_deref().unwrap_or(UNNAMED_CALLER);
+        let actor = caller.unwrap_or(UNNAMED_CALLER);
         Ok(Authenticated { actor: Some(actor.to_owned()), ..Authenticated::full(user, "machine") })
     }
+}
+
+/// The name of who holds the key: behind a gateway that shows a certificate it is what that says of its own caller.
+fn name_of(caller: &Caller) -> Option<&str> {
+    caller.forwarded.as_deref().or(caller.identity.as_deref())
 }
 
 /// `claim:value` where the claim is one a user can be found by; any other text is a login name as a whole.
@@ -58,7 +75,7 @@ fn claim_of(client_id: &str) -> Claim {
 
 /// One event for every attempt, before its outcome is told to anyone.
 fn audit(credentials: &Credentials, verdict: &Result<Authenticated, AuthError>) {
-    let caller = credentials.caller.identity.as_deref().unwrap_or(UNNAMED_CALLER);
+    let caller = name_of(&credentials.caller).unwrap_or(UNNAMED_CALLER);
     let source = credentials.caller.source.map(tracing::field::display);
     let (outcome, reason) = match verdict {
         Ok(_) => ("granted", ""),
@@ -80,6 +97,19 @@ fn audit(credentials: &Credentials, verdict: &Result<Authenticated, AuthError>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn caller_behind_the_gateway_is_named_by_what_the_gateway_forwards() {
+        let caller = |identity: Option<&str>, forwarded: Option<&str>| Caller {
+            identity: identity.map(str::to_owned),
+            forwarded: forwarded.map(str::to_owned),
+            ..Caller::default()
+        };
+        let (gateway, proxy) = (Some("spiffe://doorward/gateway"), Some("spiffe://doorward/proxy"));
+        assert_eq!(name_of(&caller(gateway, proxy)), proxy);
+        assert_eq!(name_of(&caller(gateway, None)), gateway);
+        assert_eq!(name_of(&caller(None, None)), None);
+    }
 
     #[test]
     fn only_known_claims_divide_the_client_id() {

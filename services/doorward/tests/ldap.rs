@@ -20,14 +20,22 @@ async fn slapd_is_the_directory_of_the_family() {
     assert!(!user.groups.is_empty());
     assert_eq!(family.who_am_i(&token).await.expect("a good token").username, EINSTEIN.uid);
     let machine = family.layout.machine_key.clone();
-    let (user, _) = family.authenticate("machine", &format!("mail:{}", MARIE.mail), &machine).await.expect("marie");
-    assert_eq!(user.username, MARIE.uid);
     for (login, password) in
         [(EINSTEIN.uid, "wrong"), (EINSTEIN.uid, ""), ("nobody", EINSTEIN.password), ("*", EINSTEIN.password)]
     {
         let (kind, text) = family.authenticate("basic", login, password).await.expect_err(login);
         assert_eq!((kind, text.as_str()), (Kind::Unauthenticated, "invalid credentials"), "{login}");
     }
+    // LDAP holds no roles: with the default rule the key could act as an administrator
+    let marie = format!("mail:{}", MARIE.mail);
+    let refused = family.authenticate("machine", &marie, &machine).await.expect_err("her roles are unknown");
+    assert_eq!(refused.0, Kind::PermissionDenied);
+    let log = std::fs::read_to_string(&family.layout.variables()["OCIS_LOG_FILE"]).expect("a log");
+    assert!(log.contains("AUTH_MACHINE_ALLOW_IMPERSONATION=*=users,*=admins"), "the log names the remedy");
+    let rules = |layout: &mut Layout| layout.set("AUTH_MACHINE_ALLOW_IMPERSONATION", "*=users,*=admins");
+    let family = family.restart(Mode::Inside, rules).await;
+    let (user, _) = family.authenticate("machine", &marie, &machine).await.expect("marie");
+    assert_eq!(user.username, MARIE.uid);
     let unknown = family.authenticate("machine", "username:nobody", &machine).await.expect_err("nobody");
     assert_eq!(unknown.0, Kind::NotFound);
 }

@@ -25,6 +25,8 @@ pub struct Config {
     pub driver: String,
     /// The issuer that the people's identifiers belong to.
     pub idp: String,
+    /// What that was before.
+    pub idp_previous: Vec<String>,
     /// Where the database is; empty for a file in the data folder. See [`database`](Self::database).
     pub database_url: Secret,
     /// The connections to a `PostgreSQL` server.
@@ -44,6 +46,7 @@ impl Default for Config {
             token_manager: TokenManager::default(),
             driver: "sql".to_owned(),
             idp: "https://localhost:9200".to_owned(),
+            idp_previous: Vec::new(),
             database_url: Secret::default(),
             database_pool: store::Pool::default(),
             ldap: Ldap::default(),
@@ -55,6 +58,11 @@ impl Config {
     /// Whether the people are in LDAP, and not in a database of this service.
     pub fn is_ldap(&self) -> bool {
         self.driver == "ldap"
+    }
+
+    /// The issuers in identifiers of users: the one that is written first, then former ones.
+    pub(crate) fn issuers(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.idp).chain(&self.idp_previous)
     }
 
     /// The URL of the database.
@@ -88,6 +96,12 @@ impl Section for Config {
             "The identity provider that is written into the identifiers of people.",
         )
         .required("name the URL that people reach the installation by");
+        v.value(
+            "idp_previous",
+            &mut self.idp_previous,
+            &["OCIS_URL_PREVIOUS", "<P>_IDP_URL_PREVIOUS"],
+            "What the identity provider was before, if it has changed: users are also found by identifiers with one of these, which other services may have stored.",
+        );
         v.secret(
             "database_url",
             &mut self.database_url,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use authn::{Claim, Directory, DirectoryError, Filter, Groups, Login, User, UserId, UserType};
+use authn::{Claim, Directory, DirectoryError, Filter, Groups, Login, User, UserId, UserType, normal_issuer};
 use cache::Known;
 pub(crate) use cache::{Cache, Touched};
 use status::Kind;
@@ -21,8 +21,8 @@ const SEARCH_LIMIT: u64 = 100;
 pub(crate) struct SqlDirectory {
     people: Arc<dyn People>,
     administration: Arc<Administration>,
-    /// The issuer that our identifiers belong to.
-    idp: String,
+    /// The issuers in identifiers of ours: the one that is written now first, then former ones.
+    issuers: Vec<String>,
     cache: Arc<Cache>,
     /// Where others write too each question is asked anew, and what is known counts only while the database is away.
     has_replicas: bool,
@@ -77,9 +77,15 @@ impl Directory for SqlDirectory {
 }
 
 impl SqlDirectory {
-    pub(crate) fn new(administration: Arc<Administration>, idp: &str, has_replicas: bool) -> Self {
+    /// `issuers` are those in identifiers of these users: the one that is written first, then former ones.
+    pub(crate) fn new<'a>(
+        administration: Arc<Administration>,
+        issuers: impl IntoIterator<Item = &'a String>,
+        has_replicas: bool,
+    ) -> Self {
         let (people, cache) = (Arc::clone(&administration.people), Arc::clone(&administration.cache));
-        Self { people, administration, idp: idp.to_owned(), cache, has_replicas }
+        let issuers = issuers.into_iter().map(|issuer| normal_issuer(issuer).to_owned()).collect();
+        Self { people, administration, issuers, cache, has_replicas }
     }
 
     async fn known(&self, id: &UserId) -> Result<Arc<Known>, DirectoryError> {
@@ -88,10 +94,9 @@ impl SqlDirectory {
 
     /// An identifier of another issuer may look like one of ours and be somebody else.
     fn ours<'a>(&self, id: &'a UserId) -> Result<&'a str, DirectoryError> {
-        if !id.idp.is_empty() && id.idp.trim_end_matches('/') != self.idp.trim_end_matches('/') {
-            return Err(DirectoryError::NotFound);
-        }
-        Ok(&id.opaque_id)
+        let issuer = normal_issuer(&id.idp);
+        let is_ours = issuer.is_empty() || self.issuers.iter().any(|ours| ours == issuer);
+        if is_ours { Ok(&id.opaque_id) } else { Err(DirectoryError::NotFound) }
     }
 
     /// Whom a login names: as it is given, for names that were stored before they had to be prepared, or else prepared.
@@ -156,22 +161,22 @@ impl SqlDirectory {
     }
 
     fn known_as(&self, person: Person) -> Known {
+        let idp = self.issuers.first().cloned().unwrap_or_default();
         let full = User {
-            id: UserId { idp: self.idp.clone(), opaque_id: person.id, kind: UserType::Primary, ..UserId::default() },
+            id: UserId { idp, opaque_id: person.id, kind: UserType::Primary, ..UserId::default() },
             username: person.username,
             // an administrator wrote it down
             mail_verified: !person.mail.is_empty(),
             mail: person.mail,
             display_name: person.display_name,
             groups: person.groups.into_iter().map(|group| group.id).collect(),
-            roles: person.roles,
             uid_number: person.uid_number,
             gid_number: person.gid_number,
             status: person.status,
             password_changed: person.password_changed,
             ..User::default()
         };
-        Known::new(full)
+        Known::new(full.with_roles(person.roles))
     }
 }
 

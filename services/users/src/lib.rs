@@ -24,7 +24,9 @@ use ::store::Database;
 pub use administration::Administration;
 pub use config::Config;
 pub use error::PeopleError;
-pub use person::{Change, Group, GroupName, GroupRef, NewPerson, Page, PageRequest, Person, PersonRef, role_name};
+pub use person::{
+    Author, Change, Group, GroupName, GroupRef, NewPerson, Page, PageRequest, Person, PersonRef, role_name,
+};
 
 use directory::{Cache, SqlDirectory};
 use store::SqlPeople;
@@ -89,11 +91,11 @@ pub async fn open(config: &Config, context: &Context) -> Result<Opened, BoxError
     let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
     let database = database.claim(Users::IDENTITY.name, HANDOVER).await?;
     database.migrate::<migration::Migrator>().await?;
-    Ok(over(database, &config.idp, context))
+    Ok(over(database, config, context))
 }
 
 /// The people in a database that is claimed and migrated.
-fn over(database: Database, idp: &str, context: &Context) -> Opened {
+fn over(database: Database, config: &Config, context: &Context) -> Opened {
     let cache = Arc::new(Cache::default());
     // other replicas write to PostgreSQL, and would not tell this one
     let has_replicas = database.is_postgres();
@@ -101,7 +103,7 @@ fn over(database: Database, idp: &str, context: &Context) -> Opened {
     let administration = Administration { people, cache, clock: context.clock.clone(), random: context.random.clone() };
     let administration = Arc::new(administration);
     Opened {
-        directory: Arc::new(SqlDirectory::new(Arc::clone(&administration), idp, has_replicas)),
+        directory: Arc::new(SqlDirectory::new(Arc::clone(&administration), config.issuers(), has_replicas)),
         administration: Some(administration),
         backend: Backend::Sql(database),
     }

@@ -73,6 +73,10 @@ pub enum Reason {
     OwnerMismatch,
     /// The token names an issuer or audience that is not accepted.
     ForeignToken,
+    /// The token was issued to a client that may not act for its user here.
+    ForeignClient,
+    /// The token names more groups than are taken, or its issuer has left them out since there are too many.
+    TooManyGroups,
     /// The policy does not allow this caller to act for this subject.
     Policy,
     /// The authenticator that was asked gave no reason.
@@ -92,6 +96,8 @@ impl Reason {
             Self::Disabled => "disabled",
             Self::OwnerMismatch => "owner_mismatch",
             Self::ForeignToken => "foreign_token",
+            Self::ForeignClient => "foreign_client",
+            Self::TooManyGroups => "too_many_groups",
             Self::Policy => "policy",
             Self::Unstated => "unstated",
         }

@@ -13,6 +13,9 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 pub const SOURCE_KEY: &str = "x-doorward-source";
 /// Metadata key under which a trusted peer passes on the [`Device`]: its identifier, a blank, and the user's identifier.
 const DEVICE_KEY: &str = "x-doorward-device-bin";
+/// Metadata key under which a service tells the name in its own caller's client certificate: to an authenticator the peer is the gateway,
+/// whoever called that.
+pub const CALLER_KEY: &str = "x-doorward-caller";
 const REQUEST_ID_KEY: &str = "x-request-id";
 const USER_AGENT_KEY: &str = "x-user-agent";
 
@@ -36,6 +39,11 @@ pub struct Device {
     pub id: String,
 }
 
+/// The name that a peer forwarded in [`CALLER_KEY`], a request extension. The listener adds it only where the peer itself has shown a client
+/// certificate, since the name decides what the machine key opens.
+#[derive(Debug, Clone)]
+pub struct ForwardedCaller(pub String);
+
 /// The circumstances of a call: what throttling and the audit log need to know beside the credential.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
@@ -45,6 +53,8 @@ pub struct Caller {
     pub device: Option<Device>,
     /// The subject alternative name of the peer's client certificate, if it showed one.
     pub identity: Option<String>,
+    /// The subject alternative name in the certificate of the peer's own caller, where the peer may forward it.
+    pub forwarded: Option<String>,
     /// The trace (W3C trace id, hex) or request this call belongs to.
     pub trace_id: String,
     /// The client program, as it names itself.
@@ -59,6 +69,7 @@ impl Caller {
             source: peer.and_then(|peer| peer.source),
             device: peer.filter(|peer| peer.is_trusted).and_then(|_| Device::read(metadata)),
             identity: peer.and_then(|peer| peer.identity.clone()),
+            forwarded: extensions.get::<ForwardedCaller>().map(|caller| caller.0.clone()),
             trace_id: trace_id(metadata),
             user_agent: text(metadata, USER_AGENT_KEY)
                 .or_else(|| text(metadata, "user-agent"))
@@ -75,6 +86,9 @@ impl Caller {
         if let Some(device) = &self.device {
             let value = MetadataValue::from_bytes(format!("{} {}", device.id, device.user_id).as_bytes());
             metadata.insert_bin(DEVICE_KEY, value);
+        }
+        if let Some(identity) = &self.identity {
+            set(metadata, MetadataKey::from_static(CALLER_KEY), identity);
         }
         if !self.trace_id.is_empty() {
             set(metadata, MetadataKey::from_static(REQUEST_ID_KEY), &self.trace_id);
@@ -146,7 +160,8 @@ mod tests {
         let sent = Caller {
             source: Some(IpAddr::from([192, 0, 2, 7])),
             device: Some(Device { user_id: "id of Zoë".to_owned(), id: "device-1".to_owned() }),
-            identity: Some("spiffe://doorward/gateway".to_owned()),
+            identity: Some("spiffe://doorward/proxy".to_owned()),
+            forwarded: Some("spiffe://doorward/elsewhere".to_owned()),
             trace_id: "req-1".to_owned(),
             user_agent: "rclone/1.60".to_owned(),
         };
@@ -154,11 +169,15 @@ mod tests {
         sent.propagate(&mut metadata);
         assert_eq!(metadata.get(SOURCE_KEY).and_then(|value| value.to_str().ok()), Some("192.0.2.7"));
 
+        let told = metadata.get(CALLER_KEY).and_then(|value| value.to_str().ok());
+        assert_eq!(told, Some("spiffe://doorward/proxy"), "each hop names its own caller");
+
         let received = Caller::of(&metadata, &Extensions::default());
         assert_eq!((received.trace_id.as_str(), received.user_agent.as_str()), ("req-1", "rclone/1.60"));
         assert_eq!(received.source, None, "only the listener decides which source is believed");
         assert_eq!(received.device, None, "nor is a stranger's device");
         assert_eq!(received.identity, None, "a certificate is never taken from a header");
+        assert_eq!(received.forwarded, None, "only the listener decides which name is believed");
 
         let mut extensions = Extensions::default();
         extensions.insert(Peer { is_trusted: true, ..Peer::default() });

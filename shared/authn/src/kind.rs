@@ -10,3 +10,6 @@ pub const BEARER: &str = "bearer";
 pub const MACHINE: &str = "machine";
 /// A service account.
 pub const SERVICE: &str = "serviceaccounts";
+
+/// The kinds that this family understands.
+pub const ALL: [&str; 5] = [APP, BASIC, BEARER, MACHINE, SERVICE];

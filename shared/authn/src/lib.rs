@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod amr;
 mod authenticator;
 pub mod caller;
 mod credentials;
@@ -21,4 +22,4 @@ pub use gateway::Gateway;
 pub use grant::{Access, Grant, GrantError, Grants, Permission};
 pub use login::{Login, may_be_new_address, may_be_new_login, prepare_password};
 pub use scope::{OpaqueEntry, Role, Scope, Scopes};
-pub use user::{ExternalIdentity, User, UserId, UserStatus, UserType, role};
+pub use user::{ExternalIdentity, User, UserId, UserStatus, UserType, normal_issuer, role};

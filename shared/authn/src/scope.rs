@@ -64,6 +64,9 @@ pub struct Scope {
     pub role: Role,
 }
 
+/// What the key of a marker begins with; no scope of CS3 does. See [`Scopes::with_amr`].
+const AMR_PREFIX: &str = "amr:";
+
 /// What a credential may do: scopes by their key (`user`, `publicshare:<id>`, ...). Empty means nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scopes(pub BTreeMap<String, Scope>);
@@ -78,6 +81,26 @@ impl Scopes {
     /// Whether these scopes grant everything that the user may.
     pub fn is_full_user(&self) -> bool {
         self.0.get("user").is_some_and(|scope| scope.role == Role::Owner)
+    }
+
+    /// These scopes with a marker that says how the user was authenticated. A gateway of the Go family copies scopes into the internal
+    /// token and drops everything else that an authenticator answers. The marker grants nothing: neither here, since it is no
+    /// [`Grant`](crate::Grant), nor in reva, which goes by the beginning of the key.
+    #[must_use]
+    pub fn with_amr(mut self, amr: &str) -> Self {
+        let marker = Scope { resource: OpaqueEntry::json("{}"), role: Role::Invalid };
+        self.0.insert(format!("{AMR_PREFIX}{amr}"), marker);
+        self
+    }
+
+    /// How the user was authenticated, as markers among the scopes say; see [`with_amr`](Self::with_amr).
+    pub fn amr(&self) -> impl Iterator<Item = &str> {
+        self.keys().filter_map(|key| key.strip_prefix(AMR_PREFIX))
+    }
+
+    /// Whether a key is that of a marker, and no scope.
+    pub fn is_marker(key: &str) -> bool {
+        key.starts_with(AMR_PREFIX)
     }
 
     /// The keys, in order.

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use crate::OpaqueEntry;
+use crate::wire::ROLES_KEY;
 
 /// Identifiers of the roles that the CS3 family ships, as they stand in a user's `roles`.
 pub mod role {
@@ -52,6 +53,14 @@ pub enum UserType {
 }
 
 impl UserType {
+    /// The types of users whose identifiers the directory of the installation makes, so that no two have the same.
+    pub const LOCAL: [Self; 4] = [Self::Invalid, Self::Primary, Self::Secondary, Self::Guest];
+
+    /// Whether it is one of [`LOCAL`](Self::LOCAL).
+    pub fn is_local(self) -> bool {
+        Self::LOCAL.contains(&self)
+    }
+
     /// The type with this CS3 number; numbers of a newer interface count as [`UserType::Invalid`].
     pub fn from_number(number: i32) -> Self {
         match number {
@@ -116,6 +125,30 @@ pub struct UserId {
     pub external_identities: Vec<ExternalIdentity>,
 }
 
+/// An issuer as it is written into identifiers of users, and compared: without slashes at its end, which a configured URL may have or not.
+pub fn normal_issuer(issuer: &str) -> &str {
+    issuer.trim_end_matches('/')
+}
+
+impl UserId {
+    /// Whether both identifiers name one user. For users of the installation the opaque identifier decides alone: the issuer in it is the URL of
+    /// the installation, which may change. The identifiers of others (service accounts, users of other installations) are chosen
+    /// elsewhere, so that the issuer counts; an empty one means "ours" and fits any.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same_issuer = || normal_issuer(&self.idp) == normal_issuer(&other.idp);
+        let fits = self.idp.is_empty() || other.idp.is_empty() || (self.kind.is_local() && other.kind.is_local());
+        !self.opaque_id.is_empty() && self.opaque_id == other.opaque_id && (fits || same_issuer())
+    }
+
+    /// The identifier by which a directory finds the user now: without the issuer of a local user, which may have been another when the
+    /// identifier was stored.
+    #[must_use]
+    pub fn to_find(&self) -> Self {
+        let idp = if self.kind.is_local() { String::new() } else { self.idp.clone() };
+        Self { idp, ..self.clone() }
+    }
+}
+
 /// A user as the directory knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct User {
@@ -131,7 +164,8 @@ pub struct User {
     pub display_name: String,
     /// Identifiers of the groups the user is a member of.
     pub groups: Vec<String>,
-    /// Identifiers of the user's roles, see [`role`]; on the wire the opaque entry `roles`.
+    /// Identifiers of the user's roles, see [`role`]; on the wire the opaque entry `roles`. An empty list says nothing by itself, see
+    /// [`knows_roles`](Self::knows_roles).
     pub roles: Vec<String>,
     /// Further entries that other systems attached, kept as they came.
     pub opaque: BTreeMap<String, OpaqueEntry>,
@@ -163,8 +197,65 @@ impl User {
         self.status != UserStatus::Blocked
     }
 
+    /// This user with these roles, which are all: [`knows_roles`](Self::knows_roles) from then on.
+    #[must_use]
+    pub fn with_roles(mut self, roles: Vec<String>) -> Self {
+        if roles.is_empty() {
+            self.opaque.insert(ROLES_KEY.to_owned(), OpaqueEntry::json("[]"));
+        } else {
+            self.opaque.remove(ROLES_KEY);
+        }
+        self.roles = roles;
+        self
+    }
+
+    /// Whether the directory knows which roles the user has, be it none. LDAP and the users service of the Go family know no roles.
+    pub fn knows_roles(&self) -> bool {
+        !self.roles.is_empty() || self.opaque.contains_key(ROLES_KEY)
+    }
+
     /// Whether the user has the administrator's role.
     pub fn is_admin(&self) -> bool {
         self.roles.iter().any(|id| id == role::ADMIN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(idp: &str, opaque_id: &str, kind: UserType) -> UserId {
+        UserId { idp: idp.to_owned(), opaque_id: opaque_id.to_owned(), kind, ..UserId::default() }
+    }
+
+    #[test]
+    fn users_of_the_installation_are_the_same_under_another_issuer() {
+        let anna = id("https://cloud.example", "4c51", UserType::Primary);
+        for (idp, kind) in [
+            ("https://cloud.example/", UserType::Primary),
+            ("https://files.example", UserType::Primary),
+            ("", UserType::Invalid),
+            ("https://files.example", UserType::Guest),
+        ] {
+            let again = id(idp, "4c51", kind);
+            assert!(anna.is_same(&again) && again.is_same(&anna), "{idp} {kind:?}");
+        }
+        assert!(!anna.is_same(&id("https://cloud.example", "4c52", UserType::Primary)));
+        assert!(
+            !id("", "", UserType::Primary).is_same(&id("", "", UserType::Primary)),
+            "an empty identifier names no user"
+        );
+    }
+
+    #[test]
+    fn identifiers_that_are_chosen_elsewhere_differ_by_issuer() {
+        let anna = id("https://cloud.example", "4c51", UserType::Primary);
+        for kind in [UserType::Service, UserType::Application, UserType::Federated, UserType::Lightweight] {
+            let other = id("https://other.example", "4c51", kind);
+            assert!(!anna.is_same(&other) && !other.is_same(&anna), "{kind:?}");
+            assert!(other.is_same(&id("https://other.example/", "4c51", kind)));
+            assert_eq!(other.to_find().idp, "https://other.example");
+        }
+        assert_eq!(anna.to_find().idp, "");
     }
 }

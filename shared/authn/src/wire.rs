@@ -86,22 +86,27 @@ impl From<identity::User> for User {
     fn from(user: identity::User) -> Self {
         let mut opaque: BTreeMap<String, OpaqueEntry> =
             user.opaque.unwrap_or_default().map.into_iter().map(|(key, entry)| (key, entry.into())).collect();
-        let roles =
-            opaque.remove(ROLES_KEY).and_then(|entry| serde_json::from_slice(&entry.value).ok()).unwrap_or_default();
+        // roles that cannot be read are not known
+        let roles: Option<Vec<String>> =
+            opaque.remove(ROLES_KEY).and_then(|entry| serde_json::from_slice(&entry.value).ok());
         let password_changed = opaque.remove(PASSWORD_CHANGED_KEY).map(|entry| read_time(&entry.value));
-        Self {
+        let user = Self {
             id: user.id.map(Into::into).unwrap_or_default(),
             username: user.username,
             mail: user.mail,
             mail_verified: user.mail_verified,
             display_name: user.display_name,
             groups: user.groups,
-            roles,
+            roles: Vec::new(),
             opaque,
             uid_number: user.uid_number,
             gid_number: user.gid_number,
             status: UserStatus::from_number(user.status),
             password_changed,
+        };
+        match roles {
+            Some(roles) => user.with_roles(roles),
+            None => user,
         }
     }
 }

@@ -43,6 +43,8 @@ pub struct Ldap {
     pub login_attributes: Vec<String>,
     /// The `idp` of people's identifiers.
     pub idp: String,
+    /// What that was before.
+    pub idp_previous: Vec<String>,
     /// How a disabled person is told: `none`, `attribute` or `group`.
     pub disable_user_mechanism: String,
     /// The group of disabled people, for the mechanism `group`.
@@ -72,6 +74,7 @@ impl Default for Ldap {
             group_object_class: "groupOfNames".into(),
             login_attributes: vec!["uid".into()],
             idp: "https://localhost:9200".into(),
+            idp_previous: Vec::new(),
             disable_user_mechanism: "attribute".into(),
             disabled_users_group_dn: "cn=DisabledUsersGroup,ou=groups,o=libregraph-idm".into(),
             user_schema: UserSchema::default(),
@@ -258,6 +261,12 @@ impl Ldap {
             &mut self.idp,
             &["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_IDP_URL"],
             "The identity provider that is written into the identifiers of people.",
+        );
+        v.value(
+            "idp_previous",
+            &mut self.idp_previous,
+            &["OCIS_URL_PREVIOUS", "<P>_IDP_URL_PREVIOUS"],
+            "What the identity provider was before, if it has changed: users are also found by identifiers with one of these, which other services may have stored.",
         );
         v.value(
             "disable_user_mechanism",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use authn::{Claim, DirectoryError, Filter, Groups, User, UserId};
+use authn::{Claim, DirectoryError, Filter, Groups, User, UserId, normal_issuer};
 use runtime::config::Environment;
 
 use crate::Ldap;
@@ -42,7 +42,9 @@ impl Directory {
     }
 
     async fn entry_of(&self, id: &UserId) -> Result<Entry, DirectoryError> {
-        if !id.idp.is_empty() && id.idp != self.people.config.idp {
+        let config = &self.people.config;
+        let mut issuers = std::iter::once(&config.idp).chain(&config.idp_previous);
+        if !id.idp.is_empty() && !issuers.any(|issuer| normal_issuer(issuer) == normal_issuer(&id.idp)) {
             return Err(DirectoryError::NotFound);
         }
         self.entry(self.people.claim(&Claim::UserId(id.opaque_id.clone()))).await

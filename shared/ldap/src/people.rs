@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use authn::{Claim, Groups, Login, User, UserId, UserStatus, UserType};
+use authn::{Claim, Groups, Login, User, UserId, UserStatus, UserType, normal_issuer};
 use ldap3::Scope;
 use runtime::config::{Environment, base_data_path};
 
@@ -123,7 +123,7 @@ impl People {
         let is_guest = !schema.user_type.is_empty() && text(&schema.user_type).eq_ignore_ascii_case(GUEST);
         let kind = if is_guest { UserType::Guest } else { UserType::Primary };
         let mut user = User {
-            id: UserId { idp: self.config.idp.clone(), opaque_id, kind, ..UserId::default() },
+            id: UserId { idp: normal_issuer(&self.config.idp).to_owned(), opaque_id, kind, ..UserId::default() },
             username: text(&schema.user_name),
             mail: text(&schema.mail),
             display_name: text(&schema.display_name),

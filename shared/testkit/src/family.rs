@@ -173,6 +173,22 @@ impl TestFamily {
         self.wait_until_it_answers(&selection).await;
     }
 
+    /// Stops the family, changes its environment, and starts it again over what it has kept.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart(self, mode: Mode, change: impl FnOnce(&mut Layout)) -> Self {
+        let Self { mut layout, inside, mut servers, .. } = self;
+        if let Some(family) = inside {
+            family.stop().await;
+        }
+        for server in servers.iter_mut().rev() {
+            server.terminate();
+        }
+        change(&mut layout);
+        Self::boot(layout, mode, |context| context).await
+    }
+
     /// Asks every process to end, and returns their exit codes.
     pub async fn stop(mut self) -> Vec<i32> {
         if let Some(family) = self.inside.take() {

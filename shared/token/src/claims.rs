@@ -17,7 +17,8 @@ pub struct Claims {
     pub expires_at: SystemTime,
     /// The token's own identifier; Go's tokens have none.
     pub jti: Option<String>,
-    /// How the user was authenticated (RFC 8176); empty in Go's tokens.
+    /// How the user was authenticated (RFC 8176). Tokens of Go gateways say it only where the authenticator marked the scopes, see
+    /// [`Scopes::with_amr`].
     pub amr: Vec<String>,
     /// Who acts in the user's name, if someone does (RFC 8693 `act.sub`).
     pub actor: Option<String>,

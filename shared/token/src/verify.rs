@@ -68,6 +68,13 @@ fn accept(mut payload: Payload, now: SystemTime) -> Result<Claims, Defect> {
     if payload.iss != user.id.idp {
         return Err(Defect::Issuer);
     }
+    let mut amr = payload.amr;
+    // a gateway of the Go family knows no amr, but copies the scopes
+    for marked in scopes.amr() {
+        if !amr.iter().any(|method| method == marked) {
+            amr.push(marked.to_owned());
+        }
+    }
     Ok(Claims {
         user,
         scopes,
@@ -75,7 +82,7 @@ fn accept(mut payload: Payload, now: SystemTime) -> Result<Claims, Defect> {
         issued_at,
         expires_at,
         jti: payload.jti,
-        amr: payload.amr,
+        amr,
         actor: payload.act.map(|actor| actor.sub),
     })
 }

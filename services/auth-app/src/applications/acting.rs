@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use ::token::Claims;
-use authn::{Access, Caller, Claim, DirectoryError, Grants, Groups, Permission, User, UserId};
+use authn::{Access, Caller, Claim, DirectoryError, Grants, Groups, Permission, User, UserId, amr};
 use uuid::Uuid;
 
 use super::{Applications, ApplicationsError};
-use crate::authenticator::AMR;
 use crate::foreign::Claimant;
 use crate::model::Kind;
 use crate::policy;
@@ -46,31 +45,30 @@ impl Applications {
     /// The caller's own tokens.
     ///
     /// # Errors
-    /// [`ApplicationsError::WithAppToken`]: who proved itself with an app token may not manage app tokens unless its scope
-    /// says so, or a leaked one could never be got rid of. [`ApplicationsError::Scope`] for other narrow credentials.
+    /// [`ApplicationsError::WithAppToken`] and [`ApplicationsError::WithClient`]: who proved itself with an app token, or with an
+    /// access token of a client that is not first-party, may not manage app tokens unless its scope says so, or a leaked one
+    /// could never be got rid of. [`ApplicationsError::Scope`] for other narrow credentials.
     pub fn own<'a>(
         &self,
         claims: &'a Claims,
         caller: &'a Caller,
         wanted: Permission,
     ) -> Result<Acting<'a>, ApplicationsError> {
-        let is_app_token = claims.amr.iter().any(|method| method == AMR);
-        let says_so = claims.scopes.grants_tokens(wanted);
-        match (is_app_token, says_so || (!is_app_token && claims.scopes.allow(&Access::Tokens(wanted)))) {
-            (_, true) => {
-                let (owner, is_active) = (claims.user.id.clone(), claims.user.is_active());
-                Ok(Acting { claims, caller, owner, is_active, right: Right::Own })
+        if !claims.scopes.grants_tokens(wanted) {
+            refuse_delegated(claims)?;
+            if !claims.scopes.allow(&Access::Tokens(wanted)) {
+                return Err(ApplicationsError::Scope);
             }
-            (true, false) => Err(ApplicationsError::WithAppToken),
-            (false, false) => Err(ApplicationsError::Scope),
         }
+        let (owner, is_active) = (claims.user.id.clone(), claims.user.is_active());
+        Ok(Acting { claims, caller, owner, is_active, right: Right::Own })
     }
 
     /// Somebody else's tokens, in that person's name.
     ///
     /// # Errors
-    /// Unless impersonation is switched on and the caller is an administrator who did not prove that with an app token; and
-    /// when there is no such person.
+    /// Unless impersonation is switched on and the caller is an administrator who proved that with neither an app token nor an
+    /// access token of a client that is not first-party; and when there is no such person.
     pub async fn impersonate<'a>(
         &self,
         claims: &'a Claims,
@@ -81,9 +79,7 @@ impl Applications {
         if !self.allow_impersonation {
             return Err(ApplicationsError::NoImpersonation);
         }
-        if claims.amr.iter().any(|method| method == AMR) {
-            return Err(ApplicationsError::WithAppToken);
-        }
+        refuse_delegated(claims)?;
         if !claims.is_admin() {
             return Err(ApplicationsError::NotAdministrator);
         }
@@ -134,6 +130,15 @@ impl Applications {
             return Err(ApplicationsError::TwoPeople);
         }
         Ok(user)
+    }
+}
+
+/// Refuses credentials that a program holds.
+fn refuse_delegated(claims: &Claims) -> Result<(), ApplicationsError> {
+    match claims.amr.iter().find(|method| amr::is_delegated(method)) {
+        None => Ok(()),
+        Some(method) if method == amr::APP => Err(ApplicationsError::WithAppToken),
+        Some(_) => Err(ApplicationsError::WithClient),
     }
 }
 

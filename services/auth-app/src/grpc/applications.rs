@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use super::REQUEST_LIMIT;
 use crate::applications::{Applications, ApplicationsError, Wish};
+use crate::cache::Known;
 use crate::model::{AppToken, Kind};
 use crate::policy::LifeWish;
 use crate::store::Stretch;
@@ -106,7 +107,7 @@ impl ApplicationsApi for Api {
         let GetAppPasswordRequest { user, password, .. } = request.into_inner();
         let owner = UserId::from(user.unwrap_or_default());
         let (status, known) = answer(self.applications.verify(&owner, &password, &caller).await, &caller);
-        let app_password = known.map(|known| without_secret(&known.token));
+        let app_password = known.map(|known| verified(&known));
         Ok(Response::new(GetAppPasswordResponse { status, app_password, ..Default::default() }))
     }
 }
@@ -135,6 +136,11 @@ fn answer<T>(outcome: Result<T, ApplicationsError>, caller: &Caller) -> (Option<
 /// CS3 has no field for an identifier: it stands where the secret stood when the token was made.
 fn without_secret(token: &AppToken) -> AppPassword {
     app_password(token, token.id.to_string())
+}
+
+/// A token that was verified, with the scopes that a session of it has: a Go authenticator answers them as they are here.
+fn verified(known: &Known) -> AppPassword {
+    AppPassword { token_scope: known.scopes.as_ref().into(), ..without_secret(&known.token) }
 }
 
 fn app_password(token: &AppToken, password: String) -> AppPassword {

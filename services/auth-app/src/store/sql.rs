@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use authn::UserId;
+use authn::{UserId, UserType, normal_issuer};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -177,5 +177,11 @@ fn live(owner: &UserId, now: SystemTime) -> Joined {
 /// As [`AppToken::belongs_to`].
 fn owned_by(owner: &UserId) -> Condition {
     let same = Condition::all().add(token::Column::OwnerId.eq(&owner.opaque_id));
-    if owner.idp.is_empty() { same } else { same.add(token::Column::OwnerIdp.is_in([owner.idp.as_str(), ""])) }
+    if owner.idp.is_empty() {
+        return same;
+    }
+    let issuer = normal_issuer(&owner.idp);
+    let fits = Condition::any().add(token::Column::OwnerIdp.is_in([issuer, &format!("{issuer}/"), &owner.idp, ""]));
+    let local = UserType::LOCAL.map(|kind| kind as i32);
+    same.add(if owner.kind.is_local() { fits.add(token::Column::OwnerType.is_in(local)) } else { fits })
 }

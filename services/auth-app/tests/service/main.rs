@@ -2,6 +2,7 @@
 
 mod api;
 mod audit;
+mod delegated;
 mod imports;
 mod rows;
 mod support;

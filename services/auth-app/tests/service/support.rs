@@ -69,7 +69,8 @@ impl People {
 #[async_trait]
 impl Directory for People {
     async fn user(&self, id: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        self.named(id.opaque_id.strip_prefix("id-of-").unwrap_or_default())
+        let found = self.named(id.opaque_id.strip_prefix("id-of-").unwrap_or_default())?;
+        if id.idp.is_empty() || id.idp == found.id.idp { Ok(found) } else { Err(DirectoryError::NotFound) }
     }
 
     async fn user_by_claim(&self, claim: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {

@@ -1,4 +1,4 @@
-use authn::{BoxError, Caller};
+use authn::{BoxError, Caller, Scopes};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use proto::cs3::gateway::v1beta1::{AuthenticateRequest, gateway_api_client::GatewayApiClient};
 use runtime::{Context, client};
@@ -48,6 +48,6 @@ fn line(user: &serde_json::Value) -> String {
 }
 
 fn scopes(scopes: &serde_json::Value) -> String {
-    let keys = scopes.as_object().map(|scopes| scopes.keys().cloned().collect::<Vec<_>>());
-    keys.unwrap_or_default().join(", ")
+    let keys = scopes.as_object().into_iter().flat_map(serde_json::Map::keys).filter(|key| !Scopes::is_marker(key));
+    keys.cloned().collect::<Vec<_>>().join(", ")
 }

@@ -100,6 +100,11 @@ impl FromStr for Grant {
     }
 }
 
+/// Whether a token of an OAuth scope asks for the API of the family. `profile` does not: every client of OpenID Connect asks for it.
+pub fn is_api_scope(token: &str) -> bool {
+    token == "user" || ["node:", "path:", "tokens:"].iter().any(|kind| token.starts_with(kind))
+}
+
 /// Reads `node:UUID:PERM` and `path:/PREFIX:PERM`. A path may hold colons, so the last one divides.
 fn tree(text: &str) -> Option<Grant> {
     let (resource, permission) = text.rsplit_once(':')?;
@@ -158,6 +163,23 @@ impl Grants {
     /// [`GrantError::Unknown`] for the first that is none, [`GrantError::Missing`] or [`GrantError::TooMany`].
     pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, GrantError> {
         Self::normal(texts.into_iter().take(MAX_GRANTS + 1).map(Grant::from_str).collect::<Result<_, _>>()?)
+    }
+
+    /// The grants among the tokens of an OAuth scope (RFC 6749 3.3); `None` if no token [asks for the API](is_api_scope). `profile` counts
+    /// only beside one that does.
+    ///
+    /// # Errors
+    /// [`GrantError::Unknown`] if tokens ask for the API and none of them is a grant, and [`GrantError::TooMany`].
+    pub fn of_oauth_scope<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Result<Option<Self>, GrantError> {
+        let (api, others): (Vec<_>, Vec<_>) = tokens.into_iter().partition(|token| is_api_scope(token));
+        let Some(first) = api.first() else { return Ok(None) };
+        // what is not known grants nothing
+        let grants: Vec<_> = api.iter().filter_map(|token| token.parse().ok()).collect();
+        if grants.is_empty() {
+            return Err(GrantError::Unknown((*first).to_owned()));
+        }
+        let profile = others.contains(&"profile").then_some(Grant::Profile);
+        Self::normal(grants.into_iter().chain(profile).collect()).map(Some)
     }
 
     /// The grants, in order.

@@ -191,6 +191,34 @@ fn word() -> impl Strategy<Value = String> {
     ]
 }
 
+#[test]
+fn oauth_scope_that_asks_for_the_api_is_read_and_profile_alone_does_not() {
+    let read = |scope: &str| Grants::of_oauth_scope(scope.split(' '));
+    for scope in ["openid profile email", "profile", "groups roles offline_access", ""] {
+        assert_eq!(read(scope), Ok(None), "{scope}");
+    }
+    assert_eq!(read("openid user"), Ok(Some(Grants::user())));
+    assert_eq!(read("openid profile path:/photos:r"), Ok(Some(grants(&["path:/photos:r", "profile"]))));
+    assert_eq!(
+        read("tokens:read path:photos:r"),
+        Ok(Some(grants(&["tokens:read"]))),
+        "what is not known grants nothing"
+    );
+    for scope in ["path:photos:r", "openid tokens:all", "node:1:r"] {
+        assert!(matches!(read(scope), Err(GrantError::Unknown(_))), "{scope}");
+    }
+}
+
+#[test]
+fn marker_of_the_method_grants_nothing() {
+    let marked = Scopes::default().with_amr("app");
+    assert_eq!(marked.amr().collect::<Vec<_>>(), ["app"]);
+    assert!(!marked.is_full_user() && marked.grants().is_empty());
+    let full = Scopes::full_user().with_amr("app");
+    assert!(full.is_full_user() && full.allow(&Access::Other) && !full.grants_tokens(Permission::Read));
+    assert_eq!(Scopes::full_user().amr().count(), 0);
+}
+
 proptest! {
     #[test]
     fn what_is_accepted_is_written_as_it_was(text in ".{0,60}") {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use authn::caller::SOURCE_KEY;
+use authn::caller::{CALLER_KEY, ForwardedCaller, SOURCE_KEY};
 use http::{HeaderMap, Request};
 
 use crate::metrics::Protocol;
@@ -43,6 +43,14 @@ impl Connected {
         if protocol != Protocol::Grpc || !is_trusted {
             // nor may a handler pass a stranger's word on
             request.headers_mut().remove(SOURCE_KEY);
+        }
+        // the name decides what the machine key opens: who has proved no name of its own forwards none
+        let forwarded = request.headers_mut().remove(CALLER_KEY);
+        if protocol == Protocol::Grpc
+            && self.identity.is_some()
+            && let Some(name) = forwarded.and_then(|value| value.to_str().ok().map(str::to_owned))
+        {
+            request.extensions_mut().insert(ForwardedCaller(name));
         }
         let source = passed_on.or_else(|| self.addr.map(|addr| addr.ip().to_canonical()));
         if protocol == Protocol::Http && self.is_configured(networks) {
@@ -119,6 +127,27 @@ mod tests {
             assert!(!is_marked(trusted, Protocol::Grpc), "{trusted:?}");
         }
         assert!(!is_marked(Some("192.0.2.1:5"), Protocol::Http), "what it says of itself does not count");
+    }
+
+    #[test]
+    fn forwarded_caller_is_believed_from_peers_with_a_certificate_only() {
+        let forwarded = |addr: Option<&str>, identity: Option<&str>, protocol| {
+            let addr = addr.map(|addr| addr.parse().expect("an address"));
+            let identity = identity.map(|name| PeerIdentity(name.into()));
+            let connected = Connected { addr, identity, ..Connected::default() };
+            let mut request =
+                Request::builder().header(CALLER_KEY, "spiffe://doorward/proxy").body(()).expect("a request");
+            connected.introduce(&mut request, protocol, &TrustedProxies::parse(&[]).expect("no networks"));
+            assert!(!request.headers().contains_key(CALLER_KEY), "no handler passes it on");
+            request.extensions().get::<ForwardedCaller>().map(|caller| caller.0.clone())
+        };
+        let gateway = Some("spiffe://doorward/gateway");
+        let proxy = Some("spiffe://doorward/proxy".to_owned());
+        assert_eq!(forwarded(Some("198.51.100.1:5"), gateway, Protocol::Grpc), proxy);
+        assert_eq!(forwarded(Some("198.51.100.1:5"), gateway, Protocol::Http), None);
+        for addr in [Some("198.51.100.1:5"), Some("127.0.0.1:5"), None] {
+            assert_eq!(forwarded(addr, None, Protocol::Grpc), None, "{addr:?}");
+        }
     }
 
     #[test]

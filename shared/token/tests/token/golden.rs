@@ -7,7 +7,12 @@ use std::{
 };
 
 use authn::{Authenticated, ExternalIdentity, OpaqueEntry, Scopes, User, UserId, UserStatus, UserType, role};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use prost::Message;
+use proto::cs3::auth::provider::v1beta1::AuthenticateResponse;
 use secrecy::SecretString;
 use serde::Deserialize;
 use token::{Claims, Defect, KeyRing, Minter, TokenError, Verifier};
@@ -130,4 +135,60 @@ fn every_field_has_go_s_name_and_shape() {
         r#""},"z":{"decoder":"plain"}}},"uid_number":-1,"status":1},"scope":{},"jti":"AAAAAAAAAAAAAAAAAAAAAA"}"#,
     ];
     assert_eq!(mint(&Golden::load(), &answer, false), expected.concat());
+}
+
+/// What reva does with an answer of auth-app whose scopes carry the marker, and with the same answer without it.
+#[derive(Deserialize)]
+struct Recorded {
+    jwt_secret: String,
+    issued: u64,
+    with_marker: Exchange,
+    without_marker: Exchange,
+    marker_alone: BTreeMap<String, bool>,
+}
+
+#[derive(Deserialize)]
+struct Exchange {
+    /// A CS3 `AuthenticateResponse`, in base64.
+    answer: String,
+    /// The token that was minted of it.
+    token: String,
+    /// Which requests are allowed with that token.
+    allowed: BTreeMap<String, bool>,
+}
+
+impl Recorded {
+    fn load() -> Self {
+        serde_json::from_str(include_str!("../golden/reva-marker.json")).unwrap()
+    }
+
+    fn claims(&self, exchange: &Exchange) -> Claims {
+        let ring = KeyRing::new(&SecretString::from(self.jwt_secret.as_str()), None).unwrap();
+        Verifier::new(Arc::new(ring)).verify(UNIX_EPOCH + Duration::from_secs(self.issued), &exchange.token).unwrap()
+    }
+}
+
+/// What auth-app answers for this user with these scopes.
+fn wire(user: &User, scopes: &Scopes) -> String {
+    let answer =
+        AuthenticateResponse { status: Some(status::ok()), user: Some(user.into()), token_scope: scopes.into() };
+    STANDARD.encode(answer.encode_to_vec())
+}
+
+#[test]
+fn reva_copies_the_marker_of_an_app_token_and_allows_neither_more_nor_less_for_it() {
+    let recorded = Recorded::load();
+    let plain = recorded.claims(&recorded.without_marker);
+    assert_eq!(wire(&plain.user, &Scopes::full_user()), recorded.without_marker.answer);
+    let marked = Scopes::full_user().with_amr(authn::amr::APP);
+    assert_eq!(wire(&plain.user, &marked), recorded.with_marker.answer, "this is what auth-app answers");
+
+    let claims = recorded.claims(&recorded.with_marker);
+    assert_eq!((claims.amr.as_slice(), &claims.user), (&["app".to_owned()][..], &plain.user));
+    assert_eq!(claims.scopes, marked, "it was copied as it is");
+    assert_eq!(plain.amr, Vec::<String>::new(), "a password's token says nothing");
+
+    assert_eq!(recorded.with_marker.allowed, recorded.without_marker.allowed);
+    assert!(recorded.with_marker.allowed.values().all(|allowed| *allowed));
+    assert!(recorded.marker_alone.values().all(|allowed| !allowed), "it grants nothing by itself");
 }
