@@ -86,7 +86,7 @@ impl Core {
             self.verifier.verify(self.clock.now(), token).map_err(|_| AuthError::Refused(Reason::WrongSecret))?;
         let mut user = claims.user;
         if self.skips_groups && user.groups.is_empty() {
-            let found = self.directory()?.user(&user.id, Groups::Include).await;
+            let found = self.directory()?.user(&user.id.to_find(), Groups::Include).await;
             let found = found.map_err(|error| error.into_auth(AuthError::Refused(Reason::UnknownUser)))?;
             user.groups.clone_from(&found.groups);
         }

@@ -111,7 +111,7 @@ impl Section for Endpoints {
             "upstream",
             &mut self.upstream,
             "GATEWAY_UPSTREAM_ENDPOINT",
-            "another CS3 gateway, to which every call is forwarded that this one does not answer itself",
+            "another CS3 gateway, to which every call is forwarded that this one does not answer itself, and the authentication of types that are not ours (publicshares, ocmshares ...)",
         );
         endpoint(
             "settings",

@@ -86,6 +86,12 @@ impl Peers {
         Ok(peers)
     }
 
+    /// The upstream, if it is the one to ask about credentials of this type: none of our own, whether that is switched on or off.
+    pub(crate) fn upstream_for(&self, kind: &str) -> Option<Channel> {
+        let is_foreign = !kind.is_empty() && !kind::ALL.contains(&kind);
+        self.upstream.clone().filter(|_| is_foreign)
+    }
+
     /// The one authenticator of a type.
     pub(crate) fn provider(&self, kind: &str) -> Result<&Provider, AuthError> {
         if kind.is_empty() {

@@ -11,15 +11,15 @@ use proto::cs3::{
     },
     gateway::v1beta1::{
         AuthenticateRequest, AuthenticateResponse, ListAuthProvidersResponse, WhoAmIRequest, WhoAmIResponse,
-        gateway_api_server::GatewayApi,
+        gateway_api_client::GatewayApiClient, gateway_api_server::GatewayApi,
     },
     identity::user::v1beta1 as identity,
 };
 use secrecy::SecretString;
 use status::Kind;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status, transport::Channel};
 
-use crate::{authenticate::Core, peers::Applications};
+use crate::{authenticate::Core, peers::Applications, upstream};
 
 /// The gRPC face of the gateway.
 #[derive(Clone)]
@@ -47,9 +47,24 @@ impl GatewayService {
     }
 }
 
+/// Hands credentials of a type that this family does not understand to the gateway behind this one, which may.
+async fn authenticate_upstream(
+    upstream: Channel,
+    request: Request<AuthenticateRequest>,
+) -> Reply<AuthenticateResponse> {
+    let answer = GatewayApiClient::new(upstream).authenticate(request).await;
+    answer.map_err(|status| match status.code() {
+        Code::Unavailable => upstream::unavailable(&status),
+        _ => status,
+    })
+}
+
 #[tonic::async_trait]
 impl GatewayApi for GatewayService {
     async fn authenticate(&self, request: Request<AuthenticateRequest>) -> Reply<AuthenticateResponse> {
+        if let Some(upstream) = self.0.peers.upstream_for(&request.get_ref().r#type) {
+            return authenticate_upstream(upstream, request).await;
+        }
         let caller = Caller::of(request.metadata(), request.extensions());
         let AuthenticateRequest { r#type, client_id, client_secret, .. } = request.into_inner();
         let credentials = Credentials { client_id, secret: SecretString::from(client_secret), caller };

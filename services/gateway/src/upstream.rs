@@ -7,10 +7,11 @@ use std::{
 
 use http::{Request, Response};
 use status::Kind;
-use tonic::{body::Body, server::NamedService, transport::Channel};
+use tonic::{Status, body::Body, server::NamedService, transport::Channel};
 use tower::{Service, ServiceExt};
 
-/// The methods of `GatewayAPI` that this gateway answers itself, so that nothing of them ever reaches another one.
+/// The methods of `GatewayAPI` that this gateway answers itself. Of them only `Authenticate` of a type that this family does not understand
+/// ever reaches another one.
 const OWN: [&str; 11] = [
     "Authenticate",
     "WhoAmI",
@@ -65,11 +66,14 @@ fn is_own(path: &str) -> bool {
 async fn forward(upstream: Channel, request: Request<Body>) -> Result<Response<Body>, Infallible> {
     match upstream.oneshot(request).await {
         Ok(response) => Ok(response),
-        Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "the upstream gateway cannot be reached");
-            Ok(status::grpc(Kind::Unavailable, "the upstream gateway is not available").into_http())
-        }
+        Err(error) => Ok(unavailable(&error).into_http()),
     }
+}
+
+/// What callers are answered when the upstream cannot be reached; the cause is for the log.
+pub(crate) fn unavailable(error: &(dyn std::error::Error + 'static)) -> Status {
+    tracing::error!(error, "the upstream gateway cannot be reached");
+    status::grpc(Kind::Unavailable, "the upstream gateway is not available")
 }
 
 #[cfg(test)]

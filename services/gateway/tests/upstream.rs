@@ -11,6 +11,8 @@ use doorward::Member;
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
+use prost::Message;
+use proto::cs3::gateway::v1beta1::{AuthenticateRequest, AuthenticateResponse, gateway_api_client::GatewayApiClient};
 use testkit::{Layout, Mode, TestFamily};
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
@@ -103,13 +105,79 @@ async fn streams_flow_both_ways_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn credentials_stay_here() {
+async fn credentials_of_our_own_types_stay_here() {
     let calls = Arc::new(AtomicUsize::new(0));
-    let family = family(&other_gateway(calls.clone()).await).await;
-    family.authenticate("basic", "einstein", "wrong").await.expect_err("a wrong password");
-    family.authenticate("publicshares", "einstein", "x").await.expect_err("an unknown type");
+    let mut layout = Layout::new("upstream-own", false);
+    layout.set("GATEWAY_UPSTREAM_ENDPOINT", &other_gateway(calls.clone()).await);
+    // switched off: it is ours all the same
+    layout.set("GATEWAY_AUTH_BEARER_ENDPOINT", "");
+    let family = TestFamily::start_with(layout, Mode::Inside, |context| context).await;
+    for kind in authn::kind::ALL {
+        family.authenticate(kind, "einstein", "wrong").await.expect_err(kind);
+    }
+    family.authenticate("", "einstein", "wrong").await.expect_err("no type");
     family.who_am_i("nothing").await.expect_err("no token");
     assert_eq!(calls.load(Ordering::SeqCst), 0);
+}
+
+/// Answers `Authenticate` with a token that says what was asked.
+async fn answer_links(request: Request) -> Response<AxumBody> {
+    let token = request.headers().get("x-access-token").cloned();
+    let body = request.into_body().collect().await.unwrap().to_bytes();
+    let asked = AuthenticateRequest::decode(&body[5..]).unwrap();
+    let message = AuthenticateResponse {
+        status: Some(status::ok()),
+        token: format!("minted for {} {} {}", asked.r#type, asked.client_id, asked.client_secret),
+        ..AuthenticateResponse::default()
+    };
+    let mut framed = vec![0];
+    framed.extend(u32::try_from(message.encoded_len()).unwrap().to_be_bytes());
+    message.encode(&mut framed).unwrap();
+    let trailers = HeaderMap::from_iter([("grpc-status".parse().unwrap(), HeaderValue::from_static("0"))]);
+    let body = http_body_util::Full::new(Bytes::from(framed)).with_trailers(std::future::ready(Some(Ok(trailers))));
+    let mut response = Response::new(AxumBody::new(body));
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+    response.headers_mut().extend(token.map(|token| (http::HeaderName::from_static("x-seen-token"), token)));
+    response
+}
+
+/// A gateway of another family that knows public links.
+async fn gateway_with_links() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer_links)).await });
+    address.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_of_foreign_types_are_answered_by_the_upstream() {
+    let family = family(&gateway_with_links().await).await;
+    for kind in ["publicshares", "ocmshares", "guestlinks"] {
+        let mut request = tonic::Request::new(AuthenticateRequest {
+            r#type: kind.to_owned(),
+            client_id: "link".to_owned(),
+            client_secret: "password|open sesame".to_owned(),
+            ..AuthenticateRequest::default()
+        });
+        request.metadata_mut().insert("x-access-token", "an-internal-token".parse().unwrap());
+        let answer = GatewayApiClient::new(family.channel(Member::Gateway)).authenticate(request).await.unwrap();
+        assert_eq!(answer.metadata().get("x-seen-token").unwrap(), "an-internal-token");
+        assert_eq!(answer.into_inner().token, format!("minted for {kind} link password|open sesame"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_of_foreign_types_are_refused_without_an_upstream_and_unavailable_with_a_dead_one() {
+    let alone = TestFamily::start("foreign-type", Mode::Inside).await;
+    let (kind, text) = alone.authenticate("publicshares", "link", "x").await.expect_err("an unknown type");
+    assert!(text.contains("publicshares"), "{kind:?} {text}");
+    let dead = family("127.0.0.1:1").await;
+    let request = AuthenticateRequest { r#type: "publicshares".to_owned(), ..AuthenticateRequest::default() };
+    let refused = GatewayApiClient::new(dead.channel(Member::Gateway)).authenticate(request).await.unwrap_err();
+    assert_eq!(
+        (refused.code(), refused.message()),
+        (tonic::Code::Unavailable, "the upstream gateway is not available")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
