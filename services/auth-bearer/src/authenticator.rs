@@ -10,13 +10,14 @@ use oidc::jose::UnverifiedJwt;
 use runtime::Clock;
 use secrecy::ExposeSecret;
 
+use crate::access::Access;
 use crate::claims::Claims;
 use crate::failure::Failure;
-use crate::issuer::{Issuer, Issuers, Naming, Route};
+use crate::issuer::{Issuer, Issuers, Method, Naming, Route};
 use crate::jwt;
 use crate::people::People;
 use crate::remote;
-use crate::results::{Outcome, Results, key};
+use crate::results::{Outcome, Results, Verified, key};
 use crate::sessions::{Sessions, Standing};
 
 /// Verifies access tokens. `client_id` of the credentials says nothing.
@@ -35,7 +36,7 @@ impl Bearer {
     }
 
     /// What a token says, and who has said it.
-    async fn verify(&self, token: &str) -> Result<(Arc<Issuer>, Arc<Claims>), AuthError> {
+    async fn verify(&self, token: &str) -> Result<(Arc<Issuer>, Arc<Verified>), AuthError> {
         if token.is_empty() {
             return Err(AuthError::Refused(Reason::EmptySecret));
         }
@@ -75,7 +76,7 @@ impl Bearer {
 
     fn standing(&self, outcome: &Outcome, now: SystemTime) -> Standing {
         let said = outcome.verdict.as_ref();
-        said.map_or(Standing::Good, |claims| self.sessions.standing(outcome.issuer.name(), claims, now))
+        said.map_or(Standing::Good, |verified| self.sessions.standing(outcome.issuer.name(), &verified.claims, now))
     }
 }
 
@@ -85,26 +86,34 @@ async fn verify_here(
     token: &str,
     jwt: UnverifiedJwt<'_>,
     now: SystemTime,
-) -> Result<Claims, Failure> {
+) -> Result<Verified, Failure> {
     jwt::check(&jwt, &issuer.settings.rules, now)?;
     issuer.keys.verify(&jwt).await?;
     let claims = Claims::read(jwt.into_claims())?;
     issuer.note_life(&claims, now);
-    complete(issuer, token, claims).await
+    let access = Access::of(claims.all(), &issuer.settings.rules)?;
+    Ok(Verified { claims: complete(issuer, token, claims).await?, access })
 }
 
 /// By asking the issuer.
 fn verify_there(issuer: Arc<Issuer>, token: String, now: SystemTime) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
-        let verdict = match remote::ask(&issuer, &token, now).await {
-            Ok(claims) => complete(&issuer, &token, claims).await,
-            Err(failure) => Err(failure),
-        };
+        let verdict = ask(&issuer, &token, now).await;
         Outcome::new(&issuer, verdict, now)
     })
 }
 
-/// The claims, with those of the userinfo endpoint if the one is missing that names the person.
+async fn ask(issuer: &Issuer, token: &str, now: SystemTime) -> Result<Verified, Failure> {
+    let claims = remote::ask(issuer, token, now).await?;
+    let access = match issuer.settings.method {
+        Method::UserInfo => Access::of_any_client(),
+        Method::Introspection | Method::Jwt => Access::of(claims.all(), &issuer.settings.rules)?,
+    };
+    Ok(Verified { claims: complete(issuer, token, claims).await?, access })
+}
+
+/// The claims, with those of the userinfo endpoint if the one is missing that names the person. What the token may do was decided
+/// before: userinfo answers what users may have written themselves.
 async fn complete(issuer: &Issuer, token: &str, claims: Claims) -> Result<Claims, Failure> {
     let settings = &issuer.settings;
     let wanted = match (&settings.naming, &settings.provisioning) {
@@ -130,8 +139,10 @@ fn is_one_token(token: &str) -> bool {
 #[async_trait]
 impl Authenticator for Bearer {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
-        let (issuer, claims) = self.verify(credentials.secret.expose_secret()).await?;
-        let user = self.people.find(&issuer, &claims).await?;
-        Ok(Authenticated { not_after: claims.expires, ..Authenticated::full(user, "oidc") })
+        let (issuer, verified) = self.verify(credentials.secret.expose_secret()).await?;
+        let Verified { claims, access } = verified.as_ref();
+        let user = self.people.find(&issuer, claims).await?;
+        let scopes = Arc::clone(&access.scopes);
+        Ok(Authenticated { scopes, not_after: claims.expires, ..Authenticated::full(user, access.amr) })
     }
 }

@@ -47,6 +47,11 @@ impl Claims {
         Ok(Self { subject, issued, expires, session, all })
     }
 
+    /// A claim, whatever it is.
+    pub fn value(&self, path: &Path) -> Option<&Value> {
+        path.find(&self.all)
+    }
+
     /// A claim that is a text with something in it.
     pub fn text(&self, path: &Path) -> Option<&str> {
         path.find(&self.all)?.as_str().filter(|text| (1..=MAX_TEXT).contains(&text.len()))
@@ -74,6 +79,11 @@ impl Claims {
             }
             _ => None,
         }
+    }
+
+    /// All of them, as they were written.
+    pub fn all(&self) -> &Map<String, Value> {
+        &self.all
     }
 
     /// How much they are, in bytes as they are written.

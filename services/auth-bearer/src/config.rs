@@ -130,6 +130,9 @@ impl Config {
 /// What only all issuers together can tell.
 fn together(all: &[Settings]) -> Result<(), FileError> {
     let wrong = |problem: String| Err(FileError::Together(problem));
+    if let Some(issuer) = all.iter().find(|issuer| issuer.method == Method::UserInfo && !issuer.any_client) {
+        return wrong(format!("{}: {}", issuer.rules.issuer, oidc::USERINFO_ALONE));
+    }
     for (index, issuer) in all.iter().enumerate() {
         if all.iter().take(index).any(|other| other.rules.issuer == issuer.rules.issuer) {
             return wrong(format!("{} is there twice", issuer.rules.issuer));

@@ -67,8 +67,12 @@ pub struct Provisioning {
     pub mail: Path,
     /// The name to show.
     pub display_name: Path,
-    /// The groups' names.
+    /// The groups.
     pub groups: Path,
+    /// Identifiers of these groups that stay when a group is renamed, in the same order; if none, entries may hold one themselves.
+    pub group_ids: Option<Path>,
+    /// How many groups are taken at most.
+    pub max_groups: usize,
     /// Whether a mail address is believed that the issuer does not call verified.
     pub trust_mail: bool,
 }
@@ -91,6 +95,8 @@ pub struct Settings {
     pub insecure: bool,
     /// How its tokens are verified.
     pub method: Method,
+    /// Whether tokens of every client count where userinfo is all that vouches for them.
+    pub any_client: bool,
     /// Who we are to it.
     pub client: Option<Client>,
     /// Whether claims that a token lacks are not asked for.

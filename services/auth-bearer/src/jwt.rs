@@ -1,11 +1,13 @@
 //! Which JWTs are access tokens that are good here (RFC 9068 4, RFC 8725 3). Pure: the signature is another's matter.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use authn::Reason;
-use oidc::claims::{self, TimeError, is_meant_for};
+use oidc::claims::{self, TimeError};
 use oidc::jose::{Algorithm, UnverifiedJwt};
 use serde_json::{Map, Value};
+
+use crate::access;
 
 #[cfg(test)]
 mod tests;
@@ -22,12 +24,14 @@ const OF_ACCESS_TOKENS: [&str; 4] = ["scope", "scp", "client_id", "cid"];
 pub struct Rules {
     /// Who issued them, byte for byte.
     pub issuer: String,
-    /// What they must be meant for: one of these; anything if there is none.
+    /// What they must be meant for: one of these; see [`access::check`] if there is none.
     pub audiences: Vec<String>,
-    /// Which client they must have been issued to (`azp`, or `client_id`): one of these; any if there is none.
+    /// Which client they must have been issued to (`azp`, or `client_id`): one of these; see [`access::check`] if there is none.
     pub authorized_parties: Vec<String>,
     /// Whether their type must be `at+jwt`.
     pub at_jwt_only: bool,
+    /// How far the issuer's clock may be from ours.
+    pub leeway: Duration,
 }
 
 /// Holds a JWT against the rules. That costs nothing, so it comes before any key is looked for.
@@ -60,25 +64,12 @@ pub fn check_claims(said: &Map<String, Value>, rules: &Rules, now: SystemTime) -
     if said.contains_key("cnf") {
         return Err(Reason::Policy);
     }
-    let Rules { audiences, authorized_parties, .. } = rules;
-    if !audiences.is_empty() && !audiences.iter().any(|audience| is_meant_for(said, audience)) {
-        return Err(Reason::ForeignToken);
-    }
-    if !authorized_parties.is_empty() && !was_issued_to(said, authorized_parties) {
-        return Err(Reason::ForeignToken);
-    }
-    match claims::check_times(said, now) {
+    access::check(said, rules)?;
+    match claims::check_times_within(said, now, rules.leeway) {
         Ok(_) => Ok(()),
         Err(TimeError::Expired) => Err(Reason::Expired),
         Err(TimeError::NotYet | TimeError::Claim(_)) => Err(Reason::Malformed),
     }
-}
-
-/// By `azp` and by `client_id`, whichever there is: both if both are there.
-fn was_issued_to(said: &Map<String, Value>, parties: &[String]) -> bool {
-    let is_ours = |value: &Value| value.as_str().is_some_and(|party| parties.iter().any(|ours| ours == party));
-    let mut named = ["azp", "client_id", "cid"].iter().filter_map(|name| said.get(*name)).peekable();
-    named.peek().is_some() && named.all(is_ours)
 }
 
 /// By its type where that says so. Most issuers write `JWT` or nothing for every token; then what is in it decides, and what could be

@@ -1,10 +1,12 @@
 //! OIDC access tokens. The README beside this crate follows one request through it and lists its settings; it is not repeated here,
 //! as its table is generated.
 
+pub mod access;
 mod authenticator;
 pub mod claims;
 mod config;
 pub mod failure;
+pub mod groups;
 pub mod issuer;
 pub mod jwt;
 pub mod keys;

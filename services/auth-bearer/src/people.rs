@@ -11,6 +11,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use uuid::{Builder, Uuid, Version};
 
 use crate::claims::Claims;
+use crate::groups;
 use crate::issuer::{Issuer, Naming, Roles};
 use crate::provision::{Profile, Provisioner};
 
@@ -119,9 +120,7 @@ impl People {
         if let Some(provisioner) = &self.provisioner {
             provisioner.set_role(&user.id.opaque_id, role).await?;
         }
-        let mut user = Arc::unwrap_or_clone(user);
-        user.roles = vec![role.to_owned()];
-        Ok(Arc::new(user))
+        Ok(Arc::new(Arc::unwrap_or_clone(user).with_roles(vec![role.to_owned()])))
     }
 }
 
@@ -167,12 +166,15 @@ fn profile(issuer: &Issuer, claims: &Claims) -> Option<Result<Profile, AuthError
     let mail = claims.text(&provisioning.mail).filter(|_| provisioning.trust_mail || claims.is_true(&verified));
     // an address that could be mistaken for another user's is none; people sign in with it
     let mail = mail.filter(|mail| may_be_new_address(mail));
-    let groups = claims.texts(&provisioning.groups);
+    let groups = match groups::read(issuer.name(), claims, provisioning, suffix) {
+        Ok(groups) => groups,
+        Err(reason) => return Some(Err(AuthError::Refused(reason))),
+    };
     Some(Ok(Profile {
         username: format!("{name}{suffix}"),
         mail: mail.map(str::to_owned),
         display_name: claims.text(&provisioning.display_name).unwrap_or(name).to_owned(),
-        groups: groups.map(|groups| groups.into_iter().map(|group| format!("{group}{suffix}")).collect()),
+        groups,
         suffix: suffix.to_owned(),
     }))
 }

@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 use authn::{AuthError, BoxError, Reason, may_be_new_login};
 use moka::sync::Cache;
 use proto::doorward::users::v1::{
-    AddMemberRequest, CreateGroupRequest, CreateUserRequest, GetUserRequest, GroupRef, Person, PersonRef,
-    RemoveMemberRequest, RoleList, UpdateUserRequest, group_ref, person_ref,
-    users_admin_api_client::UsersAdminApiClient,
+    AddMemberRequest, CreateGroupRequest, CreateUserRequest, GetGroupRequest, GetUserRequest, Group as WireGroup,
+    GroupRef, Person, PersonRef, RemoveMemberRequest, RenameGroupRequest, RoleList, UpdateUserRequest, group_ref,
+    person_ref, users_admin_api_client::UsersAdminApiClient,
 };
 use runtime::{Clock, Random};
 use token::{KeyRing, Minter, provisioner};
@@ -18,6 +18,8 @@ use tonic::body::Body;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Request, Status};
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
+
+use crate::groups::{Group, has_identity};
 
 /// How long the token is good.
 const LIFETIME: Duration = Duration::from_mins(1);
@@ -54,7 +56,7 @@ pub struct Profile {
     /// The name to show.
     pub display_name: String,
     /// The groups here; `None` if nothing is said of groups.
-    pub groups: Option<Vec<String>>,
+    pub groups: Option<Vec<Group>>,
     /// How the names of all groups end that this issuer decides about.
     pub suffix: String,
 }
@@ -182,36 +184,98 @@ impl Provisioner {
     async fn join(&self, person: &Person, profile: &Profile) -> Result<bool, AuthError> {
         let Some(wanted) = &profile.groups else { return Ok(false) };
         let mut changed = false;
-        let joined: Vec<_> = wanted.iter().filter(|group| !person.groups.contains(group)).collect();
-        for group in joined {
-            self.add(&person.id, group).await?;
-            changed = true;
+        for group in wanted {
+            match joined(person).find(|joined| joined.is(group)) {
+                Some(joined) if joined.name == group.name => {}
+                Some(joined) => changed |= self.rename(&joined, group).await?,
+                None => {
+                    self.add(&person.id, group, &profile.suffix).await?;
+                    changed = true;
+                }
+            }
         }
-        let is_left = |group: &&String| group.ends_with(&profile.suffix) && !wanted.contains(group);
-        let left: Vec<_> = person.groups.iter().filter(is_left).collect();
-        for group in left {
-            let message = RemoveMemberRequest { group: Some(by_name(group)), user: Some(by_id(&person.id)) };
+        let is_left = |joined: &Joined<'_>| {
+            folded(joined.name).ends_with(&folded(&profile.suffix)) && !wanted.iter().any(|group| joined.is(group))
+        };
+        for group in joined(person).filter(is_left) {
+            let message = RemoveMemberRequest { group: Some(group_by_id(group.id)), user: Some(by_id(&person.id)) };
             self.users.clone().remove_member(self.request(message)?).await.map_err(failed)?;
             changed = true;
         }
         Ok(changed)
     }
 
-    async fn add(&self, id: &str, group: &str) -> Result<(), AuthError> {
-        let message = || AddMemberRequest { group: Some(by_name(group)), user: Some(by_id(id)) };
-        match self.users.clone().add_member(self.request(message())?).await {
-            Ok(_) => return Ok(()),
-            Err(status) if status.code() == Code::NotFound => {}
-            Err(status) => return Err(failed(status)),
+    /// Gives a group the name that it has at the issuer now, unless that is another group's here. Whether something changed.
+    async fn rename(&self, joined: &Joined<'_>, group: &Group) -> Result<bool, AuthError> {
+        // names are compared regardless of case, and who was there first has written it
+        if folded(joined.name) == folded(&group.name) {
+            return Ok(false);
         }
-        let made = CreateGroupRequest { name: group.to_owned(), description: None };
-        match self.users.clone().create_group(self.request(made)?).await {
-            Ok(_) => {}
-            // another request was quicker
-            Err(status) if status.code() == Code::AlreadyExists => {}
-            Err(status) => return Err(failed(status)),
+        let message = RenameGroupRequest { group: Some(group_by_id(joined.id)), name: group.name.clone() };
+        match self.users.clone().rename_group(self.request(message)?).await {
+            Ok(_) => Ok(true),
+            Err(status) if status.code() == Code::AlreadyExists => Ok(false),
+            Err(status) => Err(failed(status)),
         }
-        self.users.clone().add_member(self.request(message())?).await.map(drop).map_err(failed)
+    }
+
+    /// Puts a person into a group, which is made if there is none.
+    async fn add(&self, person: &str, group: &Group, suffix: &str) -> Result<(), AuthError> {
+        let which = group.id.as_deref().map_or_else(|| by_name(&group.name), group_by_id);
+        if self.add_member(person, which.clone()).await? {
+            return Ok(());
+        }
+        let which = if self.create_group(group).await? { which } else { self.of_that_name(group, suffix).await? };
+        if self.add_member(person, which).await? {
+            Ok(())
+        } else {
+            Err(AuthError::Internal("a new group is gone".into()))
+        }
+    }
+
+    /// Whether there is such a group, which the person is in from now on.
+    async fn add_member(&self, person: &str, which: GroupRef) -> Result<bool, AuthError> {
+        let message = AddMemberRequest { group: Some(which), user: Some(by_id(person)) };
+        match self.users.clone().add_member(self.request(message)?).await {
+            Ok(_) => Ok(true),
+            Err(status) if status.code() == Code::NotFound => Ok(false),
+            Err(status) => Err(failed(status)),
+        }
+    }
+
+    /// Makes a group; `false` if the id or the name is taken.
+    async fn create_group(&self, group: &Group) -> Result<bool, AuthError> {
+        let message = CreateGroupRequest { name: group.name.clone(), id: group.id.clone(), description: None };
+        match self.users.clone().create_group(self.request(message)?).await {
+            Ok(_) => Ok(true),
+            Err(status) if status.code() == Code::AlreadyExists => Ok(false),
+            Err(status) => Err(failed(status)),
+        }
+    }
+
+    /// The group to join where making it failed because its name or identifier is taken: another request made it; or a group of that name is
+    /// older than the issuer's identifiers; or another group of the issuer had the name before, and this one gets a name of its own.
+    async fn of_that_name(&self, group: &Group, suffix: &str) -> Result<GroupRef, AuthError> {
+        let Some(id) = &group.id else { return Ok(by_name(&group.name)) };
+        match self.group_named(&group.name).await? {
+            Some(there) if there.id != *id && has_identity(&there.id) => {
+                let own = group.name.strip_suffix(suffix).unwrap_or(&group.name);
+                let name = format!("{own} ({}){suffix}", &id[..8]);
+                self.create_group(&Group { name, id: Some(id.clone()) }).await?;
+                Ok(group_by_id(id))
+            }
+            Some(there) => Ok(group_by_id(&there.id)),
+            None => Ok(group_by_id(id)),
+        }
+    }
+
+    async fn group_named(&self, name: &str) -> Result<Option<WireGroup>, AuthError> {
+        let message = GetGroupRequest { group: Some(by_name(name)) };
+        match self.users.clone().get_group(self.request(message)?).await {
+            Ok(answer) => Ok(answer.into_inner().group),
+            Err(status) if status.code() == Code::NotFound => Ok(None),
+            Err(status) => Err(failed(status)),
+        }
     }
 
     fn request<T>(&self, message: T) -> Result<Request<T>, AuthError> {
@@ -226,6 +290,31 @@ impl Provisioner {
     }
 }
 
+/// A group that a person is in.
+struct Joined<'a> {
+    id: &'a str,
+    name: &'a str,
+}
+
+fn joined(person: &Person) -> impl Iterator<Item = Joined<'_>> {
+    person.group_ids.iter().zip(&person.groups).map(|(id, name)| Joined { id, name })
+}
+
+impl Joined<'_> {
+    /// Whether it is this group of the issuer: by the identifier, and where one of both has none by the name.
+    fn is(&self, group: &Group) -> bool {
+        match &group.id {
+            Some(id) if has_identity(self.id) => self.id == id,
+            _ => folded(self.name) == folded(&group.name),
+        }
+    }
+}
+
+/// The form by which users compares names.
+fn folded(name: &str) -> String {
+    name.to_lowercase()
+}
+
 fn hash(profile: &Profile) -> u64 {
     let mut hasher = DefaultHasher::new();
     profile.hash(&mut hasher);
@@ -234,6 +323,10 @@ fn hash(profile: &Profile) -> u64 {
 
 fn by_id(id: &str) -> PersonRef {
     PersonRef { by: Some(person_ref::By::Id(id.to_owned())) }
+}
+
+fn group_by_id(id: &str) -> GroupRef {
+    GroupRef { by: Some(group_ref::By::Id(id.to_owned())) }
 }
 
 fn by_name(name: &str) -> GroupRef {

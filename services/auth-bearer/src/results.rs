@@ -7,6 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use futures_util::future::BoxFuture;
 use moka::future::Cache;
 
+use crate::access::Access;
 use crate::claims::Claims;
 use crate::failure::Failure;
 use crate::issuer::Issuer;
@@ -28,13 +29,21 @@ pub fn key(token: &str) -> Key {
     key
 }
 
+/// A token that was found good.
+pub struct Verified {
+    /// What it says.
+    pub claims: Claims,
+    /// What it may do.
+    pub access: Access,
+}
+
 /// What was found.
 #[derive(Clone)]
 pub struct Outcome {
     /// Who issued the token.
     pub issuer: Arc<Issuer>,
     /// What it says, or why it is not good.
-    pub verdict: Result<Arc<Claims>, Failure>,
+    pub verdict: Result<Arc<Verified>, Failure>,
     /// When that was found.
     pub at: SystemTime,
     until: SystemTime,
@@ -43,9 +52,9 @@ pub struct Outcome {
 
 impl Outcome {
     /// What was found at this time.
-    pub fn new(issuer: &Arc<Issuer>, verdict: Result<Claims, Failure>, at: SystemTime) -> Self {
+    pub fn new(issuer: &Arc<Issuer>, verdict: Result<Verified, Failure>, at: SystemTime) -> Self {
         let until = match &verdict {
-            Ok(claims) => {
+            Ok(Verified { claims, .. }) => {
                 let believed = at + issuer.settings.believed_for;
                 claims.expires.map_or(believed, |end| end.min(believed))
             }
@@ -53,7 +62,7 @@ impl Outcome {
             // nothing was found
             Err(Failure::Unavailable(_)) => at,
         };
-        let size = OVERHEAD + verdict.as_ref().map_or(0, Claims::size);
+        let size = OVERHEAD + verdict.as_ref().map_or(0, |verified| verified.claims.size());
         let size = u32::try_from(size).unwrap_or(u32::MAX);
         Self { issuer: Arc::clone(issuer), verdict: verdict.map(Arc::new), at, until, size }
     }

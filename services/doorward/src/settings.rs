@@ -11,6 +11,8 @@ use crate::{secrets::Secrets, selection::Member};
 
 pub(crate) mod defaults;
 
+const LDAP_WITHOUT_ROLES: &str = "AUTH_MACHINE_ALLOW_IMPERSONATION lets a caller act as users and not as administrators, and USERS_DRIVER=ldap knows no roles: such a caller may act as no user; set AUTH_MACHINE_ALLOW_IMPERSONATION=*=users,*=admins if the machine key may act as both";
+
 /// What every service is told; secrets that nobody configured are those of the data folder.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -49,13 +51,19 @@ impl Settings {
         let data = base_data_path(environment);
         let mut reader = Reader { environment, warnings: Vec::new(), files: Vec::new() };
         let auth_app = reader.read::<auth_app::AuthApp>(defaults::auth_app(secrets))?;
-        let auth_bearer = reader.read::<auth_bearer::AuthBearer>(defaults::auth_bearer(secrets))?;
         let idp = reader.read::<idp::Idp>(defaults::idp(secrets))?;
+        let own_issuers = idp.sites().into_iter().map(|site| site.issuer).collect();
+        let auth_bearer = reader.read::<auth_bearer::AuthBearer>(defaults::auth_bearer(secrets, own_issuers))?;
+        let users = reader.read::<users::Users>(defaults::users(secrets))?;
+        let auth_machine = reader.read::<auth_machine::AuthMachine>(defaults::auth_machine(secrets))?;
+        if users.is_ldap() && auth_machine.relies_on_roles() {
+            reader.warnings.push(LDAP_WITHOUT_ROLES.to_owned());
+        }
         let backends = defaults::backends(&idp.http, &auth_app.http, &auth_bearer.http);
         Ok(Self {
-            users: reader.read::<users::Users>(defaults::users(secrets))?,
+            users,
             auth_basic: reader.read::<auth_basic::AuthBasic>(defaults::auth_basic(secrets))?,
-            auth_machine: reader.read::<auth_machine::AuthMachine>(defaults::auth_machine(secrets))?,
+            auth_machine,
             auth_service: reader.read::<auth_service::AuthService>(defaults::auth_service(secrets))?,
             auth_app,
             auth_bearer,

@@ -3,23 +3,31 @@
 use std::time::Duration;
 
 use doorward::Member;
+use proto::cs3::auth::applications::v1beta1::GenerateAppPasswordRequest;
+use proto::cs3::gateway::v1beta1::gateway_api_client::GatewayApiClient;
 use reqwest::StatusCode;
 use serde_json::Value;
 use status::Kind;
 use testkit::{Browser, Layout, Mode, TestFamily, note_secret};
+use tonic::Request;
 
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
 /// The pair of RFC 7636 appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/// Signs somebody in, and redeems the code.
-async fn sign_in(browser: &mut Browser, issuer: &str, login: &str, password: &str) -> Value {
+/// Signs a user in at a client, consents where the page asks, and redeems the code.
+async fn sign_in_at(
+    browser: &mut Browser,
+    issuer: &str,
+    (client, scope): (&str, &str),
+    (login, password): (&str, &str),
+) -> Value {
     let query = [
-        ("client_id", "e2e"),
+        ("client_id", client),
         ("response_type", "code"),
         ("redirect_uri", CALLBACK),
-        ("scope", "openid profile"),
+        ("scope", scope),
         ("state", "s"),
         ("code_challenge", CHALLENGE),
         ("code_challenge_method", "S256"),
@@ -31,26 +39,52 @@ async fn sign_in(browser: &mut Browser, issuer: &str, login: &str, password: &st
     let (flow, csrf) = (page.field("flow"), page.field("csrf"));
     let form = [("flow", flow), ("csrf", csrf), ("username", login), ("password", password)];
     let target = format!("{issuer}/signin/v1/identifier/_/logon");
-    let back = browser.submit(&target, issuer, &form).await.expect("answers");
+    let mut back = browser.submit(&target, issuer, &form).await.expect("answers");
+    while back.parameter("code").is_none() {
+        back = if back.location.is_empty() {
+            let form = [("flow", back.field("flow")), ("csrf", back.field("csrf")), ("decision", "allow")];
+            browser.submit(&format!("{issuer}/signin/v1/identifier/_/consent"), issuer, &form).await
+        } else {
+            browser.open(&format!("{issuer}{}", back.location.trim_start_matches(issuer))).await
+        }
+        .expect("answers");
+    }
     let code = back.parameter("code").unwrap_or_else(|| panic!("no code: {back:?}"));
     let form = [
         ("grant_type", "authorization_code"),
         ("code", &code),
         ("redirect_uri", CALLBACK),
-        ("client_id", "e2e"),
+        ("client_id", client),
         ("code_verifier", VERIFIER),
     ];
     let answer = browser.submit(&format!("{issuer}/konnect/v1/token"), issuer, &form).await.expect("answers");
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     let tokens: Value = serde_json::from_str(&answer.page).expect("JSON");
     for name in ["access_token", "id_token"] {
-        note_secret(text(&tokens, name));
+        tokens[name].as_str().inspect(|token| note_secret(token));
     }
     tokens
 }
 
+async fn sign_in(browser: &mut Browser, issuer: &str, login: &str, password: &str) -> Value {
+    sign_in_at(browser, issuer, ("e2e", "openid profile"), (login, password)).await
+}
+
 fn text<'a>(tokens: &'a Value, name: &str) -> &'a str {
     tokens[name].as_str().unwrap_or_else(|| panic!("there is no {name}: {tokens}"))
+}
+
+/// Clients that are not trusted: a plain one, and one whose registration lists scopes of the API.
+fn third_parties() -> String {
+    let client = |id: &str, more: &str| {
+        format!(
+            "  - id: {id}\n    redirect_uris: [\"{CALLBACK}\"]\n    application_type: native\n    \
+             token_endpoint_auth_method: none\n    access_token_claims: [preferred_username]\n{more}"
+        )
+    };
+    let api =
+        "    scope: openid profile user tokens:write path:/photos:r\n    resources: [\"https://photos.example\"]\n";
+    client("third", "") + &client("asking", api)
 }
 
 /// A family with auth-bearer in it, whose issuer is its own provider; and that issuer.
@@ -63,14 +97,14 @@ async fn start(name: &str, mode: Mode) -> (TestFamily, String) {
     let file = format!(
         "clients:\n  - id: e2e\n    trusted: true\n    redirect_uris: [\"{CALLBACK}\"]\n    \
          application_type: native\n    token_endpoint_auth_method: none\n    \
-         access_token_claims: [preferred_username]\n    backchannel_logout_uri: {logout}\n"
+         access_token_claims: [preferred_username]\n    backchannel_logout_uri: {logout}\n{}",
+        third_parties()
     );
     std::fs::write(&clients, file).expect("writes");
     layout.set("IDP_CLIENTS_FILE", &clients.display().to_string());
     layout.set("IDP_ISS", &issuer);
     layout.set("IDP_ALLOW_PRIVATE_ADDRESSES", "true");
     layout.set("AUTH_BEARER_OIDC_ISSUER", &issuer);
-    layout.set("AUTH_BEARER_OIDC_AUDIENCE", "e2e");
     layout.set("AUTH_BEARER_OIDC_AT_JWT_ONLY", "true");
     layout.set("OCIS_ADD_RUN_SERVICES", "auth-app,auth-bearer");
     let bearer = layout.address(Member::AuthBearer).to_string();
@@ -122,4 +156,53 @@ async fn a_token_of_our_provider_opens_the_gateway_inside_this_process() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_of_our_provider_opens_the_gateway_in_a_process_a_service() {
     a_token_of_our_provider_opens_the_gateway("bearer-processes", Mode::Processes).await;
+}
+
+/// Whether an app token can be made with an internal token; else the message.
+async fn make_app_token(family: &TestFamily, jwt: &str) -> Result<(), String> {
+    let scopes = authn::Grants::parse(["path:/photos:r"]).expect("a scope").to_cs3();
+    let message = GenerateAppPasswordRequest { token_scope: (&scopes).into(), ..GenerateAppPasswordRequest::default() };
+    let mut request = Request::new(message);
+    request.metadata_mut().insert("x-access-token", jwt.parse().expect("a token"));
+    let answer = GatewayApiClient::new(family.channel(Member::Gateway)).generate_app_password(request).await;
+    let answer = answer.expect("answers").into_inner();
+    if let Some(made) = &answer.app_password {
+        note_secret(&made.password);
+    }
+    let status = answer.status.expect("a status");
+    if testkit::is_ok(Some(&status)) { Ok(()) } else { Err(status.message) }
+}
+
+/// An access token with `openid profile` says who the user is, and is no login of the user.
+#[tokio::test(flavor = "multi_thread")]
+async fn token_of_third_party_client_opens_nothing_without_an_api_scope() {
+    let (family, issuer) = start("bearer-third", Mode::Inside).await;
+    let who = ("einstein", family.layout.password.as_str());
+    let token = async |client: &str, scope: &str| {
+        let tokens = sign_in_at(&mut Browser::new(), &issuer, (client, scope), who).await;
+        text(&tokens, "access_token").to_owned()
+    };
+    let refused = Err((Kind::Unauthenticated, "invalid credentials".to_owned()));
+    // the scope is not granted: its registration does not name it
+    for scope in ["openid profile", "openid user tokens:write"] {
+        let answer = family.authenticate("bearer", "", &token("third", scope).await).await;
+        assert_eq!(answer.map(drop), refused.clone().map(|(): ()| ()), "{scope}");
+    }
+    let answer = family.authenticate("bearer", "", &token("asking", "openid profile").await).await;
+    assert_eq!(answer.map(drop), refused.clone().map(|(): ()| ()));
+
+    let (user, whole) =
+        family.authenticate("bearer", "", &token("asking", "openid profile user").await).await.expect("whole");
+    assert_eq!(user.username, "einstein");
+    let problem = make_app_token(&family, &whole).await.expect_err("the whole user is not enough");
+    assert!(problem.contains("tokens:write"), "{problem}");
+    let narrow = token("asking", "openid profile path:/photos:r tokens:write").await;
+    let (_, narrow) = family.authenticate("bearer", "", &narrow).await.expect("narrow");
+    make_app_token(&family, &narrow).await.expect("its scope says so");
+
+    let (_, own) = family.authenticate("bearer", "", &token("e2e", "openid profile").await).await.expect("trusted");
+    make_app_token(&family, &own).await.expect("the user has signed in at the installation's own client");
+    let (_, own) =
+        family.authenticate("bearer", "", &token("e2e", "openid profile path:/photos:r").await).await.expect("trusted");
+    make_app_token(&family, &own).await.expect_err("the token is for the photos alone");
 }

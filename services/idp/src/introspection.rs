@@ -48,6 +48,8 @@ struct Facts<'a> {
     sub: String,
     aud: Vec<&'a str>,
     client_id: &'a str,
+    /// Whether the client is one of the installation's own ([`oidc::claims::FIRST_PARTY`]).
+    first_party: bool,
     scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     token_type: Option<&'static str>,
@@ -157,6 +159,7 @@ impl Token {
             sub: person.map_or_else(|| client.id.clone(), |person| claims::subject(&provider.sealer, client, person)),
             aud,
             client_id: &grant.client,
+            first_party: client.is_first_party(),
             scope: grant.scope.to_string(),
             token_type: self.id.map(|_| token_type),
             exp: self.expires,

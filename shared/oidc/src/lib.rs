@@ -3,6 +3,7 @@
 pub mod assertion;
 pub mod certificate;
 pub mod claims;
+pub mod client_id;
 pub mod dpop;
 pub mod error;
 pub mod jose;

@@ -1,13 +1,14 @@
 //! The file with further issuers.
 
 use std::path::{Path as FilePath, PathBuf};
+use std::time::Duration;
 
 use outbound::issuer::discovery_of;
-use runtime::config::Secret;
+use runtime::config::{Secret, Value};
 use serde::Deserialize;
 
-use super::oidc::{MOST_BELIEVED, method};
-use super::provisioning::role_of;
+use super::oidc::{LEEWAY, MOST_BELIEVED, MOST_LEEWAY, method};
+use super::provisioning::{MAX_GROUPS, MOST_GROUPS, role_of};
 use crate::claims::Path;
 use crate::issuer::{Client, Method, Naming, Provisioning, Roles, Settings};
 use crate::jwt::Rules;
@@ -59,7 +60,11 @@ struct Entry {
     #[serde(default)]
     at_jwt_only: bool,
     #[serde(default)]
+    userinfo_any_client: bool,
+    #[serde(default)]
     skip_user_info: bool,
+    #[serde(default)]
+    leeway: Option<String>,
     client: Option<ClientEntry>,
     people: People,
     #[serde(default)]
@@ -102,6 +107,8 @@ struct Claims {
     email: String,
     displayname: String,
     groups: String,
+    group_ids: Option<String>,
+    max_groups: usize,
     trust_email: bool,
 }
 
@@ -109,7 +116,7 @@ impl Default for Claims {
     fn default() -> Self {
         let [username, email, displayname, groups] =
             ["preferred_username", "email", "name", "groups"].map(str::to_owned);
-        Self { username, email, displayname, groups, trust_email: false }
+        Self { username, email, displayname, groups, group_ids: None, max_groups: MAX_GROUPS, trust_email: false }
     }
 }
 
@@ -167,8 +174,9 @@ impl Entry {
             return Err("access_token_verify_method is jwt, introspection, userinfo or none".to_owned());
         }
         let method = method(name);
-        if self.audience.is_empty() && method != Method::UserInfo {
-            return Err("audience is missing: tokens that it made for others are none for us".to_owned());
+        if self.audience.is_empty() && self.authorized_parties.is_empty() && method != Method::UserInfo {
+            return Err("audience is missing, and authorized_parties: tokens that it made for others are none for us"
+                .to_owned());
         }
         if self.client.is_none() && method == Method::Introspection {
             return Err("client is missing: introspection asks who asks".to_owned());
@@ -179,9 +187,11 @@ impl Entry {
                 audiences: self.audience,
                 authorized_parties: self.authorized_parties,
                 at_jwt_only: self.at_jwt_only,
+                leeway: self.leeway.as_deref().map_or(Ok(LEEWAY), leeway)?,
             },
             insecure: self.insecure,
             method,
+            any_client: self.userinfo_any_client,
             client: self.client.map(client).transpose()?,
             skip_user_info: self.skip_user_info,
             believed_for: MOST_BELIEVED,
@@ -191,6 +201,11 @@ impl Entry {
             roles: self.roles.map(mapped).transpose()?,
         })
     }
+}
+
+fn leeway(text: &str) -> Result<Duration, String> {
+    let leeway = <Duration as Value>::parse(text).filter(|leeway| *leeway <= MOST_LEEWAY);
+    leeway.ok_or_else(|| "leeway is a duration of at most 5m, as in 60s".to_owned())
 }
 
 fn client(entry: ClientEntry) -> Result<Client, String> {
@@ -217,7 +232,13 @@ fn naming(people: People) -> Result<Naming, String> {
 }
 
 fn provisioning(claims: &Claims) -> Result<Provisioning, String> {
+    if !(1..=MOST_GROUPS).contains(&claims.max_groups) {
+        return Err("auto_provision.max_groups must be between 1 and 5000".to_owned());
+    }
+    let group_ids = claims.group_ids.as_deref().map(|ids| path("auto_provision.group_ids", ids)).transpose()?;
     Ok(Provisioning {
+        group_ids,
+        max_groups: claims.max_groups,
         username: path("auto_provision.username", &claims.username)?,
         mail: path("auto_provision.email", &claims.email)?,
         display_name: path("auto_provision.displayname", &claims.displayname)?,

@@ -13,6 +13,10 @@ use crate::jwt::Rules;
 /// The longest that an answer of an issuer about a token is believed.
 pub(super) const MOST_BELIEVED: Duration = Duration::from_secs(30);
 
+/// How far the clock of an issuer may be ahead of ours unless it is configured, and at most.
+pub(super) const LEEWAY: Duration = Duration::from_mins(1);
+pub(super) const MOST_LEEWAY: Duration = Duration::from_mins(5);
+
 /// `auth_providers.oidc`: the `OpenID` Provider whose access tokens are accepted.
 #[derive(Clone, Debug)]
 pub struct Oidc {
@@ -28,14 +32,18 @@ pub struct Oidc {
     pub uid_claim: String,
     /// The claim that holds the POSIX group number; empty for the directory's.
     pub gid_claim: String,
-    /// What a token must be meant for, one of these; empty if that does not matter.
+    /// What a token must be meant for, one of these.
     pub audience: Vec<String>,
-    /// Whom a token must have been issued to, one of these; empty if that does not matter.
+    /// Which client a token must have been issued to, one of these.
     pub authorized_parties: Vec<String>,
+    /// How far the issuer's clock may be ahead of ours.
+    pub leeway: Duration,
     /// Whether tokens must be of the type `at+jwt`.
     pub at_jwt_only: bool,
     /// `jwt`, `introspection`, `userinfo` or `none`.
     pub verify_method: String,
+    /// Whether tokens of every client count where userinfo is all that vouches for them.
+    pub userinfo_any_client: bool,
     /// Whether claims that a token lacks are not asked for.
     pub skip_user_info: bool,
     /// How long an answer about a token is believed.
@@ -46,6 +54,8 @@ pub struct Oidc {
     pub client_secret: Secret,
     /// How both are shown: `client_secret_basic` or `client_secret_post`.
     pub client_auth: String,
+    /// The issuers of an idp in the same process, whose tokens say what their clients are. No setting.
+    pub own_issuers: Vec<String>,
 }
 
 impl Default for Oidc {
@@ -59,13 +69,16 @@ impl Default for Oidc {
             gid_claim: String::new(),
             audience: Vec::new(),
             authorized_parties: Vec::new(),
+            leeway: LEEWAY,
             at_jwt_only: false,
             verify_method: "jwt".to_owned(),
+            userinfo_any_client: false,
             skip_user_info: false,
             cache_ttl: MOST_BELIEVED,
             client_id: String::new(),
             client_secret: Secret::default(),
             client_auth: "client_secret_basic".to_owned(),
+            own_issuers: Vec::new(),
         }
     }
 }
@@ -93,7 +106,22 @@ impl Section for Oidc {
         if self.verify_method == "introspection" && (self.client_id.is_empty() || self.client_secret.is_empty()) {
             return Err(Invalid::new("client_id", "and the secret must be set: introspection asks who asks"));
         }
+        if self.leeway > MOST_LEEWAY {
+            return Err(Invalid::new("leeway", "must be at most 5m"));
+        }
         Ok(())
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let issuer = &self.issuer;
+        let restricted = !self.audience.is_empty() || !self.authorized_parties.is_empty();
+        match method(&self.verify_method) {
+            Method::UserInfo if !self.userinfo_any_client => vec![format!("{issuer}: {USERINFO_ALONE}")],
+            Method::Jwt | Method::Introspection if !restricted && self.own_issuer().is_none() => vec![format!(
+                "{issuer}: AUTH_BEARER_OIDC_AUDIENCE and AUTH_BEARER_OIDC_AUTHORIZED_PARTIES are not set, so that of another provider than Doorward's only access tokens of the built-in clients (web, OpenCloudDesktop, ...) are accepted; name the audience of this installation or its clients"
+            )],
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -148,13 +176,19 @@ impl Oidc {
             "audience",
             &mut self.audience,
             &["<P>_OIDC_AUDIENCE"],
-            "What access tokens must be meant for (their 'aud'): one of these. If empty, every audience of the issuer is accepted.",
+            "What access tokens must be meant for (their 'aud'): one of these. If this and the authorized parties are empty, tokens of Doorward's own provider are accepted by what it says of their client, and of any other issuer only tokens of the built-in clients.",
         );
         v.value(
             "authorized_parties",
             &mut self.authorized_parties,
             &["<P>_OIDC_AUTHORIZED_PARTIES"],
-            "Whom access tokens must have been issued to (their 'azp' or 'client_id'): one of these clients. If empty, every client of the issuer is accepted.",
+            "Whom access tokens must have been issued to (their 'azp' or 'client_id'): one of these clients. Users who have signed in at one of them can make app tokens; with tokens of clients that only the audience admits that needs the scope 'tokens:write'.",
+        );
+        v.value(
+            "leeway",
+            &mut self.leeway,
+            &["<P>_OIDC_LEEWAY"],
+            "How far the issuer's clock may be ahead: for so long a token is accepted whose 'iat' or 'nbf' is still to come. At most 5m.",
         );
         v.value(
             "at_jwt_only",
@@ -169,6 +203,12 @@ impl Oidc {
             "How access tokens are verified: 'jwt' by the issuer's keys, 'introspection' by asking the issuer about the token (RFC 7662), 'userinfo' by asking it for the token's person; 'none' is the same as 'userinfo'.",
         )
         .one_of(&["jwt", "introspection", "userinfo", "none"]);
+        v.value(
+            "userinfo_any_client",
+            &mut self.userinfo_any_client,
+            &["<P>_OIDC_USERINFO_ANY_CLIENT"],
+            "Whether access tokens count for which the userinfo endpoint alone vouches (verify method 'userinfo' or 'none'). It shows neither what a token is meant for nor which client has it, so that every client of the issuer can act as its users. Without it the service does not start with that method.",
+        );
         v.value(
             "skip_user_info",
             &mut self.skip_user_info,
@@ -200,19 +240,27 @@ impl Oidc {
         .one_of(&["client_secret_basic", "client_secret_post"]);
     }
 
+    /// The issuer as idp in this process writes it, if it is that one: without a slash at the end, however `OCIS_URL` is written.
+    fn own_issuer(&self) -> Option<&String> {
+        self.own_issuers.iter().find(|own| own.trim_end_matches('/') == self.issuer.trim_end_matches('/'))
+    }
+
     pub(super) fn settings(&self, provision: &AutoProvision, roles: &RoleAssignment) -> Settings {
         let path = |text: &String| text.parse().ok();
         let claim = path(&self.id_claim).unwrap_or_else(|| Path::name(&self.id_claim));
+        let issuer = self.own_issuer().unwrap_or(&self.issuer);
         let by_id = self.user_claim == "userid" || (self.user_claim.is_empty() && claim.is("sub"));
         Settings {
             rules: Rules {
-                issuer: self.issuer.clone(),
+                issuer: issuer.clone(),
                 audiences: self.audience.clone(),
                 authorized_parties: self.authorized_parties.clone(),
                 at_jwt_only: self.at_jwt_only,
+                leeway: self.leeway,
             },
             insecure: self.insecure,
             method: method(&self.verify_method),
+            any_client: self.userinfo_any_client,
             client: set(&self.client_secret).map(|secret| Client {
                 id: self.client_id.clone(),
                 secret,
@@ -227,6 +275,9 @@ impl Oidc {
         }
     }
 }
+
+/// Why no token is accepted for which userinfo alone vouches.
+pub(super) const USERINFO_ALONE: &str = "access_token_verify_method: userinfo shows neither the audience nor the client of a token; use introspection, or set AUTH_BEARER_OIDC_USERINFO_ANY_CLIENT=true (userinfo_any_client in the file) if every client of the issuer may act as its users";
 
 pub(super) fn method(name: &str) -> Method {
     match name {

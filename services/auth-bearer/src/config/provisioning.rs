@@ -5,6 +5,10 @@ use runtime::config::{Invalid, Section, Visitor};
 use crate::claims::{Path, PathError};
 use crate::issuer::{Provisioning, Roles};
 
+/// How many groups are taken from a token unless it is configured, and at most.
+pub(super) const MAX_GROUPS: usize = 500;
+pub(super) const MOST_GROUPS: usize = 5000;
+
 /// `auto_provision`: what is made of unknown people.
 #[derive(Clone, Debug)]
 pub struct AutoProvision {
@@ -16,8 +20,12 @@ pub struct AutoProvision {
     pub mail: String,
     /// The claim with the name to show.
     pub display_name: String,
-    /// The claim with the groups' names.
+    /// The claim with the groups.
     pub groups: String,
+    /// The claim with identifiers of the groups that stay when one is renamed; empty if entries hold them, or there are none.
+    pub group_ids: String,
+    /// How many groups are taken at most.
+    pub max_groups: usize,
     /// Whether a mail address is believed that the issuer does not call verified.
     pub trust_mail: bool,
 }
@@ -30,6 +38,8 @@ impl Default for AutoProvision {
             mail: "email".to_owned(),
             display_name: "name".to_owned(),
             groups: "groups".to_owned(),
+            group_ids: String::new(),
+            max_groups: MAX_GROUPS,
             trust_mail: false,
         }
     }
@@ -72,6 +82,18 @@ impl Section for AutoProvision {
         )
         .required("it is the name of a claim, like groups");
         v.value(
+            "claim_group_ids",
+            &mut self.group_ids,
+            &["<P>_AUTOPROVISION_CLAIM_GROUP_IDS"],
+            "The name of the OIDC claim that holds identifiers of the groups which stay when a group is renamed, in the same order as the groups. If empty, an entry of the groups may hold its own ('value' or 'id', with the name in 'display' or 'name'); without any, groups are matched by their names.",
+        );
+        v.value(
+            "max_groups",
+            &mut self.max_groups,
+            &["<P>_AUTOPROVISION_MAX_GROUPS"],
+            "How many groups are taken from a token. Users in more are refused, as they could stay in groups that they were taken out of. At most 5000.",
+        );
+        v.value(
             "trust_mail",
             &mut self.trust_mail,
             &["<P>_AUTOPROVISION_TRUST_EMAIL"],
@@ -88,6 +110,13 @@ impl Section for AutoProvision {
         ] {
             text.parse::<Path>().map_err(|error: PathError| Invalid::new(key, error.to_string()))?;
         }
+        if !self.group_ids.is_empty() {
+            let ids = self.group_ids.parse::<Path>();
+            ids.map_err(|error: PathError| Invalid::new("claim_group_ids", error.to_string()))?;
+        }
+        if !(1..=MOST_GROUPS).contains(&self.max_groups) {
+            return Err(Invalid::new("max_groups", "must be between 1 and 5000"));
+        }
         Ok(())
     }
 }
@@ -100,6 +129,8 @@ impl AutoProvision {
             mail: path(&self.mail),
             display_name: path(&self.display_name),
             groups: path(&self.groups),
+            group_ids: (!self.group_ids.is_empty()).then(|| path(&self.group_ids)),
+            max_groups: self.max_groups,
             trust_mail: self.trust_mail,
         })
     }

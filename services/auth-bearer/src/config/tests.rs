@@ -41,7 +41,8 @@ fn one_issuer_is_what_the_settings_say_as_ever() {
 #[test]
 fn the_verify_method_is_one_of_four_words() {
     for (word, method) in [("jwt", Method::Jwt), ("userinfo", Method::UserInfo), ("none", Method::UserInfo)] {
-        assert_eq!(first(&[("PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", word)]).method, method);
+        let any_client = ("AUTH_BEARER_OIDC_USERINFO_ANY_CLIENT", "true");
+        assert_eq!(first(&[("PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", word), any_client]).method, method);
     }
     let client = [
         ("PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", "introspection"),
@@ -56,6 +57,7 @@ fn the_verify_method_is_one_of_four_words() {
         (&[("PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", "opaque")][..], "PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD"),
         (&[("PROXY_USER_CS3_CLAIM", "mail")][..], "PROXY_USER_CS3_CLAIM"),
         (&[("PROXY_USER_OIDC_CLAIM", "a..b")][..], "PROXY_USER_OIDC_CLAIM"),
+        (&[("AUTH_BEARER_OIDC_LEEWAY", "6m")][..], "AUTH_BEARER_OIDC_LEEWAY"),
         (&[("PROXY_OIDC_USERINFO_CACHE_TTL", "31s")][..], "PROXY_OIDC_USERINFO_CACHE_TTL"),
         (&[("PROXY_AUTOPROVISION_ACCOUNTS", "true")][..], "OCIS_JWT_SECRET"),
         (&[("PROXY_ROLE_ASSIGNMENT_DRIVER", "oidc")][..], "OCIS_JWT_SECRET"),
@@ -64,6 +66,39 @@ fn the_verify_method_is_one_of_four_words() {
     ] {
         let error = read(wrong).expect_err("is refused");
         assert!(error.contains(name), "{error}");
+    }
+}
+
+fn warnings(variables: &[(&str, &str)]) -> Vec<String> {
+    let environment: Environment =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    load::<Config>(&AuthBearer::IDENTITY, &environment).expect("is read").warnings
+}
+
+#[test]
+fn unrestricted_issuer_is_warned_about_unless_it_is_our_own() {
+    let unrestricted = warnings(&[("OCIS_URL", "https://login.example")]);
+    assert!(unrestricted.len() == 1 && unrestricted[0].contains("AUTH_BEARER_OIDC_AUDIENCE"), "{unrestricted:?}");
+    for restriction in ["AUTH_BEARER_OIDC_AUDIENCE", "AUTH_BEARER_OIDC_AUTHORIZED_PARTIES"] {
+        assert_eq!(warnings(&[(restriction, "us")]), Vec::<String>::new());
+    }
+    for issuer in ["https://cloud.example", "https://cloud.example/"] {
+        let own_issuers = vec!["https://cloud.example".to_owned(), "https://cloud.example/oidc".to_owned()];
+        let own = Oidc { issuer: issuer.to_owned(), own_issuers, ..Oidc::default() };
+        assert_eq!(own.warnings(), Vec::<String>::new());
+        let settings = own.settings(&AutoProvision::default(), &RoleAssignment::default());
+        assert_eq!(settings.rules.issuer, "https://cloud.example", "as idp writes it");
+    }
+}
+
+#[test]
+fn userinfo_alone_needs_a_setting_that_admits_every_client() {
+    for word in ["userinfo", "none"] {
+        let method = ("PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", word);
+        let refused = read(&[method]).expect("is read").issuers().expect_err("is refused").to_string();
+        assert!(refused.contains("AUTH_BEARER_OIDC_USERINFO_ANY_CLIENT"), "{refused}");
+        let told = warnings(&[method]);
+        assert!(told.len() == 1 && told[0].contains("AUTH_BEARER_OIDC_USERINFO_ANY_CLIENT"), "{told:?}");
     }
 }
 
@@ -113,7 +148,12 @@ fn further_issuers_stand_in_a_file() {
     let same = [("OCIS_JWT_SECRET", ENOUGH), ("OCIS_URL", "https://partner.example")];
     assert!(with(PARTNER, &same).expect_err("is refused").contains("twice"));
     let opaque = PARTNER.replace("    people:", "    access_token_verify_method: userinfo\n    people:");
-    let two = [("OCIS_JWT_SECRET", ENOUGH), ("PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", "none")];
+    let opaque = opaque.replace("    people:", "    userinfo_any_client: true\n    people:");
+    let two = [
+        ("OCIS_JWT_SECRET", ENOUGH),
+        ("PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", "none"),
+        ("AUTH_BEARER_OIDC_USERINFO_ANY_CLIENT", "true"),
+    ];
     assert!(with(&opaque, &two).expect_err("is refused").contains("more than one"));
     for (from, to, named) in [
         ("    audience: [us]\n", "", "audience"),

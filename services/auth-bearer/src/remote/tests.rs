@@ -16,7 +16,7 @@ fn rules() -> Rules {
 }
 
 fn with(name: &str, value: Value) -> String {
-    let mut said = json!({"active": true, "token_type": "Bearer", "sub": "4c51", "exp": NOW + 9});
+    let mut said = json!({"active": true, "token_type": "Bearer", "sub": "4c51", "client_id": "web", "exp": NOW + 9});
     said[name] = value;
     said.to_string()
 }

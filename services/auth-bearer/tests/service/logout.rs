@@ -75,8 +75,12 @@ async fn all_sessions_of_a_person_may_end() {
 async fn an_opaque_token_is_asked_about_anew() {
     let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
-    let service =
-        Service::new(Oidc { issuer: provider.url.clone(), verify_method: "userinfo".to_owned(), ..Oidc::default() });
+    let service = Service::new(Oidc {
+        issuer: provider.url.clone(),
+        verify_method: "userinfo".to_owned(),
+        userinfo_any_client: true,
+        ..Oidc::default()
+    });
     provider.tell(Some(json!({"sub": "4c51", "preferred_username": "einstein"})));
     service.authenticate("opaque-token").await.expect("is good");
     provider.tell(None);

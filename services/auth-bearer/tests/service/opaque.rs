@@ -13,6 +13,7 @@ fn service(provider: &Provider, method: &str, client_auth: &str) -> Service {
     Service::new(Oidc {
         issuer: provider.url.clone(),
         verify_method: method.to_owned(),
+        userinfo_any_client: true,
         client_id: "us".to_owned(),
         client_secret: "introspection-secret".into(),
         client_auth: client_auth.to_owned(),
@@ -21,7 +22,10 @@ fn service(provider: &Provider, method: &str, client_auth: &str) -> Service {
 }
 
 fn active(service: &Service) -> Value {
-    json!({"active": true, "token_type": "Bearer", "sub": "4c51", "username": "einstein", "exp": service.now() + 3600})
+    json!({
+        "active": true, "token_type": "Bearer", "sub": "4c51", "client_id": "web", "username": "einstein",
+        "exp": service.now() + 3600,
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,7 +68,7 @@ impl World {
     fn claims(&self, issuer: &Provider, sub: &str, name: &str) -> Value {
         let now = seconds(self.context.clock.now());
         json!({
-            "iss": issuer.url, "sub": sub, "aud": "us", "scope": "openid", "iat": now, "exp": now + 3600,
+            "iss": issuer.url, "sub": sub, "aud": "us", "azp": "web", "scope": "openid", "iat": now, "exp": now + 3600,
             "preferred_username": name, "email": format!("{name}@example.org"), "email_verified": true,
             "name": format!("{name} of {sub}"),
         })
@@ -221,7 +221,7 @@ async fn groups_of_another_issuer_have_its_name_and_no_others_are_touched() {
     let who = service.authenticate(&world.sign(&claims)).await.expect("is good").user;
     let id = who.id.opaque_id.as_str();
     assert_eq!(world.groups(id).await, ["admins@b"]);
-    let local = CreateGroupRequest { name: "guests".to_owned(), description: None };
+    let local = CreateGroupRequest { name: "guests".to_owned(), ..CreateGroupRequest::default() };
     world.admin().create_group(world.by_operator(local)).await.expect("is made");
     let group = Some(GroupRef { by: Some(group_ref::By::Name("guests".to_owned())) });
     let joined = AddMemberRequest { group, user: Some(by_id(id)) };
@@ -230,8 +230,84 @@ async fn groups_of_another_issuer_have_its_name_and_no_others_are_touched() {
     service.authenticate(&world.sign(&left)).await.expect("is good");
     assert_eq!(world.groups(id).await, ["guests"]);
     let unreadable = with(claims, "groups", json!({"admins": true}));
-    service.authenticate(&world.sign(&unreadable)).await.expect("is good");
-    assert_eq!(world.groups(id).await, ["guests"], "what cannot be understood says nothing");
+    assert_eq!(service.refusal(&world.sign(&unreadable)).await, Reason::Malformed);
+}
+
+/// However many groups the claim names, and whatever else is in it, memberships that it does not name end.
+#[tokio::test(flavor = "multi_thread")]
+async fn membership_ends_when_the_claim_names_hundreds_of_others_or_an_empty_name() {
+    let world = World::start("bearer-many").await;
+    let service = world.service(Oidc::default(), making(), RoleAssignment::default(), B);
+    let sign_in = async |groups: Value| {
+        let claims = with(world.claims(&world.b, "n1", "bohr"), "groups", groups);
+        service.authenticate(&world.sign(&claims)).await.map(|who| who.user.id.opaque_id.clone())
+    };
+    let id = sign_in(json!(["admins"])).await.expect("is good");
+    assert_eq!(world.groups(&id).await, ["admins@b"]);
+    sign_in(json!(["physics", ""])).await.expect("is good");
+    assert_eq!(world.groups(&id).await, ["physics@b"]);
+    let many: Vec<_> = (0..300).map(|number| format!("g{number}")).collect();
+    sign_in(json!(many)).await.expect("is good");
+    let joined = world.groups(&id).await;
+    assert!(joined.len() == 300 && !joined.contains(&"physics@b".to_owned()), "{}", joined.len());
+
+    let too_many: Vec<_> = (0..501).map(|number| format!("g{number}")).collect();
+    match sign_in(json!(too_many)).await {
+        Err(AuthError::Refused(reason)) => assert_eq!(reason, Reason::TooManyGroups),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn group_with_a_stable_identifier_stays_the_same_when_the_issuer_renames_it() {
+    let world = World::start("bearer-renamed").await;
+    let service = world.service(Oidc::default(), making(), RoleAssignment::default(), B);
+    let sign_in = async |sub: &str, id: &str, name: &str| {
+        let groups = json!([{"value": id, "display": name}]);
+        let claims = with(world.claims(&world.b, sub, &format!("user-{sub}")), "groups", groups);
+        let user = service.authenticate(&world.sign(&claims)).await.expect("is good").user;
+        (user.id.opaque_id.clone(), user.groups.clone())
+    };
+    let (first, physics) = sign_in("1", "g1", "physics").await;
+    assert_eq!(world.groups(&first).await, ["physics@b"]);
+    assert_eq!(physics, [auth_bearer::groups::identity(&world.b.url, "g1").to_string()]);
+    let (_, again) = sign_in("1", "g1", "natural philosophy").await;
+    assert_eq!((world.groups(&first).await, again), (vec!["natural philosophy@b".to_owned()], physics.clone()));
+
+    // another group has the former name now: its members are not in the first one
+    let (second, chemistry) = sign_in("2", "g2", "physics").await;
+    assert!(chemistry.len() == 1 && chemistry != physics);
+    assert_eq!(world.groups(&second).await, ["physics@b"]);
+    // also before a member of the other group brought its new name
+    let (third, other) = sign_in("3", "g3", "physics").await;
+    assert!(other.len() == 1 && other != chemistry && other != physics);
+    let named = world.groups(&third).await;
+    assert!(named.len() == 1 && named[0].starts_with("physics (") && named[0].ends_with(")@b"), "{named:?}");
+}
+
+/// Passwords and app tokens take the mail address for a login name.
+#[tokio::test(flavor = "multi_thread")]
+async fn issuer_takes_no_username_that_is_the_mail_address_of_another_nor_the_reverse() {
+    let world = World::start("bearer-mail").await;
+    let service =
+        world.service(Oidc { id_claim: "sub".to_owned(), ..Oidc::default() }, making(), RoleAssignment::default(), B);
+    let marie = CreateUserRequest {
+        username: "marie".to_owned(),
+        mail: "marie@example.org".to_owned(),
+        ..CreateUserRequest::default()
+    };
+    world.admin().create_user(world.by_operator(marie)).await.expect("is made");
+    for name in ["marie@example.org", "Marie@Example.org"] {
+        let posing = with(world.claims(&world.a, "n1", name), "email", "other@example.org");
+        assert_eq!(service.refusal(&world.sign(&posing)).await, Reason::OwnerMismatch, "{name}");
+    }
+    world.add("pierre@example.org").await;
+    let claims = with(world.claims(&world.a, "n2", "lise"), "email", "pierre@example.org");
+    let lise = service.authenticate(&world.sign(&claims)).await.expect("is good").user;
+    assert_eq!((lise.username.as_str(), lise.mail.as_str()), ("lise", ""), "the address could mean Pierre");
+    let own = with(world.claims(&world.a, "n3", "niels@example.org"), "email", "niels@example.org");
+    let niels = service.authenticate(&world.sign(&own)).await.expect("the address may be the own name").user;
+    assert_eq!((niels.username.as_str(), niels.mail.as_str()), ("niels@example.org", "niels@example.org"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

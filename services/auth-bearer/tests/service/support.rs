@@ -220,7 +220,7 @@ impl Service {
     pub(crate) fn claims(&self, issuer: &str) -> Value {
         let now = self.now();
         json!({
-            "iss": issuer, "sub": "4c51", "aud": "web", "scope": "openid", "preferred_username": "einstein",
+            "iss": issuer, "sub": "4c51", "aud": "web", "azp": "web", "scope": "openid", "preferred_username": "einstein",
             "iat": now, "exp": now + 3600,
         })
     }

@@ -34,8 +34,16 @@ pub(crate) fn auth_app(secrets: &Secrets) -> auth_app::Config {
     }
 }
 
-pub(crate) fn auth_bearer(secrets: &Secrets) -> auth_bearer::Config {
-    auth_bearer::Config { minting: auth_bearer::Minting(token_manager(secrets)), ..auth_bearer::Config::default() }
+/// `own_issuers` are those of idp: it runs in the same process, and its tokens say what their clients are.
+pub(crate) fn auth_bearer(secrets: &Secrets, own_issuers: Vec<String>) -> auth_bearer::Config {
+    let minting = auth_bearer::Minting(token_manager(secrets));
+    let mut config = auth_bearer::Config { minting, ..auth_bearer::Config::default() };
+    let oidc = &mut config.auth_providers.oidc;
+    if let Some(own) = own_issuers.first() {
+        oidc.issuer.clone_from(own);
+    }
+    oidc.own_issuers = own_issuers;
+    config
 }
 
 pub(crate) fn idp(secrets: &Secrets) -> idp::Config {

@@ -15,6 +15,9 @@ use crate::endpoints::Site;
 use crate::flow::Waiting;
 use crate::provider::Provider;
 
+#[cfg(test)]
+mod tests;
+
 /// The most resources of one request (RFC 8707), and the longest of them in bytes.
 const MAX_RESOURCES: usize = 8;
 const MAX_RESOURCE: usize = 512;
@@ -102,10 +105,7 @@ impl Checked {
 
     /// What is granted at most: what was asked for, as far as the client may have it and as anybody knows it.
     pub(super) fn grantable(&self) -> Scopes {
-        let known = |token: &&str| match &self.client.scopes {
-            Some(scopes) => scopes.contains(token),
-            None => KNOWN.contains(token),
-        };
+        let known = |token: &&str| self.client.may_be_granted(token);
         let offline = self.request.response_type.issues_code() && self.client.may(GrantType::RefreshToken);
         let may = |token: &&str| offline || !matches!(*token, oidc::scope::OFFLINE_ACCESS | oidc::scope::OFFLINE);
         // a part of a set that was read is one itself
@@ -158,12 +158,8 @@ pub(super) async fn resume(provider: &Provider, waiting: &Waiting) -> Result<Che
     if checked.redirect.as_str() != waiting.redirect_uri {
         return Err(Stop::page(ErrorCode::InvalidRequest, "redirect_uri is not registered any more"));
     }
-    Ok(Checked {
-        resources: waiting.resources.clone(),
-        dpop_jkt: waiting.dpop_jkt.clone(),
-        empty_state: waiting.empty_state,
-        ..checked
-    })
+    let resources = waiting.resources.iter().filter(|uri| client.may_target(uri)).cloned().collect();
+    Ok(Checked { resources, dpop_jkt: waiting.dpop_jkt.clone(), empty_state: waiting.empty_state, ..checked })
 }
 
 fn check(client: &Arc<Client>, parameters: &[(String, String)]) -> Result<Checked, Stop> {
@@ -232,6 +228,9 @@ fn further(checked: &Checked, parameters: &[(String, String)]) -> Result<(Vec<St
     let resources = all("resource");
     if resources.len() > MAX_RESOURCES || !resources.iter().all(|uri| is_resource(uri)) {
         return Err(checked.refused(ErrorCode::InvalidTarget, "resource is an absolute URI without a fragment"));
+    }
+    if !resources.iter().all(|uri| checked.client.may_target(uri)) {
+        return Err(checked.refused(ErrorCode::InvalidTarget, "this client may not ask for tokens for that resource"));
     }
     let is_thumbprint = |text: &String| text.len() == THUMBPRINT && text.bytes().all(is_base64url);
     match all("dpop_jkt").as_slice() {

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
+use authn::grant::is_api_scope;
 use oidc::certificate::CertificateName;
+use oidc::client_id;
 use oidc::jose::{Algorithm, KeySet};
 use oidc::pkce;
 use oidc::redirect::RedirectRules;
@@ -11,6 +13,8 @@ use oidc::response::ResponseType;
 use oidc::scope::Scopes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+use crate::authorize::KNOWN;
 
 /// Where a client comes from, which decides who may change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -334,6 +338,8 @@ pub struct Client {
     pub request_uris: Vec<String>,
     /// How it is told of the end.
     pub logout: LogoutSettings,
+    /// For which resource servers it may ask for tokens (`resource`, RFC 8707).
+    pub resources: Vec<String>,
     /// What it may exchange.
     pub exchange: ExchangePolicy,
     /// Whether it may introspect every token, as a resource server; else only its own and those meant for it.
@@ -348,6 +354,30 @@ impl Client {
     /// Whether it cannot prove who it is.
     pub fn is_public(&self) -> bool {
         self.auth == AuthMethod::None
+    }
+
+    /// Whether it is one of the installation's own, so that its tokens act as the user as a whole: built in, or trusted by the operator.
+    pub fn is_first_party(&self) -> bool {
+        self.source == Source::BuiltIn || self.consent == ConsentPolicy::Trusted || client_id::is_built_in(&self.id)
+    }
+
+    /// Whether it may ask for tokens for this resource server.
+    pub fn may_target(&self, resource: &str) -> bool {
+        self.resources.iter().any(|allowed| allowed == resource)
+    }
+
+    /// Whether it may ask for this scope: by the list in its registration. Without one it may ask for every scope, but for those of the
+    /// API only if it is one of the installation's own: they narrow what its tokens do, and widen what those of others do.
+    pub fn may_ask_for(&self, scope: &str) -> bool {
+        match &self.scopes {
+            Some(scopes) => scopes.contains(scope),
+            None => !is_api_scope(scope) || self.is_first_party(),
+        }
+    }
+
+    /// Whether users can grant it this scope: it may ask for it, and the scope means something here or is in its list.
+    pub fn may_be_granted(&self, scope: &str) -> bool {
+        self.may_ask_for(scope) && (self.scopes.is_some() || KNOWN.contains(&scope) || is_api_scope(scope))
     }
 
     /// Whether it may use this grant type.

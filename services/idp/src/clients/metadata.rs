@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::client::{ConsentPolicy, ExchangePolicy, RoleNames, TokenFormat};
 
 /// Members of ours. A client that registers itself cannot set them.
-const OURS: [&str; 13] = [
+const OURS: [&str; 14] = [
     "access_token_claims",
     "access_token_format",
     "access_token_signed_response_alg",
@@ -24,6 +24,7 @@ const OURS: [&str; 13] = [
     "introspects_all",
     "lifetimes",
     "pkce",
+    "resources",
     "roles",
 ];
 
@@ -157,6 +158,7 @@ pub struct Metadata {
     pub(crate) access_token_format: Option<TokenFormat>,
     pub(crate) access_token_signed_response_alg: Option<String>,
     pub(crate) access_token_claims: Vec<String>,
+    pub(crate) resources: Vec<String>,
     pub(crate) roles: Option<RoleNames>,
     pub(crate) lifetimes: Spans,
     pub(crate) exchange: Option<ExchangePolicy>,

@@ -9,6 +9,7 @@ mod signatures;
 use std::sync::Arc;
 use std::time::Duration;
 
+use authn::grant::is_api_scope;
 use oidc::jose::KeySet;
 use oidc::pkce;
 use oidc::redirect::Sites;
@@ -52,7 +53,7 @@ impl Client {
             redirects: redirects.sign_in,
             pkce: pkce_policy(metadata, auth),
             consent: consent(metadata, is_native, auth),
-            scopes: metadata.scope.as_deref().map(|text| scopes("scope", text.split_whitespace())).transpose()?,
+            scopes: listed_scopes(metadata, source)?,
             implicit_scopes: scopes("implicit_scopes", metadata.implicit_scopes.iter().map(String::as_str))?,
             groups: list("allowed_groups", &metadata.allowed_groups)?,
             format: metadata.access_token_format.unwrap_or(TokenFormat::Jwt),
@@ -70,6 +71,7 @@ impl Client {
             initiate_login: addresses::page("initiate_login_uri", metadata.initiate_login_uri.as_ref(), true)?,
             request_uris: addresses::request_uris(metadata)?,
             logout: LogoutSettings { redirects: redirects.sign_out, ..addresses::logout(metadata, source)? },
+            resources: list("resources", &metadata.resources)?,
             exchange: metadata.exchange.clone().unwrap_or_default(),
             introspects_all: privileged(metadata, auth)?,
             management: None,
@@ -149,6 +151,13 @@ fn consent(metadata: &Metadata, is_native: bool, auth: AuthMethod) -> ConsentPol
 
 fn scopes<'a>(member: &str, tokens: impl IntoIterator<Item = &'a str>) -> Result<Scopes, MetadataError> {
     Scopes::of(tokens).map_err(|error| MetadataError::new(member, error))
+}
+
+/// What it may ask for. Who registers itself cannot say that it may use the API (RFC 7591 2: the server may replace what it is asked for).
+fn listed_scopes(metadata: &Metadata, source: Source) -> Result<Option<Scopes>, MetadataError> {
+    let Some(text) = metadata.scope.as_deref() else { return Ok(None) };
+    let may = |token: &&str| source != Source::Registered || !is_api_scope(token);
+    scopes("scope", text.split_whitespace().filter(may)).map(Some)
 }
 
 /// A list of short texts.

@@ -18,7 +18,6 @@ use store::StoreError;
 use super::user_code::UserCode;
 use super::{PREFIX, digest};
 use crate::answer::Refusal;
-use crate::authorize::KNOWN;
 use crate::clients::{Client, GrantType};
 use crate::endpoints::{Layout, Site, page};
 use crate::provider::Provider;
@@ -82,6 +81,9 @@ async fn authorize(State(Endpoint { provider, site }): State<Endpoint>, request:
     if resources.len() > MAX_RESOURCES || !resources.iter().all(|uri| is_resource(uri)) {
         return Err(Refusal::new(ErrorCode::InvalidTarget, "resource is an absolute URI without a fragment"));
     }
+    if !resources.iter().all(|uri| client.may_target(uri)) {
+        return Err(Refusal::new(ErrorCode::InvalidTarget, "this client may not ask for tokens for that resource"));
+    }
     let wish = Wish { layout: site.layout, scope: scope.to_string(), resources };
     let (device_code, user_code) = add(&provider, &client, &wish).await?;
     let (shown, uri) = (user_code.to_string(), site.url(page::DEVICE));
@@ -102,15 +104,15 @@ async fn authorize(State(Endpoint { provider, site }): State<Endpoint>, request:
 fn scope(client: &Client, asked: &str) -> Result<Scopes, Refusal> {
     let asked: Scopes =
         asked.parse().map_err(|error: scope::ScopeError| Refusal::new(error.code(), error.to_string()))?;
-    let granted = grantable(&asked, client.scopes.as_ref(), client.may(GrantType::RefreshToken));
+    let granted = grantable(&asked, |token| client.may_be_granted(token), client.may(GrantType::RefreshToken));
     if granted.is_empty() && !asked.is_empty() {
         return Err(Refusal::new(ErrorCode::InvalidScope, "the client may have nothing of that scope"));
     }
     Ok(granted)
 }
 
-fn grantable(asked: &Scopes, registered: Option<&Scopes>, offline: bool) -> Scopes {
-    let known = |token: &&str| registered.map_or_else(|| KNOWN.contains(token), |scopes| scopes.contains(token));
+fn grantable(asked: &Scopes, may_be_granted: impl Fn(&str) -> bool, offline: bool) -> Scopes {
+    let known = |token: &&str| may_be_granted(token);
     let may = |token: &&str| offline || !matches!(*token, scope::OFFLINE_ACCESS | scope::OFFLINE);
     // a part of a set that was read is one itself
     Scopes::of(asked.iter().filter(known).filter(may)).unwrap_or_default()
@@ -154,10 +156,14 @@ mod tests {
     fn a_client_gets_what_it_may_have_of_what_it_asks_for() {
         let set = |text: &str| text.parse::<Scopes>().unwrap();
         let asked = set("openid profile offline_access admin");
-        assert_eq!(grantable(&asked, None, true), set("openid profile offline_access"));
-        assert_eq!(grantable(&asked, None, false), set("openid profile"), "it gets no refresh token");
-        assert_eq!(grantable(&asked, Some(&set("openid admin")), true), set("openid admin"));
-        assert_eq!(grantable(&asked, Some(&set("email")), true), set(""));
+        let granted = |registered: &str, offline| {
+            let registered = set(registered);
+            grantable(&asked, |token| registered.contains(token), offline)
+        };
+        assert_eq!(granted("openid offline_access", true), set("openid offline_access"));
+        assert_eq!(granted("openid offline_access", false), set("openid"), "it gets no refresh token");
+        assert_eq!(granted("openid admin", true), set("openid admin"));
+        assert_eq!(granted("email", true), set(""));
     }
 
     #[test]

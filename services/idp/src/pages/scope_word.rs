@@ -33,6 +33,8 @@ fn meaning(scope: &str, words: &'static Words) -> Option<(&'static str, &'static
         scope::ADDRESS => (words.address, words.address_means),
         scope::PHONE => (words.phone, words.phone_means),
         scope::OFFLINE_ACCESS | scope::OFFLINE => (words.offline, words.offline_means),
+        "user" => (words.whole_account, words.whole_account_means),
+        "tokens:write" => (words.tokens, words.tokens_means),
         "groups" => (words.groups, words.groups_means),
         "roles" => (words.roles, words.roles_means),
         _ => return None,

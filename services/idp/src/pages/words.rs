@@ -183,6 +183,10 @@ pub(super) struct Words {
     /// `groups`
     pub(super) groups: &'static str,
     pub(super) groups_means: &'static str,
+    pub(super) whole_account: &'static str,
+    pub(super) whole_account_means: &'static str,
+    pub(super) tokens: &'static str,
+    pub(super) tokens_means: &'static str,
     /// `roles`
     pub(super) roles: &'static str,
     pub(super) roles_means: &'static str,

@@ -78,11 +78,12 @@ impl Call<'_> {
         parsed.map_err(|error: oidc::scope::ScopeError| Refusal::new(error.code(), error.to_string()))
     }
 
-    /// Leaves those resources of the grant that the request names, if it names any (RFC 8707 2.2).
+    /// Leaves those resources of the grant that the request names, if it names any (RFC 8707 2.2), and that the client may still ask for.
     ///
     /// # Errors
     /// `invalid_target` for one that was not granted.
     pub(super) fn narrow_resources(&self, grant: &mut Grant) -> Result<(), Refusal> {
+        grant.resources.retain(|resource| self.client().may_target(resource));
         let wanted: Vec<String> = self.asked.form.all("resource").map(str::to_owned).collect();
         if wanted.is_empty() {
             return Ok(());

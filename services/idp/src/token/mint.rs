@@ -75,6 +75,8 @@ struct AccessClaims<'a> {
     iat: Seconds,
     jti: Uuid,
     client_id: &'a str,
+    /// Whether the client is one of the installation's own ([`oidc::claims::FIRST_PARTY`]).
+    first_party: bool,
     scope: String,
     #[serde(flatten)]
     sign_in: Option<SignInClaims<'a>>,
@@ -173,6 +175,7 @@ impl Issue<'_> {
             iat: issued,
             jti: token,
             client_id: &client.id,
+            first_party: client.is_first_party(),
             scope: grant.scope.to_string(),
             sign_in: grant.sign_in.as_ref().map(SignInClaims::of),
             cnf: self.binding,

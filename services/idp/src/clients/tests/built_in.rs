@@ -213,3 +213,13 @@ fn they_fit_every_site_that_the_configuration_accepts() {
     let none = built_in::clients(&[], &sites()).expect("no clients");
     assert!(none.is_empty());
 }
+
+#[test]
+fn built_in_identifiers_are_those_that_every_service_knows() {
+    let mut ids: Vec<_> = all(SITE).into_iter().map(|described| described.client.id.clone()).collect();
+    let mut known = oidc::client_id::BUILT_IN.to_vec();
+    ids.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(ids, known);
+    assert!(all(SITE).iter().all(|described| described.client.is_first_party()));
+}

@@ -289,6 +289,23 @@ fn members_in_several_languages_are_kept_and_unknown_ones_are_not() {
 }
 
 #[test]
+fn scopes_of_the_api_are_for_clients_whose_registration_lists_them_and_for_the_installations_own() {
+    let listing = added(&json!({ "scope": "openid user" }));
+    assert!(listing.may_be_granted("user") && !listing.may_be_granted("tokens:write") && !listing.is_first_party());
+    let plain = added(&json!({}));
+    assert!(plain.may_be_granted("profile") && !plain.is_first_party());
+    let trusted = added(&json!({ "consent": "trusted" }));
+    assert!(trusted.is_first_party());
+    for scope in ["user", "tokens:write", "path:/photos:r"] {
+        assert!(!plain.may_be_granted(scope) && !plain.may_ask_for(scope), "{scope}");
+        assert!(trusted.may_be_granted(scope), "{scope}");
+    }
+    let itself =
+        client(Source::Registered, &with(&json!({ "scope": "openid user tokens:write" }))).expect("is accepted");
+    assert!(itself.may_be_granted("openid") && !itself.may_be_granted("user") && !itself.may_ask_for("tokens:write"));
+}
+
+#[test]
 fn i33_a_client_cannot_give_itself_what_is_ours_to_give() {
     let Value::Object(members) = json!({
         "redirect_uris": ["https://app.example/cb"],
@@ -304,6 +321,7 @@ fn i33_a_client_cannot_give_itself_what_is_ours_to_give() {
         "introspects_all": true,
         "lifetimes": { "access_token": 86400 },
         "pkce": "plain",
+        "resources": ["https://gateway.example"],
         "roles": "plain",
     }) else {
         panic!("is an object")

@@ -42,7 +42,7 @@ fn scope(call: &Call<'_>) -> Result<Scopes, Refusal> {
 
 /// Whether the client may ask for this at all.
 pub(super) fn allowed(client: &Client, wanted: &Scopes) -> Result<(), Refusal> {
-    if client.scopes.as_ref().is_none_or(|scopes| wanted.is_subset(scopes)) {
+    if wanted.iter().all(|scope| client.may_ask_for(scope)) {
         Ok(())
     } else {
         Err(Refusal::new(ErrorCode::InvalidScope, "this client may not ask for that scope"))
@@ -54,7 +54,7 @@ pub(super) fn targets(call: &Call<'_>, client: &Client) -> Result<Vec<String>, R
     let form = &call.asked.form;
     let mut targets: Vec<String> = Vec::new();
     for target in form.all("resource").chain(form.all("audience")).filter(|target| *target != client.id) {
-        if !client.exchange.audiences.iter().any(|audience| audience == target) {
+        if !client.may_target(target) && !client.exchange.audiences.iter().any(|audience| audience == target) {
             return Err(Refusal::new(ErrorCode::InvalidTarget, "this client may not ask for tokens for that target"));
         }
         if !targets.iter().any(|known| known == target) {

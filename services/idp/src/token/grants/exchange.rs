@@ -64,7 +64,7 @@ fn wanted_type(call: &Call<'_>) -> Result<&'static str, Refusal> {
 
 /// The scope of the new token: part of the old one's (row I27), and nothing that the client could not ask for itself.
 fn narrowed(call: &Call<'_>, subject: &Subject) -> Result<Scopes, Refusal> {
-    let may = |token: &str| call.client().scopes.as_ref().is_none_or(|scopes| scopes.contains(token));
+    let may = |token: &str| call.client().may_ask_for(token);
     let Some(wanted) = call.scope()? else {
         let scope = Scopes::of(subject.grant.scope.iter().filter(|token| may(token)));
         return scope.map_err(|error| Refusal::new(error.code(), error.to_string()));

@@ -1,0 +1,117 @@
+//! What an access token may do here: by the client that it was issued to, and by its scope.
+
+use std::sync::Arc;
+
+use authn::grant::is_api_scope;
+use authn::{Grants, Reason, Scopes, amr};
+use oidc::claims::{FIRST_PARTY, is_meant_for};
+use oidc::client_id;
+use serde_json::{Map, Value};
+
+use crate::jwt::Rules;
+
+#[cfg(test)]
+mod tests;
+
+/// The claims that name the client: of OpenID Connect, of RFC 9068, and of Okta.
+const CLIENT: [&str; 3] = ["azp", "client_id", "cid"];
+/// The claims that hold the scope: of RFC 9068, and of lico, Entra ID and Okta.
+const SCOPE: [&str; 2] = ["scope", "scp"];
+
+/// What a token may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// Everything that its user may, unless its scope asks for parts of the API.
+    pub scopes: Arc<Scopes>,
+    /// [`amr::OIDC`], or [`amr::OIDC_CLIENT`], with which no app token can be made.
+    pub amr: &'static str,
+}
+
+impl Access {
+    /// What a token may do whose claims are these and [were accepted](check).
+    ///
+    /// # Errors
+    /// [`Reason::Policy`] if its scope asks for the API, and for nothing there that is known.
+    pub fn of(claims: &Map<String, Value>, rules: &Rules) -> Result<Self, Reason> {
+        let grants = Grants::of_oauth_scope(scope_tokens(claims)).map_err(|_| Reason::Policy)?;
+        let scopes = grants.map_or_else(Scopes::full_user, |grants| grants.to_cs3());
+        if is_interactive(claims, rules) {
+            Ok(Self { scopes: Arc::new(scopes), amr: amr::OIDC })
+        } else {
+            Ok(Self::of_client(scopes))
+        }
+    }
+
+    /// What a token may do of which only its user is known.
+    pub fn of_any_client() -> Self {
+        Self::of_client(Scopes::full_user())
+    }
+
+    fn of_client(scopes: Scopes) -> Self {
+        Self { scopes: Arc::new(scopes.with_amr(amr::OIDC_CLIENT)), amr: amr::OIDC_CLIENT }
+    }
+}
+
+/// Whether a token counts, by whom it is for and which client it was issued to. Our own provider says which clients are the
+/// installation's own; tokens of others need a scope of the API, or an operator who names the client. Of another issuer the configured
+/// audiences and clients decide, and without any only the clients count that are the same everywhere.
+///
+/// # Errors
+/// Why it does not count.
+pub fn check(claims: &Map<String, Value>, rules: &Rules) -> Result<(), Reason> {
+    let Rules { audiences, authorized_parties, .. } = rules;
+    if !audiences.is_empty() && !audiences.iter().any(|audience| is_meant_for(claims, audience)) {
+        return Err(Reason::ForeignToken);
+    }
+    let is_named = is_named(claims, rules);
+    if !authorized_parties.is_empty() && !is_named {
+        return Err(Reason::ForeignToken);
+    }
+    let counts = match first_party(claims)? {
+        Some(true) => true,
+        Some(false) => is_named || scope_tokens(claims).any(is_api_scope),
+        None => is_named || !audiences.is_empty() || is_built_in(claims),
+    };
+    if counts { Ok(()) } else { Err(Reason::ForeignClient) }
+}
+
+/// What our own provider says of the client; `None` of another issuer.
+fn first_party(claims: &Map<String, Value>) -> Result<Option<bool>, Reason> {
+    let Some(value) = claims.get(FIRST_PARTY) else { return Ok(None) };
+    value.as_bool().map(Some).ok_or(Reason::Malformed)
+}
+
+/// Whether the user has signed in at a client that the installation or its operator knows, and nobody acts for the user.
+fn is_interactive(claims: &Map<String, Value>, rules: &Rules) -> bool {
+    let signed_in = || claims.get("amr").and_then(Value::as_array).is_some_and(|methods| !methods.is_empty());
+    let is_known = match first_party(claims) {
+        Ok(Some(true)) => signed_in(),
+        Ok(Some(false)) => is_named(claims, rules),
+        Ok(None) => is_named(claims, rules) || is_built_in(claims),
+        Err(_) => false,
+    };
+    is_known && !claims.contains_key("act")
+}
+
+fn is_named(claims: &Map<String, Value>, rules: &Rules) -> bool {
+    was_issued_to(claims, |client| rules.authorized_parties.iter().any(|party| party == client))
+}
+
+fn is_built_in(claims: &Map<String, Value>) -> bool {
+    was_issued_to(claims, client_id::is_built_in)
+}
+
+/// Whether the token names a client, and every claim that names one names an accepted one.
+fn was_issued_to(claims: &Map<String, Value>, is_accepted: impl Fn(&str) -> bool) -> bool {
+    let mut named = CLIENT.iter().filter_map(|name| claims.get(*name)).peekable();
+    named.peek().is_some() && named.all(|client| client.as_str().is_some_and(&is_accepted))
+}
+
+/// The tokens of the scope: a text with blanks between them, or a list.
+fn scope_tokens(claims: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    let texts = SCOPE.iter().filter_map(|name| claims.get(*name)).flat_map(|value| match value {
+        Value::Array(entries) => entries.as_slice(),
+        other => std::slice::from_ref(other),
+    });
+    texts.filter_map(Value::as_str).flat_map(str::split_ascii_whitespace)
+}

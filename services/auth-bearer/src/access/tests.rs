@@ -1,0 +1,118 @@
+use authn::Access as Wanted;
+use authn::Permission;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn claims(value: Value) -> Map<String, Value> {
+    let Value::Object(claims) = value else { panic!("an object") };
+    claims
+}
+
+fn rules(audiences: &[&str], authorized_parties: &[&str]) -> Rules {
+    let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+    Rules { audiences: owned(audiences), authorized_parties: owned(authorized_parties), ..Rules::default() }
+}
+
+/// The scopes in words, and the method, of a token that counts.
+fn access(value: Value, rules: &Rules) -> Result<(String, &'static str), Reason> {
+    let claims = claims(value);
+    check(&claims, rules)?;
+    let access = Access::of(&claims, rules)?;
+    let keys: Vec<_> = access.scopes.keys().filter(|key| !Scopes::is_marker(key)).collect();
+    assert_eq!(access.scopes.amr().any(|method| method == amr::OIDC_CLIENT), access.amr == amr::OIDC_CLIENT);
+    Ok((keys.join(" "), access.amr))
+}
+
+#[test]
+fn our_own_provider_says_which_clients_act_as_the_whole_user() {
+    let open = rules(&[], &[]);
+    let token = |first_party: bool, scope: &str| {
+        access(json!({"client_id": "x", "first_party": first_party, "scope": scope, "amr": ["pwd"]}), &open)
+    };
+    assert_eq!(token(true, "openid profile"), Ok(("user".to_owned(), amr::OIDC)));
+    assert_eq!(token(true, "openid path:/photos:r"), Ok(("path:/photos".to_owned(), amr::OIDC)));
+    for scope in ["openid profile", "openid", "", "email groups roles offline_access"] {
+        assert_eq!(token(false, scope), Err(Reason::ForeignClient), "{scope}");
+    }
+    assert_eq!(token(false, "openid user"), Ok(("user".to_owned(), amr::OIDC_CLIENT)));
+    assert_eq!(token(false, "tokens:read profile"), Ok(("profile tokens".to_owned(), amr::OIDC_CLIENT)));
+    for scope in ["openid path:photos:r", "tokens:all", "node:x:rw"] {
+        assert_eq!(token(true, scope), Err(Reason::Policy), "{scope} is no scope, and not all of them");
+    }
+    let strange = access(json!({"client_id": "x", "first_party": "true", "scope": "openid"}), &open);
+    assert_eq!(strange, Err(Reason::Malformed));
+}
+
+#[test]
+fn token_without_sign_in_or_with_an_actor_is_not_interactive() {
+    let open = rules(&[], &[]);
+    for more in [json!({}), json!({"amr": []}), json!({"amr": ["pwd"], "act": {"sub": "x"}})] {
+        let mut token = json!({"client_id": "x", "first_party": true, "scope": "openid"});
+        token.as_object_mut().expect("an object").extend(claims(more.clone()));
+        assert_eq!(access(token, &open), Ok(("user".to_owned(), amr::OIDC_CLIENT)), "{more}");
+    }
+}
+
+#[test]
+fn operator_who_names_a_client_or_an_audience_decides_for_a_foreign_issuer() {
+    let token = |client: &str| json!({"azp": client, "aud": ["us", "account"], "scope": "openid"});
+    let whole = |amr| Ok(("user".to_owned(), amr));
+    for (rules, client, expected) in [
+        (rules(&[], &[]), "web", whole(amr::OIDC)),
+        (rules(&[], &[]), "OpenCloudDesktop", whole(amr::OIDC)),
+        (rules(&[], &[]), "third", Err(Reason::ForeignClient)),
+        (rules(&["us"], &[]), "third", whole(amr::OIDC_CLIENT)),
+        (rules(&["us"], &[]), "web", whole(amr::OIDC)),
+        (rules(&["them"], &[]), "web", Err(Reason::ForeignToken)),
+        (rules(&[], &["third"]), "third", whole(amr::OIDC)),
+        (rules(&[], &["third"]), "web", Err(Reason::ForeignToken)),
+        (rules(&["us"], &["third"]), "third", whole(amr::OIDC)),
+        (rules(&["them"], &["third"]), "third", Err(Reason::ForeignToken)),
+    ] {
+        assert_eq!(access(token(client), &rules), expected, "{client} {rules:?}");
+    }
+    assert_eq!(access(json!({"aud": "web", "scope": "openid"}), &rules(&[], &[])), Err(Reason::ForeignClient));
+    let two = json!({"azp": "web", "client_id": "third", "scope": "openid"});
+    assert_eq!(access(two, &rules(&[], &[])), Err(Reason::ForeignClient), "every claim that names a client counts");
+    let api = json!({"azp": "third", "scope": "user"});
+    assert_eq!(access(api, &rules(&[], &[])), Err(Reason::ForeignClient), "only our provider asks users for it");
+}
+
+#[test]
+fn client_that_the_operator_names_acts_as_the_user_though_it_is_not_first_party() {
+    let token = json!({"client_id": "wiki", "first_party": false, "aud": ["wiki", "us"], "scope": "openid"});
+    assert_eq!(access(token.clone(), &rules(&[], &["wiki"])), Ok(("user".to_owned(), amr::OIDC)));
+    assert_eq!(access(token, &rules(&["us"], &[])), Err(Reason::ForeignClient), "an audience names no client");
+}
+
+#[test]
+fn scope_is_read_from_a_text_and_from_a_list() {
+    let open = rules(&["us"], &[]);
+    for scope in [json!({"scope": "openid tokens:write"}), json!({"scp": ["openid", "tokens:write"]})] {
+        let mut token = claims(scope);
+        token.insert("aud".to_owned(), json!("us"));
+        check(&token, &open).expect("counts");
+        let access = Access::of(&token, &open).expect("counts");
+        assert!(access.scopes.allow(&Wanted::Tokens(Permission::Write)) && !access.scopes.is_full_user());
+    }
+}
+
+#[test]
+fn only_userinfo_vouches_for_a_token_of_any_client() {
+    let access = Access::of_any_client();
+    assert!(access.scopes.is_full_user() && access.amr == amr::OIDC_CLIENT);
+}
+
+proptest! {
+    #[test]
+    fn third_party_never_gets_more_than_its_scope(scope in "[a-z:/ ]{0,40}", client in "[a-z]{3,8}") {
+        let token = json!({"client_id": client, "first_party": false, "scope": scope, "amr": ["pwd"]});
+        let asks_for_all = scope.split(' ').any(|token| token == "user");
+        if let Ok((keys, method)) = access(token, &rules(&[], &[])) {
+            prop_assert_eq!(method, amr::OIDC_CLIENT);
+            prop_assert_eq!(keys.split(' ').any(|key| key == "user"), asks_for_all);
+        }
+    }
+}
