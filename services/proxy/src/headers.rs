@@ -13,8 +13,14 @@ use pattern::{Patterns, is_same_name};
 pub const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-access-token");
 
 /// What the edge itself says of each request that it passes on.
-const SET_BY_EDGE: [&str; 5] =
-    ["X-Access-Token", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"];
+const SET_BY_EDGE: [&str; 6] = [
+    "X-Access-Token",
+    "X-Multi-Factor-Authentication",
+    "Forwarded",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+];
 
 /// By which proxies say where a request comes from, beside those of [`LISTED`].
 const FORWARDING: [&str; 3] = ["Forwarded", "X-Forwarded", "X-Forwarded-*"];
