@@ -114,7 +114,7 @@ impl Config {
     pub fn issuers(&self) -> Result<Vec<Settings>, FileError> {
         let mut all = vec![self.auth_providers.oidc.settings(&self.auto_provision, &self.role_assignment)];
         if let Some(file) = &self.auth_providers.issuers_file {
-            all.extend(file::read(file)?);
+            all.extend(file::read(file, self.auth_providers.allows_exposed_secrets)?);
         }
         together(&all)?;
         let writes = all.iter().any(|issuer| issuer.provisioning.is_some() || issuer.roles.is_some());
@@ -170,11 +170,14 @@ pub struct AuthProviders {
     pub oidc: Oidc,
     /// A file with further ones.
     pub issuers_file: Option<PathBuf>,
+    /// Whether secrets are taken from files that other accounts of the machine can read.
+    pub allows_exposed_secrets: bool,
 }
 
 impl Section for AuthProviders {
     fn visit(&mut self, v: &mut Visitor<'_>) {
         v.section("oidc", &mut self.oidc);
+        self.allows_exposed_secrets = v.allows_exposed_secrets();
         v.value(
             "issuers_file",
             &mut self.issuers_file,

@@ -7,7 +7,10 @@ use std::time::SystemTime;
 
 use authn::{Authenticated, Reason, Scopes, User, UserId, UserType};
 use aws_lc_rs::hmac;
-use runtime::{Random, config::Secret};
+use runtime::{
+    Random,
+    config::{Secret, SecretFileError, read_secret_file, read_yaml_file},
+};
 use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -26,6 +29,16 @@ pub enum AccountsError {
         file: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// The file of a secret cannot be used.
+    #[error("service account {id:?} names the file {}, {source}", file.display())]
+    SecretFile {
+        /// The account's identifier.
+        id: String,
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: SecretFileError,
     },
     /// The file is not a list of accounts.
     #[error("{} is not a list of accounts: {problem}", file.display())]
@@ -92,7 +105,7 @@ impl Accounts {
             accounts.files.push(file.clone());
             for entry in read(file)? {
                 accounts.files.extend(entry.secret_file.clone());
-                let secret = entry.secret()?;
+                let secret = entry.secret(config.allows_exposed_secrets)?;
                 accounts.add(&entry.id, &secret, entry.scopes()?, entry.expires()?, entry.disabled)?;
             }
         }
@@ -111,10 +124,8 @@ impl Accounts {
         if id.is_empty() || self.by_id.contains_key(id) {
             return refuse("must have an id that no other account has".to_owned());
         }
-        if secret.expose().len() < MIN_SECRET {
-            return refuse(format!(
-                "the secret must have at least {MIN_SECRET} bytes; make one: openssl rand -base64 24"
-            ));
+        if let Some(weakness) = secret.weakness(MIN_SECRET) {
+            return refuse(format!("the secret {weakness}"));
         }
         let id_of_user =
             UserId { idp: "none".to_owned(), opaque_id: id.to_owned(), kind: UserType::Service, ..UserId::default() };
@@ -166,15 +177,14 @@ impl Entry {
         AccountsError::Account { id: self.id.clone(), problem: problem.into() }
     }
 
-    fn secret(&self) -> Result<Secret, AccountsError> {
+    fn secret(&self, allow_exposed: bool) -> Result<Secret, AccountsError> {
         match (&self.secret, &self.secret_file) {
             (Some(secret), None) => Ok(Secret::from(secret.as_str())),
-            (None, Some(file)) => {
-                let text = std::fs::read_to_string(file)
-                    .map_err(|source| AccountsError::Unreadable { file: file.clone(), source })?;
-                let text = text.strip_suffix('\n').unwrap_or(&text);
-                Ok(Secret::from(text.strip_suffix('\r').unwrap_or(text)))
-            }
+            (None, Some(file)) => read_secret_file(file, allow_exposed).map_err(|source| AccountsError::SecretFile {
+                id: self.id.clone(),
+                file: file.clone(),
+                source,
+            }),
             _ => Err(self.problem("must have either secret or secret_file")),
         }
     }
@@ -199,8 +209,7 @@ impl Entry {
 }
 
 fn read(file: &Path) -> Result<Vec<Entry>, AccountsError> {
-    let text =
-        std::fs::read_to_string(file).map_err(|source| AccountsError::Unreadable { file: file.to_owned(), source })?;
+    let text = read_yaml_file(file).map_err(|source| AccountsError::Unreadable { file: file.to_owned(), source })?;
     let entries: Result<Option<Vec<Entry>>, _> = serde_yaml_ng::from_str(&text);
     // the parser may quote a value, which may be a secret: only the place is told
     let entries = entries.map_err(|error| AccountsError::Syntax { file: file.to_owned(), problem: place(&error) })?;

@@ -17,6 +17,8 @@ pub struct Config {
     pub service_account: ServiceAccount,
     /// A YAML file of further accounts.
     pub accounts_file: Option<PathBuf>,
+    /// Whether secrets are taken from files that other accounts of the machine can read.
+    pub allows_exposed_secrets: bool,
 }
 
 impl Default for Config {
@@ -28,6 +30,7 @@ impl Default for Config {
             grpc: Grpc::at("127.0.0.1:9199"),
             service_account: ServiceAccount::default(),
             accounts_file: None,
+            allows_exposed_secrets: false,
         }
     }
 }
@@ -39,6 +42,7 @@ impl Section for Config {
         v.section("debug", &mut self.debug);
         v.section("grpc", &mut self.grpc);
         v.section("service_account", &mut self.service_account);
+        self.allows_exposed_secrets = v.allows_exposed_secrets();
         v.value(
             "accounts_file",
             &mut self.accounts_file,

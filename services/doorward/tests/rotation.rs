@@ -1,9 +1,9 @@
 //! Secrets change while the family runs: nobody is turned away who should not be.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use status::Kind;
-use testkit::{Layout, Mode, TestFamily, note_secret};
+use testkit::{Layout, Mode, TestFamily, note_secret, write_secret};
 
 /// How long a changed file may take to be noticed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -15,21 +15,21 @@ async fn g9_the_jwt_secret_rotates_without_a_restart() {
     let (current, previous) = (file("current"), file("previous"));
     let (old, new) = (layout.jwt_secret.clone(), "the new secret of the rotation, 32 bytes and more".to_owned());
     note_secret(&new);
-    fs::write(&current, &old).unwrap();
-    fs::write(&previous, "").unwrap();
+    write_secret(&current, &old);
+    write_secret(&previous, "");
     layout.unset("OCIS_JWT_SECRET");
     layout.set("OCIS_JWT_SECRET_FILE", &current.display().to_string());
     layout.set("OCIS_JWT_SECRET_PREVIOUS_FILE", &previous.display().to_string());
     let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
     let before = family.token_of("einstein").await;
 
-    fs::write(&previous, &old).unwrap();
-    fs::write(&current, &new).unwrap();
+    write_secret(&previous, &old);
+    write_secret(&current, &new);
     let after = wait_for_another_signature(&family).await;
     family.who_am_i(&before).await.expect("a token of the previous secret is accepted");
     family.who_am_i(&after).await.expect("a token of the current secret is accepted");
 
-    fs::write(&previous, "").unwrap();
+    write_secret(&previous, "");
     let refused = async {
         while family.who_am_i(&before).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -8,6 +8,7 @@ use authn::Grants;
 use http::header::HOST;
 use http::{HeaderName, HeaderValue, Method};
 use ipnet::IpNet;
+use runtime::config::read_yaml_file;
 use serde::Deserialize;
 
 use crate::asked::{canonical_host, is_host};
@@ -133,7 +134,7 @@ enum ActionName {
 /// [`FileError`], with the place and what is wrong there.
 pub fn read(file: &FilePath) -> Result<Contents, FileError> {
     let error = |problem: String| FileError { file: file.to_owned(), problem };
-    let text = std::fs::read_to_string(file).map_err(|problem| error(format!("it cannot be read: {problem}")))?;
+    let text = read_yaml_file(file).map_err(|problem| error(format!("it cannot be read: {problem}")))?;
     parse(&text).map_err(error)
 }
 

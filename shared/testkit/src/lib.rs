@@ -13,5 +13,5 @@ pub use calls::{Answer, is_ok};
 pub use certificates::Certificates;
 pub use family::{Mode, TestFamily};
 pub use layout::{Layout, PEOPLE, Person, free_address};
-pub use logs::note_secret;
+pub use logs::{note_secret, write_secret};
 pub use process::{Finished, Server, binary, run};

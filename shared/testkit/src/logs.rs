@@ -3,7 +3,8 @@
 use std::{
     fs::{self, OpenOptions},
     io::Write,
-    path::PathBuf,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
 };
 
 /// `target/test-logs`, found from the running test's own place in `target/<profile>/deps`.
@@ -21,4 +22,13 @@ pub fn note_secret(secret: &str) {
     // One write a line: tests of other processes append to the same file.
     let line = format!("{secret}\n");
     file.and_then(|mut file| file.write_all(line.as_bytes())).expect("secrets.txt can be written");
+}
+
+/// Writes a file of a secret, which its owner alone can read.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn write_secret(path: &Path, secret: &str) {
+    let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(secret.as_bytes())).expect("a file of a secret can be written");
 }

@@ -4,7 +4,7 @@ use std::path::{Path as FilePath, PathBuf};
 use std::time::Duration;
 
 use outbound::issuer::discovery_of;
-use runtime::config::{Secret, Value};
+use runtime::config::{Value, read_secret_file, read_yaml_file};
 use serde::Deserialize;
 
 use super::oidc::{LEEWAY, MOST_BELIEVED, MOST_LEEWAY, method};
@@ -140,11 +140,11 @@ struct Pair {
 }
 
 /// The issuers of a file: all of them, or none if one is wrong.
-pub(super) fn read(path: &FilePath) -> Result<Vec<Settings>, FileError> {
+pub(super) fn read(path: &FilePath, allow_exposed: bool) -> Result<Vec<Settings>, FileError> {
     let file = path.display().to_string();
     let unreadable = |problem: String| FileError::Unreadable { file: file.clone(), problem };
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-    parse(&text).map_err(|problem| match problem {
+    let text = read_yaml_file(path).map_err(|error| unreadable(error.to_string()))?;
+    parse(&text, allow_exposed).map_err(|problem| match problem {
         Problem::Document(problem) => unreadable(problem),
         Problem::Issuer { issuer, problem } => FileError::Issuer { file: file.clone(), issuer, problem },
     })
@@ -157,17 +157,17 @@ pub(super) enum Problem {
     Issuer { issuer: String, problem: String },
 }
 
-pub(super) fn parse(text: &str) -> Result<Vec<Settings>, Problem> {
+pub(super) fn parse(text: &str, allow_exposed: bool) -> Result<Vec<Settings>, Problem> {
     let document: Document = serde_yaml_ng::from_str(text).map_err(|error| Problem::Document(error.to_string()))?;
     let settings = |entry: Entry| {
         let issuer = entry.issuer.clone();
-        entry.settings().map_err(|problem| Problem::Issuer { issuer, problem })
+        entry.settings(allow_exposed).map_err(|problem| Problem::Issuer { issuer, problem })
     };
     document.issuers.into_iter().map(settings).collect()
 }
 
 impl Entry {
-    fn settings(self) -> Result<Settings, String> {
+    fn settings(self, allow_exposed: bool) -> Result<Settings, String> {
         discovery_of(&self.issuer, self.insecure)?;
         let name = self.access_token_verify_method.as_str();
         if !["jwt", "introspection", "userinfo", "none"].contains(&name) {
@@ -192,7 +192,7 @@ impl Entry {
             insecure: self.insecure,
             method,
             any_client: self.userinfo_any_client,
-            client: self.client.map(client).transpose()?,
+            client: self.client.map(|entry| client(entry, allow_exposed)).transpose()?,
             skip_user_info: self.skip_user_info,
             believed_for: MOST_BELIEVED,
             naming: naming(self.people)?,
@@ -208,11 +208,11 @@ fn leeway(text: &str) -> Result<Duration, String> {
     leeway.ok_or_else(|| "leeway is a duration of at most 5m, as in 60s".to_owned())
 }
 
-fn client(entry: ClientEntry) -> Result<Client, String> {
+fn client(entry: ClientEntry, allow_exposed: bool) -> Result<Client, String> {
     let ClientEntry { id, secret_file, post } = entry;
     let shown = secret_file.display();
-    let secret = std::fs::read_to_string(&secret_file).map_err(|error| format!("client: {shown}: {error}"))?;
-    let secret = Secret::from(secret.trim_end_matches(['\r', '\n']));
+    let secret = read_secret_file(&secret_file, allow_exposed);
+    let secret = secret.map_err(|error| format!("client.secret_file names {shown}, {error}"))?;
     if id.is_empty() || secret.is_empty() {
         return Err("client: id and secret must not be empty".to_owned());
     }

@@ -144,6 +144,9 @@ fn further_issuers_stand_in_a_file() {
     assert!(matches!(&all[1].naming, Naming::Own { suffix } if suffix == "@partner"));
     assert_eq!(all[1].provisioning.as_ref().expect("makes people").groups.to_string(), "teams");
 
+    let marked = with(&format!("\u{feff}{}", PARTNER.trim_start()), &[("OCIS_JWT_SECRET", ENOUGH)]);
+    assert_eq!(marked.expect("a byte order mark is skipped").len(), 2);
+
     assert!(with(PARTNER, &[]).expect_err("is refused").contains("OCIS_JWT_SECRET"));
     let same = [("OCIS_JWT_SECRET", ENOUGH), ("OCIS_URL", "https://partner.example")];
     assert!(with(PARTNER, &same).expect_err("is refused").contains("twice"));
@@ -172,8 +175,8 @@ fn further_issuers_stand_in_a_file() {
 proptest! {
     #[test]
     fn no_text_breaks_the_reader_of_the_file(text in ".{0,200}", part in "[a-z_]{1,12}", value in ".{0,12}") {
-        let _ = file::parse(&text);
-        let _ = file::parse(&PARTNER.replace("audience", &part));
-        let _ = file::parse(&PARTNER.replace("@partner", &value));
+        let _ = file::parse(&text, false);
+        let _ = file::parse(&PARTNER.replace("audience", &part), false);
+        let _ = file::parse(&PARTNER.replace("@partner", &value), false);
     }
 }

@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, UNIX_EPOCH};
 
 use tempfile::TempDir;
@@ -68,8 +69,27 @@ fn a_secret_may_stand_in_a_file_of_its_own() {
     let folder = TempDir::new().expect("a folder");
     let secret = folder.path().join("secret");
     fs::write(&secret, format!("{SECRET}\n")).expect("writes");
+    let mode = |mode| fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).expect("sets the mode");
+    mode(0o644);
+    let refused = complaint(&format!("- id: a\n  secret_file: {}\n", secret.display()));
+    assert!(refused.contains("other accounts of this machine can read (mode 0644)"), "{refused}");
+    mode(0o600);
     let accounts = from_file(&format!("- id: a\n  secret_file: {}\n", secret.display())).expect("loads");
     assert!(accounts.verify("a", SECRET, UNIX_EPOCH).is_ok());
+}
+
+#[test]
+fn byte_order_mark_before_the_accounts_is_skipped() {
+    let accounts = from_file(&format!("\u{feff}- {{id: a, secret: {SECRET}}}\n")).expect("loads");
+    assert!(accounts.verify("a", SECRET, UNIX_EPOCH).is_ok());
+}
+
+#[test]
+fn secrets_without_entropy_are_refused() {
+    for guessable in ["'                        '", "aaaaaaaaaaaaaaaaaaaaaaaa", "a a a a a a a a a a a a"] {
+        let refused = complaint(&format!("- {{id: a, secret: {guessable}}}"));
+        assert!(refused.contains("the secret consists of blanks or of one character"), "{refused}");
+    }
 }
 
 #[test]

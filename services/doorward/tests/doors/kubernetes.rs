@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use testkit::{Certificates, Layout, Mode, TestFamily, note_secret};
+use testkit::{Certificates, Layout, Mode, TestFamily, note_secret, write_secret};
 
 use crate::front::{are_there, in_path};
 use crate::page::Page;
@@ -22,7 +22,7 @@ async fn the_webhook_of_the_page_before_the_process() {
     let made = Certificates::make(&folder, "spiffe://doorward.test/proxy");
     note_secret(SECRET);
     let secret = folder.join("token-review");
-    fs::write(&secret, SECRET).expect("the folder can be written to");
+    write_secret(&secret, SECRET);
     fs::copy(&made.ca, folder.join("ca.crt")).expect("the folder can be written to");
     for (name, value) in page.settings() {
         let value = match name.as_str() {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use oidc::redirect::Sites;
+use runtime::config::{Secret, read_yaml_file};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -61,7 +62,7 @@ struct Document {
 pub(super) fn read(path: &Path, sites: &Sites, sealer: &Sealer) -> Result<Vec<Described>, FileError> {
     let file = path.display().to_string();
     let unreadable = |problem: String| FileError::Unreadable { file: file.clone(), problem };
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    let text = read_yaml_file(path).map_err(|error| unreadable(error.to_string()))?;
     let document: Document = serde_yaml_ng::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
     let mut clients: Vec<Described> = Vec::new();
     for (index, members) in document.clients.into_iter().enumerate() {
@@ -125,23 +126,16 @@ fn take_secret(members: &mut Map<String, Value>) -> Result<Option<SecretString>,
         Value::String(text) if text.is_empty() => Ok(None),
         Value::String(text) => {
             let plain = text.to_ascii_lowercase();
-            if PLACEHOLDERS.iter().any(|known| plain.contains(known)) || is_repeated(&text) {
+            if PLACEHOLDERS.iter().any(|known| plain.contains(known)) {
                 return refused("is the one of an example: make one with openssl rand -base64 32");
             }
-            if text.len() < MIN_SECRET {
-                return refused("is shorter than 16 characters: make one with openssl rand -base64 32");
+            match Secret::from(text.as_str()).weakness(MIN_SECRET) {
+                Some(weakness) => refused(&weakness),
+                None => Ok(Some(text.into())),
             }
-            Ok(Some(text.into()))
         }
         _ => refused("is not a text; put it in quotation marks"),
     }
-}
-
-/// Whether it is one character over and over.
-fn is_repeated(text: &str) -> bool {
-    let mut characters = text.chars();
-    let first = characters.next();
-    characters.all(|character| Some(character) == first)
 }
 
 /// Writes lico's members as ours.

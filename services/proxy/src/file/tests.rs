@@ -282,3 +282,11 @@ fn routes_to_an_opencloud_are_those_of_its_own_proxy() {
     let keeping: Vec<_> = routes.iter().filter(|route| route.keeps_internal_token).map(|route| &route.name).collect();
     assert_eq!(keeping, ["/data"]);
 }
+
+#[test]
+fn byte_order_mark_before_the_file_is_skipped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("routes.yaml");
+    std::fs::write(&file, "\u{feff}routes:\n  - path: /wiki\n    backend: http://127.0.0.1:1\n").expect("writes");
+    assert_eq!(read(&file).expect("is read").routes.len(), 1);
+}

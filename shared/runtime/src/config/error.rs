@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::SecretFileError;
+
 /// What [`Section::validate`](super::Section::validate) answers when settings do not fit together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
@@ -75,17 +77,25 @@ pub enum ConfigError {
         /// The variable that names its file.
         file_name: String,
     },
-    /// A secret's file cannot be read.
-    #[error("{name} names the file {}, which cannot be read: {source}; make it readable for this service or correct {name}", path.display())]
+    /// A secret's file cannot be used.
+    #[error("{name} names the file {}, {source}", path.display())]
     SecretFile {
         /// The variable that names the file.
         name: String,
         /// The file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        source: SecretFileError,
     },
-    /// A setting is missing, too short, or does not fit with the others.
+    /// A setting that has no usable default is not set.
+    #[error("{setting} {problem}")]
+    Missing {
+        /// The setting's environment names, or its YAML path.
+        setting: String,
+        /// That it is not set, and what to do.
+        problem: String,
+    },
+    /// A setting is too short, or does not fit with the others.
     #[error("{setting} {problem}")]
     Invalid {
         /// The setting's environment names, or its YAML path.

@@ -40,7 +40,7 @@ pub fn load_over<C: Section>(mut config: C, identity: &Identity, env: &Environme
     sources.layers.iter().try_for_each(|layer| layer.check(&described))?;
 
     let mut visitor = Visitor::new(*identity, Some(&sources));
-    config.visit(&mut visitor);
+    visitor.visit_whole(&mut config);
     visitor.validate(&config);
     let Visitor { outline, warnings: of_settings, files: of_secrets, problem, .. } = visitor;
     if let Some(problem) = problem {

@@ -22,6 +22,7 @@ mod names;
 mod outline;
 mod print;
 mod secret;
+mod secret_file;
 mod sources;
 mod value;
 mod visitor;
@@ -42,8 +43,10 @@ pub use listen::ListenAddr;
 pub use load::{Loaded, load, load_over};
 pub use print::{docs, example};
 pub use secret::Secret;
+pub use secret_file::{SecretFileError, read_secret_file};
 pub use value::{Shown, Value};
 pub use visitor::{Setting, Visitor};
+pub use yaml::read_yaml_file;
 
 /// Which service is being configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,6 +24,29 @@ impl Secret {
         if self.is_empty() { "" } else { "***" }
     }
 
+    /// Why this secret is refused where at least so many bytes are demanded, as the rest of a sentence about it; `None` if it
+    /// is not. The length alone is no measure: blanks, or one character over and over, are guessed at once.
+    pub fn weakness(&self, least: usize) -> Option<String> {
+        let remedy = format!("make one with: openssl rand -base64 {least}");
+        let length = self.expose().len();
+        if self.is_placeholder() {
+            Some(format!("is a placeholder value; {remedy}"))
+        } else if length < least {
+            Some(format!("must have at least {least} bytes, not {length}; {remedy}"))
+        } else if self.is_uniform() {
+            Some(format!("consists of blanks or of one character that is repeated; {remedy}"))
+        } else {
+            None
+        }
+    }
+
+    /// Whether it has fewer than two different characters, blanks aside.
+    fn is_uniform(&self) -> bool {
+        let mut characters = self.expose().chars().filter(|character| !character.is_whitespace());
+        let first = characters.next();
+        characters.all(|character| Some(character) == first)
+    }
+
     /// Whether this is one of the texts that examples print where a secret belongs.
     pub(super) fn is_placeholder(&self) -> bool {
         const PLACEHOLDERS: [&str; 7] =

@@ -1,7 +1,7 @@
 //! Where values are looked up: the YAML files and, above them, the environment.
 
 use std::fs;
-use std::io::{Error, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::directories::config_dir_is_given;
@@ -9,6 +9,7 @@ use super::error::ConfigError;
 use super::names::{file_name, nearest, twin};
 use super::outline::{Origin, Outline};
 use super::secret::Secret;
+use super::secret_file::{self, read_secret_file};
 use super::value::Value;
 use super::yaml::{self, Tree};
 use super::{Environment, Identity};
@@ -168,10 +169,15 @@ impl<'a> Sources<'a> {
         Ok(None)
     }
 
-    /// The strongest word for a secret.
-    pub(super) fn secret(&self, path: &[String], names: &[String]) -> Result<Option<FoundSecret>, ConfigError> {
+    /// The strongest word for a secret. `allow_exposed`: also from a file that other accounts can read.
+    pub(super) fn secret(
+        &self,
+        path: &[String],
+        names: &[String],
+        allow_exposed: bool,
+    ) -> Result<Option<FoundSecret>, ConfigError> {
         for name in names.iter().rev() {
-            if let Some(found) = self.secret_of_variable(name)? {
+            if let Some(found) = self.secret_of_variable(name, allow_exposed)? {
                 return Ok(Some(found));
             }
         }
@@ -189,7 +195,7 @@ impl<'a> Sources<'a> {
     }
 
     /// Looks at one documented name, its equal name and the `_FILE` twins of both.
-    fn secret_of_variable(&self, name: &str) -> Result<Option<FoundSecret>, ConfigError> {
+    fn secret_of_variable(&self, name: &str, allow_exposed: bool) -> Result<Option<FoundSecret>, ConfigError> {
         let equal = || [twin(name), Some(name.to_owned())].into_iter().flatten();
         let direct = equal().find_map(|name| Some((self.env.get(&name)?, name)));
         let by_file = equal().map(|name| file_name(&name)).find_map(|name| Some((self.env.get_filled(&name)?, name)));
@@ -201,7 +207,7 @@ impl<'a> Sources<'a> {
             }
             (None, Some((path, name))) => {
                 let path = PathBuf::from(path);
-                let secret = read_secret(&path);
+                let secret = read_secret_file(&path, allow_exposed);
                 let secret = secret.map_err(|source| ConfigError::SecretFile {
                     name: name.clone(),
                     path: path.clone(),
@@ -223,7 +229,7 @@ fn texts(items: &[Tree]) -> Option<Vec<String>> {
 }
 
 fn read_yaml(file: &Path) -> Result<Option<Tree>, ConfigError> {
-    let text = match fs::read_to_string(file) {
+    let text = match yaml::read_yaml_file(file) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(ConfigError::Unreadable { file: file.to_owned(), source }),
@@ -231,20 +237,7 @@ fn read_yaml(file: &Path) -> Result<Option<Tree>, ConfigError> {
     yaml::parse(&text).map(Some).map_err(|problem| ConfigError::Syntax { file: file.to_owned(), problem })
 }
 
-/// Editors and `echo` end a file with a newline that is not part of the secret; only one is taken off.
-fn read_secret(path: &Path) -> Result<Secret, Error> {
-    let mut text = fs::read_to_string(path)?;
-    if text.ends_with('\n') {
-        text.pop();
-        if text.ends_with('\r') {
-            text.pop();
-        }
-    }
-    Ok(Secret::from(text))
-}
-
-/// Whether everybody on this machine may read the file.
-pub(super) fn is_world_readable(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
+/// Whether accounts other than the owner and this process can read the file.
+pub(super) fn is_exposed(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| secret_file::is_exposed(&metadata))
 }

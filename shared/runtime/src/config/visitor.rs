@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::error::ConfigError;
 use super::outline::{Entry, Origin, Outline};
 use super::secret::Secret;
-use super::sources::{Sources, is_world_readable};
+use super::sources::{Sources, is_exposed};
 use super::value::{Shown, Value};
 use super::{Identity, Section};
 
@@ -15,6 +15,7 @@ pub struct Visitor<'a> {
     /// `None` when the configuration is only to be described; then nothing is changed and nothing is checked.
     sources: Option<&'a Sources<'a>>,
     path: Vec<String>,
+    allows_exposed_secrets: bool,
     pub(super) outline: Outline,
     pub(super) warnings: Vec<String>,
     /// Files that secrets were read from.
@@ -26,14 +27,41 @@ pub struct Visitor<'a> {
 impl<'a> Visitor<'a> {
     pub(super) fn new(identity: Identity, sources: Option<&'a Sources<'a>>) -> Self {
         let (path, outline) = (Vec::new(), Outline::default());
-        Self { identity, sources, path, outline, warnings: Vec::new(), files: Vec::new(), problem: None }
+        Self {
+            identity,
+            sources,
+            path,
+            allows_exposed_secrets: false,
+            outline,
+            warnings: Vec::new(),
+            files: Vec::new(),
+            problem: None,
+        }
     }
 
     /// What a visit of this configuration tells when nothing is read.
     pub(super) fn describe(identity: Identity, config: &mut impl Section) -> Outline {
         let mut visitor = Visitor::new(identity, None);
-        config.visit(&mut visitor);
+        visitor.visit_whole(config);
         visitor.outline
+    }
+
+    /// Visits the setting that decides how secrets are read, and then the configuration of a service.
+    pub(super) fn visit_whole(&mut self, config: &mut impl Section) {
+        let mut allows = false;
+        self.value(
+            "allow_readable_secrets",
+            &mut allows,
+            &["OCIS_ALLOW_READABLE_SECRETS", "<P>_ALLOW_READABLE_SECRETS"],
+            "Accepts files of secrets that other accounts of the machine can read. Without it they are refused.",
+        );
+        self.allows_exposed_secrets = allows;
+        config.visit(self);
+    }
+
+    /// Whether files of secrets are accepted that other accounts can read, for services that read such files themselves.
+    pub fn allows_exposed_secrets(&self) -> bool {
+        self.allows_exposed_secrets
     }
 
     /// Shows a setting: its YAML key, its field, its environment names (`<P>` is the service's prefix; the last one
@@ -64,7 +92,7 @@ impl<'a> Visitor<'a> {
         let names = self.complete(names);
         let default = Shown::Text(field.redacted().into());
         self.path.push(key.into());
-        let found = self.sources.map(|sources| sources.secret(&self.path, &names));
+        let found = self.sources.map(|sources| sources.secret(&self.path, &names, self.allows_exposed_secrets));
         let mut origin = Origin::Default;
         match found.transpose() {
             Ok(found) => {
@@ -75,11 +103,7 @@ impl<'a> Visitor<'a> {
             }
             Err(problem) => self.fail(problem),
         }
-        let content = match (field.is_empty(), field.is_placeholder()) {
-            (true, _) => Content::Empty,
-            (_, true) => Content::Placeholder,
-            _ => Content::Secret(field.expose().len()),
-        };
+        let content = if field.is_empty() { Content::Empty } else { Content::Secret(field.clone()) };
         let value = Shown::Text(field.redacted().into());
         let description = description.into();
         self.record(Entry { names, type_name: String::TYPE, description, secret: true, default, value, origin });
@@ -119,9 +143,11 @@ impl<'a> Visitor<'a> {
 
     fn note_file(&mut self, file: Option<PathBuf>) {
         let Some(file) = file.filter(|file| !self.files.contains(file)) else { return };
-        if is_world_readable(&file) {
+        if is_exposed(&file) {
             let shown = file.display();
-            self.warnings.push(format!("{shown} holds a secret and everybody may read it; run: chmod o-r {shown}"));
+            self.warnings.push(format!(
+                "{shown} holds a secret and other accounts of this machine can read it; run: chmod go-rwx {shown}"
+            ));
         }
         self.files.push(file);
     }
@@ -131,13 +157,11 @@ impl<'a> Visitor<'a> {
     }
 }
 
-/// What may be known of a setting's content while it is checked; a secret's text may not.
+/// A setting's content while it is checked.
 enum Content {
     Empty,
     Text(String),
-    Secret(usize),
-    /// A secret that is some example's.
-    Placeholder,
+    Secret(Secret),
 }
 
 /// A setting that was just shown, to be marked with what is demanded of it.
@@ -149,27 +173,26 @@ pub struct Setting<'v, 'a> {
 impl Setting<'_, '_> {
     /// It must not be empty; `hint` tells what to do. A secret must not be an example's either (`change-me`).
     pub fn required(&mut self, hint: &str) -> &mut Self {
-        let problem = match (&self.content, self.entry().origin.place()) {
-            (Content::Empty, None) => format!("is not set; {hint}"),
-            (Content::Empty, Some(place)) => format!("is empty in {place}; {hint}"),
-            (Content::Placeholder, _) => format!("is an example's text, which everybody knows; {hint}"),
-            _ => return self,
-        };
-        self.refuse(problem)
+        match (&self.content, self.entry().origin.place()) {
+            (Content::Empty, None) => self.miss(format!("is not set; {hint}")),
+            (Content::Empty, Some(place)) => self.miss(format!("is empty in {place}; {hint}")),
+            (Content::Secret(secret), _) if secret.is_placeholder() => {
+                self.refuse(format!("is a placeholder value; {hint}"))
+            }
+            _ => self,
+        }
     }
 
-    /// When it is set, it must have at least so many bytes.
+    /// When it is set, it must have at least so many bytes; a secret must not be guessed either ([`Secret::weakness`]).
     pub fn min_bytes(&mut self, least: usize) -> &mut Self {
-        match &self.content {
-            Content::Text(text) if text.len() < least => self.refuse(format!("must have at least {least} bytes")),
-            Content::Secret(length) if *length < least => {
-                let length = *length;
-                self.refuse(format!(
-                    "must have at least {least} bytes, not {length}; make one with: openssl rand -base64 {least}"
-                ))
-            }
-            Content::Placeholder => self.refuse("is an example's text, which everybody knows; choose another".into()),
-            _ => self,
+        let problem = match &self.content {
+            Content::Text(text) if text.len() < least => Some(format!("must have at least {least} bytes")),
+            Content::Secret(secret) => secret.weakness(least),
+            Content::Text(_) | Content::Empty => None,
+        };
+        match problem {
+            Some(problem) => self.refuse(problem),
+            None => self,
         }
     }
 
@@ -178,7 +201,7 @@ impl Setting<'_, '_> {
         let text = match &self.content {
             Content::Text(text) => text.clone(),
             Content::Empty => String::new(),
-            Content::Secret(_) | Content::Placeholder => return self,
+            Content::Secret(_) => return self,
         };
         if allowed.contains(&text.as_str()) {
             return self;
@@ -194,10 +217,18 @@ impl Setting<'_, '_> {
     }
 
     fn refuse(&mut self, problem: String) -> &mut Self {
+        self.fail(|setting| ConfigError::Invalid { setting, problem })
+    }
+
+    fn miss(&mut self, problem: String) -> &mut Self {
+        self.fail(|setting| ConfigError::Missing { setting, problem })
+    }
+
+    fn fail(&mut self, error: impl FnOnce(String) -> ConfigError) -> &mut Self {
         if self.visitor.sources.is_some() {
             let path = self.visitor.outline.items().last().map(|item| item.path.clone()).unwrap_or_default();
             let setting = self.visitor.outline.in_words(&path);
-            self.visitor.fail(ConfigError::Invalid { setting, problem });
+            self.visitor.fail(error(setting));
         }
         self
     }

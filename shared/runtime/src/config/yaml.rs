@@ -1,6 +1,8 @@
 //! The YAML library, in this one file.
 
 use std::fmt::{self, Write};
+use std::io;
+use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -31,6 +33,21 @@ impl Tree {
         entries.iter().find(|(name, _)| name == key).map_or(&Self::Null, |(_, tree)| tree)
     }
 }
+
+/// The text of a YAML file, without the byte order mark that some editors begin a file with (YAML 1.2, 5.2): the parser takes
+/// it for a part of the first key.
+///
+/// # Errors
+/// When the file cannot be read, or is not UTF-8.
+pub fn read_yaml_file(path: &Path) -> io::Result<String> {
+    let mut text = std::fs::read_to_string(path)?;
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.drain(..BYTE_ORDER_MARK.len_utf8());
+    }
+    Ok(text)
+}
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Parses one document. The error is one line and tells line and column.
 pub(super) fn parse(text: &str) -> Result<Tree, String> {

@@ -64,14 +64,23 @@ fn a_secret_is_kept_as_a_digest_and_sealed_only_where_it_has_to_be_known() {
 }
 
 #[test]
+fn byte_order_mark_before_the_file_is_skipped() {
+    let client = one(
+        "\u{feff}clients:\n  - id: wiki\n    secret: 8J3kd93jfJ93jdkfl39dkf\n    redirect_uris: [https://wiki.example/cb]\n",
+    );
+    assert_eq!(client.id, "wiki");
+}
+
+#[test]
 fn i41_secrets_of_examples_are_refused() {
     let example = "client wiki: secret: is the one of an example: make one with openssl rand -base64 32";
-    for secret in
-        ["change-me", "change-me-change-me-change-me", "CHANGEME", "insecure", "aaaaaaaaaaaaaaaaaaaaaaaa", "secret"]
-    {
+    for secret in ["change-me", "change-me-change-me-change-me", "CHANGEME", "insecure", "secret"] {
         assert_eq!(refused(&format!("    secret: {secret}\n")), example, "{secret}");
     }
-    assert!(refused("    secret: k3j4h5k3j4h5\n").contains("shorter than 16"));
+    assert!(refused("    secret: k3j4h5k3j4h5\n").contains("must have at least 16 bytes, not 12"));
+    for secret in ["'                        '", "aaaaaaaaaaaaaaaaaaaaaaaa", "a a a a a a a a a a a a"] {
+        assert!(refused(&format!("    secret: {secret}\n")).contains("blanks or of one character"), "{secret}");
+    }
     assert!(refused("    secret: 12345678901234567890\n").contains("quotation marks"));
     let published = "UBntmLjC2yYCeHwsyj73Uwo9TAaecAetRwMw0xYcvNL9yRdLSUi0hUAHfvCHFeFh";
     assert!(refused(&format!("    secret: {published}\n")).contains("everybody knows it"));

@@ -75,7 +75,7 @@ fn an_unreadable_file_is_refused() {
 }
 
 #[test]
-fn a_file_that_everybody_can_read_is_warned_about() {
+fn allowed_readable_secret_file_is_warned_about() {
     let folder = Folder::new();
     let secret = folder.write("key", "x");
     let yaml = folder.write("auth-app.yaml", "debug: {token: abc}");
@@ -83,10 +83,13 @@ fn a_file_that_everybody_can_read_is_warned_about() {
         fs::set_permissions(file, fs::Permissions::from_mode(0o644)).expect("sets the mode");
     }
     let env = folder.env().with("AUTH_APP_MACHINE_AUTH_API_KEY_FILE", secret.to_str().expect("UTF-8"));
-    let read = read_ok(&env);
+    let read = read_ok(&env.with("OC_ALLOW_READABLE_SECRETS", "true"));
     assert_eq!(read.files, [yaml.clone(), secret.clone()]);
     let shown = |file: &std::path::Path| {
-        format!("{0} holds a secret and everybody may read it; run: chmod o-r {0}", file.display())
+        format!(
+            "{0} holds a secret and other accounts of this machine can read it; run: chmod go-rwx {0}",
+            file.display()
+        )
     };
     assert_eq!(read.warnings, [shown(&yaml), shown(&secret)]);
 }
@@ -107,8 +110,41 @@ fn short_and_well_known_secrets_are_refused() {
     let text = refusal(&folder.bare_env().with("OCIS_JWT_SECRET", &JWT_SECRET[..31]));
     assert!(text.contains("must have at least 32 bytes, not 31") && !text.contains("adequate"), "{text}");
     let text = refusal(&folder.bare_env().with("OCIS_JWT_SECRET", "Change-Me"));
-    assert!(text.contains("is an example's text, which everybody knows"), "{text}");
+    assert!(text.contains("is a placeholder value"), "{text}");
     assert!(
         refusal(&folder.env().with("OCIS_JWT_SECRET_PREVIOUS", "short")).starts_with("OCIS_JWT_SECRET_PREVIOUS (or")
     );
+}
+
+/// Row D4.
+#[test]
+fn secret_file_readable_by_others_is_refused() {
+    let folder = Folder::new();
+    let file = folder.write("key", "from-the-file");
+    let env = folder.env().with("AUTH_APP_MACHINE_AUTH_API_KEY_FILE", file.to_str().expect("UTF-8"));
+    for mode in [0o644, 0o640, 0o604] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("sets the mode");
+        let text = refusal(&env);
+        assert!(text.starts_with("AUTH_APP_MACHINE_AUTH_API_KEY_FILE names the file"), "{text}");
+        assert!(text.contains(&format!("(mode {mode:04o}); run chmod go-rwx")), "{text}");
+        assert!(text.contains("OCIS_ALLOW_READABLE_SECRETS=true") && !text.contains("from-the-file"), "{text}");
+        for name in ["OCIS_ALLOW_READABLE_SECRETS", "AUTH_APP_ALLOW_READABLE_SECRETS"] {
+            let config = read_ok(&env.clone().with(name, "true")).config;
+            assert_eq!(config.machine_auth_api_key.expose(), "from-the-file");
+        }
+    }
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("sets the mode");
+    assert_eq!(read_ok(&env).config.machine_auth_api_key.expose(), "from-the-file");
+}
+
+#[test]
+fn secrets_without_entropy_are_refused() {
+    let folder = Folder::new();
+    for guessable in [" ".repeat(40), "\t \n".repeat(20), "a".repeat(40), "a ".repeat(20), "\u{a0}".repeat(20)] {
+        for name in ["OCIS_JWT_SECRET", "OCIS_JWT_SECRET_PREVIOUS"] {
+            let text = refusal(&folder.env().with(name, guessable.clone()));
+            assert!(text.starts_with(name) && text.contains("consists of blanks or of one character"), "{text}");
+        }
+    }
+    read_ok(&folder.env().with("OCIS_JWT_SECRET", "ab".repeat(16)));
 }
