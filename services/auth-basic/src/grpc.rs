@@ -10,6 +10,7 @@ use proto::doorward::passwords::v1::{
 };
 use runtime::Clock;
 use secrecy::SecretString;
+use status::Kind;
 use token::{Verifier, authorize_admin};
 use tonic::{Request, Response, Status};
 
@@ -28,6 +29,38 @@ pub(crate) struct Api {
 /// Serves administration as `PasswordsAPI`, to requests of at most so many bytes; 64 KiB by default.
 pub(crate) fn serve(api: Api, limit: Option<usize>) -> PasswordsApiServer<Api> {
     PasswordsApiServer::new(api).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
+}
+
+/// Serves `PasswordsAPI` where an LDAP server keeps the passwords: every call is refused with the reason.
+/// `limit` is the largest request that is read, in bytes; 64 KiB by default.
+pub(crate) fn serve_elsewhere(limit: Option<usize>) -> PasswordsApiServer<Elsewhere> {
+    PasswordsApiServer::new(Elsewhere).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
+}
+
+/// `PasswordsAPI` without passwords.
+pub(crate) struct Elsewhere;
+
+fn elsewhere<T>() -> Result<Response<T>, Status> {
+    let text = "passwords are kept in LDAP (AUTH_BASIC_AUTH_MANAGER): change them with the tools of the LDAP server";
+    Err(status::grpc(Kind::Unimplemented, text))
+}
+
+#[tonic::async_trait]
+impl PasswordsApi for Elsewhere {
+    async fn set_password(&self, _: Request<SetPasswordRequest>) -> Result<Response<SetPasswordResponse>, Status> {
+        elsewhere()
+    }
+
+    async fn remove_password(
+        &self,
+        _: Request<RemovePasswordRequest>,
+    ) -> Result<Response<RemovePasswordResponse>, Status> {
+        elsewhere()
+    }
+
+    async fn has_password(&self, _: Request<HasPasswordRequest>) -> Result<Response<HasPasswordResponse>, Status> {
+        elsewhere()
+    }
 }
 
 impl Api {

@@ -159,6 +159,8 @@ pub fn app(opened: &Opened, config: &Config, context: &Context) -> Result<App, B
         let (administration, clock) = (administration.clone(), context.clock.clone());
         let api = grpc::Api { administration, verifier: Verifier::new(keys), clock };
         routes = routes.add_service(grpc::serve(api, limit));
+    } else {
+        routes = routes.add_service(grpc::serve_elsewhere(limit));
     }
     let trim = opened.hashing.clone().map(|hashing| Task::new("trim", trim(hashing, context.shutdown.clone())));
     let prune = prune(opened.throttle.clone(), context.clock.clone(), context.shutdown.clone());

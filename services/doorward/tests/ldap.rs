@@ -1,19 +1,27 @@
 //! People and passwords from a real LDAP server, through the whole family.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
 use ldap::testing::{EINSTEIN, MARIE, Slapd};
 use status::Kind;
-use testkit::{Layout, Mode, TestFamily};
+use testkit::{Layout, Mode, TestFamily, binary, run};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn slapd_is_the_directory_of_the_family() {
-    let Some(slapd) = Slapd::start() else { return };
-    let mut layout = Layout::new("ldap", false);
+/// A family over this server.
+fn layout(slapd: &Slapd, name: &str) -> Layout {
+    let mut layout = Layout::new(name, false);
     for name in slapd.environment().names() {
         layout.set(name, slapd.environment().get(name).unwrap_or_default());
     }
     layout.set("USERS_DRIVER", "ldap");
     layout.set("AUTH_BASIC_AUTH_MANAGER", "ldap");
-    let family = TestFamily::start_empty(layout, Mode::Inside).await;
+    layout
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slapd_is_the_directory_of_the_family() {
+    let Some(slapd) = Slapd::start() else { return };
+    let family = TestFamily::start_empty(layout(&slapd, "ldap"), Mode::Inside).await;
 
     let (user, token) = family.authenticate("basic", EINSTEIN.uid, EINSTEIN.password).await.expect("einstein");
     assert_eq!((user.username.as_str(), user.mail.as_str()), (EINSTEIN.uid, EINSTEIN.mail));
@@ -38,4 +46,50 @@ async fn slapd_is_the_directory_of_the_family() {
     assert_eq!(user.username, MARIE.uid);
     let unknown = family.authenticate("machine", "username:nobody", &machine).await.expect_err("nobody");
     assert_eq!(unknown.0, Kind::NotFound);
+
+    let list = family.command(&["user", "list"], "").await;
+    assert_eq!((list.code, list.stdout.lines().count()), (0, 7), "{}{}", list.stdout, list.stderr);
+    assert!(list.stdout.contains(EINSTEIN.mail) && list.stdout.contains(MARIE.id), "{}", list.stdout);
+    let shown = family.command(&["user", "show", MARIE.uid], "").await;
+    assert!(shown.stdout.contains("groups  physics-lovers, radium-lovers"), "{}{}", shown.stdout, shown.stderr);
+    let unknown = family.command(&["user", "show", "nobody"], "").await;
+    assert_eq!(unknown.code, 1, "{}", unknown.stdout);
+    for arguments in [
+        &["user", "add", "niels", "--no-password"][..],
+        &["user", "disable", EINSTEIN.uid],
+        &["user", "passwd", EINSTEIN.uid, "--generate"],
+        &["user", "delete", EINSTEIN.uid, "--yes"],
+        &["group", "list"],
+        &["group", "add", "chemists"],
+        &["group", "member", "add", "physics-lovers", EINSTEIN.uid],
+    ] {
+        let refused = family.command(arguments, "").await;
+        assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{arguments:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains("kept in LDAP"), "{arguments:?}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn stopped_family_lists_the_users_of_ldap() {
+    let Some(slapd) = Slapd::start() else { return };
+    let layout = layout(&slapd, "ldap-stopped");
+    let list = run("doorward", &["user", "list", "office@"], layout.variables(), "");
+    assert_eq!((list.code, list.stdout.lines().count()), (0, 3), "{}{}", list.stdout, list.stderr);
+}
+
+#[test]
+fn quickstart_over_ldap_adds_no_users_and_says_so() {
+    let Some(slapd) = Slapd::start() else { return };
+    let layout = layout(&slapd, "ldap-quickstart");
+    let mut command = Command::new(binary("doorward"));
+    command.arg("quickstart").env_clear().envs(layout.variables()).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let mut output = BufReader::new(child.stdout.take().expect("its output"));
+    let mut text = String::new();
+    while !text.contains("user list") {
+        assert_ne!(output.read_line(&mut text).expect("a line"), 0, "it ends: {text}");
+    }
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends");
+    assert!(text.contains("The users are read from LDAP") && text.contains("Doorward is ready"), "{text}");
 }

@@ -229,11 +229,24 @@ fn check(mail: Option<&str>, display_name: Option<&str>, numbers: [Option<i64>; 
 
 /// After which name a page begins, and how long it is.
 fn stretch(page: &PageRequest) -> Result<(String, u64), PeopleError> {
-    let after = URL_SAFE_NO_PAD.decode(&page.token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    Ok((decode_page_token(&page.token)?, page_size(page)))
+}
+
+/// After what a page begins: [`encode_page_token`] in reverse.
+pub(crate) fn decode_page_token(token: &str) -> Result<String, PeopleError> {
+    let after = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let after = after.filter(|after| rules::is_storable(after));
-    let after = after.ok_or_else(|| PeopleError::Invalid("the page token is not one of ours".to_owned()))?;
-    let size = if page.size == 0 { PAGE } else { page.size.min(MAX_PAGE) };
-    Ok((after, u64::from(size)))
+    after.ok_or_else(|| PeopleError::Invalid("the page token is not one of ours".to_owned()))
+}
+
+/// The token of the page that begins after this.
+pub(crate) fn encode_page_token(after: &str) -> String {
+    URL_SAFE_NO_PAD.encode(after)
+}
+
+/// The most entries of a page.
+pub(crate) fn page_size(page: &PageRequest) -> u64 {
+    u64::from(if page.size == 0 { PAGE } else { page.size.min(MAX_PAGE) })
 }
 
 /// One entry more than the page holds was read: it shows that there is another page.
@@ -242,6 +255,6 @@ fn cut<T>(mut entries: Vec<T>, limit: u64, name: impl Fn(&T) -> &str) -> Page<T>
     let more = entries.len() > limit;
     entries.truncate(limit);
     let last = entries.last().filter(|_| more);
-    let next = last.map(|entry| URL_SAFE_NO_PAD.encode(rules::fold(name(entry)).as_bytes()));
+    let next = last.map(|entry| encode_page_token(&rules::fold(name(entry))));
     Page { entries, next }
 }

@@ -1,3 +1,4 @@
+use authn::DirectoryError;
 use status::Kind;
 use store::StoreError;
 
@@ -13,6 +14,15 @@ pub enum PeopleError {
     /// Something that must be unique is somebody else's; says what.
     #[error("the {0} is already taken")]
     Taken(&'static str),
+    /// They are in LDAP, which is only read.
+    #[error(
+        "users and groups are kept in LDAP (USERS_DRIVER): users can be listed and shown here, everything else is done with the \
+         tools of the LDAP server"
+    )]
+    ReadOnly,
+    /// The LDAP server did not answer with them.
+    #[error(transparent)]
+    Directory(DirectoryError),
     /// The request is not one; says why.
     #[error("{0}")]
     Invalid(String),
@@ -27,8 +37,19 @@ impl PeopleError {
         match self {
             Self::NoSuchPerson | Self::NoSuchGroup => Kind::NotFound,
             Self::Taken(_) => Kind::AlreadyExists,
+            Self::ReadOnly => Kind::Unimplemented,
+            Self::Directory(error) => error.kind(),
             Self::Invalid(_) => Kind::InvalidArgument,
             Self::Store(error) => error.kind(),
+        }
+    }
+}
+
+impl From<DirectoryError> for PeopleError {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::NotFound => Self::NoSuchPerson,
+            other => Self::Directory(other),
         }
     }
 }

@@ -126,10 +126,14 @@ fn assemble(opened: &Opened, keys: Arc<KeyRing>, limit: Option<usize>, context: 
         searchers.verify(clock.now(), token).is_ok_and(|claims| claims.scopes.allow(&Access::Other))
     });
     let mut routes = Routes::new(authn::directory::serve(Arc::clone(&opened.directory), may_search, limit));
-    if let Some(administration) = &opened.administration {
-        let service = service::serve(Arc::clone(administration), verifier, context.clock.clone(), limit);
-        routes = routes.add_service(service);
-    }
+    let authority = service::Authority { verifier, clock: context.clock.clone() };
+    routes = match (&opened.administration, &opened.backend) {
+        (Some(administration), _) => routes.add_service(service::serve(Arc::clone(administration), authority, limit)),
+        (None, Backend::Ldap(directory)) => {
+            routes.add_service(service::read_only::serve(directory.clone(), authority, limit))
+        }
+        (None, Backend::Sql(_)) => routes,
+    };
     App { checks: vec![check(opened.backend.clone())], ..App::grpc(routes) }
 }
 

@@ -1,9 +1,11 @@
 //! `doorward.users.v1.UsersAdminAPI`: people and groups, for administrators.
 
 mod convert;
+pub(crate) mod read_only;
 
 use std::sync::Arc;
 
+use authn::DirectoryError;
 use proto::doorward::users::v1::{
     AddMemberRequest, AddMemberResponse, CreateGroupRequest, CreateGroupResponse, CreateUserRequest,
     CreateUserResponse, DeleteGroupRequest, DeleteGroupResponse, DeleteUserRequest, DeleteUserResponse,
@@ -29,21 +31,25 @@ type Answer<T> = Result<Response<T>, Status>;
 /// for an issuer may do that with its own.
 pub(crate) fn serve(
     administration: Arc<Administration>,
-    verifier: Verifier,
-    clock: Clock,
+    authority: Authority,
     limit: Option<usize>,
 ) -> UsersAdminApiServer<impl UsersAdminApi> {
-    let server = UsersAdminApiServer::new(Admin { administration, verifier, clock });
+    let server = UsersAdminApiServer::new(Admin { administration, authority });
     server.max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
 }
 
 struct Admin {
     administration: Arc<Administration>,
-    verifier: Verifier,
-    clock: Clock,
+    authority: Authority,
 }
 
-impl Admin {
+/// Decides who may call.
+pub(crate) struct Authority {
+    pub(crate) verifier: Verifier,
+    pub(crate) clock: Clock,
+}
+
+impl Authority {
     /// Who calls, by id, if that is an administrator.
     fn authorize(&self, metadata: &MetadataMap) -> Result<String, Status> {
         Ok(token::authorize_admin(&self.verifier, self.clock.now(), metadata)?.user.id.opaque_id)
@@ -67,7 +73,7 @@ fn is_for_administrators(request: &UpdateUserRequest) -> bool {
 #[tonic::async_trait]
 impl UsersAdminApi for Admin {
     async fn create_user(&self, request: Request<CreateUserRequest>) -> Answer<CreateUserResponse> {
-        let caller = self.authorize_provisioner(request.metadata())?;
+        let caller = self.authority.authorize_provisioner(request.metadata())?;
         let new = convert::new_person(request.into_inner(), author(&caller));
         let (caller, outcome) = (caller.user.id.opaque_id, self.administration.create_person(new).await);
         let person = audited("user.create", &caller, outcome, |person| person.id.clone())?;
@@ -75,7 +81,7 @@ impl UsersAdminApi for Admin {
     }
 
     async fn update_user(&self, request: Request<UpdateUserRequest>) -> Answer<UpdateUserResponse> {
-        let caller = self.authorize_provisioner(request.metadata())?;
+        let caller = self.authority.authorize_provisioner(request.metadata())?;
         if caller.is_provisioner() && is_for_administrators(request.get_ref()) {
             return Err(TokenError::NotAdministrator.into());
         }
@@ -87,7 +93,7 @@ impl UsersAdminApi for Admin {
     }
 
     async fn delete_user(&self, request: Request<DeleteUserRequest>) -> Answer<DeleteUserResponse> {
-        let caller = self.authorize(request.metadata())?;
+        let caller = self.authority.authorize(request.metadata())?;
         let who = convert::person_ref(request.into_inner().user).map_err(refusal)?;
         let outcome = self.administration.delete_person(&who).await;
         audited("user.delete", &caller, outcome, |person| person.id.clone())?;
@@ -95,14 +101,14 @@ impl UsersAdminApi for Admin {
     }
 
     async fn get_user(&self, request: Request<GetUserRequest>) -> Answer<GetUserResponse> {
-        self.authorize_provisioner(request.metadata())?;
+        self.authority.authorize_provisioner(request.metadata())?;
         let who = convert::person_ref(request.into_inner().user).map_err(refusal)?;
         let person = self.administration.person(&who).await.map_err(refusal)?;
         Ok(Response::new(GetUserResponse { user: Some(convert::person(person)) }))
     }
 
     async fn list_users(&self, request: Request<ListUsersRequest>) -> Answer<ListUsersResponse> {
-        self.authorize(request.metadata())?;
+        self.authority.authorize(request.metadata())?;
         let ListUsersRequest { page_size, page_token, query } = request.into_inner();
         let page = PageRequest { size: page_size, token: page_token };
         let page = self.administration.list_people(&query, &page).await.map_err(refusal)?;
@@ -111,7 +117,7 @@ impl UsersAdminApi for Admin {
     }
 
     async fn create_group(&self, request: Request<CreateGroupRequest>) -> Answer<CreateGroupResponse> {
-        let caller = self.authorize_provisioner(request.metadata())?.user.id.opaque_id;
+        let caller = self.authority.authorize_provisioner(request.metadata())?.user.id.opaque_id;
         let CreateGroupRequest { name, description, id } = request.into_inner();
         let outcome = self.administration.create_group(&name, description.as_deref(), id.as_deref()).await;
         let group = audited("group.create", &caller, outcome, |group| group.id.clone())?;
@@ -119,14 +125,14 @@ impl UsersAdminApi for Admin {
     }
 
     async fn get_group(&self, request: Request<GetGroupRequest>) -> Answer<GetGroupResponse> {
-        self.authorize_provisioner(request.metadata())?;
+        self.authority.authorize_provisioner(request.metadata())?;
         let which = convert::group_ref(request.into_inner().group).map_err(refusal)?;
         let group = self.administration.group(&which).await.map_err(refusal)?;
         Ok(Response::new(GetGroupResponse { group: Some(convert::group(group)) }))
     }
 
     async fn rename_group(&self, request: Request<RenameGroupRequest>) -> Answer<RenameGroupResponse> {
-        let caller = self.authorize_provisioner(request.metadata())?.user.id.opaque_id;
+        let caller = self.authority.authorize_provisioner(request.metadata())?.user.id.opaque_id;
         let RenameGroupRequest { group, name } = request.into_inner();
         let which = convert::group_ref(group).map_err(refusal)?;
         let outcome = self.administration.rename_group(&which, &name).await;
@@ -135,7 +141,7 @@ impl UsersAdminApi for Admin {
     }
 
     async fn delete_group(&self, request: Request<DeleteGroupRequest>) -> Answer<DeleteGroupResponse> {
-        let caller = self.authorize(request.metadata())?;
+        let caller = self.authority.authorize(request.metadata())?;
         let which = convert::group_ref(request.into_inner().group).map_err(refusal)?;
         let outcome = self.administration.delete_group(&which).await;
         audited("group.delete", &caller, outcome, |group| group.id.clone())?;
@@ -143,7 +149,7 @@ impl UsersAdminApi for Admin {
     }
 
     async fn list_groups(&self, request: Request<ListGroupsRequest>) -> Answer<ListGroupsResponse> {
-        self.authorize(request.metadata())?;
+        self.authority.authorize(request.metadata())?;
         let ListGroupsRequest { page_size, page_token, query } = request.into_inner();
         let page = PageRequest { size: page_size, token: page_token };
         let page = self.administration.list_groups(&query, &page).await.map_err(refusal)?;
@@ -152,7 +158,7 @@ impl UsersAdminApi for Admin {
     }
 
     async fn add_member(&self, request: Request<AddMemberRequest>) -> Answer<AddMemberResponse> {
-        let caller = self.authorize_provisioner(request.metadata())?.user.id.opaque_id;
+        let caller = self.authority.authorize_provisioner(request.metadata())?.user.id.opaque_id;
         let AddMemberRequest { group, user } = request.into_inner();
         let (which, who) = (convert::group_ref(group).map_err(refusal)?, convert::person_ref(user).map_err(refusal)?);
         let outcome = self.administration.add_member(&which, &who).await;
@@ -161,7 +167,7 @@ impl UsersAdminApi for Admin {
     }
 
     async fn remove_member(&self, request: Request<RemoveMemberRequest>) -> Answer<RemoveMemberResponse> {
-        let caller = self.authorize_provisioner(request.metadata())?.user.id.opaque_id;
+        let caller = self.authority.authorize_provisioner(request.metadata())?.user.id.opaque_id;
         let RemoveMemberRequest { group, user } = request.into_inner();
         let (which, who) = (convert::group_ref(group).map_err(refusal)?, convert::person_ref(user).map_err(refusal)?);
         let outcome = self.administration.remove_member(&which, &who).await;
@@ -170,7 +176,7 @@ impl UsersAdminApi for Admin {
     }
 
     async fn list_members(&self, request: Request<ListMembersRequest>) -> Answer<ListMembersResponse> {
-        self.authorize(request.metadata())?;
+        self.authority.authorize(request.metadata())?;
         let ListMembersRequest { group, page_size, page_token } = request.into_inner();
         let which = convert::group_ref(group).map_err(refusal)?;
         let page = PageRequest { size: page_size, token: page_token };
@@ -183,7 +189,7 @@ impl UsersAdminApi for Admin {
         &self,
         request: Request<NotePasswordChangeRequest>,
     ) -> Answer<NotePasswordChangeResponse> {
-        let caller = self.authorize(request.metadata())?;
+        let caller = self.authority.authorize(request.metadata())?;
         let (id, at) = convert::password_change(request.into_inner()).map_err(refusal)?;
         let outcome = self.administration.note_password_change(&id, at).await;
         audited("user.note_password_change", &caller, outcome, |()| id)?;
@@ -216,6 +222,10 @@ fn refusal(error: PeopleError) -> Status {
         PeopleError::Store(cause) => {
             tracing::error!(%cause, "people cannot be read or changed");
             status::grpc(kind, "internal error")
+        }
+        PeopleError::Directory(DirectoryError::Unavailable(cause) | DirectoryError::Internal(cause)) => {
+            tracing::warn!(%cause, "users cannot be read");
+            status::grpc(kind, format!("users cannot be read: {cause}"))
         }
         refused => status::grpc(kind, refused.to_string()),
     }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::Directory;
 use crate::failure::{Failure, code};
 use crate::people::People;
+use crate::pool::Limit;
 use crate::server::{PATIENCE, bind};
 
 /// How many binds of people run at the same time.
@@ -53,7 +54,7 @@ impl Binder {
     /// entry by a looser comparison than that of [`Login::names`].
     pub async fn find(&self, login: &Login) -> Result<Option<Account>, DirectoryError> {
         let Some(filter) = self.people.login(login) else { return Ok(None) };
-        let mut found = self.people.search(vec![filter], 2).await?;
+        let mut found = self.people.search(vec![filter], Limit::AtMost(2)).await?;
         let entry = match (found.pop(), found.is_empty()) {
             (Some(entry), true) => entry,
             (None, _) => return Ok(None),

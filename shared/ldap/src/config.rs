@@ -409,7 +409,7 @@ impl Section for GroupSchema {
             "group_name",
             &mut self.group_name,
             &["OCIS_LDAP_GROUP_SCHEMA_GROUPNAME", "<P>_LDAP_GROUP_SCHEMA_GROUPNAME"],
-            "The attribute with a group's name. Not used.",
+            "The attribute with a group's name, which commands show.",
         );
         v.value(
             "member",
@@ -420,7 +420,7 @@ impl Section for GroupSchema {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        names(&[("id", &self.id), ("member", &self.member)])
+        names(&[("id", &self.id), ("group_name", &self.group_name), ("member", &self.member)])
     }
 }
 

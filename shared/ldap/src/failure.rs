@@ -43,6 +43,18 @@ pub(crate) enum Failure {
         #[source]
         result: LdapResult,
     },
+    /// The server gives only a part of what was asked for in full.
+    #[error(
+        "the LDAP server gives only a part of the entries: raise the size limit of the service's account there \
+         (OpenLDAP: size.prtotal in limits)"
+    )]
+    Truncated,
+    /// A search in full finds more than is taken.
+    #[error("the LDAP search finds more than {most} entries: narrow the filter or the base")]
+    TooMany {
+        /// How many are taken.
+        most: usize,
+    },
     /// The file of the certificate authority cannot be used (yet).
     #[error("the CA file {} cannot be read: {problem}", file.display())]
     Authority {
@@ -67,7 +79,7 @@ impl Failure {
 
     /// Whether the connection is still good: the server answered, though with an error.
     pub(crate) fn spares_connection(&self) -> bool {
-        matches!(self, Self::Answer { .. } | Self::Request(_))
+        matches!(self, Self::Answer { .. } | Self::Truncated | Self::Request(_))
     }
 
     /// Whether trying again later may help.
@@ -77,7 +89,7 @@ impl Failure {
             Self::Answer { result, .. } => {
                 matches!(result.rc, code::BUSY | code::UNAVAILABLE | code::TIME_LIMIT_EXCEEDED)
             }
-            Self::Tls(_) | Self::Request(_) => false,
+            Self::Truncated | Self::TooMany { .. } | Self::Tls(_) | Self::Request(_) => false,
         }
     }
 }

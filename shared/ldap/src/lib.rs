@@ -16,4 +16,4 @@ mod tls;
 
 pub use binder::{Account, Binder};
 pub use config::{GroupSchema, Ldap, UserSchema};
-pub use directory::Directory;
+pub use directory::{Directory, Listing};

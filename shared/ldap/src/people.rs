@@ -11,13 +11,10 @@ use crate::config::scope;
 use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::filter::{all, any, configured, contains, equals, not};
-use crate::pool::{Pool, Search};
+use crate::pool::{Limit, Pool, Search};
 use crate::server::Server;
 use crate::tls::Tls;
 use crate::{Ldap, UserSchema};
-
-/// The largest number of groups that a person is told to be in.
-const MOST_GROUPS: i32 = 10_000;
 
 /// What the directory and the binder share.
 #[derive(Debug)]
@@ -93,7 +90,7 @@ impl People {
     }
 
     /// The entries of people whom all these filters fit, beside the configured ones.
-    pub(crate) async fn search(&self, filters: Vec<String>, limit: i32) -> Result<Vec<Entry>, Failure> {
+    pub(crate) async fn search(&self, filters: Vec<String>, limit: Limit) -> Result<Vec<Entry>, Failure> {
         let configured = configured(&self.config.user_filter);
         let class = equals("objectClass", &self.config.user_object_class);
         let filter = all(&configured.into_iter().chain([class]).chain(filters).collect::<Vec<_>>());
@@ -138,18 +135,35 @@ impl People {
         Ok(Some(Arc::new(user)))
     }
 
+    /// By what users are listed in order: the login, and the DN, as nothing keeps two entries from having the same login.
+    pub(crate) fn sort_key(&self, entry: &Entry) -> String {
+        let login = entry.text(&self.config.user_schema.user_name).unwrap_or_default();
+        format!("{} {}", login.to_lowercase(), entry.dn.to_lowercase())
+    }
+
     /// The identifiers of the groups that a person is a direct member of.
     pub(crate) async fn groups(&self, person: &Entry) -> Result<Vec<String>, Failure> {
+        let found = self.group_entries(person, &self.group_id.name).await?;
+        let id = |group: &Entry| group.bytes(&self.group_id.name).and_then(|value| self.group_id.decode(value));
+        Ok(found.iter().filter_map(id).collect())
+    }
+
+    /// The names of the groups that a person is a direct member of.
+    pub(crate) async fn group_names(&self, person: &Entry) -> Result<Vec<String>, Failure> {
+        let attribute = &self.config.group_schema.group_name;
+        let found = self.group_entries(person, attribute).await?;
+        Ok(found.iter().filter_map(|group| group.text(attribute).map(str::to_owned)).collect())
+    }
+
+    async fn group_entries(&self, person: &Entry, attribute: &str) -> Result<Vec<Entry>, Failure> {
         let config = &self.config;
         let class = equals("objectClass", &config.group_object_class);
         let member = self.member(person);
         let filter = all(&configured(&config.group_filter).into_iter().chain([class, member]).collect::<Vec<_>>());
-        let attributes = [self.group_id.name.clone()];
+        let attributes = [attribute.to_owned()];
         let (base, scope) = (&config.group_base_dn, scope(&config.group_scope));
-        let search = Search { base, scope, filter, attributes: &attributes, limit: MOST_GROUPS, optional_base: false };
-        let found = self.pool.search(&search).await?;
-        let id = |group: &Entry| group.bytes(&self.group_id.name).and_then(|value| self.group_id.decode(value));
-        Ok(found.iter().filter_map(id).collect())
+        let search = Search { base, scope, filter, attributes: &attributes, limit: Limit::All, optional_base: false };
+        self.pool.search(&search).await
     }
 
     /// A filter for groups with this person in them.
@@ -179,7 +193,7 @@ impl People {
             scope: Scope::Base,
             filter: self.member(person),
             attributes: &no_attributes,
-            limit: 1,
+            limit: Limit::AtMost(1),
             // the group is made when the first person is disabled
             optional_base: true,
         };

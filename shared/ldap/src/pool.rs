@@ -3,7 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ldap3::{Scope, SearchOptions};
+use ldap3::controls::{Control, ControlType, PagedResults};
+use ldap3::{LdapResult, Scope, SearchOptions, SearchResult};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
@@ -24,11 +25,25 @@ pub(crate) struct Search<'a> {
     pub(crate) scope: Scope,
     pub(crate) filter: String,
     pub(crate) attributes: &'a [String],
-    /// No more entries than this are wanted.
-    pub(crate) limit: i32,
+    /// How many of the entries are wanted.
+    pub(crate) limit: Limit,
     /// Whether a base that does not exist means that nothing was found; otherwise it is a fault of the configuration.
     pub(crate) optional_base: bool,
 }
+
+/// How many of the entries that a filter fits are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// As many as this, whichever they are. A server that gives fewer is no failure.
+    AtMost(i32),
+    /// All of them. A part of them is a failure.
+    All,
+}
+
+/// How many entries of [`Limit::All`] are asked for at a time (RFC 2696). Active Directory gives no more than 1,000.
+const PAGE: i32 = 500;
+/// How many entries [`Limit::All`] may find. Beyond that the search fails.
+const MOST: usize = 10_000;
 
 /// The connections.
 #[derive(Debug)]
@@ -69,7 +84,10 @@ impl Pool {
     }
 
     async fn search_on(&self, mut connection: ldap3::Ldap, search: &Search<'_>) -> Result<Vec<Entry>, Failure> {
-        let outcome = timeout(PATIENCE, run(&mut connection, search)).await.unwrap_or(Err(Failure::Timeout));
+        let outcome = match search.limit {
+            Limit::AtMost(most) => at_most(&mut connection, search, most).await,
+            Limit::All => all(&mut connection, search).await,
+        };
         match &outcome {
             Err(failure) if !failure.spares_connection() => self.idle().clear(),
             _ => self.idle().push(Idle { connection, since: Instant::now() }),
@@ -94,15 +112,54 @@ fn report(failure: &Failure) {
     tracing::warn!(error = %failure, cause, "LDAP");
 }
 
-async fn run(connection: &mut ldap3::Ldap, search: &Search<'_>) -> Result<Vec<Entry>, Failure> {
-    connection.with_search_options(SearchOptions::new().sizelimit(search.limit));
-    let found = connection.search(search.base, search.scope, &search.filter, search.attributes).await?;
-    let (entries, result) = (found.0, found.1);
+async fn at_most(connection: &mut ldap3::Ldap, search: &Search<'_>, most: i32) -> Result<Vec<Entry>, Failure> {
+    connection.with_search_options(SearchOptions::new().sizelimit(most));
+    let (entries, result) = page(connection, search).await?;
     match result.rc {
-        // more than was wanted: what came is kept
-        code::SUCCESS | code::SIZE_LIMIT_EXCEEDED | code::ADMIN_LIMIT_EXCEEDED => {}
-        code::NO_SUCH_OBJECT if search.optional_base => {}
-        _ => return Err(Failure::Answer { operation: "search", result }),
+        // there are more than were wanted
+        code::SUCCESS | code::SIZE_LIMIT_EXCEEDED | code::ADMIN_LIMIT_EXCEEDED => Ok(entries),
+        code::NO_SUCH_OBJECT if search.optional_base => Ok(entries),
+        _ => Err(Failure::Answer { operation: "search", result }),
     }
-    Ok(entries.into_iter().map(Entry::new).collect())
+}
+
+/// Asks for page after page. A server that does not know the control ignores it, and gives everything at once or says that it
+/// does not.
+async fn all(connection: &mut ldap3::Ldap, search: &Search<'_>) -> Result<Vec<Entry>, Failure> {
+    let (mut found, mut cookie) = (Vec::new(), Vec::new());
+    loop {
+        connection.with_controls(PagedResults { size: PAGE, cookie });
+        let (entries, result) = page(connection, search).await?;
+        found.extend(entries);
+        match result.rc {
+            code::SUCCESS => {}
+            code::NO_SUCH_OBJECT if search.optional_base => {}
+            code::SIZE_LIMIT_EXCEEDED | code::ADMIN_LIMIT_EXCEEDED => {
+                tracing::warn!(base = search.base, found = found.len(), "{}", Failure::Truncated);
+                return Err(Failure::Truncated);
+            }
+            _ => return Err(Failure::Answer { operation: "search", result }),
+        }
+        cookie = cookie_of(&result);
+        if found.len() > MOST {
+            let failure = Failure::TooMany { most: MOST };
+            tracing::warn!(base = search.base, "{failure}");
+            return Err(failure);
+        }
+        if cookie.is_empty() {
+            return Ok(found);
+        }
+    }
+}
+
+/// With what the next page is asked for; empty after the last one.
+fn cookie_of(result: &LdapResult) -> Vec<u8> {
+    let paged = result.ctrls.iter().find(|Control(kind, _)| matches!(kind, Some(ControlType::PagedResults)));
+    paged.map(|Control(_, raw)| raw.parse::<PagedResults>().cookie).unwrap_or_default()
+}
+
+async fn page(connection: &mut ldap3::Ldap, search: &Search<'_>) -> Result<(Vec<Entry>, LdapResult), Failure> {
+    let searching = connection.search(search.base, search.scope, &search.filter, search.attributes);
+    let SearchResult(entries, result) = timeout(PATIENCE, searching).await.map_err(|_| Failure::Timeout)??;
+    Ok((entries.into_iter().map(Entry::new).collect(), result))
 }

@@ -180,9 +180,55 @@ async fn searches_find_a_page_of_people() {
 
 #[tokio::test]
 async fn a_page_may_be_cut_short_by_the_server() {
-    let Some(slapd) = Slapd::start_with(ldap::testing::Options { size_limit: 3 }) else { return };
+    let Some(slapd) = Slapd::start_with(ldap::testing::Options { size_limit: 3, ..Default::default() }) else { return };
     let found = directory(&slapd.config()).find(&[], Groups::Skip, "").await.expect("what the server gives");
     assert_eq!(found.len(), 3);
+}
+
+#[tokio::test]
+async fn groups_beyond_the_size_limit_are_paged() {
+    let options = ldap::testing::Options { size_limit: 500, unlimited_in_pages: true, groups: 1_100 };
+    let Some(slapd) = Slapd::start_with(options) else { return };
+    let directory = directory(&slapd.config());
+    let mut groups = directory.groups(&id(&EINSTEIN)).await.expect("all groups");
+    groups.sort();
+    groups.dedup();
+    assert_eq!(groups.len(), 1_101);
+    let user = directory.user(&id(&EINSTEIN), Groups::Include).await.expect("einstein");
+    assert_eq!(user.groups.len(), 1_101);
+    assert_eq!(directory.group_names(&id(&EINSTEIN)).await.expect("all names").len(), 1_101);
+}
+
+#[tokio::test]
+async fn groups_that_the_server_cuts_short_are_refused() {
+    let options = ldap::testing::Options { size_limit: 20, groups: 30, ..Default::default() };
+    let Some(slapd) = Slapd::start_with(options) else { return };
+    let directory = directory(&slapd.config());
+    for _ in 0..2 {
+        let outcome = directory.groups(&id(&EINSTEIN)).await;
+        let Err(DirectoryError::Internal(cause)) = outcome else { panic!("{outcome:?}") };
+        assert!(cause.to_string().contains("only a part of the entries"), "{cause}");
+    }
+    directory.user(&id(&EINSTEIN), Groups::Include).await.expect_err("a part of the groups is none");
+    assert_eq!(directory.groups(&id(&MARIE)).await.expect("her two groups").len(), 2);
+}
+
+#[tokio::test]
+async fn users_are_listed_in_stretches() {
+    let Some(slapd) = Slapd::start() else { return };
+    let directory = directory(&slapd.config());
+    let (mut names, mut after) = (Vec::new(), String::new());
+    loop {
+        let listing = directory.list("", &after, 4).await.expect("a stretch");
+        names.extend(listing.users.iter().map(|user| user.username.clone()));
+        let Some(next) = listing.next else { break };
+        assert_eq!(names.len(), 4);
+        after = next;
+    }
+    assert_eq!(names, ["einstein", "lise", "marie", OHARA.uid, "richard", "visitor"]);
+    let found = directory.list("office@", "", 100).await.expect("a stretch");
+    assert_eq!((found.users.len(), found.next), (2, None));
+    assert_eq!(directory.group_names(&id(&MARIE)).await.expect("her groups"), ["physics-lovers", "radium-lovers"]);
 }
 
 #[tokio::test]

@@ -18,6 +18,10 @@ use crate::Ldap;
 pub struct Options {
     /// How many entries a search may answer at most; 0 is the server's default.
     pub size_limit: u32,
+    /// Whether a search with paged results (RFC 2696) may answer more in all, as in Active Directory.
+    pub unlimited_in_pages: bool,
+    /// How many groups Einstein is a member of beside those of the tree.
+    pub groups: u32,
 }
 
 /// A running server; it ends when this is dropped.
@@ -170,7 +174,7 @@ fn prepare(folder: &Path, options: Options) {
     certificates(&write);
     write("doorward.schema", tree::SCHEMA);
     write("slapd.conf", &configuration(folder, options));
-    write("tree.ldif", &tree::ldif());
+    write("tree.ldif", &tree::ldif(options.groups));
     let slapadd = find("slapadd").expect("slapadd comes with slapd");
     let output = Command::new(slapadd)
         .arg("-f")
@@ -200,15 +204,19 @@ fn configuration(folder: &Path, options: Options) -> String {
     let schemas = schemas.expect("the schemas come with slapd");
     let modules = Path::new("/usr/lib/ldap");
     let modules = if modules.is_dir() { "modulepath /usr/lib/ldap\nmoduleload back_mdb\n" } else { "" };
-    let limit = if options.size_limit == 0 { String::new() } else { format!("sizelimit {}\n", options.size_limit) };
+    let pages = if options.unlimited_in_pages { " size.prtotal=unlimited" } else { "" };
+    let limit = match options.size_limit {
+        0 => String::new(),
+        limit => format!("limits * size.soft={limit} size.hard={limit}{pages}\n"),
+    };
     let includes: String =
         ["core", "cosine", "inetorgperson", "nis"].map(|name| format!("include {schemas}/{name}.schema\n")).concat();
     let folder = folder.display();
     format!(
-        "{includes}include {folder}/doorward.schema\n{modules}{limit}\
+        "{includes}include {folder}/doorward.schema\n{modules}\
          pidfile {folder}/pid\n\
          TLSCACertificateFile {folder}/ca.pem\nTLSCertificateFile {folder}/cert.pem\nTLSCertificateKeyFile {folder}/key.pem\n\
-         database mdb\nmaxsize 16777216\nsuffix \"{BASE}\"\nrootdn \"cn=admin,{BASE}\"\ndirectory {folder}/db\n\
+         database mdb\nmaxsize 16777216\nsuffix \"{BASE}\"\nrootdn \"cn=admin,{BASE}\"\ndirectory {folder}/db\n{limit}\
          access to attrs=userPassword by anonymous auth by * none\n\
          access to * by dn.exact=\"{BIND_DN}\" read by anonymous auth by * none\n"
     )

@@ -155,8 +155,8 @@ impl Person {
     }
 }
 
-/// The whole tree (RFC 2849).
-pub(super) fn ldif() -> String {
+/// The whole tree (RFC 2849), with so many more groups of Einstein alone.
+pub(super) fn ldif(groups: u32) -> String {
     let mut text = format!("dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\no: Example\ndc: example\n\n");
     for unit in ["ou=services", "ou=people", "ou=radium,ou=people", "ou=groups"] {
         let name = unit.trim_start_matches("ou=").split(',').next().unwrap_or_default();
@@ -170,6 +170,10 @@ pub(super) fn ldif() -> String {
     let physicists = [EINSTEIN, MARIE, RICHARD, OHARA];
     text.push_str(&group(&format!("cn=physics-lovers,ou=groups,{BASE}"), PHYSICS, &physicists));
     text.push_str(&group(&format!("cn=radium-lovers,ou=groups,{BASE}"), RADIUM, &[MARIE]));
+    for number in 0..groups {
+        let id = uuid::Uuid::from_u128(u128::from(number) + 1).to_string();
+        text.push_str(&group(&format!("cn=group-{number},ou=groups,{BASE}"), &id, &[EINSTEIN]));
+    }
     text.push_str(&group(DISABLED_GROUP, "1c1ba4a0-2b3c-4a61-a0ac-64b4d0fd1d75", &[RICHARD]));
     text
 }
