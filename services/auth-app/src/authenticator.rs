@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use authn::{
-    AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, Groups, Reason, Standing, User, amr,
+    AuthError, Authenticated, Authenticator, Caller, Credentials, Directory, DirectoryError, Groups, Login, Reason,
+    Standing, User, amr,
 };
 use runtime::Clock;
 use secrecy::ExposeSecret;
@@ -40,7 +41,7 @@ impl AppTokens {
 
 #[async_trait]
 impl Authenticator for AppTokens {
-    /// With a login name the token must be that person's; without one, as a bearer token, it speaks for itself.
+    /// With a login name or mail address the token must be that user's; without one, as a bearer token, it speaks for itself.
     async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
         let secret = credentials.secret.expose_secret();
         if secret.is_empty() {
@@ -77,8 +78,10 @@ impl Authenticator for AppTokens {
 impl AppTokens {
     /// The person is asked for at each use: a disabled one must not get in by what was true a minute ago.
     async fn named(&self, login: &str) -> Result<Arc<User>, AuthError> {
-        let found = self.directory.user_by_claim(&Claim::Username(login.to_owned()), self.groups).await;
-        found.map_err(|error| error.into_auth(AuthError::Refused(Reason::UnknownUser)))
+        self.directory.user_by_login(&Login::new(login), self.groups).await.map_err(|error| match error {
+            DirectoryError::Ambiguous => AuthError::Refused(Reason::UnknownUser),
+            other => other.into_auth(AuthError::Refused(Reason::UnknownUser)),
+        })
     }
 
     async fn owner(&self, known: &Known) -> Result<Arc<User>, AuthError> {

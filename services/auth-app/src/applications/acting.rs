@@ -115,21 +115,31 @@ impl Applications {
         Acting { claims, caller, owner, is_active: false, right: Right::Operator }
     }
 
+    /// The directory alone decides which login names are the same, as where people sign in.
     async fn person(&self, who: &PersonRef) -> Result<Arc<User>, ApplicationsError> {
         let by_id = who.id.as_ref().map(|id| UserId { opaque_id: id.clone(), ..UserId::default() });
-        let found = match (&by_id, &who.username) {
-            (Some(id), _) => self.directory.user(id, Groups::Skip).await,
-            (None, Some(name)) => self.directory.user_by_claim(&Claim::Username(name.clone()), Groups::Skip).await,
+        let by_name = who.username.clone().map(Claim::Username);
+        let found = match (by_id, by_name) {
+            (Some(id), None) => self.directory.user(&id, Groups::Skip).await,
+            (None, Some(name)) => self.directory.user_by_claim(&name, Groups::Skip).await,
             (None, None) => Err(DirectoryError::NotFound),
+            (Some(id), Some(name)) => {
+                let user = self.directory.user(&id, Groups::Skip).await.map_err(failure)?;
+                return match self.directory.user_by_claim(&name, Groups::Skip).await {
+                    Ok(named) if named.id.opaque_id == user.id.opaque_id => Ok(user),
+                    Ok(_) | Err(DirectoryError::NotFound) => Err(ApplicationsError::TwoPeople),
+                    Err(error) => Err(failure(error)),
+                };
+            }
         };
-        let user = found.map_err(|error| match error {
-            DirectoryError::NotFound => ApplicationsError::NoSuchUser,
-            other => ApplicationsError::Directory(other),
-        })?;
-        if who.username.as_ref().is_some_and(|name| *name != user.username) {
-            return Err(ApplicationsError::TwoPeople);
-        }
-        Ok(user)
+        found.map_err(failure)
+    }
+}
+
+fn failure(error: DirectoryError) -> ApplicationsError {
+    match error {
+        DirectoryError::NotFound => ApplicationsError::NoSuchUser,
+        other => ApplicationsError::Directory(other),
     }
 }
 

@@ -81,6 +81,21 @@ async fn a11_an_administrator_makes_a_token_for_somebody() {
 }
 
 #[tokio::test]
+async fn user_name_is_compared_as_the_directory_does() {
+    let service = Service::impersonating().await;
+    let admin = service.by("admin");
+    for person in ["userName=MARIE", "userName=Marie", "userID=id-of-marie&userName=MARIE"] {
+        let made = admin.post(&format!("?expiry=1h&{person}")).await.is(200);
+        assert!(service.accepts("marie", &text(&made["token"])).await, "{person}");
+    }
+    admin.json("POST", "", &json!({ "user_name": "MARIE" })).await.is(201);
+    assert_eq!(service.by("marie").listed().await.len(), 4);
+    admin.post("?expiry=1h&userName=NOBODY").await.is(404);
+    admin.post("?expiry=1h&userID=id-of-marie&userName=EINSTEIN").await.is(400);
+    admin.post("?expiry=1h&userID=id-of-marie&userName=NOBODY").await.is(400);
+}
+
+#[tokio::test]
 async fn a11_the_same_by_a_body() {
     let service = Service::impersonating().await;
     let admin = service.by("admin");

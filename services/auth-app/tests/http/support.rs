@@ -78,7 +78,7 @@ impl Directory for People {
 
     async fn user_by_claim(&self, claim: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
         let Claim::Username(name) = claim else { return Err(DirectoryError::NotFound) };
-        self.find_by(|user| user.username == *name)
+        self.find_by(|user| user.username.eq_ignore_ascii_case(name))
     }
 
     async fn groups(&self, _: &UserId) -> Result<Vec<String>, DirectoryError> {

@@ -466,6 +466,25 @@ async fn a15_the_login_name_must_be_the_owners() {
     assert_eq!(fixture.refusal("nobody", &secret).await, Reason::UnknownUser);
 }
 
+/// Row A15.
+#[tokio::test]
+async fn mail_address_of_the_owner_is_a_login() {
+    let fixture = Fixture::new().await;
+    for (name, mail) in [("einstein", "einstein@example.org"), ("marie", "marie@example.org")] {
+        fixture.people.change(name, |user| user.mail = mail.to_owned());
+    }
+    let (_, secret) = fixture.token("einstein", HOUR).await;
+    for login in ["einstein@example.org", "Einstein@Example.org", "EINSTEIN"] {
+        let good = fixture.authenticate(login, text(&secret)).await.expect("is the owner's");
+        assert_eq!(good.user.username, "einstein", "{login}");
+    }
+    assert_eq!(fixture.refusal("marie@example.org", &secret).await, Reason::OwnerMismatch);
+    assert_eq!(fixture.refusal("nobody@example.org", &secret).await, Reason::UnknownUser);
+    fixture.people.change("marie", |user| user.mail = "einstein@example.org".to_owned());
+    assert_eq!(fixture.refusal("einstein@example.org", &secret).await, Reason::UnknownUser, "it is two users'");
+    assert!(fixture.authenticate("einstein", text(&secret)).await.is_ok());
+}
+
 #[tokio::test]
 async fn a_revoked_token_is_refused_with_the_next_request() {
     let fixture = Fixture::new().await;

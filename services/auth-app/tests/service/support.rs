@@ -61,6 +61,16 @@ impl People {
         self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
+    fn one(&self, fits: impl Fn(&User) -> bool) -> Result<Arc<User>, DirectoryError> {
+        let people = self.people.lock().expect("no panic");
+        let mut found = people.values().filter(|user| fits(user));
+        match (found.next(), found.next()) {
+            (Some(user), None) => Ok(Arc::clone(user)),
+            (Some(_), Some(_)) => Err(DirectoryError::Ambiguous),
+            (None, _) => Err(DirectoryError::NotFound),
+        }
+    }
+
     fn named(&self, name: &str) -> Result<Arc<User>, DirectoryError> {
         self.people.lock().expect("no panic").get(name).cloned().ok_or(DirectoryError::NotFound)
     }
@@ -74,8 +84,11 @@ impl Directory for People {
     }
 
     async fn user_by_claim(&self, claim: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        let Claim::Username(name) = claim else { return Err(DirectoryError::NotFound) };
-        self.named(name)
+        match claim {
+            Claim::Username(name) => self.named(&name.to_lowercase()),
+            Claim::Mail(address) => self.one(|user| user.mail.eq_ignore_ascii_case(address)),
+            _ => Err(DirectoryError::NotFound),
+        }
     }
 
     async fn groups(&self, _: &UserId) -> Result<Vec<String>, DirectoryError> {

@@ -12,7 +12,7 @@ use status::Kind;
 pub use remote::Remote;
 pub use serve::{MaySearch, Users, searcher, serve};
 
-use crate::{AuthError, BoxError, User, UserId, UserType};
+use crate::{AuthError, BoxError, Login, User, UserId, UserType};
 
 /// Something known of a user by which it can be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +80,24 @@ pub trait Directory: Send + Sync {
     async fn user(&self, id: &UserId, groups: Groups) -> Result<Arc<User>, DirectoryError>;
     /// The one user this is said of. More than one is [`DirectoryError::Ambiguous`].
     async fn user_by_claim(&self, claim: &Claim, groups: Groups) -> Result<Arc<User>, DirectoryError>;
+    /// The one user who signs in with this login: by name or, where no user has that name, by mail address.
+    async fn user_by_login(&self, login: &Login, groups: Groups) -> Result<Arc<User>, DirectoryError> {
+        for form in login.forms() {
+            match self.user_by_claim(&Claim::Username(form.to_owned()), groups).await {
+                Ok(user) if login.names(&user.username) => return Ok(user),
+                Ok(_) | Err(DirectoryError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for form in login.forms().filter(|form| form.contains('@')) {
+            match self.user_by_claim(&Claim::Mail(form.to_owned()), groups).await {
+                Ok(user) if login.names(&user.mail) => return Ok(user),
+                Ok(_) | Err(DirectoryError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(DirectoryError::NotFound)
+    }
     /// The groups of a user.
     async fn groups(&self, id: &UserId) -> Result<Vec<String>, DirectoryError>;
     /// The users whom every filter fits, at most a page of a hundred. `token` is the internal token of the person who
