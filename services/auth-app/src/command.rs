@@ -13,11 +13,11 @@ use proto::doorward::apptokens::v1::{
     CreateTokenRequest, GetTokenRequest, Kind, ListTokensRequest, PruneTokensRequest, RevokeTokenRequest,
     RevokeTokensRequest, create_token_request::Life,
 };
-use runtime::Context;
+use runtime::{Context, print, print_once};
 
 pub use personal::PersonalToken;
 
-use crate::policy;
+use crate::{Config, policy};
 use operator::{Operator, by_login, seconds};
 
 /// What `auth-app` does beside serving.
@@ -41,7 +41,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Create {
     /// Login name of the token's owner; asked for if left out
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     user_name: Option<String>,
     /// How long the token lives: numbers with d, h, m or s, as in 72h, 7d or 1h30m
     #[arg(long, default_value = "72h", conflicts_with = "window")]
@@ -71,7 +71,7 @@ pub struct Create {
 #[derive(Debug, Args)]
 pub struct List {
     /// Login name of the tokens' owner
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     user_name: String,
     /// Prints all of it as JSON
     #[arg(long)]
@@ -82,6 +82,7 @@ pub struct List {
 #[derive(Debug, Args)]
 pub struct Show {
     /// Its id
+    #[arg(allow_hyphen_values = true)]
     id: String,
     /// Prints all of it as JSON
     #[arg(long)]
@@ -93,34 +94,35 @@ pub struct Show {
 #[group(id = "which", required = true, multiple = false, args = ["token", "token_stdin", "all"])]
 pub struct Revoke {
     /// Its id, or the hash that it was taken over by; a secret is better given by --token-stdin
+    #[arg(allow_hyphen_values = true)]
     token: Option<String>,
     /// Reads the id or the secret from standard input
     #[arg(long)]
     token_stdin: bool,
     /// All tokens of the user with this login name
-    #[arg(long = "all-of", value_name = "USER")]
+    #[arg(long = "all-of", value_name = "USER", allow_hyphen_values = true)]
     all: Option<String>,
 }
 
 impl Command {
-    /// Does it.
+    /// Does it, with the service's configuration over these defaults.
     ///
     /// # Errors
     /// When an argument is wrong, the service does not answer, or refuses.
-    pub async fn run(self, context: &Context) -> Result<(), BoxError> {
+    pub async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
         match self {
-            Self::Create(create) => create.run(context).await,
-            Self::List(list) => list.run(context).await,
-            Self::Show(show) => show.run(context).await,
-            Self::Revoke(revoke) => revoke.run(context).await,
-            Self::Prune => prune(context).await,
-            Self::Import(import) => import.run(context).await,
+            Self::Create(create) => create.run(defaults, context).await,
+            Self::List(list) => list.run(defaults, context).await,
+            Self::Show(show) => show.run(defaults, context).await,
+            Self::Revoke(revoke) => revoke.run(defaults, context).await,
+            Self::Prune => prune(defaults, context).await,
+            Self::Import(import) => import.run(defaults, context).await,
         }
     }
 }
 
 impl Create {
-    async fn run(self, context: &Context) -> Result<(), BoxError> {
+    async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
         let life = match &self.window {
             Some(window) => Life::Window(seconds(policy::duration_or_seconds(window)?)),
             None => Life::ExpiresIn(seconds(policy::duration(&self.expiration)?)),
@@ -138,20 +140,21 @@ impl Create {
             life: Some(life),
             max_lifetime: max_lifetime.map(seconds),
         };
-        let (token, secret) = Operator::connect(context)?.create(request).await?;
-        if self.json {
-            show::json(&show::made(&token, &secret))
+        let (token, secret) = Operator::connect(defaults, context)?.create(request).await?;
+        let text = if self.json {
+            format!("{}\n", serde_json::to_string_pretty(&show::made(&token, &secret))?)
         } else if self.quiet {
-            print(format_args!("{secret}"))
+            secret
         } else {
-            print(format_args!("{secret}\n"))
-        }
+            format!("{secret}\n")
+        };
+        print_once(text, format_args!("end the token with: auth-app revoke {}", token.id))
     }
 }
 
 impl List {
-    async fn run(self, context: &Context) -> Result<(), BoxError> {
-        let mut operator = Operator::connect(context)?;
+    async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+        let mut operator = Operator::connect(defaults, context)?;
         let (mut tokens, mut page_token) = (Vec::new(), String::new());
         loop {
             let owner = Some(by_login(&self.user_name));
@@ -170,15 +173,15 @@ impl List {
 }
 
 impl Show {
-    async fn run(self, context: &Context) -> Result<(), BoxError> {
-        let found = Operator::connect(context)?.get(GetTokenRequest { id: self.id }).await?;
+    async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+        let found = Operator::connect(defaults, context)?.get(GetTokenRequest { id: self.id }).await?;
         if self.json { show::json(&show::value(&found)) } else { show::lines(&found) }
     }
 }
 
 impl Revoke {
-    async fn run(self, context: &Context) -> Result<(), BoxError> {
-        let mut operator = Operator::connect(context)?;
+    async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+        let mut operator = Operator::connect(defaults, context)?;
         if let Some(user) = &self.all {
             let count = operator.revoke_all(RevokeTokensRequest { owner: Some(by_login(user)) }).await?;
             return print(format_args!("revoked {count} app tokens of {user}\n"));
@@ -192,8 +195,8 @@ impl Revoke {
     }
 }
 
-async fn prune(context: &Context) -> Result<(), BoxError> {
-    let count = Operator::connect(context)?.prune(PruneTokensRequest {}).await?;
+async fn prune(defaults: Config, context: &Context) -> Result<(), BoxError> {
+    let count = Operator::connect(defaults, context)?.prune(PruneTokensRequest {}).await?;
     print(format_args!("removed {count} app tokens\n"))
 }
 
@@ -208,8 +211,4 @@ fn ask(prompt: &str) -> Result<String, BoxError> {
         "" => Err(format!("{}is missing", prompt.replace(':', "")).into()),
         text => Ok(text.to_owned()),
     }
-}
-
-fn print(text: std::fmt::Arguments<'_>) -> Result<(), BoxError> {
-    Ok(io::stdout().lock().write_fmt(text)?)
 }

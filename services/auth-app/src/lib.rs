@@ -71,7 +71,7 @@ impl runtime::Service for AuthApp {
     }
 
     async fn command(matches: &ArgMatches, context: Context) -> Result<(), BoxError> {
-        Command::from_arg_matches(matches)?.run(&context).await
+        Command::from_arg_matches(matches)?.run(Config::default(), &context).await
     }
 }
 

@@ -123,7 +123,7 @@ pub(crate) struct Authenticate {
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) kind: String,
     /// Whom the credential belongs to: a login, `userid:...`, an account's id
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", allow_hyphen_values = true)]
     pub(crate) client_id: String,
     #[command(flatten)]
     pub(crate) secret: SecretSource,
@@ -134,6 +134,7 @@ pub(crate) enum User {
     /// Adds a person
     Add {
         /// The login name
+        #[arg(allow_hyphen_values = true)]
         username: String,
         /// The mail address
         #[arg(long, default_value = "")]
@@ -142,10 +143,10 @@ pub(crate) enum User {
         #[arg(long)]
         display_name: Option<String>,
         /// A role: admin, spaceadmin, user, guest or an identifier; may be repeated
-        #[arg(long = "role", value_name = "ROLE", default_values_t = ["user".to_owned()])]
+        #[arg(long = "role", value_name = "ROLE", default_values_t = ["user".to_owned()], allow_hyphen_values = true)]
         roles: Vec<String>,
         /// A group the person becomes a member of; may be repeated
-        #[arg(long = "group", value_name = "GROUP")]
+        #[arg(long = "group", value_name = "GROUP", allow_hyphen_values = true)]
         groups: Vec<String>,
         #[command(flatten)]
         password: PasswordSource,
@@ -159,11 +160,13 @@ pub(crate) enum User {
     /// Shows a person
     Show {
         /// The login name
+        #[arg(allow_hyphen_values = true)]
         username: String,
     },
     /// Sets a person's password
     Passwd {
         /// The login name
+        #[arg(allow_hyphen_values = true)]
         username: String,
         #[command(flatten)]
         password: PasswordSource,
@@ -171,17 +174,23 @@ pub(crate) enum User {
     /// Refuses every credential of a person from the next request on
     Disable {
         /// The login name
+        #[arg(allow_hyphen_values = true)]
         username: String,
     },
     /// Lets a disabled person in again
     Enable {
         /// The login name
+        #[arg(allow_hyphen_values = true)]
         username: String,
     },
     /// Removes a person and the password
     Delete {
         /// The login name
+        #[arg(allow_hyphen_values = true)]
         username: String,
+        /// Does not ask for confirmation
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -190,6 +199,7 @@ pub(crate) enum Group {
     /// Adds a group
     Add {
         /// Its name
+        #[arg(allow_hyphen_values = true)]
         name: String,
         /// What it is for
         #[arg(long, default_value = "")]
@@ -200,7 +210,11 @@ pub(crate) enum Group {
     /// Removes a group
     Delete {
         /// Its name
+        #[arg(allow_hyphen_values = true)]
         name: String,
+        /// Does not ask for confirmation
+        #[arg(long)]
+        yes: bool,
     },
     /// Administers a group's members
     Member {
@@ -214,20 +228,25 @@ pub(crate) enum Member {
     /// Makes a person a member
     Add {
         /// The group's name
+        #[arg(allow_hyphen_values = true)]
         group: String,
         /// The login name
+        #[arg(allow_hyphen_values = true)]
         username: String,
     },
     /// Ends a membership
     Remove {
         /// The group's name
+        #[arg(allow_hyphen_values = true)]
         group: String,
         /// The login name
+        #[arg(allow_hyphen_values = true)]
         username: String,
     },
     /// Lists the members
     List {
         /// The group's name
+        #[arg(allow_hyphen_values = true)]
         group: String,
     },
 }
@@ -279,5 +298,50 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// Arguments of commands that name something: everything but numbers, words of a fixed choice and files.
+    fn check_identifiers(command: &clap::Command, path: &str) {
+        let path = format!("{path} {}", command.get_name());
+        for argument in command.get_arguments() {
+            let name = argument.get_id().as_str();
+            let is_named = argument.is_positional() && !["service", "path", "query"].contains(&name);
+            if is_named || ["client_id", "groups", "roles", "user", "user_name", "all"].contains(&name) {
+                assert!(argument.is_allow_hyphen_values_set(), "{path}: {name} cannot begin with -");
+            }
+        }
+        command.get_subcommands().for_each(|command| check_identifiers(command, &path));
+    }
+
+    #[test]
+    fn identifiers_may_begin_with_a_hyphen() {
+        check_identifiers(&Cli::command(), "");
+        for line in [
+            &["keys", "retire", "-5mXF_x"][..],
+            &["keys", "retire", "--mXF_x"],
+            &["client", "show", "-app"],
+            &["client", "remove", "-app"],
+            &["client", "rotate", "-app", "--grace", "1h"],
+            &["client", "add", "--id", "-app", "--public"],
+            &["auth-app", "show", "-x1"],
+            &["auth-app", "revoke", "-x1"],
+            &["auth-app", "revoke", "--all-of", "-marie"],
+            &["auth-app", "list", "--user-name", "-marie", "--json"],
+            &["admin", "user", "token", "-u", "-marie", "-e", "1h"],
+            &["user", "add", "-marie", "--group", "-staff", "--no-password"],
+            &["user", "delete", "-marie", "--yes"],
+            &["user", "passwd", "-marie", "--password-stdin"],
+            &["group", "member", "add", "-staff", "-marie"],
+            &["authenticate", "--type", "basic", "--client-id", "-marie", "--secret-stdin"],
+        ] {
+            let parsed = Cli::try_parse_from(["doorward"].iter().chain(line));
+            assert!(parsed.is_ok(), "{line:?}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
+        }
+        let Command::User { command: UserOrToken::User(User::Delete { username, yes }) } =
+            Cli::try_parse_from(["doorward", "user", "delete", "-marie", "--yes"]).expect("is understood").command
+        else {
+            panic!("is another command")
+        };
+        assert_eq!((username.as_str(), yes), ("-marie", true));
     }
 }

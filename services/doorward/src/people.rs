@@ -8,10 +8,13 @@ use proto::doorward::{
         ListUsersRequest, Person, PersonRef, PersonStatus, UpdateUserRequest, group_ref, person_ref,
     },
 };
-use runtime::config::Secret;
+use runtime::{ForeignToken, config::Secret};
 use tonic::Code;
 
 use crate::admin::Admin;
+
+/// How many users are asked for at once: the most that are given, as each page of an LDAP directory costs a search of it all.
+const PAGE: u32 = 1_000;
 
 /// A person to add.
 pub(crate) struct NewPerson<'a> {
@@ -96,7 +99,7 @@ impl Admin {
         let (mut people, mut page_token) = (Vec::new(), String::new());
         loop {
             let query = query.to_owned();
-            let request = self.request(ListUsersRequest { page_size: 100, page_token, query });
+            let request = self.request(ListUsersRequest { page_size: PAGE, page_token, query });
             let page = self.users.list_users(request).await.map_err(refused)?.into_inner();
             people.extend(page.users);
             if page.next_page_token.is_empty() {
@@ -145,7 +148,11 @@ impl Admin {
     }
 }
 
-/// What a service said, without the dress of gRPC.
+/// Why a service did not do it.
 pub(crate) fn refused(status: tonic::Status) -> BoxError {
-    if status.message().is_empty() { Box::new(status) } else { status.message().into() }
+    match status.code() {
+        Code::Unauthenticated => Box::new(ForeignToken(status.message().to_owned())),
+        _ if status.message().is_empty() => Box::new(status),
+        _ => status.message().into(),
+    }
 }

@@ -1,4 +1,6 @@
-//! The demo people of the quick start, and the three lines to paste.
+//! The demo users of the quick start, and the three lines to paste.
+
+use std::fmt::Write;
 
 use authn::BoxError;
 use runtime::{Context, config::Secret};
@@ -18,11 +20,30 @@ const PEOPLE: [(&str, &str, &str, &str); 4] = [
     ("admin", "Admin", "admin", ""),
 ];
 
-/// Adds the demo people that are not there yet, and says how to go on.
+/// Adds the demo users that are not there yet, and says how to go on. Users whose passwords cannot be shown are taken back.
 pub(crate) async fn welcome(settings: &Settings, context: &Context) -> Result<(), BoxError> {
+    if settings.users.is_ldap() {
+        return say(introduction(settings, Demo::Elsewhere)?);
+    }
     let mut admin = Admin::connect(settings, context).await?;
-    admin.ensure_group("physicists").await?;
     let mut added = Vec::new();
+    let outcome = match add(&mut admin, &mut added, context).await {
+        Ok(()) if added.is_empty() => say(introduction(settings, Demo::Known)?),
+        Ok(()) => introduction(settings, Demo::Added(&added))
+            .and_then(|text| runtime::print_once(format_args!("{text}\n"), "no demo users were added")),
+        Err(error) => Err(error),
+    };
+    if outcome.is_err() {
+        for (username, _) in &added {
+            admin.delete(username).await?;
+        }
+    }
+    outcome
+}
+
+/// Adds the demo users that are not there yet, and their passwords to `added`.
+async fn add(admin: &mut Admin, added: &mut Vec<(&'static str, Secret)>, context: &Context) -> Result<(), BoxError> {
+    admin.ensure_group("physicists").await?;
     for (username, display_name, role, group) in PEOPLE {
         if admin.find(username).await?.is_some() {
             continue;
@@ -36,39 +57,60 @@ pub(crate) async fn welcome(settings: &Settings, context: &Context) -> Result<()
         admin.add(&person, Some(&password)).await?;
         added.push((username, password));
     }
-    introduce(settings, &added)?;
     Ok(())
 }
 
-fn introduce(settings: &Settings, added: &[(&str, Secret)]) -> Result<(), BoxError> {
+/// The demo users of this start.
+#[derive(Clone, Copy)]
+enum Demo<'a> {
+    /// These were added.
+    Added(&'a [(&'static str, Secret)]),
+    /// They were added before.
+    Known,
+    /// There are none: the users are read from LDAP.
+    Elsewhere,
+}
+
+/// Where everything is, the passwords that were made, and what to do next.
+fn introduction(settings: &Settings, demo: Demo<'_>) -> Result<String, BoxError> {
     let program = std::env::current_exe()?;
     let program = shell_word(&program.display().to_string());
-    say(&format!("\nDoorward is ready: the gateway answers gRPC on {}.", settings.gateway_endpoint()))?;
     let http = &settings.proxy.http.0;
     let scheme = if http.tls.enabled { "https" } else { "http" };
-    let port = runtime::endpoint_of(&http.addr);
-    say(&format!("The edge answers on {scheme}://{port}, for browsers, WebDAV clients and other proxies."))?;
-    say(&format!("Everything it keeps is in {}.", settings.data.display()))?;
-    if added.is_empty() {
-        say("\nThe demo people are there already; `doorward user passwd einstein` gives one a new password.")?;
-    } else {
-        say("\nDemo people, and their passwords, which are not shown again:")?;
-        for (username, password) in added {
-            say(&format!("  {username:10}{}", password.expose()))?;
+    let mut text = format!(
+        "\nDoorward is ready: the gateway answers gRPC on {}.\n\
+         The edge answers on {scheme}://{}, for browsers, WebDAV clients and other proxies.\n\
+         Everything it keeps is in {}.\n",
+        settings.gateway_endpoint(),
+        runtime::endpoint_of(&http.addr),
+        settings.data.display(),
+    );
+    match demo {
+        Demo::Added(added) => {
+            text.push_str("\nDemo users, and their passwords, which are not shown again:\n");
+            for (username, password) in added {
+                writeln!(text, "  {username:10}{}", password.expose())?;
+            }
         }
+        Demo::Known => text.push_str(
+            "\nThe demo users are there already; `doorward user passwd einstein` gives one a new password.\n",
+        ),
+        Demo::Elsewhere => text.push_str("\nThe users are read from LDAP (USERS_DRIVER): no demo users are added.\n"),
     }
-    let password = added.iter().find(|(username, _)| *username == "einstein").map(|(_, password)| password.expose());
-    say("\nPaste these into a second terminal:\n")?;
-    match password {
-        Some(password) => {
-            say(&format!("echo {password} | {program} authenticate --type basic --client-id einstein --secret-stdin"))?;
-        }
-        None => say(&format!("{program} authenticate --type basic --client-id einstein"))?,
+    text.push_str("\nPaste these into a second terminal:\n\n");
+    if let Demo::Added(added) = demo
+        && let Some((_, password)) = added.iter().find(|(username, _)| *username == "einstein")
+    {
+        let password = password.expose();
+        writeln!(text, "echo {password} | {program} authenticate --type basic --client-id einstein --secret-stdin")?;
+    } else if matches!(demo, Demo::Known) {
+        writeln!(text, "{program} authenticate --type basic --client-id einstein")?;
     }
-    say(&format!("{program} auth-app create --user-name=marie --expiration=72h"))?;
-    say(&format!("{program} user list"))?;
-    say("")?;
-    Ok(())
+    if !matches!(demo, Demo::Elsewhere) {
+        writeln!(text, "{program} auth-app create --user-name=marie --expiration=72h")?;
+    }
+    writeln!(text, "{program} user list")?;
+    Ok(text)
 }
 
 /// A word that a shell reads as it stands.

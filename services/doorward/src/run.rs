@@ -1,12 +1,13 @@
 //! From the command line to an exit code.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use authn::BoxError;
 use clap::Parser;
 use runtime::{
-    Context, Misconfigured, Random,
-    config::{Environment, base_data_path},
+    Context, ForeignToken, Misconfigured, Random,
+    config::{ConfigError, Environment, base_data_path},
 };
 
 use crate::{
@@ -17,13 +18,17 @@ use crate::{
     quickstart,
     secrets::Secrets,
     selection::Selection,
-    settings::Settings,
+    settings::{Settings, defaults},
 };
 
 /// Everything that `main` does.
 pub fn main() -> ExitCode {
     match Cli::try_parse() {
-        Ok(cli) => runtime::report("doorward", run(cli.command, Environment::of_process())),
+        Ok(cli) => {
+            let environment = Environment::of_process();
+            let outcome = run(cli.command, environment.clone());
+            runtime::report("doorward", outcome.map_err(|error| with_data_folder(&environment, error)))
+        }
         Err(usage) => runtime::usage(&usage),
     }
 }
@@ -36,9 +41,15 @@ fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
         }
         Command::Quickstart => serve(&Selection::everything(), environment, true),
         Command::Config { command } => command::config::run(&command, &environment, &kept(&environment)?),
-        Command::AuthApp { command } => runtime::block_on(async { command.run(&of_auth_app(&environment)?).await }),
-        Command::Client { command } => runtime::block_on(async { command.run(&of_idp(&environment)?).await }),
-        Command::Keys { command } => runtime::block_on(async { command.run(&of_idp(&environment)?).await }),
+        Command::AuthApp { command } => {
+            own(environment, defaults::auth_app, async |defaults, context| command.run(defaults, &context).await)
+        }
+        Command::Client { command } => {
+            own(environment, defaults::idp, async |defaults, context| command.run(defaults, &context).await)
+        }
+        Command::Keys { command } => {
+            own(environment, defaults::idp, async |defaults, context| command.run(defaults, &context).await)
+        }
         Command::Health => {
             let selection = Selection::of(&environment).map_err(Misconfigured::new)?;
             command::health::run(&Settings::load(&environment, &any(&environment)?)?, &selection)
@@ -67,7 +78,9 @@ fn user(command: UserOrToken, environment: Environment) -> Result<(), BoxError> 
                 command::user::run(command, admin::Admin::connect(&settings, &context).await?, &context).await
             })
         }
-        UserOrToken::Token(token) => runtime::block_on(async { token.run(&of_auth_app(&environment)?).await }),
+        UserOrToken::Token(token) => {
+            own(environment, defaults::auth_app, async |defaults, context| token.run(defaults, &context).await)
+        }
     }
 }
 
@@ -75,11 +88,15 @@ fn user(command: UserOrToken, environment: Environment) -> Result<(), BoxError> 
 fn serve(selection: &Selection, environment: Environment, welcome: bool) -> Result<(), BoxError> {
     let context = Context::new(environment);
     let data = base_data_path(&context.environment);
-    let secrets = Secrets::read_or_make(&data, &context.random).map_err(Misconfigured::new)?;
+    let (secrets, corrected) = Secrets::read_or_make(&data, &context.random).map_err(Misconfigured::new)?;
     let settings = Settings::load(&context.environment, &secrets)?;
     // The gateway is what everybody calls: how it logs is how the process does.
     let (log, tracing) = (settings.gateway.log.clone(), settings.gateway.tracing.clone());
     runtime::host("doorward", &log, &tracing, context, async |context| {
+        if let Some(corrected) = corrected {
+            // an audit event, which is logged whatever the level
+            tracing::warn!(target: "audit", event = "secrets_mode_corrected", outcome = "success", "{corrected}");
+        }
         settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         settings.files.iter().for_each(|file| context.reload.watch(file));
         let family = Family::start(&settings, selection, &context).await?;
@@ -114,22 +131,44 @@ fn any(environment: &Environment) -> Result<Secrets, BoxError> {
     Ok(found.unwrap_or_else(|| Secrets::make(&Random::system())))
 }
 
-/// What auth-app's own commands are told: the secrets of the data folder, which that service knows nothing of.
-fn of_auth_app(environment: &Environment) -> Result<Context, BoxError> {
-    let secrets = kept(environment)?;
-    let generated = Environment::from([
-        ("OCIS_JWT_SECRET", secrets.jwt.expose()),
-        ("AUTH_APP_TOKEN_KEY", secrets.app_token_key.expose()),
-    ]);
-    Ok(Context::new(environment.layered_over(&generated)))
+/// Runs a command of one service's own, whose configuration has the secrets of the data folder as defaults.
+fn own<C>(
+    environment: Environment,
+    defaults: impl FnOnce(&Secrets) -> C,
+    work: impl AsyncFnOnce(C, Context) -> Result<(), BoxError>,
+) -> Result<(), BoxError> {
+    let defaults = defaults(&kept(&environment)?);
+    runtime::block_on(work(defaults, Context::new(environment)))
 }
 
-/// What idp's own commands are told, likewise.
-fn of_idp(environment: &Environment) -> Result<Context, BoxError> {
-    let secrets = kept(environment)?;
-    let generated = Environment::from([
-        ("OCIS_JWT_SECRET", secrets.jwt.expose()),
-        ("IDP_ENCRYPTION_SECRET", secrets.idp_encryption.expose()),
-    ]);
-    Ok(Context::new(environment.layered_over(&generated)))
+/// An error that secrets of another data folder may have avoided, with the folder where they were looked for.
+fn with_data_folder(environment: &Environment, error: BoxError) -> BoxError {
+    let folder = base_data_path(environment);
+    let has_secrets = matches!(Secrets::read(&folder), Ok(Some(_)));
+    let is_missing = matches!(error.downcast_ref::<ConfigError>(), Some(ConfigError::Missing { .. }));
+    if is_missing && !has_secrets {
+        let error = error.to_string();
+        Box::new(Misconfigured::new(NoSecrets { error, folder }))
+    } else if error.is::<ForeignToken>() {
+        Box::new(ForeignFolder { error, folder })
+    } else {
+        error
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{error}; the data folder {} holds no generated secrets: if the server uses another one, set OCIS_BASE_DATA_PATH to it",
+    folder.display()
+)]
+struct NoSecrets {
+    error: String,
+    folder: PathBuf,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{error}; the data folder is {}: if the server uses another one, set OCIS_BASE_DATA_PATH to it", folder.display())]
+struct ForeignFolder {
+    error: BoxError,
+    folder: PathBuf,
 }

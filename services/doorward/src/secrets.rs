@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -40,6 +40,16 @@ pub enum SecretsError {
         /// What happened.
         source: io::Error,
     },
+    /// Other accounts can read the file, and that cannot be changed.
+    #[error("{}: other accounts of this machine can read it (mode {mode:04o}), and its mode cannot be corrected: {source}; run chmod 0600 on it as its owner", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// Why not.
+        source: io::Error,
+    },
     /// A line is missing or empty.
     #[error("{}: {name} is missing; restore the file from a backup, or delete it to have new secrets made", path.display())]
     Missing {
@@ -71,25 +81,27 @@ impl Secrets {
         }
     }
 
-    /// The secrets of a data folder, made and kept if it has none yet. The folder is made too, for its owner only.
+    /// The secrets of a data folder, made and kept if it has none yet. The folder is made too, for its owner only. A file that
+    /// other accounts could read is taken from them, of which the second value warns.
     ///
     /// # Errors
-    /// When the folder or the file cannot be made or read.
-    pub fn read_or_make(folder: &Path, random: &Random) -> Result<Self, SecretsError> {
+    /// When the folder or the file cannot be made or read, or when the file's mode cannot be corrected.
+    pub fn read_or_make(folder: &Path, random: &Random) -> Result<(Self, Option<String>), SecretsError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| SecretsError::File { path, source }
         };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed(folder))?;
         let path = folder.join(FILE);
+        let corrected = correct_mode(&path)?;
         let secrets = match Self::read(folder)? {
-            Some(secrets) if !secrets.idp_encryption.is_empty() => return Ok(secrets),
+            Some(secrets) if !secrets.idp_encryption.is_empty() => return Ok((secrets, corrected)),
             // the file is of a version that had no idp
             Some(secrets) => Self { idp_encryption: random_secret(random), ..secrets },
             None => Self::make(random),
         };
         secrets.write(&path).map_err(failed(&path))?;
-        Ok(secrets)
+        Ok((secrets, corrected))
     }
 
     /// Fresh secrets, kept nowhere: for commands that have to read a configuration and need no secret of it.
@@ -141,6 +153,22 @@ impl Secrets {
     }
 }
 
+/// Takes the file from everybody but its owner, and says so; nothing if there is no file, or nothing to correct.
+fn correct_mode(path: &Path) -> Result<Option<String>, SecretsError> {
+    let Ok(metadata) = fs::metadata(path) else { return Ok(None) };
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & 0o077 == 0 {
+        return Ok(None);
+    }
+    let failed = |source| SecretsError::Exposed { path: path.to_owned(), mode, source };
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    Ok(Some(format!(
+        "{}: other accounts of this machine could read the secrets (mode {mode:04o}); the mode is corrected to 0600. \
+         If somebody else may have read them, delete the file and start again to have new ones made",
+        path.display()
+    )))
+}
+
 /// 256 random bits in hexadecimal digits, which no shell, URL or YAML reads as anything else.
 fn random_secret(random: &Random) -> Secret {
     let mut bytes = [0; 32];
@@ -151,7 +179,7 @@ fn random_secret(random: &Random) -> Secret {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -159,8 +187,8 @@ mod tests {
     fn made_once_for_the_owner_only() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
-        let made = Secrets::read_or_make(&data, &Random::seeded(1)).unwrap();
-        let kept = Secrets::read_or_make(&data, &Random::seeded(2)).unwrap();
+        let (made, _) = Secrets::read_or_make(&data, &Random::seeded(1)).unwrap();
+        let (kept, _) = Secrets::read_or_make(&data, &Random::seeded(2)).unwrap();
         assert_eq!(made.jwt.expose(), kept.jwt.expose());
         assert_eq!(made.jwt.expose().len(), 64);
         assert_ne!(made.jwt.expose(), made.machine_key.expose());
@@ -171,15 +199,15 @@ mod tests {
     #[test]
     fn a_file_of_a_version_without_idp_is_completed() {
         let folder = tempfile::tempdir().unwrap();
-        let before = Secrets::read_or_make(folder.path(), &Random::seeded(1)).unwrap();
+        let (before, _) = Secrets::read_or_make(folder.path(), &Random::seeded(1)).unwrap();
         let path = folder.path().join(FILE);
         let text = fs::read_to_string(&path).unwrap();
         let older: Vec<_> = text.lines().filter(|line| !line.starts_with(IDP_ENCRYPTION)).collect();
         fs::write(&path, older.join("\n")).unwrap();
-        let after = Secrets::read_or_make(folder.path(), &Random::seeded(2)).unwrap();
+        let (after, _) = Secrets::read_or_make(folder.path(), &Random::seeded(2)).unwrap();
         assert_eq!(before.jwt.expose(), after.jwt.expose());
         assert_eq!(after.idp_encryption.expose().len(), 64);
-        let kept = Secrets::read_or_make(folder.path(), &Random::seeded(3)).unwrap();
+        let (kept, _) = Secrets::read_or_make(folder.path(), &Random::seeded(3)).unwrap();
         assert_eq!(kept.idp_encryption.expose(), after.idp_encryption.expose());
     }
 
@@ -190,6 +218,33 @@ mod tests {
         let error = Secrets::read_or_make(folder.path(), &Random::seeded(1)).unwrap_err().to_string();
         assert!(error.contains("OCIS_MACHINE_AUTH_API_KEY is missing") && !error.contains("abc"), "{error}");
         assert_eq!(fs::read_to_string(folder.path().join(FILE)).unwrap(), "OCIS_JWT_SECRET=abc\n");
+    }
+
+    /// Row D4.
+    #[test]
+    fn readable_secrets_are_corrected_with_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        let (made, nothing) = Secrets::read_or_make(folder.path(), &Random::seeded(1)).unwrap();
+        assert_eq!(nothing, None);
+        let path = folder.path().join(FILE);
+        for mode in [0o644, 0o640, 0o604, 0o660] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let (kept, warning) = Secrets::read_or_make(folder.path(), &Random::seeded(2)).unwrap();
+            assert_eq!(kept.jwt.expose(), made.jwt.expose());
+            assert!(warning.unwrap().contains(&format!("(mode {mode:04o}); the mode is corrected")), "{mode:o}");
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+        }
+        assert_eq!(Secrets::read_or_make(folder.path(), &Random::seeded(2)).unwrap().1, None);
+    }
+
+    /// Row D4.
+    #[test]
+    fn readable_secrets_whose_mode_cannot_be_corrected_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        // everybody can read it, and nobody can change its mode, not even root
+        symlink("/proc/version", folder.path().join(FILE)).unwrap();
+        let error = Secrets::read_or_make(folder.path(), &Random::seeded(1)).unwrap_err().to_string();
+        assert!(error.contains("mode cannot be corrected"), "{error}");
     }
 
     #[test]

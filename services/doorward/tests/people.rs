@@ -41,7 +41,7 @@ async fn a_new_password_replaces_the_old_one_at_once() {
     succeeded(&family.command(&["user", "passwd", "einstein", "--password-stdin"], new).await);
     family.authenticate("basic", "einstein", new).await.expect("the new password opens");
     assert_eq!(family.authenticate("basic", "einstein", &old).await.expect_err("gone").0, Kind::Unauthenticated);
-    succeeded(&family.command(&["user", "delete", "einstein"], "").await);
+    succeeded(&family.command(&["user", "delete", "einstein", "--yes"], "").await);
     assert_eq!(family.authenticate("basic", "einstein", new).await.expect_err("gone").0, Kind::Unauthenticated);
 }
 

@@ -12,6 +12,8 @@ use runtime::Context;
 pub use client::ClientCommand;
 pub use keys::KeysCommand;
 
+use crate::Config;
+
 /// What `idp` does beside serving.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -24,14 +26,14 @@ pub enum Command {
 }
 
 impl Command {
-    /// Does it.
+    /// Does it, with the service's configuration over these defaults.
     ///
     /// # Errors
     /// When an argument is wrong, the service does not answer, or refuses.
-    pub async fn run(self, context: &Context) -> Result<(), BoxError> {
+    pub async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
         match self {
-            Self::Client(command) => command.run(context).await,
-            Self::Keys(command) => command.run(context).await,
+            Self::Client(command) => command.run(defaults, context).await,
+            Self::Keys(command) => command.run(defaults, context).await,
         }
     }
 }

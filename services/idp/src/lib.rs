@@ -85,7 +85,7 @@ impl runtime::Service for Idp {
     }
 
     async fn command(matches: &ArgMatches, context: Context) -> Result<(), BoxError> {
-        Command::from_arg_matches(matches)?.run(&context).await
+        Command::from_arg_matches(matches)?.run(Config::default(), &context).await
     }
 }
 

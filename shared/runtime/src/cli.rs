@@ -5,14 +5,13 @@ pub(crate) mod health;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Display;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
 
 use crate::config::{self, Environment, Loaded, load};
 use crate::host::{block_on, host, report, usage};
+use crate::output::print;
 use crate::service::Service;
 use crate::start::start;
 use crate::{BoxError, Context};
@@ -78,8 +77,4 @@ fn checked<C>(loaded: &Loaded<C>) -> String {
     let warnings = loaded.warnings.iter().map(|warning| format!("warning: {warning}"));
     let lines: Vec<String> = warnings.chain(["the configuration is valid\n".into()]).collect();
     lines.join("\n")
-}
-
-fn print(text: impl Display) -> Result<(), BoxError> {
-    Ok(write!(io::stdout().lock(), "{text}")?)
 }

@@ -9,6 +9,7 @@ use authn::{Authenticated, User, UserId, UserType, role};
 use secrecy::SecretString;
 use token::{KeyRing, Minter};
 use tonic::metadata::{Ascii, MetadataValue};
+use tonic::{Code, Status};
 
 use crate::config::{ListenAddr, TokenManager};
 use crate::{BoxError, Context, endpoint_of};
@@ -16,6 +17,24 @@ use crate::{BoxError, Context, endpoint_of};
 /// How the operator is told in a token (`amr`). Only who holds the token secret can mint it; no authenticator answers
 /// with it.
 pub const OPERATOR: &str = "operator";
+
+/// A running service does not accept the token of a command: another secret signed it than the service has.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; this command signs its token with another secret (OCIS_JWT_SECRET) than the running service has")]
+pub struct ForeignToken(pub String);
+
+/// Why the service `name`, called at `address` (the setting `variable`) with the operator's token, did not do what a command
+/// asked for.
+pub fn refusal(name: &str, address: &str, variable: &str, status: &Status) -> BoxError {
+    match status.code() {
+        Code::Unavailable | Code::Cancelled => {
+            format!("{name} does not answer at {address} ({variable}): {}", status.message()).into()
+        }
+        Code::Unauthenticated => Box::new(ForeignToken(status.message().to_owned())),
+        _ if status.message().is_empty() => Box::new(status.clone()),
+        _ => status.message().into(),
+    }
+}
 
 const NAME: &str = "doorward-cli";
 /// How long a command may use its token.

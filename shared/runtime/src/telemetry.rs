@@ -1,9 +1,9 @@
 //! Logs and traces of the process.
 
-use std::fs::OpenOptions;
+mod log_file;
+
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::OnceLock;
 
 use http::HeaderMap;
@@ -23,6 +23,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
 use crate::config::{Log, Tracing};
+use log_file::LogFile;
 
 /// The target of audit events, which are logged whatever the level.
 const AUDIT: &str = "audit";
@@ -44,6 +45,8 @@ const DEFAULT_COLLECTOR: &str = "http://127.0.0.1:4317";
 
 /// Set once spans are exported from this process.
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
+/// Set once the process logs into a file.
+static LOG_FILE: OnceLock<LogFile> = OnceLock::new();
 
 /// Why telemetry cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +84,12 @@ pub fn init(service: &str, log: &Log, tracing: &Tracing) -> Result<(), Telemetry
     let spans = provider.as_ref().map(|provider| {
         tracing_opentelemetry::layer().with_tracer(provider.tracer("doorward")).with_filter(exported())
     });
-    let lines = Registry::default().with(lines(log)?.with_filter(logged(&log.level)));
+    let file = log
+        .file
+        .as_deref()
+        .map(|file| LogFile::open(file).map_err(|source| TelemetryError::File { file: file.to_owned(), source }));
+    let file = file.transpose()?;
+    let lines = Registry::default().with(lines(log, file.clone()).with_filter(logged(&log.level)));
     // a layer of nothing would have every event ask anew whether it is wanted
     let begun = match spans {
         Some(spans) => tracing::subscriber::set_global_default(lines.with(spans)),
@@ -90,6 +98,9 @@ pub fn init(service: &str, log: &Log, tracing: &Tracing) -> Result<(), Telemetry
     if begun.is_err() {
         return Ok(());
     }
+    if let Some(file) = file {
+        let _ = LOG_FILE.set(file);
+    }
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     if let Some(provider) = provider {
         opentelemetry::global::set_tracer_provider(provider.clone());
@@ -97,6 +108,14 @@ pub fn init(service: &str, log: &Log, tracing: &Tracing) -> Result<(), Telemetry
     }
     std::panic::set_hook(Box::new(log_panic));
     Ok(())
+}
+
+/// Opens the log file again, for programs that rotate it: they rename it and send SIGHUP.
+pub(crate) fn reopen_log_file() {
+    let Some(file) = LOG_FILE.get() else { return };
+    if let Err(error) = file.reopen() {
+        tracing::error!(%error, file = %file.path().display(), "OCIS_LOG_FILE cannot be opened again; the open file is kept");
+    }
 }
 
 /// Sends the spans that are still waiting. Takes as long as the collector does, at most a few seconds.
@@ -143,24 +162,13 @@ impl Extractor for Headers<'_> {
 }
 
 /// Log lines: JSON, or for people.
-fn lines<S>(log: &Log) -> Result<Box<dyn Layer<S> + Send + Sync>, TelemetryError>
+fn lines<S>(log: &Log, file: Option<LogFile>) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    let writer = match &log.file {
-        None => BoxMakeWriter::new(io::stderr),
-        Some(file) => {
-            let opened = OpenOptions::new().create(true).append(true).open(file);
-            let opened = opened.map_err(|source| TelemetryError::File { file: file.clone(), source })?;
-            BoxMakeWriter::new(Arc::new(opened))
-        }
-    };
+    let writer = file.map_or_else(|| BoxMakeWriter::new(io::stderr), BoxMakeWriter::new);
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(log.color);
-    Ok(if log.pretty || log.color {
-        layer.boxed()
-    } else {
-        layer.json().flatten_event(true).with_span_list(false).boxed()
-    })
+    if log.pretty || log.color { layer.boxed() } else { layer.json().flatten_event(true).with_span_list(false).boxed() }
 }
 
 /// What is logged at a level; empty is `error`, as operators of oCIS expect. Below `error` there is only silence.

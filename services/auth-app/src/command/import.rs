@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use authn::BoxError;
 use clap::{Args, ValueEnum};
 use proto::doorward::apptokens::v1::{ImportOutcome, ImportTokensRequest, ImportedToken};
-use runtime::Context;
+use runtime::{Context, print};
 
 use super::operator::{Operator, seconds};
-use super::print;
+use crate::Config;
 use crate::grpc::convert::{epoch, word};
 use crate::import::{self, FormatError, Record};
 
@@ -41,9 +41,9 @@ enum Source {
 }
 
 impl Import {
-    pub(super) async fn run(self, context: &Context) -> Result<(), BoxError> {
+    pub(super) async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
         let records = self.records().map_err(|(path, error)| format!("{} {error}", path.display()))?;
-        let mut operator = Operator::connect(context)?;
+        let mut operator = Operator::connect(defaults, context)?;
         let mut outcomes = Vec::with_capacity(records.len());
         for batch in records.chunks(BATCH) {
             let tokens = batch.iter().map(message).collect();

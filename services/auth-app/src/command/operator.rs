@@ -8,10 +8,11 @@ use proto::doorward::apptokens::v1::{
     PersonRef, PruneTokensRequest, RevokeTokenRequest, RevokeTokensRequest, Token,
     app_tokens_api_client::AppTokensApiClient, person_ref,
 };
+use runtime::config::load_over;
 use runtime::{Context, Service, client, endpoint_of, operator_token};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
+use tonic::{Request, Status};
 
 use crate::{AuthApp, Config};
 
@@ -22,14 +23,9 @@ pub(super) struct Operator {
     address: String,
 }
 
-/// What the service said, without the dress of gRPC.
+/// What the service answered instead.
 fn refused(address: &str, status: &Status) -> BoxError {
-    match status.code() {
-        Code::Unavailable | Code::Cancelled => {
-            format!("auth-app does not answer at {address} (AUTH_APP_GRPC_ADDR): {}", status.message()).into()
-        }
-        _ => status.message().into(),
-    }
+    runtime::refusal(AuthApp::IDENTITY.name, address, "AUTH_APP_GRPC_ADDR", status)
 }
 
 /// The person with this login name.
@@ -44,8 +40,8 @@ pub(super) fn seconds(duration: Duration) -> i64 {
 
 impl Operator {
     /// Gets ready; nothing is connected yet.
-    pub(super) fn connect(context: &Context) -> Result<Self, BoxError> {
-        let config = runtime::config::load::<Config>(&AuthApp::IDENTITY, &context.environment)?.config;
+    pub(super) fn connect(defaults: Config, context: &Context) -> Result<Self, BoxError> {
+        let config = load_over(defaults, &AuthApp::IDENTITY, &context.environment)?.config;
         let address = endpoint_of(&config.grpc.addr);
         let channel = client::channel(&address, &config.grpc_client_tls, context)?;
         let token = operator_token(&config.token_manager, context)?;

@@ -3,11 +3,11 @@
 use authn::BoxError;
 use clap::Args;
 use proto::doorward::apptokens::v1::{CreateTokenRequest, Kind, create_token_request::Life};
-use runtime::Context;
+use runtime::{Context, print_once};
 
 use super::operator::{Operator, by_login, seconds};
-use super::{print, show};
-use crate::policy;
+use super::show;
+use crate::{Config, policy};
 
 /// Makes a personal access token for a user.
 ///
@@ -22,7 +22,7 @@ use crate::policy;
 )]
 pub struct PersonalToken {
     /// Login name of the token's owner
-    #[arg(short, long)]
+    #[arg(short, long, allow_hyphen_values = true)]
     user: String,
     #[command(flatten)]
     end: End,
@@ -47,11 +47,11 @@ struct End {
 }
 
 impl PersonalToken {
-    /// Makes it.
+    /// Makes it, with the service's configuration over these defaults.
     ///
     /// # Errors
     /// When an argument is wrong, the service does not answer, or refuses.
-    pub async fn run(self, context: &Context) -> Result<(), BoxError> {
+    pub async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
         let life = match (&self.end.auto, &self.end.expire) {
             (Some(window), _) => Life::Window(seconds(policy::duration_or_seconds(window)?)),
             (None, Some(expiration)) => Life::ExpiresIn(seconds(policy::duration(expiration)?)),
@@ -65,21 +65,23 @@ impl PersonalToken {
             life: Some(life),
             max_lifetime: None,
         };
-        let (token, secret) = Operator::connect(context)?.create(request).await?;
+        let (token, secret) = Operator::connect(defaults, context)?.create(request).await?;
+        let remedy = format!("end the token with: auth-app revoke {}", token.id);
         if self.quiet {
-            return print(format_args!("{secret}"));
+            return print_once(secret, remedy);
         }
         let end = show::date(token.expires);
-        match token.latest {
+        let user = &self.user;
+        let until = match token.latest {
             Some(latest) => {
                 let latest = show::date(Some(latest));
-                print(format_args!(
-                    "the token of {} will expire on {end} unless it is used; each use begins its window anew, until {latest}\n",
-                    self.user
-                ))?;
+                format!(" unless it is used; each use begins its window anew, until {latest}")
             }
-            None => print(format_args!("the token of {} will expire on {end}\n", self.user))?,
-        }
-        print(format_args!("{secret}\n\nkeep it safe: whoever has it is {}\n", self.user))
+            None => String::new(),
+        };
+        let text = format_args!(
+            "the token of {user} will expire on {end}{until}\n{secret}\n\nkeep it safe: whoever has it is {user}\n"
+        );
+        print_once(text, remedy)
     }
 }

@@ -6,9 +6,9 @@ use ::time::OffsetDateTime;
 use ::time::format_description::well_known::Rfc3339;
 use authn::BoxError;
 use proto::doorward::apptokens::v1::{Kind, Token};
+use runtime::print;
 use serde_json::{Value, json};
 
-use super::print;
 use crate::model::time;
 
 /// A moment in words; `never` if there is none.

@@ -28,10 +28,10 @@ pub(crate) async fn run(arguments: Authenticate, settings: &Settings, context: &
         return Err(format!("{kind:?}: {}", status.message).into());
     }
     let claims = claims(&answer.token)?;
-    say(&format!("user    {}", line(&claims["user"])))?;
-    say(&format!("scopes  {}", scopes(&claims["scope"])))?;
-    say(&format!("claims  {}", serde_json::to_string_pretty(&claims)?))?;
-    say(&format!("token   {}", answer.token))?;
+    say(format_args!("user    {}", line(&claims["user"])))?;
+    say(format_args!("scopes  {}", scopes(&claims["scope"])))?;
+    say(format_args!("claims  {}", serde_json::to_string_pretty(&claims)?))?;
+    say(format_args!("token   {}", answer.token))?;
     Ok(())
 }
 

@@ -16,8 +16,8 @@ pub(crate) fn run(command: &Config, environment: &Environment, secrets: &Secrets
     match command {
         Config::Check { service: None } => {
             let settings = Settings::load(environment, secrets)?;
-            settings.warnings.iter().try_for_each(|warning| say(&format!("warning: {warning}")))?;
-            Ok(say("every service's configuration can be used")?)
+            settings.warnings.iter().try_for_each(|warning| say(format_args!("warning: {warning}")))?;
+            say("every service's configuration can be used")
         }
         Config::Check { service: Some(service) } => of(*service, What::Check, environment, secrets),
         Config::Show { service } => of(*service, What::Show, environment, secrets),
@@ -62,9 +62,9 @@ fn one<S: Service>(defaults: S::Config, what: What, environment: &Environment) -
         What::Show => load_over(defaults, &S::IDENTITY, environment)?.shown(),
         What::Check => {
             let loaded = load_over(defaults, &S::IDENTITY, environment)?;
-            loaded.warnings.iter().try_for_each(|warning| say(&format!("warning: {warning}")))?;
+            loaded.warnings.iter().try_for_each(|warning| say(format_args!("warning: {warning}")))?;
             format!("the configuration of {} can be used", S::IDENTITY.name)
         }
     };
-    Ok(say(text.trim_end())?)
+    say(text.trim_end())
 }

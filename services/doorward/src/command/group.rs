@@ -3,7 +3,7 @@ use proto::doorward::users::v1::{
     CreateGroupRequest, DeleteGroupRequest, ListGroupsRequest, ListMembersRequest, RemoveMemberRequest,
 };
 
-use super::{say, table};
+use super::{is_confirmed, say, table};
 use crate::{
     admin::Admin,
     cli::{Group, Member},
@@ -17,13 +17,17 @@ pub(crate) async fn run(command: Group, mut admin: Admin) -> Result<(), BoxError
             let description = (!description.is_empty()).then_some(description);
             let request = admin.request(CreateGroupRequest { name: name.clone(), description, id: None });
             let answer = admin.users.create_group(request).await.map_err(refused)?.into_inner();
-            say(&format!("added {name} ({})", answer.group.unwrap_or_default().id))?;
+            say(format_args!("added {name} ({})", answer.group.unwrap_or_default().id))?;
         }
         Group::List => list(&mut admin).await?,
-        Group::Delete { name } => {
-            let request = admin.request(DeleteGroupRequest { group: Some(by_name(&name)) });
-            admin.users.delete_group(request).await.map_err(refused)?;
-            say(&format!("{name} is deleted"))?;
+        Group::Delete { name, yes } => {
+            if is_confirmed(&format!("Delete the group {name}?"), yes)? {
+                let request = admin.request(DeleteGroupRequest { group: Some(by_name(&name)) });
+                admin.users.delete_group(request).await.map_err(refused)?;
+                say(format_args!("{name} is deleted"))?;
+            } else {
+                say("nothing was changed")?;
+            }
         }
         Group::Member { command } => member(command, &mut admin).await?,
     }
@@ -43,20 +47,20 @@ async fn list(admin: &mut Admin) -> Result<(), BoxError> {
         }
         page_token = page.next_page_token;
     }
-    Ok(table(["NAME", "MEMBERS", "DESCRIPTION", "ID"], &rows)?)
+    table(["NAME", "MEMBERS", "DESCRIPTION", "ID"], &rows)
 }
 
 async fn member(command: Member, admin: &mut Admin) -> Result<(), BoxError> {
     match command {
         Member::Add { group, username } => {
             let changed = admin.add_member(&group, &username).await?;
-            say(&format!("{username} {} a member of {group}", if changed { "is now" } else { "was already" }))?;
+            say(format_args!("{username} {} a member of {group}", if changed { "is now" } else { "was already" }))?;
         }
         Member::Remove { group, username } => {
             let message = RemoveMemberRequest { group: Some(by_name(&group)), user: Some(by_login(&username)) };
             let request = admin.request(message);
             let changed = admin.users.remove_member(request).await.map_err(refused)?.into_inner().changed;
-            say(&format!("{username} {} a member of {group}", if changed { "is no longer" } else { "was not" }))?;
+            say(format_args!("{username} {} a member of {group}", if changed { "is no longer" } else { "was not" }))?;
         }
         Member::List { group } => members(&group, admin).await?,
     }
@@ -74,5 +78,5 @@ async fn members(group: &str, admin: &mut Admin) -> Result<(), BoxError> {
         }
         page_token = page.next_page_token;
     }
-    Ok(table(["LOGIN", "NAME", "ID"], &rows)?)
+    table(["LOGIN", "NAME", "ID"], &rows)
 }

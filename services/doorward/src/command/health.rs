@@ -8,9 +8,9 @@ pub(crate) fn run(settings: &Settings, selection: &Selection) -> Result<(), BoxE
     let mut unwell = Vec::new();
     for member in selection.members() {
         match runtime::health(&settings.listeners(member).debug.addr) {
-            Ok(()) => say(&format!("{:13}ok", member.name()))?,
+            Ok(()) => say(format_args!("{:13}ok", member.name()))?,
             Err(error) => {
-                say(&format!("{:13}{error}", member.name()))?;
+                say(format_args!("{:13}{error}", member.name()))?;
                 unwell.push(member.name());
             }
         }

@@ -6,6 +6,7 @@ pub(crate) mod group;
 pub(crate) mod health;
 pub(crate) mod user;
 
+use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 use authn::BoxError;
@@ -17,12 +18,36 @@ use crate::cli::{PasswordSource, SecretSource};
 const MAX_SECRET: u64 = 64 * 1024;
 
 /// Prints a line of a command's result.
-pub(crate) fn say(text: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{text}")
+pub(crate) fn say(text: impl Display) -> Result<(), BoxError> {
+    runtime::print(format_args!("{text}\n"))
+}
+
+/// Whether a question is answered with yes, where it is: `assume_yes` answers it in advance.
+///
+/// # Errors
+/// When there is no terminal to ask at.
+pub(crate) fn is_confirmed(question: &str, assume_yes: bool) -> Result<bool, BoxError> {
+    if assume_yes {
+        return Ok(true);
+    }
+    if !io::stdin().is_terminal() {
+        return Err(format!(
+            "{question} Nothing was changed: there is no terminal to ask at; repeat the command with --yes"
+        )
+        .into());
+    }
+    write!(io::stderr(), "{question} [y/N] ")?;
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    Ok(is_yes(&line))
+}
+
+fn is_yes(line: &str) -> bool {
+    ["y", "yes"].iter().any(|yes| line.trim().eq_ignore_ascii_case(yes))
 }
 
 /// Prints rows in columns, below a head.
-pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> io::Result<()> {
+pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> Result<(), BoxError> {
     let mut widths = head.map(|cell| cell.chars().count());
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -33,8 +58,8 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> io
         let padded: Vec<_> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         padded.join("  ").trim_end().to_owned()
     };
-    say(&line(head))?;
-    rows.iter().try_for_each(|row| say(&line(row.each_ref().map(String::as_str))))
+    say(line(head))?;
+    rows.iter().try_for_each(|row| say(line(row.each_ref().map(String::as_str))))
 }
 
 /// The secret that the command was pointed to, or that is typed at a prompt.
@@ -46,31 +71,49 @@ pub(crate) fn secret(source: &SecretSource, prompt: &str) -> Result<Secret, BoxE
     }
 }
 
-/// The new password that the command was pointed to; `None` if there is to be none.
+/// A new password.
+pub(crate) enum NewPassword {
+    /// There is to be none.
+    Absent,
+    /// One that the operator knows.
+    Given(Secret),
+    /// One that the operator has to be shown, once it is set.
+    Generated(Secret),
+}
+
+impl NewPassword {
+    /// The password, if there is to be one.
+    pub(crate) fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Absent => None,
+            Self::Given(password) | Self::Generated(password) => Some(password),
+        }
+    }
+}
+
+/// The new password that the command was pointed to.
 pub(crate) fn new_password(
     source: &PasswordSource,
     username: &str,
     generate: impl FnOnce() -> Secret,
-) -> Result<Option<Secret>, BoxError> {
+) -> Result<NewPassword, BoxError> {
     if source.no_password {
-        return Ok(None);
+        return Ok(NewPassword::Absent);
     }
     if source.generate {
-        let password = generate();
-        say(&format!("password of {username}: {}", password.expose()))?;
-        return Ok(Some(password));
+        return Ok(NewPassword::Generated(generate()));
     }
     if let Some(file) = &source.password_file {
-        return read_file(file).map(Some);
+        return read_file(file).map(NewPassword::Given);
     }
     if source.password_stdin || !io::stdin().is_terminal() {
-        return read_stdin().map(Some);
+        return read_stdin().map(NewPassword::Given);
     }
     let password = rpassword::prompt_password(format!("new password of {username}: "))?;
     if password != rpassword::prompt_password("the same again: ")? {
         return Err("the two passwords are not the same; nothing was changed".into());
     }
-    Ok(Some(Secret::from(password)))
+    Ok(NewPassword::Given(Secret::from(password)))
 }
 
 fn read_file(file: &std::path::Path) -> Result<Secret, BoxError> {
@@ -102,4 +145,19 @@ pub(crate) fn make_password(random: &runtime::Random) -> Secret {
     let sign = |byte: &u8| char::from(SIGNS[usize::from(byte & 31)]);
     let groups: Vec<String> = bytes.chunks(5).map(|group| group.iter().map(sign).collect()).collect();
     Secret::from(groups.join("-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_yes;
+
+    #[test]
+    fn only_yes_confirms() {
+        for yes in ["y\n", "Y\r\n", " yes \n", "YES"] {
+            assert!(is_yes(yes), "{yes:?}");
+        }
+        for no in ["", "\n", "n\n", "no\n", "yess\n", "einstein\n"] {
+            assert!(!is_yes(no), "{no:?}");
+        }
+    }
 }

@@ -1,8 +1,8 @@
 use authn::BoxError;
 use proto::doorward::users::v1::{Person, PersonStatus};
-use runtime::Context;
+use runtime::{Context, config::Secret};
 
-use super::{make_password, new_password, say, table};
+use super::{NewPassword, is_confirmed, make_password, new_password, say, table};
 use crate::{admin::Admin, cli::User, people::NewPerson};
 
 /// Runs `doorward user ...`.
@@ -12,8 +12,14 @@ pub(crate) async fn run(command: User, mut admin: Admin, context: &Context) -> R
             let password = new_password(&password, &username, || make_password(&context.random))?;
             let display_name = display_name.as_deref().unwrap_or(&username);
             let person = NewPerson { username: &username, mail: &mail, display_name, roles: &roles, groups: &groups };
-            let added = admin.add(&person, password.as_ref()).await?;
-            say(&format!("added {username} ({})", added.id))?;
+            let added = admin.add(&person, password.secret()).await?;
+            if let NewPassword::Generated(password) = &password
+                && let Err(error) = show_password(&username, password, "the user is not added")
+            {
+                admin.delete(&username).await?;
+                return Err(error);
+            }
+            say(format_args!("added {username} ({})", added.id))?;
         }
         User::List { query } => {
             let rows: Vec<_> = admin.list(&query).await?.into_iter().map(row).collect();
@@ -22,28 +28,41 @@ pub(crate) async fn run(command: User, mut admin: Admin, context: &Context) -> R
         User::Show { username } => show(&admin.person(&username).await?)?,
         User::Passwd { username, password } => {
             let person = admin.person(&username).await?;
-            match new_password(&password, &username, || make_password(&context.random))? {
-                Some(password) => {
-                    admin.set_password(&person.id, &password).await?;
-                    say(&format!("{username} has a new password"))?;
-                }
-                None => say(&format!("{username} keeps the password; --no-password is for `user add`"))?,
+            let password = new_password(&password, &username, || make_password(&context.random))?;
+            let Some(secret) = password.secret() else {
+                return say(format_args!("{username} keeps the password; --no-password is for `user add`"));
+            };
+            admin.set_password(&person.id, secret).await?;
+            if matches!(password, NewPassword::Generated(_)) {
+                show_password(&username, secret, "it is set all the same: repeat the command for another one")?;
             }
+            say(format_args!("{username} has a new password"))?;
         }
         User::Disable { username } => {
             admin.set_status(&username, PersonStatus::Disabled).await?;
-            say(&format!("{username} is disabled"))?;
+            say(format_args!("{username} is disabled"))?;
         }
         User::Enable { username } => {
             admin.set_status(&username, PersonStatus::Active).await?;
-            say(&format!("{username} is enabled"))?;
+            say(format_args!("{username} is enabled"))?;
         }
-        User::Delete { username } => {
-            admin.delete(&username).await?;
-            say(&format!("{username} is deleted"))?;
+        User::Delete { username, yes } => {
+            let person = admin.person(&username).await?;
+            let question = format!("Delete the user {username} ({}, id {})?", person.display_name, person.id);
+            if is_confirmed(&question, yes)? {
+                admin.delete(&username).await?;
+                say(format_args!("{username} is deleted"))?;
+            } else {
+                say("nothing was changed")?;
+            }
         }
     }
     Ok(())
+}
+
+/// Shows a generated password, which is possible only now.
+fn show_password(username: &str, password: &Secret, remedy: &str) -> Result<(), BoxError> {
+    runtime::print_once(format_args!("password of {username}: {}\n", password.expose()), remedy)
 }
 
 fn status(person: &Person) -> &'static str {
@@ -59,7 +78,7 @@ fn row(person: Person) -> [String; 5] {
     [person.username, person.display_name, person.mail, status, person.id]
 }
 
-fn show(person: &Person) -> std::io::Result<()> {
+fn show(person: &Person) -> Result<(), BoxError> {
     let lines = [
         ("id", person.id.clone()),
         ("login", person.username.clone()),

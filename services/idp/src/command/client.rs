@@ -10,12 +10,13 @@ use proto::doorward::idp::v1::{
     AddClientRequest, AddInitialAccessRequest, GetClientRequest, ListClientsRequest, RemoveClientRequest,
     RotateSecretRequest,
 };
-use runtime::Context;
 use runtime::config::Value as Setting;
+use runtime::{Context, print, print_once};
 use serde_json::{Map, Value};
 
 use super::operator::Operator;
-use super::show::{self, print};
+use super::show;
+use crate::Config;
 
 /// What can be done about clients.
 #[derive(Debug, Subcommand)]
@@ -39,7 +40,7 @@ pub enum ClientCommand {
 #[derive(Debug, Args)]
 pub struct Add {
     /// Its id; made up if left out
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     id: Option<String>,
     /// What people are shown
     #[arg(long)]
@@ -85,6 +86,7 @@ pub struct List {
 #[derive(Debug, Args)]
 pub struct Named {
     /// Its id
+    #[arg(allow_hyphen_values = true)]
     id: String,
 }
 
@@ -92,6 +94,7 @@ pub struct Named {
 #[derive(Debug, Args)]
 pub struct Rotate {
     /// Its id
+    #[arg(allow_hyphen_values = true)]
     id: String,
     /// For how long the secret before stays good: numbers with h, m or s
     #[arg(long, default_value = "0s", value_parser = duration)]
@@ -114,42 +117,47 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
 }
 
 impl ClientCommand {
-    /// Does it.
+    /// Does it, with the service's configuration over these defaults.
     ///
     /// # Errors
     /// When an argument is wrong, the service does not answer, or refuses.
-    pub async fn run(self, context: &Context) -> Result<(), BoxError> {
+    pub async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
         match self {
-            Self::Add(add) => add.run(context).await,
-            Self::List(list) => list.run(context).await,
+            Self::Add(add) => add.run(defaults, context).await,
+            Self::List(list) => list.run(defaults, context).await,
             Self::Show(named) => {
-                let found = Operator::connect(context)?.get(GetClientRequest { id: named.id }).await?;
+                let found = Operator::connect(defaults, context)?.get(GetClientRequest { id: named.id }).await?;
                 show::json(&show::value(&found))
             }
             Self::Rotate(Rotate { id, grace }) => {
                 let request = RotateSecretRequest { id, grace: grace.as_secs() };
-                let secret = Operator::connect(context)?.rotate(request).await?;
-                print(format_args!("{secret}\n"))
+                let secret = Operator::connect(defaults, context)?.rotate(request).await?;
+                print_once(format_args!("{secret}\n"), "repeat the command for another secret")
             }
             Self::Remove(Named { id }) => {
-                Operator::connect(context)?.remove(RemoveClientRequest { id: id.clone() }).await?;
+                Operator::connect(defaults, context)?.remove(RemoveClientRequest { id: id.clone() }).await?;
                 print(format_args!("removed {id}\n"))
             }
             Self::InitialAccess(InitialAccess { uses, expiration }) => {
                 let request = AddInitialAccessRequest { uses, expires_in: expiration.as_secs() };
-                let token = Operator::connect(context)?.initial_access(request).await?;
-                print(format_args!("{token}\n"))
+                let token = Operator::connect(defaults, context)?.initial_access(request).await?;
+                print_once(format_args!("{token}\n"), "repeat the command for another token")
             }
         }
     }
 }
 
 impl Add {
-    async fn run(self, context: &Context) -> Result<(), BoxError> {
+    async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
         let json = self.json;
         let metadata = Value::Object(self.members()?).to_string();
-        let (client, secret) = Operator::connect(context)?.add(AddClientRequest { metadata }).await?;
-        if json { show::json(&show::made(&client, &secret)) } else { show::lines(&client, &secret) }
+        let (client, secret) = Operator::connect(defaults, context)?.add(AddClientRequest { metadata }).await?;
+        let text = if json {
+            format!("{}\n", serde_json::to_string_pretty(&show::made(&client, &secret))?)
+        } else {
+            show::lines(&client, &secret)
+        };
+        print_once(text, format_args!("the client {0} exists; remove it with: client remove {0}", client.id))
     }
 
     /// What the file says, and over it what the arguments say.
@@ -183,8 +191,8 @@ fn read(file: &Path) -> Result<Map<String, Value>, BoxError> {
 }
 
 impl List {
-    async fn run(self, context: &Context) -> Result<(), BoxError> {
-        let mut operator = Operator::connect(context)?;
+    async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+        let mut operator = Operator::connect(defaults, context)?;
         let (mut clients, mut page_token) = (Vec::new(), String::new());
         loop {
             let page = operator.list(ListClientsRequest { page_size: 0, page_token }).await?;

@@ -1,6 +1,5 @@
 //! `keys`: the keys that sign.
 
-use std::io::{self, Write};
 use std::time::{Duration, UNIX_EPOCH};
 
 use ::time::OffsetDateTime;
@@ -8,10 +7,11 @@ use ::time::format_description::well_known::Rfc3339;
 use authn::BoxError;
 use clap::{Args, Subcommand, ValueEnum};
 use proto::doorward::idp::v1::{Key, KeyState, RetireKeyRequest, RotateKeyRequest};
-use runtime::Context;
+use runtime::{Context, print};
 use serde_json::{Value, json};
 
 use super::operator::Operator;
+use crate::Config;
 
 /// What is done with the keys that sign tokens.
 #[derive(Debug, Subcommand)]
@@ -47,6 +47,7 @@ pub struct Rotate {
 #[derive(Debug, Args)]
 pub struct Retire {
     /// The name of the key, as `list` shows it
+    #[arg(allow_hyphen_values = true)]
     kid: String,
 }
 
@@ -74,12 +75,12 @@ impl Name {
 }
 
 impl KeysCommand {
-    /// Does it.
+    /// Does it, with the service's configuration over these defaults.
     ///
     /// # Errors
     /// When the service does not answer, or refuses.
-    pub async fn run(self, context: &Context) -> Result<(), BoxError> {
-        let mut operator = Operator::connect(context)?;
+    pub async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+        let mut operator = Operator::connect(defaults, context)?;
         match self {
             Self::List(list) => list.run(&mut operator).await,
             Self::Rotate(rotate) => rotate.run(&mut operator).await,
@@ -150,8 +151,4 @@ fn value(key: &Key) -> Value {
 
 fn row(kid: &str, algorithm: &str, state: &str, active: &str, until: &str) -> Result<(), BoxError> {
     print(format_args!("{kid:24}  {algorithm:9}  {state:8}  {active:20}  {until}\n"))
-}
-
-fn print(text: std::fmt::Arguments<'_>) -> Result<(), BoxError> {
-    Ok(io::stdout().lock().write_fmt(text)?)
 }

@@ -8,10 +8,11 @@ use proto::doorward::idp::v1::{
     ListKeysRequest, RemoveClientRequest, RetireKeyRequest, RotateKeyRequest, RotateSecretRequest,
     idp_admin_api_client::IdpAdminApiClient, keys_api_client::KeysApiClient,
 };
+use runtime::config::load_over;
 use runtime::{Context, Service, client, endpoint_of, operator_token};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 
 use crate::{Config, Idp};
 
@@ -28,8 +29,8 @@ pub(super) struct Operator {
 
 impl Operator {
     /// Gets ready; nothing is connected yet.
-    pub(super) fn connect(context: &Context) -> Result<Self, BoxError> {
-        let config = runtime::config::load::<Config>(&Idp::IDENTITY, &context.environment)?.config;
+    pub(super) fn connect(defaults: Config, context: &Context) -> Result<Self, BoxError> {
+        let config = load_over(defaults, &Idp::IDENTITY, &context.environment)?.config;
         let address = endpoint_of(&config.grpc.addr);
         let channel = client::channel_within(&address, &config.grpc_client_tls, Some(PATIENCE), context)?;
         let token = operator_token(&config.token_manager, context)?;
@@ -42,14 +43,11 @@ impl Operator {
         request
     }
 
-    /// What the service answered; what it refused, without the dress of gRPC.
+    /// What the service answered, or why it refused.
     fn answered<T>(&self, answer: Result<Response<T>, Status>) -> Result<T, BoxError> {
-        answer.map(Response::into_inner).map_err(|status| match status.code() {
-            Code::Unavailable | Code::Cancelled => {
-                format!("idp does not answer at {} (IDP_GRPC_ADDR): {}", self.address, status.message()).into()
-            }
-            _ => status.message().into(),
-        })
+        answer
+            .map(Response::into_inner)
+            .map_err(|status| runtime::refusal(Idp::IDENTITY.name, &self.address, "IDP_GRPC_ADDR", &status))
     }
 
     /// Adds a client; its secret is told this once, and empty if it has none.

@@ -1,15 +1,9 @@
 //! Clients as they are printed.
 
-use std::io::{self, Write};
-
 use authn::BoxError;
 use proto::doorward::idp::v1::{Client, ClientSource};
+use runtime::print;
 use serde_json::{Value, json};
-
-/// Writes to standard output.
-pub(super) fn print(text: std::fmt::Arguments<'_>) -> Result<(), BoxError> {
-    Ok(io::stdout().lock().write_fmt(text)?)
-}
 
 fn source(client: &Client) -> &'static str {
     match client.source() {
@@ -47,10 +41,10 @@ pub(super) fn json(value: &Value) -> Result<(), BoxError> {
     print(format_args!("{}\n", serde_json::to_string_pretty(value)?))
 }
 
-/// Prints what is told of a new client.
-pub(super) fn lines(client: &Client, secret: &str) -> Result<(), BoxError> {
-    print(format_args!("client_id      {}\n", client.id))?;
-    if secret.is_empty() { Ok(()) } else { print(format_args!("client_secret  {secret}\n")) }
+/// A new client in lines.
+pub(super) fn lines(client: &Client, secret: &str) -> String {
+    let id = format!("client_id      {}\n", client.id);
+    if secret.is_empty() { id } else { format!("{id}client_secret  {secret}\n") }
 }
 
 /// Prints clients in columns.

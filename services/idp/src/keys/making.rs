@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::try_join_all;
 use oidc::jose::{Algorithm, KeyError, SigningKey};
+use runtime::Random;
 use tokio::task::spawn_blocking;
 
 use super::plan::Wanted;
@@ -67,10 +68,33 @@ pub(super) async fn make(parts: &Parts, wanted: &[Wanted], now: SystemTime) -> R
 
 async fn generate(parts: &Parts, wanted: &Wanted, now: SystemTime) -> Result<StoredKey, KeyError> {
     let Wanted { algorithm, active, .. } = *wanted;
-    let kid = URL_SAFE_NO_PAD.encode(parts.random.bytes::<16>());
+    let kid = key_id(&parts.random);
     let (name, sealer) = (kid.clone(), parts.sealer.clone());
     // an RSA key takes long enough to hold up everything else
     let making = spawn_blocking(move || sealed::seal(&sealer, &SigningKey::generate(algorithm, &name)?));
     let made = making.await.map_err(|_| KeyError::Library)??;
     Ok(StoredKey { kid, algorithm: algorithm.name().to_owned(), sealed: made, created: now, active, retired: None })
+}
+
+/// A name for a key (RFC 7517 4.5): 128 random bits in base64url. It does not begin with `-`, so that a command line takes it for
+/// a name.
+fn key_id(random: &Random) -> String {
+    loop {
+        let kid = URL_SAFE_NO_PAD.encode(random.bytes::<16>());
+        if !kid.starts_with('-') {
+            return kid;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_ids_do_not_begin_with_a_hyphen() {
+        let random = Random::seeded(1);
+        // one of 64 would
+        assert!((0..2000).all(|_| !key_id(&random).starts_with('-')));
+    }
 }
