@@ -13,6 +13,8 @@ mod oob;
 pub mod pushed;
 mod refuse;
 mod request;
+#[cfg(test)]
+mod tests;
 
 use axum::Router;
 use axum::body::Bytes;

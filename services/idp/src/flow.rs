@@ -75,6 +75,9 @@ pub struct Waiting {
     /// Whether the request had a `state` that is empty: `OpenCloud`'s own clients get it back even so.
     #[serde(rename = "e", default)]
     pub empty_state: bool,
+    /// The name of the pushed request that this is, which is used up when it is answered (RFC 9126 4).
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<String>,
 }
 
 /// A flow that cannot go on.

@@ -73,8 +73,8 @@ async fn agree(provider: &Provider, headers: &HeaderMap, sent: Sent) -> Response
         tracing::info!(
             target: "audit", event = "consent", outcome = "refused", subject = session.person, client = checked.client.id
         );
-        let refusal = checked.refused(ErrorCode::AccessDenied, "the person has refused");
-        return refuse::stop(provider, &site, headers, refusal);
+        let why = (ErrorCode::AccessDenied, "the person has refused");
+        return refuse::checked(provider, &site, headers, &checked, why).await;
     }
     let chosen: Vec<&str> = form.all("scope").collect();
     let agreed = scope_words(&scope).into_iter().filter(|word| !word.optional || chosen.contains(&word.name));

@@ -11,7 +11,7 @@ use oidc::scope::{self, Scopes};
 use super::answer::{Way, granted, see_other};
 use super::decide::{self, Ready, Step};
 use super::request::{self, Checked};
-use super::{pairs, refuse};
+use super::{pairs, pushed, refuse};
 use crate::endpoints::Site;
 use crate::flow::{Flow, Next};
 use crate::model::Session;
@@ -84,7 +84,9 @@ pub(crate) async fn go_on(
         Err(error) => return refuse::undecided(provider, site, headers, &error),
     };
     match step {
-        Step::Refuse(code, description) => refuse::stop(provider, site, headers, checked.refused(code, description)),
+        Step::Refuse(code, description) => {
+            refuse::checked(provider, site, headers, &checked, (code, description)).await
+        }
         Step::Ready(ready) => {
             if is_form && checked.request.delivery.carrier == Carrier::FormPost {
                 return see_other(&flow.url(provider, site));
@@ -120,6 +122,9 @@ async fn to_path(
 }
 
 async fn answer(provider: &Provider, site: &Site, headers: &HeaderMap, checked: &Checked, ready: &Ready) -> Response {
+    if let Err(stop) = pushed::use_up(provider, checked).await {
+        return refuse::stop(provider, site, headers, stop);
+    }
     let logout = &checked.client.logout;
     if logout.backchannel.is_some() || logout.frontchannel.is_some() {
         let joined = provider.store.join_session(ready.session.id, &checked.client.id, site.layout.name()).await;

@@ -8,7 +8,7 @@ use oidc::jose::{Algorithm, UnverifiedJwt};
 use oidc::request::{AuthorizationRequest, Reply, RequestError, RequestObject};
 use oidc::request_object;
 
-use super::pushed::{PREFIX, digest_of};
+use super::pushed::{PREFIX, digest_of, used};
 use super::request::{Stop, redirect};
 use crate::clients::Client;
 use crate::endpoints::Site;
@@ -17,42 +17,60 @@ use crate::provider::Provider;
 
 type Parameters = Vec<(String, String)>;
 
-/// The parameters that count. `is_pushed` while a request is being pushed.
+/// The parameters that count.
+pub(super) struct Expanded {
+    pub(super) parameters: Parameters,
+    /// The name of the pushed request that they are of.
+    pub(super) pushed: Option<String>,
+}
+
+impl From<Parameters> for Expanded {
+    fn from(parameters: Parameters) -> Self {
+        Self { parameters, pushed: None }
+    }
+}
+
+/// Resolves `request` and `request_uri`. `is_pushed` while a request is being pushed.
 pub(super) async fn expand(
     provider: &Provider,
     site: &Site,
     client: &Arc<Client>,
     parameters: Parameters,
     is_pushed: bool,
-) -> Result<Parameters, Stop> {
+) -> Result<Expanded, Stop> {
     let refused = |code, description: String| stop(client, &parameters, code, description);
     let object = RequestObject::read(&parameters).map_err(|error| match error.reply.clone() {
         Some(_) => refused(error.code, error.description.to_string()),
         None => Stop::Page(error),
     })?;
+    if let Some(RequestObject::Reference(uri)) = &object
+        && let Some(name) = uri.strip_prefix(PREFIX)
+    {
+        return pushed(provider, client, name).await;
+    }
+    // whatever else holds the request, it has not come by the client itself (RFC 9126 5)
+    if client.needs_pushed && !is_pushed {
+        return Err(refused(ErrorCode::InvalidRequest, "this client has to push its requests".to_owned()));
+    }
     let jwt = match object {
-        None if client.needs_pushed && !is_pushed => {
-            return Err(refused(ErrorCode::InvalidRequest, "this client has to push its requests".to_owned()));
-        }
-        None => return Ok(parameters),
+        None => return Ok(parameters.into()),
         Some(RequestObject::Value(jwt)) => jwt.as_str().to_owned(),
-        Some(RequestObject::Reference(uri)) => match uri.strip_prefix(PREFIX) {
-            Some(name) => return taken(provider, client, name).await,
-            None => fetched(provider, client, &uri).await.map_err(|(code, text)| refused(code, text))?,
-        },
+        Some(RequestObject::Reference(uri)) => {
+            fetched(provider, client, &uri).await.map_err(|(code, text)| refused(code, text))?
+        }
     };
-    read(provider, site, client, &jwt, &parameters).await.map_err(|(code, text)| refused(code, text))
+    let read = read(provider, site, client, &jwt, &parameters).await;
+    read.map(Expanded::from).map_err(|(code, text)| refused(code, text))
 }
 
-/// A request that was pushed: once, and by this client only (row I28). What stands beside it does not count.
-async fn taken(provider: &Provider, client: &Arc<Client>, name: &str) -> Result<Parameters, Stop> {
-    let taken = provider.store.take_request(digest_of(name), &client.id, provider.clock.now()).await?;
-    let unknown = || Stop::page(ErrorCode::InvalidRequestUri, "request_uri is not known, was used, or is over");
-    let waiting: Waiting = serde_json::from_str(&taken.ok_or_else(unknown)?).map_err(|_| unknown())?;
+/// A request that was pushed by this client, until it is answered (row I28). What stands beside it does not count.
+async fn pushed(provider: &Provider, client: &Arc<Client>, name: &str) -> Result<Expanded, Stop> {
+    let found = provider.store.pushed_request(digest_of(name), &client.id, provider.clock.now()).await?;
+    let waiting: Waiting = serde_json::from_str(&found.ok_or_else(used)?).map_err(|_| used())?;
     let mut parameters = waiting.parameters;
     parameters.extend(waiting.resources.into_iter().map(|uri| ("resource".to_owned(), uri)));
     parameters.extend(waiting.dpop_jkt.map(|jkt| ("dpop_jkt".to_owned(), jkt)));
-    Ok(parameters)
+    Ok(Expanded { parameters, pushed: Some(name.to_owned()) })
 }
 
 type Problem = (ErrorCode, String);

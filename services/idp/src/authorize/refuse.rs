@@ -2,12 +2,14 @@
 
 use axum::http::HeaderMap;
 use axum::response::Response;
+use oidc::error::ErrorCode;
 use status::Kind;
 use store::StoreError;
 
 use super::answer::{Way, refused};
 use super::decide::Undecided;
-use super::request::{Answered, Stop};
+use super::pushed;
+use super::request::{Answered, Checked, Stop};
 use crate::endpoints::Site;
 use crate::pages::{self, Look, Notice};
 use crate::provider::Provider;
@@ -29,6 +31,21 @@ pub(super) fn stop(provider: &Provider, site: &Site, headers: &HeaderMap, stop: 
         }
         Stop::Fault(error) => fault(provider, site, headers, &error),
     }
+}
+
+/// Answers a request that is good with an error, which uses it up if it was pushed.
+pub(super) async fn checked(
+    provider: &Provider,
+    site: &Site,
+    headers: &HeaderMap,
+    checked: &Checked,
+    (code, description): (ErrorCode, &'static str),
+) -> Response {
+    let why = match pushed::use_up(provider, checked).await {
+        Ok(()) => checked.refused(code, description),
+        Err(used) => used,
+    };
+    stop(provider, site, headers, why)
 }
 
 /// The database could not be asked.

@@ -9,7 +9,7 @@ use oidc::request::{Addressee, AuthorizationRequest, Reply, RequestError};
 use oidc::scope::Scopes;
 use store::StoreError;
 
-use super::object;
+use super::object::{self, Expanded};
 use crate::clients::{Client, GrantType};
 use crate::endpoints::Site;
 use crate::flow::Waiting;
@@ -33,6 +33,8 @@ pub(crate) struct Checked {
     pub(super) resources: Vec<String>,
     pub(super) dpop_jkt: Option<String>,
     pub(super) empty_state: bool,
+    /// The name of the pushed request that this is.
+    pub(super) pushed: Option<String>,
 }
 
 /// Why a request does not go on.
@@ -88,6 +90,7 @@ impl Checked {
             resources: self.resources.clone(),
             dpop_jkt: self.dpop_jkt.clone(),
             empty_state: self.empty_state,
+            pushed: self.pushed.clone(),
         }
     }
 
@@ -145,8 +148,9 @@ pub(super) async fn resolve(
             provider.clients.find(&named.client_id).await?.ok_or_else(unknown)?
         }
     };
-    let parameters = object::expand(provider, site, &client, parameters, pushed_by.is_some()).await?;
-    check(&client, &parameters)
+    let Expanded { parameters, pushed } =
+        object::expand(provider, site, &client, parameters, pushed_by.is_some()).await?;
+    Ok(Checked { pushed, ..check(&client, &parameters)? })
 }
 
 /// Takes up a request again that waited; everything is checked anew, since the client may have changed.
@@ -159,7 +163,13 @@ pub(super) async fn resume(provider: &Provider, waiting: &Waiting) -> Result<Che
         return Err(Stop::page(ErrorCode::InvalidRequest, "redirect_uri is not registered any more"));
     }
     let resources = waiting.resources.iter().filter(|uri| client.may_target(uri)).cloned().collect();
-    Ok(Checked { resources, dpop_jkt: waiting.dpop_jkt.clone(), empty_state: waiting.empty_state, ..checked })
+    Ok(Checked {
+        resources,
+        dpop_jkt: waiting.dpop_jkt.clone(),
+        empty_state: waiting.empty_state,
+        pushed: waiting.pushed.clone(),
+        ..checked
+    })
 }
 
 fn check(client: &Arc<Client>, parameters: &[(String, String)]) -> Result<Checked, Stop> {
@@ -170,6 +180,7 @@ fn check(client: &Arc<Client>, parameters: &[(String, String)]) -> Result<Checke
         resources: Vec::new(),
         dpop_jkt: None,
         empty_state: parameters.iter().any(|(name, value)| name == "state" && value.is_empty()),
+        pushed: None,
         redirect,
         request,
     };

@@ -3,11 +3,12 @@
 use std::time::SystemTime;
 
 use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use store::StoreError;
 
 use super::Store;
-use super::entity::pushed;
+use super::entity::{once, pushed};
 use super::rows::micros;
 
 impl Store {
@@ -32,20 +33,35 @@ impl Store {
         self.database.run(write).await
     }
 
-    /// Takes it out: once, and only for this client. Atomic; another client's try does not use it up.
-    pub async fn take_request(
+    /// Reads it, for this client only. It stays until it is answered or has expired.
+    pub async fn pushed_request(
         &self,
         digest: [u8; 32],
         client: &str,
         now: SystemTime,
     ) -> Result<Option<String>, StoreError> {
-        let delete = pushed::Entity::delete_many()
-            .filter(pushed::Column::Digest.eq(digest.to_vec()))
+        let query = pushed::Entity::find_by_id(digest.to_vec())
             .filter(pushed::Column::Client.eq(client))
             .filter(pushed::Column::Expires.gt(micros(now)));
+        let read = || async {
+            let found = query.clone().all(self.database.connection()).await?;
+            Ok(found.into_iter().next().map(|row| row.request))
+        };
+        self.database.run(read).await
+    }
+
+    /// Uses it up, as its answer is issued; `false` if it was used up before. Atomic over all replicas. The mark is kept until
+    /// `kept`, by when no flow that began with the request can go on.
+    pub async fn use_up_request(&self, digest: [u8; 32], kept: SystemTime) -> Result<bool, StoreError> {
+        let mark = once::ActiveModel { digest: Set(digest.to_vec()), expires: Set(micros(kept)) };
+        let conflict = OnConflict::column(once::Column::Digest).do_nothing().to_owned();
         let write = || async {
-            let taken = delete.clone().exec_with_returning(self.database.connection()).await?;
-            Ok(taken.into_iter().next().map(|row| row.request))
+            let transaction = self.database.begin_write().await?;
+            let mark = once::Entity::insert(mark.clone()).on_conflict(conflict.clone());
+            let is_first = mark.exec_without_returning(&transaction).await? > 0;
+            pushed::Entity::delete_by_id(digest.to_vec()).exec(&transaction).await?;
+            transaction.commit().await?;
+            Ok(is_first)
         };
         self.database.run(write).await
     }

@@ -83,15 +83,10 @@ async fn once(stores: &[Store]) {
 }
 
 async fn requests(stores: &[Store]) {
-    stores[0].push_request([1; 32], "web", "request", at(2000)).await.expect("keeps");
-    let outcomes = all(stores, |store, number| async move {
-        let client = if number % 3 == 0 { "other" } else { "web" };
-        let taken = store.take_request([1; 32], client, at(1500)).await.expect("answers");
-        assert!(client == "web" || taken.is_none(), "it is not the other one's");
-        taken
-    })
-    .await;
-    assert_eq!(count(&outcomes, &Some("request".to_owned())), 1);
+    stores[0].push_request([9; 32], "web", "request", at(2000)).await.expect("keeps");
+    let outcomes =
+        all(stores, |store, _| async move { store.use_up_request([9; 32], at(2000)).await.expect("answers") }).await;
+    assert_eq!(count(&outcomes, &true), 1);
 }
 
 async fn devices(stores: &[Store]) {

@@ -1,0 +1,91 @@
+//! The authorization endpoint and what leads to it, over a database.
+
+mod pushed;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use oidc::jose::{Algorithm, SigningKey};
+use serde_json::{Value, json};
+
+use crate::endpoints::page;
+use crate::logout::testing::{Bench, Browser, Reply};
+use crate::model::seconds;
+
+/// The redirect URI of the clients that [`Bench::add`] makes.
+const BACK: &str = "https://app.example/back";
+
+/// A parameter of the answer in a redirect.
+fn answered(reply: &Reply, name: &str) -> Option<String> {
+    let (_, query) = reply.location()?.split_once(['?', '#'])?;
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(given, _)| given == name).map(|(_, value)| value.into_owned())
+}
+
+/// Sends an authorization request to the first issuer.
+async fn authorize(bench: &Bench, browser: &mut Browser, query: &[(&str, &str)]) -> Reply {
+    bench.get(browser, bench.site().paths.authorization, query).await
+}
+
+/// Goes on with the flow to which a redirect leads, as it stands in its URL.
+async fn follow(bench: &Bench, browser: &mut Browser, flow: &str) -> Reply {
+    bench.get(browser, page::SIGN_IN, &[("flow", flow)]).await
+}
+
+/// Redeems a code of the client `app`, with a `DPoP` proof if there is one.
+async fn redeem(bench: &Bench, code: &str, proof: Option<&str>) -> Reply {
+    let form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", BACK), ("client_id", "app")];
+    let headers: Vec<_> = proof.map(|proof| ("dpop", proof)).into_iter().collect();
+    bench.post_with(&mut Browser::default(), bench.site().paths.token, &form, &headers).await
+}
+
+#[track_caller]
+fn assert_refused(reply: &Reply, error: &str) {
+    assert_eq!((reply.status.as_u16(), &reply.json()["error"]), (400, &json!(error)), "{}", reply.text);
+}
+
+/// A key that a client proves to have (RFC 9449).
+struct DpopKey(SigningKey);
+
+impl DpopKey {
+    fn new() -> Self {
+        Self(SigningKey::generate(Algorithm::Es256, "dpop").expect("a key is made"))
+    }
+
+    /// The thumbprint of the key (RFC 7638).
+    fn thumbprint(&self) -> String {
+        let jwk = self.0.jwk();
+        let text = |name: &str| jwk[name].as_str().expect("text").to_owned();
+        let members = format!(r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#, text("x"), text("y"));
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, members.as_bytes());
+        URL_SAFE_NO_PAD.encode(digest)
+    }
+
+    /// A new proof for a POST to a path of the first issuer.
+    fn proof(&self, bench: &Bench, path: &str) -> String {
+        let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": public(self.0.jwk()) });
+        let claims = json!({
+            "jti": bench.provider.random.uuid(),
+            "htm": "POST",
+            "htu": bench.site().url(path),
+            "iat": seconds(bench.clock.now()),
+        });
+        let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+        let message = format!("{header}.{claims}");
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(self.0.sign(message.as_bytes())))
+    }
+}
+
+fn public(jwk: &serde_json::Map<String, Value>) -> Value {
+    ["kty", "crv", "x", "y"]
+        .into_iter()
+        .map(|name| (name.to_owned(), jwk[name].clone()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+/// An unsecured JWT (RFC 7519 6) with these claims.
+fn unsigned(claims: &Value) -> String {
+    let [header, claims] =
+        [r#"{"alg":"none"}"#.to_owned(), claims.to_string()].map(|part| URL_SAFE_NO_PAD.encode(part));
+    format!("{header}.{claims}.")
+}
