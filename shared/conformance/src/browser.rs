@@ -143,8 +143,8 @@ impl Browser {
         Ok(Page { url: visit.url.clone(), status, headers, text, elements })
     }
 
-    /// The values of the cookies that a script in a page of this URL reads.
-    pub(crate) fn cookies_of_scripts(&self, url: &Url) -> Vec<String> {
+    /// The cookies that a script in a page of this URL reads, as `document.cookie` has them.
+    pub(crate) fn cookies_of_scripts(&self, url: &Url) -> String {
         self.jar().seen_by_scripts(url)
     }
 

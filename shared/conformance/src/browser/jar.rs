@@ -60,10 +60,10 @@ impl Jar {
         (!sent.is_empty()).then(|| sent.join("; "))
     }
 
-    /// The values of the cookies that a script in a page of this URL reads.
-    pub(crate) fn seen_by_scripts(&self, url: &Url) -> Vec<String> {
+    /// The cookies that a script in a page of this URL reads, as `document.cookie` has them.
+    pub(crate) fn seen_by_scripts(&self, url: &Url) -> String {
         let seen = self.0.iter().filter(|cookie| !cookie.http_only && is_below(url.path(), &cookie.path));
-        seen.map(|cookie| cookie.value.clone()).collect()
+        seen.map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect::<Vec<_>>().join("; ")
     }
 }
 
