@@ -5,6 +5,7 @@ mod tests;
 
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, Method};
+use axum::middleware::from_fn;
 use axum::{Extension, Router};
 use runtime::{Pages, Service};
 
@@ -13,7 +14,7 @@ use crate::provider::Provider;
 use crate::token::certificate::ByMtls;
 use crate::token::dpop::{DPOP, DPOP_NONCE};
 use crate::{Idp, authorize, device, discovery, introspection, logout, pages};
-use crate::{registration, revocation, session, token, userinfo, webfinger};
+use crate::{registration, revocation, session, status_code, token, userinfo, webfinger};
 
 /// What scripts need to be told of a refusal, beside what everybody is.
 const TOLD: [HeaderName; 3] = [WWW_AUTHENTICATE, DPOP_NONCE, RETRY_AFTER];
@@ -26,7 +27,8 @@ pub(crate) fn all(provider: &Provider, logouts: &Logouts) -> Router {
         .may_use([Method::PUT])
         .may_send([DPOP])
         .may_read(TOLD);
-    pages.open(for_programs(provider), Idp::IDENTITY.name).merge(for_people(provider, logouts))
+    let all = pages.open(for_programs(provider), Idp::IDENTITY.name).merge(for_people(provider, logouts));
+    all.layer(from_fn(status_code::add))
 }
 
 /// What programs call, whichever machine or browser they run in. No cookie counts here.
@@ -51,6 +53,7 @@ pub(crate) fn for_certificates(provider: &Provider) -> Router {
         .merge(introspection::router(provider.clone()))
         .merge(authorize::pushed::router(provider))
         .merge(device::endpoint(provider))
+        .layer(from_fn(status_code::add))
         .layer(Extension(ByMtls))
 }
 

@@ -115,3 +115,47 @@ async fn i20_other_origins_than_the_named_ones_are_granted_nothing() {
         assert!(!headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
     }
 }
+
+async fn json_of(router: &Router, method: &str, path: &str) -> (u16, serde_json::Value) {
+    let request = Request::builder().method(method).uri(path);
+    let request = request.header("content-type", "application/x-www-form-urlencoded").body(Body::empty());
+    let response = router.clone().oneshot(request.expect("a request")).await.expect("answers");
+    let status = response.status().as_u16();
+    let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+    (status, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn json_error_of_cells_has_status_code_and_that_of_the_other_profile_has_none() {
+    let bench = Bench::with(|config| config.open_registration = true).await;
+    for router in [all(&bench.provider, &Logouts::new()), for_certificates(&bench.provider)] {
+        for site in &bench.provider.sites {
+            let paths = site.paths;
+            let posted = [paths.token, paths.revocation, paths.introspection, paths.pushed, paths.device];
+            let posted = posted.map(|path| ("POST", path.to_owned()));
+            let managed = format!("{}/x", paths.registration);
+            for (method, path) in posted.into_iter().chain([("GET", paths.userinfo.to_owned()), ("GET", managed)]) {
+                let (status, body) = json_of(&router, method, &path).await;
+                if status == 404 {
+                    // registration is not served to clients with certificates
+                    continue;
+                }
+                let wanted = path.starts_with("/oidc/").then(|| serde_json::json!(status));
+                assert_eq!((body.get("status_code").cloned(), body["error"].is_string()), (wanted, true), "{path}");
+                assert!(status >= 400, "{path}");
+            }
+            let (status, body) = json_of(&router, "GET", paths.discovery).await;
+            assert!(status != 200 || body.get("status_code").is_none(), "what is no error stays as it is");
+        }
+    }
+}
+
+#[tokio::test]
+async fn get_on_the_url_of_a_form_leads_to_the_sign_in() {
+    let bench = Bench::new().await;
+    for path in [page::LOGON, page::CONSENT, page::ACCOUNT, page::SIGN_OUT] {
+        let reply = bench.get(&mut crate::logout::testing::Browser::default(), path, &[]).await;
+        let led = reply.location().is_some_and(|to| to.starts_with("https://cloud.example/signin/v1/identifier?flow="));
+        assert!(reply.status == 303 && led, "{path}: {reply:?}");
+    }
+}
