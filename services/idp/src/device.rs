@@ -3,7 +3,7 @@
 //!
 //! What is written for a device is one row ([`StoredDevice`](crate::store::StoredDevice)): its request as JSON of this
 //! module's own, found by the SHA-256 of the device code and by the user code. When somebody has allowed it, the row holds
-//! the [`Grant`](crate::model::Grant) as JSON, which the token endpoint is told once
+//! the `Approval` as JSON, which the token endpoint gets once
 //! ([`Poll::Approved`](crate::store::Poll::Approved)).
 
 mod attempts;
@@ -17,6 +17,8 @@ mod tests;
 
 use aws_lc_rs::digest::{SHA256, digest as sha2};
 use axum::Router;
+
+pub(crate) use decision::Approval;
 
 use crate::provider::Provider;
 

@@ -27,6 +27,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use backchannel::{deliver, deliver_due};
+pub(crate) use endpoint::form_of;
 
 use crate::clients::{Client, Lifetimes};
 use crate::endpoints::Layout;
@@ -100,13 +101,17 @@ pub async fn end(provider: &Provider, session: Uuid) -> Result<Vec<String>, Stor
     Ok(frontchannel::frames(provider, &clients(provider, &participants).await?))
 }
 
-/// Ends all sessions of a person, and everything that it has granted to anybody: programs with refresh tokens are turned
-/// out too.
+/// Ends all sessions of a user, and everything that the user has granted to anybody, also what is under way: a code, a device
+/// that was allowed and has not asked since, a token from before the user signed in again. Refresh tokens end too.
 ///
 /// # Errors
 /// When the database does not take it; trying again is safe.
 pub async fn end_everywhere(provider: &Provider, person: &str) -> Result<(), StoreError> {
     let now = provider.clock.now();
+    // first what cannot be named, also what was issued in this very second: tokens, codes and devices under way
+    let tokens = revocations::before(Of::Person(person), seconds(now) + 1);
+    provider.store.revoke_token(tokens.id, tokens.until, now).await?;
+    provider.revocations.add([tokens]);
     let until = now + remembered_for(provider, &[]);
     let grants = provider.store.revoke_person(person, None, None, until, now).await?;
     provider.revocations.add(grants.into_iter().map(|id| Revocation { id, until }));

@@ -29,7 +29,7 @@ use crate::provider::Provider;
 
 pub use account::{Account, account};
 pub use consent::{Consent, consent};
-pub use consents::{ConsentRow, consents};
+pub use consents::{ConsentRow, FormTokens, consents};
 pub use device::{CodeError, DeviceConfirm, device_code, device_confirm, device_done};
 pub use form_post::form_post;
 pub use notice::{Notice, error, message, notice};

@@ -1,12 +1,24 @@
 //! What becomes of a device that somebody has found by its code.
 
 use oidc::scope::Scopes;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::authorization::Wish;
 use crate::authorize::scope_words;
-use crate::model::{Grant, Session, SignIn, seconds};
+use crate::model::{Grant, Seconds, Session, SignIn, seconds};
 use crate::session;
+
+/// What the user has granted a device, as it waits for the device to ask.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Approval {
+    /// The grant.
+    #[serde(flatten)]
+    pub(crate) grant: Grant,
+    /// When that was decided.
+    #[serde(rename = "d", default)]
+    pub(crate) decided: Seconds,
+}
 
 /// What the person grants the device, with those of the scopes that are still ticked.
 pub(super) fn grant<'a>(

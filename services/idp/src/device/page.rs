@@ -19,13 +19,13 @@ use tonic::metadata::MetadataMap;
 
 use super::attempts::{Attempts, TooMany};
 use super::authorization::Wish;
-use super::decision::{grant, scopes};
+use super::decision::{Approval, grant, scopes};
 use super::user_code::UserCode;
 use crate::authorize::{name, scope_words, see_other};
 use crate::clients::Client;
 use crate::endpoints::{Site, page};
 use crate::logout::parameters::{BadParameters, Parameters};
-use crate::model::Session;
+use crate::model::{Session, seconds};
 use crate::pages::{self, CodeError, DeviceConfirm, Look, Notice};
 use crate::person::{self, Standing};
 use crate::provider::Provider;
@@ -213,22 +213,25 @@ impl Desk {
     ) -> Result<Response, Problem> {
         let Found { code, wish, client } = found;
         let store = &self.provider.store;
-        let grant =
-            allowed.map(|form| grant(self.provider.random.uuid(), wish, &client.id, session, form.all("scope")));
-        let text = grant.as_ref().map(serde_json::to_string).transpose();
+        let now = self.provider.clock.now();
+        let approval = allowed.map(|form| Approval {
+            grant: grant(self.provider.random.uuid(), wish, &client.id, session, form.all("scope")),
+            decided: seconds(now),
+        });
+        let text = approval.as_ref().map(serde_json::to_string).transpose();
         let text = text.map_err(|error| StoreError::internal(error.to_string()))?;
         if text.is_some() {
             let joined = store.join_session(session.id, &client.id, wish.layout.name()).await;
             // whoever has signed out meanwhile allows nothing any more
             joined.map_err(|error| if error.is_missing_reference() { Problem::SignIn } else { error.into() })?;
         }
-        let was_open = store.decide_device(code.as_str(), text.as_deref(), self.provider.clock.now()).await?;
+        let was_open = store.decide_device(code.as_str(), text.as_deref(), now).await?;
         if !was_open {
             return Err(Problem::Code(CodeError::Wrong));
         }
-        let (outcome, reason) = if grant.is_some() { ("done", "") } else { ("refused", "the person has refused") };
+        let (outcome, reason) = if approval.is_some() { ("done", "") } else { ("refused", "the person has refused") };
         asked.audit(session, client, outcome, reason);
-        Ok(pages::device_done(&self.look(asked), grant.is_some()))
+        Ok(pages::device_done(&self.look(asked), approval.is_some()))
     }
 
     /// Shows the form for the code.

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::endpoints::page::DEVICE;
-use crate::logout::end;
 use crate::logout::testing::{Bench, Browser, EINSTEIN, Reply, SITE};
-use crate::model::Grant;
+use crate::logout::{end, end_everywhere};
+use crate::model::{Grant, seconds};
+use crate::revocations::{self, Of};
 use crate::store::{Participant, Poll};
 
 const AUTHORIZATION: &str = "/konnect/v1/device";
@@ -105,6 +106,34 @@ async fn a_device_that_was_allowed_gets_tokens_unless_its_owner_has_signed_out()
         let form = [("grant_type", GRANT), ("client_id", "tv"), ("device_code", &one.device_code)];
         let reply = one.bench.post_with(&mut Browser::default(), "/konnect/v1/token", &form, &[]).await;
         assert_eq!(reply.status, if is_signed_out { 400 } else { 200 }, "{}", reply.text);
+    }
+}
+
+#[tokio::test]
+async fn device_that_was_allowed_gets_no_tokens_once_its_user_has_signed_out_everywhere_or_taken_the_consent_back() {
+    for (ended, status) in [("nothing", 200), ("everything", 400), ("the consent", 400), ("another consent", 200)] {
+        let one = waiting("openid offline_access").await;
+        let mut browser = Browser::default();
+        one.bench.sign_in(&mut browser, EINSTEIN).await;
+        let csrf = one.type_in(&mut browser, &one.user_code).await.csrf();
+        let sent = [("csrf", csrf.as_str()), ("user_code", &one.user_code), ("decision", "allow")];
+        one.bench.post(&mut browser, DEVICE, &sent).await;
+        one.bench.advance(Duration::from_secs(2));
+        let provider = &one.bench.provider;
+        let taken_back = |client| {
+            let of = Of::Consent { person: EINSTEIN, client };
+            provider.revocations.add([revocations::before(of, seconds(one.bench.clock.now()))]);
+        };
+        match ended {
+            "everything" => end_everywhere(provider, EINSTEIN).await.unwrap(),
+            "the consent" => taken_back("tv"),
+            "another consent" => taken_back("radio"),
+            _ => {}
+        }
+        one.bench.advance(Duration::from_secs(5));
+        let form = [("grant_type", GRANT), ("client_id", "tv"), ("device_code", &one.device_code)];
+        let reply = one.bench.post_with(&mut Browser::default(), "/konnect/v1/token", &form, &[]).await;
+        assert_eq!(reply.status, status, "{ended}: {}", reply.text);
     }
 }
 

@@ -295,6 +295,6 @@ impl Endpoint {
 }
 
 /// What the form that asks is bound to: nobody signs another session out with it.
-fn form_of(session: &Session) -> String {
+pub(crate) fn form_of(session: &Session) -> String {
     format!("sign out {}", session.id)
 }

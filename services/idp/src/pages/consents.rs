@@ -6,8 +6,8 @@ use axum::response::Response;
 
 use super::answer::{Page, answer};
 use super::policy::Policy;
-use super::{Look, ScopeWord};
-use crate::endpoints::page::CONSENTS;
+use super::{Look, SIGN_OUT, ScopeWord};
+use crate::endpoints::page::{self, CONSENTS};
 
 /// An application that was let in.
 #[derive(Debug, Clone)]
@@ -26,13 +26,23 @@ pub struct ConsentRow<'a> {
 #[template(path = "consents.html")]
 struct List<'a> {
     page: Page<'a>,
-    csrf: &'a str,
+    tokens: FormTokens<'a>,
     person: &'a str,
     rows: &'a [ConsentRow<'a>],
 }
 
-/// The list. Each row has a button that is posted to [`CONSENTS`] with the fields `csrf` and `client`.
-pub fn consents(look: &Look<'_>, csrf: &str, person: &str, rows: &[ConsentRow<'_>]) -> Response {
-    let page = List { page: Page::new(look, look.words().consents_title), csrf, person, rows };
+/// What the forms of the list send back against forgery.
+#[derive(Debug, Clone, Copy)]
+pub struct FormTokens<'a> {
+    /// Of the form that ends what one application may.
+    pub remove: &'a str,
+    /// Of the form that signs out everywhere.
+    pub sign_out: &'a str,
+}
+
+/// The list. Each row has a button that is posted to [`CONSENTS`] with the fields `csrf` and `client`. Below them one is posted
+/// to [`SIGN_OUT`](crate::endpoints::page::SIGN_OUT) with `csrf`, `decision` and `everywhere`.
+pub fn consents(look: &Look<'_>, tokens: FormTokens<'_>, person: &str, rows: &[ConsentRow<'_>]) -> Response {
+    let page = List { page: Page::new(look, look.words().consents_title), tokens, person, rows };
     answer(look, StatusCode::OK, &Policy::here(), &page)
 }

@@ -150,8 +150,8 @@ fn pages(look: &Look<'_>, text: &str) -> Vec<Response> {
         device_done(look, false),
         out_of_band(look, Ok(text)),
         out_of_band(look, Err((text, text))),
-        consents(look, text, text, &[row]),
-        consents(look, text, text, &[]),
+        consents(look, FormTokens { remove: text, sign_out: text }, text, &[row]),
+        consents(look, FormTokens { remove: text, sign_out: text }, text, &[]),
         message(look, StatusCode::IM_A_TEAPOT, text, text),
         error(look, &wrong),
     ];

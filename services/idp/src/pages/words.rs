@@ -256,6 +256,11 @@ pub(super) struct Words {
     /// The button.
     pub(super) remove: &'static str,
 
+    /// The button that ends everything.
+    pub(super) everywhere: &'static str,
+    /// What that ends.
+    pub(super) everywhere_means: &'static str,
+
     // on the way back
     /// The heading.
     pub(super) moment_title: &'static str,

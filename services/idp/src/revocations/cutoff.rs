@@ -6,7 +6,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use uuid::{Builder, Uuid};
 
 use super::Revocations;
-use crate::model::{Seconds, seconds, time_of};
+use crate::model::{Grant, Seconds, seconds, time_of};
 use crate::store::Revocation;
 
 /// For how long it is remembered: no access token lives longer than a day.
@@ -54,6 +54,16 @@ impl Revocations {
     /// Before which second everything was ended by [`before`].
     pub fn cutoff(&self, of: Of<'_>) -> Option<Seconds> {
         self.until(of.id()).map(|until| seconds(until - REMEMBERED))
+    }
+
+    /// Whether everything of a grant's user, or of its client and that user, was ended after this was issued. Checked
+    /// at every redemption: codes, device codes, refresh tokens, access tokens, exchanged ID tokens.
+    pub fn cuts_off_grant(&self, grant: &Grant, issued: Seconds) -> bool {
+        let Grant { person: Some(person), client, .. } = grant else { return false };
+        // a sign-in after the end counts as after it, also where the clock was corrected between both
+        let issued = grant.sign_in.as_ref().map_or(issued, |sign_in| issued.max(sign_in.at));
+        let mut ended = [Of::Person(person), Of::Consent { person, client }].into_iter();
+        ended.any(|of| self.cuts_off(of, issued))
     }
 
     /// Whether what was issued in this second was ended by [`before`].

@@ -15,8 +15,9 @@ use time::OffsetDateTime;
 
 use crate::authorize;
 use crate::endpoints::{Site, page};
+use crate::logout;
 use crate::model::{Family, Session, seconds};
-use crate::pages::{self, ConsentRow, Look, Notice};
+use crate::pages::{self, ConsentRow, FormTokens, Look, Notice};
 use crate::provider::Provider;
 use crate::revocations::{self, Of};
 use crate::session;
@@ -43,8 +44,9 @@ pub(super) async fn show(State(provider): State<Provider>, headers: HeaderMap) -
     let rows: Vec<_> = named.iter().map(|(id, name, access)| access.row(id, name)).collect();
     let person = person(&provider, &session).await;
     let (browser, cookie) = session::browser(&provider, &site, &headers);
-    let csrf = browser.csrf(&provider, PURPOSE);
-    let mut response = pages::consents(&look, &csrf, &person, &rows);
+    let (remove, sign_out) = (browser.csrf(&provider, PURPOSE), browser.csrf(&provider, &logout::form_of(&session)));
+    let tokens = FormTokens { remove: &remove, sign_out: &sign_out };
+    let mut response = pages::consents(&look, tokens, &person, &rows);
     if let Some(cookie) = cookie {
         response.headers_mut().append(SET_COOKIE, cookie);
     }

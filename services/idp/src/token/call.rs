@@ -17,6 +17,9 @@ use crate::endpoints::Site;
 use crate::model::{Binding, Grant, Seconds};
 use crate::provider::Provider;
 
+/// Why a grant is refused that was made before its user signed out everywhere, or took back the consent.
+pub(super) const CUT_OFF: &str = "the user has signed out everywhere, or taken back the consent";
+
 /// A call of the token endpoint.
 pub(super) struct Call<'a> {
     pub(super) provider: &'a Provider,
@@ -65,8 +68,14 @@ impl Call<'_> {
             refresh_token: extra.refresh_token,
             id_token,
             issued_token_type: extra.issued_token_type,
-            scope: grant.scope.to_string(),
+            scope: self.granted(&grant.scope),
         }
+    }
+
+    /// The granted scope as the client is told of it: always where it asked for one, since it may be less (RFC 6749 5.1).
+    fn granted(&self, scope: &Scopes) -> Option<String> {
+        let is_told = !scope.is_empty() || self.asked.form.get("scope").is_some();
+        is_told.then(|| scope.to_string())
     }
 
     /// The scope that the request names, if it names one.

@@ -10,7 +10,6 @@ use crate::endpoints::Site;
 use crate::logout;
 use crate::model::{Binding, Grant, Seconds, SignIn, seconds};
 use crate::provider::Provider;
-use crate::revocations::Of;
 use crate::seal::Purpose;
 
 /// What opaque access tokens begin with, so that they are found where they should not be.
@@ -86,18 +85,9 @@ impl Presented {
         let presented = Self::read(provider, site, text)?;
         let revocations = &provider.revocations;
         let names = [Some(presented.grant.id), Some(presented.token), logout::ends_with(&presented.grant)];
-        let revoked =
-            names.into_iter().flatten().any(|name| revocations.contains(name)) || presented.is_cut_off(provider);
+        let revoked = names.into_iter().flatten().any(|name| revocations.contains(name))
+            || revocations.cuts_off_grant(&presented.grant, presented.issued);
         (!revoked && revocations.is_current()).then_some(presented)
-    }
-
-    /// Whether everything of its person, or of its client and that person, was ended after it was issued.
-    fn is_cut_off(&self, provider: &Provider) -> bool {
-        let Grant { person: Some(person), client, .. } = &self.grant else { return false };
-        // a sign-in after the end counts as after it, also where the clock was corrected between both
-        let issued = self.grant.sign_in.as_ref().map_or(self.issued, |sign_in| self.issued.max(sign_in.at));
-        let mut ended = [Of::Person(person), Of::Consent { person, client }].into_iter();
-        ended.any(|of| provider.revocations.cuts_off(of, issued))
     }
 
     /// The same, revoked or not.

@@ -250,3 +250,18 @@ async fn i18_the_form_is_in_no_frame_and_in_no_cache() {
     }
     assert!(reply.headers["content-security-policy"].to_str().unwrap().contains("frame-ancestors 'none'"));
 }
+
+#[tokio::test]
+async fn page_of_consents_signs_out_everywhere() {
+    let mut one = signed_in("openid offline_access").await;
+    let other = one.bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let page = one.bench.get(&mut one.browser, page::CONSENTS, &[]).await;
+    let (_, form) = page.text.split_once(&format!("action=\"{}\"", page::SIGN_OUT)).expect("a form that signs out");
+    assert!(form.contains("name=\"everywhere\""), "{form}");
+    let (_, csrf) = form.split_once("name=\"csrf\" value=\"").expect("a token");
+    let csrf = csrf.split_once('"').expect("a value").0.to_owned();
+    let sent = [("csrf", csrf.as_str()), ("everywhere", "yes"), ("decision", "sign_out")];
+    let reply = one.bench.post(&mut one.browser, page::SIGN_OUT, &sent).await;
+    assert_eq!(reply.location(), Some("https://cloud.example/signin/v1/goodbye"), "{}", reply.text);
+    assert!(!one.is_alive().await && !one.bench.is_signed_in(other.id).await && !one.counts(&one.access));
+}

@@ -78,6 +78,8 @@ pub(super) const WORDS: Words = Words {
     consents_none: "Sie haben keiner Anwendung erlaubt, Ihr Konto zu verwenden.",
     since: Phrase("Seit {}"),
     remove: "Zugriff entziehen",
+    everywhere: "Überall abmelden",
+    everywhere_means: "Das beendet Ihre Sitzungen in allen Browsern und den Zugriff aller Anwendungen und Geräte.",
     moment_title: "Einen Moment",
     details: "Für Entwickler",
     bad_request_title: "Die Anwendung hat etwas Falsches gesendet",

@@ -78,6 +78,8 @@ pub(super) const WORDS: Words = Words {
     consents_none: "You have not allowed any application to use your account.",
     since: Phrase("Since {}"),
     remove: "Remove access",
+    everywhere: "Sign out everywhere",
+    everywhere_means: "This ends your sessions in all browsers and the access of all applications and devices.",
     moment_title: "One moment",
     details: "For developers",
     bad_request_title: "The application sent something wrong",

@@ -78,6 +78,8 @@ pub(super) const WORDS: Words = Words {
     consents_none: "Vous n’avez autorisé aucune application à utiliser votre compte.",
     since: Phrase("Depuis le {}"),
     remove: "Retirer l’accès",
+    everywhere: "Se déconnecter partout",
+    everywhere_means: "Cela met fin à vos sessions dans tous les navigateurs et à l’accès de toutes les applications et de tous les appareils.",
     moment_title: "Un instant",
     details: "Pour les développeurs",
     bad_request_title: "L’application a envoyé une demande incorrecte",

@@ -9,12 +9,11 @@ use authn::User;
 use oidc::pkce::{self, Challenge};
 
 use crate::answer::Refusal;
-use crate::model::{Binding, Code, Grant, seconds};
-use crate::revocations::Of;
+use crate::model::{Binding, Code, seconds};
 use crate::seal::Purpose;
 use crate::store::{Redeemed, Revocation};
 use crate::token::answer::Answer;
-use crate::token::call::{Call, Extra};
+use crate::token::call::{CUT_OFF, Call, Extra};
 use crate::token::person::{self, Standing};
 use crate::token::refresh::{self, RefreshToken};
 use crate::token::{audit, dpop, revoke};
@@ -52,8 +51,8 @@ pub(super) async fn redeem(call: &Call<'_>) -> Result<Answer, Refusal> {
     Ok(call.answer(&code.grant, Some(&user), extra))
 }
 
-/// Opens the code. What was not sealed here, at this issuer, is no code; nor is one that has ended, or whose consent was taken
-/// back since. One that comes again after its end takes with it what it has brought.
+/// Opens the code. What was not sealed here, at this issuer, is no code; nor is one that has ended, or whose user has signed
+/// out everywhere or taken back the consent since. One that comes again after its end takes with it what it has brought.
 async fn read(call: &Call<'_>) -> Result<Code, Refusal> {
     let Call { provider, site, asked, now } = *call;
     let text = asked.form.need("code")?;
@@ -66,18 +65,12 @@ async fn read(call: &Call<'_>) -> Result<Code, Refusal> {
         let reason = if was_redeemed { "used before, and expired: its grant is revoked" } else { "expired" };
         return Err(call.refuse_grant(EVENT, reason));
     }
-    if is_taken_back(call, &code) {
-        return Err(call.refuse_grant(EVENT, "consent was taken back"));
+    let life = provider.config.lives.of(site.layout, &asked.client.lifetimes).code;
+    let issued = code.expires.saturating_sub(life.as_secs());
+    if provider.revocations.cuts_off_grant(&code.grant, issued) {
+        return Err(call.refuse_grant(EVENT, CUT_OFF));
     }
     Ok(code)
-}
-
-/// Whether the person has taken back what the code stands for while it was under way.
-fn is_taken_back(call: &Call<'_>, code: &Code) -> bool {
-    let Grant { person: Some(person), client, .. } = &code.grant else { return false };
-    let life = call.provider.config.lives.of(call.site.layout, &call.asked.client.lifetimes).code;
-    let issued = code.expires.saturating_sub(life.as_secs());
-    call.provider.revocations.cuts_off(Of::Consent { person, client }, issued)
 }
 
 /// Whether the request is by whoever made the authorization request.

@@ -4,10 +4,11 @@ use aws_lc_rs::digest::{SHA256, digest};
 use oidc::error::ErrorCode;
 
 use crate::answer::Refusal;
+use crate::device::Approval;
 use crate::model::Grant;
 use crate::store::Poll;
 use crate::token::answer::Answer;
-use crate::token::call::{Call, Extra};
+use crate::token::call::{CUT_OFF, Call, Extra};
 use crate::token::person::{self, Standing};
 use crate::token::refresh::{self, RefreshToken};
 use crate::token::{audit, dpop};
@@ -46,10 +47,12 @@ pub(super) async fn poll(call: &Call<'_>) -> Result<Answer, Refusal> {
 
 /// What the person has granted, as it was written where that was decided.
 fn read(call: &Call<'_>, approval: &str) -> Result<Grant, Refusal> {
-    let grant: Grant = serde_json::from_str(approval).map_err(|error| Refusal::fault(&error))?;
-    if grant.client == call.client().id && grant.layout == call.site.layout {
-        Ok(grant)
-    } else {
-        Err(call.refuse_grant(EVENT, "another client's"))
+    let Approval { grant, decided } = serde_json::from_str(approval).map_err(|error| Refusal::fault(&error))?;
+    if grant.client != call.client().id || grant.layout != call.site.layout {
+        return Err(call.refuse_grant(EVENT, "another client's"));
     }
+    if call.provider.revocations.cuts_off_grant(&grant, decided) {
+        return Err(call.refuse_grant(EVENT, CUT_OFF));
+    }
+    Ok(grant)
 }

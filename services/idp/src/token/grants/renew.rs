@@ -6,10 +6,10 @@ use authn::User;
 use oidc::error::ErrorCode;
 
 use crate::answer::Refusal;
-use crate::model::{Binding, Family, Grant};
+use crate::model::{Binding, Family, Grant, seconds};
 use crate::store::{Revocation, Rotation};
 use crate::token::answer::Answer;
-use crate::token::call::{Call, Extra};
+use crate::token::call::{CUT_OFF, Call, Extra};
 use crate::token::person::{self, Standing};
 use crate::token::refresh::RefreshToken;
 use crate::token::{dpop, revoke};
@@ -25,6 +25,10 @@ pub(super) async fn renew(call: &Call<'_>) -> Result<Answer, Refusal> {
     let family = family.ok_or_else(|| call.refuse_grant(EVENT, "revoked or over"))?;
     if family.grant.client != asked.client.id || family.grant.layout != site.layout {
         return Err(call.refuse_grant(EVENT, "another client's"));
+    }
+    // one that began while everything before was being ended
+    if provider.revocations.cuts_off_grant(&family.grant, seconds(family.created)) {
+        return Err(call.refuse_grant(EVENT, CUT_OFF));
     }
     let binding = dpop::binding(provider, site, asked).await?;
     check_key(call, &family, binding.as_ref())?;

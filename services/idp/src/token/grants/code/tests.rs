@@ -2,10 +2,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::logout::end_everywhere;
 use crate::logout::testing::{Bench, Browser, EINSTEIN, Reply};
-use crate::model::{Code, Grant, seconds};
+use crate::model::{Code, Grant, SignIn, seconds};
 use crate::revocations::{self, Of};
 use crate::seal::Purpose;
+use crate::session;
 use crate::token::presented::Presented;
 
 const BACK: &str = "https://app.example/back";
@@ -82,4 +84,44 @@ async fn i38_a_code_that_is_under_way_ends_with_the_consent() {
     bench.advance(Duration::from_secs(5));
     let answer = redeem(&bench, &code).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (400, &json!("invalid_grant")));
+}
+
+#[tokio::test]
+async fn code_that_is_under_way_ends_as_its_user_signs_out_everywhere() {
+    for scope in ["openid", "openid offline_access"] {
+        let (bench, _, code) = with_code(scope).await;
+        end_everywhere(&bench.provider, EINSTEIN).await.expect("ends");
+        bench.advance(Duration::from_secs(5));
+        let answer = redeem(&bench, &code).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (400, &json!("invalid_grant")), "{scope}");
+    }
+}
+
+#[tokio::test]
+async fn refresh_token_that_began_while_everything_was_ended_is_refused() {
+    let (bench, grant, code) = with_code("openid offline_access").await;
+    let answer = redeem(&bench, &code).await;
+    let token = answer.json()["refresh_token"].as_str().expect("a refresh token").to_owned();
+    // its row was written after those of before were removed
+    let second = seconds(bench.clock.now()) + 1;
+    bench.provider.revocations.add([revocations::before(Of::Person(EINSTEIN), second)]);
+    let form = [("grant_type", "refresh_token"), ("refresh_token", token.as_str()), ("client_id", "app")];
+    let answer = bench.post_with(&mut Browser::default(), bench.site().paths.token, &form, &[]).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (400, &json!("invalid_grant")));
+    assert!(bench.provider.store.family(grant.id, bench.clock.now()).await.expect("reads").is_some());
+}
+
+#[tokio::test]
+async fn access_token_from_before_the_user_signed_in_again_ends_with_signing_out_everywhere() {
+    let bench = Bench::new().await;
+    bench.add("app", &json!({})).await;
+    let before = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let begun = session::begin(&bench.provider, bench.site(), Some(&before), EINSTEIN, false).await.expect("begins");
+    let grant = bench.grant(&begun.session, "app", bench.site(), "openid").await;
+    let sign_in = grant.sign_in.clone().map(|sign_in| SignIn { session: Some(before.id), ..sign_in });
+    let token = bench.tokens(&Grant { sign_in, ..grant }).await.1;
+    let is_good = || Presented::verify(&bench.provider, bench.site(), &token).is_some();
+    assert!(is_good());
+    end_everywhere(&bench.provider, EINSTEIN).await.expect("ends");
+    assert!(!is_good());
 }

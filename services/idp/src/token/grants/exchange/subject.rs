@@ -28,6 +28,7 @@ struct IdClaims {
     sub: String,
     aud: Vec<String>,
     exp: Seconds,
+    iat: Seconds,
     auth_time: Seconds,
     #[serde(default)]
     amr: Vec<String>,
@@ -90,6 +91,7 @@ impl Subject {
             resources: Vec::new(),
             actor: None,
         };
-        Some(Self { grant, expires: claims.exp })
+        let is_cut_off = provider.revocations.cuts_off_grant(&grant, claims.iat);
+        (!is_cut_off).then_some(Self { grant, expires: claims.exp })
     }
 }
