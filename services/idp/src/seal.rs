@@ -17,8 +17,8 @@ use runtime::config::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The longest sealed text that is opened, in bytes.
-const MAX_SEALED: usize = 16 * 1024;
+/// The longest sealed text that is opened, in bytes: a flow with the longest parameters of a request, escaped and encoded.
+const MAX_SEALED: usize = 64 * 1024;
 const KEY_LEN: usize = 32;
 
 /// What a text is sealed for. A text that is sealed for one purpose is opened for no other.

@@ -11,7 +11,9 @@ use std::time::{Duration, SystemTime};
 use authn::{Groups, UserId};
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::Router;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
 use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,6 +23,7 @@ use uuid::Uuid;
 
 pub use browser::{Browser, browser};
 
+use crate::authorize;
 use crate::endpoints::{Site, page};
 use crate::flow::Flow;
 use crate::logout;
@@ -44,10 +47,20 @@ pub struct Current {
 
 /// The routes of signing in.
 pub fn router(provider: Provider) -> Router {
-    Router::new()
+    let forms = [page::LOGON, page::CONSENT, page::ACCOUNT, page::SIGN_OUT];
+    let router = forms.into_iter().fold(Router::new(), |router, path| router.route(path, get(to_sign_in)));
+    router
         .route(page::LOGON, post(logon::sign_in))
         .route(page::CONSENTS, get(consents::show).post(consents::take_back))
         .with_state(provider)
+}
+
+/// `GET` on the URL of a form, as a browser sends it that is opened anew: leads to the sign-in, or to what it would lead to.
+async fn to_sign_in(State(provider): State<Provider>) -> Response {
+    match provider.sites.first() {
+        Some(site) => authorize::see_other(&sign_in_url(&provider, site, page::CONSENTS)),
+        None => authorize::see_other("/"),
+    }
 }
 
 /// The session that the request's cookie names, if it is alive and the cookie holds its secret.

@@ -65,7 +65,7 @@ pub enum ScopeError {
     #[error("a scope has at most {MAX_TOKENS} tokens and {MAX_BYTES} bytes")]
     TooLong,
     /// It does not have the form of RFC 6749 3.3.
-    #[error("a scope is a list of tokens of visible ASCII characters with one space between them")]
+    #[error("a scope is a list of tokens of visible ASCII characters with spaces between them")]
     Malformed,
 }
 
@@ -167,11 +167,12 @@ impl fmt::Display for Scopes {
 impl FromStr for Scopes {
     type Err = ScopeError;
 
-    /// Reads the parameter `scope`; the empty text is the empty set.
+    /// Reads the parameter `scope`; the empty text is the empty set. Further blanks at its ends and between tokens, which
+    /// clients leave there, are no tokens.
     fn from_str(text: &str) -> Result<Self, ScopeError> {
         if text.len() > MAX_BYTES {
             return Err(ScopeError::TooLong);
         }
-        if text.is_empty() { Ok(Self::default()) } else { Self::of(text.split(' ')) }
+        Self::of(text.split(' ').filter(|token| !token.is_empty()))
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use oidc::error::ErrorCode;
-use oidc::jose::{Algorithm, UnverifiedJwt};
+use oidc::jose::{Algorithm, KeySet, UnverifiedJwt};
 use oidc::request::{AuthorizationRequest, Reply, RequestError, RequestObject};
 use oidc::request_object;
 
@@ -52,9 +52,9 @@ pub(super) async fn expand(
     if client.needs_pushed && !is_pushed {
         return Err(refused(ErrorCode::InvalidRequest, "this client has to push its requests".to_owned()));
     }
-    let jwt = match object {
+    let jwt: Arc<str> = match object {
         None => return Ok(parameters.into()),
-        Some(RequestObject::Value(jwt)) => jwt.as_str().to_owned(),
+        Some(RequestObject::Value(jwt)) => jwt.as_str().into(),
         Some(RequestObject::Reference(uri)) => {
             fetched(provider, client, &uri).await.map_err(|(code, text)| refused(code, text))?
         }
@@ -63,7 +63,7 @@ pub(super) async fn expand(
     read.map(Expanded::from).map_err(|(code, text)| refused(code, text))
 }
 
-/// A request that was pushed by this client, until it is answered (row I28). What stands beside it does not count.
+/// A request that was pushed by this client, until it is answered (row I28). Other parameters of the URL are ignored.
 async fn pushed(provider: &Provider, client: &Arc<Client>, name: &str) -> Result<Expanded, Stop> {
     let found = provider.store.pushed_request(digest_of(name), &client.id, provider.clock.now()).await?;
     let waiting: Waiting = serde_json::from_str(&found.ok_or_else(used)?).map_err(|_| used())?;
@@ -76,16 +76,14 @@ async fn pushed(provider: &Provider, client: &Arc<Client>, name: &str) -> Result
 type Problem = (ErrorCode, String);
 
 /// A request object at an address that the client has registered (row I32).
-async fn fetched(provider: &Provider, client: &Client, uri: &str) -> Result<String, Problem> {
+async fn fetched(provider: &Provider, client: &Client, uri: &str) -> Result<Arc<str>, Problem> {
     let without_fragment = |uri: &str| uri.split('#').next().unwrap_or_default().to_owned();
     let wanted = without_fragment(uri);
     if !client.request_uris.iter().any(|registered| without_fragment(registered) == wanted) {
         return Err((ErrorCode::InvalidRequestUri, "request_uri is not registered for this client".to_owned()));
     }
-    let answer = provider.fetcher.get(&wanted).await;
-    let text = answer.ok().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
-    text.map(|text| text.trim().to_owned())
-        .ok_or_else(|| (ErrorCode::InvalidRequestUri, "what request_uri names cannot be fetched".to_owned()))
+    let object = provider.clients.request_object(uri).await;
+    object.map_err(|_| (ErrorCode::InvalidRequestUri, "what request_uri names cannot be fetched".to_owned()))
 }
 
 /// A request object, verified as the client's registration demands.
@@ -129,9 +127,11 @@ async fn verify(
         let secret = provider.sealer.open_bytes(crate::seal::Purpose::ClientSecret, secret).map_err(|_| invalid())?;
         return jwt.verify_hs256(&secret).map_err(|_| invalid());
     }
-    let keys = provider.clients.keys_of(client, jwt.kid()).await.map_err(|_| invalid())?;
-    let key = keys.find(jwt.kid(), algorithm).ok_or_else(invalid)?;
-    jwt.verify(key).map_err(|_| invalid())
+    let verifies = |keys: &KeySet| keys.find(jwt.kid(), algorithm).is_some_and(|key| jwt.verify(key).is_ok());
+    match provider.clients.verifies(client, verifies).await {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(invalid()),
+    }
 }
 
 /// What is wrong with a request object is told to the client if the query alone says where; else by a page.

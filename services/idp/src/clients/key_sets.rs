@@ -10,60 +10,65 @@ use runtime::Clock;
 use tokio::sync::Mutex;
 
 use super::ClientKeysError;
+use super::client::RemoteKeys;
+use super::fetch_rate::{FetchRate, WINDOW, age};
 
 /// How long a key set is used without looking again.
 const FRESH: Duration = Duration::from_mins(1);
 /// How long one is used that cannot be fetched any more.
 const STALE: Duration = Duration::from_hours(1);
-/// How long nothing is fetched after a try.
-const PAUSE: Duration = Duration::from_secs(10);
 /// The most addresses of which key sets are held.
 const MOST: u64 = 1_000;
 
-/// Key sets by address.
+/// Key sets by address, and how often each address was asked.
 pub(super) struct KeySets {
     fetcher: Fetcher,
     clock: Clock,
-    sets: Cache<String, Arc<Mutex<Fetched>>>,
+    sets: Cache<RemoteKeys, Arc<Mutex<Fetched>>>,
+    rates: Cache<String, Arc<Mutex<FetchRate>>>,
 }
 
-/// What is known of one address. Its lock is held while it is fetched, so that of many callers one fetches.
+/// What was fetched for one registration: another one of the same address begins anew. Its lock is held while it is fetched,
+/// so that of many callers one fetches.
 #[derive(Default)]
-struct Fetched {
-    set: Option<(Arc<KeySet>, SystemTime)>,
-    tried: Option<SystemTime>,
-}
+struct Fetched(Option<(Arc<KeySet>, SystemTime)>);
 
 impl KeySets {
     pub(super) fn new(fetcher: Fetcher, clock: Clock) -> Self {
-        Self { fetcher, clock, sets: Cache::builder().max_capacity(MOST).time_to_idle(STALE).build() }
+        let sets = Cache::builder().max_capacity(MOST).time_to_idle(STALE).build();
+        let rates = Cache::builder().max_capacity(MOST).time_to_idle(WINDOW).build();
+        Self { fetcher, clock, sets, rates }
     }
 
-    /// The key set at an address, with the key of this name in it if there is one now.
-    pub(super) async fn at(&self, uri: &str, kid: Option<&str>) -> Result<Arc<KeySet>, ClientKeysError> {
-        self.having(uri, |set| kid.is_none_or(|kid| set.has_kid(kid))).await
-    }
-
-    /// Whether the certificate with this thumbprint stands in the key set at an address.
-    pub(super) async fn knows(&self, uri: &str, thumbprint: &str) -> bool {
-        let set = self.having(uri, |set| set.has_certificate(thumbprint)).await;
-        set.is_ok_and(|set| set.has_certificate(thumbprint))
-    }
-
-    /// The key set at an address, read again if what is wanted is not in it.
-    async fn having(&self, uri: &str, has: impl Fn(&KeySet) -> bool) -> Result<Arc<KeySet>, ClientKeysError> {
-        let fetched = self.sets.get_with_by_ref(uri, async { Arc::default() }).await;
+    /// What `read` finds in the key set of a client. Where it finds nothing, the set is fetched and read again: the client may
+    /// have changed its keys a moment ago, also under the same name.
+    ///
+    /// # Errors
+    /// [`ClientKeysError::Unreachable`] if there is no set.
+    pub(super) async fn read<T>(
+        &self,
+        keys: &RemoteKeys,
+        read: impl Fn(&KeySet) -> Option<T>,
+    ) -> Result<Option<T>, ClientKeysError> {
+        let fetched = self.sets.get_with_by_ref(keys, async { Arc::default() }).await;
         let mut fetched = fetched.lock().await;
         let now = self.clock.now();
-        if !fetched.suffices(has, now) && fetched.may_try(now) {
-            fetched.tried = Some(now);
-            match self.fetch(uri).await {
-                Ok(set) => fetched.set = Some((Arc::new(set), now)),
-                Err(problem) => tracing::warn!(uri, problem, "a client's keys cannot be fetched"),
+        let found = fetched.within(FRESH, now).and_then(|set| read(&set));
+        if found.is_some() {
+            return Ok(found);
+        }
+        if self.may_fetch(&keys.uri, now).await {
+            match self.fetch(&keys.uri).await {
+                Ok(set) => fetched.0 = Some((Arc::new(set), now)),
+                Err(problem) => tracing::warn!(uri = keys.uri, problem, "a client's keys cannot be fetched"),
             }
         }
-        let usable = fetched.set.as_ref().filter(|(_, at)| age(*at, now) < STALE);
-        usable.map(|(set, _)| Arc::clone(set)).ok_or(ClientKeysError::Unreachable)
+        fetched.within(STALE, now).map(|set| read(&set)).ok_or(ClientKeysError::Unreachable)
+    }
+
+    async fn may_fetch(&self, uri: &str, now: SystemTime) -> bool {
+        let rate = self.rates.get_with_by_ref(uri, async { Arc::default() }).await;
+        rate.lock().await.begin(now)
     }
 
     async fn fetch(&self, uri: &str) -> Result<KeySet, String> {
@@ -73,16 +78,8 @@ impl KeySets {
 }
 
 impl Fetched {
-    fn suffices(&self, has: impl Fn(&KeySet) -> bool, now: SystemTime) -> bool {
-        self.set.as_ref().is_some_and(|(set, at)| age(*at, now) < FRESH && has(set))
+    /// The set, if it is not older than this.
+    fn within(&self, most: Duration, now: SystemTime) -> Option<Arc<KeySet>> {
+        self.0.as_ref().filter(|(_, at)| age(*at, now) < most).map(|(set, _)| Arc::clone(set))
     }
-
-    fn may_try(&self, now: SystemTime) -> bool {
-        self.tried.is_none_or(|tried| age(tried, now) >= PAUSE)
-    }
-}
-
-/// A clock that was set back makes nothing young again.
-fn age(then: SystemTime, now: SystemTime) -> Duration {
-    now.duration_since(then).unwrap_or(Duration::MAX)
 }

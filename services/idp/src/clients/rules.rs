@@ -16,8 +16,8 @@ use oidc::redirect::Sites;
 use oidc::scope::Scopes;
 
 use super::client::{
-    AuthMethod, Client, ClientKeys, ConsentPolicy, Lifetimes, LogoutSettings, Presentation, RoleNames, Source,
-    TokenFormat,
+    AuthMethod, Client, ClientKeys, ConsentPolicy, Lifetimes, LogoutSettings, Presentation, RemoteKeys, RoleNames,
+    Source, TokenFormat,
 };
 use super::metadata::{Metadata, MetadataError, PkceChoice, Span};
 
@@ -126,7 +126,10 @@ fn keys(metadata: &Metadata, auth: AuthMethod) -> Result<Option<ClientKeys>, Met
             }
             Ok(Some(ClientKeys::Inline(Arc::new(set))))
         }
-        (None, Some(uri)) => Ok(Some(ClientKeys::Remote(addresses::fetched("jwks_uri", uri)?))),
+        (None, Some(uri)) => {
+            let uri = addresses::fetched("jwks_uri", uri)?;
+            Ok(Some(ClientKeys::Remote(RemoteKeys { uri, registration: metadata.digest() })))
+        }
         (None, None) if matches!(auth, AuthMethod::PrivateKeyJwt | AuthMethod::SelfSignedTlsClient) => {
             Err(MetadataError::new("jwks", format!("{} needs jwks or jwks_uri", auth.name())))
         }

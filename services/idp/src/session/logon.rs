@@ -16,7 +16,7 @@ use crate::provider::Provider;
 use crate::session;
 
 /// The longest form, in bytes: a flow, a password of a kilobyte, and room.
-const MAX_FORM: usize = 32 * 1024;
+const MAX_FORM: usize = 80 * 1024;
 
 /// What the form holds.
 struct Form {

@@ -20,8 +20,8 @@ pub(super) struct Answer {
     pub(super) id_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) issued_token_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) scope: Option<String>,
 }
 
 impl IntoResponse for Answer {

@@ -15,7 +15,7 @@ use super::form::Form;
 use super::seen::{self, Kind};
 use super::{audit, certificate};
 use crate::answer::Refusal;
-use crate::clients::{AuthMethod, Client, ClientKeysError};
+use crate::clients::{AuthMethod, Client};
 use crate::endpoints::Site;
 use crate::provider::Provider;
 use crate::seal::Purpose;
@@ -80,14 +80,11 @@ async fn check(
     if !is_theirs || assertion.check(audiences, now).is_err() {
         return Ok(Err("assertion is not for here, not now, or of another algorithm"));
     }
-    let verified = match client.auth {
-        AuthMethod::SecretJwt => by_secret(provider, client, assertion),
-        _ => match provider.clients.keys_of(client, assertion.kid()).await {
-            Ok(keys) => assertion.verify(&keys),
-            Err(ClientKeysError::None | ClientKeysError::Unreachable) => Err(AssertionError::NoKey),
-        },
+    let is_verified = match client.auth {
+        AuthMethod::SecretJwt => by_secret(provider, client, assertion).is_ok(),
+        _ => provider.clients.verifies(client, |keys| assertion.verify(keys).is_ok()).await.unwrap_or(false),
     };
-    if verified.is_err() {
+    if !is_verified {
         return Ok(Err("signature of the assertion"));
     }
     let forget_at = assertion.forget_at();

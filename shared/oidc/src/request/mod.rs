@@ -44,7 +44,7 @@ use parameters::Parameters;
 use refusal::Defect;
 
 /// The longest `state`, in bytes.
-pub const MAX_STATE: usize = 2048;
+pub const MAX_STATE: usize = 8192;
 /// The longest `nonce`, in bytes.
 pub const MAX_NONCE: usize = 512;
 /// The longest `claims`, in bytes.

@@ -39,6 +39,13 @@ impl<'a> Parameters<'a> {
         }
     }
 
+    /// The value of a parameter that comes once, whatever it is, also if it is empty.
+    pub(super) fn sole(&self, name: &str) -> Option<&'a str> {
+        let mut values = self.0.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_str());
+        let first = values.next();
+        if values.next().is_none() { first } else { None }
+    }
+
     pub(super) fn text(&self, name: &str, max: usize) -> Result<Option<String>, Defect> {
         Ok(self.one(name, max)?.map(str::to_owned))
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use status::Kind;
 
 use super::parameters::Parameters;
-use super::{ClaimsError, MAX_STATE, MAX_WORD, PromptError};
+use super::{ClaimsError, MAX_WORD, PromptError};
 use crate::error::ErrorCode;
 use crate::pkce::PkceError;
 use crate::response::{Delivery, ResponseError, ResponseMode, ResponseType};
@@ -52,7 +52,8 @@ impl Reply {
                 .delivery(mode)
                 .unwrap_or(Delivery { carrier: kind.default_carrier(), signed: mode.is_some_and(ResponseMode::signs) }),
         };
-        Self { delivery, state: parameters.text("state", MAX_STATE).ok().flatten() }
+        // whatever is wrong with the request, also with its state: the client can do nothing with an answer without
+        Self { delivery, state: parameters.sole("state").map(str::to_owned) }
     }
 }
 

@@ -214,7 +214,11 @@ fn sizes_are_bounded() {
     read(&[("claims", &padded(MAX_CLAIMS))]);
     assert_eq!(redirected(&[("claims", &padded(MAX_CLAIMS + 1))]), ErrorCode::InvalidRequest);
     assert_eq!(redirected(&[("scope", &"x".repeat(1025))]), ErrorCode::InvalidScope);
-    assert_eq!(refused(&[("state", &"x".repeat(MAX_STATE + 1))]).reply.expect("it is redirected").state, None);
+    let long = "x".repeat(MAX_STATE + 1);
+    for state in [long.as_str(), "a\nb"] {
+        let reply = refused(&[("state", state)]).reply.expect("it is redirected");
+        assert_eq!(reply.state.as_deref(), Some(state), "the client can do nothing with an answer without");
+    }
 }
 
 #[test]

@@ -56,8 +56,12 @@ fn check(uri: &str, is_native: bool, insecure: bool) -> Result<(), &'static str>
         _ if uri.starts_with('#') => Ok(()),
         "https" => Ok(()),
         "http" if is_native || insecure => Ok(()),
-        "http" => Err("is http: that is for application_type native"),
+        "http" => Err(
+            "is http, which is for a native application: register the client with --native (application_type native)",
+        ),
         _ if is_native || !uri.contains(':') => Ok(()),
-        _ => Err("has a scheme of its own: that is for application_type native"),
+        _ => Err(
+            "has a scheme of its own, which is for a native application: register the client with --native (application_type native)",
+        ),
     }
 }

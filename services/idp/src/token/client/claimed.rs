@@ -2,7 +2,8 @@
 
 use axum::http::HeaderMap;
 use oidc::assertion::Assertion;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
 
 use super::basic;
 use crate::answer::Refusal;
@@ -28,8 +29,12 @@ impl<'a> Claimed<'a> {
     pub(super) fn read(headers: &HeaderMap, form: &'a Form) -> Result<Self, Refusal> {
         let basic = basic::read(headers)?;
         let (posted, assertion) = (form.get("client_secret"), form.get("client_assertion"));
-        let methods = [basic.is_some(), posted.is_some(), assertion.is_some()];
-        if methods.into_iter().filter(|used| *used).count() > 1 {
+        // the same secret in both places is one method (ownCloud's desktop program sends both)
+        let is_other = |posted: &str| {
+            let in_header = basic.as_ref().map(|(_, secret)| secret.expose_secret().as_bytes());
+            in_header.is_some_and(|secret| !bool::from(secret.ct_eq(posted.as_bytes())))
+        };
+        if posted.is_some_and(is_other) || (assertion.is_some() && (basic.is_some() || posted.is_some())) {
             return Err(Refusal::invalid("a client proves who it is in one way"));
         }
         let named = form.get("client_id");
@@ -66,12 +71,22 @@ mod tests {
     }
 
     #[test]
+    fn same_credentials_in_header_and_form_are_one_method() {
+        let basic = Some("Basic YTpi");
+        assert_eq!(read(basic, "client_id=a&client_secret=b"), Ok("a".to_owned()));
+        assert_eq!(read(basic, "client_secret=b"), Ok("a".to_owned()));
+        for other in ["client_id=a&client_secret=c", "client_id=c&client_secret=b", "client_secret=bb"] {
+            assert_eq!(read(basic, other), Err(StatusCode::BAD_REQUEST), "{other}");
+        }
+    }
+
+    #[test]
     fn i22_two_methods_at_once_are_refused() {
         let basic = Some("Basic YTpi");
         assert_eq!(read(basic, ""), Ok("a".to_owned()), "client_id may stand in the header alone");
         assert_eq!(read(basic, "client_id=a"), Ok("a".to_owned()));
         assert_eq!(read(basic, "client_id=b"), Err(StatusCode::BAD_REQUEST));
-        assert_eq!(read(basic, "client_secret=b"), Err(StatusCode::BAD_REQUEST));
+        assert_eq!(read(basic, "client_secret=b&client_assertion=x"), Err(StatusCode::BAD_REQUEST));
         assert_eq!(read(basic, "client_assertion=x"), Err(StatusCode::BAD_REQUEST));
         assert_eq!(read(None, "client_id=a&client_secret=b&client_assertion=x"), Err(StatusCode::BAD_REQUEST));
         assert_eq!(read(None, "client_id=a&client_secret="), Ok("a".to_owned()), "an empty secret is none");

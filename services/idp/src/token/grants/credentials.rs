@@ -1,5 +1,8 @@
 //! `client_credentials` (RFC 6749 4.4): a client acts for itself.
 
+#[cfg(test)]
+mod tests;
+
 use oidc::error::ErrorCode;
 use oidc::scope::{OFFLINE, OFFLINE_ACCESS, OPENID, Scopes};
 
@@ -31,9 +34,10 @@ pub(super) async fn issue(call: &Call<'_>) -> Result<Answer, Refusal> {
     Ok(call.answer(&grant, None, Extra { binding: binding.as_ref(), ..Extra::default() }))
 }
 
-/// What the client asks for, without what only makes sense for a person.
+/// What the client asks for, without what only makes sense for a person. A client whose registration lists no scopes gets
+/// none: here no user limits what it may.
 fn scope(call: &Call<'_>) -> Result<Scopes, Refusal> {
-    let Some(wanted) = call.scope()? else { return Ok(Scopes::default()) };
+    let Some(wanted) = call.scope()?.filter(|_| call.client().scopes.is_some()) else { return Ok(Scopes::default()) };
     allowed(call.client(), &wanted)?;
     let of_people = [OPENID, OFFLINE_ACCESS, OFFLINE];
     let scope = Scopes::of(wanted.iter().filter(|token| !of_people.contains(token)));
