@@ -3,9 +3,12 @@
 mod built_in;
 mod change;
 mod client;
+mod fetch_rate;
 mod file;
 mod key_sets;
 mod metadata;
+mod reliance;
+mod request_objects;
 mod rules;
 pub(crate) mod secret;
 
@@ -13,16 +16,16 @@ pub(crate) mod secret;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use moka::future::Cache;
-use oidc::jose::KeySet;
+use oidc::jose::{Algorithm, KeySet};
 use oidc::redirect::Sites;
-use outbound::Fetcher;
+use outbound::{FetchError, Fetcher};
 use runtime::{Clock, Context, Random};
 use store::StoreError;
 use tokio::sync::watch;
@@ -31,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 pub use change::{Addition, ChangeError, Made};
 pub use client::{
     AuthMethod, Client, ClientKeys, ConsentPolicy, ExchangePolicy, GrantType, Lifetimes, LogoutSettings, Presentation,
-    RoleNames, SecretDigest, Signatures, Source, SubjectType, TokenFormat,
+    RemoteKeys, RoleNames, SecretDigest, Signatures, Source, SubjectType, TokenFormat,
 };
 pub use file::FileError;
 pub use metadata::{Metadata, MetadataError};
@@ -40,6 +43,8 @@ use crate::config::Config;
 use crate::seal::Sealer;
 use crate::store::{Store, StoredClient};
 use key_sets::KeySets;
+use reliance::Offer;
+use request_objects::RequestObjects;
 
 /// The most clients that are held in memory, unknown ones included.
 const MOST_KNOWN: u64 = 10_000;
@@ -63,6 +68,11 @@ struct Inner {
     kept: Cache<(u64, String), Option<Arc<Client>>>,
     with_backchannel: Cache<u64, Arc<Vec<String>>>,
     key_sets: KeySets,
+    request_objects: RequestObjects,
+    /// What clients may be registered for, of what depends on a setting.
+    offer: Offer,
+    /// The algorithms that are signed with, once that is known.
+    signed_with: OnceLock<Vec<Algorithm>>,
     store: Store,
     sealer: Sealer,
     fetcher: Fetcher,
@@ -104,6 +114,16 @@ pub enum ClientKeysError {
     Unreachable,
 }
 
+/// What an operator should know about the clients of a file, one line each.
+///
+/// # Errors
+/// [`ClientsError`].
+pub(crate) fn warnings_of_file(config: &Config, file: &Path) -> Result<Vec<String>, ClientsError> {
+    let sites = Sites::parse([config.site().as_str()])?;
+    let sealer = Sealer::new(&config.encryption_secret, &config.encryption_secret_previous, Random::system());
+    Ok(Offer::of(config).warnings(&file::read(file, &sites, &sealer)?))
+}
+
 impl Clients {
     /// The built-in clients that are configured, those of the file, and those in the store.
     ///
@@ -129,6 +149,9 @@ impl Clients {
             kept: Cache::builder().max_capacity(MOST_KNOWN).time_to_live(BELIEVED_FOR).build(),
             with_backchannel: Cache::builder().max_capacity(2).time_to_live(BELIEVED_FOR).build(),
             key_sets: KeySets::new(fetcher.clone(), context.clock.clone()),
+            request_objects: RequestObjects::new(fetcher.clone(), context.clock.clone()),
+            offer: Offer::of(config),
+            signed_with: OnceLock::new(),
             store,
             sealer,
             fetcher,
@@ -159,27 +182,50 @@ impl Clients {
         self.0.kept.try_get_with(key, read).await.map_err(|error: Arc<StoreError>| StoreError::clone(&error))
     }
 
-    /// Its keys; those at a `jwks_uri` are kept for a minute, and fetched again if none is called `kid`, at most once in ten
-    /// seconds.
+    /// Whether its keys verify something. Those at a `jwks_uri` are kept for a minute, and fetched again if none of them does,
+    /// at most five times in a minute.
     ///
     /// # Errors
     /// [`ClientKeysError`].
-    pub async fn keys_of(&self, client: &Client, kid: Option<&str>) -> Result<Arc<KeySet>, ClientKeysError> {
+    pub async fn verifies(&self, client: &Client, verifies: impl Fn(&KeySet) -> bool) -> Result<bool, ClientKeysError> {
         match &client.keys {
             None => Err(ClientKeysError::None),
-            Some(ClientKeys::Inline(set)) => Ok(Arc::clone(set)),
-            Some(ClientKeys::Remote(uri)) => self.0.key_sets.at(uri, kid).await,
+            Some(ClientKeys::Inline(set)) => Ok(verifies(set)),
+            Some(ClientKeys::Remote(keys)) => {
+                let found = self.0.key_sets.read(keys, |set| verifies(set).then_some(())).await?;
+                Ok(found.is_some())
+            }
         }
     }
 
     /// Whether the certificate with this thumbprint is one of its own (RFC 8705 2.2); where keys are at a `jwks_uri`, it may
     /// have been put there a moment ago.
     pub async fn has_certificate(&self, client: &Client, thumbprint: &str) -> bool {
-        match &client.keys {
-            None => false,
-            Some(ClientKeys::Inline(set)) => set.has_certificate(thumbprint),
-            Some(ClientKeys::Remote(uri)) => self.0.key_sets.knows(uri, thumbprint).await,
+        self.verifies(client, |set| set.has_certificate(thumbprint)).await.unwrap_or(false)
+    }
+
+    /// The request object at a `request_uri` that a client has registered; kept for a minute.
+    ///
+    /// # Errors
+    /// [`FetchError`].
+    pub async fn request_object(&self, uri: &str) -> Result<Arc<str>, FetchError> {
+        self.0.request_objects.at(uri).await
+    }
+
+    /// The algorithms that tokens are signed with: those that are configured, and others that clients are registered for, of which
+    /// a warning names each. From then on the file of clients cannot name others.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn signing_algorithms(&self) -> Result<Vec<Algorithm>, StoreError> {
+        let all = self.all().await?;
+        // of those in the file the settings have warned already
+        let kept = all.iter().filter(|described| described.client.source != Source::Configured);
+        for warning in self.0.offer.warnings(kept) {
+            tracing::warn!("{warning}");
         }
+        let algorithms = self.0.offer.signed_with(&all);
+        Ok(self.0.signed_with.get_or_init(|| algorithms).clone())
     }
 
     /// Identifiers of all clients with a back-channel, for [`crate::store::Store::end_session`].
@@ -255,6 +301,9 @@ impl Clients {
     fn read_file(&self) -> Result<(), FileError> {
         let Inner { sites, sealer, .. } = &*self.0;
         let configured = self.0.file.as_ref().map(|file| file::read(file, sites, sealer)).transpose()?;
+        if let (Some(file), Some(signed_with)) = (&self.0.file, self.0.signed_with.get()) {
+            reliance::check_keys(file, configured.iter().flatten(), signed_with)?;
+        }
         let all = self.0.built_in.iter().cloned().chain(configured.unwrap_or_default());
         let fixed = all.map(|described| (described.client.id.clone(), described)).collect();
         self.0.fixed.store(Arc::new(fixed));

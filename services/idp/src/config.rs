@@ -2,6 +2,7 @@ mod lives;
 
 use std::path::PathBuf;
 
+use oidc::jose::Algorithm;
 use runtime::config::{
     Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, ListenAddr, Log, Mtls, Reva, Secret, Section, TokenManager,
     Tracing, Visitor, base_data_path,
@@ -9,9 +10,11 @@ use runtime::config::{
 
 pub use lives::Lives;
 
+use crate::clients;
 use crate::endpoints::{Layout, Site};
 
 /// The configuration of idp: what every service has, then its own.
+#[expect(clippy::struct_excessive_bools, reason = "each is one setting")]
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where spans are sent.
@@ -42,6 +45,12 @@ pub struct Config {
     pub mtls_url: String,
     /// Which layouts are served.
     pub layouts: Vec<String>,
+    /// Which of them take the code flow with PKCE only.
+    pub strict_layouts: Vec<String>,
+    /// What tokens are signed with; see [`algorithms`](Self::algorithms).
+    pub signing_algorithms: Vec<String>,
+    /// Whether clients may be registered for ID tokens without a signature.
+    pub unsigned_id_tokens: bool,
     /// Where state is kept; empty is a `SQLite` file in the data folder. It may hold a password.
     pub database_url: Secret,
     /// The connections to a `PostgreSQL` server.
@@ -87,6 +96,11 @@ impl Default for Config {
             url: String::new(),
             mtls_url: String::new(),
             layouts: Layout::ALL.map(|layout| layout.name().to_owned()).into(),
+            strict_layouts: Vec::new(),
+            signing_algorithms: [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256]
+                .map(|one| one.name().to_owned())
+                .into(),
+            unsigned_id_tokens: false,
             database_url: Secret::default(),
             database_pool: store::Pool::default(),
             encryption_secret: Secret::default(),
@@ -147,8 +161,14 @@ impl Config {
     /// The issuers.
     pub fn sites(&self) -> Vec<Site> {
         let (site, mtls) = (self.site(), self.mtls_site());
-        let layouts = self.layouts.iter().filter_map(|name| name.parse().ok());
-        layouts.map(|layout| Site::new(layout, &site).with_mtls(mtls.clone())).collect()
+        let layouts = self.layouts.iter().filter_map(|name| name.parse::<Layout>().ok());
+        let is_strict = |layout: Layout| self.strict_layouts.iter().any(|name| name == layout.name());
+        layouts.map(|layout| Site::new(layout, &site).with_mtls(mtls.clone()).strict(is_strict(layout))).collect()
+    }
+
+    /// The algorithms that tokens are signed with. The first is that of clients whose registration names none.
+    pub fn algorithms(&self) -> Vec<Algorithm> {
+        self.signing_algorithms.iter().filter_map(|name| name.parse().ok()).collect()
     }
 
     fn visit_peers(&mut self, v: &mut Visitor<'_>) {
@@ -177,6 +197,12 @@ impl Config {
             &mut self.layouts,
             &["<P>_LAYOUTS"],
             "Which paths are served: those of 'opencloud' (and oCIS), those of 'cells', or both.",
+        );
+        v.value(
+            "strict_layouts",
+            &mut self.strict_layouts,
+            &["<P>_STRICT_LAYOUTS"],
+            "Which layouts keep to OAuth 2.1: response_type code only, and a code_challenge with S256 in each request, whatever a client is registered for.",
         );
         v.value(
             "site_name",
@@ -209,6 +235,21 @@ impl Config {
             "The secret that was in use before the current one. What it sealed is still accepted.",
         )
         .min_bytes(32);
+    }
+
+    fn visit_signatures(&mut self, v: &mut Visitor<'_>) {
+        v.value(
+            "signing_algorithms",
+            &mut self.signing_algorithms,
+            &["<P>_SIGNING_ALGORITHMS"],
+            "The algorithms that tokens are signed with, each with a key of its own: RS256, PS256, ES256, EdDSA. The first is that of clients whose registration names none. An algorithm that a client is registered for keeps its key.",
+        );
+        v.value(
+            "unsigned_id_tokens",
+            &mut self.unsigned_id_tokens,
+            &["<P>_ALLOW_UNSIGNED_ID_TOKENS"],
+            "Whether clients may be registered for ID tokens without a signature (alg none). Where they may not, such clients get signed ones.",
+        );
     }
 
     fn visit_clients(&mut self, v: &mut Visitor<'_>) {
@@ -270,6 +311,7 @@ impl Section for Config {
         v.section("reva", &mut self.reva);
         self.visit_peers(v);
         self.visit_state(v);
+        self.visit_signatures(v);
         self.visit_clients(v);
         self.lives.visit(v);
     }
@@ -282,6 +324,10 @@ impl Section for Config {
         if self.layouts.is_empty() || self.layouts.iter().any(|name| name.parse::<Layout>().is_err()) {
             return Err(Invalid::new("layouts", "must be a list of: opencloud, cells"));
         }
+        if self.strict_layouts.iter().any(|name| !self.layouts.contains(name)) {
+            return Err(Invalid::new("strict_layouts", "must be some of those in layouts"));
+        }
+        check_algorithms(&self.signing_algorithms).map_err(|problem| Invalid::new("signing_algorithms", problem))?;
         if self.default_clients.iter().any(|name| !["opencloud", "cells", "ocis"].contains(&name.as_str())) {
             return Err(Invalid::new("default_clients", "must be a list of: opencloud, cells, ocis"));
         }
@@ -297,8 +343,29 @@ impl Section for Config {
     }
 
     fn warnings(&self) -> Vec<String> {
-        self.http.source_warning().into_iter().collect()
+        self.http.source_warning().into_iter().chain(self.warnings_of_clients()).collect()
     }
+}
+
+impl Config {
+    /// What an operator should know about the file of clients.
+    fn warnings_of_clients(&self) -> Vec<String> {
+        let Some(file) = &self.clients_file else { return Vec::new() };
+        match clients::warnings_of_file(self, file) {
+            Ok(warnings) => warnings,
+            Err(error) => vec![format!("the clients cannot be read (IDP_CLIENTS_FILE): {error}")],
+        }
+    }
+}
+
+/// Names of algorithms with a key pair, each once.
+fn check_algorithms(names: &[String]) -> Result<(), &'static str> {
+    let is_known = |name: &String| Algorithm::SIGNING.iter().any(|algorithm| algorithm.name() == name);
+    if names.is_empty() || !names.iter().all(is_known) {
+        return Err("must be a list of: RS256, PS256, ES256, EdDSA");
+    }
+    let is_repeated = |(index, name): (usize, &String)| names[..index].contains(name);
+    if names.iter().enumerate().any(is_repeated) { Err("names an algorithm twice") } else { Ok(()) }
 }
 
 /// A site is a scheme, a host and perhaps a port; over plain HTTP only on this machine.
@@ -330,6 +397,16 @@ mod tests {
         for bad in ["http://cloud.example", "https://cloud.example/x", "cloud.example", "", "http://localhost.evil"] {
             assert!(check_site(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn signing_algorithms_have_a_key_pair_and_come_once() {
+        let check = |names: &[&str]| check_algorithms(&names.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(check(&["ES256", "RS256"]), Ok(()));
+        for bad in [&[][..], &["HS256"], &["none"], &["rs256"], &["RS256", "RS256"]] {
+            assert!(check(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(Config::default().algorithms(), [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256]);
     }
 
     #[test]

@@ -31,12 +31,14 @@ pub fn router(provider: Provider) -> Router {
     let offered = Offered {
         registration: config.registration || config.open_registration,
         vouched_certificates: config.mtls.client_ca.is_some(),
+        signing: config.algorithms(),
+        unsigned_id_tokens: config.unsigned_id_tokens,
     };
     let sites = provider.sites.clone();
-    routes(&sites, offered, move || provider.keys.published())
+    routes(&sites, &offered, move || provider.keys.published())
 }
 
-fn routes(sites: &[Site], offered: Offered, keys: impl Fn() -> Rendered + Clone + Send + Sync + 'static) -> Router {
+fn routes(sites: &[Site], offered: &Offered, keys: impl Fn() -> Rendered + Clone + Send + Sync + 'static) -> Router {
     let mut router = Router::new();
     for site in sites {
         let metadata = document::metadata(site, offered);

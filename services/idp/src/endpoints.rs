@@ -161,19 +161,39 @@ pub struct Site {
     base: String,
     /// Where clients with certificates call, if anywhere.
     mtls: Option<String>,
+    /// Whether it takes the code flow with PKCE only.
+    is_strict: bool,
 }
 
 impl Site {
     /// The layout at this site: `https://cloud.example`, without a path and without a `/` at its end.
     pub fn new(layout: Layout, base: &str) -> Self {
         let base = base.trim_end_matches('/').to_owned();
-        Self { layout, issuer: format!("{base}{}", layout.issuer_path()), paths: layout.paths(), base, mtls: None }
+        Self {
+            layout,
+            issuer: format!("{base}{}", layout.issuer_path()),
+            paths: layout.paths(),
+            base,
+            mtls: None,
+            is_strict: false,
+        }
     }
 
     /// The same, which clients with certificates call at this URL (RFC 8705 5).
     #[must_use]
     pub fn with_mtls(self, base: Option<String>) -> Self {
         Self { mtls: base, ..self }
+    }
+
+    /// The same, which takes the code flow with PKCE only (OAuth 2.1).
+    #[must_use]
+    pub fn strict(self, is_strict: bool) -> Self {
+        Self { is_strict, ..self }
+    }
+
+    /// Whether it takes the code flow with PKCE only.
+    pub const fn is_strict(&self) -> bool {
+        self.is_strict
     }
 
     /// The URL of one of the paths for clients with certificates, if they are served.

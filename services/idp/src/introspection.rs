@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use oidc::error::ErrorCode;
-use oidc::jose::Algorithm;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -19,7 +18,6 @@ use crate::endpoints::Site;
 use crate::model::{Binding, Grant, Seconds, seconds};
 use crate::provider::Provider;
 use crate::token::asked::Asked;
-use crate::token::mint::sign;
 use crate::token::person::{self, Standing};
 use crate::token::presented::Presented;
 use crate::token::refresh::RefreshToken;
@@ -188,8 +186,8 @@ fn write(provider: &Provider, site: &Site, asked: &Asked, answer: &Answer<'_>) -
         iat: seconds(provider.clock.now()),
         token_introspection: answer,
     };
-    let algorithm = asked.client.signatures.introspection.unwrap_or(Algorithm::Rs256);
-    let jwt = sign(provider, &asked.client, algorithm, SIGNED, &body);
+    let algorithm = provider.keys.choose(asked.client.signatures.introspection);
+    let jwt = provider.keys.signer(algorithm).jwt(SIGNED, &body);
     ([unkept, (CONTENT_TYPE, HeaderValue::from_static(SIGNED_TYPE))], jwt).into_response()
 }
 

@@ -60,6 +60,8 @@ pub struct Parts {
     pub clock: Clock,
     /// What names them.
     pub random: Random,
+    /// What is signed with, without repetition. The first is the one where nothing else is asked for.
+    pub algorithms: Vec<Algorithm>,
 }
 
 /// A key, as it is told to who administers.
@@ -109,6 +111,9 @@ pub enum KeysError {
     /// No key is called that.
     #[error("there is no such key")]
     Unknown,
+    /// It is not among the algorithms that are signed with.
+    #[error("nothing is signed with {0}: name it in IDP_SIGNING_ALGORITHMS and start again")]
+    NotOffered(Algorithm),
     /// Nothing else could sign.
     #[error("no other key signs with {0} now: make one first, and let it sign at once")]
     Only(Algorithm),
@@ -121,7 +126,7 @@ impl KeysError {
             Self::Store(error) => error.kind(),
             Self::Sealed(_) | Self::Making(_) | Self::Missing(_) => Kind::Internal,
             Self::Unknown => Kind::NotFound,
-            Self::Only(_) => Kind::FailedPrecondition,
+            Self::Only(_) | Self::NotOffered(_) => Kind::FailedPrecondition,
         }
     }
 }
@@ -147,10 +152,22 @@ impl Rendered {
 }
 
 impl Keys {
-    /// The key that signs with this algorithm now; RS256 is always there, the others too. `HS256` has no key pair, so that
-    /// what asks for it is signed with RS256. Costs no lock and no allocation.
+    /// The algorithm to sign with for a client that is registered for this one: the first that is configured where it is
+    /// registered for none, or for one that has no key pair here.
+    pub fn choose(&self, registered: Option<Algorithm>) -> Algorithm {
+        let has_key = |algorithm: &Algorithm| self.0.parts.algorithms.contains(algorithm);
+        registered.filter(has_key).unwrap_or_else(|| self.default_algorithm())
+    }
+
+    /// The first algorithm that is configured.
+    fn default_algorithm(&self) -> Algorithm {
+        self.0.parts.algorithms.first().copied().unwrap_or(Algorithm::Rs256)
+    }
+
+    /// The key that signs with this algorithm now; that of the first one for an algorithm without a key. Costs no lock and no
+    /// allocation.
     pub fn signer(&self, algorithm: Algorithm) -> Arc<SigningKey> {
-        self.0.set.load().signer(algorithm, self.0.parts.clock.now())
+        self.0.set.load().signer(self.choose(Some(algorithm)), self.0.parts.clock.now())
     }
 
     /// Whether a JWT was signed by one of our published keys.

@@ -28,6 +28,7 @@ pub mod revocations;
 mod routes;
 pub mod seal;
 pub mod session;
+mod status_code;
 pub mod store;
 pub mod token;
 pub mod userinfo;
@@ -127,7 +128,11 @@ pub async fn open(
     let sealer = Sealer::new(&config.encryption_secret, &config.encryption_secret_previous, random.clone());
     let store = Store::new(database);
     let revocations = Revocations::open(&store, clock.now()).await?;
+    let policy = Policy { allow_private: config.allow_private_addresses, ..Policy::default() };
+    let fetcher = Fetcher::new("doorward-idp", policy, config.outbound_ca.as_deref())?;
+    let clients = Clients::open(config, (store.clone(), sealer.clone(), fetcher.clone()), context)?;
     let keys = Keys::open(keys::Parts {
+        algorithms: clients.signing_algorithms().await?,
         store: store.clone(),
         sealer: sealer.clone(),
         schedule: Schedule::of(&config.lives),
@@ -137,9 +142,6 @@ pub async fn open(
     let keys = keys.await?;
     // behind the keys, which tell whether the secret is the right one at all
     reseal::reseal(&store, &sealer).await?;
-    let policy = Policy { allow_private: config.allow_private_addresses, ..Policy::default() };
-    let fetcher = Fetcher::new("doorward-idp", policy, config.outbound_ca.as_deref())?;
-    let clients = Clients::open(config, (store.clone(), sealer.clone(), fetcher.clone()), context)?;
     let provider = Provider::new(Parts {
         sites: config.sites(),
         config: config.clone(),

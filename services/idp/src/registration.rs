@@ -71,6 +71,7 @@ async fn register(
     registration.limiter.check(source)?;
     let initial = registration.initial_token(&headers)?;
     let metadata = Metadata::of_stranger(members(&headers, body)?).map_err(ChangeError::from).map_err(refused)?;
+    registration.check_strict(&metadata)?;
     registration.provider.clients.check_stranger(&metadata).map_err(ChangeError::from).map_err(refused)?;
     if let Some(token) = initial {
         registration.use_up(token).await?;
@@ -104,6 +105,7 @@ async fn change(
     check_unchanged(&described, &mut members)?;
     let metadata = Metadata::of_stranger(members).and_then(|new| new.with_ours_of(&described.metadata));
     let metadata = metadata.map_err(ChangeError::from).map_err(refused)?;
+    registration.check_strict(&metadata)?;
     let lives = registration.secret_lives();
     let made = registration.provider.clients.replace(&id, metadata, lives).await.map_err(refused)?;
     tracing::info!(client = id, "a client has changed its registration");
@@ -123,6 +125,14 @@ async fn remove(
 }
 
 impl Registration {
+    /// A strict issuer registers no client for what it would not answer.
+    fn check_strict(&self, metadata: &Metadata) -> Result<(), Refusal> {
+        if self.site.is_strict() && !metadata.is_for_codes_only() {
+            return Err(Refusal::new(ErrorCode::InvalidClientMetadata, "this issuer takes response_type code only"));
+        }
+        Ok(())
+    }
+
     /// The initial access token (RFC 7591 3), if one is needed.
     fn initial_token<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a str>, Refusal> {
         if self.provider.config.open_registration {

@@ -17,7 +17,6 @@ use crate::claims;
 use crate::clients::Client;
 use crate::model::Grant;
 use crate::provider::Provider;
-use crate::token::mint::sign;
 use crate::token::person::{self, Standing};
 use crate::token::presented::Presented;
 use crate::token::served::{Served, at_every_site};
@@ -72,6 +71,6 @@ fn write(provider: &Provider, client: &Client, issuer: &str, mut told: Map<Strin
     };
     told.insert("iss".to_owned(), issuer.into());
     told.insert("aud".to_owned(), client.id.as_str().into());
-    let jwt = sign(provider, client, algorithm, "JWT", &told);
+    let jwt = provider.keys.signer(algorithm).jwt("JWT", &told);
     ([unkept, (CONTENT_TYPE, HeaderValue::from_static("application/jwt"))], jwt).into_response()
 }

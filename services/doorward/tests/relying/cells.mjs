@@ -25,6 +25,7 @@ await withBrowser({ 'localhost:3000': app.address, 'localhost:3636': app.address
   say('# Method 1 of Cells\' documentation, walked', '');
   say('Chromium and curl at the endpoints that the document names, with its clients and their redirect URIs. Codes and tokens');
   say('are shortened. `cargo xtask test` walks this anew and compares.');
+  say('', 'None of these clients sends PKCE, so that the user confirms each sign-in that comes back to a program on the machine.');
   say('', '## OIDC configuration URL', '', 'Of the answer, what the document speaks of:');
   const documented = ['issuer', 'authorization_endpoint', 'token_endpoint'];
   const metadata = curl(`curl -v -k ${SITE}/oidc/.well-known/openid-configuration`, documented);

@@ -73,6 +73,7 @@ await withBrowser({ 'localhost:8080': app.address }, async (browser) => {
   say('# The flows of OpenCloud\'s documentation, walked', '');
   say('Chromium and curl, as the document has them; the desktop\'s client with a redirect URI on this machine. Codes and tokens');
   say('are shortened. `cargo xtask test` walks this anew and compares.');
+  say('', 'The clients send no PKCE here, so that the user confirms each sign-in, also after an earlier consent.');
   await codeFlow(browser);
   await otherClients(browser);
   say('', '## Implicit flow');

@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::error::ErrorCode;
-use oidc::jose::Algorithm;
 use oidc::redirect::Redirect;
 use oidc::response::{Carrier, Delivery};
 use oidc::session_state;
@@ -172,8 +171,7 @@ fn sign(provider: &Provider, client: &Client, answer: &Parameters) -> String {
         answer.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
     claims.insert("aud".to_owned(), client.id.as_str().into());
     claims.insert("exp".to_owned(), seconds(provider.clock.now() + SIGNED_ANSWER).into());
-    let algorithm = client.signatures.authorization.unwrap_or(Algorithm::Rs256);
-    provider.keys.signer(algorithm).jwt("JWT", &claims)
+    provider.keys.signer(provider.keys.choose(client.signatures.authorization)).jwt("JWT", &claims)
 }
 
 /// 303: whatever was posted is not posted again there (row I16).

@@ -73,7 +73,7 @@ async fn agree(provider: &Provider, headers: &HeaderMap, sent: Sent) -> Response
         tracing::info!(
             target: "audit", event = "consent", outcome = "refused", subject = session.person, client = checked.client.id
         );
-        let why = (ErrorCode::AccessDenied, "the person has refused");
+        let why = (ErrorCode::AccessDenied, "the user has refused");
         return refuse::checked(provider, &site, headers, &checked, why).await;
     }
     let chosen: Vec<&str> = form.all("scope").collect();

@@ -7,6 +7,7 @@ use authn::{DirectoryError, Groups, User, UserType};
 use oidc::error::ErrorCode;
 use oidc::jose::UnverifiedJwt;
 use oidc::request::Prompt;
+use oidc::response::ResponseType;
 use oidc::scope::Scopes;
 use serde_json::Value;
 use store::StoreError;
@@ -66,6 +67,9 @@ pub(super) async fn step(
     Ok(match asked {
         Step::SignIn { .. } => Step::Refuse(ErrorCode::LoginRequired, "nobody is signed in who fits"),
         Step::Account { .. } => Step::Refuse(ErrorCode::AccountSelectionRequired, "an account has to be chosen"),
+        Step::Consent { .. } if needs_confirmation(checked) => {
+            Step::Refuse(ErrorCode::InteractionRequired, "without PKCE the user has to confirm this client each time")
+        }
         Step::Consent { .. } => Step::Refuse(ErrorCode::ConsentRequired, "consent has to be given"),
         ready @ (Step::Ready(_) | Step::Refuse(..)) => ready,
     })
@@ -128,6 +132,7 @@ async fn consented(
         return Ok(Step::Ready(Box::new(Ready { session, user, scope })));
     }
     let is_missing = is_demanded
+        || needs_confirmation(checked)
         || match checked.client.consent {
             ConsentPolicy::Trusted => false,
             ConsentPolicy::Always => true,
@@ -138,6 +143,16 @@ async fn consented(
             }
         };
     Ok(if is_missing { Step::Consent { user, scope } } else { Step::Ready(Box::new(Ready { session, user, scope })) })
+}
+
+/// Whether any program could have sent this request in the client's name and receive the answer: the client has no secret,
+/// the redirect URI does not name a host (loopback interface or a scheme of its own), and no PKCE protects what is issued.
+/// Then no earlier consent counts, and the user confirms each time (RFC 8252 8.6, row I21).
+fn needs_confirmation(checked: &Checked) -> bool {
+    let request = &checked.request;
+    // PKCE protects a code, and no token that the authorization endpoint issues itself
+    let is_protected = request.response_type == ResponseType::CODE && request.challenge.is_some();
+    checked.client.is_public() && !checked.redirect.is_https() && !is_protected
 }
 
 /// The person of a session, unless the sign-in does not count any more.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use oidc::error::ErrorCode;
-use oidc::pkce::PkceError;
+use oidc::pkce::{self, PkceError};
 use oidc::redirect::Redirect;
 use oidc::request::{Addressee, AuthorizationRequest, Reply, RequestError};
+use oidc::response::ResponseType;
 use oidc::scope::Scopes;
 use store::StoreError;
 
@@ -96,7 +97,8 @@ impl Checked {
 
     /// How it is answered.
     pub(super) fn reply(&self) -> Reply {
-        Reply { delivery: self.request.delivery, state: self.request.state.clone() }
+        let empty = || self.empty_state.then(String::new);
+        Reply { delivery: self.request.delivery, state: self.request.state.clone().or_else(empty) }
     }
 
     /// The same request, sent back with this error.
@@ -150,7 +152,11 @@ pub(super) async fn resolve(
     };
     let Expanded { parameters, pushed } =
         object::expand(provider, site, &client, parameters, pushed_by.is_some()).await?;
-    Ok(Checked { pushed, ..check(&client, &parameters)? })
+    let checked = check(&client, &parameters)?;
+    if site.is_strict() {
+        strictly_allowed(&checked)?;
+    }
+    Ok(Checked { pushed, ..checked })
 }
 
 /// Takes up a request again that waited; everything is checked anew, since the client may have changed.
@@ -228,6 +234,18 @@ fn allowed(checked: &Checked) -> Result<(), Stop> {
         );
     }
     Ok(())
+}
+
+/// What OAuth 2.1 allows, whatever the client's registration does: the code flow, with PKCE (4.1.1, 7.5.1).
+fn strictly_allowed(checked: &Checked) -> Result<(), Stop> {
+    let request = &checked.request;
+    if request.response_type != ResponseType::CODE {
+        return Err(checked.refused(ErrorCode::UnsupportedResponseType, "this issuer takes response_type code only"));
+    }
+    let policy = pkce::Policy { required: true, plain: false };
+    policy
+        .check(request.challenge.as_ref())
+        .map_err(|error| checked.refused(error.code(), "this issuer needs a code_challenge with S256"))
 }
 
 /// The parameters of other specifications: `resource` (RFC 8707) and `dpop_jkt` (RFC 9449 10).

@@ -1,5 +1,6 @@
 //! The authorization endpoint and what leads to it, over a database.
 
+mod confirmation;
 mod pushed;
 
 use base64::Engine;
@@ -7,12 +8,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::jose::{Algorithm, SigningKey};
 use serde_json::{Value, json};
 
-use crate::endpoints::page;
-use crate::logout::testing::{Bench, Browser, Reply};
+use crate::endpoints::{Layout, page};
+use crate::logout::testing::{Bench, Browser, EINSTEIN, Reply};
 use crate::model::seconds;
 
 /// The redirect URI of the clients that [`Bench::add`] makes.
 const BACK: &str = "https://app.example/back";
+/// RFC 7636 appendix B.
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// A parameter of the answer in a redirect.
 fn answered(reply: &Reply, name: &str) -> Option<String> {
@@ -88,4 +91,50 @@ fn unsigned(claims: &Value) -> String {
     let [header, claims] =
         [r#"{"alg":"none"}"#.to_owned(), claims.to_string()].map(|part| URL_SAFE_NO_PAD.encode(part));
     format!("{header}.{claims}.")
+}
+
+#[tokio::test]
+async fn state_of_8_kib_comes_back_with_every_answer() {
+    let (bench, mut browser) = (Bench::new().await, Browser::default());
+    bench.add("app", &json!({ "pkce": "optional", "consent": "trusted" })).await;
+    let state = r#"a"\&%"#.repeat(8192 / 5);
+    let query = |more| {
+        let all =
+            [("client_id", "app"), ("redirect_uri", BACK), ("scope", "openid  email "), ("state", state.as_str())];
+        [all.as_slice(), more].concat()
+    };
+    let wrong = authorize(&bench, &mut browser, &query(&[("response_type", "none")])).await;
+    assert_eq!(answered(&wrong, "state").as_deref(), Some(state.as_str()));
+    let reply = authorize(&bench, &mut browser, &query(&[("response_type", "code")])).await;
+    let flow = answered(&reply, "flow").expect("a flow");
+    bench.sign_in(&mut browser, EINSTEIN).await;
+    let answer = follow(&bench, &mut browser, &flow).await;
+    assert_eq!(answered(&answer, "state").as_deref(), Some(state.as_str()), "{}", answer.text);
+    assert_eq!(answered(&answer, "scope").as_deref(), Some("email openid"));
+}
+
+#[tokio::test]
+async fn strict_issuer_takes_codes_with_pkce_only() {
+    let bench = Bench::with(|config| config.strict_layouts = vec!["opencloud".to_owned()]).await;
+    let all = json!(["code", "token", "code token"]);
+    bench.add("app", &json!({ "pkce": "optional", "consent": "trusted", "response_types": all })).await;
+    let mut browser = Browser::default();
+    bench.sign_in(&mut browser, EINSTEIN).await;
+    let pkce = [("code_challenge", CHALLENGE), ("code_challenge_method", "S256")];
+    let plain = [("code_challenge", CHALLENGE), ("code_challenge_method", "plain")];
+    for (layout, kind, more, error) in [
+        (Layout::OpenCloud, "token", &pkce[..], Some("unsupported_response_type")),
+        (Layout::OpenCloud, "code token", &pkce, Some("unsupported_response_type")),
+        (Layout::OpenCloud, "code", &[], Some("invalid_request")),
+        (Layout::OpenCloud, "code", &plain, Some("invalid_request")),
+        (Layout::OpenCloud, "code", &pkce, None),
+        (Layout::Cells, "code", &[], None),
+        (Layout::Cells, "token", &[], None),
+    ] {
+        let asked = [("client_id", "app"), ("redirect_uri", BACK), ("scope", "openid"), ("response_type", kind)];
+        let path = bench.provider.site(layout).expect("is served").paths.authorization;
+        let reply = bench.get(&mut browser, path, &[asked.as_slice(), more].concat()).await;
+        assert_eq!(answered(&reply, "error").as_deref(), error, "{layout} {kind}: {reply:?}");
+        assert_eq!(answered(&reply, "iss"), bench.provider.site(layout).map(|site| site.issuer.clone()));
+    }
 }

@@ -99,6 +99,7 @@ fn web(name: &str, all: &Value) -> Value {
         "client_id": "web",
         "client_name": name,
         "application_type": "web",
+        "pkce": "required",
         "consent": "trusted",
         "redirect_uris": redirects,
         "post_logout_redirect_uris": redirects,
@@ -142,7 +143,8 @@ fn ocis() -> Vec<Value> {
     ]
 }
 
-/// Cells has no screen for consent and does not ask for PKCE, which some of its clients do not speak.
+/// Cells has no screen for consent and does not ask for PKCE, which some of its clients do not speak. Without it the user
+/// confirms the native ones each time.
 fn cells() -> Vec<Value> {
     let all = json!({
         "token_endpoint_auth_method": "none",

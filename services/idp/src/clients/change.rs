@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use oidc::jose::Algorithm;
 use secrecy::{ExposeSecret, SecretString};
 use status::Kind;
 use store::StoreError;
@@ -98,7 +99,7 @@ impl Clients {
         if source == Source::Registered || metadata.client_id.is_none() {
             metadata.client_id = Some(self.0.random.uuid().to_string());
         }
-        let client = self.checked(&mut metadata, source).await?;
+        let client = self.checked(&mut metadata, source, None).await?;
         if self.0.fixed.load().contains_key(&client.id) {
             return Err(ChangeError::Taken);
         }
@@ -127,7 +128,8 @@ impl Clients {
     /// [`MetadataError`].
     pub(crate) fn check_stranger(&self, metadata: &Metadata) -> Result<(), MetadataError> {
         let named = Metadata { client_id: Some("self".to_owned()), ..metadata.clone() };
-        Client::from_metadata(&named, Source::Registered, &self.0.sites).map(drop)
+        let client = Client::from_metadata(&named, Source::Registered, &self.0.sites)?;
+        self.0.offer.check(&client, None)
     }
 
     /// Puts other metadata in the place of a client's. It gets a new secret if it needs one and had none, and loses what it
@@ -144,7 +146,8 @@ impl Clients {
         let mut stored = self.stored(id).await?;
         metadata.client_id = Some(id.to_owned());
         let source = if stored.registered { Source::Registered } else { Source::Added };
-        let client = self.checked(&mut metadata, source).await?;
+        let before = self.described(&stored).map(|described| described.client);
+        let client = self.checked(&mut metadata, source, before.as_deref()).await?;
         // what is kept of a secret is not enough to verify what is signed with it
         let keeps = !stored.secrets.is_empty()
             && client.auth.has_secret()
@@ -211,11 +214,17 @@ impl Clients {
     }
 
     /// Checks everything that can be checked, and writes the defaults into the metadata, so that they stay what they are.
-    async fn checked(&self, metadata: &mut Metadata, source: Source) -> Result<Client, ChangeError> {
+    async fn checked(
+        &self,
+        metadata: &mut Metadata,
+        source: Source,
+        before: Option<&Client>,
+    ) -> Result<Client, ChangeError> {
         let client = Client::from_metadata(metadata, source, &self.0.sites)?;
+        self.0.offer.check(&client, before)?;
         self.check_addresses(metadata, source).await?;
         self.check_sector(metadata).await?;
-        metadata.complete(&client);
+        metadata.complete(&client, self.0.offer.default_algorithm());
         Ok(client)
     }
 
@@ -274,14 +283,14 @@ impl Clients {
 
 impl Metadata {
     /// Writes out what goes without saying.
-    fn complete(&mut self, client: &Client) {
+    fn complete(&mut self, client: &Client, algorithm: Algorithm) {
         let names = |names: Vec<String>| Some(names).filter(|names| !names.is_empty());
         self.token_endpoint_auth_method = Some(client.auth.name().to_owned());
         self.application_type = Some(if client.is_native { "native" } else { "web" }.to_owned());
         self.grant_types = names(client.grants.iter().map(|grant| grant.name().to_owned()).collect());
         self.response_types = names(client.responses.iter().map(ToString::to_string).collect());
         self.subject_type.get_or_insert_with(|| "public".to_owned());
-        self.id_token_signed_response_alg.get_or_insert_with(|| "RS256".to_owned());
+        self.id_token_signed_response_alg.get_or_insert_with(|| algorithm.name().to_owned());
     }
 }
 

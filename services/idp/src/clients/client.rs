@@ -128,9 +128,10 @@ impl AuthMethod {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ConsentPolicy {
-    /// Never, unless the request says `prompt=consent`: the client belongs to the house.
+    /// Never, unless the request says `prompt=consent`, or any program could have sent it in the client's name (RFC 8252
+    /// 8.6): the client belongs to the installation.
     Trusted,
-    /// Once for what it asks for; the answer is kept until the person takes it back.
+    /// Once for what it asks for; the answer is kept until the user takes it back, and counts under the same condition.
     Remembered,
     /// Each time: nobody can tell whether it is the client that asks (RFC 8252 8.6).
     Always,
@@ -211,8 +212,17 @@ pub struct SecretDigest {
 pub enum ClientKeys {
     /// They stand in its registration.
     Inline(Arc<KeySet>),
-    /// They are fetched (`jwks_uri`), and again when one is not among them.
-    Remote(String),
+    /// They are fetched, and again when one is not among them.
+    Remote(RemoteKeys),
+}
+
+/// Keys that are fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RemoteKeys {
+    /// `jwks_uri`
+    pub uri: String,
+    /// A digest of the registration: when that changes, what was fetched before does not count any more.
+    pub registration: [u8; 32],
 }
 
 /// What people are shown of a client.
@@ -268,6 +278,20 @@ pub struct Signatures {
     pub introspection: Option<Algorithm>,
     /// `token_endpoint_auth_signing_alg`; any of the method's if none.
     pub assertion: Option<Algorithm>,
+}
+
+impl Signatures {
+    /// What we sign with for the client, by the member of its registration.
+    pub fn ours(&self) -> impl Iterator<Item = (&'static str, Algorithm)> {
+        let members = [
+            ("id_token_signed_response_alg", self.id_token),
+            ("userinfo_signed_response_alg", self.userinfo),
+            ("access_token_signed_response_alg", self.access_token),
+            ("authorization_signed_response_alg", self.authorization),
+            ("introspection_signed_response_alg", self.introspection),
+        ];
+        members.into_iter().filter_map(|(member, algorithm)| Some((member, algorithm?)))
+    }
 }
 
 /// A client.

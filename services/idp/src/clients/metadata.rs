@@ -8,7 +8,8 @@ use runtime::config::Value as Setting;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::client::{ConsentPolicy, ExchangePolicy, RoleNames, TokenFormat};
+use super::client::{ConsentPolicy, ExchangePolicy, GrantType, RoleNames, TokenFormat};
+use super::secret;
 
 /// Members of ours. A client that registers itself cannot set them.
 const OURS: [&str; 14] = [
@@ -204,12 +205,24 @@ impl Metadata {
         members.into_iter().map(|(name, value)| (name, trimmed(value))).filter(|(_, value)| is_set(value)).collect()
     }
 
+    /// A digest of the members that are set.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        secret::digest(&Value::Object(self.to_members()).to_string())
+    }
+
     /// What a client may say of itself: without members of ours, and without those that nobody knows.
     pub(crate) fn of_stranger(members: Map<String, Value>) -> Result<Self, MetadataError> {
         let foreign = members.into_iter().filter(|(name, _)| !OURS.contains(&name.as_str()));
         let mut metadata = Self::read(foreign.collect())?;
         metadata.other.retain(|name, value| is_translatable(name) && value.is_string());
         Ok(metadata)
+    }
+
+    /// Whether it asks the authorization endpoint for nothing but codes.
+    pub(crate) fn is_for_codes_only(&self) -> bool {
+        let implicit = GrantType::Implicit.name();
+        self.response_types.iter().flatten().all(|response| response == "code")
+            && self.grant_types.iter().flatten().all(|grant| grant != implicit)
     }
 
     /// Puts members of ours from another in: those of a client that changes its own.

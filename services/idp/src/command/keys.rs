@@ -106,14 +106,23 @@ impl List {
 
 impl Rotate {
     async fn run(self, operator: &mut Operator) -> Result<(), BoxError> {
-        let names = self.algorithm.map_or_else(|| Name::value_variants().to_vec(), |name| vec![name]);
-        for name in names {
-            let message = RotateKeyRequest { algorithm: name.text().to_owned(), at_once: self.at_once };
+        let names = match self.algorithm {
+            Some(name) => vec![name.text().to_owned()],
+            None => signing(operator.keys().await?),
+        };
+        for algorithm in names {
+            let message = RotateKeyRequest { algorithm, at_once: self.at_once };
             let key = operator.rotate_key(message).await?;
             print(format_args!("{} signs with {} from {}\n", key.kid, key.algorithm, date(key.active)))?;
         }
         Ok(())
     }
+}
+
+/// The algorithms that are signed with now.
+fn signing(keys: Vec<Key>) -> Vec<String> {
+    let current = keys.into_iter().filter(|key| key.state() == KeyState::Current);
+    current.map(|key| key.algorithm).collect()
 }
 
 impl Retire {

@@ -38,22 +38,26 @@ const ASSERTIONS: [Algorithm; 5] =
     [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa, Algorithm::Hs256];
 
 /// What is offered only where it is configured.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Offered {
     /// Clients may register themselves.
     pub(super) registration: bool,
     /// There is an authority for the certificates of clients, where they may show one at all.
     pub(super) vouched_certificates: bool,
+    /// What tokens are signed with.
+    pub(super) signing: Vec<Algorithm>,
+    /// ID tokens without a signature can be had.
+    pub(super) unsigned_id_tokens: bool,
 }
 
 /// The metadata.
-pub(super) fn metadata(site: &Site, offered: Offered) -> Value {
+pub(super) fn metadata(site: &Site, offered: &Offered) -> Value {
     let authentication = authentication(&methods(site, offered));
     let parts = [
         endpoints(site, offered.registration),
         certificates(site),
-        requests(),
-        signatures(),
+        requests(site),
+        signatures(offered),
         authentication,
         contents(),
         logout(),
@@ -106,7 +110,7 @@ fn certificates(site: &Site) -> Value {
 }
 
 /// How clients may prove who they are.
-fn methods(site: &Site, offered: Offered) -> Vec<&'static str> {
+fn methods(site: &Site, offered: &Offered) -> Vec<&'static str> {
     let has_mtls = site.alias("").is_some();
     let is_offered = |method: &AuthMethod| match method {
         AuthMethod::TlsClient => has_mtls && offered.vouched_certificates,
@@ -116,11 +120,17 @@ fn methods(site: &Site, offered: Offered) -> Vec<&'static str> {
     AuthMethod::ALL.into_iter().filter(is_offered).map(AuthMethod::name).collect()
 }
 
-fn requests() -> Value {
+fn requests(site: &Site) -> Value {
+    // a strict issuer has nothing that comes in a fragment (OAuth 2.1)
+    let has = |fragment: bool| !(site.is_strict() && fragment);
+    let responses = ResponseType::ALL.into_iter().filter(|response| has(*response != ResponseType::CODE));
+    let modes =
+        ResponseMode::ALL.map(ResponseMode::as_str).into_iter().filter(|mode| has(mode.starts_with("fragment")));
+    let grants = GrantType::ALL.into_iter().filter(|grant| has(*grant == GrantType::Implicit));
     json!({
-        "response_types_supported": ResponseType::ALL.map(|response| response.to_string()),
-        "response_modes_supported": ResponseMode::ALL.map(ResponseMode::as_str),
-        "grant_types_supported": GrantType::ALL.map(GrantType::name),
+        "response_types_supported": responses.map(|response| response.to_string()).collect::<Vec<_>>(),
+        "response_modes_supported": modes.collect::<Vec<_>>(),
+        "grant_types_supported": grants.map(GrantType::name).collect::<Vec<_>>(),
         // plain is for clients that are registered for it, and nothing to offer
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
@@ -140,16 +150,16 @@ fn names(algorithms: &[Algorithm]) -> Vec<&'static str> {
     algorithms.iter().map(|algorithm| algorithm.name()).collect()
 }
 
-fn signatures() -> Value {
-    let signing = names(&Algorithm::SIGNING);
-    let or_none = || [signing.as_slice(), &["none"]].concat();
+fn signatures(offered: &Offered) -> Value {
+    let (ours, theirs) = (names(&offered.signing), names(&Algorithm::SIGNING));
+    let or_none = |names: &[&'static str]| [names, &["none"]].concat();
     json!({
-        "id_token_signing_alg_values_supported": or_none(),
-        "userinfo_signing_alg_values_supported": signing,
-        "authorization_signing_alg_values_supported": signing,
-        "introspection_signing_alg_values_supported": signing,
-        "request_object_signing_alg_values_supported": or_none(),
-        "dpop_signing_alg_values_supported": signing,
+        "id_token_signing_alg_values_supported": if offered.unsigned_id_tokens { or_none(&ours) } else { ours.clone() },
+        "userinfo_signing_alg_values_supported": ours,
+        "authorization_signing_alg_values_supported": ours,
+        "introspection_signing_alg_values_supported": ours,
+        "request_object_signing_alg_values_supported": or_none(&theirs),
+        "dpop_signing_alg_values_supported": theirs,
     })
 }
 

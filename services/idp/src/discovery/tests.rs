@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
+use crate::Config;
 use crate::endpoints::Layout;
 
 const SITE: &str = "https://cloud.opencloud.test";
@@ -15,11 +16,15 @@ fn sites() -> Vec<Site> {
 }
 
 fn document(layout: Layout, registration: bool) -> Value {
-    document::metadata(&Site::new(layout, SITE), Offered { registration, ..Offered::default() })
+    document::metadata(&Site::new(layout, SITE), &Offered { registration, ..offered() })
+}
+
+fn offered() -> Offered {
+    Offered { signing: Config::default().algorithms(), ..Offered::default() }
 }
 
 async fn asked(request: Builder) -> (StatusCode, HeaderMap, String) {
-    let router = routes(&sites(), Offered::default(), || Rendered::new(KEYS));
+    let router = routes(&sites(), &offered(), || Rendered::new(KEYS));
     let request = request.body(Body::empty()).expect("a request");
     let (parts, body) = router.oneshot(request).await.expect("answers").into_parts();
     let body = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
@@ -66,7 +71,7 @@ fn certificates_are_offered_only_where_they_can_be_shown() {
     let site = || Site::new(Layout::OpenCloud, SITE);
     let mtls = || site().with_mtls(Some("https://mtls.opencloud.test".to_owned()));
     let methods = |site: Site, vouched_certificates| {
-        let document = document::metadata(&site, Offered { vouched_certificates, ..Offered::default() });
+        let document = document::metadata(&site, &Offered { vouched_certificates, ..offered() });
         let methods = texts(&document["token_endpoint_auth_methods_supported"]);
         let methods = methods.into_iter().filter(|method| method.contains("tls")).map(str::to_owned);
         (methods.collect::<Vec<_>>(), document)
@@ -98,7 +103,7 @@ fn the_document_says_what_the_conformance_suite_asks_for() {
         ("response_modes_supported", vec!["query", "fragment", "form_post"]),
         ("response_modes_supported", vec!["query.jwt", "fragment.jwt", "form_post.jwt", "jwt"]),
         ("subject_types_supported", vec!["public", "pairwise"]),
-        ("id_token_signing_alg_values_supported", vec!["RS256", "ES256", "PS256", "EdDSA", "none"]),
+        ("id_token_signing_alg_values_supported", vec!["RS256", "ES256", "PS256"]),
         ("userinfo_signing_alg_values_supported", vec!["RS256"]),
         ("request_object_signing_alg_values_supported", vec!["none", "RS256"]),
         ("scopes_supported", vec!["openid", "profile", "email", "address", "phone", "offline_access"]),
@@ -128,6 +133,31 @@ fn the_document_says_what_the_conformance_suite_asks_for() {
     ] {
         assert_eq!(document[flag], json!(true), "{flag}");
     }
+}
+
+#[test]
+fn signatures_follow_the_setting_and_unsigned_id_tokens_are_off_unless_configured() {
+    let site = Site::new(Layout::OpenCloud, SITE);
+    let told = |names: &[&str], unsigned_id_tokens| {
+        let config =
+            Config { signing_algorithms: names.iter().map(ToString::to_string).collect(), ..Config::default() };
+        document::metadata(&site, &Offered { signing: config.algorithms(), unsigned_id_tokens, ..offered() })
+    };
+    let member = |name: &str| format!("{name}_signing_alg_values_supported");
+    let document = told(&["ES256", "EdDSA"], false);
+    for name in ["id_token", "userinfo", "authorization", "introspection"] {
+        assert_eq!(document[member(name)], json!(["ES256", "EdDSA"]), "{name}");
+    }
+    assert!(texts(&document[member("dpop")]).contains(&"RS256"), "what clients sign with is another matter");
+    assert_eq!(told(&["RS256"], true)[member("id_token")], json!(["RS256", "none"]));
+}
+
+#[test]
+fn strict_issuer_offers_the_code_flow_only() {
+    let document = document::metadata(&Site::new(Layout::OpenCloud, SITE).strict(true), &offered());
+    assert_eq!(document["response_types_supported"], json!(["code"]));
+    assert!(!texts(&document["grant_types_supported"]).contains(&"implicit"));
+    assert!(texts(&document["response_modes_supported"]).iter().all(|mode| !mode.starts_with("fragment")));
 }
 
 #[test]

@@ -78,6 +78,16 @@ pub(super) fn plan(algorithm: Algorithm, keys: &[Key], schedule: &Schedule, now:
     steps
 }
 
+/// What there is to do about keys of an algorithm that is not signed with any more: they stay published until nothing that
+/// they signed is valid.
+pub(super) fn withdraw(algorithm: Algorithm, keys: &[Key], schedule: &Schedule, now: SystemTime) -> Vec<Step> {
+    let ours = || keys.iter().filter(|key| key.algorithm() == algorithm);
+    let standing = ours().filter(|key| key.retired.is_none());
+    let retire = |key: &Key| Step::Retire { kid: key.kid().to_owned(), until: now + schedule.keep };
+    let prune = ours().any(|key| !key.is_published(now)).then_some(Step::Prune);
+    standing.map(retire).chain(prune).collect()
+}
+
 /// A key that signs at once, where there is none that could.
 pub(super) fn missing(algorithm: Algorithm, keys: &[Key], now: SystemTime) -> Option<Wanted> {
     let stands = keys.iter().any(|key| key.algorithm() == algorithm && key.retired.is_none());

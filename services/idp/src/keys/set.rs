@@ -67,7 +67,8 @@ impl Key {
 
 /// The keys, for each algorithm one that signs.
 pub(super) struct KeySet {
-    /// One for each of [`Algorithm::SIGNING`], in its order; in each at least one key that is not retired.
+    /// One for each of [`Algorithm::SIGNING`], in its order; for those that are signed with at least one key that is not
+    /// retired.
     lines: [Line; Algorithm::SIGNING.len()],
     rendered: Rendered,
 }
@@ -84,10 +85,9 @@ impl Line {
     }
 
     /// The newest that may sign. A replica whose clock is behind may see none yet; then it is the one that will be first.
-    fn signer(&self, now: SystemTime) -> &Key {
+    fn signer(&self, now: SystemTime) -> Option<&Key> {
         let mut standing = self.0.iter().filter(|key| key.retired.is_none());
-        let newest = self.0.iter().find(|key| key.may_sign(now));
-        newest.or_else(|| standing.next_back()).unwrap_or(&self.0[0])
+        self.0.iter().find(|key| key.may_sign(now)).or_else(|| standing.next_back())
     }
 }
 
@@ -100,11 +100,11 @@ impl KeySet {
     /// These keys, rendered as they are published now.
     ///
     /// # Errors
-    /// An algorithm that no key could sign with.
-    pub(super) fn new(keys: &[Key], now: SystemTime) -> Result<Self, Algorithm> {
+    /// One of the `algorithms` that no key could sign with.
+    pub(super) fn new(keys: &[Key], algorithms: &[Algorithm], now: SystemTime) -> Result<Self, Algorithm> {
         let lines = Algorithm::SIGNING.map(|algorithm| Line::of(algorithm, keys));
         for (line, algorithm) in lines.iter().zip(Algorithm::SIGNING) {
-            if line.0.iter().all(|key| key.retired.is_some()) {
+            if algorithms.contains(&algorithm) && line.0.iter().all(|key| key.retired.is_some()) {
                 return Err(algorithm);
             }
         }
@@ -117,8 +117,10 @@ impl KeySet {
         &self.lines[place.unwrap_or_default()]
     }
 
+    /// The key that signs with this algorithm, which is one that is signed with.
     pub(super) fn signer(&self, algorithm: Algorithm, now: SystemTime) -> Arc<SigningKey> {
-        Arc::clone(&self.line(algorithm).signer(now).pair.signing)
+        let signer = self.line(algorithm).signer(now).expect("an algorithm that is signed with has a key");
+        Arc::clone(&signer.pair.signing)
     }
 
     pub(super) fn verifies(&self, jwt: &UnverifiedJwt<'_>, now: SystemTime) -> bool {
@@ -150,7 +152,7 @@ impl KeySet {
     fn state(&self, key: &Key, now: SystemTime) -> State {
         if !key.is_published(now) {
             State::Over
-        } else if self.line(key.algorithm()).signer(now).kid() == key.kid() {
+        } else if self.line(key.algorithm()).signer(now).is_some_and(|signer| signer.kid() == key.kid()) {
             State::Current
         } else if now < key.active {
             State::Next
@@ -165,8 +167,9 @@ fn render(lines: &[Line], now: SystemTime) -> Rendered {
     let mut keys = Vec::new();
     for line in lines {
         let signer = line.signer(now);
-        let others = line.0.iter().filter(|key| key.kid() != signer.kid() && key.is_published(now));
-        keys.extend([signer].into_iter().chain(others).map(|key| key.pair.signing.jwk()));
+        let is_other = |key: &&Key| signer.is_none_or(|signer| signer.kid() != key.kid());
+        let others = line.0.iter().filter(|key| key.is_published(now)).filter(is_other);
+        keys.extend(signer.into_iter().chain(others).map(|key| key.pair.signing.jwk()));
     }
     let json = serde_json::to_vec(&Document { keys }).expect("keys can be written as JSON");
     Rendered::new(json)

@@ -23,8 +23,8 @@ fn now(parts: &Parts) -> SystemTime {
     time_of(seconds(parts.clock.now()))
 }
 
-fn set(keys: &[Key], now: SystemTime) -> Result<KeySet, KeysError> {
-    KeySet::new(keys, now).map_err(KeysError::Missing)
+fn set(parts: &Parts, keys: &[Key], now: SystemTime) -> Result<KeySet, KeysError> {
+    KeySet::new(keys, &parts.algorithms, now).map_err(KeysError::Missing)
 }
 
 impl Keys {
@@ -36,14 +36,14 @@ impl Keys {
     pub async fn open(parts: Parts) -> Result<Self, KeysError> {
         let now = now(&parts);
         let mut keys = making::read(&parts, None).await?;
-        let missing = Algorithm::SIGNING.into_iter().filter_map(|algorithm| plan::missing(algorithm, &keys, now));
+        let missing = parts.algorithms.iter().filter_map(|algorithm| plan::missing(*algorithm, &keys, now));
         let missing: Vec<_> = missing.collect();
         if !missing.is_empty() {
             making::make(&parts, &missing, now).await?;
             keys = making::read(&parts, None).await?;
         }
         making::reseal(&parts).await?;
-        let set = ArcSwap::from_pointee(set(&keys, now)?);
+        let set = ArcSwap::from_pointee(set(&parts, &keys, now)?);
         Ok(Self(Arc::new(Inner { set, tending: Mutex::default(), parts })))
     }
 
@@ -60,7 +60,8 @@ impl Keys {
         making::reseal(parts).await?;
         let mut steps = Vec::new();
         for algorithm in Algorithm::SIGNING {
-            steps.extend(plan::plan(algorithm, &keys, &parts.schedule, now));
+            let plan = if parts.algorithms.contains(&algorithm) { plan::plan } else { plan::withdraw };
+            steps.extend(plan(algorithm, &keys, &parts.schedule, now));
         }
         if steps.is_empty() {
             return shown;
@@ -85,6 +86,9 @@ impl Keys {
     pub async fn rotate(&self, algorithm: Algorithm, begin: Begin) -> Result<Listed, KeysError> {
         let _alone = self.0.tending.lock().await;
         let (parts, now) = (&self.0.parts, now(&self.0.parts));
+        if !parts.algorithms.contains(&algorithm) {
+            return Err(KeysError::NotOffered(algorithm));
+        }
         let keys = self.read().await?;
         let is_next = |key: &Key| key.algorithm() == algorithm && key.retired.is_none() && now < key.active;
         let wanted = match begin {
@@ -111,7 +115,7 @@ impl Keys {
         let key = keys.iter().find(|key| key.kid() == kid).ok_or(KeysError::Unknown)?;
         let algorithm = key.algorithm();
         let mut others = keys.iter().filter(|other| other.algorithm() == algorithm && other.kid() != kid);
-        if !others.any(|other| other.may_sign(now)) {
+        if self.0.parts.algorithms.contains(&algorithm) && !others.any(|other| other.may_sign(now)) {
             return Err(KeysError::Only(algorithm));
         }
         self.0.parts.store.retire_key(kid, now).await?;
@@ -143,7 +147,7 @@ impl Keys {
     }
 
     fn show(&self, keys: &[Key], now: SystemTime) -> Result<(), KeysError> {
-        self.0.set.store(Arc::new(set(keys, now)?));
+        self.0.set.store(Arc::new(set(&self.0.parts, keys, now)?));
         Ok(())
     }
 }

@@ -46,6 +46,7 @@ impl World {
             schedule: Schedule::of(&Lives::default()),
             clock: self.clock.clone(),
             random: self.random.clone(),
+            algorithms: Algorithm::SIGNING.into(),
         }
     }
 
@@ -244,6 +245,39 @@ async fn a_change_of_another_replica_is_taken_over_when_it_is_told() {
     }
     stop.cancel();
     task.await.expect("it ends");
+}
+
+#[tokio::test]
+async fn removed_algorithm_signs_no_more_and_stays_published_until_its_tokens_have_ended() {
+    let world = World::new().await;
+    let with = |algorithms: &[Algorithm]| Keys::open(Parts { algorithms: algorithms.into(), ..world.parts(SECRET) });
+    let before = with(&[Algorithm::Rs256, Algorithm::EdDsa]).await.expect("opens");
+    assert_eq!(kids(&before).len(), 2, "no key of another algorithm is made");
+    let (removed, of_removed) = (before.signer(Algorithm::EdDsa).kid().to_owned(), token(&before, Algorithm::EdDsa));
+
+    let keys = with(&[Algorithm::Es256, Algorithm::Rs256]).await.expect("opens");
+    assert_eq!(keys.choose(None), Algorithm::Es256, "the first is the default");
+    assert_eq!(
+        (keys.choose(Some(Algorithm::Rs256)), keys.choose(Some(Algorithm::EdDsa))),
+        (Algorithm::Rs256, Algorithm::Es256)
+    );
+    keys.tend().await.expect("is tended");
+    assert_eq!(keys.signer(Algorithm::EdDsa).algorithm(), Algorithm::Es256);
+    assert!(is_good(&keys, &of_removed) && kids(&keys).contains(&removed));
+    assert_eq!(state_of(&keys, &removed), Some(State::Retired));
+    let refused = keys.rotate(Algorithm::EdDsa, Begin::Published).await.expect_err("it is not signed with");
+    assert!(refused.to_string().contains("IDP_SIGNING_ALGORITHMS"), "{refused}");
+
+    world.clock.advance((25 * HOUR).saturating_sub(SECOND));
+    keys.tend().await.expect("is tended");
+    assert!(is_good(&keys, &of_removed), "the longest token may still be good");
+    world.clock.advance(2 * SECOND);
+    keys.tend().await.expect("is tended");
+    keys.tend().await.expect("is tended");
+    assert!(!is_good(&keys, &of_removed) && !kids(&keys).contains(&removed));
+
+    let again = with(&[Algorithm::Rs256, Algorithm::EdDsa]).await.expect("opens");
+    assert_eq!(again.signer(Algorithm::EdDsa).algorithm(), Algorithm::EdDsa, "it can come back with a new key");
 }
 
 #[tokio::test]

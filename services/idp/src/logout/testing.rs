@@ -130,6 +130,7 @@ impl Bench {
             schedule: Schedule::of(&config.lives),
             clock: clock.clone(),
             random: random.clone(),
+            algorithms: config.algorithms(),
         });
         let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
         let clients = Clients::open(&config, (store.clone(), sealer.clone(), fetcher.clone()), &context);

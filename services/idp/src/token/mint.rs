@@ -1,14 +1,12 @@
 //! Access tokens and ID tokens.
 
-mod sign;
-
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use authn::User;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use oidc::jose::{Algorithm, half_hash};
+use oidc::jose::half_hash;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -20,8 +18,6 @@ use crate::endpoints::Site;
 use crate::model::{Binding, Grant, Seconds, SignIn, seconds};
 use crate::provider::Provider;
 use crate::seal::Purpose;
-
-pub(crate) use sign::sign;
 
 /// What tokens are made of.
 pub struct Issue<'a> {
@@ -184,8 +180,7 @@ impl Issue<'_> {
             cl: grant.claims.as_deref(),
             person: person.map(|user| claims::named(user, client, &grant.scope, more)).unwrap_or_default(),
         };
-        let algorithm = client.signatures.access_token.filter(|algorithm| algorithm.is_asymmetric());
-        provider.keys.signer(algorithm.unwrap_or(Algorithm::Rs256)).jwt(AT_JWT, &body)
+        provider.keys.signer(provider.keys.choose(client.signatures.access_token)).jwt(AT_JWT, &body)
     }
 
     /// Makes the ID token. It always says when somebody signed in, and only what was asked for beside that: the claims of
@@ -194,7 +189,7 @@ impl Issue<'_> {
         let Self { client, grant, .. } = self;
         let issued = seconds(self.now);
         let life = provider.config.lives.of(self.site.layout, &client.lifetimes).id_token.as_secs();
-        let algorithm = client.signatures.id_token.unwrap_or(Algorithm::Rs256);
+        let algorithm = provider.keys.choose(client.signatures.id_token);
         let hash = |text: Option<&str>| text.map(|text| half_hash(algorithm, text));
         let body = IdClaims {
             iss: &self.site.issuer,
@@ -210,10 +205,10 @@ impl Issue<'_> {
             s_hash: hash(beside.state),
             person: self.user.map(|user| self.told(user, beside)).unwrap_or_default(),
         };
-        if client.signatures.id_token_unsigned && !beside.front_channel {
+        if client.signatures.id_token_unsigned && provider.config.unsigned_id_tokens && !beside.front_channel {
             return unsigned(&body);
         }
-        sign(provider, client, algorithm, "JWT", &body)
+        provider.keys.signer(algorithm).jwt("JWT", &body)
     }
 
     fn told(&self, user: &User, beside: &Beside<'_>) -> Map<String, Value> {

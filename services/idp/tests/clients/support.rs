@@ -109,6 +109,7 @@ impl Service {
             schedule: Schedule::of(&config.lives),
             clock: clock.clone(),
             random: random.clone(),
+            algorithms: config.algorithms(),
         };
         let policy = Policy { allow_private: config.allow_private_addresses, ..Policy::default() };
         let fetcher = Fetcher::new("doorward-idp", policy, None).expect("a fetcher");

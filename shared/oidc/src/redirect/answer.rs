@@ -15,6 +15,11 @@ impl Redirect {
         &self.0
     }
 
+    /// Whether it is at a host that TLS proves, so that no other program than its owner's receives the answer (RFC 8252 8.6).
+    pub fn is_https(&self) -> bool {
+        self.0.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+    }
+
     /// The URI with these parameters in its query, behind those that it has (RFC 6749 3.1.2).
     pub fn in_query<'a>(&self, parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
         let first = match self.0.split_once('?') {

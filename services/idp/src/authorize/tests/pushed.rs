@@ -1,12 +1,11 @@
 //! Pushed requests (RFC 9126), and the `DPoP` key that they and other requests bind the code to (RFC 9449 10).
 
 use super::*;
-use crate::logout::testing::EINSTEIN;
 
 const PUSHED: &str = "/konnect/v1/par";
 const TOKEN: &str = "/konnect/v1/token";
 
-/// A provider with the client `app`, which belongs to the house, and a browser with a session.
+/// A provider with the trusted client `app`, and a browser with a session.
 async fn signed_in() -> (Bench, Browser) {
     let bench = Bench::new().await;
     bench.add("app", &json!({ "pkce": "optional", "consent": "trusted" })).await;
@@ -141,7 +140,7 @@ async fn pushed_request_is_used_up_by_an_error_too_and_not_by_another_client() {
 #[tokio::test]
 async fn client_that_has_to_push_its_requests_cannot_send_a_request_object_instead() {
     let (bench, mut browser) = signed_in().await;
-    let listed = json!(["https://app.example/request.jwt"]);
+    let listed = json!(["http://127.0.0.1:1/request.jwt"]);
     let more = json!({
         "pkce": "optional", "consent": "trusted", "require_pushed_authorization_requests": true,
         "request_uris": listed,
@@ -151,7 +150,7 @@ async fn client_that_has_to_push_its_requests_cannot_send_a_request_object_inste
     let object = unsigned(&json!({
         "client_id": "pushing", "response_type": "code", "redirect_uri": BACK, "scope": "openid",
     }));
-    for more in [None, Some(("request", object.as_str())), Some(("request_uri", "https://app.example/request.jwt"))] {
+    for more in [None, Some(("request", object.as_str())), Some(("request_uri", "http://127.0.0.1:1/request.jwt"))] {
         let query: Vec<_> = plain.into_iter().chain(more).collect();
         let reply = authorize(&bench, &mut browser, &query).await;
         assert_eq!(answered(&reply, "error").as_deref(), Some("invalid_request"), "{more:?}: {reply:?}");

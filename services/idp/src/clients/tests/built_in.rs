@@ -145,12 +145,13 @@ fn i1_i2_what_is_near_a_documented_redirect_uri_is_not_found() {
 }
 
 #[test]
-fn all_default_clients_are_public_and_need_no_pkce() {
+fn default_clients_are_public_and_only_the_web_client_needs_pkce() {
     let clients = all(SITE);
     assert_eq!(clients.len(), 11, "the web client is there once");
     for Described { client, .. } in &clients {
         assert_eq!(client.source, Source::BuiltIn);
-        assert!(client.is_public() && !client.pkce.required && !client.pkce.plain, "{}", client.id);
+        assert!(client.is_public() && !client.pkce.plain, "{}", client.id);
+        assert_eq!(client.pkce.required, client.id == "web", "{}", client.id);
         let grants = [GrantType::AuthorizationCode, GrantType::Implicit, GrantType::RefreshToken];
         assert_eq!(client.grants, grants.into(), "{}", client.id);
     }

@@ -188,7 +188,7 @@ async fn key_server(kid: Arc<AtomicU64>) -> (String, Arc<AtomicU64>) {
 }
 
 #[tokio::test]
-async fn key_sets_are_kept_a_minute_and_fetched_again_for_an_unknown_key_at_most_each_ten_seconds() {
+async fn key_set_is_kept_a_minute_and_fetched_again_five_times_a_minute_for_what_it_does_not_verify() {
     let bench = bench(None).await;
     let kid = Arc::new(AtomicU64::new(1));
     let (url, calls) = key_server(Arc::clone(&kid)).await;
@@ -197,30 +197,139 @@ async fn key_sets_are_kept_a_minute_and_fetched_again_for_an_unknown_key_at_most
     let client = Arc::clone(&bench.add(metadata).await.expect("is added").described.client);
     let has = |kid: &'static str| {
         let (clients, client) = (bench.clients.clone(), Arc::clone(&client));
-        async move { clients.keys_of(&client, Some(kid)).await.expect("has keys").has_kid(kid) }
+        async move { clients.verifies(&client, |keys| keys.has_kid(kid)).await.expect("has keys") }
     };
     let calls = || calls.load(Ordering::Acquire);
     let together = futures_util::future::join_all((0..20).map(|_| has("1"))).await;
     assert!(together.into_iter().all(|found| found));
     assert_eq!(calls(), 1, "of many callers one fetches");
 
-    kid.store(2, Ordering::Release);
-    assert!(!has("2").await);
-    assert_eq!(calls(), 1, "not within ten seconds");
-    bench.clock.advance(Duration::from_secs(10));
-    assert!(has("2").await);
-    assert_eq!(calls(), 2);
+    for (number, name) in [(2, "2"), (3, "3"), (4, "4"), (5, "5")] {
+        kid.store(number, Ordering::Release);
+        assert!(has(name).await, "a client may change its keys and use them at once");
+        assert_eq!(calls(), number);
+    }
+    kid.store(6, Ordering::Release);
+    assert!(!has("6").await && !has("junk").await);
+    assert_eq!(calls(), 5, "no more within a minute");
+    bench.clock.advance(Duration::from_mins(1));
+    assert!(has("6").await);
     bench.clock.advance(Duration::from_secs(59));
-    assert!(has("2").await);
-    assert_eq!(calls(), 2, "it is kept");
+    assert!(has("6").await);
+    assert_eq!(calls(), 6, "it is kept");
 
     kid.store(0, Ordering::Release);
     bench.clock.advance(Duration::from_secs(1));
-    assert!(has("2").await, "the one before is used while there is no other");
-    assert_eq!(calls(), 3);
+    let stale = bench.clients.verifies(&client, |keys| keys.has_kid("6")).await;
+    assert_eq!((stale, calls()), (Ok(true), 7), "the one before is used while there is no other");
     bench.clock.advance(Duration::from_hours(1));
-    let gone = bench.clients.keys_of(&client, Some("2")).await.expect_err("is too old");
+    let gone = bench.clients.verifies(&client, |_| true).await.expect_err("is too old");
     assert_eq!(gone, ClientKeysError::Unreachable);
     let web = bench.found("web").await.expect("is built in");
-    assert_eq!(bench.clients.keys_of(&web, None).await.expect_err("has none"), ClientKeysError::None);
+    assert_eq!(bench.clients.verifies(&web, |_| true).await.expect_err("has none"), ClientKeysError::None);
+}
+
+#[tokio::test]
+async fn fetched_key_set_is_forgotten_as_the_registration_changes() {
+    let bench = bench(None).await;
+    let kid = Arc::new(AtomicU64::new(1));
+    let (url, calls) = key_server(Arc::clone(&kid)).await;
+    let mut metadata = wiki();
+    metadata["jwks_uri"] = url.into();
+    bench.add(metadata.clone()).await.expect("is added");
+    let has = async |name: &str| {
+        let client = bench.found("wiki").await.expect("is found");
+        bench.clients.verifies(&client, |keys| keys.has_kid(name)).await.expect("has keys")
+    };
+    assert!(has("1").await);
+    kid.store(2, Ordering::Release);
+    assert!(has("1").await, "it is kept");
+    metadata["client_name"] = "Wiki".into();
+    let metadata = Metadata::parse(metadata.to_string().as_bytes()).expect("metadata");
+    bench.clients.replace("wiki", metadata, None).await.expect("is changed");
+    assert!(!has("1").await && has("2").await);
+    assert!(calls.load(Ordering::Acquire) <= 3);
+}
+
+#[tokio::test]
+async fn request_object_is_kept_a_minute_and_fetched_again_for_another_fragment() {
+    let bench = bench(None).await;
+    let content = Arc::new(AtomicU64::new(1));
+    let (url, calls) = key_server(Arc::clone(&content)).await;
+    let calls = || calls.load(Ordering::Acquire);
+    let at = async |uri: &str| bench.clients.request_object(uri).await.expect("is fetched");
+    let first = at(&url).await;
+    content.store(2, Ordering::Release);
+    assert_eq!((at(&url).await, calls()), (Arc::clone(&first), 1));
+    let second = at(&format!("{url}#2")).await;
+    assert!(second != first && calls() == 2);
+    for fragment in 3..20 {
+        at(&format!("{url}#{fragment}")).await;
+    }
+    assert_eq!(calls(), 5, "five fetches a minute");
+    bench.clock.advance(Duration::from_mins(1));
+    at(&url).await;
+    assert_eq!(calls(), 6);
+}
+
+#[tokio::test]
+async fn client_is_not_registered_for_what_no_setting_offers() {
+    let bench = bench(None).await;
+    for (member, value, setting) in [
+        ("id_token_signed_response_alg", "EdDSA", "IDP_SIGNING_ALGORITHMS"),
+        ("userinfo_signed_response_alg", "EdDSA", "IDP_SIGNING_ALGORITHMS"),
+        ("access_token_signed_response_alg", "EdDSA", "IDP_SIGNING_ALGORITHMS"),
+        ("authorization_signed_response_alg", "EdDSA", "IDP_SIGNING_ALGORITHMS"),
+        ("id_token_signed_response_alg", "none", "IDP_ALLOW_UNSIGNED_ID_TOKENS"),
+    ] {
+        let mut metadata = wiki();
+        metadata[member] = value.into();
+        let error = bench.add(metadata).await.err().expect("is refused").to_string();
+        assert!(error.contains(member) && error.contains(setting), "{error}");
+    }
+    let mut metadata = wiki();
+    metadata["id_token_signed_response_alg"] = "ES256".into();
+    bench.add(metadata).await.expect("is added");
+}
+
+#[tokio::test]
+async fn algorithm_of_a_client_keeps_its_key_and_a_warning_names_the_client() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("clients.yaml");
+    let write = |id: &str, rest: &str| {
+        let text = format!("clients:\n  - id: {id}\n    redirect_uris: [https://other.example/]\n    {rest}\n");
+        std::fs::write(&file, text).expect("writes");
+    };
+    write("signing", "id_token_signed_response_alg: EdDSA");
+    let signing = vec!["ES256".to_owned(), "RS256".to_owned()];
+    let config = Config { url: SITE.to_owned(), signing_algorithms: signing, ..Config::default() };
+    let warnings = |config: &Config| warnings_of_file(config, &file).expect("is read").join("\n");
+    let told = warnings(&config);
+    assert!(told.contains("signing") && told.contains("EdDSA") && told.contains("IDP_SIGNING_ALGORITHMS"), "{told}");
+    let bench = bench(Some(file.clone())).await;
+    let with_key = bench.clients.signing_algorithms().await.expect("answers");
+    assert_eq!(with_key, [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa]);
+
+    write("unsigned", "id_token_signed_response_alg: none");
+    assert!(warnings(&config).contains("IDP_ALLOW_UNSIGNED_ID_TOKENS"));
+    assert_eq!(warnings(&Config { unsigned_id_tokens: true, ..config.clone() }), "");
+    write(
+        "machine",
+        "grant_types: [client_credentials]\n    response_types: []\n    token_endpoint_auth_method: private_key_jwt\n    jwks_uri: https://other.example/jwks",
+    );
+    assert!(warnings(&config).contains("scope"));
+}
+
+#[tokio::test]
+async fn file_of_clients_with_an_algorithm_without_a_key_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("clients.yaml");
+    std::fs::write(&file, "clients: [{id: other, redirect_uris: ['https://other.example/']}]").expect("writes");
+    let bench = bench(Some(file.clone())).await;
+    bench.clients.signing_algorithms().await.expect("answers");
+    let signing =
+        "clients: [{id: new, redirect_uris: ['https://other.example/'], id_token_signed_response_alg: EdDSA}]";
+    std::fs::write(&file, signing).expect("writes");
+    bench.clients.read_file_again();
+    assert!(bench.found("new").await.is_none() && bench.found("other").await.is_some());
 }
