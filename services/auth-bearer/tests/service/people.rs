@@ -54,7 +54,7 @@ impl World {
         std::fs::write(&file, format!("issuers:\n  - issuer: {}\n{b}", self.b.url)).expect("writes");
         let oidc = Oidc { issuer: self.a.url.clone(), ..oidc };
         let config = Config {
-            auth_providers: AuthProviders { oidc, issuers_file: Some(file) },
+            auth_providers: AuthProviders { oidc, issuers_file: Some(file), ..AuthProviders::default() },
             minting: Minting(self.tokens()),
             auto_provision,
             role_assignment,
