@@ -232,12 +232,12 @@ impl ServerTls {
     pub(crate) async fn follow(&self, mut changes: watch::Receiver<u64>) {
         loop {
             let change = changes.changed();
-            let changed = if self.is_waiting.load(Ordering::Acquire) {
+            let outcome = if self.is_waiting.load(Ordering::Acquire) {
                 timeout(VALIDITY_INTERVAL, change).await
             } else {
                 Ok(change.await)
             };
-            match changed {
+            match outcome {
                 Ok(Ok(())) => self.reload(true),
                 Ok(Err(_)) => return,
                 Err(_) => self.reload(false),

@@ -75,7 +75,7 @@ impl Database {
     /// (see [`check_url`](crate::check_url)).
     pub async fn connect(url: &str, options: &Options) -> Result<Self, StoreError> {
         let target = url::parse(url).map_err(|problem| StoreError::internal(format!("the database URL {problem}")))?;
-        let (writer, reader, place) = match target {
+        let (writing, reading, place) = match target {
             Target::Sqlite(file) => {
                 let path = file.get_filename().to_owned();
                 let pools = sqlite::connect(file).await?;
@@ -91,7 +91,7 @@ impl Database {
             }
         };
         let (shown, call_timeout, writes) = (redacted(url), options.call_timeout, Arc::default());
-        Ok(Self { writer, reader, place, shown, call_timeout, writes, claim: None })
+        Ok(Self { writer: writing, reader: reading, place, shown, call_timeout, writes, claim: None })
     }
 
     /// Where statements go.

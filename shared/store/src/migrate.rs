@@ -37,7 +37,7 @@ impl Database {
         let outcome = match server.session_with(&limits) {
             Session::Own => among_replicas(|| apply::<M, _>(&pool)).await,
             // in one transaction, which keeps the session
-            session => {
+            session @ Session::PerTransaction(_) => {
                 let connection = Connection::new(pool.clone(), session);
                 among_replicas(|| apply_at_once::<M>(&connection)).await
             }

@@ -45,6 +45,7 @@ struct Document {
     issuers: Vec<Entry>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {

@@ -18,6 +18,7 @@ pub(super) const LEEWAY: Duration = Duration::from_mins(1);
 pub(super) const MOST_LEEWAY: Duration = Duration::from_mins(5);
 
 /// `auth_providers.oidc`: the `OpenID` Provider whose access tokens are accepted.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[derive(Clone, Debug)]
 pub struct Oidc {
     /// Its issuer, exactly as its tokens and its discovery document write it.

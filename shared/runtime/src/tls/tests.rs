@@ -5,7 +5,7 @@ use super::*;
 use crate::testing::{Authority, Recorder};
 
 /// 2030-01-01.
-const NOW: Duration = Duration::from_secs(1_893_456_000);
+const NOW: Duration = Duration::from_hours(525_960);
 
 fn now() -> SystemTime {
     UNIX_EPOCH + NOW

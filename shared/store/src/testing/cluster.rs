@@ -72,8 +72,8 @@ impl Cluster {
     ///
     /// # Panics
     /// If there is none and nothing says so, or if it does not start.
-    pub fn pooler(&self, settings: &str) -> Option<Pooler> {
-        Pooler::start(self.folder.path(), self.account, settings)
+    pub async fn pooler(&self, settings: &str) -> Option<Pooler> {
+        Pooler::start(self.folder.path(), self.account, settings).await
     }
 
     fn url(&self, database: &str) -> String {

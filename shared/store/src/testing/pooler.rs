@@ -22,7 +22,7 @@ pub struct Pooler {
 
 impl Pooler {
     /// Starts one. `None` if there is no `PgBouncer` and `DOORWARD_TEST_REDUCED=1` says that this is known.
-    pub(super) fn start(cluster: &Path, account: Option<(u32, u32)>, settings: &str) -> Option<Self> {
+    pub(super) async fn start(cluster: &Path, account: Option<(u32, u32)>, settings: &str) -> Option<Self> {
         let Some(program) = program() else {
             assert!(
                 is_reduced(),
@@ -46,7 +46,7 @@ impl Pooler {
         watcher.args(["-c", WATCHED]).arg(program).arg(folder.path()).current_dir(folder.path());
         let watcher = as_account(&mut watcher, account).stdin(Stdio::piped()).spawn().expect("sh starts");
         let pooler = Self { folder, watcher };
-        pooler.ready();
+        pooler.ready().await;
         Some(pooler)
     }
 
@@ -55,12 +55,12 @@ impl Pooler {
         format!("postgres://doorward@localhost:6432/{}?host={}", database.name(), self.folder.path().display())
     }
 
-    fn ready(&self) {
+    async fn ready(&self) {
         let (socket, begin) = (self.folder.path().join(".s.PGSQL.6432"), Instant::now());
         while !socket.exists() {
             let log = || std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
             assert!(begin.elapsed() < Duration::from_secs(30), "PgBouncer does not start: {}", log());
-            std::thread::sleep(Duration::from_millis(10));
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 }

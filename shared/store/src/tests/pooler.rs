@@ -11,7 +11,7 @@ use crate::{Database, Options};
 #[tokio::test(flavor = "multi_thread")]
 async fn conformance_behind_pgbouncer_in_transaction_mode() {
     let Some(cluster) = Cluster::start().await else { return };
-    let Some(pooler) = cluster.pooler("") else { return };
+    let Some(pooler) = cluster.pooler("").await else { return };
     let place = cluster.fresh_database().await;
     suite(Database::connect(&pooler.url(&place), &Options::default()).await.expect("it is reached")).await;
 }
@@ -21,7 +21,7 @@ async fn statements_of_clients_of_a_pooler_are_not_mixed_up() {
     let Some(cluster) = Cluster::start().await else { return };
     // as some set it to let clients pass that send startup parameters
     for settings in ["", "ignore_startup_parameters = extra_float_digits, options"] {
-        let Some(pooler) = cluster.pooler(settings) else { return };
+        let Some(pooler) = cluster.pooler(settings).await else { return };
         let place = cluster.fresh_database().await;
         let mut clients = JoinSet::new();
         for client in 0..6_i64 {
@@ -54,7 +54,7 @@ async fn statements_of_clients_of_a_pooler_are_not_mixed_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_of_a_statement_hold_behind_a_pooler() {
     let Some(cluster) = Cluster::start().await else { return };
-    let Some(pooler) = cluster.pooler("") else { return };
+    let Some(pooler) = cluster.pooler("").await else { return };
     let place = cluster.fresh_database().await;
     let options = Options { statement_timeout: std::time::Duration::from_millis(100), ..Options::default() };
     let database = Database::connect(&pooler.url(&place), &options).await.unwrap();

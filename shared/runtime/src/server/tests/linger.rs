@@ -105,7 +105,7 @@ async fn sends_for(sections: &Sections, pause: Duration) -> Duration {
 #[tokio::test]
 async fn lingering_ends_when_its_time_is_over() {
     let mut sections = Sections::default();
-    sections.tuning.patience.linger.idle = Duration::from_secs(60);
+    sections.tuning.patience.linger.idle = Duration::from_mins(1);
     sections.tuning.patience.linger.total = Duration::from_millis(500);
     assert!(sends_for(&sections, Duration::from_millis(20)).await >= Duration::from_millis(500));
 }
@@ -114,15 +114,15 @@ async fn lingering_ends_when_its_time_is_over() {
 async fn lingering_ends_when_nothing_comes() {
     let mut sections = Sections::default();
     sections.tuning.patience.linger.idle = Duration::from_millis(200);
-    sections.tuning.patience.linger.total = Duration::from_secs(60);
+    sections.tuning.patience.linger.total = Duration::from_mins(1);
     sends_for(&sections, Duration::from_secs(1)).await;
 }
 
 #[tokio::test]
 async fn lingering_ends_when_too_much_came() {
     let mut sections = Sections::default();
-    sections.tuning.patience.linger.idle = Duration::from_secs(60);
-    sections.tuning.patience.linger.total = Duration::from_secs(60);
+    sections.tuning.patience.linger.idle = Duration::from_mins(1);
+    sections.tuning.patience.linger.total = Duration::from_mins(1);
     sections.tuning.patience.linger.bytes = 10;
     sends_for(&sections, Duration::from_millis(10)).await;
 }
@@ -130,8 +130,8 @@ async fn lingering_ends_when_too_much_came() {
 #[tokio::test]
 async fn idle_connection_does_not_delay_the_stop() {
     let mut sections = Sections::default();
-    sections.tuning.patience.linger.idle = Duration::from_secs(60);
-    sections.tuning.patience.linger.total = Duration::from_secs(60);
+    sections.tuning.patience.linger.idle = Duration::from_mins(1);
+    sections.tuning.patience.linger.total = Duration::from_mins(1);
     let running = sections.serve(app(), &context()).await.expect("starts");
     let mut stream = TcpStream::connect(running.http.expect("serves HTTP")).await.expect("connects");
     stream.write_all(&upload("/read", 64 * 1024)).await.expect("sends");
