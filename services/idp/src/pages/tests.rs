@@ -68,6 +68,7 @@ fn client(name: &str, source: Source) -> Client {
         initiate_login: None,
         request_uris: Vec::new(),
         logout: LogoutSettings::default(),
+        resources: Vec::new(),
         exchange: ExchangePolicy::default(),
         introspects_all: false,
         management: None,
