@@ -157,7 +157,7 @@ impl Secrets {
 fn correct_mode(path: &Path) -> Result<Option<String>, SecretsError> {
     let Ok(metadata) = fs::metadata(path) else { return Ok(None) };
     let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o077 == 0 {
+    if mode & !0o700 == 0 {
         return Ok(None);
     }
     let failed = |source| SecretsError::Exposed { path: path.to_owned(), mode, source };
