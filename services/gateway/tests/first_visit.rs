@@ -58,15 +58,14 @@ impl Backend {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("an address").to_string();
         let answering = backend.clone();
-        let answer = move |request| answering.clone().answer(request);
+        let answer = move |request: Request| answering.clone().answer(request);
         tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
         (backend, address)
     }
 
     async fn answer(self, request: Request) -> Response {
         let path = request.uri().path().to_owned();
-        let header = |name| request.headers().get(name).map_or("", |value: &HeaderValue| value.to_str().expect("text"));
-        let (token, account) = (header("x-access-token").to_owned(), header("account-id").to_owned());
+        let (token, account) = (header(request.headers(), "x-access-token"), header(request.headers(), "account-id"));
         self.0.calls.lock().expect("no test panics with it").push((path.clone(), token, account.clone()));
         let body = request.into_body().collect().await.expect("a body").to_bytes();
         tokio::time::sleep(Duration::from_millis(self.0.delay.load(Ordering::Acquire))).await;
@@ -111,6 +110,10 @@ impl Backend {
         let same = calls.iter().filter(|(called, ..)| called.ends_with(path));
         same.map(|(_, token, account)| (token.clone(), account.clone())).collect()
     }
+}
+
+fn header(headers: &HeaderMap, name: &str) -> String {
+    headers.get(name).map_or("", |value| value.to_str().expect("text")).to_owned()
 }
 
 /// A message, or `UNIMPLEMENTED`.

@@ -164,15 +164,12 @@ fn lenient_decode(text: &str) -> String {
     let (mut decoded, mut at) = (Vec::with_capacity(bytes.len()), 0);
     while let Some(&byte) = bytes.get(at) {
         let escape = |at: usize| Some(hex(*bytes.get(at + 1)?)? << 4 | hex(*bytes.get(at + 2)?)?);
-        match escape(at).filter(|_| byte == b'%') {
-            Some(value) => {
-                decoded.push(value);
-                at += 3;
-            }
-            None => {
-                decoded.push(byte);
-                at += 1;
-            }
+        if let Some(value) = escape(at).filter(|_| byte == b'%') {
+            decoded.push(value);
+            at += 3;
+        } else {
+            decoded.push(byte);
+            at += 1;
         }
     }
     String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())

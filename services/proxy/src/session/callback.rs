@@ -111,7 +111,7 @@ impl Sessions {
         let finished = Finished { state: digest_of(state), target: login.target.clone() };
         let finished = Finished::remember(self.end_former(headers, &subject).await?, finished);
         let secret = self.begin_session(granted, &subject, finished).await?;
-        tracing::info!(target: "audit", event = "session.begin", outcome = "success", subject = subject.subject);
+        tracing::info!(target: "audit", event = "session.begin", outcome = "success", subject = subject.sub);
         let cookie = self.cookies.set_session(&secret, self.life.as_secs());
         Ok(with_cookies(redirect(&login.target), [cookie]))
     }
@@ -122,7 +122,7 @@ impl Sessions {
         let Some(key) = self.key(headers) else { return Ok(Vec::new()) };
         let former = self.rows.find(&key).await?;
         self.rows.end(&key).await?;
-        let same = former.filter(|row| row.subject == subject.subject);
+        let same = former.filter(|row| row.subject == subject.sub);
         Ok(same.and_then(|row| self.open_tokens(&row)).map(|tokens| tokens.finished).unwrap_or_default())
     }
 
@@ -177,7 +177,7 @@ impl Sessions {
         let row = Row {
             tokens: self.sealer.seal(Purpose::Tokens(&key), &tokens),
             key,
-            subject: subject.subject.clone(),
+            subject: subject.sub.clone(),
             sid: subject.sid.clone(),
             access_end,
             created: now,

@@ -38,8 +38,8 @@ pub(crate) struct Expected<'a> {
 /// Who has signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Subject {
-    /// Who it is.
-    pub(crate) subject: String,
+    /// The user's identifier at the issuer.
+    pub(crate) sub: String,
     /// What the issuer calls its session.
     pub(crate) sid: Option<String>,
     /// How it has signed in.
@@ -75,8 +75,8 @@ impl Expected<'_> {
         if said.get("at_hash").is_some_and(|hash| *hash != half_hash(algorithm, access_token)) {
             return Err(Wrong("at_hash"));
         }
-        let subject = named(said, "sub")?.ok_or(Wrong("sub"))?;
-        Ok(Subject { subject, sid: named(said, "sid")?, sign_in: SignIn::of(said) })
+        let sub = named(said, "sub")?.ok_or(Wrong("sub"))?;
+        Ok(Subject { sub, sid: named(said, "sid")?, sign_in: SignIn::of(said) })
     }
 
     /// Holds a logout token against the rules.

@@ -51,7 +51,7 @@ fn apply(claims: &mut Value, changes: &Value) {
 
 #[test]
 fn an_id_token_says_who_it_is() {
-    let subject = Subject { subject: "einstein".to_owned(), sid: Some("s1".to_owned()), sign_in: SignIn::default() };
+    let subject = Subject { sub: "einstein".to_owned(), sid: Some("s1".to_owned()), sign_in: SignIn::default() };
     for changes in [
         json!({}),
         json!({ "aud": ["edge"], "at_hash": null }),
