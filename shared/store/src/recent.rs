@@ -62,18 +62,22 @@ impl<T: Clone + Send + Sync + 'static> Recent<T> {
     ///
     /// # Errors
     /// Those of the read.
-    pub async fn read(
-        &self,
-        key: &str,
-        read: impl Future<Output = Result<Option<T>, StoreError>>,
-    ) -> Result<Option<T>, StoreError> {
-        let before = self.writes.load(Ordering::SeqCst);
-        let read = async {
-            let row = read.await?;
-            self.keep(key, row.as_ref(), before);
-            Ok(row)
-        };
-        read_or_recent(|| self.get(key).map(Some), read, |error| matches!(error, StoreError::Unavailable(_))).await
+    pub fn read<'a>(
+        &'a self,
+        key: &'a str,
+        read: impl Future<Output = Result<Option<T>, StoreError>> + Send + 'a,
+    ) -> impl Future<Output = Result<Option<T>, StoreError>> + Send + 'a {
+        // a database's future is large, and those who wait for it would each hold a copy
+        let read = Box::pin(read);
+        async move {
+            let before = self.writes.load(Ordering::SeqCst);
+            let read = async {
+                let row = read.await?;
+                self.keep(key, row.as_ref(), before);
+                Ok(row)
+            };
+            read_or_recent(|| self.get(key).map(Some), read, |error| matches!(error, StoreError::Unavailable(_))).await
+        }
     }
 
     fn get(&self, key: &str) -> Option<T> {
