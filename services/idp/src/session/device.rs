@@ -73,7 +73,7 @@ mod tests {
         let headers = sent_back(&cookie);
         let device = known(provider, site, &headers).expect("is known");
         assert_eq!(device.user_id, EINSTEIN);
-        bench.advance(KNOWN_FOR - Duration::from_secs(1));
+        bench.advance(KNOWN_FOR.saturating_sub(Duration::from_secs(1)));
         let renewed = sent_back(&remember(provider, site, &headers, EINSTEIN));
         bench.advance(Duration::from_secs(1));
         assert_eq!(known(provider, site, &headers), None, "too old");

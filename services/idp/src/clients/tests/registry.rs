@@ -284,7 +284,7 @@ async fn client_is_not_registered_for_what_no_setting_offers() {
     ] {
         let mut metadata = wiki();
         metadata[member] = value.into();
-        let error = bench.add(metadata).await.err().expect("is refused").to_string();
+        let error = bench.add(metadata).await.expect_err("is refused").to_string();
         assert!(error.contains(member) && error.contains(setting), "{error}");
     }
     let mut metadata = wiki();
