@@ -174,7 +174,9 @@ impl Lanes {
             return None;
         }
         let entered: Vec<Lane> = lanes.into_iter().map(|(lane, _)| lane).collect();
-        entered.iter().for_each(|lane| *taken.entry(lane.clone()).or_default() += 1);
+        for lane in &entered {
+            *taken.entry(lane.clone()).or_default() += 1;
+        }
         Some(Place { lanes: Arc::clone(self), entered })
     }
 

@@ -139,9 +139,13 @@ impl Throttle {
             check(now, records, accounts)?;
             let (accounts, sources) = records.split_at_mut(accounts);
             if !accounts.iter().any(|account| account.is_known) {
-                sources.iter_mut().for_each(|source| source.fail_source(now, &self.rules));
+                for source in sources {
+                    source.fail_source(now, &self.rules);
+                }
             }
-            accounts.iter_mut().for_each(|account| account.fail(now, &self.rules));
+            for account in accounts {
+                account.fail(now, &self.rules);
+            }
             Ok(())
         };
         self.counts.change(&all, &change).await?.map_err(ThrottleError::Wait)?;
@@ -188,7 +192,9 @@ impl Attempt {
             let (accounts, sources) = records.split_at_mut(accounts);
             // where the account was known the source was not charged
             if !accounts.iter().any(|account| account.is_known) {
-                sources.iter_mut().for_each(|source| source.take_back(throttle.rules.per_source));
+                for source in sources {
+                    source.take_back(throttle.rules.per_source);
+                }
             }
             accounts_end(accounts);
             Ok(())
