@@ -141,7 +141,7 @@ fn i3_all_other_errors_are_redirected_with_their_state() {
         ("response_type", "id_token", ErrorCode::InvalidRequest),
         ("response_mode", "web_message", ErrorCode::InvalidRequest),
         ("scope", "openid \"", ErrorCode::InvalidScope),
-        ("scope", "openid  profile", ErrorCode::InvalidScope),
+        ("scope", "openid pro\\file", ErrorCode::InvalidScope),
         ("nonce", "a\u{0}b", ErrorCode::InvalidRequest),
         ("prompt", "none login", ErrorCode::InvalidRequest),
         ("prompt", "create", ErrorCode::InvalidRequest),
