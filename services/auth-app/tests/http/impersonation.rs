@@ -115,7 +115,7 @@ async fn who_is_meant_has_to_be_clear() {
     admin.post("?expiry=1h&userID=&userName=marie").await.blames("userID");
     admin.post("?expiry=1h&userName=").await.blames("userName");
     for person in
-        ["userName=nobody", "userID=nobody", "userName=Einstein", "userID=nobody&userName=einstein", "userName=blocked"]
+        ["userName=nobody", "userID=nobody", "userName=albert", "userID=nobody&userName=einstein", "userName=blocked"]
     {
         admin.post(&format!("?expiry=1h&{person}")).await.is(404);
     }
