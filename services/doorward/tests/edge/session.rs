@@ -439,6 +439,7 @@ async fn e14_whoever_is_not_let_in_after_signing_in_is_not_sent_in_circles() {
 async fn schemes_of_other_proxies_compare_without_case_and_include_those_of_websockets() {
     let site = Site::start_with("edge-session-schemes", |layout| {
         layout.set("PROXY_VERIFY_PROXY", "traefik");
+        layout.set("PROXY_TRUSTED_PROXIES", "127.0.0.1");
     })
     .await;
     let host = site.own.trim_start_matches("http://");
@@ -457,6 +458,7 @@ async fn schemes_of_other_proxies_compare_without_case_and_include_those_of_webs
 async fn page_at_another_port_of_the_own_host_leads_to_the_sign_in_and_back() {
     let site = Site::start_with("edge-session-port", |layout| {
         layout.set("PROXY_VERIFY_PROXY", "traefik");
+        layout.set("PROXY_TRUSTED_PROXIES", "127.0.0.1");
     })
     .await;
     let told = [
