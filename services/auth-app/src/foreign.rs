@@ -16,6 +16,7 @@ use aws_lc_rs::digest::{SHA256 as ALGORITHM, digest};
 use moka::sync;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::model::{Digest, Fingerprint};
@@ -212,6 +213,7 @@ pub struct Search {
     running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     lanes: Arc<Lanes>,
+    under_way: Arc<UnderWay>,
     fits_none: sync::Cache<Digest, ()>,
 }
 
@@ -221,15 +223,46 @@ impl Default for Search {
             running: Arc::new(Semaphore::new(SEARCHES)),
             waiting: Arc::new(Semaphore::new(SEARCHES + WAITING_SEARCHES)),
             lanes: Arc::default(),
+            under_way: Arc::default(),
             fits_none: sync::Cache::builder().max_capacity(10_000).time_to_live(FITS_NONE_FOR).build(),
         }
     }
 }
 
-/// A search that has its place.
+/// The searches that are under way, by their attempts, with what tells that they have ended.
+#[derive(Debug, Default)]
+struct UnderWay(Mutex<HashMap<Digest, CancellationToken>>);
+
+impl UnderWay {
+    fn searches(&self) -> MutexGuard<'_, HashMap<Digest, CancellationToken>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What becomes of a search that somebody wants.
+pub enum Admission {
+    /// It may begin.
+    Begin(Admitted),
+    /// The same one is under way; this is cancelled when it has ended and its outcome can be looked up.
+    Join(CancellationToken),
+    /// Too many are under way.
+    Full,
+}
+
+/// A search that has its place, until this is dropped.
 pub struct Admitted {
+    attempt: Digest,
+    under_way: Arc<UnderWay>,
     _place: Place,
     _waiting: OwnedSemaphorePermit,
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        if let Some(ended) = self.under_way.searches().remove(&self.attempt) {
+            ended.cancel();
+        }
+    }
 }
 
 impl Search {
@@ -243,32 +276,30 @@ impl Search {
         self.fits_none.invalidate_all();
     }
 
-    /// A place for a search; `None` if too many are under way.
-    pub fn admit(&self, claimant: Claimant<'_>) -> Option<Admitted> {
-        let place = self.lanes.enter(claimant)?;
-        let waiting = Arc::clone(&self.waiting).try_acquire_owned().ok()?;
-        Some(Admitted { _place: place, _waiting: waiting })
+    /// Whether a search for this attempt may begin.
+    pub fn admit(&self, attempt: Digest, claimant: Claimant<'_>) -> Admission {
+        let mut searches = self.under_way.searches();
+        if let Some(ended) = searches.get(&attempt) {
+            return Admission::Join(ended.clone());
+        }
+        let waiting = Arc::clone(&self.waiting).try_acquire_owned();
+        let (Some(place), Ok(waiting)) = (self.lanes.enter(claimant), waiting) else { return Admission::Full };
+        searches.insert(attempt, CancellationToken::new());
+        let under_way = Arc::clone(&self.under_way);
+        Admission::Begin(Admitted { attempt, under_way, _place: place, _waiting: waiting })
     }
 
     /// Looks for the verifier that the secret fits.
-    pub async fn search(
-        &self,
-        admitted: Admitted,
-        attempt: Digest,
-        secret: SecretString,
-        candidates: Vec<Candidate>,
-    ) -> Found {
+    pub async fn search(&self, admitted: &Admitted, secret: SecretString, candidates: Vec<Candidate>) -> Found {
         let Ok(permit) = Arc::clone(&self.running).acquire_owned().await else { return Found::Busy };
         let search = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             candidates.iter().find(|one| fits(secret.expose_secret(), &one.verifier)).map(|one| one.token)
         });
-        let found = search.await;
-        drop(admitted);
-        match found {
+        match search.await {
             Ok(Some(token)) => Found::Token(token),
             Ok(None) => {
-                self.fits_none.insert(attempt, ());
+                self.fits_none.insert(admitted.attempt, ());
                 Found::None
             }
             Err(_) => Found::Busy,
@@ -278,6 +309,8 @@ impl Search {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -322,7 +355,14 @@ mod tests {
         let owner = |name: &str| UserId { opaque_id: name.to_owned(), ..UserId::default() };
         let (victim, other) = (owner("victim"), owner("other"));
         let source = |number: u8| Some(IpAddr::from([192, 0, 2, number]));
-        let admit = |owner, source| search.admit(Claimant { owner, source });
+        let attempts = Cell::new(0_u8);
+        let admit = |owner, source| {
+            attempts.set(attempts.get() + 1);
+            match search.admit([attempts.get(); 32], Claimant { owner, source }) {
+                Admission::Begin(admitted) => Some(admitted),
+                Admission::Join(_) | Admission::Full => None,
+            }
+        };
         let mut held: Vec<_> = (0..45).filter_map(|_| admit(&victim, source(1))).collect();
         assert_eq!(held.len(), PLACES_OF_PAIR, "one source for one owner");
         held.extend((2..=45).filter_map(|number| admit(&victim, source(number))));
@@ -333,6 +373,20 @@ mod tests {
         assert_eq!(held.len(), 2 * PLACES - PLACES_OF_PAIR, "one source for all owners");
         drop(held);
         assert!(search.lanes.taken().is_empty(), "nothing is remembered of searches that have ended");
+        assert!(search.under_way.searches().is_empty());
+    }
+
+    #[test]
+    fn equal_attempt_joins_the_search_that_is_under_way() {
+        let search = Search::default();
+        let owner = UserId { opaque_id: "owner".to_owned(), ..UserId::default() };
+        let claimant = Claimant { owner: &owner, source: None };
+        let Admission::Begin(first) = search.admit([1; 32], claimant) else { panic!("there is a place") };
+        let Admission::Join(ended) = search.admit([1; 32], claimant) else { panic!("the same is under way") };
+        assert!(!ended.is_cancelled());
+        drop(first);
+        assert!(ended.is_cancelled());
+        assert!(matches!(search.admit([1; 32], claimant), Admission::Begin(_)), "it may be tried again");
     }
 
     proptest! {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::cache::{Cache, Known, Miss};
 use crate::feed::Feed;
-use crate::foreign::{self, Claimant, Found, Search};
+use crate::foreign::{self, Admission, Claimant, Found, Search};
 use crate::model::{AppToken, Fingerprint, Stored};
 use crate::pepper::{self, Peppers};
 use crate::store::{Added, Tokens};
@@ -233,12 +233,20 @@ impl Ledger {
         if candidates.is_empty() {
             return Err(LookupError::Refused(Reason::WrongSecret));
         }
-        let admitted = self.search.admit(claimant).ok_or(LookupError::Searching)?;
+        let admitted = match self.search.admit(attempt, claimant) {
+            Admission::Begin(admitted) => admitted,
+            Admission::Full => return Err(LookupError::Searching),
+            Admission::Join(ended) => {
+                let ended = tokio::time::timeout(SEARCH_PATIENCE, ended.cancelled()).await;
+                return ended.map_err(|_| LookupError::Searching);
+            }
+        };
         let (search, tokens, cache) = (Arc::clone(&self.search), Arc::clone(&self.tokens), Arc::clone(&self.cache));
         let secret = SecretString::from(secret);
         // a task of its own, so that it ends well also when the caller does not wait for it
         let searching = tokio::spawn(async move {
-            match search.search(admitted, attempt, secret, candidates).await {
+            // it is under way until this task has ended, when its outcome can be looked up
+            match search.search(&admitted, secret, candidates).await {
                 Found::Token(id) => {
                     tokens.rekey(id, &current).await?;
                     cache.forget(&current.digest).await;
