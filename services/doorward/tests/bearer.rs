@@ -42,7 +42,9 @@ async fn sign_in_at(
     let mut back = browser.submit(&target, issuer, &form).await.expect("answers");
     while back.parameter("code").is_none() {
         back = if back.location.is_empty() {
-            let form = [("flow", back.field("flow")), ("csrf", back.field("csrf")), ("decision", "allow")];
+            let mut form = vec![("flow", back.field("flow")), ("csrf", back.field("csrf")), ("decision", "allow")];
+            // the boxes are ticked at first
+            form.extend(scope.split(' ').map(|token| ("scope", token)));
             browser.submit(&format!("{issuer}/signin/v1/identifier/_/consent"), issuer, &form).await
         } else {
             browser.open(&format!("{issuer}{}", back.location.trim_start_matches(issuer))).await

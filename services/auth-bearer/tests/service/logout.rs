@@ -105,7 +105,7 @@ async fn what_is_no_logout_token_ends_nothing() {
         ("iss", json!(format!("{}/", provider.url))),
         ("aud", json!("other")),
         ("aud", Value::Null),
-        ("iat", json!(service.now() + 60)),
+        ("iat", json!(service.now() + 61)),
         ("iat", Value::Null),
         ("exp", json!(service.now() - 5)),
         ("exp", Value::Null),
