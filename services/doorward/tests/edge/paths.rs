@@ -114,9 +114,11 @@ async fn path_passes_only_if_every_reading_of_it_is_permitted() {
     let narrow = world.token_for("path:/docs:rw").await;
     for (name, expected) in [
         ("docs/./a:b.txt", 200),
-        ("./docs/a;b.txt", 200),
-        ("docs/a%2Fb", 200),
-        ("docs/a\\b", 200),
+        ("./docs/a:b.txt", 200),
+        // a credential for a path reaches no name that could be read differently
+        ("docs/a;b.txt", 403),
+        ("docs/a%2Fb", 403),
+        ("docs/a\\b", 403),
         ("docs%2Fa", 403),
         ("docs;a/b", 403),
         ("other/./a", 403),
