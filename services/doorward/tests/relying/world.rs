@@ -112,7 +112,8 @@ fn settle(layout: &mut Layout, place: Place) -> BTreeMap<&'static str, String> {
     // the documents' calls of curl are made as they are written: where a name leads, curl reads here
     let host = site.trim_start_matches("https://");
     let port = if host.contains(':') { "" } else { ":443" };
-    write(".curlrc", format!("connect-to = \"{host}{port}:{address}\"\n"));
+    // and without its progress meter, which a slow answer would have written into the lines that are read
+    write(".curlrc", format!("silent\nshow-error\nconnect-to = \"{host}{port}:{address}\"\n"));
     BTreeMap::from([
         ("SITE", site),
         ("ADDRESS", address),
