@@ -230,6 +230,8 @@ cs3.identity.user.v1beta1.User: 1 id, 2 username, 3 mail, 4 mail_verified, 5 dis
 8 uid_number, 9 gid_number, 10 status
 cs3.identity.user.v1beta1.UserId: 1 idp, 2 opaque_id, 3 type, 4 tenant_id, 5 external_identities*
 cs3.rpc.v1beta1.Status: 1 code, 2 message, 3 trace, 4 target_uri, 5 InnerError
+cs3.storage.provider.v1beta1.CreateHomeRequest: 1 opaque
+cs3.storage.provider.v1beta1.CreateHomeResponse: 1 status, 2 opaque
 cs3.types.v1beta1.Opaque: 1 map*
 cs3.types.v1beta1.OpaqueEntry: 1 decoder, 2 value
 cs3.types.v1beta1.Timestamp: 1 seconds, 2 nanos";
