@@ -145,14 +145,15 @@ async fn consented(
     Ok(if is_missing { Step::Consent { user, scope } } else { Step::Ready(Box::new(Ready { session, user, scope })) })
 }
 
-/// Whether any program could have sent this request in the client's name and receive the answer: the client has no secret,
-/// the redirect URI does not name a host (loopback interface or a scheme of its own), and no PKCE protects what is issued.
+/// Whether any program could have sent this request in the client's name and use the answer: TLS does not prove who receives it
+/// (loopback interface, a scheme of its own, plain http), and neither PKCE nor a secret of the client protects what is issued.
 /// Then no earlier consent counts, and the user confirms each time (RFC 8252 8.6, row I21).
 fn needs_confirmation(checked: &Checked) -> bool {
     let request = &checked.request;
-    // PKCE protects a code, and no token that the authorization endpoint issues itself
-    let is_protected = request.response_type == ResponseType::CODE && request.challenge.is_some();
-    checked.client.is_public() && !checked.redirect.is_https() && !is_protected
+    // both protect a code, and no token that the authorization endpoint issues itself
+    let is_protected =
+        request.response_type == ResponseType::CODE && (request.challenge.is_some() || !checked.client.is_public());
+    !checked.redirect.is_https() && !is_protected
 }
 
 /// The person of a session, unless the sign-in does not count any more.

@@ -108,6 +108,24 @@ async fn pkce_does_not_spare_the_confirmation_where_a_token_comes_by_the_browser
 }
 
 #[tokio::test]
+async fn secret_spares_the_confirmation_of_a_code_and_not_of_a_token_that_comes_by_the_browser() {
+    let (bench, mut browser) = (Bench::new().await, Browser::default());
+    bench.sign_in(&mut browser, EINSTEIN).await;
+    let back = "http://127.0.0.1/cb";
+    let more = json!({
+        "application_type": "native", "token_endpoint_auth_method": "client_secret_basic", "pkce": "optional",
+        "consent": "trusted", "redirect_uris": [back], "response_types": ["code", "code token"],
+    });
+    bench.add("app", &more).await;
+    for (kind, is_asked) in [("code", false), ("code token", true)] {
+        let query = [("client_id", "app"), ("response_type", kind), ("redirect_uri", back), ("scope", "openid")];
+        let reply = authorize(&bench, &mut browser, &query).await;
+        assert_eq!(answered(&reply, "code").is_none(), is_asked, "{kind}: {reply:?}");
+        assert_eq!(answered(&reply, "flow").is_some(), is_asked, "{kind}: {reply:?}");
+    }
+}
+
+#[tokio::test]
 async fn consent_is_remembered_where_the_redirect_uri_proves_the_client() {
     let (bench, mut browser) = (Bench::new().await, Browser::default());
     bench.add("app", &json!({ "pkce": "optional", "consent": "trusted" })).await;
