@@ -70,11 +70,11 @@ pub struct Rules {
 /// What the rules say of a request.
 #[derive(Debug)]
 pub enum Ruling<'a> {
-    /// Everybody may, and nobody is asked who it is.
+    /// It passes without a credential.
     Allow,
-    /// Nobody may.
+    /// It does not pass.
     Deny,
-    /// Whoever has proven who it is, and meets all of these demands; `None` is what is demanded where no rule fits.
+    /// It passes for a user who meets all of these demands; `None` is what is demanded where no rule fits.
     Authenticate(Vec<Option<&'a Demands>>),
 }
 

@@ -107,10 +107,10 @@ pub struct Verify {
     pub answered: Arc<Answered>,
 }
 
-/// Answers the configured proxies whether a request may pass, and as whom. To anybody else there is no such endpoint.
+/// Answers the configured proxies whether a request may pass, and as whom. Other addresses get 404.
 pub async fn verify(verify: Verify, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    // whoever asks is told who somebody is, and given that user's internal token
+    // the answer holds the internal token of a user
     if parts.extensions.get::<FromTrustedProxy>().is_none() {
         return Refusal::new(StatusCode::NOT_FOUND, "no route matches\n").into_response();
     }

@@ -12,7 +12,7 @@ use crate::world::NEIGHBOUR;
 pub(crate) const NEAR: &str = "/near";
 /// A host all of whose paths are public.
 pub(crate) const OPEN_HOST: &str = "open.example.org";
-/// A host that nobody may ask.
+/// A host that a rule denies.
 pub(crate) const CLOSED_HOST: &str = "closed.example.org";
 
 const CREDENTIALS: &str = "Who gets in";
@@ -171,7 +171,7 @@ async fn headers(door: &mut Door) {
 async fn dotted_hosts(door: &mut Door) {
     let einstein = password(door);
     for (row, host, want) in [
-        ("a host for nobody", CLOSED_HOST.to_owned(), Want::Refused(&[403])),
+        ("a host that a rule denies", CLOSED_HOST.to_owned(), Want::Refused(&[403])),
         ("the same with a dot behind it", format!("{CLOSED_HOST}."), Want::Refused(&[403])),
         ("the same with a dot and a port", format!("{CLOSED_HOST}.:80"), Want::Refused(&[403])),
         ("the same in capital letters with a dot", format!("{}.", CLOSED_HOST.to_uppercase()), Want::Refused(&[403])),

@@ -6,7 +6,7 @@ use crate::backend::Backend;
 use crate::raw;
 use crate::world::{World, basic, client};
 
-/// The edge before one backend that asks nobody who it is, with these access rules.
+/// The edge before one backend on an unprotected route, with these access rules.
 async fn unprotected(name: &str, access: &str) -> (World, Backend) {
     let backend = Backend::start().await;
     let routes = format!(
