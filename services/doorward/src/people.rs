@@ -150,9 +150,11 @@ impl Admin {
 
 /// Why a service did not do it.
 pub(crate) fn refused(status: tonic::Status) -> BoxError {
-    match status.code() {
-        Code::Unauthenticated => Box::new(ForeignToken(status.message().to_owned())),
-        _ if status.message().is_empty() => Box::new(status),
-        _ => status.message().into(),
+    if token::is_refused_token(&status) {
+        Box::new(ForeignToken(status.message().to_owned()))
+    } else if status.message().is_empty() {
+        Box::new(status)
+    } else {
+        status.message().into()
     }
 }

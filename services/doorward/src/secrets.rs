@@ -93,7 +93,7 @@ impl Secrets {
         };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed(folder))?;
         let path = folder.join(FILE);
-        let corrected = correct_mode(&path)?;
+        let corrected = correct_mode(&path, |mode| fs::set_permissions(&path, mode))?;
         let secrets = match Self::read(folder)? {
             Some(secrets) if !secrets.idp_encryption.is_empty() => return Ok((secrets, corrected)),
             // the file is of a version that had no idp
@@ -154,14 +154,17 @@ impl Secrets {
 }
 
 /// Takes the file from everybody but its owner, and says so; nothing if there is no file, or nothing to correct.
-fn correct_mode(path: &Path) -> Result<Option<String>, SecretsError> {
+fn correct_mode(
+    path: &Path,
+    set: impl FnOnce(fs::Permissions) -> io::Result<()>,
+) -> Result<Option<String>, SecretsError> {
     let Ok(metadata) = fs::metadata(path) else { return Ok(None) };
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & !0o700 == 0 {
         return Ok(None);
     }
     let failed = |source| SecretsError::Exposed { path: path.to_owned(), mode, source };
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    set(fs::Permissions::from_mode(0o600)).map_err(failed)?;
     Ok(Some(format!(
         "{}: other accounts of this machine could read the secrets (mode {mode:04o}); the mode is corrected to 0600. \
          If somebody else may have read them, delete the file and start again to have new ones made",
@@ -179,8 +182,6 @@ fn random_secret(random: &Random) -> Secret {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
-
     use super::*;
 
     #[test]
@@ -241,10 +242,11 @@ mod tests {
     #[test]
     fn readable_secrets_whose_mode_cannot_be_corrected_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        // everybody can read it, and nobody can change its mode, not even root
-        symlink("/proc/version", folder.path().join(FILE)).unwrap();
-        let error = Secrets::read_or_make(folder.path(), &Random::seeded(1)).unwrap_err().to_string();
-        assert!(error.contains("mode cannot be corrected"), "{error}");
+        let path = folder.path().join(FILE);
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let error = correct_mode(&path, |_| Err(io::ErrorKind::PermissionDenied.into())).unwrap_err().to_string();
+        assert!(error.contains("(mode 0644), and its mode cannot be corrected: permission denied"), "{error}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use authn::{Authenticated, User, UserId, UserType, role};
 use secrecy::SecretString;
-use token::{KeyRing, Minter};
+use token::{KeyRing, Minter, is_refused_token};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Status};
 
@@ -30,7 +30,7 @@ pub fn refusal(name: &str, address: &str, variable: &str, status: &Status) -> Bo
         Code::Unavailable | Code::Cancelled => {
             format!("{name} does not answer at {address} ({variable}): {}", status.message()).into()
         }
-        Code::Unauthenticated => Box::new(ForeignToken(status.message().to_owned())),
+        _ if is_refused_token(status) => Box::new(ForeignToken(status.message().to_owned())),
         _ if status.message().is_empty() => Box::new(status.clone()),
         _ => status.message().into(),
     }

@@ -1,6 +1,18 @@
 use authn::BoxError;
 use status::Kind;
 
+/// What callers are answered whose token is not accepted.
+const INVALID: &str = "core access token is invalid";
+
+/// Whether a service answered so because it does not accept the internal token of the call.
+pub fn is_refused_token(status: &tonic::Status) -> bool {
+    match status.code() {
+        tonic::Code::Unauthenticated => true,
+        tonic::Code::PermissionDenied => status.message() == INVALID,
+        _ => false,
+    }
+}
+
 /// Why there is no token, or why it was refused. The text is for the caller and gives nothing away; the cause is for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
@@ -8,7 +20,7 @@ pub enum TokenError {
     #[error("core access token not found")]
     Missing,
     /// The call brought a token that is not accepted.
-    #[error("core access token is invalid")]
+    #[error("{}", INVALID)]
     Invalid(#[from] Defect),
     /// The token is good, but its bearer is no administrator.
     #[error("administrator role required")]
@@ -125,6 +137,9 @@ mod tests {
                 (invalid.code(), invalid.message()),
                 (tonic::Code::PermissionDenied, "core access token is invalid")
             );
+            assert!(is_refused_token(&invalid));
         }
+        assert!(is_refused_token(&missing));
+        assert!(!is_refused_token(&tonic::Status::from(TokenError::NotAdministrator)));
     }
 }

@@ -13,7 +13,7 @@ mod verify;
 
 pub use caller::{METADATA_KEY, authorize, authorize_admin, from_metadata};
 pub use claims::Claims;
-pub use error::{Defect, TokenError};
+pub use error::{Defect, TokenError, is_refused_token};
 pub use keys::{KeyError, KeyRing, MIN_SECRET_BYTES};
 pub use mint::Minter;
 pub use provisioning::{authorize_provisioner, provisioner};
