@@ -115,9 +115,9 @@ async fn log_file_is_reopened_on_hangup() {
     let mut layout = Layout::new("process-log-rotation", false);
     let (log, rotated) = (layout.folder().join("log"), layout.folder().join("log.1"));
     layout.set("OCIS_LOG_FILE", &log.display().to_string());
-    let variables = layout.variables().clone();
-    // one service is the quickest to start, and all share the code that logs
-    let server = Server::start("auth-machine", &variables);
+    // one service is the quickest to start
+    layout.set("OCIS_RUN_SERVICES", "auth-machine");
+    let server = Server::start("doorward", layout.variables());
     let start = Instant::now();
     let wait = async |is_done: &dyn Fn() -> bool, what: &str| {
         while !is_done() {
@@ -172,16 +172,6 @@ async fn reader_that_goes_away_is_no_failure() {
     ] {
         assert_eq!(run_unread("doorward", arguments, variables), (0, String::new()), "{arguments:?}");
     }
-    for (name, arguments) in [
-        ("idp", &["config", "docs"][..]),
-        ("gateway", &["config", "example"]),
-        ("proxy", &["config", "show"]),
-        ("users", &["version"]),
-        ("idp", &["keys", "list"]),
-        ("auth-app", &["list", "--user-name", "marie"]),
-    ] {
-        assert_eq!(run_unread(name, arguments, variables), (0, String::new()), "{name} {arguments:?}");
-    }
     // what cannot be shown again is another matter
     for arguments in [
         &["auth-app", "create", "--user-name", "marie"][..],
@@ -192,6 +182,16 @@ async fn reader_that_goes_away_is_no_failure() {
     ] {
         let (code, text) = run_unread("doorward", arguments, variables);
         assert!(code == 1 && text.contains("what is shown only once was not shown"), "{arguments:?}: {code} {text}");
+    }
+    for (name, arguments) in [
+        ("idp", &["config", "docs"][..]),
+        ("gateway", &["config", "example"]),
+        ("proxy", &["config", "show"]),
+        ("users", &["version"]),
+        ("idp", &["keys", "list"]),
+        ("auth-app", &["list", "--user-name", "marie"]),
+    ] {
+        assert_eq!(run_unread(name, arguments, variables), (0, String::new()), "{name} {arguments:?}");
     }
 }
 
