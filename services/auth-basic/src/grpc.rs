@@ -33,33 +33,33 @@ pub(crate) fn serve(api: Api, limit: Option<usize>) -> PasswordsApiServer<Api> {
 
 /// Serves `PasswordsAPI` where an LDAP server keeps the passwords: every call is refused with the reason.
 /// `limit` is the largest request that is read, in bytes; 64 KiB by default.
-pub(crate) fn serve_elsewhere(limit: Option<usize>) -> PasswordsApiServer<Elsewhere> {
-    PasswordsApiServer::new(Elsewhere).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
+pub(crate) fn serve_read_only(limit: Option<usize>) -> PasswordsApiServer<ReadOnly> {
+    PasswordsApiServer::new(ReadOnly).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
 }
 
 /// `PasswordsAPI` without passwords.
-pub(crate) struct Elsewhere;
+pub(crate) struct ReadOnly;
 
-fn elsewhere<T>() -> Result<Response<T>, Status> {
+fn refuse<T>() -> Result<Response<T>, Status> {
     let text = "passwords are kept in LDAP (AUTH_BASIC_AUTH_MANAGER): change them with the tools of the LDAP server";
     Err(status::grpc(Kind::Unimplemented, text))
 }
 
 #[tonic::async_trait]
-impl PasswordsApi for Elsewhere {
+impl PasswordsApi for ReadOnly {
     async fn set_password(&self, _: Request<SetPasswordRequest>) -> Result<Response<SetPasswordResponse>, Status> {
-        elsewhere()
+        refuse()
     }
 
     async fn remove_password(
         &self,
         _: Request<RemovePasswordRequest>,
     ) -> Result<Response<RemovePasswordResponse>, Status> {
-        elsewhere()
+        refuse()
     }
 
     async fn has_password(&self, _: Request<HasPasswordRequest>) -> Result<Response<HasPasswordResponse>, Status> {
-        elsewhere()
+        refuse()
     }
 }
 

@@ -160,7 +160,7 @@ pub fn app(opened: &Opened, config: &Config, context: &Context) -> Result<App, B
         let api = grpc::Api { administration, verifier: Verifier::new(keys), clock };
         routes = routes.add_service(grpc::serve(api, limit));
     } else {
-        routes = routes.add_service(grpc::serve_elsewhere(limit));
+        routes = routes.add_service(grpc::serve_read_only(limit));
     }
     let trim = opened.hashing.clone().map(|hashing| Task::new("trim", trim(hashing, context.shutdown.clone())));
     let prune = prune(opened.throttle.clone(), context.clock.clone(), context.shutdown.clone());

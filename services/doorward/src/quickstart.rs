@@ -23,7 +23,7 @@ const PEOPLE: [(&str, &str, &str, &str); 4] = [
 /// Adds the demo users that are not there yet, and says how to go on. Users whose passwords cannot be shown are taken back.
 pub(crate) async fn welcome(settings: &Settings, context: &Context) -> Result<(), BoxError> {
     if settings.users.is_ldap() {
-        return say(introduction(settings, Demo::Elsewhere)?);
+        return say(introduction(settings, Demo::InLdap)?);
     }
     let mut admin = Admin::connect(settings, context).await?;
     let mut added = Vec::new();
@@ -68,7 +68,7 @@ enum Demo<'a> {
     /// They were added before.
     Known,
     /// There are none: the users are read from LDAP.
-    Elsewhere,
+    InLdap,
 }
 
 /// Where everything is, the passwords that were made, and what to do next.
@@ -95,7 +95,7 @@ fn introduction(settings: &Settings, demo: Demo<'_>) -> Result<String, BoxError>
         Demo::Known => text.push_str(
             "\nThe demo users are there already; `doorward user passwd einstein` gives one a new password.\n",
         ),
-        Demo::Elsewhere => text.push_str("\nThe users are read from LDAP (USERS_DRIVER): no demo users are added.\n"),
+        Demo::InLdap => text.push_str("\nThe users are read from LDAP (USERS_DRIVER): no demo users are added.\n"),
     }
     text.push_str("\nPaste these into a second terminal:\n\n");
     if let Demo::Added(added) = demo
@@ -106,7 +106,7 @@ fn introduction(settings: &Settings, demo: Demo<'_>) -> Result<String, BoxError>
     } else if matches!(demo, Demo::Known) {
         writeln!(text, "{program} authenticate --type basic --client-id einstein")?;
     }
-    if !matches!(demo, Demo::Elsewhere) {
+    if !matches!(demo, Demo::InLdap) {
         writeln!(text, "{program} auth-app create --user-name=marie --expiration=72h")?;
     }
     writeln!(text, "{program} user list")?;

@@ -153,7 +153,7 @@ impl Secrets {
     }
 }
 
-/// Takes the file from everybody but its owner, and says so; nothing if there is no file, or nothing to correct.
+/// Restricts the file to its owner, and says so; nothing if there is no file, or nothing to correct.
 fn correct_mode(
     path: &Path,
     set: impl FnOnce(fs::Permissions) -> io::Result<()>,
@@ -167,7 +167,7 @@ fn correct_mode(
     set(fs::Permissions::from_mode(0o600)).map_err(failed)?;
     Ok(Some(format!(
         "{}: other accounts of this machine could read the secrets (mode {mode:04o}); the mode is corrected to 0600. \
-         If somebody else may have read them, delete the file and start again to have new ones made",
+         If another account may have read them, delete the file and start again to have new ones made",
         path.display()
     )))
 }

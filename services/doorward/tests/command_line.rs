@@ -172,7 +172,7 @@ async fn reader_that_goes_away_is_no_failure() {
     ] {
         assert_eq!(run_unread("doorward", arguments, variables), (0, String::new()), "{arguments:?}");
     }
-    // what cannot be shown again is another matter
+    // a secret that was not shown is a failure
     for arguments in [
         &["auth-app", "create", "--user-name", "marie"][..],
         &["admin", "user", "token", "-u", "marie", "-e", "1h"],

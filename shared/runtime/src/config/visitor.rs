@@ -174,8 +174,8 @@ impl Setting<'_, '_> {
     /// It must not be empty; `hint` tells what to do. A secret must not be an example's either (`change-me`).
     pub fn required(&mut self, hint: &str) -> &mut Self {
         match (&self.content, self.entry().origin.place()) {
-            (Content::Empty, None) => self.miss(format!("is not set; {hint}")),
-            (Content::Empty, Some(place)) => self.miss(format!("is empty in {place}; {hint}")),
+            (Content::Empty, None) => self.refuse_missing(format!("is not set; {hint}")),
+            (Content::Empty, Some(place)) => self.refuse_missing(format!("is empty in {place}; {hint}")),
             (Content::Secret(secret), _) if secret.is_placeholder() => {
                 self.refuse(format!("is a placeholder value; {hint}"))
             }
@@ -220,7 +220,7 @@ impl Setting<'_, '_> {
         self.fail(|setting| ConfigError::Invalid { setting, problem })
     }
 
-    fn miss(&mut self, problem: String) -> &mut Self {
+    fn refuse_missing(&mut self, problem: String) -> &mut Self {
         self.fail(|setting| ConfigError::Missing { setting, problem })
     }
 
