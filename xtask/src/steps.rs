@@ -19,7 +19,7 @@ pub(crate) enum Step {
     Packages,
     /// clippy, warnings are errors
     Lint,
-    /// the binaries, which some tests start
+    /// the binaries, which some tests start, and the tests
     Build,
     /// the environment tables in the READMEs
     EnvDocs,
@@ -53,7 +53,8 @@ impl Step {
             Self::Dependencies => dependencies(workspace),
             Self::Packages => packages::ensure(workspace),
             Self::Lint => tools::run(&mut cargo("clippy --workspace --all-targets --locked -- -D warnings")),
-            Self::Build => tools::run(&mut cargo("build --workspace --bins --locked")),
+            // with the tests, whose features are then those of the binaries too: nothing is built twice
+            Self::Build => tools::run(&mut cargo("build --workspace --bins --tests --locked")),
             Self::EnvDocs => env_docs::check(workspace),
             Self::Test => test(workspace, reduced),
             Self::Logs => logs::check(&logs::folder(workspace)),
