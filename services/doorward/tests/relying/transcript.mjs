@@ -62,8 +62,8 @@ export async function browse(browser, address, back) {
 export function curl(command, only = undefined) {
   const { status, stdout, stderr } = spawnSync('sh', ['-c', command], { encoding: 'utf8' });
   assert.equal(status, 0, `${command}\n${stderr}`);
-  // where the answer takes long, curl's progress stands before its first line
-  const heading = stderr.split(/\r?\n/).flatMap((line) => line.match(/(?:^|\d)< (.*)$/)?.[1].trim() ?? []);
+  const received = stderr.split('\r\n').flatMap((line) => line.split('\n')).filter((line) => line.startsWith('< '));
+  const heading = received.map((line) => line.slice(2).trim());
   const [first] = heading;
   const kept = heading.filter((line) => /^(content-type|cache-control|www-authenticate):/i.test(line));
   const answer = JSON.parse(stdout);
