@@ -239,7 +239,7 @@ impl UnderWay {
     }
 }
 
-/// What becomes of a search that somebody wants.
+/// Whether a search may begin.
 pub enum Admission {
     /// It may begin.
     Begin(Admitted),
