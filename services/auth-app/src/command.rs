@@ -13,7 +13,7 @@ use proto::doorward::apptokens::v1::{
     CreateTokenRequest, GetTokenRequest, Kind, ListTokensRequest, PruneTokensRequest, RevokeTokenRequest,
     RevokeTokensRequest, create_token_request::Life,
 };
-use runtime::{Context, print, print_once};
+use runtime::{Confirmation, Context, print, print_once};
 
 pub use personal::PersonalToken;
 
@@ -102,6 +102,8 @@ pub struct Revoke {
     /// All tokens of the user with this login name
     #[arg(long = "all-of", value_name = "USER", allow_hyphen_values = true)]
     all: Option<String>,
+    #[command(flatten)]
+    confirmation: Confirmation,
 }
 
 impl Command {
@@ -183,8 +185,11 @@ impl Revoke {
     async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
         let mut operator = Operator::connect(defaults, context)?;
         if let Some(user) = &self.all {
-            let count = operator.revoke_all(RevokeTokensRequest { owner: Some(by_login(user)) }).await?;
-            return print(format_args!("revoked {count} app tokens of {user}\n"));
+            if self.confirmation.is_given(&format!("Revoke all app tokens of {user}?"))? {
+                let count = operator.revoke_all(RevokeTokensRequest { owner: Some(by_login(user)) }).await?;
+                print(format_args!("revoked {count} app tokens of {user}\n"))?;
+            }
+            return Ok(());
         }
         let token = match self.token {
             Some(token) => token,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use runtime::Confirmation;
 
 const SELECTION: &str = "OCIS_ADD_RUN_SERVICES adds services to the usual ones (auth-app and auth-bearer have to be \
     added), OCIS_EXCLUDE_RUN_SERVICES takes some out, OCIS_RUN_SERVICES names the only ones.";
@@ -188,9 +189,8 @@ pub(crate) enum User {
         /// The login name
         #[arg(allow_hyphen_values = true)]
         username: String,
-        /// Does not ask for confirmation
-        #[arg(long)]
-        yes: bool,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
 }
 
@@ -212,9 +212,8 @@ pub(crate) enum Group {
         /// Its name
         #[arg(allow_hyphen_values = true)]
         name: String,
-        /// Does not ask for confirmation
-        #[arg(long)]
-        yes: bool,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     /// Administers a group's members
     Member {
@@ -318,14 +317,14 @@ mod tests {
         check_identifiers(&Cli::command(), "");
         for line in [
             &["keys", "retire", "-5mXF_x"][..],
-            &["keys", "retire", "--mXF_x"],
+            &["keys", "retire", "--mXF_x", "--yes"],
             &["client", "show", "-app"],
-            &["client", "remove", "-app"],
+            &["client", "remove", "-app", "--yes"],
             &["client", "rotate", "-app", "--grace", "1h"],
             &["client", "add", "--id", "-app", "--public"],
             &["auth-app", "show", "-x1"],
             &["auth-app", "revoke", "-x1"],
-            &["auth-app", "revoke", "--all-of", "-marie"],
+            &["auth-app", "revoke", "--all-of", "-marie", "--yes"],
             &["auth-app", "list", "--user-name", "-marie", "--json"],
             &["admin", "user", "token", "-u", "-marie", "-e", "1h"],
             &["user", "add", "-marie", "--group", "-staff", "--no-password"],
@@ -337,11 +336,11 @@ mod tests {
             let parsed = Cli::try_parse_from(["doorward"].iter().chain(line));
             assert!(parsed.is_ok(), "{line:?}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
         }
-        let Command::User { command: UserOrToken::User(User::Delete { username, yes }) } =
+        let Command::User { command: UserOrToken::User(User::Delete { username, confirmation }) } =
             Cli::try_parse_from(["doorward", "user", "delete", "-marie", "--yes"]).expect("is understood").command
         else {
             panic!("is another command")
         };
-        assert_eq!((username.as_str(), yes), ("-marie", true));
+        assert_eq!((username.as_str(), confirmation.yes), ("-marie", true));
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use doorward::Secrets;
 use runtime::Random;
+use serde_json::Value;
 use testkit::{Finished, Layout, Mode, Server, TestFamily, binary, note_secret, run, write_secret};
 
 /// How long what a signal asks for may take.
@@ -148,6 +149,48 @@ fn deletion_without_terminal_or_confirmation_changes_nothing() {
         assert!(succeeded(&doorward(&layout, &[noun, "list"], "")).contains(name));
         succeeded(&doorward(&layout, &[noun, verb, name, "--yes"], ""));
         assert!(!succeeded(&doorward(&layout, &[noun, "list"], "")).contains(name));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn removal_and_revocation_without_terminal_or_confirmation_change_nothing() {
+    let layout = Layout::new("process-removal", false);
+    let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
+    let add = ["client", "add", "--id", "wiki", "--public", "--redirect-uri", "https://wiki.example/cb"];
+    succeeded(&family.command(&add, "").await);
+    note_secret(succeeded(&family.command(&["auth-app", "create", "--user-name", "marie", "--quiet"], "").await));
+    let keys = family.command(&["keys", "list", "--json"], "").await;
+    let keys: Vec<Value> = serde_json::from_str(succeeded(&keys)).expect("JSON");
+    let key = keys.iter().find(|key| key["state"] == "current").expect("a key that signs");
+    let kid = key["kid"].as_str().expect("a name");
+
+    // how each is listed, and what the list has until it is confirmed
+    let current = format!("{kid:24}  {:9}  current", key["algorithm"].as_str().expect("a name"));
+    let cases: [(&[&str], &[&str], &str); 3] = [
+        (&["client", "remove", "wiki"], &["client", "list"], "wiki"),
+        (&["keys", "retire", kid], &["keys", "list"], &current),
+        (
+            &["auth-app", "revoke", "--all-of", "marie"],
+            &["auth-app", "list", "--user-name", "marie"],
+            "Generated via CLI",
+        ),
+    ];
+    for (arguments, list, part) in cases {
+        // what a script pipes in is no confirmation
+        let refused = family.command(arguments, "y\n").await;
+        assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{arguments:?}: {}", refused.stderr);
+        let name = arguments.last().expect("a name");
+        assert!(refused.stderr.contains("--yes") && refused.stderr.contains(name), "{}", refused.stderr);
+        let listed = family.command(list, "").await;
+        assert!(succeeded(&listed).contains(part), "{arguments:?}: {}", listed.stdout);
+        succeeded(&family.command(&[arguments, &["--yes"]].concat(), "").await);
+        let listed = family.command(list, "").await;
+        assert!(!succeeded(&listed).contains(part), "{arguments:?}: {}", listed.stdout);
+    }
+    // a wrong name is reported before anything is asked
+    for arguments in [["client", "remove", "wiki"], ["keys", "retire", "nothing"]] {
+        let refused = family.command(&arguments, "").await;
+        assert!(refused.code == 1 && !refused.stderr.contains("--yes"), "{arguments:?}: {}", refused.stderr);
     }
 }
 

@@ -130,7 +130,7 @@ async fn the_command_of_the_owncloud_document_works_in_one_process() {
     family.authenticate("appauth", "marie", &token).await.expect_err("on the very next request");
     let shown = family.command(&["auth-app", "show", &id], "").await;
     assert!(succeeded(&shown).contains("revoked"), "{}", shown.stdout);
-    let all = family.command(&["auth-app", "revoke", "--all-of", "einstein"], "").await;
+    let all = family.command(&["auth-app", "revoke", "--all-of", "einstein", "--yes"], "").await;
     assert!(succeeded(&all).starts_with("revoked "), "{}", all.stdout);
     assert_eq!(succeeded(&family.command(&["auth-app", "prune"], "").await), "removed 0 app tokens\n");
 

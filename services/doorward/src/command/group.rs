@@ -3,7 +3,7 @@ use proto::doorward::users::v1::{
     CreateGroupRequest, DeleteGroupRequest, ListGroupsRequest, ListMembersRequest, RemoveMemberRequest,
 };
 
-use super::{is_confirmed, say, table};
+use super::{say, table};
 use crate::{
     admin::Admin,
     cli::{Group, Member},
@@ -20,13 +20,11 @@ pub(crate) async fn run(command: Group, mut admin: Admin) -> Result<(), BoxError
             say(format_args!("added {name} ({})", answer.group.unwrap_or_default().id))?;
         }
         Group::List => list(&mut admin).await?,
-        Group::Delete { name, yes } => {
-            if is_confirmed(&format!("Delete the group {name}?"), yes)? {
+        Group::Delete { name, confirmation } => {
+            if confirmation.is_given(&format!("Delete the group {name}?"))? {
                 let request = admin.request(DeleteGroupRequest { group: Some(by_name(&name)) });
                 admin.users.delete_group(request).await.map_err(refused)?;
                 say(format_args!("{name} is deleted"))?;
-            } else {
-                say("nothing was changed")?;
             }
         }
         Group::Member { command } => member(command, &mut admin).await?,

@@ -7,7 +7,7 @@ pub(crate) mod health;
 pub(crate) mod user;
 
 use std::fmt::Display;
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Read};
 
 use authn::BoxError;
 use runtime::config::Secret;
@@ -20,30 +20,6 @@ const MAX_SECRET: u64 = 64 * 1024;
 /// Prints a line of a command's result.
 pub(crate) fn say(text: impl Display) -> Result<(), BoxError> {
     runtime::print(format_args!("{text}\n"))
-}
-
-/// Whether a question is answered with yes, where it is: `assume_yes` answers it in advance.
-///
-/// # Errors
-/// When there is no terminal to ask at.
-pub(crate) fn is_confirmed(question: &str, assume_yes: bool) -> Result<bool, BoxError> {
-    if assume_yes {
-        return Ok(true);
-    }
-    if !io::stdin().is_terminal() {
-        return Err(format!(
-            "{question} Nothing was changed: there is no terminal to ask at; repeat the command with --yes"
-        )
-        .into());
-    }
-    write!(io::stderr(), "{question} [y/N] ")?;
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    Ok(is_yes(&line))
-}
-
-fn is_yes(line: &str) -> bool {
-    ["y", "yes"].iter().any(|yes| line.trim().eq_ignore_ascii_case(yes))
 }
 
 /// Prints rows in columns, below a head.
@@ -145,19 +121,4 @@ pub(crate) fn make_password(random: &runtime::Random) -> Secret {
     let sign = |byte: &u8| char::from(SIGNS[usize::from(byte & 31)]);
     let groups: Vec<String> = bytes.chunks(5).map(|group| group.iter().map(sign).collect()).collect();
     Secret::from(groups.join("-"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_yes;
-
-    #[test]
-    fn only_yes_confirms() {
-        for yes in ["y\n", "Y\r\n", " yes \n", "YES"] {
-            assert!(is_yes(yes), "{yes:?}");
-        }
-        for no in ["", "\n", "n\n", "no\n", "yess\n", "einstein\n"] {
-            assert!(!is_yes(no), "{no:?}");
-        }
-    }
 }

@@ -2,7 +2,7 @@ use authn::BoxError;
 use proto::doorward::users::v1::{Person, PersonStatus};
 use runtime::{Context, config::Secret};
 
-use super::{NewPassword, is_confirmed, make_password, new_password, say, table};
+use super::{NewPassword, make_password, new_password, say, table};
 use crate::{admin::Admin, cli::User, people::NewPerson};
 
 /// Runs `doorward user ...`.
@@ -46,14 +46,12 @@ pub(crate) async fn run(command: User, mut admin: Admin, context: &Context) -> R
             admin.set_status(&username, PersonStatus::Active).await?;
             say(format_args!("{username} is enabled"))?;
         }
-        User::Delete { username, yes } => {
+        User::Delete { username, confirmation } => {
             let person = admin.person(&username).await?;
             let question = format!("Delete the user {username} ({}, id {})?", person.display_name, person.id);
-            if is_confirmed(&question, yes)? {
+            if confirmation.is_given(&question)? {
                 admin.delete(&username).await?;
                 say(format_args!("{username} is deleted"))?;
-            } else {
-                say("nothing was changed")?;
             }
         }
     }

@@ -11,7 +11,7 @@ use proto::doorward::idp::v1::{
     RotateSecretRequest,
 };
 use runtime::config::Value as Setting;
-use runtime::{Context, print, print_once};
+use runtime::{Confirmation, Context, print, print_once};
 use serde_json::{Map, Value};
 
 use super::operator::Operator;
@@ -30,7 +30,7 @@ pub enum ClientCommand {
     /// Gives a client a new secret and prints it
     Rotate(Rotate),
     /// Removes a client, and ends everything that people have granted it
-    Remove(Named),
+    Remove(Remove),
     /// Makes an initial access token, by which clients may register themselves, and prints it
     InitialAccess(InitialAccess),
 }
@@ -82,12 +82,22 @@ pub struct List {
     json: bool,
 }
 
-/// `client show`, `client remove`
+/// `client show`
 #[derive(Debug, Args)]
 pub struct Named {
     /// Its id
     #[arg(allow_hyphen_values = true)]
     id: String,
+}
+
+/// `client remove`
+#[derive(Debug, Args)]
+pub struct Remove {
+    /// Its id
+    #[arg(allow_hyphen_values = true)]
+    id: String,
+    #[command(flatten)]
+    confirmation: Confirmation,
 }
 
 /// `client rotate`
@@ -134,10 +144,7 @@ impl ClientCommand {
                 let secret = Operator::connect(defaults, context)?.rotate(request).await?;
                 print_once(format_args!("{secret}\n"), "repeat the command for another secret")
             }
-            Self::Remove(Named { id }) => {
-                Operator::connect(defaults, context)?.remove(RemoveClientRequest { id: id.clone() }).await?;
-                print(format_args!("removed {id}\n"))
-            }
+            Self::Remove(remove) => remove.run(defaults, context).await,
             Self::InitialAccess(InitialAccess { uses, expiration }) => {
                 let request = AddInitialAccessRequest { uses, expires_in: expiration.as_secs() };
                 let token = Operator::connect(defaults, context)?.initial_access(request).await?;
@@ -188,6 +195,20 @@ fn read(file: &Path) -> Result<Map<String, Value>, BoxError> {
         text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     }
     serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()).into())
+}
+
+impl Remove {
+    async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+        let mut operator = Operator::connect(defaults, context)?;
+        let found = operator.get(GetClientRequest { id: self.id }).await?;
+        let question =
+            format!("Remove the client {} ({}), and everything that users granted it?", found.id, found.name);
+        if self.confirmation.is_given(&question)? {
+            operator.remove(RemoveClientRequest { id: found.id.clone() }).await?;
+            print(format_args!("removed {}\n", found.id))?;
+        }
+        Ok(())
+    }
 }
 
 impl List {

@@ -7,7 +7,7 @@ use ::time::format_description::well_known::Rfc3339;
 use authn::BoxError;
 use clap::{Args, Subcommand, ValueEnum};
 use proto::doorward::idp::v1::{Key, KeyState, RetireKeyRequest, RotateKeyRequest};
-use runtime::{Context, print};
+use runtime::{Confirmation, Context, print};
 use serde_json::{Value, json};
 
 use super::operator::Operator;
@@ -49,6 +49,8 @@ pub struct Retire {
     /// The name of the key, as `list` shows it
     #[arg(allow_hyphen_values = true)]
     kid: String,
+    #[command(flatten)]
+    confirmation: Confirmation,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -127,8 +129,17 @@ fn signing(keys: Vec<Key>) -> Vec<String> {
 
 impl Retire {
     async fn run(self, operator: &mut Operator) -> Result<(), BoxError> {
-        operator.retire_key(RetireKeyRequest { kid: self.kid.clone() }).await?;
-        print(format_args!("retired {}\n", self.kid))
+        let kid = self.kid;
+        let keys = operator.keys().await?;
+        let key = keys.iter().find(|key| key.kid == kid).ok_or_else(|| format!("there is no key {kid}"))?;
+        let (algorithm, state) = (&key.algorithm, state(key));
+        let question =
+            format!("Retire the key {kid} ({algorithm}, {state})? All that it signed becomes invalid at once.");
+        if self.confirmation.is_given(&question)? {
+            operator.retire_key(RetireKeyRequest { kid: kid.clone() }).await?;
+            print(format_args!("retired {kid}\n"))?;
+        }
+        Ok(())
     }
 }
 
