@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use doorward::Secrets;
 use runtime::Random;
 use serde_json::Value;
-use testkit::{Finished, Layout, Mode, Server, TestFamily, binary, note_secret, run, write_secret};
+use testkit::{Certificates, Finished, Layout, Mode, Server, TestFamily, binary, note_secret, run, write_secret};
 
 /// How long what a signal asks for may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -109,6 +109,34 @@ async fn secrets_readable_by_others_are_corrected_at_start_with_a_warning() {
     assert_eq!(fs::metadata(&file).expect("is there").permissions().mode() & 0o7777, 0o600);
     let logged = fs::read_to_string(&log).expect("a log");
     assert!(logged.contains("\"WARN\"") && logged.contains("(mode 0644); the mode is corrected to 0600"), "{logged}");
+}
+
+/// Row D4.
+#[test]
+fn private_keys_readable_by_others_are_refused() {
+    for (key, certificate) in [
+        ("OCIS_GRPC_TLS_KEY", "OCIS_GRPC_TLS_CERTIFICATE"),
+        ("OCIS_HTTP_TLS_KEY", "OCIS_HTTP_TLS_CERTIFICATE"),
+        ("OCIS_MTLS_KEY", "OCIS_MTLS_CERTIFICATE"),
+        ("OCIS_GRPC_CLIENT_TLS_KEY", "OCIS_GRPC_CLIENT_TLS_CERTIFICATE"),
+        ("PROXY_TRANSPORT_TLS_KEY", "PROXY_TRANSPORT_TLS_CERT"),
+    ] {
+        let mut layout = Layout::new("process-readable-keys", false);
+        let made = Certificates::make(layout.folder(), "spiffe://doorward.test/service");
+        layout.set(certificate, &made.certificate.display().to_string());
+        layout.set(key, &made.key.display().to_string());
+        succeeded(&doorward(&layout, &["config", "check"], ""));
+        fs::set_permissions(&made.key, fs::Permissions::from_mode(0o644)).expect("sets the mode");
+        for command in [&["config", "check"][..], &["server"]] {
+            let refused = doorward(&layout, command, "");
+            assert_eq!((refused.code, refused.stderr.lines().count()), (64, 1), "{key}: {}", refused.stderr);
+            assert!(refused.stderr.contains(key) && refused.stderr.contains("run chmod go-rwx"), "{}", refused.stderr);
+        }
+        layout.set("OCIS_ALLOW_READABLE_SECRETS", "true");
+        let allowed = doorward(&layout, &["config", "check"], "");
+        let warnings = succeeded(&allowed).lines().filter(|line| line.contains("run: chmod go-rwx")).count();
+        assert!(warnings > 0, "{key}: {}", allowed.stdout);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use conformance::{CALLBACK, Identity, LOGGED_OUT, Person, Plan, Rotate, StaticClient, Target, Waits};
 use runtime::Random;
 use secrecy::ExposeSecret;
-use testkit::{Layout, Mode, TestFamily, note_secret};
+use testkit::{Layout, Mode, TestFamily, note_secret, write_secret};
 
 /// Clients of the file, and how each proves who it is.
 const STATIC: [(&str, &str); 3] = [
@@ -57,10 +57,11 @@ async fn conformance_of_every_profile_of_the_process() {
     let port = address.rsplit_once(':').map(|(_, port)| port.to_owned()).expect("an address has a port");
     let issuer = format!("https://localhost:{port}");
     let certificate = file("idp.pem", &receiver.certificate);
-    let key = file("idp.key", receiver.key.expose_secret());
+    let key = folder.join("idp.key");
+    write_secret(&key, receiver.key.expose_secret());
     layout.set("OCIS_HTTP_TLS_ENABLED", "true");
     layout.set("OCIS_HTTP_TLS_CERTIFICATE", &certificate);
-    layout.set("OCIS_HTTP_TLS_KEY", &key);
+    layout.set("OCIS_HTTP_TLS_KEY", &key.display().to_string());
     layout.set("IDP_ISS", &issuer);
     layout.set("IDP_CLIENTS_FILE", &file("clients.yaml", &file_of(&clients)));
     layout.set("IDP_ALLOW_DYNAMIC_CLIENT_REGISTRATION", "true");

@@ -11,6 +11,7 @@ use runtime::config::Environment;
 use runtime::{Context, Running};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::write_secret;
 
 const TOKEN: &str = "/konnect/v1/token";
 const USERINFO: &str = "/konnect/v1/userinfo";
@@ -80,6 +81,8 @@ impl Service {
         let (folder, servers) = (tempfile::tempdir().expect("a folder"), Authority::new());
         let server = servers.sign("localhost");
         let file = |name: &str, text: &str| write(folder.path(), name, text);
+        let key = folder.path().join("server.key");
+        write_secret(&key, &server.pem);
         let mut variables = vec![
             ("IDP_HTTP_ADDR", "127.0.0.1:0".to_owned()),
             ("IDP_MTLS_ADDR", "127.0.0.1:0".to_owned()),
@@ -89,7 +92,7 @@ impl Service {
             ("OCIS_URL", "https://cloud.example".to_owned()),
             ("OCIS_HTTP_TLS_ENABLED", "true".to_owned()),
             ("OCIS_HTTP_TLS_CERTIFICATE", file("server.pem", &server.pem)),
-            ("OCIS_HTTP_TLS_KEY", file("server.key", &server.pem)),
+            ("OCIS_HTTP_TLS_KEY", key.display().to_string()),
             ("IDP_DATABASE_URL", format!("sqlite://{}", folder.path().join("idp.db").display())),
             ("IDP_ENCRYPTION_SECRET", SECRET.to_owned()),
             ("IDP_JWT_SECRET", SECRET.to_owned()),

@@ -5,7 +5,8 @@ mod recorder;
 use std::convert::Infallible;
 use std::fs;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
@@ -21,7 +22,7 @@ use tonic::{Code, Status};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_prost::ProstCodec;
 
-use crate::config::{Debug, Environment, Grpc, Http, Identity, ListenAddr, Log, Mtls, Tracing};
+use crate::config::{Debug, Environment, Grpc, Http, Identity, ListenAddr, Log, Mtls, PrivateKeyFile, Tracing};
 use crate::start::{Launch, Tuning};
 use crate::{App, Context, Listeners, Running, StartError};
 
@@ -192,12 +193,12 @@ impl Authority {
     }
 
     /// Writes `<name>.pem` and `<name>.key`, for this host or URI.
-    pub(crate) fn sign(&self, name: &str, subject: &str) -> (PathBuf, PathBuf) {
+    pub(crate) fn sign(&self, name: &str, subject: &str) -> (PathBuf, PrivateKeyFile) {
         self.sign_for(name, subject, (1975, 4096))
     }
 
     /// The same, valid from the first day of one year to the first day of another.
-    pub(crate) fn sign_for(&self, name: &str, subject: &str, (from, to): (i32, i32)) -> (PathBuf, PathBuf) {
+    pub(crate) fn sign_for(&self, name: &str, subject: &str, (from, to): (i32, i32)) -> (PathBuf, PrivateKeyFile) {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
         let text = || subject.try_into().expect("ASCII");
         params.subject_alt_names =
@@ -208,12 +209,9 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("signs");
         let (cert_file, key_file) = (self.path(&format!("{name}.pem")), self.path(&format!("{name}.key")));
-        replace(&cert_file, &certificate.pem());
-        replace(&key_file, &key.serialize_pem());
-        (cert_file, key_file)
+        fs::write(&cert_file, certificate.pem()).expect("writes");
+        fs::write(&key_file, key.serialize_pem()).expect("writes");
+        fs::set_permissions(&key_file, fs::Permissions::from_mode(0o600)).expect("sets the mode");
+        (cert_file, key_file.into())
     }
-}
-
-fn replace(file: &Path, text: &str) {
-    fs::write(file, text).expect("writes");
 }

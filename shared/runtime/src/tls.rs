@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::Clock;
-use crate::config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, TlsVariables};
+use crate::config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
 
 pub use optional::ClientCertificate;
 use optional::{AcceptAnyClient, Vouching};
@@ -74,7 +74,7 @@ impl TlsError {
 /// A server's TLS settings, with the names of the variables they come from.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerFiles {
-    cert: Option<(PathBuf, PathBuf)>,
+    cert: Option<(PathBuf, PrivateKeyFile)>,
     clients: Clients,
     variables: TlsVariables,
     alpn: Vec<Vec<u8>>,
@@ -145,7 +145,7 @@ impl ServerFiles {
 
     /// The files, to be watched.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
-        let pair = self.cert.iter().flat_map(|(cert, key)| [cert.as_path(), key.as_path()]);
+        let pair = self.cert.iter().flat_map(|(cert, key)| [cert.as_path(), key.path()]);
         pair.chain(self.clients.authorities())
     }
 
@@ -353,11 +353,10 @@ fn certificates(variable: &'static str, file: &Path) -> Result<Vec<CertificateDe
     if chain.is_empty() { Err(problem("which holds no certificate in PEM format".into())) } else { Ok(chain) }
 }
 
-fn private_key(variable: &'static str, file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(file).map_err(|error| {
-        let problem = pem_problem(&error, "private key");
-        TlsError::File { variable, file: file.into(), problem }
-    })
+fn private_key(variable: &'static str, file: &PrivateKeyFile) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let problem = |problem: String| TlsError::File { variable, file: file.path().into(), problem };
+    let opened = file.open().map_err(|error| problem(error.to_string()))?;
+    PrivateKeyDer::from_pem_reader(opened).map_err(|error| problem(pem_problem(&error, "private key")))
 }
 
 /// Never quotes the file, which may be a key.

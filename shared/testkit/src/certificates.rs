@@ -4,6 +4,8 @@ use std::{fs, path::Path, path::PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 
+use crate::write_secret;
+
 /// The files of an authority and one certificate for servers and clients.
 #[derive(Debug, Clone)]
 pub struct Certificates {
@@ -39,10 +41,8 @@ impl Certificates {
             fs::write(&path, text).expect("a certificate can be written");
             path
         };
-        Self {
-            ca: write("ca.pem", ca.pem()),
-            certificate: write("certificate.pem", certificate.pem()),
-            key: write("key.pem", key.serialize_pem()),
-        }
+        let key_file = folder.join("key.pem");
+        write_secret(&key_file, &key.serialize_pem());
+        Self { ca: write("ca.pem", ca.pem()), certificate: write("certificate.pem", certificate.pem()), key: key_file }
     }
 }

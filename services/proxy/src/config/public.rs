@@ -36,7 +36,7 @@ impl Section for Public {
             &["<P>_TRANSPORT_TLS_CERT"],
             "Path/File name of the TLS server certificate (in PEM format). If empty, one is made that nobody has signed.",
         );
-        v.value(
+        v.private_key(
             "tls_key",
             &mut http.tls.key,
             &["<P>_TRANSPORT_TLS_KEY"],

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
@@ -23,7 +24,7 @@ use tower::Service;
 
 use super::endpoint::{Place, Target};
 use super::{CONNECT_TIMEOUT, EndpointError};
-use crate::config::{ClientTls, GrpcClientTls};
+use crate::config::{ClientTls, GrpcClientTls, PrivateKeyFile};
 use crate::tls::validity::{self, Dated};
 use crate::tls::{self, KEPT, TlsError};
 use crate::{Clock, Context, Random, Reload};
@@ -68,7 +69,8 @@ impl Connector {
         let generation = reload.generation();
         let (config, dated) = read(&tls, mode)?;
         if config.is_some() {
-            [&tls.cacert, &tls.cert, &tls.key].into_iter().flatten().for_each(|file| reload.watch(file));
+            let certificates = [&tls.cacert, &tls.cert].into_iter().flatten().map(PathBuf::as_path);
+            certificates.chain(tls.key.as_ref().map(PrivateKeyFile::path)).for_each(|file| reload.watch(file));
         }
         let malformed = |_| EndpointError::Malformed(target.to_string());
         let server_name = ServerName::try_from(target.host().to_owned()).map_err(malformed)?;

@@ -43,7 +43,7 @@ pub use listen::ListenAddr;
 pub use load::{Loaded, load, load_over};
 pub use print::{docs, example};
 pub use secret::Secret;
-pub use secret_file::{SecretFileError, read_secret_file};
+pub use secret_file::{PrivateKeyFile, SecretFileError, read_secret_file};
 pub use value::{Shown, Value};
 pub use visitor::{Setting, Visitor};
 pub use yaml::read_yaml_file;

@@ -3,7 +3,7 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
@@ -31,13 +31,8 @@ pub enum SecretFileError {
 /// # Errors
 /// When the file cannot be read, or when other accounts can read it too and `allow_exposed` is `false`.
 pub fn read_secret_file(path: &Path, allow_exposed: bool) -> Result<Secret, SecretFileError> {
-    let mut file = File::open(path)?;
-    let metadata = file.metadata()?;
-    if !allow_exposed && is_exposed(&metadata) {
-        return Err(SecretFileError::Exposed { mode: metadata.mode() & 0o7777 });
-    }
     let mut text = String::new();
-    file.read_to_string(&mut text)?;
+    open(path, allow_exposed)?.read_to_string(&mut text)?;
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {
@@ -47,9 +42,74 @@ pub fn read_secret_file(path: &Path, allow_exposed: bool) -> Result<Secret, Secr
     Ok(Secret::from(text))
 }
 
+fn open(path: &Path, allow_exposed: bool) -> Result<File, SecretFileError> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if !allow_exposed && is_exposed(&metadata) {
+        return Err(SecretFileError::Exposed { mode: metadata.mode() & 0o7777 });
+    }
+    Ok(file)
+}
+
+/// The file of a private key. Its permissions are checked at each reading, as those of other secrets are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivateKeyFile {
+    path: PathBuf,
+    allow_exposed: bool,
+}
+
+impl From<PathBuf> for PrivateKeyFile {
+    /// A file that is refused when other accounts can read it.
+    fn from(path: PathBuf) -> Self {
+        Self::new(path, false)
+    }
+}
+
+impl PrivateKeyFile {
+    pub(super) fn new(path: PathBuf, allow_exposed: bool) -> Self {
+        Self { path, allow_exposed }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// As of [`read_secret_file`].
+    pub(crate) fn open(&self) -> Result<File, SecretFileError> {
+        open(&self.path, self.allow_exposed)
+    }
+}
+
 /// Whether accounts other than the owner and this process can read the file. A file that belongs to another account, like the
 /// secrets that Kubernetes mounts for root and the pod's group, is readable for this process only by its group.
 pub(super) fn is_exposed(metadata: &Metadata) -> bool {
-    let is_ours = metadata.uid() == geteuid().as_raw();
-    metadata.mode() & 0o004 != 0 || (is_ours && metadata.mode() & 0o040 != 0)
+    is_readable_by_others(metadata.mode(), metadata.uid() == geteuid().as_raw())
+}
+
+fn is_readable_by_others(mode: u32, is_ours: bool) -> bool {
+    mode & 0o004 != 0 || (is_ours && mode & 0o040 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_readable_by_others;
+
+    /// Row D4.
+    #[test]
+    fn file_of_another_account_may_be_readable_for_its_group() {
+        for (mode, ours, mounted) in [
+            (0o600, false, false),
+            (0o400, false, false),
+            (0o640, true, false),
+            (0o440, true, false),
+            (0o644, true, true),
+        ] {
+            assert_eq!(is_readable_by_others(mode, true), ours, "{mode:04o}");
+            assert_eq!(is_readable_by_others(mode, false), mounted, "{mode:04o}, of another account");
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! The visitor that a configuration shows itself to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::ConfigError;
 use super::outline::{Entry, Origin, Outline};
 use super::secret::Secret;
+use super::secret_file::{PrivateKeyFile, SecretFileError};
 use super::sources::{Sources, is_exposed};
 use super::value::{Shown, Value};
 use super::{Identity, Section};
@@ -53,7 +54,7 @@ impl<'a> Visitor<'a> {
             "allow_readable_secrets",
             &mut allows,
             &["OCIS_ALLOW_READABLE_SECRETS", "<P>_ALLOW_READABLE_SECRETS"],
-            "Accepts files of secrets that other accounts of the machine can read. Without it they are refused.",
+            "Accepts files of secrets and private keys that other accounts of the machine can read. Without it they are refused.",
         );
         self.allows_exposed_secrets = allows;
         config.visit(self);
@@ -110,6 +111,31 @@ impl<'a> Visitor<'a> {
         Setting { visitor: self, content }
     }
 
+    /// Shows the setting of a private key's file, as [`value`](Self::value) does. A file that other accounts can read is refused
+    /// as one of a secret is; one that cannot be read is reported where the key is used.
+    pub fn private_key(
+        &mut self,
+        key: &str,
+        field: &mut Option<PrivateKeyFile>,
+        names: &[&str],
+        description: &str,
+    ) -> Setting<'_, 'a> {
+        let allow_exposed = self.allows_exposed_secrets;
+        let mut path = field.take().map(|file| file.path().to_owned());
+        let mut setting = self.value(key, &mut path, names, description);
+        *field = path.map(|path| PrivateKeyFile::new(path, allow_exposed));
+        if let Some(file) = field.as_ref().filter(|_| setting.visitor.sources.is_some()) {
+            match file.open() {
+                Err(exposed @ SecretFileError::Exposed { .. }) => {
+                    setting.refuse(format!("names the file {}, {exposed}", file.path().display()));
+                }
+                _ if allow_exposed => setting.visitor.warn_if_exposed(file.path()),
+                _ => {}
+            }
+        }
+        setting
+    }
+
     /// Shows a nested section; it is validated once it is read.
     pub fn section<S: Section>(&mut self, key: &str, section: &mut S) {
         self.path.push(key.into());
@@ -143,13 +169,18 @@ impl<'a> Visitor<'a> {
 
     fn note_file(&mut self, file: Option<PathBuf>) {
         let Some(file) = file.filter(|file| !self.files.contains(file)) else { return };
-        if is_exposed(&file) {
-            let shown = file.display();
-            self.warnings.push(format!(
-                "{shown} holds a secret and other accounts of this machine can read it; run: chmod go-rwx {shown}"
-            ));
-        }
+        self.warn_if_exposed(&file);
         self.files.push(file);
+    }
+
+    fn warn_if_exposed(&mut self, file: &Path) {
+        let shown = file.display();
+        let warning =
+            format!("{shown} holds a secret and other accounts of this machine can read it; run: chmod go-rwx {shown}");
+        // several settings may name one file
+        if is_exposed(file) && !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
     }
 
     fn fail(&mut self, problem: ConfigError) {

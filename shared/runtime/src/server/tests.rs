@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tonic::Code;
 
 use crate::client::{channel, channel_within};
-use crate::config::{GrpcClientTls, HttpTls, Mtls};
+use crate::config::{GrpcClientTls, HttpTls, Mtls, PrivateKeyFile};
 use crate::testing::{Authority, Sections, anywhere, code, context, echoing, say};
 use crate::{Context, Running};
 
@@ -226,7 +226,11 @@ fn telling_certificates() -> crate::App {
 }
 
 /// What a client with this certificate is told.
-async fn told(addr: std::net::SocketAddr, authority: &Authority, own: Option<(PathBuf, PathBuf)>) -> (usize, String) {
+async fn told(
+    addr: std::net::SocketAddr,
+    authority: &Authority,
+    own: Option<(PathBuf, PrivateKeyFile)>,
+) -> (usize, String) {
     let (cert, key) = own.unzip();
     let length = cert.as_ref().map_or(0, |cert| CertificateDer::from_pem_file(cert).expect("a certificate").len());
     let tls = GrpcClientTls { mode: "on".into(), cacert: Some(authority.path("ca.pem")), cert, key };

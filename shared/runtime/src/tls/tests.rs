@@ -1,3 +1,5 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -54,6 +56,29 @@ fn certificate_that_becomes_valid_is_used_then() {
     clock.advance(Duration::from_hours(24 * 366));
     tls.reload(false);
     assert!(!is_same(&tls.current(), &former) && !tls.is_waiting.load(Ordering::Acquire));
+}
+
+/// Row D4.
+#[test]
+fn private_key_that_others_can_read_is_not_used() {
+    let (recorder, _guard) = Recorder::here();
+    let authority = Authority::new();
+    let tls = ServerTls::new(files(&authority), Clock::manual(now())).expect("reads");
+    let former = tls.current();
+    let files = files(&authority);
+    fs::set_permissions(authority.path("server.key"), fs::Permissions::from_mode(0o644)).expect("sets the mode");
+    tls.reload(true);
+    assert!(is_same(&tls.current(), &former));
+    let message = recorder.values("message").pop().expect("an error is logged");
+    assert!(message.contains(GRPC.key) && message.contains("(mode 0644)") && message.ends_with(KEPT), "{message}");
+    let refused = ServerTls::new(files, Clock::manual(now())).expect_err("is refused").to_string();
+    assert!(refused.contains("server.key, which other accounts of this machine can read"), "{refused}");
+
+    let (cert, key) = authority.sign("client", "spiffe://doorward.test/client");
+    fs::set_permissions(key.path(), fs::Permissions::from_mode(0o644)).expect("sets the mode");
+    let own = GrpcClientTls { mode: "on".into(), cert: Some(cert), key: Some(key), ..GrpcClientTls::default() };
+    let refused = client(&own, ClientTls::On).expect_err("is refused").to_string();
+    assert!(refused.starts_with("OCIS_GRPC_CLIENT_TLS_KEY names the file"), "{refused}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::{Invalid, Secret, Section, Visitor};
+use super::super::{Invalid, PrivateKeyFile, Secret, Section, Visitor};
 use super::cert_and_key;
 
 /// `token_manager`: the family's internal token.
@@ -78,7 +78,7 @@ pub struct GrpcClientTls {
     /// The certificate this client shows.
     pub cert: Option<PathBuf>,
     /// That certificate's key.
-    pub key: Option<PathBuf>,
+    pub key: Option<PrivateKeyFile>,
 }
 
 impl GrpcClientTls {
@@ -113,7 +113,7 @@ impl Section for GrpcClientTls {
             &["OCIS_GRPC_CLIENT_TLS_CERTIFICATE"],
             "Path/File name of the TLS client certificate (in PEM format) shown to the grpc services.",
         );
-        v.value(
+        v.private_key(
             "key",
             &mut self.key,
             &["OCIS_GRPC_CLIENT_TLS_KEY"],

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::{Invalid, ListenAddr, Section, Visitor};
+use super::super::{Invalid, ListenAddr, PrivateKeyFile, Section, Visitor};
 use super::{MAX_HEADER_SIZE, cert_and_key, header_size, positive};
 use crate::TrustedProxies;
 
@@ -140,7 +140,7 @@ pub struct GrpcTls {
     /// The certificate; without one a temporary one is made.
     pub cert: Option<PathBuf>,
     /// The certificate's key.
-    pub key: Option<PathBuf>,
+    pub key: Option<PrivateKeyFile>,
     /// Who must have signed a client's certificate; without it clients need none.
     pub client_ca: Option<PathBuf>,
 }
@@ -159,7 +159,7 @@ impl Section for GrpcTls {
             &["OCIS_GRPC_TLS_CERTIFICATE"],
             "Path/File name of the TLS server certificate (in PEM format) for the grpc services.",
         );
-        v.value(
+        v.private_key(
             "key",
             &mut self.key,
             &["OCIS_GRPC_TLS_KEY"],

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::{Invalid, ListenAddr, Section, Visitor};
+use super::super::{Invalid, ListenAddr, PrivateKeyFile, Section, Visitor};
 use super::{Cors, MAX_HEADER_SIZE, cert_and_key, header_size, positive};
 use crate::TrustedProxies;
 
@@ -140,7 +140,7 @@ pub struct HttpTls {
     /// The certificate; without one a temporary one is made.
     pub cert: Option<PathBuf>,
     /// The certificate's key.
-    pub key: Option<PathBuf>,
+    pub key: Option<PrivateKeyFile>,
     /// By which variables the operator sets both.
     pub variables: TlsVariables,
 }
@@ -174,7 +174,7 @@ impl Section for HttpTls {
             &["OCIS_HTTP_TLS_CERTIFICATE"],
             "Path/File name of the TLS server certificate (in PEM format) for the http services.",
         );
-        v.value(
+        v.private_key(
             "key",
             &mut self.key,
             &["OCIS_HTTP_TLS_KEY"],

@@ -18,7 +18,7 @@ pub use observe::{Debug, Log, Tracing};
 
 use std::path::PathBuf;
 
-use super::Invalid;
+use super::{Invalid, PrivateKeyFile};
 
 /// The largest headers of a request that are accepted unless another size is set, in bytes: the access token of a user in 300
 /// groups has 17 KiB.
@@ -36,7 +36,7 @@ fn header_size(size: usize) -> Result<(), Invalid> {
 }
 
 /// A certificate is of no use without its key, nor the key without it.
-fn cert_and_key(cert: Option<&PathBuf>, key: Option<&PathBuf>) -> Result<(), Invalid> {
+fn cert_and_key(cert: Option<&PathBuf>, key: Option<&PrivateKeyFile>) -> Result<(), Invalid> {
     match (cert, key) {
         (Some(_), None) => Err(Invalid::new("key", "is not set, but the certificate is; set both or none")),
         (None, Some(_)) => Err(Invalid::new("cert", "is not set, but the key is; set both or none")),

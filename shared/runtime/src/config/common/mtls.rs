@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::super::{Invalid, ListenAddr, Section, Visitor};
+use super::super::{Invalid, ListenAddr, PrivateKeyFile, Section, Visitor};
 use super::cert_and_key;
 
 /// `mtls`: an HTTPS server beside the HTTP server, for programs that prove who they are by a certificate. It is one of its
@@ -14,7 +14,7 @@ pub struct Mtls {
     /// Its certificate; without one, that of the HTTP server.
     pub cert: Option<PathBuf>,
     /// The certificate's key.
-    pub key: Option<PathBuf>,
+    pub key: Option<PrivateKeyFile>,
     /// Who vouches for clients. Certificates that nobody vouches for are accepted too, and told apart.
     pub client_ca: Option<PathBuf>,
 }
@@ -33,7 +33,7 @@ impl Section for Mtls {
             &["OCIS_MTLS_CERTIFICATE"],
             "Path/File name of the TLS server certificate (in PEM format) of that service. If not set, that of the http services.",
         );
-        v.value(
+        v.private_key(
             "key",
             &mut self.key,
             &["OCIS_MTLS_KEY"],

@@ -137,6 +137,26 @@ fn secret_file_readable_by_others_is_refused() {
     assert_eq!(read_ok(&env).config.machine_auth_api_key.expose(), "from-the-file");
 }
 
+/// Row D4.
+#[test]
+fn private_key_readable_by_others_is_refused() {
+    for key in ["OCIS_GRPC_TLS_KEY", "OCIS_HTTP_TLS_KEY", "OCIS_GRPC_CLIENT_TLS_KEY"] {
+        let folder = Folder::new();
+        let file = folder.write("tls.key", "from-the-file");
+        let path = file.to_str().expect("UTF-8");
+        let env = folder.env().with(key, path).with(key.replace("_KEY", "_CERTIFICATE"), path);
+        read_ok(&env);
+        for mode in [0o644, 0o640, 0o604] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("sets the mode");
+            let text = refusal(&env);
+            assert!(text.starts_with(&format!("{key} names the file {path}, which other accounts")), "{text}");
+            assert!(text.contains(&format!("(mode {mode:04o}); run chmod go-rwx")), "{text}");
+            let allowed = read_ok(&env.clone().with("OCIS_ALLOW_READABLE_SECRETS", "true"));
+            assert!(allowed.warnings.iter().any(|warning| warning.contains(path)), "{:?}", allowed.warnings);
+        }
+    }
+}
+
 #[test]
 fn secrets_without_entropy_are_refused() {
     let folder = Folder::new();
