@@ -13,7 +13,7 @@ use tonic::Code;
 
 use crate::admin::Admin;
 
-/// How many users are asked for at once: the most that are given, as each page of an LDAP directory costs a search of it all.
+/// How many users are asked for at once: the most that are given.
 const PAGE: u32 = 1_000;
 
 /// A person to add.

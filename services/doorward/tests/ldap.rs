@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use ldap::testing::{EINSTEIN, MARIE, Slapd};
+use ldap::testing::{EINSTEIN, MARIE, PHYSICS, Slapd};
 use status::Kind;
 use testkit::{Layout, Mode, TestFamily, binary, run};
 
@@ -54,13 +54,23 @@ async fn slapd_is_the_directory_of_the_family() {
     assert!(shown.stdout.contains("groups  physics-lovers, radium-lovers"), "{}{}", shown.stdout, shown.stderr);
     let unknown = family.command(&["user", "show", "nobody"], "").await;
     assert_eq!(unknown.code, 1, "{}", unknown.stdout);
+    let list = family.command(&["group", "list"], "").await;
+    assert_eq!((list.code, list.stdout.lines().count()), (0, 4), "{}{}", list.stdout, list.stderr);
+    let physicists = list.stdout.lines().find(|line| line.starts_with("physics-lovers")).expect("the physicists");
+    let columns: Vec<_> = physicists.split_whitespace().collect();
+    assert_eq!(columns, ["physics-lovers", "4", "in", "Berlin", PHYSICS]);
+    let list = family.command(&["group", "member", "list", "physics-lovers"], "").await;
+    assert_eq!((list.code, list.stdout.lines().count()), (0, 5), "{}{}", list.stdout, list.stderr);
+    assert!(list.stdout.contains(EINSTEIN.name) && list.stdout.contains(MARIE.id), "{}", list.stdout);
+    let unknown = family.command(&["group", "member", "list", "chemists"], "").await;
+    assert_eq!((unknown.code, unknown.stdout.as_str()), (1, ""), "{}", unknown.stderr);
     for arguments in [
         &["user", "add", "niels", "--no-password"][..],
         &["user", "disable", EINSTEIN.uid],
         &["user", "passwd", EINSTEIN.uid, "--generate"],
         &["user", "delete", EINSTEIN.uid, "--yes"],
-        &["group", "list"],
         &["group", "add", "chemists"],
+        &["group", "delete", "physics-lovers", "--yes"],
         &["group", "member", "add", "physics-lovers", EINSTEIN.uid],
     ] {
         let refused = family.command(arguments, "").await;

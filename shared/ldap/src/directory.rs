@@ -9,6 +9,9 @@ use runtime::config::Environment;
 
 use crate::Ldap;
 use crate::entry::Entry;
+use crate::failure::Failure;
+use crate::groups::{Group, GroupKey, Head};
+use crate::listing::{Listing, Lists};
 use crate::people::People;
 use crate::pool::Limit;
 
@@ -19,12 +22,20 @@ const PAGE: i32 = 100;
 #[derive(Debug, Clone)]
 pub struct Directory {
     pub(crate) people: Arc<People>,
+    lists: Arc<KnownLists>,
+}
+
+/// Lists that are being read.
+#[derive(Debug, Default)]
+struct KnownLists {
+    users: Lists<Entry>,
+    groups: Lists<Head>,
 }
 
 impl Directory {
     /// The directory that these settings describe. Nothing is connected yet, and nothing can fail yet.
     pub fn new(config: &Ldap, environment: &Environment) -> Self {
-        Self { people: Arc::new(People::new(config, environment)) }
+        Self { people: Arc::new(People::new(config, environment)), lists: Arc::default() }
     }
 
     /// Whether the server answers, for a readiness check.
@@ -46,18 +57,55 @@ impl Directory {
     ///
     /// # Errors
     /// When the server does not give all of them, which the order is made of.
-    pub async fn list(&self, text: &str, after: &str, most: usize) -> Result<Listing, DirectoryError> {
-        let found = self.people.search(self.people.query(text).into_iter().collect(), Limit::All).await?;
-        let mut keyed: Vec<_> = found.into_iter().map(|entry| (self.people.sort_key(&entry), entry)).collect();
-        keyed.retain(|(key, _)| key.as_str() > after);
-        keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let next =
-            (keyed.len() > most).then(|| keyed.get(most.saturating_sub(1)).map(|(key, _)| key.clone())).flatten();
-        let mut users = Vec::new();
-        for (_, entry) in keyed.iter().take(most) {
-            users.extend(self.people.person(entry, Groups::Skip).await?);
+    pub async fn list(&self, text: &str, after: &str, most: usize) -> Result<Listing<Arc<User>>, DirectoryError> {
+        let people = &self.people;
+        let search = async {
+            let found = people.search(people.query(text).into_iter().collect(), Limit::All).await?;
+            Ok::<_, Failure>(found.into_iter().map(|entry| (people.sort_key(&entry), entry)).collect())
+        };
+        let stretch = self.lists.users.stretch(text, after, most, search).await?;
+        let mut entries = Vec::new();
+        for entry in stretch.entries() {
+            entries.extend(people.person(entry, Groups::Skip).await?);
         }
-        Ok(Listing { users, next })
+        Ok(Listing { entries, next: stretch.next })
+    }
+
+    /// A stretch of the groups that have `text` in their names (all, if it is empty), in the order of their names. `after` is as
+    /// for [`list`](Self::list).
+    ///
+    /// # Errors
+    /// When the server does not give all of them.
+    pub async fn list_groups(&self, text: &str, after: &str, most: usize) -> Result<Listing<Group>, DirectoryError> {
+        let stretch = self.lists.groups.stretch(text, after, most, self.people.heads(text)).await?;
+        let heads: Vec<_> = stretch.entries().collect();
+        Ok(Listing { entries: self.people.counted(&heads).await?, next: stretch.next })
+    }
+
+    /// The group that is meant; `None` if there is none, or more than one.
+    ///
+    /// # Errors
+    /// When the server does not answer, or refuses.
+    pub async fn group(&self, key: GroupKey<'_>) -> Result<Option<Group>, DirectoryError> {
+        Ok(self.people.group(key).await?.map(|(group, _)| group))
+    }
+
+    /// A stretch of the users that a group names as its members, in the order in which it is sorted by what names them; `None` if
+    /// there is no such group. A stretch may have fewer users than `most`, as a group may name others.
+    ///
+    /// # Errors
+    /// When the server does not answer, or refuses.
+    pub async fn members(
+        &self,
+        key: GroupKey<'_>,
+        after: &str,
+        most: usize,
+    ) -> Result<Option<Listing<Arc<User>>>, DirectoryError> {
+        let Some((_, members)) = self.people.group(key).await? else { return Ok(None) };
+        let all = std::future::ready(Ok::<_, Failure>(members.into_iter().map(|one| (one.clone(), one)).collect()));
+        let stretch = Lists::default().stretch("", after, most, all).await?;
+        let members: Vec<_> = stretch.entries().collect();
+        Ok(Some(Listing { entries: self.people.users_of(&members).await?, next: stretch.next }))
     }
 
     async fn entry(&self, filter: Option<String>) -> Result<Entry, DirectoryError> {
@@ -82,15 +130,6 @@ impl Directory {
     async fn person(&self, entry: &Entry, groups: Groups) -> Result<Arc<User>, DirectoryError> {
         self.people.person(entry, groups).await?.ok_or(DirectoryError::NotFound)
     }
-}
-
-/// A stretch of a list of users.
-#[derive(Debug, Clone)]
-pub struct Listing {
-    /// The users.
-    pub users: Vec<Arc<User>>,
-    /// With what the next stretch is asked for; `None` after the last one.
-    pub next: Option<String>,
 }
 
 #[async_trait]

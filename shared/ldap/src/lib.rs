@@ -7,6 +7,8 @@ mod directory;
 mod entry;
 mod failure;
 mod filter;
+mod groups;
+mod listing;
 mod people;
 mod pool;
 mod server;
@@ -16,4 +18,6 @@ mod tls;
 
 pub use binder::{Account, Binder};
 pub use config::{GroupSchema, Ldap, UserSchema};
-pub use directory::{Directory, Listing};
+pub use directory::Directory;
+pub use groups::{Group, GroupKey};
+pub use listing::Listing;

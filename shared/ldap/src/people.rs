@@ -21,8 +21,8 @@ use crate::{Ldap, UserSchema};
 pub(crate) struct People {
     pub(crate) pool: Pool,
     pub(crate) config: Ldap,
-    id: IdAttribute,
-    group_id: IdAttribute,
+    pub(crate) id: IdAttribute,
+    pub(crate) group_id: IdAttribute,
     attributes: Vec<String>,
 }
 
@@ -156,24 +156,22 @@ impl People {
     }
 
     async fn group_entries(&self, person: &Entry, attribute: &str) -> Result<Vec<Entry>, Failure> {
-        let config = &self.config;
-        let class = equals("objectClass", &config.group_object_class);
-        let member = self.member(person);
-        let filter = all(&configured(&config.group_filter).into_iter().chain([class, member]).collect::<Vec<_>>());
-        let attributes = [attribute.to_owned()];
-        let (base, scope) = (&config.group_base_dn, scope(&config.group_scope));
-        let search = Search { base, scope, filter, attributes: &attributes, limit: Limit::All, optional_base: false };
-        self.pool.search(&search).await
+        self.group_search(vec![self.member(person)], &[attribute.to_owned()], Limit::All).await
     }
 
     /// A filter for groups with this person in them.
     fn member(&self, person: &Entry) -> String {
         let attribute = &self.config.group_schema.member;
-        if attribute.eq_ignore_ascii_case("memberUid") {
+        if self.members_are_logins() {
             equals(attribute, person.text(&self.config.user_schema.user_name).unwrap_or_default())
         } else {
             equals(attribute, &person.dn)
         }
+    }
+
+    /// Whether groups name their members by login, and not by DN.
+    pub(crate) fn members_are_logins(&self) -> bool {
+        self.config.group_schema.member.eq_ignore_ascii_case("memberUid")
     }
 
     async fn status(&self, person: &Entry) -> Result<UserStatus, Failure> {

@@ -1,12 +1,13 @@
 //! People and groups of a real server.
 
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use authn::{Claim, Directory as _, DirectoryError, Filter, Groups, UserId, UserStatus, UserType};
+use authn::{Claim, Directory as _, DirectoryError, Filter, Groups, User, UserId, UserStatus, UserType};
 use ldap::testing::{
-    AMBIGUOUS_MAIL, BASE, EINSTEIN, GUEST, LISE, MARIE, OHARA, PHYSICS, Person, RADIUM, RICHARD, Slapd,
+    AMBIGUOUS_MAIL, BASE, EINSTEIN, GUEST, LISE, MARIE, OHARA, PHYSICS, Person, RADIUM, RICHARD, STAFF, Slapd,
 };
-use ldap::{Directory, Ldap};
+use ldap::{Directory, Group, GroupKey, Ldap};
 use runtime::config::Environment;
 
 fn directory(config: &Ldap) -> Directory {
@@ -220,15 +221,101 @@ async fn users_are_listed_in_stretches() {
     let (mut names, mut after) = (Vec::new(), String::new());
     loop {
         let listing = directory.list("", &after, 4).await.expect("a stretch");
-        names.extend(listing.users.iter().map(|user| user.username.clone()));
+        names.extend(listing.entries.iter().map(|user| user.username.clone()));
         let Some(next) = listing.next else { break };
         assert_eq!(names.len(), 4);
         after = next;
     }
     assert_eq!(names, ["einstein", "lise", "marie", OHARA.uid, "richard", "visitor"]);
     let found = directory.list("office@", "", 100).await.expect("a stretch");
-    assert_eq!((found.users.len(), found.next), (2, None));
+    assert_eq!((found.entries.len(), found.next), (2, None));
     assert_eq!(directory.group_names(&id(&MARIE)).await.expect("her groups"), ["physics-lovers", "radium-lovers"]);
+}
+
+#[tokio::test]
+async fn only_the_first_stretch_of_a_list_searches_the_directory() {
+    let Some(mut slapd) = Slapd::start() else { return };
+    let (here, elsewhere) = (directory(&slapd.config()), directory(&slapd.config()));
+    let first = here.list("", "", 4).await.expect("a stretch");
+    let next = first.next.expect("there are more");
+    // another replica goes on too, by a search of its own
+    let names = |users: &[Arc<User>]| users.iter().map(|user| user.username.clone()).collect::<Vec<_>>();
+    let there = elsewhere.list("", &next, 4).await.expect("a stretch");
+    assert_eq!((names(&there.entries), there.next), (vec!["richard".to_owned(), "visitor".to_owned()], None));
+    slapd.stop();
+    let rest = here.list("", &next, 4).await.expect("it was found by the first search");
+    assert_eq!((names(&rest.entries), rest.next), (names(&there.entries), None));
+    let outcome = here.list("", "", 4).await;
+    assert!(matches!(outcome, Err(DirectoryError::Unavailable(_))), "a new list is searched: {outcome:?}");
+}
+
+#[tokio::test]
+async fn groups_are_listed_with_the_number_of_their_members() {
+    let Some(slapd) = Slapd::start() else { return };
+    let directory = directory(&slapd.config());
+    let (mut groups, mut after) = (Vec::new(), String::new());
+    loop {
+        let listing = directory.list_groups("", &after, 2).await.expect("a stretch");
+        groups.extend(listing.entries);
+        let Some(next) = listing.next else { break };
+        after = next;
+    }
+    let found: Vec<_> = groups.iter().map(|group| (group.name.as_str(), group.members)).collect();
+    assert_eq!(found, [("DisabledUsersGroup", 1), ("physics-lovers", 4), ("radium-lovers", 3)]);
+    let physics = Group {
+        id: PHYSICS.to_owned(),
+        name: "physics-lovers".to_owned(),
+        description: "in Berlin".to_owned(),
+        members: 4,
+    };
+    assert_eq!(groups[1], physics);
+    let narrowed = directory.list_groups("RADIUM", "", 9).await.expect("a stretch");
+    assert_eq!(narrowed.entries.len(), 1, "{narrowed:?}");
+    for key in [GroupKey::Id(PHYSICS), GroupKey::Name("Physics-Lovers")] {
+        assert_eq!(directory.group(key).await.expect("the server answers").as_ref(), Some(&physics));
+    }
+    for key in [GroupKey::Id(EINSTEIN.id), GroupKey::Id(""), GroupKey::Name("*"), GroupKey::Name("")] {
+        assert_eq!(directory.group(key).await.expect("the server answers"), None, "{key:?}");
+    }
+}
+
+#[tokio::test]
+async fn members_of_a_group_are_the_users_among_those_it_names() {
+    let Some(slapd) = Slapd::start() else { return };
+    let by_dn = slapd.config();
+    let mut by_login = slapd.config();
+    by_login.group_object_class = "posixGroup".into();
+    by_login.group_schema.member = "memberUid".into();
+    for (config, group, expected) in [
+        (&by_dn, PHYSICS, &[EINSTEIN.uid, MARIE.uid, OHARA.uid, RICHARD.uid][..]),
+        (&by_dn, RADIUM, &[MARIE.uid]),
+        (&by_login, STAFF, &[MARIE.uid, OHARA.uid]),
+    ] {
+        let directory = directory(config);
+        for most in [1, 2, 100] {
+            let (mut names, mut after) = (Vec::new(), String::new());
+            loop {
+                let listing = directory.members(GroupKey::Id(group), &after, most).await.expect("a stretch");
+                let listing = listing.expect("the group");
+                assert!(listing.entries.len() <= most);
+                names.extend(listing.entries.iter().map(|user| user.username.clone()));
+                let Some(next) = listing.next else { break };
+                after = next;
+            }
+            names.sort();
+            assert_eq!(names, expected, "{most} at a time");
+        }
+        assert!(directory.members(GroupKey::Name("nobody"), "", 1).await.expect("the server answers").is_none());
+    }
+}
+
+#[tokio::test]
+async fn groups_beyond_the_size_limit_are_listed() {
+    let options = ldap::testing::Options { size_limit: 500, unlimited_in_pages: true, groups: 1_100 };
+    let Some(slapd) = Slapd::start_with(options) else { return };
+    let listing = directory(&slapd.config()).list_groups("", "", 2_000).await.expect("a stretch");
+    assert_eq!((listing.entries.len(), listing.next), (1_103, None));
+    assert!(listing.entries.iter().all(|group| group.members > 0));
 }
 
 #[tokio::test]

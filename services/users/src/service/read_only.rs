@@ -1,6 +1,7 @@
 //! `doorward.users.v1.UsersAdminAPI` over an LDAP server, which is only read.
 
 use authn::{Claim, Directory as _, Groups, User, UserId};
+use ldap::{GroupKey, Listing};
 use proto::doorward::users::v1::{
     AddMemberRequest, AddMemberResponse, CreateGroupRequest, CreateGroupResponse, CreateUserRequest,
     CreateUserResponse, DeleteGroupRequest, DeleteGroupResponse, DeleteUserRequest, DeleteUserResponse,
@@ -15,9 +16,9 @@ use tonic::{Request, Response, metadata::MetadataMap};
 use super::{Answer, Authority, REQUEST_LIMIT, convert, refusal};
 use crate::administration::{decode_page_token, encode_page_token, page_size};
 use crate::person::GroupName;
-use crate::{PageRequest, PeopleError, Person, PersonRef};
+use crate::{Group, GroupRef, PageRequest, PeopleError, Person, PersonRef};
 
-/// Serves the users of this directory. Only users are read; every other call is refused with the reason.
+/// Serves the users and groups of this directory. What would change them is refused with the reason.
 /// `limit` is the largest request that is read, in bytes; the usual one if it is `None`.
 pub(crate) fn serve(
     directory: ldap::Directory,
@@ -44,17 +45,50 @@ impl ReadOnly {
         Ok(person(&user, groups))
     }
 
-    async fn page(&self, query: &str, page: &PageRequest) -> Result<ldap::Listing, PeopleError> {
-        let after = decode_page_token(&page.token)?;
-        let most = usize::try_from(page_size(page)).unwrap_or(usize::MAX);
-        Ok(self.directory.list(query, &after, most).await?)
+    async fn group(&self, which: &GroupRef) -> Result<Group, PeopleError> {
+        let found = self.directory.group(key(which)).await?.ok_or(PeopleError::NoSuchGroup)?;
+        Ok(group(found))
     }
 
-    /// Refuses what would change something, or is not read. Whoever may not administer learns nothing else.
+    async fn members(&self, which: &GroupRef, page: &PageRequest) -> Result<ListMembersResponse, PeopleError> {
+        let (after, most) = stretch(page)?;
+        let listing = self.directory.members(key(which), &after, most).await?.ok_or(PeopleError::NoSuchGroup)?;
+        let next_page_token = token_of(&listing);
+        Ok(ListMembersResponse { members: listing.entries.iter().map(|user| listed(user)).collect(), next_page_token })
+    }
+
+    /// Refuses what would change something. Whoever may not administer learns nothing else.
     fn refuse<T>(&self, metadata: &MetadataMap) -> Answer<T> {
         self.authority.authorize_provisioner(metadata)?;
         Err(refusal(PeopleError::ReadOnly))
     }
+}
+
+/// After what a page begins, and how many entries it has at most.
+fn stretch(page: &PageRequest) -> Result<(String, usize), PeopleError> {
+    Ok((decode_page_token(&page.token)?, usize::try_from(page_size(page)).unwrap_or(usize::MAX)))
+}
+
+fn token_of<T>(listing: &Listing<T>) -> String {
+    listing.next.as_deref().map(encode_page_token).unwrap_or_default()
+}
+
+fn key(which: &GroupRef) -> GroupKey<'_> {
+    match which {
+        GroupRef::Id(id) => GroupKey::Id(id),
+        GroupRef::Name(name) => GroupKey::Name(name),
+    }
+}
+
+fn group(found: ldap::Group) -> Group {
+    let ldap::Group { id, name, description, members } = found;
+    let description = (!description.is_empty()).then_some(description);
+    Group { id, name, description, member_count: u64::try_from(members).unwrap_or(u64::MAX) }
+}
+
+/// A user as lists have it, without groups.
+fn listed(user: &User) -> proto::doorward::users::v1::Person {
+    convert::person(person(user, Vec::new()))
 }
 
 /// A user as commands show it. When it was made and changed is not known.
@@ -88,10 +122,10 @@ impl UsersAdminApi for ReadOnly {
     async fn list_users(&self, request: Request<ListUsersRequest>) -> Answer<ListUsersResponse> {
         self.authority.authorize(request.metadata())?;
         let ListUsersRequest { page_size, page_token, query } = request.into_inner();
-        let page = PageRequest { size: page_size, token: page_token };
-        let listing = self.page(&query, &page).await.map_err(refusal)?;
-        let users = listing.users.iter().map(|user| convert::person(person(user, Vec::new()))).collect();
-        let next_page_token = listing.next.as_deref().map(encode_page_token).unwrap_or_default();
+        let (after, most) = stretch(&PageRequest { size: page_size, token: page_token }).map_err(refusal)?;
+        let listing = self.directory.list(&query, &after, most).await.map_err(|error| refusal(error.into()))?;
+        let next_page_token = token_of(&listing);
+        let users = listing.entries.iter().map(|user| listed(user)).collect();
         Ok(Response::new(ListUsersResponse { users, next_page_token }))
     }
 
@@ -112,7 +146,10 @@ impl UsersAdminApi for ReadOnly {
     }
 
     async fn get_group(&self, request: Request<GetGroupRequest>) -> Answer<GetGroupResponse> {
-        self.refuse(request.metadata())
+        self.authority.authorize_provisioner(request.metadata())?;
+        let which = convert::group_ref(request.into_inner().group).map_err(refusal)?;
+        let group = self.group(&which).await.map_err(refusal)?;
+        Ok(Response::new(GetGroupResponse { group: Some(convert::group(group)) }))
     }
 
     async fn rename_group(&self, request: Request<RenameGroupRequest>) -> Answer<RenameGroupResponse> {
@@ -124,7 +161,13 @@ impl UsersAdminApi for ReadOnly {
     }
 
     async fn list_groups(&self, request: Request<ListGroupsRequest>) -> Answer<ListGroupsResponse> {
-        self.refuse(request.metadata())
+        self.authority.authorize(request.metadata())?;
+        let ListGroupsRequest { page_size, page_token, query } = request.into_inner();
+        let (after, most) = stretch(&PageRequest { size: page_size, token: page_token }).map_err(refusal)?;
+        let listing = self.directory.list_groups(&query, &after, most).await.map_err(|error| refusal(error.into()))?;
+        let next_page_token = token_of(&listing);
+        let groups = listing.entries.into_iter().map(|found| convert::group(group(found))).collect();
+        Ok(Response::new(ListGroupsResponse { groups, next_page_token }))
     }
 
     async fn add_member(&self, request: Request<AddMemberRequest>) -> Answer<AddMemberResponse> {
@@ -136,7 +179,11 @@ impl UsersAdminApi for ReadOnly {
     }
 
     async fn list_members(&self, request: Request<ListMembersRequest>) -> Answer<ListMembersResponse> {
-        self.refuse(request.metadata())
+        self.authority.authorize(request.metadata())?;
+        let ListMembersRequest { group, page_size, page_token } = request.into_inner();
+        let which = convert::group_ref(group).map_err(refusal)?;
+        let page = PageRequest { size: page_size, token: page_token };
+        Ok(Response::new(self.members(&which, &page).await.map_err(refusal)?))
     }
 
     async fn note_password_change(

@@ -8,5 +8,5 @@ mod tree;
 pub use slapd::{Options, Slapd};
 pub use tree::{
     AMBIGUOUS_MAIL, BASE, BIND_DN, BIND_PASSWORD, DISABLED_GROUP, EINSTEIN, GUEST, LISE, MARIE, OHARA, PHYSICS, Person,
-    RADIUM, RICHARD,
+    RADIUM, RICHARD, STAFF,
 };

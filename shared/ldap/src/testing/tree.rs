@@ -17,6 +17,8 @@ pub const DISABLED_GROUP: &str = "cn=DisabledUsersGroup,ou=groups,dc=example,dc=
 pub const PHYSICS: &str = "262982c1-2362-4afa-bfdf-8cbfef64a06e";
 /// The identifier of the group with Marie alone.
 pub const RADIUM: &str = "7b87fd49-286e-4a5f-bafd-c535d5dd997a";
+/// The identifier of the `posixGroup` with Marie and the one of odd names.
+pub const STAFF: &str = "91b1a7f5-0c53-4d57-8ff4-3a4b9e40d3a9";
 /// A mail address that two people have.
 pub const AMBIGUOUS_MAIL: &str = "office@example.org";
 
@@ -167,25 +169,35 @@ pub(super) fn ldif(groups: u32) -> String {
         "dn: {BIND_DN}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: doorward\nuserPassword: {BIND_PASSWORD}\n\n"
     );
     text.extend(EVERYBODY.iter().map(Person::ldif));
-    let physicists = [EINSTEIN, MARIE, RICHARD, OHARA];
+    let physicists = [EINSTEIN, MARIE, RICHARD, OHARA].map(|person| person.dn());
     text.push_str(&group(&format!("cn=physics-lovers,ou=groups,{BASE}"), PHYSICS, &physicists));
-    text.push_str(&group(&format!("cn=radium-lovers,ou=groups,{BASE}"), RADIUM, &[MARIE]));
+    let _ = writeln!(text, "description: in Berlin\n");
+    // beside Marie somebody who has left, and a service, which is no user
+    let named = [MARIE.dn(), format!("uid=left,ou=people,{BASE}"), BIND_DN.to_owned()];
+    text.push_str(&group(&format!("cn=radium-lovers,ou=groups,{BASE}"), RADIUM, &named));
+    text.push('\n');
+    let _ = write!(
+        text,
+        "dn: cn=staff,ou=groups,{BASE}\nobjectClass: posixGroup\nobjectClass: ownCloud\ncn: staff\ngidNumber: 30000\n\
+         ownCloudUUID: {STAFF}\nmemberUid: marie\nmemberUid: {}\nmemberUid: left\n\n",
+        OHARA.uid
+    );
     for number in 0..groups {
         let id = uuid::Uuid::from_u128(u128::from(number) + 1).to_string();
-        text.push_str(&group(&format!("cn=group-{number},ou=groups,{BASE}"), &id, &[EINSTEIN]));
+        text.push_str(&group(&format!("cn=group-{number},ou=groups,{BASE}"), &id, &[EINSTEIN.dn()]));
+        text.push('\n');
     }
-    text.push_str(&group(DISABLED_GROUP, "1c1ba4a0-2b3c-4a61-a0ac-64b4d0fd1d75", &[RICHARD]));
+    text.push_str(&group(DISABLED_GROUP, "1c1ba4a0-2b3c-4a61-a0ac-64b4d0fd1d75", &[RICHARD.dn()]));
     text
 }
 
-fn group(dn: &str, id: &str, members: &[Person]) -> String {
+fn group(dn: &str, id: &str, members: &[String]) -> String {
     let name = dn.trim_start_matches("cn=").split(',').next().unwrap_or_default();
     let mut text =
         format!("dn: {dn}\nobjectClass: groupOfNames\nobjectClass: ownCloud\ncn: {name}\nownCloudUUID: {id}\n");
-    for person in members {
-        let _ = writeln!(text, "member: {}", person.dn());
+    for member in members {
+        let _ = writeln!(text, "member: {member}");
     }
-    text.push('\n');
     text
 }
 
