@@ -7,6 +7,7 @@ mod family;
 mod layout;
 mod logs;
 mod process;
+mod sign_in;
 
 pub use browser::{Browser, Landing};
 pub use calls::{Answer, is_ok};
@@ -15,3 +16,4 @@ pub use family::{Mode, TestFamily};
 pub use layout::{Layout, PEOPLE, Person, free_address};
 pub use logs::{note_secret, write_secret};
 pub use process::{Finished, Server, binary, run};
+pub use sign_in::SignIn;

@@ -1,14 +1,11 @@
 //! The family with a session of each kind, and what changes its stores.
 
 use authn::Scopes;
-use doorward::Member;
 use proto::cs3::auth::applications::v1beta1::{GenerateAppPasswordRequest, InvalidateAppPasswordRequest};
 use reqwest::{Client, Method, StatusCode, header::CONTENT_TYPE};
-use testkit::{Browser, Landing, Layout, Mode, TestFamily, is_ok, note_secret};
+use testkit::{Browser, Landing, Layout, Mode, SignIn, TestFamily, is_ok, note_secret};
 use tonic::{Request, metadata::MetadataValue};
 
-const SECRET: &str = "k8Zr0wVqT2yN5mXc1bLd7hGf4jPs6aUe";
-const COOKIE_SECRET: &str = "a-secret-for-cookies-of-32-bytes-or-more";
 /// Where the client is sent back to. No server listens there.
 const CALLBACK: &str = "https://rp.example/callback";
 /// The pair of RFC 7636 appendix B.
@@ -20,25 +17,26 @@ const STORES: [&str; 5] = ["USERS", "AUTH_BASIC", "AUTH_APP", "IDP", "PROXY"];
 pub(crate) struct World {
     pub(crate) family: TestFamily,
     http: Client,
-    /// The edge, as browsers know it.
-    own: String,
-    issuer: String,
+    site: SignIn,
 }
 
 impl World {
     pub(crate) async fn start(name: &str) -> Self {
-        note_secret(SECRET);
-        note_secret(COOKIE_SECRET);
         let mut layout = Layout::new(name, false);
-        let local = |name: &str| {
-            let port = layout.variables()[name].rsplit_once(':').expect("a port").1;
-            format!("http://localhost:{port}")
-        };
-        let (own, issuer) = (local("PROXY_HTTP_ADDR"), local("IDP_HTTP_ADDR"));
-        configure(&mut layout, &own, &issuer);
+        let secret = SignIn::CLIENT_SECRET;
+        let client = format!(
+            "  - id: client\n    secret: {secret}\n    trusted: true\n    grant_types: [authorization_code, refresh_token]\n    \
+             redirect_uris: [{CALLBACK:?}]\n"
+        );
+        let site = SignIn::configure(&mut layout, &client);
+        let routes = layout.folder().join("routes.yaml");
+        std::fs::write(&routes, "routes:\n  - { path: /, backend: 'http://127.0.0.1:9', timeout_seconds: 1 }\n")
+            .expect("the file can be written");
+        layout.set("PROXY_ROUTES_FILE", &routes.display().to_string());
+        layout.set("OCIS_LOG_LEVEL", "info");
         let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
         let http = Client::builder().no_proxy().build().expect("an HTTP client");
-        Self { family, http, own, issuer }
+        Self { family, http, site }
     }
 
     /// What each of [`STORES`] says of its readiness.
@@ -94,8 +92,8 @@ impl World {
             ("code_challenge_method", "S256"),
         ];
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
-        let authorize = format!("{}/signin/v1/identifier/_/authorize?{query}", self.issuer);
-        let landing = self.prove(browser, &authorize, CALLBACK).await.expect("the provider answers");
+        let authorize = format!("{}/signin/v1/identifier/_/authorize?{query}", self.site.issuer);
+        let landing = self.site.prove(browser, &authorize, CALLBACK).await.expect("the provider answers");
         let code = landing.parameter("code").unwrap_or_else(|| panic!("no code: {landing:?}"));
         note_secret(&code);
         code
@@ -110,7 +108,10 @@ impl World {
             ("code_verifier", VERIFIER),
         ];
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let request = self.http.post(format!("{}/konnect/v1/token", self.issuer)).basic_auth("client", Some(SECRET));
+        let request = self
+            .http
+            .post(format!("{}/konnect/v1/token", self.site.issuer))
+            .basic_auth("client", Some(SignIn::CLIENT_SECRET));
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
         let answer = request.send().await.expect("the provider answers");
         let is_good = answer.status().is_success();
@@ -125,10 +126,10 @@ impl World {
     pub(crate) async fn sign_in(&self, browser: &mut Browser) -> bool {
         let sent = self.navigate(browser).await;
         let Ok(asked) = browser.open(&sent.location).await else { return false };
-        let callback = format!("{}/_doorward/callback?", self.own);
-        let Some(back) = self.prove(browser, &asked.location, &callback).await else { return false };
+        let callback = format!("{}/_doorward/callback?", self.site.edge);
+        let Some(back) = self.site.prove(browser, &asked.location, &callback).await else { return false };
         let landed = browser.open(&back.location).await.expect("the edge answers");
-        browser.cookie("doorward").into_iter().for_each(note_secret);
+        browser.cookie(SignIn::COOKIE).into_iter().for_each(note_secret);
         landed.status == StatusCode::SEE_OTHER && self.is_signed_in(browser).await
     }
 
@@ -139,69 +140,13 @@ impl World {
 
     /// Whether the end of a session at the edge is acknowledged.
     pub(crate) async fn sign_out(&self, browser: &mut Browser) -> bool {
-        let url = format!("{}/_doorward/logout", self.own);
-        let answer = browser.submit(&url, &self.own, &[]).await.expect("the edge answers");
+        let url = format!("{}/_doorward/logout", self.site.edge);
+        let answer = browser.submit(&url, &self.site.edge, &[]).await.expect("the edge answers");
         answer.status == StatusCode::SEE_OTHER
     }
 
     async fn navigate(&self, browser: &mut Browser) -> Landing {
-        let page = format!("{}/page", self.own);
+        let page = format!("{}/page", self.site.edge);
         browser.request(Method::GET, &page, &[("accept", "text/html")]).await.expect("the edge answers")
-    }
-
-    /// Sends einstein's password to the provider, unless it asks for none; where it sends the browser `back` to.
-    async fn prove(&self, browser: &mut Browser, authorize: &str, back: &str) -> Option<Landing> {
-        let begin = browser.open(authorize).await.expect("the provider answers");
-        if begin.location.starts_with(back) {
-            return Some(begin);
-        }
-        let page = format!("{}{}", self.issuer, begin.location.trim_start_matches(&self.issuer));
-        let page = browser.open(&page).await.expect("the provider answers");
-        if !page.page.contains("name=\"password\"") {
-            return None;
-        }
-        let form = [
-            ("flow", page.field("flow")),
-            ("csrf", page.field("csrf")),
-            ("username", "einstein"),
-            ("password", &self.family.layout.password),
-        ];
-        let target = format!("{}/signin/v1/identifier/_/logon", self.issuer);
-        let landing = browser.submit(&target, &self.issuer, &form).await.expect("the provider answers");
-        landing.location.starts_with(back).then_some(landing)
-    }
-}
-
-fn configure(layout: &mut Layout, own: &str, issuer: &str) {
-    let (clients, routes) = (layout.folder().join("clients.yaml"), layout.folder().join("routes.yaml"));
-    let file = format!(
-        "clients:\n  - id: edge\n    secret: {SECRET}\n    trusted: true\n    application_type: native\n    \
-         redirect_uris: [\"{own}/_doorward/callback\"]\n    post_logout_redirect_uris: [\"{own}/_doorward/logout\"]\n    \
-         access_token_claims: [preferred_username]\n  - id: client\n    secret: {SECRET}\n    trusted: true\n    \
-         grant_types: [authorization_code, refresh_token]\n    redirect_uris: [{CALLBACK:?}]\n"
-    );
-    std::fs::write(&clients, file).expect("the file can be written");
-    std::fs::write(&routes, "routes:\n  - { path: /, backend: 'http://127.0.0.1:9', timeout_seconds: 1 }\n")
-        .expect("the file can be written");
-    let bearer = layout.address(Member::AuthBearer).to_string();
-    for (name, value) in [
-        ("OCIS_LOG_LEVEL", "info"),
-        ("IDP_CLIENTS_FILE", clients.display().to_string().as_str()),
-        ("IDP_ISS", issuer),
-        ("IDP_ALLOW_PRIVATE_ADDRESSES", "true"),
-        ("AUTH_BEARER_OIDC_ISSUER", issuer),
-        ("AUTH_BEARER_OIDC_AUDIENCE", "edge"),
-        ("AUTH_BEARER_OIDC_AT_JWT_ONLY", "true"),
-        ("OCIS_ADD_RUN_SERVICES", "auth-app,auth-bearer"),
-        ("GATEWAY_AUTH_BEARER_ENDPOINT", &bearer),
-        ("PROXY_OIDC_ISSUER", issuer),
-        ("PROXY_TLS", "false"),
-        ("PROXY_URL", own),
-        ("PROXY_ROUTES_FILE", routes.display().to_string().as_str()),
-        ("PROXY_SESSION_CLIENT_ID", "edge"),
-        ("PROXY_SESSION_CLIENT_SECRET", SECRET),
-        ("PROXY_SESSION_SECRET", COOKIE_SECRET),
-    ] {
-        layout.set(name, value);
     }
 }

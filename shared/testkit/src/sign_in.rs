@@ -1,0 +1,97 @@
+//! Signing in with a browser at the edge, whose provider is the family's own.
+
+use std::fs;
+
+use doorward::Member;
+
+use crate::{Browser, Landing, Layout, note_secret};
+
+/// Where browsers find a family whose edge has sessions.
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    /// The edge.
+    pub edge: String,
+    /// The provider.
+    pub issuer: String,
+    password: String,
+}
+
+impl SignIn {
+    /// The secret of the clients at the provider.
+    pub const CLIENT_SECRET: &str = "k8Zr0wVqT2yN5mXc1bLd7hGf4jPs6aUe";
+    /// The cookie of a session at the edge.
+    pub const COOKIE: &str = "doorward";
+
+    /// Makes the edge a client of the family's provider. `clients` are lines of YAML for further clients.
+    ///
+    /// # Panics
+    /// When the file of clients cannot be written.
+    pub fn configure(layout: &mut Layout, clients: &str) -> Self {
+        let (edge, issuer) = (local(layout, "PROXY_HTTP_ADDR"), local(layout, "IDP_HTTP_ADDR"));
+        let secret = Self::CLIENT_SECRET;
+        let file = format!(
+            "clients:\n  - id: edge\n    secret: {secret}\n    trusted: true\n    application_type: native\n    \
+             redirect_uris: [\"{edge}/_doorward/callback\"]\n    post_logout_redirect_uris: [\"{edge}/_doorward/logout\"]\n    \
+             token_endpoint_auth_method: client_secret_basic\n    access_token_claims: [preferred_username]\n    \
+             backchannel_logout_uri: {edge}/_doorward/backchannel_logout\n{clients}"
+        );
+        let path = layout.folder().join("clients.yaml");
+        fs::write(&path, file).expect("the file of clients can be written");
+        let bearer = layout.address(Member::AuthBearer).to_string();
+        let cookies = "a-secret-for-cookies-of-32-bytes-or-more";
+        for secret in [secret, cookies] {
+            note_secret(secret);
+        }
+        for (name, value) in [
+            ("IDP_CLIENTS_FILE", path.display().to_string().as_str()),
+            ("IDP_ISS", &issuer),
+            ("IDP_ALLOW_PRIVATE_ADDRESSES", "true"),
+            ("AUTH_BEARER_OIDC_ISSUER", &issuer),
+            ("AUTH_BEARER_OIDC_AUDIENCE", "edge"),
+            ("AUTH_BEARER_OIDC_AT_JWT_ONLY", "true"),
+            ("OCIS_ADD_RUN_SERVICES", "auth-app,auth-bearer"),
+            ("GATEWAY_AUTH_BEARER_ENDPOINT", &bearer),
+            ("PROXY_OIDC_ISSUER", &issuer),
+            ("PROXY_TLS", "false"),
+            ("PROXY_URL", &edge),
+            ("PROXY_SESSION_CLIENT_ID", "edge"),
+            ("PROXY_SESSION_CLIENT_SECRET", secret),
+            ("PROXY_SESSION_SECRET", cookies),
+        ] {
+            layout.set(name, value);
+        }
+        Self { edge, issuer, password: layout.password.clone() }
+    }
+
+    /// Sends einstein's password to the provider, unless this browser is signed in there; where it sends the browser, which is an
+    /// address that begins with `back`. `None` if it does not.
+    ///
+    /// # Panics
+    /// When the provider does not answer.
+    pub async fn prove(&self, browser: &mut Browser, authorize: &str, back: &str) -> Option<Landing> {
+        let begin = browser.open(authorize).await.expect("the provider answers");
+        if begin.location.starts_with(back) {
+            return Some(begin);
+        }
+        let page = format!("{}{}", self.issuer, begin.location.trim_start_matches(&self.issuer));
+        let page = browser.open(&page).await.expect("the provider answers");
+        if !page.page.contains("name=\"password\"") {
+            return None;
+        }
+        let form = [
+            ("flow", page.field("flow")),
+            ("csrf", page.field("csrf")),
+            ("username", "einstein"),
+            ("password", &self.password),
+        ];
+        let target = format!("{}/signin/v1/identifier/_/logon", self.issuer);
+        let landing = browser.submit(&target, &self.issuer, &form).await.expect("the provider answers");
+        landing.location.starts_with(back).then_some(landing)
+    }
+}
+
+/// A listener's address, as a browser on this machine has it.
+fn local(layout: &Layout, name: &str) -> String {
+    let port = layout.variables()[name].rsplit_once(':').expect("an address has a port").1;
+    format!("http://localhost:{port}")
+}
