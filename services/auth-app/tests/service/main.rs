@@ -4,5 +4,6 @@ mod api;
 mod audit;
 mod delegated;
 mod imports;
+mod lifetimes;
 mod rows;
 mod support;

@@ -225,6 +225,11 @@ pub(crate) struct Fixture {
     answers: Mutex<BTreeMap<(String, String), Authenticated>>,
 }
 
+/// A secret as clients send it.
+pub(crate) fn text(secret: &SecretString) -> &str {
+    secret.expose_secret()
+}
+
 impl Fixture {
     pub(crate) async fn new() -> Self {
         Self::with(auth_app::Tokens::default(), true).await

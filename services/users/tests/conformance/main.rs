@@ -1,20 +1,23 @@
 //! One suite for both kinds of database.
 
+mod names;
+mod tables;
+
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use authn::{Claim, Directory, DirectoryError, Filter, Groups, User, UserId, UserStatus, UserType};
-use runtime::{
-    Context,
-    config::{Environment, Secret},
-};
-use sea_orm::ConnectionTrait;
 use status::Kind;
 use store::testing::{self, Cluster, TestDatabase};
 use tokio::task::JoinSet;
-use users::{Administration, Author, Change, Config, GroupRef, NewPerson, Opened, PageRequest, Person, PersonRef};
+use users::{Change, GroupRef, NewPerson, PageRequest, Person};
 
-const IDP: &str = "https://cloud.example.org";
+use names::{
+    confusable_names_are_not_created, login_finds_its_user_in_every_form,
+    names_of_an_issuer_are_no_addresses_of_others, of_two_who_take_one_name_one_wins, what_must_be_unique_is,
+};
+use tables::{IDP, Tables, id, marie, named, which, who};
+
 /// Whom nobody has to be.
 const NOBODY: &str = "4c510ada-c86b-4815-8820-42cdf82c3d51";
 
@@ -50,116 +53,6 @@ async fn suite<F: Future<Output = TestDatabase>>(databases: impl Fn() -> F) {
     login_finds_its_user_in_every_form(fresh().await).await;
 }
 
-async fn confusable_names_are_not_created(tables: &Tables) {
-    let administration = tables.administration();
-    let zoe = tables.create("zoë").await;
-    for name in ["zo\u{200b}ë", "\u{202e}zoë", "zoe\u{308}", "ｚｏë", "zo ë"] {
-        let outcome = administration.create_person(named(name)).await;
-        assert_eq!(outcome.expect_err(name).kind(), Kind::InvalidArgument, "{name:?}");
-        let change = Change { username: Some(name.to_owned()), ..Change::default() };
-        let outcome = administration.update_person(&PersonRef::Id(zoe.id.clone()), change).await;
-        assert_eq!(outcome.expect_err(name).kind(), Kind::InvalidArgument, "{name:?}");
-        let change = Change { mail: Some(format!("{name}@example.org")), ..Change::default() };
-        let outcome = administration.update_person(&PersonRef::Id(zoe.id.clone()), change).await;
-        assert_eq!(outcome.expect_err(name).kind(), Kind::InvalidArgument, "{name:?}");
-    }
-}
-
-async fn login_finds_its_user_in_every_form(tables: Tables) {
-    let zoe = tables.create("Zoë").await;
-    let old = tables.create("old").await;
-    for form in ["zoë", "ZOË", "zoe\u{308}", "ＺＯＥ\u{308}"] {
-        assert_eq!(tables.by_username(form).await.expect("the same login").id.opaque_id, zoe.id, "{form:?}");
-        let found = tables.administration().person(&PersonRef::Username(form.to_owned())).await;
-        assert_eq!(found.expect("the same login").id, zoe.id, "{form:?}");
-    }
-    assert!(tables.by_username("zo\u{200b}ë").await.is_err());
-    // as a former version let it be stored
-    let Tables { database, opened } = tables;
-    drop(opened);
-    let statement = format!(
-        "UPDATE people SET username = 'Ma\u{308}rie Curie', username_key = 'ma\u{308}rie curie' WHERE id = '{}'",
-        old.id
-    );
-    let connection = database.open().await;
-    connection.connection().execute_unprepared(&statement).await.expect("a row");
-    connection.close().await.expect("closes");
-    let tables = Tables::open(database).await;
-    assert_eq!(tables.by_username("Ma\u{308}rie Curie").await.expect("still found").id.opaque_id, old.id);
-    let change = Change { display_name: Some("Marie".to_owned()), ..Change::default() };
-    let changed =
-        tables.administration().update_person(&PersonRef::Username("ma\u{308}rie curie".into()), change).await;
-    assert_eq!(changed.expect("the name stays as it is").id, old.id);
-}
-
-struct Tables {
-    database: TestDatabase,
-    opened: Opened,
-}
-
-impl Tables {
-    async fn open(database: TestDatabase) -> Self {
-        let config = Config {
-            database_url: Secret::from(database.url()),
-            // it is written without the slash
-            idp: format!("{IDP}/"),
-            idp_previous: vec!["https://former.example/".to_owned()],
-            ..Config::default()
-        };
-        let opened = users::open(&config, &Context::new(Environment::default())).await.expect("the database opens");
-        Self { database, opened }
-    }
-
-    fn administration(&self) -> &Arc<Administration> {
-        self.opened.administration.as_ref().expect("people in SQL can be administered")
-    }
-
-    async fn create(&self, username: &str) -> Person {
-        self.administration().create_person(named(username)).await.expect("nothing is in the way")
-    }
-
-    async fn by(&self, claim: Claim) -> Result<Arc<User>, DirectoryError> {
-        self.opened.directory.user_by_claim(&claim, Groups::Include).await
-    }
-
-    async fn by_username(&self, name: &str) -> Result<Arc<User>, DirectoryError> {
-        self.by(Claim::Username(name.to_owned())).await
-    }
-
-    async fn search(&self, text: &str) -> Vec<String> {
-        let filters = [Filter::Query(text.to_owned())];
-        let found = self.opened.directory.find(&filters, Groups::Skip, "").await.expect("a search answers");
-        found.iter().map(|user| user.username.clone()).collect()
-    }
-}
-
-fn named(username: &str) -> NewPerson {
-    NewPerson { username: username.to_owned(), ..NewPerson::default() }
-}
-
-fn marie() -> NewPerson {
-    NewPerson {
-        mail: "Marie@Sorbonne.example".to_owned(),
-        display_name: "Marie Skłodowska Curie".to_owned(),
-        uid_number: 1867,
-        gid_number: 1934,
-        roles: vec!["admin".to_owned()],
-        ..named("Marie")
-    }
-}
-
-fn who(username: &str) -> PersonRef {
-    PersonRef::Username(username.to_owned())
-}
-
-fn which(name: &str) -> GroupRef {
-    GroupRef::Name(name.to_owned())
-}
-
-fn id(user: &User) -> UserId {
-    UserId { idp: String::new(), ..user.id.clone() }
-}
-
 async fn created_people_are_found(tables: &Tables) {
     let created = tables.administration().create_person(marie()).await.unwrap();
     assert_eq!((created.username.as_str(), created.status), ("Marie", UserStatus::Active));
@@ -175,54 +68,6 @@ async fn created_people_are_found(tables: &Tables) {
     assert_eq!(tables.administration().person(&who("EINSTEIN")).await.unwrap().display_name, "einstein");
     let refused = tables.administration().create_person(named("a:b")).await.unwrap_err();
     assert_eq!(refused.kind(), Kind::InvalidArgument);
-}
-
-async fn what_must_be_unique_is(tables: &Tables) {
-    let first = tables.administration().create_person(marie()).await.unwrap();
-    let clashes = [
-        (named("mARIE"), "username"),
-        (NewPerson { mail: "marie@sorbonne.EXAMPLE".to_owned(), ..named("other") }, "mail address"),
-        (NewPerson { id: Some(first.id), ..named("other") }, "id"),
-    ];
-    for (new, what) in clashes {
-        let refused = tables.administration().create_person(new).await.unwrap_err();
-        assert_eq!(refused.kind(), Kind::AlreadyExists);
-        assert_eq!(refused.to_string(), format!("the {what} is already taken"));
-    }
-    tables.create("pierre").await;
-    tables.create("irène").await;
-    let change = Change { username: Some("Irène".to_uppercase()), ..Change::default() };
-    let refused = tables.administration().update_person(&who("pierre"), change).await.unwrap_err();
-    assert_eq!(refused.kind(), Kind::AlreadyExists);
-
-    tables.administration().create_group("Physics", None, None).await.unwrap();
-    let refused = tables.administration().create_group("physics", None, None).await.unwrap_err();
-    assert_eq!(refused.to_string(), "the group name is already taken");
-}
-
-async fn names_of_an_issuer_are_no_addresses_of_others(tables: &Tables) {
-    let administration = tables.administration();
-    administration.create_person(marie()).await.unwrap();
-    tables.create("pierre@sorbonne.example").await;
-    let by_issuer =
-        |username: &str, mail: &str| NewPerson { mail: mail.to_owned(), author: Author::Issuer, ..named(username) };
-    for (username, mail, what) in
-        [("Marie@Sorbonne.example", "", "username"), ("irene", "PIERRE@sorbonne.example", "mail address")]
-    {
-        let refused = administration.create_person(by_issuer(username, mail)).await.unwrap_err();
-        assert_eq!(
-            (refused.kind(), refused.to_string()),
-            (Kind::AlreadyExists, format!("the {what} is already taken"))
-        );
-    }
-    let own = administration.create_person(by_issuer("eve@sorbonne.example", "eve@sorbonne.example")).await.unwrap();
-    let change = |mail: &str, author| Change { mail: Some(mail.to_owned()), author, ..Change::default() };
-    let eve = PersonRef::Id(own.id);
-    let taken = change("pierre@sorbonne.example", Author::Issuer);
-    assert_eq!(administration.update_person(&eve, taken).await.unwrap_err().kind(), Kind::AlreadyExists);
-    administration.update_person(&eve, change("eve@sorbonne.example", Author::Issuer)).await.unwrap();
-    let decided = change("pierre@sorbonne.example", Author::Administrator);
-    administration.update_person(&eve, decided).await.expect("an administrator knows both");
 }
 
 async fn groups_are_renamed_and_keep_their_identifier(tables: &Tables) {
@@ -244,19 +89,6 @@ async fn groups_are_renamed_and_keep_their_identifier(tables: &Tables) {
     assert_eq!(refused.to_string(), "the group name is already taken");
     assert_eq!(administration.rename_group(&which("physics"), "x").await.unwrap_err().kind(), Kind::NotFound);
     assert_eq!(administration.rename_group(&which("rays"), " ").await.unwrap_err().kind(), Kind::InvalidArgument);
-}
-
-async fn of_two_who_take_one_name_one_wins(tables: &Tables) {
-    for round in 0..10 {
-        let name = format!("twin{round}");
-        let (one, other) = tokio::join!(
-            tables.administration().create_person(named(&name)),
-            tables.administration().create_person(named(&name.to_uppercase())),
-        );
-        let (winner, loser) = if one.is_ok() { (one, other) } else { (other, one) };
-        assert_eq!(loser.unwrap_err().kind(), Kind::AlreadyExists);
-        assert_eq!(tables.by_username(&name).await.unwrap().id.opaque_id, winner.unwrap().id);
-    }
 }
 
 async fn every_claim_finds_its_person(tables: &Tables) {
