@@ -62,8 +62,8 @@ pub enum Miss {
 pub struct Cache {
     tokens: future::Cache<Digest, Arc<Known>>,
     unknown: sync::Cache<Digest, ()>,
-    /// How long a token is believed to be as it was read.
-    believed_for: Duration,
+    /// How long a token is kept as it was read.
+    cached_for: Duration,
     /// How often something was forgotten before its time.
     forgotten: AtomicU64,
     /// Tokens of whose revocation this process knows, until no answer read before can be in `tokens`. Each stands for a
@@ -73,13 +73,13 @@ pub struct Cache {
 
 impl Cache {
     /// A cache that believes for so long what it read.
-    pub fn new(believed_for: Duration) -> Self {
+    pub fn new(cached_for: Duration) -> Self {
         Self {
-            tokens: future::Cache::builder().max_capacity(TOKENS).time_to_live(believed_for).build(),
-            believed_for,
+            tokens: future::Cache::builder().max_capacity(TOKENS).time_to_live(cached_for).build(),
+            cached_for,
             forgotten: AtomicU64::new(0),
             unknown: sync::Cache::builder().max_capacity(UNKNOWN).time_to_live(UNKNOWN_FOR).build(),
-            revoked: sync::Cache::builder().time_to_live(believed_for + SLOWEST_READ).build(),
+            revoked: sync::Cache::builder().time_to_live(cached_for + SLOWEST_READ).build(),
         }
     }
 
@@ -131,7 +131,7 @@ impl Cache {
 
     /// Whether what was read of a token is recent enough to be known still, unless it was forgotten.
     pub fn is_recent(&self, known: &Known) -> bool {
-        known.read.elapsed() < self.believed_for
+        known.read.elapsed() < self.cached_for
     }
 
     /// Remembers that a token has been revoked. Call it after that is durable and before it is acknowledged.

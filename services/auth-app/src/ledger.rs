@@ -71,7 +71,7 @@ struct Presented<'a> {
 }
 
 impl Ledger {
-    /// Tokens in this store, digested with these keys. What was read is believed for `believed_for`, unless it is known to
+    /// Tokens in this store, digested with these keys. What was read is kept for `cached_for`, unless it is known to
     /// be revoked, or the feed cannot tell whether it is.
     ///
     /// # Errors
@@ -80,10 +80,10 @@ impl Ledger {
         tokens: Arc<dyn Tokens>,
         peppers: Peppers,
         feed: Feed,
-        believed_for: Duration,
+        cached_for: Duration,
     ) -> Result<Self, StoreError> {
         let has_foreign = AtomicBool::new(tokens.has_foreign().await?);
-        let (cache, feed) = (Arc::new(Cache::new(believed_for)), Arc::new(feed));
+        let (cache, feed) = (Arc::new(Cache::new(cached_for)), Arc::new(feed));
         Ok(Self { tokens, cache, feed, peppers, uses: Uses::default(), search: Arc::default(), has_foreign })
     }
 

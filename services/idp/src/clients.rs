@@ -48,8 +48,8 @@ use request_objects::RequestObjects;
 
 /// The most clients that are held in memory, unknown ones included.
 const MOST_KNOWN: u64 = 10_000;
-/// How long what was read of the database is believed, should nobody tell of a change.
-const BELIEVED_FOR: Duration = Duration::from_secs(30);
+/// How long what was read of the database is kept, where no replica announces a change.
+const CACHED_FOR: Duration = Duration::from_secs(30);
 /// The longest identifier that is looked for, in bytes.
 const MAX_ID: usize = 128;
 
@@ -146,8 +146,8 @@ impl Clients {
             file,
             fixed: ArcSwap::default(),
             generation: AtomicU64::default(),
-            kept: Cache::builder().max_capacity(MOST_KNOWN).time_to_live(BELIEVED_FOR).build(),
-            with_backchannel: Cache::builder().max_capacity(2).time_to_live(BELIEVED_FOR).build(),
+            kept: Cache::builder().max_capacity(MOST_KNOWN).time_to_live(CACHED_FOR).build(),
+            with_backchannel: Cache::builder().max_capacity(2).time_to_live(CACHED_FOR).build(),
             key_sets: KeySets::new(fetcher.clone(), context.clock.clone()),
             request_objects: RequestObjects::new(fetcher.clone(), context.clock.clone()),
             offer: Offer::of(config),

@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod balancer;
 mod cluster;
 mod pooler;
 
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
+pub use balancer::Balancer;
 pub use cluster::Cluster;
 pub use pooler::Pooler;
 

@@ -1,16 +1,12 @@
 //! Servers that refuse, and what is in between.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sea_orm::ConnectionTrait;
 use status::Kind;
-use tokio::io::{AsyncReadExt, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 use super::{Schema, number, write};
-use crate::testing::Cluster;
+use crate::testing::{Balancer, Cluster};
 use crate::{Database, Options, StoreError};
 
 /// A server that is the former primary after a switch-over: open sessions do not write any more, new ones do.
@@ -65,65 +61,22 @@ async fn read_only_server_is_not_ready() {
     assert_eq!(number(&database, "SELECT 1::bigint").await, 1, "it can be read from");
 }
 
-/// A balancer in front of the cluster, which accepts connections also while no server is behind it.
-struct Balancer {
-    url: String,
-    has_server: Arc<AtomicBool>,
-    /// What it says to a client before it closes the connection.
-    answer: &'static [u8],
-}
-
-impl Balancer {
-    async fn start(socket: String, database: &str, answer: &'static [u8]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("postgres://doorward@{}/{database}?sslmode=disable", listener.local_addr().unwrap());
-        let has_server = Arc::new(AtomicBool::new(true));
-        let on = Arc::clone(&has_server);
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let (socket, on) = (socket.clone(), Arc::clone(&on));
-                tokio::spawn(serve(client, socket, on, answer));
-            }
-        });
-        Self { url, has_server, answer }
-    }
-}
-
-async fn serve(mut client: TcpStream, socket: String, on: Arc<AtomicBool>, answer: &'static [u8]) {
-    let is_gone = async {
-        while on.load(Ordering::SeqCst) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    if on.load(Ordering::SeqCst) {
-        let mut server = UnixStream::connect(socket).await.unwrap();
-        tokio::select! {
-            _ = copy_bidirectional(&mut client, &mut server) => {}
-            () = is_gone => {}
-        }
-    } else {
-        let _ = client.read(&mut [0; 256]).await;
-        let _ = tokio::io::AsyncWriteExt::write_all(&mut client, answer).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn balancer_without_a_server_is_unavailable() {
     let Some(cluster) = Cluster::start().await else { return };
     let place = cluster.fresh_database().await;
-    let (path, name) = (place.url().split_once("host=").unwrap().1, place.name());
-    for answer in [&b""[..], b"HTTP/1.0 503 Service Unavailable\r\n\r\n"] {
-        let balancer = Balancer::start(format!("{path}/.s.PGSQL.5432"), name, answer).await;
-        let database = Database::connect(&balancer.url, &Options::default()).await.unwrap();
+    for farewell in [&b""[..], b"HTTP/1.0 503 Service Unavailable\r\n\r\n"] {
+        let balancer = Balancer::start(&place, farewell).await;
+        let database = Database::connect(balancer.url(), &Options::default()).await.unwrap();
         let ask = async || database.run(|| async { number_of(&database).await }).await;
         assert_eq!(ask().await.expect("it answers"), 1);
-        balancer.has_server.store(false, Ordering::SeqCst);
+        balancer.lose_server();
         // connections that there are may last a moment longer
         let (begin, mut failures) = (Instant::now(), 0);
         while failures < 6 {
             match ask().await {
                 Err(problem) => {
-                    assert_eq!(problem.kind(), Kind::Unavailable, "{problem} after {:?}", balancer.answer);
+                    assert_eq!(problem.kind(), Kind::Unavailable, "{problem} after {farewell:?}");
                     failures += 1;
                 }
                 Ok(_) => failures = 0,
@@ -131,7 +84,7 @@ async fn balancer_without_a_server_is_unavailable() {
             assert!(begin.elapsed() < Duration::from_secs(20), "the balancer closes no connection");
         }
         assert_eq!(database.check_writable().await.unwrap_err().kind(), Kind::Unavailable);
-        balancer.has_server.store(true, Ordering::SeqCst);
+        balancer.find_server();
         assert_eq!(ask().await.expect("it answers again"), 1);
     }
 }
