@@ -38,6 +38,8 @@ pub struct Config {
     pub database_url: Secret,
     /// The connections to a `PostgreSQL` server.
     pub database_pool: store::Pool,
+    /// See [`store::Options::listen_url`].
+    pub database_listen_url: Secret,
     /// The key under which tokens are digested.
     pub token_key: Secret,
     /// The key before it, still accepted.
@@ -63,6 +65,7 @@ impl Default for Config {
             users_endpoint: String::new(),
             database_url: Secret::default(),
             database_pool: store::Pool::default(),
+            database_listen_url: Secret::default(),
             token_key: Secret::default(),
             token_key_previous: Secret::default(),
             tokens: Tokens::default(),
@@ -116,6 +119,12 @@ impl Config {
             &["OCIS_DATABASE_URL", "<P>_DATABASE_URL"],
             "Where app tokens are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file auth-app.db in the data folder.",
         );
+        v.secret(
+            "database_listen_url",
+            &mut self.database_listen_url,
+            &["OCIS_DATABASE_LISTEN_URL", "<P>_DATABASE_LISTEN_URL"],
+            store::LISTEN_URL,
+        );
         self.database_pool.visit(v, "<P>_DATABASE");
         v.secret(
             "token_key",
@@ -146,6 +155,8 @@ impl Section for Config {
         if !self.database_url.is_empty() {
             store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
         }
+        store::check_listen_url(self.database_listen_url.expose())
+            .map_err(|problem| Invalid::new("database_listen_url", problem))?;
         self.database_pool.validate()?;
         self.tokens.validate()
     }

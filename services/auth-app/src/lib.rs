@@ -24,7 +24,7 @@ pub mod usage;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ::store::Database;
+use ::store::{Database, Options};
 use ::token::{KeyRing, Verifier};
 use authn::{Authenticator, BoxError, Directory, Groups};
 use clap::{ArgMatches, FromArgMatches, Subcommand};
@@ -41,8 +41,8 @@ pub use migration::Migrator;
 use feed::Feed;
 use prune::Pruner;
 
-/// How long what was read of a token is believed: expiry, revocation and silence of the feed end it at once.
-const BELIEVED_FOR: Duration = Duration::from_mins(15);
+/// How long what was read of a token is kept. Expiry and revocation end it at once, and an absent database after [`::store::BELIEVED_FOR`].
+const CACHED_FOR: Duration = Duration::from_mins(15);
 /// How far this machine's clock may be from the database's.
 const MOST_SKEW: Duration = Duration::from_secs(5);
 /// How long a former process may take to let go of the database.
@@ -99,7 +99,9 @@ pub struct Opened {
 /// When the database cannot be opened, another process works with its file, or a key is too short.
 pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Context) -> Result<Opened, BoxError> {
     let keys = runtime::key_ring::<AuthApp>(config, |config| &config.token_manager, context)?;
-    let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
+    let listen_url = config.database_listen_url.clone();
+    let options = Options { listen_url, ..config.database_pool.options() };
+    let database = Database::connect(&config.database(&context.environment), &options).await?;
     let database = database.claim(<AuthApp as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE).await?;
     database.migrate::<Migrator>().await?;
     assemble(config, database, keys, directory, context).await
@@ -115,7 +117,7 @@ async fn assemble(
     let peppers = pepper::Peppers::new(&config.token_key, &config.token_key_previous);
     let feed = if database.is_postgres() { Feed::among_replicas() } else { Feed::alone() };
     let tokens: Arc<dyn store::Tokens> = Arc::new(store::Sql::new(database.clone()));
-    let ledger = Arc::new(Ledger::open(Arc::clone(&tokens), peppers, feed, BELIEVED_FOR).await?);
+    let ledger = Arc::new(Ledger::open(Arc::clone(&tokens), peppers, feed, CACHED_FOR).await?);
     let (clock, random) = (context.clock.clone(), context.random.clone());
     let groups = if config.skip_user_groups_in_token { Groups::Skip } else { Groups::Include };
     let ends_with_password = config.tokens.end_on_password_change;

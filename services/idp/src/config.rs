@@ -55,6 +55,8 @@ pub struct Config {
     pub database_url: Secret,
     /// The connections to a `PostgreSQL` server.
     pub database_pool: store::Pool,
+    /// See [`store::Options::listen_url`].
+    pub database_listen_url: Secret,
     /// What codes, cookies and private keys are sealed with.
     pub encryption_secret: Secret,
     /// The secret before it.
@@ -103,6 +105,7 @@ impl Default for Config {
             unsigned_id_tokens: false,
             database_url: Secret::default(),
             database_pool: store::Pool::default(),
+            database_listen_url: Secret::default(),
             encryption_secret: Secret::default(),
             encryption_secret_previous: Secret::default(),
             clients_file: None,
@@ -219,6 +222,12 @@ impl Config {
             &["OCIS_DATABASE_URL", "<P>_DATABASE_URL"],
             "Where sessions, grants, clients and keys are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file idp.db in the data folder.",
         );
+        v.secret(
+            "database_listen_url",
+            &mut self.database_listen_url,
+            &["OCIS_DATABASE_LISTEN_URL", "<P>_DATABASE_LISTEN_URL"],
+            store::LISTEN_URL,
+        );
         self.database_pool.visit(v, "<P>_DATABASE");
         v.secret(
             "encryption_secret",
@@ -320,6 +329,8 @@ impl Section for Config {
         if !self.database_url.is_empty() {
             store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
         }
+        store::check_listen_url(self.database_listen_url.expose())
+            .map_err(|problem| Invalid::new("database_listen_url", problem))?;
         self.database_pool.validate()?;
         if self.layouts.is_empty() || self.layouts.iter().any(|name| name.parse::<Layout>().is_err()) {
             return Err(Invalid::new("layouts", "must be a list of: opencloud, cells"));

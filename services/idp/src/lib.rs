@@ -38,7 +38,7 @@ pub mod webfinger;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::store::Database;
+use ::store::{Database, Options};
 use ::token::Verifier;
 use authn::{Authenticator, BoxError, Directory};
 use clap::{ArgMatches, FromArgMatches, Subcommand};
@@ -121,7 +121,9 @@ pub async fn open(
     context: &Context,
 ) -> Result<Opened, BoxError> {
     let internal = runtime::key_ring::<Idp>(config, |config| &config.token_manager, context)?;
-    let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
+    let listen_url = config.database_listen_url.clone();
+    let options = Options { listen_url, ..config.database_pool.options() };
+    let database = Database::connect(&config.database(&context.environment), &options).await?;
     let database = database.claim(<Idp as runtime::Service>::IDENTITY.name, CLAIM_PATIENCE).await?;
     database.migrate::<Migrator>().await?;
     let (clock, random) = (context.clock.clone(), context.random.clone());

@@ -11,28 +11,28 @@ pub struct Listener(PgListener);
 
 impl Database {
     /// Tells everybody who listens on this channel that something has changed. Outside of any transaction: in one it would
-    /// have all commits of the server wait for each other. Nothing happens on `SQLite`, which has one process, and behind a
-    /// pooler that hands out sessions transaction by transaction, where no replica would receive it.
+    /// have all commits of the server wait for each other. Nothing happens on `SQLite`, which has one process, and where no replica
+    /// can listen.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the server cannot be reached.
     pub async fn announce(&self, channel: &'static str) -> Result<(), StoreError> {
-        if self.server().is_none_or(|server| server.for_listening().is_none()) {
+        if self.server().is_none_or(|server| server.listening.is_none()) {
             return Ok(());
         }
         self.run(|| async { Ok(self.connection().execute_unprepared(&format!("NOTIFY {channel}")).await.map(drop)?) })
             .await
     }
 
-    /// Listens on a channel; `None` on `SQLite`, and behind a pooler that hands sessions out transaction by transaction: a
-    /// listener needs one to itself.
+    /// Listens on a channel; `None` on `SQLite`, and behind a pooler that hands sessions out transaction by transaction, unless
+    /// [`Options::listen_url`](crate::Options::listen_url) leads past it: a listener needs a session to itself.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the server cannot be reached.
     pub async fn listen(&self, channel: &'static str) -> Result<Option<Listener>, StoreError> {
-        let Some(server) = self.server().and_then(|server| server.for_listening()) else { return Ok(None) };
+        let Some(address) = self.server().and_then(|server| server.listening.clone()) else { return Ok(None) };
         let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
-        let mut listener = PgListener::connect_with(&pool.connect_lazy_with(server)).await?;
+        let mut listener = PgListener::connect_with(&pool.connect_lazy_with(address)).await?;
         listener.listen(channel).await?;
         Ok(Some(Listener(listener)))
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use runtime::config::Secret;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode, SqlxPostgresConnector,
     SqlxSqliteConnector, Statement, TransactionOptions,
@@ -33,6 +34,9 @@ pub struct Options {
     pub call_timeout: Duration,
     /// How long [`Database::connect`] keeps trying while the server cannot be reached, as it may only just be starting.
     pub patience: Duration,
+    /// The URL of the same database by which announcements are listened to; empty for that of [`Database::connect`]. A pooler that
+    /// hands out sessions transaction by transaction has none for a listener.
+    pub listen_url: Secret,
 }
 
 impl Default for Options {
@@ -44,6 +48,7 @@ impl Default for Options {
             idle_in_transaction_timeout: Duration::from_secs(5),
             call_timeout: Duration::from_secs(2),
             patience: Duration::from_secs(10),
+            listen_url: Secret::default(),
         }
     }
 }

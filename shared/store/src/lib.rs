@@ -24,5 +24,5 @@ pub use connection::Connection;
 pub use database::{Database, Options};
 pub use error::{Cause, StoreError};
 pub use recent::{BELIEVED_FOR, Forgetting, Recent, read_or_recent};
-pub use settings::Pool;
-pub use url::{check_url, redacted, sqlite_url};
+pub use settings::{LISTEN_URL, Pool};
+pub use url::{check_listen_url, check_url, redacted, sqlite_url};

@@ -11,7 +11,7 @@ use sea_orm::sqlx::{
 };
 
 use crate::connection::Session;
-use crate::{Options, StoreError};
+use crate::{Options, StoreError, url};
 
 /// A connection that lay idle this long is asked whether it still lives before a statement is entrusted to it.
 const SUSPECT_AFTER: Duration = Duration::from_secs(1);
@@ -33,6 +33,8 @@ pub(crate) struct Server {
     /// What no other process calls its sessions.
     mark: String,
     pub(crate) session: Session,
+    /// What a listener connects with; `None` where no session stays with it.
+    pub(crate) listening: Option<PgConnectOptions>,
     refused: ReadOnly,
     diagnosis: tokio::sync::Mutex<Option<(Instant, String)>>,
     max_connections: u32,
@@ -53,15 +55,26 @@ impl Server {
             address,
             mark,
             session: Session::Own,
+            listening: None,
             refused: ReadOnly::default(),
             diagnosis: tokio::sync::Mutex::default(),
             max_connections: options.max_connections,
         };
         let reached = tokio::time::timeout(options.acquire_timeout, server.has_own_sessions(options)).await;
-        if !reached.unwrap_or_else(|_| Err(StoreError::timed_out()))? {
-            tracing::info!(
-                "a pooler hands out sessions of PostgreSQL transaction by transaction; changes are not pushed"
-            );
+        let is_own = reached.unwrap_or_else(|_| Err(StoreError::timed_out()))?;
+        server.listening =
+            match options.listen_url.expose() {
+                "" => is_own.then(|| server.address.clone()),
+                url => Some(url::postgres(url).map_err(|problem| {
+                    StoreError::internal(format!("the URL of the database for listening {problem}"))
+                })?),
+            };
+        if !is_own {
+            let outcome = match server.listening {
+                Some(_) => "changes are listened to at the server itself",
+                None => "changes are not pushed; OCIS_DATABASE_LISTEN_URL names the server itself",
+            };
+            tracing::info!("a pooler hands out sessions of PostgreSQL transaction by transaction; {outcome}");
             server.session = Session::PerTransaction(limits_of_transaction(options));
         }
         Ok(server)
@@ -134,11 +147,6 @@ impl Server {
             })
             .after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
             .connect_lazy_with(address)
-    }
-
-    /// What a listener connects with; `None` where no session stays with it.
-    pub(crate) fn for_listening(&self) -> Option<PgConnectOptions> {
-        matches!(self.session, Session::Own).then(|| self.address.clone())
     }
 
     /// Discards the connections made so far: the server at their other end does not write.

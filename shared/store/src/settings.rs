@@ -6,6 +6,9 @@ use runtime::config::{Invalid, Visitor};
 
 use crate::Options;
 
+/// The meaning of the setting of [`Options::listen_url`].
+pub const LISTEN_URL: &str = "The same database by an address of the PostgreSQL server itself, for services whose database URL leads to a pooler that hands out sessions transaction by transaction. By it replicas learn of changes at once; without it, within about a second.";
+
 /// Callers wait two seconds for an answer: a longer wait for a connection would be in vain.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 

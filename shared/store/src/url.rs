@@ -33,6 +33,19 @@ pub(crate) fn parse(url: &str) -> Result<Target, &'static str> {
     }
 }
 
+/// Whether [`Options::listen_url`](crate::Options::listen_url) may be this; the error says what is wrong with it without repeating it.
+pub fn check_listen_url(url: &str) -> Result<(), &'static str> {
+    if url.is_empty() { Ok(()) } else { postgres(url).map(drop) }
+}
+
+/// The server that a URL names.
+pub(crate) fn postgres(url: &str) -> Result<PgConnectOptions, &'static str> {
+    match parse(url) {
+        Ok(Target::Postgres(address)) => Ok(address.extra_float_digits(None)),
+        Ok(Target::Sqlite(_)) | Err(_) => Err("must be postgres://user:password@host/database"),
+    }
+}
+
 /// The URL of a `SQLite` file.
 pub fn sqlite_url(path: &Path) -> String {
     let mut url = "sqlite://".to_owned();

@@ -90,7 +90,7 @@ impl Tokens {
             "revocation_push",
             &mut self.revocation_push,
             &["<P>_REVOCATION_PUSH"],
-            "Whether replicas tell each other of revocations at once (NOTIFY of PostgreSQL). Behind a pooler that hands out sessions transaction by transaction this cannot work; without it they learn of them within about a second.",
+            "Whether replicas tell each other of revocations at once (NOTIFY of PostgreSQL). Behind a pooler that hands out sessions transaction by transaction this needs OCIS_DATABASE_LISTEN_URL; without it they learn of them within about a second.",
         );
     }
 

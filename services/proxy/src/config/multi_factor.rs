@@ -5,7 +5,7 @@ use runtime::config::{Invalid, Section, Visitor};
 pub struct MultiFactor {
     /// Whether sign-ins are looked at.
     pub enabled: bool,
-    /// The values of `acr` that mean several factors.
+    /// The values of `acr` that mean several factors; by default those of oCIS.
     pub auth_level_names: Vec<String>,
 }
 

@@ -51,6 +51,30 @@ async fn statements_of_clients_of_a_pooler_are_not_mixed_up() {
     }
 }
 
+/// Statements go by way of the pooler, and a listener goes past it.
+#[tokio::test(flavor = "multi_thread")]
+async fn announcements_arrive_where_listeners_reach_the_server_itself() {
+    let Some(cluster) = Cluster::start().await else { return };
+    let Some(pooler) = cluster.pooler("").await else { return };
+    let place = cluster.fresh_database().await;
+    let options = Options { listen_url: place.url().into(), ..Options::default() };
+    let connect = async || Database::connect(&pooler.url(&place), &options).await.expect("it is reached");
+    let (here, there) = (connect().await, connect().await);
+    let mut listener = there.listen("changes").await.expect("listens").expect("the server has a session for it");
+    for _ in 0..3 {
+        here.announce("changes").await.expect("announces");
+        let heard = tokio::time::timeout(std::time::Duration::from_secs(5), listener.heard()).await;
+        heard.expect("it is heard soon").expect("the listener is well");
+    }
+    suite(there).await;
+
+    for url in ["sqlite:///tmp/a.db", "nonsense", "postgres://host:port/"] {
+        assert!(crate::check_listen_url(url).is_err_and(|problem| !problem.contains(url)), "{url}");
+        let options = Options { listen_url: url.into(), ..Options::default() };
+        Database::connect(place.url(), &options).await.expect_err("it is no server");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_of_a_statement_hold_behind_a_pooler() {
     let Some(cluster) = Cluster::start().await else { return };
