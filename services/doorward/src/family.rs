@@ -41,9 +41,14 @@ impl Family {
             // Each service counts for itself: its debug server shows nothing of its siblings.
             let context = Context { metrics: Metrics::default(), ..context.clone() };
             let (identity, listeners) = (member.identity(), settings.listeners(member));
-            let started =
-                runtime::launch(identity, listeners, |context| builder.build(member, selection, context), &context)
-                    .await;
+            // it holds the configurations that a service is built from
+            let started = Box::pin(runtime::launch(
+                identity,
+                listeners,
+                |context| builder.build(member, selection, context),
+                &context,
+            ))
+            .await;
             match started {
                 Ok(running) => family.services.push((member, running)),
                 Err(error) => {

@@ -99,7 +99,7 @@ fn serve(selection: &Selection, environment: Environment, welcome: bool) -> Resu
         }
         settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         settings.files.iter().for_each(|file| context.reload.watch(file));
-        let family = Family::start(&settings, selection, &context).await?;
+        let family = Box::pin(Family::start(&settings, selection, &context)).await?;
         if welcome {
             quickstart::welcome(&settings, &context).await?;
         }

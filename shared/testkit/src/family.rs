@@ -78,11 +78,15 @@ impl TestFamily {
                 let started = Box::pin(Family::start(&settings, &selection, &family.context)).await;
                 family.inside = Some(started.expect("the family starts"));
             }
-            Mode::OneProcess => family.servers.push(Server::start("doorward", family.layout.variables())),
+            Mode::OneProcess => {
+                let layout = &family.layout;
+                family.servers.push(Server::start_by(layout.prefix(), "doorward", layout.variables()));
+            }
             Mode::Processes | Mode::ProcessesWithTls => {
                 let selection = Selection::of(&environment).expect("the services are known");
                 for member in selection.members() {
-                    family.servers.push(Server::start(member.name(), family.layout.variables()));
+                    let layout = &family.layout;
+                    family.servers.push(Server::start_by(layout.prefix(), member.name(), layout.variables()));
                 }
             }
         }
@@ -167,7 +171,7 @@ impl TestFamily {
     pub async fn crash(&mut self) {
         for server in &mut self.servers {
             server.kill();
-            *server = Server::start(server.name, self.layout.variables());
+            *server = Server::start_by(self.layout.prefix(), server.name, self.layout.variables());
         }
         let selection = Selection::of(&self.context.environment).expect("the services are known");
         self.wait_until_it_answers(&selection).await;

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    fs,
     net::{SocketAddr, TcpListener},
     ops::Range,
     path::Path,
@@ -13,7 +14,7 @@ use doorward::Member;
 use runtime::{Random, config::Environment};
 use tempfile::TempDir;
 
-use crate::{Certificates, logs, note_secret};
+use crate::{Certificates, SmallDisk, logs, note_secret};
 
 /// Somebody of the test's family.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +39,8 @@ pub struct Layout {
     folder: TempDir,
     addresses: BTreeMap<Member, SocketAddr>,
     variables: BTreeMap<String, String>,
+    /// What the commands of its processes begin with.
+    prefix: Vec<String>,
     /// The machine key.
     pub machine_key: String,
     /// The secret of the service account `jobs`.
@@ -55,6 +58,7 @@ impl Layout {
         let mut layout = Self {
             addresses: Member::ALL.into_iter().map(|member| (member, free_address())).collect(),
             variables: BTreeMap::new(),
+            prefix: Vec::new(),
             machine_key: secret(),
             service_secret: secret(),
             jwt_secret: secret(),
@@ -136,6 +140,25 @@ impl Layout {
         self.set("OCIS_GRPC_CLIENT_TLS_CACERT", &path(&made.ca));
         self.set("OCIS_GRPC_CLIENT_TLS_CERTIFICATE", &path(&made.certificate));
         self.set("OCIS_GRPC_CLIENT_TLS_KEY", &path(&made.key));
+    }
+
+    /// Puts the data of the family's processes on a disk of so many MiB, which this process does not see.
+    ///
+    /// # Errors
+    /// As of [`SmallDisk::mount`].
+    ///
+    /// # Panics
+    /// When the folder cannot be made.
+    pub fn use_small_disk(&mut self, mebibytes: u32) -> Result<SmallDisk, String> {
+        let folder = self.folder.path().join("data");
+        fs::create_dir_all(&folder).expect("a folder can be made");
+        let disk = SmallDisk::mount(&folder, mebibytes)?;
+        self.prefix = disk.prefix();
+        Ok(disk)
+    }
+
+    pub(crate) fn prefix(&self) -> &[String] {
+        &self.prefix
     }
 
     /// Sets a variable of the family's environment.

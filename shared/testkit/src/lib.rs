@@ -8,6 +8,7 @@ mod layout;
 mod logs;
 mod process;
 mod sign_in;
+mod small_disk;
 
 pub use browser::{Browser, Landing};
 pub use calls::{Answer, is_ok};
@@ -17,3 +18,4 @@ pub use layout::{Layout, PEOPLE, Person, free_address};
 pub use logs::{note_secret, write_secret};
 pub use process::{Finished, Server, binary, run};
 pub use sign_in::SignIn;
+pub use small_disk::SmallDisk;

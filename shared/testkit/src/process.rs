@@ -63,9 +63,14 @@ pub struct Server {
 impl Server {
     /// Starts `name server`, or `doorward server`.
     pub fn start(name: &'static str, variables: &BTreeMap<String, String>) -> Self {
+        Self::start_by(&[], name, variables)
+    }
+
+    /// Starts it by a command that ends in executing it.
+    pub(crate) fn start_by(prefix: &[String], name: &'static str, variables: &BTreeMap<String, String>) -> Self {
         // a write beyond a file-size limit fails, as on a full disk, and does not end the process: see `limit_files`
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", r#"trap "" XFSZ; exec "$0" server"#]).arg(binary(name));
+        command.args(["-c", r#"trap "" XFSZ; exec "$@" server"#, "sh"]).args(prefix).arg(binary(name));
         Self::run(name, command.env_clear().envs(variables).stdin(Stdio::null()).stdout(Stdio::null()))
     }
 

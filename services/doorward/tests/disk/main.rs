@@ -4,12 +4,14 @@ mod world;
 
 use std::time::{Duration, Instant};
 
-use testkit::{Browser, note_secret};
+use testkit::{Browser, Layout, note_secret};
 
 use world::World;
 
 /// More than any store has connections that write.
 const TIMES: usize = 6;
+/// The size of the disk.
+const MEBIBYTES: u32 = 16;
 const NEW_PASSWORD: &str = "an entirely new secret phrase";
 
 /// What was begun while the disk was well.
@@ -48,19 +50,42 @@ async fn nothing_is_acknowledged(world: &World, before: &Before) {
     assert!(!world.sign_in(&mut Browser::new()).await, "nor is anyone signed in");
 }
 
-/// Rows D1, G14: after a disk that was full, or fails, has recovered.
+/// Each write of a file fails, as on a disk that is full or broken.
 #[tokio::test(flavor = "multi_thread")]
 async fn full_disk_loses_nothing_acknowledged_and_shows_in_readiness() {
+    let world = World::start(Layout::new("process-disk", false)).await;
+    recovers(world, |world, fails| world.family.limit_files(fails.then_some(0))).await;
+}
+
+/// A file system without space. Where this machine allows no mount namespaces, the test above is all there is.
+#[tokio::test(flavor = "multi_thread")]
+async fn full_tmpfs_loses_nothing_acknowledged_and_shows_in_readiness() {
+    let mut layout = Layout::new("process-tmpfs", false);
+    let mut disk = match layout.use_small_disk(MEBIBYTES) {
+        Ok(disk) => disk,
+        Err(reason) => {
+            eprintln!("NOT TESTED: {reason}. Allow unprivileged user namespaces, or run the tests as root.");
+            return;
+        }
+    };
+    let world = World::start(layout).await;
+    let set = |_: &World, fails: bool| if fails { disk.fill() } else { disk.free() };
+    recovers(world, set).await;
+}
+
+/// Rows D1, G14: after a disk that was full, or fails, has recovered. `set` has each write fail, or not.
+async fn recovers(mut world: World, mut set: impl FnMut(&World, bool)) {
     note_secret(NEW_PASSWORD);
-    let mut world = World::start("process-disk").await;
     let mut before = Before::of(&world).await;
     assert_eq!(world.readiness().await, [200; 5]);
 
-    world.family.limit_files(Some(0));
+    set(&world, true);
+    // what a write-ahead log has allocated may take some writes yet
+    world.is_soon([503; 5]).await;
     nothing_is_acknowledged(&world, &before).await;
     world.is_soon([503; 5]).await;
 
-    world.family.limit_files(None);
+    set(&world, false);
     world.is_soon([200; 5]).await;
     let created = {
         let mut created = Vec::new();

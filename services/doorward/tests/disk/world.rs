@@ -21,8 +21,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn start(name: &str) -> Self {
-        let mut layout = Layout::new(name, false);
+    pub(crate) async fn start(mut layout: Layout) -> Self {
         let secret = SignIn::CLIENT_SECRET;
         let client = format!(
             "  - id: client\n    secret: {secret}\n    trusted: true\n    grant_types: [authorization_code, refresh_token]\n    \
