@@ -90,8 +90,8 @@ impl Directory {
         Ok(self.people.group(key).await?.map(|(group, _)| group))
     }
 
-    /// A stretch of the users that a group names as its members, in the order in which it is sorted by what names them; `None` if
-    /// there is no such group. A stretch may have fewer users than `most`, as a group may name others.
+    /// A stretch of the users whom a group names as members; `None` if there is no such group. A stretch is cut from all that the
+    /// group names, which may include others than users, and so may have fewer users than `most`.
     ///
     /// # Errors
     /// When the server does not answer, or refuses.
