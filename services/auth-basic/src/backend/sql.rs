@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use authn::{AuthError, Claim, Directory, DirectoryError, Groups, Login, User, prepare_password};
+use authn::{AuthError, Directory, DirectoryError, Groups, Login, User, prepare_password};
 use runtime::{Clock, Random};
 use secrecy::{ExposeSecret, SecretString};
 use store::StoreError;
@@ -132,30 +132,13 @@ impl Backend for Sql {
 }
 
 impl Sql {
-    /// Who signs in by name, or else by mail address. Who is ambiguous cannot sign in.
+    /// The user with this login; one who is ambiguous cannot sign in.
     async fn user(&self, login: &Login) -> Result<Option<Arc<User>>, AuthError> {
-        for form in login.forms() {
-            let by_name = self.user_by(Claim::Username(form.to_owned())).await?;
-            if let Some(user) = by_name.filter(|user| login.names(&user.username)) {
-                return Ok(Some(user));
-            }
-        }
-        for form in login.forms().filter(|form| form.contains('@')) {
-            let by_mail = self.user_by(Claim::Mail(form.to_owned())).await?;
-            if let Some(user) = by_mail.filter(|user| login.names(&user.mail)) {
-                return Ok(Some(user));
-            }
-        }
-        Ok(None)
-    }
-
-    async fn user_by(&self, claim: Claim) -> Result<Option<Arc<User>>, AuthError> {
-        match self.directory.user_by_claim(&claim, Groups::Include).await {
-            Ok(user) if user.id.opaque_id.is_empty() => Ok(None),
+        match self.directory.user_by_login(login, Groups::Include).await {
             Ok(user) => Ok(Some(user)),
             Err(DirectoryError::NotFound) => Ok(None),
             Err(DirectoryError::Ambiguous) => {
-                tracing::warn!("a login fits several people; nobody can sign in with it");
+                tracing::warn!("a login fits several users; none can sign in with it");
                 Ok(None)
             }
             Err(other) => Err(other.into_auth(AuthError::UnknownUser)),

@@ -80,18 +80,17 @@ pub trait Directory: Send + Sync {
     async fn user(&self, id: &UserId, groups: Groups) -> Result<Arc<User>, DirectoryError>;
     /// The one user this is said of. More than one is [`DirectoryError::Ambiguous`].
     async fn user_by_claim(&self, claim: &Claim, groups: Groups) -> Result<Arc<User>, DirectoryError>;
-    /// The one user who signs in with this login: by name or, where no user has that name, by mail address.
+    /// The one user who signs in with this login: by name or, where no user has that name, by mail address. A directory may
+    /// compare more loosely than [`Login::names`], or answer with a user without an identifier: neither is the user.
     async fn user_by_login(&self, login: &Login, groups: Groups) -> Result<Arc<User>, DirectoryError> {
-        for form in login.forms() {
-            match self.user_by_claim(&Claim::Username(form.to_owned()), groups).await {
-                Ok(user) if login.names(&user.username) => return Ok(user),
-                Ok(_) | Err(DirectoryError::NotFound) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        for form in login.forms().filter(|form| form.contains('@')) {
-            match self.user_by_claim(&Claim::Mail(form.to_owned()), groups).await {
-                Ok(user) if login.names(&user.mail) => return Ok(user),
+        let names = login.forms().map(|form| Claim::Username(form.to_owned()));
+        let addresses = login.forms().filter(|form| form.contains('@')).map(|form| Claim::Mail(form.to_owned()));
+        for claim in names.chain(addresses) {
+            match self.user_by_claim(&claim, groups).await {
+                Ok(user) if user.id.opaque_id.is_empty() => {}
+                Ok(user) if login.names(if matches!(claim, Claim::Mail(_)) { &user.mail } else { &user.username }) => {
+                    return Ok(user);
+                }
                 Ok(_) | Err(DirectoryError::NotFound) => {}
                 Err(error) => return Err(error),
             }
