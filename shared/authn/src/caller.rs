@@ -12,7 +12,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 /// Metadata key under which a trusted peer tells the address that a credential came from.
 pub const SOURCE_KEY: &str = "x-doorward-source";
 /// Metadata key under which a trusted peer passes on the [`Device`]: its identifier, a blank, and the user's identifier.
-const DEVICE_KEY: &str = "x-doorward-device-bin";
+pub const DEVICE_KEY: &str = "x-doorward-device-bin";
 /// Metadata key under which a service tells the name in its own caller's client certificate: to an authenticator the peer is the gateway,
 /// whoever called that.
 pub const CALLER_KEY: &str = "x-doorward-caller";

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use authn::caller::{CALLER_KEY, ForwardedCaller, SOURCE_KEY};
+use authn::caller::{CALLER_KEY, DEVICE_KEY, ForwardedCaller, SOURCE_KEY};
 use http::{HeaderMap, Request};
 
 use crate::metrics::Protocol;
@@ -41,8 +41,9 @@ impl Connected {
             _ => None,
         };
         if protocol != Protocol::Grpc || !is_trusted {
-            // nor may a handler pass a stranger's word on
+            // nor may a handler pass on what a stranger claims
             request.headers_mut().remove(SOURCE_KEY);
+            request.headers_mut().remove(DEVICE_KEY);
         }
         // the name decides what the machine key opens: who has proved no name of its own forwards none
         let forwarded = request.headers_mut().remove(CALLER_KEY);
