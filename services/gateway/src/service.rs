@@ -59,6 +59,13 @@ async fn authenticate_upstream(
     })
 }
 
+/// A request for another service, with what this one knows of who sent it.
+fn passed_on<T>(mut request: Request<T>) -> Request<T> {
+    let caller = Caller::of(request.metadata(), request.extensions());
+    caller.propagate(request.metadata_mut());
+    request
+}
+
 #[tonic::async_trait]
 impl GatewayApi for GatewayService {
     async fn authenticate(&self, request: Request<AuthenticateRequest>) -> Reply<AuthenticateResponse> {
@@ -104,28 +111,28 @@ impl GatewayApi for GatewayService {
         &self,
         request: Request<applications::GenerateAppPasswordRequest>,
     ) -> Reply<applications::GenerateAppPasswordResponse> {
-        self.applications()?.generate_app_password(request).await
+        self.applications()?.generate_app_password(passed_on(request)).await
     }
 
     async fn list_app_passwords(
         &self,
         request: Request<applications::ListAppPasswordsRequest>,
     ) -> Reply<applications::ListAppPasswordsResponse> {
-        self.applications()?.list_app_passwords(request).await
+        self.applications()?.list_app_passwords(passed_on(request)).await
     }
 
     async fn invalidate_app_password(
         &self,
         request: Request<applications::InvalidateAppPasswordRequest>,
     ) -> Reply<applications::InvalidateAppPasswordResponse> {
-        self.applications()?.invalidate_app_password(request).await
+        self.applications()?.invalidate_app_password(passed_on(request)).await
     }
 
     async fn get_app_password(
         &self,
         request: Request<applications::GetAppPasswordRequest>,
     ) -> Reply<applications::GetAppPasswordResponse> {
-        self.applications()?.get_app_password(request).await
+        self.applications()?.get_app_password(passed_on(request)).await
     }
 
     async fn get_user(&self, request: Request<identity::GetUserRequest>) -> Reply<identity::GetUserResponse> {
