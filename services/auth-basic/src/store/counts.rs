@@ -52,10 +52,16 @@ impl SqlCounts {
         let mut sorted = keys.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
-        let rows = sorted.iter().map(|key| row(key, &Record::default()));
-        let as_it_is = OnConflict::column(Column::Key).do_nothing().to_owned();
-        Entity::insert_many(rows).on_conflict(as_it_is).exec_without_returning(&transaction).await?;
-        let found = find(&sorted).order_by_asc(Column::Key).lock_exclusive().all(&transaction).await?;
+        let found = loop {
+            let rows = sorted.iter().map(|key| row(key, &Record::default()));
+            let as_it_is = OnConflict::column(Column::Key).do_nothing().to_owned();
+            Entity::insert_many(rows).on_conflict(as_it_is).exec_without_returning(&transaction).await?;
+            let found = find(&sorted).order_by_asc(Column::Key).lock_exclusive().all(&transaction).await?;
+            // a row that was there may be removed before it is locked; what would be written to it then would be lost
+            if found.len() == sorted.len() {
+                break found;
+            }
+        };
         let mut records = in_order(keys, &found);
         if let Err(wait) = change(&mut records) {
             // dropped: nothing is written
@@ -127,3 +133,6 @@ fn row(key: &Digest, record: &Record) -> ActiveModel {
 fn of_row(row: &Model) -> Record {
     Record { failures: row.failures, last: time(row.last), blocked_until: time(row.blocked_until), is_known: row.known }
 }
+
+#[cfg(test)]
+mod tests;
