@@ -35,6 +35,9 @@ pub(crate) struct Basic {
     verified: Cache<Digest, SystemTime>,
     /// When and why a credential was refused, where a changed password would be another key.
     refused: Cache<Digest, (SystemTime, Reason)>,
+    /// When the counts of a login at a source were read and permitted a right password. Forgotten at the next attempt with
+    /// another password.
+    cleared: Cache<Digest, SystemTime>,
     remember_for: Duration,
 }
 
@@ -47,8 +50,8 @@ impl Basic {
         remember_for: Duration,
     ) -> Self {
         // the injected clock decides; this only bounds how long memory is used
-        let (verified, refused) = (lasting(remember_for), lasting(REFUSED_FOR));
-        Self { backend, throttle, digester, clock, verified, refused, remember_for }
+        let (verified, refused, cleared) = (lasting(remember_for), lasting(REFUSED_FOR), lasting(remember_for));
+        Self { backend, throttle, digester, clock, verified, refused, cleared, remember_for }
     }
 
     async fn decide(&self, credentials: &Credentials) -> Result<Authenticated, Denial> {
@@ -61,41 +64,72 @@ impl Basic {
         }
         let (login, caller) = (Login::new(&credentials.client_id), &credentials.caller);
         let (begun, now) = (Instant::now(), self.clock.now());
-        // before anything that costs: also for a password that is remembered, or it could be guessed here for nothing. A known
-        // device is judged when it is known whose login it is
-        let mut keys = self.throttle.keys(&login, caller);
-        if caller.device.is_none() {
-            self.throttle.check(now, &keys).await.map_err(Denial::of)?;
+        let by_login = self.throttle.keys(&login, caller);
+        // a known device is judged when it is known whose login it is
+        let place = caller.device.is_none().then(|| self.place(&login, caller));
+        let is_cleared = self.is_cleared(place.as_ref()).await;
+        if place.is_some() && !is_cleared {
+            // before anything that costs
+            self.throttle.check(now, &by_login).await.map_err(Denial::of)?;
         }
         let person = self.backend.find(&login).await.map_err(Denial::unseen)?;
-        let subject = person.as_ref().map(|person| person.user.id.opaque_id.clone()).unwrap_or_default();
-        if person.is_some() {
-            keys = self.throttle.keys_of_account(&login, &subject, caller);
-        }
-        if person.is_some() || caller.device.is_some() {
-            let checked = self.throttle.check(now, &keys).await;
-            checked.map_err(|error| Denial { error: error.into(), subject: subject.clone() })?;
-        }
+        let subject = person.as_ref().map(|person| person.user.id.opaque_id.clone());
+        let denied = |error| Denial { error, subject: subject.clone().unwrap_or_default() };
         let refusal = match &person {
             None => Some(Reason::UnknownUser),
             Some(person) if !person.user.is_active() => Some(Reason::Disabled),
             Some(_) => None,
         };
+        // as much is read and written where there is no such user, or the time would tell (row I34); no user has this identifier
+        let account = subject.clone().unwrap_or_else(|| format!("\0{}", login.throttle_key()));
+        let keys = self.throttle.keys_of_account(&login, &account, caller);
         let attempt = Try { login: &login, keys, person: person.as_ref(), refusal, credentials, begun };
-        self.verify(&attempt).await.map_err(|error| Denial { error, subject: subject.clone() })?;
-        let user = person.map(|person| person.user);
-        let unknown = || Denial { error: AuthError::Refused(Reason::UnknownUser), subject };
-        Ok(Authenticated::full(user.ok_or_else(unknown)?, "pwd"))
+        let key = self.key(&attempt);
+        if !is_cleared || !self.is_verified(&key).await {
+            if let Some(place) = place.as_ref().filter(|_| is_cleared) {
+                // another password: from now on it and the right one are judged alike, or here one could be guessed for nothing
+                self.cleared.invalidate(place).await;
+                self.throttle.check(now, &by_login).await.map_err(|error| denied(error.into()))?;
+            }
+            self.throttle.check(now, &attempt.keys).await.map_err(|error| denied(error.into()))?;
+            self.verify(&attempt, key).await.map_err(denied)?;
+            if let Some(place) = place {
+                self.cleared.insert(place, now).await;
+            }
+        }
+        let unknown = || denied(AuthError::Refused(Reason::UnknownUser));
+        let user = person.as_ref().map(|person| Arc::clone(&person.user)).ok_or_else(unknown)?;
+        Ok(Authenticated::full(user, "pwd"))
+    }
+
+    /// The name of a login at a source in [`cleared`](Self::cleared).
+    fn place(&self, login: &Login, caller: &authn::Caller) -> Digest {
+        let source = caller.source.map(|source| source.to_canonical().to_string()).unwrap_or_default();
+        self.digester.digest(&[b"place", login.throttle_key().as_bytes(), source.as_bytes()])
+    }
+
+    /// Whether the counts of a login at a source need not be read for a password that is remembered as right.
+    async fn is_cleared(&self, place: Option<&Digest>) -> bool {
+        let Some(place) = place else { return false };
+        self.cleared.get(place).await.is_some_and(|then| self.is_younger(then, self.remember_for))
+    }
+
+    /// Whether the same was verified a while ago.
+    async fn is_verified(&self, key: &Digest) -> bool {
+        match self.verified.get(key).await {
+            Some(then) if self.is_younger(then, self.remember_for) => true,
+            Some(_) => {
+                self.verified.invalidate(key).await;
+                false
+            }
+            None => false,
+        }
     }
 
     /// Verifies, unless the same was verified a while ago or is being verified right now.
-    async fn verify(&self, attempt: &Try<'_>) -> Result<(), AuthError> {
-        let key = self.key(attempt);
-        if let Some(then) = self.verified.get(&key).await {
-            if self.is_younger(then, self.remember_for) {
-                return Ok(());
-            }
-            self.verified.invalidate(&key).await;
+    async fn verify(&self, attempt: &Try<'_>, key: Digest) -> Result<(), AuthError> {
+        if self.is_verified(&key).await {
+            return Ok(());
         }
         self.verified.try_get_with(key, self.verify_once(key, attempt)).await.map(drop).map_err(|error| copy(&error))
     }
@@ -237,15 +271,4 @@ impl std::fmt::Display for Shared {
 impl std::error::Error for Shared {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn b4_what_basic_cannot_carry_is_no_login() {
-        assert!(is_login("einstein") && is_login("einstein@example.org") && is_login("Zoë"));
-        assert!(is_login(&"x".repeat(256)));
-        for text in ["", "a:b", "a\0", "a\nb", &"x".repeat(257)] {
-            assert!(!is_login(text), "{text:?}");
-        }
-    }
-}
+mod tests;
