@@ -138,7 +138,8 @@ pub fn identity(issuer: &str, subject: &str) -> Uuid {
 
 /// Whether a name was found only because it was prepared: by width, composition and case, not by case alone.
 fn is_variant(name: &str, user: &User) -> bool {
-    Login::new(name).forms().count() > 1 && name.to_lowercase() != user.username.to_lowercase()
+    let login = Login::new(name);
+    name.to_lowercase() != user.username.to_lowercase() && (login.forms().count() > 1 || login.names(&user.username))
 }
 
 fn came_from_an_issuer(user: &User) -> bool {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use authn::Login;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use runtime::{Clock, Random};
 use store::StoreError;
@@ -65,16 +64,11 @@ impl Administration {
         if !rules::is_storable(who.text()) {
             return Err(PeopleError::NoSuchPerson);
         }
-        let login = match who {
-            PersonRef::Id(id) => return self.people.find(Key::Id(id)).await?.pop().ok_or(PeopleError::NoSuchPerson),
-            PersonRef::Username(name) => Login::new(name),
+        let key = match who {
+            PersonRef::Id(id) => Key::Id(id),
+            PersonRef::Username(name) => Key::Username(name),
         };
-        for form in login.forms() {
-            if let Some(person) = self.people.find(Key::Username(form)).await?.pop() {
-                return Ok(person);
-            }
-        }
-        Err(PeopleError::NoSuchPerson)
+        self.people.find(key).await?.pop().ok_or(PeopleError::NoSuchPerson)
     }
 
     /// Changes a person.

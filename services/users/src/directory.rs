@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use authn::{Claim, Directory, DirectoryError, Filter, Groups, Login, User, UserId, UserType, normal_issuer};
+use authn::{Claim, Directory, DirectoryError, Filter, Groups, User, UserId, UserType, normal_issuer};
 use cache::Known;
 pub(crate) use cache::{Cache, Touched};
 use status::Kind;
@@ -37,8 +37,8 @@ impl Directory for SqlDirectory {
     async fn user_by_claim(&self, claim: &Claim, groups: Groups) -> Result<Arc<User>, DirectoryError> {
         let known = match claim {
             Claim::UserId(id) => self.one(Key::Id(id)).await,
-            Claim::Username(name) => self.by_login(&Login::new(name), Key::Username).await,
-            Claim::Mail(address) => self.by_login(&Login::new(address), Key::Mail).await,
+            Claim::Username(name) => self.one(Key::Username(name)).await,
+            Claim::Mail(address) => self.one(Key::Mail(address)).await,
             Claim::Uid(number) => self.one(Key::UidNumber(posix(number)?)).await,
             Claim::Gid(number) => self.one(Key::GidNumber(posix(number)?)).await,
         };
@@ -97,18 +97,6 @@ impl SqlDirectory {
         let issuer = normal_issuer(&id.idp);
         let is_ours = issuer.is_empty() || self.issuers.iter().any(|ours| ours == issuer);
         if is_ours { Ok(&id.opaque_id) } else { Err(DirectoryError::NotFound) }
-    }
-
-    /// Whom a login names: as it is given, for names that were stored before they had to be prepared, or else prepared.
-    async fn by_login<'a>(&self, login: &'a Login, key: fn(&'a str) -> Key<'a>) -> Result<Arc<Known>, DirectoryError> {
-        let mut outcome = Err(DirectoryError::NotFound);
-        for form in login.forms() {
-            outcome = self.one(key(form)).await;
-            if !matches!(outcome, Err(DirectoryError::NotFound)) {
-                break;
-            }
-        }
-        outcome
     }
 
     /// Whom the key fits, from memory if possible. Of several who ask for one person at the same time one asks the database.

@@ -11,7 +11,8 @@ pub(crate) use sql::SqlPeople;
 
 use crate::{Author, Change, Group, PeopleError, Person};
 
-/// By what people are looked for. Names and addresses are compared regardless of case.
+/// By what people are looked for. Names and addresses are compared as logins are (RFC 8265): regardless of case, width and
+/// composition.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Key<'a> {
     Id(&'a str),

@@ -2,6 +2,7 @@
 
 mod m20250101_people;
 mod m20261124_password_changed;
+mod m20261128_prepared_names;
 
 use sea_orm_migration::prelude::*;
 
@@ -10,7 +11,11 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20250101_people::Migration), Box::new(m20261124_password_changed::Migration)]
+        vec![
+            Box::new(m20250101_people::Migration),
+            Box::new(m20261124_password_changed::Migration),
+            Box::new(m20261128_prepared_names::Migration),
+        ]
     }
 
     fn migration_table_name() -> DynIden {

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use authn::UserStatus;
+use authn::{Login, UserStatus};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbErr, QueryResult,
-    sea_query::{Expr, ExprTrait, IntoCondition, LikeExpr, Order, Query, SelectStatement, SimpleExpr, UnionType},
+    sea_query::{
+        Condition, Expr, ExprTrait, IntoCondition, LikeExpr, Order, Query, SelectStatement, SimpleExpr, UnionType,
+    },
 };
 use store::{Database, StoreError};
 
@@ -22,14 +24,21 @@ pub(crate) struct SqlPeople {
 #[async_trait]
 impl People for SqlPeople {
     async fn find(&self, key: Key<'_>) -> Result<Vec<Person>, PeopleError> {
-        let condition = match key {
-            Key::Id(id) => Expr::col("id").eq(id),
-            Key::Username(name) => Expr::col("username_key").eq(&*fold(name)),
-            Key::Mail(address) => Expr::col("mail_key").eq(&*fold(address)),
-            Key::UidNumber(number) => Expr::col("uid_number").eq(number),
-            Key::GidNumber(number) => Expr::col("gid_number").eq(number),
+        let (name, column) = match key {
+            Key::Id(id) => return self.read(at_most_two(Expr::col("id").eq(id))).await,
+            Key::UidNumber(number) => return self.read(at_most_two(Expr::col("uid_number").eq(number))).await,
+            Key::GidNumber(number) => return self.read(at_most_two(Expr::col("gid_number").eq(number))).await,
+            Key::Username(name) => (name, NameColumn::Username),
+            Key::Mail(address) => (address, NameColumn::Mail),
         };
-        self.read(people().cond_where(condition).limit(2).take()).await
+        let (login, mut found) = (Login::new(name), self.read(at_most_two(column.names(name))).await?);
+        // the version before leaves a prepared form behind when it changes a name
+        found.retain(|person| login.names(column.of(person)));
+        // of two variants that were both stored before they had to be prepared each has its own spelling
+        if let Some(exact) = found.iter().position(|person| fold(column.of(person)) == fold(name)) {
+            found = vec![found.swap_remove(exact)];
+        }
+        Ok(found)
     }
 
     async fn search(&self, texts: &[&str], stretch: Stretch<'_>) -> Result<Vec<Person>, PeopleError> {
@@ -128,6 +137,7 @@ impl SqlPeople {
             return Ok(Some(what));
         }
         let mut columns = attributes(person);
+        columns.extend(NameColumn::ALL.map(|column| column.prepared(person)));
         columns.push(("id", person.id.as_str().into()));
         columns.push(("created", person.created.into()));
         let (names, values): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
@@ -157,8 +167,11 @@ impl SqlPeople {
         // on PostgreSQL the lock makes a second change wait until it sees this one
         let query = people().and_where(Expr::col("id").eq(id)).lock_exclusive().take();
         let Some(mut person) = read(&transaction, &query).await?.pop() else { return Ok(None) };
+        let before = NameColumn::ALL.map(|column| column.of(&person).to_owned());
         apply(change, &mut person);
         person.updated = now;
+        let changed: Vec<_> =
+            NameColumn::ALL.into_iter().zip(before).filter(|(column, before)| column.of(&person) != before).collect();
         let renames = change.mail.is_some() || change.username.is_some();
         if change.author == Author::Issuer
             && renames
@@ -166,7 +179,9 @@ impl SqlPeople {
         {
             return Ok(Some(Err(what)));
         }
-        let values = attributes(&person);
+        let mut values = attributes(&person);
+        // what stays as it is may be a variant of another user's, from before names were prepared
+        values.extend(changed.into_iter().map(|(column, _)| column.prepared(&person)));
         let update = Query::update().table("people").values(values).and_where(Expr::col("id").eq(id)).take();
         transaction.execute(&update).await?;
         if change.roles.is_some() {
@@ -209,12 +224,57 @@ fn attributes(person: &Person) -> Vec<(&'static str, SimpleExpr)> {
     ]
 }
 
+/// A name that users sign in with.
+#[derive(Debug, Clone, Copy)]
+enum NameColumn {
+    Username,
+    Mail,
+}
+
+impl NameColumn {
+    const ALL: [Self; 2] = [Self::Username, Self::Mail];
+
+    fn of(self, person: &Person) -> &str {
+        match self {
+            Self::Username => &person.username,
+            Self::Mail => &person.mail,
+        }
+    }
+
+    /// The columns of its folded and of its prepared form.
+    const fn columns(self) -> [&'static str; 2] {
+        match self {
+            Self::Username => ["username_key", "username_prepared"],
+            Self::Mail => ["mail_key", "mail_prepared"],
+        }
+    }
+
+    /// The row is of this name, or of a variant of it (RFC 8265).
+    fn names(self, name: &str) -> Condition {
+        let [key, prepared] = self.columns();
+        let variant = Login::new(name).prepared().map(|name| Expr::col(prepared).eq(name));
+        Condition::any().add(Expr::col(key).eq(&*fold(name))).add_option(variant)
+    }
+
+    /// The column of the prepared form, with its value.
+    fn prepared(self, person: &Person) -> (&'static str, SimpleExpr) {
+        let [_, column] = self.columns();
+        (column, Login::new(self.of(person)).prepared().map(str::to_owned).into())
+    }
+}
+
+/// At most two people, enough to see that it is not one.
+fn at_most_two(condition: impl IntoCondition) -> SelectStatement {
+    people().cond_where(condition).limit(2).take()
+}
+
 /// Which of a person's names is another's: the username another's mail address, or the mail address another's username.
 async fn others(connection: &impl ConnectionTrait, person: &Person) -> Result<Option<&'static str>, StoreError> {
-    let pairs = [("mail_key", &person.username, "username"), ("username_key", &person.mail, "mail address")];
+    let pairs =
+        [(NameColumn::Mail, &person.username, "username"), (NameColumn::Username, &person.mail, "mail address")];
     for (column, name, what) in pairs.into_iter().filter(|(_, name, _)| !name.is_empty()) {
-        let of_others = Expr::col(column).eq(&*fold(name)).and(Expr::col("id").ne(person.id.as_str()));
-        let query = Query::select().column("id").from("people").and_where(of_others).limit(1).take();
+        let of_others = Condition::all().add(column.names(name)).add(Expr::col("id").ne(person.id.as_str()));
+        let query = Query::select().column("id").from("people").cond_where(of_others).limit(1).take();
         if connection.query_one(&query).await?.is_some() {
             return Ok(Some(what));
         }
@@ -340,7 +400,13 @@ async fn attach(connection: &impl ConnectionTrait, people: &mut [Person]) -> Res
 
 /// Names what is taken, by the unique index that said so.
 fn taken(error: StoreError) -> PeopleError {
-    let indexes = [("username_key", "username"), ("mail_key", "mail address"), ("name_key", "group name")];
+    let indexes = [
+        ("username_key", "username"),
+        ("username_prepared", "username"),
+        ("mail_key", "mail address"),
+        ("mail_prepared", "mail address"),
+        ("name_key", "group name"),
+    ];
     let named = indexes.into_iter().find(|(index, _)| error.is_taken(index)).map(|(_, name)| name);
     let id = || (error.is_taken("people") || error.is_taken("groups")).then_some("id");
     named.or_else(id).map_or(PeopleError::Store(error), PeopleError::Taken)
