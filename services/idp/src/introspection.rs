@@ -15,7 +15,7 @@ use crate::answer::Refusal;
 use crate::claims;
 use crate::clients::Client;
 use crate::endpoints::Site;
-use crate::model::{Binding, Grant, Seconds, seconds};
+use crate::model::{Binding, Family, Grant, Seconds, seconds};
 use crate::provider::Provider;
 use crate::token::asked::Asked;
 use crate::token::person::{self, Standing};
@@ -129,7 +129,9 @@ async fn find(provider: &Provider, site: &Site, text: &str) -> Result<Option<Tok
         }));
     };
     let family = provider.store.family(grant, provider.clock.now()).await?;
+    let is_cut_off = |family: &Family| provider.revocations.cuts_off_grant(&family.grant, seconds(family.created));
     let current = family.filter(|family| family.generation == generation && family.grant.layout == site.layout);
+    let current = current.filter(|family| !is_cut_off(family));
     Ok(current.map(|family| Token {
         id: None,
         binding: family.binding,

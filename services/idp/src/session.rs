@@ -72,7 +72,9 @@ pub async fn current(provider: &Provider, site: &Site, headers: &HeaderMap) -> R
     let Some(session) = provider.store.session(id).await? else { return Ok(None) };
     let is_its: bool = digest(&SHA256, &secret).as_ref().ct_eq(&session.digest).into();
     let now = provider.clock.now();
-    if !is_its || !session.is_alive(now) {
+    // also one that could not be removed when everything of the user was ended
+    let is_ended = || provider.revocations.ends_sign_in(&session.person, seconds(session.signed_in));
+    if !is_its || !session.is_alive(now) || is_ended() {
         return Ok(None);
     }
     if now.duration_since(session.seen).unwrap_or_default() >= SEEN {

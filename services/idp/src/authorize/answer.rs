@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::http::header::{CACHE_CONTROL, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -34,7 +34,7 @@ pub(super) type Parameters = BTreeMap<&'static str, String>;
 
 /// Grants what the person is ready for.
 pub(super) fn granted(provider: &Provider, site: &Site, checked: &Checked, ready: &Ready) -> Parameters {
-    let now = provider.clock.now();
+    let now = ready.since;
     let request = &checked.request;
     let client = &checked.client;
     let grant = Grant {
@@ -64,7 +64,7 @@ pub(super) fn granted(provider: &Provider, site: &Site, checked: &Checked, ready
     };
     let mut answer = Parameters::new();
     if request.response_type.issues_code() {
-        answer.insert("code", code(provider, site, checked, &grant));
+        answer.insert("code", code(provider, site, checked, &grant, now));
     }
     if request.response_type.issues_token() {
         let token = issue.access_token(provider);
@@ -94,7 +94,7 @@ pub(super) fn granted(provider: &Provider, site: &Site, checked: &Checked, ready
     answer
 }
 
-fn code(provider: &Provider, site: &Site, checked: &Checked, grant: &Grant) -> String {
+fn code(provider: &Provider, site: &Site, checked: &Checked, grant: &Grant, now: SystemTime) -> String {
     let request = &checked.request;
     let life = provider.config.lives.of(site.layout, &checked.client.lifetimes).code;
     let challenge = request.challenge.as_ref();
@@ -105,7 +105,7 @@ fn code(provider: &Provider, site: &Site, checked: &Checked, grant: &Grant) -> S
         nonce: request.nonce.clone(),
         challenge: challenge.map(|challenge| (challenge.to_text(), challenge.method().as_str().to_owned())),
         dpop_jkt: checked.dpop_jkt.clone(),
-        expires: seconds(provider.clock.now() + life),
+        expires: seconds(now + life),
     };
     provider.sealer.seal(Purpose::Code, &code)
 }

@@ -38,6 +38,9 @@ pub(super) enum Step {
 /// Who is ready, and for what.
 #[derive(Debug)]
 pub(super) struct Ready {
+    /// When what this rests on was read, or before that. What is issued is dated so: if the session or the consent has been ended
+    /// since, it ends with them.
+    pub(super) since: SystemTime,
     pub(super) session: Session,
     pub(super) user: Arc<User>,
     pub(super) scope: Scopes,
@@ -59,7 +62,8 @@ pub(super) async fn step(
     checked: &Checked,
     session: Option<Session>,
 ) -> Result<Step, Undecided> {
-    let asked = asked(provider, flow, checked, session).await?;
+    let since = provider.clock.now();
+    let asked = asked(provider, flow, checked, session, since).await?;
     if checked.request.prompt != Prompt::Nothing {
         return Ok(asked);
     }
@@ -80,6 +84,7 @@ async fn asked(
     flow: &Flow,
     checked: &Checked,
     session: Option<Session>,
+    since: SystemTime,
 ) -> Result<Step, Undecided> {
     let request = &checked.request;
     let hint = request.login_hint.clone();
@@ -106,7 +111,8 @@ async fn asked(
     if !person::may_use(&checked.client, &user) {
         return Ok(Step::Refuse(ErrorCode::AccessDenied, "this person may not use this application"));
     }
-    consented(provider, flow, checked, session, user, prompts.consent).await
+    consented(provider, flow, checked, Ready { since, session, user, scope: checked.grantable() }, prompts.consent)
+        .await
 }
 
 #[derive(Default)]
@@ -116,20 +122,19 @@ struct Prompts {
     select_account: bool,
 }
 
-/// Whether there is enough consent, or has to be asked for.
+/// Whether there is enough consent for who is `ready` otherwise, or has to be asked for.
 async fn consented(
     provider: &Provider,
     flow: &Flow,
     checked: &Checked,
-    session: Session,
-    user: Arc<User>,
+    ready: Ready,
     is_demanded: bool,
 ) -> Result<Step, Undecided> {
-    let scope = checked.grantable();
+    let Ready { session, scope, .. } = &ready;
     if let Some(agreed) = flow.agreed.as_ref().filter(|agreed| agreed.session == session.id) {
         let scope = Scopes::of(scope.iter().filter(|token| agreed.scope.split(' ').any(|one| one == *token)));
         let scope = scope.unwrap_or_default();
-        return Ok(Step::Ready(Box::new(Ready { session, user, scope })));
+        return Ok(Step::Ready(Box::new(Ready { scope, ..ready })));
     }
     let is_missing = is_demanded
         || needs_confirmation(checked)
@@ -142,7 +147,7 @@ async fn consented(
                 !kept.is_some_and(|kept| scope.is_subset(&kept))
             }
         };
-    Ok(if is_missing { Step::Consent { user, scope } } else { Step::Ready(Box::new(Ready { session, user, scope })) })
+    Ok(if is_missing { Step::Consent { user: ready.user, scope: ready.scope } } else { Step::Ready(Box::new(ready)) })
 }
 
 /// Whether any program could have sent this request in the client's name and use the answer: TLS does not prove who receives it

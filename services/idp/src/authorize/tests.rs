@@ -3,14 +3,21 @@
 mod confirmation;
 mod pushed;
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::jose::{Algorithm, SigningKey};
 use serde_json::{Value, json};
 
+use super::decide::{self, Step};
+use super::{answer, request};
 use crate::endpoints::{Layout, page};
+use crate::flow::{Flow, Next};
+use crate::logout::end_everywhere;
 use crate::logout::testing::{Bench, Browser, EINSTEIN, Reply};
 use crate::model::seconds;
+use crate::revocations::{self, Of};
 
 /// The redirect URI of the clients that [`Bench::add`] makes.
 const BACK: &str = "https://app.example/back";
@@ -137,4 +144,63 @@ async fn strict_issuer_takes_codes_with_pkce_only() {
         assert_eq!(answered(&reply, "error").as_deref(), error, "{layout} {kind}: {reply:?}");
         assert_eq!(answered(&reply, "iss"), bench.provider.site(layout).map(|site| site.issuer.clone()));
     }
+}
+
+/// The code of a request for `app` that was decided before `end` and is answered after it.
+async fn code_decided_before(bench: &Bench, end: impl AsyncFnOnce()) -> String {
+    let (provider, site) = (&bench.provider, bench.site());
+    let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    bench.advance(Duration::from_secs(5));
+    let scope = "openid offline_access";
+    let query = [("client_id", "app"), ("response_type", "code"), ("redirect_uri", BACK), ("scope", scope)];
+    let query = query.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let checked = request::resolve(provider, site, query, None).await.expect("a good request");
+    let flow = Flow::begin(site.layout, Next::Answer(checked.waiting()), bench.clock.now());
+    let step = decide::step(provider, &flow, &checked, Some(session)).await.expect("is decided");
+    let Step::Ready(ready) = step else { panic!("nothing is asked: {step:?}") };
+    end().await;
+    bench.advance(Duration::from_secs(2));
+    answer::granted(provider, site, &checked, &ready).remove("code").expect("a code")
+}
+
+/// Row I38.
+#[tokio::test]
+async fn code_of_a_request_that_was_under_way_ends_with_the_session_and_the_consent() {
+    let bench = Bench::new().await;
+    let grants = json!(["authorization_code", "refresh_token"]);
+    bench.add("app", &json!({ "pkce": "optional", "consent": "trusted", "grant_types": grants })).await;
+    let code = code_decided_before(&bench, async || ()).await;
+    assert_eq!(redeem(&bench, &code, None).await.status, 200);
+    let everything = async || end_everywhere(&bench.provider, EINSTEIN).await.expect("ends");
+    let code = code_decided_before(&bench, everything).await;
+    assert_refused(&redeem(&bench, &code, None).await, "invalid_grant");
+    let consent = async || {
+        let of = Of::Consent { person: EINSTEIN, client: "app" };
+        bench.provider.revocations.add([revocations::before(of, seconds(bench.clock.now()) + 1)]);
+    };
+    let code = code_decided_before(&bench, consent).await;
+    assert_refused(&redeem(&bench, &code, None).await, "invalid_grant");
+}
+
+/// Row I38.
+#[tokio::test]
+async fn session_that_could_not_be_removed_ends_as_everything_of_its_user_does() {
+    let (bench, mut browser) = (Bench::new().await, Browser::default());
+    bench.add("app", &json!({ "pkce": "optional", "consent": "trusted" })).await;
+    let query = [
+        ("client_id", "app"),
+        ("response_type", "code"),
+        ("redirect_uri", BACK),
+        ("scope", "openid"),
+        ("prompt", "none"),
+    ];
+    bench.sign_in(&mut browser, EINSTEIN).await;
+    bench.advance(Duration::from_secs(5));
+    assert!(answered(&authorize(&bench, &mut browser, &query).await, "code").is_some());
+    let second = seconds(bench.clock.now()) + 1;
+    bench.provider.revocations.add([revocations::before(Of::Person(EINSTEIN), second)]);
+    let reply = authorize(&bench, &mut browser, &query).await;
+    assert_eq!(answered(&reply, "error").as_deref(), Some("login_required"), "{reply:?}");
+    bench.sign_in(&mut browser, EINSTEIN).await;
+    assert!(answered(&authorize(&bench, &mut browser, &query).await, "code").is_some(), "a sign-in after it counts");
 }

@@ -49,7 +49,7 @@ pub(crate) struct Bench {
     pub(crate) clock: Clock,
     people: Arc<People>,
     router: Router,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 /// A browser: its cookies.
@@ -152,7 +152,12 @@ impl Bench {
             config,
         });
         let router = crate::routes::all(&provider, &Logouts::new());
-        Self { provider, clock, people, router, _database: file }
+        Self { provider, clock, people, router, database: file }
+    }
+
+    /// The store of another replica: what it revokes is in the database, and this provider has not heard of it.
+    pub(crate) async fn other_store(&self) -> Store {
+        Store::new(self.database.open().await)
     }
 
     pub(crate) fn site(&self) -> &Site {

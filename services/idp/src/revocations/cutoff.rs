@@ -1,13 +1,14 @@
 //! Ending everything that was issued before a moment, also what nobody can name: a stateless token is written down nowhere.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{Context, SHA256};
+use store::StoreError;
 use uuid::{Builder, Uuid};
 
 use super::Revocations;
 use crate::model::{Grant, Seconds, seconds, time_of};
-use crate::store::Revocation;
+use crate::store::{Revocation, Store};
 
 /// For how long it is remembered: no access token lives longer than a day.
 const REMEMBERED: Duration = Duration::from_hours(25);
@@ -59,11 +60,33 @@ impl Revocations {
     /// Whether everything of a grant's user, or of its client and that user, was ended after this was issued. Checked
     /// at every redemption: codes, device codes, refresh tokens, access tokens, exchanged ID tokens.
     pub fn cuts_off_grant(&self, grant: &Grant, issued: Seconds) -> bool {
-        let Grant { person: Some(person), client, .. } = grant else { return false };
+        let Grant { person: Some(person), client, sign_in, .. } = grant else { return false };
+        // whatever was issued for such a sign-in since, by a request or a replica that did not know yet
+        if sign_in.as_ref().is_some_and(|sign_in| self.ends_sign_in(person, sign_in.at)) {
+            return true;
+        }
         // a sign-in after the end counts as after it, also where the clock was corrected between both
-        let issued = grant.sign_in.as_ref().map_or(issued, |sign_in| issued.max(sign_in.at));
+        let issued = sign_in.as_ref().map_or(issued, |sign_in| issued.max(sign_in.at));
         let mut ended = [Of::Person(person), Of::Consent { person, client }].into_iter();
         ended.any(|of| self.cuts_off(of, issued))
+    }
+
+    /// Whether everything of a user was ended after a sign-in. In the second of the end itself only the time of issue tells
+    /// what came first.
+    pub fn ends_sign_in(&self, person: &str, at: Seconds) -> bool {
+        self.cuts_off(Of::Person(person), at.saturating_add(1))
+    }
+
+    /// Takes notice of what was ended of a grant's user, and of its client and that user, as the database has it at this moment:
+    /// another replica may have ended it, and tells it a moment later.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn read_cutoffs(&self, store: &Store, grant: &Grant, now: SystemTime) -> Result<(), StoreError> {
+        let Grant { person: Some(person), client, .. } = grant else { return Ok(()) };
+        let ids = [Of::Person(person), Of::Consent { person, client }].map(Of::id);
+        self.note(store.revocations_among(&ids, now).await?);
+        Ok(())
     }
 
     /// Whether what was issued in this second was ended by [`before`].
@@ -74,7 +97,11 @@ impl Revocations {
 
 #[cfg(test)]
 mod tests {
+    use oidc::scope::Scopes;
+
     use super::*;
+    use crate::endpoints::Layout;
+    use crate::model::SignIn;
 
     const CURIE: Of<'_> = Of::Person("curie");
 
@@ -89,6 +116,31 @@ mod tests {
         assert!(revocations.cuts_off(CURIE, 999_999), "an earlier one takes nothing back");
         revocations.prune(time_of(1_000_000) + REMEMBERED);
         assert!(!revocations.cuts_off(CURIE, 0), "by then everything is over");
+    }
+
+    #[test]
+    fn what_is_issued_for_a_sign_in_of_before_is_cut_off_however_late() {
+        let revocations = Revocations::alone();
+        revocations.add([before(CURIE, 1_000_000)]);
+        let is_cut_off = |at: Option<Seconds>, issued| {
+            let sign_in = at.map(|at| SignIn { session: None, at, amr: Vec::new(), acr: String::new() });
+            let grant = Grant {
+                id: Uuid::from_u128(1),
+                layout: Layout::OpenCloud,
+                client: "app".to_owned(),
+                person: Some("curie".to_owned()),
+                sign_in,
+                scope: Scopes::default(),
+                claims: None,
+                resources: Vec::new(),
+                actor: None,
+            };
+            revocations.cuts_off_grant(&grant, issued)
+        };
+        assert!(is_cut_off(Some(999_000), 1_000_500) && is_cut_off(Some(999_998), 1_000_000));
+        assert!(is_cut_off(Some(999_999), 999_999) && !is_cut_off(Some(999_999), 1_000_000), "in the same second");
+        assert!(!is_cut_off(Some(1_000_000), 999_999), "the clock was corrected");
+        assert!(is_cut_off(None, 999_999) && !is_cut_off(None, 1_000_000));
     }
 
     #[test]

@@ -46,6 +46,16 @@ impl Store {
         Ok(())
     }
 
+    /// Those of these that are revoked, as it is written at this moment.
+    pub async fn revocations_among(&self, ids: &[Uuid], now: SystemTime) -> Result<Vec<Revocation>, StoreError> {
+        let query = revocation::Entity::find()
+            .filter(revocation::Column::Id.is_in(ids.iter().copied()))
+            .filter(revocation::Column::Until.gt(micros(now)));
+        let read = || async { Ok(query.clone().all(self.database.reader()).await?) };
+        let rows = self.database.run(read).await?;
+        Ok(rows.into_iter().map(|row| Revocation { id: row.id, until: time(row.until) }).collect())
+    }
+
     /// Revocations that any replica has written since (by the database's clock) a quarter of a minute ago, or all when
     /// `all`; of those only the ones that still count.
     pub async fn revocations(&self, all: bool, now: SystemTime) -> Result<Vec<Revocation>, StoreError> {

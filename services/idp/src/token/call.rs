@@ -104,6 +104,22 @@ impl Call<'_> {
         Ok(())
     }
 
+    /// Refuses a grant that is redeemed for the first time if its user has signed out everywhere, or taken back the consent, since
+    /// this was issued. The database is asked, since what is issued now would be dated after what another replica has just ended.
+    ///
+    /// # Errors
+    /// `invalid_grant`, or the database cannot be asked.
+    pub(super) async fn check_cutoff(
+        &self,
+        event: &'static str,
+        grant: &Grant,
+        issued: Seconds,
+    ) -> Result<(), Refusal> {
+        let revocations = &self.provider.revocations;
+        revocations.read_cutoffs(&self.provider.store, grant, self.now).await?;
+        if revocations.cuts_off_grant(grant, issued) { Err(self.refuse_grant(event, CUT_OFF)) } else { Ok(()) }
+    }
+
     /// `invalid_grant`, with the reason in the audit log only.
     pub(super) fn refuse_grant(&self, event: &'static str, reason: &'static str) -> Refusal {
         audit::refused(event, reason, &self.client().id, &self.asked.parts);

@@ -13,7 +13,7 @@ use crate::model::{Binding, Code, seconds};
 use crate::seal::Purpose;
 use crate::store::{Redeemed, Revocation};
 use crate::token::answer::Answer;
-use crate::token::call::{CUT_OFF, Call, Extra};
+use crate::token::call::{Call, Extra};
 use crate::token::person::{self, Standing};
 use crate::token::refresh::{self, RefreshToken};
 use crate::token::{audit, dpop, revoke};
@@ -67,9 +67,7 @@ async fn read(call: &Call<'_>) -> Result<Code, Refusal> {
     }
     let life = provider.config.lives.of(site.layout, &asked.client.lifetimes).code;
     let issued = code.expires.saturating_sub(life.as_secs());
-    if provider.revocations.cuts_off_grant(&code.grant, issued) {
-        return Err(call.refuse_grant(EVENT, CUT_OFF));
-    }
+    call.check_cutoff(EVENT, &code.grant, issued).await?;
     Ok(code)
 }
 

@@ -98,8 +98,24 @@ async fn code_that_is_under_way_ends_as_its_user_signs_out_everywhere() {
 }
 
 #[tokio::test]
+async fn code_is_refused_where_it_was_not_heard_yet_that_another_replica_has_ended_it() {
+    for of in [Of::Person(EINSTEIN), Of::Consent { person: EINSTEIN, client: "app" }] {
+        let (bench, grant, code) = with_code("openid offline_access").await;
+        let ended = revocations::before(of, seconds(bench.clock.now()) + 1);
+        let other = bench.other_store().await;
+        other.revoke_token(ended.id, ended.until, bench.clock.now()).await.expect("is written");
+        bench.advance(Duration::from_secs(5));
+        let answer = redeem(&bench, &code).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (400, &json!("invalid_grant")), "{of:?}");
+        assert!(bench.provider.store.family(grant.id, bench.clock.now()).await.expect("reads").is_none());
+    }
+}
+
+#[tokio::test]
 async fn refresh_token_that_began_while_everything_was_ended_is_refused() {
     let (bench, grant, code) = with_code("openid offline_access").await;
+    let more = json!({ "token_endpoint_auth_method": "client_secret_post", "introspects_all": true });
+    let secret = bench.add("resource", &more).await;
     let answer = redeem(&bench, &code).await;
     let token = answer.json()["refresh_token"].as_str().expect("a refresh token").to_owned();
     // its row was written after those of before were removed
@@ -109,6 +125,9 @@ async fn refresh_token_that_began_while_everything_was_ended_is_refused() {
     let answer = bench.post_with(&mut Browser::default(), bench.site().paths.token, &form, &[]).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (400, &json!("invalid_grant")));
     assert!(bench.provider.store.family(grant.id, bench.clock.now()).await.expect("reads").is_some());
+    let form = [("token", token.as_str()), ("client_id", "resource"), ("client_secret", &secret)];
+    let answer = bench.post_with(&mut Browser::default(), bench.site().paths.introspection, &form, &[]).await;
+    assert_eq!(answer.json(), json!({ "active": false }));
 }
 
 #[tokio::test]
