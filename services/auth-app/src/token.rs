@@ -1,35 +1,9 @@
-//! What an app token looks like: `dwa_`, 30 random base62 characters (178 bits), and 6 of a CRC-32 over what stands
-//! before them. The checksum is no secret: it lets junk be refused without any I/O, and leak scanners be sure.
+//! Makes app tokens. Their form is that of [`authn::app_token`].
 
-use authn::APP_TOKEN_PREFIX as PREFIX;
+pub use authn::app_token::WellFormed;
+use authn::app_token::{ALPHABET, LENGTH, PREFIX, RANDOM, checksum};
 use runtime::Random;
 use secrecy::SecretString;
-
-const RANDOM: usize = 30;
-const CHECKSUM: usize = 6;
-/// How long every token is, in bytes.
-pub const LENGTH: usize = PREFIX.len() + RANDOM + CHECKSUM;
-
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-/// A text that has the form of a token and the right checksum; whether there is such a token is another question.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct WellFormed<'a>(&'a str);
-
-impl<'a> WellFormed<'a> {
-    /// Looks at the form, and at nothing else.
-    pub fn parse(text: &'a str) -> Option<Self> {
-        let random = text.strip_prefix(PREFIX).filter(|_| text.len() == LENGTH)?;
-        let base62 = random.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let (body, sum) = text.as_bytes().split_at(LENGTH - CHECKSUM);
-        (base62 && checksum(body) == sum).then_some(Self(text))
-    }
-
-    /// The token's text, prefix and checksum included: a secret.
-    pub fn text(self) -> &'a str {
-        self.0
-    }
-}
 
 /// Makes a token.
 pub fn generate(random: &Random) -> SecretString {
@@ -46,17 +20,6 @@ pub fn generate(random: &Random) -> SecretString {
     text.into()
 }
 
-/// The CRC-32 (ISO-HDLC, as in zlib) in base62, the most significant digit first.
-fn checksum(body: &[u8]) -> [u8; CHECKSUM] {
-    let mut rest = crc32fast::hash(body);
-    let mut digits = [b'0'; CHECKSUM];
-    for place in digits.iter_mut().rev() {
-        *place = ALPHABET[(rest % 62) as usize];
-        rest /= 62;
-    }
-    digits
-}
-
 fn digit(number: u32) -> char {
     char::from(ALPHABET[(number % 62) as usize])
 }
@@ -65,6 +28,7 @@ fn digit(number: u32) -> char {
 mod tests {
     use std::collections::BTreeSet;
 
+    use authn::app_token::CHECKSUM;
     use proptest::prelude::*;
     use secrecy::ExposeSecret;
 
@@ -95,12 +59,6 @@ mod tests {
         }
         // 60,000 characters over 62 places: 968 each, with a standard deviation of 31
         assert!(counts.iter().all(|count| (800..1140).contains(count)), "{counts:?}");
-    }
-
-    #[test]
-    fn the_checksum_is_the_one_of_zlib() {
-        assert_eq!(crc32fast::hash(b"123456789"), 0xCBF4_3926);
-        assert_eq!(&checksum(b"123456789"), b"3jZRME");
     }
 
     proptest! {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use authn::app_token::WellFormed;
 use authn::{AuthError, Authenticated, Authenticator, Credentials, Login, Reason};
 use moka::future::Cache;
 use runtime::Clock;
@@ -61,6 +62,11 @@ impl Basic {
         }
         if !is_login(&credentials.client_id) || password.len() > MOST_BYTES {
             return Err(Denial::unseen(AuthError::Refused(Reason::Malformed)));
+        }
+        // Gateways of the Go family try every secret as a password first. An app token is not a guess of one: counting it would lock
+        // its owner out.
+        if WellFormed::parse(password).is_some() {
+            return Err(Denial::unseen(AuthError::Refused(Reason::WrongSecret)));
         }
         let (login, caller) = (Login::new(&credentials.client_id), &credentials.caller);
         let (begun, now) = (Instant::now(), self.clock.now());

@@ -1,6 +1,6 @@
 //! Which credential a request presents.
 
-use authn::APP_TOKEN_PREFIX;
+use authn::app_token;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
@@ -54,7 +54,7 @@ impl Presented {
     /// Whether it has the shape of an app token.
     pub fn is_app_token(&self) -> bool {
         let (Self::Basic { secret, .. } | Self::Bearer(secret)) = self;
-        secret.expose_secret().starts_with(APP_TOKEN_PREFIX)
+        secret.expose_secret().starts_with(app_token::PREFIX)
     }
 }
 

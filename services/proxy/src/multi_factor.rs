@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use authn::APP_TOKEN_PREFIX;
+use authn::app_token;
 use http::{HeaderName, HeaderValue};
 use oidc::jose::UnverifiedJwt;
 use secrecy::ExposeSecret;
@@ -79,7 +79,7 @@ impl MultiFactor {
 
 /// What an access token says, which the gateway has accepted: its signature need not be verified again.
 fn of_access_token(token: &str) -> Option<SignIn> {
-    let is_issuers = !token.starts_with(APP_TOKEN_PREFIX);
+    let is_issuers = !token.starts_with(app_token::PREFIX);
     let jwt = is_issuers.then(|| UnverifiedJwt::parse(token).ok())??;
     Some(SignIn::of(jwt.claims()))
 }

@@ -2,10 +2,6 @@ use secrecy::SecretString;
 
 use crate::Caller;
 
-/// What every app token of this family starts with. Whoever sees it knows that a secret is no password, and never tries it as
-/// one.
-pub const APP_TOKEN_PREFIX: &str = "dwa_";
-
 /// What a caller presents to prove who it is. Its `Debug` form never shows the secret.
 #[derive(Debug, Clone)]
 pub struct Credentials {

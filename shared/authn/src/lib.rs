@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod amr;
+pub mod app_token;
 mod authenticator;
 pub mod caller;
 mod credentials;
@@ -16,7 +17,7 @@ mod wire;
 
 pub use authenticator::{AuthError, Authenticated, Authenticator, BoxError, Reason, Standing};
 pub use caller::{Caller, Device, Peer};
-pub use credentials::{APP_TOKEN_PREFIX, Credentials};
+pub use credentials::Credentials;
 pub use directory::{Claim, Directory, DirectoryError, Filter, Groups};
 pub use gateway::Gateway;
 pub use grant::{Access, Grant, GrantError, Grants, Permission};

@@ -2,6 +2,7 @@
 //! person. What they are composed of does not matter.
 
 use authn::User;
+use authn::app_token::WellFormed;
 
 /// No password is longer, in bytes. None is ever cut.
 pub(crate) const MOST_BYTES: usize = 1024;
@@ -31,6 +32,9 @@ pub enum Weakness {
     /// It has characters that cannot be typed everywhere.
     #[error("the password must not have control characters")]
     Control,
+    /// It is an app token, which is refused as a password at sign-in.
+    #[error("the password must not be an app token")]
+    AppToken,
     /// Everybody tries it.
     #[error("the password is one that everybody tries")]
     Known,
@@ -53,6 +57,9 @@ impl Policy {
         }
         if password.chars().any(char::is_control) {
             return Err(Weakness::Control);
+        }
+        if WellFormed::parse(password).is_some() {
+            return Err(Weakness::AppToken);
         }
         let lower = password.to_lowercase();
         if KNOWN.lines().any(|known| known == bare(&lower)) || KNOWN.lines().any(|known| known == lower) {
@@ -106,6 +113,8 @@ fn remains_without_context(lower: &str, user: Option<&User>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use authn::app_token;
+
     use super::*;
 
     const POLICY: Policy = Policy { least: 8 };
@@ -147,6 +156,10 @@ mod tests {
             assert_eq!(POLICY.check(password, None), Err(Weakness::Pattern), "{password}");
         }
         assert_eq!(POLICY.check("tab\tulator", None), Err(Weakness::Control));
+        let body = "dwa_0123456789ABCDEFGHIJKLMNOPQRST";
+        let sum = String::from_utf8(app_token::checksum(body.as_bytes()).to_vec()).expect("ASCII");
+        assert_eq!(POLICY.check(&format!("{body}{sum}"), None), Err(Weakness::AppToken));
+        assert_eq!(POLICY.check(&format!("{body}000000"), None), Ok(()), "another checksum");
     }
 
     #[test]

@@ -56,6 +56,22 @@ async fn b4_what_is_no_credential_is_refused_without_work() {
     assert_eq!(bench.hashed(), before);
 }
 
+/// Gateways of the Go family try an app token as a password before they try it as what it is (row I36).
+#[tokio::test]
+async fn app_token_is_not_counted_as_a_guessed_password() {
+    let bench = Bench::start(cheap()).await;
+    let body = "dwa_0123456789ABCDEFGHIJKLMNOPQRST";
+    let sum = String::from_utf8(authn::app_token::checksum(body.as_bytes()).to_vec()).expect("ASCII");
+    let (token, before) = (format!("{body}{sum}"), bench.hashed());
+    for login in ["einstein", "nobody"] {
+        for _ in 0..30 {
+            assert_eq!(reason(bench.sign_in(login, &token).await), Reason::WrongSecret);
+        }
+    }
+    assert_eq!(bench.hashed(), before);
+    bench.sign_in("einstein", PASSWORD).await.expect("the right password");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn b1_five_hundred_logins_at_once_stay_in_bounds() {
     let bench = Bench::start(Config { argon2: Argon2::default(), hash_threads: 2, ..cheap() }).await;
