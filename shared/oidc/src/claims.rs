@@ -10,6 +10,9 @@ mod tests;
 
 /// How far the clock of whoever made a token may differ from ours.
 pub const LEEWAY: Duration = Duration::from_secs(5);
+/// How far the clock of a client may be ahead that signs an assertion or a request object: FAPI 2.0 Security Profile 5.3.2.1 asks
+/// for ten seconds at least, and for less than a minute.
+pub const CLIENT_AHEAD: Duration = Duration::from_secs(10);
 /// A claim of our own in access tokens and introspection: whether the client is one of the installation's own (built in, or `trusted`),
 /// so that its tokens act as the user as a whole.
 pub const FIRST_PARTY: &str = "first_party";

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 
-use crate::claims::{self, ClaimError, LEEWAY, TimeError};
+use crate::claims::{self, CLIENT_AHEAD, ClaimError, LEEWAY, TimeError};
 use crate::error::ErrorCode;
 use crate::jose::{Algorithm, JwtError, KeySet, UnverifiedJwt};
 
@@ -241,7 +241,8 @@ fn check(
     if !claims::sole_audience(claims).is_some_and(|audience| audiences.contains(&audience)) {
         return Err(AssertionError::Audience);
     }
-    if claims::check_times(claims, now)?.is_none_or(|expires| expires > now + lifetime + LEEWAY) {
+    let expires = claims::check_times_within(claims, now, CLIENT_AHEAD)?;
+    if expires.is_none_or(|expires| expires > now + lifetime + CLIENT_AHEAD) {
         return Err(AssertionError::LivesTooLong);
     }
     Ok(())

@@ -15,7 +15,7 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use crate::claims::{self, ClaimError, TimeError};
+use crate::claims::{self, CLIENT_AHEAD, ClaimError, TimeError};
 use crate::error::ErrorCode;
 
 #[cfg(test)]
@@ -86,7 +86,7 @@ pub fn parameters(
     if claims.contains_key("aud") && !claims::is_meant_for(claims, issuer) {
         return Err(ObjectError::Audience);
     }
-    claims::check_times(claims, now)?;
+    claims::check_times_within(claims, now, CLIENT_AHEAD)?;
     if NESTED.iter().any(|name| claims.contains_key(*name)) {
         return Err(ObjectError::Nested);
     }

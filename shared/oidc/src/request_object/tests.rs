@@ -49,7 +49,7 @@ fn an_object_is_by_its_client_and_for_this_server() {
         (json!({"aud": "https://other.example"}), ObjectError::Audience),
         (json!({"aud": null}), ObjectError::Audience),
         (json!({"exp": NOW - 5}), ObjectError::Time(TimeError::Expired)),
-        (json!({"nbf": NOW + 6}), ObjectError::Time(TimeError::NotYet)),
+        (json!({"nbf": NOW + 11}), ObjectError::Time(TimeError::NotYet)),
         (json!({"exp": "soon"}), ObjectError::Time(TimeError::Claim(ClaimError::Malformed("exp")))),
         (json!({"request": "x"}), ObjectError::Nested),
         (json!({"request_uri": "x"}), ObjectError::Nested),
