@@ -65,7 +65,7 @@ pub fn check_claims(said: &Map<String, Value>, rules: &Rules, now: SystemTime) -
         return Err(Reason::Policy);
     }
     access::check(said, rules)?;
-    match claims::check_times_within(said, now, rules.leeway) {
+    match claims::check_times(said, now, rules.leeway) {
         Ok(_) => Ok(()),
         Err(TimeError::Expired) => Err(Reason::Expired),
         Err(TimeError::NotYet | TimeError::Claim(_)) => Err(Reason::Malformed),

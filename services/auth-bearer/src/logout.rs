@@ -10,7 +10,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use oidc::claims::{LEEWAY, check_times_within, is_meant_for, text, time};
+use oidc::claims::{LEEWAY, check_times, is_meant_for, text, time};
 use oidc::jose::{Algorithm, MAX_JWT, UnverifiedJwt};
 use serde_json::{Value, json};
 
@@ -70,8 +70,7 @@ fn read(jwt: &UnverifiedJwt<'_>, issuer: &Issuer, now: SystemTime) -> Result<Unc
         return Err(bad("aud"));
     }
     let at = time(said, "iat").ok().flatten().ok_or(bad("iat"))?;
-    let until =
-        check_times_within(said, now, issuer.settings.rules.leeway).map_err(|_| bad("exp"))?.ok_or(bad("exp"))?;
+    let until = check_times(said, now, issuer.settings.rules.leeway).map_err(|_| bad("exp"))?.ok_or(bad("exp"))?;
     let is_event = said.get("events").and_then(|events| events.get(EVENT)).is_some_and(Value::is_object);
     if !is_event {
         return Err(bad("events"));

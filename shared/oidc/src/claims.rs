@@ -65,20 +65,13 @@ pub fn text<'a>(claims: &'a Map<String, Value>, name: &'static str, max: usize) 
     text.map(Some).ok_or(ClaimError::Malformed(name))
 }
 
-/// Holds `exp`, `nbf` and `iat` against the present, with [`LEEWAY`]; each may be left out. The result is `exp`.
+/// Holds `exp`, `nbf` and `iat` against the present; each may be left out. The result is `exp`.
+///
+/// `exp` has the leeway [`LEEWAY`]; `nbf` and `iat` have that of the caller, since the clock of another system may be ahead.
 ///
 /// # Errors
 /// [`TimeError`].
-pub fn check_times(claims: &Map<String, Value>, now: SystemTime) -> Result<Option<SystemTime>, TimeError> {
-    check_times_within(claims, now, LEEWAY)
-}
-
-/// The same, with another leeway for `nbf` and `iat`: a token of an issuer whose clock is ahead is not yet valid for so long. A token
-/// that has ended gets no more than [`LEEWAY`].
-///
-/// # Errors
-/// [`TimeError`].
-pub fn check_times_within(
+pub fn check_times(
     claims: &Map<String, Value>,
     now: SystemTime,
     leeway: Duration,

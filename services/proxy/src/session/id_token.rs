@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use oidc::claims::{LEEWAY, check_times_within, is_meant_for, text, time};
+use oidc::claims::{LEEWAY, check_times, is_meant_for, text, time};
 use oidc::jose::{Algorithm, UnverifiedJwt, half_hash};
 use serde_json::{Map, Value};
 
@@ -121,7 +121,7 @@ impl Expected<'_> {
         if !is_meant_for(said, self.client) {
             return Err(Wrong("aud"));
         }
-        check_times_within(said, self.now, self.leeway).map_err(|_| Wrong("exp"))?.ok_or(Wrong("exp"))?;
+        check_times(said, self.now, self.leeway).map_err(|_| Wrong("exp"))?.ok_or(Wrong("exp"))?;
         time(said, "iat").ok().flatten().ok_or(Wrong("iat"))?;
         Ok(algorithm)
     }

@@ -86,7 +86,7 @@ pub fn parameters(
     if claims.contains_key("aud") && !claims::is_meant_for(claims, issuer) {
         return Err(ObjectError::Audience);
     }
-    claims::check_times_within(claims, now, CLIENT_AHEAD)?;
+    claims::check_times(claims, now, CLIENT_AHEAD)?;
     if NESTED.iter().any(|name| claims.contains_key(*name)) {
         return Err(ObjectError::Nested);
     }
