@@ -54,12 +54,16 @@ impl Access {
 
 /// Whether a token counts, by whom it is for and which client it was issued to. Our own provider says which clients are the
 /// installation's own; tokens of others need a scope of the API, or an operator who names the client. Of another issuer the configured
-/// audiences and clients decide, and without any only the clients count that are the same everywhere.
+/// audiences and clients decide, and without any only the clients count that are the same everywhere. A token in which a client acts for
+/// itself is no user's.
 ///
 /// # Errors
 /// Why it does not count.
 pub fn check(claims: &Map<String, Value>, rules: &Rules) -> Result<(), Reason> {
     let Rules { audiences, authorized_parties, .. } = rules;
+    if is_of_client_itself(claims) {
+        return Err(Reason::UnknownUser);
+    }
     if !audiences.is_empty() && !audiences.iter().any(|audience| is_meant_for(claims, audience)) {
         return Err(Reason::ForeignToken);
     }
@@ -67,7 +71,7 @@ pub fn check(claims: &Map<String, Value>, rules: &Rules) -> Result<(), Reason> {
     if !authorized_parties.is_empty() && !is_named {
         return Err(Reason::ForeignToken);
     }
-    let counts = match first_party(claims)? {
+    let counts = match first_party(claims, rules)? {
         Some(true) => true,
         Some(false) => is_named || scope_tokens(claims).any(is_api_scope),
         None => is_named || !audiences.is_empty() || is_built_in(claims),
@@ -75,16 +79,26 @@ pub fn check(claims: &Map<String, Value>, rules: &Rules) -> Result<(), Reason> {
     if counts { Ok(()) } else { Err(Reason::ForeignClient) }
 }
 
-/// What our own provider says of the client; `None` of another issuer.
-fn first_party(claims: &Map<String, Value>) -> Result<Option<bool>, Reason> {
-    let Some(value) = claims.get(FIRST_PARTY) else { return Ok(None) };
+/// What an operator does about a token that [`check`] refuses for its client.
+pub fn remedy(rules: &Rules) -> &'static str {
+    if rules.is_own {
+        "its client is neither built in nor trusted, and the token has no scope of the API: set 'trusted: true' for the client, list scopes of the API in its registration, or name it in AUTH_BEARER_OIDC_AUTHORIZED_PARTIES (authorized_parties in the file)"
+    } else {
+        "the token names no client (azp, client_id), or one that is not built in: set AUTH_BEARER_OIDC_AUDIENCE to what its 'aud' holds, or AUTH_BEARER_OIDC_AUTHORIZED_PARTIES to its client; if the issuer is Doorward's own idp, name it in AUTH_BEARER_OIDC_OWN_ISSUERS"
+    }
+}
+
+/// What our own provider says of the client. `None` of another issuer, whatever its tokens say: there the claim may be whatever a client, or
+/// a user's own attributes, put into it.
+fn first_party(claims: &Map<String, Value>, rules: &Rules) -> Result<Option<bool>, Reason> {
+    let Some(value) = claims.get(FIRST_PARTY).filter(|_| rules.is_own) else { return Ok(None) };
     value.as_bool().map(Some).ok_or(Reason::Malformed)
 }
 
 /// Whether the user has signed in at a client that the installation or its operator knows, and nobody acts for the user.
 fn is_interactive(claims: &Map<String, Value>, rules: &Rules) -> bool {
     let signed_in = || claims.get("amr").and_then(Value::as_array).is_some_and(|methods| !methods.is_empty());
-    let is_known = match first_party(claims) {
+    let is_known = match first_party(claims, rules) {
         Ok(Some(true)) => signed_in(),
         Ok(Some(false)) => is_named(claims, rules),
         Ok(None) => is_named(claims, rules) || is_built_in(claims),
@@ -99,6 +113,12 @@ fn is_named(claims: &Map<String, Value>, rules: &Rules) -> bool {
 
 fn is_built_in(claims: &Map<String, Value>) -> bool {
     was_issued_to(claims, client_id::is_built_in)
+}
+
+/// Whether the subject is the client (`client_credentials`, RFC 9068 2.2 and 5). Its identifier may be some user's as well.
+fn is_of_client_itself(claims: &Map<String, Value>) -> bool {
+    let subject = claims.get("sub");
+    subject.is_some() && CLIENT.iter().any(|name| claims.get(*name) == subject)
 }
 
 /// Whether the token names a client, and every claim that names one names an accepted one.

@@ -68,6 +68,9 @@ impl Bearer {
             outcome =
                 self.results.find(key, now, Some(end), verify_there(Arc::clone(issuer), token.to_owned(), now)).await;
         }
+        if matches!(outcome.verdict, Err(Failure::Refused(Reason::ForeignClient))) {
+            outcome.issuer.warn_of_client(now);
+        }
         if self.standing(&outcome, now) == Standing::Over {
             return Err(AuthError::Refused(Reason::Revoked));
         }

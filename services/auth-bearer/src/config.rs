@@ -114,7 +114,8 @@ impl Config {
     pub fn issuers(&self) -> Result<Vec<Settings>, FileError> {
         let mut all = vec![self.auth_providers.oidc.settings(&self.auto_provision, &self.role_assignment)];
         if let Some(file) = &self.auth_providers.issuers_file {
-            all.extend(file::read(file, self.auth_providers.allows_exposed_secrets)?);
+            let further = file::read(file, self.auth_providers.allows_exposed_secrets)?;
+            all.extend(further.into_iter().map(|issuer| self.auth_providers.oidc.marked(issuer)));
         }
         together(&all)?;
         let writes = all.iter().any(|issuer| issuer.provisioning.is_some() || issuer.roles.is_some());

@@ -10,12 +10,15 @@ use outbound::issuer::{PrepareError, Source};
 use runtime::Context;
 use runtime::config::Secret;
 
+use crate::access;
 use crate::claims::{Claims, Path};
 use crate::config::Outbound;
 use crate::jwt::Rules;
 use crate::keys::KeyCache;
 use crate::metrics::Asked;
 
+/// How often it is logged at most, in seconds, that tokens of an issuer are refused for their client: anybody can send such tokens.
+const WARN_EVERY: u64 = 60;
 /// What issuers are told of who calls them.
 const USER_AGENT: &str = "doorward-auth-bearer";
 
@@ -121,6 +124,8 @@ pub struct Issuer {
     pub keys: KeyCache,
     /// The longest that a token of its has lived, in seconds.
     longest: AtomicU64,
+    /// When it was last logged that a token is refused for its client, in seconds since 1970.
+    warned: AtomicU64,
 }
 
 impl Issuer {
@@ -130,7 +135,7 @@ impl Issuer {
         let source = Source::new(name, USER_AGENT, settings.insecure, outbound.allow_private_addresses, authorities)?;
         let asked = Asked::new(&context.metrics, name);
         let keys = KeyCache::new(source, settings.method == Method::Jwt, context.clock.clone(), asked);
-        Ok(Self { settings, keys, longest: AtomicU64::new(0) })
+        Ok(Self { settings, keys, longest: AtomicU64::new(0), warned: AtomicU64::new(0) })
     }
 
     /// Its name.
@@ -143,6 +148,16 @@ impl Issuer {
         let Some(end) = claims.expires else { return };
         let life = end.duration_since(claims.issued.unwrap_or(now)).unwrap_or_default();
         self.longest.fetch_max(life.as_secs(), Ordering::Relaxed);
+    }
+
+    /// Logs that a token is refused for its client, and what an operator does about it.
+    pub fn warn_of_client(&self, now: SystemTime) {
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let is_due = |last: u64| (now.abs_diff(last) >= WARN_EVERY).then_some(now);
+        if self.warned.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_due).is_ok() {
+            let (issuer, remedy) = (self.name(), access::remedy(&self.settings.rules));
+            tracing::warn!(issuer, "access tokens are refused (foreign_client): {remedy}");
+        }
     }
 
     /// The longest life of a token so far.

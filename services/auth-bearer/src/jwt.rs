@@ -28,6 +28,8 @@ pub struct Rules {
     pub audiences: Vec<String>,
     /// Which client they must have been issued to (`azp`, or `client_id`): one of these; see [`access::check`] if there is none.
     pub authorized_parties: Vec<String>,
+    /// Whether the issuer is Doorward's own provider, which alone is believed when it says that a client is first-party.
+    pub is_own: bool,
     /// Whether their type must be `at+jwt`.
     pub at_jwt_only: bool,
     /// How far the issuer's clock may be from ours.

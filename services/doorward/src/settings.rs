@@ -7,7 +7,10 @@ use runtime::{
     config::{ConfigError, Environment, Loaded, base_data_path, load_over},
 };
 
-use crate::{secrets::Secrets, selection::Member};
+use crate::{
+    secrets::Secrets,
+    selection::{Member, Selection},
+};
 
 pub(crate) mod defaults;
 
@@ -52,8 +55,10 @@ impl Settings {
         let mut reader = Reader { environment, warnings: Vec::new(), files: Vec::new() };
         let auth_app = reader.read::<auth_app::AuthApp>(defaults::auth_app(secrets))?;
         let idp = reader.read::<idp::Idp>(defaults::idp(secrets))?;
-        let own_issuers = idp.sites().into_iter().map(|site| site.issuer).collect();
-        let auth_bearer = reader.read::<auth_bearer::AuthBearer>(defaults::auth_bearer(secrets, own_issuers))?;
+        let issuers = idp.sites().into_iter().map(|site| site.issuer).collect();
+        // whose idp answers at that URL where ours does not run is not known
+        let runs_idp = Selection::of(environment).is_ok_and(|selection| selection.contains(Member::Idp));
+        let auth_bearer = reader.read::<auth_bearer::AuthBearer>(defaults::auth_bearer(secrets, issuers, runs_idp))?;
         let users = reader.read::<users::Users>(defaults::users(secrets))?;
         let auth_machine = reader.read::<auth_machine::AuthMachine>(defaults::auth_machine(secrets))?;
         if users.is_ldap() && auth_machine.relies_on_roles() {
@@ -113,5 +118,27 @@ impl Reader<'_> {
         self.warnings.extend(warnings);
         self.files.extend(files);
         Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runtime::Random;
+
+    use super::*;
+
+    /// Elsewhere an idp of another system may answer at the same URL.
+    #[test]
+    fn issuers_of_idp_are_believed_where_it_runs_in_this_process() {
+        let own = |more: &[(&str, &str)]| {
+            let all = more.iter().chain(&[("OCIS_URL", "https://cloud.example")]);
+            let environment: Environment = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let settings = Settings::load(&environment, &Secrets::make(&Random::seeded(1))).expect("is read");
+            settings.auth_bearer.auth_providers.oidc.own_issuers
+        };
+        assert_eq!(own(&[]), ["https://cloud.example", "https://cloud.example/oidc"]);
+        assert_eq!(own(&[("OCIS_EXCLUDE_RUN_SERVICES", "idp")]), Vec::<String>::new());
+        let elsewhere = ("AUTH_BEARER_OIDC_OWN_ISSUERS", "https://login.example");
+        assert_eq!(own(&[("OCIS_EXCLUDE_RUN_SERVICES", "idp"), elsewhere]), ["https://login.example"]);
     }
 }

@@ -107,6 +107,10 @@ async fn start(name: &str, mode: Mode) -> (TestFamily, String) {
     layout.set("IDP_ISS", &issuer);
     layout.set("IDP_ALLOW_PRIVATE_ADDRESSES", "true");
     layout.set("AUTH_BEARER_OIDC_ISSUER", &issuer);
+    // in a process of its own nothing else says that its issuer is our own provider
+    if mode == Mode::Processes {
+        layout.set("AUTH_BEARER_OIDC_OWN_ISSUERS", &issuer);
+    }
     layout.set("AUTH_BEARER_OIDC_AT_JWT_ONLY", "true");
     layout.set("OCIS_ADD_RUN_SERVICES", "auth-app,auth-bearer");
     let bearer = layout.address(Member::AuthBearer).to_string();

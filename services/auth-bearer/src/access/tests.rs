@@ -15,6 +15,11 @@ fn rules(audiences: &[&str], authorized_parties: &[&str]) -> Rules {
     Rules { audiences: owned(audiences), authorized_parties: owned(authorized_parties), ..Rules::default() }
 }
 
+/// The same of our own provider.
+fn own(audiences: &[&str], authorized_parties: &[&str]) -> Rules {
+    Rules { is_own: true, ..rules(audiences, authorized_parties) }
+}
+
 /// The scopes in words, and the method, of a token that counts.
 fn access(value: Value, rules: &Rules) -> Result<(String, &'static str), Reason> {
     let claims = claims(value);
@@ -27,7 +32,7 @@ fn access(value: Value, rules: &Rules) -> Result<(String, &'static str), Reason>
 
 #[test]
 fn our_own_provider_says_which_clients_act_as_the_whole_user() {
-    let open = rules(&[], &[]);
+    let open = own(&[], &[]);
     let token = |first_party: bool, scope: &str| {
         access(json!({"client_id": "x", "first_party": first_party, "scope": scope, "amr": ["pwd"]}), &open)
     };
@@ -47,7 +52,7 @@ fn our_own_provider_says_which_clients_act_as_the_whole_user() {
 
 #[test]
 fn token_without_sign_in_or_with_an_actor_is_not_interactive() {
-    let open = rules(&[], &[]);
+    let open = own(&[], &[]);
     for more in [json!({}), json!({"amr": []}), json!({"amr": ["pwd"], "act": {"sub": "x"}})] {
         let mut token = json!({"client_id": "x", "first_party": true, "scope": "openid"});
         token.as_object_mut().expect("an object").extend(claims(more.clone()));
@@ -83,8 +88,47 @@ fn operator_who_names_a_client_or_an_audience_decides_for_a_foreign_issuer() {
 #[test]
 fn client_that_the_operator_names_acts_as_the_user_though_it_is_not_first_party() {
     let token = json!({"client_id": "wiki", "first_party": false, "aud": ["wiki", "us"], "scope": "openid"});
-    assert_eq!(access(token.clone(), &rules(&[], &["wiki"])), Ok(("user".to_owned(), amr::OIDC)));
-    assert_eq!(access(token, &rules(&["us"], &[])), Err(Reason::ForeignClient), "an audience names no client");
+    assert_eq!(access(token.clone(), &own(&[], &["wiki"])), Ok(("user".to_owned(), amr::OIDC)));
+    assert_eq!(access(token, &own(&["us"], &[])), Err(Reason::ForeignClient), "an audience names no client");
+}
+
+/// Any provider's clients may have a claim of that name.
+#[test]
+fn first_party_is_believed_of_our_own_provider_only() {
+    let token = |first_party: Value| json!({"azp": "third", "aud": "us", "first_party": first_party, "scope": "openid user tokens:write", "amr": ["pwd"]});
+    for first_party in [json!(true), json!(false), json!("true")] {
+        assert_eq!(access(token(first_party), &rules(&[], &[])), Err(Reason::ForeignClient));
+    }
+    let by_audience = access(token(json!(true)), &rules(&["us"], &[]));
+    assert_eq!(by_audience.map(|(_, amr)| amr), Ok(amr::OIDC_CLIENT), "no sign-in at a client that is known");
+    let party = json!({"azp": "third", "first_party": true, "scope": "openid"});
+    assert_eq!(access(party, &rules(&[], &["web"])), Err(Reason::ForeignToken));
+}
+
+/// RFC 9068 5: the identifier of a client that acts for itself may be that of a user.
+#[test]
+fn token_in_which_a_client_acts_for_itself_is_no_users() {
+    for name in CLIENT {
+        let mut token = claims(json!({"sub": "einstein", "aud": "us", "first_party": true, "scope": "user"}));
+        token.insert(name.to_owned(), json!("einstein"));
+        for rules in [own(&[], &[]), own(&["us"], &["einstein"]), rules(&["us"], &[]), rules(&[], &["einstein"])] {
+            assert_eq!(check(&token, &rules), Err(Reason::UnknownUser), "{name} {rules:?}");
+        }
+    }
+    let users = json!({"sub": "einstein", "azp": "web", "scope": "openid"});
+    assert!(access(users, &rules(&[], &[])).is_ok());
+}
+
+/// A token that names no client is admitted by its audience alone, and the log says so.
+#[test]
+fn remedy_for_a_refused_client_names_the_settings() {
+    let nameless = json!({"sub": "4c51", "aud": "us", "scope": "openid"});
+    assert_eq!(access(nameless.clone(), &rules(&[], &[])), Err(Reason::ForeignClient));
+    assert_eq!(access(nameless, &rules(&["us"], &[])), Ok(("user".to_owned(), amr::OIDC_CLIENT)));
+    for setting in ["AUDIENCE", "AUTHORIZED_PARTIES", "OWN_ISSUERS"] {
+        assert!(remedy(&rules(&[], &[])).contains(&format!("AUTH_BEARER_OIDC_{setting}")), "{setting}");
+    }
+    assert!(remedy(&own(&[], &[])).contains("trusted: true"));
 }
 
 #[test]
@@ -110,7 +154,7 @@ proptest! {
     fn third_party_never_gets_more_than_its_scope(scope in "[a-z:/ ]{0,40}", client in "[a-z]{3,8}") {
         let token = json!({"client_id": client, "first_party": false, "scope": scope, "amr": ["pwd"]});
         let asks_for_all = scope.split(' ').any(|token| token == "user");
-        if let Ok((keys, method)) = access(token, &rules(&[], &[])) {
+        if let Ok((keys, method)) = access(token, &own(&[], &[])) {
             prop_assert_eq!(method, amr::OIDC_CLIENT);
             prop_assert_eq!(keys.split(' ').any(|key| key == "user"), asks_for_all);
         }

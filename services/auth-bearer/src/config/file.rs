@@ -185,6 +185,7 @@ impl Entry {
         Ok(Settings {
             rules: Rules {
                 issuer: self.issuer,
+                is_own: false,
                 audiences: self.audience,
                 authorized_parties: self.authorized_parties,
                 at_jwt_only: self.at_jwt_only,

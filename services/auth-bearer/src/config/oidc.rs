@@ -55,7 +55,7 @@ pub struct Oidc {
     pub client_secret: Secret,
     /// How both are shown: `client_secret_basic` or `client_secret_post`.
     pub client_auth: String,
-    /// The issuers of an idp in the same process, whose tokens say what their clients are. No setting.
+    /// The issuers that are Doorward's own provider, which alone are believed when their tokens say that a client is first-party.
     pub own_issuers: Vec<String>,
 }
 
@@ -118,8 +118,8 @@ impl Section for Oidc {
         let restricted = !self.audience.is_empty() || !self.authorized_parties.is_empty();
         match method(&self.verify_method) {
             Method::UserInfo if !self.userinfo_any_client => vec![format!("{issuer}: {USERINFO_ALONE}")],
-            Method::Jwt | Method::Introspection if !restricted && self.own_issuer().is_none() => vec![format!(
-                "{issuer}: AUTH_BEARER_OIDC_AUDIENCE and AUTH_BEARER_OIDC_AUTHORIZED_PARTIES are not set, so that of another provider than Doorward's only access tokens of the built-in clients (web, OpenCloudDesktop, ...) are accepted; name the audience of this installation or its clients"
+            Method::Jwt | Method::Introspection if !restricted && self.own_issuer(issuer).is_none() => vec![format!(
+                "{issuer}: AUTH_BEARER_OIDC_AUDIENCE and AUTH_BEARER_OIDC_AUTHORIZED_PARTIES are not set, so that only access tokens of the built-in clients (web, OpenCloudDesktop, ...) are accepted; name the audience of this installation or its clients, or if this is Doorward's own idp in another process, name the issuer in AUTH_BEARER_OIDC_OWN_ISSUERS"
             )],
             _ => Vec::new(),
         }
@@ -174,10 +174,16 @@ impl Oidc {
 
     fn visit_tokens(&mut self, v: &mut Visitor<'_>) {
         v.value(
+            "own_issuers",
+            &mut self.own_issuers,
+            &["<P>_OIDC_OWN_ISSUERS"],
+            "Which of the issuers are Doorward's own idp, whose tokens say of each client whether it is the installation's own ('first_party'). Of any other issuer that is not believed. 'doorward server' knows the issuers of an idp in the same process.",
+        );
+        v.value(
             "audience",
             &mut self.audience,
             &["<P>_OIDC_AUDIENCE"],
-            "What access tokens must be meant for (their 'aud'): one of these. If this and the authorized parties are empty, tokens of Doorward's own provider are accepted by what it says of their client, and of any other issuer only tokens of the built-in clients.",
+            "What access tokens must be meant for (their 'aud'): one of these. If this and the authorized parties are empty, tokens of Doorward's own idp (see own_issuers) are accepted by what it says of their client, and of any other issuer only tokens of the built-in clients.",
         );
         v.value(
             "authorized_parties",
@@ -241,19 +247,29 @@ impl Oidc {
         .one_of(&["client_secret_basic", "client_secret_post"]);
     }
 
-    /// The issuer as idp in this process writes it, if it is that one: without a slash at the end, however `OCIS_URL` is written.
-    fn own_issuer(&self) -> Option<&String> {
-        self.own_issuers.iter().find(|own| own.trim_end_matches('/') == self.issuer.trim_end_matches('/'))
+    /// An issuer as our own provider writes it, if it is that one: without a slash at the end, however `OCIS_URL` is written.
+    pub(super) fn own_issuer(&self, issuer: &str) -> Option<&str> {
+        let mut own = self.own_issuers.iter().map(|own| own.trim_end_matches('/'));
+        own.find(|own| *own == issuer.trim_end_matches('/'))
+    }
+
+    /// The same issuer, of the file, marked if it is our own provider.
+    pub(super) fn marked(&self, mut issuer: Settings) -> Settings {
+        if let Some(own) = self.own_issuer(&issuer.rules.issuer) {
+            issuer.rules = Rules { issuer: own.to_owned(), is_own: true, ..issuer.rules };
+        }
+        issuer
     }
 
     pub(super) fn settings(&self, provision: &AutoProvision, roles: &RoleAssignment) -> Settings {
         let path = |text: &String| text.parse().ok();
         let claim = path(&self.id_claim).unwrap_or_else(|| Path::name(&self.id_claim));
-        let issuer = self.own_issuer().unwrap_or(&self.issuer);
+        let own = self.own_issuer(&self.issuer);
         let by_id = self.user_claim == "userid" || (self.user_claim.is_empty() && claim.is("sub"));
         Settings {
             rules: Rules {
-                issuer: issuer.clone(),
+                issuer: own.unwrap_or(&self.issuer).to_owned(),
+                is_own: own.is_some(),
                 audiences: self.audience.clone(),
                 authorized_parties: self.authorized_parties.clone(),
                 at_jwt_only: self.at_jwt_only,

@@ -88,7 +88,30 @@ fn unrestricted_issuer_is_warned_about_unless_it_is_our_own() {
         assert_eq!(own.warnings(), Vec::<String>::new());
         let settings = own.settings(&AutoProvision::default(), &RoleAssignment::default());
         assert_eq!(settings.rules.issuer, "https://cloud.example", "as idp writes it");
+        assert!(settings.rules.is_own);
     }
+}
+
+#[test]
+fn own_issuers_are_those_that_the_setting_names() {
+    let issuer = ("OCIS_OIDC_ISSUER", "https://cloud.example");
+    assert!(!first(&[issuer]).rules.is_own, "nothing says so");
+    assert!(!first(&[issuer, ("AUTH_BEARER_OIDC_OWN_ISSUERS", "https://cloud.example.org")]).rules.is_own);
+    let named = ("AUTH_BEARER_OIDC_OWN_ISSUERS", "https://cloud.example, https://partner.example/");
+    assert!(first(&[issuer, named]).rules.is_own);
+    assert_eq!(warnings(&[issuer, named]), Vec::<String>::new());
+    assert!(warnings(&[issuer])[0].contains("AUTH_BEARER_OIDC_OWN_ISSUERS"), "the warning names the remedy");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("issuers.yaml");
+    std::fs::write(&file, PARTNER).expect("writes");
+    let path = file.display().to_string();
+    let further = |variables: &[(&str, &str)]| {
+        let file = [("AUTH_BEARER_OIDC_ISSUERS_FILE", path.as_str()), ("OCIS_JWT_SECRET", ENOUGH)];
+        let all: Vec<_> = variables.iter().copied().chain(file).collect();
+        read(&all).expect("is read").issuers().expect("go together").swap_remove(1)
+    };
+    assert!(further(&[named]).rules.is_own && !further(&[]).rules.is_own, "one of the file too");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The authenticator with small issuers of the test's own.
 
+mod clients;
 mod issuer;
 mod logout;
 mod opaque;

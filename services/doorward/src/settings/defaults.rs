@@ -34,15 +34,17 @@ pub(crate) fn auth_app(secrets: &Secrets) -> auth_app::Config {
     }
 }
 
-/// `own_issuers` are those of idp: it runs in the same process, and its tokens say what their clients are.
-pub(crate) fn auth_bearer(secrets: &Secrets, own_issuers: Vec<String>) -> auth_bearer::Config {
+/// `issuers` are those of idp, whose tokens say what their clients are where it runs in the same process.
+pub(crate) fn auth_bearer(secrets: &Secrets, issuers: Vec<String>, runs_idp: bool) -> auth_bearer::Config {
     let minting = auth_bearer::Minting(token_manager(secrets));
     let mut config = auth_bearer::Config { minting, ..auth_bearer::Config::default() };
     let oidc = &mut config.auth_providers.oidc;
-    if let Some(own) = own_issuers.first() {
-        oidc.issuer.clone_from(own);
+    if let Some(first) = issuers.first() {
+        oidc.issuer.clone_from(first);
     }
-    oidc.own_issuers = own_issuers;
+    if runs_idp {
+        oidc.own_issuers = issuers;
+    }
     config
 }
 
