@@ -159,7 +159,7 @@ impl Token {
             sub: person.map_or_else(|| client.id.clone(), |person| claims::subject(&provider.sealer, client, person)),
             aud,
             client_id: &grant.client,
-            first_party: client.is_first_party(),
+            first_party: grant.is_first_party(client),
             scope: grant.scope.to_string(),
             token_type: self.id.map(|_| token_type),
             exp: self.expires,

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use authn::grant::is_api_scope;
 use oidc::scope::Scopes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::clients::Client;
 use crate::endpoints::Layout;
 
 /// Whole seconds since the epoch, as tokens have them.
@@ -87,6 +89,24 @@ pub struct Grant {
     /// Who acts for the person, and for whom that one does (RFC 8693 4.1).
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<Map<String, Value>>,
+    /// Whether its tokens do nothing at the API but what their scopes of the API say, whichever client they are issued to: it goes back to a
+    /// token of a client that is not the installation's own, or [has lost](loses_api_scopes) the scopes of the API.
+    #[serde(rename = "y", default, skip_serializing_if = "std::ops::Not::not")]
+    pub limited: bool,
+}
+
+/// Whether scopes of the API were asked for or granted before, and none of them is left. A token of one of the installation's own clients acts as
+/// the whole user without any, so that it would do more than before.
+pub fn loses_api_scopes(before: &Scopes, after: &Scopes) -> bool {
+    let asks_api = |scopes: &Scopes| scopes.iter().any(is_api_scope);
+    asks_api(before) && !asks_api(after)
+}
+
+impl Grant {
+    /// Whether its tokens, issued to this client, act as the user as a whole ([`oidc::claims::FIRST_PARTY`]).
+    pub fn is_first_party(&self, client: &Client) -> bool {
+        client.is_first_party() && !self.limited
+    }
 }
 
 /// An authorization code, as it is sealed.

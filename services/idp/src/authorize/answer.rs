@@ -19,7 +19,7 @@ use super::decide::Ready;
 use super::request::Checked;
 use crate::clients::{Client, Source};
 use crate::endpoints::{Layout, Site};
-use crate::model::{Code, Grant, SignIn, seconds};
+use crate::model::{Code, Grant, SignIn, loses_api_scopes, seconds};
 use crate::pages::{self, Look};
 use crate::provider::Provider;
 use crate::seal::Purpose;
@@ -52,6 +52,7 @@ pub(super) fn granted(provider: &Provider, site: &Site, checked: &Checked, ready
         claims: (!request.claims.is_empty()).then(|| request.claims.to_string()),
         resources: checked.resources.clone(),
         actor: None,
+        limited: loses_api_scopes(&request.scope, &ready.scope),
     };
     let issue = Issue {
         site,

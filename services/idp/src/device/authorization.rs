@@ -20,6 +20,7 @@ use super::{PREFIX, digest};
 use crate::answer::Refusal;
 use crate::clients::{Client, GrantType};
 use crate::endpoints::{Layout, Site, page};
+use crate::model::loses_api_scopes;
 use crate::provider::Provider;
 use crate::store::StoredDevice;
 use crate::token::asked::Asked;
@@ -43,6 +44,9 @@ pub(super) struct Wish {
     /// What its tokens shall be for (RFC 8707).
     #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
     pub(super) resources: Vec<String>,
+    /// Whether it asked for scopes of the API, and may have none of them: see [`Grant::limited`](crate::model::Grant::limited).
+    #[serde(rename = "y", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) limited: bool,
 }
 
 /// The answer (3.2).
@@ -76,7 +80,7 @@ async fn authorize(State(Endpoint { provider, site }): State<Endpoint>, request:
     if !client.may(GrantType::DeviceCode) {
         return Err(Refusal::new(ErrorCode::UnauthorizedClient, "the client is not registered for devices"));
     }
-    let scope = scope(&client, form.get("scope").unwrap_or_default())?;
+    let (scope, limited) = scope(&client, form.get("scope").unwrap_or_default())?;
     let resources: Vec<String> = form.all("resource").map(str::to_owned).collect();
     if resources.len() > MAX_RESOURCES || !resources.iter().all(|uri| is_resource(uri)) {
         return Err(Refusal::new(ErrorCode::InvalidTarget, "resource is an absolute URI without a fragment"));
@@ -84,7 +88,7 @@ async fn authorize(State(Endpoint { provider, site }): State<Endpoint>, request:
     if !resources.iter().all(|uri| client.may_target(uri)) {
         return Err(Refusal::new(ErrorCode::InvalidTarget, "this client may not ask for tokens for that resource"));
     }
-    let wish = Wish { layout: site.layout, scope: scope.to_string(), resources };
+    let wish = Wish { layout: site.layout, scope: scope.to_string(), resources, limited };
     let (device_code, user_code) = add(&provider, &client, &wish).await?;
     let (shown, uri) = (user_code.to_string(), site.url(page::DEVICE));
     let answer = Json(Answer {
@@ -100,15 +104,16 @@ async fn authorize(State(Endpoint { provider, site }): State<Endpoint>, request:
     Ok((unkept, answer).into_response())
 }
 
-/// What can be granted of what is asked for.
-fn scope(client: &Client, asked: &str) -> Result<Scopes, Refusal> {
+/// What can be granted of what is asked for, and whether scopes of the API were asked for in vain.
+fn scope(client: &Client, asked: &str) -> Result<(Scopes, bool), Refusal> {
     let asked: Scopes =
         asked.parse().map_err(|error: scope::ScopeError| Refusal::new(error.code(), error.to_string()))?;
     let granted = grantable(&asked, |token| client.may_be_granted(token), client.may(GrantType::RefreshToken));
     if granted.is_empty() && !asked.is_empty() {
         return Err(Refusal::new(ErrorCode::InvalidScope, "the client may have nothing of that scope"));
     }
-    Ok(granted)
+    let limited = loses_api_scopes(&asked, &granted);
+    Ok((granted, limited))
 }
 
 fn grantable(asked: &Scopes, may_be_granted: impl Fn(&str) -> bool, offline: bool) -> Scopes {
@@ -178,7 +183,12 @@ mod tests {
 
     #[test]
     fn a_wish_is_read_as_it_is_written() {
-        let wish = Wish { layout: Layout::Cells, scope: "openid".to_owned(), resources: vec!["urn:x".to_owned()] };
+        let wish = Wish {
+            layout: Layout::Cells,
+            scope: "openid".to_owned(),
+            resources: vec!["urn:x".to_owned()],
+            limited: true,
+        };
         let text = serde_json::to_string(&wish).unwrap();
         assert_eq!(serde_json::from_str::<Wish>(&text).unwrap(), wish);
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::authorization::Wish;
 use crate::authorize::scope_words;
-use crate::model::{Grant, Seconds, Session, SignIn, seconds};
+use crate::model::{Grant, Seconds, Session, SignIn, loses_api_scopes, seconds};
 use crate::session;
 
 /// What the user has granted a device, as it waits for the device to ask.
@@ -32,6 +32,8 @@ pub(super) fn grant<'a>(
     let asked = scopes(wish);
     let words = scope_words(&asked);
     let granted = words.iter().filter(|word| !word.optional || ticked.contains(&word.name)).map(|word| word.name);
+    // a part of a set that was read is one itself
+    let scope = Scopes::of(granted).unwrap_or_default();
     Grant {
         id,
         layout: wish.layout,
@@ -43,8 +45,8 @@ pub(super) fn grant<'a>(
             amr: session.amr.split(' ').map(str::to_owned).collect(),
             acr: session::ACR.to_owned(),
         }),
-        // a part of a set that was read is one itself
-        scope: Scopes::of(granted).unwrap_or_default(),
+        limited: wish.limited || loses_api_scopes(&asked, &scope),
+        scope,
         claims: None,
         resources: wish.resources.clone(),
         actor: None,
@@ -70,6 +72,7 @@ mod tests {
             layout: Layout::Cells,
             scope: "address email offline_access openid".to_owned(),
             resources: vec!["urn:x".to_owned()],
+            limited: false,
         };
         let session = Session {
             id: Uuid::from_u128(7),

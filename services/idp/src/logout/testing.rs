@@ -207,6 +207,7 @@ impl Bench {
             claims: None,
             resources: Vec::new(),
             actor: None,
+            limited: false,
         }
     }
 

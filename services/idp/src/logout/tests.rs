@@ -21,6 +21,7 @@ fn grant(scope: &str, session: Option<Uuid>) -> Grant {
         claims: None,
         resources: Vec::new(),
         actor: None,
+        limited: false,
     }
 }
 

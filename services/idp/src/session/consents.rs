@@ -181,6 +181,7 @@ mod tests {
             claims: None,
             resources: Vec::new(),
             actor: None,
+            limited: false,
         };
         let created = at(second);
         Family { grant, binding: None, generation: 0, rotated: created, created, idle_end: at(9000), end: at(9000) }

@@ -14,7 +14,7 @@ use super::mint::{Beside, Issue};
 use crate::answer::Refusal;
 use crate::clients::Client;
 use crate::endpoints::Site;
-use crate::model::{Binding, Grant, Seconds};
+use crate::model::{Binding, Grant, Seconds, loses_api_scopes};
 use crate::provider::Provider;
 
 /// Why a grant is refused that was made before its user signed out everywhere, or took back the consent.
@@ -87,12 +87,21 @@ impl Call<'_> {
         parsed.map_err(|error: oidc::scope::ScopeError| Refusal::new(error.code(), error.to_string()))
     }
 
-    /// Leaves those resources of the grant that the request names, if it names any (RFC 8707 2.2), and that the client may still ask for.
+    /// Leaves what the client may still ask for: its registration may have changed since.
+    pub(super) fn narrow_to_registration(&self, grant: &mut Grant) {
+        let client = self.client();
+        grant.resources.retain(|resource| client.may_target(resource));
+        // a part of a set that was read is one itself
+        let scope = Scopes::of(grant.scope.iter().filter(|token| client.may_be_granted(token))).unwrap_or_default();
+        grant.limited |= loses_api_scopes(&grant.scope, &scope);
+        grant.scope = scope;
+    }
+
+    /// Leaves those resources of the grant that the request names, if it names any (RFC 8707 2.2).
     ///
     /// # Errors
     /// `invalid_target` for one that was not granted.
     pub(super) fn narrow_resources(&self, grant: &mut Grant) -> Result<(), Refusal> {
-        grant.resources.retain(|resource| self.client().may_target(resource));
         let wanted: Vec<String> = self.asked.form.all("resource").map(str::to_owned).collect();
         if wanted.is_empty() {
             return Ok(());

@@ -171,7 +171,7 @@ impl Issue<'_> {
             iat: issued,
             jti: token,
             client_id: &client.id,
-            first_party: client.is_first_party(),
+            first_party: grant.is_first_party(client),
             scope: grant.scope.to_string(),
             sign_in: grant.sign_in.as_ref().map(SignInClaims::of),
             cnf: self.binding,

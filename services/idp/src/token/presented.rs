@@ -63,6 +63,9 @@ struct AccessClaims {
     iat: Seconds,
     jti: Uuid,
     client_id: String,
+    /// Tokens of before this claim are nobody's whole user.
+    #[serde(default)]
+    first_party: bool,
     scope: String,
     auth_time: Option<Seconds>,
     #[serde(default)]
@@ -135,6 +138,7 @@ impl AccessClaims {
             claims: self.cl,
             resources,
             actor: self.act,
+            limited: !self.first_party,
         };
         Some(Presented { token: self.jti, grant, binding: self.cnf, issued: self.iat, expires: self.exp })
     }

@@ -41,6 +41,7 @@ pub(crate) fn family(grant: u128, person: Option<&str>, client: &str) -> Family 
         claims: None,
         resources: vec!["https://api.example".to_owned()],
         actor: None,
+        limited: false,
     };
     Family {
         grant,

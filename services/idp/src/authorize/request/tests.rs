@@ -4,7 +4,7 @@ use oidc::jose::UnverifiedJwt;
 use serde_json::{Value, json};
 
 use crate::logout::testing::{Bench, Browser, EINSTEIN, Reply};
-use crate::model::{Code, seconds};
+use crate::model::{Code, Grant, seconds};
 use crate::seal::Purpose;
 
 const BACK: &str = "https://app.example/back";
@@ -40,6 +40,17 @@ async fn redeem(bench: &Bench, client: &str, granted: &[&str], named: &[&str]) -
     let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
     let mut grant = bench.grant(&session, client, bench.site(), "openid offline_access").await;
     grant.resources = granted.iter().map(|&resource| resource.to_owned()).collect();
+    redeem_grant(bench, client, grant, named).await
+}
+
+/// Redeems a code of a grant of this scope.
+async fn redeem_scope(bench: &Bench, client: &str, scope: &str) -> Reply {
+    let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let grant = bench.grant(&session, client, bench.site(), scope).await;
+    redeem_grant(bench, client, grant, &[]).await
+}
+
+async fn redeem_grant(bench: &Bench, client: &str, grant: Grant, named: &[&str]) -> Reply {
     let code = Code {
         grant,
         redirect_uri: BACK.to_owned(),
@@ -134,5 +145,61 @@ async fn introspection_says_whether_the_client_is_the_installations_own() {
         let form = [("token", token.as_str()), ("client_id", "resource"), ("client_secret", &secret)];
         let answer = bench.post_with(&mut Browser::default(), bench.site().paths.introspection, &form, &[]).await;
         assert_eq!((&answer.json()["active"], &answer.json()["first_party"]), (&json!(true), &json!(own)), "{client}");
+    }
+}
+
+/// Row I13: scopes of the API narrow what the tokens of the installation's own clients do.
+#[tokio::test]
+async fn refresh_without_the_granted_api_scopes_does_not_act_as_the_whole_user() {
+    let bench = bench().await;
+    let more =
+        json!({ "pkce": "optional", "consent": "trusted", "grant_types": ["authorization_code", "refresh_token"] });
+    bench.add("house", &more).await;
+    let redeemed = redeem_scope(&bench, "house", "openid offline_access path:/photos:r").await;
+    assert_eq!(claims(&redeemed)["first_party"], true);
+    let mut refresh = redeemed.json()["refresh_token"].as_str().expect("a refresh token").to_owned();
+    for (scope, is_whole) in [(None, true), (Some("openid"), false), (Some("openid path:/photos:r"), true)] {
+        let mut form = vec![("grant_type", "refresh_token"), ("refresh_token", &refresh), ("client_id", "house")];
+        form.extend(scope.map(|scope| ("scope", scope)));
+        let renewed = bench.post_with(&mut Browser::default(), bench.site().paths.token, &form, &[]).await;
+        assert_eq!(claims(&renewed)["first_party"], is_whole, "{scope:?}");
+        refresh = renewed.json()["refresh_token"].as_str().expect("the next one").to_owned();
+    }
+}
+
+#[tokio::test]
+async fn scope_that_the_registration_does_not_list_any_more_is_left_out_at_redemption_and_refresh() {
+    let bench = bench().await;
+    let redeemed = redeem_scope(&bench, "plain", "openid offline_access user").await;
+    assert_eq!(claims(&redeemed)["scope"], "offline_access openid");
+    let refresh = redeemed.json()["refresh_token"].as_str().expect("a refresh token").to_owned();
+    let form = [("grant_type", "refresh_token"), ("refresh_token", &refresh), ("client_id", "plain")];
+    let renewed = bench.post_with(&mut Browser::default(), bench.site().paths.token, &form, &[]).await;
+    assert_eq!(claims(&renewed)["scope"], "offline_access openid", "also of a grant from before");
+}
+
+#[tokio::test]
+async fn trusted_client_that_asks_for_api_scopes_in_vain_does_not_act_as_the_whole_user() {
+    let bench = bench().await;
+    bench.add("house", &json!({ "pkce": "optional", "consent": "trusted", "scope": "openid profile" })).await;
+    let mut browser = Browser::default();
+    bench.sign_in(&mut browser, EINSTEIN).await;
+    for (scope, is_whole) in [("openid profile", true), ("openid path:/photos:r", false)] {
+        let query = [
+            ("client_id", "house"),
+            ("response_type", "code"),
+            ("redirect_uri", BACK),
+            ("scope", scope),
+            ("state", "s"),
+        ];
+        let answer = bench.get(&mut browser, bench.site().paths.authorization, &query).await;
+        let location = answer.location().unwrap_or_default().to_owned();
+        let (_, query) = location.split_once('?').unwrap_or_else(|| panic!("no query: {answer:?}"));
+        let code = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "code");
+        let code = code.unwrap_or_else(|| panic!("no code: {answer:?}")).1.into_owned();
+        let form =
+            [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", BACK), ("client_id", "house")];
+        let redeemed = bench.post_with(&mut Browser::default(), bench.site().paths.token, &form, &[]).await;
+        assert_eq!(claims(&redeemed)["first_party"], is_whole, "{scope}");
     }
 }

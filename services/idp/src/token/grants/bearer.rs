@@ -43,6 +43,7 @@ pub(super) async fn issue(call: &Call<'_>) -> Result<Answer, Refusal> {
         claims: None,
         resources: super::credentials::targets(call, &asked.client)?,
         actor: None,
+        limited: false,
     };
     audit::done(EVENT, &asked.client.id, &user.id.opaque_id, &asked.parts);
     Ok(call.answer(&grant, Some(&user), Extra { binding: binding.as_ref(), ..Extra::default() }))

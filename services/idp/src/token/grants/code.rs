@@ -34,6 +34,7 @@ pub(super) async fn redeem(call: &Call<'_>) -> Result<Answer, Refusal> {
     check_key(call, &code, binding.as_ref())?;
     let user = person(call, &code).await?;
     let family = refresh::family(provider, site, &asked.client, &code.grant, binding.as_ref(), now);
+    call.narrow_to_registration(&mut code.grant);
     call.narrow_resources(&mut code.grant)?;
     let until = revoke::remembered_until(provider, site, &asked.client, now);
     match provider.store.redeem_code(code.grant.id, until, family.as_ref(), now, until).await? {

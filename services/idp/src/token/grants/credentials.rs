@@ -29,6 +29,7 @@ pub(super) async fn issue(call: &Call<'_>) -> Result<Answer, Refusal> {
         claims: None,
         resources: targets(call, &asked.client)?,
         actor: None,
+        limited: false,
     };
     let binding = dpop::binding(provider, site, asked).await?;
     Ok(call.answer(&grant, None, Extra { binding: binding.as_ref(), ..Extra::default() }))

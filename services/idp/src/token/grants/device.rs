@@ -21,7 +21,7 @@ pub(super) async fn poll(call: &Call<'_>) -> Result<Answer, Refusal> {
     let code = asked.form.need("device_code")?;
     let code = digest(&SHA256, code.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes");
     let binding = dpop::binding(provider, site, asked).await?;
-    let grant = match provider.store.poll_device(code, &asked.client.id, now).await? {
+    let mut grant = match provider.store.poll_device(code, &asked.client.id, now).await? {
         Poll::Approved(approval) => read(call, &approval)?,
         Poll::Pending => return Err(Refusal::new(ErrorCode::AuthorizationPending, "nobody has decided yet")),
         Poll::SlowDown => return Err(Refusal::new(ErrorCode::SlowDown, "ask five seconds less often")),
@@ -42,6 +42,7 @@ pub(super) async fn poll(call: &Call<'_>) -> Result<Answer, Refusal> {
     let token = RefreshToken { grant: grant.id, generation: 0 };
     let refresh_token = family.map(|_| token.write(&provider.sealer));
     let extra = Extra { binding: binding.as_ref(), refresh_token, id_token: true, ..Extra::default() };
+    call.narrow_to_registration(&mut grant);
     Ok(call.answer(&grant, Some(&user), extra))
 }
 

@@ -3,6 +3,9 @@
 mod actor;
 mod subject;
 
+#[cfg(test)]
+mod tests;
+
 use oidc::error::ErrorCode;
 use oidc::scope::Scopes;
 
@@ -10,7 +13,7 @@ use self::subject::Subject;
 use super::credentials::targets;
 use crate::answer::Refusal;
 use crate::clients::TokenFormat;
-use crate::model::Grant;
+use crate::model::{Grant, SignIn, loses_api_scopes};
 use crate::token::answer::Answer;
 use crate::token::call::{Call, Extra};
 use crate::token::person::{self, Standing};
@@ -23,7 +26,7 @@ const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
 /// Exchanges a token. The new one is of the same grant, so that it is revoked with it; it never says more than the old one,
-/// and never lives longer.
+/// never acts as the whole user where the old one did not, and never lives longer.
 pub(super) async fn exchange(call: &Call<'_>) -> Result<Answer, Refusal> {
     let Call { provider, site, asked, .. } = *call;
     let policy = &asked.client.exchange;
@@ -36,8 +39,13 @@ pub(super) async fn exchange(call: &Call<'_>) -> Result<Answer, Refusal> {
     let scope = narrowed(call, &subject)?;
     let resources = targets(call, &asked.client)?;
     let binding = dpop::binding(provider, site, asked).await?;
-    let Subject { grant, expires, .. } = subject;
-    let grant = Grant { client: asked.client.id.clone(), scope, resources, actor, claims: None, ..grant };
+    let Subject { grant, expires } = subject;
+    let is_wider = loses_api_scopes(&grant.scope, &scope);
+    let limited = grant.limited || is_wider || !is_first_party(call, &grant.client).await?;
+    // the user has signed in at another client, and does not handle this token: app tokens are not made with it
+    let sign_in = grant.sign_in.map(|sign_in| SignIn { amr: Vec::new(), ..sign_in });
+    let client = asked.client.id.clone();
+    let grant = Grant { client, sign_in, scope, resources, actor, limited, claims: None, ..grant };
     let user = match person::standing(provider, &asked.client, &grant).await? {
         Some(Standing::Good(user)) => user,
         Some(Standing::Lost(loss)) => return Err(call.refuse_grant(EVENT, loss.reason())),
@@ -51,6 +59,15 @@ pub(super) async fn exchange(call: &Call<'_>) -> Result<Answer, Refusal> {
         ..Extra::default()
     };
     Ok(call.answer(&grant, Some(&user), extra))
+}
+
+/// Whether the client that a token was issued to is one of the installation's own; one that is gone is not.
+async fn is_first_party(call: &Call<'_>, client: &str) -> Result<bool, Refusal> {
+    if client == call.client().id {
+        return Ok(call.client().is_first_party());
+    }
+    let found = call.provider.clients.find(client).await?;
+    Ok(found.is_some_and(|client| client.is_first_party()))
 }
 
 /// Only access tokens are issued; as a JWT if that is what the client's are.

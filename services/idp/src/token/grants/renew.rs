@@ -6,7 +6,7 @@ use authn::User;
 use oidc::error::ErrorCode;
 
 use crate::answer::Refusal;
-use crate::model::{Binding, Family, Grant, seconds};
+use crate::model::{Binding, Family, Grant, loses_api_scopes, seconds};
 use crate::store::{Revocation, Rotation};
 use crate::token::answer::Answer;
 use crate::token::call::{CUT_OFF, Call, Extra};
@@ -59,8 +59,10 @@ fn narrowed(call: &Call<'_>, granted: &Grant) -> Result<Grant, Refusal> {
         if !wanted.is_subset(&granted.scope) {
             return Err(Refusal::new(ErrorCode::InvalidScope, "scope is more than was granted"));
         }
+        grant.limited |= loses_api_scopes(&granted.scope, &wanted);
         grant.scope = wanted;
     }
+    call.narrow_to_registration(&mut grant);
     // without that scope nothing would tell that these tokens outlive the session
     if let Some(sign_in) = grant.sign_in.as_mut().filter(|_| !grant.scope.asks_offline()) {
         sign_in.session = None;

@@ -66,8 +66,8 @@ impl Subject {
         usable.then_some(Self { grant: presented.grant, expires: presented.expires })
     }
 
-    /// An ID token says who somebody is, and allows nothing: the new token has no scope. It names no grant either, so that a
-    /// new one begins.
+    /// An ID token says who somebody is, and allows nothing: the new token has no scope, and does not act as the user. It names
+    /// no grant either, so that a new one begins.
     fn of_id_token(call: &Call<'_>, text: &str) -> Option<Self> {
         let Call { provider, site, now, .. } = *call;
         let jwt = UnverifiedJwt::parse(text).ok()?;
@@ -90,6 +90,7 @@ impl Subject {
             claims: None,
             resources: Vec::new(),
             actor: None,
+            limited: true,
         };
         let is_cut_off = provider.revocations.cuts_off_grant(&grant, claims.iat);
         (!is_cut_off).then_some(Self { grant, expires: claims.exp })
