@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use authn::{Access, AuthError, Authenticated, Credentials, Directory, DirectoryError, Groups, Reason, User};
 use runtime::Clock;
@@ -9,7 +9,7 @@ use token::{Minter, TokenError, Verifier};
 use crate::homes::Homes;
 use crate::peers::Peers;
 use crate::reuse::{Fresh, Key, Minted};
-use crate::roles::Roles;
+use crate::roles::{Completed, Roles};
 
 /// The gateway's own work: from a credential to an internal token, and from an internal token to a person.
 pub(crate) struct Core {
@@ -37,47 +37,53 @@ impl Core {
     ) -> Result<(Arc<str>, Authenticated), AuthError> {
         let verdict = self.decide(kind, credentials).await;
         match &verdict {
-            Ok((token, answer)) => {
-                tracing::debug!(kind, subject = %answer.user.id.opaque_id, "authenticated");
-                self.homes.ensure(answer, token).await;
+            Ok((token, completed)) => {
+                tracing::debug!(kind, subject = %completed.answer.user.id.opaque_id, "authenticated");
+                self.homes.ensure(completed, token).await;
             }
             Err(error) => audit(kind, credentials, error),
         }
-        verdict
+        verdict.map(|(token, completed)| (token, completed.answer))
     }
 
-    async fn decide(&self, kind: &str, credentials: &Credentials) -> Result<(Arc<str>, Authenticated), AuthError> {
+    async fn decide(&self, kind: &str, credentials: &Credentials) -> Result<(Arc<str>, Completed), AuthError> {
         let provider = self.peers.provider(kind)?;
         if credentials.secret.expose_secret().is_empty() {
             return Err(AuthError::Refused(Reason::EmptySecret));
         }
         let key = Key::of(kind, credentials);
-        if let Some(standing) = self.minted.standing(&key, &credentials.caller, self.clock.now()) {
-            return Ok(standing);
+        if let Some((token, answer)) = self.minted.standing(&key, &credentials.caller, self.clock.now()) {
+            return Ok((token, Completed { answer, is_final: true }));
         }
         let answer = provider.authenticator.authenticate(credentials).await?;
         if !answer.user.is_active() {
             return Err(AuthError::Refused(Reason::Disabled));
         }
-        let answer = self.roles.complete(answer).await;
-        let token = self.token(key, &answer)?;
-        Ok((token, answer))
+        let completed = self.roles.complete(answer).await;
+        let Completed { answer, is_final } = &completed;
+        let token = if *is_final { self.token(key, answer)? } else { self.mint(answer, self.clock.now())? };
+        Ok((token, completed))
     }
 
+    /// A token for this answer, minted lately or now.
     fn token(&self, key: Key, answer: &Authenticated) -> Result<Arc<str>, AuthError> {
         let now = self.clock.now();
         if let Some(token) = self.minted.token(key, answer, now) {
             return Ok(token);
         }
         let generation = self.minted.generation();
+        let token = self.mint(answer, now)?;
+        let life = answer.not_after.and_then(|end| end.duration_since(now).ok()).unwrap_or(self.life).min(self.life);
+        self.minted.keep(key, &Fresh { token: &token, answer, generation, life }, now);
+        Ok(token)
+    }
+
+    fn mint(&self, answer: &Authenticated, now: SystemTime) -> Result<Arc<str>, AuthError> {
         let token = self.minter.mint(now, answer).map_err(|error| match error {
             TokenError::Ended => AuthError::Refused(Reason::Expired),
             other => AuthError::Internal(Box::new(other)),
         })?;
-        let token = Arc::<str>::from(token);
-        let life = answer.not_after.and_then(|end| end.duration_since(now).ok()).unwrap_or(self.life).min(self.life);
-        self.minted.keep(key, &Fresh { token: &token, answer, generation, life }, now);
-        Ok(token)
+        Ok(token.into())
     }
 
     /// The person an internal token speaks for, with the groups, wherever they are kept.

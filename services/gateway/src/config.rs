@@ -1,4 +1,6 @@
-use runtime::config::{Debug, Grpc, GrpcClientTls, Log, Section, TokenManager, Tracing, Visitor};
+use runtime::config::{Debug, Grpc, GrpcClientTls, Invalid, Log, Section, TokenManager, Tracing, Visitor};
+
+use crate::homes::Quotas;
 
 /// What the gateway can be told.
 #[derive(Clone, Debug)]
@@ -17,6 +19,8 @@ pub struct Config {
     pub token_manager: TokenManager,
     /// Whether groups stay out of the token.
     pub skip_user_groups_in_token: bool,
+    /// The quota of homes by the role of their user: pairs of a role and a number of bytes, joined by an equals sign.
+    pub role_quotas: Vec<String>,
     /// The services behind it.
     pub endpoints: Endpoints,
 }
@@ -52,6 +56,7 @@ impl Default for Config {
             grpc_client_tls: GrpcClientTls::default(),
             token_manager: TokenManager::default(),
             skip_user_groups_in_token: false,
+            role_quotas: Vec::new(),
             endpoints: Endpoints::default(),
         }
     }
@@ -86,7 +91,19 @@ impl Section for Config {
             &["GATEWAY_SKIP_USER_GROUPS_IN_TOKEN"],
             "Disables the encoding of the user's group memberships in the access token. This reduces the token size, especially when users are members of a large number of groups.",
         );
+        v.value(
+            "role_quotas",
+            &mut self.role_quotas,
+            &["GATEWAY_ROLE_QUOTAS"],
+            "The quota of homes that are created at the upstream, by the role of their user: pairs like 'user=5000000000', of roles admin, spaceadmin, user, guest or an id and a number of bytes. The first pair whose role the user has counts; without one the storage decides. The same as role_quotas in the proxy.yaml of oCIS and OpenCloud.",
+        );
         v.section("endpoints", &mut self.endpoints);
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        let problem =
+            |pair| format!("must hold pairs of a role and a number of bytes, like user=5000000000; not {pair:?}");
+        Quotas::parse(&self.role_quotas).map(drop).map_err(|pair| Invalid::new("role_quotas", problem(pair)))
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -25,7 +25,12 @@ use tonic::service::Routes;
 
 pub use crate::peers::Peers;
 use crate::{
-    authenticate::Core, homes::Homes, reuse::Minted, roles::Roles, service::GatewayService, upstream::WithUpstream,
+    authenticate::Core,
+    homes::{Homes, Quotas},
+    reuse::Minted,
+    roles::Roles,
+    service::GatewayService,
+    upstream::WithUpstream,
 };
 
 /// Largest request the gateway reads itself, in bytes; what it forwards is bounded by whoever answers it.
@@ -69,7 +74,7 @@ pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<Opened, 
     let random = context.random.clone();
     let minter = Minter::new(keys.clone(), config.token_manager.expires, config.skip_user_groups_in_token);
     Ok(Opened(Arc::new(Core {
-        homes: Homes::new(peers.upstream.clone()),
+        homes: Homes::new(peers.upstream.clone(), Quotas::parse(&config.role_quotas)?),
         roles: Roles::new(peers.settings.clone()),
         peers,
         minter: minter.with_identifiers(move || random.bytes()),

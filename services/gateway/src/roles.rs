@@ -2,7 +2,7 @@
 //! at the first request; without that proxy this gateway does.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use authn::{Authenticated, User, UserId, UserType, role};
 use moka::sync::Cache;
@@ -36,6 +36,16 @@ const WAIT: Duration = Duration::from_millis(500);
 /// How long after a failure it is not asked again for the same user.
 const PAUSE: Duration = Duration::from_secs(10);
 
+/// What a sign-in without an answer means for the user, for the log.
+const WITHOUT_ROLE: &str = "requests of the user meanwhile have no role, so that services may refuse what needs one (403); the next one asks again";
+
+/// An answer with the roles of its user, as far as they are known.
+pub(crate) struct Completed {
+    pub(crate) answer: Authenticated,
+    /// Whether nothing is missing; else a token for it is good for this request, and no other.
+    pub(crate) is_final: bool,
+}
+
 /// Asks the settings service.
 pub(crate) struct Roles {
     settings: Option<Channel>,
@@ -56,33 +66,39 @@ impl Roles {
 
     /// Adds the roles of a user for whom the directory names none. A user or guest without one is given the ordinary one. A failure
     /// is logged and not the sign-in's.
-    pub(crate) async fn complete(&self, answer: Authenticated) -> Authenticated {
-        let Some(settings) = &self.settings else { return answer };
-        let Some(ordinary) = ordinary_role(&answer.user) else { return answer };
-        let roles = match self.known.get(&answer.user.id) {
-            Some(roles) => roles,
+    pub(crate) async fn complete(&self, answer: Authenticated) -> Completed {
+        let done = |answer| Completed { answer, is_final: true };
+        let Some(settings) = &self.settings else { return done(answer) };
+        let Some(ordinary) = ordinary_role(&answer.user) else { return done(answer) };
+        let known = match self.known.get(&answer.user.id) {
+            Some(roles) => Some(roles),
             None => self.ask(settings, &answer.user.id, ordinary).await,
         };
-        if roles.is_empty() {
-            return answer;
-        }
-        Authenticated { user: Arc::new(User { roles: roles.to_vec(), ..User::clone(&answer.user) }), ..answer }
+        let Some(roles) = known else { return Completed { answer, is_final: false } };
+        let user = Arc::new(User { roles: roles.to_vec(), ..User::clone(&answer.user) });
+        done(Authenticated { user, ..answer })
     }
 
-    async fn ask(&self, settings: &Channel, user: &UserId, ordinary: &'static str) -> Arc<[String]> {
+    /// The roles; `None` if the settings service does not tell them in time.
+    async fn ask(&self, settings: &Channel, user: &UserId, ordinary: &'static str) -> Option<Arc<[String]>> {
         let mut pending = self.asked.get_with_by_ref(user, || {
             let (sender, receiver) = watch::channel(());
             let (settings, known, asked) = (settings.clone(), self.known.clone(), self.asked.clone());
             let user = user.clone();
             tokio::spawn(async move {
+                let begin = Instant::now();
                 match roles_of(&settings, &user.opaque_id, ordinary).await {
                     Ok(roles) => {
                         known.insert(user.clone(), roles.into());
                         asked.invalidate(&user);
+                        if begin.elapsed() >= WAIT {
+                            let (subject, seconds) = (&user.opaque_id, begin.elapsed().as_secs_f32());
+                            tracing::warn!(subject, seconds, "the settings service is slow: {WITHOUT_ROLE}");
+                        }
                     }
                     Err(error) => {
                         let (subject, error) = (&user.opaque_id, error.message());
-                        tracing::warn!(subject, error, "the settings service has not told the user's role");
+                        tracing::warn!(subject, error, "the settings service has not told the role: {WITHOUT_ROLE}");
                     }
                 }
                 // whoever waits is woken by its end
@@ -92,7 +108,7 @@ impl Roles {
         });
         // an end without a change is what is waited for, and a deadline is no failure of the sign-in
         let _ = tokio::time::timeout(WAIT, pending.changed()).await;
-        self.known.get(user).unwrap_or_default()
+        self.known.get(user)
     }
 }
 

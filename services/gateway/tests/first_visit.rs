@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use authn::{
-    AuthError, Authenticated, Authenticator, Credentials, Gateway, Grants, Scopes, User, UserId, UserType, role,
+    AuthError, Authenticated, Authenticator, Caller, Credentials, Gateway, Grants, Scopes, Standing, User, UserId,
+    UserType, role,
 };
 use axum::{Router, body::Body, extract::Request, response::Response};
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, Full};
 use prost::Message;
 use proto::cs3::rpc::v1beta1::Status;
-use proto::cs3::storage::provider::v1beta1::CreateHomeResponse;
+use proto::cs3::storage::provider::v1beta1::{CreateHomeRequest, CreateHomeResponse};
 use proto::ocis::services::settings::v0::{
     AssignRoleToUserRequest, AssignRoleToUserResponse, ListRoleAssignmentsRequest, ListRoleAssignmentsResponse,
     UserRoleAssignment,
@@ -44,6 +45,8 @@ struct State {
     roles: Mutex<BTreeMap<String, String>>,
     /// The path, internal token and account of every call.
     calls: Mutex<Vec<(String, String, String)>>,
+    /// The quotas that homes were asked for with, in order.
+    quotas: Mutex<Vec<Option<String>>>,
 }
 
 impl Backend {
@@ -54,6 +57,7 @@ impl Backend {
             package,
             roles: Mutex::default(),
             calls: Mutex::default(),
+            quotas: Mutex::default(),
         }));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("an address").to_string();
@@ -72,6 +76,9 @@ impl Backend {
         let message = body.slice(5..);
         let service = format!("/{}.services.settings.v0.RoleService/", self.0.package);
         let reply = if path == CREATE_HOME {
+            let asked = CreateHomeRequest::decode(message).expect("a request").opaque.unwrap_or_default();
+            let quota = asked.map.get("quota").map(|entry| String::from_utf8_lossy(&entry.value).into_owned());
+            self.0.quotas.lock().expect("no test panics with it").push(quota);
             let status = Status { code: self.0.code.load(Ordering::Acquire), ..Status::default() };
             Some(CreateHomeResponse { status: Some(status), opaque: None }.encode_to_vec())
         } else {
@@ -136,12 +143,24 @@ struct Everybody {
     kind: UserType,
     roles: Vec<String>,
     scopes: Arc<Scopes>,
+    /// Whether an answer says that it still holds, so that nobody is asked again.
+    is_standing: bool,
+}
+
+/// An answer that holds.
+#[derive(Debug)]
+struct Holding;
+
+impl Standing for Holding {
+    fn holds(&self, _: &Caller) -> bool {
+        true
+    }
 }
 
 impl Everybody {
     fn of(kind: UserType, roles: &[&str]) -> Self {
         let roles = roles.iter().map(|role| (*role).to_owned()).collect();
-        Self { kind, roles, scopes: Arc::new(Scopes::full_user()) }
+        Self { kind, roles, scopes: Arc::new(Scopes::full_user()), is_standing: false }
     }
 }
 
@@ -151,15 +170,22 @@ impl Authenticator for Everybody {
         let login = credentials.client_id.clone();
         let id = UserId { opaque_id: login.clone(), kind: self.kind, ..UserId::default() };
         let user = User { id, username: login, roles: self.roles.clone(), ..User::default() };
-        Ok(Authenticated { scopes: Arc::clone(&self.scopes), ..Authenticated::full(Arc::new(user), "pwd") })
+        let standing = self.is_standing.then(|| Arc::new(Holding) as Arc<dyn Standing>);
+        let scopes = Arc::clone(&self.scopes);
+        Ok(Authenticated { scopes, standing, ..Authenticated::full(Arc::new(user), "pwd") })
     }
 }
 
 /// A gateway before the upstream, and before the settings service if there is one.
 fn gateway(upstream: &str, settings: &str, users: Everybody) -> Opened {
+    gateway_with_quotas(upstream, settings, users, &[])
+}
+
+fn gateway_with_quotas(upstream: &str, settings: &str, users: Everybody, quotas: &[&str]) -> Opened {
     let context = Context::new(Environment::default());
     let mut config = Config::default();
     config.token_manager.jwt_secret = SECRET.into();
+    config.role_quotas = quotas.iter().map(|&pair| pair.to_owned()).collect();
     let endpoints = &mut config.endpoints;
     for endpoint in [
         &mut endpoints.auth_app,
@@ -310,4 +336,41 @@ async fn settings_service_that_answers_late_gives_the_role_at_a_later_sign_in() 
     until(|| !backend.0.roles.lock().expect("no test panics with it").is_empty()).await;
     backend.0.delay.store(0, Ordering::Release);
     assert_eq!(roles(&gateway, "einstein").await, [role::USER]);
+}
+
+/// A token without the role must not be the one that serves the credential from then on.
+#[tokio::test(flavor = "multi_thread")]
+async fn token_without_the_role_is_not_used_again() {
+    let (backend, address) = Backend::start("ocis").await;
+    backend.0.delay.store(800, Ordering::Release);
+    let standing = Everybody { is_standing: true, ..Everybody::of(UserType::Primary, &[]) };
+    let gateway = gateway("", &address, standing);
+    assert!(sign_in(&gateway, "einstein").await.user.roles.is_empty(), "it is not waited for");
+    until(|| !backend.0.roles.lock().expect("no test panics with it").is_empty()).await;
+    backend.0.delay.store(0, Ordering::Release);
+    assert_eq!(roles(&gateway, "einstein").await, [role::USER]);
+    let asked = backend.calls("ListRoleAssignments").len();
+    assert_eq!(sign_in(&gateway, "einstein").await.user.roles, [role::USER], "the token with the role is used again");
+    assert_eq!(backend.calls("ListRoleAssignments").len(), asked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn home_is_created_with_the_quota_of_the_role() {
+    let (backend, address) = Backend::start("ocis").await;
+    backend.0.delay.store(800, Ordering::Release);
+    let quotas = ["admin=1", "user=5000000000"];
+    let users = Everybody::of(UserType::Primary, &[]);
+    let slow = gateway_with_quotas(&address, &address, users, &quotas);
+    sign_in(&slow, "einstein").await;
+    assert!(backend.calls(CREATE_HOME).is_empty(), "the role is not known yet");
+    until(|| !backend.0.roles.lock().expect("no test panics with it").is_empty()).await;
+    backend.0.delay.store(0, Ordering::Release);
+    assert_eq!(roles(&slow, "einstein").await, [role::USER]);
+    until(|| !backend.calls(CREATE_HOME).is_empty()).await;
+
+    let guests = Everybody::of(UserType::Primary, &[role::GUEST]);
+    sign_in(&gateway_with_quotas(&address, "", guests, &quotas), "marie").await;
+    until(|| backend.0.quotas.lock().expect("no test panics with it").len() == 2).await;
+    let asked = backend.0.quotas.lock().expect("no test panics with it").clone();
+    assert_eq!(asked, [Some("5000000000".to_owned()), None]);
 }
