@@ -45,11 +45,13 @@ impl People {
         if !user.is_active() {
             return Err(AuthError::Refused(Reason::Disabled));
         }
-        if user.id.opaque_id == id && self.keep_up(issuer, claims, &id).await? {
+        let is_newest = self.provisioner.as_ref().is_none_or(|provisioner| provisioner.is_newest(&id, claims.issued));
+        if is_newest && user.id.opaque_id == id && self.keep_up(issuer, claims, &id).await? {
             user = self.by_id(&id).await?.ok_or(AuthError::Refused(Reason::UnknownUser))?;
         }
-        if let Some(role) = role {
-            user = self.with_role(user, role).await?;
+        // a role that a newer token has given is written down, unless the directory is only read
+        if let Some(role) = role.filter(|_| is_newest || !user.knows_roles()) {
+            user = self.with_role(user, role, is_newest).await?;
         }
         Ok(with_numbers(user, issuer, claims))
     }
@@ -113,11 +115,11 @@ impl People {
 
     /// The person with the one role that the token gives, which is written down too: other credentials of the person have no token to
     /// look at.
-    async fn with_role(&self, user: Arc<User>, role: &str) -> Result<Arc<User>, AuthError> {
+    async fn with_role(&self, user: Arc<User>, role: &str, is_newest: bool) -> Result<Arc<User>, AuthError> {
         if user.roles.iter().map(String::as_str).eq([role]) {
             return Ok(user);
         }
-        if let Some(provisioner) = &self.provisioner {
+        if let Some(provisioner) = self.provisioner.as_ref().filter(|_| is_newest) {
             provisioner.set_role(&user.id.opaque_id, role).await?;
         }
         Ok(Arc::new(Arc::unwrap_or_clone(user).with_roles(vec![role.to_owned()])))

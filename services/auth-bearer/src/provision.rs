@@ -68,14 +68,25 @@ pub struct Provisioner {
     clock: Clock,
     /// What was written down last of a person, and when.
     written: Cache<String, (u64, SystemTime)>,
+    /// When the newest token of a person was issued.
+    newest: Cache<String, SystemTime>,
 }
 
 impl Provisioner {
     /// Makes and changes people by way of `users`, with tokens that these keys sign.
     pub fn new(users: Transport, keys: Arc<KeyRing>, clock: Clock, random: Random) -> Self {
         let minter = Minter::new(keys, LIFETIME, true).with_identifiers(move || random.bytes());
-        let written = Cache::builder().max_capacity(REMEMBERED).build();
-        Self { users: UsersAdminApiClient::new(users), minter, clock, written }
+        let (written, newest) = (remembering(), remembering());
+        Self { users: UsersAdminApiClient::new(users), minter, clock, written, newest }
+    }
+
+    /// Whether no newer token of this person was seen. What an older one says of groups and roles may have been taken back since, and must
+    /// not be written down again: it would outlive that token.
+    pub fn is_newest(&self, id: &str, issued: Option<SystemTime>) -> bool {
+        let Some(issued) = issued else { return true };
+        let newest = self.newest.entry_by_ref(id);
+        let newest = newest.and_upsert_with(|kept| kept.map_or(issued, |kept| kept.into_value().max(issued)));
+        issued >= newest.into_value()
     }
 
     /// Gives somebody an account. Somebody who has one by now, because of another request, is left alone.
@@ -288,6 +299,10 @@ impl Provisioner {
         request.metadata_mut().insert(token::METADATA_KEY, token);
         Ok(request)
     }
+}
+
+fn remembering<V: Clone + Send + Sync + 'static>() -> Cache<String, V> {
+    Cache::builder().max_capacity(REMEMBERED).build()
 }
 
 /// A group that a person is in.

@@ -372,3 +372,34 @@ async fn the_first_match_is_the_role_and_no_match_is_a_refusal() {
     let made = world.find(&named("stranger")).await;
     assert!(matches!(made, Err(DirectoryError::NotFound)), "whoever is refused gets no account: {made:?}");
 }
+
+/// What is written down outlives the token: an older one must not bring back what the issuer has taken away since.
+#[tokio::test(flavor = "multi_thread")]
+async fn older_token_does_not_bring_back_a_group_or_a_role_that_was_taken_away() {
+    let world = World::start("bearer-older").await;
+    let by_claim = RoleAssignment {
+        driver: "oidc".to_owned(),
+        claim: "role".to_owned(),
+        mapping: vec!["boss=admin".to_owned(), "staff=user".to_owned()],
+    };
+    let service = world.service(Oidc::default(), making(), by_claim, B_MAKES_NOBODY);
+    let token = |ago: u64, groups: Value, role: &str| {
+        let claims = with(with(world.claims(&world.a, "n1", "marie"), "groups", groups), "role", role);
+        let issued = seconds(world.context.clock.now()) - ago;
+        world.sign(&with(claims, "iat", issued))
+    };
+    let (older, newer) = (token(60, json!(["physics", "admins"]), "boss"), token(30, json!(["physics"]), "staff"));
+    let who = service.authenticate(&older).await.expect("is good").user;
+    assert_eq!(who.roles, [role::ADMIN]);
+    let id = who.id.opaque_id.clone();
+    assert_eq!(service.authenticate(&newer).await.expect("is good").user.roles, [role::USER]);
+    assert_eq!(world.groups(&id).await, ["physics"]);
+
+    let who = service.authenticate(&older).await.expect("it has not ended").user;
+    assert_eq!(who.roles, [role::USER], "as the newer one says");
+    assert_eq!(world.groups(&id).await, ["physics"]);
+    assert_eq!(world.find(&named("marie")).await.expect("is there").roles, [role::USER]);
+    let newest = token(0, json!(["physics", "admins"]), "boss");
+    assert_eq!(service.authenticate(&newest).await.expect("is good").user.roles, [role::ADMIN]);
+    assert_eq!(world.groups(&id).await, ["admins", "physics"]);
+}
