@@ -32,6 +32,15 @@ fn busy() -> AuthError {
 
 /// What is decided of this secret by HTTP Basic, and which kinds it was tried as.
 async fn identify(app: fn() -> AuthError, is_password: bool, secret: &str) -> (Result<String, Verdict>, Vec<String>) {
+    let presented = Presented::Basic { login: "einstein".to_owned(), secret: secret.to_owned().into() };
+    identify_as(app, is_password, presented).await
+}
+
+async fn identify_as(
+    app: fn() -> AuthError,
+    is_password: bool,
+    presented: Presented,
+) -> (Result<String, Verdict>, Vec<String>) {
     let keys = Arc::new(KeyRing::new(&"a secret of the tests, at least 32 bytes long".into(), None).expect("a secret"));
     let clock = Clock::system();
     let id = UserId { opaque_id: "id-of-einstein".to_owned(), ..UserId::default() };
@@ -45,7 +54,6 @@ async fn identify(app: fn() -> AuthError, is_password: bool, secret: &str) -> (R
     let path = Path::parse("/", Leniency::default()).expect("a path");
     let (method, host, headers) = (&Method::GET, "a", &HeaderMap::new());
     let asked = Asked { method, is_https: true, host, path: &path, query: None, headers, source: None };
-    let presented = Presented::Basic { login: "einstein".to_owned(), secret: secret.to_owned().into() };
     let decided = admission.identify(&asked, presented).await;
     let asked = gateway.asked.lock().expect("no panic").clone();
     (decided.map(|identity| identity.claims.user.username.clone()), asked)
@@ -67,4 +75,19 @@ async fn secret_that_is_no_password_is_busy_while_the_search_for_app_tokens_is()
     let (decided, asked) = identify(busy, true, "dwa_0123456789").await;
     assert!(matches!(decided, Err(Verdict::Busy { .. })), "{decided:?}");
     assert_eq!(asked, [kind::APP], "what has the form of an app token is never tried as a password");
+}
+
+/// Row M1: whatever a client presents, the edge asks neither for the machine key nor for a service account.
+#[tokio::test]
+async fn credential_is_never_tried_as_a_machine_key_or_service_account() {
+    let refused = || AuthError::Refused(Reason::WrongSecret);
+    let secret = "the-machine-key-of-the-installation";
+    for login in ["einstein", "userid:4c51", "username:einstein", "machine", "serviceaccounts"] {
+        let presented = Presented::Basic { login: login.to_owned(), secret: secret.to_owned().into() };
+        let (decided, asked) = identify_as(refused, false, presented).await;
+        assert!(matches!(decided, Err(Verdict::Unauthenticated(Refused::Invalid))), "{login}: {decided:?}");
+        assert_eq!(asked, [kind::APP, kind::BASIC], "{login}");
+    }
+    let (_, asked) = identify_as(refused, false, Presented::Bearer(secret.to_owned().into())).await;
+    assert_eq!(asked, [kind::BEARER]);
 }
