@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use authn::{Authenticator, BoxError, Directory, kind};
+use authn::{Authenticator, BoxError, Directory, EndedSessions, kind};
 use gateway::peers::{Peers, Provider};
 use runtime::{App, Context, Metrics, Running, Service};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,7 @@ impl Family {
             administration: None,
             peers: Peers::default(),
             gateway: None,
+            ended_sessions: None,
         };
         let mut family = Self { services: Vec::new(), shutdown: context.shutdown.clone() };
         for member in selection.members() {
@@ -109,6 +110,8 @@ struct Builder<'a> {
     administration: Option<Routes>,
     peers: Peers,
     gateway: Option<gateway::Opened>,
+    /// The sessions of idp.
+    ended_sessions: Option<Arc<dyn EndedSessions>>,
 }
 
 /// The edge's configuration, without the routes to services of this process that do not run.
@@ -188,6 +191,7 @@ impl Builder<'_> {
                     None => idp::passwords(config, context)?,
                 };
                 let opened = idp::open(config, directory, passwords, context).await?;
+                self.ended_sessions = Some(Arc::new(opened.provider.clone()));
                 idp::app(&opened)
             }
             Member::Gateway => {
@@ -201,7 +205,7 @@ impl Builder<'_> {
                     Some(here) => Arc::new(here),
                     None => proxy::gateway(&config, context)?,
                 };
-                proxy::app(&config, gateway, context).await
+                proxy::app(&config, gateway, self.ended_sessions.take(), context).await
             }
         }
     }

@@ -13,6 +13,7 @@ mod upstream;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use authn::gateway::Identified;
 use authn::{AuthError, BoxError, Credentials};
 pub use config::{Config, Endpoints};
 use proto::cs3::{
@@ -102,7 +103,8 @@ impl Opened {
 
 #[async_trait]
 impl authn::Gateway for Opened {
-    async fn token(&self, kind: &str, credentials: &Credentials) -> Result<Arc<str>, AuthError> {
-        self.0.authenticate(kind, credentials).await.map(|(token, _)| token)
+    async fn token(&self, kind: &str, credentials: &Credentials) -> Result<Identified, AuthError> {
+        let (token, answer) = self.0.authenticate(kind, credentials).await?;
+        Ok(Identified { token, user: answer.user })
     }
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use authn::{Caller, Credentials, caller::trace_id, directory::answer};
+use authn::{Caller, Credentials, caller::trace_id, directory::answer, gateway::write_password_change, kind};
 use proto::cs3::{
     auth::{
         applications::v1beta1 as applications,
@@ -75,18 +75,25 @@ impl GatewayApi for GatewayService {
         let caller = Caller::of(request.metadata(), request.extensions());
         let AuthenticateRequest { r#type, client_id, client_secret, .. } = request.into_inner();
         let credentials = Credentials { client_id, secret: SecretString::from(client_secret), caller };
-        Ok(Response::new(match self.0.authenticate(&r#type, &credentials).await {
-            Ok((token, answer)) => AuthenticateResponse {
-                status: Some(status::ok()),
-                token: token.as_ref().to_owned(),
-                user: Some(answer.user.as_ref().into()),
-                ..AuthenticateResponse::default()
-            },
+        let mut response = Response::new(AuthenticateResponse::default());
+        *response.get_mut() = match self.0.authenticate(&r#type, &credentials).await {
+            Ok((token, answer)) => {
+                if r#type == kind::MACHINE {
+                    write_password_change(answer.user.password_changed, response.metadata_mut());
+                }
+                AuthenticateResponse {
+                    status: Some(status::ok()),
+                    token: token.as_ref().to_owned(),
+                    user: Some(answer.user.as_ref().into()),
+                    ..AuthenticateResponse::default()
+                }
+            }
             Err(error) => AuthenticateResponse {
                 status: Some(status::failure(error.kind(), error.to_string(), &credentials.caller.trace_id)),
                 ..AuthenticateResponse::default()
             },
-        }))
+        };
+        Ok(response)
     }
 
     async fn who_am_i(&self, request: Request<WhoAmIRequest>) -> Reply<WhoAmIResponse> {

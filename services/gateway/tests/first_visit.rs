@@ -205,7 +205,7 @@ fn gateway_with_quotas(upstream: &str, settings: &str, users: Everybody, quotas:
 }
 
 async fn sign_in(gateway: &Opened, login: &str) -> Claims {
-    let token = gateway.token("basic", &Credentials::new(login, "secret")).await.expect("it signs in");
+    let token = gateway.token("basic", &Credentials::new(login, "secret")).await.expect("it signs in").token;
     let keys = Arc::new(KeyRing::new(&SECRET.into(), None).expect("a secret"));
     Verifier::new(keys).verify(runtime::Clock::system().now(), &token).expect("the token is good")
 }

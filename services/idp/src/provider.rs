@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use authn::{Authenticator, Directory};
+use authn::{Authenticator, Directory, EndedSessions};
 use outbound::Fetcher;
 use runtime::{Clock, Random};
 use token::Verifier;
@@ -58,6 +58,16 @@ impl Provider {
     /// The issuer of a layout, if it is served.
     pub fn site(&self, layout: Layout) -> Option<&Site> {
         self.sites.iter().find(|site| site.layout == layout)
+    }
+}
+
+impl EndedSessions for Provider {
+    fn has_ended(&self, issuer: &str, sid: &str) -> Option<bool> {
+        if !self.sites.iter().any(|site| site.issuer == issuer) {
+            return Some(false);
+        }
+        let has_ended = || sid.parse().is_ok_and(|sid| self.revocations.contains(sid));
+        self.revocations.is_current().then(has_ended)
     }
 }
 

@@ -4,6 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use authn::gateway::Identified;
 use authn::{AuthError, Caller, Credentials, Gateway, kind};
 use http::HeaderValue;
 use http::header::USER_AGENT;
@@ -100,8 +101,32 @@ impl Admission {
     /// The verdict, where it is none that lets pass.
     pub async fn ask(&self, kind: &str, credentials: &Credentials) -> Result<Arc<Identity>, Verdict> {
         match self.gateway.token(kind, credentials).await {
-            Ok(token) => self.read(token),
+            Ok(identified) => self.read(identified),
             Err(error) => Err(verdict(&error)),
+        }
+    }
+
+    /// The user whom these credentials of the machine key name, and when the password was changed, as far as that is known; `None` if
+    /// there is no such user, or not any more.
+    ///
+    /// # Errors
+    /// The verdict, where it is none that lets pass.
+    pub async fn impersonate(
+        &self,
+        credentials: &Credentials,
+    ) -> Result<Option<(Arc<Identity>, Option<SystemTime>)>, Verdict> {
+        match self.gateway.token(kind::MACHINE, credentials).await {
+            Ok(identified) => {
+                let password_changed = identified.user.password_changed;
+                Ok(Some((self.read(identified)?, password_changed)))
+            }
+            Err(AuthError::UnknownUser) => Ok(None),
+            Err(error) => {
+                if matches!(error, AuthError::Refused(_) | AuthError::UnknownType { .. }) {
+                    tracing::warn!(%error, "the machine key is refused: does auth-machine run, with the same OCIS_MACHINE_AUTH_API_KEY?");
+                }
+                Err(verdict(&error))
+            }
         }
     }
 
@@ -127,7 +152,7 @@ impl Admission {
     }
 
     /// What an internal token says, which the gateway has just answered with.
-    fn read(&self, token: Arc<str>) -> Result<Arc<Identity>, Verdict> {
+    fn read(&self, Identified { token, .. }: Identified) -> Result<Arc<Identity>, Verdict> {
         let (now, token) = (self.clock.now(), Same(token));
         let is_live = |identity: &Arc<Identity>| identity.claims.expires_at + LEEWAY > now;
         if let Some(identity) = self.read.get(&token).filter(is_live) {

@@ -15,7 +15,6 @@ pub(crate) use session::is_below;
 use crate::headers::{FilterError, RequestFilter};
 use crate::routes::Backend;
 use crate::session::Site;
-use crate::signed::Signed;
 use crate::told::Answered;
 use crate::verify::Outer;
 
@@ -232,7 +231,7 @@ impl Config {
             "enable_presignedurls",
             &mut self.enable_presignedurls,
             &["<P>_ENABLE_PRESIGNEDURLS"],
-            "Allow OCS to get a signing key to sign requests. It takes the machine auth API key too.",
+            "Allow OCS to get a signing key to sign requests. It takes the machine auth API key too, and the database of PROXY_SESSION_DATABASE_URL, where keys are kept.",
         );
         v.secret(
             "machine_auth_api_key",
@@ -276,10 +275,9 @@ impl Config {
         }
     }
 
-    /// What verifies signed URLs, if there are any.
-    pub fn signed(&self) -> Option<Signed> {
-        let is_on = self.enable_presignedurls && !self.machine_auth_api_key.is_empty();
-        is_on.then(|| Signed::new(self.machine_auth_api_key.expose().into()))
+    /// Whether URLs may be signed.
+    pub fn accepts_signed_urls(&self) -> bool {
+        self.enable_presignedurls && !self.machine_auth_api_key.is_empty()
     }
 
     fn validate_session(&self) -> Result<(), Invalid> {

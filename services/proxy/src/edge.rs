@@ -1,9 +1,6 @@
 //! The one decision behind every door.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use authn::kind;
 
 use crate::admission::Admission;
 use crate::asked::Asked;
@@ -11,7 +8,7 @@ use crate::credential::Presented;
 use crate::identity::Identity;
 use crate::rules::{Rules, Ruling};
 use crate::session::Sessions;
-use crate::signed::{Failure, Signed};
+use crate::signed::Signed;
 use crate::trees::is_preflight;
 use crate::verdict::{Refused, Verdict};
 
@@ -63,10 +60,6 @@ impl Edge {
                 None => Err(Verdict::Unauthenticated(Refused::Missing)),
             };
         };
-        match signed.verify(asked, self.admission.now()).await {
-            Ok(credentials) => self.admission.ask(kind::MACHINE, &credentials).await,
-            Err(Failure::Invalid) => Err(Verdict::Unauthenticated(Refused::Invalid)),
-            Err(Failure::Busy) => Err(Verdict::Busy { retry_after: Duration::from_secs(1) }),
-        }
+        signed.identify(asked, &self.admission, self.sessions.as_ref()).await
     }
 }

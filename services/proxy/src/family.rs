@@ -18,7 +18,7 @@ const IDP: [&str; 9] = [
 /// Where app tokens are administered, by whoever has proven who it is.
 const AUTH_APP: &str = "/auth-app";
 /// Where issuers tell of sign-outs, with tokens that prove themselves.
-const AUTH_BEARER: &str = "/backchannel_logout";
+pub(crate) const AUTH_BEARER: &str = "/backchannel_logout";
 
 /// The routes.
 ///

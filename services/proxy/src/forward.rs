@@ -24,13 +24,14 @@ pub use metrics::{Metrics, OfRoute};
 use crate::answer::Refusal;
 use crate::asked::{Asked, single};
 use crate::door::Door;
+use crate::edge::Edge;
 use crate::headers::{ACCESS_TOKEN, strip_hop_by_hop};
 use crate::identity::Identity;
 use crate::multi_factor::{self, MultiFactor};
 use crate::path::{Path, PathError, Paths};
 use crate::routes::Route;
 use crate::session::cookie;
-use crate::signed::key;
+use crate::signed::{Signed, logout, ocs};
 use crate::straight::is_own;
 use crate::verdict::Verdict;
 use upload::Upload;
@@ -124,7 +125,7 @@ impl Settings {
         }
         reading::check_target(&uri)?;
         reading::check_framing(&parts.headers)?;
-        let (route, target, is_multi_factor) = {
+        let (route, target, is_multi_factor, is_logout) = {
             let source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source);
             let (method, headers) = (&parts.method, &parts.headers);
             let (is_https, query) = (self.is_https, uri.query());
@@ -142,10 +143,9 @@ impl Settings {
             };
             if let (Some(signed), Verdict::Allowed(Some(identity))) = (&self.door.edge.signed, &verdict)
                 && !paths.is_opaque()
-                && key::is_asked_for(&asked)
-                && identity.claims.scopes.is_full_user()
+                && ocs::is_asked_for(&asked)
             {
-                return Ok(key::answer(signed.keys(), identity, &asked));
+                return self.signing_key(signed, identity, &asked).await;
             }
             let missing = || Refusal::new(StatusCode::NOT_FOUND, "no route leads there\n");
             let route = route.ok_or_else(missing)?;
@@ -153,10 +153,40 @@ impl Settings {
             let target = target.ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, "no such path\n"))?;
             let is_multi_factor = self.multi_factor.was_done(&asked, &verdict).await;
             entry.identity = if let Verdict::Allowed(identity) = verdict { identity } else { None };
-            (route, target, is_multi_factor)
+            (route, target, is_multi_factor, logout::is_one(&asked, route))
         };
         let (host, identity) = (&host_value, entry.identity.as_deref());
-        self.pass_on(Passing { parts, body, host, identity, is_multi_factor, route, target }).await
+        let passing = Passing { parts, body, host, identity, is_multi_factor, route, target };
+        match &self.door.edge.signed {
+            Some(signed) if is_logout => self.pass_logout_on(signed, passing).await,
+            _ => self.pass_on(passing).await,
+        }
+    }
+
+    /// Answers whoever asks for the key to sign URLs with.
+    async fn signing_key(&self, signed: &Signed, identity: &Identity, asked: &Asked<'_>) -> Result<Response, Refusal> {
+        let Edge { admission, sessions, .. } = &self.door.edge;
+        match signed.key_for(identity, asked, admission, sessions.as_ref()).await {
+            Ok(Some(key)) => Ok(ocs::answer(&key, asked)),
+            Ok(None) => Ok(ocs::refusal(asked)),
+            Err(verdict) => {
+                let unavailable = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "there is no key at this moment\n");
+                Err(self.door.refusal(&verdict, asked).unwrap_or_else(unavailable))
+            }
+        }
+    }
+
+    /// Passes a logout token on, and ends the keys of signed URLs that it is about once the backend has accepted it.
+    async fn pass_logout_on(&self, signed: &Signed, passing: Passing<'_>) -> Result<Response, Refusal> {
+        let body = logout::read(passing.body, &passing.parts.headers).await?;
+        let ended = logout::ended(&body);
+        let response = self.pass_on(Passing { body: body.into(), ..passing }).await?;
+        if response.status() == StatusCode::OK
+            && let Some((issuer, ended)) = ended
+        {
+            signed.keys().end_by(issuer, ended).await;
+        }
+        Ok(response)
     }
 
     /// The route of a request. A path with several readings needs one that passes such paths on, and is the same for all of them.

@@ -7,6 +7,7 @@ pub mod asked;
 pub mod check;
 mod config;
 pub mod credential;
+mod database;
 pub mod destination;
 pub mod door;
 pub mod edge;
@@ -31,7 +32,7 @@ pub mod verify;
 
 use std::sync::Arc;
 
-use authn::{BoxError, Gateway};
+use authn::{BoxError, EndedSessions, Gateway};
 use axum::Router;
 use axum::routing::post;
 use proto::envoy::service::auth::v3::authorization_server::AuthorizationServer;
@@ -51,6 +52,7 @@ use crate::path::Leniency;
 use crate::review::Review;
 use crate::routes::Route;
 use crate::session::Sessions;
+use crate::signed::Signed;
 use crate::straight::Straight;
 use crate::told::Answered;
 use crate::verify::Verify;
@@ -74,7 +76,7 @@ impl Service for Proxy {
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
-        app(&config, gateway(&config, &context)?, &context).await
+        app(&config, gateway(&config, &context)?, None, &context).await
     }
 }
 
@@ -87,11 +89,16 @@ pub fn gateway(config: &Config, context: &Context) -> Result<Arc<dyn Gateway>, B
     Ok(Arc::new(authn::gateway::Remote::new(channel)))
 }
 
-/// The edge before this gateway.
+/// The edge before this gateway, and perhaps beside an issuer.
 ///
 /// # Errors
 /// When the token secret, the file with routes, a certificate or the database of the sessions cannot be used.
-pub async fn app(config: &Config, gateway: Arc<dyn Gateway>, context: &Context) -> Result<App, BoxError> {
+pub async fn app(
+    config: &Config,
+    gateway: Arc<dyn Gateway>,
+    ended_sessions: Option<Arc<dyn EndedSessions>>,
+    context: &Context,
+) -> Result<App, BoxError> {
     let keys = runtime::key_ring::<Proxy>(config, |config| &config.token_manager, context)?;
     let Contents { mut routes, rules } = match &config.routes_file {
         Some(file) => file::read(file)?,
@@ -101,9 +108,16 @@ pub async fn app(config: &Config, gateway: Arc<dyn Gateway>, context: &Context) 
     routes.splice(..0, family::routes(&config.backends)?);
     let kinds = Kinds { basic: config.enable_basic_auth, app: config.enable_app_auth };
     let admission = Admission::new(gateway, Verifier::new(keys), context.clock.clone(), kinds);
-    let sessions = Box::pin(Sessions::open(config, context)).await?;
+    let database = Box::pin(database::open(config, context)).await?;
+    let sessions = match &database {
+        Some(database) => Sessions::open(database, config, context)?,
+        None => None,
+    };
+    let signed = database.as_ref().and_then(|database| Signed::open(database, config, context));
+    let signed = signed.map(|signed| signed.beside(ended_sessions));
+    let signing_keys = signed.as_ref().map(|signed| signed.task(context.clock.clone(), context.shutdown.clone()));
     let door = Arc::new(Door {
-        edge: Edge { admission, rules, signed: config.signed(), sessions: sessions.clone() },
+        edge: Edge { admission, rules, signed, sessions: sessions.clone() },
         challenges: Challenges { basic: kinds.basic || kinds.app, bearer: !config.issuer.is_empty() },
         leniency: Leniency { semicolons: config.allow_semicolons },
         filter: Arc::new(config.request_filter()?),
@@ -135,8 +149,12 @@ pub async fn app(config: &Config, gateway: Arc<dyn Gateway>, context: &Context) 
     if let Some(sessions) = &sessions {
         app.http = app.http.map(|http| http.merge(session::router(sessions)));
         app.tasks = sessions.tasks(context);
-        app.checks = sessions.checks();
     }
+    app.tasks.extend(signing_keys);
+    app.checks = match (&sessions, &database) {
+        (Some(sessions), _) => sessions.checks(),
+        (None, database) => database.iter().map(database::check).collect(),
+    };
     Ok(app)
 }
 

@@ -3,7 +3,7 @@
 //! A request with the cookie is decided on as if it had brought the access token (`access`), which is exchanged in time (`refresh`).
 //! The session ends here (`logout`), or when the issuer says so (`backchannel`).
 
-mod access;
+pub(crate) mod access;
 mod backchannel;
 mod callback;
 pub mod cookie;
@@ -16,9 +16,9 @@ mod migration;
 mod page;
 mod prune;
 mod refresh;
-mod seal;
+pub(crate) mod seal;
 mod site;
-mod store;
+pub(crate) mod store;
 mod tokens;
 
 use std::sync::Arc;
@@ -44,6 +44,7 @@ pub use site::Site;
 
 use crate::asked::Asked;
 use crate::config::Config;
+use crate::database;
 use cookie::Cookies;
 use issuer::Issuer;
 use seal::Sealer;
@@ -78,23 +79,17 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Opens the database and brings its schema up to date; `None` if there are to be no sessions.
+    /// Those in this database, whose schema is up to date; `None` if there are to be no sessions.
     ///
     /// # Errors
-    /// When the database cannot be opened, or the issuer's address is none.
-    pub async fn open(config: &Config, context: &Context) -> Result<Option<Arc<Self>>, BoxError> {
-        let settings = &config.session;
-        if !settings.is_enabled() {
+    /// When the issuer's address is none, or certificates cannot be read.
+    pub fn open(database: &Database, config: &Config, context: &Context) -> Result<Option<Arc<Self>>, BoxError> {
+        if !config.session.is_enabled() {
             return Ok(None);
         }
-        let database =
-            Database::connect(&settings.database(&context.environment), &settings.database_pool.options()).await?;
-        let database = database.claim("proxy", CLAIM_PATIENCE).await?;
-        database.migrate::<Migrator>().await?;
-        Ok(Some(Arc::new(Self::over(database, config, context)?)))
+        Ok(Some(Arc::new(Self::over(database.clone(), config, context)?)))
     }
 
-    /// Those in this database, whose schema is up to date.
     fn over(database: Database, config: &Config, context: &Context) -> Result<Self, BoxError> {
         let settings = &config.session;
         let site = Site::new(&config.url, settings).map_err(|problem| format!("PROXY_URL {problem}"))?;
@@ -135,16 +130,12 @@ impl Sessions {
 
     /// What must be well.
     pub fn checks(&self) -> Vec<Check> {
-        let database = self.database.clone();
-        vec![Check::new("database", move || {
-            let database = database.clone();
-            async move { database.check_writable().await.map_err(|error| error.to_string()) }
-        })]
+        vec![database::check(&self.database)]
     }
 
     /// The key of the session that a request brings; `None` without a cookie. A cookie that is none of ours has a key too, which
     /// no session has.
-    fn key(&self, headers: &HeaderMap) -> Option<String> {
+    pub(crate) fn key(&self, headers: &HeaderMap) -> Option<String> {
         let value = cookie::one(headers, &self.cookies.session()).filter(|value| !value.is_empty());
         value.map(digest_of)
     }
@@ -166,10 +157,25 @@ pub fn router(sessions: &Arc<Sessions>) -> Router {
         .with_state(Arc::clone(sessions))
 }
 
+/// Opens the database of sessions, and brings its schema up to date.
+///
+/// # Errors
+/// When it cannot be opened, or another process works with its file.
+pub(crate) async fn connect(config: &Config, context: &Context) -> Result<Database, BoxError> {
+    let settings = &config.session;
+    let database =
+        Database::connect(&settings.database(&context.environment), &settings.database_pool.options()).await?;
+    let database = database.claim("proxy", CLAIM_PATIENCE).await?;
+    database.migrate::<Migrator>().await?;
+    Ok(database)
+}
+
 /// The SHA-256 of a text, in base64url.
-fn digest_of(text: &str) -> String {
+pub(crate) fn digest_of(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()))
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

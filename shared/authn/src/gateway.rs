@@ -7,19 +7,28 @@ use proto::cs3::gateway::v1beta1::{AuthenticateRequest, gateway_api_client::Gate
 use secrecy::ExposeSecret;
 use tonic::{Request, transport::Channel};
 
-use crate::provider::{transport, verdict};
-use crate::{AuthError, Credentials};
+pub use crate::provider::write_password_change;
+use crate::provider::{read_password_change, transport, verdict};
+use crate::{AuthError, Credentials, User};
+
+/// Who a credential belongs to, as the gateway answers.
+#[derive(Debug, Clone)]
+pub struct Identified {
+    /// The internal token. Whoever hands out the same one again may hand out the same allocation, by which it is then known again.
+    pub token: Arc<str>,
+    /// The user, with the groups that a token leaves out where they are many.
+    pub user: Arc<User>,
+}
 
 /// Hands a credential to the one authenticator of its kind, and answers with the internal token of whom it belongs to.
 #[async_trait]
 pub trait Gateway: Send + Sync {
-    /// The internal token for these credentials of this [`kind`](crate::kind). Whoever hands out the same one again may hand out
-    /// the same allocation, by which it is then known again.
+    /// The internal token for these credentials of this [`kind`](crate::kind), and its user.
     ///
     /// # Errors
     /// [`AuthError::Refused`] for every bad credential, [`AuthError::UnknownType`] for a kind that is switched off; the
     /// others say that no verdict was reached.
-    async fn token(&self, kind: &str, credentials: &Credentials) -> Result<Arc<str>, AuthError>;
+    async fn token(&self, kind: &str, credentials: &Credentials) -> Result<Identified, AuthError>;
 }
 
 /// A gateway in another process, asked by CS3 `GatewayAPI`: ours, or that of an existing installation.
@@ -37,7 +46,7 @@ const NAME: &str = "gateway";
 
 #[async_trait]
 impl Gateway for Remote {
-    async fn token(&self, kind: &str, credentials: &Credentials) -> Result<Arc<str>, AuthError> {
+    async fn token(&self, kind: &str, credentials: &Credentials) -> Result<Identified, AuthError> {
         let mut request = Request::new(AuthenticateRequest {
             opaque: None,
             r#type: kind.to_owned(),
@@ -45,12 +54,15 @@ impl Gateway for Remote {
             client_secret: credentials.secret.expose_secret().to_owned(),
         });
         credentials.caller.propagate(request.metadata_mut());
-        let answer = self.0.clone().authenticate(request).await.map_err(|status| transport(NAME, status))?.into_inner();
+        let answer = self.0.clone().authenticate(request).await.map_err(|status| transport(NAME, status))?;
+        let (metadata, answer, _) = answer.into_parts();
         verdict(NAME, answer.status)?;
         // an older gateway answers a share's token that it could not verify with OK and nothing
         if answer.token.is_empty() {
             return Err(AuthError::Internal("the gateway answered OK without a token".into()));
         }
-        Ok(answer.token.into())
+        let password_changed = read_password_change(&metadata);
+        let user = User { password_changed, ..answer.user.map(User::from).unwrap_or_default() };
+        Ok(Identified { token: answer.token.into(), user: Arc::new(user) })
     }
 }

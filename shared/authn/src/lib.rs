@@ -6,6 +6,7 @@ mod authenticator;
 pub mod caller;
 mod credentials;
 pub mod directory;
+mod ended_sessions;
 pub mod gateway;
 pub mod grant;
 pub mod kind;
@@ -19,6 +20,7 @@ pub use authenticator::{AuthError, Authenticated, Authenticator, BoxError, Reaso
 pub use caller::{Caller, Device, Peer};
 pub use credentials::Credentials;
 pub use directory::{Claim, Directory, DirectoryError, Filter, Groups};
+pub use ended_sessions::EndedSessions;
 pub use gateway::Gateway;
 pub use grant::{Access, Grant, GrantError, Grants, Permission};
 pub use login::{Login, may_be_new_address, may_be_new_login, prepare_password};

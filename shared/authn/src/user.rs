@@ -176,8 +176,9 @@ pub struct User {
     /// Whether the user may sign in.
     pub status: UserStatus,
     /// When the person's password was last changed by anybody; credentials that are derived from an older one may be
-    /// refused. `None` if the directory does not know. A matter between directory and authenticators: in what a directory
-    /// answers it is the opaque entry `password_changed`, nowhere else does it leave the process.
+    /// refused. `None` if the directory does not know. No token contains it: in what a directory answers it is the opaque entry
+    /// `password_changed`; an authenticator tells it the gateway, and that the edge about a user of the machine key, in the
+    /// metadata `x-doorward-password-changed` of the response.
     pub password_changed: Option<SystemTime>,
 }
 

@@ -122,13 +122,13 @@ pub(crate) fn from_directory(user: &User) -> identity::User {
     message
 }
 
-fn write_time(time: SystemTime) -> Vec<u8> {
+pub(crate) fn write_time(time: SystemTime) -> Vec<u8> {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros().to_string().into_bytes()
 }
 
 /// A time that cannot be read counts as far in the future, so that everything derived from a password is refused. To say
 /// that it is not known would accept what an old password made.
-fn read_time(digits: &[u8]) -> SystemTime {
+pub(crate) fn read_time(digits: &[u8]) -> SystemTime {
     let micros = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
     let time = micros.and_then(|micros| UNIX_EPOCH.checked_add(Duration::from_micros(micros)));
     time.unwrap_or(UNIX_EPOCH + FAR_FUTURE)

@@ -53,6 +53,8 @@ impl World {
         layout.set("AUTH_BEARER_OIDC_AT_JWT_ONLY", "true");
         layout.set("OCIS_ADD_RUN_SERVICES", "auth-app,auth-bearer");
         layout.set("OCIS_EXCLUDE_RUN_SERVICES", "proxy");
+        // several edges at a time would need one database for the keys
+        layout.set("PROXY_ENABLE_PRESIGNEDURLS", "false");
         let bearer = layout.address(Member::AuthBearer).to_string();
         layout.set("GATEWAY_AUTH_BEARER_ENDPOINT", &bearer);
         let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;

@@ -9,6 +9,7 @@ mod long_tokens;
 mod opencloud;
 mod paths;
 mod pooled;
+mod presigned_urls;
 mod raw;
 mod rules;
 mod session;

@@ -39,6 +39,16 @@ impl World {
         more: impl FnOnce(&mut Layout),
         world: impl FnOnce(Context) -> Context,
     ) -> Self {
+        Self::start_as(name, Mode::Inside, more, world).await
+    }
+
+    /// The same, in as many processes as the mode says.
+    pub(crate) async fn start_as(
+        name: &str,
+        processes: Mode,
+        more: impl FnOnce(&mut Layout),
+        world: impl FnOnce(Context) -> Context,
+    ) -> Self {
         let backend = Backend::start().await;
         let mut layout = Layout::new(name, false);
         let file = layout.folder().join("routes.yaml");
@@ -49,7 +59,7 @@ impl World {
         layout.set("PROXY_ENABLE_BASIC_AUTH", "true");
         more(&mut layout);
         let edge = layout.variables()["PROXY_HTTP_ADDR"].parse().expect("an address");
-        let family = TestFamily::start_with(layout, Mode::Inside, world).await;
+        let family = TestFamily::start_with(layout, processes, world).await;
         let token = family.app_token("einstein").await;
         Self { family, backend, edge, token }
     }

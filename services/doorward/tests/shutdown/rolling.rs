@@ -61,6 +61,8 @@ async fn family() -> TestFamily {
     layout.set("PROXY_DRAIN_DELAY", "1s");
     layout.set("OCIS_LOG_LEVEL", "error");
     layout.set("OCIS_EXCLUDE_RUN_SERVICES", "proxy");
+    // replicas would need one database for the keys
+    layout.set("PROXY_ENABLE_PRESIGNEDURLS", "false");
     TestFamily::start_with(layout, Mode::Inside, |context| context).await
 }
 

@@ -11,13 +11,13 @@ use crate::path::{Leniency, Path};
 /// Answers each kind of credential as the test says, and records what it was asked.
 struct Answers {
     app: fn() -> AuthError,
-    password: Option<Arc<str>>,
+    password: Option<Identified>,
     asked: Mutex<Vec<String>>,
 }
 
 #[async_trait]
 impl Gateway for Answers {
-    async fn token(&self, kind: &str, _: &Credentials) -> Result<Arc<str>, AuthError> {
+    async fn token(&self, kind: &str, _: &Credentials) -> Result<Identified, AuthError> {
         self.asked.lock().expect("no panic").push(kind.to_owned());
         match kind {
             kind::APP => Err((self.app)()),
@@ -46,8 +46,8 @@ async fn identify_as(
     let id = UserId { opaque_id: "id-of-einstein".to_owned(), ..UserId::default() };
     let user = Arc::new(User { id, username: "einstein".to_owned(), ..User::default() });
     let minter = Minter::new(Arc::clone(&keys), Duration::from_mins(5), false);
-    let token = minter.mint(clock.now(), &Authenticated::full(user, "pwd")).expect("is minted");
-    let password = is_password.then(|| token.into());
+    let token = minter.mint(clock.now(), &Authenticated::full(Arc::clone(&user), "pwd")).expect("is minted");
+    let password = is_password.then(|| Identified { token: token.into(), user });
     let gateway = Arc::new(Answers { app, password, asked: Mutex::default() });
     let kinds = Kinds { basic: true, app: true };
     let admission = Admission::new(Arc::clone(&gateway) as Arc<dyn Gateway>, Verifier::new(keys), clock, kinds);

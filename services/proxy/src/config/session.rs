@@ -17,7 +17,7 @@ pub struct Session {
     pub client_secret: Secret,
     /// The key under which cookies and rows are sealed.
     pub secret: Secret,
-    /// Where sessions are kept; empty is a `SQLite` file in the data folder. It may hold a password.
+    /// Where sessions and the keys of signed URLs are kept; empty is a `SQLite` file in the data folder. It may hold a password.
     pub database_url: Secret,
     /// The connections to a `PostgreSQL` server.
     pub database_pool: store::Pool,
@@ -136,7 +136,7 @@ impl Section for Session {
             "database_url",
             &mut self.database_url,
             &["OCIS_DATABASE_URL", "<P>_SESSION_DATABASE_URL"],
-            "Where sessions are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file proxy.db in the data folder.",
+            "Where sessions and the keys of signed URLs are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file proxy.db in the data folder.",
         );
         self.database_pool.visit(v, "<P>_SESSION_DATABASE");
         v.value("idle", &mut self.idle, &["<P>_SESSION_IDLE"], "How long a session lasts that is not used.");
@@ -156,6 +156,11 @@ impl Section for Session {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
+        // without sessions it may be that of the keys of signed URLs
+        if !self.database_url.is_empty() {
+            store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
+        }
+        self.database_pool.validate()?;
         if !self.is_enabled() {
             return Ok(());
         }
@@ -163,10 +168,6 @@ impl Section for Session {
             let hint = "is not set; make one with: openssl rand -base64 32";
             return Err(Invalid::new("secret", hint));
         }
-        if !self.database_url.is_empty() {
-            store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
-        }
-        self.database_pool.validate()?;
         if !self.scopes.split(' ').any(|scope| scope == "openid") {
             return Err(Invalid::new("scopes", "must hold openid"));
         }

@@ -42,3 +42,14 @@ fn identity_headers_that_cannot_be_are_refused_with_their_setting() {
         read(&good).is_ok_and(|config| config.request_filter().is_ok_and(|filter| filter.is_identity("x_tenant_a")))
     );
 }
+
+#[test]
+fn database_of_signing_keys_is_checked_without_sessions() {
+    let wrong = [("OCIS_MACHINE_AUTH_API_KEY", ENOUGH), ("PROXY_SESSION_DATABASE_URL", "mysql://a")];
+    let problem = read(&wrong).expect_err("there is no such database");
+    assert!(problem.contains("PROXY_SESSION_DATABASE_URL"), "{problem}");
+    assert!(read(&wrong[..1]).expect("a configuration").accepts_signed_urls());
+    let off = [wrong[0], ("PROXY_ENABLE_PRESIGNEDURLS", "false")];
+    assert!(!read(&off).expect("a configuration").accepts_signed_urls());
+    assert!(!read(&[]).expect("a configuration").accepts_signed_urls(), "without the machine key");
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ::store::StoreError;
+use authn::{Credentials, kind};
 use http::HeaderMap;
 use secrecy::SecretString;
 
@@ -67,6 +68,26 @@ impl Sessions {
         Ok(Some(row))
     }
 
+    /// Whether the session with this key has not ended, here and as far as the gateway and the issuer say. That is no use of it.
+    ///
+    /// # Errors
+    /// The verdict, where that cannot be told.
+    pub(crate) async fn is_alive(self: &Arc<Self>, admission: &Admission, key: &str) -> Result<bool, Verdict> {
+        let Some(row) = self.rows.find(key).await.map_err(|error| unavailable(&error))? else { return Ok(false) };
+        if self.has_ended(&row, self.clock.now()) {
+            return Ok(false);
+        }
+        let is_good = async {
+            let credentials = Credentials::new("", self.access_token(row).await?);
+            admission.ask(kind::BEARER, &credentials).await.map(drop)
+        };
+        match is_good.await {
+            Ok(()) => Ok(true),
+            Err(Verdict::Unauthenticated(_)) => Ok(false),
+            Err(verdict) => Err(verdict),
+        }
+    }
+
     /// How the user of the session that a request brings has signed in; `None` without a session.
     pub(crate) async fn sign_in(&self, headers: &HeaderMap) -> Option<SignIn> {
         let row = self.rows.find(&self.key(headers)?).await.ok()??;
@@ -90,7 +111,7 @@ impl Sessions {
 }
 
 /// The store fails, so that nobody knows.
-pub(super) fn unavailable(error: &StoreError) -> Verdict {
+pub(crate) fn unavailable(error: &StoreError) -> Verdict {
     tracing::warn!(%error, "the sessions cannot be read");
     Verdict::Unavailable
 }

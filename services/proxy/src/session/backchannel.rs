@@ -58,7 +58,7 @@ impl Sessions {
         if !signed.map_err(|error| LogoutError::Unavailable(error.to_string()))? {
             return Err(Wrong("signature").into());
         }
-        let ended = self.rows.end_by(&digest_of(&told.jti), told.until, &told.ended).await;
+        let ended = self.rows.end_by(self.issuer.name(), &digest_of(&told.jti), told.until, &told.ended).await;
         let count = ended.map_err(|error| LogoutError::Unavailable(error.to_string()))?.ok_or(Wrong("jti"))?;
         let subject = told.ended.subject;
         tracing::info!(target: "audit", event = "session.end", outcome = "success", subject, sid = told.ended.sid, count);

@@ -1,6 +1,7 @@
 //! The schema and its history. Forward only; each step may run while the version before it still serves.
 
 mod m20261127_000001_sessions;
+mod m20261203_000001_signing_keys;
 
 use sea_orm_migration::prelude::*;
 
@@ -10,7 +11,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261127_000001_sessions::Migration)]
+        vec![Box::new(m20261127_000001_sessions::Migration), Box::new(m20261203_000001_signing_keys::Migration)]
     }
 
     fn migration_table_name() -> DynIden {

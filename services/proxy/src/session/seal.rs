@@ -1,4 +1,4 @@
-//! Sealed texts: a sign-in under way, in a cookie, and the tokens of a session, in a row. AES-256-GCM-SIV, because nonces are
+//! Sealed texts: a sign-in under way, in a cookie, and the tokens of a session or a key of signed URLs, in a row. AES-256-GCM-SIV, because nonces are
 //! random: even should one come twice, nothing is revealed but that two texts are equal.
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -15,6 +15,8 @@ pub(crate) enum Purpose<'a> {
     Login(&'a str),
     /// The tokens of the session with this key.
     Tokens(&'a str),
+    /// The key of signed URLs with this identifier.
+    SigningKey(&'a str),
 }
 
 impl Purpose<'_> {
@@ -22,6 +24,7 @@ impl Purpose<'_> {
         match self {
             Self::Login(name) => format!("login {name}"),
             Self::Tokens(key) => format!("tokens {key}"),
+            Self::SigningKey(id) => format!("signing key {id}"),
         }
     }
 }
@@ -41,11 +44,21 @@ impl KeyType for Derived {
 }
 
 impl Sealer {
-    /// Under this secret.
+    /// Under the secret of sessions.
     pub(crate) fn new(secret: &Secret, random: Random) -> Self {
+        Self::derived(secret.expose(), b"doorward proxy sessions", random)
+    }
+
+    /// Under the machine key, without which there are no signed URLs, nor keys for them.
+    pub(crate) fn of_machine_key(machine_key: &str, random: Random) -> Self {
+        Self::derived(machine_key, b"doorward proxy signing keys", random)
+    }
+
+    fn derived(secret: &str, info: &[u8], random: Random) -> Self {
         let mut key = [0; 32];
-        let extracted = Salt::new(HKDF_SHA256, b"doorward proxy").extract(secret.expose().as_bytes());
-        let output = extracted.expand(&[b"doorward proxy sessions"], Derived).and_then(|output| output.fill(&mut key));
+        let extracted = Salt::new(HKDF_SHA256, b"doorward proxy").extract(secret.as_bytes());
+        let info = [info];
+        let output = extracted.expand(&info, Derived).and_then(|output| output.fill(&mut key));
         output.expect("so short a key can be derived");
         let key = UnboundKey::new(&AES_256_GCM_SIV, &key).expect("the key has the algorithm's length");
         Self { key: LessSafeKey::new(key), random }

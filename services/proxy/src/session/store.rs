@@ -8,6 +8,7 @@ use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 use store::{Database, Recent, StoreError};
 
+use crate::signed;
 use entity::{logout, session};
 
 /// A session as it is kept.
@@ -169,9 +170,15 @@ impl Rows {
         self.0.run(write).await
     }
 
-    /// Ends what a logout token says, which is remembered by its digest until some moment; how many sessions, or `None` if
-    /// it has come before.
-    pub(crate) async fn end_by(&self, jti: &str, until: SystemTime, ended: &Ended) -> Result<Option<u64>, StoreError> {
+    /// Ends what a logout token of this issuer says, which is remembered by its digest until some moment; how many sessions, or
+    /// `None` if it has come before. The keys of signed URLs end with it that were fetched with access tokens of what ends.
+    pub(crate) async fn end_by(
+        &self,
+        issuer: &str,
+        jti: &str,
+        until: SystemTime,
+        ended: &Ended,
+    ) -> Result<Option<u64>, StoreError> {
         let mut which = Condition::all().add(session::Column::Created.lte(micros(ended.at)));
         if ended.subject.is_none() && ended.sid.is_none() {
             return Ok(None);
@@ -192,6 +199,7 @@ impl Rows {
             }
             let delete = session::Entity::delete_many().filter(which.clone());
             let count = delete.exec(&transaction).await?.rows_affected;
+            signed::store::of_ended(issuer, ended).exec(&transaction).await?;
             transaction.commit().await?;
             Ok(Some(count))
         };
@@ -248,11 +256,11 @@ fn row(model: session::Model) -> Row {
 }
 
 /// Microseconds since the epoch, rounded down; times that do not fit are the last that does.
-fn micros(time: SystemTime) -> i64 {
+pub(crate) fn micros(time: SystemTime) -> i64 {
     i64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros()).unwrap_or(i64::MAX)
 }
 
-fn time(micros: i64) -> SystemTime {
+pub(crate) fn time(micros: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_micros(u64::try_from(micros).unwrap_or_default())
 }
 

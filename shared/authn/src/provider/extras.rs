@@ -1,14 +1,18 @@
 //! What an answer carries beside the CS3 message, as response metadata.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tonic::metadata::{AsciiMetadataKey, MetadataMap, MetadataValue};
 
 use crate::Authenticated;
+use crate::wire::{read_time, write_time};
 
 const NOT_AFTER: &str = "x-doorward-not-after";
 const AMR: &str = "x-doorward-amr";
 const ACTOR: &str = "x-doorward-act";
+/// When the user's password was last changed, as the directory writes it.
+const PASSWORD_CHANGED: &str = "x-doorward-password-changed";
 
 /// Writes the extras of an answer. The end is rounded down to whole seconds: never later than the credential's own.
 pub(super) fn write(answer: &Authenticated, metadata: &mut MetadataMap) {
@@ -18,6 +22,19 @@ pub(super) fn write(answer: &Authenticated, metadata: &mut MetadataMap) {
     }
     put(metadata, AMR, Some(&answer.amr));
     put(metadata, ACTOR, answer.actor.as_deref());
+    write_password_change(answer.user.password_changed, metadata);
+}
+
+/// Writes when a user's password was changed, if that is known. Services of other systems ignore it, and no token contains it.
+pub fn write_password_change(changed: Option<SystemTime>, metadata: &mut MetadataMap) {
+    if let Some(value) = changed.and_then(|changed| MetadataValue::try_from(write_time(changed)).ok()) {
+        metadata.insert(PASSWORD_CHANGED, value);
+    }
+}
+
+/// Reads what [`write_password_change`] wrote. A time that cannot be read counts as far in the future, so that it refuses.
+pub(crate) fn read_password_change(metadata: &MetadataMap) -> Option<SystemTime> {
+    metadata.get(PASSWORD_CHANGED).map(|value| read_time(value.as_bytes()))
 }
 
 /// Reads the extras of an answer. An end that cannot be read counts as long past, so that it refuses.
@@ -29,10 +46,35 @@ pub(super) fn read(metadata: &MetadataMap, answer: &mut Authenticated) {
     });
     answer.amr = text(AMR).unwrap_or_default().to_owned().into();
     answer.actor = text(ACTOR).map(str::to_owned);
+    Arc::make_mut(&mut answer.user).password_changed = read_password_change(metadata);
 }
 
 fn put(metadata: &mut MetadataMap, key: &'static str, value: Option<&str>) {
     if let Some(value) = value.and_then(|value| MetadataValue::try_from(value).ok()) {
         metadata.insert(AsciiMetadataKey::from_static(key), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_back(metadata: &MetadataMap) -> Option<SystemTime> {
+        let mut answer = Authenticated::full(Arc::default(), "machine");
+        read(metadata, &mut answer);
+        answer.user.password_changed
+    }
+
+    #[test]
+    fn password_change_survives_a_hop_and_what_is_no_time_refuses() {
+        for changed in [None, Some(UNIX_EPOCH + Duration::from_micros(1_700_000_000_000_001))] {
+            let user = crate::User { password_changed: changed, ..crate::User::default() };
+            let mut metadata = MetadataMap::new();
+            write(&Authenticated::full(Arc::new(user), "machine"), &mut metadata);
+            assert_eq!(read_back(&metadata), changed);
+        }
+        let mut metadata = MetadataMap::new();
+        metadata.insert(PASSWORD_CHANGED, MetadataValue::from_static("soon"));
+        assert!(read_back(&metadata).is_some_and(|time| time > UNIX_EPOCH + Duration::from_hours(200 * 365 * 24)));
     }
 }

@@ -4,6 +4,8 @@ mod extras;
 mod remote;
 mod serve;
 
+pub(crate) use extras::read_password_change;
+pub use extras::write_password_change;
 pub use remote::Remote;
 pub(crate) use remote::{transport, verdict};
 pub use serve::{Provider, serve};

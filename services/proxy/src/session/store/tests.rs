@@ -3,6 +3,8 @@
 use super::*;
 use crate::session::Migrator;
 
+const ISSUER: &str = "https://idp.example";
+
 fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_micros(7)
 }
@@ -81,7 +83,7 @@ async fn ended_by_the_issuer(rows: &Rows) {
     {
         rows.add(&session(key, subject, sid)).await.expect("adds");
     }
-    let end = async |jti: &str, what: &Ended| rows.end_by(jti, at(5000), what).await.expect("writes");
+    let end = async |jti: &str, what: &Ended| rows.end_by(ISSUER, jti, at(5000), what).await.expect("writes");
     assert_eq!(end("j0", &ended(None, None, at(2000))).await, None);
     assert_eq!(end("j1", &ended(Some("bohr"), Some("s3"), at(2000))).await, Some(0), "both must fit");
     assert_eq!(end("j2", &ended(Some("bohr"), Some("s1"), at(2000))).await, Some(1));
@@ -103,9 +105,9 @@ async fn pruned(rows: &Rows) {
     assert_eq!(rows.prune(at(4000), at(2000), 2).await.expect("prunes"), 0);
     assert!(rows.find("g").await.expect("reads").is_some());
     let again = ended(Some("nobody"), None, at(2000));
-    assert_eq!(rows.end_by("j5", at(6000), &again).await.expect("writes"), None, "it is still remembered");
+    assert_eq!(rows.end_by(ISSUER, "j5", at(6000), &again).await.expect("writes"), None, "it is still remembered");
     rows.prune(at(5000), at(0), 2).await.expect("prunes");
-    assert_eq!(rows.end_by("j5", at(6000), &again).await.expect("writes"), Some(0), "it is over and forgotten");
+    assert_eq!(rows.end_by(ISSUER, "j5", at(6000), &again).await.expect("writes"), Some(0), "it is over and forgotten");
 }
 
 #[tokio::test]
