@@ -111,7 +111,13 @@ async fn a_device_that_was_allowed_gets_tokens_unless_its_owner_has_signed_out()
 
 #[tokio::test]
 async fn device_that_was_allowed_gets_no_tokens_once_its_user_has_signed_out_everywhere_or_taken_the_consent_back() {
-    for (ended, status) in [("nothing", 200), ("everything", 400), ("the consent", 400), ("another consent", 200)] {
+    for (ended, status) in [
+        ("nothing", 200),
+        ("everything", 400),
+        ("the consent", 400),
+        ("the consent, by another replica", 400),
+        ("another consent", 200),
+    ] {
         let one = waiting("openid offline_access").await;
         let mut browser = Browser::default();
         one.bench.sign_in(&mut browser, EINSTEIN).await;
@@ -127,6 +133,11 @@ async fn device_that_was_allowed_gets_no_tokens_once_its_user_has_signed_out_eve
         match ended {
             "everything" => end_everywhere(provider, EINSTEIN).await.unwrap(),
             "the consent" => taken_back("tv"),
+            "the consent, by another replica" => {
+                let (of, now) = (Of::Consent { person: EINSTEIN, client: "tv" }, one.bench.clock.now());
+                let ended = revocations::before(of, seconds(now));
+                one.bench.other_store().await.revoke_token(ended.id, ended.until, now).await.unwrap();
+            }
             "another consent" => taken_back("radio"),
             _ => {}
         }

@@ -8,7 +8,7 @@ use crate::device::Approval;
 use crate::model::Grant;
 use crate::store::Poll;
 use crate::token::answer::Answer;
-use crate::token::call::{CUT_OFF, Call, Extra};
+use crate::token::call::{Call, Extra};
 use crate::token::person::{self, Standing};
 use crate::token::refresh::{self, RefreshToken};
 use crate::token::{audit, dpop};
@@ -22,7 +22,7 @@ pub(super) async fn poll(call: &Call<'_>) -> Result<Answer, Refusal> {
     let code = digest(&SHA256, code.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes");
     let binding = dpop::binding(provider, site, asked).await?;
     let mut grant = match provider.store.poll_device(code, &asked.client.id, now).await? {
-        Poll::Approved(approval) => read(call, &approval)?,
+        Poll::Approved(approval) => read(call, &approval).await?,
         Poll::Pending => return Err(Refusal::new(ErrorCode::AuthorizationPending, "nobody has decided yet")),
         Poll::SlowDown => return Err(Refusal::new(ErrorCode::SlowDown, "ask five seconds less often")),
         Poll::Denied => return Err(Refusal::new(ErrorCode::AccessDenied, "the person said no")),
@@ -47,13 +47,11 @@ pub(super) async fn poll(call: &Call<'_>) -> Result<Answer, Refusal> {
 }
 
 /// What the person has granted, as it was written where that was decided.
-fn read(call: &Call<'_>, approval: &str) -> Result<Grant, Refusal> {
+async fn read(call: &Call<'_>, approval: &str) -> Result<Grant, Refusal> {
     let Approval { grant, decided } = serde_json::from_str(approval).map_err(|error| Refusal::fault(&error))?;
     if grant.client != call.client().id || grant.layout != call.site.layout {
         return Err(call.refuse_grant(EVENT, "another client's"));
     }
-    if call.provider.revocations.cuts_off_grant(&grant, decided) {
-        return Err(call.refuse_grant(EVENT, CUT_OFF));
-    }
+    call.check_cutoff(EVENT, &grant, decided).await?;
     Ok(grant)
 }
