@@ -134,6 +134,7 @@ mod tests {
                 claims: None,
                 resources: Vec::new(),
                 actor: None,
+                limited: false,
             };
             revocations.cuts_off_grant(&grant, issued)
         };
