@@ -24,7 +24,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(30);
 /// The methods that are sent again when a pooled connection turns out to be closed: doing it twice changes nothing more than
 /// doing it once (RFC 9110 9.2.2, RFC 4918 9.1).
-const RETRIED: [&str; 5] = ["GET", "HEAD", "OPTIONS", "PROPFIND", "PUT"];
+const IDEMPOTENT: [&str; 5] = ["GET", "HEAD", "OPTIONS", "PROPFIND", "PUT"];
 
 type Tcp = TokioIo<TcpStream>;
 /// Services of this process believe what the edge says of its clients by the connections that are recorded.
@@ -78,7 +78,11 @@ impl Clients {
 impl Protocol {
     fn new(connector: &Plain, is_http2: bool) -> Self {
         let client = |most_idle: usize| {
-            let track: fn(Stream) -> TokioIo<Tracked> = |stream| TokioIo::new(Tracked::new(stream));
+            let track: fn(Stream) -> TokioIo<Tracked> = if is_http2 {
+                |stream| TokioIo::new(Tracked::new(stream, true))
+            } else {
+                |stream| TokioIo::new(Tracked::new(stream, false))
+            };
             let connector = ServiceExt::<Uri>::map_response(connector.clone(), track);
             let mut builder = Builder::new(TokioExecutor::new());
             builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new()).pool_idle_timeout(IDLE);
@@ -88,26 +92,29 @@ impl Protocol {
         Self { pooled: client(usize::MAX), fresh: client(0), is_http2 }
     }
 
-    /// Sends a request. A backend may close a pooled connection at the moment in which it is used; a request that may be repeated
-    /// is then sent once more, on a connection of its own.
+    /// Sends a request, and once more on a connection of its own where that is safe: the backend has closed a pooled connection at the
+    /// moment in which it was used, and the request may be repeated; or the backend says that it has not processed the request
+    /// (RFC 9113 8.7), whatever its method.
     async fn send(&self, request: Request<Upload>) -> Result<Response<Incoming>, Error> {
         let (parts, upload) = request.into_parts();
-        let repeatable = Repeatable::of(&parts, &upload);
-        match self.pooled.request(Request::from_parts(parts, upload)).await {
+        let copy = Repeat::of(&parts, &upload, self.is_http2);
+        let error = match self.pooled.request(Request::from_parts(parts, upload)).await {
             Ok(response) => {
                 if let Some(history) = History::of(response.extensions()) {
                     history.note_answer();
                 }
-                Ok(response)
+                return Ok(response);
             }
-            Err(error) => match repeatable.filter(|_| self.was_pooled_and_closed(&error)).and_then(Repeatable::request)
-            {
-                Some(request) => {
-                    tracing::debug!("a pooled connection was closed before an answer; the request is sent again");
-                    self.fresh.request(request).await
-                }
-                None => Err(error),
-            },
+            Err(error) => error,
+        };
+        let is_safe =
+            |copy: &Repeat| (copy.is_idempotent && self.was_pooled_and_closed(&error)) || is_unprocessed(&error);
+        match copy.filter(is_safe).and_then(Repeat::request) {
+            Some(request) => {
+                tracing::debug!(%error, "the backend has not answered; the request is sent again");
+                self.fresh.request(request).await
+            }
+            None => Err(error),
         }
     }
 
@@ -120,17 +127,34 @@ impl Protocol {
     }
 }
 
-/// A request that may be sent again as long as nothing of its body was read.
-struct Repeatable {
-    parts: Parts,
-    progress: Progress,
+/// Whether the backend says that it has not processed a request: it has refused the stream, or gone away with a lower last stream
+/// (RFC 9113 8.7). An HTTP/2 stream above that one is the only one that fails with the backend's GOAWAY.
+fn is_unprocessed(error: &Error) -> bool {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            let is_refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+            return error.is_remote() && (is_refused || error.is_go_away());
+        }
+        source = error.source();
+    }
+    false
 }
 
-impl Repeatable {
-    fn of(parts: &Parts, upload: &Upload) -> Option<Self> {
+/// What is needed to send a request again, as long as nothing of its body was read.
+struct Repeat {
+    parts: Parts,
+    progress: Progress,
+    is_idempotent: bool,
+}
+
+impl Repeat {
+    /// The copy of a request, if there are circumstances in which it is sent again.
+    fn of(parts: &Parts, upload: &Upload, is_http2: bool) -> Option<Self> {
         let method: &Method = &parts.method;
-        let is_repeatable = RETRIED.contains(&method.as_str());
-        is_repeatable.then(|| Self { parts: parts.clone(), progress: upload.progress().clone() })
+        let is_idempotent = IDEMPOTENT.contains(&method.as_str());
+        let copy = || Self { parts: parts.clone(), progress: upload.progress().clone(), is_idempotent };
+        (is_idempotent || is_http2).then(copy)
     }
 
     fn request(self) -> Option<Request<Upload>> {

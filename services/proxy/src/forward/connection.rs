@@ -1,10 +1,12 @@
-//! A connection to a backend that records what has happened on it, so that the edge can tell whether a request may be sent again.
+//! A connection to a backend that records what has happened on it, so that the edge can tell whether a request may be sent again, and
+//! on which an answer is read even if the backend has stopped reading the request.
 
-use std::io::{IoSlice, Result};
+use std::io::{ErrorKind, IoSlice, Result};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use http::Extensions;
 use hyper_rustls::MaybeHttpsStream;
@@ -12,11 +14,29 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
+
+/// How long a failure to write is held back after the last byte that was read. A connection that was reset can be read at once up to what
+/// had arrived, unless its client takes the answer slowly.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection, with TLS where the backend has it.
 pub(super) struct Tracked {
     inner: TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>,
     history: History,
+    is_http2: bool,
+    /// A failure to write that is held back.
+    failure: Option<Failure>,
+    /// Nothing more can be read.
+    has_ended: bool,
+}
+
+/// A failure to write that is reported when nothing more can be read, or [`PATIENCE`] is over.
+struct Failure {
+    kind: ErrorKind,
+    patience: Pin<Box<Sleep>>,
+    /// The task that waits for the report.
+    writer: Option<Waker>,
 }
 
 /// What has happened on a connection. Clones share it.
@@ -27,7 +47,7 @@ pub(super) struct History(Arc<Flags>);
 struct Flags {
     /// It has carried an answer: what follows is sent on a pooled connection.
     answered: AtomicBool,
-    /// Something was written after the last byte that was read.
+    /// Something was written after the last byte that was read, or was to be.
     unanswered: AtomicBool,
     /// The backend has closed it.
     closed: AtomicBool,
@@ -35,9 +55,58 @@ struct Flags {
 
 impl Tracked {
     /// Records what happens on this connection.
-    pub(super) fn new(stream: MaybeHttpsStream<TokioIo<TcpStream>>) -> Self {
-        Self { inner: TokioIo::new(stream), history: History::default() }
+    pub(super) fn new(stream: MaybeHttpsStream<TokioIo<TcpStream>>, is_http2: bool) -> Self {
+        let (inner, history) = (TokioIo::new(stream), History::default());
+        Self { inner, history, is_http2, failure: None, has_ended: false }
     }
+
+    /// Writes, but holds back that the backend has closed the connection while an HTTP/1.1 request was sent. It may have answered
+    /// before (RFC 9112 9.6), and the client library drops the answer when it learns of the failure first. HTTP/2 is not read while
+    /// it cannot be written.
+    fn write<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<Result<T>>,
+    ) -> Poll<Result<T>> {
+        if self.failure.is_none() {
+            match ready!(write(self, cx)) {
+                Err(error) if !self.is_http2 && is_disconnection(error.kind()) => {
+                    let patience = Box::pin(sleep(PATIENCE));
+                    self.failure = Some(Failure { kind: error.kind(), patience, writer: None });
+                }
+                written => return Poll::Ready(written),
+            }
+        }
+        self.poll_failure(cx).map(Err)
+    }
+
+    fn poll_failure(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Error> {
+        let Some(failure) = &mut self.failure else { return Poll::Pending };
+        if self.has_ended || failure.patience.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(failure.kind.into());
+        }
+        failure.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Records that bytes were read, or that there are no more.
+    fn note_read(&mut self, is_end: bool) {
+        self.has_ended |= is_end;
+        match &mut self.failure {
+            Some(failure) if is_end => {
+                if let Some(writer) = failure.writer.take() {
+                    writer.wake();
+                }
+            }
+            Some(failure) => failure.patience.as_mut().reset(Instant::now() + PATIENCE),
+            None => {}
+        }
+    }
+}
+
+/// Whether a failure to write means that the other end has closed the connection.
+fn is_disconnection(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted)
 }
 
 impl History {
@@ -59,11 +128,13 @@ impl History {
         extensions.get()
     }
 
-    fn note_written(&self, written: &Result<usize>) {
-        match written {
-            Ok(_) => self.0.unanswered.store(true, Ordering::Release),
-            Err(_) => self.note_closed(),
+    fn note_write(&self, written: Poll<Result<usize>>) -> Poll<Result<usize>> {
+        let written = ready!(written);
+        self.0.unanswered.store(true, Ordering::Release);
+        if written.is_err() {
+            self.note_closed();
         }
+        Poll::Ready(written)
     }
 
     fn note_closed(&self) {
@@ -81,24 +152,27 @@ impl AsyncRead for Tracked {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let before = buf.filled().len();
         let read = ready!(Pin::new(&mut self.inner).poll_read(cx, buf));
-        if read.is_ok() && buf.filled().len() > before {
-            self.history.0.unanswered.store(false, Ordering::Release);
-        } else {
+        let is_end = read.is_err() || buf.filled().len() == before;
+        if is_end {
             self.history.note_closed();
+        } else {
+            self.history.0.unanswered.store(false, Ordering::Release);
         }
+        self.note_read(is_end);
         Poll::Ready(read)
     }
 }
 
 impl AsyncWrite for Tracked {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
-        let written = ready!(Pin::new(&mut self.inner).poll_write(cx, buf));
-        self.history.note_written(&written);
-        Poll::Ready(written)
+        self.write(cx, |this, cx| {
+            let written = Pin::new(&mut this.inner).poll_write(cx, buf);
+            this.history.note_write(written)
+        })
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        self.write(cx, |this, cx| Pin::new(&mut this.inner).poll_flush(cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -114,8 +188,9 @@ impl AsyncWrite for Tracked {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        let written = ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, bufs));
-        self.history.note_written(&written);
-        Poll::Ready(written)
+        self.write(cx, |this, cx| {
+            let written = Pin::new(&mut this.inner).poll_write_vectored(cx, bufs);
+            this.history.note_write(written)
+        })
     }
 }
