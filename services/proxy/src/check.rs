@@ -16,6 +16,8 @@ use proto::envoy::service::auth::v3::{
 };
 use proto::envoy::r#type::v3::HttpStatus;
 use proto::google::rpc;
+use runtime::FromTrustedProxy;
+use status::Kind;
 use tonic::{Code, Request, Response, Status};
 
 use crate::answer::Refusal;
@@ -43,6 +45,11 @@ pub struct Check {
 #[tonic::async_trait]
 impl Authorization for Check {
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        // the answer holds the internal token of a user (row E15)
+        if request.extensions().get::<FromTrustedProxy>().is_none() {
+            let message = "the address that asks is not in PROXY_TRUSTED_PROXIES";
+            return Err(status::grpc(Kind::PermissionDenied, message));
+        }
         let AttributeContext { source, request, .. } = request.into_inner().attributes.unwrap_or_default();
         let http = request.and_then(|request| request.http).unwrap_or_default();
         let source = source.and_then(|peer| peer.address).and_then(address_of);

@@ -5,7 +5,9 @@ mod session;
 use std::path::PathBuf;
 
 use outbound::issuer::discovery_of;
-use runtime::config::{Debug, Grpc, GrpcClientTls, Invalid, Log, Secret, Section, TokenManager, Tracing, Visitor};
+use runtime::config::{
+    Debug, Grpc, GrpcClientTls, Invalid, ListenAddr, Log, Secret, Section, TokenManager, Tracing, Visitor,
+};
 
 pub use multi_factor::MultiFactor;
 pub use public::Public;
@@ -28,7 +30,7 @@ pub struct Config {
     pub log: Log,
     /// The server for health and metrics.
     pub debug: Debug,
-    /// The server for Envoy's external authorization.
+    /// The server for Envoy's external authorization, which is off unless it has an address.
     pub grpc: Grpc,
     /// The server for everybody.
     pub http: Public,
@@ -102,7 +104,7 @@ impl Default for Config {
             tracing: Tracing::default(),
             log: Log::default(),
             debug: Debug::at("127.0.0.1:9205"),
-            grpc: Grpc::at("127.0.0.1:9201"),
+            grpc: Grpc::default(),
             http: Public::default(),
             grpc_client_tls: GrpcClientTls::default(),
             token_manager: TokenManager::default(),
@@ -204,10 +206,20 @@ impl Section for Config {
             let key = if is_more { "identity_headers" } else { "identity_headers_except" };
             return Err(Invalid::new(key, problem.to_string()));
         }
-        if !self.doors.verify_proxy.is_empty() && self.http.0.trusted_proxies.is_empty() {
-            let problem = "must hold the address of the proxy that asks at /verify, as PROXY_VERIFY_PROXY is set: no other \
-                           address is answered there";
-            return Err(Invalid::new("http.trusted_proxies", problem));
+        if self.http.0.trusted_proxies.is_empty() {
+            let invalid = |problem: &str| Err(Invalid::new("http.trusted_proxies", problem));
+            if !self.doors.verify_proxy.is_empty() {
+                return invalid(
+                    "must hold the address of the proxy that asks at /verify, as PROXY_VERIFY_PROXY is set: no other \
+                     address is answered there",
+                );
+            }
+            if matches!(self.grpc.addr, ListenAddr::Tcp { .. }) {
+                return invalid(
+                    "must hold the addresses of the Envoys that ask by gRPC, as PROXY_GRPC_ADDR is set: no other address \
+                     is answered there",
+                );
+            }
         }
         self.validate_session()
     }

@@ -110,7 +110,7 @@ pub struct Verify {
 /// Answers the configured proxies whether a request may pass, and as whom. Other addresses get 404.
 pub async fn verify(verify: Verify, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    // the answer holds the internal token of a user
+    // the answer holds the internal token of a user (row E15)
     if parts.extensions.get::<FromTrustedProxy>().is_none() {
         return Refusal::new(StatusCode::NOT_FOUND, "no route matches\n").into_response();
     }

@@ -127,6 +127,8 @@ impl Layout {
             self.set(&format!("{prefix}_HTTP_ADDR"), &address);
         }
         self.set("PROXY_HTTP_ADDR", &free_address().to_string());
+        // the gRPC server of the edge wants a proxy to be named; no request of a test comes from this one
+        self.set("PROXY_TRUSTED_PROXIES", "203.0.113.254");
     }
 
     fn set_tls(&mut self) {

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proxy::headers::LISTED;
+use regex::Regex;
 use runtime::config::Environment;
 
 use crate::page;
@@ -14,6 +15,8 @@ const BEGIN: &str = "headers:begin";
 const END: &str = "headers:end";
 /// How long a line of a configuration is at most.
 const WIDTH: usize = 140;
+/// The same for Envoy Gateway: Envoy takes no long regular expressions.
+const NARROW: usize = 110;
 
 /// The file with which nginx takes every listed name out.
 pub(crate) fn nginx_file() -> PathBuf {
@@ -73,7 +76,7 @@ fn haproxy() -> Vec<String> {
         Item::Family(family) => family.to_lowercase(),
     };
     let line = |parts: &[String]| format!("http-request del-header (?i)^({}) -m reg", parts.join("|"));
-    wrapped(items().into_iter().map(part), line)
+    wrapped(items().into_iter().map(part), WIDTH, line)
 }
 
 fn envoy() -> Vec<String> {
@@ -97,6 +100,17 @@ fn envoy() -> Vec<String> {
     [odd].into_iter().chain(listed).collect()
 }
 
+fn envoy_gateway() -> Vec<String> {
+    let line = |parts: &[String]| format!("- {{ type: RegularExpression, value: '{}' }}", parts.join("|"));
+    let odd = line(&["[^a-z0-9:-].*|[^:].*[^a-z0-9-].*".to_owned()]);
+    let parts = items().into_iter().flat_map(|item| match item {
+        Item::Name(name) => vec![name.to_lowercase()],
+        Item::Family(USER) => not_agent("").split('|').map(|rest| format!("x-user-{rest}")).collect(),
+        Item::Family(family) => vec![format!("{}.*", family.to_lowercase())],
+    });
+    [odd].into_iter().chain(wrapped(parts, NARROW, line)).collect()
+}
+
 fn traefik() -> Vec<String> {
     let separated = |name: &str| name.to_lowercase().replace('-', "[\\W_]");
     let part = |item: Item| match item {
@@ -117,7 +131,7 @@ fn book() -> Vec<String> {
     let (families, names): (Vec<&str>, Vec<&str>) = LISTED.into_iter().partition(|name| name.ends_with('*'));
     let listed = |names: &[&str]| {
         let line = |parts: &[String]| format!("{},", parts.join(", "));
-        wrapped(names.iter().map(|name| format!("`{name}`")), line)
+        wrapped(names.iter().map(|name| format!("`{name}`")), WIDTH, line)
     };
     let (mut families, mut names) = (listed(&families), listed(&names));
     for list in [&mut families, &mut names] {
@@ -130,11 +144,11 @@ fn book() -> Vec<String> {
 }
 
 /// Parts in as few lines as are not too long.
-fn wrapped(parts: impl Iterator<Item = String>, line: impl Fn(&[String]) -> String) -> Vec<String> {
+fn wrapped(parts: impl Iterator<Item = String>, width: usize, line: impl Fn(&[String]) -> String) -> Vec<String> {
     let (mut lines, mut current) = (Vec::new(), Vec::<String>::new());
     for part in parts {
         current.push(part);
-        if line(&current).len() > WIDTH && current.len() > 1 {
+        if line(&current).len() > width && current.len() > 1 {
             let next = current.pop();
             lines.push(line(&current));
             current = next.into_iter().collect();
@@ -146,32 +160,54 @@ fn wrapped(parts: impl Iterator<Item = String>, line: impl Fn(&[String]) -> Stri
     lines
 }
 
-/// A text with other lines between its marks, as far in as the first mark.
-fn with(text: &str, place: &str, made: &[String]) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    let at = |mark| {
-        let found = lines.iter().position(|line| line.contains(mark));
-        found.unwrap_or_else(|| panic!("{place} has no line with {mark}"))
-    };
-    let (begin, end) = (at(BEGIN), at(END));
-    let indent: String = lines[begin].chars().take_while(|c| c.is_whitespace()).collect();
-    let made = made.iter().map(|line| if line.is_empty() { String::new() } else { format!("{indent}{line}") });
-    let before = lines[..=begin].iter().map(|line| (*line).to_owned());
-    let after = lines[end..].iter().map(|line| (*line).to_owned());
-    let all: Vec<String> = before.chain(made).chain(after).collect();
+/// A text with other lines between its marks, as far in as the first mark; for each pair of marks there are lines.
+fn with(text: &str, place: &str, made: &[Vec<String>]) -> String {
+    let (mut all, mut made) = (Vec::new(), made.iter());
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        all.push(line.to_owned());
+        if line.contains(BEGIN) {
+            let made = made.next().unwrap_or_else(|| panic!("{place} has too many lines with {BEGIN}"));
+            let indent: String = line.chars().take_while(|c| c.is_whitespace()).collect();
+            all.extend(made.iter().map(|line| if line.is_empty() { String::new() } else { format!("{indent}{line}") }));
+            let end = lines.find(|line| line.contains(END));
+            all.push(end.unwrap_or_else(|| panic!("{place} has no line with {END}")).to_owned());
+        }
+    }
+    assert!(made.next().is_none(), "{place} has too few lines with {BEGIN}");
     all.join("\n") + "\n"
+}
+
+/// Envoy compares the whole name.
+#[test]
+fn expressions_for_envoy_gateway_fit_the_names_of_the_list_and_no_others() {
+    let lines = envoy_gateway();
+    let value = |line: &String| line.split('\'').nth(1).expect("a value").to_owned();
+    let expressions: Vec<_> =
+        lines.iter().map(|line| Regex::new(&format!("^(?:{})$", value(line))).expect("an expression")).collect();
+    assert!(lines.len() < 64 && lines.iter().all(|line| line.len() <= NARROW), "{lines:?}");
+    let fits = |name: &str| expressions.iter().any(|expression| expression.is_match(name));
+    for name in LISTED {
+        let name = name.to_lowercase().replace('*', "abc");
+        assert!(fits(&name), "{name}");
+        assert!(fits(&name.replace('-', "_")) || !name.contains('-'), "{name}");
+    }
+    for name in [":path", "host", "content-type", "x-user-agent", "x-csrf-token", "upload-offset", "x-requested-with"] {
+        assert!(!fits(name), "{name}");
+    }
 }
 
 #[test]
 fn every_configuration_has_the_headers_of_the_list() {
     let page = |name: &str| PathBuf::from(page::path(name));
     for (path, made) in [
-        (page("caddy"), caddy()),
-        (page("haproxy"), haproxy()),
-        (page("envoy"), envoy()),
-        (page("traefik"), traefik()),
-        (page("other-proxies"), book()),
-        (nginx_file(), nginx()),
+        (page("caddy"), vec![caddy()]),
+        (page("haproxy"), vec![haproxy()]),
+        // Envoy's own configuration, Istio's, and Envoy Gateway's
+        (page("envoy"), vec![envoy(), envoy(), envoy_gateway()]),
+        (page("traefik"), vec![traefik()]),
+        (page("other-proxies"), vec![book()]),
+        (nginx_file(), vec![nginx()]),
     ] {
         let place = path.display().to_string();
         let kept = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{place}: {error}"));

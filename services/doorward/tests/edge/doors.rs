@@ -11,6 +11,8 @@ use proto::envoy::service::auth::v3::{AttributeContext, CheckRequest, CheckRespo
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::note_secret;
+use tonic::Code;
+use tonic::metadata::MetadataValue;
 
 use crate::backend::Backend;
 use crate::raw::{self, Reply};
@@ -122,9 +124,31 @@ fn outcome(answer: CheckResponse) -> (i32, Option<i32>, CheckResponse) {
     (code, status, answer)
 }
 
+async fn behind_envoy(name: &str, address: &str) -> World {
+    World::start_with(name, |layout| layout.set("PROXY_TRUSTED_PROXIES", address)).await
+}
+
+/// Row E15.
+#[tokio::test(flavor = "multi_thread")]
+async fn check_refuses_addresses_outside_trusted_proxies() {
+    let world = behind_envoy("edge-envoy-strangers", "192.0.2.7").await;
+    let mut client = AuthorizationClient::new(world.family.channel(Member::Proxy));
+    let authorization = basic("einstein", &world.token);
+    for path in ["/a", "/pub/a"] {
+        let mut request = tonic::Request::new(check("GET", path, &[("authorization", &*authorization)]));
+        for name in ["x-forwarded-for", "x-doorward-source"] {
+            request.metadata_mut().insert(name, MetadataValue::from_static("192.0.2.7"));
+        }
+        let refused = client.check(request).await.expect_err("an address that is not named");
+        assert_eq!(refused.code(), Code::PermissionDenied, "{path}");
+        assert!(refused.message().contains("PROXY_TRUSTED_PROXIES"), "{refused}");
+    }
+    assert!(world.backend.take().is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn envoy_asks_by_grpc() {
-    let world = World::start("edge-envoy-grpc").await;
+    let world = behind_envoy("edge-envoy-grpc", "127.0.0.1").await;
     let mut client = AuthorizationClient::new(world.family.channel(Member::Proxy));
     let authorization = basic("einstein", &world.token);
     let mut ask = async |request: CheckRequest| outcome(client.check(request).await.expect("answers").into_inner());
@@ -291,7 +315,7 @@ async fn verify_and_check_compare_hosts_without_trailing_dot() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn check_removes_unverified_credentials_and_own_cookies() {
-    let world = World::start("edge-envoy-credentials").await;
+    let world = behind_envoy("edge-envoy-credentials", "127.0.0.1").await;
     let mut client = AuthorizationClient::new(world.family.channel(Member::Proxy));
     let authorization = basic("einstein", &world.token);
     for (path, cookies, removed, set) in [

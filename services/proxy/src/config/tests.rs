@@ -24,6 +24,18 @@ fn verify_without_trusted_proxies_is_refused_with_both_names() {
 }
 
 #[test]
+fn check_without_trusted_proxies_is_refused_with_both_names() {
+    let problem = read(&[("PROXY_GRPC_ADDR", "127.0.0.1:9201")]).expect_err("nobody would be answered");
+    assert!(problem.contains("PROXY_TRUSTED_PROXIES") && problem.contains("PROXY_GRPC_ADDR"), "{problem}");
+    assert_eq!(problem.lines().count(), 1, "{problem}");
+    for address in ["", "/run/doorward/proxy.sock"] {
+        assert!(read(&[("PROXY_GRPC_ADDR", address)]).is_ok(), "{address:?}");
+    }
+    assert!(read(&[("PROXY_GRPC_ADDR", "127.0.0.1:9201"), ("PROXY_TRUSTED_PROXIES", "10.0.0.0/8")]).is_ok());
+    assert!(read(&[]).is_ok_and(|config| config.grpc.addr == ListenAddr::Off));
+}
+
+#[test]
 fn identity_headers_that_cannot_be_are_refused_with_their_setting() {
     for (name, value) in [
         ("PROXY_IDENTITY_HEADERS", "X-*"),

@@ -57,19 +57,21 @@ pub(crate) struct Stack<S> {
     permits: Arc<Semaphore>,
     timeout: Option<Duration>,
     ids: RequestIds,
+    networks: TrustedProxies,
     proxies: TrustedProxies,
 }
 
 impl<S> Stack<S> {
     pub(crate) fn new(inner: S, requests: Arc<Requests>, limits: Limits) -> Self {
         let permits = Arc::new(Semaphore::new(limits.concurrent.min(Semaphore::MAX_PERMITS)));
-        let (ids, proxies) = (RequestIds::new(), TrustedProxies::default());
-        Self { inner, requests, permits, timeout: limits.timeout, ids, proxies }
+        let (networks, proxies) = (TrustedProxies::default(), TrustedProxies::default());
+        Self { inner, requests, permits, timeout: limits.timeout, ids: RequestIds::new(), networks, proxies }
     }
 
-    /// The same, with peers in these networks believed when they pass on where a request comes from.
-    pub(crate) fn behind(self, proxies: TrustedProxies) -> Self {
-        Self { proxies, ..self }
+    /// The same, with peers in these networks believed when they pass on where a request comes from, and requests of these proxies
+    /// marked.
+    pub(crate) fn behind(self, networks: TrustedProxies, proxies: TrustedProxies) -> Self {
+        Self { networks, proxies, ..self }
     }
 
     pub(crate) fn requests(&self) -> &Arc<Requests> {
@@ -84,7 +86,7 @@ impl<S> Stack<S> {
     {
         let mut measurement = Measurement::start(&self.requests, request.uri());
         let id = self.ids.of(&mut request);
-        peer.introduce(&mut request, self.requests.protocol(), &self.proxies);
+        peer.introduce(&mut request, self.requests.protocol(), &self.networks, &self.proxies);
         let span = self.span(&request, &id);
 
         let permit = if request.uri().path().starts_with(HEALTH) {

@@ -14,7 +14,8 @@ use crate::{ClientCertificate, TrustedProxies};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PeerIdentity(pub(crate) Arc<str>);
 
-/// Stands in the extensions of a request whose connection is that of a configured proxy (see [`TrustedProxies`]).
+/// Stands in the extensions of a request, by HTTP or by gRPC, whose connection is that of a proxy which the HTTP server's settings name
+/// (see [`TrustedProxies`]), or comes by a Unix socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FromTrustedProxy;
 
@@ -32,8 +33,14 @@ pub(crate) struct Connected {
 
 impl Connected {
     /// Puts the [`authn::Peer`] and the certificate into the request's extensions. `networks` are those whose peers are
-    /// believed.
-    pub(super) fn introduce<A>(&self, request: &mut Request<A>, protocol: Protocol, networks: &TrustedProxies) {
+    /// believed, `proxies` those whose requests are marked with [`FromTrustedProxy`].
+    pub(super) fn introduce<A>(
+        &self,
+        request: &mut Request<A>,
+        protocol: Protocol,
+        networks: &TrustedProxies,
+        proxies: &TrustedProxies,
+    ) {
         let is_trusted = self.is_trusted(protocol, networks);
         let passed_on = match protocol {
             Protocol::Grpc if is_trusted => source_of(request.headers()),
@@ -54,7 +61,7 @@ impl Connected {
             request.extensions_mut().insert(ForwardedCaller(name));
         }
         let source = passed_on.or_else(|| self.addr.map(|addr| addr.ip().to_canonical()));
-        if protocol == Protocol::Http && self.is_configured(networks) {
+        if protocol != Protocol::Debug && self.is_configured(proxies) {
             request.extensions_mut().insert(FromTrustedProxy);
         }
         let identity = self.identity.as_ref().map(|identity| identity.0.as_ref().to_owned());
@@ -97,7 +104,7 @@ mod tests {
         let request = Request::builder().header(SOURCE_KEY, "192.0.2.7").header("x-forwarded-for", "192.0.2.8");
         let mut request = request.body(()).expect("a request");
         let proxies = TrustedProxies::parse(&["127.0.0.9".into(), "::1".into()]).expect("networks");
-        connected.introduce(&mut request, protocol, &proxies);
+        connected.introduce(&mut request, protocol, &proxies, &TrustedProxies::default());
         request.extensions().get::<authn::Peer>().and_then(|peer| peer.source).map(|source| source.to_string())
     }
 
@@ -119,15 +126,21 @@ mod tests {
         let proxies = TrustedProxies::parse(&["127.0.0.1".into(), "2001:db8::/32".into()]).expect("networks");
         let is_marked = |addr: Option<&str>, protocol| {
             let addr = addr.map(|addr| addr.parse().expect("an address"));
-            let mut request = Request::builder().header("x-forwarded-for", "127.0.0.1").body(()).expect("a request");
-            Connected { addr, ..Connected::default() }.introduce(&mut request, protocol, &proxies);
+            let request = Request::builder().header("x-forwarded-for", "127.0.0.1").header(SOURCE_KEY, "127.0.0.1");
+            let mut request = request.body(()).expect("a request");
+            let everybody = TrustedProxies::parse(&["0.0.0.0/0".into()]).expect("a network");
+            let identity = Some(PeerIdentity("spiffe://doorward/other".into()));
+            let connected = Connected { addr, identity, ..Connected::default() };
+            connected.introduce(&mut request, protocol, &everybody, &proxies);
             request.extensions().get::<FromTrustedProxy>().is_some()
         };
-        for trusted in [Some("127.0.0.1:5"), Some("[::ffff:127.0.0.1]:5"), Some("[2001:db8::1]:5"), None] {
-            assert!(is_marked(trusted, Protocol::Http), "{trusted:?}");
-            assert!(!is_marked(trusted, Protocol::Grpc), "{trusted:?}");
+        for protocol in [Protocol::Http, Protocol::Grpc] {
+            for trusted in [Some("127.0.0.1:5"), Some("[::ffff:127.0.0.1]:5"), Some("[2001:db8::1]:5"), None] {
+                assert!(is_marked(trusted, protocol), "{trusted:?}");
+            }
+            assert!(!is_marked(Some("192.0.2.1:5"), protocol), "what it says of itself does not count");
         }
-        assert!(!is_marked(Some("192.0.2.1:5"), Protocol::Http), "what it says of itself does not count");
+        assert!(!is_marked(Some("127.0.0.1:5"), Protocol::Debug));
     }
 
     #[test]
@@ -138,7 +151,7 @@ mod tests {
             let connected = Connected { addr, identity, ..Connected::default() };
             let mut request =
                 Request::builder().header(CALLER_KEY, "spiffe://doorward/proxy").body(()).expect("a request");
-            connected.introduce(&mut request, protocol, &TrustedProxies::parse(&[]).expect("no networks"));
+            connected.introduce(&mut request, protocol, &TrustedProxies::default(), &TrustedProxies::default());
             assert!(!request.headers().contains_key(CALLER_KEY), "no handler passes it on");
             request.extensions().get::<ForwardedCaller>().map(|caller| caller.0.clone())
         };

@@ -73,8 +73,10 @@ impl Serving {
             let limits = limits(grpc.max_concurrent_requests, grpc.request_timeout, app.streaming);
             // that they can be read was seen when the configuration was
             let networks = TrustedProxies::parse(&grpc.trusted_networks).unwrap_or_default();
+            let proxies = listeners.http.map(|http| TrustedProxies::parse(&http.trusted_proxies).unwrap_or_default());
             let requests = Requests::new(&self.context.metrics, self.identity.name, Protocol::Grpc);
-            let stack = Arc::new(Stack::new(routes.prepare(), requests, limits).behind(networks));
+            let stack =
+                Arc::new(Stack::new(routes.prepare(), requests, limits).behind(networks, proxies.unwrap_or_default()));
             self.serve(socket, stack, self.patience_of(grpc), &ending);
         }
         for (socket, router, shortcut) in [(sockets.http, app.http, app.shortcut), (sockets.mtls, app.mtls, None)] {
@@ -107,7 +109,8 @@ impl Serving {
         let proxies = TrustedProxies::parse(&http.trusted_proxies).unwrap_or_default();
         // around the router, not a layer of it: those are boxed for every request
         let router = DefaultBodyLimit::max(http.max_body_size).layer(mounted(router, &http.root));
-        let stack = Arc::new(Stack::new(Shortened { router, shortcut }, requests, limits).behind(proxies));
+        let stack =
+            Arc::new(Stack::new(Shortened { router, shortcut }, requests, limits).behind(proxies.clone(), proxies));
         let patience = Patience { header_bytes: http.max_header_size, ..self.patience };
         self.serve(socket, stack, patience, ending);
     }
