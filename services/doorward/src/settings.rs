@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use runtime::{
-    Listeners, Service,
+    Listeners, Misconfigured, Service,
     config::{ConfigError, Environment, Loaded, base_data_path, load_over},
 };
 
@@ -79,6 +79,25 @@ impl Settings {
             warnings: reader.warnings,
             files: reader.files,
         })
+    }
+
+    /// Reads the files that the settings of all services name; what an operator should know of them.
+    ///
+    /// # Errors
+    /// For the first that cannot be used.
+    pub fn check_files(&self) -> Result<Vec<String>, Misconfigured> {
+        let of_services = [
+            users::Users::check_files(&self.users)?,
+            auth_basic::AuthBasic::check_files(&self.auth_basic)?,
+            auth_machine::AuthMachine::check_files(&self.auth_machine)?,
+            auth_service::AuthService::check_files(&self.auth_service)?,
+            auth_app::AuthApp::check_files(&self.auth_app)?,
+            auth_bearer::AuthBearer::check_files(&self.auth_bearer)?,
+            idp::Idp::check_files(&self.idp)?,
+            gateway::Gateway::check_files(&self.gateway)?,
+            proxy::Proxy::check_files(&self.proxy)?,
+        ];
+        Ok(of_services.concat())
     }
 
     /// The sections of a service that the runtime serves.

@@ -300,3 +300,68 @@ fn quickstart_whose_output_is_closed_adds_no_users() {
     let list = doorward(&layout, &["user", "list"], "");
     assert_eq!(succeeded(&list).lines().count(), 1, "only the head: {}", list.stdout);
 }
+
+#[test]
+fn config_check_reads_the_routes_file() {
+    let mut layout = Layout::new("process-check-routes", false);
+    let file = layout.folder().join("routes.yaml");
+    layout.set("PROXY_ROUTES_FILE", &file.display().to_string());
+    let commands = [
+        ("doorward", &["config", "check"][..]),
+        ("doorward", &["config", "check", "proxy"]),
+        ("proxy", &["config", "check"]),
+    ];
+    for (text, problem) in [
+        (None, "cannot be read"),
+        (Some("routes: [{ path: /a, backend: 'ftp://a' }]"), "route 1: backend"),
+        (
+            Some("routes: [{ path: /verify, backend: 'http://a' }]"),
+            "route 1: path \"/verify\" is one of the edge's own",
+        ),
+        (Some("access: [{ path: /a, action: deny }, { regex: '(', action: deny }]"), "access rule 2: regex"),
+    ] {
+        if let Some(text) = text {
+            fs::write(&file, text).expect("the file can be written");
+        }
+        for (binary, arguments) in commands.into_iter().chain([("proxy", &["server"][..])]) {
+            let refused = run(binary, arguments, layout.variables(), "");
+            assert_eq!(
+                (refused.code, refused.stderr.lines().count()),
+                (64, 1),
+                "{binary} {arguments:?}: {}",
+                refused.stderr
+            );
+            for part in ["PROXY_ROUTES_FILE", &file.display().to_string(), problem] {
+                assert!(
+                    refused.stderr.contains(part),
+                    "{binary} {arguments:?}: {part} is missing in {}",
+                    refused.stderr
+                );
+            }
+        }
+    }
+    let relying = "routes: [{ path: /dav, backend: 'http://a' }]\naccess: [{ path: /dav/public, action: allow }]";
+    fs::write(&file, relying).expect("the file can be written");
+    for (binary, arguments) in commands {
+        let checked = run(binary, arguments, layout.variables(), "");
+        let warnings: Vec<_> = succeeded(&checked).lines().filter(|line| line.contains("PROXY_ROUTES_FILE")).collect();
+        assert_eq!(warnings.len(), 2, "{binary} {arguments:?}: {warnings:?}");
+        for (warning, remedy) in warnings.into_iter().zip(["paths: plain", "keep_authorization: true"]) {
+            assert!(warning.starts_with("warning: ") && warning.contains("routes 1 (/dav)"), "{warning}");
+            assert!(warning.contains(remedy), "{warning}");
+        }
+    }
+}
+
+#[test]
+fn config_check_warns_where_rules_name_callers_and_no_gateway_is_trusted() {
+    let mut layout = Layout::new("process-check-callers", false);
+    layout.set("AUTH_MACHINE_ALLOW_IMPERSONATION", "spiffe://example.org/proxy=users");
+    let check = |layout: &Layout| {
+        let checked = doorward(layout, &["config", "check"], "");
+        succeeded(&checked).contains("AUTH_MACHINE_TRUSTED_GATEWAYS")
+    };
+    assert!(check(&layout));
+    layout.set("AUTH_MACHINE_TRUSTED_GATEWAYS", "spiffe://example.org/gateway");
+    assert!(!check(&layout));
+}

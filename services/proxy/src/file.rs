@@ -1,5 +1,7 @@
 //! The file with routes, access rules and trees.
 
+mod warnings;
+
 use std::collections::BTreeMap;
 use std::path::{Path as FilePath, PathBuf};
 use std::time::Duration;
@@ -71,8 +73,7 @@ struct RouteEntry {
     backend: String,
     #[serde(default)]
     unprotected: bool,
-    #[serde(default)]
-    keep_authorization: bool,
+    keep_authorization: Option<bool>,
     #[serde(default)]
     internal_token: InternalToken,
     #[serde(default)]

@@ -36,7 +36,7 @@ use authn::{BoxError, EndedSessions, Gateway};
 use axum::Router;
 use axum::routing::post;
 use proto::envoy::service::auth::v3::authorization_server::AuthorizationServer;
-use runtime::{App, Context, Listeners, Service, Shortcut, config::Identity};
+use runtime::{App, Context, Listeners, Misconfigured, Service, Shortcut, config::Identity};
 use token::Verifier;
 use tonic::service::Routes;
 
@@ -75,6 +75,10 @@ impl Service for Proxy {
         Listeners { log, tracing, debug, grpc: Some(grpc), http: Some(&http.0), mtls: None }
     }
 
+    fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
+        Ok(contents(config)?.warnings())
+    }
+
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
         app(&config, gateway(&config, &context)?, None, &context).await
     }
@@ -100,10 +104,9 @@ pub async fn app(
     context: &Context,
 ) -> Result<App, BoxError> {
     let keys = runtime::key_ring::<Proxy>(config, |config| &config.token_manager, context)?;
-    let Contents { mut routes, rules } = match &config.routes_file {
-        Some(file) => file::read(file)?,
-        None => Contents::default(),
-    };
+    let contents = contents(config)?;
+    contents.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    let Contents { mut routes, rules } = contents;
     // before what the file says, so that a route for everything else does not take sign-in away
     routes.splice(..0, family::routes(&config.backends)?);
     let kinds = Kinds { basic: config.enable_basic_auth, app: config.enable_app_auth };
@@ -156,6 +159,11 @@ pub async fn app(
         (None, database) => database.iter().map(database::check).collect(),
     };
     Ok(app)
+}
+
+/// The routes and access rules that the configuration names.
+fn contents(config: &Config) -> Result<Contents, Misconfigured> {
+    config.routes_file.as_deref().map_or(Ok(Contents::default()), file::read).map_err(Misconfigured::new)
 }
 
 /// The door for Kubernetes, if there is one.

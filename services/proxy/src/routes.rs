@@ -25,8 +25,8 @@ pub struct Route {
     pub unprotected: bool,
     /// Whether the backend is a service of the family.
     pub of_family: bool,
-    /// Whether the backend is sent the client's `Authorization` too, although the edge has verified it.
-    pub keep_authorization: bool,
+    /// Whether the backend is sent the client's `Authorization` too, although the edge has verified it; `None` is not, and is not stated.
+    pub keep_authorization: Option<bool>,
     /// Whether the backend is sent a valid internal token that the client brings. Services of the family call each other through
     /// the edge with the token of the user for whom they act.
     pub keeps_internal_token: bool,
@@ -58,7 +58,7 @@ impl Route {
             backend,
             unprotected,
             of_family: true,
-            keep_authorization: unprotected,
+            keep_authorization: Some(unprotected),
             keeps_internal_token: false,
             http2: false,
             rewrite: Rewrite::default(),
@@ -72,7 +72,7 @@ impl Route {
 
     /// Whether the backend is sent the client's `Authorization`: it verifies that itself, or is to have it too.
     pub fn keeps_authorization(&self) -> bool {
-        self.unprotected || self.keep_authorization
+        self.unprotected || self.keep_authorization == Some(true)
     }
 
     /// Whether a path with several readings, of which this is one, is passed on.
@@ -97,7 +97,7 @@ impl Route {
 }
 
 /// Below which paths the systems whose place the edge takes have files, whose names may hold anything.
-const FILES: [&str; 3] = ["/dav/", "/remote.php/", "/webdav/"];
+pub(crate) const FILES: [&str; 3] = ["/dav/", "/remote.php/", "/webdav/"];
 
 /// Whether a decoded path is that of a file there.
 pub(crate) fn is_file(path: &str) -> bool {

@@ -55,7 +55,7 @@ fn run<S: Service>(matches: &ArgMatches, environment: Environment) -> Result<(),
         Some(("version", _)) => print(format_args!("{} {}\n", S::IDENTITY.name, env!("CARGO_PKG_VERSION"))),
         Some(("config", matches)) => match matches.subcommand_name() {
             Some("show") => print(loaded()?.shown()),
-            Some("check") => print(checked(&loaded()?)),
+            Some("check") => print(checked::<S>(&loaded()?)?),
             Some("docs") => print(config::docs::<S::Config>(&S::IDENTITY)),
             _ => print(config::example::<S::Config>(&S::IDENTITY)),
         },
@@ -73,8 +73,9 @@ fn serve<S: Service>(environment: Environment) -> Result<(), BoxError> {
     })
 }
 
-fn checked<C>(loaded: &Loaded<C>) -> String {
-    let warnings = loaded.warnings.iter().map(|warning| format!("warning: {warning}"));
+fn checked<S: Service>(loaded: &Loaded<S::Config>) -> Result<String, BoxError> {
+    let of_files = S::check_files(&loaded.config)?;
+    let warnings = loaded.warnings.iter().chain(&of_files).map(|warning| format!("warning: {warning}"));
     let lines: Vec<String> = warnings.chain(["the configuration is valid\n".into()]).collect();
-    lines.join("\n")
+    Ok(lines.join("\n"))
 }

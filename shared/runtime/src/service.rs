@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use crate::config::{Debug, Grpc, Http, Identity, Log, Mtls, Section, Tracing};
-use crate::{App, BoxError, Context};
+use crate::{App, BoxError, Context, Misconfigured};
 
 /// The sections each service has, borrowed from its configuration.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,15 @@ pub trait Service: Send + 'static {
 
     /// The sections of its configuration that the runtime serves.
     fn listeners(config: &Self::Config) -> Listeners<'_>;
+
+    /// Reads the files that settings name, as the service does when it starts, for `config check`. Answers what an operator should know of
+    /// them, one line each.
+    ///
+    /// # Errors
+    /// When one of them cannot be used.
+    fn check_files(_config: &Self::Config) -> Result<Vec<String>, Misconfigured> {
+        Ok(Vec::new())
+    }
 
     /// Builds the service as a process of its own, which reaches its peers by gRPC. Its sockets are bound already.
     fn build(config: Self::Config, context: Context) -> impl Future<Output = Result<App, BoxError>> + Send;

@@ -16,7 +16,9 @@ pub(crate) fn run(command: &Config, environment: &Environment, secrets: &Secrets
     match command {
         Config::Check { service: None } => {
             let settings = Settings::load(environment, secrets)?;
-            settings.warnings.iter().try_for_each(|warning| say(format_args!("warning: {warning}")))?;
+            let of_files = settings.check_files()?;
+            let mut warnings = settings.warnings.iter().chain(&of_files);
+            warnings.try_for_each(|warning| say(format_args!("warning: {warning}")))?;
             say("every service's configuration can be used")
         }
         Config::Check { service: Some(service) } => of(*service, What::Check, environment, secrets),
@@ -62,7 +64,9 @@ fn one<S: Service>(defaults: S::Config, what: What, environment: &Environment) -
         What::Show => load_over(defaults, &S::IDENTITY, environment)?.shown(),
         What::Check => {
             let loaded = load_over(defaults, &S::IDENTITY, environment)?;
-            loaded.warnings.iter().try_for_each(|warning| say(format_args!("warning: {warning}")))?;
+            let of_files = S::check_files(&loaded.config)?;
+            let mut warnings = loaded.warnings.iter().chain(&of_files);
+            warnings.try_for_each(|warning| say(format_args!("warning: {warning}")))?;
             format!("the configuration of {} can be used", S::IDENTITY.name)
         }
     };

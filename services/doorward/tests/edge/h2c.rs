@@ -134,7 +134,7 @@ impl Backend {
 async fn send(stream: &mut TcpStream, kind: u8, flags: u8, id: u32, payload: &[u8]) -> std::io::Result<()> {
     let length = u32::try_from(payload.len()).expect("a short frame").to_be_bytes();
     let head = [&length[1..], &[kind, flags], &id.to_be_bytes()].concat();
-    stream.write_all(&[&head, payload].concat()).await
+    stream.write_all(&[&head[..], payload].concat()).await
 }
 
 fn going_away(last: u32) -> Vec<u8> {

@@ -196,7 +196,7 @@ routes:
     assert_eq!((routes[2].paths, routes[1].paths), (Some(PathKind::Opaque), None));
     assert_eq!(routes[2].pattern.methods, ["REPORT"]);
     assert_eq!((routes[0].max_body, routes[0].timeout), (Some(1000), Duration::from_secs(5)));
-    assert!(routes[1].unprotected && routes[1].http2 && routes[1].keep_authorization);
+    assert!(routes[1].unprotected && routes[1].http2 && routes[1].keep_authorization == Some(true));
     assert!(parse("").is_ok() && parse("{}").is_ok(), "nothing is something");
     let text = "routes: [{ path: /, backend: 'http://a', request_headers: { set: { Host: 'b:1', X-Auth-Token: c }, remove: [X-Real-IP] } }]";
     let rules = &parse(text).expect("routes").routes[0].request_headers;
@@ -252,7 +252,9 @@ fn what_is_odd_is_refused_with_its_place() {
 #[test]
 fn routes_to_an_opencloud_are_those_of_its_own_proxy() {
     let file = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/opencloud/routes.yaml");
-    let routes = read(&file).expect("the file is good").routes;
+    let contents = read(&file).expect("the file is good");
+    assert_eq!(contents.warnings(), Vec::<String>::new());
+    let routes = contents.routes;
     let route = |method: &str, target: &str| {
         let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
         let path = Path::parse(path, Leniency::default()).expect("a path");
