@@ -4,7 +4,7 @@ use testkit::Layout;
 
 use crate::backend::Backend;
 use crate::raw;
-use crate::world::{World, basic};
+use crate::world::{NODE, OTHER, World, basic};
 
 /// Every kind of name that two servers could read differently.
 const NAMES: [&str; 9] = [
@@ -109,24 +109,70 @@ async fn path_passes_only_if_every_reading_of_it_is_permitted() {
         let moved = raw::request(world.edge, "MOVE /dav/files/einstein/a", &lines).await;
         assert_eq!(moved.status(), expected, "{to}");
     }
+}
 
-    backend.take();
+/// A credential for a part of the tree reaches names of any characters there, and nothing that some server would find elsewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn narrow_credential_reaches_a_name_only_if_every_reading_is_within_its_scope() {
+    let (world, backend) = start("edge-opaque-narrow").await;
     let narrow = world.token_for("path:/docs:rw").await;
     for (name, expected) in [
         ("docs/./a:b.txt", 200),
         ("./docs/a:b.txt", 200),
-        // a credential for a path reaches no name that could be read differently
-        ("docs/a;b.txt", 403),
-        ("docs/a%2Fb", 403),
-        ("docs/a\\b", 403),
+        ("docs/a;b.txt", 200),
+        ("docs/a%2Fb", 200),
+        ("docs/a\\b", 200),
+        ("docs/a%5Cb", 200),
+        ("docs/100%25.txt", 200),
+        ("docs/a%252Fb", 200),
+        ("docs/a%23b", 200),
+        ("docs/a%3Fb", 200),
+        ("docs/%3Bx", 200),
         ("docs%2Fa", 403),
-        ("docs;a/b", 403),
-        ("other/./a", 403),
+        ("docs%252Fa", 403),
         ("docs%5Ca", 403),
+        ("docs\\a", 403),
+        ("docs;a/b", 403),
+        ("docs%3Ba/b", 403),
+        ("docs;a", 403),
+        ("%64ocs%2Fa", 403),
+        ("other/./a", 403),
+        ("other%2Fdocs/a", 403),
+        ("docs/..;/other", 400),
         ("docs/..%2Fother", 400),
+        ("docs/..%5Cother", 400),
+        ("docs/%252e%252e/other", 400),
     ] {
         let target = format!("/dav/files/einstein/{name}");
         assert_eq!(status(&world, &narrow, "PUT", &target).await, expected, "{target}");
-        assert_eq!(backend.take().len(), usize::from(expected == 200), "{target}");
+        let seen = backend.take();
+        let sent: Vec<_> = seen.iter().filter_map(|request| request["target"].as_str()).collect();
+        assert_eq!(sent, if expected == 200 { vec![target.as_str()] } else { vec![] });
+    }
+    for target in
+        ["/dav/files/marie/docs/a;b", "/dav/files/einstein;x/docs/a", "/dav/files/marie%2F..%2Feinstein/docs/a"]
+    {
+        let status = status(&world, &narrow, "GET", target).await;
+        assert!(matches!(status, 400 | 403), "{target}: {status}");
+    }
+    let authorization = format!("Authorization: {}", basic("einstein", &narrow));
+    for (to, expected) in
+        [("docs/b;c", 200), ("docs/b%2Fc", 200), ("other/b;c", 403), ("docs;b/c", 403), ("docs%2Fc", 403)]
+    {
+        let lines = [&*authorization, &format!("Destination: /dav/files/einstein/{to}")];
+        let moved = raw::request(world.edge, "MOVE /dav/files/einstein/docs/a;b", &lines).await;
+        assert_eq!(moved.status(), expected, "{to}");
+    }
+    let node = world.token_for(&format!("node:{NODE}:rw")).await;
+    for (name, expected) in [
+        (format!("{NODE}/a;b"), 200),
+        (format!("{NODE}/a%2Fb"), 200),
+        (format!("{NODE};x/a"), 403),
+        (format!("{NODE}%2Fa"), 403),
+        (format!("{OTHER}%2F{NODE}/a"), 403),
+        (format!("{OTHER}/{NODE};a"), 403),
+    ] {
+        let target = format!("/dav/spaces/{name}");
+        assert_eq!(status(&world, &node, "PUT", &target).await, expected, "{target}");
     }
 }

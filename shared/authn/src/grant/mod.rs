@@ -42,7 +42,8 @@ pub enum Grant {
     },
     /// A path of the tree, and what is below it.
     Path {
-        /// Absolute and normal, without a `/` at its end unless it is the root.
+        /// Absolute and normal, without a `/` at its end unless it is the root, and without the characters that some server takes for
+        /// the end of a name (`;`, `\`, `%`, `?`, `#`): it can be read in one way only.
         prefix: String,
         /// What may be done there.
         permission: Permission,
@@ -127,17 +128,28 @@ fn node_id(text: &str) -> Option<String> {
 }
 
 fn path_prefix(text: &str) -> Option<String> {
-    let normal = if text == "/" { text } else { text.strip_suffix('/').filter(|rest| *rest != "/").unwrap_or(text) };
-    (text.len() <= MAX_PATH && is_normal(normal)).then(|| normal.to_owned())
+    let odd = |c: char| matches!(c, '\\' | '%' | '?' | '#' | ';');
+    let normal = without_slash(text);
+    (text.len() <= MAX_PATH && is_normal(normal) && !normal.contains(odd)).then(|| normal.to_owned())
 }
 
-/// Whether a path can only be read in one way: absolute, no empty or dotted segment, nothing that is still encoded or
-/// that some server takes for a separator.
+/// A path without the `/` at its end, unless it is the root.
+fn without_slash(path: &str) -> &str {
+    if path == "/" { path } else { path.strip_suffix('/').filter(|rest| *rest != "/").unwrap_or(path) }
+}
+
+/// Whether a path is absolute, without control characters, empty segments, and segments that some server takes for `.` or `..`.
 fn is_normal(path: &str) -> bool {
-    let odd = |c: char| c.is_control() || matches!(c, '\\' | '%' | '?' | '#' | ';');
+    let is_dotted = |segment: &str| {
+        let name = segment.split(';').next().unwrap_or_default();
+        matches!(&*name.to_ascii_lowercase().replace("%2e", "."), "." | "..")
+    };
     match path.strip_prefix('/') {
         Some("") => true,
-        Some(rest) => !rest.contains(odd) && rest.split('/').all(|segment| !matches!(segment, "" | "." | "..")),
+        Some(rest) => {
+            let mut segments = rest.split('/');
+            !rest.contains(char::is_control) && segments.all(|segment| !segment.is_empty() && !is_dotted(segment))
+        }
         None => false,
     }
 }
@@ -260,7 +272,8 @@ pub enum Access<'a> {
         node: Option<&'a str>,
         /// The folders that hold that node, as the resource server states them; nobody else is believed.
         ancestors: &'a [&'a str],
-        /// The decoded path it is about, if there is one.
+        /// The path it is about, if there is one, decoded once. Its names may hold any character but control characters. If servers could
+        /// read the path differently, the caller asks about each reading, as a prefix of one need not be a prefix of the others.
         path: Option<&'a str>,
     },
     /// Seeing or administering the owner's app tokens.
@@ -294,7 +307,8 @@ impl Grant {
                 permission.covers(*wanted) && nodes.any(|node| node.eq_ignore_ascii_case(id))
             }
             (Self::Path { prefix, permission }, Access::Tree { permission: wanted, path: Some(path), .. }) => {
-                permission.covers(*wanted) && path_prefix(path).is_some_and(|path| is_below(&path, prefix))
+                let path = without_slash(path);
+                permission.covers(*wanted) && is_normal(path) && is_below(path, prefix)
             }
             (Self::Tokens(permission), Access::Tokens(wanted)) => permission.covers(*wanted),
             _ => false,

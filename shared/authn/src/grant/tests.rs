@@ -136,11 +136,29 @@ fn a_node_scope_reaches_its_node_and_what_the_server_says_is_below() {
 }
 
 #[test]
-fn a_path_scope_reaches_what_is_below_and_no_path_that_can_be_read_in_two_ways() {
+fn a_path_scope_reaches_every_name_below_and_no_path_that_leads_elsewhere() {
     let photos = scopes(&["path:/photos:rw"]);
     let read = |path| photos.allow(&tree(Permission::Read, None, Some(path)));
-    assert!(read("/photos") && read("/photos/") && read("/photos/2026/a.jpg"));
-    for other in ["/", "/photos-of-others", "/docs", "photos", "/photos/../docs", "/photos//x", "/photos/%2e%2e/docs"] {
+    for below in
+        ["/photos", "/photos/", "/photos/2026/a.jpg", "/photos/a;b", "/photos/a\\b", "/photos/100%", "/photos/;#?"]
+    {
+        assert!(read(below), "{below}");
+    }
+    for other in [
+        "/",
+        "/photos-of-others",
+        "/docs",
+        "photos",
+        "/photos/../docs",
+        "/photos//x",
+        "/photos/%2e%2E/docs",
+        "/photos/..;x/docs",
+        "/photos/%2e.;/docs",
+        "/photos/a\u{7f}",
+        "/photos;x/a",
+        "/photos\\a",
+        "/photos%2Fa",
+    ] {
         assert!(!read(other), "{other}");
     }
 }
@@ -247,7 +265,7 @@ proptest! {
     }
 
     #[test]
-    fn a_path_outside_is_never_reached(path in "(/(\\.\\.|\\.|%2e|a|b|photos)){0,5}/?") {
+    fn a_path_outside_is_never_reached(path in "(/(\\.\\.|\\.|%2e|a;b|a|\\\\|photos)){0,5}/?") {
         let scopes = scopes(&["path:/photos:rw"]);
         let clean = path == "/photos" || path.starts_with("/photos/");
         let dotted = path.split('/').skip(1).any(|segment| matches!(segment, "." | ".." | "%2e"));
