@@ -4,6 +4,7 @@ mod access;
 mod backend;
 mod doors;
 mod forward;
+mod h2c;
 mod headers;
 mod long_tokens;
 mod opencloud;

@@ -2,6 +2,7 @@
 
 mod end;
 mod forward_auth;
+mod lost_cookies;
 mod site;
 mod tabs;
 
@@ -105,11 +106,16 @@ async fn only_the_answer_to_what_this_browser_has_begun_is_taken() {
         let answer = browser.open(url).await.expect("answers");
         assert!(answer.status.is_client_error() && browser.cookie(COOKIE).is_none(), "{url}: {answer:?}");
     };
+    let begins_again = async |browser: &mut Browser, url: &str| {
+        let answer = browser.open(url).await.expect("answers");
+        assert_eq!(answer.location, format!("{}/_doorward/login?again=1", site.own), "{url}: {answer:?}");
+        assert!(browser.cookie(COOKIE).is_none(), "{url}");
+    };
 
     let authorize = site.begin(&mut browser, "/a").await;
     let callback = site.prove(&mut browser, &authorize).await;
-    refused(&mut browser.clone(), &callback.replace("state=", "state=x")).await;
-    refused(&mut Browser::new(), &callback).await;
+    begins_again(&mut browser.clone(), &callback.replace("state=", "state=x")).await;
+    begins_again(&mut Browser::new(), &callback).await;
     let other = format!("{}&iss=http%3A%2F%2Fevil.example", callback.split("&iss=").next().expect("a beginning"));
     refused(&mut browser.clone(), &other).await;
     refused(&mut browser.clone(), &format!("{callback}&iss=http%3A%2F%2Fevil.example")).await;
@@ -122,7 +128,7 @@ async fn only_the_answer_to_what_this_browser_has_begun_is_taken() {
     // it is over for this browser too
     let mut again = browser.clone();
     again.forget(COOKIE);
-    refused(&mut again, &callback).await;
+    begins_again(&mut again, &callback).await;
 
     let mut other = Browser::new();
     let authorize = site.begin(&mut other, "/a").await;

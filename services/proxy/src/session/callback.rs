@@ -15,7 +15,7 @@ use super::issuer::Unknown;
 use super::login::Login;
 use super::page::{page, redirect, with_cookies};
 use super::seal::Purpose;
-use super::site::CALLBACK;
+use super::site::{CALLBACK, LOGIN};
 use super::store::Row;
 use super::tokens::{Finished, Granted, TokenError, Tokens};
 use super::{cookie, digest_of};
@@ -75,7 +75,10 @@ pub(super) async fn receive(
         Ok(response) => response,
         Err(failed) if failed.is_used_up() => match sessions.landed(&state, &headers).await {
             Some(target) => redirect(&target),
-            None => refuse(&failed),
+            None => match again(&sessions, &failed, &query, &state) {
+                Some(target) => redirect(&target),
+                None => refuse(&failed),
+            },
         },
         Err(failed) => refuse(&failed),
     };
@@ -85,10 +88,24 @@ pub(super) async fn receive(
     with_cookies(response, over)
 }
 
+/// Where a browser without a session signs in again whose cookie of the sign-in is lost, or was kept too long: the answer cannot be taken
+/// up, but its user has just proven who it is. Not if the answer is an error, such as that the user has declined.
+fn again(sessions: &Sessions, failed: &Failed, query: &str, state: &str) -> Option<String> {
+    let is_error = !matches!(parameter(query, "error"), Ok(None));
+    let target = sessions.again(state).filter(|_| matches!(failed, Failed::NotUnderWay) && !is_error)?;
+    tracing::info!(target: "audit", event = "session.begin", outcome = "failure", reason = %failed, again = true);
+    Some(target)
+}
+
 fn refuse(failed: &Failed) -> Response {
     tracing::info!(target: "audit", event = "session.begin", outcome = "failure", reason = %failed);
-    let text = "<p>Nobody was signed in. <a href=\"/\">Try again</a></p>";
-    page(failed.status(), "Signing in has failed", text)
+    let reason = match failed {
+        Failed::NotUnderWay => {
+            "<p>This sign-in was begun in another browser, or too long ago, or your browser does not accept cookies of this site.</p>\n"
+        }
+        _ => "<p>You are not signed in.</p>\n",
+    };
+    page(failed.status(), "Signing in has failed", &format!("{reason}<p><a href=\"{LOGIN}\">Sign in again</a></p>"))
 }
 
 impl Sessions {

@@ -15,7 +15,7 @@ use url::Url;
 
 use super::page::{page, redirect, with_cookies};
 use super::seal::Purpose;
-use super::site::CALLBACK;
+use super::site::{CALLBACK, LOGIN};
 use super::{Sessions, cookie, digest_of};
 
 /// How long a sign-in may take.
@@ -23,6 +23,10 @@ const PATIENCE: Duration = Duration::from_mins(10);
 /// How long the cookies of the sign-ins under way in one browser may be together, in bytes: with all of them a request's header
 /// must stay well below what servers accept. It is enough for some twenty ordinary pages.
 const MAX_COOKIES: usize = 8 * 1024;
+/// The parameter of a sign-in that is begun because the cookie of another one was lost.
+const AGAIN: &str = "again";
+/// What its `state` begins with: it is not begun once more if its cookie is lost too, as the browser keeps none.
+const AGAIN_STATE: &str = "again.";
 
 /// A sign-in under way.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,11 +47,13 @@ pub(super) async fn begin(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let wanted = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
-        .find(|(name, _)| name == "rd")
-        .map(|(_, value)| value.into_owned());
-    let target = sessions.site.target(&wanted.unwrap_or_default());
-    let state = sessions.secret();
+    let query = query.unwrap_or_default();
+    let parameter = |wanted: &str| form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == wanted);
+    let target = sessions.site.target(&parameter("rd").unwrap_or_default().1);
+    let mut state = sessions.secret();
+    if parameter(AGAIN).is_some() {
+        state.insert_str(0, AGAIN_STATE);
+    }
     let (nonce, verifier) = (sessions.secret(), sessions.secret());
     let Some(address) = sessions.authorization(&state, &nonce, &verifier).await else {
         let text = "<p>The sign-in service cannot be reached. Please try again in a moment.</p>";
@@ -85,6 +91,12 @@ impl Sessions {
         let sealed = URL_SAFE_NO_PAD.encode(self.sealer.seal(Purpose::Login(name), login));
         let left = login.until.saturating_sub(seconds(self.clock.now()));
         self.cookies.set_login(name, &sealed, left)
+    }
+
+    /// Where a sign-in is begun again whose cookie is lost, and with it the page that was wanted: it leads to the first page. `None` if this
+    /// one was begun again already, by its `state`, which may be anybody's.
+    pub(super) fn again(&self, state: &str) -> Option<String> {
+        (!state.starts_with(AGAIN_STATE)).then(|| self.site.url(&format!("{LOGIN}?{AGAIN}=1")))
     }
 
     /// The name of that cookie.
