@@ -2,6 +2,9 @@ use runtime::config::{Debug, Grpc, GrpcClientTls, Invalid, Log, Reva, Secret, Se
 
 use crate::policy::Policy;
 
+/// What an operator should know whose rules name callers.
+const GATEWAYS_UNNAMED: &str = "AUTH_MACHINE_ALLOW_IMPERSONATION names callers, and AUTH_MACHINE_TRUSTED_GATEWAYS is empty: these rules hold for callers that ask themselves, or by a gateway in the same process, and for no caller behind a gateway in another process; set it to the name in that gateway's client certificate";
+
 /// What auth-machine can be told.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -25,6 +28,8 @@ pub struct Config {
     pub machine_auth_api_key_previous: Secret,
     /// Who may act as whom, see [`Policy`].
     pub allow_impersonation: Vec<String>,
+    /// The names in the certificates of gateways, which are believed when they forward the names of their callers.
+    pub trusted_gateways: Vec<String>,
 }
 
 impl Default for Config {
@@ -40,6 +45,7 @@ impl Default for Config {
             machine_auth_api_key: Secret::default(),
             machine_auth_api_key_previous: Secret::default(),
             allow_impersonation: vec!["*=users".to_owned()],
+            trusted_gateways: Vec::new(),
         }
     }
 }
@@ -86,11 +92,23 @@ impl Section for Config {
             &["AUTH_MACHINE_ALLOW_IMPERSONATION"],
             "Who may act as whom: a list of CALLER=SUBJECT. CALLER is the name in a client certificate or '*'. SUBJECT is a login name, 'users' (neither administrators nor service accounts), 'admins' or '*'. Where the directory knows no roles (LDAP, or another gateway) 'users' alone refuses: administrators cannot be told from others, and '*=users,*=admins' lets the key act as both.",
         );
+        v.value(
+            "trusted_gateways",
+            &mut self.trusted_gateways,
+            &["AUTH_MACHINE_TRUSTED_GATEWAYS"],
+            "Names in the client certificates of gateways (the first URI in a certificate, or else the first DNS name), like 'spiffe://example.org/gateway'. Behind these gateways CALLER is the name in the certificate of the gateway's own caller, which the gateway forwards. A name that any other caller forwards is not believed, and only rules for '*' hold for such a request.",
+        );
     }
 
     fn validate(&self) -> Result<(), Invalid> {
         Policy::parse(&self.allow_impersonation)
             .map(drop)
             .map_err(|problem| Invalid::new("allow_impersonation", problem))
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let names_callers = Policy::parse(&self.allow_impersonation).is_ok_and(|policy| policy.names_callers());
+        let is_relied_on = names_callers && self.trusted_gateways.is_empty();
+        is_relied_on.then(|| GATEWAYS_UNNAMED.to_owned()).into_iter().collect()
     }
 }

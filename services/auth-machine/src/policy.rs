@@ -43,6 +43,11 @@ impl Policy {
         users.any(|rule| !self.0.iter().any(|other| covers(rule, other)))
     }
 
+    /// Whether a rule is for one caller only.
+    pub(crate) fn names_callers(&self) -> bool {
+        self.0.iter().any(|rule| rule.caller != Match::Any)
+    }
+
     /// Whether a caller with this certificate name (if it showed one) may act as this user.
     pub fn decide(&self, caller: Option<&str>, user: &User) -> Decision {
         let subjects = || self.0.iter().filter(|rule| rule.caller.fits(caller)).map(|rule| &rule.subject);

@@ -1,12 +1,16 @@
 //! The same questions and the same answers, however the family runs.
 
+use authn::caller::CALLER_KEY;
+use doorward::Member;
 use proto::cs3::{
+    auth::provider::v1beta1::{AuthenticateRequest, provider_api_client::ProviderApiClient},
     auth::registry::v1beta1::ListAuthProvidersRequest,
+    gateway::v1beta1 as gateway,
     identity::user::v1beta1::{FindUsersRequest, GetUserByClaimRequest, UserType},
 };
 use proto::find_users::encode_query_old;
 use status::Kind;
-use testkit::{Mode, TestFamily, is_ok};
+use testkit::{Certificates, Layout, Mode, TestFamily, is_ok};
 use tonic::{Request, metadata::MetadataValue};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,4 +106,93 @@ async fn the_gateway_passes_on(family: &TestFamily) {
     request.metadata_mut().insert("x-access-token", token);
     let found = gateway.find_users(request).await.unwrap().into_inner();
     assert_eq!(found.users.iter().map(|user| user.username.as_str()).collect::<Vec<_>>(), ["einstein"]);
+}
+
+/// A family in which only the service `proxy` may act as users, behind gateways with the family's own certificate.
+async fn family_with_named_callers(name: &str, mode: Mode) -> (TestFamily, [Certificates; 2]) {
+    let mut layout = Layout::new(name, true);
+    layout.set("AUTH_MACHINE_ALLOW_IMPERSONATION", "spiffe://doorward.test/proxy=users");
+    layout.set("AUTH_MACHINE_TRUSTED_GATEWAYS", "spiffe://doorward.test/service");
+    let issue = |name: &str| Certificates::issue(layout.folder(), name, &format!("spiffe://doorward.test/{name}"));
+    let certificates = ["proxy", "other"].map(issue);
+    (TestFamily::start_with(layout, mode, |context| context).await, certificates)
+}
+
+/// Whether a peer with this certificate, or with the family's own, becomes einstein by the machine key, if it forwards this name.
+async fn may_act(
+    family: &TestFamily,
+    member: Member,
+    certificates: Option<&Certificates>,
+    forwarded: Option<&'static str>,
+) -> bool {
+    let channel = match certificates {
+        Some(certificates) => family.channel_with(member, certificates),
+        None => family.channel(member),
+    };
+    let (client_id, client_secret) = ("username:einstein".to_owned(), family.layout.machine_key.clone());
+    let name = forwarded.map(MetadataValue::from_static);
+    let status = if member == Member::Gateway {
+        let message = gateway::AuthenticateRequest {
+            r#type: "machine".to_owned(),
+            client_id,
+            client_secret,
+            ..Default::default()
+        };
+        let mut request = Request::new(message);
+        if let Some(name) = name {
+            request.metadata_mut().insert(CALLER_KEY, name);
+        }
+        let mut client = gateway::gateway_api_client::GatewayApiClient::new(channel);
+        client.authenticate(request).await.expect("the gateway answers").into_inner().status
+    } else {
+        let message = AuthenticateRequest { client_id, client_secret, ..Default::default() };
+        let mut request = Request::new(message);
+        if let Some(name) = name {
+            request.metadata_mut().insert(CALLER_KEY, name);
+        }
+        ProviderApiClient::new(channel).authenticate(request).await.expect("auth-machine answers").into_inner().status
+    };
+    match Kind::from_cs3(status.unwrap_or_default().code) {
+        None => true,
+        Some(kind) => {
+            assert_eq!(kind, Kind::PermissionDenied);
+            false
+        }
+    }
+}
+
+const PROXY: Option<&str> = Some("spiffe://doorward.test/proxy");
+
+/// Row M7.
+#[tokio::test(flavor = "multi_thread")]
+async fn name_of_a_caller_is_believed_of_the_gateway_and_of_no_other_peer() {
+    let (family, [proxy, other]) = family_with_named_callers("named-callers", Mode::ProcessesWithTls).await;
+    for (member, certificates, forwarded, expected) in [
+        (Member::Gateway, Some(&proxy), None, true),
+        (Member::Gateway, Some(&other), None, false),
+        (Member::Gateway, Some(&other), PROXY, false),
+        (Member::AuthMachine, Some(&proxy), None, true),
+        (Member::AuthMachine, Some(&other), None, false),
+        (Member::AuthMachine, Some(&other), PROXY, false),
+        (Member::AuthMachine, None, PROXY, true),
+        (Member::AuthMachine, None, None, false),
+    ] {
+        let may = may_act(&family, member, certificates, forwarded).await;
+        let shown = certificates.map(|certificates| certificates.certificate.display());
+        assert_eq!(may, expected, "{} {shown:?} {forwarded:?}", member.name());
+    }
+    family.stop().await;
+}
+
+/// Row M7: where the gateway is in the same process, its caller is the peer.
+#[tokio::test(flavor = "multi_thread")]
+async fn name_of_a_caller_is_that_of_its_certificate_in_one_process() {
+    let (family, [proxy, other]) = family_with_named_callers("named-callers-process", Mode::OneProcess).await;
+    for (certificates, forwarded, expected) in
+        [(&proxy, None, true), (&other, None, false), (&other, PROXY, false), (&proxy, Some("spiffe://a/b"), false)]
+    {
+        let may = may_act(&family, Member::Gateway, Some(certificates), forwarded).await;
+        assert_eq!(may, expected, "{} {forwarded:?}", certificates.certificate.display());
+    }
+    family.stop().await;
 }

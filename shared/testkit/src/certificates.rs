@@ -20,13 +20,17 @@ pub struct Certificates {
 impl Certificates {
     /// Makes them in a folder. `identity` is the certificate's first subject alternative name, a URI.
     pub fn make(folder: &Path, identity: &str) -> Self {
-        let mut authority = CertificateParams::default();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        authority.distinguished_name.push(DnType::CommonName, "Doorward test authority");
-        let authority_key = KeyPair::generate().expect("a key can be made");
-        let ca = authority.self_signed(&authority_key).expect("an authority can be made");
-        let issuer = Issuer::new(authority, authority_key);
+        let key = KeyPair::generate().expect("a key can be made");
+        let ca = authority().self_signed(&key).expect("an authority can be made");
+        write(folder, "ca.pem", &ca.pem());
+        write_secret(&folder.join(CA_KEY), &key.serialize_pem());
+        Self::issue(folder, "certificate", identity)
+    }
 
+    /// Makes another certificate, with this name of its files, by the authority of the folder.
+    pub fn issue(folder: &Path, name: &str, identity: &str) -> Self {
+        let key = fs::read_to_string(folder.join(CA_KEY)).expect("the folder has an authority");
+        let issuer = Issuer::new(authority(), KeyPair::from_pem(&key).expect("a key"));
         let mut leaf = CertificateParams::default();
         leaf.subject_alt_names = vec![
             SanType::URI(identity.try_into().expect("the identity is ASCII")),
@@ -35,14 +39,28 @@ impl Certificates {
         ];
         let key = KeyPair::generate().expect("a key can be made");
         let certificate = leaf.signed_by(&key, &issuer).expect("a certificate can be made");
-
-        let write = |name: &str, text: String| {
-            let path = folder.join(name);
-            fs::write(&path, text).expect("a certificate can be written");
-            path
-        };
-        let key_file = folder.join("key.pem");
-        write_secret(&key_file, &key.serialize_pem());
-        Self { ca: write("ca.pem", ca.pem()), certificate: write("certificate.pem", certificate.pem()), key: key_file }
+        let file = folder.join(format!("{name}-key.pem"));
+        write_secret(&file, &key.serialize_pem());
+        Self {
+            ca: folder.join("ca.pem"),
+            certificate: write(folder, &format!("{name}.pem"), &certificate.pem()),
+            key: file,
+        }
     }
+}
+
+/// The file with the authority's key.
+const CA_KEY: &str = "ca-key.pem";
+
+fn authority() -> CertificateParams {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.distinguished_name.push(DnType::CommonName, "Doorward test authority");
+    authority
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, text).expect("a certificate can be written");
+    path
 }

@@ -10,7 +10,7 @@ use runtime::{Context, client, config::Environment};
 use tonic::transport::Channel;
 
 use crate::{
-    Finished, Layout, PEOPLE,
+    Certificates, Finished, Layout, PEOPLE,
     process::{Server, run},
 };
 
@@ -140,6 +140,19 @@ impl TestFamily {
             Settings::load(&self.context.environment, &Secrets::default()).expect("the configuration is good");
         let address = self.layout.address(member).to_string();
         client::channel(&address, &settings.gateway.grpc_client_tls, &self.context).expect("an address is an endpoint")
+    }
+
+    /// The same, as a client that shows another certificate.
+    ///
+    /// # Panics
+    /// When the family's own settings cannot be used.
+    pub fn channel_with(&self, member: Member, certificates: &Certificates) -> Channel {
+        let settings =
+            Settings::load(&self.context.environment, &Secrets::default()).expect("the configuration is good");
+        let mut tls = settings.gateway.grpc_client_tls;
+        (tls.cert, tls.key) = (Some(certificates.certificate.clone()), Some(certificates.key.clone().into()));
+        let address = self.layout.address(member).to_string();
+        client::channel(&address, &tls, &self.context).expect("an address is an endpoint")
     }
 
     /// The number of a service's process.
