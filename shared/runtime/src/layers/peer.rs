@@ -122,6 +122,22 @@ mod tests {
     }
 
     #[test]
+    fn claims_of_strangers_are_removed() {
+        let kept = |addr: &str, protocol| {
+            let addr = Some(addr.parse().expect("an address"));
+            let request = Request::builder().header(SOURCE_KEY, "192.0.2.7").header(DEVICE_KEY, "AAAA");
+            let mut request = request.body(()).expect("a request");
+            let networks = TrustedProxies::parse(&["127.0.0.9".into()]).expect("networks");
+            let connected = Connected { addr, ..Connected::default() };
+            connected.introduce(&mut request, protocol, &networks, &TrustedProxies::default());
+            [SOURCE_KEY, DEVICE_KEY].map(|key| request.headers().contains_key(key))
+        };
+        assert_eq!(kept("127.0.0.9:5", Protocol::Grpc), [true, true]);
+        assert_eq!(kept("198.51.100.1:5", Protocol::Grpc), [false, false]);
+        assert_eq!(kept("127.0.0.9:5", Protocol::Http), [false, false], "a proxy passes its clients' headers on");
+    }
+
+    #[test]
     fn requests_of_trusted_proxies_are_marked() {
         let proxies = TrustedProxies::parse(&["127.0.0.1".into(), "2001:db8::/32".into()]).expect("networks");
         let is_marked = |addr: Option<&str>, protocol| {
