@@ -9,6 +9,7 @@ use authn::{
     AuthError, Authenticated, Authenticator, Caller, Credentials, Directory, DirectoryError, Groups, Login, Reason,
     Standing, User, amr,
 };
+use bounded_cache::HeapSize;
 use runtime::Clock;
 use secrecy::ExposeSecret;
 
@@ -112,6 +113,13 @@ struct InForce {
     /// What the ledger's cache had forgotten, and what the directory had changed, before they were asked.
     forgotten: u64,
     changes: u64,
+}
+
+impl HeapSize for InForce {
+    fn heap_size(&self) -> usize {
+        // the rest is shared by all
+        self.known.heap_size()
+    }
 }
 
 impl Standing for InForce {

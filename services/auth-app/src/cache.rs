@@ -6,17 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use authn::{Reason, Scopes};
+use bounded_cache::{HeapSize, MIB};
 use moka::{future, sync};
 use store::StoreError;
 use uuid::Uuid;
 
 use crate::model::{AppToken, Digest};
+use crate::revoked::Revoked;
 use crate::usage::Usage;
 
-/// The most tokens that are kept.
-const TOKENS: u64 = 131_072;
-/// The most digests of which it is kept that no token has them.
-const UNKNOWN: u64 = 10_000;
+/// The bound of the tokens that are kept, in bytes: some 4,000.
+const BOUND: u64 = 8 * MIB;
+/// The bound of the digests of which it is kept that no token has them, in bytes.
+const UNKNOWN_BOUND: u64 = MIB;
 /// How long that is believed.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 /// How long a read of a token may take at most; one that began before a revocation is over by then.
@@ -35,6 +37,13 @@ pub struct Known {
     pub read: Instant,
     /// The same by the clock that tokens end by.
     pub read_at: SystemTime,
+}
+
+impl HeapSize for Known {
+    fn heap_size(&self) -> usize {
+        let Self { token, scopes, usage, read: _, read_at: _ } = self;
+        token.heap_size() + scopes.heap_size() + usage.heap_size()
+    }
 }
 
 impl Known {
@@ -66,20 +75,19 @@ pub struct Cache {
     cached_for: Duration,
     /// How often something was forgotten before its time.
     forgotten: AtomicU64,
-    /// Tokens of whose revocation this process knows, until no answer read before can be in `tokens`. Each stands for a
-    /// durable write, so that they cannot become many in that time.
-    revoked: sync::Cache<Uuid, ()>,
+    /// Tokens of whose revocation this process knows, until no answer read before can be in `tokens`.
+    revoked: Revoked,
 }
 
 impl Cache {
     /// A cache that believes for so long what it read.
     pub fn new(cached_for: Duration) -> Self {
         Self {
-            tokens: future::Cache::builder().max_capacity(TOKENS).time_to_live(cached_for).build(),
+            tokens: bounded_cache::future(BOUND).time_to_live(cached_for).build(),
             cached_for,
             forgotten: AtomicU64::new(0),
-            unknown: sync::Cache::builder().max_capacity(UNKNOWN).time_to_live(UNKNOWN_FOR).build(),
-            revoked: sync::Cache::builder().time_to_live(cached_for + SLOWEST_READ).build(),
+            unknown: bounded_cache::sync(UNKNOWN_BOUND).time_to_live(UNKNOWN_FOR).build(),
+            revoked: Revoked::new(cached_for + SLOWEST_READ),
         }
     }
 
@@ -136,12 +144,76 @@ impl Cache {
 
     /// Remembers that a token has been revoked. Call it after that is durable and before it is acknowledged.
     pub fn revoke(&self, id: Uuid) {
-        self.revoked.insert(id, ());
+        self.revoked.add(id, Instant::now());
     }
 
     /// Whether a token is known to be revoked; to be asked of every answer, since one that was on its way may be older than
     /// the revocation.
     pub fn is_revoked(&self, id: Uuid) -> bool {
-        self.revoked.contains_key(&id)
+        self.revoked.contains(id)
+    }
+
+    /// Whether all revocations are known that what was read then can have missed.
+    pub fn knows_revocations_since(&self, read: Instant) -> bool {
+        self.revoked.is_complete_since(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use authn::{Grants, UserId};
+
+    use super::*;
+    use crate::model::{Kind, Life};
+    use crate::usage::Uses;
+
+    fn known(number: u32) -> Known {
+        let token = AppToken {
+            id: Uuid::from_u128(number.into()),
+            owner: UserId { opaque_id: "x".repeat(36), ..UserId::default() },
+            kind: Kind::App,
+            label: "y".repeat(200),
+            grants: Grants::user(),
+            created: UNIX_EPOCH,
+            imported: None,
+            created_by: "x".repeat(36),
+            life: Life::Fixed(None),
+            slid: None,
+            last_use: None,
+            revoked: None,
+        };
+        let scopes = Arc::new(token.grants.to_cs3().with_amr(authn::amr::APP));
+        let usage = Uses::default().of(&token);
+        Known { token, scopes, usage, read: Instant::now(), read_at: UNIX_EPOCH }
+    }
+
+    #[tokio::test]
+    async fn many_tokens_stay_within_the_bound() {
+        let cache = Cache::new(Duration::from_mins(15));
+        for number in 0..20_000_u32 {
+            let mut digest = [0; 32];
+            digest[..4].copy_from_slice(&number.to_be_bytes());
+            cache.read(&digest, async { Ok(Some(known(number))) }).await.expect("it is read");
+            cache.unknown.insert(digest, ());
+        }
+        cache.tokens.run_pending_tasks().await;
+        cache.unknown.run_pending_tasks();
+        assert!(cache.tokens.weighted_size() <= BOUND, "{}", cache.tokens.weighted_size());
+        assert!((1_000..10_000).contains(&cache.tokens.entry_count()), "{}", cache.tokens.entry_count());
+        assert!(cache.unknown.weighted_size() <= UNKNOWN_BOUND, "{}", cache.unknown.weighted_size());
+    }
+
+    #[tokio::test]
+    async fn evicted_token_stays_revoked() {
+        let cache = Cache::new(Duration::from_mins(15));
+        let first = cache.read(&[1; 32], async { Ok(Some(known(1))) }).await.expect("it is read");
+        cache.revoke(first.token.id);
+        for number in 2..200_000_u32 {
+            cache.revoke(Uuid::from_u128(number.into()));
+        }
+        let is_refused = cache.is_revoked(first.token.id) || !cache.knows_revocations_since(first.read);
+        assert!(is_refused, "however many were revoked since");
     }
 }

@@ -13,6 +13,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordVerifier};
 use authn::UserId;
 use aws_lc_rs::digest::{SHA256 as ALGORITHM, digest};
+use bounded_cache::MIB;
 use moka::sync;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -43,6 +44,8 @@ const PLACES_OF_PAIR: usize = 2;
 const PLACES: usize = 8;
 /// How long it is remembered that a secret fits none of its owner's verifiers.
 const FITS_NONE_FOR: Duration = Duration::from_mins(5);
+/// The bound of the secrets of which that is remembered, in bytes.
+const FITS_NONE_BOUND: u64 = MIB / 2;
 
 /// Whether a text can be a secret of another system at all; what is not costs nothing more.
 pub fn is_plausible(secret: &str) -> bool {
@@ -224,7 +227,7 @@ impl Default for Search {
             waiting: Arc::new(Semaphore::new(SEARCHES + WAITING_SEARCHES)),
             lanes: Arc::default(),
             under_way: Arc::default(),
-            fits_none: sync::Cache::builder().max_capacity(10_000).time_to_live(FITS_NONE_FOR).build(),
+            fits_none: bounded_cache::sync(FITS_NONE_BOUND).time_to_live(FITS_NONE_FOR).build(),
         }
     }
 }

@@ -160,6 +160,10 @@ impl Ledger {
         if self.cache.is_revoked(known.token.id) {
             return Err(LookupError::Refused(Reason::Revoked));
         }
+        if !self.cache.knows_revocations_since(known.read) {
+            let problem = "a token was read more slowly than revocations are remembered";
+            return Err(LookupError::Store(StoreError::internal(problem)));
+        }
         match known.refusal(now) {
             Some(reason) => Err(LookupError::Refused(reason)),
             None => Ok(known),
@@ -176,10 +180,12 @@ impl Ledger {
             && known.refusal(now).is_none()
     }
 
-    /// What was read may be outdated: by a revocation that the feed has missed, or by uses at another replica, which have
-    /// moved the end of a sliding token that seems to be over.
+    /// What was read may be outdated: by a revocation that the feed has missed or that had to make room, or by uses at another
+    /// replica, which have moved the end of a sliding token that seems to be over.
     fn is_believed(&self, known: &Known, now: SystemTime) -> bool {
-        self.feed.believes(known.read) && !known.end().is_some_and(|end| end <= now && may_have_moved(known, end, now))
+        self.feed.believes(known.read)
+            && self.cache.knows_revocations_since(known.read)
+            && !known.end().is_some_and(|end| end <= now && may_have_moved(known, end, now))
     }
 
     async fn read(&self, presented: Presented<'_>, current: &Fingerprint) -> Result<Arc<Known>, LookupError> {

@@ -17,6 +17,7 @@ pub mod model;
 pub mod pepper;
 pub mod policy;
 pub mod prune;
+mod revoked;
 pub mod store;
 pub mod token;
 pub mod usage;

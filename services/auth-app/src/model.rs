@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use authn::{Grants, Reason, UserId};
+use bounded_cache::HeapSize;
 use uuid::Uuid;
 
 /// How a token came to be.
@@ -104,6 +105,34 @@ pub struct AppToken {
     pub last_use: Option<LastUse>,
     /// When it was revoked.
     pub revoked: Option<SystemTime>,
+}
+
+impl HeapSize for LastUse {
+    fn heap_size(&self) -> usize {
+        let Self { at: _, source: _, user_agent } = self;
+        user_agent.heap_size()
+    }
+}
+
+impl HeapSize for AppToken {
+    fn heap_size(&self) -> usize {
+        let Self {
+            id: _,
+            owner,
+            kind: _,
+            label,
+            grants,
+            created: _,
+            imported: _,
+            created_by,
+            life: _,
+            slid: _,
+            last_use,
+            revoked: _,
+        } = self;
+        let texts = label.heap_size() + created_by.heap_size() + last_use.heap_size();
+        owner.heap_size() + grants.heap_size() + texts
+    }
 }
 
 impl AppToken {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use authn::Caller;
+use bounded_cache::HeapSize;
 use uuid::Uuid;
 
 use crate::model::{AppToken, LastUse, Life, micros, time};
@@ -32,6 +33,13 @@ pub struct Usage {
     /// Whether it is among those to be written down.
     is_pending: AtomicBool,
     by: Mutex<(Option<IpAddr>, String)>,
+}
+
+impl HeapSize for Usage {
+    fn heap_size(&self) -> usize {
+        // the name of a program comes with the first use, after the weight was taken
+        MAX_AGENT
+    }
 }
 
 impl Usage {

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use authn::app_token::WellFormed;
 use authn::{AuthError, Authenticated, Authenticator, Credentials, Login, Reason};
+use bounded_cache::{HeapSize, MIB};
 use moka::future::Cache;
 use runtime::Clock;
 use secrecy::ExposeSecret;
@@ -19,8 +20,8 @@ use crate::throttle::{Keys, Throttle, ThrottleError};
 /// No login is longer, in bytes.
 const LONGEST_LOGIN: usize = 256;
 
-/// How many verified credentials are remembered, and how many refused ones.
-const REMEMBERED: u64 = 10_000;
+/// The bound of the verified credentials that are remembered, and that of the refused ones, in bytes: some 2,500 each.
+const BOUND: u64 = MIB;
 
 /// How long a refused credential is remembered. A device that keeps on sending an old password has failed once, not
 /// often, so that its owner is not kept out at the same address.
@@ -247,8 +248,8 @@ fn is_login(text: &str) -> bool {
     (1..=LONGEST_LOGIN).contains(&text.len()) && !text.contains(|c: char| c == ':' || c.is_control())
 }
 
-fn lasting<T: Clone + Send + Sync + 'static>(time: Duration) -> Cache<Digest, T> {
-    Cache::builder().max_capacity(REMEMBERED).time_to_live(time.max(Duration::from_secs(1))).build()
+fn lasting<T: Clone + HeapSize + Send + Sync + 'static>(time: Duration) -> Cache<Digest, T> {
+    bounded_cache::future(BOUND).time_to_live(time.max(Duration::from_secs(1))).build()
 }
 
 /// The same error once more, for each of those who waited for one verification.

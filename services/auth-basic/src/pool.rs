@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bounded_cache::{ARC, HeapSize, MIB};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use tokio::sync::Semaphore;
@@ -15,8 +16,8 @@ use crate::password::Memory;
 /// How many attempts at one account may wait or run, so that they never fill the queue.
 const SEATS_OF_ACCOUNT: usize = 8;
 
-/// How many accounts are told apart at the same time.
-const ACCOUNTS: u64 = 10_000;
+/// The bound of what is remembered of accounts, in bytes: some 2,000 are told apart at the same time.
+const ACCOUNTS_BOUND: u64 = MIB;
 
 /// Memory that nobody needed for so long is given back.
 pub(crate) const TRIM_INTERVAL: Duration = Duration::from_secs(10);
@@ -49,6 +50,12 @@ struct Account {
     turns: Arc<Semaphore>,
 }
 
+impl HeapSize for Account {
+    fn heap_size(&self) -> usize {
+        2 * (ARC + size_of::<Semaphore>())
+    }
+}
+
 impl Pool {
     /// A pool of so many `slots`, each with so many blocks of memory.
     pub(crate) fn new(slots: usize, queue: usize, blocks: usize) -> Self {
@@ -56,7 +63,7 @@ impl Pool {
         Self {
             slots: Arc::new(Semaphore::new(slots)),
             queue: Arc::new(Semaphore::new(slots + queue)),
-            accounts: Cache::builder().max_capacity(ACCOUNTS).eviction_policy(EvictionPolicy::lru()).build(),
+            accounts: bounded_cache::sync(ACCOUNTS_BOUND).eviction_policy(EvictionPolicy::lru()).build(),
             turns: slots.div_ceil(2),
             work: Arc::new(Work { blocks, ..Work::default() }),
         }

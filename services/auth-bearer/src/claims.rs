@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::SystemTime;
 
 use authn::Reason;
+use bounded_cache::{HeapSize, tree_size};
 use oidc::claims::{ClaimError, text, time};
 use serde_json::{Map, Value};
 
@@ -86,11 +87,6 @@ impl Claims {
         &self.all
     }
 
-    /// How much they are, in bytes as they are written.
-    pub fn size(&self) -> usize {
-        serde_json::to_vec(&self.all).map_or(0, |written| written.len())
-    }
-
     /// These claims, and of the others those that are missing here. Who it is about, and how long it is good, stays.
     #[must_use]
     pub fn completed(mut self, others: &Self) -> Self {
@@ -98,6 +94,28 @@ impl Claims {
             self.all.entry(name).or_insert_with(|| value.clone());
         }
         self
+    }
+}
+
+impl HeapSize for Claims {
+    fn heap_size(&self) -> usize {
+        let Self { subject, issued: _, expires: _, session, all } = self;
+        subject.heap_size() + session.heap_size() + allocated_by_object(all)
+    }
+}
+
+/// What a JSON object has allocated, in bytes.
+fn allocated_by_object(object: &Map<String, Value>) -> usize {
+    let members = object.iter().map(|(name, value)| name.heap_size() + allocated_by(value)).sum::<usize>();
+    tree_size::<String, Value>(object.len()) + members
+}
+
+fn allocated_by(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.heap_size(),
+        Value::Array(all) => all.capacity() * size_of::<Value>() + all.iter().map(allocated_by).sum::<usize>(),
+        Value::Object(object) => allocated_by_object(object),
     }
 }
 

@@ -2,10 +2,13 @@
 //! else, and for a minute.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use authn::{AuthError, BoxError, Reason, may_be_new_login};
+use bounded_cache::MIB;
+use moka::notification::RemovalCause;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use proto::doorward::users::v1::{
     AddMemberRequest, CreateGroupRequest, CreateUserRequest, GetGroupRequest, GetUserRequest, Group as WireGroup,
@@ -25,8 +28,10 @@ use crate::groups::{Group, has_identity};
 const LIFETIME: Duration = Duration::from_mins(1);
 /// For how long what was written down is taken for what stands there.
 const KEPT_FOR: Duration = Duration::from_mins(5);
-/// The most people of whom that is remembered.
-const REMEMBERED: u64 = 100_000;
+/// The bound of what is remembered of that, in bytes.
+const BOUND: u64 = MIB;
+/// The bound of what is remembered of when tokens were issued, in bytes.
+const NEWEST_BOUND: u64 = 4 * MIB;
 
 /// The way to users: a connection, or the service itself in one process.
 pub type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, TransportError>;
@@ -69,14 +74,15 @@ pub struct Provisioner {
     /// What was written down last of a person, and when.
     written: Cache<String, (u64, SystemTime)>,
     /// When the newest token of a person was issued.
-    newest: Cache<String, SystemTime>,
+    newest: Newest,
 }
 
 impl Provisioner {
     /// Makes and changes people by way of `users`, with tokens that these keys sign.
     pub fn new(users: Transport, keys: Arc<KeyRing>, clock: Clock, random: Random) -> Self {
         let minter = Minter::new(keys, LIFETIME, true).with_identifiers(move || random.bytes());
-        let (written, newest) = (remembering(), remembering());
+        let written = bounded_cache::sync(BOUND).time_to_live(KEPT_FOR).build();
+        let newest = Newest::new(NEWEST_BOUND);
         Self { users: UsersAdminApiClient::new(users), minter, clock, written, newest }
     }
 
@@ -84,9 +90,7 @@ impl Provisioner {
     /// not be written down again: it would outlive that token.
     pub fn is_newest(&self, id: &str, issued: Option<SystemTime>) -> bool {
         let Some(issued) = issued else { return true };
-        let newest = self.newest.entry_by_ref(id);
-        let newest = newest.and_upsert_with(|kept| kept.map_or(issued, |kept| kept.into_value().max(issued)));
-        issued >= newest.into_value()
+        self.newest.is_newest(id, issued)
     }
 
     /// Gives somebody an account. Somebody who has one by now, because of another request, is left alone.
@@ -301,8 +305,36 @@ impl Provisioner {
     }
 }
 
-fn remembering<V: Clone + Send + Sync + 'static>() -> Cache<String, V> {
-    Cache::builder().max_capacity(REMEMBERED).build()
+/// When the newest token of each person was issued. The least recently seen are forgotten first: of them it is remembered what was the
+/// newest of all.
+struct Newest {
+    issued: Cache<String, SystemTime>,
+    forgotten: Arc<Mutex<SystemTime>>,
+}
+
+impl Newest {
+    fn new(bound: u64) -> Self {
+        let forgotten = Arc::new(Mutex::new(SystemTime::UNIX_EPOCH));
+        let noted = Arc::clone(&forgotten);
+        let note = move |_: Arc<String>, issued: SystemTime, cause: RemovalCause| {
+            if cause == RemovalCause::Size {
+                let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
+                *noted = noted.max(issued);
+            }
+        };
+        let issued = bounded_cache::sync(bound).eviction_policy(EvictionPolicy::lru()).eviction_listener(note).build();
+        Self { issued, forgotten }
+    }
+
+    /// Notes when a token was issued; whether no newer one of this person was seen, nor can have been forgotten.
+    fn is_newest(&self, id: &str, issued: SystemTime) -> bool {
+        let forgotten = *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = self.issued.entry_by_ref(id).and_upsert_with(|kept| {
+            let before = kept.map_or(forgotten, moka::Entry::into_value);
+            before.max(issued)
+        });
+        issued >= newest.into_value()
+    }
 }
 
 /// A group that a person is in.
@@ -357,5 +389,25 @@ fn failed(status: Status) -> AuthError {
             AuthError::Unavailable { service: "users", source: Box::new(status) }
         }
         _ => AuthError::Internal(Box::new(status)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forgotten_person_gets_no_groups_of_an_older_token() {
+        let time = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let newest = Newest::new(MIB / 16);
+        assert!(newest.is_newest("first", time(100)) && !newest.is_newest("first", time(99)));
+        for number in 0..1_000 {
+            assert!(newest.is_newest(&number.to_string(), time(200)));
+            newest.issued.run_pending_tasks();
+        }
+        assert!(newest.issued.weighted_size() <= MIB / 16);
+        assert!(!newest.issued.contains_key("first"), "it had to make room");
+        assert!(!newest.is_newest("first", time(99)), "a newer one may have been seen");
+        assert!(newest.is_newest("first", time(300)));
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use bounded_cache::{HeapSize, MIB};
 use futures_util::future::BoxFuture;
 use moka::future::Cache;
 
@@ -14,10 +15,8 @@ use crate::issuer::Issuer;
 
 /// How long a refusal is believed.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
-/// How much is kept in all, in bytes of claims as they are written.
-const MOST: u64 = 16 * 1024 * 1024;
-/// What an entry takes beside its claims.
-const OVERHEAD: usize = 512;
+/// The bound of what is kept, in bytes.
+const BOUND: u64 = 4 * MIB;
 
 /// What a token is known by: its SHA-256.
 pub type Key = [u8; 32];
@@ -47,7 +46,25 @@ pub struct Outcome {
     /// When that was found.
     pub at: SystemTime,
     until: SystemTime,
-    size: u32,
+}
+
+impl HeapSize for Verified {
+    fn heap_size(&self) -> usize {
+        let Self { claims, access } = self;
+        claims.heap_size() + access.scopes.heap_size()
+    }
+}
+
+impl HeapSize for Outcome {
+    fn heap_size(&self) -> usize {
+        // the issuer is shared by all
+        let Self { issuer: _, verdict, at: _, until: _ } = self;
+        match verdict {
+            Ok(verified) => verified.heap_size(),
+            Err(Failure::Unavailable(text)) => text.heap_size(),
+            Err(Failure::Refused(_)) => 0,
+        }
+    }
 }
 
 impl Outcome {
@@ -62,9 +79,7 @@ impl Outcome {
             // nothing was found
             Err(Failure::Unavailable(_)) => at,
         };
-        let size = OVERHEAD + verdict.as_ref().map_or(0, |verified| verified.claims.size());
-        let size = u32::try_from(size).unwrap_or(u32::MAX);
-        Self { issuer: Arc::clone(issuer), verdict: verdict.map(Arc::new), at, until, size }
+        Self { issuer: Arc::clone(issuer), verdict: verdict.map(Arc::new), at, until }
     }
 
     fn is_fresh(&self, now: SystemTime) -> bool {
@@ -78,8 +93,7 @@ pub struct Results(Cache<Key, Outcome>);
 
 impl Default for Results {
     fn default() -> Self {
-        let cache = Cache::builder().max_capacity(MOST).weigher(|_, outcome: &Outcome| outcome.size);
-        Self(cache.build())
+        Self(bounded_cache::future(BOUND).build())
     }
 }
 

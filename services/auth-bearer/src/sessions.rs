@@ -11,8 +11,9 @@ use crate::claims::Claims;
 #[cfg(test)]
 mod tests;
 
-/// The most that is kept; what comes on top of it takes the place of what came first.
-const MOST: usize = 100_000;
+/// The most that is kept one by one, some 12 MiB. What comes on top of it takes the place of what came first; of that it is remembered that
+/// something had ended.
+const MOST: usize = 50_000;
 /// How long an end is kept at least.
 const AT_LEAST: Duration = Duration::from_hours(24);
 /// How long at most, however long tokens live.
@@ -58,6 +59,8 @@ enum What {
     OneOfAnybody,
     /// A logout token was seen.
     Message,
+    /// Something of this issuer.
+    Issuer,
 }
 
 impl Name {
@@ -71,9 +74,28 @@ impl Name {
         name.copy_from_slice(hash.finish().as_ref());
         Self(name)
     }
+
+    fn issuer(name: &str) -> Issuer {
+        let mut issuer = Issuer::default();
+        let Self(hash) = Self::new(What::Issuer, name, "");
+        issuer.iter_mut().zip(hash).for_each(|(byte, of_hash)| *byte = of_hash);
+        issuer
+    }
 }
 
 struct Entry {
+    at: SystemTime,
+    until: SystemTime,
+    /// By whom something ended; `None` for a message, which may be forgotten: it would only end the same once more.
+    issuer: Option<Issuer>,
+}
+
+/// What an issuer is known by here.
+type Issuer = [u8; 8];
+
+/// When the last end was that had to make room, and until when that is remembered.
+#[derive(Clone, Copy)]
+struct Forgotten {
     at: SystemTime,
     until: SystemTime,
 }
@@ -83,6 +105,8 @@ struct Ended {
     entries: HashMap<Name, Entry>,
     /// In the order they came.
     order: VecDeque<Name>,
+    /// By issuer, of which there are as many as are configured.
+    forgotten: HashMap<Issuer, Forgotten>,
 }
 
 impl Ended {
@@ -90,13 +114,13 @@ impl Ended {
         self.entries.get(&name).filter(|entry| now < entry.until).map(|entry| entry.at)
     }
 
-    fn put(&mut self, name: Name, at: SystemTime, until: SystemTime, now: SystemTime) {
+    fn put(&mut self, name: Name, new: Entry, now: SystemTime) {
         if let Some(entry) = self.entries.get_mut(&name) {
-            (entry.at, entry.until) = (entry.at.max(at), entry.until.max(until));
+            (entry.at, entry.until) = (entry.at.max(new.at), entry.until.max(new.until));
             return;
         }
         self.make_room(now);
-        self.entries.insert(name, Entry { at, until });
+        self.entries.insert(name, new);
         self.order.push_back(name);
     }
 
@@ -106,9 +130,25 @@ impl Ended {
             if !is_over && self.entries.len() < MOST {
                 return;
             }
-            self.entries.remove(first);
+            if let Some(Entry { at, until, issuer: Some(issuer) }) = self.entries.remove(first)
+                && !is_over
+            {
+                let forgotten = self.forgotten.entry(issuer).or_insert(Forgotten { at, until });
+                (forgotten.at, forgotten.until) = (forgotten.at.max(at), forgotten.until.max(until));
+            }
             self.order.pop_front();
         }
+    }
+
+    /// Until when something of this issuer may have ended of which nothing more is known.
+    fn forgotten(&self, issuer: &str, now: SystemTime) -> Option<SystemTime> {
+        if self.forgotten.is_empty() {
+            return None;
+        }
+        self.forgotten
+            .get(&Name::issuer(issuer))
+            .filter(|forgotten| now < forgotten.until)
+            .map(|forgotten| forgotten.at)
     }
 }
 
@@ -122,7 +162,9 @@ impl Sessions {
         let until = now + longest.clamp(AT_LEAST, AT_MOST);
         let Logout { issuer, subject, session, at } = logout;
         let mut ended = self.write();
-        let mut put = |what, name: &str, at| ended.put(Name::new(what, issuer, name), at, until, now);
+        let by = Some(Name::issuer(issuer));
+        let mut put =
+            |what, name: &str, at| ended.put(Name::new(what, issuer, name), Entry { at, until, issuer: by }, now);
         match (session, subject) {
             (Some(session), Some(subject)) => {
                 put(What::Session, session, *at);
@@ -144,14 +186,14 @@ impl Sessions {
         if ended.at(name, now).is_some() {
             return false;
         }
-        ended.put(name, now, until, now);
+        ended.put(name, Entry { at: now, until, issuer: None }, now);
         true
     }
 
     /// How a token stands whose issuer has said this.
     pub fn standing(&self, issuer: &str, claims: &Claims, now: SystemTime) -> Standing {
         let ended = self.read();
-        if ended.entries.is_empty() {
+        if ended.entries.is_empty() && ended.forgotten.is_empty() {
             return Standing::Good;
         }
         let at = |what, name: &str| ended.at(Name::new(what, issuer, name), now);
@@ -160,7 +202,8 @@ impl Sessions {
         {
             return Standing::Over;
         }
-        let person = at(What::Person, &claims.subject);
+        // of an end that had to make room it is not known whose it was: a token that was issued before may be of that session
+        let person = at(What::Person, &claims.subject).max(ended.forgotten(issuer, now));
         match (person, claims.issued) {
             // to the second, as tokens say it: one of the same second is taken for an earlier one
             (Some(end), Some(made)) if made <= end => return Standing::Over,

@@ -7,12 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use authn::{Authenticated, Caller, Credentials};
 use aws_lc_rs::digest::{Context, Digest, SHA256};
+use bounded_cache::{HeapSize, MIB};
 use moka::sync::Cache;
 use secrecy::ExposeSecret;
 use token::KeyRing;
 
-/// The most tokens that are kept.
-const TOKENS: u64 = 65_536;
+/// The bound of what is kept, in bytes.
+const BOUND: u64 = 12 * MIB;
 /// How long one is reused at most; never longer than half its life.
 const REUSED_FOR: Duration = Duration::from_mins(1);
 
@@ -44,10 +45,19 @@ struct Entry {
     generation: u64,
 }
 
+impl HeapSize for Key {}
+
+impl HeapSize for Entry {
+    fn heap_size(&self) -> usize {
+        let Self { token, minted: _, until: _, answer, generation: _ } = self;
+        token.heap_size() + answer.heap_size()
+    }
+}
+
 impl Minted {
     /// For tokens that are signed by this ring.
     pub(crate) fn new(keys: Arc<KeyRing>) -> Self {
-        Self { tokens: Cache::builder().max_capacity(TOKENS).time_to_live(REUSED_FOR).build(), keys }
+        Self { tokens: bounded_cache::sync(BOUND).time_to_live(REUSED_FOR).build(), keys }
     }
 
     /// The token that was minted, and the answer it was minted for, as long as that holds.
@@ -144,6 +154,8 @@ mod tests {
     #[derive(Debug)]
     struct Holding(AtomicBool);
 
+    impl HeapSize for Holding {}
+
     impl Standing for Holding {
         fn holds(&self, _: &Caller) -> bool {
             self.0.load(Ordering::SeqCst)
@@ -196,6 +208,21 @@ mod tests {
         ] {
             assert_eq!(minted.token(key, &other, START), None, "{other:?}");
         }
+    }
+
+    #[test]
+    fn tokens_of_users_in_many_groups_stay_within_the_bound() {
+        let minted = minted();
+        let groups: Vec<_> = (0..300).map(|number| format!("{number:036}")).collect();
+        for number in 0..2_000 {
+            let user = User { username: number.to_string(), groups: groups.clone(), ..User::default() };
+            let key = Key::of("basic", &Credentials::new(number.to_string(), "b"));
+            keep_for(&minted, key, &Authenticated::full(Arc::new(user), "pwd"), 300);
+        }
+        minted.tokens.run_pending_tasks();
+        assert!(minted.tokens.weighted_size() <= BOUND, "{}", minted.tokens.weighted_size());
+        let most = BOUND / (300 * (24 + 36));
+        assert!((1..most).contains(&minted.tokens.entry_count()), "{}", minted.tokens.entry_count());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use authn::{Authenticated, User, UserId, UserType, role};
+use bounded_cache::MIB;
 use moka::sync::Cache;
 use proto::call;
 use proto::ocis::services::settings::v0::{
@@ -13,6 +14,8 @@ use proto::ocis::services::settings::v0::{
 use status::Kind;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status, metadata::AsciiMetadataValue, transport::Channel};
+
+use crate::homes::{self, Pending};
 
 /// The methods, by oCIS's name and by OpenCloud's. Services of go-micro answer to both.
 const LIST: [&str; 2] = [
@@ -25,9 +28,9 @@ const ASSIGN: [&str; 2] = [
 ];
 /// The metadata by which the settings service knows for whom it is called.
 const ACCOUNT_ID: &str = "account-id";
-/// The most users whose roles are remembered.
-const USERS: u64 = 65_536;
-/// How long they are.
+/// The bound of the roles that are remembered, in bytes.
+const BOUND: u64 = MIB;
+/// How long roles are remembered.
 const REMEMBERED_FOR: Duration = Duration::from_mins(1);
 /// How long the settings service may take.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -51,7 +54,7 @@ pub(crate) struct Roles {
     settings: Option<Channel>,
     known: Cache<UserId, Arc<[String]>>,
     /// Users for whom it was asked lately, until there is an answer.
-    asked: Cache<UserId, watch::Receiver<()>>,
+    asked: Cache<UserId, Pending>,
 }
 
 impl Roles {
@@ -59,8 +62,8 @@ impl Roles {
     pub(crate) fn new(settings: Option<Channel>) -> Self {
         Self {
             settings,
-            known: Cache::builder().max_capacity(USERS).time_to_live(REMEMBERED_FOR).build(),
-            asked: Cache::builder().max_capacity(USERS).time_to_live(PAUSE).build(),
+            known: bounded_cache::sync(BOUND).time_to_live(REMEMBERED_FOR).build(),
+            asked: homes::asked(PAUSE),
         }
     }
 
@@ -104,10 +107,10 @@ impl Roles {
                 // whoever waits is woken by its end
                 drop(sender);
             });
-            receiver
+            Pending(receiver)
         });
         // an end without a change is what is waited for, and a deadline is no failure of the sign-in
-        let _ = tokio::time::timeout(WAIT, pending.changed()).await;
+        let _ = tokio::time::timeout(WAIT, pending.0.changed()).await;
         self.known.get(user)
     }
 }

@@ -12,6 +12,7 @@ use authn::{
     UserType, role,
 };
 use axum::{Router, body::Body, extract::Request, response::Response};
+use bounded_cache::HeapSize;
 use bytes::Bytes;
 use gateway::{Config, Opened, Peers, peers::Provider};
 use http::{HeaderMap, HeaderValue};
@@ -150,6 +151,8 @@ struct Everybody {
 /// An answer that holds.
 #[derive(Debug)]
 struct Holding;
+
+impl HeapSize for Holding {}
 
 impl Standing for Holding {
     fn holds(&self, _: &Caller) -> bool {

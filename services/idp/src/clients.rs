@@ -22,6 +22,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use bounded_cache::{ARC, HeapSize, MIB};
 use moka::future::Cache;
 use oidc::jose::{Algorithm, KeySet};
 use oidc::redirect::Sites;
@@ -46,8 +47,10 @@ use key_sets::KeySets;
 use reliance::Offer;
 use request_objects::RequestObjects;
 
-/// The most clients that are held in memory, unknown ones included.
-const MOST_KNOWN: u64 = 10_000;
+/// The bound of the clients of the database that are held in memory, unknown ones included, in bytes.
+const BOUND: u64 = 2 * MIB;
+/// How many bytes the parts of a client take at most for a byte of its metadata.
+const PARTS: usize = 4;
 /// How long what was read of the database is kept, where no replica announces a change.
 const CACHED_FOR: Duration = Duration::from_secs(30);
 /// The longest identifier that is looked for, in bytes.
@@ -65,7 +68,7 @@ struct Inner {
     fixed: ArcSwap<BTreeMap<String, Described>>,
     /// Counts changes: what was read before the last one is not looked at any more, even if it arrives after it.
     generation: AtomicU64,
-    kept: Cache<(u64, String), Option<Arc<Client>>>,
+    kept: Cache<(u64, String), Kept>,
     with_backchannel: Cache<u64, Arc<Vec<String>>>,
     key_sets: KeySets,
     request_objects: RequestObjects,
@@ -78,6 +81,20 @@ struct Inner {
     fetcher: Fetcher,
     clock: Clock,
     random: Random,
+}
+
+/// What the database knows of a client.
+#[derive(Clone)]
+struct Kept {
+    client: Option<Arc<Client>>,
+    /// The length of its metadata, in bytes.
+    metadata: usize,
+}
+
+impl HeapSize for Kept {
+    fn heap_size(&self) -> usize {
+        if self.client.is_some() { ARC + size_of::<Client>() + PARTS * self.metadata } else { 0 }
+    }
 }
 
 /// A client and the metadata that makes it.
@@ -146,7 +163,7 @@ impl Clients {
             file,
             fixed: ArcSwap::default(),
             generation: AtomicU64::default(),
-            kept: Cache::builder().max_capacity(MOST_KNOWN).time_to_live(CACHED_FOR).build(),
+            kept: bounded_cache::future(BOUND).time_to_live(CACHED_FOR).build(),
             with_backchannel: Cache::builder().max_capacity(2).time_to_live(CACHED_FOR).build(),
             key_sets: KeySets::new(fetcher.clone(), context.clock.clone()),
             request_objects: RequestObjects::new(fetcher.clone(), context.clock.clone()),
@@ -177,9 +194,12 @@ impl Clients {
         let key = (self.0.generation.load(Ordering::Acquire), id.to_owned());
         let read = async {
             let stored = self.0.store.client(id).await?;
-            Ok(stored.and_then(|stored| self.described(&stored)).map(|described| described.client))
+            let metadata = stored.as_ref().map_or(0, |stored| stored.metadata.len());
+            let described = stored.and_then(|stored| self.described(&stored));
+            Ok(Kept { client: described.map(|described| described.client), metadata })
         };
-        self.0.kept.try_get_with(key, read).await.map_err(|error: Arc<StoreError>| StoreError::clone(&error))
+        let kept = self.0.kept.try_get_with(key, read).await;
+        kept.map(|kept| kept.client).map_err(|error: Arc<StoreError>| StoreError::clone(&error))
     }
 
     /// Whether its keys verify something. Those at a `jwks_uri` are kept for a minute, and fetched again if none of them does,

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use authn::gateway::Identified;
 use authn::{AuthError, Caller, Credentials, Gateway, kind};
+use bounded_cache::{HeapSize, MIB};
 use http::HeaderValue;
 use http::header::USER_AGENT;
 use moka::sync::Cache;
@@ -17,8 +18,8 @@ use crate::credential::Presented;
 use crate::identity::Identity;
 use crate::verdict::{Refused, Verdict};
 
-/// The most tokens of which it is remembered what they say.
-const TOKENS: u64 = 65_536;
+/// The bound of what is remembered of what tokens say, in bytes.
+const BOUND: u64 = 6 * MIB;
 /// How long that is remembered.
 const REMEMBERED_FOR: Duration = Duration::from_mins(1);
 
@@ -45,6 +46,12 @@ impl PartialEq for Same {
 
 impl Eq for Same {}
 
+impl HeapSize for Same {
+    fn heap_size(&self) -> usize {
+        self.0.heap_size()
+    }
+}
+
 impl Hash for Same {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.as_ptr().hash(state);
@@ -63,7 +70,7 @@ pub struct Kinds {
 impl Admission {
     /// Asks this gateway, and believes tokens that this verifier accepts.
     pub fn new(gateway: Arc<dyn Gateway>, verifier: Verifier, clock: Clock, kinds: Kinds) -> Self {
-        let read = Cache::builder().max_capacity(TOKENS).time_to_live(REMEMBERED_FOR).build();
+        let read = bounded_cache::sync(BOUND).time_to_live(REMEMBERED_FOR).build();
         Self { gateway, verifier, clock, read, kinds }
     }
 

@@ -32,7 +32,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bounded_cache::{ARC, HeapSize, MIB};
 use http::HeaderMap;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use outbound::issuer::Source;
 use runtime::{Check, Clock, Context, Random, Task};
@@ -53,12 +55,26 @@ use tokens::Client;
 
 /// How long a former process may take to let go of the database.
 const CLAIM_PATIENCE: Duration = Duration::from_secs(10);
-/// How many sessions may have their tokens exchanged at the same time without one being exchanged twice.
-const EXCHANGES: u64 = 65_536;
+/// The bound of what is remembered of exchanges, in bytes: some 2,000 sessions may have their tokens exchanged at the same time without
+/// one being exchanged twice.
+const EXCHANGES_BOUND: u64 = MIB;
 /// How long it is remembered that a session's tokens were.
 const EXCHANGED_FOR: Duration = Duration::from_mins(1);
 /// What the issuer is told of who calls it.
 const USER_AGENT: &str = "doorward-proxy";
+
+/// Held by whoever exchanges a session's tokens.
+type Lock = Mutex<()>;
+
+/// The lock of a session.
+#[derive(Clone, Default)]
+struct Exchange(Arc<Lock>);
+
+impl HeapSize for Exchange {
+    fn heap_size(&self) -> usize {
+        ARC + size_of::<Lock>()
+    }
+}
 
 /// The sessions.
 pub struct Sessions {
@@ -74,7 +90,7 @@ pub struct Sessions {
     clock: Clock,
     random: Random,
     /// One caller at a time exchanges a session's tokens.
-    exchanging: Cache<String, Arc<Mutex<()>>>,
+    exchanging: Cache<String, Exchange>,
     database: Database,
 }
 
@@ -113,7 +129,7 @@ impl Sessions {
             leeway: settings.leeway,
             clock,
             random,
-            exchanging: Cache::builder().max_capacity(EXCHANGES).time_to_idle(EXCHANGED_FOR).build(),
+            exchanging: exchanges(),
             database,
         })
     }
@@ -144,6 +160,11 @@ impl Sessions {
     fn secret(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.random.bytes::<32>())
     }
+}
+
+/// The least recently used are evicted first: one that has just begun must not be the one that finds no place.
+fn exchanges() -> Cache<String, Exchange> {
+    bounded_cache::sync(EXCHANGES_BOUND).time_to_idle(EXCHANGED_FOR).eviction_policy(EvictionPolicy::lru()).build()
 }
 
 /// The paths that browsers and the issuer come to.

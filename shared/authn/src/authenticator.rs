@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use bounded_cache::HeapSize;
 use status::Kind;
 
 use crate::{Caller, Credentials, Scopes, User};
@@ -28,8 +29,9 @@ pub struct Authenticated {
     pub standing: Option<Arc<dyn Standing>>,
 }
 
-/// An answer's way to tell whether it holds. To ask it is much quicker than to ask the authenticator, and must be as strict.
-pub trait Standing: fmt::Debug + Send + Sync {
+/// An answer's way to tell whether it holds. To ask it is much quicker than to ask the authenticator, and must be as strict. It
+/// counts what it has allocated, since answers are cached.
+pub trait Standing: fmt::Debug + HeapSize + Send + Sync {
     /// Whether the credential would be answered the same at this moment; if so, this is a use of it.
     fn holds(&self, caller: &Caller) -> bool;
 }

@@ -9,6 +9,7 @@ pub mod directory;
 mod ended_sessions;
 pub mod gateway;
 pub mod grant;
+mod heap_size;
 pub mod kind;
 mod login;
 pub mod provider;

@@ -46,7 +46,7 @@ pub use layers::{FromTrustedProxy, Pages};
 pub use metrics::Metrics;
 pub use operator::{ForeignToken, OPERATOR, operator_token, refusal, running};
 pub use output::{print, print_once};
-pub use own_connection::record_own_connection;
+pub use own_connection::OwnConnection;
 pub use peers::{USERS_ENDPOINT, directory, endpoint_of, is_registry_name};
 pub use random::Random;
 pub use reload::Reload;

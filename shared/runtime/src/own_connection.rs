@@ -18,21 +18,34 @@ type Ends = (SocketAddr, SocketAddr);
 struct Known {
     /// The ports of its listeners.
     ports: HashSet<u16>,
-    /// The connections that it has made to them, until they end there.
+    /// The connections that it has made to them, until one of both ends closes.
     made: HashSet<Ends>,
 }
 
 static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
 
-/// Records a connection that was just made, before anything is sent on it. Only one that may lead to a listener of this
-/// process is.
-pub fn record_own_connection(stream: &TcpStream) {
-    if let (Ok(client), Ok(listener)) = (stream.local_addr(), stream.peer_addr())
-        && client.ip() == listener.ip()
-    {
+/// A connection that this process has made; it is forgotten when this is dropped, which must be before the connection is closed. It
+/// may lead to another process, whose listener never tells of the end.
+#[derive(Debug)]
+pub struct OwnConnection(Option<Ends>);
+
+impl OwnConnection {
+    /// Records a connection that was just made, before a request is sent on it. Only one that may lead to a listener of this
+    /// process is.
+    pub fn record(stream: &TcpStream) -> Self {
+        let (Ok(client), Ok(listener)) = (stream.local_addr(), stream.peer_addr()) else { return Self(None) };
         let mut known = known();
-        if known.ports.contains(&listener.port()) {
-            known.made.insert(ends(client, listener));
+        let may_be_own = client.ip() == listener.ip() && known.ports.contains(&listener.port());
+        let ends = may_be_own.then(|| ends(client, listener));
+        known.made.extend(ends);
+        Self(ends)
+    }
+}
+
+impl Drop for OwnConnection {
+    fn drop(&mut self) {
+        if let Some(ends) = &self.0 {
+            known().made.remove(ends);
         }
     }
 }
@@ -92,15 +105,28 @@ mod tests {
             (stream, client, accepted.local_addr().expect("connected"))
         };
         let (stream, client, here) = accept().await;
-        record_own_connection(&stream);
+        let _elsewhere = OwnConnection::record(&stream);
         assert!(!Accepted::new(client, here).is_own(), "no listener of this process, as far as it knows");
         listens_at(listener.local_addr().expect("bound"));
         let (stranger, client, here) = accept().await;
         assert!(!Accepted::new(client, here).is_own(), "not recorded");
-        record_own_connection(&stranger);
+        let _own = OwnConnection::record(&stranger);
         let accepted = Accepted::new(client, here);
         assert!(accepted.is_own() && !Accepted::new(here, client).is_own());
         drop(accepted);
         assert!(!Accepted::new(client, here).is_own(), "it has ended");
+    }
+
+    #[tokio::test]
+    async fn connection_that_is_never_accepted_is_forgotten_when_it_is_closed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let here = listener.local_addr().expect("bound");
+        listens_at(here);
+        let stream = TcpStream::connect(here).await.expect("connects");
+        let ends = ends(stream.local_addr().expect("connected"), here);
+        let own = OwnConnection::record(&stream);
+        assert!(known().made.contains(&ends));
+        drop((own, stream));
+        assert!(!known().made.contains(&ends), "who gets the same port later is not this process");
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bounded_cache::HeapSize;
 use moka::sync::Cache;
 
 use crate::StoreError;
@@ -51,10 +52,10 @@ pub struct Recent<T> {
     keeping: Mutex<()>,
 }
 
-impl<T: Clone + Send + Sync + 'static> Recent<T> {
-    /// For so many rows.
-    pub fn new(most: u64) -> Self {
-        let rows = Cache::builder().max_capacity(most).time_to_live(BELIEVED_FOR).build();
+impl<T: Clone + HeapSize + Send + Sync + 'static> Recent<T> {
+    /// Rows of this many bytes in all.
+    pub fn new(bytes: u64) -> Self {
+        let rows = bounded_cache::sync(bytes).time_to_live(BELIEVED_FOR).build();
         Self { rows, writes: AtomicU64::default(), keeping: Mutex::default() }
     }
 
@@ -111,12 +112,12 @@ impl<T: Clone + Send + Sync + 'static> Recent<T> {
 }
 
 /// A write that is under way.
-pub struct Forgetting<'a, T: Clone + Send + Sync + 'static> {
+pub struct Forgetting<'a, T: Clone + HeapSize + Send + Sync + 'static> {
     recent: &'a Recent<T>,
     key: Option<String>,
 }
 
-impl<T: Clone + Send + Sync + 'static> Drop for Forgetting<'_, T> {
+impl<T: Clone + HeapSize + Send + Sync + 'static> Drop for Forgetting<'_, T> {
     fn drop(&mut self) {
         self.recent.forget(self.key.as_deref());
     }

@@ -1,6 +1,7 @@
 use std::time::SystemTime;
 
 use authn::{Scopes, User};
+use bounded_cache::HeapSize;
 
 /// What a verified token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,18 @@ pub struct Claims {
     pub amr: Vec<String>,
     /// Who acts in the user's name, if someone does (RFC 8693 `act.sub`).
     pub actor: Option<String>,
+}
+
+impl HeapSize for Claims {
+    fn heap_size(&self) -> usize {
+        let Self { user, scopes, issuer, jti, amr, actor, .. } = self;
+        user.heap_size()
+            + scopes.heap_size()
+            + issuer.heap_size()
+            + jti.heap_size()
+            + amr.heap_size()
+            + actor.heap_size()
+    }
 }
 
 impl Claims {

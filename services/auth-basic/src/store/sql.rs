@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use async_trait::async_trait;
+use bounded_cache::MIB;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use store::{Database, Recent, StoreError};
@@ -10,8 +11,8 @@ use store::{Database, Recent, StoreError};
 use super::entity::{ActiveModel, Column, Entity};
 use super::{Passwords, micros};
 
-/// The most verifiers that are known while the database is away.
-const RECENT: u64 = 10_000;
+/// The bound of the verifiers that are known while the database is away, in bytes.
+const RECENT: u64 = MIB;
 
 /// Verifiers in a database.
 pub struct Sql(Database, Recent<String>);

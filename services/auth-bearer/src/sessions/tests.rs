@@ -94,6 +94,26 @@ fn what_is_kept_is_bounded() {
     assert_eq!(count(), 1, "what is over is dropped");
 }
 
+#[test]
+fn end_that_made_room_ends_all_older_tokens_of_its_issuer() {
+    let sessions = Sessions::default();
+    let end = |number: usize, at| {
+        let logout = logout(None, Some(&number.to_string()), at);
+        sessions.end(&logout, Duration::ZERO, time(at));
+    };
+    end(0, 100);
+    for number in 1..=MOST {
+        end(number, 200);
+    }
+    let of = |issuer, iat| sessions.standing(issuer, &claims("marie", Some("0"), iat), time(300));
+    assert_eq!(of(ISSUER, Some(50)), Standing::Over, "the session is still over");
+    assert_eq!(of(ISSUER, Some(201)), Standing::Good, "a later token cannot be of a session that had ended");
+    assert!(matches!(of(ISSUER, None), Standing::AskedBefore(_)), "only its issuer knows");
+    assert_eq!(of("https://other.example", Some(50)), Standing::Good);
+    let later = sessions.standing(ISSUER, &claims("marie", Some("0"), Some(50)), time(86_400 + 200));
+    assert_eq!(later, Standing::Good, "no such token can be valid by then");
+}
+
 proptest! {
     #[test]
     fn names_do_not_run_together(a in "[a-z]{0,5}", b in "[a-z]{0,5}", c in "[a-z]{0,5}", d in "[a-z]{0,5}") {

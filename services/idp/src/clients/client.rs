@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use authn::grant::is_api_scope;
+use bounded_cache::HeapSize;
 use oidc::certificate::CertificateName;
 use oidc::client_id;
 use oidc::jose::{Algorithm, KeySet};
@@ -223,6 +224,13 @@ pub struct RemoteKeys {
     pub uri: String,
     /// A digest of the registration: when that changes, what was fetched before does not count any more.
     pub registration: [u8; 32],
+}
+
+impl HeapSize for RemoteKeys {
+    fn heap_size(&self) -> usize {
+        let Self { uri, registration: _ } = self;
+        uri.heap_size()
+    }
 }
 
 /// What people are shown of a client.

@@ -13,6 +13,9 @@ pub(super) const WINDOW: Duration = Duration::from_mins(1);
 pub(super) struct FetchRate(VecDeque<SystemTime>);
 
 impl FetchRate {
+    /// What the times take at most, in bytes: room grows by doubling.
+    pub(super) const MOST_BYTES: usize = BURST.next_power_of_two() * size_of::<SystemTime>();
+
     /// Notes a fetch that begins now, unless there were too many; whether it may.
     pub(super) fn begin(&mut self, now: SystemTime) -> bool {
         self.0.retain(|at| age(*at, now) < WINDOW);

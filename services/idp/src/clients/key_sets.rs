@@ -1,9 +1,12 @@
 //! Key sets that are fetched from clients.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
+use bounded_cache::{ARC, HeapSize, MIB};
 use moka::future::Cache;
+use moka::policy::EvictionPolicy;
 use oidc::jose::KeySet;
 use outbound::Fetcher;
 use runtime::Clock;
@@ -17,26 +20,54 @@ use super::fetch_rate::{FetchRate, WINDOW, age};
 const FRESH: Duration = Duration::from_mins(1);
 /// How long one is used that cannot be fetched any more.
 const STALE: Duration = Duration::from_hours(1);
-/// The most addresses of which key sets are held.
-const MOST: u64 = 1_000;
+/// The bound of the key sets, in bytes.
+const BOUND: u64 = 4 * MIB;
+/// The bound of what is remembered of how often addresses were asked, in bytes.
+const RATES_BOUND: u64 = MIB / 4;
+/// How many bytes the parts of a key set take at most for a byte of its text.
+const PARTS: usize = 4;
 
 /// Key sets by address, and how often each address was asked.
 pub(super) struct KeySets {
     fetcher: Fetcher,
     clock: Clock,
-    sets: Cache<RemoteKeys, Arc<Mutex<Fetched>>>,
-    rates: Cache<String, Arc<Mutex<FetchRate>>>,
+    sets: Cache<RemoteKeys, Arc<Held>>,
+    rates: Cache<String, Arc<Rate>>,
 }
 
 /// What was fetched for one registration: another one of the same address begins anew. Its lock is held while it is fetched,
 /// so that of many callers one fetches.
 #[derive(Default)]
+struct Held {
+    fetched: Mutex<Fetched>,
+    /// The length of the text that was fetched, in bytes.
+    text: AtomicUsize,
+}
+
+#[derive(Default)]
 struct Fetched(Option<(Arc<KeySet>, SystemTime)>);
+
+impl HeapSize for Held {
+    fn heap_size(&self) -> usize {
+        ARC + size_of::<KeySet>() + PARTS * self.text.load(Ordering::Relaxed)
+    }
+}
+
+/// How often an address was asked.
+#[derive(Default)]
+struct Rate(Mutex<FetchRate>);
+
+impl HeapSize for Rate {
+    fn heap_size(&self) -> usize {
+        FetchRate::MOST_BYTES
+    }
+}
 
 impl KeySets {
     pub(super) fn new(fetcher: Fetcher, clock: Clock) -> Self {
-        let sets = Cache::builder().max_capacity(MOST).time_to_idle(STALE).build();
-        let rates = Cache::builder().max_capacity(MOST).time_to_idle(WINDOW).build();
+        let sets = bounded_cache::future(BOUND).eviction_policy(EvictionPolicy::lru()).time_to_idle(STALE).build();
+        let rates =
+            bounded_cache::future(RATES_BOUND).eviction_policy(EvictionPolicy::lru()).time_to_idle(WINDOW).build();
         Self { fetcher, clock, sets, rates }
     }
 
@@ -50,8 +81,8 @@ impl KeySets {
         keys: &RemoteKeys,
         read: impl Fn(&KeySet) -> Option<T>,
     ) -> Result<Option<T>, ClientKeysError> {
-        let fetched = self.sets.get_with_by_ref(keys, async { Arc::default() }).await;
-        let mut fetched = fetched.lock().await;
+        let held = self.sets.get_with_by_ref(keys, async { Arc::default() }).await;
+        let mut fetched = held.fetched.lock().await;
         let now = self.clock.now();
         let found = fetched.within(FRESH, now).and_then(|set| read(&set));
         if found.is_some() {
@@ -59,7 +90,12 @@ impl KeySets {
         }
         if self.may_fetch(&keys.uri, now).await {
             match self.fetch(&keys.uri).await {
-                Ok(set) => fetched.0 = Some((Arc::new(set), now)),
+                Ok((set, text)) => {
+                    fetched.0 = Some((Arc::new(set), now));
+                    held.text.store(text, Ordering::Relaxed);
+                    // it is weighed when it is put there
+                    self.sets.insert(keys.clone(), Arc::clone(&held)).await;
+                }
                 Err(problem) => tracing::warn!(uri = keys.uri, problem, "a client's keys cannot be fetched"),
             }
         }
@@ -68,12 +104,14 @@ impl KeySets {
 
     async fn may_fetch(&self, uri: &str, now: SystemTime) -> bool {
         let rate = self.rates.get_with_by_ref(uri, async { Arc::default() }).await;
-        rate.lock().await.begin(now)
+        rate.0.lock().await.begin(now)
     }
 
-    async fn fetch(&self, uri: &str) -> Result<KeySet, String> {
+    /// The key set at an address, and the length of its text.
+    async fn fetch(&self, uri: &str) -> Result<(KeySet, usize), String> {
         let body = self.fetcher.get(uri).await.map_err(|error| error.to_string())?;
-        KeySet::parse(&body).map_err(|error| error.to_string())
+        let set = KeySet::parse(&body).map_err(|error| error.to_string())?;
+        Ok((set, body.len()))
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use bounded_cache::{HeapSize, MIB};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use uuid::Uuid;
@@ -14,8 +15,9 @@ const PER_SESSION: u32 = 5;
 /// Wrong codes of one network in a [`MINUTE`].
 const PER_SOURCE: usize = 10;
 const MINUTE: Duration = Duration::from_mins(1);
-/// How many sessions and networks are remembered; the least recently seen are forgotten first.
-const CAPACITY: u64 = 100_000;
+/// The bound of the sessions that are remembered, and that of the networks, in bytes: some 2,000 each. The least recently seen are forgotten
+/// first.
+const BOUND: u64 = MIB;
 
 type Shared<T> = Arc<Mutex<T>>;
 
@@ -60,7 +62,7 @@ impl Attempts {
         if *wrong >= PER_SESSION {
             return Err(TooMany::Session);
         }
-        let source = source.map(|source| self.sources.get_with(network(source), Shared::default));
+        let source = source.map(|source| self.sources.get_with(network(source), no_times));
         if let Some(source) = &source {
             let mut times = lock(source);
             times.retain(|time| now.duration_since(*time).is_ok_and(|age| age < MINUTE));
@@ -90,11 +92,17 @@ impl Attempt {
     }
 }
 
-fn lru<K: std::hash::Hash + Eq + Send + Sync + 'static, T: Send + Sync + 'static>() -> Cache<K, Shared<T>>
+/// With room for all that count, so that they are weighed.
+fn no_times() -> Shared<Vec<SystemTime>> {
+    Arc::new(Mutex::new(Vec::with_capacity(PER_SOURCE)))
+}
+
+fn lru<K, T>() -> Cache<K, Shared<T>>
 where
-    Mutex<T>: Send + Sync,
+    K: HeapSize + std::hash::Hash + Eq + Send + Sync + 'static,
+    T: HeapSize + Send + Sync + 'static,
 {
-    Cache::builder().max_capacity(CAPACITY).eviction_policy(EvictionPolicy::lru()).build()
+    bounded_cache::sync(BOUND).eviction_policy(EvictionPolicy::lru()).build()
 }
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -14,8 +14,10 @@ use runtime::Clock;
 
 use crate::answer::Refusal;
 
-/// Sources after which those that have been silent are forgotten.
+/// Sources after which those that have been silent are forgotten, and more than which are not counted at the same time.
 const MOST_SOURCES: usize = 10_000;
+/// After how many seconds one that is not counted may try again: by then all others have been silent or waited.
+const MINUTE: u64 = 60;
 
 /// The service's clock, as the limiter reads it.
 #[derive(Clone, Debug)]
@@ -47,14 +49,20 @@ impl Limiter {
     pub(super) fn check(&self, source: Option<IpAddr>) -> Result<(), Refusal> {
         if self.limiter.len() > MOST_SOURCES {
             self.limiter.retain_recent();
+            if self.limiter.len() > MOST_SOURCES {
+                return Err(too_many(MINUTE));
+            }
         }
         self.limiter.check_key(&network(source)).map_err(|until| {
             let wait = until.wait_time_from(self.ticks.now());
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            let refusal = Refusal::new(ErrorCode::TemporarilyUnavailable, "too many registrations: try again later");
-            Refusal { retry_after: Some(seconds.max(1)), ..refusal.with_status(StatusCode::TOO_MANY_REQUESTS) }
+            too_many(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
         })
     }
+}
+
+fn too_many(seconds: u64) -> Refusal {
+    let refusal = Refusal::new(ErrorCode::TemporarilyUnavailable, "too many registrations: try again later");
+    Refusal { retry_after: Some(seconds.max(1)), ..refusal.with_status(StatusCode::TOO_MANY_REQUESTS) }
 }
 
 /// Whoever has one IPv6 address has 2^64 of them.
@@ -69,6 +77,21 @@ fn network(source: Option<IpAddr>) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_sources_than_are_counted_register_nothing() {
+        let clock = Clock::manual(UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+        let limiter = Limiter::new(clock.clone(), NonZeroU32::new(10).expect("is not zero"));
+        let source = |number: u32| Some(IpAddr::from(number.to_be_bytes()));
+        let most = u32::try_from(MOST_SOURCES).expect("is not many");
+        for number in 0..=most {
+            limiter.check(source(number)).expect("is let through");
+        }
+        let refusal = limiter.check(source(most + 1)).expect_err("there is no room to count it");
+        assert_eq!((refusal.status, refusal.retry_after), (Some(StatusCode::TOO_MANY_REQUESTS), Some(60)));
+        clock.advance(Duration::from_mins(1));
+        limiter.check(source(most + 1)).expect("the others have been silent");
+    }
 
     #[test]
     fn ten_a_minute_are_let_through_for_each_source() {

@@ -27,9 +27,7 @@ const IDLE: Duration = Duration::from_secs(30);
 const IDEMPOTENT: [&str; 5] = ["GET", "HEAD", "OPTIONS", "PROPFIND", "PUT"];
 
 type Tcp = TokioIo<TcpStream>;
-/// Services of this process believe what the edge says of its clients by the connections that are recorded.
-type Recorded = MapResponse<HttpConnector, fn(Tcp) -> Tcp>;
-type Plain = HttpsConnector<Recorded>;
+type Plain = HttpsConnector<HttpConnector>;
 type Stream = MaybeHttpsStream<Tcp>;
 type Connector = MapResponse<Plain, fn(Stream) -> TokioIo<Tracked>>;
 
@@ -59,11 +57,6 @@ impl Clients {
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let record: fn(Tcp) -> Tcp = |stream| {
-            runtime::record_own_connection(stream.inner());
-            stream
-        };
-        let http: Recorded = ServiceExt::<Uri>::map_response(http, record);
         let builder = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
         let http1 = builder().enable_http1().wrap_connector(http.clone());
         let http2 = builder().enable_http2().wrap_connector(http);

@@ -1,5 +1,5 @@
 //! A connection to a backend that records what has happened on it, so that the edge can tell whether a request may be sent again, and
-//! on which an answer is read even if the backend has stopped reading the request.
+//! on which an answer is read even if the backend has stopped reading the request. A backend in this process knows it as the edge's.
 
 use std::io::{ErrorKind, IoSlice, Result};
 use std::pin::Pin;
@@ -12,6 +12,7 @@ use http::Extensions;
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
+use runtime::OwnConnection;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
@@ -22,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection, with TLS where the backend has it.
 pub(super) struct Tracked {
+    /// Services of this process believe what the edge says of its clients by it. The first field, since it is dropped before the
+    /// connection is closed.
+    _own: OwnConnection,
     inner: TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>,
     history: History,
     is_http2: bool,
@@ -56,8 +60,12 @@ struct Flags {
 impl Tracked {
     /// Records what happens on this connection.
     pub(super) fn new(stream: MaybeHttpsStream<TokioIo<TcpStream>>, is_http2: bool) -> Self {
-        let (inner, history) = (TokioIo::new(stream), History::default());
-        Self { inner, history, is_http2, failure: None, has_ended: false }
+        let tcp = match &stream {
+            MaybeHttpsStream::Http(tcp) => tcp.inner(),
+            MaybeHttpsStream::Https(tls) => tls.inner().get_ref().0.inner().inner(),
+        };
+        let (own, history) = (OwnConnection::record(tcp), History::default());
+        Self { _own: own, inner: TokioIo::new(stream), history, is_http2, failure: None, has_ended: false }
     }
 
     /// Writes, but holds back that the backend has closed the connection while an HTTP/1.1 request was sent. It may have answered

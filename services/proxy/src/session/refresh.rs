@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::Sessions;
 use super::access::unavailable;
 use super::seal::Purpose;
 use super::store::Row;
 use super::tokens::{TokenError, Tokens};
+use super::{Exchange, Sessions};
 use crate::verdict::{Refused, Verdict};
 
 /// How long before its end an access token is exchanged.
@@ -39,7 +39,7 @@ impl Sessions {
     }
 
     async fn exchange_alone(&self, key: &str) -> Result<SecretString, Verdict> {
-        let lock = self.exchanging.get_with(key.to_owned(), Arc::default);
+        let lock = self.exchanging.get_with(key.to_owned(), Exchange::default).0;
         let _alone = lock.lock().await;
         for _ in 0..LOOKS {
             // whoever was first may have done it

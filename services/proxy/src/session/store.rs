@@ -4,6 +4,7 @@ mod entity;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bounded_cache::{HeapSize, MIB};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 use store::{Database, Recent, StoreError};
@@ -45,8 +46,15 @@ pub(crate) struct Ended {
     pub(crate) at: SystemTime,
 }
 
-/// The most sessions that are known while the database is away.
-const RECENT: u64 = 10_000;
+/// The bound of the sessions that are known while the database is away, in bytes.
+const RECENT: u64 = 2 * MIB;
+
+impl HeapSize for Row {
+    fn heap_size(&self) -> usize {
+        let Self { key, subject, sid, tokens, access_end: _, created: _, used: _, ends: _, version: _ } = self;
+        key.heap_size() + subject.heap_size() + sid.heap_size() + tokens.heap_size()
+    }
+}
 
 /// Sessions in `SQLite` or `PostgreSQL`.
 pub(crate) struct Rows(Database, Recent<Row>);

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use authn::{Groups, User};
+use bounded_cache::{ARC, HeapSize, MIB};
 use moka::sync;
 use store::BELIEVED_FOR;
 use tokio::sync::MutexGuard;
@@ -17,8 +18,10 @@ use tokio::sync::MutexGuard;
 use crate::rules::fold;
 use crate::store::Key;
 
-/// The most people that are kept.
-const CAPACITY: u64 = 100_000;
+/// The bound of the people that are kept, in bytes.
+const PEOPLE_BOUND: u64 = 6 * MIB;
+/// The bound of the names by which they are found, and that of the mail addresses, in bytes.
+const NAMES_BOUND: u64 = MIB;
 /// How many questions to the database can be under way.
 const FLIGHTS: usize = 64;
 
@@ -30,6 +33,14 @@ pub(crate) struct Known {
     mail: String,
     full: Arc<User>,
     bare: Arc<User>,
+}
+
+impl HeapSize for Known {
+    fn heap_size(&self) -> usize {
+        let Self { read: _, username, mail, full, bare } = self;
+        let bare = if Arc::ptr_eq(full, bare) { ARC } else { bare.heap_size() };
+        username.heap_size() + mail.heap_size() + full.heap_size() + bare
+    }
 }
 
 impl Known {
@@ -99,9 +110,9 @@ pub(crate) struct Cache {
 impl Default for Cache {
     fn default() -> Self {
         Self {
-            people: sync::Cache::new(CAPACITY),
-            usernames: sync::Cache::new(CAPACITY),
-            mails: sync::Cache::new(CAPACITY),
+            people: bounded_cache::sync(PEOPLE_BOUND).build(),
+            usernames: bounded_cache::sync(NAMES_BOUND).build(),
+            mails: bounded_cache::sync(NAMES_BOUND).build(),
             writes: AtomicU64::default(),
             keeping: Mutex::default(),
             flights: [const { tokio::sync::Mutex::const_new(()) }; FLIGHTS],
@@ -217,6 +228,22 @@ mod tests {
         for key in [Key::Id("1"), Key::Username("marie"), Key::Mail("marie@example.org")] {
             assert!(cache.get(&name(key)).is_none(), "{key:?}");
         }
+    }
+
+    #[test]
+    fn users_in_many_groups_stay_within_the_bound() {
+        let cache = Cache::default();
+        let groups: Vec<_> = (0..300).map(|number| format!("{number:036}")).collect();
+        for number in 0..1_000 {
+            let id = UserId { opaque_id: number.to_string(), ..UserId::default() };
+            let username = format!("user-{number}");
+            let user = User { id, username, groups: groups.clone(), ..User::default() };
+            cache.keep(&Arc::new(Known::new(user)), cache.writes());
+        }
+        cache.people.run_pending_tasks();
+        assert!(cache.people.weighted_size() <= PEOPLE_BOUND, "{}", cache.people.weighted_size());
+        let most = PEOPLE_BOUND / (300 * (24 + 36));
+        assert!((1..most).contains(&cache.people.entry_count()), "{}", cache.people.entry_count());
     }
 
     #[test]
