@@ -24,6 +24,8 @@ const ATTEMPTS: usize = 3;
 pub(crate) struct Family {
     binary: PathBuf,
     environment: Vec<(&'static str, String)>,
+    /// Settings that take the place of those of every family.
+    settings: Vec<(&'static str, String)>,
     /// Where the directory answers gRPC, since the last start.
     pub(crate) users: String,
     /// Where the edge answers HTTP and gRPC, since the last start.
@@ -37,7 +39,14 @@ impl Family {
         let binary = std::env::current_exe()?.with_file_name("doorward");
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("routes.yaml"), "")?;
-        Ok(Self { binary, environment: Vec::new(), users: String::new(), edge: Default::default(), folder })
+        Ok(Self {
+            binary,
+            environment: Vec::new(),
+            settings: Vec::new(),
+            users: String::new(),
+            edge: Default::default(),
+            folder,
+        })
     }
 
     /// The file of auth-app's store.
@@ -64,8 +73,24 @@ impl Family {
         self.environment = environment(self.folder.path(), &gateway, &self.users);
         let [http, grpc] = &self.edge;
         self.environment.extend([("PROXY_HTTP_ADDR", http.clone()), ("PROXY_GRPC_ADDR", grpc.clone())]);
+        self.environment.extend(self.settings.iter().cloned());
         let variables = self.environment.iter().map(|(name, value)| (name, value));
         Server::launch(Command::new(&self.binary).arg("server").env_clear().envs(variables), gateway)
+    }
+
+    /// Has it told more from the next start on.
+    pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.settings.push((name, value.into()));
+    }
+
+    /// What it was told last at its start.
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
+        self.environment.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A file in its folder.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// The file with the routes of the edge; what is written there counts from the next start on.

@@ -17,12 +17,18 @@ use self::{
     ours::Ours,
     table::{Idle, Ready},
 };
-use crate::{report, server::Server};
+use crate::{
+    http::{Connection, Reply},
+    report,
+    server::Server,
+};
+
+pub(crate) use self::ours::{PASSWORD, PEOPLE, login};
 
 /// The secret of all clients.
-const CLIENT_SECRET: &str = "bench-0123456789abcdef0123456789abcdef";
+pub(crate) const CLIENT_SECRET: &str = "bench-0123456789abcdef0123456789abcdef";
 /// Where browsers are sent back to. Nobody answers there: the load tool reads the code in the address.
-const REDIRECT_URI: &str = "https://client.example/callback";
+pub(crate) const REDIRECT_URI: &str = "https://client.example/callback";
 
 /// How much is measured.
 #[derive(Debug, clap::Args)]
@@ -48,6 +54,11 @@ pub(crate) struct Arguments {
     /// Measure only rows whose name holds this text.
     #[arg(long)]
     only: Option<String>,
+}
+
+/// Signs a person in at idp, to the client `bench-code`: the answer with the tokens.
+pub(crate) async fn sign_in(connection: &Connection, number: usize) -> Result<Reply, BoxError> {
+    flow::sign_in(ours::ENDPOINTS, connection, number).await
 }
 
 /// Measures everything and prints the tables.

@@ -1,5 +1,6 @@
 //! The load tool: the family and a bare tonic echo, measured over gRPC in one run on one machine; with `idp`, the `OpenID`
-//! Provider and another one beside it, measured over HTTP; with `edge`, the edge beside a bare handler and nginx.
+//! Provider and another one beside it, measured over HTTP; with `edge`, the edge beside a bare handler and nginx; with `soak`,
+//! the memory of the family under a steady load.
 //!
 //! Requests per second belong to the machine; what carries over are the ratios to the echo and the server's CPU time.
 
@@ -14,6 +15,7 @@ mod people;
 mod report;
 mod scenario;
 mod server;
+mod soak;
 mod spent;
 mod tokens;
 
@@ -71,6 +73,8 @@ enum Role {
     Edge(edge::Arguments),
     /// Measures idp beside the npm package oidc-provider, in one run.
     Idp(idp::Arguments),
+    /// Watches the memory of the family in one process under a steady load, and fails if it grows.
+    Soak(soak::Arguments),
 }
 
 impl Arguments {
@@ -88,6 +92,7 @@ async fn main() -> ExitCode {
         Some(Role::Bare { address }) => edge::bare(*address).await,
         Some(Role::Edge(arguments)) => edge::run(arguments).await,
         Some(Role::Idp(arguments)) => idp::run(arguments).await,
+        Some(Role::Soak(arguments)) => soak::run(arguments).await,
         None => scenario::run(&arguments).await,
     };
     match outcome {

@@ -22,8 +22,8 @@ const LOGON: &str = "/signin/v1/identifier/_/logon";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/// Signs somebody in, in a browser that has never been here, and redeems the code.
-pub(super) async fn sign_in(at: Endpoints, connection: &Connection, number: usize) -> Result<(), BoxError> {
+/// Signs somebody in, in a browser that has never been here, and redeems the code: the answer with the tokens.
+pub(super) async fn sign_in(at: Endpoints, connection: &Connection, number: usize) -> Result<Reply, BoxError> {
     let mut browser = Browser { connection, cookies: Vec::new() };
     let username = login(number);
     let begun = browser.redirected(Ask::get(authorization(at, number))).await?;
@@ -53,7 +53,7 @@ pub(super) async fn sign_in(at: Endpoints, connection: &Connection, number: usiz
         ("code_verifier", VERIFIER),
     ];
     let reply = connection.ask(Ask { authorization: Some(basic(CLIENT)), ..Ask::post(at.token, &form) }).await?;
-    if reply.holds("\"id_token\"") { Ok(()) } else { Err(format!("no ID token: {reply:?}").into()) }
+    if reply.holds("\"id_token\"") { Ok(reply) } else { Err(format!("no ID token: {reply:?}").into()) }
 }
 
 fn authorization(at: Endpoints, number: usize) -> String {

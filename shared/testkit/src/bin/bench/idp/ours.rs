@@ -25,13 +25,13 @@ pub(super) const ENDPOINTS: Endpoints = Endpoints {
     authorization: "/signin/v1/identifier/_/authorize",
 };
 /// The password of everybody.
-pub(super) const PASSWORD: &str = "a passphrase of the load tool";
+pub(crate) const PASSWORD: &str = "a passphrase of the load tool";
 /// How many people sign in, in turn.
-pub(super) const PEOPLE: usize = 16;
+pub(crate) const PEOPLE: usize = 16;
 const ENCRYPTION_SECRET: &str = "bench-encryption-0123456789abcdef012345";
 
 /// The login name of a person.
-pub(super) fn login(number: usize) -> String {
+pub(crate) fn login(number: usize) -> String {
     format!("person-{}", number % PEOPLE)
 }
 

@@ -117,7 +117,7 @@ impl Work {
                     return Err("the answer is not the expected one".into());
                 }
             }
-            Self::SignIn => flow::sign_in(at, connection, 0).await?,
+            Self::SignIn => drop(flow::sign_in(at, connection, 0).await?),
         }
         Ok(())
     }

@@ -1,0 +1,134 @@
+//! What memory was over time, and whether it grew.
+
+use std::io;
+use std::time::Duration;
+
+use authn::BoxError;
+
+use crate::report;
+use crate::spent::Spent;
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// What was read at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sample {
+    /// Since the begin.
+    pub(super) at: Duration,
+    /// The resident memory, in KiB.
+    pub(super) resident: u64,
+    /// What of it is no part of a file, in KiB.
+    pub(super) anonymous: u64,
+    /// How many calls there were since the begin.
+    pub(super) calls: u64,
+    /// How many of them failed.
+    pub(super) failed: u64,
+}
+
+/// All that was read.
+pub(super) struct Samples {
+    whole: Duration,
+    all: Vec<Sample>,
+    /// The last one that was printed, and what had been used up then.
+    printed: Option<(Sample, Spent)>,
+}
+
+/// Prints the head of the table.
+pub(super) fn head() -> io::Result<()> {
+    report::line("| minute | resident MiB | of it anonymous MiB | calls | failed | CPU % of a core |")?;
+    report::line("|---:|---:|---:|---:|---:|---:|")
+}
+
+impl Samples {
+    /// None yet, of what will take this long.
+    pub(super) fn new(whole: Duration) -> Self {
+        Self { whole, all: Vec::new(), printed: None }
+    }
+
+    /// Adds one, and prints it if a minute is over; `spent` is what the process had used up.
+    pub(super) fn add(&mut self, sample: Sample, spent: Spent) -> Result<(), BoxError> {
+        self.all.push(sample);
+        let Some((last, before)) = &self.printed else {
+            self.printed = Some((sample, spent));
+            return Ok(());
+        };
+        let (since, every) = (sample.at.saturating_sub(last.at), MINUTE.min(self.whole / 6));
+        if since + every / 60 < every {
+            return Ok(());
+        }
+        let percent = spent.since(before).cpu_ms / since.as_secs_f64() / 10.0;
+        report::line(&format!(
+            "| {:.1} | {:.2} | {:.2} | {} | {} | {percent:.1} |",
+            sample.at.as_secs_f64() / 60.0,
+            mib(sample.resident),
+            mib(sample.anonymous),
+            sample.calls - last.calls,
+            sample.failed - last.failed,
+        ))?;
+        self.printed = Some((sample, spent));
+        Ok(())
+    }
+
+    /// By how much the resident memory grew after the first third: the difference between the medians of the first and the
+    /// last sixth of the rest. `None` if one of both has no sample.
+    pub(super) fn growth_mib(&self) -> Option<f64> {
+        let begin = self.whole / 3;
+        let sixth = self.whole / 9;
+        let first = self.median(begin, begin + sixth)?;
+        let last = self.median(begin + 5 * sixth, Duration::MAX)?;
+        Some(last - first)
+    }
+
+    fn median(&self, from: Duration, to: Duration) -> Option<f64> {
+        let within = self.all.iter().filter(|sample| (from..to).contains(&sample.at));
+        let all: Vec<_> = within.map(|sample| mib(sample.resident)).collect();
+        (!all.is_empty()).then(|| report::median(&all))
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the KiB of a process are far below 2^52")]
+fn mib(kib: u64) -> f64 {
+    kib as f64 / 1024.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An hour of which each tenth of a minute has so many MiB.
+    fn hour(resident_mib: impl Fn(u64) -> u64) -> Samples {
+        let sample = |number: u64| Sample {
+            at: Duration::from_secs(10 * number),
+            resident: resident_mib(number / 6) * 1024,
+            anonymous: 0,
+            calls: 0,
+            failed: 0,
+        };
+        Samples { all: (0..=360).map(sample).collect(), ..Samples::new(Duration::from_hours(1)) }
+    }
+
+    fn growth(samples: &Samples) -> f64 {
+        samples.growth_mib().expect("there are samples")
+    }
+
+    #[test]
+    fn what_grows_while_caches_fill_does_not_count() {
+        assert!(growth(&hour(|minute| 50 + minute.min(20))).abs() < 0.01);
+    }
+
+    #[test]
+    fn steady_growth_is_found() {
+        assert!(growth(&hour(|minute| 50 + minute / 4)) > 2.0, "15 MiB an hour");
+    }
+
+    #[test]
+    fn single_peak_is_no_growth() {
+        let peak = |minute| if minute == 58 { 90 } else { 50 };
+        assert!(growth(&hour(peak)).abs() < 0.01);
+    }
+
+    #[test]
+    fn too_few_samples_are_no_verdict() {
+        assert_eq!(Samples::new(Duration::from_hours(1)).growth_mib(), None);
+    }
+}
