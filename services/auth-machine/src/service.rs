@@ -106,6 +106,7 @@ fn audit(credentials: &Credentials, caller: Option<&str>, verdict: &Result<Authe
         reason,
         subject,
         caller,
+        peer = credentials.caller.identity,
         source,
         trace_id = %credentials.caller.trace_id,
     );
@@ -113,6 +114,13 @@ fn audit(credentials: &Credentials, caller: Option<&str>, verdict: &Result<Authe
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, Write};
+    use std::sync::Mutex;
+    use std::time::SystemTime;
+
+    use authn::{DirectoryError, Filter, User, UserId, role};
+    use runtime::Random;
+
     use super::*;
 
     #[test]
@@ -132,6 +140,88 @@ mod tests {
         assert_eq!(name_of(&caller(gateway, proxy), &[]), None, "no setting names it");
         assert_eq!(name_of(&caller(None, proxy), &gateways), None);
         assert_eq!(name_of(&caller(None, None), &gateways), None);
+    }
+
+    const GATEWAY: &str = "spiffe://doorward/gateway";
+    const PROXY: &str = "spiffe://doorward/proxy";
+    const KEY: &str = "a-machine-key-of-at-least-32-characters";
+
+    /// A directory of two users: einstein, and an administrator.
+    struct Users;
+
+    #[async_trait]
+    impl Directory for Users {
+        async fn user(&self, _: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
+            Err(DirectoryError::NotFound)
+        }
+
+        async fn user_by_claim(&self, claim: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
+            let (_, login) = claim.parts();
+            let roles = if login == "root" { vec![role::ADMIN.to_owned()] } else { Vec::new() };
+            Ok(Arc::new(User { username: login.to_owned(), ..User::default() }.with_roles(roles)))
+        }
+
+        async fn groups(&self, _: &UserId) -> Result<Vec<String>, DirectoryError> {
+            Ok(Vec::new())
+        }
+
+        async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
+            Ok(Vec::new())
+        }
+
+        async fn note_password_change(&self, _: &UserId, _: SystemTime, _: &str) -> Result<(), DirectoryError> {
+            Err(DirectoryError::ReadOnly)
+        }
+    }
+
+    fn machine(rules: &[&str]) -> Machine {
+        let rules: Vec<_> = rules.iter().map(|&rule| rule.to_owned()).collect();
+        let keys = Keys::new([&KEY.into(), &"".into()], &Random::system());
+        let policy = Policy::parse(&rules).expect("rules");
+        Machine { keys: Arc::new(keys), policy, gateways: vec![GATEWAY.to_owned()], directory: Arc::new(Users) }
+    }
+
+    fn caller(identity: Option<&str>, forwarded: Option<&str>) -> Caller {
+        let [identity, forwarded] = [identity, forwarded].map(|name| name.map(str::to_owned));
+        Caller { identity, forwarded, ..Caller::default() }
+    }
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no panic").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Row M4: before the caller has the answer there is one event, which names the caller, the peer and the user.
+    #[tokio::test]
+    async fn every_attempt_is_one_audit_event() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+        let _recording = tracing::subscriber::set_default(subscriber);
+        let machine = machine(&[&format!("{PROXY}=users")]);
+        for (login, secret) in [("einstein", KEY), ("root", KEY), ("einstein", "another key")] {
+            let caller = Caller { trace_id: "4bf92f35".to_owned(), ..caller(Some(GATEWAY), Some(PROXY)) };
+            let credentials = Credentials { client_id: login.to_owned(), secret: secret.into(), caller };
+            let _ = machine.authenticate(&credentials).await;
+        }
+        let text = String::from_utf8(log.0.lock().expect("no panic").clone()).expect("UTF-8");
+        let events: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let told: Vec<_> = events
+            .iter()
+            .map(|event| ["outcome", "reason", "caller", "peer", "trace_id"].map(|name| event["fields"][name].as_str()))
+            .collect();
+        let event = |outcome, reason| [outcome, reason, PROXY, GATEWAY, "4bf92f35"].map(Some);
+        assert_eq!(told, [event("granted", ""), event("refused", "policy"), event("refused", "wrong_secret")]);
+        assert!(!text.contains(KEY) && !text.contains("another key"));
     }
 
     #[test]
