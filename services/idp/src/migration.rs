@@ -3,6 +3,7 @@
 mod m20261201_000001_state;
 mod m20261202_000001_sids;
 mod m20261202_000002_secrets;
+mod m20261202_000003_claims_of_keys;
 
 use sea_orm_migration::prelude::*;
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261201_000001_state::Migration),
             Box::new(m20261202_000001_sids::Migration),
             Box::new(m20261202_000002_secrets::Migration),
+            Box::new(m20261202_000003_claims_of_keys::Migration),
         ]
     }
 

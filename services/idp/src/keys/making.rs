@@ -33,7 +33,8 @@ pub(super) async fn read(parts: &Parts, parsed: Option<&KeySet>) -> Result<Vec<K
             Some(key) => Arc::clone(&key.pair),
             None => Arc::new(sealed::open(&parts.sealer, algorithm, &stored)?),
         };
-        keys.push(Key { pair, created: stored.created, active: stored.active, retired: stored.retired });
+        let StoredKey { created, active, retired, claimed, .. } = stored;
+        keys.push(Key { pair, created, active, retired, claimed });
     }
     Ok(keys)
 }
@@ -73,7 +74,9 @@ async fn generate(parts: &Parts, wanted: &Wanted, now: SystemTime) -> Result<Sto
     // an RSA key takes long enough to hold up everything else
     let making = spawn_blocking(move || sealed::seal(&sealer, &SigningKey::generate(algorithm, &name)?));
     let made = making.await.map_err(|_| KeyError::Library)??;
-    Ok(StoredKey { kid, algorithm: algorithm.name().to_owned(), sealed: made, created: now, active, retired: None })
+    let algorithm = algorithm.name().to_owned();
+    // a replica that does not know of the algorithm leaves it alone from the beginning
+    Ok(StoredKey { kid, algorithm, sealed: made, created: now, active, retired: None, claimed: Some(now) })
 }
 
 /// A name for a key (RFC 7517 4.5): 128 random bits in base64url. It does not begin with `-`, so that a command line takes it for

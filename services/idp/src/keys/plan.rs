@@ -11,6 +11,11 @@ use crate::config::Lives;
 /// For how much longer a retired key is published than any token of the usual length lives: for clients whose tokens live
 /// longer, and for clocks that differ.
 pub const MARGIN: Duration = Duration::from_hours(24);
+/// How often a replica says that it signs with an algorithm.
+const CLAIMED_EVERY: Duration = Duration::from_mins(10);
+/// For how long after that no replica whose settings do not name the algorithm retires its keys: several times as long, and longer than
+/// replicas are started again one after the other.
+pub(super) const CLAIMED_FOR: Duration = Duration::from_hours(1);
 /// Two keys of an algorithm that begin within this time are not told apart by the store.
 const APART: Duration = Duration::from_secs(1);
 
@@ -50,6 +55,8 @@ pub(super) enum Step {
     Make(Wanted),
     /// Another one has taken this key's place: it is published until then.
     Retire { kid: String, until: SystemTime },
+    /// Say that this key is signed with.
+    Claim { kid: String },
     /// Remove what is over.
     Prune,
 }
@@ -78,14 +85,29 @@ pub(super) fn plan(algorithm: Algorithm, keys: &[Key], schedule: &Schedule, now:
     steps
 }
 
-/// What there is to do about keys of an algorithm that is not signed with any more: they stay published until nothing that
-/// they signed is valid.
+/// Tells other replicas that this one signs with an algorithm, where that was not said lately.
+pub(super) fn claim(algorithm: Algorithm, keys: &[Key], now: SystemTime) -> Option<Step> {
+    let standing = keys.iter().filter(|key| key.algorithm() == algorithm && key.retired.is_none());
+    let signs = standing.filter(|key| key.active <= now).max_by_key(|key| key.active)?;
+    let is_due = signs.claimed.is_none_or(|claimed| claimed + CLAIMED_EVERY <= now);
+    is_due.then(|| Step::Claim { kid: signs.kid().to_owned() })
+}
+
+/// What there is to do about keys of an algorithm that is not signed with here any more: when no replica has said for a while that it
+/// signs with it, they stay published until nothing that they signed is valid. So replicas with different settings, as while they are
+/// started again one after the other, do not take each other's keys away.
 pub(super) fn withdraw(algorithm: Algorithm, keys: &[Key], schedule: &Schedule, now: SystemTime) -> Vec<Step> {
     let ours = || keys.iter().filter(|key| key.algorithm() == algorithm);
-    let standing = ours().filter(|key| key.retired.is_none());
-    let retire = |key: &Key| Step::Retire { kid: key.kid().to_owned(), until: now + schedule.keep };
+    let claimed = ours().filter_map(|key| key.claimed).max();
+    let is_claimed = claimed.is_some_and(|claimed| now < claimed + CLAIMED_FOR);
+    let step = |key: &Key| {
+        let kid = key.kid().to_owned();
+        // one of a release that did not say so may still be signed with: the time begins now
+        if claimed.is_none() { Step::Claim { kid } } else { Step::Retire { kid, until: now + schedule.keep } }
+    };
+    let steps = ours().filter(|key| key.retired.is_none() && !is_claimed).map(step);
     let prune = ours().any(|key| !key.is_published(now)).then_some(Step::Prune);
-    standing.map(retire).chain(prune).collect()
+    steps.chain(prune).collect()
 }
 
 /// A key that signs at once, where there is none that could.

@@ -43,6 +43,7 @@ pub(super) struct Key {
     pub(super) created: SystemTime,
     pub(super) active: SystemTime,
     pub(super) retired: Option<SystemTime>,
+    pub(super) claimed: Option<SystemTime>,
 }
 
 impl Key {

@@ -60,8 +60,12 @@ impl Keys {
         making::reseal(parts).await?;
         let mut steps = Vec::new();
         for algorithm in Algorithm::SIGNING {
-            let plan = if parts.algorithms.contains(&algorithm) { plan::plan } else { plan::withdraw };
-            steps.extend(plan(algorithm, &keys, &parts.schedule, now));
+            if parts.algorithms.contains(&algorithm) {
+                steps.extend(plan::plan(algorithm, &keys, &parts.schedule, now));
+                steps.extend(plan::claim(algorithm, &keys, now));
+            } else {
+                steps.extend(plan::withdraw(algorithm, &keys, &parts.schedule, now));
+            }
         }
         if steps.is_empty() {
             return shown;
@@ -71,6 +75,7 @@ impl Keys {
             match step {
                 Step::Make(key) => wanted.push(key),
                 Step::Retire { kid, until } => drop(parts.store.retire_key(&kid, until).await?),
+                Step::Claim { kid } => parts.store.claim_key(&kid, now).await?,
                 Step::Prune => drop(parts.store.prune_keys(now).await?),
             }
         }
@@ -118,7 +123,8 @@ impl Keys {
         if self.0.parts.algorithms.contains(&algorithm) && !others.any(|other| other.may_sign(now)) {
             return Err(KeysError::Only(algorithm));
         }
-        self.0.parts.store.retire_key(kid, now).await?;
+        // were it now, a key that a clock which was ahead has taken out would be good again once that is corrected
+        self.0.parts.store.retire_key(kid, now.min(key.created)).await?;
         self.show(&self.read().await?, now)
     }
 

@@ -1,5 +1,6 @@
 mod grpc;
 mod plan;
+mod replicas;
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -216,6 +217,24 @@ async fn in_an_emergency_a_key_is_replaced_and_taken_out_at_once() {
     keys.retire("unknown").await.expect_err("there is none");
 }
 
+/// Row I40.
+#[tokio::test]
+async fn key_that_was_taken_out_while_the_clock_was_ahead_stays_out_when_it_is_corrected() {
+    let world = World::new().await;
+    let keys = world.replica().await;
+    let (stolen, forged) = (keys.signer(Algorithm::EdDsa).kid().to_owned(), token(&keys, Algorithm::EdDsa));
+    world.clock.advance(2 * HOUR);
+    keys.rotate(Algorithm::EdDsa, Begin::AtOnce).await.expect("is made");
+    keys.retire(&stolen).await.expect("is taken out");
+    world.clock.set(world.now() - 2 * HOUR);
+    for keys in [keys, world.replica().await] {
+        assert!(!is_good(&keys, &forged) && !kids(&keys).contains(&stolen));
+        // the new one has not begun by this clock, and signs as there is no other
+        let signed = token(&keys, Algorithm::EdDsa);
+        assert!(is_good(&keys, &signed));
+    }
+}
+
 #[tokio::test]
 async fn a_key_that_was_taken_out_does_not_come_back_by_a_retirement_that_was_slower() {
     let world = World::new().await;
@@ -261,6 +280,7 @@ async fn removed_algorithm_signs_no_more_and_stays_published_until_its_tokens_ha
         (keys.choose(Some(Algorithm::Rs256)), keys.choose(Some(Algorithm::EdDsa))),
         (Algorithm::Rs256, Algorithm::Es256)
     );
+    world.clock.advance(HOUR);
     keys.tend().await.expect("is tended");
     assert_eq!(keys.signer(Algorithm::EdDsa).algorithm(), Algorithm::Es256);
     assert!(is_good(&keys, &of_removed) && kids(&keys).contains(&removed));

@@ -211,6 +211,7 @@ pub(super) mod key {
         pub created: i64,
         pub active: i64,
         pub retired: Option<i64>,
+        pub claimed: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

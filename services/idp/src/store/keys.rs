@@ -26,12 +26,14 @@ pub struct StoredKey {
     pub active: SystemTime,
     /// Until when it is published; for now if there is no such time.
     pub retired: Option<SystemTime>,
+    /// When a replica last said that it signs with it.
+    pub claimed: Option<SystemTime>,
 }
 
 impl std::fmt::Debug for StoredKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { kid, algorithm, created, active, retired, .. } = self;
-        write!(f, "StoredKey({kid}, {algorithm}, {created:?}, {active:?}, {retired:?})")
+        let Self { kid, algorithm, created, active, retired, claimed, .. } = self;
+        write!(f, "StoredKey({kid}, {algorithm}, {created:?}, {active:?}, {retired:?}, {claimed:?})")
     }
 }
 
@@ -87,6 +89,15 @@ impl Store {
         self.changing(write).await
     }
 
+    /// Notes that a replica signs with a key. Other replicas read it when they next look, and are not woken for it.
+    pub async fn claim_key(&self, kid: &str, now: SystemTime) -> Result<(), StoreError> {
+        let update = key::Entity::update_many()
+            .col_expr(key::Column::Claimed, Expr::value(micros(now)))
+            .filter(key::Column::Kid.eq(kid))
+            .filter(Condition::any().add(key::Column::Claimed.is_null()).add(key::Column::Claimed.lt(micros(now))));
+        self.database.run(|| async { Ok(update.clone().exec(self.database.connection()).await.map(drop)?) }).await
+    }
+
     /// Removes keys that were retired before; how many.
     pub async fn prune_keys(&self, before: SystemTime) -> Result<u64, StoreError> {
         let write = || async {
@@ -124,6 +135,7 @@ fn row(key: &StoredKey) -> key::ActiveModel {
         created: Set(micros(key.created)),
         active: Set(micros(key.active)),
         retired: Set(key.retired.map(micros)),
+        claimed: Set(key.claimed.map(micros)),
     }
 }
 
@@ -135,5 +147,6 @@ fn key(row: key::Model) -> StoredKey {
         created: time(row.created),
         active: time(row.active),
         retired: row.retired.map(time),
+        claimed: row.claimed.map(time),
     }
 }

@@ -12,6 +12,7 @@ pub(crate) fn key(kid: &str, algorithm: &str, active: u64) -> StoredKey {
         created: at(1000),
         active: at(active),
         retired: None,
+        claimed: None,
     }
 }
 
@@ -40,5 +41,11 @@ pub(crate) async fn suite(store: &Store) {
     assert_eq!(store.prune_keys(at(3001)).await.expect("prunes"), 1);
     assert_eq!(version().await, begin + 6);
     assert_eq!(names().await, ["3", "2", "4"]);
+    let claimed = async || store.keys().await.expect("reads")[0].claimed;
+    for (time, known) in [(2000, 2000), (3000, 3000), (1000, 3000)] {
+        store.claim_key("3", at(time)).await.expect("claims");
+        assert_eq!(claimed().await, Some(at(known)), "never an earlier time");
+    }
+    assert_eq!(version().await, begin + 6, "no replica is woken for it");
     assert!(!format!("{one:?}").contains("255"), "what is sealed is not shown");
 }

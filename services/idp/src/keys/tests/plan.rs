@@ -14,7 +14,7 @@ fn at(hours: u64) -> SystemTime {
 fn key(kid: &str, active: u64, retired: Option<u64>) -> Key {
     let signing = SigningKey::generate(ALGORITHM, kid).expect("a key");
     let pair = Arc::new(Pair::new(signing).expect("a pair"));
-    Key { pair, created: at(0), active: at(active), retired: retired.map(at) }
+    Key { pair, created: at(0), active: at(active), retired: retired.map(at), claimed: None }
 }
 
 fn make(active: u64, after: SystemTime) -> Step {
