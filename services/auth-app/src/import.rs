@@ -140,8 +140,9 @@ impl Applications {
         Ok(new)
     }
 
-    /// The owner as the directory knows it: by the identifier, or else by the login name.
-    async fn owner_of(&self, record: &Record) -> Result<Option<UserId>, ApplicationsError> {
+    /// The owner as the directory knows it, by the identifier, or else by the login name, and when tokens count as imported that are now: not
+    /// before the last change of the password, also where a clock that was ahead has dated that in the future.
+    async fn owner_of(&self, record: &Record) -> Result<Option<(UserId, SystemTime)>, ApplicationsError> {
         let id = UserId { opaque_id: record.owner_id.clone(), ..UserId::default() };
         let mut found = self.directory.user(&id, Groups::Skip).await;
         if matches!(found, Err(DirectoryError::NotFound)) && !record.owner_username.is_empty() {
@@ -149,13 +150,13 @@ impl Applications {
             found = self.directory.user_by_claim(&claim, Groups::Skip).await;
         }
         match found {
-            Ok(user) => Ok(Some(user.id.clone())),
+            Ok(user) => Ok(Some((user.id.clone(), user.credential_time(self.clock.now())))),
             Err(DirectoryError::NotFound) => Ok(None),
             Err(error) => Err(ApplicationsError::Directory(error)),
         }
     }
 
-    fn accept(&self, record: Record, owner: UserId) -> Result<Foreign, Outcome> {
+    fn accept(&self, record: Record, (owner, at): (UserId, SystemTime)) -> Result<Foreign, Outcome> {
         let verifier = Verifier::parse(&record.verifier).ok_or(Outcome::Refused)?;
         let grants = Grants::parse(record.scopes.iter().map(String::as_str)).map_err(|_| Outcome::Refused)?;
         let (life, slid) = self.life_of(&record)?;
@@ -167,7 +168,7 @@ impl Applications {
             label: record.label.chars().filter(|c| !c.is_control()).take(MAX_LABEL).collect(),
             grants,
             created: record.created,
-            imported: Some(self.clock.now()),
+            imported: Some(at),
             created_by: "import".to_owned(),
             life,
             slid,

@@ -109,7 +109,7 @@ pub async fn end(provider: &Provider, session: Uuid) -> Result<Vec<String>, Stor
 pub async fn end_everywhere(provider: &Provider, person: &str) -> Result<(), StoreError> {
     let now = provider.clock.now();
     // first what cannot be named, also what was issued in this very second: tokens, codes and devices under way
-    let tokens = revocations::before(Of::Person(person), seconds(now) + 1);
+    let tokens = revocations::before(Of::Person(person), provider.revocations.next_end(person, seconds(now)));
     provider.store.revoke_token(tokens.id, tokens.until, now).await?;
     provider.revocations.add([tokens]);
     let until = now + remembered_for(provider, &[]);

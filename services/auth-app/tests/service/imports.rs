@@ -247,6 +247,22 @@ async fn a_first_password_after_the_token_was_made_elsewhere_ends_nothing() {
 }
 
 #[tokio::test]
+async fn import_after_a_password_change_ahead_of_the_clock_is_good_until_the_next_change() {
+    let fixture = fixture(1).await;
+    let ahead = fixture.clock.now() + Duration::from_hours(2);
+    fixture.people.change(&login(0), |user| user.password_changed = Some(ahead));
+    let file = ocis_file(&["a-secret-of-ocis".to_owned()], 1, 4);
+    import(&fixture, ocis(&file).expect("is read"), false).await;
+    fixture.authenticate(&login(0), "a-secret-of-ocis").await.expect("it was taken over after the change");
+    let begun_again = fixture.restarted(crate::support::KEY, "").await;
+    begun_again.authenticate(&login(0), "a-secret-of-ocis").await.expect("also as it is stored");
+    // the directory has the next change follow the one before
+    let next = ahead + Duration::from_micros(1);
+    fixture.people.change(&login(0), |user| user.password_changed = Some(next));
+    assert_eq!(fixture.refusal(&login(0), &"a-secret-of-ocis".into()).await, Reason::Revoked);
+}
+
+#[tokio::test]
 async fn the_hash_that_was_taken_over_names_the_token() {
     let fixture = fixture(2).await;
     let file = ocis_file(&["a-secret-of-ocis".to_owned()], 1, 4);

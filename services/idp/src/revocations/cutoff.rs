@@ -89,6 +89,13 @@ impl Revocations {
         Ok(())
     }
 
+    /// Before which second everything of a user ends that is ended now: what was issued in this very second too. Where a clock that was ahead
+    /// has noted an end in the future, sign-ins since count as done in the second after it, and this end follows them.
+    pub fn next_end(&self, person: &str, now: Seconds) -> Seconds {
+        let ended = self.cutoff(Of::Person(person)).filter(|ended| *ended > now + 1);
+        ended.map_or(now + 1, |ended| ended + 2)
+    }
+
     /// Whether what was issued in this second was ended by [`before`].
     pub fn cuts_off(&self, of: Of<'_>, issued: Seconds) -> bool {
         !self.is_empty() && self.cutoff(of).is_some_and(|cutoff| issued < cutoff)
@@ -142,6 +149,18 @@ mod tests {
         assert!(is_cut_off(Some(999_999), 999_999) && !is_cut_off(Some(999_999), 1_000_000), "in the same second");
         assert!(!is_cut_off(Some(1_000_000), 999_999), "the clock was corrected");
         assert!(is_cut_off(None, 999_999) && !is_cut_off(None, 1_000_000));
+    }
+
+    #[test]
+    fn an_end_follows_the_one_that_a_clock_which_was_ahead_has_noted() {
+        let revocations = Revocations::alone();
+        assert_eq!(revocations.next_end("curie", 10), 11);
+        revocations.add([before(CURIE, 7201)]);
+        assert_eq!((revocations.next_end("curie", 10), revocations.next_end("curie", 8000)), (7203, 8001));
+        let since = 7202;
+        assert!(!revocations.cuts_off(CURIE, since));
+        revocations.add([before(CURIE, revocations.next_end("curie", 10))]);
+        assert!(revocations.cuts_off(CURIE, since));
     }
 
     #[test]
