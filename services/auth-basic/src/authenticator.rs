@@ -89,7 +89,8 @@ impl Basic {
         };
         // as much is read and written where there is no such user, or the time would tell (row I34); no user has this identifier
         let account = subject.clone().unwrap_or_else(|| format!("\0{}", login.throttle_key()));
-        let keys = self.throttle.keys_of_account(&login, &account, caller);
+        let stamp = person.as_ref().map_or(&b""[..], |person| person.proof.stamp());
+        let keys = self.throttle.keys_of_account(&login, &account, stamp, caller);
         let attempt = Try { login: &login, keys, person: person.as_ref(), refusal, credentials, begun };
         let key = self.key(&attempt);
         if !is_cleared || !self.is_verified(&key).await {

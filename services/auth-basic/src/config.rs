@@ -270,6 +270,12 @@ impl Section for Throttle {
             &["<P>_THROTTLE_SOURCE_FAILURES"],
             "How many wrong passwords a minute one address may have over all logins it never signed in with. Any number if 0.",
         );
+        v.value(
+            "account_failures",
+            &mut self.0.per_account,
+            &["<P>_THROTTLE_ACCOUNT_FAILURES"],
+            "How many wrong passwords a day one account may have from all addresses and browsers that it never signed in with, a quarter of them from one network (/24, /48). After that it signs in with those it knows only, until time has passed or its password is set anew. Any number if 0.",
+        );
     }
 
     fn validate(&self) -> Result<(), Invalid> {

@@ -1,18 +1,21 @@
 //! Delays for whoever guesses passwords, without locking anyone else out.
 //!
-//! An account has no budget of its own, for then anyone could lock its owner out. What is counted:
+//! No failures of others lock the owner of an account out where the owner has signed in before. What is counted:
 //! - failures of one *login from one source*, before it is known whose login it is, and of one *account from one source* after
 //!   that, whatever the account is called: some are free, then each costs a delay, twice as long each time;
 //! - failures of one *account at one device* in place of both, where idp vouches that the account has signed in there;
 //! - failures of one *source* over all accounts, a generous number a minute, against trying one password on everybody.
-//!   An account that has signed in from there before is spared, and so is a known device.
+//!   An account that has signed in from there before is spared, and so is a known device;
+//! - failures of one *account from all places* where it has not signed in before, a hundred a day (NIST SP 800-63B-4 3.2.2), against guessing
+//!   from many addresses; and of these a quarter from one *network*, so that no single one can use them up. After that nobody signs in from
+//!   another place, until time has passed or the password is set anew; its known devices and places are spared.
 //!
 //! All of it is decided before any password is hashed, and forgotten in time.
 
 mod counts;
 mod record;
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -20,7 +23,7 @@ use authn::{AuthError, Caller, Login};
 use store::StoreError;
 
 pub(crate) use counts::{Change, Counts, Memory};
-pub(crate) use record::Record;
+pub(crate) use record::{Record, SKEW};
 
 use crate::digest::{Digest, Digester};
 
@@ -39,6 +42,8 @@ pub struct Rules {
     pub known_for: Duration,
     /// How many failures a minute one source may have over all accounts; 0 is any number.
     pub per_source: u32,
+    /// How many failures a day one account may have from all places that it has not signed in from; 0 is any number.
+    pub per_account: u32,
     /// How many records are kept; those without a delay are removed first.
     pub capacity: u64,
 }
@@ -52,9 +57,41 @@ impl Default for Rules {
             forget_after: Duration::from_hours(1),
             known_for: Duration::from_hours(30 * 24),
             per_source: 100,
+            per_account: 100,
             capacity: 1_000_000,
         }
     }
+}
+
+const DAY: Duration = Duration::from_hours(24);
+
+impl Rules {
+    /// How long a record without a success is kept: as long as any of its failures counts.
+    pub(crate) fn kept_for(&self) -> Duration {
+        self.forget_after.max(DAY)
+    }
+
+    /// The failures that one source may have over all accounts; none counts if any number may be.
+    fn of_source(&self) -> Option<Limit> {
+        (self.per_source > 0).then_some(Limit { most: self.per_source, period: Duration::from_mins(1) })
+    }
+
+    /// Those that an account may have from all places where it has not signed in before.
+    fn of_account(&self) -> Option<Limit> {
+        (self.per_account > 0).then_some(Limit { most: self.per_account, period: DAY })
+    }
+
+    /// Those of them that may come from one network.
+    fn of_network(&self) -> Option<Limit> {
+        self.of_account().map(|limit| Limit { most: (limit.most / 4).max(1), ..limit })
+    }
+}
+
+/// How many failures may be in a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limit {
+    pub(crate) most: u32,
+    pub(crate) period: Duration,
 }
 
 /// Why an attempt may not be made.
@@ -90,12 +127,13 @@ pub(crate) struct Throttle {
 pub(crate) struct Keys {
     /// The login, and the account once it is known, each from the attempt's source; or the account at a known device.
     accounts: Vec<Digest>,
-    source: Option<Digest>,
+    /// What is shared with others, and does not count where the account has signed in before.
+    shared: Vec<(Digest, Limit)>,
 }
 
 impl Keys {
     fn all(&self) -> Vec<Digest> {
-        self.accounts.iter().copied().chain(self.source).collect()
+        self.accounts.iter().copied().chain(self.shared.iter().map(|(key, _)| *key)).collect()
     }
 }
 
@@ -106,41 +144,59 @@ impl Throttle {
 
     /// What an attempt with this login is counted under, before it is known whose login it is.
     pub(crate) fn keys(&self, login: &Login, caller: &Caller) -> Keys {
+        let name = login.throttle_key();
+        // like an account's, or the answers would tell which logins there are
+        let shared = self.shared(&[b"login", name.as_bytes()], caller);
         let place = place(caller.source);
-        let login = self.digester.digest(&[b"login", login.throttle_key().as_bytes(), place.as_bytes()]);
-        // sources that are not known share no budget: it would be everybody's
-        let source = caller.source.filter(|_| self.rules.per_source > 0);
-        let source = source.map(|_| self.digester.digest(&[b"source", place.as_bytes()]));
-        Keys { accounts: vec![login], source }
+        let login = self.digester.digest(&[b"login", name.as_bytes(), place.as_bytes()]);
+        Keys { accounts: vec![login], shared }
     }
 
-    /// The same for the account that the login belongs to.
-    pub(crate) fn keys_of_account(&self, login: &Login, user_id: &str, caller: &Caller) -> Keys {
+    fn shared(&self, account: &[&[u8]; 2], caller: &Caller) -> Vec<(Digest, Limit)> {
+        let digest = |what: &[u8], parts: &[&[u8]]| self.digester.digest(&[&[what][..], parts].concat());
+        let [kind, name] = *account;
+        let everywhere = self.rules.of_account().map(|limit| (digest(b"everywhere", &[kind, name]), limit));
+        // sources that are not known share no budget: it would be everybody's
+        let of_source = caller.source.into_iter().flat_map(|source| {
+            let (place, network) = (place(Some(source)), network(source));
+            let network =
+                self.rules.of_network().map(|limit| (digest(b"network", &[kind, name, network.as_bytes()]), limit));
+            network
+                .into_iter()
+                .chain(self.rules.of_source().map(|limit| (digest(b"source", &[place.as_bytes()]), limit)))
+        });
+        everywhere.into_iter().chain(of_source).collect()
+    }
+
+    /// The same for the account that the login belongs to; `stamp` is another one where the password is.
+    pub(crate) fn keys_of_account(&self, login: &Login, user_id: &str, stamp: &[u8], caller: &Caller) -> Keys {
         if let Some(device) = caller.device.as_ref().filter(|device| device.user_id == user_id) {
             let key = self.digester.digest(&[b"device", user_id.as_bytes(), device.id.as_bytes()]);
-            return Keys { accounts: vec![key], source: None };
+            return Keys { accounts: vec![key], shared: Vec::new() };
         }
         let mut keys = self.keys(login, caller);
         let place = place(caller.source);
         keys.accounts.push(self.digester.digest(&[b"account", user_id.as_bytes(), place.as_bytes()]));
+        let account = self.digester.digest(&[user_id.as_bytes(), stamp]);
+        keys.shared = self.shared(&[b"account", &account], caller);
         keys
     }
 
     /// Whether an attempt may be made at all.
     pub(crate) async fn check(&self, now: SystemTime, keys: &Keys) -> Result<(), ThrottleError> {
-        let records = self.counts.read(&keys.all()).await?;
-        check(now, &records, keys.accounts.len()).map_err(ThrottleError::Wait)
+        let mut records = self.counts.read(&keys.all()).await?;
+        verdict(now, &mut records, keys.accounts.len()).map_err(ThrottleError::Wait)
     }
 
     /// Begins an attempt: it counts as a failure until it is known to be none, so that many at the same time count as many.
     pub(crate) async fn begin(&self, now: SystemTime, keys: Keys) -> Result<Attempt, ThrottleError> {
         let (all, accounts) = (keys.all(), keys.accounts.len());
         let change = |records: &mut [Record]| {
-            check(now, records, accounts)?;
-            let (accounts, sources) = records.split_at_mut(accounts);
+            verdict(now, records, accounts)?;
+            let (accounts, shared) = records.split_at_mut(accounts);
             if !accounts.iter().any(|account| account.is_known) {
-                for source in sources {
-                    source.fail_source(now, &self.rules);
+                for (record, (_, limit)) in shared.iter_mut().zip(&keys.shared) {
+                    record.fail_within(now, *limit);
                 }
             }
             for account in accounts {
@@ -158,11 +214,12 @@ impl Throttle {
     }
 }
 
-/// The records of accounts, and after them that of the source, if there is one.
-fn check(now: SystemTime, records: &[Record], accounts: usize) -> Result<(), Duration> {
-    let (accounts, sources) = records.split_at(accounts);
-    let spared = accounts.iter().any(|account| account.is_known);
-    let concerned = accounts.iter().chain(sources.iter().filter(|_| !spared));
+/// Whether an attempt may be made: the records of accounts, and after them those that are shared.
+fn verdict(now: SystemTime, records: &mut [Record], accounts: usize) -> Result<(), Duration> {
+    records.iter_mut().for_each(|record| record.correct(now));
+    let (accounts, shared) = records.split_at(accounts);
+    let is_spared = accounts.iter().any(|account| account.is_known);
+    let concerned = accounts.iter().chain(shared.iter().filter(|_| !is_spared));
     concerned.filter_map(|record| record.check(now).err()).max().map_or(Ok(()), Err)
 }
 
@@ -189,11 +246,11 @@ impl Attempt {
         let Self { throttle, keys } = self;
         let accounts = keys.accounts.len();
         let change = |records: &mut [Record]| {
-            let (accounts, sources) = records.split_at_mut(accounts);
-            // where the account was known the source was not charged
+            let (accounts, shared) = records.split_at_mut(accounts);
+            // where the account was known the others were not charged
             if !accounts.iter().any(|account| account.is_known) {
-                for source in sources {
-                    source.take_back(throttle.rules.per_source);
+                for (record, (_, limit)) in shared.iter_mut().zip(&keys.shared) {
+                    record.take_back(limit.most);
                 }
             }
             accounts_end(accounts);
@@ -211,6 +268,14 @@ fn place(source: Option<IpAddr>) -> String {
         None => "unknown".to_owned(),
         Some(IpAddr::V6(address)) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).to_string(),
         Some(address @ IpAddr::V4(_)) => address.to_string(),
+    }
+}
+
+/// The network that an attempt comes from: whoever has one address of it may well have all.
+fn network(source: IpAddr) -> String {
+    match source.to_canonical() {
+        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & !0xff).to_string(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !(u128::MAX >> 48)).to_string(),
     }
 }
 

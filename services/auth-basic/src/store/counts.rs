@@ -13,7 +13,7 @@ use store::{Database, StoreError};
 use super::attempts::{ActiveModel, Column, Entity, Model};
 use super::{micros, time};
 use crate::digest::Digest;
-use crate::throttle::{Change, Counts, Record, Rules};
+use crate::throttle::{Change, Counts, Record, Rules, SKEW};
 
 /// Records in a database, shared by all replicas.
 pub(crate) struct SqlCounts(pub(crate) Database);
@@ -30,6 +30,7 @@ impl Counts for SqlCounts {
     }
 
     async fn prune(&self, now: SystemTime, rules: &Rules, most: u64) -> Result<(), StoreError> {
+        self.0.run(|| self.correct(now)).await?;
         self.0.run(|| self.remove_over(now, rules)).await?;
         let surplus = self.count().await?.saturating_sub(most);
         if surplus > 0 {
@@ -74,9 +75,22 @@ impl SqlCounts {
         Ok(Ok(()))
     }
 
+    /// As [`Record::correct`].
+    async fn correct(&self, now: SystemTime) -> Result<(), StoreError> {
+        let delay = Expr::col("blocked_until").sub(Expr::col("last"));
+        let is_delayed = Expr::col("blocked_until").gt(Expr::col("last"));
+        let anew = Expr::case(is_delayed, delay.add(micros(now))).finally(0_i64);
+        let update = Entity::update_many()
+            .col_expr(Column::BlockedUntil, anew.into())
+            .col_expr(Column::Last, Expr::value(micros(now)))
+            .filter(Column::Last.gt(micros(now + SKEW)));
+        update.exec(self.0.connection()).await?;
+        Ok(())
+    }
+
     async fn remove_over(&self, now: SystemTime, rules: &Rules) -> Result<(), StoreError> {
         let before = |age: Duration| micros(now.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH));
-        let forgotten = Column::Known.eq(false).and(Column::Last.lte(before(rules.forget_after)));
+        let forgotten = Column::Known.eq(false).and(Column::Last.lte(before(rules.kept_for())));
         let unknown = Column::Known.eq(true).and(Column::Last.lte(before(rules.known_for)));
         let over = Column::BlockedUntil.lte(micros(now)).and(forgotten.or(unknown));
         Entity::delete_many().filter(over).exec(self.0.connection()).await?;

@@ -23,7 +23,7 @@ pub(crate) trait Counts: Send + Sync {
     /// is written. An empty record is removed.
     async fn change(&self, keys: &[Digest], change: &Change<'_>) -> Result<Result<(), Duration>, StoreError>;
 
-    /// Removes what is over, and what is worth least where there are more records than `most`.
+    /// [Corrects](Record::correct) what lies ahead, and removes what is over, and what is worth least where there are more records than `most`.
     async fn prune(&self, now: SystemTime, rules: &Rules, most: u64) -> Result<(), StoreError>;
 }
 
@@ -64,6 +64,7 @@ impl Counts for Memory {
 
     async fn prune(&self, now: SystemTime, rules: &Rules, most: u64) -> Result<(), StoreError> {
         let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        records.values_mut().for_each(|record| record.correct(now));
         records.retain(|_, record| !record.is_over(now, rules));
         evict(&mut records, now, usize::try_from(most).unwrap_or(usize::MAX).min(MOST_IN_MEMORY));
         Ok(())

@@ -41,7 +41,7 @@ impl Bench {
     }
 
     fn keys_of(&self, login: &str, user_id: &str, caller: &Caller) -> Keys {
-        self.throttle.keys_of_account(&Login::new(login), user_id, caller)
+        self.throttle.keys_of_account(&Login::new(login), user_id, b"", caller)
     }
 
     async fn begin(&self, keys: Keys) -> Result<Attempt, Duration> {
@@ -221,12 +221,92 @@ async fn network_of_version_6_is_one_source() {
     assert!(bench.check("marie", address("::ffff:192.0.2.1")).await.is_err());
 }
 
+/// A clock that was two hours ahead, on one kind of counts.
+async fn corrected_clock_locks_nobody_out(bench: &Bench) {
+    bench.clock.advance(Duration::from_hours(2));
+    bench.fails(5, "einstein", HOME).await;
+    let longest = Duration::from_mins(15);
+    loop {
+        let wait = bench.check("einstein", HOME).await.expect_err("is delayed");
+        if wait == longest {
+            break;
+        }
+        bench.clock.advance(wait);
+        bench.fails(1, "einstein", HOME).await;
+    }
+    bench.clock.set(bench.clock.now() - Duration::from_hours(2));
+    assert_eq!(bench.check("einstein", HOME).await, Err(longest), "never longer than the longest");
+    bench.throttle.prune(bench.clock.now()).await.expect("prunes");
+    bench.clock.advance(longest);
+    assert_eq!(bench.succeed("einstein", HOME).await, Ok(()), "and over after that");
+    assert_eq!(bench.check("marie", HOME).await, Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clock_that_goes_backwards_makes_no_delay_longer() {
+    corrected_clock_locks_nobody_out(&Bench::new(Rules::default())).await;
+    corrected_clock_locks_nobody_out(&Bench::replica(&testing::sqlite(), Rules::default()).await).await;
+    let Some(cluster) = Cluster::start().await else { return };
+    corrected_clock_locks_nobody_out(&Bench::replica(&cluster.fresh_database().await, Rules::default()).await).await;
+}
+
+fn at(network: u8, host: u8) -> Option<IpAddr> {
+    Some(IpAddr::V4(Ipv4Addr::new(203, network, 113, host)))
+}
+
+/// Row I36: a thousand failures from one network.
 #[tokio::test]
-async fn clock_that_goes_backwards_does_no_harm() {
+async fn guesses_from_all_addresses_of_one_network_are_stopped_and_lock_no_user_out() {
     let bench = Bench::new(Rules::default());
-    let later = bench.clock.now() + Duration::from_hours(48);
-    let _ = bench.throttle.begin(later, bench.keys("einstein", HOME)).await;
-    assert_eq!(bench.fail("einstein", HOME).await, Ok(()));
+    let device = Device { user_id: "id".to_owned(), id: "device".to_owned() };
+    let keys = |source| bench.keys_of("einstein", "id", &from(source));
+    let mut tried = 0;
+    for number in 0..1000_u32 {
+        let source = at(0, u8::try_from(number % 250).expect("fits"));
+        tried += u32::from(bench.begin(keys(source)).await.is_ok());
+    }
+    assert_eq!(tried, 25);
+    assert!(bench.begin(keys(at(0, 251))).await.is_err(), "also an address that has tried nothing");
+    let caller = Caller { device: Some(device), ..from(at(0, 1)) };
+    assert!(bench.begin(bench.keys_of("einstein", "id", &caller)).await.is_ok(), "a known device");
+    for source in [HOME, AWAY, at(1, 1)] {
+        let attempt = bench.begin(keys(source)).await.expect("another place");
+        attempt.succeeded(bench.clock.now()).await;
+    }
+}
+
+/// Row I36: a hundred failures of one account.
+#[tokio::test]
+async fn guesses_from_many_networks_are_stopped_at_a_hundred_for_places_that_the_user_does_not_know() {
+    for user in ["id", ""] {
+        let bench = Bench::new(Rules::default());
+        let stamped = |source, stamp: &[u8]| match user {
+            // a login that nobody has is answered alike
+            "" => bench.keys("nobody", source),
+            id => bench.throttle.keys_of_account(&Login::new("einstein"), id, stamp, &from(source)),
+        };
+        let keys = |source| stamped(source, b"");
+        if !user.is_empty() {
+            bench.begin(keys(HOME)).await.expect("may try").succeeded(bench.clock.now()).await;
+        }
+        let mut tried = 0;
+        for (network, host) in (0..200).flat_map(|network| (0..5).map(move |host| (network, host))) {
+            tried += u32::from(bench.begin(keys(at(network, host))).await.is_ok());
+        }
+        assert_eq!(tried, 100, "{user:?}");
+        let wait = bench.begin(keys(AWAY)).await.map(drop).expect_err("no place is free that was not known");
+        assert!(wait <= Duration::from_mins(15), "{wait:?}");
+        if !user.is_empty() {
+            assert!(bench.begin(keys(HOME)).await.is_ok(), "where the user has signed in before");
+            assert!(bench.begin(stamped(AWAY, b"new")).await.is_ok(), "a new password ends it");
+        }
+        bench.clock.advance(wait);
+        bench.throttle.prune(bench.clock.now()).await.expect("prunes");
+        assert!(bench.begin(keys(AWAY)).await.is_ok() && bench.begin(keys(at(250, 1))).await.is_err(), "one by one");
+        bench.clock.advance(Duration::from_hours(25));
+        bench.throttle.prune(bench.clock.now()).await.expect("prunes");
+        assert!(bench.begin(keys(AWAY)).await.is_ok(), "and after a day");
+    }
 }
 
 /// Row B5.
@@ -272,7 +352,7 @@ async fn database_conforms(database: &TestDatabase) {
     }
     let kept = SqlCounts(database.open().await);
     assert_eq!(kept.count().await.expect("counts"), 20);
-    one.clock.advance(Duration::from_hours(2));
+    one.clock.advance(Duration::from_hours(25));
     one.throttle.prune(one.clock.now()).await.expect("prunes");
     assert_eq!(kept.count().await.expect("counts"), 1, "only that marie has signed in from there is still known");
 }
