@@ -4,7 +4,7 @@ use std::path::Path;
 
 use oidc::jose::Algorithm;
 
-use super::client::{Client, GrantType};
+use super::client::{AuthMethod, Client, GrantType, Source};
 use super::metadata::MetadataError;
 use super::{Described, FileError};
 use crate::config::Config;
@@ -59,10 +59,10 @@ impl Offer {
 
     /// Names the clients that rely on what is not offered, each in one line with the remedy.
     pub(crate) fn warnings<'a>(&self, clients: impl IntoIterator<Item = &'a Described>) -> Vec<String> {
-        clients.into_iter().flat_map(|described| self.warnings_of(&described.client)).collect()
+        clients.into_iter().flat_map(|described| self.warnings_of(described)).collect()
     }
 
-    fn warnings_of(&self, client: &Client) -> Vec<String> {
+    fn warnings_of(&self, Described { client, metadata }: &Described) -> Vec<String> {
         let id = &client.id;
         let mut warnings = Vec::new();
         let mut foreign: Vec<_> = client.signatures.ours().filter(|(_, one)| !self.algorithms.contains(one)).collect();
@@ -83,6 +83,15 @@ impl Offer {
             warnings.push(format!(
                 "the client {id} uses client_credentials without a list of scopes and gets none: set scope in its \
                  registration"
+            ));
+        }
+        // in oCIS, and for the built-in client web before, such a client could leave the challenge out
+        let is_configured_web = client.source == Source::Configured && !client.is_native;
+        let sends_codes = client.may(GrantType::AuthorizationCode);
+        if is_configured_web && sends_codes && client.auth == AuthMethod::None && metadata.pkce.is_none() {
+            warnings.push(format!(
+                "the web client {id} has no secret and says nothing of pkce, so that it is refused without a \
+                 code_challenge: write pkce: required if it sends one, or pkce: optional if it cannot"
             ));
         }
         warnings

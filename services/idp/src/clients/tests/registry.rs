@@ -310,7 +310,7 @@ async fn algorithm_of_a_client_keeps_its_key_and_a_warning_names_the_client() {
     let with_key = bench.clients.signing_algorithms().await.expect("answers");
     assert_eq!(with_key, [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa]);
 
-    write("unsigned", "id_token_signed_response_alg: none");
+    write("unsigned", "id_token_signed_response_alg: none\n    pkce: required");
     assert!(warnings(&config).contains("IDP_ALLOW_UNSIGNED_ID_TOKENS"));
     assert_eq!(warnings(&Config { unsigned_id_tokens: true, ..config.clone() }), "");
     write(
@@ -318,6 +318,28 @@ async fn algorithm_of_a_client_keeps_its_key_and_a_warning_names_the_client() {
         "grant_types: [client_credentials]\n    response_types: []\n    token_endpoint_auth_method: private_key_jwt\n    jwks_uri: https://other.example/jwks",
     );
     assert!(warnings(&config).contains("scope"));
+}
+
+#[test]
+fn web_client_of_the_file_that_says_nothing_of_pkce_is_named_in_a_warning() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("clients.yaml");
+    let config = Config { url: SITE.to_owned(), ..Config::default() };
+    let secret = "secret: k8Zr0wVqT2yN5mXc1bLd7hGf4jPs6aUe";
+    for (rest, is_named) in [
+        ("trusted: true", true),
+        ("application_type: web", true),
+        ("pkce: required", false),
+        ("pkce: optional", false),
+        (secret, false),
+        ("application_type: native", false),
+        ("response_types: [token]\n    grant_types: [implicit]", false),
+    ] {
+        let text = format!("clients:\n  - id: web\n    redirect_uris: ['https://other.example/']\n    {rest}\n");
+        std::fs::write(&file, text).expect("writes");
+        let told = warnings_of_file(&config, &file).expect("is read").join("\n");
+        assert_eq!(told.contains("the web client web") && told.contains("pkce: optional"), is_named, "{rest}: {told}");
+    }
 }
 
 #[tokio::test]
