@@ -216,7 +216,9 @@ impl Throttle {
 
 /// Whether an attempt may be made: the records of accounts, and after them those that are shared.
 fn verdict(now: SystemTime, records: &mut [Record], accounts: usize) -> Result<(), Duration> {
-    records.iter_mut().for_each(|record| record.correct(now));
+    for record in records.iter_mut() {
+        record.correct(now);
+    }
     let (accounts, shared) = records.split_at(accounts);
     let is_spared = accounts.iter().any(|account| account.is_known);
     let concerned = accounts.iter().chain(shared.iter().filter(|_| !is_spared));

@@ -115,8 +115,8 @@ async fn ask(issuer: &Issuer, token: &str, now: SystemTime) -> Result<Verified, 
     Ok(Verified { claims: complete(issuer, token, claims).await?, access })
 }
 
-/// The claims, with those of the userinfo endpoint if the one is missing that names the person. What the token may do was decided
-/// before: userinfo answers what users may have written themselves.
+/// The claims, with those of the userinfo endpoint if the one is missing that names the user, or one that decides about groups or the role
+/// was left out and is there. What the token may do was decided before: userinfo answers what users may have written themselves.
 async fn complete(issuer: &Issuer, token: &str, claims: Claims) -> Result<Claims, Failure> {
     let settings = &issuer.settings;
     let wanted = match (&settings.naming, &settings.provisioning) {
@@ -124,12 +124,28 @@ async fn complete(issuer: &Issuer, token: &str, claims: Claims) -> Result<Claims
         (Naming::Own { .. }, Some(provisioning)) => Some(&provisioning.username),
         (Naming::Own { .. }, None) => None,
     };
-    if settings.skip_user_info || wanted.is_none_or(|wanted| claims.text(wanted).is_some()) {
+    let is_unnamed = wanted.is_some_and(|wanted| claims.text(wanted).is_none());
+    if settings.skip_user_info || !(is_unnamed || is_left_out(issuer, &claims).await?) {
         return Ok(claims);
     }
     let more = remote::user_info(issuer, token).await?;
     // OpenID Connect Core 5.3.2: otherwise they are of somebody else
     if more.subject == claims.subject { Ok(claims.completed(&more)) } else { Err(Reason::OwnerMismatch.into()) }
+}
+
+/// Whether a claim that decides about groups or the role was left out, and the issuer says that its own userinfo endpoint has it. No other
+/// address that a token names is called (row I32): then whoever needs the claim is refused.
+async fn is_left_out(issuer: &Issuer, claims: &Claims) -> Result<bool, Failure> {
+    let settings = &issuer.settings;
+    let groups = settings.provisioning.as_ref().map(|provisioning| &provisioning.groups);
+    let needed = groups.into_iter().chain(settings.roles.as_ref().map(|roles| &roles.claim));
+    let left_out = needed.filter(|path| claims.is_left_out(path));
+    let endpoints: Vec<&str> = left_out.filter_map(|path| claims.endpoint_of(path)).collect();
+    if endpoints.is_empty() {
+        return Ok(false);
+    }
+    let own = remote::user_info_endpoint(issuer).await?;
+    Ok(endpoints.iter().any(|endpoint| own.as_deref() == Some(endpoint)))
 }
 
 /// Whether it has the form of one token (RFC 6750 2.1): no blank, no comma, nothing of a header.

@@ -16,8 +16,8 @@ mod tests;
 const MAX_ID: usize = 255;
 /// The longest text that is taken from a claim, in bytes.
 const MAX_TEXT: usize = 1024;
-/// The most entries that are taken from a list.
-const MAX_LIST: usize = 256;
+/// The most entries that are taken from a list: a role may be given by one of the groups, of which there may be as many.
+const MAX_LIST: usize = 5000;
 /// The deepest claim.
 const MAX_DEPTH: usize = 8;
 
@@ -80,6 +80,21 @@ impl Claims {
             }
             _ => None,
         }
+    }
+
+    /// Whether the issuer has left a claim out because it is too large: `OpenID` Connect Core 5.6.2 has it elsewhere then, and Entra ID says
+    /// so of groups by `hasgroups` in implicit flows.
+    pub fn is_left_out(&self, path: &Path) -> bool {
+        let named = || self.all.get("_claim_names").and_then(Value::as_object);
+        let is_named = || named().is_some_and(|names| names.keys().any(|name| path.is(name)));
+        self.value(path).is_none() && (is_named() || (path.is("groups") && self.is_true(&Path::name("hasgroups"))))
+    }
+
+    /// Where a claim is that was [left out](Self::is_left_out), if the issuer says so.
+    pub fn endpoint_of(&self, path: &Path) -> Option<&str> {
+        let [name] = path.0.as_slice() else { return None };
+        let source = self.all.get("_claim_names")?.get(name)?.as_str()?;
+        self.all.get("_claim_sources")?.get(source)?.get("endpoint")?.as_str()
     }
 
     /// All of them, as they were written.

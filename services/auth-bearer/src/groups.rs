@@ -5,7 +5,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use serde_json::Value;
 use uuid::{Builder, Uuid, Version};
 
-use crate::claims::{Claims, Path};
+use crate::claims::Claims;
 use crate::issuer::Provisioning;
 
 #[cfg(test)]
@@ -39,7 +39,7 @@ pub fn read(
 ) -> Result<Option<Vec<Group>>, Reason> {
     let path = &provisioning.groups;
     let Some(value) = claims.value(path) else {
-        return if is_left_out(claims, path) { Err(too_many(issuer, provisioning, None)) } else { Ok(None) };
+        return if claims.is_left_out(path) { Err(too_many(issuer, provisioning, None)) } else { Ok(None) };
     };
     let malformed = |reason| {
         tracing::warn!(issuer, claim = %path, "sign-in refused: the claim with the groups cannot be understood");
@@ -107,20 +107,12 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }
 
-/// Whether the issuer has left the groups out because there are too many: `OpenID` Connect Core 5.6.2 has them elsewhere then, and Entra ID says
-/// so in implicit flows by `hasgroups`.
-fn is_left_out(claims: &Claims, path: &Path) -> bool {
-    let named = claims.all().get("_claim_names").and_then(Value::as_object);
-    named.is_some_and(|names| names.keys().any(|name| path.is(name)))
-        || (path.is("groups") && claims.is_true(&Path::name("hasgroups")))
-}
-
 fn too_many(issuer: &str, provisioning: &Provisioning, count: Option<usize>) -> Reason {
     let (claim, most) = (&provisioning.groups, provisioning.max_groups);
     tracing::warn!(
         issuer,
         count,
-        "sign-in refused: the claim {claim} names more groups than the token holds, or more than {most}; have the issuer send fewer, or set AUTH_BEARER_AUTOPROVISION_MAX_GROUPS (max_groups in the file)"
+        "sign-in refused: the claim {claim} names more groups than the token holds, and the issuer's userinfo does not have them, or more than {most}; have the issuer send fewer or offer them at userinfo, or set AUTH_BEARER_AUTOPROVISION_MAX_GROUPS (max_groups in the file)"
     );
     Reason::TooManyGroups
 }

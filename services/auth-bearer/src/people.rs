@@ -152,7 +152,8 @@ fn came_from_an_issuer(user: &User) -> bool {
 fn role_of<'a>(roles: &'a Roles, claims: &Claims) -> Result<&'a str, AuthError> {
     let held = claims.texts(&roles.claim).unwrap_or_default();
     let first = roles.mapping.iter().find(|(value, _)| held.contains(&value.as_str()));
-    first.map(|(_, role)| role.as_str()).ok_or(AuthError::Refused(Reason::Policy))
+    let reason = if claims.is_left_out(&roles.claim) { Reason::TooManyGroups } else { Reason::Policy };
+    first.map(|(_, role)| role.as_str()).ok_or(AuthError::Refused(reason))
 }
 
 /// What the issuer says of its person; `None` where nobody is made or changed.

@@ -84,6 +84,14 @@ fn is_access_token(said: &Map<String, Value>) -> bool {
     !words.contains(&Some(false)) && words.contains(&Some(true))
 }
 
+/// Where the issuer says that its userinfo endpoint is.
+///
+/// # Errors
+/// When the issuer's endpoints are not known.
+pub(crate) async fn user_info_endpoint(issuer: &Issuer) -> Result<Option<String>, Failure> {
+    Ok(known(issuer).await?.metadata.userinfo_endpoint.clone())
+}
+
 /// What the userinfo endpoint says of the person of a token.
 ///
 /// # Errors

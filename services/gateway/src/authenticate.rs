@@ -22,7 +22,7 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     /// How long a token lives whose credential does not end before.
     pub(crate) life: Duration,
-    /// Whether tokens carry no groups, so that they have to be fetched.
+    /// Whether no token carries groups, also one of another gateway, which does not say so.
     pub(crate) skips_groups: bool,
     /// The longest request that is read, in bytes.
     pub(crate) message_limit: usize,
@@ -91,7 +91,7 @@ impl Core {
         let claims =
             self.verifier.verify(self.clock.now(), token).map_err(|_| AuthError::Refused(Reason::WrongSecret))?;
         let mut user = claims.user;
-        if self.skips_groups && user.groups.is_empty() {
+        if claims.groups_omitted || (self.skips_groups && user.groups.is_empty()) {
             let found = self.directory()?.user(&user.id.to_find(), Groups::Include).await;
             let found = found.map_err(|error| error.into_auth(AuthError::Refused(Reason::UnknownUser)))?;
             user.groups.clone_from(&found.groups);

@@ -2,6 +2,11 @@ use runtime::config::{Debug, Grpc, GrpcClientTls, Invalid, Log, Section, TokenMa
 
 use crate::homes::Quotas;
 
+/// 20 KiB of groups make a token of about 28 KiB: it fits into the 32 KiB of headers that every service of the family reads.
+const MAX_GROUPS_SIZE: usize = 20 * 1024;
+/// With more, a token could be longer than any service of the family reads.
+const MOST_GROUPS_SIZE: usize = 44 * 1024;
+
 /// What the gateway can be told.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -21,6 +26,8 @@ pub struct Config {
     pub skip_user_groups_in_token: bool,
     /// The quota of homes by the role of their user: pairs of a role and a number of bytes, joined by an equals sign.
     pub role_quotas: Vec<String>,
+    /// How many bytes they may have in it.
+    pub max_groups_size: usize,
     /// The services behind it.
     pub endpoints: Endpoints,
 }
@@ -57,6 +64,7 @@ impl Default for Config {
             token_manager: TokenManager::default(),
             skip_user_groups_in_token: false,
             role_quotas: Vec::new(),
+            max_groups_size: MAX_GROUPS_SIZE,
             endpoints: Endpoints::default(),
         }
     }
@@ -97,10 +105,19 @@ impl Section for Config {
             &["GATEWAY_ROLE_QUOTAS"],
             "The quota of homes that are created at the upstream, by the role of their user: pairs like 'user=5000000000', of roles admin, spaceadmin, user, guest or an id and a number of bytes. The first pair whose role the user has counts; without one the storage decides. The same as role_quotas in the proxy.yaml of oCIS and OpenCloud.",
         );
+        v.value(
+            "max_groups_size",
+            &mut self.max_groups_size,
+            &["GATEWAY_MAX_GROUPS_SIZE"],
+            "How many bytes the groups may have in the access token, each counted with three more. Where they have more they are left out, and the token says so ('groups_omitted'): services ask WhoAmI or GetUserGroups. A token has a third more bytes than what it holds, and headers may have 32 KiB. At most 45056.",
+        );
         v.section("endpoints", &mut self.endpoints);
     }
 
     fn validate(&self) -> Result<(), Invalid> {
+        if self.max_groups_size > MOST_GROUPS_SIZE {
+            return Err(Invalid::new("max_groups_size", "must be at most 45056: services read tokens of 64 KiB"));
+        }
         let problem =
             |pair| format!("must hold pairs of a role and a number of bytes, like user=5000000000; not {pair:?}");
         Quotas::parse(&self.role_quotas).map(drop).map_err(|pair| Invalid::new("role_quotas", problem(pair)))

@@ -73,7 +73,8 @@ pub struct Opened(Arc<Core>);
 pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<Opened, BoxError> {
     let keys = runtime::key_ring::<Gateway>(config, |config| &config.token_manager, context)?;
     let random = context.random.clone();
-    let minter = Minter::new(keys.clone(), config.token_manager.expires, config.skip_user_groups_in_token);
+    let minter = Minter::new(keys.clone(), config.token_manager.expires, config.skip_user_groups_in_token)
+        .with_max_groups_size(config.max_groups_size);
     Ok(Opened(Arc::new(Core {
         homes: Homes::new(peers.upstream.clone(), Quotas::parse(&config.role_quotas)?),
         roles: Roles::new(peers.settings.clone()),

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::request::{ClaimRequest, ClaimValue, Claims, ClaimsRequest};
 use oidc::scope::{self, Scopes};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::clients::{Client, RoleNames, SubjectType};
 use crate::model::Grant;
@@ -15,6 +15,9 @@ use crate::seal::{Sealer, Tag};
 pub const GROUPS: &str = "groups";
 /// The scope, and the claim, of the roles somebody has.
 pub const ROLES: &str = "roles";
+
+/// The source of claims that a token leaves out.
+const USERINFO: &str = "userinfo";
 
 /// The claims there are beside those of the protocol itself, each with the scope that brings it.
 pub const SUPPORTED: [(&str, &str); 6] = [
@@ -90,6 +93,27 @@ pub fn add_asked(told: &mut Map<String, Value>, user: &User, client: &Client, as
     }
 }
 
+/// What a token tells, without the groups where they have more than so many bytes. Then it says that userinfo has them
+/// (`OpenID` Connect Core 5.6.2), so that nobody takes that for a user without groups.
+pub fn bounded(mut told: Map<String, Value>, user: &User, most: usize, userinfo: &str) -> Map<String, Value> {
+    if user.groups_size() > most && told.remove(GROUPS).is_some() {
+        told.insert("_claim_names".to_owned(), json!({ GROUPS: USERINFO }));
+        told.insert("_claim_sources".to_owned(), json!({ USERINFO: { "endpoint": userinfo } }));
+    }
+    told
+}
+
+/// The single claims that userinfo answers: those that were asked for there, and the groups that an [ID token left out](bounded).
+pub fn asked_of_userinfo(grant: &Grant, user: &User, most: usize) -> Claims {
+    let ClaimsRequest { mut userinfo, mut id_token } = asked(grant);
+    if user.groups_size() > most
+        && let Some(groups) = id_token.remove(GROUPS)
+    {
+        userinfo.entry(GROUPS.to_owned()).or_insert(groups);
+    }
+    userinfo
+}
+
 /// The single claims a grant asks for; none if there is no such request, or none that can be read any more.
 pub fn asked(grant: &Grant) -> ClaimsRequest {
     grant.claims.as_deref().and_then(|text| text.parse().ok()).unwrap_or_default()
@@ -131,5 +155,63 @@ fn role_name(names: RoleNames, id: &str) -> &str {
         RoleNames::OpenCloud => open_cloud,
         RoleNames::Ocis => ocis,
         RoleNames::Plain => plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::endpoints::Layout;
+
+    const USERINFO_URL: &str = "https://cloud.example/konnect/v1/userinfo";
+
+    fn user(groups: usize) -> User {
+        User { groups: (0..groups).map(|number| format!("{number:036}")).collect(), ..User::default() }
+    }
+
+    fn told(user: &User) -> Map<String, Value> {
+        let groups: Value = user.groups.iter().map(String::as_str).collect();
+        [("name".to_owned(), "Einstein".into()), (GROUPS.to_owned(), groups)].into_iter().collect()
+    }
+
+    #[test]
+    fn groups_beyond_the_bound_are_left_out_of_tokens_which_say_so() {
+        // each has 36 characters, and takes three more
+        for (groups, most) in [(0, 0), (100, 3900), (100, 4096)] {
+            let user = user(groups);
+            assert_eq!(bounded(told(&user), &user, most, USERINFO_URL), told(&user), "{groups} fit into {most}");
+        }
+        for (groups, most) in [(1, 38), (106, 4096), (1000, 4096)] {
+            let user = user(groups);
+            let expected = json!({
+                "name": "Einstein",
+                "_claim_names": {"groups": "userinfo"},
+                "_claim_sources": {"userinfo": {"endpoint": USERINFO_URL}},
+            });
+            assert_eq!(Value::Object(bounded(told(&user), &user, most, USERINFO_URL)), expected);
+        }
+        let (other, user) = (Map::from_iter([("name".to_owned(), "Einstein".into())]), user(1000));
+        assert_eq!(bounded(other.clone(), &user, 4096, USERINFO_URL), other, "a client that is told no groups");
+    }
+
+    #[test]
+    fn userinfo_answers_the_groups_that_an_id_token_left_out() {
+        let grant = Grant {
+            id: Uuid::nil(),
+            layout: Layout::OpenCloud,
+            client: "a".to_owned(),
+            person: None,
+            sign_in: None,
+            scope: Scopes::default(),
+            claims: Some(r#"{"id_token":{"groups":null,"email":null},"userinfo":{"name":null}}"#.to_owned()),
+            resources: Vec::new(),
+            limited: false,
+            actor: None,
+        };
+        let names = |user: &User| asked_of_userinfo(&grant, user, 4096).into_keys().collect::<Vec<_>>();
+        assert_eq!(names(&user(1)), ["name"]);
+        assert_eq!(names(&user(1000)), ["groups", "name"]);
     }
 }

@@ -13,6 +13,12 @@ pub use lives::Lives;
 use crate::clients;
 use crate::endpoints::{Layout, Site};
 
+/// With 4 KiB of groups a token stays below 8 KiB: the longest header that nginx, Apache and Tomcat read as they are installed, half of
+/// what `HAProxy` and `Node.js` read in all, and the longest query of ours, where an ID token is a hint (`id_token_hint`).
+const MAX_GROUPS_SIZE: usize = 4 * 1024;
+/// With more, a token could be longer than the 32 KiB of headers that every service reads.
+const MOST_GROUPS_SIZE: usize = 20 * 1024;
+
 /// The configuration of idp: what every service has, then its own.
 #[expect(clippy::struct_excessive_bools, reason = "each is one setting")]
 #[derive(Clone, Debug)]
@@ -51,6 +57,8 @@ pub struct Config {
     pub signing_algorithms: Vec<String>,
     /// Whether clients may be registered for ID tokens without a signature.
     pub unsigned_id_tokens: bool,
+    /// How many bytes the groups may have in a token.
+    pub max_groups_size: usize,
     /// Where state is kept; empty is a `SQLite` file in the data folder. It may hold a password.
     pub database_url: Secret,
     /// The connections to a `PostgreSQL` server.
@@ -103,6 +111,7 @@ impl Default for Config {
                 .map(|one| one.name().to_owned())
                 .into(),
             unsigned_id_tokens: false,
+            max_groups_size: MAX_GROUPS_SIZE,
             database_url: Secret::default(),
             database_pool: store::Pool::default(),
             database_listen_url: Secret::default(),
@@ -259,6 +268,12 @@ impl Config {
             &["<P>_ALLOW_UNSIGNED_ID_TOKENS"],
             "Whether clients may be registered for ID tokens without a signature (alg none). Where they may not, such clients get signed ones.",
         );
+        v.value(
+            "max_groups_size",
+            &mut self.max_groups_size,
+            &["<P>_MAX_GROUPS_SIZE"],
+            "How many bytes the groups may have in an access token or ID token, each counted with three more. Where they have more they are left out, and the token says so ('_claim_names'): userinfo has them all. A token has a third more bytes than what it holds. At most 20480.",
+        );
     }
 
     fn visit_clients(&mut self, v: &mut Visitor<'_>) {
@@ -339,6 +354,9 @@ impl Section for Config {
             return Err(Invalid::new("strict_layouts", "must be some of those in layouts"));
         }
         check_algorithms(&self.signing_algorithms).map_err(|problem| Invalid::new("signing_algorithms", problem))?;
+        if self.max_groups_size > MOST_GROUPS_SIZE {
+            return Err(Invalid::new("max_groups_size", "must be at most 20480: services read tokens of 32 KiB"));
+        }
         if self.default_clients.iter().any(|name| !["opencloud", "cells", "ocis"].contains(&name.as_str())) {
             return Err(Invalid::new("default_clients", "must be a list of: opencloud, cells, ocis"));
         }

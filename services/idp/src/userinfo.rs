@@ -44,7 +44,8 @@ async fn tell(served: &Served, request: Request) -> Result<Response, Refusal> {
     };
     let mut told = claims::of_scopes(&user, &client, &grant.scope);
     if grant.claims.is_some() {
-        claims::add_asked(&mut told, &user, &client, &claims::asked(&grant).userinfo);
+        let asked = claims::asked_of_userinfo(&grant, &user, provider.config.max_groups_size);
+        claims::add_asked(&mut told, &user, &client, &asked);
     }
     let subject = claims::subject(&provider.sealer, &client, &user.id.opaque_id);
     told.insert("sub".to_owned(), subject.into());

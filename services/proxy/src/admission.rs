@@ -159,16 +159,24 @@ impl Admission {
     }
 
     /// What an internal token says, which the gateway has just answered with.
-    fn read(&self, Identified { token, .. }: Identified) -> Result<Arc<Identity>, Verdict> {
+    fn read(&self, Identified { token, user }: Identified) -> Result<Arc<Identity>, Verdict> {
         let (now, token) = (self.clock.now(), Same(token));
         let is_live = |identity: &Arc<Identity>| identity.claims.expires_at + LEEWAY > now;
         if let Some(identity) = self.read.get(&token).filter(is_live) {
             return Ok(identity);
         }
-        let claims = self.verifier.verify(now, &token.0).map_err(|error| {
+        let mut claims = self.verifier.verify(now, &token.0).map_err(|error| {
             tracing::error!(%error, "the gateway's token is not accepted here: is OCIS_JWT_SECRET the same?");
             Verdict::Unavailable
         })?;
+        if claims.groups_omitted {
+            // rules and applications must not take that for a user without groups
+            if user.id.opaque_id != claims.user.id.opaque_id {
+                tracing::error!("the gateway's token has no groups, and its answer is about another user");
+                return Err(Verdict::Unavailable);
+            }
+            claims.user.groups.clone_from(&user.groups);
+        }
         let header = HeaderValue::from_str(&token.0).map_err(|_| Verdict::Unavailable)?;
         let identity = Arc::new(Identity::new(header, claims));
         self.read.insert(token, Arc::clone(&identity));

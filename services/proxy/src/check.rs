@@ -75,16 +75,16 @@ impl Check {
         if let Some(refusal) = self.door.refusal(&verdict, &asked) {
             return Err(refusal);
         }
-        Ok(response(Code::Ok, "", HttpResponse::OkResponse(self.allowed(&verdict, &asked))))
+        let set = match &verdict {
+            Verdict::Allowed(Some(identity)) => self.answered.of(identity)?,
+            _ => &[],
+        };
+        Ok(response(Code::Ok, "", HttpResponse::OkResponse(self.allowed(&verdict, &asked, set))))
     }
 
     /// What becomes of the headers of a request that may pass: the identity is set, and what is forged is removed, as are the
     /// edge's own cookies, and a credential that an access rule has left unverified, unless a route keeps it.
-    fn allowed(&self, verdict: &Verdict, asked: &Asked<'_>) -> OkHttpResponse {
-        let set = match verdict {
-            Verdict::Allowed(Some(identity)) => self.answered.of(identity),
-            _ => &[],
-        };
+    fn allowed(&self, verdict: &Verdict, asked: &Asked<'_>, set: &[(HeaderName, HeaderValue)]) -> OkHttpResponse {
         let mut left = asked.headers.clone();
         // what is asked of the edge itself needs them
         if !is_own(asked.path.decoded()) {

@@ -6,6 +6,11 @@ use bounded_cache::HeapSize;
 use http::{HeaderName, HeaderValue};
 use token::Claims;
 
+use crate::told::Oversized;
+
+/// Headers with their values.
+type Headers = Box<[(HeaderName, HeaderValue)]>;
+
 /// A person, what the credential may do, and the internal token that says both to backends.
 #[derive(Debug)]
 pub struct Identity {
@@ -14,7 +19,7 @@ pub struct Identity {
     /// What it says.
     pub claims: Claims,
     /// What backends behind other proxies are told of it, from the first time on that they are.
-    pub(crate) told: OnceLock<Box<[(HeaderName, HeaderValue)]>>,
+    pub(crate) told: OnceLock<Result<Headers, Oversized>>,
 }
 
 /// What headers for backends take beside texts that the claims hold too, in bytes: there are thirteen at most.

@@ -148,7 +148,8 @@ impl Verify {
         }
         let mut response = Response::default();
         if let Verdict::Allowed(Some(identity)) = &verdict {
-            response.headers_mut().extend(self.answered.of(identity).iter().cloned());
+            let told = self.answered.of(identity).map_err(|refusal| self.outer.refused(refusal))?;
+            response.headers_mut().extend(told.iter().cloned());
         }
         Ok(response)
     }

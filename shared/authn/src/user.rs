@@ -193,6 +193,11 @@ impl User {
         self.password_changed.filter(|changed| now < *changed && *changed < now + MOST_AHEAD).unwrap_or(now)
     }
 
+    /// How many bytes the groups have in a token: each in quotation marks, with a comma.
+    pub fn groups_size(&self) -> usize {
+        self.groups.iter().map(|group| group.len() + 3).sum()
+    }
+
     /// Whether credentials of this user may be accepted at all.
     pub fn is_active(&self) -> bool {
         self.status != UserStatus::Blocked

@@ -23,6 +23,8 @@ pub struct Claims {
     pub amr: Vec<String>,
     /// Who acts in the user's name, if someone does (RFC 8693 `act.sub`).
     pub actor: Option<String>,
+    /// Whether the user's groups were left out, so that an empty list says nothing. Tokens of Go gateways leave them out without saying so.
+    pub groups_omitted: bool,
 }
 
 impl HeapSize for Claims {

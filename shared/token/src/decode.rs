@@ -33,6 +33,8 @@ pub(crate) struct Payload {
     pub(crate) amr: Vec<String>,
     #[serde(default)]
     pub(crate) act: Option<ActorJson>,
+    #[serde(default)]
+    pub(crate) groups_omitted: bool,
 }
 
 impl Payload {

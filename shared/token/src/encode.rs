@@ -16,7 +16,7 @@ fn empty<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// The claims, in Go's order; the last three are ours and Go ignores them.
+/// The claims, in Go's order; the last four are ours and Go ignores them.
 #[derive(Serialize)]
 pub(crate) struct Payload<'a> {
     #[serde(skip_serializing_if = "empty")]
@@ -32,6 +32,8 @@ pub(crate) struct Payload<'a> {
     amr: AmrJson<'a>,
     #[serde(skip_serializing_if = "empty")]
     act: Option<ActorJson<'a>>,
+    #[serde(skip_serializing_if = "empty")]
+    groups_omitted: bool,
 }
 
 /// What a token says beside who it is for.
@@ -41,7 +43,8 @@ pub(crate) struct Stamp<'a> {
     /// Seconds since the epoch.
     pub(crate) expires: u64,
     pub(crate) jti: &'a str,
-    pub(crate) skip_groups: bool,
+    /// Whether the groups are left out, which the token then says.
+    pub(crate) omits_groups: bool,
 }
 
 impl<'a> Payload<'a> {
@@ -52,11 +55,12 @@ impl<'a> Payload<'a> {
             aud: [AUDIENCE],
             exp: stamp.expires,
             iat: stamp.issued,
-            user: UserJson::new(user, stamp.skip_groups),
+            user: UserJson::new(user, stamp.omits_groups),
             scope: ScopesJson(&answer.scopes),
             jti: stamp.jti,
             amr: AmrJson([&answer.amr]),
             act: answer.actor.as_deref().map(|sub| ActorJson { sub }),
+            groups_omitted: stamp.omits_groups,
         }
     }
 }
@@ -100,7 +104,7 @@ struct UserJson<'a> {
 }
 
 impl<'a> UserJson<'a> {
-    fn new(user: &'a User, skip_groups: bool) -> Self {
+    fn new(user: &'a User, omits_groups: bool) -> Self {
         let bare = user.opaque.is_empty() && user.roles.is_empty();
         Self {
             id: UserIdJson::new(&user.id),
@@ -108,7 +112,7 @@ impl<'a> UserJson<'a> {
             mail: &user.mail,
             mail_verified: user.mail_verified,
             display_name: &user.display_name,
-            groups: if skip_groups { &[] } else { &user.groups },
+            groups: if omits_groups { &[] } else { &user.groups },
             opaque: (!bare).then_some(OpaqueJson { map: EntriesJson { entries: &user.opaque, roles: &user.roles } }),
             uid_number: user.uid_number,
             gid_number: user.gid_number,

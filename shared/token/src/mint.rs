@@ -23,7 +23,8 @@ type Identifiers = Arc<dyn Fn() -> [u8; 16] + Send + Sync>;
 pub struct Minter {
     keys: Arc<KeyRing>,
     lifetime: Duration,
-    skip_groups: bool,
+    /// How many bytes the groups may have; nothing if they are always left out.
+    max_groups_size: Option<usize>,
     identifiers: Identifiers,
 }
 
@@ -31,7 +32,14 @@ impl Minter {
     /// A minter of tokens that live for `lifetime` (whole seconds; 300 is the family's default), with or without the user's groups.
     #[expect(clippy::disallowed_methods, reason = "only the default; `with_identifiers` makes randomness an argument")]
     pub fn new(keys: Arc<KeyRing>, lifetime: Duration, skip_groups: bool) -> Self {
-        Self { keys, lifetime, skip_groups, identifiers: Arc::new(rand::random) }
+        let max_groups_size = (!skip_groups).then_some(usize::MAX);
+        Self { keys, lifetime, max_groups_size, identifiers: Arc::new(rand::random) }
+    }
+
+    /// The same minter, which leaves the groups out where they have more than so many bytes ([`User::groups_size`](authn::User::groups_size)).
+    #[must_use]
+    pub fn with_max_groups_size(self, bytes: usize) -> Self {
+        Self { max_groups_size: self.max_groups_size.map(|most| most.min(bytes)), ..self }
     }
 
     /// The same minter with another source of the tokens' identifiers (`jti`) than the process's random generator. They have to
@@ -58,7 +66,8 @@ impl Minter {
             return Err(TokenError::Ended);
         }
         let jti = URL_SAFE_NO_PAD.encode((self.identifiers)());
-        let stamp = Stamp { issued, expires, jti: &jti, skip_groups: self.skip_groups };
+        let omits_groups = self.max_groups_size.is_none_or(|most| answer.user.groups_size() > most);
+        let stamp = Stamp { issued, expires, jti: &jti, omits_groups };
         let claims =
             serde_json::to_vec(&Payload::new(answer, &stamp)).map_err(|error| TokenError::Internal(error.into()))?;
         self.seal(&claims)

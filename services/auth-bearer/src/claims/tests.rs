@@ -46,15 +46,40 @@ fn what_is_no_path_is_refused() {
 fn values_of_another_type_are_none() {
     let claims = claims(&json!({
         "empty": "", "number": 7, "numeral": "8", "mixed": ["a", 1], "object": {}, "true": true, "text": "true",
-        "long": "x".repeat(1025), "many": vec!["x"; 257],
+        "long": "x".repeat(1025), "many": vec!["x"; 5001], "fits": vec!["x"; 5000],
     }));
     for absent in ["empty", "number", "object", "long", "mixed"] {
         assert_eq!(claims.text(&path(absent)), None, "{absent}");
         assert_eq!(claims.texts(&path(absent)), None, "{absent}");
     }
     assert_eq!(claims.texts(&path("many")), None, "a part of a list would be another list");
+    assert_eq!(claims.texts(&path("fits")).map(|texts| texts.len()), Some(5000));
     assert_eq!((claims.number(&path("number")), claims.number(&path("numeral"))), (Some(7), Some(8)));
     assert!(claims.is_true(&path("true")) && !claims.is_true(&path("text")) && !claims.is_true(&path("absent")));
+}
+
+#[test]
+fn claim_that_was_left_out_is_known_with_its_endpoint() {
+    let of = |value: &Value| {
+        let claims = claims(value);
+        let groups = path("groups");
+        (claims.is_left_out(&groups), claims.endpoint_of(&groups).map(str::to_owned))
+    };
+    let names = json!({"groups": "a"});
+    let sources = json!({"a": {"endpoint": "https://idp.example/userinfo"}});
+    let endpoint = Some("https://idp.example/userinfo".to_owned());
+    assert_eq!(of(&json!({"_claim_names": names, "_claim_sources": sources})), (true, endpoint.clone()));
+    assert_eq!(of(&json!({"_claim_names": names, "_claim_sources": sources, "groups": []})), (false, endpoint));
+    for unknown in [json!({}), json!({"b": {"endpoint": "x"}}), json!({"a": {"JWT": "x"}}), json!({"a": 7}), json!("a")]
+    {
+        assert_eq!(of(&json!({"_claim_names": names, "_claim_sources": unknown})), (true, None), "{unknown}");
+    }
+    assert_eq!(of(&json!({"hasgroups": true})), (true, None));
+    for said in
+        [json!({"_claim_names": {"roles": "a"}}), json!({"_claim_names": "groups"}), json!({"hasgroups": false})]
+    {
+        assert_eq!(of(&said), (false, None), "{said}");
+    }
 }
 
 #[test]

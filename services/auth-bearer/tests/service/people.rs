@@ -403,3 +403,55 @@ async fn older_token_does_not_bring_back_a_group_or_a_role_that_was_taken_away()
     assert_eq!(service.authenticate(&newest).await.expect("is good").user.roles, [role::ADMIN]);
     assert_eq!(world.groups(&id).await, ["admins", "physics"]);
 }
+
+/// Row I32.
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_that_a_token_leaves_out_are_read_from_userinfo_of_its_issuer_and_nowhere_else() {
+    let world = World::start("bearer-left-out").await;
+    let by_group = RoleAssignment {
+        driver: "oidc".to_owned(),
+        claim: "groups".to_owned(),
+        mapping: vec!["g399=admin".to_owned(), "staff=user".to_owned()],
+    };
+    let service = world.service(Oidc::default(), making(), by_group, B);
+    let left_out = |issuer: &Provider, sub: &str, sources: Value| {
+        let claims = with(world.claims(issuer, sub, "bohr"), "_claim_names", json!({"groups": "src"}));
+        world.sign(&with(claims, "_claim_sources", sources))
+    };
+    let at = |issuer: &Provider| json!({"src": {"endpoint": format!("{}/userinfo", issuer.url)}});
+    let many: Vec<_> = (0..400).map(|number| format!("g{number}")).collect();
+
+    let token = world.sign(&with(world.claims(&world.b, "n1", "bohr"), "groups", json!(["staff"])));
+    let id = service.authenticate(&token).await.expect("is good").user.id.opaque_id.clone();
+    assert_eq!(world.groups(&id).await, ["staff@b"]);
+    world.b.tell(Some(json!({"sub": "n1", "groups": many})));
+    service.authenticate(&left_out(&world.b, "n1", at(&world.b))).await.expect("userinfo has them");
+    assert_eq!((world.groups(&id).await.len(), world.b.userinfos()), (400, 1));
+
+    // where they are not to be had, nobody is taken out of a group
+    for (sources, reason) in [
+        (at(&world.a), Reason::TooManyGroups),
+        (json!({"src": {"endpoint": format!("{}/userinfo?x", world.b.url)}}), Reason::TooManyGroups),
+        (json!({"src": {"JWT": "e30.e30."}}), Reason::TooManyGroups),
+        (json!({}), Reason::TooManyGroups),
+    ] {
+        assert_eq!(service.refusal(&left_out(&world.b, "n1", sources.clone())).await, reason, "{sources}");
+    }
+    assert_eq!((world.a.userinfos(), world.b.userinfos()), (0, 1), "no other address is called");
+    for (said, reason) in [
+        (Some(json!({"sub": "n2", "groups": ["staff"]})), Reason::OwnerMismatch),
+        (Some(json!({"sub": "n1"})), Reason::TooManyGroups),
+        (None, Reason::Unstated),
+    ] {
+        world.b.tell(said.clone());
+        assert_eq!(service.refusal(&left_out(&world.b, "n1", at(&world.b))).await, reason, "{said:?}");
+    }
+    assert_eq!(world.groups(&id).await.len(), 400);
+
+    // a role that is given by a group
+    world.a.tell(Some(json!({"sub": "n1", "groups": many})));
+    let who = service.authenticate(&left_out(&world.a, "n1", at(&world.a))).await.expect("userinfo has them").user;
+    assert_eq!((who.roles.as_slice(), who.groups.len()), (&[role::ADMIN.to_owned()][..], 400));
+    let elsewhere = left_out(&world.a, "n1", at(&world.b));
+    assert_eq!(service.refusal(&elsewhere).await, Reason::TooManyGroups);
+}

@@ -7,6 +7,7 @@ mod forward;
 mod h2c;
 mod headers;
 mod long_tokens;
+mod many_groups;
 mod opencloud;
 mod paths;
 mod pooled;

@@ -185,7 +185,8 @@ fn contents() -> Value {
     json!({
         "scopes_supported": scopes,
         "subject_types_supported": ["public", "pairwise"],
-        "claim_types_supported": ["normal"],
+        // distributed: the groups, where a token leaves them out
+        "claim_types_supported": ["normal", "distributed"],
         "claims_supported": claims,
     })
 }

@@ -112,7 +112,7 @@ fn the_document_says_what_the_conformance_suite_asks_for() {
         ("token_endpoint_auth_methods_supported", vec!["client_secret_jwt", "private_key_jwt", "none"]),
         ("grant_types_supported", vec!["authorization_code", "implicit", "refresh_token", "client_credentials"]),
         ("acr_values_supported", vec!["1"]),
-        ("claim_types_supported", vec!["normal"]),
+        ("claim_types_supported", vec!["normal", "distributed"]),
         ("display_values_supported", vec!["page", "popup", "touch", "wap"]),
         ("ui_locales_supported", vec!["en", "de", "fr"]),
         ("dpop_signing_alg_values_supported", vec!["ES256"]),

@@ -178,7 +178,9 @@ impl Issue<'_> {
             act: grant.actor.as_ref(),
             gid: grant.id,
             cl: grant.claims.as_deref(),
-            person: person.map(|user| claims::named(user, client, &grant.scope, more)).unwrap_or_default(),
+            person: person
+                .map(|user| self.bounded(provider, user, claims::named(user, client, &grant.scope, more)))
+                .unwrap_or_default(),
         };
         provider.keys.signer(provider.keys.choose(client.signatures.access_token)).jwt(AT_JWT, &body)
     }
@@ -203,12 +205,16 @@ impl Issue<'_> {
             at_hash: hash(beside.access_token),
             c_hash: hash(beside.code),
             s_hash: hash(beside.state),
-            person: self.user.map(|user| self.told(user, beside)).unwrap_or_default(),
+            person: self.user.map(|user| self.bounded(provider, user, self.told(user, beside))).unwrap_or_default(),
         };
         if client.signatures.id_token_unsigned && provider.config.unsigned_id_tokens && !beside.front_channel {
             return unsigned(&body);
         }
         provider.keys.signer(algorithm).jwt("JWT", &body)
+    }
+
+    fn bounded(&self, provider: &Provider, user: &User, told: Map<String, Value>) -> Map<String, Value> {
+        claims::bounded(told, user, provider.config.max_groups_size, &self.site.url(self.site.paths.userinfo))
     }
 
     fn told(&self, user: &User, beside: &Beside<'_>) -> Map<String, Value> {

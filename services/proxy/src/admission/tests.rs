@@ -49,14 +49,45 @@ async fn identify_as(
     let token = minter.mint(clock.now(), &Authenticated::full(Arc::clone(&user), "pwd")).expect("is minted");
     let password = is_password.then(|| Identified { token: token.into(), user });
     let gateway = Arc::new(Answers { app, password, asked: Mutex::default() });
-    let kinds = Kinds { basic: true, app: true };
-    let admission = Admission::new(Arc::clone(&gateway) as Arc<dyn Gateway>, Verifier::new(keys), clock, kinds);
+    let admission = Admission::new(Arc::clone(&gateway) as Arc<dyn Gateway>, Verifier::new(keys), clock, KINDS);
+    let decided = present(&admission, presented).await;
+    let asked = gateway.asked.lock().expect("no panic").clone();
+    (decided.map(|identity| identity.claims.user.username.clone()), asked)
+}
+
+const KINDS: Kinds = Kinds { basic: true, app: true };
+
+async fn present(admission: &Admission, presented: Presented) -> Result<Arc<Identity>, Verdict> {
     let path = Path::parse("/", Leniency::default()).expect("a path");
     let (method, host, headers) = (&Method::GET, "a", &HeaderMap::new());
     let asked = Asked { method, is_https: true, host, path: &path, query: None, headers, source: None };
-    let decided = admission.identify(&asked, presented).await;
-    let asked = gateway.asked.lock().expect("no panic").clone();
-    (decided.map(|identity| identity.claims.user.username.clone()), asked)
+    admission.identify(&asked, presented).await
+}
+
+/// What is known of a user's groups whose token leaves them out, where the gateway's answer is about this user.
+async fn groups_of(answered: &str) -> Result<Vec<String>, Verdict> {
+    let keys = Arc::new(KeyRing::new(&"a secret of the tests, at least 32 bytes long".into(), None).expect("a secret"));
+    let clock = Clock::system();
+    let user = |id: &str| {
+        let id = UserId { opaque_id: id.to_owned(), ..UserId::default() };
+        Arc::new(User { id, groups: vec!["g".repeat(36); 1000], ..User::default() })
+    };
+    let minter = Minter::new(Arc::clone(&keys), Duration::from_mins(5), false).with_max_groups_size(1000);
+    let token = minter.mint(clock.now(), &Authenticated::full(user("1"), "pwd")).expect("is minted");
+    let password = Some(Identified { token: token.into(), user: user(answered) });
+    let app = || AuthError::Refused(Reason::WrongSecret);
+    let gateway = Arc::new(Answers { app, password, asked: Mutex::default() });
+    let admission = Admission::new(gateway, Verifier::new(keys), clock, KINDS);
+    let presented = Presented::Basic { login: "einstein".to_owned(), secret: "a password".to_owned().into() };
+    let identity = present(&admission, presented).await?;
+    Ok(identity.claims.user.groups.clone())
+}
+
+#[tokio::test]
+async fn groups_that_a_token_leaves_out_are_those_of_the_gateways_answer() {
+    assert_eq!(groups_of("1").await.expect("is known").len(), 1000);
+    let other = groups_of("2").await;
+    assert!(matches!(other, Err(Verdict::Unavailable)), "never those of another user, and never none: {other:?}");
 }
 
 #[tokio::test]

@@ -15,8 +15,17 @@ fn identity(scopes: &[&str]) -> Identity {
     let user = User { username: "einstein".into(), ..User::default() };
     let scopes = Grants::parse(scopes.iter().copied()).expect("scopes").to_cs3();
     let (issued_at, expires_at) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH);
-    let claims =
-        Claims { user, scopes, issuer: String::new(), issued_at, expires_at, jti: None, amr: Vec::new(), actor: None };
+    let claims = Claims {
+        user,
+        scopes,
+        issuer: String::new(),
+        issued_at,
+        expires_at,
+        jti: None,
+        amr: Vec::new(),
+        actor: None,
+        groups_omitted: false,
+    };
     Identity::new(HeaderValue::from_static(""), claims)
 }
 

@@ -69,13 +69,14 @@ proptest! {
     #[test]
     fn what_is_minted_is_what_is_read(answer in answers(), skip_groups: bool) {
         let token = Minter::new(ring(), Duration::from_mins(5), skip_groups).mint(at(NOW), &answer).unwrap();
-        let Claims { user, scopes, issuer, issued_at, expires_at, jti, amr, actor } =
+        let Claims { user, scopes, issuer, issued_at, expires_at, jti, amr, actor, groups_omitted } =
             verifier().verify(at(NOW), &token).unwrap();
         // that is between the directory and whoever verifies a credential
         let mut expected = User { password_changed: None, ..answer.user.as_ref().clone() };
         if skip_groups {
             expected.groups.clear();
         }
+        prop_assert_eq!(groups_omitted, skip_groups);
         prop_assert_eq!(&issuer, &expected.id.idp);
         prop_assert_eq!(user, expected);
         prop_assert_eq!(&scopes, answer.scopes.as_ref());

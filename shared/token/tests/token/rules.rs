@@ -269,6 +269,22 @@ fn a_huge_token_is_neither_read_nor_minted() {
 }
 
 #[test]
+fn groups_beyond_the_bound_are_left_out_and_the_token_says_so() {
+    let mut answer = alan();
+    let read = |answer: &Authenticated, most: usize| {
+        let minter = Minter::new(ring(), Duration::from_mins(5), false).with_max_groups_size(most);
+        let claims = verifier().verify(at(NOW), &minter.mint(at(NOW), answer).unwrap()).unwrap();
+        (claims.user.groups.len(), claims.groups_omitted)
+    };
+    for count in [0, 1, 1000] {
+        Arc::make_mut(&mut answer.user).groups = (0..count).map(|number| format!("group-{number:030}")).collect();
+        // each name has 36 characters, and takes three more
+        assert_eq!(read(&answer, count * 39), (count, false), "{count} fit");
+        assert_eq!(read(&answer, (count * 39).saturating_sub(1)), (0, count > 0), "{count} do not");
+    }
+}
+
+#[test]
 fn nobody_gets_no_token() {
     let mut answer = alan();
     Arc::make_mut(&mut answer.user).id.opaque_id.clear();
