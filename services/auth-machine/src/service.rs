@@ -123,8 +123,9 @@ mod tests {
 
     use super::*;
 
+    /// Row M7.
     #[test]
-    fn m7_caller_is_named_by_what_a_trusted_gateway_forwards() {
+    fn caller_is_named_by_what_a_trusted_gateway_forwards() {
         let caller = |identity: Option<&str>, forwarded: Option<&str>| Caller {
             identity: identity.map(str::to_owned),
             forwarded: forwarded.map(str::to_owned),
