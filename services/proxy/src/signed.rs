@@ -3,7 +3,7 @@
 //!
 //! The signature is PBKDF2 with HMAC-SHA512 (10,000 rounds, 32 bytes, hexadecimal) of the URL as it was before `OC-Algo` and
 //! `OC-Signature` were added, under a key that the user's client has fetched at [`ocs::PATHS`]. Keys are random, and each belongs
-//! to what has fetched it (`keys`).
+//! to what has fetched it, and ends with it (`keys`, row E16).
 
 pub(crate) mod fetcher;
 pub mod keys;
