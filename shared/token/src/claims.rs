@@ -29,7 +29,7 @@ pub struct Claims {
 
 impl HeapSize for Claims {
     fn heap_size(&self) -> usize {
-        let Self { user, scopes, issuer, jti, amr, actor, .. } = self;
+        let Self { user, scopes, issuer, issued_at: _, expires_at: _, jti, amr, actor, groups_omitted: _ } = self;
         user.heap_size()
             + scopes.heap_size()
             + issuer.heap_size()
