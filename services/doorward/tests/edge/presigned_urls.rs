@@ -183,9 +183,10 @@ fn client_with_sid() -> String {
     )
 }
 
-/// The idp's own word on its clients counts then.
+/// Also auth-bearer in a process of its own, which does not believe what idp says of its clients.
 fn accept_all_clients(layout: &mut Layout) {
     layout.unset("AUTH_BEARER_OIDC_AUDIENCE");
+    layout.set("AUTH_BEARER_OIDC_AUTHORIZED_PARTIES", "edge,app");
 }
 
 /// Signs einstein in at that client: the access token, and the ID token.
