@@ -56,9 +56,9 @@ pub(crate) struct Arguments {
     only: Option<String>,
 }
 
-/// Signs a person in at idp, to the client `bench-code`: the answer with the tokens.
+/// Signs a person in at idp, to the client `bench-code`: the answer with the tokens, of which the access token holds the login name.
 pub(crate) async fn sign_in(connection: &Connection, number: usize) -> Result<Reply, BoxError> {
-    flow::sign_in(ours::ENDPOINTS, connection, number).await
+    flow::sign_in(ours::ENDPOINTS, connection, number, "openid profile").await
 }
 
 /// Measures everything and prints the tables.

@@ -23,10 +23,15 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// Signs somebody in, in a browser that has never been here, and redeems the code: the answer with the tokens.
-pub(super) async fn sign_in(at: Endpoints, connection: &Connection, number: usize) -> Result<Reply, BoxError> {
+pub(super) async fn sign_in(
+    at: Endpoints,
+    connection: &Connection,
+    number: usize,
+    scope: &str,
+) -> Result<Reply, BoxError> {
     let mut browser = Browser { connection, cookies: Vec::new() };
     let username = login(number);
-    let begun = browser.redirected(Ask::get(authorization(at, number))).await?;
+    let begun = browser.redirected(Ask::get(authorization(at, number, scope))).await?;
     let callback = match at.side {
         Side::Ours => {
             let page = browser.go(Ask::get(&*path(&begun))).await?;
@@ -56,13 +61,13 @@ pub(super) async fn sign_in(at: Endpoints, connection: &Connection, number: usiz
     if reply.holds("\"id_token\"") { Ok(reply) } else { Err(format!("no ID token: {reply:?}").into()) }
 }
 
-fn authorization(at: Endpoints, number: usize) -> String {
+fn authorization(at: Endpoints, number: usize, scope: &str) -> String {
     let number = number.to_string();
     let query = [
         ("client_id", CLIENT),
         ("response_type", "code"),
         ("redirect_uri", REDIRECT_URI),
-        ("scope", "openid"),
+        ("scope", scope),
         ("state", &number),
         ("nonce", &number),
         ("code_challenge", CHALLENGE),

@@ -13,6 +13,9 @@ use super::{CLIENT_SECRET, flow};
 use crate::http::{Ask, Connection, Reply};
 use crate::load::Call;
 
+/// What a sign-in asks for.
+const SCOPE: &str = "openid";
+
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
@@ -117,14 +120,16 @@ impl Work {
                     return Err("the answer is not the expected one".into());
                 }
             }
-            Self::SignIn => drop(flow::sign_in(at, connection, 0).await?),
+            Self::SignIn => drop(flow::sign_in(at, connection, 0, SCOPE).await?),
         }
         Ok(())
     }
 }
 
 fn sign_in(at: Endpoints) -> Call<Connection> {
-    Arc::new(move |connection, number| Box::pin(async move { flow::sign_in(at, &connection, number).await.is_ok() }))
+    Arc::new(move |connection, number| {
+        Box::pin(async move { flow::sign_in(at, &connection, number, SCOPE).await.is_ok() })
+    })
 }
 
 fn token(at: Endpoints, client: &str) -> Ask {
