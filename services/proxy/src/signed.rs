@@ -165,7 +165,7 @@ impl Signed {
         if !user.id.is_same(&key.user) || user.username != key.login {
             return Ok(Err("its login is another user's"));
         }
-        if current.password_changed.is_some_and(|changed| key.created < changed) {
+        if key.is_older_than(current.password_changed) {
             return Ok(Err("the password was changed"));
         }
         Ok(Ok(current.identity))

@@ -17,7 +17,7 @@ use super::LONGEST;
 use super::fetcher::{AccessToken, Fetcher};
 use super::store::{Row, Rows};
 use crate::session::seal::{Purpose, Sealer};
-use crate::session::store::Ended;
+use crate::session::store::{Ended, micros};
 use crate::verdict::Verdict;
 
 /// How long a key verifies.
@@ -53,6 +53,13 @@ pub struct Key {
     pub(super) created: SystemTime,
 }
 
+impl Key {
+    /// Whether the password was changed after the key was made; both in the microseconds that a database keeps.
+    pub(super) fn is_older_than(&self, password_changed: Option<SystemTime>) -> bool {
+        password_changed.is_some_and(|changed| micros(self.created) < micros(changed))
+    }
+}
+
 /// What a row holds, sealed.
 #[derive(Serialize, Deserialize)]
 struct Secrets {
@@ -84,8 +91,7 @@ impl Keys {
         let name = fetcher.name();
         let rows = self.rows.of_fetcher(&user.id.opaque_id, &name, now).await.map_err(|error| unavailable(&error))?;
         let is_recent = |key: &Key| {
-            let outdated = password_changed.is_some_and(|changed| key.created < changed);
-            !outdated && key.created + RENEWED_AFTER > now && key.login == user.username
+            !key.is_older_than(password_changed) && key.created + RENEWED_AFTER > now && key.login == user.username
         };
         let held = rows.into_iter().filter_map(|row| self.open(row)).find(is_recent);
         if let Some(held) = held

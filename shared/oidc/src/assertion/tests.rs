@@ -159,7 +159,7 @@ fn a_grant_says_who_issued_it_and_for_whom() {
     assert_eq!(assertion.check(&[TOKEN], assertion.forget_at()), Err(TimeError::Expired.into()));
     assert_eq!(assertion.verify(&keys(&pair)), Ok(()));
     assert_eq!(Grant::CODE, ErrorCode::InvalidGrant);
-    claims["exp"] = json!(NOW + 3606);
+    claims["exp"] = json!(NOW + 3611);
     assert_eq!(grant(&claims), Err(AssertionError::LivesTooLong));
     for name in ["iss", "sub", "exp"] {
         assert_eq!(grant(&without(name)), Err(ClaimError::Missing(name).into()));

@@ -118,7 +118,8 @@ fn tell(family: &mut Family) -> Result<(), BoxError> {
     std::fs::write(
         &clients,
         format!(
-            "clients:\n  - id: bench-code\n    secret: {CLIENT_SECRET}\n    trusted: true\n    redirect_uris: [{REDIRECT_URI:?}]\n"
+            "clients:\n  - id: bench-code\n    secret: {CLIENT_SECRET}\n    trusted: true\n    redirect_uris: [{REDIRECT_URI:?}]\n    \
+             access_token_claims: [preferred_username]\n"
         ),
     )?;
     let [http, bearer, app] = std::array::from_fn(|_| free_address());
@@ -132,7 +133,6 @@ fn tell(family: &mut Family) -> Result<(), BoxError> {
     family.set("GATEWAY_AUTH_APP_ENDPOINT", app.to_string());
     family.set("AUTH_BASIC_CACHE_TTL", "1m");
     family.set("AUTH_BEARER_OIDC_ISSUER", issuer);
-    family.set("AUTH_BEARER_OIDC_ID_CLAIM", "sub");
     family.set("AUTH_BEARER_OIDC_AT_JWT_ONLY", "true");
     family.set("AUTH_BEARER_GRPC_ADDR", bearer.to_string());
     family.set("GATEWAY_AUTH_BEARER_ENDPOINT", bearer.to_string());
