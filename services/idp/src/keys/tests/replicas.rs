@@ -32,14 +32,14 @@ async fn shorter_list_retires_no_key_that_another_replica_signs_with() {
     assert_eq!(world.store.version().await.expect("reads"), version, "and no replica woken");
 
     // the last replica with the longer list is gone; it may have said so ten minutes before
-    world.clock.advance(50 * MINUTE - SECOND);
+    world.clock.advance(49 * MINUTE + 59 * SECOND);
     fewer.tend().await.expect("is tended");
     assert_eq!(state_of(&fewer, &kid), Some(State::Current));
     world.clock.advance(11 * MINUTE);
     fewer.tend().await.expect("is tended");
     assert_eq!(state_of(&fewer, &kid), Some(State::Retired));
     // the longest token lives an hour, and a day is added
-    world.clock.advance(25 * HOUR - SECOND);
+    world.clock.advance(24 * HOUR + 59 * MINUTE + 59 * SECOND);
     fewer.tend().await.expect("is tended");
     assert!(is_good(&fewer, &last) && kids(&fewer).contains(&kid));
     world.clock.advance(2 * SECOND);
