@@ -1,6 +1,6 @@
 //! Where passwords are hashed: on a few threads beside the runtime, with a queue that has an end.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -102,9 +102,7 @@ impl Pool {
 
     /// Gives memory back that was not used since the last time.
     pub(crate) fn trim(&self) {
-        if !self.work.used.swap(false, Ordering::Relaxed) {
-            *self.work.idle() = Vec::new();
-        }
+        self.work.trim();
     }
 
     /// How many jobs were done.
@@ -123,16 +121,18 @@ impl Pool {
 struct Work {
     blocks: usize,
     idle: Mutex<Vec<Memory>>,
-    used: AtomicBool,
     done: AtomicU64,
     running: AtomicUsize,
     peak: AtomicUsize,
+    /// How many jobs ran at the same time at most since memory was last given back.
+    recent_peak: AtomicUsize,
 }
 
 impl Work {
     fn run<T>(&self, job: impl FnOnce(&mut Memory) -> T) -> T {
         let running = self.running.fetch_add(1, Ordering::Relaxed) + 1;
         self.peak.fetch_max(running, Ordering::Relaxed);
+        self.recent_peak.fetch_max(running, Ordering::Relaxed);
         let taken = self.idle().pop();
         let mut memory = taken.unwrap_or_default();
         let result = job(&mut memory);
@@ -140,10 +140,18 @@ impl Work {
         if !memory.is_empty() && memory.len() <= self.blocks {
             self.idle().push(memory);
         }
-        self.used.store(true, Ordering::Relaxed);
         self.done.fetch_add(1, Ordering::Relaxed);
         self.running.fetch_sub(1, Ordering::Relaxed);
         result
+    }
+
+    /// Keeps the memory of as many jobs as ran at the same time lately, or that of one rare peak would stay for as long as any password
+    /// is verified.
+    fn trim(&self) {
+        let needed = self.recent_peak.swap(self.running.load(Ordering::Relaxed), Ordering::Relaxed);
+        let mut idle = self.idle();
+        idle.truncate(needed);
+        idle.shrink_to_fit();
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Memory>> {
@@ -241,6 +249,21 @@ mod tests {
         pool.trim();
         pool.trim();
         assert_eq!(pool.run(ONE, grow(4)).await, Ok(0), "what was not goes");
+    }
+
+    #[test]
+    fn memory_of_a_peak_is_given_back_while_less_is_used() {
+        let work = Work { blocks: 4, ..Work::default() };
+        let grow = |memory: &mut Memory| memory.resize(4, Block::default());
+        work.run(|memory| {
+            grow(memory);
+            work.run(grow);
+        });
+        work.trim();
+        assert_eq!(work.idle().len(), 2, "both were used lately");
+        work.run(grow);
+        work.trim();
+        assert_eq!(work.idle().len(), 1);
     }
 
     #[tokio::test]
