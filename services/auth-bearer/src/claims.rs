@@ -6,14 +6,12 @@ use std::time::SystemTime;
 
 use authn::Reason;
 use bounded_cache::{HeapSize, tree_size};
-use oidc::claims::{ClaimError, text, time};
+use oidc::claims::{ClaimError, identifier, time};
 use serde_json::{Map, Value};
 
 #[cfg(test)]
 mod tests;
 
-/// The longest `sub` and `sid`, in bytes; OpenID Connect Core 2 has 255 for `sub`.
-const MAX_ID: usize = 255;
 /// The longest text that is taken from a claim, in bytes.
 const MAX_TEXT: usize = 1024;
 /// The most entries that are taken from a list: a role may be given by one of the groups, of which there may be as many.
@@ -42,7 +40,7 @@ impl Claims {
     /// [`Reason::Malformed`] without a `sub`, and when one of these claims cannot be understood.
     pub fn read(all: Map<String, Value>) -> Result<Self, Reason> {
         let malformed = |_: ClaimError| Reason::Malformed;
-        let owned = |name| text(&all, name, MAX_ID).map(|value| value.map(str::to_owned)).map_err(malformed);
+        let owned = |name| identifier(&all, name).map_err(malformed);
         let (subject, session) = (owned("sub")?.ok_or(Reason::Malformed)?, owned("sid")?);
         let (issued, expires) = (time(&all, "iat").map_err(malformed)?, time(&all, "exp").map_err(malformed)?);
         Ok(Self { subject, issued, expires, session, all })

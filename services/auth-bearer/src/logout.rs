@@ -10,7 +10,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use oidc::claims::{LEEWAY, check_times, is_meant_for, text, time};
+use oidc::claims::{LEEWAY, check_times, identifier, is_meant_for, time};
 use oidc::jose::{Algorithm, MAX_JWT, UnverifiedJwt};
 use serde_json::{Value, json};
 
@@ -26,8 +26,6 @@ mod tests;
 pub const PATH: &str = "/backchannel_logout";
 /// The event that a logout token tells.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
-/// The longest identifier in one, in bytes.
-const MAX_ID: usize = 255;
 /// The longest body: an encoded token and its name.
 const MAX_BODY: usize = 3 * MAX_JWT + 64;
 /// How long an identifier is kept at most, to see that it comes once; what it ended stays ended.
@@ -78,7 +76,7 @@ fn read(jwt: &UnverifiedJwt<'_>, issuer: &Issuer, now: SystemTime) -> Result<Unc
     if said.contains_key("nonce") {
         return Err(bad("nonce"));
     }
-    let named = |name| text(said, name, MAX_ID).map(|value| value.map(str::to_owned)).map_err(|_| bad(name));
+    let named = |name| identifier(said, name).map_err(|_| bad(name));
     let (subject, session, jti) = (named("sub")?, named("sid")?, named("jti")?.ok_or(bad("jti"))?);
     if subject.is_none() && session.is_none() {
         return Err(bad("sub"));

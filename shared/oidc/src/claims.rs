@@ -16,6 +16,8 @@ pub const CLIENT_AHEAD: Duration = Duration::from_secs(10);
 /// A claim of our own in access tokens and introspection: whether the client is one of the installation's own (built in, or `trusted`),
 /// so that its tokens act as the user as a whole.
 pub const FIRST_PARTY: &str = "first_party";
+/// The longest identifier, in bytes: `OpenID` Connect Core 2 allows that for `sub`.
+const MAX_IDENTIFIER: usize = 255;
 /// The end of the year 9999, in seconds: nothing that is added to a time later can overflow.
 const LAST_SECOND: f64 = 253_402_300_799.0;
 
@@ -63,6 +65,14 @@ pub fn text<'a>(claims: &'a Map<String, Value>, name: &'static str, max: usize) 
     let Some(value) = claims.get(name) else { return Ok(None) };
     let text = value.as_str().filter(|text| (1..=max).contains(&text.len()));
     text.map(Some).ok_or(ClaimError::Malformed(name))
+}
+
+/// An identifier (`sub`, `sid`, `jti`) of at most 255 bytes (`OpenID` Connect Core 2); `None` if the claim is left out.
+///
+/// # Errors
+/// [`ClaimError::Malformed`].
+pub fn identifier(claims: &Map<String, Value>, name: &'static str) -> Result<Option<String>, ClaimError> {
+    Ok(text(claims, name, MAX_IDENTIFIER)?.map(str::to_owned))
 }
 
 /// Holds `exp`, `nbf` and `iat` against the present; each may be left out. The result is `exp`.

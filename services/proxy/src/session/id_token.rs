@@ -3,15 +3,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use oidc::claims::{LEEWAY, check_times, is_meant_for, text, time};
+use oidc::claims::{LEEWAY, check_times, identifier, is_meant_for, time};
 use oidc::jose::{Algorithm, UnverifiedJwt, half_hash};
 use serde_json::{Map, Value};
 
 use super::store::Ended;
 use crate::multi_factor::SignIn;
 
-/// The longest identifier in one, in bytes.
-const MAX_ID: usize = 255;
 /// The event that a logout token tells.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// How long a logout token is remembered at most.
@@ -138,7 +136,7 @@ impl Expected<'_> {
 }
 
 fn named(said: &Map<String, Value>, name: &'static str) -> Result<Option<String>, Wrong> {
-    text(said, name, MAX_ID).map(|value| value.map(str::to_owned)).map_err(|_| Wrong(name))
+    identifier(said, name).map_err(|_| Wrong(name))
 }
 
 #[cfg(test)]

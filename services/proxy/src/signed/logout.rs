@@ -3,7 +3,7 @@
 
 use axum::body::{Body, Bytes, to_bytes};
 use http::{HeaderMap, Method, StatusCode};
-use oidc::claims::{LEEWAY, text, time};
+use oidc::claims::{LEEWAY, identifier, time};
 use oidc::jose::{MAX_JWT, UnverifiedJwt};
 
 use crate::answer::Refusal;
@@ -14,8 +14,6 @@ use crate::session::store::Ended;
 
 /// The longest body: an encoded token and its name.
 const MAX_BODY: usize = 3 * MAX_JWT + 64;
-/// The longest identifier in a token, in bytes.
-const MAX_ID: usize = 255;
 
 /// Whether a request is for what receives logout tokens.
 pub(crate) fn is_one(asked: &Asked<'_>, route: &Route) -> bool {
@@ -41,7 +39,7 @@ pub(crate) fn ended(body: &[u8]) -> Option<(String, Ended)> {
     let token = tokens.next().filter(|_| tokens.next().is_none())?;
     let jwt = UnverifiedJwt::parse(&token).ok()?;
     let said = jwt.claims();
-    let named = |name| text(said, name, MAX_ID).ok().flatten().map(str::to_owned);
+    let named = |name| identifier(said, name).ok().flatten();
     let at = time(said, "iat").ok().flatten()? + LEEWAY;
     let issuer = said.get("iss")?.as_str()?.to_owned();
     Some((issuer, Ended { subject: named("sub"), sid: named("sid"), at }))
