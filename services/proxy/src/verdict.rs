@@ -25,6 +25,18 @@ pub enum Verdict {
     Unavailable,
 }
 
+/// Whether a credential is accepted.
+///
+/// # Errors
+/// The verdict, unless it is that the credential is not good.
+pub fn is_accepted<T>(answer: Result<T, Verdict>) -> Result<bool, Verdict> {
+    match answer {
+        Ok(_) => Ok(true),
+        Err(Verdict::Unauthenticated(_)) => Ok(false),
+        Err(verdict) => Err(verdict),
+    }
+}
+
 /// Why nobody has proven who asks; it decides what the client is told to do (rows E13, E14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {

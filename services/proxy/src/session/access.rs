@@ -17,7 +17,7 @@ use crate::asked::Asked;
 use crate::credential::Presented;
 use crate::identity::Identity;
 use crate::multi_factor::SignIn;
-use crate::verdict::{Refused, Verdict};
+use crate::verdict::{Refused, Verdict, is_accepted};
 
 /// How far the last use that is written down may be behind.
 const UNWRITTEN: Duration = Duration::from_mins(1);
@@ -77,15 +77,11 @@ impl Sessions {
         if self.has_ended(&row, self.clock.now()) {
             return Ok(false);
         }
-        let is_good = async {
+        let answer = async {
             let credentials = Credentials::new("", self.access_token(row).await?);
-            admission.ask(kind::BEARER, &credentials).await.map(drop)
+            admission.ask(kind::BEARER, &credentials).await
         };
-        match is_good.await {
-            Ok(()) => Ok(true),
-            Err(Verdict::Unauthenticated(_)) => Ok(false),
-            Err(verdict) => Err(verdict),
-        }
+        is_accepted(answer.await)
     }
 
     /// How the user of the session that a request brings has signed in; `None` without a session.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use authn::{Credentials, EndedSessions, UserType, amr, kind};
-use oidc::claims::{text, time};
+use oidc::claims::{identifier, time};
 use oidc::jose::UnverifiedJwt;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -15,10 +15,8 @@ use crate::asked::Asked;
 use crate::credential::Presented;
 use crate::identity::Identity;
 use crate::session::{Sessions, digest_of};
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, is_accepted};
 
-/// The longest identifier in a token, in bytes.
-const MAX_ID: usize = 255;
 /// As long before its end it is no revocation if a token is refused: clocks differ.
 const SHORTLY: Duration = Duration::from_secs(10);
 
@@ -102,11 +100,7 @@ impl Fetcher {
             Self::Token(token) if token.end.is_some_and(|end| end <= now + SHORTLY) => Ok(true),
             Self::Token(token) => {
                 let credentials = Credentials::new("", token.secret.clone());
-                match admission.ask(kind::BEARER, &credentials).await {
-                    Ok(_) => Ok(true),
-                    Err(Verdict::Unauthenticated(_)) => Ok(false),
-                    Err(verdict) => Err(verdict),
-                }
+                is_accepted(admission.ask(kind::BEARER, &credentials).await)
             }
         }
     }
@@ -119,7 +113,7 @@ impl AccessToken {
         let jwt = UnverifiedJwt::parse(secret.expose_secret()).ok();
         let none = Map::new();
         let claims = jwt.as_ref().map_or(&none, UnverifiedJwt::claims);
-        let named = |name| text(claims, name, MAX_ID).ok().flatten().map(str::to_owned);
+        let named = |name| identifier(claims, name).ok().flatten();
         let client = || ["azp", "client_id"].into_iter().find_map(|name| claims.get(name).and_then(Value::as_str));
         let sid = named("sid");
         let is_told = sid.is_some() && named("iss").is_some() && !is_delegated;
