@@ -114,25 +114,19 @@ fn audit(credentials: &Credentials, caller: Option<&str>, verdict: &Result<Authe
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
-    use std::sync::Mutex;
     use std::time::SystemTime;
 
     use authn::{DirectoryError, Filter, User, UserId, role};
-    use runtime::Random;
+    use runtime::{CapturedLog, Random};
+    use tracing::Level;
 
     use super::*;
 
     /// Row M7.
     #[test]
     fn caller_is_named_by_what_a_trusted_gateway_forwards() {
-        let caller = |identity: Option<&str>, forwarded: Option<&str>| Caller {
-            identity: identity.map(str::to_owned),
-            forwarded: forwarded.map(str::to_owned),
-            ..Caller::default()
-        };
-        let gateways = ["spiffe://doorward/gateway".to_owned()];
-        let (gateway, proxy) = (Some("spiffe://doorward/gateway"), Some("spiffe://doorward/proxy"));
+        let gateways = [GATEWAY.to_owned()];
+        let (gateway, proxy) = (Some(GATEWAY), Some(PROXY));
         assert_eq!(name_of(&caller(gateway, proxy), &gateways), proxy);
         assert_eq!(name_of(&caller(gateway, None), &gateways), None, "its caller has shown no certificate");
         assert_eq!(name_of(&caller(proxy, None), &gateways), proxy);
@@ -187,38 +181,21 @@ mod tests {
         Caller { identity, forwarded, ..Caller::default() }
     }
 
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("no panic").write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     /// Row M4: before the caller has the answer there is one event, which names the caller, the peer and the user.
     #[tokio::test]
     async fn every_attempt_is_one_audit_event() {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
-        let _recording = tracing::subscriber::set_default(subscriber);
+        let log = CapturedLog::start(Level::INFO);
         let machine = machine(&[&format!("{PROXY}=users")]);
         for (login, secret) in [("einstein", KEY), ("root", KEY), ("einstein", "another key")] {
             let caller = Caller { trace_id: "4bf92f35".to_owned(), ..caller(Some(GATEWAY), Some(PROXY)) };
             let credentials = Credentials { client_id: login.to_owned(), secret: secret.into(), caller };
             let _ = machine.authenticate(&credentials).await;
         }
-        let text = String::from_utf8(log.0.lock().expect("no panic").clone()).expect("UTF-8");
-        let events: Vec<serde_json::Value> =
-            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let (text, events) = (log.text(), log.audit_events());
+        assert_eq!(text.lines().count(), events.len(), "{text}");
         let told: Vec<_> = events
             .iter()
-            .map(|event| ["outcome", "reason", "caller", "peer", "trace_id"].map(|name| event["fields"][name].as_str()))
+            .map(|event| ["outcome", "reason", "caller", "peer", "trace_id"].map(|name| event[name].as_str()))
             .collect();
         let event = |outcome, reason| [outcome, reason, PROXY, GATEWAY, "4bf92f35"].map(Some);
         assert_eq!(told, [event("granted", ""), event("refused", "policy"), event("refused", "wrong_secret")]);

@@ -33,7 +33,12 @@ mod tls;
 #[cfg(test)]
 mod testing;
 
+#[cfg(feature = "testing")]
+mod captured_log;
+
 pub use app::{App, BoxError, Check, Task};
+#[cfg(feature = "testing")]
+pub use captured_log::CapturedLog;
 pub use cli::main;
 pub use client::EndpointError;
 pub use clock::Clock;

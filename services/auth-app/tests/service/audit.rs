@@ -1,43 +1,16 @@
 //! What the audit log says of tokens.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
-
 use crate::support::{Fixture, HOUR, claims, wish};
 use auth_app::applications::PersonRef;
 use auth_app::policy::LifeWish;
 use authn::Caller;
+use runtime::CapturedLog;
 use secrecy::ExposeSecret;
-use serde_json::Value;
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// The audit events, in their order.
-    fn events(&self) -> Vec<Value> {
-        let lines = String::from_utf8(self.0.lock().expect("no panic").clone()).expect("UTF-8");
-        let events = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-        events.filter(|event| event["target"] == "audit").map(|event| event["fields"].clone()).collect()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no panic").write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use tracing::Level;
 
 #[tokio::test]
 async fn a11_who_for_whom_why_and_from_where() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
-    let _recording = tracing::subscriber::set_default(subscriber);
+    let log = CapturedLog::start(Level::INFO);
 
     let fixture = Fixture::new().await;
     let admin = claims("admin", &["pwd"]);
@@ -48,7 +21,7 @@ async fn a11_who_for_whom_why_and_from_where() {
     let (token, secret) = fixture.applications.create(&acting, wish(LifeWish::For(HOUR))).await.expect("is made");
     fixture.applications.revoke(&acting, &token.id.to_string()).await.expect("ends");
 
-    let events = log.events();
+    let events = log.audit_events();
     assert_eq!(events.len(), 2, "one for each thing that was done: {events:?}");
     for (event, name) in events.iter().zip(["app_token_create", "app_token_revoke"]) {
         let of = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
@@ -57,8 +30,7 @@ async fn a11_who_for_whom_why_and_from_where() {
         assert_eq!((of("reason"), of("source")), (reason.into(), "192.0.2.7".into()), "why, from where");
         assert_eq!((of("trace_id"), of("token")), ("4bf92f35".into(), token.id.to_string()));
     }
-    let log = log.0.lock().expect("no panic").clone();
-    assert!(!String::from_utf8_lossy(&log).contains(secret.expose_secret()));
+    assert!(!log.text().contains(secret.expose_secret()));
 }
 
 #[tokio::test]

@@ -1,35 +1,14 @@
 //! For which client a token was issued, at an issuer that is our own provider or another.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::support::{Provider, Service, key, sign, with};
 use auth_bearer::Oidc;
 use authn::Reason;
 use oidc::jose::Algorithm;
+use runtime::CapturedLog;
 use serde_json::json;
-
-/// What this thread logs.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn lines_with(&self, text: &str) -> Vec<String> {
-        let log = String::from_utf8(self.0.lock().expect("no panic").clone()).expect("UTF-8");
-        log.lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no panic").write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use tracing::Level;
 
 /// A claim that any provider may let its clients, or its users' own attributes, set.
 #[tokio::test]
@@ -51,10 +30,10 @@ async fn first_party_claim_of_another_provider_opens_nothing() {
 
 #[tokio::test]
 async fn refused_client_is_logged_with_the_remedy_once_a_minute() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let _recording = tracing::subscriber::set_default(subscriber);
+    let log = CapturedLog::start(Level::INFO);
+    let lines_with = |text: &str| -> Vec<String> {
+        log.text().lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
+    };
 
     let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
@@ -64,11 +43,11 @@ async fn refused_client_is_logged_with_the_remedy_once_a_minute() {
     for _ in 0..3 {
         assert_eq!(service.refusal(&sign(&signer, &nameless)).await, Reason::ForeignClient);
     }
-    let told = log.lines_with("foreign_client");
+    let told = lines_with("foreign_client");
     assert_eq!(told.len(), 1, "{told:?}");
     let names = ["AUTH_BEARER_OIDC_AUDIENCE", "AUTH_BEARER_OIDC_AUTHORIZED_PARTIES", &provider.url];
     assert!(names.iter().all(|name| told[0].contains(name)), "{told:?}");
     service.clock.advance(Duration::from_mins(1));
     assert_eq!(service.refusal(&sign(&signer, &nameless)).await, Reason::ForeignClient);
-    assert_eq!(log.lines_with("foreign_client").len(), 2);
+    assert_eq!(lines_with("foreign_client").len(), 2);
 }

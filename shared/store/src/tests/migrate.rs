@@ -1,11 +1,10 @@
 //! Versions side by side: before (N-1), after (N), and one that went another way.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
+use runtime::CapturedLog;
 use sea_orm::{ConnectionTrait, DynIden, sea_query::IntoIden};
 use sea_orm_migration::prelude::{DbErr, MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
 use status::Kind;
+use tracing::Level;
 
 use crate::testing::{self, Cluster};
 use crate::{Database, StoreError};
@@ -128,34 +127,15 @@ async fn versions_run_side_by_side_on_postgres() {
     assert_eq!(taken(&one).await, 3);
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no panic").write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn the_log_names_the_newer_steps_once() {
     let file = testing::sqlite();
     let database = file.open().await;
     database.migrate::<After>().await.unwrap();
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_ansi(false);
-    let subscriber = subscriber.with_writer(move || writer.clone()).finish();
-    {
-        let _guard = tracing::subscriber::set_default(subscriber);
-        database.migrate::<Before>().await.unwrap();
-        database.migrate::<After>().await.unwrap();
-    }
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = CapturedLog::start(Level::WARN);
+    database.migrate::<Before>().await.unwrap();
+    database.migrate::<After>().await.unwrap();
+    let text = log.text();
     assert_eq!(text.lines().count(), 1, "{text}");
     assert!(text.contains("WARN") && text.contains("m2_colours, m3_ages"), "{text}");
 }
