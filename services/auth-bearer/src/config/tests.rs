@@ -167,7 +167,8 @@ fn further_issuers_stand_in_a_file() {
     assert!(matches!(&all[1].naming, Naming::Own { suffix } if suffix == "@partner"));
     assert_eq!(all[1].provisioning.as_ref().expect("makes people").groups.to_string(), "teams");
 
-    let marked = with(&format!("\u{feff}{}", PARTNER.trim_start()), &[("OCIS_JWT_SECRET", ENOUGH)]);
+    let marked =
+        with(&format!("\u{feff}{}", PARTNER.trim_start().replace("\n  ", "\n")), &[("OCIS_JWT_SECRET", ENOUGH)]);
     assert_eq!(marked.expect("a byte order mark is skipped").len(), 2);
 
     assert!(with(PARTNER, &[]).expect_err("is refused").contains("OCIS_JWT_SECRET"));

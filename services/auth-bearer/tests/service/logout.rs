@@ -58,6 +58,18 @@ async fn a_session_that_has_ended_opens_nothing_any_more() {
 }
 
 #[tokio::test]
+async fn logout_token_of_an_issuer_whose_clock_is_a_minute_ahead_ends_the_session() {
+    let signer = key("k", Algorithm::Es256);
+    let provider = Provider::start(&[&signer]).await;
+    let service = Service::of(&provider);
+    let token = sign(&signer, &with(service.claims(&provider.url), "sid", "s1"));
+    let mut ahead = said(&service, &provider.url);
+    ahead["iat"] = json!(service.now() + 60);
+    assert_eq!(tell(&service, &logout(&signer, &ahead)).await, StatusCode::OK);
+    assert_eq!(service.refusal(&token).await, Reason::Revoked);
+}
+
+#[tokio::test]
 async fn all_sessions_of_a_person_may_end() {
     let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;

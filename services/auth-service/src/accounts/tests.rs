@@ -80,8 +80,9 @@ fn a_secret_may_stand_in_a_file_of_its_own() {
 
 #[test]
 fn byte_order_mark_before_the_accounts_is_skipped() {
-    let accounts = from_file(&format!("\u{feff}- {{id: a, secret: {SECRET}}}\n")).expect("loads");
-    assert!(accounts.verify("a", SECRET, UNIX_EPOCH).is_ok());
+    let accounts =
+        from_file(&format!("\u{feff}- {{id: a, secret: {SECRET}}}\n- {{id: b, secret: {SECRET}}}\n")).expect("loads");
+    assert!(["a", "b"].iter().all(|id| accounts.verify(id, SECRET, UNIX_EPOCH).is_ok()));
 }
 
 #[test]

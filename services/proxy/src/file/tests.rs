@@ -293,6 +293,6 @@ fn routes_to_an_opencloud_are_those_of_its_own_proxy() {
 fn byte_order_mark_before_the_file_is_skipped() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("routes.yaml");
-    std::fs::write(&file, "\u{feff}routes:\n  - path: /wiki\n    backend: http://127.0.0.1:1\n").expect("writes");
+    std::fs::write(&file, "\u{feff}routes:\n- path: /wiki\n  backend: http://127.0.0.1:1\n").expect("writes");
     assert_eq!(read(&file).expect("is read").routes.len(), 1);
 }

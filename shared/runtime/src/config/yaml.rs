@@ -34,8 +34,8 @@ impl Tree {
     }
 }
 
-/// The text of a YAML file, without the byte order mark that some editors begin a file with (YAML 1.2, 5.2): the parser takes
-/// it for a part of the first key.
+/// The text of a YAML file, without the byte order mark that some editors begin a file with (YAML 1.2, 5.2): the parser counts it
+/// as a column, so that whatever stands below the first key is indented otherwise.
 ///
 /// # Errors
 /// When the file cannot be read, or is not UTF-8.

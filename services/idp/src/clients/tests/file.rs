@@ -66,7 +66,7 @@ fn a_secret_is_kept_as_a_digest_and_sealed_only_where_it_has_to_be_known() {
 #[test]
 fn byte_order_mark_before_the_file_is_skipped() {
     let client = one(
-        "\u{feff}clients:\n  - id: wiki\n    secret: 8J3kd93jfJ93jdkfl39dkf\n    redirect_uris: [https://wiki.example/cb]\n",
+        "\u{feff}clients:\n- id: wiki\n  secret: 8J3kd93jfJ93jdkfl39dkf\n  redirect_uris: [https://wiki.example/cb]\n",
     );
     assert_eq!(client.id, "wiki");
 }

@@ -112,6 +112,8 @@ fn a_redirect_uri_is_one_that_its_kind_of_application_may_have() {
         let more = json!({ "redirect_uris": [uri], "application_type": kind });
         let error = client(Source::Registered, &with(&more)).err().unwrap_or_else(|| panic!("{uri} is accepted"));
         assert_eq!(error.code(), ErrorCode::InvalidRedirectUri, "{error}");
+        let is_for_native = kind == "web" && ["http:", "com."].iter().any(|start| uri.starts_with(start));
+        assert_eq!(error.to_string().contains("--native"), is_for_native, "{error}");
     }
     assert_eq!(wrong(&json!({ "redirect_uris": [] })), "redirect_uris");
     assert_eq!(wrong(&json!({ "post_logout_redirect_uris": ["http://app.example"] })), "post_logout_redirect_uris");

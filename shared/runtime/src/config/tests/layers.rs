@@ -149,8 +149,9 @@ fn environments_are_layered() {
 fn byte_order_mark_before_yaml_is_skipped() {
     let folder = Folder::new();
     folder.write("doorward.yaml", "\u{feff}auth-app:\n  log: {level: warn}\n");
-    folder.write("auth-app.yaml", "\u{feff}grpc: {addr: 127.0.0.1:1}\r\n");
+    folder.write("auth-app.yaml", "\u{feff}grpc: {addr: 127.0.0.1:1}\r\nhttp: {addr: 127.0.0.1:2}\r\n");
     let read = read_ok(&folder.env());
     assert_eq!(read.config.log.level, "warn");
     assert_eq!(read.config.grpc.addr.to_string(), "127.0.0.1:1");
+    assert_eq!(read.config.http.addr.to_string(), "127.0.0.1:2");
 }
