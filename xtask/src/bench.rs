@@ -1,7 +1,8 @@
-//! `cargo xtask bench`.
+//! `cargo xtask bench` and `cargo xtask soak`.
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::tools::{self, Outcome, Workspace};
 
@@ -17,18 +18,35 @@ pub(crate) struct Arguments {
     passed_on: Vec<String>,
 }
 
+/// Watch the memory of the family in one process under load for an hour, and fail if it grows.
+#[derive(clap::Args)]
+pub(crate) struct SoakArguments {
+    /// Arguments of the load tool's `soak`; `--help` explains them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    passed_on: Vec<String>,
+}
+
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
     let is_idp = arguments.passed_on.first().is_some_and(|first| first == "idp");
-    // In one go: the load tool starts what it measures from the binaries beside its own.
     let measured: &[&str] = if is_idp { &["idp", "users", "auth-basic"] } else { &["doorward"] };
-    let mut build = workspace.cargo(&["build", "--release", "--package", "testkit", "--bins"]);
-    tools::run(build.args(measured.iter().flat_map(|package| ["--package", package])))?;
-    let mut bench = workspace.program(&workspace.target.join("release/bench"));
+    let mut bench = load_tool(workspace, measured)?;
     bench.args(&arguments.passed_on);
     if is_idp {
         bench.arg("--peer").arg(install_peer(workspace)?);
     }
     tools::run(&mut bench)
+}
+
+pub(crate) fn soak(workspace: &Workspace, arguments: &SoakArguments) -> Outcome {
+    let mut soak = load_tool(workspace, &["doorward"])?;
+    tools::run(soak.arg("soak").args(&arguments.passed_on))
+}
+
+/// Builds the load tool together with what it measures, since it starts the binaries that are in its own folder.
+fn load_tool(workspace: &Workspace, measured: &[&str]) -> Outcome<Command> {
+    let mut build = workspace.cargo(&["build", "--release", "--package", "testkit", "--bins"]);
+    tools::run(build.args(measured.iter().flat_map(|package| ["--package", package])))?;
+    Ok(workspace.program(&workspace.target.join("release/bench")))
 }
 
 /// Installs the peer in the target folder, unless it is there already, and returns where.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod bench;
+mod cargo_tools;
 mod env_docs;
 mod logs;
 mod node;
@@ -28,6 +29,7 @@ enum Command {
     Test(test::Arguments),
     EnvDocs(env_docs::Arguments),
     Bench(bench::Arguments),
+    Soak(bench::SoakArguments),
 }
 
 fn main() -> ExitCode {
@@ -46,5 +48,6 @@ fn run(command: Command) -> Outcome {
         Command::Test(arguments) => test::run(&workspace, &arguments),
         Command::EnvDocs(arguments) => env_docs::run(&workspace, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &arguments),
+        Command::Soak(arguments) => bench::soak(&workspace, &arguments),
     }
 }

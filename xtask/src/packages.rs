@@ -5,8 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use crate::node;
 use crate::tools::{self, Outcome, Workspace};
+use crate::{cargo_tools, node};
 
 /// Where npm packages are named, with the hashes of their contents; they are installed there too.
 const NPM: [&str; 2] = ["shared/conformance/peer", RELYING];
@@ -52,6 +52,7 @@ const PACKAGES: [Package; 10] = [
 /// name them, as Node looks for them there, Python packages into the target folder.
 pub(crate) fn ensure(workspace: &Workspace) -> Outcome {
     debian()?;
+    cargo_tools::ensure(workspace)?;
     node::ensure(workspace)?;
     NPM.iter().try_for_each(|folder| npm(workspace, folder))?;
     python(workspace, RELYING, "relying-parties", |_| Ok(()))?;

@@ -1,10 +1,10 @@
 //! The steps of `cargo xtask test`.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use clap::ValueEnum;
 
+use crate::cargo_tools::{DENY, NEXTEST, SHEAR};
 use crate::tools::{self, Outcome, Workspace};
 use crate::{env_docs, logs, packages};
 
@@ -13,10 +13,12 @@ use crate::{env_docs, logs, packages};
 pub(crate) enum Step {
     /// the code's layout
     Format,
-    /// licences, sources and unwanted crates among the dependencies
-    Dependencies,
     /// the Debian, npm and Python packages that the tests need
     Packages,
+    /// licences, sources, unwanted crates and unnamed second versions among the dependencies
+    Dependencies,
+    /// dependencies that no code uses
+    Unused,
     /// clippy, warnings are errors
     Lint,
     /// the binaries, which some tests start, and the tests
@@ -49,9 +51,13 @@ impl Step {
         let cargo = |words: &str| workspace.cargo(&words.split(' ').collect::<Vec<_>>());
         match self {
             Self::Format => tools::run(&mut cargo("fmt --all --check")),
-            Self::Dependencies | Self::Packages if reduced => Ok(()),
-            Self::Dependencies => dependencies(workspace),
+            Self::Packages | Self::Dependencies | Self::Unused if reduced => Ok(()),
             Self::Packages => packages::ensure(workspace),
+            Self::Dependencies => dependencies(workspace),
+            Self::Unused => {
+                let shear = SHEAR.find_or_build(workspace)?;
+                tools::run(workspace.program(&shear).args(["--locked", "--deny-warnings"]))
+            }
             Self::Lint => tools::run(&mut cargo("clippy --workspace --all-targets --locked -- -D warnings")),
             // with the tests, whose features are then those of the binaries too: nothing is built twice
             Self::Build => tools::run(&mut cargo("build --workspace --bins --tests --locked")),
@@ -75,33 +81,21 @@ fn test(workspace: &Workspace, reduced: bool) -> Outcome {
     tools::run(&mut command)
 }
 
-/// nextest where it is there: it keeps the hungry tests apart (`.config/nextest.toml`) and stops those that hang.
+/// nextest where it can be had: it keeps the hungry tests apart (`.config/nextest.toml`) and stops those that hang.
 fn runner(workspace: &Workspace) -> Command {
-    if tools::answers("cargo", &["nextest", "--version"]) {
-        return workspace.cargo(&["nextest", "run", "--workspace", "--locked"]);
+    if let Some(nextest) = NEXTEST.find(workspace) {
+        let mut command = workspace.program(&nextest);
+        command.args(["nextest", "run", "--workspace", "--locked"]);
+        return command;
     }
-    tools::say("cargo-nextest is not installed: cargo test it is");
+    tools::say("there is no cargo-nextest: `cargo test` runs the tests");
     workspace.cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--locked", "--no-fail-fast"])
 }
 
 /// Advisories are left to releases: their database is fetched from the network, and a new one would break an old commit.
 fn dependencies(workspace: &Workspace) -> Outcome {
-    let program = deny(workspace)?;
+    let program = DENY.find_or_build(workspace)?;
     let mut command = workspace.program(&program);
     command.args(["--locked", "--all-features", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]);
     tools::run(&mut command)
-}
-
-/// The machine's cargo-deny, or one that is built once into the target folder.
-fn deny(workspace: &Workspace) -> Outcome<PathBuf> {
-    if tools::answers("cargo-deny", &["--version"]) {
-        return Ok("cargo-deny".into());
-    }
-    let folder = workspace.target.join("tools");
-    let program = folder.join("bin/cargo-deny");
-    if !program.exists() {
-        tools::say("installing cargo-deny into the target folder (a few minutes, once)");
-        tools::run(workspace.cargo(&["install", "--quiet", "--locked", "cargo-deny", "--root"]).arg(&folder))?;
-    }
-    Ok(program)
 }
