@@ -59,7 +59,7 @@ fn install_peer(workspace: &Workspace) -> Outcome<PathBuf> {
     let folder = workspace.target.join("bench-peer");
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
     fs::create_dir_all(&folder).map_err(failed)?;
-    let source = workspace.root.join("shared/testkit/bench/peer");
+    let source = workspace.root.join("tests/testkit/bench/peer");
     // npm notes here what it has installed when it is done
     let done = folder.join("node_modules/.package-lock.json");
     let mut is_installed = done.exists();

@@ -9,11 +9,11 @@ use crate::tools::{self, Outcome, Workspace};
 use crate::{cargo_tools, node};
 
 /// Where npm packages are named, with the hashes of their contents; they are installed there too.
-const NPM: [&str; 2] = ["shared/conformance/peer", RELYING];
+const NPM: [&str; 2] = ["tests/conformance/peer", RELYING];
 /// The relying parties that are not ours.
-const RELYING: &str = "services/doorward/tests/relying";
+const RELYING: &str = "tests/family/tests/relying";
 /// The proxies that are asked through, and those of them that come as Python packages, as programs.
-const DOORS: &str = "services/doorward/tests/doors";
+const DOORS: &str = "tests/family/tests/doors";
 const PROXIES: [&str; 3] = ["caddy", "envoy", "traefik"];
 
 struct Package {

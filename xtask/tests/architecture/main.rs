@@ -23,8 +23,9 @@ fn sound() -> Vec<Crate> {
         Crate::new("users", "services/users", &[("runtime", Kind::Normal), ("testkit", Kind::Dev)]),
         Crate::new("gateway", "services/gateway", &[("authn", Kind::Normal), ("testkit", Kind::Dev)]),
         Crate::new("doorward", "services/doorward", &[("gateway", Kind::Normal), ("users", Kind::Normal)]),
-        Crate::new("testkit", "shared/testkit", &[("doorward", Kind::Normal), ("users", Kind::Normal)]),
-        Crate::new("conformance", "shared/conformance", &[]),
+        Crate::new("testkit", "tests/testkit", &[("doorward", Kind::Normal), ("users", Kind::Normal)]),
+        Crate::new("conformance", "tests/conformance", &[]),
+        Crate::new("family", "tests/family", &[("testkit", Kind::Dev)]),
         Crate::new("xtask", "xtask", &[]),
     ]
 }
@@ -71,7 +72,9 @@ fn testkit_is_for_the_tests_of_services_only() {
         let found = with(from, "testkit", kind);
         assert!(found.iter().any(|line| line.contains("testkit")), "{from}: {found:?}");
     }
-    assert_eq!(with("doorward", "testkit", Kind::Dev), Vec::<String>::new());
+    for from in ["doorward", "family"] {
+        assert_eq!(with(from, "testkit", Kind::Dev), Vec::<String>::new());
+    }
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn layer(one: &Crate) -> Option<Layer> {
         "authn" | "token" => Layer::Domain,
         "store" | "runtime" | "ldap" | "outbound" => Layer::Ground,
         "doorward" => Layer::Family,
-        "testkit" => Layer::Tests,
+        "testkit" | "family" => Layer::Tests,
         "conformance" => Layer::Judge,
         "xtask" => Layer::Tool,
         _ if one.folder.starts_with("services/") => Layer::Service,
@@ -62,7 +62,7 @@ fn violation(from: &Crate, to: &Crate, kind: Kind) -> Option<String> {
         return line(": it judges the family, and shares nothing with it");
     }
     if kind == Kind::Dev {
-        let tests_a_service = matches!(upper, Layer::Service | Layer::Family);
+        let tests_a_service = matches!(upper, Layer::Service | Layer::Family) || from.name == "family";
         return if matches!(lower, Layer::Tests | Layer::Judge) && !tests_a_service {
             line(": it is for the tests of services")
         } else {

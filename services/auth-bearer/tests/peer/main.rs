@@ -1,4 +1,4 @@
-//! Against an issuer that is not ours: the npm package oidc-provider, as `shared/conformance/peer/issuer.mjs` sets it up. Its
+//! Against an issuer that is not ours: the npm package oidc-provider, as `tests/conformance/peer/issuer.mjs` sets it up. Its
 //! processes run one at a time (`.config/nextest.toml`), so that every name here says that there is one.
 
 mod support;

@@ -18,7 +18,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
-const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/conformance/peer");
+const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/conformance/peer");
 
 /// The issuer; it ends with its value.
 pub(crate) struct Issuer {
@@ -34,7 +34,7 @@ impl Issuer {
             let reduced = Environment::of_process().get("DOORWARD_TEST_REDUCED") == Some("1");
             assert!(
                 reduced,
-                "this test needs oidc-provider: npm ci --prefix shared/conformance/peer (cargo xtask test does it), \
+                "this test needs oidc-provider: npm ci --prefix tests/conformance/peer (cargo xtask test does it), \
                  or set DOORWARD_TEST_REDUCED=1 to do without"
             );
             return None;

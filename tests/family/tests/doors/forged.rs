@@ -32,7 +32,7 @@ pub(crate) const ODD_PATHS: [&str; 16] = [
 ];
 
 /// The names and families as other software documents them.
-const DOCUMENTED: &str = include_str!("../../../proxy/tests/data/forged-headers.txt");
+const DOCUMENTED: &str = include_str!("../../../../services/proxy/tests/data/forged-headers.txt");
 
 /// Headers that applications need, and that look like those that clients may not send.
 pub(crate) const NEEDED: [&str; 10] = [
