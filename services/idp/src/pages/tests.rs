@@ -284,7 +284,7 @@ async fn signing_in_shows_what_the_client_says_of_itself() {
     assert_eq!(field("username").get("autocomplete"), Some("username"));
     assert_eq!(field("password").get("autocomplete"), Some("current-password"));
     assert!(field("remember").get("checked").is_none());
-    assert!(!html.contains("itself"));
+    assert!(!html.contains("not verified"));
 }
 
 #[tokio::test]
@@ -333,10 +333,10 @@ async fn i33_people_are_warned_of_a_client_that_registered_itself() {
 async fn errors_of_signing_in_are_told_and_have_their_status() {
     let site = site();
     let errors = [
-        (SignInError::WrongCredentials, 401, "is not right"),
+        (SignInError::WrongCredentials, 401, "Wrong username or password."),
         (SignInError::TooMany { retry_after: 120 }, 429, "Try again in 2 min."),
         (SignInError::Unavailable, 503, "not possible right now"),
-        (SignInError::Expired, 400, "open for too long"),
+        (SignInError::Expired, 400, "form has expired"),
     ];
     for (error, status, told) in errors {
         let form = SignIn { error: Some(error), username: "einstein", ..SignIn::default() };
@@ -388,10 +388,10 @@ async fn consent_names_every_scope_and_sends_the_optional_ones() {
     let redirect_uri = Some("https://www.app.example:8443/cb");
     let form = Consent { flow: "f", csrf: "c", client: &client, person: "Albert", scopes: &scopes, redirect_uri };
     let Shown { html, .. } = Shown::read(consent(&english(&site), &form)).await;
-    for text in ["Know who you are", "See your e-mail address", "until you take it back", "urn:x:files", "Albert"] {
+    for text in ["Know who you are", "See your e-mail address", "until you remove it", "urn:x:files", "Albert"] {
         assert!(html.contains(text), "{text}");
     }
-    assert!(html.contains("www.app.example:8443"), "people are told where they are taken");
+    assert!(html.contains("www.app.example:8443"), "the page names the destination");
     let elements = html::elements(&html);
     let boxes = elements.iter().filter(|element| element.get("name") == Some("scope"));
     let boxes: Vec<_> = boxes.map(|scope| (scope.get("value").unwrap(), scope.get("checked").is_some())).collect();
@@ -439,8 +439,8 @@ async fn a_form_that_sends_itself_runs_one_script_and_may_be_framed() {
 async fn a_request_that_cannot_be_answered_is_explained_to_its_developer() {
     let site = site();
     for (code, told) in [
-        (ErrorCode::InvalidRequest, "The application sent something wrong"),
-        (ErrorCode::ServerError, "Something went wrong here"),
+        (ErrorCode::InvalidRequest, "This sign-in request is not valid"),
+        (ErrorCode::ServerError, "Something went wrong"),
         (ErrorCode::TemporarilyUnavailable, "Not possible right now"),
     ] {
         let wrong = RequestError { code, description: "nonce is missing".into(), reply: None };
