@@ -15,12 +15,12 @@ pub(crate) const OPEN_HOST: &str = "open.example.org";
 /// A host that a rule denies.
 pub(crate) const CLOSED_HOST: &str = "closed.example.org";
 
-const CREDENTIALS: &str = "Who gets in";
-const ODD: &str = "Paths with two readings";
-const LIES: &str = "What clients say of themselves";
-const HEADERS: &str = "Headers that are not the client's";
+const CREDENTIALS: &str = "Access";
+const ODD: &str = "Ambiguous paths";
+const LIES: &str = "Forged request data";
+const HEADERS: &str = "Identity headers";
 const REQUESTS: &str = "Other requests";
-const AWAY: &str = "While Doorward is away";
+const AWAY: &str = "Doorward unavailable";
 
 /// Sends everything, ending with an edge that hangs, and one that is gone.
 pub(crate) async fn walk(door: &mut Door) {
@@ -42,11 +42,11 @@ pub(crate) async fn walk(door: &mut Door) {
 
 async fn credentials(door: &mut Door) {
     let world = std::sync::Arc::clone(&door.world);
-    for (path, place) in [("/files/a", "a path that is not public"), ("/pub/a", "a public path")] {
+    for (path, place) in [("/files/a", "a private path"), ("/pub/a", "a public path")] {
         for (name, credential) in &world.credentials {
             let want = match *name {
                 _ if path == "/pub/a" => Want::AsNobody,
-                "nothing" | "a wrong password" => Want::Refused(&[401]),
+                "no credential" | "a wrong password" => Want::Refused(&[401]),
                 _ => Want::As("einstein"),
             };
             let row = format!("{place}, with {name}");
@@ -61,9 +61,9 @@ async fn credentials(door: &mut Door) {
 async fn rules(door: &mut Door) {
     let (einstein, admin) = (password(door), Some(door.world.admin.clone()));
     for (row, credential, path, want) in [
-        ("a path for a role, by somebody without it", &einstein, "/admin", Want::Refused(&[403])),
-        ("a path for a role, by somebody who has it", &admin, "/admin", Want::As("admin")),
-        ("a path for nobody", &admin, "/internal/a", Want::Refused(&[403])),
+        ("a path for a role, by a user without it", &einstein, "/admin", Want::Refused(&[403])),
+        ("a path for a role, by a user who has it", &admin, "/admin", Want::As("admin")),
+        ("a denied path", &admin, "/internal/a", Want::Refused(&[403])),
     ] {
         let request = door.get(path).authorized(credential.as_deref());
         door.cell(CREDENTIALS, row, &request, want).await;
@@ -172,11 +172,15 @@ async fn dotted_hosts(door: &mut Door) {
     let einstein = password(door);
     for (row, host, want) in [
         ("a host that a rule denies", CLOSED_HOST.to_owned(), Want::Refused(&[403])),
-        ("the same with a dot behind it", format!("{CLOSED_HOST}."), Want::Refused(&[403])),
-        ("the same with a dot and a port", format!("{CLOSED_HOST}.:80"), Want::Refused(&[403])),
-        ("the same in capital letters with a dot", format!("{}.", CLOSED_HOST.to_uppercase()), Want::Refused(&[403])),
-        ("the same with two dots", format!("{CLOSED_HOST}.."), Want::Refused(&[400, 403, 404])),
-        ("a public host with a dot", format!("{OPEN_HOST}."), Want::AsNobody),
+        ("the same with a final dot", format!("{CLOSED_HOST}."), Want::Refused(&[403])),
+        ("the same with a final dot and a port", format!("{CLOSED_HOST}.:80"), Want::Refused(&[403])),
+        (
+            "the same in capital letters with a final dot",
+            format!("{}.", CLOSED_HOST.to_uppercase()),
+            Want::Refused(&[403]),
+        ),
+        ("the same with two final dots", format!("{CLOSED_HOST}.."), Want::Refused(&[400, 403, 404])),
+        ("a public host with a final dot", format!("{OPEN_HOST}."), Want::AsNobody),
     ] {
         let request = door.get("/files/a").with(&[("Host", &host)]);
         let request = if host.starts_with(OPEN_HOST) { request } else { request.authorized(einstein.as_deref()) };
@@ -237,7 +241,7 @@ async fn requests(door: &mut Door) {
     let request = door.get("/files/a").with(&headers).authorized(einstein.as_deref());
     door.cell(REQUESTS, "64 KiB of headers", &request, Want::Stopped).await;
     let request = door.get("/files/a").authorized(einstein.as_deref());
-    door.cell(REQUESTS, "an ordinary one after that", &request, Want::As("einstein")).await;
+    door.cell(REQUESTS, "an ordinary request after that", &request, Want::As("einstein")).await;
 }
 
 /// Doorward has to be told where a MOVE goes.
@@ -305,20 +309,20 @@ async fn upgrades(door: &mut Door) {
 
 async fn away(door: &mut Door) {
     door.edge.pause();
-    refuses(door, "it hangs").await;
+    refuses(door, "the edge hangs").await;
     door.edge.resume();
     // what was asked while it hung may be answered now: nobody waits for it any more
     let request = door.get("/files/a").authorized(password(door).as_deref());
-    door.cell(AWAY, "it goes on: a path that is not public, with a password", &request, Want::As("einstein")).await;
+    door.cell(AWAY, "the edge has resumed: a private path, with a password", &request, Want::As("einstein")).await;
     door.edge.kill();
-    refuses(door, "it is gone").await;
+    refuses(door, "the edge is down").await;
 }
 
 /// Everything is refused.
 async fn refuses(door: &mut Door, how: &'static str) {
     let einstein = password(door);
     let mut requests = Vec::new();
-    for (place, path) in [("a path that is not public", "/files/a"), ("a public path", "/pub/a")] {
+    for (place, path) in [("a private path", "/files/a"), ("a public path", "/pub/a")] {
         for (what, credential) in [("without a credential", None), ("with a password", einstein.as_deref())] {
             let request = with_forged_identity(door.get(path)).authorized(credential);
             requests.push((format!("{how}: {place}, {what}"), request));

@@ -25,12 +25,14 @@ impl Page {
         Snippet { page: self.name, text: format!("{block}\n") }
     }
 
-    /// The settings of the edge.
+    /// The settings of the edge: what the first shell block exports.
     pub(crate) fn settings(&self) -> BTreeMap<String, String> {
         let block = self.block("sh", 0).text;
         let without_comment = |line: &str| line.split(" #").next().unwrap_or_default().trim().to_owned();
-        let lines = block.lines().map(without_comment);
-        lines.filter_map(|line| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
+        let exports = block.lines().filter_map(|line| line.strip_prefix("export ")).map(without_comment);
+        exports
+            .filter_map(|line| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())))
+            .collect()
     }
 }
 

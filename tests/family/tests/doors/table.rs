@@ -5,20 +5,21 @@ use std::fmt::Write as _;
 use crate::door::Column;
 use crate::front::Front;
 
-const BEGIN: &str = "# The doors, tried
+const BEGIN: &str = "# Tested proxies
 
-What becomes of a request when another proxy asks Doorward about it: each proxy runs with the configuration of
-[its page](other-proxies.md). The tests make this table and compare it with what they find; `DOORWARD_TEST_WRITE_DOORS=1` keeps a
-new one.
+What happens to a request when another proxy asks Doorward about it. Each proxy runs with the configuration of
+[its page](other-proxies.md). The tests generate this table and compare it with their results; with `DOORWARD_TEST_WRITE_DOORS=1`
+they write a new one.
 
-A number is the status that the client is answered with; then nothing has reached the application. \"passes\" means that it has,
-without a token; \"passes as einstein\", with a token of his that the gateway accepts. The requests about who gets in, about odd paths and
-about an absent Doorward are sent with forged identity headers in several spellings; those about who gets in also without. Of what
-is forged nothing has reached an application in any of these requests, but for the trailer and, at \"nginx, file\", members of families; and a
-credential never has. \"nginx, file\" is nginx with [the file that clears the full names](nginx.md#passing-every-other-header-on).
-The four spellings of a header are `x-access-token`, `X_Access_Token`, `X.Access.Token` and `X~Access~Token`.
-Where there are two answers to an odd path the first is without a credential, the second with a password of einstein's, who is not
-let into `/admin` either. `OPTIONS *` is answered by Caddy and Traefik themselves.
+A number is the status that the client gets; the request has then not reached the application. \"passes\" means that it has, without
+a token; \"passes as einstein\", with a token of einstein that the gateway accepts. The requests in the sections on access, on
+ambiguous paths and on an unavailable Doorward carry forged identity headers in several spellings; those on access are also sent
+without. In these requests no forged header has reached an application, except the trailer and, for \"nginx, file\", members of
+families; and no credential has. \"nginx, file\" is nginx with
+[the file that clears the full names](nginx.md#passing-every-other-header-on). The four spellings of a header are `x-access-token`,
+`X_Access_Token`, `X.Access.Token` and `X~Access~Token`. If there are two answers to an ambiguous path, the first is without a
+credential, the second with the password of einstein, who has no access to `/admin` either. Caddy and Traefik answer `OPTIONS *`
+themselves.
 ";
 
 /// The page.

@@ -63,7 +63,7 @@ impl World {
         let app_token = family.app_token("einstein").await;
         let access_token = access_token(&issuer, "einstein", password).await;
         let credentials = vec![
-            ("nothing", None),
+            ("no credential", None),
             ("a wrong password", Some(basic("einstein", "wrong"))),
             ("a password", Some(basic("einstein", password))),
             ("an app token as the password", Some(basic("einstein", &app_token))),

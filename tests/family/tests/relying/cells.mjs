@@ -22,11 +22,11 @@ async function walk(browser, client, back) {
 }
 
 await withBrowser({ 'localhost:3000': app.address, 'localhost:3636': app.address, 'localhost:3666': app.address }, async (browser) => {
-  say('# Method 1 of Cells\' documentation, walked', '');
-  say('Chromium and curl at the endpoints that the document names, with its clients and their redirect URIs. Codes and tokens');
-  say('are shortened. `cargo xtask test` walks this anew and compares.');
-  say('', 'None of these clients sends PKCE, so that the user confirms each sign-in that comes back to a program on the machine.');
-  say('', '## OIDC configuration URL', '', 'Of the answer, what the document speaks of:');
+  say('# Cells\' documented flows', '');
+  say('Method 1 of Cells\' documentation, run by Chromium and curl with all default clients and redirect URIs. Codes and tokens');
+  say('are shortened. `cargo xtask test` repeats the flows and compares the answers.');
+  say('', 'None of these clients sends PKCE, so the user confirms each sign-in that returns to a program on the machine.');
+  say('', '## OIDC configuration URL', '', 'The documented members of the answer:');
   const documented = ['issuer', 'authorization_endpoint', 'token_endpoint'];
   const metadata = curl(`curl -v -k ${SITE}/oidc/.well-known/openid-configuration`, documented);
   assert.equal(metadata.issuer, `${SITE}/oidc`);

@@ -43,10 +43,10 @@ async function codeFlow(browser) {
   say('', '### Refreshing an access token');
   const renewed = refresh(tokens.refresh_token);
   isDocumented(renewed);
-  say('', '### What the token is good for');
+  say('', '### Using the access token');
   const person = curl(`curl -vk -H "Authorization: Bearer ${renewed.access_token}" ${SITE}/konnect/v1/userinfo`);
   assert.equal(person.preferred_username, LOGIN);
-  say('', '### The same code once more', '', 'It is refused, and what it brought ends.');
+  say('', '### Replaying the code', '', 'It is rejected, and the tokens issued from it are revoked.');
   assert.deepEqual([redeem(code).error, refresh(renewed.refresh_token).error], ['invalid_grant', 'invalid_grant']);
 }
 
@@ -70,10 +70,10 @@ async function fragment(browser, type, ...names) {
 const TOKEN = ['access_token', 'expires_in', 'token_type'];
 
 await withBrowser({ 'localhost:8080': app.address }, async (browser) => {
-  say('# The flows of OpenCloud\'s documentation, walked', '');
-  say('Chromium and curl, as the document has them; the desktop\'s client with a redirect URI on this machine. Codes and tokens');
-  say('are shortened. `cargo xtask test` walks this anew and compares.');
-  say('', 'The clients send no PKCE here, so that the user confirms each sign-in, also after an earlier consent.');
+  say('# OpenCloud\'s documented flows', '');
+  say('The flows of OpenCloud\'s documentation, run by Chromium and curl; the desktop client has a redirect URI on this machine. Codes and tokens');
+  say('are shortened. `cargo xtask test` repeats the flows and compares the answers.');
+  say('', 'The clients send no PKCE here, so the user confirms each sign-in, even after an earlier consent.');
   await codeFlow(browser);
   await otherClients(browser);
   say('', '## Implicit flow');
