@@ -167,7 +167,7 @@ pub fn app(opened: &Opened) -> App {
     let http = http::router(http::Api::new(applications, verifier, clock, &config.http.root));
     let http = Pages::of(&config.http.cors).open(http, <AuthApp as runtime::Service>::IDENTITY.name);
     let checks = checks(&opened.database, &context.clock);
-    App { http: Some(http), tasks: tasks(opened), checks, ..App::grpc(routes) }
+    App { http: Some(http.into()), tasks: tasks(opened), checks, ..App::grpc(routes) }
 }
 
 fn checks(database: &Database, clock: &Clock) -> Vec<Check> {

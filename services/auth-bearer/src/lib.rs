@@ -91,6 +91,6 @@ pub fn open(
 /// The service that answers with this authenticator.
 pub fn app(bearer: &Arc<Bearer>, config: &Config) -> App {
     let authenticator: Arc<dyn Authenticator> = bearer.clone();
-    let http = Some(logout::router(Arc::clone(bearer)));
+    let http = Some(logout::router(Arc::clone(bearer)).into());
     App { http, ..App::grpc(Routes::new(authn::provider::serve(authenticator, config.grpc.max_received_message_size))) }
 }

@@ -179,8 +179,8 @@ pub fn app(opened: &Opened) -> Result<App, BoxError> {
         let database = database.clone();
         async move { database.check_writable().await.map_err(|error| error.to_string()) }
     });
-    let (http, tasks) = (Some(routes::all(provider, &opened.logouts)), tasks(opened));
-    let mtls = Some(routes::for_certificates(provider));
+    let (http, tasks) = (Some(routes::all(provider, &opened.logouts).into()), tasks(opened));
+    let mtls = Some(routes::for_certificates(provider).into());
     Ok(App { http, mtls, tasks, checks: vec![database], ..App::grpc(routes) })
 }
 

@@ -14,11 +14,11 @@ pub use public::Public;
 pub use session::Session;
 pub(crate) use session::is_below;
 
+use crate::forward_auth::RequestSource;
 use crate::headers::{FilterError, RequestFilter};
+use crate::identity_headers::IdentityHeaders;
 use crate::routes::Backend;
 use crate::session::Site;
-use crate::told::Answered;
-use crate::verify::Outer;
 
 /// The configuration of proxy.
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
@@ -372,7 +372,7 @@ impl Section for Doors {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        Answered::parse(&self.verify_headers)
+        IdentityHeaders::parse(&self.verify_headers)
             .map_err(|problem| Invalid::new("verify_headers", problem.to_string()))
             .map(|_| ())
     }
@@ -380,8 +380,8 @@ impl Section for Doors {
 
 impl Doors {
     /// Where the proxy that asks at `/verify` writes what it asks for; `None` if none asks.
-    pub fn outer(&self) -> Option<Outer> {
-        Outer::of(&self.verify_proxy)
+    pub fn outer(&self) -> Option<RequestSource> {
+        RequestSource::of(&self.verify_proxy)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which credential a request presents.
+//! The credential in a request's `Authorization` header.
 
 use authn::app_token;
 use base64::Engine;
@@ -6,12 +6,12 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::asked::Asked;
-use crate::verdict::Refused;
+use crate::request_info::RequestInfo;
+use crate::verdict::CredentialError;
 
-/// What a request presents to prove who sends it. One request presents one.
+/// A credential that is not yet verified. A request has at most one.
 #[derive(Debug)]
-pub enum Presented {
+pub enum Credential {
     /// HTTP Basic (RFC 7617).
     Basic {
         /// The login.
@@ -23,35 +23,35 @@ pub enum Presented {
     Bearer(SecretString),
 }
 
-impl Presented {
+impl Credential {
     /// Reads the credential; `None` if there is none.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] for what is none of the kinds known here, and for more than one.
-    pub fn of(asked: &Asked<'_>) -> Result<Option<Self>, Refused> {
-        if !asked.headers.contains_key(AUTHORIZATION) {
+    /// [`CredentialError::Invalid`] for an unknown scheme, a malformed value, and more than one header.
+    pub fn of(info: &RequestInfo<'_>) -> Result<Option<Self>, CredentialError> {
+        if !info.headers.contains_key(AUTHORIZATION) {
             return Ok(None);
         }
-        let value = asked.header(&AUTHORIZATION).ok_or(Refused::Invalid)?;
-        let (scheme, rest) = value.split_once(' ').ok_or(Refused::Invalid)?;
+        let value = info.header(&AUTHORIZATION).ok_or(CredentialError::Invalid)?;
+        let (scheme, rest) = value.split_once(' ').ok_or(CredentialError::Invalid)?;
         let rest = rest.trim_start_matches(' ');
         if scheme.eq_ignore_ascii_case("bearer") && !rest.is_empty() {
             return Ok(Some(Self::Bearer(rest.into())));
         }
         if scheme.eq_ignore_ascii_case("basic") {
             let text = STANDARD.decode(rest).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            let text = text.ok_or(Refused::Invalid)?;
-            let (login, secret) = text.split_once(':').ok_or(Refused::Invalid)?;
-            // without a login an app token would speak for itself, as a bearer token does
+            let text = text.ok_or(CredentialError::Invalid)?;
+            let (login, secret) = text.split_once(':').ok_or(CredentialError::Invalid)?;
+            // Without a login, an app token would authenticate alone, as a bearer token does.
             if login.is_empty() {
-                return Err(Refused::Invalid);
+                return Err(CredentialError::Invalid);
             }
             return Ok(Some(Self::Basic { login: login.to_owned(), secret: secret.into() }));
         }
-        Err(Refused::Invalid)
+        Err(CredentialError::Invalid)
     }
 
-    /// Whether it has the shape of an app token.
+    /// Whether it has the prefix of app tokens.
     pub fn is_app_token(&self) -> bool {
         let (Self::Basic { secret, .. } | Self::Bearer(secret)) = self;
         secret.expose_secret().starts_with(app_token::PREFIX)
@@ -66,18 +66,19 @@ mod tests {
     use super::*;
     use crate::path::{Leniency, Path};
 
-    fn read(values: &[&str]) -> Result<Option<(Option<String>, String)>, Refused> {
+    fn read(values: &[&str]) -> Result<Option<(Option<String>, String)>, CredentialError> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_bytes(value.as_bytes()).expect("a header"));
         }
         let path = Path::parse("/", Leniency::default()).expect("a path");
         let (method, host) = (&Method::GET, "a");
-        let asked = Asked { method, is_https: true, host, path: &path, query: None, headers: &headers, source: None };
-        Presented::of(&asked).map(|presented| {
-            presented.map(|presented| match presented {
-                Presented::Basic { login, secret } => (Some(login), secret.expose_secret().to_owned()),
-                Presented::Bearer(secret) => (None, secret.expose_secret().to_owned()),
+        let info =
+            RequestInfo { method, is_https: true, host, path: &path, query: None, headers: &headers, source: None };
+        Credential::of(&info).map(|credential| {
+            credential.map(|credential| match credential {
+                Credential::Basic { login, secret } => (Some(login), secret.expose_secret().to_owned()),
+                Credential::Bearer(secret) => (None, secret.expose_secret().to_owned()),
             })
         })
     }
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_odd_is_no_credential_and_not_none_either() {
+    fn malformed_credentials_are_invalid_and_not_missing() {
         for odd in [
             "",
             "Basic",
@@ -105,14 +106,14 @@ mod tests {
             "Digest a",
             "Negotiate a",
         ] {
-            assert_eq!(read(&[odd]), Err(Refused::Invalid), "{odd}");
+            assert_eq!(read(&[odd]), Err(CredentialError::Invalid), "{odd}");
         }
-        assert_eq!(read(&["Bearer a", "Bearer b"]), Err(Refused::Invalid), "two are none");
+        assert_eq!(read(&["Bearer a", "Bearer b"]), Err(CredentialError::Invalid), "two headers");
     }
 
     proptest! {
         #[test]
-        fn any_header_is_read(value in "[ -~]{0,40}") {
+        fn never_panics(value in "[ -~]{0,40}") {
             let _ = read(&[&value]);
         }
     }

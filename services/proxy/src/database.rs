@@ -1,24 +1,28 @@
 //! The database of browser sessions and of the keys of signed URLs.
 
+use std::time::Duration;
+
 use authn::BoxError;
 use runtime::{Check, Context};
 use store::Database;
 
 use crate::config::Config;
-use crate::session;
+use crate::session::Migrator;
 
-/// Opens the database and brings its schema up to date; `None` where there are neither sessions nor signed URLs.
+/// The time that a former process has to release the database.
+const CLAIM_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Opens the database and migrates it; `None` if both sessions and signed URLs are off.
 ///
 /// # Errors
-/// When it cannot be opened, and which settings decide on it.
+/// If it cannot be opened; the error names the settings.
 pub(crate) async fn open(config: &Config, context: &Context) -> Result<Option<Database>, BoxError> {
-    let (sessions, signs) = (config.session.is_enabled(), config.accepts_signed_urls());
-    if !sessions && !signs {
+    let (has_sessions, has_signed_urls) = (config.session.is_enabled(), config.accepts_signed_urls());
+    if !has_sessions && !has_signed_urls {
         return Ok(None);
     }
-    let opened = session::connect(config, context).await;
-    opened.map(Some).map_err(|error| {
-        if sessions {
+    connect(config, context).await.map(Some).map_err(|error| {
+        if has_sessions {
             return error;
         }
         let remedy = "name a database in PROXY_SESSION_DATABASE_URL, or switch signed URLs off: PROXY_ENABLE_PRESIGNEDURLS=false";
@@ -26,7 +30,16 @@ pub(crate) async fn open(config: &Config, context: &Context) -> Result<Option<Da
     })
 }
 
-/// What must be well.
+async fn connect(config: &Config, context: &Context) -> Result<Database, BoxError> {
+    let settings = &config.session;
+    let database =
+        Database::connect(&settings.database(&context.environment), &settings.database_pool.options()).await?;
+    let database = database.claim("proxy", CLAIM_TIMEOUT).await?;
+    database.migrate::<Migrator>().await?;
+    Ok(database)
+}
+
+/// The readiness check.
 pub(crate) fn check(database: &Database) -> Check {
     let database = database.clone();
     Check::new("database", move || {

@@ -1,16 +1,16 @@
-//! Where a COPY or MOVE goes (RFC 4918 10.3): whoever may not write there may not have it written by the backend.
+//! The destination of a COPY or MOVE (RFC 4918 10.3), where the user needs permission to write.
 
 use http::{HeaderName, Method};
 
-use crate::asked::{Asked, canonical_host, is_host};
 use crate::path::{Path, Paths};
+use crate::request_info::{RequestInfo, canonical_host, is_host};
 use crate::routes::is_file;
 
 const DESTINATION: HeaderName = HeaderName::from_static("destination");
-/// What a COPY or MOVE does where it goes.
+/// The method that stands for what a COPY or MOVE does at its destination.
 static WRITES: Method = Method::PUT;
 
-/// The place that a request names in `Destination`.
+/// The `Destination` of a request.
 #[derive(Debug)]
 pub struct Destination<'a> {
     paths: Paths<'a>,
@@ -18,32 +18,32 @@ pub struct Destination<'a> {
     host: Option<&'a str>,
 }
 
-/// A `Destination` that is no reference to a path of an HTTP server, or one of several.
+/// The `Destination` is not an absolute path or an HTTP URL, or there are several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unreadable;
+pub struct InvalidDestination;
 
 impl<'a> Destination<'a> {
-    /// The destination of a request; `None` if it has none, or is of a method to which it means nothing (RFC 9110, RFC 5789).
+    /// The destination of a request; `None` if it has none, or its method gives the header no meaning (RFC 9110, RFC 5789).
     ///
     /// # Errors
-    /// [`Unreadable`].
-    pub fn of(asked: &Asked<'a>) -> Result<Option<Self>, Unreadable> {
+    /// [`InvalidDestination`].
+    pub fn of(info: &RequestInfo<'a>) -> Result<Option<Self>, InvalidDestination> {
         const WITHOUT: [&str; 8] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH", "TRACE"];
-        if WITHOUT.contains(&asked.method.as_str()) {
+        if WITHOUT.contains(&info.method.as_str()) {
             return Ok(None);
         }
-        let mut values = asked.headers.get_all(DESTINATION).iter();
+        let mut values = info.headers.get_all(DESTINATION).iter();
         let Some(value) = values.next() else { return Ok(None) };
-        let text = std::str::from_utf8(value.as_bytes()).map_err(|_| Unreadable)?;
-        let (host, path) = divided(text).filter(|_| values.next().is_none()).ok_or(Unreadable)?;
-        let paths = Paths::parse(path, asked.path.leniency()).map_err(|_| Unreadable)?;
+        let text = std::str::from_utf8(value.as_bytes()).map_err(|_| InvalidDestination)?;
+        let (host, path) = split_reference(text).filter(|_| values.next().is_none()).ok_or(InvalidDestination)?;
+        let paths = Paths::parse(path, info.path.leniency()).map_err(|_| InvalidDestination)?;
         if paths.is_opaque() && !paths.readings().all(|path| is_file(path.decoded())) {
-            return Err(Unreadable);
+            return Err(InvalidDestination);
         }
         Ok(Some(Self { paths, host }))
     }
 
-    /// What a server could take the path for. Only a file's may be several.
+    /// The readings of the path by different servers. Only the path of a file may have several.
     pub fn readings(&self) -> impl Iterator<Item = &Path<'a>> {
         self.paths.readings()
     }
@@ -53,15 +53,15 @@ impl<'a> Destination<'a> {
         self.host.is_none_or(|own| canonical_host(own) == canonical_host(host))
     }
 
-    /// The requests by which a client would write there itself: by the method that it uses and by PUT, as rules may name either,
-    /// on the host that it asks and on the one that it names, as many servers read the path only.
-    pub fn requests<'b>(&'b self, asked: &Asked<'b>) -> Vec<Asked<'b>> {
-        let elsewhere = self.host.filter(|_| !self.is_on(asked.host));
+    /// The requests by which the client would write there itself: by its own method and by PUT, since rules may name either; on the
+    /// host of the request and on that of the destination, since many servers ignore the latter.
+    pub fn requests<'b>(&'b self, info: &RequestInfo<'b>) -> Vec<RequestInfo<'b>> {
+        let elsewhere = self.host.filter(|_| !self.is_on(info.host));
         let mut requests = Vec::new();
         for path in self.readings() {
-            for host in std::iter::once(asked.host).chain(elsewhere) {
-                for method in [asked.method, &WRITES] {
-                    requests.push(Asked { method, host, path, query: None, ..*asked });
+            for host in std::iter::once(info.host).chain(elsewhere) {
+                for method in [info.method, &WRITES] {
+                    requests.push(RequestInfo { method, host, path, query: None, ..*info });
                 }
             }
         }
@@ -70,7 +70,7 @@ impl<'a> Destination<'a> {
 }
 
 /// The host and the path of an absolute path or a URL.
-fn divided(reference: &str) -> Option<(Option<&str>, &str)> {
+fn split_reference(reference: &str) -> Option<(Option<&str>, &str)> {
     if reference.starts_with('/') {
         return (!reference.starts_with("//")).then_some((None, reference));
     }
@@ -89,14 +89,14 @@ mod tests {
     use crate::path::Leniency;
 
     /// The host and path that are read.
-    fn read(method: &str, values: &[&str]) -> Result<Option<(Option<String>, String)>, Unreadable> {
+    fn read(method: &str, values: &[&str]) -> Result<Option<(Option<String>, String)>, InvalidDestination> {
         let value = |value: &&str| (DESTINATION, HeaderValue::from_bytes(value.as_bytes()).expect("a header"));
         let headers: HeaderMap = values.iter().map(value).collect();
         let (path, method) =
             (Path::parse("/a", Leniency::default()).expect("a path"), method.parse().expect("a method"));
         let (is_https, host, query, source) = (true, "cloud.example", None, None);
-        let asked = Asked { method: &method, is_https, host, path: &path, query, headers: &headers, source };
-        let destination = Destination::of(&asked)?;
+        let info = RequestInfo { method: &method, is_https, host, path: &path, query, headers: &headers, source };
+        let destination = Destination::of(&info)?;
         Ok(destination
             .map(|destination| (destination.host.map(str::to_owned), destination.paths.literal().decoded().to_owned())))
     }
@@ -109,13 +109,13 @@ mod tests {
         assert_eq!(read("MOVE", &["HTTP://u:p@cloud.example/b"]), at(Some("cloud.example"), "/b"));
         assert_eq!(read("COPY", &["/ä"]), at(None, "/ä"));
         assert_eq!(read("COPY", &[]), Ok(None));
-        assert_eq!(read("PUT", &["nowhere"]), Ok(None), "it means nothing there");
+        assert_eq!(read("PUT", &["nowhere"]), Ok(None), "PUT has no destination");
         for odd in
             ["", "b", "//cloud.example/b", "ftp://a/b", "https://a", "https:///b", "/a/../b", "/a?b", "https://a b/c"]
         {
-            assert_eq!(read("COPY", &[odd]), Err(Unreadable), "{odd}");
+            assert_eq!(read("COPY", &[odd]), Err(InvalidDestination), "{odd}");
         }
-        assert_eq!(read("COPY", &["/a", "/b"]), Err(Unreadable), "two are none");
-        assert_eq!(read("BREW", &["b"]), Err(Unreadable), "a method that is not known may have one");
+        assert_eq!(read("COPY", &["/a", "/b"]), Err(InvalidDestination), "two headers");
+        assert_eq!(read("BREW", &["b"]), Err(InvalidDestination), "an unknown method may have one");
     }
 }

@@ -1,4 +1,4 @@
-//! Headers that are not the client's to send to a backend, and those that belong to one connection.
+//! Headers that no backend receives from a client: those that identify users or claim an address, and those of one connection.
 
 mod names;
 mod pattern;
@@ -12,7 +12,7 @@ use pattern::{Patterns, is_same_name};
 /// The header that carries the internal token to backends.
 pub const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-access-token");
 
-/// What the edge itself says of each request that it passes on.
+/// The headers that the edge sets on forwarded requests.
 const SET_BY_EDGE: [&str; 6] = [
     "X-Access-Token",
     "X-Multi-Factor-Authentication",
@@ -22,10 +22,10 @@ const SET_BY_EDGE: [&str; 6] = [
     "X-Forwarded-Proto",
 ];
 
-/// By which proxies say where a request comes from, beside those of [`LISTED`].
+/// The headers in which proxies forward a client's address, in addition to those of [`LISTED`].
 const FORWARDING: [&str; 3] = ["Forwarded", "X-Forwarded", "X-Forwarded-*"];
 
-/// Headers of one connection, which are not passed on (RFC 9110 7.6.1).
+/// Hop-by-hop headers, which are not forwarded (RFC 9110 7.6.1).
 const HOP_BY_HOP: [&str; 9] = [
     "connection",
     "keep-alive",
@@ -38,7 +38,7 @@ const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// Which headers of a client no backend is sent (rows E1, E2).
+/// Removes headers that clients must not send to a backend (`docs/security-requirements.md#e1`, `#e2`).
 #[derive(Debug, Clone)]
 pub struct RequestFilter {
     identity: Patterns,
@@ -47,22 +47,22 @@ pub struct RequestFilter {
     except: Patterns,
 }
 
-/// Names that cannot be configured.
+/// The configured names are invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
-    /// A name to take out is none.
+    /// A name to remove is invalid.
     #[error(transparent)]
     More(NoName),
-    /// An exception is none.
+    /// An exception is invalid.
     #[error(transparent)]
     Except(NoName),
-    /// An exception would let clients write what the edge says.
+    /// An exception would let clients set what the edge sets.
     #[error("must not hold {0}, which the edge sets itself")]
     Reserved(String),
 }
 
 impl RequestFilter {
-    /// Takes out what is [`LISTED`] and these names more, but for these exceptions. Each is a name or a family, as in the list.
+    /// Removes the [`LISTED`] names and `more`, except for `except`. Each is a name or a family, as in the list.
     ///
     /// # Errors
     /// [`FilterError`].
@@ -81,14 +81,12 @@ impl RequestFilter {
         }
     }
 
-    /// Whether a backend may take this header for a statement about the user, about where the request comes from, or about what it
-    /// asks for.
+    /// Whether a backend may read from this header the user, the address of the client, or the target of the request.
     pub fn is_identity(&self, name: &str) -> bool {
         self.identity.any_fits(name) && !self.except.any_fits(name)
     }
 
-    /// Takes out of the headers or trailers of a client's request what is not the client's to say, whatever its spelling and however often it stands there,
-    /// and what belongs to the client's connection.
+    /// Removes these headers, in every spelling and number, and those of the connection from the headers or trailers of a request.
     pub fn strip(&self, headers: &mut HeaderMap) {
         strip_named(headers);
         remove(headers, |name| {
@@ -98,19 +96,18 @@ impl RequestFilter {
     }
 }
 
-/// Whether a route may not change this header of a request: the edge sets it last, or it belongs to the connection.
+/// Whether routes must not change this request header, because the edge sets it last, or it belongs to the connection.
 pub fn is_reserved(name: &str) -> bool {
     let reserved = SET_BY_EDGE.iter().chain(&HOP_BY_HOP).chain(&["content-length"]);
     reserved.into_iter().any(|other| is_same_name(name, other))
 }
 
-/// Takes a header out in every spelling that a server may take for it.
+/// Removes a header in every spelling that a server may take for it.
 pub fn remove_spellings(headers: &mut HeaderMap, name: &HeaderName) {
     remove(headers, |other| is_same_name(other, name.as_str()));
 }
 
-/// Takes out what belongs to one connection only: hop-by-hop headers, and those that `Connection` names. `Host` cannot be named
-/// away.
+/// Removes hop-by-hop headers, and those that `Connection` names, except `Host`.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     strip_named(headers);
     remove(headers, |name| HOP_BY_HOP.contains(&name));

@@ -1,4 +1,4 @@
-//! Who a verified credential belongs to.
+//! The user of a verified credential.
 
 use std::sync::OnceLock;
 
@@ -6,36 +6,36 @@ use bounded_cache::HeapSize;
 use http::{HeaderName, HeaderValue};
 use token::Claims;
 
-use crate::told::Oversized;
+use crate::identity_headers::GroupsTooLarge;
 
-/// Headers with their values.
-type Headers = Box<[(HeaderName, HeaderValue)]>;
+/// The identity headers of a user, or that they cannot be built.
+type Headers = Result<Box<[(HeaderName, HeaderValue)]>, GroupsTooLarge>;
 
-/// A person, what the credential may do, and the internal token that says both to backends.
+/// A user, the scopes of the credential, and the internal token that conveys both to backends.
 #[derive(Debug)]
 pub struct Identity {
     /// The internal token, as the header that carries it.
     pub token: HeaderValue,
-    /// What it says.
+    /// Its claims.
     pub claims: Claims,
-    /// What backends behind other proxies are told of it, from the first time on that they are.
-    pub(crate) told: OnceLock<Result<Headers, Oversized>>,
+    /// The headers for applications behind other proxies, built when they are first needed.
+    pub(crate) headers: OnceLock<Headers>,
 }
 
-/// What headers for backends take beside texts that the claims hold too, in bytes: there are thirteen at most.
+/// The size in bytes of the identity headers, at most thirteen, without their text.
 const HEADERS: usize = 13 * (size_of::<HeaderName>() + size_of::<HeaderValue>());
 
 impl HeapSize for Identity {
     fn heap_size(&self) -> usize {
-        // the headers name each group three times at most; they are counted before they are made, since a weight is taken once
-        let Self { token, claims, told: _ } = self;
+        // The headers hold each group at most three times. They count from the start, since a cache weighs an entry once.
+        let Self { token, claims, headers: _ } = self;
         token.len() + 3 * claims.heap_size() + HEADERS
     }
 }
 
 impl Identity {
-    /// What this token says.
+    /// The identity that this token conveys.
     pub fn new(token: HeaderValue, claims: Claims) -> Self {
-        Self { token, claims, told: OnceLock::new() }
+        Self { token, claims, headers: OnceLock::new() }
     }
 }

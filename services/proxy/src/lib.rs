@@ -1,65 +1,65 @@
-//! The HTTP edge. The README beside this crate follows one request through it and lists its settings; it is not repeated here,
-//! as its table is generated.
+//! The HTTP edge. The README of this crate follows one request through it and lists its settings.
 
-pub mod admission;
-pub mod answer;
-pub mod asked;
-pub mod check;
+pub mod authentication;
+pub mod authorizer;
+mod builtin_routes;
 mod config;
 pub mod credential;
 mod database;
 pub mod destination;
-pub mod door;
-pub mod edge;
-mod family;
-pub mod file;
+mod endpoint;
+pub mod entrypoint;
+pub mod ext_authz;
 pub mod forward;
+pub mod forward_auth;
 pub mod headers;
 pub mod identity;
+pub mod identity_headers;
 pub mod multi_factor;
 pub mod path;
+pub mod path_scopes;
 pub mod pattern;
-pub mod review;
+pub mod refusal;
+mod request_body;
+mod request_head;
+pub mod request_info;
 pub mod routes;
+pub mod routes_file;
 pub mod rules;
+mod service;
 pub mod session;
-pub mod signed;
-mod straight;
-pub mod told;
-pub mod trees;
+pub mod signed_url;
+pub mod token_review;
 pub mod verdict;
-pub mod verify;
 
 use std::sync::Arc;
 
 use authn::{BoxError, EndedSessions, Gateway};
-use axum::Router;
-use axum::routing::post;
 use proto::envoy::service::auth::v3::authorization_server::AuthorizationServer;
-use runtime::{App, Context, Listeners, Misconfigured, Service, Shortcut, config::Identity};
+use runtime::{App, Context, HttpService, Listeners, Misconfigured, Service, config::Identity};
 use token::Verifier;
 use tonic::service::Routes;
 
-use crate::admission::{Admission, Kinds};
-use crate::answer::Challenges;
-use crate::check::Check;
+use crate::authentication::{Authentication, CredentialTypes};
+use crate::authorizer::Authorizer;
 pub use crate::config::{Backends, Config, Doors, MultiFactor, Public, Session};
-use crate::door::Door;
-use crate::edge::Edge;
-use crate::file::Contents;
-use crate::forward::{Clients, Forward};
+use crate::entrypoint::Entrypoint;
+use crate::ext_authz::ExtAuthz;
+use crate::forward::{Clients, Forwarder};
+use crate::forward_auth::ForwardAuth;
+use crate::identity_headers::IdentityHeaders;
 use crate::path::Leniency;
-use crate::review::Review;
+use crate::refusal::Challenges;
 use crate::routes::Route;
+use crate::routes_file::RoutesFile;
+use crate::service::{Edge, EdgeService};
 use crate::session::Sessions;
-use crate::signed::Signed;
-use crate::straight::Straight;
-use crate::told::Answered;
-use crate::verify::Verify;
+use crate::signed_url::SignedUrls;
+use crate::token_review::TokenReviewer;
 
-/// Largest request of Envoy's that is read unless another limit is set, in bytes: it may hold the beginning of a body.
-const CHECK_LIMIT: usize = 4 * 1024 * 1024;
-/// What metrics and the access log call the route of requests that none is for.
+/// The default limit for a request of Envoy, in bytes: it may hold the beginning of a body.
+const EXT_AUTHZ_LIMIT: usize = 4 * 1024 * 1024;
+/// The name of no route in metrics and the access log.
 const NO_ROUTE: &str = "none";
 
 /// The service.
@@ -67,7 +67,7 @@ pub struct Proxy;
 
 impl Service for Proxy {
     const IDENTITY: Identity = Identity { name: "proxy", prefix: "PROXY" };
-    const ABOUT: &'static str = "Asks everybody who they are, and passes requests on to backends";
+    const ABOUT: &'static str = "Authenticates HTTP requests, and forwards them to backends";
     type Config = Config;
 
     fn listeners(config: &Config) -> Listeners<'_> {
@@ -76,7 +76,7 @@ impl Service for Proxy {
     }
 
     fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
-        Ok(contents(config)?.warnings())
+        Ok(routes_file(config)?.warnings())
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
@@ -87,16 +87,16 @@ impl Service for Proxy {
 /// The gateway in another process.
 ///
 /// # Errors
-/// When its endpoint is none.
+/// If its endpoint is invalid.
 pub fn gateway(config: &Config, context: &Context) -> Result<Arc<dyn Gateway>, BoxError> {
     let channel = runtime::client::channel(&config.gateway, &config.grpc_client_tls, context)?;
     Ok(Arc::new(authn::gateway::Remote::new(channel)))
 }
 
-/// The edge before this gateway, and perhaps beside an issuer.
+/// The edge in front of this gateway, with the ended sessions of an issuer if one is in this process.
 ///
 /// # Errors
-/// When the token secret, the file with routes, a certificate or the database of the sessions cannot be used.
+/// If the token secret, the file with routes, a certificate or the database cannot be used.
 pub async fn app(
     config: &Config,
     gateway: Arc<dyn Gateway>,
@@ -104,77 +104,75 @@ pub async fn app(
     context: &Context,
 ) -> Result<App, BoxError> {
     let keys = runtime::key_ring::<Proxy>(config, |config| &config.token_manager, context)?;
-    let contents = contents(config)?;
-    contents.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-    let Contents { mut routes, rules } = contents;
-    // before what the file says, so that a route for everything else does not take sign-in away
-    routes.splice(..0, family::routes(&config.backends)?);
-    let kinds = Kinds { basic: config.enable_basic_auth, app: config.enable_app_auth };
-    let admission = Admission::new(gateway, Verifier::new(keys), context.clock.clone(), kinds);
+    let routes_file = routes_file(config)?;
+    routes_file.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    let RoutesFile { routes, rules } = routes_file;
+    let types = CredentialTypes { basic: config.enable_basic_auth, app: config.enable_app_auth };
+    let authentication = Authentication::new(gateway, Verifier::new(keys), context.clock.clone(), types);
     let database = Box::pin(database::open(config, context)).await?;
     let sessions = match &database {
         Some(database) => Sessions::open(database, config, context)?,
         None => None,
     };
-    let signed = database.as_ref().and_then(|database| Signed::open(database, config, context));
-    let signed = signed.map(|signed| signed.beside(ended_sessions));
-    let signing_keys = signed.as_ref().map(|signed| signed.task(context.clock.clone(), context.shutdown.clone()));
-    let door = Arc::new(Door {
-        edge: Edge { admission, rules, signed, sessions: sessions.clone() },
-        challenges: Challenges { basic: kinds.basic || kinds.app, bearer: !config.issuer.is_empty() },
+    let signed_urls = database.as_ref().and_then(|database| SignedUrls::open(database, config, context));
+    let signed_urls = signed_urls.map(|signed_urls| signed_urls.with_ended_sessions(ended_sessions));
+    let mut tasks = sessions.as_ref().map(|sessions| sessions.tasks(context)).unwrap_or_default();
+    tasks.extend(signed_urls.as_ref().map(|urls| urls.task(context.clock.clone(), context.shutdown.clone())));
+    let entrypoint = Arc::new(Entrypoint {
+        authorizer: Authorizer { authentication, rules, signed_urls, sessions },
+        challenges: Challenges { basic: types.basic || types.app, bearer: !config.issuer.is_empty() },
         leniency: Leniency { semicolons: config.allow_semicolons },
         filter: Arc::new(config.request_filter()?),
-    });
-    let metrics = forward::Metrics::new(&context.metrics);
-    let counted = |route: Route| {
-        let counted = metrics.of_route(&route.name);
-        (route, counted)
-    };
-    let settings = forward::Settings {
-        door: Arc::clone(&door),
-        routes: routes.into_iter().map(counted).collect(),
-        astray: metrics.of_route(NO_ROUTE),
-        clients: Clients::new(config.https_cacert.as_deref(), config.insecure_backends)?,
         is_https: config.is_https(),
-        multi_factor: multi_factor::MultiFactor::new(&config.mfa, sessions.clone()),
+    });
+    let identity_headers = Arc::new(IdentityHeaders::parse(&config.doors.verify_headers)?);
+    let edge = edge(config, &entrypoint, &identity_headers, routes, context)?;
+    let ext_authz = ExtAuthz { entrypoint, identity_headers, forwarder: Arc::clone(&edge.forwarder) };
+    let limit = config.grpc.max_received_message_size.unwrap_or(EXT_AUTHZ_LIMIT);
+    let ext_authz = AuthorizationServer::new(ext_authz).max_decoding_message_size(limit);
+    let checks = database.iter().map(database::check).collect();
+    let http = Some(HttpService::new(EdgeService(Arc::new(edge))));
+    Ok(App { http, tasks, checks, streaming: true, ..App::grpc(Routes::new(ext_authz)) })
+}
+
+/// The HTTP service, with the routes of the file behind the built-in ones.
+fn edge(
+    config: &Config,
+    entrypoint: &Arc<Entrypoint>,
+    identity_headers: &Arc<IdentityHeaders>,
+    routes: Vec<Route>,
+    context: &Context,
+) -> Result<Edge, BoxError> {
+    let metrics = forward::Metrics::new(&context.metrics);
+    let measured = |route: Route| {
+        let metrics = metrics.of_route(&route.name);
+        (route, metrics)
+    };
+    // The built-in ones come first, so that a route for everything does not take the sign-in away.
+    let routes = builtin_routes::routes(&config.backends)?.into_iter().chain(routes);
+    let forwarder = Arc::new(Forwarder {
+        entrypoint: Arc::clone(entrypoint),
+        routes: routes.map(measured).collect(),
+        unmatched: metrics.of_route(NO_ROUTE),
+        clients: Clients::new(config.https_cacert.as_deref(), config.insecure_backends)?,
+        multi_factor: multi_factor::MultiFactor::new(&config.mfa, entrypoint.authorizer.sessions.clone()),
         shutdown: context.shutdown.clone(),
-    };
-    let answered = Arc::new(Answered::parse(&config.doors.verify_headers)?);
-    let forward = Forward(Arc::new(settings));
-    let check = Check { door: Arc::clone(&door), answered: Arc::clone(&answered), forward: forward.clone() };
-    let check = AuthorizationServer::new(check)
-        .max_decoding_message_size(config.grpc.max_received_message_size.unwrap_or(CHECK_LIMIT));
-    let verify = config.doors.outer().map(|outer| Verify { door: Arc::clone(&door), outer, answered });
-    let shortcut: Arc<dyn Shortcut> = Arc::new(Straight { verify, forward: forward.clone() });
-    let http = token_review(&config.doors, &door).fallback(forward::forward).with_state(forward);
-    let grpc = App::grpc(Routes::new(check));
-    let mut app = App { http: Some(http), shortcut: Some(shortcut), streaming: true, ..grpc };
-    if let Some(sessions) = &sessions {
-        app.http = app.http.map(|http| http.merge(session::router(sessions)));
-        app.tasks = sessions.tasks(context);
-    }
-    app.tasks.extend(signing_keys);
-    app.checks = match (&sessions, &database) {
-        (Some(sessions), _) => sessions.checks(),
-        (None, database) => database.iter().map(database::check).collect(),
-    };
-    Ok(app)
+    });
+    let forward_auth = config.doors.outer().map(|source| {
+        let (entrypoint, identity_headers) = (Arc::clone(entrypoint), Arc::clone(identity_headers));
+        Arc::new(ForwardAuth { entrypoint, source, identity_headers })
+    });
+    let token_review = (!config.doors.token_review_secret.is_empty()).then(|| {
+        Arc::new(TokenReviewer {
+            entrypoint: Arc::clone(entrypoint),
+            audiences: config.doors.token_review_audiences.clone(),
+            secret: config.doors.token_review_secret.expose().into(),
+        })
+    });
+    Ok(Edge { entrypoint: Arc::clone(entrypoint), forward_auth, token_review, forwarder })
 }
 
-/// The routes and access rules that the configuration names.
-fn contents(config: &Config) -> Result<Contents, Misconfigured> {
-    config.routes_file.as_deref().map_or(Ok(Contents::default()), file::read).map_err(Misconfigured::new)
-}
-
-/// The door for Kubernetes, if there is one.
-fn token_review(config: &Doors, door: &Arc<Door>) -> Router<Forward> {
-    if config.token_review_secret.is_empty() {
-        return Router::new();
-    }
-    let state = Review {
-        door: Arc::clone(door),
-        audiences: config.token_review_audiences.clone().into(),
-        secret: config.token_review_secret.expose().into(),
-    };
-    Router::new().route(review::PATH, post(review::review).with_state(state))
+/// The routes and access rules of the file that the configuration names.
+fn routes_file(config: &Config) -> Result<RoutesFile, Misconfigured> {
+    config.routes_file.as_deref().map_or(Ok(RoutesFile::default()), routes_file::read).map_err(Misconfigured::new)
 }

@@ -1,5 +1,5 @@
-//! `X-Multi-Factor-Authentication`: whether the user has signed in with several factors, as oCIS's services read it from their
-//! proxy. They take the header for granted, so it is `true` where multi-factor authentication is not in use.
+//! `X-Multi-Factor-Authentication`: whether the user has signed in with several factors, as the proxy of oCIS tells its services.
+//! They rely on the header, so it is `true` where multi-factor authentication is off.
 
 use std::sync::Arc;
 
@@ -10,20 +10,20 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::asked::Asked;
 use crate::config::MultiFactor as Settings;
-use crate::credential::Presented;
+use crate::credential::Credential;
+use crate::request_info::RequestInfo;
 use crate::session::Sessions;
 use crate::verdict::Verdict;
 
 /// The header.
 pub const HEADER: HeaderName = HeaderName::from_static("x-multi-factor-authentication");
-/// Its one value.
+/// Its only value.
 pub const DONE: HeaderValue = HeaderValue::from_static("true");
-/// The method that says that several were used (RFC 8176 2).
+/// The authentication method that means several factors (RFC 8176 2).
 const SEVERAL: &str = "mfa";
 
-/// How a user has signed in, by the issuer's word (`OpenID` Connect Core 2).
+/// How a user has signed in, according to the issuer (`OpenID` Connect Core 2).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignIn {
     /// The authentication context class (`acr`).
@@ -33,7 +33,7 @@ pub struct SignIn {
 }
 
 impl SignIn {
-    /// What the claims of an issuer's token say.
+    /// That in the claims of an issuer's token.
     pub fn of(claims: &Map<String, Value>) -> Self {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         Self {
@@ -50,22 +50,22 @@ pub struct MultiFactor {
 }
 
 impl MultiFactor {
-    /// By these settings, and by what the sessions say of sign-ins.
+    /// Decides by these settings, and by the sign-ins of the sessions.
     pub fn new(settings: &Settings, sessions: Option<Arc<Sessions>>) -> Self {
         Self { settings: settings.clone(), sessions }
     }
 
-    /// Whether the user of a request that was decided on has signed in with several factors.
-    pub async fn was_done(&self, asked: &Asked<'_>, verdict: &Verdict) -> bool {
+    /// Whether the user of a request with this verdict has signed in with several factors.
+    pub async fn was_done(&self, info: &RequestInfo<'_>, verdict: &Verdict) -> bool {
         if !self.settings.enabled {
             return true;
         }
         if !matches!(verdict, Verdict::Allowed(Some(_))) {
             return false;
         }
-        let sign_in = match (Presented::of(asked), &self.sessions) {
-            (Ok(Some(Presented::Bearer(token))), _) => of_access_token(token.expose_secret()),
-            (Ok(None), Some(sessions)) => sessions.sign_in(asked.headers).await,
+        let sign_in = match (Credential::of(info), &self.sessions) {
+            (Ok(Some(Credential::Bearer(token))), _) => of_access_token(token.expose_secret()),
+            (Ok(None), Some(sessions)) => sessions.sign_in(info.headers).await,
             _ => None,
         };
         sign_in.is_some_and(|sign_in| self.is_enough(&sign_in))
@@ -77,7 +77,7 @@ impl MultiFactor {
     }
 }
 
-/// What an access token says, which the gateway has accepted: its signature need not be verified again.
+/// The sign-in of an access token. The gateway has accepted the token, so that its signature is not verified again.
 fn of_access_token(token: &str) -> Option<SignIn> {
     let is_issuers = !token.starts_with(app_token::PREFIX);
     let jwt = is_issuers.then(|| UnverifiedJwt::parse(token).ok())??;

@@ -1,8 +1,8 @@
 //! Paths that every server reads in the same way.
 //!
-//! What the edge decides on must be what the backend serves. So a path is not repaired: one that two servers could read
-//! differently is refused (row E5), and any other is passed on as it came. Where a route says `paths: opaque`, one with several
-//! readings is passed on as it came too, if all of them are permitted.
+//! The edge must decide on the path that the backend serves. So a path is not repaired: one that two servers could read
+//! differently is refused (`docs/security-requirements.md#e5`), and any other is forwarded unchanged. If the route has
+//! `paths: opaque`, an ambiguous one is forwarded unchanged too, if every reading is permitted.
 
 mod readings;
 
@@ -11,7 +11,7 @@ use std::borrow::Cow;
 #[cfg(test)]
 mod tests;
 
-/// The longest path and query, in bytes (row E9).
+/// The longest path and query, in bytes (`docs/security-requirements.md#e9`).
 pub const MAX_TARGET: usize = 8 * 1024;
 
 /// Why a path is refused.
@@ -20,12 +20,12 @@ pub enum PathError {
     /// It is longer than [`MAX_TARGET`].
     #[error("the path is too long")]
     TooLong,
-    /// It could be read in more than one way.
+    /// It has more than one reading.
     #[error("the path is ambiguous")]
     Ambiguous,
 }
 
-/// A path with only one reading: absolute, without empty or dotted segments, nothing encoded that separates, decoded once.
+/// A path with one reading: absolute, without empty or dot segments or encoded separators, decoded once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path<'a> {
     raw: &'a str,
@@ -33,10 +33,10 @@ pub struct Path<'a> {
     leniency: Leniency,
 }
 
-/// What else is taken for ordinary.
+/// Which ambiguous paths are accepted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Leniency {
-    /// Whether `;` may stand in a path. Some servers cut a segment off there, others do not.
+    /// Whether a path may contain `;`. Some servers end a segment there.
     pub semicolons: bool,
 }
 
@@ -59,32 +59,32 @@ impl<'a> Path<'a> {
         if is_ambiguous { Err(PathError::Ambiguous) } else { Ok(Self { raw, decoded, leniency }) }
     }
 
-    /// As it came, and as it is passed on.
+    /// As the client sent it, and as it is forwarded.
     pub fn raw(&self) -> &'a str {
         self.raw
     }
 
-    /// What it was allowed to be.
+    /// The leniency by which it was parsed.
     pub fn leniency(&self) -> Leniency {
         self.leniency
     }
 
-    /// Decoded: what rules and scopes are compared with.
+    /// Decoded, for rules and scopes.
     pub fn decoded(&self) -> &str {
         &self.decoded
     }
 }
 
-/// What was asked for: a path with one reading, or one with several.
+/// A path with one reading, or with several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Paths<'a> {
     /// Every server reads it in the same way.
     Plain(Path<'a>),
-    /// Servers could read it differently; only for routes whose paths are opaque.
+    /// Servers could read it differently; for routes with opaque paths only.
     Opaque {
-        /// The path in which each name stands as it is.
+        /// The reading that takes each name literally.
         literal: Path<'a>,
-        /// What else a server could take it for, without repetition.
+        /// The other readings, without duplicates.
         others: Vec<Path<'a>>,
     },
 }
@@ -93,7 +93,7 @@ impl<'a> Paths<'a> {
     /// Reads a path as it stands in a request line, without the query.
     ///
     /// # Errors
-    /// [`PathError`] for one that is too long, or that no route may pass on.
+    /// [`PathError`] for one that is too long, or that no route may forward.
     pub fn parse(raw: &'a str, leniency: Leniency) -> Result<Self, PathError> {
         match Path::parse(raw, leniency) {
             Ok(path) => Ok(Self::Plain(path)),
@@ -102,7 +102,7 @@ impl<'a> Paths<'a> {
         }
     }
 
-    /// The path in which each name stands as it is.
+    /// The reading that takes each name literally.
     pub fn literal(&self) -> &Path<'a> {
         match self {
             Self::Plain(path) => path,
@@ -110,7 +110,7 @@ impl<'a> Paths<'a> {
         }
     }
 
-    /// What else it could be taken for.
+    /// The other readings.
     pub fn others(&self) -> &[Path<'a>] {
         match self {
             Self::Plain(_) => &[],
@@ -118,18 +118,18 @@ impl<'a> Paths<'a> {
         }
     }
 
-    /// Everything that it could be taken for.
+    /// All readings.
     pub fn readings(&self) -> impl Iterator<Item = &Path<'a>> {
         std::iter::once(self.literal()).chain(self.others())
     }
 
-    /// Whether servers could read it differently.
+    /// Whether it has several readings.
     pub fn is_opaque(&self) -> bool {
         matches!(self, Self::Opaque { .. })
     }
 }
 
-/// A byte that stands in no path of a request line.
+/// Whether the path of a request line cannot contain a byte.
 fn is_odd(byte: u8) -> bool {
     byte.is_ascii_control() || matches!(byte, b'#' | b'?')
 }
@@ -138,7 +138,7 @@ fn separators(text: &str) -> usize {
     text.bytes().filter(|byte| *byte == b'/').count()
 }
 
-/// Percent-decodes once; `None` for a broken escape and for what is no UTF-8.
+/// Percent-decodes once; `None` for an invalid escape or invalid UTF-8.
 fn decode(raw: &str) -> Option<Cow<'_, str>> {
     if !raw.contains('%') {
         return Some(Cow::Borrowed(raw));
@@ -158,7 +158,7 @@ fn decode(raw: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 
-/// Percent-decodes once; what is no escape stays, as does a text that would be no UTF-8.
+/// Percent-decodes once; an invalid escape stays, as does a text that would be invalid UTF-8.
 fn lenient_decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let (mut decoded, mut at) = (Vec::with_capacity(bytes.len()), 0);
@@ -190,7 +190,7 @@ fn decodes_further(decoded: &str) -> bool {
     })
 }
 
-/// An empty segment, except behind a `/` at the end, and a segment of dots, also with a parameter behind it.
+/// Whether there is an empty segment, except after a trailing `/`, or a dot segment, perhaps with a parameter.
 fn has_odd_segment(decoded: &str) -> bool {
     let inner = decoded.strip_prefix('/').unwrap_or(decoded);
     if inner.is_empty() {

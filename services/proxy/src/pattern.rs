@@ -1,4 +1,4 @@
-//! Which requests a route or a rule is for.
+//! Patterns of requests, for routes and rules.
 
 use std::borrow::Cow;
 
@@ -6,37 +6,37 @@ use http::Method;
 use ipnet::IpNet;
 use regex::{Regex, RegexBuilder};
 
-use crate::asked::Asked;
+use crate::request_info::RequestInfo;
 
-/// What a request must be like; what is not stated is not asked for.
+/// A pattern of requests; what it does not state matches anything.
 #[derive(Debug, Clone, Default)]
 pub struct Pattern {
-    /// The host, as [`canonical_host`](crate::asked::canonical_host) has it.
+    /// The host, in the form of [`canonical_host`](crate::request_info::canonical_host).
     pub host: Option<String>,
     /// The path.
     pub path: Option<PathPattern>,
-    /// One of these methods; all if there are none.
+    /// The methods; any if empty.
     pub methods: Vec<Method>,
-    /// Parameters of the query and their values.
+    /// Query parameters and their values.
     pub query: Vec<(String, String)>,
-    /// The client is in one of these networks; anywhere if there are none.
+    /// The networks of clients; any if empty.
     pub networks: Vec<IpNet>,
 }
 
-/// Which paths.
+/// A pattern of paths.
 #[derive(Debug, Clone)]
 pub enum PathPattern {
-    /// This path and what is below it: `/pub` is not above `/public`. One that ends with `/` is only for what is below.
+    /// This path and what is below it: `/pub` does not match `/public`. One that ends with `/` matches only what is below.
     Prefix(String),
-    /// Those that a regular expression matches as a whole.
+    /// Paths that a regular expression matches as a whole.
     Regex(Regex),
 }
 
 impl PathPattern {
-    /// A [`Prefix`](Self::Prefix), or a regular expression that means the same without regard to case.
+    /// A [`Prefix`](Self::Prefix), or the regular expression for the same that ignores case.
     ///
     /// # Errors
-    /// When the expression would be too large.
+    /// If the expression would be too large.
     pub fn prefix(path: &str, ignore_case: bool) -> Result<Self, regex::Error> {
         if !ignore_case {
             return Ok(Self::Prefix(path.to_owned()));
@@ -45,16 +45,16 @@ impl PathPattern {
         Self::regex(&format!("{}{below}", regex::escape(path)), true)
     }
 
-    /// Those that an expression matches as a whole: what is written is what a path must be, not what it must contain.
+    /// Paths that an expression matches as a whole.
     ///
     /// # Errors
-    /// When it is no expression.
+    /// If the expression is invalid.
     pub fn regex(expression: &str, ignore_case: bool) -> Result<Self, regex::Error> {
         let whole = format!("^(?:{expression})$");
         RegexBuilder::new(&whole).case_insensitive(ignore_case).build().map(Self::Regex)
     }
 
-    /// Whether a decoded path is one of them.
+    /// Whether it matches a decoded path.
     pub fn fits(&self, path: &str) -> bool {
         match self {
             Self::Prefix(prefix) if prefix.ends_with('/') => path.starts_with(prefix.as_str()),
@@ -66,39 +66,39 @@ impl PathPattern {
     }
 }
 
-/// Whether a pattern is for a request.
+/// Whether a pattern matches a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fit {
-    /// It is not.
+    /// It does not.
     No,
-    /// A parameter that it names has several values, one of them the pattern's: it depends on which of them a backend reads.
+    /// A query parameter has several values, one of them the pattern's: it depends on which one the backend reads.
     Ambiguous,
-    /// It is.
+    /// It does.
     Yes,
 }
 
 impl Pattern {
-    /// Whether a request is one of those, beyond doubt.
-    pub fn fits(&self, asked: &Asked<'_>) -> bool {
-        self.fit(asked) == Fit::Yes
+    /// Whether it matches a request unambiguously.
+    pub fn fits(&self, info: &RequestInfo<'_>) -> bool {
+        self.fit(info) == Fit::Yes
     }
 
-    /// Whether a request is one of those.
-    pub fn fit(&self, asked: &Asked<'_>) -> Fit {
+    /// Whether it matches a request.
+    pub fn fit(&self, info: &RequestInfo<'_>) -> Fit {
         let in_network = |source| self.networks.iter().any(|network| network.contains(&source));
-        let fits = self.path.as_ref().is_none_or(|path| path.fits(asked.path.decoded()))
-            && self.host.as_ref().is_none_or(|host| asked.is_for(host))
-            && (self.methods.is_empty() || self.methods.contains(asked.method))
-            && (self.networks.is_empty() || asked.source.is_some_and(in_network));
+        let fits = self.path.as_ref().is_none_or(|path| path.fits(info.path.decoded()))
+            && self.host.as_ref().is_none_or(|host| info.is_for(host))
+            && (self.methods.is_empty() || self.methods.contains(info.method))
+            && (self.networks.is_empty() || info.source.is_some_and(in_network));
         if !fits {
             return Fit::No;
         }
-        let query = asked.query.unwrap_or_default();
+        let query = info.query.unwrap_or_default();
         self.query.iter().map(|(name, value)| parameter(query, name, value)).min().unwrap_or(Fit::Yes)
     }
 }
 
-/// Whether a parameter of a query has this value: alone, or as one of several. Some servers divide a query at `;` too.
+/// Whether a query parameter has this value: alone, or as one of several. Some servers split a query at `;` too.
 fn parameter(query: &str, name: &str, value: &str) -> Fit {
     let divided = query.replace(';', "&");
     let (plain, divided) = (values(query, name), values(&divided, name));

@@ -1,4 +1,4 @@
-//! Where requests go.
+//! Routes to backends.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,53 +11,54 @@ use crate::headers::remove_spellings;
 use crate::path::Path;
 use crate::pattern::Pattern;
 
-/// A route: which requests, to which backend, and how.
+/// A route: the requests that it matches, its backend, and how it forwards them.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Route {
-    /// What metrics and the access log call it.
+    /// Its name in metrics and the access log.
     pub name: String,
-    /// Which requests.
+    /// The requests that it matches.
     pub pattern: Pattern,
     /// The backend.
     pub backend: Backend,
-    /// Whether nobody is asked who it is; the backend does that itself.
+    /// Whether requests pass without a credential, because the backend authenticates clients itself.
     pub unprotected: bool,
-    /// Whether the backend is a service of the family.
-    pub of_family: bool,
-    /// Whether the backend is sent the client's `Authorization` too, although the edge has verified it; `None` is not, and is not stated.
+    /// Whether it is built in, so that its backend is a service of Doorward.
+    pub is_builtin: bool,
+    /// Whether the client's `Authorization` is forwarded although the edge has verified it; `None` means that the setting is absent,
+    /// and the header is not forwarded.
     pub keep_authorization: Option<bool>,
-    /// Whether the backend is sent a valid internal token that the client brings. Services of the family call each other through
-    /// the edge with the token of the user for whom they act.
+    /// Whether a valid internal token of the client is forwarded. Services of an OpenCloud call each other through the edge with the
+    /// token of the user for whom they act.
     pub keeps_internal_token: bool,
-    /// Whether the backend is spoken to in HTTP/2, which gRPC needs.
+    /// Whether the backend speaks HTTP/2, which gRPC needs.
     pub http2: bool,
-    /// What becomes of the path.
+    /// How the path changes.
     pub rewrite: Rewrite,
-    /// Whether paths with several readings are passed on; `None` decides by the path: only those of files are.
+    /// Whether ambiguous paths are forwarded; `None` means those of files only.
     pub paths: Option<PathKind>,
-    /// The longest body of a request, in bytes.
+    /// The longest request body, in bytes.
     pub max_body: Option<u64>,
-    /// How long nothing may happen before the answer begins.
+    /// The longest time without progress until the response begins.
     pub timeout: Duration,
-    /// What becomes of the request's headers.
+    /// Changes to the request's headers.
     pub request_headers: HeaderRules,
-    /// What becomes of the answer's headers.
+    /// Changes to the response's headers.
     pub response_headers: HeaderRules,
 }
 
 impl Route {
-    /// The timeout unless another one is stated.
+    /// The default timeout.
     pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-    /// Everything below a path, to a service of the family.
-    pub fn family(path: &str, backend: Backend, unprotected: bool) -> Self {
+    /// The built-in route for a path and what is below it.
+    pub fn builtin(path: &str, backend: Backend, unprotected: bool) -> Self {
         Self {
             name: path.to_owned(),
             pattern: Pattern { path: Some(crate::pattern::PathPattern::Prefix(path.to_owned())), ..Pattern::default() },
             backend,
             unprotected,
-            of_family: true,
+            is_builtin: true,
             keep_authorization: Some(unprotected),
             keeps_internal_token: false,
             http2: false,
@@ -70,97 +71,97 @@ impl Route {
         }
     }
 
-    /// Whether the backend is sent the client's `Authorization`: it verifies that itself, or is to have it too.
+    /// Whether the client's `Authorization` is forwarded.
     pub fn keeps_authorization(&self) -> bool {
         self.unprotected || self.keep_authorization == Some(true)
     }
 
-    /// Whether a path with several readings, of which this is one, is passed on.
+    /// Whether an ambiguous path, of which this is one reading, is forwarded.
     pub fn is_opaque(&self, reading: &Path<'_>) -> bool {
         self.paths.map_or_else(|| is_file(reading.decoded()), |kind| kind == PathKind::Opaque)
     }
 
-    /// The URI by which the backend is asked.
+    /// The URI of the request to the backend.
     ///
     /// # Errors
-    /// When what was asked is no path of this route, or does not fit into a URI.
-    pub fn uri(&self, asked: &PathAndQuery) -> Result<Uri, http::Error> {
+    /// If the rewritten path is not valid in a URI.
+    pub fn uri(&self, target: &PathAndQuery) -> Result<Uri, http::Error> {
         let Backend { scheme, authority, path } = &self.backend;
         let builder = Uri::builder().scheme(scheme.clone()).authority(authority.clone());
         if path.is_empty() && self.rewrite.is_none() {
-            return builder.path_and_query(asked.clone()).build();
+            return builder.path_and_query(target.clone()).build();
         }
-        let rest = self.rewrite.apply(asked.path());
-        let query = asked.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let rest = self.rewrite.apply(target.path());
+        let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
         builder.path_and_query(format!("{path}{rest}{query}")).build()
     }
 }
 
-/// Below which paths the systems whose place the edge takes have files, whose names may hold anything.
+/// The paths below which oCIS and OpenCloud serve files, whose names may hold any character.
 pub(crate) const FILES: [&str; 3] = ["/dav/", "/remote.php/", "/webdav/"];
 
-/// Whether a decoded path is that of a file there.
+/// Whether a decoded path is that of a file.
 pub(crate) fn is_file(path: &str) -> bool {
     FILES.iter().any(|prefix| path.starts_with(prefix))
 }
 
-/// Which paths a route passes on.
+/// The paths that a route forwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PathKind {
-    /// Those that every server reads in the same way.
+    /// Unambiguous ones, which every server reads in the same way.
     Plain,
-    /// Also those with several readings, as they came, if each of them is permitted.
+    /// Also ambiguous ones, unchanged, if every reading is permitted.
     Opaque,
 }
 
-/// What becomes of an internal token that a client brings.
+/// What happens to an internal token that a client sends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InternalToken {
     /// It is removed.
     #[default]
     Remove,
-    /// A valid one is passed on; any other is removed.
+    /// A valid one is forwarded; any other is removed.
     Verify,
 }
 
-/// Where a backend is.
+/// The address of a backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backend {
     scheme: Scheme,
     authority: Authority,
-    /// Without a `/` at its end.
+    /// Without trailing `/`.
     path: String,
 }
 
-/// A text that names no backend.
+/// The text is not the URL of a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be like http://host:port or https://host:port/path")]
-pub struct NoBackend;
+pub struct InvalidBackend;
 
 impl FromStr for Backend {
-    type Err = NoBackend;
+    type Err = InvalidBackend;
 
-    fn from_str(text: &str) -> Result<Self, NoBackend> {
-        let uri: Uri = text.parse().map_err(|_| NoBackend)?;
+    fn from_str(text: &str) -> Result<Self, InvalidBackend> {
+        let uri: Uri = text.parse().map_err(|_| InvalidBackend)?;
         let parts = uri.into_parts();
-        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else { return Err(NoBackend) };
-        let path = parts.path_and_query.ok_or(NoBackend)?;
+        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else { return Err(InvalidBackend) };
+        let path = parts.path_and_query.ok_or(InvalidBackend)?;
         let is_web = scheme == Scheme::HTTP || scheme == Scheme::HTTPS;
         if !is_web || path.query().is_some() || authority.as_str().contains('@') {
-            return Err(NoBackend);
+            return Err(InvalidBackend);
         }
         Ok(Self { scheme, authority, path: path.path().trim_end_matches('/').to_owned() })
     }
 }
 
-/// What becomes of a path.
+/// How a path changes.
 #[derive(Debug, Clone, Default)]
 pub struct Rewrite {
-    /// What is taken from its beginning, where it stands as whole segments.
+    /// The prefix that is removed, by whole segments.
     pub strip: String,
-    /// What is put before the rest.
+    /// The prefix that is added.
     pub prepend: String,
 }
 
@@ -177,17 +178,17 @@ impl Rewrite {
     }
 }
 
-/// What becomes of headers.
+/// Changes to headers.
 #[derive(Debug, Clone, Default)]
 pub struct HeaderRules {
-    /// Set to these values.
+    /// Headers that are set.
     pub set: Vec<(HeaderName, HeaderValue)>,
-    /// Taken out.
+    /// Headers that are removed.
     pub remove: Vec<HeaderName>,
 }
 
 impl HeaderRules {
-    /// Applies them, to every spelling of a name that a server may take for the same.
+    /// Applies them to every spelling that a server may take for the same name.
     pub fn apply(&self, headers: &mut HeaderMap) {
         for name in self.remove.iter().chain(self.set.iter().map(|(name, _)| name)) {
             remove_spellings(headers, name);
@@ -234,7 +235,7 @@ mod tests {
     #[test]
     fn backends_are_urls() {
         for odd in ["", "a", "/a", "ftp://a", "http://", "http://u:p@a", "http://a?b", "127.0.0.1:1"] {
-            assert_eq!(odd.parse::<Backend>(), Err(NoBackend), "{odd}");
+            assert_eq!(odd.parse::<Backend>(), Err(InvalidBackend), "{odd}");
         }
         assert!("http://[::1]:9110/base/".parse::<Backend>().is_ok_and(|backend| backend.path == "/base"));
     }

@@ -1,53 +1,53 @@
-//! Who may do what: the access rules, the same for every door.
+//! The access rules, which apply at every entrypoint.
 
 use authn::{Grants, Scopes, role};
 
-use crate::asked::Asked;
 use crate::destination::Destination;
 use crate::identity::Identity;
+use crate::path_scopes::PathScopes;
 use crate::pattern::{Fit, Pattern};
-use crate::trees::Trees;
+use crate::request_info::RequestInfo;
 
-/// A rule: for which requests, and what then.
+/// A rule: the requests that it matches, and its action.
 #[derive(Debug, Clone)]
 pub struct Rule {
-    /// Which requests.
+    /// The requests that it matches.
     pub pattern: Pattern,
-    /// What then.
+    /// Its action.
     pub action: Action,
 }
 
-/// What a rule does.
+/// The action of a rule.
 #[derive(Debug, Clone)]
 pub enum Action {
-    /// Everybody may, and nobody is asked who it is.
+    /// The request passes without a credential.
     Allow,
-    /// Nobody may.
+    /// The request is refused.
     Deny,
-    /// Whoever has proven who it is, and meets the demands.
+    /// The request passes for an authenticated user who meets the demands.
     Authenticate(Demands),
 }
 
-/// What is demanded of who asks; nothing beyond what its credential reaches anyway, if nothing is stated.
+/// Demands on the user and the credential. An empty list demands nothing; without scopes, those of the credential must permit the path.
 #[derive(Debug, Clone, Default)]
 pub struct Demands {
     /// One of these groups, by their identifiers.
     pub groups: Vec<String>,
     /// One of these roles, by name or identifier.
     pub roles: Vec<String>,
-    /// A credential that may do one of these things. Then it need not reach the path otherwise.
+    /// One of these grants, in place of scopes that permit the path.
     pub scopes: Vec<Grants>,
 }
 
 impl Demands {
-    fn are_met_by(&self, identity: &Identity, asked: &Asked<'_>, trees: &Trees) -> bool {
+    fn are_met_by(&self, identity: &Identity, info: &RequestInfo<'_>, path_scopes: &PathScopes) -> bool {
         let user = &identity.claims.user;
         let is_in = |wanted: &[String], has: &[String], id: fn(&str) -> &str| {
             wanted.is_empty() || wanted.iter().any(|one| has.iter().any(|own| own == id(one)))
         };
         is_in(&self.groups, &user.groups, |name| name)
             && is_in(&self.roles, &user.roles, role::id)
-            && self.reach(&identity.claims.scopes, || trees.are_reached_by(identity, asked))
+            && self.reach(&identity.claims.scopes, || path_scopes.permit(identity, info))
     }
 
     fn reach(&self, scopes: &Scopes, otherwise: impl Fn() -> bool) -> bool {
@@ -58,28 +58,28 @@ impl Demands {
     }
 }
 
-/// All rules, and which paths are files.
+/// All rules, and the paths of files.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     /// The rules, in order.
     pub rules: Vec<Rule>,
-    /// Which paths are files.
-    pub trees: Trees,
+    /// The paths of files.
+    pub path_scopes: PathScopes,
 }
 
-/// What the rules say of a request.
+/// The outcome of the rules for a request.
 #[derive(Debug)]
 pub enum Ruling<'a> {
     /// It passes without a credential.
     Allow,
     /// It does not pass.
     Deny,
-    /// It passes for a user who meets all of these demands; `None` is what is demanded where no rule fits.
+    /// It passes for a user who meets all of these demands; `None` are the demands where no rule matches.
     Authenticate(Vec<Option<&'a Demands>>),
 }
 
 impl<'a> Ruling<'a> {
-    /// The ruling of several actions, all of which hold; `None` is that of no rule.
+    /// The ruling of several actions that all apply; `None` stands for no rule.
     fn of(actions: impl Iterator<Item = Option<&'a Action>>) -> Self {
         let mut demands = Vec::new();
         for action in actions {
@@ -95,28 +95,29 @@ impl<'a> Ruling<'a> {
 }
 
 impl Rules {
-    /// The ruling for a request: that of the first rule which fits, and of those before it of which that is in doubt. A COPY or
-    /// MOVE must be permitted where it goes too; one whose destination cannot be read is denied.
-    pub fn ruling(&self, asked: &Asked<'_>) -> Ruling<'_> {
-        let Ok(destination) = Destination::of(asked) else { return Ruling::Deny };
-        let here = self.actions(asked);
+    /// The ruling for a request: that of the first rule that matches, and of the rules before it whose match is ambiguous. A COPY or
+    /// MOVE must be permitted at its destination too; one with an invalid destination is denied.
+    pub fn ruling(&self, info: &RequestInfo<'_>) -> Ruling<'_> {
+        let Ok(destination) = Destination::of(info) else { return Ruling::Deny };
+        let here = self.actions(info);
         match destination {
             None => Ruling::of(here),
             Some(destination) => {
-                let there = destination.requests(asked);
+                let there = destination.requests(info);
                 Ruling::of(here.chain(there.iter().flat_map(|there| self.actions(there))))
             }
         }
     }
 
-    /// The actions that hold for a request as it stands. The last is that of the first rule which fits beyond doubt, or `None`.
-    fn actions<'a>(&'a self, asked: &Asked<'_>) -> impl Iterator<Item = Option<&'a Action>> {
+    /// The actions that apply to a request, without its destination. The last is that of the first rule that matches unambiguously, or
+    /// `None`.
+    fn actions<'a>(&'a self, info: &RequestInfo<'_>) -> impl Iterator<Item = Option<&'a Action>> {
         let (mut rules, mut is_settled) = (self.rules.iter(), false);
         std::iter::from_fn(move || {
             if is_settled {
                 return None;
             }
-            let next = rules.find_map(|rule| match rule.pattern.fit(asked) {
+            let next = rules.find_map(|rule| match rule.pattern.fit(info) {
                 Fit::No => None,
                 fit => Some((fit, &rule.action)),
             });
@@ -125,11 +126,11 @@ impl Rules {
         })
     }
 
-    /// Whether somebody may do what is asked, as far as the rules' demands and the credential go.
-    pub fn permit(&self, demands: &[Option<&Demands>], identity: &Identity, asked: &Asked<'_>) -> bool {
+    /// Whether the user and the credential meet the demands.
+    pub fn permit(&self, demands: &[Option<&Demands>], identity: &Identity, info: &RequestInfo<'_>) -> bool {
         demands.iter().all(|demands| match demands {
-            Some(demands) => demands.are_met_by(identity, asked, &self.trees),
-            None => self.trees.are_reached_by(identity, asked),
+            Some(demands) => demands.are_met_by(identity, info, &self.path_scopes),
+            None => self.path_scopes.permit(identity, info),
         })
     }
 }

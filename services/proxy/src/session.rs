@@ -1,13 +1,14 @@
-//! Browser sessions: the edge as a client of an `OpenID` Provider. Somebody signs in there (`login`), comes back with a code that
-//! is redeemed for tokens (`callback`), and has a session here: a random cookie, and a row with the tokens, sealed (`store`).
-//! A request with the cookie is decided on as if it had brought the access token (`access`), which is exchanged in time (`refresh`).
-//! The session ends here (`logout`), or when the issuer says so (`backchannel`).
+//! Browser sessions: the edge as a client of an `OpenID` Provider. A user signs in there (`login`) and returns with a code that is
+//! redeemed for tokens (`callback`). The session is a random cookie, and a row with the sealed tokens (`store`). A request with the
+//! cookie is authenticated by the session's access token (`access`), which is refreshed in time (`refresh`). The session ends here
+//! (`logout`), or when the issuer sends a logout token (`backchannel`).
 
 pub(crate) mod access;
-mod backchannel;
+pub(crate) mod backchannel;
 mod callback;
 pub mod cookie;
 mod csrf;
+mod endpoint;
 mod id_token;
 mod issuer;
 mod login;
@@ -27,9 +28,6 @@ use std::time::Duration;
 use ::store::Database;
 use authn::BoxError;
 use aws_lc_rs::digest::{SHA256, digest};
-use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bounded_cache::{ARC, HeapSize, MIB};
@@ -37,33 +35,30 @@ use http::HeaderMap;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use outbound::issuer::Source;
-use runtime::{Check, Clock, Context, Random, Task};
+use runtime::{Clock, Context, Random, Task};
 use tokio::sync::Mutex;
 
+pub(crate) use endpoint::SessionEndpoint;
 pub use migration::Migrator;
-pub(crate) use site::PREFIX;
+pub(crate) use site::ROOT;
 pub use site::Site;
 
-use crate::asked::Asked;
 use crate::config::Config;
-use crate::database;
+use crate::request_info::RequestInfo;
 use cookie::Cookies;
 use issuer::Issuer;
 use seal::Sealer;
 use store::Rows;
 use tokens::Client;
 
-/// How long a former process may take to let go of the database.
-const CLAIM_PATIENCE: Duration = Duration::from_secs(10);
-/// The bound of what is remembered of exchanges, in bytes: some 2,000 sessions may have their tokens exchanged at the same time without
-/// one being exchanged twice.
+/// The size of the cache of locks, in bytes: about 2,000 sessions can refresh their tokens at a time, none of them twice.
 const EXCHANGES_BOUND: u64 = MIB;
-/// How long it is remembered that a session's tokens were.
+/// How long an unused lock stays in the cache.
 const EXCHANGED_FOR: Duration = Duration::from_mins(1);
-/// What the issuer is told of who calls it.
+/// The user agent of calls to the issuer.
 const USER_AGENT: &str = "doorward-proxy";
 
-/// Held by whoever exchanges a session's tokens.
+/// Held while a session's tokens are refreshed.
 type Lock = Mutex<()>;
 
 /// The lock of a session.
@@ -89,16 +84,15 @@ pub struct Sessions {
     leeway: Duration,
     clock: Clock,
     random: Random,
-    /// One caller at a time exchanges a session's tokens.
+    /// One caller at a time refreshes the tokens of a session.
     exchanging: Cache<String, Exchange>,
-    database: Database,
 }
 
 impl Sessions {
-    /// Those in this database, whose schema is up to date; `None` if there are to be no sessions.
+    /// The sessions in this database, whose schema is up to date; `None` if sessions are off.
     ///
     /// # Errors
-    /// When the issuer's address is none, or certificates cannot be read.
+    /// If the URL of the issuer is invalid, or certificates cannot be read.
     pub fn open(database: &Database, config: &Config, context: &Context) -> Result<Option<Arc<Self>>, BoxError> {
         if !config.session.is_enabled() {
             return Ok(None);
@@ -123,72 +117,41 @@ impl Sessions {
             },
             issuer: Issuer::new(&config.issuer, source, clock.clone()),
             sealer: Sealer::new(&settings.secret, random.clone()),
-            rows: Rows::new(database.clone()),
+            rows: Rows::new(database),
             idle: settings.idle,
             life: settings.life,
             leeway: settings.leeway,
             clock,
             random,
             exchanging: exchanges(),
-            database,
         })
     }
 
-    /// Where a browser that goes to this page signs in; `None` for a page of a host that is never sent the session.
-    pub fn login_for(&self, asked: &Asked<'_>) -> Option<String> {
-        self.site.login_for(asked)
+    /// The URL of the sign-in for a page; `None` for a page of a host that never receives the session cookie.
+    pub fn login_for(&self, info: &RequestInfo<'_>) -> Option<String> {
+        self.site.login_for(info)
     }
 
-    /// What runs beside the listeners.
+    /// The background tasks.
     pub fn tasks(self: &Arc<Self>, context: &Context) -> Vec<Task> {
         vec![Task::new("sessions", prune::keep_pruning(Arc::clone(self), context.shutdown.clone()))]
     }
 
-    /// What must be well.
-    pub fn checks(&self) -> Vec<Check> {
-        vec![database::check(&self.database)]
-    }
-
-    /// The key of the session that a request brings; `None` without a cookie. A cookie that is none of ours has a key too, which
-    /// no session has.
+    /// The key of a request's session; `None` without a cookie. A forged cookie has a key too, which no session has.
     pub(crate) fn key(&self, headers: &HeaderMap) -> Option<String> {
         let value = cookie::one(headers, &self.cookies.session()).filter(|value| !value.is_empty());
         value.map(digest_of)
     }
 
-    /// A text that nobody guesses: 256 bits.
+    /// A random text of 256 bits.
     fn secret(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.random.bytes::<32>())
     }
 }
 
-/// The least recently used are evicted first: one that has just begun must not be the one that finds no place.
+/// Evicts the least recently used first, so that a new session always finds room.
 fn exchanges() -> Cache<String, Exchange> {
     bounded_cache::sync(EXCHANGES_BOUND).time_to_idle(EXCHANGED_FOR).eviction_policy(EvictionPolicy::lru()).build()
-}
-
-/// The paths that browsers and the issuer come to.
-pub fn router(sessions: &Arc<Sessions>) -> Router {
-    let limit = DefaultBodyLimit::max(backchannel::MAX_BODY);
-    Router::new()
-        .route(site::LOGIN, get(login::begin))
-        .route(site::CALLBACK, get(callback::receive))
-        .route(site::LOGOUT, get(logout::ask).post(logout::end))
-        .route(site::BACKCHANNEL_LOGOUT, post(backchannel::receive).layer(limit))
-        .with_state(Arc::clone(sessions))
-}
-
-/// Opens the database of sessions, and brings its schema up to date.
-///
-/// # Errors
-/// When it cannot be opened, or another process works with its file.
-pub(crate) async fn connect(config: &Config, context: &Context) -> Result<Database, BoxError> {
-    let settings = &config.session;
-    let database =
-        Database::connect(&settings.database(&context.environment), &settings.database_pool.options()).await?;
-    let database = database.claim("proxy", CLAIM_PATIENCE).await?;
-    database.migrate::<Migrator>().await?;
-    Ok(database)
 }
 
 /// The SHA-256 of a text, in base64url.

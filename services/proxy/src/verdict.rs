@@ -1,34 +1,34 @@
-//! What is decided of a request.
+//! The decision on a request.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::identity::Identity;
 
-/// May it pass, and as whom? Whatever is not [`Allowed`](Self::Allowed) does not reach a backend.
+/// Whether a request may pass, and as which user. Only [`Allowed`](Self::Allowed) ones reach a backend.
 #[derive(Debug, Clone)]
 pub enum Verdict {
-    /// It may: as somebody, or as nobody where the rules let everybody pass.
+    /// It may pass: as this user, or without one where the rules demand no credential.
     Allowed(Option<Arc<Identity>>),
-    /// Nobody has proven who asks.
-    Unauthenticated(Refused),
-    /// Whoever asks may not do this, or nobody may.
+    /// It has no valid credential.
+    Unauthenticated(CredentialError),
+    /// The user may not do this, or no user may.
     Forbidden,
-    /// Whoever asks may, but it is another site's page that does (row E12).
+    /// The user may do this, but the page of another site has sent the request (`docs/security-requirements.md#e12`).
     CrossSite,
     /// Too many attempts.
     Busy {
-        /// When trying again makes sense.
+        /// When to try again.
         retry_after: Duration,
     },
-    /// Who would know cannot be asked.
+    /// The gateway or the store does not answer.
     Unavailable,
 }
 
 /// Whether a credential is accepted.
 ///
 /// # Errors
-/// The verdict, unless it is that the credential is not good.
+/// The verdict, unless it is that the credential is invalid.
 pub fn is_accepted<T>(answer: Result<T, Verdict>) -> Result<bool, Verdict> {
     match answer {
         Ok(_) => Ok(true),
@@ -37,11 +37,12 @@ pub fn is_accepted<T>(answer: Result<T, Verdict>) -> Result<bool, Verdict> {
     }
 }
 
-/// Why nobody has proven who asks; it decides what the client is told to do (rows E13, E14).
+/// Why a request is unauthenticated; it decides on the challenge and on the redirect to the sign-in
+/// (`docs/security-requirements.md#e13`, `#e14`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// There was no credential.
+pub enum CredentialError {
+    /// There is no credential.
     Missing,
-    /// There was one, and it is not good.
+    /// The credential is not accepted.
     Invalid,
 }

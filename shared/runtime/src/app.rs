@@ -1,13 +1,12 @@
-//! What a service is made of.
+//! A service that is built: what its listeners serve, its background tasks, its readiness checks.
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::Shortcut;
+use crate::HttpService;
 
 /// Any error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -17,23 +16,21 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub struct App {
     /// What the gRPC listener serves; `grpc.health.v1` is added to it.
     pub grpc: Option<tonic::service::Routes>,
-    /// What the HTTP listener serves. Pages of other sites may call what [`Pages`](crate::Pages) has opened to them.
-    pub http: Option<axum::Router>,
-    /// Answers some of these requests instead, where the router has no root of its own.
-    pub shortcut: Option<Arc<dyn Shortcut>>,
+    /// What the HTTP listener serves. Cross-origin requests are allowed only to routes opened with [`Pages`](crate::Pages).
+    pub http: Option<HttpService>,
     /// What the listener for clients with certificates serves. Handlers find a
-    /// [`ClientCertificate`](crate::ClientCertificate) among the extensions of requests whose client has shown one.
-    pub mtls: Option<axum::Router>,
-    /// What runs beside the listeners. A task that waits should watch the context's `shutdown` too.
+    /// [`ClientCertificate`](crate::ClientCertificate) among the extensions of requests whose client has presented one.
+    pub mtls: Option<HttpService>,
+    /// What runs in the background. A task that waits should watch the context's `shutdown` too.
     pub tasks: Vec<Task>,
-    /// What must be well for the service to be ready.
+    /// What must succeed for the service to be ready.
     pub checks: Vec<Check>,
-    /// Whether requests are passed on as streams, which may last longer than the request timeout.
+    /// Whether requests are forwarded as streams, which may last longer than the request timeout.
     pub streaming: bool,
 }
 
 impl App {
-    /// A service of nothing but gRPC.
+    /// A service that speaks only gRPC.
     pub fn grpc(routes: tonic::service::Routes) -> Self {
         Self { grpc: Some(routes), ..Self::default() }
     }
@@ -44,7 +41,6 @@ impl fmt::Debug for App {
         f.debug_struct("App")
             .field("grpc", &self.grpc.is_some())
             .field("http", &self.http.is_some())
-            .field("shortcut", &self.shortcut.is_some())
             .field("mtls", &self.mtls.is_some())
             .field("tasks", &self.tasks)
             .field("checks", &self.checks)
@@ -53,7 +49,7 @@ impl fmt::Debug for App {
     }
 }
 
-/// Something that runs as long as the service does.
+/// Work that runs as long as the service does.
 pub struct Task {
     /// What logs call it.
     pub name: &'static str,
@@ -76,16 +72,16 @@ impl fmt::Debug for Task {
 
 type Probe = Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
-/// Something that must be well for the service to be ready: its database, a peer it cannot do without.
+/// A condition of readiness: that the database works, or a peer without which the service cannot answer.
 pub struct Check {
     /// What `/readyz` calls it.
     pub name: &'static str,
-    /// Asks; an answer that takes longer than a second counts as a failure.
+    /// Runs the check; one that takes longer than a second has failed.
     pub probe: Probe,
 }
 
 impl Check {
-    /// Names a question that is asked whenever readiness is. Its error is logged, never shown to who asks.
+    /// A check that runs at each request for readiness. Its error is logged, and never sent to the caller.
     pub fn new<F>(name: &'static str, probe: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), String>> + Send + 'static,

@@ -20,7 +20,7 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    /// Serves the health beside `routes`; not serving at first.
+    /// Adds the health service to `routes`; at first the status is `NOT_SERVING`.
     pub(crate) async fn beside(routes: Routes, name: &'static str) -> (Routes, Self) {
         let (reporter, server) = tonic_health::server::health_reporter();
         let health = Self { reporter, names: ["", name] };
@@ -41,7 +41,7 @@ impl Health {
         draining.run_until_cancelled(following).await;
         self.tell(ServingStatus::NotServing).await;
         stop.cancelled().await;
-        // those who watch are told before their streams end
+        // Watchers get the status before their streams end.
         tokio::time::sleep(Duration::from_millis(10)).await;
         for name in self.names {
             self.reporter.clear_service_status(name).await;

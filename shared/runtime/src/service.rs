@@ -47,7 +47,7 @@ pub trait Service: Send + 'static {
     /// Builds the service as a process of its own, which reaches its peers by gRPC. Its sockets are bound already.
     fn build(config: Self::Config, context: Context) -> impl Future<Output = Result<App, BoxError>> + Send;
 
-    /// Subcommands beside `server`, `health`, `version` and `config`.
+    /// Subcommands in addition to `server`, `health`, `version` and `config`.
     fn commands() -> Vec<clap::Command> {
         Vec::new()
     }

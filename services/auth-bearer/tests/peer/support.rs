@@ -137,7 +137,7 @@ pub(crate) async fn service(change: impl FnOnce(&mut Oidc)) -> Option<(Service, 
     let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
     let users = transport(tonic::service::Routes::default());
     let bearer = auth_bearer::open(&config, Arc::new(People), users, &context).expect("is opened");
-    let app = auth_bearer::app(&bearer, &config).http.expect("it is told of sign-outs");
+    let app = auth_bearer::logout::router(bearer.clone());
     tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
     Some((Service { clock, bearer }, issuer))
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use runtime::config::{Environment, Invalid, Secret, Section, Visitor, base_data_path};
 
-use crate::asked::is_host;
+use crate::request_info::is_host;
 
 /// How far the issuer's clock may be ahead at most.
 const MOST_LEEWAY: Duration = Duration::from_mins(5);

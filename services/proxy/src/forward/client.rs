@@ -15,21 +15,20 @@ use tokio::net::TcpStream;
 use tower::ServiceExt;
 use tower::util::MapResponse;
 
-use super::connection::{History, Tracked};
+use super::connection::{BackendConnection, History};
 use super::upload::{Progress, Upload};
 
-/// How long a connection may take to be made.
+/// The timeout of connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long an idle connection is kept: shorter than servers usually do, so that few are found closed.
-const IDLE: Duration = Duration::from_secs(30);
-/// The methods that are sent again when a pooled connection turns out to be closed: doing it twice changes nothing more than
-/// doing it once (RFC 9110 9.2.2, RFC 4918 9.1).
+/// How long an idle connection is kept: shorter than usual servers keep it, so that few are found closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The idempotent methods, which are sent again when a pooled connection was closed (RFC 9110 9.2.2, RFC 4918 9.1).
 const IDEMPOTENT: [&str; 5] = ["GET", "HEAD", "OPTIONS", "PROPFIND", "PUT"];
 
 type Tcp = TokioIo<TcpStream>;
 type Plain = HttpsConnector<HttpConnector>;
 type Stream = MaybeHttpsStream<Tcp>;
-type Connector = MapResponse<Plain, fn(Stream) -> TokioIo<Tracked>>;
+type Connector = MapResponse<Plain, fn(Stream) -> TokioIo<BackendConnection>>;
 
 /// Clients of backends, which share connections.
 pub struct Clients {
@@ -39,18 +38,18 @@ pub struct Clients {
 
 /// The clients that speak one version of HTTP.
 struct Protocol {
-    /// Uses a connection again.
+    /// Reuses connections.
     pooled: Client<Connector, Upload>,
-    /// Makes a connection for each request.
+    /// Connects for each request.
     fresh: Client<Connector, Upload>,
     is_http2: bool,
 }
 
 impl Clients {
-    /// Trusts the authorities in this file, else the system's; anybody if `insecure`.
+    /// Trusts the authorities in this file, else the system's; any certificate if `insecure`.
     ///
     /// # Errors
-    /// When the file is of no use.
+    /// If the file cannot be used.
     pub fn new(authorities: Option<&Path>, insecure: bool) -> Result<Self, TlsError> {
         let tls = runtime::client::https("PROXY_HTTPS_CACERT", authorities, insecure)?;
         let mut http = HttpConnector::new();
@@ -71,26 +70,25 @@ impl Clients {
 impl Protocol {
     fn new(connector: &Plain, is_http2: bool) -> Self {
         let client = |most_idle: usize| {
-            let track: fn(Stream) -> TokioIo<Tracked> = if is_http2 {
-                |stream| TokioIo::new(Tracked::new(stream, true))
+            let track: fn(Stream) -> TokioIo<BackendConnection> = if is_http2 {
+                |stream| TokioIo::new(BackendConnection::new(stream, true))
             } else {
-                |stream| TokioIo::new(Tracked::new(stream, false))
+                |stream| TokioIo::new(BackendConnection::new(stream, false))
             };
             let connector = ServiceExt::<Uri>::map_response(connector.clone(), track);
             let mut builder = Builder::new(TokioExecutor::new());
-            builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new()).pool_idle_timeout(IDLE);
-            // the host is set where all headers are
+            builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIMEOUT);
+            // `Forwarder` sets the Host header.
             builder.pool_max_idle_per_host(most_idle).set_host(false).http2_only(is_http2).build(connector)
         };
         Self { pooled: client(usize::MAX), fresh: client(0), is_http2 }
     }
 
-    /// Sends a request, and once more on a connection of its own where that is safe: the backend has closed a pooled connection at the
-    /// moment in which it was used, and the request may be repeated; or the backend says that it has not processed the request
-    /// (RFC 9113 8.7), whatever its method.
+    /// Sends a request, and once more on a new connection where that is safe: if the backend has closed a pooled connection while it was
+    /// used, and the method is idempotent; or if the backend states that it has not processed the request (RFC 9113 8.7).
     async fn send(&self, request: Request<Upload>) -> Result<Response<Incoming>, Error> {
         let (parts, upload) = request.into_parts();
-        let copy = Repeat::of(&parts, &upload, self.is_http2);
+        let retry = Retry::of(&parts, &upload, self.is_http2);
         let error = match self.pooled.request(Request::from_parts(parts, upload)).await {
             Ok(response) => {
                 if let Some(history) = History::of(response.extensions()) {
@@ -101,10 +99,10 @@ impl Protocol {
             Err(error) => error,
         };
         let is_safe =
-            |copy: &Repeat| (copy.is_idempotent && self.was_pooled_and_closed(&error)) || is_unprocessed(&error);
-        match copy.filter(is_safe).and_then(Repeat::request) {
+            |retry: &Retry| (retry.is_idempotent && self.was_pooled_and_closed(&error)) || is_unprocessed(&error);
+        match retry.filter(is_safe).and_then(Retry::request) {
             Some(request) => {
-                tracing::debug!(%error, "the backend has not answered; the request is sent again");
+                tracing::debug!(%error, "the backend has not responded; sending the request again");
                 self.fresh.request(request).await
             }
             None => Err(error),
@@ -120,8 +118,8 @@ impl Protocol {
     }
 }
 
-/// Whether the backend says that it has not processed a request: it has refused the stream, or gone away with a lower last stream
-/// (RFC 9113 8.7). An HTTP/2 stream above that one is the only one that fails with the backend's GOAWAY.
+/// Whether the backend states that it has not processed a request: by refusing the stream, or by GOAWAY with a lower last stream
+/// (RFC 9113 8.7). Only streams above the last one fail with the backend's GOAWAY.
 fn is_unprocessed(error: &Error) -> bool {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = source {
@@ -134,20 +132,20 @@ fn is_unprocessed(error: &Error) -> bool {
     false
 }
 
-/// What is needed to send a request again, as long as nothing of its body was read.
-struct Repeat {
+/// What sends a request again, unless a part of its body was read.
+struct Retry {
     parts: Parts,
     progress: Progress,
     is_idempotent: bool,
 }
 
-impl Repeat {
-    /// The copy of a request, if there are circumstances in which it is sent again.
+impl Retry {
+    /// That of a request which may be sent again.
     fn of(parts: &Parts, upload: &Upload, is_http2: bool) -> Option<Self> {
         let method: &Method = &parts.method;
         let is_idempotent = IDEMPOTENT.contains(&method.as_str());
-        let copy = || Self { parts: parts.clone(), progress: upload.progress().clone(), is_idempotent };
-        (is_idempotent || is_http2).then(copy)
+        let retry = || Self { parts: parts.clone(), progress: upload.progress().clone(), is_idempotent };
+        (is_idempotent || is_http2).then(retry)
     }
 
     fn request(self) -> Option<Request<Upload>> {

@@ -1,5 +1,5 @@
-//! A connection to a backend that records what has happened on it, so that the edge can tell whether a request may be sent again, and
-//! on which an answer is read even if the backend has stopped reading the request. A backend in this process knows it as the edge's.
+//! Connections to backends. They record what has happened, which decides whether a request may be sent again; and a response is read
+//! from them even if the backend has stopped reading the request. A backend in this process recognises them.
 
 use std::io::{ErrorKind, IoSlice, Result};
 use std::pin::Pin;
@@ -17,48 +17,48 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// How long a failure to write is held back after the last byte that was read. A connection that was reset can be read at once up to what
-/// had arrived, unless its client takes the answer slowly.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a write error is held back after the last byte that was read. What has arrived on a reset connection can be read at once,
+/// unless the client reads the response slowly.
+const WRITE_ERROR_DELAY: Duration = Duration::from_secs(30);
 
-/// A connection, with TLS where the backend has it.
-pub(super) struct Tracked {
-    /// Services of this process believe what the edge says of its clients by it. The first field, since it is dropped before the
+/// A connection to a backend, with or without TLS.
+pub(super) struct BackendConnection {
+    /// Lets services in this process trust the forwarded addresses of clients. The first field, so that it is dropped before the
     /// connection is closed.
     _own: OwnConnection,
     inner: TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>,
     history: History,
     is_http2: bool,
-    /// A failure to write that is held back.
-    failure: Option<Failure>,
-    /// Nothing more can be read.
+    /// A write error that is held back.
+    failure: Option<WriteError>,
+    /// Whether reading has ended.
     has_ended: bool,
 }
 
-/// A failure to write that is reported when nothing more can be read, or [`PATIENCE`] is over.
-struct Failure {
+/// A write error that is reported when reading has ended, or after [`WRITE_ERROR_DELAY`].
+struct WriteError {
     kind: ErrorKind,
-    patience: Pin<Box<Sleep>>,
+    delay: Pin<Box<Sleep>>,
     /// The task that waits for the report.
     writer: Option<Waker>,
 }
 
-/// What has happened on a connection. Clones share it.
+/// The history of a connection. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct History(Arc<Flags>);
 
 #[derive(Debug, Default)]
 struct Flags {
-    /// It has carried an answer: what follows is sent on a pooled connection.
+    /// It has carried a response, so that the next request is sent on a pooled connection.
     answered: AtomicBool,
-    /// Something was written after the last byte that was read, or was to be.
+    /// A write was attempted after the last byte that was read.
     unanswered: AtomicBool,
     /// The backend has closed it.
     closed: AtomicBool,
 }
 
-impl Tracked {
-    /// Records what happens on this connection.
+impl BackendConnection {
+    /// Wraps an open connection.
     pub(super) fn new(stream: MaybeHttpsStream<TokioIo<TcpStream>>, is_http2: bool) -> Self {
         let tcp = match &stream {
             MaybeHttpsStream::Http(tcp) => tcp.inner(),
@@ -68,8 +68,8 @@ impl Tracked {
         Self { _own: own, inner: TokioIo::new(stream), history, is_http2, failure: None, has_ended: false }
     }
 
-    /// Writes, but holds back that the backend has closed the connection while an HTTP/1.1 request was sent. It may have answered
-    /// before (RFC 9112 9.6), and the client library drops the answer when it learns of the failure first. HTTP/2 is not read while
+    /// Writes, but holds an error back if the backend has closed the connection while an HTTP/1.1 request was sent. The backend may have
+    /// responded before (RFC 9112 9.6), and the client library drops the response if it sees the error first. HTTP/2 is not read while
     /// it cannot be written.
     fn write<T>(
         &mut self,
@@ -79,8 +79,8 @@ impl Tracked {
         if self.failure.is_none() {
             match ready!(write(self, cx)) {
                 Err(error) if !self.is_http2 && is_disconnection(error.kind()) => {
-                    let patience = Box::pin(sleep(PATIENCE));
-                    self.failure = Some(Failure { kind: error.kind(), patience, writer: None });
+                    let delay = Box::pin(sleep(WRITE_ERROR_DELAY));
+                    self.failure = Some(WriteError { kind: error.kind(), delay, writer: None });
                 }
                 written => return Poll::Ready(written),
             }
@@ -90,14 +90,14 @@ impl Tracked {
 
     fn poll_failure(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Error> {
         let Some(failure) = &mut self.failure else { return Poll::Pending };
-        if self.has_ended || failure.patience.as_mut().poll(cx).is_ready() {
+        if self.has_ended || failure.delay.as_mut().poll(cx).is_ready() {
             return Poll::Ready(failure.kind.into());
         }
         failure.writer = Some(cx.waker().clone());
         Poll::Pending
     }
 
-    /// Records that bytes were read, or that there are no more.
+    /// Records that bytes were read, or that reading has ended.
     fn note_read(&mut self, is_end: bool) {
         self.has_ended |= is_end;
         match &mut self.failure {
@@ -106,29 +106,29 @@ impl Tracked {
                     writer.wake();
                 }
             }
-            Some(failure) => failure.patience.as_mut().reset(Instant::now() + PATIENCE),
+            Some(failure) => failure.delay.as_mut().reset(Instant::now() + WRITE_ERROR_DELAY),
             None => {}
         }
     }
 }
 
-/// Whether a failure to write means that the other end has closed the connection.
+/// Whether a write error means that the other end has closed the connection.
 fn is_disconnection(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted)
 }
 
 impl History {
-    /// Records that the connection has carried an answer.
+    /// Records a response.
     pub(super) fn note_answer(&self) {
         self.0.answered.store(true, Ordering::Release);
     }
 
-    /// Whether the connection came from the pool and the backend closed it without a byte of an answer to the last HTTP/1.1
-    /// request. HTTP/2 frames belong to no request, so that there only the end counts.
+    /// Whether the backend closed a pooled connection without a byte of a response to the last HTTP/1.1 request. HTTP/2 frames belong to
+    /// no request, so that there only the end counts.
     pub(super) fn was_pooled_and_closed(&self, is_http2: bool) -> bool {
         let Flags { answered, unanswered, closed } = &*self.0;
-        let is_silent = is_http2 || unanswered.load(Ordering::Acquire);
-        answered.load(Ordering::Acquire) && is_silent && closed.load(Ordering::Acquire)
+        let has_no_response = is_http2 || unanswered.load(Ordering::Acquire);
+        answered.load(Ordering::Acquire) && has_no_response && closed.load(Ordering::Acquire)
     }
 
     /// The history of the connection that these extensions describe.
@@ -150,13 +150,13 @@ impl History {
     }
 }
 
-impl Connection for Tracked {
+impl Connection for BackendConnection {
     fn connected(&self) -> Connected {
         self.inner.inner().connected().extra(self.history.clone())
     }
 }
 
-impl AsyncRead for Tracked {
+impl AsyncRead for BackendConnection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let before = buf.filled().len();
         let read = ready!(Pin::new(&mut self.inner).poll_read(cx, buf));
@@ -171,7 +171,7 @@ impl AsyncRead for Tracked {
     }
 }
 
-impl AsyncWrite for Tracked {
+impl AsyncWrite for BackendConnection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
         self.write(cx, |this, cx| {
             let written = Pin::new(&mut this.inner).poll_write(cx, buf);

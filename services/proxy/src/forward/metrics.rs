@@ -1,4 +1,4 @@
-//! What is counted of each route.
+//! Metrics of routes.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 
-/// Requests by route and kind of status, and how long their answers took to begin.
+/// Requests by route and class of status, and the time until their responses begin.
 #[derive(Clone)]
 pub struct Metrics {
     requests: Family<Labels, Counter>,
@@ -22,8 +22,8 @@ struct Labels {
     status: &'static str,
 }
 
-/// What is counted of one route. A class of status has no counters until it occurs.
-pub struct OfRoute {
+/// The metrics of one route. A class of status has none until it occurs.
+pub struct RouteMetrics {
     metrics: Metrics,
     name: String,
     classes: [OnceLock<(Counter, Histogram)>; CLASSES.len()],
@@ -32,7 +32,7 @@ pub struct OfRoute {
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 impl Metrics {
-    /// Counts among these metrics.
+    /// Registers them.
     pub fn new(metrics: &runtime::Metrics) -> Self {
         let requests = metrics.register("proxy_requests", "Requests by route and class of status", Family::default());
         let histogram: fn() -> Histogram = || Histogram::new([0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0]);
@@ -41,20 +41,20 @@ impl Metrics {
         Self { requests, duration }
     }
 
-    /// Counts for the route of this name.
-    pub fn of_route(&self, name: &str) -> OfRoute {
-        OfRoute { metrics: self.clone(), name: name.to_owned(), classes: Default::default() }
+    /// Those of the route with this name.
+    pub fn of_route(&self, name: &str) -> RouteMetrics {
+        RouteMetrics { metrics: self.clone(), name: name.to_owned(), classes: Default::default() }
     }
 }
 
-impl OfRoute {
-    /// What metrics and the access log call the route.
+impl RouteMetrics {
+    /// The name of the route in metrics and the access log.
     pub fn name(&self) -> &str {
         &self.name
     }
 
     pub(super) fn count(&self, status: StatusCode, took: Duration) {
-        // none of http's is below 100, and what is above 599 has no class of its own
+        // A status is at least 100; those above 599 count as 5xx.
         let class = usize::from(status.as_u16() / 100 - 1).min(CLASSES.len() - 1);
         let (requests, duration) = self.classes[class].get_or_init(|| {
             let labels = Labels { route: self.name.clone(), status: CLASSES[class] };

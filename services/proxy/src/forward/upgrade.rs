@@ -1,5 +1,4 @@
-//! `WebSocket`: a connection that stops being HTTP (RFC 6455). Nothing else is upgraded to; `h2c` in particular would carry
-//! requests past the edge.
+//! Upgrades to `WebSocket` (RFC 6455). There are no others: `h2c` in particular would carry requests past the edge.
 
 use http::header::{CONNECTION, HeaderMap, UPGRADE};
 use http::request::Parts;
@@ -11,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
-/// The client's end, if it asks for a `WebSocket`.
-pub(super) fn asked_for(parts: &mut Parts) -> Option<OnUpgrade> {
+/// The client's end, if the request is for a `WebSocket`.
+pub(super) fn requested(parts: &mut Parts) -> Option<OnUpgrade> {
     let has = |name, wanted: &str| {
         let mut values = parts.headers.get_all(name).iter().filter_map(|value: &HeaderValue| value.to_str().ok());
         values.any(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case(wanted)))
@@ -26,13 +25,13 @@ pub(super) fn asked_for(parts: &mut Parts) -> Option<OnUpgrade> {
     if wanted { parts.extensions.remove::<OnUpgrade>() } else { None }
 }
 
-/// Asks for a `WebSocket`, or says that it is granted.
-pub(super) fn ask(headers: &mut HeaderMap) {
+/// Sets the headers that request a `WebSocket`, or grant one.
+pub(super) fn set(headers: &mut HeaderMap) {
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(UPGRADE, WEBSOCKET);
 }
 
-/// Joins both ends if the backend grants what was asked for; says whether it does.
+/// Joins both ends if the backend grants the upgrade; whether it does.
 pub(super) fn accepted(
     client: Option<OnUpgrade>,
     response: &mut Response<Incoming>,
@@ -42,7 +41,7 @@ pub(super) fn accepted(
         return false;
     }
     let Some(client) = client else {
-        // nobody asked for it, and the client would take what follows for an answer
+        // The client did not request it, and would take what follows for a response.
         *response.status_mut() = StatusCode::BAD_GATEWAY;
         return false;
     };
@@ -51,7 +50,7 @@ pub(super) fn accepted(
         let joined = async {
             let (client, backend) = tokio::try_join!(client, backend)?;
             let (mut client, mut backend) = (TokioIo::new(client), TokioIo::new(backend));
-            // either end may be gone at any time
+            // Either end may disconnect at any time.
             let _ = tokio::io::copy_bidirectional(&mut client, &mut backend).await;
             Ok::<_, hyper::Error>(())
         };

@@ -1,4 +1,4 @@
-//! A request's body on its way to a backend: bounded, watched, and without trailers that say who somebody is.
+//! The body of a forwarded request: limited, with a timeout, and without trailers that claim an identity.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,66 +15,66 @@ use http_body_util::{BodyExt, Limited};
 
 use crate::headers::RequestFilter;
 
-/// How much of a refused body is read: dropping it unread costs a client its connection.
-const DRAINED: usize = 64 * 1024;
+/// How many bytes of a refused body are read, so that the client can keep its connection.
+const DRAIN_LIMIT: usize = 64 * 1024;
 /// How long that may take.
-const DRAINED_WITHIN: Duration = Duration::from_secs(1);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The body, on its way over one connection.
+/// The body as one connection sends it.
 pub(super) struct Upload {
     left: Option<u64>,
-    /// Which of the request's connections it is for.
+    /// The number of the request's connection.
     attempt: u32,
     progress: Progress,
 }
 
-/// How far a body has come. Clones share it.
+/// The progress of a body. Clones share it.
 #[derive(Clone)]
 pub(super) struct Progress(Arc<State>);
 
 struct State {
     source: Mutex<Source>,
-    /// How many bytes are passed on at most.
+    /// The most bytes that are forwarded.
     most: Option<u64>,
-    /// What is left of its trailers.
+    /// Removes trailers.
     filter: Arc<RequestFilter>,
     begin: Instant,
-    /// When something last happened, in milliseconds after `begin`.
+    /// The time of the last progress, in milliseconds after `begin`.
     moved: AtomicU64,
     too_long: AtomicBool,
     broken: AtomicBool,
-    /// Whether the backend waits for bytes of the client.
+    /// Whether the backend waits for the client.
     waiting: AtomicBool,
 }
 
-/// What the client sends.
+/// The body as the client sends it.
 struct Source {
     body: Body,
-    /// Something of it was read, so that it cannot be sent again.
-    is_touched: bool,
-    /// Which connection may read it.
+    /// Whether a part of it was read, so that it cannot be sent again.
+    is_started: bool,
+    /// The number of the connection that may read it.
     attempt: u32,
 }
 
-/// Why a request has no answer.
-pub(super) enum Failed {
-    /// Its body is longer than the route allows.
+/// Why there is no response of the backend.
+pub(super) enum Failure {
+    /// The body is longer than the route allows.
     TooLong,
-    /// Its body is none.
-    Broken,
-    /// The client has stopped sending for too long.
+    /// The client has not sent the body to its end.
+    Incomplete,
+    /// The client has paused for too long.
     Stalled,
-    /// Nothing has happened for too long.
-    Silent,
-    /// The backend cannot be asked.
+    /// The backend has made no progress for too long.
+    Timeout,
+    /// The backend cannot be reached.
     Backend(hyper_util::client::legacy::Error),
 }
 
 impl Upload {
-    /// A body of which at most so many bytes are passed on, and of its trailers what the filter leaves.
+    /// A body of at most so many bytes, with the trailers that the filter leaves.
     pub(super) fn new(inner: Body, most: Option<u64>, filter: Arc<RequestFilter>) -> (Self, Progress) {
         let state = State {
-            source: Mutex::new(Source { body: inner, is_touched: false, attempt: 0 }),
+            source: Mutex::new(Source { body: inner, is_started: false, attempt: 0 }),
             most,
             filter,
             begin: Instant::now(),
@@ -87,7 +87,7 @@ impl Upload {
         (Self { left: most, attempt: 0, progress: progress.clone() }, progress)
     }
 
-    /// How far it has come.
+    /// Its progress.
     pub(super) fn progress(&self) -> &Progress {
         &self.progress
     }
@@ -138,23 +138,23 @@ impl Progress {
     fn poll_frame(&self, attempt: u32, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
         let mut source = self.source();
         if source.attempt != attempt {
-            // an end would look like that of a whole body
+            // An end would look like the end of the whole body.
             return Poll::Ready(Some(Err("the body is sent over another connection".into())));
         }
         let polled = Pin::new(&mut source.body).poll_frame(cx);
         self.0.waiting.store(polled.is_pending(), Ordering::Release);
         let polled = ready!(polled);
-        source.is_touched |= polled.is_some();
+        source.is_started |= polled.is_some();
         if let Some(Err(_)) = &polled {
             self.0.broken.store(true, Ordering::Release);
         }
         Poll::Ready(polled.map(|frame| frame.map_err(Into::into)))
     }
 
-    /// The body for another connection, if nothing of it was read. The former connection can read it no more.
+    /// The body for another connection, if no part was read. The former connection can no longer read it.
     pub(super) fn again(&self) -> Option<Upload> {
         let mut source = self.source();
-        if source.is_touched {
+        if source.is_started {
             return None;
         }
         source.attempt += 1;
@@ -170,37 +170,37 @@ impl Progress {
         self.0.begin + Duration::from_millis(self.0.moved.load(Ordering::Acquire))
     }
 
-    /// Waits for an answer as long as something happens: a long upload is no silence.
+    /// Waits for the response as long as the body makes progress.
     pub(super) async fn watch<T>(
         &self,
-        patience: Duration,
+        timeout: Duration,
         answer: impl Future<Output = Result<T, hyper_util::client::legacy::Error>>,
-    ) -> Result<T, Failed> {
+    ) -> Result<T, Failure> {
         let mut answer = std::pin::pin!(answer);
         loop {
-            let until = self.idle_since() + patience;
+            let until = self.idle_since() + timeout;
             match tokio::time::timeout_at(until.into(), &mut answer).await {
                 Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(_)) if self.0.too_long.load(Ordering::Acquire) => return Err(Failed::TooLong),
-                Ok(Err(_)) if self.0.broken.load(Ordering::Acquire) => return Err(Failed::Broken),
-                Ok(Err(error)) => return Err(Failed::Backend(error)),
-                Err(_) if self.idle_since() + patience > Instant::now() => {}
-                Err(_) if self.0.waiting.load(Ordering::Acquire) => return Err(Failed::Stalled),
-                Err(_) => return Err(Failed::Silent),
+                Ok(Err(_)) if self.0.too_long.load(Ordering::Acquire) => return Err(Failure::TooLong),
+                Ok(Err(_)) if self.0.broken.load(Ordering::Acquire) => return Err(Failure::Incomplete),
+                Ok(Err(error)) => return Err(Failure::Backend(error)),
+                Err(_) if self.idle_since() + timeout > Instant::now() => {}
+                Err(_) if self.0.waiting.load(Ordering::Acquire) => return Err(Failure::Stalled),
+                Err(_) => return Err(Failure::Timeout),
             }
         }
     }
 }
 
-/// Reads the rest of a refused body, if it is short. An HTTP/1 client that waits for 100 (RFC 9110 10.1.1) is not asked to send it.
+/// Reads the rest of a refused body, if it is short, and no HTTP/1 client waits for 100 (RFC 9110 10.1.1) to send it.
 pub(super) async fn drain(body: Body, version: Version, headers: &HeaderMap) {
-    let is_short = body.size_hint().upper().is_some_and(|most| most <= DRAINED as u64);
-    let is_kept_for_it = version >= Version::HTTP_2 || (is_short && !headers.contains_key(EXPECT));
-    if body.is_end_stream() || !is_kept_for_it {
+    let is_short = body.size_hint().upper().is_some_and(|most| most <= DRAIN_LIMIT as u64);
+    let is_worth_it = version >= Version::HTTP_2 || (is_short && !headers.contains_key(EXPECT));
+    if body.is_end_stream() || !is_worth_it {
         return;
     }
-    let mut body = Limited::new(body, DRAINED);
+    let mut body = Limited::new(body, DRAIN_LIMIT);
     let read = async { while let Some(Ok(_)) = body.frame().await {} };
-    // whatever is left then is the client's loss
-    let _ = tokio::time::timeout(DRAINED_WITHIN, read).await;
+    // The connection is closed if a rest is left.
+    let _ = tokio::time::timeout(DRAIN_TIMEOUT, read).await;
 }

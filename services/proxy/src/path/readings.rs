@@ -1,29 +1,29 @@
 //! Paths with several readings, for routes whose backends have files of any name.
 //!
-//! Servers differ on what `;`, `\`, `%2F` and `%25` mean, and a name may hold each of them. So nothing is repaired here either: such
-//! a path is passed on as it came, and only if whatever a server could take it for leads to the same route and is permitted.
+//! Servers differ on the meaning of `;`, `\`, `%2F` and `%25`, and names of files may contain each of them. Such a path is forwarded
+//! unchanged, if every reading has the same route and is permitted.
 
 use super::{Leniency, Path, PathError, Paths, decode, is_odd, lenient_decode};
 
-/// The most that a text is decoded: one that is encoded more often is refused.
+/// How often a text is decoded; one that is encoded more often is refused.
 const MAX_DECODINGS: usize = 4;
 
-/// What a server may do with a path.
+/// How a server reads a path.
 #[derive(Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "each is something that servers differ on")]
 struct Server {
-    /// Decodes until there is nothing left to decode; else once.
+    /// Decodes repeatedly; else once.
     decodes_fully: bool,
-    /// Takes an encoded `/` for a separator.
+    /// Splits at an encoded `/`.
     splits_encoded: bool,
-    /// Takes `\` for a separator.
+    /// Splits at `\`.
     splits_backslash: bool,
-    /// Takes what follows a `;` for parameters of a segment.
+    /// Removes what follows a `;` in a segment.
     cuts_parameters: bool,
 }
 
 impl Server {
-    /// Takes every name as it stands.
+    /// Reads every name literally.
     const LITERAL: Self =
         Self { decodes_fully: false, splits_encoded: false, splits_backslash: false, cuts_parameters: false };
 
@@ -36,8 +36,8 @@ impl Server {
         })
     }
 
-    /// What this server takes a path for: without `.` segments (RFC 3986 5.2.4). A `/` that it takes for a part of a name stands as
-    /// `%2F`. `None` if a segment leads upwards, or there is something in it that no name holds.
+    /// This server's reading of a path, without `.` segments (RFC 3986 5.2.4). A `/` within a name is written `%2F`. `None` if a segment
+    /// is `..`, or contains a character that no name has.
     fn read(self, raw: &str) -> Option<String> {
         let mut path = String::with_capacity(raw.len());
         let mut is_folder = true;
@@ -80,15 +80,15 @@ impl Server {
     }
 }
 
-/// Whether a name is `..` for a server that ignores what surrounds it: blanks, or parameters.
+/// Whether a name is `..` for a server that ignores surrounding blanks or parameters.
 fn is_upwards(name: &str) -> bool {
     name.split(';').next().is_some_and(|name| name.trim() == "..")
 }
 
-/// Every path that a server could take this one for.
+/// Every reading of a path.
 ///
 /// # Errors
-/// [`PathError::Ambiguous`] for one that has empty segments, leads upwards for some server, or is no path.
+/// [`PathError::Ambiguous`] for one that has empty segments, a `..` for some server, or is not a path.
 pub(super) fn opaque(raw: &str, leniency: Leniency) -> Result<Paths<'_>, PathError> {
     if raw.bytes().any(is_odd) || raw.contains("//") {
         return Err(PathError::Ambiguous);

@@ -1,4 +1,4 @@
-//! From a request's cookie to its access token.
+//! Authentication by the session cookie.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,45 +12,45 @@ use super::seal::Purpose;
 use super::store::Row;
 use super::tokens::Tokens;
 use super::{Sessions, csrf};
-use crate::admission::Admission;
-use crate::asked::Asked;
-use crate::credential::Presented;
+use crate::authentication::Authentication;
+use crate::credential::Credential;
 use crate::identity::Identity;
 use crate::multi_factor::SignIn;
-use crate::verdict::{Refused, Verdict, is_accepted};
+use crate::request_info::RequestInfo;
+use crate::verdict::{CredentialError, Verdict, is_accepted};
 
-/// How far the last use that is written down may be behind.
-const UNWRITTEN: Duration = Duration::from_mins(1);
-/// As long after a sign-in it does not help to sign in again.
+/// How far the stored time of the last use may lag.
+const USE_LAG: Duration = Duration::from_mins(1);
+/// The time after a sign-in in which the user is not asked to sign in again.
 const JUST_NOW: Duration = Duration::from_mins(1);
 
 impl Sessions {
-    /// Who has signed in with this browser.
+    /// The user of the session.
     ///
     /// # Errors
-    /// The verdict: nobody, or another site asks, or who would know cannot be asked.
+    /// The verdict: there is no session, the request is cross-site, or the gateway, the store or the issuer does not answer.
     pub async fn identify(
         self: &Arc<Self>,
-        admission: &Admission,
-        asked: &Asked<'_>,
+        authentication: &Authentication,
+        info: &RequestInfo<'_>,
     ) -> Result<Arc<Identity>, Verdict> {
-        let missing = Verdict::Unauthenticated(Refused::Missing);
-        let Some(key) = self.key(asked.headers) else { return Err(missing) };
-        if !csrf::may_pass(asked, &self.site.origin()) {
+        let missing = Verdict::Unauthenticated(CredentialError::Missing);
+        let Some(key) = self.key(info.headers) else { return Err(missing) };
+        if !csrf::may_pass(info, &self.site.origin()) {
             return Err(Verdict::CrossSite);
         }
         let Some(row) = self.find(&key).await.map_err(|error| unavailable(&error))? else { return Err(missing) };
         let now = self.clock.now();
         let created = row.created;
         let token = self.access_token(row).await?;
-        match admission.identify(asked, Presented::Bearer(token)).await {
-            // the issuer has taken it back; whoever has just signed in would be sent in circles
+        match authentication.identify(info, Credential::Bearer(token)).await {
+            // The token was revoked. After a recent sign-in, a redirect to the issuer would make a loop.
             Err(Verdict::Unauthenticated(_)) if created + JUST_NOW <= now => Err(missing),
             outcome => outcome,
         }
     }
 
-    /// The session with this key, if it has not ended; that it is used is written down.
+    /// The session with this key, if it has not ended. Stores the time of its use.
     pub(super) async fn find(&self, key: &str) -> Result<Option<Row>, StoreError> {
         let Some(row) = self.rows.find(key).await? else { return Ok(None) };
         let now = self.clock.now();
@@ -59,32 +59,36 @@ impl Sessions {
             tracing::info!(target: "audit", event = "session.end", outcome = "success", subject = row.subject, reason = "over");
             return Ok(None);
         }
-        if row.used + UNWRITTEN <= now
+        if row.used + USE_LAG <= now
             && let Err(error) = self.rows.note_use(key, now).await
         {
-            // a session that is not written down as used ends the sooner, which is no reason to end it now
-            tracing::warn!(%error, "that a session is used is not written down for now");
+            // The session may end earlier, which is no reason to end it now.
+            tracing::warn!(%error, "cannot store the last use of a session");
         }
         Ok(Some(row))
     }
 
-    /// Whether the session with this key has not ended, here and as far as the gateway and the issuer say. That is no use of it.
+    /// Whether the session with this key has not ended, here and at the gateway and the issuer. Does not count as a use.
     ///
     /// # Errors
-    /// The verdict, where that cannot be told.
-    pub(crate) async fn is_alive(self: &Arc<Self>, admission: &Admission, key: &str) -> Result<bool, Verdict> {
+    /// The verdict, if that is unknown at present.
+    pub(crate) async fn is_alive(
+        self: &Arc<Self>,
+        authentication: &Authentication,
+        key: &str,
+    ) -> Result<bool, Verdict> {
         let Some(row) = self.rows.find(key).await.map_err(|error| unavailable(&error))? else { return Ok(false) };
         if self.has_ended(&row, self.clock.now()) {
             return Ok(false);
         }
         let answer = async {
             let credentials = Credentials::new("", self.access_token(row).await?);
-            admission.ask(kind::BEARER, &credentials).await
+            authentication.authenticate(kind::BEARER, &credentials).await
         };
         is_accepted(answer.await)
     }
 
-    /// How the user of the session that a request brings has signed in; `None` without a session.
+    /// The sign-in of a request's session; `None` without a session.
     pub(crate) async fn sign_in(&self, headers: &HeaderMap) -> Option<SignIn> {
         let row = self.rows.find(&self.key(headers)?).await.ok()??;
         self.open_tokens(&row).map(|tokens| tokens.sign_in)
@@ -94,19 +98,19 @@ impl Sessions {
         row.ends <= now || row.used + self.idle <= now
     }
 
-    /// What a row holds; nothing if another secret has sealed it.
+    /// The tokens of a row; `None` if another secret has sealed them.
     pub(super) fn open_tokens(&self, row: &Row) -> Option<Tokens> {
         self.sealer.open(Purpose::Tokens(&row.key), &row.tokens)
     }
 
-    /// The access token that a row holds.
+    /// The access token of a row.
     pub(super) fn access_of(&self, row: &Row) -> Result<SecretString, Verdict> {
-        let tokens = self.open_tokens(row).ok_or(Verdict::Unauthenticated(Refused::Missing))?;
+        let tokens = self.open_tokens(row).ok_or(Verdict::Unauthenticated(CredentialError::Missing))?;
         Ok(SecretString::from(tokens.access))
     }
 }
 
-/// The store fails, so that nobody knows.
+/// The verdict if the store fails.
 pub(crate) fn unavailable(error: &StoreError) -> Verdict {
     tracing::warn!(%error, "the sessions cannot be read");
     Verdict::Unavailable

@@ -1,9 +1,7 @@
-//! The issuer tells that somebody has signed out (`OpenID` Connect Back-Channel Logout 1.0): what it names ends here too.
-
-use std::sync::Arc;
+//! Receives logout tokens of the issuer (`OpenID` Connect Back-Channel Logout 1.0), and ends the sessions that they name.
 
 use axum::Json;
-use axum::extract::{RawQuery, State};
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -12,65 +10,65 @@ use serde_json::json;
 
 use super::id_token::Wrong;
 use super::{Sessions, digest_of};
+use crate::request_body::read_body;
 
-/// The longest body: an encoded token and its name.
-pub(super) const MAX_BODY: usize = 3 * MAX_JWT + 64;
+/// The longest body in bytes: an encoded token and its name.
+pub(crate) const MAX_BODY: usize = 3 * MAX_JWT + 64;
 
-/// Why nothing is ended.
+/// Why no session has ended.
 #[derive(Debug, thiserror::Error)]
 enum LogoutError {
-    #[error("the request holds no logout token")]
+    #[error("the request has no logout token")]
     Request,
     #[error(transparent)]
     Token(#[from] Wrong),
-    #[error("it cannot be verified, or is not kept: {0}")]
+    #[error("the token cannot be verified or stored: {0}")]
     Unavailable(String),
 }
 
 /// Receives logout tokens.
-pub(super) async fn receive(
-    State(sessions): State<Arc<Sessions>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: axum::body::Bytes,
-) -> Response {
-    let outcome = match token_of(query.as_deref(), &headers, &body) {
-        Some(token) => sessions.end_as_told(&token).await,
+pub(super) async fn receive(sessions: &Sessions, query: &str, headers: &HeaderMap, body: Body) -> Response {
+    let body = match read_body(body, MAX_BODY).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let outcome = match token_of(query, headers, &body) {
+        Some(token) => sessions.end_by_token(&token).await,
         None => Err(LogoutError::Request),
     };
-    let unkept = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let Err(error) = outcome else { return (StatusCode::OK, [unkept]).into_response() };
+    let no_store = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let Err(error) = outcome else { return (StatusCode::OK, [no_store]).into_response() };
     tracing::info!(target: "audit", event = "session.end", outcome = "failure", reason = %error);
-    let (status, code, told) = match &error {
+    let (status, code, description) = match &error {
         LogoutError::Unavailable(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "try again later".to_owned())
         }
         error => (StatusCode::BAD_REQUEST, "invalid_request", error.to_string()),
     };
-    (status, [unkept], Json(json!({"error": code, "error_description": told}))).into_response()
+    (status, [no_store], Json(json!({"error": code, "error_description": description}))).into_response()
 }
 
 impl Sessions {
-    async fn end_as_told(&self, token: &str) -> Result<(), LogoutError> {
+    async fn end_by_token(&self, token: &str) -> Result<(), LogoutError> {
         let jwt = UnverifiedJwt::parse(token).map_err(|_| Wrong("form"))?;
-        let told = self.expected().logout_token(&jwt)?;
+        let logout = self.expected().logout_token(&jwt)?;
         let signed = self.issuer.has_signed(&jwt).await;
         if !signed.map_err(|error| LogoutError::Unavailable(error.to_string()))? {
             return Err(Wrong("signature").into());
         }
-        let ended = self.rows.end_by(self.issuer.name(), &digest_of(&told.jti), told.until, &told.ended).await;
+        let ended = self.rows.end_by(self.issuer.name(), &digest_of(&logout.jti), logout.until, &logout.ended).await;
         let count = ended.map_err(|error| LogoutError::Unavailable(error.to_string()))?.ok_or(Wrong("jti"))?;
-        let subject = told.ended.subject;
-        tracing::info!(target: "audit", event = "session.end", outcome = "success", subject, sid = told.ended.sid, count);
+        let subject = logout.ended.subject;
+        tracing::info!(target: "audit", event = "session.end", outcome = "success", subject, sid = logout.ended.sid, count);
         Ok(())
     }
 }
 
-/// The one logout token of a form. In a query it would stand in every log on the way.
-fn token_of(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Option<String> {
+/// The only logout token of a form. One in the query is refused, as proxies log queries.
+fn token_of(query: &str, headers: &HeaderMap, body: &[u8]) -> Option<String> {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if query.is_some_and(|query| !query.is_empty()) || !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    if !query.is_empty() || !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return None;
     }
     let mut tokens = form_urlencoded::parse(body).filter(|(name, _)| name == "logout_token");

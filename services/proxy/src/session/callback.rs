@@ -1,10 +1,7 @@
-//! A sign-in ends: the issuer has sent the browser back with a code, which is redeemed. Only what this browser has begun is taken
-//! up, and only what the issuer has signed for it is believed.
-
-use std::sync::Arc;
+//! The end of a sign-in: the issuer has redirected the browser back with a code, which is redeemed. Only a sign-in that this browser
+//! has begun is accepted, and only an ID token that the issuer has signed.
 
 use ::store::StoreError;
-use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use oidc::jose::UnverifiedJwt;
@@ -20,20 +17,20 @@ use super::store::Row;
 use super::tokens::{Finished, Granted, TokenError, Tokens};
 use super::{cookie, digest_of};
 
-/// Why nobody is signed in.
+/// Why a sign-in has failed.
 #[derive(Debug, thiserror::Error)]
-enum Failed {
-    #[error("a parameter is missing or there twice: {0}")]
+enum SignInError {
+    #[error("a parameter is missing or repeated: {0}")]
     Parameter(&'static str),
-    #[error("this browser has not begun it, or too long ago")]
+    #[error("this browser has not begun it, or it has expired")]
     NotUnderWay,
-    #[error("the answer is not the issuer's")]
+    #[error("the response is not of the issuer")]
     OtherIssuer,
     #[error("the issuer answers {0:?}")]
     Answer(String),
     #[error(transparent)]
     Token(#[from] TokenError),
-    #[error("there is no ID token that can be read")]
+    #[error("there is no valid ID token")]
     NoIdToken,
     #[error(transparent)]
     Wrong(#[from] Wrong),
@@ -45,8 +42,8 @@ enum Failed {
     Store(#[from] StoreError),
 }
 
-impl Failed {
-    /// Whether the answer of the issuer may have been taken up already.
+impl SignInError {
+    /// Whether the response may have been used before.
     fn is_used_up(&self) -> bool {
         matches!(self, Self::NotUnderWay | Self::Token(TokenError::InvalidGrant))
     }
@@ -63,44 +60,39 @@ impl Failed {
     }
 }
 
-/// Takes the browser back.
-pub(super) async fn receive(
-    State(sessions): State<Arc<Sessions>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let query = query.unwrap_or_default();
-    let state = parameter(&query, "state").ok().flatten().unwrap_or_default();
-    let response = match sessions.take_back(&query, &state, &headers).await {
+/// Receives the redirect of the issuer.
+pub(super) async fn receive(sessions: &Sessions, query: &str, headers: &HeaderMap) -> Response {
+    let state = parameter(query, "state").ok().flatten().unwrap_or_default();
+    let response = match sessions.take_back(query, &state, headers).await {
         Ok(response) => response,
-        Err(failed) if failed.is_used_up() => match sessions.landed(&state, &headers).await {
+        Err(failed) if failed.is_used_up() => match sessions.landed(&state, headers).await {
             Some(target) => redirect(&target),
-            None => match again(&sessions, &failed, &query, &state) {
+            None => match again(sessions, &failed, query, &state) {
                 Some(target) => redirect(&target),
                 None => refuse(&failed),
             },
         },
         Err(failed) => refuse(&failed),
     };
-    // whatever came of it, it is over
+    // The sign-in has ended, whatever its outcome.
     let name = sessions.login_cookie(&state);
-    let over = cookie::one(&headers, &name).map(|_| sessions.cookies.set_login(&name, "", 0));
+    let over = cookie::one(headers, &name).map(|_| sessions.cookies.set_login(&name, "", 0));
     with_cookies(response, over)
 }
 
-/// Where a browser without a session signs in again whose cookie of the sign-in is lost, or was kept too long: the answer cannot be taken
-/// up, but its user has just proven who it is. Not if the answer is an error, such as that the user has declined.
-fn again(sessions: &Sessions, failed: &Failed, query: &str, state: &str) -> Option<String> {
+/// The URL where a browser without a session repeats a sign-in whose cookie is lost or has expired: the code cannot be redeemed, but the
+/// user has just authenticated. `None` for an error of the issuer, such as a refusal of the user.
+fn again(sessions: &Sessions, failed: &SignInError, query: &str, state: &str) -> Option<String> {
     let is_error = !matches!(parameter(query, "error"), Ok(None));
-    let target = sessions.again(state).filter(|_| matches!(failed, Failed::NotUnderWay) && !is_error)?;
+    let target = sessions.again(state).filter(|_| matches!(failed, SignInError::NotUnderWay) && !is_error)?;
     tracing::info!(target: "audit", event = "session.begin", outcome = "failure", reason = %failed, again = true);
     Some(target)
 }
 
-fn refuse(failed: &Failed) -> Response {
+fn refuse(failed: &SignInError) -> Response {
     tracing::info!(target: "audit", event = "session.begin", outcome = "failure", reason = %failed);
     let reason = match failed {
-        Failed::NotUnderWay => {
+        SignInError::NotUnderWay => {
             "<p>This sign-in was begun in another browser, or too long ago, or your browser does not accept cookies of this site.</p>\n"
         }
         _ => "<p>You are not signed in.</p>\n",
@@ -109,13 +101,13 @@ fn refuse(failed: &Failed) -> Response {
 }
 
 impl Sessions {
-    async fn take_back(&self, query: &str, state: &str, headers: &HeaderMap) -> Result<Response, Failed> {
-        let login = self.under_way(headers, state).ok_or(Failed::NotUnderWay)?;
+    async fn take_back(&self, query: &str, state: &str, headers: &HeaderMap) -> Result<Response, SignInError> {
+        let login = self.under_way(headers, state).ok_or(SignInError::NotUnderWay)?;
         self.check_issuer(parameter(query, "iss")?.as_deref()).await?;
         if let Some(error) = parameter(query, "error")? {
-            return Err(Failed::Answer(error.chars().take(64).collect()));
+            return Err(SignInError::Answer(error.chars().take(64).collect()));
         }
-        let code = parameter(query, "code")?.ok_or(Failed::Parameter("code"))?;
+        let code = parameter(query, "code")?.ok_or(SignInError::Parameter("code"))?;
         let callback = self.site.url(CALLBACK);
         let form = [
             ("grant_type", "authorization_code"),
@@ -133,8 +125,8 @@ impl Sessions {
         Ok(with_cookies(redirect(&login.target), [cookie]))
     }
 
-    /// Ends the session that the browser had before: no session survives a sign-in (RFC 9700 4.7). Answers the sign-ins that have
-    /// ended in it if it was the same user's.
+    /// Ends the former session of the browser: no session survives a sign-in (RFC 9700 4.7). Returns its completed sign-ins if it was the
+    /// same user's.
     async fn end_former(&self, headers: &HeaderMap, subject: &Subject) -> Result<Vec<Finished>, StoreError> {
         let Some(key) = self.key(headers) else { return Ok(Vec::new()) };
         let former = self.rows.find(&key).await?;
@@ -143,8 +135,8 @@ impl Sessions {
         Ok(same.and_then(|row| self.open_tokens(&row)).map(|tokens| tokens.finished).unwrap_or_default())
     }
 
-    /// Where a browser goes that comes back with an answer that is used up or forgotten, such as by a reload, or from a tab whose
-    /// sign-in had to make room: to the page that was wanted, else to the first one. `None` without a session.
+    /// The page for a browser that returns with a used or forgotten code, such as by a reload, or from a tab whose sign-in was removed:
+    /// the wanted page, else the first one. `None` without a session.
     async fn landed(&self, state: &str, headers: &HeaderMap) -> Option<String> {
         let row = self.find(&self.key(headers)?).await.ok()??;
         let finished = self.open_tokens(&row)?.finished;
@@ -153,38 +145,38 @@ impl Sessions {
         Some(page.unwrap_or_else(|| self.site.url("/")))
     }
 
-    /// The answer says who it is from, at least where the issuer has said that it does (RFC 9207 2.4).
-    async fn check_issuer(&self, said: Option<&str>) -> Result<(), Failed> {
+    /// Checks `iss`, which is required if the issuer announces it (RFC 9207 2.4).
+    async fn check_issuer(&self, said: Option<&str>) -> Result<(), SignInError> {
         match said {
             Some(name) if name == self.issuer.name() => Ok(()),
-            Some(_) => Err(Failed::OtherIssuer),
+            Some(_) => Err(SignInError::OtherIssuer),
             None if self.issuer.known().await?.metadata.authorization_response_iss_parameter_supported => {
-                Err(Failed::OtherIssuer)
+                Err(SignInError::OtherIssuer)
             }
             None => Ok(()),
         }
     }
 
-    /// Who has signed in, by the issuer's word.
-    async fn subject(&self, granted: &Granted, login: &Login) -> Result<Subject, Failed> {
-        let text = granted.id_token.as_deref().ok_or(Failed::NoIdToken)?;
-        let jwt = UnverifiedJwt::parse(text).map_err(|_| Failed::NoIdToken)?;
+    /// The subject of the ID token.
+    async fn subject(&self, granted: &Granted, login: &Login) -> Result<Subject, SignInError> {
+        let text = granted.id_token.as_deref().ok_or(SignInError::NoIdToken)?;
+        let jwt = UnverifiedJwt::parse(text).map_err(|_| SignInError::NoIdToken)?;
         let subject = self.expected().id_token(&jwt, &login.nonce, &granted.access_token)?;
-        if self.issuer.has_signed(&jwt).await? { Ok(subject) } else { Err(Failed::Signature) }
+        if self.issuer.has_signed(&jwt).await? { Ok(subject) } else { Err(SignInError::Signature) }
     }
 
-    /// By whom and for whom tokens are at this moment.
+    /// The expected issuer and audience of tokens.
     pub(super) fn expected(&self) -> Expected<'_> {
         Expected { issuer: self.issuer.name(), client: &self.client.id, now: self.clock.now(), leeway: self.leeway }
     }
 
-    /// Keeps a new session; what its cookie holds.
+    /// Creates a session, and returns the value of its cookie.
     async fn begin_session(
         &self,
         granted: Granted,
         subject: &Subject,
         finished: Vec<Finished>,
-    ) -> Result<String, Failed> {
+    ) -> Result<String, SignInError> {
         let (secret, now) = (self.secret(), self.clock.now());
         let (key, access_end) = (digest_of(&secret), now + granted.life());
         let Granted { access_token, refresh_token, id_token, .. } = granted;
@@ -207,9 +199,9 @@ impl Sessions {
     }
 }
 
-/// A parameter that may be there once.
-fn parameter(query: &str, wanted: &'static str) -> Result<Option<String>, Failed> {
+/// The value of a parameter that may occur once.
+fn parameter(query: &str, wanted: &'static str) -> Result<Option<String>, SignInError> {
     let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == wanted);
     let value = values.next().map(|(_, value)| value.into_owned());
-    if values.next().is_some() { Err(Failed::Parameter(wanted)) } else { Ok(value) }
+    if values.next().is_some() { Err(SignInError::Parameter(wanted)) } else { Ok(value) }
 }

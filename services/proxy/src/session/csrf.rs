@@ -3,16 +3,16 @@
 use http::header::{ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderName, Method};
 
-use crate::asked::{Asked, single};
+use crate::request_info::{RequestInfo, single};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// Whether a request may be made with a cookie: it changes nothing, or a page of the own origin has made it.
-pub(crate) fn may_pass(asked: &Asked<'_>, own: &str) -> bool {
-    let scheme = if asked.is_https { "https" } else { "http" };
-    let here = format!("{scheme}://{}", asked.host);
-    !is_to_be_checked(asked.method, asked.headers) || is_own(asked.headers, &[own, &here])
+pub(crate) fn may_pass(info: &RequestInfo<'_>, own: &str) -> bool {
+    let scheme = if info.is_https { "https" } else { "http" };
+    let here = format!("{scheme}://{}", info.host);
+    !is_to_be_checked(info.method, info.headers) || is_own(info.headers, &[own, &here])
 }
 
 /// What changes something; and a `WebSocket`, which no rule of the browser's keeps other sites from opening.
@@ -57,8 +57,8 @@ mod tests {
         let path = Path::parse("/a", Leniency::default()).expect("a path");
         let method = method.parse().expect("a method");
         let (is_https, host, query, source) = (true, "app.example.org", None, None);
-        let asked = Asked { method: &method, is_https, host, path: &path, query, headers: &map, source };
-        may_pass(&asked, "https://cloud.example.org")
+        let info = RequestInfo { method: &method, is_https, host, path: &path, query, headers: &map, source };
+        may_pass(&info, "https://cloud.example.org")
     }
 
     #[test]

@@ -1,10 +1,8 @@
-//! A sign-in begins: the browser is sent to the issuer (`OpenID` Connect Core 3.1.2.1), with PKCE (RFC 7636). What is needed when
-//! it comes back stands in a cookie of its own, sealed, so that several may be under way.
+//! The start of a sign-in: redirects the browser to the issuer (`OpenID` Connect Core 3.1.2.1), with PKCE (RFC 7636). A sealed cookie
+//! for each sign-in holds what the callback needs, so that several can be pending.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,35 +17,30 @@ use super::site::{CALLBACK, LOGIN};
 use super::{Sessions, cookie, digest_of};
 
 /// How long a sign-in may take.
-const PATIENCE: Duration = Duration::from_mins(10);
-/// How long the cookies of the sign-ins under way in one browser may be together, in bytes: with all of them a request's header
-/// must stay well below what servers accept. It is enough for some twenty ordinary pages.
+const LOGIN_TIMEOUT: Duration = Duration::from_mins(10);
+/// The largest total size of a browser's cookies of pending sign-ins, in bytes, so that its headers stay below the limits of servers.
+/// It is enough for about twenty ordinary pages.
 const MAX_COOKIES: usize = 8 * 1024;
-/// The parameter of a sign-in that is begun because the cookie of another one was lost.
+/// The parameter of a sign-in that replaces one whose cookie is lost.
 const AGAIN: &str = "again";
-/// What its `state` begins with: it is not begun once more if its cookie is lost too, as the browser keeps none.
+/// The prefix of its `state`. If its cookie is lost too, the browser keeps none, and there is no further attempt.
 const AGAIN_STATE: &str = "again.";
 
-/// A sign-in under way.
+/// A pending sign-in.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Login {
-    /// What the ID token must hold.
+    /// The `nonce` that the ID token must have.
     pub(super) nonce: String,
-    /// What redeems the code.
+    /// The PKCE verifier.
     pub(super) verifier: String,
-    /// Where the browser goes then.
+    /// The page to which it returns.
     pub(super) target: String,
-    /// In seconds since the epoch.
+    /// Its expiry, in seconds since the epoch.
     until: u64,
 }
 
-/// Sends the browser to the issuer.
-pub(super) async fn begin(
-    State(sessions): State<Arc<Sessions>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let query = query.unwrap_or_default();
+/// Redirects the browser to the issuer.
+pub(super) async fn begin(sessions: &Sessions, query: &str, headers: &HeaderMap) -> Response {
     let parameter = |wanted: &str| form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == wanted);
     let target = sessions.site.target(&parameter("rd").unwrap_or_default().1);
     let mut state = sessions.secret();
@@ -59,14 +52,14 @@ pub(super) async fn begin(
         let text = "<p>The sign-in service cannot be reached. Please try again in a moment.</p>";
         return page(StatusCode::SERVICE_UNAVAILABLE, "Signing in is not possible", text);
     };
-    let until = seconds(sessions.clock.now() + PATIENCE);
+    let until = seconds(sessions.clock.now() + LOGIN_TIMEOUT);
     let cookie = sessions.keep(&sessions.login_cookie(&state), &Login { nonce, verifier, target, until });
-    let others = sessions.make_room(&headers, cookie.len());
+    let others = sessions.make_room(headers, cookie.len());
     with_cookies(redirect(&address), others.into_iter().chain([cookie]))
 }
 
 impl Sessions {
-    /// Where the browser is sent; `None` if the issuer cannot be asked.
+    /// The URL of the authorization request; `None` if the issuer does not answer.
     async fn authorization(&self, state: &str, nonce: &str, verifier: &str) -> Option<String> {
         let known = self.issuer.known().await.ok()?;
         let mut address = Url::parse(known.metadata.authorization_endpoint.as_deref()?).ok()?;
@@ -86,15 +79,15 @@ impl Sessions {
         Some(address.into())
     }
 
-    /// The cookie in which a sign-in is kept.
+    /// The cookie that holds a sign-in.
     fn keep(&self, name: &str, login: &Login) -> HeaderValue {
         let sealed = URL_SAFE_NO_PAD.encode(self.sealer.seal(Purpose::Login(name), login));
         let left = login.until.saturating_sub(seconds(self.clock.now()));
         self.cookies.set_login(name, &sealed, left)
     }
 
-    /// Where a sign-in is begun again whose cookie is lost, and with it the page that was wanted: it leads to the first page. `None` if this
-    /// one was begun again already, by its `state`, which may be anybody's.
+    /// The URL that repeats a sign-in whose cookie is lost, and with it the wanted page. `None` if its `state`, which may be forged, says
+    /// that it is a repetition.
     pub(super) fn again(&self, state: &str) -> Option<String> {
         (!state.starts_with(AGAIN_STATE)).then(|| self.site.url(&format!("{LOGIN}?{AGAIN}=1")))
     }
@@ -104,7 +97,7 @@ impl Sessions {
         format!("{}{}", self.cookies.logins(), &digest_of(state)[..22])
     }
 
-    /// The sign-in that has this `state`, if this browser has begun it, and not too long ago.
+    /// The pending sign-in with this `state`, if this browser has begun it.
     pub(super) fn under_way(&self, headers: &HeaderMap, state: &str) -> Option<Login> {
         let name = self.login_cookie(state);
         self.open_login(&name, cookie::one(headers, &name)?)
@@ -115,17 +108,17 @@ impl Sessions {
         (login.until > seconds(self.clock.now())).then_some(login)
     }
 
-    /// Makes room for a sign-in of this length beside those under way. The oldest ones, which browsers send first (RFC 6265 5.4),
-    /// lose their page, so that they lead to the first one; only if that is not enough they are removed.
+    /// Makes room for another sign-in of this size. The oldest ones, which browsers send first (RFC 6265 5.4), lose their page, and
+    /// return to the first one; if that is not enough, they are removed.
     fn make_room(&self, headers: &HeaderMap, added: usize) -> Vec<HeaderValue> {
         let prefix = self.cookies.logins();
         let cookies = cookie::all(headers).filter(|(name, _)| name.starts_with(&prefix));
-        let mut begun: Vec<_> = cookies
-            .map(|(name, value)| Begun { name, value, length: name.len() + value.len(), change: None })
+        let mut pending: Vec<_> = cookies
+            .map(|(name, value)| PendingCookie { name, value, length: name.len() + value.len(), change: None })
             .collect();
-        let mut length = added + begun.iter().map(|one| one.length).sum::<usize>();
+        let mut length = added + pending.iter().map(|one| one.length).sum::<usize>();
         for shorten in [true, false] {
-            for one in &mut begun {
+            for one in &mut pending {
                 if length <= MAX_COOKIES {
                     break;
                 }
@@ -137,17 +130,17 @@ impl Sessions {
                 length += one.length;
             }
         }
-        begun.into_iter().filter_map(|one| one.change).collect()
+        pending.into_iter().filter_map(|one| one.change).collect()
     }
 }
 
-/// The cookie of a sign-in under way.
-struct Begun<'a> {
+/// The cookie of a pending sign-in.
+struct PendingCookie<'a> {
     name: &'a str,
     value: &'a str,
     /// In bytes, after the change.
     length: usize,
-    /// What it is replaced with.
+    /// The cookie that replaces it.
     change: Option<HeaderValue>,
 }
 

@@ -1,9 +1,8 @@
-//! Somebody signs out: the session ends here, and the browser is sent to the issuer to end there too (`OpenID` Connect RP-Initiated
-//! Logout 1.0). Only an own page ends it; whoever comes by a link is asked first.
+//! Sign-out: ends the session here, and redirects the browser to the issuer to end its session too (`OpenID` Connect RP-Initiated
+//! Logout 1.0). Only a page of the edge ends a session; a link shows a page that asks for confirmation.
 
 use std::sync::Arc;
 
-use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use url::Url;
@@ -13,9 +12,9 @@ use super::site::LOGOUT;
 use super::tokens::Tokens;
 use super::{Sessions, csrf};
 
-/// Asks, or says that nobody is signed in. The issuer sends here those who have signed out.
-pub(super) async fn ask(State(sessions): State<Arc<Sessions>>, headers: HeaderMap) -> Response {
-    if sessions.key(&headers).is_none() {
+/// The page that asks for confirmation, or says that the user is signed out. The issuer redirects to it after a sign-out.
+pub(super) fn ask(sessions: &Sessions, headers: &HeaderMap) -> Response {
+    if sessions.key(headers).is_none() {
         return page(StatusCode::OK, "You are signed out", "<p><a href=\"/\">Sign in again</a></p>");
     }
     let form = format!("<form method=\"post\" action=\"{LOGOUT}\"><button>Sign out</button></form>");
@@ -23,25 +22,25 @@ pub(super) async fn ask(State(sessions): State<Arc<Sessions>>, headers: HeaderMa
 }
 
 /// Ends the session.
-pub(super) async fn end(State(sessions): State<Arc<Sessions>>, headers: HeaderMap) -> Response {
-    if !csrf::is_own(&headers, &[&sessions.site.origin()]) {
-        return page(StatusCode::FORBIDDEN, "Not permitted", "<p>Another site has asked for this.</p>");
+pub(super) async fn end(sessions: &Arc<Sessions>, headers: &HeaderMap) -> Response {
+    if !csrf::is_own(headers, &[&sessions.site.origin()]) {
+        return page(StatusCode::FORBIDDEN, "Not permitted", "<p>This request comes from another site.</p>");
     }
-    let Some(key) = sessions.key(&headers) else { return redirect(&sessions.site.url(LOGOUT)) };
+    let Some(key) = sessions.key(headers) else { return redirect(&sessions.site.url(LOGOUT)) };
     let tokens = match sessions.end(&key).await {
         Ok(tokens) => tokens,
         Err(error) => {
-            tracing::warn!(%error, "a session is not ended");
+            tracing::warn!(%error, "cannot end a session");
             let text = "<p>You are still signed in. Please try again in a moment.</p>";
             return page(StatusCode::SERVICE_UNAVAILABLE, "Signing out has failed", text);
         }
     };
     if let Some(refresh) = tokens.as_ref().and_then(|tokens| tokens.refresh.clone()) {
-        let sessions = Arc::clone(&sessions);
-        // nobody has to wait for it, and it cannot be used any more here
+        let sessions = Arc::clone(sessions);
+        // The browser need not wait for it.
         tokio::spawn(async move {
             if let Err(error) = sessions.client.revoke(&sessions.issuer, &refresh).await {
-                tracing::warn!(%error, "the refresh token of a session that has ended is not revoked");
+                tracing::warn!(%error, "cannot revoke the refresh token of an ended session");
             }
         });
     }
@@ -51,7 +50,7 @@ pub(super) async fn end(State(sessions): State<Arc<Sessions>>, headers: HeaderMa
 }
 
 impl Sessions {
-    /// Ends a session; what its tokens were.
+    /// Ends a session, and returns its tokens.
     async fn end(&self, key: &str) -> Result<Option<Tokens>, ::store::StoreError> {
         let Some(row) = self.rows.find(key).await? else { return Ok(None) };
         self.rows.end(key).await?;
@@ -59,7 +58,7 @@ impl Sessions {
         Ok(self.open_tokens(&row))
     }
 
-    /// Where the issuer ends its own session; `None` if it does not, or cannot be asked.
+    /// The URL where the issuer ends its session; `None` if it has none, or does not answer.
     async fn end_session(&self, hint: Option<&str>) -> Option<String> {
         let known = self.issuer.known().await.ok()?;
         let mut address = Url::parse(known.metadata.end_session_endpoint.as_deref()?).ok()?;

@@ -1,5 +1,5 @@
-//! Exchanging a session's tokens before the access token ends (RFC 6749 6). One caller at a time does so, of all replicas: an issuer
-//! may take a refresh token that comes twice for a stolen one, and end everything (RFC 9700 4.14.2).
+//! Refreshes a session's tokens before the access token expires (RFC 6749 6). One caller of all replicas does so at a time: an issuer
+//! may take a reused refresh token for a stolen one, and revoke all tokens (RFC 9700 4.14.2).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,29 +11,29 @@ use super::seal::Purpose;
 use super::store::Row;
 use super::tokens::{TokenError, Tokens};
 use super::{Exchange, Sessions};
-use crate::verdict::{Refused, Verdict};
+use crate::verdict::{CredentialError, Verdict};
 
-/// How long before its end an access token is exchanged.
+/// How long before its expiry an access token is refreshed.
 const AHEAD: Duration = Duration::from_secs(30);
-/// How long a replica may take that exchanges; longer than a call to the issuer does.
+/// How long a replica may take to refresh; longer than the timeout of a call to the issuer.
 const CLAIM: Duration = Duration::from_secs(15);
-/// How often, and after how many tries no more, it is looked whether another replica has done so.
-const LOOK: Duration = Duration::from_millis(50);
-const LOOKS: u32 = 120;
+/// The interval and number of checks whether another replica has refreshed the tokens.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+const POLLS: u32 = 120;
 
-const ENDED: Verdict = Verdict::Unauthenticated(Refused::Missing);
+const ENDED: Verdict = Verdict::Unauthenticated(CredentialError::Missing);
 
 impl Sessions {
-    /// The access token of a session, which is good for a while.
+    /// The access token of a session, refreshed if it expires soon.
     ///
     /// # Errors
-    /// The verdict: the session is over, or who would know cannot be asked.
+    /// The verdict: the session has ended, or the store or the issuer does not answer.
     pub(super) async fn access_token(self: &Arc<Self>, row: Row) -> Result<SecretString, Verdict> {
         if row.access_end > self.clock.now() + AHEAD {
             return self.access_of(&row);
         }
         let sessions = Arc::clone(self);
-        // to its end, even if the client does not wait for it: what the issuer has answered once it does not answer again
+        // The task completes even if the client disconnects: the issuer redeems a refresh token only once.
         let exchange = tokio::spawn(async move { sessions.exchange_alone(&row.key).await });
         exchange.await.unwrap_or(Err(Verdict::Unavailable))
     }
@@ -41,8 +41,8 @@ impl Sessions {
     async fn exchange_alone(&self, key: &str) -> Result<SecretString, Verdict> {
         let lock = self.exchanging.get_with(key.to_owned(), Exchange::default).0;
         let _alone = lock.lock().await;
-        for _ in 0..LOOKS {
-            // whoever was first may have done it
+        for _ in 0..POLLS {
+            // Another caller may have refreshed them.
             let row = self.rows.find(key).await.map_err(|error| unavailable(&error))?.ok_or(ENDED)?;
             let now = self.clock.now();
             if row.access_end > now + AHEAD {
@@ -57,31 +57,31 @@ impl Sessions {
                     None => continue,
                 }
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         Err(Verdict::Unavailable)
     }
 
-    /// Nothing can be exchanged: the session ends with its access token.
+    /// Without a refresh token, the session ends with its access token.
     async fn to_its_end(&self, row: &Row, tokens: Tokens) -> Result<SecretString, Verdict> {
         if row.access_end > self.clock.now() {
             return Ok(SecretString::from(tokens.access));
         }
-        self.end_refused(row, "the access token has ended").await?;
+        self.end_refused(row, "the access token has expired").await?;
         Err(ENDED)
     }
 
-    /// Exchanges the tokens; `None` if somebody else has done so, or the session was ended meanwhile.
+    /// Refreshes the tokens; `None` if another caller has done so, or the session has ended meanwhile.
     async fn exchange(&self, row: &Row, refresh: &str, held: &Tokens) -> Result<Option<SecretString>, Verdict> {
         let form = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
         let granted = match self.client.redeem(&self.issuer, &form).await {
             Ok(granted) => granted,
             Err(TokenError::InvalidGrant) => {
-                self.end_refused(row, "the issuer has ended it").await?;
+                self.end_refused(row, "the issuer refuses the refresh token").await?;
                 return Ok(None);
             }
             Err(error) => {
-                tracing::warn!(%error, "the tokens of a session cannot be exchanged");
+                tracing::warn!(%error, "cannot refresh the tokens of a session");
                 self.rows.give_back(&row.key, row.version).await.map_err(|error| unavailable(&error))?;
                 let is_good = row.access_end > self.clock.now();
                 return if is_good { self.access_of(row).map(Some) } else { Err(Verdict::Unavailable) };
@@ -90,9 +90,9 @@ impl Sessions {
         let end = self.clock.now() + granted.life();
         let tokens = Tokens {
             access: granted.access_token,
-            // an issuer that does not change them sends none (RFC 6749 6)
+            // An issuer that does not rotate refresh tokens sends none (RFC 6749 6).
             refresh: Some(granted.refresh_token.unwrap_or_else(|| refresh.to_owned())),
-            // that of the sign-in is the hint that every issuer takes
+            // Every issuer accepts the ID token of the sign-in as `id_token_hint`.
             id: held.id.clone(),
             sign_in: held.sign_in.clone(),
             finished: held.finished.clone(),

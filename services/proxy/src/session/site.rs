@@ -1,30 +1,29 @@
-//! The edge's own address, and where a sign-in may begin and return to.
+//! The URL of the edge, and the pages to which a sign-in may return.
 
 use oidc::redirect::same_origin_path;
 use url::{Origin, Url};
 
-use crate::asked::Asked;
 use crate::config::{Session, is_below};
+use crate::request_info::RequestInfo;
 
-/// Below which path the edge answers browsers itself.
-pub(crate) const PREFIX: &str = "/_doorward/";
-/// Where a sign-in begins.
+/// The path below which the edge answers browsers itself.
+pub(crate) const ROOT: &str = "/_doorward";
+/// Begins a sign-in.
 pub(super) const LOGIN: &str = "/_doorward/login";
-/// Where the issuer sends the browser back to.
+/// The redirect URI of the issuer.
 pub(super) const CALLBACK: &str = "/_doorward/callback";
-/// Where a session is ended.
+/// Ends a session.
 pub(super) const LOGOUT: &str = "/_doorward/logout";
-/// Where the issuer tells of sign-outs.
+/// Receives logout tokens.
 pub(super) const BACKCHANNEL_LOGOUT: &str = "/_doorward/backchannel_logout";
 
-/// The longest path and query to return to, in bytes: sealed together with the longest host it fits into a cookie of 4,096 bytes,
-/// which is what browsers keep.
+/// The longest path and query to return to, in bytes: sealed with the longest host, it fits into the 4,096 bytes of a cookie.
 const MAX_TARGET: usize = 2560;
 
-/// Where nothing speaks https.
+/// The port on which no server speaks https.
 const PLAIN_PORT: u16 = 80;
 
-/// The edge as browsers know it. The `Host` of a request has no part in it.
+/// The edge as browsers see it, independent of the `Host` of a request.
 pub struct Site {
     own: Url,
     domain: Option<String>,
@@ -32,10 +31,10 @@ pub struct Site {
 }
 
 impl Site {
-    /// What the settings say.
+    /// That of the settings.
     ///
     /// # Errors
-    /// When the URL of the edge is none, or has a path; the text completes "the URL ...".
+    /// If the URL of the edge is invalid or has a path; the text completes "the URL ...".
     pub fn new(url: &str, settings: &Session) -> Result<Self, &'static str> {
         let own = Url::parse(url).map_err(|_| "must be like https://cloud.example.org")?;
         let is_bare = own.path() == "/" && own.query().is_none() && own.fragment().is_none();
@@ -61,27 +60,27 @@ impl Site {
         self.domain.as_deref()
     }
 
-    /// The own origin, as browsers write it.
+    /// The origin, as browsers write it.
     pub fn origin(&self) -> String {
         self.own.origin().ascii_serialization()
     }
 
-    /// The URL of an own path.
+    /// The URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.origin())
     }
 
-    /// Where a sign-in returns to: a path of the own origin, a page at another port of the own host, which is sent the session like
-    /// the own one (RFC 6265 8.5), or a page of a host that was named. Anything else is the own first page (RFC 9700 4.11). The
-    /// result is always a whole URL, so that no path can be taken for a host.
+    /// The page to which a sign-in returns: of the own origin, of another port of the own host, which receives the same cookies (RFC 6265
+    /// 8.5), or of a configured host. Anything else becomes the first page (RFC 9700 4.11). The result is an absolute URL, so that no
+    /// path can be taken for a host.
     pub fn target(&self, wanted: &str) -> String {
         self.own_path(wanted).or_else(|| self.foreign(wanted)).unwrap_or_else(|| self.url("/"))
     }
 
     fn own_path(&self, wanted: &str) -> Option<String> {
-        let path = same_origin_path(wanted).filter(|path| path.len() <= MAX_TARGET && !path.starts_with(PREFIX))?;
+        let path = same_origin_path(wanted).filter(|path| path.len() <= MAX_TARGET && !is_own(path))?;
         let url = self.own.join(path).ok()?;
-        (url.origin() == self.own.origin() && !url.path().starts_with(PREFIX)).then(|| url.into())
+        (url.origin() == self.own.origin() && !is_own(url.path())).then(|| url.into())
     }
 
     fn foreign(&self, wanted: &str) -> Option<String> {
@@ -90,7 +89,7 @@ impl Site {
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (host, path) = rest.split_at(end);
         let (name, port) = authority(scheme, host)?;
-        // the path is held to what is demanded of an own one
+        // The path has to meet the same conditions.
         let path = match path {
             "" => "/",
             path => same_origin_path(path).filter(|path| path.len() <= MAX_TARGET)?,
@@ -105,33 +104,38 @@ impl Site {
             .then(|| url.into())
     }
 
-    /// Whether it is the own host, at whatever port.
+    /// Whether it is the own host, at any port.
     fn is_own_host(&self, name: &str, port: u16) -> bool {
         self.own.host_str() == Some(name) && !(self.is_https() && port == PLAIN_PORT)
     }
 
-    /// Where a browser that goes to this page signs in; `None` for a page of a host that is never sent the session.
-    pub fn login_for(&self, asked: &Asked<'_>) -> Option<String> {
+    /// The URL of the sign-in for a page; `None` for a page of a host that never receives the session cookie.
+    pub fn login_for(&self, info: &RequestInfo<'_>) -> Option<String> {
         let own = (self.own.host_str()?.to_owned(), self.own.port_or_known_default()?);
         let scheme = self.own.scheme();
-        let host = authority(scheme, asked.host)?;
-        let target = asked.target();
+        let host = authority(scheme, info.host)?;
+        let target = info.target();
         let wanted = if host == own {
             target
         } else if self.is_own_host(&host.0, host.1) {
-            format!("{scheme}://{}{target}", asked.host)
+            format!("{scheme}://{}{target}", info.host)
         } else {
-            authority("https", asked.host).filter(|host| self.return_hosts.contains(host))?;
-            format!("https://{}{target}", asked.host)
+            authority("https", info.host).filter(|host| self.return_hosts.contains(host))?;
+            format!("https://{}{target}", info.host)
         };
         let query = form_urlencoded::Serializer::new(String::new()).append_pair("rd", &wanted).finish();
         Some(self.url(&format!("{LOGIN}?{query}")))
     }
 }
 
-/// A host and its port, as URLs of this scheme have them. What is not only these is none.
+/// Whether the edge answers browsers at a path itself.
+fn is_own(path: &str) -> bool {
+    path.strip_prefix(ROOT).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The host and port of a URL with this scheme; `None` if the text is anything else.
 fn authority(scheme: &str, host: &str) -> Option<(String, u16)> {
-    if !crate::asked::is_host(host) {
+    if !crate::request_info::is_host(host) {
         return None;
     }
     let url = Url::parse(&format!("{scheme}://{host}")).ok()?;

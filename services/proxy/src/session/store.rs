@@ -9,7 +9,7 @@ use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 use store::{Database, Recent, StoreError};
 
-use crate::signed;
+use crate::signed_url;
 use entity::{logout, session};
 
 /// A session as it is kept.
@@ -207,7 +207,7 @@ impl Rows {
             }
             let delete = session::Entity::delete_many().filter(which.clone());
             let count = delete.exec(&transaction).await?.rows_affected;
-            signed::store::of_ended(issuer, ended).exec(&transaction).await?;
+            signed_url::store::of_ended(issuer, ended).exec(&transaction).await?;
             transaction.commit().await?;
             Ok(Some(count))
         };

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use futures_util::future::join_all;
 use http::StatusCode;
 use runtime::config::{Environment, Secret};
@@ -17,7 +18,7 @@ use super::tokens::Tokens;
 use super::*;
 use crate::config::Session;
 use crate::multi_factor::SignIn;
-use crate::verdict::{Refused, Verdict};
+use crate::verdict::{CredentialError, Verdict};
 
 const LIFE: Duration = Duration::from_mins(5);
 /// When tokens are exchanged already, and still good.
@@ -30,7 +31,7 @@ struct Provider(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     /// How often it was asked for tokens.
-    asked: AtomicUsize,
+    info: AtomicUsize,
     /// What it answers instead of tokens, if that is not 0.
     status: AtomicU16,
     error: std::sync::Mutex<&'static str>,
@@ -54,7 +55,7 @@ impl Provider {
     }
 
     async fn answer(&self, form: &str) -> Response {
-        let before = self.0.asked.fetch_add(1, Ordering::AcqRel);
+        let before = self.0.info.fetch_add(1, Ordering::AcqRel);
         // long enough that all who want to be first are there
         tokio::time::sleep(Duration::from_millis(100)).await;
         let status = self.0.status.load(Ordering::Acquire);
@@ -80,8 +81,8 @@ impl Provider {
         self.0.status.store(status, Ordering::Release);
     }
 
-    fn asked(&self) -> usize {
-        self.0.asked.load(Ordering::Acquire)
+    fn info(&self) -> usize {
+        self.0.info.load(Ordering::Acquire)
     }
 }
 
@@ -141,14 +142,14 @@ impl World {
     }
 }
 
-const ENDED: Verdict = Verdict::Unauthenticated(Refused::Missing);
+const ENDED: Verdict = Verdict::Unauthenticated(CredentialError::Missing);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_are_exchanged_once_however_many_want_them_at_all_replicas() {
     let world = World::start().await;
     let row = world.begin(Some("r0")).await;
     assert_eq!(world.token().await.ok().as_deref(), Some("a0"), "it is good for a while");
-    assert_eq!(world.provider.asked(), 0);
+    assert_eq!(world.provider.info(), 0);
     for round in 1..=2 {
         world.clock.advance(SHORTLY_BEFORE);
         let row = world.one.rows.find(&row.key).await.expect("reads").expect("is there");
@@ -159,7 +160,7 @@ async fn tokens_are_exchanged_once_however_many_want_them_at_all_replicas() {
         for token in join_all(callers).await {
             assert_eq!(token.expect("there is one"), format!("a{round}"));
         }
-        assert_eq!(world.provider.asked(), round, "the issuer is asked once");
+        assert_eq!(world.provider.info(), round, "the issuer is asked once");
     }
 }
 
@@ -171,7 +172,7 @@ async fn a_client_that_goes_away_loses_no_token() {
     let hasty = tokio::time::timeout(Duration::from_millis(20), world.one.access_token(row)).await;
     assert!(hasty.is_err(), "it has not waited");
     assert_eq!(world.token().await.ok().as_deref(), Some("a1"));
-    assert_eq!(world.provider.asked(), 1);
+    assert_eq!(world.provider.info(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,7 +180,7 @@ async fn a_refusal_ends_the_session() {
     let world = World::start().await;
     world.begin(Some("used-already")).await;
     world.clock.advance(LIFE);
-    assert!(matches!(world.token().await, Err(Verdict::Unauthenticated(Refused::Missing))));
+    assert!(matches!(world.token().await, Err(Verdict::Unauthenticated(CredentialError::Missing))));
     assert_eq!(world.one.rows.find("key").await.expect("reads"), None);
 }
 
@@ -189,15 +190,15 @@ async fn an_issuer_that_fails_ends_nothing() {
     world.begin(Some("r0")).await;
     for (status, error) in [(500, "server_error"), (503, ""), (401, "invalid_client"), (400, "invalid_request")] {
         world.provider.fail(status, error);
-        world.clock.advance(if world.provider.asked() == 0 { SHORTLY_BEFORE } else { LIFE });
+        world.clock.advance(if world.provider.info() == 0 { SHORTLY_BEFORE } else { LIFE });
         match world.token().await {
-            Ok(token) => assert_eq!((token.as_str(), world.provider.asked()), ("a0", 1), "it is still good"),
+            Ok(token) => assert_eq!((token.as_str(), world.provider.info()), ("a0", 1), "it is still good"),
             Err(verdict) => assert!(matches!(verdict, Verdict::Unavailable), "{status}: {verdict:?}"),
         }
         assert!(world.one.rows.find("key").await.expect("reads").is_some(), "{status}");
     }
     world.provider.fail(0, "");
-    world.provider.0.asked.store(0, Ordering::Release);
+    world.provider.0.info.store(0, Ordering::Release);
     assert_eq!(world.token().await.ok().as_deref(), Some("a1"), "as if nothing had happened");
 }
 
@@ -208,6 +209,6 @@ async fn without_a_refresh_token_a_session_ends_with_its_access_token() {
     world.clock.advance(SHORTLY_BEFORE);
     assert_eq!(world.token().await.ok().as_deref(), Some("a0"));
     world.clock.advance(Duration::from_secs(20));
-    assert!(matches!(world.token().await, Err(Verdict::Unauthenticated(Refused::Missing))));
-    assert_eq!((world.one.rows.find("key").await.expect("reads"), world.provider.asked()), (None, 0));
+    assert!(matches!(world.token().await, Err(Verdict::Unauthenticated(CredentialError::Missing))));
+    assert_eq!((world.one.rows.find("key").await.expect("reads"), world.provider.info()), (None, 0));
 }

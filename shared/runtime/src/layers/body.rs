@@ -1,4 +1,4 @@
-//! The body of an answer, which is measured to its end.
+//! The body of a response, which is measured to its end.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,8 +10,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::refusal;
 use crate::metrics::Measurement;
 
-/// A handler's body, or a short text of ours. As long as it is being sent the request counts as being handled; a gRPC
-/// stream that is dropped before its trailers counts as cancelled.
+/// The body of a handler, or a short text. The request counts as in flight until the body is sent; a gRPC stream that is dropped before
+/// its trailers counts as cancelled.
 pub(crate) struct Body<B> {
     content: Content<B>,
     measurement: Option<Measurement>,
@@ -46,7 +46,7 @@ impl<B> Body<B> {
         self.permit = permit;
     }
 
-    /// Notes how the stream ended; trailers may tell, and an end without them is a good one.
+    /// Records the end of the stream. Without trailers it counts as successful.
     fn ended(&mut self, trailers: Option<&http::HeaderMap>) {
         if let Some(mut measurement) = self.measurement.take()
             && !measurement.has_ended()

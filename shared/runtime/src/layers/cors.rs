@@ -1,4 +1,4 @@
-//! Which pages of other sites may call an HTTP server and read what it answers (CORS).
+//! Cross-origin resource sharing: which pages of other sites may call an HTTP server and read its responses.
 
 use std::task::{Context, Poll};
 
@@ -15,10 +15,10 @@ use crate::config::{ANY, Cors};
 #[cfg(test)]
 mod tests;
 
-/// What pages may read of an answer's headers, beside the few that they always may.
+/// The response headers that pages may read, in addition to the safelisted ones.
 const EXPOSED: [HeaderName; 3] = [LINK, LOCATION, request_id::NAME];
 
-/// Opens routes to pages of other sites, as the configuration says. No page may call a route that is not opened.
+/// Opens routes to pages of other sites, by the configuration. Pages can call no other route.
 #[derive(Clone, Debug)]
 pub struct Pages {
     cors: Cors,
@@ -26,12 +26,12 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Those that the configuration names, with what it grants them.
+    /// The pages of the configured origins.
     pub fn of(cors: &Cors) -> Self {
         Self { cors: cors.clone(), exposed: EXPOSED.into() }
     }
 
-    /// The same without credentials, whatever the configuration says: for routes that ask for no cookie.
+    /// The same without credentials, whatever the configuration says: for routes that use no cookie.
     #[must_use]
     pub fn without_credentials(mut self) -> Self {
         self.cors.allow_credentials = false;
@@ -52,14 +52,14 @@ impl Pages {
         self
     }
 
-    /// The same, reading these headers of answers too.
+    /// The same, with these response headers too.
     #[must_use]
     pub fn may_read(mut self, headers: impl IntoIterator<Item = HeaderName>) -> Self {
         self.exposed.extend(headers);
         self
     }
 
-    /// Opens the routes of a router to them, and answers their preflights. Without origins nothing changes.
+    /// Opens the routes of a router, and answers preflights. Without origins nothing changes.
     pub fn open<S: Clone + Send + Sync + 'static>(&self, router: Router<S>, service: &'static str) -> Router<S> {
         let Self { cors, exposed } = self;
         if cors.allow_origins.is_empty() {
@@ -84,7 +84,7 @@ fn layer(cors: &Cors) -> CorsLayer {
     let layer =
         CorsLayer::new().allow_methods(methods(&cors.allow_methods)).allow_headers(headers(&cors.allow_headers));
     if is_for_all(&cors.allow_origins) {
-        // never with credentials: with them, every page that a user looks at would act in the user's name
+        // Never with credentials: any page that a user opens could act as the user.
         return layer.allow_origin(Any);
     }
     let origins: Vec<_> = cors.allow_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
@@ -96,7 +96,7 @@ fn layer(cors: &Cors) -> CorsLayer {
     }
 }
 
-/// All of them are those that are asked for: browsers take a literal `*` for none where there are credentials.
+/// `*` mirrors the requested methods, since browsers ignore a literal `*` with credentials.
 fn methods(allowed: &[String]) -> AllowMethods {
     if is_for_all(allowed) {
         return AllowMethods::mirror_request();
@@ -104,7 +104,7 @@ fn methods(allowed: &[String]) -> AllowMethods {
     AllowMethods::list(allowed.iter().filter_map(|method| Method::from_bytes(method.as_bytes()).ok()))
 }
 
-/// As with [`methods`]; a literal `*` would leave out `Authorization` too.
+/// The same for headers; a literal `*` does not include `Authorization` either.
 fn headers(allowed: &[String]) -> AllowHeaders {
     if is_for_all(allowed) {
         return AllowHeaders::mirror_request();
@@ -112,7 +112,7 @@ fn headers(allowed: &[String]) -> AllowHeaders {
     AllowHeaders::list(allowed.iter().filter_map(|header| HeaderName::from_bytes(header.as_bytes()).ok()))
 }
 
-/// The layer for all but an OPTIONS that is no preflight: it would take that for one, and the handler never see it.
+/// Applies the CORS layer, except to an OPTIONS request that is not a preflight: the layer would answer it in place of the handler.
 #[derive(Clone)]
 struct Preflights(CorsLayer);
 

@@ -1,4 +1,4 @@
-//! How long a request may take.
+//! The timeout of a request.
 
 use std::time::Duration;
 
@@ -6,15 +6,14 @@ use http::HeaderMap;
 
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
-/// The listener's limit, or what the client is ready to wait if that is less. Streams, which have no limit, are left to
-/// whom they are passed on to.
+/// The listener's limit, or the client's `grpc-timeout` if that is less. Streams have no limit here: the backend of a stream decides.
 pub(super) fn of(headers: &HeaderMap, limit: Option<Duration>) -> Option<Duration> {
     let limit = limit?;
     let asked = headers.get(GRPC_TIMEOUT).and_then(|value| parse(value.to_str().ok()?));
     Some(asked.map_or(limit, |asked| asked.min(limit)))
 }
 
-/// At most eight digits and a unit, as the gRPC protocol has it.
+/// Parses at most eight digits and a unit, as gRPC defines it.
 fn parse(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if number.is_empty() || number.len() > 8 || !number.bytes().all(|digit| digit.is_ascii_digit()) {

@@ -1,11 +1,12 @@
-//! What happens to every request, whichever service it is for: an id, a place in a trace, a measurement, limits, and an
-//! answer even if the handler panics.
+//! What every request passes through, whichever service it is for: request id, trace context, metrics, limits, timeout, and a
+//! response even if the handler panics.
 //!
-//! It is one function instead of a tower of layers: it reads from top to bottom, and boxes nothing per request.
+//! One function instead of a stack of tower layers: it reads from top to bottom, and boxes nothing per request.
 
 mod body;
 mod cors;
 mod deadline;
+mod matched_route;
 mod peer;
 mod refusal;
 mod request_id;
@@ -15,17 +16,15 @@ mod tests;
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::MatchedPath;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Request, Response};
 use status::Kind;
 use tokio::sync::Semaphore;
 use tower::Service;
-use tower::util::MapRequestLayer;
 use tracing::{Instrument, Span};
 
 use crate::metrics::{Measurement, Protocol, Requests};
@@ -34,23 +33,26 @@ use crate::{TrustedProxies, telemetry};
 
 pub(crate) use body::Body;
 pub use cors::Pages;
+pub use matched_route::MatchedRoute;
+use matched_route::method_name;
+pub(crate) use matched_route::recording_routes;
 pub use peer::FromTrustedProxy;
 pub(crate) use peer::{Connected, PeerIdentity};
 use request_id::RequestIds;
 
-/// gRPC health checks are answered however busy the service is: being busy is not being ill.
+/// gRPC health checks are exempt from the concurrency limit: a busy service is not an unhealthy one.
 const HEALTH: &str = "/grpc.health.v1.";
 
-/// What a listener grants a request.
+/// The limits of a listener for each request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// How many requests are handled at the same time; what comes on top is refused.
+    /// How many requests are handled at the same time; further ones are refused.
     pub(crate) concurrent: usize,
-    /// How long until the answer begins; `None` for requests that are passed on as streams.
+    /// The time until the response begins; `None` for requests that are forwarded as streams.
     pub(crate) timeout: Option<Duration>,
 }
 
-/// A service with all that happens around its requests.
+/// A service with everything that its requests pass through.
 pub(crate) struct Stack<S> {
     inner: S,
     requests: Arc<Requests>,
@@ -68,8 +70,7 @@ impl<S> Stack<S> {
         Self { inner, requests, permits, timeout: limits.timeout, ids: RequestIds::new(), networks, proxies }
     }
 
-    /// The same, with peers in these networks believed when they pass on where a request comes from, and requests of these proxies
-    /// marked.
+    /// The same, believing peers in `networks` when they forward a client's address, and marking requests of `proxies`.
     pub(crate) fn behind(self, networks: TrustedProxies, proxies: TrustedProxies) -> Self {
         Self { networks, proxies, ..self }
     }
@@ -78,7 +79,7 @@ impl<S> Stack<S> {
         &self.requests
     }
 
-    /// Answers a request. It cannot fail: what goes wrong is an answer too.
+    /// Answers a request. Failures are responses too.
     pub(crate) async fn answer<A, B>(&self, peer: &Connected, mut request: Request<A>) -> Response<Body<B>>
     where
         S: Service<Request<A>, Response = Response<B>, Error = Infallible> + Clone,
@@ -96,9 +97,9 @@ impl<S> Stack<S> {
         } else {
             return finish(refusal::of(Kind::ResourceExhausted, measurement.protocol()), measurement, id);
         };
-        let taken = Taken::default();
+        let route = MatchedRoute::default();
         if self.requests.protocol() != Protocol::Grpc {
-            request.extensions_mut().insert(taken.clone());
+            request.extensions_mut().insert(route.clone());
         }
         let timeout = deadline::of(request.headers(), self.timeout);
         let progress = request.extensions().get::<Progress>().cloned();
@@ -109,7 +110,7 @@ impl<S> Stack<S> {
             }
             _ => refusal::of(kind, measurement.protocol()),
         });
-        if let Some(route) = taken.0.get() {
+        if let Some(route) = route.get() {
             measurement.matched(route);
         }
         let mut answer = finish(answer, measurement, id);
@@ -123,7 +124,7 @@ impl<S> Stack<S> {
         B: http_body::Body<Data = Bytes> + Unpin,
     {
         let mut inner = self.inner.clone();
-        // the handler's state is dropped by the panic, and what it shares is behind locks that notice
+        // A panic drops the handler's state; what it shares is behind locks that detect poisoning.
         let handling = AssertUnwindSafe(async move {
             let Ok(response) = inner.call(request).await;
             response
@@ -133,14 +134,14 @@ impl<S> Stack<S> {
             Some(timeout) => tokio::time::timeout(timeout, handling).await.map_err(|_| Kind::DeadlineExceeded)?,
             None => handling.await,
         };
-        // the panic hook has logged it
+        // The panic hook has logged it.
         handled.map(|response| response.map(Body::served)).map_err(|_panic| Kind::Internal)
     }
 
     fn span<A>(&self, request: &Request<A>, id: &HeaderValue) -> Span {
         let name = match self.requests.protocol() {
             Protocol::Grpc => request.uri().path(),
-            // Paths of HTTP may hold secrets. What may be told of this one is the route's template, once it is known.
+            // An HTTP path may hold a secret, so the span is named by the route's template once the route is known.
             Protocol::Http | Protocol::Debug => method_name(request.method()),
         };
         let span = tracing::info_span!(
@@ -157,7 +158,7 @@ impl<S> Stack<S> {
     }
 }
 
-/// Puts the last touches to an answer, and has it measured to its end.
+/// Sets the request id, and measures the response to the end of its body.
 fn finish<B>(mut answer: Response<Body<B>>, mut measurement: Measurement, id: HeaderValue) -> Response<Body<B>> {
     if measurement.protocol() == Protocol::Grpc {
         refusal::correct_oversized(answer.headers_mut());
@@ -170,35 +171,4 @@ fn finish<B>(mut answer: Response<Body<B>>, mut measurement: Measurement, id: He
     answer.headers_mut().insert(request_id::NAME, id);
     answer.body_mut().measure(measurement);
     answer
-}
-
-/// Where a router tells which route a request takes: its method and template, as metrics and traces name them.
-#[derive(Clone, Default)]
-struct Taken(Arc<OnceLock<String>>);
-
-/// The method; a router hands over unknown ones too, and a stranger must not be able to make up names.
-fn method_name(method: &Method) -> &str {
-    let standard =
-        [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS];
-    if standard.contains(method) { method.as_str() } else { "OTHER" }
-}
-
-/// Has a router tell each request's route: the span at once, the measurement by the [`Taken`] that came with the request.
-pub(crate) fn telling_routes(router: axum::Router) -> axum::Router {
-    router.layer(MapRequestLayer::new(|request: axum::extract::Request| {
-        if let Some(path) = request.extensions().get::<MatchedPath>() {
-            tell_route(&request, path.as_str());
-        }
-        request
-    }))
-}
-
-/// Tells which route a request takes, by the route's template.
-pub(crate) fn tell_route<A>(request: &Request<A>, template: &str) {
-    if let Some(Taken(place)) = request.extensions().get() {
-        let route = format!("{} {template}", method_name(request.method()));
-        telemetry::rename(&Span::current(), &route);
-        // a request takes one
-        let _ = place.set(route);
-    }
 }

@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection.
+//! The peer of a connection.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -19,21 +19,21 @@ pub(crate) struct PeerIdentity(pub(crate) Arc<str>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FromTrustedProxy;
 
-/// What is known of a connection's other end.
+/// What is known of the peer.
 #[derive(Debug, Default)]
 pub(crate) struct Connected {
-    /// The address of the other end; `None` for a Unix socket.
+    /// The address of the peer; `None` for a Unix socket.
     pub(crate) addr: Option<SocketAddr>,
     /// The connection, if it is one of TCP.
     pub(crate) accepted: Option<Accepted>,
     pub(crate) identity: Option<PeerIdentity>,
-    /// What it has shown where it may show one.
+    /// The certificate of a client to which it is optional.
     pub(crate) certificate: Option<ClientCertificate>,
 }
 
 impl Connected {
-    /// Puts the [`authn::Peer`] and the certificate into the request's extensions. `networks` are those whose peers are
-    /// believed, `proxies` those whose requests are marked with [`FromTrustedProxy`].
+    /// Inserts the [`authn::Peer`] and the certificate into the request's extensions. Peers in `networks` are trusted to forward
+    /// addresses; requests of `proxies` are marked with [`FromTrustedProxy`].
     pub(super) fn introduce<A>(
         &self,
         request: &mut Request<A>,
@@ -48,11 +48,11 @@ impl Connected {
             _ => None,
         };
         if protocol != Protocol::Grpc || !is_trusted {
-            // nor may a handler pass on what a stranger claims
+            // Handlers must not forward what an untrusted peer claims.
             request.headers_mut().remove(SOURCE_KEY);
             request.headers_mut().remove(DEVICE_KEY);
         }
-        // the name decides what the machine key opens: who has proved no name of its own forwards none
+        // The name decides on the use of the machine key: a peer without a verified name must not forward one.
         let forwarded = request.headers_mut().remove(CALLER_KEY);
         if protocol == Protocol::Grpc
             && self.identity.is_some()
@@ -65,7 +65,7 @@ impl Connected {
             request.extensions_mut().insert(FromTrustedProxy);
         }
         let identity = self.identity.as_ref().map(|identity| identity.0.as_ref().to_owned());
-        // over HTTP only X-Forwarded-For is believed, as proxies pass all other headers of their clients on
+        // Over HTTP only X-Forwarded-For is trusted, since proxies forward all other headers of their clients.
         let is_trusted = is_trusted && protocol == Protocol::Grpc;
         request.extensions_mut().insert(authn::Peer { source, identity, is_trusted });
         if let Some(certificate) = &self.certificate {
@@ -73,13 +73,13 @@ impl Connected {
         }
     }
 
-    /// Whether the other end is in the configured networks, or is a Unix socket.
+    /// Whether the peer is in these networks, or uses a Unix socket.
     fn is_configured(&self, networks: &TrustedProxies) -> bool {
         self.addr.is_none_or(|addr| networks.is_trusted(addr.ip().to_canonical()))
     }
 
-    /// Whether the peer is believed when it passes on where a request comes from: one that has proved who it is, one at the
-    /// other end of a Unix socket, this process itself, and those in the configured networks.
+    /// Whether the peer is trusted to forward the address of a client: one with a verified certificate, one that uses a Unix socket, this
+    /// process itself, and those in these networks.
     fn is_trusted(&self, protocol: Protocol, networks: &TrustedProxies) -> bool {
         match protocol {
             Protocol::Grpc => self.identity.is_some() || self.is_configured(networks),

@@ -1,4 +1,4 @@
-//! Answers that no handler gave.
+//! Responses in place of a handler.
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -10,7 +10,7 @@ use crate::metrics::Protocol;
 const GRPC_STATUS: &str = "grpc-status";
 const GRPC_MESSAGE: &str = "grpc-message";
 
-/// An answer of this kind, as the protocol has it.
+/// The response for an error of this kind, in this protocol.
 pub(super) fn of<B>(kind: Kind, protocol: Protocol) -> Response<Body<B>> {
     let text = match kind {
         Kind::ResourceExhausted => "too many requests at the same time",
@@ -24,7 +24,7 @@ pub(super) fn of<B>(kind: Kind, protocol: Protocol) -> Response<Body<B>> {
     http(kind.http(), text)
 }
 
-/// The answer where the time is over and the client has not sent its request to the end (RFC 9110 15.5.9).
+/// The response after the timeout if the client has not sent its request to the end (RFC 9110 15.5.9).
 pub(super) fn of_stalled<B>(protocol: Protocol) -> Response<Body<B>> {
     if protocol == Protocol::Grpc {
         return of(Kind::DeadlineExceeded, protocol);
@@ -39,15 +39,15 @@ fn http<B>(status: StatusCode, text: &'static str) -> Response<Body<B>> {
     response
 }
 
-/// The code in headers or trailers, if they have one.
+/// The `grpc-status` in headers or trailers.
 pub(super) fn grpc_code(headers: &HeaderMap) -> Option<u16> {
     headers.get(GRPC_STATUS)?.to_str().ok()?.parse().ok()
 }
 
-/// tonic answers `OUT_OF_RANGE` to a message that is too long; gRPC's word for it, and Go's, is `RESOURCE_EXHAUSTED`.
+/// Corrects the status for a message that is too long: tonic uses `OUT_OF_RANGE`, gRPC and Go `RESOURCE_EXHAUSTED`.
 pub(super) fn correct_oversized(headers: &mut HeaderMap) {
     const OUT_OF_RANGE: &[u8] = b"11";
-    // the message is percent-encoded, so that a blank may be %20
+    // The message is percent-encoded, so that a blank may be %20.
     const TOO_LARGE: &[u8] = b"too%20large";
     if headers.get(GRPC_STATUS).is_none_or(|code| code.as_bytes() != OUT_OF_RANGE) {
         return;

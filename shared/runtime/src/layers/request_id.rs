@@ -1,4 +1,4 @@
-//! A name for each request, so that what several services log of it can be found together.
+//! The id of a request, by which the logs of several services are correlated.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,7 +9,7 @@ use crate::Random;
 
 pub(super) const NAME: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Makes ids: unique, and no secrets, so that a count behind a random start will do.
+/// Generates ids. They are unique but not secret: a random start and a counter.
 pub(super) struct RequestIds {
     start: u64,
     count: AtomicU64,
@@ -20,7 +20,7 @@ impl RequestIds {
         Self { start: u64::from_be_bytes(Random::system().bytes()), count: AtomicU64::new(0) }
     }
 
-    /// The id the request came with, if it is sane, else a new one, which the request then has.
+    /// The id in the request if it is valid, else a new one, which is set in the request.
     pub(super) fn of<A>(&self, request: &mut Request<A>) -> HeaderValue {
         if let Some(id) = request.headers().get(NAME).filter(|id| is_sane(id.as_bytes())) {
             return id.clone();
@@ -32,17 +32,17 @@ impl RequestIds {
 
     fn next(&self) -> HeaderValue {
         let mut digits = Uuid::encode_buffer();
-        // both halves in hexadecimal, without the formatting machinery, which would take longer than all else here
+        // Encodes both halves in hexadecimal without the formatting machinery, which would be slower.
         let text = Uuid::from_u64_pair(self.start, self.count.fetch_add(1, Ordering::Relaxed)).simple();
         let mut id =
             HeaderValue::from_str(text.encode_lower(&mut digits)).unwrap_or(HeaderValue::from_static("unknown"));
-        // No secret, but never the same again: "sensitive" keeps HPACK from storing it in place of what recurs.
+        // "Sensitive" keeps HPACK from storing an id, which never recurs.
         id.set_sensitive(true);
         id
     }
 }
 
-/// Short, and nothing that could break a log line.
+/// Whether an id is short, and harmless in a log line.
 fn is_sane(id: &[u8]) -> bool {
     (1..=128).contains(&id.len())
         && id

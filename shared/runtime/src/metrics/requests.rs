@@ -1,4 +1,4 @@
-//! How many requests there were, how they ended, how long they took.
+//! Metrics of requests: their number, result and duration.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,16 +14,16 @@ use tokio::time::Instant;
 
 use super::Metrics;
 
-/// What requests of unknown paths are counted as: a stranger must not be able to make up metrics.
+/// The route of requests with unknown paths: clients must not be able to make up metrics.
 const OTHER: &str = "other";
 /// More routes than any service has.
 const MAX_ROUTES: usize = 512;
 const CANCELLED: u16 = tonic::Code::Cancelled as u16;
 const UNIMPLEMENTED: u16 = tonic::Code::Unimplemented as u16;
-/// What proxies log when a client went away before it was answered.
+/// The status that proxies log for a client that disconnected before the response.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// What a listener speaks.
+/// The protocol of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Grpc,
@@ -184,14 +184,14 @@ pub(crate) struct Measurement {
 
 enum RouteOf {
     Known(Arc<Route>),
-    /// A gRPC path that was not asked for before, if it is one at all.
+    /// A gRPC path that is not known to exist.
     Path(PathAndQuery),
-    /// HTTP whose route only the router knows.
+    /// An HTTP request whose service has not recorded a route.
     Unknown,
 }
 
 impl Measurement {
-    /// Begins to measure. A gRPC method is its path; an HTTP route is told by [`matched`](Self::matched).
+    /// Starts to measure. The path of a gRPC request is its method; [`matched`](Self::matched) sets the route of an HTTP request.
     pub(crate) fn start(requests: &Arc<Requests>, uri: &http::Uri) -> Self {
         let route = match uri.path_and_query() {
             Some(path) if requests.protocol == Protocol::Grpc => {
@@ -203,12 +203,12 @@ impl Measurement {
         Self { requests: Arc::clone(requests), route, started: Instant::now(), code: None }
     }
 
-    /// Tells the HTTP route: its method and template.
+    /// Sets the HTTP route: its method and template.
     pub(crate) fn matched(&mut self, route: &str) {
         self.route = RouteOf::Known(self.requests.route(route));
     }
 
-    /// Tells how the request ended: a gRPC code or an HTTP status, as the protocol has it.
+    /// Sets the result: a gRPC code or an HTTP status.
     pub(crate) fn ended(&mut self, code: u16) {
         self.code = Some(code);
     }

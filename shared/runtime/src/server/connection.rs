@@ -20,10 +20,10 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use super::head::HeadTimer;
-use super::io::{Counted, GREETING, Heard};
+use super::io::{PREFACE_LENGTH, PrefaceGuard, PrefaceStream};
 use super::linger::{Lingering, Unread};
 use super::listener::Stream;
-use super::{Patience, RequestBody};
+use super::{ConnectionLimits, RequestBody};
 use crate::layers::{Body, Connected, PeerIdentity, Stack};
 use crate::metrics::Protocol;
 use crate::own_connection::Accepted;
@@ -44,7 +44,7 @@ pub(super) struct Connection<S> {
     pub(super) addr: Option<SocketAddr>,
     pub(super) tls: Option<Arc<Accepting>>,
     pub(super) stack: Arc<Stack<S>>,
-    pub(super) patience: Patience,
+    pub(super) limits: ConnectionLimits,
     pub(super) age: Duration,
     pub(super) stop: CancellationToken,
 }
@@ -72,7 +72,7 @@ where
         let Some(tls) = self.tls.clone() else {
             return Box::pin(self.speak(stream, known)).await;
         };
-        let handshake = timeout(self.patience.handshake, TlsAcceptor::from(Arc::clone(&tls.config)).accept(stream));
+        let handshake = timeout(self.limits.handshake, TlsAcceptor::from(Arc::clone(&tls.config)).accept(stream));
         let handshake = self.stop.run_until_cancelled(handshake).await;
         let stream = match handshake {
             Some(Ok(Ok(stream))) => stream,
@@ -95,11 +95,12 @@ where
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let heard = Heard::default();
+        let preface_guard = PrefaceGuard::default();
         let is_grpc = self.stack.requests().protocol() == Protocol::Grpc;
-        let builder = builder(is_grpc, self.patience);
+        let builder = builder(is_grpc, self.limits);
         let unread = if is_grpc { Unread::never() } else { Unread::default() };
-        let stream = Lingering::new(Counted::new(stream, heard.clone()), unread.clone(), self.patience.linger);
+        let stream =
+            Lingering::new(PrefaceStream::new(stream, preface_guard.clone()), unread.clone(), self.limits.linger);
         let (stack, connected) = (self.stack, Arc::new(connected));
         let service = service_fn(move |request| {
             let (stack, connected, unread) = (Arc::clone(&stack), Arc::clone(&connected), unread.clone());
@@ -107,12 +108,12 @@ where
         });
         let io = TokioIo::new(stream);
         let mut connection = pin!(builder.serve_connection_with_upgrades(io, service));
-        let mut watch = pin!(watch(heard, is_grpc, self.patience));
+        let mut watch = pin!(watch(preface_guard, is_grpc, self.limits));
         let mut end = pin!(async {
-            // whichever comes first
+            // Whichever comes first.
             let _ = timeout(self.age, self.stop.cancelled()).await;
         });
-        let (mut watching, mut ending) = (true, false);
+        let (mut watching, mut is_closing) = (true, false);
         loop {
             tokio::select! {
                 biased;
@@ -126,8 +127,8 @@ where
                     Verdict::Speaks => watching = false,
                     Verdict::Silent => return tracing::debug!(peer = ?self.addr, "closed a silent connection"),
                 },
-                () = &mut end, if !ending => {
-                    ending = true;
+                () = &mut end, if !is_closing => {
+                    is_closing = true;
                     connection.as_mut().graceful_shutdown();
                 }
             }
@@ -135,7 +136,7 @@ where
     }
 }
 
-/// Answers a request. A body that is left unread ends an HTTP/1 connection, which the answer says (RFC 9112 9.6).
+/// Answers a request. A body that is left unread closes an HTTP/1 connection, as the response states (RFC 9112 9.6).
 async fn answer<S, B>(
     stack: &Stack<S>,
     connected: &Connected,
@@ -165,33 +166,29 @@ enum Verdict {
     Silent,
 }
 
-/// Judges whether the client has said what it speaks. hyper itself waits for that as long as it takes.
-async fn watch(heard: Heard, is_grpc: bool, patience: Patience) -> Verdict {
-    sleep(patience.greeting).await;
-    if heard.bytes() >= GREETING {
+/// Decides whether the client has sent the preface or a request in time. hyper itself waits without limit.
+async fn watch(preface_guard: PrefaceGuard, is_grpc: bool, limits: ConnectionLimits) -> Verdict {
+    sleep(limits.preface).await;
+    if preface_guard.bytes() >= PREFACE_LENGTH {
         return Verdict::Speaks;
     }
-    if heard.bytes() == 0 || is_grpc {
+    if preface_guard.bytes() == 0 || is_grpc {
         return Verdict::Silent;
     }
-    // a few letters: headers have their own time, but what may become HTTP/2 has not
-    sleep(patience.headers.saturating_sub(patience.greeting)).await;
-    if heard.bytes() >= GREETING { Verdict::Speaks } else { Verdict::Silent }
+    // A few bytes: the head of HTTP/1 has its own timeout, but the preface of HTTP/2 has none.
+    sleep(limits.headers.saturating_sub(limits.preface)).await;
+    if preface_guard.bytes() >= PREFACE_LENGTH { Verdict::Speaks } else { Verdict::Silent }
 }
 
 /// h2's own guards against floods of resets and of CONTINUATION frames stay as they are.
-fn builder(is_grpc: bool, patience: Patience) -> auto::Builder<TokioExecutor> {
+fn builder(is_grpc: bool, limits: ConnectionLimits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(HeadTimer::default())
-        .header_read_timeout(patience.headers)
-        .max_buf_size(patience.header_bytes);
+    builder.http1().timer(HeadTimer::default()).header_read_timeout(limits.headers).max_buf_size(limits.header_bytes);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(u32::try_from(patience.header_bytes).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(PING_INTERVAL)

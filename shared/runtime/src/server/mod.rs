@@ -30,18 +30,18 @@ pub(crate) use body::{Progress, RequestBody};
 pub(crate) use linger::LingerLimits;
 pub(crate) use listener::{BindError, Listener};
 
-/// What a listener grants a connection.
+/// The limits of a connection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
-    /// Until a TLS handshake is done.
+pub(crate) struct ConnectionLimits {
+    /// The time for the TLS handshake.
     pub(crate) handshake: Duration,
-    /// Until a client has said what it speaks.
-    pub(crate) greeting: Duration,
-    /// Until an HTTP/1 request's headers are read.
+    /// The time until the client has sent as many bytes as the preface of HTTP/2 has.
+    pub(crate) preface: Duration,
+    /// The time for the head of an HTTP/1 request.
     pub(crate) headers: Duration,
-    /// Until a connection is asked to be made anew; a tenth more or less, so that not all are at once.
+    /// The age at which a connection is closed gracefully; a tenth more or less, so that not all close at once.
     pub(crate) age: Duration,
-    /// How many connections there may be; those that come on top of it wait to be accepted.
+    /// The most connections; further ones wait to be accepted.
     pub(crate) connections: usize,
     /// The largest headers of a request, in bytes.
     pub(crate) header_bytes: usize,
@@ -49,11 +49,11 @@ pub(crate) struct Patience {
     pub(crate) linger: LingerLimits,
 }
 
-impl Default for Patience {
+impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             handshake: Duration::from_secs(5),
-            greeting: Duration::from_secs(5),
+            preface: Duration::from_secs(5),
             headers: Duration::from_secs(10),
             age: Duration::from_mins(30),
             connections: 16_384,
@@ -63,14 +63,14 @@ impl Default for Patience {
     }
 }
 
-/// How a server ends.
+/// Ends a server.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ending {
-    /// Accept no more, and let clients finish what they have begun.
+pub(crate) struct Shutdown {
+    /// Closes the listener, and connections when their requests are finished.
     pub(crate) stop: CancellationToken,
-    /// Cut off who is still there.
+    /// Closes the remaining connections at once.
     pub(crate) abort: CancellationToken,
-    /// What has to end.
+    /// The tasks that end.
     pub(crate) tasks: TaskTracker,
 }
 
@@ -79,9 +79,9 @@ pub(crate) struct Server<S> {
     pub(crate) listener: Listener,
     pub(crate) tls: Option<Arc<ServerTls>>,
     pub(crate) stack: Arc<Stack<S>>,
-    pub(crate) patience: Patience,
+    pub(crate) limits: ConnectionLimits,
     pub(crate) random: Random,
-    pub(crate) ending: Ending,
+    pub(crate) shutdown: Shutdown,
 }
 
 impl<S, B> Server<S>
@@ -93,13 +93,13 @@ where
 {
     /// Serves until it is stopped.
     pub(crate) fn spawn(self) {
-        let tasks = self.ending.tasks.clone();
+        let tasks = self.shutdown.tasks.clone();
         tasks.spawn(self.accept());
     }
 
     async fn accept(self) {
-        let Ending { stop, abort, tasks } = self.ending;
-        let permits = Arc::new(Semaphore::new(self.patience.connections.min(Semaphore::MAX_PERMITS)));
+        let Shutdown { stop, abort, tasks } = self.shutdown;
+        let permits = Arc::new(Semaphore::new(self.limits.connections.min(Semaphore::MAX_PERMITS)));
         loop {
             let accepted = stop.run_until_cancelled(async {
                 let permit = Arc::clone(&permits).acquire_owned().await;
@@ -117,8 +117,8 @@ where
                 addr,
                 tls: self.tls.as_ref().map(|tls| tls.current()),
                 stack: Arc::clone(&self.stack),
-                patience: self.patience,
-                age: jittered(self.patience.age, &self.random),
+                limits: self.limits,
+                age: jittered(self.limits.age, &self.random),
                 stop: stop.clone(),
             };
             let abort = abort.clone();

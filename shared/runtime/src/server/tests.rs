@@ -138,8 +138,8 @@ async fn new_connections_see_new_certificates() {
 }
 
 /// How long the server bears with a client that says this and nothing more.
-async fn patience_with(said: &[u8], sections: &Sections, http: bool) -> Duration {
-    let app = crate::App { http: Some(axum::Router::new()), ..echoing() };
+async fn time_until_closed(said: &[u8], sections: &Sections, http: bool) -> Duration {
+    let app = crate::App { http: Some(axum::Router::new().into()), ..echoing() };
     let running = sections.serve(app, &context()).await.expect("starts");
     let addr = if http { running.http } else { running.grpc };
     let mut stream = TcpStream::connect(addr.expect("serves")).await.expect("connects");
@@ -157,35 +157,35 @@ async fn patience_with(said: &[u8], sections: &Sections, http: bool) -> Duration
 #[tokio::test]
 async fn half_open_connections_are_closed() {
     let mut sections = Sections::default();
-    sections.tuning.patience.greeting = Duration::from_millis(200);
-    sections.tuning.patience.handshake = Duration::from_millis(200);
-    sections.tuning.patience.headers = Duration::from_millis(400);
+    sections.tuning.connection_limits.preface = Duration::from_millis(200);
+    sections.tuning.connection_limits.handshake = Duration::from_millis(200);
+    sections.tuning.connection_limits.headers = Duration::from_millis(400);
     let bearable = Duration::from_millis(150)..Duration::from_secs(3);
     let second_head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n";
     for said in [&b""[..], b"PRI * HTTP", b"GET / HTTP/1.1\r\nHost: a\r\n", second_head] {
         for http in [false, true] {
-            let patience = patience_with(said, &sections, http).await;
+            let elapsed = time_until_closed(said, &sections, http).await;
             // what cannot become gRPC is closed at once
             let is_wrong = !http && said.starts_with(b"GET");
-            assert!(is_wrong || bearable.contains(&patience), "{patience:?} for {said:?}, http: {http}");
+            assert!(is_wrong || bearable.contains(&elapsed), "{elapsed:?} for {said:?}, http: {http}");
         }
     }
     sections.grpc.tls.enabled = true;
-    assert!(bearable.contains(&patience_with(b"", &sections, false).await), "no TLS handshake");
+    assert!(bearable.contains(&time_until_closed(b"", &sections, false).await), "no TLS handshake");
 }
 
 #[tokio::test]
 async fn each_head_of_a_connection_has_its_own_time() {
     let mut sections = Sections::default();
-    sections.tuning.patience.headers = Duration::from_secs(2);
-    let app = crate::App { http: Some(axum::Router::new()), ..echoing() };
+    sections.tuning.connection_limits.headers = Duration::from_secs(2);
+    let app = crate::App { http: Some(axum::Router::new().into()), ..echoing() };
     let running = sections.serve(app, &context()).await.expect("starts");
     let mut stream = TcpStream::connect(running.http.expect("serves")).await.expect("connects");
     // together longer than a head may take, each of them not
     for _ in 0..4 {
         stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n").await.expect("begins");
         tokio::time::sleep(Duration::from_millis(700)).await;
-        stream.write_all(b"\r\n").await.expect("is still heard");
+        stream.write_all(b"\r\n").await.expect("is still read");
         let mut answer = [0; 12];
         stream.read_exact(&mut answer).await.expect("is answered");
         assert_eq!(&answer, b"HTTP/1.1 404");
@@ -222,7 +222,7 @@ fn telling_certificates() -> crate::App {
         None => "nothing".to_owned(),
     };
     let router = || axum::Router::new().route("/", axum::routing::get(told));
-    crate::App { http: Some(router()), mtls: Some(router()), ..crate::App::default() }
+    crate::App { http: Some(router().into()), mtls: Some(router().into()), ..crate::App::default() }
 }
 
 /// What a client with this certificate is told.

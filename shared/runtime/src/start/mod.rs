@@ -19,24 +19,25 @@ pub use running::Running;
 
 use crate::config::{Identity, load};
 use crate::readiness::Readiness;
-use crate::server::Patience;
+use crate::server::ConnectionLimits;
 use crate::service::{Listeners, Service};
 use crate::{App, BoxError, Context};
-use running::Life;
+use running::Lifecycle;
+pub(crate) use serving::HttpListener;
 use serving::Serving;
 use sockets::Sockets;
 
-/// How a service is served, beside what its configuration says.
+/// Limits of a service that are not settings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tuning {
     /// How long requests may take to finish when the service stops.
     pub(crate) grace: Duration,
-    pub(crate) patience: Patience,
+    pub(crate) connection_limits: ConnectionLimits,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { grace: Duration::from_secs(10), patience: Patience::default() }
+        Self { grace: Duration::from_secs(10), connection_limits: ConnectionLimits::default() }
     }
 }
 
@@ -96,31 +97,31 @@ impl Launch {
         let mut sockets = Sockets::bind(&listeners, parent).await?;
         let addrs = sockets.addrs();
         let draining = parent.shutdown.child_token();
-        // what the service does in the background goes on while it is draining
+        // Background tasks continue while the service drains.
         let context = Context { shutdown: CancellationToken::new(), ..parent.clone() };
-        let serving = Serving::new(self.identity, self.tuning.patience, context.clone());
+        let serving = Serving::new(self.identity, self.tuning.connection_limits, context.clone());
         let readiness = Readiness::default();
-        // while the service is being built it lives, and is not ready
-        let debug_ending = serving.debug(sockets.debug.take(), listeners.debug, &readiness, self.shown);
-        let abandon = (debug_ending.abort.clone().drop_guard(), context.shutdown.clone().drop_guard());
+        // While it is built, the service is alive and not ready.
+        let debug_shutdown = serving.debug(sockets.debug.take(), listeners.debug, &readiness, self.shown);
+        let abandon = (debug_shutdown.abort.clone().drop_guard(), context.shutdown.clone().drop_guard());
 
         let result = draining.run_until_cancelled(build(context.clone())).await;
         let app = result.ok_or(StartError::Interrupted)?.map_err(StartError::Build)?;
-        let ending = serving.app(app, sockets, &listeners, &readiness, draining.clone()).await;
+        let shutdown = serving.app(app, sockets, &listeners, &readiness, draining.clone()).await;
         parent.reload.poll_until(parent.shutdown.clone());
         abandon.0.disarm();
         abandon.1.disarm();
         tracing::info!(service = self.identity.name, ?addrs, "{} is serving", self.identity.name);
-        let life = Life {
+        let lifecycle = Lifecycle {
             readiness,
             draining,
             close: self.close,
-            shutdown: context.shutdown,
-            ending,
-            debug_ending,
+            background: context.shutdown,
+            shutdown,
+            debug_shutdown,
             delay: listeners.debug.drain_delay,
             grace: self.tuning.grace,
         };
-        Ok(Running::new(addrs, life))
+        Ok(Running::new(addrs, lifecycle))
     }
 }

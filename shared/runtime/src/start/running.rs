@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::sockets::Addrs;
 use crate::readiness::Readiness;
-use crate::server::Ending;
+use crate::server::Shutdown;
 
 /// How long the debug server may take to finish an answer.
 const DEBUG_GRACE: Duration = Duration::from_secs(1);
@@ -33,9 +33,9 @@ pub struct Running {
 }
 
 impl Running {
-    pub(super) fn new(addrs: Addrs, life: Life) -> Self {
-        let (draining, close) = (life.draining.clone(), life.close.clone());
-        let end = tokio::spawn(life.live());
+    pub(super) fn new(addrs: Addrs, lifecycle: Lifecycle) -> Self {
+        let (draining, close) = (lifecycle.draining.clone(), lifecycle.close.clone());
+        let end = tokio::spawn(lifecycle.run());
         let Addrs { grpc, http, mtls, debug } = addrs;
         Self { grpc, http, mtls, debug, draining, close, end }
     }
@@ -55,51 +55,51 @@ impl Running {
 
     /// Returns when the service has ended.
     pub async fn wait(self) {
-        // it cannot panic, and nobody aborts it
+        // The task cannot panic, and is never aborted.
         let _ = self.end.await;
     }
 }
 
-/// What ends when a service ends.
-pub(super) struct Life {
+/// The phases of a service from its start to its end.
+pub(super) struct Lifecycle {
     pub(super) readiness: Readiness,
-    /// Cancelled when load balancers and clients are to go elsewhere.
+    /// Cancelled when load balancers and clients are to use another instance.
     pub(super) draining: CancellationToken,
     /// Cancelled when the listeners are to be closed.
     pub(super) close: CancellationToken,
-    /// Ends what the service does in the background.
-    pub(super) shutdown: CancellationToken,
-    pub(super) ending: Ending,
-    pub(super) debug_ending: Ending,
+    /// Cancelled to end the background tasks.
+    pub(super) background: CancellationToken,
+    pub(super) shutdown: Shutdown,
+    pub(super) debug_shutdown: Shutdown,
     /// How long requests are accepted at least after `draining`.
     pub(super) delay: Duration,
     /// How long after that requests may take to finish.
     pub(super) grace: Duration,
 }
 
-impl Life {
+impl Lifecycle {
     /// Not ready first; then no more connections, and what is in flight is finished; the debug server sees all of it.
-    async fn live(self) {
+    async fn run(self) {
         self.draining.cancelled().await;
         let begin = Instant::now();
         self.readiness.drain();
         sleep(self.delay).await;
         self.close.cancelled().await;
-        self.shutdown.cancel();
+        self.background.cancel();
         tracing::info!("stopping, finishing what is in flight");
-        self.ending.stop.cancel();
-        self.ending.tasks.close();
+        self.shutdown.stop.cancel();
+        self.shutdown.tasks.close();
         // services that close one after the other share the time, so that a process ends in time whatever it runs
         let left = (self.delay + self.grace).saturating_sub(begin.elapsed()).max(LEAST_GRACE.min(self.grace));
-        if timeout(left, self.ending.tasks.wait()).await.is_err() {
+        if timeout(left, self.shutdown.tasks.wait()).await.is_err() {
             tracing::warn!("requests were cut off, as they took longer than the grace time");
-            self.ending.abort.cancel();
-            self.ending.tasks.wait().await;
+            self.shutdown.abort.cancel();
+            self.shutdown.tasks.wait().await;
         }
-        self.debug_ending.stop.cancel();
-        self.debug_ending.tasks.close();
-        if timeout(DEBUG_GRACE, self.debug_ending.tasks.wait()).await.is_err() {
-            self.debug_ending.abort.cancel();
+        self.debug_shutdown.stop.cancel();
+        self.debug_shutdown.tasks.close();
+        if timeout(DEBUG_GRACE, self.debug_shutdown.tasks.wait()).await.is_err() {
+            self.debug_shutdown.abort.cancel();
         }
     }
 }

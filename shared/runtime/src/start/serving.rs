@@ -1,26 +1,27 @@
-//! Setting everything of a service in motion.
+//! Starting the listeners and tasks of a service.
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
-use tower::Layer;
+use tower::{Service, ServiceExt};
 
 use super::sockets::{Socket, Sockets};
 use crate::app::Task;
 use crate::config::{Debug, Grpc, Http, Identity};
 use crate::debug::{self, Insight};
 use crate::health::Health;
-use crate::layers::{Limits, Stack, telling_routes};
+use crate::layers::{Limits, Stack, recording_routes};
 use crate::metrics::{Protocol, Requests};
 use crate::readiness::Readiness;
-use crate::server::{Ending, Listener, Patience, Server};
+use crate::server::{ConnectionLimits, Listener, RequestBody, Server, Shutdown};
 use crate::service::Listeners;
-use crate::shortcut::{Shortcut, Shortened};
 use crate::{App, Context, TrustedProxies};
 
 const DEBUG_LIMITS: Limits = Limits { concurrent: 64, timeout: Some(Duration::from_secs(5)) };
@@ -28,13 +29,13 @@ const DEBUG_LIMITS: Limits = Limits { concurrent: 64, timeout: Some(Duration::fr
 /// What is the same for all servers of a service.
 pub(super) struct Serving {
     identity: Identity,
-    patience: Patience,
+    connection_limits: ConnectionLimits,
     context: Context,
 }
 
 impl Serving {
-    pub(super) fn new(identity: Identity, patience: Patience, context: Context) -> Self {
-        Self { identity, patience, context }
+    pub(super) fn new(identity: Identity, connection_limits: ConnectionLimits, context: Context) -> Self {
+        Self { identity, connection_limits, context }
     }
 
     /// Serves the debug server.
@@ -44,19 +45,19 @@ impl Serving {
         debug: &Debug,
         readiness: &Readiness,
         shown: Option<String>,
-    ) -> Ending {
-        let ending = Ending::default();
+    ) -> Shutdown {
+        let shutdown = Shutdown::default();
         let metrics = self.context.metrics.clone();
         let insight = Insight { readiness: readiness.clone(), metrics, shown, token: debug.token.clone() };
         if let Some(listener) = listener {
-            let stack = self.stack(telling_routes(debug::router(debug, insight)), Protocol::Debug, DEBUG_LIMITS);
-            let (patience, random) = (self.patience, self.context.random.clone());
-            Server { listener, tls: None, stack, patience, random, ending: ending.clone() }.spawn();
+            let stack = self.stack(recording_routes(debug::router(debug, insight)), Protocol::Debug, DEBUG_LIMITS);
+            let (limits, random) = (self.connection_limits, self.context.random.clone());
+            Server { listener, tls: None, stack, limits, random, shutdown: shutdown.clone() }.spawn();
         }
-        ending
+        shutdown
     }
 
-    /// Serves what was built, and returns how to end it. Clients that watch its health are told when `draining` is cancelled.
+    /// Serves the app, and returns how to end it. Clients that watch its health are notified when `draining` is cancelled.
     pub(super) async fn app(
         &self,
         app: App,
@@ -64,64 +65,39 @@ impl Serving {
         listeners: &Listeners<'_>,
         readiness: &Readiness,
         draining: CancellationToken,
-    ) -> Ending {
-        let ending = Ending::default();
+    ) -> Shutdown {
+        let shutdown = Shutdown::default();
         readiness.built(app.checks);
         if let (Some(socket), Some(grpc), Some(routes)) = (sockets.grpc, listeners.grpc, app.grpc) {
             let (routes, health) = Health::beside(routes, self.identity.name).await;
-            ending.tasks.spawn(health.follow(readiness.clone(), draining, ending.stop.clone()));
+            shutdown.tasks.spawn(health.follow(readiness.clone(), draining, shutdown.stop.clone()));
             let limits = limits(grpc.max_concurrent_requests, grpc.request_timeout, app.streaming);
-            // that they can be read was seen when the configuration was
+            // Validation of the configuration has shown that they parse.
             let networks = TrustedProxies::parse(&grpc.trusted_networks).unwrap_or_default();
             let proxies = listeners.http.map(|http| TrustedProxies::parse(&http.trusted_proxies).unwrap_or_default());
             let requests = Requests::new(&self.context.metrics, self.identity.name, Protocol::Grpc);
             let stack =
                 Arc::new(Stack::new(routes.prepare(), requests, limits).behind(networks, proxies.unwrap_or_default()));
-            self.serve(socket, stack, self.patience_of(grpc), &ending);
+            self.serve(socket, stack, self.connection_limits_of(grpc), &shutdown);
         }
-        for (socket, router, shortcut) in [(sockets.http, app.http, app.shortcut), (sockets.mtls, app.mtls, None)] {
-            if let (Some(socket), Some(http), Some(router)) = (socket, listeners.http, router) {
-                // it knows nothing of a root that the router is mounted below
-                let shortcut = shortcut.filter(|_| http.root.trim_end_matches('/').is_empty());
-                self.http(socket, router, shortcut, http, app.streaming, &ending);
+        for (socket, service) in [(sockets.http, app.http), (sockets.mtls, app.mtls)] {
+            if let (Some(socket), Some(http), Some(service)) = (socket, listeners.http, service) {
+                let is_streaming = app.streaming;
+                service.serve(HttpListener { serving: self, socket, http, is_streaming, shutdown: &shutdown });
             }
         }
         for task in app.tasks {
             let work = run(task, readiness.clone(), self.context.shutdown.clone());
-            let abort = ending.abort.clone();
-            ending.tasks.spawn(async move { abort.run_until_cancelled(work).await });
+            let abort = shutdown.abort.clone();
+            shutdown.tasks.spawn(async move { abort.run_until_cancelled(work).await });
         }
-        ending
+        shutdown
     }
 
-    fn http(
-        &self,
-        socket: Socket,
-        router: Router,
-        shortcut: Option<Arc<dyn Shortcut>>,
-        http: &Http,
-        is_streaming: bool,
-        ending: &Ending,
-    ) {
-        let limits = limits(http.max_concurrent_requests, http.request_timeout, is_streaming);
-        let requests = Requests::new(&self.context.metrics, self.identity.name, Protocol::Http);
-        // that they can be read was seen when the configuration was
-        let proxies = TrustedProxies::parse(&http.trusted_proxies).unwrap_or_default();
-        // around the router, not a layer of it: those are boxed for every request
-        let router = DefaultBodyLimit::max(http.max_body_size).layer(mounted(router, &http.root));
-        let stack =
-            Arc::new(Stack::new(Shortened { router, shortcut }, requests, limits).behind(proxies.clone(), proxies));
-        let patience = Patience { header_bytes: http.max_header_size, ..self.patience };
-        self.serve(socket, stack, patience, ending);
-    }
-
-    fn serve<S, B>(&self, socket: Socket, stack: Arc<Stack<S>>, patience: Patience, ending: &Ending)
+    fn serve<S, B>(&self, socket: Socket, stack: Arc<Stack<S>>, limits: ConnectionLimits, shutdown: &Shutdown)
     where
-        S: tower::Service<
-                http::Request<crate::server::RequestBody>,
-                Response = http::Response<B>,
-                Error = std::convert::Infallible,
-            > + Clone
+        S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>
+            + Clone
             + Send
             + Sync
             + 'static,
@@ -132,11 +108,11 @@ impl Serving {
         let Socket { listener, tls, files } = socket;
         if let (Some(tls), Some(files)) = (&tls, files) {
             files.paths().for_each(|file| self.context.reload.watch(file));
-            let (tls, stop, changes) = (Arc::clone(tls), ending.stop.clone(), self.context.reload.subscribe());
-            ending.tasks.spawn(async move { stop.run_until_cancelled(tls.follow(changes)).await });
+            let (tls, stop, changes) = (Arc::clone(tls), shutdown.stop.clone(), self.context.reload.subscribe());
+            shutdown.tasks.spawn(async move { stop.run_until_cancelled(tls.follow(changes)).await });
         }
         let random = self.context.random.clone();
-        Server { listener, tls, stack, patience, random, ending: ending.clone() }.spawn();
+        Server { listener, tls, stack, limits, random, shutdown: shutdown.clone() }.spawn();
     }
 
     fn stack<S>(&self, inner: S, protocol: Protocol, limits: Limits) -> Arc<Stack<S>> {
@@ -144,9 +120,42 @@ impl Serving {
         Arc::new(Stack::new(inner, requests, limits))
     }
 
-    fn patience_of(&self, grpc: &Grpc) -> Patience {
-        let age = grpc.max_connection_age.unwrap_or(self.patience.age);
-        Patience { age, header_bytes: grpc.max_header_size, ..self.patience }
+    fn connection_limits_of(&self, grpc: &Grpc) -> ConnectionLimits {
+        let age = grpc.max_connection_age.unwrap_or(self.connection_limits.age);
+        ConnectionLimits { age, header_bytes: grpc.max_header_size, ..self.connection_limits }
+    }
+}
+
+/// A bound HTTP listener that waits for its service.
+pub(crate) struct HttpListener<'a> {
+    serving: &'a Serving,
+    socket: Socket,
+    http: &'a Http,
+    is_streaming: bool,
+    shutdown: &'a Shutdown,
+}
+
+impl HttpListener<'_> {
+    /// Its settings.
+    pub(crate) fn settings(&self) -> &Http {
+        self.http
+    }
+
+    /// Serves it.
+    pub(crate) fn serve<S>(self, service: S)
+    where
+        S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+    {
+        let Self { serving, socket, http, is_streaming, shutdown } = self;
+        let service = service.map_request(|request: http::Request<RequestBody>| request.map(Body::new));
+        let limits = limits(http.max_concurrent_requests, http.request_timeout, is_streaming);
+        let requests = Requests::new(&serving.context.metrics, serving.identity.name, Protocol::Http);
+        // Validation of the configuration has shown that they parse.
+        let proxies = TrustedProxies::parse(&http.trusted_proxies).unwrap_or_default();
+        let stack = Arc::new(Stack::new(service, requests, limits).behind(proxies.clone(), proxies));
+        let connection_limits = ConnectionLimits { header_bytes: http.max_header_size, ..serving.connection_limits };
+        serving.serve(socket, stack, connection_limits, shutdown);
     }
 }
 
@@ -154,18 +163,11 @@ fn limits(concurrent: usize, timeout: Duration, is_streaming: bool) -> Limits {
     Limits { concurrent, timeout: (!is_streaming).then_some(timeout) }
 }
 
-/// The router below its root, telling the routes of its answers.
-fn mounted(router: Router, root: &str) -> Router {
-    let root = root.trim_end_matches('/');
-    let router = if root.is_empty() { router } else { Router::new().nest(root, router) };
-    telling_routes(router)
-}
-
-/// Runs a background task. One that panics is missed, and the service is not ready any more.
+/// Runs a background task. If it panics, the service is no longer ready.
 async fn run(task: Task, readiness: Readiness, shutdown: CancellationToken) {
     let ended = AssertUnwindSafe(task.future).catch_unwind().await;
     if ended.is_err() && !shutdown.is_cancelled() {
-        tracing::error!(task = task.name, "the background task {} is dead", task.name);
+        tracing::error!(task = task.name, "the background task {} has panicked", task.name);
         readiness.lost(task.name);
     }
 }

@@ -72,7 +72,7 @@ async fn draining_service_accepts_requests_until_its_delay_has_passed() {
     let mut sections = Sections::default();
     sections.debug.drain_delay = Duration::from_secs(1);
     let context = context();
-    let app = App { http: Some(axum::Router::new()), ..echoing() };
+    let app = App { http: Some(axum::Router::new().into()), ..echoing() };
     let running = sections.serve(app, &context).await.expect("starts");
     let (http, debug) = (running.http.expect("serves HTTP"), running.debug.expect("a debug server"));
     let begin = Instant::now();
@@ -230,7 +230,7 @@ async fn http_is_served_below_its_root_and_counted_by_route() {
     let mut sections = Sections::default();
     sections.http.root = "/apps".into();
     let router = axum::Router::new().route("/tokens/{id}", axum::routing::get(async || "one"));
-    let app = App { http: Some(router), grpc: Some(Routes::default()), ..App::default() };
+    let app = App { http: Some(router.into()), grpc: Some(Routes::default()), ..App::default() };
     let running = sections.serve(app, &context()).await.expect("starts");
     let http = running.http.expect("serves HTTP");
     assert_eq!(get(http, "/apps/tokens/7", "").await, (200, "one".into()));
@@ -249,7 +249,8 @@ async fn pages_may_call_what_is_opened_and_nothing_else() {
     let opened = axum::Router::new().route("/tokens/{id}", axum::routing::get(async || "one"));
     let closed = axum::Router::new().route("/sign-in", axum::routing::get(async || "form"));
     let router = Pages::of(&sections.http.cors).open(opened, "echo").merge(closed);
-    let running = sections.serve(App { http: Some(router), ..App::default() }, &context()).await.expect("starts");
+    let running =
+        sections.serve(App { http: Some(router.into()), ..App::default() }, &context()).await.expect("starts");
     let (http, debug) = (running.http.expect("serves HTTP"), running.debug.expect("a debug server"));
     let from = "Origin: https://good.example\r\nAccess-Control-Request-Method: GET\r\n";
     for (method, path) in [("OPTIONS", "/apps/tokens/7"), ("GET", "/apps/tokens/7"), ("PUT", "/apps/tokens/7")] {

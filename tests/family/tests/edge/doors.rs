@@ -233,6 +233,7 @@ async fn own_endpoints_that_are_off_answer_404_and_reach_no_backend() {
         let file = layout.folder().join("catch-all.yaml");
         std::fs::write(&file, routes).expect("the folder can be written to");
         layout.set("PROXY_ROUTES_FILE", &file.display().to_string());
+        layout.set("PROXY_ENABLE_PRESIGNEDURLS", "false");
     })
     .await;
     let line = format!("Authorization: {}", basic("einstein", &world.token));
@@ -250,13 +251,16 @@ async fn own_endpoints_that_are_off_answer_404_and_reach_no_backend() {
         "/_doorward/logout",
         "/_doorward/backchannel_logout",
         "/_doorward/anything",
+        "/ocs/v1.php/cloud/user/signing-key",
+        "/ocs/v2.php/cloud/user/signing-key?format=json",
+        "/ocs/v1.php/cloud/user/signing%2Dkey",
     ] {
         for method in ["GET", "POST", "OPTIONS"] {
             let reply = raw::request(world.edge, &format!("{method} {path}"), &[&line]).await;
             assert_eq!((reply.status(), backend.take().len()), (404, 0), "{method} {path}");
         }
     }
-    for path in ["/verify-mail", "/tokenreviews", "/_doorwards"] {
+    for path in ["/verify-mail", "/tokenreviews", "/_doorwards", "/ocs/v1.php/cloud/user"] {
         let reply = raw::request(world.edge, &format!("GET {path}"), &[]).await;
         assert_eq!((reply.status(), backend.take().len()), (200, 1), "{path} is the application's");
     }

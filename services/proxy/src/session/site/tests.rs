@@ -106,7 +106,7 @@ fn login_for(host: &str, target: &str) -> Option<String> {
     let path = Path::parse(path, Leniency::default()).expect("a path");
     let headers = HeaderMap::new();
     let (method, source) = (&Method::GET, None);
-    site().login_for(&Asked { method, is_https: true, host, path: &path, query, headers: &headers, source })
+    site().login_for(&RequestInfo { method, is_https: true, host, path: &path, query, headers: &headers, source })
 }
 
 #[test]

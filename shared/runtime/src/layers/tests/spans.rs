@@ -12,7 +12,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::layers::{Connected, Limits, Stack, telling_routes};
+use crate::layers::{Connected, Limits, Stack, recording_routes};
 use crate::metrics::{Metrics, Protocol, Requests};
 use crate::testing::Recorder;
 
@@ -25,7 +25,7 @@ fn stack(protocol: Protocol) -> Stack<Router> {
         .route("/waits/{id}", get(std::future::pending::<()>))
         .nest("/apps", Router::new().route("/{id}/revoke", get(async || ())).fallback(async || StatusCode::NOT_FOUND));
     let requests: Arc<Requests> = Requests::new(&Metrics::default(), "echo", protocol);
-    Stack::new(telling_routes(router), requests, Limits { concurrent: 8, timeout: Some(Duration::from_millis(50)) })
+    Stack::new(recording_routes(router), requests, Limits { concurrent: 8, timeout: Some(Duration::from_millis(50)) })
 }
 
 async fn ask(protocol: Protocol, method: &str, path: &str) {

@@ -38,7 +38,7 @@ async fn connections_wait_up_to_the_systems_limit() {
 async fn headers_up_to_the_configured_size_are_accepted() {
     let router = || axum::Router::new().route("/", axum::routing::get(async || "read"));
     let status = async |sections: &Sections, size: usize| {
-        let app = App { http: Some(router()), ..App::default() };
+        let app = App { http: Some(router().into()), ..App::default() };
         let running = sections.serve(app, &context()).await.expect("starts");
         let addr = running.http.expect("serves HTTP");
         let answer = ask(addr, "GET", "/", &format!("Authorization: Bearer {}\r\n", "a".repeat(size))).await;
@@ -77,7 +77,7 @@ async fn http2_settings_grant_a_mebibyte_a_stream_and_the_configured_headers() {
     const MAX_HEADER_LIST_SIZE: u16 = 6;
     let mut sections = Sections::default();
     sections.grpc.max_header_size = 48 * 1024;
-    let app = App { http: Some(axum::Router::new()), ..echoing() };
+    let app = App { http: Some(axum::Router::new().into()), ..echoing() };
     let running = sections.serve(app, &context()).await.expect("starts");
     let (http, grpc) = (running.http.expect("serves HTTP"), running.grpc.expect("serves gRPC"));
     for (addr, headers) in [(http, 32 * 1024), (grpc, 48 * 1024)] {

@@ -20,7 +20,7 @@ fn app() -> App {
         .route("/refused", put(async || StatusCode::UNAUTHORIZED))
         .route("/read", put(async |body: String| body))
         .route("/slow", put(async |_: String| std::future::pending::<()>().await));
-    App { http: Some(router), ..App::default() }
+    App { http: Some(router.into()), ..App::default() }
 }
 
 /// Sends the whole request before it reads, as simple clients do.
@@ -105,33 +105,33 @@ async fn sends_for(sections: &Sections, pause: Duration) -> Duration {
 #[tokio::test]
 async fn lingering_ends_when_its_time_is_over() {
     let mut sections = Sections::default();
-    sections.tuning.patience.linger.idle = Duration::from_mins(1);
-    sections.tuning.patience.linger.total = Duration::from_millis(500);
+    sections.tuning.connection_limits.linger.idle = Duration::from_mins(1);
+    sections.tuning.connection_limits.linger.total = Duration::from_millis(500);
     assert!(sends_for(&sections, Duration::from_millis(20)).await >= Duration::from_millis(500));
 }
 
 #[tokio::test]
 async fn lingering_ends_when_nothing_comes() {
     let mut sections = Sections::default();
-    sections.tuning.patience.linger.idle = Duration::from_millis(200);
-    sections.tuning.patience.linger.total = Duration::from_mins(1);
+    sections.tuning.connection_limits.linger.idle = Duration::from_millis(200);
+    sections.tuning.connection_limits.linger.total = Duration::from_mins(1);
     sends_for(&sections, Duration::from_secs(1)).await;
 }
 
 #[tokio::test]
 async fn lingering_ends_when_too_much_came() {
     let mut sections = Sections::default();
-    sections.tuning.patience.linger.idle = Duration::from_mins(1);
-    sections.tuning.patience.linger.total = Duration::from_mins(1);
-    sections.tuning.patience.linger.bytes = 10;
+    sections.tuning.connection_limits.linger.idle = Duration::from_mins(1);
+    sections.tuning.connection_limits.linger.total = Duration::from_mins(1);
+    sections.tuning.connection_limits.linger.bytes = 10;
     sends_for(&sections, Duration::from_millis(10)).await;
 }
 
 #[tokio::test]
 async fn idle_connection_does_not_delay_the_stop() {
     let mut sections = Sections::default();
-    sections.tuning.patience.linger.idle = Duration::from_mins(1);
-    sections.tuning.patience.linger.total = Duration::from_mins(1);
+    sections.tuning.connection_limits.linger.idle = Duration::from_mins(1);
+    sections.tuning.connection_limits.linger.total = Duration::from_mins(1);
     let running = sections.serve(app(), &context()).await.expect("starts");
     let mut stream = TcpStream::connect(running.http.expect("serves HTTP")).await.expect("connects");
     stream.write_all(&upload("/read", 64 * 1024)).await.expect("sends");

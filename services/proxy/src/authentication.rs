@@ -1,0 +1,208 @@
+//! Authentication of credentials by the gateway.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use authn::gateway::Identified;
+use authn::{AuthError, Caller, Credentials, Gateway, kind};
+use bounded_cache::{HeapSize, MIB};
+use http::HeaderValue;
+use http::header::USER_AGENT;
+use moka::sync::Cache;
+use runtime::Clock;
+use token::{LEEWAY, Verifier};
+
+use crate::credential::Credential;
+use crate::identity::Identity;
+use crate::request_info::RequestInfo;
+use crate::verdict::{CredentialError, Verdict};
+
+/// The largest size of the cache of verified internal tokens, in bytes.
+const BOUND: u64 = 6 * MIB;
+/// How long an entry stays in it.
+const TIME_TO_LIVE: Duration = Duration::from_mins(1);
+
+/// Authenticates credentials at the gateway, once for every request. The authenticator behind it has a cache that revocations
+/// reach at once; a cache of credentials here would learn of them later.
+pub struct Authentication {
+    gateway: Arc<dyn Gateway>,
+    verifier: Verifier,
+    clock: Clock,
+    /// The identities that verified internal tokens convey. Says nothing about the credentials that they were minted for.
+    identities: Cache<TokenAddress, Arc<Identity>>,
+    types: CredentialTypes,
+}
+
+/// A token that is compared and hashed by its address in memory, which is faster than by its text. A cache that holds one keeps
+/// the address from being reused.
+#[derive(Clone)]
+struct TokenAddress(Arc<str>);
+
+impl PartialEq for TokenAddress {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for TokenAddress {}
+
+impl HeapSize for TokenAddress {
+    fn heap_size(&self) -> usize {
+        self.0.heap_size()
+    }
+}
+
+impl Hash for TokenAddress {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_ptr().hash(state);
+    }
+}
+
+/// The types of credential that are accepted in addition to access tokens.
+#[derive(Debug, Clone, Copy)]
+pub struct CredentialTypes {
+    /// Passwords, by HTTP Basic.
+    pub basic: bool,
+    /// App tokens.
+    pub app: bool,
+}
+
+impl Authentication {
+    /// Authenticates at this gateway, whose tokens this verifier must accept.
+    pub fn new(gateway: Arc<dyn Gateway>, verifier: Verifier, clock: Clock, types: CredentialTypes) -> Self {
+        let identities = bounded_cache::sync(BOUND).time_to_live(TIME_TO_LIVE).build();
+        Self { gateway, verifier, clock, identities, types }
+    }
+
+    /// The user of a credential.
+    ///
+    /// # Errors
+    /// The verdict that refuses the request.
+    pub async fn identify(&self, info: &RequestInfo<'_>, credential: Credential) -> Result<Arc<Identity>, Verdict> {
+        let kinds = self.kinds(&credential);
+        let (login, secret) = match credential {
+            Credential::Basic { login, secret } => (login, secret),
+            Credential::Bearer(secret) => (String::new(), secret),
+        };
+        let credentials = Credentials { client_id: login, secret, caller: caller(info) };
+        let mut last = Verdict::Unauthenticated(CredentialError::Invalid);
+        for kind in kinds.into_iter().flatten() {
+            match self.authenticate(kind, &credentials).await {
+                Err(Verdict::Unauthenticated(_)) => {}
+                // Whether it is an app token is not known now. It may still be a password.
+                Err(busy @ Verdict::Busy { .. }) if kind == kind::APP => last = busy,
+                decided => return decided,
+            }
+        }
+        Err(last)
+    }
+
+    /// The user of credentials of one type.
+    ///
+    /// # Errors
+    /// The verdict that refuses the request.
+    pub async fn authenticate(&self, kind: &str, credentials: &Credentials) -> Result<Arc<Identity>, Verdict> {
+        match self.gateway.token(kind, credentials).await {
+            Ok(identified) => self.verify(identified),
+            Err(error) => Err(verdict(&error)),
+        }
+    }
+
+    /// The user whom these machine credentials name, and the last change of the password if it is known; `None` if the user does not
+    /// exist or is disabled.
+    ///
+    /// # Errors
+    /// The verdict that refuses the request.
+    pub async fn impersonate(
+        &self,
+        credentials: &Credentials,
+    ) -> Result<Option<(Arc<Identity>, Option<SystemTime>)>, Verdict> {
+        match self.gateway.token(kind::MACHINE, credentials).await {
+            Ok(identified) => {
+                let password_changed = identified.user.password_changed;
+                Ok(Some((self.verify(identified)?, password_changed)))
+            }
+            Err(AuthError::UnknownUser) => Ok(None),
+            Err(error) => {
+                if matches!(error, AuthError::Refused(_) | AuthError::UnknownType { .. }) {
+                    tracing::warn!(%error, "the machine key is refused: does auth-machine run, with the same OCIS_MACHINE_AUTH_API_KEY?");
+                }
+                Err(verdict(&error))
+            }
+        }
+    }
+
+    /// Whether a token is a valid internal token: by its signature, expiry and issuer.
+    pub fn is_internal_token(&self, token: &str) -> bool {
+        self.verifier.verify(self.clock.now(), token).is_ok()
+    }
+
+    /// The time.
+    pub fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
+    /// The types as which a credential is tried, in order. One with the prefix of app tokens is never tried as a password. One
+    /// without may still be an app token that another system has made.
+    fn kinds(&self, credential: &Credential) -> [Option<&'static str>; 2] {
+        let app = self.types.app.then_some(kind::APP);
+        match credential {
+            _ if credential.is_app_token() => [app, None],
+            Credential::Basic { .. } => [app, self.types.basic.then_some(kind::BASIC)],
+            Credential::Bearer(_) => [Some(kind::BEARER), None],
+        }
+    }
+
+    /// The identity that an internal token of the gateway conveys.
+    fn verify(&self, Identified { token, user }: Identified) -> Result<Arc<Identity>, Verdict> {
+        let (now, token) = (self.clock.now(), TokenAddress(token));
+        let is_live = |identity: &Arc<Identity>| identity.claims.expires_at + LEEWAY > now;
+        if let Some(identity) = self.identities.get(&token).filter(is_live) {
+            return Ok(identity);
+        }
+        let mut claims = self.verifier.verify(now, &token.0).map_err(|error| {
+            tracing::error!(%error, "the gateway's token is invalid here; is OCIS_JWT_SECRET the same in both?");
+            Verdict::Unavailable
+        })?;
+        if claims.groups_omitted {
+            // Rules and applications would take the user for one without groups.
+            if user.id.opaque_id != claims.user.id.opaque_id {
+                tracing::error!("the gateway's token has no groups, and its answer is about another user");
+                return Err(Verdict::Unavailable);
+            }
+            claims.user.groups.clone_from(&user.groups);
+        }
+        let header = HeaderValue::from_str(&token.0).map_err(|_| Verdict::Unavailable)?;
+        let identity = Arc::new(Identity::new(header, claims));
+        self.identities.insert(token, Arc::clone(&identity));
+        Ok(identity)
+    }
+}
+
+fn caller(info: &RequestInfo<'_>) -> Caller {
+    let text = |name| info.header(&name).unwrap_or_default().to_owned();
+    Caller {
+        source: info.source,
+        trace_id: text(http::HeaderName::from_static("x-request-id")),
+        user_agent: text(USER_AGENT),
+        ..Caller::default()
+    }
+}
+
+fn verdict(error: &AuthError) -> Verdict {
+    match error {
+        AuthError::Refused(_) | AuthError::UnknownUser | AuthError::UnknownType { .. } | AuthError::Malformed(_) => {
+            Verdict::Unauthenticated(CredentialError::Invalid)
+        }
+        AuthError::NotPermitted(_) => Verdict::Forbidden,
+        AuthError::Busy { retry_after } => Verdict::Busy { retry_after: *retry_after },
+        AuthError::Unavailable { .. } | AuthError::Internal(_) => {
+            tracing::warn!(%error, "the gateway does not answer");
+            Verdict::Unavailable
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

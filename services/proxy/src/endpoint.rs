@@ -1,0 +1,41 @@
+//! The endpoints that the edge answers itself.
+
+use crate::session::{self, SessionEndpoint};
+use crate::{forward_auth, signed_url, token_review};
+
+/// An endpoint of the edge. No backend ever receives a request for one, whether it is configured or not: clients would take the
+/// backend's response for the edge's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// `/verify` and what is below it.
+    ForwardAuth,
+    /// `/tokenreview`.
+    TokenReview,
+    /// One of browser sessions, below `/_doorward`.
+    Session(SessionEndpoint),
+    /// The key that clients sign URLs with.
+    SigningKey,
+    /// A path that belongs to the edge, where it has no endpoint.
+    Unassigned,
+}
+
+impl Endpoint {
+    /// The endpoint at this path; `None` if the path is not the edge's.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        let is_below = |own: &str| path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if is_below(session::ROOT) {
+            Some(SessionEndpoint::of(path).map_or(Self::Unassigned, Self::Session))
+        } else if is_below(forward_auth::PATH) {
+            Some(Self::ForwardAuth)
+        } else if is_below(token_review::PATH) {
+            Some(if path == token_review::PATH { Self::TokenReview } else { Self::Unassigned })
+        } else {
+            signed_url::signing_key::PATHS.contains(&path).then_some(Self::SigningKey)
+        }
+    }
+
+    /// Whether no application may have this path. One behind another proxy may have that of the signing key.
+    pub(crate) fn is_reserved(path: &str) -> bool {
+        Self::of(path).is_some_and(|endpoint| endpoint != Self::SigningKey)
+    }
+}

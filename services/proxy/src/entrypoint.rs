@@ -1,0 +1,38 @@
+//! What all entrypoints share: forwarding, `/verify`, Envoy's external authorization, and `TokenReview`.
+
+use std::sync::Arc;
+
+use crate::authorizer::Authorizer;
+use crate::headers::RequestFilter;
+use crate::path::Leniency;
+use crate::refusal::{Challenges, Refusal, is_navigation};
+use crate::request_info::RequestInfo;
+use crate::verdict::{CredentialError, Verdict};
+
+/// Decides on requests, and words the refusals.
+pub struct Entrypoint {
+    /// Decides.
+    pub authorizer: Authorizer,
+    /// The challenges of a 401 response.
+    pub challenges: Challenges,
+    /// Which ambiguous paths are accepted.
+    pub leniency: Leniency,
+    /// Removes the headers that clients must not send to a backend.
+    pub filter: Arc<RequestFilter>,
+    /// Whether clients reach the edge by https.
+    pub is_https: bool,
+}
+
+impl Entrypoint {
+    /// The response to a request that must not pass; `None` if it may. A browser that navigates to a page is redirected to the
+    /// sign-in (`docs/security-requirements.md#e14`), but not with a credential that was refused, which would make a loop.
+    pub fn refusal(&self, verdict: &Verdict, info: &RequestInfo<'_>) -> Option<Refusal> {
+        if matches!(verdict, Verdict::Unauthenticated(CredentialError::Missing))
+            && is_navigation(info)
+            && let Some(login) = self.authorizer.sessions.as_ref().and_then(|sessions| sessions.login_for(info))
+        {
+            return Some(Refusal::redirect(&login));
+        }
+        Refusal::of(verdict, info, self.challenges)
+    }
+}

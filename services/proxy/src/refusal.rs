@@ -1,0 +1,236 @@
+//! Responses of the edge to requests that it refuses.
+
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use crate::path::PathError;
+use crate::request_info::{RequestInfo, is_host};
+use crate::verdict::{CredentialError, Verdict};
+
+const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+/// Where nginx and `HAProxy` find the address of the sign-in.
+const LOGIN: HeaderName = HeaderName::from_static("x-doorward-login");
+/// The body that `WebDAV` clients of oCIS and ownCloud expect of a 401 response.
+const DAV_ERROR: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<d:error xmlns:d=\"DAV:\" xmlns:s=\"http://sabredav.org/ns\">\
+<s:exception>Sabre\\DAV\\Exception\\NotAuthenticated</s:exception><s:message>Authentication error</s:message></d:error>\n";
+
+/// The authentication schemes that a 401 response offers (RFC 9110 11.6.1).
+#[derive(Debug, Clone, Copy)]
+pub struct Challenges {
+    /// RFC 7617.
+    pub basic: bool,
+    /// RFC 6750.
+    pub bearer: bool,
+}
+
+/// A response that no backend has sent, at whichever entrypoint.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The text.
+    pub body: &'static str,
+}
+
+impl Refusal {
+    /// A response with a status and a text.
+    pub fn new(status: StatusCode, body: &'static str) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Self { status, headers, body }
+    }
+
+    /// Redirects a browser to the sign-in.
+    pub fn redirect(to: &str) -> Self {
+        let mut refusal = Self::new(StatusCode::FOUND, "authentication is required\n");
+        if let Ok(to) = HeaderValue::from_str(to) {
+            refusal.headers.insert(LOCATION, to);
+        }
+        refusal
+    }
+
+    /// The same for a proxy that takes 302 for a failure: the address stands in `X-Doorward-Login`.
+    #[must_use]
+    pub fn without_redirect(mut self) -> Self {
+        if let Some(to) = self.headers.remove(LOCATION) {
+            self.status = StatusCode::UNAUTHORIZED;
+            self.headers.insert(LOGIN, to);
+        }
+        self
+    }
+
+    /// For a path without a route, and for one of the edge's own that has no endpoint.
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "no route matches\n")
+    }
+
+    /// For a method that an endpoint of the edge does not support; `allowed` lists the others.
+    pub fn method_not_allowed(allowed: &'static str) -> Self {
+        let mut refusal = Self::new(StatusCode::METHOD_NOT_ALLOWED, "");
+        refusal.headers.insert(ALLOW, HeaderValue::from_static(allowed));
+        refusal
+    }
+
+    /// For a body that is longer than the route or the endpoint allows.
+    pub fn body_too_long() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long\n")
+    }
+
+    /// For a body that the client has not sent to its end.
+    pub fn incomplete_body() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "the body is incomplete\n")
+    }
+
+    /// For a path that is not accepted.
+    pub fn malformed(error: PathError) -> Self {
+        match error {
+            PathError::TooLong => Self::new(StatusCode::URI_TOO_LONG, "the path is too long\n"),
+            PathError::Ambiguous => Self::new(StatusCode::BAD_REQUEST, "the path is ambiguous\n"),
+        }
+    }
+
+    /// For a verdict; `None` if the request may pass.
+    pub fn of(verdict: &Verdict, info: &RequestInfo<'_>, challenges: Challenges) -> Option<Self> {
+        Some(match verdict {
+            Verdict::Allowed(_) => return None,
+            Verdict::Unauthenticated(error) => Self::unauthenticated(*error, info, challenges),
+            Verdict::Forbidden => Self::new(StatusCode::FORBIDDEN, "not permitted\n"),
+            Verdict::CrossSite => Self::new(StatusCode::FORBIDDEN, "cross-site request refused\n"),
+            Verdict::Busy { retry_after } => {
+                let mut refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "too many requests\n");
+                refusal.headers.insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
+                refusal
+            }
+            Verdict::Unavailable => Self::new(StatusCode::SERVICE_UNAVAILABLE, "authentication is not available\n"),
+        })
+    }
+
+    fn unauthenticated(error: CredentialError, info: &RequestInfo<'_>, challenges: Challenges) -> Self {
+        let mut refusal = Self::new(StatusCode::UNAUTHORIZED, "authentication is required\n");
+        if is_dav(info) {
+            refusal.body = DAV_ERROR;
+            refusal.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml; charset=utf-8"));
+        }
+        // With a challenge, browsers show a password dialog for a request of a script.
+        if info.header(&REQUESTED_WITH).is_some_and(|value| value.eq_ignore_ascii_case("XMLHttpRequest")) {
+            return refusal;
+        }
+        // An invalid host could end the quoted string.
+        let realm = if is_host(info.host) { info.host } else { "doorward" };
+        let detail = if error == CredentialError::Invalid { ", error=\"invalid_token\"" } else { "" };
+        let bearer = challenges.bearer.then(|| format!("Bearer realm=\"{realm}\", charset=\"UTF-8\"{detail}"));
+        let basic = challenges.basic.then(|| format!("Basic realm=\"{realm}\", charset=\"UTF-8\""));
+        for challenge in [bearer, basic].into_iter().flatten() {
+            if let Ok(value) = HeaderValue::try_from(challenge) {
+                refusal.headers.append(WWW_AUTHENTICATE, value);
+            }
+        }
+        refusal
+    }
+
+    /// As an HTTP response.
+    pub fn into_response(self) -> axum::response::Response {
+        let mut response = axum::response::Response::new(axum::body::Body::from(self.body));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+}
+
+/// Whether a browser navigates to a page, as opposed to a script or program that requests data
+/// (`docs/security-requirements.md#e14`).
+pub fn is_navigation(info: &RequestInfo<'_>) -> bool {
+    let accepts_pages = || info.header(&ACCEPT).is_some_and(|accept| accept.contains("text/html"));
+    let says_so = match info.header(&HeaderName::from_static("sec-fetch-mode")) {
+        Some(mode) => mode == "navigate",
+        None => !info.headers.contains_key(REQUESTED_WITH),
+    };
+    *info.method == Method::GET && accepts_pages() && says_so
+}
+
+fn is_dav(info: &RequestInfo<'_>) -> bool {
+    const METHODS: [&str; 9] = ["PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH"];
+    const PATHS: [&str; 3] = ["/dav/", "/remote.php/", "/webdav"];
+    METHODS.contains(&info.method.as_str()) || PATHS.iter().any(|path| info.path.decoded().starts_with(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::path::{Leniency, Path};
+
+    fn with<T>(
+        method: &str,
+        host: &str,
+        headers: &[(&'static str, &'static str)],
+        then: impl Fn(&RequestInfo<'_>) -> T,
+    ) -> T {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        let path = Path::parse("/a", Leniency::default()).expect("a path");
+        let method = method.parse().expect("a method");
+        then(&RequestInfo {
+            method: &method,
+            is_https: true,
+            host,
+            path: &path,
+            query: None,
+            headers: &headers,
+            source: None,
+        })
+    }
+
+    fn challenges(error: CredentialError, host: &str, headers: &[(&'static str, &'static str)]) -> Vec<String> {
+        with("GET", host, headers, |info| {
+            let verdict = Verdict::Unauthenticated(error);
+            let refusal = Refusal::of(&verdict, info, Challenges { basic: true, bearer: true }).expect("a refusal");
+            assert_eq!(refusal.status, StatusCode::UNAUTHORIZED);
+            let texts = refusal.headers.get_all(WWW_AUTHENTICATE).iter();
+            texts.map(|value| value.to_str().expect("text").to_owned()).collect()
+        })
+    }
+
+    #[test]
+    fn e13_one_challenge_for_each_scheme() {
+        let basic = "Basic realm=\"cloud.example\", charset=\"UTF-8\"";
+        let bearer = "Bearer realm=\"cloud.example\", charset=\"UTF-8\"";
+        assert_eq!(challenges(CredentialError::Missing, "cloud.example", &[]), [bearer, basic]);
+        let invalid = format!("{bearer}, error=\"invalid_token\"");
+        assert_eq!(challenges(CredentialError::Invalid, "cloud.example", &[]), [&*invalid, basic]);
+        assert!(challenges(CredentialError::Missing, "a", &[("x-requested-with", "XMLHttpRequest")]).is_empty());
+        let odd = challenges(CredentialError::Missing, "a\", x=\"", &[]);
+        assert_eq!(odd[1], "Basic realm=\"doorward\", charset=\"UTF-8\"", "the host does not end the quoted string");
+    }
+
+    #[test]
+    fn e14_only_a_browser_that_goes_to_a_page_navigates() {
+        let html = ("accept", "text/html,*/*;q=0.8");
+        assert!(with("GET", "a", &[html], is_navigation));
+        assert!(with("GET", "a", &[html, ("sec-fetch-mode", "navigate")], is_navigation));
+        assert!(!with("GET", "a", &[html, ("sec-fetch-mode", "cors")], is_navigation));
+        assert!(!with("GET", "a", &[html, ("x-requested-with", "XMLHttpRequest")], is_navigation));
+        assert!(!with("POST", "a", &[html], is_navigation));
+        assert!(!with("GET", "a", &[("accept", "*/*")], is_navigation));
+        assert!(!with("PROPFIND", "a", &[html], is_navigation));
+    }
+
+    #[test]
+    fn each_verdict_has_its_status() {
+        let status = |verdict: Verdict| {
+            let challenges = Challenges { basic: true, bearer: true };
+            with("GET", "a", &[], |info| Refusal::of(&verdict, info, challenges).map(|refusal| refusal.status.as_u16()))
+        };
+        assert_eq!(status(Verdict::Allowed(None)), None);
+        assert_eq!(status(Verdict::Forbidden), Some(403));
+        assert_eq!(status(Verdict::CrossSite), Some(403));
+        assert_eq!(status(Verdict::Busy { retry_after: Duration::ZERO }), Some(429));
+        assert_eq!(status(Verdict::Unavailable), Some(503));
+    }
+}

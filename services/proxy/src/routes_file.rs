@@ -1,0 +1,295 @@
+//! The file of `PROXY_ROUTES_FILE`: routes, access rules, and the paths of files.
+
+mod warnings;
+
+use std::collections::BTreeMap;
+use std::path::{Path as FilePath, PathBuf};
+use std::time::Duration;
+
+use authn::Grants;
+use http::header::HOST;
+use http::{HeaderName, HeaderValue, Method};
+use ipnet::IpNet;
+use runtime::config::read_yaml_file;
+use serde::Deserialize;
+
+use crate::endpoint::Endpoint;
+use crate::headers::is_reserved;
+use crate::path_scopes::PathScopes;
+use crate::pattern::{PathPattern, Pattern};
+use crate::request_info::{canonical_host, is_host};
+use crate::routes::{Backend, HeaderRules, InternalToken, PathKind, Rewrite, Route};
+use crate::rules::{Action, Demands, Rule, Rules};
+
+/// The file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("PROXY_ROUTES_FILE names {}: {problem}", file.display())]
+pub struct FileError {
+    file: PathBuf,
+    problem: String,
+}
+
+/// The contents of the file.
+#[derive(Debug, Default)]
+pub struct RoutesFile {
+    /// The routes, in order.
+    pub routes: Vec<Route>,
+    /// The access rules.
+    pub rules: Rules,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    routes: Vec<RouteEntry>,
+    #[serde(default)]
+    access: Vec<RuleEntry>,
+    trees: Option<Vec<String>>,
+}
+
+/// The fields that routes and rules share. Both list them again, since serde cannot flatten and deny unknown fields at once.
+#[derive(Default)]
+struct MatchFields {
+    host: Option<String>,
+    path: Option<String>,
+    regex: Option<String>,
+    methods: Vec<String>,
+    query: BTreeMap<String, String>,
+    networks: Vec<String>,
+    ignore_case: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RouteEntry {
+    host: Option<String>,
+    path: Option<String>,
+    regex: Option<String>,
+    #[serde(default)]
+    methods: Vec<String>,
+    #[serde(default)]
+    query: BTreeMap<String, String>,
+    backend: String,
+    #[serde(default)]
+    unprotected: bool,
+    keep_authorization: Option<bool>,
+    #[serde(default)]
+    internal_token: InternalToken,
+    #[serde(default)]
+    http2: bool,
+    strip: Option<String>,
+    prepend: Option<String>,
+    paths: Option<PathKind>,
+    max_body: Option<u64>,
+    timeout_seconds: Option<u64>,
+    #[serde(default)]
+    request_headers: HeaderEntry,
+    #[serde(default)]
+    response_headers: HeaderEntry,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeaderEntry {
+    #[serde(default)]
+    set: BTreeMap<String, String>,
+    #[serde(default)]
+    remove: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleEntry {
+    host: Option<String>,
+    path: Option<String>,
+    regex: Option<String>,
+    #[serde(default)]
+    methods: Vec<String>,
+    #[serde(default)]
+    query: BTreeMap<String, String>,
+    #[serde(default)]
+    networks: Vec<String>,
+    #[serde(default)]
+    ignore_case: bool,
+    action: ActionName,
+    #[serde(default)]
+    groups: Vec<String>,
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default)]
+    scopes: Vec<String>,
+}
+
+#[derive(Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum ActionName {
+    Allow,
+    Deny,
+    Authenticate,
+}
+
+/// Reads the file.
+///
+/// # Errors
+/// [`FileError`], with the place and the problem.
+pub fn read(file: &FilePath) -> Result<RoutesFile, FileError> {
+    let error = |problem: String| FileError { file: file.to_owned(), problem };
+    let text = read_yaml_file(file).map_err(|problem| error(format!("it cannot be read: {problem}")))?;
+    parse(&text).map_err(error)
+}
+
+/// Parses the file's text; an error names the place and the problem.
+fn parse(text: &str) -> Result<RoutesFile, String> {
+    let Document { routes, access, trees } = serde_yaml_ng::from_str(text).map_err(|problem| problem.to_string())?;
+    let numbered = |kind: &'static str| move |(at, problem): (usize, String)| format!("{kind} {}: {problem}", at + 1);
+    let each = |(at, entry): (usize, RouteEntry)| route(entry).map_err(|problem| (at, problem));
+    let routes = routes.into_iter().enumerate().map(each).collect::<Result<_, _>>().map_err(numbered("route"))?;
+    let each = |(at, entry): (usize, RuleEntry)| rule(entry).map_err(|problem| (at, problem));
+    let rules = access.into_iter().enumerate().map(each).collect::<Result<_, _>>().map_err(numbered("access rule"))?;
+    let template = |text: &String| text.parse().map_err(|problem| format!("the tree {text:?} {problem}"));
+    let path_scopes = match trees {
+        Some(trees) => PathScopes::new(trees.iter().map(template).collect::<Result<_, _>>()?),
+        None => PathScopes::default(),
+    };
+    Ok(RoutesFile { routes, rules: Rules { rules, path_scopes } })
+}
+
+fn route(entry: RouteEntry) -> Result<Route, String> {
+    let RouteEntry { host, path, regex, methods, query, .. } = &entry;
+    let fields = MatchFields {
+        host: host.clone(),
+        path: path.clone(),
+        regex: regex.clone(),
+        methods: methods.clone(),
+        query: query.clone(),
+        ..MatchFields::default()
+    };
+    if let Some(path) = path.as_ref().filter(|path| Endpoint::is_reserved(path)) {
+        return Err(format!(
+            "path {path:?} is one of the edge's own endpoints, which are never forwarded; choose another one"
+        ));
+    }
+    let name = path.clone().or_else(|| regex.clone()).or_else(|| host.clone()).unwrap_or_else(|| "/".to_owned());
+    let path = |name: &str, path: Option<String>| match path {
+        Some(path) if !path.starts_with('/') || path.ends_with('/') => {
+            Err(format!("{name} {path:?} must begin with / and not end with it"))
+        }
+        other => Ok(other.unwrap_or_default()),
+    };
+    Ok(Route {
+        name,
+        pattern: pattern(fields)?,
+        backend: entry
+            .backend
+            .parse::<Backend>()
+            .map_err(|problem| format!("backend {:?} {problem}", entry.backend))?,
+        unprotected: entry.unprotected,
+        is_builtin: false,
+        keep_authorization: entry.keep_authorization,
+        keeps_internal_token: entry.internal_token == InternalToken::Verify,
+        http2: entry.http2,
+        rewrite: Rewrite { strip: path("strip", entry.strip)?, prepend: path("prepend", entry.prepend)? },
+        paths: entry.paths,
+        max_body: entry.max_body,
+        timeout: entry.timeout_seconds.map_or(Route::TIMEOUT, |seconds| Duration::from_secs(seconds.max(1))),
+        request_headers: request_header_rules(&entry.request_headers, entry.http2)?,
+        response_headers: header_rules(&entry.response_headers)
+            .map_err(|problem| format!("response_headers: {problem}"))?,
+    })
+}
+
+fn rule(entry: RuleEntry) -> Result<Rule, String> {
+    let RuleEntry { host, path, regex, methods, query, networks, ignore_case, action, groups, roles, scopes } = entry;
+    let demands_nothing = groups.is_empty() && roles.is_empty() && scopes.is_empty();
+    if action != ActionName::Authenticate && !demands_nothing {
+        return Err("groups, roles and scopes are demands of action: authenticate".to_owned());
+    }
+    let grants = |scope: &String| Grants::parse([scope.as_str()]).map_err(|problem| problem.to_string());
+    let action = match action {
+        ActionName::Allow => Action::Allow,
+        ActionName::Deny => Action::Deny,
+        ActionName::Authenticate => Action::Authenticate(Demands {
+            groups,
+            roles,
+            scopes: scopes.iter().map(grants).collect::<Result<_, _>>()?,
+        }),
+    };
+    Ok(Rule { pattern: pattern(MatchFields { host, path, regex, methods, query, networks, ignore_case })?, action })
+}
+
+/// Whether a host, which may be an IPv6 address in brackets, has a port.
+fn has_port(host: &str) -> bool {
+    host.rsplit(']').next().is_some_and(|rest| rest.contains(':'))
+}
+
+fn pattern(fields: MatchFields) -> Result<Pattern, String> {
+    let path = match (fields.path, fields.regex) {
+        (Some(_), Some(_)) => return Err("path and regex exclude each other".to_owned()),
+        (Some(path), None) if path.starts_with('/') => Some(
+            PathPattern::prefix(&path, fields.ignore_case).map_err(|problem| format!("path {path:?}: {problem}"))?,
+        ),
+        (Some(path), None) => return Err(format!("path {path:?} must begin with /")),
+        (None, Some(regex)) => {
+            Some(PathPattern::regex(&regex, fields.ignore_case).map_err(|problem| format!("regex: {problem}"))?)
+        }
+        (None, None) if fields.ignore_case => {
+            return Err("ignore_case needs a path or regex".to_owned());
+        }
+        (None, None) => None,
+    };
+    if let Some(host) = fields.host.as_ref().filter(|host| !is_host(host) || has_port(host)) {
+        return Err(format!("host {host:?} must be a name or an address, without a port"));
+    }
+    let method = |text: &String| match Method::from_bytes(text.as_bytes()) {
+        Ok(method) if !text.bytes().any(|byte| byte.is_ascii_lowercase()) => Ok(method),
+        _ => Err(format!("method {text:?} must be one, in capital letters")),
+    };
+    let network = |text: &String| {
+        let address = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address)).ok();
+        text.parse().ok().or_else(address).ok_or_else(|| format!("network {text:?} must be one, like 10.0.0.0/8"))
+    };
+    Ok(Pattern {
+        host: fields.host.map(|host| canonical_host(&host).into_owned()),
+        path,
+        methods: fields.methods.iter().map(method).collect::<Result<_, _>>()?,
+        query: fields.query.into_iter().collect(),
+        networks: fields.networks.iter().map(network).collect::<Result<_, _>>()?,
+    })
+}
+
+fn request_header_rules(entry: &HeaderEntry, http2: bool) -> Result<HeaderRules, String> {
+    let rules = header_rules(entry).map_err(|problem| format!("request_headers: {problem}"))?;
+    let names = rules.set.iter().map(|(name, _)| name).chain(&rules.remove);
+    if let Some(name) = names.clone().find(|name| is_reserved(name.as_str())) {
+        return Err(format!("request_headers: {name} is set by the edge alone"));
+    }
+    if rules.remove.contains(&HOST) {
+        return Err("request_headers: Host cannot be removed, as every request has one; set it instead".to_owned());
+    }
+    match rules.set.iter().find(|(name, _)| *name == HOST) {
+        Some(_) if http2 => {
+            Err("request_headers: Host cannot be set where http2 is: HTTP/2 has the host in its target, that of the backend".to_owned())
+        }
+        Some((_, host)) if !host.to_str().is_ok_and(is_host) => {
+            Err(format!("request_headers: Host must be a name or an address, and perhaps a port; {host:?} is not"))
+        }
+        _ => Ok(rules),
+    }
+}
+
+fn header_rules(entry: &HeaderEntry) -> Result<HeaderRules, String> {
+    let name =
+        |text: &str| HeaderName::from_bytes(text.as_bytes()).map_err(|_| format!("{text:?} is not a header name"));
+    let set = |(key, value): (&String, &String)| {
+        let value = HeaderValue::from_str(value).map_err(|_| format!("the value of {key} is not valid in a header"))?;
+        Ok::<_, String>((name(key)?, value))
+    };
+    Ok(HeaderRules {
+        set: entry.set.iter().map(set).collect::<Result<_, _>>()?,
+        remove: entry.remove.iter().map(|text| name(text)).collect::<Result<_, _>>()?,
+    })
+}
+
+#[cfg(test)]
+mod tests;
