@@ -1,0 +1,41 @@
+use runtime::config::{Environment, Identity, Section, load};
+
+use super::*;
+
+#[derive(Default)]
+struct Service {
+    pool: Pool,
+}
+
+impl Section for Service {
+    fn visit(&mut self, v: &mut Visitor<'_>) {
+        self.pool.visit(v, "<P>_DATABASE");
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        self.pool.validate()
+    }
+}
+
+fn options(variables: &[(&str, &str)]) -> Result<Options, String> {
+    let env: Environment = variables.iter().copied().collect();
+    let loaded = load::<Service>(&Identity { name: "users", prefix: "USERS" }, &env);
+    loaded.map(|loaded| loaded.config.pool.options()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn pool_of_a_service_is_what_its_settings_say() {
+    let default = options(&[]).expect("is read");
+    assert_eq!(default.max_connections, 4);
+    let set = [("OCIS_DATABASE_MAX_CONNECTIONS", "9"), ("USERS_DATABASE_MAX_CONNECTIONS", "7")];
+    assert_eq!(options(&set).expect("is read").max_connections, 7, "the service's own name counts");
+    let waits = options(&[("USERS_DATABASE_ACQUIRE_TIMEOUT", "1500ms")]).expect("is read");
+    assert_eq!(waits.acquire_timeout, Duration::from_millis(1500));
+    for (name, value) in [
+        ("USERS_DATABASE_MAX_CONNECTIONS", "0"),
+        ("USERS_DATABASE_ACQUIRE_TIMEOUT", "0s"),
+        ("USERS_DATABASE_ACQUIRE_TIMEOUT", "3s"),
+    ] {
+        assert!(options(&[(name, value)]).is_err_and(|error| error.contains(name)), "{name}={value}");
+    }
+}
