@@ -1,5 +1,6 @@
 //! The endpoints that the edge answers itself.
 
+use crate::path::below;
 use crate::session::{self, SessionEndpoint};
 use crate::{forward_auth, signed_url, token_review};
 
@@ -22,7 +23,7 @@ pub(crate) enum Endpoint {
 impl Endpoint {
     /// The endpoint at this path; `None` if the path is not the edge's.
     pub(crate) fn of(path: &str) -> Option<Self> {
-        let is_below = |own: &str| path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let is_below = |own| below(path, own).is_some();
         if is_below(session::ROOT) {
             Some(SessionEndpoint::of(path).map_or(Self::Unassigned, Self::Session))
         } else if is_below(forward_auth::PATH) {

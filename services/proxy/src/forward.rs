@@ -30,7 +30,7 @@ use crate::path::{Path, PathError, Paths};
 use crate::refusal::Refusal;
 use crate::request_body::read_body;
 use crate::request_head;
-use crate::request_info::{RequestInfo, single};
+use crate::request_info::{RequestInfo, single, source};
 use crate::routes::Route;
 use crate::session::backchannel::MAX_BODY as MAX_LOGOUT_BODY;
 use crate::session::cookie;
@@ -93,7 +93,7 @@ impl Forwarder {
             route = record.route.name(),
             status = response.status().as_u16(),
             subject = record.identity.as_ref().map(|identity| identity.claims.user.id.opaque_id.as_str()),
-            source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source).map(tracing::field::display),
+            source = source(&parts).map(tracing::field::display),
             milliseconds = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
         );
         Ok(response)
@@ -276,10 +276,9 @@ impl Forwarder {
             headers.entry(HOST).or_insert_with(|| host.clone());
         }
         headers.insert(FORWARDED_HOST, host.clone());
-        headers
-            .insert(FORWARDED_PROTO, HeaderValue::from_static(if self.entrypoint.is_https { "https" } else { "http" }));
-        let source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source);
-        if let Some(source) = source.and_then(|source| HeaderValue::try_from(source.to_string()).ok()) {
+        let scheme = if self.entrypoint.is_https { "https" } else { "http" };
+        headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
+        if let Some(source) = source(parts).and_then(|source| HeaderValue::try_from(source.to_string()).ok()) {
             headers.insert(FORWARDED_FOR, source);
         }
         if let Some(token) = internal_token {
@@ -294,11 +293,8 @@ impl Forwarder {
     /// The internal token of the client, if it is valid.
     fn internal_token(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let token = single(headers, &ACCESS_TOKEN)?;
-        self.entrypoint
-            .authorizer
-            .authentication
-            .is_internal_token(token)
-            .then(|| headers.get(ACCESS_TOKEN).cloned())?
+        let is_valid = self.entrypoint.authorizer.authentication.is_internal_token(token);
+        if is_valid { headers.get(ACCESS_TOKEN).cloned() } else { None }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::entrypoint::Entrypoint;
 use crate::identity_headers::IdentityHeaders;
 use crate::path::Path;
 use crate::refusal::Refusal;
-use crate::request_info::{RequestInfo, is_host, single};
+use crate::request_info::{RequestInfo, is_host, single, source};
 use crate::verdict::Verdict;
 
 /// The path of this entrypoint.
@@ -139,7 +139,7 @@ impl ForwardAuth {
         let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
         let malformed = |error| self.source.malformed(Refusal::malformed(error));
         let path = Path::parse(path, self.entrypoint.leniency).map_err(malformed)?;
-        let source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source);
+        let source = source(parts);
         let info = RequestInfo { method: &method, is_https, host, path: &path, query, headers, source };
         let verdict = self.entrypoint.authorizer.decide(&info, false).await;
         if let Some(refusal) = self.entrypoint.refusal(&verdict, &info) {

@@ -129,6 +129,11 @@ impl<'a> Paths<'a> {
     }
 }
 
+/// What a path has after this prefix, if the path is the prefix or lies below it: nothing, or a text that begins with `/`.
+pub(crate) fn below<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
+    path.strip_prefix(prefix).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Whether the path of a request line cannot contain a byte.
 fn is_odd(byte: u8) -> bool {
     byte.is_ascii_control() || matches!(byte, b'#' | b'?')

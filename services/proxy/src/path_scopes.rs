@@ -4,7 +4,7 @@ use authn::{Access, Permission, Scopes};
 
 use crate::destination::Destination;
 use crate::identity::Identity;
-use crate::path::Path;
+use crate::path::{Path, below};
 use crate::request_info::RequestInfo;
 
 /// The API for app tokens of auth-app.
@@ -147,7 +147,7 @@ impl PathScopes {
     }
 
     fn allow(&self, scopes: &Scopes, login: &str, path: &str, permission: Permission) -> bool {
-        if path.strip_prefix(APP_TOKENS).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+        if below(path, APP_TOKENS).is_some() {
             let wanted = if permission == Permission::Read { permission } else { Permission::ReadWrite };
             return scopes.allow(&Access::Tokens(wanted));
         }

@@ -6,6 +6,7 @@ use http::Method;
 use ipnet::IpNet;
 use regex::{Regex, RegexBuilder};
 
+use crate::path::below;
 use crate::request_info::RequestInfo;
 
 /// A pattern of requests; what it does not state matches anything.
@@ -58,9 +59,7 @@ impl PathPattern {
     pub fn fits(&self, path: &str) -> bool {
         match self {
             Self::Prefix(prefix) if prefix.ends_with('/') => path.starts_with(prefix.as_str()),
-            Self::Prefix(prefix) => {
-                path.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            }
+            Self::Prefix(prefix) => below(path, prefix).is_some(),
             Self::Regex(regex) => regex.is_match(path),
         }
     }

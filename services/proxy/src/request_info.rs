@@ -31,8 +31,8 @@ pub struct RequestInfo<'a> {
 impl<'a> RequestInfo<'a> {
     /// The request that the edge itself received.
     pub fn received(parts: &'a Parts, host: &'a str, path: &'a Path<'a>, is_https: bool) -> Self {
-        let source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source);
-        Self { method: &parts.method, is_https, host, path, query: parts.uri.query(), headers: &parts.headers, source }
+        let (query, source) = (parts.uri.query(), source(parts));
+        Self { method: &parts.method, is_https, host, path, query, headers: &parts.headers, source }
     }
 
     /// The path and query, as the client sent them.
@@ -59,6 +59,11 @@ impl<'a> RequestInfo<'a> {
             && self.headers.contains_key("access-control-request-method")
             && self.headers.contains_key("origin")
     }
+}
+
+/// The address of the client of a request that the edge received, as far as trusted proxies forward it.
+pub fn source(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get::<authn::Peer>()?.source
 }
 
 /// The form in which hosts are compared: without port, in lower case, and without the trailing dot of a fully qualified name,

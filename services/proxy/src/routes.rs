@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde::Deserialize;
 
 use crate::headers::remove_spellings;
-use crate::path::Path;
+use crate::path::{Path, below};
 use crate::pattern::Pattern;
 
 /// A route: the requests that it matches, its backend, and how it forwards them.
@@ -171,8 +171,7 @@ impl Rewrite {
     }
 
     fn apply(&self, path: &str) -> String {
-        let rest = path.strip_prefix(self.strip.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('/'));
-        let rest = rest.unwrap_or(path);
+        let rest = below(path, &self.strip).unwrap_or(path);
         let rest = if rest.is_empty() && self.prepend.is_empty() { "/" } else { rest };
         format!("{}{rest}", self.prepend)
     }

@@ -156,21 +156,14 @@ fn parse(text: &str) -> Result<RoutesFile, String> {
 }
 
 fn route(entry: RouteEntry) -> Result<Route, String> {
-    let RouteEntry { host, path, regex, methods, query, .. } = &entry;
-    let fields = MatchFields {
-        host: host.clone(),
-        path: path.clone(),
-        regex: regex.clone(),
-        methods: methods.clone(),
-        query: query.clone(),
-        ..MatchFields::default()
-    };
+    let RouteEntry { host, path, regex, methods, query, .. } = entry;
     if let Some(path) = path.as_ref().filter(|path| Endpoint::is_reserved(path)) {
         return Err(format!(
             "path {path:?} is one of the edge's own endpoints, which are never forwarded; choose another one"
         ));
     }
-    let name = path.clone().or_else(|| regex.clone()).or_else(|| host.clone()).unwrap_or_else(|| "/".to_owned());
+    let name = [&path, &regex, &host].into_iter().flatten().next().map_or("/", String::as_str).to_owned();
+    let fields = MatchFields { host, path, regex, methods, query, ..MatchFields::default() };
     let path = |name: &str, path: Option<String>| match path {
         Some(path) if !path.starts_with('/') || path.ends_with('/') => {
             Err(format!("{name} {path:?} must begin with / and not end with it"))

@@ -21,7 +21,7 @@ use crate::entrypoint::Entrypoint;
 use crate::identity::Identity;
 use crate::path::{Leniency, Path};
 use crate::refusal::Refusal;
-use crate::request_info::{RequestInfo, single};
+use crate::request_info::{RequestInfo, single, source};
 use crate::verdict::Verdict;
 
 /// The path of this entrypoint.
@@ -108,8 +108,7 @@ impl TokenReviewer {
         if review.kind != "TokenReview" || !version.is_some_and(|version| matches!(version, "v1" | "v1beta1")) {
             return (StatusCode::BAD_REQUEST, "not a TokenReview of v1 or v1beta1\n").into_response();
         }
-        let source = parts.extensions.get::<authn::Peer>().and_then(|peer| peer.source);
-        let status = match self.review(review.spec, source).await {
+        let status = match self.review(review.spec, source(parts)).await {
             Ok(status) => status,
             // The API server repeats a review that failed. It would take a negative status for the result.
             Err(Verdict::Unavailable) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),

@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use http::HeaderMap;
 
 use super::*;
@@ -10,18 +12,25 @@ fn problem(text: &str) -> String {
 }
 
 fn action(rules: &Rules, method: &str, target: &str, source: &str) -> &'static str {
+    ruling_on(rules, method, ("A.example:1", target), &HeaderMap::new(), source.parse().ok())
+}
+
+/// The ruling for a request to this host, with this `Destination`.
+fn ruling(rules: &Rules, method: &str, host: &str, path: &str, destination: Option<&str>) -> &'static str {
+    let value = |text: &str| (HeaderName::from_static("destination"), text.parse().expect("a header"));
+    ruling_on(rules, method, (host, path), &destination.map(value).into_iter().collect(), None)
+}
+
+fn ruling_on(
+    rules: &Rules,
+    method: &str,
+    (host, target): (&str, &str),
+    headers: &HeaderMap,
+    source: Option<IpAddr>,
+) -> &'static str {
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let (path, method) = (Path::parse(path, Leniency::default()).expect("a path"), method.parse().expect("a method"));
-    let (headers, source) = (HeaderMap::new(), source.parse().ok());
-    let info = RequestInfo {
-        method: &method,
-        is_https: true,
-        host: "A.example:1",
-        path: &path,
-        query,
-        headers: &headers,
-        source,
-    };
+    let info = RequestInfo { method: &method, is_https: true, host, path: &path, query, headers, source };
     in_words(&rules.ruling(&info))
 }
 
@@ -32,23 +41,6 @@ fn in_words(ruling: &Ruling<'_>) -> &'static str {
         Ruling::Authenticate(demands) if demands.iter().all(Option::is_none) => "default",
         Ruling::Authenticate(_) => "authenticate",
     }
-}
-
-/// The ruling for a request to this host, with this `Destination`.
-fn ruling(rules: &Rules, method: &str, host: &str, path: &str, destination: Option<&str>) -> &'static str {
-    let (path, method) = (Path::parse(path, Leniency::default()).expect("a path"), method.parse().expect("a method"));
-    let value = |text: &str| (HeaderName::from_static("destination"), text.parse().expect("a header"));
-    let headers: HeaderMap = destination.map(value).into_iter().collect();
-    let (is_https, query, source) = (true, None, None);
-    in_words(&rules.ruling(&RequestInfo {
-        method: &method,
-        is_https,
-        host,
-        path: &path,
-        query,
-        headers: &headers,
-        source,
-    }))
 }
 
 #[test]
