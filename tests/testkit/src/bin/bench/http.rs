@@ -100,25 +100,17 @@ impl Connection {
     }
 
     /// Asks, and reads the whole answer.
-    ///
-    /// A server may close a kept connection at any moment, also at that of the next request: a GET is repeated then, on a new
-    /// connection (RFC 9112 9.3.1).
     pub(crate) async fn ask(&self, ask: Ask) -> Result<Reply, BoxError> {
         let mut place = self.sender.lock().await;
-        let kept = place.take().filter(|sender| !sender.is_closed());
-        let repeated = ask.clone();
-        let outcome = match kept {
-            Some(sender) => match exchange(sender, ask.request(&self.address)?).await {
-                Err(_) if repeated.form.is_none() => {
-                    exchange(self.open().await?, repeated.request(&self.address)?).await
-                }
-                outcome => outcome,
-            },
-            None => exchange(self.open().await?, ask.request(&self.address)?).await,
+        let mut sender = match place.take().filter(|sender| !sender.is_closed()) {
+            Some(sender) => sender,
+            None => self.open().await?,
         };
-        let (sender, reply) = outcome?;
+        sender.ready().await?;
+        let (parts, body) = sender.send_request(ask.request(&self.address)?).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
         *place = Some(sender);
-        Ok(reply)
+        Ok(Reply { status: parts.status, headers: parts.headers, body })
     }
 
     async fn open(&self) -> Result<SendRequest<Full<Bytes>>, BoxError> {
@@ -131,17 +123,6 @@ impl Connection {
         });
         Ok(sender)
     }
-}
-
-/// Sends a request and reads the whole answer; the connection is given back.
-async fn exchange(
-    mut sender: SendRequest<Full<Bytes>>,
-    request: Request<Full<Bytes>>,
-) -> Result<(SendRequest<Full<Bytes>>, Reply), BoxError> {
-    sender.ready().await?;
-    let (parts, body) = sender.send_request(request).await?.into_parts();
-    let body = body.collect().await?.to_bytes();
-    Ok((sender, Reply { status: parts.status, headers: parts.headers, body }))
 }
 
 /// Whether a provider answers its discovery document with 200.
