@@ -1,6 +1,5 @@
 //! Programs that cargo runs as its subcommands: the machine's where it has them, else ready-made ones from Python packages.
 
-use std::fs;
 use std::path::PathBuf;
 
 use crate::packages;
@@ -54,19 +53,16 @@ impl CargoTool {
 
 /// Installs the programs that the machine lacks. A machine for which there are no ready-made ones does without: its steps build
 /// them, or use `cargo test`.
-pub(crate) fn ensure(workspace: &Workspace) -> Outcome {
+pub(crate) fn ensure(workspace: &Workspace) {
     let missing: Vec<_> = [NEXTEST, DENY, SHEAR].into_iter().filter(|tool| tool.find(workspace).is_none()).collect();
     if missing.is_empty() {
-        return Ok(());
+        return;
     }
     let packages: Vec<_> = missing.iter().map(|tool| tool.package).collect();
     tools::say(&format!("installing: {}", packages.join(" ")));
-    let folder = folder(workspace);
-    if let Err(failure) = packages::environment(workspace, &folder, &packages) {
+    if let Err(failure) = packages::environment(workspace, &folder(workspace), &packages) {
         tools::say(&format!("they are not installed: {failure}"));
-        return fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()));
     }
-    Ok(())
 }
 
 /// The Python environment that holds the programs.

@@ -52,7 +52,7 @@ const PACKAGES: [Package; 10] = [
 /// name them, as Node looks for them there, Python packages into the target folder.
 pub(crate) fn ensure(workspace: &Workspace) -> Outcome {
     debian()?;
-    cargo_tools::ensure(workspace)?;
+    cargo_tools::ensure(workspace);
     node::ensure(workspace)?;
     NPM.iter().try_for_each(|folder| npm(workspace, folder))?;
     python(workspace, RELYING, "relying-parties", |_| Ok(()))?;
