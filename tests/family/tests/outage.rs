@@ -153,7 +153,7 @@ async fn absent_postgres_is_made_up_for_within_one_bound_and_never_refuses() {
         assert_eq!(elsewhere.both(token).await, [Answer::Accepted; 2]);
     }
 
-    balancer.lose_server();
+    balancer.lose_server().await;
     let begin = Instant::now();
     elsewhere.revoke(&revoked).await;
     assert_eq!(elsewhere.both(&revoked).await, [Answer::Refused; 2], "it has its database");

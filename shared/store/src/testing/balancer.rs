@@ -1,22 +1,20 @@
 //! A balancer in front of a cluster, which accepts connections also while no server is behind it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
 use super::TestDatabase;
-
-/// How often a connection looks whether there is a server still.
-const INTERVAL: Duration = Duration::from_millis(5);
 
 /// A running balancer of one database, until the test's runtime ends.
 #[derive(Debug)]
 pub struct Balancer {
     url: String,
-    has_server: Arc<AtomicBool>,
+    has_server: watch::Sender<bool>,
+    connections: TaskTracker,
 }
 
 impl Balancer {
@@ -31,14 +29,15 @@ impl Balancer {
         let folder = database.url().split_once("host=").expect("the database of a cluster").1;
         let socket: Arc<str> = format!("{folder}/.s.PGSQL.5432").into();
         let url = format!("postgres://doorward@{address}/{}?sslmode=disable", database.name());
-        let has_server = Arc::new(AtomicBool::new(true));
-        let on = Arc::clone(&has_server);
+        let (has_server, seen) = watch::channel(true);
+        let connections = TaskTracker::new();
+        let accepted = connections.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(serve(client, Arc::clone(&socket), Arc::clone(&on), farewell));
+                accepted.spawn(serve(client, Arc::clone(&socket), seen.clone(), farewell));
             }
         });
-        Self { url, has_server }
+        Self { url, has_server, connections }
     }
 
     /// The URL of the database, by way of the balancer.
@@ -46,32 +45,35 @@ impl Balancer {
         &self.url
     }
 
-    /// Loses the server: connections end, and new ones are accepted and closed.
-    pub fn lose_server(&self) {
-        self.has_server.store(false, Ordering::SeqCst);
+    /// Loses the server: new connections are accepted and closed from now on, and those that there were have ended on return.
+    pub async fn lose_server(&self) {
+        self.has_server.send_replace(false);
+        self.connections.close();
+        self.connections.wait().await;
+        self.connections.reopen();
     }
 
     /// Has a server again.
     pub fn find_server(&self) {
-        self.has_server.store(true, Ordering::SeqCst);
+        self.has_server.send_replace(true);
     }
 }
 
-async fn serve(mut client: TcpStream, socket: Arc<str>, on: Arc<AtomicBool>, farewell: &'static [u8]) {
-    if !on.load(Ordering::SeqCst) {
+async fn serve(
+    mut client: TcpStream,
+    socket: Arc<str>,
+    mut has_server: watch::Receiver<bool>,
+    farewell: &'static [u8],
+) {
+    if !*has_server.borrow() {
         // whether the client is there still, or understands, does not matter
         let _ = client.read(&mut [0; 256]).await;
         let _ = client.write_all(farewell).await;
         return;
     }
     let mut server = UnixStream::connect(&*socket).await.expect("the cluster answers");
-    let is_lost = async {
-        while on.load(Ordering::SeqCst) {
-            tokio::time::sleep(INTERVAL).await;
-        }
-    };
     tokio::select! {
         _ = copy_bidirectional(&mut client, &mut server) => {}
-        () = is_lost => {}
+        _ = has_server.wait_for(|has_server| !has_server) => {}
     }
 }
