@@ -13,6 +13,9 @@ use sea_orm::sqlx::{
 
 use crate::{Cause, StoreError};
 
+/// The page cache of each connection, in KiB: what a service asks for is a few rows by their key. The system caches the file as well,
+/// once for all connections.
+const CACHE_KIB: u32 = 512;
 /// Connections that read; each is a thread and a page cache.
 const READERS: u32 = 4;
 /// `SQLite` has one writer at a time. In this process the next one waits in the pool, in the order of arrival, and not with a
@@ -40,6 +43,8 @@ pub(crate) async fn connect(options: SqliteConnectOptions) -> Result<Pools, Stor
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
+        // a negative number is KiB, a positive one is pages
+        .pragma("cache_size", format!("-{CACHE_KIB}"))
         .disable_statement_logging();
     let writer = pool(WRITERS).connect_with(options.clone()).await?;
     let readers = pool(READERS).connect_with(options.pragma("query_only", "on")).await?;

@@ -140,7 +140,7 @@ async fn sqlite_files_are_private_and_synced() {
     assert_eq!(mode(&file), 0o600);
     assert_eq!(mode(&file.with_extension("db-wal")), 0o600);
     assert_eq!(mode(file.parent().unwrap()), 0o700);
-    for (pragma, expected) in [("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5000)] {
+    for (pragma, expected) in [("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5000), ("cache_size", -512)] {
         let sql = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, format!("PRAGMA {pragma}"));
         let row = database.connection().query_one_raw(sql).await.unwrap().unwrap();
         assert_eq!(row.try_get_by_index::<i32>(0).unwrap(), expected, "{pragma}");
