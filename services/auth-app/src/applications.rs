@@ -10,20 +10,21 @@ use runtime::{Clock, Random};
 use secrecy::SecretString;
 use status::Kind as Failure;
 use store::StoreError;
+use store::columns::{micros, time};
 use uuid::Uuid;
 
-pub use acting::{Acting, PersonRef};
+pub use acting::{ActingAs, PersonRef};
 
 use crate::cache::Known;
-use crate::foreign::{self, Claimant};
-use crate::ledger::{Ledger, LookupError};
-use crate::model::{AppToken, Kind, micros, time};
-use crate::policy::{self, LifeWish, Policy, PolicyError};
-use crate::store::Stretch;
+use crate::legacy_hashes::{self, Claimant};
+use crate::model::{AppToken, Kind};
+use crate::policy::{self, LifetimeRequest, Policy, PolicyError};
+use crate::store::Page;
+use crate::token_service::{LookupError, TokenService};
 
 /// Administers tokens.
 pub struct Applications {
-    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) tokens: Arc<TokenService>,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) policy: Policy,
     allow_impersonation: bool,
@@ -31,15 +32,15 @@ pub struct Applications {
     random: Random,
 }
 
-/// What is wished of a new token.
+/// The attributes of a new token.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct TokenRequest {
     /// What its owner calls it.
     pub label: String,
     /// What it may do.
     pub grants: Grants,
     /// How it ends.
-    pub life: LifeWish,
+    pub life: LifetimeRequest,
     /// An app token or a personal one; one that an administrator makes is marked as that.
     pub kind: Kind,
 }
@@ -68,10 +69,10 @@ pub enum ApplicationsError {
     /// There is nobody whose token it would be, or the person may not sign in.
     #[error("there is no such user")]
     NoSuchUser,
-    /// The scopes of the wish are not acceptable.
+    /// The requested scopes are not acceptable.
     #[error(transparent)]
     Grant(#[from] GrantError),
-    /// The label or the end of the wish is not acceptable.
+    /// The requested label or end is not acceptable.
     #[error(transparent)]
     Policy(#[from] PolicyError),
     /// The owner has as many as are allowed.
@@ -127,36 +128,40 @@ impl From<LookupError> for ApplicationsError {
 }
 
 impl Applications {
-    /// Administers the tokens of a ledger, which belong to people of this directory. `allow_impersonation`: whether
+    /// Administers these tokens, which belong to users of this directory. `allow_impersonation`: whether
     /// administrators may act in other people's names.
     pub fn new(
-        ledger: Arc<Ledger>,
+        tokens: Arc<TokenService>,
         directory: Arc<dyn Directory>,
         policy: Policy,
         allow_impersonation: bool,
         (clock, random): (Clock, Random),
     ) -> Self {
-        Self { ledger, directory, policy, allow_impersonation, clock, random }
+        Self { tokens, directory, policy, allow_impersonation, clock, random }
     }
 
     /// Makes a token; its secret is told this once.
     ///
     /// # Errors
-    /// When the wish is not allowed, or cannot be made durable; then there is no token.
-    pub async fn create(&self, acting: &Acting<'_>, wish: Wish) -> Result<(AppToken, SecretString), ApplicationsError> {
-        acting.check_may_give(&wish.grants)?;
-        self.policy.check_scopes(&wish.grants)?;
+    /// When the request is not allowed, or cannot be made durable; then there is no token.
+    pub async fn create(
+        &self,
+        acting: &ActingAs<'_>,
+        request: TokenRequest,
+    ) -> Result<(AppToken, SecretString), ApplicationsError> {
+        acting.check_may_give(&request.grants)?;
+        self.policy.check_scopes(&request.grants)?;
         // as exactly as it is kept, so that what is answered now is what is answered later
         let now = time(micros(self.clock.now()));
         let created = self.dated(acting.owner(), now).await;
-        let kind = acting.kind(wish.kind);
-        let life = self.policy.life(now, wish.life, kind)?;
+        let kind = acting.kind(request.kind);
+        let life = self.policy.life(now, request.life, kind)?;
         let token = AppToken {
             id: self.id(now),
             owner: acting.owner().clone(),
             kind,
-            label: policy::label(&wish.label)?.to_owned(),
-            grants: wish.grants,
+            label: policy::label(&request.label)?.to_owned(),
+            grants: request.grants,
             created,
             imported: None,
             created_by: acting.actor().to_owned(),
@@ -165,7 +170,7 @@ impl Applications {
             last_use: None,
             revoked: None,
         };
-        let secret = self.ledger.issue(token.clone(), self.policy.most, now, &self.random).await?;
+        let secret = self.tokens.issue(token.clone(), self.policy.most, now, &self.random).await?;
         let secret = secret.ok_or(ApplicationsError::Full(self.policy.most))?;
         acting.audit("app_token_create", Some(token.id));
         Ok((token, secret))
@@ -196,16 +201,16 @@ impl Applications {
     ///
     /// # Errors
     /// When the store cannot be asked.
-    pub async fn list(&self, acting: &Acting<'_>, stretch: Stretch) -> Result<Vec<AppToken>, ApplicationsError> {
-        Ok(self.ledger.tokens.list(acting.owner(), self.clock.now(), stretch).await?)
+    pub async fn list(&self, acting: &ActingAs<'_>, page: Page) -> Result<Vec<AppToken>, ApplicationsError> {
+        Ok(self.tokens.store.list(acting.owner(), self.clock.now(), page).await?)
     }
 
     /// One of the owner's live tokens.
     ///
     /// # Errors
     /// [`ApplicationsError::NotFound`] also for somebody else's.
-    pub async fn get(&self, acting: &Acting<'_>, id: Uuid) -> Result<AppToken, ApplicationsError> {
-        let found = self.ledger.tokens.get(id).await?.ok_or(ApplicationsError::NotFound)?;
+    pub async fn get(&self, acting: &ActingAs<'_>, id: Uuid) -> Result<AppToken, ApplicationsError> {
+        let found = self.tokens.store.get(id).await?.ok_or(ApplicationsError::NotFound)?;
         let is_live = found.refusal(self.clock.now(), found.end()).is_none();
         if is_live && found.belongs_to(acting.owner()) { Ok(found) } else { Err(ApplicationsError::NotFound) }
     }
@@ -215,17 +220,17 @@ impl Applications {
     /// # Errors
     /// [`ApplicationsError::NotFound`].
     pub async fn any(&self, id: Uuid) -> Result<AppToken, ApplicationsError> {
-        self.ledger.tokens.get(id).await?.ok_or(ApplicationsError::NotFound)
+        self.tokens.store.get(id).await?.ok_or(ApplicationsError::NotFound)
     }
 
     /// Gives one of the owner's live tokens another label.
     ///
     /// # Errors
     /// [`ApplicationsError::NotFound`] also for somebody else's.
-    pub async fn rename(&self, acting: &Acting<'_>, id: Uuid, label: &str) -> Result<AppToken, ApplicationsError> {
+    pub async fn rename(&self, acting: &ActingAs<'_>, id: Uuid, label: &str) -> Result<AppToken, ApplicationsError> {
         let label = policy::label(label)?;
         self.get(acting, id).await?;
-        if !self.ledger.tokens.rename(acting.owner(), id, label).await? {
+        if !self.tokens.store.rename(acting.owner(), id, label).await? {
             return Err(ApplicationsError::NotFound);
         }
         acting.audit("app_token_rename", Some(id));
@@ -236,9 +241,9 @@ impl Applications {
     ///
     /// # Errors
     /// [`ApplicationsError::NotFound`] also for somebody else's.
-    pub async fn revoke(&self, acting: &Acting<'_>, which: &str) -> Result<Uuid, ApplicationsError> {
+    pub async fn revoke(&self, acting: &ActingAs<'_>, which: &str) -> Result<Uuid, ApplicationsError> {
         let id = self.named(which, Some(acting.claimant())).await?;
-        if !self.ledger.revoke(acting.owner(), id, self.clock.now()).await? {
+        if !self.tokens.revoke(acting.owner(), id, self.clock.now()).await? {
             return Err(ApplicationsError::NotFound);
         }
         acting.audit("app_token_revoke", Some(id));
@@ -249,8 +254,8 @@ impl Applications {
     ///
     /// # Errors
     /// When the store cannot do it.
-    pub async fn revoke_all(&self, acting: &Acting<'_>) -> Result<usize, ApplicationsError> {
-        let count = self.ledger.revoke_all(acting.owner(), self.clock.now()).await?;
+    pub async fn revoke_all(&self, acting: &ActingAs<'_>) -> Result<usize, ApplicationsError> {
+        let count = self.tokens.revoke_all(acting.owner(), self.clock.now()).await?;
         acting.audit("app_token_revoke_all", None);
         Ok(count)
     }
@@ -260,11 +265,11 @@ impl Applications {
         if let Ok(id) = Uuid::try_parse(which) {
             return Ok(id);
         }
-        if foreign::Verifier::parse(which).is_some() {
-            let found = self.ledger.tokens.imported(&foreign::name(which)).await?;
+        if legacy_hashes::Verifier::parse(which).is_some() {
+            let found = self.tokens.store.imported(&legacy_hashes::name(which)).await?;
             return found.ok_or(ApplicationsError::NotFound);
         }
-        Ok(self.ledger.find(which, claimant, self.clock.now()).await?.token.id)
+        Ok(self.tokens.find(which, claimant, self.clock.now()).await?.token.id)
     }
 
     /// The good token of this user with this secret. It counts as a use.
@@ -279,11 +284,11 @@ impl Applications {
     ) -> Result<Arc<Known>, ApplicationsError> {
         let now = self.clock.now();
         let claimant = Claimant { owner, source: caller.source };
-        let known = self.ledger.find(secret, Some(claimant), now).await?;
+        let known = self.tokens.find(secret, Some(claimant), now).await?;
         if !known.token.belongs_to(owner) {
             return Err(ApplicationsError::NotFound);
         }
-        self.ledger.note(&known, now, caller);
+        self.tokens.note(&known, now, caller);
         Ok(known)
     }
 }

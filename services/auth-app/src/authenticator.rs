@@ -14,12 +14,12 @@ use runtime::Clock;
 use secrecy::ExposeSecret;
 
 use crate::cache::Known;
-use crate::foreign::Claimant;
-use crate::ledger::{Ledger, LookupError};
+use crate::legacy_hashes::Claimant;
+use crate::token_service::{LookupError, TokenService};
 
 /// Verifies app tokens.
 pub struct AppTokens {
-    ledger: Arc<Ledger>,
+    tokens: Arc<TokenService>,
     directory: Arc<dyn Directory>,
     groups: Groups,
     /// Whether a token ends when its owner's password is changed.
@@ -28,15 +28,15 @@ pub struct AppTokens {
 }
 
 impl AppTokens {
-    /// Verifies the tokens of this ledger, which belong to people of this directory.
+    /// Verifies these tokens, which belong to users of this directory.
     pub fn new(
-        ledger: Arc<Ledger>,
+        tokens: Arc<TokenService>,
         directory: Arc<dyn Directory>,
         groups: Groups,
         ends_with_password: bool,
         clock: Clock,
     ) -> Self {
-        Self { ledger, directory, groups, ends_with_password, clock }
+        Self { tokens, directory, groups, ends_with_password, clock }
     }
 }
 
@@ -50,27 +50,27 @@ impl Authenticator for AppTokens {
         }
         let now = self.clock.now();
         // before anything is asked, so that nothing changes unseen between this and the answer
-        let (forgotten, changes) = (self.ledger.cache.forgotten(), self.directory.changes());
+        let (forgotten, changes) = (self.tokens.cache.forgotten(), self.directory.changes());
         let (known, user) = if credentials.client_id.is_empty() {
-            let known = self.ledger.find(secret, None, now).await?;
+            let known = self.tokens.find(secret, None, now).await?;
             let user = self.owner(&known).await?;
             (known, user)
-        } else if self.ledger.may_be_foreign(secret) {
+        } else if self.tokens.may_be_legacy(secret) {
             let user = self.named(&credentials.client_id).await?;
             let claimant = Claimant { owner: &user.id, source: credentials.caller.source };
-            (self.ledger.find(secret, Some(claimant), now).await?, user)
+            (self.tokens.find(secret, Some(claimant), now).await?, user)
         } else {
             // the token first: junk must not cost a question to the directory
-            let known = self.ledger.find(secret, None, now).await?;
+            let known = self.tokens.find(secret, None, now).await?;
             (known, self.named(&credentials.client_id).await?)
         };
         self.check(&known, &user)?;
-        self.ledger.note(&known, now, &credentials.caller);
+        self.tokens.note(&known, now, &credentials.caller);
         let (scopes, not_after) = (Arc::clone(&known.scopes), known.end());
         let standing = changes.map(|changes| -> Arc<dyn Standing> {
-            let (ledger, directory, clock) =
-                (Arc::clone(&self.ledger), Arc::clone(&self.directory), self.clock.clone());
-            Arc::new(InForce { ledger, directory, clock, known, forgotten, changes })
+            let (tokens, directory, clock) =
+                (Arc::clone(&self.tokens), Arc::clone(&self.directory), self.clock.clone());
+            Arc::new(InForce { tokens, directory, clock, known, forgotten, changes })
         });
         Ok(Authenticated { scopes, not_after, standing, ..Authenticated::full(user, amr::APP) })
     }
@@ -106,11 +106,11 @@ impl AppTokens {
 
 /// A token that was good, of somebody who was in good standing.
 struct InForce {
-    ledger: Arc<Ledger>,
+    tokens: Arc<TokenService>,
     directory: Arc<dyn Directory>,
     clock: Clock,
     known: Arc<Known>,
-    /// What the ledger's cache had forgotten, and what the directory had changed, before they were asked.
+    /// What the cache of the tokens had forgotten, and what the directory had changed, before they were asked.
     forgotten: u64,
     changes: u64,
 }
@@ -126,9 +126,9 @@ impl Standing for InForce {
     fn holds(&self, caller: &Caller) -> bool {
         let now = self.clock.now();
         let holds =
-            self.directory.changes() == Some(self.changes) && self.ledger.would_find(&self.known, self.forgotten, now);
+            self.directory.changes() == Some(self.changes) && self.tokens.would_find(&self.known, self.forgotten, now);
         if holds {
-            self.ledger.note(&self.known, now, caller);
+            self.tokens.note(&self.known, now, caller);
         }
         holds
     }

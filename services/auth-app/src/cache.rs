@@ -11,9 +11,9 @@ use moka::{future, sync};
 use store::StoreError;
 use uuid::Uuid;
 
+use crate::last_used::Usage;
 use crate::model::{AppToken, Digest};
 use crate::revoked::Revoked;
-use crate::usage::Usage;
 
 /// The bound of the tokens that are kept, in bytes: some 4,000.
 const BOUND: u64 = 8 * MIB;
@@ -166,8 +166,8 @@ mod tests {
     use authn::{Grants, UserId};
 
     use super::*;
+    use crate::last_used::Uses;
     use crate::model::{Kind, Life};
-    use crate::usage::Uses;
 
     fn known(number: u32) -> Known {
         let token = AppToken {

@@ -1,11 +1,11 @@
 //! `/auth-app/tokens`: the documented calls, which take everything from the query, and beside them a resource a token.
 
 mod answer;
-mod asker;
 mod body;
 mod collection;
 mod item;
 mod params;
+mod principal;
 
 use std::sync::Arc;
 

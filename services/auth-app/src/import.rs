@@ -19,10 +19,10 @@ pub use ocis::ocis;
 pub use opencloud::opencloud;
 
 use crate::applications::{Applications, ApplicationsError};
-use crate::foreign::{self, Verifier};
+use crate::legacy_hashes::{self, Verifier};
 use crate::model::{AppToken, Kind, LastUse, Life, Stored};
 use crate::policy::{LONGEST_WINDOW, MAX_LABEL, SHORTEST_WINDOW};
-use crate::store::Foreign;
+use crate::store::ImportedToken;
 
 /// A token as another system kept it.
 #[derive(Clone, PartialEq, Eq)]
@@ -101,15 +101,15 @@ impl Applications {
                 owners.insert(key.clone(), owner);
             }
             match owners[&key].clone().map_or(Err(Outcome::UnknownOwner), |owner| self.accept(record, owner)) {
-                Ok(foreign) => {
-                    accepted.push((outcomes.len(), foreign));
+                Ok(token) => {
+                    accepted.push((outcomes.len(), token));
                     outcomes.push(Outcome::Imported);
                 }
                 Err(outcome) => outcomes.push(outcome),
             }
         }
-        let (places, foreign): (Vec<usize>, Vec<Foreign>) = accepted.into_iter().unzip();
-        for (place, is_new) in places.iter().zip(self.take_over(&foreign, dry_run).await?) {
+        let (places, tokens): (Vec<usize>, Vec<ImportedToken>) = accepted.into_iter().unzip();
+        for (place, is_new) in places.iter().zip(self.take_over(&tokens, dry_run).await?) {
             if !is_new {
                 outcomes[*place] = Outcome::Known;
             }
@@ -122,19 +122,19 @@ impl Applications {
     }
 
     /// For each whether it is, or would be, new.
-    async fn take_over(&self, foreign: &[Foreign], dry_run: bool) -> Result<Vec<bool>, ApplicationsError> {
-        if foreign.is_empty() {
+    async fn take_over(&self, tokens: &[ImportedToken], dry_run: bool) -> Result<Vec<bool>, ApplicationsError> {
+        if tokens.is_empty() {
             return Ok(Vec::new());
         }
         if !dry_run {
-            let new = self.ledger.tokens.import(foreign).await?;
-            self.ledger.expect_foreign();
+            let new = self.tokens.store.import(tokens).await?;
+            self.tokens.expect_legacy_hashes();
             return Ok(new);
         }
-        let mut new = Vec::with_capacity(foreign.len());
-        for one in foreign {
-            let is_known = self.ledger.tokens.imported(&one.imported).await?.is_some()
-                || self.ledger.tokens.get(one.stored.token.id).await?.is_some();
+        let mut new = Vec::with_capacity(tokens.len());
+        for one in tokens {
+            let is_known = self.tokens.store.imported(&one.imported).await?.is_some()
+                || self.tokens.store.get(one.stored.token.id).await?.is_some();
             new.push(!is_known);
         }
         Ok(new)
@@ -156,11 +156,11 @@ impl Applications {
         }
     }
 
-    fn accept(&self, record: Record, (owner, at): (UserId, SystemTime)) -> Result<Foreign, Outcome> {
+    fn accept(&self, record: Record, (owner, at): (UserId, SystemTime)) -> Result<ImportedToken, Outcome> {
         let verifier = Verifier::parse(&record.verifier).ok_or(Outcome::Refused)?;
         let grants = Grants::parse(record.scopes.iter().map(String::as_str)).map_err(|_| Outcome::Refused)?;
         let (life, slid) = self.life_of(&record)?;
-        let imported = foreign::name(&record.verifier);
+        let imported = legacy_hashes::name(&record.verifier);
         let token = AppToken {
             id: Uuid::try_parse(&record.id).unwrap_or_else(|_| id_of(&imported)),
             owner,
@@ -177,7 +177,7 @@ impl Applications {
         };
         let fingerprint = verifier.fingerprint();
         let verifier = matches!(verifier, Verifier::Slow(_)).then_some(record.verifier);
-        Ok(Foreign { stored: Stored { token, fingerprint }, imported, verifier })
+        Ok(ImportedToken { stored: Stored { token, fingerprint }, imported, verifier })
     }
 
     /// As it was there, within what is allowed here.

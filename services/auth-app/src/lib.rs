@@ -6,21 +6,21 @@ mod authenticator;
 pub mod cache;
 pub mod command;
 mod config;
-pub mod feed;
-pub mod foreign;
+pub mod digest_keys;
 pub mod grpc;
 pub mod http;
 pub mod import;
-pub mod ledger;
+pub mod last_used;
+pub mod legacy_hashes;
 mod migration;
 pub mod model;
-pub mod pepper;
 pub mod policy;
 pub mod prune;
+pub mod revocation_sync;
 mod revoked;
 pub mod store;
 pub mod token;
-pub mod usage;
+pub mod token_service;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -31,16 +31,18 @@ use authn::{Authenticator, BoxError, Directory, Groups};
 use clap::{ArgMatches, FromArgMatches, Subcommand};
 use runtime::config::Identity;
 use runtime::{App, Check, Clock, Context, Listeners, Pages, Task};
+use tokio_util::sync::CancellationToken;
 
 pub use applications::Applications;
 pub use authenticator::AppTokens;
 pub use command::Command;
 pub use config::{Config, Tokens};
-pub use ledger::Ledger;
 pub use migration::Migrator;
+pub use token_service::TokenService;
 
-use feed::Feed;
+use digest_keys::DigestKeys;
 use prune::Pruner;
+use store::TokenStore;
 
 /// How long what was read of a token is kept. Expiry and revocation end it at once, and an absent database after [`::store::BELIEVED_FOR`].
 const CACHED_FOR: Duration = Duration::from_mins(15);
@@ -86,7 +88,7 @@ pub struct Opened {
     /// `ApplicationsAPI`; [`grpc::applications::serve`] makes a server of it, for a listener or for a gateway in the same
     /// process.
     pub api: grpc::applications::Api,
-    ledger: Arc<Ledger>,
+    tokens: Arc<TokenService>,
     pruner: Pruner,
     verifier: Verifier,
     database: Database,
@@ -115,17 +117,16 @@ async fn assemble(
     directory: Arc<dyn Directory>,
     context: &Context,
 ) -> Result<Opened, BoxError> {
-    let peppers = pepper::Peppers::new(&config.token_key, &config.token_key_previous);
-    let feed = if database.is_postgres() { Feed::among_replicas() } else { Feed::alone() };
-    let tokens: Arc<dyn store::Tokens> = Arc::new(store::Sql::new(database.clone()));
-    let ledger = Arc::new(Ledger::open(Arc::clone(&tokens), peppers, feed, CACHED_FOR).await?);
+    let digest_keys = DigestKeys::new(&config.token_key, &config.token_key_previous);
+    let store = Arc::new(TokenStore::new(database.clone()));
+    let tokens = Arc::new(TokenService::open(Arc::clone(&store), digest_keys, CACHED_FOR).await?);
     let (clock, random) = (context.clock.clone(), context.random.clone());
     let groups = if config.skip_user_groups_in_token { Groups::Skip } else { Groups::Include };
     let ends_with_password = config.tokens.end_on_password_change;
     let authenticator =
-        AppTokens::new(Arc::clone(&ledger), Arc::clone(&directory), groups, ends_with_password, clock.clone());
+        AppTokens::new(Arc::clone(&tokens), Arc::clone(&directory), groups, ends_with_password, clock.clone());
     let applications = Arc::new(Applications::new(
-        Arc::clone(&ledger),
+        Arc::clone(&tokens),
         directory,
         config.tokens.policy(),
         config.allow_impersonation,
@@ -136,8 +137,8 @@ async fn assemble(
         authenticator: Arc::new(authenticator),
         api: grpc::applications::Api::new(Arc::clone(&applications), verifier.clone(), clock.clone()),
         applications,
-        ledger,
-        pruner: Pruner { tokens, clock, keep: config.tokens.prune_after },
+        tokens,
+        pruner: Pruner { store, clock, keep: config.tokens.prune_after },
         verifier,
         database,
         config: config.clone(),
@@ -171,11 +172,7 @@ pub fn app(opened: &Opened) -> App {
 }
 
 fn checks(database: &Database, clock: &Clock) -> Vec<Check> {
-    let (answers, agrees, clock) = (database.clone(), database.clone(), clock.clone());
-    let database = Check::new("database", move || {
-        let database = answers.clone();
-        async move { database.check_writable().await.map_err(|error| error.to_string()) }
-    });
+    let (agrees, clock) = (database.clone(), clock.clone());
     // a replica that is behind the others would accept what they refuse
     let clock = Check::new("clock", move || {
         let (database, clock) = (agrees.clone(), clock.clone());
@@ -185,7 +182,7 @@ fn checks(database: &Database, clock: &Clock) -> Vec<Check> {
             if skew <= MOST_SKEW { Ok(()) } else { Err(format!("the clock and the database's are {skew:?} apart")) }
         }
     });
-    vec![database, clock]
+    vec![database.check(), clock]
 }
 
 fn difference(one: SystemTime, other: SystemTime) -> Duration {
@@ -193,17 +190,18 @@ fn difference(one: SystemTime, other: SystemTime) -> Duration {
 }
 
 fn tasks(opened: &Opened) -> Vec<Task> {
-    let Opened { ledger, config, context, database, .. } = opened;
+    let Opened { tokens, config, context, database, .. } = opened;
     let shutdown = || context.shutdown.clone();
-    let writing = prune::write_uses(Arc::clone(ledger), context.clock.clone(), shutdown());
-    let pruning = opened.pruner.clone().keep_pruning(config.tokens.prune_interval, shutdown());
+    let writing = Arc::clone(tokens).keep_writing_uses(context.clock.clone(), shutdown());
+    let pruning = keep_pruning(opened.pruner.clone(), config.tokens.prune_interval, shutdown());
     let mut tasks = vec![Task::new("uses", writing), Task::new("prune", pruning)];
     if database.is_postgres() {
         let pushes = config.tokens.revocation_push.then(|| database.clone());
-        tasks.push(Task::new("revocations", feed::follow(Arc::clone(ledger), pushes.clone(), shutdown())));
-        if let Some(pushes) = pushes {
-            tasks.push(Task::new("announcements", feed::announce(Arc::clone(&ledger.feed), pushes, shutdown())));
-        }
+        tasks.push(Task::new("revocations", revocation_sync::run(Arc::clone(tokens), pushes, shutdown())));
     }
     tasks
+}
+
+async fn keep_pruning(pruner: Pruner, interval: Duration, shutdown: CancellationToken) {
+    ::store::keep_pruning("app tokens", interval, || pruner.prune(), shutdown).await;
 }

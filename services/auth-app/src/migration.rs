@@ -11,7 +11,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_tokens::Migration), Box::new(m20261124_000002_lives::Migration)]
+        vec![m20261122_000001_tokens::migration(), m20261124_000002_lives::migration()]
     }
 
     fn migration_table_name() -> DynIden {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use authn::{Grants, Reason, UserId};
 use bounded_cache::HeapSize;
@@ -192,15 +192,4 @@ pub struct Stored {
     pub token: AppToken,
     /// Of its secret.
     pub fingerprint: Fingerprint,
-}
-
-/// Microseconds since the epoch, rounded down, so that an end never moves to a later time; times that do not fit are the
-/// last that does.
-pub fn micros(time: SystemTime) -> i64 {
-    i64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros()).unwrap_or(i64::MAX)
-}
-
-/// The moment so many microseconds after the epoch.
-pub fn time(micros: i64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_micros(u64::try_from(micros).unwrap_or_default())
 }

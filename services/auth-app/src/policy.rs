@@ -19,7 +19,7 @@ pub const LONGEST_WINDOW: Duration = Duration::from_hours(30 * 24);
 pub const LONGEST_SLIDING: Duration = Duration::from_hours(365 * 24);
 const DAY: Duration = Duration::from_hours(24);
 
-/// Why a wish is refused.
+/// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
     /// The label is too long, or holds what would break a line.
@@ -51,9 +51,9 @@ pub enum PolicyError {
     Duration(String),
 }
 
-/// How a token shall end.
+/// The requested end of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LifeWish {
+pub enum LifetimeRequest {
     /// As is usual here.
     Usual,
     /// As late as is allowed; never, if that is.
@@ -97,7 +97,7 @@ impl Policy {
     ///
     /// # Errors
     /// When that is not allowed.
-    pub fn life(&self, now: SystemTime, wish: LifeWish, kind: Kind) -> Result<Life, PolicyError> {
+    pub fn life(&self, now: SystemTime, request: LifetimeRequest, kind: Kind) -> Result<Life, PolicyError> {
         let is_impersonated = kind == Kind::Impersonated;
         let longest = if is_impersonated { self.longest_impersonated.min(self.longest) } else { self.longest };
         let latest = now.checked_add(longest).ok_or(PolicyError::TooLong(longest))?;
@@ -107,14 +107,14 @@ impl Policy {
             end => Ok(Life::Fixed(Some(end))),
         };
         let never = self.never && !is_impersonated;
-        match wish {
-            LifeWish::Usual => until(now + self.usual.min(longest)),
-            LifeWish::Longest | LifeWish::Never if never => Ok(Life::Fixed(None)),
-            LifeWish::Longest => until(latest),
-            LifeWish::Never => Err(PolicyError::Never),
-            LifeWish::For(lifetime) => until(now.checked_add(lifetime).ok_or(PolicyError::TooLong(longest))?),
-            LifeWish::Until(end) => until(end),
-            LifeWish::Sliding { window, max_lifetime } => {
+        match request {
+            LifetimeRequest::Usual => until(now + self.usual.min(longest)),
+            LifetimeRequest::Longest | LifetimeRequest::Never if never => Ok(Life::Fixed(None)),
+            LifetimeRequest::Longest => until(latest),
+            LifetimeRequest::Never => Err(PolicyError::Never),
+            LifetimeRequest::For(lifetime) => until(now.checked_add(lifetime).ok_or(PolicyError::TooLong(longest))?),
+            LifetimeRequest::Until(end) => until(end),
+            LifetimeRequest::Sliding { window, max_lifetime } => {
                 let longest = if is_impersonated { self.longest_sliding.min(longest) } else { self.longest_sliding };
                 sliding(now, window, max_lifetime.unwrap_or(longest), longest)
             }
@@ -269,27 +269,28 @@ mod tests {
     #[test]
     fn a5_an_end_is_in_the_future_and_not_too_far() {
         let (policy, now) = (policy(), UNIX_EPOCH + YEAR);
-        let life = |wish| policy.life(now, wish, Kind::App);
-        assert_eq!(life(LifeWish::Usual), Ok(Life::Fixed(Some(now + 72 * HOUR))));
-        assert_eq!(life(LifeWish::Longest), Ok(Life::Fixed(Some(now + YEAR))));
-        assert_eq!(life(LifeWish::For(HOUR)), Ok(Life::Fixed(Some(now + HOUR))));
-        assert_eq!(life(LifeWish::Until(now + YEAR)), Ok(Life::Fixed(Some(now + YEAR))));
-        assert_eq!(life(LifeWish::Until(now)), Err(PolicyError::Past));
-        assert_eq!(life(LifeWish::Until(UNIX_EPOCH)), Err(PolicyError::Past));
+        let life = |request| policy.life(now, request, Kind::App);
+        assert_eq!(life(LifetimeRequest::Usual), Ok(Life::Fixed(Some(now + 72 * HOUR))));
+        assert_eq!(life(LifetimeRequest::Longest), Ok(Life::Fixed(Some(now + YEAR))));
+        assert_eq!(life(LifetimeRequest::For(HOUR)), Ok(Life::Fixed(Some(now + HOUR))));
+        assert_eq!(life(LifetimeRequest::Until(now + YEAR)), Ok(Life::Fixed(Some(now + YEAR))));
+        assert_eq!(life(LifetimeRequest::Until(now)), Err(PolicyError::Past));
+        assert_eq!(life(LifetimeRequest::Until(UNIX_EPOCH)), Err(PolicyError::Past));
         let beyond = now + YEAR + Duration::from_nanos(1);
-        assert_eq!(life(LifeWish::Until(beyond)), Err(PolicyError::TooLong(YEAR)));
-        assert_eq!(life(LifeWish::For(Duration::MAX)), Err(PolicyError::TooLong(YEAR)));
-        assert_eq!(life(LifeWish::Never), Err(PolicyError::Never));
+        assert_eq!(life(LifetimeRequest::Until(beyond)), Err(PolicyError::TooLong(YEAR)));
+        assert_eq!(life(LifetimeRequest::For(Duration::MAX)), Err(PolicyError::TooLong(YEAR)));
+        assert_eq!(life(LifetimeRequest::Never), Err(PolicyError::Never));
         let endless = Policy { never: true, ..policy.clone() };
-        assert_eq!(endless.life(now, LifeWish::Never, Kind::App), Ok(Life::Fixed(None)));
-        assert_eq!(endless.life(now, LifeWish::Longest, Kind::App), Ok(Life::Fixed(None)));
-        assert_eq!(endless.life(now, LifeWish::Never, Kind::Impersonated), Err(PolicyError::Never));
+        assert_eq!(endless.life(now, LifetimeRequest::Never, Kind::App), Ok(Life::Fixed(None)));
+        assert_eq!(endless.life(now, LifetimeRequest::Longest, Kind::App), Ok(Life::Fixed(None)));
+        assert_eq!(endless.life(now, LifetimeRequest::Never, Kind::Impersonated), Err(PolicyError::Never));
     }
 
     #[test]
     fn a6_a_window_is_bounded_and_has_an_absolute_end() {
         let (policy, now) = (policy(), UNIX_EPOCH + YEAR);
-        let life = |window, max_lifetime| policy.life(now, LifeWish::Sliding { window, max_lifetime }, Kind::Personal);
+        let life =
+            |window, max_lifetime| policy.life(now, LifetimeRequest::Sliding { window, max_lifetime }, Kind::Personal);
         assert_eq!(life(HOUR, None), Ok(Life::Sliding { window: HOUR, latest: now + 30 * DAY }));
         assert_eq!(life(HOUR, Some(DAY)), Ok(Life::Sliding { window: HOUR, latest: now + DAY }));
         assert_eq!(life(Duration::from_secs(59), None), Err(PolicyError::Window));
@@ -302,10 +303,10 @@ mod tests {
     #[test]
     fn a11_an_impersonated_token_is_short() {
         let (policy, now) = (policy(), UNIX_EPOCH + YEAR);
-        let life = |wish| policy.life(now, wish, Kind::Impersonated);
-        assert_eq!(life(LifeWish::Usual), Ok(Life::Fixed(Some(now + DAY))));
-        assert_eq!(life(LifeWish::For(72 * HOUR)), Err(PolicyError::TooLong(DAY)));
-        let sliding = LifeWish::Sliding { window: HOUR, max_lifetime: None };
+        let life = |request| policy.life(now, request, Kind::Impersonated);
+        assert_eq!(life(LifetimeRequest::Usual), Ok(Life::Fixed(Some(now + DAY))));
+        assert_eq!(life(LifetimeRequest::For(72 * HOUR)), Err(PolicyError::TooLong(DAY)));
+        let sliding = LifetimeRequest::Sliding { window: HOUR, max_lifetime: None };
         assert_eq!(life(sliding), Ok(Life::Sliding { window: HOUR, latest: now + DAY }));
     }
 
@@ -346,8 +347,8 @@ mod tests {
         fn no_life_is_longer_than_is_allowed(window in 0_u64..5_000_000, lifetime in prop::option::of(0_u64..50_000_000), impersonated: bool) {
             let (policy, now) = (policy(), UNIX_EPOCH + YEAR);
             let kind = if impersonated { Kind::Impersonated } else { Kind::App };
-            let wish = LifeWish::Sliding { window: Duration::from_secs(window), max_lifetime: lifetime.map(Duration::from_secs) };
-            if let Ok(life) = policy.life(now, wish, kind) {
+            let request = LifetimeRequest::Sliding { window: Duration::from_secs(window), max_lifetime: lifetime.map(Duration::from_secs) };
+            if let Ok(life) = policy.life(now, request, kind) {
                 let longest = if impersonated { policy.longest_impersonated } else { policy.longest_sliding };
                 prop_assert!(life.latest().is_some_and(|end| end <= now + longest));
             }

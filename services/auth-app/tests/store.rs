@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth_app::Migrator;
 use auth_app::model::{AppToken, Fingerprint, Kind, LastUse, Life, Stored};
-use auth_app::store::{Added, Foreign, Sql, Stretch, Tokens, Use};
+use auth_app::store::{Added, ImportedToken, Page, TokenStore, Use};
 use authn::{Grants, UserId, UserType};
 use store::Database;
 use uuid::Uuid;
@@ -36,18 +36,18 @@ fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-const ALL: Stretch = Stretch { after: None, limit: 1000 };
+const ALL: Page = Page { after: None, limit: 1000 };
 
-async fn ids(tokens: &Sql, owner: &UserId, now: SystemTime) -> Vec<u128> {
+async fn ids(tokens: &TokenStore, owner: &UserId, now: SystemTime) -> Vec<u128> {
     let listed = tokens.list(owner, now, ALL).await.expect("lists");
     listed.iter().map(|token| token.id.as_u128()).collect()
 }
 
-async fn add(tokens: &Sql, token: &Stored) {
+async fn add(tokens: &TokenStore, token: &Stored) {
     assert_eq!(tokens.add(token, 0, at(1000)).await.expect("adds"), Added::Done);
 }
 
-async fn find(tokens: &Sql, fingerprint: &Fingerprint) -> Option<Stored> {
+async fn find(tokens: &TokenStore, fingerprint: &Fingerprint) -> Option<Stored> {
     tokens.find(std::slice::from_ref(fingerprint)).await.expect("reads")
 }
 
@@ -55,9 +55,9 @@ async fn suite(database: Database) {
     database.migrate::<Migrator>().await.expect("migrates");
     database.migrate::<Migrator>().await.expect("migrates again");
     let has_replicas = database.is_postgres();
-    let tokens = Sql::new(database);
+    let tokens = TokenStore::new(database);
     kept_and_ended(&tokens).await;
-    let told = tokens.revoked_lately().await.expect("asks");
+    let told = tokens.recent_revocations().await.expect("asks");
     assert_eq!(
         told.iter().filter(|id| id.as_u128() == 1).count(),
         if has_replicas { 2 } else { 0 },
@@ -69,7 +69,7 @@ async fn suite(database: Database) {
     pruned(&tokens).await;
 }
 
-async fn kept_and_ended(tokens: &Sql) {
+async fn kept_and_ended(tokens: &TokenStore) {
     let (one, two, hers) = (stored(1, owner("a")), stored(2, owner("a")), stored(3, owner("b")));
     for token in [&one, &two, &hers] {
         add(tokens, token).await;
@@ -97,8 +97,7 @@ async fn kept_and_ended(tokens: &Sql) {
         let foreign = UserId { idp: "https://other".into(), kind, ..owner("a") };
         assert_eq!(ids(tokens, &foreign, at(1999)).await, [0; 0], "{kind:?} has identifiers that others choose");
     }
-    let page =
-        tokens.list(&owner("a"), at(1999), Stretch { after: Some(one.token.id), limit: 1 }).await.expect("lists");
+    let page = tokens.list(&owner("a"), at(1999), Page { after: Some(one.token.id), limit: 1 }).await.expect("lists");
     assert_eq!(page.iter().map(|token| token.id).collect::<Vec<_>>(), [two.token.id]);
 
     assert!(!tokens.rename(&owner("b"), one.token.id, "hers").await.expect("asks"), "not hers");
@@ -120,7 +119,7 @@ async fn kept_and_ended(tokens: &Sql) {
     assert_eq!(ids(tokens, &owner("b"), at(1999)).await, [3], "hers are hers");
 }
 
-async fn limited(tokens: &Sql) {
+async fn limited(tokens: &TokenStore) {
     let (one, two, three) = (stored(11, owner("c")), stored(12, owner("c")), stored(13, owner("c")));
     assert_eq!(tokens.add(&one, 2, at(1000)).await.expect("adds"), Added::Done);
     assert_eq!(tokens.add(&two, 2, at(1000)).await.expect("adds"), Added::Done);
@@ -136,7 +135,7 @@ fn sliding(number: u8, name: &str) -> Stored {
     stored
 }
 
-async fn used(tokens: &Sql) {
+async fn used(tokens: &TokenStore) {
     let (hard, sliding) = (stored(21, owner("d")), sliding(22, "d"));
     add(tokens, &hard).await;
     add(tokens, &sliding).await;
@@ -151,32 +150,32 @@ async fn used(tokens: &Sql) {
         Use { token: hard.token.id, last_use: last(1100, "curl"), slid: None },
         Use { token: sliding.token.id, last_use: last(1200, "rclone"), slid: Some(at(1800)) },
     ];
-    tokens.note(&uses).await.expect("writes");
-    tokens.note(&[]).await.expect("nothing is nothing");
+    tokens.write_uses(&uses).await.expect("writes");
+    tokens.write_uses(&[]).await.expect("nothing is nothing");
     let found = find(tokens, &sliding.fingerprint).await.expect("is there").token;
     assert_eq!((found.slid, found.last_use), (Some(at(1800)), Some(last(1200, "rclone"))));
     let found = find(tokens, &hard.fingerprint).await.expect("is there").token;
     assert_eq!((found.slid, found.last_use), (None, Some(last(1100, "curl"))));
     assert_eq!(ids(tokens, &owner("d"), at(1700)).await, [21, 22]);
     let earlier = Use { token: sliding.token.id, last_use: last(1150, "late"), slid: Some(at(1750)) };
-    tokens.note(&[earlier]).await.expect("writes");
+    tokens.write_uses(&[earlier]).await.expect("writes");
     let found = find(tokens, &sliding.fingerprint).await.expect("is there").token;
     assert_eq!((found.slid, found.last_use), (Some(at(1800)), Some(last(1200, "rclone"))), "nothing moves back");
 }
 
-async fn taken_over(tokens: &Sql) {
-    let foreign = |number: u8, verifier: Option<&str>| {
+async fn taken_over(tokens: &TokenStore) {
+    let imported = |number: u8, verifier: Option<&str>| {
         let mut stored = stored(number, owner("e"));
         stored.token.last_use = Some(LastUse { at: at(u64::from(number)), source: None, user_agent: String::new() });
-        Foreign { stored, imported: [number + 100; 32], verifier: verifier.map(str::to_owned) }
+        ImportedToken { stored, imported: [number + 100; 32], verifier: verifier.map(str::to_owned) }
     };
-    assert!(!tokens.has_foreign().await.expect("asks"));
-    let (slow, slower, quick) = (foreign(31, Some("$2a$31")), foreign(32, Some("$2a$32")), foreign(33, None));
+    assert!(!tokens.has_legacy_hashes().await.expect("asks"));
+    let (slow, slower, quick) = (imported(31, Some("$2a$31")), imported(32, Some("$2a$32")), imported(33, None));
     let all = [slow.clone(), slower.clone(), quick.clone()];
     assert_eq!(tokens.import(&all).await.expect("imports"), [true, true, true]);
     assert_eq!(tokens.import(&all).await.expect("imports"), [false, false, false], "once");
     assert_eq!(tokens.import(&[quick.clone(), quick.clone()]).await.expect("imports"), [false, false]);
-    assert!(tokens.has_foreign().await.expect("asks"));
+    assert!(tokens.has_legacy_hashes().await.expect("asks"));
     assert_eq!(tokens.imported(&slow.imported).await.expect("asks"), Some(slow.stored.token.id));
     assert_eq!(tokens.imported(&[0; 32]).await.expect("asks"), None);
     let candidates = async || tokens.candidates(&owner("e"), at(1500)).await.expect("asks");
@@ -189,7 +188,7 @@ async fn taken_over(tokens: &Sql) {
     assert_eq!(tokens.import(&all).await.expect("imports"), [false, false, false], "nor taken over again");
 }
 
-async fn pruned(tokens: &Sql) {
+async fn pruned(tokens: &TokenStore) {
     let live = stored(41, owner("f"));
     let mut endless = stored(42, owner("f"));
     endless.token.life = Life::Fixed(None);

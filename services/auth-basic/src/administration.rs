@@ -12,11 +12,11 @@ use crate::backend::Hashing;
 use crate::digest::Digester;
 use crate::password::{Policy, Verifier, Weakness};
 use crate::pool::PoolError;
-use crate::store::Passwords;
+use crate::store::PasswordStore;
 
 /// Administers passwords, with or without gRPC. Whoever has it may do everything: guard the way to it.
 pub struct Administration {
-    pub(crate) passwords: Arc<dyn Passwords>,
+    pub(crate) passwords: Arc<PasswordStore>,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) hashing: Arc<Hashing>,
     pub(crate) policy: Policy,

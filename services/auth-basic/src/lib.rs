@@ -24,6 +24,7 @@ use authn::{Authenticator, BoxError, Directory};
 use runtime::config::Identity;
 use runtime::{App, Check, Clock, Context, Listeners, Task};
 use token::Verifier;
+use tokio_util::sync::CancellationToken;
 
 pub use administration::{Administration, AdministrationError};
 pub use config::{Argon2, Config, Providers, Throttle};
@@ -35,7 +36,7 @@ use backend::{Backend, Hashing};
 use digest::Digester;
 use password::Hasher;
 use pool::{Pool, TRIM_INTERVAL};
-use store::Passwords;
+use store::PasswordStore;
 use throttle::Counts;
 
 /// How often counts of failed attempts are pruned. In between come at most as many as passwords can be verified.
@@ -72,7 +73,6 @@ pub struct Opened {
 }
 
 /// What has to answer for the service to be ready.
-#[derive(Clone)]
 enum Kept {
     InDatabase(Database),
     InLdap(LdapDirectory),
@@ -95,7 +95,7 @@ pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Cont
         return open_ldap(config, context).await;
     }
     let database = database(config, context).await?;
-    let passwords: Arc<dyn Passwords> = Arc::new(store::Sql::new(database.clone()));
+    let passwords = Arc::new(PasswordStore::new(database.clone()));
     let hasher = Hasher::new(config.argon2.0)?;
     let slots = if config.hash_threads == 0 { cores() } else { config.hash_threads };
     let pool = Pool::new(slots, config.hash_queue, hasher.blocks());
@@ -183,24 +183,18 @@ fn authenticator(
 }
 
 fn check(kept: &Kept) -> Check {
-    let kept = kept.clone();
-    let name = match kept {
-        Kept::InDatabase(_) => "database",
-        Kept::InLdap(_) => "ldap",
+    let directory = match kept {
+        Kept::InDatabase(database) => return database.check(),
+        Kept::InLdap(directory) => directory.clone(),
     };
-    Check::new(name, move || {
-        let kept = kept.clone();
-        async move {
-            match kept {
-                Kept::InDatabase(database) => database.check_writable().await.map_err(|error| error.to_string()),
-                Kept::InLdap(directory) => directory.check().await.map_err(|error| error.to_string()),
-            }
-        }
+    Check::new("ldap", move || {
+        let directory = directory.clone();
+        async move { directory.check().await.map_err(|error| error.to_string()) }
     })
 }
 
 /// Gives memory back when nobody signs in for a while.
-async fn trim(hashing: Arc<Hashing>, shutdown: tokio_util::sync::CancellationToken) {
+async fn trim(hashing: Arc<Hashing>, shutdown: CancellationToken) {
     let every = async {
         loop {
             tokio::time::sleep(TRIM_INTERVAL).await;
@@ -210,17 +204,10 @@ async fn trim(hashing: Arc<Hashing>, shutdown: tokio_util::sync::CancellationTok
     shutdown.run_until_cancelled(every).await;
 }
 
-/// Removes what is counted and has no meaning any more.
-async fn prune(throttle: throttle::Throttle, clock: Clock, shutdown: tokio_util::sync::CancellationToken) {
-    let every = async {
-        loop {
-            tokio::time::sleep(PRUNE_INTERVAL).await;
-            if let Err(error) = throttle.prune(clock.now()).await {
-                tracing::warn!(%error, "counts of failed sign-ins are not pruned for now");
-            }
-        }
-    };
-    shutdown.run_until_cancelled(every).await;
+/// Removes counts that no longer mean anything.
+async fn prune(throttle: throttle::Throttle, clock: Clock, shutdown: CancellationToken) {
+    let prune = || async { throttle.prune(clock.now()).await.map(|()| 0) };
+    ::store::keep_pruning("counts of failed sign-ins", PRUNE_INTERVAL, prune, shutdown).await;
 }
 
 fn cores() -> usize {

@@ -11,7 +11,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_passwords::Migration), Box::new(m20261128_000002_attempts::Migration)]
+        vec![m20261122_000001_passwords::migration(), m20261128_000002_attempts::migration()]
     }
 
     fn migration_table_name() -> DynIden {

@@ -3,13 +3,13 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use auth_basic::Migrator;
-use auth_basic::store::{Passwords, Sql};
+use auth_basic::store::PasswordStore;
 use store::Database;
 
 async fn suite(database: Database) {
     database.migrate::<Migrator>().await.expect("the schema");
     database.migrate::<Migrator>().await.expect("the schema is up to date already");
-    let passwords = Sql::new(database);
+    let passwords = PasswordStore::new(database);
     let now = UNIX_EPOCH + Duration::from_hours(500_000);
 
     assert_eq!(passwords.verifier("einstein").await.expect("an answer"), None);

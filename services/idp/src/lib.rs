@@ -20,10 +20,10 @@ pub mod model;
 pub mod pages;
 mod person;
 pub mod provider;
-mod prune;
 pub mod registration;
 pub mod reseal;
 pub mod revocation;
+pub mod revocation_sync;
 pub mod revocations;
 mod routes;
 pub mod seal;
@@ -44,13 +44,13 @@ use authn::{Authenticator, BoxError, Directory};
 use clap::{ArgMatches, FromArgMatches, Subcommand};
 use outbound::{Fetcher, Policy};
 use runtime::config::Identity;
-use runtime::{App, Check, Context, Listeners, Task};
+use runtime::{App, Clock, Context, Listeners, Task};
+use tokio_util::sync::CancellationToken;
 
 use crate::clients::Clients;
 use crate::keys::{Keys, Schedule};
 use crate::logout::Logouts;
 use crate::provider::Parts;
-use crate::revocations::Revocations;
 use crate::seal::Sealer;
 use crate::store::Store;
 
@@ -61,6 +61,8 @@ pub use provider::Provider;
 
 /// How long a former process may take to let go of the database.
 const CLAIM_PATIENCE: Duration = Duration::from_secs(10);
+/// How often rows that have ended are removed.
+const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
 
 /// The service.
 pub struct Idp;
@@ -129,7 +131,7 @@ pub async fn open(
     let (clock, random) = (context.clock.clone(), context.random.clone());
     let sealer = Sealer::new(&config.encryption_secret, &config.encryption_secret_previous, random.clone());
     let store = Store::new(database);
-    let revocations = Revocations::open(&store, clock.now()).await?;
+    let revocations = revocation_sync::open(&store, clock.now()).await?;
     let policy = Policy { allow_private: config.allow_private_addresses, ..Policy::default() };
     let fetcher = Fetcher::new("doorward-idp", policy, config.outbound_ca.as_deref())?;
     let clients = Clients::open(config, (store.clone(), sealer.clone(), fetcher.clone()), context)?;
@@ -174,14 +176,14 @@ pub fn app(opened: &Opened) -> Result<App, BoxError> {
     let limit = provider.config.grpc.max_received_message_size;
     let keys = keys::grpc::serve(provider.keys.clone(), provider.verifier.clone(), provider.clock.clone(), limit);
     let routes = tonic::service::Routes::new(grpc::serve(provider.clone(), limit)).add_service(keys);
-    let database = provider.store.database().clone();
-    let database = Check::new("database", move || {
-        let database = database.clone();
-        async move { database.check_writable().await.map_err(|error| error.to_string()) }
-    });
     let (http, tasks) = (Some(routes::all(provider, &opened.logouts).into()), tasks(opened));
     let mtls = Some(routes::for_certificates(provider).into());
-    Ok(App { http, mtls, tasks, checks: vec![database], ..App::grpc(routes) })
+    Ok(App { http, mtls, tasks, checks: vec![provider.store.database().check()], ..App::grpc(routes) })
+}
+
+async fn keep_pruning(store: Store, clock: Clock, shutdown: CancellationToken) {
+    let prune = || ::store::prune(|limit| store.prune(clock.now(), limit));
+    ::store::keep_pruning("rows of the provider", PRUNE_INTERVAL, prune, shutdown).await;
 }
 
 fn tasks(opened: &Opened) -> Vec<Task> {
@@ -189,17 +191,13 @@ fn tasks(opened: &Opened) -> Vec<Task> {
     let Parts { store, revocations, clock, clients, keys, .. } = &**provider;
     let shutdown = || context.shutdown.clone();
     let pushes = store.database().is_postgres().then(|| store.database().clone());
-    let following = revocations::follow(revocations.clone(), store.clone(), pushes.clone(), clock.clone(), shutdown());
-    let mut tasks = vec![
+    let following = revocation_sync::run(revocations.clone(), store.clone(), pushes, clock.clone(), shutdown());
+    vec![
         Task::new("revocations", following),
         Task::new("clients", clients.clone().follow(revocations.changed(), context.reload.subscribe(), shutdown())),
         Task::new("keys", keys.clone().keep_tending(revocations.changed(), shutdown())),
         Task::new("logouts", logout::deliver(provider.clone(), logouts.clone(), shutdown())),
         Task::new("people", watch::keep_watching(provider.clone(), shutdown())),
-        Task::new("prune", prune::keep_pruning(store.clone(), clock.clone(), shutdown())),
-    ];
-    if let Some(pushes) = pushes {
-        tasks.push(Task::new("announcements", revocations::announce(revocations.clone(), pushes, shutdown())));
-    }
-    tasks
+        Task::new("prune", keep_pruning(store.clone(), clock.clone(), shutdown())),
+    ]
 }

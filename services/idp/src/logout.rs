@@ -34,7 +34,7 @@ use crate::endpoints::Layout;
 use crate::model::{Grant, seconds};
 use crate::provider::Provider;
 use crate::revocations::{self, Of};
-use crate::store::{Participant, Revocation};
+use crate::store::Participant;
 
 /// The longest life of an access token that the settings permit.
 const LONGEST_TOKEN: Duration = Duration::from_hours(24);
@@ -95,7 +95,6 @@ pub async fn end(provider: &Provider, session: Uuid) -> Result<Vec<String>, Stor
     ids.sort_unstable();
     ids.dedup();
     provider.store.revoke_tokens(&ids, until, now).await?;
-    provider.revocations.add(ids.into_iter().map(|id| Revocation { id, until }));
     let tell = provider.clients.with_backchannel().await?;
     let participants = provider.store.end_session(session, &tell, now).await?;
     Ok(frontchannel::frames(provider, &clients(provider, &participants).await?))
@@ -111,10 +110,8 @@ pub async fn end_everywhere(provider: &Provider, person: &str) -> Result<(), Sto
     // first what cannot be named, also what was issued in this very second: tokens, codes and devices under way
     let tokens = revocations::before(Of::Person(person), provider.revocations.next_end(person, seconds(now)));
     provider.store.revoke_token(tokens.id, tokens.until, now).await?;
-    provider.revocations.add([tokens]);
     let until = now + remembered_for(provider, &[]);
-    let grants = provider.store.revoke_person(person, None, None, until, now).await?;
-    provider.revocations.add(grants.into_iter().map(|id| Revocation { id, until }));
+    provider.store.revoke_person(person, None, None, until, now).await?;
     for session in provider.store.sessions_of(person, now).await? {
         end(provider, session.id).await?;
     }
@@ -132,8 +129,7 @@ pub async fn end_before(provider: &Provider, person: &str, moment: SystemTime) -
     let tokens = revocations::before(Of::Person(person), seconds(moment));
     provider.store.revoke_token(tokens.id, tokens.until, now).await?;
     let until = now + remembered_for(provider, &[]);
-    let grants = provider.store.revoke_person(person, None, Some(moment), until, now).await?;
-    provider.revocations.add(grants.into_iter().map(|id| Revocation { id, until }).chain([tokens]));
+    provider.store.revoke_person(person, None, Some(moment), until, now).await?;
     for session in provider.store.sessions_of(person, now).await? {
         if session.signed_in < moment {
             end(provider, session.id).await?;

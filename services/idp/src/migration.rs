@@ -14,10 +14,10 @@ pub struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
-            Box::new(m20261201_000001_state::Migration),
-            Box::new(m20261202_000001_sids::Migration),
-            Box::new(m20261202_000002_secrets::Migration),
-            Box::new(m20261202_000003_claims_of_keys::Migration),
+            m20261201_000001_state::migration(),
+            m20261202_000001_sids::migration(),
+            m20261202_000002_secrets::migration(),
+            m20261202_000003_claims_of_keys::migration(),
         ]
     }
 

@@ -10,7 +10,6 @@ use axum::routing::post;
 use crate::answer::Refusal;
 use crate::model::time_of;
 use crate::provider::Provider;
-use crate::store::Revocation;
 use crate::token::asked::Asked;
 use crate::token::presented::Presented;
 use crate::token::refresh::RefreshToken;
@@ -45,9 +44,7 @@ async fn take_back(Served { provider, site }: &Served, request: Request) -> Resu
     }
     let own = Presented::read(provider, site, text).filter(|token| token.grant.client == asked.client.id);
     if let Some(Presented { token, expires, grant, .. }) = own {
-        let until = time_of(expires);
-        provider.store.revoke_token(token, until, now).await?;
-        provider.revocations.add([Revocation { id: token, until }]);
+        provider.store.revoke_token(token, time_of(expires), now).await?;
         audit::done("revoke", &asked.client.id, grant.person.as_deref().unwrap_or_default(), &asked.parts);
     }
     Ok(())

@@ -1,26 +1,34 @@
 //! What is revoked, in memory: asked for each use of a stateless token, and nearly always empty.
 
 mod cutoff;
-mod feed;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
-use store::{BELIEVED_FOR, StoreError};
-use tokio::sync::{Notify, watch};
+use store::{Database, ReplicaSync};
+use tokio::sync::watch;
 use uuid::Uuid;
 
+pub(crate) use cutoff::cutoff_ids;
 pub use cutoff::{Of, before};
-pub use feed::{announce, follow};
 
-use crate::store::{Revocation, Store};
-
+/// Where replicas announce that they have revoked or changed something.
+const CHANNEL: &str = "idp_revocations";
 /// By how many locks the set is divided.
 const SHARDS: usize = 16;
+
+/// Something that is revoked: a grant, or one token of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revocation {
+    /// The grant's identifier, or the token's.
+    pub id: Uuid,
+    /// Until when it has to be remembered: then nothing derived from it is valid any more.
+    pub until: SystemTime,
+}
 
 type Shard = HashMap<Uuid, SystemTime>;
 
@@ -32,50 +40,26 @@ struct Inner {
     shards: [RwLock<Shard>; SHARDS],
     /// How many there are in all shards.
     count: AtomicUsize,
-    begin: Instant,
-    /// Whether others revoke too.
-    has_replicas: bool,
-    /// When the last answer came, in milliseconds after `begin`.
-    heard: AtomicU64,
-    /// Other replicas have to be told.
-    announce: Notify,
-    /// The database has to be asked.
-    ask: Notify,
+    sync: ReplicaSync,
     version: watch::Sender<i64>,
 }
 
 impl Revocations {
     /// An empty set, for the only process that revokes.
     pub fn alone() -> Self {
-        Self::new(false)
+        Self::with(ReplicaSync::alone(CHANNEL))
     }
 
-    /// An empty set, for one of several replicas.
-    pub fn among_replicas() -> Self {
-        Self::new(true)
+    /// An empty set, for a process that works with this database.
+    pub(crate) fn new(database: &Database) -> Self {
+        Self::with(ReplicaSync::new(CHANNEL, database))
     }
 
-    /// What is revoked by now, for one of several replicas where the database is one that replicas share. From now on the
-    /// set learns at once of what is revoked by way of this store or a clone of it.
-    pub async fn open(store: &Store, now: SystemTime) -> Result<Self, StoreError> {
-        let revocations = Self::new(store.database().is_postgres());
-        let asked = Instant::now();
-        store.inform(&revocations);
-        revocations.note(store.revocations(true, now).await?);
-        revocations.0.version.send_replace(store.version().await?);
-        revocations.hear(asked);
-        Ok(revocations)
-    }
-
-    fn new(has_replicas: bool) -> Self {
+    fn with(sync: ReplicaSync) -> Self {
         Self(Arc::new(Inner {
             shards: std::array::from_fn(|_| RwLock::default()),
             count: AtomicUsize::new(0),
-            begin: Instant::now(),
-            has_replicas,
-            heard: AtomicU64::new(0),
-            announce: Notify::new(),
-            ask: Notify::new(),
+            sync,
             version: watch::Sender::new(0),
         }))
     }
@@ -95,16 +79,16 @@ impl Revocations {
         self.read(shard_of(id)).get(&id).copied()
     }
 
-    /// Notes revocations of this process at once; other replicas are told.
+    /// Adds revocations of this process, and announces them to other replicas.
     pub fn add(&self, revoked: impl IntoIterator<Item = Revocation>) {
         self.note(revoked);
-        self.0.announce.notify_one();
+        self.0.sync.announce();
     }
 
-    /// Whether what other replicas have revoked is known to within [`BELIEVED_FOR`]; if not, stateless tokens are not believed.
-    /// Always, where there are none.
+    /// Whether what other replicas have revoked is known to within [`BELIEVED_FOR`](store::BELIEVED_FOR); if not, stateless
+    /// tokens are refused. Always, where there are none.
     pub fn is_current(&self) -> bool {
-        !self.0.has_replicas || self.silence() < BELIEVED_FOR
+        self.0.sync.is_current()
     }
 
     /// Forgets what is over.
@@ -117,20 +101,30 @@ impl Revocations {
         }
     }
 
-    /// Tells when clients or keys have changed, here or elsewhere: the number is the store's
-    /// [`version`](Store::version) as it was last read.
+    /// Changes when clients or keys have changed, here or elsewhere: the number is the
+    /// version in the store as it was last read.
     pub fn changed(&self) -> watch::Receiver<i64> {
         self.0.version.subscribe()
     }
 
-    /// Has all replicas, and this one, look soon at whether clients or keys have changed.
-    pub fn announce_change(&self) {
-        self.0.announce.notify_one();
-        self.0.ask.notify_one();
+    /// The version of clients and keys as it was read.
+    pub(crate) fn set_version(&self, version: i64) {
+        self.0.version.send_if_modified(|known| std::mem::replace(known, version) != version);
     }
 
-    /// Notes revocations without telling anybody.
-    fn note(&self, revoked: impl IntoIterator<Item = Revocation>) {
+    /// Has all replicas, and this one, look soon at whether clients or keys have changed.
+    pub fn announce_change(&self) {
+        self.0.sync.announce();
+        self.0.sync.poll_now();
+    }
+
+    /// The signals between this process and other replicas.
+    pub(crate) fn sync(&self) -> &ReplicaSync {
+        &self.0.sync
+    }
+
+    /// Notes revocations that the database has, without an announcement.
+    pub(crate) fn note(&self, revoked: impl IntoIterator<Item = Revocation>) {
         for Revocation { id, until } in revoked {
             let mut shard = self.write(shard_of(id));
             let known = shard.entry(id).or_insert_with(|| {
@@ -139,17 +133,6 @@ impl Revocations {
             });
             *known = until.max(*known);
         }
-    }
-
-    /// For how long no answer has come.
-    fn silence(&self) -> Duration {
-        self.0.begin.elapsed().saturating_sub(Duration::from_millis(self.0.heard.load(Ordering::Acquire)))
-    }
-
-    /// An answer has come to what was asked then.
-    fn hear(&self, asked: Instant) {
-        let at = u64::try_from(asked.duration_since(self.0.begin).as_millis()).unwrap_or(u64::MAX);
-        self.0.heard.store(at, Ordering::Release);
     }
 
     // each change of a shard is one step, so that one who panicked has left it whole

@@ -32,10 +32,9 @@ pub use devices::{Poll, StoredDevice};
 pub use families::Rotation;
 pub use keys::StoredKey;
 pub use people::Begun;
-pub use revocations::Revocation;
 pub use sessions::Participant;
 
-use crate::revocations::Revocations;
+use crate::revocations::{Revocation, Revocations};
 
 /// The state of the provider, in `SQLite` or `PostgreSQL`. Clones share it.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use authn::BoxError;
-use runtime::{Check, Context};
+use runtime::Context;
 use store::Database;
 
 use crate::config::Config;
@@ -37,13 +37,4 @@ async fn connect(config: &Config, context: &Context) -> Result<Database, BoxErro
     let database = database.claim("proxy", CLAIM_TIMEOUT).await?;
     database.migrate::<Migrator>().await?;
     Ok(database)
-}
-
-/// The readiness check.
-pub(crate) fn check(database: &Database) -> Check {
-    let database = database.clone();
-    Check::new("database", move || {
-        let database = database.clone();
-        async move { database.check_writable().await.map_err(|error| error.to_string()) }
-    })
 }

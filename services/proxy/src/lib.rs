@@ -130,7 +130,7 @@ pub async fn app(
     let ext_authz = ExtAuthz { entrypoint, identity_headers, forwarder: Arc::clone(&edge.forwarder) };
     let limit = config.grpc.max_received_message_size.unwrap_or(EXT_AUTHZ_LIMIT);
     let ext_authz = AuthorizationServer::new(ext_authz).max_decoding_message_size(limit);
-    let checks = database.iter().map(database::check).collect();
+    let checks = database.iter().map(store::Database::check).collect();
     let http = Some(HttpService::new(EdgeService(Arc::new(edge))));
     Ok(App { http, tasks, checks, streaming: true, ..App::grpc(Routes::new(ext_authz)) })
 }

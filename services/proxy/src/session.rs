@@ -15,7 +15,6 @@ mod login;
 mod logout;
 mod migration;
 mod page;
-mod prune;
 mod refresh;
 pub(crate) mod seal;
 mod site;
@@ -25,7 +24,7 @@ mod tokens;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::store::Database;
+use ::store::{Database, StoreError};
 use authn::BoxError;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -51,6 +50,8 @@ use seal::Sealer;
 use store::Rows;
 use tokens::Client;
 
+/// How often sessions that have ended are removed.
+const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
 /// The size of the cache of locks, in bytes: about 2,000 sessions can refresh their tokens at a time, none of them twice.
 const EXCHANGES_BOUND: u64 = MIB;
 /// How long an unused lock stays in the cache.
@@ -134,7 +135,18 @@ impl Sessions {
 
     /// The background tasks.
     pub fn tasks(self: &Arc<Self>, context: &Context) -> Vec<Task> {
-        vec![Task::new("sessions", prune::keep_pruning(Arc::clone(self), context.shutdown.clone()))]
+        let (sessions, shutdown) = (Arc::clone(self), context.shutdown.clone());
+        let pruning = async move {
+            let prune = || ::store::prune(|limit| sessions.prune(limit));
+            ::store::keep_pruning("sessions", PRUNE_INTERVAL, prune, shutdown).await;
+        };
+        vec![Task::new("sessions", pruning)]
+    }
+
+    async fn prune(&self, limit: u64) -> Result<u64, StoreError> {
+        let now = self.clock.now();
+        let Some(unused_since) = now.checked_sub(self.idle) else { return Ok(0) };
+        self.rows.prune(now, unused_since, limit).await
     }
 
     /// The key of a request's session; `None` without a cookie. A forged cookie has a key too, which no session has.

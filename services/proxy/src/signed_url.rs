@@ -45,6 +45,9 @@ const LONGEST: Duration = Duration::from_hours(24);
 /// How far a client's clock may be ahead.
 const AHEAD: Duration = Duration::from_mins(1);
 
+/// How often ended keys are removed.
+const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
+
 const INVALID: Verdict = Verdict::Unauthenticated(CredentialError::Invalid);
 
 /// Verifies signed URLs, and issues the keys.
@@ -91,10 +94,12 @@ impl SignedUrls {
 
     /// The background task that removes ended keys.
     pub fn task(&self, clock: Clock, shutdown: CancellationToken) -> Task {
-        let pruning = keys::keep_pruning(Arc::clone(&self.keys), self.ended_sessions.clone(), clock);
-        Task::new("signing-keys", async move {
-            shutdown.run_until_cancelled(pruning).await;
-        })
+        let (keys, ended) = (Arc::clone(&self.keys), self.ended_sessions.clone());
+        let pruning = async move {
+            let prune = || keys.prune(ended.as_deref(), clock.now());
+            ::store::keep_pruning("keys of signed URLs", PRUNE_INTERVAL, prune, shutdown).await;
+        };
+        Task::new("signing-keys", pruning)
     }
 
     /// The keys that users' clients sign with.

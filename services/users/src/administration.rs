@@ -9,7 +9,7 @@ use store::StoreError;
 use tracing::Instrument;
 
 use crate::directory::{Cache, Touched};
-use crate::store::{GroupKey, Key, People, Stretch};
+use crate::store::{GroupKey, Key, Stretch, UserStore};
 use crate::{Change, Group, GroupRef, NewPerson, Page, PageRequest, PeopleError, Person, PersonRef, rules};
 
 /// Entries of a page when nothing is said.
@@ -21,7 +21,7 @@ const AHEAD: Duration = Duration::from_hours(1);
 
 /// Administers people and groups. What it acknowledged is on disk, and seen by the very next question to the directory.
 pub struct Administration {
-    pub(crate) people: Arc<dyn People>,
+    pub(crate) people: Arc<UserStore>,
     pub(crate) cache: Arc<Cache>,
     pub(crate) clock: Clock,
     pub(crate) random: Random,

@@ -11,7 +11,7 @@ use cache::Known;
 pub(crate) use cache::{Cache, Touched};
 use status::Kind;
 
-use crate::store::{Key, People, Stretch};
+use crate::store::{Key, Stretch, UserStore};
 use crate::{Administration, PeopleError, Person, rules};
 
 /// The most people that one search answers.
@@ -19,7 +19,7 @@ const SEARCH_LIMIT: u64 = 100;
 
 /// The directory over our own tables.
 pub(crate) struct SqlDirectory {
-    people: Arc<dyn People>,
+    people: Arc<UserStore>,
     administration: Arc<Administration>,
     /// The issuers in identifiers of ours: the one that is written now first, then former ones.
     issuers: Vec<String>,
@@ -140,7 +140,8 @@ impl SqlDirectory {
         {
             return Err(DirectoryError::NotFound);
         }
-        let mut found = self.people.find(key).await.map_err(failure)?;
+        // a query's future is large, and would be part of every answer from memory
+        let mut found = Box::pin(self.people.find(key)).await.map_err(failure)?;
         match (found.pop(), found.pop()) {
             (Some(_), Some(_)) => Err(DirectoryError::Ambiguous),
             (Some(person), None) => Ok(Arc::new(self.known_as(person))),

@@ -29,7 +29,7 @@ pub use person::{
 };
 
 use directory::{Cache, SqlDirectory};
-use store::SqlPeople;
+use store::UserStore;
 
 /// How long another process may take to let go of the `SQLite` file, as when one instance replaces another.
 const HANDOVER: Duration = Duration::from_secs(3);
@@ -99,7 +99,7 @@ fn over(database: Database, config: &Config, context: &Context) -> Opened {
     let cache = Arc::new(Cache::default());
     // other replicas write to PostgreSQL, and would not tell this one
     let has_replicas = database.is_postgres();
-    let people = Arc::new(SqlPeople { database: database.clone() });
+    let people = Arc::new(UserStore::new(database.clone()));
     let administration = Administration { people, cache, clock: context.clock.clone(), random: context.random.clone() };
     let administration = Arc::new(administration);
     Opened {
@@ -134,21 +134,16 @@ fn assemble(opened: &Opened, keys: Arc<KeyRing>, limit: Option<usize>, context: 
         }
         (None, Backend::Sql(_)) => routes,
     };
-    App { checks: vec![check(opened.backend.clone())], ..App::grpc(routes) }
+    App { checks: vec![check(&opened.backend)], ..App::grpc(routes) }
 }
 
-fn check(backend: Backend) -> Check {
-    let name = match backend {
-        Backend::Sql(_) => "database",
-        Backend::Ldap(_) => "ldap",
+fn check(backend: &Backend) -> Check {
+    let directory = match backend {
+        Backend::Sql(database) => return database.check(),
+        Backend::Ldap(directory) => directory.clone(),
     };
-    Check::new(name, move || {
-        let backend = backend.clone();
-        async move {
-            match backend {
-                Backend::Sql(database) => database.check_writable().await.map_err(|error| error.to_string()),
-                Backend::Ldap(directory) => directory.check().await.map_err(|error| error.to_string()),
-            }
-        }
+    Check::new("ldap", move || {
+        let directory = directory.clone();
+        async move { directory.check().await.map_err(|error| error.to_string()) }
     })
 }

@@ -1,15 +1,13 @@
-//! Where people and groups are kept.
+//! Users and groups in `SQLite` or `PostgreSQL`.
 
 mod groups;
-mod sql;
+mod users;
 
-use std::time::SystemTime;
+use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::{Expr, ExprTrait, IntoCondition, LikeExpr, Order, Query, SelectStatement, SimpleExpr};
+use store::{Database, StoreError};
 
-use async_trait::async_trait;
-
-pub(crate) use sql::SqlPeople;
-
-use crate::{Author, Change, Group, PeopleError, Person};
+use crate::rules::fold;
 
 /// By what people are looked for. Names and addresses are compared as logins are (RFC 8265): regardless of case, width and
 /// composition.
@@ -38,37 +36,38 @@ pub(crate) struct Stretch<'a> {
     pub(crate) limit: u64,
 }
 
-/// People and groups that outlive the process. A method that writes is atomic and on disk when it returns.
-#[async_trait]
-pub(crate) trait People: Send + Sync {
-    /// Whom the key fits, at most two: enough to see that it is not one.
-    async fn find(&self, key: Key<'_>) -> Result<Vec<Person>, PeopleError>;
-    /// People in whose login name, display name or mail address every one of the texts stands, regardless of case.
-    async fn search(&self, texts: &[&str], stretch: Stretch<'_>) -> Result<Vec<Person>, PeopleError>;
-    /// Adds a person who is in no group.
-    async fn add(&self, person: &Person, author: Author) -> Result<(), PeopleError>;
-    /// Changes a person, at the time `now` in seconds since the Unix epoch, and answers what came of it.
-    async fn change(&self, id: &str, change: &Change, now: i64) -> Result<Person, PeopleError>;
-    /// Notes when a person's password was changed, unless a later change is noted already. One that lies in the future of `now`,
-    /// as the clock was corrected since, is followed by this one directly.
-    async fn note_password_change(&self, id: &str, at: SystemTime, now: SystemTime) -> Result<(), PeopleError>;
-    /// Removes a person from all groups and altogether.
-    async fn remove(&self, id: &str) -> Result<(), PeopleError>;
+/// Users and groups. A method that writes is atomic and on disk when it returns.
+pub(crate) struct UserStore {
+    database: Database,
+}
 
-    /// The group whom the key fits.
-    async fn group(&self, key: GroupKey<'_>) -> Result<Option<Group>, PeopleError>;
-    /// Groups in whose name the text stands, regardless of case.
-    async fn groups(&self, text: &str, stretch: Stretch<'_>) -> Result<Vec<Group>, PeopleError>;
-    /// Adds a group without members.
-    async fn add_group(&self, group: &Group) -> Result<(), PeopleError>;
-    /// Gives a group another name.
-    async fn rename_group(&self, id: &str, name: &str) -> Result<(), PeopleError>;
-    /// Removes a group; its members stay.
-    async fn remove_group(&self, id: &str) -> Result<(), PeopleError>;
-    /// Puts a person into a group; `false` if it was in it.
-    async fn add_member(&self, group: &str, person: &str) -> Result<bool, PeopleError>;
-    /// Takes a person out of a group; `false` if it was not in it.
-    async fn remove_member(&self, group: &str, person: &str) -> Result<bool, PeopleError>;
-    /// The people in a group.
-    async fn members(&self, group: &str, stretch: Stretch<'_>) -> Result<Vec<Person>, PeopleError>;
+impl UserStore {
+    /// Those in this database, whose schema is up to date.
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// Deletes the rows of a table that the condition fits; how many.
+    async fn delete(&self, table: &'static str, condition: SimpleExpr) -> Result<u64, StoreError> {
+        let delete = Query::delete().from_table(table).and_where(condition).take();
+        self.database.run(|| async { Ok(self.database.connection().execute(&delete).await?.rows_affected()) }).await
+    }
+}
+
+/// In the order of a unique column, so that a page begins exactly where the one before ended.
+fn along(column: &'static str, stretch: Stretch<'_>, mut query: SelectStatement) -> SelectStatement {
+    query.and_where(Expr::col(column).gt(stretch.after)).order_by(column, Order::Asc).limit(stretch.limit).take()
+}
+
+/// The text is somewhere in the column; what has a meaning in a pattern has none in the text.
+fn contains(column: &'static str, text: &str) -> impl IntoCondition {
+    let mut pattern = String::from("%");
+    for character in fold(text).chars() {
+        if matches!(character, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    Expr::col(column).like(LikeExpr::new(pattern).escape('!'))
 }

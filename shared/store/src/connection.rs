@@ -44,6 +44,12 @@ impl Connection {
         Ok(transaction)
     }
 
+    /// Calls back with each statement.
+    #[cfg(feature = "testing")]
+    pub(crate) fn observe(&mut self, statement: impl Fn(&str) + Send + Sync + 'static) {
+        self.pool.set_metric_callback(move |info| statement(&info.statement.sql));
+    }
+
     /// Closes all connections once they are idle.
     pub(crate) async fn close(&self) -> Result<(), DbErr> {
         self.pool.close_by_ref().await

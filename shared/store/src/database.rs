@@ -17,7 +17,7 @@ use crate::connection::{Connection, Session};
 use crate::postgres::Server;
 use crate::url::Target;
 use crate::writable::Writes;
-use crate::{StoreError, redacted, sqlite, url};
+use crate::{StoreError, columns, redacted, sqlite, url};
 
 /// How a `PostgreSQL` server is treated; the defaults are right for services that answer people.
 #[derive(Debug, Clone)]
@@ -137,13 +137,21 @@ impl Database {
             return Ok(None);
         }
         let read = || async {
-            let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS at";
+            let sql = format!("SELECT {} AS at", columns::now(DbBackend::Postgres));
             let row = self.reader.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
             let row = row.ok_or_else(|| StoreError::internal("the server does not know the time"))?;
             Ok(row.try_get::<i64>("", "at")?)
         };
-        let micros = u64::try_from(self.run(read).await?).unwrap_or_default();
-        Ok(Some(SystemTime::UNIX_EPOCH + Duration::from_micros(micros)))
+        Ok(Some(columns::time(self.run(read).await?)))
+    }
+
+    /// A handle that calls back with the SQL of each statement that it runs, for tests that count them.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn observed(mut self, statement: impl Fn(&str) + Clone + Send + Sync + 'static) -> Self {
+        self.reader.observe(statement.clone());
+        self.writer.observe(statement);
+        self
     }
 
     /// Whether it is `PostgreSQL`, which other replicas may write to, or else `SQLite`.

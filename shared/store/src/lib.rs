@@ -2,13 +2,17 @@
 
 mod announce;
 mod claim;
+pub mod columns;
 mod connection;
 mod database;
 mod error;
 mod migrate;
 mod postgres;
+mod prune;
 mod recent;
+mod replica_sync;
 mod retry;
+pub mod schema;
 mod settings;
 mod sqlite;
 #[cfg(feature = "testing")]
@@ -19,10 +23,11 @@ mod writable;
 #[cfg(test)]
 mod tests;
 
-pub use announce::Listener;
 pub use connection::Connection;
 pub use database::{Database, Options};
 pub use error::{Cause, StoreError};
+pub use prune::{keep_pruning, prune};
 pub use recent::{BELIEVED_FOR, Forgetting, Recent, read_or_recent};
+pub use replica_sync::{OUTBOX_WINDOW, ReplicaSync};
 pub use settings::{LISTEN_URL, Pool};
 pub use url::{check_listen_url, check_url, redacted, sqlite_url};

@@ -1,8 +1,9 @@
-//! Whether the database takes writes: for readiness.
+//! Whether the database takes writes: the readiness check of every service with a database.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use runtime::Check;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tokio::sync::Mutex;
 
@@ -32,13 +33,22 @@ impl Writes {
 }
 
 impl Database {
+    /// The readiness check of a service that works with this database.
+    pub fn check(&self) -> Check {
+        let database = self.clone();
+        Check::new("database", move || {
+            let database = database.clone();
+            async move { database.check_writable().await.map_err(|error| error.to_string()) }
+        })
+    }
+
     /// Whether the database answers and takes writes. On `SQLite` something is written, at most every few seconds, and at most
     /// every second after a write has failed.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if it does not: the server cannot be reached, or is read-only; the disk is full, read-only or
     /// fails.
-    pub async fn check_writable(&self) -> Result<(), StoreError> {
+    pub(crate) async fn check_writable(&self) -> Result<(), StoreError> {
         if self.is_postgres() {
             return self.run(|| self.check_server()).await;
         }

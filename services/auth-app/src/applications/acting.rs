@@ -1,4 +1,4 @@
-//! By what right somebody does something with whose tokens. Whoever has an [`Acting`] has been found to have that right.
+//! By what right somebody does something with whose tokens. Whoever has an [`ActingAs`] has been found to have that right.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use authn::{Access, Caller, Claim, DirectoryError, Grants, Groups, Permission, U
 use uuid::Uuid;
 
 use super::{Applications, ApplicationsError};
-use crate::foreign::Claimant;
+use crate::legacy_hashes::Claimant;
 use crate::model::Kind;
 use crate::policy;
 
@@ -22,7 +22,7 @@ pub struct PersonRef {
 
 /// Who does something with whose tokens, and by what right.
 #[derive(Debug)]
-pub struct Acting<'a> {
+pub struct ActingAs<'a> {
     claims: &'a Claims,
     caller: &'a Caller,
     owner: UserId,
@@ -53,7 +53,7 @@ impl Applications {
         claims: &'a Claims,
         caller: &'a Caller,
         wanted: Permission,
-    ) -> Result<Acting<'a>, ApplicationsError> {
+    ) -> Result<ActingAs<'a>, ApplicationsError> {
         if !claims.scopes.grants_tokens(wanted) {
             refuse_delegated(claims)?;
             if !claims.scopes.allow(&Access::Tokens(wanted)) {
@@ -61,7 +61,7 @@ impl Applications {
             }
         }
         let (owner, is_active) = (claims.user.id.clone(), claims.user.is_active());
-        Ok(Acting { claims, caller, owner, is_active, right: Right::Own })
+        Ok(ActingAs { claims, caller, owner, is_active, right: Right::Own })
     }
 
     /// Somebody else's tokens, in that person's name.
@@ -75,7 +75,7 @@ impl Applications {
         caller: &'a Caller,
         who: &PersonRef,
         reason: &str,
-    ) -> Result<Acting<'a>, ApplicationsError> {
+    ) -> Result<ActingAs<'a>, ApplicationsError> {
         if !self.allow_impersonation {
             return Err(ApplicationsError::NoImpersonation);
         }
@@ -86,7 +86,7 @@ impl Applications {
         let reason = policy::reason(reason)?.to_owned();
         let user = self.person(who).await?;
         let (owner, is_active) = (user.id.clone(), user.is_active());
-        Ok(Acting { claims, caller, owner, is_active, right: Right::Impersonation(reason) })
+        Ok(ActingAs { claims, caller, owner, is_active, right: Right::Impersonation(reason) })
     }
 
     /// Anybody's tokens, for the operator; that the caller is one has to be known. By the identifier also those of somebody
@@ -99,7 +99,7 @@ impl Applications {
         claims: &'a Claims,
         caller: &'a Caller,
         who: &PersonRef,
-    ) -> Result<Acting<'a>, ApplicationsError> {
+    ) -> Result<ActingAs<'a>, ApplicationsError> {
         let (owner, is_active) = match (self.person(who).await, &who.id) {
             (Ok(user), _) => (user.id.clone(), user.is_active()),
             (Err(ApplicationsError::NoSuchUser), Some(id)) => {
@@ -107,12 +107,12 @@ impl Applications {
             }
             (Err(error), _) => return Err(error),
         };
-        Ok(Acting { is_active, ..Self::operate_on(claims, caller, owner) })
+        Ok(ActingAs { is_active, ..Self::operate_on(claims, caller, owner) })
     }
 
     /// The same, by what a token says of its owner.
-    pub(crate) fn operate_on<'a>(claims: &'a Claims, caller: &'a Caller, owner: UserId) -> Acting<'a> {
-        Acting { claims, caller, owner, is_active: false, right: Right::Operator }
+    pub(crate) fn operate_on<'a>(claims: &'a Claims, caller: &'a Caller, owner: UserId) -> ActingAs<'a> {
+        ActingAs { claims, caller, owner, is_active: false, right: Right::Operator }
     }
 
     /// The directory alone decides which login names are the same, as where people sign in.
@@ -152,7 +152,7 @@ fn refuse_delegated(claims: &Claims) -> Result<(), ApplicationsError> {
     }
 }
 
-impl Acting<'_> {
+impl ActingAs<'_> {
     /// Whose tokens they are.
     pub fn owner(&self) -> &UserId {
         &self.owner
@@ -168,9 +168,9 @@ impl Acting<'_> {
         matches!(self.right, Right::Impersonation(_))
     }
 
-    /// What kind of token is made when this one is wished for.
-    pub(super) fn kind(&self, wish: Kind) -> Kind {
-        if self.is_impersonation() { Kind::Impersonated } else { wish }
+    /// What kind of token is made when this one is requested.
+    pub(super) fn kind(&self, request: Kind) -> Kind {
+        if self.is_impersonation() { Kind::Impersonated } else { request }
     }
 
     /// Whose session it is that acts. A proxy that has signed the person in by the machine key is not meant.

@@ -8,8 +8,7 @@ use authn::BoxError;
 use proto::doorward::apptokens::v1::{Kind, Token};
 use runtime::print;
 use serde_json::{Value, json};
-
-use crate::model::time;
+use store::columns::time;
 
 /// A moment in words; `never` if there is none.
 pub(super) fn date(seconds: Option<i64>) -> String {

@@ -17,11 +17,11 @@ use secrecy::ExposeSecret;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use super::REQUEST_LIMIT;
-use crate::applications::{Applications, ApplicationsError, Wish};
+use crate::applications::{Applications, ApplicationsError, TokenRequest};
 use crate::cache::Known;
 use crate::model::{AppToken, Kind};
-use crate::policy::LifeWish;
-use crate::store::Stretch;
+use crate::policy::LifetimeRequest;
+use crate::store::Page;
 
 /// CS3 lists have no pages: a list ends here, whatever the configuration allows a user to have.
 const MOST_LISTED: u64 = 10_000;
@@ -60,7 +60,7 @@ impl ApplicationsApi for Api {
         let caller = Caller::of(request.metadata(), request.extensions());
         let made = async {
             let acting = self.applications.own(&claims, &caller, Permission::Write)?;
-            self.applications.create(&acting, wish(request.into_inner())?).await
+            self.applications.create(&acting, token_request(request.into_inner())?).await
         };
         let made = made.await;
         let (status, made) = answer(made, &caller);
@@ -76,7 +76,7 @@ impl ApplicationsApi for Api {
         let caller = Caller::of(request.metadata(), request.extensions());
         let listed = async {
             let acting = self.applications.own(&claims, &caller, Permission::Read)?;
-            self.applications.list(&acting, Stretch { after: None, limit: MOST_LISTED }).await
+            self.applications.list(&acting, Page { after: None, limit: MOST_LISTED }).await
         };
         let (status, tokens) = answer(listed.await, &caller);
         let app_passwords = tokens.unwrap_or_default().iter().map(without_secret).collect();
@@ -112,12 +112,12 @@ impl ApplicationsApi for Api {
     }
 }
 
-fn wish(request: GenerateAppPasswordRequest) -> Result<Wish, ApplicationsError> {
+fn token_request(request: GenerateAppPasswordRequest) -> Result<TokenRequest, ApplicationsError> {
     let GenerateAppPasswordRequest { token_scope, label, expiration, .. } = request;
     // clients of CS3 write "never" as a time of zero too
     let end = expiration.filter(|time| (time.seconds, time.nanos) != (0, 0));
-    let life = end.as_ref().map_or(LifeWish::Longest, |end| LifeWish::Until(system_time(end)));
-    Ok(Wish { label, grants: Grants::from_cs3(&Scopes::from(token_scope))?, life, kind: Kind::App })
+    let life = end.as_ref().map_or(LifetimeRequest::Longest, |end| LifetimeRequest::Until(system_time(end)));
+    Ok(TokenRequest { label, grants: Grants::from_cs3(&Scopes::from(token_scope))?, life, kind: Kind::App })
 }
 
 /// The status of an outcome, and what came of it.

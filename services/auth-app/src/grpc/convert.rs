@@ -6,11 +6,12 @@ use authn::{GrantError, Grants};
 use proto::doorward::apptokens::v1::{
     CreateTokenRequest, ImportedToken, Kind as Word, PersonRef as WirePerson, Token, create_token_request, person_ref,
 };
+use store::columns::time;
 
-use crate::applications::{PersonRef, Wish};
+use crate::applications::{PersonRef, TokenRequest};
 use crate::import::Record;
-use crate::model::{AppToken, Kind, Life, time};
-use crate::policy::LifeWish;
+use crate::model::{AppToken, Kind, Life};
+use crate::policy::LifetimeRequest;
 
 pub(super) fn person(who: Option<WirePerson>) -> PersonRef {
     match who.and_then(|who| who.by) {
@@ -21,17 +22,17 @@ pub(super) fn person(who: Option<WirePerson>) -> PersonRef {
 }
 
 /// No scope at all is the whole of it here: that is what the documented command lines mean by saying nothing.
-pub(super) fn wish(request: CreateTokenRequest) -> Result<Wish, GrantError> {
+pub(super) fn token_request(request: CreateTokenRequest) -> Result<TokenRequest, GrantError> {
     let kind = kind(request.kind());
     let CreateTokenRequest { label, scopes, life, max_lifetime, .. } = request;
     let life = match life {
-        None => LifeWish::Usual,
-        Some(create_token_request::Life::ExpiresIn(after)) => LifeWish::For(seconds(after)),
+        None => LifetimeRequest::Usual,
+        Some(create_token_request::Life::ExpiresIn(after)) => LifetimeRequest::For(seconds(after)),
         Some(create_token_request::Life::Window(window)) => {
-            LifeWish::Sliding { window: seconds(window), max_lifetime: max_lifetime.map(seconds) }
+            LifetimeRequest::Sliding { window: seconds(window), max_lifetime: max_lifetime.map(seconds) }
         }
     };
-    Ok(Wish { label, grants: grants(&scopes)?, life, kind })
+    Ok(TokenRequest { label, grants: grants(&scopes)?, life, kind })
 }
 
 fn grants(words: &[String]) -> Result<Grants, GrantError> {

@@ -20,7 +20,7 @@ use super::convert;
 use crate::applications::{Applications, ApplicationsError};
 use crate::import::Outcome;
 use crate::prune::Pruner;
-use crate::store::Stretch;
+use crate::store::Page;
 
 /// Entries of a page, at most and when nothing is said.
 const PAGE: u32 = 100;
@@ -76,7 +76,7 @@ impl AppTokensApi for Api {
         let owner = convert::person(request.owner.take());
         let made = async {
             let acting = self.applications.operate(&claims, &caller, &owner).await?;
-            self.applications.create(&acting, convert::wish(request)?).await
+            self.applications.create(&acting, convert::token_request(request)?).await
         };
         let (token, secret) = made.await.map_err(|error| refused(&error))?;
         let (token, secret) = (Some(convert::token(&token)), secret.expose_secret().to_owned());
@@ -90,7 +90,7 @@ impl AppTokensApi for Api {
         let size = if page_size == 0 { PAGE } else { page_size.min(PAGE) };
         let listed = async {
             let acting = self.applications.operate(&claims, &caller, &convert::person(owner)).await?;
-            self.applications.list(&acting, Stretch { after, limit: u64::from(size) + 1 }).await
+            self.applications.list(&acting, Page { after, limit: u64::from(size) + 1 }).await
         };
         let mut tokens = listed.await.map_err(|error| refused(&error))?;
         let is_last = tokens.len() <= size as usize;

@@ -14,7 +14,7 @@ use super::Api;
 use super::answer::Problem;
 use super::params::{duration, person};
 use crate::applications::PersonRef;
-use crate::policy::LifeWish;
+use crate::policy::LifetimeRequest;
 
 /// The longest text about what is wrong with a body, in characters.
 const MAX_DETAIL: usize = 256;
@@ -108,16 +108,16 @@ impl NewToken {
     }
 
     /// How it ends.
-    pub(super) fn life(&self) -> Result<LifeWish, Problem> {
+    pub(super) fn life(&self) -> Result<LifetimeRequest, Problem> {
         let length = |name, value: &Option<Length>| value.as_ref().map(|value| value.read(name)).transpose();
         let max_lifetime = length("max_lifetime", &self.max_lifetime)?;
         match (&self.expires_in, length("window", &self.window)?) {
             (Some(_), Some(_)) => Err(Problem::parameter("window", "a token has expires_in or a window, not both")),
-            (None, Some(window)) => Ok(LifeWish::Sliding { window, max_lifetime }),
+            (None, Some(window)) => Ok(LifetimeRequest::Sliding { window, max_lifetime }),
             (_, None) if max_lifetime.is_some() => Err(Problem::parameter("max_lifetime", "it goes with a window")),
-            (Some(Length::Text(text)), None) if text == "never" => Ok(LifeWish::Never),
-            (Some(length), None) => length.read("expires_in").map(LifeWish::For),
-            (None, None) => Ok(LifeWish::Usual),
+            (Some(Length::Text(text)), None) if text == "never" => Ok(LifetimeRequest::Never),
+            (Some(length), None) => length.read("expires_in").map(LifetimeRequest::For),
+            (None, None) => Ok(LifetimeRequest::Usual),
         }
     }
 }

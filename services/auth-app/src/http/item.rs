@@ -11,11 +11,11 @@ use uuid::Uuid;
 
 use super::Api;
 use super::answer::{Problem, Token};
-use super::asker::Asker;
 use super::body::{Body, Change};
 use super::collection::acting;
 use super::params::Params;
-use crate::applications::{Acting, ApplicationsError};
+use super::principal::Principal;
+use crate::applications::{ActingAs, ApplicationsError};
 
 /// Whose token it is may be said as in the other calls.
 const KNOWN: [&str; 3] = ["userID", "userName", "reason"];
@@ -41,18 +41,23 @@ impl FromRequestParts<Api> for Id {
 
 async fn concerned<'a>(
     api: &Api,
-    asker: &'a Asker,
+    principal: &'a Principal,
     params: &Params,
     wanted: Permission,
-) -> Result<Acting<'a>, Problem> {
+) -> Result<ActingAs<'a>, Problem> {
     params.only(&KNOWN)?;
     let reason = params.get("reason").unwrap_or("");
-    Ok(acting(api, asker, params.person()?.as_ref(), reason, wanted).await?)
+    Ok(acting(api, principal, params.person()?.as_ref(), reason, wanted).await?)
 }
 
 /// `GET`
-pub(super) async fn show(State(api): State<Api>, id: Id, asker: Asker, params: Params) -> Result<Json<Token>, Problem> {
-    let acting = concerned(&api, &asker, &params, Permission::Read).await?;
+pub(super) async fn show(
+    State(api): State<Api>,
+    id: Id,
+    principal: Principal,
+    params: Params,
+) -> Result<Json<Token>, Problem> {
+    let acting = concerned(&api, &principal, &params, Permission::Read).await?;
     let found = api.applications.get(&acting, id.known()?).await?;
     Ok(Json(Token::new(&found, None, api.clock.now())))
 }
@@ -61,10 +66,10 @@ pub(super) async fn show(State(api): State<Api>, id: Id, asker: Asker, params: P
 pub(super) async fn revoke(
     State(api): State<Api>,
     id: Id,
-    asker: Asker,
+    principal: Principal,
     params: Params,
 ) -> Result<StatusCode, Problem> {
-    let acting = concerned(&api, &asker, &params, Permission::Write).await?;
+    let acting = concerned(&api, &principal, &params, Permission::Write).await?;
     api.applications.revoke(&acting, &id.known()?.to_string()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -73,11 +78,11 @@ pub(super) async fn revoke(
 pub(super) async fn rename(
     State(api): State<Api>,
     id: Id,
-    asker: Asker,
+    principal: Principal,
     params: Params,
     body: Body,
 ) -> Result<Json<Token>, Problem> {
-    let acting = concerned(&api, &asker, &params, Permission::Write).await?;
+    let acting = concerned(&api, &principal, &params, Permission::Write).await?;
     let change: Change = body.json()?;
     let renamed = api.applications.rename(&acting, id.known()?, &change.label).await?;
     Ok(Json(Token::new(&renamed, None, api.clock.now())))

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::Api;
 use super::answer::Problem;
 use crate::applications::PersonRef;
-use crate::policy::{self, LifeWish, PolicyError};
+use crate::policy::{self, LifetimeRequest, PolicyError};
 
 /// What only a query may say once.
 const ONCE: &str = "it may be given once only";
@@ -86,15 +86,15 @@ impl Params {
     }
 
     /// How a token ends: `expiry`, or `window` and `max_lifetime`.
-    pub(super) fn life(&self) -> Result<LifeWish, Problem> {
+    pub(super) fn life(&self) -> Result<LifetimeRequest, Problem> {
         let length = |name| self.get(name).map(|text| duration(name, text)).transpose();
         let max_lifetime = length("max_lifetime")?;
         match (self.get("expiry"), length("window")?) {
             (Some(_), Some(_)) => Err(Problem::parameter("window", "a token has an expiry or a window, not both")),
-            (None, Some(window)) => Ok(LifeWish::Sliding { window, max_lifetime }),
+            (None, Some(window)) => Ok(LifetimeRequest::Sliding { window, max_lifetime }),
             (_, None) if max_lifetime.is_some() => Err(Problem::parameter("max_lifetime", "it goes with a window")),
-            (Some("never"), None) => Ok(LifeWish::Never),
-            (Some(text), None) => duration("expiry", text).map(LifeWish::For),
+            (Some("never"), None) => Ok(LifetimeRequest::Never),
+            (Some(text), None) => duration("expiry", text).map(LifetimeRequest::For),
             (None, None) => Err(Problem::parameter("expiry", "it is missing; it is written like 72h or 30m")),
         }
     }

@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use serde_json::Value;
+use store::columns::time;
 
 use super::{FormatError, Record};
-use crate::foreign;
-use crate::model::{Kind, time};
+use crate::legacy_hashes;
+use crate::model::Kind;
 
 #[derive(Deserialize)]
 struct Row {
@@ -73,7 +74,7 @@ fn verifier(text: String) -> String {
     if text.starts_with("sha256:") {
         return text;
     }
-    foreign::name(&text).iter().fold("sha256:".to_owned(), |mut text, byte| {
+    legacy_hashes::name(&text).iter().fold("sha256:".to_owned(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })

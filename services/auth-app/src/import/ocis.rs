@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde::Deserialize;
+use store::columns::time;
 
 use super::{FormatError, Record};
-use crate::model::{Kind, time};
+use crate::model::Kind;
 
 /// A token as Go's `encoding/json` writes it.
 #[derive(Deserialize)]

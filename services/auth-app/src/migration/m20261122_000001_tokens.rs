@@ -1,41 +1,32 @@
 //! The tokens: found by digest at each use, by owner for lists, by expiry for pruning.
 
-#![expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait's method leaves the lifetime out, and so must its implementation"
-)]
+use sea_orm_migration::MigrationTrait;
+use sea_orm_migration::schema::{big_integer, big_integer_null, blob, integer, pk_uuid, text};
+use store::schema::{Migration, index, table, unique_index};
 
-use sea_orm_migration::{prelude::*, schema};
-
-#[derive(DeriveMigrationName)]
-pub(super) struct Migration;
-
-const TABLE: &str = "app_tokens";
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let table = Table::create()
-            .table(TABLE)
-            .col(schema::pk_uuid("id"))
-            .col(schema::text("owner_id"))
-            .col(schema::text("owner_idp"))
-            .col(schema::integer("owner_type"))
-            .col(schema::text("kind"))
-            .col(schema::text("label"))
-            .col(schema::text("grants"))
-            .col(schema::text("key_id"))
-            .col(schema::blob("digest"))
-            .col(schema::big_integer("created"))
-            .col(schema::text("created_by"))
-            .col(schema::big_integer_null("last_used"))
-            .col(schema::big_integer("expires"))
-            .col(schema::big_integer_null("revoked"))
-            .to_owned();
-        manager.create_table(table).await?;
-        let index = |name: &str| Index::create().name(name).table(TABLE).to_owned();
-        manager.create_index(index("app_tokens_digest").col("digest").unique().to_owned()).await?;
-        manager.create_index(index("app_tokens_owner").col("owner_id").col("id").to_owned()).await?;
-        manager.create_index(index("app_tokens_expires").col("expires").to_owned()).await
-    }
+pub(super) fn migration() -> Box<dyn MigrationTrait> {
+    Migration::boxed("m20261122_000001_tokens", || {
+        let columns = [
+            pk_uuid("id"),
+            text("owner_id"),
+            text("owner_idp"),
+            integer("owner_type"),
+            text("kind"),
+            text("label"),
+            text("grants"),
+            text("key_id"),
+            blob("digest"),
+            big_integer("created"),
+            text("created_by"),
+            big_integer_null("last_used"),
+            big_integer("expires"),
+            big_integer_null("revoked"),
+        ];
+        vec![
+            table("app_tokens", columns),
+            unique_index("app_tokens_digest", "app_tokens", ["digest"]),
+            index("app_tokens_owner", "app_tokens", ["owner_id", "id"]),
+            index("app_tokens_expires", "app_tokens", ["expires"]),
+        ]
+    })
 }

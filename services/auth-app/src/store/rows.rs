@@ -5,10 +5,11 @@ use std::time::Duration;
 use authn::{Grants, UserId, UserType};
 use sea_orm::ActiveValue::Set;
 use store::StoreError;
+use store::columns::{micros, span, time};
 
 use super::entity::{token, usage};
-use super::{Foreign, Use};
-use crate::model::{AppToken, Digest, Fingerprint, Kind, LastUse, Life, Stored, micros, time};
+use super::{ImportedToken, Use};
+use crate::model::{AppToken, Digest, Fingerprint, Kind, LastUse, Life, Stored};
 
 /// The `expires` of a token that never ends.
 const NEVER: i64 = i64::MAX;
@@ -16,7 +17,7 @@ const NEVER: i64 = i64::MAX;
 pub(super) fn of(Stored { token, fingerprint }: &Stored) -> token::ActiveModel {
     let slide = match token.life {
         Life::Fixed(_) => None,
-        Life::Sliding { window, .. } => Some(i64::try_from(window.as_micros()).unwrap_or(i64::MAX)),
+        Life::Sliding { window, .. } => Some(span(window)),
     };
     token::ActiveModel {
         id: Set(token.id),
@@ -39,11 +40,11 @@ pub(super) fn of(Stored { token, fingerprint }: &Stored) -> token::ActiveModel {
     }
 }
 
-pub(super) fn of_foreign(foreign: &Foreign) -> token::ActiveModel {
+pub(super) fn of_imported(one: &ImportedToken) -> token::ActiveModel {
     token::ActiveModel {
-        imported: Set(Some(foreign.imported.to_vec())),
-        verifier: Set(foreign.verifier.clone()),
-        ..of(&foreign.stored)
+        imported: Set(Some(one.imported.to_vec())),
+        verifier: Set(one.verifier.clone()),
+        ..of(&one.stored)
     }
 }
 

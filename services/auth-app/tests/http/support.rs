@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use auth_app::feed::Feed;
+use auth_app::digest_keys::DigestKeys;
 use auth_app::http::{Api, router};
-use auth_app::pepper::Peppers;
-use auth_app::store::Sql;
-use auth_app::{AppTokens, Applications, Ledger, Migrator, Tokens};
+use auth_app::store::TokenStore;
+use auth_app::{AppTokens, Applications, Migrator, TokenService, Tokens};
 use authn::{
     Authenticated, Authenticator, Claim, Credentials, Directory, DirectoryError, Filter, Grants, Groups, User, UserId,
     UserStatus, UserType, role,
@@ -128,15 +127,15 @@ impl Service {
         let file = store::testing::sqlite();
         let database = file.open().await;
         database.migrate::<Migrator>().await.expect("migrates");
-        let peppers = Peppers::new(&Secret::from(KEY), &Secret::from(""));
-        let kept = Arc::new(Sql::new(database));
-        let ledger = Ledger::open(kept, peppers, Feed::alone(), Duration::from_mins(1)).await.expect("opens");
-        let (ledger, people, clock) = (Arc::new(ledger), Arc::new(People::default()), Clock::manual(start()));
+        let digest_keys = DigestKeys::new(&Secret::from(KEY), &Secret::from(""));
+        let store = Arc::new(TokenStore::new(database));
+        let service = TokenService::open(store, digest_keys, Duration::from_mins(1)).await.expect("opens");
+        let (service, people, clock) = (Arc::new(service), Arc::new(People::default()), Clock::manual(start()));
         let directory: Arc<dyn Directory> = Arc::<People>::clone(&people);
-        let (shared, one) = (Arc::clone(&ledger), Arc::clone(&directory));
+        let (shared, one) = (Arc::clone(&service), Arc::clone(&directory));
         let authenticator = AppTokens::new(shared, one, Groups::Skip, false, clock.clone());
         let both = (clock.clone(), Random::system());
-        let applications = Applications::new(ledger, directory, tokens.policy(), allow_impersonation, both);
+        let applications = Applications::new(service, directory, tokens.policy(), allow_impersonation, both);
         let (minter, verifier) = keys("an-adequate-secret-of-32-bytes-ok");
         let api = Api::new(Arc::new(applications), verifier, clock.clone(), root);
         let router = router(api).layer(DefaultBodyLimit::max(MAX_BODY));

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use auth_app::policy::LifeWish;
+use auth_app::policy::LifetimeRequest;
 use sea_orm::{ConnectionTrait, Statement};
 use secrecy::SecretString;
 use store::testing::Cluster;
@@ -91,8 +91,8 @@ async fn a_postgres_that_hangs_or_dies_is_believed_for_seconds() {
     // one connection, so that none has to be made when the server no longer makes any
     let alone = Options { max_connections: 1, acquire_timeout: 10 * SECOND, ..Options::default() };
     let watcher = Database::connect(cluster.fresh_database().await.url(), &alone).await.expect("the database opens");
-    let (kept, kept_secret) = replicas[0].token(LifeWish::For(HOUR)).await;
-    let (revoked, revoked_secret) = replicas[0].token(LifeWish::For(HOUR)).await;
+    let (kept, kept_secret) = replicas[0].token(LifetimeRequest::For(HOUR)).await;
+    let (revoked, revoked_secret) = replicas[0].token(LifetimeRequest::For(HOUR)).await;
     for replica in replicas {
         assert_eq!(replica.answer(&kept_secret).await, Answer::Good);
         assert_eq!(replica.answer(&revoked_secret).await, Answer::Good);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use auth_app::policy::LifeWish;
+use auth_app::policy::LifetimeRequest;
 use runtime::{Clock, Random};
 use sea_orm::{ConnectionTrait, Statement};
 use store::Database;
@@ -50,7 +50,7 @@ async fn a_revocation_is_pushed_to_all_postgres_replicas() {
         if round % 50 == 25 {
             assert_eq!(kill_listeners(&watcher).await, 3, "all have to listen anew");
         }
-        let (token, secret) = replicas[below(&random, 3)].token(LifeWish::For(HOUR)).await;
+        let (token, secret) = replicas[below(&random, 3)].token(LifetimeRequest::For(HOUR)).await;
         for replica in &replicas {
             assert_eq!(replica.answer(&secret).await, Answer::Good);
         }
@@ -75,7 +75,7 @@ async fn a_revocation_is_asked_for_by_all_postgres_replicas() {
     for _ in 0..12 {
         let mut secrets = Vec::new();
         for _ in 0..20 {
-            let (_, secret) = replicas[below(&random, 3)].token(LifeWish::For(HOUR)).await;
+            let (_, secret) = replicas[below(&random, 3)].token(LifetimeRequest::For(HOUR)).await;
             for replica in &replicas {
                 assert_eq!(replica.answer(&secret).await, Answer::Good);
             }
@@ -119,7 +119,7 @@ async fn a_revocation_is_whole_also_when_its_caller_goes_away() {
     let replica = Replica::start(file.url(), &Clock::manual(UNIX_EPOCH + 400_000 * HOUR), true).await;
     let mut tokens = Vec::new();
     for polls in (0..12).cycle().take(120) {
-        let (token, secret) = replica.token(LifeWish::For(HOUR)).await;
+        let (token, secret) = replica.token(LifetimeRequest::For(HOUR)).await;
         assert_eq!(replica.answer(&secret).await, Answer::Good);
         cut_short(replica.revoke(token.id), polls).await;
         tokens.push((token.id, secret, polls));

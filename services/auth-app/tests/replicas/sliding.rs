@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth_app::policy::LifeWish;
+use auth_app::policy::LifetimeRequest;
 use store::testing::Cluster;
 
 use crate::support::{Answer, HOUR, Replica, SECOND, three};
@@ -41,7 +41,7 @@ async fn a8_a_replica_whose_clock_is_not_that_of_postgres_is_not_ready() {
 async fn a_window_slides_at_all_postgres_replicas() {
     let Some(cluster) = Cluster::start().await else { return };
     let (clock, [here, there, third]) = three(&cluster, true).await;
-    let sliding = LifeWish::Sliding { window: WINDOW, max_lifetime: Some(HOUR) };
+    let sliding = LifetimeRequest::Sliding { window: WINDOW, max_lifetime: Some(HOUR) };
     let (token, secret) = here.token(sliding).await;
     for replica in [&here, &there, &third] {
         assert_eq!(replica.answer(&secret).await, Answer::Good, "all have it in their caches");

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use auth_app::applications::Wish;
+use auth_app::applications::TokenRequest;
 use auth_app::model::{AppToken, Kind};
-use auth_app::policy::LifeWish;
+use auth_app::policy::LifetimeRequest;
 use auth_app::{Config, Opened, Tokens};
 use authn::{
     AuthError, Authenticated, Caller, Claim, Credentials, Directory, DirectoryError, Filter, Grants, Groups,
@@ -101,10 +101,10 @@ impl Replica {
     }
 
     /// A new token of einstein's.
-    pub(crate) async fn token(&self, life: LifeWish) -> (AppToken, SecretString) {
+    pub(crate) async fn token(&self, life: LifetimeRequest) -> (AppToken, SecretString) {
         let acting = self.opened.applications.own(&self.claims, &self.caller, Permission::Write).expect("may manage");
-        let wish = Wish { label: "phone".to_owned(), grants: Grants::user(), life, kind: Kind::App };
-        self.opened.applications.create(&acting, wish).await.expect("is made")
+        let request = TokenRequest { label: "phone".to_owned(), grants: Grants::user(), life, kind: Kind::App };
+        self.opened.applications.create(&acting, request).await.expect("is made")
     }
 
     /// Ends a token of einstein's.

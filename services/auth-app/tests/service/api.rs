@@ -72,7 +72,7 @@ fn code(status: Option<Status>) -> i32 {
     status.expect("a status").code
 }
 
-fn wish() -> GenerateAppPasswordRequest {
+fn password_request() -> GenerateAppPasswordRequest {
     let token_scope = (&Scopes::full_user()).into();
     GenerateAppPasswordRequest { token_scope, label: "Generated via API".into(), ..Default::default() }
 }
@@ -80,7 +80,7 @@ fn wish() -> GenerateAppPasswordRequest {
 #[tokio::test]
 async fn a_password_is_made_listed_verified_and_ended() {
     let mesh = Mesh::new().await;
-    let (status, made) = mesh.generate("pwd", wish()).await;
+    let (status, made) = mesh.generate("pwd", password_request()).await;
     let made = made.expect("a password");
     assert_eq!((status, made.label.as_str()), (1, "Generated via API"));
     assert_eq!(made.user.as_ref().map(|user| user.opaque_id.as_str()), Some("id-of-einstein"));
@@ -105,7 +105,7 @@ async fn a_password_is_made_listed_verified_and_ended() {
     assert_eq!(mesh.get("id-of-einstein", &made.password).await, (6, None));
     assert!(mesh.list().await.is_empty());
 
-    let (_, again) = mesh.generate("pwd", wish()).await;
+    let (_, again) = mesh.generate("pwd", password_request()).await;
     assert_eq!(mesh.invalidate(&again.expect("a password").password).await, 1, "the secret will do as well");
 }
 
@@ -115,14 +115,15 @@ async fn an_absent_or_zero_expiration_is_the_longest_allowed() {
     let latest = mesh.fixture.clock.now() + crate::support::YEAR;
     let latest = latest.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
     for expiration in [None, Some(Timestamp::default())] {
-        let (status, made) = mesh.generate("pwd", GenerateAppPasswordRequest { expiration, ..wish() }).await;
+        let (status, made) =
+            mesh.generate("pwd", GenerateAppPasswordRequest { expiration, ..password_request() }).await;
         assert_eq!((status, made.and_then(|made| made.expiration).map(|end| end.seconds)), (1, Some(latest)));
     }
     let past = Timestamp { seconds: 1, nanos: 0 };
     let beyond = Timestamp { seconds: latest + 1, nanos: 0 };
     let absurd = Timestamp { seconds: u64::MAX, nanos: u32::MAX };
     for expiration in [past, beyond, absurd] {
-        let asked = GenerateAppPasswordRequest { expiration: Some(expiration), ..wish() };
+        let asked = GenerateAppPasswordRequest { expiration: Some(expiration), ..password_request() };
         assert_eq!(mesh.generate("pwd", asked).await, (4, None));
     }
 }
@@ -130,19 +131,19 @@ async fn an_absent_or_zero_expiration_is_the_longest_allowed() {
 #[tokio::test]
 async fn what_may_not_be_is_refused() {
     let mesh = Mesh::new().await;
-    let unscoped = GenerateAppPasswordRequest { token_scope: BTreeMap::new(), ..wish() };
+    let unscoped = GenerateAppPasswordRequest { token_scope: BTreeMap::new(), ..password_request() };
     assert_eq!(mesh.generate("pwd", unscoped).await.0, 4);
-    let long = GenerateAppPasswordRequest { label: "x".repeat(129), ..wish() };
+    let long = GenerateAppPasswordRequest { label: "x".repeat(129), ..password_request() };
     assert_eq!(mesh.generate("pwd", long).await.0, 4);
-    assert_eq!(mesh.generate("app", wish()).await.0, 8, "row A9");
+    assert_eq!(mesh.generate("app", password_request()).await.0, 8, "row A9");
 
-    let without = mesh.api.generate_app_password(Request::new(wish())).await.expect_err("needs a token");
+    let without = mesh.api.generate_app_password(Request::new(password_request())).await.expect_err("needs a token");
     assert_eq!(without.code(), Code::Unauthenticated);
-    let mut wrong = Request::new(wish());
+    let mut wrong = Request::new(password_request());
     wrong.metadata_mut().insert(METADATA_KEY, "junk".parse().expect("is ASCII"));
     let wrong = mesh.api.generate_app_password(wrong).await.expect_err("needs a good token");
     assert_eq!(wrong.code(), Code::PermissionDenied);
-    let late = mesh.by("einstein", "pwd", wish());
+    let late = mesh.by("einstein", "pwd", password_request());
     mesh.fixture.clock.advance(HOUR + Duration::from_secs(6));
     let late = mesh.api.generate_app_password(late).await.expect_err("needs a token that is not over");
     assert_eq!(late.code(), Code::PermissionDenied);

@@ -1,8 +1,8 @@
 //! What the audit log says of tokens.
 
-use crate::support::{Fixture, HOUR, claims, wish};
+use crate::support::{Fixture, HOUR, claims, token_request};
 use auth_app::applications::PersonRef;
-use auth_app::policy::LifeWish;
+use auth_app::policy::LifetimeRequest;
 use authn::Caller;
 use runtime::CapturedLog;
 use secrecy::ExposeSecret;
@@ -18,7 +18,8 @@ async fn a11_who_for_whom_why_and_from_where() {
     let marie = PersonRef { username: Some("marie".to_owned()), id: None };
     let reason = "moving to the new server\u{a0}(ticket 7)";
     let acting = fixture.applications.impersonate(&admin, &caller, &marie, reason).await.expect("may");
-    let (token, secret) = fixture.applications.create(&acting, wish(LifeWish::For(HOUR))).await.expect("is made");
+    let (token, secret) =
+        fixture.applications.create(&acting, token_request(LifetimeRequest::For(HOUR))).await.expect("is made");
     fixture.applications.revoke(&acting, &token.id.to_string()).await.expect("ends");
 
     let events = log.audit_events();

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::support::{Fixture, HOUR, claims, user, wish};
+use crate::support::{Fixture, HOUR, claims, token_request, user};
 use auth_app::applications::{ApplicationsError, PersonRef};
-use auth_app::policy::LifeWish;
+use auth_app::policy::LifetimeRequest;
 use authn::{Caller, Grants, Permission};
 use secrecy::{ExposeSecret, SecretString};
 use token::{KeyRing, Minter, Verifier};
@@ -65,7 +65,8 @@ async fn app_tokens_survive_another_name_of_the_installation() {
     };
     let (caller, before) = (Caller::default(), named("https://cloud.example/"));
     let acting = fixture.applications.own(&before, &caller, Permission::Write).expect("may manage");
-    let (token, secret) = fixture.applications.create(&acting, wish(LifeWish::Usual)).await.expect("is made");
+    let (token, secret) =
+        fixture.applications.create(&acting, token_request(LifetimeRequest::Usual)).await.expect("is made");
     for idp in ["https://cloud.example", "https://files.example", ""] {
         let einstein = named(idp).user;
         fixture.people.change("einstein", |user| user.clone_from(&einstein));

@@ -11,7 +11,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use auth_app::applications::ApplicationsError;
 use auth_app::import::{Record, cells, ocis, opencloud};
 use auth_app::model::Life;
-use auth_app::{Tokens, foreign};
+use auth_app::{Tokens, legacy_hashes};
 use authn::{AuthError, Authenticated, Authenticator, Caller, Credentials, Reason};
 use runtime::Random;
 use serde_json::{Value, json};
@@ -78,18 +78,18 @@ async fn takes_over(fixture: Fixture, records: Vec<Record>, secrets: &[String], 
         let good = patiently(&fixture, &owner(number), secret).await;
         assert_eq!(good.expect("still works").user.username, owner(number));
     }
-    let (reads, rekeys) = (fixture.reads(), fixture.counting.rekeys.load(Ordering::Relaxed));
+    let (reads, rekeys) = (fixture.reads(), fixture.statements.rekeys.load(Ordering::Relaxed));
     assert_eq!(rekeys, count, "each was recognised once");
     for (number, secret) in secrets.iter().enumerate() {
         assert!(fixture.authenticate(&owner(number), secret).await.is_ok());
     }
-    assert_eq!((fixture.reads(), fixture.counting.rekeys.load(Ordering::Relaxed)), (reads, rekeys), "from memory");
+    assert_eq!((fixture.reads(), fixture.statements.rekeys.load(Ordering::Relaxed)), (reads, rekeys), "from memory");
     let begun_again = fixture.restarted(crate::support::KEY, "").await;
     for (number, secret) in secrets.iter().enumerate().take(200) {
         assert!(begun_again.authenticate("", secret).await.is_ok(), "found like any other, also as a bearer");
         assert!(begun_again.authenticate(&owner(number), secret).await.is_ok());
     }
-    assert_eq!(begun_again.counting.rekeys.load(Ordering::Relaxed), 0);
+    assert_eq!(begun_again.statements.rekeys.load(Ordering::Relaxed), 0);
     assert_eq!(import(&begun_again, records, false).await, all("Known"), "once and for all");
 }
 
@@ -163,8 +163,8 @@ async fn the_tokens_of_opencloud_go_on_working() {
 
 fn cells_row(secret: &str, owner: &str, more: &Value) -> Value {
     let mut row = json!({
-        "uuid": uuid::Uuid::from_slice(&foreign::name(secret)[..16]).expect("16 bytes").to_string(),
-        "access_token": format!("sha256:{}", hexadecimal(&foreign::name(secret))),
+        "uuid": uuid::Uuid::from_slice(&legacy_hashes::name(secret)[..16]).expect("16 bytes").to_string(),
+        "access_token": format!("sha256:{}", hexadecimal(&legacy_hashes::name(secret))),
         "pat_type": 1,
         "label": "sync",
         "user_uuid": "unknown-here",

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::support::{Fixture, HOUR, KEY, SECOND, YEAR, claims, text, wish};
+use crate::support::{Fixture, HOUR, KEY, SECOND, YEAR, claims, text, token_request};
 use auth_app::Tokens;
 use auth_app::applications::ApplicationsError;
 use auth_app::model::Life;
-use auth_app::policy::{LifeWish, PolicyError};
+use auth_app::policy::{LifetimeRequest, PolicyError};
 use authn::{Caller, Permission, Reason};
 
 #[tokio::test]
@@ -16,14 +16,16 @@ async fn a5_a_token_has_an_end_within_the_limit() {
     let (session, caller) = (claims("einstein", &["pwd"]), Caller::default());
     let acting = fixture.applications.own(&session, &caller, Permission::Write).expect("may manage");
     let now = fixture.clock.now();
-    let (token, _) = fixture.applications.create(&acting, wish(LifeWish::Usual)).await.expect("is made");
+    let (token, _) =
+        fixture.applications.create(&acting, token_request(LifetimeRequest::Usual)).await.expect("is made");
     assert_eq!(token.end(), Some(now + 72 * HOUR), "nothing said is 72 hours");
-    let (token, _) = fixture.applications.create(&acting, wish(LifeWish::Longest)).await.expect("is made");
+    let (token, _) =
+        fixture.applications.create(&acting, token_request(LifetimeRequest::Longest)).await.expect("is made");
     assert_eq!(token.end(), Some(now + YEAR), "as long as possible is a year, never for ever");
     let ends =
         [(now - HOUR, PolicyError::Past), (now, PolicyError::Past), (now + YEAR + SECOND, PolicyError::TooLong(YEAR))];
     for (end, expected) in ends {
-        let refused = fixture.applications.create(&acting, wish(LifeWish::Until(end))).await;
+        let refused = fixture.applications.create(&acting, token_request(LifetimeRequest::Until(end))).await;
         assert!(matches!(refused, Err(ApplicationsError::Policy(problem)) if problem == expected));
     }
 }
@@ -32,15 +34,15 @@ async fn a5_a_token_has_an_end_within_the_limit() {
 async fn a6_a_sliding_token_lives_until_its_absolute_end_and_not_a_second_longer() {
     let fixture = Fixture::new().await;
     let window = 600 * SECOND;
-    let sliding = LifeWish::Sliding { window, max_lifetime: Some(HOUR) };
-    let (token, secret) = fixture.made("einstein", wish(sliding)).await;
+    let sliding = LifetimeRequest::Sliding { window, max_lifetime: Some(HOUR) };
+    let (token, secret) = fixture.made("einstein", token_request(sliding)).await;
     assert_eq!(token.end(), Some(token.created + window));
     for _ in 0..11 {
         fixture.clock.advance(300 * SECOND);
         let good = fixture.authenticate("einstein", text(&secret)).await.expect("is good");
         let end = (fixture.clock.now() + window).min(token.created + HOUR);
         assert_eq!(good.not_after, Some(end), "the internal token ends with it");
-        fixture.ledger.write_uses(fixture.clock.now(), false).await.expect("writes");
+        fixture.tokens.write_uses(fixture.clock.now(), false).await.expect("writes");
     }
     fixture.clock.advance(299 * SECOND);
     assert!(fixture.authenticate("einstein", text(&secret)).await.is_ok(), "a second before the end");
@@ -53,8 +55,9 @@ async fn a6_a_sliding_token_lives_until_its_absolute_end_and_not_a_second_longer
 #[tokio::test]
 async fn a6_a_sliding_token_that_is_not_used_ends_with_its_window() {
     let fixture = Fixture::new().await;
-    let (_, secret) =
-        fixture.made("einstein", wish(LifeWish::Sliding { window: 600 * SECOND, max_lifetime: None })).await;
+    let (_, secret) = fixture
+        .made("einstein", token_request(LifetimeRequest::Sliding { window: 600 * SECOND, max_lifetime: None }))
+        .await;
     fixture.clock.advance(599 * SECOND);
     assert!(fixture.authenticate("einstein", text(&secret)).await.is_ok());
     fixture.clock.advance(599 * SECOND);
@@ -68,8 +71,8 @@ async fn a6_a_sliding_token_that_is_not_used_ends_with_its_window() {
 #[tokio::test]
 async fn a7_a_hundred_uses_at_once_write_one_row_once() {
     let fixture = Arc::new(Fixture::new().await);
-    let sliding = LifeWish::Sliding { window: 600 * SECOND, max_lifetime: None };
-    let (token, secret) = fixture.made("einstein", wish(sliding)).await;
+    let sliding = LifetimeRequest::Sliding { window: 600 * SECOND, max_lifetime: None };
+    let (token, secret) = fixture.made("einstein", token_request(sliding)).await;
     fixture.clock.advance(60 * SECOND);
     let used = fixture.clock.now();
     let callers = (0..100).map(|_| {
@@ -80,12 +83,12 @@ async fn a7_a_hundred_uses_at_once_write_one_row_once() {
         assert!(one.await.expect("no panic"));
     }
     for _ in 0..10 {
-        fixture.ledger.write_uses(fixture.clock.now(), false).await.expect("writes");
+        fixture.tokens.write_uses(fixture.clock.now(), false).await.expect("writes");
         fixture.clock.advance(SECOND);
         assert!(fixture.authenticate("einstein", text(&secret)).await.is_ok());
     }
     let (statements, written) =
-        (fixture.counting.notes.load(Ordering::Relaxed), fixture.counting.noted.load(Ordering::Relaxed));
+        (fixture.statements.writes.load(Ordering::Relaxed), fixture.statements.written.load(Ordering::Relaxed));
     assert_eq!((statements, written), (1, 1), "and those of the seconds after wait for their minute");
     let listed = fixture.list("einstein").await;
     assert_eq!(listed[0].last_use.as_ref().map(|last| last.at), Some(used));
@@ -97,10 +100,11 @@ async fn a7_a_hundred_uses_at_once_write_one_row_once() {
 async fn a7_a_crash_loses_some_slide_and_never_adds_any() {
     let fixture = Fixture::new().await;
     let window = 600 * SECOND;
-    let (_, secret) = fixture.made("einstein", wish(LifeWish::Sliding { window, max_lifetime: None })).await;
+    let (_, secret) =
+        fixture.made("einstein", token_request(LifetimeRequest::Sliding { window, max_lifetime: None })).await;
     fixture.clock.advance(100 * SECOND);
     assert!(fixture.authenticate("einstein", text(&secret)).await.is_ok());
-    fixture.ledger.write_uses(fixture.clock.now(), false).await.expect("writes");
+    fixture.tokens.write_uses(fixture.clock.now(), false).await.expect("writes");
     fixture.clock.advance(50 * SECOND);
     assert!(fixture.authenticate("einstein", text(&secret)).await.is_ok(), "this use is not written down");
     let after_crash = fixture.restarted(KEY, "").await;
@@ -130,7 +134,7 @@ async fn a8_a_token_is_refused_from_its_end_on_even_when_it_is_known() {
 #[tokio::test]
 async fn a_token_may_live_for_ever_where_that_is_allowed() {
     let fixture = Fixture::with(Tokens { allow_never: true, ..Tokens::default() }, false).await;
-    let (token, secret) = fixture.made("einstein", wish(LifeWish::Never)).await;
+    let (token, secret) = fixture.made("einstein", token_request(LifetimeRequest::Never)).await;
     assert_eq!(token.life, Life::Fixed(None));
     fixture.clock.advance(200 * YEAR);
     let good = fixture.authenticate("einstein", text(&secret)).await.expect("is good");

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::support::{Fixture, HOUR, KEY, SECOND, claims, text, wish};
-use auth_app::applications::{ApplicationsError, PersonRef, Wish};
+use crate::support::{Fixture, HOUR, KEY, SECOND, claims, text, token_request};
+use auth_app::applications::{ApplicationsError, PersonRef, TokenRequest};
 use auth_app::model::Kind;
-use auth_app::policy::{LifeWish, PolicyError};
+use auth_app::policy::{LifetimeRequest, PolicyError};
 use auth_app::{Tokens, token};
 use authn::{Authenticator, Caller, Credentials, Grants, Permission, Reason, Scopes, UserStatus};
 use runtime::Random;
@@ -61,19 +61,19 @@ async fn a3_two_keys_are_accepted_and_tokens_move_to_the_new_one() {
 
     let rotated = fixture.restarted(NEW, KEY).await;
     assert!(rotated.authenticate("einstein", text(&secret)).await.is_ok(), "the former key is accepted");
-    assert_eq!(rotated.counting.rekeys.load(Ordering::Relaxed), 1);
+    assert_eq!(rotated.statements.rekeys.load(Ordering::Relaxed), 1);
 
     let later = fixture.restarted(NEW, "").await;
     assert!(later.authenticate("einstein", text(&secret)).await.is_ok(), "the token is under the new key");
-    assert_eq!(later.counting.rekeys.load(Ordering::Relaxed), 0);
+    assert_eq!(later.statements.rekeys.load(Ordering::Relaxed), 0);
     let back = fixture.restarted(KEY, "").await;
     assert_eq!(back.refusal("einstein", &secret).await, Reason::WrongSecret, "the former key alone opens it no more");
 }
 
 #[test]
 fn a4_fingerprints_are_compared_whole() {
+    use auth_app::digest_keys::same;
     use auth_app::model::Fingerprint;
-    use auth_app::pepper::same;
     let fingerprint = |key_id: &str, first, last| {
         let mut digest = [0; 32];
         (digest[0], digest[31]) = (first, last);
@@ -115,13 +115,14 @@ async fn an_answer_holds_until_anything_changes_that_it_rests_on() {
 async fn an_answer_that_holds_is_a_use() {
     let fixture = Fixture::new().await;
     let window = 600 * SECOND;
-    let (_, secret) = fixture.made("einstein", wish(LifeWish::Sliding { window, max_lifetime: None })).await;
+    let (_, secret) =
+        fixture.made("einstein", token_request(LifetimeRequest::Sliding { window, max_lifetime: None })).await;
     fixture.authenticate("einstein", text(&secret)).await.expect("is good");
     for _ in 0..3 {
         fixture.clock.advance(599 * SECOND);
         assert!(fixture.holds("einstein", text(&secret)));
     }
-    fixture.ledger.write_uses(fixture.clock.now(), true).await.expect("writes");
+    fixture.tokens.write_uses(fixture.clock.now(), true).await.expect("writes");
     let listed = fixture.list("einstein").await;
     assert_eq!(listed[0].last_use.as_ref().map(|last| last.at), Some(fixture.clock.now()));
     assert_eq!(listed[0].end(), Some(fixture.clock.now() + window));
@@ -137,7 +138,7 @@ async fn a_last_use_tells_when_whence_and_by_what() {
     credentials.caller.source = Some([192, 0, 2, 7].into());
     credentials.caller.user_agent = "rclone/1.60".to_owned();
     fixture.authenticator.authenticate(&credentials).await.expect("is good");
-    fixture.ledger.write_uses(fixture.clock.now(), false).await.expect("writes");
+    fixture.tokens.write_uses(fixture.clock.now(), false).await.expect("writes");
     let listed = fixture.list("einstein").await;
     let last = listed[0].last_use.as_ref().expect("was used");
     assert_eq!(
@@ -168,9 +169,12 @@ async fn a9_an_app_token_brings_forth_no_other_unless_its_scope_says_so() {
     ));
     let writer = scoped(&["path:/photos:r", "tokens:write"]);
     let acting = fixture.applications.own(&writer, &caller, Permission::Write).expect("its scope says so");
-    let wider = fixture.applications.create(&acting, wish(LifeWish::Usual)).await;
+    let wider = fixture.applications.create(&acting, token_request(LifetimeRequest::Usual)).await;
     assert!(matches!(wider, Err(ApplicationsError::Grant(authn::GrantError::TooWide))), "no more than it has itself");
-    let narrow = Wish { grants: Grants::parse(["path:/photos/2026:r"]).expect("grants"), ..wish(LifeWish::Usual) };
+    let narrow = TokenRequest {
+        grants: Grants::parse(["path:/photos/2026:r"]).expect("grants"),
+        ..token_request(LifetimeRequest::Usual)
+    };
     assert!(fixture.applications.create(&acting, narrow).await.is_ok());
 }
 
@@ -215,17 +219,18 @@ async fn a11_impersonation_is_off_until_it_is_on_and_for_administrators() {
     // as a proxy has it that signs everybody in by the machine key
     let admin = ::token::Claims { actor: Some("machine".to_owned()), ..admin };
     let acting = on.applications.impersonate(&admin, &caller, &marie, "migration").await.expect("may");
-    let (token, secret) = on.applications.create(&acting, wish(LifeWish::Usual)).await.expect("is made");
+    let (token, secret) =
+        on.applications.create(&acting, token_request(LifetimeRequest::Usual)).await.expect("is made");
     assert_eq!((token.kind, token.created_by.as_str()), (Kind::Impersonated, "id-of-admin"));
     assert_eq!(token.end(), Some(on.clock.now() + 24 * HOUR), "it is short");
-    let long = on.applications.create(&acting, wish(LifeWish::For(25 * HOUR))).await;
+    let long = on.applications.create(&acting, token_request(LifetimeRequest::For(25 * HOUR))).await;
     assert!(matches!(long, Err(ApplicationsError::Policy(PolicyError::TooLong(_)))));
     assert_eq!(on.list("marie").await.len(), 1, "its owner sees it");
     assert!(on.authenticate("marie", text(&secret)).await.is_ok());
     on.revoke("marie", &token.id.to_string()).await.expect("and can end it");
     on.people.set("marie", UserStatus::Blocked);
     let acting = on.applications.impersonate(&admin, &caller, &marie, "").await.expect("may");
-    let refused = on.applications.create(&acting, wish(LifeWish::Usual)).await;
+    let refused = on.applications.create(&acting, token_request(LifetimeRequest::Usual)).await;
     assert!(matches!(refused, Err(ApplicationsError::NoSuchUser)), "not for somebody who may not sign in");
 }
 
@@ -238,7 +243,11 @@ async fn a12_a_user_has_so_many_live_tokens_and_no_more() {
         tokio::spawn(async move {
             let (session, caller) = (claims("einstein", &["pwd"]), Caller::default());
             let acting = fixture.applications.own(&session, &caller, Permission::Write).expect("may manage");
-            fixture.applications.create(&acting, wish(LifeWish::For(HOUR))).await.map(|(token, _)| token.id)
+            fixture
+                .applications
+                .create(&acting, token_request(LifetimeRequest::For(HOUR)))
+                .await
+                .map(|(token, _)| token.id)
         })
     });
     let (mut made, mut full) = (Vec::new(), 0);
@@ -263,7 +272,7 @@ async fn a13_scopes_that_are_not_given_out_are_refused() {
     let fixture = Fixture::with(settings, false).await;
     let (session, caller) = (claims("einstein", &["pwd"]), Caller::default());
     let acting = fixture.applications.own(&session, &caller, Permission::Write).expect("may manage");
-    let refused = fixture.applications.create(&acting, wish(LifeWish::Usual)).await;
+    let refused = fixture.applications.create(&acting, token_request(LifetimeRequest::Usual)).await;
     assert!(matches!(refused, Err(ApplicationsError::Policy(PolicyError::Scope(_)))));
     let nothing = ::token::Claims { scopes: Scopes::default(), ..session.clone() };
     let refused = fixture.applications.own(&nothing, &caller, Permission::Write).map(drop);
@@ -274,7 +283,8 @@ async fn a13_scopes_that_are_not_given_out_are_refused() {
 async fn a_narrow_token_is_no_full_one() {
     let fixture = Fixture::new().await;
     let node = "node:1f3c6d2e-7a54-4a06-9d0c-3f1d3f0a9b11:r";
-    let narrow = Wish { grants: Grants::parse([node]).expect("grants"), ..wish(LifeWish::Usual) };
+    let narrow =
+        TokenRequest { grants: Grants::parse([node]).expect("grants"), ..token_request(LifetimeRequest::Usual) };
     let (_, secret) = fixture.made("einstein", narrow).await;
     let good = fixture.authenticate("einstein", text(&secret)).await.expect("is good");
     assert!(!good.scopes.is_full_user());

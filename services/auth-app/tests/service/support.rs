@@ -6,20 +6,19 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use auth_app::applications::Wish;
-use auth_app::feed::Feed;
-use auth_app::model::{AppToken, Digest, Fingerprint, Kind, Stored};
-use auth_app::pepper::Peppers;
-use auth_app::policy::LifeWish;
-use auth_app::store::{Added, Candidate, Foreign, Sql, Stretch, Tokens, Use};
-use auth_app::{AppTokens, Applications, Ledger, Migrator};
+use auth_app::applications::TokenRequest;
+use auth_app::digest_keys::DigestKeys;
+use auth_app::model::{AppToken, Kind};
+use auth_app::policy::LifetimeRequest;
+use auth_app::store::{Page, TokenStore};
+use auth_app::{AppTokens, Applications, Migrator, TokenService};
 use authn::{
     AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, DirectoryError, Filter, Grants,
     Groups, Permission, Reason, User, UserId, UserStatus, UserType, role,
 };
 use runtime::{Clock, Random, config::Secret};
 use secrecy::{ExposeSecret, SecretString};
-use store::{Database, StoreError, testing::TestDatabase};
+use store::{Database, testing::TestDatabase};
 use token::Claims;
 use uuid::Uuid;
 
@@ -130,85 +129,31 @@ pub(crate) fn claims(name: &str, amr: &[&str]) -> Claims {
     }
 }
 
-/// A wish for a token that may do everything.
-pub(crate) fn wish(life: LifeWish) -> Wish {
-    Wish { label: "phone".to_owned(), grants: Grants::user(), life, kind: Kind::App }
+/// A request for a token that may do everything.
+pub(crate) fn token_request(life: LifetimeRequest) -> TokenRequest {
+    TokenRequest { label: "phone".to_owned(), grants: Grants::user(), life, kind: Kind::App }
 }
 
-/// A store that counts what it is asked for.
-pub(crate) struct Counting {
-    pub(crate) inner: Sql,
+/// How often the store has run some statements.
+#[derive(Default)]
+pub(crate) struct Statements {
     pub(crate) reads: AtomicUsize,
     pub(crate) rekeys: AtomicUsize,
     /// How many statements wrote uses, and how many uses those were.
-    pub(crate) notes: AtomicUsize,
-    pub(crate) noted: AtomicUsize,
+    pub(crate) writes: AtomicUsize,
+    pub(crate) written: AtomicUsize,
 }
 
-#[async_trait]
-impl Tokens for Counting {
-    async fn add(&self, token: &Stored, most: u64, now: SystemTime) -> Result<Added, StoreError> {
-        self.inner.add(token, most, now).await
-    }
-
-    async fn find(&self, fingerprints: &[Fingerprint]) -> Result<Option<Stored>, StoreError> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        self.inner.find(fingerprints).await
-    }
-
-    async fn get(&self, id: Uuid) -> Result<Option<AppToken>, StoreError> {
-        self.inner.get(id).await
-    }
-
-    async fn list(&self, owner: &UserId, now: SystemTime, stretch: Stretch) -> Result<Vec<AppToken>, StoreError> {
-        self.inner.list(owner, now, stretch).await
-    }
-
-    async fn rename(&self, owner: &UserId, id: Uuid, label: &str) -> Result<bool, StoreError> {
-        self.inner.rename(owner, id, label).await
-    }
-
-    async fn revoke(&self, owner: &UserId, id: Uuid, now: SystemTime) -> Result<bool, StoreError> {
-        self.inner.revoke(owner, id, now).await
-    }
-
-    async fn revoke_all(&self, owner: &UserId, now: SystemTime) -> Result<Vec<Uuid>, StoreError> {
-        self.inner.revoke_all(owner, now).await
-    }
-
-    async fn revoked_lately(&self) -> Result<Vec<Uuid>, StoreError> {
-        self.inner.revoked_lately().await
-    }
-
-    async fn rekey(&self, id: Uuid, fingerprint: &Fingerprint) -> Result<(), StoreError> {
-        self.rekeys.fetch_add(1, Ordering::Relaxed);
-        self.inner.rekey(id, fingerprint).await
-    }
-
-    async fn note(&self, uses: &[Use]) -> Result<(), StoreError> {
-        self.notes.fetch_add(1, Ordering::Relaxed);
-        self.noted.fetch_add(uses.len(), Ordering::Relaxed);
-        self.inner.note(uses).await
-    }
-
-    async fn prune(&self, before: SystemTime, limit: u64) -> Result<u64, StoreError> {
-        self.inner.prune(before, limit).await
-    }
-
-    async fn import(&self, tokens: &[Foreign]) -> Result<Vec<bool>, StoreError> {
-        self.inner.import(tokens).await
-    }
-
-    async fn imported(&self, digest: &Digest) -> Result<Option<Uuid>, StoreError> {
-        self.inner.imported(digest).await
-    }
-
-    async fn has_foreign(&self) -> Result<bool, StoreError> {
-        self.inner.has_foreign().await
-    }
-
-    async fn candidates(&self, owner: &UserId, now: SystemTime) -> Result<Vec<Candidate>, StoreError> {
-        self.inner.candidates(owner, now).await
+impl Statements {
+    fn count(&self, sql: &str) {
+        if sql.contains(r#""digest" IN"#) {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+        } else if sql.starts_with(r#"UPDATE "app_tokens" SET "key_id""#) {
+            self.rekeys.fetch_add(1, Ordering::Relaxed);
+        } else if sql.starts_with(r#"INSERT INTO "app_token_uses""#) && sql.contains("ON CONFLICT") {
+            self.writes.fetch_add(1, Ordering::Relaxed);
+            self.written.fetch_add(sql.matches("(?, ?, ?, ?, ?)").count(), Ordering::Relaxed);
+        }
     }
 }
 
@@ -217,8 +162,8 @@ pub(crate) struct Fixture {
     pub(crate) people: Arc<People>,
     pub(crate) clock: Clock,
     pub(crate) database: Database,
-    pub(crate) counting: Arc<Counting>,
-    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) statements: Arc<Statements>,
+    pub(crate) tokens: Arc<TokenService>,
     pub(crate) authenticator: AppTokens,
     pub(crate) applications: Arc<Applications>,
     file: Arc<TestDatabase>,
@@ -261,20 +206,18 @@ impl Fixture {
         (current, previous): (&str, &str),
         (settings, allow_impersonation): (auth_app::Tokens, bool),
     ) -> Self {
-        let zero = AtomicUsize::default;
-        let inner = Sql::new(database.clone());
-        let counting = Counting { inner, reads: zero(), rekeys: zero(), notes: zero(), noted: zero() };
-        let counting = Arc::new(counting);
-        let peppers = Peppers::new(&Secret::from(current), &Secret::from(previous));
-        let tokens: Arc<dyn Tokens> = Arc::<Counting>::clone(&counting);
-        let ledger = Ledger::open(tokens, peppers, Feed::alone(), HOUR).await.expect("opens");
-        let ledger = Arc::new(ledger);
+        let statements = Arc::<Statements>::default();
+        let counted = Arc::clone(&statements);
+        let store = TokenStore::new(database.clone().observed(move |sql| counted.count(sql)));
+        let digest_keys = DigestKeys::new(&Secret::from(current), &Secret::from(previous));
+        let tokens = TokenService::open(Arc::new(store), digest_keys, HOUR).await.expect("opens");
+        let tokens = Arc::new(tokens);
         let directory: Arc<dyn Directory> = Arc::<People>::clone(&people);
         let ends_with_password = settings.end_on_password_change;
-        let (shared, one) = (Arc::clone(&ledger), Arc::clone(&directory));
+        let (shared, one) = (Arc::clone(&tokens), Arc::clone(&directory));
         let authenticator = AppTokens::new(shared, one, Groups::Include, ends_with_password, clock.clone());
         let applications = Applications::new(
-            Arc::clone(&ledger),
+            Arc::clone(&tokens),
             directory,
             settings.policy(),
             allow_impersonation,
@@ -282,20 +225,20 @@ impl Fixture {
         );
         let applications = Arc::new(applications);
         let answers = Mutex::default();
-        Self { people, clock, database, counting, ledger, authenticator, applications, file, answers }
+        Self { people, clock, database, statements, tokens, authenticator, applications, file, answers }
     }
 
     /// A new token of this person with so much time to live.
     pub(crate) async fn token(&self, name: &str, lifetime: Duration) -> (Uuid, SecretString) {
-        let (token, secret) = self.made(name, wish(LifeWish::For(lifetime))).await;
+        let (token, secret) = self.made(name, token_request(LifetimeRequest::For(lifetime))).await;
         (token.id, secret)
     }
 
-    /// A new token of this person, as it is wished.
-    pub(crate) async fn made(&self, name: &str, wish: Wish) -> (AppToken, SecretString) {
+    /// A new token of this person, as it is requested.
+    pub(crate) async fn made(&self, name: &str, request: TokenRequest) -> (AppToken, SecretString) {
         let (session, caller) = (claims(name, &["pwd"]), Caller::default());
         let acting = self.applications.own(&session, &caller, Permission::Write).expect("may manage");
-        self.applications.create(&acting, wish).await.expect("is made")
+        self.applications.create(&acting, request).await.expect("is made")
     }
 
     /// Ends a token of this person.
@@ -313,7 +256,7 @@ impl Fixture {
     pub(crate) async fn list(&self, name: &str) -> Vec<AppToken> {
         let (session, caller) = (claims(name, &["pwd"]), Caller::default());
         let acting = self.applications.own(&session, &caller, Permission::Read).expect("may see");
-        self.applications.list(&acting, Stretch { after: None, limit: 1000 }).await.expect("lists")
+        self.applications.list(&acting, Page { after: None, limit: 1000 }).await.expect("lists")
     }
 
     /// What is answered. Whoever still has the answer before is told nothing better.
@@ -343,6 +286,6 @@ impl Fixture {
     }
 
     pub(crate) fn reads(&self) -> usize {
-        self.counting.reads.load(Ordering::Relaxed)
+        self.statements.reads.load(Ordering::Relaxed)
     }
 }

@@ -13,7 +13,7 @@ use super::{Backend, COME_AGAIN, Person, Proof};
 use crate::digest::Digest;
 use crate::password::{Hasher, Memory, Verifier};
 use crate::pool::{Pool, PoolError};
-use crate::store::Passwords;
+use crate::store::PasswordStore;
 
 /// Nobody has this identifier: it is looked up for who does not exist, so that the database is asked for everybody.
 const NOBODY: &str = "";
@@ -77,7 +77,7 @@ enum Fit {
 /// Verifies by hashing.
 pub(crate) struct Sql {
     pub(crate) directory: Arc<dyn Directory>,
-    pub(crate) passwords: Arc<dyn Passwords>,
+    pub(crate) passwords: Arc<PasswordStore>,
     pub(crate) hashing: Arc<Hashing>,
     pub(crate) clock: Clock,
 }

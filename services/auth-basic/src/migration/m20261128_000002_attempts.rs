@@ -1,33 +1,13 @@
 //! Failed attempts, by the digest of what they are counted under.
 
-#![expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait's method leaves the lifetime out, and so must its implementation"
-)]
+use sea_orm_migration::MigrationTrait;
+use sea_orm_migration::schema::{big_integer, boolean, double};
+use store::schema::{Migration, index, pk_blob, table};
 
-use sea_orm_migration::{prelude::*, schema};
-
-#[derive(DeriveMigrationName)]
-pub(super) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    /// Also on `SQLite`: a start that is interrupted leaves nothing half done.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let table = Table::create()
-            .table("password_attempts")
-            .col(schema::blob("key").primary_key())
-            .col(schema::double("failures"))
-            .col(schema::big_integer("last"))
-            .col(schema::big_integer("blocked_until"))
-            .col(schema::boolean("known"))
-            .to_owned();
-        manager.create_table(table).await?;
-        let index = Index::create().name("password_attempts_last").table("password_attempts").col("last").to_owned();
-        manager.create_index(index).await
-    }
+pub(super) fn migration() -> Box<dyn MigrationTrait> {
+    Migration::boxed("m20261128_000002_attempts", || {
+        let columns =
+            [pk_blob("key"), double("failures"), big_integer("last"), big_integer("blocked_until"), boolean("known")];
+        vec![table("password_attempts", columns), index("password_attempts_last", "password_attempts", ["last"])]
+    })
 }

@@ -8,10 +8,10 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect,
 };
+use store::columns::{micros, time};
 use store::{Database, StoreError};
 
 use super::attempts::{ActiveModel, Column, Entity, Model};
-use super::{micros, time};
 use crate::digest::Digest;
 use crate::throttle::{Change, Counts, Record, Rules, SKEW};
 

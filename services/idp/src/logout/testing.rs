@@ -33,7 +33,7 @@ use crate::endpoints::Site;
 use crate::keys::{Keys, Parts as KeyParts, Schedule};
 use crate::model::{Grant, Session, SignIn, seconds, time_of};
 use crate::provider::{Parts, Provider};
-use crate::revocations::Revocations;
+use crate::revocation_sync;
 use crate::seal::Sealer;
 use crate::store::Store;
 use crate::token::mint::{Beside, Issue};
@@ -140,7 +140,7 @@ impl Bench {
             sites: config.sites(),
             clock: clock.clone(),
             random,
-            revocations: Revocations::open(&store, clock.now()).await.expect("revocations"),
+            revocations: revocation_sync::open(&store, clock.now()).await.expect("revocations"),
             keys: keys.await.expect("keys"),
             store,
             sealer,

@@ -1,35 +1,17 @@
 //! Everything that the provider remembers. Times and durations are microseconds.
 
-#![expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait's method leaves the lifetime out, and so must its implementation"
-)]
-
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, blob, blob_null, boolean, integer, pk_uuid, text, text_null, uuid,
 };
+use store::schema::{Change, Migration, pk_blob, pk_text, table};
 
-#[derive(DeriveMigrationName)]
-pub(super) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    /// Also on `SQLite`: a start that is interrupted leaves nothing half done.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in tables_of_grants().into_iter().chain(tables_of_sessions()).chain(tables_of_clients()) {
-            manager.create_table(table).await?;
-        }
-        for index in INDEXES {
-            manager.get_connection().execute_unprepared(index).await?;
-        }
-        manager.get_connection().execute_unprepared("INSERT INTO idp_version (id, number) VALUES (1, 0)").await?;
-        Ok(())
-    }
+pub(super) fn migration() -> Box<dyn MigrationTrait> {
+    Migration::boxed("m20261201_000001_state", || {
+        let tables = tables_of_grants().into_iter().chain(tables_of_sessions()).chain(tables_of_clients());
+        let version = Change::Sql("INSERT INTO idp_version (id, number) VALUES (1, 0)");
+        tables.chain(INDEXES.map(Change::Sql)).chain([version]).collect()
+    })
 }
 
 /// By what rows are found beside their keys: who they are of, and when they are over.
@@ -53,23 +35,7 @@ const INDEXES: [&str; 17] = [
     "CREATE INDEX idp_keys_algorithm ON idp_keys (algorithm, active)",
 ];
 
-fn table(name: &'static str, columns: impl IntoIterator<Item = ColumnDef>) -> TableCreateStatement {
-    let mut table = Table::create().table(name).to_owned();
-    for column in columns {
-        table.col(column);
-    }
-    table
-}
-
-fn pk_blob(name: &'static str) -> ColumnDef {
-    blob(name).primary_key().to_owned()
-}
-
-fn pk_text(name: &'static str) -> ColumnDef {
-    text(name).primary_key().to_owned()
-}
-
-fn tables_of_grants() -> [TableCreateStatement; 6] {
+fn tables_of_grants() -> [Change; 6] {
     let grants = [
         pk_uuid("id"),
         text_null("person"),
@@ -105,7 +71,7 @@ fn tables_of_grants() -> [TableCreateStatement; 6] {
     ]
 }
 
-fn tables_of_sessions() -> [TableCreateStatement; 4] {
+fn tables_of_sessions() -> [Change; 4] {
     let sessions = [
         pk_uuid("id"),
         blob("digest"),
@@ -118,16 +84,28 @@ fn tables_of_sessions() -> [TableCreateStatement; 4] {
         big_integer("over"),
         boolean("remembered"),
     ];
-    let mut participants = table("idp_participants", [uuid("session"), text("client"), text("layout")]);
-    participants.primary_key(Index::create().col("session").col("client").col("layout")).foreign_key(
-        ForeignKey::create()
-            .name("idp_participants_session")
-            .from("idp_participants", "session")
-            .to("idp_sessions", "id")
-            .on_delete(ForeignKeyAction::Cascade),
-    );
-    let mut consents = table("idp_consents", [text("person"), text("client"), text("scope"), big_integer("given")]);
-    consents.primary_key(Index::create().col("person").col("client"));
+    let participants = Table::create()
+        .table("idp_participants")
+        .col(uuid("session"))
+        .col(text("client"))
+        .col(text("layout"))
+        .primary_key(Index::create().col("session").col("client").col("layout"))
+        .foreign_key(
+            ForeignKey::create()
+                .name("idp_participants_session")
+                .from("idp_participants", "session")
+                .to("idp_sessions", "id")
+                .on_delete(ForeignKeyAction::Cascade),
+        )
+        .to_owned();
+    let consents = Table::create()
+        .table("idp_consents")
+        .col(text("person"))
+        .col(text("client"))
+        .col(text("scope"))
+        .col(big_integer("given"))
+        .primary_key(Index::create().col("person").col("client"))
+        .to_owned();
     let deliveries = [
         pk_uuid("id"),
         text("client"),
@@ -138,10 +116,11 @@ fn tables_of_sessions() -> [TableCreateStatement; 4] {
         big_integer("due"),
         big_integer("created"),
     ];
+    let [participants, consents] = [participants, consents].map(Change::from);
     [table("idp_sessions", sessions), participants, consents, table("idp_deliveries", deliveries)]
 }
 
-fn tables_of_clients() -> [TableCreateStatement; 4] {
+fn tables_of_clients() -> [Change; 4] {
     let clients = [
         pk_text("id"),
         boolean("registered"),

@@ -1,25 +1,9 @@
 //! When a replica last said that it signs with a key: another one whose settings name fewer algorithms leaves it alone until then.
 
-#![expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait's method leaves the lifetime out, and so must its implementation"
-)]
-
-use sea_orm_migration::prelude::*;
+use sea_orm_migration::MigrationTrait;
 use sea_orm_migration::schema::big_integer_null;
+use store::schema::{Migration, column};
 
-#[derive(DeriveMigrationName)]
-pub(super) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    /// Also on `SQLite`: a start that is interrupted leaves nothing half done.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let table = Table::alter().table("idp_keys").add_column(big_integer_null("claimed")).to_owned();
-        manager.alter_table(table).await
-    }
+pub(super) fn migration() -> Box<dyn MigrationTrait> {
+    Migration::boxed("m20261202_000003_claims_of_keys", || vec![column("idp_keys", big_integer_null("claimed"))])
 }

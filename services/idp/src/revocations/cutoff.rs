@@ -1,14 +1,12 @@
 //! Ending everything that was issued before a moment, also what nobody can name: a stateless token is written down nowhere.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use store::StoreError;
 use uuid::{Builder, Uuid};
 
-use super::Revocations;
+use super::{Revocation, Revocations};
 use crate::model::{Grant, Seconds, seconds, time_of};
-use crate::store::{Revocation, Store};
 
 /// For how long it is remembered: no access token lives longer than a day.
 const REMEMBERED: Duration = Duration::from_hours(25);
@@ -51,6 +49,13 @@ pub fn before(of: Of<'_>, second: Seconds) -> Revocation {
     Revocation { id: of.id(), until: time_of(second) + REMEMBERED }
 }
 
+/// Under what is kept that everything of a grant's user, or of its client and that user, was ended; `None` for a grant without
+/// a user.
+pub(crate) fn cutoff_ids(grant: &Grant) -> Option<[Uuid; 2]> {
+    let Grant { person: Some(person), client, .. } = grant else { return None };
+    Some([Of::Person(person), Of::Consent { person, client }].map(Of::id))
+}
+
 impl Revocations {
     /// Before which second everything was ended by [`before`].
     pub fn cutoff(&self, of: Of<'_>) -> Option<Seconds> {
@@ -75,18 +80,6 @@ impl Revocations {
     /// what came first.
     pub fn ends_sign_in(&self, person: &str, at: Seconds) -> bool {
         self.cuts_off(Of::Person(person), at.saturating_add(1))
-    }
-
-    /// Takes notice of what was ended of a grant's user, and of its client and that user, as the database has it at this moment:
-    /// another replica may have ended it, and tells it a moment later.
-    ///
-    /// # Errors
-    /// When the database cannot be asked.
-    pub async fn read_cutoffs(&self, store: &Store, grant: &Grant, now: SystemTime) -> Result<(), StoreError> {
-        let Grant { person: Some(person), client, .. } = grant else { return Ok(()) };
-        let ids = [Of::Person(person), Of::Consent { person, client }].map(Of::id);
-        self.note(store.revocations_among(&ids, now).await?);
-        Ok(())
     }
 
     /// Before which second everything of a user ends that is ended now: what was issued in this very second too. Where a clock that was ahead

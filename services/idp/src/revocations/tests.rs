@@ -1,4 +1,4 @@
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
 
@@ -27,20 +27,4 @@ fn what_is_added_is_there_until_it_is_over() {
     assert_eq!(format!("{revocations:?}"), "Revocations(1)");
     revocations.prune(at(200));
     assert_eq!(format!("{revocations:?}"), "Revocations(0)");
-}
-
-#[test]
-fn silence_matters_only_among_replicas() {
-    let long_ago = Instant::now().checked_sub(BELIEVED_FOR);
-    let begun = |mut revocations: Revocations| {
-        let inner = Arc::get_mut(&mut revocations.0).expect("nobody shares it yet");
-        inner.begin = long_ago.expect("the machine has run for longer");
-        revocations
-    };
-    assert!(begun(Revocations::alone()).is_current());
-    assert!(Revocations::among_replicas().is_current(), "it has only just begun");
-    let silent = begun(Revocations::among_replicas());
-    assert!(!silent.is_current());
-    silent.hear(Instant::now());
-    assert!(silent.is_current());
 }

@@ -79,7 +79,6 @@ async fn end(provider: &Provider, person: &str, client: &str) -> Result<(), Stor
     // also what was issued in this very second
     let tokens = revocations::before(Of::Consent { person, client }, seconds(now) + 1);
     provider.store.take_back_consent(person, client, tokens, now).await?;
-    provider.revocations.add([tokens]);
     Ok(())
 }
 

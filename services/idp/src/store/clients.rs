@@ -6,9 +6,9 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder};
 use store::StoreError;
+use store::columns::{micros, time};
 
 use super::entity::{client, consent, grant, initial_access};
-use super::rows::{micros, time};
 use super::{Store, families, revocations, versions};
 
 /// A client as it is kept.

@@ -6,10 +6,10 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, Condition, EntityTrait};
 use store::StoreError;
+use store::columns::micros;
 use uuid::Uuid;
 
 use super::entity::{grant, used_code};
-use super::rows::micros;
 use super::{Store, families, revocations};
 use crate::model::Family;
 

@@ -6,10 +6,11 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use store::StoreError;
+use store::columns::{micros, time};
 
 use super::entity::{consent, grant};
-use super::rows::{micros, time};
-use super::{Revocation, Store, families, revocations};
+use super::{Store, families, revocations};
+use crate::revocations::Revocation;
 
 /// More consents of one person than this are not listed.
 const LISTED: u64 = 1000;

@@ -5,11 +5,12 @@ use std::time::{Duration, SystemTime};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
 use store::StoreError;
+use store::columns::{micros, span};
 use uuid::Uuid;
 
 use super::Store;
 use super::entity::delivery;
-use super::rows::{count, micros, span};
+use super::rows::count;
 
 /// A message to a client that somebody has signed out, which is on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,10 +6,11 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 use store::StoreError;
+use store::columns::{micros, time};
 
 use super::Store;
 use super::entity::device;
-use super::rows::{count, digest, micros, time};
+use super::rows::{count, digest};
 
 /// How many seconds longer the interval of a device becomes that asks too often (RFC 8628 3.5).
 const SLOWER: i64 = 5;

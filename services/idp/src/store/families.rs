@@ -9,10 +9,11 @@ use sea_orm::{
     QuerySelect,
 };
 use store::StoreError;
+use store::columns::{micros, span, time};
 use uuid::Uuid;
 
 use super::entity::grant;
-use super::rows::{count, damaged, micros, span, time};
+use super::rows::{count, damaged};
 use super::{Store, revocations};
 use crate::model::Family;
 

@@ -6,9 +6,9 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
 use store::StoreError;
+use store::columns::{micros, time};
 
 use super::entity::key;
-use super::rows::{micros, time};
 use super::{Store, versions};
 
 /// A signing key as it is kept.

@@ -6,10 +6,10 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait;
 use sea_orm::sea_query::OnConflict;
 use store::StoreError;
+use store::columns::micros;
 
 use super::Store;
 use super::entity::once;
-use super::rows::micros;
 
 impl Store {
     /// Whether this is seen for the first time (assertions, proofs): atomic over all replicas.

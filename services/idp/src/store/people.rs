@@ -4,10 +4,10 @@ use std::time::SystemTime;
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use store::StoreError;
+use store::columns::{micros, time};
 
 use super::Store;
 use super::entity::{grant, session};
-use super::rows::{micros, time};
 
 /// Somebody who has begun something that is not over.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use sea_orm::ConnectionTrait;
 use store::StoreError;
+use store::columns::micros;
 
 use super::Store;
-use super::rows::micros;
 
 /// For how long what is over is kept: replicas' clocks differ a little, and a device is told that it was too late.
 const MARGIN: Duration = Duration::from_mins(5);

@@ -6,10 +6,10 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use store::StoreError;
+use store::columns::micros;
 
 use super::Store;
 use super::entity::{once, pushed};
-use super::rows::micros;
 
 impl Store {
     /// Keeps a pushed request under the SHA-256 of its name.

@@ -3,30 +3,17 @@
 use std::time::SystemTime;
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
-use store::StoreError;
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use store::columns::{self, micros, span, time};
+use store::{OUTBOX_WINDOW, StoreError};
 use uuid::Uuid;
 
 use super::Store;
 use super::entity::revocation;
-use super::rows::{micros, time};
+use crate::revocations::Revocation;
 
-/// Since when, in microseconds, revocations are told. Much longer than a transaction lasts: one that has begun to revoke
-/// before the last question and ended after it must not be missed.
-const LATELY: i64 = 15_000_000;
 /// How many are written, and read, by one statement.
 const PAGE: usize = 1000;
-
-/// Something that is revoked: a grant, or one token of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Revocation {
-    /// The grant's identifier, or the token's.
-    pub id: Uuid,
-    /// Until when it has to be remembered: then nothing derived from it is valid any more.
-    pub until: SystemTime,
-}
 
 impl Store {
     /// Revokes one token by its own id (not the grant).
@@ -62,7 +49,8 @@ impl Store {
         let connection = self.database.reader();
         let mut wanted = revocation::Entity::find().filter(revocation::Column::Until.gt(micros(now)));
         if !all {
-            let lately = clock(connection.get_database_backend()).sub(LATELY);
+            let now = Expr::cust(columns::now(connection.get_database_backend()));
+            let lately = now.sub(span(OUTBOX_WINDOW));
             wanted = wanted.filter(Expr::col(revocation::Column::At).gt(lately));
         }
         let mut found: Vec<Revocation> = Vec::new();
@@ -86,14 +74,6 @@ impl Store {
     }
 }
 
-/// What time it is for the database, in microseconds since the epoch.
-fn clock(backend: DbBackend) -> Expr {
-    Expr::cust(match backend {
-        DbBackend::Postgres => "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
-        _ => "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
-    })
-}
-
 /// Writes revocations in the transaction that revokes. One that is there is told once more, and never ends earlier for it:
 /// word that was left by a transaction whose end took too long may have come too late for everybody.
 pub(super) async fn write(
@@ -109,7 +89,7 @@ pub(super) async fn write(
     let mut ids = ids.to_vec();
     // two who write the same ones in another order would wait for each other
     ids.sort_unstable();
-    let at = || clock(transaction.get_database_backend());
+    let at = || Expr::cust(columns::now(transaction.get_database_backend()));
     let later = "CASE WHEN excluded.until > idp_revocations.until THEN excluded.until ELSE idp_revocations.until END";
     for some in ids.chunks(PAGE) {
         let conflict = OnConflict::column(revocation::Column::Id)

@@ -1,23 +1,6 @@
 //! Between columns and what they mean.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use store::StoreError;
-
-/// Microseconds since the epoch, so that both databases keep times exactly.
-pub(super) fn micros(time: SystemTime) -> i64 {
-    span(time.duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-/// The time of microseconds since the epoch.
-pub(super) fn time(micros: i64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_micros(u64::try_from(micros).unwrap_or_default())
-}
-
-/// A duration in microseconds.
-pub(super) fn span(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
-}
 
 /// A row that cannot be understood is a fault, never something that is allowed to somebody.
 pub(super) fn damaged(what: &str) -> StoreError {

@@ -7,11 +7,12 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
 use store::StoreError;
+use store::columns::{micros, span, time};
 use uuid::{Builder, Uuid};
 
 use super::Store;
 use super::entity::{delivery, participant, session};
-use super::rows::{self, damaged, micros, span, time};
+use super::rows::{self, damaged};
 use crate::model::Session;
 
 /// More live sessions of one person than this are not listed.

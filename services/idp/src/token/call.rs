@@ -16,6 +16,7 @@ use crate::clients::Client;
 use crate::endpoints::Site;
 use crate::model::{Binding, Grant, Seconds, loses_api_scopes};
 use crate::provider::Provider;
+use crate::revocation_sync;
 
 /// Why a grant is refused that was made before its user signed out everywhere, or took back the consent.
 pub(super) const CUT_OFF: &str = "the user has signed out everywhere, or taken back the consent";
@@ -125,7 +126,7 @@ impl Call<'_> {
         issued: Seconds,
     ) -> Result<(), Refusal> {
         let revocations = &self.provider.revocations;
-        revocations.read_cutoffs(&self.provider.store, grant, self.now).await?;
+        revocation_sync::read_cutoffs(revocations, &self.provider.store, grant, self.now).await?;
         if revocations.cuts_off_grant(grant, issued) { Err(self.refuse_grant(event, CUT_OFF)) } else { Ok(()) }
     }
 

@@ -8,7 +8,6 @@ use uuid::Uuid;
 use crate::clients::Client;
 use crate::endpoints::Site;
 use crate::provider::Provider;
-use crate::store::Revocation;
 
 /// For how much longer than the longest access token a revocation is remembered: a token may be older than the setting that
 /// says how long it lives.
@@ -19,7 +18,7 @@ pub(crate) fn remembered_until(provider: &Provider, site: &Site, client: &Client
     now + provider.config.lives.of(site.layout, &client.lifetimes).access_token + MARGIN
 }
 
-/// Ends a grant and everything derived from it: durably first, then here at once.
+/// Ends a grant and everything derived from it.
 pub(crate) async fn revoke_grant(
     provider: &Provider,
     site: &Site,
@@ -28,7 +27,5 @@ pub(crate) async fn revoke_grant(
     now: SystemTime,
 ) -> Result<(), StoreError> {
     let until = remembered_until(provider, site, client, now);
-    provider.store.revoke_grant(grant, until, now).await?;
-    provider.revocations.add([Revocation { id: grant, until }]);
-    Ok(())
+    provider.store.revoke_grant(grant, until, now).await
 }

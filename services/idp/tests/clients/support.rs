@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use idp::clients::Clients;
 use idp::keys::{self, Keys, Schedule};
 use idp::provider::Parts;
-use idp::revocations::Revocations;
+use idp::revocation_sync;
 use idp::seal::Sealer;
 use idp::store::Store;
 use idp::{Config, Migrator, Provider};
@@ -120,7 +120,7 @@ impl Service {
             config,
             clock: clock.clone(),
             random,
-            revocations: Revocations::open(&store, clock.now()).await.expect("revocations"),
+            revocations: revocation_sync::open(&store, clock.now()).await.expect("revocations"),
             store,
             sealer,
             keys: Keys::open(parts).await.expect("keys"),

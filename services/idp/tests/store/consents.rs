@@ -1,6 +1,7 @@
 //! Consents.
 
-use idp::store::{Revocation, Store, StoredConsent};
+use idp::revocations::Revocation;
+use idp::store::{Store, StoredConsent};
 
 use crate::support::{at, family, id, revoked};
 

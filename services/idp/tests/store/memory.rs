@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use idp::revocations::{self, Revocations};
-use idp::store::{Redeemed, Revocation, Store};
+use idp::revocation_sync;
+use idp::revocations::{Revocation, Revocations};
+use idp::store::{Redeemed, Store};
 use runtime::Clock;
 use store::testing::{Cluster, TestDatabase};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -22,19 +23,10 @@ struct Replica {
 
 async fn replica(place: &TestDatabase, clock: &Clock, with_pushes: bool) -> Replica {
     let store = open(place).await;
-    let revocations = Revocations::open(&store, clock.now()).await.expect("opens");
+    let revocations = revocation_sync::open(&store, clock.now()).await.expect("opens");
     let shutdown = CancellationToken::new();
     let pushes = with_pushes.then(|| store.database().clone());
-    tokio::spawn(revocations::follow(
-        revocations.clone(),
-        store.clone(),
-        pushes.clone(),
-        clock.clone(),
-        shutdown.clone(),
-    ));
-    if let Some(pushes) = pushes {
-        tokio::spawn(revocations::announce(revocations.clone(), pushes, shutdown.clone()));
-    }
+    tokio::spawn(revocation_sync::run(revocations.clone(), store.clone(), pushes, clock.clone(), shutdown.clone()));
     Replica { store, revocations, _running: shutdown.drop_guard() }
 }
 
@@ -51,7 +43,7 @@ async fn learns(replica: &Replica, revoked: u128) -> Duration {
 async fn at_once(store: &Store) {
     store.begin_family(&family(1, Some("einstein"), "web")).await.expect("begins");
     store.revoke_token(id(90), at(9000), at(1500)).await.expect("revokes");
-    let known = Revocations::open(store, at(1500)).await.expect("opens");
+    let known = revocation_sync::open(store, at(1500)).await.expect("opens");
     assert!(known.contains(id(90)), "read at the start");
     assert!(!known.contains(id(1)));
 

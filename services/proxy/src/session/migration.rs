@@ -11,7 +11,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261127_000001_sessions::Migration), Box::new(m20261203_000001_signing_keys::Migration)]
+        vec![m20261127_000001_sessions::migration(), m20261203_000001_signing_keys::migration()]
     }
 
     fn migration_table_name() -> DynIden {

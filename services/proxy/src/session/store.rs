@@ -2,11 +2,12 @@
 
 mod entity;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use bounded_cache::{HeapSize, MIB};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
+use store::columns::{micros, time};
 use store::{Database, Recent, StoreError};
 
 use crate::signed_url;
@@ -261,15 +262,6 @@ fn row(model: session::Model) -> Row {
         ends: time(model.ends),
         version: model.version,
     }
-}
-
-/// Microseconds since the epoch, rounded down; times that do not fit are the last that does.
-pub(crate) fn micros(time: SystemTime) -> i64 {
-    i64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros()).unwrap_or(i64::MAX)
-}
-
-pub(crate) fn time(micros: i64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_micros(u64::try_from(micros).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use ::store::columns::micros;
 use ::store::{Database, StoreError};
 use authn::{EndedSessions, User, UserId};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use runtime::{Clock, Random};
+use runtime::Random;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,7 @@ use super::LONGEST;
 use super::fetcher::{AccessToken, Fetcher};
 use super::store::{Row, Rows};
 use crate::session::seal::{Purpose, Sealer};
-use crate::session::store::{Ended, micros};
+use crate::session::store::Ended;
 use crate::verdict::Verdict;
 
 /// The lifetime of a key.
@@ -26,8 +27,6 @@ pub const LIFETIME: Duration = Duration::from_hours(7 * 24);
 pub const RENEWED_AFTER: Duration = Duration::from_hours(24);
 /// The most keys of a user. Verifying a signature tries each of them.
 const MOST: u64 = 10;
-/// How often ended keys are removed.
-const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
 /// The time between attempts to record a sign-out.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -199,26 +198,16 @@ impl Keys {
         }
     }
 
-    /// Removes ended keys. An issuer in this process remembers ended sessions only for a day, so that their keys are removed here.
-    pub(super) async fn prune(&self, ended: Option<&dyn EndedSessions>, now: SystemTime) -> Result<(), StoreError> {
-        self.rows.prune(now).await?;
-        let Some(ended) = ended else { return Ok(()) };
+    /// Removes ended keys; how many. An issuer in this process remembers ended sessions only for a day, so that their keys are removed here.
+    pub(super) async fn prune(&self, ended: Option<&dyn EndedSessions>, now: SystemTime) -> Result<u64, StoreError> {
+        let mut count = self.rows.prune(now).await?;
+        let Some(ended) = ended else { return Ok(count) };
         for (issuer, sid) in self.rows.token_sessions().await? {
             if ended.has_ended(&issuer, &sid) == Some(true) {
-                self.rows.end_session(&issuer, &sid).await?;
+                count += self.rows.end_session(&issuer, &sid).await?;
             }
         }
-        Ok(())
-    }
-}
-
-/// Removes ended keys periodically.
-pub(super) async fn keep_pruning(keys: Arc<Keys>, ended: Option<Arc<dyn EndedSessions>>, clock: Clock) {
-    loop {
-        tokio::time::sleep(PRUNE_INTERVAL).await;
-        if let Err(error) = keys.prune(ended.as_deref(), clock.now()).await {
-            tracing::warn!(%error, "cannot remove ended keys of signed URLs");
-        }
+        Ok(count)
     }
 }
 

@@ -8,9 +8,10 @@ use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, DeleteMany, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
+use store::columns::{micros, time};
 use store::{Database, StoreError};
 
-use crate::session::store::{Ended, micros, time};
+use crate::session::store::Ended;
 use entity::{ActiveModel, Column, Entity, Model};
 
 /// A key as it is kept.

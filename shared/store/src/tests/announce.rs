@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::Database;
+use crate::announce::Listener;
 use crate::testing::{self, Cluster};
-use crate::{Database, Listener};
 
 const CHANNEL: &str = "something_new";
 /// An announcement takes a millisecond or two; a busy machine may need more.
@@ -13,12 +14,12 @@ async fn listen(database: &Database, channel: &'static str) -> Listener {
     database.listen(channel).await.expect("listens").expect("a server has listeners")
 }
 
-async fn hears(listener: &mut Listener) {
-    tokio::time::timeout(SOON, listener.heard()).await.expect("it is heard soon").expect("the listener is well");
+async fn receives(listener: &mut Listener) {
+    tokio::time::timeout(SOON, listener.received()).await.expect("it arrives soon").expect("the listener is well");
 }
 
 async fn is_silent(listener: &mut Listener) -> bool {
-    tokio::time::timeout(Duration::from_millis(200), listener.heard()).await.is_err()
+    tokio::time::timeout(Duration::from_millis(200), listener.received()).await.is_err()
 }
 
 /// Ends the connections of all listeners on the server, as a failover would; how many there were.
@@ -40,28 +41,28 @@ async fn announcements_on_postgres() {
         here.announce(CHANNEL).await.expect("announces");
     }
     for _ in 0..3 {
-        hears(&mut one).await;
-        hears(&mut two).await;
+        receives(&mut one).await;
+        receives(&mut two).await;
     }
-    assert!(is_silent(&mut one).await && is_silent(&mut two).await, "each is heard once");
-    assert!(is_silent(&mut other).await, "another channel's is not heard");
+    assert!(is_silent(&mut one).await && is_silent(&mut two).await, "each arrives once");
+    assert!(is_silent(&mut other).await, "another channel's does not arrive");
 
     here.announce(CHANNEL).await.expect("announces");
     assert!(is_silent(&mut other).await);
-    hears(&mut one).await;
-    hears(&mut two).await;
+    receives(&mut one).await;
+    receives(&mut two).await;
 
     assert_eq!(kill_listeners(&here).await, 3);
-    hears(&mut one).await;
-    hears(&mut two).await;
-    assert!(is_silent(&mut one).await && is_silent(&mut two).await, "a lost connection is told once");
+    receives(&mut one).await;
+    receives(&mut two).await;
+    assert!(is_silent(&mut one).await && is_silent(&mut two).await, "a lost connection counts once");
     here.announce(CHANNEL).await.expect("announces");
-    hears(&mut one).await;
-    hears(&mut two).await;
+    receives(&mut one).await;
+    receives(&mut two).await;
 }
 
 #[tokio::test]
-async fn a_file_has_nobody_to_tell() {
+async fn file_is_announced_to_no_replica() {
     let database = testing::sqlite().open().await;
     database.announce(CHANNEL).await.expect("nothing happens");
     assert!(database.listen(CHANNEL).await.expect("nothing happens").is_none());

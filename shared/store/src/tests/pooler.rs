@@ -63,8 +63,8 @@ async fn announcements_arrive_where_listeners_reach_the_server_itself() {
     let mut listener = there.listen("changes").await.expect("listens").expect("the server has a session for it");
     for _ in 0..3 {
         here.announce("changes").await.expect("announces");
-        let heard = tokio::time::timeout(std::time::Duration::from_secs(5), listener.heard()).await;
-        heard.expect("it is heard soon").expect("the listener is well");
+        let received = tokio::time::timeout(std::time::Duration::from_secs(5), listener.received()).await;
+        received.expect("it arrives soon").expect("the listener is well");
     }
     suite(there).await;
 

@@ -11,7 +11,7 @@ use oidc::pkce::{self, Challenge};
 use crate::answer::Refusal;
 use crate::model::{Binding, Code, seconds};
 use crate::seal::Purpose;
-use crate::store::{Redeemed, Revocation};
+use crate::store::Redeemed;
 use crate::token::answer::Answer;
 use crate::token::call::{Call, Extra};
 use crate::token::person::{self, Standing};
@@ -37,12 +37,9 @@ pub(super) async fn redeem(call: &Call<'_>) -> Result<Answer, Refusal> {
     call.narrow_to_registration(&mut code.grant);
     call.narrow_resources(&mut code.grant)?;
     let until = revoke::remembered_until(provider, site, &asked.client, now);
-    match provider.store.redeem_code(code.grant.id, until, family.as_ref(), now, until).await? {
-        Redeemed::First => {}
-        Redeemed::Again => {
-            provider.revocations.add([Revocation { id: code.grant.id, until }]);
-            return Err(call.refuse_grant(EVENT, "used before: its grant is revoked"));
-        }
+    let redeemed = provider.store.redeem_code(code.grant.id, until, family.as_ref(), now, until).await?;
+    if redeemed == Redeemed::Again {
+        return Err(call.refuse_grant(EVENT, "used before: its grant is revoked"));
     }
     audit::done(EVENT, &asked.client.id, &user.id.opaque_id, &asked.parts);
     let token = RefreshToken { grant: code.grant.id, generation: 0 };
@@ -120,9 +117,6 @@ async fn person(call: &Call<'_>, code: &Code) -> Result<Arc<User>, Refusal> {
 async fn use_up(call: &Call<'_>, code: &Code) -> Result<(), Refusal> {
     let Call { provider, site, asked, now } = *call;
     let until = revoke::remembered_until(provider, site, &asked.client, now);
-    let used = provider.store.redeem_code(code.grant.id, until, None, now, until).await?;
-    if used == Redeemed::Again {
-        provider.revocations.add([Revocation { id: code.grant.id, until }]);
-    }
+    provider.store.redeem_code(code.grant.id, until, None, now, until).await?;
     Ok(())
 }

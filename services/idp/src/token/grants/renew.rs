@@ -7,7 +7,7 @@ use oidc::error::ErrorCode;
 
 use crate::answer::Refusal;
 use crate::model::{Binding, Family, Grant, loses_api_scopes, seconds};
-use crate::store::{Revocation, Rotation};
+use crate::store::Rotation;
 use crate::token::answer::Answer;
 use crate::token::call::{CUT_OFF, Call, Extra};
 use crate::token::person::{self, Standing};
@@ -92,10 +92,7 @@ async fn rotate(call: &Call<'_>, presented: RefreshToken, family: &Family) -> Re
     let grace = provider.config.lives.refresh_grace;
     match provider.store.rotate(grant, generation, now, grace, idle_end, until).await? {
         Rotation::Rotated(family) | Rotation::Repeated(family) => Ok(family),
-        Rotation::Reused => {
-            provider.revocations.add([Revocation { id: grant, until }]);
-            Err(call.refuse_grant(EVENT, "used before: its family is revoked"))
-        }
+        Rotation::Reused => Err(call.refuse_grant(EVENT, "used before: its family is revoked")),
         Rotation::Gone => Err(call.refuse_grant(EVENT, "revoked or over")),
     }
 }

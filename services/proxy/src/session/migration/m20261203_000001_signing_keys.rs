@@ -1,46 +1,34 @@
 //! The keys of signed URLs: found by login when a URL is verified, by user and fetcher when a key is fetched, and by what the
 //! issuer calls the session when that ends.
 
-#![expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait's method leaves the lifetime out, and so must its implementation"
-)]
+use sea_orm_migration::MigrationTrait;
+use sea_orm_migration::schema::{big_integer, big_integer_null, blob, text, text_null};
+use store::schema::{Migration, index, pk_text, table};
 
-use sea_orm_migration::{prelude::*, schema};
-
-#[derive(DeriveMigrationName)]
-pub(super) struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    /// Also on `SQLite`: a start that is interrupted leaves nothing half done.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let keys = Table::create()
-            .table("proxy_signing_keys")
-            .col(schema::text("id").primary_key())
-            .col(schema::text("login"))
-            .col(schema::text("user_id"))
-            .col(schema::text("user_idp"))
-            .col(schema::text("fetcher"))
-            .col(schema::text_null("session"))
-            .col(schema::text_null("issuer"))
-            .col(schema::text_null("subject"))
-            .col(schema::text_null("sid"))
-            .col(schema::blob("sealed"))
-            .col(schema::big_integer_null("token_end"))
-            .col(schema::big_integer("created"))
-            .col(schema::big_integer("ends"))
-            .to_owned();
-        manager.create_table(keys).await?;
-        for column in ["login", "user_id", "session", "issuer", "ends"] {
-            let name = format!("proxy_signing_keys_{column}");
-            let index = Index::create().name(name).table("proxy_signing_keys").col(column).to_owned();
-            manager.create_index(index).await?;
-        }
-        Ok(())
-    }
+pub(super) fn migration() -> Box<dyn MigrationTrait> {
+    Migration::boxed("m20261203_000001_signing_keys", || {
+        let columns = [
+            pk_text("id"),
+            text("login"),
+            text("user_id"),
+            text("user_idp"),
+            text("fetcher"),
+            text_null("session"),
+            text_null("issuer"),
+            text_null("subject"),
+            text_null("sid"),
+            blob("sealed"),
+            big_integer_null("token_end"),
+            big_integer("created"),
+            big_integer("ends"),
+        ];
+        vec![
+            table("proxy_signing_keys", columns),
+            index("proxy_signing_keys_login", "proxy_signing_keys", ["login"]),
+            index("proxy_signing_keys_user_id", "proxy_signing_keys", ["user_id"]),
+            index("proxy_signing_keys_session", "proxy_signing_keys", ["session"]),
+            index("proxy_signing_keys_issuer", "proxy_signing_keys", ["issuer"]),
+            index("proxy_signing_keys_ends", "proxy_signing_keys", ["ends"]),
+        ]
+    })
 }

@@ -1,5 +1,7 @@
 //! The store, alike on `SQLite` and `PostgreSQL`.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use super::*;
 use crate::session::Migrator;
 

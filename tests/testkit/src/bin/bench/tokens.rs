@@ -8,9 +8,9 @@ use std::{
 
 use auth_app::{
     Migrator,
+    digest_keys::DigestKeys,
     model::{AppToken, Fingerprint, Kind, Life, Stored},
-    pepper::Peppers,
-    store::{Foreign, Sql, Tokens},
+    store::{ImportedToken, TokenStore},
     token,
 };
 use authn::{BoxError, Grants, UserId, UserType};
@@ -56,7 +56,7 @@ struct Planned {
 }
 
 struct Plan {
-    peppers: Peppers,
+    digest_keys: DigestKeys,
     random: Random,
     tokens: Vec<Planned>,
 }
@@ -65,7 +65,7 @@ impl Plan {
     /// Makes a token, and returns its secret.
     fn add(&mut self, owner: Option<Uuid>) -> String {
         let secret = token::generate(&self.random).expose_secret().to_owned();
-        self.tokens.push(Planned { owner, fingerprint: self.peppers.fingerprint(&secret) });
+        self.tokens.push(Planned { owner, fingerprint: self.digest_keys.fingerprint(&secret) });
         secret
     }
 
@@ -95,8 +95,8 @@ pub(crate) async fn fill(
     each_has: &[NonZeroUsize],
     total: usize,
 ) -> Result<(Vec<Crowd>, usize), BoxError> {
-    let peppers = Peppers::new(&Secret::from(TOKEN_KEY), &Secret::default());
-    let mut plan = Plan { peppers, random: Random::system(), tokens: Vec::with_capacity(total) };
+    let digest_keys = DigestKeys::new(&Secret::from(TOKEN_KEY), &Secret::default());
+    let mut plan = Plan { digest_keys, random: Random::system(), tokens: Vec::with_capacity(total) };
     let crowds = each_has.iter().enumerate().map(|(number, tokens)| plan.add_crowd(number, tokens.get())).collect();
     while plan.tokens.len() < total {
         plan.add(None);
@@ -114,7 +114,7 @@ async fn write(file: &Path, tokens: Vec<Planned>, now: SystemTime) -> Result<(),
     database.migrate::<Migrator>().await?;
     // Calls that follow one another share one connection. Nothing is lost with a store that was only begun.
     database.connection().execute_unprepared("PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000").await?;
-    let store = Sql::new(database.clone());
+    let store = TokenStore::new(database.clone());
     let mut rows = tokens.into_iter().enumerate().map(|(place, planned)| row(place, planned, now));
     loop {
         let batch: Vec<_> = rows.by_ref().take(BATCH).collect();
@@ -129,7 +129,7 @@ async fn write(file: &Path, tokens: Vec<Planned>, now: SystemTime) -> Result<(),
     Ok(database.close().await?)
 }
 
-fn row(place: usize, planned: Planned, created: SystemTime) -> Foreign {
+fn row(place: usize, planned: Planned, created: SystemTime) -> ImportedToken {
     let Planned { owner, fingerprint } = planned;
     let owner = owner.unwrap_or_else(|| Uuid::from_u64_pair(u64::MAX, (place / OF_OTHERS) as u64)).to_string();
     let token = AppToken {
@@ -148,5 +148,5 @@ fn row(place: usize, planned: Planned, created: SystemTime) -> Foreign {
     };
     let mut imported = [0; 32];
     imported[..16].copy_from_slice(token.id.as_bytes());
-    Foreign { stored: Stored { token, fingerprint }, imported, verifier: None }
+    ImportedToken { stored: Stored { token, fingerprint }, imported, verifier: None }
 }

@@ -5,20 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use authn::{Caller, Reason, UserId};
-use runtime::Random;
+use runtime::{Clock, Random};
 use secrecy::{ExposeSecret, SecretString};
-use store::StoreError;
+use store::{ReplicaSync, StoreError};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::cache::{Cache, Known, Miss};
-use crate::feed::Feed;
-use crate::foreign::{self, Admission, Claimant, Found, Search};
+use crate::digest_keys::{self, DigestKeys};
+use crate::last_used::Uses;
+use crate::legacy_hashes::{self, Admission, Claimant, Found, Search};
 use crate::model::{AppToken, Fingerprint, Stored};
-use crate::pepper::{self, Peppers};
-use crate::store::{Added, Tokens};
+use crate::store::{Added, TokenStore};
 use crate::token::{self, WellFormed};
-use crate::usage::Uses;
 
 /// How long a secret is searched for among another system's verifiers before the caller is asked to come back; the search
 /// goes on. Callers give up after two seconds.
@@ -27,19 +27,23 @@ const SEARCH_PATIENCE: Duration = Duration::from_millis(1500);
 const WRITTEN_SOON: Duration = Duration::from_secs(5);
 /// How often it is looked whether it was.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How often uses are written down that are due; for other replicas a sliding token ends at the end that is written.
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
+/// Where replicas announce that they have revoked tokens.
+const CHANNEL: &str = "auth_app_revocations";
 /// How many uses are written down in one statement at most.
 const WRITE_AT_ONCE: usize = 1000;
 
 /// All tokens.
-pub struct Ledger {
-    pub(crate) tokens: Arc<dyn Tokens>,
+pub struct TokenService {
+    pub(crate) store: Arc<TokenStore>,
     pub(crate) cache: Arc<Cache>,
-    pub(crate) feed: Arc<Feed>,
-    peppers: Peppers,
+    pub(crate) sync: Arc<ReplicaSync>,
+    digest_keys: DigestKeys,
     uses: Uses,
     search: Arc<Search>,
     /// Whether there may be a token whose secret is another system's.
-    has_foreign: AtomicBool,
+    has_legacy_hashes: AtomicBool,
 }
 
 /// Why there is no good token.
@@ -66,25 +70,25 @@ impl From<StoreError> for LookupError {
 #[derive(Clone, Copy)]
 struct Presented<'a> {
     secret: &'a str,
-    is_foreign: bool,
+    is_legacy: bool,
     now: SystemTime,
 }
 
-impl Ledger {
+impl TokenService {
     /// Tokens in this store, digested with these keys. What was read is kept for `cached_for`, unless it is known to
-    /// be revoked, or the feed cannot tell whether it is.
+    /// be revoked, or other replicas may have revoked it unnoticed.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store cannot be read.
     pub async fn open(
-        tokens: Arc<dyn Tokens>,
-        peppers: Peppers,
-        feed: Feed,
+        store: Arc<TokenStore>,
+        digest_keys: DigestKeys,
         cached_for: Duration,
     ) -> Result<Self, StoreError> {
-        let has_foreign = AtomicBool::new(tokens.has_foreign().await?);
-        let (cache, feed) = (Arc::new(Cache::new(cached_for)), Arc::new(feed));
-        Ok(Self { tokens, cache, feed, peppers, uses: Uses::default(), search: Arc::default(), has_foreign })
+        let has_legacy_hashes = AtomicBool::new(store.has_legacy_hashes().await?);
+        let sync = Arc::new(ReplicaSync::new(CHANNEL, store.database()));
+        let (cache, search) = (Arc::new(Cache::new(cached_for)), Arc::default());
+        Ok(Self { store, cache, sync, digest_keys, uses: Uses::default(), search, has_legacy_hashes })
     }
 
     /// Makes the secret of a token and adds the token, unless its owner has `most` already. The secret exists nowhere else;
@@ -99,8 +103,8 @@ impl Ledger {
         let secret = token::generate(random);
         let form = WellFormed::parse(secret.expose_secret());
         let form = form.ok_or_else(|| StoreError::internal("a token was made that is not well formed"))?;
-        let fingerprint = self.peppers.fingerprint(form.text());
-        let added = self.tokens.add(&Stored { token, fingerprint }, most, now).await?;
+        let fingerprint = self.digest_keys.fingerprint(form.text());
+        let added = self.store.add(&Stored { token, fingerprint }, most, now).await?;
         Ok((added == Added::Done).then_some(secret))
     }
 
@@ -113,12 +117,12 @@ impl Ledger {
         now: SystemTime,
     ) -> Result<Arc<Known>, LookupError> {
         if let Some(form) = WellFormed::parse(secret) {
-            return self.lookup(Presented { secret: form.text(), is_foreign: false, now }).await;
+            return self.lookup(Presented { secret: form.text(), is_legacy: false, now }).await;
         }
-        if !self.may_be_foreign(secret) {
+        if !self.may_be_legacy(secret) {
             return Err(LookupError::Refused(Reason::Malformed));
         }
-        let presented = Presented { secret, is_foreign: true, now };
+        let presented = Presented { secret, is_legacy: true, now };
         match (self.lookup(presented).await, claimant) {
             (Err(LookupError::Refused(Reason::WrongSecret)), Some(claimant)) => {
                 self.recognise(secret, claimant, now).await?;
@@ -129,25 +133,25 @@ impl Ledger {
     }
 
     /// Whether a text that is not of our form can be a secret that was taken over.
-    pub fn may_be_foreign(&self, secret: &str) -> bool {
-        self.has_foreign.load(Ordering::Relaxed) && foreign::is_plausible(secret)
+    pub fn may_be_legacy(&self, secret: &str) -> bool {
+        self.has_legacy_hashes.load(Ordering::Relaxed) && legacy_hashes::is_plausible(secret)
     }
 
-    /// Tells that tokens were taken over, perhaps by another replica.
-    pub(crate) fn expect_foreign(&self) {
-        self.has_foreign.store(true, Ordering::Relaxed);
+    /// Notes that tokens were imported.
+    pub(crate) fn expect_legacy_hashes(&self) {
+        self.has_legacy_hashes.store(true, Ordering::Relaxed);
         self.search.forget();
     }
 
-    /// Looks whether another replica has taken any over.
-    pub(crate) async fn look_for_foreign(&self) {
-        if let Ok(has_foreign) = self.tokens.has_foreign().await {
-            self.has_foreign.store(has_foreign, Ordering::Relaxed);
+    /// Looks whether another replica has imported any.
+    pub(crate) async fn look_for_legacy_hashes(&self) {
+        if let Ok(has_legacy_hashes) = self.store.has_legacy_hashes().await {
+            self.has_legacy_hashes.store(has_legacy_hashes, Ordering::Relaxed);
         }
     }
 
     async fn lookup(&self, presented: Presented<'_>) -> Result<Arc<Known>, LookupError> {
-        let (current, now) = (self.peppers.fingerprint(presented.secret), presented.now);
+        let (current, now) = (self.digest_keys.fingerprint(presented.secret), presented.now);
         let known = match self.cache.known(&current.digest).await {
             Some(known) if self.is_believed(&known, now) => known,
             stale => {
@@ -180,10 +184,10 @@ impl Ledger {
             && known.refusal(now).is_none()
     }
 
-    /// What was read may be outdated: by a revocation that the feed has missed or that had to make room, or by uses at another
+    /// What was read may be outdated: by a revocation that this process has missed or that had to make room, or by uses at another
     /// replica, which have moved the end of a sliding token that seems to be over.
     fn is_believed(&self, known: &Known, now: SystemTime) -> bool {
-        self.feed.believes(known.read)
+        self.sync.believes(known.read)
             && self.cache.knows_revocations_since(known.read)
             && !known.end().is_some_and(|end| end <= now && may_have_moved(known, end, now))
     }
@@ -198,21 +202,22 @@ impl Ledger {
 
     /// Reads a token, and brings it under the current key if it is not.
     async fn load(&self, presented: Presented<'_>, current: &Fingerprint) -> Result<Option<Known>, StoreError> {
-        let Presented { secret, is_foreign, now } = presented;
-        let mut fingerprints = self.peppers.fingerprints(secret);
-        if is_foreign {
-            fingerprints.push(foreign::fingerprint(secret));
+        let Presented { secret, is_legacy, now } = presented;
+        let mut fingerprints = self.digest_keys.fingerprints(secret);
+        if is_legacy {
+            fingerprints.push(legacy_hashes::fingerprint(secret));
         }
         let read = Instant::now();
-        let found = self.tokens.find(&fingerprints).await?;
+        // boxed: each caller that waits for this read holds a copy of the future
+        let found = Box::pin(self.store.find(&fingerprints)).await?;
         // an index compares as it likes: the whole digest is compared once more, in constant time
         let Some(Stored { token, fingerprint }) =
-            found.filter(|stored| fingerprints.iter().any(|one| pepper::same(one, &stored.fingerprint)))
+            found.filter(|stored| fingerprints.iter().any(|one| digest_keys::same(one, &stored.fingerprint)))
         else {
             return Ok(None);
         };
         if fingerprint.key_id != current.key_id
-            && let Err(error) = self.tokens.rekey(token.id, current).await
+            && let Err(error) = Box::pin(self.store.rekey(token.id, current)).await
         {
             tracing::warn!(%error, id = %token.id, "a token stays under the former key for now");
         }
@@ -230,12 +235,12 @@ impl Ledger {
     /// fingerprint of ours.
     async fn recognise(&self, secret: &str, claimant: Claimant<'_>, now: SystemTime) -> Result<(), LookupError> {
         let owner = claimant.owner;
-        let current = self.peppers.fingerprint(secret);
-        let attempt = self.peppers.fingerprint(&format!("{} {secret}", owner.opaque_id)).digest;
+        let current = self.digest_keys.fingerprint(secret);
+        let attempt = self.digest_keys.fingerprint(&format!("{} {secret}", owner.opaque_id)).digest;
         if self.search.is_known_to_fit_none(&attempt) {
             return Err(LookupError::Refused(Reason::WrongSecret));
         }
-        let candidates = self.tokens.candidates(owner, now).await?;
+        let candidates = Box::pin(self.store.candidates(owner, now)).await?;
         if candidates.is_empty() {
             return Err(LookupError::Refused(Reason::WrongSecret));
         }
@@ -247,14 +252,14 @@ impl Ledger {
                 return ended.map_err(|_| LookupError::Searching);
             }
         };
-        let (search, tokens, cache) = (Arc::clone(&self.search), Arc::clone(&self.tokens), Arc::clone(&self.cache));
+        let (search, store, cache) = (Arc::clone(&self.search), Arc::clone(&self.store), Arc::clone(&self.cache));
         let secret = SecretString::from(secret);
         // a task of its own, so that it ends well also when the caller does not wait for it
         let searching = tokio::spawn(async move {
             // it is under way until this task has ended, when its outcome can be looked up
             match search.search(&admitted, secret, candidates).await {
                 Found::Token(id) => {
-                    tokens.rekey(id, &current).await?;
+                    store.rekey(id, &current).await?;
                     cache.forget(&current.digest).await;
                     Ok(())
                 }
@@ -279,24 +284,40 @@ impl Ledger {
         while !due.is_empty() {
             let rest = due.split_off(due.len().min(WRITE_AT_ONCE));
             let uses: Vec<_> = due.iter().map(|(_, one)| one.clone()).collect();
-            self.tokens.note(&uses).await?;
+            self.store.write_uses(&uses).await?;
             self.uses.written(due);
             due = rest;
         }
         Ok(())
     }
 
+    /// Writes uses down when they are due, and all that are left when the service stops.
+    pub async fn keep_writing_uses(self: Arc<Self>, clock: Clock, shutdown: CancellationToken) {
+        let writing = async {
+            loop {
+                tokio::time::sleep(WRITE_INTERVAL).await;
+                if let Err(error) = self.write_uses(clock.now(), false).await {
+                    tracing::warn!(%error, "the uses of app tokens are not written down for now");
+                }
+            }
+        };
+        shutdown.run_until_cancelled(writing).await;
+        if let Err(error) = self.write_uses(clock.now(), true).await {
+            tracing::warn!(%error, "the last uses of app tokens are lost");
+        }
+    }
+
     /// Revokes a user's token, for good; whether there was one. From then on this process refuses it, and others soon.
     pub async fn revoke(&self, owner: &UserId, id: Uuid, now: SystemTime) -> Result<bool, StoreError> {
-        let (tokens, owner) = (Arc::clone(&self.tokens), owner.clone());
-        let revoke = async move { Ok(Vec::from_iter(tokens.revoke(&owner, id, now).await?.then_some(id))) };
+        let (store, owner) = (Arc::clone(&self.store), owner.clone());
+        let revoke = async move { Ok(Vec::from_iter(store.revoke(&owner, id, now).await?.then_some(id))) };
         Ok(self.revoke_whole(revoke).await? > 0)
     }
 
     /// Revokes all tokens of a user; how many.
     pub async fn revoke_all(&self, owner: &UserId, now: SystemTime) -> Result<usize, StoreError> {
-        let (tokens, owner) = (Arc::clone(&self.tokens), owner.clone());
-        self.revoke_whole(async move { tokens.revoke_all(&owner, now).await }).await
+        let (store, owner) = (Arc::clone(&self.store), owner.clone());
+        self.revoke_whole(async move { store.revoke_all(&owner, now).await }).await
     }
 
     /// In a task of its own: a caller that stops waiting must not leave behind what is revoked in the store and still good
@@ -305,14 +326,14 @@ impl Ledger {
         &self,
         revoke: impl Future<Output = Result<Vec<Uuid>, StoreError>> + Send + 'static,
     ) -> Result<usize, StoreError> {
-        let (cache, feed) = (Arc::clone(&self.cache), Arc::clone(&self.feed));
+        let (cache, sync) = (Arc::clone(&self.cache), Arc::clone(&self.sync));
         let whole = async move {
             let revoked = revoke.await?;
             for id in &revoked {
                 cache.revoke(*id);
             }
             if !revoked.is_empty() {
-                feed.announce();
+                sync.announce();
             }
             Ok(revoked.len())
         };

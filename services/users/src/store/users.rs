@@ -1,29 +1,22 @@
-//! People and groups in SQL, `SQLite` or `PostgreSQL`.
+//! Users, their names and roles.
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use async_trait::async_trait;
 use authn::{Login, UserStatus};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbErr, QueryResult,
-    sea_query::{
-        Condition, Expr, ExprTrait, IntoCondition, LikeExpr, Order, Query, SelectStatement, SimpleExpr, UnionType,
-    },
+    sea_query::{Condition, Expr, ExprTrait, IntoCondition, Query, SelectStatement, SimpleExpr, UnionType},
 };
-use store::{Database, StoreError};
+use store::StoreError;
+use store::columns::{micros, time};
 
-use super::{GroupKey, Key, People, Stretch, groups};
-use crate::{Author, Change, Group, GroupName, PeopleError, Person, rules::fold};
+use super::{Key, Stretch, UserStore, along, contains};
+use crate::{Author, Change, GroupName, PeopleError, Person, rules::fold};
 
-/// The tables of [`crate::migration`] in a database.
-pub(crate) struct SqlPeople {
-    pub(crate) database: Database,
-}
-
-#[async_trait]
-impl People for SqlPeople {
-    async fn find(&self, key: Key<'_>) -> Result<Vec<Person>, PeopleError> {
+impl UserStore {
+    /// The users whom the key fits, at most two: enough to see that it is not one.
+    pub(crate) async fn find(&self, key: Key<'_>) -> Result<Vec<Person>, PeopleError> {
         let (name, column) = match key {
             Key::Id(id) => return self.read(at_most_two(Expr::col("id").eq(id))).await,
             Key::UidNumber(number) => return self.read(at_most_two(Expr::col("uid_number").eq(number))).await,
@@ -41,7 +34,8 @@ impl People for SqlPeople {
         Ok(found)
     }
 
-    async fn search(&self, texts: &[&str], stretch: Stretch<'_>) -> Result<Vec<Person>, PeopleError> {
+    /// Users in whose login name, display name or mail address every one of the texts stands, regardless of case.
+    pub(crate) async fn search(&self, texts: &[&str], stretch: Stretch<'_>) -> Result<Vec<Person>, PeopleError> {
         let mut query = along("username_key", stretch, people());
         for text in texts {
             query.cond_where(contains("search_text", text));
@@ -49,17 +43,26 @@ impl People for SqlPeople {
         self.read(query).await
     }
 
-    async fn add(&self, person: &Person, author: Author) -> Result<(), PeopleError> {
+    /// Adds a user who is in no group.
+    pub(crate) async fn add(&self, person: &Person, author: Author) -> Result<(), PeopleError> {
         let claimed = self.database.run(|| self.add_once(person, author)).await.map_err(taken)?;
         claimed.map_or(Ok(()), |what| Err(PeopleError::Taken(what)))
     }
 
-    async fn change(&self, id: &str, change: &Change, now: i64) -> Result<Person, PeopleError> {
+    /// Changes a user, at the time `now` in seconds since the Unix epoch; returns the user after the change.
+    pub(crate) async fn change(&self, id: &str, change: &Change, now: i64) -> Result<Person, PeopleError> {
         let changed = self.database.run(|| self.change_once(id, change, now)).await.map_err(taken)?;
         changed.ok_or(PeopleError::NoSuchPerson)?.map_err(PeopleError::Taken)
     }
 
-    async fn note_password_change(&self, id: &str, at: SystemTime, now: SystemTime) -> Result<(), PeopleError> {
+    /// Notes when the password of a user was changed, unless a later change is noted already. One that lies in the future of `now`,
+    /// as the clock was corrected since, is followed by this one directly.
+    pub(crate) async fn note_password_change(
+        &self,
+        id: &str,
+        at: SystemTime,
+        now: SystemTime,
+    ) -> Result<(), PeopleError> {
         let (at, now) = (micros(at), micros(now));
         // one statement, so that of two changes at the same time the later one stays, whichever is written last
         let noted = Expr::col("password_changed");
@@ -74,57 +77,16 @@ impl People for SqlPeople {
         }
     }
 
-    async fn remove(&self, id: &str) -> Result<(), PeopleError> {
+    /// Removes a user from all groups and altogether.
+    pub(crate) async fn remove(&self, id: &str) -> Result<(), PeopleError> {
         // roles and memberships go with it: their foreign keys cascade
-        match groups::delete(&self.database, "people", Expr::col("id").eq(id)).await? {
+        match self.delete("people", Expr::col("id").eq(id)).await? {
             0 => Err(PeopleError::NoSuchPerson),
             _ => Ok(()),
         }
     }
 
-    async fn group(&self, key: GroupKey<'_>) -> Result<Option<Group>, PeopleError> {
-        groups::find(&self.database, key).await
-    }
-
-    async fn groups(&self, text: &str, stretch: Stretch<'_>) -> Result<Vec<Group>, PeopleError> {
-        groups::search(&self.database, text, stretch).await
-    }
-
-    async fn add_group(&self, group: &Group) -> Result<(), PeopleError> {
-        groups::add(&self.database, group).await.map_err(taken)
-    }
-
-    async fn rename_group(&self, id: &str, name: &str) -> Result<(), PeopleError> {
-        let found = groups::rename(&self.database, id, name).await.map_err(taken)?;
-        if found { Ok(()) } else { Err(PeopleError::NoSuchGroup) }
-    }
-
-    async fn remove_group(&self, id: &str) -> Result<(), PeopleError> {
-        match groups::delete(&self.database, "groups", Expr::col("id").eq(id)).await? {
-            0 => Err(PeopleError::NoSuchGroup),
-            _ => Ok(()),
-        }
-    }
-
-    async fn add_member(&self, group: &str, person: &str) -> Result<bool, PeopleError> {
-        groups::add_member(&self.database, group, person).await
-    }
-
-    async fn remove_member(&self, group: &str, person: &str) -> Result<bool, PeopleError> {
-        let membership = Expr::col("group_id").eq(group).and(Expr::col("user_id").eq(person));
-        Ok(groups::delete(&self.database, "memberships", membership).await? > 0)
-    }
-
-    async fn members(&self, group: &str, stretch: Stretch<'_>) -> Result<Vec<Person>, PeopleError> {
-        let of_group =
-            Query::select().column("user_id").from("memberships").and_where(Expr::col("group_id").eq(group)).take();
-        self.read(along("username_key", stretch, people()).and_where(Expr::col("id").in_subquery(of_group)).take())
-            .await
-    }
-}
-
-impl SqlPeople {
-    async fn read(&self, query: SelectStatement) -> Result<Vec<Person>, PeopleError> {
+    pub(super) async fn read(&self, query: SelectStatement) -> Result<Vec<Person>, PeopleError> {
         Ok(self.database.run(|| read(self.database.reader(), &query)).await?)
     }
 
@@ -293,7 +255,7 @@ async fn add_roles(connection: &impl ConnectionTrait, person: &Person) -> Result
     Ok(connection.execute(&insert).await.map(drop)?)
 }
 
-fn people() -> SelectStatement {
+pub(super) fn people() -> SelectStatement {
     const COLUMNS: [&str; 10] = [
         "id",
         "username",
@@ -307,24 +269,6 @@ fn people() -> SelectStatement {
         "password_changed",
     ];
     Query::select().columns(COLUMNS).from("people").take()
-}
-
-/// In the order of a unique column, so that a page begins exactly where the one before ended.
-pub(super) fn along(column: &'static str, stretch: Stretch<'_>, mut query: SelectStatement) -> SelectStatement {
-    query.and_where(Expr::col(column).gt(stretch.after)).order_by(column, Order::Asc).limit(stretch.limit).take()
-}
-
-/// The text is somewhere in the column; what has a meaning in a pattern has none in the text.
-pub(super) fn contains(column: &'static str, text: &str) -> impl IntoCondition {
-    let mut pattern = String::from("%");
-    for character in fold(text).chars() {
-        if matches!(character, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(character);
-    }
-    pattern.push('%');
-    Expr::col(column).like(LikeExpr::new(pattern).escape('!'))
 }
 
 async fn read(connection: &impl ConnectionTrait, query: &SelectStatement) -> Result<Vec<Person>, StoreError> {
@@ -351,15 +295,6 @@ fn person(row: &QueryResult) -> Result<Person, DbErr> {
         updated: row.try_get("", "updated")?,
         password_changed: row.try_get::<Option<i64>>("", "password_changed")?.map(time),
     })
-}
-
-fn micros(time: SystemTime) -> i64 {
-    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
-}
-
-fn time(micros: i64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_micros(micros.unsigned_abs())
 }
 
 /// Roles and groups of all these people, in one statement: a role is a row without a name.
@@ -399,7 +334,7 @@ async fn attach(connection: &impl ConnectionTrait, people: &mut [Person]) -> Res
 }
 
 /// Names what is taken, by the unique index that said so.
-fn taken(error: StoreError) -> PeopleError {
+pub(super) fn taken(error: StoreError) -> PeopleError {
     let indexes = [
         ("username_key", "username"),
         ("username_prepared", "username"),

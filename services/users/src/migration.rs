@@ -12,8 +12,8 @@ pub(crate) struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
-            Box::new(m20250101_people::Migration),
-            Box::new(m20261124_password_changed::Migration),
+            m20250101_people::migration(),
+            m20261124_password_changed::migration(),
             Box::new(m20261128_prepared_names::Migration),
         ]
     }

@@ -1,4 +1,4 @@
-//! Who asks: the bearer of an internal token.
+//! The caller: the bearer of an internal token.
 
 use ::token::{Claims, METADATA_KEY};
 use authn::Caller;
@@ -10,13 +10,13 @@ use tonic::metadata::MetadataMap;
 use super::Api;
 use super::answer::Problem;
 
-/// Who asks, and from where.
-pub(super) struct Asker {
+/// Whose token it is, and from where the request came.
+pub(super) struct Principal {
     pub(super) claims: Claims,
     pub(super) caller: Caller,
 }
 
-impl FromRequestParts<Api> for Asker {
+impl FromRequestParts<Api> for Principal {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {

@@ -11,9 +11,10 @@ use std::time::{Duration, SystemTime};
 
 use authn::Caller;
 use bounded_cache::HeapSize;
+use store::columns::{micros, time};
 use uuid::Uuid;
 
-use crate::model::{AppToken, LastUse, Life, micros, time};
+use crate::model::{AppToken, LastUse, Life};
 use crate::store::Use;
 
 /// A token's uses are written down at most so often, and those of one with a short window ten times in it.

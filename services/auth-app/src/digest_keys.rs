@@ -10,21 +10,21 @@ use runtime::config::Secret;
 use crate::model::Fingerprint;
 
 /// The current key, and the one before it while tokens are changed over.
-pub struct Peppers {
-    current: Pepper,
-    previous: Option<Pepper>,
+pub struct DigestKeys {
+    current: DigestKey,
+    previous: Option<DigestKey>,
 }
 
-struct Pepper {
+struct DigestKey {
     id: Arc<str>,
     key: hmac::Key,
 }
 
-impl Peppers {
+impl DigestKeys {
     /// The keys; an empty previous one is none.
     pub fn new(current: &Secret, previous: &Secret) -> Self {
-        let previous = (!previous.is_empty()).then(|| Pepper::new(previous));
-        Self { current: Pepper::new(current), previous }
+        let previous = (!previous.is_empty()).then(|| DigestKey::new(previous));
+        Self { current: DigestKey::new(current), previous }
     }
 
     /// The fingerprint under the current key.
@@ -34,12 +34,12 @@ impl Peppers {
 
     /// The fingerprints under every key that is accepted, the current one first.
     pub fn fingerprints(&self, secret: &str) -> Vec<Fingerprint> {
-        let peppers = std::iter::once(&self.current).chain(&self.previous);
-        peppers.map(|pepper| pepper.fingerprint(secret)).collect()
+        let keys = std::iter::once(&self.current).chain(&self.previous);
+        keys.map(|key| key.fingerprint(secret)).collect()
     }
 }
 
-impl Pepper {
+impl DigestKey {
     fn new(secret: &Secret) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
         // tells the keys apart without telling anything of them

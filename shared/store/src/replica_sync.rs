@@ -1,0 +1,192 @@
+//! Replicas learn of each other's changes: pushed by `NOTIFY`, so that they arrive at once, and polled every second, so that
+//! they arrive in any case.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::announce::Listener;
+use crate::{BELIEVED_FOR, Database, StoreError};
+
+/// How often changes are polled while none are announced.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Announcements are at least this far apart: each says only that there are changes.
+const ANNOUNCE_INTERVAL: Duration = Duration::from_millis(50);
+/// How far back a poll has to read, by the clock of the database. Much longer than a transaction lasts: a row that was dated
+/// before the previous poll and committed after it must not be missed.
+pub const OUTBOX_WINDOW: Duration = Duration::from_secs(15);
+/// After which time without an answer rows may have left [`OUTBOX_WINDOW`] unread; the rest is for transactions.
+const MISSED_AFTER: Duration = Duration::from_secs(10);
+
+/// How well this process knows the changes of other replicas, and the signals between it and them.
+#[derive(Debug)]
+pub struct ReplicaSync {
+    channel: &'static str,
+    started: Instant,
+    /// When the last poll began that was answered, in milliseconds after `started`; `None` where no other process writes.
+    polled: Option<AtomicU64>,
+    announce: Notify,
+    poll: Notify,
+}
+
+impl ReplicaSync {
+    /// For the only process that writes.
+    pub fn alone(channel: &'static str) -> Self {
+        Self { channel, started: Instant::now(), polled: None, announce: Notify::new(), poll: Notify::new() }
+    }
+
+    /// For one of several replicas, which announce changes on this channel of `PostgreSQL`.
+    pub fn among_replicas(channel: &'static str) -> Self {
+        Self { polled: Some(AtomicU64::new(0)), ..Self::alone(channel) }
+    }
+
+    /// For a process that works with this database.
+    pub fn new(channel: &'static str, database: &Database) -> Self {
+        if database.is_postgres() { Self::among_replicas(channel) } else { Self::alone(channel) }
+    }
+
+    /// Whether the changes of other replicas are known to within [`BELIEVED_FOR`].
+    pub fn is_current(&self) -> bool {
+        self.polled.as_ref().is_none_or(|polled| self.since(polled) < BELIEVED_FOR)
+    }
+
+    /// Whether what was read at this moment may be used now.
+    pub fn believes(&self, read: Instant) -> bool {
+        self.is_current() || read.elapsed() < BELIEVED_FOR
+    }
+
+    /// Whether changes may have left [`OUTBOX_WINDOW`] before they were read: then everything has to be read again.
+    pub fn has_missed_changes(&self) -> bool {
+        self.polled.as_ref().is_some_and(|polled| self.since(polled) > MISSED_AFTER)
+    }
+
+    /// Announces to the other replicas that there are changes.
+    pub fn announce(&self) {
+        self.announce.notify_one();
+    }
+
+    /// Has this process poll now.
+    pub fn poll_now(&self) {
+        self.poll.notify_one();
+    }
+
+    /// Polls and announces changes, until the service stops. `poll` reads the rows of the last [`OUTBOX_WINDOW`]; without
+    /// `pushes` changes are neither announced nor listened for.
+    pub async fn run<F>(&self, pushes: Option<Database>, poll: impl FnMut() -> F, shutdown: CancellationToken)
+    where
+        F: Future<Output = Result<(), StoreError>>,
+    {
+        let both =
+            async { tokio::join!(self.keep_polling(pushes.as_ref(), poll), self.keep_announcing(pushes.as_ref())) };
+        // in a place of its own: what a service awaits to poll is large
+        shutdown.run_until_cancelled(Box::pin(both)).await;
+    }
+
+    async fn keep_polling<F>(&self, pushes: Option<&Database>, mut poll: impl FnMut() -> F)
+    where
+        F: Future<Output = Result<(), StoreError>>,
+    {
+        let mut listener = None;
+        loop {
+            let began = Instant::now();
+            match poll().await {
+                Ok(()) => self.answered(began),
+                Err(error) => {
+                    tracing::warn!(%error, channel = self.channel, "the changes of other replicas cannot be read");
+                }
+            }
+            tokio::select! {
+                () = self.notified(&mut listener, pushes) => {}
+                () = self.poll.notified() => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
+            }
+        }
+    }
+
+    /// Returns when another replica has announced changes; never where they are not pushed.
+    async fn notified(&self, listener: &mut Option<Listener>, pushes: Option<&Database>) {
+        let Some(database) = pushes else { return std::future::pending().await };
+        let outcome: Result<(), StoreError> = async {
+            if listener.is_none() {
+                *listener = database.listen(self.channel).await?;
+            }
+            match listener {
+                Some(listener) => listener.received().await,
+                None => std::future::pending().await,
+            }
+        }
+        .await;
+        if let Err(error) = outcome {
+            tracing::debug!(%error, channel = self.channel, "changes are not pushed for now; polling goes on");
+            *listener = None;
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn keep_announcing(&self, pushes: Option<&Database>) {
+        let Some(database) = pushes else { return };
+        loop {
+            self.announce.notified().await;
+            if let Err(error) = database.announce(self.channel).await {
+                tracing::debug!(%error, channel = self.channel, "a change is not announced; other replicas will poll");
+            }
+            tokio::time::sleep(ANNOUNCE_INTERVAL).await;
+        }
+    }
+
+    fn answered(&self, began: Instant) {
+        if let Some(polled) = &self.polled {
+            let at = u64::try_from(began.duration_since(self.started).as_millis()).unwrap_or(u64::MAX);
+            polled.store(at, Ordering::Release);
+        }
+    }
+
+    fn since(&self, polled: &AtomicU64) -> Duration {
+        self.started.elapsed().saturating_sub(Duration::from_millis(polled.load(Ordering::Acquire)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHANNEL: &str = "changes";
+
+    fn silent_for(sync: ReplicaSync, time: Duration) -> ReplicaSync {
+        ReplicaSync { started: Instant::now().checked_sub(time).expect("the machine has run for longer"), ..sync }
+    }
+
+    #[test]
+    fn silence_matters_only_among_replicas() {
+        let alone = silent_for(ReplicaSync::alone(CHANNEL), OUTBOX_WINDOW);
+        assert!(alone.is_current() && !alone.has_missed_changes());
+        assert!(ReplicaSync::among_replicas(CHANNEL).is_current(), "it has only just started");
+        let silent = silent_for(ReplicaSync::among_replicas(CHANNEL), OUTBOX_WINDOW);
+        assert!(!silent.is_current() && silent.has_missed_changes());
+        assert!(silent.believes(Instant::now()) && !silent.believes(silent.started));
+        silent.answered(Instant::now());
+        assert!(silent.is_current() && !silent.has_missed_changes() && silent.believes(silent.started));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failed_poll_is_no_answer_and_is_repeated() {
+        let sync = silent_for(ReplicaSync::among_replicas(CHANNEL), OUTBOX_WINDOW);
+        let (mut polls, shutdown) = (0, CancellationToken::new());
+        let poll = || {
+            polls += 1;
+            let (stop, is_second) = (shutdown.clone(), polls == 2);
+            let was_current = sync.is_current();
+            async move {
+                assert!(!was_current);
+                if is_second {
+                    stop.cancel();
+                }
+                Err::<(), _>(StoreError::internal("the server is gone"))
+            }
+        };
+        sync.run(None, poll, shutdown.clone()).await;
+        assert_eq!(polls, 2);
+    }
+}
