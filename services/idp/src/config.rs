@@ -1,3 +1,4 @@
+mod clients;
 mod lives;
 
 use std::path::PathBuf;
@@ -10,8 +11,7 @@ use runtime::config::{
 
 pub use lives::Lives;
 
-use crate::clients;
-use crate::endpoints::{Layout, Site};
+use crate::endpoints::{EndpointProfile, IssuerEndpoints};
 
 /// With 4 KiB of groups a token stays below 8 KiB: the longest header that nginx, Apache and Tomcat read as they are installed, half of
 /// what `HAProxy` and `Node.js` read in all, and the longest query of ours, where an ID token is a hint (`id_token_hint`).
@@ -105,7 +105,7 @@ impl Default for Config {
             auth_basic_endpoint: "127.0.0.1:9146".to_owned(),
             url: String::new(),
             mtls_url: String::new(),
-            layouts: Layout::ALL.map(|layout| layout.name().to_owned()).into(),
+            layouts: EndpointProfile::ALL.map(|layout| layout.name().to_owned()).into(),
             strict_layouts: Vec::new(),
             signing_algorithms: [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256]
                 .map(|one| one.name().to_owned())
@@ -171,11 +171,13 @@ impl Config {
     }
 
     /// The issuers.
-    pub fn sites(&self) -> Vec<Site> {
+    pub fn sites(&self) -> Vec<IssuerEndpoints> {
         let (site, mtls) = (self.site(), self.mtls_site());
-        let layouts = self.layouts.iter().filter_map(|name| name.parse::<Layout>().ok());
-        let is_strict = |layout: Layout| self.strict_layouts.iter().any(|name| name == layout.name());
-        layouts.map(|layout| Site::new(layout, &site).with_mtls(mtls.clone()).strict(is_strict(layout))).collect()
+        let layouts = self.layouts.iter().filter_map(|name| name.parse::<EndpointProfile>().ok());
+        let is_strict = |layout: EndpointProfile| self.strict_layouts.iter().any(|name| name == layout.name());
+        layouts
+            .map(|layout| IssuerEndpoints::new(layout, &site).with_mtls(mtls.clone()).strict(is_strict(layout)))
+            .collect()
     }
 
     /// The algorithms that tokens are signed with. The first is that of clients whose registration names none.
@@ -347,7 +349,7 @@ impl Section for Config {
         store::check_listen_url(self.database_listen_url.expose())
             .map_err(|problem| Invalid::new("database_listen_url", problem))?;
         self.database_pool.validate()?;
-        if self.layouts.is_empty() || self.layouts.iter().any(|name| name.parse::<Layout>().is_err()) {
+        if self.layouts.is_empty() || self.layouts.iter().any(|name| name.parse::<EndpointProfile>().is_err()) {
             return Err(Invalid::new("layouts", "must be a list of: opencloud, cells"));
         }
         if self.strict_layouts.iter().any(|name| !self.layouts.contains(name)) {
@@ -373,17 +375,6 @@ impl Section for Config {
 
     fn warnings(&self) -> Vec<String> {
         self.http.source_warning().into_iter().chain(self.warnings_of_clients()).collect()
-    }
-}
-
-impl Config {
-    /// What an operator should know about the file of clients.
-    fn warnings_of_clients(&self) -> Vec<String> {
-        let Some(file) = &self.clients_file else { return Vec::new() };
-        match clients::warnings_of_file(self, file) {
-            Ok(warnings) => warnings,
-            Err(error) => vec![format!("the clients cannot be read (IDP_CLIENTS_FILE): {error}")],
-        }
     }
 }
 

@@ -1,14 +1,14 @@
-//! Where everything is: one engine, laid out as the clients of each system expect it.
+//! The paths of all endpoints and pages: one engine, with the paths that the clients of each system expect.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Which system's paths and habits.
+/// The system whose paths and conventions an issuer follows; a layout in settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Layout {
+pub enum EndpointProfile {
     /// Those of `OpenCloud` and oCIS; the issuer is the site itself.
     OpenCloud,
     /// Those of Pydio Cells; the issuer is `<site>/oidc`.
@@ -58,13 +58,13 @@ pub mod page {
     pub const ACCOUNT: &str = "/signin/v1/identifier/_/account";
     /// Where the form that confirms signing out is sent.
     pub const SIGN_OUT: &str = "/signin/v1/identifier/_/logoff";
-    /// What is shown when somebody has signed out.
+    /// What is shown after signing out.
     pub const GOODBYE: &str = "/signin/v1/goodbye";
-    /// Which applications somebody has let in, and the way to turn them out.
+    /// The applications that have access, and the form that withdraws it.
     pub const CONSENTS: &str = "/signin/v1/consents";
     /// Where a device's code is typed in.
     pub const DEVICE: &str = "/device";
-    /// Where a code is shown that somebody carries to a program by hand; Cells' programs name the first, its documents
+    /// Where a code is shown that the user carries to a program by hand; Cells' programs name the first, its documents
     /// the second.
     pub const OUT_OF_BAND: [&str; 2] = ["/oauth2/oob", "/oauth/oob"];
     /// The one stylesheet.
@@ -73,8 +73,8 @@ pub mod page {
     pub const WEBFINGER: &str = "/.well-known/webfinger";
 }
 
-impl Layout {
-    /// All there are.
+impl EndpointProfile {
+    /// Every profile.
     pub const ALL: [Self; 2] = [Self::OpenCloud, Self::Cells];
 
     /// The name in settings.
@@ -130,30 +130,30 @@ impl Layout {
     }
 }
 
-impl fmt::Display for Layout {
+impl fmt::Display for EndpointProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-/// A text that is no layout.
+/// A text that is no name of a layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the layouts are opencloud and cells")]
-pub struct NoLayout;
+pub struct UnknownProfile;
 
-impl FromStr for Layout {
-    type Err = NoLayout;
+impl FromStr for EndpointProfile {
+    type Err = UnknownProfile;
 
-    fn from_str(text: &str) -> Result<Self, NoLayout> {
-        Self::ALL.into_iter().find(|layout| layout.name() == text).ok_or(NoLayout)
+    fn from_str(text: &str) -> Result<Self, UnknownProfile> {
+        Self::ALL.into_iter().find(|layout| layout.name() == text).ok_or(UnknownProfile)
     }
 }
 
-/// One issuer: a layout at the site that is configured. It never depends on what a request says of itself (row I42).
+/// The endpoints of one issuer: those of a layout, at the site that is configured. They never depend on a request (row I42).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Site {
+pub struct IssuerEndpoints {
     /// The layout.
-    pub layout: Layout,
+    pub layout: EndpointProfile,
     /// The issuer identifier, byte for byte as tokens and discovery have it.
     pub issuer: String,
     /// Where everything is, below the site.
@@ -165,9 +165,9 @@ pub struct Site {
     is_strict: bool,
 }
 
-impl Site {
+impl IssuerEndpoints {
     /// The layout at this site: `https://cloud.example`, without a path and without a `/` at its end.
-    pub fn new(layout: Layout, base: &str) -> Self {
+    pub fn new(layout: EndpointProfile, base: &str) -> Self {
         let base = base.trim_end_matches('/').to_owned();
         Self {
             layout,
@@ -223,14 +223,14 @@ mod tests {
 
     #[test]
     fn issuers_and_endpoints_are_those_that_the_documents_show() {
-        let cloud = Site::new(Layout::OpenCloud, "https://cloud.opencloud.test/");
+        let cloud = IssuerEndpoints::new(EndpointProfile::OpenCloud, "https://cloud.opencloud.test/");
         assert_eq!(cloud.issuer, "https://cloud.opencloud.test");
         assert_eq!(
             cloud.url(cloud.paths.authorization),
             "https://cloud.opencloud.test/signin/v1/identifier/_/authorize"
         );
         assert_eq!(cloud.url(cloud.paths.token), "https://cloud.opencloud.test/konnect/v1/token");
-        let cells = Site::new(Layout::Cells, "https://your-cells.com");
+        let cells = IssuerEndpoints::new(EndpointProfile::Cells, "https://your-cells.com");
         assert_eq!(cells.issuer, "https://your-cells.com/oidc");
         assert_eq!(cells.url(cells.paths.discovery), "https://your-cells.com/oidc/.well-known/openid-configuration");
         assert_eq!(cells.url(cells.paths.authorization), "https://your-cells.com/oidc/oauth2/auth");
@@ -239,9 +239,9 @@ mod tests {
 
     #[test]
     fn a_layout_is_read_as_it_is_written() {
-        for layout in Layout::ALL {
+        for layout in EndpointProfile::ALL {
             assert_eq!(layout.to_string().parse(), Ok(layout));
         }
-        assert_eq!("hydra".parse::<Layout>(), Err(NoLayout));
+        assert_eq!("hydra".parse::<EndpointProfile>(), Err(UnknownProfile));
     }
 }

@@ -1,6 +1,7 @@
 //! `IdpAdminAPI`, for administrators and the operator.
 
 mod convert;
+pub mod keys;
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use store::StoreError;
 use tonic::{Request, Response, Status};
 
 use crate::Provider;
-use crate::clients::{Addition, ChangeError, Metadata, secret};
+use crate::engine::clients::{Addition, ChangeError, Metadata, secret};
 use crate::model::seconds;
 
 /// The largest request that is read, in bytes.

@@ -1,39 +1,21 @@
 //! An `OpenID` Provider. The README beside this crate follows one sign-in through it and lists its settings; it is not
 //! repeated here, as its table is generated.
 
-pub mod answer;
-pub mod authorize;
-pub mod claims;
-pub mod clients;
 pub mod command;
 mod config;
-pub mod device;
-pub mod discovery;
 pub mod endpoints;
-pub mod flow;
+pub mod engine;
 pub mod grpc;
-pub mod introspection;
-pub mod keys;
-pub mod logout;
+pub mod http;
 mod migration;
 pub mod model;
-pub mod pages;
-mod person;
-pub mod provider;
-pub mod registration;
-pub mod reseal;
-pub mod revocation;
 pub mod revocation_sync;
 pub mod revocations;
-mod routes;
 pub mod seal;
-pub mod session;
-mod status_code;
 pub mod store;
-pub mod token;
-pub mod userinfo;
-mod watch;
-pub mod webfinger;
+
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,17 +29,17 @@ use runtime::config::Identity;
 use runtime::{App, Clock, Context, Listeners, Task};
 use tokio_util::sync::CancellationToken;
 
-use crate::clients::Clients;
-use crate::keys::{Keys, Schedule};
-use crate::logout::Logouts;
-use crate::provider::Parts;
+use crate::engine::clients::Clients;
+use crate::engine::keys::{self, Keys, Schedule};
+use crate::engine::provider::Parts;
+use crate::engine::{account_monitor, backchannel, secret_rotation};
 use crate::seal::Sealer;
 use crate::store::Store;
 
 pub use command::Command;
 pub use config::{Config, Lives};
+pub use engine::provider::Provider;
 pub use migration::Migrator;
-pub use provider::Provider;
 
 /// How long a former process may take to let go of the database.
 const CLAIM_PATIENCE: Duration = Duration::from_secs(10);
@@ -103,10 +85,9 @@ pub fn passwords(config: &Config, context: &Context) -> Result<Arc<dyn Authentic
 
 /// The service, with its database open.
 #[derive(Clone)]
-pub struct Opened {
+pub struct IdpService {
     /// What every endpoint works with.
     pub provider: Provider,
-    logouts: Logouts,
     context: Context,
 }
 
@@ -121,7 +102,7 @@ pub async fn open(
     directory: Arc<dyn Directory>,
     passwords: Arc<dyn Authenticator>,
     context: &Context,
-) -> Result<Opened, BoxError> {
+) -> Result<IdpService, BoxError> {
     let internal = runtime::key_ring::<Idp>(config, |config| &config.token_manager, context)?;
     let listen_url = config.database_listen_url.clone();
     let options = Options { listen_url, ..config.database_pool.options() };
@@ -134,7 +115,7 @@ pub async fn open(
     let revocations = revocation_sync::open(&store, clock.now()).await?;
     let policy = Policy { allow_private: config.allow_private_addresses, ..Policy::default() };
     let fetcher = Fetcher::new("doorward-idp", policy, config.outbound_ca.as_deref())?;
-    let clients = Clients::open(config, (store.clone(), sealer.clone(), fetcher.clone()), context)?;
+    let clients = Clients::open(config.client_settings(), (store.clone(), sealer.clone(), fetcher.clone()), context)?;
     let keys = Keys::open(keys::Parts {
         algorithms: clients.signing_algorithms().await?,
         store: store.clone(),
@@ -144,10 +125,10 @@ pub async fn open(
         random: random.clone(),
     });
     let keys = keys.await?;
-    // behind the keys, which tell whether the secret is the right one at all
-    reseal::reseal(&store, &sealer).await?;
+    // after the keys, which cannot be opened with a wrong secret
+    secret_rotation::reseal(&store, &sealer).await?;
     let provider = Provider::new(Parts {
-        sites: config.sites(),
+        issuers: config.sites(),
         config: config.clone(),
         clock,
         random,
@@ -160,24 +141,25 @@ pub async fn open(
         directory,
         passwords,
         verifier: Verifier::new(internal),
+        deliveries: Arc::default(),
     });
-    Ok(Opened { provider, logouts: Logouts::new(), context: context.clone() })
+    Ok(IdpService { provider, context: context.clone() })
 }
 
 /// The service that answers with what was opened.
 ///
 /// # Errors
 /// When a document that is rendered once cannot be.
-pub fn app(opened: &Opened) -> Result<App, BoxError> {
+pub fn app(opened: &IdpService) -> Result<App, BoxError> {
     let provider = &opened.provider;
     if provider.config.open_registration {
         tracing::warn!("whoever reaches this service may register a client (IDP_ALLOW_OPEN_CLIENT_REGISTRATION)");
     }
     let limit = provider.config.grpc.max_received_message_size;
-    let keys = keys::grpc::serve(provider.keys.clone(), provider.verifier.clone(), provider.clock.clone(), limit);
+    let keys = grpc::keys::serve(provider.keys.clone(), provider.verifier.clone(), provider.clock.clone(), limit);
     let routes = tonic::service::Routes::new(grpc::serve(provider.clone(), limit)).add_service(keys);
-    let (http, tasks) = (Some(routes::all(provider, &opened.logouts).into()), tasks(opened));
-    let mtls = Some(routes::for_certificates(provider).into());
+    let http = Some(http::all(provider, <Idp as runtime::Service>::IDENTITY.name).into());
+    let (tasks, mtls) = (tasks(opened), Some(http::for_certificates(provider).into()));
     Ok(App { http, mtls, tasks, checks: vec![provider.store.database().check()], ..App::grpc(routes) })
 }
 
@@ -186,8 +168,8 @@ async fn keep_pruning(store: Store, clock: Clock, shutdown: CancellationToken) {
     ::store::keep_pruning("rows of the provider", PRUNE_INTERVAL, prune, shutdown).await;
 }
 
-fn tasks(opened: &Opened) -> Vec<Task> {
-    let Opened { provider, logouts, context } = opened;
+fn tasks(opened: &IdpService) -> Vec<Task> {
+    let IdpService { provider, context } = opened;
     let Parts { store, revocations, clock, clients, keys, .. } = &**provider;
     let shutdown = || context.shutdown.clone();
     let pushes = store.database().is_postgres().then(|| store.database().clone());
@@ -196,8 +178,8 @@ fn tasks(opened: &Opened) -> Vec<Task> {
         Task::new("revocations", following),
         Task::new("clients", clients.clone().follow(revocations.changed(), context.reload.subscribe(), shutdown())),
         Task::new("keys", keys.clone().keep_tending(revocations.changed(), shutdown())),
-        Task::new("logouts", logout::deliver(provider.clone(), logouts.clone(), shutdown())),
-        Task::new("people", watch::keep_watching(provider.clone(), shutdown())),
+        Task::new("logouts", backchannel::deliver(provider.clone(), shutdown())),
+        Task::new("people", account_monitor::monitor(provider.clone(), shutdown())),
         Task::new("prune", keep_pruning(store.clone(), clock.clone(), shutdown())),
     ]
 }

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::clients::Client;
-use crate::endpoints::Layout;
+use crate::endpoints::EndpointProfile;
 
 /// Whole seconds since the epoch, as tokens have them.
 pub type Seconds = u64;
@@ -67,7 +66,7 @@ pub struct Grant {
     pub id: Uuid,
     /// The issuer that it was granted at.
     #[serde(rename = "l")]
-    pub layout: Layout,
+    pub layout: EndpointProfile,
     /// The client.
     #[serde(rename = "k")]
     pub client: String,
@@ -103,9 +102,11 @@ pub fn loses_api_scopes(before: &Scopes, after: &Scopes) -> bool {
 }
 
 impl Grant {
-    /// Whether its tokens, issued to this client, act as the user as a whole ([`oidc::claims::FIRST_PARTY`]).
-    pub fn is_first_party(&self, client: &Client) -> bool {
-        client.is_first_party() && !self.limited
+    /// The session that the grant ends with: that of the sign-in, unless `offline_access` was granted. Once it is revoked, tokens of
+    /// the grant are refused and its codes are not redeemed.
+    pub fn ends_with_session(&self) -> Option<Uuid> {
+        let session = self.sign_in.as_ref()?.session?;
+        (!self.scope.asks_offline()).then_some(session)
     }
 }
 
@@ -184,6 +185,21 @@ impl Session {
     }
 }
 
+/// Lifetimes that differ from those of the layout.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Of access tokens.
+    pub access_token: Option<Duration>,
+    /// Of ID tokens.
+    pub id_token: Option<Duration>,
+    /// Of refresh tokens that are not used.
+    pub refresh_token: Option<Duration>,
+    /// Of refresh tokens, however much they are used.
+    pub refresh_token_absolute: Option<Duration>,
+    /// Of codes.
+    pub code: Option<Duration>,
+}
+
 mod scope_text {
     use oidc::scope::Scopes;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
@@ -194,5 +210,36 @@ mod scope_text {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scopes, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(scope: &str, session: Option<Uuid>) -> Grant {
+        let sign_in = SignIn { session, at: 0, amr: Vec::new(), acr: String::new() };
+        Grant {
+            id: Uuid::from_u128(1),
+            layout: EndpointProfile::OpenCloud,
+            client: "web".to_owned(),
+            person: Some("einstein".to_owned()),
+            sign_in: Some(sign_in),
+            scope: scope.parse().unwrap(),
+            claims: None,
+            resources: Vec::new(),
+            actor: None,
+            limited: false,
+        }
+    }
+
+    #[test]
+    fn grant_ends_with_its_session_unless_it_is_offline() {
+        let session = Some(Uuid::from_u128(7));
+        assert_eq!(grant("openid profile", session).ends_with_session(), session);
+        assert_eq!(grant("openid offline_access", session).ends_with_session(), None);
+        assert_eq!(grant("openid offline", session).ends_with_session(), None, "the scope of Cells");
+        assert_eq!(grant("openid", None).ends_with_session(), None, "no browser was there");
+        assert_eq!(Grant { sign_in: None, ..grant("openid", None) }.ends_with_session(), None, "a client for itself");
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use runtime::config::{Invalid, Visitor};
 
-use crate::clients::Lifetimes;
-use crate::endpoints::Layout;
+use crate::endpoints::EndpointProfile;
+use crate::model::Lifetimes;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -96,10 +96,12 @@ pub struct InForce {
 
 impl Lives {
     /// What counts in this layout for a client with these lifetimes of its own.
-    pub fn of(&self, layout: Layout, own: &Lifetimes) -> InForce {
+    pub fn of(&self, layout: EndpointProfile, own: &Lifetimes) -> InForce {
         let (access_token, id_token, refresh_token, code) = match layout {
-            Layout::OpenCloud => (self.access_token, self.id_token, self.refresh_token, self.code),
-            Layout::Cells => (self.cells_access_token, self.cells_id_token, self.cells_refresh_token, self.cells_code),
+            EndpointProfile::OpenCloud => (self.access_token, self.id_token, self.refresh_token, self.code),
+            EndpointProfile::Cells => {
+                (self.cells_access_token, self.cells_id_token, self.cells_refresh_token, self.cells_code)
+            }
         };
         InForce {
             access_token: own.access_token.unwrap_or(access_token),

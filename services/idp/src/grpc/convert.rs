@@ -3,7 +3,7 @@
 use proto::doorward::idp::v1::{Client, ClientSource};
 use serde_json::Value;
 
-use crate::clients::{Described, Source};
+use crate::engine::clients::{Described, Source};
 use crate::model::seconds;
 
 /// A client.

@@ -100,7 +100,7 @@ mod tests {
     use oidc::scope::Scopes;
 
     use super::*;
-    use crate::endpoints::Layout;
+    use crate::endpoints::EndpointProfile;
     use crate::model::SignIn;
 
     const CURIE: Of<'_> = Of::Person("curie");
@@ -126,7 +126,7 @@ mod tests {
             let sign_in = at.map(|at| SignIn { session: None, at, amr: Vec::new(), acr: String::new() });
             let grant = Grant {
                 id: Uuid::from_u128(1),
-                layout: Layout::OpenCloud,
+                layout: EndpointProfile::OpenCloud,
                 client: "app".to_owned(),
                 person: Some("curie".to_owned()),
                 sign_in,

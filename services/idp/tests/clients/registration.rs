@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use idp::clients::{ConsentPolicy, Source};
+use idp::engine::clients::{ConsentPolicy, Source};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, REGISTER, SITE, Service, text};

@@ -11,9 +11,9 @@ use authn::{
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
-use idp::clients::Clients;
-use idp::keys::{self, Keys, Schedule};
-use idp::provider::Parts;
+use idp::engine::clients::Clients;
+use idp::engine::keys::{self, Keys, Schedule};
+use idp::engine::provider::Parts;
 use idp::revocation_sync;
 use idp::seal::Sealer;
 use idp::store::Store;
@@ -113,10 +113,11 @@ impl Service {
         };
         let policy = Policy { allow_private: config.allow_private_addresses, ..Policy::default() };
         let fetcher = Fetcher::new("doorward-idp", policy, None).expect("a fetcher");
-        let clients = Clients::open(&config, (store.clone(), sealer.clone(), fetcher.clone()), &context);
+        let clients =
+            Clients::open(config.client_settings(), (store.clone(), sealer.clone(), fetcher.clone()), &context);
         let ring = Arc::new(KeyRing::new(&SECRET.into(), None).expect("a secret"));
         let provider = Provider::new(Parts {
-            sites: config.sites(),
+            issuers: config.sites(),
             config,
             clock: clock.clone(),
             random,
@@ -129,8 +130,9 @@ impl Service {
             directory: Arc::new(Nobody),
             passwords: Arc::new(Nobody),
             verifier: Verifier::new(Arc::clone(&ring)),
+            deliveries: Arc::default(),
         });
-        let router = idp::registration::router(&provider);
+        let router = idp::http::register::router(&provider);
         Self { provider, clock, keys: ring, router, _database: database }
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use idp::Migrator;
-use idp::endpoints::Layout;
+use idp::endpoints::EndpointProfile;
 use idp::model::{Binding, Family, Grant, SignIn};
 use idp::store::Store;
 use store::testing::TestDatabase;
@@ -33,7 +33,7 @@ pub(crate) fn family(grant: u128, person: Option<&str>, client: &str) -> Family 
     let sign_in = SignIn { session: Some(id(7)), at: 990, amr: vec!["pwd".to_owned()], acr: "1".to_owned() };
     let grant = Grant {
         id: id(grant),
-        layout: Layout::Cells,
+        layout: EndpointProfile::Cells,
         client: client.to_owned(),
         person: person.map(str::to_owned),
         sign_in: person.map(|_| sign_in),

@@ -1,0 +1,31 @@
+//! The protocol engine: requests that are parsed already, answered by decisions. It knows nothing of HTTP.
+
+pub mod account_monitor;
+pub mod accounts;
+pub mod authorize;
+pub mod backchannel;
+pub mod certificate;
+pub mod claims;
+pub mod client_authentication;
+pub mod client_request;
+pub mod clients;
+pub mod device;
+pub mod document;
+pub mod dpop;
+pub mod end_session;
+pub mod error;
+pub mod form;
+pub mod grants;
+pub mod introspection;
+pub mod keys;
+pub mod parameters;
+pub mod proofs;
+pub mod provider;
+pub mod replay_guard;
+pub mod revocation;
+pub mod scopes;
+pub mod secret_rotation;
+pub mod sessions;
+pub mod termination;
+pub mod tokens;
+pub mod userinfo;

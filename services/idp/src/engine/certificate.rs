@@ -1,0 +1,25 @@
+//! Certificates by which clients prove who they are (RFC 8705 2).
+
+use oidc::certificate::{Certificate, thumbprint};
+use runtime::ClientCertificate;
+
+use super::clients::{AuthMethod, Client};
+use super::provider::Provider;
+
+/// Whether the certificate shows that the request is from this client: by a name that an authority vouches for (RFC 8705 2.1),
+/// or by being one that the client has registered (2.2).
+pub(crate) async fn proves(provider: &Provider, client: &Client, shown: Option<&ClientCertificate>) -> bool {
+    let Some(shown) = shown else { return false };
+    let Ok(certificate) = Certificate::parse(shown.der()) else { return false };
+    // the authority's word was given when the connection began
+    if !certificate.is_valid_at(provider.clock.now()) {
+        return false;
+    }
+    match client.auth {
+        AuthMethod::TlsClient => {
+            shown.is_vouched_for() && client.tls_name.as_ref().is_some_and(|name| name.is_of(&certificate))
+        }
+        AuthMethod::SelfSignedTlsClient => provider.clients.has_certificate(client, &thumbprint(shown.der())).await,
+        _ => false,
+    }
+}

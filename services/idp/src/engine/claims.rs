@@ -1,0 +1,217 @@
+//! What a client is told of a person: by which name (`sub`), and which claims.
+
+use authn::{User, role};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use oidc::request::{ClaimRequest, ClaimValue, Claims, ClaimsRequest};
+use oidc::scope::{self, Scopes};
+use serde_json::{Map, Value, json};
+
+use super::clients::{Client, RoleNames, SubjectType};
+use crate::model::Grant;
+use crate::seal::{Sealer, Tag};
+
+/// The scope, and the claim, of the groups somebody is a member of.
+pub const GROUPS: &str = "groups";
+/// The scope, and the claim, of the roles somebody has.
+pub const ROLES: &str = "roles";
+
+/// The source of claims that a token leaves out.
+const USERINFO: &str = "userinfo";
+
+/// The claims there are beside those of the protocol itself, each with the scope that brings it.
+pub const SUPPORTED: [(&str, &str); 6] = [
+    ("name", scope::PROFILE),
+    ("preferred_username", scope::PROFILE),
+    ("email", scope::EMAIL),
+    ("email_verified", scope::EMAIL),
+    (GROUPS, GROUPS),
+    (ROLES, ROLES),
+];
+
+/// How a person is called towards a client (`OpenID` Connect Core 8): `person` is the identifier in the directory.
+pub fn subject(sealer: &Sealer, client: &Client, person: &str) -> String {
+    match &client.subject {
+        SubjectType::Public => person.to_owned(),
+        SubjectType::Pairwise { sector } => {
+            // no host has this character, so that no two pairs are the same text
+            let message = format!("{sector}|{person}");
+            URL_SAFE_NO_PAD.encode(sealer.permanent_tag(Tag::PairwiseSubject, message.as_bytes()))
+        }
+    }
+}
+
+/// Whether `sub` was asked for with other values than this one (`OpenID` Connect Core 5.5.1). Such a request must not be
+/// answered with this person's tokens.
+pub fn is_another_subject(request: &ClaimsRequest, subject: &str) -> bool {
+    let places = [&request.userinfo, &request.id_token];
+    places.into_iter().filter_map(|place| place.get("sub")).any(|wanted| !fits(wanted, &Value::from(subject)))
+}
+
+/// Whether a claim is one that the client is told without asking for it singly.
+fn by_scope(client: &Client, granted: &Scopes, scope: &str) -> bool {
+    granted.contains(scope) || client.implicit_scopes.contains(scope)
+}
+
+/// Whether a client may ask for a claim singly: if it could ask for the scope that brings it.
+fn may_ask(client: &Client, scope: &str) -> bool {
+    client.implicit_scopes.contains(scope) || client.scopes.as_ref().is_none_or(|scopes| scopes.contains(scope))
+}
+
+/// Whether the groups of the person have to be known for what a client is told, or for whether it may be used at all.
+pub fn needs_groups(client: &Client, grant: &Grant) -> bool {
+    // the request for single claims is not read for that: that it names them is enough
+    let asked = grant.claims.as_deref().is_some_and(|claims| claims.contains(GROUPS));
+    asked || !client.groups.is_empty() || by_scope(client, &grant.scope, GROUPS)
+}
+
+/// The claims that the scopes bring, those that the client gets without asking included.
+pub fn of_scopes(user: &User, client: &Client, granted: &Scopes) -> Map<String, Value> {
+    let told = SUPPORTED.into_iter().filter(|(_, scope)| by_scope(client, granted, scope));
+    told.filter_map(|(name, _)| Some((name.to_owned(), value(user, client, name)?))).collect()
+}
+
+/// The claims with these names, as far as scopes allow: those a client wants in its access tokens.
+pub fn named(user: &User, client: &Client, granted: &Scopes, names: &[String]) -> Map<String, Value> {
+    let told = SUPPORTED
+        .into_iter()
+        .filter(|(name, scope)| names.iter().any(|wanted| wanted == name) && by_scope(client, granted, scope));
+    told.filter_map(|(name, _)| Some((name.to_owned(), value(user, client, name)?))).collect()
+}
+
+/// Adds the claims that were asked for singly. One that was asked for with values is told only if it has one of them;
+/// that a claim is missing is no error, even if it is essential (`OpenID` Connect Core 5.5.1).
+pub fn add_asked(told: &mut Map<String, Value>, user: &User, client: &Client, asked: &Claims) {
+    for (name, request) in asked {
+        let known = SUPPORTED.iter().find(|(supported, _)| supported == name);
+        if !known.is_some_and(|(_, scope)| may_ask(client, scope)) || told.contains_key(name) {
+            continue;
+        }
+        if let Some(value) = value(user, client, name).filter(|value| fits(request, value)) {
+            told.insert(name.clone(), value);
+        }
+    }
+}
+
+/// What a token tells, without the groups where they have more than so many bytes. Then it says that userinfo has them
+/// (`OpenID` Connect Core 5.6.2), so that nobody takes that for a user without groups.
+pub fn bounded(mut told: Map<String, Value>, user: &User, most: usize, userinfo: &str) -> Map<String, Value> {
+    if user.groups_size() > most && told.remove(GROUPS).is_some() {
+        told.insert("_claim_names".to_owned(), json!({ GROUPS: USERINFO }));
+        told.insert("_claim_sources".to_owned(), json!({ USERINFO: { "endpoint": userinfo } }));
+    }
+    told
+}
+
+/// The single claims that userinfo answers: those that were asked for there, and the groups that an [ID token left out](bounded).
+pub fn asked_of_userinfo(grant: &Grant, user: &User, most: usize) -> Claims {
+    let ClaimsRequest { mut userinfo, mut id_token } = asked(grant);
+    if user.groups_size() > most
+        && let Some(groups) = id_token.remove(GROUPS)
+    {
+        userinfo.entry(GROUPS.to_owned()).or_insert(groups);
+    }
+    userinfo
+}
+
+/// The single claims a grant asks for; none if there is no such request, or none that can be read any more.
+pub fn asked(grant: &Grant) -> ClaimsRequest {
+    grant.claims.as_deref().and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+fn fits(request: &ClaimRequest, value: &Value) -> bool {
+    let is_value = |wanted: &ClaimValue| match wanted {
+        ClaimValue::Text(text) => value.as_str() == Some(text),
+        ClaimValue::Integer(number) => value.as_i64() == Some(*number),
+        ClaimValue::Boolean(truth) => value.as_bool() == Some(*truth),
+    };
+    request.value.as_ref().is_none_or(is_value) && (request.values.is_empty() || request.values.iter().any(is_value))
+}
+
+/// The value of one claim, if the person has it.
+fn value(user: &User, client: &Client, name: &str) -> Option<Value> {
+    let text = |text: &str| (!text.is_empty()).then(|| Value::from(text));
+    match name {
+        "name" => text(&user.display_name),
+        "preferred_username" => text(&user.username),
+        "email" => text(&user.mail),
+        "email_verified" => (!user.mail.is_empty()).then_some(Value::Bool(user.mail_verified)),
+        GROUPS => Some(user.groups.iter().map(String::as_str).collect()),
+        ROLES => Some(user.roles.iter().map(|id| role_name(client.roles, id)).collect()),
+        _ => None,
+    }
+}
+
+/// What a role is called; one that is none of the family's keeps its identifier.
+fn role_name(names: RoleNames, id: &str) -> &str {
+    let [open_cloud, ocis, plain] = match id {
+        role::ADMIN => ["opencloudAdmin", "ocisAdmin", "admin"],
+        role::SPACE_ADMIN => ["opencloudSpaceAdmin", "ocisSpaceAdmin", "spaceadmin"],
+        role::USER => ["opencloudUser", "ocisUser", "user"],
+        role::GUEST => ["opencloudGuest", "ocisGuest", "guest"],
+        other => [other; 3],
+    };
+    match names {
+        RoleNames::OpenCloud => open_cloud,
+        RoleNames::Ocis => ocis,
+        RoleNames::Plain => plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::endpoints::EndpointProfile;
+
+    const USERINFO_URL: &str = "https://cloud.example/konnect/v1/userinfo";
+
+    fn user(groups: usize) -> User {
+        User { groups: (0..groups).map(|number| format!("{number:036}")).collect(), ..User::default() }
+    }
+
+    fn told(user: &User) -> Map<String, Value> {
+        let groups: Value = user.groups.iter().map(String::as_str).collect();
+        [("name".to_owned(), "Einstein".into()), (GROUPS.to_owned(), groups)].into_iter().collect()
+    }
+
+    #[test]
+    fn groups_beyond_the_bound_are_left_out_of_tokens_which_say_so() {
+        // each has 36 characters, and takes three more
+        for (groups, most) in [(0, 0), (100, 3900), (100, 4096)] {
+            let user = user(groups);
+            assert_eq!(bounded(told(&user), &user, most, USERINFO_URL), told(&user), "{groups} fit into {most}");
+        }
+        for (groups, most) in [(1, 38), (106, 4096), (1000, 4096)] {
+            let user = user(groups);
+            let expected = json!({
+                "name": "Einstein",
+                "_claim_names": {"groups": "userinfo"},
+                "_claim_sources": {"userinfo": {"endpoint": USERINFO_URL}},
+            });
+            assert_eq!(Value::Object(bounded(told(&user), &user, most, USERINFO_URL)), expected);
+        }
+        let (other, user) = (Map::from_iter([("name".to_owned(), "Einstein".into())]), user(1000));
+        assert_eq!(bounded(other.clone(), &user, 4096, USERINFO_URL), other, "a client that is told no groups");
+    }
+
+    #[test]
+    fn userinfo_answers_the_groups_that_an_id_token_left_out() {
+        let grant = Grant {
+            id: Uuid::nil(),
+            layout: EndpointProfile::OpenCloud,
+            client: "a".to_owned(),
+            person: None,
+            sign_in: None,
+            scope: Scopes::default(),
+            claims: Some(r#"{"id_token":{"groups":null,"email":null},"userinfo":{"name":null}}"#.to_owned()),
+            resources: Vec::new(),
+            limited: false,
+            actor: None,
+        };
+        let names = |user: &User| asked_of_userinfo(&grant, user, 4096).into_keys().collect::<Vec<_>>();
+        assert_eq!(names(&user(1)), ["name"]);
+        assert_eq!(names(&user(1000)), ["groups", "name"]);
+    }
+}

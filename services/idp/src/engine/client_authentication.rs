@@ -1,0 +1,101 @@
+//! How clients prove who they are (RFC 6749 2.3, RFC 7523 2.2, RFC 8705 2.1, `OpenID` Connect Core 9).
+
+mod basic;
+mod claimed;
+mod secret;
+
+use std::sync::Arc;
+
+use oidc::assertion::{Assertion, AssertionError};
+use secrecy::{ExposeSecret, SecretString};
+
+use self::claimed::{Claimed, Proof};
+use super::certificate;
+use super::clients::{AuthMethod, Client};
+use super::error::OAuthError;
+use super::form::Form;
+use super::proofs::Proofs;
+use super::provider::Provider;
+use super::replay_guard::{self, Kind};
+use crate::endpoints::IssuerEndpoints;
+use crate::seal::Purpose;
+
+/// Finds out which client a request is from. `path` is that of the endpoint which was called.
+///
+/// # Errors
+/// `invalid_request` where two methods are used at once; `invalid_client` for every other reason, all alike.
+pub(crate) async fn authenticate(
+    provider: &Provider,
+    endpoints: &IssuerEndpoints,
+    (form, proofs): (&Form, &Proofs<'_>),
+    path: &str,
+) -> Result<(Arc<Client>, AuthMethod), OAuthError> {
+    let claimed = Claimed::read(proofs.authorization, form)?;
+    let refuse = |reason: &'static str| OAuthError::client().audited("client", reason, &claimed.id);
+    let client = provider.clients.find(&claimed.id).await?.ok_or_else(|| refuse("unknown client"))?;
+    let proved = match (&claimed.proof, client.auth) {
+        (Proof::Nothing, AuthMethod::None) => true,
+        // programs that cannot keep a secret send an empty one, or one that everybody knows
+        (Proof::Secret(secret), AuthMethod::None) => {
+            secret.expose_secret().is_empty() || fits(provider, &client, secret)
+        }
+        (Proof::Secret(secret), AuthMethod::SecretBasic | AuthMethod::SecretPost) => fits(provider, &client, secret),
+        (Proof::Assertion(assertion), AuthMethod::SecretJwt | AuthMethod::PrivateKeyJwt) => {
+            let (token, endpoint) = (endpoints.url(endpoints.paths.token), endpoints.url(path));
+            let called = proofs.url(endpoints, path);
+            let audiences = [endpoints.issuer.as_str(), &token, &endpoint, &called];
+            let checked = check(provider, &client, assertion, &audiences).await?;
+            checked.map_err(refuse)?;
+            true
+        }
+        (Proof::Nothing, AuthMethod::TlsClient | AuthMethod::SelfSignedTlsClient) => {
+            certificate::proves(provider, &client, proofs.certificate).await
+        }
+        (Proof::Nothing | Proof::Secret(_) | Proof::Assertion(_), _) => false,
+    };
+    if !proved {
+        return Err(refuse("not proved"));
+    }
+    let method = client.auth;
+    Ok((client, method))
+}
+
+fn fits(provider: &Provider, client: &Client, secret: &SecretString) -> bool {
+    secret::is_live(&client.secrets, secret.expose_secret().as_bytes(), provider.clock.now())
+}
+
+/// Checks an assertion; the reason why it is no good is for the audit log.
+async fn check(
+    provider: &Provider,
+    client: &Client,
+    assertion: &Assertion<'_>,
+    audiences: &[&str],
+) -> Result<Result<(), &'static str>, OAuthError> {
+    let now = provider.clock.now();
+    let is_theirs = client.signatures.assertion.is_none_or(|registered| assertion.algorithm() == Some(registered));
+    if !is_theirs || assertion.check(audiences, now).is_err() {
+        return Ok(Err("assertion is not for here, not now, or of another algorithm"));
+    }
+    let is_verified = match client.auth {
+        AuthMethod::SecretJwt => by_secret(provider, client, assertion).is_ok(),
+        _ => provider.clients.verifies(client, |keys| assertion.verify(keys).is_ok()).await.unwrap_or(false),
+    };
+    if !is_verified {
+        return Ok(Err("signature of the assertion"));
+    }
+    let forget_at = assertion.forget_at();
+    let first =
+        replay_guard::first_time(provider, Kind::ClientAssertion, &client.id, assertion.jti(), forget_at).await?;
+    Ok(if first { Ok(()) } else { Err("assertion was used before") })
+}
+
+/// With the secret itself, as long as it is one of those that still count.
+fn by_secret(provider: &Provider, client: &Client, assertion: &Assertion<'_>) -> Result<(), AssertionError> {
+    let sealed = client.sealed_secret.as_deref().ok_or(AssertionError::NoKey)?;
+    let secret = provider.sealer.open_bytes(Purpose::ClientSecret, sealed).map_err(|_| AssertionError::NoKey)?;
+    let secret = zeroize::Zeroizing::new(secret);
+    if !secret::is_live(&client.secrets, &secret, provider.clock.now()) {
+        return Err(AssertionError::NoKey);
+    }
+    assertion.verify_secret(&secret)
+}

@@ -1,0 +1,82 @@
+//! `urn:ietf:params:oauth:grant-type:jwt-bearer` (RFC 7523 2.1): a client vouches for a person.
+
+#[cfg(test)]
+mod tests;
+
+use oidc::assertion::Grant as Assertion;
+use oidc::error::ErrorCode;
+
+use super::client_credentials::allowed;
+use crate::engine::accounts::{self, AccountStatus};
+use crate::engine::clients::{Client, GrantType};
+use crate::engine::dpop;
+use crate::engine::error::OAuthError;
+use crate::engine::grants::token_request::{Extra, TokenRequest};
+use crate::engine::grants::token_response::TokenResponse;
+use crate::engine::replay_guard::{self, Kind};
+use crate::model::{Grant, SignIn, seconds};
+
+const EVENT: &str = "jwt-bearer";
+
+/// Issues an access token for a person whom a trusted client names.
+pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
+    let TokenRequest { provider, endpoints, client_request, now } = *request;
+    if !client_request.is_authenticated() || !may_vouch(&client_request.client) {
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "this client may not act as somebody else"));
+    }
+    let refuse = |reason| request.refuse_grant(EVENT, reason);
+    let assertion = Assertion::read(client_request.form.need("assertion")?).map_err(|_| refuse("malformed"))?;
+    verify(request, &assertion).await?;
+    let scope = request.scope()?.unwrap_or_default();
+    allowed(&client_request.client, &scope)?;
+    let binding = dpop::binding(provider, endpoints, client_request).await?;
+    let user = match accounts::find(provider, &client_request.client, assertion.subject()).await? {
+        AccountStatus::Active(user) => user,
+        AccountStatus::Ineligible(reason) => return Err(refuse(reason.reason())),
+    };
+    use_up(request, &assertion).await?;
+    let grant = Grant {
+        id: provider.random.uuid(),
+        layout: endpoints.layout,
+        client: client_request.client.id.clone(),
+        person: Some(user.id.opaque_id.clone()),
+        // nobody has signed in: the client's word is all there is
+        sign_in: Some(SignIn { session: None, at: seconds(now), amr: Vec::new(), acr: "0".to_owned() }),
+        scope,
+        claims: None,
+        resources: super::client_credentials::targets(request, &client_request.client)?,
+        actor: None,
+        limited: false,
+    };
+    Ok(request.answer(&grant, Some(&user), Extra { binding: binding.as_ref(), event: Some(EVENT), ..Extra::default() }))
+}
+
+fn may_vouch(client: &Client) -> bool {
+    client.exchange.impersonate && client.may(GrantType::JwtBearer)
+}
+
+/// Whether the assertion is for here and now, and signed by the client itself or by another one that may vouch for people.
+async fn verify(request: &TokenRequest<'_>, assertion: &Assertion<'_>) -> Result<(), OAuthError> {
+    let TokenRequest { provider, endpoints, client_request, now } = *request;
+    let refuse = |reason| request.refuse_grant(EVENT, reason);
+    let audiences = [endpoints.issuer.as_str(), &endpoints.url(endpoints.paths.token)];
+    assertion.check(&audiences, now).map_err(|_| refuse("not for here, or not now"))?;
+    let issuer = if assertion.issuer() == client_request.client.id {
+        client_request.client.clone()
+    } else {
+        provider.clients.find(assertion.issuer()).await?.ok_or_else(|| refuse("unknown issuer"))?
+    };
+    if !may_vouch(&issuer) {
+        return Err(refuse("issuer may not vouch for people"));
+    }
+    let verified = provider.clients.verifies(&issuer, |keys| assertion.verify(keys).is_ok()).await;
+    if verified.map_err(|_| refuse("no key"))? { Ok(()) } else { Err(refuse("signature")) }
+}
+
+/// Without a name it could be used again.
+async fn use_up(request: &TokenRequest<'_>, assertion: &Assertion<'_>) -> Result<(), OAuthError> {
+    let jti = assertion.jti().ok_or_else(|| request.refuse_grant(EVENT, "no jti"))?;
+    let (kind, forget_at) = (Kind::GrantAssertion, assertion.forget_at());
+    let first = replay_guard::first_time(request.provider, kind, assertion.issuer(), jti, forget_at).await?;
+    if first { Ok(()) } else { Err(request.refuse_grant(EVENT, "used before")) }
+}

@@ -1,0 +1,90 @@
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::engine::error::OAuthError;
+use crate::engine::grants::token_response::TokenResponse;
+use crate::engine::tokens::refresh_token::RefreshToken;
+use crate::model::{Family, Grant};
+use crate::testing::{Bench, Browser, EINSTEIN};
+use oidc::error::ErrorCode;
+
+/// A family of refresh tokens of the public client `app`, and its first token.
+async fn with_family(scope: &str) -> (Bench, Grant, String) {
+    let bench = Bench::new().await;
+    let grants = json!({ "grant_types": ["authorization_code", "refresh_token"] });
+    bench.add("app", &grants).await;
+    bench.add("other", &grants).await;
+    let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let grant = bench.grant(&session, "app", bench.endpoints(), scope).await;
+    let now = bench.clock.now();
+    let end = now + Duration::from_hours(24);
+    let family =
+        Family { grant: grant.clone(), binding: None, generation: 0, rotated: now, created: now, idle_end: end, end };
+    bench.provider.store.begin_family(&family).await.expect("begins");
+    let token = RefreshToken { grant: grant.id, generation: 0 }.write(&bench.provider.sealer);
+    (bench, grant, token)
+}
+
+async fn refresh(bench: &Bench, client: &str, token: &str, more: &[(&str, &str)]) -> Result<TokenResponse, OAuthError> {
+    let form = [("grant_type", "refresh_token"), ("client_id", client), ("refresh_token", token)];
+    bench.issue(&[form.as_slice(), more].concat()).await
+}
+
+fn code(outcome: Result<TokenResponse, OAuthError>) -> ErrorCode {
+    outcome.err().expect("is refused").code
+}
+
+#[tokio::test]
+async fn refresh_token_is_replaced_and_a_lost_response_is_repeated() {
+    let (bench, _, first) = with_family("openid offline_access").await;
+    let second = refresh(&bench, "app", &first, &[]).await.expect("is issued").refresh_token.expect("a token");
+    assert_ne!(first, second);
+    let again = refresh(&bench, "app", &first, &[]).await.expect("is issued").refresh_token;
+    assert_eq!(again.as_ref(), Some(&second), "within the grace time");
+    assert!(refresh(&bench, "app", &second, &[]).await.is_ok());
+}
+
+#[tokio::test]
+async fn replayed_refresh_token_revokes_its_family() {
+    let (bench, grant, first) = with_family("openid offline_access").await;
+    let second = refresh(&bench, "app", &first, &[]).await.expect("is issued").refresh_token.expect("a token");
+    bench.advance(bench.provider.config.lives.refresh_grace + Duration::from_secs(1));
+    let error = refresh(&bench, "app", &first, &[]).await.err().expect("is refused");
+    assert_eq!(error.code, ErrorCode::InvalidGrant);
+    let audit = error.audit.expect("is audited");
+    assert_eq!((audit.event, audit.client.as_str()), ("refresh", "app"));
+    assert_eq!(code(refresh(&bench, "app", &second, &[]).await), ErrorCode::InvalidGrant);
+    assert!(bench.provider.revocations.contains(grant.id));
+}
+
+#[tokio::test]
+async fn refresh_token_of_another_client_is_rejected_and_not_used_up() {
+    let (bench, _, first) = with_family("openid offline_access").await;
+    assert_eq!(code(refresh(&bench, "other", &first, &[]).await), ErrorCode::InvalidGrant);
+    assert_eq!(code(refresh(&bench, "app", "dwr_junk", &[]).await), ErrorCode::InvalidGrant);
+    assert!(refresh(&bench, "app", &first, &[]).await.is_ok());
+}
+
+/// Row I13.
+#[tokio::test]
+async fn scope_can_be_narrowed_and_not_widened() {
+    let (bench, _, first) = with_family("email offline_access openid").await;
+    let wider = refresh(&bench, "app", &first, &[("scope", "openid profile")]).await;
+    assert_eq!(code(wider), ErrorCode::InvalidScope);
+    let narrowed = refresh(&bench, "app", &first, &[("scope", "openid")]).await.expect("is issued");
+    assert_eq!(narrowed.scope.as_deref(), Some("openid"));
+    let next = narrowed.refresh_token.expect("a token");
+    let whole = refresh(&bench, "app", &next, &[]).await.expect("is issued");
+    assert_eq!(whole.scope.as_deref(), Some("email offline_access openid"), "the family keeps what was granted");
+}
+
+#[tokio::test]
+async fn family_of_a_disabled_user_is_revoked() {
+    let (bench, grant, first) = with_family("openid offline_access").await;
+    bench.advance(Duration::from_secs(5));
+    bench.change(|user| *user = None);
+    assert_eq!(code(refresh(&bench, "app", &first, &[]).await), ErrorCode::InvalidGrant);
+    let family = bench.provider.store.family(grant.id, bench.clock.now()).await.expect("reads");
+    assert!(family.is_none());
+}

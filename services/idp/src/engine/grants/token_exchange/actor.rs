@@ -1,0 +1,66 @@
+//! Who acts for whom (RFC 8693 4.1).
+
+use serde_json::{Map, Value};
+
+use super::subject::Subject;
+use super::token_type::{ACCESS_TOKEN, JWT};
+use crate::engine::error::OAuthError;
+use crate::engine::grants::token_request::TokenRequest;
+use crate::engine::tokens::access_token::PresentedToken;
+
+/// How many may act for one another.
+const MAX_DEPTH: usize = 4;
+
+/// The claim `act` of the new token. With `actor_token` that one acts, who has to be the client's own; without, the client
+/// itself does, unless it may leave itself out. Who acted before stays in it.
+///
+/// # Errors
+/// `invalid_request` (row I27).
+pub(super) fn actor(request: &TokenRequest<'_>, subject: &Subject) -> Result<Option<Map<String, Value>>, OAuthError> {
+    let form = &request.client_request.form;
+    let (policy, before) = (&request.client().exchange, subject.grant.actor.clone());
+    let who = match (form.get("actor_token"), form.get("actor_token_type")) {
+        (Some(text), Some(ACCESS_TOKEN | JWT)) if policy.delegate => presented(request, text)?,
+        (Some(_), Some(ACCESS_TOKEN | JWT)) => return Err(OAuthError::invalid("this client may not act for somebody")),
+        (Some(_), _) => return Err(OAuthError::invalid("actor_token_type is none that is taken")),
+        (None, Some(_)) => return Err(OAuthError::invalid("actor_token is missing")),
+        (None, None) if policy.impersonate => return Ok(before),
+        (None, None) => request.client().id.clone(),
+    };
+    chain(who, before).map(Some).ok_or_else(|| OAuthError::invalid("too many act for one another"))
+}
+
+fn presented(request: &TokenRequest<'_>, text: &str) -> Result<String, OAuthError> {
+    let actor = PresentedToken::verify(request.provider, request.endpoints, text);
+    let own = actor.filter(|actor| actor.grant.client == request.client().id && actor.binding.is_none());
+    let own = own.ok_or_else(|| OAuthError::invalid("actor_token is not valid, or not this client's"))?;
+    Ok(own.grant.person.unwrap_or(own.grant.client))
+}
+
+/// Puts somebody before those who have acted; none if they would be too many.
+fn chain(who: String, before: Option<Map<String, Value>>) -> Option<Map<String, Value>> {
+    let depth = std::iter::successors(before.as_ref(), |act| act.get("act").and_then(Value::as_object)).count();
+    if depth >= MAX_DEPTH {
+        return None;
+    }
+    let before = before.map(|before| ("act".to_owned(), Value::Object(before)));
+    Some([("sub".to_owned(), Value::String(who))].into_iter().chain(before).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn i27_the_chain_is_kept_and_ends_at_its_bound() {
+        let mut act = None;
+        for who in ["a", "b", "c", "d"] {
+            act = chain(who.to_owned(), act);
+        }
+        let whole = json!({"sub": "d", "act": {"sub": "c", "act": {"sub": "b", "act": {"sub": "a"}}}});
+        assert_eq!(act.clone().map(Value::Object), Some(whole));
+        assert_eq!(chain("e".to_owned(), act), None);
+    }
+}

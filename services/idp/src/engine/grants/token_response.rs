@@ -1,0 +1,35 @@
+//! What the token endpoint answers (RFC 6749 5.1).
+
+use std::sync::Arc;
+
+use authn::User;
+use serde::Serialize;
+
+use crate::model::Seconds;
+
+/// Tokens. They are not printed.
+#[derive(Serialize)]
+pub(crate) struct TokenResponse {
+    pub(crate) access_token: String,
+    pub(crate) token_type: &'static str,
+    pub(crate) expires_in: Seconds,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) issued_token_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<String>,
+    /// What the audit log has of it, if anything.
+    #[serde(skip)]
+    pub(crate) audit: Option<AuditedGrant>,
+}
+
+/// Tokens that were issued for a user, as the audit log has it.
+pub(crate) struct AuditedGrant {
+    /// By which grant type.
+    pub(crate) event: &'static str,
+    /// The user.
+    pub(crate) user: Arc<User>,
+}

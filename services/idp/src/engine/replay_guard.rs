@@ -1,0 +1,67 @@
+//! Assertions and proofs that are accepted once.
+
+use std::time::SystemTime;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use store::StoreError;
+
+use super::provider::Provider;
+
+/// What is accepted once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    /// A client's proof of who it is.
+    ClientAssertion,
+    /// A grant.
+    GrantAssertion,
+    /// A proof of a key.
+    Dpop,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ClientAssertion => "client assertion",
+            Self::GrantAssertion => "grant assertion",
+            Self::Dpop => "dpop",
+        }
+    }
+}
+
+/// Whether what `by` has called `jti` is seen for the first time; it is remembered until `forget_at`.
+pub(crate) async fn first_time(
+    provider: &Provider,
+    kind: Kind,
+    by: &str,
+    jti: &str,
+    forget_at: SystemTime,
+) -> Result<bool, StoreError> {
+    provider.store.first_time(digest(kind, by, jti), forget_at).await
+}
+
+fn digest(kind: Kind, by: &str, jti: &str) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    for part in [kind.name(), by, jti] {
+        // the length before each part, so that no two triples are the same text
+        context.update(&part.len().to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    context.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_are_taken_for_one() {
+        let all = [
+            digest(Kind::Dpop, "ab", "c"),
+            digest(Kind::Dpop, "a", "bc"),
+            digest(Kind::ClientAssertion, "a", "bc"),
+            digest(Kind::GrantAssertion, "a", "bc"),
+        ];
+        assert!(all.iter().enumerate().all(|(index, one)| !all[..index].contains(one)));
+        assert_eq!(all[0], digest(Kind::Dpop, "ab", "c"));
+    }
+}

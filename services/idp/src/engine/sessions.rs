@@ -1,0 +1,141 @@
+//! Browser sessions: which user has signed in, found by the value of a cookie.
+
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, SystemTime};
+
+use authn::{Groups, UserId};
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use store::StoreError;
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use super::provider::Provider;
+use super::termination;
+use crate::model::{Session, seconds, time_of};
+use crate::revocations::Of;
+use crate::seal::Tag;
+
+/// How exactly it is known when a session was last used: not every request writes.
+const SEEN: Duration = Duration::from_mins(1);
+const SECRET_LEN: usize = 32;
+const ID_LEN: usize = 16;
+
+/// How a user who gave a password has signed in (RFC 8176).
+pub(crate) const PASSWORD: &str = "pwd";
+/// How sure that is (`acr`): one factor. There is no other level yet.
+pub(crate) const ACR: &str = "1";
+
+/// A session that has just begun.
+pub(crate) struct NewSession {
+    pub(crate) session: Session,
+    /// What the cookie holds, by which the session is found.
+    pub(crate) cookie: String,
+    /// How long the cookie is kept; until the browser is closed if there is no such time.
+    pub(crate) cookie_lifetime: Option<Duration>,
+}
+
+/// The session that a cookie names, if it is alive and the cookie holds its secret.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub(crate) async fn current(provider: &Provider, cookie: Option<&str>) -> Result<Option<Session>, StoreError> {
+    let Some((id, secret)) = cookie.and_then(parse) else { return Ok(None) };
+    let Some(session) = provider.store.session(id).await? else { return Ok(None) };
+    let is_its: bool = digest(&SHA256, &secret).as_ref().ct_eq(&session.digest).into();
+    let now = provider.clock.now();
+    // also one that could not be removed when everything of the user was ended
+    let is_ended = || provider.revocations.ends_sign_in(&session.person, seconds(session.signed_in));
+    if !is_its || !session.is_alive(now) || is_ended() {
+        return Ok(None);
+    }
+    if now.duration_since(session.seen).unwrap_or_default() >= SEEN {
+        provider.store.touch_session(id, now).await?;
+    }
+    Ok(Some(session))
+}
+
+fn parse(text: &str) -> Option<(Uuid, [u8; SECRET_LEN])> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == ID_LEN + SECRET_LEN)?;
+    let (id, secret) = bytes.split_at(ID_LEN);
+    Some((Uuid::from_slice(id).ok()?, secret.try_into().ok()?))
+}
+
+/// When a sign-in of this user counts as done: never before the last change of the password, nor before everything was ended.
+/// Where the clock has been corrected those may lie in the future.
+async fn dated(provider: &Provider, user: &str, now: SystemTime) -> SystemTime {
+    let id = UserId { opaque_id: user.to_owned(), ..UserId::default() };
+    // where the directory does not say, the sign-in is at worst one that has to be repeated
+    let found = provider.directory.user(&id, Groups::Skip).await.ok();
+    let changed = found.map_or(now, |found| found.credential_time(now));
+    let ended = provider.revocations.cutoff(Of::Person(user)).map_or(now, time_of);
+    // an end counts to the end of its second
+    let latest = if ended > now + Duration::from_secs(1) { changed.max(ended) } else { changed };
+    if latest <= now {
+        return now;
+    }
+    tracing::warn!(person = user, "the password was changed, or all was ended, ahead of this clock; check the clock");
+    // in whole seconds, as grants and tokens have it
+    time_of(seconds(latest) + 1)
+}
+
+/// Begins a session of this user, in place of the browser's former one: its identifier is new, so that knowing the old one is
+/// of no use (row I19). A former session of another user ends as if that user had signed out.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) async fn begin(
+    provider: &Provider,
+    former: Option<&Session>,
+    user: &str,
+    remember: bool,
+) -> Result<NewSession, StoreError> {
+    let now = provider.clock.now();
+    let signed_in = dated(provider, user, now).await;
+    let lives = &provider.config.lives;
+    let secret: [u8; SECRET_LEN] = provider.random.bytes();
+    let (life, idle) = if remember {
+        (lives.remembered_session, lives.remembered_session)
+    } else {
+        (lives.session, lives.session_idle)
+    };
+    let session = Session {
+        id: provider.random.uuid(),
+        digest: digest(&SHA256, &secret).as_ref().try_into().unwrap_or([0; 32]),
+        person: user.to_owned(),
+        signed_in,
+        amr: PASSWORD.to_owned(),
+        seen: now,
+        idle,
+        end: now + life,
+        remembered: remember,
+    };
+    match former {
+        Some(former) if former.person == user => provider.store.replace_session(former.id, &session).await?,
+        former => {
+            // clients that know only the former session have to be notified
+            if let Some(former) = former {
+                termination::end(provider, former.id).await?;
+            }
+            provider.store.begin_session(&session).await?;
+        }
+    }
+    let mut value = session.id.as_bytes().to_vec();
+    value.extend_from_slice(&secret);
+    Ok(NewSession { session, cookie: URL_SAFE_NO_PAD.encode(value), cookie_lifetime: remember.then_some(life) })
+}
+
+/// The state of the browser as clients may know it (`OpenID` Connect Session Management 1.0): another one after every
+/// sign-in and sign-out, and of no use for signing in. Without a session it is the same for all.
+pub(crate) fn browser_state(provider: &Provider, session: Option<Uuid>) -> String {
+    match session {
+        None => "none".to_owned(),
+        Some(id) => {
+            let tag = provider.sealer.permanent_tag(Tag::Csrf, &[b"browser state ", id.as_bytes().as_slice()].concat());
+            URL_SAFE_NO_PAD.encode(&tag[..16])
+        }
+    }
+}

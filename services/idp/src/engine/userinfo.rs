@@ -1,0 +1,119 @@
+//! Userinfo (`OpenID` Connect Core 5.3): a client asks for the claims of a user.
+
+#[cfg(test)]
+mod tests;
+
+use oidc::error::ErrorCode;
+use serde_json::{Map, Value};
+
+use super::accounts::{self, AccountStatus};
+use super::claims;
+use super::clients::Client;
+use super::document::Document;
+use super::dpop;
+use super::error::OAuthError;
+use super::proofs::Proofs;
+use super::provider::Provider;
+use super::tokens::access_token::PresentedToken;
+use crate::endpoints::IssuerEndpoints;
+use crate::model::{Binding, Grant};
+
+/// How an access token was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// RFC 6750.
+    Bearer,
+    /// RFC 9449 7.
+    Dpop,
+}
+
+/// An access token, and how it was sent.
+pub(crate) struct Credential<'a> {
+    pub(crate) scheme: Scheme,
+    pub(crate) token: String,
+    pub(crate) proofs: Proofs<'a>,
+}
+
+fn invalid_token() -> OAuthError {
+    // one answer for every reason
+    OAuthError::new(ErrorCode::InvalidToken, "the access token does not count")
+}
+
+/// Answers the claims of the user whose access token it is.
+///
+/// # Errors
+/// `invalid_token`, `insufficient_scope`, `invalid_dpop_proof` and `temporarily_unavailable`.
+pub(crate) async fn userinfo(
+    provider: &Provider,
+    endpoints: &IssuerEndpoints,
+    credential: &Credential<'_>,
+) -> Result<Document, OAuthError> {
+    let grant = grant(provider, endpoints, credential).await?;
+    if !grant.scope.asks_openid() {
+        return Err(OAuthError::new(ErrorCode::InsufficientScope, "the access token has no scope openid"));
+    }
+    let client = provider.clients.find(&grant.client).await?.ok_or_else(invalid_token)?;
+    let Some(AccountStatus::Active(user)) = accounts::of_grant(provider, &client, &grant).await? else {
+        return Err(invalid_token());
+    };
+    let mut members = claims::of_scopes(&user, &client, &grant.scope);
+    if grant.claims.is_some() {
+        let asked = claims::asked_of_userinfo(&grant, &user, provider.config.max_groups_size);
+        claims::add_asked(&mut members, &user, &client, &asked);
+    }
+    let subject = claims::subject(&provider.sealer, &client, &user.id.opaque_id);
+    members.insert("sub".to_owned(), subject.into());
+    write(provider, &client, &endpoints.issuer, members)
+}
+
+/// The grant of the access token of a request, if the request may be made with it.
+async fn grant(
+    provider: &Provider,
+    endpoints: &IssuerEndpoints,
+    credential: &Credential<'_>,
+) -> Result<Grant, OAuthError> {
+    if !provider.revocations.is_current() {
+        return Err(OAuthError::new(ErrorCode::TemporarilyUnavailable, "it is not known what is revoked"));
+    }
+    let presented = PresentedToken::verify(provider, endpoints, &credential.token).ok_or_else(invalid_token)?;
+    check_binding(provider, endpoints, credential, presented.binding.as_ref()).await?;
+    Ok(presented.grant)
+}
+
+/// A token that is bound to a `DPoP` key counts only with a proof of that key, and never as a bearer token (row I29); one that is
+/// bound to a certificate only where that is shown (RFC 8705 3).
+async fn check_binding(
+    provider: &Provider,
+    endpoints: &IssuerEndpoints,
+    Credential { scheme, token, proofs }: &Credential<'_>,
+    binding: Option<&Binding>,
+) -> Result<(), OAuthError> {
+    let wanted = match (binding, *scheme) {
+        (None, Scheme::Bearer) => return Ok(()),
+        (Some(Binding::Dpop(wanted)), Scheme::Dpop) => wanted,
+        (Some(bound @ Binding::Certificate(_)), Scheme::Bearer) => {
+            return if proofs.certificate_binding().as_ref() == Some(bound) { Ok(()) } else { Err(invalid_token()) };
+        }
+        (Some(Binding::Certificate(_)) | None, Scheme::Dpop) | (Some(Binding::Dpop(_)), Scheme::Bearer) => {
+            return Err(invalid_token());
+        }
+    };
+    let proved = dpop::proof(provider, proofs, &proofs.url(endpoints, endpoints.paths.userinfo), Some(token)).await?;
+    let missing = || OAuthError::new(ErrorCode::InvalidDpopProof, "the DPoP proof is missing");
+    if proved.ok_or_else(missing)? == *wanted { Ok(()) } else { Err(invalid_token()) }
+}
+
+/// JSON, or a signed JWT for a client that is registered for one.
+fn write(
+    provider: &Provider,
+    client: &Client,
+    issuer: &str,
+    mut members: Map<String, Value>,
+) -> Result<Document, OAuthError> {
+    let Some(algorithm) = client.signatures.userinfo else {
+        return serde_json::to_vec(&members).map(Document::Json).map_err(|error| OAuthError::fault(&error));
+    };
+    members.insert("iss".to_owned(), issuer.into());
+    members.insert("aud".to_owned(), client.id.as_str().into());
+    Ok(Document::Jwt(provider.keys.signer(algorithm).jwt("JWT", &members)))
+}

@@ -1,0 +1,35 @@
+//! The audit log of the endpoints that programs call.
+
+use authn::Caller;
+use axum::http::request::Parts;
+use tonic::metadata::MetadataMap;
+
+use crate::engine::error::AuditedRefusal;
+
+/// The longest name that is written, in characters: callers choose them.
+const MAX_NAME: usize = 256;
+
+/// Writes a refusal, with the reason that the caller does not get.
+pub(crate) fn refused(AuditedRefusal { event, reason, client }: &AuditedRefusal, parts: &Parts) {
+    write(event, "refused", reason, client, "", parts);
+}
+
+/// Writes what was done with the rights of a user.
+pub(crate) fn done(event: &'static str, client: &str, subject: &str, parts: &Parts) {
+    write(event, "done", "", client, subject, parts);
+}
+
+fn write(event: &str, outcome: &str, reason: &str, client: &str, subject: &str, parts: &Parts) {
+    let caller = Caller::of(&MetadataMap::from_headers(parts.headers.clone()), &parts.extensions);
+    let client: String = client.chars().take(MAX_NAME).collect();
+    tracing::info!(
+        target: "audit",
+        event,
+        outcome,
+        reason,
+        client,
+        subject,
+        source = caller.source.map(tracing::field::display),
+        trace_id = %caller.trace_id,
+    );
+}

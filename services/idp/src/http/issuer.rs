@@ -1,0 +1,144 @@
+//! A request to one issuer, as handlers of pages work with it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
+use axum::routing::MethodRouter;
+use status::Kind;
+use store::StoreError;
+
+use super::browser::{self, Browser};
+use super::cookie;
+use super::pages::{self, Language, Notice, PageContext};
+use crate::endpoints::{IssuerEndpoints, Paths};
+use crate::engine::authorize::flow::Flow;
+use crate::engine::provider::Provider;
+use crate::engine::sessions;
+use crate::model::Session;
+
+/// The state of a handler: the provider, and the issuer whose endpoint was called. Pages that all issuers share have that of the
+/// first.
+#[derive(Clone)]
+pub(crate) struct IssuerState {
+    pub(crate) provider: Provider,
+    pub(crate) endpoints: Arc<IssuerEndpoints>,
+}
+
+/// The provider, the issuer, and the headers of the request.
+#[derive(Clone)]
+pub(crate) struct Issuer {
+    pub(crate) provider: Provider,
+    pub(crate) endpoints: Arc<IssuerEndpoints>,
+    pub(crate) headers: HeaderMap,
+}
+
+impl<S> FromRequestParts<S> for Issuer
+where
+    IssuerState: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let IssuerState { provider, endpoints } = IssuerState::from_ref(state);
+        Ok(Self { provider, endpoints, headers: parts.headers.clone() })
+    }
+}
+
+impl Issuer {
+    /// The flow of a text, and the same request to the issuer at which the flow began.
+    pub(crate) fn open(&self, text: &str) -> Option<(Self, Flow)> {
+        let flow = Flow::open(&self.provider, text).ok()?;
+        let endpoints = self.provider.endpoints(flow.layout)?;
+        let endpoints =
+            if *endpoints == *self.endpoints { Arc::clone(&self.endpoints) } else { Arc::new(endpoints.clone()) };
+        Some((Self { endpoints, ..self.clone() }, flow))
+    }
+
+    /// The context of a page; `ui_locales` are the languages that the client asks for.
+    pub(crate) fn page(&self, ui_locales: &[String]) -> PageContext<'_> {
+        PageContext {
+            endpoints: &self.endpoints,
+            site_name: &self.provider.config.site_name,
+            language: Language::choose(ui_locales, &self.headers),
+        }
+    }
+
+    /// The page for something that went wrong.
+    pub(crate) fn notice(&self, notice: Notice) -> Response {
+        pages::notice(&self.page(&[]), notice)
+    }
+
+    /// The page for a flow that has expired.
+    pub(crate) fn expired(&self) -> Response {
+        self.notice(Notice::Expired)
+    }
+
+    /// The page for a database that cannot be asked.
+    pub(crate) fn fault(&self, error: &StoreError) -> Response {
+        tracing::error!(%error, "a sign-in cannot continue");
+        self.failure(error.kind())
+    }
+
+    /// The page for a failure of this kind.
+    pub(crate) fn failure(&self, kind: Kind) -> Response {
+        self.notice(if kind == Kind::Unavailable { Notice::Unavailable } else { Notice::Fault })
+    }
+
+    /// The session of the browser.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub(crate) async fn session(&self) -> Result<Option<Session>, StoreError> {
+        sessions::current(&self.provider, cookie::read(&self.headers, cookie::session(&self.endpoints))).await
+    }
+
+    /// The browser, and the cookie it has to be given if it has none.
+    pub(crate) fn browser(&self) -> (Browser, Option<HeaderValue>) {
+        browser::browser(&self.provider, &self.endpoints, &self.headers)
+    }
+
+    /// The token that a form of this purpose sends back.
+    pub(crate) fn csrf(&self, browser: &Browser, purpose: &str) -> String {
+        browser.csrf(&self.provider, purpose)
+    }
+
+    /// Whether a form of this purpose was shown to this browser, and was sent by a page of ours.
+    pub(crate) fn is_own_form(&self, purpose: &str, csrf: &str) -> bool {
+        self.browser().0.check_csrf(&self.provider, &self.endpoints, &self.headers, purpose, csrf)
+    }
+
+    /// The URL at which a user signs in and is sent to a path of ours.
+    pub(crate) fn sign_in_url(&self, return_to: &str) -> String {
+        let flow = Flow::to_path(self.endpoints.layout, return_to, self.provider.clock.now());
+        flow.url(&self.provider, &self.endpoints)
+    }
+
+    /// The media type of the body.
+    pub(crate) fn content_type(&self) -> &str {
+        self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+/// A router that has this endpoint for every issuer.
+pub(crate) fn at_every_issuer(
+    provider: &Provider,
+    path: fn(&Paths) -> &'static str,
+    methods: &MethodRouter<IssuerState>,
+) -> Router {
+    provider.issuers.iter().fold(Router::new(), |router, endpoints| {
+        let state = IssuerState { provider: provider.clone(), endpoints: Arc::new(endpoints.clone()) };
+        router.merge(Router::new().route(path(&endpoints.paths), methods.clone()).with_state(state))
+    })
+}
+
+/// The state of pages that all issuers share, which look like those of the first one.
+pub(crate) fn of_first(provider: &Provider) -> Option<IssuerState> {
+    let endpoints = provider.issuers.first()?;
+    Some(IssuerState { provider: provider.clone(), endpoints: Arc::new(endpoints.clone()) })
+}

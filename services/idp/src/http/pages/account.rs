@@ -1,0 +1,43 @@
+//! Choosing an account.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::application::Application;
+use super::policy::Policy;
+use super::response::{Page, answer};
+use super::{CONTINUE, OTHER, PageContext};
+use crate::endpoints::page::ACCOUNT;
+use crate::engine::clients::Client;
+
+/// The question whether to go on as who is signed in (`prompt=select_account`). It is posted to [`ACCOUNT`] with the fields
+/// `flow`, `csrf` and `decision` = [`CONTINUE`] or [`OTHER`].
+pub struct Account<'a> {
+    /// The flow, sealed.
+    pub flow: &'a str,
+    /// The token against forgery.
+    pub csrf: &'a str,
+    /// Who is signed in.
+    pub person: &'a str,
+    /// For whom.
+    pub client: &'a Client,
+    /// Where the browser is sent in the end; its policy has to allow that.
+    pub redirect_uri: Option<&'a str>,
+}
+
+#[expect(clippy::struct_field_names, reason = "the template calls it that")]
+#[derive(Template)]
+#[template(path = "account.html")]
+struct Form<'a> {
+    page: Page<'a>,
+    form: &'a Account<'a>,
+    application: Application<'a>,
+}
+
+/// The question.
+pub fn account(context: &PageContext<'_>, form: &Account<'_>) -> Response {
+    let page = Page::new(context, context.words().account_title);
+    let page = Form { page, form, application: Application::of(form.client, form.redirect_uri) };
+    answer(context, StatusCode::OK, &Policy::redirecting(form.redirect_uri), &page)
+}

@@ -1,0 +1,32 @@
+//! A code that somebody carries to a program by hand.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::PageContext;
+use super::notice::explained;
+use super::policy::Policy;
+use super::response::{Page, answer};
+
+#[derive(Template)]
+#[template(path = "code.html")]
+struct Shown<'a> {
+    page: Page<'a>,
+    code: &'a str,
+}
+
+/// The code; or the error and its description, where there is none.
+pub fn out_of_band(context: &PageContext<'_>, result: Result<&str, (&str, &str)>) -> Response {
+    let words = context.words();
+    match result {
+        Ok(code) => {
+            let page = Shown { page: Page::new(context, words.code_title), code };
+            answer(context, StatusCode::OK, &Policy::here(), &page)
+        }
+        Err(detail) => {
+            let told = (words.code_failed_title, words.code_failed);
+            explained(context, StatusCode::BAD_REQUEST, told, Some(detail))
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Signing in.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::application::Application;
+use super::policy::Policy;
+use super::response::{Page, answer, retried_after, waiting};
+use super::{PageContext, REMEMBER};
+use crate::endpoints::page::LOGON;
+use crate::engine::clients::Client;
+
+/// The form for username and password. It is posted to [`LOGON`] with the fields `flow`, `csrf`, `username`, `password` and,
+/// if the box is ticked, `remember` = [`REMEMBER`].
+#[derive(Default)]
+pub struct SignIn<'a> {
+    /// The flow, sealed.
+    pub flow: &'a str,
+    /// The token against forgery.
+    pub csrf: &'a str,
+    /// What the field holds at first: `login_hint`, or what was typed before.
+    pub username: &'a str,
+    /// For whom.
+    pub client: Option<&'a Client>,
+    /// Where the browser is sent in the end; its policy has to allow that.
+    pub redirect_uri: Option<&'a str>,
+    /// Why the form is shown again.
+    pub error: Option<SignInError>,
+    /// Whether the box is ticked.
+    pub remember: bool,
+    /// The name of somebody who is signed in and only has to say the password again. `username` is fixed then; the form
+    /// sends it for the sake of password managers, and what it sends is not to be trusted.
+    pub reauthenticate: Option<&'a str>,
+}
+
+/// Why somebody is not signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SignInError {
+    /// One text for every reason that lies in what was typed (401).
+    WrongCredentials,
+    /// Too many attempts (429).
+    TooMany {
+        /// Seconds to wait.
+        retry_after: u64,
+    },
+    /// Passwords cannot be verified now (503).
+    Unavailable,
+    /// The form was open for too long; this is a new one (400).
+    Expired,
+}
+
+impl SignInError {
+    /// The status it is answered with.
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::WrongCredentials => StatusCode::UNAUTHORIZED,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Expired => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// Seconds to wait.
+    const fn retry_after(self) -> Option<u64> {
+        match self {
+            Self::TooMany { retry_after } => Some(retry_after),
+            _ => None,
+        }
+    }
+}
+
+#[expect(clippy::struct_field_names, reason = "the template calls it that")]
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct Form<'a> {
+    page: Page<'a>,
+    form: &'a SignIn<'a>,
+    application: Option<Application<'a>>,
+    error: Option<String>,
+    /// Whether what was typed is wrong, rather than the time.
+    invalid: bool,
+}
+
+/// The form. Its status is 200, or that of its error.
+pub fn sign_in(context: &PageContext<'_>, form: &SignIn<'_>) -> Response {
+    let words = context.words();
+    let title = if form.reauthenticate.is_some() { words.again_title } else { words.sign_in_title };
+    let error = form.error.map(|error| match error {
+        SignInError::WrongCredentials => words.wrong_credentials.to_owned(),
+        SignInError::TooMany { retry_after } => words.too_many.with(&waiting(retry_after)),
+        SignInError::Unavailable => words.cannot_now.to_owned(),
+        SignInError::Expired => words.form_expired.to_owned(),
+    });
+    let page = Form {
+        page: Page::new(context, title),
+        form,
+        application: form.client.map(|client| Application::of(client, form.redirect_uri)),
+        error,
+        invalid: form.error == Some(SignInError::WrongCredentials),
+    };
+    let status = form.error.map_or(StatusCode::OK, SignInError::status);
+    let response = answer(context, status, &Policy::redirecting(form.redirect_uri), &page);
+    retried_after(response, form.error.and_then(SignInError::retry_after))
+}

@@ -1,0 +1,455 @@
+use std::collections::BTreeSet;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::body::to_bytes;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use oidc::error::ErrorCode;
+use oidc::request::RequestError;
+
+use super::*;
+use crate::endpoints::{EndpointProfile, page};
+use crate::engine::clients::{
+    AuthMethod, Client, ConsentPolicy, ExchangePolicy, LogoutSettings, Presentation, RoleNames, Signatures, Source,
+    SubjectType, TokenFormat,
+};
+use crate::engine::scopes::RequestedScope;
+use crate::model::Lifetimes;
+
+mod html;
+
+/// What somebody would write who wants to get out of the text: markup, quotes of both kinds, an entity, and a switch of
+/// the direction of writing.
+const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&quot;\u{202e}שלום";
+
+fn client(name: &str, source: Source) -> Client {
+    let presentation = Presentation {
+        name: name.to_owned(),
+        home: None,
+        logo: Some("https://app.example/logo.svg".to_owned()),
+        policy: Some("https://app.example/privacy?a=1&b=2".to_owned()),
+        terms: Some("https://app.example/terms".to_owned()),
+        contacts: Vec::new(),
+    };
+    Client {
+        id: "client-id".to_owned(),
+        source,
+        presentation,
+        is_native: false,
+        auth: AuthMethod::None,
+        secrets: Vec::new(),
+        sealed_secret: None,
+        keys: None,
+        tls_name: None,
+        redirects: oidc::redirect::RedirectRules::default(),
+        grants: BTreeSet::new(),
+        responses: BTreeSet::new(),
+        pkce: oidc::pkce::Policy::default(),
+        consent: ConsentPolicy::Remembered,
+        scopes: None,
+        implicit_scopes: oidc::scope::Scopes::default(),
+        groups: Vec::new(),
+        format: TokenFormat::Jwt,
+        lifetimes: Lifetimes::default(),
+        signatures: Signatures::default(),
+        subject: SubjectType::Public,
+        roles: RoleNames::Plain,
+        access_token_claims: Vec::new(),
+        max_age: None,
+        needs_auth_time: false,
+        acr_values: Vec::new(),
+        needs_pushed: false,
+        needs_dpop: false,
+        binds_certificate: false,
+        initiate_login: None,
+        request_uris: Vec::new(),
+        logout: LogoutSettings::default(),
+        resources: Vec::new(),
+        exchange: ExchangePolicy::default(),
+        introspects_all: false,
+        management: None,
+        created: None,
+    }
+}
+
+fn site() -> IssuerEndpoints {
+    IssuerEndpoints::new(EndpointProfile::OpenCloud, "https://cloud.example")
+}
+
+fn english(endpoints: &IssuerEndpoints) -> PageContext<'_> {
+    PageContext { endpoints, site_name: "Cloud", language: Language::English }
+}
+
+/// A page, read to its end.
+struct Shown {
+    status: StatusCode,
+    headers: HeaderMap,
+    html: String,
+}
+
+impl Shown {
+    async fn read(response: Response) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, 1 << 20).await.unwrap();
+        Self { status: parts.status, headers: parts.headers, html: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    fn policy(&self) -> &str {
+        self.headers[CONTENT_SECURITY_POLICY].to_str().unwrap()
+    }
+}
+
+const REDIRECT: &str = "https://app.example/cb";
+
+/// Every page but that of `form_post`, with `text` wherever somebody else chooses the words.
+fn pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
+    let client = client(text, Source::Registered);
+    let scopes =
+        ["openid", "profile", "offline_access", text].map(|name| RequestedScope { name, optional: name != "openid" });
+    let redirect_uri = Some(REDIRECT);
+    let form = |error, reauthenticate| SignIn {
+        flow: text,
+        csrf: text,
+        username: text,
+        client: Some(&client),
+        redirect_uri,
+        error,
+        remember: true,
+        reauthenticate,
+    };
+    let row = ConsentRow { client_id: text, name: text, scopes: scopes.to_vec(), since: text.to_owned() };
+    let wrong = RequestError { code: ErrorCode::InvalidScope, description: text.to_owned().into(), reply: None };
+    let hidden = [("state", text), (text, "value")];
+    let confirm = DeviceConfirm { csrf: text, user_code: text, client: &client, scopes: &scopes, person: text };
+    let mut pages = vec![
+        sign_in(context, &SignIn::default()),
+        sign_in(context, &form(None, None)),
+        sign_in(context, &form(Some(SignInError::WrongCredentials), None)),
+        sign_in(context, &form(Some(SignInError::TooMany { retry_after: 120 }), Some(text))),
+        sign_in(context, &form(Some(SignInError::Unavailable), None)),
+        sign_in(context, &form(Some(SignInError::Expired), None)),
+        consent(
+            context,
+            &Consent { flow: text, csrf: text, client: &client, person: text, scopes: &scopes, redirect_uri },
+        ),
+        account(context, &Account { flow: text, csrf: text, person: text, client: &client, redirect_uri }),
+        confirm_sign_out(context, &SignOut { csrf: text, client_name: Some(text), hidden: &hidden, redirect_uri }),
+        confirm_sign_out(context, &SignOut::default()),
+        signed_out(context, &[format!("https://app.example/out?{text}")], Some(&format!("{REDIRECT}?state={text}"))),
+        signed_out(context, &[], None),
+        device_code(context, text, text, None),
+        device_code(context, text, text, Some(CodeError::Wrong)),
+        device_code(context, text, text, Some(CodeError::TooMany { retry_after: 30 })),
+        device_code(context, text, text, Some(CodeError::Unavailable)),
+        device_code(context, text, text, Some(CodeError::Expired)),
+        device_confirm(context, &confirm),
+        device_done(context, true),
+        device_done(context, false),
+        out_of_band(context, Ok(text)),
+        out_of_band(context, Err((text, text))),
+        consents(context, FormTokens { remove: text, sign_out: text }, text, &[row]),
+        consents(context, FormTokens { remove: text, sign_out: text }, text, &[]),
+        message(context, StatusCode::IM_A_TEAPOT, text, text),
+        error(context, &wrong),
+    ];
+    pages.extend(Notice::ALL.map(|what| notice(context, what)));
+    pages
+}
+
+async fn shown(context: &PageContext<'_>, text: &str) -> Vec<Shown> {
+    let mut all = Vec::new();
+    for response in pages(context, text) {
+        all.push(Shown::read(response).await);
+    }
+    all
+}
+
+#[tokio::test]
+async fn i18_every_page_has_the_headers_of_a_page() {
+    for language in Language::ALL {
+        let endpoints = site();
+        for page in shown(&PageContext { language, ..english(&endpoints) }, "text").await {
+            let header = |name| page.headers.get(name).and_then(|value| value.to_str().ok());
+            assert_eq!(header(CONTENT_TYPE), Some("text/html; charset=utf-8"));
+            assert_eq!(header(CONTENT_LANGUAGE), Some(language.tag()));
+            assert_eq!(header(X_FRAME_OPTIONS), Some("DENY"));
+            assert_eq!(header(REFERRER_POLICY), Some("no-referrer"));
+            assert_eq!(header(CACHE_CONTROL), Some("no-store"));
+            assert_eq!(header(X_CONTENT_TYPE_OPTIONS), Some("nosniff"));
+            assert!(header(STRICT_TRANSPORT_SECURITY).is_some_and(|value| value.starts_with("max-age=")));
+            let policy: BTreeSet<_> = page.policy().split("; ").collect();
+            for directive in ["default-src 'none'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
+                assert!(policy.contains(directive), "{policy:?}");
+            }
+            let mut forms = policy.iter().filter(|directive| directive.starts_with("form-action"));
+            assert!(forms.all(|directive| *directive == "form-action 'self'"), "{policy:?}");
+            assert!(!page.policy().contains("script-src") && !page.policy().contains("unsafe"), "{policy:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn i18_a_site_without_tls_does_not_demand_it() {
+    let endpoints = IssuerEndpoints::new(EndpointProfile::Cells, "http://localhost:9130");
+    for page in shown(&english(&endpoints), "text").await {
+        assert!(!page.headers.contains_key(STRICT_TRANSPORT_SECURITY));
+    }
+}
+
+#[tokio::test]
+async fn what_others_write_stays_text() {
+    let endpoints = site();
+    let context = PageContext { site_name: HOSTILE, ..english(&endpoints) };
+    for Shown { html, headers, .. } in shown(&context, HOSTILE).await {
+        let elements = html::elements(&html);
+        let expected: BTreeSet<_> = html::KNOWN.into_iter().collect();
+        for element in &elements {
+            assert!(expected.contains(&*element.name), "{}: {html}", element.name);
+            let attributes: BTreeSet<_> = element.attributes.iter().map(|(name, _)| &**name).collect();
+            assert_eq!(attributes.len(), element.attributes.len(), "an attribute is there twice: {element:?}");
+            assert!(!attributes.iter().any(|name| name.starts_with("on") || *name == "style"), "{element:?}");
+        }
+        assert!(!html.contains("<script") && !html.contains("<style") && !html.contains("<img src=x"));
+        assert!(headers[CONTENT_SECURITY_POLICY].to_str().is_ok_and(|policy| !policy.contains("script")));
+    }
+}
+
+#[tokio::test]
+async fn pages_are_well_formed_and_say_what_they_are() {
+    let endpoints = site();
+    for language in Language::ALL {
+        for Shown { html, .. } in shown(&PageContext { language, ..english(&endpoints) }, "Ünïcode & <b>").await {
+            let elements = html::elements(&html);
+            let count = |name: &str| elements.iter().filter(|element| element.name == name).count();
+            assert_eq!([count("main"), count("h1"), count("title"), count("header")], [1; 4], "{html}");
+            assert!(html.starts_with("<!DOCTYPE html>\n"));
+            assert_eq!(elements[0].get("lang"), Some(language.tag()));
+            let ids: Vec<_> = elements.iter().filter_map(|element| element.get("id")).collect();
+            assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "{ids:?}");
+            for element in &elements {
+                let refers =
+                    ["for", "aria-describedby", "aria-labelledby"].into_iter().filter_map(|name| element.get(name));
+                for id in refers.flat_map(str::split_whitespace) {
+                    assert!(ids.contains(&id), "nothing has the id {id}: {html}");
+                }
+                if element.name == "input" && element.get("type") == Some("text") {
+                    let labelled =
+                        elements.iter().any(|label| label.name == "label" && label.get("for") == element.get("id"));
+                    assert!(labelled, "{element:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn i17_every_form_is_posted_here_and_carries_the_token() {
+    let endpoints = site();
+    let here = [page::LOGON, page::CONSENT, page::ACCOUNT, page::SIGN_OUT, page::CONSENTS, page::DEVICE];
+    let mut seen = BTreeSet::new();
+    for Shown { html, .. } in shown(&english(&endpoints), HOSTILE).await {
+        for form in html.split("<form ").skip(1) {
+            let form = format!("<form {}", form.split("</form>").next().unwrap());
+            let elements = html::elements_of(&form);
+            let action = elements[0].get("action").unwrap().to_owned();
+            assert_eq!(elements[0].get("method"), Some("post"));
+            assert!(here.contains(&&*action), "{action}");
+            let tokens = elements.iter().filter(|field| field.get("name") == Some("csrf")).count();
+            assert_eq!(tokens, 1, "{form}");
+            seen.insert(action);
+        }
+    }
+    assert_eq!(seen, here.map(str::to_owned).into());
+}
+
+#[tokio::test]
+async fn signing_in_shows_what_the_client_says_of_itself() {
+    let endpoints = site();
+    let client = client("Photos", Source::Configured);
+    let form = SignIn { client: Some(&client), flow: "f", csrf: "c", ..SignIn::default() };
+    let Shown { html, status, .. } = Shown::read(sign_in(&english(&endpoints), &form)).await;
+    assert_eq!(status, StatusCode::OK);
+    let elements = html::elements(&html);
+    let logo = elements.iter().find(|element| element.name == "img").unwrap();
+    assert_eq!(logo.get("src"), Some("https://app.example/logo.svg"));
+    assert_eq!(logo.get("referrerpolicy"), Some("no-referrer"));
+    let links: Vec<_> = elements.iter().filter(|element| element.name == "a").filter_map(|a| a.get("href")).collect();
+    assert_eq!(links, ["https://app.example/privacy?a=1&b=2", "https://app.example/terms"]);
+    assert!(html.contains("to continue to <strong><bdi>Photos</bdi></strong>"));
+    let field = |name| elements.iter().find(|element| element.get("name") == Some(name)).unwrap();
+    assert_eq!(field("username").get("autocomplete"), Some("username"));
+    assert_eq!(field("password").get("autocomplete"), Some("current-password"));
+    assert!(field("remember").get("checked").is_none());
+    assert!(!html.contains("not verified"));
+}
+
+#[tokio::test]
+async fn links_of_a_client_lead_to_the_web_only() {
+    let endpoints = site();
+    let mut client = client("", Source::Configured);
+    for address in ["javascript:alert(1)", "data:text/html,x", " https://x.example", "//x.example", "file:///etc"] {
+        let address = Some(address.to_owned());
+        client.presentation.logo.clone_from(&address);
+        client.presentation.policy.clone_from(&address);
+        client.presentation.terms.clone_from(&address);
+        let form = SignIn { client: Some(&client), ..SignIn::default() };
+        let Shown { html, .. } = Shown::read(sign_in(&english(&endpoints), &form)).await;
+        assert!(!html.contains("<img") && !html.contains("<a "), "{html}");
+        assert!(html.contains("client-id"), "a client without a name is called by its identifier");
+    }
+    let Shown { html, .. } = Shown::read(signed_out(&english(&endpoints), &[], Some("javascript:alert(1)"))).await;
+    assert!(!html.contains("javascript"), "{html}");
+}
+
+#[tokio::test]
+async fn i33_people_are_warned_of_a_client_that_registered_itself() {
+    let endpoints = site();
+    let context = english(&endpoints);
+    for source in [Source::BuiltIn, Source::Configured, Source::Added, Source::Registered] {
+        let client = client("Photos", source);
+        let scopes = [RequestedScope { name: "openid", optional: false }];
+        let redirect_uri = Some(REDIRECT);
+        let consented = Consent { flow: "f", csrf: "c", client: &client, person: "p", scopes: &scopes, redirect_uri };
+        let confirm = DeviceConfirm { csrf: "c", user_code: "u", client: &client, scopes: &scopes, person: "p" };
+        let chosen = Account { flow: "f", csrf: "c", person: "p", client: &client, redirect_uri };
+        let pages = [
+            sign_in(&context, &SignIn { client: Some(&client), ..SignIn::default() }),
+            consent(&context, &consented),
+            device_confirm(&context, &confirm),
+            account(&context, &chosen),
+        ];
+        for page in pages {
+            let warned = Shown::read(page).await.html.contains(context.words().unverified);
+            assert_eq!(warned, source == Source::Registered, "{source:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn errors_of_signing_in_are_told_and_have_their_status() {
+    let endpoints = site();
+    let errors = [
+        (SignInError::WrongCredentials, 401, "Wrong username or password."),
+        (SignInError::TooMany { retry_after: 120 }, 429, "Try again in 2 min."),
+        (SignInError::Unavailable, 503, "not possible right now"),
+        (SignInError::Expired, 400, "form has expired"),
+    ];
+    for (error, status, told) in errors {
+        let form = SignIn { error: Some(error), username: "einstein", ..SignIn::default() };
+        let shown = Shown::read(sign_in(&english(&endpoints), &form)).await;
+        assert_eq!(shown.status.as_u16(), status);
+        assert!(shown.html.contains(told), "{}", shown.html);
+        let waits = shown.headers.get(RETRY_AFTER).map(|value| value.to_str().unwrap());
+        assert_eq!(waits, (status == 429).then_some("120"));
+        let elements = html::elements(&shown.html);
+        let alert = elements.iter().find(|element| element.get("role") == Some("alert")).unwrap();
+        let password = elements.iter().find(|element| element.get("name") == Some("password")).unwrap();
+        assert_eq!(password.get("aria-describedby"), alert.get("id"));
+        assert_eq!(password.get("aria-invalid").is_some(), status == 401);
+        assert_eq!(password.get("value"), None);
+    }
+}
+
+#[tokio::test]
+async fn who_only_confirms_cannot_become_somebody_else() {
+    let endpoints = site();
+    let form = SignIn { username: "einstein", reauthenticate: Some("Albert Einstein"), ..SignIn::default() };
+    let Shown { html, .. } = Shown::read(sign_in(&english(&endpoints), &form)).await;
+    let elements = html::elements(&html);
+    let username = elements.iter().find(|element| element.get("name") == Some("username")).unwrap();
+    assert!(username.get("readonly").is_some() && username.get("value") == Some("einstein"));
+    assert!(html.contains("You are signed in as <strong><bdi>Albert Einstein</bdi></strong>"));
+    assert!(!html.contains("name=\"remember\""));
+}
+
+#[tokio::test]
+async fn a_form_stays_here_unless_its_answer_leads_to_a_client() {
+    let endpoints = site();
+    let cases = [(None, Some("'self'")), (Some(REDIRECT), None), (Some("oc://android.opencloud.eu"), None)];
+    for (redirect_uri, expected) in cases {
+        let form = SignIn { redirect_uri, ..SignIn::default() };
+        let shown = Shown::read(sign_in(&english(&endpoints), &form)).await;
+        let mut directives = shown.policy().split("; ");
+        let forms = directives.find_map(|directive| directive.strip_prefix("form-action "));
+        assert_eq!(forms, expected, "{redirect_uri:?}");
+    }
+}
+
+#[tokio::test]
+async fn consent_names_every_scope_and_sends_the_optional_ones() {
+    let endpoints = site();
+    let client = client("Photos", Source::Configured);
+    let scopes = [("openid", false), ("email", true), ("offline_access", true), ("urn:x:files", true)]
+        .map(|(name, optional)| RequestedScope { name, optional });
+    let redirect_uri = Some("https://www.app.example:8443/cb");
+    let form = Consent { flow: "f", csrf: "c", client: &client, person: "Albert", scopes: &scopes, redirect_uri };
+    let Shown { html, .. } = Shown::read(consent(&english(&endpoints), &form)).await;
+    for text in ["Know who you are", "See your e-mail address", "until you remove it", "urn:x:files", "Albert"] {
+        assert!(html.contains(text), "{text}");
+    }
+    assert!(html.contains("www.app.example:8443"), "the page names the destination");
+    let elements = html::elements(&html);
+    let boxes = elements.iter().filter(|element| element.get("name") == Some("scope"));
+    let boxes: Vec<_> = boxes.map(|scope| (scope.get("value").unwrap(), scope.get("checked").is_some())).collect();
+    assert_eq!(boxes, [("email", true), ("offline_access", true), ("urn:x:files", true)]);
+    let decisions = elements.iter().filter(|element| element.get("name") == Some("decision"));
+    assert_eq!(decisions.filter_map(|button| button.get("value")).collect::<Vec<_>>(), [ALLOW, DENY]);
+}
+
+#[tokio::test]
+async fn signing_out_loads_the_frames_of_the_applications_and_then_goes_on() {
+    let endpoints = site();
+    let frames = ["https://a.example/out?iss=x&sid=1", "https://b.example:8443/out"].map(str::to_owned);
+    let shown = Shown::read(signed_out(&english(&endpoints), &frames, Some("https://a.example/bye?state=1&x=2"))).await;
+    assert!(shown.policy().ends_with("; frame-src https://a.example https://b.example:8443"), "{}", shown.policy());
+    let elements = html::elements(&shown.html);
+    let loaded = elements.iter().filter(|element| element.name == "iframe").filter_map(|frame| frame.get("src"));
+    assert_eq!(loaded.collect::<Vec<_>>(), frames);
+    let refresh = elements.iter().find(|element| element.get("http-equiv") == Some("refresh")).unwrap();
+    assert_eq!(refresh.get("content"), Some("2; url=https://a.example/bye?state=1&x=2"));
+    assert!(elements.iter().any(|element| element.get("href") == Some("https://a.example/bye?state=1&x=2")));
+}
+
+#[tokio::test]
+async fn a_form_that_sends_itself_runs_one_script_and_may_be_framed() {
+    let endpoints = site();
+    let fields = [("code", HOSTILE), ("state", "s")];
+    let shown = Shown::read(form_post(&english(&endpoints), "https://app.example/cb?x=\"1", &fields)).await;
+    assert!(!shown.headers.contains_key(X_FRAME_OPTIONS));
+    assert!(!shown.policy().contains("frame-ancestors") && !shown.policy().contains("form-action"));
+    assert_eq!(shown.headers[CACHE_CONTROL], "no-store");
+    let (_, script) = shown.html.split_once("<script>").unwrap();
+    let script = script.split_once("</script>").unwrap().0;
+    let hash = STANDARD.encode(digest(&SHA256, script.as_bytes()));
+    assert!(shown.policy().ends_with(&format!("; script-src 'sha256-{hash}'")), "{}", shown.policy());
+    let elements = html::elements(&shown.html);
+    let form = elements.iter().find(|element| element.name == "form").unwrap();
+    assert_eq!((form.get("action"), form.get("method")), (Some("https://app.example/cb?x=\"1"), Some("post")));
+    let sent = elements.iter().filter(|element| element.name == "input");
+    let sent: Vec<_> = sent.map(|field| (field.get("name").unwrap(), field.get("value").unwrap())).collect();
+    assert_eq!(sent, fields);
+    assert!(elements.iter().any(|element| element.name == "noscript"));
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_answered_is_explained_to_its_developer() {
+    let endpoints = site();
+    for (code, told) in [
+        (ErrorCode::InvalidRequest, "This sign-in request is not valid"),
+        (ErrorCode::ServerError, "Something went wrong"),
+        (ErrorCode::TemporarilyUnavailable, "Not possible right now"),
+    ] {
+        let wrong = RequestError { code, description: "nonce is missing".into(), reply: None };
+        let shown = Shown::read(error(&english(&endpoints), &wrong)).await;
+        assert_eq!(shown.status, code.kind().http());
+        for text in [told, code.code(), "nonce is missing"] {
+            assert!(shown.html.contains(text), "{text}");
+        }
+    }
+}

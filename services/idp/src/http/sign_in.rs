@@ -1,0 +1,140 @@
+//! `POST page::LOGON`: a login name and a password.
+
+use authn::{AuthError, Caller, Credentials, UserType};
+use axum::Router;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::SET_COOKIE;
+use axum::response::Response;
+use axum::routing::{get, post};
+use tonic::metadata::MetadataMap;
+
+use super::cookie::{self, Lasting};
+use super::device_cookie;
+use super::interaction::{FlowStage, LOGON, continue_flow, is_own_form, show_sign_in};
+use super::issuer::{Issuer, IssuerState};
+use super::pages::{Notice, SignIn, SignInError};
+use super::redirect::see_other;
+use crate::endpoints::page;
+use crate::engine::authorize::flow::Flow;
+use crate::engine::sessions::{self, NewSession};
+
+/// The longest form, in bytes: a flow, a password of a kilobyte, and room.
+const MAX_FORM: usize = 80 * 1024;
+
+/// The form, which all issuers share. A `GET` on the URL of a form, as of a browser that restores its windows, leads to the
+/// sign-in, or to what that would lead to.
+pub(crate) fn router(state: IssuerState) -> Router {
+    let forms = [page::LOGON, page::CONSENT, page::ACCOUNT, page::SIGN_OUT];
+    let router = forms.into_iter().fold(Router::new(), |router, path| router.route(path, get(to_sign_in)));
+    router.route(page::LOGON, post(sign_in)).with_state(state)
+}
+
+async fn to_sign_in(issuer: Issuer) -> Response {
+    see_other(&issuer.sign_in_url(page::CONSENTS))
+}
+
+/// The fields of the form.
+struct Form {
+    flow: String,
+    csrf: String,
+    username: String,
+    password: secrecy::SecretString,
+    remember: bool,
+}
+
+impl Form {
+    fn read(body: &[u8]) -> Self {
+        let (mut flow, mut csrf, mut username, mut password) =
+            (String::new(), String::new(), String::new(), String::new());
+        let mut remember = false;
+        for (name, value) in form_urlencoded::parse(body) {
+            match &*name {
+                "flow" => flow = value.into_owned(),
+                "csrf" => csrf = value.into_owned(),
+                "username" => username = value.into_owned(),
+                "password" => password = value.into_owned(),
+                "remember" => remember = true,
+                _ => {}
+            }
+        }
+        Self { flow, csrf, username, password: password.into(), remember }
+    }
+}
+
+/// Signs a user in, and continues the flow.
+async fn sign_in(State(state): State<IssuerState>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let Ok(issuer) = Issuer::from_request_parts(&mut parts, &state).await;
+    let Ok(body) = axum::body::to_bytes(body, MAX_FORM).await else { return issuer.expired() };
+    let form = Form::read(&body);
+    let Some((issuer, flow)) = issuer.open(&form.flow) else { return issuer.expired() };
+    if !is_own_form(&issuer, LOGON, (&form.flow, &form.csrf)) {
+        return issuer.notice(Notice::Forgery);
+    }
+    let caller = Caller {
+        device: device_cookie::known(&issuer),
+        ..Caller::of(&MetadataMap::from_headers(parts.headers), &parts.extensions)
+    };
+    match verify(&issuer, &form, caller).await {
+        Ok(user) => succeed(&issuer, &flow, &user, form.remember).await,
+        Err(error) => {
+            let (username, remember) = (form.username.as_str(), form.remember);
+            let page = SignIn { username, error: Some(error), remember, ..SignIn::default() };
+            show_sign_in(&issuer, &flow, page).await
+        }
+    }
+}
+
+/// The user with this password. Every wrong password, and every account that may not sign in, gets the same answer (row I34);
+/// the authenticator limits the attempts.
+async fn verify(issuer: &Issuer, form: &Form, caller: Caller) -> Result<String, SignInError> {
+    let source = caller.source.map(|source| source.to_string()).unwrap_or_default();
+    let credentials = Credentials { client_id: form.username.clone(), secret: form.password.clone(), caller };
+    let (outcome, reason, answer) = match issuer.provider.passwords.authenticate(&credentials).await {
+        // service accounts have credentials of their own and no business at a form (row M5)
+        Ok(found) if found.user.is_active() && found.user.id.kind != UserType::Service => {
+            ("success", "", Ok(found.user.id.opaque_id.clone()))
+        }
+        Ok(_) => ("failure", "not_a_person", Err(SignInError::WrongCredentials)),
+        Err(error) => {
+            let problem = match &error {
+                AuthError::Busy { retry_after } => SignInError::TooMany { retry_after: retry_after.as_secs().max(1) },
+                AuthError::Unavailable { .. } | AuthError::Internal(_) => SignInError::Unavailable,
+                _ => SignInError::WrongCredentials,
+            };
+            ("failure", error.reason(), Err(problem))
+        }
+    };
+    let subject = answer.as_deref().unwrap_or_default();
+    tracing::info!(target: "audit", event = "sign_in", outcome, reason, subject, source);
+    answer
+}
+
+async fn succeed(issuer: &Issuer, flow: &Flow, user: &str, remember: bool) -> Response {
+    let former = match issuer.session().await {
+        Ok(session) => session,
+        Err(error) => return issuer.fault(&error),
+    };
+    let begun = match sessions::begin(&issuer.provider, former.as_ref(), user, remember).await {
+        Ok(begun) => begun,
+        Err(error) => return issuer.fault(&error),
+    };
+    let cookies = session_cookies(issuer, &begun).into_iter().chain([device_cookie::remember(issuer, user)]);
+    let flow = Flow { signed_in: Some(begun.session.id), ..flow.clone() };
+    let mut response = continue_flow(issuer, flow, Some(begun.session), FlowStage::Form).await;
+    for cookie in cookies {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// The cookies of a session that has just begun.
+fn session_cookies(Issuer { provider, endpoints, .. }: &Issuer, begun: &NewSession) -> [HeaderValue; 2] {
+    let lasting = begun.cookie_lifetime.map_or(Lasting::AsTheBrowser, Lasting::For);
+    let state = sessions::browser_state(provider, Some(begun.session.id));
+    [
+        cookie::private(endpoints, cookie::session(endpoints), &begun.cookie, lasting),
+        cookie::readable(endpoints, cookie::browser_state(endpoints), &state, lasting),
+    ]
+}

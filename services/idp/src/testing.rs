@@ -1,0 +1,350 @@
+//! For tests of what people do in a browser: a provider with a database of its own, one person, and a clock that stands
+//! still.
+
+mod listener;
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use ::token::{KeyRing, Verifier};
+use async_trait::async_trait;
+use authn::{
+    AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, DirectoryError, Filter, Groups, Peer,
+    Reason, User, UserId,
+};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, Request, StatusCode};
+use outbound::{Fetcher, Policy};
+use runtime::config::Environment;
+use runtime::{Clock, Context, Random};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use store::testing::TestDatabase;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+pub(crate) use listener::Listener;
+
+use crate::endpoints::IssuerEndpoints;
+use crate::engine::client_request::ClientRequest;
+use crate::engine::clients::{Addition, Clients, Metadata};
+use crate::engine::error::OAuthError;
+use crate::engine::form::Form;
+use crate::engine::grants;
+use crate::engine::grants::token_request::TokenRequest;
+use crate::engine::grants::token_response::TokenResponse;
+use crate::engine::keys::{Keys, Parts as KeyParts, Schedule};
+use crate::engine::proofs::{Header, Proofs};
+use crate::engine::provider::{Parts, Provider};
+use crate::engine::sessions;
+use crate::engine::tokens::{IdTokenBindings, Issue};
+use crate::model::{Grant, Session, SignIn, seconds, time_of};
+use crate::revocation_sync;
+use crate::seal::Sealer;
+use crate::store::Store;
+use crate::{Config, Migrator};
+
+pub(crate) const SITE: &str = "https://cloud.example";
+const SECRET: &str = "an-adequate-secret-of-32-bytes-ok";
+pub(crate) const EINSTEIN: &str = "u-einstein";
+/// A request that proves nothing beside its form.
+pub(crate) const NO_PROOFS: Proofs<'static> = Proofs {
+    authorization: Header::Missing,
+    dpop: Header::Missing,
+    method: "POST",
+    certificate: None,
+    is_by_mtls: false,
+};
+
+/// A provider, and what is around it.
+pub(crate) struct Bench {
+    pub(crate) provider: Provider,
+    pub(crate) clock: Clock,
+    people: Arc<People>,
+    router: Router,
+    database: TestDatabase,
+}
+
+/// A browser: its cookies.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Browser(Vec<(String, String)>);
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+/// One person, or nobody any more.
+struct People(Mutex<Option<User>>);
+
+impl People {
+    fn einstein() -> Self {
+        let id = UserId { opaque_id: EINSTEIN.to_owned(), ..UserId::default() };
+        let (username, display_name) = ("einstein".to_owned(), "Albert Einstein".to_owned());
+        Self(Mutex::new(Some(User { id, username, display_name, ..User::default() })))
+    }
+}
+
+#[async_trait]
+impl Directory for People {
+    async fn user(&self, id: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
+        let found = self.0.lock().expect("nobody has panicked").clone();
+        let found = found.filter(|user| user.id.opaque_id == id.opaque_id);
+        found.map(Arc::new).ok_or(DirectoryError::NotFound)
+    }
+
+    async fn user_by_claim(&self, _: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
+        Err(DirectoryError::NotFound)
+    }
+
+    async fn groups(&self, _: &UserId) -> Result<Vec<String>, DirectoryError> {
+        Ok(Vec::new())
+    }
+
+    async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
+        Err(DirectoryError::Unauthenticated)
+    }
+
+    async fn note_password_change(&self, _: &UserId, _: SystemTime, _: &str) -> Result<(), DirectoryError> {
+        Err(DirectoryError::ReadOnly)
+    }
+}
+
+#[async_trait]
+impl Authenticator for People {
+    async fn authenticate(&self, _: &Credentials) -> Result<Authenticated, AuthError> {
+        Err(AuthError::Refused(Reason::EmptySecret))
+    }
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// With these settings changed.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config { url: SITE.to_owned(), allow_private_addresses: true, ..Config::default() };
+        change(&mut config);
+        let (clock, random) = (Clock::manual(time_of(1_800_000_000)), Random::system());
+        let file = store::testing::sqlite();
+        let database = file.open().await;
+        database.migrate::<Migrator>().await.expect("migrates");
+        let store = Store::new(database);
+        let sealer = Sealer::new(&SECRET.into(), &"".into(), random.clone());
+        let policy = Policy { allow_private: true, ..Policy::default() };
+        let fetcher = Fetcher::new("doorward-idp", policy, None).expect("a fetcher");
+        let keys = Keys::open(KeyParts {
+            store: store.clone(),
+            sealer: sealer.clone(),
+            schedule: Schedule::of(&config.lives),
+            clock: clock.clone(),
+            random: random.clone(),
+            algorithms: config.algorithms(),
+        });
+        let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
+        let clients =
+            Clients::open(config.client_settings(), (store.clone(), sealer.clone(), fetcher.clone()), &context);
+        let ring = KeyRing::new(&SECRET.into(), None).expect("a secret");
+        let people = Arc::new(People::einstein());
+        let provider = Provider::new(Parts {
+            issuers: config.sites(),
+            clock: clock.clone(),
+            random,
+            revocations: revocation_sync::open(&store, clock.now()).await.expect("revocations"),
+            keys: keys.await.expect("keys"),
+            store,
+            sealer,
+            clients: clients.expect("clients"),
+            fetcher,
+            directory: Arc::clone(&people) as Arc<dyn Directory>,
+            passwords: Arc::clone(&people) as Arc<dyn Authenticator>,
+            verifier: Verifier::new(Arc::new(ring)),
+            config,
+            deliveries: Arc::default(),
+        });
+        let router = crate::http::all(&provider, "idp");
+        Self { provider, clock, people, router, database: file }
+    }
+
+    /// The store of another replica: what it revokes is in the database, and this provider has not heard of it.
+    pub(crate) async fn other_store(&self) -> Store {
+        Store::new(self.database.open().await)
+    }
+
+    pub(crate) fn endpoints(&self) -> &IssuerEndpoints {
+        &self.provider.issuers[0]
+    }
+
+    /// Changes what the directory knows of the person.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Option<User>)) {
+        change(&mut self.people.0.lock().expect("nobody has panicked"));
+    }
+
+    /// Adds a client that cannot prove who it is; `more` is added to its metadata. Returns its secret if it has one after all.
+    pub(crate) async fn add(&self, id: &str, more: &Value) -> String {
+        let mut metadata = json!({
+            "client_id": id,
+            "client_name": format!("The {id}"),
+            "redirect_uris": ["https://app.example/back"],
+            "post_logout_redirect_uris": ["https://app.example/bye"],
+            "token_endpoint_auth_method": "none",
+        });
+        for (name, value) in more.as_object().expect("members") {
+            metadata[name] = value.clone();
+        }
+        let metadata = Metadata::parse(metadata.to_string().as_bytes()).expect("metadata");
+        let made = self.provider.clients.add(metadata, Addition::ByOperator).await.expect("is added");
+        made.secret.map(|secret| secret.expose_secret().to_owned()).unwrap_or_default()
+    }
+
+    /// Signs a person in.
+    pub(crate) async fn sign_in(&self, browser: &mut Browser, person: &str) -> Session {
+        let begun = sessions::begin(&self.provider, None, person, false).await.expect("begins");
+        browser.keep(&format!("__Host-doorward-session={}; Path=/", begun.cookie));
+        begun.session
+    }
+
+    /// What a client is granted in a session, of which it is told when that ends.
+    pub(crate) async fn grant(
+        &self,
+        session: &Session,
+        client: &str,
+        endpoints: &IssuerEndpoints,
+        scope: &str,
+    ) -> Grant {
+        self.provider.store.join_session(session.id, client, endpoints.layout.name()).await.expect("joins");
+        let at = seconds(session.signed_in);
+        Grant {
+            id: self.provider.random.uuid(),
+            layout: endpoints.layout,
+            client: client.to_owned(),
+            person: Some(session.person.clone()),
+            sign_in: Some(SignIn { session: Some(session.id), at, amr: vec!["pwd".into()], acr: "1".into() }),
+            scope: scope.parse().expect("a scope"),
+            claims: None,
+            resources: Vec::new(),
+            actor: None,
+            limited: false,
+        }
+    }
+
+    /// The ID token and the access token of a grant.
+    pub(crate) async fn tokens(&self, grant: &Grant) -> (String, String) {
+        let client = self.provider.clients.find(&grant.client).await.expect("asks").expect("is known");
+        let id = UserId { opaque_id: grant.person.clone().unwrap_or_default(), ..UserId::default() };
+        let issue = Issue {
+            endpoints: self.provider.endpoints(grant.layout).expect("is served"),
+            client: &client,
+            grant,
+            user: Some(&Arc::new(User { id, ..User::default() })),
+            binding: None,
+            nonce: None,
+            now: self.clock.now(),
+        };
+        (issue.id_token(&self.provider, &IdTokenBindings::default()), issue.access_token(&self.provider).text)
+    }
+
+    /// Has the engine answer a form that a client sends to the token endpoint of the first issuer.
+    pub(crate) async fn issue(&self, form: &[(&str, &str)]) -> Result<TokenResponse, OAuthError> {
+        let (provider, endpoints) = (&self.provider, self.endpoints());
+        let form = encoded(form);
+        let client_request = self.authenticated(&form, endpoints.paths.token).await?;
+        let request = TokenRequest { provider, endpoints, client_request: &client_request, now: self.clock.now() };
+        grants::issue(&request).await
+    }
+
+    /// The request of a client that sends this form to a path of the first issuer.
+    pub(crate) async fn authenticated<'a>(&self, form: &'a Form, path: &str) -> Result<ClientRequest<'a>, OAuthError> {
+        ClientRequest::authenticate(&self.provider, self.endpoints(), (form, NO_PROOFS), path).await
+    }
+
+    pub(crate) async fn is_signed_in(&self, session: Uuid) -> bool {
+        self.provider.store.session(session).await.expect("asks").is_some()
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    pub(crate) async fn get(&self, browser: &mut Browser, path: &str, query: &[(&str, &str)]) -> Reply {
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        let request = Request::get(format!("{path}?{query}"));
+        self.send(browser, request, Body::empty()).await
+    }
+
+    pub(crate) async fn post(&self, browser: &mut Browser, path: &str, form: &[(&str, &str)]) -> Reply {
+        self.post_with(browser, path, form, &[("origin", SITE), ("sec-fetch-site", "same-origin")]).await
+    }
+
+    pub(crate) async fn post_with(
+        &self,
+        browser: &mut Browser,
+        path: &str,
+        form: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = Request::post(path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.send(browser, request, Body::from(body)).await
+    }
+
+    async fn send(&self, browser: &mut Browser, request: axum::http::request::Builder, body: Body) -> Reply {
+        let peer = Peer { source: Some("192.0.2.1".parse().expect("an address")), ..Peer::default() };
+        let request = request.header(COOKIE, browser.line()).extension(peer).body(body).expect("a request");
+        let response = self.router.clone().oneshot(request).await.expect("answers");
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
+        let cookies = parts.headers.get_all(SET_COOKIE);
+        cookies.iter().for_each(|line| browser.keep(line.to_str().expect("text")));
+        Reply { status: parts.status, headers: parts.headers, text: String::from_utf8(body).expect("text") }
+    }
+}
+
+/// A form as the engine gets it.
+pub(crate) fn encoded(pairs: &[(&str, &str)]) -> Form {
+    let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    Form::parse(text.as_bytes()).expect("a form")
+}
+
+impl Browser {
+    fn line(&self) -> String {
+        self.0.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
+    fn keep(&mut self, line: &str) {
+        let (pair, rest) = line.split_once(';').expect("attributes");
+        let (name, value) = pair.split_once('=').expect("a value");
+        self.0.retain(|(kept, _)| kept != name);
+        if !rest.contains("Max-Age=0") {
+            self.0.push((name.to_owned(), value.to_owned()));
+        }
+    }
+}
+
+impl Reply {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+
+    pub(crate) fn location(&self) -> Option<&str> {
+        self.headers.get(LOCATION).map(|value| value.to_str().expect("text"))
+    }
+
+    /// The value of a hidden field.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        let (_, rest) = self.text.split_once(&format!("name=\"{name}\" value=\""))?;
+        rest.split_once('"').map(|(value, _)| value)
+    }
+
+    #[track_caller]
+    pub(crate) fn csrf(&self) -> String {
+        self.field("csrf").unwrap_or_else(|| panic!("no form: {} {}", self.status, self.text)).to_owned()
+    }
+}
