@@ -58,7 +58,7 @@ impl Binding {
     }
 }
 
-/// What somebody has granted a client: what codes, refresh tokens and access tokens are derived from.
+/// What a user has granted a client: what codes, refresh tokens and access tokens are derived from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// Names the grant; all tokens that are derived from it are revoked by it.
@@ -82,7 +82,7 @@ pub struct Grant {
     /// Single claims that were asked for, as JSON of the parameter `claims`.
     #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<String>,
-    /// What its tokens are for beside the client itself (RFC 8707).
+    /// The further audiences of its tokens (RFC 8707).
     #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<String>,
     /// Who acts for the person, and for whom that one does (RFC 8693 4.1).
@@ -160,7 +160,7 @@ pub struct Family {
 pub struct Session {
     /// Names it to clients (`sid`).
     pub id: Uuid,
-    /// SHA-256 of what the browser's cookie holds beside the identifier.
+    /// SHA-256 of the secret that the browser's cookie holds.
     pub digest: [u8; 32],
     /// Who signed in.
     pub person: String,

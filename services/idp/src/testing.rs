@@ -49,7 +49,7 @@ use crate::{Config, Migrator};
 pub(crate) const SITE: &str = "https://cloud.example";
 const SECRET: &str = "an-adequate-secret-of-32-bytes-ok";
 pub(crate) const EINSTEIN: &str = "u-einstein";
-/// A request that proves nothing beside its form.
+/// A request that proves nothing by headers or connection.
 pub(crate) const NO_PROOFS: Proofs<'static> = Proofs {
     authorization: Header::Missing,
     dpop: Header::Missing,
@@ -79,7 +79,7 @@ pub(crate) struct Reply {
     pub(crate) text: String,
 }
 
-/// One person, or nobody any more.
+/// One user, or none any more.
 struct People(Mutex<Option<User>>);
 
 impl People {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use conformance::{CALLBACK, Identity, LOGGED_OUT, Person, Plan, Rotate, StaticClient, Target, Waits};
 use runtime::Random;
 use secrecy::ExposeSecret;
-use testkit::{EndpointProfile, Mode, TestFamily, note_secret, write_secret};
+use testkit::{Layout, Mode, TestFamily, note_secret, write_secret};
 
 /// Clients of the file, and how each proves who it is.
 const STATIC: [(&str, &str); 3] = [
@@ -46,7 +46,7 @@ fn file_of(clients: &[StaticClient]) -> String {
 async fn conformance_of_every_profile_of_the_process() {
     let receiver = Identity::generate().expect("a certificate is made");
     let mut clients = static_clients();
-    let mut layout = EndpointProfile::new("conformance", false);
+    let mut layout = Layout::new("conformance", false);
     let folder = layout.folder().to_owned();
     let file = |name: &str, text: &str| {
         let path = folder.join(name);

@@ -20,7 +20,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How many then, and how many of them at the same time: the directory has other things to do.
 const AT_ONCE: u64 = 64;
 const SIDE_BY_SIDE: usize = 4;
-/// How many ticks a round lasts at least: so nobody is looked up more often than every five seconds.
+/// How many ticks a round lasts at least: so no user is looked up more often than every five seconds.
 const ROUND: u32 = 5;
 
 /// How far a round has come.

@@ -110,7 +110,7 @@ async fn deliver_one(provider: &Provider, delivery: &Delivery) -> Result<(), Sto
         Next::Done => tracing::debug!(client, attempt, "a client was notified of a sign-out"),
         Next::GiveUp => tracing::warn!(client, attempt, ?outcome, "a client was not notified of a sign-out"),
         Next::Again(pause) => {
-            tracing::info!(client, attempt, ?outcome, ?pause, "a client is notified of a sign-out later")
+            tracing::info!(client, attempt, ?outcome, ?pause, "a client is notified of a sign-out later");
         }
     }
     match next {

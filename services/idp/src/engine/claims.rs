@@ -1,4 +1,4 @@
-//! What a client is told of a person: by which name (`sub`), and which claims.
+//! The claims that a client gets of a user, and the `sub` by which it knows the user.
 
 use authn::{User, role};
 use base64::Engine;
@@ -11,15 +11,15 @@ use super::clients::{Client, RoleNames, SubjectType};
 use crate::model::Grant;
 use crate::seal::{Sealer, Tag};
 
-/// The scope, and the claim, of the groups somebody is a member of.
+/// The scope, and the claim, of the groups of a user.
 pub const GROUPS: &str = "groups";
-/// The scope, and the claim, of the roles somebody has.
+/// The scope, and the claim, of the roles of a user.
 pub const ROLES: &str = "roles";
 
 /// The source of claims that a token leaves out.
 const USERINFO: &str = "userinfo";
 
-/// The claims there are beside those of the protocol itself, each with the scope that brings it.
+/// The claims that are no part of the protocol itself, each with the scope that requests it.
 pub const SUPPORTED: [(&str, &str); 6] = [
     ("name", scope::PROFILE),
     ("preferred_username", scope::PROFILE),
@@ -29,7 +29,7 @@ pub const SUPPORTED: [(&str, &str); 6] = [
     (ROLES, ROLES),
 ];
 
-/// How a person is called towards a client (`OpenID` Connect Core 8): `person` is the identifier in the directory.
+/// The `sub` of a user for a client (`OpenID` Connect Core 8): `person` is the identifier in the directory.
 pub fn subject(sealer: &Sealer, client: &Client, person: &str) -> String {
     match &client.subject {
         SubjectType::Public => person.to_owned(),
@@ -48,7 +48,7 @@ pub fn is_another_subject(request: &ClaimsRequest, subject: &str) -> bool {
     places.into_iter().filter_map(|place| place.get("sub")).any(|wanted| !fits(wanted, &Value::from(subject)))
 }
 
-/// Whether a claim is one that the client is told without asking for it singly.
+/// Whether the client gets a claim without asking for it singly.
 fn by_scope(client: &Client, granted: &Scopes, scope: &str) -> bool {
     granted.contains(scope) || client.implicit_scopes.contains(scope)
 }
@@ -58,7 +58,7 @@ fn may_ask(client: &Client, scope: &str) -> bool {
     client.implicit_scopes.contains(scope) || client.scopes.as_ref().is_none_or(|scopes| scopes.contains(scope))
 }
 
-/// Whether the groups of the person have to be known for what a client is told, or for whether it may be used at all.
+/// Whether the groups of the user have to be known: for the claims of the client, or for whether the user may use it.
 pub fn needs_groups(client: &Client, grant: &Grant) -> bool {
     // the request for single claims is not read for that: that it names them is enough
     let asked = grant.claims.as_deref().is_some_and(|claims| claims.contains(GROUPS));
@@ -79,7 +79,7 @@ pub fn named(user: &User, client: &Client, granted: &Scopes, names: &[String]) -
     told.filter_map(|(name, _)| Some((name.to_owned(), value(user, client, name)?))).collect()
 }
 
-/// Adds the claims that were asked for singly. One that was asked for with values is told only if it has one of them;
+/// Adds the claims that were asked for singly. One that was asked for with values is included only if it has one of them;
 /// that a claim is missing is no error, even if it is essential (`OpenID` Connect Core 5.5.1).
 pub fn add_asked(told: &mut Map<String, Value>, user: &User, client: &Client, asked: &Claims) {
     for (name, request) in asked {
@@ -94,7 +94,7 @@ pub fn add_asked(told: &mut Map<String, Value>, user: &User, client: &Client, as
 }
 
 /// What a token tells, without the groups where they have more than so many bytes. Then it says that userinfo has them
-/// (`OpenID` Connect Core 5.6.2), so that nobody takes that for a user without groups.
+/// (`OpenID` Connect Core 5.6.2), so that it is not taken for a user without groups.
 pub fn bounded(mut told: Map<String, Value>, user: &User, most: usize, userinfo: &str) -> Map<String, Value> {
     if user.groups_size() > most && told.remove(GROUPS).is_some() {
         told.insert("_claim_names".to_owned(), json!({ GROUPS: USERINFO }));

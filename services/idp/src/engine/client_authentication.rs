@@ -1,4 +1,4 @@
-//! How clients prove who they are (RFC 6749 2.3, RFC 7523 2.2, RFC 8705 2.1, `OpenID` Connect Core 9).
+//! Client authentication (RFC 6749 2.3, RFC 7523 2.2, RFC 8705 2.1, `OpenID` Connect Core 9).
 
 mod basic;
 mod claimed;
@@ -35,7 +35,7 @@ pub(crate) async fn authenticate(
     let client = provider.clients.find(&claimed.id).await?.ok_or_else(|| refuse("unknown client"))?;
     let proved = match (&claimed.proof, client.auth) {
         (Proof::Nothing, AuthMethod::None) => true,
-        // programs that cannot keep a secret send an empty one, or one that everybody knows
+        // programs that cannot keep a secret send an empty one, or one that is public
         (Proof::Secret(secret), AuthMethod::None) => {
             secret.expose_secret().is_empty() || fits(provider, &client, secret)
         }

@@ -77,7 +77,7 @@ impl Given {
     }
 }
 
-/// Why a request is answered with an error page, and nobody is signed out.
+/// Why a request is answered with an error page, and no session ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
     #[error("the ID token was issued to another application than the one that asks")]
@@ -91,11 +91,11 @@ pub(crate) enum Refused {
 /// What happens. `target` is where the browser goes in the end, if it is to leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Decision<'a> {
-    /// The person is asked first.
+    /// The user is asked first.
     Ask { session: &'a Session, target: Option<String> },
-    /// The session ends without a question: who asks has shown that it is about this session.
+    /// The session ends without a question: the hint shows that the request is about this session.
     End { session: &'a Session, target: Option<String> },
-    /// Nobody is signed in.
+    /// There is no session.
     Nobody { target: Option<String> },
 }
 

@@ -1,4 +1,4 @@
-//! What a request proves beside its parameters: by its headers, and by the connection it came by.
+//! What a request proves by its headers and its connection.
 
 use oidc::certificate::thumbprint;
 use runtime::ClientCertificate;

@@ -115,7 +115,7 @@ struct IdClaims<'a> {
     person: Map<String, Value>,
 }
 
-/// How somebody signed in, as both tokens tell it.
+/// How the user signed in, as both tokens have it.
 #[derive(Serialize)]
 struct SignInClaims<'a> {
     auth_time: Seconds,
@@ -143,7 +143,7 @@ impl Issue<'_> {
         let issued = seconds(self.now);
         let expires = end.min(issued.saturating_add(life));
         let token = provider.random.uuid();
-        // a JWT would show everybody the identifier that such a client must not learn
+        // a JWT would show the identifier that such a client must not learn
         let is_pairwise = matches!(self.client.subject, SubjectType::Pairwise { .. });
         let text = match self.client.format {
             TokenFormat::Jwt if !is_pairwise => self.jwt(provider, token, issued, expires),
@@ -188,8 +188,8 @@ impl Issue<'_> {
         provider.keys.signer(provider.keys.choose(client.signatures.access_token)).jwt(AT_JWT, &body)
     }
 
-    /// Makes the ID token. It always says when somebody signed in, and only what was asked for beside that: the claims of
-    /// scopes are told by userinfo, unless there is no access token to ask it with (`OpenID` Connect Core 5.4).
+    /// Makes the ID token. It always says when the user signed in, and else only what was asked for: the claims of
+    /// scopes are answered by userinfo, unless there is no access token to ask it with (`OpenID` Connect Core 5.4).
     pub fn id_token(&self, provider: &Provider, bindings: &IdTokenBindings<'_>) -> String {
         let Self { client, grant, .. } = self;
         let issued = seconds(self.now);

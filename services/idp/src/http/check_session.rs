@@ -13,7 +13,7 @@
 //! (3.2). The hash binds the origin, so that another one could learn nothing anyway.
 //!
 //! In browsers that keep cookies from frames of other sites it knows nothing, and answers `error`, so that clients stop
-//! asking. `changed` would have them ask with `prompt=none` in another such frame, be told that nobody is signed in, and
+//! asking. `changed` would have them ask with `prompt=none` in another such frame, get `login_required`, and
 //! sign people out who never did.
 
 use aws_lc_rs::digest::{SHA256, digest};

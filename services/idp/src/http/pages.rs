@@ -51,7 +51,7 @@ pub const STAY: &str = "stay";
 /// The value of the box `remember` of [`sign_in()`] if it is ticked.
 pub const REMEMBER: &str = "yes";
 
-/// What a page depends on beside its content.
+/// What a page depends on apart from its content.
 #[derive(Debug, Clone, Copy)]
 pub struct PageContext<'a> {
     /// The issuer that shows it.

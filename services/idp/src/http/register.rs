@@ -205,7 +205,7 @@ fn is_secret_of(described: &Described, text: &str) -> bool {
     same.fold(Choice::from(0), |any, one| any | one).into()
 }
 
-/// The token of `Authorization: Bearer`. Of two headers nobody could say which one counts.
+/// The token of `Authorization: Bearer`. Two headers are refused, since it is not known which one counts.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (first, another) = (values.next()?.to_str().ok()?, values.next());
@@ -223,7 +223,7 @@ fn refused(error: ChangeError) -> ErrorResponse {
     match error {
         ChangeError::Metadata(error) => OAuthError::new(error.code(), error.to_string()).into(),
         ChangeError::Store(error) => error.into(),
-        // removed by somebody else in the meantime
+        // removed by another request in the meantime
         ChangeError::Unknown => unauthorized(true),
         ChangeError::Taken | ChangeError::Fixed(_) | ChangeError::NoSecret => OAuthError::fault(&error).into(),
     }

@@ -122,7 +122,7 @@ async fn find(State(finger): State<Arc<Finger>>, RawQuery(query): RawQuery) -> R
 impl Finger {
     /// The descriptor (RFC 7033 4.4). It does not depend on whether there is such an account.
     fn descriptor(&self, resource: &str, asked: &Asked) -> Value {
-        // whoever names no relation wants all there are
+        // a request that names no relation asks for all
         let wants_issuer = asked.relations.is_empty() || asked.relations.iter().any(|relation| relation == ISSUER);
         let links = if wants_issuer { vec![json!({ "rel": ISSUER, "href": self.issuer })] } else { Vec::new() };
         let mut descriptor = json!({ "subject": resource, "links": links });

@@ -9,7 +9,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use uuid::Uuid;
 
-/// Wrong codes of one session. Whoever has used them up signs in again.
+/// Wrong codes of one session. A user who has used them up signs in again.
 const PER_SESSION: u32 = 5;
 /// Wrong codes of one network in a [`MINUTE`].
 const PER_SOURCE: usize = 10;
@@ -51,7 +51,7 @@ impl Attempts {
     }
 
     /// Begins to look a code up: it counts as wrong until it is known to be right, so that many at the same time count as
-    /// many. A network that nobody knows has no count, which would be everybody's.
+    /// many. An unknown network has no count, which all unknown ones would share.
     ///
     /// # Errors
     /// [`TooMany`].
@@ -77,7 +77,7 @@ impl Attempts {
 }
 
 impl Attempt {
-    /// The code was not wrong, or nobody knows whether it was.
+    /// The code was not wrong, or it is not known whether it was.
     pub(crate) fn forgive(self) {
         let mut wrong = lock(&self.session);
         *wrong = wrong.saturating_sub(1);

@@ -28,7 +28,7 @@ impl UserCode {
         Self(text)
     }
 
-    /// Reads what somebody has typed in: in upper or lower case, with anything between the letters that is none.
+    /// Reads what a user has typed in: in upper or lower case, with anything between the letters that is none.
     pub(crate) fn read(typed: &str) -> Option<Self> {
         if typed.len() > MAX_TYPED {
             return None;
@@ -52,7 +52,7 @@ impl fmt::Display for UserCode {
 }
 
 impl fmt::Debug for UserCode {
-    /// Not the code: whoever reads it could allow the device.
+    /// Without the code: a reader of logs could allow the device with it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("UserCode")
     }

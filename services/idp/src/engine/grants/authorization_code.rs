@@ -20,12 +20,12 @@ use crate::store::Redeemed;
 
 const EVENT: &str = "code";
 
-/// Redeems a code: everything is checked that costs nothing, then the person is looked up, and only then is it used up.
+/// Redeems a code: everything is checked that costs nothing, then the user is looked up, and only then is it used up.
 pub(super) async fn redeem(request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
     let TokenRequest { provider, endpoints, client_request, now } = *request;
     let mut code = read(request).await?;
     if code.grant.client != client_request.client.id {
-        // whoever else got hold of it shall not be able to use it either (row I9)
+        // the code was stolen, so that it is used up (row I9)
         use_up(request, &code).await?;
         return Err(request.refuse_grant(EVENT, "another client's"));
     }
@@ -49,7 +49,7 @@ pub(super) async fn redeem(request: &TokenRequest<'_>) -> Result<TokenResponse, 
 }
 
 /// Opens the code. What was not sealed here, at this issuer, is no code; nor is one that has ended, or whose user has signed
-/// out everywhere or taken back the consent since. One that comes again after its end takes with it what it has brought.
+/// out everywhere or taken back the consent since. Replaying an expired code revokes the tokens issued from it.
 async fn read(request: &TokenRequest<'_>) -> Result<Code, OAuthError> {
     let TokenRequest { provider, endpoints, client_request, now } = *request;
     let text = client_request.form.need("code")?;
@@ -68,7 +68,7 @@ async fn read(request: &TokenRequest<'_>) -> Result<Code, OAuthError> {
     Ok(code)
 }
 
-/// Whether the request is by whoever made the authorization request.
+/// Whether the request is by the sender of the authorization request.
 fn check(request: &TokenRequest<'_>, code: &Code) -> Result<(), OAuthError> {
     let form = &request.client_request.form;
     let redirect_fits = match form.get("redirect_uri") {
@@ -83,7 +83,7 @@ fn check(request: &TokenRequest<'_>, code: &Code) -> Result<(), OAuthError> {
         None => Ok(None),
     };
     let verified = challenge.and_then(|challenge| pkce::verify(challenge.as_ref(), form.get("code_verifier")));
-    // whoever can answer that is told what is wrong: it is the one thing that developers get wrong
+    // a wrong verifier is named, since developers most often get this wrong
     verified.map_err(|error| OAuthError::grant(error.to_string()).audited(EVENT, "code_verifier", &request.client().id))
 }
 
@@ -97,7 +97,7 @@ fn check_key(request: &TokenRequest<'_>, code: &Code, binding: Option<&Binding>)
     if fits { Ok(()) } else { Err(request.refuse_grant(EVENT, "DPoP key")) }
 }
 
-/// The person, as the directory knows it now. For one who may not sign in any more the code is used up.
+/// The user, as the directory knows the account now. For an ineligible user the code is used up.
 async fn person(request: &TokenRequest<'_>, code: &Code) -> Result<Arc<User>, OAuthError> {
     let TokenRequest { provider, endpoints, client_request, now } = *request;
     let reason = match accounts::of_grant(provider, &client_request.client, &code.grant).await? {

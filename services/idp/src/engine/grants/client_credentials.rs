@@ -56,7 +56,7 @@ pub(super) fn allowed(client: &Client, wanted: &Scopes) -> Result<(), OAuthError
     }
 }
 
-/// For whom the token shall be, beside the client itself: only those that the client's registration names.
+/// The further audiences of the token: only those that the client's registration names.
 pub(super) fn targets(request: &TokenRequest<'_>, client: &Client) -> Result<Vec<String>, OAuthError> {
     let form = &request.client_request.form;
     let mut targets: Vec<String> = Vec::new();

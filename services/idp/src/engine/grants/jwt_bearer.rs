@@ -1,4 +1,4 @@
-//! `urn:ietf:params:oauth:grant-type:jwt-bearer` (RFC 7523 2.1): a client vouches for a person.
+//! `urn:ietf:params:oauth:grant-type:jwt-bearer` (RFC 7523 2.1): a client vouches for a user.
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +18,7 @@ use crate::model::{Grant, SignIn, seconds};
 
 const EVENT: &str = "jwt-bearer";
 
-/// Issues an access token for a person whom a trusted client names.
+/// Issues an access token for a user whom a trusted client names.
 pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
     let TokenRequest { provider, endpoints, client_request, now } = *request;
     if !client_request.is_authenticated() || !may_vouch(&client_request.client) {
@@ -40,7 +40,7 @@ pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, O
         layout: endpoints.layout,
         client: client_request.client.id.clone(),
         person: Some(user.id.opaque_id.clone()),
-        // nobody has signed in: the client's word is all there is
+        // no user has signed in: the assertion is all there is
         sign_in: Some(SignIn { session: None, at: seconds(now), amr: Vec::new(), acr: "0".to_owned() }),
         scope,
         claims: None,
@@ -55,7 +55,7 @@ fn may_vouch(client: &Client) -> bool {
     client.exchange.impersonate && client.may(GrantType::JwtBearer)
 }
 
-/// Whether the assertion is for here and now, and signed by the client itself or by another one that may vouch for people.
+/// Whether the assertion is for here and now, and signed by the client itself or by another one that may vouch for users.
 async fn verify(request: &TokenRequest<'_>, assertion: &Assertion<'_>) -> Result<(), OAuthError> {
     let TokenRequest { provider, endpoints, client_request, now } = *request;
     let refuse = |reason| request.refuse_grant(EVENT, reason);

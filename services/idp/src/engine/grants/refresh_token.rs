@@ -74,7 +74,7 @@ fn narrowed(request: &TokenRequest<'_>, granted: &Grant) -> Result<Grant, OAuthE
     Ok(grant)
 }
 
-/// The person, as the directory knows it now. For one who may not sign in any more the family ends.
+/// The user, as the directory knows the account now. For an ineligible user the family ends.
 async fn person(request: &TokenRequest<'_>, family: &Family) -> Result<Arc<User>, OAuthError> {
     let TokenRequest { provider, endpoints, client_request, now } = *request;
     let reason = match accounts::of_grant(provider, &client_request.client, &family.grant).await? {

@@ -1,4 +1,4 @@
-//! `urn:ietf:params:oauth:grant-type:token-exchange` (RFC 8693): a token for another one, for less or for somebody behind.
+//! `urn:ietf:params:oauth:grant-type:token-exchange` (RFC 8693): a token for another one, with less scope or for another party.
 
 mod actor;
 mod subject;

@@ -28,7 +28,7 @@ pub(crate) struct TokenRequest<'a> {
     pub(crate) now: SystemTime,
 }
 
-/// What is issued beside an access token.
+/// What is issued with an access token.
 #[derive(Default)]
 pub(super) struct Extra<'a> {
     /// What binds the access token.

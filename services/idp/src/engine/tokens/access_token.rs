@@ -62,7 +62,7 @@ struct AccessClaims {
     iat: Seconds,
     jti: Uuid,
     client_id: String,
-    /// Tokens of before this claim are nobody's whole user.
+    /// Tokens from before this claim do not act as the user as a whole.
     #[serde(default)]
     first_party: bool,
     scope: String,

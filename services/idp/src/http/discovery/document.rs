@@ -13,9 +13,9 @@ use crate::engine::clients::{AuthMethod, GrantType};
 /// Scopes that no standard knows.
 const GROUPS: &str = "groups";
 const ROLES: &str = "roles";
-/// How sure it is who somebody is: one factor. There is no other level yet.
+/// The level of authentication: one factor. There is no other level yet.
 const ACR_VALUES: [&str; 1] = ["1"];
-/// What tokens say beside who somebody is.
+/// The claims of tokens that are not of the user.
 const TOKEN_CLAIMS: [&str; 15] = [
     "sub",
     "iss",

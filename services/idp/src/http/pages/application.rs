@@ -10,7 +10,7 @@ pub(super) struct Application<'a> {
     pub(super) logo: Option<&'a str>,
     pub(super) policy: Option<&'a str>,
     pub(super) terms: Option<&'a str>,
-    /// It registered itself: nobody here has looked at it (row I33).
+    /// It registered itself: no operator has checked it (row I33).
     pub(super) unverified: bool,
     /// The host that the answer is sent to.
     pub(super) destination: Option<String>,

@@ -25,7 +25,7 @@ pub struct Consent<'a> {
     pub person: &'a str,
     /// For what.
     pub scopes: &'a [RequestedScope<'a>],
-    /// Where the browser is sent in the end; its policy has to allow that, and people are told its host.
+    /// Where the browser is sent in the end; its policy has to allow that, and the page names its host.
     pub redirect_uri: Option<&'a str>,
 }
 

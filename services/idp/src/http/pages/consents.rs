@@ -1,4 +1,4 @@
-//! Which applications somebody has let in.
+//! The applications that have access to an account.
 
 use askama::Template;
 use axum::http::StatusCode;
@@ -10,7 +10,7 @@ use super::{PageContext, SIGN_OUT};
 use crate::endpoints::page::{self, CONSENTS};
 use crate::engine::scopes::RequestedScope;
 
-/// An application that was let in.
+/// An application that has access.
 #[derive(Debug, Clone)]
 pub struct ConsentRow<'a> {
     /// Its identifier, which the button sends.

@@ -97,7 +97,7 @@ pub fn device_code(context: &PageContext<'_>, csrf: &str, user_code: &str, error
     retried_after(answer(context, status, &Policy::here(), &page), error.and_then(CodeError::retry_after))
 }
 
-/// The question. The code is shown again, so that nobody connects a stranger's device (RFC 8628 5.4).
+/// The question. The code is shown again, so that no user connects a stranger's device (RFC 8628 5.4).
 pub fn device_confirm(context: &PageContext<'_>, form: &DeviceConfirm<'_>) -> Response {
     let page = Page::new(context, context.words().device_title);
     let page = Confirm { page, form, application: Application::of(form.client, None) };

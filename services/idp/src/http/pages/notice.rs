@@ -57,7 +57,7 @@ pub fn message(context: &PageContext<'_>, status: StatusCode, title: &str, text:
     explained(context, status, (title, text), None)
 }
 
-/// The same with what developers are told: error and description.
+/// The same with details for developers: error and description.
 pub(super) fn explained(
     context: &PageContext<'_>,
     status: StatusCode,
@@ -91,7 +91,7 @@ pub fn error(context: &PageContext<'_>, error: &RequestError) -> Response {
         _ => (words.bad_request_title, words.bad_request),
     };
     let status = match error.kind().http() {
-        // whoever sees it has nothing to prove: 401 asks a browser for credentials (RFC 9110 15.5.2, row I3)
+        // the user who sees it has nothing to prove: 401 asks a browser for credentials (RFC 9110 15.5.2, row I3)
         StatusCode::UNAUTHORIZED => StatusCode::BAD_REQUEST,
         status => status,
     };

@@ -1,4 +1,4 @@
-//! A code that somebody carries to a program by hand.
+//! A code that the user carries to a program by hand.
 
 use askama::Template;
 use axum::http::StatusCode;

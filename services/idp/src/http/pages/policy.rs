@@ -20,8 +20,8 @@ pub(super) struct Policy<'a> {
 /// Chromium and Safari hold a form to the policy through every redirect that follows, however many sites it passes and of
 /// whatever scheme; Firefox does not (the specification leaves it open). A client's redirect URI often is not where the
 /// person ends: it opens an app, goes to another of its hosts, or asks another provider. Nobody but the client knows these
-/// places, so that a policy that names any is one that breaks some. What the directive would stop is a form that somebody
-/// else wrote into the page, and that needs a page that does not escape what it shows; nothing else runs or loads there.
+/// places, so that a policy that names any is one that breaks some. What the directive would stop is a form that an
+/// attacker wrote into the page, and that needs a page that does not escape what it shows; nothing else runs or loads there.
 #[derive(Clone, Copy)]
 pub(super) enum Forms {
     /// Here.

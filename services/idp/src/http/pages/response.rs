@@ -32,13 +32,13 @@ impl<'a> Page<'a> {
         Self { title, site_name, language: language.tag(), style: style::address(), words: language.words() }
     }
 
-    /// What stands for the installation beside its name.
+    /// The initial of the installation.
     pub(super) fn initial(&self) -> String {
         self.site_name.chars().next().map(|first| first.to_uppercase().collect()).unwrap_or_default()
     }
 }
 
-/// A sentence about somebody or something, whose name stands out.
+/// A sentence in which a name stands out.
 #[derive(Template)]
 #[template(ext = "html", source = "{{ before }}<strong><bdi>{{ what }}</bdi></strong>{{ after }}")]
 struct Said<'a> {

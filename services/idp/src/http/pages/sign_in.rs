@@ -29,12 +29,12 @@ pub struct SignIn<'a> {
     pub error: Option<SignInError>,
     /// Whether the box is ticked.
     pub remember: bool,
-    /// The name of somebody who is signed in and only has to say the password again. `username` is fixed then; the form
+    /// The name of a signed-in user who only has to enter the password again. `username` is fixed then; the form
     /// sends it for the sake of password managers, and what it sends is not to be trusted.
     pub reauthenticate: Option<&'a str>,
 }
 
-/// Why somebody is not signed in.
+/// Why a user is not signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SignInError {
     /// One text for every reason that lies in what was typed (401).

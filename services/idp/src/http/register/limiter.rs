@@ -67,7 +67,7 @@ fn too_many(seconds: u64) -> ErrorResponse {
     ErrorResponse { retry_after: Some(seconds.max(1)), ..response }
 }
 
-/// Whoever has one IPv6 address has 2^64 of them.
+/// A holder of one IPv6 address has 2^64 of them.
 fn network(source: Option<IpAddr>) -> IpAddr {
     match source {
         Some(IpAddr::V6(address)) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),

@@ -1,4 +1,4 @@
-//! What a client is told of its registration (RFC 7591 3.2.1).
+//! The response to a registration (RFC 7591 3.2.1).
 
 use axum::Json;
 use axum::http::header::CACHE_CONTROL;
@@ -11,7 +11,7 @@ use crate::endpoints::IssuerEndpoints;
 use crate::engine::clients::{Described, Made};
 use crate::model::seconds;
 
-/// A registration that was made or changed, with what is told once.
+/// A registration that was made or changed, with the secrets that are shown once.
 pub(super) fn made(status: StatusCode, endpoints: &IssuerEndpoints, made: &Made) -> Response {
     let mut members = members(endpoints, &made.described);
     let mut tell = |name: &str, secret: &SecretString| {

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use oidc::error::ErrorCode;
 use serde_json::json;
 
 use crate::engine::error::OAuthError;
@@ -7,7 +8,6 @@ use crate::engine::grants::token_response::TokenResponse;
 use crate::engine::tokens::refresh_token::RefreshToken;
 use crate::model::{Family, Grant};
 use crate::testing::{Bench, Browser, EINSTEIN};
-use oidc::error::ErrorCode;
 
 /// A family of refresh tokens of the public client `app`, and its first token.
 async fn with_family(scope: &str) -> (Bench, Grant, String) {

@@ -37,7 +37,7 @@ fn presented(request: &TokenRequest<'_>, text: &str) -> Result<String, OAuthErro
     Ok(own.grant.person.unwrap_or(own.grant.client))
 }
 
-/// Puts somebody before those who have acted; none if they would be too many.
+/// Puts an actor before those who have acted; none if they would be too many.
 fn chain(who: String, before: Option<Map<String, Value>>) -> Option<Map<String, Value>> {
     let depth = std::iter::successors(before.as_ref(), |act| act.get("act").and_then(Value::as_object)).count();
     if depth >= MAX_DEPTH {

@@ -40,7 +40,7 @@ struct IdClaims {
 }
 
 impl Subject {
-    /// Reads `subject_token`: one of ours that is of a person, that counts, and that was issued to this client or is meant
+    /// Reads `subject_token`: one of ours that is of a user, that counts, and that was issued to this client or is meant
     /// for it.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl Subject {
         usable.then_some(Self { grant: presented.grant, expires: presented.expires })
     }
 
-    /// An ID token says who somebody is, and allows nothing: the new token has no scope, and does not act as the user. It names
+    /// An ID token identifies a user, and allows nothing: the new token has no scope, and does not act as the user. It names
     /// no grant either, so that a new one begins.
     fn of_id_token(request: &TokenRequest<'_>, text: &str) -> Option<Self> {
         let TokenRequest { provider, endpoints, now, .. } = *request;
