@@ -2,6 +2,7 @@
 
 mod graph;
 mod rules;
+mod sources;
 
 use graph::{Crate, Kind};
 use rules::violations;
@@ -11,6 +12,14 @@ fn the_workspace_follows_the_rules() {
     let crates = graph::of_workspace();
     assert!(crates.len() > 10, "the workspace is read: {crates:?}");
     assert_eq!(violations(&crates), Vec::<String>::new());
+}
+
+/// idp's engine decides about requests that are parsed already.
+#[test]
+fn engine_of_idp_imports_nothing_of_http() {
+    let of_http = ["axum", "http", "hyper", "tonic", "tower"];
+    assert_eq!(sources::imports("services/idp/src/engine", &of_http), Vec::<String>::new());
+    assert!(!sources::imports("services/idp/src/http", &of_http).is_empty(), "imports are found");
 }
 
 /// The crates of the tests below; each test adds what is wrong.
