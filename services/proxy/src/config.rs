@@ -12,13 +12,11 @@ use runtime::config::{
 pub use multi_factor::MultiFactor;
 pub use public::Public;
 pub use session::Session;
-pub(crate) use session::is_below;
 
-use crate::forward_auth::RequestSource;
 use crate::headers::{FilterError, RequestFilter};
 use crate::identity_headers::IdentityHeaders;
 use crate::routes::Backend;
-use crate::session::Site;
+use crate::site::Site;
 
 /// The configuration of proxy.
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
@@ -296,7 +294,8 @@ impl Config {
         if !self.session.is_enabled() {
             return Ok(());
         }
-        Site::new(&self.url, &self.session).map_err(|problem| Invalid::new("url", problem))?;
+        Site::new(&self.url, &self.session.cookie_domain, &self.session.return_hosts)
+            .map_err(|problem| Invalid::new("url", problem))?;
         let discovery = discovery_of(&self.issuer, self.session.insecure);
         discovery.map(drop).map_err(|problem| Invalid::new("issuer", problem))
     }
@@ -375,13 +374,6 @@ impl Section for Doors {
         IdentityHeaders::parse(&self.verify_headers)
             .map_err(|problem| Invalid::new("verify_headers", problem.to_string()))
             .map(|_| ())
-    }
-}
-
-impl Doors {
-    /// Where the proxy that asks at `/verify` writes what it asks for; `None` if none asks.
-    pub fn outer(&self) -> Option<RequestSource> {
-        RequestSource::of(&self.verify_proxy)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The endpoints that the edge answers itself.
 
 use crate::path::below;
-use crate::session::{self, SessionEndpoint};
-use crate::{forward_auth, signed_url, token_review};
+use crate::session::SessionEndpoint;
+use crate::{forward_auth, signing_key, site, token_review};
 
 /// An endpoint of the edge. No backend ever receives a request for one, whether it is configured or not: clients would take the
 /// backend's response for the edge's.
@@ -24,14 +24,14 @@ impl Endpoint {
     /// The endpoint at this path; `None` if the path is not the edge's.
     pub(crate) fn of(path: &str) -> Option<Self> {
         let is_below = |own| below(path, own).is_some();
-        if is_below(session::ROOT) {
+        if is_below(site::ROOT) {
             Some(SessionEndpoint::of(path).map_or(Self::Unassigned, Self::Session))
         } else if is_below(forward_auth::PATH) {
             Some(Self::ForwardAuth)
         } else if is_below(token_review::PATH) {
             Some(if path == token_review::PATH { Self::TokenReview } else { Self::Unassigned })
         } else {
-            signed_url::signing_key::PATHS.contains(&path).then_some(Self::SigningKey)
+            signing_key::PATHS.contains(&path).then_some(Self::SigningKey)
         }
     }
 

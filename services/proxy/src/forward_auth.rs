@@ -45,7 +45,7 @@ struct OriginalRequest<'a> {
 }
 
 impl RequestSource {
-    /// That of the proxy with this name; `None` if it is unknown.
+    /// That of the proxy with this name; `None` if it is unknown or empty.
     pub fn of(proxy: &str) -> Option<Self> {
         match proxy {
             "nginx" | "haproxy" => Some(Self::OriginalHeaders),

@@ -6,7 +6,9 @@ use bounded_cache::HeapSize;
 use http::{HeaderName, HeaderValue};
 use token::Claims;
 
-use crate::identity_headers::GroupsTooLarge;
+/// The groups do not fit into a header.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GroupsTooLarge;
 
 /// The identity headers of a user, or that they cannot be built.
 type Headers = Result<Box<[(HeaderName, HeaderValue)]>, GroupsTooLarge>;

@@ -3,7 +3,7 @@
 use http::{HeaderName, HeaderValue, StatusCode};
 use token::Claims;
 
-use crate::identity::Identity;
+use crate::identity::{GroupsTooLarge, Identity};
 use crate::refusal::Refusal;
 
 /// The longest list of groups in a header, in bytes. With it and the internal token, a response fits into the `proxy_buffer_size`
@@ -92,10 +92,6 @@ impl IdentityHeaders {
         headers.as_ref().map(AsRef::as_ref).map_err(|_| too_large())
     }
 }
-
-/// The groups do not fit into a header.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct GroupsTooLarge;
 
 impl UserAttribute {
     fn of(self, identity: &Identity) -> Result<Option<HeaderValue>, GroupsTooLarge> {

@@ -28,7 +28,11 @@ pub mod routes_file;
 pub mod rules;
 mod service;
 pub mod session;
+pub mod sign_in;
 pub mod signed_url;
+mod signing_key;
+pub mod site;
+mod store;
 pub mod token_review;
 pub mod verdict;
 
@@ -46,7 +50,7 @@ pub use crate::config::{Backends, Config, Doors, MultiFactor, Public, Session};
 use crate::entrypoint::Entrypoint;
 use crate::ext_authz::ExtAuthz;
 use crate::forward::{Clients, Forwarder};
-use crate::forward_auth::ForwardAuth;
+use crate::forward_auth::{ForwardAuth, RequestSource};
 use crate::identity_headers::IdentityHeaders;
 use crate::path::Leniency;
 use crate::refusal::Challenges;
@@ -130,7 +134,7 @@ pub async fn app(
     let ext_authz = ExtAuthz { entrypoint, identity_headers, forwarder: Arc::clone(&edge.forwarder) };
     let limit = config.grpc.max_received_message_size.unwrap_or(EXT_AUTHZ_LIMIT);
     let ext_authz = AuthorizationServer::new(ext_authz).max_decoding_message_size(limit);
-    let checks = database.iter().map(store::Database::check).collect();
+    let checks = database.iter().map(::store::Database::check).collect();
     let http = Some(HttpService::new(EdgeService(Arc::new(edge))));
     Ok(App { http, tasks, checks, streaming: true, ..App::grpc(Routes::new(ext_authz)) })
 }
@@ -158,7 +162,7 @@ fn edge(
         multi_factor: multi_factor::MultiFactor::new(&config.mfa, entrypoint.authorizer.sessions.clone()),
         shutdown: context.shutdown.clone(),
     });
-    let forward_auth = config.doors.outer().map(|source| {
+    let forward_auth = RequestSource::of(&config.doors.verify_proxy).map(|source| {
         let (entrypoint, identity_headers) = (Arc::clone(entrypoint), Arc::clone(identity_headers));
         Arc::new(ForwardAuth { entrypoint, source, identity_headers })
     });

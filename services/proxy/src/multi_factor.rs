@@ -7,13 +7,12 @@ use authn::app_token;
 use http::{HeaderName, HeaderValue};
 use oidc::jose::UnverifiedJwt;
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use crate::config::MultiFactor as Settings;
 use crate::credential::Credential;
 use crate::request_info::RequestInfo;
 use crate::session::Sessions;
+use crate::sign_in::SignIn;
 use crate::verdict::Verdict;
 
 /// The header.
@@ -22,26 +21,6 @@ pub const HEADER: HeaderName = HeaderName::from_static("x-multi-factor-authentic
 pub const DONE: HeaderValue = HeaderValue::from_static("true");
 /// The authentication method that means several factors (RFC 8176 2).
 const SEVERAL: &str = "mfa";
-
-/// How a user has signed in, according to the issuer (`OpenID` Connect Core 2).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SignIn {
-    /// The authentication context class (`acr`).
-    pub acr: Option<String>,
-    /// The methods (`amr`).
-    pub amr: Vec<String>,
-}
-
-impl SignIn {
-    /// That in the claims of an issuer's token.
-    pub fn of(claims: &Map<String, Value>) -> Self {
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        Self {
-            acr: claims.get("acr").and_then(text),
-            amr: claims.get("amr").and_then(Value::as_array).into_iter().flatten().filter_map(text).collect(),
-        }
-    }
-}
 
 /// Decides whether the header is set.
 pub struct MultiFactor {
@@ -86,7 +65,7 @@ fn of_access_token(token: &str) -> Option<SignIn> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

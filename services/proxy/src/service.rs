@@ -16,7 +16,7 @@ use crate::entrypoint::Entrypoint;
 use crate::forward::Forwarder;
 use crate::forward_auth::{self, ForwardAuth};
 use crate::refusal::Refusal;
-use crate::signed_url::signing_key;
+use crate::signing_key;
 use crate::token_review::TokenReviewer;
 
 /// What the runtime's metrics call the route of forwarded requests. The edge's own metrics count them by the route they take.

@@ -1,7 +1,7 @@
 //! Browser sessions: the edge as a client of an `OpenID` Provider. A user signs in there (`login`) and returns with a code that is
-//! redeemed for tokens (`callback`). The session is a random cookie, and a row with the sealed tokens (`store`). A request with the
-//! cookie is authenticated by the session's access token (`access`), which is refreshed in time (`refresh`). The session ends here
-//! (`logout`), or when the issuer sends a logout token (`backchannel`).
+//! redeemed for tokens (`callback`). The session is a random cookie, and a row with the sealed tokens (`crate::store`). A request
+//! with the cookie is authenticated by the session's access token (`access`), which is refreshed in time (`refresh`). The session
+//! ends here (`logout`), or when the issuer sends a logout token (`backchannel`).
 
 pub(crate) mod access;
 pub(crate) mod backchannel;
@@ -17,8 +17,6 @@ mod migration;
 mod page;
 mod refresh;
 pub(crate) mod seal;
-mod site;
-pub(crate) mod store;
 mod tokens;
 
 use std::sync::Arc;
@@ -39,15 +37,14 @@ use tokio::sync::Mutex;
 
 pub(crate) use endpoint::SessionEndpoint;
 pub use migration::Migrator;
-pub(crate) use site::ROOT;
-pub use site::Site;
 
 use crate::config::Config;
 use crate::request_info::RequestInfo;
+use crate::site::Site;
+use crate::store::sessions::Rows;
 use cookie::Cookies;
 use issuer::Issuer;
 use seal::Sealer;
-use store::Rows;
 use tokens::Client;
 
 /// How often sessions that have ended are removed.
@@ -103,7 +100,8 @@ impl Sessions {
 
     fn over(database: Database, config: &Config, context: &Context) -> Result<Self, BoxError> {
         let settings = &config.session;
-        let site = Site::new(&config.url, settings).map_err(|problem| format!("PROXY_URL {problem}"))?;
+        let site = Site::new(&config.url, &settings.cookie_domain, &settings.return_hosts)
+            .map_err(|problem| format!("PROXY_URL {problem}"))?;
         let authorities = settings.authorities.as_deref();
         let (insecure, allow_private) = (settings.insecure, settings.allow_private_addresses);
         let source = Source::new(&config.issuer, USER_AGENT, insecure, allow_private, authorities)?;

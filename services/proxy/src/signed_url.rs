@@ -8,8 +8,6 @@
 pub(crate) mod fetcher;
 pub mod keys;
 pub(crate) mod logout;
-pub(crate) mod signing_key;
-pub(crate) mod store;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

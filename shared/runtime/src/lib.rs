@@ -23,6 +23,7 @@ mod process;
 mod random;
 mod readiness;
 mod reload;
+mod request_body;
 mod server;
 mod service;
 mod signals;

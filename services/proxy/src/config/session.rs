@@ -4,6 +4,7 @@ use std::time::Duration;
 use runtime::config::{Environment, Invalid, Secret, Section, Visitor, base_data_path};
 
 use crate::request_info::is_host;
+use crate::site::is_below;
 
 /// How far the issuer's clock may be ahead at most.
 const MOST_LEEWAY: Duration = Duration::from_mins(5);
@@ -203,12 +204,6 @@ impl Session {
         }
         Ok(())
     }
-}
-
-/// Whether a host is in a domain, or is itself one; none is in an empty one.
-pub(crate) fn is_below(host: &str, domain: &str) -> bool {
-    let rest = host.strip_suffix(domain);
-    !domain.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 #[cfg(test)]

@@ -9,14 +9,14 @@ use http::HeaderMap;
 use secrecy::SecretString;
 
 use super::seal::Purpose;
-use super::store::Row;
 use super::tokens::Tokens;
 use super::{Sessions, csrf};
 use crate::authentication::Authentication;
 use crate::credential::Credential;
 use crate::identity::Identity;
-use crate::multi_factor::SignIn;
 use crate::request_info::RequestInfo;
+use crate::sign_in::SignIn;
+use crate::store::sessions::Row;
 use crate::verdict::{CredentialError, Verdict, is_accepted};
 
 /// How far the stored time of the last use may lag.

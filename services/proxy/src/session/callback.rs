@@ -12,10 +12,10 @@ use super::issuer::Unknown;
 use super::login::Login;
 use super::page::{page, redirect, with_cookies};
 use super::seal::Purpose;
-use super::site::{CALLBACK, LOGIN};
-use super::store::Row;
 use super::tokens::{Finished, Granted, TokenError, Tokens};
 use super::{cookie, digest_of};
+use crate::site::{CALLBACK, LOGIN};
+use crate::store::sessions::Row;
 
 /// Why a sign-in has failed.
 #[derive(Debug, thiserror::Error)]

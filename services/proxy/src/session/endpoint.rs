@@ -7,9 +7,9 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::Method;
 
-use super::site::{BACKCHANNEL_LOGOUT, CALLBACK, LOGIN, LOGOUT};
 use super::{Sessions, backchannel, callback, login, logout};
 use crate::refusal::Refusal;
+use crate::site::{BACKCHANNEL_LOGOUT, CALLBACK, LOGIN, LOGOUT};
 
 /// Where browsers and the issuer reach the sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

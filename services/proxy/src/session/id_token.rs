@@ -7,8 +7,8 @@ use oidc::claims::{LEEWAY, check_times, identifier, is_meant_for, time};
 use oidc::jose::{Algorithm, UnverifiedJwt, half_hash};
 use serde_json::{Map, Value};
 
-use super::store::Ended;
-use crate::multi_factor::SignIn;
+use crate::sign_in::SignIn;
+use crate::store::Ended;
 
 /// The event that a logout token tells.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";

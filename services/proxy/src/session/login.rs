@@ -13,8 +13,8 @@ use url::Url;
 
 use super::page::{page, redirect, with_cookies};
 use super::seal::Purpose;
-use super::site::{CALLBACK, LOGIN};
 use super::{Sessions, cookie, digest_of};
+use crate::site::{CALLBACK, LOGIN};
 
 /// How long a sign-in may take.
 const LOGIN_TIMEOUT: Duration = Duration::from_mins(10);

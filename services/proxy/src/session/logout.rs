@@ -8,9 +8,9 @@ use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use super::page::{page, redirect, with_cookies};
-use super::site::LOGOUT;
 use super::tokens::Tokens;
 use super::{Sessions, csrf};
+use crate::site::LOGOUT;
 
 /// The page that asks for confirmation, or says that the user is signed out. The issuer redirects to it after a sign-out.
 pub(super) fn ask(sessions: &Sessions, headers: &HeaderMap) -> Response {

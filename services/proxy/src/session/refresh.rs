@@ -8,9 +8,9 @@ use secrecy::SecretString;
 
 use super::access::unavailable;
 use super::seal::Purpose;
-use super::store::Row;
 use super::tokens::{TokenError, Tokens};
 use super::{Exchange, Sessions};
+use crate::store::sessions::Row;
 use crate::verdict::{CredentialError, Verdict};
 
 /// How long before its expiry an access token is refreshed.

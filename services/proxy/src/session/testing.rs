@@ -8,11 +8,11 @@ use runtime::config::{Environment, Secret};
 use runtime::{Clock, Context};
 
 use super::seal::Purpose;
-use super::store::Row;
 use super::tokens::Tokens;
 use super::{Sessions, digest_of};
 use crate::config::{Config, Session};
-use crate::multi_factor::SignIn;
+use crate::sign_in::SignIn;
+use crate::store::sessions::Row;
 
 /// Sessions in this database, before an issuer that is never asked.
 pub(crate) fn sessions(database: &Database, clock: &Clock) -> Arc<Sessions> {

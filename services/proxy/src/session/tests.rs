@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::seal::Purpose;
-use super::store::Row;
 use super::tokens::Tokens;
 use super::*;
 use crate::config::Session;
-use crate::multi_factor::SignIn;
+use crate::sign_in::SignIn;
+use crate::store::sessions::Row;
 use crate::verdict::{CredentialError, Verdict};
 
 const LIFE: Duration = Duration::from_mins(5);

@@ -10,7 +10,7 @@ use runtime::config::Secret;
 use serde::{Deserialize, Serialize};
 
 use super::issuer::Issuer;
-use crate::multi_factor::SignIn;
+use crate::sign_in::SignIn;
 
 /// How long an access token counts as good of which the issuer does not say it.
 const UNSAID: Duration = Duration::from_mins(5);

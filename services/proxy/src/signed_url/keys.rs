@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use super::LONGEST;
 use super::fetcher::{AccessToken, Fetcher};
-use super::store::{Row, Rows};
 use crate::session::seal::{Purpose, Sealer};
-use crate::session::store::Ended;
+use crate::store::Ended;
+use crate::store::signing_keys::{Row, Rows};
 use crate::verdict::Verdict;
 
 /// The lifetime of a key.

@@ -8,7 +8,7 @@ use oidc::jose::UnverifiedJwt;
 use crate::builtin_routes;
 use crate::request_info::RequestInfo;
 use crate::routes::Route;
-use crate::session::store::Ended;
+use crate::store::Ended;
 
 /// Whether a request brings auth-bearer a logout token.
 pub(crate) fn is_one(info: &RequestInfo<'_>, route: &Route) -> bool {

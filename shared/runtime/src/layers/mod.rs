@@ -28,7 +28,7 @@ use tower::Service;
 use tracing::{Instrument, Span};
 
 use crate::metrics::{Measurement, Protocol, Requests};
-use crate::server::Progress;
+use crate::request_body::Progress;
 use crate::{TrustedProxies, telemetry};
 
 pub(crate) use body::Body;

@@ -19,14 +19,15 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
+use super::ConnectionLimits;
 use super::head::HeadTimer;
 use super::io::{PREFACE_LENGTH, PrefaceGuard, PrefaceStream};
-use super::linger::{Lingering, Unread};
+use super::linger::Lingering;
 use super::listener::Stream;
-use super::{ConnectionLimits, RequestBody};
 use crate::layers::{Body, Connected, PeerIdentity, Stack};
 use crate::metrics::Protocol;
 use crate::own_connection::Accepted;
+use crate::request_body::{RequestBody, Unread};
 use crate::tls::{self, Accepting};
 
 /// Idle HTTP/2 connections are asked so often whether they still live.

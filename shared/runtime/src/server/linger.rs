@@ -4,13 +4,13 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::request_body::Unread;
 
 /// The bounds of a lingering close.
 #[derive(Clone, Copy, Debug)]
@@ -26,50 +26,6 @@ pub(crate) struct LingerLimits {
 impl Default for LingerLimits {
     fn default() -> Self {
         Self { idle: Duration::from_secs(2), total: Duration::from_secs(10), bytes: 64 * 1024 * 1024 }
-    }
-}
-
-/// Whether a client may be sending what no handler reads. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Unread(Arc<AtomicU8>);
-
-const READ: u8 = 0;
-const UNREAD: u8 = 1;
-/// HTTP/2 closes streams, not connections.
-const NEVER: u8 = 2;
-
-impl Unread {
-    /// That of a connection that is closed at once.
-    pub(super) fn never() -> Self {
-        Self(Arc::new(AtomicU8::new(NEVER)))
-    }
-
-    /// A request has come, with a body or without.
-    pub(super) fn begin(&self, version: http::Version, has_body: bool) {
-        let state = match version {
-            http::Version::HTTP_2 | http::Version::HTTP_3 => NEVER,
-            _ if has_body => UNREAD,
-            _ => READ,
-        };
-        self.0.store(state, Ordering::Relaxed);
-    }
-
-    /// The request's body has been read to its end.
-    pub(super) fn end(&self) {
-        self.change(UNREAD, READ);
-    }
-
-    fn bytes_came(&self) {
-        self.change(READ, UNREAD);
-    }
-
-    fn is_unread(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == UNREAD
-    }
-
-    fn change(&self, from: u8, to: u8) {
-        // what it was otherwise is right
-        let _ = self.0.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 

@@ -1,6 +1,5 @@
 //! One way to serve, whether gRPC or HTTP, TCP or Unix socket, with TLS or without.
 
-mod body;
 mod connection;
 mod head;
 mod io;
@@ -24,9 +23,9 @@ use tower::Service;
 use crate::Random;
 use crate::config::MAX_HEADER_SIZE;
 use crate::layers::Stack;
+use crate::request_body::RequestBody;
 use crate::tls::ServerTls;
 
-pub(crate) use body::{Progress, RequestBody};
 pub(crate) use linger::LingerLimits;
 pub(crate) use listener::{BindError, Listener};
 

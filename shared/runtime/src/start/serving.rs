@@ -20,7 +20,8 @@ use crate::health::Health;
 use crate::layers::{Limits, Stack, recording_routes};
 use crate::metrics::{Protocol, Requests};
 use crate::readiness::Readiness;
-use crate::server::{ConnectionLimits, Listener, RequestBody, Server, Shutdown};
+use crate::request_body::RequestBody;
+use crate::server::{ConnectionLimits, Listener, Server, Shutdown};
 use crate::service::Listeners;
 use crate::{App, Context, TrustedProxies};
 

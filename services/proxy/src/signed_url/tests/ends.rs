@@ -9,8 +9,8 @@ use oidc::jose::hs256_jwt;
 use serde_json::json;
 
 use super::world::{ISSUER, World, bearer};
-use crate::session::store::Ended;
 use crate::signed_url::*;
+use crate::store::Ended;
 
 const DAY: Duration = Duration::from_hours(24);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -288,7 +288,7 @@ async fn keys_that_have_ended_are_removed() {
     let file = ::store::testing::sqlite();
     let database = file.open().await;
     let world = World::start(database.clone()).await;
-    let rows = crate::signed_url::store::Rows::new(database);
+    let rows = crate::store::signing_keys::Rows::new(database);
     let (one, two) = (world.browser("a-token").await, world.browser("b-token").await);
     world.fetch(&one).await.expect("a key");
     world.fetch(&two).await.expect("a key");

@@ -10,7 +10,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter
 use store::columns::{micros, time};
 use store::{Database, Recent, StoreError};
 
-use crate::signed_url;
+use super::{Ended, signing_keys};
 use entity::{logout, session};
 
 /// A session as it is kept.
@@ -34,17 +34,6 @@ pub(crate) struct Row {
     pub(crate) ends: SystemTime,
     /// How often the tokens were exchanged for others.
     pub(crate) version: i64,
-}
-
-/// What a logout token ends: the sessions of a subject, the one of a `sid`, or the one that is both.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ended {
-    /// Whose sessions.
-    pub(crate) subject: Option<String>,
-    /// Which one.
-    pub(crate) sid: Option<String>,
-    /// Sessions that were begun later are others.
-    pub(crate) at: SystemTime,
 }
 
 /// The bound of the sessions that are known while the database is away, in bytes.
@@ -208,7 +197,7 @@ impl Rows {
             }
             let delete = session::Entity::delete_many().filter(which.clone());
             let count = delete.exec(&transaction).await?.rows_affected;
-            signed_url::store::of_ended(issuer, ended).exec(&transaction).await?;
+            signing_keys::of_ended(issuer, ended).exec(&transaction).await?;
             transaction.commit().await?;
             Ok(Some(count))
         };

@@ -3,19 +3,18 @@
 use oidc::redirect::same_origin_path;
 use url::{Origin, Url};
 
-use crate::config::{Session, is_below};
 use crate::request_info::RequestInfo;
 
 /// The path below which the edge answers browsers itself.
 pub(crate) const ROOT: &str = "/_doorward";
 /// Begins a sign-in.
-pub(super) const LOGIN: &str = "/_doorward/login";
+pub(crate) const LOGIN: &str = "/_doorward/login";
 /// The redirect URI of the issuer.
-pub(super) const CALLBACK: &str = "/_doorward/callback";
+pub(crate) const CALLBACK: &str = "/_doorward/callback";
 /// Ends a session.
-pub(super) const LOGOUT: &str = "/_doorward/logout";
+pub(crate) const LOGOUT: &str = "/_doorward/logout";
 /// Receives logout tokens.
-pub(super) const BACKCHANNEL_LOGOUT: &str = "/_doorward/backchannel_logout";
+pub(crate) const BACKCHANNEL_LOGOUT: &str = "/_doorward/backchannel_logout";
 
 /// The longest path and query to return to, in bytes: sealed with the longest host, it fits into the 4,096 bytes of a cookie.
 const MAX_TARGET: usize = 2560;
@@ -31,22 +30,23 @@ pub struct Site {
 }
 
 impl Site {
-    /// That of the settings.
+    /// At this URL. Sessions are shared by the hosts of `cookie_domain`, unless it is empty, and a sign-in may also return to
+    /// `return_hosts`.
     ///
     /// # Errors
     /// If the URL of the edge is invalid or has a path; the text completes "the URL ...".
-    pub fn new(url: &str, settings: &Session) -> Result<Self, &'static str> {
+    pub fn new(url: &str, cookie_domain: &str, return_hosts: &[String]) -> Result<Self, &'static str> {
         let own = Url::parse(url).map_err(|_| "must be like https://cloud.example.org")?;
         let is_bare = own.path() == "/" && own.query().is_none() && own.fragment().is_none();
         if !matches!(own.scheme(), "https" | "http") || !is_bare || !own.username().is_empty() {
             return Err("must be like https://cloud.example.org, without a path, where people sign in with a browser");
         }
-        let domain = Some(settings.cookie_domain.to_ascii_lowercase()).filter(|domain| !domain.is_empty());
+        let domain = Some(cookie_domain.to_ascii_lowercase()).filter(|domain| !domain.is_empty());
         let host = own.host_str().unwrap_or_default();
         if domain.as_ref().is_some_and(|domain| !is_below(host, domain)) {
             return Err("must be in PROXY_SESSION_COOKIE_DOMAIN");
         }
-        let hosts = settings.return_hosts.iter().filter_map(|host| authority("https", host));
+        let hosts = return_hosts.iter().filter_map(|host| authority("https", host));
         Ok(Self { domain, return_hosts: hosts.collect(), own })
     }
 
@@ -126,6 +126,12 @@ impl Site {
         let query = form_urlencoded::Serializer::new(String::new()).append_pair("rd", &wanted).finish();
         Some(self.url(&format!("{LOGIN}?{query}")))
     }
+}
+
+/// Whether a host is in a domain, or is itself one; none is in an empty one.
+pub(crate) fn is_below(host: &str, domain: &str) -> bool {
+    let rest = host.strip_suffix(domain);
+    !domain.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 /// Whether the edge answers browsers at a path itself.

@@ -5,12 +5,8 @@ use super::*;
 use crate::path::{Leniency, Path};
 
 fn site() -> Site {
-    let settings = Session {
-        cookie_domain: "example.org".to_owned(),
-        return_hosts: vec!["app.example.org".to_owned(), "wiki.example.org:8443".to_owned()],
-        ..Session::default()
-    };
-    Site::new("https://cloud.example.org", &settings).expect("a site")
+    let return_hosts = ["app.example.org".to_owned(), "wiki.example.org:8443".to_owned()];
+    Site::new("https://cloud.example.org", "example.org", &return_hosts).expect("a site")
 }
 
 #[test]
@@ -133,7 +129,6 @@ fn a_url_with_more_than_an_origin_is_no_site() {
         "cloud",
         "https://other.net",
     ] {
-        let settings = Session { cookie_domain: "example.org".to_owned(), ..Session::default() };
-        assert!(Site::new(url, &settings).is_err(), "{url}");
+        assert!(Site::new(url, "example.org", &[]).is_err(), "{url}");
     }
 }

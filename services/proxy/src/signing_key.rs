@@ -11,13 +11,13 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::keys::Key;
 use crate::authorizer::Authorizer;
 use crate::entrypoint::Entrypoint;
 use crate::path::Path;
 use crate::refusal::Refusal;
 use crate::request_head;
 use crate::request_info::RequestInfo;
+use crate::signed_url::keys::Key;
 use crate::verdict::Verdict;
 
 /// Its paths.

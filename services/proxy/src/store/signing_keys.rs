@@ -11,7 +11,7 @@ use sea_orm::{
 use store::columns::{micros, time};
 use store::{Database, StoreError};
 
-use crate::session::store::Ended;
+use super::Ended;
 use entity::{ActiveModel, Column, Entity, Model};
 
 /// A key as it is kept.

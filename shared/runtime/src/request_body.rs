@@ -9,8 +9,6 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::linger::Unread;
-
 /// A request's body as its connection delivers it.
 pub(crate) struct RequestBody {
     inner: Incoming,
@@ -54,13 +52,13 @@ impl Progress {
 
 impl RequestBody {
     /// The body of a request on a connection that learns by `unread` when it is read.
-    pub(super) fn new(inner: Incoming, unread: &Unread) -> Self {
+    pub(crate) fn new(inner: Incoming, unread: &Unread) -> Self {
         let progress = (!inner.is_end_stream()).then(|| Progress { state: Arc::default(), unread: unread.clone() });
         Self { inner, progress }
     }
 
     /// How far it has come; `None` where there is no body.
-    pub(super) fn progress(&self) -> Option<&Progress> {
+    pub(crate) fn progress(&self) -> Option<&Progress> {
         self.progress.as_ref()
     }
 }
@@ -99,5 +97,51 @@ impl Drop for RequestBody {
         if let Some(progress) = self.progress.as_ref().filter(|progress| !progress.has(ENDED)) {
             progress.set(DROPPED);
         }
+    }
+}
+
+/// Whether a client may be sending what no handler reads. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unread(Arc<AtomicU8>);
+
+const READ: u8 = 0;
+const UNREAD: u8 = 1;
+/// HTTP/2 closes streams, not connections.
+const NEVER: u8 = 2;
+
+impl Unread {
+    /// That of a connection that is closed at once.
+    pub(crate) fn never() -> Self {
+        Self(Arc::new(AtomicU8::new(NEVER)))
+    }
+
+    /// A request has come, with a body or without.
+    pub(crate) fn begin(&self, version: http::Version, has_body: bool) {
+        let state = match version {
+            http::Version::HTTP_2 | http::Version::HTTP_3 => NEVER,
+            _ if has_body => UNREAD,
+            _ => READ,
+        };
+        self.0.store(state, Ordering::Relaxed);
+    }
+
+    /// The request's body has been read to its end.
+    pub(crate) fn end(&self) {
+        self.change(UNREAD, READ);
+    }
+
+    /// The client has sent bytes.
+    pub(crate) fn bytes_came(&self) {
+        self.change(READ, UNREAD);
+    }
+
+    /// Whether it may be sending such bytes now.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == UNREAD
+    }
+
+    fn change(&self, from: u8, to: u8) {
+        // what it was otherwise is right
+        let _ = self.0.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
