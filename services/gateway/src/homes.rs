@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use authn::{Authenticated, User, UserId, UserType, role};
-use bounded_cache::{HeapSize, MIB};
-use moka::policy::EvictionPolicy;
+use bounded_cache::MIB;
 use moka::sync::Cache;
 use proto::cs3::storage::provider::v1beta1::{CreateHomeRequest, CreateHomeResponse};
 use proto::cs3::types::v1beta1::{Opaque, OpaqueEntry};
@@ -14,16 +13,13 @@ use status::Kind;
 use tokio::sync::watch;
 use tonic::{Request, Status, metadata::AsciiMetadataValue, transport::Channel};
 
+use crate::pending::{self, Pending};
 use crate::roles::Completed;
 
 /// The method of the upstream gateway.
 const METHOD: &str = "/cs3.gateway.v1beta1.GatewayAPI/CreateHome";
 /// The bound of what is remembered of users who have a home, in bytes.
 const BOUND: u64 = 2 * MIB;
-/// The bound of those for whom it was asked lately, in bytes.
-const ASKED_BOUND: u64 = MIB / 4;
-/// What the two ends of a channel have allocated, in bytes: eight lists of those who wait.
-const CHANNEL: usize = 512;
 /// How long the upstream may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// How long a sign-in waits for it, so that a user's first request finds the home. It goes on afterwards.
@@ -66,20 +62,10 @@ pub(crate) struct Homes {
     asked: Cache<UserId, Pending>,
 }
 
-/// Ends when there is an answer.
-#[derive(Clone)]
-pub(crate) struct Pending(pub(crate) watch::Receiver<()>);
-
-impl HeapSize for Pending {
-    fn heap_size(&self) -> usize {
-        CHANNEL
-    }
-}
-
 impl Homes {
     /// Those behind this gateway, if there is one.
     pub(crate) fn new(upstream: Option<Channel>, quotas: Quotas) -> Self {
-        Self { upstream, quotas, there: bounded_cache::sync(BOUND).build(), asked: asked(PAUSE) }
+        Self { upstream, quotas, there: bounded_cache::sync(BOUND).build(), asked: pending::cache(PAUSE) }
     }
 
     /// Has the upstream create the home of a user who has just signed in, unless that was done. A failure is logged and not the
@@ -113,11 +99,6 @@ impl Homes {
         // an end without a change is what is waited for, and a deadline is no failure of the sign-in
         let _ = tokio::time::timeout(WAIT, pending.0.changed()).await;
     }
-}
-
-/// Those for whom it was asked lately. The least recently asked for are evicted first: a question that has just begun is not asked twice.
-pub(crate) fn asked(pause: Duration) -> Cache<UserId, Pending> {
-    bounded_cache::sync(ASKED_BOUND).eviction_policy(EvictionPolicy::lru()).time_to_live(pause).build()
 }
 
 /// Whether it is a person with all that a credential may do, as reva demands before it creates a home.

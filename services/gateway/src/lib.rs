@@ -5,6 +5,7 @@ mod authenticate;
 mod config;
 mod homes;
 pub mod peers;
+mod pending;
 mod reuse;
 mod roles;
 mod service;

@@ -15,7 +15,7 @@ use status::Kind;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status, metadata::AsciiMetadataValue, transport::Channel};
 
-use crate::homes::{self, Pending};
+use crate::pending::{self, Pending};
 
 /// The methods, by oCIS's name and by OpenCloud's. Services of go-micro answer to both.
 const LIST: [&str; 2] = [
@@ -63,7 +63,7 @@ impl Roles {
         Self {
             settings,
             known: bounded_cache::sync(BOUND).time_to_live(REMEMBERED_FOR).build(),
-            asked: homes::asked(PAUSE),
+            asked: pending::cache(PAUSE),
         }
     }
 
