@@ -1,14 +1,13 @@
 //! What an access token may do here: by the client that it was issued to, and by its scope.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use authn::grant::is_api_scope;
 use authn::{Grants, Reason, Scopes, amr};
 use oidc::claims::{FIRST_PARTY, is_meant_for};
 use oidc::client_id;
 use serde_json::{Map, Value};
-
-use crate::jwt::Rules;
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +16,23 @@ mod tests;
 const CLIENT: [&str; 3] = ["azp", "client_id", "cid"];
 /// The claims that hold the scope: of RFC 9068, and of lico, Entra ID and Okta.
 const SCOPE: [&str; 2] = ["scope", "scp"];
+
+/// What an issuer's access tokens must say.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// Who issued them, byte for byte.
+    pub issuer: String,
+    /// What they must be meant for: one of these; see [`check`] if there is none.
+    pub audiences: Vec<String>,
+    /// Which client they must have been issued to (`azp`, or `client_id`): one of these; see [`check`] if there is none.
+    pub authorized_parties: Vec<String>,
+    /// Whether the issuer is Doorward's own provider, which alone is believed when it says that a client is first-party.
+    pub is_own: bool,
+    /// Whether their type must be `at+jwt`.
+    pub at_jwt_only: bool,
+    /// How far the issuer's clock may be from ours.
+    pub leeway: Duration,
+}
 
 /// What a token may do.
 #[derive(Debug, Clone, PartialEq, Eq)]

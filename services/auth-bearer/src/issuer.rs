@@ -1,5 +1,6 @@
 //! The issuers whose tokens are accepted, and which of them a token is for.
 
+use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -10,10 +11,8 @@ use outbound::issuer::{PrepareError, Source};
 use runtime::Context;
 use runtime::config::Secret;
 
-use crate::access;
+use crate::access::{self, Rules};
 use crate::claims::{Claims, Path};
-use crate::config::Outbound;
-use crate::jwt::Rules;
 use crate::keys::KeyCache;
 use crate::metrics::Asked;
 
@@ -129,10 +128,14 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    fn new(settings: Settings, outbound: &Outbound, context: &Context) -> Result<Self, PrepareError> {
+    fn new(
+        settings: Settings,
+        allow_private: bool,
+        authorities: Option<&FilePath>,
+        context: &Context,
+    ) -> Result<Self, PrepareError> {
         let name = &settings.rules.issuer;
-        let authorities = outbound.authorities.as_deref();
-        let source = Source::new(name, USER_AGENT, settings.insecure, outbound.allow_private_addresses, authorities)?;
+        let source = Source::new(name, USER_AGENT, settings.insecure, allow_private, authorities)?;
         let asked = Asked::new(&context.metrics, name);
         let keys = KeyCache::new(source, settings.method == Method::Jwt, context.clock.clone(), asked);
         Ok(Self { settings, keys, longest: AtomicU64::new(0), warned: AtomicU64::new(0) })
@@ -178,12 +181,18 @@ pub enum Route<'a> {
 pub struct Issuers(Vec<Arc<Issuer>>);
 
 impl Issuers {
-    /// Prepares to call these issuers; none is called yet.
+    /// Prepares to call these issuers; none is called yet. `allow_private` permits addresses in private networks for what an issuer
+    /// names; the certificates in the file `authorities` are trusted in addition to the system's.
     ///
     /// # Errors
     /// When the address of one is none, or the certificates cannot be read.
-    pub fn new(all: Vec<Settings>, outbound: &Outbound, context: &Context) -> Result<Self, PrepareError> {
-        let issuer = |settings| Issuer::new(settings, outbound, context).map(Arc::new);
+    pub fn new(
+        all: Vec<Settings>,
+        allow_private: bool,
+        authorities: Option<&FilePath>,
+        context: &Context,
+    ) -> Result<Self, PrepareError> {
+        let issuer = |settings| Issuer::new(settings, allow_private, authorities, context).map(Arc::new);
         all.into_iter().map(issuer).collect::<Result<_, _>>().map(Self)
     }
 

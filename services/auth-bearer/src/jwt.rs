@@ -1,13 +1,13 @@
 //! Which JWTs are access tokens that are good here (RFC 9068 4, RFC 8725 3). Pure: the signature is another's matter.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use authn::Reason;
 use oidc::claims::{self, TimeError};
 use oidc::jose::{Algorithm, UnverifiedJwt};
 use serde_json::{Map, Value};
 
-use crate::access;
+use crate::access::{self, Rules};
 
 #[cfg(test)]
 mod tests;
@@ -18,23 +18,6 @@ const AT_JWT: &str = "at+jwt";
 const OF_OTHER_TOKENS: [&str; 5] = ["nonce", "at_hash", "c_hash", "s_hash", "events"];
 /// What says for what an access token is, or for whom; an ID token has none of these.
 const OF_ACCESS_TOKENS: [&str; 4] = ["scope", "scp", "client_id", "cid"];
-
-/// What an issuer's access tokens must say.
-#[derive(Debug, Clone, Default)]
-pub struct Rules {
-    /// Who issued them, byte for byte.
-    pub issuer: String,
-    /// What they must be meant for: one of these; see [`access::check`] if there is none.
-    pub audiences: Vec<String>,
-    /// Which client they must have been issued to (`azp`, or `client_id`): one of these; see [`access::check`] if there is none.
-    pub authorized_parties: Vec<String>,
-    /// Whether the issuer is Doorward's own provider, which alone is believed when it says that a client is first-party.
-    pub is_own: bool,
-    /// Whether their type must be `at+jwt`.
-    pub at_jwt_only: bool,
-    /// How far the issuer's clock may be from ours.
-    pub leeway: Duration,
-}
 
 /// Holds a JWT against the rules. That costs nothing, so it comes before any key is looked for.
 ///

@@ -83,7 +83,8 @@ pub fn open(
         None
     };
     let groups = if config.skip_user_groups_in_token { Groups::Skip } else { Groups::Include };
-    let issuers = Issuers::new(settings, &config.outbound, context)?;
+    let Outbound { allow_private_addresses, authorities } = &config.outbound;
+    let issuers = Issuers::new(settings, *allow_private_addresses, authorities.as_deref(), context)?;
     let people = People::new(directory, groups, provisioner);
     Ok(Arc::new(Bearer::new(issuers, people, context.clock.clone())))
 }

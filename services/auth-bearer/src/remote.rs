@@ -10,10 +10,11 @@ use outbound::{Answer, Question};
 use reqwest::header::HeaderValue;
 use serde_json::{Map, Value};
 
+use crate::access::Rules;
 use crate::claims::Claims;
 use crate::failure::Failure;
 use crate::issuer::{Client, Issuer, Method};
-use crate::jwt::{Rules, check_claims};
+use crate::jwt::check_claims;
 use crate::keys::Known;
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 use super::oidc::{LEEWAY, MOST_BELIEVED, MOST_LEEWAY, method};
 use super::provisioning::{MAX_GROUPS, MOST_GROUPS, role_of};
+use crate::access::Rules;
 use crate::claims::Path;
 use crate::issuer::{Client, Method, Naming, Provisioning, Roles, Settings};
-use crate::jwt::Rules;
 
 /// Why the issuers are not taken.
 #[derive(Debug, thiserror::Error)]

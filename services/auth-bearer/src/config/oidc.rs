@@ -6,9 +6,9 @@ use outbound::issuer::discovery_of;
 use runtime::config::{Invalid, Secret, Section, Visitor};
 
 use super::{AutoProvision, RoleAssignment, set};
+use crate::access::Rules;
 use crate::claims::Path;
 use crate::issuer::{Client, Method, Naming, Settings};
-use crate::jwt::Rules;
 
 /// The longest that an answer of an issuer about a token is believed.
 pub(super) const MOST_BELIEVED: Duration = Duration::from_secs(30);
