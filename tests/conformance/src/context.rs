@@ -7,8 +7,8 @@ use crate::{
     outcome::{Outcome, Verdict},
     plan::Plan,
     provider::Discovery,
+    random::random,
     receiver::Receiver,
-    relying::{Client, Request, SignedIn, client, flow, keys::random},
     target::Target,
 };
 
@@ -58,15 +58,5 @@ impl<'a> Context<'a> {
             Ok(()) if warnings.is_empty() => Outcome::Passed,
             Ok(()) => Outcome::Warned(warnings),
         }
-    }
-
-    /// The check's client, with nothing special about it.
-    pub(crate) async fn client(&self) -> Verdict<Client> {
-        client::usual(self).await
-    }
-
-    /// A flow in this browser that must succeed.
-    pub(crate) async fn sign_in(&self, browser: &Browser, client: &Client, request: &Request) -> Verdict<SignedIn> {
-        flow::sign_in(self, browser, client, request).await
     }
 }

@@ -7,6 +7,7 @@ mod login;
 mod outcome;
 mod plan;
 mod provider;
+mod random;
 mod receiver;
 mod relying;
 mod report;

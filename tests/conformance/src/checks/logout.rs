@@ -8,9 +8,10 @@ use crate::{
     browser::{Answer, Arrival, Browser, Page, Site, Visit},
     context::Context,
     outcome::{Needed, Verdict, ensure, failed},
+    random::random,
     relying::{
         Client, Request, SignedIn, flow,
-        keys::{SigningKey, random, unsigned},
+        keys::{SigningKey, unsigned},
     },
     target::LOGGED_OUT,
 };

@@ -6,7 +6,8 @@ use super::{Check, runs};
 use crate::{
     context::Context,
     outcome::{Verdict, ensure},
-    relying::{Client, Request, client, flow, keys::random},
+    random::random,
+    relying::{Client, Request, client, flow},
     target::CALLBACK,
 };
 

@@ -7,7 +7,8 @@ use crate::{
     browser::{Answer, Arrival},
     context::Context,
     outcome::{Outcome, Verdict, ensure, failed, skipped},
-    relying::{Client, Request, Wanted, client, flow, keys::random, keys::unsigned},
+    random::random,
+    relying::{Client, Request, Wanted, client, flow, keys::unsigned},
     target::CALLBACK,
 };
 

@@ -6,7 +6,8 @@ use crate::{
     context::Context,
     login::Journey,
     outcome::{Needed, Verdict, ensure},
-    relying::{Request, client, flow, keys::random, userinfo, userinfo::Way},
+    random::random,
+    relying::{Request, client, flow, userinfo, userinfo::Way},
 };
 
 pub(super) const CHECKS: &[Check] = &[

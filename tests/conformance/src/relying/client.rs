@@ -6,11 +6,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use url::form_urlencoded::byte_serialize;
 
-use super::keys::{SigningKey, random};
+use super::keys::SigningKey;
 use crate::{
     context::Context,
     outcome::{Needed, Verdict, ensure, skipped},
     provider::{Call, Reply},
+    random::random,
     target::{CALLBACK, LOGGED_OUT, StaticClient},
 };
 

@@ -4,7 +4,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
 use serde_json::{Value, json};
 
-use crate::outcome::{Needed, Verdict};
+use crate::{
+    outcome::{Needed, Verdict},
+    random::random,
+};
 
 /// An RSA key with a `kid`.
 #[derive(Clone)]
@@ -49,11 +52,4 @@ impl std::fmt::Debug for SigningKey {
 pub(crate) fn unsigned(claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.", part(&json!({ "alg": "none" })), part(claims))
-}
-
-/// That many random bytes, in base64url.
-pub(crate) fn random(bytes: usize) -> String {
-    let mut buffer = vec![0; bytes];
-    aws_lc_rs::rand::fill(&mut buffer).expect("the system's randomness");
-    URL_SAFE_NO_PAD.encode(buffer)
 }

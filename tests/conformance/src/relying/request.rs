@@ -3,11 +3,12 @@
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{client::Client, keys::random};
+use super::client::Client;
 use crate::{
     browser::{Site, Visit},
     context::Context,
     outcome::{Needed, Verdict},
+    random::random,
 };
 
 /// The parameters, in order.
