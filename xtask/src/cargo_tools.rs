@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::packages;
+use crate::python;
 use crate::tools::{self, Outcome, Workspace};
 
 /// A subcommand of cargo that comes as its own program.
@@ -60,7 +60,7 @@ pub(crate) fn ensure(workspace: &Workspace) {
     }
     let packages: Vec<_> = missing.iter().map(|tool| tool.package).collect();
     tools::say(&format!("installing: {}", packages.join(" ")));
-    if let Err(failure) = packages::environment(workspace, &folder(workspace), &packages) {
+    if let Err(failure) = python::environment(workspace, &folder(workspace), &packages) {
         tools::say(&format!("they are not installed: {failure}"));
     }
 }

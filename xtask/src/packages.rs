@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::tools::{self, Outcome, Workspace};
-use crate::{cargo_tools, node};
+use crate::{cargo_tools, node, python};
 
 /// Where npm packages are named, with the hashes of their contents; they are installed there too.
 const NPM: [&str; 2] = ["tests/conformance/peer", RELYING];
@@ -73,7 +73,7 @@ fn python(workspace: &Workspace, tests: &str, name: &str, then: impl FnOnce(&Pat
     let (wanted, folder) = (workspace.root.join(tests).join("requirements.txt"), workspace.target.join(name));
     once(&wanted, &folder.join("installed"), || {
         tools::say(&format!("installing: the Python packages of {tests}"));
-        environment(workspace, &folder, &["--requirement", &wanted.to_string_lossy()])?;
+        python::environment(workspace, &folder, &["--requirement", &wanted.to_string_lossy()])?;
         then(&folder)
     })
 }
@@ -92,12 +92,6 @@ fn proxies(workspace: &Workspace, folder: &Path) -> Outcome {
         symlink(program, programs.join(name)).map_err(failed)?;
     }
     Ok(())
-}
-
-/// A new Python environment in a folder, with what pip is told to install.
-pub(crate) fn environment(workspace: &Workspace, folder: &Path, wanted: &[&str]) -> Outcome {
-    tools::run(workspace.program("python3".as_ref()).args(["-m", "venv", "--clear"]).arg(folder))?;
-    tools::run(workspace.program(&folder.join("bin/pip")).args(["install", "--quiet"]).args(wanted))
 }
 
 /// Installs what a file names, unless exactly that is noted as installed, and notes it.
