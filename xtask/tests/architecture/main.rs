@@ -1,11 +1,18 @@
-//! Who may import whom: rules 1 and 2 of the architecture, held against what cargo knows of the workspace.
+//! Rules of the architecture that the workspace is held against: which crate may import which, by what cargo knows of it; no cycle
+//! among the top-level modules of a crate; and no link to a security requirement that does not exist.
 
+mod files;
 mod graph;
+mod links;
+mod modules;
 mod rules;
 mod sources;
 
 use graph::{Crate, Kind};
 use rules::violations;
+
+/// Crates whose modules may form cycles.
+const CYCLIC: [&str; 2] = ["idp", "runtime"];
 
 #[test]
 fn the_workspace_follows_the_rules() {
@@ -20,6 +27,24 @@ fn engine_of_idp_imports_nothing_of_http() {
     let of_http = ["axum", "http", "hyper", "tonic", "tower"];
     assert_eq!(sources::imports("services/idp/src/engine", &of_http), Vec::<String>::new());
     assert!(!sources::imports("services/idp/src/http", &of_http).is_empty(), "imports are found");
+}
+
+#[test]
+fn modules_of_a_crate_form_no_cycle() {
+    let violations = |one: &Crate| {
+        let folder = format!("{}/src", one.folder);
+        modules::violations(&one.name, &CYCLIC, &modules::cycles(&folder, &files::below(&folder, "rs")))
+    };
+    let found: Vec<_> = graph::of_workspace().iter().flat_map(violations).collect();
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn links_to_security_requirements_have_a_target() {
+    let mut files = files::below("", "rs");
+    files.extend(files::below("", "md"));
+    let page = files.iter().find(|file| file.path == "docs/security-requirements.md").expect("the page exists");
+    assert_eq!(links::broken(&page.text, &files), Vec::<String>::new());
 }
 
 /// The crates of the tests below; each test adds what is wrong.
