@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use crate::OpaqueEntry;
-use crate::wire::ROLES_KEY;
+
+/// The opaque entry of a CS3 user that holds role identifiers, a JSON array.
+pub(crate) const ROLES_KEY: &str = "roles";
 
 /// Identifiers of the roles that the CS3 family ships, as they stand in a user's `roles`.
 pub mod role {

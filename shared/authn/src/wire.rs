@@ -7,10 +7,9 @@ use std::{
 
 use proto::cs3::{auth::provider::v1beta1 as provider, identity::user::v1beta1 as identity, types::v1beta1 as types};
 
+use crate::user::ROLES_KEY;
 use crate::{ExternalIdentity, OpaqueEntry, Role, Scope, Scopes, User, UserId, UserStatus, UserType};
 
-/// The opaque entry of a CS3 user that holds role identifiers, a JSON array.
-pub(crate) const ROLES_KEY: &str = "roles";
 /// The opaque entry that says when the password was last changed, in microseconds since the Unix epoch, in decimal digits.
 const PASSWORD_CHANGED_KEY: &str = "password_changed";
 /// From the Unix epoch to the end of the year 9999.
