@@ -6,8 +6,8 @@ use runtime::ClientCertificate;
 use crate::endpoints::IssuerEndpoints;
 use crate::model::Binding;
 
-/// A header that counts only if it comes once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A header that counts only if it comes once. It is not printed, as it can hold a secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Header<'a> {
     /// There is none.
     Missing,
@@ -19,8 +19,8 @@ pub enum Header<'a> {
     Repeated,
 }
 
-/// The headers and the connection of a request.
-#[derive(Debug, Clone, Copy)]
+/// The headers and the connection of a request. It is not printed, as it holds secrets.
+#[derive(Clone, Copy)]
 pub struct Proofs<'a> {
     /// The header `Authorization`.
     pub authorization: Header<'a>,
