@@ -143,4 +143,19 @@ mod tests {
         }
         assert!(!has_secret("client_id=x&not_token=1"));
     }
+
+    /// Row I22.
+    #[test]
+    fn header_counts_only_if_it_comes_once() {
+        let headers = |values: &[&str]| -> HeaderMap {
+            let value = |text: &&str| HeaderValue::from_bytes(text.as_bytes()).expect("a header");
+            values.iter().map(|text| (AUTHORIZATION, value(text))).collect()
+        };
+        assert!(header(&headers(&[]), &AUTHORIZATION) == Header::Missing);
+        assert!(header(&headers(&["Basic YTpi"]), &AUTHORIZATION) == Header::Once("Basic YTpi"));
+        assert!(header(&headers(&["Basic é"]), &AUTHORIZATION) == Header::Unreadable);
+        for two in [["Basic YTpi", "Basic eDp5"], ["Basic YTpi", "Basic YTpi"], ["é", "Basic YTpi"]] {
+            assert!(header(&headers(&two), &AUTHORIZATION) == Header::Repeated, "{two:?}");
+        }
+    }
 }
