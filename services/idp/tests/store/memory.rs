@@ -91,7 +91,8 @@ async fn a_process_alone_is_told_of_its_own_changes_and_is_always_current() {
     assert!(alone.store.add_key(&key("1", "RS256", 1000), None).await.expect("adds"));
     let told = tokio::time::timeout(SOON, changed.changed()).await;
     told.expect("soon").expect("it is followed");
-    assert_eq!(*changed.borrow(), alone.store.version().await.expect("reads"));
+    let version = alone.store.version().await.expect("reads");
+    assert_eq!(*changed.borrow(), version);
     alone.store.database().close().await.expect("closes");
     assert!(alone.revocations.is_current());
 }
@@ -109,7 +110,8 @@ async fn replicas_on_postgres_learn_what_others_revoke_and_change() {
         assert!(other.revocations.is_current());
         assert!(one.store.add_key(&key("1", "RS256", 1000), None).await.expect("adds"));
         tokio::time::timeout(SOON, changed.changed()).await.expect("soon").expect("it is followed");
-        assert_eq!(*changed.borrow(), other.store.version().await.expect("reads"));
+        let version = other.store.version().await.expect("reads");
+        assert_eq!(*changed.borrow(), version);
     }
 }
 
