@@ -1,4 +1,4 @@
-//! By what right somebody does something with whose tokens. Whoever has an [`ActingAs`] has been found to have that right.
+//! Whose tokens a caller may read or change, and by what right. An [`ActingAs`] exists only after that right has been checked.
 
 use std::sync::Arc;
 
