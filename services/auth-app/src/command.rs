@@ -111,7 +111,7 @@ impl Command {
     ///
     /// # Errors
     /// When an argument is wrong, the service does not answer, or refuses.
-    pub async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+    pub async fn run(self, defaults: &Config, context: &Context) -> Result<(), BoxError> {
         match self {
             Self::Create(create) => create.run(defaults, context).await,
             Self::List(list) => list.run(defaults, context).await,
@@ -124,7 +124,7 @@ impl Command {
 }
 
 impl Create {
-    async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+    async fn run(self, defaults: &Config, context: &Context) -> Result<(), BoxError> {
         let life = match &self.window {
             Some(window) => Life::Window(seconds(policy::duration_or_seconds(window)?)),
             None => Life::ExpiresIn(seconds(policy::duration(&self.expiration)?)),
@@ -155,7 +155,7 @@ impl Create {
 }
 
 impl List {
-    async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+    async fn run(self, defaults: &Config, context: &Context) -> Result<(), BoxError> {
         let mut operator = Operator::connect(defaults, context)?;
         let (mut tokens, mut page_token) = (Vec::new(), String::new());
         loop {
@@ -175,14 +175,14 @@ impl List {
 }
 
 impl Show {
-    async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+    async fn run(self, defaults: &Config, context: &Context) -> Result<(), BoxError> {
         let found = Operator::connect(defaults, context)?.get(GetTokenRequest { id: self.id }).await?;
         if self.json { show::json(&show::value(&found)) } else { show::lines(&found) }
     }
 }
 
 impl Revoke {
-    async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+    async fn run(self, defaults: &Config, context: &Context) -> Result<(), BoxError> {
         let mut operator = Operator::connect(defaults, context)?;
         if let Some(user) = &self.all {
             if self.confirmation.is_given(&format!("Revoke all app tokens of {user}?"))? {
@@ -200,7 +200,7 @@ impl Revoke {
     }
 }
 
-async fn prune(defaults: Config, context: &Context) -> Result<(), BoxError> {
+async fn prune(defaults: &Config, context: &Context) -> Result<(), BoxError> {
     let count = Operator::connect(defaults, context)?.prune(PruneTokensRequest {}).await?;
     print(format_args!("removed {count} app tokens\n"))
 }

@@ -1,15 +1,20 @@
 mod tokens;
 
-use runtime::config::{
-    Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, Log, Reva, Secret, Section, TokenManager, Tracing, Visitor,
-    base_data_path,
+use config::{
+    Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, Log, Reva, Secret, SecretFiles, Section, TokenManager,
+    Tracing, base_data_path,
 };
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 pub use tokens::Tokens;
 
 /// The configuration of auth-app: the documented settings in their order, then ours.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Config {
+    /// How files of secrets are read.
+    #[serde(flatten)]
+    pub secret_files: SecretFiles,
     /// Where spans are sent.
     pub tracing: Tracing,
     /// What is logged.
@@ -26,31 +31,49 @@ pub struct Config {
     pub token_manager: TokenManager,
     /// The gateway of the family.
     pub reva: Reva,
-    /// Whether groups are left out.
+    /// Disables the encoding of the user's group memberships in the access token. This reduces the token size,
+    /// especially when users are members of a large number of groups.
+    #[schemars(extend("x-env" = ["<P>_SKIP_USER_GROUPS_IN_TOKEN"]))]
     pub skip_user_groups_in_token: bool,
-    /// The key of auth-machine. Nothing here needs it; it is known so that nobody is warned of it.
+    /// Known for compatibility: this service acts for nobody by way of the machine key.
+    #[schemars(extend("x-env" = ["OCIS_MACHINE_AUTH_API_KEY", "<P>_MACHINE_AUTH_API_KEY"]))]
     pub machine_auth_api_key: Secret,
-    /// Whether administrators may make tokens for others.
+    /// Allows admins to create app tokens for other users. Used for migration. Do NOT use in productive deployments.
+    #[schemars(extend("x-env" = ["<P>_ENABLE_IMPERSONATION"]))]
     pub allow_impersonation: bool,
     /// The directory's own address.
+    #[schemars(description = runtime::USERS_ENDPOINT, extend("x-env" = ["<P>_USERS_ENDPOINT"]))]
     pub users_endpoint: String,
-    /// Where tokens are kept; empty is a `SQLite` file in the data folder. It may hold a password.
+    /// Where app tokens are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than
+    /// one replica. If empty, the file auth-app.db in the data folder.
+    #[schemars(extend("x-env" = ["OCIS_DATABASE_URL", "<P>_DATABASE_URL"]))]
     pub database_url: Secret,
-    /// The connections to a `PostgreSQL` server.
-    pub database_pool: store::Pool,
     /// See [`store::Options::listen_url`].
+    #[schemars(description = store::LISTEN_URL, extend("x-env" = ["OCIS_DATABASE_LISTEN_URL", "<P>_DATABASE_LISTEN_URL"]))]
     pub database_listen_url: Secret,
-    /// The key under which tokens are digested.
+    /// The connections to a `PostgreSQL` server.
+    #[serde(flatten)]
+    pub database_pool: store::Pool,
+    /// The secret under which app tokens are digested before they are stored. Without it no stored token can be used.
+    #[schemars(extend(
+        "x-env" = ["<P>_TOKEN_KEY"],
+        "x-required" = "keep it as long as the database, made with: openssl rand -base64 32",
+        "x-min-bytes" = 32,
+    ))]
     pub token_key: Secret,
-    /// The key before it, still accepted.
+    /// The secret that was in use before the current one. App tokens under it still work, and are brought under the
+    /// current one when they are used.
+    #[schemars(extend("x-env" = ["<P>_TOKEN_KEY_PREVIOUS"], "x-min-bytes" = 32))]
     pub token_key_previous: Secret,
     /// What tokens are made and when they end.
+    #[serde(flatten)]
     pub tokens: Tokens,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
+            secret_files: SecretFiles::default(),
             tracing: Tracing::default(),
             log: Log::default(),
             debug: Debug::at("127.0.0.1:9245"),
@@ -81,74 +104,19 @@ impl Config {
             url => url.to_owned(),
         }
     }
-
-    fn visit_documented(&mut self, v: &mut Visitor<'_>) {
-        v.section("tracing", &mut self.tracing);
-        v.section("log", &mut self.log);
-        v.section("debug", &mut self.debug);
-        v.section("grpc", &mut self.grpc);
-        v.section("http", &mut self.http);
-        v.section("grpc_client_tls", &mut self.grpc_client_tls);
-        v.section("token_manager", &mut self.token_manager);
-        v.section("reva", &mut self.reva);
-        v.value(
-            "skip_user_groups_in_token",
-            &mut self.skip_user_groups_in_token,
-            &["<P>_SKIP_USER_GROUPS_IN_TOKEN"],
-            "Disables the encoding of the user's group memberships in the access token. This reduces the token size, especially when users are members of a large number of groups.",
-        );
-        v.secret(
-            "machine_auth_api_key",
-            &mut self.machine_auth_api_key,
-            &["OCIS_MACHINE_AUTH_API_KEY", "<P>_MACHINE_AUTH_API_KEY"],
-            "Known for compatibility: this service acts for nobody by way of the machine key.",
-        );
-        v.value(
-            "allow_impersonation",
-            &mut self.allow_impersonation,
-            &["<P>_ENABLE_IMPERSONATION"],
-            "Allows admins to create app tokens for other users. Used for migration. Do NOT use in productive deployments.",
-        );
-    }
-
-    fn visit_own(&mut self, v: &mut Visitor<'_>) {
-        v.value("users_endpoint", &mut self.users_endpoint, &["<P>_USERS_ENDPOINT"], runtime::USERS_ENDPOINT);
-        v.secret(
-            "database_url",
-            &mut self.database_url,
-            &["OCIS_DATABASE_URL", "<P>_DATABASE_URL"],
-            "Where app tokens are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file auth-app.db in the data folder.",
-        );
-        v.secret(
-            "database_listen_url",
-            &mut self.database_listen_url,
-            &["OCIS_DATABASE_LISTEN_URL", "<P>_DATABASE_LISTEN_URL"],
-            store::LISTEN_URL,
-        );
-        self.database_pool.visit(v, "<P>_DATABASE");
-        v.secret(
-            "token_key",
-            &mut self.token_key,
-            &["<P>_TOKEN_KEY"],
-            "The secret under which app tokens are digested before they are stored. Without it no stored token can be used.",
-        )
-        .required("keep it as long as the database, made with: openssl rand -base64 32")
-        .min_bytes(32);
-        v.secret(
-            "token_key_previous",
-            &mut self.token_key_previous,
-            &["<P>_TOKEN_KEY_PREVIOUS"],
-            "The secret that was in use before the current one. App tokens under it still work, and are brought under the current one when they are used.",
-        )
-        .min_bytes(32);
-        self.tokens.visit(v);
-    }
 }
 
 impl Section for Config {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        self.visit_documented(v);
-        self.visit_own(v);
+    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
+        vec![
+            ("grpc", &self.grpc),
+            ("http", &self.http),
+            ("grpc_client_tls", &self.grpc_client_tls),
+            ("token_manager", &self.token_manager),
+            ("reva", &self.reva),
+            ("", &self.database_pool),
+            ("", &self.tokens),
+        ]
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -157,8 +125,7 @@ impl Section for Config {
         }
         store::check_listen_url(self.database_listen_url.expose())
             .map_err(|problem| Invalid::new("database_listen_url", problem))?;
-        self.database_pool.validate()?;
-        self.tokens.validate()
+        Ok(())
     }
 
     fn warnings(&self) -> Vec<String> {

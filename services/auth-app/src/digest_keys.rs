@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use aws_lc_rs::{constant_time, hmac};
-use runtime::config::Secret;
+use config::Secret;
 
 use crate::model::Fingerprint;
 

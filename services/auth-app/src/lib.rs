@@ -25,18 +25,18 @@ pub mod token_service;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use ::config::Identity;
 use ::store::{Database, Options};
 use ::token::{KeyRing, Verifier};
 use authn::{Authenticator, BoxError, Directory, Groups};
 use clap::{ArgMatches, FromArgMatches, Subcommand};
-use runtime::config::Identity;
 use runtime::{App, Check, Clock, Context, Listeners, Pages, Task};
 use tokio_util::sync::CancellationToken;
 
+pub use self::config::{Config, Tokens};
 pub use applications::Applications;
 pub use authenticator::AppTokens;
 pub use command::Command;
-pub use config::{Config, Tokens};
 pub use migration::Migrator;
 pub use token_service::TokenService;
 
@@ -74,7 +74,7 @@ impl runtime::Service for AuthApp {
     }
 
     async fn command(matches: &ArgMatches, context: Context) -> Result<(), BoxError> {
-        Command::from_arg_matches(matches)?.run(Config::default(), &context).await
+        Command::from_arg_matches(matches)?.run(&Config::default(), &context).await
     }
 }
 
@@ -101,7 +101,7 @@ pub struct Opened {
 /// # Errors
 /// When the database cannot be opened, another process works with its file, or a key is too short.
 pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Context) -> Result<Opened, BoxError> {
-    let keys = runtime::key_ring::<AuthApp>(config, |config| &config.token_manager, context)?;
+    let keys = runtime::key_ring::<AuthApp>(config, |config| config.token_manager.clone(), context)?;
     let listen_url = config.database_listen_url.clone();
     let options = Options { listen_url, ..config.database_pool.options() };
     let database = Database::connect(&config.database(&context.environment), &options).await?;

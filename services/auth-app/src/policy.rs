@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use authn::{Grant, Grants};
-use runtime::config::Value;
+use config::duration;
 
 use crate::model::{Kind, Life};
 
@@ -195,7 +195,7 @@ pub fn duration(text: &str) -> Result<Duration, PolicyError> {
     let has_units = rest.ends_with(['h', 'm', 's']) && rest.chars().all(known) && !rest.contains("ms");
     let time = match rest {
         "" if !days.is_zero() => Some(Duration::ZERO),
-        rest if has_units => <Duration as Value>::parse(rest),
+        rest if has_units => duration::parse(rest),
         _ => None,
     };
     let total = time.and_then(|time| time.checked_add(days));

@@ -1,8 +1,8 @@
 //! The documented settings: every row of the table that operators of oCIS know, and the shape of its YAML example.
 
 use auth_app::{AuthApp, Config};
+use config::{docs, example};
 use runtime::Service;
-use runtime::config::{docs, example};
 
 /// Names, type, default.
 const TABLE: &[(&str, &str, &str)] = &[

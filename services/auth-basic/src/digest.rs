@@ -1,8 +1,8 @@
 //! Digests under a secret key: names for what must not be kept.
 
 use aws_lc_rs::hmac;
+use config::Secret;
 use runtime::Random;
-use runtime::config::Secret;
 
 /// HMAC-SHA256 (RFC 2104).
 pub(crate) type Digest = [u8; 32];

@@ -18,16 +18,16 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use ::config::Identity;
 use ::ldap::{Binder, Directory as LdapDirectory};
 use ::store::Database;
 use authn::{Authenticator, BoxError, Directory};
-use runtime::config::Identity;
 use runtime::{App, Check, Clock, Context, Listeners, Task};
 use token::Verifier;
 use tokio_util::sync::CancellationToken;
 
+pub use self::config::{Config, Providers};
 pub use administration::{Administration, AdministrationError};
-pub use config::{Argon2, Config, Providers, Throttle};
 pub use migration::Migrator;
 pub use throttle::Rules;
 
@@ -96,7 +96,7 @@ pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Cont
     }
     let database = database(config, context).await?;
     let passwords = Arc::new(PasswordStore::new(database.clone()));
-    let hasher = Hasher::new(config.argon2.0)?;
+    let hasher = Hasher::new(config.argon2)?;
     let slots = if config.hash_threads == 0 { cores() } else { config.hash_threads };
     let pool = Pool::new(slots, config.hash_queue, hasher.blocks());
     let hashing = Arc::new(Hashing::new(pool, hasher, context.random.clone()));
@@ -155,7 +155,7 @@ pub fn app(opened: &Opened, config: &Config, context: &Context) -> Result<App, B
     let limit = config.grpc.max_received_message_size;
     let mut routes = tonic::service::Routes::new(authn::provider::serve(opened.authenticator.clone(), limit));
     if let Some(administration) = &opened.administration {
-        let keys = runtime::key_ring::<AuthBasic>(config, |config| &config.token_manager, context)?;
+        let keys = runtime::key_ring::<AuthBasic>(config, |config| config.token_manager.clone(), context)?;
         let (administration, clock) = (administration.clone(), context.clock.clone());
         let api = grpc::Api { administration, verifier: Verifier::new(keys), clock };
         routes = routes.add_service(grpc::serve(api, limit));
@@ -169,7 +169,7 @@ pub fn app(opened: &Opened, config: &Config, context: &Context) -> Result<App, B
 }
 
 fn throttle(config: &Config, counts: Arc<dyn Counts>) -> throttle::Throttle {
-    throttle::Throttle::new(config.throttle.0, Digester::shared(&config.token_manager.jwt_secret), counts)
+    throttle::Throttle::new(config.throttle, Digester::shared(&config.token_manager.jwt_secret), counts)
 }
 
 fn authenticator(

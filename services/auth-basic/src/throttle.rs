@@ -20,6 +20,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use authn::{AuthError, Caller, Login};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use store::StoreError;
 
 pub(crate) use counts::{Change, Counts, Memory};
@@ -28,23 +30,37 @@ pub(crate) use record::{Record, SKEW};
 use crate::digest::{Digest, Digester};
 
 /// How failures are counted.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Rules {
-    /// How many failures of an account from one source cost nothing.
+    /// How many wrong passwords for one login from one address cost nothing.
+    #[serde(rename = "free_failures")]
+    #[schemars(extend("x-env" = ["<P>_THROTTLE_FREE_FAILURES"]))]
     pub free: u32,
-    /// The delay after the last free one; it doubles with each further failure.
+    /// How long that address has to wait after the last free one. It doubles with each further failure.
+    #[schemars(extend("x-env" = ["<P>_THROTTLE_FIRST_DELAY"]))]
     pub first_delay: Duration,
-    /// The longest delay.
+    /// The longest that address has to wait.
+    #[schemars(extend("x-env" = ["<P>_THROTTLE_LONGEST_DELAY"]))]
     pub longest_delay: Duration,
     /// After so long without a failure they are forgotten.
+    #[serde(skip)]
     pub forget_after: Duration,
     /// How long it is remembered that an account has signed in from a source.
+    #[serde(skip)]
     pub known_for: Duration,
-    /// How many failures a minute one source may have over all accounts; 0 is any number.
+    /// How many wrong passwords a minute one address may have over all logins it never signed in with. Any number if 0.
+    #[serde(rename = "source_failures")]
+    #[schemars(extend("x-env" = ["<P>_THROTTLE_SOURCE_FAILURES"]))]
     pub per_source: u32,
-    /// How many failures a day one account may have from all places that it has not signed in from; 0 is any number.
+    /// How many wrong passwords a day one account may have from all addresses and browsers that it never signed in with, a
+    /// quarter of them from one network (/24, /48). After that it signs in with those it knows only, until time has passed
+    /// or its password is set anew. Any number if 0.
+    #[serde(rename = "account_failures")]
+    #[schemars(extend("x-env" = ["<P>_THROTTLE_ACCOUNT_FAILURES"]))]
     pub per_account: u32,
     /// How many records are kept; those without a delay are removed first.
+    #[serde(skip)]
     pub capacity: u64,
 }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use auth_basic::{AuthBasic, Opened};
 use authn::{AuthError, Authenticator, Credentials, Directory, Reason};
+use config::load;
 use ldap::testing::{EINSTEIN, LISE, OHARA, PHYSICS, Slapd};
-use runtime::config::load;
 use runtime::{Clock, Context, Service};
 use status::Kind;
 use tempfile::TempDir;

@@ -7,9 +7,11 @@ mod tests;
 
 use std::path::PathBuf;
 
-use runtime::config::{
-    Debug, Grpc, GrpcClientTls, Http, Invalid, Log, Reva, Secret, Section, TokenManager, Tracing, Visitor,
+use config::{
+    Debug, Grpc, GrpcClientTls, Http, Invalid, Log, Reva, Secret, SecretFiles, Section, TokenManager, Tracing,
 };
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 pub use file::FileError;
 pub use oidc::Oidc;
@@ -18,8 +20,11 @@ pub use provisioning::{AutoProvision, RoleAssignment};
 use crate::issuer::{Method, Settings};
 
 /// The configuration of auth-bearer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Config {
+    /// How files of secrets are read.
+    #[serde(flatten)]
+    pub secret_files: SecretFiles,
     /// Where spans are sent.
     pub tracing: Tracing,
     /// What is logged.
@@ -35,8 +40,11 @@ pub struct Config {
     /// The gateway of an existing installation, as the directory.
     pub reva: Reva,
     /// What signs the token that people are made and changed with.
+    #[serde(rename = "token_manager")]
     pub minting: Minting,
-    /// Whether groups are left out.
+    /// Disables the encoding of the user's group memberships in the access token. This reduces the token size,
+    /// especially when users are members of a large number of groups.
+    #[schemars(extend("x-env" = ["<P>_SKIP_USER_GROUPS_IN_TOKEN"]))]
     pub skip_user_groups_in_token: bool,
     /// Whose tokens are accepted.
     pub auth_providers: AuthProviders,
@@ -47,12 +55,14 @@ pub struct Config {
     /// Which roles tokens give.
     pub role_assignment: RoleAssignment,
     /// The directory's own address.
+    #[schemars(description = runtime::USERS_ENDPOINT, extend("x-env" = ["<P>_USERS_ENDPOINT"]))]
     pub users_endpoint: String,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
+            secret_files: SecretFiles::default(),
             tracing: Tracing::default(),
             log: Log::default(),
             debug: Debug::at("127.0.0.1:9149"),
@@ -72,31 +82,21 @@ impl Default for Config {
 }
 
 impl Section for Config {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.section("tracing", &mut self.tracing);
-        v.section("log", &mut self.log);
-        v.section("debug", &mut self.debug);
-        v.section("grpc", &mut self.grpc);
-        v.section("http", &mut self.http);
-        v.section("grpc_client_tls", &mut self.grpc_client_tls);
-        v.section("reva", &mut self.reva);
-        v.section("token_manager", &mut self.minting);
-        v.value(
-            "skip_user_groups_in_token",
-            &mut self.skip_user_groups_in_token,
-            &["<P>_SKIP_USER_GROUPS_IN_TOKEN"],
-            "Disables the encoding of the user's group memberships in the access token. This reduces the token size, especially when users are members of a large number of groups.",
-        );
-        v.section("auth_providers", &mut self.auth_providers);
-        v.section("outbound", &mut self.outbound);
-        v.section("auto_provision", &mut self.auto_provision);
-        v.section("role_assignment", &mut self.role_assignment);
-        v.value("users_endpoint", &mut self.users_endpoint, &["<P>_USERS_ENDPOINT"], runtime::USERS_ENDPOINT);
+    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
+        vec![
+            ("grpc", &self.grpc),
+            ("http", &self.http),
+            ("grpc_client_tls", &self.grpc_client_tls),
+            ("reva", &self.reva),
+            ("auth_providers", &self.auth_providers),
+            ("auto_provision", &self.auto_provision),
+            ("role_assignment", &self.role_assignment),
+        ]
     }
 
     fn validate(&self) -> Result<(), Invalid> {
         let writes = self.auto_provision.accounts || self.role_assignment.is_by_claim();
-        if writes && self.minting.0.jwt_secret.is_empty() {
+        if writes && self.minting.jwt_secret.is_empty() {
             return Err(Invalid::new(
                 "token_manager.jwt_secret",
                 "is not set; people are made and changed with a token that it signs: give every service the same one",
@@ -114,12 +114,12 @@ impl Config {
     pub fn issuers(&self) -> Result<Vec<Settings>, FileError> {
         let mut all = vec![self.auth_providers.oidc.settings(&self.auto_provision, &self.role_assignment)];
         if let Some(file) = &self.auth_providers.issuers_file {
-            let further = file::read(file, self.auth_providers.allows_exposed_secrets)?;
+            let further = file::read(file, self.secret_files.allow_readable_secrets)?;
             all.extend(further.into_iter().map(|issuer| self.auth_providers.oidc.marked(issuer)));
         }
         together(&all)?;
         let writes = all.iter().any(|issuer| issuer.provisioning.is_some() || issuer.roles.is_some());
-        if writes && self.minting.0.jwt_secret.is_empty() {
+        if writes && self.minting.jwt_secret.is_empty() {
             return Err(FileError::Together(
                 "one of them makes or changes people, and OCIS_JWT_SECRET is not set".to_owned(),
             ));
@@ -149,69 +149,48 @@ fn together(all: &[Settings]) -> Result<(), FileError> {
 }
 
 /// `token_manager`: the family's secret, which only who makes or changes people needs.
-#[derive(Clone, Debug, Default)]
-pub struct Minting(pub TokenManager);
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Minting {
+    /// The secret to mint jwt tokens. Needed only where people are made or changed (autoprovisioning, roles by claim):
+    /// users wants a token that says so.
+    #[schemars(extend("x-env" = ["OCIS_JWT_SECRET", "<P>_JWT_SECRET"], "x-min-bytes" = 32))]
+    pub jwt_secret: Secret,
+}
 
-impl Section for Minting {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.secret(
-            "jwt_secret",
-            &mut self.0.jwt_secret,
-            &["OCIS_JWT_SECRET", "<P>_JWT_SECRET"],
-            "The secret to mint jwt tokens. Needed only where people are made or changed (autoprovisioning, roles by claim): users wants a token that says so.",
-        )
-        .min_bytes(32);
+impl Minting {
+    /// How tokens are minted with this secret.
+    pub(crate) fn token_manager(&self) -> TokenManager {
+        TokenManager { jwt_secret: self.jwt_secret.clone(), ..TokenManager::default() }
     }
 }
 
 /// `auth_providers`: whose tokens are accepted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct AuthProviders {
     /// The one `OpenID` Provider of most installations.
     pub oidc: Oidc,
-    /// A file with further ones.
+    /// A YAML file with further issuers whose access tokens are accepted.
+    #[schemars(extend("x-env" = ["<P>_OIDC_ISSUERS_FILE"]))]
     pub issuers_file: Option<PathBuf>,
-    /// Whether secrets are taken from files that other accounts of the machine can read.
-    pub allows_exposed_secrets: bool,
 }
 
 impl Section for AuthProviders {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.section("oidc", &mut self.oidc);
-        self.allows_exposed_secrets = v.allows_exposed_secrets();
-        v.value(
-            "issuers_file",
-            &mut self.issuers_file,
-            &["<P>_OIDC_ISSUERS_FILE"],
-            "A YAML file with further issuers whose access tokens are accepted.",
-        );
+    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
+        vec![("oidc", &self.oidc)]
     }
 }
 
 /// `outbound`: how issuers are called.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Outbound {
-    /// Whether what an issuer names may be in a private network where the issuer is not itself.
+    /// Whether the addresses that an issuer names (keys, introspection, userinfo) may be on this machine or in a
+    /// private network. At the issuer's own host and port they always may.
+    #[schemars(extend("x-env" = ["<P>_ALLOW_PRIVATE_ADDRESSES"]))]
     pub allow_private_addresses: bool,
-    /// Certificates that are trusted beside the system's.
+    /// A file of certificates (in PEM format) that are trusted beside the system's when issuers are called.
+    #[serde(rename = "ca")]
+    #[schemars(extend("x-env" = ["<P>_OUTBOUND_CACERT"]))]
     pub authorities: Option<PathBuf>,
-}
-
-impl Section for Outbound {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "allow_private_addresses",
-            &mut self.allow_private_addresses,
-            &["<P>_ALLOW_PRIVATE_ADDRESSES"],
-            "Whether the addresses that an issuer names (keys, introspection, userinfo) may be on this machine or in a private network. At the issuer's own host and port they always may.",
-        );
-        v.value(
-            "ca",
-            &mut self.authorities,
-            &["<P>_OUTBOUND_CACERT"],
-            "A file of certificates (in PEM format) that are trusted beside the system's when issuers are called.",
-        );
-    }
 }
 
 /// A secret that is set.

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use authn::Reason;
+use config::Secret;
 use oidc::jose::{JwtError, UnverifiedJwt};
 use outbound::issuer::{PrepareError, Source};
 use runtime::Context;
-use runtime::config::Secret;
 
 use crate::access::{self, Rules};
 use crate::claims::{Claims, Path};

@@ -20,8 +20,8 @@ pub mod sessions;
 
 use std::sync::Arc;
 
+use ::config::Identity;
 use authn::{Authenticator, BoxError, Directory, Groups};
-use runtime::config::Identity;
 use runtime::{App, Context, Listeners, client};
 use tonic::service::Routes;
 
@@ -29,8 +29,8 @@ use crate::issuer::Issuers;
 use crate::people::People;
 use crate::provision::{Provisioner, Transport, transport};
 
+pub use self::config::{AuthProviders, AutoProvision, Config, FileError, Minting, Oidc, Outbound, RoleAssignment};
 pub use authenticator::Bearer;
-pub use config::{AuthProviders, AutoProvision, Config, FileError, Minting, Oidc, Outbound, RoleAssignment};
 
 /// Where users listens unless it is told otherwise.
 const DEFAULT_USERS: &str = "127.0.0.1:9144";
@@ -77,7 +77,7 @@ pub fn open(
     let settings = config.issuers()?;
     let writes = settings.iter().any(|issuer| issuer.provisioning.is_some() || issuer.roles.is_some());
     let provisioner = if writes {
-        let keys = runtime::key_ring::<AuthBearer>(config, |config| &config.minting.0, context)?;
+        let keys = runtime::key_ring::<AuthBearer>(config, |config| config.minting.token_manager(), context)?;
         Some(Provisioner::new(users, keys, context.clock.clone(), context.random.clone()))
     } else {
         None

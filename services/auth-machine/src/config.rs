@@ -1,4 +1,6 @@
-use runtime::config::{Debug, Grpc, GrpcClientTls, Invalid, Log, Reva, Secret, Section, Tracing, Visitor};
+use config::{Debug, Grpc, GrpcClientTls, Invalid, Log, Reva, Secret, SecretFiles, Section, Tracing};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
 
@@ -6,8 +8,11 @@ use crate::policy::Policy;
 const GATEWAYS_UNNAMED: &str = "AUTH_MACHINE_ALLOW_IMPERSONATION names callers, and AUTH_MACHINE_TRUSTED_GATEWAYS is empty: these rules hold for callers that ask themselves, or by a gateway in the same process, and for no caller behind a gateway in another process; set it to the name in that gateway's client certificate";
 
 /// What auth-machine can be told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Config {
+    /// How files of secrets are read.
+    #[serde(flatten)]
+    pub secret_files: SecretFiles,
     /// How it traces.
     pub tracing: Tracing,
     /// How it logs.
@@ -21,20 +26,39 @@ pub struct Config {
     /// The gateway of an existing installation, as the directory.
     pub reva: Reva,
     /// The directory's own address.
+    #[schemars(description = runtime::USERS_ENDPOINT, extend("x-env" = ["AUTH_MACHINE_USERS_ENDPOINT"]))]
     pub users_endpoint: String,
-    /// The key that callers show.
+    /// The machine auth API key used to validate internal requests necessary to access resources from other services.
+    #[schemars(extend(
+        "x-env" = ["OCIS_MACHINE_AUTH_API_KEY", "AUTH_MACHINE_API_KEY"],
+        "x-required" = "give every service the same one, made with: openssl rand -base64 32",
+        "x-min-bytes" = 32,
+    ))]
     pub machine_auth_api_key: Secret,
-    /// The key before it, still accepted.
+    /// The machine auth API key that was in use before the current one, still accepted while services change over.
+    #[schemars(extend(
+        "x-env" = ["OCIS_MACHINE_AUTH_API_KEY_PREVIOUS", "AUTH_MACHINE_API_KEY_PREVIOUS"],
+        "x-min-bytes" = 32,
+    ))]
     pub machine_auth_api_key_previous: Secret,
-    /// Who may act as whom, see [`Policy`].
+    /// Who may act as whom: a list of CALLER=SUBJECT. CALLER is the name in a client certificate or '*'. SUBJECT is a
+    /// login name, 'users' (neither administrators nor service accounts), 'admins' or '*'. Where the directory knows no
+    /// roles (LDAP, or another gateway) 'users' alone refuses: administrators cannot be told from others, and
+    /// '*=users,*=admins' lets the key act as both.
+    #[schemars(extend("x-env" = ["AUTH_MACHINE_ALLOW_IMPERSONATION"]))]
     pub allow_impersonation: Vec<String>,
-    /// The names in the certificates of gateways, which are believed when they forward the names of their callers.
+    /// Names in the client certificates of gateways (the first URI in a certificate, or else the first DNS name), like
+    /// 'spiffe://example.org/gateway'. Behind these gateways CALLER is the name in the certificate of the gateway's own
+    /// caller, which the gateway forwards. A name that any other caller forwards is not believed, and only rules for
+    /// '*' hold for such a request.
+    #[schemars(extend("x-env" = ["AUTH_MACHINE_TRUSTED_GATEWAYS"]))]
     pub trusted_gateways: Vec<String>,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
+            secret_files: SecretFiles::default(),
             tracing: Tracing::default(),
             log: Log::default(),
             debug: Debug::at("127.0.0.1:9167"),
@@ -63,41 +87,8 @@ impl Config {
 }
 
 impl Section for Config {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.section("tracing", &mut self.tracing);
-        v.section("log", &mut self.log);
-        v.section("debug", &mut self.debug);
-        v.section("grpc", &mut self.grpc);
-        v.section("grpc_client_tls", &mut self.grpc_client_tls);
-        v.section("reva", &mut self.reva);
-        v.value("users_endpoint", &mut self.users_endpoint, &["AUTH_MACHINE_USERS_ENDPOINT"], runtime::USERS_ENDPOINT);
-        v.secret(
-            "machine_auth_api_key",
-            &mut self.machine_auth_api_key,
-            &["OCIS_MACHINE_AUTH_API_KEY", "AUTH_MACHINE_API_KEY"],
-            "The machine auth API key used to validate internal requests necessary to access resources from other services.",
-        )
-        .required("give every service the same one, made with: openssl rand -base64 32")
-        .min_bytes(32);
-        v.secret(
-            "machine_auth_api_key_previous",
-            &mut self.machine_auth_api_key_previous,
-            &["OCIS_MACHINE_AUTH_API_KEY_PREVIOUS", "AUTH_MACHINE_API_KEY_PREVIOUS"],
-            "The machine auth API key that was in use before the current one, still accepted while services change over.",
-        )
-        .min_bytes(32);
-        v.value(
-            "allow_impersonation",
-            &mut self.allow_impersonation,
-            &["AUTH_MACHINE_ALLOW_IMPERSONATION"],
-            "Who may act as whom: a list of CALLER=SUBJECT. CALLER is the name in a client certificate or '*'. SUBJECT is a login name, 'users' (neither administrators nor service accounts), 'admins' or '*'. Where the directory knows no roles (LDAP, or another gateway) 'users' alone refuses: administrators cannot be told from others, and '*=users,*=admins' lets the key act as both.",
-        );
-        v.value(
-            "trusted_gateways",
-            &mut self.trusted_gateways,
-            &["AUTH_MACHINE_TRUSTED_GATEWAYS"],
-            "Names in the client certificates of gateways (the first URI in a certificate, or else the first DNS name), like 'spiffe://example.org/gateway'. Behind these gateways CALLER is the name in the certificate of the gateway's own caller, which the gateway forwards. A name that any other caller forwards is not believed, and only rules for '*' hold for such a request.",
-        );
+    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
+        vec![("grpc", &self.grpc), ("grpc_client_tls", &self.grpc_client_tls), ("reva", &self.reva)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {

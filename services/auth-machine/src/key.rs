@@ -1,6 +1,7 @@
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
-use runtime::{Random, config::Secret};
+use config::Secret;
+use runtime::Random;
 
 /// The machine keys that are accepted. Only keyed digests are kept and compared, so that neither time nor memory tells
 /// how much of a guess was right.

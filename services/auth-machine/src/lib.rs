@@ -8,13 +8,11 @@ mod service;
 
 use std::sync::{Arc, Weak};
 
+pub use self::config::Config;
+use ::config::{Identity, load_over};
 use authn::{Authenticator, BoxError, Directory};
-pub use config::Config;
 pub use policy::{Decision, Policy};
-use runtime::{
-    App, Context, Listeners, Service,
-    config::{Identity, load_over},
-};
+use runtime::{App, Context, Listeners, Service};
 
 /// The service.
 pub struct AuthMachine;
@@ -62,7 +60,7 @@ async fn follow(keys: Weak<key::Keys>, config: Config, context: Context) {
     let mut reload = context.reload.subscribe();
     while let Some(Ok(())) = context.shutdown.run_until_cancelled(reload.changed()).await {
         let Some(keys) = keys.upgrade() else { return };
-        match load_over(config.clone(), &AuthMachine::IDENTITY, &context.environment) {
+        match load_over(&config, &AuthMachine::IDENTITY, &context.environment) {
             Ok(loaded) => keys.replace(loaded.config.keys()),
             Err(error) => tracing::error!(%error, "the machine keys stay as they were"),
         }

@@ -7,10 +7,8 @@ use std::time::SystemTime;
 
 use authn::{Authenticated, Reason, Scopes, User, UserId, UserType};
 use aws_lc_rs::hmac;
-use runtime::{
-    Random,
-    config::{Secret, SecretFileError, read_secret_file, read_yaml_file},
-};
+use config::{Secret, SecretFileError, read_secret_file, read_yaml_file};
+use runtime::Random;
 use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -105,7 +103,7 @@ impl Accounts {
             accounts.files.push(file.clone());
             for entry in read(file)? {
                 accounts.files.extend(entry.secret_file.clone());
-                let secret = entry.secret(config.allows_exposed_secrets)?;
+                let secret = entry.secret(config.secret_files.allow_readable_secrets)?;
                 accounts.add(&entry.id, &secret, entry.scopes()?, entry.expires()?, entry.disabled)?;
             }
         }

@@ -1,10 +1,15 @@
 use std::path::PathBuf;
 
-use runtime::config::{Debug, Grpc, Invalid, Log, Secret, Section, Tracing, Visitor};
+use config::{Debug, Grpc, Invalid, Log, Secret, SecretFiles, Section, Tracing};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// The configuration of auth-service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Config {
+    /// How files of secrets are read.
+    #[serde(flatten)]
+    pub secret_files: SecretFiles,
     /// Where spans are sent.
     pub tracing: Tracing,
     /// What is logged.
@@ -15,40 +20,29 @@ pub struct Config {
     pub grpc: Grpc,
     /// The one account that oCIS knows.
     pub service_account: ServiceAccount,
-    /// A YAML file of further accounts.
+    /// Path/File name of a YAML list of further service accounts: id, secret or `secret_file`, scopes, expires,
+    /// disabled. It is read again when it changes.
+    #[schemars(extend("x-env" = ["AUTH_SERVICE_ACCOUNTS_FILE"]))]
     pub accounts_file: Option<PathBuf>,
-    /// Whether secrets are taken from files that other accounts of the machine can read.
-    pub allows_exposed_secrets: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
+            secret_files: SecretFiles::default(),
             tracing: Tracing::default(),
             log: Log::default(),
             debug: Debug::at("127.0.0.1:9198"),
             grpc: Grpc::at("127.0.0.1:9199"),
             service_account: ServiceAccount::default(),
             accounts_file: None,
-            allows_exposed_secrets: false,
         }
     }
 }
 
 impl Section for Config {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.section("tracing", &mut self.tracing);
-        v.section("log", &mut self.log);
-        v.section("debug", &mut self.debug);
-        v.section("grpc", &mut self.grpc);
-        v.section("service_account", &mut self.service_account);
-        self.allows_exposed_secrets = v.allows_exposed_secrets();
-        v.value(
-            "accounts_file",
-            &mut self.accounts_file,
-            &["AUTH_SERVICE_ACCOUNTS_FILE"],
-            "Path/File name of a YAML list of further service accounts: id, secret or secret_file, scopes, expires, disabled. It is read again when it changes.",
-        );
+    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
+        vec![("grpc", &self.grpc), ("service_account", &self.service_account)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -61,31 +55,22 @@ impl Section for Config {
 }
 
 /// `service_account`: one account, as oCIS configures it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceAccount {
-    /// Its identifier.
+    /// The ID of the service account the service should use.
+    #[serde(rename = "service_account_id")]
+    #[schemars(extend("x-env" = ["OCIS_SERVICE_ACCOUNT_ID", "<P>_SERVICE_ACCOUNT_ID"]))]
     pub id: String,
-    /// Its secret.
+    /// The service account secret.
+    #[serde(rename = "service_account_secret")]
+    #[schemars(extend(
+        "x-env" = ["OCIS_SERVICE_ACCOUNT_SECRET", "<P>_SERVICE_ACCOUNT_SECRET"],
+        "x-min-bytes" = super::accounts::MIN_SECRET,
+    ))]
     pub secret: Secret,
 }
 
 impl Section for ServiceAccount {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "service_account_id",
-            &mut self.id,
-            &["OCIS_SERVICE_ACCOUNT_ID", "<P>_SERVICE_ACCOUNT_ID"],
-            "The ID of the service account the service should use.",
-        );
-        v.secret(
-            "service_account_secret",
-            &mut self.secret,
-            &["OCIS_SERVICE_ACCOUNT_SECRET", "<P>_SERVICE_ACCOUNT_SECRET"],
-            "The service account secret.",
-        )
-        .min_bytes(super::accounts::MIN_SECRET);
-    }
-
     fn validate(&self) -> Result<(), Invalid> {
         match (self.id.is_empty(), self.secret.is_empty()) {
             (false, true) => Err(Invalid::new("service_account_secret", "is not set, but the account's id is")),

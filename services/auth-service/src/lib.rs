@@ -6,15 +6,15 @@ mod config;
 
 use std::sync::Arc;
 
+use ::config::{Identity, load_over};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use authn::{AuthError, Authenticated, Authenticator, BoxError, Credentials};
-use runtime::config::{Identity, load_over};
 use runtime::{App, Clock, Context, Listeners, Task};
 use secrecy::ExposeSecret;
 
+pub use self::config::{Config, ServiceAccount};
 pub use accounts::{Accounts, AccountsError, MIN_SECRET};
-pub use config::{Config, ServiceAccount};
 
 /// The service.
 pub struct AuthService;
@@ -67,7 +67,7 @@ impl ServiceAccounts {
 }
 
 fn reread(config: &Config, context: &Context) -> Result<Accounts, BoxError> {
-    let loaded = load_over(config.clone(), &<AuthService as runtime::Service>::IDENTITY, &context.environment)?;
+    let loaded = load_over(config, &<AuthService as runtime::Service>::IDENTITY, &context.environment)?;
     let accounts = Accounts::load(&loaded.config, &context.random)?;
     accounts.files().for_each(|file| context.reload.watch(file));
     Ok(accounts)

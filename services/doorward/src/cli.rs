@@ -286,6 +286,11 @@ pub(crate) enum Config {
         /// The service
         service: ServiceName,
     },
+    /// Prints the JSON Schema of the YAML file, by which editors complete and check it
+    Schema {
+        /// The service
+        service: ServiceName,
+    },
 }
 
 #[cfg(test)]

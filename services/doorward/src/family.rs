@@ -86,7 +86,7 @@ impl Family {
 
 impl Member {
     /// The service's name and prefix.
-    pub fn identity(self) -> runtime::config::Identity {
+    pub fn identity(self) -> config::Identity {
         match self {
             Self::Users => users::Users::IDENTITY,
             Self::AuthBasic => auth_basic::AuthBasic::IDENTITY,
@@ -214,8 +214,8 @@ impl Builder<'_> {
     fn directory(
         &self,
         endpoint: &str,
-        reva: &runtime::config::Reva,
-        tls: &runtime::config::GrpcClientTls,
+        reva: &config::Reva,
+        tls: &config::GrpcClientTls,
     ) -> Result<Arc<dyn Directory>, BoxError> {
         match &self.directory {
             Some(directory) => Ok(directory.clone()),
@@ -263,7 +263,7 @@ impl Builder<'_> {
     }
 
     /// Where the service that answers for a type listens, for those who ask the registry.
-    fn address_of(&self, kind: &str) -> &runtime::config::ListenAddr {
+    fn address_of(&self, kind: &str) -> &config::ListenAddr {
         let settings = self.settings;
         match kind {
             kind::APP => &settings.auth_app.grpc.addr,

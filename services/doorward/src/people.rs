@@ -1,6 +1,7 @@
 //! What the command line and the quick start do to people, over [`Admin`].
 
 use authn::BoxError;
+use config::Secret;
 use proto::doorward::{
     passwords::v1::{RemovePasswordRequest, SetPasswordRequest},
     users::v1::{
@@ -8,7 +9,7 @@ use proto::doorward::{
         ListUsersRequest, Person, PersonRef, PersonStatus, UpdateUserRequest, group_ref, person_ref,
     },
 };
-use runtime::{ForeignToken, config::Secret};
+use runtime::ForeignToken;
 use tonic::Code;
 
 use crate::admin::Admin;

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use authn::BoxError;
-use runtime::{Context, config::Secret};
+use config::Secret;
+use runtime::Context;
 
 use crate::{
     admin::Admin,

@@ -5,10 +5,8 @@ use std::process::ExitCode;
 
 use authn::BoxError;
 use clap::Parser;
-use runtime::{
-    Context, ForeignToken, Misconfigured, Random,
-    config::{ConfigError, Environment, base_data_path},
-};
+use config::{ConfigError, Environment, base_data_path};
+use runtime::{Context, ForeignToken, Misconfigured, Random};
 
 use crate::{
     admin,
@@ -42,13 +40,13 @@ fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
         Command::Quickstart => serve(&Selection::everything(), environment, true),
         Command::Config { command } => command::config::run(&command, &environment, &kept(&environment)?),
         Command::AuthApp { command } => {
-            own(environment, defaults::auth_app, async |defaults, context| command.run(defaults, &context).await)
+            own(environment, defaults::auth_app, async |defaults, context| command.run(&defaults, &context).await)
         }
         Command::Client { command } => {
-            own(environment, defaults::idp, async |defaults, context| command.run(defaults, &context).await)
+            own(environment, defaults::idp, async |defaults, context| command.run(&defaults, &context).await)
         }
         Command::Keys { command } => {
-            own(environment, defaults::idp, async |defaults, context| command.run(defaults, &context).await)
+            own(environment, defaults::idp, async |defaults, context| command.run(&defaults, &context).await)
         }
         Command::Health => {
             let selection = Selection::of(&environment).map_err(Misconfigured::new)?;
@@ -79,7 +77,7 @@ fn user(command: UserOrToken, environment: Environment) -> Result<(), BoxError> 
             })
         }
         UserOrToken::Token(token) => {
-            own(environment, defaults::auth_app, async |defaults, context| token.run(defaults, &context).await)
+            own(environment, defaults::auth_app, async |defaults, context| token.run(&defaults, &context).await)
         }
     }
 }

@@ -7,7 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use runtime::{Random, config::Secret};
+use config::Secret;
+use runtime::Random;
 
 /// The file in the data folder that holds them.
 const FILE: &str = "secrets";

@@ -1,6 +1,6 @@
 //! Which services run in this process.
 
-use runtime::config::Environment;
+use config::Environment;
 
 /// A service of the family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

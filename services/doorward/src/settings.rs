@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 
-use runtime::{
-    Listeners, Misconfigured, Service,
-    config::{ConfigError, Environment, Loaded, base_data_path, load_over},
-};
+use config::{ConfigError, Environment, Loaded, base_data_path, load_over};
+use runtime::{Listeners, Misconfigured, Service};
 
 use crate::{
     secrets::Secrets,
@@ -53,28 +51,28 @@ impl Settings {
     pub fn load(environment: &Environment, secrets: &Secrets) -> Result<Self, ConfigError> {
         let data = base_data_path(environment);
         let mut reader = Reader { environment, warnings: Vec::new(), files: Vec::new() };
-        let auth_app = reader.read::<auth_app::AuthApp>(defaults::auth_app(secrets))?;
-        let idp = reader.read::<idp::Idp>(defaults::idp(secrets))?;
+        let auth_app = reader.read::<auth_app::AuthApp>(&defaults::auth_app(secrets))?;
+        let idp = reader.read::<idp::Idp>(&defaults::idp(secrets))?;
         let issuers = idp.sites().into_iter().map(|site| site.issuer).collect();
         // whose idp answers at that URL where ours does not run is not known
         let runs_idp = Selection::of(environment).is_ok_and(|selection| selection.contains(Member::Idp));
-        let auth_bearer = reader.read::<auth_bearer::AuthBearer>(defaults::auth_bearer(secrets, issuers, runs_idp))?;
-        let users = reader.read::<users::Users>(defaults::users(secrets))?;
-        let auth_machine = reader.read::<auth_machine::AuthMachine>(defaults::auth_machine(secrets))?;
+        let auth_bearer = reader.read::<auth_bearer::AuthBearer>(&defaults::auth_bearer(secrets, issuers, runs_idp))?;
+        let users = reader.read::<users::Users>(&defaults::users(secrets))?;
+        let auth_machine = reader.read::<auth_machine::AuthMachine>(&defaults::auth_machine(secrets))?;
         if users.is_ldap() && auth_machine.relies_on_roles() {
             reader.warnings.push(LDAP_WITHOUT_ROLES.to_owned());
         }
         let backends = defaults::backends(&idp.http, &auth_app.http, &auth_bearer.http);
         Ok(Self {
             users,
-            auth_basic: reader.read::<auth_basic::AuthBasic>(defaults::auth_basic(secrets))?,
+            auth_basic: reader.read::<auth_basic::AuthBasic>(&defaults::auth_basic(secrets))?,
             auth_machine,
-            auth_service: reader.read::<auth_service::AuthService>(defaults::auth_service(secrets))?,
+            auth_service: reader.read::<auth_service::AuthService>(&defaults::auth_service(secrets))?,
             auth_app,
             auth_bearer,
             idp,
-            gateway: reader.read::<gateway::Gateway>(defaults::gateway(secrets))?,
-            proxy: reader.read::<proxy::Proxy>(defaults::proxy(secrets, backends))?,
+            gateway: reader.read::<gateway::Gateway>(&defaults::gateway(secrets))?,
+            proxy: reader.read::<proxy::Proxy>(&defaults::proxy(secrets, backends))?,
             data,
             warnings: reader.warnings,
             files: reader.files,
@@ -132,7 +130,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read<S: Service>(&mut self, defaults: S::Config) -> Result<S::Config, ConfigError> {
+    fn read<S: Service>(&mut self, defaults: &S::Config) -> Result<S::Config, ConfigError> {
         let Loaded { config, warnings, files, .. } = load_over(defaults, &S::IDENTITY, self.environment)?;
         self.warnings.extend(warnings);
         self.files.extend(files);

@@ -1,4 +1,6 @@
-use runtime::config::{Debug, Grpc, GrpcClientTls, Invalid, Log, Section, TokenManager, Tracing, Visitor};
+use config::{Debug, Grpc, GrpcClientTls, Invalid, Log, SecretFiles, Section, TokenManager, Tracing};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::homes::Quotas;
 
@@ -8,8 +10,11 @@ const MAX_GROUPS_SIZE: usize = 20 * 1024;
 const MOST_GROUPS_SIZE: usize = 44 * 1024;
 
 /// What the gateway can be told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Config {
+    /// How files of secrets are read.
+    #[serde(flatten)]
+    pub secret_files: SecretFiles,
     /// How it traces.
     pub tracing: Tracing,
     /// How it logs.
@@ -22,40 +27,64 @@ pub struct Config {
     pub grpc_client_tls: GrpcClientTls,
     /// The internal token it mints.
     pub token_manager: TokenManager,
-    /// Whether groups stay out of the token.
+    /// Disables the encoding of the user's group memberships in the access token. This reduces the token size,
+    /// especially when users are members of a large number of groups.
+    #[schemars(extend("x-env" = ["GATEWAY_SKIP_USER_GROUPS_IN_TOKEN"]))]
     pub skip_user_groups_in_token: bool,
-    /// The quota of homes by the role of their user: pairs of a role and a number of bytes, joined by an equals sign.
+    /// The quota of homes that are created at the upstream, by the role of their user: pairs like 'user=5000000000', of
+    /// roles admin, spaceadmin, user, guest or an id and a number of bytes. The first pair whose role the user has
+    /// counts; without one the storage decides. The same as `role_quotas` in the proxy.yaml of oCIS and OpenCloud.
+    #[schemars(extend("x-env" = ["GATEWAY_ROLE_QUOTAS"]))]
     pub role_quotas: Vec<String>,
-    /// How many bytes they may have in it.
+    /// How many bytes the groups may have in the access token, each counted with three more. Where they have more they
+    /// are left out, and the token says so ('`groups_omitted`'): services ask `WhoAmI` or `GetUserGroups`. A token has a
+    /// third more bytes than what it holds, and headers may have 32 KiB. At most 45056.
+    #[schemars(extend("x-env" = ["GATEWAY_MAX_GROUPS_SIZE"]))]
     pub max_groups_size: usize,
     /// The services behind it.
     pub endpoints: Endpoints,
 }
 
 /// Where the services behind the gateway are. An empty one is switched off.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Endpoints {
     /// App tokens (`appauth`) and the app-password calls.
+    #[schemars(description = endpoint("the auth-app service"), extend("x-env" = ["GATEWAY_AUTH_APP_ENDPOINT"]))]
     pub auth_app: String,
     /// Passwords (`basic`).
+    #[schemars(description = endpoint("the auth-basic service"), extend("x-env" = ["GATEWAY_AUTH_BASIC_ENDPOINT"]))]
     pub auth_basic: String,
     /// OIDC access tokens (`bearer`).
+    #[schemars(description = endpoint("the auth-bearer service"), extend("x-env" = ["GATEWAY_AUTH_BEARER_ENDPOINT"]))]
     pub auth_bearer: String,
     /// Impersonation (`machine`).
+    #[schemars(description = endpoint("the auth-machine service"), extend("x-env" = ["GATEWAY_AUTH_MACHINE_ENDPOINT"]))]
     pub auth_machine: String,
     /// Service accounts (`serviceaccounts`).
+    #[schemars(description = endpoint("the auth-service service"), extend("x-env" = ["GATEWAY_AUTH_SERVICE_ENDPOINT"]))]
     pub auth_service: String,
     /// The directory.
+    #[schemars(description = endpoint("the users service"), extend("x-env" = ["GATEWAY_USERS_ENDPOINT"]))]
     pub users: String,
     /// The gateway that answers every other call.
+    #[schemars(description = endpoint("another CS3 gateway, to which every call is forwarded that this one does not answer itself, and the authentication of types that are not ours (publicshares, ocmshares ...)"), extend("x-env" = ["GATEWAY_UPSTREAM_ENDPOINT"]))]
     pub upstream: String,
     /// The service that knows users' roles.
+    #[schemars(description = endpoint("the settings service of an oCIS or OpenCloud, whose roles users have for whom the directory names none; a user without any is given the role user, a guest the role guest"), extend("x-env" = ["GATEWAY_SETTINGS_ENDPOINT"]))]
     pub settings: String,
+}
+
+/// The description of an endpoint.
+fn endpoint(what: &str) -> String {
+    format!(
+        "The endpoint of {what}: dns:///host:port, unix:/path, http://host:port, https://host:port or host:port; empty switches it off."
+    )
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
+            secret_files: SecretFiles::default(),
             tracing: Tracing::default(),
             log: Log::default(),
             debug: Debug::at("127.0.0.1:9143"),
@@ -86,32 +115,8 @@ impl Default for Endpoints {
 }
 
 impl Section for Config {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.section("tracing", &mut self.tracing);
-        v.section("log", &mut self.log);
-        v.section("debug", &mut self.debug);
-        v.section("grpc", &mut self.grpc);
-        v.section("grpc_client_tls", &mut self.grpc_client_tls);
-        v.section("token_manager", &mut self.token_manager);
-        v.value(
-            "skip_user_groups_in_token",
-            &mut self.skip_user_groups_in_token,
-            &["GATEWAY_SKIP_USER_GROUPS_IN_TOKEN"],
-            "Disables the encoding of the user's group memberships in the access token. This reduces the token size, especially when users are members of a large number of groups.",
-        );
-        v.value(
-            "role_quotas",
-            &mut self.role_quotas,
-            &["GATEWAY_ROLE_QUOTAS"],
-            "The quota of homes that are created at the upstream, by the role of their user: pairs like 'user=5000000000', of roles admin, spaceadmin, user, guest or an id and a number of bytes. The first pair whose role the user has counts; without one the storage decides. The same as role_quotas in the proxy.yaml of oCIS and OpenCloud.",
-        );
-        v.value(
-            "max_groups_size",
-            &mut self.max_groups_size,
-            &["GATEWAY_MAX_GROUPS_SIZE"],
-            "How many bytes the groups may have in the access token, each counted with three more. Where they have more they are left out, and the token says so ('groups_omitted'): services ask WhoAmI or GetUserGroups. A token has a third more bytes than what it holds, and headers may have 32 KiB. At most 45056.",
-        );
-        v.section("endpoints", &mut self.endpoints);
+    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
+        vec![("grpc", &self.grpc), ("grpc_client_tls", &self.grpc_client_tls), ("token_manager", &self.token_manager)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -125,33 +130,5 @@ impl Section for Config {
 
     fn warnings(&self) -> Vec<String> {
         self.grpc.source_warning().into_iter().collect()
-    }
-}
-
-impl Section for Endpoints {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        let forms =
-            "dns:///host:port, unix:/path, http://host:port, https://host:port or host:port; empty switches it off";
-        let mut endpoint = |key: &str, field: &mut String, name: &str, what: &str| {
-            v.value(key, field, &[name], &format!("The endpoint of {what}: {forms}."));
-        };
-        endpoint("auth_app", &mut self.auth_app, "GATEWAY_AUTH_APP_ENDPOINT", "the auth-app service");
-        endpoint("auth_basic", &mut self.auth_basic, "GATEWAY_AUTH_BASIC_ENDPOINT", "the auth-basic service");
-        endpoint("auth_bearer", &mut self.auth_bearer, "GATEWAY_AUTH_BEARER_ENDPOINT", "the auth-bearer service");
-        endpoint("auth_machine", &mut self.auth_machine, "GATEWAY_AUTH_MACHINE_ENDPOINT", "the auth-machine service");
-        endpoint("auth_service", &mut self.auth_service, "GATEWAY_AUTH_SERVICE_ENDPOINT", "the auth-service service");
-        endpoint("users", &mut self.users, "GATEWAY_USERS_ENDPOINT", "the users service");
-        endpoint(
-            "upstream",
-            &mut self.upstream,
-            "GATEWAY_UPSTREAM_ENDPOINT",
-            "another CS3 gateway, to which every call is forwarded that this one does not answer itself, and the authentication of types that are not ours (publicshares, ocmshares ...)",
-        );
-        endpoint(
-            "settings",
-            &mut self.settings,
-            "GATEWAY_SETTINGS_ENDPOINT",
-            "the settings service of an oCIS or OpenCloud, whose roles users have for whom the directory names none; a user without any is given the role user, a guest the role guest",
-        );
     }
 }

@@ -13,15 +13,16 @@ mod upstream;
 
 use std::sync::Arc;
 
+pub use self::config::{Config, Endpoints};
+use ::config::Identity;
 use async_trait::async_trait;
 use authn::gateway::Identified;
 use authn::{AuthError, BoxError, Credentials};
-pub use config::{Config, Endpoints};
 use proto::cs3::{
     auth::registry::v1beta1::registry_api_server::RegistryApiServer,
     gateway::v1beta1::gateway_api_server::GatewayApiServer,
 };
-use runtime::{App, Context, Listeners, Service, config::Identity};
+use runtime::{App, Context, Listeners, Service};
 use token::{Minter, Verifier};
 use tonic::service::Routes;
 
@@ -72,7 +73,7 @@ pub struct Opened(Arc<Core>);
 /// # Errors
 /// When the token secret cannot be used.
 pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<Opened, BoxError> {
-    let keys = runtime::key_ring::<Gateway>(config, |config| &config.token_manager, context)?;
+    let keys = runtime::key_ring::<Gateway>(config, |config| config.token_manager.clone(), context)?;
     let random = context.random.clone();
     let minter = Minter::new(keys.clone(), config.token_manager.expires, config.skip_user_groups_in_token)
         .with_max_groups_size(config.max_groups_size);

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use authn::Peer;
 use authn::caller::SOURCE_KEY;
+use config::Environment;
 use gateway::{Config, Peers, peers};
 use http::HeaderMap;
 use proto::cs3::auth::applications::v1beta1::{GenerateAppPasswordRequest, GetAppPasswordRequest};
 use proto::cs3::gateway::v1beta1::gateway_api_client::GatewayApiClient;
 use runtime::Context;
-use runtime::config::Environment;
 use status::Kind;
 use tonic::Request;
 use tonic::body::Body;

@@ -14,6 +14,7 @@ use authn::{
 use axum::{Router, body::Body, extract::Request, response::Response};
 use bounded_cache::HeapSize;
 use bytes::Bytes;
+use config::Environment;
 use gateway::{Config, Opened, Peers, peers::Provider};
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, Full};
@@ -25,7 +26,6 @@ use proto::ocis::services::settings::v0::{
     UserRoleAssignment,
 };
 use runtime::Context;
-use runtime::config::Environment;
 use token::{Claims, KeyRing, Verifier};
 use tokio::net::TcpListener;
 

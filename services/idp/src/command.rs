@@ -30,7 +30,7 @@ impl Command {
     ///
     /// # Errors
     /// When an argument is wrong, the service does not answer, or refuses.
-    pub async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+    pub async fn run(self, defaults: &Config, context: &Context) -> Result<(), BoxError> {
         match self {
             Self::Client(command) => command.run(defaults, context).await,
             Self::Keys(command) => command.run(defaults, context).await,

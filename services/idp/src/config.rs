@@ -3,11 +3,13 @@ mod lives;
 
 use std::path::PathBuf;
 
-use oidc::jose::Algorithm;
-use runtime::config::{
-    Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, ListenAddr, Log, Mtls, Reva, Secret, Section, TokenManager,
-    Tracing, Visitor, base_data_path,
+use config::{
+    Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, ListenAddr, Log, Mtls, Reva, Secret, SecretFiles, Section,
+    TokenManager, Tracing, base_data_path,
 };
+use oidc::jose::Algorithm;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 pub use lives::Lives;
 
@@ -21,8 +23,11 @@ const MOST_GROUPS_SIZE: usize = 20 * 1024;
 
 /// The configuration of idp: what every service has, then its own.
 #[expect(clippy::struct_excessive_bools, reason = "each is one setting")]
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Config {
+    /// How files of secrets are read.
+    #[serde(flatten)]
+    pub secret_files: SecretFiles,
     /// Where spans are sent.
     pub tracing: Tracing,
     /// What is logged.
@@ -42,56 +47,99 @@ pub struct Config {
     /// The gateway of the family.
     pub reva: Reva,
     /// The directory's own address.
+    #[schemars(description = runtime::USERS_ENDPOINT, extend("x-env" = ["<P>_USERS_ENDPOINT"]))]
     pub users_endpoint: String,
-    /// Where passwords are verified.
+    /// The endpoint of the service that verifies passwords.
+    #[schemars(extend(
+        "x-env" = ["<P>_AUTH_BASIC_ENDPOINT"],
+        "x-required" = "name the endpoint of auth-basic, like 127.0.0.1:9146",
+    ))]
     pub auth_basic_endpoint: String,
-    /// The URL by which people reach the installation; see [`site`](Self::site).
+    /// The URL by which people reach the installation. It is the issuer of the layout opencloud, and with /oidc behind
+    /// it that of the layout cells. If empty, http://localhost and the port of the HTTP service.
+    #[schemars(extend("x-env" = ["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_ISS"]))]
     pub url: String,
-    /// The URL by which clients with certificates reach that server; see [`mtls_site`](Self::mtls_site).
+    /// The URL by which programs with a client certificate reach the service at `IDP_MTLS_ADDR`. If empty, the host of
+    /// `OCIS_URL` with that port.
+    #[schemars(extend("x-env" = ["<P>_MTLS_URL"]))]
     pub mtls_url: String,
-    /// Which layouts are served.
+    /// Which paths are served: those of 'opencloud' (and oCIS), those of 'cells', or both.
+    #[schemars(extend("x-env" = ["<P>_LAYOUTS"]))]
     pub layouts: Vec<String>,
-    /// Which of them take the code flow with PKCE only.
+    /// Which layouts keep to OAuth 2.1: `response_type` code only, and a `code_challenge` with S256 in each request,
+    /// whatever a client is registered for.
+    #[schemars(extend("x-env" = ["<P>_STRICT_LAYOUTS"]))]
     pub strict_layouts: Vec<String>,
-    /// What tokens are signed with; see [`algorithms`](Self::algorithms).
-    pub signing_algorithms: Vec<String>,
-    /// Whether clients may be registered for ID tokens without a signature.
-    pub unsigned_id_tokens: bool,
-    /// How many bytes the groups may have in a token.
-    pub max_groups_size: usize,
-    /// Where state is kept; empty is a `SQLite` file in the data folder. It may hold a password.
+    /// What people see as the name of the installation.
+    #[schemars(extend("x-env" = ["<P>_SITE_NAME"]))]
+    pub site_name: String,
+    /// Where sessions, grants, clients and keys are kept: sqlite:///path/to/file.db, or
+    /// postgres://user:password@host/database for more than one replica. If empty, the file idp.db in the data folder.
+    #[schemars(extend("x-env" = ["OCIS_DATABASE_URL", "<P>_DATABASE_URL"]))]
     pub database_url: Secret,
-    /// The connections to a `PostgreSQL` server.
-    pub database_pool: store::Pool,
     /// See [`store::Options::listen_url`].
+    #[schemars(description = store::LISTEN_URL, extend("x-env" = ["OCIS_DATABASE_LISTEN_URL", "<P>_DATABASE_LISTEN_URL"]))]
     pub database_listen_url: Secret,
-    /// What codes, cookies and private keys are sealed with.
+    /// The connections to a `PostgreSQL` server.
+    #[serde(flatten)]
+    pub database_pool: store::Pool,
+    /// The secret that seals codes, opaque tokens and the private keys in the database. Without it everybody is signed
+    /// out and no key can be used.
+    #[schemars(extend(
+        "x-env" = ["<P>_ENCRYPTION_SECRET"],
+        "x-required" = "keep it as long as the database, made with: openssl rand -base64 32",
+        "x-min-bytes" = 32,
+    ))]
     pub encryption_secret: Secret,
-    /// The secret before it.
+    /// The secret that was in use before the current one. What it sealed is still accepted.
+    #[schemars(extend("x-env" = ["<P>_ENCRYPTION_SECRET_PREVIOUS"], "x-min-bytes" = 32))]
     pub encryption_secret_previous: Secret,
-    /// The file with further clients.
+    /// The algorithms that tokens are signed with, each with a key of its own: RS256, PS256, ES256, EdDSA. The first is
+    /// that of clients whose registration names none. An algorithm that a client is registered for keeps its key.
+    #[schemars(extend("x-env" = ["<P>_SIGNING_ALGORITHMS"]))]
+    pub signing_algorithms: Vec<String>,
+    /// Whether clients may be registered for ID tokens without a signature (alg none). Where they may not, such clients
+    /// get signed ones.
+    #[schemars(extend("x-env" = ["<P>_ALLOW_UNSIGNED_ID_TOKENS"]))]
+    pub unsigned_id_tokens: bool,
+    /// How many bytes the groups may have in an access token or ID token, each counted with three more. Where they have
+    /// more they are left out, and the token says so ('`_claim_names`'): userinfo has them all. A token has a third more
+    /// bytes than what it holds. At most 20480.
+    #[schemars(extend("x-env" = ["<P>_MAX_GROUPS_SIZE"]))]
+    pub max_groups_size: usize,
+    /// A YAML file with further clients, as the identifier-registration.yaml of oCIS has them. A client in it replaces
+    /// the built-in one of the same id.
+    #[schemars(extend("x-env" = ["<P>_IDENTIFIER_REGISTRATION_CONF", "<P>_CLIENTS_FILE"]))]
     pub clients_file: Option<PathBuf>,
-    /// Which sets of clients are there without being configured.
+    /// Which sets of clients are known without being configured: 'opencloud', 'cells', 'ocis'.
+    #[schemars(extend("x-env" = ["<P>_DEFAULT_CLIENTS"]))]
     pub default_clients: Vec<String>,
     /// Whether clients may register themselves with an initial access token.
+    #[schemars(extend("x-env" = ["<P>_ALLOW_DYNAMIC_CLIENT_REGISTRATION"]))]
     pub registration: bool,
-    /// Whether they may without one.
+    /// Whether clients may register themselves without one. Anybody who reaches the service can then add a client.
+    #[schemars(extend("x-env" = ["<P>_ALLOW_OPEN_CLIENT_REGISTRATION"]))]
     pub open_registration: bool,
-    /// How often one source may register clients in a minute.
+    /// How many clients one address may register in a minute.
+    #[schemars(extend("x-env" = ["<P>_REGISTRATIONS_PER_MINUTE"]))]
     pub registrations_per_minute: u32,
-    /// Whether addresses that clients name may be private ones.
+    /// Whether addresses that clients name (keys, request objects, logout) may be on this machine or in a private
+    /// network.
+    #[schemars(extend("x-env" = ["<P>_ALLOW_PRIVATE_ADDRESSES"]))]
     pub allow_private_addresses: bool,
-    /// A certificate authority that is trusted beside the system's when clients' addresses are called.
+    /// Path/File name of the CA certificates (in PEM format) that are trusted beside the system's when such addresses
+    /// are called.
+    #[schemars(extend("x-env" = ["<P>_OUTBOUND_CACERT"]))]
     pub outbound_ca: Option<PathBuf>,
-    /// The name people see on the pages.
-    pub site_name: String,
     /// How long everything lives.
+    #[serde(flatten)]
     pub lives: Lives,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
+            secret_files: SecretFiles::default(),
             tracing: Tracing::default(),
             log: Log::default(),
             debug: Debug::at("127.0.0.1:9134"),
@@ -184,162 +232,20 @@ impl Config {
     pub fn algorithms(&self) -> Vec<Algorithm> {
         self.signing_algorithms.iter().filter_map(|name| name.parse().ok()).collect()
     }
-
-    fn visit_peers(&mut self, v: &mut Visitor<'_>) {
-        v.value("users_endpoint", &mut self.users_endpoint, &["<P>_USERS_ENDPOINT"], runtime::USERS_ENDPOINT);
-        v.value(
-            "auth_basic_endpoint",
-            &mut self.auth_basic_endpoint,
-            &["<P>_AUTH_BASIC_ENDPOINT"],
-            "The endpoint of the service that verifies passwords.",
-        )
-        .required("name the endpoint of auth-basic, like 127.0.0.1:9146");
-        v.value(
-            "url",
-            &mut self.url,
-            &["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_ISS"],
-            "The URL by which people reach the installation. It is the issuer of the layout opencloud, and with /oidc behind it that of the layout cells. If empty, http://localhost and the port of the HTTP service.",
-        );
-        v.value(
-            "mtls_url",
-            &mut self.mtls_url,
-            &["<P>_MTLS_URL"],
-            "The URL by which programs with a client certificate reach the service at IDP_MTLS_ADDR. If empty, the host of OCIS_URL with that port.",
-        );
-        v.value(
-            "layouts",
-            &mut self.layouts,
-            &["<P>_LAYOUTS"],
-            "Which paths are served: those of 'opencloud' (and oCIS), those of 'cells', or both.",
-        );
-        v.value(
-            "strict_layouts",
-            &mut self.strict_layouts,
-            &["<P>_STRICT_LAYOUTS"],
-            "Which layouts keep to OAuth 2.1: response_type code only, and a code_challenge with S256 in each request, whatever a client is registered for.",
-        );
-        v.value(
-            "site_name",
-            &mut self.site_name,
-            &["<P>_SITE_NAME"],
-            "What people see as the name of the installation.",
-        );
-    }
-
-    fn visit_state(&mut self, v: &mut Visitor<'_>) {
-        v.secret(
-            "database_url",
-            &mut self.database_url,
-            &["OCIS_DATABASE_URL", "<P>_DATABASE_URL"],
-            "Where sessions, grants, clients and keys are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file idp.db in the data folder.",
-        );
-        v.secret(
-            "database_listen_url",
-            &mut self.database_listen_url,
-            &["OCIS_DATABASE_LISTEN_URL", "<P>_DATABASE_LISTEN_URL"],
-            store::LISTEN_URL,
-        );
-        self.database_pool.visit(v, "<P>_DATABASE");
-        v.secret(
-            "encryption_secret",
-            &mut self.encryption_secret,
-            &["<P>_ENCRYPTION_SECRET"],
-            "The secret that seals codes, opaque tokens and the private keys in the database. Without it everybody is signed out and no key can be used.",
-        )
-        .required("keep it as long as the database, made with: openssl rand -base64 32")
-        .min_bytes(32);
-        v.secret(
-            "encryption_secret_previous",
-            &mut self.encryption_secret_previous,
-            &["<P>_ENCRYPTION_SECRET_PREVIOUS"],
-            "The secret that was in use before the current one. What it sealed is still accepted.",
-        )
-        .min_bytes(32);
-    }
-
-    fn visit_signatures(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "signing_algorithms",
-            &mut self.signing_algorithms,
-            &["<P>_SIGNING_ALGORITHMS"],
-            "The algorithms that tokens are signed with, each with a key of its own: RS256, PS256, ES256, EdDSA. The first is that of clients whose registration names none. An algorithm that a client is registered for keeps its key.",
-        );
-        v.value(
-            "unsigned_id_tokens",
-            &mut self.unsigned_id_tokens,
-            &["<P>_ALLOW_UNSIGNED_ID_TOKENS"],
-            "Whether clients may be registered for ID tokens without a signature (alg none). Where they may not, such clients get signed ones.",
-        );
-        v.value(
-            "max_groups_size",
-            &mut self.max_groups_size,
-            &["<P>_MAX_GROUPS_SIZE"],
-            "How many bytes the groups may have in an access token or ID token, each counted with three more. Where they have more they are left out, and the token says so ('_claim_names'): userinfo has them all. A token has a third more bytes than what it holds. At most 20480.",
-        );
-    }
-
-    fn visit_clients(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "clients_file",
-            &mut self.clients_file,
-            &["<P>_IDENTIFIER_REGISTRATION_CONF", "<P>_CLIENTS_FILE"],
-            "A YAML file with further clients, as the identifier-registration.yaml of oCIS has them. A client in it replaces the built-in one of the same id.",
-        );
-        v.value(
-            "default_clients",
-            &mut self.default_clients,
-            &["<P>_DEFAULT_CLIENTS"],
-            "Which sets of clients are known without being configured: 'opencloud', 'cells', 'ocis'.",
-        );
-        v.value(
-            "registration",
-            &mut self.registration,
-            &["<P>_ALLOW_DYNAMIC_CLIENT_REGISTRATION"],
-            "Whether clients may register themselves with an initial access token.",
-        );
-        v.value(
-            "open_registration",
-            &mut self.open_registration,
-            &["<P>_ALLOW_OPEN_CLIENT_REGISTRATION"],
-            "Whether clients may register themselves without one. Anybody who reaches the service can then add a client.",
-        );
-        v.value(
-            "registrations_per_minute",
-            &mut self.registrations_per_minute,
-            &["<P>_REGISTRATIONS_PER_MINUTE"],
-            "How many clients one address may register in a minute.",
-        );
-        v.value(
-            "allow_private_addresses",
-            &mut self.allow_private_addresses,
-            &["<P>_ALLOW_PRIVATE_ADDRESSES"],
-            "Whether addresses that clients name (keys, request objects, logout) may be on this machine or in a private network.",
-        );
-        v.value(
-            "outbound_ca",
-            &mut self.outbound_ca,
-            &["<P>_OUTBOUND_CACERT"],
-            "Path/File name of the CA certificates (in PEM format) that are trusted beside the system's when such addresses are called.",
-        );
-    }
 }
 
 impl Section for Config {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.section("tracing", &mut self.tracing);
-        v.section("log", &mut self.log);
-        v.section("debug", &mut self.debug);
-        v.section("grpc", &mut self.grpc);
-        v.section("http", &mut self.http);
-        v.section("mtls", &mut self.mtls);
-        v.section("grpc_client_tls", &mut self.grpc_client_tls);
-        v.section("token_manager", &mut self.token_manager);
-        v.section("reva", &mut self.reva);
-        self.visit_peers(v);
-        self.visit_state(v);
-        self.visit_signatures(v);
-        self.visit_clients(v);
-        self.lives.visit(v);
+    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
+        vec![
+            ("grpc", &self.grpc),
+            ("http", &self.http),
+            ("mtls", &self.mtls),
+            ("grpc_client_tls", &self.grpc_client_tls),
+            ("token_manager", &self.token_manager),
+            ("reva", &self.reva),
+            ("", &self.database_pool),
+            ("", &self.lives),
+        ]
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -348,7 +254,6 @@ impl Section for Config {
         }
         store::check_listen_url(self.database_listen_url.expose())
             .map_err(|problem| Invalid::new("database_listen_url", problem))?;
-        self.database_pool.validate()?;
         if self.layouts.is_empty() || self.layouts.iter().any(|name| name.parse::<EndpointProfile>().is_err()) {
             return Err(Invalid::new("layouts", "must be a list of: opencloud, cells"));
         }
@@ -370,7 +275,7 @@ impl Section for Config {
         {
             return Err(Invalid::new("mtls_url", "must be https:// and a host, perhaps with a port, and no path"));
         }
-        self.lives.validate()
+        Ok(())
     }
 
     fn warnings(&self) -> Vec<String> {

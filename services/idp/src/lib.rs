@@ -20,12 +20,12 @@ mod testing;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::config::Identity;
 use ::store::{Database, Options};
 use ::token::Verifier;
 use authn::{Authenticator, BoxError, Directory};
 use clap::{ArgMatches, FromArgMatches, Subcommand};
 use outbound::{Fetcher, Policy};
-use runtime::config::Identity;
 use runtime::{App, Clock, Context, Listeners, Task};
 use tokio_util::sync::CancellationToken;
 
@@ -36,8 +36,8 @@ use crate::engine::{account_monitor, backchannel, secret_rotation};
 use crate::seal::Sealer;
 use crate::store::Store;
 
+pub use self::config::{Config, Lives};
 pub use command::Command;
-pub use config::{Config, Lives};
 pub use engine::provider::Provider;
 pub use migration::Migrator;
 
@@ -70,7 +70,7 @@ impl runtime::Service for Idp {
     }
 
     async fn command(matches: &ArgMatches, context: Context) -> Result<(), BoxError> {
-        Command::from_arg_matches(matches)?.run(Config::default(), &context).await
+        Command::from_arg_matches(matches)?.run(&Config::default(), &context).await
     }
 }
 
@@ -103,7 +103,7 @@ pub async fn open(
     passwords: Arc<dyn Authenticator>,
     context: &Context,
 ) -> Result<IdpService, BoxError> {
-    let internal = runtime::key_ring::<Idp>(config, |config| &config.token_manager, context)?;
+    let internal = runtime::key_ring::<Idp>(config, |config| config.token_manager.clone(), context)?;
     let listen_url = config.database_listen_url.clone();
     let options = Options { listen_url, ..config.database_pool.options() };
     let database = Database::connect(&config.database(&context.environment), &options).await?;

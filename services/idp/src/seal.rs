@@ -12,8 +12,8 @@ use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use config::Secret;
 use runtime::Random;
-use runtime::config::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

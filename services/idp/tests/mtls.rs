@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use config::Environment;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, SanType,
 };
 use reqwest::{Client, Identity, RequestBuilder};
-use runtime::config::Environment;
 use runtime::{Context, Running};
 use serde_json::{Value, json};
 use tempfile::TempDir;

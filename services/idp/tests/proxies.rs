@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use config::Environment;
 use reqwest::Client;
-use runtime::config::Environment;
 use runtime::{Context, Running};
 use serde_json::json;
 use tempfile::TempDir;

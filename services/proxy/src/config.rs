@@ -4,10 +4,12 @@ mod session;
 
 use std::path::PathBuf;
 
-use outbound::issuer::discovery_of;
-use runtime::config::{
-    Debug, Grpc, GrpcClientTls, Invalid, ListenAddr, Log, Secret, Section, TokenManager, Tracing, Visitor,
+use config::{
+    Debug, Grpc, GrpcClientTls, Invalid, ListenAddr, Log, Secret, SecretFiles, Section, TokenManager, Tracing,
 };
+use outbound::issuer::discovery_of;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 pub use multi_factor::MultiFactor;
 pub use public::Public;
@@ -20,8 +22,11 @@ use crate::site::Site;
 
 /// The configuration of proxy.
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Config {
+    /// How files of secrets are read.
+    #[serde(flatten)]
+    pub secret_files: SecretFiles,
     /// Where spans are sent.
     pub tracing: Tracing,
     /// What is logged.
@@ -36,69 +41,105 @@ pub struct Config {
     pub grpc_client_tls: GrpcClientTls,
     /// The keys of the internal token.
     pub token_manager: TokenManager,
-    /// The gateway.
+    /// The endpoint of the gateway.
+    #[schemars(extend(
+        "x-env" = ["<P>_GATEWAY_ENDPOINT"],
+        "x-required" = "name the endpoint of the gateway, like 127.0.0.1:9142",
+    ))]
     pub gateway: String,
-    /// The URL by which clients reach the edge.
+    /// The URL by which clients reach the edge. Backends are told its scheme.
+    #[schemars(extend("x-env" = ["OCIS_URL", "<P>_URL"]))]
     pub url: String,
-    /// Whose access tokens clients are told to bring; empty if that is not said.
+    /// The URL of the issuer of access tokens. If it is set, clients without a credential are told that they may bring
+    /// a bearer token.
+    #[schemars(extend("x-env" = ["OCIS_OIDC_ISSUER", "<P>_OIDC_ISSUER"]))]
     pub issuer: String,
-    /// Whether passwords are tried.
+    /// Set this to true to enable 'basic authentication' (username/password).
+    #[schemars(extend("x-env" = ["<P>_ENABLE_BASIC_AUTH"]))]
     pub enable_basic_auth: bool,
-    /// Whether app tokens are tried.
+    /// Allow app authentication. This can be used to authenticate 3rd party applications. Note that auth-app service
+    /// must be running for this feature to work.
+    #[schemars(extend("x-env" = ["<P>_ENABLE_APP_AUTH"]))]
     pub enable_app_auth: bool,
-    /// Whether signed URLs are tried.
+    /// Allow OCS to get a signing key to sign requests. It takes the machine auth API key too, and the database of
+    /// `PROXY_SESSION_DATABASE_URL`, where keys are kept.
+    #[schemars(extend("x-env" = ["<P>_ENABLE_PRESIGNEDURLS"]))]
     pub enable_presignedurls: bool,
-    /// What the gateway believes when somebody has signed a URL.
+    /// Machine auth API key used to validate internal requests necessary to access resources from other services.
+    /// Without it there are no signed URLs.
+    #[schemars(extend("x-env" = ["OCIS_MACHINE_AUTH_API_KEY", "<P>_MACHINE_AUTH_API_KEY"], "x-min-bytes" = 32))]
     pub machine_auth_api_key: Secret,
-    /// Whether `;` may stand in paths.
+    /// Whether ; may stand in paths. Some servers cut a path off there, so that the edge and such a backend would see
+    /// different ones.
+    #[schemars(extend("x-env" = ["<P>_ALLOW_SEMICOLONS"]))]
     pub allow_semicolons: bool,
-    /// Which headers no backend is sent, beside those that are known.
+    /// Further headers that are removed from clients' requests: names (X-Tenant-User) and families (X-Tenant-*). Names
+    /// are compared by letters and digits only. docs/other-proxies.md lists those that always are.
+    #[schemars(extend("x-env" = ["<P>_IDENTITY_HEADERS"]))]
     pub identity_headers: Vec<String>,
-    /// Which headers of those that are known backends are sent.
+    /// Headers, or families of headers, that are passed on although the list has them, because clients of an
+    /// application send them (X-Hasura-Role).
+    #[schemars(extend("x-env" = ["<P>_IDENTITY_HEADERS_EXCEPT"]))]
     pub identity_headers_except: Vec<String>,
-    /// The routes and access rules.
+    /// A YAML file with the routes and access rules. If empty, only the family's own routes are served.
+    #[schemars(extend("x-env" = ["<P>_ROUTES_FILE"]))]
     pub routes_file: Option<PathBuf>,
     /// The family's own backends.
     pub backends: Backends,
-    /// Who signs the certificates of backends.
+    /// Path/File name of the root CA certificate (in PEM format) used to validate TLS server certificates of https
+    /// enabled backend services. If empty, the system's are used.
+    #[schemars(extend("x-env" = ["<P>_HTTPS_CACERT"]))]
     pub https_cacert: Option<PathBuf>,
-    /// Whether certificates of backends are not verified.
+    /// Disable TLS certificate validation for all HTTP backend connections.
+    #[schemars(extend("x-env" = ["<P>_INSECURE_BACKENDS"]))]
     pub insecure_backends: bool,
     /// The doors for other proxies.
     pub doors: Doors,
     /// People who sign in with a browser.
+    #[schemars(extend("x-prefix" = "PROXY_SESSION"))]
     pub session: Session,
     /// Whether backends may demand several factors.
     pub mfa: MultiFactor,
 }
 
 /// `backends`: the services of the family that people reach through the edge.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Backends {
-    /// Sign-in.
+    /// The HTTP server of idp, like http://127.0.0.1:9130. If empty, the edge has no routes to it.
+    #[schemars(extend("x-env" = ["<P>_IDP_BACKEND"]))]
     pub idp: String,
-    /// App tokens.
+    /// The HTTP server of auth-app, like http://127.0.0.1:9247. If empty, the edge has no route to it.
+    #[schemars(extend("x-env" = ["<P>_AUTH_APP_BACKEND"]))]
     pub auth_app: String,
-    /// Who is told of sign-outs.
+    /// The HTTP server of auth-bearer, like http://127.0.0.1:9248, which issuers tell of sign-outs. If empty, the edge
+    /// has no route to it.
+    #[schemars(extend("x-env" = ["<P>_AUTH_BEARER_BACKEND"]))]
     pub auth_bearer: String,
 }
 
 /// `doors`: by which other proxies ask.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Doors {
-    /// Which proxy asks at `/verify`.
+    /// Which proxy asks at /verify: nginx, haproxy, caddy, traefik or envoy. It decides where the original request is
+    /// read from. If empty, there is no /verify.
+    #[schemars(extend("x-env" = ["<P>_VERIFY_PROXY"], "enum" = ["", "nginx", "haproxy", "caddy", "traefik", "envoy"]))]
     pub verify_proxy: String,
-    /// Which headers it is answered with.
+    /// The headers by which other proxies' backends are told who asks. See the README for those there are.
+    #[schemars(extend("x-env" = ["<P>_VERIFY_HEADERS"]))]
     pub verify_headers: Vec<String>,
-    /// What an API server proves itself with.
+    /// The bearer token that a Kubernetes API server proves itself with at /tokenreview. If empty, there is no
+    /// /tokenreview.
+    #[schemars(extend("x-env" = ["<P>_TOKEN_REVIEW_SECRET"], "x-min-bytes" = 32))]
     pub token_review_secret: Secret,
-    /// For whom tokens count there.
+    /// The audiences for which tokens count there.
+    #[schemars(extend("x-env" = ["<P>_TOKEN_REVIEW_AUDIENCES"]))]
     pub token_review_audiences: Vec<String>,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
+            secret_files: SecretFiles::default(),
             tracing: Tracing::default(),
             log: Log::default(),
             debug: Debug::at("127.0.0.1:9205"),
@@ -146,52 +187,17 @@ impl Default for Doors {
 }
 
 impl Section for Config {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.section("tracing", &mut self.tracing);
-        v.section("log", &mut self.log);
-        v.section("debug", &mut self.debug);
-        v.section("grpc", &mut self.grpc);
-        v.section("http", &mut self.http);
-        v.section("grpc_client_tls", &mut self.grpc_client_tls);
-        v.section("token_manager", &mut self.token_manager);
-        v.value("gateway", &mut self.gateway, &["<P>_GATEWAY_ENDPOINT"], "The endpoint of the gateway.")
-            .required("name the endpoint of the gateway, like 127.0.0.1:9142");
-        v.value(
-            "url",
-            &mut self.url,
-            &["OCIS_URL", "<P>_URL"],
-            "The URL by which clients reach the edge. Backends are told its scheme.",
-        );
-        v.value(
-            "issuer",
-            &mut self.issuer,
-            &["OCIS_OIDC_ISSUER", "<P>_OIDC_ISSUER"],
-            "The URL of the issuer of access tokens. If it is set, clients without a credential are told that they may bring a bearer token.",
-        );
-        self.visit_credentials(v);
-        self.visit_headers(v);
-        v.value(
-            "routes_file",
-            &mut self.routes_file,
-            &["<P>_ROUTES_FILE"],
-            "A YAML file with the routes and access rules. If empty, only the family's own routes are served.",
-        );
-        v.section("backends", &mut self.backends);
-        v.value(
-            "https_cacert",
-            &mut self.https_cacert,
-            &["<P>_HTTPS_CACERT"],
-            "Path/File name of the root CA certificate (in PEM format) used to validate TLS server certificates of https enabled backend services. If empty, the system's are used.",
-        );
-        v.value(
-            "insecure_backends",
-            &mut self.insecure_backends,
-            &["<P>_INSECURE_BACKENDS"],
-            "Disable TLS certificate validation for all HTTP backend connections.",
-        );
-        v.section("doors", &mut self.doors);
-        v.section("session", &mut self.session);
-        v.section("mfa", &mut self.mfa);
+    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
+        vec![
+            ("grpc", &self.grpc),
+            ("http", &self.http),
+            ("grpc_client_tls", &self.grpc_client_tls),
+            ("token_manager", &self.token_manager),
+            ("backends", &self.backends),
+            ("doors", &self.doors),
+            ("session", &self.session),
+            ("mfa", &self.mfa),
+        ]
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -224,55 +230,6 @@ impl Section for Config {
 }
 
 impl Config {
-    fn visit_credentials(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "enable_basic_auth",
-            &mut self.enable_basic_auth,
-            &["<P>_ENABLE_BASIC_AUTH"],
-            "Set this to true to enable 'basic authentication' (username/password).",
-        );
-        v.value(
-            "enable_app_auth",
-            &mut self.enable_app_auth,
-            &["<P>_ENABLE_APP_AUTH"],
-            "Allow app authentication. This can be used to authenticate 3rd party applications. Note that auth-app service must be running for this feature to work.",
-        );
-        v.value(
-            "enable_presignedurls",
-            &mut self.enable_presignedurls,
-            &["<P>_ENABLE_PRESIGNEDURLS"],
-            "Allow OCS to get a signing key to sign requests. It takes the machine auth API key too, and the database of PROXY_SESSION_DATABASE_URL, where keys are kept.",
-        );
-        v.secret(
-            "machine_auth_api_key",
-            &mut self.machine_auth_api_key,
-            &["OCIS_MACHINE_AUTH_API_KEY", "<P>_MACHINE_AUTH_API_KEY"],
-            "Machine auth API key used to validate internal requests necessary to access resources from other services. Without it there are no signed URLs.",
-        )
-        .min_bytes(32);
-        v.value(
-            "allow_semicolons",
-            &mut self.allow_semicolons,
-            &["<P>_ALLOW_SEMICOLONS"],
-            "Whether ; may stand in paths. Some servers cut a path off there, so that the edge and such a backend would see different ones.",
-        );
-    }
-
-    fn visit_headers(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "identity_headers",
-            &mut self.identity_headers,
-            &["<P>_IDENTITY_HEADERS"],
-            "Further headers that are removed from clients' requests: names (X-Tenant-User) and families (X-Tenant-*). Names are compared by letters and digits only. docs/other-proxies.md lists those that always are.",
-        );
-        v.value(
-            "identity_headers_except",
-            &mut self.identity_headers_except,
-            &["<P>_IDENTITY_HEADERS_EXCEPT"],
-            "Headers, or families of headers, that are passed on although the list has them, because clients of an application send them (X-Hasura-Role).",
-        );
-    }
-
     /// Which of a client's headers no backend is sent.
     ///
     /// # Errors
@@ -307,27 +264,6 @@ impl Config {
 }
 
 impl Section for Backends {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "idp",
-            &mut self.idp,
-            &["<P>_IDP_BACKEND"],
-            "The HTTP server of idp, like http://127.0.0.1:9130. If empty, the edge has no routes to it.",
-        );
-        v.value(
-            "auth_app",
-            &mut self.auth_app,
-            &["<P>_AUTH_APP_BACKEND"],
-            "The HTTP server of auth-app, like http://127.0.0.1:9247. If empty, the edge has no route to it.",
-        );
-        v.value(
-            "auth_bearer",
-            &mut self.auth_bearer,
-            &["<P>_AUTH_BEARER_BACKEND"],
-            "The HTTP server of auth-bearer, like http://127.0.0.1:9248, which issuers tell of sign-outs. If empty, the edge has no route to it.",
-        );
-    }
-
     fn validate(&self) -> Result<(), Invalid> {
         for (key, url) in [("idp", &self.idp), ("auth_app", &self.auth_app), ("auth_bearer", &self.auth_bearer)] {
             if !url.is_empty()
@@ -341,35 +277,6 @@ impl Section for Backends {
 }
 
 impl Section for Doors {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "verify_proxy",
-            &mut self.verify_proxy,
-            &["<P>_VERIFY_PROXY"],
-            "Which proxy asks at /verify: nginx, haproxy, caddy, traefik or envoy. It decides where the original request is read from. If empty, there is no /verify.",
-        )
-        .one_of(&["", "nginx", "haproxy", "caddy", "traefik", "envoy"]);
-        v.value(
-            "verify_headers",
-            &mut self.verify_headers,
-            &["<P>_VERIFY_HEADERS"],
-            "The headers by which other proxies' backends are told who asks. See the README for those there are.",
-        );
-        v.secret(
-            "token_review_secret",
-            &mut self.token_review_secret,
-            &["<P>_TOKEN_REVIEW_SECRET"],
-            "The bearer token that a Kubernetes API server proves itself with at /tokenreview. If empty, there is no /tokenreview.",
-        )
-        .min_bytes(32);
-        v.value(
-            "token_review_audiences",
-            &mut self.token_review_audiences,
-            &["<P>_TOKEN_REVIEW_AUDIENCES"],
-            "The audiences for which tokens count there.",
-        );
-    }
-
     fn validate(&self) -> Result<(), Invalid> {
         IdentityHeaders::parse(&self.verify_headers)
             .map_err(|problem| Invalid::new("verify_headers", problem.to_string()))

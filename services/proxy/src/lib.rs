@@ -38,9 +38,10 @@ pub mod verdict;
 
 use std::sync::Arc;
 
+use ::config::Identity;
 use authn::{BoxError, EndedSessions, Gateway};
 use proto::envoy::service::auth::v3::authorization_server::AuthorizationServer;
-use runtime::{App, Context, HttpService, Listeners, Misconfigured, Service, config::Identity};
+use runtime::{App, Context, HttpService, Listeners, Misconfigured, Service};
 use token::Verifier;
 use tonic::service::Routes;
 
@@ -107,7 +108,7 @@ pub async fn app(
     ended_sessions: Option<Arc<dyn EndedSessions>>,
     context: &Context,
 ) -> Result<App, BoxError> {
-    let keys = runtime::key_ring::<Proxy>(config, |config| &config.token_manager, context)?;
+    let keys = runtime::key_ring::<Proxy>(config, |config| config.token_manager.clone(), context)?;
     let routes_file = routes_file(config)?;
     routes_file.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let RoutesFile { routes, rules } = routes_file;

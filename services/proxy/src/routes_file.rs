@@ -7,10 +7,10 @@ use std::path::{Path as FilePath, PathBuf};
 use std::time::Duration;
 
 use authn::Grants;
+use config::read_yaml_file;
 use http::header::HOST;
 use http::{HeaderName, HeaderValue, Method};
 use ipnet::IpNet;
-use runtime::config::read_yaml_file;
 use serde::Deserialize;
 
 use crate::endpoint::Endpoint;

@@ -1,14 +1,19 @@
 //! What this service can be told.
 
-use ldap::Ldap;
-use runtime::config::{
-    Debug, Environment, Grpc, GrpcClientTls, Invalid, Log, Secret, Section, TokenManager, Tracing, Visitor,
+use config::{
+    Debug, Environment, Grpc, GrpcClientTls, Invalid, Log, Secret, SecretFiles, Section, TokenManager, Tracing,
     base_data_path,
 };
+use ldap::Ldap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// The configuration of the users service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Config {
+    /// How files of secrets are read.
+    #[serde(flatten)]
+    pub secret_files: SecretFiles,
     /// How it traces.
     pub tracing: Tracing,
     /// How it logs.
@@ -21,15 +26,26 @@ pub struct Config {
     pub grpc_client_tls: GrpcClientTls,
     /// How it verifies who administers.
     pub token_manager: TokenManager,
-    /// Where the people are: `sql` or `ldap`. See [`is_ldap`](Self::is_ldap).
+    /// Where people and groups are: 'sql' for a database of this service, 'ldap' for an LDAP server, which is only
+    /// read.
+    #[schemars(extend("x-env" = ["<P>_DRIVER"], "enum" = ["sql", "ldap"]))]
     pub driver: String,
-    /// The issuer that the people's identifiers belong to.
+    /// The identity provider that is written into the identifiers of people.
+    #[schemars(extend(
+        "x-env" = ["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_IDP_URL"],
+        "x-required" = "name the URL that people reach the installation by",
+    ))]
     pub idp: String,
-    /// What that was before.
+    /// What the identity provider was before, if it has changed: users are also found by identifiers with one of these,
+    /// which other services may have stored.
+    #[schemars(extend("x-env" = ["OCIS_URL_PREVIOUS", "<P>_IDP_URL_PREVIOUS"]))]
     pub idp_previous: Vec<String>,
-    /// Where the database is; empty for a file in the data folder. See [`database`](Self::database).
+    /// Where people and groups are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more
+    /// than one replica. If empty, the file users.db in the data folder.
+    #[schemars(extend("x-env" = ["OCIS_DATABASE_URL", "<P>_DATABASE_URL"]))]
     pub database_url: Secret,
     /// The connections to a `PostgreSQL` server.
+    #[serde(flatten)]
     pub database_pool: store::Pool,
     /// The LDAP server, for the driver `ldap`.
     pub ldap: Ldap,
@@ -38,6 +54,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            secret_files: SecretFiles::default(),
             tracing: Tracing::default(),
             log: Log::default(),
             debug: Debug::at("127.0.0.1:9145"),
@@ -75,41 +92,14 @@ impl Config {
 }
 
 impl Section for Config {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.section("tracing", &mut self.tracing);
-        v.section("log", &mut self.log);
-        v.section("debug", &mut self.debug);
-        v.section("grpc", &mut self.grpc);
-        v.section("grpc_client_tls", &mut self.grpc_client_tls);
-        v.section("token_manager", &mut self.token_manager);
-        v.value(
-            "driver",
-            &mut self.driver,
-            &["<P>_DRIVER"],
-            "Where people and groups are: 'sql' for a database of this service, 'ldap' for an LDAP server, which is only read.",
-        )
-        .one_of(&["sql", "ldap"]);
-        v.value(
-            "idp",
-            &mut self.idp,
-            &["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_IDP_URL"],
-            "The identity provider that is written into the identifiers of people.",
-        )
-        .required("name the URL that people reach the installation by");
-        v.value(
-            "idp_previous",
-            &mut self.idp_previous,
-            &["OCIS_URL_PREVIOUS", "<P>_IDP_URL_PREVIOUS"],
-            "What the identity provider was before, if it has changed: users are also found by identifiers with one of these, which other services may have stored.",
-        );
-        v.secret(
-            "database_url",
-            &mut self.database_url,
-            &["OCIS_DATABASE_URL", "<P>_DATABASE_URL"],
-            "Where people and groups are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file users.db in the data folder.",
-        );
-        self.database_pool.visit(v, "<P>_DATABASE");
-        v.section("ldap", &mut self.ldap);
+    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
+        vec![
+            ("grpc", &self.grpc),
+            ("grpc_client_tls", &self.grpc_client_tls),
+            ("token_manager", &self.token_manager),
+            ("", &self.database_pool),
+            ("ldap", &self.ldap),
+        ]
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -119,7 +109,6 @@ impl Section for Config {
         if !self.database_url.is_empty() {
             store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
         }
-        self.database_pool.validate()?;
         Ok(())
     }
 }

@@ -14,15 +14,16 @@ mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::config::Identity;
 use authn::{Access, BoxError, Directory, directory::MaySearch};
-use runtime::{App, Check, Context, Listeners, Service, config::Identity};
+use runtime::{App, Check, Context, Listeners, Service};
 use token::{KeyRing, Verifier};
 use tonic::service::Routes;
 
 use ::store::Database;
 
+pub use self::config::Config;
 pub use administration::Administration;
-pub use config::Config;
 pub use error::PeopleError;
 pub use person::{
     Author, Change, Group, GroupName, GroupRef, NewPerson, Page, PageRequest, Person, PersonRef, role_name,
@@ -114,7 +115,7 @@ fn over(database: Database, config: &Config, context: &Context) -> Opened {
 /// # Errors
 /// When the token secret cannot be used.
 pub fn app(opened: &Opened, config: &Config, context: &Context) -> Result<App, BoxError> {
-    let keys = runtime::key_ring::<Users>(config, |config| &config.token_manager, context)?;
+    let keys = runtime::key_ring::<Users>(config, |config| config.token_manager.clone(), context)?;
     Ok(assemble(opened, keys, config.grpc.max_received_message_size, context))
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use authn::{Authenticated, Claim, Directory, DirectoryError, Groups, Scopes, User, UserId, directory::Remote, role};
+use config::{Environment, Secret};
 use proto::{
     cs3::{
         identity::user::v1beta1::{GetUserByClaimRequest, user_api_client::UserApiClient},
@@ -15,10 +16,7 @@ use proto::{
         users_admin_api_client::UsersAdminApiClient,
     },
 };
-use runtime::{
-    Context,
-    config::{Environment, Secret},
-};
+use runtime::Context;
 use store::testing::{self, TestDatabase};
 use token::{KeyRing, METADATA_KEY, Minter};
 use tokio::net::TcpListener;

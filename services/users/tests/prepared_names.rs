@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use authn::{Claim, DirectoryError, Groups, User};
+use config::{Environment, Secret};
 use runtime::Context;
-use runtime::config::{Environment, Secret};
 use sea_orm::ConnectionTrait;
 use status::Kind;
 use store::testing::{self, Cluster, TestDatabase};

@@ -2,52 +2,80 @@
 
 use std::path::PathBuf;
 
+use config::{Invalid, Secret, Section};
 use ldap3::{Scope, parse_filter};
-use runtime::config::{Invalid, Secret, Section, Visitor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::attribute::is_name;
 use crate::filter::configured;
 
 /// How to reach an LDAP server, and how people and groups are kept there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Ldap {
-    /// `ldaps://`, `ldap://` or `ldapi://`.
+    /// The LDAP server: ldaps://host:port, ldap://host:port or ldapi://socket.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_URI", "<P>_LDAP_URI"], "x-required" = "name the LDAP server"))]
     pub uri: String,
-    /// The file of the authority that signed the server's certificate.
+    /// The file (PEM) of the authority that signed the server's certificate. If unset, idm/ldap.crt in the data folder
+    /// where that file exists, else the system's authorities.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_CACERT", "<P>_LDAP_CACERT"]))]
     pub ca_cert: Option<PathBuf>,
-    /// Whether any certificate is accepted.
+    /// Accept any certificate of the LDAP server. Not for production.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_INSECURE", "<P>_LDAP_INSECURE"]))]
     pub insecure: bool,
-    /// Whether a plain connection is turned into an encrypted one (RFC 4511, 4.14).
+    /// Encrypt an ldap:// connection with `StartTLS` before anything else is said.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_START_TLS", "<P>_LDAP_START_TLS"]))]
     pub start_tls: bool,
-    /// Whom the service binds as; empty is anonymous.
+    /// The DN that the service binds as to search. Anonymous if empty.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_BIND_DN", "<P>_LDAP_BIND_DN"]))]
     pub bind_dn: String,
-    /// The service's password.
+    /// The password of `bind_dn`.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_BIND_PASSWORD", "<P>_LDAP_BIND_PASSWORD"]))]
     pub bind_password: Secret,
-    /// Below which people are.
+    /// The DN below which people are.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_BASE_DN", "<P>_LDAP_USER_BASE_DN"]))]
     pub user_base_dn: String,
-    /// Below which groups are.
+    /// The DN below which groups are.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_BASE_DN", "<P>_LDAP_GROUP_BASE_DN"]))]
     pub group_base_dn: String,
-    /// How deep people are looked for: `base`, `one` or `sub`.
+    /// How deep people are looked for: base, one or sub.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCOPE", "<P>_LDAP_USER_SCOPE"], "enum" = SCOPES))]
     pub user_scope: String,
-    /// How deep groups are looked for.
+    /// How deep groups are looked for: base, one or sub.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCOPE", "<P>_LDAP_GROUP_SCOPE"], "enum" = SCOPES))]
     pub group_scope: String,
-    /// What must hold of people beside their class.
+    /// A filter that people must fit beside their object class, like (objectclass=ownCloud).
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_FILTER", "<P>_LDAP_USER_FILTER"]))]
     pub user_filter: String,
-    /// What must hold of groups beside their class.
+    /// A filter that groups must fit beside their object class.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_FILTER", "<P>_LDAP_GROUP_FILTER"]))]
     pub group_filter: String,
-    /// The class of people.
+    /// The object class of people.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_OBJECTCLASS", "<P>_LDAP_USER_OBJECTCLASS"]))]
     pub user_object_class: String,
-    /// The class of groups.
+    /// The object class of groups.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_OBJECTCLASS", "<P>_LDAP_GROUP_OBJECTCLASS"]))]
     pub group_object_class: String,
-    /// The attributes that a login may be the value of.
+    /// The attributes of people whose value they may sign in with.
+    #[schemars(extend("x-env" = ["LDAP_LOGIN_ATTRIBUTES", "<P>_LDAP_LOGIN_ATTRIBUTES"]))]
     pub login_attributes: Vec<String>,
-    /// The `idp` of people's identifiers.
+    /// The identity provider that is written into the identifiers of people.
+    #[schemars(extend("x-env" = ["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_IDP_URL"]))]
     pub idp: String,
-    /// What that was before.
+    /// What the identity provider was before, if it has changed: users are also found by identifiers with one of these,
+    /// which other services may have stored.
+    #[schemars(extend("x-env" = ["OCIS_URL_PREVIOUS", "<P>_IDP_URL_PREVIOUS"]))]
     pub idp_previous: Vec<String>,
-    /// How a disabled person is told: `none`, `attribute` or `group`.
+    /// How a disabled person is told: attribute (`user_schema`.enabled is FALSE), group (a member of
+    /// `disabled_users_group_dn`) or none.
+    #[schemars(extend(
+        "x-env" = ["OCIS_LDAP_DISABLE_USER_MECHANISM", "<P>_LDAP_DISABLE_USER_MECHANISM", "<P>_DISABLE_USER_MECHANISM"],
+        "enum" = ["none", "attribute", "group"],
+    ))]
     pub disable_user_mechanism: String,
-    /// The group of disabled people, for the mechanism `group`.
+    /// The DN of the group of disabled people, for the mechanism group.
+    #[serde(rename = "ldap_disabled_users_group_dn")]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_DISABLED_USERS_GROUP_DN", "<P>_LDAP_DISABLED_USERS_GROUP_DN", "<P>_DISABLED_USERS_GROUP_DN"]))]
     pub disabled_users_group_dn: String,
     /// The attributes of people.
     pub user_schema: UserSchema,
@@ -84,21 +112,30 @@ impl Default for Ldap {
 }
 
 /// `user_schema`: which attribute of a person holds what.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct UserSchema {
-    /// The identifier.
+    /// The attribute with a person's identifier, which is never changed nor given to another.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_ID", "<P>_LDAP_USER_SCHEMA_ID"]))]
     pub id: String,
-    /// Whether the identifier is sixteen bytes.
+    /// Whether the identifier is a UUID in sixteen bytes. objectGUID is read in Active Directory's byte order, any
+    /// other attribute in the network's.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_ID_IS_OCTETSTRING", "<P>_LDAP_USER_SCHEMA_ID_IS_OCTETSTRING"]))]
     pub id_is_octet_string: bool,
-    /// The mail address.
+    /// The attribute with a person's mail address.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_MAIL", "<P>_LDAP_USER_SCHEMA_MAIL"]))]
     pub mail: String,
-    /// The name to show.
+    /// The attribute with the name to show.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_DISPLAYNAME", "<P>_LDAP_USER_SCHEMA_DISPLAYNAME"]))]
     pub display_name: String,
-    /// The login name.
+    /// The attribute with the login name.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_USERNAME", "<P>_LDAP_USER_SCHEMA_USERNAME"]))]
     pub user_name: String,
-    /// Whether the person is enabled, for the mechanism `attribute`.
+    /// The attribute that is FALSE for a disabled person, for the mechanism attribute.
+    #[serde(rename = "user_enabled")]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_ENABLED_ATTRIBUTE", "<P>_LDAP_USER_ENABLED_ATTRIBUTE"]))]
     pub enabled: String,
-    /// Whether the person is a guest; may be empty.
+    /// The attribute that is Guest for a guest. Everybody is a member if it is empty.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_USER_TYPE", "<P>_LDAP_USER_TYPE_ATTRIBUTE"]))]
     pub user_type: String,
 }
 
@@ -117,19 +154,25 @@ impl Default for UserSchema {
 }
 
 /// `group_schema`: which attribute of a group holds what.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct GroupSchema {
-    /// The identifier.
+    /// The attribute with a group's identifier.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_ID", "<P>_LDAP_GROUP_SCHEMA_ID"]))]
     pub id: String,
-    /// Whether the identifier is sixteen bytes.
+    /// Whether the identifier is a UUID in sixteen bytes; see the setting for people.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_ID_IS_OCTETSTRING", "<P>_LDAP_GROUP_SCHEMA_ID_IS_OCTETSTRING"]))]
     pub id_is_octet_string: bool,
-    /// The mail address. Nothing here asks for it; the setting is known so that nobody is warned of it.
+    /// The attribute with a group's mail address. Not used.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_MAIL", "<P>_LDAP_GROUP_SCHEMA_MAIL"]))]
     pub mail: String,
-    /// The name to show; see [`mail`](Self::mail).
+    /// The attribute with a group's name to show. Not used.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_DISPLAYNAME", "<P>_LDAP_GROUP_SCHEMA_DISPLAYNAME"]))]
     pub display_name: String,
-    /// The group's name; see [`mail`](Self::mail).
+    /// The attribute with a group's name, which commands show.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_GROUPNAME", "<P>_LDAP_GROUP_SCHEMA_GROUPNAME"]))]
     pub group_name: String,
-    /// The members: DNs, or login names where this is `memberUid` (RFC 2307).
+    /// The attribute with a group's members: their DNs, or their login names where it is memberUid.
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_MEMBER", "<P>_LDAP_GROUP_SCHEMA_MEMBER"]))]
     pub member: String,
 }
 
@@ -155,133 +198,6 @@ impl Ldap {
         }
         Ok(())
     }
-
-    fn visit_server(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "uri",
-            &mut self.uri,
-            &["OCIS_LDAP_URI", "<P>_LDAP_URI"],
-            "The LDAP server: ldaps://host:port, ldap://host:port or ldapi://socket.",
-        )
-        .required("name the LDAP server");
-        v.value(
-            "ca_cert",
-            &mut self.ca_cert,
-            &["OCIS_LDAP_CACERT", "<P>_LDAP_CACERT"],
-            "The file (PEM) of the authority that signed the server's certificate. If unset, idm/ldap.crt in the data folder where that file exists, else the system's authorities.",
-        );
-        v.value(
-            "insecure",
-            &mut self.insecure,
-            &["OCIS_LDAP_INSECURE", "<P>_LDAP_INSECURE"],
-            "Accept any certificate of the LDAP server. Not for production.",
-        );
-        v.value(
-            "start_tls",
-            &mut self.start_tls,
-            &["OCIS_LDAP_START_TLS", "<P>_LDAP_START_TLS"],
-            "Encrypt an ldap:// connection with StartTLS before anything else is said.",
-        );
-        v.value(
-            "bind_dn",
-            &mut self.bind_dn,
-            &["OCIS_LDAP_BIND_DN", "<P>_LDAP_BIND_DN"],
-            "The DN that the service binds as to search. Anonymous if empty.",
-        );
-        v.secret(
-            "bind_password",
-            &mut self.bind_password,
-            &["OCIS_LDAP_BIND_PASSWORD", "<P>_LDAP_BIND_PASSWORD"],
-            "The password of bind_dn.",
-        );
-    }
-
-    fn visit_places(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "user_base_dn",
-            &mut self.user_base_dn,
-            &["OCIS_LDAP_USER_BASE_DN", "<P>_LDAP_USER_BASE_DN"],
-            "The DN below which people are.",
-        );
-        v.value(
-            "group_base_dn",
-            &mut self.group_base_dn,
-            &["OCIS_LDAP_GROUP_BASE_DN", "<P>_LDAP_GROUP_BASE_DN"],
-            "The DN below which groups are.",
-        );
-        v.value(
-            "user_scope",
-            &mut self.user_scope,
-            &["OCIS_LDAP_USER_SCOPE", "<P>_LDAP_USER_SCOPE"],
-            "How deep people are looked for: base, one or sub.",
-        )
-        .one_of(&SCOPES);
-        v.value(
-            "group_scope",
-            &mut self.group_scope,
-            &["OCIS_LDAP_GROUP_SCOPE", "<P>_LDAP_GROUP_SCOPE"],
-            "How deep groups are looked for: base, one or sub.",
-        )
-        .one_of(&SCOPES);
-        v.value(
-            "user_filter",
-            &mut self.user_filter,
-            &["OCIS_LDAP_USER_FILTER", "<P>_LDAP_USER_FILTER"],
-            "A filter that people must fit beside their object class, like (objectclass=ownCloud).",
-        );
-        v.value(
-            "group_filter",
-            &mut self.group_filter,
-            &["OCIS_LDAP_GROUP_FILTER", "<P>_LDAP_GROUP_FILTER"],
-            "A filter that groups must fit beside their object class.",
-        );
-        v.value(
-            "user_object_class",
-            &mut self.user_object_class,
-            &["OCIS_LDAP_USER_OBJECTCLASS", "<P>_LDAP_USER_OBJECTCLASS"],
-            "The object class of people.",
-        );
-        v.value(
-            "group_object_class",
-            &mut self.group_object_class,
-            &["OCIS_LDAP_GROUP_OBJECTCLASS", "<P>_LDAP_GROUP_OBJECTCLASS"],
-            "The object class of groups.",
-        );
-    }
-
-    fn visit_people(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "login_attributes",
-            &mut self.login_attributes,
-            &["LDAP_LOGIN_ATTRIBUTES", "<P>_LDAP_LOGIN_ATTRIBUTES"],
-            "The attributes of people whose value they may sign in with.",
-        );
-        v.value(
-            "idp",
-            &mut self.idp,
-            &["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_IDP_URL"],
-            "The identity provider that is written into the identifiers of people.",
-        );
-        v.value(
-            "idp_previous",
-            &mut self.idp_previous,
-            &["OCIS_URL_PREVIOUS", "<P>_IDP_URL_PREVIOUS"],
-            "What the identity provider was before, if it has changed: users are also found by identifiers with one of these, which other services may have stored.",
-        );
-        v.value(
-            "disable_user_mechanism",
-            &mut self.disable_user_mechanism,
-            &["OCIS_LDAP_DISABLE_USER_MECHANISM", "<P>_LDAP_DISABLE_USER_MECHANISM", "<P>_DISABLE_USER_MECHANISM"],
-            "How a disabled person is told: attribute (user_schema.enabled is FALSE), group (a member of disabled_users_group_dn) or none.",
-        )
-        .one_of(&["none", "attribute", "group"]);
-        v.value(
-            "ldap_disabled_users_group_dn",
-            &mut self.disabled_users_group_dn,
-            &["OCIS_LDAP_DISABLED_USERS_GROUP_DN", "<P>_LDAP_DISABLED_USERS_GROUP_DN", "<P>_DISABLED_USERS_GROUP_DN"],
-            "The DN of the group of disabled people, for the mechanism group.",
-        );
-    }
 }
 
 const SCOPES: [&str; 3] = ["base", "one", "sub"];
@@ -296,12 +212,8 @@ pub(crate) fn scope(name: &str) -> Scope {
 }
 
 impl Section for Ldap {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        self.visit_server(v);
-        self.visit_places(v);
-        self.visit_people(v);
-        v.section("user_schema", &mut self.user_schema);
-        v.section("group_schema", &mut self.group_schema);
+    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
+        vec![("user_schema", &self.user_schema), ("group_schema", &self.group_schema)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -322,51 +234,6 @@ impl Section for Ldap {
 }
 
 impl Section for UserSchema {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "id",
-            &mut self.id,
-            &["OCIS_LDAP_USER_SCHEMA_ID", "<P>_LDAP_USER_SCHEMA_ID"],
-            "The attribute with a person's identifier, which is never changed nor given to another.",
-        );
-        v.value(
-            "id_is_octet_string",
-            &mut self.id_is_octet_string,
-            &["OCIS_LDAP_USER_SCHEMA_ID_IS_OCTETSTRING", "<P>_LDAP_USER_SCHEMA_ID_IS_OCTETSTRING"],
-            "Whether the identifier is a UUID in sixteen bytes. objectGUID is read in Active Directory's byte order, any other attribute in the network's.",
-        );
-        v.value(
-            "mail",
-            &mut self.mail,
-            &["OCIS_LDAP_USER_SCHEMA_MAIL", "<P>_LDAP_USER_SCHEMA_MAIL"],
-            "The attribute with a person's mail address.",
-        );
-        v.value(
-            "display_name",
-            &mut self.display_name,
-            &["OCIS_LDAP_USER_SCHEMA_DISPLAYNAME", "<P>_LDAP_USER_SCHEMA_DISPLAYNAME"],
-            "The attribute with the name to show.",
-        );
-        v.value(
-            "user_name",
-            &mut self.user_name,
-            &["OCIS_LDAP_USER_SCHEMA_USERNAME", "<P>_LDAP_USER_SCHEMA_USERNAME"],
-            "The attribute with the login name.",
-        );
-        v.value(
-            "user_enabled",
-            &mut self.enabled,
-            &["OCIS_LDAP_USER_ENABLED_ATTRIBUTE", "<P>_LDAP_USER_ENABLED_ATTRIBUTE"],
-            "The attribute that is FALSE for a disabled person, for the mechanism attribute.",
-        );
-        v.value(
-            "user_type",
-            &mut self.user_type,
-            &["OCIS_LDAP_USER_SCHEMA_USER_TYPE", "<P>_LDAP_USER_TYPE_ATTRIBUTE"],
-            "The attribute that is Guest for a guest. Everybody is a member if it is empty.",
-        );
-    }
-
     fn validate(&self) -> Result<(), Invalid> {
         names(&[
             ("id", &self.id),
@@ -380,45 +247,6 @@ impl Section for UserSchema {
 }
 
 impl Section for GroupSchema {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "id",
-            &mut self.id,
-            &["OCIS_LDAP_GROUP_SCHEMA_ID", "<P>_LDAP_GROUP_SCHEMA_ID"],
-            "The attribute with a group's identifier.",
-        );
-        v.value(
-            "id_is_octet_string",
-            &mut self.id_is_octet_string,
-            &["OCIS_LDAP_GROUP_SCHEMA_ID_IS_OCTETSTRING", "<P>_LDAP_GROUP_SCHEMA_ID_IS_OCTETSTRING"],
-            "Whether the identifier is a UUID in sixteen bytes; see the setting for people.",
-        );
-        v.value(
-            "mail",
-            &mut self.mail,
-            &["OCIS_LDAP_GROUP_SCHEMA_MAIL", "<P>_LDAP_GROUP_SCHEMA_MAIL"],
-            "The attribute with a group's mail address. Not used.",
-        );
-        v.value(
-            "display_name",
-            &mut self.display_name,
-            &["OCIS_LDAP_GROUP_SCHEMA_DISPLAYNAME", "<P>_LDAP_GROUP_SCHEMA_DISPLAYNAME"],
-            "The attribute with a group's name to show. Not used.",
-        );
-        v.value(
-            "group_name",
-            &mut self.group_name,
-            &["OCIS_LDAP_GROUP_SCHEMA_GROUPNAME", "<P>_LDAP_GROUP_SCHEMA_GROUPNAME"],
-            "The attribute with a group's name, which commands show.",
-        );
-        v.value(
-            "member",
-            &mut self.member,
-            &["OCIS_LDAP_GROUP_SCHEMA_MEMBER", "<P>_LDAP_GROUP_SCHEMA_MEMBER"],
-            "The attribute with a group's members: their DNs, or their login names where it is memberUid.",
-        );
-    }
-
     fn validate(&self) -> Result<(), Invalid> {
         names(&[("id", &self.id), ("group_name", &self.group_name), ("member", &self.member)])
     }

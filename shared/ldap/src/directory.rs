@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use authn::{Claim, DirectoryError, Filter, Groups, User, UserId, normal_issuer};
-use runtime::config::Environment;
+use config::Environment;
 
 use crate::Ldap;
 use crate::entry::Entry;

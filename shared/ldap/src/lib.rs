@@ -16,8 +16,8 @@ mod server;
 pub mod testing;
 mod tls;
 
+pub use self::config::{GroupSchema, Ldap, UserSchema};
 pub use binder::{Account, Binder};
-pub use config::{GroupSchema, Ldap, UserSchema};
 pub use directory::Directory;
 pub use groups::{Group, GroupKey};
 pub use listing::Listing;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use authn::{Claim, Groups, Login, User, UserId, UserStatus, UserType, normal_issuer};
+use config::{Environment, base_data_path};
 use ldap3::Scope;
-use runtime::config::{Environment, base_data_path};
 
 use crate::attribute::IdAttribute;
 use crate::config::scope;

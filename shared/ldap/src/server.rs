@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use config::Secret;
 use ldap3::{LdapConnAsync, LdapConnSettings, LdapResult};
-use runtime::config::Secret;
 
 use crate::Ldap;
 use crate::failure::{Failure, code};

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use authn::UserStatus;
+use config::Environment;
 use ldap::testing::{AMBIGUOUS_MAIL, EINSTEIN, LISE, OHARA, Slapd};
 use ldap::{Binder, Directory, Ldap};
-use runtime::config::Environment;
 use secrecy::SecretString;
 
 fn binder(config: &Ldap) -> Binder {

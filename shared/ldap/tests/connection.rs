@@ -4,9 +4,9 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use authn::{Claim, Directory as _, DirectoryError, Groups};
+use config::Environment;
 use ldap::testing::Slapd;
 use ldap::{Binder, Directory, Ldap};
-use runtime::config::Environment;
 use secrecy::SecretString;
 use status::Kind;
 

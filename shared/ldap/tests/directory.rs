@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use authn::{Claim, Directory as _, DirectoryError, Filter, Groups, User, UserId, UserStatus, UserType};
+use config::Environment;
 use ldap::testing::{
     AMBIGUOUS_MAIL, BASE, EINSTEIN, GUEST, LISE, MARIE, OHARA, PHYSICS, Person, RADIUM, RICHARD, STAFF, Slapd,
 };
 use ldap::{Directory, Group, GroupKey, Ldap};
-use runtime::config::Environment;
 
 fn directory(config: &Ldap) -> Directory {
     Directory::new(config, &Environment::default())

@@ -9,12 +9,12 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
 
-use crate::config::{self, Environment, Loaded, load};
 use crate::host::{block_on, host, report, usage};
 use crate::output::print;
 use crate::service::Service;
 use crate::start::start;
 use crate::{BoxError, Context};
+use config::{Environment, Loaded, load};
 
 /// Everything a service's `main` does.
 pub fn main<S: Service>() -> ExitCode {
@@ -29,11 +29,12 @@ fn command<S: Service>() -> Command {
     let check = Command::new("check").about("Say whether the configuration is valid");
     let docs = Command::new("docs").about("Print the documentation of every setting");
     let example = Command::new("example").about("Print a configuration file with the defaults");
+    let schema = Command::new("schema").about("Print the JSON Schema of the configuration file, for editors");
     let config = Command::new("config")
         .about("Show, check or explain the configuration")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([show, check, docs, example]);
+        .subcommands([show, check, docs, example, schema]);
     Command::new(S::IDENTITY.name)
         .about(S::ABOUT)
         .version(env!("CARGO_PKG_VERSION"))
@@ -54,9 +55,10 @@ fn run<S: Service>(matches: &ArgMatches, environment: Environment) -> Result<(),
         Some(("health", _)) => Ok(health::check(&S::listeners(&loaded()?.config).debug.addr)?),
         Some(("version", _)) => print(format_args!("{} {}\n", S::IDENTITY.name, env!("CARGO_PKG_VERSION"))),
         Some(("config", matches)) => match matches.subcommand_name() {
-            Some("show") => print(loaded()?.shown()),
+            Some("show") => print(loaded()?.shown),
             Some("check") => print(checked::<S>(&loaded()?)?),
             Some("docs") => print(config::docs::<S::Config>(&S::IDENTITY)),
+            Some("schema") => print(config::schema::<S::Config>(&S::IDENTITY)),
             _ => print(config::example::<S::Config>(&S::IDENTITY)),
         },
         Some(_) => block_on(S::command(matches, Context::new(environment))),

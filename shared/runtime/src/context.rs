@@ -2,8 +2,8 @@
 
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Environment;
 use crate::{Clock, Metrics, Random, Reload};
+use config::Environment;
 
 /// Everything of the outside world that a service may use. Clones share it.
 #[derive(Clone, Debug)]

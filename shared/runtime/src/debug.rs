@@ -9,8 +9,8 @@ use axum::routing::get;
 use subtle::ConstantTimeEq;
 
 use crate::Metrics;
-use crate::config::{Debug, Secret};
 use crate::readiness::Readiness;
+use config::{Debug, Secret};
 
 /// What the debug server tells.
 #[derive(Debug)]

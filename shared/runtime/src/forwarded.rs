@@ -1,39 +1,29 @@
 //! Where a request comes from that proxies have passed on (row E3).
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
+use config::{InvalidNetwork, Networks};
 use http::{HeaderMap, HeaderName};
-use ipnet::IpNet;
 
 /// By which proxies tell for whom they ask; each appends who has asked it.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The proxies that are believed when they say where a request comes from. Without any, nobody is.
 #[derive(Clone, Debug, Default)]
-pub struct TrustedProxies(Arc<[IpNet]>);
-
-/// A text that is neither an address nor a network.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is neither an address nor a network (like 10.0.0.0/8)")]
-pub struct NoNetwork(String);
+pub struct TrustedProxies(Networks);
 
 impl TrustedProxies {
     /// Those at these addresses (`127.0.0.1`) and in these networks (`10.0.0.0/8`).
     ///
     /// # Errors
-    /// [`NoNetwork`] for the first text that is none.
-    pub fn parse(networks: &[String]) -> Result<Self, NoNetwork> {
-        let network = |text: &String| {
-            let address = || text.parse::<IpAddr>().map(IpNet::from).ok();
-            text.parse().ok().or_else(address).ok_or_else(|| NoNetwork(text.clone()))
-        };
-        networks.iter().map(network).collect::<Result<_, _>>().map(Self)
+    /// [`InvalidNetwork`] for the first text that is neither.
+    pub fn parse(networks: &[String]) -> Result<Self, InvalidNetwork> {
+        Networks::parse(networks).map(Self)
     }
 
     /// Whether the proxy at this address is believed.
     pub fn is_trusted(&self, addr: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&addr))
+        self.0.contains(addr)
     }
 
     /// Where a request comes from whose connection is from `peer`: the right-most hop of `X-Forwarded-For` that is no trusted
@@ -113,7 +103,7 @@ mod tests {
     #[test]
     fn networks_are_read_or_named() {
         for odd in ["", "10.0.0.0/33", "cloud.example", "*", "10.0.0"] {
-            assert_eq!(TrustedProxies::parse(&[odd.to_owned()]).expect_err(odd), NoNetwork(odd.to_owned()));
+            assert_eq!(TrustedProxies::parse(&[odd.to_owned()]).expect_err(odd), InvalidNetwork(odd.to_owned()));
         }
     }
 

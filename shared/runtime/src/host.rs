@@ -4,9 +4,9 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::config::{ListenAddr, Log, Tracing};
 use crate::start::{StartError, USAGE, is_configuration};
 use crate::{BoxError, Context, cli, process, signals, telemetry, tls};
+use config::{ListenAddr, Log, Tracing};
 
 /// Something in the configuration cannot be used: the process ends with 64 and the error's one line.
 #[derive(Debug, thiserror::Error)]

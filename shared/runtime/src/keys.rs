@@ -5,8 +5,8 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use token::{KeyError, KeyRing};
 
-use crate::config::{TokenManager, load_over};
 use crate::{Context, Service};
+use config::{TokenManager, load_over};
 
 /// The key ring that `token_manager` describes. It is read again at every reload, so that secrets change without a
 /// restart; what cannot be read then is logged and changes nothing.
@@ -15,10 +15,10 @@ use crate::{Context, Service};
 /// When a secret is too short.
 pub fn key_ring<S: Service>(
     config: &S::Config,
-    token_manager: fn(&S::Config) -> &TokenManager,
+    token_manager: fn(&S::Config) -> TokenManager,
     context: &Context,
 ) -> Result<Arc<KeyRing>, KeyError> {
-    let (current, previous) = secrets(token_manager(config));
+    let (current, previous) = secrets(&token_manager(config));
     let ring = Arc::new(KeyRing::new(&current, previous.as_ref())?);
     let mut reload = context.reload.subscribe();
     let (keys, config, environment) = (Arc::downgrade(&ring), config.clone(), context.environment.clone());
@@ -29,7 +29,7 @@ pub fn key_ring<S: Service>(
             let (defaults, environment) = (config.clone(), environment.clone());
             // Reading files may block.
             let read = tokio::task::spawn_blocking(move || {
-                load_over(defaults, &S::IDENTITY, &environment).map(|loaded| secrets(token_manager(&loaded.config)))
+                load_over(&defaults, &S::IDENTITY, &environment).map(|loaded| secrets(&token_manager(&loaded.config)))
             });
             let replaced = match read.await {
                 Ok(Ok((current, previous))) => {

@@ -11,8 +11,8 @@ use token::{KeyRing, Minter, is_refused_token};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Status};
 
-use crate::config::{ListenAddr, TokenManager};
 use crate::{BoxError, Context, endpoint_of};
+use config::{ListenAddr, TokenManager};
 
 /// How the operator is told in a token (`amr`). Only who holds the token secret can mint it; no authenticator answers
 /// with it.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use authn::Directory;
 
-use crate::config::{GrpcClientTls, ListenAddr, Reva};
 use crate::{Context, EndpointError, client};
+use config::{GrpcClientTls, ListenAddr, Reva};
 
 /// What the setting for the directory's address means, the same in every service that asks it.
 pub const USERS_ENDPOINT: &str = "The endpoint of the users service. If empty, the CS3 gateway at OCIS_REVA_GATEWAY is asked; if that is no address either, 127.0.0.1:9144.";

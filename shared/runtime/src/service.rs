@@ -2,8 +2,8 @@
 
 use std::future::Future;
 
-use crate::config::{Debug, Grpc, Http, Identity, Log, Mtls, Section, Tracing};
 use crate::{App, BoxError, Context, Misconfigured};
+use config::{Configuration, Debug, Grpc, Http, Identity, Log, Mtls, Tracing};
 
 /// The sections each service has, borrowed from its configuration.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ pub trait Service: Send + 'static {
     /// One sentence for `--help`.
     const ABOUT: &'static str;
     /// Its configuration.
-    type Config: Section + Clone + Send + Sync + 'static;
+    type Config: Configuration + Clone + Send + Sync + 'static;
 
     /// The sections of its configuration that the runtime serves.
     fn listeners(config: &Self::Config) -> Listeners<'_>;

@@ -22,7 +22,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
-use crate::config::{Log, Tracing};
+use config::{Log, Tracing};
 use log_file::LogFile;
 
 /// The target of audit events, which are logged whatever the level.

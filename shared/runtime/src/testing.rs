@@ -22,9 +22,9 @@ use tonic::{Code, Status};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_prost::ProstCodec;
 
-use crate::config::{Debug, Environment, Grpc, Http, Identity, ListenAddr, Log, Mtls, PrivateKeyFile, Tracing};
 use crate::start::{Launch, Tuning};
 use crate::{App, Context, Listeners, Running, StartError};
+use config::{Debug, Environment, Grpc, Http, Identity, ListenAddr, Log, Mtls, PrivateKeyFile, Tracing};
 
 pub(crate) use recorder::Recorder;
 

@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::Clock;
-use crate::config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
+use config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
 
 pub use optional::ClientCertificate;
 use optional::{AcceptAnyClient, Vouching};

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use runtime::config::{Invalid, Visitor};
+use config::{Invalid, Section};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::Options;
 
@@ -12,12 +14,19 @@ pub const LISTEN_URL: &str = "The same database by an address of the PostgreSQL 
 /// Callers wait two seconds for an answer: a longer wait for a connection would be in vain.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// The settings of the pool of `PostgreSQL` connections of one service in one process; `SQLite` has no use for them.
-#[derive(Clone, Copy, Debug)]
+/// The settings of the pool of `PostgreSQL` connections of one service in one process; `SQLite` has no use for them. They stand
+/// beside the other settings of a section (`serde(flatten)`).
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Pool {
-    /// See [`Options::max_connections`].
+    /// The most connections that this service keeps to PostgreSQL, in each process. As a rule of thumb, all services of
+    /// all replicas together need two to four for each core of the database server.
+    #[serde(rename = "database_max_connections")]
+    #[schemars(extend("x-env" = ["OCIS_DATABASE_MAX_CONNECTIONS", "<P>_DATABASE_MAX_CONNECTIONS"]))]
     pub max_connections: u32,
-    /// See [`Options::acquire_timeout`].
+    /// How long a request waits for one of these connections before it is answered that the service is unavailable. At
+    /// most 2s.
+    #[serde(rename = "database_acquire_timeout")]
+    #[schemars(extend("x-env" = ["OCIS_DATABASE_ACQUIRE_TIMEOUT", "<P>_DATABASE_ACQUIRE_TIMEOUT"]))]
     pub acquire_timeout: Duration,
 }
 
@@ -28,28 +37,8 @@ impl Default for Pool {
     }
 }
 
-impl Pool {
-    /// Shows the settings. `stem` is what their environment names begin with, like `<P>_DATABASE`.
-    pub fn visit(&mut self, v: &mut Visitor<'_>, stem: &str) {
-        v.value(
-            "database_max_connections",
-            &mut self.max_connections,
-            &["OCIS_DATABASE_MAX_CONNECTIONS", &format!("{stem}_MAX_CONNECTIONS")],
-            "The most connections that this service keeps to PostgreSQL, in each process. As a rule of thumb, all services of all replicas together need two to four for each core of the database server.",
-        );
-        v.value(
-            "database_acquire_timeout",
-            &mut self.acquire_timeout,
-            &["OCIS_DATABASE_ACQUIRE_TIMEOUT", &format!("{stem}_ACQUIRE_TIMEOUT")],
-            "How long a request waits for one of these connections before it is answered that the service is unavailable. At most 2s.",
-        );
-    }
-
-    /// Whether a service can work with these.
-    ///
-    /// # Errors
-    /// What is out of bounds.
-    pub fn validate(&self) -> Result<(), Invalid> {
+impl Section for Pool {
+    fn validate(&self) -> Result<(), Invalid> {
         if self.max_connections == 0 {
             return Err(Invalid::new("database_max_connections", "must be greater than 0"));
         }
@@ -58,7 +47,9 @@ impl Pool {
         }
         Ok(())
     }
+}
 
+impl Pool {
     /// The options with these settings.
     pub fn options(&self) -> Options {
         let Self { max_connections, acquire_timeout } = *self;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use authn::{Authenticated, Scopes, User, UserId};
+use config::Environment;
 use proto::cs3::auth::applications::v1beta1::{
     GenerateAppPasswordRequest, GetAppPasswordRequest, InvalidateAppPasswordRequest,
     applications_api_client::ApplicationsApiClient,
 };
 use proto::cs3::types::v1beta1::Timestamp;
-use runtime::config::Environment;
 use runtime::{Clock, Random};
 use secrecy::SecretString;
 use status::Kind;

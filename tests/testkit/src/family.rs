@@ -5,8 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use config::Environment;
 use doorward::{Family, Member, Secrets, Selection, Settings};
-use runtime::{Context, client, config::Environment};
+use runtime::{Context, client};
 use tonic::transport::Channel;
 
 use crate::{

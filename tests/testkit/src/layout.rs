@@ -10,8 +10,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use config::Environment;
 use doorward::Member;
-use runtime::{Random, config::Environment};
+use runtime::Random;
 use tempfile::TempDir;
 
 use crate::{Certificates, SmallDisk, logs, note_secret};

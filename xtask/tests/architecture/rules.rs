@@ -9,6 +9,8 @@ enum Layer {
     Words,
     /// The domain and its token.
     Domain,
+    /// How services are configured.
+    Configuration,
     /// What a service stands on.
     Ground,
     /// The services, side by side.
@@ -28,6 +30,7 @@ fn layer(one: &Crate) -> Option<Layer> {
     Some(match one.name.as_str() {
         "proto" | "status" | "oidc" | "bounded-cache" => Layer::Words,
         "authn" | "token" => Layer::Domain,
+        "config" => Layer::Configuration,
         "store" | "runtime" | "ldap" | "outbound" => Layer::Ground,
         "doorward" => Layer::Family,
         "testkit" | "family" => Layer::Tests,

@@ -41,7 +41,7 @@ enum Source {
 }
 
 impl Import {
-    pub(super) async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+    pub(super) async fn run(self, defaults: &Config, context: &Context) -> Result<(), BoxError> {
         let records = self.records().map_err(|(path, error)| format!("{} {error}", path.display()))?;
         let mut operator = Operator::connect(defaults, context)?;
         let mut outcomes = Vec::with_capacity(records.len());

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use authn::BoxError;
+use config::load_over;
 use proto::doorward::apptokens::v1::{
     CreateTokenRequest, GetTokenRequest, ImportOutcome, ImportTokensRequest, ListTokensRequest, ListTokensResponse,
     PersonRef, PruneTokensRequest, RevokeTokenRequest, RevokeTokensRequest, Token,
     app_tokens_api_client::AppTokensApiClient, person_ref,
 };
-use runtime::config::load_over;
 use runtime::{Context, Service, client, endpoint_of, operator_token};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
@@ -40,7 +40,7 @@ pub(super) fn seconds(duration: Duration) -> i64 {
 
 impl Operator {
     /// Gets ready; nothing is connected yet.
-    pub(super) fn connect(defaults: Config, context: &Context) -> Result<Self, BoxError> {
+    pub(super) fn connect(defaults: &Config, context: &Context) -> Result<Self, BoxError> {
         let config = load_over(defaults, &AuthApp::IDENTITY, &context.environment)?.config;
         let address = endpoint_of(&config.grpc.addr);
         let channel = client::channel(&address, &config.grpc_client_tls, context)?;

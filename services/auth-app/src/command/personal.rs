@@ -51,7 +51,7 @@ impl PersonalToken {
     ///
     /// # Errors
     /// When an argument is wrong, the service does not answer, or refuses.
-    pub async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+    pub async fn run(self, defaults: &Config, context: &Context) -> Result<(), BoxError> {
         let life = match (&self.end.auto, &self.end.expire) {
             (Some(window), _) => Life::Window(seconds(policy::duration_or_seconds(window)?)),
             (None, Some(expiration)) => Life::ExpiresIn(seconds(policy::duration(expiration)?)),

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use runtime::config::{Invalid, Visitor};
+use config::{Invalid, Section};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::policy::{LONGEST_SLIDING, Policy, SCOPE_KINDS};
 
@@ -13,29 +15,43 @@ const CENTURY: Duration = Duration::from_hours(24 * 36_525);
 const SHORTEST_MEMORY: Duration = Duration::from_hours(1);
 
 /// What tokens are made and when they end.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Tokens {
     /// How long a token lives for which nothing is said.
+    #[schemars(extend("x-env" = ["<P>_DEFAULT_EXPIRATION"]))]
     pub default_expiration: Duration,
-    /// The longest life of a token.
+    /// The longest time an app token may live. It is also given to one for which a CS3 client asks no expiration.
+    #[schemars(extend("x-env" = ["<P>_MAX_EXPIRATION"]))]
     pub max_expiration: Duration,
-    /// Whether a token may live for ever.
+    /// Whether a token may be made that never ends. A CS3 client that asks no expiration then gets one.
+    #[schemars(extend("x-env" = ["<P>_ALLOW_NEVER"]))]
     pub allow_never: bool,
-    /// How long a sliding token may live.
+    /// How long a token with a sliding window lives at most, however much it is used. At most 8760h.
+    #[schemars(extend("x-env" = ["<P>_MAX_LIFETIME"]))]
     pub max_lifetime: Duration,
-    /// The longest life of a token that an administrator has made for somebody else.
+    /// The longest time a token may live that an administrator has made for somebody else.
+    #[schemars(extend("x-env" = ["<P>_IMPERSONATION_MAX_EXPIRATION"]))]
     pub impersonation_max_expiration: Duration,
-    /// How many live tokens a user may have.
-    pub max_tokens_per_user: u64,
-    /// Which kinds of scopes are given out.
-    pub allowed_scopes: Vec<String>,
-    /// Whether tokens end when their owner's password is changed.
+    /// Whether the tokens of a person end when the person's password is changed.
+    #[schemars(extend("x-env" = ["<P>_END_ON_PASSWORD_CHANGE"]))]
     pub end_on_password_change: bool,
-    /// How long tokens that have ended are kept.
+    /// How many live tokens one person may have; 0 is no limit.
+    #[schemars(extend("x-env" = ["<P>_MAX_TOKENS_PER_USER"]))]
+    pub max_tokens_per_user: u64,
+    /// The kinds of scopes that new tokens may have: user, node, path, tokens and profile.
+    #[schemars(extend("x-env" = ["<P>_ALLOWED_SCOPES"]))]
+    pub allowed_scopes: Vec<String>,
+    /// How long tokens that are revoked or over are kept, so that the audit log can tell them from ones that never
+    /// were.
+    #[schemars(extend("x-env" = ["<P>_PRUNE_AFTER"]))]
     pub prune_after: Duration,
-    /// How often they are looked for.
+    /// How often such tokens are looked for and removed.
+    #[schemars(extend("x-env" = ["<P>_PRUNE_INTERVAL"]))]
     pub prune_interval: Duration,
-    /// Whether replicas tell each other of revocations.
+    /// Whether replicas tell each other of revocations at once (NOTIFY of PostgreSQL). Behind a pooler that hands out
+    /// sessions transaction by transaction this needs `OCIS_DATABASE_LISTEN_URL`; without it they learn of them within
+    /// about a second.
+    #[schemars(extend("x-env" = ["<P>_REVOCATION_PUSH"]))]
     pub revocation_push: bool,
 }
 
@@ -57,98 +73,8 @@ impl Default for Tokens {
     }
 }
 
-impl Tokens {
-    /// What may be asked for when a token is made.
-    pub fn policy(&self) -> Policy {
-        Policy {
-            usual: self.default_expiration,
-            longest: self.max_expiration,
-            never: self.allow_never,
-            longest_sliding: self.max_lifetime,
-            longest_impersonated: self.impersonation_max_expiration,
-            most: self.max_tokens_per_user,
-            scopes: self.allowed_scopes.clone(),
-        }
-    }
-
-    pub(super) fn visit(&mut self, v: &mut Visitor<'_>) {
-        self.visit_lives(v);
-        self.visit_limits(v);
-        v.value(
-            "prune_after",
-            &mut self.prune_after,
-            &["<P>_PRUNE_AFTER"],
-            "How long tokens that are revoked or over are kept, so that the audit log can tell them from ones that never were.",
-        );
-        v.value(
-            "prune_interval",
-            &mut self.prune_interval,
-            &["<P>_PRUNE_INTERVAL"],
-            "How often such tokens are looked for and removed.",
-        );
-        v.value(
-            "revocation_push",
-            &mut self.revocation_push,
-            &["<P>_REVOCATION_PUSH"],
-            "Whether replicas tell each other of revocations at once (NOTIFY of PostgreSQL). Behind a pooler that hands out sessions transaction by transaction this needs OCIS_DATABASE_LISTEN_URL; without it they learn of them within about a second.",
-        );
-    }
-
-    fn visit_lives(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "default_expiration",
-            &mut self.default_expiration,
-            &["<P>_DEFAULT_EXPIRATION"],
-            "How long a token lives for which nothing is said.",
-        );
-        v.value(
-            "max_expiration",
-            &mut self.max_expiration,
-            &["<P>_MAX_EXPIRATION"],
-            "The longest time an app token may live. It is also given to one for which a CS3 client asks no expiration.",
-        );
-        v.value(
-            "allow_never",
-            &mut self.allow_never,
-            &["<P>_ALLOW_NEVER"],
-            "Whether a token may be made that never ends. A CS3 client that asks no expiration then gets one.",
-        );
-        v.value(
-            "max_lifetime",
-            &mut self.max_lifetime,
-            &["<P>_MAX_LIFETIME"],
-            "How long a token with a sliding window lives at most, however much it is used. At most 8760h.",
-        );
-        v.value(
-            "impersonation_max_expiration",
-            &mut self.impersonation_max_expiration,
-            &["<P>_IMPERSONATION_MAX_EXPIRATION"],
-            "The longest time a token may live that an administrator has made for somebody else.",
-        );
-        v.value(
-            "end_on_password_change",
-            &mut self.end_on_password_change,
-            &["<P>_END_ON_PASSWORD_CHANGE"],
-            "Whether the tokens of a person end when the person's password is changed.",
-        );
-    }
-
-    fn visit_limits(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "max_tokens_per_user",
-            &mut self.max_tokens_per_user,
-            &["<P>_MAX_TOKENS_PER_USER"],
-            "How many live tokens one person may have; 0 is no limit.",
-        );
-        v.value(
-            "allowed_scopes",
-            &mut self.allowed_scopes,
-            &["<P>_ALLOWED_SCOPES"],
-            "The kinds of scopes that new tokens may have: user, node, path, tokens and profile.",
-        );
-    }
-
-    pub(super) fn validate(&self) -> Result<(), Invalid> {
+impl Section for Tokens {
+    fn validate(&self) -> Result<(), Invalid> {
         let minute = Duration::from_mins(1);
         for (key, value, bounds, problem) in [
             ("default_expiration", self.default_expiration, minute..=CENTURY, "must be between 1m and 876600h"),
@@ -173,6 +99,21 @@ impl Tokens {
                 Err(Invalid::new("allowed_scopes", "is empty, so that no token could be made"))
             }
             None => Ok(()),
+        }
+    }
+}
+
+impl Tokens {
+    /// What may be asked for when a token is made.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            usual: self.default_expiration,
+            longest: self.max_expiration,
+            never: self.allow_never,
+            longest_sliding: self.max_lifetime,
+            longest_impersonated: self.impersonation_max_expiration,
+            most: self.max_tokens_per_user,
+            scopes: self.allowed_scopes.clone(),
         }
     }
 }

@@ -12,7 +12,7 @@ use authn::{
     AuthError, Authenticated, Caller, Claim, Credentials, Directory, DirectoryError, Filter, Grants, Groups,
     Permission, Scopes, User, UserId, UserType,
 };
-use runtime::config::{Environment, TokenManager};
+use config::{Environment, TokenManager};
 use runtime::{Clock, Context};
 use secrecy::SecretString;
 use store::testing::Cluster;

@@ -16,7 +16,8 @@ use authn::{
     AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, DirectoryError, Filter, Grants,
     Groups, Permission, Reason, User, UserId, UserStatus, UserType, role,
 };
-use runtime::{Clock, Random, config::Secret};
+use config::Secret;
+use runtime::{Clock, Random};
 use secrecy::{ExposeSecret, SecretString};
 use store::{Database, testing::TestDatabase};
 use token::Claims;

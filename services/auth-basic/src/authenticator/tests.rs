@@ -3,8 +3,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
 use authn::{Caller, Device, User, UserId, UserStatus};
+use config::Secret;
 use runtime::Random;
-use runtime::config::Secret;
 use secrecy::SecretString;
 use store::StoreError;
 

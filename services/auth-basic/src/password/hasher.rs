@@ -2,6 +2,8 @@
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::Verifier;
 
@@ -11,13 +13,16 @@ pub(crate) type Memory = Vec<Block>;
 const OUTPUT_BYTES: usize = 32;
 
 /// What a new verifier costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
-    /// Memory in KiB.
+    /// The memory in KiB that hashing a password takes.
+    #[schemars(extend("x-env" = ["<P>_ARGON2_MEMORY"]))]
     pub memory: u32,
-    /// Passes over the memory.
+    /// How often it goes over that memory.
+    #[schemars(extend("x-env" = ["<P>_ARGON2_ITERATIONS"]))]
     pub iterations: u32,
-    /// Lanes; they are worked on one after the other.
+    /// The lanes that memory is divided into.
+    #[schemars(extend("x-env" = ["<P>_ARGON2_PARALLELISM"]))]
     pub parallelism: u32,
 }
 

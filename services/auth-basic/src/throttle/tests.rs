@@ -3,8 +3,8 @@ use std::time::UNIX_EPOCH;
 
 use ::store::testing::{self, Cluster, TestDatabase};
 use authn::Device;
+use config::Secret;
 use runtime::Clock;
-use runtime::config::Secret;
 
 use super::*;
 use crate::Migrator;

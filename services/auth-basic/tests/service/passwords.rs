@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::support::{AWAY, Bench, HOME, PASSWORD, TOKEN, cheap, is_busy, reason};
-use auth_basic::{Argon2, Config};
+use auth_basic::Config;
+use auth_basic::password::Cost;
 use authn::{Reason, UserStatus};
 use futures_util::future::join_all;
 
@@ -74,7 +75,7 @@ async fn app_token_is_not_counted_as_a_guessed_password() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b1_five_hundred_logins_at_once_stay_in_bounds() {
-    let bench = Bench::start(Config { argon2: Argon2::default(), hash_threads: 2, ..cheap() }).await;
+    let bench = Bench::start(Config { argon2: Cost::default(), hash_threads: 2, ..cheap() }).await;
     let names: Vec<String> = (0..500).map(|number| format!("user{number}")).collect();
     let outcomes = join_all(names.iter().map(|name| bench.sign_in_from(None, name, PASSWORD))).await;
     let busy = outcomes.iter().filter(|outcome| is_busy(outcome)).count();
@@ -238,7 +239,7 @@ async fn b5_one_password_on_everybody_is_stopped_at_its_source() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn four_callers_hammering_one_account_leave_room_for_another() {
-    let bench = Bench::start(Config { argon2: Argon2::default(), hash_threads: 2, ..cheap() }).await;
+    let bench = Bench::start(Config { argon2: Cost::default(), hash_threads: 2, ..cheap() }).await;
     let hammer = |caller: usize| {
         let bench = &bench;
         async move {

@@ -6,12 +6,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use auth_basic::password::Cost;
-use auth_basic::{Argon2, Config, Opened};
+use auth_basic::{Config, Opened};
 use authn::{
     AuthError, Authenticated, Caller, Claim, Credentials, Device, Directory, DirectoryError, Filter, Groups, Reason,
     User, UserId, UserStatus, UserType,
 };
-use runtime::config::{Environment, Secret, TokenManager};
+use config::{Environment, Secret, TokenManager};
 use runtime::{Clock, Context, Random};
 use secrecy::SecretString;
 
@@ -120,7 +120,7 @@ pub(crate) fn cheap() -> Config {
     let jwt_secret = Secret::from(JWT_SECRET);
     Config {
         token_manager: TokenManager { jwt_secret, ..TokenManager::default() },
-        argon2: Argon2(Cost { memory: 64, iterations: 1, parallelism: 1 }),
+        argon2: Cost { memory: 64, iterations: 1, parallelism: 1 },
         ..Config::default()
     }
 }

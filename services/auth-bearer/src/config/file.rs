@@ -3,8 +3,8 @@
 use std::path::{Path as FilePath, PathBuf};
 use std::time::Duration;
 
+use config::{duration, read_secret_file, read_yaml_file};
 use outbound::issuer::discovery_of;
-use runtime::config::{Value, read_secret_file, read_yaml_file};
 use serde::Deserialize;
 
 use super::oidc::{LEEWAY, MOST_BELIEVED, MOST_LEEWAY, method};
@@ -206,7 +206,7 @@ impl Entry {
 }
 
 fn leeway(text: &str) -> Result<Duration, String> {
-    let leeway = <Duration as Value>::parse(text).filter(|leeway| *leeway <= MOST_LEEWAY);
+    let leeway = duration::parse(text).filter(|leeway| *leeway <= MOST_LEEWAY);
     leeway.ok_or_else(|| "leeway is a duration of at most 5m, as in 60s".to_owned())
 }
 

@@ -1,6 +1,8 @@
 //! What is made of people whom a token names.
 
-use runtime::config::{Invalid, Section, Visitor};
+use config::{Invalid, Section};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::claims::{Path, PathError};
 use crate::issuer::{Provisioning, Roles};
@@ -10,23 +12,52 @@ pub(super) const MAX_GROUPS: usize = 500;
 pub(super) const MOST_GROUPS: usize = 5000;
 
 /// `auto_provision`: what is made of unknown people.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AutoProvision {
-    /// Whether they get an account.
+    /// Set this to 'true' to automatically provision users that do not yet exist in the users service on-demand upon
+    /// first sign-in.
+    #[schemars(extend("x-env" = ["PROXY_AUTOPROVISION_ACCOUNTS", "<P>_AUTOPROVISION_ACCOUNTS"]))]
     pub accounts: bool,
-    /// The claim with the login name.
+    /// The name of the OIDC claim that holds the username.
+    #[serde(rename = "claim_username")]
+    #[schemars(extend(
+        "x-env" = ["PROXY_AUTOPROVISION_CLAIM_USERNAME", "<P>_AUTOPROVISION_CLAIM_USERNAME"],
+        "x-required" = "it is the name of a claim, like preferred_username",
+    ))]
     pub username: String,
-    /// The claim with the mail address.
+    /// The name of the OIDC claim that holds the email.
+    #[serde(rename = "claim_email")]
+    #[schemars(extend(
+        "x-env" = ["PROXY_AUTOPROVISION_CLAIM_EMAIL", "<P>_AUTOPROVISION_CLAIM_EMAIL"],
+        "x-required" = "it is the name of a claim, like email",
+    ))]
     pub mail: String,
-    /// The claim with the name to show.
+    /// The name of the OIDC claim that holds the display name.
+    #[serde(rename = "claim_displayname")]
+    #[schemars(extend(
+        "x-env" = ["PROXY_AUTOPROVISION_CLAIM_DISPLAYNAME", "<P>_AUTOPROVISION_CLAIM_DISPLAYNAME"],
+        "x-required" = "it is the name of a claim, like name",
+    ))]
     pub display_name: String,
-    /// The claim with the groups.
+    /// The name of the OIDC claim that holds the groups.
+    #[serde(rename = "claim_groups")]
+    #[schemars(extend(
+        "x-env" = ["PROXY_AUTOPROVISION_CLAIM_GROUPS", "<P>_AUTOPROVISION_CLAIM_GROUPS"],
+        "x-required" = "it is the name of a claim, like groups",
+    ))]
     pub groups: String,
-    /// The claim with identifiers of the groups that stay when one is renamed; empty if entries hold them, or there are none.
+    /// The name of the OIDC claim that holds identifiers of the groups which stay when a group is renamed, in the same
+    /// order as the groups. If empty, an entry of the groups may hold its own ('value' or 'id', with the name in
+    /// 'display' or 'name'); without any, groups are matched by their names.
+    #[serde(rename = "claim_group_ids")]
+    #[schemars(extend("x-env" = ["<P>_AUTOPROVISION_CLAIM_GROUP_IDS"]))]
     pub group_ids: String,
-    /// How many groups are taken at most.
+    /// How many groups are taken from a token. Users in more are refused, as they could stay in groups that they were
+    /// taken out of. At most 5000.
+    #[schemars(extend("x-env" = ["<P>_AUTOPROVISION_MAX_GROUPS"]))]
     pub max_groups: usize,
-    /// Whether a mail address is believed that the issuer does not call verified.
+    /// Whether a mail address is taken that the issuer does not call verified ('`email_verified`').
+    #[schemars(extend("x-env" = ["<P>_AUTOPROVISION_TRUST_EMAIL"]))]
     pub trust_mail: bool,
 }
 
@@ -46,61 +77,6 @@ impl Default for AutoProvision {
 }
 
 impl Section for AutoProvision {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "accounts",
-            &mut self.accounts,
-            &["PROXY_AUTOPROVISION_ACCOUNTS", "<P>_AUTOPROVISION_ACCOUNTS"],
-            "Set this to 'true' to automatically provision users that do not yet exist in the users service on-demand upon first sign-in.",
-        );
-        v.value(
-            "claim_username",
-            &mut self.username,
-            &["PROXY_AUTOPROVISION_CLAIM_USERNAME", "<P>_AUTOPROVISION_CLAIM_USERNAME"],
-            "The name of the OIDC claim that holds the username.",
-        )
-        .required("it is the name of a claim, like preferred_username");
-        v.value(
-            "claim_email",
-            &mut self.mail,
-            &["PROXY_AUTOPROVISION_CLAIM_EMAIL", "<P>_AUTOPROVISION_CLAIM_EMAIL"],
-            "The name of the OIDC claim that holds the email.",
-        )
-        .required("it is the name of a claim, like email");
-        v.value(
-            "claim_displayname",
-            &mut self.display_name,
-            &["PROXY_AUTOPROVISION_CLAIM_DISPLAYNAME", "<P>_AUTOPROVISION_CLAIM_DISPLAYNAME"],
-            "The name of the OIDC claim that holds the display name.",
-        )
-        .required("it is the name of a claim, like name");
-        v.value(
-            "claim_groups",
-            &mut self.groups,
-            &["PROXY_AUTOPROVISION_CLAIM_GROUPS", "<P>_AUTOPROVISION_CLAIM_GROUPS"],
-            "The name of the OIDC claim that holds the groups.",
-        )
-        .required("it is the name of a claim, like groups");
-        v.value(
-            "claim_group_ids",
-            &mut self.group_ids,
-            &["<P>_AUTOPROVISION_CLAIM_GROUP_IDS"],
-            "The name of the OIDC claim that holds identifiers of the groups which stay when a group is renamed, in the same order as the groups. If empty, an entry of the groups may hold its own ('value' or 'id', with the name in 'display' or 'name'); without any, groups are matched by their names.",
-        );
-        v.value(
-            "max_groups",
-            &mut self.max_groups,
-            &["<P>_AUTOPROVISION_MAX_GROUPS"],
-            "How many groups are taken from a token. Users in more are refused, as they could stay in groups that they were taken out of. At most 5000.",
-        );
-        v.value(
-            "trust_mail",
-            &mut self.trust_mail,
-            &["<P>_AUTOPROVISION_TRUST_EMAIL"],
-            "Whether a mail address is taken that the issuer does not call verified ('email_verified').",
-        );
-    }
-
     fn validate(&self) -> Result<(), Invalid> {
         for (key, text) in [
             ("claim_username", &self.username),
@@ -137,13 +113,25 @@ impl AutoProvision {
 }
 
 /// `role_assignment`: which roles tokens give.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RoleAssignment {
-    /// `default` or `oidc`.
+    /// The mechanism that is used to assign roles to user upon login. Supported values: 'default' or 'oidc'. 'default'
+    /// gives the role 'user' to people who get an account, and leaves the roles of all others alone. 'oidc' gives the
+    /// role that a claim of the token maps to, at each sign-in.
+    #[schemars(extend(
+        "x-env" = ["PROXY_ROLE_ASSIGNMENT_DRIVER", "<P>_ROLE_ASSIGNMENT_DRIVER"],
+        "enum" = ["default", "oidc"],
+    ))]
     pub driver: String,
-    /// The claim with the values.
+    /// The OIDC claim used to create the users role assignment.
+    #[schemars(extend(
+        "x-env" = ["PROXY_ROLE_ASSIGNMENT_OIDC_CLAIM", "<P>_ROLE_ASSIGNMENT_OIDC_CLAIM"],
+        "x-required" = "it is the name of a claim, like roles",
+    ))]
     pub claim: String,
-    /// Pairs of a value and a role, joined by an equals sign.
+    /// Which value of that claim is which role: pairs like 'staff=user'. The first pair whose value the token holds
+    /// counts; a token that holds none is refused.
+    #[schemars(extend("x-env" = ["<P>_ROLE_ASSIGNMENT_MAPPING"]))]
     pub mapping: Vec<String>,
 }
 
@@ -155,29 +143,6 @@ impl Default for RoleAssignment {
 }
 
 impl Section for RoleAssignment {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "driver",
-            &mut self.driver,
-            &["PROXY_ROLE_ASSIGNMENT_DRIVER", "<P>_ROLE_ASSIGNMENT_DRIVER"],
-            "The mechanism that is used to assign roles to user upon login. Supported values: 'default' or 'oidc'. 'default' gives the role 'user' to people who get an account, and leaves the roles of all others alone. 'oidc' gives the role that a claim of the token maps to, at each sign-in.",
-        )
-        .one_of(&["default", "oidc"]);
-        v.value(
-            "claim",
-            &mut self.claim,
-            &["PROXY_ROLE_ASSIGNMENT_OIDC_CLAIM", "<P>_ROLE_ASSIGNMENT_OIDC_CLAIM"],
-            "The OIDC claim used to create the users role assignment.",
-        )
-        .required("it is the name of a claim, like roles");
-        v.value(
-            "mapping",
-            &mut self.mapping,
-            &["<P>_ROLE_ASSIGNMENT_MAPPING"],
-            "Which value of that claim is which role: pairs like 'staff=user'. The first pair whose value the token holds counts; a token that holds none is refused.",
-        );
-    }
-
     fn validate(&self) -> Result<(), Invalid> {
         self.claim.parse::<Path>().map_err(|error: PathError| Invalid::new("claim", error.to_string()))?;
         let wrong = self.mapping.iter().find(|pair| pair_of(pair).is_none());

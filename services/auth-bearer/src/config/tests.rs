@@ -1,6 +1,6 @@
+use config::{Environment, load};
 use proptest::prelude::*;
 use runtime::Service;
-use runtime::config::{Environment, load};
 
 use super::*;
 use crate::AuthBearer;

@@ -11,7 +11,7 @@ use authn::{
     AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, DirectoryError, Filter, Groups, Reason,
     User, UserId,
 };
-use runtime::config::Environment;
+use config::Environment;
 use runtime::{Clock, Context};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};

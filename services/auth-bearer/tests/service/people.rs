@@ -10,13 +10,13 @@ use authn::{
     AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, DirectoryError, Groups, Reason, User,
     directory::Remote, role,
 };
+use config::{Environment, TokenManager};
 use doorward::Member;
 use oidc::jose::{Algorithm, SigningKey};
 use proto::doorward::users::v1::{
     AddMemberRequest, CreateGroupRequest, CreateUserRequest, GroupRef, PersonRef, group_ref, person_ref,
     users_admin_api_client::UsersAdminApiClient,
 };
-use runtime::config::{Environment, TokenManager};
 use runtime::{Clock, Context};
 use serde_json::{Value, json};
 use testkit::{Layout, Mode, TestFamily};
@@ -54,8 +54,8 @@ impl World {
         std::fs::write(&file, format!("issuers:\n  - issuer: {}\n{b}", self.b.url)).expect("writes");
         let oidc = Oidc { issuer: self.a.url.clone(), ..oidc };
         let config = Config {
-            auth_providers: AuthProviders { oidc, issuers_file: Some(file), ..AuthProviders::default() },
-            minting: Minting(self.tokens()),
+            auth_providers: AuthProviders { oidc, issuers_file: Some(file) },
+            minting: Minting { jwt_secret: self.tokens().jwt_secret },
             auto_provision,
             role_assignment,
             ..Config::default()

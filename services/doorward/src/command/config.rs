@@ -1,8 +1,6 @@
 use authn::BoxError;
-use runtime::{
-    Service,
-    config::{Environment, docs, example, load_over},
-};
+use config::{Environment, docs, example, load_over, schema};
+use runtime::Service;
 
 use super::say;
 use crate::{
@@ -25,6 +23,7 @@ pub(crate) fn run(command: &Config, environment: &Environment, secrets: &Secrets
         Config::Show { service } => of(*service, What::Show, environment, secrets),
         Config::Docs { service } => of(*service, What::Docs, environment, secrets),
         Config::Example { service } => of(*service, What::Example, environment, secrets),
+        Config::Schema { service } => of(*service, What::Schema, environment, secrets),
     }
 }
 
@@ -34,34 +33,36 @@ enum What {
     Show,
     Docs,
     Example,
+    Schema,
 }
 
 fn of(service: ServiceName, what: What, environment: &Environment, secrets: &Secrets) -> Result<(), BoxError> {
     match service {
-        ServiceName::Users => one::<users::Users>(defaults::users(secrets), what, environment),
-        ServiceName::AuthBasic => one::<auth_basic::AuthBasic>(defaults::auth_basic(secrets), what, environment),
+        ServiceName::Users => one::<users::Users>(&defaults::users(secrets), what, environment),
+        ServiceName::AuthBasic => one::<auth_basic::AuthBasic>(&defaults::auth_basic(secrets), what, environment),
         ServiceName::AuthMachine => {
-            one::<auth_machine::AuthMachine>(defaults::auth_machine(secrets), what, environment)
+            one::<auth_machine::AuthMachine>(&defaults::auth_machine(secrets), what, environment)
         }
         ServiceName::AuthService => {
-            one::<auth_service::AuthService>(defaults::auth_service(secrets), what, environment)
+            one::<auth_service::AuthService>(&defaults::auth_service(secrets), what, environment)
         }
-        ServiceName::AuthApp => one::<auth_app::AuthApp>(defaults::auth_app(secrets), what, environment),
-        ServiceName::AuthBearer => one::<auth_bearer::AuthBearer>(auth_bearer::Config::default(), what, environment),
-        ServiceName::Idp => one::<idp::Idp>(defaults::idp(secrets), what, environment),
-        ServiceName::Gateway => one::<gateway::Gateway>(defaults::gateway(secrets), what, environment),
+        ServiceName::AuthApp => one::<auth_app::AuthApp>(&defaults::auth_app(secrets), what, environment),
+        ServiceName::AuthBearer => one::<auth_bearer::AuthBearer>(&auth_bearer::Config::default(), what, environment),
+        ServiceName::Idp => one::<idp::Idp>(&defaults::idp(secrets), what, environment),
+        ServiceName::Gateway => one::<gateway::Gateway>(&defaults::gateway(secrets), what, environment),
         ServiceName::Proxy => {
             let backends = proxy::Backends::default();
-            one::<proxy::Proxy>(defaults::proxy(secrets, backends), what, environment)
+            one::<proxy::Proxy>(&defaults::proxy(secrets, backends), what, environment)
         }
     }
 }
 
-fn one<S: Service>(defaults: S::Config, what: What, environment: &Environment) -> Result<(), BoxError> {
+fn one<S: Service>(defaults: &S::Config, what: What, environment: &Environment) -> Result<(), BoxError> {
     let text = match what {
         What::Docs => docs::<S::Config>(&S::IDENTITY),
         What::Example => example::<S::Config>(&S::IDENTITY),
-        What::Show => load_over(defaults, &S::IDENTITY, environment)?.shown(),
+        What::Schema => schema::<S::Config>(&S::IDENTITY),
+        What::Show => load_over(defaults, &S::IDENTITY, environment)?.shown,
         What::Check => {
             let loaded = load_over(defaults, &S::IDENTITY, environment)?;
             let of_files = S::check_files(&loaded.config)?;

@@ -9,8 +9,8 @@ pub(crate) mod user;
 use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal, Read};
 
+use ::config::Secret;
 use authn::BoxError;
-use runtime::config::Secret;
 
 use crate::cli::{PasswordSource, SecretSource};
 

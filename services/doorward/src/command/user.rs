@@ -1,6 +1,7 @@
 use authn::BoxError;
+use config::Secret;
 use proto::doorward::users::v1::{Person, PersonStatus};
-use runtime::{Context, config::Secret};
+use runtime::Context;
 
 use super::{NewPassword, make_password, new_password, say, table};
 use crate::{admin::Admin, cli::User, people::NewPerson};

@@ -1,7 +1,7 @@
 //! What each service is told unless it is configured: its own defaults, and the secrets of the data folder.
 
 use auth_service::ServiceAccount;
-use runtime::config::{Http, TokenManager};
+use config::{Http, TokenManager};
 
 use crate::secrets::Secrets;
 
@@ -36,7 +36,7 @@ pub(crate) fn auth_app(secrets: &Secrets) -> auth_app::Config {
 
 /// `issuers` are those of idp, whose tokens say what their clients are where it runs in the same process.
 pub(crate) fn auth_bearer(secrets: &Secrets, issuers: Vec<String>, runs_idp: bool) -> auth_bearer::Config {
-    let minting = auth_bearer::Minting(token_manager(secrets));
+    let minting = auth_bearer::Minting { jwt_secret: secrets.jwt.clone() };
     let mut config = auth_bearer::Config { minting, ..auth_bearer::Config::default() };
     let oidc = &mut config.auth_providers.oidc;
     if let Some(first) = issuers.first() {

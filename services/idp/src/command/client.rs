@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use authn::BoxError;
 use clap::{Args, Subcommand};
+use config::duration;
 use proto::doorward::idp::v1::{
     AddClientRequest, AddInitialAccessRequest, GetClientRequest, ListClientsRequest, RemoveClientRequest,
     RotateSecretRequest,
 };
-use runtime::config::Value as Setting;
 use runtime::{Confirmation, Context, print, print_once};
 use serde_json::{Map, Value};
 
@@ -123,7 +123,7 @@ pub struct InitialAccess {
 }
 
 fn duration(text: &str) -> Result<Duration, &'static str> {
-    <Duration as Setting>::parse(text).ok_or("is a number with h, m or s, as in 24h")
+    duration::parse(text).ok_or("is a number with h, m or s, as in 24h")
 }
 
 impl ClientCommand {
@@ -131,7 +131,7 @@ impl ClientCommand {
     ///
     /// # Errors
     /// When an argument is wrong, the service does not answer, or refuses.
-    pub async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+    pub async fn run(self, defaults: &Config, context: &Context) -> Result<(), BoxError> {
         match self {
             Self::Add(add) => add.run(defaults, context).await,
             Self::List(list) => list.run(defaults, context).await,
@@ -155,7 +155,7 @@ impl ClientCommand {
 }
 
 impl Add {
-    async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+    async fn run(self, defaults: &Config, context: &Context) -> Result<(), BoxError> {
         let json = self.json;
         let metadata = Value::Object(self.members()?).to_string();
         let (client, secret) = Operator::connect(defaults, context)?.add(AddClientRequest { metadata }).await?;
@@ -198,7 +198,7 @@ fn read(file: &Path) -> Result<Map<String, Value>, BoxError> {
 }
 
 impl Remove {
-    async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+    async fn run(self, defaults: &Config, context: &Context) -> Result<(), BoxError> {
         let mut operator = Operator::connect(defaults, context)?;
         let found = operator.get(GetClientRequest { id: self.id }).await?;
         let question =
@@ -212,7 +212,7 @@ impl Remove {
 }
 
 impl List {
-    async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+    async fn run(self, defaults: &Config, context: &Context) -> Result<(), BoxError> {
         let mut operator = Operator::connect(defaults, context)?;
         let (mut clients, mut page_token) = (Vec::new(), String::new());
         loop {

@@ -81,7 +81,7 @@ impl KeysCommand {
     ///
     /// # Errors
     /// When the service does not answer, or refuses.
-    pub async fn run(self, defaults: Config, context: &Context) -> Result<(), BoxError> {
+    pub async fn run(self, defaults: &Config, context: &Context) -> Result<(), BoxError> {
         let mut operator = Operator::connect(defaults, context)?;
         match self {
             Self::List(list) => list.run(&mut operator).await,

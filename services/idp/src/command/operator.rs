@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use authn::BoxError;
+use config::load_over;
 use proto::doorward::idp::v1::{
     AddClientRequest, AddInitialAccessRequest, Client, GetClientRequest, Key, ListClientsRequest, ListClientsResponse,
     ListKeysRequest, RemoveClientRequest, RetireKeyRequest, RotateKeyRequest, RotateSecretRequest,
     idp_admin_api_client::IdpAdminApiClient, keys_api_client::KeysApiClient,
 };
-use runtime::config::load_over;
 use runtime::{Context, Service, client, endpoint_of, operator_token};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
@@ -29,7 +29,7 @@ pub(super) struct Operator {
 
 impl Operator {
     /// Gets ready; nothing is connected yet.
-    pub(super) fn connect(defaults: Config, context: &Context) -> Result<Self, BoxError> {
+    pub(super) fn connect(defaults: &Config, context: &Context) -> Result<Self, BoxError> {
         let config = load_over(defaults, &Idp::IDENTITY, &context.environment)?.config;
         let address = endpoint_of(&config.grpc.addr);
         let channel = client::channel_within(&address, &config.grpc_client_tls, Some(PATIENCE), context)?;

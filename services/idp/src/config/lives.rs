@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use runtime::config::{Invalid, Visitor};
+use config::{Invalid, Section};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::endpoints::EndpointProfile;
 use crate::model::Lifetimes;
@@ -11,45 +13,80 @@ use crate::model::Lifetimes;
 const DAY: Duration = Duration::from_hours(24);
 
 /// How long everything lives. Those of the layout `cells` are Cells' own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Lives {
-    /// Access tokens.
+    /// How long an access token is valid.
+    #[serde(rename = "access_token_expiration")]
+    #[schemars(extend("x-env" = ["<P>_ACCESS_TOKEN_EXPIRATION"]))]
     pub access_token: Duration,
-    /// ID tokens.
+    /// How long an ID token is valid.
+    #[serde(rename = "id_token_expiration")]
+    #[schemars(extend("x-env" = ["<P>_ID_TOKEN_EXPIRATION"]))]
     pub id_token: Duration,
-    /// Refresh tokens that are not used.
+    /// How long a refresh token is valid if it is not used.
+    #[serde(rename = "refresh_token_expiration")]
+    #[schemars(extend("x-env" = ["<P>_REFRESH_TOKEN_EXPIRATION"]))]
     pub refresh_token: Duration,
-    /// Refresh tokens, however much they are used.
+    /// How long somebody stays signed in to a client by refresh tokens, however much they are used.
+    #[schemars(extend("x-env" = ["<P>_REFRESH_TOKEN_ABSOLUTE_EXPIRATION"]))]
     pub refresh_token_absolute: Duration,
-    /// For how long the token before the current one answers the same successor.
+    /// For how long a refresh token that was used may be used again, and then brings the same successor: for clients
+    /// that lose an answer. Never if 0; at most 10s.
+    #[serde(rename = "refresh_token_grace")]
+    #[schemars(extend("x-env" = ["<P>_REFRESH_TOKEN_GRACE"]))]
     pub refresh_grace: Duration,
-    /// Codes.
+    /// How long an authorization code is valid; at most 10m.
+    #[serde(rename = "code_expiration")]
+    #[schemars(extend("x-env" = ["<P>_CODE_EXPIRATION"]))]
     pub code: Duration,
-    /// Access tokens of the layout `cells`.
+    /// How long an access token of the layout cells is valid.
+    #[serde(rename = "cells_access_token_expiration")]
+    #[schemars(extend("x-env" = ["<P>_CELLS_ACCESS_TOKEN_EXPIRATION"]))]
     pub cells_access_token: Duration,
-    /// ID tokens there.
+    /// How long an ID token of the layout cells is valid.
+    #[serde(rename = "cells_id_token_expiration")]
+    #[schemars(extend("x-env" = ["<P>_CELLS_ID_TOKEN_EXPIRATION"]))]
     pub cells_id_token: Duration,
-    /// Refresh tokens there.
+    /// How long a refresh token of the layout cells is valid if it is not used.
+    #[serde(rename = "cells_refresh_token_expiration")]
+    #[schemars(extend("x-env" = ["<P>_CELLS_REFRESH_TOKEN_EXPIRATION"]))]
     pub cells_refresh_token: Duration,
-    /// Codes there; long enough to be carried to a program by hand.
+    /// How long an authorization code of the layout cells is valid; at most 10m.
+    #[serde(rename = "cells_code_expiration")]
+    #[schemars(extend("x-env" = ["<P>_CELLS_CODE_EXPIRATION"]))]
     pub cells_code: Duration,
     /// How long somebody may take to sign in and to decide.
+    #[serde(rename = "interaction_expiration")]
+    #[schemars(extend("x-env" = ["<P>_INTERACTION_EXPIRATION"]))]
     pub interaction: Duration,
     /// How long a browser session may stay unused.
+    #[schemars(extend("x-env" = ["<P>_SESSION_IDLE"]))]
     pub session_idle: Duration,
     /// How long a browser session lives.
+    #[serde(rename = "session_expiration")]
+    #[schemars(extend("x-env" = ["<P>_SESSION_EXPIRATION"]))]
     pub session: Duration,
-    /// How long one lives whose owner wanted to be remembered.
+    /// How long a browser session lives whose owner wanted to stay signed in.
+    #[serde(rename = "remembered_session_expiration")]
+    #[schemars(extend("x-env" = ["<P>_REMEMBERED_SESSION_EXPIRATION"]))]
     pub remembered_session: Duration,
-    /// How long a device may wait.
+    /// How long a device waits to be let in; at most 15m.
+    #[serde(rename = "device_code_expiration")]
+    #[schemars(extend("x-env" = ["<P>_DEVICE_CODE_EXPIRATION"]))]
     pub device_code: Duration,
-    /// How long what was pushed waits (RFC 9126).
+    /// How long a pushed authorization request waits; from 5s to 10m.
+    #[serde(rename = "pushed_request_expiration")]
+    #[schemars(extend("x-env" = ["<P>_PUSHED_REQUEST_EXPIRATION"]))]
     pub pushed_request: Duration,
-    /// How old a signing key may become before the next one is made; never replaced if 0.
+    /// How old a signing key becomes before the next one takes its place. Never if 0.
+    #[schemars(extend("x-env" = ["<P>_KEY_ROTATION"]))]
     pub key_rotation: Duration,
-    /// How long a key is published before it signs.
+    /// How long a signing key is published before it signs; at least 10m, since others keep key sets for as long.
+    #[schemars(extend("x-env" = ["<P>_KEY_AHEAD"]))]
     pub key_ahead: Duration,
-    /// Secrets of clients that register themselves; for ever if 0.
+    /// How long the secret of a client that has registered itself is valid. For ever if 0.
+    #[serde(rename = "dynamic_client_secret_duration")]
+    #[schemars(extend("x-env" = ["<P>_DYNAMIC_CLIENT_SECRET_DURATION"]))]
     pub dynamic_client_secret: Duration,
 }
 
@@ -94,137 +131,8 @@ pub struct InForce {
     pub code: Duration,
 }
 
-impl Lives {
-    /// What counts in this layout for a client with these lifetimes of its own.
-    pub fn of(&self, layout: EndpointProfile, own: &Lifetimes) -> InForce {
-        let (access_token, id_token, refresh_token, code) = match layout {
-            EndpointProfile::OpenCloud => (self.access_token, self.id_token, self.refresh_token, self.code),
-            EndpointProfile::Cells => {
-                (self.cells_access_token, self.cells_id_token, self.cells_refresh_token, self.cells_code)
-            }
-        };
-        InForce {
-            access_token: own.access_token.unwrap_or(access_token),
-            id_token: own.id_token.unwrap_or(id_token),
-            refresh_token: own.refresh_token.unwrap_or(refresh_token),
-            refresh_token_absolute: own.refresh_token_absolute.unwrap_or(self.refresh_token_absolute),
-            code: own.code.unwrap_or(code),
-        }
-    }
-
-    /// Each with its key, its variable and its meaning.
-    #[expect(clippy::too_many_lines, reason = "a table with a row for each setting")]
-    fn all(&mut self) -> [(&'static str, &mut Duration, &'static str, &'static str); 19] {
-        [
-            (
-                "access_token_expiration",
-                &mut self.access_token,
-                "<P>_ACCESS_TOKEN_EXPIRATION",
-                "How long an access token is valid.",
-            ),
-            ("id_token_expiration", &mut self.id_token, "<P>_ID_TOKEN_EXPIRATION", "How long an ID token is valid."),
-            (
-                "refresh_token_expiration",
-                &mut self.refresh_token,
-                "<P>_REFRESH_TOKEN_EXPIRATION",
-                "How long a refresh token is valid if it is not used.",
-            ),
-            (
-                "refresh_token_absolute",
-                &mut self.refresh_token_absolute,
-                "<P>_REFRESH_TOKEN_ABSOLUTE_EXPIRATION",
-                "How long somebody stays signed in to a client by refresh tokens, however much they are used.",
-            ),
-            (
-                "refresh_token_grace",
-                &mut self.refresh_grace,
-                "<P>_REFRESH_TOKEN_GRACE",
-                "For how long a refresh token that was used may be used again, and then brings the same successor: for clients that lose an answer. Never if 0; at most 10s.",
-            ),
-            (
-                "code_expiration",
-                &mut self.code,
-                "<P>_CODE_EXPIRATION",
-                "How long an authorization code is valid; at most 10m.",
-            ),
-            (
-                "cells_access_token_expiration",
-                &mut self.cells_access_token,
-                "<P>_CELLS_ACCESS_TOKEN_EXPIRATION",
-                "How long an access token of the layout cells is valid.",
-            ),
-            (
-                "cells_id_token_expiration",
-                &mut self.cells_id_token,
-                "<P>_CELLS_ID_TOKEN_EXPIRATION",
-                "How long an ID token of the layout cells is valid.",
-            ),
-            (
-                "cells_refresh_token_expiration",
-                &mut self.cells_refresh_token,
-                "<P>_CELLS_REFRESH_TOKEN_EXPIRATION",
-                "How long a refresh token of the layout cells is valid if it is not used.",
-            ),
-            (
-                "cells_code_expiration",
-                &mut self.cells_code,
-                "<P>_CELLS_CODE_EXPIRATION",
-                "How long an authorization code of the layout cells is valid; at most 10m.",
-            ),
-            (
-                "interaction_expiration",
-                &mut self.interaction,
-                "<P>_INTERACTION_EXPIRATION",
-                "How long somebody may take to sign in and to decide.",
-            ),
-            ("session_idle", &mut self.session_idle, "<P>_SESSION_IDLE", "How long a browser session may stay unused."),
-            ("session_expiration", &mut self.session, "<P>_SESSION_EXPIRATION", "How long a browser session lives."),
-            (
-                "remembered_session_expiration",
-                &mut self.remembered_session,
-                "<P>_REMEMBERED_SESSION_EXPIRATION",
-                "How long a browser session lives whose owner wanted to stay signed in.",
-            ),
-            (
-                "device_code_expiration",
-                &mut self.device_code,
-                "<P>_DEVICE_CODE_EXPIRATION",
-                "How long a device waits to be let in; at most 15m.",
-            ),
-            (
-                "pushed_request_expiration",
-                &mut self.pushed_request,
-                "<P>_PUSHED_REQUEST_EXPIRATION",
-                "How long a pushed authorization request waits; from 5s to 10m.",
-            ),
-            (
-                "key_rotation",
-                &mut self.key_rotation,
-                "<P>_KEY_ROTATION",
-                "How old a signing key becomes before the next one takes its place. Never if 0.",
-            ),
-            (
-                "key_ahead",
-                &mut self.key_ahead,
-                "<P>_KEY_AHEAD",
-                "How long a signing key is published before it signs; at least 10m, since others keep key sets for as long.",
-            ),
-            (
-                "dynamic_client_secret_duration",
-                &mut self.dynamic_client_secret,
-                "<P>_DYNAMIC_CLIENT_SECRET_DURATION",
-                "How long the secret of a client that has registered itself is valid. For ever if 0.",
-            ),
-        ]
-    }
-
-    pub(super) fn visit(&mut self, v: &mut Visitor<'_>) {
-        for (key, field, variable, description) in self.all() {
-            v.value(key, field, &[variable], description);
-        }
-    }
-
-    pub(super) fn validate(&self) -> Result<(), Invalid> {
+impl Section for Lives {
+    fn validate(&self) -> Result<(), Invalid> {
         let second = Duration::from_secs(1);
         let within = |key: &'static str, value: Duration, least: Duration, most: Duration| {
             let in_range = (least..=most).contains(&value);
@@ -251,5 +159,24 @@ impl Lives {
             within("key_rotation", self.key_rotation, Duration::from_hours(1), long)?;
         }
         within("key_ahead", self.key_ahead, Duration::from_mins(10), 30 * DAY)
+    }
+}
+
+impl Lives {
+    /// What counts in this layout for a client with these lifetimes of its own.
+    pub fn of(&self, layout: EndpointProfile, own: &Lifetimes) -> InForce {
+        let (access_token, id_token, refresh_token, code) = match layout {
+            EndpointProfile::OpenCloud => (self.access_token, self.id_token, self.refresh_token, self.code),
+            EndpointProfile::Cells => {
+                (self.cells_access_token, self.cells_id_token, self.cells_refresh_token, self.cells_code)
+            }
+        };
+        InForce {
+            access_token: own.access_token.unwrap_or(access_token),
+            id_token: own.id_token.unwrap_or(id_token),
+            refresh_token: own.refresh_token.unwrap_or(refresh_token),
+            refresh_token_absolute: own.refresh_token_absolute.unwrap_or(self.refresh_token_absolute),
+            code: own.code.unwrap_or(code),
+        }
     }
 }

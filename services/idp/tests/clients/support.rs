@@ -11,6 +11,7 @@ use authn::{
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
+use config::Environment;
 use idp::engine::clients::Clients;
 use idp::engine::keys::{self, Keys, Schedule};
 use idp::engine::provider::Parts;
@@ -19,7 +20,6 @@ use idp::seal::Sealer;
 use idp::store::Store;
 use idp::{Config, Migrator, Provider};
 use outbound::{Fetcher, Policy};
-use runtime::config::Environment;
 use runtime::{Clock, Context, Random};
 use serde_json::Value;
 use store::testing::TestDatabase;

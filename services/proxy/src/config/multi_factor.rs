@@ -1,11 +1,17 @@
-use runtime::config::{Invalid, Section, Visitor};
+use config::{Invalid, Section};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// `mfa`: whether backends may demand several factors.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MultiFactor {
-    /// Whether sign-ins are looked at.
+    /// Whether multi-factor authentication is in use. Backends are sent X-Multi-Factor-Authentication: true with
+    /// requests of users who have signed in with several factors; if false, with every request.
+    #[schemars(extend("x-env" = ["OCIS_MFA_ENABLED", "<P>_MFA_ENABLED"]))]
     pub enabled: bool,
-    /// The values of `acr` that mean several factors; by default those of oCIS.
+    /// The values of the claim acr of an ID token or access token that mean that the user has signed in with several
+    /// factors. The method mfa in the claim amr means so too.
+    #[schemars(extend("x-env" = ["OCIS_MFA_AUTH_LEVEL_NAMES", "<P>_MFA_AUTH_LEVEL_NAMES"]))]
     pub auth_level_names: Vec<String>,
 }
 
@@ -16,21 +22,6 @@ impl Default for MultiFactor {
 }
 
 impl Section for MultiFactor {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "enabled",
-            &mut self.enabled,
-            &["OCIS_MFA_ENABLED", "<P>_MFA_ENABLED"],
-            "Whether multi-factor authentication is in use. Backends are sent X-Multi-Factor-Authentication: true with requests of users who have signed in with several factors; if false, with every request.",
-        );
-        v.value(
-            "auth_level_names",
-            &mut self.auth_level_names,
-            &["OCIS_MFA_AUTH_LEVEL_NAMES", "<P>_MFA_AUTH_LEVEL_NAMES"],
-            "The values of the claim acr of an ID token or access token that mean that the user has signed in with several factors. The method mfa in the claim amr means so too.",
-        );
-    }
-
     fn validate(&self) -> Result<(), Invalid> {
         if self.enabled && self.auth_level_names.iter().any(String::is_empty) {
             return Err(Invalid::new("auth_level_names", "has an empty name; list the values of acr, like advanced"));

@@ -1,10 +1,70 @@
 //! The server for everybody.
 
-use runtime::config::{Http, Invalid, ListenAddr, Section, TlsVariables, Visitor};
+use std::path::PathBuf;
+
+use config::{Http, Invalid, ListenAddr, PrivateKeyFile, Section, TlsVariables};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// `http`: the server for everybody. It has the proxy's own variables for TLS, as the systems have them whose place it takes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "Settings", into = "Settings")]
 pub struct Public(pub Http);
+
+/// The settings of [`Public`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+struct Settings {
+    /// The bind address of the HTTP service.
+    #[schemars(extend("x-env" = ["<P>_HTTP_ADDR"]))]
+    addr: ListenAddr,
+    /// Whether TLS is spoken. Switch it off only behind something that does.
+    #[schemars(extend("x-env" = ["<P>_TLS"]))]
+    tls: bool,
+    /// Path/File name of the TLS server certificate (in PEM format). If empty, one is made that nobody has signed.
+    #[schemars(extend("x-env" = ["<P>_TRANSPORT_TLS_CERT"]))]
+    tls_cert: Option<PathBuf>,
+    /// Path/File name for the TLS certificate key (in PEM format) for the server certificate.
+    #[schemars(extend("x-env" = ["<P>_TRANSPORT_TLS_KEY"]))]
+    tls_key: Option<PrivateKeyFile>,
+    /// Addresses and networks (like 10.0.0.0/8) of the proxies in front of the HTTP service. Only they are believed
+    /// when X-Forwarded-For says where a request comes from.
+    #[schemars(extend("x-env" = ["OCIS_TRUSTED_PROXIES", "<P>_TRUSTED_PROXIES"]))]
+    trusted_proxies: Vec<String>,
+    /// The size in bytes of the largest request headers the HTTP service accepts; larger ones are answered with 431.
+    #[schemars(extend("x-env" = ["OCIS_HTTP_MAX_HEADER_SIZE", "<P>_HTTP_MAX_HEADER_SIZE"]))]
+    max_header_size: usize,
+    /// How many requests are handled at the same time.
+    #[schemars(extend("x-env" = ["<P>_HTTP_MAX_CONCURRENT_REQUESTS"]))]
+    max_concurrent_requests: usize,
+}
+
+impl From<Public> for Settings {
+    fn from(Public(http): Public) -> Self {
+        Self {
+            addr: http.addr,
+            tls: http.tls.enabled,
+            tls_cert: http.tls.cert,
+            tls_key: http.tls.key,
+            trusted_proxies: http.trusted_proxies,
+            max_header_size: http.max_header_size,
+            max_concurrent_requests: http.max_concurrent_requests,
+        }
+    }
+}
+
+impl From<Settings> for Public {
+    fn from(settings: Settings) -> Self {
+        let Self(mut http) = Self::default();
+        http.addr = settings.addr;
+        http.tls.enabled = settings.tls;
+        http.tls.cert = settings.tls_cert;
+        http.tls.key = settings.tls_key;
+        http.trusted_proxies = settings.trusted_proxies;
+        http.max_header_size = settings.max_header_size;
+        http.max_concurrent_requests = settings.max_concurrent_requests;
+        Self(http)
+    }
+}
 
 /// How many requests an edge handles at a time: each that is passed on to a slow backend is one.
 const CONCURRENT: usize = 8192;
@@ -21,36 +81,6 @@ impl Default for Public {
 }
 
 impl Section for Public {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        let http = &mut self.0;
-        v.value("addr", &mut http.addr, &["<P>_HTTP_ADDR"], "The bind address of the HTTP service.");
-        v.value(
-            "tls",
-            &mut http.tls.enabled,
-            &["<P>_TLS"],
-            "Whether TLS is spoken. Switch it off only behind something that does.",
-        );
-        v.value(
-            "tls_cert",
-            &mut http.tls.cert,
-            &["<P>_TRANSPORT_TLS_CERT"],
-            "Path/File name of the TLS server certificate (in PEM format). If empty, one is made that nobody has signed.",
-        );
-        v.private_key(
-            "tls_key",
-            &mut http.tls.key,
-            &["<P>_TRANSPORT_TLS_KEY"],
-            "Path/File name for the TLS certificate key (in PEM format) for the server certificate.",
-        );
-        http.visit_shared(v);
-        v.value(
-            "max_concurrent_requests",
-            &mut http.max_concurrent_requests,
-            &["<P>_HTTP_MAX_CONCURRENT_REQUESTS"],
-            "How many requests are handled at the same time.",
-        );
-    }
-
     fn validate(&self) -> Result<(), Invalid> {
         self.0.validate_shared()?;
         match (&self.0.tls.cert, &self.0.tls.key) {

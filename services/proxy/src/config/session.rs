@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use runtime::config::{Environment, Invalid, Secret, Section, Visitor, base_data_path};
+use config::{Environment, Invalid, Secret, Section, base_data_path};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::request_info::is_host;
 use crate::site::is_below;
@@ -10,36 +12,60 @@ use crate::site::is_below;
 const MOST_LEEWAY: Duration = Duration::from_mins(5);
 
 /// `session`: people who sign in with a browser.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Session {
-    /// Who the edge is to the issuer; empty if there are no sessions.
+    /// The identifier of the edge as a client of the issuer. If it is set, people sign in there with their browser, and
+    /// have a session here.
+    #[schemars(extend("x-env" = ["<P>_CLIENT_ID"]))]
     pub client_id: String,
-    /// What it proves that by; empty for a public client.
+    /// The secret of that client, which is sent by `client_secret_basic`. If empty, it is a public client.
+    #[schemars(extend("x-env" = ["<P>_CLIENT_SECRET"]))]
     pub client_secret: Secret,
-    /// The key under which cookies and rows are sealed.
+    /// The scopes that are asked for, with spaces between them. openid must be among them. Without `offline_access`
+    /// many issuers give no refresh token, and a session ends with its access token.
+    #[schemars(extend("x-env" = ["<P>_SCOPES"]))]
+    pub scopes: String,
+    /// How far the issuer's clock may be ahead: for so long an ID token or logout token is accepted whose 'iat' or
+    /// 'nbf' is still to come. At most 5m.
+    #[schemars(extend("x-env" = ["<P>_LEEWAY"]))]
+    pub leeway: Duration,
+    /// Allow insecure connections to the issuer: plain HTTP, or a certificate that cannot be verified.
+    #[schemars(extend("x-env" = ["OCIS_INSECURE", "<P>_INSECURE"]))]
+    pub insecure: bool,
+    /// Whether the addresses that the issuer names (keys, tokens) may be on this machine or in a private network. At
+    /// the issuer's own host and port they always may.
+    #[schemars(extend("x-env" = ["<P>_ALLOW_PRIVATE_ADDRESSES"]))]
+    pub allow_private_addresses: bool,
+    /// A file of certificates (in PEM format) that are trusted beside the system's when the issuer is called.
+    #[serde(rename = "ca")]
+    #[schemars(extend("x-env" = ["<P>_CACERT"]))]
+    pub authorities: Option<PathBuf>,
+    /// The secret under which cookies and sessions are sealed; all replicas have the same one. Another one ends every
+    /// session.
+    #[schemars(extend("x-env" = ["<P>_SECRET"], "x-min-bytes" = 32))]
     pub secret: Secret,
-    /// Where sessions and the keys of signed URLs are kept; empty is a `SQLite` file in the data folder. It may hold a password.
+    /// Where sessions and the keys of signed URLs are kept: sqlite:///path/to/file.db, or
+    /// postgres://user:password@host/database for more than one replica. If empty, the file proxy.db in the data
+    /// folder.
+    #[schemars(extend("x-env" = ["OCIS_DATABASE_URL", "<P>_DATABASE_URL"]))]
     pub database_url: Secret,
     /// The connections to a `PostgreSQL` server.
+    #[serde(flatten)]
     pub database_pool: store::Pool,
     /// How long a session lasts that is not used.
+    #[schemars(extend("x-env" = ["<P>_IDLE"]))]
     pub idle: Duration,
-    /// How long one lasts however much it is used.
+    /// How long a session lasts however much it is used.
+    #[schemars(extend("x-env" = ["<P>_LIFE"]))]
     pub life: Duration,
-    /// What is asked for at the issuer.
-    pub scopes: String,
-    /// Other hosts that a sign-in may return to.
+    /// Hosts (app.example.org, or app.example.org:8443) beside that of `PROXY_URL` whose pages a sign-in may return to,
+    /// by https. They must be in `PROXY_SESSION_COOKIE_DOMAIN`.
+    #[schemars(extend("x-env" = ["<P>_RETURN_HOSTS"]))]
     pub return_hosts: Vec<String>,
-    /// The domain whose hosts share a session; empty if each session is the own host's.
+    /// The domain whose hosts share a session (example.org). All of them are then sent the cookie. If empty, only the
+    /// host of `PROXY_URL` is.
+    #[schemars(extend("x-env" = ["<P>_COOKIE_DOMAIN"]))]
     pub cookie_domain: String,
-    /// How far the issuer's clock may be ahead.
-    pub leeway: Duration,
-    /// Whether the issuer may be called without TLS that proves who it is.
-    pub insecure: bool,
-    /// Whether what the issuer names may be in a private network where the issuer is not itself.
-    pub allow_private_addresses: bool,
-    /// Certificates that are trusted beside the system's.
-    pub authorities: Option<PathBuf>,
 }
 
 impl Default for Session {
@@ -76,84 +102,11 @@ impl Session {
             url => url.to_owned(),
         }
     }
-
-    fn visit_client(&mut self, v: &mut Visitor<'_>) {
-        v.value(
-            "client_id",
-            &mut self.client_id,
-            &["<P>_SESSION_CLIENT_ID"],
-            "The identifier of the edge as a client of the issuer. If it is set, people sign in there with their browser, and have a session here.",
-        );
-        v.secret(
-            "client_secret",
-            &mut self.client_secret,
-            &["<P>_SESSION_CLIENT_SECRET"],
-            "The secret of that client, which is sent by client_secret_basic. If empty, it is a public client.",
-        );
-        v.value(
-            "scopes",
-            &mut self.scopes,
-            &["<P>_SESSION_SCOPES"],
-            "The scopes that are asked for, with spaces between them. openid must be among them. Without offline_access many issuers give no refresh token, and a session ends with its access token.",
-        );
-        v.value(
-            "leeway",
-            &mut self.leeway,
-            &["<P>_SESSION_LEEWAY"],
-            "How far the issuer's clock may be ahead: for so long an ID token or logout token is accepted whose 'iat' or 'nbf' is still to come. At most 5m.",
-        );
-        v.value(
-            "insecure",
-            &mut self.insecure,
-            &["OCIS_INSECURE", "<P>_SESSION_INSECURE"],
-            "Allow insecure connections to the issuer: plain HTTP, or a certificate that cannot be verified.",
-        );
-        v.value(
-            "allow_private_addresses",
-            &mut self.allow_private_addresses,
-            &["<P>_SESSION_ALLOW_PRIVATE_ADDRESSES"],
-            "Whether the addresses that the issuer names (keys, tokens) may be on this machine or in a private network. At the issuer's own host and port they always may.",
-        );
-        v.value(
-            "ca",
-            &mut self.authorities,
-            &["<P>_SESSION_CACERT"],
-            "A file of certificates (in PEM format) that are trusted beside the system's when the issuer is called.",
-        );
-    }
 }
 
 impl Section for Session {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        self.visit_client(v);
-        v.secret(
-            "secret",
-            &mut self.secret,
-            &["<P>_SESSION_SECRET"],
-            "The secret under which cookies and sessions are sealed; all replicas have the same one. Another one ends every session.",
-        )
-        .min_bytes(32);
-        v.secret(
-            "database_url",
-            &mut self.database_url,
-            &["OCIS_DATABASE_URL", "<P>_SESSION_DATABASE_URL"],
-            "Where sessions and the keys of signed URLs are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than one replica. If empty, the file proxy.db in the data folder.",
-        );
-        self.database_pool.visit(v, "<P>_SESSION_DATABASE");
-        v.value("idle", &mut self.idle, &["<P>_SESSION_IDLE"], "How long a session lasts that is not used.");
-        v.value("life", &mut self.life, &["<P>_SESSION_LIFE"], "How long a session lasts however much it is used.");
-        v.value(
-            "return_hosts",
-            &mut self.return_hosts,
-            &["<P>_SESSION_RETURN_HOSTS"],
-            "Hosts (app.example.org, or app.example.org:8443) beside that of PROXY_URL whose pages a sign-in may return to, by https. They must be in PROXY_SESSION_COOKIE_DOMAIN.",
-        );
-        v.value(
-            "cookie_domain",
-            &mut self.cookie_domain,
-            &["<P>_SESSION_COOKIE_DOMAIN"],
-            "The domain whose hosts share a session (example.org). All of them are then sent the cookie. If empty, only the host of PROXY_URL is.",
-        );
+    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
+        vec![("", &self.database_pool)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -161,7 +114,6 @@ impl Section for Session {
         if !self.database_url.is_empty() {
             store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
         }
-        self.database_pool.validate()?;
         if !self.is_enabled() {
             return Ok(());
         }

@@ -1,5 +1,5 @@
+use config::{Environment, load};
 use runtime::Service;
-use runtime::config::{Environment, load};
 
 use super::*;
 use crate::Proxy;

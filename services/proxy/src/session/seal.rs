@@ -3,8 +3,8 @@
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
+use config::Secret;
 use runtime::Random;
-use runtime::config::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::store::Database;
-use runtime::config::{Environment, Secret};
+use config::{Environment, Secret};
 use runtime::{Clock, Context};
 
 use super::seal::Purpose;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use config::Secret;
 use http::HeaderValue;
 use outbound::{Answer, Question};
-use runtime::config::Secret;
 use serde::{Deserialize, Serialize};
 
 use super::issuer::Issuer;

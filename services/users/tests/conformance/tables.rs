@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use authn::{Claim, DirectoryError, Filter, Groups, User, UserId};
+use config::{Environment, Secret};
 use runtime::Context;
-use runtime::config::{Environment, Secret};
 use store::testing::TestDatabase;
 use users::{Administration, Config, GroupRef, NewPerson, Opened, Person, PersonRef};
 

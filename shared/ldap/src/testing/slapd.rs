@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use config::Environment;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use runtime::config::Environment;
 use tempfile::TempDir;
 
 use super::tree::{self, BASE, BIND_DN, BIND_PASSWORD};

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use crate::BoxError;
-use crate::config::ListenAddr;
+use config::ListenAddr;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 /// With HTTP/1.0 the answer ends with the connection.

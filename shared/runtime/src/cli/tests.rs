@@ -1,12 +1,14 @@
 use super::*;
-use crate::config::{Debug, Grpc, Identity, Log, Section, Tracing, Visitor};
 use crate::host::{exit_code, in_one_line};
 use crate::start::StartError;
 use crate::{App, Listeners};
+use config::{Debug, Grpc, Identity, Log, Section, Tracing};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 struct Sample;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 struct Config {
     log: Log,
     tracing: Tracing,
@@ -15,11 +17,8 @@ struct Config {
 }
 
 impl Section for Config {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        v.section("log", &mut self.log);
-        v.section("tracing", &mut self.tracing);
-        v.section("debug", &mut self.debug);
-        v.section("grpc", &mut self.grpc);
+    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
+        vec![("grpc", &self.grpc)]
     }
 }
 

@@ -24,10 +24,10 @@ use tower::Service;
 
 use super::endpoint::{Place, Target};
 use super::{CONNECT_TIMEOUT, EndpointError};
-use crate::config::{ClientTls, GrpcClientTls, PrivateKeyFile};
 use crate::tls::validity::{self, Dated};
 use crate::tls::{self, KEPT, TlsError};
 use crate::{Clock, Context, Random, Reload};
+use config::{ClientTls, GrpcClientTls, PrivateKeyFile};
 
 /// After which time the kernel gives up a peer that acknowledges nothing: one whose machine has vanished.
 const VANISHED: Duration = Duration::from_secs(10);

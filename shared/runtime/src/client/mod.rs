@@ -12,8 +12,8 @@ use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::Context;
-use crate::config::{ClientTls, GrpcClientTls};
 use crate::tls::{self, TlsError};
+use config::{ClientTls, GrpcClientTls};
 use connector::Connector;
 use endpoint::Target;
 

@@ -122,7 +122,7 @@ async fn a_peer_that_comes_back_is_found_again() {
     assert_eq!(code(&channel, "hello").await, Code::Unavailable);
 
     let mut sections = crate::testing::Sections::default();
-    sections.grpc.addr = crate::config::ListenAddr::Tcp { host: "127.0.0.1".into(), port: addr.port() };
+    sections.grpc.addr = config::ListenAddr::Tcp { host: "127.0.0.1".into(), port: addr.port() };
     let running = sections.serve(crate::testing::echoing(), &context()).await.expect("starts again");
     assert_eq!(code(&channel, "hello").await, Code::Ok);
     running.stop().await;

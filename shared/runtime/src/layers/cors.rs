@@ -10,7 +10,7 @@ use tower::{Layer, Service};
 use tower_http::cors::{AllowCredentials, AllowHeaders, AllowMethods, Any, Cors as Answering, CorsLayer};
 
 use super::request_id;
-use crate::config::{ANY, Cors};
+use config::{ANY, Cors};
 
 #[cfg(test)]
 mod tests;

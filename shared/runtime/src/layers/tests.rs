@@ -5,9 +5,9 @@ use std::time::Duration;
 use tonic::Code;
 
 use crate::client::channel_within;
-use crate::config::GrpcClientTls;
 use crate::testing::{Sections, code, context, echoing, say};
 use crate::{App, Running};
+use config::GrpcClientTls;
 
 async fn serve(sections: &Sections, app: App) -> (Running, tonic::transport::Channel) {
     let running = sections.serve(app, &context()).await.expect("starts");

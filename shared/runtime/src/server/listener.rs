@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixSocket, UnixStream};
 use tokio_util::either::Either;
 
-use crate::config::ListenAddr;
 use crate::own_connection;
+use config::ListenAddr;
 
 /// A connection's two directions, before TLS.
 pub(crate) type Stream = Either<TcpStream, UnixStream>;

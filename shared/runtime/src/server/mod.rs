@@ -21,10 +21,10 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use crate::Random;
-use crate::config::MAX_HEADER_SIZE;
 use crate::layers::Stack;
 use crate::request_body::RequestBody;
 use crate::tls::ServerTls;
+use config::MAX_HEADER_SIZE;
 
 pub(crate) use linger::LingerLimits;
 pub(crate) use listener::{BindError, Listener};

@@ -11,9 +11,9 @@ use tokio::net::TcpStream;
 use tonic::Code;
 
 use crate::client::{channel, channel_within};
-use crate::config::{GrpcClientTls, HttpTls, Mtls, PrivateKeyFile};
 use crate::testing::{Authority, Sections, anywhere, code, context, echoing, say};
 use crate::{Context, Running};
+use config::{GrpcClientTls, HttpTls, Mtls, PrivateKeyFile};
 
 /// A family whose members prove to each other who they are.
 struct Family {
@@ -100,7 +100,7 @@ async fn clients_prove_who_they_are() {
 
 /// The serial number of the certificate that the server shows.
 async fn serial(endpoint: &str, family: &Family) -> Vec<u8> {
-    let config = crate::tls::client(&family.client, crate::config::ClientTls::On).expect("reads").expect("TLS");
+    let config = crate::tls::client(&family.client, config::ClientTls::On).expect("reads").expect("TLS");
     let stream = TcpStream::connect(endpoint.trim_start_matches("dns:///")).await.expect("connects");
     let name = "localhost".try_into().expect("a name");
     let stream = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config)).connect(name, stream).await;
@@ -234,7 +234,7 @@ async fn told(
     let (cert, key) = own.unzip();
     let length = cert.as_ref().map_or(0, |cert| CertificateDer::from_pem_file(cert).expect("a certificate").len());
     let tls = GrpcClientTls { mode: "on".into(), cacert: Some(authority.path("ca.pem")), cert, key };
-    let mut config = crate::tls::client(&tls, crate::config::ClientTls::On).expect("reads").expect("TLS");
+    let mut config = crate::tls::client(&tls, config::ClientTls::On).expect("reads").expect("TLS");
     config.alpn_protocols = vec![b"http/1.1".into()];
     let stream = TcpStream::connect(addr).await.expect("connects");
     let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));

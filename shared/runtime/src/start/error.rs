@@ -4,10 +4,10 @@ use status::Kind;
 
 use crate::BoxError;
 use crate::client::EndpointError;
-use crate::config::ConfigError;
 use crate::server::BindError;
 use crate::telemetry::TelemetryError;
 use crate::tls::TlsError;
+use config::ConfigError;
 
 /// `EX_USAGE` of sysexits: it is for the operator to change something.
 pub(crate) const USAGE: u8 = 64;

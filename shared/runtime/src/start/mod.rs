@@ -17,11 +17,11 @@ pub use error::StartError;
 pub(crate) use error::{USAGE, is_configuration};
 pub use running::Running;
 
-use crate::config::{Identity, load};
 use crate::readiness::Readiness;
 use crate::server::ConnectionLimits;
 use crate::service::{Listeners, Service};
 use crate::{App, BoxError, Context};
+use config::{Identity, load};
 use running::Lifecycle;
 pub(crate) use serving::HttpListener;
 use serving::Serving;
@@ -51,7 +51,7 @@ pub async fn start<S: Service>(context: &Context) -> Result<Running, StartError>
     for file in &loaded.files {
         context.reload.watch(file);
     }
-    let (shown, config) = (Some(loaded.shown()), loaded.config);
+    let (shown, config) = (Some(loaded.shown), loaded.config);
     let close = context.shutdown.child_token();
     let launch = Launch { identity: S::IDENTITY, shown, tuning: Tuning::default(), close };
     let to_build = config.clone();

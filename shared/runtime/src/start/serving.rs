@@ -14,7 +14,6 @@ use tower::{Service, ServiceExt};
 
 use super::sockets::{Socket, Sockets};
 use crate::app::Task;
-use crate::config::{Debug, Grpc, Http, Identity};
 use crate::debug::{self, Insight};
 use crate::health::Health;
 use crate::layers::{Limits, Stack, recording_routes};
@@ -24,6 +23,7 @@ use crate::request_body::RequestBody;
 use crate::server::{ConnectionLimits, Listener, Server, Shutdown};
 use crate::service::Listeners;
 use crate::{App, Context, TrustedProxies};
+use config::{Debug, Grpc, Http, Identity};
 
 const DEBUG_LIMITS: Limits = Limits { concurrent: 64, timeout: Some(Duration::from_secs(5)) };
 

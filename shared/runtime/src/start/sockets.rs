@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::StartError;
-use crate::config::{Environment, ListenAddr};
 use crate::server::Listener;
 use crate::service::Listeners;
 use crate::tls::{ServerFiles, ServerTls, TlsError};
 use crate::{Clock, Context};
+use config::{Environment, ListenAddr};
 
 /// The operator's word that requests may travel over a network in plain text.
 const PLAINTEXT: [&str; 2] = ["OC_INSECURE_PLAINTEXT", "OCIS_INSECURE_PLAINTEXT"];

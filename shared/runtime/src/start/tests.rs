@@ -10,9 +10,9 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::*;
 use crate::client::channel_within;
-use crate::config::{GrpcClientTls, ListenAddr, Secret};
 use crate::testing::{Sections, ask, code, context, echoing, get, say};
 use crate::{Check, Pages, Task};
+use config::{GrpcClientTls, ListenAddr, Secret};
 
 fn channel(running: &Running) -> tonic::transport::Channel {
     let addr = running.grpc.expect("serves gRPC").to_string();
@@ -190,10 +190,7 @@ async fn lives_and_is_not_ready_while_it_is_built() {
     let listeners = Listeners {
         log: &sections.log,
         tracing: &sections.tracing,
-        debug: &crate::config::Debug {
-            addr: ListenAddr::Tcp { host: "127.0.0.1".into(), port: 0 },
-            ..Default::default()
-        },
+        debug: &config::Debug { addr: ListenAddr::Tcp { host: "127.0.0.1".into(), port: 0 }, ..Default::default() },
         grpc: None,
         http: None,
         mtls: None,

@@ -1,19 +1,16 @@
-use runtime::config::{Environment, Identity, Section, load};
+use config::{Environment, Identity, load};
 
 use super::*;
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 struct Service {
+    #[serde(flatten)]
     pool: Pool,
 }
 
 impl Section for Service {
-    fn visit(&mut self, v: &mut Visitor<'_>) {
-        self.pool.visit(v, "<P>_DATABASE");
-    }
-
-    fn validate(&self) -> Result<(), Invalid> {
-        self.pool.validate()
+    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
+        vec![("", &self.pool)]
     }
 }
 

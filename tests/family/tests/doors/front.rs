@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use runtime::config::Environment;
+use config::Environment;
 use testkit::Server;
 
 use crate::lists;

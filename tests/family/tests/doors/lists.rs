@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use config::Environment;
 use proxy::headers::LISTED;
 use regex::Regex;
-use runtime::config::Environment;
 
 use crate::page;
 

@@ -14,7 +14,7 @@ mod world;
 
 use std::sync::Arc;
 
-use runtime::config::Environment;
+use config::Environment;
 use tokio::task::{JoinSet, LocalSet};
 
 use door::{Column, Door};

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use config::{Environment, TokenManager};
 use doorward::Member;
 use proto::doorward::users::v1::{
     AddMemberRequest, CreateGroupRequest, GroupRef, PersonRef, group_ref, person_ref,
@@ -9,7 +10,6 @@ use proto::doorward::users::v1::{
 };
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
-use runtime::config::{Environment, TokenManager};
 use serde_json::{Value, json};
 use testkit::{Browser, Layout, note_secret};
 use tonic::Request;

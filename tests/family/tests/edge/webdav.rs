@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use runtime::config::Environment;
+use config::Environment;
 use testkit::{Layout, Mode, TestFamily, free_address};
 
 /// Whether a program is there. Without it the test fails, unless it is known that it is not there.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
+use config::{GrpcClientTls, TokenManager};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use proto::doorward::idp::v1::RotateKeyRequest;
 use proto::doorward::idp::v1::keys_api_client::KeysApiClient;
 use reqwest::header::CACHE_CONTROL;
 use runtime::client::channel_within;
-use runtime::config::{GrpcClientTls, TokenManager};
 use runtime::{Clock, Context};
 use serde_json::Value;
 use tokio::task::JoinSet;

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use config::Environment;
 use oidc::jose::{Algorithm, SigningKey};
-use runtime::config::Environment;
 use serde_json::json;
 use testkit::{Certificates, Layout, Mode, TestFamily, free_address, note_secret};
 

@@ -4,7 +4,7 @@ use std::time::UNIX_EPOCH;
 
 use ::store::testing::Cluster;
 use authn::{Caller, Login};
-use runtime::config::Secret;
+use config::Secret;
 use sea_orm::{DbBackend, Statement};
 
 use super::*;

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use config::{Secret, read_yaml_file};
 use oidc::redirect::Sites;
-use runtime::config::{Secret, read_yaml_file};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value};

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use config::duration;
 use oidc::error::ErrorCode;
-use runtime::config::Value as Setting;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -90,7 +90,7 @@ impl<'de> Deserialize<'de> for Span {
             _ => String::new(),
         };
         let expected = || serde::de::Error::custom("must be seconds, or a duration as in 10m");
-        <Duration as Setting>::parse(&text).map(Self).ok_or_else(expected)
+        duration::parse(&text).map(Self).ok_or_else(expected)
     }
 }
 

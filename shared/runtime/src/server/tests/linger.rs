@@ -10,8 +10,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::App;
-use crate::config::{GrpcClientTls, HttpTls};
 use crate::testing::{Authority, Sections, context};
+use config::{GrpcClientTls, HttpTls};
 
 const REFUSED: &str = "HTTP/1.1 401";
 
@@ -41,7 +41,7 @@ fn upload(path: &str, length: usize) -> Vec<u8> {
 
 async fn with_tls(addr: SocketAddr, authority: &Authority) -> impl AsyncRead + AsyncWrite + Unpin {
     let tls = GrpcClientTls { mode: "on".into(), cacert: Some(authority.path("ca.pem")), cert: None, key: None };
-    let mut config = crate::tls::client(&tls, crate::config::ClientTls::On).expect("reads").expect("TLS");
+    let mut config = crate::tls::client(&tls, config::ClientTls::On).expect("reads").expect("TLS");
     config.alpn_protocols = vec![b"http/1.1".into()];
     let stream = TcpStream::connect(addr).await.expect("connects");
     let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));

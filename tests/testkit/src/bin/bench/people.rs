@@ -1,15 +1,12 @@
 //! People of the directory, added by its own interface.
 
 use authn::BoxError;
+use config::{Environment, Secret, TokenManager};
 use proto::doorward::{
     passwords::v1::{SetPasswordRequest, passwords_api_client::PasswordsApiClient},
     users::v1::{CreateUserRequest, users_admin_api_client::UsersAdminApiClient},
 };
-use runtime::{
-    Context,
-    config::{Environment, Secret, TokenManager},
-    operator_token,
-};
+use runtime::{Context, operator_token};
 use tonic::{
     Request,
     metadata::{Ascii, MetadataValue},

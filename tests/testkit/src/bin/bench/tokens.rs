@@ -14,7 +14,8 @@ use auth_app::{
     token,
 };
 use authn::{BoxError, Grants, UserId, UserType};
-use runtime::{Clock, Random, config::Secret};
+use config::Secret;
+use runtime::{Clock, Random};
 use sea_orm::ConnectionTrait;
 use secrecy::ExposeSecret;
 use store::{Database, Options};

@@ -2,8 +2,8 @@ use std::path::PathBuf;
 use std::time::UNIX_EPOCH;
 
 use ::store::testing::TestDatabase;
+use config::Environment;
 use outbound::Policy;
-use runtime::config::Environment;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

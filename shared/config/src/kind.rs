@@ -1,0 +1,186 @@
+//! What a setting holds: how its text is read, and how its value is written.
+
+use figment::value::{Dict, Empty, Tag, Value};
+use serde_json::Value as Json;
+
+use crate::{ListenAddr, duration};
+
+/// What a setting holds. A text stays a text until its kind is known, so that a secret of digits is not a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Bool,
+    Int(Range),
+    Duration,
+    Address,
+    Text,
+    List,
+    Secret,
+    PrivateKey,
+}
+
+/// The integers that a setting can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Range {
+    U16,
+    U32,
+    U64,
+    I64,
+}
+
+impl Kind {
+    /// The kind of setting that a schema describes; `None` for a section.
+    pub(crate) fn of(schema: &serde_json::Map<String, Json>) -> Option<Self> {
+        let is = |name: &str| match schema.get("type") {
+            Some(Json::Array(types)) => types.iter().any(|one| one == name),
+            Some(one) => one == name,
+            None => false,
+        };
+        let has = |mark: &str| schema.get(mark) == Some(&Json::Bool(true));
+        let format = schema.get("format").and_then(Json::as_str).unwrap_or_default();
+        let is_duration = || {
+            schema.get("properties").is_some_and(|fields| fields.get("secs").is_some() && fields.get("nanos").is_some())
+        };
+        let kind = if has("x-secret") {
+            Self::Secret
+        } else if has("x-private-key") {
+            Self::PrivateKey
+        } else if is("boolean") {
+            Self::Bool
+        } else if is("integer") {
+            Self::Int(match format {
+                "uint16" => Range::U16,
+                "uint32" => Range::U32,
+                "int64" => Range::I64,
+                _ => Range::U64,
+            })
+        } else if is("array") {
+            Self::List
+        } else if is("string") {
+            if format == ListenAddr::FORMAT { Self::Address } else { Self::Text }
+        } else if is_duration() {
+            Self::Duration
+        } else {
+            return None;
+        };
+        Some(kind)
+    }
+
+    /// Its name in the documentation.
+    pub(crate) fn type_name(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Int(_) => "int",
+            Self::Duration => "duration",
+            Self::List => "[]string",
+            Self::Address | Self::Text | Self::Secret | Self::PrivateKey => "string",
+        }
+    }
+
+    /// What is accepted, with its article, for the sentence "X must be ...".
+    pub(crate) fn expected(self) -> &'static str {
+        match self {
+            Self::Bool => "a bool (true or false)",
+            Self::Int(Range::U16) => "an int from 0 to 65535",
+            Self::Int(Range::U32) => "an int from 0 to 4294967295",
+            Self::Int(Range::U64) => "an int that is not negative",
+            Self::Int(Range::I64) => "an int",
+            Self::Duration => "a duration (like 10s, 5m or 1h30m)",
+            Self::Address => "an address (host:port, :port, or the path of a Unix socket)",
+            Self::List => "a list of strings",
+            Self::Text | Self::Secret => "a string",
+            Self::PrivateKey => "a path",
+        }
+    }
+
+    /// Whether an empty text is a value. If not, an empty variable counts as not set.
+    pub(crate) fn may_be_empty(self) -> bool {
+        !matches!(self, Self::Bool | Self::Int(_) | Self::Duration)
+    }
+
+    /// The value that a text stands for, in the form that serde reads; `None` if the text is not of this kind. Items of a list
+    /// are separated by commas; blanks around an item, and items that are empty, are dropped.
+    pub(crate) fn read(self, text: &str) -> Option<Value> {
+        Some(match self {
+            Self::Bool => match text {
+                "1" | "t" | "T" | "true" | "TRUE" | "True" => true.into(),
+                "0" | "f" | "F" | "false" | "FALSE" | "False" => false.into(),
+                _ => return None,
+            },
+            Self::Int(Range::U16) => text.parse::<u16>().ok()?.into(),
+            Self::Int(Range::U32) => text.parse::<u32>().ok()?.into(),
+            Self::Int(Range::U64) => text.parse::<u64>().ok()?.into(),
+            Self::Int(Range::I64) => text.parse::<i64>().ok()?.into(),
+            Self::Duration => Value::serialize(duration::parse(text)?).ok()?,
+            Self::Address => text.parse::<ListenAddr>().ok()?.to_string().into(),
+            Self::Text | Self::Secret | Self::PrivateKey => text.into(),
+            Self::List => text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect::<Vec<_>>().into(),
+        })
+    }
+
+    /// How a value of this kind is written; secrets are redacted.
+    pub(crate) fn written(self, value: &Value) -> Written {
+        match (self, value) {
+            (Self::Secret, Value::String(_, text)) => Written::Text(if text.is_empty() { "" } else { "***" }.into()),
+            (Self::Duration, Value::Dict(_, _)) => {
+                Written::Plain(duration::format(value.deserialize().unwrap_or_default()))
+            }
+            (Self::PrivateKey, Value::Dict(_, file)) => Written::Text(path_of(file)),
+            (_, Value::Bool(_, value)) => Written::Plain(value.to_string()),
+            (_, Value::Num(_, number)) => {
+                let signed = || number.to_i128().map(|number| number.to_string());
+                Written::Plain(number.to_u128().map(|number| number.to_string()).or_else(signed).unwrap_or_default())
+            }
+            (_, Value::Array(_, items)) => {
+                Written::List(items.iter().filter_map(Value::as_str).map(Into::into).collect())
+            }
+            (_, value) => Written::Text(value.as_str().unwrap_or_default().into()),
+        }
+    }
+}
+
+/// The value of an optional setting that is not set.
+pub(crate) fn unset() -> Value {
+    Value::Empty(Tag::Default, Empty::None)
+}
+
+/// The path in the serialized form of a [`PrivateKeyFile`](crate::PrivateKeyFile).
+pub(crate) fn path_of(file: &Dict) -> String {
+    file.get("path").and_then(Value::as_str).unwrap_or_default().into()
+}
+
+/// How a value stands in YAML and in the documentation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// A bool, a number, a duration: never quoted.
+    Plain(String),
+    /// A text, quoted where YAML needs it.
+    Text(String),
+    /// A list of texts.
+    List(Vec<String>),
+}
+
+impl Written {
+    /// On one line, as the documentation has it.
+    pub(crate) fn on_one_line(&self) -> String {
+        match self {
+            Self::Plain(text) | Self::Text(text) => text.clone(),
+            Self::List(items) => format!("[{}]", items.join(" ")),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Plain(text) | Self::Text(text) => text.is_empty(),
+            Self::List(items) => items.is_empty(),
+        }
+    }
+
+    /// As a JSON value.
+    pub(crate) fn to_json(&self) -> Json {
+        match self {
+            Self::Plain(text) => serde_json::from_str(text).unwrap_or_else(|_| text.clone().into()),
+            Self::Text(text) => text.clone().into(),
+            Self::List(items) => items.clone().into(),
+        }
+    }
+}

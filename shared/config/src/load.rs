@@ -1,0 +1,255 @@
+//! Reading a configuration.
+
+use std::path::{Path, PathBuf};
+
+use figment::providers::Serialized;
+use figment::value::{Dict, Value};
+use figment::{Figment, Profile, Provider, Source};
+
+use crate::kind::{Kind, Written, path_of, unset};
+use crate::layers::{self, SECRET_FILE, YamlFile, put};
+use crate::outline::{Origin, Outline, Setting};
+use crate::schema::Description;
+use crate::secret_file::is_exposed_at;
+use crate::{
+    ConfigError, Configuration, Environment, Identity, Invalid, PrivateKeyFile, Secret, SecretFileError, SecretFiles,
+    Section, config_dir, names, print, read_secret_file, yaml,
+};
+
+/// A configuration that was read and found valid.
+#[derive(Debug)]
+pub struct Loaded<C> {
+    /// The configuration.
+    pub config: C,
+    /// What the operator should know, one line each; to be logged once logging works.
+    pub warnings: Vec<String>,
+    /// The files that were read: YAML files and secrets' files. When one changes, the configuration may have.
+    pub files: Vec<PathBuf>,
+    /// What is in force, as YAML: secrets redacted, and at each value that is not a default a comment that says where it came
+    /// from.
+    pub shown: String,
+}
+
+/// Reads and validates the configuration of a service.
+///
+/// # Errors
+/// When a source cannot be read, or a setting in force is not valid.
+pub fn load<C: Configuration>(identity: &Identity, env: &Environment) -> Result<Loaded<C>, ConfigError> {
+    load_over(&C::default(), identity, env)
+}
+
+/// Like [`load`], over other defaults than the type's own.
+///
+/// # Errors
+/// As of [`load`].
+pub fn load_over<C: Configuration>(
+    defaults: &C,
+    identity: &Identity,
+    env: &Environment,
+) -> Result<Loaded<C>, ConfigError> {
+    let Description { outline, defaults, .. } = Description::of(identity, defaults);
+    let mut of_files = Vec::new();
+    let files = YamlFile::all(identity, env, &config_dir(env), &mut of_files)?;
+    files.iter().try_for_each(|file| file.check(&outline))?;
+    let figment = files
+        .iter()
+        .fold(Figment::from(Serialized::defaults(defaults)), |figment, file| figment.merge(file.layer(&outline)));
+    let mut reader = Reader::new(figment.merge(layers::variables(env, &outline)?), &outline)?;
+    reader.settings()?;
+    let config = Value::from(reader.values).deserialize::<C>().map_err(Box::new)?;
+    validate(&config, &[], &outline, &mut reader.warnings)?;
+
+    let known: Vec<String> = outline.settings().flat_map(|(_, setting)| setting.every_name()).collect();
+    let mut warnings = names::unknown(identity, env, &known);
+    warnings.extend(of_files);
+    warnings.extend(reader.warnings);
+    let mut all: Vec<PathBuf> = files.into_iter().map(|file| file.file).collect();
+    all.extend(reader.files.into_iter().filter(|file| !all.contains(file)).collect::<Vec<_>>());
+    let shown = print::effective(&outline, reader.written);
+    Ok(Loaded { config, warnings, files: all, shown })
+}
+
+/// Checks the sections in a section, then the section itself, and collects its warnings.
+fn validate(
+    section: &dyn Section,
+    path: &[&str],
+    outline: &Outline,
+    warnings: &mut Vec<String>,
+) -> Result<(), ConfigError> {
+    for (key, inner) in section.sections() {
+        validate(inner, &[path, &[key]].concat(), outline, warnings)?;
+    }
+    section.validate().map_err(|Invalid { key, problem }| {
+        let keys = path.iter().copied().chain(key.split('.')).filter(|key| !key.is_empty());
+        let setting = outline.in_words(&keys.map(Into::into).collect::<Vec<String>>());
+        ConfigError::Invalid { setting, problem }
+    })?;
+    warnings.extend(section.warnings());
+    Ok(())
+}
+
+/// Turns the texts of the merged layers into values, setting by setting.
+struct Reader<'a> {
+    figment: Figment,
+    outline: &'a Outline,
+    /// What the layers hold; then, in place of each text, its value.
+    values: Dict,
+    written: Vec<(Written, Origin)>,
+    allow_exposed: bool,
+    warnings: Vec<String>,
+    /// Files that secrets were read from.
+    files: Vec<PathBuf>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(figment: Figment, outline: &'a Outline) -> Result<Self, ConfigError> {
+        let values = figment.data().map_err(Box::new)?.remove(&Profile::Default).unwrap_or_default();
+        let (written, warnings, files) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { figment, outline, values, written, allow_exposed: false, warnings, files })
+    }
+
+    fn settings(&mut self) -> Result<(), ConfigError> {
+        for (path, setting) in self.outline.settings() {
+            let found = at(&self.values, path).cloned().unwrap_or_else(unset);
+            let origin = self.origin(path, &found);
+            let value = match origin {
+                Origin::Default => found,
+                _ => self.value(setting, &found, &origin)?,
+            };
+            let value = self.private_key(path, setting, value)?;
+            let written = setting.kind.written(&value);
+            self.check(path, setting, &value, &written, &origin)?;
+            if path == [SecretFiles::KEY] {
+                self.allow_exposed = value.to_bool_lossy().unwrap_or_default();
+            }
+            put(&mut self.values, path, value);
+            self.written.push((written, origin));
+        }
+        Ok(())
+    }
+
+    fn origin(&self, path: &[String], value: &Value) -> Origin {
+        let Some(metadata) = self.figment.get_metadata(value.tag()) else { return Origin::Default };
+        let place = || metadata.interpolate(&Profile::Default, path);
+        match &metadata.source {
+            Some(Source::File(file)) => Origin::Yaml { file: file.clone(), place: place() },
+            Some(Source::Custom(_)) => Origin::Variable(place()),
+            _ => Origin::Default,
+        }
+    }
+
+    /// The value of a text or a list, or the secret in the file that a variable names.
+    fn value(&mut self, setting: &Setting, found: &Value, origin: &Origin) -> Result<Value, ConfigError> {
+        let (kind, place) = (setting.kind, origin.place().unwrap_or_default());
+        let wrong_shape = |found| ConfigError::Shape { place: place.into(), expected: kind.expected().into(), found };
+        match (found, origin) {
+            (Value::String(_, text), _) if text.is_empty() && setting.optional => Ok(unset()),
+            (Value::String(_, text), _) => {
+                if let (true, false, Origin::Yaml { file, .. }) = (setting.is_secret(), text.is_empty(), origin) {
+                    self.note_file(file);
+                }
+                let wrong = || ConfigError::Value {
+                    place: place.into(),
+                    expected: kind.expected().into(),
+                    found: text.clone(),
+                };
+                kind.read(text).ok_or_else(wrong)
+            }
+            (Value::Dict(_, dict), Origin::Variable(name)) => {
+                let path = PathBuf::from(dict.get(SECRET_FILE).and_then(Value::as_str).unwrap_or_default());
+                let secret = read_secret_file(&path, self.allow_exposed);
+                let secret = secret.map_err(|source| ConfigError::SecretFile {
+                    name: name.clone(),
+                    path: path.clone(),
+                    source,
+                })?;
+                self.note_file(&path);
+                Ok(secret.expose().into())
+            }
+            (Value::Array(_, items), _) if kind == Kind::List && items.iter().all(|item| item.as_str().is_some()) => {
+                Ok(found.clone())
+            }
+            _ => Err(wrong_shape(yaml::shape(found))),
+        }
+    }
+
+    /// The serialized form of a [`PrivateKeyFile`] for the text of its path. A file that other accounts can read is refused as
+    /// one of a secret is; one that cannot be read is reported where the key is used.
+    fn private_key(&mut self, path: &[String], setting: &Setting, value: Value) -> Result<Value, ConfigError> {
+        let file = match (setting.kind, &value) {
+            (Kind::PrivateKey, Value::String(_, text)) => text.clone(),
+            (Kind::PrivateKey, Value::Dict(_, file)) => path_of(file),
+            _ => return Ok(value),
+        };
+        let file = PrivateKeyFile::new(file.into(), self.allow_exposed);
+        match file.open() {
+            Err(exposed @ SecretFileError::Exposed { .. }) => {
+                let problem = format!("names the file {}, {exposed}", file.path().display());
+                return Err(ConfigError::Invalid { setting: self.outline.in_words(path), problem });
+            }
+            _ if self.allow_exposed => self.warn_if_exposed(file.path()),
+            _ => {}
+        }
+        Ok(Value::serialize(&file).map_err(Box::new)?)
+    }
+
+    /// Checks what the attributes demand of a setting.
+    fn check(
+        &self,
+        path: &[String],
+        setting: &Setting,
+        value: &Value,
+        written: &Written,
+        origin: &Origin,
+    ) -> Result<(), ConfigError> {
+        let name = || self.outline.in_words(path);
+        let invalid = |problem| Err(ConfigError::Invalid { setting: name(), problem });
+        let secret = setting.is_secret().then(|| Secret::from(value.as_str().unwrap_or_default()));
+        if let Some(hint) = &setting.required {
+            if written.is_empty() {
+                let problem = match origin.place() {
+                    None => format!("is not set; {hint}"),
+                    Some(place) => format!("is empty in {place}; {hint}"),
+                };
+                return Err(ConfigError::Missing { setting: name(), problem });
+            }
+            if secret.as_ref().is_some_and(Secret::is_placeholder) {
+                return invalid(format!("is a placeholder value; {hint}"));
+            }
+        }
+        if let (Some(least), Some(secret), false) = (setting.min_bytes, &secret, written.is_empty())
+            && let Some(problem) = secret.weakness(least)
+        {
+            return invalid(problem);
+        }
+        let text = written.on_one_line();
+        if !setting.allowed.is_empty() && !setting.allowed.contains(&text) {
+            let named: Vec<_> = setting.allowed.iter().map(|one| if one.is_empty() { "empty" } else { one }).collect();
+            return invalid(format!("must be one of: {}; it is {text:?}", named.join(", ")));
+        }
+        Ok(())
+    }
+
+    fn note_file(&mut self, file: &Path) {
+        if !self.files.iter().any(|noted| noted == file) {
+            self.warn_if_exposed(file);
+            self.files.push(file.to_owned());
+        }
+    }
+
+    fn warn_if_exposed(&mut self, file: &Path) {
+        let shown = file.display();
+        let warning =
+            format!("{shown} holds a secret and other accounts of this machine can read it; run: chmod go-rwx {shown}");
+        // several settings may name one file
+        if is_exposed_at(file) && !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+}
+
+fn at<'a>(values: &'a Dict, path: &[String]) -> Option<&'a Value> {
+    let (key, below) = path.split_first()?;
+    let value = values.get(key)?;
+    if below.is_empty() { Some(value) } else { at(value.as_dict()?, below) }
+}

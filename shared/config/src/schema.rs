@@ -1,0 +1,118 @@
+//! The description of a configuration, read off its JSON Schema.
+//!
+//! schemars makes the schema from the type: fields, doc comments, and these attributes.
+//!
+//! | attribute | meaning |
+//! |---|---|
+//! | `x-env` | the environment names; the last one that is set wins; `<P>` is the prefix |
+//! | `x-prefix` | of a section: what `<P>` is in it, in place of the service's own prefix |
+//! | `x-required` | it must not be empty; the text says what to do |
+//! | `x-min-bytes` | the least length, if it is set |
+//! | `enum` | the texts that are allowed |
+//!
+//! `x-secret` and `x-private-key` come with the types [`Secret`](crate::Secret) and [`PrivateKeyFile`](crate::PrivateKeyFile).
+
+use figment::value::Value;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value as Json, json};
+use serde_yaml_ng::Mapping;
+
+use crate::kind::{Kind, Written};
+use crate::outline::{Item, Outline, Setting};
+use crate::{Configuration, Identity, secret};
+
+/// A configuration as its type describes it.
+pub(crate) struct Description {
+    pub(crate) outline: Outline,
+    /// The schema of the service's YAML file.
+    pub(crate) schema: Json,
+    /// The defaults with their secrets, as serde writes them.
+    pub(crate) defaults: Value,
+}
+
+impl Description {
+    pub(crate) fn of<C: Configuration>(identity: &Identity, defaults: &C) -> Self {
+        let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+        let mut schema = settings.into_generator().into_root_schema_for::<C>().to_value();
+        let values = secret::exposed(|| Value::serialize(defaults).map_err(Box::new))
+            .expect("a configuration is made of maps and scalars");
+        // a struct's fields in their order, which neither JSON nor figment preserves
+        let order = serde_yaml_ng::to_value(defaults).expect("a configuration is made of maps and scalars");
+        let mut reader = Reader { defaults: &values, outline: Outline::default() };
+        if let (Some(root), Some(order)) = (schema.as_object_mut(), order.as_mapping()) {
+            root.insert("title".into(), identity.name.into());
+            reader.section(root, order, &[], identity.prefix);
+        }
+        Self { outline: reader.outline, schema, defaults: values }
+    }
+}
+
+struct Reader<'a> {
+    defaults: &'a Value,
+    outline: Outline,
+}
+
+impl Reader<'_> {
+    fn section(&mut self, schema: &mut Map<String, Json>, order: &Mapping, path: &[String], prefix: &str) {
+        schema.remove("required");
+        schema.insert("additionalProperties".into(), false.into());
+        let Some(Json::Object(properties)) = schema.get_mut("properties") else { return };
+        for (key, value) in order {
+            let Some(key) = key.as_str() else { continue };
+            let Some(Json::Object(property)) = properties.get_mut(key) else { continue };
+            let path = [path, &[key.to_owned()]].concat();
+            let setting = Kind::of(property).map(|kind| self.setting(property, kind, &path, prefix));
+            let is_section = setting.is_none();
+            self.outline.0.push(Item { path: path.clone(), setting });
+            if let (true, Some(order)) = (is_section, value.as_mapping()) {
+                let own = property.remove("x-prefix");
+                let prefix = own.as_ref().and_then(Json::as_str).unwrap_or(prefix);
+                self.section(property, order, &path, prefix);
+            }
+        }
+    }
+
+    fn setting(&self, schema: &mut Map<String, Json>, kind: Kind, path: &[String], prefix: &str) -> Setting {
+        let texts = |key: &str| {
+            let listed = schema.get(key).and_then(Json::as_array).into_iter().flatten();
+            listed.filter_map(Json::as_str).map(Into::into).collect::<Vec<String>>()
+        };
+        let text = |key: &str| schema.get(key).and_then(Json::as_str).map(|text| text.replace('\n', " "));
+        let names: Vec<String> = texts("x-env").iter().map(|name| name.replace("<P>", prefix)).collect();
+        let default = self.defaults.find_ref(&path.join("."));
+        let setting = Setting {
+            kind,
+            optional: schema.get("type").and_then(Json::as_array).is_some_and(|types| types.contains(&json!("null"))),
+            description: plain(&text("description").unwrap_or_default()),
+            required: text("x-required"),
+            min_bytes: schema.get("x-min-bytes").and_then(Json::as_u64).and_then(|least| usize::try_from(least).ok()),
+            allowed: texts("enum"),
+            default: default.map_or_else(|| Written::Text(String::new()), |value| kind.written(value)),
+            names,
+        };
+        schema.insert("description".into(), setting.description.clone().into());
+        if kind == Kind::Duration {
+            schema.remove("properties");
+            schema.remove("required");
+            schema.insert("type".into(), json!(["string", "integer", "null"]));
+            schema.insert("format".into(), "duration".into());
+        }
+        if !setting.is_secret() {
+            let is_unset = setting.optional && setting.default.is_empty();
+            schema.insert("default".into(), if is_unset { Json::Null } else { setting.default.to_json() });
+        }
+        schema.insert("x-env".into(), setting.names.clone().into());
+        setting
+    }
+}
+
+/// A doc comment without the marks that only rustdoc needs: the backquotes of code, and the angle brackets of addresses.
+fn plain(comment: &str) -> String {
+    let mut parts = comment.split("<http");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for address in parts {
+        text.push_str("http");
+        text.push_str(&address.replacen('>', "", 1));
+    }
+    text.replace('`', "")
+}

@@ -1,0 +1,64 @@
+//! The sections that every service has. Keys, order, names, defaults and descriptions are those of oCIS; the settings that only
+//! Doorward has stand after them.
+
+mod connect;
+mod cors;
+mod grpc;
+mod http;
+mod mtls;
+mod observe;
+
+pub use connect::{ClientTls, GrpcClientTls, Reva, TokenManager};
+pub use cors::{ANY, Cors};
+pub use grpc::{Grpc, GrpcTls};
+pub use http::{Http, HttpTls, TlsVariables};
+pub use mtls::Mtls;
+pub use observe::{Debug, Log, Tracing};
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Invalid, PrivateKeyFile};
+
+/// How files of secrets are read. Every service has this setting first, beside its sections.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct SecretFiles {
+    /// Accepts files of secrets and private keys that other accounts of the machine can read. Without it they are refused.
+    #[schemars(extend("x-env" = ["OCIS_ALLOW_READABLE_SECRETS", "<P>_ALLOW_READABLE_SECRETS"]))]
+    pub allow_readable_secrets: bool,
+}
+
+impl SecretFiles {
+    /// The key of the setting.
+    pub(crate) const KEY: &'static str = "allow_readable_secrets";
+}
+
+/// The largest headers of a request that are accepted unless another size is set, in bytes: the access token of a user in 300
+/// groups has 17 KiB.
+pub const MAX_HEADER_SIZE: usize = 32 * 1024;
+/// The HTTP library needs this much for a request's head.
+const LEAST_HEADER_SIZE: usize = 8 * 1024;
+const MOST_HEADER_SIZE: usize = 1024 * 1024;
+
+fn header_size(size: usize) -> Result<(), Invalid> {
+    if (LEAST_HEADER_SIZE..=MOST_HEADER_SIZE).contains(&size) {
+        return Ok(());
+    }
+    let range = format!("must be a number of bytes from {LEAST_HEADER_SIZE} to {MOST_HEADER_SIZE}");
+    Err(Invalid::new("max_header_size", range))
+}
+
+/// A certificate is of no use without its key, nor the key without it.
+fn cert_and_key(cert: Option<&PathBuf>, key: Option<&PrivateKeyFile>) -> Result<(), Invalid> {
+    match (cert, key) {
+        (Some(_), None) => Err(Invalid::new("key", "is not set, but the certificate is; set both or none")),
+        (None, Some(_)) => Err(Invalid::new("cert", "is not set, but the key is; set both or none")),
+        _ => Ok(()),
+    }
+}
+
+fn positive(key: &str, value: usize) -> Result<(), Invalid> {
+    if value == 0 { Err(Invalid::new(key, "must be greater than 0")) } else { Ok(()) }
+}

@@ -1,0 +1,132 @@
+//! The gRPC server.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{MAX_HEADER_SIZE, cert_and_key, header_size, positive};
+use crate::{Invalid, ListenAddr, Networks, PrivateKeyFile, Section};
+
+/// `grpc`: the gRPC server.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Grpc {
+    /// The bind address of the GRPC service.
+    #[schemars(extend("x-env" = ["<P>_GRPC_ADDR"]))]
+    pub addr: ListenAddr,
+    /// Its TLS.
+    pub tls: GrpcTls,
+    /// The transport protocol of the GRPC service.
+    #[schemars(extend("x-env" = ["OCIS_GRPC_PROTOCOL", "<P>_GRPC_PROTOCOL"], "enum" = ["tcp", "unix"]))]
+    pub protocol: String,
+    /// The size in bytes of the longest message the GRPC service accepts. If unset, 64 KiB, but 128 KiB for the
+    /// administration of idp and 2 MiB for the import of app tokens.
+    #[schemars(extend("x-env" = ["OCIS_GRPC_MAX_RECEIVED_MESSAGE_SIZE", "<P>_GRPC_MAX_RECEIVED_MESSAGE_SIZE"]))]
+    pub max_received_message_size: Option<usize>,
+    /// The size in bytes of the largest request headers (metadata) the GRPC service accepts.
+    #[schemars(extend("x-env" = ["OCIS_GRPC_MAX_HEADER_SIZE", "<P>_GRPC_MAX_HEADER_SIZE"]))]
+    pub max_header_size: usize,
+    /// How many requests the GRPC service handles at the same time.
+    #[schemars(extend("x-env" = ["<P>_GRPC_MAX_CONCURRENT_REQUESTS"]))]
+    pub max_concurrent_requests: usize,
+    /// The time after which the GRPC service gives up a request.
+    #[schemars(extend("x-env" = ["<P>_GRPC_REQUEST_TIMEOUT"]))]
+    pub request_timeout: Duration,
+    /// The time after which clients of the GRPC service are asked to connect anew. About half an hour if unset.
+    #[schemars(extend("x-env" = ["GRPC_MAX_CONNECTION_AGE", "<P>_GRPC_MAX_CONNECTION_AGE"]))]
+    pub max_connection_age: Option<Duration>,
+    /// Addresses and networks (like 10.0.0.0/8) of services that call the GRPC service without a client certificate.
+    /// They, callers by a Unix socket and those with a certificate that `OCIS_GRPC_TLS_CLIENT_CA` has signed are
+    /// believed when they pass on which address a credential came from.
+    #[schemars(extend("x-env" = ["OCIS_GRPC_TRUSTED_NETWORKS", "<P>_GRPC_TRUSTED_NETWORKS"]))]
+    pub trusted_networks: Vec<String>,
+}
+
+impl Grpc {
+    /// The defaults, with a service's own address.
+    pub fn at(addr: &str) -> Self {
+        Self { addr: ListenAddr::built_in(addr), ..Self::default() }
+    }
+
+    /// A warning where callers on other machines cannot pass on which address a credential came from, so that one user's wrong
+    /// passwords delay all others. For services that count failures, or pass the address on.
+    pub fn source_warning(&self) -> Option<String> {
+        let is_local =
+            self.addr.is_local() || self.trusted_networks.iter().any(|network| !LOOPBACK.contains(&&**network));
+        (!is_local && self.tls.client_ca.is_none()).then(|| {
+            format!(
+                "the addresses that callers of the GRPC service at {} pass on are not believed, so that all users count as one source of failed sign-ins; set OCIS_GRPC_TRUSTED_NETWORKS to the networks of the services, or OCIS_GRPC_TLS_CLIENT_CA",
+                self.addr
+            )
+        })
+    }
+}
+
+/// The addresses of this machine that no other can send from.
+const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1"];
+
+impl Default for Grpc {
+    fn default() -> Self {
+        Self {
+            addr: ListenAddr::Off,
+            tls: GrpcTls::default(),
+            protocol: "tcp".into(),
+            trusted_networks: LOOPBACK.map(str::to_owned).into(),
+            max_received_message_size: None,
+            max_header_size: MAX_HEADER_SIZE,
+            max_concurrent_requests: 1024,
+            request_timeout: Duration::from_secs(5),
+            max_connection_age: None,
+        }
+    }
+}
+
+impl Section for Grpc {
+    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
+        vec![("tls", &self.tls)]
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        let is_socket = matches!(self.addr, ListenAddr::Unix(_));
+        if self.protocol == "unix" && !is_socket && self.addr != ListenAddr::Off {
+            return Err(Invalid::new("addr", "must be the path of a socket, as the protocol is unix"));
+        }
+        Networks::parse(&self.trusted_networks)
+            .map_err(|problem| Invalid::new("trusted_networks", format!("is a list of networks; {problem}")))?;
+        positive("max_concurrent_requests", self.max_concurrent_requests)?;
+        header_size(self.max_header_size)?;
+        self.max_received_message_size.map_or(Ok(()), |size| positive("max_received_message_size", size))
+    }
+}
+
+/// `grpc.tls`: the gRPC server's certificate.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct GrpcTls {
+    /// Activates TLS for the grpc based services using the server certifcate and key configured via
+    /// `OCIS_GRPC_TLS_CERTIFICATE` and `OCIS_GRPC_TLS_KEY`. If `OCIS_GRPC_TLS_CERTIFICATE` is not set a temporary
+    /// server certificate is generated - to be used with `OCIS_GRPC_CLIENT_TLS_MODE`=insecure.
+    #[schemars(extend("x-env" = ["OCIS_GRPC_TLS_ENABLED"]))]
+    pub enabled: bool,
+    /// Path/File name of the TLS server certificate (in PEM format) for the grpc services.
+    #[schemars(extend("x-env" = ["OCIS_GRPC_TLS_CERTIFICATE"]))]
+    pub cert: Option<PathBuf>,
+    /// Path/File name for the TLS certificate key (in PEM format) for the server certificate to use for the grpc
+    /// services.
+    #[schemars(extend("x-env" = ["OCIS_GRPC_TLS_KEY"]))]
+    pub key: Option<PrivateKeyFile>,
+    /// Path/File name for the CA certificate (in PEM format) that must have signed the certificates of clients of the
+    /// grpc services. Clients need no certificate if unset.
+    #[schemars(extend("x-env" = ["OCIS_GRPC_TLS_CLIENT_CA"]))]
+    pub client_ca: Option<PathBuf>,
+}
+
+impl Section for GrpcTls {
+    fn validate(&self) -> Result<(), Invalid> {
+        cert_and_key(self.cert.as_ref(), self.key.as_ref())?;
+        if self.client_ca.is_some() && !self.enabled {
+            return Err(Invalid::new("enabled", "must be true where clients have to show a certificate"));
+        }
+        Ok(())
+    }
+}

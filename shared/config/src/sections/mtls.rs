@@ -1,0 +1,35 @@
+//! The server for clients with certificates.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::cert_and_key;
+use crate::{Invalid, ListenAddr, PrivateKeyFile, Section};
+
+/// `mtls`: an HTTPS server beside the HTTP server, for programs that prove who they are by a certificate. It is one of its
+/// own, as browsers ask people for a certificate wherever a server asks for one.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Mtls {
+    /// The bind address of the HTTPS service for programs that show a client certificate. Not served if empty.
+    #[schemars(extend("x-env" = ["<P>_MTLS_ADDR"]))]
+    pub addr: ListenAddr,
+    /// Path/File name of the TLS server certificate (in PEM format) of that service. If not set, that of the http
+    /// services.
+    #[schemars(extend("x-env" = ["OCIS_MTLS_CERTIFICATE"]))]
+    pub cert: Option<PathBuf>,
+    /// Path/File name for the TLS certificate key (in PEM format) of that certificate.
+    #[schemars(extend("x-env" = ["OCIS_MTLS_KEY"]))]
+    pub key: Option<PrivateKeyFile>,
+    /// Path/File name for the CA certificates (in PEM format) that vouch for the names in client certificates. If not
+    /// set, a client certificate proves nothing but its key.
+    #[schemars(extend("x-env" = ["OCIS_MTLS_CLIENT_CA"]))]
+    pub client_ca: Option<PathBuf>,
+}
+
+impl Section for Mtls {
+    fn validate(&self) -> Result<(), Invalid> {
+        cert_and_key(self.cert.as_ref(), self.key.as_ref())
+    }
+}

@@ -1,0 +1,77 @@
+//! What a service tells about itself.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{ListenAddr, Secret};
+
+/// `tracing`: where spans are sent.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Tracing {
+    /// Activates tracing.
+    #[schemars(extend("x-env" = ["OCIS_TRACING_ENABLED", "<P>_TRACING_ENABLED"]))]
+    pub enabled: bool,
+    /// The type of tracing. Defaults to '', which is the same as 'jaeger'. Allowed tracing types are 'jaeger' and '' as
+    /// of now.
+    #[serde(rename = "type")]
+    #[schemars(extend("x-env" = ["OCIS_TRACING_TYPE", "<P>_TRACING_TYPE"], "enum" = ["", "jaeger", "otlp"]))]
+    pub kind: String,
+    /// The endpoint of the tracing agent.
+    #[schemars(extend("x-env" = ["OCIS_TRACING_ENDPOINT", "<P>_TRACING_ENDPOINT"]))]
+    pub endpoint: String,
+    /// The HTTP endpoint for sending spans directly to a collector, i.e. <http://jaeger-collector:14268/api/traces>.
+    /// Only used if the tracing endpoint is unset.
+    #[schemars(extend("x-env" = ["OCIS_TRACING_COLLECTOR", "<P>_TRACING_COLLECTOR"]))]
+    pub collector: String,
+}
+
+/// `log`: what is logged, and how it looks.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Log {
+    /// The log level. Valid values are: 'panic', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'.
+    #[schemars(extend(
+        "x-env" = ["OCIS_LOG_LEVEL", "<P>_LOG_LEVEL"],
+        "enum" = ["", "panic", "fatal", "error", "warn", "info", "debug", "trace"],
+    ))]
+    pub level: String,
+    /// Activates pretty log output.
+    #[schemars(extend("x-env" = ["OCIS_LOG_PRETTY", "<P>_LOG_PRETTY"]))]
+    pub pretty: bool,
+    /// Activates colorized log output.
+    #[schemars(extend("x-env" = ["OCIS_LOG_COLOR", "<P>_LOG_COLOR"]))]
+    pub color: bool,
+    /// The path to the log file. Activates logging to this file if set.
+    #[schemars(extend("x-env" = ["OCIS_LOG_FILE", "<P>_LOG_FILE"]))]
+    pub file: Option<PathBuf>,
+}
+
+/// `debug`: the server for health, metrics and the configuration.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Debug {
+    /// Bind address of the debug server, where metrics, health, config and debug endpoints will be exposed.
+    #[schemars(extend("x-env" = ["<P>_DEBUG_ADDR"]))]
+    pub addr: ListenAddr,
+    /// Token to secure the metrics endpoint.
+    #[schemars(extend("x-env" = ["<P>_DEBUG_TOKEN"]))]
+    pub token: Secret,
+    /// Enables pprof, which can be used for profiling.
+    #[schemars(extend("x-env" = ["<P>_DEBUG_PPROF"]))]
+    pub pprof: bool,
+    /// Enables zpages, which can be used for collecting and viewing traces in-memory.
+    #[schemars(extend("x-env" = ["<P>_DEBUG_ZPAGES"]))]
+    pub zpages: bool,
+    /// How long the service goes on accepting requests after SIGTERM while /readyz answers 503, so that load balancers
+    /// take it out first.
+    #[schemars(extend("x-env" = ["OCIS_DRAIN_DELAY", "<P>_DRAIN_DELAY"]))]
+    pub drain_delay: Duration,
+}
+
+impl Debug {
+    /// The defaults, with a service's own address.
+    pub fn at(addr: &str) -> Self {
+        Self { addr: ListenAddr::built_in(addr), ..Self::default() }
+    }
+}

@@ -1,0 +1,113 @@
+//! What is printed: names, types, defaults and descriptions that operators rely on.
+
+use serde_json::Value;
+
+use super::{AuthAppLike, Folder, IDENTITY, JWT_SECRET, read_ok};
+use crate::{docs, example, schema};
+
+/// Every wanted line is there, in this order; others may stand between them.
+fn assert_in_order(wanted: impl Iterator<Item = String>, printed: &str) {
+    let mut lines = printed.lines();
+    for line in wanted {
+        assert!(lines.any(|printed| printed == line), "missing, or out of order: {line}\nin:\n{printed}");
+    }
+}
+
+#[test]
+fn documents_every_known_variable() {
+    let table = docs::<AuthAppLike>(&IDENTITY);
+    let known = include_str!("auth_app_environment.md");
+    assert_eq!(known.lines().count(), 30);
+    assert_in_order(known.lines().map(Into::into), &table);
+}
+
+#[test]
+fn documents_a_variable_once_where_two_keys_have_it() {
+    let table = docs::<AuthAppLike>(&IDENTITY);
+    assert_eq!(table.matches("| OCIS_GRPC_CLIENT_TLS_MODE |").count(), 1);
+}
+
+#[test]
+fn schema_describes_every_setting_of_the_yaml_file() {
+    let schema: Value = serde_json::from_str(&schema::<AuthAppLike>(&IDENTITY)).expect("JSON");
+    let at = |path: &str| schema.pointer(&format!("/properties/{}", path.replace('.', "/properties/"))).expect(path);
+    assert_eq!(schema["title"], "auth-app");
+    for section in [&schema, at("http"), at("http.cors")] {
+        assert_eq!(section["additionalProperties"], false);
+        assert_eq!(section.get("required"), None);
+    }
+    assert_eq!(at("log.level")["enum"][7], "trace");
+    assert_eq!(at("log.level")["x-env"][1], "AUTH_APP_LOG_LEVEL");
+    assert_eq!(at("grpc.addr")["default"], "127.0.0.1:9246");
+    assert_eq!(at("http.max_body_size")["default"], 1_048_576);
+    assert_eq!(
+        (&at("token_manager.expires")["default"], &at("token_manager.expires")["format"]),
+        (&"5m".into(), &"duration".into())
+    );
+    assert_eq!((&at("http.tls.key")["default"], &at("http.tls.key")["type"][0]), (&Value::Null, &"string".into()));
+    let secret = at("token_manager.jwt_secret");
+    assert_eq!((&secret["x-secret"], secret.get("default")), (&true.into(), None));
+    assert_eq!(at("allow_readable_secrets")["type"], "boolean");
+}
+
+#[test]
+fn documents_how_secrets_are_read_from_files() {
+    let table = docs::<AuthAppLike>(&IDENTITY);
+    let secrets = table.lines().last().expect("not empty");
+    assert!(secrets.contains("`_FILE`") && secrets.contains("`AUTH_APP_JWT_SECRET`"), "{secrets}");
+}
+
+#[test]
+fn the_example_is_the_known_one_with_our_keys_added() {
+    let expanded = |line: &str| line.replace("tls: null", "tls:");
+    assert_in_order(include_str!("auth_app_example.yaml").lines().map(expanded), &example::<AuthAppLike>(&IDENTITY));
+}
+
+#[test]
+fn the_known_example_is_read() {
+    let folder = Folder::holding("auth-app.yaml", include_str!("auth_app_example.yaml"));
+    let read = read_ok(&folder.env());
+    assert_eq!(values(&read.shown), values(&read_ok(&Folder::new().env()).shown));
+}
+
+#[test]
+fn the_example_says_what_is_the_default_anyway() {
+    let folder = Folder::holding("auth-app.yaml", &example::<AuthAppLike>(&IDENTITY));
+    let read = read_ok(&folder.env());
+    assert_eq!(values(&read.shown), values(&read_ok(&Folder::new().env()).shown));
+}
+
+/// Printed YAML without its comments.
+fn values(shown: &str) -> Vec<&str> {
+    shown.lines().map(|line| line.split(" # ").next().unwrap_or_default()).collect()
+}
+
+#[test]
+fn shows_what_is_in_force_and_where_it_came_from() {
+    let folder = Folder::holding("auth-app.yaml", "log:\n  color: true\nreva:\n  address: 'a: b # c'\n");
+    let env = folder.env().with("AUTH_APP_LOG_LEVEL", "debug").with("OC_CORS_ALLOW_METHODS", "GET");
+    let shown = read_ok(&env).shown;
+    let file = folder.0.path().join("auth-app.yaml").display().to_string();
+    for line in [
+        "  level: debug # env AUTH_APP_LOG_LEVEL".to_owned(),
+        "  pretty: false".into(),
+        format!("  color: true # file {file}"),
+        "    allow_methods: # env OC_CORS_ALLOW_METHODS".into(),
+        "    - GET".into(),
+        "  jwt_secret: '***' # env OCIS_JWT_SECRET".into(),
+        "machine_auth_api_key: \"\"".into(),
+        format!("  address: 'a: b # c' # file {file}"),
+        "  expires: 5m".into(),
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line}\nin:\n{shown}");
+    }
+}
+
+#[test]
+fn shows_no_secret() {
+    let read = read_ok(&Folder::new().env().with("AUTH_APP_DEBUG_TOKEN", "hush-hush"));
+    assert_eq!(read.config.debug.token.expose(), "hush-hush");
+    for text in [read.shown.clone(), format!("{read:?}"), read.config.debug.token.to_string()] {
+        assert!(!text.contains("hush-hush") && !text.contains(JWT_SECRET), "{text}");
+    }
+}

@@ -1,0 +1,203 @@
+//! The YAML library, in this one file.
+
+use std::fmt::{self, Write};
+use std::io;
+use std::path::Path;
+
+use figment::value::{Dict, Value};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::kind::unset;
+
+/// What a part of a document is, for a message.
+pub(crate) fn shape(value: &Value) -> &'static str {
+    match value {
+        Value::Empty(..) => "empty",
+        Value::Array(..) => "a list",
+        Value::Dict(..) => "a group of keys",
+        _ => "a single value",
+    }
+}
+
+/// The text of a YAML file, without the byte order mark that some editors begin a file with (YAML 1.2, 5.2): the parser counts it
+/// as a column, so that whatever stands below the first key is indented otherwise.
+///
+/// # Errors
+/// When the file cannot be read, or is not UTF-8.
+pub fn read_yaml_file(path: &Path) -> io::Result<String> {
+    let mut text = std::fs::read_to_string(path)?;
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.drain(..BYTE_ORDER_MARK.len_utf8());
+    }
+    Ok(text)
+}
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Parses one document. Its scalars keep the text they were written with: `0123`, `1e5` and `true` stay what they are. The error is
+/// one line and tells line and column.
+pub(crate) fn parse(text: &str) -> Result<Value, String> {
+    // the parser gives a number's text only where a string is asked for, and where to ask for one a first reading tells
+    let Shape(shape) = serde_yaml_ng::from_str(text).map_err(|error| in_one_line(&error))?;
+    let texts = Texts(&shape).deserialize(serde_yaml_ng::Deserializer::from_str(text));
+    texts.map_err(|error| in_one_line(&error))
+}
+
+/// The parser's complaint. It expects a string only where a key is.
+fn in_one_line(error: &serde_yaml_ng::Error) -> String {
+    let key = |text: String, found: &str, kind: &str| {
+        text.replace(&format!("invalid type: {found}, expected a string"), &format!("a key cannot be {kind}"))
+    };
+    key(key(error.to_string().replace('\n', " "), "sequence", "a list"), "map", "a group of keys")
+}
+
+/// What a document consists of, without the scalars' texts.
+struct Shape(Value);
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ShapeVisitor).map(Self)
+    }
+}
+
+struct ShapeVisitor;
+
+/// Takes every kind of scalar: one that it did not take would be quoted in the error, and may be a secret. Takes no tag.
+impl<'de> Visitor<'de> for ShapeVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("YAML without tags")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(unset())
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(unset())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
+        Ok("".into())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
+        Ok("".into())
+    }
+
+    fn visit_i128<E>(self, _: i128) -> Result<Value, E> {
+        Ok("".into())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
+        Ok("".into())
+    }
+
+    fn visit_u128<E>(self, _: u128) -> Result<Value, E> {
+        Ok("".into())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
+        Ok("".into())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Value, E> {
+        Ok("".into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(Shape(item)) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(items.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut entries = Dict::new();
+        while let Some((key, Shape(value))) = map.next_entry::<String, Shape>()? {
+            if entries.contains_key(&key) {
+                return Err(A::Error::custom(format!("the key {key} is a duplicate")));
+            }
+            entries.insert(key, value);
+        }
+        Ok(entries.into())
+    }
+}
+
+/// Reads a document of this shape, each scalar as its text.
+struct Texts<'a>(&'a Value);
+
+impl<'de> DeserializeSeed<'de> for Texts<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        match self.0 {
+            Value::Empty(..) => IgnoredAny::deserialize(deserializer).map(|_| unset()),
+            Value::Array(..) => deserializer.deserialize_seq(self),
+            Value::Dict(..) => deserializer.deserialize_map(self),
+            _ => String::deserialize(deserializer).map(Value::from),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Texts<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(shape(self.0))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut items: Vec<Value> = Vec::new();
+        for shape in self.0.as_array().unwrap_or_default() {
+            items.extend(list.next_element_seed(Texts(shape))?);
+        }
+        Ok(items.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut entries = Dict::new();
+        while let Some(key) = map.next_key::<String>()? {
+            let shape = self.0.as_dict().and_then(|shapes| shapes.get(&key));
+            let value = map.next_value_seed(Texts(shape.unwrap_or(&unset())))?;
+            entries.insert(key, value);
+        }
+        Ok(entries.into())
+    }
+}
+
+/// Writes a text as a YAML scalar on one line, quoted where it has to be.
+pub(crate) fn scalar(text: &str) -> String {
+    if text.is_empty() || text.contains(breaks_lines) {
+        return double_quoted(text);
+    }
+    serde_yaml_ng::to_string(text)
+        .ok()
+        .and_then(|line| line.strip_suffix('\n').map(Into::into))
+        .unwrap_or_else(|| double_quoted(text))
+}
+
+/// YAML ends lines at Unicode's separators too.
+fn breaks_lines(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+fn double_quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            c if breaks_lines(c) => {
+                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
