@@ -35,7 +35,7 @@ pub struct Config {
     /// especially when users are members of a large number of groups.
     #[schemars(extend("x-env" = ["<P>_SKIP_USER_GROUPS_IN_TOKEN"]))]
     pub skip_user_groups_in_token: bool,
-    /// Known for compatibility: this service acts for nobody by way of the machine key.
+    /// Accepted for compatibility: this service does not use the machine key.
     #[schemars(extend("x-env" = ["OCIS_MACHINE_AUTH_API_KEY", "<P>_MACHINE_AUTH_API_KEY"]))]
     pub machine_auth_api_key: Secret,
     /// Allows admins to create app tokens for other users. Used for migration. Do NOT use in productive deployments.
@@ -61,8 +61,8 @@ pub struct Config {
         "x-min-bytes" = 32,
     ))]
     pub token_key: Secret,
-    /// The secret that was in use before the current one. App tokens under it still work, and are brought under the
-    /// current one when they are used.
+    /// The secret that was in use before the current one. App tokens digested under it still work, and are digested
+    /// under the current one when they are used.
     #[schemars(extend("x-env" = ["<P>_TOKEN_KEY_PREVIOUS"], "x-min-bytes" = 32))]
     pub token_key_previous: Secret,
     /// What tokens are made and when they end.

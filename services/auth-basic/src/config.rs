@@ -37,8 +37,8 @@ pub struct Config {
     /// Known for compatibility: the gateway mints the tokens, and `GATEWAY_SKIP_USER_GROUPS_IN_TOKEN` decides.
     #[schemars(extend("x-env" = ["<P>_SKIP_USER_GROUPS_IN_TOKEN"]))]
     pub skip_user_groups_in_token: bool,
-    /// Where people and passwords are: 'sql' (people in the users service, passwords in a database of this service) or
-    /// 'ldap' (both in an LDAP server; what oCIS does unless told otherwise).
+    /// Where users and passwords are stored: 'sql' (users in the users service, passwords in a database of this
+    /// service) or 'ldap' (both in an LDAP server; the default of oCIS).
     #[serde(rename = "auth_provider")]
     #[schemars(extend("x-env" = ["<P>_AUTH_MANAGER"], "enum" = ["sql", "ldap"]))]
     pub auth_manager: String,
@@ -47,7 +47,7 @@ pub struct Config {
     /// The directory's own address.
     #[schemars(description = runtime::USERS_ENDPOINT, extend("x-env" = ["<P>_USERS_ENDPOINT"]))]
     pub users_endpoint: String,
-    /// Where what is kept of passwords is, and the counts of failed sign-ins: sqlite:///path/to/file.db, or
+    /// Where password verifiers and the counts of failed sign-ins are stored: sqlite:///path/to/file.db, or
     /// postgres://user:password@host/database for more than one replica. If empty, the file auth-basic.db in the data
     /// folder. With passwords in LDAP it has the counts only.
     #[schemars(extend("x-env" = ["OCIS_DATABASE_URL", "<P>_DATABASE_URL"]))]
@@ -60,7 +60,7 @@ pub struct Config {
     /// How many passwords are hashed at the same time. One for each core if 0.
     #[schemars(extend("x-env" = ["<P>_HASH_THREADS"]))]
     pub hash_threads: usize,
-    /// How many more may wait for that. What comes on top is told to try again.
+    /// How many more may wait for a free hash thread. Further requests are refused and may be repeated.
     #[schemars(extend("x-env" = ["<P>_HASH_QUEUE"]))]
     pub hash_queue: usize,
     /// The least number of characters of a new password.

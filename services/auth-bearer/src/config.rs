@@ -33,7 +33,7 @@ pub struct Config {
     pub debug: Debug,
     /// The server for `ProviderAPI`.
     pub grpc: Grpc,
-    /// The server that is told of sign-outs.
+    /// The server that receives back-channel logouts.
     pub http: Http,
     /// TLS towards the directory.
     pub grpc_client_tls: GrpcClientTls,
@@ -151,8 +151,8 @@ fn together(all: &[Settings]) -> Result<(), FileError> {
 /// `token_manager`: the family's secret, which only who makes or changes people needs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Minting {
-    /// The secret to mint jwt tokens. Needed only where people are made or changed (autoprovisioning, roles by claim):
-    /// users wants a token that says so.
+    /// The secret to mint jwt tokens. Needed only where users are created or changed (autoprovisioning, roles by
+    /// claim): the users service demands such a token.
     #[schemars(extend("x-env" = ["OCIS_JWT_SECRET", "<P>_JWT_SECRET"], "x-min-bytes" = 32))]
     pub jwt_secret: Secret,
 }
@@ -187,7 +187,7 @@ pub struct Outbound {
     /// private network. At the issuer's own host and port they always may.
     #[schemars(extend("x-env" = ["<P>_ALLOW_PRIVATE_ADDRESSES"]))]
     pub allow_private_addresses: bool,
-    /// A file of certificates (in PEM format) that are trusted beside the system's when issuers are called.
+    /// A file of certificates (in PEM format) that are trusted in addition to the system's when issuers are called.
     #[serde(rename = "ca")]
     #[schemars(extend("x-env" = ["<P>_OUTBOUND_CACERT"]))]
     pub authorities: Option<PathBuf>,

@@ -7,7 +7,7 @@ use crate::policy::Policy;
 /// What an operator should know whose rules name callers.
 const GATEWAYS_UNNAMED: &str = "AUTH_MACHINE_ALLOW_IMPERSONATION names callers, and AUTH_MACHINE_TRUSTED_GATEWAYS is empty: these rules hold for callers that ask themselves, or by a gateway in the same process, and for no caller behind a gateway in another process; set it to the name in that gateway's client certificate";
 
-/// What auth-machine can be told.
+/// The configuration of auth-machine.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Config {
     /// How files of secrets are read.

@@ -9,7 +9,7 @@ const MAX_GROUPS_SIZE: usize = 20 * 1024;
 /// With more, a token could be longer than any service of the family reads.
 const MOST_GROUPS_SIZE: usize = 44 * 1024;
 
-/// What the gateway can be told.
+/// The configuration of the gateway.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Config {
     /// How files of secrets are read.
@@ -36,9 +36,9 @@ pub struct Config {
     /// counts; without one the storage decides. The same as `role_quotas` in the proxy.yaml of oCIS and OpenCloud.
     #[schemars(extend("x-env" = ["GATEWAY_ROLE_QUOTAS"]))]
     pub role_quotas: Vec<String>,
-    /// How many bytes the groups may have in the access token, each counted with three more. Where they have more they
-    /// are left out, and the token says so ('`groups_omitted`'): services ask `WhoAmI` or `GetUserGroups`. A token has a
-    /// third more bytes than what it holds, and headers may have 32 KiB. At most 45056.
+    /// The largest size in bytes of the groups in the access token, with three bytes added for each group. Larger lists
+    /// are left out, and the token has the claim '`groups_omitted`': services call `WhoAmI` or `GetUserGroups` instead.
+    /// A token is a third larger than its content, and headers may have 32 KiB. At most 45056.
     #[schemars(extend("x-env" = ["GATEWAY_MAX_GROUPS_SIZE"]))]
     pub max_groups_size: usize,
     /// The services behind it.

@@ -55,7 +55,7 @@ pub struct Config {
         "x-required" = "name the endpoint of auth-basic, like 127.0.0.1:9146",
     ))]
     pub auth_basic_endpoint: String,
-    /// The URL by which people reach the installation. It is the issuer of the layout opencloud, and with /oidc behind
+    /// The URL by which users reach the installation. It is the issuer of the layout opencloud, and with /oidc behind
     /// it that of the layout cells. If empty, http://localhost and the port of the HTTP service.
     #[schemars(extend("x-env" = ["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_ISS"]))]
     pub url: String,
@@ -70,7 +70,7 @@ pub struct Config {
     /// whatever a client is registered for.
     #[schemars(extend("x-env" = ["<P>_STRICT_LAYOUTS"]))]
     pub strict_layouts: Vec<String>,
-    /// What people see as the name of the installation.
+    /// The name of the installation that users see.
     #[schemars(extend("x-env" = ["<P>_SITE_NAME"]))]
     pub site_name: String,
     /// Where sessions, grants, clients and keys are kept: sqlite:///path/to/file.db, or
@@ -83,7 +83,7 @@ pub struct Config {
     /// The connections to a `PostgreSQL` server.
     #[serde(flatten)]
     pub database_pool: store::Pool,
-    /// The secret that seals codes, opaque tokens and the private keys in the database. Without it everybody is signed
+    /// The secret that seals codes, opaque tokens and the private keys in the database. Without it all users are signed
     /// out and no key can be used.
     #[schemars(extend(
         "x-env" = ["<P>_ENCRYPTION_SECRET"],
@@ -102,9 +102,9 @@ pub struct Config {
     /// get signed ones.
     #[schemars(extend("x-env" = ["<P>_ALLOW_UNSIGNED_ID_TOKENS"]))]
     pub unsigned_id_tokens: bool,
-    /// How many bytes the groups may have in an access token or ID token, each counted with three more. Where they have
-    /// more they are left out, and the token says so ('`_claim_names`'): userinfo has them all. A token has a third more
-    /// bytes than what it holds. At most 20480.
+    /// The largest size in bytes of the groups in an access token or ID token, with three bytes added for each group.
+    /// Larger lists are left out, and the token says so ('`_claim_names`'): userinfo has them all. A token is a third
+    /// larger than its content. At most 20480.
     #[schemars(extend("x-env" = ["<P>_MAX_GROUPS_SIZE"]))]
     pub max_groups_size: usize,
     /// A YAML file with further clients, as the identifier-registration.yaml of oCIS has them. A client in it replaces
@@ -117,7 +117,7 @@ pub struct Config {
     /// Whether clients may register themselves with an initial access token.
     #[schemars(extend("x-env" = ["<P>_ALLOW_DYNAMIC_CLIENT_REGISTRATION"]))]
     pub registration: bool,
-    /// Whether clients may register themselves without one. Anybody who reaches the service can then add a client.
+    /// Whether clients may register themselves without one. Every client that reaches the service can then register.
     #[schemars(extend("x-env" = ["<P>_ALLOW_OPEN_CLIENT_REGISTRATION"]))]
     pub open_registration: bool,
     /// How many clients one address may register in a minute.
@@ -127,8 +127,8 @@ pub struct Config {
     /// network.
     #[schemars(extend("x-env" = ["<P>_ALLOW_PRIVATE_ADDRESSES"]))]
     pub allow_private_addresses: bool,
-    /// Path/File name of the CA certificates (in PEM format) that are trusted beside the system's when such addresses
-    /// are called.
+    /// Path/File name of the CA certificates (in PEM format) that are trusted in addition to the system's when such
+    /// addresses are called.
     #[schemars(extend("x-env" = ["<P>_OUTBOUND_CACERT"]))]
     pub outbound_ca: Option<PathBuf>,
     /// How long everything lives.

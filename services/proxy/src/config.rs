@@ -35,7 +35,7 @@ pub struct Config {
     pub debug: Debug,
     /// The server for Envoy's external authorization, which is off unless it has an address.
     pub grpc: Grpc,
-    /// The server for everybody.
+    /// The public HTTP server.
     pub http: Public,
     /// TLS towards the gateway.
     pub grpc_client_tls: GrpcClientTls,
@@ -47,11 +47,11 @@ pub struct Config {
         "x-required" = "name the endpoint of the gateway, like 127.0.0.1:9142",
     ))]
     pub gateway: String,
-    /// The URL by which clients reach the edge. Backends are told its scheme.
+    /// The URL by which clients reach the edge. Its scheme is passed on to backends.
     #[schemars(extend("x-env" = ["OCIS_URL", "<P>_URL"]))]
     pub url: String,
-    /// The URL of the issuer of access tokens. If it is set, clients without a credential are told that they may bring
-    /// a bearer token.
+    /// The URL of the issuer of access tokens. If it is set, the challenge to clients without a credential offers
+    /// bearer tokens.
     #[schemars(extend("x-env" = ["OCIS_OIDC_ISSUER", "<P>_OIDC_ISSUER"]))]
     pub issuer: String,
     /// Set this to true to enable 'basic authentication' (username/password).
@@ -120,11 +120,11 @@ pub struct Backends {
 /// `doors`: by which other proxies ask.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Doors {
-    /// Which proxy asks at /verify: nginx, haproxy, caddy, traefik or envoy. It decides where the original request is
+    /// The proxy that calls /verify: nginx, haproxy, caddy, traefik or envoy. It decides where the original request is
     /// read from. If empty, there is no /verify.
     #[schemars(extend("x-env" = ["<P>_VERIFY_PROXY"], "enum" = ["", "nginx", "haproxy", "caddy", "traefik", "envoy"]))]
     pub verify_proxy: String,
-    /// The headers by which other proxies' backends are told who asks. See the README for those there are.
+    /// The headers that identify the user to other proxies' backends. The README lists those that exist.
     #[schemars(extend("x-env" = ["<P>_VERIFY_HEADERS"]))]
     pub verify_headers: Vec<String>,
     /// The bearer token that a Kubernetes API server proves itself with at /tokenreview. If empty, there is no

@@ -1,4 +1,4 @@
-//! What this service can be told.
+//! The settings of the users service.
 
 use config::{
     Debug, Environment, Grpc, GrpcClientTls, Invalid, Log, Secret, SecretFiles, Section, TokenManager, Tracing,
@@ -26,11 +26,11 @@ pub struct Config {
     pub grpc_client_tls: GrpcClientTls,
     /// How it verifies who administers.
     pub token_manager: TokenManager,
-    /// Where people and groups are: 'sql' for a database of this service, 'ldap' for an LDAP server, which is only
-    /// read.
+    /// Where users and groups are stored: 'sql' for a database of this service, 'ldap' for an LDAP server, which is
+    /// only read.
     #[schemars(extend("x-env" = ["<P>_DRIVER"], "enum" = ["sql", "ldap"]))]
     pub driver: String,
-    /// The identity provider that is written into the identifiers of people.
+    /// The identity provider that is written into the identifiers of users.
     #[schemars(extend(
         "x-env" = ["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_IDP_URL"],
         "x-required" = "name the URL that people reach the installation by",
@@ -40,7 +40,7 @@ pub struct Config {
     /// which other services may have stored.
     #[schemars(extend("x-env" = ["OCIS_URL_PREVIOUS", "<P>_IDP_URL_PREVIOUS"]))]
     pub idp_previous: Vec<String>,
-    /// Where people and groups are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more
+    /// Where users and groups are stored: sqlite:///path/to/file.db, or postgres://user:password@host/database for more
     /// than one replica. If empty, the file users.db in the data folder.
     #[schemars(extend("x-env" = ["OCIS_DATABASE_URL", "<P>_DATABASE_URL"]))]
     pub database_url: Secret,
@@ -72,7 +72,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Whether the people are in LDAP, and not in a database of this service.
+    /// Whether users are stored in LDAP, and not in a database of this service.
     pub fn is_ldap(&self) -> bool {
         self.driver == "ldap"
     }

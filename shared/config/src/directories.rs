@@ -1,4 +1,4 @@
-//! Where configuration and data live when nobody says otherwise.
+//! The folders of configuration and data.
 
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ pub fn base_data_path(env: &Environment) -> PathBuf {
         .unwrap_or_else(|| "/var/lib/doorward".into())
 }
 
-/// Whether somebody named the folder.
+/// Whether the folder is configured.
 pub(crate) fn config_dir_is_given(env: &Environment) -> bool {
     given(env, CONFIG_DIR).is_some()
 }

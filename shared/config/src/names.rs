@@ -37,7 +37,7 @@ pub(crate) fn unknown(identity: &Identity, env: &Environment, known: &[String]) 
 }
 
 /// Kubernetes and Docker put `AUTH_APP_SERVICE_HOST`, `AUTH_APP_PORT_9246_TCP_ADDR` and the like into every container
-/// beside a service named `auth-app`: nobody mistyped those.
+/// of a network with a service named `auth-app`: those are not mistyped.
 fn is_service_link(rest: &str) -> bool {
     rest == "PORT" || ["PORT_", "SERVICE_HOST", "SERVICE_PORT"].iter().any(|link| rest.starts_with(link))
 }

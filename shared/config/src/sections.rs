@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Invalid, PrivateKeyFile};
 
-/// How files of secrets are read. Every service has this setting first, beside its sections.
+/// How files of secrets are read. Every service has this setting first.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SecretFiles {
     /// Accepts files of secrets and private keys that other accounts of the machine can read. Without it they are refused.

@@ -23,7 +23,7 @@ pub struct Ldap {
     /// Accept any certificate of the LDAP server. Not for production.
     #[schemars(extend("x-env" = ["OCIS_LDAP_INSECURE", "<P>_LDAP_INSECURE"]))]
     pub insecure: bool,
-    /// Encrypt an ldap:// connection with `StartTLS` before anything else is said.
+    /// Encrypt an ldap:// connection with `StartTLS` before any other request.
     #[schemars(extend("x-env" = ["OCIS_LDAP_START_TLS", "<P>_LDAP_START_TLS"]))]
     pub start_tls: bool,
     /// The DN that the service binds as to search. Anonymous if empty.
@@ -32,48 +32,48 @@ pub struct Ldap {
     /// The password of `bind_dn`.
     #[schemars(extend("x-env" = ["OCIS_LDAP_BIND_PASSWORD", "<P>_LDAP_BIND_PASSWORD"]))]
     pub bind_password: Secret,
-    /// The DN below which people are.
+    /// The base DN of users.
     #[schemars(extend("x-env" = ["OCIS_LDAP_USER_BASE_DN", "<P>_LDAP_USER_BASE_DN"]))]
     pub user_base_dn: String,
-    /// The DN below which groups are.
+    /// The base DN of groups.
     #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_BASE_DN", "<P>_LDAP_GROUP_BASE_DN"]))]
     pub group_base_dn: String,
-    /// How deep people are looked for: base, one or sub.
+    /// The search scope for users: base, one or sub.
     #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCOPE", "<P>_LDAP_USER_SCOPE"], "enum" = SCOPES))]
     pub user_scope: String,
-    /// How deep groups are looked for: base, one or sub.
+    /// The search scope for groups: base, one or sub.
     #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCOPE", "<P>_LDAP_GROUP_SCOPE"], "enum" = SCOPES))]
     pub group_scope: String,
-    /// A filter that people must fit beside their object class, like (objectclass=ownCloud).
+    /// A filter that users must match in addition to their object class, like (objectclass=ownCloud).
     #[schemars(extend("x-env" = ["OCIS_LDAP_USER_FILTER", "<P>_LDAP_USER_FILTER"]))]
     pub user_filter: String,
-    /// A filter that groups must fit beside their object class.
+    /// A filter that groups must match in addition to their object class.
     #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_FILTER", "<P>_LDAP_GROUP_FILTER"]))]
     pub group_filter: String,
-    /// The object class of people.
+    /// The object class of users.
     #[schemars(extend("x-env" = ["OCIS_LDAP_USER_OBJECTCLASS", "<P>_LDAP_USER_OBJECTCLASS"]))]
     pub user_object_class: String,
     /// The object class of groups.
     #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_OBJECTCLASS", "<P>_LDAP_GROUP_OBJECTCLASS"]))]
     pub group_object_class: String,
-    /// The attributes of people whose value they may sign in with.
+    /// The attributes whose values users may sign in with.
     #[schemars(extend("x-env" = ["LDAP_LOGIN_ATTRIBUTES", "<P>_LDAP_LOGIN_ATTRIBUTES"]))]
     pub login_attributes: Vec<String>,
-    /// The identity provider that is written into the identifiers of people.
+    /// The identity provider that is written into the identifiers of users.
     #[schemars(extend("x-env" = ["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_IDP_URL"]))]
     pub idp: String,
     /// What the identity provider was before, if it has changed: users are also found by identifiers with one of these,
     /// which other services may have stored.
     #[schemars(extend("x-env" = ["OCIS_URL_PREVIOUS", "<P>_IDP_URL_PREVIOUS"]))]
     pub idp_previous: Vec<String>,
-    /// How a disabled person is told: attribute (`user_schema`.enabled is FALSE), group (a member of
-    /// `disabled_users_group_dn`) or none.
+    /// How a disabled user is recognised: attribute (`user_schema`.user_enabled is FALSE), group (a member of
+    /// `ldap_disabled_users_group_dn`) or none.
     #[schemars(extend(
         "x-env" = ["OCIS_LDAP_DISABLE_USER_MECHANISM", "<P>_LDAP_DISABLE_USER_MECHANISM", "<P>_DISABLE_USER_MECHANISM"],
         "enum" = ["none", "attribute", "group"],
     ))]
     pub disable_user_mechanism: String,
-    /// The DN of the group of disabled people, for the mechanism group.
+    /// The DN of the group of disabled users, for the mechanism group.
     #[serde(rename = "ldap_disabled_users_group_dn")]
     #[schemars(extend("x-env" = ["OCIS_LDAP_DISABLED_USERS_GROUP_DN", "<P>_LDAP_DISABLED_USERS_GROUP_DN", "<P>_DISABLED_USERS_GROUP_DN"]))]
     pub disabled_users_group_dn: String,
@@ -114,14 +114,14 @@ impl Default for Ldap {
 /// `user_schema`: which attribute of a person holds what.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct UserSchema {
-    /// The attribute with a person's identifier, which is never changed nor given to another.
+    /// The attribute with a user's identifier, which never changes and is never reused.
     #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_ID", "<P>_LDAP_USER_SCHEMA_ID"]))]
     pub id: String,
     /// Whether the identifier is a UUID in sixteen bytes. objectGUID is read in Active Directory's byte order, any
     /// other attribute in the network's.
     #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_ID_IS_OCTETSTRING", "<P>_LDAP_USER_SCHEMA_ID_IS_OCTETSTRING"]))]
     pub id_is_octet_string: bool,
-    /// The attribute with a person's mail address.
+    /// The attribute with a user's mail address.
     #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_MAIL", "<P>_LDAP_USER_SCHEMA_MAIL"]))]
     pub mail: String,
     /// The attribute with the name to show.
@@ -130,11 +130,11 @@ pub struct UserSchema {
     /// The attribute with the login name.
     #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_USERNAME", "<P>_LDAP_USER_SCHEMA_USERNAME"]))]
     pub user_name: String,
-    /// The attribute that is FALSE for a disabled person, for the mechanism attribute.
+    /// The attribute that is FALSE for a disabled user, for the mechanism attribute.
     #[serde(rename = "user_enabled")]
     #[schemars(extend("x-env" = ["OCIS_LDAP_USER_ENABLED_ATTRIBUTE", "<P>_LDAP_USER_ENABLED_ATTRIBUTE"]))]
     pub enabled: String,
-    /// The attribute that is Guest for a guest. Everybody is a member if it is empty.
+    /// The attribute that is Guest for a guest. If empty, all users are members.
     #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_USER_TYPE", "<P>_LDAP_USER_TYPE_ATTRIBUTE"]))]
     pub user_type: String,
 }
@@ -159,7 +159,7 @@ pub struct GroupSchema {
     /// The attribute with a group's identifier.
     #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_ID", "<P>_LDAP_GROUP_SCHEMA_ID"]))]
     pub id: String,
-    /// Whether the identifier is a UUID in sixteen bytes; see the setting for people.
+    /// Whether the identifier is a UUID in sixteen bytes; see the setting for users.
     #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_ID_IS_OCTETSTRING", "<P>_LDAP_GROUP_SCHEMA_ID_IS_OCTETSTRING"]))]
     pub id_is_octet_string: bool,
     /// The attribute with a group's mail address. Not used.

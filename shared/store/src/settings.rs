@@ -14,8 +14,8 @@ pub const LISTEN_URL: &str = "The same database by an address of the PostgreSQL 
 /// Callers wait two seconds for an answer: a longer wait for a connection would be in vain.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// The settings of the pool of `PostgreSQL` connections of one service in one process; `SQLite` has no use for them. They stand
-/// beside the other settings of a section (`serde(flatten)`).
+/// The settings of the pool of `PostgreSQL` connections of one service in one process; `SQLite` has no use for them. They are
+/// part of the section that has them (`serde(flatten)`).
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Pool {
     /// The most connections that this service keeps to PostgreSQL, in each process. As a rule of thumb, all services of

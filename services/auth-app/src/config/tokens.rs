@@ -1,5 +1,4 @@
-//! The settings about tokens themselves. They stand beside the others, not in a section of their own: that is the flat
-//! form that operators know.
+//! The settings of app tokens. In YAML they are not a section of their own, as in oCIS.
 
 use std::time::Duration;
 
@@ -17,32 +16,34 @@ const SHORTEST_MEMORY: Duration = Duration::from_hours(1);
 /// What tokens are made and when they end.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Tokens {
-    /// How long a token lives for which nothing is said.
+    /// The lifetime of an app token that is created without an expiration.
     #[schemars(extend("x-env" = ["<P>_DEFAULT_EXPIRATION"]))]
     pub default_expiration: Duration,
-    /// The longest time an app token may live. It is also given to one for which a CS3 client asks no expiration.
+    /// The longest lifetime of an app token. A token that a CS3 client creates without an expiration gets this
+    /// lifetime.
     #[schemars(extend("x-env" = ["<P>_MAX_EXPIRATION"]))]
     pub max_expiration: Duration,
-    /// Whether a token may be made that never ends. A CS3 client that asks no expiration then gets one.
+    /// Whether app tokens without an expiration may be created. A CS3 client that gives no expiration then gets such a
+    /// token.
     #[schemars(extend("x-env" = ["<P>_ALLOW_NEVER"]))]
     pub allow_never: bool,
-    /// How long a token with a sliding window lives at most, however much it is used. At most 8760h.
+    /// The longest lifetime of an app token with a sliding window, however much it is used. At most 8760h.
     #[schemars(extend("x-env" = ["<P>_MAX_LIFETIME"]))]
     pub max_lifetime: Duration,
-    /// The longest time a token may live that an administrator has made for somebody else.
+    /// The longest lifetime of an app token that an administrator has created for another user.
     #[schemars(extend("x-env" = ["<P>_IMPERSONATION_MAX_EXPIRATION"]))]
     pub impersonation_max_expiration: Duration,
-    /// Whether the tokens of a person end when the person's password is changed.
+    /// Whether changing a user's password revokes the user's app tokens.
     #[schemars(extend("x-env" = ["<P>_END_ON_PASSWORD_CHANGE"]))]
     pub end_on_password_change: bool,
-    /// How many live tokens one person may have; 0 is no limit.
+    /// How many valid app tokens one user may have; 0 is no limit.
     #[schemars(extend("x-env" = ["<P>_MAX_TOKENS_PER_USER"]))]
     pub max_tokens_per_user: u64,
     /// The kinds of scopes that new tokens may have: user, node, path, tokens and profile.
     #[schemars(extend("x-env" = ["<P>_ALLOWED_SCOPES"]))]
     pub allowed_scopes: Vec<String>,
-    /// How long tokens that are revoked or over are kept, so that the audit log can tell them from ones that never
-    /// were.
+    /// How long revoked and expired app tokens are kept, so that the audit log can distinguish them from tokens that
+    /// never existed.
     #[schemars(extend("x-env" = ["<P>_PRUNE_AFTER"]))]
     pub prune_after: Duration,
     /// How often such tokens are looked for and removed.

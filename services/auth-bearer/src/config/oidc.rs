@@ -49,19 +49,19 @@ pub struct Oidc {
     /// Name of the claim, which holds the GID. If empty, the directory's is used.
     #[schemars(extend("x-env" = ["<P>_OIDC_GID_CLAIM"]))]
     pub gid_claim: String,
-    /// Which of the issuers are Doorward's own idp, whose tokens say of each client whether it is the installation's
-    /// own ('`first_party`'). Of any other issuer that is not believed. 'doorward server' knows the issuers of an idp
+    /// Which of the issuers are Doorward's own idp, whose tokens say whether their client is the installation's own
+    /// ('`first_party`'). The claim is ignored in tokens of other issuers. 'doorward server' adds the issuers of an idp
     /// in the same process.
     #[schemars(extend("x-env" = ["<P>_OIDC_OWN_ISSUERS"]))]
     pub own_issuers: Vec<String>,
-    /// What access tokens must be meant for (their 'aud'): one of these. If this and the authorized parties are empty,
+    /// The audiences (claim 'aud') that are accepted in access tokens. If this and the authorized parties are empty,
     /// tokens of Doorward's own idp (see `own_issuers`) are accepted by what it says of their client, and of any other
     /// issuer only tokens of the built-in clients.
     #[schemars(extend("x-env" = ["<P>_OIDC_AUDIENCE"]))]
     pub audience: Vec<String>,
-    /// Whom access tokens must have been issued to (their 'azp' or '`client_id`'): one of these clients. Users who have
-    /// signed in at one of them can make app tokens; with tokens of clients that only the audience admits that needs
-    /// the scope 'tokens:write'.
+    /// The clients (claim 'azp' or '`client_id`') whose access tokens are accepted. Users who have signed in at one of
+    /// them can create app tokens; with tokens of clients that only the audience admits that needs the scope
+    /// 'tokens:write'.
     #[schemars(extend("x-env" = ["<P>_OIDC_AUTHORIZED_PARTIES"]))]
     pub authorized_parties: Vec<String>,
     /// How far the issuer's clock may be ahead: for so long a token is accepted whose 'iat' or 'nbf' is still to come.
@@ -71,24 +71,24 @@ pub struct Oidc {
     /// Whether access tokens must be of the type 'at+jwt' (RFC 9068). Many issuers write 'JWT' or no type.
     #[schemars(extend("x-env" = ["<P>_OIDC_AT_JWT_ONLY"]))]
     pub at_jwt_only: bool,
-    /// How access tokens are verified: 'jwt' by the issuer's keys, 'introspection' by asking the issuer about the token
-    /// (RFC 7662), 'userinfo' by asking it for the token's person; 'none' is the same as 'userinfo'.
+    /// How access tokens are verified: 'jwt' by the issuer's keys, 'introspection' by the issuer's introspection
+    /// endpoint (RFC 7662), 'userinfo' by its userinfo endpoint; 'none' is the same as 'userinfo'.
     #[serde(rename = "access_token_verify_method")]
     #[schemars(extend(
         "x-env" = ["PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", "<P>_OIDC_ACCESS_TOKEN_VERIFY_METHOD"],
         "enum" = ["jwt", "introspection", "userinfo", "none"],
     ))]
     pub verify_method: String,
-    /// Whether access tokens count for which the userinfo endpoint alone vouches (verify method 'userinfo' or 'none').
-    /// It shows neither what a token is meant for nor which client has it, so that every client of the issuer can act
-    /// as its users. Without it the service does not start with that method.
+    /// Whether access tokens are accepted that only the userinfo endpoint has verified (verify method 'userinfo' or
+    /// 'none'). It shows neither the audience nor the client of a token, so that every client of the issuer can act as
+    /// its users. Without this setting the service does not start with that method.
     #[schemars(extend("x-env" = ["<P>_OIDC_USERINFO_ANY_CLIENT"]))]
     pub userinfo_any_client: bool,
-    /// Do not ask the issuer for claims that an access token lacks. It is asked only where the claim is missing that
-    /// names the person.
+    /// Do not request claims that an access token lacks from the userinfo endpoint. They are requested only if the
+    /// claim that identifies the user is missing.
     #[schemars(extend("x-env" = ["PROXY_OIDC_SKIP_USER_INFO", "<P>_OIDC_SKIP_USER_INFO"]))]
     pub skip_user_info: bool,
-    /// How long it is believed what was found of an access token, unless the token ends before: at most 30s.
+    /// How long the result of verifying an access token is cached, but not beyond its expiration: at most 30s.
     #[schemars(extend("x-env" = ["OCIS_CACHE_TTL", "PROXY_OIDC_USERINFO_CACHE_TTL", "<P>_OIDC_CACHE_TTL"]))]
     pub cache_ttl: Duration,
     /// The client that this service is at the issuer, for introspection.

@@ -116,8 +116,8 @@ impl AutoProvision {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RoleAssignment {
     /// The mechanism that is used to assign roles to user upon login. Supported values: 'default' or 'oidc'. 'default'
-    /// gives the role 'user' to people who get an account, and leaves the roles of all others alone. 'oidc' gives the
-    /// role that a claim of the token maps to, at each sign-in.
+    /// gives the role 'user' to new accounts, and leaves the roles of all others alone. 'oidc' gives the role that a
+    /// claim of the token maps to, at each sign-in.
     #[schemars(extend(
         "x-env" = ["PROXY_ROLE_ASSIGNMENT_DRIVER", "<P>_ROLE_ASSIGNMENT_DRIVER"],
         "enum" = ["default", "oidc"],

@@ -1,5 +1,4 @@
-//! How long everything lives. These stand beside the other settings, not in a section of their own, as operators of the
-//! incumbents know them.
+//! Lifetimes. In YAML they are not a section of their own.
 
 use std::time::Duration;
 
@@ -27,7 +26,7 @@ pub struct Lives {
     #[serde(rename = "refresh_token_expiration")]
     #[schemars(extend("x-env" = ["<P>_REFRESH_TOKEN_EXPIRATION"]))]
     pub refresh_token: Duration,
-    /// How long somebody stays signed in to a client by refresh tokens, however much they are used.
+    /// How long a user stays signed in to a client by refresh tokens, however much they are used.
     #[schemars(extend("x-env" = ["<P>_REFRESH_TOKEN_ABSOLUTE_EXPIRATION"]))]
     pub refresh_token_absolute: Duration,
     /// For how long a refresh token that was used may be used again, and then brings the same successor: for clients
@@ -55,22 +54,22 @@ pub struct Lives {
     #[serde(rename = "cells_code_expiration")]
     #[schemars(extend("x-env" = ["<P>_CELLS_CODE_EXPIRATION"]))]
     pub cells_code: Duration,
-    /// How long somebody may take to sign in and to decide.
+    /// How long a user may take to sign in and to consent.
     #[serde(rename = "interaction_expiration")]
     #[schemars(extend("x-env" = ["<P>_INTERACTION_EXPIRATION"]))]
     pub interaction: Duration,
     /// How long a browser session may stay unused.
     #[schemars(extend("x-env" = ["<P>_SESSION_IDLE"]))]
     pub session_idle: Duration,
-    /// How long a browser session lives.
+    /// The lifetime of a browser session.
     #[serde(rename = "session_expiration")]
     #[schemars(extend("x-env" = ["<P>_SESSION_EXPIRATION"]))]
     pub session: Duration,
-    /// How long a browser session lives whose owner wanted to stay signed in.
+    /// The lifetime of a browser session whose user chose to stay signed in.
     #[serde(rename = "remembered_session_expiration")]
     #[schemars(extend("x-env" = ["<P>_REMEMBERED_SESSION_EXPIRATION"]))]
     pub remembered_session: Duration,
-    /// How long a device waits to be let in; at most 15m.
+    /// The lifetime of a device code; at most 15m.
     #[serde(rename = "device_code_expiration")]
     #[schemars(extend("x-env" = ["<P>_DEVICE_CODE_EXPIRATION"]))]
     pub device_code: Duration,

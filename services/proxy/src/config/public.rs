@@ -1,4 +1,4 @@
-//! The server for everybody.
+//! The public HTTP server.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use config::{Http, Invalid, ListenAddr, PrivateKeyFile, Section, TlsVariables};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `http`: the server for everybody. It has the proxy's own variables for TLS, as the systems have them whose place it takes.
+/// `http`: the public HTTP server. Its TLS variables are those of the proxy of oCIS.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Settings", into = "Settings")]
 pub struct Public(pub Http);
@@ -20,14 +20,14 @@ struct Settings {
     /// Whether TLS is spoken. Switch it off only behind something that does.
     #[schemars(extend("x-env" = ["<P>_TLS"]))]
     tls: bool,
-    /// Path/File name of the TLS server certificate (in PEM format). If empty, one is made that nobody has signed.
+    /// Path/File name of the TLS server certificate (in PEM format). If empty, a self-signed one is generated.
     #[schemars(extend("x-env" = ["<P>_TRANSPORT_TLS_CERT"]))]
     tls_cert: Option<PathBuf>,
     /// Path/File name for the TLS certificate key (in PEM format) for the server certificate.
     #[schemars(extend("x-env" = ["<P>_TRANSPORT_TLS_KEY"]))]
     tls_key: Option<PrivateKeyFile>,
-    /// Addresses and networks (like 10.0.0.0/8) of the proxies in front of the HTTP service. Only they are believed
-    /// when X-Forwarded-For says where a request comes from.
+    /// Addresses and networks (like 10.0.0.0/8) of the proxies in front of the HTTP service. X-Forwarded-For is trusted
+    /// only in requests from these.
     #[schemars(extend("x-env" = ["OCIS_TRUSTED_PROXIES", "<P>_TRUSTED_PROXIES"]))]
     trusted_proxies: Vec<String>,
     /// The size in bytes of the largest request headers the HTTP service accepts; larger ones are answered with 431.

@@ -14,7 +14,7 @@ const MOST_LEEWAY: Duration = Duration::from_mins(5);
 /// `session`: people who sign in with a browser.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Session {
-    /// The identifier of the edge as a client of the issuer. If it is set, people sign in there with their browser, and
+    /// The identifier of the edge as a client of the issuer. If it is set, users sign in there with their browser, and
     /// have a session here.
     #[schemars(extend("x-env" = ["<P>_CLIENT_ID"]))]
     pub client_id: String,
@@ -36,7 +36,7 @@ pub struct Session {
     /// the issuer's own host and port they always may.
     #[schemars(extend("x-env" = ["<P>_ALLOW_PRIVATE_ADDRESSES"]))]
     pub allow_private_addresses: bool,
-    /// A file of certificates (in PEM format) that are trusted beside the system's when the issuer is called.
+    /// A file of certificates (in PEM format) that are trusted in addition to the system's when the issuer is called.
     #[serde(rename = "ca")]
     #[schemars(extend("x-env" = ["<P>_CACERT"]))]
     pub authorities: Option<PathBuf>,
@@ -58,8 +58,8 @@ pub struct Session {
     /// How long a session lasts however much it is used.
     #[schemars(extend("x-env" = ["<P>_LIFE"]))]
     pub life: Duration,
-    /// Hosts (app.example.org, or app.example.org:8443) beside that of `PROXY_URL` whose pages a sign-in may return to,
-    /// by https. They must be in `PROXY_SESSION_COOKIE_DOMAIN`.
+    /// Hosts (app.example.org, or app.example.org:8443) in addition to that of `PROXY_URL` to whose pages a sign-in may
+    /// return, by https. They must be in `PROXY_SESSION_COOKIE_DOMAIN`.
     #[schemars(extend("x-env" = ["<P>_RETURN_HOSTS"]))]
     pub return_hosts: Vec<String>,
     /// The domain whose hosts share a session (example.org). All of them are then sent the cookie. If empty, only the

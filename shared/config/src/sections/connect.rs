@@ -1,4 +1,4 @@
-//! Whom a service trusts, and whom it calls.
+//! The internal token, and clients of other services.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -48,9 +48,9 @@ impl Section for TokenManager {
 pub enum ClientTls {
     /// Plain text.
     Off,
-    /// Encrypted, to whomever answers.
+    /// Encrypted; the server's certificate is not verified.
     Insecure,
-    /// Encrypted, to who can prove it is the one that was called.
+    /// Encrypted; the server's certificate is verified.
     On,
 }
 

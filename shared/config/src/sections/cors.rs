@@ -81,7 +81,7 @@ impl Section for Cors {
 }
 
 /// Whether a browser could say that a page comes from here. What it never says would be a setting without effect: a path,
-/// capital letters, the port that the scheme has anyway, a pattern. `null`, which any sandboxed page says, is nobody's.
+/// capital letters, the port that the scheme has anyway, a pattern. `null` is the origin of any sandboxed page.
 fn is_origin(text: &str) -> bool {
     let Some((scheme, authority)) = text.split_once("://") else { return false };
     let end_of_host =

@@ -22,8 +22,8 @@ pub struct Http {
     pub cors: Cors,
     /// Its TLS.
     pub tls: HttpTls,
-    /// Addresses and networks (like 10.0.0.0/8) of the proxies in front of the HTTP service. Only they are believed
-    /// when X-Forwarded-For says where a request comes from.
+    /// Addresses and networks (like 10.0.0.0/8) of the proxies in front of the HTTP service. X-Forwarded-For is trusted
+    /// only in requests from these.
     #[schemars(extend("x-env" = ["OCIS_TRUSTED_PROXIES", "<P>_TRUSTED_PROXIES"]))]
     pub trusted_proxies: Vec<String>,
     /// The size in bytes of the largest request headers the HTTP service accepts; larger ones are answered with 431.

@@ -1,4 +1,4 @@
-//! What a service tells about itself.
+//! Traces, logs and the debug server.
 
 use std::path::PathBuf;
 use std::time::Duration;
