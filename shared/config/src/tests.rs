@@ -1,6 +1,7 @@
 //! The configuration of a service that has every common section, read, printed and refused.
 
 mod documented;
+mod flattened;
 mod layers;
 mod properties;
 mod refusals;
