@@ -20,10 +20,13 @@ pub struct Config {
     /// What is logged.
     pub log: Log,
     /// The server for health and metrics.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9245"}))]
     pub debug: Debug,
     /// The server for `ProviderAPI` and `ApplicationsAPI`.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9246"}))]
     pub grpc: Grpc,
     /// The server for `/auth-app/tokens`.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9247"}))]
     pub http: Http,
     /// TLS towards the directory.
     pub grpc_client_tls: GrpcClientTls,
@@ -72,27 +75,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            secret_files: SecretFiles::default(),
-            tracing: Tracing::default(),
-            log: Log::default(),
-            debug: Debug::at("127.0.0.1:9245"),
-            grpc: Grpc::at("127.0.0.1:9246"),
-            http: Http::at("127.0.0.1:9247"),
-            grpc_client_tls: GrpcClientTls::default(),
-            token_manager: TokenManager::default(),
-            reva: Reva::default(),
-            skip_user_groups_in_token: false,
-            machine_auth_api_key: Secret::default(),
-            allow_impersonation: false,
-            users_endpoint: String::new(),
-            database_url: Secret::default(),
-            database_pool: store::Pool::default(),
-            database_listen_url: Secret::default(),
-            token_key: Secret::default(),
-            token_key_previous: Secret::default(),
-            tokens: Tokens::default(),
-        }
+        config::defaults()
     }
 }
 

@@ -25,8 +25,10 @@ pub struct Config {
     /// What is logged.
     pub log: Log,
     /// The server for health and metrics.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9147"}))]
     pub debug: Debug,
     /// The server for `ProviderAPI` and `PasswordsAPI`.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9146"}))]
     pub grpc: Grpc,
     /// TLS towards the directory.
     pub grpc_client_tls: GrpcClientTls,
@@ -40,7 +42,7 @@ pub struct Config {
     /// Where users and passwords are stored: 'sql' (users in the users service, passwords in a database of this
     /// service) or 'ldap' (both in an LDAP server; the default of oCIS).
     #[serde(rename = "auth_provider")]
-    #[schemars(extend("x-env" = ["<P>_AUTH_MANAGER"], "enum" = ["sql", "ldap"]))]
+    #[schemars(extend("x-env" = ["<P>_AUTH_MANAGER"], "default" = "sql", "enum" = ["sql", "ldap"]))]
     pub auth_manager: String,
     /// The settings of the managers.
     pub auth_providers: Providers,
@@ -61,15 +63,15 @@ pub struct Config {
     #[schemars(extend("x-env" = ["<P>_HASH_THREADS"]))]
     pub hash_threads: usize,
     /// How many more may wait for a free hash thread. Further requests are refused and may be repeated.
-    #[schemars(extend("x-env" = ["<P>_HASH_QUEUE"]))]
+    #[schemars(extend("x-env" = ["<P>_HASH_QUEUE"], "default" = 64))]
     pub hash_queue: usize,
     /// The least number of characters of a new password.
-    #[schemars(extend("x-env" = ["<P>_PASSWORD_MIN_CHARACTERS"]))]
+    #[schemars(extend("x-env" = ["<P>_PASSWORD_MIN_CHARACTERS"], "default" = 8))]
     pub password_min_characters: usize,
     /// How long a verified password is remembered, so that clients that send it with every request do not have it
     /// hashed each time. At most 1m, which is also how long a password changed in an LDAP server may still work. 0s
     /// turns it off.
-    #[schemars(extend("x-env" = ["<P>_CACHE_TTL"]))]
+    #[schemars(extend("x-env" = ["<P>_CACHE_TTL"], "default" = LONGEST_MEMORY))]
     pub cache_ttl: Duration,
     /// How failures are counted.
     pub throttle: Rules,
@@ -77,28 +79,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            secret_files: SecretFiles::default(),
-            tracing: Tracing::default(),
-            log: Log::default(),
-            debug: Debug::at("127.0.0.1:9147"),
-            grpc: Grpc::at("127.0.0.1:9146"),
-            grpc_client_tls: GrpcClientTls::default(),
-            token_manager: TokenManager::default(),
-            reva: Reva::default(),
-            skip_user_groups_in_token: false,
-            auth_manager: "sql".into(),
-            auth_providers: Providers::default(),
-            users_endpoint: String::new(),
-            database_url: Secret::default(),
-            database_pool: store::Pool::default(),
-            argon2: Cost::default(),
-            hash_threads: 0,
-            hash_queue: 64,
-            password_min_characters: 8,
-            cache_ttl: LONGEST_MEMORY,
-            throttle: Rules::default(),
-        }
+        config::defaults()
     }
 }
 

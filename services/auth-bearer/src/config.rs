@@ -30,10 +30,13 @@ pub struct Config {
     /// What is logged.
     pub log: Log,
     /// The server for health and metrics.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9149"}))]
     pub debug: Debug,
     /// The server for `ProviderAPI`.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9148"}))]
     pub grpc: Grpc,
     /// The server that receives back-channel logouts.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9248"}))]
     pub http: Http,
     /// TLS towards the directory.
     pub grpc_client_tls: GrpcClientTls,
@@ -61,23 +64,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            secret_files: SecretFiles::default(),
-            tracing: Tracing::default(),
-            log: Log::default(),
-            debug: Debug::at("127.0.0.1:9149"),
-            grpc: Grpc::at("127.0.0.1:9148"),
-            http: Http::at("127.0.0.1:9248"),
-            grpc_client_tls: GrpcClientTls::default(),
-            reva: Reva::default(),
-            minting: Minting::default(),
-            skip_user_groups_in_token: false,
-            auth_providers: AuthProviders::default(),
-            outbound: Outbound::default(),
-            auto_provision: AutoProvision::default(),
-            role_assignment: RoleAssignment::default(),
-            users_endpoint: String::new(),
-        }
+        config::defaults()
     }
 }
 

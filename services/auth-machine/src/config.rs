@@ -18,8 +18,10 @@ pub struct Config {
     /// How it logs.
     pub log: Log,
     /// Where metrics and health are.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9167"}))]
     pub debug: Debug,
     /// Where it listens.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9166"}))]
     pub grpc: Grpc,
     /// TLS towards the directory.
     pub grpc_client_tls: GrpcClientTls,
@@ -45,7 +47,7 @@ pub struct Config {
     /// login name, 'users' (neither administrators nor service accounts), 'admins' or '*'. Where the directory knows no
     /// roles (LDAP, or another gateway) 'users' alone refuses: administrators cannot be told from others, and
     /// '*=users,*=admins' lets the key act as both.
-    #[schemars(extend("x-env" = ["AUTH_MACHINE_ALLOW_IMPERSONATION"]))]
+    #[schemars(extend("x-env" = ["AUTH_MACHINE_ALLOW_IMPERSONATION"], "default" = ["*=users"]))]
     pub allow_impersonation: Vec<String>,
     /// Names in the client certificates of gateways (the first URI in a certificate, or else the first DNS name), like
     /// 'spiffe://example.org/gateway'. Behind these gateways CALLER is the name in the certificate of the gateway's own
@@ -57,20 +59,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            secret_files: SecretFiles::default(),
-            tracing: Tracing::default(),
-            log: Log::default(),
-            debug: Debug::at("127.0.0.1:9167"),
-            grpc: Grpc::at("127.0.0.1:9166"),
-            grpc_client_tls: GrpcClientTls::default(),
-            reva: Reva::default(),
-            users_endpoint: String::new(),
-            machine_auth_api_key: Secret::default(),
-            machine_auth_api_key_previous: Secret::default(),
-            allow_impersonation: vec!["*=users".to_owned()],
-            trusted_gateways: Vec::new(),
-        }
+        config::defaults()
     }
 }
 

@@ -15,8 +15,10 @@ pub struct Config {
     /// What is logged.
     pub log: Log,
     /// The server for health and metrics.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9198"}))]
     pub debug: Debug,
     /// The server for `ProviderAPI`.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9199"}))]
     pub grpc: Grpc,
     /// The one account that oCIS knows.
     pub service_account: ServiceAccount,
@@ -28,15 +30,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            secret_files: SecretFiles::default(),
-            tracing: Tracing::default(),
-            log: Log::default(),
-            debug: Debug::at("127.0.0.1:9198"),
-            grpc: Grpc::at("127.0.0.1:9199"),
-            service_account: ServiceAccount::default(),
-            accounts_file: None,
-        }
+        config::defaults()
     }
 }
 

@@ -20,8 +20,10 @@ pub struct Config {
     /// How it logs.
     pub log: Log,
     /// Where metrics and health are.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9143"}))]
     pub debug: Debug,
     /// Where it listens.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9142"}))]
     pub grpc: Grpc,
     /// TLS towards the services behind it.
     pub grpc_client_tls: GrpcClientTls,
@@ -39,7 +41,7 @@ pub struct Config {
     /// The largest size in bytes of the groups in the access token, with three bytes added for each group. Larger lists
     /// are left out, and the token has the claim '`groups_omitted`': services call `WhoAmI` or `GetUserGroups` instead.
     /// A token is a third larger than its content, and headers may have 32 KiB. At most 45056.
-    #[schemars(extend("x-env" = ["GATEWAY_MAX_GROUPS_SIZE"]))]
+    #[schemars(extend("x-env" = ["GATEWAY_MAX_GROUPS_SIZE"], "default" = MAX_GROUPS_SIZE))]
     pub max_groups_size: usize,
     /// The services behind it.
     pub endpoints: Endpoints,
@@ -49,22 +51,34 @@ pub struct Config {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Endpoints {
     /// App tokens (`appauth`) and the app-password calls.
-    #[schemars(description = endpoint("the auth-app service"), extend("x-env" = ["GATEWAY_AUTH_APP_ENDPOINT"]))]
+    #[schemars(description = endpoint("the auth-app service"), extend(
+        "x-env" = ["GATEWAY_AUTH_APP_ENDPOINT"], "default" = "127.0.0.1:9246",
+    ))]
     pub auth_app: String,
     /// Passwords (`basic`).
-    #[schemars(description = endpoint("the auth-basic service"), extend("x-env" = ["GATEWAY_AUTH_BASIC_ENDPOINT"]))]
+    #[schemars(description = endpoint("the auth-basic service"), extend(
+        "x-env" = ["GATEWAY_AUTH_BASIC_ENDPOINT"], "default" = "127.0.0.1:9146",
+    ))]
     pub auth_basic: String,
     /// OIDC access tokens (`bearer`).
-    #[schemars(description = endpoint("the auth-bearer service"), extend("x-env" = ["GATEWAY_AUTH_BEARER_ENDPOINT"]))]
+    #[schemars(description = endpoint("the auth-bearer service"), extend(
+        "x-env" = ["GATEWAY_AUTH_BEARER_ENDPOINT"], "default" = "127.0.0.1:9148",
+    ))]
     pub auth_bearer: String,
     /// Impersonation (`machine`).
-    #[schemars(description = endpoint("the auth-machine service"), extend("x-env" = ["GATEWAY_AUTH_MACHINE_ENDPOINT"]))]
+    #[schemars(description = endpoint("the auth-machine service"), extend(
+        "x-env" = ["GATEWAY_AUTH_MACHINE_ENDPOINT"], "default" = "127.0.0.1:9166",
+    ))]
     pub auth_machine: String,
     /// Service accounts (`serviceaccounts`).
-    #[schemars(description = endpoint("the auth-service service"), extend("x-env" = ["GATEWAY_AUTH_SERVICE_ENDPOINT"]))]
+    #[schemars(description = endpoint("the auth-service service"), extend(
+        "x-env" = ["GATEWAY_AUTH_SERVICE_ENDPOINT"], "default" = "127.0.0.1:9199",
+    ))]
     pub auth_service: String,
     /// The directory.
-    #[schemars(description = endpoint("the users service"), extend("x-env" = ["GATEWAY_USERS_ENDPOINT"]))]
+    #[schemars(description = endpoint("the users service"), extend(
+        "x-env" = ["GATEWAY_USERS_ENDPOINT"], "default" = "127.0.0.1:9144",
+    ))]
     pub users: String,
     /// The gateway that answers every other call.
     #[schemars(description = endpoint("another CS3 gateway, to which every call is forwarded that this one does not answer itself, and the authentication of types that are not ours (publicshares, ocmshares ...)"), extend("x-env" = ["GATEWAY_UPSTREAM_ENDPOINT"]))]
@@ -83,34 +97,13 @@ fn endpoint(what: &str) -> String {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            secret_files: SecretFiles::default(),
-            tracing: Tracing::default(),
-            log: Log::default(),
-            debug: Debug::at("127.0.0.1:9143"),
-            grpc: Grpc::at("127.0.0.1:9142"),
-            grpc_client_tls: GrpcClientTls::default(),
-            token_manager: TokenManager::default(),
-            skip_user_groups_in_token: false,
-            role_quotas: Vec::new(),
-            max_groups_size: MAX_GROUPS_SIZE,
-            endpoints: Endpoints::default(),
-        }
+        config::defaults()
     }
 }
 
 impl Default for Endpoints {
     fn default() -> Self {
-        Self {
-            auth_app: "127.0.0.1:9246".to_owned(),
-            auth_basic: "127.0.0.1:9146".to_owned(),
-            auth_bearer: "127.0.0.1:9148".to_owned(),
-            auth_machine: "127.0.0.1:9166".to_owned(),
-            auth_service: "127.0.0.1:9199".to_owned(),
-            users: "127.0.0.1:9144".to_owned(),
-            upstream: String::new(),
-            settings: String::new(),
-        }
+        config::defaults()
     }
 }
 

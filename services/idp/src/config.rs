@@ -33,10 +33,13 @@ pub struct Config {
     /// What is logged.
     pub log: Log,
     /// The server for health and metrics.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9134"}))]
     pub debug: Debug,
     /// The server for `IdpAdminAPI`.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9131"}))]
     pub grpc: Grpc,
     /// The server for everything that browsers and clients call.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9130"}))]
     pub http: Http,
     /// The server for clients with certificates.
     pub mtls: Mtls,
@@ -51,7 +54,7 @@ pub struct Config {
     pub users_endpoint: String,
     /// The endpoint of the service that verifies passwords.
     #[schemars(extend(
-        "x-env" = ["<P>_AUTH_BASIC_ENDPOINT"],
+        "x-env" = ["<P>_AUTH_BASIC_ENDPOINT"], "default" = "127.0.0.1:9146",
         "x-required" = "name the endpoint of auth-basic, like 127.0.0.1:9146",
     ))]
     pub auth_basic_endpoint: String,
@@ -64,14 +67,14 @@ pub struct Config {
     #[schemars(extend("x-env" = ["<P>_MTLS_URL"]))]
     pub mtls_url: String,
     /// Which paths are served: those of 'opencloud' (and oCIS), those of 'cells', or both.
-    #[schemars(extend("x-env" = ["<P>_LAYOUTS"]))]
+    #[schemars(extend("x-env" = ["<P>_LAYOUTS"], "default" = ["opencloud", "cells"]))]
     pub layouts: Vec<String>,
     /// Which layouts keep to OAuth 2.1: `response_type` code only, and a `code_challenge` with S256 in each request,
     /// whatever a client is registered for.
     #[schemars(extend("x-env" = ["<P>_STRICT_LAYOUTS"]))]
     pub strict_layouts: Vec<String>,
     /// The name of the installation that users see.
-    #[schemars(extend("x-env" = ["<P>_SITE_NAME"]))]
+    #[schemars(extend("x-env" = ["<P>_SITE_NAME"], "default" = "Doorward"))]
     pub site_name: String,
     /// Where sessions, grants, clients and keys are kept: sqlite:///path/to/file.db, or
     /// postgres://user:password@host/database for more than one replica. If empty, the file idp.db in the data folder.
@@ -96,7 +99,7 @@ pub struct Config {
     pub encryption_secret_previous: Secret,
     /// The algorithms that tokens are signed with, each with a key of its own: RS256, PS256, ES256, EdDSA. The first is
     /// that of clients whose registration names none. An algorithm that a client is registered for keeps its key.
-    #[schemars(extend("x-env" = ["<P>_SIGNING_ALGORITHMS"]))]
+    #[schemars(extend("x-env" = ["<P>_SIGNING_ALGORITHMS"], "default" = ["RS256", "PS256", "ES256"]))]
     pub signing_algorithms: Vec<String>,
     /// Whether clients may be registered for ID tokens without a signature (alg none). Where they may not, such clients
     /// get signed ones.
@@ -105,14 +108,14 @@ pub struct Config {
     /// The largest size in bytes of the groups in an access token or ID token, with three bytes added for each group.
     /// Larger lists are left out, and the token says so ('`_claim_names`'): userinfo has them all. A token is a third
     /// larger than its content. At most 20480.
-    #[schemars(extend("x-env" = ["<P>_MAX_GROUPS_SIZE"]))]
+    #[schemars(extend("x-env" = ["<P>_MAX_GROUPS_SIZE"], "default" = MAX_GROUPS_SIZE))]
     pub max_groups_size: usize,
     /// A YAML file with further clients, as the identifier-registration.yaml of oCIS has them. A client in it replaces
     /// the built-in one of the same id.
     #[schemars(extend("x-env" = ["<P>_IDENTIFIER_REGISTRATION_CONF", "<P>_CLIENTS_FILE"]))]
     pub clients_file: Option<PathBuf>,
     /// Which sets of clients are known without being configured: 'opencloud', 'cells', 'ocis'.
-    #[schemars(extend("x-env" = ["<P>_DEFAULT_CLIENTS"]))]
+    #[schemars(extend("x-env" = ["<P>_DEFAULT_CLIENTS"], "default" = ["opencloud", "cells", "ocis"]))]
     pub default_clients: Vec<String>,
     /// Whether clients may register themselves with an initial access token.
     #[schemars(extend("x-env" = ["<P>_ALLOW_DYNAMIC_CLIENT_REGISTRATION"]))]
@@ -121,7 +124,7 @@ pub struct Config {
     #[schemars(extend("x-env" = ["<P>_ALLOW_OPEN_CLIENT_REGISTRATION"]))]
     pub open_registration: bool,
     /// How many clients one address may register in a minute.
-    #[schemars(extend("x-env" = ["<P>_REGISTRATIONS_PER_MINUTE"]))]
+    #[schemars(extend("x-env" = ["<P>_REGISTRATIONS_PER_MINUTE"], "default" = 10))]
     pub registrations_per_minute: u32,
     /// Whether addresses that clients name (keys, request objects, logout) may be on this machine or in a private
     /// network.
@@ -138,43 +141,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            secret_files: SecretFiles::default(),
-            tracing: Tracing::default(),
-            log: Log::default(),
-            debug: Debug::at("127.0.0.1:9134"),
-            grpc: Grpc::at("127.0.0.1:9131"),
-            http: Http::at("127.0.0.1:9130"),
-            mtls: Mtls::default(),
-            grpc_client_tls: GrpcClientTls::default(),
-            token_manager: TokenManager::default(),
-            reva: Reva::default(),
-            users_endpoint: String::new(),
-            auth_basic_endpoint: "127.0.0.1:9146".to_owned(),
-            url: String::new(),
-            mtls_url: String::new(),
-            layouts: EndpointProfile::ALL.map(|layout| layout.name().to_owned()).into(),
-            strict_layouts: Vec::new(),
-            signing_algorithms: [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256]
-                .map(|one| one.name().to_owned())
-                .into(),
-            unsigned_id_tokens: false,
-            max_groups_size: MAX_GROUPS_SIZE,
-            database_url: Secret::default(),
-            database_pool: store::Pool::default(),
-            database_listen_url: Secret::default(),
-            encryption_secret: Secret::default(),
-            encryption_secret_previous: Secret::default(),
-            clients_file: None,
-            default_clients: ["opencloud", "cells", "ocis"].map(str::to_owned).into(),
-            registration: false,
-            open_registration: false,
-            registrations_per_minute: 10,
-            allow_private_addresses: false,
-            outbound_ca: None,
-            site_name: "Doorward".to_owned(),
-            lives: Lives::default(),
-        }
+        config::defaults()
     }
 }
 

@@ -32,6 +32,7 @@ pub struct Config {
     /// What is logged.
     pub log: Log,
     /// The server for health and metrics.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9205"}))]
     pub debug: Debug,
     /// The server for Envoy's external authorization, which is off unless it has an address.
     pub grpc: Grpc,
@@ -43,12 +44,12 @@ pub struct Config {
     pub token_manager: TokenManager,
     /// The endpoint of the gateway.
     #[schemars(extend(
-        "x-env" = ["<P>_GATEWAY_ENDPOINT"],
+        "x-env" = ["<P>_GATEWAY_ENDPOINT"], "default" = "127.0.0.1:9142",
         "x-required" = "name the endpoint of the gateway, like 127.0.0.1:9142",
     ))]
     pub gateway: String,
     /// The URL by which clients reach the edge. Its scheme is passed on to backends.
-    #[schemars(extend("x-env" = ["OCIS_URL", "<P>_URL"]))]
+    #[schemars(extend("x-env" = ["OCIS_URL", "<P>_URL"], "default" = "https://localhost:9200"))]
     pub url: String,
     /// The URL of the issuer of access tokens. If it is set, the challenge to clients without a credential offers
     /// bearer tokens.
@@ -59,11 +60,11 @@ pub struct Config {
     pub enable_basic_auth: bool,
     /// Allow app authentication. This can be used to authenticate 3rd party applications. Note that auth-app service
     /// must be running for this feature to work.
-    #[schemars(extend("x-env" = ["<P>_ENABLE_APP_AUTH"]))]
+    #[schemars(extend("x-env" = ["<P>_ENABLE_APP_AUTH"], "default" = true))]
     pub enable_app_auth: bool,
     /// Allow OCS to get a signing key to sign requests. It takes the machine auth API key too, and the database of
     /// `PROXY_SESSION_DATABASE_URL`, where keys are kept.
-    #[schemars(extend("x-env" = ["<P>_ENABLE_PRESIGNEDURLS"]))]
+    #[schemars(extend("x-env" = ["<P>_ENABLE_PRESIGNEDURLS"], "default" = true))]
     pub enable_presignedurls: bool,
     /// Machine auth API key used to validate internal requests necessary to access resources from other services.
     /// Without it there are no signed URLs.
@@ -106,14 +107,14 @@ pub struct Config {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Backends {
     /// The HTTP server of idp, like http://127.0.0.1:9130. If empty, the edge has no routes to it.
-    #[schemars(extend("x-env" = ["<P>_IDP_BACKEND"]))]
+    #[schemars(extend("x-env" = ["<P>_IDP_BACKEND"], "default" = "http://127.0.0.1:9130"))]
     pub idp: String,
     /// The HTTP server of auth-app, like http://127.0.0.1:9247. If empty, the edge has no route to it.
-    #[schemars(extend("x-env" = ["<P>_AUTH_APP_BACKEND"]))]
+    #[schemars(extend("x-env" = ["<P>_AUTH_APP_BACKEND"], "default" = "http://127.0.0.1:9247"))]
     pub auth_app: String,
     /// The HTTP server of auth-bearer, like http://127.0.0.1:9248, which issuers tell of sign-outs. If empty, the edge
     /// has no route to it.
-    #[schemars(extend("x-env" = ["<P>_AUTH_BEARER_BACKEND"]))]
+    #[schemars(extend("x-env" = ["<P>_AUTH_BEARER_BACKEND"], "default" = "http://127.0.0.1:9248"))]
     pub auth_bearer: String,
 }
 
@@ -125,7 +126,7 @@ pub struct Doors {
     #[schemars(extend("x-env" = ["<P>_VERIFY_PROXY"], "enum" = ["", "nginx", "haproxy", "caddy", "traefik", "envoy"]))]
     pub verify_proxy: String,
     /// The headers that identify the user to other proxies' backends. The README lists those that exist.
-    #[schemars(extend("x-env" = ["<P>_VERIFY_HEADERS"]))]
+    #[schemars(extend("x-env" = ["<P>_VERIFY_HEADERS"], "default" = ["X-Access-Token"]))]
     pub verify_headers: Vec<String>,
     /// The bearer token that a Kubernetes API server proves itself with at /tokenreview. If empty, there is no
     /// /tokenreview.
@@ -138,51 +139,13 @@ pub struct Doors {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            secret_files: SecretFiles::default(),
-            tracing: Tracing::default(),
-            log: Log::default(),
-            debug: Debug::at("127.0.0.1:9205"),
-            grpc: Grpc::default(),
-            http: Public::default(),
-            grpc_client_tls: GrpcClientTls::default(),
-            token_manager: TokenManager::default(),
-            gateway: "127.0.0.1:9142".to_owned(),
-            url: "https://localhost:9200".to_owned(),
-            issuer: String::new(),
-            enable_basic_auth: false,
-            enable_app_auth: true,
-            enable_presignedurls: true,
-            machine_auth_api_key: Secret::default(),
-            allow_semicolons: false,
-            identity_headers: Vec::new(),
-            identity_headers_except: Vec::new(),
-            routes_file: None,
-            backends: Backends::default(),
-            https_cacert: None,
-            insecure_backends: false,
-            doors: Doors::default(),
-            session: Session::default(),
-            mfa: MultiFactor::default(),
-        }
+        config::defaults()
     }
 }
 
 impl Default for Backends {
     fn default() -> Self {
-        let local = |port: u16| format!("http://127.0.0.1:{port}");
-        Self { idp: local(9130), auth_app: local(9247), auth_bearer: local(9248) }
-    }
-}
-
-impl Default for Doors {
-    fn default() -> Self {
-        Self {
-            verify_proxy: String::new(),
-            verify_headers: vec!["X-Access-Token".to_owned()],
-            token_review_secret: Secret::default(),
-            token_review_audiences: Vec::new(),
-        }
+        config::defaults()
     }
 }
 

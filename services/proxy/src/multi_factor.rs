@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     fn is_enough(claims: &Value) -> bool {
-        let settings = Settings { enabled: true, ..Settings::default() };
+        let settings = Settings { enabled: true, ..::config::defaults() };
         MultiFactor::new(&settings, None).is_enough(&SignIn::of(claims.as_object().expect("claims")))
     }
 

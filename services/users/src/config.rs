@@ -19,8 +19,10 @@ pub struct Config {
     /// How it logs.
     pub log: Log,
     /// Where metrics and health are.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9145"}))]
     pub debug: Debug,
     /// Where it listens.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9144"}))]
     pub grpc: Grpc,
     /// TLS towards other services.
     pub grpc_client_tls: GrpcClientTls,
@@ -28,11 +30,11 @@ pub struct Config {
     pub token_manager: TokenManager,
     /// Where users and groups are stored: 'sql' for a database of this service, 'ldap' for an LDAP server, which is
     /// only read.
-    #[schemars(extend("x-env" = ["<P>_DRIVER"], "enum" = ["sql", "ldap"]))]
+    #[schemars(extend("x-env" = ["<P>_DRIVER"], "default" = "sql", "enum" = ["sql", "ldap"]))]
     pub driver: String,
     /// The identity provider that is written into the identifiers of users.
     #[schemars(extend(
-        "x-env" = ["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_IDP_URL"],
+        "x-env" = ["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_IDP_URL"], "default" = "https://localhost:9200",
         "x-required" = "name the URL that people reach the installation by",
     ))]
     pub idp: String,
@@ -53,21 +55,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            secret_files: SecretFiles::default(),
-            tracing: Tracing::default(),
-            log: Log::default(),
-            debug: Debug::at("127.0.0.1:9145"),
-            grpc: Grpc::at("127.0.0.1:9144"),
-            grpc_client_tls: GrpcClientTls::default(),
-            token_manager: TokenManager::default(),
-            driver: "sql".to_owned(),
-            idp: "https://localhost:9200".to_owned(),
-            idp_previous: Vec::new(),
-            database_url: Secret::default(),
-            database_pool: store::Pool::default(),
-            ldap: Ldap::default(),
-        }
+        config::defaults()
     }
 }
 

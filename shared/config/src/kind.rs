@@ -21,10 +21,8 @@ pub(crate) enum Kind {
 /// The integers that a setting can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Range {
-    U16,
     U32,
     U64,
-    I64,
 }
 
 impl Kind {
@@ -47,12 +45,7 @@ impl Kind {
         } else if is("boolean") {
             Self::Bool
         } else if is("integer") {
-            Self::Int(match format {
-                "uint16" => Range::U16,
-                "uint32" => Range::U32,
-                "int64" => Range::I64,
-                _ => Range::U64,
-            })
+            Self::Int(if format == "uint32" { Range::U32 } else { Range::U64 })
         } else if is("array") {
             Self::List
         } else if is("string") {
@@ -80,10 +73,8 @@ impl Kind {
     pub(crate) fn expected(self) -> &'static str {
         match self {
             Self::Bool => "a bool (true or false)",
-            Self::Int(Range::U16) => "an int from 0 to 65535",
             Self::Int(Range::U32) => "an int from 0 to 4294967295",
             Self::Int(Range::U64) => "an int that is not negative",
-            Self::Int(Range::I64) => "an int",
             Self::Duration => "a duration (like 10s, 5m or 1h30m)",
             Self::Address => "an address (host:port, :port, or the path of a Unix socket)",
             Self::List => "a list of strings",
@@ -106,10 +97,8 @@ impl Kind {
                 "0" | "f" | "F" | "false" | "FALSE" | "False" => false.into(),
                 _ => return None,
             },
-            Self::Int(Range::U16) => text.parse::<u16>().ok()?.into(),
             Self::Int(Range::U32) => text.parse::<u32>().ok()?.into(),
             Self::Int(Range::U64) => text.parse::<u64>().ok()?.into(),
-            Self::Int(Range::I64) => text.parse::<i64>().ok()?.into(),
             Self::Duration => Value::serialize(duration::parse(text)?).ok()?,
             Self::Address => text.parse::<ListenAddr>().ok()?.to_string().into(),
             Self::Text | Self::Secret | Self::PrivateKey => text.into(),
@@ -126,10 +115,7 @@ impl Kind {
             }
             (Self::PrivateKey, Value::Dict(_, file)) => Written::Text(path_of(file)),
             (_, Value::Bool(_, value)) => Written::Plain(value.to_string()),
-            (_, Value::Num(_, number)) => {
-                let signed = || number.to_i128().map(|number| number.to_string());
-                Written::Plain(number.to_u128().map(|number| number.to_string()).or_else(signed).unwrap_or_default())
-            }
+            (_, Value::Num(_, number)) => Written::Plain(number.to_u128().unwrap_or_default().to_string()),
             (_, Value::Array(_, items)) => {
                 Written::List(items.iter().filter_map(Value::as_str).map(Into::into).collect())
             }

@@ -32,6 +32,7 @@ pub use listen::{InvalidAddress, ListenAddr};
 pub use load::{Loaded, load, load_over};
 pub use networks::{InvalidNetwork, Networks};
 pub use print::{docs, example, schema};
+pub use schema::defaults;
 pub use secret::Secret;
 pub use secret_file::{PrivateKeyFile, SecretFileError, read_secret_file};
 pub use sections::{

@@ -45,14 +45,6 @@ impl ListenAddr {
             }
         }
     }
-
-    /// Reads an address that is written in our own code.
-    ///
-    /// # Panics
-    /// When it is none: a fault of the code, found by the first test that builds the configuration.
-    pub(crate) fn built_in(text: &str) -> Self {
-        text.parse().expect("a built-in address is valid")
-    }
 }
 
 impl fmt::Display for ListenAddr {

@@ -9,15 +9,18 @@
 //! | `x-required` | it must not be empty; the text says what to do |
 //! | `x-min-bytes` | the least length, if it is set |
 //! | `enum` | the texts that are allowed |
+//! | `default` | the default; of a section, the defaults of some of its keys, which go before the keys' own |
 //!
 //! `x-secret` and `x-private-key` come with the types [`Secret`](crate::Secret) and [`PrivateKeyFile`](crate::PrivateKeyFile).
 
-use figment::value::Value;
+use figment::value::{Dict, Value};
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json, json};
 use serde_yaml_ng::Mapping;
 
-use crate::kind::{Kind, Written};
+use crate::kind::{Kind, Written, unset};
 use crate::outline::{Item, Outline, Setting};
 use crate::{Configuration, Identity, secret};
 
@@ -32,8 +35,7 @@ pub(crate) struct Description {
 
 impl Description {
     pub(crate) fn of<C: Configuration>(identity: &Identity, defaults: &C) -> Self {
-        let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-        let mut schema = settings.into_generator().into_root_schema_for::<C>().to_value();
+        let mut schema = schema_of::<C>();
         let values = secret::exposed(|| Value::serialize(defaults).map_err(Box::new))
             .expect("a configuration is made of maps and scalars");
         // a struct's fields in their order, which neither JSON nor figment preserves
@@ -47,6 +49,43 @@ impl Description {
     }
 }
 
+fn schema_of<T: JsonSchema>() -> Json {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+/// The defaults of a section, by the attributes `default` of its settings. Without one a setting is false, 0, empty or not set.
+///
+/// # Panics
+/// When one is not of its setting's type: a fault of the code, found by the first test that makes the section.
+pub fn defaults<T: JsonSchema + DeserializeOwned>() -> T {
+    default_of(&schema_of::<T>(), None).deserialize().expect("the defaults are of their settings' types")
+}
+
+/// The default of what a schema describes. That which the section around it names goes before its own.
+fn default_of(schema: &Json, named: Option<&Json>) -> Value {
+    let default = named.or_else(|| schema.get("default"));
+    let Some(schema) = schema.as_object() else { return unset() };
+    let Some(kind) = Kind::of(schema) else {
+        let properties = schema.get("properties").and_then(Json::as_object).into_iter().flatten();
+        let value = |(key, property): (&String, &Json)| {
+            (key.clone(), default_of(property, default.and_then(|section| section.get(key))))
+        };
+        return properties.map(value).collect::<Dict>().into();
+    };
+    let value = match default {
+        Some(Json::String(text)) => kind.read(text),
+        Some(other) => Value::serialize(other).ok(),
+        None if is_optional(schema) => Some(unset()),
+        None => kind.read(if kind.may_be_empty() { "" } else { "0" }),
+    };
+    value.expect("a default is of its setting's kind")
+}
+
+fn is_optional(schema: &Map<String, Json>) -> bool {
+    schema.get("type").and_then(Json::as_array).is_some_and(|types| types.contains(&json!("null")))
+}
+
 struct Reader<'a> {
     defaults: &'a Value,
     outline: Outline,
@@ -55,6 +94,8 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn section(&mut self, schema: &mut Map<String, Json>, order: &Mapping, path: &[String], prefix: &str) {
         schema.remove("required");
+        // each setting has its own
+        schema.remove("default");
         schema.insert("additionalProperties".into(), false.into());
         let Some(Json::Object(properties)) = schema.get_mut("properties") else { return };
         for (key, value) in order {
@@ -82,7 +123,7 @@ impl Reader<'_> {
         let default = self.defaults.find_ref(&path.join("."));
         let setting = Setting {
             kind,
-            optional: schema.get("type").and_then(Json::as_array).is_some_and(|types| types.contains(&json!("null"))),
+            optional: is_optional(schema),
             description: plain(&text("description").unwrap_or_default()),
             required: text("x-required"),
             min_bytes: schema.get("x-min-bytes").and_then(Json::as_u64).and_then(|least| usize::try_from(least).ok()),

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::{
     ConfigError, Debug, Environment, Grpc, GrpcClientTls, Http, Identity, Loaded, Log, Reva, Secret, SecretFiles,
-    Section, TokenManager, Tracing, load,
+    Section, TokenManager, Tracing, defaults, load,
 };
 
 const IDENTITY: Identity = Identity { name: "auth-app", prefix: "AUTH_APP" };
@@ -30,8 +30,11 @@ struct AuthAppLike {
     secret_files: SecretFiles,
     tracing: Tracing,
     log: Log,
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9245"}))]
     debug: Debug,
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9246"}))]
     grpc: Grpc,
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9247"}))]
     http: Http,
     grpc_client_tls: GrpcClientTls,
     token_manager: TokenManager,
@@ -50,20 +53,7 @@ struct AuthAppLike {
 
 impl Default for AuthAppLike {
     fn default() -> Self {
-        Self {
-            secret_files: SecretFiles::default(),
-            tracing: Tracing::default(),
-            log: Log::default(),
-            debug: Debug::at("127.0.0.1:9245"),
-            grpc: Grpc::at("127.0.0.1:9246"),
-            http: Http::at("127.0.0.1:9247"),
-            grpc_client_tls: GrpcClientTls::default(),
-            token_manager: TokenManager::default(),
-            reva: Reva::default(),
-            skip_user_groups_in_token: false,
-            machine_auth_api_key: Secret::default(),
-            allow_impersonation: false,
-        }
+        defaults()
     }
 }
 

@@ -14,7 +14,10 @@ use crate::filter::configured;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Ldap {
     /// The LDAP server: ldaps://host:port, ldap://host:port or ldapi://socket.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_URI", "<P>_LDAP_URI"], "x-required" = "name the LDAP server"))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_LDAP_URI", "<P>_LDAP_URI"], "default" = "ldaps://localhost:9235",
+        "x-required" = "name the LDAP server",
+    ))]
     pub uri: String,
     /// The file (PEM) of the authority that signed the server's certificate. If unset, idm/ldap.crt in the data folder
     /// where that file exists, else the system's authorities.
@@ -27,22 +30,28 @@ pub struct Ldap {
     #[schemars(extend("x-env" = ["OCIS_LDAP_START_TLS", "<P>_LDAP_START_TLS"]))]
     pub start_tls: bool,
     /// The DN that the service binds as to search. Anonymous if empty.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_BIND_DN", "<P>_LDAP_BIND_DN"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_LDAP_BIND_DN", "<P>_LDAP_BIND_DN"], "default" = "uid=reva,ou=sysusers,o=libregraph-idm",
+    ))]
     pub bind_dn: String,
     /// The password of `bind_dn`.
     #[schemars(extend("x-env" = ["OCIS_LDAP_BIND_PASSWORD", "<P>_LDAP_BIND_PASSWORD"]))]
     pub bind_password: Secret,
     /// The base DN of users.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_BASE_DN", "<P>_LDAP_USER_BASE_DN"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_LDAP_USER_BASE_DN", "<P>_LDAP_USER_BASE_DN"], "default" = "ou=users,o=libregraph-idm",
+    ))]
     pub user_base_dn: String,
     /// The base DN of groups.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_BASE_DN", "<P>_LDAP_GROUP_BASE_DN"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_LDAP_GROUP_BASE_DN", "<P>_LDAP_GROUP_BASE_DN"], "default" = "ou=groups,o=libregraph-idm",
+    ))]
     pub group_base_dn: String,
     /// The search scope for users: base, one or sub.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCOPE", "<P>_LDAP_USER_SCOPE"], "enum" = SCOPES))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCOPE", "<P>_LDAP_USER_SCOPE"], "default" = "sub", "enum" = SCOPES))]
     pub user_scope: String,
     /// The search scope for groups: base, one or sub.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCOPE", "<P>_LDAP_GROUP_SCOPE"], "enum" = SCOPES))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCOPE", "<P>_LDAP_GROUP_SCOPE"], "default" = "sub", "enum" = SCOPES))]
     pub group_scope: String,
     /// A filter that users must match in addition to their object class, like (objectclass=ownCloud).
     #[schemars(extend("x-env" = ["OCIS_LDAP_USER_FILTER", "<P>_LDAP_USER_FILTER"]))]
@@ -51,16 +60,20 @@ pub struct Ldap {
     #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_FILTER", "<P>_LDAP_GROUP_FILTER"]))]
     pub group_filter: String,
     /// The object class of users.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_OBJECTCLASS", "<P>_LDAP_USER_OBJECTCLASS"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_LDAP_USER_OBJECTCLASS", "<P>_LDAP_USER_OBJECTCLASS"], "default" = "inetOrgPerson",
+    ))]
     pub user_object_class: String,
     /// The object class of groups.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_OBJECTCLASS", "<P>_LDAP_GROUP_OBJECTCLASS"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_LDAP_GROUP_OBJECTCLASS", "<P>_LDAP_GROUP_OBJECTCLASS"], "default" = "groupOfNames",
+    ))]
     pub group_object_class: String,
     /// The attributes whose values users may sign in with.
-    #[schemars(extend("x-env" = ["LDAP_LOGIN_ATTRIBUTES", "<P>_LDAP_LOGIN_ATTRIBUTES"]))]
+    #[schemars(extend("x-env" = ["LDAP_LOGIN_ATTRIBUTES", "<P>_LDAP_LOGIN_ATTRIBUTES"], "default" = ["uid"]))]
     pub login_attributes: Vec<String>,
     /// The identity provider that is written into the identifiers of users.
-    #[schemars(extend("x-env" = ["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_IDP_URL"]))]
+    #[schemars(extend("x-env" = ["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_IDP_URL"], "default" = "https://localhost:9200"))]
     pub idp: String,
     /// What the identity provider was before, if it has changed: users are also found by identifiers with one of these,
     /// which other services may have stored.
@@ -70,12 +83,16 @@ pub struct Ldap {
     /// `ldap_disabled_users_group_dn`) or none.
     #[schemars(extend(
         "x-env" = ["OCIS_LDAP_DISABLE_USER_MECHANISM", "<P>_LDAP_DISABLE_USER_MECHANISM", "<P>_DISABLE_USER_MECHANISM"],
+        "default" = "attribute",
         "enum" = ["none", "attribute", "group"],
     ))]
     pub disable_user_mechanism: String,
     /// The DN of the group of disabled users, for the mechanism group.
     #[serde(rename = "ldap_disabled_users_group_dn")]
-    #[schemars(extend("x-env" = ["OCIS_LDAP_DISABLED_USERS_GROUP_DN", "<P>_LDAP_DISABLED_USERS_GROUP_DN", "<P>_DISABLED_USERS_GROUP_DN"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_LDAP_DISABLED_USERS_GROUP_DN", "<P>_LDAP_DISABLED_USERS_GROUP_DN", "<P>_DISABLED_USERS_GROUP_DN"],
+        "default" = "cn=DisabledUsersGroup,ou=groups,o=libregraph-idm",
+    ))]
     pub disabled_users_group_dn: String,
     /// The attributes of people.
     pub user_schema: UserSchema,
@@ -85,29 +102,7 @@ pub struct Ldap {
 
 impl Default for Ldap {
     fn default() -> Self {
-        Self {
-            uri: "ldaps://localhost:9235".into(),
-            ca_cert: None,
-            insecure: false,
-            start_tls: false,
-            bind_dn: "uid=reva,ou=sysusers,o=libregraph-idm".into(),
-            bind_password: Secret::default(),
-            user_base_dn: "ou=users,o=libregraph-idm".into(),
-            group_base_dn: "ou=groups,o=libregraph-idm".into(),
-            user_scope: "sub".into(),
-            group_scope: "sub".into(),
-            user_filter: String::new(),
-            group_filter: String::new(),
-            user_object_class: "inetOrgPerson".into(),
-            group_object_class: "groupOfNames".into(),
-            login_attributes: vec!["uid".into()],
-            idp: "https://localhost:9200".into(),
-            idp_previous: Vec::new(),
-            disable_user_mechanism: "attribute".into(),
-            disabled_users_group_dn: "cn=DisabledUsersGroup,ou=groups,o=libregraph-idm".into(),
-            user_schema: UserSchema::default(),
-            group_schema: GroupSchema::default(),
-        }
+        config::defaults()
     }
 }
 
@@ -115,78 +110,66 @@ impl Default for Ldap {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct UserSchema {
     /// The attribute with a user's identifier, which never changes and is never reused.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_ID", "<P>_LDAP_USER_SCHEMA_ID"]))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_ID", "<P>_LDAP_USER_SCHEMA_ID"], "default" = "ownclouduuid"))]
     pub id: String,
     /// Whether the identifier is a UUID in sixteen bytes. objectGUID is read in Active Directory's byte order, any
     /// other attribute in the network's.
     #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_ID_IS_OCTETSTRING", "<P>_LDAP_USER_SCHEMA_ID_IS_OCTETSTRING"]))]
     pub id_is_octet_string: bool,
     /// The attribute with a user's mail address.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_MAIL", "<P>_LDAP_USER_SCHEMA_MAIL"]))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_MAIL", "<P>_LDAP_USER_SCHEMA_MAIL"], "default" = "mail"))]
     pub mail: String,
     /// The attribute with the name to show.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_DISPLAYNAME", "<P>_LDAP_USER_SCHEMA_DISPLAYNAME"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_LDAP_USER_SCHEMA_DISPLAYNAME", "<P>_LDAP_USER_SCHEMA_DISPLAYNAME"], "default" = "displayname",
+    ))]
     pub display_name: String,
     /// The attribute with the login name.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_USERNAME", "<P>_LDAP_USER_SCHEMA_USERNAME"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_LDAP_USER_SCHEMA_USERNAME", "<P>_LDAP_USER_SCHEMA_USERNAME"], "default" = "uid",
+    ))]
     pub user_name: String,
     /// The attribute that is FALSE for a disabled user, for the mechanism attribute.
     #[serde(rename = "user_enabled")]
-    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_ENABLED_ATTRIBUTE", "<P>_LDAP_USER_ENABLED_ATTRIBUTE"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_LDAP_USER_ENABLED_ATTRIBUTE", "<P>_LDAP_USER_ENABLED_ATTRIBUTE"],
+        "default" = "ownCloudUserEnabled",
+    ))]
     pub enabled: String,
     /// The attribute that is Guest for a guest. If empty, all users are members.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_USER_TYPE", "<P>_LDAP_USER_TYPE_ATTRIBUTE"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_LDAP_USER_SCHEMA_USER_TYPE", "<P>_LDAP_USER_TYPE_ATTRIBUTE"], "default" = "ownCloudUserType",
+    ))]
     pub user_type: String,
-}
-
-impl Default for UserSchema {
-    fn default() -> Self {
-        Self {
-            id: "ownclouduuid".into(),
-            id_is_octet_string: false,
-            mail: "mail".into(),
-            display_name: "displayname".into(),
-            user_name: "uid".into(),
-            enabled: "ownCloudUserEnabled".into(),
-            user_type: "ownCloudUserType".into(),
-        }
-    }
 }
 
 /// `group_schema`: which attribute of a group holds what.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct GroupSchema {
     /// The attribute with a group's identifier.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_ID", "<P>_LDAP_GROUP_SCHEMA_ID"]))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_ID", "<P>_LDAP_GROUP_SCHEMA_ID"], "default" = "ownclouduuid"))]
     pub id: String,
     /// Whether the identifier is a UUID in sixteen bytes; see the setting for users.
     #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_ID_IS_OCTETSTRING", "<P>_LDAP_GROUP_SCHEMA_ID_IS_OCTETSTRING"]))]
     pub id_is_octet_string: bool,
     /// The attribute with a group's mail address. Not used.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_MAIL", "<P>_LDAP_GROUP_SCHEMA_MAIL"]))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_MAIL", "<P>_LDAP_GROUP_SCHEMA_MAIL"], "default" = "mail"))]
     pub mail: String,
     /// The attribute with a group's name to show. Not used.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_DISPLAYNAME", "<P>_LDAP_GROUP_SCHEMA_DISPLAYNAME"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_LDAP_GROUP_SCHEMA_DISPLAYNAME", "<P>_LDAP_GROUP_SCHEMA_DISPLAYNAME"], "default" = "cn",
+    ))]
     pub display_name: String,
     /// The attribute with a group's name, which commands show.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_GROUPNAME", "<P>_LDAP_GROUP_SCHEMA_GROUPNAME"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_LDAP_GROUP_SCHEMA_GROUPNAME", "<P>_LDAP_GROUP_SCHEMA_GROUPNAME"], "default" = "cn",
+    ))]
     pub group_name: String,
     /// The attribute with a group's members: their DNs, or their login names where it is memberUid.
-    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_MEMBER", "<P>_LDAP_GROUP_SCHEMA_MEMBER"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_LDAP_GROUP_SCHEMA_MEMBER", "<P>_LDAP_GROUP_SCHEMA_MEMBER"], "default" = "member",
+    ))]
     pub member: String,
-}
-
-impl Default for GroupSchema {
-    fn default() -> Self {
-        Self {
-            id: "ownclouduuid".into(),
-            id_is_octet_string: false,
-            mail: "mail".into(),
-            display_name: "cn".into(),
-            group_name: "cn".into(),
-            member: "member".into(),
-        }
-    }
 }
 
 impl Ldap {

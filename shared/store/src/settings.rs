@@ -17,6 +17,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// The settings of the pool of `PostgreSQL` connections of one service in one process; `SQLite` has no use for them. They are
 /// part of the section that has them (`serde(flatten)`).
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Pool {
     /// The most connections that this service keeps to PostgreSQL, in each process. As a rule of thumb, all services of
     /// all replicas together need two to four for each core of the database server.

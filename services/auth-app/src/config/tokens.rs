@@ -17,60 +17,48 @@ const SHORTEST_MEMORY: Duration = Duration::from_hours(1);
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Tokens {
     /// The lifetime of an app token that is created without an expiration.
-    #[schemars(extend("x-env" = ["<P>_DEFAULT_EXPIRATION"]))]
+    #[schemars(extend("x-env" = ["<P>_DEFAULT_EXPIRATION"], "default" = "72h"))]
     pub default_expiration: Duration,
     /// The longest lifetime of an app token. A token that a CS3 client creates without an expiration gets this
     /// lifetime.
-    #[schemars(extend("x-env" = ["<P>_MAX_EXPIRATION"]))]
+    #[schemars(extend("x-env" = ["<P>_MAX_EXPIRATION"], "default" = "8760h"))]
     pub max_expiration: Duration,
     /// Whether app tokens without an expiration may be created. A CS3 client that gives no expiration then gets such a
     /// token.
     #[schemars(extend("x-env" = ["<P>_ALLOW_NEVER"]))]
     pub allow_never: bool,
     /// The longest lifetime of an app token with a sliding window, however much it is used. At most 8760h.
-    #[schemars(extend("x-env" = ["<P>_MAX_LIFETIME"]))]
+    #[schemars(extend("x-env" = ["<P>_MAX_LIFETIME"], "default" = "720h"))]
     pub max_lifetime: Duration,
     /// The longest lifetime of an app token that an administrator has created for another user.
-    #[schemars(extend("x-env" = ["<P>_IMPERSONATION_MAX_EXPIRATION"]))]
+    #[schemars(extend("x-env" = ["<P>_IMPERSONATION_MAX_EXPIRATION"], "default" = "24h"))]
     pub impersonation_max_expiration: Duration,
     /// Whether changing a user's password revokes the user's app tokens.
-    #[schemars(extend("x-env" = ["<P>_END_ON_PASSWORD_CHANGE"]))]
+    #[schemars(extend("x-env" = ["<P>_END_ON_PASSWORD_CHANGE"], "default" = true))]
     pub end_on_password_change: bool,
     /// How many valid app tokens one user may have; 0 is no limit.
-    #[schemars(extend("x-env" = ["<P>_MAX_TOKENS_PER_USER"]))]
+    #[schemars(extend("x-env" = ["<P>_MAX_TOKENS_PER_USER"], "default" = 100))]
     pub max_tokens_per_user: u64,
     /// The kinds of scopes that new tokens may have: user, node, path, tokens and profile.
-    #[schemars(extend("x-env" = ["<P>_ALLOWED_SCOPES"]))]
+    #[schemars(extend("x-env" = ["<P>_ALLOWED_SCOPES"], "default" = SCOPE_KINDS))]
     pub allowed_scopes: Vec<String>,
     /// How long revoked and expired app tokens are kept, so that the audit log can distinguish them from tokens that
     /// never existed.
-    #[schemars(extend("x-env" = ["<P>_PRUNE_AFTER"]))]
+    #[schemars(extend("x-env" = ["<P>_PRUNE_AFTER"], "default" = "168h"))]
     pub prune_after: Duration,
     /// How often such tokens are looked for and removed.
-    #[schemars(extend("x-env" = ["<P>_PRUNE_INTERVAL"]))]
+    #[schemars(extend("x-env" = ["<P>_PRUNE_INTERVAL"], "default" = "1h"))]
     pub prune_interval: Duration,
     /// Whether replicas tell each other of revocations at once (NOTIFY of PostgreSQL). Behind a pooler that hands out
     /// sessions transaction by transaction this needs `OCIS_DATABASE_LISTEN_URL`; without it they learn of them within
     /// about a second.
-    #[schemars(extend("x-env" = ["<P>_REVOCATION_PUSH"]))]
+    #[schemars(extend("x-env" = ["<P>_REVOCATION_PUSH"], "default" = true))]
     pub revocation_push: bool,
 }
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self {
-            default_expiration: Duration::from_hours(72),
-            max_expiration: Duration::from_hours(8760),
-            allow_never: false,
-            max_lifetime: Duration::from_hours(720),
-            impersonation_max_expiration: Duration::from_hours(24),
-            max_tokens_per_user: 100,
-            allowed_scopes: SCOPE_KINDS.map(str::to_owned).into(),
-            end_on_password_change: true,
-            prune_after: Duration::from_hours(168),
-            prune_interval: Duration::from_hours(1),
-            revocation_push: true,
-        }
+        config::defaults()
     }
 }
 

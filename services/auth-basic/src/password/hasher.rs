@@ -14,6 +14,7 @@ const OUTPUT_BYTES: usize = 32;
 
 /// What a new verifier costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Cost {
     /// The memory in KiB that hashing a password takes.
     #[schemars(extend("x-env" = ["<P>_ARGON2_MEMORY"]))]

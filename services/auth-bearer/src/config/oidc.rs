@@ -26,6 +26,7 @@ pub struct Oidc {
     /// URL of the OIDC issuer. It defaults to URL of the builtin IDP.
     #[schemars(extend(
         "x-env" = ["OCIS_URL", "OCIS_OIDC_ISSUER", "PROXY_OIDC_ISSUER", "<P>_OIDC_ISSUER"],
+        "default" = "https://localhost:9200",
         "x-required" = "it is the URL of the OpenID Provider",
     ))]
     pub issuer: String,
@@ -35,7 +36,7 @@ pub struct Oidc {
     /// Name of the claim, which holds the user identifier: the login name, or with 'sub' the user's id. Names below one
     /// another are joined by dots; a dot within a name is written '`\.`'.
     #[schemars(extend(
-        "x-env" = ["PROXY_USER_OIDC_CLAIM", "<P>_OIDC_ID_CLAIM"],
+        "x-env" = ["PROXY_USER_OIDC_CLAIM", "<P>_OIDC_ID_CLAIM"], "default" = "preferred_username",
         "x-required" = "it is the name of a claim, like preferred_username",
     ))]
     pub id_claim: String,
@@ -66,7 +67,7 @@ pub struct Oidc {
     pub authorized_parties: Vec<String>,
     /// How far the issuer's clock may be ahead: for so long a token is accepted whose 'iat' or 'nbf' is still to come.
     /// At most 5m.
-    #[schemars(extend("x-env" = ["<P>_OIDC_LEEWAY"]))]
+    #[schemars(extend("x-env" = ["<P>_OIDC_LEEWAY"], "default" = LEEWAY))]
     pub leeway: Duration,
     /// Whether access tokens must be of the type 'at+jwt' (RFC 9068). Many issuers write 'JWT' or no type.
     #[schemars(extend("x-env" = ["<P>_OIDC_AT_JWT_ONLY"]))]
@@ -75,7 +76,7 @@ pub struct Oidc {
     /// endpoint (RFC 7662), 'userinfo' by its userinfo endpoint; 'none' is the same as 'userinfo'.
     #[serde(rename = "access_token_verify_method")]
     #[schemars(extend(
-        "x-env" = ["PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", "<P>_OIDC_ACCESS_TOKEN_VERIFY_METHOD"],
+        "x-env" = ["PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", "<P>_OIDC_ACCESS_TOKEN_VERIFY_METHOD"], "default" = "jwt",
         "enum" = ["jwt", "introspection", "userinfo", "none"],
     ))]
     pub verify_method: String,
@@ -89,7 +90,9 @@ pub struct Oidc {
     #[schemars(extend("x-env" = ["PROXY_OIDC_SKIP_USER_INFO", "<P>_OIDC_SKIP_USER_INFO"]))]
     pub skip_user_info: bool,
     /// How long the result of verifying an access token is cached, but not beyond its expiration: at most 30s.
-    #[schemars(extend("x-env" = ["OCIS_CACHE_TTL", "PROXY_OIDC_USERINFO_CACHE_TTL", "<P>_OIDC_CACHE_TTL"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_CACHE_TTL", "PROXY_OIDC_USERINFO_CACHE_TTL", "<P>_OIDC_CACHE_TTL"], "default" = MOST_BELIEVED,
+    ))]
     pub cache_ttl: Duration,
     /// The client that this service is at the issuer, for introspection.
     #[schemars(extend("x-env" = ["<P>_OIDC_CLIENT_ID"]))]
@@ -98,32 +101,16 @@ pub struct Oidc {
     #[schemars(extend("x-env" = ["<P>_OIDC_CLIENT_SECRET"]))]
     pub client_secret: Secret,
     /// How the client shows its secret: in the header or in the form.
-    #[schemars(extend("x-env" = ["<P>_OIDC_CLIENT_AUTH"], "enum" = ["client_secret_basic", "client_secret_post"]))]
+    #[schemars(extend(
+        "x-env" = ["<P>_OIDC_CLIENT_AUTH"], "default" = "client_secret_basic",
+        "enum" = ["client_secret_basic", "client_secret_post"],
+    ))]
     pub client_auth: String,
 }
 
 impl Default for Oidc {
     fn default() -> Self {
-        Self {
-            issuer: "https://localhost:9200".to_owned(),
-            insecure: false,
-            id_claim: "preferred_username".to_owned(),
-            user_claim: String::new(),
-            uid_claim: String::new(),
-            gid_claim: String::new(),
-            audience: Vec::new(),
-            authorized_parties: Vec::new(),
-            leeway: LEEWAY,
-            at_jwt_only: false,
-            verify_method: "jwt".to_owned(),
-            userinfo_any_client: false,
-            skip_user_info: false,
-            cache_ttl: MOST_BELIEVED,
-            client_id: String::new(),
-            client_secret: Secret::default(),
-            client_auth: "client_secret_basic".to_owned(),
-            own_issuers: Vec::new(),
-        }
+        config::defaults()
     }
 }
 

@@ -22,27 +22,28 @@ pub struct AutoProvision {
     #[serde(rename = "claim_username")]
     #[schemars(extend(
         "x-env" = ["PROXY_AUTOPROVISION_CLAIM_USERNAME", "<P>_AUTOPROVISION_CLAIM_USERNAME"],
+        "default" = "preferred_username",
         "x-required" = "it is the name of a claim, like preferred_username",
     ))]
     pub username: String,
     /// The name of the OIDC claim that holds the email.
     #[serde(rename = "claim_email")]
     #[schemars(extend(
-        "x-env" = ["PROXY_AUTOPROVISION_CLAIM_EMAIL", "<P>_AUTOPROVISION_CLAIM_EMAIL"],
+        "x-env" = ["PROXY_AUTOPROVISION_CLAIM_EMAIL", "<P>_AUTOPROVISION_CLAIM_EMAIL"], "default" = "email",
         "x-required" = "it is the name of a claim, like email",
     ))]
     pub mail: String,
     /// The name of the OIDC claim that holds the display name.
     #[serde(rename = "claim_displayname")]
     #[schemars(extend(
-        "x-env" = ["PROXY_AUTOPROVISION_CLAIM_DISPLAYNAME", "<P>_AUTOPROVISION_CLAIM_DISPLAYNAME"],
+        "x-env" = ["PROXY_AUTOPROVISION_CLAIM_DISPLAYNAME", "<P>_AUTOPROVISION_CLAIM_DISPLAYNAME"], "default" = "name",
         "x-required" = "it is the name of a claim, like name",
     ))]
     pub display_name: String,
     /// The name of the OIDC claim that holds the groups.
     #[serde(rename = "claim_groups")]
     #[schemars(extend(
-        "x-env" = ["PROXY_AUTOPROVISION_CLAIM_GROUPS", "<P>_AUTOPROVISION_CLAIM_GROUPS"],
+        "x-env" = ["PROXY_AUTOPROVISION_CLAIM_GROUPS", "<P>_AUTOPROVISION_CLAIM_GROUPS"], "default" = "groups",
         "x-required" = "it is the name of a claim, like groups",
     ))]
     pub groups: String,
@@ -54,7 +55,7 @@ pub struct AutoProvision {
     pub group_ids: String,
     /// How many groups are taken from a token. Users in more are refused, as they could stay in groups that they were
     /// taken out of. At most 5000.
-    #[schemars(extend("x-env" = ["<P>_AUTOPROVISION_MAX_GROUPS"]))]
+    #[schemars(extend("x-env" = ["<P>_AUTOPROVISION_MAX_GROUPS"], "default" = MAX_GROUPS))]
     pub max_groups: usize,
     /// Whether a mail address is taken that the issuer does not call verified ('`email_verified`').
     #[schemars(extend("x-env" = ["<P>_AUTOPROVISION_TRUST_EMAIL"]))]
@@ -63,16 +64,7 @@ pub struct AutoProvision {
 
 impl Default for AutoProvision {
     fn default() -> Self {
-        Self {
-            accounts: false,
-            username: "preferred_username".to_owned(),
-            mail: "email".to_owned(),
-            display_name: "name".to_owned(),
-            groups: "groups".to_owned(),
-            group_ids: String::new(),
-            max_groups: MAX_GROUPS,
-            trust_mail: false,
-        }
+        config::defaults()
     }
 }
 
@@ -119,26 +111,28 @@ pub struct RoleAssignment {
     /// gives the role 'user' to new accounts, and leaves the roles of all others alone. 'oidc' gives the role that a
     /// claim of the token maps to, at each sign-in.
     #[schemars(extend(
-        "x-env" = ["PROXY_ROLE_ASSIGNMENT_DRIVER", "<P>_ROLE_ASSIGNMENT_DRIVER"],
+        "x-env" = ["PROXY_ROLE_ASSIGNMENT_DRIVER", "<P>_ROLE_ASSIGNMENT_DRIVER"], "default" = "default",
         "enum" = ["default", "oidc"],
     ))]
     pub driver: String,
     /// The OIDC claim used to create the users role assignment.
     #[schemars(extend(
-        "x-env" = ["PROXY_ROLE_ASSIGNMENT_OIDC_CLAIM", "<P>_ROLE_ASSIGNMENT_OIDC_CLAIM"],
+        "x-env" = ["PROXY_ROLE_ASSIGNMENT_OIDC_CLAIM", "<P>_ROLE_ASSIGNMENT_OIDC_CLAIM"], "default" = "roles",
         "x-required" = "it is the name of a claim, like roles",
     ))]
     pub claim: String,
     /// Which value of that claim is which role: pairs like 'staff=user'. The first pair whose value the token holds
     /// counts; a token that holds none is refused.
-    #[schemars(extend("x-env" = ["<P>_ROLE_ASSIGNMENT_MAPPING"]))]
+    #[schemars(extend(
+        "x-env" = ["<P>_ROLE_ASSIGNMENT_MAPPING"],
+        "default" = ["ocisAdmin=admin", "ocisSpaceAdmin=spaceadmin", "ocisUser=user", "ocisGuest=guest"],
+    ))]
     pub mapping: Vec<String>,
 }
 
 impl Default for RoleAssignment {
     fn default() -> Self {
-        let pairs = ["ocisAdmin=admin", "ocisSpaceAdmin=spaceadmin", "ocisUser=user", "ocisGuest=guest"];
-        Self { driver: "default".to_owned(), claim: "roles".to_owned(), mapping: pairs.map(str::to_owned).into() }
+        config::defaults()
     }
 }
 

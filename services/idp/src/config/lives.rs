@@ -16,72 +16,72 @@ const DAY: Duration = Duration::from_hours(24);
 pub struct Lives {
     /// How long an access token is valid.
     #[serde(rename = "access_token_expiration")]
-    #[schemars(extend("x-env" = ["<P>_ACCESS_TOKEN_EXPIRATION"]))]
+    #[schemars(extend("x-env" = ["<P>_ACCESS_TOKEN_EXPIRATION"], "default" = "5m"))]
     pub access_token: Duration,
     /// How long an ID token is valid.
     #[serde(rename = "id_token_expiration")]
-    #[schemars(extend("x-env" = ["<P>_ID_TOKEN_EXPIRATION"]))]
+    #[schemars(extend("x-env" = ["<P>_ID_TOKEN_EXPIRATION"], "default" = "5m"))]
     pub id_token: Duration,
     /// How long a refresh token is valid if it is not used.
     #[serde(rename = "refresh_token_expiration")]
-    #[schemars(extend("x-env" = ["<P>_REFRESH_TOKEN_EXPIRATION"]))]
+    #[schemars(extend("x-env" = ["<P>_REFRESH_TOKEN_EXPIRATION"], "default" = 30 * DAY))]
     pub refresh_token: Duration,
     /// How long a user stays signed in to a client by refresh tokens, however much they are used.
-    #[schemars(extend("x-env" = ["<P>_REFRESH_TOKEN_ABSOLUTE_EXPIRATION"]))]
+    #[schemars(extend("x-env" = ["<P>_REFRESH_TOKEN_ABSOLUTE_EXPIRATION"], "default" = 90 * DAY))]
     pub refresh_token_absolute: Duration,
     /// For how long a refresh token that was used may be used again, and then brings the same successor: for clients
     /// that lose an answer. Never if 0; at most 10s.
     #[serde(rename = "refresh_token_grace")]
-    #[schemars(extend("x-env" = ["<P>_REFRESH_TOKEN_GRACE"]))]
+    #[schemars(extend("x-env" = ["<P>_REFRESH_TOKEN_GRACE"], "default" = "10s"))]
     pub refresh_grace: Duration,
     /// How long an authorization code is valid; at most 10m.
     #[serde(rename = "code_expiration")]
-    #[schemars(extend("x-env" = ["<P>_CODE_EXPIRATION"]))]
+    #[schemars(extend("x-env" = ["<P>_CODE_EXPIRATION"], "default" = "1m"))]
     pub code: Duration,
     /// How long an access token of the layout cells is valid.
     #[serde(rename = "cells_access_token_expiration")]
-    #[schemars(extend("x-env" = ["<P>_CELLS_ACCESS_TOKEN_EXPIRATION"]))]
+    #[schemars(extend("x-env" = ["<P>_CELLS_ACCESS_TOKEN_EXPIRATION"], "default" = "10m"))]
     pub cells_access_token: Duration,
     /// How long an ID token of the layout cells is valid.
     #[serde(rename = "cells_id_token_expiration")]
-    #[schemars(extend("x-env" = ["<P>_CELLS_ID_TOKEN_EXPIRATION"]))]
+    #[schemars(extend("x-env" = ["<P>_CELLS_ID_TOKEN_EXPIRATION"], "default" = "1h"))]
     pub cells_id_token: Duration,
     /// How long a refresh token of the layout cells is valid if it is not used.
     #[serde(rename = "cells_refresh_token_expiration")]
-    #[schemars(extend("x-env" = ["<P>_CELLS_REFRESH_TOKEN_EXPIRATION"]))]
+    #[schemars(extend("x-env" = ["<P>_CELLS_REFRESH_TOKEN_EXPIRATION"], "default" = 60 * DAY))]
     pub cells_refresh_token: Duration,
     /// How long an authorization code of the layout cells is valid; at most 10m.
     #[serde(rename = "cells_code_expiration")]
-    #[schemars(extend("x-env" = ["<P>_CELLS_CODE_EXPIRATION"]))]
+    #[schemars(extend("x-env" = ["<P>_CELLS_CODE_EXPIRATION"], "default" = "10m"))]
     pub cells_code: Duration,
     /// How long a user may take to sign in and to consent.
     #[serde(rename = "interaction_expiration")]
-    #[schemars(extend("x-env" = ["<P>_INTERACTION_EXPIRATION"]))]
+    #[schemars(extend("x-env" = ["<P>_INTERACTION_EXPIRATION"], "default" = "30m"))]
     pub interaction: Duration,
     /// How long a browser session may stay unused.
-    #[schemars(extend("x-env" = ["<P>_SESSION_IDLE"]))]
+    #[schemars(extend("x-env" = ["<P>_SESSION_IDLE"], "default" = "1h"))]
     pub session_idle: Duration,
     /// The lifetime of a browser session.
     #[serde(rename = "session_expiration")]
-    #[schemars(extend("x-env" = ["<P>_SESSION_EXPIRATION"]))]
+    #[schemars(extend("x-env" = ["<P>_SESSION_EXPIRATION"], "default" = DAY))]
     pub session: Duration,
     /// The lifetime of a browser session whose user chose to stay signed in.
     #[serde(rename = "remembered_session_expiration")]
-    #[schemars(extend("x-env" = ["<P>_REMEMBERED_SESSION_EXPIRATION"]))]
+    #[schemars(extend("x-env" = ["<P>_REMEMBERED_SESSION_EXPIRATION"], "default" = 30 * DAY))]
     pub remembered_session: Duration,
     /// The lifetime of a device code; at most 15m.
     #[serde(rename = "device_code_expiration")]
-    #[schemars(extend("x-env" = ["<P>_DEVICE_CODE_EXPIRATION"]))]
+    #[schemars(extend("x-env" = ["<P>_DEVICE_CODE_EXPIRATION"], "default" = "10m"))]
     pub device_code: Duration,
     /// How long a pushed authorization request waits; from 5s to 10m.
     #[serde(rename = "pushed_request_expiration")]
-    #[schemars(extend("x-env" = ["<P>_PUSHED_REQUEST_EXPIRATION"]))]
+    #[schemars(extend("x-env" = ["<P>_PUSHED_REQUEST_EXPIRATION"], "default" = "1m"))]
     pub pushed_request: Duration,
     /// How old a signing key becomes before the next one takes its place. Never if 0.
-    #[schemars(extend("x-env" = ["<P>_KEY_ROTATION"]))]
+    #[schemars(extend("x-env" = ["<P>_KEY_ROTATION"], "default" = 90 * DAY))]
     pub key_rotation: Duration,
     /// How long a signing key is published before it signs; at least 10m, since others keep key sets for as long.
-    #[schemars(extend("x-env" = ["<P>_KEY_AHEAD"]))]
+    #[schemars(extend("x-env" = ["<P>_KEY_AHEAD"], "default" = "1h"))]
     pub key_ahead: Duration,
     /// How long the secret of a client that has registered itself is valid. For ever if 0.
     #[serde(rename = "dynamic_client_secret_duration")]
@@ -91,27 +91,7 @@ pub struct Lives {
 
 impl Default for Lives {
     fn default() -> Self {
-        Self {
-            access_token: Duration::from_mins(5),
-            id_token: Duration::from_mins(5),
-            refresh_token: 30 * DAY,
-            refresh_token_absolute: 90 * DAY,
-            refresh_grace: Duration::from_secs(10),
-            code: Duration::from_mins(1),
-            cells_access_token: Duration::from_mins(10),
-            cells_id_token: Duration::from_hours(1),
-            cells_refresh_token: 60 * DAY,
-            cells_code: Duration::from_mins(10),
-            interaction: Duration::from_mins(30),
-            session_idle: Duration::from_hours(1),
-            session: DAY,
-            remembered_session: 30 * DAY,
-            device_code: Duration::from_mins(10),
-            pushed_request: Duration::from_mins(1),
-            key_rotation: 90 * DAY,
-            key_ahead: Duration::from_hours(1),
-            dynamic_client_secret: Duration::ZERO,
-        }
+        config::defaults()
     }
 }
 

@@ -11,14 +11,8 @@ pub struct MultiFactor {
     pub enabled: bool,
     /// The values of the claim acr of an ID token or access token that mean that the user has signed in with several
     /// factors. The method mfa in the claim amr means so too.
-    #[schemars(extend("x-env" = ["OCIS_MFA_AUTH_LEVEL_NAMES", "<P>_MFA_AUTH_LEVEL_NAMES"]))]
+    #[schemars(extend("x-env" = ["OCIS_MFA_AUTH_LEVEL_NAMES", "<P>_MFA_AUTH_LEVEL_NAMES"], "default" = ["advanced"]))]
     pub auth_level_names: Vec<String>,
-}
-
-impl Default for MultiFactor {
-    fn default() -> Self {
-        Self { enabled: false, auth_level_names: vec!["advanced".to_owned()] }
-    }
 }
 
 impl Section for MultiFactor {

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use config::{Http, Invalid, ListenAddr, PrivateKeyFile, Section, TlsVariables};
+use config::{Http, HttpTls, Invalid, ListenAddr, MAX_HEADER_SIZE, PrivateKeyFile, Section, TlsVariables};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// How many requests an edge handles at a time: each that is passed on to a slow backend is one.
+const CONCURRENT: usize = 8192;
 
 /// `http`: the public HTTP server. Its TLS variables are those of the proxy of oCIS.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -15,10 +18,10 @@ pub struct Public(pub Http);
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 struct Settings {
     /// The bind address of the HTTP service.
-    #[schemars(extend("x-env" = ["<P>_HTTP_ADDR"]))]
+    #[schemars(extend("x-env" = ["<P>_HTTP_ADDR"], "default" = "0.0.0.0:9200"))]
     addr: ListenAddr,
     /// Whether TLS is spoken. Switch it off only behind something that does.
-    #[schemars(extend("x-env" = ["<P>_TLS"]))]
+    #[schemars(extend("x-env" = ["<P>_TLS"], "default" = true))]
     tls: bool,
     /// Path/File name of the TLS server certificate (in PEM format). If empty, a self-signed one is generated.
     #[schemars(extend("x-env" = ["<P>_TRANSPORT_TLS_CERT"]))]
@@ -31,10 +34,12 @@ struct Settings {
     #[schemars(extend("x-env" = ["OCIS_TRUSTED_PROXIES", "<P>_TRUSTED_PROXIES"]))]
     trusted_proxies: Vec<String>,
     /// The size in bytes of the largest request headers the HTTP service accepts; larger ones are answered with 431.
-    #[schemars(extend("x-env" = ["OCIS_HTTP_MAX_HEADER_SIZE", "<P>_HTTP_MAX_HEADER_SIZE"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_HTTP_MAX_HEADER_SIZE", "<P>_HTTP_MAX_HEADER_SIZE"], "default" = MAX_HEADER_SIZE,
+    ))]
     max_header_size: usize,
     /// How many requests are handled at the same time.
-    #[schemars(extend("x-env" = ["<P>_HTTP_MAX_CONCURRENT_REQUESTS"]))]
+    #[schemars(extend("x-env" = ["<P>_HTTP_MAX_CONCURRENT_REQUESTS"], "default" = CONCURRENT))]
     max_concurrent_requests: usize,
 }
 
@@ -54,26 +59,16 @@ impl From<Public> for Settings {
 
 impl From<Settings> for Public {
     fn from(settings: Settings) -> Self {
-        let Self(mut http) = Self::default();
-        http.addr = settings.addr;
-        http.tls.enabled = settings.tls;
-        http.tls.cert = settings.tls_cert;
-        http.tls.key = settings.tls_key;
-        http.trusted_proxies = settings.trusted_proxies;
-        http.max_header_size = settings.max_header_size;
-        http.max_concurrent_requests = settings.max_concurrent_requests;
-        Self(http)
-    }
-}
-
-/// How many requests an edge handles at a time: each that is passed on to a slow backend is one.
-const CONCURRENT: usize = 8192;
-
-impl Default for Public {
-    fn default() -> Self {
-        let mut http = Http { max_concurrent_requests: CONCURRENT, ..Http::at("0.0.0.0:9200") };
-        http.tls.enabled = true;
-        http.tls.variables = TlsVariables { cert: "PROXY_TRANSPORT_TLS_CERT", key: "PROXY_TRANSPORT_TLS_KEY" };
+        let Settings { addr, tls: enabled, tls_cert: cert, tls_key: key, .. } = settings;
+        let variables = TlsVariables { cert: "PROXY_TRANSPORT_TLS_CERT", key: "PROXY_TRANSPORT_TLS_KEY" };
+        let mut http = Http {
+            addr,
+            tls: HttpTls { enabled, cert, key, variables },
+            trusted_proxies: settings.trusted_proxies,
+            max_header_size: settings.max_header_size,
+            max_concurrent_requests: settings.max_concurrent_requests,
+            ..Http::default()
+        };
         // the backends answer preflights for what is theirs
         http.cors.allow_origins.clear();
         Self(http)

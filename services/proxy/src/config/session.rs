@@ -23,11 +23,11 @@ pub struct Session {
     pub client_secret: Secret,
     /// The scopes that are asked for, with spaces between them. openid must be among them. Without `offline_access`
     /// many issuers give no refresh token, and a session ends with its access token.
-    #[schemars(extend("x-env" = ["<P>_SCOPES"]))]
+    #[schemars(extend("x-env" = ["<P>_SCOPES"], "default" = "openid profile email offline_access"))]
     pub scopes: String,
     /// How far the issuer's clock may be ahead: for so long an ID token or logout token is accepted whose 'iat' or
     /// 'nbf' is still to come. At most 5m.
-    #[schemars(extend("x-env" = ["<P>_LEEWAY"]))]
+    #[schemars(extend("x-env" = ["<P>_LEEWAY"], "default" = "1m"))]
     pub leeway: Duration,
     /// Allow insecure connections to the issuer: plain HTTP, or a certificate that cannot be verified.
     #[schemars(extend("x-env" = ["OCIS_INSECURE", "<P>_INSECURE"]))]
@@ -53,10 +53,10 @@ pub struct Session {
     #[serde(flatten)]
     pub database_pool: store::Pool,
     /// How long a session lasts that is not used.
-    #[schemars(extend("x-env" = ["<P>_IDLE"]))]
+    #[schemars(extend("x-env" = ["<P>_IDLE"], "default" = "12h"))]
     pub idle: Duration,
     /// How long a session lasts however much it is used.
-    #[schemars(extend("x-env" = ["<P>_LIFE"]))]
+    #[schemars(extend("x-env" = ["<P>_LIFE"], "default" = "720h"))]
     pub life: Duration,
     /// Hosts (app.example.org, or app.example.org:8443) in addition to that of `PROXY_URL` to whose pages a sign-in may
     /// return, by https. They must be in `PROXY_SESSION_COOKIE_DOMAIN`.
@@ -70,22 +70,7 @@ pub struct Session {
 
 impl Default for Session {
     fn default() -> Self {
-        Self {
-            client_id: String::new(),
-            client_secret: Secret::default(),
-            secret: Secret::default(),
-            database_url: Secret::default(),
-            database_pool: store::Pool::default(),
-            idle: Duration::from_hours(12),
-            life: Duration::from_hours(30 * 24),
-            scopes: "openid profile email offline_access".to_owned(),
-            return_hosts: Vec::new(),
-            cookie_domain: String::new(),
-            leeway: Duration::from_mins(1),
-            insecure: false,
-            allow_private_addresses: false,
-            authorities: None,
-        }
+        config::defaults()
     }
 }
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cert_and_key;
-use crate::{Invalid, PrivateKeyFile, Secret, Section};
+use crate::{Invalid, PrivateKeyFile, Secret, Section, defaults};
 
 /// `token_manager`: the family's internal token.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -23,14 +23,13 @@ pub struct TokenManager {
     #[schemars(extend("x-env" = ["OCIS_JWT_SECRET_PREVIOUS", "<P>_JWT_SECRET_PREVIOUS"], "x-min-bytes" = 32))]
     pub jwt_secret_previous: Secret,
     /// How long a minted jwt token is valid.
-    #[schemars(extend("x-env" = ["OCIS_JWT_EXPIRES", "<P>_JWT_EXPIRES"]))]
+    #[schemars(extend("x-env" = ["OCIS_JWT_EXPIRES", "<P>_JWT_EXPIRES"], "default" = "5m"))]
     pub expires: Duration,
 }
 
 impl Default for TokenManager {
     fn default() -> Self {
-        let (jwt_secret, jwt_secret_previous) = (Secret::default(), Secret::default());
-        Self { jwt_secret, jwt_secret_previous, expires: Duration::from_mins(5) }
+        defaults()
     }
 }
 
@@ -96,7 +95,7 @@ impl Section for GrpcClientTls {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Reva {
     /// The CS3 gateway endpoint.
-    #[schemars(extend("x-env" = ["OCIS_REVA_GATEWAY"]))]
+    #[schemars(extend("x-env" = ["OCIS_REVA_GATEWAY"], "default" = "com.owncloud.api.gateway"))]
     pub address: String,
     /// TLS towards it.
     pub tls: GrpcClientTls,
@@ -104,7 +103,7 @@ pub struct Reva {
 
 impl Default for Reva {
     fn default() -> Self {
-        Self { address: "com.owncloud.api.gateway".into(), tls: GrpcClientTls::default() }
+        defaults()
     }
 }
 

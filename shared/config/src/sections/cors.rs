@@ -7,7 +7,7 @@ use ::http::{HeaderName, Method};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Invalid, Section};
+use crate::{Invalid, Section, defaults};
 
 /// What stands for every origin, method or header.
 pub const ANY: &str = "*";
@@ -18,41 +18,32 @@ pub struct Cors {
     /// A list of allowed CORS origins. See following chapter for more details: Access-Control-Allow-Origin at
     /// <https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Access-Control-Allow-Origin>. See the Environment
     /// Variable Types description for more details.
-    #[schemars(extend("x-env" = ["OCIS_CORS_ALLOW_ORIGINS", "<P>_CORS_ALLOW_ORIGINS"]))]
+    #[schemars(extend("x-env" = ["OCIS_CORS_ALLOW_ORIGINS", "<P>_CORS_ALLOW_ORIGINS"], "default" = ["*"]))]
     pub allow_origins: Vec<String>,
     /// A list of allowed CORS methods. See following chapter for more details: Access-Control-Request-Method at
     /// <https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Access-Control-Request-Method>. See the Environment
     /// Variable Types description for more details.
-    #[schemars(extend("x-env" = ["OCIS_CORS_ALLOW_METHODS", "<P>_CORS_ALLOW_METHODS"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_CORS_ALLOW_METHODS", "<P>_CORS_ALLOW_METHODS"], "default" = ["GET", "POST", "DELETE"],
+    ))]
     pub allow_methods: Vec<String>,
     /// A list of allowed CORS headers. See following chapter for more details: Access-Control-Request-Headers at
     /// <https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Access-Control-Request-Headers>. See the Environment
     /// Variable Types description for more details.
-    #[schemars(extend("x-env" = ["OCIS_CORS_ALLOW_HEADERS", "<P>_CORS_ALLOW_HEADERS"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_CORS_ALLOW_HEADERS", "<P>_CORS_ALLOW_HEADERS"],
+        "default" = ["Authorization", "Origin", "Content-Type", "Accept", "X-Requested-With", "X-Request-Id", "Ocs-Apirequest"],
+    ))]
     pub allow_headers: Vec<String>,
     /// Allow credentials for CORS.See following chapter for more details: Access-Control-Allow-Credentials at
     /// <https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Access-Control-Allow-Credentials>.
-    #[schemars(extend("x-env" = ["OCIS_CORS_ALLOW_CREDENTIALS", "<P>_CORS_ALLOW_CREDENTIALS"]))]
+    #[schemars(extend("x-env" = ["OCIS_CORS_ALLOW_CREDENTIALS", "<P>_CORS_ALLOW_CREDENTIALS"], "default" = true))]
     pub allow_credentials: bool,
 }
 
 impl Default for Cors {
     fn default() -> Self {
-        let texts = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();
-        Self {
-            allow_origins: texts(&["*"]),
-            allow_methods: texts(&["GET", "POST", "DELETE"]),
-            allow_headers: texts(&[
-                "Authorization",
-                "Origin",
-                "Content-Type",
-                "Accept",
-                "X-Requested-With",
-                "X-Request-Id",
-                "Ocs-Apirequest",
-            ]),
-            allow_credentials: true,
-        }
+        defaults()
     }
 }
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_HEADER_SIZE, cert_and_key, header_size, positive};
-use crate::{Invalid, ListenAddr, Networks, PrivateKeyFile, Section};
+use crate::{Invalid, ListenAddr, Networks, PrivateKeyFile, Section, defaults};
 
 /// `grpc`: the gRPC server.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -18,20 +18,25 @@ pub struct Grpc {
     /// Its TLS.
     pub tls: GrpcTls,
     /// The transport protocol of the GRPC service.
-    #[schemars(extend("x-env" = ["OCIS_GRPC_PROTOCOL", "<P>_GRPC_PROTOCOL"], "enum" = ["tcp", "unix"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_GRPC_PROTOCOL", "<P>_GRPC_PROTOCOL"], "default" = "tcp",
+        "enum" = ["tcp", "unix"],
+    ))]
     pub protocol: String,
     /// The size in bytes of the longest message the GRPC service accepts. If unset, 64 KiB, but 128 KiB for the
     /// administration of idp and 2 MiB for the import of app tokens.
     #[schemars(extend("x-env" = ["OCIS_GRPC_MAX_RECEIVED_MESSAGE_SIZE", "<P>_GRPC_MAX_RECEIVED_MESSAGE_SIZE"]))]
     pub max_received_message_size: Option<usize>,
     /// The size in bytes of the largest request headers (metadata) the GRPC service accepts.
-    #[schemars(extend("x-env" = ["OCIS_GRPC_MAX_HEADER_SIZE", "<P>_GRPC_MAX_HEADER_SIZE"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_GRPC_MAX_HEADER_SIZE", "<P>_GRPC_MAX_HEADER_SIZE"], "default" = MAX_HEADER_SIZE,
+    ))]
     pub max_header_size: usize,
     /// How many requests the GRPC service handles at the same time.
-    #[schemars(extend("x-env" = ["<P>_GRPC_MAX_CONCURRENT_REQUESTS"]))]
+    #[schemars(extend("x-env" = ["<P>_GRPC_MAX_CONCURRENT_REQUESTS"], "default" = 1024))]
     pub max_concurrent_requests: usize,
     /// The time after which the GRPC service gives up a request.
-    #[schemars(extend("x-env" = ["<P>_GRPC_REQUEST_TIMEOUT"]))]
+    #[schemars(extend("x-env" = ["<P>_GRPC_REQUEST_TIMEOUT"], "default" = "5s"))]
     pub request_timeout: Duration,
     /// The time after which clients of the GRPC service are asked to connect anew. About half an hour if unset.
     #[schemars(extend("x-env" = ["GRPC_MAX_CONNECTION_AGE", "<P>_GRPC_MAX_CONNECTION_AGE"]))]
@@ -39,16 +44,11 @@ pub struct Grpc {
     /// Addresses and networks (like 10.0.0.0/8) of services that call the GRPC service without a client certificate.
     /// The service trusts them, callers over a Unix socket and callers with a certificate signed by
     /// `OCIS_GRPC_TLS_CLIENT_CA` to pass on the address that a credential came from.
-    #[schemars(extend("x-env" = ["OCIS_GRPC_TRUSTED_NETWORKS", "<P>_GRPC_TRUSTED_NETWORKS"]))]
+    #[schemars(extend("x-env" = ["OCIS_GRPC_TRUSTED_NETWORKS", "<P>_GRPC_TRUSTED_NETWORKS"], "default" = LOOPBACK))]
     pub trusted_networks: Vec<String>,
 }
 
 impl Grpc {
-    /// The defaults, with a service's own address.
-    pub fn at(addr: &str) -> Self {
-        Self { addr: ListenAddr::built_in(addr), ..Self::default() }
-    }
-
     /// A warning where callers on other machines cannot pass on which address a credential came from, so that one user's wrong
     /// passwords delay all others. For services that count failures, or pass the address on.
     pub fn source_warning(&self) -> Option<String> {
@@ -68,17 +68,7 @@ const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1"];
 
 impl Default for Grpc {
     fn default() -> Self {
-        Self {
-            addr: ListenAddr::Off,
-            tls: GrpcTls::default(),
-            protocol: "tcp".into(),
-            trusted_networks: LOOPBACK.map(str::to_owned).into(),
-            max_received_message_size: None,
-            max_header_size: MAX_HEADER_SIZE,
-            max_concurrent_requests: 1024,
-            request_timeout: Duration::from_secs(5),
-            max_connection_age: None,
-        }
+        defaults()
     }
 }
 

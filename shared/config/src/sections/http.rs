@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Cors, MAX_HEADER_SIZE, cert_and_key, header_size, positive};
-use crate::{Invalid, ListenAddr, Networks, PrivateKeyFile, Section};
+use crate::{Invalid, ListenAddr, Networks, PrivateKeyFile, Section, defaults};
 
 /// `http`: the HTTP server.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -16,7 +16,7 @@ pub struct Http {
     #[schemars(extend("x-env" = ["<P>_HTTP_ADDR"]))]
     pub addr: ListenAddr,
     /// Subdirectory that serves as the root for this HTTP service.
-    #[schemars(extend("x-env" = ["<P>_HTTP_ROOT"]))]
+    #[schemars(extend("x-env" = ["<P>_HTTP_ROOT"], "default" = "/"))]
     pub root: String,
     /// Which pages of other sites may call it.
     pub cors: Cors,
@@ -27,25 +27,22 @@ pub struct Http {
     #[schemars(extend("x-env" = ["OCIS_TRUSTED_PROXIES", "<P>_TRUSTED_PROXIES"]))]
     pub trusted_proxies: Vec<String>,
     /// The size in bytes of the largest request headers the HTTP service accepts; larger ones are answered with 431.
-    #[schemars(extend("x-env" = ["OCIS_HTTP_MAX_HEADER_SIZE", "<P>_HTTP_MAX_HEADER_SIZE"]))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_HTTP_MAX_HEADER_SIZE", "<P>_HTTP_MAX_HEADER_SIZE"], "default" = MAX_HEADER_SIZE,
+    ))]
     pub max_header_size: usize,
     /// The size in bytes of the longest request body the HTTP service accepts.
-    #[schemars(extend("x-env" = ["<P>_HTTP_MAX_BODY_SIZE"]))]
+    #[schemars(extend("x-env" = ["<P>_HTTP_MAX_BODY_SIZE"], "default" = 1024 * 1024))]
     pub max_body_size: usize,
     /// How many requests the HTTP service handles at the same time.
-    #[schemars(extend("x-env" = ["<P>_HTTP_MAX_CONCURRENT_REQUESTS"]))]
+    #[schemars(extend("x-env" = ["<P>_HTTP_MAX_CONCURRENT_REQUESTS"], "default" = 1024))]
     pub max_concurrent_requests: usize,
     /// The time after which the HTTP service gives up a request.
-    #[schemars(extend("x-env" = ["<P>_HTTP_REQUEST_TIMEOUT"]))]
+    #[schemars(extend("x-env" = ["<P>_HTTP_REQUEST_TIMEOUT"], "default" = "30s"))]
     pub request_timeout: Duration,
 }
 
 impl Http {
-    /// The defaults, with a service's own address.
-    pub fn at(addr: &str) -> Self {
-        Self { addr: ListenAddr::built_in(addr), ..Self::default() }
-    }
-
     /// A warning where no proxy is believed: behind one, all clients count as one source. For services that count failures by
     /// source.
     pub fn source_warning(&self) -> Option<String> {
@@ -70,17 +67,7 @@ impl Http {
 
 impl Default for Http {
     fn default() -> Self {
-        Self {
-            addr: ListenAddr::Off,
-            root: "/".into(),
-            cors: Cors::default(),
-            tls: HttpTls::default(),
-            trusted_proxies: Vec::new(),
-            max_header_size: MAX_HEADER_SIZE,
-            max_body_size: 1024 * 1024,
-            max_concurrent_requests: 1024,
-            request_timeout: Duration::from_secs(30),
-        }
+        defaults()
     }
 }
 

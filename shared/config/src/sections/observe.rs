@@ -68,10 +68,3 @@ pub struct Debug {
     #[schemars(extend("x-env" = ["OCIS_DRAIN_DELAY", "<P>_DRAIN_DELAY"]))]
     pub drain_delay: Duration,
 }
-
-impl Debug {
-    /// The defaults, with a service's own address.
-    pub fn at(addr: &str) -> Self {
-        Self { addr: ListenAddr::built_in(addr), ..Self::default() }
-    }
-}

@@ -1,9 +1,11 @@
 //! What is printed: names, types, defaults and descriptions that operators rely on.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::{AuthAppLike, Folder, IDENTITY, JWT_SECRET, read_ok};
-use crate::{docs, example, schema};
+use crate::{Grpc, ListenAddr, docs, example, schema};
 
 /// Every wanted line is there, in this order; others may stand between them.
 fn assert_in_order(wanted: impl Iterator<Item = String>, printed: &str) {
@@ -48,6 +50,15 @@ fn schema_describes_every_setting_of_the_yaml_file() {
     let secret = at("token_manager.jwt_secret");
     assert_eq!((&secret["x-secret"], secret.get("default")), (&true.into(), None));
     assert_eq!(at("allow_readable_secrets")["type"], "boolean");
+}
+
+#[test]
+fn default_that_a_section_is_given_overrides_its_own() {
+    let grpc = AuthAppLike::default().grpc;
+    assert_eq!(grpc.addr.to_string(), "127.0.0.1:9246");
+    assert_eq!(Grpc::default().addr, ListenAddr::Off);
+    assert_eq!((grpc.protocol, grpc.max_concurrent_requests), ("tcp".into(), 1024));
+    assert_eq!((grpc.request_timeout, grpc.max_connection_age), (Duration::from_secs(5), None));
 }
 
 #[test]
