@@ -2,7 +2,7 @@ mod tokens;
 
 use config::{
     Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, Log, Reva, Secret, SecretFiles, Section, TokenManager,
-    Tracing, base_data_path,
+    Tracing,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -82,10 +82,7 @@ impl Default for Config {
 impl Config {
     /// The URL of the database.
     pub fn database(&self, environment: &Environment) -> String {
-        match self.database_url.expose() {
-            "" => store::sqlite_url(&base_data_path(environment).join("auth-app.db")),
-            url => url.to_owned(),
-        }
+        store::url_or_file(&self.database_url, "auth-app.db", environment)
     }
 }
 
@@ -103,12 +100,8 @@ impl Section for Config {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        if !self.database_url.is_empty() {
-            store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
-        }
-        store::check_listen_url(self.database_listen_url.expose())
-            .map_err(|problem| Invalid::new("database_listen_url", problem))?;
-        Ok(())
+        store::validate_url(&self.database_url)?;
+        store::validate_listen_url(&self.database_listen_url)
     }
 
     fn warnings(&self) -> Vec<String> {

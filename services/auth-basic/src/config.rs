@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use config::{
     Debug, Environment, Grpc, GrpcClientTls, Invalid, Log, Reva, Secret, SecretFiles, Section, TokenManager, Tracing,
-    base_data_path,
 };
 use ldap::Ldap;
 use schemars::JsonSchema;
@@ -86,10 +85,7 @@ impl Default for Config {
 impl Config {
     /// The URL of the database.
     pub fn database(&self, environment: &Environment) -> String {
-        match self.database_url.expose() {
-            "" => store::sqlite_url(&base_data_path(environment).join("auth-basic.db")),
-            url => url.to_owned(),
-        }
+        store::url_or_file(&self.database_url, "auth-basic.db", environment)
     }
 
     /// Whether people and passwords are in an LDAP server.
@@ -120,9 +116,7 @@ impl Section for Config {
         if self.is_ldap() {
             self.auth_providers.ldap.validate_in_use("auth_providers.ldap")?;
         }
-        if !self.database_url.is_empty() {
-            store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
-        }
+        store::validate_url(&self.database_url)?;
         if !(1..=64).contains(&self.password_min_characters) {
             return Err(Invalid::new("password_min_characters", "must be from 1 to 64"));
         }

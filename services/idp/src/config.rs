@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use config::{
     Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, ListenAddr, Log, Mtls, Reva, Secret, SecretFiles, Section,
-    TokenManager, Tracing, base_data_path,
+    TokenManager, Tracing,
 };
 use oidc::jose::Algorithm;
 use schemars::JsonSchema;
@@ -148,10 +148,7 @@ impl Default for Config {
 impl Config {
     /// The URL of the database.
     pub fn database(&self, environment: &Environment) -> String {
-        match self.database_url.expose() {
-            "" => store::sqlite_url(&base_data_path(environment).join("idp.db")),
-            url => url.to_owned(),
-        }
+        store::url_or_file(&self.database_url, "idp.db", environment)
     }
 
     /// The URL by which people reach the installation, without a `/` at its end. Where none is configured, it is that of
@@ -216,11 +213,8 @@ impl Section for Config {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        if !self.database_url.is_empty() {
-            store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
-        }
-        store::check_listen_url(self.database_listen_url.expose())
-            .map_err(|problem| Invalid::new("database_listen_url", problem))?;
+        store::validate_url(&self.database_url)?;
+        store::validate_listen_url(&self.database_listen_url)?;
         if self.layouts.is_empty() || self.layouts.iter().any(|name| name.parse::<EndpointProfile>().is_err()) {
             return Err(Invalid::new("layouts", "must be a list of: opencloud, cells"));
         }

@@ -2,7 +2,6 @@
 
 use config::{
     Debug, Environment, Grpc, GrpcClientTls, Invalid, Log, Secret, SecretFiles, Section, TokenManager, Tracing,
-    base_data_path,
 };
 use ldap::Ldap;
 use schemars::JsonSchema;
@@ -72,10 +71,7 @@ impl Config {
 
     /// The URL of the database.
     pub fn database(&self, environment: &Environment) -> String {
-        match self.database_url.expose() {
-            "" => store::sqlite_url(&base_data_path(environment).join("users.db")),
-            url => url.to_owned(),
-        }
+        store::url_or_file(&self.database_url, "users.db", environment)
     }
 }
 
@@ -94,9 +90,6 @@ impl Section for Config {
         if self.is_ldap() {
             return self.ldap.validate_in_use("ldap");
         }
-        if !self.database_url.is_empty() {
-            store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
-        }
-        Ok(())
+        store::validate_url(&self.database_url)
     }
 }

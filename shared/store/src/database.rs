@@ -77,7 +77,7 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if it cannot be reached or opened; [`StoreError::Internal`] if the URL is not understood
-    /// (see [`check_url`](crate::check_url)).
+    /// (see [`validate_url`](crate::validate_url)).
     pub async fn connect(url: &str, options: &Options) -> Result<Self, StoreError> {
         let target = url::parse(url).map_err(|problem| StoreError::internal(format!("the database URL {problem}")))?;
         let (writing, reading, place) = match target {

@@ -29,5 +29,5 @@ pub use error::{Cause, StoreError};
 pub use prune::{keep_pruning, prune};
 pub use recent::{BELIEVED_FOR, Forgetting, Recent, read_or_recent};
 pub use replica_sync::{OUTBOX_WINDOW, ReplicaSync};
-pub use settings::{LISTEN_URL, Pool};
-pub use url::{check_listen_url, check_url, redacted, sqlite_url};
+pub use settings::{LISTEN_URL, Pool, url_or_file, validate_listen_url, validate_url};
+pub use url::{redacted, sqlite_url};

@@ -1,12 +1,13 @@
-//! What an installation may set about a pool.
+//! The settings of a service's database.
 
 use std::time::Duration;
 
-use config::{Invalid, Section};
+use config::{Environment, Invalid, Secret, Section, base_data_path};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Options;
+use crate::url::{check_listen_url, check_url};
+use crate::{Options, sqlite_url};
 
 /// The meaning of the setting of [`Options::listen_url`].
 pub const LISTEN_URL: &str = "The same database by an address of the PostgreSQL server itself, for services whose database URL leads to a pooler that hands out sessions transaction by transaction. By it replicas learn of changes at once; without it, within about a second.";
@@ -56,6 +57,33 @@ impl Pool {
         let Self { max_connections, acquire_timeout } = *self;
         Options { max_connections, acquire_timeout, ..Options::default() }
     }
+}
+
+/// The URL of a service's database: the configured one or, if that is empty, that of a file in the data folder.
+pub fn url_or_file(configured: &Secret, file: &str, environment: &Environment) -> String {
+    match configured.expose() {
+        "" => sqlite_url(&base_data_path(environment).join(file)),
+        url => url.to_owned(),
+    }
+}
+
+/// Checks the setting `database_url`, which may be empty.
+///
+/// # Errors
+/// When [`Database::connect`](crate::Database::connect) does not understand it.
+pub fn validate_url(url: &Secret) -> Result<(), Invalid> {
+    if url.is_empty() {
+        return Ok(());
+    }
+    check_url(url.expose()).map_err(|problem| Invalid::new("database_url", problem))
+}
+
+/// Checks the setting `database_listen_url`, which may be empty.
+///
+/// # Errors
+/// When it names no `PostgreSQL` server.
+pub fn validate_listen_url(url: &Secret) -> Result<(), Invalid> {
+    check_listen_url(url.expose()).map_err(|problem| Invalid::new("database_listen_url", problem))
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, Mig
 use status::Kind;
 
 use crate::testing::{self, Cluster};
-use crate::{Database, Options, StoreError, check_url, redacted, sqlite_url};
+use crate::url::check_url;
+use crate::{Database, Options, StoreError, redacted, sqlite_url};
 
 struct Schema;
 

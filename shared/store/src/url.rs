@@ -13,7 +13,7 @@ pub(crate) enum Target {
 
 /// Whether [`Database::connect`](crate::Database::connect) understands this URL; the error says what is wrong with it
 /// without repeating it.
-pub fn check_url(url: &str) -> Result<(), &'static str> {
+pub(crate) fn check_url(url: &str) -> Result<(), &'static str> {
     parse(url).map(drop)
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn parse(url: &str) -> Result<Target, &'static str> {
 }
 
 /// Whether [`Options::listen_url`](crate::Options::listen_url) may be this; the error says what is wrong with it without repeating it.
-pub fn check_listen_url(url: &str) -> Result<(), &'static str> {
+pub(crate) fn check_listen_url(url: &str) -> Result<(), &'static str> {
     if url.is_empty() { Ok(()) } else { postgres(url).map(drop) }
 }
 

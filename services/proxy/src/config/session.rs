@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use config::{Environment, Invalid, Secret, Section, base_data_path};
+use config::{Environment, Invalid, Secret, Section};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -82,10 +82,7 @@ impl Session {
 
     /// The URL of the database.
     pub fn database(&self, environment: &Environment) -> String {
-        match self.database_url.expose() {
-            "" => store::sqlite_url(&base_data_path(environment).join("proxy.db")),
-            url => url.to_owned(),
-        }
+        store::url_or_file(&self.database_url, "proxy.db", environment)
     }
 }
 
@@ -96,9 +93,7 @@ impl Section for Session {
 
     fn validate(&self) -> Result<(), Invalid> {
         // without sessions it may be that of the keys of signed URLs
-        if !self.database_url.is_empty() {
-            store::check_url(self.database_url.expose()).map_err(|problem| Invalid::new("database_url", problem))?;
-        }
+        store::validate_url(&self.database_url)?;
         if !self.is_enabled() {
             return Ok(());
         }

@@ -69,7 +69,7 @@ async fn announcements_arrive_where_listeners_reach_the_server_itself() {
     suite(there).await;
 
     for url in ["sqlite:///tmp/a.db", "nonsense", "postgres://host:port/"] {
-        assert!(crate::check_listen_url(url).is_err_and(|problem| !problem.contains(url)), "{url}");
+        assert!(crate::url::check_listen_url(url).is_err_and(|problem| !problem.contains(url)), "{url}");
         let options = Options { listen_url: url.into(), ..Options::default() };
         Database::connect(place.url(), &options).await.expect_err("it is no server");
     }
