@@ -7,7 +7,7 @@ use ldap::Ldap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::password::{Cost, Policy};
+use crate::password::{Cost, Hasher, Policy};
 use crate::throttle::Rules;
 
 /// The longest time that a verified credential may be remembered.
@@ -146,13 +146,8 @@ impl Section for Providers {
 
 impl Section for Cost {
     fn validate(&self) -> Result<(), Invalid> {
-        match crate::password::Hasher::new(*self) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Invalid::new(
-                "memory",
-                "must be from 8 times the parallelism to 65536 KiB, with 1 to 16 iterations and lanes",
-            )),
-        }
+        let problem = "must be from 8 times the parallelism to 65536 KiB, with 1 to 16 iterations and lanes";
+        Hasher::new(*self).map(drop).map_err(|_| Invalid::new("memory", problem))
     }
 }
 

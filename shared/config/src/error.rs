@@ -49,24 +49,14 @@ pub enum ConfigError {
         /// The path that was probably meant.
         nearest: Option<String>,
     },
-    /// A YAML file has a list or a group of keys where one value belongs, or the reverse.
+    /// A value is not of its setting's type; or a list or a group of keys is where one value belongs, or the reverse.
     #[error("{place} must be {expected}, not {found}")]
-    Shape {
-        /// File and YAML path.
-        place: String,
-        /// What belongs there.
-        expected: String,
-        /// What is there.
-        found: &'static str,
-    },
-    /// A value is not of its setting's type.
-    #[error("{place} must be {expected}, not {found:?}")]
     Value {
         /// The variable, or file and YAML path.
         place: String,
         /// The type and what is accepted for it.
-        expected: String,
-        /// The value; never that of a secret.
+        expected: &'static str,
+        /// The value in quotes, never that of a secret; or what kind of YAML it is.
         found: String,
     },
     /// A secret is given twice.

@@ -187,7 +187,7 @@ impl YamlFile {
     fn wrong_shape(&self, path: &[String], found: &Value) -> ConfigError {
         let (file, path) = (self.file.display(), self.path_text(path));
         let place = if path.is_empty() { file.to_string() } else { format!("{file}: {path}") };
-        ConfigError::Shape { place, expected: "a group of keys".into(), found: yaml::shape(found) }
+        ConfigError::Value { place, expected: "a group of keys", found: yaml::shape(found).into() }
     }
 
     /// The right key is looked for next to the wrong one, and then everywhere: it may only be indented wrongly.
@@ -196,7 +196,7 @@ impl YamlFile {
         let sibling = nearest(key, outline.children(section).map(Item::key));
         let meant = match sibling {
             Some(name) => outline.children(section).find(|item| item.key() == name),
-            None => outline.items().iter().find(|item| item.key() == key),
+            None => outline.0.iter().find(|item| item.key() == key),
         };
         ConfigError::UnknownKey {
             file: self.file.clone(),

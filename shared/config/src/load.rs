@@ -141,19 +141,14 @@ impl<'a> Reader<'a> {
     /// The value of a text or a list, or the secret in the file that a variable names.
     fn value(&mut self, setting: &Setting, found: &Value, origin: &Origin) -> Result<Value, ConfigError> {
         let (kind, place) = (setting.kind, origin.place().unwrap_or_default());
-        let wrong_shape = |found| ConfigError::Shape { place: place.into(), expected: kind.expected().into(), found };
+        let wrong = |found| ConfigError::Value { place: place.into(), expected: kind.expected(), found };
         match (found, origin) {
             (Value::String(_, text), _) if text.is_empty() && setting.optional => Ok(unset()),
             (Value::String(_, text), _) => {
                 if let (true, false, Origin::Yaml { file, .. }) = (setting.is_secret(), text.is_empty(), origin) {
                     self.note_file(file);
                 }
-                let wrong = || ConfigError::Value {
-                    place: place.into(),
-                    expected: kind.expected().into(),
-                    found: text.clone(),
-                };
-                kind.read(text).ok_or_else(wrong)
+                kind.read(text).ok_or_else(|| wrong(format!("{text:?}")))
             }
             (Value::Dict(_, dict), Origin::Variable(name)) => {
                 let path = PathBuf::from(dict.get(SECRET_FILE).and_then(Value::as_str).unwrap_or_default());
@@ -169,7 +164,7 @@ impl<'a> Reader<'a> {
             (Value::Array(_, items), _) if kind == Kind::List && items.iter().all(|item| item.as_str().is_some()) => {
                 Ok(found.clone())
             }
-            _ => Err(wrong_shape(yaml::shape(found))),
+            _ => Err(wrong(yaml::shape(found).into())),
         }
     }
 

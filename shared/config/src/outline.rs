@@ -79,10 +79,6 @@ impl Item {
 pub(crate) struct Outline(pub(crate) Vec<Item>);
 
 impl Outline {
-    pub(crate) fn items(&self) -> &[Item] {
-        &self.0
-    }
-
     pub(crate) fn settings(&self) -> impl DoubleEndedIterator<Item = (&[String], &Setting)> {
         self.0.iter().filter_map(|item| Some((item.path.as_slice(), item.setting.as_ref()?)))
     }
