@@ -47,8 +47,8 @@ pub struct Config {
     /// The directory's own address.
     #[schemars(description = runtime::USERS_ENDPOINT, extend("x-env" = ["<P>_USERS_ENDPOINT"]))]
     pub users_endpoint: String,
-    /// Where app tokens are kept: sqlite:///path/to/file.db, or postgres://user:password@host/database for more than
-    /// one replica. If empty, the file auth-app.db in the data folder.
+    /// Where app tokens are kept: `sqlite:///path/to/file.db`, or `postgres://user:password@host/database` for more
+    /// than one replica. If empty, the file auth-app.db in the data folder.
     #[schemars(extend("x-env" = ["OCIS_DATABASE_URL", "<P>_DATABASE_URL"]))]
     pub database_url: Secret,
     /// See [`store::Options::listen_url`].

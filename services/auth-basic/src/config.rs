@@ -48,8 +48,8 @@ pub struct Config {
     /// The directory's own address.
     #[schemars(description = runtime::USERS_ENDPOINT, extend("x-env" = ["<P>_USERS_ENDPOINT"]))]
     pub users_endpoint: String,
-    /// Where password verifiers and the counts of failed sign-ins are stored: sqlite:///path/to/file.db, or
-    /// postgres://user:password@host/database for more than one replica. If empty, the file auth-basic.db in the data
+    /// Where password verifiers and the counts of failed sign-ins are stored: `sqlite:///path/to/file.db`, or
+    /// `postgres://user:password@host/database` for more than one replica. If empty, the file auth-basic.db in the data
     /// folder. With passwords in LDAP it has the counts only.
     #[schemars(extend("x-env" = ["OCIS_DATABASE_URL", "<P>_DATABASE_URL"]))]
     pub database_url: Secret,

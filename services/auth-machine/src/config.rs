@@ -50,9 +50,9 @@ pub struct Config {
     #[schemars(extend("x-env" = ["AUTH_MACHINE_ALLOW_IMPERSONATION"], "default" = ["*=users"]))]
     pub allow_impersonation: Vec<String>,
     /// Names in the client certificates of gateways (the first URI in a certificate, or else the first DNS name), like
-    /// 'spiffe://example.org/gateway'. Behind these gateways CALLER is the name in the certificate of the gateway's own
-    /// caller, which the gateway forwards. A name that any other caller forwards is not believed, and only rules for
-    /// '*' hold for such a request.
+    /// '`spiffe://example.org/gateway`'. Behind these gateways CALLER is the name in the certificate of the gateway's
+    /// own caller, which the gateway forwards. A name that any other caller forwards is not believed, and only rules
+    /// for '*' hold for such a request.
     #[schemars(extend("x-env" = ["AUTH_MACHINE_TRUSTED_GATEWAYS"]))]
     pub trusted_gateways: Vec<String>,
 }

@@ -15,8 +15,9 @@ pub use lives::Lives;
 
 use crate::endpoints::{EndpointProfile, IssuerEndpoints};
 
-/// With 4 KiB of groups a token stays below 8 KiB: the longest header that nginx, Apache and Tomcat read as they are installed, half of
-/// what `HAProxy` and `Node.js` read in all, and the longest query of ours, where an ID token is a hint (`id_token_hint`).
+/// With 4 KiB of groups a token stays below 8 KiB: the longest header that nginx, Apache and Tomcat read as they are
+/// installed, half of what `HAProxy` and `Node.js` read in all, and the longest query of ours, where an ID token is a
+/// hint (`id_token_hint`).
 const MAX_GROUPS_SIZE: usize = 4 * 1024;
 /// With more, a token could be longer than the 32 KiB of headers that every service reads.
 const MOST_GROUPS_SIZE: usize = 20 * 1024;
@@ -59,7 +60,7 @@ pub struct Config {
     ))]
     pub auth_basic_endpoint: String,
     /// The URL by which users reach the installation. It is the issuer of the layout opencloud, and with /oidc behind
-    /// it that of the layout cells. If empty, http://localhost and the port of the HTTP service.
+    /// it that of the layout cells. If empty, `http://localhost` and the port of the HTTP service.
     #[schemars(extend("x-env" = ["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_ISS"]))]
     pub url: String,
     /// The URL by which programs with a client certificate reach the service at `IDP_MTLS_ADDR`. If empty, the host of
@@ -76,8 +77,9 @@ pub struct Config {
     /// The name of the installation that users see.
     #[schemars(extend("x-env" = ["<P>_SITE_NAME"], "default" = "Doorward"))]
     pub site_name: String,
-    /// Where sessions, grants, clients and keys are kept: sqlite:///path/to/file.db, or
-    /// postgres://user:password@host/database for more than one replica. If empty, the file idp.db in the data folder.
+    /// Where sessions, grants, clients and keys are kept: `sqlite:///path/to/file.db`, or
+    /// `postgres://user:password@host/database` for more than one replica. If empty, the file idp.db in the data
+    /// folder.
     #[schemars(extend("x-env" = ["OCIS_DATABASE_URL", "<P>_DATABASE_URL"]))]
     pub database_url: Secret,
     /// See [`store::Options::listen_url`].
@@ -151,8 +153,8 @@ impl Config {
         store::url_or_file(&self.database_url, "idp.db", environment)
     }
 
-    /// The URL by which people reach the installation, without a `/` at its end. Where none is configured, it is that of
-    /// the listener on this machine.
+    /// The URL by which people reach the installation, without a `/` at its end. Where none is configured, it is that
+    /// of the listener on this machine.
     pub fn site(&self) -> String {
         if !self.url.is_empty() {
             return self.url.trim_end_matches('/').to_owned();
@@ -164,8 +166,8 @@ impl Config {
         }
     }
 
-    /// The URL by which clients with certificates reach the installation, if they are served. Where none is configured, it is
-    /// the site's host with the port of their listener.
+    /// The URL by which clients with certificates reach the installation, if they are served. Where none is configured,
+    /// it is the site's host with the port of their listener.
     pub fn mtls_site(&self) -> Option<String> {
         let port = match &self.mtls.addr {
             ListenAddr::Off => return None,

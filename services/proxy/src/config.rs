@@ -106,14 +106,14 @@ pub struct Config {
 /// `backends`: the services of the family that people reach through the edge.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Backends {
-    /// The HTTP server of idp, like http://127.0.0.1:9130. If empty, the edge has no routes to it.
+    /// The HTTP server of idp, like `http://127.0.0.1:9130`. If empty, the edge has no routes to it.
     #[schemars(extend("x-env" = ["<P>_IDP_BACKEND"], "default" = "http://127.0.0.1:9130"))]
     pub idp: String,
-    /// The HTTP server of auth-app, like http://127.0.0.1:9247. If empty, the edge has no route to it.
+    /// The HTTP server of auth-app, like `http://127.0.0.1:9247`. If empty, the edge has no route to it.
     #[schemars(extend("x-env" = ["<P>_AUTH_APP_BACKEND"], "default" = "http://127.0.0.1:9247"))]
     pub auth_app: String,
-    /// The HTTP server of auth-bearer, like http://127.0.0.1:9248, which issuers tell of sign-outs. If empty, the edge
-    /// has no route to it.
+    /// The HTTP server of auth-bearer, like `http://127.0.0.1:9248`, which issuers tell of sign-outs. If empty, the
+    /// edge has no route to it.
     #[schemars(extend("x-env" = ["<P>_AUTH_BEARER_BACKEND"], "default" = "http://127.0.0.1:9248"))]
     pub auth_bearer: String,
 }
@@ -195,8 +195,8 @@ impl Section for Config {
 impl Config {
     /// Which of a client's headers no backend is sent.
     ///
-    /// # Errors
-    /// When one of the settings holds what is no name, or an exception would let clients write what backends are told of them.
+    /// # Errors When one of the settings holds what is no name, or an exception would let clients write what backends
+    /// are told of them.
     pub fn request_filter(&self) -> Result<RequestFilter, FilterError> {
         let filter = RequestFilter::new(&self.identity_headers, &self.identity_headers_except)?;
         match self.doors.verify_headers.iter().find(|name| !filter.is_identity(name)) {

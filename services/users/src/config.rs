@@ -41,8 +41,8 @@ pub struct Config {
     /// which other services may have stored.
     #[schemars(extend("x-env" = ["OCIS_URL_PREVIOUS", "<P>_IDP_URL_PREVIOUS"]))]
     pub idp_previous: Vec<String>,
-    /// Where users and groups are stored: sqlite:///path/to/file.db, or postgres://user:password@host/database for more
-    /// than one replica. If empty, the file users.db in the data folder.
+    /// Where users and groups are stored: `sqlite:///path/to/file.db`, or `postgres://user:password@host/database` for
+    /// more than one replica. If empty, the file users.db in the data folder.
     #[schemars(extend("x-env" = ["OCIS_DATABASE_URL", "<P>_DATABASE_URL"]))]
     pub database_url: Secret,
     /// The connections to a `PostgreSQL` server.

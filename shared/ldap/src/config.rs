@@ -13,7 +13,7 @@ use crate::filter::configured;
 /// How to reach an LDAP server, and how people and groups are kept there.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Ldap {
-    /// The LDAP server: ldaps://host:port, ldap://host:port or ldapi://socket.
+    /// The LDAP server: `ldaps://host:port`, `ldap://host:port` or `ldapi://socket`.
     #[schemars(extend(
         "x-env" = ["OCIS_LDAP_URI", "<P>_LDAP_URI"], "default" = "ldaps://localhost:9235",
         "x-required" = "name the LDAP server",
@@ -79,7 +79,7 @@ pub struct Ldap {
     /// which other services may have stored.
     #[schemars(extend("x-env" = ["OCIS_URL_PREVIOUS", "<P>_IDP_URL_PREVIOUS"]))]
     pub idp_previous: Vec<String>,
-    /// How a disabled user is recognised: attribute (`user_schema`.user_enabled is FALSE), group (a member of
+    /// How a disabled user is recognised: attribute (`user_schema.user_enabled` is FALSE), group (a member of
     /// `ldap_disabled_users_group_dn`) or none.
     #[schemars(extend(
         "x-env" = ["OCIS_LDAP_DISABLE_USER_MECHANISM", "<P>_LDAP_DISABLE_USER_MECHANISM", "<P>_DISABLE_USER_MECHANISM"],

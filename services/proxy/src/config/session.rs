@@ -44,8 +44,8 @@ pub struct Session {
     /// session.
     #[schemars(extend("x-env" = ["<P>_SECRET"], "x-min-bytes" = 32))]
     pub secret: Secret,
-    /// Where sessions and the keys of signed URLs are kept: sqlite:///path/to/file.db, or
-    /// postgres://user:password@host/database for more than one replica. If empty, the file proxy.db in the data
+    /// Where sessions and the keys of signed URLs are kept: `sqlite:///path/to/file.db`, or
+    /// `postgres://user:password@host/database` for more than one replica. If empty, the file proxy.db in the data
     /// folder.
     #[schemars(extend("x-env" = ["OCIS_DATABASE_URL", "<P>_DATABASE_URL"]))]
     pub database_url: Secret,
