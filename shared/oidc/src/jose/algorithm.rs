@@ -1,6 +1,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jsonwebtoken::DecodingKey;
+use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
+
 /// An algorithm that signs (RFC 7518 3.1, RFC 8037 3.1). There is no `none`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Algorithm {
@@ -36,6 +39,24 @@ impl Algorithm {
         match self {
             Self::Rs256 | Self::Ps256 | Self::Es256 | Self::EdDsa => true,
             Self::Hs256 => false,
+        }
+    }
+
+    /// Whether this is a signature of the message by the key; `false` also for a key of another family.
+    pub(super) fn verify(self, key: &DecodingKey, message: &[u8], signature: &Vec<u8>) -> bool {
+        let verifier = (DEFAULT_PROVIDER.verifier_factory)(&self.into(), key);
+        verifier.is_ok_and(|verifier| verifier.verify(message, signature).is_ok())
+    }
+}
+
+impl From<Algorithm> for jsonwebtoken::Algorithm {
+    fn from(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Rs256 => Self::RS256,
+            Algorithm::Ps256 => Self::PS256,
+            Algorithm::Es256 => Self::ES256,
+            Algorithm::EdDsa => Self::EdDSA,
+            Algorithm::Hs256 => Self::HS256,
         }
     }
 }

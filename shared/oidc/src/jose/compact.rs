@@ -1,8 +1,8 @@
 //! The compact form of a JWT that is made here (RFC 7515 7.1).
 
-use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{EncodingKey, crypto};
 use serde::Serialize;
 
 use super::Algorithm;
@@ -54,7 +54,9 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 /// # Panics
 /// If the claims cannot be written as JSON, as maps cannot whose keys are no texts.
 pub fn hs256_jwt(secret: &[u8], typ: &str, claims: &impl Serialize) -> String {
-    let message = message(&header(Algorithm::Hs256, None, typ), claims, 32);
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes());
-    signed(message, tag.as_ref())
+    let mut message = message(&header(Algorithm::Hs256, None, typ), claims, 32);
+    let signature = crypto::sign(message.as_bytes(), &EncodingKey::from_secret(secret), Algorithm::Hs256.into());
+    message.push('.');
+    message.push_str(&signature.expect("a secret of any length signs"));
+    message
 }

@@ -1,8 +1,8 @@
 use std::fmt;
 
-use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
 
 use super::{Algorithm, JwtError, VerifyingKey};
@@ -115,11 +115,9 @@ impl<'a> UnverifiedJwt<'a> {
         if self.algorithm() != Some(Algorithm::Hs256) {
             return Err(JwtError::Algorithm);
         }
-        if secret.is_empty() {
-            return Err(JwtError::Signature);
-        }
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-        hmac::verify(&key, self.message.as_bytes(), &self.signature).map_err(|_| JwtError::Signature)
+        let key = DecodingKey::from_secret(secret);
+        let good = !secret.is_empty() && Algorithm::Hs256.verify(&key, self.message.as_bytes(), &self.signature);
+        if good { Ok(()) } else { Err(JwtError::Signature) }
     }
 
     /// What it says, to keep.

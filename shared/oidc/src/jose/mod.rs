@@ -1,13 +1,15 @@
 //! Signed tokens (RFC 7515, 7517, 7518, 7519, 7638, 8037): keys, key sets and compact JWTs.
 //!
-//! A [`SigningKey`] holds its key pair parsed, because parsing one costs more than a signature with it. A
+//! `jsonwebtoken` reads public keys, makes their thumbprints and verifies signatures. An [`UnverifiedJwt`] is parsed here,
+//! once, because issuer and key follow from its claims, and because `jsonwebtoken` accepts `crit`, which is refused. No time
+//! is checked by it: [`claims`](crate::claims) does that, with the caller's clock. A [`SigningKey`] is of `aws-lc-rs`, which
+//! holds a key pair parsed; `jsonwebtoken` parses it for each signature, which takes as long as the signature. A
 //! [`VerifyingKey`] knows which algorithms it is for, and a token is verified only with a key that is for the algorithm
 //! of its header: what a token says of itself never decides how a key is used. Shared secrets have a function of their
 //! own and are no keys here, so that no public key can be taken for one (RFC 8725 3.1).
 
 mod algorithm;
 mod compact;
-mod der;
 mod error;
 mod jwt;
 mod key_set;

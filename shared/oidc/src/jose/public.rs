@@ -1,20 +1,20 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
-    RsaPublicKeyComponents,
-};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, VerificationAlgorithm};
+use jsonwebtoken::jwk::{AlgorithmParameters, CommonParameters, Jwk, ThumbprintHash};
+use jsonwebtoken::{DecodingKey, DecodingKeyKind};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Algorithm, KeyError, MAX_KID, sha256};
+use super::{Algorithm, KeyError, MAX_KID};
 
 /// How long RSA keys are, in bits.
 pub(super) const RSA_BITS: RangeInclusive<usize> = 2048..=4096;
-/// The members of a JWK that nobody but its owner may see (RFC 7518 6.2.2, 6.3.2 and 6.4.1).
+/// The members of a JWK that only its owner may see (RFC 7518 6.2.2, 6.3.2 and 6.4.1).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+/// How long 32 bytes are in base64url.
+const COORDINATE: usize = 43;
 
 /// A public key, with the algorithms that it may verify.
 ///
@@ -23,19 +23,14 @@ const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 pub struct VerifyingKey {
     kid: Option<String>,
     thumbprint: String,
-    /// Never empty: the key as each of its algorithms needs it.
-    keys: Vec<(Algorithm, ParsedPublicKey)>,
-}
-
-/// The key itself: the text whose hash is its thumbprint (RFC 7638 3), and what verifies.
-struct Material {
-    canonical: String,
-    keys: Vec<(Algorithm, ParsedPublicKey)>,
+    /// Never empty.
+    algorithms: Vec<Algorithm>,
+    key: DecodingKey,
 }
 
 impl VerifyingKey {
-    /// Reads a JWK (RFC 7517 4). `x5c` and the other members that lead to certificates are not looked
-    /// at; see [`KeySet::has_certificate`](super::KeySet::has_certificate).
+    /// Reads a JWK (RFC 7517 4). `x5c` and the other members that name certificates are ignored; see
+    /// [`KeySet::has_certificate`](super::KeySet::has_certificate).
     ///
     /// # Errors
     /// [`KeyError`], with [`KeyError::PrivatePart`] before all others.
@@ -46,92 +41,89 @@ impl VerifyingKey {
         if !is_for_signatures(jwk) {
             return Err(KeyError::NotForSignatures);
         }
-        let Material { canonical, mut keys } = match text(jwk, "kty")? {
-            "RSA" => Material::rsa(jwk)?,
-            "EC" => Material::p256(jwk)?,
-            "OKP" => Material::ed25519(jwk)?,
-            _ => return Err(KeyError::UnknownType),
-        };
+        let mut algorithms = algorithms_of(jwk)?;
+        let parameters = AlgorithmParameters::deserialize(jwk).map_err(|_| KeyError::Malformed)?;
+        let parsed = Jwk { common: CommonParameters::default(), algorithm: parameters };
+        let key = DecodingKey::from_jwk(&parsed).map_err(|_| KeyError::Malformed)?;
+        check(&parsed.algorithm, &key)?;
         if let Some(named) = optional(jwk, "alg")? {
-            keys.retain(|(algorithm, _)| algorithm.name() == named);
+            algorithms.retain(|algorithm| algorithm.name() == named);
         }
-        if keys.is_empty() {
+        if algorithms.is_empty() {
             return Err(KeyError::Algorithm);
         }
         let kid = optional(jwk, "kid")?;
         if kid.is_some_and(|kid| kid.len() > MAX_KID) {
             return Err(KeyError::Kid);
         }
-        Ok(Self { kid: kid.map(str::to_owned), thumbprint: sha256(&canonical), keys })
+        let thumbprint = parsed.thumbprint(ThumbprintHash::SHA256).map_err(|_| KeyError::Malformed)?;
+        Ok(Self { kid: kid.map(str::to_owned), thumbprint, algorithms, key })
     }
 
-    /// What the key is called, if it is called anything.
+    /// The `kid` of the JWK.
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
     }
 
-    /// The SHA-256 of what makes the key, in base64url (RFC 7638): one name that nobody can choose.
+    /// The SHA-256 thumbprint of the key, in base64url (RFC 7638): a name that its owner cannot choose.
     pub fn thumbprint(&self) -> &str {
         &self.thumbprint
     }
 
     /// Whether the key is for this algorithm.
     pub fn is_for(&self, algorithm: Algorithm) -> bool {
-        self.keys.iter().any(|(ours, _)| *ours == algorithm)
+        self.algorithms.contains(&algorithm)
     }
 
     /// Whether this is a signature of the message by the key with an algorithm that the key is for.
-    pub fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
-        let key = self.keys.iter().find(|(ours, _)| *ours == algorithm);
-        key.is_some_and(|(_, key)| key.verify_sig(message, signature).is_ok())
+    pub(super) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &Vec<u8>) -> bool {
+        self.is_for(algorithm) && algorithm.verify(&self.key, message, signature)
     }
 }
 
-impl Material {
-    fn rsa(jwk: &Map<String, Value>) -> Result<Self, KeyError> {
-        let components = RsaPublicKeyComponents { n: number(jwk, "n")?, e: number(jwk, "e")? };
-        if !RSA_BITS.contains(&bits(&components.n)) || !(17..=32).contains(&bits(&components.e)) {
-            return Err(KeyError::Size);
-        }
-        if !is_odd(&components.n) || !is_odd(&components.e) {
-            return Err(KeyError::Malformed);
-        }
-        let rs256 = components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).map_err(|_| KeyError::Malformed)?;
-        let ps256 = components.to_parsed_public_key(&RSA_PSS_2048_8192_SHA256).map_err(|_| KeyError::Malformed)?;
-        Ok(Self {
-            canonical: format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, text(jwk, "e")?, text(jwk, "n")?),
-            keys: vec![(Algorithm::Rs256, rs256), (Algorithm::Ps256, ps256)],
-        })
+/// The algorithms for keys of this type and curve.
+fn algorithms_of(jwk: &Map<String, Value>) -> Result<Vec<Algorithm>, KeyError> {
+    match text(jwk, "kty")? {
+        "RSA" => Ok(vec![Algorithm::Rs256, Algorithm::Ps256]),
+        "EC" if text(jwk, "crv")? == "P-256" => Ok(vec![Algorithm::Es256]),
+        "OKP" if text(jwk, "crv")? == "Ed25519" => Ok(vec![Algorithm::EdDsa]),
+        _ => Err(KeyError::UnknownType),
     }
+}
 
-    fn p256(jwk: &Map<String, Value>) -> Result<Self, KeyError> {
-        if text(jwk, "crv")? != "P-256" {
-            return Err(KeyError::UnknownType);
-        }
-        let (x, y) = (coordinate(jwk, "x")?, coordinate(jwk, "y")?);
-        // the uncompressed form of SEC 1, 2.3.3
-        let point = [&[4], x.as_slice(), y.as_slice()].concat();
-        let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| KeyError::Malformed)?;
-        let (x, y) = (text(jwk, "x")?, text(jwk, "y")?);
-        let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
-        Ok(Self { canonical, keys: vec![(Algorithm::Es256, key)] })
+/// Checks what `jsonwebtoken` leaves unchecked until a signature is verified, and that each number is written in the one
+/// way that keeps the thumbprint of a key unique.
+fn check(parameters: &AlgorithmParameters, key: &DecodingKey) -> Result<(), KeyError> {
+    match parameters {
+        AlgorithmParameters::RSA(_) => check_rsa(key),
+        AlgorithmParameters::EllipticCurve(point) => check_point(&point.x, &ECDSA_P256_SHA256_FIXED, key),
+        AlgorithmParameters::OctetKeyPair(point) => check_point(&point.x, &ED25519, key),
+        _ => Err(KeyError::Malformed),
     }
+}
 
-    fn ed25519(jwk: &Map<String, Value>) -> Result<Self, KeyError> {
-        if text(jwk, "crv")? != "Ed25519" {
-            return Err(KeyError::UnknownType);
-        }
-        let key = ParsedPublicKey::new(&ED25519, coordinate(jwk, "x")?).map_err(|_| KeyError::Malformed)?;
-        let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, text(jwk, "x")?);
-        Ok(Self { canonical, keys: vec![(Algorithm::EdDsa, key)] })
+/// `x` has its full length: a shorter one could take bytes of `y`, and a longer one be another encoding of the key.
+fn check_point(x: &str, curve: &'static dyn VerificationAlgorithm, key: &DecodingKey) -> Result<(), KeyError> {
+    let is_on_curve = || key.try_get_as_bytes().is_ok_and(|point| ParsedPublicKey::new(curve, point).is_ok());
+    if x.len() == COORDINATE && is_on_curve() { Ok(()) } else { Err(KeyError::Malformed) }
+}
+
+fn check_rsa(key: &DecodingKey) -> Result<(), KeyError> {
+    let DecodingKeyKind::RsaModulusExponent { n, e } = key.kind() else { return Err(KeyError::Malformed) };
+    if [n, e].into_iter().any(|number| number.first().is_none_or(|first| *first == 0)) {
+        return Err(KeyError::Malformed);
     }
+    if !RSA_BITS.contains(&bits(n)) || !(17..=32).contains(&bits(e)) {
+        return Err(KeyError::Size);
+    }
+    if is_odd(n) && is_odd(e) { Ok(()) } else { Err(KeyError::Malformed) }
 }
 
 impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let algorithms: Vec<_> = self.keys.iter().map(|(algorithm, _)| algorithm).collect();
+        let Self { kid, thumbprint, algorithms, key: _ } = self;
         let mut debug = f.debug_struct("VerifyingKey");
-        debug.field("kid", &self.kid).field("thumbprint", &self.thumbprint).field("algorithms", &algorithms).finish()
+        debug.field("kid", kid).field("thumbprint", thumbprint).field("algorithms", algorithms).finish()
     }
 }
 
@@ -154,18 +146,6 @@ fn optional<'a>(jwk: &'a Map<String, Value>, name: &str) -> Result<Option<&'a st
 
 fn text<'a>(jwk: &'a Map<String, Value>, name: &str) -> Result<&'a str, KeyError> {
     optional(jwk, name)?.ok_or(KeyError::Malformed)
-}
-
-/// `Base64urlUInt` of RFC 7518 2: a number in as few bytes as it needs. That there is one way to write it keeps the
-/// thumbprint one.
-fn number(jwk: &Map<String, Value>, name: &str) -> Result<Vec<u8>, KeyError> {
-    let bytes = URL_SAFE_NO_PAD.decode(text(jwk, name)?).map_err(|_| KeyError::Malformed)?;
-    if bytes.first().is_none_or(|first| *first == 0) { Err(KeyError::Malformed) } else { Ok(bytes) }
-}
-
-fn coordinate(jwk: &Map<String, Value>, name: &str) -> Result<[u8; 32], KeyError> {
-    let bytes = URL_SAFE_NO_PAD.decode(text(jwk, name)?).map_err(|_| KeyError::Malformed)?;
-    bytes.try_into().map_err(|_| KeyError::Malformed)
 }
 
 /// How many bits a number has that has no leading zero bytes.

@@ -8,14 +8,14 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
     RsaEncoding,
 };
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::public::RSA_BITS;
-use super::{Algorithm, KeyError, VerifyingKey, compact, der};
+use super::{Algorithm, KeyError, VerifyingKey, compact};
 
 /// The longest signature, in bytes: that of the longest RSA key.
 const MAX_SIGNATURE: usize = *RSA_BITS.end() / 8;
@@ -74,11 +74,12 @@ impl SigningKey {
     }
 
     fn new(algorithm: Algorithm, kid: &str, pair: Pair) -> Result<Self, KeyError> {
-        let mut jwk = pair.jwk()?;
-        for (name, value) in [("use", "sig"), ("alg", algorithm.name()), ("kid", kid)] {
-            jwk.insert(name.to_owned(), value.into());
-        }
-        // a key that nobody here would verify with is not signed with either
+        let public = Jwk::from_decoding_key(&pair.public_key(), Some(algorithm.into()));
+        let mut public = public.map_err(|_| KeyError::Library)?;
+        public.common.public_key_use = Some(PublicKeyUse::Signature);
+        public.common.key_id = Some(kid.to_owned());
+        let Ok(Value::Object(jwk)) = serde_json::to_value(public) else { return Err(KeyError::Library) };
+        // a key that no `VerifyingKey` accepts does not sign either
         VerifyingKey::from_jwk(&jwk)?;
         let headers = FREQUENT.map(|typ| (typ, compact::header(algorithm, Some(kid), typ)));
         Ok(Self { kid: kid.to_owned(), algorithm, pair, jwk, headers })
@@ -165,25 +166,12 @@ impl Pair {
         }
     }
 
-    /// The members of the public key's JWK that are the key.
-    fn jwk(&self) -> Result<Map<String, Value>, KeyError> {
-        let members = match self {
-            Self::Rsa(pair) => {
-                let (n, e) = der::rsa_public_key(pair.public_key().as_ref()).ok_or(KeyError::Library)?;
-                vec![("kty", "RSA".to_owned()), ("n", encoded(n)), ("e", encoded(e))]
-            }
-            Self::P256(pair) => {
-                // the uncompressed form of SEC 1, 2.3.3: 4, x, y
-                let point = pair.public_key().as_ref().strip_prefix(&[4]);
-                let (x, y) = point.and_then(|point| point.split_at_checked(32)).ok_or(KeyError::Library)?;
-                vec![("kty", "EC".to_owned()), ("crv", "P-256".to_owned()), ("x", encoded(x)), ("y", encoded(y))]
-            }
-            Self::Ed25519(pair) => {
-                let x = encoded(pair.public_key().as_ref());
-                vec![("kty", "OKP".to_owned()), ("crv", "Ed25519".to_owned()), ("x", x)]
-            }
-        };
-        Ok(members.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
+    fn public_key(&self) -> DecodingKey {
+        match self {
+            Self::Rsa(pair) => DecodingKey::from_rsa_der(pair.public_key().as_ref()),
+            Self::P256(pair) => DecodingKey::from_ec_der(pair.public_key().as_ref()),
+            Self::Ed25519(pair) => DecodingKey::from_ed_der(pair.public_key().as_ref()),
+        }
     }
 }
 
@@ -198,8 +186,4 @@ impl fmt::Debug for SigningKey {
         let Self { kid, algorithm, pair: _, jwk: _, headers: _ } = self;
         f.debug_struct("SigningKey").field("kid", kid).field("algorithm", algorithm).finish()
     }
-}
-
-fn encoded(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
 }

@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::jose::der::rsa_public_key;
 
 fn is_shared_between_threads<T: Send + Sync>() {}
 
@@ -33,7 +32,7 @@ fn what_a_key_signs_its_public_half_verifies() {
         let signature = pair(algorithm).sign(b"message");
         assert!(key.verify(algorithm, b"message", &signature), "{algorithm}");
         assert!(!key.verify(algorithm, b"massage", &signature), "{algorithm}");
-        assert!(!key.verify(algorithm, b"message", &signature[1..]), "{algorithm}");
+        assert!(!key.verify(algorithm, b"message", &signature[1..].to_vec()), "{algorithm}");
         assert_eq!(key.kid(), Some("k1"));
     }
 }
@@ -212,14 +211,13 @@ proptest! {
     ) {
         let jwk = json!({"kty": kty, "crv": crv, "x": x, "y": x, "n": n, "e": e});
         if let Ok(key) = VerifyingKey::from_jwk(&object(jwk)) {
-            prop_assert!(!key.verify(Algorithm::Es256, b"message", x.as_bytes()));
+            prop_assert!(!key.verify(Algorithm::Es256, b"message", &x.clone().into_bytes()));
             prop_assert_eq!(key.thumbprint().len(), 43);
         }
     }
 
     #[test]
     fn no_bytes_break_the_reading_of_keys(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
-        let _ = rsa_public_key(&bytes);
         for algorithm in Algorithm::SIGNING {
             prop_assert!(SigningKey::from_pkcs8(algorithm, "k", &bytes).is_err());
         }
