@@ -1,9 +1,8 @@
 //! What can go wrong between us and the server.
 
-use std::path::PathBuf;
-
 use authn::DirectoryError;
 use ldap3::{LdapError, LdapResult};
+use runtime::TlsError;
 
 /// Result codes of RFC 4511 that decide something here.
 pub(crate) mod code {
@@ -55,17 +54,9 @@ pub(crate) enum Failure {
         /// How many are taken.
         most: usize,
     },
-    /// The file of the certificate authority cannot be used (yet).
-    #[error("the CA file {} cannot be read: {problem}", file.display())]
-    Authority {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        problem: String,
-    },
-    /// TLS cannot be set up.
-    #[error("TLS cannot be set up")]
-    Tls(#[source] rustls::Error),
+    /// TLS cannot be set up, as when the file of the certificate authority cannot be used (yet).
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The request cannot be expressed in LDAP: a fault of the configuration.
     #[error("the LDAP request is not valid")]
     Request(#[source] LdapError),
@@ -85,11 +76,11 @@ impl Failure {
     /// Whether trying again later may help.
     fn is_temporary(&self) -> bool {
         match self {
-            Self::Connection(_) | Self::Timeout | Self::Exhausted | Self::Authority { .. } => true,
+            Self::Connection(_) | Self::Timeout | Self::Exhausted | Self::Tls(TlsError::File { .. }) => true,
             Self::Answer { result, .. } => {
                 matches!(result.rc, code::BUSY | code::UNAVAILABLE | code::TIME_LIMIT_EXCEEDED)
             }
-            Self::Truncated | Self::TooMany { .. } | Self::Tls(_) | Self::Request(_) => false,
+            Self::Truncated | Self::TooMany { .. } | Self::Tls(TlsError::Unusable { .. }) | Self::Request(_) => false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Certificates and keys, for servers and clients.
 
+mod any_certificate;
 mod optional;
 #[cfg(test)]
 mod tests;
@@ -12,15 +13,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::client::WantsClientCert;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{
-    ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme, WantsVerifier,
-};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier};
 
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -28,8 +26,9 @@ use tokio::time::timeout;
 use crate::Clock;
 use config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
 
+use any_certificate::AnyCertificate;
 pub use optional::ClientCertificate;
-use optional::{AcceptAnyClient, Vouching};
+use optional::Vouching;
 use validity::Dated;
 
 /// How errors of certificates end that were not put to use.
@@ -163,7 +162,7 @@ impl ServerFiles {
             }
             Clients::MayHaveCertificate(file) => {
                 let vouching = file.as_ref().map(|file| client_verifier(MTLS_CLIENT_CA, file)).transpose()?;
-                let anyone = Arc::new(AcceptAnyClient(provider()));
+                let anyone = Arc::new(AnyCertificate(provider()));
                 (builder.with_client_cert_verifier(anyone), Some(Vouching(vouching)))
             }
         };
@@ -301,8 +300,13 @@ pub(crate) fn client_dated(tls: &GrpcClientTls, mode: ClientTls) -> Result<Vec<D
     own.into_iter().chain(authorities).collect()
 }
 
-/// The TLS configuration of a client that shows no certificate.
-pub(crate) fn https(variable: &'static str, file: Option<&Path>, insecure: bool) -> Result<ClientConfig, TlsError> {
+/// The TLS configuration of a client that shows no certificate, for a server outside the family. It accepts certificates
+/// that the authorities in this file have signed, or without a file the system's; any certificate if `insecure`. `variable`
+/// names the file in errors.
+///
+/// # Errors
+/// When the file cannot be used.
+pub fn https(variable: &'static str, file: Option<&Path>, insecure: bool) -> Result<ClientConfig, TlsError> {
     let builder = if insecure { believing_anyone(variable)? } else { believing(variable, file)? };
     Ok(builder.with_no_client_auth())
 }
@@ -319,7 +323,7 @@ fn believing(variable: &'static str, file: Option<&Path>) -> Result<Believing, T
 }
 
 fn believing_anyone(variable: &'static str) -> Result<Believing, TlsError> {
-    let anyone = Arc::new(AcceptAnyServer(provider()));
+    let anyone = Arc::new(AnyCertificate(provider()));
     Ok(builder(variable)?.dangerous().with_custom_certificate_verifier(anyone))
 }
 
@@ -385,46 +389,6 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     // fails when another thread was quicker, with the same provider
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     CryptoProvider::get_default().map_or_else(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()), Arc::clone)
-}
-
-/// Accepts whatever certificate a server shows, which is what the mode `insecure` asks for. That the server has the
-/// certificate's key is still verified.
-#[derive(Debug)]
-struct AcceptAnyServer(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AcceptAnyServer {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 /// The first URI, or else the first DNS name, that a certificate is for.

@@ -6,13 +6,13 @@ mod endpoint;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
 use std::time::Duration;
 
 use tonic::transport::{Channel, Endpoint};
 
 use crate::Context;
-use crate::tls::{self, TlsError};
+use crate::tls::TlsError;
+pub use crate::tls::https;
 use config::{ClientTls, GrpcClientTls};
 use connector::Connector;
 use endpoint::Target;
@@ -63,15 +63,6 @@ impl EndpointError {
 /// Needs a tokio runtime.
 pub fn channel(endpoint: &str, tls: &GrpcClientTls, context: &Context) -> Result<Channel, EndpointError> {
     channel_within(endpoint, tls, Some(REQUEST_TIMEOUT), context)
-}
-
-/// How servers are spoken to over https that are no service of the family: only those are believed that the authorities in this
-/// file vouch for, or else the system's; all of them if `insecure`. `variable` names the file in errors.
-///
-/// # Errors
-/// When the file is of no use.
-pub fn https(variable: &'static str, file: Option<&Path>, insecure: bool) -> Result<rustls::ClientConfig, TlsError> {
-    tls::https(variable, file, insecure)
 }
 
 /// Like [`channel`], with another time until an answer must begin; `None` for requests that may take as long as they do.

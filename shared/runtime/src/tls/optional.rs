@@ -6,11 +6,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
+use rustls::server::danger::ClientCertVerifier;
 
 /// The certificate of whoever has made the connection that a request came by: that it has the certificate's key is proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,51 +45,5 @@ impl Vouching {
         let verified =
             self.0.as_ref().is_some_and(|who| who.verify_client_cert(own, intermediates, UnixTime::now()).is_ok());
         Some(ClientCertificate::new(Bytes::copy_from_slice(own), verified))
-    }
-}
-
-/// Accepts whatever certificate a client shows, and those that show none. That the client has the certificate's key is
-/// verified.
-#[derive(Debug)]
-pub(super) struct AcceptAnyClient(pub(super) Arc<CryptoProvider>);
-
-impl ClientCertVerifier for AcceptAnyClient {
-    fn client_auth_mandatory(&self) -> bool {
-        false
-    }
-
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
-    }
-
-    fn verify_client_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _now: UnixTime,
-    ) -> Result<ClientCertVerified, rustls::Error> {
-        Ok(ClientCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }
