@@ -26,7 +26,7 @@ pub struct Rules {
     pub audiences: Vec<String>,
     /// Which client they must have been issued to (`azp`, or `client_id`): one of these; see [`check`] if there is none.
     pub authorized_parties: Vec<String>,
-    /// Whether the issuer is Doorward's own provider, which alone is believed when it says that a client is first-party.
+    /// Whether the issuer is Doorward's own provider, the only one whose claim that a client is first-party is accepted.
     pub is_own: bool,
     /// Whether their type must be `at+jwt`.
     pub at_jwt_only: bool,
@@ -68,13 +68,12 @@ impl Access {
     }
 }
 
-/// Whether a token counts, by whom it is for and which client it was issued to. Our own provider says which clients are the
-/// installation's own; tokens of others need a scope of the API, or an operator who names the client. Of another issuer the configured
-/// audiences and clients decide, and without any only the clients count that are the same everywhere. A token in which a client acts for
-/// itself is no user's.
+/// Checks a token's audience and client. Doorward's own provider states which clients are first-party; tokens of other clients need
+/// a scope of the API, or an operator who names the client. For another issuer the configured audiences and clients decide; without
+/// any, only the well-known clients are accepted. A token in which a client acts for itself (`client_credentials`) is refused.
 ///
 /// # Errors
-/// Why it does not count.
+/// Why it is refused.
 pub fn check(claims: &Map<String, Value>, rules: &Rules) -> Result<(), Reason> {
     let Rules { audiences, authorized_parties, .. } = rules;
     if is_of_client_itself(claims) {
@@ -104,14 +103,14 @@ pub fn remedy(rules: &Rules) -> &'static str {
     }
 }
 
-/// What our own provider says of the client. `None` of another issuer, whatever its tokens say: there the claim may be whatever a client, or
-/// a user's own attributes, put into it.
+/// What Doorward's own provider states about the client. `None` for another issuer: there a client, or a user's own attributes, may
+/// have filled the claim.
 fn first_party(claims: &Map<String, Value>, rules: &Rules) -> Result<Option<bool>, Reason> {
     let Some(value) = claims.get(FIRST_PARTY).filter(|_| rules.is_own) else { return Ok(None) };
     value.as_bool().map(Some).ok_or(Reason::Malformed)
 }
 
-/// Whether the user has signed in at a client that the installation or its operator knows, and nobody acts for the user.
+/// Whether the user has signed in at a client that the installation or its operator knows, and no actor acts for the user.
 fn is_interactive(claims: &Map<String, Value>, rules: &Rules) -> bool {
     let signed_in = || claims.get("amr").and_then(Value::as_array).is_some_and(|methods| !methods.is_empty());
     let is_known = match first_party(claims, rules) {
@@ -131,7 +130,7 @@ fn is_built_in(claims: &Map<String, Value>) -> bool {
     was_issued_to(claims, client_id::is_built_in)
 }
 
-/// Whether the subject is the client (`client_credentials`, RFC 9068 2.2 and 5). Its identifier may be some user's as well.
+/// Whether the subject is the client (`client_credentials`, RFC 9068 2.2 and 5). Its identifier may equal that of a user.
 fn is_of_client_itself(claims: &Map<String, Value>) -> bool {
     let subject = claims.get("sub");
     subject.is_some() && CLIENT.iter().any(|name| claims.get(*name) == subject)
@@ -143,7 +142,7 @@ fn was_issued_to(claims: &Map<String, Value>, is_accepted: impl Fn(&str) -> bool
     named.peek().is_some() && named.all(|client| client.as_str().is_some_and(&is_accepted))
 }
 
-/// The tokens of the scope: a text with blanks between them, or a list.
+/// The values of the scope: a space-separated string, or a list.
 fn scope_tokens(claims: &Map<String, Value>) -> impl Iterator<Item = &str> {
     let texts = SCOPE.iter().filter_map(|name| claims.get(*name)).flat_map(|value| match value {
         Value::Array(entries) => entries.as_slice(),

@@ -1,4 +1,4 @@
-//! An access token of one of the issuers becomes a person of our directory.
+//! Verifies an access token of one of the issuers and finds its user in the directory.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -30,12 +30,12 @@ pub struct Bearer {
 }
 
 impl Bearer {
-    /// Verifies tokens of these issuers and finds their people among these.
+    /// Verifies tokens of these issuers and finds their users with `people`.
     pub fn new(issuers: Issuers, people: People, clock: Clock) -> Self {
         Self { issuers, results: Results::default(), sessions: Sessions::default(), people, clock }
     }
 
-    /// What a token says, and who has said it.
+    /// The claims of a token, and its issuer.
     async fn verify(&self, token: &str) -> Result<(Arc<Issuer>, Arc<Verified>), AuthError> {
         if token.is_empty() {
             return Err(AuthError::Refused(Reason::EmptySecret));
@@ -50,7 +50,7 @@ impl Bearer {
                 Route::Here(issuer, jwt) => {
                     let verdict = verify_here(issuer, token, jwt, now).await;
                     let outcome = Outcome::new(issuer, verdict, now);
-                    // a refusal costs nothing to find again, and would only take the place of something good
+                    // a refusal is cheap to compute again, and in the cache it would displace a valid entry
                     if outcome.verdict.is_ok() {
                         self.results.keep(key, outcome.clone()).await;
                     }
@@ -83,7 +83,7 @@ impl Bearer {
     }
 }
 
-/// By the issuer's keys.
+/// Verifies a token with the issuer's keys.
 async fn verify_here(
     issuer: &Arc<Issuer>,
     token: &str,
@@ -98,7 +98,7 @@ async fn verify_here(
     Ok(Verified { claims: complete(issuer, token, claims).await?, access })
 }
 
-/// By asking the issuer.
+/// Verifies a token at the issuer.
 fn verify_there(issuer: Arc<Issuer>, token: String, now: SystemTime) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let verdict = ask(&issuer, &token, now).await;
@@ -115,8 +115,8 @@ async fn ask(issuer: &Issuer, token: &str, now: SystemTime) -> Result<Verified, 
     Ok(Verified { claims: complete(issuer, token, claims).await?, access })
 }
 
-/// The claims, with those of the userinfo endpoint if the one is missing that names the user, or one that decides about groups or the role
-/// was left out and is there. What the token may do was decided before: userinfo answers what users may have written themselves.
+/// Adds the claims of the userinfo endpoint if the claim that names the user is missing, or if the issuer has moved a claim that
+/// decides about groups or the role to that endpoint. Access is decided before, as users may control what userinfo returns.
 async fn complete(issuer: &Issuer, token: &str, claims: Claims) -> Result<Claims, Failure> {
     let settings = &issuer.settings;
     let wanted = match (&settings.naming, &settings.provisioning) {
@@ -129,12 +129,12 @@ async fn complete(issuer: &Issuer, token: &str, claims: Claims) -> Result<Claims
         return Ok(claims);
     }
     let more = remote::user_info(issuer, token).await?;
-    // OpenID Connect Core 5.3.2: otherwise they are of somebody else
+    // a response with another `sub` must not be used (OpenID Connect Core 5.3.2)
     if more.subject == claims.subject { Ok(claims.completed(&more)) } else { Err(Reason::OwnerMismatch.into()) }
 }
 
-/// Whether a claim that decides about groups or the role was left out, and the issuer says that its own userinfo endpoint has it. No other
-/// address that a token names is called (row I32): then whoever needs the claim is refused.
+/// Whether a claim that decides about groups or the role was left out, and the issuer refers to its own userinfo endpoint for it.
+/// No other address in a token is called (`docs/security-requirements.md#i32`): a token that needs the claim is refused then.
 async fn is_left_out(issuer: &Issuer, claims: &Claims) -> Result<bool, Failure> {
     let settings = &issuer.settings;
     let groups = settings.provisioning.as_ref().map(|provisioning| &provisioning.groups);
@@ -148,7 +148,7 @@ async fn is_left_out(issuer: &Issuer, claims: &Claims) -> Result<bool, Failure> 
     Ok(endpoints.iter().any(|endpoint| own.as_deref() == Some(endpoint)))
 }
 
-/// Whether it has the form of one token (RFC 6750 2.1): no blank, no comma, nothing of a header.
+/// Whether it has the syntax of one token (RFC 6750 2.1), without characters that separate header fields.
 fn is_one_token(token: &str) -> bool {
     let body = token.trim_end_matches('=');
     let is_of_it = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);

@@ -1,4 +1,4 @@
-//! What is known of a token that was found good, and where in it something stands.
+//! The claims of a verified token, and the paths by which they are found.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,14 +19,14 @@ const MAX_LIST: usize = 5000;
 /// The deepest claim.
 const MAX_DEPTH: usize = 8;
 
-/// What a good token says.
+/// The claims of a verified token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claims {
-    /// Whom it is about: never reassigned by its issuer.
+    /// The subject, which its issuer never reassigns.
     pub subject: String,
     /// When it was issued, if it says so.
     pub issued: Option<SystemTime>,
-    /// From when on it is not good; `None` if only the issuer knows.
+    /// When it expires; `None` if only the issuer knows.
     pub expires: Option<SystemTime>,
     /// The session at the issuer, if it says so.
     pub session: Option<String>,
@@ -67,8 +67,8 @@ impl Claims {
         path.find(&self.all).and_then(Value::as_bool) == Some(true)
     }
 
-    /// A claim that is a list of texts, or one text that stands for a list of one; `None` for anything else, and for more than
-    /// is taken.
+    /// A claim that is a list of strings, or one string, which counts as a list of one; `None` for anything else, and for more
+    /// entries than are read.
     pub fn texts(&self, path: &Path) -> Option<Vec<&str>> {
         let fits = |text: &&str| (1..=MAX_TEXT).contains(&text.len());
         match path.find(&self.all)? {
@@ -80,8 +80,8 @@ impl Claims {
         }
     }
 
-    /// Whether the issuer has left a claim out because it is too large: `OpenID` Connect Core 5.6.2 has it elsewhere then, and Entra ID says
-    /// so of groups by `hasgroups` in implicit flows.
+    /// Whether the issuer has left a claim out because it is too large: `OpenID` Connect Core 5.6.2 has it elsewhere then, and
+    /// Entra ID says so of groups by `hasgroups` in implicit flows.
     pub fn is_left_out(&self, path: &Path) -> bool {
         let named = || self.all.get("_claim_names").and_then(Value::as_object);
         let is_named = || named().is_some_and(|names| names.keys().any(|name| path.is(name)));
@@ -100,7 +100,7 @@ impl Claims {
         &self.all
     }
 
-    /// These claims, and of the others those that are missing here. Who it is about, and how long it is good, stays.
+    /// These claims, completed by those of `others` that are missing here. Subject and expiry do not change.
     #[must_use]
     pub fn completed(mut self, others: &Self) -> Self {
         for (name, value) in &others.all {
@@ -132,8 +132,8 @@ fn allocated_by(value: &Value) -> usize {
     }
 }
 
-/// Where a claim stands: names joined by dots, as in `realm_access.roles`. A dot that belongs to a name is written `\.`, and a
-/// backslash `\\`.
+/// The path of a claim: names joined by dots, as in `realm_access.roles`. A dot within a name is escaped as `\.`, a backslash as
+/// `\\`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path(Vec<String>);
 

@@ -53,7 +53,7 @@ pub struct Config {
     pub auth_providers: AuthProviders,
     /// How issuers are called.
     pub outbound: Outbound,
-    /// What is made of unknown people.
+    /// How accounts of unknown users are created.
     pub auto_provision: AutoProvision,
     /// Which roles tokens give.
     pub role_assignment: RoleAssignment,

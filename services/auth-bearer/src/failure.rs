@@ -1,4 +1,4 @@
-//! Why a token was not found good, in a form that can be kept.
+//! Why a token could not be verified, in a form that can be cached.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use authn::{AuthError, Reason};
 
 use crate::keys::Unproven;
 
-/// Why there are no claims.
+/// Why there are no verified claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// The token is not good.
+    /// The token is refused.
     Refused(Reason),
-    /// Who would know does not say.
+    /// The issuer gives no usable answer.
     Unavailable(Arc<str>),
 }
 

@@ -29,8 +29,8 @@ pub struct Group {
 /// What a token says of groups; nothing where it has no such claim.
 ///
 /// # Errors
-/// [`Reason::TooManyGroups`] for more than are taken, or if the issuer says that it has left them out; [`Reason::Malformed`] if they cannot be
-/// understood. Whoever was taken out of a group at the issuer would otherwise stay in it here.
+/// [`Reason::TooManyGroups`] for more than are taken, or if the issuer says that it has left them out; [`Reason::Malformed`] if
+/// they cannot be understood. Whoever was taken out of a group at the issuer would otherwise stay in it here.
 pub fn read(
     issuer: &str,
     claims: &Claims,
@@ -79,7 +79,7 @@ pub fn has_identity(id: &str) -> bool {
 /// Names and stable identifiers. An empty name is no group.
 fn entries<'a>(value: &'a Value, ids: Option<&'a Value>) -> Result<Vec<(&'a str, Option<&'a str>)>, Reason> {
     let (names, ids) = (list(value), ids.map(list));
-    // the identifiers stand in a list of their own, in the same order
+    // the identifiers are a separate list in the same order
     if ids.is_some_and(|ids| ids.len() != names.len()) {
         return Err(Reason::Malformed);
     }
@@ -102,7 +102,7 @@ fn entries<'a>(value: &'a Value, ids: Option<&'a Value>) -> Result<Vec<(&'a str,
     entries.filter(|entry| !matches!(entry, Ok(("", _)))).collect()
 }
 
-/// A list, or one text that stands for a list of one.
+/// A list, or one string, which counts as a list of one.
 fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }

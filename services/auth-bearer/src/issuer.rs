@@ -18,64 +18,65 @@ use crate::metrics::Asked;
 
 /// How often it is logged at most, in seconds, that tokens of an issuer are refused for their client: anybody can send such tokens.
 const WARN_EVERY: u64 = 60;
-/// What issuers are told of who calls them.
+/// The `User-Agent` of requests to issuers.
 const USER_AGENT: &str = "doorward-auth-bearer";
 
 /// How an issuer's access tokens are verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// Here, by the issuer's keys.
+    /// Locally, with the issuer's keys.
     Jwt,
-    /// The issuer is asked about the token (RFC 7662).
+    /// At the issuer's introspection endpoint (RFC 7662).
     Introspection,
-    /// The issuer is asked for the token's person (`OpenID` Connect Core 5.3).
+    /// At the issuer's userinfo endpoint (`OpenID` Connect Core 5.3).
     UserInfo,
 }
 
-/// Who we are to the introspection endpoint.
+/// The credentials for the introspection endpoint.
 #[derive(Debug, Clone)]
 pub struct Client {
-    /// Our identifier.
+    /// The client identifier.
     pub id: String,
-    /// Our secret.
+    /// The client secret.
     pub secret: Secret,
-    /// Whether both stand in the form, and not in the `Authorization` header (RFC 6749 2.3.1).
+    /// Whether both are sent in the form instead of the `Authorization` header (RFC 6749 2.3.1).
     pub in_form: bool,
 }
 
-/// Whom an issuer's tokens can name.
+/// Which users an issuer's tokens can name.
 #[derive(Debug, Clone)]
 pub enum Naming {
-    /// People of the directory, whom a claim names: this is the provider that they have always signed in at.
+    /// Users of the directory, identified by a claim: the issuer is the provider at which they have always signed in.
     Directory {
         /// The claim.
         claim: Path,
-        /// Whether it holds the person's id; else the login name.
+        /// Whether it holds the user's id; otherwise it holds the username.
         by_id: bool,
     },
-    /// Nobody but people who came from this issuer, whatever its tokens say.
+    /// Only users who were provisioned from this issuer, whatever its tokens say.
     Own {
-        /// What is appended to the names of its people and groups.
+        /// The suffix of the names of its users and groups.
         suffix: String,
     },
 }
 
-/// What is made of unknown people.
+/// The claims from which accounts of unknown users are created.
 #[derive(Debug, Clone)]
 pub struct Provisioning {
-    /// The login name.
+    /// The username.
     pub username: Path,
     /// The mail address.
     pub mail: Path,
-    /// The name to show.
+    /// The display name.
     pub display_name: Path,
     /// The groups.
     pub groups: Path,
-    /// Identifiers of these groups that stay when a group is renamed, in the same order; if none, entries may hold one themselves.
+    /// Identifiers of these groups that stay the same when a group is renamed, in the same order; if none, entries may hold one
+    /// themselves.
     pub group_ids: Option<Path>,
-    /// How many groups are taken at most.
+    /// The most groups that are taken from a token.
     pub max_groups: usize,
-    /// Whether a mail address is believed that the issuer does not call verified.
+    /// Whether a mail address is accepted without `email_verified`.
     pub trust_mail: bool,
 }
 
@@ -91,27 +92,27 @@ pub struct Roles {
 /// What the operator says of an issuer.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// What its tokens must say; its name among it.
+    /// What its tokens must say, including its name.
     pub rules: Rules,
-    /// Whether it may use plain HTTP or a certificate that nobody vouches for.
+    /// Whether it may use plain HTTP or an untrusted certificate.
     pub insecure: bool,
     /// How its tokens are verified.
     pub method: Method,
-    /// Whether tokens of every client count where userinfo is all that vouches for them.
+    /// Whether tokens of every client are accepted on a userinfo response alone.
     pub any_client: bool,
-    /// Who we are to it.
+    /// The credentials for its introspection endpoint.
     pub client: Option<Client>,
-    /// Whether claims that a token lacks are not asked for.
+    /// Whether userinfo is not requested for claims that a token lacks.
     pub skip_user_info: bool,
-    /// How long an answer of the issuer about a token is believed.
+    /// How long an introspection or userinfo response is cached.
     pub believed_for: Duration,
-    /// Whom its tokens name.
+    /// Which users its tokens can name.
     pub naming: Naming,
     /// The claims that hold the POSIX numbers of user and group.
     pub numbers: [Option<Path>; 2],
-    /// What is made of unknown people; nothing if there is none.
+    /// How accounts of unknown users are created; if none, they are not.
     pub provisioning: Option<Provisioning>,
-    /// Which roles its tokens give; if none, those of the directory stay.
+    /// Which roles its tokens give; if none, the roles of the directory apply.
     pub roles: Option<Roles>,
 }
 
@@ -146,7 +147,7 @@ impl Issuer {
         &self.settings.rules.issuer
     }
 
-    /// Notes how long a token lives.
+    /// Records the lifetime of a token.
     pub fn note_life(&self, claims: &Claims, now: SystemTime) {
         let Some(end) = claims.expires else { return };
         let life = end.duration_since(claims.issued.unwrap_or(now)).unwrap_or_default();
@@ -201,8 +202,8 @@ impl Issuers {
         self.0.iter().find(|issuer| issuer.name() == name)
     }
 
-    /// Where a token is verified. One that says who issued it is shown to nobody else; one that does not can only be for the one
-    /// issuer that is asked about such tokens.
+    /// Selects the issuer at which a token is verified. A token that names its issuer is disclosed to no other one; a token that
+    /// does not can only be of the one issuer that verifies such tokens.
     ///
     /// # Errors
     /// Why it is refused.

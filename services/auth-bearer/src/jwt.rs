@@ -1,4 +1,4 @@
-//! Which JWTs are access tokens that are good here (RFC 9068 4, RFC 8725 3). Pure: the signature is another's matter.
+//! Checks which JWTs are valid access tokens for this resource server (RFC 9068 4, RFC 8725 3). The caller verifies the signature.
 
 use std::time::SystemTime;
 
@@ -14,12 +14,12 @@ mod tests;
 
 /// The type that RFC 9068 gives access tokens.
 const AT_JWT: &str = "at+jwt";
-/// What stands in ID tokens only (OpenID Connect Core 2, 3.3.2.11), and in logout tokens.
+/// Claims of ID tokens (OpenID Connect Core 2, 3.3.2.11) and of logout tokens only.
 const OF_OTHER_TOKENS: [&str; 5] = ["nonce", "at_hash", "c_hash", "s_hash", "events"];
-/// What says for what an access token is, or for whom; an ID token has none of these.
+/// Claims that name the scope or the client of an access token; an ID token has none of these.
 const OF_ACCESS_TOKENS: [&str; 4] = ["scope", "scp", "client_id", "cid"];
 
-/// Holds a JWT against the rules. That costs nothing, so it comes before any key is looked for.
+/// Checks a JWT against the rules. That is cheap, so it comes before any key is fetched.
 ///
 /// # Errors
 /// Why it is refused.
@@ -35,17 +35,17 @@ pub fn check(jwt: &UnverifiedJwt<'_>, rules: &Rules, now: SystemTime) -> Result<
         return Err(Reason::ForeignToken);
     }
     check_claims(said, rules, now)?;
-    // without the one it would never end, and without the other no sign-out could tell whether it was before
+    // without `exp` it would never expire; without `iat` a sign-out could not decide whether it was issued before
     if ["exp", "iat"].iter().all(|name| said.contains_key(*name)) { Ok(()) } else { Err(Reason::Malformed) }
 }
 
-/// The rules that hold for what an issuer tells of a token too (RFC 7662 2.2): for whom it is, who it was given to, when it is
-/// good, and that nobody has to prove that it is theirs.
+/// Checks the claims that an introspection response has too (RFC 7662 2.2): the audience, the client, the time of validity, and
+/// that the token is not bound to a key.
 ///
 /// # Errors
 /// Why it is refused.
 pub fn check_claims(said: &Map<String, Value>, rules: &Rules, now: SystemTime) -> Result<(), Reason> {
-    // whoever sends it would have to show a key or a certificate (RFC 9449 7.2, RFC 8705 3), and nobody does here
+    // its holder would have to prove possession of a key (RFC 9449 7.2, RFC 8705 3), which no caller of this service can
     if said.contains_key("cnf") {
         return Err(Reason::Policy);
     }
@@ -57,8 +57,8 @@ pub fn check_claims(said: &Map<String, Value>, rules: &Rules, now: SystemTime) -
     }
 }
 
-/// By its type where that says so. Most issuers write `JWT` or nothing for every token; then what is in it decides, and what could be
-/// an ID token as well is none.
+/// Whether a JWT is an access token, by its `typ` if that says so. Most issuers write `JWT` or nothing for every token; then its
+/// claims decide, and a token that could also be an ID token is not accepted.
 fn is_access_token(jwt: &UnverifiedJwt<'_>, at_jwt_only: bool) -> bool {
     let said = jwt.claims();
     if OF_OTHER_TOKENS.iter().any(|name| said.contains_key(*name)) {
@@ -70,7 +70,7 @@ fn is_access_token(jwt: &UnverifiedJwt<'_>, at_jwt_only: bool) -> bool {
     if at_jwt_only || !(jwt.typ().is_none() || jwt.is_typ("JWT")) {
         return false;
     }
-    // what Keycloak and lico write beside it: which token it is
+    // claims in which Keycloak and lico state the kind of the token
     let kind = said.get("typ").map(|kind| kind.as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("Bearer")));
     let lico = said.get("lg.t").map(|kind| kind == "1");
     match (kind, lico) {

@@ -1,5 +1,5 @@
-//! What an issuer says of itself, and its keys, kept: asked for by one caller at a time, not again and again for keys that it has
-//! not, and good for a day when it cannot be asked.
+//! Caches an issuer's metadata and keys. One caller at a time fetches them, unknown keys do not cause a fetch each, and the cache
+//! stays usable for a day while the issuer is unreachable.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,16 +13,16 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::metrics::Asked;
 
-/// How old the answer may be before it is asked for anew, in the background.
+/// The age from which the metadata is fetched again, in the background.
 const FRESH: Duration = Duration::from_mins(10);
-/// How old it may be when the issuer cannot be asked.
+/// The age up to which it is used while the issuer is unreachable.
 const USABLE: Duration = Duration::from_hours(24);
-/// The least time between two questions, whatever is presented to us.
+/// The least time between two fetches, whatever tokens are presented.
 const PAUSE: Duration = Duration::from_secs(10);
-/// The same as long as nothing is known at all: nobody can sign in until then.
+/// The least time between two fetches while nothing is cached: until then no user of the issuer can sign in.
 const PAUSE_WITHOUT_KEYS: Duration = Duration::from_secs(1);
 
-/// What is known of an issuer. Clones share it.
+/// The cached metadata and keys of an issuer. Clones share it.
 #[derive(Clone)]
 pub struct KeyCache(Arc<Inner>);
 
@@ -32,29 +32,29 @@ struct Inner {
     clock: Clock,
     asked: Asked,
     held: ArcSwapOption<Known>,
-    /// When the issuer was asked last; locked while it is.
+    /// When they were last fetched; locked during a fetch.
     last: Mutex<Option<SystemTime>>,
 }
 
-/// What the issuer has said.
+/// What the issuer publishes.
 pub struct Known {
-    /// Of itself.
+    /// Its metadata.
     pub metadata: Metadata,
     keys: KeySet,
     since: SystemTime,
 }
 
-/// Why a signature was not found good.
+/// Why a signature could not be verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unproven {
-    /// It is not.
+    /// The token is refused.
     Refused(Reason),
-    /// Nothing is known of the issuer, and it does not say anything.
+    /// Nothing is cached of the issuer, and it is unreachable.
     Unknown,
 }
 
 impl KeyCache {
-    /// What this issuer says, who is not asked yet. One that `needs_keys` has said nothing of use as long as it has none.
+    /// A cache that is still empty. With `needs_keys` a response without any key is not cached.
     pub fn new(source: Source, needs_keys: bool, clock: Clock, asked: Asked) -> Self {
         let (held, last) = (ArcSwapOption::empty(), Mutex::default());
         Self(Arc::new(Inner { source, needs_keys, clock, asked, held, last }))

@@ -1,5 +1,4 @@
-//! OIDC access tokens. The README beside this crate follows one request through it and lists its settings; it is not repeated here,
-//! as its table is generated.
+//! Authenticates OIDC access tokens. The crate's README follows one request through it and lists its settings.
 
 pub mod access;
 mod authenticator;
@@ -32,7 +31,7 @@ use crate::provision::{Provisioner, Transport, transport};
 pub use self::config::{AuthProviders, AutoProvision, Config, FileError, Minting, Oidc, Outbound, RoleAssignment};
 pub use authenticator::Bearer;
 
-/// Where users listens unless it is told otherwise.
+/// The default address of the users service.
 const DEFAULT_USERS: &str = "127.0.0.1:9144";
 
 /// The service.
@@ -55,19 +54,19 @@ impl runtime::Service for AuthBearer {
     }
 }
 
-/// The administration of people in another process.
+/// The transport to a users service in another process.
 ///
 /// # Errors
-/// When its endpoint is none.
+/// When its endpoint is malformed.
 pub fn administration(config: &Config, context: &Context) -> Result<Transport, BoxError> {
     let endpoint = if config.users_endpoint.is_empty() { DEFAULT_USERS } else { &config.users_endpoint };
     Ok(transport(client::channel(endpoint, &config.grpc_client_tls, context)?))
 }
 
-/// The authenticator, over any directory, with the administration of its people. No issuer is asked before the first token comes.
+/// The authenticator, over any directory, with the administration of its users. It contacts no issuer before the first token.
 ///
 /// # Errors
-/// When the issuers are not what they should be, or the token secret cannot be used.
+/// When the configuration of the issuers is invalid, or the token secret cannot be used.
 pub fn open(
     config: &Config,
     directory: Arc<dyn Directory>,

@@ -1,5 +1,4 @@
-//! `OpenID` Connect Back-Channel Logout 1.0, as the relying party: which logout tokens are good (2.6), and where they are received
-//! (2.5, 2.8).
+//! `OpenID` Connect Back-Channel Logout 1.0, as the relying party: validates logout tokens (2.6) and receives them (2.5, 2.8).
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -22,25 +21,25 @@ use crate::sessions::Logout;
 #[cfg(test)]
 mod tests;
 
-/// Where they are received.
+/// The path of the back-channel logout endpoint.
 pub const PATH: &str = "/backchannel_logout";
-/// The event that a logout token tells.
+/// The event that a logout token announces.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// The longest body: an encoded token and its name.
 const MAX_BODY: usize = 3 * MAX_JWT + 64;
-/// How long an identifier is kept at most, to see that it comes once; what it ended stays ended.
+/// The longest that a `jti` is kept to detect a replay; what the token ended stays ended.
 const SEEN_FOR: Duration = Duration::from_hours(1);
 
 /// Why a logout token ends nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LogoutError {
-    /// There is not one logout token in the request, as a form has it.
+    /// The request is not a form with one logout token.
     #[error("the request holds no logout token")]
     Request,
-    /// It is not one, or not a good one.
+    /// It is not a logout token, or not a valid one.
     #[error("the logout token is not valid: {0}")]
     Token(&'static str),
-    /// Its issuer's keys are not known at this moment.
+    /// Its issuer's keys are not available at present.
     #[error("the issuer's keys are not known")]
     Unavailable,
 }
@@ -52,14 +51,14 @@ struct Unchecked {
     until: SystemTime,
 }
 
-/// Holds a logout token against the rules of section 2.6, but for the signature.
+/// Checks a logout token against the rules of section 2.6, except for the signature.
 fn read(jwt: &UnverifiedJwt<'_>, issuer: &Issuer, now: SystemTime) -> Result<Unchecked, LogoutError> {
     let bad = LogoutError::Token;
     let said = jwt.claims();
     if !jwt.algorithm().is_some_and(Algorithm::is_asymmetric) {
         return Err(bad("alg"));
     }
-    // the type is recommended, not demanded (2.4); what says that it is something else is something else
+    // the type is only recommended (2.4), but a token with another one is not a logout token
     if !(jwt.is_typ("logout+jwt") || jwt.is_typ("JWT") || jwt.typ().is_none()) {
         return Err(bad("typ"));
     }
@@ -85,7 +84,7 @@ fn read(jwt: &UnverifiedJwt<'_>, issuer: &Issuer, now: SystemTime) -> Result<Unc
     Ok(Unchecked { logout, jti, until: (until + LEEWAY).min(now + SEEN_FOR) })
 }
 
-/// For whom logout tokens may be: the clients whose tokens are accepted, and ourselves.
+/// The audiences that are accepted in logout tokens: the clients whose tokens are accepted, and the service's own client.
 fn audiences(issuer: &Issuer) -> Vec<&str> {
     let rules = &issuer.settings.rules;
     let ours = issuer.settings.client.iter().map(|client| client.id.as_str());
@@ -93,7 +92,7 @@ fn audiences(issuer: &Issuer) -> Vec<&str> {
 }
 
 impl Bearer {
-    /// Ends what a logout token says has ended.
+    /// Ends the sessions that a logout token names.
     ///
     /// # Errors
     /// [`LogoutError`].
@@ -143,7 +142,7 @@ async fn receive(
     (status, [unkept], Json(told)).into_response()
 }
 
-/// The one logout token of a form. In a query it would stand in every log on the way.
+/// The only logout token of a form. A query is not read, as it would appear in the logs of every intermediary.
 fn token_of(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Result<String, LogoutError> {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_form =

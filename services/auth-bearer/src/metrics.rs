@@ -1,4 +1,4 @@
-//! What is counted of the issuers.
+//! Metrics of the issuers.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -17,7 +17,7 @@ struct Outcome {
     outcome: &'static str,
 }
 
-/// Counts how often an issuer was asked for its keys, and whether it answered the last time.
+/// Counts the requests for an issuer's keys, and records whether the last one was answered.
 #[derive(Clone)]
 pub struct Asked {
     issuer: String,
@@ -41,7 +41,7 @@ impl Asked {
         Self { issuer: issuer.to_owned(), outcomes, up }
     }
 
-    /// It was asked, and has answered or not.
+    /// Records a request that was answered or not.
     pub fn note(&self, answered: bool) {
         let outcome = if answered { "success" } else { "failure" };
         self.outcomes.get_or_create(&Outcome { issuer: self.issuer.clone(), outcome }).inc();

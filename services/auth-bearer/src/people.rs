@@ -1,8 +1,7 @@
-//! From what a token says to a person of our directory.
+//! Finds the directory's user for the claims of a token.
 //!
-//! A person is (issuer, `sub`), and never what else a token calls him. People who came from an issuer have an identifier that
-//! is made of these two, so that no other issuer, whatever it writes, can name one of them; nor can a claim that is only a
-//! name.
+//! A user is identified by issuer and `sub`, never by another claim. The identifier of a user who was provisioned from an issuer is
+//! derived from these two, so that no other issuer can name that user, whatever it writes; nor can a claim that is only a name.
 
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use crate::provision::{Profile, Provisioner};
 #[cfg(test)]
 mod tests;
 
-/// Finds people, and makes them where that is wanted.
+/// Finds users, and creates them where auto-provisioning is on.
 pub struct People {
     directory: Arc<dyn Directory>,
     groups: Groups,
@@ -26,15 +25,15 @@ pub struct People {
 }
 
 impl People {
-    /// People of this directory, made and changed by this provisioner.
+    /// Users of this directory, created and changed by this provisioner.
     pub fn new(directory: Arc<dyn Directory>, groups: Groups, provisioner: Option<Provisioner>) -> Self {
         Self { directory, groups, provisioner }
     }
 
-    /// Whom a good token names.
+    /// The user whom a valid token names.
     ///
     /// # Errors
-    /// When that is nobody, or nobody who may sign in.
+    /// When there is no such user, or the user may not sign in.
     pub async fn find(&self, issuer: &Issuer, claims: &Claims) -> Result<Arc<User>, AuthError> {
         let role = issuer.settings.roles.as_ref().map(|roles| role_of(roles, claims)).transpose()?;
         let id = identity(issuer.name(), &claims.subject).to_string();
@@ -49,7 +48,7 @@ impl People {
         if is_newest && user.id.opaque_id == id && self.keep_up(issuer, claims, &id).await? {
             user = self.by_id(&id).await?.ok_or(AuthError::Refused(Reason::UnknownUser))?;
         }
-        // a role that a newer token has given is written down, unless the directory is only read
+        // a role from a newer token has been stored, unless the directory is read-only
         if let Some(role) = role.filter(|_| is_newest || !user.knows_roles()) {
             user = self.with_role(user, role, is_newest).await?;
         }
@@ -66,7 +65,7 @@ impl People {
         let value = claims.text(claim).ok_or(AuthError::Refused(Reason::Malformed))?.to_owned();
         let claim = if *by_id { Claim::UserId(value.clone()) } else { Claim::Username(value.clone()) };
         match self.look_up(&claim).await? {
-            // somebody who came from an issuer, and whom only that issuer names, by the subject
+            // a user who was provisioned from an issuer can be named only by that issuer, by the subject
             Some(user) if came_from_an_issuer(&user) && user.id.opaque_id != id => {
                 Err(AuthError::Refused(Reason::OwnerMismatch))
             }
@@ -105,7 +104,7 @@ impl People {
         self.by_id(id).await?.ok_or(unknown)
     }
 
-    /// Writes down what the issuer says of one of its people now. Whether something was written.
+    /// Stores what the issuer now says of one of its users. Returns whether something was written.
     async fn keep_up(&self, issuer: &Issuer, claims: &Claims, id: &str) -> Result<bool, AuthError> {
         match self.provisioner.as_ref().zip(profile(issuer, claims)) {
             Some((provisioner, profile)) => provisioner.keep_up(id, &profile?).await,
@@ -113,8 +112,8 @@ impl People {
         }
     }
 
-    /// The person with the one role that the token gives, which is written down too: other credentials of the person have no token to
-    /// look at.
+    /// The user with the one role that the token gives. The role is stored too, for the user's other credentials, which have no
+    /// claims.
     async fn with_role(&self, user: Arc<User>, role: &str, is_newest: bool) -> Result<Arc<User>, AuthError> {
         if user.roles.iter().map(String::as_str).eq([role]) {
             return Ok(user);
@@ -126,7 +125,7 @@ impl People {
     }
 }
 
-/// The identifier of somebody who comes from an issuer: a UUID of version 8 (RFC 9562 5.8), which no other kind of person has.
+/// The identifier of a user who was provisioned from an issuer: a UUID of version 8 (RFC 9562 5.8), which no other user has.
 pub fn identity(issuer: &str, subject: &str) -> Uuid {
     let mut hash = Context::new(&SHA256);
     hash.update(b"doorward identity\0");
@@ -138,7 +137,7 @@ pub fn identity(issuer: &str, subject: &str) -> Uuid {
     Builder::from_custom_bytes(bytes).into_uuid()
 }
 
-/// Whether a name was found only because it was prepared: by width, composition and case, not by case alone.
+/// Whether a name matched only after it was normalized by width, composition and case, not by case alone.
 fn is_variant(name: &str, user: &User) -> bool {
     let login = Login::new(name);
     name.to_lowercase() != user.username.to_lowercase() && (login.forms().count() > 1 || login.names(&user.username))
@@ -148,7 +147,7 @@ fn came_from_an_issuer(user: &User) -> bool {
     Uuid::try_parse(&user.id.opaque_id).is_ok_and(|id| id.get_version() == Some(Version::Custom))
 }
 
-/// The role of the first pair whose value the token holds.
+/// The role of the first mapping entry whose value the token holds.
 fn role_of<'a>(roles: &'a Roles, claims: &Claims) -> Result<&'a str, AuthError> {
     let held = claims.texts(&roles.claim).unwrap_or_default();
     let first = roles.mapping.iter().find(|(value, _)| held.contains(&value.as_str()));
@@ -156,7 +155,7 @@ fn role_of<'a>(roles: &'a Roles, claims: &Claims) -> Result<&'a str, AuthError> 
     first.map(|(_, role)| role.as_str()).ok_or(AuthError::Refused(reason))
 }
 
-/// What the issuer says of its person; `None` where nobody is made or changed.
+/// What the issuer says of its user; `None` where no user is created or changed.
 fn profile(issuer: &Issuer, claims: &Claims) -> Option<Result<Profile, AuthError>> {
     let provisioning = issuer.settings.provisioning.as_ref()?;
     let suffix = match &issuer.settings.naming {
@@ -168,7 +167,7 @@ fn profile(issuer: &Issuer, claims: &Claims) -> Option<Result<Profile, AuthError
     };
     let verified = crate::claims::Path::name("email_verified");
     let mail = claims.text(&provisioning.mail).filter(|_| provisioning.trust_mail || claims.is_true(&verified));
-    // an address that could be mistaken for another user's is none; people sign in with it
+    // an address that could be mistaken for another user's is dropped, as users sign in with it
     let mail = mail.filter(|mail| may_be_new_address(mail));
     let groups = match groups::read(issuer.name(), claims, provisioning, suffix) {
         Ok(groups) => groups,
@@ -183,7 +182,7 @@ fn profile(issuer: &Issuer, claims: &Claims) -> Option<Result<Profile, AuthError
     }))
 }
 
-/// The POSIX numbers that the token states, if it is configured that they count.
+/// Adds the POSIX numbers from the token, if claims for them are configured.
 fn with_numbers(user: Arc<User>, issuer: &Issuer, claims: &Claims) -> Arc<User> {
     let stated = issuer.settings.numbers.each_ref().map(|path| path.as_ref().and_then(|path| claims.number(path)));
     match stated {

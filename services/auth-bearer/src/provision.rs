@@ -1,5 +1,5 @@
-//! Making and changing people, through the administration of users. The token that is shown there is good for that and for nothing
-//! else, and for a minute.
+//! Creates and changes users through the users service. The internal token that it presents there is valid for a minute and for
+//! nothing else.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,24 +24,24 @@ use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
 use crate::groups::{Group, has_identity};
 
-/// How long the token is good.
+/// The lifetime of that token.
 const LIFETIME: Duration = Duration::from_mins(1);
-/// For how long what was written down is taken for what stands there.
+/// How long a stored profile is assumed to be unchanged.
 const KEPT_FOR: Duration = Duration::from_mins(5);
-/// The bound of what is remembered of that, in bytes.
+/// The bound of the memory for these profiles, in bytes.
 const BOUND: u64 = MIB;
-/// The bound of what is remembered of when tokens were issued, in bytes.
+/// The bound of the memory for times of issue, in bytes.
 const NEWEST_BOUND: u64 = 4 * MIB;
 
-/// The way to users: a connection, or the service itself in one process.
+/// The transport to the users service: a connection, or the service itself in one process.
 pub type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, TransportError>;
 
-/// That the way is blocked.
+/// The users service is unreachable.
 #[derive(Debug, thiserror::Error)]
 #[error("users cannot be reached")]
 pub struct TransportError(#[source] BoxError);
 
-/// Makes a way of whatever answers gRPC.
+/// Makes a transport of any gRPC service.
 pub fn transport<S>(service: S) -> Transport
 where
     S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + Sync + 'static,
@@ -51,34 +51,34 @@ where
     BoxCloneSyncService::new(service.map_err(|error| TransportError(error.into())))
 }
 
-/// What an issuer says of one of its people.
+/// What an issuer says of one of its users.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Profile {
-    /// The login name here.
+    /// The username in the directory.
     pub username: String,
-    /// The mail address, if there is one that may be believed.
+    /// The mail address, if there is one that may be trusted.
     pub mail: Option<String>,
-    /// The name to show.
+    /// The display name.
     pub display_name: String,
-    /// The groups here; `None` if nothing is said of groups.
+    /// The groups in the directory; `None` if the token says nothing about groups.
     pub groups: Option<Vec<Group>>,
-    /// How the names of all groups end that this issuer decides about.
+    /// The suffix of the names of all groups that this issuer manages.
     pub suffix: String,
 }
 
-/// Makes and changes people.
+/// Creates and changes users.
 pub struct Provisioner {
     users: UsersAdminApiClient<Transport>,
     minter: Minter,
     clock: Clock,
-    /// What was written down last of a person, and when.
+    /// The hash of the profile that was last stored for a user, and when.
     written: Cache<String, (u64, SystemTime)>,
-    /// When the newest token of a person was issued.
+    /// When the newest token of a user was issued.
     newest: Newest,
 }
 
 impl Provisioner {
-    /// Makes and changes people by way of `users`, with tokens that these keys sign.
+    /// Creates and changes users through `users`, with tokens that these keys sign.
     pub fn new(users: Transport, keys: Arc<KeyRing>, clock: Clock, random: Random) -> Self {
         let minter = Minter::new(keys, LIFETIME, true).with_identifiers(move || random.bytes());
         let written = bounded_cache::sync(BOUND).time_to_live(KEPT_FOR).build();
@@ -86,17 +86,17 @@ impl Provisioner {
         Self { users: UsersAdminApiClient::new(users), minter, clock, written, newest }
     }
 
-    /// Whether no newer token of this person was seen. What an older one says of groups and roles may have been taken back since, and must
-    /// not be written down again: it would outlive that token.
+    /// Whether no newer token of this user was seen. Groups and roles in an older one may have been withdrawn since, and must not
+    /// be stored again: they would outlive that token.
     pub fn is_newest(&self, id: &str, issued: Option<SystemTime>) -> bool {
         let Some(issued) = issued else { return true };
         self.newest.is_newest(id, issued)
     }
 
-    /// Gives somebody an account. Somebody who has one by now, because of another request, is left alone.
+    /// Creates an account. One that another request has created in the meantime is left unchanged.
     ///
     /// # Errors
-    /// [`Reason::OwnerMismatch`] if the login name is somebody else's, [`Reason::Malformed`] if it may not be a new one.
+    /// [`Reason::OwnerMismatch`] if another user has the username, [`Reason::Malformed`] if it is not allowed for a new user.
     pub async fn create(&self, id: &str, profile: &Profile, role: &str) -> Result<(), AuthError> {
         if !may_be_new_login(&profile.username) {
             tracing::warn!(
@@ -113,7 +113,7 @@ impl Provisioner {
             roles: vec![role.to_owned()],
             ..CreateUserRequest::default()
         };
-        // with the address, and if that is somebody else's without it: then it is not this person's here
+        // first with the mail address; without it if another user has that address
         let mails: Vec<_> = profile.mail.as_deref().into_iter().chain([""]).collect();
         for mail in mails {
             match self.users.clone().create_user(self.request(message(mail))?).await {
@@ -125,17 +125,17 @@ impl Provisioner {
         match self.person(id).await {
             Ok(_) => Ok(()),
             Err(AuthError::Refused(_)) => {
-                tracing::warn!(username = profile.username, "an account is not made: the username is somebody else's");
+                tracing::warn!(username = profile.username, "an account is not made: another user has the username");
                 Err(AuthError::Refused(Reason::OwnerMismatch))
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Writes down what the issuer says now, unless that was just done. Whether something had to be written.
+    /// Stores what the issuer now says, unless that was just done. Returns whether something had to be written.
     ///
     /// # Errors
-    /// When users cannot be asked.
+    /// When the users service is unreachable.
     pub async fn keep_up(&self, id: &str, profile: &Profile) -> Result<bool, AuthError> {
         let (now, hash) = (self.clock.now(), hash(profile));
         let is_recent = |at: SystemTime| now.duration_since(at).unwrap_or_default() < KEPT_FOR;
@@ -148,10 +148,10 @@ impl Provisioner {
         Ok(changed)
     }
 
-    /// Gives a person this role and no other. Where people are only read, nothing is written.
+    /// Gives a user this role and no other. In a read-only directory nothing is written.
     ///
     /// # Errors
-    /// When users cannot be asked.
+    /// When the users service is unreachable.
     pub async fn set_role(&self, id: &str, role: &str) -> Result<(), AuthError> {
         let roles = Some(RoleList { roles: vec![role.to_owned()] });
         let message = UpdateUserRequest { user: Some(by_id(id)), roles, ..UpdateUserRequest::default() };
@@ -167,7 +167,7 @@ impl Provisioner {
 
     async fn person(&self, id: &str) -> Result<Person, AuthError> {
         let answer = self.users.clone().get_user(self.request(GetUserRequest { user: Some(by_id(id)) })?).await;
-        answer.map_err(failed)?.into_inner().user.ok_or_else(|| AuthError::Internal("users answered nobody".into()))
+        answer.map_err(failed)?.into_inner().user.ok_or_else(|| AuthError::Internal("users sent no user".into()))
     }
 
     async fn update(&self, person: &Person, profile: &Profile) -> Result<bool, AuthError> {
@@ -195,7 +195,7 @@ impl Provisioner {
         }
     }
 
-    /// Brings the memberships in line, as far as this issuer decides about them.
+    /// Updates the memberships in the groups that this issuer manages.
     async fn join(&self, person: &Person, profile: &Profile) -> Result<bool, AuthError> {
         let Some(wanted) = &profile.groups else { return Ok(false) };
         let mut changed = false;
@@ -220,9 +220,9 @@ impl Provisioner {
         Ok(changed)
     }
 
-    /// Gives a group the name that it has at the issuer now, unless that is another group's here. Whether something changed.
+    /// Gives a group the name that it now has at the issuer, unless another group has that name. Returns whether something changed.
     async fn rename(&self, joined: &Joined<'_>, group: &Group) -> Result<bool, AuthError> {
-        // names are compared regardless of case, and who was there first has written it
+        // names are compared regardless of case, and the spelling of the first writer stays
         if folded(joined.name) == folded(&group.name) {
             return Ok(false);
         }
@@ -234,7 +234,7 @@ impl Provisioner {
         }
     }
 
-    /// Puts a person into a group, which is made if there is none.
+    /// Adds a user to a group, which is created if there is none.
     async fn add(&self, person: &str, group: &Group, suffix: &str) -> Result<(), AuthError> {
         let which = group.id.as_deref().map_or_else(|| by_name(&group.name), group_by_id);
         if self.add_member(person, which.clone()).await? {
@@ -248,7 +248,7 @@ impl Provisioner {
         }
     }
 
-    /// Whether there is such a group, which the person is in from now on.
+    /// Whether there is such a group, of which the user is a member from now on.
     async fn add_member(&self, person: &str, which: GroupRef) -> Result<bool, AuthError> {
         let message = AddMemberRequest { group: Some(which), user: Some(by_id(person)) };
         match self.users.clone().add_member(self.request(message)?).await {
@@ -258,7 +258,7 @@ impl Provisioner {
         }
     }
 
-    /// Makes a group; `false` if the id or the name is taken.
+    /// Creates a group. Returns `false` if the id or the name is taken.
     async fn create_group(&self, group: &Group) -> Result<bool, AuthError> {
         let message = CreateGroupRequest { name: group.name.clone(), id: group.id.clone(), description: None };
         match self.users.clone().create_group(self.request(message)?).await {
@@ -268,8 +268,8 @@ impl Provisioner {
         }
     }
 
-    /// The group to join where making it failed because its name or identifier is taken: another request made it; or a group of that name is
-    /// older than the issuer's identifiers; or another group of the issuer had the name before, and this one gets a name of its own.
+    /// The group to join when its name or identifier is taken: another request has created it; or a group of that name is older
+    /// than the issuer's identifiers; or another group of the issuer had the name before, and this one gets a name of its own.
     async fn of_that_name(&self, group: &Group, suffix: &str) -> Result<GroupRef, AuthError> {
         let Some(id) = &group.id else { return Ok(by_name(&group.name)) };
         match self.group_named(&group.name).await? {
@@ -305,8 +305,8 @@ impl Provisioner {
     }
 }
 
-/// When the newest token of each person was issued. The least recently seen are forgotten first: of them it is remembered what was the
-/// newest of all.
+/// When the newest token of each user was issued. The least recently seen users are evicted first; of the evicted ones the newest
+/// time of all is kept.
 struct Newest {
     issued: Cache<String, SystemTime>,
     forgotten: Arc<Mutex<SystemTime>>,
@@ -326,7 +326,7 @@ impl Newest {
         Self { issued, forgotten }
     }
 
-    /// Notes when a token was issued; whether no newer one of this person was seen, nor can have been forgotten.
+    /// Records when a token was issued. Returns whether no newer one of this user was seen, nor can have been evicted.
     fn is_newest(&self, id: &str, issued: SystemTime) -> bool {
         let forgotten = *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = self.issued.entry_by_ref(id).and_upsert_with(|kept| {
@@ -337,7 +337,7 @@ impl Newest {
     }
 }
 
-/// A group that a person is in.
+/// A group of which a user is a member.
 struct Joined<'a> {
     id: &'a str,
     name: &'a str,
@@ -348,7 +348,7 @@ fn joined(person: &Person) -> impl Iterator<Item = Joined<'_>> {
 }
 
 impl Joined<'_> {
-    /// Whether it is this group of the issuer: by the identifier, and where one of both has none by the name.
+    /// Whether it is this group of the issuer: by the identifier, or by the name where one of them has no identifier.
     fn is(&self, group: &Group) -> bool {
         match &group.id {
             Some(id) if has_identity(self.id) => self.id == id,
@@ -357,7 +357,7 @@ impl Joined<'_> {
     }
 }
 
-/// The form by which users compares names.
+/// The normal form in which the users service compares names.
 fn folded(name: &str) -> String {
     name.to_lowercase()
 }
@@ -383,7 +383,7 @@ fn by_name(name: &str) -> GroupRef {
 fn failed(status: Status) -> AuthError {
     match status.code() {
         Code::NotFound => AuthError::Refused(Reason::UnknownUser),
-        // what the issuer says cannot be written down: a name that is none here
+        // a name from the issuer is not valid in the directory
         Code::InvalidArgument => AuthError::Refused(Reason::Malformed),
         Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::ResourceExhausted => {
             AuthError::Unavailable { service: "users", source: Box::new(status) }

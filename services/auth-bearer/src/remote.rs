@@ -1,4 +1,4 @@
-//! Asking an issuer about a token: by introspection (RFC 7662), and by userinfo (`OpenID` Connect Core 5.3).
+//! Verifies a token at its issuer: by introspection (RFC 7662), or by userinfo (`OpenID` Connect Core 5.3).
 
 use std::time::SystemTime;
 
@@ -20,10 +20,10 @@ use crate::keys::Known;
 #[cfg(test)]
 mod tests;
 
-/// What the issuer says of a token.
+/// The claims that the issuer returns for a token.
 ///
 /// # Errors
-/// Why it is refused, or that the issuer does not say.
+/// Why it is refused, or that the issuer is unavailable.
 pub(crate) async fn ask(issuer: &Issuer, token: &str, now: SystemTime) -> Result<Claims, Failure> {
     match issuer.settings.method {
         Method::Introspection => introspect(issuer, token, now).await,
@@ -47,7 +47,7 @@ async fn introspect(issuer: &Issuer, token: &str, now: SystemTime) -> Result<Cla
     let answer = issuer.keys.source().call(endpoint, &question).await;
     let answer = answer.map_err(|error| Failure::unavailable(format!("introspection: {error}")))?;
     if answer.status != 200 {
-        // also 401: it is our own credential that was refused
+        // 401 too: the service's own credential was refused
         return Err(Failure::unavailable(format!("introspection answers {}", answer.status)));
     }
     introspected(&answer.body, &issuer.settings.rules, now)
@@ -69,14 +69,14 @@ fn introspected(body: &[u8], rules: &Rules, now: SystemTime) -> Result<Claims, F
         return Err(Reason::ForeignToken.into());
     }
     check_claims(&said, rules, now)?;
-    // RFC 7662 calls so what OpenID Connect calls otherwise
+    // the `username` of RFC 7662 is the `preferred_username` of OpenID Connect
     if let Some(name) = said.get("username").cloned() {
         said.entry("preferred_username").or_insert(name);
     }
     Ok(Claims::read(said)?)
 }
 
-/// Introspection may tell of refresh tokens too. What does not say that it is an access token is none.
+/// Introspection may describe refresh tokens too. A token counts as an access token only if the response says so.
 fn is_access_token(said: &Map<String, Value>) -> bool {
     let is = |name: &str, wanted: &str| {
         said.get(name).map(|value| value.as_str().is_some_and(|value| value.eq_ignore_ascii_case(wanted)))
@@ -85,15 +85,15 @@ fn is_access_token(said: &Map<String, Value>) -> bool {
     !words.contains(&Some(false)) && words.contains(&Some(true))
 }
 
-/// Where the issuer says that its userinfo endpoint is.
+/// The userinfo endpoint of the issuer.
 ///
 /// # Errors
-/// When the issuer's endpoints are not known.
+/// When the issuer's metadata is not available.
 pub(crate) async fn user_info_endpoint(issuer: &Issuer) -> Result<Option<String>, Failure> {
     Ok(known(issuer).await?.metadata.userinfo_endpoint.clone())
 }
 
-/// What the userinfo endpoint says of the person of a token.
+/// The claims that the userinfo endpoint returns for the user of a token.
 ///
 /// # Errors
 /// Why the token is refused, or that the issuer does not say.
@@ -131,7 +131,7 @@ async fn told(issuer: &Issuer, answer: &Answer) -> Result<Claims, Failure> {
 }
 
 fn read(mut said: Map<String, Value>) -> Result<Claims, Failure> {
-    // when the answer was made, and until when it may be kept: nothing about the token
+    // `iat` and `exp` of a signed response are about the response, not about the token
     for name in ["iat", "exp"] {
         said.remove(name);
     }

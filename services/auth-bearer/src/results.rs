@@ -1,4 +1,4 @@
-//! What was found of tokens, for a while: bounded, keyed by the hash of the token, and asked for by one caller at a time.
+//! A bounded cache of verification results, keyed by the hash of the token; concurrent callers share one verification.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,37 +13,37 @@ use crate::claims::Claims;
 use crate::failure::Failure;
 use crate::issuer::Issuer;
 
-/// How long a refusal is believed.
+/// How long a refusal is cached.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
-/// The bound of what is kept, in bytes.
+/// The bound of the cache, in bytes.
 const BOUND: u64 = 4 * MIB;
 
-/// What a token is known by: its SHA-256.
+/// The key of a token in the cache: its SHA-256.
 pub type Key = [u8; 32];
 
-/// The key of a token.
+/// Computes the key of a token.
 pub fn key(token: &str) -> Key {
     let mut key = [0; 32];
     key.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
     key
 }
 
-/// A token that was found good.
+/// A verified token.
 pub struct Verified {
-    /// What it says.
+    /// Its claims.
     pub claims: Claims,
-    /// What it may do.
+    /// What it permits.
     pub access: Access,
 }
 
-/// What was found.
+/// The result of a verification.
 #[derive(Clone)]
 pub struct Outcome {
-    /// Who issued the token.
+    /// The issuer of the token.
     pub issuer: Arc<Issuer>,
-    /// What it says, or why it is not good.
+    /// The verified token, or why it is refused.
     pub verdict: Result<Arc<Verified>, Failure>,
-    /// When that was found.
+    /// When it was verified.
     pub at: SystemTime,
     until: SystemTime,
 }
@@ -87,7 +87,7 @@ impl Outcome {
     }
 }
 
-/// The outcomes. Clones share them.
+/// The cache. Clones share it.
 #[derive(Clone)]
 pub struct Results(Cache<Key, Outcome>);
 
@@ -98,18 +98,18 @@ impl Default for Results {
 }
 
 impl Results {
-    /// What is known of a token at this time.
+    /// The cached result for a token, if it is valid at this time.
     pub async fn known(&self, key: &Key, now: SystemTime) -> Option<Outcome> {
         self.0.get(key).await.filter(|outcome| outcome.is_fresh(now))
     }
 
-    /// Keeps what was found.
+    /// Caches a result.
     pub async fn keep(&self, key: Key, outcome: Outcome) {
         self.0.insert(key, outcome).await;
     }
 
     /// What is known of a token, or what `find` finds; of several who want the same at the same time, one finds it for all.
-    /// Nothing is believed that was found before `not_before`.
+    /// Results from before `not_before` are not used.
     pub async fn find(
         &self,
         key: Key,

@@ -1,4 +1,4 @@
-//! Which sessions have ended at their issuers, in memory and no longer than tokens of theirs can be good.
+//! Records which sessions have ended at their issuers, in memory and no longer than their tokens can be valid.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -11,55 +11,55 @@ use crate::claims::Claims;
 #[cfg(test)]
 mod tests;
 
-/// The most that is kept one by one, some 12 MiB. What comes on top of it takes the place of what came first; of that it is remembered that
-/// something had ended.
+/// The most ends that are kept one by one, about 12 MiB. Beyond that the oldest are evicted; of these it is only kept that some
+/// session of the issuer had ended.
 const MOST: usize = 50_000;
-/// How long an end is kept at least.
+/// The least time for which an end is kept.
 const AT_LEAST: Duration = Duration::from_hours(24);
-/// How long at most, however long tokens live.
+/// The longest, whatever the lifetime of tokens.
 const AT_MOST: Duration = Duration::from_hours(24 * 31);
 
-/// The end of a session, or of all sessions of a person, as an issuer told it.
+/// The end of a session, or of all sessions of a user, as an issuer reported it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logout {
     /// The issuer.
     pub issuer: String,
-    /// Whose session.
+    /// The user.
     pub subject: Option<String>,
-    /// Which; all of the person's if it does not say.
+    /// The session; `None` for all sessions of the user.
     pub session: Option<String>,
     /// When.
     pub at: SystemTime,
 }
 
-/// How a token stands.
+/// The status of a token's session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing is known against it.
+    /// No end is known.
     Good,
     /// Its session has ended.
     Over,
-    /// Something ended at this time that it may belong to: what its issuer said before does not count.
+    /// A session that it may belong to ended at this time: results of its issuer from before are not used.
     AskedBefore(SystemTime),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Name([u8; 32]);
 
-/// What ended, or may have.
+/// What has ended.
 #[derive(Clone, Copy)]
 enum What {
-    /// The session itself.
+    /// A session, by its `sid`.
     Session,
-    /// All sessions of a person.
+    /// All sessions of a user.
     Person,
-    /// One session of a person.
+    /// One session of a user, for tokens without `sid`.
     OneOfPerson,
-    /// One session of anybody.
+    /// One session of an unknown user, for tokens without `sid`.
     OneOfAnybody,
-    /// A logout token was seen.
+    /// A logout token, by its `jti`.
     Message,
-    /// Something of this issuer.
+    /// Any session of the issuer.
     Issuer,
 }
 
@@ -86,14 +86,14 @@ impl Name {
 struct Entry {
     at: SystemTime,
     until: SystemTime,
-    /// By whom something ended; `None` for a message, which may be forgotten: it would only end the same once more.
+    /// The issuer; `None` for a logout token, which may be evicted, as a replay only ends the same session again.
     issuer: Option<Issuer>,
 }
 
-/// What an issuer is known by here.
+/// The truncated hash of an issuer's name.
 type Issuer = [u8; 8];
 
-/// When the last end was that had to make room, and until when that is remembered.
+/// The time of the newest evicted end, and until when it is kept.
 #[derive(Clone, Copy)]
 struct Forgotten {
     at: SystemTime,
@@ -103,9 +103,9 @@ struct Forgotten {
 #[derive(Default)]
 struct Ended {
     entries: HashMap<Name, Entry>,
-    /// In the order they came.
+    /// The keys in order of insertion.
     order: VecDeque<Name>,
-    /// By issuer, of which there are as many as are configured.
+    /// By issuer; bounded by the number of configured issuers.
     forgotten: HashMap<Issuer, Forgotten>,
 }
 
@@ -140,7 +140,7 @@ impl Ended {
         }
     }
 
-    /// Until when something of this issuer may have ended of which nothing more is known.
+    /// The time of the newest evicted end of this issuer, if it is still kept.
     fn forgotten(&self, issuer: &str, now: SystemTime) -> Option<SystemTime> {
         if self.forgotten.is_empty() {
             return None;
@@ -152,12 +152,12 @@ impl Ended {
     }
 }
 
-/// The ended sessions.
+/// The record of ended sessions.
 #[derive(Default)]
 pub struct Sessions(RwLock<Ended>);
 
 impl Sessions {
-    /// Notes an end, for as long as a token can be good that was issued before. `longest` is how long tokens of the issuer live.
+    /// Records an end for as long as a token from before can be valid. `longest` is the longest lifetime of the issuer's tokens.
     pub fn end(&self, logout: &Logout, longest: Duration, now: SystemTime) {
         let until = now + longest.clamp(AT_LEAST, AT_MOST);
         let Logout { issuer, subject, session, at } = logout;
@@ -179,7 +179,7 @@ impl Sessions {
         }
     }
 
-    /// Whether a message of this name comes for the first time; it is kept until then.
+    /// Whether a `jti` is received for the first time; it is kept until `until`.
     pub fn is_new(&self, issuer: &str, message: &str, until: SystemTime, now: SystemTime) -> bool {
         let name = Name::new(What::Message, issuer, message);
         let mut ended = self.write();
@@ -190,7 +190,7 @@ impl Sessions {
         true
     }
 
-    /// How a token stands whose issuer has said this.
+    /// The status of the session of a token with these claims.
     pub fn standing(&self, issuer: &str, claims: &Claims, now: SystemTime) -> Standing {
         let ended = self.read();
         if ended.entries.is_empty() && ended.forgotten.is_empty() {
@@ -202,10 +202,10 @@ impl Sessions {
         {
             return Standing::Over;
         }
-        // of an end that had to make room it is not known whose it was: a token that was issued before may be of that session
+        // the session of an evicted end is no longer known: a token that was issued before may belong to it
         let person = at(What::Person, &claims.subject).max(ended.forgotten(issuer, now));
         match (person, claims.issued) {
-            // to the second, as tokens say it: one of the same second is taken for an earlier one
+            // tokens state seconds: one of the same second is treated as an earlier one
             (Some(end), Some(made)) if made <= end => return Standing::Over,
             (Some(end), None) => return Standing::AskedBefore(end),
             _ => {}

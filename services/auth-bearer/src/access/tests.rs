@@ -94,7 +94,7 @@ fn client_that_the_operator_names_acts_as_the_user_though_it_is_not_first_party(
 
 /// Any provider's clients may have a claim of that name.
 #[test]
-fn first_party_is_believed_of_our_own_provider_only() {
+fn first_party_claim_is_accepted_from_our_own_provider_only() {
     let token = |first_party: Value| json!({"azp": "third", "aud": "us", "first_party": first_party, "scope": "openid user tokens:write", "amr": ["pwd"]});
     for first_party in [json!(true), json!(false), json!("true")] {
         assert_eq!(access(token(first_party), &rules(&[], &[])), Err(Reason::ForeignClient));
@@ -144,7 +144,7 @@ fn scope_is_read_from_a_text_and_from_a_list() {
 }
 
 #[test]
-fn only_userinfo_vouches_for_a_token_of_any_client() {
+fn only_userinfo_accepts_a_token_of_any_client() {
     let access = Access::of_any_client();
     assert!(access.scopes.is_full_user() && access.amr == amr::OIDC_CLIENT);
 }

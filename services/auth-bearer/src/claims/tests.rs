@@ -92,7 +92,7 @@ fn completing_changes_nothing_that_is_there() {
 }
 
 #[test]
-fn a_token_is_about_somebody() {
+fn a_token_without_a_valid_sub_is_malformed() {
     for bad in [json!({}), json!({"sub": ""}), json!({"sub": 7}), json!({"sub": "x".repeat(256)})] {
         let Value::Object(all) = bad.clone() else { panic!("an object") };
         assert_eq!(Claims::read(all), Err(Reason::Malformed), "{bad}");

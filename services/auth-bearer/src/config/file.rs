@@ -256,7 +256,7 @@ fn mapped(entry: RolesEntry) -> Result<Roles, String> {
     };
     let mapping = entry.mapping.into_iter().map(pair).collect::<Result<Vec<_>, _>>()?;
     if mapping.is_empty() {
-        return Err("roles.mapping is empty: nobody would get in".to_owned());
+        return Err("roles.mapping is empty: no user could sign in".to_owned());
     }
     Ok(Roles { claim: path("roles.claim", &entry.claim)?, mapping })
 }

@@ -12,7 +12,7 @@ use crate::access::Rules;
 use crate::claims::Path;
 use crate::issuer::{Client, Method, Naming, Settings};
 
-/// The longest that an answer of an issuer about a token is believed.
+/// The longest that an issuer's introspection or userinfo response is cached.
 pub(super) const MOST_BELIEVED: Duration = Duration::from_secs(30);
 
 /// How far the clock of an issuer may be ahead of ours unless it is configured, and at most.
@@ -196,7 +196,7 @@ impl Oidc {
     }
 }
 
-/// Why no token is accepted for which userinfo alone vouches.
+/// Why a token is not accepted on a userinfo response alone.
 pub(super) const USERINFO_ALONE: &str = "access_token_verify_method: userinfo shows neither the audience nor the client of a token; use introspection, or set AUTH_BEARER_OIDC_USERINFO_ANY_CLIENT=true (userinfo_any_client in the file) if every client of the issuer may act as its users";
 
 pub(super) fn method(name: &str) -> Method {

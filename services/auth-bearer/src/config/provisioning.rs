@@ -1,4 +1,4 @@
-//! What is made of people whom a token names.
+//! How accounts are provisioned for the users whom a token names.
 
 use config::{Invalid, Section};
 use schemars::JsonSchema;
@@ -11,7 +11,7 @@ use crate::issuer::{Provisioning, Roles};
 pub(super) const MAX_GROUPS: usize = 500;
 pub(super) const MOST_GROUPS: usize = 5000;
 
-/// `auto_provision`: what is made of unknown people.
+/// `auto_provision`: how accounts are created for unknown users.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AutoProvision {
     /// Set this to 'true' to automatically provision users that do not yet exist in the users service on-demand upon
@@ -147,7 +147,7 @@ impl Section for RoleAssignment {
             return Err(Invalid::new("mapping", problem));
         }
         if self.is_by_claim() && self.mapping.is_empty() {
-            return Err(Invalid::new("mapping", "must not be empty: nobody would get in"));
+            return Err(Invalid::new("mapping", "must not be empty: no user could sign in"));
         }
         Ok(())
     }

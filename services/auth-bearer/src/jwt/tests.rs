@@ -73,9 +73,9 @@ fn r3_the_client_it_was_issued_to_is_one_of_ours() {
     let rules = Rules { authorized_parties: vec!["web".into()], ..rules() };
     assert_eq!(said(&with("azp", json!("web")), &rules), Ok(()));
     assert_eq!(said(&with("client_id", json!("web")), &rules), Ok(()));
-    let mut nobodys = good();
-    nobodys.as_object_mut().expect("an object").remove("client_id");
-    for claims in [nobodys, with("azp", json!("other")), with("azp", json!(["web"])), with("client_id", json!("other"))]
+    let mut missing = good();
+    missing.as_object_mut().expect("an object").remove("client_id");
+    for claims in [missing, with("azp", json!("other")), with("azp", json!(["web"])), with("client_id", json!("other"))]
     {
         assert_eq!(said(&claims, &rules), Err(Reason::ForeignToken), "{claims}");
     }
@@ -128,7 +128,7 @@ fn id_tokens_and_other_tokens_are_never_accepted() {
 }
 
 #[test]
-fn a_token_that_is_bound_to_a_key_is_nobodys_without_it() {
+fn a_token_that_is_bound_to_a_key_is_rejected() {
     for cnf in [json!({"jkt": "x"}), json!({"x5t#S256": "x"}), json!(null)] {
         assert_eq!(said(&with("cnf", cnf), &rules()), Err(Reason::Policy));
     }

@@ -64,14 +64,14 @@ async fn opaque_tokens_of_the_peer_process_are_introspected() {
     let who = service.authenticate(&token).await.expect("is good");
     assert!(who.not_after.is_some(), "the issuer says when it ends");
     issuer.ask("revoke", json!({"token": token})).await;
-    service.authenticate(&token).await.expect("is believed for half a minute");
+    service.authenticate(&token).await.expect("is cached for half a minute");
     service.clock.advance(Duration::from_secs(30));
     assert_eq!(service.refusal(&token).await, Reason::Unstated, "row R5");
     assert_eq!(service.refusal("nothing-that-was-ever-issued").await, Reason::Unstated);
     let other = issuer.mint("opaque", "einstein", None).await;
     drop(issuer);
     let away = service.authenticate(&other).await;
-    assert!(matches!(away, Err(AuthError::Unavailable { .. })), "nobody can say: {away:?}");
+    assert!(matches!(away, Err(AuthError::Unavailable { .. })), "no issuer can tell: {away:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,8 +89,8 @@ async fn opaque_tokens_of_the_peer_process_name_their_person_by_userinfo() {
     issuer.ask("revoke", json!({"token": token})).await;
     service.clock.advance(Duration::from_secs(30));
     assert_eq!(service.refusal(&token).await, Reason::Unstated);
-    let nobody = issuer.mint("opaque", "newton", None).await;
-    assert_eq!(service.refusal(&nobody).await, Reason::UnknownUser);
+    let unknown = issuer.mint("opaque", "newton", None).await;
+    assert_eq!(service.refusal(&unknown).await, Reason::UnknownUser);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! How an issuer is asked, and what happens when it does not answer.
+//! Requests to an issuer, and what happens when it does not answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use authn::{AuthError, Reason};
 use oidc::jose::{Algorithm, hs256_jwt};
 use serde_json::json;
 
-/// A token that names a key that nobody has, signed by nobody.
+/// A token that names an unknown key, and is signed with a key that no issuer publishes.
 fn forged(service: &Service, issuer: &str, number: usize) -> String {
     let other = key(&format!("storm-{number}"), Algorithm::EdDsa);
     sign(&other, &service.claims(issuer))
@@ -35,7 +35,7 @@ async fn r2_ten_thousand_unknown_keys_are_asked_for_once_in_ten_seconds() {
         service.clock.advance(Duration::from_millis(99));
     }
     assert_eq!(provider.fetches(), 2, "ten thousand keys in ten seconds cost one question");
-    assert!(service.authenticate(&sign(&known, &service.claims(&provider.url))).await.is_ok(), "and harm nobody");
+    assert!(service.authenticate(&sign(&known, &service.claims(&provider.url))).await.is_ok(), "known keys work");
 
     service.clock.advance(Duration::from_millis(100));
     service.refusal(&forged(&service, &provider.url, 0)).await;
@@ -71,7 +71,7 @@ async fn a_new_key_is_taken_up() {
 }
 
 #[tokio::test]
-async fn r7_an_issuer_that_is_away_for_ten_minutes_keeps_nobody_out() {
+async fn r7_tokens_stay_valid_while_the_issuer_is_away_for_ten_minutes() {
     let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
     let service = Service::of(&provider);
@@ -84,7 +84,7 @@ async fn r7_an_issuer_that_is_away_for_ten_minutes_keeps_nobody_out() {
             assert!(service.authenticate(token).await.is_ok(), "held, minute {minute}");
         }
         let new = sign(&signer, &service.claims(&provider.url));
-        assert!(service.authenticate(&new).await.is_ok(), "issued while nobody answers, minute {minute}");
+        assert!(service.authenticate(&new).await.is_ok(), "issued while no issuer answers, minute {minute}");
         let unknown = forged(&service, &provider.url, 0);
         assert_eq!(service.refusal(&unknown).await, Reason::ForeignToken);
         service.clock.advance(MINUTE);
@@ -132,7 +132,7 @@ async fn an_issuer_that_was_never_there_is_unavailable_and_may_come_later() {
 }
 
 #[tokio::test]
-async fn r1_what_a_discovery_document_says_of_another_is_not_believed() {
+async fn r1_a_discovery_document_that_points_to_another_issuer_is_rejected() {
     let signer = key("k", Algorithm::Es256);
     let (provider, other) = (Provider::start(&[&signer]).await, Provider::start(&[&signer]).await);
     let unavailable = async || {

@@ -96,7 +96,7 @@ async fn an_opaque_token_is_asked_about_anew() {
     provider.tell(Some(json!({"sub": "4c51", "preferred_username": "einstein"})));
     service.authenticate("opaque-token").await.expect("is good");
     provider.tell(None);
-    service.authenticate("opaque-token").await.expect("is believed");
+    service.authenticate("opaque-token").await.expect("is cached");
     assert_eq!(tell(&service, &logout(&signer, &said(&service, &provider.url))).await, StatusCode::OK);
     assert_eq!(service.refusal("opaque-token").await, Reason::Unstated);
 }
@@ -107,7 +107,7 @@ async fn what_is_no_logout_token_ends_nothing() {
     let provider = Provider::start(&[&signer]).await;
     let oidc = Oidc { issuer: provider.url.clone(), authorized_parties: vec!["web".to_owned()], ..Oidc::default() };
     let config = Config { auth_providers: AuthProviders { oidc, ..AuthProviders::default() }, ..Config::default() };
-    let service = Service::of_config(&config, std::sync::Arc::new(crate::support::People), crate::support::nobody());
+    let service = Service::of_config(&config, std::sync::Arc::new(crate::support::People), crate::support::no_users());
     let claims = with(service.claims(&provider.url), "azp", "web");
     let token = sign(&signer, &with(claims, "sid", "s1"));
     service.authenticate(&token).await.expect("is good");
@@ -136,11 +136,11 @@ async fn what_is_no_logout_token_ends_nothing() {
         without.as_object_mut().expect("an object").remove(name);
         assert_eq!(tell(&service, &logout(&signer, &without)).await, StatusCode::BAD_REQUEST, "without {name}");
     }
-    let mut nobody = good.clone();
-    nobody.as_object_mut().expect("an object").retain(|name, _| name != "sub" && name != "sid");
+    let mut anonymous = good.clone();
+    anonymous.as_object_mut().expect("an object").retain(|name, _| name != "sub" && name != "sid");
     let access = sign(&signer, &service.claims(&provider.url));
     let typed = signer.jwt("at+jwt", &good);
-    for wrong in [logout(&signer, &nobody), logout(&other, &good), access, typed, "junk".to_owned(), String::new()] {
+    for wrong in [logout(&signer, &anonymous), logout(&other, &good), access, typed, "junk".to_owned(), String::new()] {
         assert_eq!(tell(&service, &wrong).await, StatusCode::BAD_REQUEST, "{wrong:.40}");
     }
     service.authenticate(&token).await.expect("nothing has ended");

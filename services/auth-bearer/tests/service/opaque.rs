@@ -50,7 +50,7 @@ async fn r5_introspection_is_asked_once_in_half_a_minute_with_our_credential() {
         assert_eq!(provider.introspections() - before, 1, "of several at the same time one asks");
         assert_eq!(provider.credentials().last().map(String::as_str), Some(shown));
         service.clock.advance(Duration::from_secs(29));
-        service.authenticate("opaque-token").await.expect("is believed");
+        service.authenticate("opaque-token").await.expect("is cached");
         assert_eq!(provider.introspections() - before, 1);
         service.clock.advance(Duration::from_secs(1));
         service.authenticate("opaque-token").await.expect("is asked about");
@@ -77,7 +77,7 @@ async fn r5_a_revoked_token_is_refused_after_half_a_minute_and_a_refusal_is_beli
 }
 
 #[tokio::test]
-async fn r5_a_token_is_not_believed_longer_than_it_lives() {
+async fn r5_a_result_is_not_cached_beyond_the_end_of_its_token() {
     let provider = Provider::start(&[]).await;
     let service = service(&provider, "introspection", "client_secret_basic");
     let mut said = active(&service);
@@ -103,7 +103,7 @@ async fn an_issuer_that_does_not_answer_is_no_verdict_and_none_is_kept() {
         provider.say("opaque-token", active(&service));
         provider.tell(Some(json!({"sub": "4c51", "preferred_username": "einstein"})));
         service.clock.advance(Duration::from_mins(10));
-        // the old document is good while the new one is fetched
+        // the cached document stays in use while the new one is fetched
         let _ = service.authenticate("opaque-token").await;
         for _ in 0..200 {
             if service.authenticate("opaque-token").await.is_ok() {
@@ -136,7 +136,7 @@ async fn r5_userinfo_is_asked_once_in_half_a_minute() {
 }
 
 #[tokio::test]
-async fn userinfo_may_be_signed_by_its_issuer_and_by_nobody_else() {
+async fn signed_userinfo_is_accepted_from_its_issuer_only() {
     let (signer, other) = (key("k", Algorithm::Es256), key("k", Algorithm::Es256));
     let provider = Provider::start(&[&signer]).await;
     let service = service(&provider, "userinfo", "client_secret_basic");
@@ -152,7 +152,7 @@ async fn userinfo_may_be_signed_by_its_issuer_and_by_nobody_else() {
 }
 
 #[tokio::test]
-async fn r1_a_token_that_says_who_issued_it_is_shown_to_nobody_else() {
+async fn r1_a_token_that_names_its_issuer_is_disclosed_to_no_other() {
     let signer = key("k", Algorithm::Es256);
     let (provider, other) = (Provider::start(&[&signer]).await, Provider::start(&[&signer]).await);
     let service = service(&provider, "introspection", "client_secret_basic");

@@ -48,7 +48,7 @@ impl World {
         TokenManager { jwt_secret: self.family.layout.jwt_secret.as_str().into(), ..TokenManager::default() }
     }
 
-    /// The service; `b` is what the file says of B beside its name.
+    /// The service; `b` is the file's settings for B, without its name.
     fn service(&self, oidc: Oidc, auto_provision: AutoProvision, role_assignment: RoleAssignment, b: &str) -> Bearers {
         let file = self.family.layout.folder().join("issuers.yaml");
         std::fs::write(&file, format!("issuers:\n  - issuer: {}\n{b}", self.b.url)).expect("writes");
@@ -85,7 +85,7 @@ impl World {
     async fn groups(&self, id: &str) -> Vec<String> {
         let message = proto::doorward::users::v1::GetUserRequest { user: Some(by_id(id)) };
         let answer = self.admin().get_user(self.by_operator(message)).await.expect("is there").into_inner();
-        answer.user.expect("somebody").groups
+        answer.user.expect("a user").groups
     }
 
     fn admin(&self) -> UsersAdminApiClient<tonic::transport::Channel> {
@@ -99,11 +99,11 @@ impl World {
         request
     }
 
-    /// Somebody whom an administrator has made.
+    /// Adds a user as an administrator does.
     async fn add(&self, username: &str) -> String {
         let message = CreateUserRequest { username: username.to_owned(), ..CreateUserRequest::default() };
         let answer = self.admin().create_user(self.by_operator(message)).await.expect("is made").into_inner();
-        answer.user.expect("somebody").id
+        answer.user.expect("a user").id
     }
 }
 
@@ -138,7 +138,7 @@ const B: &str = "    audience: [us]\n    people: !own {suffix: \"@b\"}\n    auto
 const B_MAKES_NOBODY: &str = "    audience: [us]\n    people: !own {suffix: \"@b\"}\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r4_the_same_subject_name_and_mail_at_another_issuer_is_somebody_else() {
+async fn r4_the_same_subject_name_and_mail_at_another_issuer_is_another_user() {
     let world = World::start("bearer-r4").await;
     let service = world.service(Oidc::default(), making(), RoleAssignment::default(), B);
     let (of_a, of_b) = (world.claims(&world.a, "4c51", "einstein"), world.claims(&world.b, "4c51", "einstein"));
@@ -149,7 +149,7 @@ async fn r4_the_same_subject_name_and_mail_at_another_issuer_is_somebody_else() 
     assert_eq!((first.username.as_str(), first.mail.as_str()), ("einstein", "einstein@example.org"));
     assert_eq!((second.username.as_str(), second.mail.as_str()), ("einstein@b", ""), "the address is A's einstein's");
 
-    // a claim that is only a name leads to nobody who came from an issuer under another subject
+    // a claim that is only a name does not match a user who was provisioned under another subject
     let posing = world.claims(&world.a, "other", "einstein@b");
     assert_eq!(service.refusal(&world.sign(&posing)).await, Reason::OwnerMismatch);
     let posing = world.claims(&world.a, "other", "einstein");
@@ -157,7 +157,7 @@ async fn r4_the_same_subject_name_and_mail_at_another_issuer_is_somebody_else() 
     let posing = with(world.claims(&world.b, "other", "einstein"), "sub", first.id.opaque_id.as_str());
     assert_eq!(service.refusal(&world.sign(&posing)).await, Reason::OwnerMismatch, "B has an einstein already");
 
-    // a new name at the issuer is the same person
+    // a new name at the issuer is the same user
     let renamed = world.claims(&world.b, "4c51", "albert");
     let again = service.authenticate(&world.sign(&renamed)).await.expect("the same").user;
     assert_eq!(again.id, second.id);
@@ -174,8 +174,8 @@ async fn r4_people_of_the_directory_are_named_by_their_issuer_alone() {
         let token = world.sign(&world.claims(&world.b, sub, name));
         assert_eq!(service.refusal(&token).await, Reason::UnknownUser, "{sub} {name}");
     }
-    let nobody = world.sign(&world.claims(&world.a, "2", "nobody"));
-    assert_eq!(service.refusal(&nobody).await, Reason::UnknownUser, "nobody is made unless that is wanted");
+    let unknown = world.sign(&world.claims(&world.a, "2", "unknown"));
+    assert_eq!(service.refusal(&unknown).await, Reason::UnknownUser, "no account is made unless that is wanted");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,9 +208,9 @@ async fn an_account_is_made_at_the_first_sign_in_and_kept_up_at_the_next() {
     assert_eq!((world.groups(&ids[0]).await, who.groups.len()), (vec!["opera".to_owned(), "physics".to_owned()], 2));
 
     changed["email_verified"] = json!(false);
-    changed["email"] = json!("somebody.else@example.org");
+    changed["email"] = json!("another.user@example.org");
     let who = service.authenticate(&world.sign(&changed)).await.expect("is good").user;
-    assert_eq!(who.mail, "niels@example.org", "an address that the issuer does not vouch for is not taken");
+    assert_eq!(who.mail, "niels@example.org", "an unverified address is not taken");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -311,7 +311,7 @@ async fn issuer_takes_no_username_that_is_the_mail_address_of_another_nor_the_re
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_name_of_somebody_else_is_not_given_away() {
+async fn a_username_of_another_user_is_not_given_away() {
     let world = World::start("bearer-taken").await;
     let oidc = Oidc { id_claim: "sub".to_owned(), ..Oidc::default() };
     let marie = world.add("marie").await;
@@ -428,7 +428,7 @@ async fn groups_that_a_token_leaves_out_are_read_from_userinfo_of_its_issuer_and
     service.authenticate(&left_out(&world.b, "n1", at(&world.b))).await.expect("userinfo has them");
     assert_eq!((world.groups(&id).await.len(), world.b.userinfos()), (400, 1));
 
-    // where they are not to be had, nobody is taken out of a group
+    // where the groups cannot be read, no user is removed from one
     for (sources, reason) in [
         (at(&world.a), Reason::TooManyGroups),
         (json!({"src": {"endpoint": format!("{}/userinfo?x", world.b.url)}}), Reason::TooManyGroups),

@@ -1,4 +1,4 @@
-//! A small issuer on a loopback port, and a directory of one person.
+//! A small issuer on a loopback port, and a directory of one user.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -187,8 +187,8 @@ impl Directory for People {
     }
 }
 
-/// Nobody administers these people.
-pub(crate) fn nobody() -> Transport {
+/// A transport without the users service: the directory is not administered.
+pub(crate) fn no_users() -> Transport {
     transport(tonic::service::Routes::default())
 }
 
@@ -202,7 +202,7 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn new(oidc: Oidc) -> Self {
         let auth_providers = AuthProviders { oidc, ..AuthProviders::default() };
-        Self::of_config(&Config { auth_providers, ..Config::default() }, Arc::new(People), nobody())
+        Self::of_config(&Config { auth_providers, ..Config::default() }, Arc::new(People), no_users())
     }
 
     pub(crate) fn of_config(config: &Config, directory: Arc<dyn Directory>, users: Transport) -> Self {

@@ -1,4 +1,4 @@
-//! Which tokens are good.
+//! Which tokens are accepted.
 
 use crate::support::{Provider, Service, key, seconds, sign, with};
 use auth_bearer::Oidc;
@@ -58,7 +58,7 @@ async fn r1_another_issuers_token_is_refused_though_it_has_the_key() {
     }
     let list = with(service.claims(&ours.url), "iss", json!([ours.url]));
     assert_eq!(service.refusal(&sign(&signer, &list)).await, Reason::ForeignToken);
-    assert_eq!(ours.fetches() + other.fetches(), 0, "nobody is asked for the key of a foreign token");
+    assert_eq!(ours.fetches() + other.fetches(), 0, "no issuer is asked for the key of a foreign token");
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn the_claim_says_who_it_is() {
 
     let service = Service::new(oidc("preferred_username", ""));
     for (name, reason) in
-        [(json!("ludwig"), Reason::Disabled), (json!("nobody"), Reason::UnknownUser), (json!(7), Reason::Malformed)]
+        [(json!("ludwig"), Reason::Disabled), (json!("unknown"), Reason::UnknownUser), (json!(7), Reason::Malformed)]
     {
         let claims = with(service.claims(&provider.url), "preferred_username", name);
         assert_eq!(service.refusal(&sign(&signer, &claims)).await, reason);
@@ -165,9 +165,9 @@ async fn a_token_that_lacks_the_name_is_completed_by_userinfo_once() {
 
     let other = sign(&signer, &with(claims.clone(), "jti", "2"));
     provider.tell(Some(json!({"sub": "other", "preferred_username": "einstein"})));
-    assert_eq!(service.refusal(&other).await, Reason::OwnerMismatch, "it is told of somebody else");
+    assert_eq!(service.refusal(&other).await, Reason::OwnerMismatch, "userinfo is of another user");
     provider.tell(Some(json!({"sub": "4c51"})));
-    assert_eq!(service.refusal(&other).await, Reason::Malformed, "nobody is named at all");
+    assert_eq!(service.refusal(&other).await, Reason::Malformed, "no user is named at all");
     provider.stop();
     let third = sign(&signer, &with(claims, "jti", "3"));
     let away = service.authenticate(&third).await;
