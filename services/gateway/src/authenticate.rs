@@ -11,7 +11,7 @@ use crate::peers::Peers;
 use crate::reuse::{Fresh, Key, Minted};
 use crate::roles::{Completed, Roles};
 
-/// The gateway's own work: from a credential to an internal token, and from an internal token to a person.
+/// Exchanges credentials for internal tokens, and finds the user of an internal token.
 pub(crate) struct Core {
     pub(crate) peers: Peers,
     pub(crate) homes: Homes,
@@ -20,7 +20,7 @@ pub(crate) struct Core {
     pub(crate) minted: Minted,
     pub(crate) verifier: Verifier,
     pub(crate) clock: Clock,
-    /// How long a token lives whose credential does not end before.
+    /// The longest lifetime of a token; it is shorter if the credential expires earlier.
     pub(crate) life: Duration,
     /// Whether no token carries groups, also one of another gateway, which does not say so.
     pub(crate) skips_groups: bool,
@@ -29,7 +29,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// Hands the credentials to the one authenticator of their type, and mints a token for whoever they belong to.
+    /// Passes the credentials to the authenticator of their type, and mints a token for their user.
     pub(crate) async fn authenticate(
         &self,
         kind: &str,
@@ -65,7 +65,7 @@ impl Core {
         Ok((token, completed))
     }
 
-    /// A token for this answer, minted lately or now.
+    /// A token for this answer, reused or newly minted.
     fn token(&self, key: Key, answer: &Authenticated) -> Result<Arc<str>, AuthError> {
         let now = self.clock.now();
         if let Some(token) = self.minted.token(key, answer, now) {
@@ -86,7 +86,7 @@ impl Core {
         Ok(token.into())
     }
 
-    /// The person an internal token speaks for, with the groups, wherever they are kept.
+    /// The user of an internal token, with the groups, which are in the token or in the directory.
     pub(crate) async fn who_am_i(&self, token: &str) -> Result<User, AuthError> {
         let claims =
             self.verifier.verify(self.clock.now(), token).map_err(|_| AuthError::Refused(Reason::WrongSecret))?;
@@ -107,13 +107,13 @@ impl Core {
         self.peers.directory.as_ref().ok_or_else(missing)
     }
 
-    /// Whether the bearer of an internal token may search for people: not by a credential that is for something else.
+    /// Whether the bearer of an internal token may search for users; credentials of limited scope do not allow that.
     pub(crate) fn may_search(&self, token: &str) -> bool {
         self.verifier.verify(self.clock.now(), token).is_ok_and(|claims| claims.scopes.allow(&Access::Other))
     }
 }
 
-/// One event for every refusal: the caller is told nothing of the reason, the operator is.
+/// Logs one audit event for each refusal. The caller does not learn the reason; the operator does.
 fn audit(kind: &str, credentials: &Credentials, error: &AuthError) {
     let kind: String = kind.chars().take(32).collect();
     let subject: String = credentials.client_id.chars().take(256).collect();

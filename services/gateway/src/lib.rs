@@ -1,5 +1,4 @@
-//! The one door. The README beside this crate follows one request through it and lists its settings; it is not repeated here,
-//! as its table is generated.
+//! The CS3 gateway. The crate's README follows one request through it and lists its settings.
 
 mod authenticate;
 mod config;
@@ -36,7 +35,7 @@ use crate::{
     upstream::WithUpstream,
 };
 
-/// Largest request the gateway reads itself, in bytes; what it forwards is bounded by whoever answers it.
+/// The largest request that the gateway reads itself, in bytes; what it forwards is bounded by the upstream.
 const REQUEST_LIMIT: usize = 64 * 1024;
 
 /// The service.
@@ -64,11 +63,11 @@ impl Service for Gateway {
     }
 }
 
-/// The gateway, opened: what it decides by, before it is served. Clones share it.
+/// The state of the gateway, before it is served. Clones share it.
 #[derive(Clone)]
 pub struct Opened(Arc<Core>);
 
-/// The gateway before these peers.
+/// The gateway in front of these peers.
 ///
 /// # Errors
 /// When the token secret cannot be used.

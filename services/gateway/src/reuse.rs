@@ -1,6 +1,6 @@
-//! A token minted once serves the same credential for a while. Each time it is seen first that its authenticator would answer
-//! the same: by asking it again, or, of one in this process that can tell, whether its answer holds. What is reused is the token,
-//! never the verdict, so a revocation holds from the next request on.
+//! Reuses a minted token for the same credential for a while. Each request first makes sure that the authenticator would answer the
+//! same: by calling it again, or, for one in this process that supports it, by checking that its answer is still valid. Only the
+//! token is reused, never the verdict, so a revocation takes effect with the next request.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,22 +12,22 @@ use moka::sync::Cache;
 use secrecy::ExposeSecret;
 use token::KeyRing;
 
-/// The bound of what is kept, in bytes.
+/// The bound of the cache, in bytes.
 const BOUND: u64 = 12 * MIB;
-/// How long one is reused at most; never longer than half its life.
+/// The longest that a token is reused; never longer than half its lifetime.
 const REUSED_FOR: Duration = Duration::from_mins(1);
 
-/// What was minted lately.
+/// The cache of minted tokens.
 pub(crate) struct Minted {
     tokens: Cache<Key, Arc<Entry>>,
     keys: Arc<KeyRing>,
 }
 
-/// A credential's name among them: a hash of all that it consists of.
+/// The key of a credential in the cache: a hash of all its parts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Key([u8; 32]);
 
-/// A token that was just minted.
+/// A minted token.
 pub(crate) struct Fresh<'a> {
     pub(crate) token: &'a Arc<str>,
     pub(crate) answer: &'a Authenticated,
@@ -37,11 +37,11 @@ pub(crate) struct Fresh<'a> {
 
 struct Entry {
     token: Arc<str>,
-    /// When it was minted: before that it is not valid, as after a clock was corrected backwards.
+    /// When it was minted. It is not reused before that time, which occurs after a clock was set back.
     minted: SystemTime,
     until: SystemTime,
     answer: Authenticated,
-    /// Which secrets were in force.
+    /// The generation of the secrets that signed it.
     generation: u64,
 }
 
@@ -55,23 +55,23 @@ impl HeapSize for Entry {
 }
 
 impl Minted {
-    /// For tokens that are signed by this ring.
+    /// A cache of tokens that this key ring signs.
     pub(crate) fn new(keys: Arc<KeyRing>) -> Self {
         Self { tokens: bounded_cache::sync(BOUND).time_to_live(REUSED_FOR).build(), keys }
     }
 
-    /// The token that was minted, and the answer it was minted for, as long as that holds.
+    /// The token of a credential, and the answer for which it was minted, while that answer is valid.
     pub(crate) fn standing(&self, key: &Key, caller: &Caller, now: SystemTime) -> Option<(Arc<str>, Authenticated)> {
         let entry = self.reusable(key, now)?;
         let holds = entry.answer.standing.as_ref().is_some_and(|standing| standing.holds(caller));
         holds.then(|| (Arc::clone(&entry.token), entry.answer.clone()))
     }
 
-    /// The token that was minted for this very answer, as long as it may be reused.
+    /// The token that was minted for an equal answer, while it may be reused.
     pub(crate) fn token(&self, key: Key, answer: &Authenticated, now: SystemTime) -> Option<Arc<str>> {
         let entry = self.reusable(&key, now).filter(|entry| is_same(&entry.answer, answer))?;
         if answer.standing.is_some() {
-            // that of the former answer does not hold any more
+            // the validity of the former answer is no longer known
             let Entry { minted, until, generation, .. } = *entry;
             let (token, answer) = (Arc::clone(&entry.token), answer.clone());
             self.tokens.insert(key, Arc::new(Entry { token, minted, until, answer, generation }));
@@ -85,12 +85,12 @@ impl Minted {
             .filter(|entry| entry.minted <= now && now < entry.until && entry.generation == self.keys.generation())
     }
 
-    /// Which secrets are in force; to be asked before a token is minted.
+    /// The present generation of the secrets; to be read before a token is minted.
     pub(crate) fn generation(&self) -> u64 {
         self.keys.generation()
     }
 
-    /// Remembers a token.
+    /// Adds a token.
     pub(crate) fn keep(&self, key: Key, fresh: &Fresh<'_>, now: SystemTime) {
         let Fresh { token, answer, generation, life } = *fresh;
         let (minted, until) = (now, now + REUSED_FOR.min(life / 2));
@@ -103,7 +103,7 @@ impl Key {
     pub(crate) fn of(kind: &str, credentials: &Credentials) -> Self {
         let mut hash = Context::new(&SHA256);
         for part in [kind, &credentials.client_id, credentials.secret.expose_secret()] {
-            // with the length, so that no two lists of parts are one text
+            // length-prefixed, so that different lists of parts never hash alike
             hash.update(&part.len().to_le_bytes());
             hash.update(part.as_bytes());
         }
@@ -114,7 +114,7 @@ impl Key {
     }
 }
 
-/// Whether a token for the one says what a token for the other would.
+/// Whether tokens for the two answers would have the same content.
 fn is_same(one: &Authenticated, other: &Authenticated) -> bool {
     (Arc::ptr_eq(&one.user, &other.user) || one.user == other.user)
         && (Arc::ptr_eq(&one.scopes, &other.scopes) || one.scopes == other.scopes)
@@ -150,7 +150,7 @@ mod tests {
         minted.keep(key, &Fresh { token: &"token".into(), answer, generation, life }, START);
     }
 
-    /// An answer that holds as long as it is said to.
+    /// An answer that is valid while its flag is set.
     #[derive(Debug)]
     struct Holding(AtomicBool);
 
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_asked_while_an_answer_holds() {
+    fn no_authenticator_is_called_while_an_answer_is_valid() {
         let (minted, key) = (minted(), Key::of("basic", &Credentials::new("a", "b")));
         let standing =
             |seconds| minted.standing(&key, &Caller::default(), START + Duration::from_secs(seconds)).is_some();

@@ -1,5 +1,5 @@
-//! Users' roles, where an oCIS or OpenCloud keeps them: its settings service. Its proxy gives a user without a role the ordinary one
-//! at the first request; without that proxy this gateway does.
+//! Users' roles, where an oCIS or OpenCloud keeps them: its settings service. Its proxy gives a user without a role the ordinary
+//! one at the first request; without that proxy this gateway does.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -82,7 +82,7 @@ impl Roles {
         done(Authenticated { user, ..answer })
     }
 
-    /// The roles; `None` if the settings service does not tell them in time.
+    /// The roles; `None` if the settings service does not answer in time.
     async fn ask(&self, settings: &Channel, user: &UserId, ordinary: &'static str) -> Option<Arc<[String]>> {
         let mut pending = self.asked.get_with_by_ref(user, || {
             let (sender, receiver) = watch::channel(());
@@ -101,7 +101,7 @@ impl Roles {
                     }
                     Err(error) => {
                         let (subject, error) = (&user.opaque_id, error.message());
-                        tracing::warn!(subject, error, "the settings service has not told the role: {WITHOUT_ROLE}");
+                        tracing::warn!(subject, error, "the settings service has not sent the role: {WITHOUT_ROLE}");
                     }
                 }
                 // whoever waits is woken by its end

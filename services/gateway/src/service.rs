@@ -21,7 +21,7 @@ use tonic::{Code, Request, Response, Status, transport::Channel};
 
 use crate::{authenticate::Core, peers::Applications, upstream};
 
-/// The gRPC face of the gateway.
+/// The gRPC service of the gateway.
 #[derive(Clone)]
 pub(crate) struct GatewayService(pub(crate) Arc<Core>);
 
@@ -47,7 +47,7 @@ impl GatewayService {
     }
 }
 
-/// Hands credentials of a type that this family does not understand to the gateway behind this one, which may.
+/// Passes credentials of a type that no service here supports to the upstream gateway.
 async fn authenticate_upstream(
     upstream: Channel,
     request: Request<AuthenticateRequest>,
@@ -59,7 +59,7 @@ async fn authenticate_upstream(
     })
 }
 
-/// A request for another service, with what this one knows of who sent it.
+/// A request for another service, with the information about its caller that this gateway passes on.
 fn passed_on<T>(mut request: Request<T>) -> Request<T> {
     let caller = Caller::of(request.metadata(), request.extensions());
     caller.propagate(request.metadata_mut());

@@ -102,7 +102,7 @@ impl Backend {
             }
             "AssignRoleToUser" => {
                 let asked = AssignRoleToUserRequest::decode(message).expect("a request");
-                // whoever is nobody may assign nothing
+                // only the user itself may be assigned a role
                 if account != asked.account_uuid {
                     return None;
                 }
@@ -144,7 +144,7 @@ struct Everybody {
     kind: UserType,
     roles: Vec<String>,
     scopes: Arc<Scopes>,
-    /// Whether an answer says that it still holds, so that nobody is asked again.
+    /// Whether answers can be revalidated, so that the authenticator is not called again.
     is_standing: bool,
 }
 
