@@ -193,10 +193,10 @@ impl Section for Config {
 }
 
 impl Config {
-    /// Which of a client's headers no backend is sent.
+    /// The filter that removes headers from clients' requests.
     ///
-    /// # Errors When one of the settings holds what is no name, or an exception would let clients write what backends
-    /// are told of them.
+    /// # Errors
+    /// When a setting has an invalid name, or an exception would let clients set the identity headers of backends.
     pub fn request_filter(&self) -> Result<RequestFilter, FilterError> {
         let filter = RequestFilter::new(&self.identity_headers, &self.identity_headers_except)?;
         match self.doors.verify_headers.iter().find(|name| !filter.is_identity(name)) {

@@ -1,4 +1,4 @@
-//! What the edge knows of a request before it is authorized.
+//! The properties of a request by which it is authorized.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};

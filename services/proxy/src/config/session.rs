@@ -75,7 +75,7 @@ impl Default for Session {
 }
 
 impl Session {
-    /// Whether people may sign in with a browser.
+    /// Whether users may sign in with a browser.
     pub fn is_enabled(&self) -> bool {
         !self.client_id.is_empty()
     }

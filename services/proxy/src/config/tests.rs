@@ -14,7 +14,7 @@ fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
 
 #[test]
 fn verify_without_trusted_proxies_is_refused_with_both_names() {
-    let problem = read(&[("PROXY_VERIFY_PROXY", "nginx")]).expect_err("nobody would be answered");
+    let problem = read(&[("PROXY_VERIFY_PROXY", "nginx")]).expect_err("no proxy gets an answer");
     assert!(problem.contains("PROXY_TRUSTED_PROXIES") && problem.contains("PROXY_VERIFY_PROXY"), "{problem}");
     assert_eq!(problem.lines().count(), 1, "{problem}");
     for name in ["PROXY_TRUSTED_PROXIES", "OCIS_TRUSTED_PROXIES", "OC_TRUSTED_PROXIES"] {
@@ -25,7 +25,7 @@ fn verify_without_trusted_proxies_is_refused_with_both_names() {
 
 #[test]
 fn check_without_trusted_proxies_is_refused_with_both_names() {
-    let problem = read(&[("PROXY_GRPC_ADDR", "127.0.0.1:9201")]).expect_err("nobody would be answered");
+    let problem = read(&[("PROXY_GRPC_ADDR", "127.0.0.1:9201")]).expect_err("no proxy gets an answer");
     assert!(problem.contains("PROXY_TRUSTED_PROXIES") && problem.contains("PROXY_GRPC_ADDR"), "{problem}");
     assert_eq!(problem.lines().count(), 1, "{problem}");
     for address in ["", "/run/doorward/proxy.sock"] {

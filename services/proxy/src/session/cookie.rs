@@ -1,26 +1,26 @@
-//! The cookies of the edge: how they are written, read, and kept from everybody else.
+//! Writes and reads the cookies of the edge, and hides them from backends.
 
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 
-/// What the names of all of them begin with, after the prefixes that browsers know.
+/// The start of all names, after the prefix that browsers interpret.
 const NAME: &str = "doorward";
 /// The prefixes (RFC 6265bis 4.1.3).
 const PREFIXES: [&str; 2] = ["__Host-", "__Secure-"];
 
-/// How cookies are written.
+/// The names and attributes of the cookies.
 pub struct Cookies {
     is_https: bool,
     domain: Option<String>,
 }
 
 impl Cookies {
-    /// Those of an edge that browsers reach by https, or not; the session's is sent to this domain, or only to the own host.
+    /// Cookies for an edge with or without https. The session cookie is sent to this domain, or only to the host that set it.
     pub fn new(is_https: bool, domain: Option<&str>) -> Self {
         Self { is_https, domain: domain.map(str::to_owned) }
     }
 
-    /// The session's name.
+    /// The name of the session cookie.
     pub fn session(&self) -> String {
         let prefix = match (self.is_https, &self.domain) {
             (false, _) => "",
@@ -30,18 +30,18 @@ impl Cookies {
         format!("{prefix}{NAME}")
     }
 
-    /// What the names of sign-ins begin with, of which several may be under way.
+    /// The start of the names of sign-in cookies; several sign-ins may be in progress.
     pub fn logins(&self) -> String {
         format!("{}{NAME}-login-", if self.is_https { "__Host-" } else { "" })
     }
 
-    /// `Set-Cookie` for the session; gone at once if `seconds` is 0.
+    /// `Set-Cookie` for the session; deletes the cookie if `seconds` is 0.
     pub fn set_session(&self, value: &str, seconds: u64) -> HeaderValue {
         let domain = self.domain.as_ref().map(|domain| format!("; Domain={domain}")).unwrap_or_default();
         self.set(&self.session(), value, seconds, &domain)
     }
 
-    /// `Set-Cookie` for a sign-in; gone at once if `seconds` is 0.
+    /// `Set-Cookie` for a sign-in; deletes the cookie if `seconds` is 0.
     pub fn set_login(&self, name: &str, value: &str, seconds: u64) -> HeaderValue {
         self.set(name, value, seconds, "")
     }
@@ -59,14 +59,14 @@ pub fn all(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='))
 }
 
-/// The value of the cookie of this name; `None` unless there is one exactly.
+/// The value of the cookie with this name; `None` unless there is exactly one.
 pub fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = all(headers).filter(|(other, _)| *other == name).map(|(_, value)| value);
     values.next().filter(|_| values.next().is_none())
 }
 
-/// Whether it is the name of a cookie that this backend has nothing to do with, whatever the settings are at present: the
-/// edge's, and for what is no service of the family idp's too, whose pages may be on the same host.
+/// Whether a backend must not see the cookie with this name, whatever the settings are at present: the cookies of the edge, and,
+/// for backends other than Doorward's services, those of idp too, whose pages may be on the same host.
 fn is_ours(name: &[u8], of_family: bool) -> bool {
     let name = name.trim_ascii();
     let bare = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix.as_bytes())).unwrap_or(name);
@@ -74,7 +74,7 @@ fn is_ours(name: &[u8], of_family: bool) -> bool {
     bare == NAME.as_bytes() || bare.starts_with(others)
 }
 
-/// Takes our cookies out of what a backend is sent; idp, which is of the family, gets its own.
+/// Removes Doorward's cookies from a request to a backend; idp, one of Doorward's services, gets its own.
 pub fn strip(headers: &mut HeaderMap, of_family: bool) {
     let is_ours = |pair: &[u8]| is_ours(pair.split(|byte| *byte == b'=').next().unwrap_or_default(), of_family);
     let has_ours = |value: &HeaderValue| value.as_bytes().split(|byte| *byte == b';').any(is_ours);
@@ -94,7 +94,7 @@ pub fn strip(headers: &mut HeaderMap, of_family: bool) {
     }
 }
 
-/// Takes our cookies out of what a backend answers: it could hand somebody a session of its own choice.
+/// Removes Doorward's cookies from a backend's response: it could fix the session of a user.
 pub fn strip_set(headers: &mut HeaderMap, of_family: bool) {
     let is_ours = |value: &HeaderValue| {
         let pair = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn idp_gets_its_own_cookies_and_nobody_else_does() {
+    fn only_idp_gets_its_own_cookies() {
         let line = "__Host-doorward-session=a; doorward-browser=b; __Host-doorward=c; doorward-login-x=d; e=f";
         assert_eq!(after(&[line], strip, &COOKIE), ["e=f"]);
         let mut idp = headers(&COOKIE, &[line]);

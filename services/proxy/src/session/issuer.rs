@@ -1,5 +1,5 @@
-//! What the issuer says of itself, and its keys, kept: asked for by one caller at a time, not again and again for keys that it has
-//! not, and good for a day when it cannot be asked.
+//! Caches the issuer's metadata and keys. One caller at a time fetches them, unknown keys do not cause a fetch each, and the cache
+//! stays usable for a day while the issuer is unreachable.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,13 +11,13 @@ use outbound::{Answer, FetchError, Question};
 use runtime::Clock;
 use tokio::sync::Mutex;
 
-/// How old the answer may be before it is asked for anew.
+/// The age from which they are fetched again.
 const FRESH: Duration = Duration::from_mins(10);
-/// How old it may be when the issuer cannot be asked.
+/// The age up to which they are used while the issuer is unreachable.
 const USABLE: Duration = Duration::from_hours(24);
-/// The least time between two questions, whatever comes.
+/// The least time between two fetches.
 const PAUSE: Duration = Duration::from_secs(10);
-/// The same as long as nothing is known at all: nobody can sign in until then.
+/// The least time between two fetches while nothing is cached: until then no user can sign in.
 const PAUSE_AT_FIRST: Duration = Duration::from_secs(1);
 
 /// The issuer.
@@ -26,25 +26,25 @@ pub(crate) struct Issuer {
     source: Source,
     clock: Clock,
     held: ArcSwapOption<Known>,
-    /// When it was asked last; locked while it is.
+    /// When they were last fetched; locked during a fetch.
     last: Mutex<Option<SystemTime>>,
 }
 
-/// What it has said.
+/// What it publishes.
 pub(crate) struct Known {
-    /// Of itself.
+    /// Its metadata.
     pub(crate) metadata: Metadata,
     keys: KeySet,
     since: SystemTime,
 }
 
-/// Nothing is known of the issuer, and it does not say anything.
+/// Nothing is cached of the issuer, and it is unreachable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the issuer cannot be asked")]
 pub(crate) struct Unknown;
 
 impl Issuer {
-    /// The issuer of this name; it is not asked yet.
+    /// The issuer with this name; nothing is fetched yet.
     pub(crate) fn new(name: &str, source: Source, clock: Clock) -> Self {
         Self { name: name.to_owned(), source, clock, held: ArcSwapOption::empty(), last: Mutex::default() }
     }

@@ -1,4 +1,4 @@
-//! Sessions before an issuer of the test's own, which answers as it is told to.
+//! Sessions with an issuer of the test's own, which answers as configured.
 
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
@@ -21,16 +21,16 @@ use crate::store::sessions::Row;
 use crate::verdict::{CredentialError, Verdict};
 
 const LIFE: Duration = Duration::from_mins(5);
-/// When tokens are exchanged already, and still good.
+/// The time at which tokens are refreshed although they are still valid.
 const SHORTLY_BEFORE: Duration = Duration::from_secs(280);
 
-/// An issuer. Each refresh token is good once, and is followed by the next one.
+/// An issuer. Each refresh token is valid once, and is replaced by the next one.
 #[derive(Clone, Default)]
 struct Provider(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    /// How often it was asked for tokens.
+    /// The number of token requests.
     info: AtomicUsize,
     /// What it answers instead of tokens, if that is not 0.
     status: AtomicU16,
@@ -61,7 +61,7 @@ impl Provider {
         let status = self.0.status.load(Ordering::Acquire);
         if status > 0 {
             let status = StatusCode::from_u16(status).expect("a status");
-            let error = *self.0.error.lock().expect("nobody panics");
+            let error = *self.0.error.lock().expect("no panics");
             return (status, Json(json!({ "error": error }))).into_response();
         }
         assert!(form.contains("grant_type=refresh_token") && form.contains("client_id=edge"), "{form}");
@@ -77,7 +77,7 @@ impl Provider {
     }
 
     fn fail(&self, status: u16, error: &'static str) {
-        *self.0.error.lock().expect("nobody panics") = error;
+        *self.0.error.lock().expect("no panics") = error;
         self.0.status.store(status, Ordering::Release);
     }
 

@@ -12,39 +12,39 @@ use serde::{Deserialize, Serialize};
 use super::issuer::Issuer;
 use crate::sign_in::SignIn;
 
-/// How long an access token counts as good of which the issuer does not say it.
+/// The assumed lifetime of an access token without `expires_in`.
 const UNSAID: Duration = Duration::from_mins(5);
-/// The longest that it is believed.
+/// The longest lifetime that is accepted.
 const LONGEST: Duration = Duration::from_hours(24);
 
-/// Who the edge is to the issuer.
+/// The edge as a client of the issuer.
 pub(crate) struct Client {
-    /// Its identifier.
+    /// The client identifier.
     pub(crate) id: String,
-    /// What it proves that by; empty for a public client.
+    /// The client secret; empty for a public client.
     pub(crate) secret: Secret,
-    /// What it asks for.
+    /// The requested scopes.
     pub(crate) scopes: String,
 }
 
-/// What a session holds, and nobody else sees.
+/// The content of a session, which is stored sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tokens {
-    /// For backends, by way of the gateway.
+    /// The access token, with which the gateway authenticates requests.
     pub(crate) access: String,
-    /// For the next ones.
+    /// The refresh token.
     pub(crate) refresh: Option<String>,
-    /// For signing out.
+    /// The ID token, which is sent as a hint when the user signs out.
     pub(crate) id: String,
     /// How the user has signed in.
     #[serde(default)]
     pub(crate) sign_in: SignIn,
-    /// The sign-ins that have ended in this session.
+    /// The completed sign-ins of this session.
     #[serde(default)]
     pub(crate) finished: Vec<Finished>,
 }
 
-/// A sign-in that has ended in a session: where it led, should the browser come back to its end.
+/// A completed sign-in: the page to show if the browser returns to its callback.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Finished {
     /// The SHA-256 of its `state`, in base64url.
@@ -54,10 +54,10 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// How many bytes of addresses a session remembers beside the newest: all of them are read with each request.
+    /// The most bytes of pages that a session stores in addition to the newest: all of them are read with each request.
     const MAX_TARGETS: usize = 4 * 1024;
 
-    /// Adds the newest one, and forgets the oldest beyond the bound.
+    /// Adds the newest one, and removes the oldest beyond the bound.
     pub(crate) fn remember(mut all: Vec<Self>, newest: Self) -> Vec<Self> {
         let mut length: usize = all.iter().map(|one| one.target.len()).sum();
         let surplus = all.iter().take_while(|one| {
@@ -72,7 +72,7 @@ impl Finished {
     }
 }
 
-/// What the issuer answers (RFC 6749 5.1, `OpenID` Connect Core 3.1.3.3).
+/// The token response (RFC 6749 5.1, `OpenID` Connect Core 3.1.3.3).
 #[derive(Deserialize)]
 pub(crate) struct Granted {
     /// The access token.
@@ -86,7 +86,7 @@ pub(crate) struct Granted {
 }
 
 impl Granted {
-    /// How long the access token is good.
+    /// The lifetime of the access token.
     pub(crate) fn life(&self) -> Duration {
         self.expires_in.map_or(UNSAID, Duration::from_secs).min(LONGEST)
     }
@@ -95,13 +95,13 @@ impl Granted {
 /// Why there are no tokens.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TokenError {
-    /// What was to be redeemed is not good, or not any more.
+    /// The code or refresh token is invalid, expired or revoked.
     #[error("the issuer refuses it: invalid_grant")]
     InvalidGrant,
-    /// The issuer refuses the edge itself: what is wrong is in the settings, here or there.
+    /// The issuer refuses the edge itself: the settings are wrong, here or there.
     #[error("the issuer refuses the edge: {0}")]
     Refused(String),
-    /// It cannot be reached, or does not answer as it should.
+    /// The issuer cannot be reached, or its response is invalid.
     #[error("the issuer {0}")]
     Unavailable(String),
 }
@@ -112,7 +112,7 @@ struct Failure {
 }
 
 impl Client {
-    /// Takes a refresh token back (RFC 7009 2.1), where the issuer can: nobody needs it any more.
+    /// Revokes a refresh token that is no longer needed (RFC 7009 2.1), if the issuer has a revocation endpoint.
     ///
     /// # Errors
     /// [`TokenError::Unavailable`].
@@ -125,7 +125,7 @@ impl Client {
         if answer.status == 200 { Ok(()) } else { Err(unavailable(format!("answers {}", answer.status))) }
     }
 
-    /// Redeems what a form says.
+    /// Sends a token request.
     ///
     /// # Errors
     /// [`TokenError`].
@@ -151,7 +151,7 @@ impl Client {
         }
     }
 
-    /// Posts a form, with the proof of who asks.
+    /// Posts a form with client authentication.
     async fn post(&self, issuer: &Issuer, endpoint: &str, form: &[(&str, &str)]) -> Result<Answer, TokenError> {
         let authorization = self.authorization();
         let public = [("client_id", self.id.as_str())];

@@ -1,4 +1,4 @@
-//! Where sessions are kept. What is acknowledged is durable.
+//! Stores sessions. What is acknowledged is durable.
 
 mod entity;
 
@@ -13,30 +13,30 @@ use store::{Database, Recent, StoreError};
 use super::{Ended, signing_keys};
 use entity::{logout, session};
 
-/// A session as it is kept.
+/// A stored session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
-    /// The SHA-256 of what the cookie holds, in base64url.
+    /// The SHA-256 of the cookie's value, in base64url.
     pub(crate) key: String,
-    /// Who it is to the issuer.
+    /// The user's `sub` at the issuer.
     pub(crate) subject: String,
-    /// What the issuer calls its own session.
+    /// The `sid` of the issuer's own session.
     pub(crate) sid: Option<String>,
     /// The tokens, sealed.
     pub(crate) tokens: Vec<u8>,
-    /// When the access token among them ends.
+    /// When the access token expires.
     pub(crate) access_end: SystemTime,
-    /// When somebody has signed in.
+    /// When the user signed in.
     pub(crate) created: SystemTime,
-    /// When it was last used, roughly.
+    /// When it was last used, approximately.
     pub(crate) used: SystemTime,
-    /// When it ends however much it is used.
+    /// When it ends even if it is used.
     pub(crate) ends: SystemTime,
-    /// How often the tokens were exchanged for others.
+    /// How often the tokens were refreshed.
     pub(crate) version: i64,
 }
 
-/// The bound of the sessions that are known while the database is away, in bytes.
+/// The bound of the sessions that can be read while the database is unavailable, in bytes.
 const RECENT: u64 = 2 * MIB;
 
 impl HeapSize for Row {
@@ -50,7 +50,7 @@ impl HeapSize for Row {
 pub(crate) struct Rows(Database, Recent<Row>);
 
 impl Rows {
-    /// Those in this database, whose schema is up to date.
+    /// The sessions in this database, whose schema is up to date.
     pub(crate) fn new(database: Database) -> Self {
         Self(database, Recent::new(RECENT))
     }
@@ -58,7 +58,7 @@ impl Rows {
     /// Adds a session.
     ///
     /// # Errors
-    /// When the database fails, as of all the others.
+    /// When the database fails, as for all methods.
     pub(crate) async fn add(&self, row: &Row) -> Result<(), StoreError> {
         let write = || async {
             let row = session::ActiveModel {
@@ -88,7 +88,7 @@ impl Rows {
         self.1.read(key, async { Ok(self.0.run(read).await?.map(row)) }).await
     }
 
-    /// Writes down that it is used.
+    /// Stores the time of a use.
     pub(crate) async fn note_use(&self, key: &str, now: SystemTime) -> Result<(), StoreError> {
         let write = || async {
             let update = session::Entity::update_many()
@@ -100,7 +100,7 @@ impl Rows {
         self.0.run(write).await
     }
 
-    /// Whether the tokens of this version are the caller's to exchange, until some moment: of all replicas one is told so.
+    /// Claims the refresh of the tokens of this version until `until`. Returns `true` to one replica only.
     pub(crate) async fn claim(
         &self,
         key: &str,
@@ -118,7 +118,7 @@ impl Rows {
         self.0.run(write).await
     }
 
-    /// Gives a claim back: nothing was exchanged.
+    /// Releases a claim without a refresh.
     pub(crate) async fn give_back(&self, key: &str, version: i64) -> Result<(), StoreError> {
         let write = || async {
             let claimed = Expr::value(0_i64);
@@ -128,7 +128,7 @@ impl Rows {
         self.0.run(write).await
     }
 
-    /// Exchanges the tokens, unless somebody has exchanged those of this version already, or the session has ended.
+    /// Replaces the tokens, unless those of this version were replaced already, or the session has ended.
     pub(crate) async fn renew(
         &self,
         key: &str,
@@ -149,12 +149,12 @@ impl Rows {
         self.0.run(write).await
     }
 
-    /// Ends a session; whether there was one.
+    /// Ends a session. Returns whether there was one.
     pub(crate) async fn end(&self, key: &str) -> Result<bool, StoreError> {
         self.delete(key, Condition::all().add(session::Column::Id.eq(key))).await
     }
 
-    /// Ends a session whose tokens are still of this version; whether there was one.
+    /// Ends a session whose tokens are still of this version. Returns whether there was one.
     pub(crate) async fn end_at(&self, key: &str, version: i64) -> Result<bool, StoreError> {
         self.delete(key, at(key, version)).await
     }
@@ -168,8 +168,9 @@ impl Rows {
         self.0.run(write).await
     }
 
-    /// Ends what a logout token of this issuer says, which is remembered by its digest until some moment; how many sessions, or
-    /// `None` if it has come before. The keys of signed URLs end with it that were fetched with access tokens of what ends.
+    /// Ends the sessions that a logout token of this issuer names, and the keys of signed URLs that were fetched with access tokens
+    /// of these sessions. The digest of the token is kept to detect a replay. Returns the number of sessions, or `None` for a
+    /// replay.
     pub(crate) async fn end_by(
         &self,
         issuer: &str,
@@ -205,7 +206,7 @@ impl Rows {
         self.0.run(write).await
     }
 
-    /// Removes at most `limit` sessions that have ended, or were last used before some moment; how many.
+    /// Removes at most `limit` sessions that have ended, or were last used before some time. Returns their number.
     pub(crate) async fn prune(&self, now: SystemTime, unused_since: SystemTime, limit: u64) -> Result<u64, StoreError> {
         let over = Condition::any()
             .add(session::Column::Ends.lte(micros(now)))

@@ -64,7 +64,7 @@ fn an_id_token_says_who_it_is() {
 }
 
 #[test]
-fn an_id_token_for_somebody_else_says_nothing() {
+fn an_id_token_with_a_wrong_claim_is_rejected() {
     for (changes, wrong) in [
         (json!({ "iss": "https://other.example" }), "iss"),
         (json!({ "iss": null }), "iss"),

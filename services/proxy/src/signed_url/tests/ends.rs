@@ -46,7 +46,7 @@ async fn password_change_ends_older_keys(database: Database) {
     let changed = world.clock.now();
     world.change("id-1", |user| user.password_changed = Some(changed));
     let next = world.fetch(&browser).await.expect("a key");
-    assert_ne!(next, key, "the former one is given to nobody");
+    assert_ne!(next, key, "the former one is not issued again");
     assert_eq!(world.opens(&key).await, None);
     assert_eq!(world.opens(&next).await.as_deref(), Some("id-1"));
     // a clock that was ahead has been corrected
@@ -144,7 +144,7 @@ async fn sign_out_at_the_issuer_ends_keys_of_tokens(database: Database) {
     };
     end("https://other.example", Some("s"), Some("1"), now).await;
     end(ISSUER, Some("s"), Some("1"), now - MINUTE).await;
-    end(ISSUER, Some("somebody"), None, now).await;
+    end(ISSUER, Some("other"), None, now).await;
     end(ISSUER, None, None, now).await;
     assert_eq!(opening().await, "1111", "another's, or an earlier end");
     end(ISSUER, Some("s"), Some("1"), now).await;

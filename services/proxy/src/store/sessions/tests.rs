@@ -106,7 +106,7 @@ async fn pruned(rows: &Rows) {
     assert_eq!(rows.prune(at(4000), at(2000), 2).await.expect("prunes"), 1);
     assert_eq!(rows.prune(at(4000), at(2000), 2).await.expect("prunes"), 0);
     assert!(rows.find("g").await.expect("reads").is_some());
-    let again = ended(Some("nobody"), None, at(2000));
+    let again = ended(Some("other"), None, at(2000));
     assert_eq!(rows.end_by(ISSUER, "j5", at(6000), &again).await.expect("writes"), None, "it is still remembered");
     rows.prune(at(5000), at(0), 2).await.expect("prunes");
     assert_eq!(rows.end_by(ISSUER, "j5", at(6000), &again).await.expect("writes"), Some(0), "it is over and forgotten");
