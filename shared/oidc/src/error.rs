@@ -8,50 +8,50 @@ use status::Kind;
 #[cfg(test)]
 mod tests;
 
-/// An error code of the protocol. Which endpoint may answer which one, the specification in its documentation says.
+/// An error code of the protocol. The cited specification says which endpoint may return it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
     /// A parameter is missing, repeated or not valid (RFC 6749 4.1.2.1 and 5.2, RFC 6750 3.1).
     InvalidRequest,
     /// The client may not use this grant or response type (RFC 6749 4.1.2.1 and 5.2).
     UnauthorizedClient,
-    /// The person or the server said no (RFC 6749 4.1.2.1, RFC 8628 3.5).
+    /// The user or the server denied the request (RFC 6749 4.1.2.1, RFC 8628 3.5).
     AccessDenied,
     /// There is no such response type (RFC 6749 4.1.2.1).
     UnsupportedResponseType,
     /// The scope is unknown, malformed, or more than was granted (RFC 6749 4.1.2.1 and 5.2).
     InvalidScope,
-    /// A fault of ours (RFC 6749 4.1.2.1).
+    /// An internal error of the server (RFC 6749 4.1.2.1).
     ServerError,
     /// Overload or maintenance (RFC 6749 4.1.2.1).
     TemporarilyUnavailable,
-    /// The client is not known, or did not prove who it is (RFC 6749 5.2).
+    /// Client authentication failed, also because the client is unknown (RFC 6749 5.2).
     InvalidClient,
     /// The code, refresh token, assertion or verifier is wrong, used, expired, or another client's (RFC 6749 5.2).
     InvalidGrant,
     /// There is no such grant type (RFC 6749 5.2).
     UnsupportedGrantType,
-    /// `prompt=none`, and somebody would have to be asked something (OpenID Connect Core 3.1.2.6).
+    /// `prompt=none`, and user interaction is required (OpenID Connect Core 3.1.2.6).
     InteractionRequired,
-    /// `prompt=none`, and nobody is signed in (OpenID Connect Core 3.1.2.6).
+    /// `prompt=none`, and no user is signed in (OpenID Connect Core 3.1.2.6).
     LoginRequired,
     /// `prompt=none`, and one of several accounts would have to be chosen (OpenID Connect Core 3.1.2.6).
     AccountSelectionRequired,
     /// `prompt=none`, and consent is missing (OpenID Connect Core 3.1.2.6).
     ConsentRequired,
-    /// What `request_uri` names cannot be had or is not valid (OpenID Connect Core 3.1.2.6, RFC 9101, RFC 9126).
+    /// `request_uri` cannot be resolved, or its content is not valid (OpenID Connect Core 3.1.2.6, RFC 9101, RFC 9126).
     InvalidRequestUri,
     /// The request object is not valid (OpenID Connect Core 3.1.2.6, RFC 9101).
     InvalidRequestObject,
-    /// `request` is not taken (OpenID Connect Core 3.1.2.6).
+    /// `request` is not supported (OpenID Connect Core 3.1.2.6).
     RequestNotSupported,
-    /// `request_uri` is not taken (OpenID Connect Core 3.1.2.6).
+    /// `request_uri` is not supported (OpenID Connect Core 3.1.2.6).
     RequestUriNotSupported,
-    /// `registration` is not taken (OpenID Connect Core 3.1.2.6).
+    /// `registration` is not supported (OpenID Connect Core 3.1.2.6).
     RegistrationNotSupported,
-    /// The person has not decided yet (RFC 8628 3.5).
+    /// The user has not decided yet (RFC 8628 3.5).
     AuthorizationPending,
-    /// The device asks too often (RFC 8628 3.5).
+    /// The device polls too often (RFC 8628 3.5).
     SlowDown,
     /// The device code has expired (RFC 8628 3.5).
     ExpiredToken,
@@ -63,15 +63,15 @@ pub enum ErrorCode {
     InvalidRedirectUri,
     /// Something else in a registration is not valid (RFC 7591 3.2.2).
     InvalidClientMetadata,
-    /// The access token is expired, revoked, malformed or not for here (RFC 6750 3.1).
+    /// The access token is expired, revoked, malformed or for another resource server (RFC 6750 3.1).
     InvalidToken,
-    /// The access token is good but may not do this (RFC 6750 3.1).
+    /// The access token is valid but has insufficient scope (RFC 6750 3.1).
     InsufficientScope,
     /// No token is issued for that resource or audience (RFC 8693 2.2.2).
     InvalidTarget,
 }
 
-/// What a code is called, and what kind of failure it is.
+/// The name of a code, and its kind of failure.
 struct Row(&'static str, Kind);
 
 impl ErrorCode {
@@ -110,8 +110,8 @@ impl ErrorCode {
 
     /// The table. Without a `_` arm, so that a new code does not compile until it has its name and its kind.
     ///
-    /// RFC 6749 5.2 answers 400 for everything but a client that did not prove who it is, also for what elsewhere would
-    /// be 403 or 429; the kinds here are those whose HTTP status that is.
+    /// RFC 6749 5.2 requires status 400 for everything but failed client authentication, even where 403 or 429 would fit;
+    /// the kinds here are chosen for that HTTP status.
     const fn row(self) -> Row {
         use Kind::{Internal, InvalidArgument, PermissionDenied, Unauthenticated, Unavailable};
         match self {

@@ -1,5 +1,5 @@
-//! `session_state` (OpenID Connect Session Management 1.0, 3 and 4.2): by it a client's page learns whether the browser's
-//! session is still the one that the client was told of.
+//! `session_state` (OpenID Connect Session Management 1.0, 3 and 4.2): lets a client's page check whether the browser's session
+//! is still the one of its last authentication response.
 
 use std::fmt::Write;
 
@@ -10,9 +10,9 @@ use crate::web::WebUrl;
 #[cfg(test)]
 mod tests;
 
-/// What goes to the client: the hash of the four in hexadecimal digits, a dot, and the salt. The page of the
-/// `check_session_iframe` computes the same from the salt, the origin of the page that asks, and the browser state that
-/// it finds in a cookie; so none of the four may have a space.
+/// Computes the value: the hash of the four in hexadecimal digits, a dot, and the salt. The page of the
+/// `check_session_iframe` computes the same from the salt, the origin of the calling page, and the browser state in a cookie.
+/// None of the four may contain a space.
 pub fn compute(client_id: &str, origin: &str, browser_state: &str, salt: &str) -> String {
     let mut context = Context::new(&SHA256);
     for (at, part) in [client_id, origin, browser_state, salt].into_iter().enumerate() {

@@ -1,8 +1,8 @@
-//! JWTs that stand for somebody (RFC 7521, RFC 7523): a client that proves who it is, and a grant.
+//! JWT assertions (RFC 7521, RFC 7523): for client authentication, and as authorization grants.
 //!
-//! Each is read first, unverified, to learn whose keys to look up; then `check` holds the claims against the rules, which
-//! costs nothing; then `verify` checks the signature. Only when all three have passed does it say anything, and only if
-//! its `jti` has not been seen before: that has to be remembered until `forget_at`.
+//! Each is first read unverified, to find out whose keys are needed; then `check` validates the claims, which is cheap; then
+//! `verify` checks the signature. An assertion is accepted only when all three have passed and its `jti` was not used before:
+//! the caller has to store that until `forget_at`.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,15 +15,15 @@ use crate::jose::{Algorithm, JwtError, KeySet, UnverifiedJwt};
 #[cfg(test)]
 mod tests;
 
-/// `client_assertion_type` of a client that proves with a JWT who it is (RFC 7523 2.2).
+/// The `client_assertion_type` of client authentication with a JWT (RFC 7523 2.2).
 pub const CLIENT_ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// `grant_type` of a JWT that is a grant (RFC 7523 2.1).
+/// The `grant_type` of a JWT as an authorization grant (RFC 7523 2.1).
 pub const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// The longest `jti`, in bytes.
 pub const MAX_JTI: usize = 128;
-/// How long a client's assertion may still be good.
+/// The longest remaining lifetime of a client assertion.
 pub const MAX_CLIENT_LIFETIME: Duration = Duration::from_mins(5);
-/// How long a grant may still be good.
+/// The longest remaining lifetime of an assertion that is a grant.
 pub const MAX_GRANT_LIFETIME: Duration = Duration::from_hours(1);
 /// The longest `iss` and `sub`, in bytes.
 const MAX_NAME: usize = 512;
@@ -31,7 +31,7 @@ const MAX_NAME: usize = 512;
 /// Why an assertion is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AssertionError {
-    /// `client_assertion_type` is none that is known.
+    /// `client_assertion_type` is unknown.
     #[error("client_assertion_type is {CLIENT_ASSERTION_TYPE}")]
     Type,
     /// The JWT cannot be read, or its signature does not match.
@@ -43,13 +43,13 @@ pub enum AssertionError {
     /// It has expired, or is not valid yet.
     #[error(transparent)]
     Time(#[from] TimeError),
-    /// A client's assertion is by the client and about it.
+    /// `iss` and `sub` of a client assertion are not both the client.
     #[error("iss and sub are both the client_id")]
     NotTheClient,
-    /// It is for somebody else, or for several.
+    /// Its audience is another server, or more than one.
     #[error("aud is one, and names this server")]
     Audience,
-    /// It would be good for so long that it is as bad as a password.
+    /// It expires so late that it would be a long-lived credential.
     #[error("exp is too far in the future")]
     LivesTooLong,
     /// There is no key for it; the client may have a new one.
@@ -57,7 +57,7 @@ pub enum AssertionError {
     NoKey,
 }
 
-/// What a client sends to prove who it is: `private_key_jwt` or `client_secret_jwt` (OpenID Connect Core 9, RFC 7523 3).
+/// An assertion for client authentication: `private_key_jwt` or `client_secret_jwt` (OpenID Connect Core 9, RFC 7523 3).
 #[derive(Debug)]
 pub struct Assertion<'a> {
     jwt: UnverifiedJwt<'a>,
@@ -67,7 +67,7 @@ pub struct Assertion<'a> {
 }
 
 impl<'a> Assertion<'a> {
-    /// What answers a bad one (RFC 7521 4.2.1).
+    /// The error code for an invalid one (RFC 7521 4.2.1).
     pub const CODE: ErrorCode = ErrorCode::InvalidClient;
 
     /// Reads `client_assertion_type` and `client_assertion`. Nothing of it is verified.
@@ -88,37 +88,37 @@ impl<'a> Assertion<'a> {
         Ok(Self { jwt, client_id, jti, expires })
     }
 
-    /// The client that it says it is by.
+    /// The client that it names.
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// What it is called; no other by the same client is.
+    /// Its `jti`, which its client uses once.
     pub fn jti(&self) -> &str {
         &self.jti
     }
 
-    /// Until when it says that it is good.
+    /// Its expiry (`exp`).
     pub const fn expires(&self) -> SystemTime {
         self.expires
     }
 
-    /// From when on it is refused for its age, so that its `jti` need not be remembered any more.
+    /// When it is refused for its age, so that its `jti` need not be stored any longer.
     pub fn forget_at(&self) -> SystemTime {
         self.expires + LEEWAY
     }
 
-    /// Its algorithm, to be held against the one that the client has registered.
+    /// Its algorithm, to be compared with the one that the client has registered.
     pub fn algorithm(&self) -> Option<Algorithm> {
         self.jwt.algorithm()
     }
 
-    /// The name of its key.
+    /// Its `kid`.
     pub fn kid(&self) -> Option<&str> {
         self.jwt.kid()
     }
 
-    /// Holds the claims against the rules. `audiences` are the names of this server that are accepted: its issuer, and
+    /// Validates the claims. `audiences` are the names of this server that are accepted: its issuer, and
     /// the address that was called.
     ///
     /// # Errors
@@ -135,8 +135,8 @@ impl<'a> Assertion<'a> {
         verify(&self.jwt, keys)
     }
 
-    /// Checks the signature with the client's secret: `client_secret_jwt`. It is only for clients that have registered
-    /// that method, whose secret is nothing public.
+    /// Checks the signature with the client's secret: `client_secret_jwt`. Only for clients that have registered this method
+    /// and have a confidential secret.
     ///
     /// # Errors
     /// [`AssertionError::Jwt`].
@@ -145,7 +145,7 @@ impl<'a> Assertion<'a> {
     }
 }
 
-/// A JWT that is a grant: who issued it asks for a token for the person that it is about (RFC 7523 2.1 and 3).
+/// A JWT as an authorization grant: its issuer requests a token for its subject (RFC 7523 2.1 and 3).
 #[derive(Debug)]
 pub struct Grant<'a> {
     jwt: UnverifiedJwt<'a>,
@@ -156,7 +156,7 @@ pub struct Grant<'a> {
 }
 
 impl<'a> Grant<'a> {
-    /// What answers a bad one (RFC 7521 4.1.1).
+    /// The error code for an invalid one (RFC 7521 4.1.1).
     pub const CODE: ErrorCode = ErrorCode::InvalidGrant;
 
     /// Reads `assertion`. Nothing of it is verified.
@@ -172,42 +172,42 @@ impl<'a> Grant<'a> {
         Ok(Self { jwt, issuer, subject, jti, expires })
     }
 
-    /// Who issued it.
+    /// Its issuer.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// Whom it is about.
+    /// Its subject.
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// What it is called; one with a name is taken once.
+    /// Its `jti`, if it has one; such an assertion is accepted once.
     pub fn jti(&self) -> Option<&str> {
         self.jti.as_deref()
     }
 
-    /// Until when it says that it is good.
+    /// Its expiry (`exp`).
     pub const fn expires(&self) -> SystemTime {
         self.expires
     }
 
-    /// From when on it is refused for its age, so that its `jti` need not be remembered any more.
+    /// When it is refused for its age, so that its `jti` need not be stored any longer.
     pub fn forget_at(&self) -> SystemTime {
         self.expires + LEEWAY
     }
 
-    /// The name of its key.
+    /// Its `kid`.
     pub fn kid(&self) -> Option<&str> {
         self.jwt.kid()
     }
 
-    /// All that it says.
+    /// All its claims.
     pub const fn claims(&self) -> &Map<String, Value> {
         self.jwt.claims()
     }
 
-    /// Holds the claims against the rules. `audiences` are the names of this server that are accepted.
+    /// Validates the claims. `audiences` are the names of this server that are accepted.
     ///
     /// # Errors
     /// [`AssertionError::Audience`], [`AssertionError::Time`] and [`AssertionError::LivesTooLong`].

@@ -1,4 +1,4 @@
-//! What client certificates say (RFC 8705). Whether somebody vouches for that, whoever holds the connection has to tell.
+//! Reads client certificates (RFC 8705). The caller has to know whether a trusted authority has issued them.
 
 mod name;
 #[cfg(test)]
@@ -14,7 +14,7 @@ use x509_cert::ext::pkix::SubjectAltName;
 
 pub use name::{CertificateName, NameError};
 
-/// The largest certificate that is looked at, in bytes.
+/// The largest certificate that is parsed, in bytes.
 const MAX_DER: usize = 16 * 1024;
 
 /// A certificate that cannot be read.
@@ -37,13 +37,13 @@ impl Certificate {
         read.map(Self).ok_or(NoCertificate)
     }
 
-    /// Whether this is its time.
+    /// Whether it is valid at this time.
     pub fn is_valid_at(&self, now: SystemTime) -> bool {
         let validity = self.0.tbs_certificate().validity();
         validity.not_before.to_system_time() <= now && now <= validity.not_after.to_system_time()
     }
 
-    /// What stands in it beside the subject; nothing if that cannot be read.
+    /// Its subject alternative names; none if they cannot be read.
     fn alternative_names(&self) -> SubjectAltName {
         let found = self.0.tbs_certificate().get_extension::<SubjectAltName>();
         found.ok().flatten().map_or(SubjectAltName(Vec::new()), |(_, names)| names)

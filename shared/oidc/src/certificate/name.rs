@@ -1,4 +1,4 @@
-//! By what name a client is known (RFC 8705 2.1.2).
+//! The name by which a certificate identifies a client (RFC 8705 2.1.2).
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use x509_cert::name::Name;
 
 use super::Certificate;
 
-/// The one name that a certificate has to have.
+/// The name that a client's certificate must contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CertificateName {
     /// `tls_client_auth_subject_dn`: the distinguished name of its subject, in the form of RFC 4514.
@@ -23,7 +23,7 @@ pub enum CertificateName {
     Email(String),
 }
 
-/// A text that cannot be such a name.
+/// The text is not such a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is no {0}")]
 pub struct NameError(&'static str);
@@ -46,7 +46,7 @@ impl CertificateName {
         text.parse().map(Self::Ip).map_err(|_| NameError("IP address"))
     }
 
-    /// Whether the certificate has it. A wildcard in a certificate is no name of anybody's.
+    /// Whether the certificate contains it. A wildcard in a certificate matches no client.
     pub fn is_of(&self, certificate: &Certificate) -> bool {
         let Self::Subject(wanted) = self else {
             return certificate.alternative_names().0.iter().any(|name| self.is(name));
@@ -68,7 +68,7 @@ impl CertificateName {
     }
 }
 
-/// The host of a mail address is the same in small letters and in capitals (RFC 5280 4.2.1.6).
+/// Compares mail addresses, whose host is case-insensitive (RFC 5280 4.2.1.6).
 fn is_mailbox(wanted: &str, name: &str) -> bool {
     match (wanted.rsplit_once('@'), name.rsplit_once('@')) {
         (Some((wanted, at)), Some((name, host))) => wanted == name && at.eq_ignore_ascii_case(host),

@@ -15,7 +15,7 @@ pub enum KeyError {
     /// `use` or `key_ops` says that it is for something else.
     #[error("the key is not for signatures")]
     NotForSignatures,
-    /// It holds a private part, or is a shared secret: who sent it has shown it to everybody on the way.
+    /// It has a private part, or is a shared secret: its sender has disclosed it.
     #[error("the key has a private part")]
     PrivatePart,
     /// An RSA key that is too short to be safe, or so long that verifying is a burden.

@@ -15,11 +15,11 @@ pub const MAX_KID: usize = 256;
 const DPOP: &str = "dpop+jwt";
 /// Header members that change what is signed or how it is read; whoever does not know them must not go on.
 const EXTENSIONS: [&str; 3] = ["crit", "zip", "b64"];
-/// Header members that lead to keys of the sender's choice.
+/// Header members that refer to keys of the sender's choice.
 const KEYS: [&str; 6] = ["jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256"];
 
-/// A compact JWT (RFC 7519) that is taken apart, and whose signature nobody has checked: [`verify`](Self::verify) does.
-/// What is printed of it is its header's algorithm and key.
+/// A parsed compact JWT (RFC 7519) whose signature is not verified yet: [`verify`](Self::verify) does that. Its `Debug` output
+/// has only the algorithm and the key of the header.
 pub struct UnverifiedJwt<'a> {
     message: &'a str,
     signature: Vec<u8>,
@@ -28,7 +28,7 @@ pub struct UnverifiedJwt<'a> {
 }
 
 impl<'a> UnverifiedJwt<'a> {
-    /// Takes a JWT apart, and refuses what no signature could make good. Header members that lead to keys are left out,
+    /// Parses a JWT, and refuses what would be invalid with any signature. Header members that refer to keys are left out,
     /// but for the `jwk` of a `DPoP` proof.
     ///
     /// # Errors
@@ -87,7 +87,7 @@ impl<'a> UnverifiedJwt<'a> {
         typ[prefix.map_or(0, str::len)..].eq_ignore_ascii_case(wanted)
     }
 
-    /// The header, without the members that lead to keys.
+    /// The header, without the members that refer to keys.
     pub const fn header(&self) -> &Map<String, Value> {
         &self.header
     }
@@ -107,7 +107,7 @@ impl<'a> UnverifiedJwt<'a> {
         if good { Ok(()) } else { Err(JwtError::Signature) }
     }
 
-    /// Checks the signature with a shared secret, in constant time. An empty secret is nobody's.
+    /// Checks the signature with a shared secret, in constant time. An empty secret is never accepted.
     ///
     /// # Errors
     /// [`JwtError::Algorithm`] and [`JwtError::Signature`].

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// A JWT that somebody sent, not verified. It is not printed: it may be a token that is still good.
+/// A JWT from a request, not verified. `Debug` does not print it, as it may be a token that is still valid.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UnverifiedJwt(String);
 

@@ -13,7 +13,7 @@ fn pairs(parameters: &[(&str, &str)]) -> Pairs {
     parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// A good request with these parameters in place of its own, or added; an empty value takes one out.
+/// A valid request with these parameters in place of its own, or added; an empty value removes one.
 fn with(parameters: &[(&str, &str)]) -> Pairs {
     let good = [
         ("client_id", "web"),
@@ -108,7 +108,7 @@ fn i3_nothing_is_redirected_before_client_and_redirect_uri_are_read() {
     ];
     for wrong in wrong {
         let wrong = pairs(wrong);
-        let error = Addressee::read(&wrong).expect_err("nobody is asking");
+        let error = Addressee::read(&wrong).expect_err("has no client");
         assert_eq!((error.code, &error.reply), (ErrorCode::InvalidRequest, &None), "{wrong:?}");
         assert_eq!(AuthorizationRequest::read(&wrong), Err(error), "{wrong:?}");
     }
@@ -367,7 +367,7 @@ fn any_pairs() -> impl Strategy<Value = Pairs> {
     prop::collection::vec(pair, 0..12)
 }
 
-/// A good request with a few changes, so that many are accepted.
+/// A valid request with a few changes, so that many are accepted.
 fn near_pairs() -> impl Strategy<Value = Pairs> {
     let kinds = prop::sample::select(ResponseType::ALL.to_vec());
     (kinds, any_pairs()).prop_map(|(kind, changes)| {

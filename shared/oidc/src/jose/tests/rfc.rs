@@ -90,7 +90,7 @@ fn rfc_7515_a3_es256_is_verified() {
 }
 
 #[test]
-fn rfc_7515_a4_es512_is_known_to_nobody_here() {
+fn rfc_7515_a4_es512_is_not_supported() {
     let jwt = raw(&json!({"alg": "ES512"}), &json!({"iss": "joe"}), &[1; 132]);
     let jwt = UnverifiedJwt::parse(&jwt).expect("well formed");
     assert_eq!(jwt.algorithm(), None);

@@ -71,7 +71,7 @@ fn g1_none_is_no_algorithm_in_any_case() {
     assert_eq!(refused(&raw(&json!({"alg": null}), &json!({}), &[])), Some(JwtError::Malformed));
 }
 
-/// All the ways in which a public key is a text that somebody might take for a secret.
+/// All encodings of a public key that could be mistaken for a shared secret.
 fn public_texts(pair: &SigningKey) -> Vec<Vec<u8>> {
     let jwk = pair.jwk();
     let mut texts = vec![Value::Object(jwk.clone()).to_string().into_bytes()];

@@ -176,7 +176,7 @@ fn changed(uri: &str, changes: &[Change]) -> String {
     changes.iter().fold(uri.to_owned(), |uri, change| change.apply(&uri))
 }
 
-/// Paths and queries that are good; none and a common one more often.
+/// Valid paths and queries; none and a common one more often.
 const RESTS: &[&str] = &["", "", "/", "/cb", "/cb", "/cb/", "/servers/callback", "/cb?x=1", "?x=1"];
 
 const ANY_START: &[&str] = &[
@@ -245,7 +245,7 @@ const ANY_REST: &[&str] = &[
     "@evil.example/cb",
 ];
 
-/// Registrations of each kind: most of them good, some put together at random, some good ones with slips.
+/// Registrations of each kind: most of them valid, some random, some valid ones with mistakes.
 fn registration() -> impl Strategy<Value = String> {
     let slips = prop::collection::vec(change(), 1..3);
     prop_oneof![
@@ -305,7 +305,7 @@ fn client() -> impl Strategy<Value = Client> {
     )
 }
 
-/// A client and what somebody presents in its name: what it registered, an example of it, or that with changes.
+/// A client and the redirect URI of a request: a registered one, an example of it, or one with changes.
 fn case() -> impl Strategy<Value = (Client, String)> {
     let changes = prop_oneof![2 => Just(0..1), 3 => Just(1..2), 1 => Just(2..4)]
         .prop_flat_map(|count| prop::collection::vec(change(), count));
