@@ -26,7 +26,7 @@ const KEY_LEN: usize = 32;
 pub enum Purpose {
     /// Authorization codes.
     Code,
-    /// Authorization requests that wait for a person.
+    /// Authorization requests that wait for a user.
     Flow,
     /// Opaque access tokens.
     AccessToken,
@@ -59,11 +59,11 @@ impl Purpose {
 pub enum Tag {
     /// Refresh tokens.
     RefreshToken,
-    /// What a form has to send back.
+    /// CSRF tokens of forms.
     Csrf,
     /// Devices that users have signed in with.
     Device,
-    /// Subject identifiers of clients that shall not recognise a person together. It must never change: see
+    /// Pairwise subject identifiers (OpenID Connect Core 8.1). They must never change: see
     /// [`Sealer::permanent_tag`].
     PairwiseSubject,
 }
@@ -82,7 +82,7 @@ impl Tag {
     }
 }
 
-/// What cannot be opened: it was not sealed here, was changed, or was meant for something else.
+/// The text was not sealed here, was changed, or was sealed for another purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it was not sealed here")]
 pub struct NotSealedHere;
@@ -94,13 +94,13 @@ pub struct Sealer(Arc<Inner>);
 struct Inner {
     /// The current one first.
     rings: Vec<Ring>,
-    /// By what people are called towards clients that shall not recognise them together; it outlives the secrets.
+    /// The key of pairwise subject identifiers; it outlives the secrets.
     pairwise: OnceLock<hmac::Key>,
     random: Random,
 }
 
 struct Ring {
-    /// Tells which secret it was, so that only one is tried.
+    /// Identifies the secret, so that only one is tried.
     number: u8,
     seals: Vec<LessSafeKey>,
     tags: Vec<hmac::Key>,
@@ -162,12 +162,12 @@ impl Sealer {
         Self(Arc::new(Inner { rings, pairwise: OnceLock::new(), random }))
     }
 
-    /// The key of pairwise subjects as it follows from the oldest secret that is known: what it was before it was kept.
+    /// The key of pairwise subjects, derived from the oldest known secret, as it was before the key was stored.
     pub(crate) fn oldest_pairwise_key(&self) -> [u8; 32] {
         self.oldest().pairwise
     }
 
-    /// Has pairwise subjects follow from the key that is kept, whatever the secrets are. The first one stays.
+    /// Uses the stored key for pairwise subjects, whatever the secrets are. A key that was set before stays.
     pub(crate) fn keep_pairwise_key(&self, key: &[u8]) {
         let _ = self.0.pairwise.set(hmac::Key::new(hmac::HMAC_SHA256, key));
     }
@@ -306,7 +306,7 @@ mod tests {
         assert_eq!(sealer(NEW, "").open_bytes(Purpose::PrivateKey, &anew).as_deref(), Ok(b"key".as_slice()));
         assert_eq!(both.reseal(Purpose::PrivateKey, &anew), None);
         assert_eq!(both.reseal(Purpose::Code, &old), None, "of another purpose");
-        assert_eq!(sealer(NEW, "").reseal(Purpose::PrivateKey, &old), None, "nobody can open it");
+        assert_eq!(sealer(NEW, "").reseal(Purpose::PrivateKey, &old), None, "no key opens it");
     }
 
     #[test]

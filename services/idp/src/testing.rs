@@ -1,5 +1,4 @@
-//! For tests of what people do in a browser: a provider with a database of its own, one person, and a clock that stands
-//! still.
+//! Fixtures for tests in a browser: a provider with a database of its own, one user, and a clock that does not advance.
 
 mod listener;
 
@@ -93,7 +92,7 @@ impl People {
 #[async_trait]
 impl Directory for People {
     async fn user(&self, id: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        let found = self.0.lock().expect("nobody has panicked").clone();
+        let found = self.0.lock().expect("not poisoned").clone();
         let found = found.filter(|user| user.id.opaque_id == id.opaque_id);
         found.map(Arc::new).ok_or(DirectoryError::NotFound)
     }
@@ -172,7 +171,7 @@ impl Bench {
         Self { provider, clock, people, router, database: file }
     }
 
-    /// The store of another replica: what it revokes is in the database, and this provider has not heard of it.
+    /// The store of another replica: its revocations are in the database, and this provider has not been notified of them.
     pub(crate) async fn other_store(&self) -> Store {
         Store::new(self.database.open().await)
     }
@@ -181,12 +180,12 @@ impl Bench {
         &self.provider.issuers[0]
     }
 
-    /// Changes what the directory knows of the person.
+    /// Changes the directory's entry of the user.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Option<User>)) {
-        change(&mut self.people.0.lock().expect("nobody has panicked"));
+        change(&mut self.people.0.lock().expect("not poisoned"));
     }
 
-    /// Adds a client that cannot prove who it is; `more` is added to its metadata. Returns its secret if it has one after all.
+    /// Adds a public client; `more` is added to its metadata. Returns its secret if that makes it confidential.
     pub(crate) async fn add(&self, id: &str, more: &Value) -> String {
         let mut metadata = json!({
             "client_id": id,
@@ -203,14 +202,14 @@ impl Bench {
         made.secret.map(|secret| secret.expose_secret().to_owned()).unwrap_or_default()
     }
 
-    /// Signs a person in.
+    /// Signs a user in.
     pub(crate) async fn sign_in(&self, browser: &mut Browser, person: &str) -> Session {
         let begun = sessions::begin(&self.provider, None, person, false).await.expect("begins");
         browser.keep(&format!("__Host-doorward-session={}; Path=/", begun.cookie));
         begun.session
     }
 
-    /// What a client is granted in a session, of which it is told when that ends.
+    /// A grant of a client in a session, of whose end the client is notified.
     pub(crate) async fn grant(
         &self,
         session: &Session,

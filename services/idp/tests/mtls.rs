@@ -18,7 +18,7 @@ const USERINFO: &str = "/konnect/v1/userinfo";
 const INTROSPECT: &str = "/konnect/v1/introspect";
 const SECRET: &str = "an-adequate-secret-of-32-bytes-ok";
 
-/// Who signs certificates.
+/// A certificate authority.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key.
@@ -63,7 +63,7 @@ fn params(name: &str) -> CertificateParams {
     params
 }
 
-/// The service, and what is around it.
+/// The running service with its clients.
 struct Service {
     running: Running,
     servers: Authority,
@@ -77,7 +77,7 @@ fn write(folder: &Path, name: &str, text: &str) -> String {
 }
 
 impl Service {
-    async fn start(clients: &Value, vouching: Option<&Authority>) -> Self {
+    async fn start(clients: &Value, authority: Option<&Authority>) -> Self {
         let (folder, servers) = (tempfile::tempdir().expect("a folder"), Authority::new());
         let server = servers.sign("localhost");
         let file = |name: &str, text: &str| write(folder.path(), name, text);
@@ -98,7 +98,7 @@ impl Service {
             ("IDP_JWT_SECRET", SECRET.to_owned()),
             ("IDP_CLIENTS_FILE", file("clients.yaml", &clients.to_string())),
         ];
-        if let Some(Authority(issuer)) = vouching {
+        if let Some(Authority(issuer)) = authority {
             variables.push(("OCIS_MTLS_CLIENT_CA", file("clients.pem", &issuer.pem())));
         }
         let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value));
@@ -107,7 +107,7 @@ impl Service {
         Self { running, servers, _folder: folder }
     }
 
-    /// A program that shows this certificate.
+    /// An HTTP client that presents this certificate.
     fn program(&self, own: Option<&Own>) -> Client {
         let root = reqwest::Certificate::from_pem(self.servers.0.pem().as_bytes()).expect("a certificate");
         let builder = Client::builder().tls_certs_only([root]);
@@ -123,7 +123,7 @@ impl Service {
         format!("https://localhost:{}{path}", self.running.http.expect("is served").port())
     }
 
-    /// Asks for a token of the client itself.
+    /// Requests a token with `client_credentials`.
     fn ask(&self, own: Option<&Own>, url: &str, client: &str) -> RequestBuilder {
         with_form(self.program(own).post(url), &[("grant_type", "client_credentials"), ("client_id", client)])
     }
@@ -151,14 +151,14 @@ fn client(id: &str, more: &Value) -> Value {
     client
 }
 
-/// What a JWT says; its signature is the business of other tests.
+/// The claims of a JWT; other tests verify signatures.
 fn claims(token: &str) -> Value {
     let jwt = oidc::jose::UnverifiedJwt::parse(token).expect("a JWT");
     Value::Object(jwt.into_claims())
 }
 
 #[tokio::test]
-async fn i22_a_certificate_that_is_vouched_for_proves_who_a_client_is() {
+async fn i22_a_certificate_of_a_trusted_authority_authenticates_a_client() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let by = |member: &str, name: &str| json!({ "token_endpoint_auth_method": "tls_client_auth", member: name });
     let clients = json!({ "clients": [
@@ -177,8 +177,8 @@ async fn i22_a_certificate_that_is_vouched_for_proves_who_a_client_is() {
     for (what, own, id) in [
         ("another client's", Some(&own), "other"),
         ("nothing", None, "by-dns"),
-        ("the right name, vouched for by nobody here", Some(&stranger.sign("one.example")), "by-dns"),
-        ("the right name, vouched for by itself", Some(&Own::self_signed("one.example")), "by-subject"),
+        ("the right name, of an untrusted authority", Some(&stranger.sign("one.example")), "by-dns"),
+        ("the right name, self-signed", Some(&Own::self_signed("one.example")), "by-subject"),
     ] {
         let (status, body) = answer(service.ask(own, &url, id)).await;
         assert_eq!((status, &body["error"]), (401, &json!("invalid_client")), "{what}: {body}");
@@ -232,7 +232,7 @@ async fn i29_a_token_that_is_bound_to_a_certificate_counts_only_with_it() {
         let (_, told) = answer(with_form(service.program(Some(&own)).post(service.mtls(INTROSPECT)), &form)).await;
         assert_eq!((&told["active"], &told["cnf"]), (&json!(true), &json!({ "x5t#S256": own.thumbprint() })), "{told}");
 
-        // it is of no person: with its certificate it is understood, and has no scope for this
+        // the token has no user: with its certificate it is accepted, but its scope does not suffice here
         let with = |own: Option<&Own>, url: String| service.program(own).get(url).bearer_auth(&token);
         let (status, body) = answer(with(Some(&own), service.mtls(USERINFO))).await;
         assert_eq!((status, &body["error"]), (403, &json!("insufficient_scope")), "{body}");

@@ -1,4 +1,4 @@
-//! Where requests come from, behind proxies (row E3), over HTTP, against the service as it runs.
+//! The address of the client behind proxies (`docs/security-requirements.md#e3`), over HTTP, against the running service.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ async fn start(trusted: &str) -> (Running, TempDir) {
     (Box::pin(runtime::start::<idp::Idp>(&context)).await.expect("starts"), folder)
 }
 
-/// With what a registration is answered that a proxy says to be from there.
+/// The status of the response to a registration that a proxy forwards for this address.
 async fn register(running: &Running, forwarded_for: &str) -> u16 {
     let url = format!("http://{}/konnect/v1/register", running.http.expect("is served"));
     let metadata = json!({ "redirect_uris": ["https://app.example/back"] }).to_string();
@@ -49,13 +49,13 @@ async fn e3_each_client_behind_a_trusted_proxy_has_its_own_limit() {
     assert_eq!(
         register(&running, "203.0.113.9, 192.0.2.2, 10.1.2.3").await,
         429,
-        "what a client writes is not believed"
+        "an address from the client is ignored"
     );
     running.stop().await;
 }
 
 #[tokio::test]
-async fn e3_nobody_is_believed_unless_the_operator_says_so() {
+async fn e3_forwarded_addresses_are_ignored_without_a_trusted_proxy() {
     for trusted in ["", "10.0.0.0/8"] {
         let (running, _folder) = start(trusted).await;
         assert_eq!(register(&running, "192.0.2.1").await, 201);

@@ -14,7 +14,7 @@ pub(super) fn migration() -> Box<dyn MigrationTrait> {
     })
 }
 
-/// By what rows are found beside their keys: who they are of, and when they are over.
+/// Indexes for other columns than the primary keys: the owners of rows, and their times of expiry.
 const INDEXES: [&str; 17] = [
     "CREATE INDEX idp_used_codes_expires ON idp_used_codes (expires)",
     "CREATE INDEX idp_grants_person ON idp_grants (person, client)",

@@ -1,4 +1,4 @@
-//! Ending everything that was issued before a moment, also what nobody can name: a stateless token is written down nowhere.
+//! Revokes everything that was issued before a time, including stateless tokens, which are stored nowhere.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use uuid::{Builder, Uuid};
 use super::{Revocation, Revocations};
 use crate::model::{Grant, Seconds, seconds, time_of};
 
-/// For how long it is remembered: no access token lives longer than a day.
+/// How long it is stored: no access token is valid for longer than a day.
 const REMEMBERED: Duration = Duration::from_hours(25);
 
-/// Whose tokens.
+/// The tokens to revoke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Of<'a> {
-    /// All of a person.
+    /// All tokens of a user.
     Person(&'a str),
-    /// Those that a client has of a person.
+    /// The tokens of a client for a user.
     Consent {
-        /// The person.
+        /// The user.
         person: &'a str,
         /// The client.
         client: &'a str,
@@ -26,7 +26,7 @@ pub enum Of<'a> {
 }
 
 impl Of<'_> {
-    /// Under what it is kept among the other revocations.
+    /// The key under which it is stored among the other revocations.
     fn id(self) -> Uuid {
         let parts = match self {
             Self::Person(person) => ["person", person, ""],
@@ -34,7 +34,7 @@ impl Of<'_> {
         };
         let mut context = Context::new(&SHA256);
         for part in parts {
-            // the length before each part, so that no two are the same text
+            // each part is length-prefixed, so that different parts never hash alike
             context.update(&part.len().to_be_bytes());
             context.update(part.as_bytes());
         }
@@ -44,7 +44,7 @@ impl Of<'_> {
     }
 }
 
-/// The revocation of everything that was issued before this second. A later one of the same takes its place.
+/// The revocation of everything that was issued before this second. A later one of the same tokens replaces it.
 pub fn before(of: Of<'_>, second: Seconds) -> Revocation {
     Revocation { id: of.id(), until: time_of(second) + REMEMBERED }
 }
@@ -82,8 +82,8 @@ impl Revocations {
         self.cuts_off(Of::Person(person), at.saturating_add(1))
     }
 
-    /// Before which second everything of a user ends that is ended now: what was issued in this very second too. Where a clock that was ahead
-    /// has noted an end in the future, sign-ins since count as done in the second after it, and this end follows them.
+    /// Before which second everything of a user ends that is ended now: what was issued in this very second too. Where a clock that
+    /// was ahead has noted an end in the future, sign-ins since count as done in the second after it, and this end follows them.
     pub fn next_end(&self, person: &str, now: Seconds) -> Seconds {
         let ended = self.cutoff(Of::Person(person)).filter(|ended| *ended > now + 1);
         ended.map_or(now + 1, |ended| ended + 2)

@@ -12,22 +12,22 @@ use super::entity::{consent, grant};
 use super::{Store, families, revocations};
 use crate::revocations::Revocation;
 
-/// More consents of one person than this are not listed.
+/// The most consents of a user that are listed.
 const LISTED: u64 = 1000;
 
-/// A consent that somebody has given.
+/// A consent that a user has given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredConsent {
     /// The client.
     pub client: String,
-    /// For what, in the form of the parameter `scope`.
+    /// The scope, in the form of the parameter `scope`.
     pub scope: String,
     /// When it was last given.
     pub at: SystemTime,
 }
 
 impl Store {
-    /// What a person has consented to for a client.
+    /// The consent of a user for a client.
     pub async fn consent(&self, person: &str, client: &str) -> Result<Option<StoredConsent>, StoreError> {
         let key = (person.to_owned(), client.to_owned());
         let read = || async {
@@ -38,7 +38,7 @@ impl Store {
         Ok(self.database.run(read).await?.map(consent))
     }
 
-    /// All consents of a person, by client; a thousand at most.
+    /// All consents of a user, by client; a thousand at most.
     pub async fn consents(&self, person: &str) -> Result<Vec<StoredConsent>, StoreError> {
         let read = || async {
             let query = consent::Entity::find()
@@ -50,7 +50,7 @@ impl Store {
         Ok(self.database.run(read).await?.into_iter().map(consent).collect())
     }
 
-    /// Keeps a consent (replaces the scope by this one).
+    /// Stores a consent; its scope replaces the former one.
     pub async fn give_consent(
         &self,
         person: &str,
@@ -74,8 +74,8 @@ impl Store {
         self.database.run(write).await
     }
 
-    /// Takes a consent back, ends the grants that rest on it and what `tokens` revokes, in one transaction; returns whether
-    /// there was one.
+    /// Revokes a consent, the grants that are based on it and what `tokens` names, in one transaction. Returns whether there
+    /// was a consent.
     pub async fn take_back_consent(
         &self,
         person: &str,

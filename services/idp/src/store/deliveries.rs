@@ -1,4 +1,4 @@
-//! Messages to clients of sessions that have ended.
+//! Logout tokens to be delivered to clients (`OpenID` Connect Back-Channel Logout 1.0).
 
 use std::time::{Duration, SystemTime};
 
@@ -12,25 +12,25 @@ use super::Store;
 use super::entity::delivery;
 use super::rows::count;
 
-/// A message to a client that somebody has signed out, which is on its way.
+/// A pending delivery of a logout token to a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// Names it.
+    /// The identifier.
     pub id: Uuid,
-    /// To which client.
+    /// The client.
     pub client: String,
-    /// By which issuer's token: the layout's name.
+    /// The name of the layout whose issuer signs the token.
     pub layout: String,
-    /// Which session has ended, by the identifier that the client knows.
+    /// The ended session, by the `sid` that the client knows.
     pub session: Uuid,
-    /// Whose it was.
+    /// The user of the session.
     pub person: String,
-    /// How often it was tried before; what was begun and never answered counts too.
+    /// The number of former attempts, including those without a response.
     pub attempts: u32,
 }
 
 impl Store {
-    /// Deliveries that are due, the oldest first, each given to one caller only for `lease`.
+    /// Deliveries that are due, the oldest first. Each is leased to one caller for `lease`.
     pub async fn due_deliveries(
         &self,
         limit: u64,
@@ -62,14 +62,14 @@ impl Store {
         Ok(claimed)
     }
 
-    /// It has arrived, or is given up.
+    /// Removes a delivery that has arrived or is given up.
     pub async fn delivered(&self, id: Uuid) -> Result<(), StoreError> {
         let write =
             || async { Ok(delivery::Entity::delete_by_id(id).exec(self.database.connection()).await.map(drop)?) };
         self.database.run(write).await
     }
 
-    /// It shall be tried again.
+    /// Schedules another attempt.
     pub async fn redeliver(&self, id: Uuid, at: SystemTime) -> Result<(), StoreError> {
         let write = || async {
             let update = delivery::Entity::update_many()

@@ -1,4 +1,4 @@
-//! Devices that wait for somebody to decide elsewhere (RFC 8628).
+//! Pending device authorization requests (RFC 8628).
 
 use std::time::SystemTime;
 
@@ -12,47 +12,47 @@ use super::Store;
 use super::entity::device;
 use super::rows::{count, digest};
 
-/// How many seconds longer the interval of a device becomes that asks too often (RFC 8628 3.5).
+/// The seconds by which the polling interval of a device grows with `slow_down` (RFC 8628 3.5).
 const SLOWER: i64 = 5;
 /// Microseconds in a second.
 const SECOND: i64 = 1_000_000;
 
-/// A device that waits.
+/// A stored device authorization request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredDevice {
     /// SHA-256 of the device code.
     pub digest: [u8; 32],
-    /// What the person types in, without separators.
+    /// The user code, without separators.
     pub user_code: String,
-    /// The request: a sealed or plain JSON text of the device module's own.
+    /// The request: sealed or plain JSON, which only the device module reads.
     pub request: String,
     /// The client.
     pub client: String,
-    /// When it ends.
+    /// When it expires.
     pub expires: SystemTime,
-    /// Seconds between two questions of the device.
+    /// The polling interval in seconds.
     pub interval: u32,
 }
 
-/// What a device is answered.
+/// The result of a poll.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Poll {
-    /// Nobody has decided.
+    /// The user has not decided yet.
     Pending,
-    /// It asks too often; its interval is five seconds longer now (RFC 8628 3.5).
+    /// The device polls too often; its interval is five seconds longer now (RFC 8628 3.5).
     SlowDown,
-    /// Somebody said no.
+    /// The user has denied the request.
     Denied,
-    /// Too late.
+    /// The request has expired.
     Expired,
-    /// Somebody said yes: the decision as it was written. Told once; then the code is unknown.
+    /// The user has approved the request: the decision as it was stored. Returned once; then the code is unknown.
     Approved(String),
-    /// There is no such code, or it is another client's.
+    /// There is no such code, or it belongs to another client.
     Unknown,
 }
 
 impl Store {
-    /// Adds a device.
+    /// Adds a request.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if its user code is taken.
@@ -75,7 +75,7 @@ impl Store {
         self.database.run(write).await
     }
 
-    /// The device that waits with this user code.
+    /// The pending request with this user code.
     pub async fn device(&self, user_code: &str, now: SystemTime) -> Result<Option<StoredDevice>, StoreError> {
         let read = || async {
             // without a LIMIT, as SQLite plans a statement anew at each use whose LIMIT is a parameter
@@ -85,7 +85,7 @@ impl Store {
         self.database.run(read).await?.map(device).transpose()
     }
 
-    /// Writes a decision: the text that [`Poll::Approved`] brings, or a refusal. Once; whether it was still open.
+    /// Stores a decision: the text for [`Poll::Approved`], or a denial. Returns whether the request was still pending.
     pub async fn decide_device(
         &self,
         user_code: &str,
@@ -100,7 +100,7 @@ impl Store {
         self.database.run(write).await
     }
 
-    /// The device asks. Atomic.
+    /// Handles a poll of the device, atomically.
     pub async fn poll_device(&self, digest: [u8; 32], client: &str, now: SystemTime) -> Result<Poll, StoreError> {
         let now = micros(now);
         let write = || async {
@@ -125,7 +125,7 @@ impl Store {
     }
 }
 
-/// Writes that a device has asked in vain.
+/// Stores the time of a poll without a decision.
 async fn asked(transaction: &DatabaseTransaction, row: device::Model, now: i64) -> Result<Poll, StoreError> {
     let patience = row.interval.saturating_mul(SECOND);
     let is_early = row.polled.is_some_and(|polled| now < polled.saturating_add(patience));

@@ -2,7 +2,7 @@
 
 #![expect(unreachable_pub, reason = "what the derived code makes of it is public")]
 
-/// Codes that were redeemed.
+/// Redeemed codes.
 pub(super) mod used_code {
     use sea_orm::entity::prelude::*;
 
@@ -12,7 +12,7 @@ pub(super) mod used_code {
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub grant_id: Uuid,
-        /// When nothing that it brought without a refresh token is valid any more. The code itself ends sooner.
+        /// When the last token that was issued from it without a refresh token has expired. The code itself expires sooner.
         pub expires: i64,
     }
 
@@ -36,7 +36,7 @@ pub(super) mod grant {
         pub client: String,
         /// The grant as JSON.
         pub content: String,
-        /// What binds its tokens, as JSON.
+        /// The key or certificate to which its tokens are bound, as JSON.
         pub binding: Option<String>,
         pub generation: i64,
         pub rotated: i64,
@@ -71,7 +71,7 @@ pub(super) mod session {
         pub seen: i64,
         pub idle: i64,
         pub ends: i64,
-        /// When it is over if it is not used again.
+        /// When it ends if it is not used again.
         pub over: i64,
         pub remembered: bool,
     }
@@ -96,7 +96,7 @@ pub(super) mod participant {
         pub client: String,
         #[sea_orm(primary_key, auto_increment = false)]
         pub layout: String,
-        /// By which identifier it knows the session, if that is another.
+        /// The `sid` by which it knows the session, if that differs.
         pub sid: Option<Uuid>,
     }
 
@@ -241,7 +241,7 @@ pub(super) mod pushed {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Devices that wait.
+/// Pending device authorization requests.
 pub(super) mod device {
     use sea_orm::entity::prelude::*;
 
@@ -257,11 +257,11 @@ pub(super) mod device {
         pub expires: i64,
         /// Seconds.
         pub interval: i64,
-        /// When it last asked.
+        /// When it last polled.
         pub polled: Option<i64>,
-        /// Whether somebody has decided.
+        /// Whether the user has decided.
         pub decided: bool,
-        /// What was decided; nothing is no.
+        /// The decision; none for a denial.
         pub approval: Option<String>,
     }
 
@@ -271,7 +271,7 @@ pub(super) mod device {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// What was seen once and may not be seen again.
+/// Values that may be used only once.
 pub(super) mod once {
     use sea_orm::entity::prelude::*;
 
@@ -290,7 +290,7 @@ pub(super) mod once {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Messages to clients that are on their way.
+/// Pending deliveries of logout tokens.
 pub(super) mod delivery {
     use sea_orm::entity::prelude::*;
 
@@ -315,7 +315,7 @@ pub(super) mod delivery {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// What is revoked.
+/// Revocations.
 pub(super) mod revocation {
     use sea_orm::entity::prelude::*;
 
@@ -326,7 +326,7 @@ pub(super) mod revocation {
         /// A grant's identifier, or a token's.
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: Uuid,
-        /// Until when it counts.
+        /// When it expires.
         pub until: i64,
         /// When it was last written, by the database's own clock.
         pub at: i64,

@@ -9,7 +9,7 @@ use store::columns::{micros, time};
 use super::Store;
 use super::entity::{grant, session};
 
-/// Somebody who has begun something that is not over.
+/// A user with sessions or grants that have not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Begun {
     /// Who.

@@ -1,4 +1,4 @@
-//! Removing what is over.
+//! Removes expired rows.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,12 +8,12 @@ use store::columns::micros;
 
 use super::Store;
 
-/// For how long what is over is kept: replicas' clocks differ a little, and a device is told that it was too late.
+/// How long expired rows are kept: the clocks of replicas differ slightly, and a device gets `expired_token` meanwhile.
 const MARGIN: Duration = Duration::from_mins(5);
-/// A message that has not arrived for so long tells its client nothing any more.
+/// How long the delivery of a logout token is attempted.
 const GIVEN_UP: Duration = Duration::from_hours(24);
 
-/// Tables, their keys, and the column by which rows are over.
+/// Tables, their keys, and the column with the time of expiry.
 const OVER: [(&str, &str, &str); 8] = [
     ("idp_used_codes", "grant_id", "expires"),
     ("idp_grants", "id", "over"),
@@ -26,8 +26,8 @@ const OVER: [(&str, &str, &str); 8] = [
 ];
 
 impl Store {
-    /// Removes at most `limit` rows of each kind that have been over for five minutes, and messages that have been on their
-    /// way for a day; how many. Keys are removed by [`prune_keys`](Self::prune_keys).
+    /// Removes at most `limit` rows of each kind that expired five minutes ago, and deliveries that have been pending for a
+    /// day. Returns their number. Keys are removed by [`prune_keys`](Self::prune_keys).
     pub async fn prune(&self, now: SystemTime, limit: u64) -> Result<u64, StoreError> {
         let before = |age| micros(now.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH));
         let mut removed = self.remove(("idp_deliveries", "id", "created"), before(GIVEN_UP), limit).await?;
@@ -43,7 +43,7 @@ impl Store {
         before: i64,
         limit: u64,
     ) -> Result<u64, StoreError> {
-        // the outer comparison spares a row that was prolonged while this waited for it
+        // the outer comparison spares a row that was extended while this statement waited for its lock
         let sql = format!(
             "DELETE FROM {table} WHERE {column} < {before} \
              AND {key} IN (SELECT {key} FROM {table} WHERE {column} < {before} LIMIT {limit})"

@@ -1,4 +1,4 @@
-//! What is revoked, durable, for all replicas.
+//! Durable revocations, for all replicas.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use super::Store;
 use super::entity::revocation;
 use crate::revocations::Revocation;
 
-/// How many are written, and read, by one statement.
+/// The number of rows that one statement reads or writes.
 const PAGE: usize = 1000;
 
 impl Store {
@@ -21,7 +21,7 @@ impl Store {
         self.revoke_tokens(&[token], until, now).await
     }
 
-    /// Revokes several, all or none.
+    /// Revokes several tokens, all or none.
     pub async fn revoke_tokens(&self, tokens: &[Uuid], until: SystemTime, now: SystemTime) -> Result<(), StoreError> {
         let write = || async {
             let transaction = self.database.begin_write().await?;
@@ -33,7 +33,7 @@ impl Store {
         Ok(())
     }
 
-    /// Those of these that are revoked, as it is written at this moment.
+    /// Those of these tokens that are revoked in the database at present.
     pub async fn revocations_among(&self, ids: &[Uuid], now: SystemTime) -> Result<Vec<Revocation>, StoreError> {
         let query = revocation::Entity::find()
             .filter(revocation::Column::Id.is_in(ids.iter().copied()))
@@ -74,8 +74,8 @@ impl Store {
     }
 }
 
-/// Writes revocations in the transaction that revokes. One that is there is told once more, and never ends earlier for it:
-/// word that was left by a transaction whose end took too long may have come too late for everybody.
+/// Writes revocations in the transaction that revokes. An existing one is announced again, and its expiry never becomes earlier:
+/// if the former transaction took too long to commit, replicas may have missed its announcement.
 pub(super) async fn write(
     transaction: &DatabaseTransaction,
     ids: &[Uuid],
@@ -83,11 +83,11 @@ pub(super) async fn write(
     now: SystemTime,
 ) -> Result<(), StoreError> {
     if until <= now {
-        // everything derived from it is over
+        // everything that was derived from it has expired
         return Ok(());
     }
     let mut ids = ids.to_vec();
-    // two who write the same ones in another order would wait for each other
+    // two transactions that write the same rows in different orders would deadlock
     ids.sort_unstable();
     let at = || Expr::cust(columns::now(transaction.get_database_backend()));
     let later = "CASE WHEN excluded.until > idp_revocations.until THEN excluded.until ELSE idp_revocations.until END";

@@ -1,8 +1,8 @@
-//! Between columns and what they mean.
+//! Conversions of columns.
 
 use store::StoreError;
 
-/// A row that cannot be understood is a fault, never something that is allowed to somebody.
+/// The error for a row that cannot be read. Such a row never grants access.
 pub(super) fn damaged(what: &str) -> StoreError {
     StoreError::internal(format!("a row cannot be understood: {what}"))
 }

@@ -1,4 +1,4 @@
-//! Browser sessions, and who takes part in them.
+//! Browser sessions, and the clients that take part in them.
 
 use std::time::SystemTime;
 
@@ -15,7 +15,7 @@ use super::entity::{delivery, participant, session};
 use super::rows::{self, damaged};
 use crate::model::Session;
 
-/// More live sessions of one person than this are not listed.
+/// The most live sessions of a user that are listed.
 const LISTED: u64 = 1000;
 
 /// A client that takes part in a session.
@@ -23,9 +23,9 @@ const LISTED: u64 = 1000;
 pub struct Participant {
     /// The client.
     pub client: String,
-    /// The issuer at which it does: the layout's name.
+    /// The name of the layout of its issuer.
     pub layout: String,
-    /// By which identifier it knows the session (`sid`): that of one before, if the person has signed in again since.
+    /// The `sid` by which it knows the session: that of a former session, if the user has signed in again since.
     pub sid: Uuid,
 }
 
@@ -40,7 +40,7 @@ impl Store {
         self.database.run(write).await
     }
 
-    /// The session with this id, dead or alive, if it is there.
+    /// The session with this id, if it is stored; it may have ended.
     pub async fn session(&self, id: Uuid) -> Result<Option<Session>, StoreError> {
         let read = || async {
             // without a LIMIT, as SQLite plans a statement anew at each use whose LIMIT is a parameter
@@ -50,7 +50,7 @@ impl Store {
         self.database.run(read).await?.map(session).transpose()
     }
 
-    /// Writes that it was used; only ever ahead.
+    /// Stores the time of its last use, which never moves back.
     pub async fn touch_session(&self, id: Uuid, seen: SystemTime) -> Result<(), StoreError> {
         let seen = micros(seen);
         let idle_end = || Expr::value(seen).add(Expr::col(session::Column::Idle));
@@ -64,8 +64,8 @@ impl Store {
         self.database.run(|| async { Ok(update.clone().exec(self.database.connection()).await.map(drop)?) }).await
     }
 
-    /// Replaces a session by another of the same person and browser (signing in again): the old id dies in the same
-    /// transaction. Participants move along, and are known to know the old one.
+    /// Replaces a session by another of the same user and browser after a new sign-in, in one transaction: the old session is
+    /// deleted, and its participants move to the new one but keep the old `sid`.
     pub async fn replace_session(&self, old: Uuid, new: &Session) -> Result<(), StoreError> {
         let row = row(new);
         let write = || async {
@@ -84,10 +84,10 @@ impl Store {
         self.database.run(write).await
     }
 
-    /// Notes that a client takes part in a session, by its identifier of now, and has to be told of its end.
+    /// Adds a client to a session, of whose end it has to be notified by the present identifier.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if there is no such session (any more): its end could not be told.
+    /// [`StoreError::Conflict`] if there is no such session, so that the client could not be notified of its end.
     pub async fn join_session(&self, session: Uuid, client: &str, layout: &str) -> Result<(), StoreError> {
         let row = participant::ActiveModel {
             session: Set(session),
@@ -114,7 +114,7 @@ impl Store {
     ) -> Result<Vec<Participant>, StoreError> {
         let write = || async {
             let transaction = self.database.begin_write().await?;
-            // nobody joins from here on
+            // the lock keeps further clients from joining
             let Some(session) = lock(&transaction, id).await? else { return Ok(Vec::new()) };
             let participants = of(id).all(&transaction).await?;
             let told = participants.iter().filter(|one| tell.contains(&one.client));
@@ -135,7 +135,7 @@ impl Store {
         Ok(found.into_iter().map(taking_part).collect())
     }
 
-    /// The live sessions of a person, those first that were used last; a thousand at most.
+    /// The live sessions of a user, the last used ones first; a thousand at most.
     pub async fn sessions_of(&self, person: &str, now: SystemTime) -> Result<Vec<Session>, StoreError> {
         let read = || async {
             let query = session::Entity::find()
@@ -149,12 +149,12 @@ impl Store {
     }
 }
 
-/// Has everybody wait who wants to change a session, or join it.
+/// Locks a session, so that other transactions that change or join it wait.
 async fn lock(transaction: &DatabaseTransaction, id: Uuid) -> Result<Option<session::Model>, StoreError> {
     Ok(session::Entity::find_by_id(id).lock_exclusive().all(transaction).await?.into_iter().next())
 }
 
-/// As many as there are clients and layouts.
+/// The participants of a session; at most one for each client and layout.
 fn of(session: Uuid) -> sea_orm::Select<participant::Entity> {
     participant::Entity::find()
         .filter(participant::Column::Session.eq(session))
@@ -166,7 +166,7 @@ fn taking_part(row: participant::Model) -> Participant {
     Participant { client: row.client, layout: row.layout, sid: row.sid.unwrap_or(row.session) }
 }
 
-/// A session ends once for each participant, which therefore names the message.
+/// The delivery to a participant. A session ends once for each, so its identifier is derived from session and participant.
 fn delivery(to: &participant::Model, person: &str, now: SystemTime) -> delivery::ActiveModel {
     let mut name = digest::Context::new(&SHA256);
     for part in [to.session.as_bytes(), to.layout.as_bytes(), b"\0", to.client.as_bytes()] {

@@ -21,8 +21,8 @@ impl Store {
     }
 }
 
-/// Counts a change, in its transaction: who reads the number afterwards reads the change too. Everybody else who changes
-/// something waits from here on.
+/// Counts a change, in its transaction: a reader of the new number also reads the change. Other transactions that change
+/// something wait from here on.
 pub(super) async fn count(transaction: &DatabaseTransaction) -> Result<(), StoreError> {
     let update = version::Entity::update_many()
         .col_expr(version::Column::Number, Expr::col(version::Column::Number).add(1))

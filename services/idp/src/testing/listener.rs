@@ -1,4 +1,4 @@
-//! A client that is told of sign-outs.
+//! A client that receives logout tokens.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use tokio::net::TcpListener;
 
-/// A client that listens: what it has got, and what it answers.
+/// The client: what it has received, and its response.
 #[derive(Clone, Default)]
 pub(crate) struct Listener(Arc<Mutex<(Vec<String>, VecDeque<u16>)>>);
 

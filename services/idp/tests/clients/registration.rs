@@ -128,7 +128,7 @@ async fn only_the_registration_token_of_a_client_manages_it() {
             (&other_path, Some(&token)),
             (&path, Some("")),
             (&format!("{REGISTER}/web"), Some(&token)),
-            (&format!("{REGISTER}/nobody"), Some(&token)),
+            (&format!("{REGISTER}/unknown"), Some(&token)),
         ] {
             let refused = service.send(method, path, token, Some(&wiki())).await;
             assert!(refused.header("www-authenticate").starts_with("Bearer"), "{method} {path}");

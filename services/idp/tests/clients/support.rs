@@ -30,11 +30,11 @@ pub(crate) const SITE: &str = "https://cloud.example";
 pub(crate) const REGISTER: &str = "/konnect/v1/register";
 const SECRET: &str = "an-adequate-secret-of-32-bytes-ok";
 
-/// Nobody lives there, and no password is right.
-struct Nobody;
+/// A directory without users, and an authenticator that accepts no password.
+struct NoUsers;
 
 #[async_trait]
-impl Directory for Nobody {
+impl Directory for NoUsers {
     async fn user(&self, _: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
         Err(DirectoryError::NotFound)
     }
@@ -57,7 +57,7 @@ impl Directory for Nobody {
 }
 
 #[async_trait]
-impl Authenticator for Nobody {
+impl Authenticator for NoUsers {
     async fn authenticate(&self, _: &Credentials) -> Result<Authenticated, AuthError> {
         Err(AuthError::Refused(Reason::EmptySecret))
     }
@@ -72,7 +72,7 @@ pub(crate) struct Service {
     _database: TestDatabase,
 }
 
-/// What it answers.
+/// Its response.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -127,8 +127,8 @@ impl Service {
             keys: Keys::open(parts).await.expect("keys"),
             clients: clients.expect("clients"),
             fetcher,
-            directory: Arc::new(Nobody),
-            passwords: Arc::new(Nobody),
+            directory: Arc::new(NoUsers),
+            passwords: Arc::new(NoUsers),
             verifier: Verifier::new(Arc::clone(&ring)),
             deliveries: Arc::default(),
         });
@@ -136,17 +136,17 @@ impl Service {
         Self { provider, clock, keys: ring, router, _database: database }
     }
 
-    /// Where clients register with an initial access token.
+    /// A service where clients register with an initial access token.
     pub(crate) async fn guarded() -> Self {
         Self::with(|config| config.registration = true).await
     }
 
-    /// Where everybody may register.
+    /// A service where clients register without an initial access token.
     pub(crate) async fn open() -> Self {
         Self::with(|config| config.open_registration = true).await
     }
 
-    /// An internal token of somebody with these roles.
+    /// An internal token of a user with these roles.
     pub(crate) fn token(&self, name: &str, roles: &[&str]) -> String {
         let id = UserId { opaque_id: format!("id-of-{name}"), kind: UserType::Primary, ..UserId::default() };
         let roles = roles.iter().map(|role| (*role).to_owned()).collect();
@@ -184,7 +184,7 @@ impl Service {
     }
 }
 
-/// The text of a member.
+/// The string value of a member.
 pub(crate) fn text(body: &Value, member: &str) -> String {
     body[member].as_str().unwrap_or_else(|| panic!("no {member} in {body}")).to_owned()
 }

@@ -75,7 +75,7 @@ async fn removed(store: &Store) {
 async fn registered(store: &Store) {
     store.add_initial_access([1; 32], 2, at(2000)).await.expect("adds");
     let uses = async |digest, now| store.use_initial_access(digest, at(now)).await.expect("asks");
-    assert!(!uses([2; 32], 1500).await, "nobody knows it");
+    assert!(!uses([2; 32], 1500).await, "it is unknown");
     assert!(!uses([1; 32], 2000).await, "too late");
     assert!(uses([1; 32], 1999).await);
     assert!(uses([1; 32], 1500).await);

@@ -46,7 +46,7 @@ async fn decided(store: &Store) {
         store.add_device(&device(number, code)).await.expect("adds");
     }
     let decide = async |code, approval, now| store.decide_device(code, approval, at(now)).await.expect("answers");
-    assert!(!decide("ZZZZ", None, 1500).await, "nobody waits");
+    assert!(!decide("ZZZZ", None, 1500).await, "no device waits");
     assert!(decide("GHJK", Some("yes"), 1500).await);
     assert!(!decide("GHJK", None, 1501).await, "once");
     assert!(decide("LMNP", None, 1500).await);
@@ -58,7 +58,7 @@ async fn decided(store: &Store) {
     assert_eq!(poll(3, "other", 1502).await, Poll::Unknown, "another client's question does not use it up");
     assert_eq!(poll(3, "tv", 2000).await, Poll::Expired, "an approval is not good for ever");
     assert_eq!(poll(3, "tv", 1502).await, Poll::Approved("yes".to_owned()));
-    assert_eq!(poll(3, "tv", 1503).await, Poll::Unknown, "told once");
+    assert_eq!(poll(3, "tv", 1503).await, Poll::Unknown, "approved once");
     assert_eq!(poll(4, "tv", 1502).await, Poll::Denied);
     assert_eq!(poll(4, "tv", 1503).await, Poll::Denied);
 }

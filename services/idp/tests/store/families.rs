@@ -76,7 +76,7 @@ async fn reused(store: &Store) {
 
 async fn over(store: &Store) {
     let rotate = async |now, idle_end| store.rotate(id(8), 0, now, GRACE, idle_end, at(9000)).await.expect("answers");
-    assert_eq!(rotate(at(1500), at(2500)).await, Rotation::Gone, "nobody knows it");
+    assert_eq!(rotate(at(1500), at(2500)).await, Rotation::Gone, "it is unknown");
     store.begin_family(&family(8, Some("einstein"), "web")).await.expect("begins");
     assert!(store.family(id(8), at(1999)).await.expect("reads").is_some());
     assert_eq!(store.family(id(8), at(2000)).await.expect("reads"), None, "it was not used");
@@ -123,7 +123,7 @@ async fn revocations_told(store: &Store) {
         let until = |wanted| told.iter().find(|one| one.id == id(wanted)).map(|one| one.until);
         assert_eq!((until(21), until(22)), (Some(at(3000)), Some(at(4000))), "the later end counts");
         let told = store.revocations(all, at(3000)).await.expect("reads");
-        assert!(told.iter().all(|one| one.id != id(21)), "it counts no more");
+        assert!(told.iter().all(|one| one.id != id(21)), "it has expired");
     }
     let many: Vec<_> = (10_000..12_500).map(|one| family(one, Some("many"), "web")).collect();
     for family in many {

@@ -140,7 +140,7 @@ async fn a_replica_without_its_postgres_server_is_not_current() {
     one.store.database().close().await.expect("closes");
     let begin = Instant::now();
     while one.revocations.is_current() {
-        assert!(begin.elapsed() < SOON, "it believes for too long");
+        assert!(begin.elapsed() < SOON, "it stays current for too long");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(begin.elapsed() > Duration::from_secs(2), "a moment of silence is nothing");

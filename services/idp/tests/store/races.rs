@@ -99,7 +99,7 @@ async fn devices(stores: &[Store]) {
     assert_eq!(count(&decided, &true), 1);
     let polls =
         all(stores, |store, _| async move { store.poll_device([1; 32], "tv", at(1500)).await.expect("answers") }).await;
-    let winner = decided.iter().position(|&won| won).expect("somebody has decided");
+    let winner = decided.iter().position(|&won| won).expect("one has decided");
     assert_eq!(count(&polls, &Poll::Approved(winner.to_string())), 1);
     assert_eq!(count(&polls, &Poll::Unknown), MANY - 1);
 }

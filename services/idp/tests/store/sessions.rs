@@ -89,7 +89,7 @@ async fn replaced(store: &Store) {
     let due = store.due_deliveries(10, Duration::from_secs(1), at(1500)).await.expect("reads");
     let mut sids: Vec<_> = due.iter().map(|delivery| (delivery.client.as_str(), delivery.session.as_u128())).collect();
     sids.sort_unstable();
-    assert_eq!(sids, [("app", 13), ("web", 11), ("web", 11)], "each is told of what it knows");
+    assert_eq!(sids, [("app", 13), ("web", 11), ("web", 11)], "each is notified of the one it knows");
     for delivery in due {
         store.delivered(delivery.id).await.expect("writes");
     }
