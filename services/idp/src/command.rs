@@ -1,4 +1,4 @@
-//! The command line: what the operator does by way of the running service.
+//! The command line, with which operators call the running service.
 
 mod client;
 mod keys;
@@ -14,7 +14,7 @@ pub use keys::KeysCommand;
 
 use crate::Config;
 
-/// What `idp` does beside serving.
+/// The subcommands of `idp` for operators.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Adds, shows and removes clients; the service must be running
@@ -26,7 +26,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Does it, with the service's configuration over these defaults.
+    /// Runs the command with the service's configuration over these defaults.
     ///
     /// # Errors
     /// When an argument is wrong, the service does not answer, or refuses.

@@ -153,8 +153,8 @@ impl Config {
         store::url_or_file(&self.database_url, "idp.db", environment)
     }
 
-    /// The URL by which people reach the installation, without a `/` at its end. Where none is configured, it is that
-    /// of the listener on this machine.
+    /// The URL by which users reach the installation, without a trailing `/`. Where none is configured, it is that of the
+    /// listener on this machine.
     pub fn site(&self) -> String {
         if !self.url.is_empty() {
             return self.url.trim_end_matches('/').to_owned();
@@ -268,7 +268,7 @@ fn check_site(site: &str) -> Result<(), &'static str> {
         matches!(host.map_or(rest, |(host, _)| host), "localhost" | "127.0.0.1" | "[::1]")
     };
     if host.is_some_and(|rest| !is_loopback(rest)) {
-        return Err("must be https, except on this machine: sign-ins over plain HTTP can be read by everybody between");
+        return Err("must be https, except on this machine: sign-ins over plain HTTP can be read on the way");
     }
     Ok(())
 }

@@ -23,16 +23,16 @@ use crate::model::seconds;
 
 /// The largest request that is read, in bytes.
 const REQUEST_LIMIT: usize = 128 * 1024;
-/// Entries of a page, at most and when nothing is said.
+/// The maximum and the default number of entries of a page.
 const PAGE: u32 = 100;
-/// For how long a secret may stay good beside its successor.
+/// The longest time for which a replaced secret stays valid.
 const MOST_GRACE: Duration = Duration::from_hours(30 * 24);
-/// How long an initial access token may live.
+/// The longest lifetime of an initial access token.
 const LONGEST_ACCESS: Duration = Duration::from_hours(365 * 24);
-/// How many clients may register with one.
+/// The most registrations with an initial access token.
 const MOST_USES: u32 = 1_000;
 
-/// The gRPC face.
+/// The gRPC service.
 pub struct Api(Provider);
 
 /// Serves it, to requests of at most so many bytes; 128 KiB by default.
@@ -41,7 +41,7 @@ pub fn serve(provider: Provider, limit: Option<usize>) -> IdpAdminApiServer<Api>
 }
 
 impl Api {
-    /// Who calls, if it is somebody who administers.
+    /// The claims of the caller, who has to be an administrator.
     fn admin<T>(&self, request: &Request<T>) -> Result<Claims, Status> {
         Ok(authorize_admin(&self.0.verifier, self.0.clock.now(), request.metadata())?)
     }
@@ -54,7 +54,7 @@ fn refused(error: &ChangeError) -> Status {
     }
 }
 
-/// What the database said is logged and not told.
+/// The status for a failure of the store; the cause is logged, and not returned to the caller.
 fn failed(error: &StoreError) -> Status {
     tracing::error!(%error, "the database failed");
     status::grpc(error.kind(), "the database failed")

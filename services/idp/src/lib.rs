@@ -1,5 +1,4 @@
-//! An `OpenID` Provider. The README beside this crate follows one sign-in through it and lists its settings; it is not
-//! repeated here, as its table is generated.
+//! An `OpenID` Provider. The crate's README follows one sign-in through it and lists its settings.
 
 pub mod command;
 mod config;
@@ -41,9 +40,9 @@ pub use command::Command;
 pub use engine::provider::Provider;
 pub use migration::Migrator;
 
-/// How long a former process may take to let go of the database.
+/// How long a former process may take to release the database.
 const CLAIM_PATIENCE: Duration = Duration::from_secs(10);
-/// How often rows that have ended are removed.
+/// How often expired rows are removed.
 const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
 
 /// The service.
@@ -83,10 +82,10 @@ pub fn passwords(config: &Config, context: &Context) -> Result<Arc<dyn Authentic
     Ok(Arc::new(authn::provider::Remote::new("auth-basic", channel)))
 }
 
-/// The service, with its database open.
+/// The service with its open database.
 #[derive(Clone)]
 pub struct IdpService {
-    /// What every endpoint works with.
+    /// The provider, which all endpoints share.
     pub provider: Provider,
     context: Context,
 }
@@ -146,7 +145,7 @@ pub async fn open(
     Ok(IdpService { provider, context: context.clone() })
 }
 
-/// The service that answers with what was opened.
+/// The service with this state.
 ///
 /// # Errors
 /// When a document that is rendered once cannot be.

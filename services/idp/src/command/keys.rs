@@ -1,4 +1,4 @@
-//! `keys`: the keys that sign.
+//! `keys`: manages the signing keys.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use super::operator::Operator;
 use crate::Config;
 
-/// What is done with the keys that sign tokens.
+/// The subcommands for signing keys.
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
     /// Lists the keys
     List(List),
-    /// Publishes the next key of an algorithm, or of all; it signs when everybody has had the time to read it
+    /// Publishes the next key of an algorithm, or of all; it signs when clients have had the time to fetch it
     Rotate(Rotate),
     /// Takes a key out at once: everything that it has signed becomes invalid
     Retire(Retire),
@@ -77,7 +77,7 @@ impl Name {
 }
 
 impl KeysCommand {
-    /// Does it, with the service's configuration over these defaults.
+    /// Runs the command with the service's configuration over these defaults.
     ///
     /// # Errors
     /// When the service does not answer, or refuses.

@@ -1,4 +1,4 @@
-//! The running service, as the operator calls it.
+//! A client of the running service, for operators.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use tonic::{Request, Response, Status};
 
 use crate::{Config, Idp};
 
-/// How long an answer may take. On a busy machine an RSA key alone takes seconds to make, and who asks is a person who waits.
+/// The timeout of a call. On a busy machine generating an RSA key alone takes seconds, and the operator waits for it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The service at its own address, and the token of whoever can read its secret.
+/// The service at its own address, and a token that is signed with its secret.
 pub(super) struct Operator {
     clients: IdpAdminApiClient<Channel>,
     keys: KeysApiClient<Channel>,
@@ -28,7 +28,7 @@ pub(super) struct Operator {
 }
 
 impl Operator {
-    /// Gets ready; nothing is connected yet.
+    /// Prepares the client; the connection is made later.
     pub(super) fn connect(defaults: &Config, context: &Context) -> Result<Self, BoxError> {
         let config = load_over(defaults, &Idp::IDENTITY, &context.environment)?.config;
         let address = endpoint_of(&config.grpc.addr);
@@ -43,14 +43,14 @@ impl Operator {
         request
     }
 
-    /// What the service answered, or why it refused.
+    /// The response of the service, or why it refused.
     fn answered<T>(&self, answer: Result<Response<T>, Status>) -> Result<T, BoxError> {
         answer
             .map(Response::into_inner)
             .map_err(|status| runtime::refusal(Idp::IDENTITY.name, &self.address, "IDP_GRPC_ADDR", &status))
     }
 
-    /// Adds a client; its secret is told this once, and empty if it has none.
+    /// Adds a client. Returns its secret, which is shown only once, and is empty if it has none.
     pub(super) async fn add(&mut self, message: AddClientRequest) -> Result<(Client, String), BoxError> {
         let answer = self.clients.add_client(self.request(message)).await;
         let answer = self.answered(answer)?;

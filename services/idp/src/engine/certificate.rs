@@ -1,4 +1,4 @@
-//! Certificates by which clients prove who they are (RFC 8705 2).
+//! Client authentication with certificates (RFC 8705 2).
 
 use oidc::certificate::{Certificate, thumbprint};
 use runtime::ClientCertificate;
@@ -6,12 +6,12 @@ use runtime::ClientCertificate;
 use super::clients::{AuthMethod, Client};
 use super::provider::Provider;
 
-/// Whether the certificate shows that the request is from this client: by a name that an authority vouches for (RFC 8705 2.1),
-/// or by being one that the client has registered (2.2).
+/// Whether the certificate authenticates this client: by its name in a certificate of a trusted authority (RFC 8705 2.1), or by
+/// being registered by the client (2.2).
 pub(crate) async fn proves(provider: &Provider, client: &Client, shown: Option<&ClientCertificate>) -> bool {
     let Some(shown) = shown else { return false };
     let Ok(certificate) = Certificate::parse(shown.der()) else { return false };
-    // the authority's word was given when the connection began
+    // the chain was verified when the connection was made
     if !certificate.is_valid_at(provider.clock.now()) {
         return false;
     }

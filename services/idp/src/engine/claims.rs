@@ -1,4 +1,4 @@
-//! The claims that a client gets of a user, and the `sub` by which it knows the user.
+//! The claims that a client receives about a user, and the user's `sub` for that client.
 
 use authn::{User, role};
 use base64::Engine;
@@ -34,38 +34,38 @@ pub fn subject(sealer: &Sealer, client: &Client, person: &str) -> String {
     match &client.subject {
         SubjectType::Public => person.to_owned(),
         SubjectType::Pairwise { sector } => {
-            // no host has this character, so that no two pairs are the same text
+            // no host contains this character, so different pairs never hash alike
             let message = format!("{sector}|{person}");
             URL_SAFE_NO_PAD.encode(sealer.permanent_tag(Tag::PairwiseSubject, message.as_bytes()))
         }
     }
 }
 
-/// Whether `sub` was asked for with other values than this one (`OpenID` Connect Core 5.5.1). Such a request must not be
-/// answered with this person's tokens.
+/// Whether `sub` was requested with other values than this one (`OpenID` Connect Core 5.5.1). Such a request must not be
+/// answered with this user's tokens.
 pub fn is_another_subject(request: &ClaimsRequest, subject: &str) -> bool {
     let places = [&request.userinfo, &request.id_token];
     places.into_iter().filter_map(|place| place.get("sub")).any(|wanted| !fits(wanted, &Value::from(subject)))
 }
 
-/// Whether the client gets a claim without asking for it singly.
+/// Whether a scope gives the client a claim, without an individual request.
 fn by_scope(client: &Client, granted: &Scopes, scope: &str) -> bool {
     granted.contains(scope) || client.implicit_scopes.contains(scope)
 }
 
-/// Whether a client may ask for a claim singly: if it could ask for the scope that brings it.
+/// Whether a client may request an individual claim: if it may request the scope that includes it.
 fn may_ask(client: &Client, scope: &str) -> bool {
     client.implicit_scopes.contains(scope) || client.scopes.as_ref().is_none_or(|scopes| scopes.contains(scope))
 }
 
-/// Whether the groups of the user have to be known: for the claims of the client, or for whether the user may use it.
+/// Whether the groups of the user are needed: for the claims of the client, or to decide whether the user may use it.
 pub fn needs_groups(client: &Client, grant: &Grant) -> bool {
-    // the request for single claims is not read for that: that it names them is enough
+    // the `claims` parameter is not parsed for that: that it contains the name is enough
     let asked = grant.claims.as_deref().is_some_and(|claims| claims.contains(GROUPS));
     asked || !client.groups.is_empty() || by_scope(client, &grant.scope, GROUPS)
 }
 
-/// The claims that the scopes bring, those that the client gets without asking included.
+/// The claims of the scopes, including those that the client gets by default.
 pub fn of_scopes(user: &User, client: &Client, granted: &Scopes) -> Map<String, Value> {
     let told = SUPPORTED.into_iter().filter(|(_, scope)| by_scope(client, granted, scope));
     told.filter_map(|(name, _)| Some((name.to_owned(), value(user, client, name)?))).collect()
@@ -79,8 +79,8 @@ pub fn named(user: &User, client: &Client, granted: &Scopes, names: &[String]) -
     told.filter_map(|(name, _)| Some((name.to_owned(), value(user, client, name)?))).collect()
 }
 
-/// Adds the claims that were asked for singly. One that was asked for with values is included only if it has one of them;
-/// that a claim is missing is no error, even if it is essential (`OpenID` Connect Core 5.5.1).
+/// Adds the claims that were requested individually. One that was requested with values is included only if it has one of
+/// them; a missing claim is no error, even if it is essential (`OpenID` Connect Core 5.5.1).
 pub fn add_asked(told: &mut Map<String, Value>, user: &User, client: &Client, asked: &Claims) {
     for (name, request) in asked {
         let known = SUPPORTED.iter().find(|(supported, _)| supported == name);
@@ -93,8 +93,8 @@ pub fn add_asked(told: &mut Map<String, Value>, user: &User, client: &Client, as
     }
 }
 
-/// What a token tells, without the groups where they have more than so many bytes. Then it says that userinfo has them
-/// (`OpenID` Connect Core 5.6.2), so that it is not taken for a user without groups.
+/// The claims of a token, without the groups if they exceed `most` bytes. The token then refers to userinfo for them
+/// (`OpenID` Connect Core 5.6.2), so that the user does not seem to have no groups.
 pub fn bounded(mut told: Map<String, Value>, user: &User, most: usize, userinfo: &str) -> Map<String, Value> {
     if user.groups_size() > most && told.remove(GROUPS).is_some() {
         told.insert("_claim_names".to_owned(), json!({ GROUPS: USERINFO }));
@@ -103,7 +103,8 @@ pub fn bounded(mut told: Map<String, Value>, user: &User, most: usize, userinfo:
     told
 }
 
-/// The single claims that userinfo answers: those that were asked for there, and the groups that an [ID token left out](bounded).
+/// The individual claims of a userinfo response: those that were requested there, and the groups that an
+/// [ID token left out](bounded).
 pub fn asked_of_userinfo(grant: &Grant, user: &User, most: usize) -> Claims {
     let ClaimsRequest { mut userinfo, mut id_token } = asked(grant);
     if user.groups_size() > most
@@ -114,7 +115,7 @@ pub fn asked_of_userinfo(grant: &Grant, user: &User, most: usize) -> Claims {
     userinfo
 }
 
-/// The single claims a grant asks for; none if there is no such request, or none that can be read any more.
+/// The individual claims that a grant requests; none if there is no such request, or it cannot be read any more.
 pub fn asked(grant: &Grant) -> ClaimsRequest {
     grant.claims.as_deref().and_then(|text| text.parse().ok()).unwrap_or_default()
 }
@@ -128,7 +129,7 @@ fn fits(request: &ClaimRequest, value: &Value) -> bool {
     request.value.as_ref().is_none_or(is_value) && (request.values.is_empty() || request.values.iter().any(is_value))
 }
 
-/// The value of one claim, if the person has it.
+/// The value of one claim, if the user has it.
 fn value(user: &User, client: &Client, name: &str) -> Option<Value> {
     let text = |text: &str| (!text.is_empty()).then(|| Value::from(text));
     match name {
@@ -142,7 +143,7 @@ fn value(user: &User, client: &Client, name: &str) -> Option<Value> {
     }
 }
 
-/// What a role is called; one that is none of the family's keeps its identifier.
+/// The name of a role; a role that Doorward does not define keeps its identifier.
 fn role_name(names: RoleNames, id: &str) -> &str {
     let [open_cloud, ocis, plain] = match id {
         role::ADMIN => ["opencloudAdmin", "ocisAdmin", "admin"],
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn groups_beyond_the_bound_are_left_out_of_tokens_which_say_so() {
-        // each has 36 characters, and takes three more
+        // each has 36 characters, and takes three more bytes
         for (groups, most) in [(0, 0), (100, 3900), (100, 4096)] {
             let user = user(groups);
             assert_eq!(bounded(told(&user), &user, most, USERINFO_URL), told(&user), "{groups} fit into {most}");
@@ -193,7 +194,7 @@ mod tests {
             assert_eq!(Value::Object(bounded(told(&user), &user, most, USERINFO_URL)), expected);
         }
         let (other, user) = (Map::from_iter([("name".to_owned(), "Einstein".into())]), user(1000));
-        assert_eq!(bounded(other.clone(), &user, 4096, USERINFO_URL), other, "a client that is told no groups");
+        assert_eq!(bounded(other.clone(), &user, 4096, USERINFO_URL), other, "a client without the groups scope");
     }
 
     #[test]

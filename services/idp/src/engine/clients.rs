@@ -1,4 +1,4 @@
-//! The clients that are known: built-in ones, those of a file, and those that are kept in the database.
+//! The registry of clients: built-in ones, those of a file, and those in the database.
 
 mod built_in;
 mod change;
@@ -52,7 +52,7 @@ const BOUND: u64 = 2 * MIB;
 const PARTS: usize = 4;
 /// How long what was read of the database is kept, where no replica announces a change.
 const CACHED_FOR: Duration = Duration::from_secs(30);
-/// The longest identifier that is looked for, in bytes.
+/// The longest identifier that is looked up, in bytes.
 const MAX_ID: usize = 128;
 
 /// Which clients are configured, and what they may be registered for.
@@ -68,7 +68,7 @@ pub struct ClientSettings {
     pub offer: Offer,
 }
 
-/// The clients that are known. Clones share them.
+/// The registry. Clones share it.
 #[derive(Clone)]
 pub struct Clients(Arc<Inner>);
 
@@ -95,7 +95,7 @@ struct Inner {
     random: Random,
 }
 
-/// What the database knows of a client.
+/// A client of the database.
 #[derive(Clone)]
 struct Kept {
     client: Option<Arc<Client>>,
@@ -121,18 +121,18 @@ pub struct Described {
 /// Why there are no clients.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientsError {
-    /// The file is wrong.
+    /// The file is invalid.
     #[error(transparent)]
     File(#[from] FileError),
     /// The site is not one that built-in clients can come back to.
     #[error("the built-in clients do not fit this site: {0}")]
     BuiltIn(#[from] MetadataError),
-    /// The site is no site.
+    /// The site is malformed.
     #[error(transparent)]
     IssuerEndpoints(#[from] oidc::redirect::RedirectError),
 }
 
-/// Why a client's keys are not there.
+/// Why a client's keys are not available.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClientKeysError {
     /// It has none.
@@ -202,7 +202,7 @@ impl Clients {
         if let Some(fixed) = self.0.fixed.load().get(id) {
             return Ok(Some(Arc::clone(&fixed.client)));
         }
-        // nobody shall fill the memory with texts that are no identifier
+        // invalid identifiers must not fill the cache
         if id.is_empty() || id.len() > MAX_ID || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Ok(None);
         }
@@ -303,13 +303,12 @@ impl Clients {
         Ok(stored.and_then(|stored| self.described(&stored)))
     }
 
-    /// Reads kept clients again, since one of them has changed: here or in another replica.
+    /// Invalidates the cached clients, since one of them has changed: here or in another replica.
     pub fn forget(&self) {
         self.0.generation.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Forgets whenever somebody announces a change, and reads the file again whenever files may have changed; until
-    /// `shutdown`.
+    /// Invalidates the cache at each announced change, and reads the file again when files may have changed, until `shutdown`.
     pub async fn follow(
         self,
         mut changed: watch::Receiver<i64>,
@@ -326,7 +325,7 @@ impl Clients {
         }
     }
 
-    /// Reads the file again. One that is wrong changes nothing.
+    /// Reads the file again. An invalid one changes nothing.
     pub fn read_file_again(&self) {
         if let Err(error) = self.read_file() {
             tracing::error!(%error, "the clients stay as they are");
@@ -346,7 +345,7 @@ impl Clients {
         Ok(())
     }
 
-    /// A kept client. One that is not understood (any more) is as good as none.
+    /// Reads a stored client. One that cannot be read (any more) counts as missing.
     fn described(&self, stored: &StoredClient) -> Option<Described> {
         let read = Metadata::parse(stored.metadata.as_bytes()).and_then(|metadata| {
             let source = if stored.registered { Source::Registered } else { Source::Added };

@@ -1,4 +1,4 @@
-//! What an end-session request leads to. Nothing here has an effect.
+//! Decides about an end-session request, without side effects.
 
 pub(crate) mod hint;
 
@@ -45,14 +45,14 @@ impl<'a> Request<'a> {
     }
 }
 
-/// What was made of the parameter `id_token_hint`.
+/// The result of reading the parameter `id_token_hint`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Given {
-    /// It was left out.
+    /// It is missing.
     Nothing,
-    /// It is no ID token of ours.
+    /// It is not an ID token of this server.
     Forged,
-    /// It is one.
+    /// It is an ID token of this server.
     Hint(Hint),
 }
 
@@ -64,7 +64,7 @@ impl Given {
         }
     }
 
-    /// Which client the request is made by, as far as it says.
+    /// The client that makes the request, if the request names one.
     ///
     /// # Errors
     /// [`Refused::OtherClient`]: a hint of one client is no use to another.
@@ -88,19 +88,19 @@ pub(crate) enum Refused {
     Unregistered,
 }
 
-/// What happens. `target` is where the browser goes in the end, if it is to leave.
+/// The decision. `target` is the URL to which the browser is finally redirected, if any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Decision<'a> {
-    /// The user is asked first.
+    /// The user has to confirm.
     Ask { session: &'a Session, target: Option<String> },
-    /// The session ends without a question: the hint shows that the request is about this session.
+    /// The session ends without confirmation: the hint shows that the request is about this session.
     End { session: &'a Session, target: Option<String> },
     /// There is no session.
     Nobody { target: Option<String> },
 }
 
 impl Decision<'_> {
-    /// Where the browser goes in the end.
+    /// The URL to which the browser is finally redirected.
     pub(crate) fn target(&self) -> Option<&str> {
         match self {
             Self::Ask { target, .. } | Self::End { target, .. } | Self::Nobody { target } => target.as_deref(),
@@ -112,16 +112,17 @@ impl Decision<'_> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SignedIn<'a, 'b> {
     pub(crate) session: &'a Session,
-    /// How the person is called towards the client that asks, if one does.
+    /// The user's `sub` for the requesting client, if there is one.
     pub(crate) subject: Option<&'b str>,
 }
 
-/// Decides about a request. `registered` are the addresses of the client that [`Given::client`] names, if it is known.
+/// Decides about a request. `registered` are the post-logout redirect URIs of the client that [`Given::client`] names, if it is
+/// known.
 ///
-/// - A session ends without a question only by an ID token of ours that is about it; anybody can write the rest.
-/// - The browser is sent only to an address that the client has registered (row I4); an address that it has not
-///   registered is an error. Who names an address and no client is asked, and sent nowhere.
-/// - With a hint that is not ours the person can still sign out, and is sent nowhere.
+/// - A session ends without confirmation only with an ID token of this server for it; anybody can forge the other parameters.
+/// - The browser is redirected only to a registered URI (`docs/security-requirements.md#i4`); any other URI is an error.
+///   Without a client the user has to confirm, and the browser is not redirected.
+/// - With a hint that is not an ID token of this server the user can still sign out, and the browser is not redirected.
 pub(crate) fn decide<'a>(
     request: &Request<'_>,
     given: &Given,

@@ -12,13 +12,13 @@ use store::StoreError;
 pub struct OAuthError {
     /// The error.
     pub code: ErrorCode,
-    /// What is wrong, for the developer of the client; never a secret, never more than the caller may know.
+    /// The problem, for the developer of the client; never a secret, nor more than the caller may know.
     pub description: Cow<'static, str>,
-    /// What the audit log says of it, and the client is not told.
+    /// The entry for the audit log, which the client does not see.
     pub audit: Option<Box<AuditedRefusal>>,
 }
 
-/// A refusal as the audit log has it.
+/// The audit log entry of a refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditedRefusal {
     /// What was refused.
@@ -50,13 +50,13 @@ impl OAuthError {
         Self::new(ErrorCode::InvalidClient, "the client is not known or did not prove who it is")
     }
 
-    /// `server_error`; the cause is logged and not told.
+    /// `server_error`; the cause is logged, and not returned to the client.
     pub fn fault(cause: &dyn std::error::Error) -> Self {
         tracing::error!(%cause, "a request could not be answered");
         Self::new(ErrorCode::ServerError, "internal error")
     }
 
-    /// The same, which the audit log has to know of.
+    /// Adds an entry for the audit log.
     #[must_use]
     pub fn audited(self, event: &'static str, reason: &'static str, client: &str) -> Self {
         Self { audit: Some(Box::new(AuditedRefusal { event, reason, client: client.to_owned() })), ..self }

@@ -1,8 +1,8 @@
 //! The signing keys.
 //!
-//! Each algorithm has one key that signs. Before it becomes too old its successor is published, signs some time later,
-//! and the old one stays published until nothing that it signed is valid any more (row I40). Which key signs follows from
-//! the time alone, so that all replicas change over at the same moment and nothing has to be written then.
+//! Each algorithm has one key that signs. Before it becomes too old its successor is published, which signs some time later;
+//! the old key stays published until everything that it signed has expired (`docs/security-requirements.md#i40`). The time
+//! alone decides which key signs, so that all replicas switch at the same moment and nothing has to be written then.
 
 mod making;
 mod plan;
@@ -42,49 +42,49 @@ struct Inner {
     parts: Parts,
 }
 
-/// What keys are made with and kept in.
+/// What the keys are managed with.
 pub struct Parts {
-    /// Where they are kept.
+    /// Stores them.
     pub store: Store,
-    /// What seals their private parts.
+    /// Seals their private parts.
     pub sealer: Sealer,
-    /// When they change.
+    /// The schedule of their rotation.
     pub schedule: Schedule,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
-    /// What names them.
+    /// The source of their identifiers.
     pub random: Random,
-    /// What is signed with, without repetition. The first is the one where nothing else is asked for.
+    /// The signing algorithms, without repetition. The first is the default.
     pub algorithms: Vec<Algorithm>,
 }
 
-/// A key, as it is told to who administers.
+/// The description of a key for administrators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// Its name.
+    /// Its `kid`.
     pub kid: String,
-    /// What it signs with.
+    /// Its algorithm.
     pub algorithm: Algorithm,
-    /// What it is doing.
+    /// Its state.
     pub state: State,
     /// When it was made.
     pub created: SystemTime,
-    /// From when on it signs.
+    /// When it begins to sign.
     pub active: SystemTime,
-    /// Until when it is published, if another one has taken its place.
+    /// Until when it is published, if another key has replaced it.
     pub retired: Option<SystemTime>,
 }
 
 /// When a new key begins to sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begin {
-    /// When everybody has had the time to read it in the key set.
+    /// After it has been published long enough for clients to fetch it.
     Published,
-    /// Now: who keeps the key set has to fetch it again when the first token comes.
+    /// Now: clients that cache the key set have to fetch it again when the first token comes.
     AtOnce,
 }
 
-/// Why something cannot be done with the keys.
+/// Why an operation on the keys fails.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// The store fails.
@@ -102,13 +102,13 @@ pub enum KeysError {
     /// Something else removes keys as quickly as they are made.
     #[error("there is no key for {0}")]
     Missing(Algorithm),
-    /// No key is called that.
+    /// There is no key with this `kid`.
     #[error("there is no such key")]
     Unknown,
-    /// It is not among the algorithms that are signed with.
+    /// The algorithm is not a signing algorithm of this server.
     #[error("nothing is signed with {0}: name it in IDP_SIGNING_ALGORITHMS and start again")]
     NotOffered(Algorithm),
-    /// Nothing else could sign.
+    /// No other key could sign.
     #[error("no other key signs with {0} now: make one first, and let it sign at once")]
     Only(Algorithm),
 }
@@ -144,7 +144,7 @@ impl Keys {
         self.0.set.load().signer(self.choose(Some(algorithm)), self.0.parts.clock.now())
     }
 
-    /// Whether a JWT was signed by one of our published keys.
+    /// Whether a JWT was signed with one of the published keys.
     pub fn verifies(&self, jwt: &UnverifiedJwt<'_>) -> bool {
         self.0.set.load().verifies(jwt, self.0.parts.clock.now())
     }
@@ -154,7 +154,7 @@ impl Keys {
         self.0.set.load().rendered().clone()
     }
 
-    /// The keys that are known, in the order of the algorithms, the newest first.
+    /// The known keys, in the order of the algorithms, the newest first.
     pub fn list(&self) -> Vec<Listed> {
         self.0.set.load().list(self.0.parts.clock.now())
     }

@@ -83,7 +83,7 @@ async fn register(
     Ok(response::made(StatusCode::CREATED, &registration.endpoints, &made))
 }
 
-/// RFC 7592 2.1. The secret is not told again: only a digest of it is kept.
+/// RFC 7592 2.1. The secret is not returned again: only its digest is stored.
 async fn show(
     State(registration): State<Registration>,
     Path(id): Path<String>,

@@ -1,4 +1,5 @@
-//! What ends when a password was changed, an account was closed, or somebody else signs in (row I38).
+//! What ends when a password changes, an account is closed, or another user signs in
+//! (`docs/security-requirements.md#i38`).
 
 use std::time::{Duration, SystemTime};
 
@@ -19,16 +20,16 @@ use crate::testing::{Bench, Browser, EINSTEIN, Listener, Reply};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Somebody who is signed in, with everything that a client can have of that.
+/// A signed-in user, with everything that clients can hold in consequence.
 struct SignedIn {
     bench: Bench,
     browser: Browser,
     session: Session,
     listener: Listener,
-    /// That of the client `robot`.
+    /// The grant of the client `robot`.
     secret: String,
-    /// An access token that ends with the session, one that is granted for good and has a refresh token, and one that is
-    /// granted for good and has none.
+    /// An access token that ends with the session, one of an `offline_access` grant with a refresh token, and one of such a
+    /// grant without.
     tokens: [String; 3],
     refresh: String,
 }
@@ -36,8 +37,8 @@ struct SignedIn {
 async fn signed_in() -> SignedIn {
     let (bench, listener) = (Bench::new().await, Listener::default());
     let grants = json!(["authorization_code", "refresh_token"]);
-    let told = json!({ "backchannel_logout_uri": listener.listen().await, "grant_types": grants });
-    bench.add("app", &told).await;
+    let metadata = json!({ "backchannel_logout_uri": listener.listen().await, "grant_types": grants });
+    bench.add("app", &metadata).await;
     let robot = json!({ "token_endpoint_auth_method": "client_secret_basic", "introspects_all": true });
     let secret = bench.add("robot", &robot).await;
     let mut browser = Browser::default();
@@ -83,7 +84,7 @@ impl SignedIn {
         self.bench.post_with(&mut Browser::default(), self.bench.endpoints().paths.token, &form, &[]).await
     }
 
-    /// What a client is told that asks for a code without asking the person.
+    /// The result of an authorization request with `prompt=none`.
     async fn authorize(&mut self) -> String {
         let query = [
             ("client_id", "app"),
@@ -102,7 +103,7 @@ impl SignedIn {
         PresentedToken::verify(&self.bench.provider, self.bench.endpoints(), token).is_some()
     }
 
-    /// What a token, a session, a family and a client know of it when everything has ended.
+    /// Asserts that token, session, token family and client see the end.
     async fn assert_ended(&mut self, why: &str) {
         for token in &self.tokens {
             assert!(!self.is_good(token), "{why}: a stateless token is revoked");
@@ -224,8 +225,8 @@ async fn i38_taking_back_a_consent_ends_every_token_of_that_client_and_no_other(
     assert!(one.is_good(&again), "who agrees again is not cut off");
 }
 
-/// The identifiers of sessions that the client was told of.
-fn told(listener: &Listener) -> Vec<Uuid> {
+/// The identifiers of sessions of whose end the client was notified.
+fn notified(listener: &Listener) -> Vec<Uuid> {
     let sid = |body: &String| {
         let jwt = UnverifiedJwt::parse(body.strip_prefix("logout_token=")?).ok()?;
         jwt.claims()["sid"].as_str()?.parse().ok()
@@ -234,16 +235,16 @@ fn told(listener: &Listener) -> Vec<Uuid> {
 }
 
 #[tokio::test]
-async fn i38_a_client_is_told_by_the_identifier_that_it_knows() {
+async fn i38_a_client_is_notified_by_the_identifier_that_it_knows() {
     let one = signed_in().await;
     let provider = &one.bench.provider;
     let again = sessions::begin(provider, Some(&one.session), EINSTEIN, false).await.expect("begins").session;
     assert_ne!(again.id, one.session.id, "row I19");
-    assert!(one.is_good(&one.tokens[0]), "signing in again signs nobody out");
+    assert!(one.is_good(&one.tokens[0]), "signing in again ends no grant");
     end(provider, again.id).await.expect("ends");
     assert!(!one.is_good(&one.tokens[0]), "it rests on the session by the identifier of before");
     assert_eq!(deliver_due(provider).await.expect("delivers"), 1);
-    assert_eq!(told(&one.listener), [one.session.id]);
+    assert_eq!(notified(&one.listener), [one.session.id]);
 
     let one = signed_in().await;
     let (provider, endpoints) = (&one.bench.provider, one.bench.endpoints());
@@ -251,16 +252,16 @@ async fn i38_a_client_is_told_by_the_identifier_that_it_knows() {
     one.bench.grant(&again, "app", endpoints, "openid").await;
     end(provider, again.id).await.expect("ends");
     assert_eq!(deliver_due(provider).await.expect("delivers"), 1);
-    assert_eq!(told(&one.listener), [again.id], "it has asked since");
+    assert_eq!(notified(&one.listener), [again.id], "it has asked since");
 }
 
 #[tokio::test]
-async fn i38_somebody_else_who_signs_in_signs_the_one_before_out() {
+async fn i38_another_user_who_signs_in_ends_the_former_session() {
     let one = signed_in().await;
     let provider = &one.bench.provider;
     sessions::begin(provider, Some(&one.session), "u-curie", false).await.expect("begins");
     assert!(!one.is_good(&one.tokens[0]) && !one.bench.is_signed_in(one.session.id).await);
     assert!(one.is_good(&one.tokens[1]), "what was granted for good stays");
     assert_eq!(deliver_due(provider).await.expect("delivers"), 1);
-    assert_eq!(told(&one.listener), [one.session.id]);
+    assert_eq!(notified(&one.listener), [one.session.id]);
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::termination::end;
 use crate::testing::{Bench, Browser, EINSTEIN, Listener, SITE};
 
-/// A session has ended in which this client took part.
+/// Ends a session in which this client took part.
 async fn ended(listener: &Listener, more: Value) -> (Bench, uuid::Uuid) {
     let bench = Bench::new().await;
     let mut metadata = more;
@@ -21,7 +21,7 @@ async fn ended(listener: &Listener, more: Value) -> (Bench, uuid::Uuid) {
 }
 
 #[tokio::test]
-async fn i38_a_client_is_told_by_a_logout_token_that_is_good_for_two_minutes() {
+async fn i38_a_client_receives_a_logout_token_that_is_valid_for_two_minutes() {
     let listener = Listener::default();
     let (bench, session) = ended(&listener, json!({"id_token_signed_response_alg": "ES256"})).await;
     assert_eq!(deliver_due(&bench.provider).await.unwrap(), 1, "the other client has no back-channel");
@@ -42,7 +42,7 @@ async fn i38_a_client_is_told_by_a_logout_token_that_is_good_for_two_minutes() {
     });
     assert_eq!(Value::Object(claims), expected);
     bench.advance(Duration::from_hours(1));
-    assert_eq!(deliver_due(&bench.provider).await.unwrap(), 0, "it is told once");
+    assert_eq!(deliver_due(&bench.provider).await.unwrap(), 0, "it is notified once");
 }
 
 #[tokio::test]

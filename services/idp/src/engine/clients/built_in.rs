@@ -1,5 +1,5 @@
-//! The clients that `OpenCloud`, oCIS and Pydio Cells bring along: those that their documents name, and as they are
-//! shipped where the two differ.
+//! The clients of `OpenCloud`, oCIS and Pydio Cells, as their documentation names them, or as they are shipped where the two
+//! differ.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::client::{Client, SecretDigest, Source};
 use super::metadata::{Metadata, MetadataError};
 use super::{Described, secret};
 
-/// The clients of oCIS: identifier and secret are printed in its source, so that the secret proves nothing.
+/// The clients of oCIS. Their secrets are published in its source, so that they do not authenticate a client.
 const PUBLISHED: [(&str, &str); 3] = [
     (
         "xdXOt13JKxym1B1QcEncf2XDkLAexMBFwiT9j6EfhhHFJhs2KM9jbjTmf8JBXE69",
@@ -26,7 +26,7 @@ const PUBLISHED: [(&str, &str); 3] = [
     ),
 ];
 
-/// Whether everybody can know this secret, and of which client it is.
+/// The client whose published secret this is; `None` for any other secret.
 pub(super) fn published(secret: &str) -> Option<&'static str> {
     PUBLISHED.iter().find(|(_, published)| *published == secret).map(|(id, _)| *id)
 }
@@ -34,7 +34,7 @@ pub(super) fn published(secret: &str) -> Option<&'static str> {
 /// The clients of the sets with these names: `opencloud`, `ocis`, `cells`.
 ///
 /// # Errors
-/// [`MetadataError`] never comes for a site that the configuration accepts.
+/// [`MetadataError`], which does not occur for a site that the configuration accepts.
 pub(super) fn clients(sets: &[String], sites: &Sites) -> Result<Vec<Described>, MetadataError> {
     let mut clients: Vec<Described> = Vec::new();
     for metadata in sets.iter().flat_map(|set| of_set(set)) {
@@ -66,7 +66,7 @@ fn of_set(set: &str) -> Vec<Value> {
     }
 }
 
-/// One client from what is special about it and what all of its system have.
+/// A client from its own metadata and the common metadata of its system.
 fn with(special: Value, all: &Value) -> Value {
     let mut client = all.clone();
     if let (Value::Object(client), Value::Object(special)) = (&mut client, special) {
@@ -75,8 +75,8 @@ fn with(special: Value, all: &Value) -> Value {
     client
 }
 
-/// What `OpenCloud` and oCIS let all their clients do. Groups and roles come with the profile: these clients ask for a
-/// fixed list of scopes that does not name them.
+/// The common metadata of the clients of `OpenCloud` and oCIS. Groups and roles come with the profile: these clients request
+/// a fixed list of scopes that does not name them.
 fn of_cloud(roles: &str) -> Value {
     json!({
         "token_endpoint_auth_method": "none",
@@ -91,7 +91,7 @@ fn of_cloud(roles: &str) -> Value {
     })
 }
 
-/// The web client, which both systems call the same.
+/// The web client, whose identifier is the same in both systems.
 fn web(name: &str, all: &Value) -> Value {
     let redirects =
         ["#default_bind#/", "#default_bind#/oidc-callback.html", "#default_bind#/oidc-silent-redirect.html"];
@@ -107,7 +107,7 @@ fn web(name: &str, all: &Value) -> Value {
     with(special, all)
 }
 
-/// A program on somebody's machine, which comes back to where it began.
+/// A native application, with redirect URIs on the user's device.
 fn native(id: &str, name: &str, redirects: &[&str], all: &Value) -> Value {
     let special = json!({
         "client_id": id,
@@ -143,8 +143,8 @@ fn ocis() -> Vec<Value> {
     ]
 }
 
-/// Cells has no screen for consent and does not ask for PKCE, which some of its clients do not speak. Without it the user
-/// confirms the native ones each time.
+/// Cells has no consent page and does not require PKCE, which some of its clients do not support. Without PKCE the user
+/// confirms native clients each time.
 fn cells() -> Vec<Value> {
     let all = json!({
         "token_endpoint_auth_method": "none",

@@ -1,4 +1,4 @@
-//! Adding, changing and removing clients that are kept.
+//! Adds, changes and removes clients in the database.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -14,7 +14,7 @@ use super::{Clients, Described, secret};
 use crate::seal::Purpose;
 use crate::store::StoredClient;
 
-/// As long as anything lives that cannot be revoked but by a revocation: access tokens live a day at most.
+/// How long revocations for a removed client are stored: access tokens are valid for a day at most.
 const LONGEST_TOKEN: Duration = Duration::from_hours(25);
 
 /// Who adds a client.
@@ -24,18 +24,18 @@ pub enum Addition {
     ByOperator,
     /// The client itself (RFC 7591).
     ByItself {
-        /// How long its secret lives; for ever if there is no such time.
+        /// The lifetime of its secret; unlimited if there is none.
         secret_lives: Option<Duration>,
     },
 }
 
-/// A client as it was made or changed, with what is told once.
+/// A client that was added or changed, with the secrets that are shown only once.
 pub struct Made {
     /// The client and its metadata.
     pub described: Described,
     /// Its new secret.
     pub secret: Option<SecretString>,
-    /// When that ends.
+    /// When the secret expires.
     pub secret_expires: Option<SystemTime>,
     /// The token by which it is managed, if it is new and has registered itself.
     pub management: Option<SecretString>,
@@ -44,16 +44,16 @@ pub struct Made {
 /// Why a client is not added, changed or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
-    /// Its metadata is wrong.
+    /// Its metadata is invalid.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// There is one of this identifier.
+    /// There is a client with this identifier already.
     #[error("there is a client with this id")]
     Taken,
-    /// There is none.
+    /// There is no such client.
     #[error("there is no client with this id")]
     Unknown,
-    /// It is not kept in the database.
+    /// It is not in the database.
     #[error("the client is {0}; only added and registered clients can be changed here")]
     Fixed(&'static str),
     /// It has no secret that could be replaced.
@@ -65,7 +65,7 @@ pub enum ChangeError {
 }
 
 impl ChangeError {
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Metadata(_) => Kind::InvalidArgument,
@@ -77,7 +77,7 @@ impl ChangeError {
     }
 }
 
-/// A new secret, and what is kept of it.
+/// A new secret, and its stored form.
 #[derive(Default)]
 struct Secrets {
     told: Option<SecretString>,
@@ -122,7 +122,7 @@ impl Clients {
         self.made(&stored, secrets, management)
     }
 
-    /// Whether a client that registers itself could have this metadata, as far as can be told without asking anybody.
+    /// Checks whether a client that registers itself could have this metadata, as far as that needs no request to other servers.
     ///
     /// # Errors
     /// [`MetadataError`].
@@ -132,8 +132,8 @@ impl Clients {
         self.0.offer.check(&client, None)
     }
 
-    /// Puts other metadata in the place of a client's. It gets a new secret if it needs one and had none, and loses what it
-    /// has if it needs none any more.
+    /// Replaces the metadata of a client. It gets a new secret if it needs one and has none, and loses its secret if it needs
+    /// none any more.
     ///
     /// # Errors
     /// [`ChangeError`].
@@ -148,7 +148,7 @@ impl Clients {
         let source = if stored.registered { Source::Registered } else { Source::Added };
         let before = self.described(&stored).map(|described| described.client);
         let client = self.checked(&mut metadata, source, before.as_deref()).await?;
-        // what is kept of a secret is not enough to verify what is signed with it
+        // the digest of a secret does not suffice to verify signatures that are made with it
         let keeps = !stored.secrets.is_empty()
             && client.auth.has_secret()
             && (client.auth != AuthMethod::SecretJwt || stored.sealed_secret.is_some());
@@ -162,7 +162,7 @@ impl Clients {
         self.made(&stored, secrets, None)
     }
 
-    /// Gives a client a new secret. The one before stays good for `grace`.
+    /// Gives a client a new secret. The former one stays valid for `grace`.
     ///
     /// # Errors
     /// [`ChangeError`].
@@ -182,7 +182,7 @@ impl Clients {
         Ok(told)
     }
 
-    /// Removes a client, and ends everything that people have granted it.
+    /// Removes a client, and revokes everything that users have granted it.
     ///
     /// # Errors
     /// [`ChangeError`].
@@ -213,7 +213,7 @@ impl Clients {
         if was_there { Ok(()) } else { Err(ChangeError::Unknown) }
     }
 
-    /// Checks everything that can be checked, and writes the defaults into the metadata, so that they stay what they are.
+    /// Validates the metadata, and writes the defaults into it, so that later defaults do not change the client.
     async fn checked(
         &self,
         metadata: &mut Metadata,
@@ -228,7 +228,7 @@ impl Clients {
         Ok(client)
     }
 
-    /// Whether what will be called may be called (row I32).
+    /// Checks that the addresses that will be called are allowed (`docs/security-requirements.md#i32`).
     async fn check_addresses(&self, metadata: &Metadata, source: Source) -> Result<(), MetadataError> {
         let logo = metadata.logo_uri.as_ref().filter(|_| source == Source::Registered);
         let single = [
@@ -245,7 +245,7 @@ impl Clients {
         Ok(())
     }
 
-    /// Whether all redirect URIs belong to the sector (`OpenID` Connect Registration 5).
+    /// Checks that all redirect URIs belong to the sector (`OpenID` Connect Registration 5).
     async fn check_sector(&self, metadata: &Metadata) -> Result<(), MetadataError> {
         let Some(uri) = &metadata.sector_identifier_uri else { return Ok(()) };
         let refused = |problem: String| MetadataError::new("sector_identifier_uri", problem);
@@ -282,7 +282,7 @@ impl Clients {
 }
 
 impl Metadata {
-    /// Writes out what goes without saying.
+    /// Writes the defaults into the metadata.
     fn complete(&mut self, client: &Client, algorithm: Algorithm) {
         let names = |names: Vec<String>| Some(names).filter(|names| !names.is_empty());
         self.token_endpoint_auth_method = Some(client.auth.name().to_owned());
@@ -299,7 +299,7 @@ fn text_of(metadata: &Metadata) -> String {
 }
 
 impl std::fmt::Debug for Made {
-    /// Without what is told once.
+    /// Without the secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Made").field("client", &Arc::as_ref(&self.described.client)).finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! A client, as the engine sees it.
+//! A registered client.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -18,23 +18,23 @@ use std::sync::Arc;
 use crate::engine::scopes::KNOWN;
 use crate::model::{Grant, Lifetimes};
 
-/// Where a client comes from, which decides who may change it.
+/// The origin of a registration, which decides who may change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
-    /// It is one of those that the documents of a system name.
+    /// Built in, as the documentation of a system names it.
     BuiltIn,
-    /// It stands in the configuration.
+    /// From the configuration.
     Configured,
-    /// An administrator has added it.
+    /// Added by an administrator.
     Added,
-    /// It has registered itself (RFC 7591).
+    /// Dynamically registered (RFC 7591).
     Registered,
 }
 
-/// How a client proves who it is (`token_endpoint_auth_method`).
+/// How a client authenticates (`token_endpoint_auth_method`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AuthMethod {
-    /// `none`: it cannot.
+    /// `none`: a public client.
     None,
     /// `client_secret_basic`
     SecretBasic,
@@ -44,9 +44,9 @@ pub enum AuthMethod {
     SecretJwt,
     /// `private_key_jwt`
     PrivateKeyJwt,
-    /// `tls_client_auth`: by a certificate with its name, which an authority vouches for.
+    /// `tls_client_auth`: by a certificate of a trusted authority with its name.
     TlsClient,
-    /// `self_signed_tls_client_auth`: by a certificate that stands in its key set.
+    /// `self_signed_tls_client_auth`: by a certificate from its key set.
     SelfSignedTlsClient,
 }
 
@@ -126,42 +126,42 @@ impl AuthMethod {
     }
 }
 
-/// When a person is asked whether a client may.
+/// When the user is asked for consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ConsentPolicy {
-    /// Never, unless the request says `prompt=consent`, or any program could have sent it in the client's name (RFC 8252
-    /// 8.6): the client belongs to the installation.
+    /// Never, as the client belongs to the installation, unless the request has `prompt=consent`, or could be from an
+    /// impersonating program (RFC 8252 8.6).
     Trusted,
-    /// Once for what it asks for; the answer is kept until the user takes it back, and counts under the same condition.
+    /// Once for each scope. The consent is stored until the user revokes it, and applies under the same condition.
     Remembered,
-    /// Each time: nobody can tell whether it is the client that asks (RFC 8252 8.6).
+    /// Each time, as the identity of the client cannot be verified (RFC 8252 8.6).
     Always,
 }
 
-/// What an access token looks like.
+/// The format of access tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenFormat {
     /// A JWT that resource servers verify themselves (RFC 9068).
     Jwt,
-    /// A text that only this service can read.
+    /// An opaque token that only this service can read.
     Opaque,
 }
 
-/// How a person is called towards a client (`subject_type`).
+/// The subject identifiers that a client receives (`subject_type`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SubjectType {
-    /// By the identifier in the directory, the same for all clients.
+    /// `public`: the identifier in the directory, the same for all clients.
     Public,
-    /// By another one in each sector: clients of different sectors cannot tell that it is the same person.
+    /// `pairwise`: another identifier in each sector, so that clients of different sectors cannot correlate users.
     Pairwise {
-        /// The host that the sector is named by (`OpenID` Connect Core 8.1).
+        /// The host of the sector (`OpenID` Connect Core 8.1).
         sector: String,
     },
 }
 
-/// How the roles of a person are called in the claim `roles`.
+/// The names of roles in the claim `roles`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RoleNames {
@@ -173,15 +173,15 @@ pub enum RoleNames {
     Plain,
 }
 
-/// What a client may do in the name of others by exchanging tokens (RFC 8693).
+/// What a client may do on behalf of users with token exchange (RFC 8693).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExchangePolicy {
-    /// It may get tokens in which it does not appear as who acts.
+    /// It may get tokens without `act` (impersonation).
     pub impersonate: bool,
-    /// It may get tokens in which it appears as who acts for the person.
+    /// It may get tokens that name it in `act` (delegation).
     pub delegate: bool,
-    /// For whom it may get tokens (`audience`, `resource`); without any, only for itself.
+    /// The targets for which it may get tokens (`audience`, `resource`); without any, only itself.
     pub audiences: Vec<String>,
 }
 
@@ -190,16 +190,16 @@ pub struct ExchangePolicy {
 pub struct SecretDigest {
     /// The digest.
     pub digest: [u8; 32],
-    /// When it ends; never if there is no such time.
+    /// When it expires; never if there is no such time.
     pub expires: Option<SystemTime>,
 }
 
 /// The keys of a client.
 #[derive(Clone)]
 pub enum ClientKeys {
-    /// They stand in its registration.
+    /// Part of its registration (`jwks`).
     Inline(Arc<KeySet>),
-    /// They are fetched, and again when one is not among them.
+    /// Fetched, and fetched again when a key is missing.
     Remote(RemoteKeys),
 }
 
@@ -208,7 +208,7 @@ pub enum ClientKeys {
 pub struct RemoteKeys {
     /// `jwks_uri`
     pub uri: String,
-    /// A digest of the registration: when that changes, what was fetched before does not count any more.
+    /// A digest of the registration: keys that were fetched for a former registration are not used.
     pub registration: [u8; 32],
 }
 
@@ -219,7 +219,7 @@ impl HeapSize for RemoteKeys {
     }
 }
 
-/// What people are shown of a client.
+/// The description of a client that users see.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Presentation {
     /// Its name (`client_name`); the identifier where there is none.
@@ -236,16 +236,16 @@ pub struct Presentation {
     pub contacts: Vec<String>,
 }
 
-/// How a client is told that somebody has signed out.
+/// How a client is notified that a user has signed out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogoutSettings {
-    /// Where browsers may be sent afterwards (`post_logout_redirect_uris`).
+    /// The redirect URIs after the sign-out (`post_logout_redirect_uris`).
     pub redirects: RedirectRules,
-    /// Where the server tells it (`backchannel_logout_uri`).
+    /// The URI to which the server sends logout tokens (`backchannel_logout_uri`).
     pub backchannel: Option<String>,
     /// Whether it needs `sid` there.
     pub backchannel_session: bool,
-    /// What the browser loads in a frame (`frontchannel_logout_uri`).
+    /// The URI that the browser loads in a frame (`frontchannel_logout_uri`).
     pub frontchannel: Option<String>,
     /// Whether it needs `iss` and `sid` there.
     pub frontchannel_session: bool,
@@ -275,7 +275,7 @@ pub struct Signatures {
 }
 
 impl Signatures {
-    /// What we sign with for the client, by the member of its registration.
+    /// The algorithms with which the server signs for the client, by the member of its registration.
     pub fn ours(&self) -> impl Iterator<Item = (&'static str, Algorithm)> {
         let members = [
             ("id_token_signed_response_alg", self.id_token),
@@ -294,15 +294,15 @@ impl Signatures {
 pub struct Client {
     /// `client_id`
     pub id: String,
-    /// Where it comes from.
+    /// The origin of its registration.
     pub source: Source,
-    /// What people are shown.
+    /// The description that users see.
     pub presentation: Presentation,
-    /// Whether it is a program on somebody's machine (`application_type` is `native`).
+    /// Whether it is a native application (`application_type` is `native`).
     pub is_native: bool,
-    /// How it proves who it is.
+    /// How it authenticates.
     pub auth: AuthMethod,
-    /// Its secrets: while one is exchanged, the one before still counts.
+    /// Its secrets: while one is rotated, the former one is still valid.
     pub secrets: Vec<SecretDigest>,
     /// The secret itself, sealed, where it is needed (`client_secret_jwt`).
     pub sealed_secret: Option<Vec<u8>>,
@@ -310,55 +310,55 @@ pub struct Client {
     pub keys: Option<ClientKeys>,
     /// The name in its certificate (`tls_client_auth_*`).
     pub tls_name: Option<CertificateName>,
-    /// Where answers may be sent.
+    /// Its redirect URIs.
     pub redirects: RedirectRules,
-    /// What it may ask the token endpoint for.
+    /// Its grant types.
     pub grants: BTreeSet<GrantType>,
-    /// What it may ask the authorization endpoint for.
+    /// Its response types.
     pub responses: BTreeSet<ResponseType>,
-    /// What it has to do about PKCE.
+    /// Its PKCE requirements.
     pub pkce: pkce::Policy,
-    /// When people are asked.
+    /// When users are asked for consent.
     pub consent: ConsentPolicy,
-    /// What it may ask for; anything that is known if there is no such list.
+    /// The scopes that it may request; all known ones if there is no such list.
     pub scopes: Option<Scopes>,
-    /// What it gets without asking.
+    /// The scopes that it gets by default.
     pub implicit_scopes: Scopes,
-    /// Only members of one of these groups may use it; everybody if there is none.
+    /// Only members of one of these groups may use it; all users if there is none.
     pub groups: Vec<String>,
-    /// What its access tokens look like.
+    /// The format of its access tokens.
     pub format: TokenFormat,
-    /// How long what it gets lives.
+    /// The lifetimes of its tokens.
     pub lifetimes: Lifetimes,
-    /// With what it is signed.
+    /// Its signing algorithms.
     pub signatures: Signatures,
-    /// How people are called towards it.
+    /// The subject identifiers that it receives.
     pub subject: SubjectType,
-    /// How roles are called towards it.
+    /// The role names that it receives.
     pub roles: RoleNames,
-    /// Claims that its JWT access tokens carry beside those that RFC 9068 asks for, as far as scopes allow.
+    /// Claims of its JWT access tokens in addition to those that RFC 9068 requires, as far as scopes allow.
     pub access_token_claims: Vec<String>,
-    /// How old a sign-in may be where the request does not say (`default_max_age`).
+    /// The `max_age` of requests without one (`default_max_age`).
     pub max_age: Option<Duration>,
-    /// Whether ID tokens always say when somebody signed in (`require_auth_time`).
+    /// Whether ID tokens always have `auth_time` (`require_auth_time`).
     pub needs_auth_time: bool,
-    /// How people shall sign in where the request does not say (`default_acr_values`).
+    /// The `acr_values` of requests without any (`default_acr_values`).
     pub acr_values: Vec<String>,
-    /// Whether requests have to be pushed first (`require_pushed_authorization_requests`).
+    /// Whether requests have to be pushed (`require_pushed_authorization_requests`).
     pub needs_pushed: bool,
     /// Whether its tokens are bound to a `DPoP` key (`dpop_bound_access_tokens`).
     pub needs_dpop: bool,
     /// Whether its tokens are bound to its certificate (`tls_client_certificate_bound_access_tokens`).
     pub binds_certificate: bool,
-    /// Where it wants a sign-in to begin (`initiate_login_uri`).
+    /// The URI at which a third party can initiate a sign-in (`initiate_login_uri`).
     pub initiate_login: Option<String>,
-    /// Where it may be referred to for a request object (`request_uris`).
+    /// The allowed URIs of request objects (`request_uris`).
     pub request_uris: Vec<String>,
-    /// How it is told of the end.
+    /// How it is notified of sign-outs.
     pub logout: LogoutSettings,
-    /// For which resource servers it may ask for tokens (`resource`, RFC 8707).
+    /// The resource servers for which it may request tokens (`resource`, RFC 8707).
     pub resources: Vec<String>,
-    /// What it may exchange.
+    /// What it may do with token exchange.
     pub exchange: ExchangePolicy,
     /// Whether it may introspect every token, as a resource server; else only its own and those meant for it.
     pub introspects_all: bool,
@@ -369,12 +369,13 @@ pub struct Client {
 }
 
 impl Client {
-    /// Whether it cannot prove who it is.
+    /// Whether it is a public client.
     pub fn is_public(&self) -> bool {
         self.auth == AuthMethod::None
     }
 
-    /// Whether it is one of the installation's own, so that its tokens act as the user as a whole: built in, or trusted by the operator.
+    /// Whether it is one of the installation's own, so that its tokens act as the user as a whole: built in, or trusted by the
+    /// operator.
     pub fn is_first_party(&self) -> bool {
         self.source == Source::BuiltIn || self.consent == ConsentPolicy::Trusted || client_id::is_built_in(&self.id)
     }
@@ -389,8 +390,8 @@ impl Client {
         self.resources.iter().any(|allowed| allowed == resource)
     }
 
-    /// Whether it may ask for this scope: by the list in its registration. Without one it may ask for every scope, but for those of the
-    /// API only if it is one of the installation's own: they narrow what its tokens do, and widen what those of others do.
+    /// Whether it may ask for this scope: by the list in its registration. Without one it may ask for every scope, but for those of
+    /// the API only if it is one of the installation's own: they narrow what its tokens do, and widen what those of others do.
     pub fn may_ask_for(&self, scope: &str) -> bool {
         match &self.scopes {
             Some(scopes) => scopes.contains(scope),
@@ -410,7 +411,7 @@ impl Client {
 }
 
 impl std::fmt::Debug for Client {
-    /// Without what it proves itself by.
+    /// Without its credentials.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client")
             .field("id", &self.id)

@@ -1,4 +1,4 @@
-//! The file with further clients, as lico's `identifier-registration.yaml` has them.
+//! The file with further clients, in the format of lico's `identifier-registration.yaml`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,19 +14,19 @@ use super::metadata::{Metadata, MetadataError};
 use super::{Described, built_in, secret};
 use crate::seal::{Purpose, Sealer};
 
-/// Names of lico's, and what RFC 7591 calls them.
+/// Names of lico, and their equivalents in RFC 7591.
 const RENAMED: [(&str, &str); 3] = [("id", "client_id"), ("name", "client_name"), ("uri", "client_uri")];
-/// What says nothing here: scopes are granted to whom may ask for them, and CORS is a setting of the listener.
+/// Members without effect: scopes are granted by the registration, and CORS is a setting of the listener.
 const WITHOUT_EFFECT: [&str; 3] = ["trusted_scopes", "origins", "external_authorize_redirect_uris"];
-/// How the files of oCIS and `OpenCloud` name the site.
+/// The placeholders of the site in the files of oCIS and `OpenCloud`.
 const SITE_VARIABLES: [&str; 4] = ["{{OCIS_URL}}", "{{OC_URL}}", "${OCIS_URL}", "${OC_URL}"];
 /// The shortest secret, in bytes: it is compared by a plain digest, and must not be guessed.
 const MIN_SECRET: usize = 16;
-/// What examples print where a secret belongs.
+/// Placeholder values of secrets in examples.
 const PLACEHOLDERS: [&str; 8] =
     ["change-me", "change_me", "changeme", "example", "insecure", "password", "placeholder", "secret"];
 
-/// Why the file is not taken.
+/// Why the file is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// It cannot be read.
@@ -83,7 +83,7 @@ fn client_of(mut members: Map<String, Value>, sites: &Sites, sealer: &Sealer) ->
     translate(&mut members)?;
     let mut metadata = Metadata::read(members)?;
     metadata.refuse_unknown()?;
-    // who shows a secret that everybody knows has proved nothing
+    // a published secret does not authenticate a client
     let id = metadata.client_id.as_deref();
     let proves = |secret: &SecretString| id.is_none() || built_in::published(secret.expose_secret()) != id;
     let (secret, known) = match secret {
@@ -98,7 +98,7 @@ fn client_of(mut members: Map<String, Value>, sites: &Sites, sealer: &Sealer) ->
             *uri = with_site(uri);
         }
     }
-    // lico looks there
+    // as lico does
     if metadata.post_logout_redirect_uris.is_empty() {
         metadata.post_logout_redirect_uris.clone_from(&metadata.redirect_uris);
     }
@@ -114,11 +114,11 @@ fn client_of(mut members: Map<String, Value>, sites: &Sites, sealer: &Sealer) ->
     Ok(Described { client: Arc::new(client), metadata })
 }
 
-/// Takes the secret out: it is no metadata.
+/// Removes the secret, which is not part of the metadata.
 fn take_secret(members: &mut Map<String, Value>) -> Result<Option<SecretString>, MetadataError> {
     let refused = |problem: &str| Err(MetadataError::new("secret", problem));
     let value = match (members.remove("secret"), members.remove("client_secret")) {
-        (Some(_), Some(_)) => return refused("stands beside client_secret, which is the same"),
+        (Some(_), Some(_)) => return refused("is set together with client_secret, its synonym"),
         (one, other) => one.or(other).unwrap_or_default(),
     };
     match value {
@@ -138,12 +138,12 @@ fn take_secret(members: &mut Map<String, Value>) -> Result<Option<SecretString>,
     }
 }
 
-/// Writes lico's members as ours.
+/// Translates lico's members.
 fn translate(members: &mut Map<String, Value>) -> Result<(), MetadataError> {
     for (from, to) in RENAMED {
         if let Some(value) = members.remove(from) {
             if members.contains_key(to) {
-                return Err(MetadataError::new(from, format!("stands beside {to}, which is the same")));
+                return Err(MetadataError::new(from, format!("is set together with {to}, its synonym")));
             }
             members.insert(to.to_owned(), value);
         }
@@ -172,7 +172,7 @@ fn give(client: &mut Client, secret: &SecretString, sealer: &Sealer) -> Result<(
     }
     let secret = secret.expose_secret();
     if built_in::published(secret).is_some() {
-        return Err(MetadataError::new("secret", "is printed in the source of another client: everybody knows it"));
+        return Err(MetadataError::new("secret", "is printed in the source of another client: it is public"));
     }
     client.secrets = vec![SecretDigest { digest: secret::digest(secret), expires: None }];
     if client.auth == AuthMethod::SecretJwt {

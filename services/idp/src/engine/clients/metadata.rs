@@ -1,4 +1,4 @@
-//! The metadata of a client: the members of RFC 7591 2 and of the specifications that add to it, and ours.
+//! The metadata of a client: the members of RFC 7591 2, of the specifications that extend it, and of Doorward.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::client::{ConsentPolicy, ExchangePolicy, GrantType, RoleNames, TokenFormat};
 use super::secret;
 
-/// Members of ours. A client that registers itself cannot set them.
+/// Members of Doorward. A client that registers itself cannot set them.
 const OURS: [&str; 14] = [
     "access_token_claims",
     "access_token_format",
@@ -29,37 +29,37 @@ const OURS: [&str; 14] = [
     "roles",
 ];
 
-/// Why metadata is refused.
+/// Why metadata is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{member}: {problem}")]
 pub struct MetadataError {
-    /// The member that is wrong.
+    /// The invalid member.
     pub member: String,
     /// What is wrong with it.
     pub problem: String,
 }
 
 impl MetadataError {
-    /// This problem with this member.
+    /// An error with this member and problem.
     pub fn new(member: impl Into<String>, problem: impl fmt::Display) -> Self {
         Self { member: member.into(), problem: problem.to_string() }
     }
 
-    /// The code that answers it (RFC 7591 3.2.2).
+    /// The error code for the response (RFC 7591 3.2.2).
     pub fn code(&self) -> ErrorCode {
         if self.member == "redirect_uris" { ErrorCode::InvalidRedirectUri } else { ErrorCode::InvalidClientMetadata }
     }
 }
 
-/// What a client has to do about PKCE.
+/// The PKCE requirements of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum PkceChoice {
-    /// Each request needs a challenge, and S256 it is.
+    /// Each request needs a challenge with S256.
     Required,
-    /// A request may come without.
+    /// A request may have no challenge.
     Optional,
-    /// As before, and `plain` is accepted.
+    /// A request may have no challenge, or one with `plain`.
     Plain,
 }
 
@@ -94,7 +94,7 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
-/// The lifetimes that a client has of its own.
+/// The lifetimes that are specific to a client.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Spans {
@@ -105,7 +105,7 @@ pub(crate) struct Spans {
     pub(crate) code: Option<Span>,
 }
 
-/// The metadata of a client, as it is registered, configured and kept.
+/// The metadata of a client, as it is registered, configured and stored.
 #[expect(clippy::struct_excessive_bools, reason = "each is one member of a registration")]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -167,7 +167,7 @@ pub struct Metadata {
     pub(crate) any_port: Option<AnyPortChoice>,
     pub(crate) insecure: bool,
 
-    /// What is not known here, and members in several languages (`client_name#de`, RFC 7591 2.2).
+    /// Unknown members, and members in several languages (`client_name#de`, RFC 7591 2.2).
     #[serde(flatten)]
     pub(crate) other: Map<String, Value>,
 }
@@ -181,7 +181,7 @@ impl Metadata {
         let members: Map<_, _> = members.into_iter().filter(|(_, value)| !value.is_null()).collect();
         let read = |members: Map<_, _>| serde_json::from_value::<Self>(Value::Object(members));
         read(members.clone()).map_err(|error| {
-            // all members have defaults, so that each can be read alone: that tells which one it is
+            // all members have defaults, so each can be read alone, which finds the invalid one
             let alone = |(name, value): (String, Value)| {
                 let problem = read(Map::from_iter([(name.clone(), value)])).err()?;
                 Some(MetadataError::new(name, problem))
@@ -193,7 +193,7 @@ impl Metadata {
     /// Reads a JSON object.
     ///
     /// # Errors
-    /// [`MetadataError`], also for what is no JSON object.
+    /// [`MetadataError`], also for a text that is not a JSON object.
     pub fn parse(json: &[u8]) -> Result<Self, MetadataError> {
         let members = serde_json::from_slice(json).map_err(|_| MetadataError::new("metadata", "is no JSON object"))?;
         Self::read(members)
@@ -210,7 +210,7 @@ impl Metadata {
         secret::digest(&Value::Object(self.to_members()).to_string())
     }
 
-    /// What a client may say of itself: without members of ours, and without those that nobody knows.
+    /// The metadata that a client may register itself: without members of Doorward, and without unknown members.
     pub(crate) fn of_stranger(members: Map<String, Value>) -> Result<Self, MetadataError> {
         let foreign = members.into_iter().filter(|(name, _)| !OURS.contains(&name.as_str()));
         let mut metadata = Self::read(foreign.collect())?;
@@ -218,14 +218,14 @@ impl Metadata {
         Ok(metadata)
     }
 
-    /// Whether it asks the authorization endpoint for nothing but codes.
+    /// Whether `code` is its only response type.
     pub(crate) fn is_for_codes_only(&self) -> bool {
         let implicit = GrantType::Implicit.name();
         self.response_types.iter().flatten().all(|response| response == "code")
             && self.grant_types.iter().flatten().all(|grant| grant != implicit)
     }
 
-    /// Puts members of ours from another in: those of a client that changes its own.
+    /// Takes over the members of Doorward from other metadata, when a client updates its own.
     pub(crate) fn with_ours_of(self, other: &Self) -> Result<Self, MetadataError> {
         let mut members = self.to_members();
         let ours = other.to_members().into_iter().filter(|(name, _)| OURS.contains(&name.as_str()));
@@ -233,7 +233,7 @@ impl Metadata {
         Self::read(members)
     }
 
-    /// Refuses members that nobody knows: an operator has mistyped them.
+    /// Rejects unknown members, which an operator has mistyped.
     pub(crate) fn refuse_unknown(&self) -> Result<(), MetadataError> {
         match self.other.keys().find(|name| !is_translatable(name)) {
             Some(name) => Err(MetadataError::new(name, "is no member of a client's metadata")),
@@ -242,13 +242,13 @@ impl Metadata {
     }
 }
 
-/// Whether it is the translation of something that people read.
+/// Whether it is a translation of a member that users read.
 fn is_translatable(name: &str) -> bool {
     const READ: [&str; 5] = ["client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri"];
     name.split_once('#').is_some_and(|(member, _)| READ.contains(&member))
 }
 
-/// An object without what is not set.
+/// An object without unset members.
 fn trimmed(value: Value) -> Value {
     match value {
         Value::Object(members) => Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).collect()),
@@ -256,7 +256,7 @@ fn trimmed(value: Value) -> Value {
     }
 }
 
-/// Whether a member says more than its default.
+/// Whether a member differs from its default.
 fn is_set(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,

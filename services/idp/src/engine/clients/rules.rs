@@ -1,4 +1,4 @@
-//! From metadata to a client: every rule about what goes together stands here.
+//! Validates metadata and builds a client from it.
 
 mod addresses;
 mod certificate;
@@ -24,18 +24,18 @@ use crate::model::Lifetimes;
 
 /// The longest identifier, in bytes.
 const MAX_ID: usize = 128;
-/// The longest text that people are shown, in characters.
+/// The longest text that users see, in characters.
 const MAX_TEXT: usize = 256;
 /// The most entries of a list.
 const MAX_ENTRIES: usize = 64;
 const DAY: Duration = Duration::from_hours(24);
 
 impl Client {
-    /// The client that this metadata describes; it has no secret yet. `sites` are those of the server itself, which the
-    /// macros in redirect URIs stand for; a client that has registered itself may not name them.
+    /// The client that this metadata describes, still without a secret. `sites` are those of the server itself, which
+    /// replace the macros in redirect URIs; a client that has registered itself may not use these.
     ///
     /// # Errors
-    /// [`MetadataError`] for the first member that is wrong or does not go with the others.
+    /// [`MetadataError`] for the first member that is invalid or contradicts others.
     pub fn from_metadata(metadata: &Metadata, source: Source, sites: &Sites) -> Result<Self, MetadataError> {
         let id = id(metadata)?;
         let is_native = is_native(metadata)?;
@@ -118,7 +118,7 @@ fn auth(metadata: &Metadata) -> Result<AuthMethod, MetadataError> {
 
 fn keys(metadata: &Metadata, auth: AuthMethod) -> Result<Option<ClientKeys>, MetadataError> {
     match (&metadata.jwks, &metadata.jwks_uri) {
-        (Some(_), Some(_)) => Err(MetadataError::new("jwks", "must not stand beside jwks_uri")),
+        (Some(_), Some(_)) => Err(MetadataError::new("jwks", "must not be combined with jwks_uri")),
         (Some(jwks), None) => {
             let refused = |error: &dyn std::fmt::Display| MetadataError::new("jwks", error);
             let set = KeySet::parse(jwks.to_string().as_bytes()).map_err(|error| refused(&error))?;
@@ -147,7 +147,7 @@ fn pkce_policy(metadata: &Metadata, auth: AuthMethod) -> pkce::Policy {
     }
 }
 
-/// Nobody can tell a public native client from another program that shows its identifier (RFC 8252 8.6).
+/// The consent policy. A public native client cannot be distinguished from another program that uses its identifier (RFC 8252 8.6).
 fn consent(metadata: &Metadata, is_native: bool, auth: AuthMethod) -> ConsentPolicy {
     let usual = if is_native && auth == AuthMethod::None { ConsentPolicy::Always } else { ConsentPolicy::Remembered };
     metadata.consent.unwrap_or(usual)
@@ -157,7 +157,8 @@ fn scopes<'a>(member: &str, tokens: impl IntoIterator<Item = &'a str>) -> Result
     Scopes::of(tokens).map_err(|error| MetadataError::new(member, error))
 }
 
-/// What it may ask for. Who registers itself cannot say that it may use the API (RFC 7591 2: the server may replace what it is asked for).
+/// The scopes that it may request. A client that registers itself cannot get those of the API (RFC 7591 2: the server may replace
+/// requested values).
 fn listed_scopes(metadata: &Metadata, source: Source) -> Result<Option<Scopes>, MetadataError> {
     let Some(text) = metadata.scope.as_deref() else { return Ok(None) };
     let may = |token: &&str| source != Source::Registered || !is_api_scope(token);
@@ -172,7 +173,7 @@ fn list(member: &str, entries: &[String]) -> Result<Vec<String>, MetadataError> 
     entries.iter().map(|entry| text(member, entry)).collect()
 }
 
-/// A short text that cannot disturb a page or a log.
+/// A short text without characters that could corrupt a page or a log.
 fn text(member: &str, text: &str) -> Result<String, MetadataError> {
     if text.chars().count() > MAX_TEXT {
         return Err(MetadataError::new(member, format!("is longer than {MAX_TEXT} characters")));
@@ -183,7 +184,7 @@ fn text(member: &str, text: &str) -> Result<String, MetadataError> {
     Ok(text.trim().to_owned())
 }
 
-/// Control characters, and those that turn the direction of what follows: a name could look like another.
+/// Control characters, and those that change the direction of writing, with which a name could look like another.
 fn disturbs(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -220,7 +221,7 @@ fn lifetimes(metadata: &Metadata) -> Result<Lifetimes, MetadataError> {
     })
 }
 
-/// Whether it may introspect everything. Who cannot prove who it is gets no rights over what is not its own.
+/// Whether it may introspect every token, which a public client never may.
 fn privileged(metadata: &Metadata, auth: AuthMethod) -> Result<bool, MetadataError> {
     let refused = |member: &str| {
         Err(MetadataError::new(member, "is not for a client that cannot prove who it is (token_endpoint_auth_method)"))

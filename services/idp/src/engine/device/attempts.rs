@@ -1,4 +1,5 @@
-//! Limits wrong user codes (row I26): five in a browser session, and ten a minute from one network. A process counts for itself.
+//! Limits wrong user codes (`docs/security-requirements.md#i26`): five in a browser session, and ten a minute from one network.
+//! Each process counts separately.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,8 +15,8 @@ const PER_SESSION: u32 = 5;
 /// Wrong codes of one network in a [`MINUTE`].
 const PER_SOURCE: usize = 10;
 const MINUTE: Duration = Duration::from_mins(1);
-/// The bound of the sessions that are remembered, and that of the networks, in bytes: some 2,000 each. The least recently seen are forgotten
-/// first.
+/// The bound of the sessions that are remembered, and that of the networks, in bytes: some 2,000 each. The least recently seen are
+/// forgotten first.
 const BOUND: u64 = MIB;
 
 type Shared<T> = Arc<Mutex<T>>;
@@ -28,16 +29,16 @@ pub(crate) struct Attempts {
     sources: Cache<IpAddr, Shared<Vec<SystemTime>>>,
 }
 
-/// Nothing more is looked up for now.
+/// The limit is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TooMany {
-    /// In this session, for good.
+    /// In this session, until it ends.
     Session,
-    /// From this network, for so long.
+    /// From this network, for this time.
     Source(Duration),
 }
 
-/// A code that is being looked up. Dropped without a word it was wrong.
+/// The lookup of a code. It counts as wrong when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     session: Shared<u32>,
@@ -50,8 +51,8 @@ impl Attempts {
         Self { sessions: lru(), sources: lru() }
     }
 
-    /// Begins to look a code up: it counts as wrong until it is known to be right, so that many at the same time count as
-    /// many. An unknown network has no count, which all unknown ones would share.
+    /// Begins the lookup of a code. It counts as wrong until it is known to be right, so that concurrent attempts count too. An
+    /// unknown network has no count, as all unknown ones would share it.
     ///
     /// # Errors
     /// [`TooMany`].

@@ -1,4 +1,4 @@
-//! `id_token_hint`: an ID token of ours by which a client says whom it wants to be signed out.
+//! `id_token_hint`: an ID token of this server, with which a client names the user to sign out.
 
 use oidc::jose::UnverifiedJwt;
 use serde_json::{Map, Value};
@@ -8,22 +8,21 @@ use crate::endpoints::IssuerEndpoints;
 use crate::engine::provider::Provider;
 use crate::model::Session;
 
-/// What an ID token of ours says. When it ended does not matter: people sign out long after they have signed in
-/// (`OpenID` Connect RP-Initiated Logout 1.0, 4).
+/// The claims of an ID token of this server. It may have expired, as users sign out long after they have signed in (`OpenID`
+/// Connect RP-Initiated Logout 1.0, 4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hint {
-    /// For whom it was issued.
+    /// The client to which it was issued.
     pub(crate) client: String,
     subject: String,
     session: Option<Uuid>,
 }
 
 impl Hint {
-    /// Reads a hint; `None` if it was not signed by one of our keys, as one with `alg` `none` never was, or is no ID token
-    /// of ours.
+    /// Reads a hint; `None` if it was not signed with a key of this server, which excludes `alg` `none`, or is no ID token.
     pub(crate) fn read(provider: &Provider, text: &str) -> Option<Self> {
         let jwt = UnverifiedJwt::parse(text).ok()?;
-        // an access token or a logout token is ours too, and says something else
+        // access tokens and logout tokens are signed with the same keys, but are no hints
         let is_id_token = jwt.typ().is_none() || jwt.is_typ("JWT");
         let hint = Self::of(jwt.claims(), &provider.issuers).filter(|_| is_id_token)?;
         provider.keys.verifies(&jwt).then_some(hint)
@@ -50,7 +49,7 @@ impl Hint {
         })
     }
 
-    /// Whether it is about this session, or about the person whose session it is, who is called so towards the client.
+    /// Whether it is about this session, or about its user, whose `sub` for the client is `subject`.
     pub(crate) fn fits(&self, session: &Session, subject: Option<&str>) -> bool {
         self.session == Some(session.id) || subject == Some(self.subject.as_str())
     }
@@ -81,7 +80,7 @@ pub(super) mod tests {
         claims["aud"] = json!(["web"]);
         assert_eq!(read(&claims), Some(hint("web", "einstein", Some(sid))));
         claims["aud"] = json!(["web", "other"]);
-        assert_eq!(read(&claims), None, "nobody can say whose it is");
+        assert_eq!(read(&claims), None, "its client is ambiguous");
         claims["azp"] = json!("web");
         claims["iss"] = json!("https://cloud.example/oidc");
         assert_eq!(read(&claims), Some(hint("web", "einstein", Some(sid))), "the other issuer is ours too");

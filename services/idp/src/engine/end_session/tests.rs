@@ -80,10 +80,10 @@ fn a_hint_without_an_address_signs_out_and_stays() {
 }
 
 #[test]
-fn a_hint_about_somebody_else_does_not_sign_out_unasked() {
+fn a_hint_about_another_user_needs_confirmation() {
     let other = Given::Hint(hint("app", "marie", Some(Uuid::from_u128(8))));
     assert_eq!(with_client(&NOTHING, &other, Some(&session())), Ok(('a', None)));
-    // the client is gone by now, so that nobody knows what it calls people
+    // the client has been removed, so the pairwise subjects of its users are unknown
     let by_person = Given::Hint(hint("app", "einstein", None));
     assert_eq!(without_client(&NOTHING, &by_person), Ok(('a', None)));
     assert_eq!(without_client(&NOTHING, &own()), Ok(('e', None)), "the session is enough");
@@ -123,12 +123,12 @@ fn i4_without_a_hint_that_is_ours_the_person_is_asked_and_sent_nowhere() {
 fn a_client_that_only_names_itself_gets_the_browser_back_after_the_person_was_asked() {
     let request = Request { client_id: Some("app"), redirect_uri: Some(OURS), ..NOTHING };
     assert_eq!(with_client(&request, &Given::Nothing, Some(&session())), Ok(('a', Some(OURS.to_owned()))));
-    assert_eq!(with_client(&request, &Given::Nothing, None), Ok(('n', None)), "nobody can be asked");
+    assert_eq!(with_client(&request, &Given::Nothing, None), Ok(('n', None)), "no user can be asked");
     assert_eq!(without_client(&request, &Given::Nothing), Err(Refused::UnknownClient));
 }
 
 #[test]
-fn where_nobody_is_signed_in_a_hint_still_leads_back() {
+fn without_a_session_a_hint_still_redirects_the_browser_to_the_client() {
     let request = Request { redirect_uri: Some(OURS), state: Some("x"), ..NOTHING };
     assert_eq!(with_client(&request, &own(), None), Ok(('n', Some(format!("{OURS}?state=x")))));
     assert_eq!(with_client(&request, &Given::Forged, None), Ok(('n', None)));

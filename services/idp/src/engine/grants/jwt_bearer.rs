@@ -1,4 +1,4 @@
-//! `urn:ietf:params:oauth:grant-type:jwt-bearer` (RFC 7523 2.1): a client vouches for a user.
+//! `urn:ietf:params:oauth:grant-type:jwt-bearer` (RFC 7523 2.1): a client requests a token for the user of an assertion.
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +22,7 @@ const EVENT: &str = "jwt-bearer";
 pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
     let TokenRequest { provider, endpoints, client_request, now } = *request;
     if !client_request.is_authenticated() || !may_vouch(&client_request.client) {
-        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "this client may not act as somebody else"));
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "this client may not act on behalf of users"));
     }
     let refuse = |reason| request.refuse_grant(EVENT, reason);
     let assertion = Assertion::read(client_request.form.need("assertion")?).map_err(|_| refuse("malformed"))?;
@@ -40,7 +40,7 @@ pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, O
         layout: endpoints.layout,
         client: client_request.client.id.clone(),
         person: Some(user.id.opaque_id.clone()),
-        // no user has signed in: the assertion is all there is
+        // the assertion replaces a sign-in of the user
         sign_in: Some(SignIn { session: None, at: seconds(now), amr: Vec::new(), acr: "0".to_owned() }),
         scope,
         claims: None,
@@ -55,7 +55,8 @@ fn may_vouch(client: &Client) -> bool {
     client.exchange.impersonate && client.may(GrantType::JwtBearer)
 }
 
-/// Whether the assertion is for here and now, and signed by the client itself or by another one that may vouch for users.
+/// Checks the audience, times and signature of the assertion. Its issuer is the client itself, or another one that may make
+/// assertions about users.
 async fn verify(request: &TokenRequest<'_>, assertion: &Assertion<'_>) -> Result<(), OAuthError> {
     let TokenRequest { provider, endpoints, client_request, now } = *request;
     let refuse = |reason| request.refuse_grant(EVENT, reason);
@@ -67,13 +68,13 @@ async fn verify(request: &TokenRequest<'_>, assertion: &Assertion<'_>) -> Result
         provider.clients.find(assertion.issuer()).await?.ok_or_else(|| refuse("unknown issuer"))?
     };
     if !may_vouch(&issuer) {
-        return Err(refuse("issuer may not vouch for people"));
+        return Err(refuse("issuer may not make assertions about users"));
     }
     let verified = provider.clients.verifies(&issuer, |keys| assertion.verify(keys).is_ok()).await;
     if verified.map_err(|_| refuse("no key"))? { Ok(()) } else { Err(refuse("signature")) }
 }
 
-/// Without a name it could be used again.
+/// Consumes the `jti`. Without one an assertion could be replayed.
 async fn use_up(request: &TokenRequest<'_>, assertion: &Assertion<'_>) -> Result<(), OAuthError> {
     let jti = assertion.jti().ok_or_else(|| request.refuse_grant(EVENT, "no jti"))?;
     let (kind, forget_at) = (Kind::GrantAssertion, assertion.forget_at());

@@ -13,10 +13,10 @@ use crate::config::Lives;
 pub const MARGIN: Duration = Duration::from_hours(24);
 /// How often a replica says that it signs with an algorithm.
 const CLAIMED_EVERY: Duration = Duration::from_mins(10);
-/// For how long after that no replica whose settings do not name the algorithm retires its keys: several times as long, and longer than
-/// replicas are started again one after the other.
+/// For how long after that no replica whose settings do not name the algorithm retires its keys: several times as long, and longer
+/// than replicas are started again one after the other.
 pub(super) const CLAIMED_FOR: Duration = Duration::from_hours(1);
-/// Two keys of an algorithm that begin within this time are not told apart by the store.
+/// Keys of an algorithm that begin within this time are the same to the store.
 const APART: Duration = Duration::from_secs(1);
 
 /// When keys change.
@@ -93,9 +93,9 @@ pub(super) fn claim(algorithm: Algorithm, keys: &[Key], now: SystemTime) -> Opti
     is_due.then(|| Step::Claim { kid: signs.kid().to_owned() })
 }
 
-/// What there is to do about keys of an algorithm that is not signed with here any more: when no replica has said for a while that it
-/// signs with it, they stay published until nothing that they signed is valid. So replicas with different settings, as while they are
-/// started again one after the other, do not take each other's keys away.
+/// What there is to do about keys of an algorithm that is not signed with here any more: when no replica has said for a while that
+/// it signs with it, they stay published until nothing that they signed is valid. So replicas with different settings, as while
+/// they are started again one after the other, do not take each other's keys away.
 pub(super) fn withdraw(algorithm: Algorithm, keys: &[Key], schedule: &Schedule, now: SystemTime) -> Vec<Step> {
     let ours = || keys.iter().filter(|key| key.algorithm() == algorithm);
     let claimed = ours().filter_map(|key| key.claimed).max();

@@ -153,7 +153,7 @@ async fn i40_a_key_is_published_before_it_signs_and_for_as_long_as_its_tokens_li
     keys.tend().await.expect("is tended");
     assert_eq!((state_of(&keys, &old), state_of(&keys, &new)), (Some(State::Retired), Some(State::Current)));
 
-    // the longest token lives an hour, and a day is added
+    // the longest token is valid for an hour, and a day is added
     world.clock.advance((25 * HOUR).saturating_sub(SECOND));
     keys.tend().await.expect("is tended");
     assert!(is_good(&keys, &last_of_old) && kids(&keys).contains(&old));
@@ -261,7 +261,7 @@ async fn a_change_of_another_replica_is_taken_over_when_it_is_told() {
     world.clock.advance(SECOND);
     let new = keys.rotate(Algorithm::EdDsa, Begin::AtOnce).await.expect("is made");
     while other.signer(Algorithm::EdDsa).kid() != new.kid {
-        tell.send(1).expect("somebody listens");
+        tell.send(1).expect("has a receiver");
         tokio::task::yield_now().await;
     }
     stop.cancel();

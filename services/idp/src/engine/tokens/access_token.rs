@@ -1,4 +1,4 @@
-//! Access tokens that come back.
+//! Verifies access tokens.
 
 use oidc::jose::UnverifiedJwt;
 use oidc::scope::Scopes;
@@ -11,28 +11,28 @@ use crate::engine::provider::Provider;
 use crate::model::{Binding, Grant, Seconds, SignIn, seconds};
 use crate::seal::Purpose;
 
-/// What opaque access tokens begin with, so that they are found where they should not be.
+/// The prefix of opaque access tokens, by which scanners find leaked ones.
 pub(crate) const OPAQUE: &str = "dwo_";
-/// The type of JWT access tokens (RFC 9068 2.1); no other JWT of ours has it.
+/// The type of JWT access tokens (RFC 9068 2.1), which no other JWT of this server has.
 pub(crate) const AT_JWT: &str = "at+jwt";
 
-/// What an access token says that was issued here and still counts.
+/// The content of a valid access token of this server.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct PresentedToken {
-    /// Names this one token (`jti`).
+    /// The identifier of this token (`jti`).
     #[serde(rename = "j")]
     pub token: Uuid,
     /// What it is derived from, as far as the token tells: layout, client, person, sign-in, scope, single claims, resources
     /// and actor.
     #[serde(rename = "g")]
     pub grant: Grant,
-    /// What binds it: it counts only together with a proof of that key.
+    /// The key or certificate to which it is bound: it is valid only with a proof of possession.
     #[serde(rename = "b", default)]
     pub binding: Option<Binding>,
     /// When it was issued.
     #[serde(rename = "t")]
     pub issued: Seconds,
-    /// When it ends.
+    /// When it expires.
     #[serde(rename = "e")]
     pub expires: Seconds,
 }
@@ -79,10 +79,10 @@ struct AccessClaims {
 }
 
 impl PresentedToken {
-    /// Reads an access token, and tells whether it counts: it was made here for this site, has not ended, and neither it nor
-    /// its grant is revoked, nor has the session ended that it ends with. Where it is not known what other replicas have
-    /// revoked, nothing counts. An ID token is never an access token (row I30). Whether a token that is bound came with the
-    /// proof, the caller has to see.
+    /// Verifies an access token: it was issued by this issuer and has not expired, neither it nor its grant is revoked, and the
+    /// session on which it depends has not ended. While the revocations of other replicas are unknown, no token is valid. An ID
+    /// token is never accepted (`docs/security-requirements.md#i30`). The caller has to check the proof of possession of a bound
+    /// token.
     pub fn verify(provider: &Provider, endpoints: &IssuerEndpoints, text: &str) -> Option<Self> {
         let presented = Self::read(provider, endpoints, text)?;
         let revocations = &provider.revocations;
@@ -115,7 +115,7 @@ impl PresentedToken {
         (claims.iss == endpoints.issuer).then(|| claims.into_presented(endpoints)).flatten()
     }
 
-    /// For whom it is.
+    /// Its audience.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.grant.client.as_str()).chain(self.grant.resources.iter().map(String::as_str))
     }
@@ -124,7 +124,7 @@ impl PresentedToken {
 impl AccessClaims {
     fn into_presented(self, endpoints: &IssuerEndpoints) -> Option<PresentedToken> {
         let scope: Scopes = self.scope.parse().ok()?;
-        // only where a person has signed in is the subject a person
+        // the subject is a user only if a user has signed in
         let sign_in = self.auth_time.map(|at| SignIn { session: self.sid, at, amr: self.amr, acr: self.acr });
         let resources = self.aud.into_iter().filter(|audience| *audience != self.client_id).collect();
         let grant = Grant {

@@ -1,4 +1,4 @@
-//! A device, and who allows it, over a database.
+//! A device and its user, over a database.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::testing::{Bench, Browser, EINSTEIN, Reply, SITE};
 const AUTHORIZATION: &str = "/konnect/v1/device";
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// A device that waits.
+/// A pending device.
 struct Waiting {
     bench: Bench,
     device_code: String,
@@ -46,7 +46,7 @@ impl Waiting {
         self.bench.provider.store.poll_device(digest, "tv", self.bench.clock.now()).await.unwrap()
     }
 
-    /// Types a code in, as somebody who is signed in and has the form.
+    /// Submits a user code with the form of a signed-in user.
     async fn type_in(&self, browser: &mut Browser, code: &str) -> Reply {
         let csrf = self.bench.get(browser, DEVICE, &[]).await.csrf();
         self.bench.post(browser, DEVICE, &[("csrf", &csrf), ("user_code", code)]).await
@@ -86,7 +86,7 @@ async fn a_device_is_allowed_by_whoever_types_its_code_in() {
     assert_eq!(grant.sign_in.unwrap().session, Some(session.id));
     let told = one.bench.provider.store.participants(session.id).await.unwrap();
     let tv = Participant { client: "tv".to_owned(), layout: "opencloud".to_owned(), sid: session.id };
-    assert_eq!(told, [tv], "it is told when the session ends");
+    assert_eq!(told, [tv], "it is notified when the session ends");
     let again = one.bench.post(&mut browser, DEVICE, &sent).await;
     assert_eq!(again.status, 400, "a code is good once");
 }
@@ -229,7 +229,7 @@ async fn a_client_that_is_not_registered_for_devices_gets_no_code() {
     let bench = Bench::new().await;
     bench.add("app", &json!({})).await;
     for (form, status, error) in
-        [(&[("client_id", "app")][..], 400, "unauthorized_client"), (&[("client_id", "nobody")], 401, "invalid_client")]
+        [(&[("client_id", "app")][..], 400, "unauthorized_client"), (&[("client_id", "absent")], 401, "invalid_client")]
     {
         let reply = ask(&bench, form).await;
         let told: Value = serde_json::from_str(&reply.text).unwrap();

@@ -13,7 +13,7 @@ use crate::testing::{Bench, Browser, EINSTEIN, SITE};
 const END: &str = "/signin/v1/identifier/_/endsession";
 const BYE: &str = "https://app.example/bye";
 
-/// Somebody who is signed in, with a client that knows it.
+/// A signed-in user, with a client that takes part in the session.
 struct SignedIn {
     bench: Bench,
     browser: Browser,
@@ -55,7 +55,7 @@ async fn a_client_signs_its_person_out_and_gets_the_browser_back() {
     let (_, late) = one.bench.tokens(&one.grant).await;
     assert!(!one.counts(&late), "one that is made of a code under way is no better");
     let again = one.bench.get(&mut one.browser, END, &query).await;
-    assert_eq!(again.location(), Some("https://app.example/bye?state=a%20b"), "nobody is signed in any more");
+    assert_eq!(again.location(), Some("https://app.example/bye?state=a%20b"), "no user is signed in any more");
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn i4_an_address_that_is_not_registered_is_an_error_page() {
     }
     let twice = [("state", "x"), ("state", "y"), ("id_token_hint", one.hint.as_str())];
     assert_eq!(one.bench.get(&mut one.browser, END, &twice).await.status, 400);
-    let unknown = one.bench.get(&mut one.browser, END, &[("client_id", "nobody")]).await;
+    let unknown = one.bench.get(&mut one.browser, END, &[("client_id", "unknown")]).await;
     assert_eq!(unknown.status, 400);
     assert!(one.is_alive().await);
 }
@@ -182,7 +182,7 @@ async fn who_decides_to_stay_stays() {
 }
 
 #[tokio::test]
-async fn i17_a_forged_form_signs_nobody_out() {
+async fn i17_a_forged_form_ends_no_session() {
     let mut one = signed_in("openid").await;
     let csrf = one.bench.get(&mut one.browser, END, &[]).await.csrf();
     let mut other = Browser::default();

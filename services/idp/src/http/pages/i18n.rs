@@ -130,7 +130,7 @@ pub(super) struct Words {
     pub(super) remember: &'static str,
     /// The button.
     pub(super) sign_in: &'static str,
-    /// The heading where somebody who is signed in has to say the password again.
+    /// The heading where a signed-in user has to enter the password again.
     pub(super) again_title: &'static str,
     /// What to do there.
     pub(super) again: Phrase,
@@ -158,7 +158,7 @@ pub(super) struct Words {
     pub(super) allow: &'static str,
     /// The other button.
     pub(super) deny: &'static str,
-    /// Beside the link to what was allowed.
+    /// The text before the link to the list of consents.
     pub(super) consent_later: &'static str,
 
     // what applications ask for
@@ -198,7 +198,7 @@ pub(super) struct Words {
     pub(super) sign_out_title: &'static str,
     /// Where an application asks for it.
     pub(super) sign_out_asked: Phrase,
-    /// Where nobody is known to ask for it.
+    /// Where no application is known to request it.
     pub(super) sign_out_plain: &'static str,
     /// The button.
     pub(super) sign_out: &'static str,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 /// What a page needs beyond showing itself.
 #[derive(Clone, Copy)]
 pub(super) struct Policy<'a> {
-    /// Where its forms may lead.
+    /// The targets of its forms.
     pub(super) forms: Forms,
     /// The addresses that it loads in frames.
     pub(super) frames: &'a [String],
@@ -15,18 +15,18 @@ pub(super) struct Policy<'a> {
     pub(super) framed: bool,
 }
 
-/// Where the forms of a page may lead.
+/// The targets of the forms of a page (`form-action`).
 ///
-/// Chromium and Safari hold a form to the policy through every redirect that follows, however many sites it passes and of
-/// whatever scheme; Firefox does not (the specification leaves it open). A client's redirect URI often is not where the
-/// person ends: it opens an app, goes to another of its hosts, or asks another provider. Nobody but the client knows these
-/// places, so that a policy that names any is one that breaks some. What the directive would stop is a form that an
-/// attacker wrote into the page, and that needs a page that does not escape what it shows; nothing else runs or loads there.
+/// Chromium and Safari apply the policy to every redirect after a form, across sites and schemes; Firefox does not (the
+/// specification leaves it open). A client's redirect URI is often not the final page: it opens an app, redirects to another of
+/// its hosts, or to another provider. Only the client knows these URLs, so a policy with a list of targets would break some
+/// clients. The directive would stop a form that an attacker injects, which requires a page that does not escape its content;
+/// nothing else runs or loads there.
 #[derive(Clone, Copy)]
 pub(super) enum Forms {
-    /// Here.
+    /// The provider itself.
     Here,
-    /// Wherever the client takes the answer: its redirects are its own affair.
+    /// Any target, as the client may redirect to any.
     Anywhere,
 }
 

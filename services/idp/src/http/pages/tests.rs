@@ -24,8 +24,7 @@ use crate::model::Lifetimes;
 
 mod html;
 
-/// What somebody would write who wants to get out of the text: markup, quotes of both kinds, an entity, and a switch of
-/// the direction of writing.
+/// Text that tries to escape its context: markup, quotes of both kinds, an entity, and a right-to-left override.
 const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&quot;\u{202e}שלום";
 
 fn client(name: &str, source: Source) -> Client {
@@ -107,7 +106,7 @@ impl Shown {
 
 const REDIRECT: &str = "https://app.example/cb";
 
-/// Every page but that of `form_post`, with `text` wherever somebody else chooses the words.
+/// Every page but that of `form_post`, with `text` in every place that the page does not control.
 fn pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
     let client = client(text, Source::Registered);
     let scopes =
@@ -357,7 +356,7 @@ async fn errors_of_signing_in_are_told_and_have_their_status() {
 }
 
 #[tokio::test]
-async fn who_only_confirms_cannot_become_somebody_else() {
+async fn reauthentication_cannot_change_the_user() {
     let endpoints = site();
     let form = SignIn { username: "einstein", reauthenticate: Some("Albert Einstein"), ..SignIn::default() };
     let Shown { html, .. } = Shown::read(sign_in(&english(&endpoints), &form)).await;

@@ -46,7 +46,7 @@ fn members(endpoints: &IssuerEndpoints, described: &Described) -> Map<String, Va
     members
 }
 
-/// Nobody between may keep it.
+/// Forbids caches from storing the response (`Cache-Control: no-store`).
 pub(super) fn uncached(mut response: Response) -> Response {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

@@ -61,7 +61,7 @@ async fn the_subject_is_the_resource_byte_for_byte() {
         "https://cloud.opencloud.test/",
         "https://CLOUD.opencloud.test:443/a/path?x=y%20z",
         "acct:einstein@cloud.opencloud.test",
-        "acct:nobody@here@cloud.opencloud.test",
+        "acct:unknown@here@cloud.opencloud.test",
     ];
     for resource in resources {
         let (status, _, answer) = ask(&[("resource", resource)]).await;

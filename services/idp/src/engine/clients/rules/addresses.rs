@@ -1,4 +1,4 @@
-//! The addresses in a client's metadata: pages that people open, and what the server calls.
+//! The URLs in a client's metadata: pages that users open, and URLs that the server requests.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ fn is_loopback(url: &Url) -> bool {
     matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
 }
 
-/// A page that people are sent to.
+/// A page to which users are redirected.
 pub(super) fn page(member: &str, address: Option<&String>, https: bool) -> Result<Option<String>, MetadataError> {
     let Some(address) = address.filter(|address| !address.is_empty()) else { return Ok(None) };
     match parse(member, address)?.scheme() {
@@ -39,7 +39,7 @@ pub(super) fn page(member: &str, address: Option<&String>, https: bool) -> Resul
     }
 }
 
-/// What the server calls; whether it may be called is for [`outbound::Fetcher`] to say.
+/// A URL that the server requests; [`outbound::Fetcher`] decides whether it may.
 pub(super) fn fetched(member: &str, address: &str) -> Result<String, MetadataError> {
     let url = parse(member, address)?;
     if url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)) {
@@ -55,7 +55,7 @@ pub(super) fn request_uris(metadata: &Metadata) -> Result<Vec<String>, MetadataE
     metadata.request_uris.iter().map(|uri| fetched("request_uris", uri)).collect()
 }
 
-/// How it is told that somebody has signed out.
+/// How it is notified that a user has signed out.
 pub(super) fn logout(metadata: &Metadata, source: Source) -> Result<LogoutSettings, MetadataError> {
     let backchannel = metadata.backchannel_logout_uri.as_ref();
     let backchannel = backchannel.map(|uri| fetched("backchannel_logout_uri", uri)).transpose()?;
@@ -75,8 +75,8 @@ pub(super) fn logout(metadata: &Metadata, source: Source) -> Result<LogoutSettin
     })
 }
 
-/// What is loaded in a frame is at the origin of a redirect URI (`OpenID` Connect Front-Channel Logout 2): else a client
-/// could have any site's addresses called in people's browsers. An operator may know better.
+/// A front-channel logout URI must have the origin of a redirect URI (`OpenID` Connect Front-Channel Logout 2): otherwise a
+/// client could make users' browsers request any site. An operator may configure other ones.
 fn framed(uri: &str, metadata: &Metadata, source: Source) -> Result<String, MetadataError> {
     let member = "frontchannel_logout_uri";
     let address = fetched(member, uri)?;
@@ -88,7 +88,7 @@ fn framed(uri: &str, metadata: &Metadata, source: Source) -> Result<String, Meta
     Ok(address)
 }
 
-/// How people are called towards it: by sector, if it asks so (`OpenID` Connect Core 8.1).
+/// The subject identifiers that it receives: pairwise, if it requests that (`OpenID` Connect Core 8.1).
 pub(super) fn subject(metadata: &Metadata) -> Result<SubjectType, MetadataError> {
     let member = "sector_identifier_uri";
     let named = match &metadata.sector_identifier_uri {

@@ -5,7 +5,7 @@ use oidc::certificate::CertificateName;
 use crate::engine::clients::client::AuthMethod;
 use crate::engine::clients::metadata::{Metadata, MetadataError};
 
-/// The one name that its certificate has to have (2.1.2).
+/// The name that its certificate must contain (2.1.2).
 pub(super) fn name(metadata: &Metadata, auth: AuthMethod) -> Result<Option<CertificateName>, MetadataError> {
     type Read = fn(&str) -> Result<CertificateName, MetadataError>;
     let members: [(&Option<String>, Read); 5] = [
@@ -36,11 +36,11 @@ pub(super) fn name(metadata: &Metadata, auth: AuthMethod) -> Result<Option<Certi
     }
 }
 
-/// Whether its tokens are bound to its certificate (3.4). They can be bound to one thing.
+/// Whether its tokens are bound to its certificate (3.4), which excludes a `DPoP` key.
 pub(super) fn binds(metadata: &Metadata) -> Result<bool, MetadataError> {
     let binds = metadata.tls_client_certificate_bound_access_tokens;
     if binds && metadata.dpop_bound_access_tokens {
-        let problem = "must not stand beside dpop_bound_access_tokens: tokens are bound to one key";
+        let problem = "must not be combined with dpop_bound_access_tokens: tokens are bound to one key";
         return Err(MetadataError::new("tls_client_certificate_bound_access_tokens", problem));
     }
     Ok(binds)

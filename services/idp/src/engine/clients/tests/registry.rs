@@ -125,7 +125,7 @@ async fn what_another_replica_adds_is_found_when_it_is_told() {
         created: bench.clock.now(),
     };
     bench.store.add_client(&stored).await.expect("is added");
-    assert!(bench.found(elsewhere).await.is_none(), "it is believed for a while that there is none");
+    assert!(bench.found(elsewhere).await.is_none(), "that there is none is cached for a while");
     bench.clients.forget();
     assert!(bench.found(elsewhere).await.is_some());
 }

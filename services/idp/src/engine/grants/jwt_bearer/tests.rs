@@ -16,7 +16,7 @@ struct World {
     secret: String,
 }
 
-/// A client that may vouch for users, if it is trusted.
+/// A client that may make assertions about users, if it is trusted.
 async fn world(is_trusted: bool) -> World {
     let bench = Bench::new().await;
     let key = SigningKey::generate(Algorithm::Es256, "key").expect("a key");
@@ -80,7 +80,7 @@ async fn assertion_that_is_not_for_here_and_now_is_rejected() {
     for (claim, value) in [
         ("aud", json!("https://other.example")),
         ("exp", json!(now - 600)),
-        ("iss", json!("nobody")),
+        ("iss", json!("unknown")),
         ("sub", json!("u-unknown")),
         ("jti", Value::Null),
     ] {

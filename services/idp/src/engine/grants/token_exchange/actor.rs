@@ -1,4 +1,4 @@
-//! Who acts for whom (RFC 8693 4.1).
+//! The actor of an exchanged token (RFC 8693 4.1).
 
 use serde_json::{Map, Value};
 
@@ -8,11 +8,11 @@ use crate::engine::error::OAuthError;
 use crate::engine::grants::token_request::TokenRequest;
 use crate::engine::tokens::access_token::PresentedToken;
 
-/// How many may act for one another.
+/// The most nested actors.
 const MAX_DEPTH: usize = 4;
 
-/// The claim `act` of the new token. With `actor_token` that one acts, who has to be the client's own; without, the client
-/// itself does, unless it may leave itself out. Who acted before stays in it.
+/// The claim `act` of the new token. With `actor_token` its subject is the actor, and the token has to be the client's own;
+/// without it the client is the actor, unless it may impersonate. Former actors stay nested in the claim.
 ///
 /// # Errors
 /// `invalid_request` (row I27).
@@ -21,7 +21,7 @@ pub(super) fn actor(request: &TokenRequest<'_>, subject: &Subject) -> Result<Opt
     let (policy, before) = (&request.client().exchange, subject.grant.actor.clone());
     let who = match (form.get("actor_token"), form.get("actor_token_type")) {
         (Some(text), Some(ACCESS_TOKEN | JWT)) if policy.delegate => presented(request, text)?,
-        (Some(_), Some(ACCESS_TOKEN | JWT)) => return Err(OAuthError::invalid("this client may not act for somebody")),
+        (Some(_), Some(ACCESS_TOKEN | JWT)) => return Err(OAuthError::invalid("this client may not act for users")),
         (Some(_), _) => return Err(OAuthError::invalid("actor_token_type is none that is taken")),
         (None, Some(_)) => return Err(OAuthError::invalid("actor_token is missing")),
         (None, None) if policy.impersonate => return Ok(before),
@@ -37,7 +37,7 @@ fn presented(request: &TokenRequest<'_>, text: &str) -> Result<String, OAuthErro
     Ok(own.grant.person.unwrap_or(own.grant.client))
 }
 
-/// Puts an actor before those who have acted; none if they would be too many.
+/// Nests the former actors in a new one; `None` if they would be too many.
 fn chain(who: String, before: Option<Map<String, Value>>) -> Option<Map<String, Value>> {
     let depth = std::iter::successors(before.as_ref(), |act| act.get("act").and_then(Value::as_object)).count();
     if depth >= MAX_DEPTH {

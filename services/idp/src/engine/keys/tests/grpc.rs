@@ -54,12 +54,12 @@ async fn an_administrator_lists_rotates_and_retires() {
         let refused = client.rotate_key(request(rotate(algorithm, true), &world, &admin)).await;
         assert_eq!(refused.expect_err("is refused").code(), Code::InvalidArgument, "{algorithm}");
     }
-    let refused = client.retire_key(request(retire("nobody"), &world, &admin)).await.expect_err("is refused");
+    let refused = client.retire_key(request(retire("unknown"), &world, &admin)).await.expect_err("is refused");
     assert_eq!(refused.code(), Code::NotFound);
 }
 
 #[tokio::test]
-async fn nobody_else_may() {
+async fn only_administrators_may_manage_keys() {
     let world = World::new().await;
     let keys = world.replica().await;
     let before = kids(&keys);
