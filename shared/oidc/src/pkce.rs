@@ -1,4 +1,4 @@
-//! Proof Key for Code Exchange (RFC 7636): the one who redeems a code is the one who asked for it.
+//! Proof Key for Code Exchange (RFC 7636): only the client that requested a code can redeem it.
 
 use std::fmt;
 
@@ -48,7 +48,7 @@ pub enum PkceError {
     /// `code_challenge` does not have the form of RFC 7636 4.2.
     #[error("code_challenge is the base64url form of a SHA-256, 43 characters without padding")]
     MalformedChallenge,
-    /// `plain` is asked for, by name or by naming no method (RFC 7636 4.3), and the client is not registered for it.
+    /// `plain` is requested, by name or by default (RFC 7636 4.3), and the client is not registered for it.
     #[error("the code challenge method plain is not allowed: send code_challenge_method=S256")]
     PlainRefused,
     /// The client has to send a challenge and sent none.

@@ -6,15 +6,15 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
-/// The most claims that are asked for in one place, and the most values of one claim.
+/// The most requested claims in one place, and the most values of one claim.
 const MAX_ENTRIES: usize = 64;
 /// The longest name of a claim, in bytes.
 const MAX_NAME: usize = 128;
 
-/// The claims that are asked for in one place, by their names, which may end in a language tag (`name#de`).
+/// The claims that are requested in one place, by their names, which may end in a language tag (`name#de`).
 pub type Claims = BTreeMap<String, ClaimRequest>;
 
-/// Which claims are asked for, and where they shall be returned.
+/// The requested claims, by the place in which they are returned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClaimsRequest {
     /// From the userinfo endpoint.
@@ -23,7 +23,7 @@ pub struct ClaimsRequest {
     pub id_token: Claims,
 }
 
-/// How one claim is asked for; the default is what `null` says, that it is welcome.
+/// The request for one claim; the default, `null`, makes it voluntary.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClaimRequest {
     /// The client needs it; that it is missing is still no error.
@@ -34,7 +34,7 @@ pub struct ClaimRequest {
     pub values: Vec<ClaimValue>,
 }
 
-/// A value that is asked for.
+/// A requested value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClaimValue {
     /// A text, as of `sub` and `acr`.
@@ -54,7 +54,7 @@ pub enum ClaimsError {
     /// `userinfo` or `id_token` is not an object.
     #[error("userinfo and id_token of claims are objects")]
     Place,
-    /// A claim is asked for by something else than `null` or an object with the members of the standard.
+    /// The request for a claim is neither `null` nor an object with the standard members.
     #[error("a claim is asked for by null or by an object with essential, value and values")]
     Entry,
     /// A value is neither a text, nor a whole number, nor a truth value.

@@ -58,24 +58,24 @@ pub const MAX_LIST: usize = 1024;
 /// The longest word that is one of a few, like `response_type`, in bytes.
 const MAX_WORD: usize = 128;
 
-/// A request of which everything is checked that needs no client.
+/// A request that is validated as far as possible without the client's registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizationRequest {
-    /// Who asks, and where the answer goes.
+    /// The client and its redirect URI.
     pub addressee: Addressee,
-    /// What is asked for.
+    /// The response type.
     pub response_type: ResponseType,
-    /// How the answer travels.
+    /// The response mode.
     pub delivery: Delivery,
-    /// What the tokens shall be good for; empty if the request does not say.
+    /// The scope; empty if the request has none.
     pub scope: Scopes,
-    /// Goes back to the client with the answer, whatever it is.
+    /// `state`, which is returned with every response.
     pub state: Option<String>,
-    /// Goes into the ID token.
+    /// `nonce`, which is copied to the ID token.
     pub nonce: Option<String>,
-    /// What the person is to be asked.
+    /// `prompt`: the interaction that the client requires.
     pub prompt: Prompt,
-    /// How long ago the person may have signed in; whole seconds.
+    /// `max_age`: the greatest age of the sign-in, in seconds.
     pub max_age: Option<Duration>,
     /// What kind of page the client would like.
     pub display: Option<Display>,
@@ -83,16 +83,16 @@ pub struct AuthorizationRequest {
     pub ui_locales: Vec<String>,
     /// The languages of the claims, likewise.
     pub claims_locales: Vec<String>,
-    /// How the person shall have signed in, the preferred way first.
+    /// `acr_values`, the preferred one first.
     pub acr_values: Vec<String>,
-    /// An ID token of ours that says who is expected.
+    /// `id_token_hint`: an ID token of this server for the expected user.
     pub id_token_hint: Option<UnverifiedJwt>,
-    /// The name with which the person might sign in.
+    /// `login_hint`: the username with which the user might sign in.
     pub login_hint: Option<String>,
     /// What the code will be redeemed against. Whether the client needs one, and may use its method, its
     /// [`Policy`](crate::pkce::Policy) says.
     pub challenge: Option<Challenge>,
-    /// Single claims that are asked for.
+    /// The individually requested claims.
     pub claims: ClaimsRequest,
 }
 

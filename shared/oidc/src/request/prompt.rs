@@ -1,12 +1,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What the person is to be asked (`prompt`, OpenID Connect Core 3.1.2.1).
+/// The interaction that a request requires (`prompt`, OpenID Connect Core 3.1.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Prompt {
-    /// `none`: nothing at all; where something would have to be asked, that is an error.
+    /// `none`: no interaction; where one would be necessary, that is an error.
     Nothing,
-    /// Whatever is necessary, and these in any case.
+    /// The necessary interaction, and these in any case.
     AtLeast {
         /// `login`: to sign in, also if that was done.
         login: bool,
