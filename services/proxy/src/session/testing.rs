@@ -14,7 +14,7 @@ use crate::config::{Config, Session};
 use crate::sign_in::SignIn;
 use crate::store::sessions::Row;
 
-/// Sessions in this database, before an issuer that is never asked.
+/// Sessions in this database, with an issuer that is never called.
 pub(crate) fn sessions(database: &Database, clock: &Clock) -> Arc<Sessions> {
     let secret = Secret::from("a-secret-of-at-least-32-characters");
     let session = Session { client_id: "edge".to_owned(), secret, ..Session::default() };

@@ -1,4 +1,4 @@
-//! Where the keys of signed URLs are kept. What is acknowledged is durable.
+//! Stores the keys of signed URLs. What is acknowledged is durable.
 
 mod entity;
 
@@ -14,7 +14,7 @@ use store::{Database, StoreError};
 use super::Ended;
 use entity::{ActiveModel, Column, Entity, Model};
 
-/// A key as it is kept.
+/// A stored key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
     /// Its identifier.
@@ -25,23 +25,23 @@ pub(crate) struct Row {
     pub(crate) user_id: String,
     /// The issuer in that identifier.
     pub(crate) user_idp: String,
-    /// A digest of what has fetched it: a browser session, or the session of an access token.
+    /// A digest of its fetcher: a browser session, or the session of an access token.
     pub(crate) fetcher: String,
     /// The browser session that has fetched it.
     pub(crate) session: Option<String>,
-    /// Who has issued the access token that has fetched it.
+    /// The issuer of the access token that has fetched it.
     pub(crate) issuer: Option<String>,
-    /// Whose token that was, in the issuer's words.
+    /// The subject of that token.
     pub(crate) subject: Option<String>,
     /// The session of that token.
     pub(crate) sid: Option<String>,
     /// The key and the access token, sealed.
     pub(crate) sealed: Vec<u8>,
-    /// Until when that token is asked about; as long as the key is used, if there is no such time.
+    /// Until when that token is authenticated at each use of the key; always if there is no such time.
     pub(crate) token_end: Option<SystemTime>,
-    /// When it was made: not before the last change of the password.
+    /// When it was created: not before the last change of the password.
     pub(crate) created: SystemTime,
-    /// From when on it verifies nothing.
+    /// When it expires.
     pub(crate) ends: SystemTime,
 }
 
@@ -128,7 +128,7 @@ impl Rows {
         self.0.run(write).await
     }
 
-    /// Replaces the access token that is asked about when a key is used; whether there is still such a key.
+    /// Replaces the access token that is authenticated when a key is used. Returns whether the key still exists.
     pub(crate) async fn replace_token(
         &self,
         id: &str,
