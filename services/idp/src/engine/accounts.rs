@@ -56,7 +56,7 @@ impl IneligibleReason {
 /// from before is ended at once, for all clients (row I38). `is_outdated` says whether the sign-in was before a moment.
 ///
 /// # Errors
-/// When the directory cannot be asked.
+/// When the directory is unavailable.
 pub(crate) async fn look_up(
     provider: &Provider,
     user: &str,
@@ -92,7 +92,7 @@ async fn end(provider: &Provider, user: &str, reason: IneligibleReason) {
 /// The user of a grant, who may use the client; `None` for a grant of a client that acts for itself.
 ///
 /// # Errors
-/// `temporarily_unavailable` if the directory cannot be asked.
+/// `temporarily_unavailable` if the directory is unavailable.
 pub(crate) async fn of_grant(
     provider: &Provider,
     client: &Client,
@@ -112,7 +112,7 @@ pub(crate) async fn of_grant(
 /// The user with this identifier or login name, who may use the client.
 ///
 /// # Errors
-/// `temporarily_unavailable` if the directory cannot be asked.
+/// `temporarily_unavailable` if the directory is unavailable.
 pub(crate) async fn find(provider: &Provider, client: &Client, name: &str) -> Result<AccountStatus, OAuthError> {
     let id = UserId { opaque_id: name.to_owned(), ..UserId::default() };
     let found = match provider.directory.user(&id, Groups::Include).await {

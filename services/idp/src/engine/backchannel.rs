@@ -22,7 +22,7 @@ use crate::endpoints::IssuerEndpoints;
 use crate::model::{Seconds, seconds};
 use crate::store::Delivery;
 
-/// How often the database is asked for what is due, without a wake-up.
+/// How often the database is queried for due deliveries without a wake-up.
 const POLL: Duration = Duration::from_secs(1);
 /// The most that is sent at the same time.
 const BATCH: u64 = 16;

@@ -13,7 +13,7 @@ use crate::endpoints::IssuerEndpoints;
 /// `token_type_hint` is not needed: a token shows what it is.
 ///
 /// # Errors
-/// `invalid_request`, and when the database cannot be asked.
+/// `invalid_request`, and when the database is unavailable.
 pub(crate) async fn revoke(
     provider: &Provider,
     endpoints: &IssuerEndpoints,

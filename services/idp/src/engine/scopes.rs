@@ -1,4 +1,4 @@
-//! Scopes, as users are asked about them.
+//! The scopes for which users are asked for consent.
 
 use oidc::scope::{self, Scopes};
 
@@ -17,7 +17,7 @@ pub(crate) const KNOWN: [&str; 10] = [
     "roles",
 ];
 
-/// A scope that a user is asked for.
+/// A scope that needs the user's consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestedScope<'a> {
     /// Its name.

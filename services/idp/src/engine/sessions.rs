@@ -41,7 +41,7 @@ pub(crate) struct NewSession {
 /// The session that a cookie names, if it is alive and the cookie holds its secret.
 ///
 /// # Errors
-/// When the database cannot be asked.
+/// When the database is unavailable.
 pub(crate) async fn current(provider: &Provider, cookie: Option<&str>) -> Result<Option<Session>, StoreError> {
     let Some((id, secret)) = cookie.and_then(parse) else { return Ok(None) };
     let Some(session) = provider.store.session(id).await? else { return Ok(None) };

@@ -127,7 +127,7 @@ async fn client_name(provider: &Provider, id: &str) -> String {
     name.unwrap_or_else(|| id.to_owned())
 }
 
-/// The name of the user; the identifier where the directory cannot be asked.
+/// The name of the user; the identifier where the directory is unavailable.
 async fn user_name(provider: &Provider, session: &Session) -> String {
     let id = UserId { opaque_id: session.person.clone(), ..UserId::default() };
     match provider.directory.user(&id, Groups::Skip).await {

@@ -79,7 +79,7 @@ impl Issuer {
         self.notice(Notice::Expired)
     }
 
-    /// The page for a database that cannot be asked.
+    /// The page for an unavailable database.
     pub(crate) fn fault(&self, error: &StoreError) -> Response {
         tracing::error!(%error, "a sign-in cannot continue");
         self.failure(error.kind())
@@ -93,7 +93,7 @@ impl Issuer {
     /// The session of the browser.
     ///
     /// # Errors
-    /// When the database cannot be asked.
+    /// When the database is unavailable.
     pub(crate) async fn session(&self) -> Result<Option<Session>, StoreError> {
         sessions::current(&self.provider, cookie::read(&self.headers, cookie::session(&self.endpoints))).await
     }

@@ -114,7 +114,7 @@ impl Store {
         let query = grant::Entity::find_by_id(grant).filter(grant::Column::Over.gt(micros(now))).lock_exclusive();
         let Some(row) = query.all(&transaction).await?.into_iter().next() else { return Ok(Rotation::Gone) };
         let is_predecessor = row.generation == i64::from(presented) + 1;
-        // of two who ask at once, the one that was quicker may have asked later
+        // of two concurrent requests, the one that is processed first may have been sent later
         let is_within = !grace.is_zero() && micros(now) < row.rotated.saturating_add(span(grace));
         if is_predecessor && is_within {
             return Ok(Rotation::Repeated(Box::new(family(&row)?)));

@@ -56,7 +56,7 @@ async fn rotated(store: &Store) {
 }
 
 async fn reused(store: &Store) {
-    // without grace there is none for who has asked a moment before the winner either
+    // without grace a request from a moment before the winner gets none either
     for (grant, late) in [(4, at(1510)), (5, at(1500)), (7, at(1499))] {
         store.begin_family(&family(grant, Some("einstein"), "web")).await.expect("begins");
         let grace = if late == at(1510) { GRACE } else { NO_TIME };

@@ -1,4 +1,4 @@
-//! What a user is asked before a request is answered.
+//! Decides which prompts a user gets before an authorization response.
 
 #[cfg(test)]
 mod tests;
@@ -70,7 +70,7 @@ pub(crate) async fn next(
     if valid.request.prompt != Prompt::Nothing {
         return Ok(asked);
     }
-    // the user may not be asked anything (OpenID Connect Core 3.1.2.6)
+    // no interaction is allowed (OpenID Connect Core 3.1.2.6)
     Ok(match asked {
         NextPrompt::SignIn { .. } => {
             NextPrompt::Refusal(ErrorCode::LoginRequired, "no signed-in session satisfies the request")
@@ -130,7 +130,7 @@ struct Prompts {
     select_account: bool,
 }
 
-/// Whether there is consent for what is granted otherwise, or has to be asked for.
+/// Whether there is consent for the granted scopes, or the user has to be asked.
 async fn consented(
     provider: &Provider,
     flow: &Flow,
@@ -190,7 +190,7 @@ fn is_too_old(valid: &ValidRequest, session: &Session, now: SystemTime) -> bool 
     limit.is_some_and(|limit| age > limit || limit.is_zero())
 }
 
-/// Whether the user is the one whom `id_token_hint`, or a `sub` that is asked for by value, expects.
+/// Whether the user matches `id_token_hint`, and a `sub` that is requested with a value.
 fn is_expected(provider: &Provider, valid: &ValidRequest, user: &User) -> bool {
     let subject = claims::subject(&provider.sealer, &valid.client, &user.id.opaque_id);
     let by_hint = valid.request.id_token_hint.as_ref().is_none_or(|hint| {

@@ -22,12 +22,12 @@ const FRESH: Duration = Duration::from_mins(1);
 const STALE: Duration = Duration::from_hours(1);
 /// The bound of the key sets, in bytes.
 const BOUND: u64 = 4 * MIB;
-/// The bound of what is remembered of how often addresses were asked, in bytes.
+/// The bound of the request counts, in bytes.
 const RATES_BOUND: u64 = MIB / 4;
 /// How many bytes the parts of a key set take at most for a byte of its text.
 const PARTS: usize = 4;
 
-/// Key sets by address, and how often each address was asked.
+/// Key sets by URL, and the number of requests to each URL.
 pub(super) struct KeySets {
     fetcher: Fetcher,
     clock: Clock,
@@ -53,7 +53,7 @@ impl HeapSize for Held {
     }
 }
 
-/// How often an address was asked.
+/// The number of requests to a URL.
 #[derive(Default)]
 struct Rate(Mutex<FetchRate>);
 

@@ -30,7 +30,7 @@ const MAX_RESOURCE: usize = 512;
 /// What a device asks for, as it is kept until the user decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DeviceRequest {
-    /// The issuer that it asked.
+    /// The issuer that received the request.
     #[serde(rename = "l")]
     pub(crate) layout: EndpointProfile,
     /// For what, in the form of the parameter `scope`.
@@ -39,7 +39,7 @@ pub(crate) struct DeviceRequest {
     /// What its tokens shall be for (RFC 8707).
     #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) resources: Vec<String>,
-    /// Whether it asked for scopes of the API, and may have none of them: see [`Grant::limited`](crate::model::Grant::limited).
+    /// Whether it requested scopes of the API, and may have none of them: see [`Grant::limited`](crate::model::Grant::limited).
     #[serde(rename = "y", default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) limited: bool,
 }
@@ -103,7 +103,7 @@ pub(crate) fn digest(device_code: &str) -> Option<[u8; 32]> {
     is_one.then(|| sha2(&SHA256, device_code.as_bytes()).as_ref().try_into().ok()).flatten()
 }
 
-/// What can be granted of what is asked for, and whether scopes of the API were asked for in vain.
+/// The scopes that can be granted of the requested ones, and whether scopes of the API were requested in vain.
 fn scope(client: &Client, asked: &str) -> Result<(Scopes, bool), OAuthError> {
     let asked: Scopes =
         asked.parse().map_err(|error: scope::ScopeError| OAuthError::new(error.code(), error.to_string()))?;

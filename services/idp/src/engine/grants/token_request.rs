@@ -120,7 +120,7 @@ impl TokenRequest<'_> {
     /// this was issued. The database is asked, since what is issued now would be dated after what another replica has just ended.
     ///
     /// # Errors
-    /// `invalid_grant`, or the database cannot be asked.
+    /// `invalid_grant`, or the database is unavailable.
     pub(super) async fn check_cutoff(
         &self,
         event: &'static str,
