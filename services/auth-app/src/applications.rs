@@ -57,16 +57,16 @@ pub enum ApplicationsError {
     /// The caller's own scope does not reach so far.
     #[error("the caller's scope does not allow to manage app tokens")]
     Scope,
-    /// Nobody acts in somebody else's name here.
+    /// The configuration does not allow impersonation.
     #[error("impersonation is not allowed")]
     NoImpersonation,
-    /// The caller may not act in somebody else's name.
+    /// The caller is not an administrator, so it may not act for another user.
     #[error("only an administrator may act for somebody else")]
     NotAdministrator,
     /// The identifier and the login name are two people's.
     #[error("userID and userName are not the same person's")]
     TwoPeople,
-    /// There is nobody whose token it would be, or the person may not sign in.
+    /// The user does not exist or may not sign in.
     #[error("there is no such user")]
     NoSuchUser,
     /// The requested scopes are not acceptable.
@@ -78,7 +78,7 @@ pub enum ApplicationsError {
     /// The owner has as many as are allowed.
     #[error("there are {0} live app tokens already; end one first")]
     Full(u64),
-    /// There is no such token, or it is somebody else's.
+    /// The token does not exist or belongs to another user.
     #[error("there is no such app token")]
     NotFound,
     /// The token is being looked for.
@@ -111,7 +111,7 @@ impl ApplicationsError {
         }
     }
 
-    /// What the log has to know beside what the caller is told: causes that are no fault of the caller's.
+    /// The cause of a failure that is not the caller's fault: for the log, not for the response.
     pub fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
         std::error::Error::source(self)
     }
@@ -140,7 +140,7 @@ impl Applications {
         Self { tokens, directory, policy, allow_impersonation, clock, random }
     }
 
-    /// Makes a token; its secret is told this once.
+    /// Makes a token and returns its secret, which cannot be read again.
     ///
     /// # Errors
     /// When the request is not allowed, or cannot be made durable; then there is no token.
@@ -208,7 +208,7 @@ impl Applications {
     /// One of the owner's live tokens.
     ///
     /// # Errors
-    /// [`ApplicationsError::NotFound`] also for somebody else's.
+    /// [`ApplicationsError::NotFound`] also for another user's token.
     pub async fn get(&self, acting: &ActingAs<'_>, id: Uuid) -> Result<AppToken, ApplicationsError> {
         let found = self.tokens.store.get(id).await?.ok_or(ApplicationsError::NotFound)?;
         let is_live = found.refusal(self.clock.now(), found.end()).is_none();
@@ -226,7 +226,7 @@ impl Applications {
     /// Gives one of the owner's live tokens another label.
     ///
     /// # Errors
-    /// [`ApplicationsError::NotFound`] also for somebody else's.
+    /// [`ApplicationsError::NotFound`] also for another user's token.
     pub async fn rename(&self, acting: &ActingAs<'_>, id: Uuid, label: &str) -> Result<AppToken, ApplicationsError> {
         let label = policy::label(label)?;
         self.get(acting, id).await?;
@@ -240,7 +240,7 @@ impl Applications {
     /// Ends one of the owner's tokens, named by its id, by its secret, or by the hash that it was taken over by.
     ///
     /// # Errors
-    /// [`ApplicationsError::NotFound`] also for somebody else's.
+    /// [`ApplicationsError::NotFound`] also for another user's token.
     pub async fn revoke(&self, acting: &ActingAs<'_>, which: &str) -> Result<Uuid, ApplicationsError> {
         let id = self.named(which, Some(acting.claimant())).await?;
         if !self.tokens.revoke(acting.owner(), id, self.clock.now()).await? {

@@ -104,7 +104,7 @@ impl AppTokens {
     }
 }
 
-/// A token that was good, of somebody who was in good standing.
+/// A token that was valid when it was checked, and whose owner was active.
 struct InForce {
     tokens: Arc<TokenService>,
     directory: Arc<dyn Directory>,

@@ -20,7 +20,7 @@ pub use personal::PersonalToken;
 use crate::{Config, policy};
 use operator::{Operator, by_login, seconds};
 
-/// What `auth-app` does beside serving.
+/// The subcommands of `auth-app`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Makes an app token for a user and prints it; the service must be running
@@ -205,7 +205,7 @@ async fn prune(defaults: &Config, context: &Context) -> Result<(), BoxError> {
     print(format_args!("removed {count} app tokens\n"))
 }
 
-/// A line of standard input; whoever types it is told what for.
+/// Reads a line of standard input; prints the prompt on a terminal.
 fn ask(prompt: &str) -> Result<String, BoxError> {
     if io::stdin().is_terminal() {
         write!(io::stderr(), "{prompt}")?;

@@ -1,4 +1,4 @@
-//! The gRPC faces: CS3 `ApplicationsAPI` for everybody, and `AppTokensAPI` for the operator.
+//! The gRPC services: CS3 `ApplicationsAPI` for all users, and `AppTokensAPI` for the operator.
 
 pub mod applications;
 pub(crate) mod convert;

@@ -1,4 +1,4 @@
-//! `/auth-app/tokens`: the documented calls, which take everything from the query, and beside them a resource a token.
+//! `/auth-app/tokens`: the documented calls, which take all parameters from the query, and one resource for each token.
 
 mod answer;
 mod body;

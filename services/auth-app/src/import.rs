@@ -74,7 +74,7 @@ pub enum Outcome {
     Known,
     /// It is over.
     Expired,
-    /// The directory knows nobody whose it could be.
+    /// The directory has no user that matches the owner.
     UnknownOwner,
     /// Its verifier, scopes or life are not understood.
     Refused,

@@ -1,4 +1,4 @@
-//! App tokens. The README beside this crate follows one request through it and lists its settings; it is not repeated here,
+//! App tokens. The README of this crate follows one request through it and lists its settings; it is not repeated here,
 //! as its table is generated.
 
 pub mod applications;

@@ -9,7 +9,7 @@ use crate::model::{Kind, Life};
 
 /// The longest label, in characters.
 pub const MAX_LABEL: usize = 128;
-/// The longest reason for acting in somebody else's name, in characters.
+/// The longest reason for an impersonation, in characters.
 pub const MAX_REASON: usize = 256;
 /// The shortest window of a sliding token.
 pub const SHORTEST_WINDOW: Duration = Duration::from_mins(1);
@@ -84,7 +84,7 @@ pub struct Policy {
     pub never: bool,
     /// How long a sliding token may live however much it is used; also what it gets when nothing is said.
     pub longest_sliding: Duration,
-    /// The longest that a token may live which an administrator has made in somebody else's name.
+    /// The longest lifetime of a token that an administrator makes for another user.
     pub longest_impersonated: Duration,
     /// How many live tokens a user may have; 0 is no limit.
     pub most: u64,

@@ -181,7 +181,7 @@ impl TokenStore {
     }
 }
 
-/// Adds the row of a token, and its row of use if it needs one.
+/// Inserts the row of a token and, if it needs one, its usage row.
 async fn insert(transaction: &DatabaseTransaction, token: &Stored) -> Result<(), StoreError> {
     token::Entity::insert(rows::of(token)).exec_without_returning(transaction).await?;
     if let Some(row) = rows::usage_of(&token.token) {

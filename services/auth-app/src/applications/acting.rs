@@ -1,4 +1,4 @@
-//! Whose tokens a caller may read or change, and by what right. An [`ActingAs`] exists only after that right has been checked.
+//! Whose tokens a caller may act on, and by what right. An [`ActingAs`] exists only after that right was checked.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::legacy_hashes::Claimant;
 use crate::model::Kind;
 use crate::policy;
 
-/// A person whose tokens somebody else is concerned with. At least one of both must be there.
+/// The user for whom another caller acts. At least one of the two fields must be set.
 #[derive(Debug, Clone, Default)]
 pub struct PersonRef {
     /// The identifier.
@@ -26,7 +26,7 @@ pub struct ActingAs<'a> {
     claims: &'a Claims,
     caller: &'a Caller,
     owner: UserId,
-    /// Whether the owner may have new tokens, as somebody who may sign in.
+    /// Whether the owner may sign in, and so may get new tokens.
     is_active: bool,
     right: Right,
 }
@@ -89,8 +89,8 @@ impl Applications {
         Ok(ActingAs { claims, caller, owner, is_active, right: Right::Impersonation(reason) })
     }
 
-    /// Anybody's tokens, for the operator; that the caller is one has to be known. By the identifier also those of somebody
-    /// whom the directory does not know any more.
+    /// Any user's tokens, for the operator; the caller of this function must have checked that it serves one. An identifier
+    /// also selects the tokens of a user who is no longer in the directory.
     ///
     /// # Errors
     /// When there is no such person.
@@ -163,7 +163,7 @@ impl ActingAs<'_> {
         Claimant { owner: &self.owner, source: self.caller.source }
     }
 
-    /// Whether it is done in somebody else's name.
+    /// Whether the caller acts for another user.
     pub fn is_impersonation(&self) -> bool {
         matches!(self.right, Right::Impersonation(_))
     }
@@ -178,8 +178,8 @@ impl ActingAs<'_> {
         &self.claims.user.id.opaque_id
     }
 
-    /// Nobody gives what it has not, and nobody gets what is of no use. An administrator with a whole session, and the
-    /// operator, have everything.
+    /// Checks that the owner may sign in and that the caller has all these grants, as it cannot pass on others. An administrator
+    /// with a whole session and the operator have all grants.
     pub(super) fn check_may_give(&self, grants: &Grants) -> Result<(), ApplicationsError> {
         if !self.is_active {
             return Err(ApplicationsError::NoSuchUser);

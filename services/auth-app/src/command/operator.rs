@@ -54,7 +54,7 @@ impl Operator {
         request
     }
 
-    /// Makes a token; its secret is told this once.
+    /// Makes a token and returns its secret, which cannot be read again.
     pub(super) async fn create(&mut self, message: CreateTokenRequest) -> Result<(Token, String), BoxError> {
         let request = self.request(message);
         let answer = self.client.create_token(request).await.map_err(|status| refused(&self.address, &status))?;

@@ -95,7 +95,7 @@ impl Length {
 }
 
 impl NewToken {
-    /// The person in whose name it is made, if it is somebody else's.
+    /// The user for whom the caller makes the token; `None` if it makes it for itself.
     pub(super) fn person(&self) -> Result<Option<PersonRef>, Problem> {
         let named = [("user_id", self.user_id.as_deref()), ("user_name", self.user_name.as_deref())];
         person(named, self.reason.as_deref())

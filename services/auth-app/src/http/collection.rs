@@ -1,4 +1,4 @@
-//! All tokens of somebody: the documented calls, and making one by a JSON body.
+//! The collection of a user's tokens: the documented calls, and making a token from a JSON body.
 
 use authn::Permission;
 use axum::Json;
@@ -22,7 +22,7 @@ use crate::store::Page;
 const PAGE: u64 = 100;
 /// The label of a token for which none is said, as in the systems whose call it is.
 const LABEL: &str = "Generated via API";
-/// The same for one that an administrator makes for somebody else.
+/// The same for a token that an administrator makes for another user.
 const IMPERSONATION_LABEL: &str = "Generated via Impersonation API";
 
 /// By what right the caller is concerned with these tokens.

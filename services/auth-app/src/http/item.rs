@@ -24,7 +24,7 @@ const KNOWN: [&str; 3] = ["userID", "userName", "reason"];
 pub(super) struct Id(Option<Uuid>);
 
 impl Id {
-    /// What is no identifier is nobody's.
+    /// A malformed identifier is treated like that of an unknown token.
     fn known(&self) -> Result<Uuid, ApplicationsError> {
         self.0.ok_or(ApplicationsError::NotFound)
     }

@@ -53,7 +53,7 @@ impl Params {
         self.get(name).unwrap_or(default).to_owned()
     }
 
-    /// The person in whose name it is to be done, if it is somebody else's.
+    /// The user for whom the caller acts; `None` if it acts for itself.
     pub(super) fn person(&self) -> Result<Option<PersonRef>, Problem> {
         person(["userID", "userName"].map(|name| (name, self.get(name))), self.get("reason"))
     }

@@ -34,7 +34,7 @@ fn token(headers: &HeaderMap) -> Option<&str> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (first, another) = (values.next()?.to_str().ok()?, values.next());
         let (scheme, token) = first.split_once(' ')?;
-        // of two nobody could say which one counts
+        // two headers are ambiguous: neither is used
         (another.is_none() && scheme.eq_ignore_ascii_case("bearer")).then(|| token.trim_start())
     })
 }

@@ -53,7 +53,7 @@ pub(super) mod token {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// What uses change: a narrow row beside each token that was ever used, or that slides.
+/// The columns that each use updates: a narrow row for each token that was ever used or that slides.
 pub(super) mod usage {
     #![expect(unreachable_pub, reason = "what the derived code makes of it is public")]
 

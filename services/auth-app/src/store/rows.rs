@@ -48,7 +48,7 @@ pub(super) fn of_imported(one: &ImportedToken) -> token::ActiveModel {
     }
 }
 
-/// The row beside a new token, if it needs one: what slides must be told from what was never used.
+/// The usage row of a new token; `None` for a fixed one that was never used. A sliding token needs the row for its end.
 pub(super) fn usage_of(token: &AppToken) -> Option<usage::ActiveModel> {
     let end = match token.life {
         Life::Fixed(_) if token.last_use.is_none() => return None,

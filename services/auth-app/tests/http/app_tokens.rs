@@ -59,7 +59,7 @@ async fn a_narrow_session_manages_no_app_tokens_unless_it_says_so() {
 }
 
 #[tokio::test]
-async fn a9_nobody_passes_on_more_than_there_is() {
+async fn a9_token_with_more_grants_than_the_caller_is_refused() {
     let service = Service::new().await;
     let (mine, more) = (format!("node:{NODE}:r"), format!("node:{NODE}:rw"));
     for method in ["app", "oidc"] {

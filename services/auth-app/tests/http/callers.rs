@@ -1,4 +1,4 @@
-//! Who asks: the bearer of an internal token, or nobody.
+//! Authentication of callers: with an internal token, and without one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,7 +123,7 @@ async fn the_token_of_the_proxy_wins() {
 }
 
 #[tokio::test]
-async fn a14_somebody_who_may_not_sign_in_gets_no_token() {
+async fn a14_user_who_may_not_sign_in_gets_no_token() {
     let service = Service::new().await;
     let blocked = service.by("blocked");
     blocked.post("?expiry=72h").await.is(404);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Call, TOKENS};
 
-/// Members of answers that are not described are nobody's to rely on.
+/// Schemas of responses in which every member must be described.
 const CLOSED: [&str; 3] = ["Token", "MadeToken", "Problem"];
 /// Headers that need no description.
 const PLAIN: [&str; 3] = ["content-type", "content-length", "allow"];
@@ -125,7 +125,7 @@ impl Contract {
         }
     }
 
-    /// What is accepted has to be described as acceptable, or nobody would know of it.
+    /// Each request that the service accepts must be valid by the document, or clients could not rely on it.
     fn check_request(&self, path: &str, operation: &str, uri: &Uri, body: &str) {
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri).expect("a query");
         let mut query = BTreeMap::<String, Vec<String>>::new();
@@ -196,7 +196,7 @@ impl Contract {
     }
 }
 
-/// A secret is told once, and nothing about tokens is kept by what stands between.
+/// Only the response that makes a token contains its secret, and no response may be cached.
 #[track_caller]
 fn check_secrets(call: &Call<'_>, answer: &Answer, what: &str) {
     if call.target.starts_with(TOKENS) {

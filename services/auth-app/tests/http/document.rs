@@ -10,7 +10,7 @@ use crate::contract::{contract, escaped};
 use crate::support::{Answer, Call, Service, TOKENS};
 
 #[tokio::test]
-async fn the_document_is_served_to_everybody() {
+async fn the_document_is_served_without_authentication() {
     let service = Service::new().await;
     let answer = service.send(&Call { method: "GET", target: "/auth-app/openapi.json", ..Call::default() }).await;
     assert_eq!(answer.text, OPENAPI);
@@ -24,7 +24,7 @@ fn every_example_fits() {
     assert!(count > 20, "only {count} were found");
 }
 
-/// Examples stand beside a schema, or in one.
+/// Examples are siblings of a schema, or members of one.
 fn check_examples(pointer: &str, value: &Value, count: &mut usize) {
     let (schema, examples) = match value.get("schema") {
         Some(_) => (format!("{pointer}/schema"), [value.get("example"), value.get("examples")]),

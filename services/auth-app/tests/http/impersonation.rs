@@ -60,7 +60,7 @@ async fn a11_not_with_an_app_token() {
 }
 
 #[tokio::test]
-async fn a11_an_administrator_makes_a_token_for_somebody() {
+async fn a11_an_administrator_makes_a_token_for_another_user() {
     let service = Service::impersonating().await;
     let admin = service.by("admin");
     for person in ["userName=einstein", "userID=id-of-einstein", "userID=id-of-einstein&userName=einstein"] {
@@ -125,7 +125,7 @@ async fn who_is_meant_has_to_be_clear() {
 }
 
 #[tokio::test]
-async fn a_reason_for_nobody_makes_no_token() {
+async fn a_reason_without_a_user_is_rejected() {
     let service = Service::impersonating().await;
     let admin = service.by("admin");
     let (id, _) = admin.made().await;

@@ -58,7 +58,7 @@ async fn a_token_is_deleted_as_a_resource() {
 }
 
 #[tokio::test]
-async fn a10_somebody_elses_token_is_not_found_as_a_resource() {
+async fn a10_another_users_token_is_not_found_as_a_resource() {
     let service = Service::new().await;
     let (marie, einstein) = (service.by("marie"), service.by("einstein"));
     let (id, secret) = marie.made().await;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::{Call, Service, Session, Settings, TOKENS, text};
 
-/// An identifier that is nobody's.
+/// An identifier that no token has.
 const NOBODYS: &str = "01912cd1-93a0-7c3e-9f0a-5b1d8e2f4c60";
 
 #[tokio::test]

@@ -35,7 +35,7 @@ async fn a_token_is_deleted_once() {
 }
 
 #[tokio::test]
-async fn a10_somebody_elses_token_is_not_found_and_still_good() {
+async fn a10_another_users_token_is_not_found_and_stays_valid() {
     let service = Service::new().await;
     let marie = service.by("marie");
     let (id, secret) = marie.made().await;
@@ -51,7 +51,7 @@ async fn a10_somebody_elses_token_is_not_found_and_still_good() {
 }
 
 #[tokio::test]
-async fn a10_somebody_elses_token_and_none_look_the_same() {
+async fn a10_another_users_token_and_an_unknown_one_get_the_same_response() {
     let service = Service::new().await;
     let (id, secret) = service.by("marie").made().await;
     let einstein = service.by("einstein");

@@ -216,7 +216,7 @@ async fn a11_impersonation_is_off_until_it_is_on_and_for_administrators() {
     let refused = on.applications.impersonate(&admin, &caller, &both, "").await.map(drop);
     assert!(matches!(refused, Err(ApplicationsError::TwoPeople)));
 
-    // as a proxy has it that signs everybody in by the machine key
+    // the claims behind a proxy that signs all users in with the machine key
     let admin = ::token::Claims { actor: Some("machine".to_owned()), ..admin };
     let acting = on.applications.impersonate(&admin, &caller, &marie, "migration").await.expect("may");
     let (token, secret) =

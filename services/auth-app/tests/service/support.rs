@@ -260,7 +260,7 @@ impl Fixture {
         self.applications.list(&acting, Page { after: None, limit: 1000 }).await.expect("lists")
     }
 
-    /// What is answered. Whoever still has the answer before is told nothing better.
+    /// Authenticates, and checks that the revalidation of the previous answer agrees with the result.
     pub(crate) async fn authenticate(&self, name: &str, secret: &str) -> Result<Authenticated, AuthError> {
         let held = self.holds(name, secret);
         let answer = self.authenticator.authenticate(&Credentials::new(name, secret.to_owned())).await;
