@@ -149,7 +149,7 @@ impl Basic {
             return Err(AuthError::Refused(reason));
         }
         let outcome = self.verify_anew(attempt).await;
-        // for users and for logins that nobody has alike, or the time of the second refusal would tell them apart
+        // for existing and for unknown logins alike, or the time of the second refusal would reveal which exist
         if let (Err(AuthError::Refused(reason)), true) = (&outcome, self.backend.sees_changes()) {
             self.refused.insert(key, (self.clock.now(), *reason)).await;
         }
@@ -238,7 +238,7 @@ impl Authenticator for Basic {
         let caller = credentials.caller.identity.as_deref().unwrap_or_default();
         let source = credentials.caller.source.map(tracing::field::display);
         let trace_id = credentials.caller.trace_id.as_str();
-        // a login that nobody has is not logged: too often it is a password in the wrong field
+        // an unknown login is not logged: too often it is a password in the wrong field
         tracing::info!(target: "audit", event = "password", outcome, reason, subject, caller, source, trace_id);
         verdict.map_err(|denial| denial.error)
     }

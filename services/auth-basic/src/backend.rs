@@ -73,8 +73,8 @@ pub(crate) trait Backend: Send + Sync {
     /// Whether [`Proof::stamp`] changes when any user's password does.
     fn sees_changes(&self) -> bool;
 
-    /// Whether the password is this person's. For nobody it is not, after the same work. `account` is whose turn it is, and
-    /// `begun` when the person was looked for.
+    /// Whether the password is this user's. Without a user it is not, after the same work. `account` is the account whose
+    /// share of the queue is used, and `begun` is when the lookup of the user began.
     async fn verify(
         &self,
         account: Digest,

@@ -1,4 +1,4 @@
-//! Passwords. The README beside this crate follows one request through it and lists its settings; it is not repeated here,
+//! Passwords. The README of this crate follows one request through it and lists its settings; it is not repeated here,
 //! as its table is generated.
 
 mod administration;
@@ -193,7 +193,7 @@ fn check(kept: &Kept) -> Check {
     })
 }
 
-/// Gives memory back when nobody signs in for a while.
+/// Frees memory after a while without sign-ins.
 async fn trim(hashing: Arc<Hashing>, shutdown: CancellationToken) {
     let every = async {
         loop {

@@ -1,4 +1,4 @@
-//! Where passwords are hashed: on a few threads beside the runtime, with a queue that has an end.
+//! Hashes passwords on a few threads outside the runtime, with a bounded queue.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,10 +16,10 @@ use crate::password::Memory;
 /// How many attempts at one account may wait or run, so that they never fill the queue.
 const SEATS_OF_ACCOUNT: usize = 8;
 
-/// The bound of what is remembered of accounts, in bytes: some 2,000 are told apart at the same time.
+/// The bound of the state that is held for accounts, in bytes: enough for some 2,000 accounts at the same time.
 const ACCOUNTS_BOUND: u64 = MIB;
 
-/// Memory that nobody needed for so long is given back.
+/// Memory that was unused for this long is freed.
 pub(crate) const TRIM_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Why work was not done.
@@ -70,7 +70,7 @@ impl Pool {
     }
 
     /// Does work on a thread of its own. Attempts at one `account` never take more than half of the slots, nor many of the
-    /// queue's places, so that whoever hammers it keeps nobody else waiting.
+    /// queue's places, so that attempts at one account do not delay those at others.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         account: Digest,

@@ -3,12 +3,13 @@
 //! No failures of others lock the owner of an account out where the owner has signed in before. What is counted:
 //! - failures of one *login from one source*, before it is known whose login it is, and of one *account from one source* after
 //!   that, whatever the account is called: some are free, then each costs a delay, twice as long each time;
-//! - failures of one *account at one device* in place of both, where idp vouches that the account has signed in there;
-//! - failures of one *source* over all accounts, a generous number a minute, against trying one password on everybody.
+//! - failures of one *account at one device* in place of both, where idp states that the account has signed in there;
+//! - failures of one *source* over all accounts, a generous number a minute, against trying one password on all accounts.
 //!   An account that has signed in from there before is spared, and so is a known device;
 //! - failures of one *account from all places* where it has not signed in before, a hundred a day (NIST SP 800-63B-4 3.2.2), against guessing
-//!   from many addresses; and of these a quarter from one *network*, so that no single one can use them up. After that nobody signs in from
-//!   another place, until time has passed or the password is set anew; its known devices and places are spared.
+//!   from many addresses; and of these a quarter from one *network*, so that no single one can use them up. After that the
+//!   account cannot sign in from another place until time has passed or a new password is set; its known devices and
+//!   places are not affected.
 //!
 //! All of it is decided before any password is hashed, and forgotten in time.
 
@@ -172,7 +173,7 @@ impl Throttle {
         let digest = |what: &[u8], parts: &[&[u8]]| self.digester.digest(&[&[what][..], parts].concat());
         let [kind, name] = *account;
         let everywhere = self.rules.of_account().map(|limit| (digest(b"everywhere", &[kind, name]), limit));
-        // sources that are not known share no budget: it would be everybody's
+        // unknown sources get no budget: all callers would share it
         let of_source = caller.source.into_iter().flat_map(|source| {
             let (place, network) = (place(Some(source)), network(source));
             let network =

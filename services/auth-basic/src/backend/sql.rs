@@ -15,7 +15,7 @@ use crate::password::{Hasher, Memory, Verifier};
 use crate::pool::{Pool, PoolError};
 use crate::store::PasswordStore;
 
-/// Nobody has this identifier: it is looked up for who does not exist, so that the database is asked for everybody.
+/// An identifier that no user has: it is looked up for an unknown login, so that every attempt queries the database.
 const NOBODY: &str = "";
 
 /// Making and holding against verifiers, on the pool.

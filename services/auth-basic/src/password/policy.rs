@@ -1,5 +1,5 @@
-//! Which passwords are good enough (NIST SP 800-63B-4, 3.1.1.2): long enough, not known to everybody, not about the
-//! person. What they are composed of does not matter.
+//! Which passwords are accepted (NIST SP 800-63B-4, 3.1.1.2): long enough, not commonly used, not derived from the user's
+//! names. There are no composition rules.
 
 use authn::User;
 use authn::app_token::WellFormed;
@@ -10,7 +10,7 @@ pub(crate) const MOST_BYTES: usize = 1024;
 /// Parts of a person's data shorter than this occur in words by chance.
 const TELLING: usize = 4;
 
-/// Passwords that everybody tries, in lower case; shorter ones than the least length need not be here.
+/// Commonly used passwords, in lower case; the list needs none that are shorter than the minimum length.
 const KNOWN: &str = include_str!("known.txt");
 
 /// What a new password must be.
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn i35_what_everybody_tries_is_refused() {
+    fn i35_common_passwords_are_refused() {
         for password in ["password", "Password1!", "Sunshine2024", "iloveyou", "letmein123", "BASEBALL"] {
             assert_eq!(POLICY.check(password, None), Err(Weakness::Known), "{password}");
         }

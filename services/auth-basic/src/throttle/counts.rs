@@ -19,7 +19,7 @@ pub(crate) trait Counts: Send + Sync {
     /// The records under these keys, in their order.
     async fn read(&self, keys: &[Digest]) -> Result<Vec<Record>, StoreError>;
 
-    /// Changes the records under these keys at once: nobody else changes them in between, and if the change is refused none
+    /// Changes the records under these keys atomically: no other change comes in between, and if the change is refused none
     /// is written. An empty record is removed.
     async fn change(&self, keys: &[Digest], change: &Change<'_>) -> Result<Result<(), Duration>, StoreError>;
 

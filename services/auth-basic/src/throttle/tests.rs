@@ -222,7 +222,7 @@ async fn network_of_version_6_is_one_source() {
 }
 
 /// A clock that was two hours ahead, on one kind of counts.
-async fn corrected_clock_locks_nobody_out(bench: &Bench) {
+async fn corrected_clock_locks_no_account_out(bench: &Bench) {
     bench.clock.advance(Duration::from_hours(2));
     bench.fails(5, "einstein", HOME).await;
     let longest = Duration::from_mins(15);
@@ -244,10 +244,11 @@ async fn corrected_clock_locks_nobody_out(bench: &Bench) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clock_that_goes_backwards_makes_no_delay_longer() {
-    corrected_clock_locks_nobody_out(&Bench::new(Rules::default())).await;
-    corrected_clock_locks_nobody_out(&Bench::replica(&testing::sqlite(), Rules::default()).await).await;
+    corrected_clock_locks_no_account_out(&Bench::new(Rules::default())).await;
+    corrected_clock_locks_no_account_out(&Bench::replica(&testing::sqlite(), Rules::default()).await).await;
     let Some(cluster) = Cluster::start().await else { return };
-    corrected_clock_locks_nobody_out(&Bench::replica(&cluster.fresh_database().await, Rules::default()).await).await;
+    corrected_clock_locks_no_account_out(&Bench::replica(&cluster.fresh_database().await, Rules::default()).await)
+        .await;
 }
 
 fn at(network: u8, host: u8) -> IpAddr {
@@ -281,7 +282,7 @@ async fn guesses_from_many_networks_are_stopped_at_a_hundred_for_places_that_the
     for user in ["id", ""] {
         let bench = Bench::new(Rules::default());
         let stamped = |source, stamp: &[u8]| match user {
-            // a login that nobody has is answered alike
+            // an unknown login gets the same response
             "" => bench.keys("nobody", source),
             id => bench.throttle.keys_of_account(&Login::new("einstein"), id, stamp, &from(source)),
         };

@@ -86,7 +86,7 @@ async fn what_cannot_be_a_password_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
-async fn nobody_else_may() {
+async fn callers_without_administrator_token_are_refused() {
     let bench = Bench::start(cheap()).await;
     let mut client = client(&bench);
     let message = || set("id-of-marie", "a password that is new");

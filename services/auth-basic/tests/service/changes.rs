@@ -1,4 +1,4 @@
-//! That a password was changed is told to the directory.
+//! The directory is notified of changed passwords.
 
 use std::time::Duration;
 

@@ -226,7 +226,7 @@ async fn i36_someone_disabled_is_throttled_like_anybody() {
 }
 
 #[tokio::test]
-async fn b5_one_password_on_everybody_is_stopped_at_its_source() {
+async fn b5_one_password_on_all_accounts_is_throttled_by_source() {
     let bench = Bench::start(cheap()).await;
     let mut hashed = 0;
     for number in 0..1000 {

@@ -15,7 +15,7 @@ use config::{Environment, Secret, TokenManager};
 use runtime::{Clock, Context, Random};
 use secrecy::SecretString;
 
-/// The password of everybody who has one.
+/// The password of each user that has one.
 pub(crate) const PASSWORD: &str = "the password of a test";
 /// The secret of the internal token.
 pub(crate) const JWT_SECRET: &str = "a secret of the tests, at least 32 bytes long";
