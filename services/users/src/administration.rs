@@ -28,10 +28,10 @@ pub struct Administration {
 }
 
 impl Administration {
-    /// Gives somebody an account, active from now on.
+    /// Creates an account, which is active at once.
     ///
     /// # Errors
-    /// [`PeopleError::Invalid`], or [`PeopleError::Taken`] if the id, the username or the mail address is somebody else's.
+    /// [`PeopleError::Invalid`], or [`PeopleError::Taken`] if another account has the id, the username or the mail address.
     pub async fn create_person(&self, new: NewPerson) -> Result<Person, PeopleError> {
         rules::username(&new.username)?;
         let display_name = if new.display_name.is_empty() { new.username.clone() } else { new.display_name };

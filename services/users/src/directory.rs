@@ -92,7 +92,7 @@ impl SqlDirectory {
         self.one(Key::Id(self.ours(id)?)).await
     }
 
-    /// An identifier of another issuer may look like one of ours and be somebody else.
+    /// An identifier of another issuer may equal one of ours and mean another user.
     fn ours<'a>(&self, id: &'a UserId) -> Result<&'a str, DirectoryError> {
         let issuer = normal_issuer(&id.idp);
         let is_ours = issuer.is_empty() || self.issuers.iter().any(|ours| ours == issuer);
@@ -169,7 +169,7 @@ impl SqlDirectory {
     }
 }
 
-/// 0 stands for "none", so nobody is found by it.
+/// 0 stands for "none", so it matches no user.
 fn posix(number: &str) -> Result<i64, DirectoryError> {
     number.parse().ok().filter(|number| *number > 0).ok_or(DirectoryError::NotFound)
 }

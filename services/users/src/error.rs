@@ -11,7 +11,7 @@ pub enum PeopleError {
     /// There is no such group.
     #[error("there is no such group")]
     NoSuchGroup,
-    /// Something that must be unique is somebody else's; says what.
+    /// Another account has a value that must be unique; names the value.
     #[error("the {0} is already taken")]
     Taken(&'static str),
     /// They are in LDAP, which is only read.

@@ -1,4 +1,4 @@
-//! People and groups. The README beside this crate follows one request through it and lists its settings; it is not repeated here,
+//! People and groups. The README of this crate follows one request through it and lists its settings; it is not repeated here,
 //! as its table is generated.
 
 mod administration;
@@ -62,7 +62,7 @@ impl Service for Users {
 /// The people, opened by this process.
 #[derive(Clone)]
 pub struct Opened {
-    /// Answers who somebody is.
+    /// Looks users up.
     pub directory: Arc<dyn Directory>,
     /// Administers people and groups; `None` where they are administered elsewhere, in LDAP.
     pub administration: Option<Arc<Administration>>,
@@ -79,7 +79,7 @@ enum Backend {
 /// once at a time, as its people are kept in memory: hand [`Opened`] on instead of opening again.
 ///
 /// # Errors
-/// When the database cannot be reached or opened, or somebody else has it open.
+/// When the database cannot be reached or opened, or another process has it open.
 pub async fn open(config: &Config, context: &Context) -> Result<Opened, BoxError> {
     if config.is_ldap() {
         let directory = ldap::Directory::new(&config.ldap, &context.environment);

@@ -29,7 +29,7 @@ pub struct Person {
     pub created: i64,
     /// When it was last changed, in seconds since the Unix epoch.
     pub updated: i64,
-    /// When the password was last changed, to the microsecond; `None` if nobody told.
+    /// When the password was last changed, to the microsecond; `None` if no change was reported.
     pub password_changed: Option<SystemTime>,
 }
 
@@ -66,7 +66,7 @@ pub enum Author {
     Issuer,
 }
 
-/// What is known of somebody who is to get an account.
+/// The properties of an account to create.
 #[derive(Debug, Clone, Default)]
 pub struct NewPerson {
     /// The identifier, a UUID, for people who come from elsewhere and own things by it; made if absent.

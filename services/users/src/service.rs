@@ -65,7 +65,7 @@ fn author(caller: &Claims) -> Author {
     if caller.is_provisioner() { Author::Issuer } else { Author::Administrator }
 }
 
-/// What only an administrator decides: whether somebody may sign in, and who somebody is in a file system.
+/// Whether the request changes what only an administrator may: whether a user may sign in, and its ids in a file system.
 fn is_for_administrators(request: &UpdateUserRequest) -> bool {
     request.status.is_some() || request.uid_number.is_some() || request.gid_number.is_some()
 }
@@ -211,7 +211,7 @@ fn audited<T>(
     outcome.map_err(refusal)
 }
 
-/// What the caller is told; the cause of a fault of ours is for the log only.
+/// The status of the response; the cause of an internal failure is written to the log only.
 fn refusal(error: PeopleError) -> Status {
     let kind = error.kind();
     match error {

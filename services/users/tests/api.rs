@@ -59,7 +59,7 @@ impl Service {
         UsersAdminApiClient::new(self.routes.clone())
     }
 
-    /// A token of somebody who has these roles.
+    /// A token of a user with these roles.
     fn token(&self, roles: &[&str], scopes: Scopes) -> String {
         let id = UserId { opaque_id: "caller".to_owned(), ..UserId::default() };
         let roles = roles.iter().map(|role| (*role).to_owned()).collect();
@@ -70,7 +70,7 @@ impl Service {
         minter.mint(self.context.clock.now(), &caller).unwrap()
     }
 
-    /// A request with a token of somebody who has these roles.
+    /// A request with a token of a user with these roles.
     fn by<T>(&self, roles: &[&str], scopes: Scopes, message: T) -> Request<T> {
         let mut request = Request::new(message);
         request.metadata_mut().insert(METADATA_KEY, self.token(roles, scopes).parse().unwrap());
@@ -224,7 +224,7 @@ async fn a_time_that_cannot_be_is_refused() {
 }
 
 #[tokio::test]
-async fn people_that_are_only_read_have_nobody_to_tell() {
+async fn password_change_is_rejected_by_a_read_only_directory() {
     let service = Service::start().await;
     let token = service.token(&[role::ADMIN], Scopes::full_user());
     // as with people in LDAP: no administration is served

@@ -1,4 +1,4 @@
-//! Names and addresses that a former version stored unprepared, beside new ones (RFC 8265), on both kinds of database.
+//! Names and addresses that a former version stored unprepared, together with new ones (RFC 8265), on both kinds of database.
 
 use std::sync::Arc;
 

@@ -135,7 +135,7 @@ impl Cache {
         }
     }
 
-    /// Waits until nobody else is asking for this name.
+    /// Waits until no other lookup of this name is under way.
     pub(super) async fn flight(&self, name: &Name<'_>) -> MutexGuard<'_, ()> {
         let hash = self.hasher.hash_one(name.text());
         let place = usize::try_from(hash % FLIGHTS as u64).unwrap_or_default();
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_former_name_is_nobodys() {
+    fn a_former_name_matches_no_user() {
         let cache = Arc::new(Cache::default());
         cache.keep(&marie("marie"), cache.writes());
         drop(Arc::clone(&cache).forgetting(Touched::Person("1".to_owned())));

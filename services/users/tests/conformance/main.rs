@@ -18,7 +18,7 @@ use names::{
 };
 use tables::{IDP, Tables, id, marie, named, which, who};
 
-/// Whom nobody has to be.
+/// An identifier that no user has.
 const NOBODY: &str = "4c510ada-c86b-4815-8820-42cdf82c3d51";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,7 +47,7 @@ async fn suite<F: Future<Output = TestDatabase>>(databases: impl Fn() -> F) {
     changes_are_seen_at_once(&fresh().await).await;
     a_changed_password_is_known_at_once(&fresh().await).await;
     deleting_leaves_nothing(&fresh().await).await;
-    pages_meet_everybody_once(&fresh().await).await;
+    pages_list_each_user_once(&fresh().await).await;
     it_is_all_there_after_a_restart(fresh().await).await;
     confusable_names_are_not_created(&fresh().await).await;
     login_finds_its_user_in_every_form(fresh().await).await;
@@ -263,7 +263,7 @@ async fn a_changed_password_is_known_at_once(tables: &Tables) {
     assert_eq!(user.password_changed, None, "nobody told");
     let at = |micros| UNIX_EPOCH + Duration::from_micros(micros);
     let (one, other) = (1_700_000_000_000_001, 1_700_000_000_000_002);
-    // by whatever identifier; an earlier change that is told later changes nothing
+    // by either identifier; an earlier change that is reported later has no effect
     for (id, told, known) in [(&user.id, one, one), (&id(&user), other, other), (&user.id, one, other)] {
         directory.note_password_change(id, at(told), "").await.unwrap();
         let found = tables.by_username("marie").await.unwrap();
@@ -309,14 +309,14 @@ async fn deleting_leaves_nothing(tables: &Tables) {
     }
     assert_eq!(administration.group(&which("physics")).await.unwrap().member_count, 0);
     assert_eq!(administration.delete_person(&who("marie")).await.unwrap_err().kind(), Kind::NotFound);
-    // the same name again is somebody else, with nothing of the first
+    // a new account of the same name is another user and inherits nothing from the first
     let second = NewPerson { id: Some(first.id), ..named("marie") };
     administration.create_person(second).await.unwrap();
     let user = tables.by_username("marie").await.unwrap();
     assert!(user.groups.is_empty() && user.roles.is_empty());
 }
 
-async fn pages_meet_everybody_once(tables: &Tables) {
+async fn pages_list_each_user_once(tables: &Tables) {
     let administration = tables.administration();
     for number in 0..7 {
         tables.create(&format!("Person{number}")).await;
