@@ -1,5 +1,5 @@
-//! One service acting for a user. The README beside this crate follows one request through it and lists its settings; it is not repeated here,
-//! as its table is generated.
+//! One service acting for a user. The README of this crate follows one request through it and lists
+//! its settings; it is not repeated here, as its table is generated.
 
 mod config;
 mod key;

@@ -90,7 +90,7 @@ fn claim_of(client_id: &str) -> Claim {
         .unwrap_or_else(|| Claim::Username(client_id.to_owned()))
 }
 
-/// One event for every attempt, before its outcome is told to anyone.
+/// Writes one audit event for each attempt, before the response is sent.
 fn audit(credentials: &Credentials, caller: Option<&str>, verdict: &Result<Authenticated, AuthError>) {
     let caller = caller.unwrap_or(UNNAMED_CALLER);
     let source = credentials.caller.source.map(tracing::field::display);

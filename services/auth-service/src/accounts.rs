@@ -82,7 +82,7 @@ struct Account {
 pub struct Accounts {
     key: hmac::Key,
     /// Compared with when there is no such account, so that the answer takes as long.
-    nobody: hmac::Tag,
+    dummy: hmac::Tag,
     by_id: HashMap<String, Account>,
     files: Vec<PathBuf>,
 }
@@ -93,8 +93,8 @@ impl Accounts {
         let mut process_key = [0; 32];
         random.fill(&mut process_key);
         let key = hmac::Key::new(hmac::HMAC_SHA256, &process_key);
-        let nobody = hmac::sign(&key, &[]);
-        let mut accounts = Self { key, nobody, by_id: HashMap::new(), files: Vec::new() };
+        let dummy = hmac::sign(&key, &[]);
+        let mut accounts = Self { key, dummy, by_id: HashMap::new(), files: Vec::new() };
         let own = &config.service_account;
         if !own.id.is_empty() {
             accounts.add(&own.id, &own.secret, Scopes::full_user(), None, false)?;
@@ -141,7 +141,7 @@ impl Accounts {
             return Err(Reason::EmptySecret);
         }
         let account = self.by_id.get(id);
-        let expected = account.map_or(&self.nobody, |account| &account.digest);
+        let expected = account.map_or(&self.dummy, |account| &account.digest);
         let equal = hmac::verify(&self.key, secret.as_bytes(), expected.as_ref()).is_ok();
         match account {
             None => Err(Reason::UnknownUser),
@@ -209,7 +209,7 @@ impl Entry {
 fn read(file: &Path) -> Result<Vec<Entry>, AccountsError> {
     let text = read_yaml_file(file).map_err(|source| AccountsError::Unreadable { file: file.to_owned(), source })?;
     let entries: Result<Option<Vec<Entry>>, _> = serde_yaml_ng::from_str(&text);
-    // the parser may quote a value, which may be a secret: only the place is told
+    // the parser may quote a value, which may be a secret: only the position is reported
     let entries = entries.map_err(|error| AccountsError::Syntax { file: file.to_owned(), problem: place(&error) })?;
     Ok(entries.unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! Service accounts. The README beside this crate follows one request through it and lists its settings; it is not repeated here,
+//! Service accounts. The README of this crate follows one request through it and lists its settings; it is not repeated here,
 //! as its table is generated.
 
 mod accounts;
