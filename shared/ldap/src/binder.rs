@@ -70,10 +70,10 @@ impl Binder {
         Ok(user.map(|user| Account { user, dn: entry.dn }))
     }
 
-    /// Whether the password is the account's: prepared (RFC 8265 4.2), or as it was given, where the server keeps one that
-    /// was never prepared. For nobody the server is asked all the same, about a DN that does not exist, so that time does not
-    /// tell; `begun` is when the account was looked for, as that takes longer for one who exists. An empty password, with
-    /// which a bind succeeds as nobody in particular (RFC 4513, 5.1.2), never reaches the server.
+    /// Whether the password is the account's: prepared (RFC 8265 4.2), or as it was given, where the server stores one that
+    /// was never prepared. Without an account it binds with a DN that does not exist, so that the time does not reveal which
+    /// accounts exist; `begun` is when the lookup began, as it takes longer for an existing account. An empty password, with
+    /// which a bind succeeds without authentication (RFC 4513, 5.1.2), never reaches the server.
     pub async fn prove(
         &self,
         account: Option<&Account>,
@@ -85,7 +85,7 @@ impl Binder {
         if prepared.expose_secret().is_empty() {
             return Ok(false);
         }
-        let dn = account.map_or_else(|| self.nobody(), |account| account.dn.clone());
+        let dn = account.map_or_else(|| self.absent_dn(), |account| account.dn.clone());
         let accepted = self.bind(&dn, &prepared).await? || (is_other && self.bind(&dn, password).await?);
         if accepted && account.is_some() {
             return Ok(true);
@@ -103,8 +103,8 @@ impl Binder {
         Ok(account.filter(|_| proven).map(|account| account.user))
     }
 
-    /// A DN beside those of people, which nobody has.
-    fn nobody(&self) -> String {
+    /// A DN below the base of users that no entry has.
+    fn absent_dn(&self) -> String {
         let config = &self.people.config;
         format!("{}={},{}", config.user_schema.user_name, dn_escape("doorward: nobody"), config.user_base_dn)
     }

@@ -153,7 +153,7 @@ impl People {
         Ok(self.pool.search(&search).await?.pop())
     }
 
-    /// The entries of groups whom all these filters fit, beside the configured ones.
+    /// The entries of groups that match all these filters and the configured ones.
     pub(crate) async fn group_search(
         &self,
         filters: Vec<String>,

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn list_that_nobody_goes_on_reading_is_forgotten() {
+    async fn list_that_is_not_read_further_is_dropped() {
         let lists = Lists { kept_for: Duration::ZERO, ..Lists::default() };
         assert_eq!(read(&lists, "", 2).await, (vec![1, 2, 3, 4, 5], 3));
     }

@@ -39,7 +39,7 @@ impl People {
         }
     }
 
-    /// What a claim is as a filter; `None` if it fits nobody.
+    /// The filter for a claim; `None` if no user can match it.
     pub(crate) fn claim(&self, claim: &Claim) -> Option<String> {
         let schema = &self.config.user_schema;
         let number = |attribute: &str, value: &str| Some(equals(attribute, &value.parse::<u32>().ok()?.to_string()));
@@ -79,17 +79,17 @@ impl People {
     /// A filter for people of a type; `None` if there can be none.
     pub(crate) fn of_type(&self, kind: UserType) -> Option<String> {
         let attribute = &self.config.user_schema.user_type;
-        let everybody = equals("objectClass", &self.config.user_object_class);
+        let all_users = equals("objectClass", &self.config.user_object_class);
         let is_guest = equals(attribute, GUEST);
         match (kind, attribute.is_empty()) {
-            (UserType::Primary, true) => Some(everybody),
+            (UserType::Primary, true) => Some(all_users),
             (UserType::Primary, false) => Some(not(&is_guest)),
             (UserType::Guest, false) => Some(is_guest),
             _ => None,
         }
     }
 
-    /// The entries of people whom all these filters fit, beside the configured ones.
+    /// The entries of users that match all these filters and the configured ones.
     pub(crate) async fn search(&self, filters: Vec<String>, limit: Limit) -> Result<Vec<Entry>, Failure> {
         let configured = configured(&self.config.user_filter);
         let class = equals("objectClass", &self.config.user_object_class);
@@ -105,7 +105,7 @@ impl People {
         self.pool.search(&search).await
     }
 
-    /// The person that an entry is about; `None` if it has no identifier, and so is nobody.
+    /// The user that an entry describes; `None` if the entry has no identifier.
     pub(crate) async fn person(&self, entry: &Entry, groups: Groups) -> Result<Option<Arc<User>>, Failure> {
         let Some(opaque_id) = entry.bytes(&self.id.name).and_then(|value| self.id.decode(value)) else {
             tracing::warn!(

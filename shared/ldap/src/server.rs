@@ -40,7 +40,7 @@ impl Server {
         }
     }
 
-    /// A fresh connection that is bound as nobody.
+    /// A new connection, on which no bind was made.
     pub(crate) async fn connect(&self) -> Result<ldap3::Ldap, Failure> {
         let mut settings = LdapConnSettings::new().set_starttls(self.start_tls);
         if self.start_tls || self.uri.starts_with("ldaps:") {

@@ -15,7 +15,7 @@ pub(crate) struct Tls {
     pub(crate) insecure: bool,
     /// The configured file of the authority.
     authority: Option<PathBuf>,
-    /// The file of an oCIS family beside us, used where it exists and nothing is configured.
+    /// The file of an oCIS on the same machine, used if it exists and no file is configured.
     neighbour: PathBuf,
     /// Made once it can be: the file may appear only after we started.
     ready: Mutex<Option<Arc<ClientConfig>>>,

@@ -51,7 +51,7 @@ async fn a_person_is_found_by_every_claim() {
 }
 
 #[tokio::test]
-async fn nobody_is_found_by_what_fits_nobody_or_several() {
+async fn claim_that_matches_no_or_several_entries_finds_no_user() {
     let Some(slapd) = Slapd::start() else { return };
     let directory = directory(&slapd.config());
     for claim in [

@@ -20,7 +20,7 @@ pub struct Options {
     pub size_limit: u32,
     /// Whether a search with paged results (RFC 2696) may answer more in all, as in Active Directory.
     pub unlimited_in_pages: bool,
-    /// How many groups Einstein is a member of beside those of the tree.
+    /// How many groups Einstein is a member of in addition to those of the tree.
     pub groups: u32,
 }
 

@@ -13,7 +13,7 @@ pub const BIND_DN: &str = "cn=doorward,ou=services,dc=example,dc=org";
 pub const BIND_PASSWORD: &str = "a-service-password-of-the-test-server";
 /// The group of disabled people; Richard is in it.
 pub const DISABLED_GROUP: &str = "cn=DisabledUsersGroup,ou=groups,dc=example,dc=org";
-/// The identifier of the group of physicists: everybody but Lise and the guest.
+/// The identifier of the group of physicists: all users but Lise and the guest.
 pub const PHYSICS: &str = "262982c1-2362-4afa-bfdf-8cbfef64a06e";
 /// The identifier of the group with Marie alone.
 pub const RADIUM: &str = "7b87fd49-286e-4a5f-bafd-c535d5dd997a";
@@ -172,7 +172,7 @@ pub(super) fn ldif(groups: u32) -> String {
     let physicists = [EINSTEIN, MARIE, RICHARD, OHARA].map(|person| person.dn());
     text.push_str(&group(&format!("cn=physics-lovers,ou=groups,{BASE}"), PHYSICS, &physicists));
     let _ = writeln!(text, "description: in Berlin\n");
-    // beside Marie somebody who has left, and a service, which is no user
+    // in addition to Marie a user whose entry was deleted, and a service, which is no user
     let named = [MARIE.dn(), format!("uid=left,ou=people,{BASE}"), BIND_DN.to_owned()];
     text.push_str(&group(&format!("cn=radium-lovers,ou=groups,{BASE}"), RADIUM, &named));
     text.push('\n');
@@ -201,7 +201,7 @@ fn group(dn: &str, id: &str, members: &[String]) -> String {
     text
 }
 
-/// What oCIS and Active Directory have beside the standard classes.
+/// The schema that oCIS and Active Directory have in addition to the standard classes.
 pub(super) const SCHEMA: &str = "\
 attributetype ( 1.1.2.1.1 NAME 'ownCloudUUID' EQUALITY uuidMatch SYNTAX 1.3.6.1.1.16.1 SINGLE-VALUE )
 attributetype ( 1.1.2.1.2 NAME 'ownCloudUserEnabled' EQUALITY booleanMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.7 SINGLE-VALUE )
