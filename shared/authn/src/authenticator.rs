@@ -54,7 +54,7 @@ pub trait Authenticator: Send + Sync {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError>;
 }
 
-/// Why a credential was refused: for the audit log only, the caller is told nothing of it.
+/// Why a credential was refused: for the audit log only, never in the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// The secret is empty.
@@ -112,7 +112,7 @@ pub enum AuthError {
     /// The credential is not good. One text for every reason.
     #[error("invalid credentials")]
     Refused(Reason),
-    /// The key was good but names nobody; only auth-machine may say so.
+    /// The key is valid but the user does not exist; only auth-machine may return this.
     #[error("user not found")]
     UnknownUser,
     /// The credential is good, but not for this.

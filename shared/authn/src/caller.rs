@@ -44,7 +44,7 @@ pub struct Device {
 #[derive(Debug, Clone)]
 pub struct ForwardedCaller(pub String);
 
-/// The circumstances of a call: what throttling and the audit log need to know beside the credential.
+/// The context of a call: what throttling and the audit log need in addition to the credential.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
     /// The address the credential came from, as far as trusted peers told it.

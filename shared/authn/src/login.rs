@@ -7,7 +7,7 @@ use precis_profiles::{OpaqueString, UsernameCaseMapped};
 use secrecy::{ExposeSecret, SecretString};
 use unicode_normalization::UnicodeNormalization;
 
-/// A login name or mail address that somebody signs in with, prepared by the profile `UsernameCaseMapped` (RFC 8265 3.3).
+/// A login name or mail address that a user signs in with, prepared by the profile `UsernameCaseMapped` (RFC 8265 3.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
     given: String,

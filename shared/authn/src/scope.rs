@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-/// A value whose meaning is named beside it (CS3 `OpaqueEntry`).
+/// A value and the name of its format (CS3 `OpaqueEntry`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OpaqueEntry {
     /// How to read `value`: `json`, `plain`, `toml`.
@@ -33,7 +33,7 @@ pub enum Role {
     Editor = 4,
     /// Read and write one file.
     FileEditor = 5,
-    /// Everything, beside the owner.
+    /// Everything, in addition to the owner.
     CoOwner = 6,
     /// Write, without reading.
     Uploader = 7,

@@ -36,7 +36,7 @@ pub(crate) struct Payload<'a> {
     groups_omitted: bool,
 }
 
-/// What a token says beside who it is for.
+/// The claims of a token other than its user.
 pub(crate) struct Stamp<'a> {
     /// Seconds since the epoch.
     pub(crate) issued: u64,
@@ -190,7 +190,7 @@ impl Serialize for EntriesJson<'_> {
             {
                 put_roles(&mut map, ids)?;
             }
-            // an entry beside the roles that claims to be them would be the second of its name
+            // an entry with the name of the roles would be a duplicate member
             if key != ROLES_KEY || self.roles.is_empty() {
                 map.serialize_entry(key, &EntryJson::from(entry))?;
             }

@@ -28,7 +28,7 @@ pub enum TokenError {
     /// The credential ends before a token of it could begin.
     #[error("the credential has ended")]
     Ended,
-    /// The user has no identifier: a token of nobody.
+    /// The user has no identifier, so the token would have no subject.
     #[error("the user has no identifier")]
     Unidentified,
     /// The token would be larger than anybody reads.
@@ -70,7 +70,7 @@ impl From<TokenError> for tonic::Status {
     }
 }
 
-/// What is wrong with a token: for the log, the caller is told nothing of it.
+/// Why a token is invalid: for the log, never in the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Defect {
     /// Larger than [`MAX_TOKEN_BYTES`](crate::MAX_TOKEN_BYTES).

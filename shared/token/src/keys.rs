@@ -14,7 +14,7 @@ pub enum KeyError {
     /// A secret that could be guessed.
     #[error("{variable}: a secret of at least {MIN_SECRET_BYTES} bytes is required, this one has {length}")]
     TooShort {
-        /// The variable that everybody sets it by.
+        /// The environment variable that sets it in all services.
         variable: &'static str,
         /// Its length, in bytes.
         length: usize,

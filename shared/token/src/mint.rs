@@ -54,7 +54,7 @@ impl Minter {
     ///
     /// # Errors
     /// [`TokenError::Ended`] when the credential has less than a second to live, [`TokenError::Unidentified`] for a user without an
-    /// identifier, [`TokenError::Oversized`] when nobody would read the token.
+    /// identifier, [`TokenError::Oversized`] when verifiers would reject the token for its length.
     pub fn mint(&self, now: SystemTime, answer: &Authenticated) -> Result<String, TokenError> {
         if answer.user.id.opaque_id.is_empty() {
             return Err(TokenError::Unidentified);

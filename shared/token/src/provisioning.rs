@@ -7,8 +7,8 @@ use tonic::metadata::MetadataMap;
 
 use crate::{Claims, TokenError, Verifier, authorize};
 
-/// The scope, and how the caller is told in a token (`amr`). Only who holds the token secret can mint it; no authenticator
-/// answers with it.
+/// The scope of the token, and its authentication method (`amr`). Only a holder of the token secret can mint it; no
+/// authenticator returns it.
 const PROVISION: &str = "provision";
 
 /// A service that makes and changes people, to mint a token for. The token opens nothing but that.

@@ -157,7 +157,7 @@ impl DirectoryError {
         }
     }
 
-    /// The same failure as an authenticator tells it when it could not look a user up, with `unknown` for nobody found.
+    /// The error that an authenticator returns if this lookup of a user fails; `unknown` if there is no such user.
     pub fn into_auth(self, unknown: AuthError) -> AuthError {
         match self {
             Self::NotFound => unknown,

@@ -36,7 +36,7 @@ enum Client {
 }
 
 impl Remote {
-    /// The directory behind a CS3 `UserAPI`, and the `UsersAdminAPI` beside it.
+    /// The directory behind a CS3 `UserAPI` and the `UsersAdminAPI` of the same server.
     pub fn users(channel: Channel) -> Self {
         let administration = Some(UsersAdminApiClient::new(channel.clone()));
         Self { client: Client::Users(UserApiClient::new(channel)), administration }

@@ -177,8 +177,8 @@ impl Grants {
         Self::normal(texts.into_iter().take(MAX_GRANTS + 1).map(Grant::from_str).collect::<Result<_, _>>()?)
     }
 
-    /// The grants among the tokens of an OAuth scope (RFC 6749 3.3); `None` if no token [asks for the API](is_api_scope). `profile` counts
-    /// only beside one that does.
+    /// The grants among the tokens of an OAuth scope (RFC 6749 3.3); `None` if no token [requests the
+    /// API](is_api_scope). `profile` has an effect only together with a token that does.
     ///
     /// # Errors
     /// [`GrantError::Unknown`] if tokens ask for the API and none of them is a grant, and [`GrantError::TooMany`].
@@ -204,7 +204,7 @@ impl Grants {
         self.0.iter().map(Grant::to_string).collect()
     }
 
-    /// Whether somebody with these scopes may pass the grants on: nobody gives what it has not.
+    /// Whether a caller with these scopes may pass the grants on: it cannot pass on a grant that it does not have.
     ///
     /// # Errors
     /// [`GrantError::TooWide`].
@@ -270,7 +270,7 @@ pub enum Access<'a> {
         permission: Permission,
         /// The node it is about, if the resource server says so.
         node: Option<&'a str>,
-        /// The folders that hold that node, as the resource server states them; nobody else is believed.
+        /// The folders that hold that node, as the resource server states them; no other source is trusted.
         ancestors: &'a [&'a str],
         /// The path it is about, if there is one, decoded once. Its names may hold any character but control characters. If servers could
         /// read the path differently, the caller asks about each reading, as a prefix of one need not be a prefix of the others.

@@ -107,7 +107,7 @@ fn roles_are_those_of_the_permission() {
 }
 
 #[test]
-fn nobody_passes_on_more_than_the_own_scope() {
+fn grants_outside_the_own_scope_cannot_be_passed_on() {
     let (read, write) = (format!("node:{NODE}:r"), format!("node:{NODE}:rw"));
     let other = format!("node:{OTHER}:r");
     let within = |wish: &[&str], own: &[&str]| grants(wish).check_within(&scopes(own)).is_ok();

@@ -1,4 +1,4 @@
-//! What an answer carries beside the CS3 message, as response metadata.
+//! Response metadata that accompanies the CS3 message.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -285,7 +285,7 @@ fn groups_beyond_the_bound_are_left_out_and_the_token_says_so() {
 }
 
 #[test]
-fn nobody_gets_no_token() {
+fn user_without_identifier_gets_no_token() {
     let mut answer = alan();
     Arc::make_mut(&mut answer.user).id.opaque_id.clear();
     let error = Minter::new(ring(), Duration::from_mins(5), false).mint(at(NOW), &answer).unwrap_err();
