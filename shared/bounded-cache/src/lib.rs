@@ -11,8 +11,8 @@ pub use heap_size::{ARC, HeapSize, tree_size};
 /// One mebibyte, in which bounds are written.
 pub const MIB: u64 = 1024 * 1024;
 
-/// What the cache allocates for an entry beside key and value, in bytes: counters of the shared key and value, the place in the
-/// table, times, and the places in the orders of access and of writing.
+/// What the cache allocates for an entry in addition to key and value, in bytes: counters of the shared key and value, the
+/// place in the table, times, and the places in the orders of access and of writing.
 const ENTRY: usize = 320;
 
 /// Begins a cache of this many bytes for use without a runtime.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use ipnet::IpNet;
 
-/// What the Internet does not route to somebody else, or what leads somewhere else than it says (IANA special-purpose
+/// Addresses that are not globally routed, or that translate to another address (IANA special-purpose
 /// address registries). Of IPv6 only `2000::/3` is called at all, which leaves out loopback, link-local, unique local,
 /// multicast, IPv4-mapped and NAT64 addresses.
 static SPECIAL: LazyLock<Vec<IpNet>> = LazyLock::new(|| nets(&SPECIAL_TEXT));

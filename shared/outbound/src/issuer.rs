@@ -56,7 +56,7 @@ pub struct Metadata {
     pub authorization_response_iss_parameter_supported: bool,
     /// Where tokens are introspected.
     pub introspection_endpoint: Option<String>,
-    /// Where a token's person is told.
+    /// The UserInfo endpoint (OpenID Connect Core 5.3).
     pub userinfo_endpoint: Option<String>,
 }
 
@@ -72,8 +72,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// Prepares to call the issuer of this name; it is not called yet, and is told who calls by `user_agent`. `authorities` is a file of certificates that are trusted
-    /// beside the system's. With `insecure` it may use plain HTTP and any certificate.
+    /// Prepares to call the issuer of this name, without calling it yet. Requests carry `user_agent`. `authorities` is a file of
+    /// certificates that are trusted in addition to the system's. With `insecure` it may use plain HTTP and any certificate.
     ///
     /// # Errors
     /// When the issuer's address is none, or the certificates cannot be read.

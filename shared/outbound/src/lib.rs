@@ -35,12 +35,12 @@ pub struct Fetcher {
     timeout: Duration,
 }
 
-/// What is called beside https on the open Internet.
+/// What may be called in addition to https on the open Internet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Policy {
     /// Private addresses too, and plain http on this machine.
     pub allow_private: bool,
-    /// Plain http anywhere, and servers whose certificate nobody vouches for.
+    /// Plain http anywhere, and servers whose certificate is not verified.
     pub insecure: bool,
 }
 

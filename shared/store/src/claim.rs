@@ -12,7 +12,7 @@ use crate::{Cause, Database, StoreError};
 
 impl Database {
     /// Makes this process the only one in which `service` works with the database, until the last clone of this handle is
-    /// dropped: what it read may then be kept in memory, as nobody else writes. A claim of another process is waited for
+    /// dropped: what it read may then be kept in memory, as no other process writes. A claim of another process is waited for
     /// for `patience`. Nothing happens on `PostgreSQL`, where several replicas are meant to work at the same time.
     ///
     /// # Errors

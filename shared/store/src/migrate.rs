@@ -1,4 +1,4 @@
-//! Bringing the schema up to date, beside replicas of the version before and of the version after.
+//! Brings the schema up to date while replicas of the previous and of the next version run.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

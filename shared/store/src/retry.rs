@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::{Database, StoreError};
 
-/// How often a call is tried before the caller is told that the database is too busy. With five tries one of fifty writers who
-/// count and add for one owner at the same time on `PostgreSQL` was told so.
+/// How often a call is tried before it fails because the database is too busy. With five tries one of fifty writers that
+/// count and add for one owner at the same time on `PostgreSQL` failed.
 const ATTEMPTS: u32 = 7;
 
 impl Database {

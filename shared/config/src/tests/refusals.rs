@@ -1,4 +1,4 @@
-//! What is refused, and what the operator is told.
+//! Which configurations are refused, and the messages to the operator.
 
 use super::{Folder, read_ok, refusal};
 

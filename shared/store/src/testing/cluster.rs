@@ -32,7 +32,7 @@ impl Cluster {
     /// Starts one. `None` if there is no `PostgreSQL` and `DOORWARD_TEST_REDUCED=1` says that this is known.
     ///
     /// # Panics
-    /// If there is none and nobody said so, or if it does not start.
+    /// If there is none and the environment does not allow for that, or if it does not start.
     pub async fn start() -> Option<Self> {
         let Some(programs) = programs() else {
             assert!(
@@ -112,7 +112,7 @@ pub(super) fn on_path() -> impl Iterator<Item = PathBuf> {
     std::env::split_paths(&of_environment("PATH")).collect::<Vec<_>>().into_iter()
 }
 
-/// The folder of `initdb` and `postgres`: the path's, or the newest that Debian keeps beside it.
+/// The folder of `initdb` and `postgres`: from `PATH`, or the newest that Debian installs outside it.
 fn programs() -> Option<PathBuf> {
     let mut debian: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .map(|versions| versions.flatten().map(|version| version.path().join("bin")).collect())

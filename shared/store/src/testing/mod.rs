@@ -28,7 +28,7 @@ pub use pooler::Pooler;
 
 use crate::{Database, Options, sqlite_url};
 
-/// A database that nobody else uses, gone when this is dropped.
+/// A database for one test, deleted when this is dropped.
 pub struct TestDatabase {
     url: String,
     _folder: Option<Arc<TempDir>>,
