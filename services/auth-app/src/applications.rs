@@ -61,7 +61,7 @@ pub enum ApplicationsError {
     #[error("impersonation is not allowed")]
     NoImpersonation,
     /// The caller is not an administrator, so it may not act for another user.
-    #[error("only an administrator may act for somebody else")]
+    #[error("only an administrator may act for another user")]
     NotAdministrator,
     /// The identifier and the login name are two people's.
     #[error("userID and userName are not the same person's")]
@@ -84,7 +84,7 @@ pub enum ApplicationsError {
     /// The token is being looked for.
     #[error("the app token is being looked for, try again")]
     Searching,
-    /// The directory cannot be asked.
+    /// The directory is unavailable.
     #[error("users is not available")]
     Directory(#[source] DirectoryError),
     /// The store failed.
@@ -200,7 +200,7 @@ impl Applications {
     /// The owner's live tokens, by identifier.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store is unavailable.
     pub async fn list(&self, acting: &ActingAs<'_>, page: Page) -> Result<Vec<AppToken>, ApplicationsError> {
         Ok(self.tokens.store.list(acting.owner(), self.clock.now(), page).await?)
     }
@@ -272,7 +272,7 @@ impl Applications {
         Ok(self.tokens.find(which, claimant, self.clock.now()).await?.token.id)
     }
 
-    /// The good token of this user with this secret. It counts as a use.
+    /// The valid token of this user with this secret. The lookup counts as a use.
     ///
     /// # Errors
     /// [`ApplicationsError::NotFound`].

@@ -77,7 +77,7 @@ impl Authenticator for AppTokens {
 }
 
 impl AppTokens {
-    /// The person is asked for at each use: a disabled one must not get in by what was true a minute ago.
+    /// The user is looked up at each use: a disabled user must not be authenticated from a stale entry.
     async fn named(&self, login: &str) -> Result<Arc<User>, AuthError> {
         self.directory.user_by_login(&Login::new(login), self.groups).await.map_err(|error| match error {
             DirectoryError::Ambiguous => AuthError::Refused(Reason::UnknownUser),

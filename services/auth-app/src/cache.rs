@@ -19,7 +19,7 @@ use crate::revoked::Revoked;
 const BOUND: u64 = 8 * MIB;
 /// The bound of the digests of which it is kept that no token has them, in bytes.
 const UNKNOWN_BOUND: u64 = MIB;
-/// How long that is believed.
+/// How long an entry is valid.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 /// How long a read of a token may take at most; one that began before a revocation is over by then.
 const SLOWEST_READ: Duration = Duration::from_mins(1);
@@ -33,7 +33,7 @@ pub struct Known {
     pub scopes: Arc<Scopes>,
     /// What is known of its uses.
     pub usage: Arc<Usage>,
-    /// When it was read, to tell how long ago that was.
+    /// When it was read, to compute its age.
     pub read: Instant,
     /// The same by the clock that tokens end by.
     pub read_at: SystemTime,
@@ -52,7 +52,7 @@ impl Known {
         self.token.end_when_slid_to(self.usage.slid())
     }
 
-    /// Why it is not good at this moment, if it is not.
+    /// Why it is not valid at this moment; `None` if it is.
     pub fn refusal(&self, now: SystemTime) -> Option<Reason> {
         self.token.refusal(now, self.end())
     }
@@ -80,7 +80,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// A cache that believes for so long what it read.
+    /// A cache whose entries are valid for this long.
     pub fn new(cached_for: Duration) -> Self {
         Self {
             tokens: bounded_cache::future(BOUND).time_to_live(cached_for).build(),

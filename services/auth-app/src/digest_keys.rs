@@ -42,7 +42,7 @@ impl DigestKeys {
 impl DigestKey {
     fn new(secret: &Secret) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
-        // tells the keys apart without telling anything of them
+        // identifies a key without revealing anything about it
         let tag = hmac::sign(&key, b"doorward app token key id");
         let id = tag.as_ref().iter().take(6).fold(String::new(), |mut id, byte| {
             let _ = write!(id, "{byte:02x}");
@@ -59,7 +59,7 @@ impl DigestKey {
     }
 }
 
-/// Whether two fingerprints are equal, in a time that does not tell where they differ.
+/// Whether two fingerprints are equal, in a time that does not depend on where they differ.
 pub fn same(one: &Fingerprint, other: &Fingerprint) -> bool {
     one.key_id == other.key_id && constant_time::verify_slices_are_equal(&one.digest, &other.digest).is_ok()
 }

@@ -39,7 +39,7 @@ pub struct Record {
     pub label: String,
     /// How it came to be.
     pub kind: Kind,
-    /// What it may do, in words.
+    /// The scopes, as text.
     pub scopes: Vec<String>,
     /// When it was made.
     pub created: SystemTime,
@@ -81,10 +81,10 @@ pub enum Outcome {
 }
 
 impl Applications {
-    /// Takes over tokens by their verifiers; with `dry_run` it only tells what would become of them.
+    /// Takes over tokens by their verifiers; with `dry_run` it only reports what it would do.
     ///
     /// # Errors
-    /// When the directory or the store cannot be asked; then none is taken over.
+    /// When the directory or the store is unavailable; then no token is taken over.
     pub async fn import(
         &self,
         claims: &Claims,

@@ -93,7 +93,7 @@ impl Uses {
         usage
     }
 
-    /// A good token is used.
+    /// Records a use of a valid token.
     pub fn note(&self, usage: &Arc<Usage>, now: SystemTime, caller: &Caller) {
         usage.used.fetch_max(micros(now), Ordering::SeqCst);
         if let Some(slid) = usage.life.slid(now) {

@@ -42,7 +42,7 @@ const WAITING_SEARCHES: usize = 32;
 const PLACES_OF_PAIR: usize = 2;
 /// How many may be for one owner's tokens from anywhere, and how many from one source for anybody's.
 const PLACES: usize = 8;
-/// How long it is remembered that a secret fits none of its owner's verifiers.
+/// How long it is remembered that a secret matches none of its owner's verifiers.
 const FITS_NONE_FOR: Duration = Duration::from_mins(5);
 /// The bound of the secrets of which that is remembered, in bytes.
 const FITS_NONE_BOUND: u64 = MIB / 2;
@@ -111,7 +111,7 @@ fn from_hex(digits: &str) -> Option<Digest> {
     Some(digest)
 }
 
-/// Whether a secret fits a bcrypt or argon2 string.
+/// Whether a secret matches a bcrypt or argon2 string.
 fn fits(secret: &str, verifier: &str) -> bool {
     if verifier.starts_with("$2") {
         bcrypt::verify(secret, verifier).unwrap_or(false)
@@ -292,7 +292,7 @@ impl Search {
         Admission::Begin(Admitted { attempt, under_way, _place: place, _waiting: waiting })
     }
 
-    /// Looks for the verifier that the secret fits.
+    /// Looks for the verifier that the secret matches.
     pub async fn search(&self, admitted: &Admitted, secret: SecretString, candidates: Vec<Candidate>) -> Found {
         let Ok(permit) = Arc::clone(&self.running).acquire_owned().await else { return Found::Busy };
         let search = tokio::task::spawn_blocking(move || {

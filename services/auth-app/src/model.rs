@@ -150,7 +150,7 @@ impl AppToken {
         }
     }
 
-    /// Why it is not good at this moment, if it is not.
+    /// Why it is not valid at this moment; `None` if it is.
     pub fn refusal(&self, now: SystemTime, end: Option<SystemTime>) -> Option<Reason> {
         if self.revoked.is_some() {
             Some(Reason::Revoked)

@@ -1,4 +1,4 @@
-//! What may be asked for when a token is made.
+//! What a request for a new token may contain.
 
 use std::time::{Duration, SystemTime};
 

@@ -46,10 +46,10 @@ pub struct TokenService {
     has_legacy_hashes: AtomicBool,
 }
 
-/// Why there is no good token.
+/// Why there is no valid token.
 #[derive(Debug, thiserror::Error)]
 pub enum LookupError {
-    /// The text is not a good token, for this reason.
+    /// The text is not a valid token, for this reason.
     #[error("invalid credentials")]
     Refused(Reason),
     /// It is being looked for among another system's verifiers, or too many others are.
@@ -108,7 +108,7 @@ impl TokenService {
         Ok((added == Added::Done).then_some(secret))
     }
 
-    /// The token with this secret, if it is good at this moment. Junk costs no read, and a known token none either.
+    /// The token with this secret, if it is valid at this moment. Junk costs no read, and a known token none either.
     /// `claimant` says who is said to have it: without one a secret that has to be tried is not found.
     pub async fn find(
         &self,
@@ -273,7 +273,7 @@ impl TokenService {
         }
     }
 
-    /// A good token has been used.
+    /// Records a use of a valid token.
     pub fn note(&self, known: &Known, now: SystemTime, caller: &Caller) {
         self.uses.note(&known.usage, now, caller);
     }
@@ -307,7 +307,7 @@ impl TokenService {
         }
     }
 
-    /// Revokes a user's token, for good; whether there was one. From then on this process refuses it, and others soon.
+    /// Revokes a user's token permanently; returns whether there was one. From then on this process refuses it, and others soon.
     pub async fn revoke(&self, owner: &UserId, id: Uuid, now: SystemTime) -> Result<bool, StoreError> {
         let (store, owner) = (Arc::clone(&self.store), owner.clone());
         let revoke = async move { Ok(Vec::from_iter(store.revoke(&owner, id, now).await?.then_some(id))) };

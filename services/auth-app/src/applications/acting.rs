@@ -37,7 +37,7 @@ enum Right {
     Own,
     /// An administrator acts in the owner's name, for this reason.
     Impersonation(String),
-    /// Whoever runs the installation.
+    /// The operator of the installation.
     Operator,
 }
 

@@ -124,13 +124,13 @@ impl Problem {
         Self { parameter: self.parameter.map(member), ..self }
     }
 
-    /// Nobody says who asks (RFC 6750 section 3).
+    /// The request has no credentials (RFC 6750 section 3).
     pub(super) fn unauthenticated() -> Self {
         let challenge = Some(r#"Bearer realm="auth-app""#);
         Self { challenge, ..Self::new(StatusCode::UNAUTHORIZED, "a bearer token is needed") }
     }
 
-    /// Who asks is not believed.
+    /// The credentials are not valid.
     pub(super) fn invalid_token() -> Self {
         let challenge = Some(r#"Bearer realm="auth-app", error="invalid_token""#);
         Self { challenge, ..Self::new(StatusCode::UNAUTHORIZED, "the bearer token is not accepted") }

@@ -17,7 +17,7 @@ pub(super) mod token {
         pub owner_type: i32,
         pub kind: String,
         pub label: String,
-        /// A JSON list of grants in words.
+        /// A JSON list of grants, as text.
         pub grants: String,
         pub key_id: String,
         #[sea_orm(column_type = "Blob")]

@@ -138,7 +138,7 @@ async fn hangs(replicas: [&Replica; 3], kept: &SecretString, revoked: &SecretStr
     assert_eq!(known.good, Duration::ZERO, "who has revoked it knows");
     for kept in [&kept_one, &kept_other] {
         assert!(kept.good > SECOND, "a short pause is not noticed");
-        assert!(!kept.was_refused, "nobody is told that a good token is none");
+        assert!(!kept.was_refused, "a valid token is never refused");
     }
     for seen in [known, one, other, kept_one, kept_other] {
         assert!(seen.good < BELIEVED, "{:?}", seen.good);

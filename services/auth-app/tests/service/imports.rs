@@ -269,7 +269,7 @@ async fn the_hash_that_was_taken_over_names_the_token() {
     let records = ocis(&file).expect("is read");
     let hash = records[0].verifier.clone();
     import(&fixture, records.clone(), false).await;
-    assert!(matches!(fixture.revoke(&login(1), &hash).await, Err(ApplicationsError::NotFound)), "not somebody else's");
+    assert!(matches!(fixture.revoke(&login(1), &hash).await, Err(ApplicationsError::NotFound)), "not another user's");
     fixture.authenticate(&login(0), "a-secret-of-ocis").await.expect("still works");
     fixture.revoke(&login(0), &hash).await.expect("also after it was recognised");
     assert_eq!(fixture.refusal(&login(0), &"a-secret-of-ocis".into()).await, Reason::Revoked);

@@ -90,13 +90,13 @@ async fn an_answer_holds_until_anything_changes_that_it_rests_on() {
     let fixture = Fixture::new().await;
     let (id, secret) = fixture.token("einstein", HOUR).await;
     let secret = text(&secret);
-    for change in ["the status", "somebody else", "a write of the same", "a revocation"] {
+    for change in ["the status", "another user", "a write of the same", "a revocation"] {
         fixture.authenticate("einstein", secret).await.expect("is good");
         assert!(fixture.holds("einstein", secret), "before {change}");
         match change {
             "the status" => fixture.people.set("einstein", UserStatus::Blocked),
             // writes are rare: they are not told apart
-            "somebody else" => fixture.people.set("marie", UserStatus::Blocked),
+            "another user" => fixture.people.set("marie", UserStatus::Blocked),
             "a write of the same" => fixture.people.set("einstein", UserStatus::Active),
             _ => drop(fixture.revoke("einstein", &id.to_string()).await.expect("is revoked")),
         }
@@ -209,8 +209,8 @@ async fn a11_impersonation_is_off_until_it_is_on_and_for_administrators() {
     let by_app_token = claims("admin", &["app"]);
     let refused = on.applications.impersonate(&by_app_token, &caller, &marie, "").await.map(drop);
     assert!(matches!(refused, Err(ApplicationsError::WithAppToken)), "not even with an administrator's app token");
-    let nobody = PersonRef { username: Some("nobody".to_owned()), id: None };
-    let refused = on.applications.impersonate(&admin, &caller, &nobody, "").await.map(drop);
+    let unknown = PersonRef { username: Some("nobody".to_owned()), id: None };
+    let refused = on.applications.impersonate(&admin, &caller, &unknown, "").await.map(drop);
     assert!(matches!(refused, Err(ApplicationsError::NoSuchUser)));
     let both = PersonRef { username: Some("marie".to_owned()), id: Some("id-of-einstein".to_owned()) };
     let refused = on.applications.impersonate(&admin, &caller, &both, "").await.map(drop);
@@ -231,7 +231,7 @@ async fn a11_impersonation_is_off_until_it_is_on_and_for_administrators() {
     on.people.set("marie", UserStatus::Blocked);
     let acting = on.applications.impersonate(&admin, &caller, &marie, "").await.expect("may");
     let refused = on.applications.create(&acting, token_request(LifetimeRequest::Usual)).await;
-    assert!(matches!(refused, Err(ApplicationsError::NoSuchUser)), "not for somebody who may not sign in");
+    assert!(matches!(refused, Err(ApplicationsError::NoSuchUser)), "not for a user who may not sign in");
 }
 
 #[tokio::test]
