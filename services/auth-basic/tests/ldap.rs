@@ -21,10 +21,10 @@ async fn start(slapd: &Slapd) -> (Opened, Clock, TempDir) {
         .with("OCIS_JWT_SECRET", "a secret of the tests, at least 32 bytes long")
         .with("OCIS_BASE_DATA_PATH", folder.path().display().to_string());
     let config = load::<<AuthBasic as Service>::Config>(&AuthBasic::IDENTITY, &environment).expect("valid").config;
-    let nobody: Arc<dyn Directory> = Arc::new(ldap::Directory::new(&ldap::Ldap::default(), &environment));
+    let directory: Arc<dyn Directory> = Arc::new(ldap::Directory::new(&ldap::Ldap::default(), &environment));
     let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(500_000));
     let context = Context { clock: clock.clone(), ..Context::new(environment) };
-    (auth_basic::open(&config, nobody, &context).await.expect("the service opens"), clock, folder)
+    (auth_basic::open(&config, directory, &context).await.expect("the service opens"), clock, folder)
 }
 
 async fn attempt(authenticator: &Arc<dyn Authenticator>, login: &str, password: &str) -> Result<String, AuthError> {
@@ -72,7 +72,7 @@ async fn a_dead_server_is_no_verdict_and_no_failure() {
     attempt(&opened.authenticator, "einstein", "relativity").await.expect("right");
     slapd.stop();
     for _ in 0..10 {
-        let error = attempt(&opened.authenticator, "einstein", "relativity").await.expect_err("nobody answers");
+        let error = attempt(&opened.authenticator, "einstein", "relativity").await.expect_err("no server answers");
         assert_eq!(error.kind(), Kind::Unavailable);
     }
     slapd.restart();

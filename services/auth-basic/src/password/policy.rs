@@ -36,7 +36,7 @@ pub enum Weakness {
     #[error("the password must not be an app token")]
     AppToken,
     /// Everybody tries it.
-    #[error("the password is one that everybody tries")]
+    #[error("the password is commonly used")]
     Known,
     /// It is one character, or a few, again and again, or the keyboard's or the alphabet's order.
     #[error("the password is a mere repetition or sequence")]

@@ -105,12 +105,12 @@ async fn callers_without_administrator_token_are_refused() {
 async fn a_change_that_the_directory_does_not_know_is_no_success() {
     let bench = Bench::start(cheap()).await;
     let mut client = client(&bench);
-    bench.people.refuse(Some(|| DirectoryError::Unavailable("nobody answers".into())));
+    bench.people.refuse(Some(|| DirectoryError::Unavailable("no server answers".into())));
     let setting = request(&bench, &[role::ADMIN], set("id-of-marie", "a password that is new"));
-    let error = client.set_password(setting).await.expect_err("nobody was told");
+    let error = client.set_password(setting).await.expect_err("the directory was not notified");
     assert_eq!(error.code(), Code::Unavailable);
     let message = RemovePasswordRequest { user_id: "id-of-marie".into() };
     let removing = request(&bench, &[role::ADMIN], message);
-    let error = client.remove_password(removing).await.expect_err("nobody was told");
+    let error = client.remove_password(removing).await.expect_err("the directory was not notified");
     assert_eq!((error.code(), error.message().contains("do it again")), (Code::Unavailable, true), "{error}");
 }

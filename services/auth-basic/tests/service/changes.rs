@@ -31,7 +31,7 @@ fn marie(bench: &Bench) -> Noted {
 }
 
 fn unavailable() -> DirectoryError {
-    DirectoryError::Unavailable("nobody answers".into())
+    DirectoryError::Unavailable("no server answers".into())
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn what_does_not_happen_is_not_noted() {
     let weak = SecretString::from("short");
     administration(&bench).set_password("id-of-marie", &weak, TOKEN).await.expect_err("a bad password");
     let unknown = administration(&bench).set_password("id-of-nobody", &SecretString::from(NEW), TOKEN).await;
-    assert_eq!(unknown.expect_err("nobody").kind(), Kind::NotFound);
+    assert_eq!(unknown.expect_err("no such user").kind(), Kind::NotFound);
     assert_eq!(bench.people.noted(), []);
 }
 

@@ -83,7 +83,7 @@ impl Directory for People {
         match claim {
             Claim::Username(name) => self.find_by(|user| user.username == *name),
             Claim::Mail(mail) => self.find_by(|user| user.mail == *mail),
-            other => panic!("nobody signs in by {other:?}"),
+            other => panic!("no user signs in by {other:?}"),
         }
     }
 
