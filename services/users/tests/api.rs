@@ -162,8 +162,8 @@ async fn refusals_have_the_status_of_their_reason() {
     assert_eq!(admin.create_user(service.by_admin(bad)).await.unwrap_err().code(), Code::InvalidArgument);
     let unsaid = GetUserRequest { user: None };
     assert_eq!(admin.get_user(service.by_admin(unsaid)).await.unwrap_err().code(), Code::InvalidArgument);
-    let nobody = GetUserRequest { user: Some(who("pierre")) };
-    assert_eq!(admin.get_user(service.by_admin(nobody)).await.unwrap_err().code(), Code::NotFound);
+    let unknown = GetUserRequest { user: Some(who("pierre")) };
+    assert_eq!(admin.get_user(service.by_admin(unknown)).await.unwrap_err().code(), Code::NotFound);
     let no_status = UpdateUserRequest { user: Some(who("marie")), status: Some(0), ..UpdateUserRequest::default() };
     assert_eq!(admin.update_user(service.by_admin(no_status)).await.unwrap_err().code(), Code::InvalidArgument);
 }
@@ -194,8 +194,8 @@ async fn another_process_tells_of_changed_passwords() {
     };
     let id = UserId { opaque_id: created.id, ..UserId::default() };
     let at = UNIX_EPOCH + Duration::from_micros(1_700_000_000_000_001);
-    let nobodys = [service.token(&[role::USER], Scopes::full_user()), "a.b.c".to_owned(), String::new()];
-    for token in nobodys.iter().chain([&"\n".to_owned()]) {
+    let tokens = [service.token(&[role::USER], Scopes::full_user()), "a.b.c".to_owned(), String::new()];
+    for token in tokens.iter().chain([&"\n".to_owned()]) {
         let refused = directory.note_password_change(&id, at, token).await;
         assert!(matches!(refused, Err(DirectoryError::Unauthenticated)), "{token:?}: {refused:?}");
     }
@@ -207,8 +207,8 @@ async fn another_process_tells_of_changed_passwords() {
     directory.note_password_change(&id, UNIX_EPOCH, &token).await.unwrap();
     assert_eq!(changed().await, Some(at), "never earlier");
     assert_eq!(directory.user(&id, Groups::Skip).await.unwrap().password_changed, Some(at));
-    let nobody = UserId { opaque_id: "nobody".to_owned(), ..UserId::default() };
-    let unknown = directory.note_password_change(&nobody, at, &token).await;
+    let absent = UserId { opaque_id: "nobody".to_owned(), ..UserId::default() };
+    let unknown = directory.note_password_change(&absent, at, &token).await;
     assert!(matches!(unknown, Err(DirectoryError::NotFound)), "{unknown:?}");
 }
 

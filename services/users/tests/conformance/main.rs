@@ -108,7 +108,7 @@ async fn every_claim_finds_its_person(tables: &Tables) {
             assert_eq!(user.id.opaque_id, created.id, "{claim:?}");
         }
     }
-    let nobody = [
+    let unmatched = [
         Claim::UserId(value(NOBODY)),
         Claim::UserId(created.id.to_uppercase()),
         Claim::Username(value("")),
@@ -119,7 +119,7 @@ async fn every_claim_finds_its_person(tables: &Tables) {
         Claim::Uid(value("0")),
         Claim::Uid(value("x")),
     ];
-    for claim in nobody {
+    for claim in unmatched {
         assert_eq!(tables.by(claim.clone()).await.unwrap_err().kind(), Kind::NotFound, "{claim:?}");
     }
     for idp in ["", IDP, "https://cloud.example.org/", "https://former.example", "https://former.example/"] {
@@ -260,7 +260,7 @@ async fn a_changed_password_is_known_at_once(tables: &Tables) {
     let created = tables.administration().create_person(marie()).await.unwrap();
     let directory = &tables.opened.directory;
     let user = tables.by_username("marie").await.unwrap();
-    assert_eq!(user.password_changed, None, "nobody told");
+    assert_eq!(user.password_changed, None, "no change was reported");
     let at = |micros| UNIX_EPOCH + Duration::from_micros(micros);
     let (one, other) = (1_700_000_000_000_001, 1_700_000_000_000_002);
     // by either identifier; an earlier change that is reported later has no effect
@@ -285,10 +285,10 @@ async fn a_changed_password_is_known_at_once(tables: &Tables) {
 }
 
 async fn whose_password_cannot_be_changed(tables: &Tables, user: &User) {
-    let nobody = UserId { opaque_id: NOBODY.to_owned(), ..UserId::default() };
+    let absent = UserId { opaque_id: NOBODY.to_owned(), ..UserId::default() };
     let odd = UserId { opaque_id: "marie\0".to_owned(), ..UserId::default() };
     let foreign = UserId { idp: "https://elsewhere.example".to_owned(), ..user.id.clone() };
-    for id in [nobody, odd, foreign, UserId::default()] {
+    for id in [absent, odd, foreign, UserId::default()] {
         let outcome = tables.opened.directory.note_password_change(&id, UNIX_EPOCH, "").await;
         assert!(matches!(outcome, Err(DirectoryError::NotFound)), "{id:?}: {outcome:?}");
     }
