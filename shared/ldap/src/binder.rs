@@ -59,7 +59,7 @@ impl Binder {
             (Some(entry), true) => entry,
             (None, _) => return Ok(None),
             (Some(_), false) => {
-                tracing::warn!("a login fits several LDAP entries; nobody can sign in with it");
+                tracing::warn!("a login matches several LDAP entries; no user can sign in with it");
                 return Ok(None);
             }
         };

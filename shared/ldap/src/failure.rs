@@ -36,13 +36,13 @@ pub(crate) enum Failure {
     /// The server's answer is an error.
     #[error("the LDAP server refused the {operation}")]
     Answer {
-        /// What was asked.
+        /// The request.
         operation: &'static str,
         /// The answer.
         #[source]
         result: LdapResult,
     },
-    /// The server gives only a part of what was asked for in full.
+    /// The server returns only a part of a result that is needed in full.
     #[error(
         "the LDAP server gives only a part of the entries: raise the size limit of the service's account there \
          (OpenLDAP: size.prtotal in limits)"
@@ -68,7 +68,7 @@ impl Failure {
         matches!(self, Self::Connection(_))
     }
 
-    /// Whether the connection is still good: the server answered, though with an error.
+    /// Whether the connection is still usable: the server answered, though with an error.
     pub(crate) fn spares_connection(&self) -> bool {
         matches!(self, Self::Answer { .. } | Self::Truncated | Self::Request(_))
     }

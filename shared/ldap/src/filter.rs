@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use ldap3::ldap_escape;
 
-/// A value as it may stand in a filter.
+/// A value, escaped for a filter.
 pub(crate) fn escape(value: &str) -> String {
     ldap_escape(value).into_owned()
 }

@@ -53,7 +53,7 @@ impl People {
         }
     }
 
-    /// A filter for whoever may sign in with this login; `None` if it is empty.
+    /// A filter for the users who may sign in with this login; `None` if it is empty.
     pub(crate) fn login(&self, login: &Login) -> Option<String> {
         let attributes: Vec<&str> = self.config.login_attributes.iter().map(String::as_str).collect();
         (!login.given().is_empty()).then(|| named(&attributes, login))

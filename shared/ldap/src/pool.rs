@@ -31,7 +31,7 @@ pub(crate) struct Search<'a> {
     pub(crate) optional_base: bool,
 }
 
-/// How many of the entries that a filter fits are wanted.
+/// How many of the entries that match a filter are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Limit {
     /// As many as this, whichever they are. A server that gives fewer is no failure.
@@ -152,7 +152,7 @@ async fn all(connection: &mut ldap3::Ldap, search: &Search<'_>) -> Result<Vec<En
     }
 }
 
-/// With what the next page is asked for; empty after the last one.
+/// The cookie that requests the next page; empty after the last one.
 fn cookie_of(result: &LdapResult) -> Vec<u8> {
     let paged = result.ctrls.iter().find(|Control(kind, _)| matches!(kind, Some(ControlType::PagedResults)));
     paged.map(|Control(_, raw)| raw.parse::<PagedResults>().cookie).unwrap_or_default()

@@ -142,7 +142,7 @@ async fn disabled_people_are_found_and_blocked() {
         ..slapd.config()
     };
     let user = directory(&missing).user(&id(&RICHARD), Groups::Skip).await.expect("found");
-    assert_eq!(user.status, UserStatus::Active, "a group that was not made yet disables nobody");
+    assert_eq!(user.status, UserStatus::Active, "a group that does not exist yet disables no user");
 }
 
 #[tokio::test]

@@ -77,7 +77,7 @@ impl Slapd {
         self.folder.path().join("ca.pem")
     }
 
-    /// Settings that fit it.
+    /// Settings for this server.
     pub fn config(&self) -> Ldap {
         Ldap {
             uri: self.uri(),

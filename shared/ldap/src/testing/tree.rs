@@ -1,4 +1,4 @@
-//! Who lives in the test server.
+//! The entries of the test server.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 /// The suffix of the tree.
 pub const BASE: &str = "dc=example,dc=org";
-/// Whom a service binds as.
+/// The DN that a service binds as.
 pub const BIND_DN: &str = "cn=doorward,ou=services,dc=example,dc=org";
 /// That one's password.
 pub const BIND_PASSWORD: &str = "a-service-password-of-the-test-server";
