@@ -25,11 +25,11 @@ pub struct Authenticated {
     pub amr: Cow<'static, str>,
     /// Who acts in the user's name, if someone does (RFC 8693 `act.sub`).
     pub actor: Option<String>,
-    /// By which it can be told later whether the same answer would be given; without it only by asking anew.
+    /// Lets a caller check that this answer is still valid without authenticating again; `None` if only that shows it.
     pub standing: Option<Arc<dyn Standing>>,
 }
 
-/// An answer's way to tell whether it holds. To ask it is much quicker than to ask the authenticator, and must be as strict. It
+/// Checks whether an answer is still valid. The check is much quicker than authenticating again and must be as strict. It
 /// counts what it has allocated, since answers are cached.
 pub trait Standing: fmt::Debug + HeapSize + Send + Sync {
     /// Whether the credential would be answered the same at this moment; if so, this is a use of it.
@@ -81,7 +81,7 @@ pub enum Reason {
     TooManyGroups,
     /// The policy does not allow this caller to act for this subject.
     Policy,
-    /// The authenticator that was asked gave no reason.
+    /// The authenticator gave no reason.
     Unstated,
 }
 
@@ -109,19 +109,19 @@ impl Reason {
 /// Why there is no [`Authenticated`].
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
-    /// The credential is not good. One text for every reason.
+    /// The credential is not valid. The text is the same for every reason.
     #[error("invalid credentials")]
     Refused(Reason),
     /// The key is valid but the user does not exist; only auth-machine may return this.
     #[error("user not found")]
     UnknownUser,
-    /// The credential is good, but not for this.
+    /// The credential is valid, but does not permit this.
     #[error("not permitted")]
     NotPermitted(Reason),
-    /// Nobody here understands credentials of this type.
+    /// No authenticator supports credentials of this type.
     #[error("authentication type {name:?} is not enabled; enabled types: {enabled}")]
     UnknownType {
-        /// The type asked for.
+        /// The requested type.
         name: String,
         /// The types that would be understood, comma separated.
         enabled: String,
@@ -135,7 +135,7 @@ pub enum AuthError {
         /// When trying again makes sense.
         retry_after: Duration,
     },
-    /// The service that would know cannot be asked.
+    /// A service that the decision depends on is unavailable.
     #[error("{service} is not available")]
     Unavailable {
         /// Which one.

@@ -9,7 +9,7 @@ use tonic::{
 };
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// Metadata key under which a trusted peer tells the address that a credential came from.
+/// Metadata key under which a trusted peer sends the address that a credential came from.
 pub const SOURCE_KEY: &str = "x-doorward-source";
 /// Metadata key under which a trusted peer passes on the [`Device`]: its identifier, a blank, and the user's identifier.
 pub const DEVICE_KEY: &str = "x-doorward-device-bin";
@@ -22,11 +22,11 @@ const USER_AGENT_KEY: &str = "x-user-agent";
 /// The other end of a connection, as the listener knows it; a request extension.
 #[derive(Debug, Clone, Default)]
 pub struct Peer {
-    /// The address the credential came from: the peer's own, or what a trusted peer told in [`SOURCE_KEY`].
+    /// The address the credential came from: the peer's own, or the one that a trusted peer sent in [`SOURCE_KEY`].
     pub source: Option<IpAddr>,
     /// The first subject alternative name of the peer's client certificate.
     pub identity: Option<String>,
-    /// Whether the peer is believed when it passes on what it knows of the caller.
+    /// Whether the peer is trusted to state the properties of the caller.
     pub is_trusted: bool,
 }
 
@@ -47,7 +47,7 @@ pub struct ForwardedCaller(pub String);
 /// The context of a call: what throttling and the audit log need in addition to the credential.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
-    /// The address the credential came from, as far as trusted peers told it.
+    /// The address the credential came from, as far as trusted peers sent it.
     pub source: Option<IpAddr>,
     /// The device, if it is one that is known.
     pub device: Option<Device>,

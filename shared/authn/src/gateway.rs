@@ -31,7 +31,7 @@ pub trait Gateway: Send + Sync {
     async fn token(&self, kind: &str, credentials: &Credentials) -> Result<Identified, AuthError>;
 }
 
-/// A gateway in another process, asked by CS3 `GatewayAPI`: ours, or that of an existing installation.
+/// A gateway in another process, called by CS3 `GatewayAPI`: ours, or that of an existing installation.
 #[derive(Debug, Clone)]
 pub struct Remote(GatewayApiClient<Channel>);
 

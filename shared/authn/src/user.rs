@@ -83,7 +83,7 @@ impl UserType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(i32)]
 pub enum UserStatus {
-    /// In good standing.
+    /// May sign in.
     #[default]
     Active = 0,
     /// Still allowed, but about to end.
@@ -115,7 +115,7 @@ pub struct ExternalIdentity {
 /// Who a user is, never reassigned.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct UserId {
-    /// The issuer that vouches for the identifier, a URL; empty means "ours".
+    /// The issuer of the identifier, a URL; empty means "ours".
     pub idp: String,
     /// The stable identifier, a UUID for people of our own directory.
     pub opaque_id: String,

@@ -10,7 +10,7 @@ pub struct Claims {
     pub user: User,
     /// What the bearer may do; empty means nothing.
     pub scopes: Scopes,
-    /// Who vouches for the user (`iss`): always the user's `idp`, empty if that is.
+    /// The issuer of the user (`iss`): always the user's `idp`, empty if that is.
     pub issuer: String,
     /// When it was minted (`iat`).
     pub issued_at: SystemTime,

@@ -22,7 +22,7 @@ pub enum TokenError {
     /// The call brought a token that is not accepted.
     #[error("{}", INVALID)]
     Invalid(#[from] Defect),
-    /// The token is good, but its bearer is no administrator.
+    /// The token is valid, but its bearer is no administrator.
     #[error("administrator role required")]
     NotAdministrator,
     /// The credential ends before a token of it could begin.
@@ -31,7 +31,7 @@ pub enum TokenError {
     /// The user has no identifier, so the token would have no subject.
     #[error("the user has no identifier")]
     Unidentified,
-    /// The token would be larger than anybody reads.
+    /// The token would be larger than verifiers accept.
     #[error("the user's data do not fit into a token of {} bytes; leave the groups out of it", crate::MAX_TOKEN_BYTES)]
     Oversized,
     /// A fault of ours while minting.
@@ -100,7 +100,7 @@ pub enum Defect {
     /// From another issuer than its user's.
     #[error("the token's issuer is not its user's")]
     Issuer,
-    /// Without a user who could be told from others.
+    /// Without a user identifier.
     #[error("the token names no user")]
     NoUser,
 }

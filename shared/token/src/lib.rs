@@ -22,7 +22,7 @@ pub use verify::{LEEWAY, Verifier};
 /// Largest token that is minted or read, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 64 * 1024;
 
-/// Whom every token is for: the family of services behind the gateway.
+/// The audience of every token: the family of services behind the gateway.
 const AUDIENCE: &str = "reva";
 
 /// The opaque entry of a user that holds role identifiers, a JSON array.

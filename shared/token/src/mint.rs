@@ -15,7 +15,7 @@ use crate::{
 /// Length of an HMAC-SHA256, encoded, with the dot before it.
 const SIGNATURE_BYTES: usize = 44;
 
-/// Makes the 16 bytes that tell a token from all others.
+/// Makes the 16 bytes that identify a token.
 type Identifiers = Arc<dyn Fn() -> [u8; 16] + Send + Sync>;
 
 /// Mints tokens with the ring's current secret.

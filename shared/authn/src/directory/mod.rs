@@ -99,7 +99,7 @@ pub trait Directory: Send + Sync {
     }
     /// The groups of a user.
     async fn groups(&self, id: &UserId) -> Result<Vec<String>, DirectoryError>;
-    /// The users whom every filter fits, at most a page of a hundred. `token` is the internal token of the person who
+    /// The users that match every filter, at most a page of a hundred. `token` is the internal token of the person who
     /// searches: a directory in this process has no use for it, a remote one demands it.
     async fn find(&self, filters: &[Filter], groups: Groups, token: &str) -> Result<Vec<Arc<User>>, DirectoryError>;
     /// How many changes there have been to what is answered: as long as it stays the same, so does every answer. `None` where
@@ -123,7 +123,7 @@ pub enum DirectoryError {
     /// There is none.
     #[error("user not found")]
     NotFound,
-    /// The claim fits more than one user.
+    /// The claim matches more than one user.
     #[error("the claim fits more than one user")]
     Ambiguous,
     /// The request is not one.
@@ -135,7 +135,7 @@ pub enum DirectoryError {
     /// People are written elsewhere.
     #[error("the directory cannot be written to")]
     ReadOnly,
-    /// The directory cannot be asked.
+    /// The directory is unavailable.
     #[error("users is not available")]
     Unavailable(#[source] BoxError),
     /// A fault of ours.

@@ -1,4 +1,4 @@
-//! What a credential may do, in words: the scopes of app tokens and personal access tokens.
+//! What a credential may do, as text: the scopes of app tokens and personal access tokens.
 //!
 //! | scope | grants |
 //! |---|---|
@@ -169,7 +169,7 @@ impl Grants {
         Self(vec![Grant::User])
     }
 
-    /// Reads grants in words; duplicates become one.
+    /// Parses grants; duplicates become one.
     ///
     /// # Errors
     /// [`GrantError::Unknown`] for the first that is none, [`GrantError::Missing`] or [`GrantError::TooMany`].
@@ -199,7 +199,7 @@ impl Grants {
         self.0.iter()
     }
 
-    /// The grants in words, in order.
+    /// The grants as text, in order.
     pub fn words(&self) -> Vec<String> {
         self.0.iter().map(Grant::to_string).collect()
     }

@@ -13,7 +13,7 @@ use tonic::{Code, Request, transport::Channel};
 use super::extras;
 use crate::{AuthError, Authenticated, Authenticator, Credentials, Reason};
 
-/// An authenticator in another process, asked by CS3 `ProviderAPI`: one of ours, or one of an existing installation.
+/// An authenticator in another process, called by CS3 `ProviderAPI`: one of ours, or one of an existing installation.
 #[derive(Debug, Clone)]
 pub struct Remote {
     name: &'static str,

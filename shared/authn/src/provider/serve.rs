@@ -54,7 +54,7 @@ impl ProviderApi for Provider {
     }
 }
 
-/// Why a credential was refused is written where it is known: whoever asked from another process is not told.
+/// Why a credential was refused is logged by the process that knows it: the response to another process does not contain it.
 fn audit(credentials: &Credentials, error: &AuthError) {
     let subject: String = credentials.client_id.chars().take(256).collect();
     tracing::info!(

@@ -19,7 +19,7 @@ fn defect(token: &str) -> Option<Defect> {
     }
 }
 
-/// The claims of a good token, changed.
+/// The claims of a valid token, changed.
 fn claims(change: impl FnOnce(&mut Value)) -> Value {
     let mut claims = json!({
         "iss": "https://idp.example.org",

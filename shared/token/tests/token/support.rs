@@ -39,7 +39,7 @@ pub(crate) fn alan() -> Authenticated {
     Authenticated::full(Arc::new(User { id, username: "alan".to_owned(), ..User::default() }), "pwd")
 }
 
-/// A token with these claims and a good signature.
+/// A token with these claims and a valid signature.
 pub(crate) fn forge(claims: &Value) -> String {
     forge_with(&json!({"alg": "HS256", "typ": "JWT"}), claims, SECRET)
 }
