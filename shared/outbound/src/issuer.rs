@@ -13,13 +13,13 @@ use crate::{Answer, FetchError, Fetcher, Policy, Question};
 /// How long discovery and keys may take together.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Why an issuer has not told what was asked.
+/// Why a request to an issuer failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// It cannot be reached, or answers wrongly.
     #[error("{what} of the issuer: {error}")]
     Fetch {
-        /// What was asked for.
+        /// What was requested.
         what: &'static str,
         /// What happened.
         error: FetchError,
@@ -56,7 +56,7 @@ pub struct Metadata {
     pub authorization_response_iss_parameter_supported: bool,
     /// Where tokens are introspected.
     pub introspection_endpoint: Option<String>,
-    /// The UserInfo endpoint (OpenID Connect Core 5.3).
+    /// The `UserInfo` endpoint (`OpenID` Connect Core 5.3).
     pub userinfo_endpoint: Option<String>,
 }
 

@@ -75,7 +75,7 @@ impl StoreError {
         Self::Unavailable(Cause::new("no answer in time"))
     }
 
-    /// A fault of ours, in words.
+    /// An internal error, described in text.
     pub fn internal(text: impl Into<String>) -> Self {
         Self::Internal(Cause::new(text))
     }

@@ -55,7 +55,7 @@ fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(BUSY_TIMEOUT)
-        // there is no network in between: a ping tells nothing
+        // there is no network in between: a ping proves nothing
         .test_before_acquire(false)
         .max_lifetime(None)
         .after_release(|connection, _| {

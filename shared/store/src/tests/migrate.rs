@@ -90,9 +90,9 @@ async fn suite(database: Database) {
     database.migrate::<Before>().await.expect("N-1 starts");
     super::write(&database, "INSERT INTO pets (name) VALUES ('laika')").await.unwrap();
     database.migrate::<After>().await.expect("N starts");
-    database.migrate::<Before>().await.expect("N-1 starts again beside N");
-    super::write(&database, "INSERT INTO pets (name) VALUES ('felix')").await.expect("N-1 works beside N");
-    database.migrate::<After>().await.expect("N starts again beside N-1");
+    database.migrate::<Before>().await.expect("N-1 starts again while N runs");
+    super::write(&database, "INSERT INTO pets (name) VALUES ('felix')").await.expect("N-1 works while N runs");
+    database.migrate::<After>().await.expect("N starts again while N-1 runs");
     assert_eq!(taken(&database).await, 3, "nothing is taken twice, nor back");
 
     let refused = database.migrate::<Otherwise>().await.unwrap_err();
