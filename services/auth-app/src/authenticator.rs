@@ -49,7 +49,7 @@ impl Authenticator for AppTokens {
             return Err(AuthError::Refused(Reason::EmptySecret));
         }
         let now = self.clock.now();
-        // before anything is asked, so that nothing changes unseen between this and the answer
+        // before the lookups, so that no change between this and the answer is missed
         let (forgotten, changes) = (self.tokens.cache.forgotten(), self.directory.changes());
         let (known, user) = if credentials.client_id.is_empty() {
             let known = self.tokens.find(secret, None, now).await?;
@@ -110,7 +110,7 @@ struct InForce {
     directory: Arc<dyn Directory>,
     clock: Clock,
     known: Arc<Known>,
-    /// What the cache of the tokens had forgotten, and what the directory had changed, before they were asked.
+    /// The invalidations of the token cache and the changes of the directory before the lookups.
     forgotten: u64,
     changes: u64,
 }

@@ -1,5 +1,5 @@
-//! What was read of tokens, for a while: bounded, each token read by one caller at a time, and never good after a
-//! revocation in this process.
+//! A bounded cache of tokens that were read from the store: each token is read by one caller at a time, and no entry is valid
+//! after a revocation in this process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -147,8 +147,8 @@ impl Cache {
         self.revoked.add(id, Instant::now());
     }
 
-    /// Whether a token is known to be revoked; to be asked of every answer, since one that was on its way may be older than
-    /// the revocation.
+    /// Whether a token is known to be revoked. Every result must be checked, since a read that was under way may be older
+    /// than the revocation.
     pub fn is_revoked(&self, id: Uuid) -> bool {
         self.revoked.contains(id)
     }

@@ -40,7 +40,7 @@ const SEARCHES: usize = 1;
 const WAITING_SEARCHES: usize = 32;
 /// How many of both may be for one owner's tokens from one source, so that others find a place.
 const PLACES_OF_PAIR: usize = 2;
-/// How many may be for one owner's tokens from anywhere, and how many from one source for anybody's.
+/// How many may be for one owner's tokens from anywhere, and how many from one source for tokens of any owner.
 const PLACES: usize = 8;
 /// How long it is remembered that a secret matches none of its owner's verifiers.
 const FITS_NONE_FOR: Duration = Duration::from_mins(5);
@@ -232,7 +232,7 @@ impl Default for Search {
     }
 }
 
-/// The searches that are under way, by their attempts, with what tells that they have ended.
+/// The searches that are under way, by their attempts, with the signal that they have ended.
 #[derive(Debug, Default)]
 struct UnderWay(Mutex<HashMap<Digest, CancellationToken>>);
 

@@ -54,7 +54,7 @@ pub struct Use {
 pub struct ImportedToken {
     /// The token, and by what it is found.
     pub stored: Stored,
-    /// SHA-256 of the verifier as it was there: names the token, and tells that it was taken over.
+    /// SHA-256 of the verifier as it was there: identifies the token, and shows that it was imported.
     pub imported: Digest,
     /// A verifier by which the token cannot be found, only recognised, at some cost.
     pub verifier: Option<String>,

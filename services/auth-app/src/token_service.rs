@@ -20,7 +20,7 @@ use crate::model::{AppToken, Fingerprint, Stored};
 use crate::store::{Added, TokenStore};
 use crate::token::{self, WellFormed};
 
-/// How long a secret is searched for among another system's verifiers before the caller is asked to come back; the search
+/// How long a secret is searched for among another system's verifiers before the caller has to try again; the search
 /// goes on. Callers give up after two seconds.
 const SEARCH_PATIENCE: Duration = Duration::from_millis(1500);
 /// How long after a use it is written down at the latest, if it is due.
@@ -231,7 +231,7 @@ impl TokenService {
         }))
     }
 
-    /// Tries a secret against what is left of another system's verifiers of its owner. Where one fits, the token gets a
+    /// Tries a secret against what is left of another system's verifiers of its owner. If one matches, the token gets a
     /// fingerprint of ours.
     async fn recognise(&self, secret: &str, claimant: Claimant<'_>, now: SystemTime) -> Result<(), LookupError> {
         let owner = claimant.owner;
@@ -320,7 +320,7 @@ impl TokenService {
         self.revoke_whole(async move { store.revoke_all(&owner, now).await }).await
     }
 
-    /// In a task of its own: a caller that stops waiting must not leave behind what is revoked in the store and still good
+    /// In a task of its own: a caller that stops waiting must not leave behind what is revoked in the store and still valid
     /// in the cache.
     async fn revoke_whole(
         &self,

@@ -16,7 +16,7 @@ use tonic::{Request, Status};
 
 use crate::{AuthApp, Config};
 
-/// The service at its own address, and the token of whoever can read its secret.
+/// The service at its own address, and a token that is signed with its secret.
 pub(super) struct Operator {
     client: AppTokensApiClient<Channel>,
     token: MetadataValue<Ascii>,

@@ -10,7 +10,7 @@ use runtime::print;
 use serde_json::{Value, json};
 use store::columns::time;
 
-/// A moment in words; `never` if there is none.
+/// A time as text; `never` if there is none.
 pub(super) fn date(seconds: Option<i64>) -> String {
     seconds.map_or_else(|| "never".to_owned(), |seconds| rfc3339(time(seconds.saturating_mul(1_000_000))))
 }

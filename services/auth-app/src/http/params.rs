@@ -109,7 +109,7 @@ pub(super) fn person(named: [(&str, Option<&str>); 2], reason: Option<&str>) -> 
     let [id, username] = named.map(|(_, value)| value.map(str::to_owned));
     match (id.is_some() || username.is_some(), reason) {
         (true, _) => Ok(Some(PersonRef { id, username })),
-        // whoever gives a reason has forgotten the person
+        // a reason is for impersonation only: the user is missing
         (false, Some(_)) => {
             let [(id, _), (username, _)] = named;
             Err(Problem::parameter("reason", format!("it goes with {id} or {username}")))

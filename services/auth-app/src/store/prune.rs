@@ -59,7 +59,7 @@ impl TokenStore {
     }
 
     /// Publishes again what is revoked already: rows of a transaction whose end took too long may have come too late for every
-    /// replica. A caller that was not told of its end tries again.
+    /// replica. A caller that got no response tries again.
     async fn publish_again(&self, which: &Condition) -> Result<(), StoreError> {
         if !self.0.is_postgres() {
             return Ok(());
@@ -90,7 +90,7 @@ impl TokenStore {
     }
 
     /// Removes at most `limit` tokens that have been over or revoked since before this moment; how many. One that was imported
-    /// and then revoked stays until it is over: imported once more, it would be good again.
+    /// and then revoked stays until it is over: imported once more, it would be valid again.
     pub async fn prune(&self, before: SystemTime, limit: u64) -> Result<u64, StoreError> {
         let before = micros(before);
         let over = Condition::any()
