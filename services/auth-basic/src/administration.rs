@@ -14,7 +14,7 @@ use crate::password::{Policy, Verifier, Weakness};
 use crate::pool::PoolError;
 use crate::store::PasswordStore;
 
-/// Administers passwords, with or without gRPC. Whoever has it may do everything: guard the way to it.
+/// Administers passwords, with or without gRPC. It checks no permissions: its callers must.
 pub struct Administration {
     pub(crate) passwords: Arc<PasswordStore>,
     pub(crate) directory: Arc<dyn Directory>,
@@ -25,7 +25,7 @@ pub struct Administration {
 }
 
 impl Administration {
-    /// Sets the password of a person of the directory, in place of any there is, and tells the directory. `token` is the
+    /// Sets the password of a person of the directory, in place of any there is, and notifies the directory. `token` is the
     /// internal token of the administrator who does it.
     ///
     /// # Errors
@@ -45,21 +45,21 @@ impl Administration {
     }
 
     /// Keeps what another system kept of a password: a PHC string of argon2, or a bcrypt string. It is brought up to date
-    /// when the person signs in. The directory is not told: it is the password that the person had all the while.
+    /// when the person signs in. The directory is not notified, as the password itself does not change.
     pub async fn import(&self, user_id: &str, verifier: &str) -> Result<(), AdministrationError> {
         self.user(user_id).await?;
         Verifier::parse(verifier).ok_or(AdministrationError::Verifier)?;
         Ok(self.passwords.set(user_id, verifier, self.clock.now()).await?)
     }
 
-    /// Removes the password of a person, also of one whom the directory has forgotten, and tells the directory; says
+    /// Removes the password of a person, also of one who is not in the directory any more, and notifies the directory; says
     /// whether there was one. `token` is the internal token of the administrator who does it.
     ///
     /// # Errors
     /// With [`AdministrationError::Untold`] the password is removed all the same; doing it again is harmless.
     pub async fn remove_password(&self, user_id: &str, token: &str) -> Result<bool, AdministrationError> {
         let removed = self.passwords.remove(named(user_id)?).await?;
-        // told even if there was none: it may be the second attempt, after one that could not tell
+        // notifies even if there was none: it may be the second attempt, after one that could not notify
         match self.tell(user_id, token).await {
             Ok(()) | Err(DirectoryError::NotFound) => Ok(removed),
             Err(error) => Err(AdministrationError::Untold(error)),
@@ -76,7 +76,7 @@ impl Administration {
     }
 
     /// Tells the directory that a password was changed. The time is that of telling, when the change is durable: what the
-    /// old password was good for until then is older.
+    /// old password was valid for until then is older.
     async fn tell(&self, user_id: &str, token: &str) -> Result<(), DirectoryError> {
         match self.directory.note_password_change(&id(user_id), self.clock.now(), token).await {
             Err(DirectoryError::ReadOnly) => {
@@ -105,7 +105,7 @@ pub enum AdministrationError {
     /// No person is named.
     #[error("user_id is empty")]
     Unnamed,
-    /// The password is not good enough.
+    /// The password violates the policy.
     #[error(transparent)]
     Weak(#[from] Weakness),
     /// What is to be imported is no verifier.

@@ -33,7 +33,7 @@ pub(crate) struct Basic {
     throttle: Throttle,
     digester: Digester,
     clock: Clock,
-    /// When a credential was found good, by its digest. Also makes one of equal attempts at the same time.
+    /// When a credential was verified, by its digest. Also makes one of equal attempts at the same time.
     verified: Cache<Digest, SystemTime>,
     /// When and why a credential was refused, where a changed password would be another key.
     refused: Cache<Digest, (SystemTime, Reason)>,

@@ -1,4 +1,4 @@
-//! Delays for whoever guesses passwords, without locking anyone else out.
+//! Delays password guessing without locking out other users.
 //!
 //! No failures of others lock the owner of an account out where the owner has signed in before. What is counted:
 //! - failures of one *login from one source*, before it is known whose login it is, and of one *account from one source* after

@@ -11,7 +11,7 @@ use runtime::{Clock, Context, Service};
 use status::Kind;
 use tempfile::TempDir;
 
-/// Everything from the environment, as an operator has it. The directory of SQL is not asked.
+/// Everything from the environment, as an operator has it. The SQL directory is not used.
 async fn start(slapd: &Slapd) -> (Opened, Clock, TempDir) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let environment = slapd

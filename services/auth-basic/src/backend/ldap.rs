@@ -20,7 +20,7 @@ impl Backend for Ldap {
         Ok(account.map(|account| Person { user: account.user.clone(), proof: Proof::Entry(account) }))
     }
 
-    /// Whoever comes while all binds are taken waits.
+    /// An attempt waits while all binds are in use.
     fn is_busy(&self, _account: Digest) -> bool {
         false
     }

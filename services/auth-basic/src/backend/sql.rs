@@ -38,7 +38,7 @@ impl Hashing {
         self.pool.run(account, move |memory| hasher.hash(password.expose_secret().as_bytes(), salt, memory)).await
     }
 
-    /// Whether the password fits: prepared (RFC 8265 4.2), or as it was given, for verifiers of passwords that were never
+    /// Whether the password matches: prepared (RFC 8265 4.2), or as it was given, for verifiers of passwords that were never
     /// prepared. Without a verifier it does not, after the same work.
     async fn accepts(
         &self,
@@ -63,7 +63,7 @@ impl Hashing {
     }
 }
 
-/// Which form of a password fits its verifier.
+/// Which form of a password matches its verifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fit {
     /// The prepared form.

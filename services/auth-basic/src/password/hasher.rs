@@ -70,7 +70,7 @@ impl Hasher {
         self.phc(salt, &output)
     }
 
-    /// A verifier that no password fits and that costs as much as any other. Both arguments are to be random.
+    /// A verifier that no password matches and that costs as much as any other. Both arguments are to be random.
     pub(crate) fn decoy(&self, salt: [u8; 16], output: [u8; OUTPUT_BYTES]) -> Verifier {
         Verifier::parse(&self.phc(salt, &output)).expect("what is made here can be read")
     }

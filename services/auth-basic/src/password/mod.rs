@@ -1,4 +1,4 @@
-//! Passwords: what is kept of them, and which are good enough. No I/O.
+//! Passwords: their verifiers, and the policy for new ones. No I/O.
 
 mod hasher;
 mod policy;

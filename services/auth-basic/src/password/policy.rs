@@ -20,7 +20,7 @@ pub struct Policy {
     pub least: usize,
 }
 
-/// Why a password is not good enough. The text is for whoever chose it.
+/// Why a password violates the policy. The text is for the user who chose it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Weakness {
     /// Too short.

@@ -1,4 +1,4 @@
-//! What is kept of a password, and whether a password fits it.
+//! The stored verifier of a password, and whether a password matches it.
 
 use std::fmt;
 
@@ -34,7 +34,7 @@ impl Verifier {
         if text.starts_with("$2") { parse_bcrypt(text) } else { parse_argon2(text) }.map(Self)
     }
 
-    /// Whether the password fits.
+    /// Whether the password matches.
     pub(crate) fn accepts(&self, password: &[u8], memory: &mut Memory) -> bool {
         match &self.0 {
             Form::Argon2 { algorithm, version, params, salt, output } => {

@@ -34,7 +34,7 @@ pub(crate) struct People {
     refusal: Mutex<Option<fn() -> DirectoryError>>,
 }
 
-/// What the directory was told of a password.
+/// A notification of a changed password to the directory.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Noted {
     pub(crate) user_id: String,
@@ -193,7 +193,7 @@ pub(crate) fn reason(outcome: Result<Authenticated, AuthError>) -> Reason {
     }
 }
 
-/// Whether it was told to come again later.
+/// Whether it was refused with [`AuthError::Busy`].
 pub(crate) fn is_busy(outcome: &Result<Authenticated, AuthError>) -> bool {
     matches!(outcome, Err(AuthError::Busy { .. }))
 }
