@@ -1,4 +1,4 @@
-//! What can be done with people and groups, whoever asks for it: the administration API, or a command on a stopped family.
+//! Administration of users and groups, for the administration API and for commands while the services are stopped.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,7 +16,7 @@ use crate::{Change, Group, GroupRef, NewPerson, Page, PageRequest, PeopleError, 
 const PAGE: u32 = 100;
 /// Most entries of a page.
 const MAX_PAGE: u32 = 1_000;
-/// How far the clock of whoever changes passwords may be ahead of ours.
+/// How far the clock of the service that changes passwords may be ahead of ours.
 const AHEAD: Duration = Duration::from_hours(1);
 
 /// Administers people and groups. What it acknowledged is on disk, and seen by the very next question to the directory.

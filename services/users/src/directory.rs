@@ -99,7 +99,7 @@ impl SqlDirectory {
         if is_ours { Ok(&id.opaque_id) } else { Err(DirectoryError::NotFound) }
     }
 
-    /// Whom the key fits, from memory if possible. Of several who ask for one person at the same time one asks the database.
+    /// The user that matches the key, from memory if possible. Concurrent lookups of one user share one query.
     async fn one(&self, key: Key<'_>) -> Result<Arc<Known>, DirectoryError> {
         let (cache, Some(name)) = (&self.cache, cache::Name::of(key)) else { return self.read(key).await };
         if self.has_replicas {
@@ -118,7 +118,7 @@ impl SqlDirectory {
         Ok(known)
     }
 
-    /// Whom the key fits by the database, or by what it said a moment ago if it does not answer.
+    /// The user that matches the key in the database, or in its recent results while it does not answer.
     async fn read_or_recent(&self, key: Key<'_>, name: &cache::Name<'_>) -> Result<Arc<Known>, DirectoryError> {
         let before = self.cache.writes();
         let recent = || self.cache.get(name).filter(|known| known.is_recent());

@@ -47,7 +47,7 @@ impl UserStore {
         Self { database }
     }
 
-    /// Deletes the rows of a table that the condition fits; how many.
+    /// Deletes the rows of a table that match the condition; returns their number.
     async fn delete(&self, table: &'static str, condition: SimpleExpr) -> Result<u64, StoreError> {
         let delete = Query::delete().from_table(table).and_where(condition).take();
         self.database.run(|| async { Ok(self.database.connection().execute(&delete).await?.rows_affected()) }).await

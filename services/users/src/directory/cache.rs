@@ -174,12 +174,12 @@ impl Cache {
     }
 }
 
-/// Whom a write is about.
+/// The users that a write affects.
 #[derive(Debug, Clone)]
 pub(crate) enum Touched {
-    /// One person.
+    /// One user.
     Person(String),
-    /// Anybody, as when a group goes.
+    /// Any user, as when a group is deleted.
     Anybody,
 }
 

@@ -57,7 +57,7 @@ impl ReadOnly {
         Ok(ListMembersResponse { members: listing.entries.iter().map(|user| listed(user)).collect(), next_page_token })
     }
 
-    /// Refuses what would change something. Whoever may not administer learns nothing else.
+    /// Refuses changes. A caller that may not administer gets no other information.
     fn refuse<T>(&self, metadata: &MetadataMap) -> Answer<T> {
         self.authority.authorize_provisioner(metadata)?;
         Err(refusal(PeopleError::ReadOnly))

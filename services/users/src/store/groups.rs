@@ -11,7 +11,7 @@ use super::{GroupKey, Stretch, UserStore, along, contains};
 use crate::{Group, PeopleError, Person, rules::fold};
 
 impl UserStore {
-    /// The group that the key fits.
+    /// The group that matches the key.
     pub(crate) async fn group(&self, key: GroupKey<'_>) -> Result<Option<Group>, PeopleError> {
         let condition = match key {
             GroupKey::Id(id) => Expr::col("id").eq(id),

@@ -15,7 +15,7 @@ use super::{Key, Stretch, UserStore, along, contains};
 use crate::{Author, Change, GroupName, PeopleError, Person, rules::fold};
 
 impl UserStore {
-    /// The users whom the key fits, at most two: enough to see that it is not one.
+    /// The users that match the key, at most two: enough to see that it is ambiguous.
     pub(crate) async fn find(&self, key: Key<'_>) -> Result<Vec<Person>, PeopleError> {
         let (name, column) = match key {
             Key::Id(id) => return self.read(at_most_two(Expr::col("id").eq(id))).await,

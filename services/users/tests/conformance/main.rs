@@ -229,7 +229,7 @@ async fn changes_are_seen_at_once(tables: &Tables) {
     disabling_among_many_readers(tables).await;
 }
 
-/// Whoever asks after a change was acknowledged sees it, though others ask all the while.
+/// A lookup after an acknowledged change sees it, even during concurrent lookups.
 async fn disabling_among_many_readers(tables: &Tables) {
     let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let readers: Vec<_> = (0..4)
