@@ -28,7 +28,7 @@ impl Keys {
         self.accepted.store(std::sync::Arc::new(accepted));
     }
 
-    /// Whether this is one of the keys. Every key is compared, whichever fits.
+    /// Whether this is one of the keys. All keys are compared, whichever matches.
     pub(crate) fn accept(&self, guess: &str) -> bool {
         let verify = |tag: &hmac::Tag| hmac::verify(&self.key, guess.as_bytes(), tag.as_ref()).is_ok();
         self.accepted.load().iter().fold(false, |found, tag| verify(tag) | found) && !guess.is_empty()

@@ -15,7 +15,7 @@ const UNNAMED_CALLER: &str = "machine";
 /// What an operator does about a directory without roles.
 const ROLES_UNKNOWN: &str = "impersonation is refused: the directory knows no roles (LDAP, or another gateway), so that 'users' in AUTH_MACHINE_ALLOW_IMPERSONATION cannot leave administrators out; set AUTH_MACHINE_ALLOW_IMPERSONATION=*=users,*=admins if the key may act as both";
 
-/// What an operator does about a caller's name that is not believed.
+/// The remedy for a forwarded caller's name that is not trusted.
 const UNTRUSTED_GATEWAY: &str = "impersonation is refused: the peer forwards the name of its caller and is not in AUTH_MACHINE_TRUSTED_GATEWAYS, so that no rule for a named caller holds; add the peer's name there if it is a gateway";
 
 /// Lets a holder of the machine key act for a user.
