@@ -1,4 +1,5 @@
-//! Sessions that have ended at an issuer of the same process, for whoever keeps something of one and is not told as a client is.
+//! Sessions that have ended at an issuer in the same process, for components that hold state of a session and get no logout
+//! notification as clients do.
 
 /// An issuer that reports which of its sessions have ended.
 pub trait EndedSessions: Send + Sync {

@@ -14,7 +14,8 @@ use crate::{AuthError, Credentials, User};
 /// Who a credential belongs to, as the gateway answers.
 #[derive(Debug, Clone)]
 pub struct Identified {
-    /// The internal token. Whoever hands out the same one again may hand out the same allocation, by which it is then known again.
+    /// The internal token. An implementation that returns the same token again may return the same allocation, so that callers
+    /// recognise it.
     pub token: Arc<str>,
     /// The user, with the groups that a token leaves out where they are many.
     pub user: Arc<User>,

@@ -50,7 +50,7 @@ impl Binder {
         Self { people: Arc::clone(&directory.people), permits: Semaphore::new(BINDS) }
     }
 
-    /// The one person whom a login attribute names so, with groups. Nobody if there are several, or if the server found an
+    /// The user that a login attribute identifies, with groups. `None` if there are several, or if the server found an
     /// entry by a looser comparison than that of [`Login::names`].
     pub async fn find(&self, login: &Login) -> Result<Option<Account>, DirectoryError> {
         let Some(filter) = self.people.login(login) else { return Ok(None) };

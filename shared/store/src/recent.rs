@@ -11,10 +11,10 @@ use moka::sync::Cache;
 
 use crate::StoreError;
 
-/// How long what was read of the database, or what it has confirmed, is believed while it does not answer. By then a replica
+/// How long results that the database returned or confirmed are used while it does not answer. By then a replica
 /// that it does answer may have changed it.
 pub const BELIEVED_FOR: Duration = Duration::from_secs(5);
-/// How long the database is waited for where there is something to believe: callers give up after two seconds.
+/// How long the database is waited for if there is a recent result: callers give up after two seconds.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Waits for an answer of the database, or not for as long where a recent one is known. `is_away` tells whether an error is that
@@ -42,7 +42,7 @@ pub async fn read_or_recent<T, E>(
     }
 }
 
-/// Rows that were read in the last [`BELIEVED_FOR`], by key. What this process writes is never read from here: whoever writes
+/// Rows that were read in the last [`BELIEVED_FOR`], by key. What this process writes is never read from here: a writer
 /// holds a [`Forgetting`] until the write has ended.
 pub struct Recent<T> {
     rows: Cache<String, (Instant, T)>,

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::cert_and_key;
 use crate::{Invalid, ListenAddr, PrivateKeyFile, Section};
 
-/// `mtls`: an HTTPS server beside the HTTP server, for programs that prove who they are by a certificate. It is one of its
-/// own, as browsers ask people for a certificate wherever a server asks for one.
+/// `mtls`: an HTTPS server in addition to the HTTP server, for programs that authenticate with a client certificate. It is a
+/// separate server because browsers prompt users for a certificate wherever a server requests one.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Mtls {
     /// The bind address of the HTTPS service for programs that show a client certificate. Not served if empty.
