@@ -72,7 +72,7 @@ async fn no_profile() -> Response {
     text(StatusCode::NOT_IMPLEMENTED, "this program is built without a profiler; use perf on its process instead")
 }
 
-/// Whether the request bears the token, compared in constant time; without a token everybody may ask.
+/// Whether the request bears the token, compared in constant time; without a configured token every request is allowed.
 fn is_authorized(token: &Secret, headers: &HeaderMap) -> bool {
     if token.is_empty() {
         return true;

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName};
 /// By which proxies tell for whom they ask; each appends who has asked it.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The proxies that are believed when they say where a request comes from. Without any, nobody is.
+/// The proxies whose forwarding headers are trusted. By default, none are.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Networks);
 

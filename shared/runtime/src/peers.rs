@@ -10,7 +10,7 @@ use config::{GrpcClientTls, ListenAddr, Reva};
 /// What the setting for the directory's address means, the same in every service that asks it.
 pub const USERS_ENDPOINT: &str = "The endpoint of the users service. If empty, the CS3 gateway at OCIS_REVA_GATEWAY is asked; if that is no address either, 127.0.0.1:9144.";
 
-/// Where the users service listens unless it is told otherwise.
+/// The default address of the users service.
 const DEFAULT_USERS: &str = "127.0.0.1:9144";
 
 /// The directory that a service in a process of its own asks: the users service, or the gateway of an existing

@@ -135,7 +135,7 @@ pub(crate) fn is_exporting() -> bool {
 /// Makes the span a part of the trace that the request belongs to (W3C Trace Context), if it does to one.
 pub(crate) fn continue_trace(span: &Span, headers: &HeaderMap) {
     let parent = opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
-    // fails when nobody records the span, and then there is nothing to continue
+    // fails when no subscriber records the span; there is then no trace to continue
     let _ = span.set_parent(parent);
 }
 

@@ -247,7 +247,7 @@ impl ServerTls {
     /// Reads the files again. When they are of no use, or not valid while what was read before is, that stays in force; the
     /// operator learns it once for each change.
     fn reload(&self, has_changed: bool) {
-        // a temporary certificate would only be another one, which nobody asked for
+        // a temporary certificate would only be another one, which was not configured
         if self.files.paths().next().is_none() {
             return;
         }

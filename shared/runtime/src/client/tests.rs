@@ -90,7 +90,7 @@ async fn fails_in_time(endpoint: &str) -> Code {
 async fn a_missing_peer_is_unavailable_within_two_seconds() {
     let refusing = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds").local_addr().expect("an address");
     assert_eq!(fails_in_time(&refusing.to_string()).await, Code::Unavailable);
-    // addresses for documentation (RFC 5737), behind which there is nobody
+    // addresses for documentation (RFC 5737), where no host answers
     assert_eq!(fails_in_time("192.0.2.1:9142").await, Code::Unavailable);
     assert_eq!(fails_in_time("unix:/nowhere/at/all.sock").await, Code::Unavailable);
     assert_eq!(fails_in_time("dns:///nobody.invalid:9142").await, Code::Unavailable);

@@ -1,4 +1,4 @@
-//! What the kernel knows of the process, read when somebody asks.
+//! Metrics of the process from the kernel, read at each scrape.
 
 use std::fmt;
 use std::fs;

@@ -225,7 +225,7 @@ fn telling_certificates() -> crate::App {
     crate::App { http: Some(router().into()), mtls: Some(router().into()), ..crate::App::default() }
 }
 
-/// What a client with this certificate is told.
+/// The response to a client with this certificate.
 async fn told(
     addr: std::net::SocketAddr,
     authority: &Authority,

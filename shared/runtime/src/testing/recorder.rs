@@ -1,4 +1,4 @@
-//! What is told to the log and to traces.
+//! Records log events and spans.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
