@@ -210,7 +210,7 @@ impl Builder<'_> {
         }
     }
 
-    /// The people: those of this process, or wherever the service is told to ask.
+    /// The user directory: in this process, or at the configured endpoint.
     fn directory(
         &self,
         endpoint: &str,

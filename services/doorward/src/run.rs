@@ -88,7 +88,7 @@ fn serve(selection: &Selection, environment: Environment, welcome: bool) -> Resu
     let data = base_data_path(&context.environment);
     let (secrets, corrected) = Secrets::read_or_make(&data, &context.random).map_err(Misconfigured::new)?;
     let settings = Settings::load(&context.environment, &secrets)?;
-    // The gateway is what everybody calls: how it logs is how the process does.
+    // Every caller enters by the gateway, so its log settings hold for the process.
     let (log, tracing) = (settings.gateway.log.clone(), settings.gateway.tracing.clone());
     runtime::host("doorward", &log, &tracing, context, async |context| {
         if let Some(corrected) = corrected {

@@ -13,7 +13,7 @@ use runtime::Random;
 /// The file in the data folder that holds them.
 const FILE: &str = "secrets";
 
-/// What the family needs and nobody configured. Each is the default of its setting: whatever is configured wins.
+/// Generated secrets. Each is the default of its setting: a configured value takes precedence.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets {
     /// Signs internal tokens.
@@ -117,7 +117,7 @@ impl Secrets {
         }
     }
 
-    /// Writes beside the final name and renames, so that a crash leaves the whole file or none.
+    /// Writes a temporary file and renames it, so that a crash leaves the whole file or none.
     fn write(&self, path: &Path) -> io::Result<()> {
         let beside = path.with_extension("new");
         let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;

@@ -1,4 +1,4 @@
-//! What each service is told unless it is configured: its own defaults, and the secrets of the data folder.
+//! The default settings of each service: its own defaults, and the secrets of the data folder.
 
 use auth_service::ServiceAccount;
 use config::{Http, TokenManager};
