@@ -35,7 +35,7 @@ impl<'a> Context<'a> {
         Self { target, plan, discovery, http: http.clone(), receiver, warnings: Mutex::default(), folder: random(9) }
     }
 
-    /// A new browser, in which nobody is signed in.
+    /// A new browser without a session.
     pub(crate) fn browser(&self) -> Browser {
         Browser::new(self.http.clone())
     }

@@ -39,7 +39,7 @@ enum State {
     Live,
     /// Its revocation was acknowledged, or it was refused since.
     Revoked,
-    /// Its revocation was asked for; nobody knows what came of it.
+    /// Its revocation was requested; the outcome is unknown.
     Asked,
 }
 

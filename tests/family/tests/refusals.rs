@@ -1,4 +1,4 @@
-//! What a caller is told when there is nothing to be had, and how soon.
+//! The errors a caller gets when a request cannot be served, and how soon.
 
 use std::time::{Duration, Instant};
 

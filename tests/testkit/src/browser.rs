@@ -27,7 +27,7 @@ pub struct Landing {
 }
 
 impl Browser {
-    /// One in which nobody has signed in.
+    /// A browser without a session.
     ///
     /// # Panics
     /// When there can be no HTTP client.
@@ -52,7 +52,7 @@ impl Browser {
     /// Opens an address.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When the server does not answer.
     pub async fn open(&mut self, url: &str) -> Result<Landing, Error> {
         let request = self.http.get(url);
         self.send(request).await
@@ -61,7 +61,7 @@ impl Browser {
     /// Sends a form from a page of `origin`.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When the server does not answer.
     pub async fn submit(&mut self, url: &str, origin: &str, form: &[(&str, &str)]) -> Result<Landing, Error> {
         self.submit_with(url, origin, form, &[]).await
     }
@@ -69,7 +69,7 @@ impl Browser {
     /// The same with more headers.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When the server does not answer.
     pub async fn submit_with(
         &mut self,
         url: &str,
@@ -86,7 +86,7 @@ impl Browser {
     /// Makes a request with these headers, as pages and their scripts do.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When the server does not answer.
     pub async fn request(
         &mut self,
         method: Method,

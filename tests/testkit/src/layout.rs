@@ -48,7 +48,7 @@ pub struct Layout {
     pub service_secret: String,
     /// The secret of the internal token.
     pub jwt_secret: String,
-    /// The password of everybody in [`PEOPLE`].
+    /// The password of all users in [`PEOPLE`].
     pub password: String,
 }
 

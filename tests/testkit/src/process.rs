@@ -96,7 +96,7 @@ impl Server {
     pub fn pause(&self) {
         self.signal("-STOP");
         let start = Instant::now();
-        // the signal is sent by then, and each thread stops when it is told
+        // the signal is sent by then, and each thread stops on request
         while !self.is_paused() {
             assert!(start.elapsed() < Duration::from_secs(20), "{} does not stop", self.name);
             std::thread::yield_now();

@@ -22,7 +22,7 @@ pub(super) const CHECKS: &[Check] = &[
 /// Time in tokens is in whole seconds, and `max_age` is held against it.
 const LATER: Duration = Duration::from_secs(2);
 
-/// A browser in which somebody just signed in.
+/// A browser in which a user has just signed in.
 struct First {
     browser: Browser,
     client: Client,

@@ -147,7 +147,7 @@ async fn unsigned_by_value(context: &Context<'_>) -> Verdict {
     flow::finish(context, &client, &request, journey).await.map(|_| ())
 }
 
-/// What stands in the object counts, not what stands beside it (OpenID Connect Core 6.1).
+/// Parameters of the request object supersede those of the query (OpenID Connect Core 6.1).
 async fn with_redirect_uri(context: &Context<'_>) -> Verdict {
     let (client, object) = if takes_unsigned(context) {
         let client = context.client().await?;

@@ -61,5 +61,5 @@ pub(super) const BACK_CHANNEL: &[Runs] = &[on(Profile::BackChannel, &ResponseTyp
 pub(super) const FRONT_CHANNEL: &[Runs] = &[on(Profile::FrontChannel, &ResponseType::ALL)];
 /// Logout that a frame notices.
 pub(super) const SESSION: &[Runs] = &[on(Profile::Session, &ResponseType::ALL)];
-/// Sign-in that somebody else begins.
+/// Sign-in initiated by a third party.
 pub(super) const THIRD_PARTY: &[Runs] = &[on(Profile::ThirdParty, &[Code])];

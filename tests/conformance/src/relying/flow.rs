@@ -227,7 +227,7 @@ pub(crate) async fn ends_at_page(context: &Context<'_>, visit: Visit) -> Verdict
     }
 }
 
-/// What `prompt=none` answers to somebody who is not signed in (OpenID Connect Core 3.1.2.6).
+/// The response to `prompt=none` without a session (OpenID Connect Core 3.1.2.6).
 pub(crate) const NOT_SILENT: [&str; 4] =
     ["login_required", "interaction_required", "account_selection_required", "consent_required"];
 

@@ -1,4 +1,4 @@
-//! A client that sends exactly the bytes that it is told to.
+//! A client that sends exactly the given bytes.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(crate) struct Request {
     pub(crate) method: &'static str,
     /// What the request line asks for, as it stands there.
     pub(crate) target: String,
-    /// The headers beside `Host`.
+    /// The headers other than `Host`.
     pub(crate) headers: Vec<(String, String)>,
     /// What follows them.
     pub(crate) body: Vec<u8>,
@@ -63,7 +63,7 @@ impl Request {
     /// Sends it; answers the status, and 0 if the connection was closed without one.
     ///
     /// # Panics
-    /// When nobody listens, or the answer takes a minute.
+    /// When the connection is refused, or the response takes a minute.
     pub(crate) async fn send(&self, to: SocketAddr) -> u16 {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind((self.from, 0).into()).expect("an address of this machine");

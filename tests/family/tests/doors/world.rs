@@ -133,7 +133,7 @@ pub(crate) fn client(number: u8) -> IpAddr {
     [127, 0, 8, number + 1].into()
 }
 
-/// Signs somebody in at the family's provider.
+/// Signs a user in at the family's provider.
 async fn access_token(issuer: &str, login: &str, password: &str) -> String {
     let mut browser = Browser::new();
     let query = [

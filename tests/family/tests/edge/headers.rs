@@ -8,7 +8,7 @@ use crate::raw;
 use crate::world::{World, basic};
 
 const FORGED: &str = "forged-by-the-client";
-/// As many headers as a request may have beside its own.
+/// As many headers as a request may have in addition to its own.
 const AT_ONCE: usize = 60;
 
 /// Every listed name, and two members of every family, in the spellings that servers take for the same.

@@ -110,7 +110,7 @@ async fn e4_nothing_is_smuggled_past_the_edge() {
     eprintln!("{table}");
 }
 
-/// What reached the backend is framed in one way, and is nobody's.
+/// Requests that reach the backend are framed in one way and carry no identity.
 fn is_one_request(name: &str, seen: &Value) {
     let names: Vec<&str> =
         seen["headers"].as_array().expect("headers").iter().filter_map(|pair| pair[0].as_str()).collect();

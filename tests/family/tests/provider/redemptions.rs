@@ -19,7 +19,7 @@ pub(crate) const CALLERS: usize = 50;
 /// How long a revocation may take until every replica knows of it.
 pub(crate) const REVOKED_WITHIN: Duration = Duration::from_secs(4);
 
-/// Has everybody ask at the same moment, each another replica in turn.
+/// Sends all requests at the same moment, to the replicas in turn.
 pub(crate) async fn at_once<F>(world: &Arc<World>, ask: impl Fn(Arc<World>, usize) -> F) -> Vec<Told>
 where
     F: Future<Output = Told> + Send + 'static,

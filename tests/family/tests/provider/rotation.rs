@@ -90,7 +90,7 @@ impl Party {
     }
 }
 
-/// Clients that fetch tokens and verify them until they are told to stop.
+/// Clients that fetch tokens and verify them until they are stopped.
 struct Load {
     stop: Arc<AtomicBool>,
     /// How many tokens each client has verified.

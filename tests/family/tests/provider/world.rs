@@ -1,4 +1,4 @@
-//! The family, and replicas of its provider beside it.
+//! The family, and further replicas of its provider.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use testkit::{Layout, Mode, Server, TestFamily, free_address, note_secret};
 pub(crate) const TRUSTED: &str = "trusted";
 /// The same, but people are asked for consent each time.
 pub(crate) const ASKING: &str = "asking";
-/// A program on somebody's machine, which has no secret.
+/// A native application, which is a public client (RFC 8252).
 pub(crate) const NATIVE: &str = "native";
 /// The secret of all clients that have one.
 pub(crate) const SECRET: &str = "d0a1f7c46b9e4c52a8e3c6b1f2947d58";
@@ -113,7 +113,7 @@ impl World {
         &self.replicas[number % self.replicas.len()].base
     }
 
-    /// The password of everybody.
+    /// The password of all users.
     pub(crate) fn password(&self) -> &str {
         &self.family.layout.password
     }

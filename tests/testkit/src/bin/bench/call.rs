@@ -26,7 +26,7 @@ pub(crate) type Credential = (String, String);
 pub(crate) enum Junk {
     /// The checksum is wrong.
     Malformed,
-    /// It has the form of a token and the right checksum, but nobody has made it.
+    /// It has the form of a token and the right checksum, but was never issued.
     Forged,
 }
 

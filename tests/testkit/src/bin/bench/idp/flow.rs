@@ -22,7 +22,7 @@ const LOGON: &str = "/signin/v1/identifier/_/logon";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/// Signs somebody in, in a browser that has never been here, and redeems the code: the answer with the tokens.
+/// Signs a user in, in a browser that has never been here, and redeems the code: the answer with the tokens.
 pub(super) async fn sign_in(
     at: Endpoints,
     connection: &Connection,

@@ -24,7 +24,7 @@ pub(super) const ENDPOINTS: Endpoints = Endpoints {
     introspection: "/konnect/v1/introspect",
     authorization: "/signin/v1/identifier/_/authorize",
 };
-/// The password of everybody.
+/// The password of all users.
 pub(crate) const PASSWORD: &str = "a passphrase of the load tool";
 /// How many people sign in, in turn.
 pub(crate) const PEOPLE: usize = 16;

@@ -20,9 +20,9 @@ use crate::http::{Ask, Connection};
 use crate::idp;
 use crate::server::Server;
 
-/// Every so many rounds somebody signs in with a password.
+/// Every so many rounds a user signs in with a password.
 const WITH_PASSWORD: u64 = 10;
-/// Every so many rounds somebody signs in to an application.
+/// Every so many rounds a user signs in to an application.
 const TO_APPLICATION: u64 = 20;
 
 /// How many calls there were.
