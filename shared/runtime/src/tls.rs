@@ -247,7 +247,7 @@ impl ServerTls {
     /// Reads the files again. When they are of no use, or not valid while what was read before is, that stays in force; the
     /// operator learns it once for each change.
     fn reload(&self, has_changed: bool) {
-        // a temporary certificate would only be another one, which was not configured
+        // without configured files, a reload would only replace one temporary certificate by another
         if self.files.paths().next().is_none() {
             return;
         }
@@ -371,7 +371,7 @@ fn pem_problem(error: &rustls::pki_types::pem::Error, wanted: &str) -> String {
     }
 }
 
-/// A certificate for this machine that nobody has signed, to be used with clients whose TLS mode is `insecure`.
+/// A self-signed certificate for this machine, to be used with clients whose TLS mode is `insecure`.
 fn temporary() -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let made = rcgen::generate_simple_self_signed(names).map_err(|problem| TlsError::Unusable {

@@ -34,7 +34,7 @@ impl ClientCertificate {
     }
 }
 
-/// Who vouches for clients; nobody if there is no such authority.
+/// Verifies client certificates; `None` without a configured authority.
 #[derive(Debug)]
 pub(crate) struct Vouching(pub(super) Option<Arc<dyn ClientCertVerifier>>);
 
