@@ -1,4 +1,4 @@
-//! The URL of the installation changes: users keep their accounts and tokens.
+//! App tokens keep working when the URL of the installation changes.
 
 use proto::cs3::auth::applications::v1beta1::ListAppPasswordsRequest;
 use testkit::{Layout, Mode, TestFamily};

@@ -1,4 +1,4 @@
-//! Where a test's family is, and what it is told.
+//! The folder of a test's family, and its settings.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

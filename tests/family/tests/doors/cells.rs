@@ -311,7 +311,7 @@ async fn away(door: &mut Door) {
     door.edge.pause();
     refuses(door, "the edge hangs").await;
     door.edge.resume();
-    // what was asked while it hung may be answered now: nobody waits for it any more
+    // what was asked while it hung may be answered now: no client waits for it any more
     let request = door.get("/files/a").authorized(password(door).as_deref());
     door.cell(AWAY, "the edge has resumed: a private path, with a password", &request, Want::As("einstein")).await;
     door.edge.kill();

@@ -1,4 +1,4 @@
-//! The family, and somebody who may prove who it is in each way that there is.
+//! The family, and a user with credentials for each authentication method.
 
 use std::net::{IpAddr, TcpStream};
 use std::path::Path;

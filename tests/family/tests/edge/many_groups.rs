@@ -30,7 +30,7 @@ fn group(number: usize) -> String {
     format!("5f0c1f7e-0000-4000-8000-{number:012}")
 }
 
-/// A family whose edge lets members of the last of the groups to a path, and nobody to another.
+/// A family whose edge allows members of the last group on one path, and no user on another.
 async fn world(issuer: &mut String) -> (World, Backend) {
     for secret in [SECRET, REVIEW_SECRET] {
         note_secret(secret);

@@ -29,7 +29,7 @@ pub(crate) enum Place {
     BehindAProxy,
 }
 
-/// A family, and what scripts are told of it.
+/// A family, and the parameters that scripts receive.
 pub(crate) struct World {
     told: BTreeMap<&'static str, String>,
     _family: TestFamily,

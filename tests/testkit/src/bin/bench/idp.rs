@@ -1,4 +1,4 @@
-//! idp beside another `OpenID` Provider, with the same work, in one run on one machine.
+//! Compares idp with another `OpenID` Provider, with the same work, in one run on one machine.
 
 mod flow;
 mod measure;
