@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A binary of the workspace, in the same place as the test in the target folder.
+/// A binary of the workspace, from the target folder of the running test.
 ///
 /// # Panics
 /// When it was not built.
