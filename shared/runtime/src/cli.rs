@@ -1,7 +1,5 @@
 //! The command line that every service has.
 
-pub(crate) mod health;
-
 #[cfg(test)]
 mod tests;
 
@@ -9,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
 
-use crate::host::{block_on, host, report, usage};
+use crate::host::{block_on, health, host, report, usage};
 use crate::output::print;
 use crate::service::Service;
 use crate::start::start;
@@ -52,7 +50,7 @@ fn run<S: Service>(matches: &ArgMatches, environment: Environment) -> Result<(),
     let loaded = || load::<S::Config>(&S::IDENTITY, &environment);
     match matches.subcommand() {
         Some(("server", _)) => serve::<S>(environment),
-        Some(("health", _)) => Ok(health::check(&S::listeners(&loaded()?.config).debug.addr)?),
+        Some(("health", _)) => health(&S::listeners(&loaded()?.config).debug.addr),
         Some(("version", _)) => print(format_args!("{} {}\n", S::IDENTITY.name, env!("CARGO_PKG_VERSION"))),
         Some(("config", matches)) => match matches.subcommand_name() {
             Some("show") => print(loaded()?.shown),

@@ -1,11 +1,13 @@
 //! What a process does around its services: `main` of one service and of several share it.
 
+mod health_check;
+
 use std::future::Future;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::start::{StartError, USAGE, is_configuration};
-use crate::{BoxError, Context, cli, process, signals, telemetry, tls};
+use crate::{BoxError, Context, process, signals, telemetry, tls};
 use config::{ListenAddr, Log, Tracing};
 
 /// Something in the configuration cannot be used: the process ends with 64 and the error's one line.
@@ -93,5 +95,5 @@ pub fn usage(problem: &clap::Error) -> ExitCode {
 /// # Errors
 /// When it does not, or cannot be asked.
 pub fn health(debug: &ListenAddr) -> Result<(), BoxError> {
-    cli::health::check(debug)
+    health_check::run(debug)
 }

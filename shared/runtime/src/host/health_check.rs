@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const QUESTION: &[u8] = b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n";
 
 /// Fails unless `/healthz` of the debug server at this address answers 200.
-pub(crate) fn check(addr: &ListenAddr) -> Result<(), BoxError> {
+pub(super) fn run(addr: &ListenAddr) -> Result<(), BoxError> {
     let answer = match addr {
         ListenAddr::Off => return Err("the debug server is off, so its health cannot be asked for".into()),
         ListenAddr::Tcp { host, port } => connect(host, *port).and_then(|stream| {
