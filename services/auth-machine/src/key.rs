@@ -1,3 +1,6 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use config::Secret;
@@ -8,6 +11,7 @@ use runtime::Random;
 pub(crate) struct Keys {
     key: hmac::Key,
     accepted: ArcSwap<Vec<hmac::Tag>>,
+    replacements: AtomicU64,
 }
 
 impl Keys {
@@ -16,6 +20,7 @@ impl Keys {
         let keyed = Self {
             key: hmac::Key::new(hmac::HMAC_SHA256, &random.bytes::<32>()),
             accepted: ArcSwap::from_pointee(Vec::new()),
+            replacements: AtomicU64::default(),
         };
         keyed.replace(keys);
         keyed
@@ -25,7 +30,13 @@ impl Keys {
     pub(crate) fn replace(&self, keys: [&Secret; 2]) {
         let digest = |secret: &Secret| hmac::sign(&self.key, secret.expose().as_bytes());
         let accepted = keys.into_iter().filter(|secret| !secret.is_empty()).map(digest).collect();
-        self.accepted.store(std::sync::Arc::new(accepted));
+        self.accepted.store(Arc::new(accepted));
+        self.replacements.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How often the keys were replaced. If it is the same as before an earlier [`Keys::accept`], that result still holds.
+    pub(crate) fn replacements(&self) -> u64 {
+        self.replacements.load(Ordering::SeqCst)
     }
 
     /// Whether this is one of the keys. All keys are compared, whichever matches.

@@ -51,7 +51,7 @@ pub fn authenticator(
     let keys = Arc::new(key::Keys::new(config.keys(), &context.random));
     let policy = Policy::parse(&config.allow_impersonation)?;
     tokio::spawn(follow(Arc::downgrade(&keys), config.clone(), context.clone()));
-    Ok(Arc::new(service::Machine { keys, policy, gateways: config.trusted_gateways.clone(), directory }))
+    Ok(Arc::new(service::Machine { keys, policy, gateways: config.trusted_gateways.clone().into(), directory }))
 }
 
 /// Reads the keys again whenever files may have changed, as long as anybody uses them. What cannot be read changes

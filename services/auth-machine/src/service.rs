@@ -1,7 +1,9 @@
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use authn::{AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, Groups, Reason};
+use authn::{AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, Groups, Reason, Standing};
+use bounded_cache::HeapSize;
 use secrecy::ExposeSecret;
 
 use crate::{
@@ -23,7 +25,7 @@ pub(crate) struct Machine {
     pub(crate) keys: Arc<Keys>,
     pub(crate) policy: Policy,
     /// The names of peers that may forward the names of their callers.
-    pub(crate) gateways: Vec<String>,
+    pub(crate) gateways: Arc<[String]>,
     pub(crate) directory: Arc<dyn Directory>,
 }
 
@@ -32,7 +34,11 @@ impl Authenticator for Machine {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
         let caller = name_of(&credentials.caller, &self.gateways);
         let verdict = self.decide(credentials, caller).await;
-        audit(credentials, caller, &verdict);
+        let (outcome, reason, subject) = match &verdict {
+            Ok(answer) => ("granted", "", &answer.user.id.opaque_id),
+            Err(error) => ("refused", error.reason(), &credentials.client_id),
+        };
+        audit(&credentials.caller, caller, outcome, reason, subject);
         verdict
     }
 }
@@ -43,6 +49,8 @@ impl Machine {
         if secret.is_empty() {
             return Err(AuthError::Refused(Reason::EmptySecret));
         }
+        // before the checks, so that no change between this and the answer is missed
+        let (replacements, changes) = (self.keys.replacements(), self.directory.changes());
         if !self.keys.accept(secret) {
             return Err(AuthError::Refused(Reason::WrongSecret));
         }
@@ -67,8 +75,61 @@ impl Machine {
                 return Err(AuthError::NotPermitted(Reason::Policy));
             }
         }
+        let standing = changes.map(|changes| -> Arc<dyn Standing> {
+            Arc::new(Impersonation {
+                keys: Arc::clone(&self.keys),
+                directory: Arc::clone(&self.directory),
+                gateways: Arc::clone(&self.gateways),
+                replacements,
+                changes,
+                caller: caller.map(str::to_owned),
+                subject: user.id.opaque_id.clone(),
+            })
+        });
         let actor = caller.unwrap_or(UNNAMED_CALLER);
-        Ok(Authenticated { actor: Some(actor.to_owned()), ..Authenticated::full(user, "machine") })
+        Ok(Authenticated { actor: Some(actor.to_owned()), standing, ..Authenticated::full(user, "machine") })
+    }
+}
+
+/// An impersonation that was allowed. It stays so while the keys, the directory and the caller's name are the same, since nothing else
+/// decides. Each use is an audit event of its own.
+struct Impersonation {
+    keys: Arc<Keys>,
+    directory: Arc<dyn Directory>,
+    gateways: Arc<[String]>,
+    /// The replacements of keys and the changes of the directory before the checks.
+    replacements: u64,
+    changes: u64,
+    caller: Option<String>,
+    subject: String,
+}
+
+impl HeapSize for Impersonation {
+    fn heap_size(&self) -> usize {
+        // the rest is shared by all
+        self.caller.heap_size() + self.subject.heap_size()
+    }
+}
+
+impl Standing for Impersonation {
+    fn holds(&self, caller: &Caller) -> bool {
+        let name = name_of(caller, &self.gateways);
+        let holds = name == self.caller.as_deref()
+            && self.keys.replacements() == self.replacements
+            && self.directory.changes() == Some(self.changes);
+        if holds {
+            audit(caller, name, "granted", "", &self.subject);
+        }
+        holds
+    }
+}
+
+impl fmt::Debug for Impersonation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Impersonation")
+            .field("caller", &self.caller)
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
     }
 }
 
@@ -90,30 +151,24 @@ fn claim_of(client_id: &str) -> Claim {
         .unwrap_or_else(|| Claim::Username(client_id.to_owned()))
 }
 
-/// Writes one audit event for each attempt, before the response is sent.
-fn audit(credentials: &Credentials, caller: Option<&str>, verdict: &Result<Authenticated, AuthError>) {
-    let caller = caller.unwrap_or(UNNAMED_CALLER);
-    let source = credentials.caller.source.map(tracing::field::display);
-    let (outcome, reason) = match verdict {
-        Ok(_) => ("granted", ""),
-        Err(error) => ("refused", error.reason()),
-    };
-    let subject = verdict.as_ref().map_or(credentials.client_id.as_str(), |answer| &answer.user.id.opaque_id);
+/// Writes one audit event for each attempt, before the response is sent. `name` is the caller's, if it has one.
+fn audit(caller: &Caller, name: Option<&str>, outcome: &str, reason: &str, subject: &str) {
     tracing::info!(
         target: "audit",
         event = "impersonation",
         outcome,
         reason,
         subject,
-        caller,
-        peer = credentials.caller.identity,
-        source,
-        trace_id = %credentials.caller.trace_id,
+        caller = name.unwrap_or(UNNAMED_CALLER),
+        peer = caller.identity,
+        source = caller.source.map(tracing::field::display),
+        trace_id = %caller.trace_id,
     );
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::SystemTime;
 
     use authn::{DirectoryError, Filter, User, UserId, role};
@@ -142,7 +197,10 @@ mod tests {
     const KEY: &str = "a-machine-key-of-at-least-32-characters";
 
     /// A directory of two users: einstein, and an administrator.
-    struct Users;
+    #[derive(Default)]
+    struct Users {
+        changes: AtomicU64,
+    }
 
     #[async_trait]
     impl Directory for Users {
@@ -164,6 +222,10 @@ mod tests {
             Ok(Vec::new())
         }
 
+        fn changes(&self) -> Option<u64> {
+            Some(self.changes.load(Ordering::SeqCst))
+        }
+
         async fn note_password_change(&self, _: &UserId, _: SystemTime, _: &str) -> Result<(), DirectoryError> {
             Err(DirectoryError::ReadOnly)
         }
@@ -173,7 +235,12 @@ mod tests {
         let rules: Vec<_> = rules.iter().map(|&rule| rule.to_owned()).collect();
         let keys = Keys::new([&KEY.into(), &"".into()], &Random::system());
         let policy = Policy::parse(&rules).expect("rules");
-        Machine { keys: Arc::new(keys), policy, gateways: vec![GATEWAY.to_owned()], directory: Arc::new(Users) }
+        Machine {
+            keys: Arc::new(keys),
+            policy,
+            gateways: [GATEWAY.to_owned()].into(),
+            directory: Arc::new(Users::default()),
+        }
     }
 
     fn caller(identity: Option<&str>, forwarded: Option<&str>) -> Caller {
@@ -200,6 +267,35 @@ mod tests {
         let event = |outcome, reason| [outcome, reason, PROXY, GATEWAY, "4bf92f35"].map(Some);
         assert_eq!(told, [event("granted", ""), event("refused", "policy"), event("refused", "wrong_secret")]);
         assert!(!text.contains(KEY) && !text.contains("another key"));
+    }
+
+    /// Rows M2, M3 and M4: an allowed impersonation is valid for the same caller only, ends with the key and with any change of the
+    /// directory, and each use of it is an audit event.
+    #[tokio::test]
+    async fn allowed_impersonation_is_valid_until_key_directory_or_caller_changes() {
+        let log = CapturedLog::start(Level::INFO);
+        let users = Arc::new(Users::default());
+        let machine = Machine { directory: Arc::<Users>::clone(&users), ..machine(&[&format!("{PROXY}=users")]) };
+        let (proxy, other) = (caller(Some(GATEWAY), Some(PROXY)), caller(Some(GATEWAY), Some("other")));
+        let allowed = async || {
+            let credentials = Credentials { caller: proxy.clone(), ..Credentials::new("einstein", KEY) };
+            machine.authenticate(&credentials).await.expect("is allowed").standing.expect("can be checked again")
+        };
+
+        let first = allowed().await;
+        assert!(first.holds(&proxy));
+        assert_eq!(log.audit_events().len(), 2, "{}", log.text());
+        assert!(
+            !first.holds(&other) && !first.holds(&caller(Some(PROXY), Some(PROXY))) && !first.holds(&Caller::default())
+        );
+        assert_eq!(log.audit_events().len(), 2, "what is not valid any more is decided anew");
+
+        users.changes.fetch_add(1, Ordering::SeqCst);
+        assert!(!first.holds(&proxy));
+        let second = allowed().await;
+        assert!(second.holds(&proxy));
+        machine.keys.replace([&KEY.into(), &"".into()]);
+        assert!(!second.holds(&proxy), "the key was read again and may be another");
     }
 
     #[test]
