@@ -15,13 +15,12 @@
 //! be, a sequence that ends in U+0000), and at least four bytes in all. So
 //!
 //! - a text of up to three bytes is never misread, whatever it holds;
-//! - a text without U+0000 and U+0008 is never misread, however long it is. Nobody can type these characters into a
-//!   search field; who sends them by hand gets another search than asked for, and no right that the search asked for
-//!   does not give.
+//! - a text without U+0000 and U+0008 is never misread, however long it is. These characters cannot be typed into a
+//!   search field; a caller that sends them gets another search than the intended one, and no additional rights.
 //!
 //! In the other direction, a filter of the newer generation that breaks the rules (a type that is not known, or a term
-//! that does not fit) and happens to be valid UTF-8 is taken for a text. It holds a control character, so it finds
-//! nobody.
+//! that does not fit) and happens to be valid UTF-8 is taken for a text. It holds a control character, so it matches
+//! no user.
 
 use prost::Message as _;
 
@@ -31,7 +30,7 @@ use crate::cs3::identity::user::v1beta1::{Filter, UserType};
 /// One condition on the users to find.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum UserFilter {
-    /// A text to search for. An empty one is what a client sends to find everybody.
+    /// A text to search for. An empty one is what a client sends to find all users.
     Query(String),
     /// The kind of the account.
     Type(UserType),
@@ -161,7 +160,7 @@ mod tests {
         assert_eq!(
             decode_filters(&[b"\x08\x01\x10\x63"]),
             Err(FilterError::UnknownUserType { index: 0, value: 99 }),
-            "and not a text that finds nobody"
+            "and not a text that matches no user"
         );
     }
 

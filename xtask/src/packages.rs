@@ -126,7 +126,7 @@ fn debian() -> Outcome {
     }
 }
 
-/// What the tests need beside Rust, in words.
+/// The programs other than Rust that the tests need, as a text.
 pub(crate) fn names() -> String {
     format!("{}, Node.js", PACKAGES.map(|package| package.name).join(", "))
 }

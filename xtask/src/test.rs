@@ -14,7 +14,7 @@ pub(crate) struct Arguments {
     /// Run this step alone; may be given several times
     #[arg(long, value_enum, value_name = "STEP")]
     only: Vec<Step>,
-    /// Leave out the tests that need programs beside Rust, and install nothing
+    /// Leave out the tests that need programs other than Rust, and install nothing
     #[arg(long)]
     reduced: bool,
 }

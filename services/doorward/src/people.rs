@@ -82,7 +82,7 @@ impl Admin {
 
     /// The person with this login name.
     pub(crate) async fn person(&mut self, username: &str) -> Result<Person, BoxError> {
-        self.find(username).await?.ok_or_else(|| format!("there is nobody with the login name {username:?}").into())
+        self.find(username).await?.ok_or_else(|| format!("no user has the login name {username:?}").into())
     }
 
     /// The person with this login name, if there is one.

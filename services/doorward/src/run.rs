@@ -82,7 +82,7 @@ fn user(command: UserOrToken, environment: Environment) -> Result<(), BoxError> 
     }
 }
 
-/// Runs the family until it is told to stop.
+/// Runs the family until it receives a signal to stop.
 fn serve(selection: &Selection, environment: Environment, welcome: bool) -> Result<(), BoxError> {
     let context = Context::new(environment);
     let data = base_data_path(&context.environment);

@@ -119,8 +119,8 @@ impl Secrets {
 
     /// Writes a temporary file and renames it, so that a crash leaves the whole file or none.
     fn write(&self, path: &Path) -> io::Result<()> {
-        let beside = path.with_extension("new");
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        let temporary = path.with_extension("new");
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
         writeln!(file, "# Made on the first start. Whoever reads this can be anyone: keep it, and keep it secret.")?;
         let lines = [
             (JWT, self.jwt.expose()),
@@ -134,7 +134,7 @@ impl Secrets {
             writeln!(file, "{name}={value}")?;
         }
         file.sync_all()?;
-        fs::rename(&beside, path)
+        fs::rename(&temporary, path)
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, SecretsError> {

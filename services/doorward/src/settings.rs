@@ -14,7 +14,7 @@ pub(crate) mod defaults;
 
 const LDAP_WITHOUT_ROLES: &str = "AUTH_MACHINE_ALLOW_IMPERSONATION lets a caller act as users and not as administrators, and USERS_DRIVER=ldap knows no roles: such a caller may act as no user; set AUTH_MACHINE_ALLOW_IMPERSONATION=*=users,*=admins if the machine key may act as both";
 
-/// What every service is told; secrets that nobody configured are those of the data folder.
+/// The configuration of every service. Secrets that are not configured come from the data folder.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The data folder.

@@ -64,7 +64,7 @@ fn run<S: Service>(matches: &ArgMatches, environment: Environment) -> Result<(),
     }
 }
 
-/// Runs the service until it is told to stop.
+/// Runs the service until it receives a signal to stop.
 fn serve<S: Service>(environment: Environment) -> Result<(), BoxError> {
     let config = load::<S::Config>(&S::IDENTITY, &environment)?.config;
     let listeners = S::listeners(&config);

@@ -14,8 +14,8 @@ use tonic::{Code, Status};
 use crate::{BoxError, Context, endpoint_of};
 use config::{ListenAddr, TokenManager};
 
-/// How the operator is told in a token (`amr`). Only who holds the token secret can mint it; no authenticator answers
-/// with it.
+/// The value of `amr` in a token that a command of the operator minted. No authenticator answers with it, so only a
+/// holder of the token secret can make such a token.
 pub const OPERATOR: &str = "operator";
 
 /// A running service does not accept the token of a command: another secret signed it than the service has.

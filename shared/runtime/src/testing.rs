@@ -86,8 +86,7 @@ pub(crate) fn echoing() -> App {
     App { grpc: Some(Routes::new(Echo)), ..App::default() }
 }
 
-/// `echo.Echo`: its method is told in the request's text, which it answers `SERVING` to. It speaks the messages of
-/// gRPC's health check, which are the ones at hand.
+/// `echo.Echo`: its method takes the request of a gRPC health check, whose text names what to do, and answers `SERVING`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Echo;
 
@@ -129,7 +128,7 @@ impl UnaryService<HealthCheckRequest> for Say {
                 "panic" => panic!("asked to"),
                 "who" => {
                     let mut response = tonic::Response::new(HealthCheckResponse { status: 1 });
-                    let name = identity.unwrap_or_else(|| "nobody".into());
+                    let name = identity.unwrap_or_else(|| "anonymous".into());
                     response.metadata_mut().insert("identity", name.parse().expect("ASCII"));
                     return Ok(response);
                 }

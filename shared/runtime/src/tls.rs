@@ -332,7 +332,7 @@ fn server_authorities(variable: &'static str, file: Option<&Path>) -> Result<Roo
         return authorities(variable, file);
     }
     let mut roots = RootCertStore::empty();
-    // some of a system's many authorities are always odd; those left out are trusted by nobody
+    // a system's list always has some that cannot be parsed; a certificate of theirs is not accepted
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     Ok(roots)
 }

@@ -41,7 +41,7 @@ fn owners_are_read_however_they_are_spaced() {
     for wrong in ["", "opaque_id", r#"opaque_id:"""#, r#"opaque_id:"u"#, r#"idp:"opaque_id:u""#, r#"opaque_id:"\9""#] {
         assert_eq!(ocis::opaque_id(wrong), None, "{wrong}");
     }
-    assert!(matches!(ocis(br#"{"nobody":{}}"#), Err(FormatError::Owner(_))));
+    assert!(matches!(ocis(br#"{"unknown":{}}"#), Err(FormatError::Owner(_))));
 }
 
 #[test]

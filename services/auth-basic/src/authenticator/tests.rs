@@ -179,7 +179,7 @@ async fn unknown_login_reads_and_writes_as_many_counts_as_a_known_one() {
     let device = Device { user_id: "id-of-marie".to_owned(), id: "device".to_owned() };
     for device in [None, Some(device)] {
         let mut taken = Vec::new();
-        for login in [LOGIN, "nobody"] {
+        for login in [LOGIN, "unknown"] {
             let caller = Caller { source: Some(HOME), device: device.clone(), ..Caller::default() };
             let credentials = Credentials { caller, ..Credentials::new(login, "a guess") };
             assert!(replica.basic.authenticate(&credentials).await.is_err());

@@ -283,7 +283,7 @@ async fn guesses_from_many_networks_are_stopped_at_a_hundred_for_places_that_the
         let bench = Bench::new(Rules::default());
         let stamped = |source, stamp: &[u8]| match user {
             // an unknown login gets the same response
-            "" => bench.keys("nobody", source),
+            "" => bench.keys("unknown", source),
             id => bench.throttle.keys_of_account(&Login::new("einstein"), id, stamp, &from(source)),
         };
         let keys = |source| stamped(source, b"");

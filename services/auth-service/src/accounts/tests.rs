@@ -44,8 +44,8 @@ fn everything_else_is_refused() {
     let refusal = |id, secret| accounts.verify(id, secret, UNIX_EPOCH).expect_err("is refused");
     assert_eq!(refusal("robot", ""), Reason::EmptySecret);
     assert_eq!(refusal("robot", "0123456789abcdef-lon"), Reason::WrongSecret);
-    assert_eq!(refusal("nobody", SECRET), Reason::UnknownUser);
-    assert_eq!(refusal("", "nobody"), Reason::UnknownUser);
+    assert_eq!(refusal("unknown", SECRET), Reason::UnknownUser);
+    assert_eq!(refusal("", "unknown"), Reason::UnknownUser);
     assert_eq!(refusal("Robot", SECRET), Reason::UnknownUser);
 }
 

@@ -54,7 +54,7 @@ async fn what_comes_on_top_is_refused_but_health_is_told() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(code(&channel, "hello").await, Code::ResourceExhausted);
     let mut health = tonic_health::pb::health_client::HealthClient::new(channel.clone());
-    health.check(tonic_health::pb::HealthCheckRequest::default()).await.expect("is told");
+    health.check(tonic_health::pb::HealthCheckRequest::default()).await.expect("is answered");
     slow.await.expect("no panic").expect("is answered");
     assert_eq!(code(&channel, "hello").await, Code::Ok);
     running.stop().await;
@@ -66,7 +66,7 @@ async fn answers_bear_an_id_and_unknown_methods_are_unimplemented() {
     let answer = say(channel.clone(), "hello").await.expect("is answered");
     assert_eq!(answer.metadata().get("x-request-id").map(tonic::metadata::MetadataValue::len), Some(32));
     let mut unknown = tonic_health::pb::health_client::HealthClient::with_interceptor(channel, Ok);
-    let request = tonic_health::pb::HealthCheckRequest { service: "nobody".into() };
+    let request = tonic_health::pb::HealthCheckRequest { service: "unknown".into() };
     assert_eq!(unknown.check(request).await.expect_err("fails").code(), Code::NotFound);
     running.stop().await;
 }

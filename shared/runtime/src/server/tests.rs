@@ -94,7 +94,7 @@ async fn clients_prove_who_they_are() {
 
     let other = Authority::new();
     let stranger = with(other.sign("gateway", "spiffe://doorward/gateway"));
-    assert_ne!(code(&to(&stranger), "who").await, Code::Ok, "signed by somebody else");
+    assert_ne!(code(&to(&stranger), "who").await, Code::Ok, "signed by another authority");
     running.stop().await;
 }
 
@@ -266,7 +266,7 @@ async fn clients_may_show_a_certificate_and_need_not() {
 }
 
 #[tokio::test]
-async fn nobody_vouches_for_clients_where_no_authority_is_named() {
+async fn client_certificates_are_unverified_where_no_authority_is_configured() {
     let (servers, anybody) = (Authority::new(), Authority::new());
     let mut sections = Sections::default();
     let (cert, key) = servers.sign("server", "localhost");

@@ -1,7 +1,7 @@
 //! Clients that may show a certificate and need not (RFC 8705).
 //!
-//! Whoever signed it, it is accepted: a client may be known by nothing but its own key. Whether somebody vouches for the
-//! names in it is found out beside that, and told with it.
+//! A certificate of any issuer is accepted, as a client may be registered by its own key alone. Whether a configured
+//! authority has signed it, so that its names can be trusted, is checked separately and reported with it.
 
 use std::sync::Arc;
 
