@@ -15,6 +15,9 @@ const UNITS: [(&str, u128); 8] = [
     ("h", 3600 * NANOS),
 ];
 
+/// What a text has to match to be a duration, or to be empty, as JSON Schema has it.
+pub(crate) const PATTERN: &str = r"^(\+?([0-9]+|(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+))?$";
+
 /// Reads a duration; `None` when it is none, is negative or is too long.
 pub fn parse(text: &str) -> Option<Duration> {
     let text = text.strip_prefix('+').unwrap_or(text);

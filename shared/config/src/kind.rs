@@ -13,6 +13,7 @@ pub(crate) enum Kind {
     Duration,
     Address,
     Text,
+    Path,
     List,
     Secret,
     PrivateKey,
@@ -26,7 +27,8 @@ pub(crate) enum Range {
 }
 
 impl Kind {
-    /// The kind of setting that a schema describes; `None` for a section.
+    /// The kind of setting that a schema describes; `None` for a section. An optional string is a path: a text that may be unset
+    /// is an empty string.
     pub(crate) fn of(schema: &serde_json::Map<String, Json>) -> Option<Self> {
         let is = |name: &str| match schema.get("type") {
             Some(Json::Array(types)) => types.iter().any(|one| one == name),
@@ -48,8 +50,10 @@ impl Kind {
             Self::Int(if format == "uint32" { Range::U32 } else { Range::U64 })
         } else if is("array") {
             Self::List
+        } else if format == ListenAddr::FORMAT {
+            Self::Address
         } else if is("string") {
-            if format == ListenAddr::FORMAT { Self::Address } else { Self::Text }
+            if is("null") { Self::Path } else { Self::Text }
         } else if is_duration() {
             Self::Duration
         } else {
@@ -65,7 +69,7 @@ impl Kind {
             Self::Int(_) => "int",
             Self::Duration => "duration",
             Self::List => "[]string",
-            Self::Address | Self::Text | Self::Secret | Self::PrivateKey => "string",
+            Self::Address | Self::Text | Self::Path | Self::Secret | Self::PrivateKey => "string",
         }
     }
 
@@ -79,7 +83,7 @@ impl Kind {
             Self::Address => "an address (host:port, :port, or the path of a Unix socket)",
             Self::List => "a list of strings",
             Self::Text | Self::Secret => "a string",
-            Self::PrivateKey => "a path",
+            Self::Path | Self::PrivateKey => "a path",
         }
     }
 
@@ -101,7 +105,7 @@ impl Kind {
             Self::Int(Range::U64) => text.parse::<u64>().ok()?.into(),
             Self::Duration => Value::serialize(duration::parse(text)?).ok()?,
             Self::Address => text.parse::<ListenAddr>().ok()?.to_string().into(),
-            Self::Text | Self::Secret | Self::PrivateKey => text.into(),
+            Self::Text | Self::Path | Self::Secret | Self::PrivateKey => text.into(),
             Self::List => text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect::<Vec<_>>().into(),
         })
     }

@@ -109,23 +109,27 @@ impl<'a> Reader<'a> {
     }
 
     fn settings(&mut self) -> Result<(), ConfigError> {
+        // decides how the files of secrets are read, wherever it stands among the settings
+        if let Some((path, setting)) = self.outline.settings().find(|(path, _)| *path == [SecretFiles::KEY]) {
+            self.allow_exposed = self.in_force(path, setting)?.0.to_bool_lossy().unwrap_or_default();
+        }
         for (path, setting) in self.outline.settings() {
-            let found = at(&self.values, path).cloned().unwrap_or_else(unset);
-            let origin = self.origin(path, &found);
-            let value = match origin {
-                Origin::Default => found,
-                _ => self.value(setting, &found, &origin)?,
-            };
+            let (value, origin) = self.in_force(path, setting)?;
             let value = self.private_key(path, setting, value)?;
             let written = setting.kind.written(&value);
             self.check(path, setting, &value, &written, &origin)?;
-            if path == [SecretFiles::KEY] {
-                self.allow_exposed = value.to_bool_lossy().unwrap_or_default();
-            }
             put(&mut self.values, path, value);
             self.written.push((written, origin));
         }
         Ok(())
+    }
+
+    /// The value of a setting, and where it came from.
+    fn in_force(&mut self, path: &[String], setting: &Setting) -> Result<(Value, Origin), ConfigError> {
+        let found = at(&self.values, path).cloned().unwrap_or_else(unset);
+        let origin = self.origin(path, &found);
+        let value = if origin == Origin::Default { found } else { self.value(setting, &found, &origin)? };
+        Ok((value, origin))
     }
 
     fn origin(&self, path: &[String], value: &Value) -> Origin {

@@ -22,7 +22,7 @@ use serde_yaml_ng::Mapping;
 
 use crate::kind::{Kind, Written, unset};
 use crate::outline::{Item, Outline, Setting};
-use crate::{Configuration, Identity, secret};
+use crate::{Configuration, Identity, duration, secret};
 
 /// A configuration as its type describes it.
 pub(crate) struct Description {
@@ -55,6 +55,8 @@ fn schema_of<T: JsonSchema>() -> Json {
 }
 
 /// The defaults of a section, by the attributes `default` of its settings. Without one a setting is false, 0, empty or not set.
+///
+/// A section with `serde(default)` cannot take its defaults from here: schemars asks its `Default` for them.
 ///
 /// # Panics
 /// When one is not of its setting's type: a fault of the code, found by the first test that makes the section.
@@ -96,6 +98,7 @@ impl Reader<'_> {
         schema.remove("required");
         // each setting has its own
         schema.remove("default");
+        schema.insert("type".into(), json!(["object", "null"]));
         schema.insert("additionalProperties".into(), false.into());
         let Some(Json::Object(properties)) = schema.get_mut("properties") else { return };
         for (key, value) in order {
@@ -132,11 +135,20 @@ impl Reader<'_> {
             names,
         };
         schema.insert("description".into(), setting.description.clone().into());
-        if kind == Kind::Duration {
-            schema.remove("properties");
-            schema.remove("required");
-            schema.insert("type".into(), json!(["string", "integer", "null"]));
-            schema.insert("format".into(), "duration".into());
+        match kind {
+            Kind::Duration => {
+                schema.remove("properties");
+                schema.remove("required");
+                let integer =
+                    if setting.optional { json!(["string", "integer", "null"]) } else { json!(["string", "integer"]) };
+                schema.insert("type".into(), integer);
+                // not the format "duration", which is that of ISO 8601
+                schema.insert("pattern".into(), duration::PATTERN.into());
+            }
+            Kind::List => {
+                schema.insert("type".into(), json!(["array", "string"]));
+            }
+            _ => {}
         }
         if !setting.is_secret() {
             let is_unset = setting.optional && setting.default.is_empty();

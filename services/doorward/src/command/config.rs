@@ -73,3 +73,6 @@ fn one<S: Service>(defaults: &S::Config, what: What, environment: &Environment) 
     };
     say(text.trim_end())
 }
+
+#[cfg(test)]
+mod tests;

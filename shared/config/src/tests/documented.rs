@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{AuthAppLike, Folder, IDENTITY, JWT_SECRET, read_ok};
 use crate::{Grpc, ListenAddr, docs, example, schema};
@@ -42,10 +42,11 @@ fn schema_describes_every_setting_of_the_yaml_file() {
     assert_eq!(at("log.level")["x-env"][1], "AUTH_APP_LOG_LEVEL");
     assert_eq!(at("grpc.addr")["default"], "127.0.0.1:9246");
     assert_eq!(at("http.max_body_size")["default"], 1_048_576);
-    assert_eq!(
-        (&at("token_manager.expires")["default"], &at("token_manager.expires")["format"]),
-        (&"5m".into(), &"duration".into())
-    );
+    let expires = at("token_manager.expires");
+    assert_eq!((&expires["default"], &expires["type"]), (&"5m".into(), &json!(["string", "integer"])));
+    assert!(expires["pattern"].is_string() && expires.get("properties").is_none(), "{expires}");
+    assert_eq!(at("grpc.max_connection_age")["type"], json!(["string", "integer", "null"]));
+    assert_eq!(at("http.cors.allow_methods")["type"], json!(["array", "string"]));
     assert_eq!((&at("http.tls.key")["default"], &at("http.tls.key")["type"][0]), (&Value::Null, &"string".into()));
     let secret = at("token_manager.jwt_secret");
     assert_eq!((&secret["x-secret"], secret.get("default")), (&true.into(), None));

@@ -1,11 +1,13 @@
 //! Settings that several sections have as their own.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Environment, Identity, Invalid, Section, docs, example, load};
+use super::Folder;
+use crate::{Environment, Identity, Invalid, Secret, SecretFiles, Section, docs, example, load};
 
 const IDENTITY: Identity = Identity { name: "sample", prefix: "SAMPLE" };
 
@@ -75,6 +77,43 @@ fn flattened_settings_are_read_by_the_prefix_of_their_section() {
     let Sample { pool, session } = read.expect("valid");
     assert_eq!(pool, Pool { connections: 2, wait: Duration::from_millis(1500), pooled: true, longest: None });
     assert_eq!(session.pool, Pool { connections: 3, longest: Some(7), ..Pool::default() });
+}
+
+#[test]
+fn integers_are_refused_by_the_bounds_of_their_type() {
+    for (name, good, bad, expected) in [
+        ("SAMPLE_CONNECTIONS", "9", "4294967296", "an int from 0 to 4294967295"),
+        ("SAMPLE_LONGEST", "18446744073709551615", "18446744073709551616", "an int that is not negative"),
+    ] {
+        assert!(read(&[(name, good)]).is_ok(), "{name}");
+        for bad in [bad, "-1", "1.5", " 1", "0x1"] {
+            assert_eq!(read(&[(name, bad)]).expect_err(bad), format!("{name} must be {expected}, not {bad:?}"));
+        }
+    }
+    let unset = read(&[("SAMPLE_CONNECTIONS", ""), ("SAMPLE_LONGEST", "")]).expect("an empty number is not set");
+    assert_eq!(unset.pool, Pool::default());
+}
+
+/// `allow_readable_secrets` is read first, although it stands last here.
+#[test]
+fn readable_files_are_accepted_wherever_the_setting_stands() {
+    #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+    struct Late {
+        /// A secret.
+        #[schemars(extend("x-env" = ["<P>_KEY"]))]
+        key: Secret,
+        #[serde(flatten)]
+        secret_files: SecretFiles,
+    }
+    impl Section for Late {}
+
+    let folder = Folder::new();
+    let file = folder.write("key", "from-the-file");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("sets the mode");
+    let env = folder.bare_env().with("SAMPLE_KEY_FILE", file.to_str().expect("UTF-8"));
+    assert!(load::<Late>(&IDENTITY, &env).expect_err("is refused").to_string().contains("(mode 0644)"));
+    let read = load::<Late>(&IDENTITY, &env.with("SAMPLE_ALLOW_READABLE_SECRETS", "true")).expect("valid").config;
+    assert_eq!((read.key.expose(), read.secret_files.allow_readable_secrets), ("from-the-file", true));
 }
 
 #[test]

@@ -59,6 +59,13 @@ fn an_empty_variable_empties_texts_and_lists_but_is_not_a_number() {
 }
 
 #[test]
+fn empty_oc_variable_hides_the_equal_name_where_empty_is_a_value() {
+    let env = Folder::new().env().with("OCIS_LOG_LEVEL", "debug").with("OCIS_LOG_PRETTY", "true");
+    let log = read_ok(&env.with("OC_LOG_LEVEL", "").with("OC_LOG_PRETTY", "")).config.log;
+    assert_eq!((log.level.as_str(), log.pretty), ("", true));
+}
+
+#[test]
 fn yaml_values_are_typed_and_texts_keep_their_spelling() {
     let folder = Folder::holding(
         "auth-app.yaml",

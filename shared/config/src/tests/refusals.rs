@@ -33,6 +33,7 @@ fn wrong_types() {
     );
     assert!(refused_yaml("http: {max_body_size: 1.5}\n").contains("must be an int"));
     assert!(refused_yaml("http: {addr: nowhere}\n").contains("http.addr must be an address"));
+    assert_eq!(refused_yaml("log: {file: [a]}\n"), "auth-app.yaml: log.file must be a path, not a list");
 }
 
 #[test]

@@ -66,6 +66,16 @@ fn a_secret_given_twice_is_refused() {
     assert!(read_ok(&env.with("OCIS_JWT_SECRET_FILE", "")).files.is_empty());
 }
 
+/// An empty variable is set, and one that names no file is not.
+#[test]
+fn empty_secret_with_a_file_is_given_twice() {
+    let env = Folder::new().bare_env().with("OCIS_JWT_SECRET", "").with("OCIS_JWT_SECRET_FILE", "/x");
+    assert_eq!(
+        refusal(&env),
+        "OCIS_JWT_SECRET and OCIS_JWT_SECRET_FILE are both set; keep one of them and remove the other"
+    );
+}
+
 #[test]
 fn an_unreadable_file_is_refused() {
     let folder = Folder::new();
@@ -102,6 +112,8 @@ fn a_missing_secret_is_refused_with_its_names() {
     assert_eq!(refusal(&folder.bare_env()), format!("{names} is not set; {hint}"));
     let env = folder.env().with("AUTH_APP_JWT_SECRET", "");
     assert_eq!(refusal(&env), format!("{names} is empty in AUTH_APP_JWT_SECRET; {hint}"));
+    let env = folder.env().with("OC_JWT_SECRET", "");
+    assert_eq!(refusal(&env), format!("{names} is empty in OC_JWT_SECRET; {hint}"));
 }
 
 #[test]
