@@ -39,9 +39,11 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 /// one line and tells line and column.
 pub(crate) fn parse(text: &str) -> Result<Value, String> {
     // the parser gives a number's text only where a string is asked for, and where to ask for one a first reading tells
-    let Shape(shape) = serde_yaml_ng::from_str(text).map_err(|error| in_one_line(&error))?;
-    let texts = Texts(&shape).deserialize(serde_yaml_ng::Deserializer::from_str(text));
-    texts.map_err(|error| in_one_line(&error))
+    let read = |shape: Option<&Value>| {
+        let document = serde_yaml_ng::Deserializer::from_str(text);
+        Part(shape).deserialize(document).map_err(|error| in_one_line(&error))
+    };
+    read(Some(&read(None)?))
 }
 
 /// The parser's complaint. It expects a string only where a key is.
@@ -52,23 +54,29 @@ fn in_one_line(error: &serde_yaml_ng::Error) -> String {
     key(key(error.to_string().replace('\n', " "), "sequence", "a list"), "map", "a group of keys")
 }
 
-/// What a document consists of, without the scalars' texts.
-struct Shape(Value);
+/// A part of a document. Its shape is known in the second reading, which takes each scalar as its text.
+struct Part<'a>(Option<&'a Value>);
 
-impl<'de> Deserialize<'de> for Shape {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ShapeVisitor).map(Self)
+impl<'de> DeserializeSeed<'de> for Part<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        match self.0 {
+            None => deserializer.deserialize_any(self),
+            Some(Value::Empty(..)) => IgnoredAny::deserialize(deserializer).map(|_| unset()),
+            Some(Value::Array(..)) => deserializer.deserialize_seq(self),
+            Some(Value::Dict(..)) => deserializer.deserialize_map(self),
+            Some(_) => deserializer.deserialize_str(self),
+        }
     }
 }
 
-struct ShapeVisitor;
-
 /// Takes every kind of scalar: one that it did not take would be quoted in the error, and may be a secret. Takes no tag.
-impl<'de> Visitor<'de> for ShapeVisitor {
+impl<'de> Visitor<'de> for Part<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("YAML without tags")
+        f.write_str(self.0.map_or("YAML without tags", shape))
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
@@ -103,13 +111,14 @@ impl<'de> Visitor<'de> for ShapeVisitor {
         Ok("".into())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Value, E> {
-        Ok("".into())
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(text.into())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(Shape(item)) = list.next_element()? {
+        let mut items: Vec<Value> = Vec::new();
+        let shape = |index: usize| self.0.and_then(|shape| shape.as_array()?.get(index));
+        while let Some(item) = list.next_element_seed(Part(shape(items.len())))? {
             items.push(item);
         }
         Ok(items.into())
@@ -117,52 +126,12 @@ impl<'de> Visitor<'de> for ShapeVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut entries = Dict::new();
-        while let Some((key, Shape(value))) = map.next_entry::<String, Shape>()? {
+        while let Some(key) = map.next_key::<String>()? {
             if entries.contains_key(&key) {
                 return Err(A::Error::custom(format!("the key {key} is a duplicate")));
             }
-            entries.insert(key, value);
-        }
-        Ok(entries.into())
-    }
-}
-
-/// Reads a document of this shape, each scalar as its text.
-struct Texts<'a>(&'a Value);
-
-impl<'de> DeserializeSeed<'de> for Texts<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        match self.0 {
-            Value::Empty(..) => IgnoredAny::deserialize(deserializer).map(|_| unset()),
-            Value::Array(..) => deserializer.deserialize_seq(self),
-            Value::Dict(..) => deserializer.deserialize_map(self),
-            _ => String::deserialize(deserializer).map(Value::from),
-        }
-    }
-}
-
-impl<'de> Visitor<'de> for Texts<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(shape(self.0))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-        let mut items: Vec<Value> = Vec::new();
-        for shape in self.0.as_array().unwrap_or_default() {
-            items.extend(list.next_element_seed(Texts(shape))?);
-        }
-        Ok(items.into())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut entries = Dict::new();
-        while let Some(key) = map.next_key::<String>()? {
-            let shape = self.0.as_dict().and_then(|shapes| shapes.get(&key));
-            let value = map.next_value_seed(Texts(shape.unwrap_or(&unset())))?;
+            let shape = self.0.and_then(|shape| shape.as_dict()?.get(&key));
+            let value = map.next_value_seed(Part(shape))?;
             entries.insert(key, value);
         }
         Ok(entries.into())
