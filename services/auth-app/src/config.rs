@@ -58,11 +58,9 @@ pub struct Config {
     #[serde(flatten)]
     pub database_pool: store::Pool,
     /// The secret under which app tokens are digested before they are stored. Without it no stored token can be used.
-    #[schemars(extend(
-        "x-env" = ["<P>_TOKEN_KEY"],
-        "x-required" = "keep it as long as the database, made with: openssl rand -base64 32",
-        "x-min-bytes" = 32,
-    ))]
+    #[schemars(extend("x-env" = ["<P>_TOKEN_KEY"]))]
+    #[schemars(extend("x-required" = "keep it as long as the database, made with: openssl rand -base64 32"))]
+    #[schemars(extend("x-min-bytes" = 32))]
     pub token_key: Secret,
     /// The secret that was in use before the current one. App tokens digested under it still work, and are digested
     /// under the current one when they are used.
@@ -88,15 +86,7 @@ impl Config {
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![
-            ("grpc", &self.grpc),
-            ("http", &self.http),
-            ("grpc_client_tls", &self.grpc_client_tls),
-            ("token_manager", &self.token_manager),
-            ("reva", &self.reva),
-            ("", &self.database_pool),
-            ("", &self.tokens),
-        ]
+        vec![("grpc", &self.grpc), ("http", &self.http), ("", &self.database_pool), ("", &self.tokens)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {

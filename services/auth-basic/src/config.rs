@@ -10,9 +10,6 @@ use serde::{Deserialize, Serialize};
 use crate::password::{Cost, Hasher, Policy};
 use crate::throttle::Rules;
 
-/// The longest time that a verified credential may be remembered.
-const LONGEST_MEMORY: Duration = Duration::from_mins(1);
-
 /// The configuration of auth-basic.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Config {
@@ -65,12 +62,12 @@ pub struct Config {
     #[schemars(extend("x-env" = ["<P>_HASH_QUEUE"], "default" = 64))]
     pub hash_queue: usize,
     /// The least number of characters of a new password.
-    #[schemars(extend("x-env" = ["<P>_PASSWORD_MIN_CHARACTERS"], "default" = 8))]
+    #[schemars(extend("x-env" = ["<P>_PASSWORD_MIN_CHARACTERS"], "default" = 8, "minimum" = 1, "maximum" = 64))]
     pub password_min_characters: usize,
     /// How long a verified password is remembered, so that clients that send it with every request do not have it
     /// hashed each time. At most 1m, which is also how long a password changed in an LDAP server may still work. 0s
     /// turns it off.
-    #[schemars(extend("x-env" = ["<P>_CACHE_TTL"], "default" = LONGEST_MEMORY))]
+    #[schemars(extend("x-env" = ["<P>_CACHE_TTL"], "default" = "1m", "maximum" = "1m"))]
     pub cache_ttl: Duration,
     /// How failures are counted.
     pub throttle: Rules,
@@ -102,9 +99,6 @@ impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
         vec![
             ("grpc", &self.grpc),
-            ("grpc_client_tls", &self.grpc_client_tls),
-            ("token_manager", &self.token_manager),
-            ("reva", &self.reva),
             ("auth_providers", &self.auth_providers),
             ("", &self.database_pool),
             ("argon2", &self.argon2),
@@ -116,14 +110,7 @@ impl Section for Config {
         if self.is_ldap() {
             self.auth_providers.ldap.validate_in_use("auth_providers.ldap")?;
         }
-        store::validate_url(&self.database_url)?;
-        if !(1..=64).contains(&self.password_min_characters) {
-            return Err(Invalid::new("password_min_characters", "must be from 1 to 64"));
-        }
-        if self.cache_ttl > LONGEST_MEMORY {
-            return Err(Invalid::new("cache_ttl", "must be at most 1m"));
-        }
-        Ok(())
+        store::validate_url(&self.database_url)
     }
 
     fn warnings(&self) -> Vec<String> {
@@ -153,9 +140,6 @@ impl Section for Cost {
 
 impl Section for Rules {
     fn validate(&self) -> Result<(), Invalid> {
-        if self.free == 0 {
-            return Err(Invalid::new("free_failures", "must be greater than 0"));
-        }
         if self.longest_delay < self.first_delay || self.longest_delay >= self.forget_after {
             return Err(Invalid::new("longest_delay", "must be at least the first delay, and less than 1h"));
         }

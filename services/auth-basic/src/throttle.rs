@@ -36,7 +36,7 @@ use crate::digest::{Digest, Digester};
 pub struct Rules {
     /// How many wrong passwords for one login from one address cost nothing.
     #[serde(rename = "free_failures")]
-    #[schemars(extend("x-env" = ["<P>_THROTTLE_FREE_FAILURES"]))]
+    #[schemars(extend("x-env" = ["<P>_THROTTLE_FREE_FAILURES"], "minimum" = 1))]
     pub free: u32,
     /// How long that address has to wait after the last free one. It doubles with each further failure.
     #[schemars(extend("x-env" = ["<P>_THROTTLE_FIRST_DELAY"]))]

@@ -73,8 +73,6 @@ impl Section for Config {
         vec![
             ("grpc", &self.grpc),
             ("http", &self.http),
-            ("grpc_client_tls", &self.grpc_client_tls),
-            ("reva", &self.reva),
             ("auth_providers", &self.auth_providers),
             ("auto_provision", &self.auto_provision),
             ("role_assignment", &self.role_assignment),

@@ -31,17 +31,13 @@ pub struct Config {
     #[schemars(description = runtime::USERS_ENDPOINT, extend("x-env" = ["AUTH_MACHINE_USERS_ENDPOINT"]))]
     pub users_endpoint: String,
     /// The machine auth API key used to validate internal requests necessary to access resources from other services.
-    #[schemars(extend(
-        "x-env" = ["OCIS_MACHINE_AUTH_API_KEY", "AUTH_MACHINE_API_KEY"],
-        "x-required" = "give every service the same one, made with: openssl rand -base64 32",
-        "x-min-bytes" = 32,
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_MACHINE_AUTH_API_KEY", "AUTH_MACHINE_API_KEY"]))]
+    #[schemars(extend("x-required" = "give every service the same one, made with: openssl rand -base64 32"))]
+    #[schemars(extend("x-min-bytes" = 32))]
     pub machine_auth_api_key: Secret,
     /// The machine auth API key that was in use before the current one, still accepted while services change over.
-    #[schemars(extend(
-        "x-env" = ["OCIS_MACHINE_AUTH_API_KEY_PREVIOUS", "AUTH_MACHINE_API_KEY_PREVIOUS"],
-        "x-min-bytes" = 32,
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_MACHINE_AUTH_API_KEY_PREVIOUS", "AUTH_MACHINE_API_KEY_PREVIOUS"]))]
+    #[schemars(extend("x-min-bytes" = 32))]
     pub machine_auth_api_key_previous: Secret,
     /// Who may act as whom: a list of CALLER=SUBJECT. CALLER is the name in a client certificate or '*'. SUBJECT is a
     /// login name, 'users' (neither administrators nor service accounts), 'admins' or '*'. Where the directory knows no
@@ -77,7 +73,7 @@ impl Config {
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("grpc", &self.grpc), ("grpc_client_tls", &self.grpc_client_tls), ("reva", &self.reva)]
+        vec![("grpc", &self.grpc)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {

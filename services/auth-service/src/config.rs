@@ -57,10 +57,8 @@ pub struct ServiceAccount {
     pub id: String,
     /// The service account secret.
     #[serde(rename = "service_account_secret")]
-    #[schemars(extend(
-        "x-env" = ["OCIS_SERVICE_ACCOUNT_SECRET", "<P>_SERVICE_ACCOUNT_SECRET"],
-        "x-min-bytes" = super::accounts::MIN_SECRET,
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_SERVICE_ACCOUNT_SECRET", "<P>_SERVICE_ACCOUNT_SECRET"]))]
+    #[schemars(extend("x-min-bytes" = super::accounts::MIN_SECRET))]
     pub secret: Secret,
 }
 

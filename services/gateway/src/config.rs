@@ -51,34 +51,28 @@ pub struct Config {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Endpoints {
     /// App tokens (`appauth`) and the app-password calls.
-    #[schemars(description = endpoint("the auth-app service"), extend(
-        "x-env" = ["GATEWAY_AUTH_APP_ENDPOINT"], "default" = "127.0.0.1:9246",
-    ))]
+    #[schemars(description = endpoint("the auth-app service"))]
+    #[schemars(extend("x-env" = ["GATEWAY_AUTH_APP_ENDPOINT"], "default" = "127.0.0.1:9246"))]
     pub auth_app: String,
     /// Passwords (`basic`).
-    #[schemars(description = endpoint("the auth-basic service"), extend(
-        "x-env" = ["GATEWAY_AUTH_BASIC_ENDPOINT"], "default" = "127.0.0.1:9146",
-    ))]
+    #[schemars(description = endpoint("the auth-basic service"))]
+    #[schemars(extend("x-env" = ["GATEWAY_AUTH_BASIC_ENDPOINT"], "default" = "127.0.0.1:9146"))]
     pub auth_basic: String,
     /// OIDC access tokens (`bearer`).
-    #[schemars(description = endpoint("the auth-bearer service"), extend(
-        "x-env" = ["GATEWAY_AUTH_BEARER_ENDPOINT"], "default" = "127.0.0.1:9148",
-    ))]
+    #[schemars(description = endpoint("the auth-bearer service"))]
+    #[schemars(extend("x-env" = ["GATEWAY_AUTH_BEARER_ENDPOINT"], "default" = "127.0.0.1:9148"))]
     pub auth_bearer: String,
     /// Impersonation (`machine`).
-    #[schemars(description = endpoint("the auth-machine service"), extend(
-        "x-env" = ["GATEWAY_AUTH_MACHINE_ENDPOINT"], "default" = "127.0.0.1:9166",
-    ))]
+    #[schemars(description = endpoint("the auth-machine service"))]
+    #[schemars(extend("x-env" = ["GATEWAY_AUTH_MACHINE_ENDPOINT"], "default" = "127.0.0.1:9166"))]
     pub auth_machine: String,
     /// Service accounts (`serviceaccounts`).
-    #[schemars(description = endpoint("the auth-service service"), extend(
-        "x-env" = ["GATEWAY_AUTH_SERVICE_ENDPOINT"], "default" = "127.0.0.1:9199",
-    ))]
+    #[schemars(description = endpoint("the auth-service service"))]
+    #[schemars(extend("x-env" = ["GATEWAY_AUTH_SERVICE_ENDPOINT"], "default" = "127.0.0.1:9199"))]
     pub auth_service: String,
     /// The directory.
-    #[schemars(description = endpoint("the users service"), extend(
-        "x-env" = ["GATEWAY_USERS_ENDPOINT"], "default" = "127.0.0.1:9144",
-    ))]
+    #[schemars(description = endpoint("the users service"))]
+    #[schemars(extend("x-env" = ["GATEWAY_USERS_ENDPOINT"], "default" = "127.0.0.1:9144"))]
     pub users: String,
     /// The gateway that answers every other call.
     #[schemars(description = endpoint("another CS3 gateway, to which every call is forwarded that this one does not answer itself, and the authentication of types that are not ours (publicshares, ocmshares ...)"), extend("x-env" = ["GATEWAY_UPSTREAM_ENDPOINT"]))]
@@ -109,7 +103,7 @@ impl Default for Endpoints {
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("grpc", &self.grpc), ("grpc_client_tls", &self.grpc_client_tls), ("token_manager", &self.token_manager)]
+        vec![("grpc", &self.grpc)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {

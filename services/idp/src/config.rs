@@ -54,10 +54,8 @@ pub struct Config {
     #[schemars(description = runtime::USERS_ENDPOINT, extend("x-env" = ["<P>_USERS_ENDPOINT"]))]
     pub users_endpoint: String,
     /// The endpoint of the service that verifies passwords.
-    #[schemars(extend(
-        "x-env" = ["<P>_AUTH_BASIC_ENDPOINT"], "default" = "127.0.0.1:9146",
-        "x-required" = "name the endpoint of auth-basic, like 127.0.0.1:9146",
-    ))]
+    #[schemars(extend("x-env" = ["<P>_AUTH_BASIC_ENDPOINT"], "default" = "127.0.0.1:9146"))]
+    #[schemars(extend("x-required" = "name the endpoint of auth-basic, like 127.0.0.1:9146"))]
     pub auth_basic_endpoint: String,
     /// The URL by which users reach the installation. It is the issuer of the layout opencloud, and with /oidc behind
     /// it that of the layout cells. If empty, `http://localhost` and the port of the HTTP service.
@@ -90,11 +88,9 @@ pub struct Config {
     pub database_pool: store::Pool,
     /// The secret that seals codes, opaque tokens and the private keys in the database. Without it all users are signed
     /// out and no key can be used.
-    #[schemars(extend(
-        "x-env" = ["<P>_ENCRYPTION_SECRET"],
-        "x-required" = "keep it as long as the database, made with: openssl rand -base64 32",
-        "x-min-bytes" = 32,
-    ))]
+    #[schemars(extend("x-env" = ["<P>_ENCRYPTION_SECRET"]))]
+    #[schemars(extend("x-required" = "keep it as long as the database, made with: openssl rand -base64 32"))]
+    #[schemars(extend("x-min-bytes" = 32))]
     pub encryption_secret: Secret,
     /// The secret that was in use before the current one. What it sealed is still accepted.
     #[schemars(extend("x-env" = ["<P>_ENCRYPTION_SECRET_PREVIOUS"], "x-min-bytes" = 32))]
@@ -126,7 +122,7 @@ pub struct Config {
     #[schemars(extend("x-env" = ["<P>_ALLOW_OPEN_CLIENT_REGISTRATION"]))]
     pub open_registration: bool,
     /// How many clients one address may register in a minute.
-    #[schemars(extend("x-env" = ["<P>_REGISTRATIONS_PER_MINUTE"], "default" = 10))]
+    #[schemars(extend("x-env" = ["<P>_REGISTRATIONS_PER_MINUTE"], "default" = 10, "minimum" = 1))]
     pub registrations_per_minute: u32,
     /// Whether addresses that clients name (keys, request objects, logout) may be on this machine or in a private
     /// network.
@@ -202,16 +198,7 @@ impl Config {
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![
-            ("grpc", &self.grpc),
-            ("http", &self.http),
-            ("mtls", &self.mtls),
-            ("grpc_client_tls", &self.grpc_client_tls),
-            ("token_manager", &self.token_manager),
-            ("reva", &self.reva),
-            ("", &self.database_pool),
-            ("", &self.lives),
-        ]
+        vec![("grpc", &self.grpc), ("http", &self.http), ("", &self.database_pool), ("", &self.lives)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -229,9 +216,6 @@ impl Section for Config {
         }
         if self.default_clients.iter().any(|name| !["opencloud", "cells", "ocis"].contains(&name.as_str())) {
             return Err(Invalid::new("default_clients", "must be a list of: opencloud, cells, ocis"));
-        }
-        if self.registrations_per_minute == 0 {
-            return Err(Invalid::new("registrations_per_minute", "must be at least 1"));
         }
         check_site(&self.site()).map_err(|problem| Invalid::new("url", problem))?;
         if !self.mtls_url.is_empty() && (!self.mtls_url.starts_with("https://") || check_site(&self.mtls_url).is_err())

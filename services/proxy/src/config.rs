@@ -43,10 +43,8 @@ pub struct Config {
     /// The keys of the internal token.
     pub token_manager: TokenManager,
     /// The endpoint of the gateway.
-    #[schemars(extend(
-        "x-env" = ["<P>_GATEWAY_ENDPOINT"], "default" = "127.0.0.1:9142",
-        "x-required" = "name the endpoint of the gateway, like 127.0.0.1:9142",
-    ))]
+    #[schemars(extend("x-env" = ["<P>_GATEWAY_ENDPOINT"], "default" = "127.0.0.1:9142"))]
+    #[schemars(extend("x-required" = "name the endpoint of the gateway, like 127.0.0.1:9142"))]
     pub gateway: String,
     /// The URL by which clients reach the edge. Its scheme is passed on to backends.
     #[schemars(extend("x-env" = ["OCIS_URL", "<P>_URL"], "default" = "https://localhost:9200"))]
@@ -154,8 +152,6 @@ impl Section for Config {
         vec![
             ("grpc", &self.grpc),
             ("http", &self.http),
-            ("grpc_client_tls", &self.grpc_client_tls),
-            ("token_manager", &self.token_manager),
             ("backends", &self.backends),
             ("doors", &self.doors),
             ("session", &self.session),

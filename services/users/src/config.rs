@@ -32,10 +32,8 @@ pub struct Config {
     #[schemars(extend("x-env" = ["<P>_DRIVER"], "default" = "sql", "enum" = ["sql", "ldap"]))]
     pub driver: String,
     /// The identity provider that is written into the identifiers of users.
-    #[schemars(extend(
-        "x-env" = ["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_IDP_URL"], "default" = "https://localhost:9200",
-        "x-required" = "name the URL that people reach the installation by",
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_IDP_URL"], "default" = "https://localhost:9200"))]
+    #[schemars(extend("x-required" = "name the URL that people reach the installation by"))]
     pub idp: String,
     /// What the identity provider was before, if it has changed: users are also found by identifiers with one of these,
     /// which other services may have stored.
@@ -77,13 +75,7 @@ impl Config {
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![
-            ("grpc", &self.grpc),
-            ("grpc_client_tls", &self.grpc_client_tls),
-            ("token_manager", &self.token_manager),
-            ("", &self.database_pool),
-            ("ldap", &self.ldap),
-        ]
+        vec![("grpc", &self.grpc), ("", &self.database_pool), ("ldap", &self.ldap)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {

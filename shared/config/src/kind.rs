@@ -1,4 +1,6 @@
-//! What a setting holds: how its text is read, and how its value is written.
+//! What a setting holds: how its text is read, and what is shown of its value.
+
+use std::time::Duration;
 
 use figment::value::{Dict, Empty, Tag, Value};
 use serde_json::Value as Json;
@@ -110,21 +112,41 @@ impl Kind {
         })
     }
 
-    /// How a value of this kind is written; secrets are redacted.
-    pub(crate) fn written(self, value: &Value) -> Written {
+    /// What is shown of a value of this kind: a bool, a number, a text or a list of texts; a secret is redacted.
+    pub(crate) fn shown(self, value: &Value) -> Json {
         match (self, value) {
-            (Self::Secret, Value::String(_, text)) => Written::Text(if text.is_empty() { "" } else { "***" }.into()),
-            (Self::Duration, Value::Dict(_, _)) => {
-                Written::Plain(duration::format(value.deserialize().unwrap_or_default()))
-            }
-            (Self::PrivateKey, Value::Dict(_, file)) => Written::Text(path_of(file)),
-            (_, Value::Bool(_, value)) => Written::Plain(value.to_string()),
-            (_, Value::Num(_, number)) => Written::Plain(number.to_u128().unwrap_or_default().to_string()),
-            (_, Value::Array(_, items)) => {
-                Written::List(items.iter().filter_map(Value::as_str).map(Into::into).collect())
-            }
-            (_, value) => Written::Text(value.as_str().unwrap_or_default().into()),
+            (Self::Secret, Value::String(_, text)) if !text.is_empty() => "***".into(),
+            (Self::Duration, Value::Dict(..)) => duration::format(value.deserialize().unwrap_or_default()).into(),
+            (Self::PrivateKey, Value::Dict(_, file)) => path_of(file).into(),
+            (_, Value::Bool(_, value)) => (*value).into(),
+            (_, Value::Num(..)) => value.deserialize::<u64>().unwrap_or_default().into(),
+            (_, Value::Array(_, items)) => items.iter().filter_map(Value::as_str).collect(),
+            (_, value) => value.as_str().unwrap_or_default().into(),
         }
+    }
+
+    /// The size of a number, or of a duration in nanoseconds.
+    fn size(value: &Value) -> Option<u128> {
+        match value {
+            Value::Num(_, number) => number.to_u128(),
+            Value::Dict(..) => value.deserialize().ok().map(|duration: Duration| duration.as_nanos()),
+            _ => None,
+        }
+    }
+
+    /// Why a value is refused that is not between these, as the rest of a sentence about it.
+    pub(crate) fn out_of_range(self, value: &Value, least: Option<&Value>, most: Option<&Value>) -> Option<String> {
+        let size = Self::size(value)?;
+        let is_inside = least.and_then(Self::size).is_none_or(|least| least <= size)
+            && most.and_then(Self::size).is_none_or(|most| size <= most);
+        let text = |bound: &Value| on_one_line(&self.shown(bound));
+        let expected = match (least.map(text), most.map(text)) {
+            _ if is_inside => return None,
+            (Some(least), Some(most)) => format!("must be from {least} to {most}"),
+            (Some(least), None) => format!("must be at least {least}"),
+            (None, most) => format!("must be at most {}", most.unwrap_or_default()),
+        };
+        Some(expected)
     }
 }
 
@@ -138,39 +160,16 @@ pub(crate) fn path_of(file: &Dict) -> String {
     file.get("path").and_then(Value::as_str).unwrap_or_default().into()
 }
 
-/// How a value stands in YAML and in the documentation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Written {
-    /// A bool, a number, a duration: never quoted.
-    Plain(String),
-    /// A text, quoted where YAML needs it.
-    Text(String),
-    /// A list of texts.
-    List(Vec<String>),
+/// What is shown of a value, on one line, as the documentation has it.
+pub(crate) fn on_one_line(shown: &Json) -> String {
+    match shown {
+        Json::String(text) => text.clone(),
+        Json::Array(items) => format!("[{}]", items.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(" ")),
+        other => other.to_string(),
+    }
 }
 
-impl Written {
-    /// On one line, as the documentation has it.
-    pub(crate) fn on_one_line(&self) -> String {
-        match self {
-            Self::Plain(text) | Self::Text(text) => text.clone(),
-            Self::List(items) => format!("[{}]", items.join(" ")),
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        match self {
-            Self::Plain(text) | Self::Text(text) => text.is_empty(),
-            Self::List(items) => items.is_empty(),
-        }
-    }
-
-    /// As a JSON value.
-    pub(crate) fn to_json(&self) -> Json {
-        match self {
-            Self::Plain(text) => serde_json::from_str(text).unwrap_or_else(|_| text.clone().into()),
-            Self::Text(text) => text.clone().into(),
-            Self::List(items) => items.clone().into(),
-        }
-    }
+/// Whether what is shown is an empty text or list.
+pub(crate) fn is_empty(shown: &Json) -> bool {
+    shown.as_str() == Some("") || shown.as_array().is_some_and(Vec::is_empty)
 }

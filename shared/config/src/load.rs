@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use figment::providers::Serialized;
 use figment::value::{Dict, Value};
 use figment::{Figment, Profile, Provider, Source};
+use serde_json::Value as Json;
 
-use crate::kind::{Kind, Written, path_of, unset};
+use crate::kind::{Kind, is_empty, on_one_line, path_of, unset};
 use crate::layers::{self, SECRET_FILE, YamlFile, put};
 use crate::outline::{Origin, Outline, Setting};
 use crate::schema::Description;
@@ -65,7 +66,7 @@ pub fn load_over<C: Configuration>(
     warnings.extend(reader.warnings);
     let mut all: Vec<PathBuf> = files.into_iter().map(|file| file.file).collect();
     all.extend(reader.files.into_iter().filter(|file| !all.contains(file)).collect::<Vec<_>>());
-    let shown = print::effective(&outline, reader.written);
+    let shown = print::effective(&outline, reader.shown);
     Ok(Loaded { config, warnings, files: all, shown })
 }
 
@@ -94,7 +95,7 @@ struct Reader<'a> {
     outline: &'a Outline,
     /// What the layers hold; then, in place of each text, its value.
     values: Dict,
-    written: Vec<(Written, Origin)>,
+    shown: Vec<(Json, Origin)>,
     allow_exposed: bool,
     warnings: Vec<String>,
     /// Files that secrets were read from.
@@ -104,8 +105,8 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(figment: Figment, outline: &'a Outline) -> Result<Self, ConfigError> {
         let values = figment.data().map_err(Box::new)?.remove(&Profile::Default).unwrap_or_default();
-        let (written, warnings, files) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { figment, outline, values, written, allow_exposed: false, warnings, files })
+        let (shown, warnings, files) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { figment, outline, values, shown, allow_exposed: false, warnings, files })
     }
 
     fn settings(&mut self) -> Result<(), ConfigError> {
@@ -116,12 +117,12 @@ impl<'a> Reader<'a> {
         for (path, setting) in self.outline.settings() {
             let (value, origin) = self.in_force(path, setting)?;
             let value = self.private_key(path, setting, value)?;
-            let written = setting.kind.written(&value);
-            self.check(path, setting, &value, &written, &origin)?;
+            let shown = setting.kind.shown(&value);
+            self.check(path, setting, &value, &shown, &origin)?;
             put(&mut self.values, path, value);
-            self.written.push((written, origin));
+            self.shown.push((shown, origin));
         }
-        Ok(())
+        self.outline.settings().try_for_each(|(path, setting)| self.check_certificate(path, setting))
     }
 
     /// The value of a setting, and where it came from.
@@ -198,14 +199,14 @@ impl<'a> Reader<'a> {
         path: &[String],
         setting: &Setting,
         value: &Value,
-        written: &Written,
+        shown: &Json,
         origin: &Origin,
     ) -> Result<(), ConfigError> {
         let name = || self.outline.in_words(path);
         let invalid = |problem| Err(ConfigError::Invalid { setting: name(), problem });
         let secret = setting.is_secret().then(|| Secret::from(value.as_str().unwrap_or_default()));
         if let Some(hint) = &setting.required {
-            if written.is_empty() {
+            if is_empty(shown) {
                 let problem = match origin.place() {
                     None => format!("is not set; {hint}"),
                     Some(place) => format!("is empty in {place}; {hint}"),
@@ -216,17 +217,34 @@ impl<'a> Reader<'a> {
                 return invalid(format!("is a placeholder value; {hint}"));
             }
         }
-        if let (Some(least), Some(secret), false) = (setting.min_bytes, &secret, written.is_empty())
+        if let (Some(least), Some(secret), false) = (setting.min_bytes, &secret, is_empty(shown))
             && let Some(problem) = secret.weakness(least)
         {
             return invalid(problem);
         }
-        let text = written.on_one_line();
+        if let Some(problem) = setting.kind.out_of_range(value, setting.least.as_ref(), setting.most.as_ref()) {
+            return invalid(problem);
+        }
+        let text = on_one_line(shown);
         if !setting.allowed.is_empty() && !setting.allowed.contains(&text) {
             let named: Vec<_> = setting.allowed.iter().map(|one| if one.is_empty() { "empty" } else { one }).collect();
             return invalid(format!("must be one of: {}; it is {text:?}", named.join(", ")));
         }
         Ok(())
+    }
+
+    /// A certificate is of no use without its key, nor the key without it.
+    fn check_certificate(&self, key: &[String], setting: &Setting) -> Result<(), ConfigError> {
+        let (Some(name), Some((_, section))) = (&setting.certificate, key.split_last()) else { return Ok(()) };
+        let certificate = [section, std::slice::from_ref(name)].concat();
+        let is_set = |path: &[String]| !matches!(at(&self.values, path), None | Some(Value::Empty(..)));
+        let (missing, other) = match (is_set(&certificate), is_set(key)) {
+            (true, false) => (key, "certificate"),
+            (false, true) => (&*certificate, "key"),
+            _ => return Ok(()),
+        };
+        let problem = format!("is not set, but the {other} is; set both or none");
+        Err(ConfigError::Invalid { setting: self.outline.in_words(missing), problem })
     }
 
     fn note_file(&mut self, file: &Path) {

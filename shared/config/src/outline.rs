@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::kind::{Kind, Written};
+use figment::value::Value;
+use serde_json::Value as Json;
+
+use crate::kind::Kind;
 use crate::names::{file_name, twin};
 
 /// One setting, as its schema describes it.
@@ -18,9 +21,15 @@ pub(crate) struct Setting {
     pub(crate) required: Option<String>,
     /// The least number of bytes, if it is set.
     pub(crate) min_bytes: Option<usize>,
+    /// The bounds of a number or a duration.
+    pub(crate) least: Option<Value>,
+    pub(crate) most: Option<Value>,
+    /// Of a private key: the key of its certificate, in the same section.
+    pub(crate) certificate: Option<String>,
     /// The texts that are allowed; any if there are none.
     pub(crate) allowed: Vec<String>,
-    pub(crate) default: Written,
+    /// What is shown of the default.
+    pub(crate) default: Json,
 }
 
 impl Setting {

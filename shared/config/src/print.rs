@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::kind::Written;
+use serde_json::Value as Json;
+
+use crate::kind::on_one_line;
 use crate::outline::{Item, Origin, Outline, Setting};
 use crate::schema::Description;
 use crate::yaml::scalar;
@@ -47,7 +49,7 @@ pub fn docs<C: Configuration>(identity: &Identity) -> String {
 }
 
 /// What is in force, with where it came from.
-pub(crate) fn effective(outline: &Outline, values: Vec<(Written, Origin)>) -> String {
+pub(crate) fn effective(outline: &Outline, values: Vec<(Json, Origin)>) -> String {
     let mut values = values.into_iter();
     let mut lines = |item: &Item| match item.setting.as_ref().and_then(|_| values.next()) {
         Some((value, origin)) => yaml_lines(item, Some(value), origin.comment()),
@@ -56,19 +58,18 @@ pub(crate) fn effective(outline: &Outline, values: Vec<(Written, Origin)>) -> St
     outline.0.iter().map(&mut lines).collect()
 }
 
-fn yaml_lines(item: &Item, value: Option<Written>, comment: Option<String>) -> String {
+fn yaml_lines(item: &Item, value: Option<Json>, comment: Option<String>) -> String {
     let indent = "  ".repeat(item.depth());
     let comment = comment.map(|text| format!(" # {text}")).unwrap_or_default();
     let key = item.key();
+    let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), scalar);
     match value {
         None => format!("{indent}{key}:\n"),
-        Some(Written::Plain(text)) => format!("{indent}{key}: {text}{comment}\n"),
-        Some(Written::Text(text)) => format!("{indent}{key}: {}{comment}\n", scalar(&text)),
-        Some(Written::List(items)) if items.is_empty() => format!("{indent}{key}: []{comment}\n"),
-        Some(Written::List(items)) => {
-            let lines = items.iter().map(|one| format!("{indent}- {}\n", scalar(one)));
+        Some(Json::Array(items)) if !items.is_empty() => {
+            let lines = items.iter().map(|one| format!("{indent}- {}\n", text(one)));
             format!("{indent}{key}:{comment}\n{}", lines.collect::<String>())
         }
+        Some(value) => format!("{indent}{key}: {}{comment}\n", text(&value)),
     }
 }
 
@@ -82,6 +83,6 @@ fn row(path: &[String], setting: &Setting) -> String {
     let cell = |text: &str| text.replace('|', "\\|");
     let names =
         if setting.names.is_empty() { format!("`{}` (YAML only)", path.join(".")) } else { setting.names.join("<br>") };
-    let default = cell(&setting.default.on_one_line());
+    let default = cell(&on_one_line(&setting.default));
     format!("| {names} | {} | {default} | {} |", setting.kind.type_name(), cell(&setting.description))
 }

@@ -8,10 +8,14 @@
 //! | `x-prefix` | of a section: what `<P>` is in it, in place of the service's own prefix |
 //! | `x-required` | it must not be empty; the text says what to do |
 //! | `x-min-bytes` | the least length, if it is set |
+//! | `minimum`, `maximum` | the bounds of an integer or a duration |
+//! | `x-certificate` | of a private key: the key of its certificate, of which both or none are set |
 //! | `enum` | the texts that are allowed |
 //! | `default` | the default; of a section, the defaults of some of its keys, which go before the keys' own |
 //!
 //! `x-secret` and `x-private-key` come with the types [`Secret`](crate::Secret) and [`PrivateKeyFile`](crate::PrivateKeyFile).
+
+use std::time::Duration;
 
 use figment::value::{Dict, Value};
 use schemars::JsonSchema;
@@ -20,7 +24,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json, json};
 use serde_yaml_ng::Mapping;
 
-use crate::kind::{Kind, Written, unset};
+use crate::kind::{Kind, is_empty, unset};
 use crate::outline::{Item, Outline, Setting};
 use crate::{Configuration, Identity, duration, secret};
 
@@ -76,12 +80,19 @@ fn default_of(schema: &Json, named: Option<&Json>) -> Value {
         return properties.map(value).collect::<Dict>().into();
     };
     let value = match default {
-        Some(Json::String(text)) => kind.read(text),
-        Some(other) => Value::serialize(other).ok(),
+        Some(default) => stated(kind, default),
         None if is_optional(schema) => Some(unset()),
         None => kind.read(if kind.may_be_empty() { "" } else { "0" }),
     };
     value.expect("a default is of its setting's kind")
+}
+
+/// The value that an attribute states: a text as operators write it, or a value as serde does.
+fn stated(kind: Kind, value: &Json) -> Option<Value> {
+    match value {
+        Json::String(text) => kind.read(text),
+        other => Value::serialize(other).ok(),
+    }
 }
 
 fn is_optional(schema: &Map<String, Json>) -> bool {
@@ -122,6 +133,7 @@ impl Reader<'_> {
             listed.filter_map(Json::as_str).map(Into::into).collect::<Vec<String>>()
         };
         let text = |key: &str| schema.get(key).and_then(Json::as_str).map(|text| text.replace('\n', " "));
+        let bound = |key: &str| schema.get(key).and_then(|bound| stated(kind, bound));
         let names: Vec<String> = texts("x-env").iter().map(|name| name.replace("<P>", prefix)).collect();
         let default = self.defaults.find_ref(&path.join("."));
         let setting = Setting {
@@ -131,7 +143,10 @@ impl Reader<'_> {
             required: text("x-required"),
             min_bytes: schema.get("x-min-bytes").and_then(Json::as_u64).and_then(|least| usize::try_from(least).ok()),
             allowed: texts("enum"),
-            default: default.map_or_else(|| Written::Text(String::new()), |value| kind.written(value)),
+            least: bound("minimum"),
+            most: bound("maximum"),
+            certificate: text("x-certificate"),
+            default: default.map_or_else(|| "".into(), |value| kind.shown(value)),
             names,
         };
         schema.insert("description".into(), setting.description.clone().into());
@@ -144,6 +159,11 @@ impl Reader<'_> {
                 schema.insert("type".into(), integer);
                 // not the format "duration", which is that of ISO 8601
                 schema.insert("pattern".into(), duration::PATTERN.into());
+                for (key, bound) in [("minimum", &setting.least), ("maximum", &setting.most)] {
+                    if let Some(Ok(bound)) = bound.as_ref().map(Value::deserialize::<Duration>) {
+                        schema.insert(key.into(), bound.as_secs().into());
+                    }
+                }
             }
             Kind::List => {
                 schema.insert("type".into(), json!(["array", "string"]));
@@ -151,8 +171,8 @@ impl Reader<'_> {
             _ => {}
         }
         if !setting.is_secret() {
-            let is_unset = setting.optional && setting.default.is_empty();
-            schema.insert("default".into(), if is_unset { Json::Null } else { setting.default.to_json() });
+            let is_unset = setting.optional && is_empty(&setting.default);
+            schema.insert("default".into(), if is_unset { Json::Null } else { setting.default.clone() });
         }
         schema.insert("x-env".into(), setting.names.clone().into());
         setting

@@ -15,12 +15,10 @@ pub use http::{Http, HttpTls, TlsVariables};
 pub use mtls::Mtls;
 pub use observe::{Debug, Log, Tracing};
 
-use std::path::PathBuf;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Invalid, PrivateKeyFile};
+use crate::Invalid;
 
 /// How files of secrets are read. Every service has this setting first.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -48,17 +46,4 @@ fn header_size(size: usize) -> Result<(), Invalid> {
     }
     let range = format!("must be a number of bytes from {LEAST_HEADER_SIZE} to {MOST_HEADER_SIZE}");
     Err(Invalid::new("max_header_size", range))
-}
-
-/// A certificate is of no use without its key, nor the key without it.
-fn cert_and_key(cert: Option<&PathBuf>, key: Option<&PrivateKeyFile>) -> Result<(), Invalid> {
-    match (cert, key) {
-        (Some(_), None) => Err(Invalid::new("key", "is not set, but the certificate is; set both or none")),
-        (None, Some(_)) => Err(Invalid::new("cert", "is not set, but the key is; set both or none")),
-        _ => Ok(()),
-    }
-}
-
-fn positive(key: &str, value: usize) -> Result<(), Invalid> {
-    if value == 0 { Err(Invalid::new(key, "must be greater than 0")) } else { Ok(()) }
 }

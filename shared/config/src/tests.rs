@@ -59,13 +59,7 @@ impl Default for AuthAppLike {
 
 impl Section for AuthAppLike {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![
-            ("grpc", &self.grpc),
-            ("http", &self.http),
-            ("grpc_client_tls", &self.grpc_client_tls),
-            ("token_manager", &self.token_manager),
-            ("reva", &self.reva),
-        ]
+        vec![("grpc", &self.grpc), ("http", &self.http)]
     }
 }
 

@@ -14,10 +14,8 @@ use crate::filter::configured;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Ldap {
     /// The LDAP server: `ldaps://host:port`, `ldap://host:port` or `ldapi://socket`.
-    #[schemars(extend(
-        "x-env" = ["OCIS_LDAP_URI", "<P>_LDAP_URI"], "default" = "ldaps://localhost:9235",
-        "x-required" = "name the LDAP server",
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_URI", "<P>_LDAP_URI"], "default" = "ldaps://localhost:9235"))]
+    #[schemars(extend("x-required" = "name the LDAP server"))]
     pub uri: String,
     /// The file (PEM) of the authority that signed the server's certificate. If unset, idm/ldap.crt in the data folder
     /// where that file exists, else the system's authorities.
@@ -30,22 +28,19 @@ pub struct Ldap {
     #[schemars(extend("x-env" = ["OCIS_LDAP_START_TLS", "<P>_LDAP_START_TLS"]))]
     pub start_tls: bool,
     /// The DN that the service binds as to search. Anonymous if empty.
-    #[schemars(extend(
-        "x-env" = ["OCIS_LDAP_BIND_DN", "<P>_LDAP_BIND_DN"], "default" = "uid=reva,ou=sysusers,o=libregraph-idm",
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_BIND_DN", "<P>_LDAP_BIND_DN"]))]
+    #[schemars(extend("default" = "uid=reva,ou=sysusers,o=libregraph-idm"))]
     pub bind_dn: String,
     /// The password of `bind_dn`.
     #[schemars(extend("x-env" = ["OCIS_LDAP_BIND_PASSWORD", "<P>_LDAP_BIND_PASSWORD"]))]
     pub bind_password: Secret,
     /// The base DN of users.
-    #[schemars(extend(
-        "x-env" = ["OCIS_LDAP_USER_BASE_DN", "<P>_LDAP_USER_BASE_DN"], "default" = "ou=users,o=libregraph-idm",
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_BASE_DN", "<P>_LDAP_USER_BASE_DN"]))]
+    #[schemars(extend("default" = "ou=users,o=libregraph-idm"))]
     pub user_base_dn: String,
     /// The base DN of groups.
-    #[schemars(extend(
-        "x-env" = ["OCIS_LDAP_GROUP_BASE_DN", "<P>_LDAP_GROUP_BASE_DN"], "default" = "ou=groups,o=libregraph-idm",
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_BASE_DN", "<P>_LDAP_GROUP_BASE_DN"]))]
+    #[schemars(extend("default" = "ou=groups,o=libregraph-idm"))]
     pub group_base_dn: String,
     /// The search scope for users: base, one or sub.
     #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCOPE", "<P>_LDAP_USER_SCOPE"], "default" = "sub", "enum" = SCOPES))]
@@ -60,14 +55,12 @@ pub struct Ldap {
     #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_FILTER", "<P>_LDAP_GROUP_FILTER"]))]
     pub group_filter: String,
     /// The object class of users.
-    #[schemars(extend(
-        "x-env" = ["OCIS_LDAP_USER_OBJECTCLASS", "<P>_LDAP_USER_OBJECTCLASS"], "default" = "inetOrgPerson",
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_OBJECTCLASS", "<P>_LDAP_USER_OBJECTCLASS"]))]
+    #[schemars(extend("default" = "inetOrgPerson"))]
     pub user_object_class: String,
     /// The object class of groups.
-    #[schemars(extend(
-        "x-env" = ["OCIS_LDAP_GROUP_OBJECTCLASS", "<P>_LDAP_GROUP_OBJECTCLASS"], "default" = "groupOfNames",
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_OBJECTCLASS", "<P>_LDAP_GROUP_OBJECTCLASS"]))]
+    #[schemars(extend("default" = "groupOfNames"))]
     pub group_object_class: String,
     /// The attributes whose values users may sign in with.
     #[schemars(extend("x-env" = ["LDAP_LOGIN_ATTRIBUTES", "<P>_LDAP_LOGIN_ATTRIBUTES"], "default" = ["uid"]))]
@@ -120,26 +113,21 @@ pub struct UserSchema {
     #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_MAIL", "<P>_LDAP_USER_SCHEMA_MAIL"], "default" = "mail"))]
     pub mail: String,
     /// The attribute with the name to show.
-    #[schemars(extend(
-        "x-env" = ["OCIS_LDAP_USER_SCHEMA_DISPLAYNAME", "<P>_LDAP_USER_SCHEMA_DISPLAYNAME"], "default" = "displayname",
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_DISPLAYNAME", "<P>_LDAP_USER_SCHEMA_DISPLAYNAME"]))]
+    #[schemars(extend("default" = "displayname"))]
     pub display_name: String,
     /// The attribute with the login name.
-    #[schemars(extend(
-        "x-env" = ["OCIS_LDAP_USER_SCHEMA_USERNAME", "<P>_LDAP_USER_SCHEMA_USERNAME"], "default" = "uid",
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_USERNAME", "<P>_LDAP_USER_SCHEMA_USERNAME"]))]
+    #[schemars(extend("default" = "uid"))]
     pub user_name: String,
     /// The attribute that is FALSE for a disabled user, for the mechanism attribute.
     #[serde(rename = "user_enabled")]
-    #[schemars(extend(
-        "x-env" = ["OCIS_LDAP_USER_ENABLED_ATTRIBUTE", "<P>_LDAP_USER_ENABLED_ATTRIBUTE"],
-        "default" = "ownCloudUserEnabled",
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_ENABLED_ATTRIBUTE", "<P>_LDAP_USER_ENABLED_ATTRIBUTE"]))]
+    #[schemars(extend("default" = "ownCloudUserEnabled"))]
     pub enabled: String,
     /// The attribute that is Guest for a guest. If empty, all users are members.
-    #[schemars(extend(
-        "x-env" = ["OCIS_LDAP_USER_SCHEMA_USER_TYPE", "<P>_LDAP_USER_TYPE_ATTRIBUTE"], "default" = "ownCloudUserType",
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_USER_SCHEMA_USER_TYPE", "<P>_LDAP_USER_TYPE_ATTRIBUTE"]))]
+    #[schemars(extend("default" = "ownCloudUserType"))]
     pub user_type: String,
 }
 
@@ -156,19 +144,16 @@ pub struct GroupSchema {
     #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_MAIL", "<P>_LDAP_GROUP_SCHEMA_MAIL"], "default" = "mail"))]
     pub mail: String,
     /// The attribute with a group's name to show. Not used.
-    #[schemars(extend(
-        "x-env" = ["OCIS_LDAP_GROUP_SCHEMA_DISPLAYNAME", "<P>_LDAP_GROUP_SCHEMA_DISPLAYNAME"], "default" = "cn",
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_DISPLAYNAME", "<P>_LDAP_GROUP_SCHEMA_DISPLAYNAME"]))]
+    #[schemars(extend("default" = "cn"))]
     pub display_name: String,
     /// The attribute with a group's name, which commands show.
-    #[schemars(extend(
-        "x-env" = ["OCIS_LDAP_GROUP_SCHEMA_GROUPNAME", "<P>_LDAP_GROUP_SCHEMA_GROUPNAME"], "default" = "cn",
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_GROUPNAME", "<P>_LDAP_GROUP_SCHEMA_GROUPNAME"]))]
+    #[schemars(extend("default" = "cn"))]
     pub group_name: String,
     /// The attribute with a group's members: their DNs, or their login names where it is memberUid.
-    #[schemars(extend(
-        "x-env" = ["OCIS_LDAP_GROUP_SCHEMA_MEMBER", "<P>_LDAP_GROUP_SCHEMA_MEMBER"], "default" = "member",
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_LDAP_GROUP_SCHEMA_MEMBER", "<P>_LDAP_GROUP_SCHEMA_MEMBER"]))]
+    #[schemars(extend("default" = "member"))]
     pub member: String,
 }
 

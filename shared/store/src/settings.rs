@@ -23,7 +23,7 @@ pub struct Pool {
     /// The most connections that this service keeps to PostgreSQL, in each process. As a rule of thumb, all services of
     /// all replicas together need two to four for each core of the database server.
     #[serde(rename = "database_max_connections")]
-    #[schemars(extend("x-env" = ["OCIS_DATABASE_MAX_CONNECTIONS", "<P>_DATABASE_MAX_CONNECTIONS"]))]
+    #[schemars(extend("x-env" = ["OCIS_DATABASE_MAX_CONNECTIONS", "<P>_DATABASE_MAX_CONNECTIONS"], "minimum" = 1))]
     pub max_connections: u32,
     /// How long a request waits for one of these connections before it is answered that the service is unavailable. At
     /// most 2s.
@@ -41,9 +41,6 @@ impl Default for Pool {
 
 impl Section for Pool {
     fn validate(&self) -> Result<(), Invalid> {
-        if self.max_connections == 0 {
-            return Err(Invalid::new("database_max_connections", "must be greater than 0"));
-        }
         if self.acquire_timeout.is_zero() || self.acquire_timeout > LONGEST_WAIT {
             return Err(Invalid::new("database_acquire_timeout", "must be greater than 0s and at most 2s"));
         }

@@ -24,21 +24,16 @@ pub(super) const MOST_LEEWAY: Duration = Duration::from_mins(5);
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Oidc {
     /// URL of the OIDC issuer. It defaults to URL of the builtin IDP.
-    #[schemars(extend(
-        "x-env" = ["OCIS_URL", "OCIS_OIDC_ISSUER", "PROXY_OIDC_ISSUER", "<P>_OIDC_ISSUER"],
-        "default" = "https://localhost:9200",
-        "x-required" = "it is the URL of the OpenID Provider",
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_URL", "OCIS_OIDC_ISSUER", "PROXY_OIDC_ISSUER", "<P>_OIDC_ISSUER"]))]
+    #[schemars(extend("default" = "https://localhost:9200", "x-required" = "it is the URL of the OpenID Provider"))]
     pub issuer: String,
     /// Allow insecure connections to the OIDC issuer: plain HTTP, or a certificate that cannot be verified.
     #[schemars(extend("x-env" = ["OCIS_INSECURE", "PROXY_OIDC_INSECURE", "<P>_OIDC_INSECURE"]))]
     pub insecure: bool,
     /// Name of the claim, which holds the user identifier: the login name, or with 'sub' the user's id. Names below one
     /// another are joined by dots; a dot within a name is written '`\.`'.
-    #[schemars(extend(
-        "x-env" = ["PROXY_USER_OIDC_CLAIM", "<P>_OIDC_ID_CLAIM"], "default" = "preferred_username",
-        "x-required" = "it is the name of a claim, like preferred_username",
-    ))]
+    #[schemars(extend("x-env" = ["PROXY_USER_OIDC_CLAIM", "<P>_OIDC_ID_CLAIM"], "default" = "preferred_username"))]
+    #[schemars(extend("x-required" = "it is the name of a claim, like preferred_username"))]
     pub id_claim: String,
     /// What that claim holds: 'username' or 'userid'. If empty, the id for the claim 'sub' and the login name for every
     /// other. A mail address is no identity and is not accepted here.
@@ -67,7 +62,7 @@ pub struct Oidc {
     pub authorized_parties: Vec<String>,
     /// How far the issuer's clock may be ahead: for so long a token is accepted whose 'iat' or 'nbf' is still to come.
     /// At most 5m.
-    #[schemars(extend("x-env" = ["<P>_OIDC_LEEWAY"], "default" = LEEWAY))]
+    #[schemars(extend("x-env" = ["<P>_OIDC_LEEWAY"], "default" = LEEWAY, "maximum" = MOST_LEEWAY))]
     pub leeway: Duration,
     /// Whether access tokens must be of the type 'at+jwt' (RFC 9068). Many issuers write 'JWT' or no type.
     #[schemars(extend("x-env" = ["<P>_OIDC_AT_JWT_ONLY"]))]
@@ -75,10 +70,8 @@ pub struct Oidc {
     /// How access tokens are verified: 'jwt' by the issuer's keys, 'introspection' by the issuer's introspection
     /// endpoint (RFC 7662), 'userinfo' by its userinfo endpoint; 'none' is the same as 'userinfo'.
     #[serde(rename = "access_token_verify_method")]
-    #[schemars(extend(
-        "x-env" = ["PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", "<P>_OIDC_ACCESS_TOKEN_VERIFY_METHOD"], "default" = "jwt",
-        "enum" = ["jwt", "introspection", "userinfo", "none"],
-    ))]
+    #[schemars(extend("x-env" = ["PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", "<P>_OIDC_ACCESS_TOKEN_VERIFY_METHOD"]))]
+    #[schemars(extend("default" = "jwt", "enum" = ["jwt", "introspection", "userinfo", "none"]))]
     pub verify_method: String,
     /// Whether access tokens are accepted that only the userinfo endpoint has verified (verify method 'userinfo' or
     /// 'none'). It shows neither the audience nor the client of a token, so that every client of the issuer can act as
@@ -90,9 +83,8 @@ pub struct Oidc {
     #[schemars(extend("x-env" = ["PROXY_OIDC_SKIP_USER_INFO", "<P>_OIDC_SKIP_USER_INFO"]))]
     pub skip_user_info: bool,
     /// How long the result of verifying an access token is cached, but not beyond its expiration: at most 30s.
-    #[schemars(extend(
-        "x-env" = ["OCIS_CACHE_TTL", "PROXY_OIDC_USERINFO_CACHE_TTL", "<P>_OIDC_CACHE_TTL"], "default" = MOST_BELIEVED,
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_CACHE_TTL", "PROXY_OIDC_USERINFO_CACHE_TTL", "<P>_OIDC_CACHE_TTL"]))]
+    #[schemars(extend("default" = MOST_BELIEVED))]
     pub cache_ttl: Duration,
     /// The client that this service is at the issuer, for introspection.
     #[schemars(extend("x-env" = ["<P>_OIDC_CLIENT_ID"]))]
@@ -101,10 +93,8 @@ pub struct Oidc {
     #[schemars(extend("x-env" = ["<P>_OIDC_CLIENT_SECRET"]))]
     pub client_secret: Secret,
     /// How the client shows its secret: in the header or in the form.
-    #[schemars(extend(
-        "x-env" = ["<P>_OIDC_CLIENT_AUTH"], "default" = "client_secret_basic",
-        "enum" = ["client_secret_basic", "client_secret_post"],
-    ))]
+    #[schemars(extend("x-env" = ["<P>_OIDC_CLIENT_AUTH"], "default" = "client_secret_basic"))]
+    #[schemars(extend("enum" = ["client_secret_basic", "client_secret_post"]))]
     pub client_auth: String,
 }
 
@@ -129,9 +119,6 @@ impl Section for Oidc {
         }
         if self.verify_method == "introspection" && (self.client_id.is_empty() || self.client_secret.is_empty()) {
             return Err(Invalid::new("client_id", "and the secret must be set: introspection asks who asks"));
-        }
-        if self.leeway > MOST_LEEWAY {
-            return Err(Invalid::new("leeway", "must be at most 5m"));
         }
         Ok(())
     }

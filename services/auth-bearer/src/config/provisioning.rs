@@ -20,32 +20,24 @@ pub struct AutoProvision {
     pub accounts: bool,
     /// The name of the OIDC claim that holds the username.
     #[serde(rename = "claim_username")]
-    #[schemars(extend(
-        "x-env" = ["PROXY_AUTOPROVISION_CLAIM_USERNAME", "<P>_AUTOPROVISION_CLAIM_USERNAME"],
-        "default" = "preferred_username",
-        "x-required" = "it is the name of a claim, like preferred_username",
-    ))]
+    #[schemars(extend("x-env" = ["PROXY_AUTOPROVISION_CLAIM_USERNAME", "<P>_AUTOPROVISION_CLAIM_USERNAME"]))]
+    #[schemars(extend("default" = "preferred_username"))]
+    #[schemars(extend("x-required" = "it is the name of a claim, like preferred_username"))]
     pub username: String,
     /// The name of the OIDC claim that holds the email.
     #[serde(rename = "claim_email")]
-    #[schemars(extend(
-        "x-env" = ["PROXY_AUTOPROVISION_CLAIM_EMAIL", "<P>_AUTOPROVISION_CLAIM_EMAIL"], "default" = "email",
-        "x-required" = "it is the name of a claim, like email",
-    ))]
+    #[schemars(extend("x-env" = ["PROXY_AUTOPROVISION_CLAIM_EMAIL", "<P>_AUTOPROVISION_CLAIM_EMAIL"]))]
+    #[schemars(extend("default" = "email", "x-required" = "it is the name of a claim, like email"))]
     pub mail: String,
     /// The name of the OIDC claim that holds the display name.
     #[serde(rename = "claim_displayname")]
-    #[schemars(extend(
-        "x-env" = ["PROXY_AUTOPROVISION_CLAIM_DISPLAYNAME", "<P>_AUTOPROVISION_CLAIM_DISPLAYNAME"], "default" = "name",
-        "x-required" = "it is the name of a claim, like name",
-    ))]
+    #[schemars(extend("x-env" = ["PROXY_AUTOPROVISION_CLAIM_DISPLAYNAME", "<P>_AUTOPROVISION_CLAIM_DISPLAYNAME"]))]
+    #[schemars(extend("default" = "name", "x-required" = "it is the name of a claim, like name"))]
     pub display_name: String,
     /// The name of the OIDC claim that holds the groups.
     #[serde(rename = "claim_groups")]
-    #[schemars(extend(
-        "x-env" = ["PROXY_AUTOPROVISION_CLAIM_GROUPS", "<P>_AUTOPROVISION_CLAIM_GROUPS"], "default" = "groups",
-        "x-required" = "it is the name of a claim, like groups",
-    ))]
+    #[schemars(extend("x-env" = ["PROXY_AUTOPROVISION_CLAIM_GROUPS", "<P>_AUTOPROVISION_CLAIM_GROUPS"]))]
+    #[schemars(extend("default" = "groups", "x-required" = "it is the name of a claim, like groups"))]
     pub groups: String,
     /// The name of the OIDC claim that holds identifiers of the groups which stay when a group is renamed, in the same
     /// order as the groups. If empty, an entry of the groups may hold its own ('value' or 'id', with the name in
@@ -56,6 +48,7 @@ pub struct AutoProvision {
     /// How many groups are taken from a token. Users in more are refused, as they could stay in groups that they were
     /// taken out of. At most 5000.
     #[schemars(extend("x-env" = ["<P>_AUTOPROVISION_MAX_GROUPS"], "default" = MAX_GROUPS))]
+    #[schemars(extend("minimum" = 1, "maximum" = MOST_GROUPS))]
     pub max_groups: usize,
     /// Whether a mail address is taken that the issuer does not call verified ('`email_verified`').
     #[schemars(extend("x-env" = ["<P>_AUTOPROVISION_TRUST_EMAIL"]))]
@@ -82,9 +75,6 @@ impl Section for AutoProvision {
             let ids = self.group_ids.parse::<Path>();
             ids.map_err(|error: PathError| Invalid::new("claim_group_ids", error.to_string()))?;
         }
-        if !(1..=MOST_GROUPS).contains(&self.max_groups) {
-            return Err(Invalid::new("max_groups", "must be between 1 and 5000"));
-        }
         Ok(())
     }
 }
@@ -110,16 +100,12 @@ pub struct RoleAssignment {
     /// The mechanism that is used to assign roles to user upon login. Supported values: 'default' or 'oidc'. 'default'
     /// gives the role 'user' to new accounts, and leaves the roles of all others alone. 'oidc' gives the role that a
     /// claim of the token maps to, at each sign-in.
-    #[schemars(extend(
-        "x-env" = ["PROXY_ROLE_ASSIGNMENT_DRIVER", "<P>_ROLE_ASSIGNMENT_DRIVER"], "default" = "default",
-        "enum" = ["default", "oidc"],
-    ))]
+    #[schemars(extend("x-env" = ["PROXY_ROLE_ASSIGNMENT_DRIVER", "<P>_ROLE_ASSIGNMENT_DRIVER"], "default" = "default"))]
+    #[schemars(extend("enum" = ["default", "oidc"]))]
     pub driver: String,
     /// The OIDC claim used to create the users role assignment.
-    #[schemars(extend(
-        "x-env" = ["PROXY_ROLE_ASSIGNMENT_OIDC_CLAIM", "<P>_ROLE_ASSIGNMENT_OIDC_CLAIM"], "default" = "roles",
-        "x-required" = "it is the name of a claim, like roles",
-    ))]
+    #[schemars(extend("x-env" = ["PROXY_ROLE_ASSIGNMENT_OIDC_CLAIM", "<P>_ROLE_ASSIGNMENT_OIDC_CLAIM"]))]
+    #[schemars(extend("default" = "roles", "x-required" = "it is the name of a claim, like roles"))]
     pub claim: String,
     /// Which value of that claim is which role: pairs like 'staff=user'. The first pair whose value the token holds
     /// counts; a token that holds none is refused.

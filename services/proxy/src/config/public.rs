@@ -27,16 +27,15 @@ struct Settings {
     #[schemars(extend("x-env" = ["<P>_TRANSPORT_TLS_CERT"]))]
     tls_cert: Option<PathBuf>,
     /// Path/File name for the TLS certificate key (in PEM format) for the server certificate.
-    #[schemars(extend("x-env" = ["<P>_TRANSPORT_TLS_KEY"]))]
+    #[schemars(extend("x-env" = ["<P>_TRANSPORT_TLS_KEY"], "x-certificate" = "tls_cert"))]
     tls_key: Option<PrivateKeyFile>,
     /// Addresses and networks (like 10.0.0.0/8) of the proxies in front of the HTTP service. X-Forwarded-For is trusted
     /// only in requests from these.
     #[schemars(extend("x-env" = ["OCIS_TRUSTED_PROXIES", "<P>_TRUSTED_PROXIES"]))]
     trusted_proxies: Vec<String>,
     /// The size in bytes of the largest request headers the HTTP service accepts; larger ones are answered with 431.
-    #[schemars(extend(
-        "x-env" = ["OCIS_HTTP_MAX_HEADER_SIZE", "<P>_HTTP_MAX_HEADER_SIZE"], "default" = MAX_HEADER_SIZE,
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_HTTP_MAX_HEADER_SIZE", "<P>_HTTP_MAX_HEADER_SIZE"]))]
+    #[schemars(extend("default" = MAX_HEADER_SIZE))]
     max_header_size: usize,
     /// How many requests are handled at the same time.
     #[schemars(extend("x-env" = ["<P>_HTTP_MAX_CONCURRENT_REQUESTS"], "default" = CONCURRENT))]
@@ -78,11 +77,6 @@ impl From<Settings> for Public {
 impl Section for Public {
     fn validate(&self) -> Result<(), Invalid> {
         self.0.validate_shared()?;
-        match (&self.0.tls.cert, &self.0.tls.key) {
-            (Some(_), None) => Err(Invalid::new("tls_key", "must be set, as the certificate is")),
-            (None, Some(_)) => Err(Invalid::new("tls_cert", "must be set, as its key is")),
-            _ if self.0.addr == ListenAddr::Off => Err(Invalid::new("addr", "must be an address")),
-            _ => Ok(()),
-        }
+        if self.0.addr == ListenAddr::Off { Err(Invalid::new("addr", "must be an address")) } else { Ok(()) }
     }
 }

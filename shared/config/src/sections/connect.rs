@@ -6,39 +6,27 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cert_and_key;
-use crate::{Invalid, PrivateKeyFile, Secret, Section, defaults};
+use crate::{PrivateKeyFile, Secret, defaults};
 
 /// `token_manager`: the family's internal token.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TokenManager {
     /// The secret to mint and validate jwt tokens.
-    #[schemars(extend(
-        "x-env" = ["OCIS_JWT_SECRET", "<P>_JWT_SECRET"],
-        "x-required" = "give every service the same one, made with: openssl rand -base64 32",
-        "x-min-bytes" = 32,
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_JWT_SECRET", "<P>_JWT_SECRET"]))]
+    #[schemars(extend("x-required" = "give every service the same one, made with: openssl rand -base64 32"))]
+    #[schemars(extend("x-min-bytes" = 32))]
     pub jwt_secret: Secret,
     /// The secret that was in use before the current one. Tokens minted with it are still accepted.
     #[schemars(extend("x-env" = ["OCIS_JWT_SECRET_PREVIOUS", "<P>_JWT_SECRET_PREVIOUS"], "x-min-bytes" = 32))]
     pub jwt_secret_previous: Secret,
     /// How long a minted jwt token is valid.
-    #[schemars(extend("x-env" = ["OCIS_JWT_EXPIRES", "<P>_JWT_EXPIRES"], "default" = "5m"))]
+    #[schemars(extend("x-env" = ["OCIS_JWT_EXPIRES", "<P>_JWT_EXPIRES"], "default" = "5m", "minimum" = "1s"))]
     pub expires: Duration,
 }
 
 impl Default for TokenManager {
     fn default() -> Self {
         defaults()
-    }
-}
-
-impl Section for TokenManager {
-    fn validate(&self) -> Result<(), Invalid> {
-        if self.expires < Duration::from_secs(1) {
-            return Err(Invalid::new("expires", "must be at least 1s"));
-        }
-        Ok(())
     }
 }
 
@@ -70,7 +58,7 @@ pub struct GrpcClientTls {
     #[schemars(extend("x-env" = ["OCIS_GRPC_CLIENT_TLS_CERTIFICATE"]))]
     pub cert: Option<PathBuf>,
     /// Path/File name for the TLS certificate key (in PEM format) of the client certificate shown to the grpc services.
-    #[schemars(extend("x-env" = ["OCIS_GRPC_CLIENT_TLS_KEY"]))]
+    #[schemars(extend("x-env" = ["OCIS_GRPC_CLIENT_TLS_KEY"], "x-certificate" = "cert"))]
     pub key: Option<PrivateKeyFile>,
 }
 
@@ -82,12 +70,6 @@ impl GrpcClientTls {
             "insecure" => ClientTls::Insecure,
             _ => ClientTls::Off,
         }
-    }
-}
-
-impl Section for GrpcClientTls {
-    fn validate(&self) -> Result<(), Invalid> {
-        cert_and_key(self.cert.as_ref(), self.key.as_ref())
     }
 }
 
@@ -104,11 +86,5 @@ pub struct Reva {
 impl Default for Reva {
     fn default() -> Self {
         defaults()
-    }
-}
-
-impl Section for Reva {
-    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("tls", &self.tls)]
     }
 }

@@ -23,9 +23,8 @@ pub struct Cors {
     /// A list of allowed CORS methods. See following chapter for more details: Access-Control-Request-Method at
     /// <https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Access-Control-Request-Method>. See the Environment
     /// Variable Types description for more details.
-    #[schemars(extend(
-        "x-env" = ["OCIS_CORS_ALLOW_METHODS", "<P>_CORS_ALLOW_METHODS"], "default" = ["GET", "POST", "DELETE"],
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_CORS_ALLOW_METHODS", "<P>_CORS_ALLOW_METHODS"]))]
+    #[schemars(extend("default" = ["GET", "POST", "DELETE"]))]
     pub allow_methods: Vec<String>,
     /// A list of allowed CORS headers. See following chapter for more details: Access-Control-Request-Headers at
     /// <https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Access-Control-Request-Headers>. See the Environment

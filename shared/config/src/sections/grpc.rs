@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_HEADER_SIZE, cert_and_key, header_size, positive};
+use super::{MAX_HEADER_SIZE, header_size};
 use crate::{Invalid, ListenAddr, Networks, PrivateKeyFile, Section, defaults};
 
 /// `grpc`: the gRPC server.
@@ -18,22 +18,20 @@ pub struct Grpc {
     /// Its TLS.
     pub tls: GrpcTls,
     /// The transport protocol of the GRPC service.
-    #[schemars(extend(
-        "x-env" = ["OCIS_GRPC_PROTOCOL", "<P>_GRPC_PROTOCOL"], "default" = "tcp",
-        "enum" = ["tcp", "unix"],
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_GRPC_PROTOCOL", "<P>_GRPC_PROTOCOL"], "default" = "tcp"))]
+    #[schemars(extend("enum" = ["tcp", "unix"]))]
     pub protocol: String,
     /// The size in bytes of the longest message the GRPC service accepts. If unset, 64 KiB, but 128 KiB for the
     /// administration of idp and 2 MiB for the import of app tokens.
     #[schemars(extend("x-env" = ["OCIS_GRPC_MAX_RECEIVED_MESSAGE_SIZE", "<P>_GRPC_MAX_RECEIVED_MESSAGE_SIZE"]))]
+    #[schemars(extend("minimum" = 1))]
     pub max_received_message_size: Option<usize>,
     /// The size in bytes of the largest request headers (metadata) the GRPC service accepts.
-    #[schemars(extend(
-        "x-env" = ["OCIS_GRPC_MAX_HEADER_SIZE", "<P>_GRPC_MAX_HEADER_SIZE"], "default" = MAX_HEADER_SIZE,
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_GRPC_MAX_HEADER_SIZE", "<P>_GRPC_MAX_HEADER_SIZE"]))]
+    #[schemars(extend("default" = MAX_HEADER_SIZE))]
     pub max_header_size: usize,
     /// How many requests the GRPC service handles at the same time.
-    #[schemars(extend("x-env" = ["<P>_GRPC_MAX_CONCURRENT_REQUESTS"], "default" = 1024))]
+    #[schemars(extend("x-env" = ["<P>_GRPC_MAX_CONCURRENT_REQUESTS"], "default" = 1024, "minimum" = 1))]
     pub max_concurrent_requests: usize,
     /// The time after which the GRPC service gives up a request.
     #[schemars(extend("x-env" = ["<P>_GRPC_REQUEST_TIMEOUT"], "default" = "5s"))]
@@ -84,9 +82,7 @@ impl Section for Grpc {
         }
         Networks::parse(&self.trusted_networks)
             .map_err(|problem| Invalid::new("trusted_networks", format!("is a list of networks; {problem}")))?;
-        positive("max_concurrent_requests", self.max_concurrent_requests)?;
-        header_size(self.max_header_size)?;
-        self.max_received_message_size.map_or(Ok(()), |size| positive("max_received_message_size", size))
+        header_size(self.max_header_size)
     }
 }
 
@@ -103,7 +99,7 @@ pub struct GrpcTls {
     pub cert: Option<PathBuf>,
     /// Path/File name for the TLS certificate key (in PEM format) for the server certificate to use for the grpc
     /// services.
-    #[schemars(extend("x-env" = ["OCIS_GRPC_TLS_KEY"]))]
+    #[schemars(extend("x-env" = ["OCIS_GRPC_TLS_KEY"], "x-certificate" = "cert"))]
     pub key: Option<PrivateKeyFile>,
     /// Path/File name for the CA certificate (in PEM format) that must have signed the certificates of clients of the
     /// grpc services. Clients need no certificate if unset.
@@ -113,7 +109,6 @@ pub struct GrpcTls {
 
 impl Section for GrpcTls {
     fn validate(&self) -> Result<(), Invalid> {
-        cert_and_key(self.cert.as_ref(), self.key.as_ref())?;
         if self.client_ca.is_some() && !self.enabled {
             return Err(Invalid::new("enabled", "must be true where clients have to show a certificate"));
         }

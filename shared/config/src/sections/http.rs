@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Cors, MAX_HEADER_SIZE, cert_and_key, header_size, positive};
+use super::{Cors, MAX_HEADER_SIZE, header_size};
 use crate::{Invalid, ListenAddr, Networks, PrivateKeyFile, Section, defaults};
 
 /// `http`: the HTTP server.
@@ -27,15 +27,14 @@ pub struct Http {
     #[schemars(extend("x-env" = ["OCIS_TRUSTED_PROXIES", "<P>_TRUSTED_PROXIES"]))]
     pub trusted_proxies: Vec<String>,
     /// The size in bytes of the largest request headers the HTTP service accepts; larger ones are answered with 431.
-    #[schemars(extend(
-        "x-env" = ["OCIS_HTTP_MAX_HEADER_SIZE", "<P>_HTTP_MAX_HEADER_SIZE"], "default" = MAX_HEADER_SIZE,
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_HTTP_MAX_HEADER_SIZE", "<P>_HTTP_MAX_HEADER_SIZE"]))]
+    #[schemars(extend("default" = MAX_HEADER_SIZE))]
     pub max_header_size: usize,
     /// The size in bytes of the longest request body the HTTP service accepts.
     #[schemars(extend("x-env" = ["<P>_HTTP_MAX_BODY_SIZE"], "default" = 1024 * 1024))]
     pub max_body_size: usize,
     /// How many requests the HTTP service handles at the same time.
-    #[schemars(extend("x-env" = ["<P>_HTTP_MAX_CONCURRENT_REQUESTS"], "default" = 1024))]
+    #[schemars(extend("x-env" = ["<P>_HTTP_MAX_CONCURRENT_REQUESTS"], "default" = 1024, "minimum" = 1))]
     pub max_concurrent_requests: usize,
     /// The time after which the HTTP service gives up a request.
     #[schemars(extend("x-env" = ["<P>_HTTP_REQUEST_TIMEOUT"], "default" = "30s"))]
@@ -73,15 +72,14 @@ impl Default for Http {
 
 impl Section for Http {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("cors", &self.cors), ("tls", &self.tls)]
+        vec![("cors", &self.cors)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {
         if !self.root.starts_with('/') {
             return Err(Invalid::new("root", "must start with /"));
         }
-        self.validate_shared()?;
-        positive("max_concurrent_requests", self.max_concurrent_requests)
+        self.validate_shared()
     }
 }
 
@@ -98,7 +96,7 @@ pub struct HttpTls {
     pub cert: Option<PathBuf>,
     /// Path/File name for the TLS certificate key (in PEM format) for the server certificate to use for the http
     /// services.
-    #[schemars(extend("x-env" = ["OCIS_HTTP_TLS_KEY"]))]
+    #[schemars(extend("x-env" = ["OCIS_HTTP_TLS_KEY"], "x-certificate" = "cert"))]
     pub key: Option<PrivateKeyFile>,
     /// By which variables the operator sets both.
     #[serde(skip)]
@@ -117,11 +115,5 @@ pub struct TlsVariables {
 impl Default for TlsVariables {
     fn default() -> Self {
         Self { cert: "OCIS_HTTP_TLS_CERTIFICATE", key: "OCIS_HTTP_TLS_KEY" }
-    }
-}
-
-impl Section for HttpTls {
-    fn validate(&self) -> Result<(), Invalid> {
-        cert_and_key(self.cert.as_ref(), self.key.as_ref())
     }
 }

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cert_and_key;
-use crate::{Invalid, ListenAddr, PrivateKeyFile, Section};
+use crate::{ListenAddr, PrivateKeyFile};
 
 /// `mtls`: an HTTPS server in addition to the HTTP server, for programs that authenticate with a client certificate. It is a
 /// separate server because browsers prompt users for a certificate wherever a server requests one.
@@ -20,16 +19,10 @@ pub struct Mtls {
     #[schemars(extend("x-env" = ["OCIS_MTLS_CERTIFICATE"]))]
     pub cert: Option<PathBuf>,
     /// Path/File name for the TLS certificate key (in PEM format) of that certificate.
-    #[schemars(extend("x-env" = ["OCIS_MTLS_KEY"]))]
+    #[schemars(extend("x-env" = ["OCIS_MTLS_KEY"], "x-certificate" = "cert"))]
     pub key: Option<PrivateKeyFile>,
     /// Path/File name for the CA certificates (in PEM format) that vouch for the names in client certificates. If not
     /// set, a client certificate proves nothing but its key.
     #[schemars(extend("x-env" = ["OCIS_MTLS_CLIENT_CA"]))]
     pub client_ca: Option<PathBuf>,
-}
-
-impl Section for Mtls {
-    fn validate(&self) -> Result<(), Invalid> {
-        cert_and_key(self.cert.as_ref(), self.key.as_ref())
-    }
 }

@@ -32,10 +32,8 @@ pub struct Tracing {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Log {
     /// The log level. Valid values are: 'panic', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'.
-    #[schemars(extend(
-        "x-env" = ["OCIS_LOG_LEVEL", "<P>_LOG_LEVEL"],
-        "enum" = ["", "panic", "fatal", "error", "warn", "info", "debug", "trace"],
-    ))]
+    #[schemars(extend("x-env" = ["OCIS_LOG_LEVEL", "<P>_LOG_LEVEL"]))]
+    #[schemars(extend("enum" = ["", "panic", "fatal", "error", "warn", "info", "debug", "trace"]))]
     pub level: String,
     /// Activates pretty log output.
     #[schemars(extend("x-env" = ["OCIS_LOG_PRETTY", "<P>_LOG_PRETTY"]))]

@@ -6,7 +6,7 @@ use figment::value::{Dict, Value};
 use proptest::prelude::*;
 
 use super::{Folder, read};
-use crate::kind::{Kind, Range, Written};
+use crate::kind::{Kind, Range, on_one_line};
 use crate::yaml;
 use crate::{ListenAddr, duration};
 
@@ -95,7 +95,7 @@ proptest! {
             (Kind::Bool, truth.to_string()),
         ] {
             let value = kind.read(&text).expect("of its kind");
-            prop_assert_eq!(kind.written(&value), Written::Plain(text));
+            prop_assert_eq!(on_one_line(&kind.shown(&value)), text);
         }
     }
 
