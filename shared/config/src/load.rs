@@ -95,7 +95,7 @@ struct Reader<'a> {
     outline: &'a Outline,
     /// What the layers hold; then, in place of each text, its value.
     values: Dict,
-    shown: Vec<(Json, Origin)>,
+    shown: Vec<(Json, Option<Origin>)>,
     allow_exposed: bool,
     warnings: Vec<String>,
     /// Files that secrets were read from.
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
             let (value, origin) = self.in_force(path, setting)?;
             let value = self.private_key(path, setting, value)?;
             let shown = setting.kind.shown(&value);
-            self.check(path, setting, &value, &shown, &origin)?;
+            self.check(path, setting, &value, &shown, origin.as_ref())?;
             put(&mut self.values, path, value);
             self.shown.push((shown, origin));
         }
@@ -126,50 +126,53 @@ impl<'a> Reader<'a> {
     }
 
     /// The value of a setting, and where it came from.
-    fn in_force(&mut self, path: &[String], setting: &Setting) -> Result<(Value, Origin), ConfigError> {
+    fn in_force(&mut self, path: &[String], setting: &Setting) -> Result<(Value, Option<Origin>), ConfigError> {
         let found = at(&self.values, path).cloned().unwrap_or_else(unset);
         let origin = self.origin(path, &found);
-        let value = if origin == Origin::Default { found } else { self.value(setting, &found, &origin)? };
+        let value = match &origin {
+            None => found,
+            Some(origin) => self.value(setting, &found, origin)?,
+        };
         Ok((value, origin))
     }
 
-    fn origin(&self, path: &[String], value: &Value) -> Origin {
-        let Some(metadata) = self.figment.get_metadata(value.tag()) else { return Origin::Default };
-        let place = || metadata.interpolate(&Profile::Default, path);
+    /// Where a value came from; `None` for a default.
+    fn origin(&self, path: &[String], value: &Value) -> Option<Origin> {
+        let metadata = self.figment.get_metadata(value.tag())?;
+        let place = metadata.interpolate(&Profile::Default, path);
         match &metadata.source {
-            Some(Source::File(file)) => Origin::Yaml { file: file.clone(), place: place() },
-            Some(Source::Custom(_)) => Origin::Variable(place()),
-            _ => Origin::Default,
+            Some(Source::File(file)) => {
+                Some(Origin { comment: format!("file {}", file.display()), place, file: Some(file.clone()) })
+            }
+            Some(Source::Custom(_)) => Some(Origin { comment: format!("env {place}"), place, file: None }),
+            _ => None,
         }
     }
 
     /// The value of a text or a list, or the secret in the file that a variable names.
     fn value(&mut self, setting: &Setting, found: &Value, origin: &Origin) -> Result<Value, ConfigError> {
-        let (kind, place) = (setting.kind, origin.place().unwrap_or_default());
-        let wrong = |found| ConfigError::Value { place: place.into(), expected: kind.expected(), found };
-        match (found, origin) {
+        let (kind, place) = (setting.kind, origin.place.clone());
+        let wrong = |place, found| ConfigError::Value { place, expected: kind.expected(), found };
+        match (found, &origin.file) {
             (Value::String(_, text), _) if text.is_empty() && setting.optional => Ok(unset()),
-            (Value::String(_, text), _) => {
-                if let (true, false, Origin::Yaml { file, .. }) = (setting.is_secret(), text.is_empty(), origin) {
+            (Value::String(_, text), file) => {
+                if let (true, false, Some(file)) = (setting.is_secret(), text.is_empty(), file) {
                     self.note_file(file);
                 }
-                kind.read(text).ok_or_else(|| wrong(format!("{text:?}")))
+                kind.read(text).ok_or_else(|| wrong(place, format!("{text:?}")))
             }
-            (Value::Dict(_, dict), Origin::Variable(name)) => {
+            (Value::Dict(_, dict), None) => {
                 let path = PathBuf::from(dict.get(SECRET_FILE).and_then(Value::as_str).unwrap_or_default());
                 let secret = read_secret_file(&path, self.allow_exposed);
-                let secret = secret.map_err(|source| ConfigError::SecretFile {
-                    name: name.clone(),
-                    path: path.clone(),
-                    source,
-                })?;
+                let refused = |source| ConfigError::SecretFile { name: place, path: path.clone(), source };
+                let secret = secret.map_err(refused)?;
                 self.note_file(&path);
                 Ok(secret.expose().into())
             }
             (Value::Array(_, items), _) if kind == Kind::List && items.iter().all(|item| item.as_str().is_some()) => {
                 Ok(found.clone())
             }
-            _ => Err(wrong(yaml::shape(found).into())),
+            _ => Err(wrong(place, yaml::shape(found).into())),
         }
     }
 
@@ -200,16 +203,16 @@ impl<'a> Reader<'a> {
         setting: &Setting,
         value: &Value,
         shown: &Json,
-        origin: &Origin,
+        origin: Option<&Origin>,
     ) -> Result<(), ConfigError> {
         let name = || self.outline.in_words(path);
         let invalid = |problem| Err(ConfigError::Invalid { setting: name(), problem });
         let secret = setting.is_secret().then(|| Secret::from(value.as_str().unwrap_or_default()));
         if let Some(hint) = &setting.required {
             if is_empty(shown) {
-                let problem = match origin.place() {
+                let problem = match origin {
                     None => format!("is not set; {hint}"),
-                    Some(place) => format!("is empty in {place}; {hint}"),
+                    Some(Origin { place, .. }) => format!("is empty in {place}; {hint}"),
                 };
                 return Err(ConfigError::Missing { setting: name(), problem });
             }

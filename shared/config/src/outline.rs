@@ -107,33 +107,13 @@ impl Outline {
     }
 }
 
-/// Where a value came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    Default,
-    Variable(String),
-    Yaml {
-        file: PathBuf,
-        /// File and path of the setting in it.
-        place: String,
-    },
-}
-
-impl Origin {
-    /// As the comment of a printed setting; nothing for a default.
-    pub(crate) fn comment(&self) -> Option<String> {
-        match self {
-            Self::Default => None,
-            Self::Variable(name) => Some(format!("env {name}")),
-            Self::Yaml { file, .. } => Some(format!("file {}", file.display())),
-        }
-    }
-
-    /// As the subject of a complaint about the value; nothing for a default.
-    pub(crate) fn place(&self) -> Option<&str> {
-        match self {
-            Self::Default => None,
-            Self::Variable(place) | Self::Yaml { place, .. } => Some(place),
-        }
-    }
+/// Where a value came from that is not a default.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    /// As the comment of a printed setting.
+    pub(crate) comment: String,
+    /// As the subject of a complaint about the value: the variable, or the file and the path of the setting in it.
+    pub(crate) place: String,
+    /// The YAML file, if it came from one.
+    pub(crate) file: Option<PathBuf>,
 }

@@ -49,10 +49,10 @@ pub fn docs<C: Configuration>(identity: &Identity) -> String {
 }
 
 /// What is in force, with where it came from.
-pub(crate) fn effective(outline: &Outline, values: Vec<(Json, Origin)>) -> String {
+pub(crate) fn effective(outline: &Outline, values: Vec<(Json, Option<Origin>)>) -> String {
     let mut values = values.into_iter();
     let mut lines = |item: &Item| match item.setting.as_ref().and_then(|_| values.next()) {
-        Some((value, origin)) => yaml_lines(item, Some(value), origin.comment()),
+        Some((value, origin)) => yaml_lines(item, Some(value), origin.map(|origin| origin.comment)),
         None => yaml_lines(item, None, None),
     };
     outline.0.iter().map(&mut lines).collect()

@@ -5,7 +5,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 thread_local! {
     /// Whether secrets are serialized as they are, see [`exposed`].
@@ -13,7 +13,8 @@ thread_local! {
 }
 
 /// A secret text: wiped when dropped, shown and serialized as `***`. Empty when it is not set.
-#[derive(Clone, Default, JsonSchema)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[serde(from = "String")]
 #[schemars(extend("x-secret" = true))]
 pub struct Secret(#[schemars(with = "String")] SecretString);
 
@@ -88,12 +89,6 @@ impl From<&str> for Secret {
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(if EXPOSED.get() { self.expose() } else { self.redacted() })
-    }
-}
-
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::from)
     }
 }
 
