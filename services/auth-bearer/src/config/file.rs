@@ -21,17 +21,7 @@ pub enum FileError {
     Unreadable {
         /// Its name.
         file: String,
-        /// What is wrong.
-        problem: String,
-    },
-    /// An issuer in it is not one.
-    #[error("{file}: issuer {issuer}: {problem}")]
-    Issuer {
-        /// The file's name.
-        file: String,
-        /// The issuer.
-        issuer: String,
-        /// What is wrong.
+        /// What is wrong, and with which issuer.
         problem: String,
     },
     /// They do not go together.
@@ -52,8 +42,7 @@ struct Entry {
     issuer: String,
     #[serde(default)]
     insecure: bool,
-    #[serde(default = "jwt")]
-    access_token_verify_method: String,
+    access_token_verify_method: Option<String>,
     #[serde(default)]
     audience: Vec<String>,
     #[serde(default)]
@@ -64,17 +53,11 @@ struct Entry {
     userinfo_any_client: bool,
     #[serde(default)]
     skip_user_info: bool,
-    #[serde(default)]
     leeway: Option<String>,
     client: Option<ClientEntry>,
     people: People,
-    #[serde(default)]
     auto_provision: Option<Claims>,
     roles: Option<RolesEntry>,
-}
-
-fn jwt() -> String {
-    "jwt".to_owned()
 }
 
 #[derive(Deserialize)]
@@ -124,13 +107,8 @@ impl Default for Claims {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RolesEntry {
-    #[serde(default = "roles")]
-    claim: String,
+    claim: Option<String>,
     mapping: Vec<Pair>,
-}
-
-fn roles() -> String {
-    "roles".to_owned()
 }
 
 #[derive(Deserialize)]
@@ -142,27 +120,16 @@ struct Pair {
 
 /// The issuers of a file: all of them, or none if one is wrong.
 pub(super) fn read(path: &FilePath, allow_exposed: bool) -> Result<Vec<Settings>, FileError> {
+    let text = read_yaml_file(path).map_err(|error| error.to_string());
     let file = path.display().to_string();
-    let unreadable = |problem: String| FileError::Unreadable { file: file.clone(), problem };
-    let text = read_yaml_file(path).map_err(|error| unreadable(error.to_string()))?;
-    parse(&text, allow_exposed).map_err(|problem| match problem {
-        Problem::Document(problem) => unreadable(problem),
-        Problem::Issuer { issuer, problem } => FileError::Issuer { file: file.clone(), issuer, problem },
-    })
+    text.and_then(|text| parse(&text, allow_exposed)).map_err(|problem| FileError::Unreadable { file, problem })
 }
 
-/// What is wrong with a text.
-#[derive(Debug)]
-pub(super) enum Problem {
-    Document(String),
-    Issuer { issuer: String, problem: String },
-}
-
-pub(super) fn parse(text: &str, allow_exposed: bool) -> Result<Vec<Settings>, Problem> {
-    let document: Document = serde_yaml_ng::from_str(text).map_err(|error| Problem::Document(error.to_string()))?;
+pub(super) fn parse(text: &str, allow_exposed: bool) -> Result<Vec<Settings>, String> {
+    let document: Document = serde_yaml_ng::from_str(text).map_err(|error| error.to_string())?;
     let settings = |entry: Entry| {
         let issuer = entry.issuer.clone();
-        entry.settings(allow_exposed).map_err(|problem| Problem::Issuer { issuer, problem })
+        entry.settings(allow_exposed).map_err(|problem| format!("issuer {issuer}: {problem}"))
     };
     document.issuers.into_iter().map(settings).collect()
 }
@@ -170,7 +137,7 @@ pub(super) fn parse(text: &str, allow_exposed: bool) -> Result<Vec<Settings>, Pr
 impl Entry {
     fn settings(self, allow_exposed: bool) -> Result<Settings, String> {
         discovery_of(&self.issuer, self.insecure)?;
-        let name = self.access_token_verify_method.as_str();
+        let name = self.access_token_verify_method.as_deref().unwrap_or("jwt");
         if !["jwt", "introspection", "userinfo", "none"].contains(&name) {
             return Err("access_token_verify_method is jwt, introspection, userinfo or none".to_owned());
         }
@@ -258,7 +225,7 @@ fn mapped(entry: RolesEntry) -> Result<Roles, String> {
     if mapping.is_empty() {
         return Err("roles.mapping is empty: no user could sign in".to_owned());
     }
-    Ok(Roles { claim: path("roles.claim", &entry.claim)?, mapping })
+    Ok(Roles { claim: path("roles.claim", entry.claim.as_deref().unwrap_or("roles"))?, mapping })
 }
 
 fn path(key: &str, text: &str) -> Result<Path, String> {

@@ -7,6 +7,7 @@ use outbound::issuer::discovery_of;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::provisioning::check_claims;
 use super::{AutoProvision, RoleAssignment, set};
 use crate::access::Rules;
 use crate::claims::Path;
@@ -107,13 +108,7 @@ impl Default for Oidc {
 impl Section for Oidc {
     fn validate(&self) -> Result<(), Invalid> {
         discovery_of(&self.issuer, self.insecure).map_err(|problem| Invalid::new("issuer", problem))?;
-        for (key, claim) in
-            [("id_claim", &self.id_claim), ("uid_claim", &self.uid_claim), ("gid_claim", &self.gid_claim)]
-        {
-            if !claim.is_empty() {
-                claim.parse::<Path>().map_err(|error| Invalid::new(key, error.to_string()))?;
-            }
-        }
+        check_claims(&[("id_claim", &self.id_claim), ("uid_claim", &self.uid_claim), ("gid_claim", &self.gid_claim)])?;
         if self.cache_ttl > MOST_BELIEVED {
             return Err(Invalid::new("cache_ttl", "must be at most 30s: a revoked token is accepted for so long"));
         }

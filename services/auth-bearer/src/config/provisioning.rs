@@ -4,12 +4,19 @@ use config::{Invalid, Section};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::claims::{Path, PathError};
+use crate::claims::Path;
 use crate::issuer::{Provisioning, Roles};
 
 /// How many groups are taken from a token unless it is configured, and at most.
 pub(super) const MAX_GROUPS: usize = 500;
 pub(super) const MOST_GROUPS: usize = 5000;
+
+/// Checks names of claims. An empty one names none.
+pub(super) fn check_claims(claims: &[(&str, &String)]) -> Result<(), Invalid> {
+    claims.iter().filter(|(_, name)| !name.is_empty()).try_for_each(|(key, name)| {
+        name.parse::<Path>().map(drop).map_err(|error| Invalid::new(*key, error.to_string()))
+    })
+}
 
 /// `auto_provision`: how accounts are created for unknown users.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -63,19 +70,13 @@ impl Default for AutoProvision {
 
 impl Section for AutoProvision {
     fn validate(&self) -> Result<(), Invalid> {
-        for (key, text) in [
+        check_claims(&[
             ("claim_username", &self.username),
             ("claim_email", &self.mail),
             ("claim_displayname", &self.display_name),
             ("claim_groups", &self.groups),
-        ] {
-            text.parse::<Path>().map_err(|error: PathError| Invalid::new(key, error.to_string()))?;
-        }
-        if !self.group_ids.is_empty() {
-            let ids = self.group_ids.parse::<Path>();
-            ids.map_err(|error: PathError| Invalid::new("claim_group_ids", error.to_string()))?;
-        }
-        Ok(())
+            ("claim_group_ids", &self.group_ids),
+        ])
     }
 }
 
@@ -124,7 +125,7 @@ impl Default for RoleAssignment {
 
 impl Section for RoleAssignment {
     fn validate(&self) -> Result<(), Invalid> {
-        self.claim.parse::<Path>().map_err(|error: PathError| Invalid::new("claim", error.to_string()))?;
+        check_claims(&[("claim", &self.claim)])?;
         let wrong = self.mapping.iter().find(|pair| pair_of(pair).is_none());
         if let Some(wrong) = wrong {
             let problem = format!(
