@@ -232,7 +232,7 @@ impl Builder<'_> {
     fn peers(&mut self, selection: &Selection) -> Result<Peers, BoxError> {
         let mut peers = std::mem::take(&mut self.peers);
         let mut config = self.settings.gateway.clone();
-        let standard = gateway::Endpoints::default();
+        let standard: gateway::Endpoints = config::defaults();
         let endpoints = &mut config.endpoints;
         for (member, endpoint, default) in [
             (Member::AuthApp, &mut endpoints.auth_app, standard.auth_app),

@@ -95,12 +95,6 @@ impl Default for Config {
     }
 }
 
-impl Default for Endpoints {
-    fn default() -> Self {
-        config::defaults()
-    }
-}
-
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
         vec![("grpc", &self.grpc)]

@@ -141,12 +141,6 @@ impl Default for Config {
     }
 }
 
-impl Default for Backends {
-    fn default() -> Self {
-        config::defaults()
-    }
-}
-
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
         vec![

@@ -58,7 +58,7 @@ impl Default for Sections {
             tracing: Tracing::default(),
             debug: Debug { addr: anywhere(), ..Debug::default() },
             grpc: Grpc { addr: anywhere(), ..Grpc::default() },
-            http: Http { addr: anywhere(), ..Http::default() },
+            http: Http { addr: anywhere(), ..config::defaults() },
             mtls: Mtls::default(),
             tuning: Tuning::default(),
         }

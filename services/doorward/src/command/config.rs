@@ -50,10 +50,7 @@ fn of(service: ServiceName, what: What, environment: &Environment, secrets: &Sec
         ServiceName::AuthBearer => one::<auth_bearer::AuthBearer>(&auth_bearer::Config::default(), what, environment),
         ServiceName::Idp => one::<idp::Idp>(&defaults::idp(secrets), what, environment),
         ServiceName::Gateway => one::<gateway::Gateway>(&defaults::gateway(secrets), what, environment),
-        ServiceName::Proxy => {
-            let backends = proxy::Backends::default();
-            one::<proxy::Proxy>(&defaults::proxy(secrets, backends), what, environment)
-        }
+        ServiceName::Proxy => one::<proxy::Proxy>(&defaults::proxy(secrets, config::defaults()), what, environment),
     }
 }
 

@@ -100,12 +100,6 @@ pub struct Lives {
     pub dynamic_client_secret: Duration,
 }
 
-impl Default for Lives {
-    fn default() -> Self {
-        config::defaults()
-    }
-}
-
 /// The lifetimes that count for one client at one issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InForce {

@@ -66,7 +66,7 @@ impl From<Settings> for Public {
             trusted_proxies: settings.trusted_proxies,
             max_header_size: settings.max_header_size,
             max_concurrent_requests: settings.max_concurrent_requests,
-            ..Http::default()
+            ..config::defaults()
         };
         // the backends answer preflights for what is theirs
         http.cors.allow_origins.clear();

@@ -82,9 +82,3 @@ pub struct Reva {
     /// TLS towards it.
     pub tls: GrpcClientTls,
 }
-
-impl Default for Reva {
-    fn default() -> Self {
-        defaults()
-    }
-}

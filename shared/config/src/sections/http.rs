@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Cors, MAX_HEADER_SIZE, header_size};
-use crate::{Invalid, ListenAddr, Networks, PrivateKeyFile, Section, defaults};
+use crate::{Invalid, ListenAddr, Networks, PrivateKeyFile, Section};
 
 /// `http`: the HTTP server.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -61,12 +61,6 @@ impl Http {
         Networks::parse(&self.trusted_proxies)
             .map_err(|problem| Invalid::new("trusted_proxies", format!("is a list of networks; {problem}")))?;
         header_size(self.max_header_size)
-    }
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        defaults()
     }
 }
 

@@ -103,5 +103,5 @@ fn password_in_the_url_of_a_database_is_not_shown() {
     check_database_url::<auth_basic::AuthBasic>(&defaults::auth_basic(&secrets));
     check_database_url::<auth_app::AuthApp>(&defaults::auth_app(&secrets));
     check_database_url::<idp::Idp>(&defaults::idp(&secrets));
-    check_database_url::<proxy::Proxy>(&defaults::proxy(&secrets, proxy::Backends::default()));
+    check_database_url::<proxy::Proxy>(&defaults::proxy(&secrets, config::defaults()));
 }

@@ -46,7 +46,7 @@ impl World {
         Parts {
             store: self.store.clone(),
             sealer: Sealer::new(&secret.into(), &previous.into(), self.random.clone()),
-            schedule: Schedule::of(&Lives::default()),
+            schedule: Schedule::of(&config::defaults()),
             clock: self.clock.clone(),
             random: self.random.clone(),
             algorithms: Algorithm::SIGNING.into(),
