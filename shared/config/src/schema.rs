@@ -154,9 +154,9 @@ impl Reader<'_> {
             Kind::Duration => {
                 schema.remove("properties");
                 schema.remove("required");
-                let integer =
+                let types =
                     if setting.optional { json!(["string", "integer", "null"]) } else { json!(["string", "integer"]) };
-                schema.insert("type".into(), integer);
+                schema.insert("type".into(), types);
                 // not the format "duration", which is that of ISO 8601
                 schema.insert("pattern".into(), duration::PATTERN.into());
                 for (key, bound) in [("minimum", &setting.least), ("maximum", &setting.most)] {
