@@ -1,6 +1,3 @@
-mod clients;
-mod lives;
-
 use std::path::PathBuf;
 
 use config::{
@@ -11,9 +8,8 @@ use oidc::jose::Algorithm;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use lives::Lives;
-
 use crate::endpoints::{EndpointProfile, IssuerEndpoints};
+use crate::lifetimes::Lifetimes;
 
 /// With 4 KiB of groups a token stays below 8 KiB: the longest header that nginx, Apache and Tomcat read as they are
 /// installed, half of what `HAProxy` and `Node.js` read in all, and the longest query of ours, where an ID token is a
@@ -132,9 +128,9 @@ pub struct Config {
     /// addresses are called.
     #[schemars(extend("x-env" = ["<P>_OUTBOUND_CACERT"]))]
     pub outbound_ca: Option<PathBuf>,
-    /// How long everything lives.
+    /// The lifetimes of tokens, codes, sessions and keys.
     #[serde(flatten)]
-    pub lives: Lives,
+    pub lifetimes: Lifetimes,
 }
 
 impl Default for Config {
@@ -198,7 +194,7 @@ impl Config {
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("grpc", &self.grpc), ("http", &self.http), ("", &self.database_pool), ("", &self.lives)]
+        vec![("grpc", &self.grpc), ("http", &self.http), ("", &self.database_pool), ("", &self.lifetimes)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -226,7 +222,7 @@ impl Section for Config {
     }
 
     fn warnings(&self) -> Vec<String> {
-        self.http.source_warning().into_iter().chain(self.warnings_of_clients()).collect()
+        self.http.source_warning().into_iter().collect()
     }
 }
 

@@ -6,6 +6,7 @@ pub mod endpoints;
 pub mod engine;
 pub mod grpc;
 pub mod http;
+pub mod lifetimes;
 mod migration;
 pub mod model;
 pub mod revocation_sync;
@@ -25,17 +26,17 @@ use ::token::Verifier;
 use authn::{Authenticator, BoxError, Directory};
 use clap::{ArgMatches, FromArgMatches, Subcommand};
 use outbound::{Fetcher, Policy};
-use runtime::{App, Clock, Context, Listeners, Task};
+use runtime::{App, Clock, Context, Listeners, Misconfigured, Random, Task};
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::clients::Clients;
+use crate::engine::clients::{self, Clients};
 use crate::engine::keys::{self, Keys, Schedule};
 use crate::engine::provider::Parts;
 use crate::engine::{account_monitor, backchannel, secret_rotation};
 use crate::seal::Sealer;
 use crate::store::Store;
 
-pub use self::config::{Config, Lives};
+pub use self::config::Config;
 pub use command::Command;
 pub use engine::provider::Provider;
 pub use migration::Migrator;
@@ -56,6 +57,13 @@ impl runtime::Service for Idp {
     fn listeners(config: &Config) -> Listeners<'_> {
         let Config { log, tracing, debug, grpc, http, mtls, .. } = config;
         Listeners { log, tracing, debug, grpc: Some(grpc), http: Some(http), mtls: Some(mtls) }
+    }
+
+    fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
+        let Some(file) = &config.clients_file else { return Ok(Vec::new()) };
+        let sealer = Sealer::new(&config.encryption_secret, &config.encryption_secret_previous, Random::system());
+        let unusable = |error| vec![format!("the clients cannot be read (IDP_CLIENTS_FILE): {error}")];
+        Ok(clients::warnings_of_file(config, file, &sealer).unwrap_or_else(unusable))
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
@@ -114,12 +122,12 @@ pub async fn open(
     let revocations = revocation_sync::open(&store, clock.now()).await?;
     let policy = Policy { allow_private: config.allow_private_addresses, ..Policy::default() };
     let fetcher = Fetcher::new("doorward-idp", policy, config.outbound_ca.as_deref())?;
-    let clients = Clients::open(config.client_settings(), (store.clone(), sealer.clone(), fetcher.clone()), context)?;
+    let clients = Clients::open(config, (store.clone(), sealer.clone(), fetcher.clone()), context)?;
     let keys = Keys::open(keys::Parts {
         algorithms: clients.signing_algorithms().await?,
         store: store.clone(),
         sealer: sealer.clone(),
-        schedule: Schedule::of(&config.lives),
+        schedule: Schedule::of(&config.lifetimes),
         clock: clock.clone(),
         random: random.clone(),
     });

@@ -185,21 +185,6 @@ impl Session {
     }
 }
 
-/// Lifetimes that differ from those of the layout.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Lifetimes {
-    /// Of access tokens.
-    pub access_token: Option<Duration>,
-    /// Of ID tokens.
-    pub id_token: Option<Duration>,
-    /// Of refresh tokens that are not used.
-    pub refresh_token: Option<Duration>,
-    /// Of refresh tokens, however much they are used.
-    pub refresh_token_absolute: Option<Duration>,
-    /// Of codes.
-    pub code: Option<Duration>,
-}
-
 mod scope_text {
     use oidc::scope::Scopes;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};

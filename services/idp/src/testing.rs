@@ -141,14 +141,13 @@ impl Bench {
         let keys = Keys::open(KeyParts {
             store: store.clone(),
             sealer: sealer.clone(),
-            schedule: Schedule::of(&config.lives),
+            schedule: Schedule::of(&config.lifetimes),
             clock: clock.clone(),
             random: random.clone(),
             algorithms: config.algorithms(),
         });
         let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
-        let clients =
-            Clients::open(config.client_settings(), (store.clone(), sealer.clone(), fetcher.clone()), &context);
+        let clients = Clients::open(&config, (store.clone(), sealer.clone(), fetcher.clone()), &context);
         let ring = KeyRing::new(&SECRET.into(), None).expect("a secret");
         let people = Arc::new(People::einstein());
         let provider = Provider::new(Parts {

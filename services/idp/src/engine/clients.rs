@@ -39,11 +39,12 @@ pub use client::{
 };
 pub use file::FileError;
 pub use metadata::{Metadata, MetadataError};
-pub use reliance::Offer;
 
+use crate::config::Config;
 use crate::seal::Sealer;
 use crate::store::{Store, StoredClient};
 use key_sets::KeySets;
+use reliance::Offer;
 use request_objects::RequestObjects;
 
 /// The bound of the clients of the database that are held in memory, unknown ones included, in bytes.
@@ -54,19 +55,6 @@ const PARTS: usize = 4;
 const CACHED_FOR: Duration = Duration::from_secs(30);
 /// The longest identifier that is looked up, in bytes.
 const MAX_ID: usize = 128;
-
-/// Which clients are configured, and what they may be registered for.
-#[derive(Debug, Clone)]
-pub struct ClientSettings {
-    /// The site: scheme, host and port.
-    pub site: String,
-    /// The sets of built-in clients.
-    pub built_in: Vec<String>,
-    /// The file with further clients.
-    pub file: Option<PathBuf>,
-    /// What clients may be registered for only where a setting offers it.
-    pub offer: Offer,
-}
 
 /// The registry. Clones share it.
 #[derive(Clone)]
@@ -147,13 +135,9 @@ pub enum ClientKeysError {
 ///
 /// # Errors
 /// [`ClientsError`].
-pub(crate) fn warnings_of_file(
-    settings: &ClientSettings,
-    file: &Path,
-    sealer: &Sealer,
-) -> Result<Vec<String>, ClientsError> {
-    let sites = Sites::parse([settings.site.as_str()])?;
-    Ok(settings.offer.warnings(&file::read(file, &sites, sealer)?))
+pub(crate) fn warnings_of_file(config: &Config, file: &Path, sealer: &Sealer) -> Result<Vec<String>, ClientsError> {
+    let sites = Sites::parse([config.site().as_str()])?;
+    Ok(Offer::of(config).warnings(&file::read(file, &sites, sealer)?))
 }
 
 impl Clients {
@@ -162,27 +146,26 @@ impl Clients {
     /// # Errors
     /// [`ClientsError`], above all for a file that is wrong.
     pub fn open(
-        settings: ClientSettings,
+        config: &Config,
         (store, sealer, fetcher): (Store, Sealer, Fetcher),
         context: &Context,
     ) -> Result<Self, ClientsError> {
-        let ClientSettings { site, built_in, file, offer } = settings;
-        let sites = Sites::parse([site.as_str()])?;
-        let built_in = built_in::clients(&built_in, &sites)?;
-        if let Some(file) = &file {
+        let sites = Sites::parse([config.site().as_str()])?;
+        let built_in = built_in::clients(&config.default_clients, &sites)?;
+        if let Some(file) = &config.clients_file {
             context.reload.watch(file);
         }
         let clients = Self(Arc::new(Inner {
             sites,
             built_in,
-            file,
+            file: config.clients_file.clone(),
             fixed: ArcSwap::default(),
             generation: AtomicU64::default(),
             kept: bounded_cache::future(BOUND).time_to_live(CACHED_FOR).build(),
             with_backchannel: Cache::builder().max_capacity(2).time_to_live(CACHED_FOR).build(),
             key_sets: KeySets::new(fetcher.clone(), context.clock.clone()),
             request_objects: RequestObjects::new(fetcher.clone(), context.clock.clone()),
-            offer,
+            offer: Offer::of(config),
             signed_with: OnceLock::new(),
             store,
             sealer,
@@ -254,9 +237,7 @@ impl Clients {
     /// [`StoreError`].
     pub async fn signing_algorithms(&self) -> Result<Vec<Algorithm>, StoreError> {
         let all = self.all().await?;
-        // of those in the file the settings have warned already
-        let kept = all.iter().filter(|described| described.client.source != Source::Configured);
-        for warning in self.0.offer.warnings(kept) {
+        for warning in self.0.offer.warnings(&all) {
             tracing::warn!("{warning}");
         }
         let algorithms = self.0.offer.signed_with(&all);

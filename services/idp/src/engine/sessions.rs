@@ -95,12 +95,12 @@ pub(crate) async fn begin(
 ) -> Result<NewSession, StoreError> {
     let now = provider.clock.now();
     let signed_in = dated(provider, user, now).await;
-    let lives = &provider.config.lives;
+    let lifetimes = &provider.config.lifetimes;
     let secret: [u8; SECRET_LEN] = provider.random.bytes();
     let (life, idle) = if remember {
-        (lives.remembered_session, lives.remembered_session)
+        (lifetimes.remembered_session, lifetimes.remembered_session)
     } else {
-        (lives.session, lives.session_idle)
+        (lifetimes.session, lifetimes.session_idle)
     };
     let session = Session {
         id: provider.random.uuid(),

@@ -15,7 +15,8 @@ use super::clients::Client;
 use super::provider::Provider;
 use super::tokens::access_token::PresentedToken;
 use crate::endpoints::{EndpointProfile, IssuerEndpoints};
-use crate::model::{Lifetimes, seconds, time_of};
+use crate::lifetimes::ClientLifetimes;
+use crate::model::{seconds, time_of};
 use crate::revocations::{self, Of};
 use crate::store::Participant;
 
@@ -106,9 +107,9 @@ async fn clients(provider: &Provider, participants: &[Participant]) -> Result<Ve
 /// For how long a revocation has to be remembered: until a code that is under way now, and the token it is redeemed for,
 /// would have ended.
 fn remembered_for(provider: &Provider, clients: &[KnownParticipant]) -> Duration {
-    let lives = &provider.config.lives;
-    let usual = EndpointProfile::ALL.map(|layout| lives.of(layout, &Lifetimes::default()));
-    let own = clients.iter().map(|known| lives.of(known.layout, &known.client.lifetimes));
+    let lifetimes = &provider.config.lifetimes;
+    let usual = EndpointProfile::ALL.map(|layout| lifetimes.of(layout, &ClientLifetimes::default()));
+    let own = clients.iter().map(|known| lifetimes.of(known.layout, &known.client.lifetimes));
     let longest = own.chain(usual).map(|life| life.code + life.access_token.max(LONGEST_TOKEN)).max();
     longest.unwrap_or(LONGEST_TOKEN) + SKEW
 }
@@ -120,7 +121,7 @@ pub(crate) fn remembered_until(
     client: &Client,
     now: SystemTime,
 ) -> SystemTime {
-    now + provider.config.lives.of(endpoints.layout, &client.lifetimes).access_token + MARGIN
+    now + provider.config.lifetimes.of(endpoints.layout, &client.lifetimes).access_token + MARGIN
 }
 
 /// Ends a grant and everything derived from it.

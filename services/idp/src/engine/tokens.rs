@@ -139,7 +139,7 @@ impl Issue<'_> {
 
     /// Makes an access token that does not live longer than what it is derived from.
     pub fn access_token_until(&self, provider: &Provider, end: Seconds) -> AccessToken {
-        let life = provider.config.lives.of(self.endpoints.layout, &self.client.lifetimes).access_token.as_secs();
+        let life = provider.config.lifetimes.of(self.endpoints.layout, &self.client.lifetimes).access_token.as_secs();
         let issued = seconds(self.now);
         let expires = end.min(issued.saturating_add(life));
         let token = provider.random.uuid();
@@ -193,7 +193,7 @@ impl Issue<'_> {
     pub fn id_token(&self, provider: &Provider, bindings: &IdTokenBindings<'_>) -> String {
         let Self { client, grant, .. } = self;
         let issued = seconds(self.now);
-        let life = provider.config.lives.of(self.endpoints.layout, &client.lifetimes).id_token.as_secs();
+        let life = provider.config.lifetimes.of(self.endpoints.layout, &client.lifetimes).id_token.as_secs();
         let algorithm = provider.keys.choose(client.signatures.id_token);
         let hash = |text: Option<&str>| text.map(|text| half_hash(algorithm, text));
         let body = IdClaims {

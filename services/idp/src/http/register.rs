@@ -149,7 +149,7 @@ impl Registration {
     }
 
     fn secret_lives(&self) -> Option<Duration> {
-        Some(self.provider.config.lives.dynamic_client_secret).filter(|lives| !lives.is_zero())
+        Some(self.provider.config.lifetimes.dynamic_client_secret).filter(|lives| !lives.is_zero())
     }
 
     /// The client, if the caller may manage it. That there is none looks the same as that the token is wrong (RFC 7592 2.1).

@@ -272,7 +272,7 @@ async fn one_source_registers_ten_clients_a_minute() {
 async fn secrets_end_where_it_is_configured() {
     let service = Service::with(|config| {
         config.open_registration = true;
-        config.lives.dynamic_client_secret = std::time::Duration::from_hours(1);
+        config.lifetimes.dynamic_client_secret = std::time::Duration::from_hours(1);
     })
     .await;
     let told = service.post(None, &wiki()).await.is(201);

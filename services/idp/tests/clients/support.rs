@@ -106,15 +106,14 @@ impl Service {
         let parts = keys::Parts {
             store: store.clone(),
             sealer: sealer.clone(),
-            schedule: Schedule::of(&config.lives),
+            schedule: Schedule::of(&config.lifetimes),
             clock: clock.clone(),
             random: random.clone(),
             algorithms: config.algorithms(),
         };
         let policy = Policy { allow_private: config.allow_private_addresses, ..Policy::default() };
         let fetcher = Fetcher::new("doorward-idp", policy, None).expect("a fetcher");
-        let clients =
-            Clients::open(config.client_settings(), (store.clone(), sealer.clone(), fetcher.clone()), &context);
+        let clients = Clients::open(&config, (store.clone(), sealer.clone(), fetcher.clone()), &context);
         let ring = Arc::new(KeyRing::new(&SECRET.into(), None).expect("a secret"));
         let provider = Provider::new(Parts {
             issuers: config.sites(),

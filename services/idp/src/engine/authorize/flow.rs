@@ -114,6 +114,6 @@ impl Flow {
     pub fn open(provider: &Provider, text: &str) -> Result<Self, FlowExpired> {
         let flow: Self = provider.sealer.open(Purpose::Flow, text).map_err(|_| FlowExpired)?;
         let age = seconds(provider.clock.now()).saturating_sub(flow.began);
-        if age < provider.config.lives.interaction.as_secs() { Ok(flow) } else { Err(FlowExpired) }
+        if age < provider.config.lifetimes.interaction.as_secs() { Ok(flow) } else { Err(FlowExpired) }
     }
 }

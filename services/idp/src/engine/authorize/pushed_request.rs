@@ -21,7 +21,7 @@ pub(super) const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 pub(super) async fn keep(provider: &Provider, client: &str, request: &PendingRequest) -> Result<String, StoreError> {
     let name = URL_SAFE_NO_PAD.encode(provider.random.bytes::<32>());
     let text = serde_json::to_string(request).map_err(|error| StoreError::internal(error.to_string()))?;
-    let end = provider.clock.now() + provider.config.lives.pushed_request;
+    let end = provider.clock.now() + provider.config.lifetimes.pushed_request;
     provider.store.push_request(digest_of(&name), client, &text, end).await?;
     Ok(format!("{PREFIX}{name}"))
 }
@@ -46,8 +46,8 @@ pub(super) async fn load(provider: &Provider, client: &str, name: &str) -> Resul
 pub(super) async fn use_up(provider: &Provider, name: Option<&str>) -> Result<(), Rejection> {
     let Some(name) = name else { return Ok(()) };
     // whichever flow began with it, it cannot continue for longer
-    let lives = &provider.config.lives;
-    let kept = provider.clock.now() + lives.pushed_request + lives.interaction;
+    let lifetimes = &provider.config.lifetimes;
+    let kept = provider.clock.now() + lifetimes.pushed_request + lifetimes.interaction;
     if provider.store.use_up_request(digest_of(name), kept).await? { Ok(()) } else { Err(used()) }
 }
 

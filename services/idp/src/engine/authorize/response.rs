@@ -108,7 +108,7 @@ fn code(
     now: SystemTime,
 ) -> String {
     let request = &valid.request;
-    let life = provider.config.lives.of(endpoints.layout, &valid.client.lifetimes).code;
+    let life = provider.config.lifetimes.of(endpoints.layout, &valid.client.lifetimes).code;
     let challenge = request.challenge.as_ref();
     let code = Code {
         grant: grant.clone(),

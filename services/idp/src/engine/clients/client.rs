@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::engine::scopes::KNOWN;
-use crate::model::{Grant, Lifetimes};
+use crate::lifetimes::ClientLifetimes;
+use crate::model::Grant;
 
 /// The origin of a registration, which decides who may change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -329,7 +330,7 @@ pub struct Client {
     /// The format of its access tokens.
     pub format: TokenFormat,
     /// The lifetimes of its tokens.
-    pub lifetimes: Lifetimes,
+    pub lifetimes: ClientLifetimes,
     /// Its signing algorithms.
     pub signatures: Signatures,
     /// The subject identifiers that it receives.

@@ -7,17 +7,23 @@ use oidc::jose::Algorithm;
 use super::client::{AuthMethod, Client, GrantType, Source};
 use super::metadata::MetadataError;
 use super::{Described, FileError};
+use crate::config::Config;
 
 /// What the settings offer to clients.
 #[derive(Debug, Clone)]
-pub struct Offer {
+pub(super) struct Offer {
     /// `IDP_SIGNING_ALGORITHMS`
-    pub algorithms: Vec<Algorithm>,
+    algorithms: Vec<Algorithm>,
     /// `IDP_ALLOW_UNSIGNED_ID_TOKENS`
-    pub unsigned_id_tokens: bool,
+    unsigned_id_tokens: bool,
 }
 
 impl Offer {
+    /// The offer of these settings.
+    pub(super) fn of(config: &Config) -> Self {
+        Self { algorithms: config.algorithms(), unsigned_id_tokens: config.unsigned_id_tokens }
+    }
+
     /// The algorithm of clients whose registration names none.
     pub(super) fn default_algorithm(&self) -> Algorithm {
         self.algorithms.first().copied().unwrap_or(Algorithm::Rs256)
@@ -53,7 +59,7 @@ impl Offer {
     }
 
     /// Names the clients that rely on what is not offered, each in one line with the remedy.
-    pub(crate) fn warnings<'a>(&self, clients: impl IntoIterator<Item = &'a Described>) -> Vec<String> {
+    pub(super) fn warnings<'a>(&self, clients: impl IntoIterator<Item = &'a Described>) -> Vec<String> {
         clients.into_iter().flat_map(|described| self.warnings_of(described)).collect()
     }
 

@@ -20,7 +20,7 @@ use super::client::{
     TokenFormat,
 };
 use super::metadata::{Metadata, MetadataError, PkceChoice, Span};
-use crate::model::Lifetimes;
+use crate::lifetimes::ClientLifetimes;
 
 /// The longest identifier, in bytes.
 const MAX_ID: usize = 128;
@@ -203,7 +203,7 @@ fn presentation(metadata: &Metadata, source: Source, id: &str) -> Result<Present
     })
 }
 
-fn lifetimes(metadata: &Metadata) -> Result<Lifetimes, MetadataError> {
+fn lifetimes(metadata: &Metadata) -> Result<ClientLifetimes, MetadataError> {
     let within = |name: &str, span: Option<Span>, most: Duration| match span {
         Some(Span(span)) if span < Duration::from_secs(1) || span > most => {
             Err(MetadataError::new("lifetimes", format!("{name} must be from 1s to {}s", most.as_secs())))
@@ -212,7 +212,7 @@ fn lifetimes(metadata: &Metadata) -> Result<Lifetimes, MetadataError> {
     };
     let own = &metadata.lifetimes;
     let long = 3650 * DAY;
-    Ok(Lifetimes {
+    Ok(ClientLifetimes {
         access_token: within("access_token", own.access_token, DAY)?,
         id_token: within("id_token", own.id_token, DAY)?,
         refresh_token: within("refresh_token", own.refresh_token, long)?,

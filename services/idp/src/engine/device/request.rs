@@ -92,7 +92,7 @@ pub(crate) async fn authorize(
         verification_uri_complete: format!("{verification_uri}?user_code={user_code}"),
         user_code,
         verification_uri,
-        expires_in: provider.config.lives.device_code.as_secs(),
+        expires_in: provider.config.lifetimes.device_code.as_secs(),
         interval: INTERVAL,
     })
 }
@@ -140,7 +140,7 @@ async fn add(provider: &Provider, client: &Client, request: &DeviceRequest) -> R
             user_code: user_code.as_str().to_owned(),
             request: serde_json::to_string(request).map_err(|error| OAuthError::fault(&error))?,
             client: client.id.clone(),
-            expires: provider.clock.now() + provider.config.lives.device_code,
+            expires: provider.clock.now() + provider.config.lifetimes.device_code,
             interval: INTERVAL,
         };
         match provider.store.add_device(&device).await {

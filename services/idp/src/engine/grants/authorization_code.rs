@@ -62,7 +62,7 @@ async fn read(request: &TokenRequest<'_>) -> Result<Code, OAuthError> {
         let reason = if was_redeemed { "used before, and expired: its grant is revoked" } else { "expired" };
         return Err(request.refuse_grant(EVENT, reason));
     }
-    let life = provider.config.lives.of(endpoints.layout, &client_request.client.lifetimes).code;
+    let life = provider.config.lifetimes.of(endpoints.layout, &client_request.client.lifetimes).code;
     let issued = code.expires.saturating_sub(life.as_secs());
     request.check_cutoff(EVENT, &code.grant, issued).await?;
     Ok(code)

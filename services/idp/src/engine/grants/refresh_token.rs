@@ -92,11 +92,11 @@ async fn rotate(
     family: &Family,
 ) -> Result<Box<Family>, OAuthError> {
     let TokenRequest { provider, endpoints, client_request, now } = *request;
-    let lives = provider.config.lives.of(endpoints.layout, &client_request.client.lifetimes);
-    let idle_end = family.end.min(now + lives.refresh_token);
+    let lifetimes = provider.config.lifetimes.of(endpoints.layout, &client_request.client.lifetimes);
+    let idle_end = family.end.min(now + lifetimes.refresh_token);
     let until = termination::remembered_until(provider, endpoints, &client_request.client, now);
     let RefreshToken { grant, generation } = presented;
-    let grace = provider.config.lives.refresh_grace;
+    let grace = provider.config.lifetimes.refresh_grace;
     match provider.store.rotate(grant, generation, now, grace, idle_end, until).await? {
         Rotation::Rotated(family) | Rotation::Repeated(family) => Ok(family),
         Rotation::Reused => Err(request.refuse_grant(EVENT, "used before: its family is revoked")),

@@ -71,7 +71,7 @@ async fn inactive_response_says_nothing_else() {
     assert_eq!(world.claims("api", &foreign).await, inactive, "not meant for this client");
     assert_eq!(world.claims("gateway", "junk").await, inactive);
     let expired = world.token(&[]).await;
-    world.bench.advance(world.bench.provider.config.lives.access_token);
+    world.bench.advance(world.bench.provider.config.lifetimes.access_token);
     assert_eq!(world.claims("app", &expired).await, inactive);
     let ended = world.token(&[]).await;
     super::super::termination::end(&world.bench.provider, world.session.id).await.expect("ends");

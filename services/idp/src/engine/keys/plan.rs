@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use oidc::jose::Algorithm;
 
 use super::set::Key;
-use crate::config::Lives;
+use crate::lifetimes::Lifetimes;
 
 /// For how much longer a retired key is published than any token of the usual length lives: for clients whose tokens live
 /// longer, and for clocks that differ.
@@ -31,11 +31,12 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule that goes with these lives.
-    pub fn of(lives: &Lives) -> Self {
-        let tokens = [lives.access_token, lives.id_token, lives.cells_access_token, lives.cells_id_token];
+    /// The schedule for these lifetimes.
+    pub fn of(lifetimes: &Lifetimes) -> Self {
+        let tokens =
+            [lifetimes.access_token, lifetimes.id_token, lifetimes.cells_access_token, lifetimes.cells_id_token];
         let longest = tokens.into_iter().max().unwrap_or_default();
-        Self { rotation: lives.key_rotation, ahead: lives.key_ahead, keep: longest + MARGIN }
+        Self { rotation: lifetimes.key_rotation, ahead: lifetimes.key_ahead, keep: longest + MARGIN }
     }
 }
 

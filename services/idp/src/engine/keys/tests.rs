@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use store::testing::TestDatabase;
 
 use super::*;
-use crate::config::Lives;
+use crate::lifetimes::Lifetimes;
 use crate::migration::Migrator;
 use crate::seal::Purpose;
 

@@ -25,15 +25,15 @@ async fn session_is_found_by_its_cookie_only() {
 #[tokio::test]
 async fn session_ends_when_it_is_idle_and_at_its_absolute_end() {
     let bench = Bench::new().await;
-    let lives = bench.provider.config.lives.clone();
+    let lifetimes = bench.provider.config.lifetimes.clone();
     let begun = begin(&bench, None, EINSTEIN).await;
-    bench.advance(lives.session_idle.saturating_sub(Duration::from_secs(1)));
+    bench.advance(lifetimes.session_idle.saturating_sub(Duration::from_secs(1)));
     assert!(is_current(&bench, &begun.cookie).await);
-    bench.advance(lives.session_idle);
+    bench.advance(lifetimes.session_idle);
     assert!(!is_current(&bench, &begun.cookie).await, "idle");
     let begun = begin(&bench, None, EINSTEIN).await;
-    let half = lives.session_idle / 2;
-    for _ in 0..lives.session.as_secs().div_ceil(half.as_secs()) {
+    let half = lifetimes.session_idle / 2;
+    for _ in 0..lifetimes.session.as_secs().div_ceil(half.as_secs()) {
         current(&bench.provider, Some(&begun.cookie)).await.expect("asks");
         bench.advance(half);
     }
@@ -57,7 +57,7 @@ async fn only_the_cookie_of_a_remembered_session_outlives_the_browser() {
     let bench = Bench::new().await;
     assert_eq!(begin(&bench, None, EINSTEIN).await.cookie_lifetime, None);
     let remembered = super::begin(&bench.provider, None, EINSTEIN, true).await.expect("begins");
-    assert_eq!(remembered.cookie_lifetime, Some(bench.provider.config.lives.remembered_session));
+    assert_eq!(remembered.cookie_lifetime, Some(bench.provider.config.lifetimes.remembered_session));
 }
 
 #[tokio::test]

@@ -74,8 +74,8 @@ pub(crate) fn family(
     if !grant.scope.asks_offline() || !client.may(GrantType::RefreshToken) {
         return None;
     }
-    let lives = provider.config.lives.of(endpoints.layout, &client.lifetimes);
-    let end = now + lives.refresh_token_absolute;
+    let lifetimes = provider.config.lifetimes.of(endpoints.layout, &client.lifetimes);
+    let end = now + lifetimes.refresh_token_absolute;
     Some(Family {
         grant: grant.clone(),
         binding: binding.cloned(),
@@ -83,7 +83,7 @@ pub(crate) fn family(
         rotated: now,
         // never before the sign-in, which lies in the future where the clock has been corrected
         created: grant.sign_in.as_ref().map_or(now, |sign_in| now.max(time_of(sign_in.at))),
-        idle_end: end.min(now + lives.refresh_token),
+        idle_end: end.min(now + lifetimes.refresh_token),
         end,
     })
 }

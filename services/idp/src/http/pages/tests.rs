@@ -20,7 +20,7 @@ use crate::engine::clients::{
     SubjectType, TokenFormat,
 };
 use crate::engine::scopes::RequestedScope;
-use crate::model::Lifetimes;
+use crate::lifetimes::ClientLifetimes;
 
 mod html;
 
@@ -55,7 +55,7 @@ fn client(name: &str, source: Source) -> Client {
         implicit_scopes: oidc::scope::Scopes::default(),
         groups: Vec::new(),
         format: TokenFormat::Jwt,
-        lifetimes: Lifetimes::default(),
+        lifetimes: ClientLifetimes::default(),
         signatures: Signatures::default(),
         subject: SubjectType::Public,
         roles: RoleNames::Plain,

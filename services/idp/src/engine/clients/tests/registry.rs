@@ -30,8 +30,7 @@ async fn bench(file: Option<PathBuf>) -> Bench {
     let config = Config { url: SITE.to_owned(), clients_file: file, ..Config::default() };
     let policy = Policy { allow_private: true, ..Policy::default() };
     let fetcher = Fetcher::new("doorward-idp", policy, None).expect("a fetcher");
-    let clients =
-        Clients::open(config.client_settings(), (store.clone(), sealer(), fetcher), &context).expect("clients");
+    let clients = Clients::open(&config, (store.clone(), sealer(), fetcher), &context).expect("clients");
     Bench { clients, clock, store, _database: database }
 }
 
@@ -304,8 +303,7 @@ async fn algorithm_of_a_client_keeps_its_key_and_a_warning_names_the_client() {
     write("signing", "id_token_signed_response_alg: EdDSA");
     let signing = vec!["ES256".to_owned(), "RS256".to_owned()];
     let config = Config { url: SITE.to_owned(), signing_algorithms: signing, ..Config::default() };
-    let warnings =
-        |config: &Config| warnings_of_file(&config.client_settings(), &file, &sealer()).expect("is read").join("\n");
+    let warnings = |config: &Config| warnings_of_file(config, &file, &sealer()).expect("is read").join("\n");
     let told = warnings(&config);
     assert!(told.contains("signing") && told.contains("EdDSA") && told.contains("IDP_SIGNING_ALGORITHMS"), "{told}");
     let bench = bench(Some(file.clone())).await;
@@ -339,7 +337,7 @@ fn web_client_of_the_file_that_says_nothing_of_pkce_is_named_in_a_warning() {
     ] {
         let text = format!("clients:\n  - id: web\n    redirect_uris: ['https://other.example/']\n    {rest}\n");
         std::fs::write(&file, text).expect("writes");
-        let told = warnings_of_file(&config.client_settings(), &file, &sealer()).expect("is read").join("\n");
+        let told = warnings_of_file(&config, &file, &sealer()).expect("is read").join("\n");
         assert_eq!(told.contains("the web client web") && told.contains("pkce: optional"), is_named, "{rest}: {told}");
     }
 }

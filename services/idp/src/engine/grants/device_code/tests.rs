@@ -77,6 +77,6 @@ async fn device_that_is_refused_or_late_gets_nothing() {
     decide(&bench, &user_code, false).await;
     assert_eq!(code(poll(&bench, "tv", &device_code).await), ErrorCode::AccessDenied);
     let (bench, device_code, _) = waiting().await;
-    bench.advance(bench.provider.config.lives.device_code);
+    bench.advance(bench.provider.config.lifetimes.device_code);
     assert_eq!(code(poll(&bench, "tv", &device_code).await), ErrorCode::ExpiredToken);
 }

@@ -49,7 +49,7 @@ async fn refresh_token_is_replaced_and_a_lost_response_is_repeated() {
 async fn replayed_refresh_token_revokes_its_family() {
     let (bench, grant, first) = with_family("openid offline_access").await;
     let second = refresh(&bench, "app", &first, &[]).await.expect("is issued").refresh_token.expect("a token");
-    bench.advance(bench.provider.config.lives.refresh_grace + Duration::from_secs(1));
+    bench.advance(bench.provider.config.lifetimes.refresh_grace + Duration::from_secs(1));
     let error = refresh(&bench, "app", &first, &[]).await.err().expect("is refused");
     assert_eq!(error.code, ErrorCode::InvalidGrant);
     let audit = error.audit.expect("is audited");

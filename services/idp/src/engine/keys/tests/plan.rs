@@ -63,7 +63,7 @@ fn a_key_is_retired_from_when_its_successor_signs_however_late_that_is_noticed()
 
 #[test]
 fn a_key_stays_for_the_longest_token_and_a_day() {
-    let lives = Lives { cells_id_token: 3 * HOUR, access_token: 5 * HOUR, ..config::defaults() };
-    let schedule = Schedule::of(&lives);
+    let lifetimes = Lifetimes { cells_id_token: 3 * HOUR, access_token: 5 * HOUR, ..config::defaults() };
+    let schedule = Schedule::of(&lifetimes);
     assert_eq!(schedule, Schedule { rotation: 90 * DAY, ahead: HOUR, keep: 5 * HOUR + MARGIN });
 }

@@ -1,4 +1,4 @@
-//! Lifetimes. In YAML they are not a section of their own.
+//! The lifetimes of tokens, codes, sessions and keys: configured ones, those of a client, and which of them apply.
 
 use std::time::Duration;
 
@@ -7,14 +7,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoints::EndpointProfile;
-use crate::model::Lifetimes;
 
 const DAY: Duration = Duration::from_hours(24);
 const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
 
-/// How long everything lives. Those of the layout `cells` are Cells' own.
+/// The configured lifetimes. Those of the layout `cells` are Cells' own. In YAML they are not a section of their own.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Lives {
+pub struct Lifetimes {
     /// How long an access token is valid.
     #[serde(rename = "access_token_expiration")]
     #[schemars(extend("x-env" = ["<P>_ACCESS_TOKEN_EXPIRATION"], "default" = "5m"))]
@@ -100,9 +99,24 @@ pub struct Lives {
     pub dynamic_client_secret: Duration,
 }
 
-/// The lifetimes that count for one client at one issuer.
+/// The lifetimes in the registration of a client, which replace the configured ones.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientLifetimes {
+    /// Of access tokens.
+    pub access_token: Option<Duration>,
+    /// Of ID tokens.
+    pub id_token: Option<Duration>,
+    /// Of refresh tokens that are not used.
+    pub refresh_token: Option<Duration>,
+    /// Of refresh tokens, however much they are used.
+    pub refresh_token_absolute: Option<Duration>,
+    /// Of codes.
+    pub code: Option<Duration>,
+}
+
+/// The lifetimes that apply to one client at one issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InForce {
+pub struct EffectiveLifetimes {
     /// Of access tokens.
     pub access_token: Duration,
     /// Of ID tokens.
@@ -115,7 +129,7 @@ pub struct InForce {
     pub code: Duration,
 }
 
-impl Section for Lives {
+impl Section for Lifetimes {
     fn validate(&self) -> Result<(), Invalid> {
         let rotation = self.key_rotation;
         if rotation.is_zero() || (Duration::from_hours(1)..=LONGEST).contains(&rotation) {
@@ -125,16 +139,16 @@ impl Section for Lives {
     }
 }
 
-impl Lives {
-    /// What counts in this layout for a client with these lifetimes of its own.
-    pub fn of(&self, layout: EndpointProfile, own: &Lifetimes) -> InForce {
+impl Lifetimes {
+    /// The lifetimes that apply in this layout to a client with these lifetimes of its own.
+    pub fn of(&self, layout: EndpointProfile, own: &ClientLifetimes) -> EffectiveLifetimes {
         let (access_token, id_token, refresh_token, code) = match layout {
             EndpointProfile::OpenCloud => (self.access_token, self.id_token, self.refresh_token, self.code),
             EndpointProfile::Cells => {
                 (self.cells_access_token, self.cells_id_token, self.cells_refresh_token, self.cells_code)
             }
         };
-        InForce {
+        EffectiveLifetimes {
             access_token: own.access_token.unwrap_or(access_token),
             id_token: own.id_token.unwrap_or(id_token),
             refresh_token: own.refresh_token.unwrap_or(refresh_token),
