@@ -3,6 +3,9 @@
 mod convert;
 pub mod keys;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use ::token::{Claims, authorize_admin};

@@ -23,7 +23,7 @@ mod out_of_band;
 pub mod pages;
 mod par;
 mod redirect;
-pub mod register;
+mod register;
 mod revoke;
 mod sign_in;
 mod status_code;

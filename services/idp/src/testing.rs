@@ -1,19 +1,20 @@
-//! Fixtures for tests in a browser: a provider with a database of its own, one user, and a clock that does not advance.
+//! The harness of the tests: a provider with a database of its own, one user, a clock that does not advance, and requests of
+//! browsers, of clients and of administrators.
 
 mod listener;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use ::token::{KeyRing, Verifier};
+use ::token::{KeyRing, Minter, Verifier};
 use async_trait::async_trait;
 use authn::{
     AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, DirectoryError, Filter, Groups, Peer,
-    Reason, User, UserId,
+    Reason, User, UserId, UserType, role,
 };
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Request, StatusCode};
 use config::Environment;
 use outbound::{Fetcher, Policy};
@@ -46,6 +47,8 @@ use crate::store::Store;
 use crate::{Config, Migrator};
 
 pub(crate) const SITE: &str = "https://cloud.example";
+/// The registration endpoint of the first issuer.
+pub(crate) const REGISTER: &str = "/konnect/v1/register";
 const SECRET: &str = "an-adequate-secret-of-32-bytes-ok";
 pub(crate) const EINSTEIN: &str = "u-einstein";
 /// A request that proves nothing by headers or connection.
@@ -62,6 +65,8 @@ pub(crate) struct Bench {
     pub(crate) provider: Provider,
     pub(crate) clock: Clock,
     people: Arc<People>,
+    /// The keys of internal tokens.
+    ring: Arc<KeyRing>,
     router: Router,
     database: TestDatabase,
 }
@@ -136,7 +141,7 @@ impl Bench {
         database.migrate::<Migrator>().await.expect("migrates");
         let store = Store::new(database);
         let sealer = Sealer::new(&SECRET.into(), &"".into(), random.clone());
-        let policy = Policy { allow_private: true, ..Policy::default() };
+        let policy = Policy { allow_private: config.allow_private_addresses, ..Policy::default() };
         let fetcher = Fetcher::new("doorward-idp", policy, None).expect("a fetcher");
         let keys = Keys::open(KeyParts {
             store: store.clone(),
@@ -148,7 +153,7 @@ impl Bench {
         });
         let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
         let clients = Clients::open(&config, (store.clone(), sealer.clone(), fetcher.clone()), &context);
-        let ring = KeyRing::new(&SECRET.into(), None).expect("a secret");
+        let ring = Arc::new(KeyRing::new(&SECRET.into(), None).expect("a secret"));
         let people = Arc::new(People::einstein());
         let provider = Provider::new(Parts {
             issuers: config.sites(),
@@ -162,12 +167,12 @@ impl Bench {
             fetcher,
             directory: Arc::clone(&people) as Arc<dyn Directory>,
             passwords: Arc::clone(&people) as Arc<dyn Authenticator>,
-            verifier: Verifier::new(Arc::new(ring)),
+            verifier: Verifier::new(Arc::clone(&ring)),
             config,
             deliveries: Arc::default(),
         });
         let router = crate::http::all(&provider, "idp");
-        Self { provider, clock, people, router, database: file }
+        Self { provider, clock, people, ring, router, database: file }
     }
 
     /// The store of another replica: its revocations are in the database, and this provider has not been notified of them.
@@ -294,14 +299,50 @@ impl Bench {
     }
 
     async fn send(&self, browser: &mut Browser, request: axum::http::request::Builder, body: Body) -> Reply {
-        let peer = Peer { source: Some("192.0.2.1".parse().expect("an address")), ..Peer::default() };
-        let request = request.header(COOKIE, browser.line()).extension(peer).body(body).expect("a request");
+        let request = request.header(COOKIE, browser.line()).body(body).expect("a request");
+        let reply = self.raw(request).await;
+        let cookies = reply.headers.get_all(SET_COOKIE);
+        cookies.iter().for_each(|line| browser.keep(line.to_str().expect("text")));
+        reply
+    }
+
+    /// The response to a request as it is.
+    pub(crate) async fn raw(&self, mut request: Request<Body>) -> Reply {
+        let source = Some("192.0.2.1".parse().expect("an address"));
+        request.extensions_mut().insert(Peer { source, ..Peer::default() });
         let response = self.router.clone().oneshot(request).await.expect("answers");
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
-        let cookies = parts.headers.get_all(SET_COOKIE);
-        cookies.iter().for_each(|line| browser.keep(line.to_str().expect("text")));
         Reply { status: parts.status, headers: parts.headers, text: String::from_utf8(body).expect("text") }
+    }
+
+    /// The response to JSON that the bearer of a token sends.
+    pub(crate) async fn send_json(&self, method: &str, path: &str, token: Option<&str>, body: Option<&Value>) -> Reply {
+        let mut request = Request::builder().method(method).uri(path).header(CONTENT_TYPE, "application/json");
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let body = body.map(ToString::to_string).unwrap_or_default();
+        self.raw(request.body(Body::from(body)).expect("a request")).await
+    }
+
+    /// The response to a client that registers itself with this metadata.
+    pub(crate) async fn register(&self, token: Option<&str>, metadata: &Value) -> Reply {
+        self.send_json("POST", REGISTER, token, Some(metadata)).await
+    }
+
+    /// An internal token of a user with these roles.
+    pub(crate) fn internal_token(&self, name: &str, roles: &[&str]) -> String {
+        let id = UserId { opaque_id: format!("id-of-{name}"), kind: UserType::Primary, ..UserId::default() };
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        let user = User { id, username: name.to_owned(), roles, ..User::default() };
+        let minter = Minter::new(Arc::clone(&self.ring), Duration::from_hours(1), false);
+        minter.mint(self.clock.now(), &Authenticated::full(Arc::new(user), "pwd")).expect("is minted")
+    }
+
+    /// An internal token of an administrator.
+    pub(crate) fn admin(&self) -> String {
+        self.internal_token("admin", &[role::ADMIN])
     }
 }
 
@@ -309,6 +350,11 @@ impl Bench {
 pub(crate) fn encoded(pairs: &[(&str, &str)]) -> Form {
     let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     Form::parse(text.as_bytes()).expect("a form")
+}
+
+/// The text of a member.
+pub(crate) fn text(body: &Value, member: &str) -> String {
+    body[member].as_str().unwrap_or_else(|| panic!("no {member} in {body}")).to_owned()
 }
 
 impl Browser {
@@ -329,6 +375,18 @@ impl Browser {
 impl Reply {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+
+    /// Its JSON, if the status is this one; null if it has none.
+    #[track_caller]
+    pub(crate) fn is(&self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+
+    /// The value of a header; empty if there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     pub(crate) fn location(&self) -> Option<&str> {

@@ -4,6 +4,9 @@
 mod limiter;
 mod response;
 
+#[cfg(test)]
+mod tests;
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +43,7 @@ struct Registration {
 }
 
 /// The endpoints of every issuer; none where registration is off.
-pub fn router(provider: &Provider) -> Router {
+pub(crate) fn router(provider: &Provider) -> Router {
     if !provider.config.registration && !provider.config.open_registration {
         return Router::new();
     }

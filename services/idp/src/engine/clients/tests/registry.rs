@@ -1,48 +1,25 @@
 use std::path::PathBuf;
-use std::time::UNIX_EPOCH;
 
-use ::store::testing::TestDatabase;
-use config::Environment;
-use outbound::Policy;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::engine::clients::change::{Addition, ChangeError};
-use crate::{Config, Migrator};
+use crate::testing::Bench;
 
-struct Bench {
-    clients: Clients,
-    clock: Clock,
-    store: Store,
-    _database: TestDatabase,
-}
-
+/// A provider with this file of clients.
 async fn bench(file: Option<PathBuf>) -> Bench {
-    let database = ::store::testing::sqlite();
-    let opened = database.open().await;
-    opened.migrate::<Migrator>().await.expect("migrates");
-    let store = Store::new(opened);
-    let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(500_000));
-    let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
-    let config = Config { url: SITE.to_owned(), clients_file: file, ..Config::default() };
-    let policy = Policy { allow_private: true, ..Policy::default() };
-    let fetcher = Fetcher::new("doorward-idp", policy, None).expect("a fetcher");
-    let clients = Clients::open(&config, (store.clone(), sealer(), fetcher), &context).expect("clients");
-    Bench { clients, clock, store, _database: database }
+    Bench::with(|config| config.clients_file = file).await
 }
 
-impl Bench {
-    async fn add(&self, metadata: Value) -> Result<crate::engine::clients::Made, ChangeError> {
-        let metadata = Metadata::parse(metadata.to_string().as_bytes()).expect("metadata");
-        self.clients.add(metadata, Addition::ByOperator).await
-    }
+async fn add(bench: &Bench, metadata: Value) -> Result<Made, ChangeError> {
+    let metadata = Metadata::parse(metadata.to_string().as_bytes()).expect("metadata");
+    bench.provider.clients.add(metadata, Addition::ByOperator).await
+}
 
-    async fn found(&self, id: &str) -> Option<Arc<Client>> {
-        self.clients.find(id).await.expect("the store answers")
-    }
+async fn find(bench: &Bench, id: &str) -> Option<Arc<Client>> {
+    bench.provider.clients.find(id).await.expect("the store answers")
 }
 
 fn wiki() -> Value {
@@ -52,22 +29,22 @@ fn wiki() -> Value {
 #[tokio::test]
 async fn a_client_is_added_found_changed_and_removed() {
     let bench = bench(None).await;
-    assert!(bench.found("wiki").await.is_none());
-    let made = bench.add(wiki()).await.expect("is added");
+    assert!(find(&bench, "wiki").await.is_none());
+    let made = add(&bench, wiki()).await.expect("is added");
     let told = made.secret.expect("has a secret");
-    let found = bench.found("wiki").await.expect("is found, though it was not a moment ago");
+    let found = find(&bench, "wiki").await.expect("is found, though it was not a moment ago");
     assert_eq!((found.source, found.secrets[0].digest), (Source::Added, secret::digest(told.expose_secret())));
-    assert!(matches!(bench.add(wiki()).await, Err(ChangeError::Taken)));
+    assert!(matches!(add(&bench, wiki()).await, Err(ChangeError::Taken)));
 
     let public = json!({ "redirect_uris": ["https://wiki.example/cb"], "token_endpoint_auth_method": "none" });
     let metadata = Metadata::parse(public.to_string().as_bytes()).expect("metadata");
-    let changed = bench.clients.replace("wiki", metadata, None).await.expect("is changed");
+    let changed = bench.provider.clients.replace("wiki", metadata, None).await.expect("is changed");
     assert!(changed.secret.is_none());
-    assert!(bench.found("wiki").await.expect("is found").secrets.is_empty());
+    assert!(find(&bench, "wiki").await.expect("is found").secrets.is_empty());
 
-    bench.clients.remove("wiki").await.expect("is removed");
-    assert!(bench.found("wiki").await.is_none());
-    assert!(matches!(bench.clients.remove("wiki").await, Err(ChangeError::Unknown)));
+    bench.provider.clients.remove("wiki").await.expect("is removed");
+    assert!(find(&bench, "wiki").await.is_none());
+    assert!(matches!(bench.provider.clients.remove("wiki").await, Err(ChangeError::Unknown)));
 }
 
 #[tokio::test]
@@ -75,45 +52,45 @@ async fn built_in_clients_are_neither_replaced_nor_removed() {
     let bench = bench(None).await;
     let mut web = wiki();
     web["client_id"] = "web".into();
-    assert!(matches!(bench.add(web).await, Err(ChangeError::Taken)));
-    assert!(matches!(bench.clients.remove("web").await, Err(ChangeError::Fixed("built in"))));
-    assert!(matches!(bench.clients.rotate("web", Duration::ZERO).await, Err(ChangeError::Fixed(_))));
+    assert!(matches!(add(&bench, web).await, Err(ChangeError::Taken)));
+    assert!(matches!(bench.provider.clients.remove("web").await, Err(ChangeError::Fixed("built in"))));
+    assert!(matches!(bench.provider.clients.rotate("web", Duration::ZERO).await, Err(ChangeError::Fixed(_))));
 }
 
 #[tokio::test]
 async fn the_secret_before_stays_good_for_the_grace() {
     let bench = bench(None).await;
-    let first = bench.add(wiki()).await.expect("is added").secret.expect("has a secret");
-    let second = bench.clients.rotate("wiki", Duration::from_mins(5)).await.expect("is rotated");
-    let found = bench.found("wiki").await.expect("is found");
+    let first = add(&bench, wiki()).await.expect("is added").secret.expect("has a secret");
+    let second = bench.provider.clients.rotate("wiki", Duration::from_mins(5)).await.expect("is rotated");
+    let found = find(&bench, "wiki").await.expect("is found");
     let digests: Vec<_> = found.secrets.iter().map(|secret| secret.digest).collect();
     assert_eq!(digests, [secret::digest(second.expose_secret()), secret::digest(first.expose_secret())]);
     assert_eq!(found.secrets[1].expires, Some(bench.clock.now() + Duration::from_mins(5)));
-    bench.clients.rotate("wiki", Duration::ZERO).await.expect("is rotated");
-    assert_eq!(bench.found("wiki").await.expect("is found").secrets.len(), 1);
+    bench.provider.clients.rotate("wiki", Duration::ZERO).await.expect("is rotated");
+    assert_eq!(find(&bench, "wiki").await.expect("is found").secrets.len(), 1);
 }
 
 #[tokio::test]
 async fn the_secret_is_sealed_only_where_it_has_to_be_known() {
     let bench = bench(None).await;
-    bench.add(wiki()).await.expect("is added");
-    assert!(bench.found("wiki").await.expect("is found").sealed_secret.is_none());
+    add(&bench, wiki()).await.expect("is added");
+    assert!(find(&bench, "wiki").await.expect("is found").sealed_secret.is_none());
     let mut signing = wiki();
     signing["client_id"] = "signing".into();
     signing["token_endpoint_auth_method"] = "client_secret_jwt".into();
-    let told = bench.add(signing).await.expect("is added").secret.expect("has a secret");
-    let found = bench.found("signing").await.expect("is found");
+    let told = add(&bench, signing).await.expect("is added").secret.expect("has a secret");
+    let found = find(&bench, "signing").await.expect("is found");
     let sealed = found.sealed_secret.as_deref().expect("is sealed");
-    let opened = sealer().open_bytes(crate::seal::Purpose::ClientSecret, sealed).expect("is opened");
+    let opened = bench.provider.sealer.open_bytes(crate::seal::Purpose::ClientSecret, sealed).expect("is opened");
     assert_eq!(opened, told.expose_secret().as_bytes());
-    let kept = bench.store.client("signing").await.expect("answers").expect("is kept");
+    let kept = bench.provider.store.client("signing").await.expect("answers").expect("is kept");
     assert!(!kept.metadata.contains(told.expose_secret()));
 }
 
 #[tokio::test]
 async fn what_another_replica_adds_is_found_when_it_is_told() {
     let (bench, elsewhere) = (bench(None).await, "elsewhere");
-    assert!(bench.found(elsewhere).await.is_none());
+    assert!(find(&bench, elsewhere).await.is_none());
     let stored = StoredClient {
         id: elsewhere.to_owned(),
         registered: false,
@@ -123,20 +100,20 @@ async fn what_another_replica_adds_is_found_when_it_is_told() {
         management: None,
         created: bench.clock.now(),
     };
-    bench.store.add_client(&stored).await.expect("is added");
-    assert!(bench.found(elsewhere).await.is_none(), "that there is none is cached for a while");
-    bench.clients.forget();
-    assert!(bench.found(elsewhere).await.is_some());
+    bench.provider.store.add_client(&stored).await.expect("is added");
+    assert!(find(&bench, elsewhere).await.is_none(), "that there is none is cached for a while");
+    bench.provider.clients.forget();
+    assert!(find(&bench, elsewhere).await.is_some());
 }
 
 #[tokio::test]
 async fn clients_with_a_back_channel_are_told_of_the_end() {
     let bench = bench(None).await;
-    assert!(bench.clients.with_backchannel().await.expect("answers").is_empty());
+    assert!(bench.provider.clients.with_backchannel().await.expect("answers").is_empty());
     let mut told = wiki();
     told["backchannel_logout_uri"] = "http://127.0.0.1:1/logout".into();
-    bench.add(told).await.expect("is added");
-    assert_eq!(bench.clients.with_backchannel().await.expect("answers"), ["wiki"]);
+    add(&bench, told).await.expect("is added");
+    assert_eq!(bench.provider.clients.with_backchannel().await.expect("answers"), ["wiki"]);
 }
 
 #[tokio::test]
@@ -149,17 +126,17 @@ async fn a_client_in_the_file_replaces_the_built_in_one_and_a_bad_file_changes_n
     };
     write("Other");
     let bench = bench(Some(file.clone())).await;
-    let name = || async { bench.found("web").await.map(|client| client.presentation.name.clone()) };
+    let name = || async { find(&bench, "web").await.map(|client| client.presentation.name.clone()) };
     assert_eq!(name().await.as_deref(), Some("Other"));
-    assert!(bench.found("OpenCloudDesktop").await.is_some(), "the others stay");
+    assert!(find(&bench, "OpenCloudDesktop").await.is_some(), "the others stay");
     std::fs::write(&file, "clients: [{id: web, redirect_uris: [http://other.example/]}]").expect("writes");
-    bench.clients.read_file_again();
+    bench.provider.clients.read_file_again();
     assert_eq!(name().await.as_deref(), Some("Other"));
     write("Third");
-    bench.clients.read_file_again();
+    bench.provider.clients.read_file_again();
     assert_eq!(name().await.as_deref(), Some("Third"));
     std::fs::write(&file, "clients: []").expect("writes");
-    bench.clients.read_file_again();
+    bench.provider.clients.read_file_again();
     assert_eq!(name().await.as_deref(), Some("OpenCloud Web"), "the built-in one is there again");
 }
 
@@ -194,9 +171,9 @@ async fn key_set_is_kept_a_minute_and_fetched_again_five_times_a_minute_for_what
     let (url, calls) = key_server(Arc::clone(&kid)).await;
     let mut metadata = wiki();
     metadata["jwks_uri"] = url.into();
-    let client = Arc::clone(&bench.add(metadata).await.expect("is added").described.client);
+    let client = Arc::clone(&add(&bench, metadata).await.expect("is added").described.client);
     let has = |kid: &'static str| {
-        let (clients, client) = (bench.clients.clone(), Arc::clone(&client));
+        let (clients, client) = (bench.provider.clients.clone(), Arc::clone(&client));
         async move { clients.verifies(&client, |keys| keys.has_kid(kid)).await.expect("has keys") }
     };
     let calls = || calls.load(Ordering::Acquire);
@@ -220,13 +197,13 @@ async fn key_set_is_kept_a_minute_and_fetched_again_five_times_a_minute_for_what
 
     kid.store(0, Ordering::Release);
     bench.clock.advance(Duration::from_secs(1));
-    let stale = bench.clients.verifies(&client, |keys| keys.has_kid("6")).await;
+    let stale = bench.provider.clients.verifies(&client, |keys| keys.has_kid("6")).await;
     assert_eq!((stale, calls()), (Ok(true), 7), "the one before is used while there is no other");
     bench.clock.advance(Duration::from_hours(1));
-    let gone = bench.clients.verifies(&client, |_| true).await.expect_err("is too old");
+    let gone = bench.provider.clients.verifies(&client, |_| true).await.expect_err("is too old");
     assert_eq!(gone, ClientKeysError::Unreachable);
-    let web = bench.found("web").await.expect("is built in");
-    assert_eq!(bench.clients.verifies(&web, |_| true).await.expect_err("has none"), ClientKeysError::None);
+    let web = find(&bench, "web").await.expect("is built in");
+    assert_eq!(bench.provider.clients.verifies(&web, |_| true).await.expect_err("has none"), ClientKeysError::None);
 }
 
 #[tokio::test]
@@ -236,17 +213,17 @@ async fn fetched_key_set_is_forgotten_as_the_registration_changes() {
     let (url, calls) = key_server(Arc::clone(&kid)).await;
     let mut metadata = wiki();
     metadata["jwks_uri"] = url.into();
-    bench.add(metadata.clone()).await.expect("is added");
+    add(&bench, metadata.clone()).await.expect("is added");
     let has = async |name: &str| {
-        let client = bench.found("wiki").await.expect("is found");
-        bench.clients.verifies(&client, |keys| keys.has_kid(name)).await.expect("has keys")
+        let client = find(&bench, "wiki").await.expect("is found");
+        bench.provider.clients.verifies(&client, |keys| keys.has_kid(name)).await.expect("has keys")
     };
     assert!(has("1").await);
     kid.store(2, Ordering::Release);
     assert!(has("1").await, "it is kept");
     metadata["client_name"] = "Wiki".into();
     let metadata = Metadata::parse(metadata.to_string().as_bytes()).expect("metadata");
-    bench.clients.replace("wiki", metadata, None).await.expect("is changed");
+    bench.provider.clients.replace("wiki", metadata, None).await.expect("is changed");
     assert!(!has("1").await && has("2").await);
     assert!(calls.load(Ordering::Acquire) <= 3);
 }
@@ -257,7 +234,7 @@ async fn request_object_is_kept_a_minute_and_fetched_again_for_another_fragment(
     let content = Arc::new(AtomicU64::new(1));
     let (url, calls) = key_server(Arc::clone(&content)).await;
     let calls = || calls.load(Ordering::Acquire);
-    let at = async |uri: &str| bench.clients.request_object(uri).await.expect("is fetched");
+    let at = async |uri: &str| bench.provider.clients.request_object(uri).await.expect("is fetched");
     let first = at(&url).await;
     content.store(2, Ordering::Release);
     assert_eq!((at(&url).await, calls()), (Arc::clone(&first), 1));
@@ -284,12 +261,12 @@ async fn client_is_not_registered_for_what_no_setting_offers() {
     ] {
         let mut metadata = wiki();
         metadata[member] = value.into();
-        let error = bench.add(metadata).await.expect_err("is refused").to_string();
+        let error = add(&bench, metadata).await.expect_err("is refused").to_string();
         assert!(error.contains(member) && error.contains(setting), "{error}");
     }
     let mut metadata = wiki();
     metadata["id_token_signed_response_alg"] = "ES256".into();
-    bench.add(metadata).await.expect("is added");
+    add(&bench, metadata).await.expect("is added");
 }
 
 #[tokio::test]
@@ -307,7 +284,7 @@ async fn algorithm_of_a_client_keeps_its_key_and_a_warning_names_the_client() {
     let told = warnings(&config);
     assert!(told.contains("signing") && told.contains("EdDSA") && told.contains("IDP_SIGNING_ALGORITHMS"), "{told}");
     let bench = bench(Some(file.clone())).await;
-    let with_key = bench.clients.signing_algorithms().await.expect("answers");
+    let with_key = bench.provider.clients.signing_algorithms().await.expect("answers");
     assert_eq!(with_key, [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa]);
 
     write("unsigned", "id_token_signed_response_alg: none\n    pkce: required");
@@ -348,10 +325,10 @@ async fn file_of_clients_with_an_algorithm_without_a_key_changes_nothing() {
     let file = folder.path().join("clients.yaml");
     std::fs::write(&file, "clients: [{id: other, redirect_uris: ['https://other.example/']}]").expect("writes");
     let bench = bench(Some(file.clone())).await;
-    bench.clients.signing_algorithms().await.expect("answers");
+    bench.provider.clients.signing_algorithms().await.expect("answers");
     let signing =
         "clients: [{id: new, redirect_uris: ['https://other.example/'], id_token_signed_response_alg: EdDSA}]";
     std::fs::write(&file, signing).expect("writes");
-    bench.clients.read_file_again();
-    assert!(bench.found("new").await.is_none() && bench.found("other").await.is_some());
+    bench.provider.clients.read_file_again();
+    assert!(find(&bench, "new").await.is_none() && find(&bench, "other").await.is_some());
 }

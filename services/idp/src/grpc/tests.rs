@@ -1,6 +1,5 @@
-//! `IdpAdminAPI`.
+//! `IdpAdminAPI`, without a network.
 
-use idp::grpc::{self, Api};
 use proto::doorward::idp::v1::{
     AddClientRequest, AddClientResponse, AddInitialAccessRequest, ClientSource, GetClientRequest, ListClientsRequest,
     RemoveClientRequest, RotateSecretRequest, idp_admin_api_client::IdpAdminApiClient,
@@ -9,17 +8,23 @@ use proto::doorward::idp::v1::{
 use serde_json::{Value, json};
 use tonic::{Code, Request};
 
-use crate::support::{Service, text};
+use super::{Api, serve};
+use crate::testing::{Bench, text};
+
+/// A provider where clients register with an initial access token.
+async fn guarded() -> Bench {
+    Bench::with(|config| config.registration = true).await
+}
 
 /// The interface, called without a network between.
-fn api(service: &Service) -> IdpAdminApiClient<IdpAdminApiServer<Api>> {
-    IdpAdminApiClient::new(grpc::serve(service.provider.clone(), None))
+fn api(bench: &Bench) -> IdpAdminApiClient<IdpAdminApiServer<Api>> {
+    IdpAdminApiClient::new(serve(bench.provider.clone(), None))
 }
 
 /// A message of the bearer of this token.
 fn by<T>(token: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.metadata_mut().insert(token::METADATA_KEY, token.parse().expect("a token"));
+    request.metadata_mut().insert(::token::METADATA_KEY, token.parse().expect("a token"));
     request
 }
 
@@ -31,14 +36,14 @@ fn wiki() -> Value {
     json!({ "client_id": "wiki", "redirect_uris": ["https://wiki.example/cb"], "consent": "trusted" })
 }
 
-async fn added(service: &Service) -> AddClientResponse {
-    api(service).add_client(by(&service.admin(), adding(&wiki()))).await.expect("is added").into_inner()
+async fn added(bench: &Bench) -> AddClientResponse {
+    api(bench).add_client(by(&bench.admin(), adding(&wiki()))).await.expect("is added").into_inner()
 }
 
 #[tokio::test]
 async fn only_who_administers_may_call_anything() {
-    let service = Service::guarded().await;
-    let (person, mut api) = (service.token("marie", &["user"]), api(&service));
+    let bench = guarded().await;
+    let (person, mut api) = (bench.internal_token("marie", &["user"]), api(&bench));
     let refused = |outcome: Option<Code>, what: &str| assert_eq!(outcome, Some(Code::PermissionDenied), "{what}");
     refused(api.add_client(by(&person, adding(&wiki()))).await.err().map(|status| status.code()), "add");
     let list = ListClientsRequest::default();
@@ -57,15 +62,15 @@ async fn only_who_administers_may_call_anything() {
 
 #[tokio::test]
 async fn a_client_is_added_and_its_secret_told_once() {
-    let service = Service::guarded().await;
-    let added = added(&service).await;
+    let bench = guarded().await;
+    let added = added(&bench).await;
     assert_eq!(added.secret.len(), 43);
     assert!(!format!("{added:?}").contains(&added.secret), "a log may show the message");
     let client = added.client.expect("a client");
     assert_eq!((client.id.as_str(), client.source()), ("wiki", ClientSource::Added));
     assert_eq!(client.created, Some(1_800_000_000));
     let get = GetClientRequest { id: "wiki".to_owned() };
-    let found = api(&service).get_client(by(&service.admin(), get)).await.expect("is found").into_inner();
+    let found = api(&bench).get_client(by(&bench.admin(), get)).await.expect("is found").into_inner();
     let metadata: Value = serde_json::from_str(&found.client.expect("a client").metadata).expect("JSON");
     assert_eq!((&metadata["consent"], &metadata["response_types"]), (&json!("trusted"), &json!(["code"])));
     assert!(!metadata.to_string().contains(&added.secret));
@@ -73,7 +78,7 @@ async fn a_client_is_added_and_its_secret_told_once() {
 
 #[tokio::test]
 async fn what_is_wrong_is_told_with_its_member() {
-    let service = Service::guarded().await;
+    let bench = guarded().await;
     for (metadata, code, message) in [
         (
             json!({ "client_id": "web", "redirect_uris": ["https://a.example/"] }),
@@ -84,7 +89,7 @@ async fn what_is_wrong_is_told_with_its_member() {
         (json!({ "redirect_uris": ["http://a.example/"] }), Code::InvalidArgument, "redirect_uris: "),
         (json!([]), Code::InvalidArgument, "metadata: is no JSON object"),
     ] {
-        let refused = api(&service).add_client(by(&service.admin(), adding(&metadata))).await.expect_err("is wrong");
+        let refused = api(&bench).add_client(by(&bench.admin(), adding(&metadata))).await.expect_err("is wrong");
         assert_eq!(refused.code(), code, "{metadata}");
         assert!(refused.message().contains(message), "{}", refused.message());
     }
@@ -92,12 +97,12 @@ async fn what_is_wrong_is_told_with_its_member() {
 
 #[tokio::test]
 async fn clients_are_listed_a_page_at_a_time() {
-    let service = Service::guarded().await;
-    added(&service).await;
+    let bench = guarded().await;
+    added(&bench).await;
     let (mut ids, mut page_token) = (Vec::new(), String::new());
     loop {
         let list = ListClientsRequest { page_size: 5, page_token };
-        let page = api(&service).list_clients(by(&service.admin(), list)).await.expect("is listed").into_inner();
+        let page = api(&bench).list_clients(by(&bench.admin(), list)).await.expect("is listed").into_inner();
         assert!(page.clients.len() <= 5);
         ids.extend(page.clients.into_iter().map(|client| client.id));
         page_token = page.next_page_token;
@@ -111,43 +116,43 @@ async fn clients_are_listed_a_page_at_a_time() {
 
 #[tokio::test]
 async fn a_secret_is_rotated_and_a_client_removed() {
-    let service = Service::guarded().await;
-    let (first, admin) = (added(&service).await.secret, service.admin());
+    let bench = guarded().await;
+    let (first, admin) = (added(&bench).await.secret, bench.admin());
     let rotate = |id: &str, grace| by(&admin, RotateSecretRequest { id: id.to_owned(), grace });
-    let second = api(&service).rotate_secret(rotate("wiki", 60)).await.expect("is rotated").into_inner().secret;
+    let second = api(&bench).rotate_secret(rotate("wiki", 60)).await.expect("is rotated").into_inner().secret;
     assert_ne!(first, second);
-    let found = service.provider.clients.find("wiki").await.expect("answers").expect("is known");
+    let found = bench.provider.clients.find("wiki").await.expect("answers").expect("is known");
     assert_eq!(found.secrets.len(), 2, "both are good for a minute");
-    let fixed = api(&service).rotate_secret(rotate("web", 0)).await.expect_err("is built in");
+    let fixed = api(&bench).rotate_secret(rotate("web", 0)).await.expect_err("is built in");
     assert_eq!((fixed.code(), fixed.message().contains("built in")), (Code::FailedPrecondition, true));
-    let long = api(&service).rotate_secret(rotate("wiki", 31 * 86_400)).await.expect_err("is too long");
+    let long = api(&bench).rotate_secret(rotate("wiki", 31 * 86_400)).await.expect_err("is too long");
     assert_eq!(long.code(), Code::InvalidArgument);
     let remove = |id: &str| by(&admin, RemoveClientRequest { id: id.to_owned() });
-    api(&service).remove_client(remove("wiki")).await.expect("is removed");
-    let gone = api(&service).remove_client(remove("wiki")).await.expect_err("is gone");
+    api(&bench).remove_client(remove("wiki")).await.expect("is removed");
+    let gone = api(&bench).remove_client(remove("wiki")).await.expect_err("is gone");
     assert_eq!(gone.code(), Code::NotFound);
 }
 
 #[tokio::test]
 async fn i33_an_initial_access_token_is_good_for_so_many_clients_and_so_long() {
-    let service = Service::guarded().await;
+    let bench = guarded().await;
     let wiki = json!({ "redirect_uris": ["https://wiki.example/cb"] });
     let make = async |uses, expires_in| {
-        let request = by(&service.admin(), AddInitialAccessRequest { uses, expires_in });
-        api(&service).add_initial_access(request).await.map(tonic::Response::into_inner)
+        let request = by(&bench.admin(), AddInitialAccessRequest { uses, expires_in });
+        api(&bench).add_initial_access(request).await.map(tonic::Response::into_inner)
     };
     let token = make(2, 60).await.expect("is made");
     assert_eq!((token.token.len(), token.expires), (43, 1_800_000_060));
     // what is refused for its metadata uses nothing up
-    service.post(Some(&token.token), &json!({ "redirect_uris": ["x"] })).await.is(400);
+    bench.register(Some(&token.token), &json!({ "redirect_uris": ["x"] })).await.is(400);
     for _ in 0..2 {
-        let told = service.post(Some(&token.token), &wiki).await.is(201);
+        let told = bench.register(Some(&token.token), &wiki).await.is(201);
         assert_eq!(text(&told, "client_secret").len(), 43);
     }
-    service.post(Some(&token.token), &wiki).await.is(401);
+    bench.register(Some(&token.token), &wiki).await.is(401);
     let late = make(1, 60).await.expect("is made");
-    service.clock.advance(std::time::Duration::from_mins(1));
-    service.post(Some(&late.token), &wiki).await.is(401);
+    bench.clock.advance(std::time::Duration::from_mins(1));
+    bench.register(Some(&late.token), &wiki).await.is(401);
     for (uses, expires_in) in [(0, 60), (1001, 60), (1, 0), (1, u64::MAX)] {
         assert_eq!(make(uses, expires_in).await.expect_err("is refused").code(), Code::InvalidArgument);
     }

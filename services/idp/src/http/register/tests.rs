@@ -1,11 +1,31 @@
 //! RFC 7591 and RFC 7592, and row I33.
 
+mod sector;
+
 use axum::body::Body;
 use axum::http::Request;
-use idp::engine::clients::{ConsentPolicy, Source};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, REGISTER, SITE, Service, text};
+use crate::engine::clients::{ConsentPolicy, Source};
+use crate::testing::{Bench, REGISTER, Reply, SITE, text};
+
+/// A provider where clients register with an initial access token.
+async fn guarded() -> Bench {
+    Bench::with(|config| {
+        config.registration = true;
+        config.allow_private_addresses = false;
+    })
+    .await
+}
+
+/// A provider where clients register without an initial access token.
+async fn open() -> Bench {
+    Bench::with(|config| {
+        config.open_registration = true;
+        config.allow_private_addresses = false;
+    })
+    .await
+}
 
 fn wiki() -> Value {
     json!({ "client_name": "Wiki", "redirect_uris": ["https://wiki.example/cb"] })
@@ -20,31 +40,31 @@ fn managed(registered: &Value) -> (String, String) {
 
 #[tokio::test]
 async fn i33_registration_is_off_unless_it_is_configured() {
-    let service = Service::with(|_| {}).await;
+    let bench = Bench::new().await;
     for path in [REGISTER, "/oidc/oauth2/register", "/konnect/v1/register/web"] {
         for method in ["POST", "GET", "PUT", "DELETE"] {
-            service.send(method, path, Some("token"), Some(&wiki())).await.is(404);
+            bench.send_json(method, path, Some("token"), Some(&wiki())).await.is(404);
         }
     }
 }
 
 #[tokio::test]
 async fn i33_it_needs_an_initial_access_token_unless_it_is_open() {
-    let service = Service::guarded().await;
-    let anonymous = service.post(None, &wiki()).await;
+    let bench = guarded().await;
+    let anonymous = bench.register(None, &wiki()).await;
     assert_eq!(anonymous.header("www-authenticate"), r#"Bearer realm="idp""#);
     assert_eq!(anonymous.header("cache-control"), "no-store");
     assert_eq!(anonymous.is(401)["error"], "invalid_token");
-    let guessed = service.post(Some("guessed"), &wiki()).await;
+    let guessed = bench.register(Some("guessed"), &wiki()).await;
     assert_eq!(guessed.header("www-authenticate"), r#"Bearer realm="idp", error="invalid_token""#);
     guessed.is(401);
-    Service::open().await.post(None, &wiki()).await.is(201);
+    open().await.register(None, &wiki()).await.is(201);
 }
 
 #[tokio::test]
 async fn a_new_client_is_told_everything_once() {
-    let service = Service::open().await;
-    let answer = service.post(None, &wiki()).await;
+    let bench = open().await;
+    let answer = bench.register(None, &wiki()).await;
     assert_eq!(answer.header("cache-control"), "no-store");
     let told = answer.is(201);
     let id = text(&told, "client_id");
@@ -59,38 +79,38 @@ async fn a_new_client_is_told_everything_once() {
     assert_eq!(told["response_types"], json!(["code"]));
     assert_eq!(told["grant_types"], json!(["authorization_code", "refresh_token"]));
     assert_eq!(told["id_token_signed_response_alg"], "RS256");
-    let found = service.provider.clients.find(&id).await.expect("answers").expect("is known");
+    let found = bench.provider.clients.find(&id).await.expect("answers").expect("is known");
     assert_eq!((found.source, found.consent), (Source::Registered, ConsentPolicy::Remembered));
 }
 
 #[tokio::test]
 async fn a_public_client_has_no_secret() {
-    let service = Service::open().await;
+    let bench = open().await;
     let desktop = json!({
         "application_type": "native",
         "redirect_uris": ["http://127.0.0.1"],
         "token_endpoint_auth_method": "none",
     });
-    let told = service.post(None, &desktop).await.is(201);
+    let told = bench.register(None, &desktop).await.is(201);
     assert!(told.get("client_secret").is_none() && told.get("client_secret_expires_at").is_none(), "{told}");
-    let found = service.provider.clients.find(&text(&told, "client_id")).await.expect("answers").expect("is known");
+    let found = bench.provider.clients.find(&text(&told, "client_id")).await.expect("answers").expect("is known");
     assert_eq!(found.consent, ConsentPolicy::Always);
     assert!(found.redirects.find("http://127.0.0.1:51004").is_some());
 }
 
 #[tokio::test]
 async fn each_layout_names_its_own_address() {
-    let service = Service::open().await;
-    let told = service.send("POST", "/oidc/oauth2/register", None, Some(&wiki())).await.is(201);
+    let bench = open().await;
+    let told = bench.send_json("POST", "/oidc/oauth2/register", None, Some(&wiki())).await.is(201);
     let uri = text(&told, "registration_client_uri");
     assert_eq!(uri, format!("{SITE}/oidc/oauth2/register/{}", text(&told, "client_id")));
     let (path, token) = managed(&told);
-    service.send("GET", &path, Some(&token), None).await.is(200);
+    bench.send_json("GET", &path, Some(&token), None).await.is(200);
 }
 
 #[tokio::test]
 async fn what_is_registered_is_echoed_and_shown_again() {
-    let service = Service::open().await;
+    let bench = open().await;
     let mut metadata = wiki();
     for (name, value) in [
         ("initiate_login_uri", json!("https://wiki.example/login")),
@@ -102,9 +122,9 @@ async fn what_is_registered_is_echoed_and_shown_again() {
     ] {
         metadata[name] = value;
     }
-    let told = service.post(None, &metadata).await.is(201);
+    let told = bench.register(None, &metadata).await.is(201);
     let (path, token) = managed(&told);
-    let answer = service.send("GET", &path, Some(&token), None).await;
+    let answer = bench.send_json("GET", &path, Some(&token), None).await;
     assert_eq!(answer.header("cache-control"), "no-store");
     let shown = answer.is(200);
     for (name, value) in metadata.as_object().expect("an object") {
@@ -116,11 +136,11 @@ async fn what_is_registered_is_echoed_and_shown_again() {
 
 #[tokio::test]
 async fn only_the_registration_token_of_a_client_manages_it() {
-    let service = Service::open().await;
-    let (path, token) = managed(&service.post(None, &wiki()).await.is(201));
-    let (other_path, other_token) = managed(&service.post(None, &wiki()).await.is(201));
+    let bench = open().await;
+    let (path, token) = managed(&bench.register(None, &wiki()).await.is(201));
+    let (other_path, other_token) = managed(&bench.register(None, &wiki()).await.is(201));
     let basic = Request::get(&path).header("authorization", format!("Basic {token}"));
-    service.raw(basic.body(Body::empty()).expect("a request")).await.is(401);
+    bench.raw(basic.body(Body::empty()).expect("a request")).await.is(401);
     for method in ["GET", "PUT", "DELETE"] {
         for (path, token) in [
             (path.as_str(), None),
@@ -130,18 +150,18 @@ async fn only_the_registration_token_of_a_client_manages_it() {
             (&format!("{REGISTER}/web"), Some(&token)),
             (&format!("{REGISTER}/unknown"), Some(&token)),
         ] {
-            let refused = service.send(method, path, token, Some(&wiki())).await;
+            let refused = bench.send_json(method, path, token, Some(&wiki())).await;
             assert!(refused.header("www-authenticate").starts_with("Bearer"), "{method} {path}");
             refused.is(401);
         }
     }
-    service.send("GET", &path, Some(&token), None).await.is(200);
+    bench.send_json("GET", &path, Some(&token), None).await.is(200);
 }
 
 #[tokio::test]
 async fn a_client_changes_its_registration_and_nothing_of_ours() {
-    let service = Service::open().await;
-    let told = service.post(None, &wiki()).await.is(201);
+    let bench = open().await;
+    let told = bench.register(None, &wiki()).await.is(201);
     let ((path, token), id) = (managed(&told), text(&told, "client_id"));
     let change = |more: Value| {
         let mut metadata = wiki();
@@ -151,14 +171,14 @@ async fn a_client_changes_its_registration_and_nothing_of_ours() {
         }
         metadata
     };
-    let put = async |body: Value| service.send("PUT", &path, Some(&token), Some(&body)).await;
+    let put = async |body: Value| bench.send_json("PUT", &path, Some(&token), Some(&body)).await;
     let secret = told["client_secret"].clone();
     let more =
         json!({ "client_name": "New", "consent": "trusted", "implicit_scopes": ["roles"], "client_secret": secret });
     let changed = put(change(more)).await.is(200);
     assert_eq!((&changed["client_name"], &changed["redirect_uris"]), (&json!("New"), &wiki()["redirect_uris"]));
     assert!(changed.get("consent").is_none() && changed.get("client_secret").is_none(), "{changed}");
-    let found = service.provider.clients.find(&id).await.expect("answers").expect("is known");
+    let found = bench.provider.clients.find(&id).await.expect("answers").expect("is known");
     assert_eq!((found.consent, found.implicit_scopes.is_empty()), (ConsentPolicy::Remembered, true));
     assert_eq!(found.secrets.len(), 1, "its secret stays");
     for more in [
@@ -179,18 +199,18 @@ async fn a_client_changes_its_registration_and_nothing_of_ours() {
 
 #[tokio::test]
 async fn a_client_removes_itself() {
-    let service = Service::open().await;
-    let told = service.post(None, &wiki()).await.is(201);
+    let bench = open().await;
+    let told = bench.register(None, &wiki()).await.is(201);
     let ((path, token), id) = (managed(&told), text(&told, "client_id"));
-    assert!(service.provider.clients.find(&id).await.expect("answers").is_some());
-    service.send("DELETE", &path, Some(&token), None).await.is(204);
-    assert!(service.provider.clients.find(&id).await.expect("answers").is_none());
-    service.send("GET", &path, Some(&token), None).await.is(401);
+    assert!(bench.provider.clients.find(&id).await.expect("answers").is_some());
+    bench.send_json("DELETE", &path, Some(&token), None).await.is(204);
+    assert!(bench.provider.clients.find(&id).await.expect("answers").is_none());
+    bench.send_json("GET", &path, Some(&token), None).await.is(401);
 }
 
 #[tokio::test]
 async fn i33_a_client_cannot_make_itself_trusted() {
-    let service = Service::open().await;
+    let bench = open().await;
     let mut metadata = wiki();
     for (name, value) in [
         ("client_id", json!("web")),
@@ -204,48 +224,48 @@ async fn i33_a_client_cannot_make_itself_trusted() {
     ] {
         metadata[name] = value;
     }
-    let told = service.post(None, &metadata).await.is(201);
+    let told = bench.register(None, &metadata).await.is(201);
     let id = text(&told, "client_id");
     assert_ne!(id, "web");
     for name in ["consent", "trusted", "insecure", "allowed_groups", "exchange", "introspects_all", "implicit_scopes"] {
         assert!(told.get(name).is_none(), "{name} in {told}");
     }
-    let found = service.provider.clients.find(&id).await.expect("answers").expect("is known");
+    let found = bench.provider.clients.find(&id).await.expect("answers").expect("is known");
     assert_eq!(found.consent, ConsentPolicy::Remembered);
     assert!(!found.introspects_all && !found.exchange.impersonate && found.groups.is_empty());
     for uri in ["#default_bind#/cb", "#binds...#/oauth2/oob", "http://wiki.example/cb"] {
         metadata["redirect_uris"] = json!([uri]);
-        assert_eq!(service.post(None, &metadata).await.is(400)["error"], "invalid_redirect_uri", "{uri}");
+        assert_eq!(bench.register(None, &metadata).await.is(400)["error"], "invalid_redirect_uri", "{uri}");
     }
 }
 
 #[tokio::test]
 async fn a_redirect_uri_with_a_fragment_is_refused() {
-    let service = Service::open().await;
-    let refused = service.post(None, &json!({ "redirect_uris": ["https://wiki.example/cb#x"] })).await.is(400);
+    let bench = open().await;
+    let refused = bench.register(None, &json!({ "redirect_uris": ["https://wiki.example/cb#x"] })).await.is(400);
     assert_eq!(refused["error"], "invalid_redirect_uri");
     assert!(text(&refused, "error_description").starts_with("redirect_uris: "), "{refused}");
 }
 
 #[tokio::test]
 async fn an_address_without_https_is_refused() {
-    let service = Service::open().await;
+    let bench = open().await;
     for member in ["initiate_login_uri", "logo_uri", "jwks_uri", "policy_uri", "tos_uri", "backchannel_logout_uri"] {
         let mut metadata = wiki();
         metadata[member] = "http://wiki.example/x".into();
-        let refused = service.post(None, &metadata).await.is(400);
+        let refused = bench.register(None, &metadata).await.is(400);
         assert_eq!(refused["error"], "invalid_client_metadata", "{member}");
         // one source may try so often in a minute
-        service.clock.advance(std::time::Duration::from_secs(6));
+        bench.clock.advance(std::time::Duration::from_secs(6));
     }
 }
 
 #[tokio::test]
 async fn what_is_no_json_object_is_refused() {
-    let service = Service::open().await;
-    let send = async |kind: &str, body: Vec<u8>| -> Answer {
+    let bench = open().await;
+    let send = async |kind: &str, body: Vec<u8>| -> Reply {
         let request = Request::post(REGISTER).header("content-type", kind).body(Body::from(body));
-        service.raw(request.expect("a request")).await
+        bench.raw(request.expect("a request")).await
     };
     assert_eq!(send("text/plain", b"{}".to_vec()).await.is(400)["error"], "invalid_client_metadata");
     assert_eq!(send("application/json", b"[]".to_vec()).await.is(400)["error"], "invalid_client_metadata");
@@ -257,26 +277,26 @@ async fn what_is_no_json_object_is_refused() {
 
 #[tokio::test]
 async fn one_source_registers_ten_clients_a_minute() {
-    let service = Service::open().await;
+    let bench = open().await;
     for _ in 0..10 {
-        service.post(None, &wiki()).await.is(201);
+        bench.register(None, &wiki()).await.is(201);
     }
-    let refused = service.post(None, &wiki()).await;
+    let refused = bench.register(None, &wiki()).await;
     assert_eq!(refused.header("retry-after"), "6");
     refused.is(429);
-    service.clock.advance(std::time::Duration::from_secs(6));
-    service.post(None, &wiki()).await.is(201);
+    bench.clock.advance(std::time::Duration::from_secs(6));
+    bench.register(None, &wiki()).await.is(201);
 }
 
 #[tokio::test]
 async fn secrets_end_where_it_is_configured() {
-    let service = Service::with(|config| {
+    let bench = Bench::with(|config| {
         config.open_registration = true;
         config.lifetimes.dynamic_client_secret = std::time::Duration::from_hours(1);
     })
     .await;
-    let told = service.post(None, &wiki()).await.is(201);
+    let told = bench.register(None, &wiki()).await.is(201);
     assert_eq!(told["client_secret_expires_at"], 1_800_003_600);
-    let found = service.provider.clients.find(&text(&told, "client_id")).await.expect("answers").expect("is known");
-    assert_eq!(found.secrets[0].expires, Some(service.clock.now() + std::time::Duration::from_hours(1)));
+    let found = bench.provider.clients.find(&text(&told, "client_id")).await.expect("answers").expect("is known");
+    assert_eq!(found.secrets[0].expires, Some(bench.clock.now() + std::time::Duration::from_hours(1)));
 }

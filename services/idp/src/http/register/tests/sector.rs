@@ -7,7 +7,8 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::support::Service;
+use super::open;
+use crate::testing::Bench;
 
 /// A listener that answers so, and how many came.
 async fn listener(head: String, body: Vec<u8>) -> (u16, Arc<AtomicUsize>) {
@@ -26,17 +27,13 @@ async fn listener(head: String, body: Vec<u8>) -> (u16, Arc<AtomicUsize>) {
     (port, hits)
 }
 
-async fn lenient() -> Service {
-    Service::with(|config| {
-        config.open_registration = true;
-        config.allow_private_addresses = true;
-    })
-    .await
+async fn lenient() -> Bench {
+    Bench::with(|config| config.open_registration = true).await
 }
 
 #[tokio::test]
 async fn i32_no_private_address_is_called_for_a_client_that_registers() {
-    let service = Service::open().await;
+    let bench = open().await;
     let (port, hits) = listener("HTTP/1.1 200 OK\r\n".to_owned(), b"[]".to_vec()).await;
     let addresses = [
         format!("http://127.0.0.1:{port}/"),
@@ -52,9 +49,9 @@ async fn i32_no_private_address_is_called_for_a_client_that_registers() {
         for address in &addresses {
             let value = if member == "request_uris" { json!([address]) } else { json!(address) };
             let metadata = json!({ "redirect_uris": ["https://wiki.example/cb"], member: value });
-            let refused = service.post(None, &metadata).await.is(400);
+            let refused = bench.register(None, &metadata).await.is(400);
             assert_eq!(refused["error"], "invalid_client_metadata", "{member} {address}");
-            service.clock.advance(std::time::Duration::from_secs(6));
+            bench.clock.advance(std::time::Duration::from_secs(6));
         }
     }
     assert_eq!(hits.load(Ordering::Acquire), 0);
@@ -62,23 +59,24 @@ async fn i32_no_private_address_is_called_for_a_client_that_registers() {
 
 #[tokio::test]
 async fn the_list_of_a_sector_has_to_name_all_redirect_uris() {
-    let service = lenient().await;
+    let bench = lenient().await;
     let list = json!(["https://wiki.example/cb", "https://other.example/cb"]).to_string().into_bytes();
     let (port, hits) = listener("HTTP/1.1 200 OK\r\n".to_owned(), list).await;
     let sector = format!("http://127.0.0.1:{port}/list");
     let metadata =
         |uris: &[&str]| json!({ "redirect_uris": uris, "sector_identifier_uri": sector, "subject_type": "pairwise" });
     let listed = metadata(&["https://wiki.example/cb", "https://other.example/cb"]);
-    let told = service.post(None, &listed).await.is(201);
+    let told = bench.register(None, &listed).await.is(201);
     assert_eq!((&told["sector_identifier_uri"], &told["subject_type"]), (&json!(sector), &json!("pairwise")));
-    let refused = service.post(None, &metadata(&["https://wiki.example/cb", "https://evil.example/cb"])).await.is(400);
+    let refused =
+        bench.register(None, &metadata(&["https://wiki.example/cb", "https://evil.example/cb"])).await.is(400);
     assert_eq!(refused["error"], "invalid_client_metadata");
     assert_eq!(hits.load(Ordering::Acquire), 2);
 }
 
 #[tokio::test]
 async fn i32_a_redirect_an_endless_body_and_what_is_no_list_are_refused() {
-    let service = lenient().await;
+    let bench = lenient().await;
     let (target, hits) = listener("HTTP/1.1 200 OK\r\n".to_owned(), br#"["https://wiki.example/cb"]"#.to_vec()).await;
     let redirect = format!("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:{target}/\r\n");
     for (head, body) in [
@@ -90,7 +88,7 @@ async fn i32_a_redirect_an_endless_body_and_what_is_no_list_are_refused() {
         let (port, _) = listener(head.clone(), body).await;
         let sector = format!("http://127.0.0.1:{port}/list");
         let metadata = json!({ "redirect_uris": ["https://wiki.example/cb"], "sector_identifier_uri": sector });
-        assert_eq!(service.post(None, &metadata).await.is(400)["error"], "invalid_client_metadata", "{head}");
+        assert_eq!(bench.register(None, &metadata).await.is(400)["error"], "invalid_client_metadata", "{head}");
     }
     assert_eq!(hits.load(Ordering::Acquire), 0, "the redirect is not followed");
 }
