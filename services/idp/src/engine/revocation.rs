@@ -1,5 +1,8 @@
 //! Revocation of tokens by their client (RFC 7009).
 
+#[cfg(test)]
+mod tests;
+
 use super::client_request::ClientRequest;
 use super::error::OAuthError;
 use super::provider::Provider;

@@ -1,6 +1,9 @@
 //! Flows: what waits while a user signs in. A flow is a sealed text in the URL of our pages, so that nothing is stored for
 //! flows that are given up, and any replica continues one.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::SystemTime;
 
 use oidc::redirect::same_origin_path;

@@ -1,5 +1,8 @@
 //! The pushed authorization request endpoint (RFC 9126).
 
+#[cfg(test)]
+mod tests;
+
 use oidc::error::ErrorCode;
 use serde::Serialize;
 

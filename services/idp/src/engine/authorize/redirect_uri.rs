@@ -1,5 +1,8 @@
 //! Where the response to an authorization request is sent: only to a registered URI (rows I1 to I3).
 
+#[cfg(test)]
+mod tests;
+
 use oidc::error::ErrorCode;
 use oidc::redirect::Redirect;
 use oidc::request::Addressee;

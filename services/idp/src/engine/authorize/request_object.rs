@@ -1,5 +1,8 @@
 //! Requests that are not in the query: pushed before (RFC 9126), or in a JWT (`OpenID` Connect Core 6, RFC 9101).
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use oidc::error::ErrorCode;
