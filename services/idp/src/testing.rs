@@ -64,7 +64,7 @@ pub(crate) const NO_PROOFS: Proofs<'static> = Proofs {
 pub(crate) struct Bench {
     pub(crate) provider: Provider,
     pub(crate) clock: Clock,
-    people: Arc<People>,
+    directory: Arc<TestDirectory>,
     /// The keys of internal tokens.
     ring: Arc<KeyRing>,
     router: Router,
@@ -84,9 +84,9 @@ pub(crate) struct Reply {
 }
 
 /// One user, or none any more.
-struct People(Mutex<Option<User>>);
+struct TestDirectory(Mutex<Option<User>>);
 
-impl People {
+impl TestDirectory {
     fn einstein() -> Self {
         let id = UserId { opaque_id: EINSTEIN.to_owned(), ..UserId::default() };
         let (username, display_name) = ("einstein".to_owned(), "Albert Einstein".to_owned());
@@ -95,7 +95,7 @@ impl People {
 }
 
 #[async_trait]
-impl Directory for People {
+impl Directory for TestDirectory {
     async fn user(&self, id: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
         let found = self.0.lock().expect("not poisoned").clone();
         let found = found.filter(|user| user.id.opaque_id == id.opaque_id);
@@ -120,7 +120,7 @@ impl Directory for People {
 }
 
 #[async_trait]
-impl Authenticator for People {
+impl Authenticator for TestDirectory {
     async fn authenticate(&self, _: &Credentials) -> Result<Authenticated, AuthError> {
         Err(AuthError::Refused(Reason::EmptySecret))
     }
@@ -154,7 +154,7 @@ impl Bench {
         let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
         let clients = Clients::open(&config, (store.clone(), sealer.clone(), fetcher.clone()), &context);
         let ring = Arc::new(KeyRing::new(&SECRET.into(), None).expect("a secret"));
-        let people = Arc::new(People::einstein());
+        let directory = Arc::new(TestDirectory::einstein());
         let provider = Provider::new(Parts {
             issuers: config.sites(),
             clock: clock.clone(),
@@ -165,14 +165,14 @@ impl Bench {
             sealer,
             clients: clients.expect("clients"),
             fetcher,
-            directory: Arc::clone(&people) as Arc<dyn Directory>,
-            passwords: Arc::clone(&people) as Arc<dyn Authenticator>,
+            directory: Arc::clone(&directory) as Arc<dyn Directory>,
+            passwords: Arc::clone(&directory) as Arc<dyn Authenticator>,
             verifier: Verifier::new(Arc::clone(&ring)),
             config,
             deliveries: Arc::default(),
         });
         let router = crate::http::all(&provider, "idp");
-        Self { provider, clock, people, ring, router, database: file }
+        Self { provider, clock, directory, ring, router, database: file }
     }
 
     /// The store of another replica: its revocations are in the database, and this provider has not been notified of them.
@@ -186,7 +186,7 @@ impl Bench {
 
     /// Changes the directory's entry of the user.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Option<User>)) {
-        change(&mut self.people.0.lock().expect("not poisoned"));
+        change(&mut self.directory.0.lock().expect("not poisoned"));
     }
 
     /// Adds a public client; `more` is added to its metadata. Returns its secret if that makes it confidential.

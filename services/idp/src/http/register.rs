@@ -79,7 +79,7 @@ async fn register(
     if let Some(token) = initial {
         registration.use_up(token).await?;
     }
-    let by = Addition::ByItself { secret_lives: registration.secret_lives() };
+    let by = Addition::ByItself { secret_lifetime: registration.secret_lifetime() };
     let made = registration.provider.clients.add(metadata, by).await.map_err(refused)?;
     let client = &made.described.client;
     tracing::info!(client = client.id, name = client.presentation.name, ?source, "a client has registered itself");
@@ -109,8 +109,8 @@ async fn change(
     let metadata = Metadata::of_stranger(members).and_then(|new| new.with_ours_of(&described.metadata));
     let metadata = metadata.map_err(ChangeError::from).map_err(refused)?;
     registration.check_strict(&metadata)?;
-    let lives = registration.secret_lives();
-    let made = registration.provider.clients.replace(&id, metadata, lives).await.map_err(refused)?;
+    let lifetime = registration.secret_lifetime();
+    let made = registration.provider.clients.replace(&id, metadata, lifetime).await.map_err(refused)?;
     tracing::info!(client = id, "a client has changed its registration");
     Ok(response::made(StatusCode::OK, &registration.endpoints, &made))
 }
@@ -151,8 +151,8 @@ impl Registration {
         if is_good { Ok(()) } else { Err(unauthorized(true)) }
     }
 
-    fn secret_lives(&self) -> Option<Duration> {
-        Some(self.provider.config.lifetimes.dynamic_client_secret).filter(|lives| !lives.is_zero())
+    fn secret_lifetime(&self) -> Option<Duration> {
+        Some(self.provider.config.lifetimes.dynamic_client_secret).filter(|lifetime| !lifetime.is_zero())
     }
 
     /// The client, if the caller may manage it. That there is none looks the same as that the token is wrong (RFC 7592 2.1).

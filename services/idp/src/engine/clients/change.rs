@@ -25,7 +25,7 @@ pub enum Addition {
     /// The client itself (RFC 7591).
     ByItself {
         /// The lifetime of its secret; unlimited if there is none.
-        secret_lives: Option<Duration>,
+        secret_lifetime: Option<Duration>,
     },
 }
 
@@ -92,9 +92,9 @@ impl Clients {
     /// # Errors
     /// [`ChangeError`].
     pub async fn add(&self, mut metadata: Metadata, by: Addition) -> Result<Made, ChangeError> {
-        let (source, secret_lives) = match by {
+        let (source, secret_lifetime) = match by {
             Addition::ByOperator => (Source::Added, None),
-            Addition::ByItself { secret_lives } => (Source::Registered, secret_lives),
+            Addition::ByItself { secret_lifetime } => (Source::Registered, secret_lifetime),
         };
         if source == Source::Registered || metadata.client_id.is_none() {
             metadata.client_id = Some(self.0.random.uuid().to_string());
@@ -103,7 +103,7 @@ impl Clients {
         if self.0.fixed.load().contains_key(&client.id) {
             return Err(ChangeError::Taken);
         }
-        let secrets = self.new_secrets(client.auth, secret_lives);
+        let secrets = self.new_secrets(client.auth, secret_lifetime);
         let management = (source == Source::Registered).then(|| secret::generate(&self.0.random));
         let stored = StoredClient {
             id: client.id.clone(),
@@ -141,7 +141,7 @@ impl Clients {
         &self,
         id: &str,
         mut metadata: Metadata,
-        secret_lives: Option<Duration>,
+        secret_lifetime: Option<Duration>,
     ) -> Result<Made, ChangeError> {
         let mut stored = self.stored(id).await?;
         metadata.client_id = Some(id.to_owned());
@@ -152,7 +152,7 @@ impl Clients {
         let keeps = !stored.secrets.is_empty()
             && client.auth.has_secret()
             && (client.auth != AuthMethod::SecretJwt || stored.sealed_secret.is_some());
-        let secrets = if keeps { Secrets::default() } else { self.new_secrets(client.auth, secret_lives) };
+        let secrets = if keeps { Secrets::default() } else { self.new_secrets(client.auth, secret_lifetime) };
         if !keeps {
             stored.secrets = secret::to_bytes(&secrets.kept);
             stored.sealed_secret.clone_from(&secrets.sealed);
@@ -258,12 +258,12 @@ impl Clients {
         }
     }
 
-    fn new_secrets(&self, auth: AuthMethod, lives: Option<Duration>) -> Secrets {
+    fn new_secrets(&self, auth: AuthMethod, lifetime: Option<Duration>) -> Secrets {
         if !auth.has_secret() {
             return Secrets::default();
         }
         let told = secret::generate(&self.0.random);
-        let expires = lives.map(|lives| self.0.clock.now() + lives);
+        let expires = lifetime.map(|lifetime| self.0.clock.now() + lifetime);
         let kept = vec![SecretDigest { digest: secret::digest(told.expose_secret()), expires }];
         let seal = || self.0.sealer.seal_bytes(Purpose::ClientSecret, told.expose_secret().as_bytes());
         let sealed = (auth == AuthMethod::SecretJwt).then(seal);

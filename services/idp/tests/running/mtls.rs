@@ -2,21 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use config::Environment;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, SanType,
 };
 use reqwest::{Client, Identity, RequestBuilder};
-use runtime::{Context, Running};
+use runtime::Running;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::write_secret;
 
+use crate::support::start;
+
 const TOKEN: &str = "/konnect/v1/token";
 const USERINFO: &str = "/konnect/v1/userinfo";
 const INTROSPECT: &str = "/konnect/v1/introspect";
-const SECRET: &str = "an-adequate-secret-of-32-bytes-ok";
 
 /// A certificate authority.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -84,26 +84,17 @@ impl Service {
         let key = folder.path().join("server.key");
         write_secret(&key, &server.pem);
         let mut variables = vec![
-            ("IDP_HTTP_ADDR", "127.0.0.1:0".to_owned()),
             ("IDP_MTLS_ADDR", "127.0.0.1:0".to_owned()),
             ("IDP_MTLS_URL", "https://mtls.cloud.example".to_owned()),
-            ("IDP_GRPC_ADDR", "127.0.0.1:0".to_owned()),
-            ("IDP_DEBUG_ADDR", String::new()),
-            ("OCIS_URL", "https://cloud.example".to_owned()),
             ("OCIS_HTTP_TLS_ENABLED", "true".to_owned()),
             ("OCIS_HTTP_TLS_CERTIFICATE", file("server.pem", &server.pem)),
             ("OCIS_HTTP_TLS_KEY", key.display().to_string()),
-            ("IDP_DATABASE_URL", format!("sqlite://{}", folder.path().join("idp.db").display())),
-            ("IDP_ENCRYPTION_SECRET", SECRET.to_owned()),
-            ("IDP_JWT_SECRET", SECRET.to_owned()),
             ("IDP_CLIENTS_FILE", file("clients.yaml", &clients.to_string())),
         ];
         if let Some(Authority(issuer)) = authority {
             variables.push(("OCIS_MTLS_CLIENT_CA", file("clients.pem", &issuer.pem())));
         }
-        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value));
-        let context = Context::new(variables.collect::<Environment>());
-        let running = Box::pin(runtime::start::<idp::Idp>(&context)).await.expect("starts");
+        let running = start(folder.path(), &variables).await;
         Self { running, servers, _folder: folder }
     }
 

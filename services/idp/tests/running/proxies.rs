@@ -2,32 +2,23 @@
 
 use std::time::Duration;
 
-use config::Environment;
 use reqwest::Client;
-use runtime::{Context, Running};
+use runtime::Running;
 use serde_json::json;
 use tempfile::TempDir;
 
-const SECRET: &str = "an-adequate-secret-of-32-bytes-ok";
+use crate::support;
 
 /// The service where one address may register one client a minute.
 async fn start(trusted: &str) -> (Running, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let variables = [
-        ("IDP_HTTP_ADDR", "127.0.0.1:0".to_owned()),
-        ("IDP_GRPC_ADDR", "127.0.0.1:0".to_owned()),
-        ("IDP_DEBUG_ADDR", String::new()),
-        ("OCIS_URL", "https://cloud.example".to_owned()),
-        ("IDP_DATABASE_URL", format!("sqlite://{}", folder.path().join("idp.db").display())),
-        ("IDP_ENCRYPTION_SECRET", SECRET.to_owned()),
-        ("IDP_JWT_SECRET", SECRET.to_owned()),
         ("IDP_ALLOW_DYNAMIC_CLIENT_REGISTRATION", "true".to_owned()),
         ("IDP_ALLOW_OPEN_CLIENT_REGISTRATION", "true".to_owned()),
         ("IDP_REGISTRATIONS_PER_MINUTE", "1".to_owned()),
         ("IDP_TRUSTED_PROXIES", trusted.to_owned()),
     ];
-    let context = Context::new(Environment::from(variables));
-    (Box::pin(runtime::start::<idp::Idp>(&context)).await.expect("starts"), folder)
+    (support::start(folder.path(), &variables).await, folder)
 }
 
 /// The status of the response to a registration that a proxy forwards for this address.
