@@ -15,7 +15,7 @@ use tonic::{
 };
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
-use crate::settings::Settings;
+use crate::services::Settings;
 
 type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError>;
 

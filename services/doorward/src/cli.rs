@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use runtime::Confirmation;
+
+use crate::services::ServiceId;
 
 const SELECTION: &str = "OCIS_ADD_RUN_SERVICES adds services to the usual ones (auth-app and auth-bearer have to be \
     added), OCIS_EXCLUDE_RUN_SERVICES takes some out, OCIS_RUN_SERVICES names the only ones.";
@@ -250,46 +252,32 @@ pub(crate) enum Member {
     },
 }
 
-/// A service with a configuration.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum ServiceName {
-    Users,
-    AuthBasic,
-    AuthMachine,
-    AuthService,
-    AuthApp,
-    AuthBearer,
-    Idp,
-    Gateway,
-    Proxy,
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
     /// Prints what is in force, and where it comes from; secrets are left out
     Show {
         /// The service
-        service: ServiceName,
+        service: ServiceId,
     },
     /// Checks the configuration; exits 64 with one line if it cannot be used
     Check {
         /// The service; all of them if left out
-        service: Option<ServiceName>,
+        service: Option<ServiceId>,
     },
     /// Prints the table of settings, as Markdown
     Docs {
         /// The service
-        service: ServiceName,
+        service: ServiceId,
     },
     /// Prints an example, as YAML
     Example {
         /// The service
-        service: ServiceName,
+        service: ServiceId,
     },
     /// Prints the JSON Schema of the YAML file, by which editors complete and check it
     Schema {
         /// The service
-        service: ServiceName,
+        service: ServiceId,
     },
 }
 

@@ -4,30 +4,27 @@ use std::{net::SocketAddr, sync::Arc};
 
 use authn::{Authenticator, BoxError, Directory, EndedSessions, kind};
 use gateway::peers::{Peers, Provider};
-use runtime::{App, Context, Metrics, Running, Service};
+use runtime::{App, Context, Metrics, Running};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-use crate::{
-    selection::{Member, Selection},
-    settings::{Settings, defaults},
-};
+use crate::services::{EnabledServices, ServiceId, Settings, backends};
 
 /// The running family.
 #[derive(Debug)]
 pub struct Family {
     /// In the order they started.
-    services: Vec<(Member, Running)>,
+    services: Vec<(ServiceId, Running)>,
     /// The process's.
     shutdown: CancellationToken,
 }
 
 impl Family {
-    /// Starts the selected services, those first that others ask.
+    /// Starts the enabled services, each after those that it calls.
     ///
     /// # Errors
-    /// When a service cannot be built or an address not be had; what was started is stopped again.
-    pub async fn start(settings: &Settings, selection: &Selection, context: &Context) -> Result<Self, BoxError> {
+    /// When a service cannot be built or an address cannot be bound; the services that were started are stopped again.
+    pub async fn start(settings: &Settings, enabled: &EnabledServices, context: &Context) -> Result<Self, BoxError> {
         let mut builder = Builder {
             settings,
             context,
@@ -38,23 +35,23 @@ impl Family {
             ended_sessions: None,
         };
         let mut family = Self { services: Vec::new(), shutdown: context.shutdown.clone() };
-        for member in selection.members() {
+        for service in enabled.iter() {
             // Each service counts for itself: its debug server shows nothing of its siblings.
             let context = Context { metrics: Metrics::default(), ..context.clone() };
-            let (identity, listeners) = (member.identity(), settings.listeners(member));
+            let (identity, listeners) = (service.identity(), settings.listeners(service));
             // it holds the configurations that a service is built from
             let started = Box::pin(runtime::launch(
                 identity,
                 listeners,
-                |context| builder.build(member, selection, context),
+                |context| builder.build(service, enabled, context),
                 &context,
             ))
             .await;
             match started {
-                Ok(running) => family.services.push((member, running)),
+                Ok(running) => family.services.push((service, running)),
                 Err(error) => {
                     family.stop().await;
-                    return Err(format!("{}: {error}", member.name()).into());
+                    return Err(format!("{}: {error}", service.name()).into());
                 }
             }
         }
@@ -62,8 +59,8 @@ impl Family {
     }
 
     /// Where a service answers gRPC.
-    pub fn address(&self, member: Member) -> Option<SocketAddr> {
-        self.services.iter().find(|(running, _)| *running == member).and_then(|(_, running)| running.grpc)
+    pub fn address(&self, service: ServiceId) -> Option<SocketAddr> {
+        self.services.iter().find(|(running, _)| *running == service).and_then(|(_, running)| running.grpc)
     }
 
     /// Stops every service once the context's `shutdown` is cancelled, and returns when all have ended.
@@ -84,29 +81,12 @@ impl Family {
     }
 }
 
-impl Member {
-    /// The service's name and prefix.
-    pub fn identity(self) -> config::Identity {
-        match self {
-            Self::Users => users::Users::IDENTITY,
-            Self::AuthBasic => auth_basic::AuthBasic::IDENTITY,
-            Self::AuthMachine => auth_machine::AuthMachine::IDENTITY,
-            Self::AuthService => auth_service::AuthService::IDENTITY,
-            Self::AuthApp => auth_app::AuthApp::IDENTITY,
-            Self::AuthBearer => auth_bearer::AuthBearer::IDENTITY,
-            Self::Idp => idp::Idp::IDENTITY,
-            Self::Gateway => gateway::Gateway::IDENTITY,
-            Self::Proxy => proxy::Proxy::IDENTITY,
-        }
-    }
-}
-
 /// Builds the services one after the other, handing each what was built before it.
 struct Builder<'a> {
     settings: &'a Settings,
     context: &'a Context,
     directory: Option<Arc<dyn Directory>>,
-    /// The administration of these people, as it is served.
+    /// The administration of these users, as it is served.
     administration: Option<Routes>,
     peers: Peers,
     gateway: Option<gateway::Opened>,
@@ -115,16 +95,16 @@ struct Builder<'a> {
 }
 
 /// The edge's configuration, without the routes to services of this process that do not run.
-fn edge(config: &proxy::Config, settings: &Settings, selection: &Selection) -> proxy::Config {
+fn edge(config: &proxy::Config, settings: &Settings, enabled: &EnabledServices) -> proxy::Config {
     let mut config = config.clone();
     let Settings { idp, auth_app, auth_bearer, .. } = settings;
-    let here = defaults::backends(&idp.http, &auth_app.http, &auth_bearer.http);
-    for (member, backend, here) in [
-        (Member::Idp, &mut config.backends.idp, here.idp),
-        (Member::AuthApp, &mut config.backends.auth_app, here.auth_app),
-        (Member::AuthBearer, &mut config.backends.auth_bearer, here.auth_bearer),
+    let here = backends(&idp.http, &auth_app.http, &auth_bearer.http);
+    for (service, backend, here) in [
+        (ServiceId::Idp, &mut config.backends.idp, here.idp),
+        (ServiceId::AuthApp, &mut config.backends.auth_app, here.auth_app),
+        (ServiceId::AuthBearer, &mut config.backends.auth_bearer, here.auth_bearer),
     ] {
-        if *backend == here && !selection.contains(member) {
+        if *backend == here && !enabled.contains(service) {
             backend.clear();
         }
     }
@@ -132,46 +112,51 @@ fn edge(config: &proxy::Config, settings: &Settings, selection: &Selection) -> p
 }
 
 impl Builder<'_> {
-    async fn build(&mut self, member: Member, selection: &Selection, context: Context) -> Result<App, BoxError> {
+    async fn build(
+        &mut self,
+        service: ServiceId,
+        enabled: &EnabledServices,
+        context: Context,
+    ) -> Result<App, BoxError> {
         let (settings, context) = (self.settings, &context);
-        match member {
-            Member::Users => {
+        match service {
+            ServiceId::Users => {
                 let opened = users::open(&settings.users, context).await?;
                 self.directory = Some(opened.directory.clone());
                 let app = users::app(&opened, &settings.users, context)?;
                 self.administration.clone_from(&app.grpc);
                 Ok(app)
             }
-            Member::AuthBasic => {
+            ServiceId::AuthBasic => {
                 let config = &settings.auth_basic;
                 let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
                 let opened = auth_basic::open(config, directory, context).await?;
-                self.provide(kind::BASIC, opened.authenticator.clone());
+                self.provide(kind::BASIC, service, opened.authenticator.clone());
                 auth_basic::app(&opened, config, context)
             }
-            Member::AuthMachine => {
+            ServiceId::AuthMachine => {
                 let config = &settings.auth_machine;
                 let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
                 let authenticator = auth_machine::authenticator(config, directory, context)?;
-                self.provide(kind::MACHINE, authenticator.clone());
+                self.provide(kind::MACHINE, service, authenticator.clone());
                 Ok(auth_machine::app(authenticator, config))
             }
-            Member::AuthService => {
+            ServiceId::AuthService => {
                 let config = &settings.auth_service;
                 let accounts = auth_service::authenticator(config, context)?;
-                self.provide(kind::SERVICE, accounts.clone());
+                self.provide(kind::SERVICE, service, accounts.clone());
                 Ok(auth_service::app(&accounts, config.clone(), context))
             }
-            Member::AuthApp => {
+            ServiceId::AuthApp => {
                 let config = &settings.auth_app;
                 let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
                 let opened = auth_app::open(config, directory, context).await?;
-                self.provide(kind::APP, opened.authenticator.clone());
+                self.provide(kind::APP, service, opened.authenticator.clone());
                 self.peers.applications =
                     Some(gateway::peers::applications(auth_app::grpc::applications::serve(opened.api.clone(), None)));
                 Ok(auth_app::app(&opened))
             }
-            Member::AuthBearer => {
+            ServiceId::AuthBearer => {
                 let config = &settings.auth_bearer;
                 let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
                 let administration = match &self.administration {
@@ -179,10 +164,10 @@ impl Builder<'_> {
                     None => auth_bearer::administration(config, context)?,
                 };
                 let bearer = auth_bearer::open(config, directory, administration, context)?;
-                self.provide(kind::BEARER, bearer.clone());
+                self.provide(kind::BEARER, service, bearer.clone());
                 Ok(auth_bearer::app(&bearer, config))
             }
-            Member::Idp => {
+            ServiceId::Idp => {
                 let config = &settings.idp;
                 let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
                 let here = self.peers.providers.get(kind::BASIC).map(|provider| provider.authenticator.clone());
@@ -194,13 +179,13 @@ impl Builder<'_> {
                 self.ended_sessions = Some(Arc::new(opened.provider.clone()));
                 idp::app(&opened)
             }
-            Member::Gateway => {
-                let opened = gateway::open(&settings.gateway, self.peers(selection)?, context)?;
+            ServiceId::Gateway => {
+                let opened = gateway::open(&settings.gateway, self.peers(enabled)?, context)?;
                 self.gateway = Some(opened.clone());
                 Ok(opened.app())
             }
-            Member::Proxy => {
-                let config = edge(&settings.proxy, settings, selection);
+            ServiceId::Proxy => {
+                let config = edge(&settings.proxy, settings, enabled);
                 let gateway: Arc<dyn authn::Gateway> = match self.gateway.take() {
                     Some(here) => Arc::new(here),
                     None => proxy::gateway(&config, context)?,
@@ -223,26 +208,29 @@ impl Builder<'_> {
         }
     }
 
-    fn provide(&mut self, kind: &'static str, authenticator: Arc<dyn Authenticator>) {
-        self.peers.providers.insert(kind, Provider { authenticator, address: String::new() });
+    /// Makes an authenticator of this process the gateway's for a type of credentials. Its address is for clients of the registry.
+    fn provide(&mut self, kind: &'static str, service: ServiceId, authenticator: Arc<dyn Authenticator>) {
+        let listener = self.settings.listeners(service).grpc;
+        let address = listener.map(|grpc| runtime::endpoint_of(&grpc.addr)).unwrap_or_default();
+        self.peers.providers.insert(kind, Provider { authenticator, address });
     }
 
-    /// The gateway's peers: those of this process, and of the others only those that were given an endpoint. A service
-    /// that is neither is switched off, rather than waited for.
-    fn peers(&mut self, selection: &Selection) -> Result<Peers, BoxError> {
+    /// The gateway's peers: those of this process, and of the others only those with a configured endpoint. A service that
+    /// is neither is switched off, and the gateway does not wait for it.
+    fn peers(&mut self, enabled: &EnabledServices) -> Result<Peers, BoxError> {
         let mut peers = std::mem::take(&mut self.peers);
         let mut config = self.settings.gateway.clone();
         let standard: gateway::Endpoints = config::defaults();
         let endpoints = &mut config.endpoints;
-        for (member, endpoint, default) in [
-            (Member::AuthApp, &mut endpoints.auth_app, standard.auth_app),
-            (Member::AuthBasic, &mut endpoints.auth_basic, standard.auth_basic),
-            (Member::AuthBearer, &mut endpoints.auth_bearer, standard.auth_bearer),
-            (Member::AuthMachine, &mut endpoints.auth_machine, standard.auth_machine),
-            (Member::AuthService, &mut endpoints.auth_service, standard.auth_service),
-            (Member::Users, &mut endpoints.users, standard.users),
+        for (service, endpoint, default) in [
+            (ServiceId::AuthApp, &mut endpoints.auth_app, standard.auth_app),
+            (ServiceId::AuthBasic, &mut endpoints.auth_basic, standard.auth_basic),
+            (ServiceId::AuthBearer, &mut endpoints.auth_bearer, standard.auth_bearer),
+            (ServiceId::AuthMachine, &mut endpoints.auth_machine, standard.auth_machine),
+            (ServiceId::AuthService, &mut endpoints.auth_service, standard.auth_service),
+            (ServiceId::Users, &mut endpoints.users, standard.users),
         ] {
-            if selection.contains(member) || *endpoint == default {
+            if enabled.contains(service) || *endpoint == default {
                 endpoint.clear();
             }
         }
@@ -254,23 +242,6 @@ impl Builder<'_> {
         peers.directory = self.directory.clone().or(remote.directory);
         peers.upstream = remote.upstream;
         peers.settings = remote.settings;
-        for (kind, provider) in &mut peers.providers {
-            if provider.address.is_empty() {
-                provider.address = runtime::endpoint_of(self.address_of(kind));
-            }
-        }
         Ok(peers)
-    }
-
-    /// Where the service that answers for a type listens, for those who ask the registry.
-    fn address_of(&self, kind: &str) -> &config::ListenAddr {
-        let settings = self.settings;
-        match kind {
-            kind::APP => &settings.auth_app.grpc.addr,
-            kind::BASIC => &settings.auth_basic.grpc.addr,
-            kind::BEARER => &settings.auth_bearer.grpc.addr,
-            kind::MACHINE => &settings.auth_machine.grpc.addr,
-            _ => &settings.auth_service.grpc.addr,
-        }
     }
 }

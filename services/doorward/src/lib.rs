@@ -4,15 +4,13 @@ mod admin;
 mod cli;
 mod command;
 mod family;
-mod people;
 mod quickstart;
 mod run;
 mod secrets;
-mod selection;
-mod settings;
+mod services;
+mod user_administration;
 
 pub use family::Family;
 pub use run::main;
 pub use secrets::{Secrets, SecretsError};
-pub use selection::{Member, Selection, SelectionError};
-pub use settings::Settings;
+pub use services::{EnabledServices, EnabledServicesError, ServiceId, Settings};

@@ -9,8 +9,8 @@ use runtime::Context;
 use crate::{
     admin::Admin,
     command::{make_password, say},
-    people::NewPerson,
-    settings::Settings,
+    services::Settings,
+    user_administration::NewUser,
 };
 
 /// Login, name to show, role, group.
@@ -54,7 +54,7 @@ async fn add(admin: &mut Admin, added: &mut Vec<(&'static str, Secret)>, context
             [group].iter().filter(|group| !group.is_empty()).map(|&group| group.to_owned()).collect();
         let mail = format!("{username}@example.org");
         let roles = [role.to_owned()];
-        let person = NewPerson { username, mail: &mail, display_name, roles: &roles, groups: &groups };
+        let person = NewUser { username, mail: &mail, display_name, roles: &roles, groups: &groups };
         admin.add(&person, Some(&password)).await?;
         added.push((username, password));
     }

@@ -15,8 +15,7 @@ use crate::{
     family::Family,
     quickstart,
     secrets::Secrets,
-    selection::Selection,
-    settings::{Settings, defaults},
+    services::{Defaults, EnabledServices, Settings},
 };
 
 /// Everything that `main` does.
@@ -34,23 +33,26 @@ pub fn main() -> ExitCode {
 fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
     match command {
         Command::Server => {
-            let selection = Selection::of(&environment).map_err(Misconfigured::new)?;
-            serve(&selection, environment, false)
+            let enabled = EnabledServices::of(&environment).map_err(Misconfigured::new)?;
+            serve(&enabled, environment, false)
         }
-        Command::Quickstart => serve(&Selection::everything(), environment, true),
+        Command::Quickstart => serve(&EnabledServices::all(), environment, true),
         Command::Config { command } => command::config::run(&command, &environment, &kept(&environment)?),
         Command::AuthApp { command } => {
-            own(environment, defaults::auth_app, async |defaults, context| command.run(&defaults, &context).await)
+            let defaults = Defaults::new(&kept(&environment)?).auth_app();
+            runtime::block_on(command.run(&defaults, &Context::new(environment)))
         }
         Command::Client { command } => {
-            own(environment, defaults::idp, async |defaults, context| command.run(&defaults, &context).await)
+            let defaults = Defaults::new(&kept(&environment)?).idp();
+            runtime::block_on(command.run(&defaults, &Context::new(environment)))
         }
         Command::Keys { command } => {
-            own(environment, defaults::idp, async |defaults, context| command.run(&defaults, &context).await)
+            let defaults = Defaults::new(&kept(&environment)?).idp();
+            runtime::block_on(command.run(&defaults, &Context::new(environment)))
         }
         Command::Health => {
-            let selection = Selection::of(&environment).map_err(Misconfigured::new)?;
-            command::health::run(&Settings::load(&environment, &any(&environment)?)?, &selection)
+            let enabled = EnabledServices::of(&environment).map_err(Misconfigured::new)?;
+            command::health::run(&Settings::load(&environment, &any(&environment)?)?, &enabled)
         }
         Command::Authenticate(arguments) => {
             let secrets = any(&environment)?;
@@ -77,13 +79,14 @@ fn user(command: UserOrToken, environment: Environment) -> Result<(), BoxError> 
             })
         }
         UserOrToken::Token(token) => {
-            own(environment, defaults::auth_app, async |defaults, context| token.run(&defaults, &context).await)
+            let defaults = Defaults::new(&kept(&environment)?).auth_app();
+            runtime::block_on(token.run(&defaults, &Context::new(environment)))
         }
     }
 }
 
-/// Runs the family until it receives a signal to stop.
-fn serve(selection: &Selection, environment: Environment, welcome: bool) -> Result<(), BoxError> {
+/// Runs the family until it is stopped.
+fn serve(enabled: &EnabledServices, environment: Environment, welcome: bool) -> Result<(), BoxError> {
     let context = Context::new(environment);
     let data = base_data_path(&context.environment);
     let (secrets, corrected) = Secrets::read_or_make(&data, &context.random).map_err(Misconfigured::new)?;
@@ -97,7 +100,7 @@ fn serve(selection: &Selection, environment: Environment, welcome: bool) -> Resu
         }
         settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         settings.files.iter().for_each(|file| context.reload.watch(file));
-        let family = Box::pin(Family::start(&settings, selection, &context)).await?;
+        let family = Box::pin(Family::start(&settings, enabled, &context)).await?;
         if welcome {
             quickstart::welcome(&settings, &context).await?;
         }
@@ -105,7 +108,7 @@ fn serve(selection: &Selection, environment: Environment, welcome: bool) -> Resu
     })
 }
 
-/// Runs a command that speaks with the family, or opens what a stopped one left.
+/// Runs a command that calls the running family, or opens the state of a stopped one.
 fn call(
     environment: Environment,
     secrets: &Secrets,
@@ -127,16 +130,6 @@ fn kept(environment: &Environment) -> Result<Secrets, BoxError> {
 fn any(environment: &Environment) -> Result<Secrets, BoxError> {
     let found = Secrets::read(&base_data_path(environment)).map_err(Misconfigured::new)?;
     Ok(found.unwrap_or_else(|| Secrets::make(&Random::system())))
-}
-
-/// Runs a command of one service's own, whose configuration has the secrets of the data folder as defaults.
-fn own<C>(
-    environment: Environment,
-    defaults: impl FnOnce(&Secrets) -> C,
-    work: impl AsyncFnOnce(C, Context) -> Result<(), BoxError>,
-) -> Result<(), BoxError> {
-    let defaults = defaults(&kept(&environment)?);
-    runtime::block_on(work(defaults, Context::new(environment)))
 }
 
 /// An error that secrets of another data folder may have avoided, with the folder where they were looked for.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use doorward::Member;
+use doorward::ServiceId;
 use proto::cs3::auth::applications::v1beta1::GenerateAppPasswordRequest;
 use proto::cs3::gateway::v1beta1::gateway_api_client::GatewayApiClient;
 use reqwest::StatusCode;
@@ -113,7 +113,7 @@ async fn start(name: &str, mode: Mode) -> (TestFamily, String) {
     }
     layout.set("AUTH_BEARER_OIDC_AT_JWT_ONLY", "true");
     layout.set("OCIS_ADD_RUN_SERVICES", "auth-app,auth-bearer");
-    let bearer = layout.address(Member::AuthBearer).to_string();
+    let bearer = layout.address(ServiceId::AuthBearer).to_string();
     layout.set("GATEWAY_AUTH_BEARER_ENDPOINT", &bearer);
     let family = TestFamily::start_with(layout, mode, |context| context).await;
     (family, issuer)
@@ -170,7 +170,7 @@ async fn make_app_token(family: &TestFamily, jwt: &str) -> Result<(), String> {
     let message = GenerateAppPasswordRequest { token_scope: (&scopes).into(), ..GenerateAppPasswordRequest::default() };
     let mut request = Request::new(message);
     request.metadata_mut().insert("x-access-token", jwt.parse().expect("a token"));
-    let answer = GatewayApiClient::new(family.channel(Member::Gateway)).generate_app_password(request).await;
+    let answer = GatewayApiClient::new(family.channel(ServiceId::Gateway)).generate_app_password(request).await;
     let answer = answer.expect("answers").into_inner();
     if let Some(made) = &answer.app_password {
         note_secret(&made.password);

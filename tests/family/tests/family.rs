@@ -1,7 +1,7 @@
 //! The same questions and the same answers, however the family runs.
 
 use authn::caller::CALLER_KEY;
-use doorward::Member;
+use doorward::ServiceId;
 use proto::cs3::{
     auth::provider::v1beta1::{AuthenticateRequest, provider_api_client::ProviderApiClient},
     auth::registry::v1beta1::ListAuthProvidersRequest,
@@ -121,17 +121,17 @@ async fn family_with_named_callers(name: &str, mode: Mode) -> (TestFamily, [Cert
 /// Whether a peer with this certificate, or with the family's own, becomes einstein by the machine key, if it forwards this name.
 async fn may_act(
     family: &TestFamily,
-    member: Member,
+    service: ServiceId,
     certificates: Option<&Certificates>,
     forwarded: Option<&'static str>,
 ) -> bool {
     let channel = match certificates {
-        Some(certificates) => family.channel_with(member, certificates),
-        None => family.channel(member),
+        Some(certificates) => family.channel_with(service, certificates),
+        None => family.channel(service),
     };
     let (client_id, client_secret) = ("username:einstein".to_owned(), family.layout.machine_key.clone());
     let name = forwarded.map(MetadataValue::from_static);
-    let status = if member == Member::Gateway {
+    let status = if service == ServiceId::Gateway {
         let message = gateway::AuthenticateRequest {
             r#type: "machine".to_owned(),
             client_id,
@@ -167,19 +167,19 @@ const PROXY: Option<&str> = Some("spiffe://doorward.test/proxy");
 #[tokio::test(flavor = "multi_thread")]
 async fn name_of_a_caller_is_believed_of_the_gateway_and_of_no_other_peer() {
     let (family, [proxy, other]) = family_with_named_callers("named-callers", Mode::ProcessesWithTls).await;
-    for (member, certificates, forwarded, expected) in [
-        (Member::Gateway, Some(&proxy), None, true),
-        (Member::Gateway, Some(&other), None, false),
-        (Member::Gateway, Some(&other), PROXY, false),
-        (Member::AuthMachine, Some(&proxy), None, true),
-        (Member::AuthMachine, Some(&other), None, false),
-        (Member::AuthMachine, Some(&other), PROXY, false),
-        (Member::AuthMachine, None, PROXY, true),
-        (Member::AuthMachine, None, None, false),
+    for (service, certificates, forwarded, expected) in [
+        (ServiceId::Gateway, Some(&proxy), None, true),
+        (ServiceId::Gateway, Some(&other), None, false),
+        (ServiceId::Gateway, Some(&other), PROXY, false),
+        (ServiceId::AuthMachine, Some(&proxy), None, true),
+        (ServiceId::AuthMachine, Some(&other), None, false),
+        (ServiceId::AuthMachine, Some(&other), PROXY, false),
+        (ServiceId::AuthMachine, None, PROXY, true),
+        (ServiceId::AuthMachine, None, None, false),
     ] {
-        let may = may_act(&family, member, certificates, forwarded).await;
+        let may = may_act(&family, service, certificates, forwarded).await;
         let shown = certificates.map(|certificates| certificates.certificate.display());
-        assert_eq!(may, expected, "{} {shown:?} {forwarded:?}", member.name());
+        assert_eq!(may, expected, "{} {shown:?} {forwarded:?}", service.name());
     }
     family.stop().await;
 }
@@ -191,7 +191,7 @@ async fn name_of_a_caller_is_that_of_its_certificate_in_one_process() {
     for (certificates, forwarded, expected) in
         [(&proxy, None, true), (&other, None, false), (&other, PROXY, false), (&proxy, Some("spiffe://a/b"), false)]
     {
-        let may = may_act(&family, Member::Gateway, Some(certificates), forwarded).await;
+        let may = may_act(&family, ServiceId::Gateway, Some(certificates), forwarded).await;
         assert_eq!(may, expected, "{} {forwarded:?}", certificates.certificate.display());
     }
     family.stop().await;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::http::uri::PathAndQuery;
-use doorward::Member;
+use doorward::ServiceId;
 use proto::cs3::gateway::v1beta1::{WhoAmIRequest, WhoAmIResponse};
 use status::Kind;
 use testkit::{Layout, Mode, TestFamily};
@@ -13,7 +13,7 @@ use tonic_prost::ProstCodec;
 #[tokio::test(flavor = "multi_thread")]
 async fn six_statuses_each_within_two_seconds() {
     let mut family = TestFamily::start("process-refusals", Mode::Processes).await;
-    family.kill(Member::AuthService);
+    family.kill(ServiceId::AuthService);
     let long = "x".repeat(1024 * 1024);
     let password = family.layout.password.clone();
     let service = family.layout.service_secret.clone();
@@ -48,8 +48,8 @@ async fn g10_a_type_is_never_guessed() {
 }
 
 /// Whether a service refuses a request of this many bytes as too long, whatever else it says to it.
-async fn is_too_long(family: &TestFamily, member: Member, path: &'static str, bytes: usize) -> bool {
-    let mut client = tonic::client::Grpc::new(family.channel(member));
+async fn is_too_long(family: &TestFamily, service: ServiceId, path: &'static str, bytes: usize) -> bool {
+    let mut client = tonic::client::Grpc::new(family.channel(service));
     client.ready().await.expect("the service answers");
     // the length is judged before the message is read as what it is not
     let message = Request::new(WhoAmIRequest { token: "x".repeat(bytes), ..WhoAmIRequest::default() });
@@ -61,22 +61,22 @@ async fn is_too_long(family: &TestFamily, member: Member, path: &'static str, by
 /// The setting decides what every API reads, in both directions.
 #[tokio::test(flavor = "multi_thread")]
 async fn configured_message_size_is_the_limit_of_every_api() {
-    const APIS: [(Member, &str); 15] = [
-        (Member::Gateway, "/cs3.gateway.v1beta1.GatewayAPI/WhoAmI"),
-        (Member::Gateway, "/cs3.auth.registry.v1beta1.RegistryAPI/ListAuthProviders"),
-        (Member::Users, "/cs3.identity.user.v1beta1.UserAPI/GetUser"),
-        (Member::Users, "/doorward.users.v1.UsersAdminAPI/GetUser"),
-        (Member::AuthBasic, "/doorward.passwords.v1.PasswordsAPI/HasPassword"),
-        (Member::AuthApp, "/doorward.apptokens.v1.AppTokensAPI/ListTokens"),
-        (Member::Idp, "/doorward.idp.v1.IdpAdminAPI/ListClients"),
-        (Member::Idp, "/doorward.idp.v1.KeysAPI/ListKeys"),
-        (Member::AuthBasic, "/cs3.auth.provider.v1beta1.ProviderAPI/Authenticate"),
-        (Member::AuthMachine, "/cs3.auth.provider.v1beta1.ProviderAPI/Authenticate"),
-        (Member::AuthService, "/cs3.auth.provider.v1beta1.ProviderAPI/Authenticate"),
-        (Member::AuthApp, "/cs3.auth.provider.v1beta1.ProviderAPI/Authenticate"),
-        (Member::AuthApp, "/cs3.auth.applications.v1beta1.ApplicationsAPI/ListAppPasswords"),
-        (Member::AuthBearer, "/cs3.auth.provider.v1beta1.ProviderAPI/Authenticate"),
-        (Member::Proxy, "/envoy.service.auth.v3.Authorization/Check"),
+    const APIS: [(ServiceId, &str); 15] = [
+        (ServiceId::Gateway, "/cs3.gateway.v1beta1.GatewayAPI/WhoAmI"),
+        (ServiceId::Gateway, "/cs3.auth.registry.v1beta1.RegistryAPI/ListAuthProviders"),
+        (ServiceId::Users, "/cs3.identity.user.v1beta1.UserAPI/GetUser"),
+        (ServiceId::Users, "/doorward.users.v1.UsersAdminAPI/GetUser"),
+        (ServiceId::AuthBasic, "/doorward.passwords.v1.PasswordsAPI/HasPassword"),
+        (ServiceId::AuthApp, "/doorward.apptokens.v1.AppTokensAPI/ListTokens"),
+        (ServiceId::Idp, "/doorward.idp.v1.IdpAdminAPI/ListClients"),
+        (ServiceId::Idp, "/doorward.idp.v1.KeysAPI/ListKeys"),
+        (ServiceId::AuthBasic, "/cs3.auth.provider.v1beta1.ProviderAPI/Authenticate"),
+        (ServiceId::AuthMachine, "/cs3.auth.provider.v1beta1.ProviderAPI/Authenticate"),
+        (ServiceId::AuthService, "/cs3.auth.provider.v1beta1.ProviderAPI/Authenticate"),
+        (ServiceId::AuthApp, "/cs3.auth.provider.v1beta1.ProviderAPI/Authenticate"),
+        (ServiceId::AuthApp, "/cs3.auth.applications.v1beta1.ApplicationsAPI/ListAppPasswords"),
+        (ServiceId::AuthBearer, "/cs3.auth.provider.v1beta1.ProviderAPI/Authenticate"),
+        (ServiceId::Proxy, "/envoy.service.auth.v3.Authorization/Check"),
     ];
     for (name, size) in [("message-size-low", 20_000), ("message-size-high", 200_000)] {
         let mut layout = Layout::new(name, false);
@@ -84,9 +84,9 @@ async fn configured_message_size_is_the_limit_of_every_api() {
         layout.set("OCIS_ADD_RUN_SERVICES", "auth-app,auth-bearer");
         layout.set("AUTH_BEARER_OIDC_ISSUER", "https://issuer.example");
         let family = TestFamily::start_with(layout, Mode::Inside, |context| context).await;
-        for (member, path) in APIS {
-            assert!(!is_too_long(&family, member, path, size - 100).await, "{path} reads {size} bytes");
-            assert!(is_too_long(&family, member, path, size + 100).await, "{path} reads more than {size} bytes");
+        for (service, path) in APIS {
+            assert!(!is_too_long(&family, service, path, size - 100).await, "{path} reads {size} bytes");
+            assert!(is_too_long(&family, service, path, size + 100).await, "{path} reads more than {size} bytes");
         }
         family.stop().await;
     }

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use doorward::Member;
+use doorward::ServiceId;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
     trace_service_server::{TraceService, TraceServiceServer},
@@ -95,5 +95,5 @@ async fn the_debug_server_tells_what_it_may() {
     assert!(refused.starts_with("HTTP/1.0 401"), "{refused}");
     assert!(metrics.contains("doorward_requests") && metrics.contains("GatewayAPI/Authenticate"), "{metrics}");
     assert!(!metrics.contains(&jwt_secret));
-    assert!(family.layout.address(Member::Gateway).ip().is_loopback());
+    assert!(family.layout.address(ServiceId::Gateway).ip().is_loopback());
 }

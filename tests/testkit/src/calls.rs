@@ -1,6 +1,6 @@
 //! The calls that most tests make.
 
-use doorward::Member;
+use doorward::ServiceId;
 use proto::cs3::{
     auth::applications::v1beta1::GenerateAppPasswordRequest,
     gateway::v1beta1::{
@@ -25,7 +25,7 @@ pub fn is_ok(status: Option<&Status>) -> bool {
 impl TestFamily {
     /// A client of the gateway.
     pub fn gateway(&self) -> GatewayApiClient<Channel> {
-        GatewayApiClient::new(self.channel(Member::Gateway))
+        GatewayApiClient::new(self.channel(ServiceId::Gateway))
     }
 
     /// `GatewayAPI/Authenticate`. A failure of the call itself counts by its gRPC code.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use config::Environment;
-use doorward::{Family, Member, Secrets, Selection, Settings};
+use doorward::{EnabledServices, Family, Secrets, ServiceId, Settings};
 use runtime::{Context, client};
 use tonic::transport::Channel;
 
@@ -72,11 +72,11 @@ impl TestFamily {
         match mode {
             Mode::Inside => {
                 let settings = Settings::load(&environment, &Secrets::default()).expect("the configuration is good");
-                let selection = Selection::of(&environment).expect("the services are known");
+                let enabled = EnabledServices::of(&environment).expect("the services are known");
                 // Once a process: where tests share one, they share the first one's log.
                 let (log, tracing) = (&settings.gateway.log, &settings.gateway.tracing);
                 runtime::telemetry::init("doorward", log, tracing).expect("the log can be written");
-                let started = Box::pin(Family::start(&settings, &selection, &family.context)).await;
+                let started = Box::pin(Family::start(&settings, &enabled, &family.context)).await;
                 family.inside = Some(started.expect("the family starts"));
             }
             Mode::OneProcess => {
@@ -84,23 +84,23 @@ impl TestFamily {
                 family.servers.push(Server::start_by(layout.prefix(), "doorward", layout.variables()));
             }
             Mode::Processes | Mode::ProcessesWithTls => {
-                let selection = Selection::of(&environment).expect("the services are known");
-                for member in selection.members() {
+                let enabled = EnabledServices::of(&environment).expect("the services are known");
+                for service in enabled.iter() {
                     let layout = &family.layout;
-                    family.servers.push(Server::start_by(layout.prefix(), member.name(), layout.variables()));
+                    family.servers.push(Server::start_by(layout.prefix(), service.name(), layout.variables()));
                 }
             }
         }
-        family.wait_until_it_answers(&Selection::of(&environment).expect("the services are known")).await;
+        family.wait_until_it_answers(&EnabledServices::of(&environment).expect("the services are known")).await;
         family
     }
 
-    async fn wait_until_it_answers(&self, selection: &Selection) {
+    async fn wait_until_it_answers(&self, enabled: &EnabledServices) {
         let start = Instant::now();
-        for member in selection.members() {
-            let address = self.layout.address(member);
+        for service in enabled.iter() {
+            let address = self.layout.address(service);
             while TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_err() {
-                assert!(start.elapsed() < Duration::from_secs(30), "{} does not answer at {address}", member.name());
+                assert!(start.elapsed() < Duration::from_secs(30), "{} does not answer at {address}", service.name());
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
@@ -136,10 +136,10 @@ impl TestFamily {
     ///
     /// # Panics
     /// When the family's own settings cannot be used.
-    pub fn channel(&self, member: Member) -> Channel {
+    pub fn channel(&self, service: ServiceId) -> Channel {
         let settings =
             Settings::load(&self.context.environment, &Secrets::default()).expect("the configuration is good");
-        let address = self.layout.address(member).to_string();
+        let address = self.layout.address(service).to_string();
         client::channel(&address, &settings.gateway.grpc_client_tls, &self.context).expect("an address is an endpoint")
     }
 
@@ -147,12 +147,12 @@ impl TestFamily {
     ///
     /// # Panics
     /// When the family's own settings cannot be used.
-    pub fn channel_with(&self, member: Member, certificates: &Certificates) -> Channel {
+    pub fn channel_with(&self, service: ServiceId, certificates: &Certificates) -> Channel {
         let settings =
             Settings::load(&self.context.environment, &Secrets::default()).expect("the configuration is good");
         let mut tls = settings.gateway.grpc_client_tls;
         (tls.cert, tls.key) = (Some(certificates.certificate.clone()), Some(certificates.key.clone().into()));
-        let address = self.layout.address(member).to_string();
+        let address = self.layout.address(service).to_string();
         client::channel(&address, &tls, &self.context).expect("an address is an endpoint")
     }
 
@@ -160,15 +160,15 @@ impl TestFamily {
     ///
     /// # Panics
     /// When it is no process of its own.
-    pub fn pid(&self, member: Member) -> u32 {
-        let server = self.servers.iter().find(|server| server.name == member.name());
-        server.unwrap_or_else(|| panic!("{} is no process of its own", member.name())).pid()
+    pub fn pid(&self, service: ServiceId) -> u32 {
+        let server = self.servers.iter().find(|server| server.name == service.name());
+        server.unwrap_or_else(|| panic!("{} is no process of its own", service.name())).pid()
     }
 
     /// Kills a service's process, as a crash would.
-    pub fn kill(&mut self, member: Member) {
-        let server = self.servers.iter_mut().find(|server| server.name == member.name());
-        server.unwrap_or_else(|| panic!("{} is no process of its own", member.name())).kill();
+    pub fn kill(&mut self, service: ServiceId) {
+        let server = self.servers.iter_mut().find(|server| server.name == service.name());
+        server.unwrap_or_else(|| panic!("{} is no process of its own", service.name())).kill();
     }
 
     /// Lets every process write files up to this size only; see [`Server::limit_files`].
@@ -187,8 +187,8 @@ impl TestFamily {
             server.kill();
             *server = Server::start_by(self.layout.prefix(), server.name, self.layout.variables());
         }
-        let selection = Selection::of(&self.context.environment).expect("the services are known");
-        self.wait_until_it_answers(&selection).await;
+        let enabled = EnabledServices::of(&self.context.environment).expect("the services are known");
+        self.wait_until_it_answers(&enabled).await;
     }
 
     /// Stops the family, changes its environment, and starts it again over what it has kept.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use config::Environment;
-use doorward::Member;
+use doorward::ServiceId;
 use runtime::Random;
 use tempfile::TempDir;
 
@@ -38,7 +38,7 @@ pub const PEOPLE: [Person; 4] = [
 #[derive(Debug)]
 pub struct Layout {
     folder: TempDir,
-    addresses: BTreeMap<Member, SocketAddr>,
+    addresses: BTreeMap<ServiceId, SocketAddr>,
     variables: BTreeMap<String, String>,
     /// What the commands of its processes begin with.
     prefix: Vec<String>,
@@ -57,7 +57,7 @@ impl Layout {
     pub fn new(name: &str, tls: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let mut layout = Self {
-            addresses: Member::ALL.into_iter().map(|member| (member, free_address())).collect(),
+            addresses: ServiceId::ALL.into_iter().map(|service| (service, free_address())).collect(),
             variables: BTreeMap::new(),
             prefix: Vec::new(),
             machine_key: secret(),
@@ -95,30 +95,30 @@ impl Layout {
     }
 
     fn set_addresses(&mut self) {
-        for (member, address) in self.addresses.clone() {
-            let prefix = member.identity().prefix;
+        for (service, address) in self.addresses.clone() {
+            let prefix = service.identity().prefix;
             let address = address.to_string();
             self.set(&format!("{prefix}_GRPC_ADDR"), &address);
             self.set(&format!("{prefix}_DEBUG_ADDR"), &free_address().to_string());
-            match member {
-                Member::Users => {
+            match service {
+                ServiceId::Users => {
                     for asking in ["AUTH_BASIC", "AUTH_MACHINE", "AUTH_APP", "AUTH_BEARER", "IDP"] {
                         self.set(&format!("{asking}_USERS_ENDPOINT"), &address);
                     }
                     self.set("GATEWAY_USERS_ENDPOINT", &address);
                 }
-                Member::Gateway => {
+                ServiceId::Gateway => {
                     self.set("OCIS_REVA_GATEWAY", &address);
                     self.set("PROXY_GATEWAY_ENDPOINT", &address);
                 }
                 // The operator calls the one by gRPC, Envoy the other; no service does.
-                Member::Idp | Member::Proxy => {}
-                Member::AuthBasic => {
+                ServiceId::Idp | ServiceId::Proxy => {}
+                ServiceId::AuthBasic => {
                     self.set("GATEWAY_AUTH_BASIC_ENDPOINT", &address);
                     self.set("IDP_AUTH_BASIC_ENDPOINT", &address);
                 }
                 // It is not in the family unless a test adds it.
-                Member::AuthBearer => self.set("GATEWAY_AUTH_BEARER_ENDPOINT", ""),
+                ServiceId::AuthBearer => self.set("GATEWAY_AUTH_BEARER_ENDPOINT", ""),
                 _ => self.set(&format!("GATEWAY_{prefix}_ENDPOINT"), &address),
             }
         }
@@ -180,8 +180,8 @@ impl Layout {
     }
 
     /// Where a service answers gRPC.
-    pub fn address(&self, member: Member) -> SocketAddr {
-        self.addresses[&member]
+    pub fn address(&self, service: ServiceId) -> SocketAddr {
+        self.addresses[&service]
     }
 
     /// The folder of this family alone.

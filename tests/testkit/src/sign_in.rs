@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use doorward::Member;
+use doorward::ServiceId;
 
 use crate::{Browser, Landing, Layout, note_secret};
 
@@ -37,7 +37,7 @@ impl SignIn {
         );
         let path = layout.folder().join("clients.yaml");
         fs::write(&path, file).expect("the file of clients can be written");
-        let bearer = layout.address(Member::AuthBearer).to_string();
+        let bearer = layout.address(ServiceId::AuthBearer).to_string();
         let cookies = "a-secret-for-cookies-of-32-bytes-or-more";
         for secret in [secret, cookies] {
             note_secret(secret);

@@ -6,7 +6,7 @@ use status::Kind;
 use tonic::Request;
 
 use super::{say, secret};
-use crate::{cli::Authenticate, settings::Settings};
+use crate::{cli::Authenticate, services::Settings};
 
 /// Runs `doorward authenticate`.
 pub(crate) async fn run(arguments: Authenticate, settings: &Settings, context: &Context) -> Result<(), BoxError> {

@@ -7,7 +7,7 @@ use super::{say, table};
 use crate::{
     admin::Admin,
     cli::{Group, Member},
-    people::{by_login, by_name, refused},
+    user_administration::{by_login, by_name, refused},
 };
 
 /// Runs `doorward group ...`.

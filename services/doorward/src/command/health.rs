@@ -1,17 +1,17 @@
 use authn::BoxError;
 
 use super::say;
-use crate::{selection::Selection, settings::Settings};
+use crate::services::{EnabledServices, Settings};
 
-/// Runs `doorward health`: asks every service that is to run.
-pub(crate) fn run(settings: &Settings, selection: &Selection) -> Result<(), BoxError> {
+/// Runs `doorward health`: checks every service that is enabled.
+pub(crate) fn run(settings: &Settings, enabled: &EnabledServices) -> Result<(), BoxError> {
     let mut unwell = Vec::new();
-    for member in selection.members() {
-        match runtime::health(&settings.listeners(member).debug.addr) {
-            Ok(()) => say(format_args!("{:13}ok", member.name()))?,
+    for service in enabled.iter() {
+        match runtime::health(&settings.listeners(service).debug.addr) {
+            Ok(()) => say(format_args!("{:13}ok", service.name()))?,
             Err(error) => {
-                say(format_args!("{:13}{error}", member.name()))?;
-                unwell.push(member.name());
+                say(format_args!("{:13}{error}", service.name()))?;
+                unwell.push(service.name());
             }
         }
     }

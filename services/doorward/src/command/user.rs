@@ -4,7 +4,7 @@ use proto::doorward::users::v1::{Person, PersonStatus};
 use runtime::Context;
 
 use super::{NewPassword, make_password, new_password, say, table};
-use crate::{admin::Admin, cli::User, people::NewPerson};
+use crate::{admin::Admin, cli::User, user_administration::NewUser};
 
 /// Runs `doorward user ...`.
 pub(crate) async fn run(command: User, mut admin: Admin, context: &Context) -> Result<(), BoxError> {
@@ -12,7 +12,7 @@ pub(crate) async fn run(command: User, mut admin: Admin, context: &Context) -> R
         User::Add { username, mail, display_name, roles, groups, password } => {
             let password = new_password(&password, &username, || make_password(&context.random))?;
             let display_name = display_name.as_deref().unwrap_or(&username);
-            let person = NewPerson { username: &username, mail: &mail, display_name, roles: &roles, groups: &groups };
+            let person = NewUser { username: &username, mail: &mail, display_name, roles: &roles, groups: &groups };
             let added = admin.add(&person, password.secret()).await?;
             if let NewPassword::Generated(password) = &password
                 && let Err(error) = show_password(&username, password, "the user is not added")

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use doorward::Member;
+use doorward::ServiceId;
 use serde_json::Value;
 use testkit::{Browser, Layout, Mode, Server, TestFamily, free_address, note_secret};
 
@@ -55,7 +55,7 @@ impl World {
         layout.set("OCIS_EXCLUDE_RUN_SERVICES", "proxy");
         // several edges at a time would need one database for the keys
         layout.set("PROXY_ENABLE_PRESIGNEDURLS", "false");
-        let bearer = layout.address(Member::AuthBearer).to_string();
+        let bearer = layout.address(ServiceId::AuthBearer).to_string();
         layout.set("GATEWAY_AUTH_BEARER_ENDPOINT", &bearer);
         let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
 

@@ -1,6 +1,6 @@
 //! Who may do what.
 
-use doorward::Member;
+use doorward::ServiceId;
 use reqwest::{Method, StatusCode};
 
 use crate::backend::header;
@@ -180,7 +180,7 @@ async fn a_family_of_processes_fails_closed_without_its_gateway() {
     let line = format!("Authorization: {}", basic("einstein", &token));
     assert_eq!(raw::request(edge, "GET /a", &[&line]).await.status(), 200);
     assert_eq!(backend.take().len(), 1);
-    family.kill(Member::Gateway);
+    family.kill(ServiceId::Gateway);
     let url = format!("http://{edge}/a");
     let answer = client().get(url).basic_auth("einstein", Some(&token)).send().await.expect("the edge answers");
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use doorward::Member;
+use doorward::ServiceId;
 use proto::envoy::config::core::v3::{Address, SocketAddress, address};
 use proto::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer, Request};
 use proto::envoy::service::auth::v3::authorization_client::AuthorizationClient;
@@ -132,7 +132,7 @@ async fn behind_envoy(name: &str, address: &str) -> World {
 #[tokio::test(flavor = "multi_thread")]
 async fn check_refuses_addresses_outside_trusted_proxies() {
     let world = behind_envoy("edge-envoy-strangers", "192.0.2.7").await;
-    let mut client = AuthorizationClient::new(world.family.channel(Member::Proxy));
+    let mut client = AuthorizationClient::new(world.family.channel(ServiceId::Proxy));
     let authorization = basic("einstein", &world.token);
     for path in ["/a", "/pub/a"] {
         let mut request = tonic::Request::new(check("GET", path, &[("authorization", &*authorization)]));
@@ -149,7 +149,7 @@ async fn check_refuses_addresses_outside_trusted_proxies() {
 #[tokio::test(flavor = "multi_thread")]
 async fn envoy_asks_by_grpc() {
     let world = behind_envoy("edge-envoy-grpc", "127.0.0.1").await;
-    let mut client = AuthorizationClient::new(world.family.channel(Member::Proxy));
+    let mut client = AuthorizationClient::new(world.family.channel(ServiceId::Proxy));
     let authorization = basic("einstein", &world.token);
     let mut ask = async |request: CheckRequest| outcome(client.check(request).await.expect("answers").into_inner());
     for (method, path, headers, code, status) in [
@@ -295,7 +295,7 @@ async fn verify_and_check_compare_hosts_without_trailing_dot() {
         layout.set("PROXY_TRUSTED_PROXIES", "127.0.0.1");
     })
     .await;
-    let mut envoy = AuthorizationClient::new(world.family.channel(Member::Proxy));
+    let mut envoy = AuthorizationClient::new(world.family.channel(ServiceId::Proxy));
     let line = format!("Authorization: {}", basic("einstein", &world.token));
     for (host, status) in [
         ("admin.example.", 403),
@@ -320,7 +320,7 @@ async fn verify_and_check_compare_hosts_without_trailing_dot() {
 #[tokio::test(flavor = "multi_thread")]
 async fn check_removes_unverified_credentials_and_own_cookies() {
     let world = behind_envoy("edge-envoy-credentials", "127.0.0.1").await;
-    let mut client = AuthorizationClient::new(world.family.channel(Member::Proxy));
+    let mut client = AuthorizationClient::new(world.family.channel(ServiceId::Proxy));
     let authorization = basic("einstein", &world.token);
     for (path, cookies, removed, set) in [
         ("/pub/a", "a=1; __Host-doorward=x", &["authorization"][..], Some("a=1")),

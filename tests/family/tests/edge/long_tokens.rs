@@ -6,7 +6,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use doorward::Member;
+use doorward::ServiceId;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::StatusCode;
 use runtime::Clock;
@@ -70,7 +70,7 @@ async fn access_token_of_a_user_in_hundreds_of_groups_passes_the_edge() {
         layout.set("AUTH_BEARER_OIDC_INSECURE", "true");
         layout.set("AUTH_BEARER_OIDC_AUDIENCE", "cloud");
         layout.set("OCIS_ADD_RUN_SERVICES", "auth-app,auth-bearer");
-        let bearer = layout.address(Member::AuthBearer).to_string();
+        let bearer = layout.address(ServiceId::AuthBearer).to_string();
         layout.set("GATEWAY_AUTH_BEARER_ENDPOINT", &bearer);
     })
     .await;

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use config::{Environment, TokenManager};
-use doorward::Member;
+use doorward::ServiceId;
 use proto::doorward::users::v1::{
     AddMemberRequest, CreateGroupRequest, GroupRef, PersonRef, group_ref, person_ref,
     users_admin_api_client::UsersAdminApiClient,
@@ -61,7 +61,7 @@ fn tell(layout: &mut Layout, issuer: &str, routes: &str) {
          implicit_scopes: [groups]\n    access_token_claims: [preferred_username, groups]\n"
     );
     std::fs::write(&clients, file).expect("writes");
-    let bearer = layout.address(Member::AuthBearer).to_string();
+    let bearer = layout.address(ServiceId::AuthBearer).to_string();
     for (name, value) in [
         ("PROXY_ROUTES_FILE", rules.display().to_string().as_str()),
         ("PROXY_OIDC_ISSUER", issuer),
@@ -84,7 +84,7 @@ fn tell(layout: &mut Layout, issuer: &str, routes: &str) {
 async fn join(world: &World) {
     let tokens = TokenManager { jwt_secret: world.family.layout.jwt_secret.as_str().into(), ..TokenManager::default() };
     let context = runtime::Context::new(Environment::default());
-    let mut users = UsersAdminApiClient::new(world.family.channel(Member::Users));
+    let mut users = UsersAdminApiClient::new(world.family.channel(ServiceId::Users));
     let einstein = PersonRef { by: Some(person_ref::By::Username("einstein".to_owned())) };
     for number in 0..=MANY {
         let token = runtime::operator_token(&tokens, &context).expect("is minted");

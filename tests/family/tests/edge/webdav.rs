@@ -78,7 +78,7 @@ async fn a_gibibyte_streams_through_the_process_of_the_edge() {
     let edge = format!("http://{}", layout.variables()["PROXY_HTTP_ADDR"]);
     let family = TestFamily::start_with(layout, Mode::Processes, |context| context).await;
     let token = family.app_token("einstein").await;
-    let pid = family.pid(doorward::Member::Proxy);
+    let pid = family.pid(doorward::ServiceId::Proxy);
     let work = family.layout.folder().to_owned();
     let clients = move || {
         programs(&work, &edge, &token, pid);

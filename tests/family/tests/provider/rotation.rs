@@ -155,7 +155,7 @@ async fn rotate(world: &World, clock: &Clock) {
     let tokens = TokenManager { jwt_secret: layout.jwt_secret.as_str().into(), ..TokenManager::default() };
     let context = Context::new(layout.variables().clone().into_iter().collect());
     let context = Context { clock: clock.clone(), ..context };
-    let address = layout.address(doorward::Member::Idp).to_string();
+    let address = layout.address(doorward::ServiceId::Idp).to_string();
     let channel = channel_within(&address, &GrpcClientTls::default(), Some(PATIENCE), &context);
     let mut keys = KeysApiClient::new(channel.expect("an address is an endpoint"));
     for algorithm in ALGORITHMS {

@@ -1,11 +1,11 @@
 //! The settings of every service, as its types describe them.
 
-use config::{Environment, Loaded, example, load_over, schema};
-use runtime::{Random, Service};
+use authn::BoxError;
+use runtime::Random;
 use serde_json::Value;
 
 use crate::secrets::Secrets;
-use crate::settings::defaults;
+use crate::services::{Defaults, ServiceId, View};
 
 /// Calls `check` with each setting in a schema and its path; sections are checked here.
 fn walk(schema: &Value, path: &str, check: &mut impl FnMut(&str, &Value)) {
@@ -51,57 +51,47 @@ fn check_setting(path: &str, setting: &Value) {
     }
 }
 
-fn check_service<S: Service>() {
-    let service = S::IDENTITY.name;
-    let schema: Value = serde_json::from_str(&schema::<S::Config>(&S::IDENTITY)).expect("JSON");
-    assert_eq!(
-        (&schema["title"], &schema["$schema"]),
-        (&service.into(), &"https://json-schema.org/draft/2020-12/schema".into())
-    );
-    let mut count = 0;
-    walk(&schema, service, &mut |path, setting| {
-        count += 1;
-        check_setting(path, setting);
-    });
-    assert!(count > 20, "{service}: {count} settings");
-    let example = example::<S::Config>(&S::IDENTITY);
-    assert_eq!(example.lines().nth(3), Some("allow_readable_secrets: false"), "{service}");
+fn view(service: ServiceId, view: View, variables: &[(&str, &str)]) -> Result<String, BoxError> {
+    let secrets = Secrets::make(&Random::seeded(1));
+    let variables = [("OCIS_CONFIG_DIR", "/nonexistent")].iter().chain(variables).copied();
+    service.view(view, &Environment::from(variables), &Defaults::new(&secrets))
 }
 
 /// Overflows the stack if the `Default` of a section with `serde(default)` calls `config::defaults`, which needs the schema, which
 /// needs that `Default`.
 #[test]
 fn every_service_describes_its_settings() {
-    check_service::<users::Users>();
-    check_service::<auth_basic::AuthBasic>();
-    check_service::<auth_machine::AuthMachine>();
-    check_service::<auth_service::AuthService>();
-    check_service::<auth_app::AuthApp>();
-    check_service::<auth_bearer::AuthBearer>();
-    check_service::<idp::Idp>();
-    check_service::<gateway::Gateway>();
-    check_service::<proxy::Proxy>();
-}
-
-fn check_database_url<S: Service>(defaults: &S::Config) {
-    let load = |url: &str| {
-        let variables = [("OCIS_CONFIG_DIR", "/nonexistent"), ("OCIS_DATABASE_URL", url)];
-        load_over(defaults, &S::IDENTITY, &Environment::from(variables))
-    };
-    let Loaded { shown, warnings, .. } = load("postgres://doorward:hush-hush@db/doorward").expect("valid");
-    assert!(shown.contains("database_url: '***' # env OCIS_DATABASE_URL\n"), "{shown}");
-    assert!(!shown.contains("hush-hush") && !warnings.concat().contains("hush-hush"), "{shown}{warnings:?}");
-    let refusal =
-        load("mysql://doorward:hush-hush@db/doorward").map(drop).expect_err("no database of ours").to_string();
-    assert!(refusal.contains("DATABASE_URL") && !refusal.contains("hush-hush"), "{refusal}");
+    for service in ServiceId::ALL {
+        let name = service.name();
+        let schema: Value =
+            serde_json::from_str(&view(service, View::Schema, &[]).expect("a schema")).expect("is JSON");
+        assert_eq!(
+            (&schema["title"], &schema["$schema"]),
+            (&name.into(), &"https://json-schema.org/draft/2020-12/schema".into())
+        );
+        let mut count = 0;
+        walk(&schema, name, &mut |path, setting| {
+            count += 1;
+            check_setting(path, setting);
+        });
+        assert!(count > 20, "{name}: {count} settings");
+        let example = view(service, View::Example, &[]).expect("an example");
+        assert_eq!(example.lines().nth(3), Some("allow_readable_secrets: false"), "{name}");
+    }
 }
 
 #[test]
 fn password_in_the_url_of_a_database_is_not_shown() {
-    let secrets = Secrets::make(&Random::seeded(1));
-    check_database_url::<users::Users>(&defaults::users(&secrets));
-    check_database_url::<auth_basic::AuthBasic>(&defaults::auth_basic(&secrets));
-    check_database_url::<auth_app::AuthApp>(&defaults::auth_app(&secrets));
-    check_database_url::<idp::Idp>(&defaults::idp(&secrets));
-    check_database_url::<proxy::Proxy>(&defaults::proxy(&secrets, config::defaults()));
+    let with_database =
+        [ServiceId::Users, ServiceId::AuthBasic, ServiceId::AuthApp, ServiceId::Idp, ServiceId::Proxy];
+    for service in with_database {
+        let of = |what, url| view(service, what, &[("OCIS_DATABASE_URL", url)]);
+        let url = "postgres://doorward:hush-hush@db/doorward";
+        let shown = of(View::Show, url).expect("valid");
+        assert!(shown.contains("database_url: '***' # env OCIS_DATABASE_URL\n"), "{shown}");
+        let checked = of(View::Check, url).expect("valid");
+        assert!(!shown.contains("hush-hush") && !checked.contains("hush-hush"), "{shown}{checked}");
+        let refusal = of(View::Show, "mysql://doorward:hush-hush@db/doorward").expect_err("not supported").to_string();
+        assert!(refusal.contains("DATABASE_URL") && !refusal.contains("hush-hush"), "{refusal}");
+    }
 }

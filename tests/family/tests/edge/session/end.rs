@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use authn::{Claim, Directory, Groups};
-use doorward::Member;
+use doorward::ServiceId;
 use reqwest::StatusCode;
 use testkit::Browser;
 
@@ -132,7 +132,7 @@ async fn clock_corrected_backwards_locks_no_user_out() {
     assert_eq!(family.command(&passwd, &password).await.code, 0);
 
     site.clock.set(site.clock.now() - Duration::from_hours(2));
-    let directory = authn::directory::Remote::users(family.channel(Member::Users));
+    let directory = authn::directory::Remote::users(family.channel(ServiceId::Users));
     let id = directory
         .user_by_claim(&Claim::Username("einstein".to_owned()), Groups::Skip)
         .await

@@ -1,4 +1,4 @@
-//! What the command line and the quick start do to people, over [`Admin`].
+//! The operations on users and groups of the command line and the quick start, over [`Admin`].
 
 use authn::BoxError;
 use config::Secret;
@@ -14,11 +14,11 @@ use tonic::Code;
 
 use crate::admin::Admin;
 
-/// How many users are asked for at once: the most that are given.
+/// Users of one page: the most that the service returns.
 const PAGE: u32 = 1_000;
 
-/// A person to add.
-pub(crate) struct NewPerson<'a> {
+/// A user to add.
+pub(crate) struct NewUser<'a> {
     pub(crate) username: &'a str,
     pub(crate) mail: &'a str,
     pub(crate) display_name: &'a str,
@@ -26,7 +26,7 @@ pub(crate) struct NewPerson<'a> {
     pub(crate) groups: &'a [String],
 }
 
-/// The person with this login name.
+/// The user with this login name.
 pub(crate) fn by_login(username: &str) -> PersonRef {
     PersonRef { by: Some(person_ref::By::Username(username.to_owned())) }
 }
@@ -37,22 +37,22 @@ pub(crate) fn by_name(name: &str) -> GroupRef {
 }
 
 impl Admin {
-    /// Adds a person with a password and memberships. If one of these is refused the person is taken back, so that a
+    /// Adds a user with a password and memberships. If one of these is refused the user is deleted again, so that a
     /// command that fails has changed nothing.
-    pub(crate) async fn add(&mut self, person: &NewPerson<'_>, password: Option<&Secret>) -> Result<Person, BoxError> {
+    pub(crate) async fn add(&mut self, user: &NewUser<'_>, password: Option<&Secret>) -> Result<Person, BoxError> {
         let request = self.request(CreateUserRequest {
-            username: person.username.to_owned(),
-            mail: person.mail.to_owned(),
-            display_name: person.display_name.to_owned(),
-            roles: person.roles.iter().map(|name| authn::role::id(name).to_owned()).collect(),
+            username: user.username.to_owned(),
+            mail: user.mail.to_owned(),
+            display_name: user.display_name.to_owned(),
+            roles: user.roles.iter().map(|name| authn::role::id(name).to_owned()).collect(),
             ..CreateUserRequest::default()
         });
         let created = self.users.create_user(request).await.map_err(refused)?.into_inner();
         let created = created.user.ok_or("users answered without a person")?;
-        match self.complete(&created, person.groups, password).await {
+        match self.complete(&created, user.groups, password).await {
             Ok(()) => Ok(created),
             Err(error) => {
-                self.delete(person.username).await?;
+                self.delete(user.username).await?;
                 Err(error)
             }
         }
@@ -73,19 +73,19 @@ impl Admin {
         Ok(())
     }
 
-    /// Sets the password of the person with this identifier.
+    /// Sets the password of the user with this identifier.
     pub(crate) async fn set_password(&mut self, user_id: &str, password: &Secret) -> Result<(), BoxError> {
         let message = SetPasswordRequest { user_id: user_id.to_owned(), password: password.expose().to_owned() };
         self.passwords.set_password(self.request(message)).await.map_err(refused)?;
         Ok(())
     }
 
-    /// The person with this login name.
+    /// The user with this login name.
     pub(crate) async fn person(&mut self, username: &str) -> Result<Person, BoxError> {
         self.find(username).await?.ok_or_else(|| format!("no user has the login name {username:?}").into())
     }
 
-    /// The person with this login name, if there is one.
+    /// The user with this login name, if there is one.
     pub(crate) async fn find(&mut self, username: &str) -> Result<Option<Person>, BoxError> {
         let request = self.request(GetUserRequest { user: Some(by_login(username)) });
         match self.users.get_user(request).await {
@@ -95,7 +95,7 @@ impl Admin {
         }
     }
 
-    /// Everybody whose login, name or mail address holds this text.
+    /// The users whose login, name or mail address contains this text.
     pub(crate) async fn list(&mut self, query: &str) -> Result<Vec<Person>, BoxError> {
         let (mut people, mut page_token) = (Vec::new(), String::new());
         loop {
@@ -110,7 +110,7 @@ impl Admin {
         }
     }
 
-    /// Lets a person in, or not.
+    /// Enables or disables a user.
     pub(crate) async fn set_status(&mut self, username: &str, status: PersonStatus) -> Result<(), BoxError> {
         let message = UpdateUserRequest {
             user: Some(by_login(username)),
@@ -121,7 +121,7 @@ impl Admin {
         Ok(())
     }
 
-    /// Removes a person, and the password first: a password without a person opens nothing.
+    /// Deletes a user, and the password first.
     pub(crate) async fn delete(&mut self, username: &str) -> Result<(), BoxError> {
         let person = self.person(username).await?;
         let request = self.request(RemovePasswordRequest { user_id: person.id });
@@ -131,7 +131,7 @@ impl Admin {
         Ok(())
     }
 
-    /// Adds a group unless it is there.
+    /// Adds a group unless it exists.
     pub(crate) async fn ensure_group(&mut self, name: &str) -> Result<(), BoxError> {
         let request = self.request(CreateGroupRequest { name: name.to_owned(), ..CreateGroupRequest::default() });
         match self.users.create_group(request).await {
@@ -141,7 +141,7 @@ impl Admin {
         }
     }
 
-    /// Makes a person a member of a group.
+    /// Makes a user a member of a group.
     pub(crate) async fn add_member(&mut self, group: &str, username: &str) -> Result<bool, BoxError> {
         let message = AddMemberRequest { group: Some(by_name(group)), user: Some(by_login(username)) };
         let answer = self.users.add_member(self.request(message)).await.map_err(refused)?;
@@ -149,7 +149,7 @@ impl Admin {
     }
 }
 
-/// Why a service did not do it.
+/// The error of a refused call.
 pub(crate) fn refused(status: tonic::Status) -> BoxError {
     if token::is_refused_token(&status) {
         Box::new(ForeignToken(status.message().to_owned()))
