@@ -12,10 +12,7 @@ use runtime::Random;
 use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::Config;
-
-/// The fewest bytes a secret may have: 128 bits, if they are random.
-pub const MIN_SECRET: usize = 16;
+use crate::config::{Config, MIN_SECRET};
 
 /// Why the accounts are refused. One line each, without a secret.
 #[derive(Debug, thiserror::Error)]

@@ -4,6 +4,9 @@ use config::{Debug, Grpc, Invalid, Log, Secret, SecretFiles, Section, Tracing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The fewest bytes a secret may have: 128 bits, if they are random.
+pub const MIN_SECRET: usize = 16;
+
 /// The configuration of auth-service.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Config {
@@ -57,8 +60,10 @@ pub struct ServiceAccount {
     pub id: String,
     /// The service account secret.
     #[serde(rename = "service_account_secret")]
-    #[schemars(extend("x-env" = ["OCIS_SERVICE_ACCOUNT_SECRET", "<P>_SERVICE_ACCOUNT_SECRET"]))]
-    #[schemars(extend("x-min-bytes" = super::accounts::MIN_SECRET))]
+    #[schemars(extend(
+        "x-env" = ["OCIS_SERVICE_ACCOUNT_SECRET", "<P>_SERVICE_ACCOUNT_SECRET"],
+        "x-min-bytes" = MIN_SECRET,
+    ))]
     pub secret: Secret,
 }
 

@@ -13,8 +13,8 @@ use authn::{AuthError, Authenticated, Authenticator, BoxError, Credentials};
 use runtime::{App, Clock, Context, Listeners, Task};
 use secrecy::ExposeSecret;
 
-pub use self::config::{Config, ServiceAccount};
-pub use accounts::{Accounts, AccountsError, MIN_SECRET};
+pub use self::config::{Config, MIN_SECRET, ServiceAccount};
+pub use accounts::{Accounts, AccountsError};
 
 /// The service.
 pub struct AuthService;

@@ -8,7 +8,7 @@ use runtime::{Clock, Random};
 use store::StoreError;
 use tracing::Instrument;
 
-use crate::directory::{Cache, Touched};
+use crate::cache::{Cache, Touched};
 use crate::store::{GroupKey, Key, Stretch, UserStore};
 use crate::{Change, Group, GroupRef, NewPerson, Page, PageRequest, PeopleError, Person, PersonRef, rules};
 

@@ -44,7 +44,7 @@ impl HeapSize for Known {
 }
 
 impl Known {
-    pub(super) fn new(full: User) -> Self {
+    pub(crate) fn new(full: User) -> Self {
         let (username, mail, read) = (fold(&full.username).into_owned(), fold(&full.mail).into_owned(), Instant::now());
         let full = Arc::new(full);
         let bare = if full.groups.is_empty() {
@@ -56,11 +56,11 @@ impl Known {
     }
 
     /// Whether it is believed where others write too, while the database does not answer.
-    pub(super) fn is_recent(&self) -> bool {
+    pub(crate) fn is_recent(&self) -> bool {
         self.read.elapsed() < BELIEVED_FOR
     }
 
-    pub(super) fn user(&self, groups: Groups) -> Arc<User> {
+    pub(crate) fn user(&self, groups: Groups) -> Arc<User> {
         match groups {
             Groups::Include => Arc::clone(&self.full),
             Groups::Skip => Arc::clone(&self.bare),
@@ -69,7 +69,7 @@ impl Known {
 }
 
 /// What a person is remembered by.
-pub(super) enum Name<'a> {
+pub(crate) enum Name<'a> {
     Id(&'a str),
     Username(Cow<'a, str>),
     Mail(Cow<'a, str>),
@@ -77,7 +77,7 @@ pub(super) enum Name<'a> {
 
 impl<'a> Name<'a> {
     /// Numbers are not remembered: they need not be one person's.
-    pub(super) fn of(key: Key<'a>) -> Option<Self> {
+    pub(crate) fn of(key: Key<'a>) -> Option<Self> {
         match key {
             Key::Id(id) => Some(Self::Id(id)),
             Key::Username(name) => Some(Self::Username(fold(name))),
@@ -123,7 +123,7 @@ impl Default for Cache {
 
 impl Cache {
     /// A person known by this name. A name or an address that is no longer the person's is no longer one for it.
-    pub(super) fn get(&self, name: &Name<'_>) -> Option<Arc<Known>> {
+    pub(crate) fn get(&self, name: &Name<'_>) -> Option<Arc<Known>> {
         match name {
             Name::Id(id) => self.people.get(*id),
             Name::Username(name) => {
@@ -136,19 +136,19 @@ impl Cache {
     }
 
     /// Waits until no other lookup of this name is under way.
-    pub(super) async fn flight(&self, name: &Name<'_>) -> MutexGuard<'_, ()> {
+    pub(crate) async fn flight(&self, name: &Name<'_>) -> MutexGuard<'_, ()> {
         let hash = self.hasher.hash_one(name.text());
         let place = usize::try_from(hash % FLIGHTS as u64).unwrap_or_default();
         self.flights[place].lock().await
     }
 
     /// How many writes there were: to be asked before reading what is to be kept.
-    pub(super) fn writes(&self) -> u64 {
+    pub(crate) fn writes(&self) -> u64 {
         self.writes.load(Ordering::SeqCst)
     }
 
     /// Keeps what was read, unless something was written since: then it may be outdated already.
-    pub(super) fn keep(&self, known: &Arc<Known>, before: u64) {
+    pub(crate) fn keep(&self, known: &Arc<Known>, before: u64) {
         let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
         if self.writes() != before {
             return;
@@ -162,7 +162,7 @@ impl Cache {
     }
 
     /// Forgets whoever is known by this name: the database says that there is no such person.
-    pub(super) fn forget(self: &Arc<Self>, name: &Name<'_>) {
+    pub(crate) fn forget(self: &Arc<Self>, name: &Name<'_>) {
         if let Some(known) = self.get(name) {
             drop(Arc::clone(self).forgetting(Touched::Person(known.full.id.opaque_id.clone())));
         }

@@ -1,18 +1,16 @@
 //! The people as the rest of the family asks for them.
 
-mod cache;
-
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
 use authn::{Claim, Directory, DirectoryError, Filter, Groups, User, UserId, UserType, normal_issuer};
-use cache::Known;
-pub(crate) use cache::{Cache, Touched};
 use status::Kind;
 
+use crate::administration::Administration;
+use crate::cache::{self, Cache, Known};
 use crate::store::{Key, Stretch, UserStore};
-use crate::{Administration, PeopleError, Person, rules};
+use crate::{PeopleError, Person, rules};
 
 /// The most people that one search answers.
 const SEARCH_LIMIT: u64 = 100;

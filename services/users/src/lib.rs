@@ -2,6 +2,7 @@
 //! as its table is generated.
 
 mod administration;
+mod cache;
 mod config;
 mod directory;
 mod error;
@@ -29,7 +30,8 @@ pub use person::{
     Author, Change, Group, GroupName, GroupRef, NewPerson, Page, PageRequest, Person, PersonRef, role_name,
 };
 
-use directory::{Cache, SqlDirectory};
+use cache::Cache;
+use directory::SqlDirectory;
 use store::UserStore;
 
 /// How long another process may take to let go of the `SQLite` file, as when one instance replaces another.

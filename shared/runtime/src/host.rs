@@ -10,18 +10,6 @@ use crate::start::{StartError, USAGE, is_configuration};
 use crate::{BoxError, Context, process, signals, telemetry, tls};
 use config::{ListenAddr, Log, Tracing};
 
-/// Something in the configuration cannot be used: the process ends with 64 and the error's one line.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Misconfigured(String);
-
-impl Misconfigured {
-    /// Says so of an error.
-    pub fn new(error: impl std::error::Error) -> Self {
-        Self(error.to_string())
-    }
-}
-
 /// Runs what `start` starts, until SIGTERM or SIGINT; `start` answers with what ends when everything has ended.
 ///
 /// # Errors

@@ -1,57 +1,25 @@
 //! The one handle to a database.
 
+mod writable;
+
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use config::Secret;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode, SqlxPostgresConnector,
     SqlxSqliteConnector, Statement, TransactionOptions,
 };
 use tokio::time::Instant;
 
+use writable::Writes;
+
 use crate::connection::{Connection, Session};
 use crate::postgres::Server;
 use crate::url::Target;
-use crate::writable::Writes;
-use crate::{StoreError, columns, redacted, sqlite, url};
-
-/// How a `PostgreSQL` server is treated; the defaults are right for services that answer people.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The most connections of this process.
-    pub max_connections: u32,
-    /// How long a call waits for one of them.
-    pub acquire_timeout: Duration,
-    /// After which time the server gives up a statement.
-    pub statement_timeout: Duration,
-    /// After which time the server gives up a transaction in which nothing happens.
-    pub idle_in_transaction_timeout: Duration,
-    /// After which time [`Database::run`] gives up, whatever the server does.
-    pub call_timeout: Duration,
-    /// How long [`Database::connect`] keeps trying while the server cannot be reached, as it may only just be starting.
-    pub patience: Duration,
-    /// The URL of the same database by which announcements are listened to; empty for that of [`Database::connect`]. A pooler that
-    /// hands out sessions transaction by transaction has none for a listener.
-    pub listen_url: Secret,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            max_connections: 4,
-            acquire_timeout: Duration::from_secs(1),
-            statement_timeout: Duration::from_secs(2),
-            idle_in_transaction_timeout: Duration::from_secs(5),
-            call_timeout: Duration::from_secs(2),
-            patience: Duration::from_secs(10),
-            listen_url: Secret::default(),
-        }
-    }
-}
+use crate::{Options, StoreError, columns, redacted, sqlite, url};
 
 /// An open database; clones share it. Its `Debug` form shows where it is, without user and password.
 #[derive(Clone)]

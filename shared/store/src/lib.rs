@@ -7,6 +7,7 @@ mod connection;
 mod database;
 mod error;
 mod migrate;
+mod options;
 mod postgres;
 mod prune;
 mod recent;
@@ -18,14 +19,14 @@ mod sqlite;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod url;
-mod writable;
 
 #[cfg(test)]
 mod tests;
 
 pub use connection::Connection;
-pub use database::{Database, Options};
+pub use database::Database;
 pub use error::{Cause, StoreError};
+pub use options::Options;
 pub use prune::{keep_pruning, prune};
 pub use recent::{BELIEVED_FOR, Forgetting, Recent, read_or_recent};
 pub use replica_sync::{OUTBOX_WINDOW, ReplicaSync};

@@ -7,7 +7,8 @@ use runtime::Check;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tokio::sync::Mutex;
 
-use crate::{Database, StoreError};
+use super::Database;
+use crate::StoreError;
 
 /// How long a write that succeeded counts, unless another one has failed since: a disk is not written to for each question.
 const TRUSTED_FOR: Duration = Duration::from_secs(5);

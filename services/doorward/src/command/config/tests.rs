@@ -54,7 +54,7 @@ fn check_setting(path: &str, setting: &Value) {
 fn view(service: ServiceId, view: View, variables: &[(&str, &str)]) -> Result<String, BoxError> {
     let secrets = Secrets::make(&Random::seeded(1));
     let variables = [("OCIS_CONFIG_DIR", "/nonexistent")].iter().chain(variables).copied();
-    service.view(view, &Environment::from(variables), &Defaults::new(&secrets))
+    service.view(view, &variables.collect(), &Defaults::new(&secrets))
 }
 
 /// Overflows the stack if the `Default` of a section with `serde(default)` calls `config::defaults`, which needs the schema, which
