@@ -1,5 +1,6 @@
 //! Rules of the architecture that the workspace is held against: which crate may import which, by what cargo knows of it; no cycle
-//! among the top-level modules of a crate, nor among those of idp's engine; and no link to a security requirement that does not exist.
+//! among the top-level modules of a crate, nor among those of idp's engine; no trait with a single implementation; and no link to a
+//! security requirement that does not exist.
 
 mod files;
 mod graph;
@@ -7,9 +8,16 @@ mod links;
 mod modules;
 mod rules;
 mod sources;
+mod traits;
 
 use graph::{Crate, Kind};
 use rules::violations;
+
+/// Traits with a single implementation, and why each is needed (rule 8).
+const SINGLE: [(&str, &str); 2] = [
+    ("Configuration", "an alias for bounds, implemented for every type that meets them"),
+    ("EndedSessions", "the edge and idp meet through it, as services do not import services"),
+];
 
 #[test]
 fn the_workspace_follows_the_rules() {
@@ -33,6 +41,14 @@ fn modules_of_a_crate_form_no_cycle() {
     let of_engine = cycles("services/idp/src/engine", "crate::engine::");
     let found: Vec<_> = graph::of_workspace().iter().flat_map(of_crate).chain(of_engine).collect();
     assert_eq!(found, Vec::<String>::new());
+}
+
+/// Rule 8: a trait has two implementations or guards a trust boundary.
+#[test]
+fn traits_have_two_implementations() {
+    let mut files = files::below("services", "rs");
+    files.extend(files::below("shared", "rs"));
+    assert_eq!(traits::violations(&files, &SINGLE), Vec::<String>::new());
 }
 
 #[test]

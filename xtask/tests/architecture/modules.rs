@@ -1,4 +1,5 @@
-//! Cycles among the modules of a folder, by the paths in its sources. Comments and tests do not count.
+//! Cycles among the modules of a folder, by the paths in its sources. Comments and tests do not count. A name that the root of the
+//! folder's module re-exports counts as the module that the root has it from.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -28,13 +29,13 @@ pub(crate) fn cycles(folder: &str, root: &str, files: &[File]) -> Vec<String> {
 }
 
 /// The modules on the shortest way from a module back to itself.
-fn shortest_cycle<'a>(module: &'a str, imports: &'a Imports) -> Option<Vec<&'a str>> {
-    let mut ways = VecDeque::from([vec![module]]);
+fn shortest_cycle<'a>(start: &'a str, imports: &'a Imports) -> Option<Vec<&'a str>> {
+    let mut ways = VecDeque::from([vec![start]]);
     let mut seen = BTreeSet::new();
     while let Some(way) = ways.pop_front() {
         let last = *way.last()?;
         for next in imports.get(last).into_iter().flat_map(BTreeMap::keys) {
-            if next == module {
+            if next == start {
                 return Some(way);
             }
             if seen.insert(next) {
@@ -50,17 +51,47 @@ fn imports(folder: &str, root: &str, files: &[File]) -> Imports {
         .iter()
         .filter_map(|file| Some((module_of(file.path.strip_prefix(folder)?.strip_prefix('/')?)?, file)))
         .collect();
+    let of_root: String = files.iter().filter(|file| is_root(folder, file)).map(|file| code_of(&file.text)).collect();
+    let re_exports = re_exports(&of_root);
     let mut imports: Imports = modules.iter().map(|(module, _)| (module[0].to_owned(), BTreeMap::new())).collect();
     for (module, file) in &modules {
         let code = code_of(&file.text);
         for name in names_from_root(&code, root, module.len()) {
-            if name != module[0] && imports.contains_key(name) {
+            let target = if imports.contains_key(name) { name } else { re_exports.get(name).copied().unwrap_or(name) };
+            if target != module[0] && imports.contains_key(target) {
                 let imported = imports.entry(module[0].to_owned()).or_default();
-                imported.entry(name.to_owned()).or_insert_with(|| file.path.clone());
+                imported.entry(target.to_owned()).or_insert_with(|| file.path.clone());
             }
         }
     }
     imports
+}
+
+fn is_root(folder: &str, file: &File) -> bool {
+    ["/lib.rs", "/main.rs", ".rs"].iter().any(|root| file.path == format!("{folder}{root}"))
+}
+
+/// The names in the `use` declarations of a root, each with the module that the declaration begins with.
+fn re_exports(root: &str) -> BTreeMap<&str, &str> {
+    let mut names = BTreeMap::new();
+    for path in used_paths(root).into_iter().filter(|path| !path.starts_with("::")) {
+        let path = path.trim_start_matches("self::").trim_start_matches("crate::");
+        let mut words = path.split(|sign: char| !is_part_of_name(sign)).filter(|word| !word.is_empty());
+        if let Some(module) = words.next() {
+            names.extend(words.map(|word| (word, module)));
+        }
+    }
+    names
+}
+
+/// The paths of the `use` declarations of a text, without the semicolon.
+pub(crate) fn used_paths(text: &str) -> Vec<&str> {
+    let is_visibility = |text: &str| matches!(text, "" | "pub") || (text.starts_with("pub(") && text.ends_with(')'));
+    let declarations = text.match_indices("use ").filter(|(at, _)| {
+        let before = text[..*at].rsplit('\n').next().unwrap_or_default();
+        is_visibility(before.trim())
+    });
+    declarations.filter_map(|(at, keyword)| text[at + keyword.len()..].split(';').next()).collect()
 }
 
 /// The path of the module in a file; `None` for the root of a crate and for tests.
@@ -75,7 +106,7 @@ fn module_of(path: &str) -> Option<Vec<&str>> {
 }
 
 /// The lines that are neither a comment nor part of an item for tests.
-fn code_of(text: &str) -> String {
+pub(crate) fn code_of(text: &str) -> String {
     let indentation = |line: &str| line.len() - line.trim_start().len();
     let mut code = String::new();
     let mut lines = text.lines();
@@ -112,7 +143,7 @@ fn names_from_root<'a>(code: &'a str, root: &str, depth: usize) -> Vec<&'a str> 
 }
 
 /// The first name of a path, or of each path in braces.
-fn first_names(rest: &str) -> Vec<&str> {
+pub(crate) fn first_names(rest: &str) -> Vec<&str> {
     let Some(group) = rest.strip_prefix('{') else { return vec![identifier(rest)] };
     let (mut names, mut start, mut depth) = (Vec::new(), 0, 0);
     for (at, character) in group.char_indices() {
@@ -132,11 +163,15 @@ fn first_names(rest: &str) -> Vec<&str> {
     names
 }
 
-fn identifier(text: &str) -> &str {
-    text.split(|character: char| !character.is_alphanumeric() && character != '_').next().unwrap_or_default()
+pub(crate) fn identifier(text: &str) -> &str {
+    text.split(|sign: char| !is_part_of_name(sign)).next().unwrap_or_default()
 }
 
-/// The cycles of a crate with these files.
+fn is_part_of_name(sign: char) -> bool {
+    sign.is_alphanumeric() || sign == '_'
+}
+
+/// The cycles of a crate of these files.
 fn cycles_of(files: &[(&str, &str)]) -> Vec<String> {
     let file = |(path, text): &(&str, &str)| File { path: format!("made/src/{path}"), text: (*text).to_owned() };
     cycles("made/src", "crate::", &files.iter().map(file).collect::<Vec<_>>())
@@ -152,26 +187,39 @@ fn a_cycle_of_modules_is_found_with_its_files() {
         ("d.rs", "use crate::e;\n"),
         ("e/deep.rs", "use super::super::d::D;\n"),
     ];
-    let found = cycles_of(&files);
-    assert_eq!(
-        found,
-        [
-            "a (made/src/a/mod.rs) -> b (made/src/b/deep.rs) -> c (made/src/c.rs) -> a",
-            "d (made/src/d.rs) -> e (made/src/e/deep.rs) -> d"
-        ]
-    );
+    let found = [
+        "a (made/src/a/mod.rs) -> b (made/src/b/deep.rs) -> c (made/src/c.rs) -> a",
+        "d (made/src/d.rs) -> e (made/src/e/deep.rs) -> d",
+    ];
+    assert_eq!(cycles_of(&files), found);
 }
 
 #[test]
 fn cycle_of_modules_below_the_root_is_found() {
-    let file = |path: &str, text: &str| File { path: format!("made/src/core/{path}"), text: text.to_owned() };
+    let file = |path: &str, text: &str| File { path: format!("made/src/{path}"), text: text.to_owned() };
     let files = [
-        file("a.rs", "use super::b::B;\n"),
-        file("b.rs", "use crate::core::a::A;\n"),
-        file("c.rs", "use crate::a::A;\n"),
+        file("core.rs", "pub use d::D;\n"),
+        file("core/a.rs", "use super::b::B;\n"),
+        file("core/b.rs", "use crate::core::a::A;\n"),
+        file("core/c.rs", "use crate::a::A;\nuse super::D;\n"),
+        file("core/d.rs", "use super::c;\n"),
     ];
-    let found = cycles("made/src/core", "crate::core::", &files);
-    assert_eq!(found, ["a (made/src/core/a.rs) -> b (made/src/core/b.rs) -> a"]);
+    let found = [
+        "a (made/src/core/a.rs) -> b (made/src/core/b.rs) -> a",
+        "c (made/src/core/c.rs) -> d (made/src/core/d.rs) -> c",
+    ];
+    assert_eq!(cycles("made/src/core", "crate::core::", &files), found);
+}
+
+#[test]
+fn a_cycle_through_a_re_export_is_found() {
+    let files = [
+        ("lib.rs", "mod a;\nmod b;\n\npub use self::a::{\n    A, deep::Other as Renamed,\n};\npub use ::foreign::b;\n"),
+        ("a.rs", "use crate::b::B;\n"),
+        ("b.rs", "fn new() -> crate::Renamed {}\n"),
+    ];
+    let found = "a (made/src/a.rs) -> b (made/src/b.rs) -> a";
+    assert_eq!(cycles_of(&files), [found]);
 }
 
 #[test]
