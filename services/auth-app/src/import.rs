@@ -11,7 +11,9 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use ::token::Claims;
+use authn::audit::Event;
 use authn::{Caller, Claim, DirectoryError, Grants, Groups, UserId};
+use tracing::field::display;
 use uuid::Uuid;
 
 pub use cells::cells;
@@ -213,14 +215,13 @@ fn id_of(imported: &[u8; 32]) -> Uuid {
 }
 
 fn audit(claims: &Claims, caller: &Caller, count: usize) {
-    tracing::info!(
-        target: "audit",
-        event = "app_token_import",
-        outcome = "done",
-        reason = "",
-        caller = claims.user.id.opaque_id,
-        source = caller.source.map(tracing::field::display),
-        trace_id = %caller.trace_id,
-        count,
-    );
+    Event {
+        reason: &"",
+        caller: &claims.user.id.opaque_id,
+        source: &caller.source.map(display),
+        trace_id: &display(&caller.trace_id),
+        count: &count,
+        ..Event::new("app_token_import", "done")
+    }
+    .log();
 }

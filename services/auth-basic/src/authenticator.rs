@@ -5,12 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use authn::app_token::WellFormed;
+use authn::audit::Event;
 use authn::{AuthError, Authenticated, Authenticator, Credentials, Login, Reason};
 use bounded_cache::{HeapSize, MIB};
 use moka::future::Cache;
 use runtime::Clock;
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
+use tracing::field::display;
 
 use crate::backend::{Backend, COME_AGAIN, Person};
 use crate::digest::{Digest, Digester};
@@ -236,10 +238,16 @@ impl Authenticator for Basic {
             Err(denial) => ("refused", denial.error.reason(), denial.subject.as_str()),
         };
         let caller = credentials.caller.identity.as_deref().unwrap_or_default();
-        let source = credentials.caller.source.map(tracing::field::display);
-        let trace_id = credentials.caller.trace_id.as_str();
         // an unknown login is not logged: too often it is a password in the wrong field
-        tracing::info!(target: "audit", event = "password", outcome, reason, subject, caller, source, trace_id);
+        Event {
+            reason: &reason,
+            subject: &subject,
+            caller: &caller,
+            source: &credentials.caller.source.map(display),
+            trace_id: &credentials.caller.trace_id,
+            ..Event::new("password", outcome)
+        }
+        .log();
         verdict.map_err(|denial| denial.error)
     }
 }

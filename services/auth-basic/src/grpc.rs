@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use authn::Caller;
+use authn::audit::Event;
 use proto::doorward::passwords::v1::{
     HasPasswordRequest, HasPasswordResponse, RemovePasswordRequest, RemovePasswordResponse, SetPasswordRequest,
     SetPasswordResponse,
@@ -13,6 +14,7 @@ use secrecy::SecretString;
 use status::Kind;
 use token::{Verifier, authorize_admin};
 use tonic::{Request, Response, Status};
+use tracing::field::display;
 
 use crate::{Administration, AdministrationError};
 
@@ -141,7 +143,13 @@ impl PasswordsApi for Api {
 }
 
 fn audit(event: &str, caller: &Caller, administrator: &str, subject: &str, outcome: &str, reason: &str) {
-    let source = caller.source.map(tracing::field::display);
-    let trace_id = caller.trace_id.as_str();
-    tracing::info!(target: "audit", event, outcome, reason, subject, caller = administrator, source, trace_id);
+    Event {
+        reason: &reason,
+        subject: &subject,
+        caller: &administrator,
+        source: &caller.source.map(display),
+        trace_id: &caller.trace_id,
+        ..Event::new(event, outcome)
+    }
+    .log();
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use authn::audit::Event;
 use axum::extract::{DefaultBodyLimit, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -12,6 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use oidc::claims::{LEEWAY, check_times, identifier, is_meant_for, time};
 use oidc::jose::{Algorithm, MAX_JWT, UnverifiedJwt};
 use serde_json::{Value, json};
+use tracing::field::display;
 
 use crate::authenticator::Bearer;
 use crate::issuer::Issuer;
@@ -111,7 +113,7 @@ impl Bearer {
         }
         self.sessions.end(&logout, issuer.longest_life(), now);
         let (issuer, subject, session) = (issuer.name(), logout.subject, logout.session);
-        tracing::info!(target: "audit", event = "session.end", outcome = "success", issuer, subject, session);
+        Event { issuer: &issuer, subject: &subject, session: &session, ..Event::new("session.end", "success") }.log();
         Ok(())
     }
 }
@@ -133,7 +135,7 @@ async fn receive(
     };
     let unkept = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let Err(error) = outcome else { return (StatusCode::OK, [unkept]).into_response() };
-    tracing::info!(target: "audit", event = "session.end", outcome = "failure", reason = %error);
+    Event { reason: &display(&error), ..Event::new("session.end", "failure") }.log();
     let (status, code) = match error {
         LogoutError::Request | LogoutError::Token(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
         LogoutError::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use authn::audit::Event;
 use authn::{AuthError, Claim, Directory, DirectoryError, Groups, Login, Reason, User, may_be_new_address};
 use aws_lc_rs::digest::{Context, SHA256};
 use uuid::{Builder, Uuid, Version};
@@ -100,7 +101,7 @@ impl People {
         };
         let profile = profile?;
         provisioner.create(id, &profile, role.unwrap_or(authn::role::USER)).await?;
-        tracing::info!(target: "audit", event = "user.provision", outcome = "success", issuer = issuer.name(), subject = id);
+        Event { issuer: &issuer.name(), subject: &id, ..Event::new("user.provision", "success") }.log();
         self.by_id(id).await?.ok_or(unknown)
     }
 

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use authn::audit::Event;
 use authn::{AuthError, BoxError, Reason, may_be_new_login};
 use bounded_cache::MIB;
 use moka::notification::RemovalCause;
@@ -157,7 +158,7 @@ impl Provisioner {
         let message = UpdateUserRequest { user: Some(by_id(id)), roles, ..UpdateUserRequest::default() };
         match self.users.clone().update_user(self.request(message)?).await {
             Ok(_) => {
-                tracing::info!(target: "audit", event = "user.role", outcome = "success", subject = id, role);
+                Event { subject: &id, role: &role, ..Event::new("user.role", "success") }.log();
                 Ok(())
             }
             Err(status) if status.code() == Code::Unimplemented => Ok(()),

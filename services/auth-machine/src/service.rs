@@ -2,9 +2,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use authn::audit::Event;
 use authn::{AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, Groups, Reason, Standing};
 use bounded_cache::HeapSize;
 use secrecy::ExposeSecret;
+use tracing::field::display;
 
 use crate::{
     key::Keys,
@@ -153,17 +155,16 @@ fn claim_of(client_id: &str) -> Claim {
 
 /// Writes one audit event for each attempt, before the response is sent. `name` is the caller's, if it has one.
 fn audit(caller: &Caller, name: Option<&str>, outcome: &str, reason: &str, subject: &str) {
-    tracing::info!(
-        target: "audit",
-        event = "impersonation",
-        outcome,
-        reason,
-        subject,
-        caller = name.unwrap_or(UNNAMED_CALLER),
-        peer = caller.identity,
-        source = caller.source.map(tracing::field::display),
-        trace_id = %caller.trace_id,
-    );
+    Event {
+        reason: &reason,
+        subject: &subject,
+        caller: &name.unwrap_or(UNNAMED_CALLER),
+        peer: &caller.identity,
+        source: &caller.source.map(display),
+        trace_id: &display(&caller.trace_id),
+        ..Event::new("impersonation", outcome)
+    }
+    .log();
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use authn::audit::Event;
 use authn::{Access, AuthError, Authenticated, Credentials, Directory, DirectoryError, Groups, Reason, User};
 use runtime::Clock;
 use secrecy::ExposeSecret;
 use token::{Minter, TokenError, Verifier};
+use tracing::field::display;
 
 use crate::homes::Homes;
 use crate::peers::Peers;
@@ -117,14 +119,13 @@ impl Core {
 fn audit(kind: &str, credentials: &Credentials, error: &AuthError) {
     let kind: String = kind.chars().take(32).collect();
     let subject: String = credentials.client_id.chars().take(256).collect();
-    tracing::info!(
-        target: "audit",
-        event = "authenticate",
-        outcome = "refused",
-        reason = error.reason(),
-        kind,
-        subject,
-        source = credentials.caller.source.map(tracing::field::display),
-        trace_id = %credentials.caller.trace_id,
-    );
+    Event {
+        reason: &error.reason(),
+        kind: &kind,
+        subject: &subject,
+        source: &credentials.caller.source.map(display),
+        trace_id: &display(&credentials.caller.trace_id),
+        ..Event::new("authenticate", "refused")
+    }
+    .log();
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use authn::audit::Event;
 use authn::{Authenticated, User, UserId, UserType, role};
 use bounded_cache::MIB;
 use moka::sync::Cache;
@@ -137,7 +138,7 @@ async fn roles_of(settings: &Channel, user: &str, ordinary: &'static str) -> Res
     let message = AssignRoleToUserRequest { account_uuid: user.to_owned(), role_id: ordinary.to_owned() };
     let assigned = call::unary_by_names(settings.clone(), ASSIGN, self::request(user, message)?);
     let _: Response<AssignRoleToUserResponse> = within(assigned).await?;
-    tracing::info!(target: "audit", event = "role.assign", outcome = "success", subject = user, role = ordinary);
+    Event { subject: &user, role: &ordinary, ..Event::new("role.assign", "success") }.log();
     Ok(vec![ordinary.to_owned()])
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod read_only;
 use std::sync::Arc;
 
 use authn::DirectoryError;
+use authn::audit::Event;
 use proto::doorward::users::v1::{
     AddMemberRequest, AddMemberResponse, CreateGroupRequest, CreateGroupResponse, CreateUserRequest,
     CreateUserResponse, DeleteGroupRequest, DeleteGroupResponse, DeleteUserRequest, DeleteUserResponse,
@@ -19,6 +20,7 @@ use runtime::Clock;
 use status::Kind;
 use token::{Claims, TokenError, Verifier};
 use tonic::{Request, Response, Status, metadata::MetadataMap};
+use tracing::field::debug;
 
 use crate::{Administration, Author, PageRequest, PeopleError};
 
@@ -205,8 +207,8 @@ fn audited<T>(
     subject: impl FnOnce(&T) -> String,
 ) -> Result<T, Status> {
     match &outcome {
-        Ok(done) => tracing::info!(target: "audit", event, outcome = "success", subject = subject(done), caller),
-        Err(error) => tracing::info!(target: "audit", event, outcome = "failure", reason = ?error.kind(), caller),
+        Ok(done) => Event { subject: &subject(done), caller: &caller, ..Event::new(event, "success") }.log(),
+        Err(error) => Event { reason: &debug(error.kind()), caller: &caller, ..Event::new(event, "failure") }.log(),
     }
     outcome.map_err(refusal)
 }

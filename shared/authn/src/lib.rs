@@ -2,6 +2,7 @@
 
 pub mod amr;
 pub mod app_token;
+pub mod audit;
 mod authenticator;
 pub mod caller;
 mod credentials;

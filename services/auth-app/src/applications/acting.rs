@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use ::token::Claims;
+use authn::audit::Event;
 use authn::{Access, Caller, Claim, DirectoryError, Grants, Groups, Permission, User, UserId, amr};
+use tracing::field::display;
 use uuid::Uuid;
 
 use super::{Applications, ApplicationsError};
@@ -197,18 +199,17 @@ impl ActingAs<'_> {
             Right::Impersonation(reason) => ("impersonation", reason.as_str()),
             Right::Operator => ("operator", ""),
         };
-        tracing::info!(
-            target: "audit",
-            event,
-            outcome = "done",
-            reason,
-            right,
-            subject = self.owner.opaque_id,
-            caller = self.actor(),
-            act = self.claims.actor,
-            source = self.caller.source.map(tracing::field::display),
-            trace_id = %self.caller.trace_id,
-            token = token.map(tracing::field::display),
-        );
+        Event {
+            reason: &reason,
+            right: &right,
+            subject: &self.owner.opaque_id,
+            caller: &self.actor(),
+            act: &self.claims.actor,
+            source: &self.caller.source.map(display),
+            trace_id: &display(&self.caller.trace_id),
+            token: &token.map(display),
+            ..Event::new(event, "done")
+        }
+        .log();
     }
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::time::SystemTime;
 
 use authn::Caller;
+use authn::audit::Event;
 use oidc::jose::Algorithm;
 use proto::doorward::idp::v1::{
     Key, KeyState, ListKeysRequest, ListKeysResponse, RetireKeyRequest, RetireKeyResponse, RotateKeyRequest,
@@ -14,6 +15,7 @@ use runtime::Clock;
 use status::Kind;
 use token::{Claims, Verifier, authorize_admin};
 use tonic::{Request, Response, Status};
+use tracing::field::display;
 
 use crate::engine::keys::{Begin, Keys, KeysError, Listed, State};
 use crate::model::seconds;
@@ -48,17 +50,16 @@ fn refused(error: &KeysError) -> Status {
 }
 
 fn audit(claims: &Claims, caller: &Caller, event: &'static str, kid: &str) {
-    tracing::info!(
-        target: "audit",
-        event,
-        outcome = "done",
-        reason = "",
-        caller = claims.user.id.opaque_id,
-        act = claims.actor,
-        source = caller.source.map(tracing::field::display),
-        trace_id = %caller.trace_id,
-        kid,
-    );
+    Event {
+        reason: &"",
+        caller: &claims.user.id.opaque_id,
+        act: &claims.actor,
+        source: &caller.source.map(display),
+        trace_id: &display(&caller.trace_id),
+        kid: &kid,
+        ..Event::new(event, "done")
+    }
+    .log();
 }
 
 fn epoch(time: SystemTime) -> i64 {

@@ -1,8 +1,10 @@
 //! The audit log of the endpoints that programs call.
 
 use authn::Caller;
+use authn::audit::Event;
 use axum::http::request::Parts;
 use tonic::metadata::MetadataMap;
+use tracing::field::display;
 
 use crate::engine::error::AuditedRefusal;
 
@@ -22,14 +24,13 @@ pub(crate) fn done(event: &'static str, client: &str, subject: &str, parts: &Par
 fn write(event: &str, outcome: &str, reason: &str, client: &str, subject: &str, parts: &Parts) {
     let caller = Caller::of(&MetadataMap::from_headers(parts.headers.clone()), &parts.extensions);
     let client: String = client.chars().take(MAX_NAME).collect();
-    tracing::info!(
-        target: "audit",
-        event,
-        outcome,
-        reason,
-        client,
-        subject,
-        source = caller.source.map(tracing::field::display),
-        trace_id = %caller.trace_id,
-    );
+    Event {
+        reason: &reason,
+        requesting_client: &client,
+        subject: &subject,
+        source: &caller.source.map(display),
+        trace_id: &display(&caller.trace_id),
+        ..Event::new(event, outcome)
+    }
+    .log();
 }

@@ -1,10 +1,12 @@
 //! The forms by which a user consents, refuses, or chooses an account.
 
+use authn::audit::Event;
 use axum::Router;
 use axum::body::Bytes;
 use axum::response::Response;
 use axum::routing::post;
 use oidc::error::ErrorCode;
+use tracing::field::display;
 
 use super::authorization_response::{reject, undecided};
 use super::form::Form;
@@ -62,9 +64,7 @@ async fn consent(Submission { issuer, mut flow, session, form }: Submission) -> 
         return continue_flow(&issuer, flow, session, FlowStage::Form).await;
     };
     if form.text("decision") != pages::ALLOW {
-        tracing::info!(
-            target: "audit", event = "consent", outcome = "refused", subject = session.person, client = request.client.id
-        );
+        Event { subject: &session.person, client: &request.client.id, ..Event::new("consent", "refused") }.log();
         let error = (ErrorCode::AccessDenied, "the user has refused");
         return reject(&issuer, &response::refuse(provider, &request, error).await);
     }
@@ -75,14 +75,13 @@ async fn consent(Submission { issuer, mut flow, session, form }: Submission) -> 
             return issuer.fault(&error);
         }
     }
-    tracing::info!(
-        target: "audit",
-        event = "consent",
-        outcome = "success",
-        subject = session.person,
-        client = request.client.id,
-        %scope,
-    );
+    Event {
+        subject: &session.person,
+        client: &request.client.id,
+        scope: &display(&scope),
+        ..Event::new("consent", "success")
+    }
+    .log();
     flow.consent = Some(GivenConsent { session: session.id, scope: scope.to_string() });
     continue_flow(&issuer, flow, Some(session), FlowStage::Form).await
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use authn::audit::Event;
 use authn::{Groups, UserId};
 use axum::Router;
 use axum::body::Bytes;
@@ -73,7 +74,7 @@ async fn withdraw(issuer: Issuer, body: Bytes) -> Response {
     if let Err(error) = termination::withdraw_consent(&issuer.provider, &session.person, client).await {
         return issuer.fault(&error);
     }
-    tracing::info!(target: "audit", event = "consent", outcome = "taken_back", subject = session.person, client);
+    Event { subject: &session.person, client: &client, ..Event::new("consent", "taken_back") }.log();
     see_other(&issuer.endpoints.url(page::CONSENTS))
 }
 

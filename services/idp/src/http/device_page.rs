@@ -7,6 +7,7 @@ mod tests;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use authn::audit::Event;
 use authn::{Caller, DirectoryError, Groups, User};
 use axum::Router;
 use axum::body::Bytes;
@@ -19,6 +20,7 @@ use oidc::error::ErrorCode;
 use oidc::request::RequestError;
 use store::StoreError;
 use tonic::metadata::MetadataMap;
+use tracing::field::display;
 
 use super::interaction::display_name;
 use super::issuer::{Issuer, IssuerState};
@@ -146,16 +148,15 @@ impl Visit {
     }
 
     fn audit(&self, session: &Session, client: &Client, outcome: &'static str, reason: &'static str) {
-        tracing::info!(
-            target: "audit",
-            event = "device",
-            outcome,
-            reason,
-            subject = session.person,
-            client = client.id,
-            source = self.caller.source.map(tracing::field::display),
-            trace_id = %self.caller.trace_id,
-        );
+        Event {
+            reason: &reason,
+            subject: &session.person,
+            client: &client.id,
+            source: &self.caller.source.map(display),
+            trace_id: &display(&self.caller.trace_id),
+            ..Event::new("device", outcome)
+        }
+        .log();
     }
 
     async fn session(&self) -> Result<Session, Problem> {

@@ -6,6 +6,7 @@ mod tests;
 use std::sync::Arc;
 
 use authn::Caller;
+use authn::audit::Event;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::RawQuery;
@@ -17,6 +18,7 @@ use oidc::error::ErrorCode;
 use oidc::request::RequestError;
 use store::StoreError;
 use tonic::metadata::MetadataMap;
+use tracing::field::display;
 
 use super::cookie;
 use super::issuer::{Issuer, IssuerState, at_every_issuer};
@@ -112,17 +114,16 @@ impl Visit {
 
     /// Writes which user was signed out, by which client, and how that was decided.
     fn audit(&self, session: &Session, client: Option<&Client>, reason: &'static str) {
-        tracing::info!(
-            target: "audit",
-            event = "sign_out",
-            outcome = "done",
-            reason,
-            subject = session.person,
-            session = %session.id,
-            client = client.map(|client| client.id.as_str()),
-            source = self.caller.source.map(tracing::field::display),
-            trace_id = %self.caller.trace_id,
-        );
+        Event {
+            reason: &reason,
+            subject: &session.person,
+            session: &display(session.id),
+            client: &client.map(|client| client.id.as_str()),
+            source: &self.caller.source.map(display),
+            trace_id: &display(&self.caller.trace_id),
+            ..Event::new("sign_out", "done")
+        }
+        .log();
     }
 
     async fn client(&self, id: Option<&str>) -> Result<Option<Arc<Client>>, StoreError> {

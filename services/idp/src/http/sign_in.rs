@@ -1,5 +1,6 @@
 //! `POST page::LOGON`: a login name and a password.
 
+use authn::audit::Event;
 use authn::{AuthError, Caller, Credentials, UserType};
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
@@ -107,7 +108,7 @@ async fn verify(issuer: &Issuer, form: &Form, caller: Caller) -> Result<String, 
         }
     };
     let subject = answer.as_deref().unwrap_or_default();
-    tracing::info!(target: "audit", event = "sign_in", outcome, reason, subject, source);
+    Event { reason: &reason, subject: &subject, source: &source, ..Event::new("sign_in", outcome) }.log();
     answer
 }
 

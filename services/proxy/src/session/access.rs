@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ::store::StoreError;
+use authn::audit::Event;
 use authn::{Credentials, kind};
 use http::HeaderMap;
 use secrecy::SecretString;
@@ -56,7 +57,7 @@ impl Sessions {
         let now = self.clock.now();
         if self.has_ended(&row, now) {
             self.rows.end(key).await?;
-            tracing::info!(target: "audit", event = "session.end", outcome = "success", subject = row.subject, reason = "over");
+            Event { subject: &row.subject, end_reason: &"over", ..Event::new("session.end", "success") }.log();
             return Ok(None);
         }
         if row.used + USE_LAG <= now

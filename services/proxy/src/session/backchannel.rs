@@ -1,5 +1,6 @@
 //! Receives logout tokens of the issuer (`OpenID` Connect Back-Channel Logout 1.0), and ends the sessions that they name.
 
+use authn::audit::Event;
 use axum::Json;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -7,6 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use oidc::jose::{MAX_JWT, UnverifiedJwt};
 use serde_json::json;
+use tracing::field::display;
 
 use super::id_token::Wrong;
 use super::{Sessions, digest_of};
@@ -38,7 +40,7 @@ pub(super) async fn receive(sessions: &Sessions, query: &str, headers: &HeaderMa
     };
     let no_store = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let Err(error) = outcome else { return (StatusCode::OK, [no_store]).into_response() };
-    tracing::info!(target: "audit", event = "session.end", outcome = "failure", reason = %error);
+    Event { reason: &display(&error), ..Event::new("session.end", "failure") }.log();
     let (status, code, description) = match &error {
         LogoutError::Unavailable(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "try again later".to_owned())
@@ -58,8 +60,13 @@ impl Sessions {
         }
         let ended = self.rows.end_by(self.issuer.name(), &digest_of(&logout.jti), logout.until, &logout.ended).await;
         let count = ended.map_err(|error| LogoutError::Unavailable(error.to_string()))?.ok_or(Wrong("jti"))?;
-        let subject = logout.ended.subject;
-        tracing::info!(target: "audit", event = "session.end", outcome = "success", subject, sid = logout.ended.sid, count);
+        Event {
+            subject: &logout.ended.subject,
+            sid: &logout.ended.sid,
+            count: &count,
+            ..Event::new("session.end", "success")
+        }
+        .log();
         Ok(())
     }
 }

@@ -2,9 +2,11 @@
 //! has begun is accepted, and only an ID token that the issuer has signed.
 
 use ::store::StoreError;
+use authn::audit::Event;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use oidc::jose::UnverifiedJwt;
+use tracing::field::display;
 
 use super::Sessions;
 use super::id_token::{Expected, Subject, Wrong};
@@ -85,12 +87,12 @@ pub(super) async fn receive(sessions: &Sessions, query: &str, headers: &HeaderMa
 fn again(sessions: &Sessions, failed: &SignInError, query: &str, state: &str) -> Option<String> {
     let is_error = !matches!(parameter(query, "error"), Ok(None));
     let target = sessions.again(state).filter(|_| matches!(failed, SignInError::NotUnderWay) && !is_error)?;
-    tracing::info!(target: "audit", event = "session.begin", outcome = "failure", reason = %failed, again = true);
+    Event { reason: &display(failed), again: &true, ..Event::new("session.begin", "failure") }.log();
     Some(target)
 }
 
 fn refuse(failed: &SignInError) -> Response {
-    tracing::info!(target: "audit", event = "session.begin", outcome = "failure", reason = %failed);
+    Event { reason: &display(failed), ..Event::new("session.begin", "failure") }.log();
     let reason = match failed {
         SignInError::NotUnderWay => {
             "<p>This sign-in was begun in another browser, or too long ago, or your browser does not accept cookies of this site.</p>\n"
@@ -120,7 +122,7 @@ impl Sessions {
         let finished = Finished { state: digest_of(state), target: login.target.clone() };
         let finished = Finished::remember(self.end_former(headers, &subject).await?, finished);
         let secret = self.begin_session(granted, &subject, finished).await?;
-        tracing::info!(target: "audit", event = "session.begin", outcome = "success", subject = subject.sub);
+        Event { subject: &subject.sub, ..Event::new("session.begin", "success") }.log();
         let cookie = self.cookies.set_session(&secret, self.life.as_secs());
         Ok(with_cookies(redirect(&login.target), [cookie]))
     }

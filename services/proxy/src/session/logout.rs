@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use authn::audit::Event;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use url::Url;
@@ -54,7 +55,7 @@ impl Sessions {
     async fn end(&self, key: &str) -> Result<Option<Tokens>, ::store::StoreError> {
         let Some(row) = self.rows.find(key).await? else { return Ok(None) };
         self.rows.end(key).await?;
-        tracing::info!(target: "audit", event = "session.end", outcome = "success", subject = row.subject);
+        Event { subject: &row.subject, ..Event::new("session.end", "success") }.log();
         Ok(self.open_tokens(&row))
     }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use authn::audit::Event;
 use secrecy::SecretString;
 
 use super::access::unavailable;
@@ -105,7 +106,7 @@ impl Sessions {
 
     async fn end_refused(&self, row: &Row, reason: &str) -> Result<(), Verdict> {
         if self.rows.end_at(&row.key, row.version).await.map_err(|error| unavailable(&error))? {
-            tracing::info!(target: "audit", event = "session.end", outcome = "success", subject = row.subject, reason);
+            Event { subject: &row.subject, end_reason: &reason, ..Event::new("session.end", "success") }.log();
         }
         Ok(())
     }

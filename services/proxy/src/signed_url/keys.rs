@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use ::store::columns::micros;
 use ::store::{Database, StoreError};
+use authn::audit::Event;
 use authn::{EndedSessions, User, UserId};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -104,7 +105,7 @@ impl Keys {
         let key = Key { id, secret, login, user: user.id.clone(), fetcher, created };
         let row = self.row(&key, name);
         self.rows.add(&row, now + LONGEST, MOST).await.map_err(|error| unavailable(&error))?;
-        tracing::info!(target: "audit", event = "signing_key.begin", outcome = "success", subject = row.user_id);
+        Event { subject: &row.user_id, ..Event::new("signing_key.begin", "success") }.log();
         Ok(key)
     }
 
@@ -119,8 +120,8 @@ impl Keys {
     /// Ends a key.
     pub(super) async fn end(&self, key: &Key, reason: &str) -> Result<(), Verdict> {
         if self.rows.end(&key.id).await.map_err(|error| unavailable(&error))? {
-            let subject = &key.user.opaque_id;
-            tracing::info!(target: "audit", event = "signing_key.end", outcome = "success", subject, reason);
+            Event { subject: &key.user.opaque_id, end_reason: &reason, ..Event::new("signing_key.end", "success") }
+                .log();
         }
         Ok(())
     }
@@ -141,7 +142,14 @@ impl Keys {
         let count = self.rows.end_by(issuer, ended).await?;
         if count > 0 {
             let (sid, reason) = (&ended.sid, "the issuer has ended the session");
-            tracing::info!(target: "audit", event = "signing_key.end", outcome = "success", issuer, sid, count, reason);
+            Event {
+                issuer: &issuer,
+                sid,
+                count: &count,
+                end_reason: &reason,
+                ..Event::new("signing_key.end", "success")
+            }
+            .log();
         }
         Ok(())
     }

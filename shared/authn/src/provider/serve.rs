@@ -6,8 +6,10 @@ use proto::cs3::auth::provider::v1beta1::{
 };
 use secrecy::SecretString;
 use tonic::{Request, Response, Status};
+use tracing::field::display;
 
 use super::extras;
+use crate::audit::Event;
 use crate::{AuthError, Authenticator, Caller, Credentials};
 
 /// Largest request an authenticator reads unless another limit is set, in bytes.
@@ -57,13 +59,12 @@ impl ProviderApi for Provider {
 /// Why a credential was refused is logged by the process that knows it: the response to another process does not contain it.
 fn audit(credentials: &Credentials, error: &AuthError) {
     let subject: String = credentials.client_id.chars().take(256).collect();
-    tracing::info!(
-        target: "audit",
-        event = "verify",
-        outcome = "refused",
-        reason = error.reason(),
-        subject,
-        source = credentials.caller.source.map(tracing::field::display),
-        trace_id = %credentials.caller.trace_id,
-    );
+    Event {
+        reason: &error.reason(),
+        subject: &subject,
+        source: &credentials.caller.source.map(display),
+        trace_id: &display(&credentials.caller.trace_id),
+        ..Event::new("verify", "refused")
+    }
+    .log();
 }

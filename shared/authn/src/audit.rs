@@ -1,0 +1,118 @@
+//! The audit log: events that are logged whatever the level.
+
+use tracing::field::{Empty, Value};
+
+/// An event of the audit log. Fields that are not set are left out.
+///
+/// A text that callers choose is shortened before it gets here, and a secret never does.
+#[derive(Clone, Copy)]
+pub struct Event<'a> {
+    /// What was done or attempted.
+    pub event: &'a str,
+    /// How it ended.
+    pub outcome: &'a str,
+    /// Why it was refused, or which reason was given for it. The caller of a refused request does not get it.
+    pub reason: &'a dyn Value,
+    /// The type of the credential.
+    pub kind: &'a dyn Value,
+    /// The right by which an app token was changed.
+    pub right: &'a dyn Value,
+    /// The issuer of the token.
+    pub issuer: &'a dyn Value,
+    /// The client that has made the request; `client` in the log.
+    pub requesting_client: &'a dyn Value,
+    /// The user whom it concerns.
+    pub subject: &'a dyn Value,
+    /// Who has made the request.
+    pub caller: &'a dyn Value,
+    /// The service that has made the request, by its certificate.
+    pub peer: &'a dyn Value,
+    /// The service that acts for the caller (RFC 8693 `act`).
+    pub act: &'a dyn Value,
+    /// The role that was assigned.
+    pub role: &'a dyn Value,
+    /// The session.
+    pub session: &'a dyn Value,
+    /// The client that the subject uses.
+    pub client: &'a dyn Value,
+    /// The scope that was granted.
+    pub scope: &'a dyn Value,
+    /// The address of the caller.
+    pub source: &'a dyn Value,
+    /// The trace of the request.
+    pub trace_id: &'a dyn Value,
+    /// The identifier of the app token.
+    pub token: &'a dyn Value,
+    /// The identifier of the signing key.
+    pub kid: &'a dyn Value,
+    /// The session at the issuer.
+    pub sid: &'a dyn Value,
+    /// How many were changed.
+    pub count: &'a dyn Value,
+    /// Why a session or key has ended; `reason` in the log.
+    pub end_reason: &'a dyn Value,
+    /// Whether the browser repeats the sign-in.
+    pub again: &'a dyn Value,
+}
+
+impl<'a> Event<'a> {
+    /// An event without further fields.
+    pub fn new(event: &'a str, outcome: &'a str) -> Self {
+        Self {
+            event,
+            outcome,
+            reason: &Empty,
+            kind: &Empty,
+            right: &Empty,
+            issuer: &Empty,
+            requesting_client: &Empty,
+            subject: &Empty,
+            caller: &Empty,
+            peer: &Empty,
+            act: &Empty,
+            role: &Empty,
+            session: &Empty,
+            client: &Empty,
+            scope: &Empty,
+            source: &Empty,
+            trace_id: &Empty,
+            token: &Empty,
+            kid: &Empty,
+            sid: &Empty,
+            count: &Empty,
+            end_reason: &Empty,
+            again: &Empty,
+        }
+    }
+
+    /// Writes the event.
+    pub fn log(self) {
+        // The order is that of the fields in a line. Of fields with one name, an event sets one.
+        tracing::info!(
+            target: "audit",
+            event = self.event,
+            outcome = self.outcome,
+            reason = self.reason,
+            kind = self.kind,
+            right = self.right,
+            issuer = self.issuer,
+            client = self.requesting_client,
+            subject = self.subject,
+            caller = self.caller,
+            peer = self.peer,
+            act = self.act,
+            role = self.role,
+            session = self.session,
+            client = self.client,
+            scope = self.scope,
+            source = self.source,
+            trace_id = self.trace_id,
+            token = self.token,
+            kid = self.kid,
+            sid = self.sid,
+            count = self.count,
+            reason = self.end_reason,
+            again = self.again,
+        );
+    }
+}
