@@ -169,10 +169,8 @@ fn audit(caller: &Caller, name: Option<&str>, outcome: &str, reason: &str, subje
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    use std::time::SystemTime;
-
-    use authn::{DirectoryError, Filter, User, UserId, role};
+    use authn::role;
+    use authn::testing::{MemoryDirectory, user};
     use runtime::{CapturedLog, Random};
     use tracing::Level;
 
@@ -197,51 +195,16 @@ mod tests {
     const PROXY: &str = "spiffe://doorward/proxy";
     const KEY: &str = "a-machine-key-of-at-least-32-characters";
 
-    /// A directory of two users: einstein, and an administrator.
-    #[derive(Default)]
-    struct Users {
-        changes: AtomicU64,
-    }
-
-    #[async_trait]
-    impl Directory for Users {
-        async fn user(&self, _: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
-            Err(DirectoryError::NotFound)
-        }
-
-        async fn user_by_claim(&self, claim: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
-            let (_, login) = claim.parts();
-            let roles = if login == "root" { vec![role::ADMIN.to_owned()] } else { Vec::new() };
-            Ok(Arc::new(User { username: login.to_owned(), ..User::default() }.with_roles(roles)))
-        }
-
-        async fn groups(&self, _: &UserId) -> Result<Vec<String>, DirectoryError> {
-            Ok(Vec::new())
-        }
-
-        async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
-            Ok(Vec::new())
-        }
-
-        fn changes(&self) -> Option<u64> {
-            Some(self.changes.load(Ordering::SeqCst))
-        }
-
-        async fn note_password_change(&self, _: &UserId, _: SystemTime, _: &str) -> Result<(), DirectoryError> {
-            Err(DirectoryError::ReadOnly)
-        }
+    fn directory() -> Arc<MemoryDirectory> {
+        let root = user("root").with_roles(vec![role::ADMIN.to_owned()]);
+        MemoryDirectory::new([user("einstein").with_roles(Vec::new()), root])
     }
 
     fn machine(rules: &[&str]) -> Machine {
         let rules: Vec<_> = rules.iter().map(|&rule| rule.to_owned()).collect();
         let keys = Keys::new([&KEY.into(), &"".into()], &Random::system());
         let policy = Policy::parse(&rules).expect("rules");
-        Machine {
-            keys: Arc::new(keys),
-            policy,
-            gateways: [GATEWAY.to_owned()].into(),
-            directory: Arc::new(Users::default()),
-        }
+        Machine { keys: Arc::new(keys), policy, gateways: [GATEWAY.to_owned()].into(), directory: directory() }
     }
 
     fn caller(identity: Option<&str>, forwarded: Option<&str>) -> Caller {
@@ -275,8 +238,8 @@ mod tests {
     #[tokio::test]
     async fn allowed_impersonation_is_valid_until_key_directory_or_caller_changes() {
         let log = CapturedLog::start(Level::INFO);
-        let users = Arc::new(Users::default());
-        let machine = Machine { directory: Arc::<Users>::clone(&users), ..machine(&[&format!("{PROXY}=users")]) };
+        let users = directory();
+        let machine = Machine { directory: Arc::<MemoryDirectory>::clone(&users), ..machine(&[&format!("{PROXY}=users")]) };
         let (proxy, other) = (caller(Some(GATEWAY), Some(PROXY)), caller(Some(GATEWAY), Some("other")));
         let allowed = async || {
             let credentials = Credentials { caller: proxy.clone(), ..Credentials::new("einstein", KEY) };
@@ -291,7 +254,7 @@ mod tests {
         );
         assert_eq!(log.audit_events().len(), 2, "what is not valid any more is decided anew");
 
-        users.changes.fetch_add(1, Ordering::SeqCst);
+        users.put(user("marie"));
         assert!(!first.holds(&proxy));
         let second = allowed().await;
         assert!(second.holds(&proxy));

@@ -15,6 +15,8 @@ pub mod kind;
 mod login;
 pub mod provider;
 mod scope;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod user;
 mod wire;
 

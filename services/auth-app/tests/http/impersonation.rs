@@ -1,14 +1,13 @@
-//! Administrators in other people's names.
-
-use std::sync::atomic::Ordering;
+//! Administrators who act for other users.
 
 use auth_app::Tokens;
+use authn::DirectoryError;
 use serde_json::json;
 
 use crate::list::next;
 use crate::support::{Call, HOUR, Service, Settings, TOKENS, date, text};
 
-/// Every call in einstein's name, concerning this token of his.
+/// Every call for einstein, concerning this token of einstein's.
 fn calls(id: &str) -> [(&'static str, String); 4] {
     [
         ("GET", "?userName=einstein".to_owned()),
@@ -220,7 +219,7 @@ async fn the_next_page_is_of_the_same_person() {
 async fn a_directory_out_of_reach_is_no_refusal() {
     let service = Service::impersonating().await;
     let admin = service.by("admin");
-    service.people.is_away.store(true, Ordering::Relaxed);
+    service.directory.fail_lookups(Some(|| DirectoryError::Unavailable("the directory is away".into())));
     admin.post("?expiry=1h&userName=einstein").await.is(503);
     admin.get("?userName=einstein").await.is(503);
     admin.post("?expiry=1h").await.is(200);

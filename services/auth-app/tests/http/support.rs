@@ -1,18 +1,14 @@
-//! The service as a router, with people, a clock and a database for one test.
+//! The service as a router, with a directory, a clock and a database for one test.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
 use auth_app::digest_keys::DigestKeys;
 use auth_app::http::{Api, router};
 use auth_app::store::TokenStore;
 use auth_app::{AppTokens, Applications, Migrator, TokenService, Tokens};
-use authn::{
-    Authenticated, Authenticator, Claim, Credentials, Directory, DirectoryError, Filter, Grants, Groups, User, UserId,
-    UserStatus, UserType, role,
-};
+use authn::testing::MemoryDirectory;
+use authn::{Authenticated, Authenticator, Credentials, Directory, Grants, Groups, User, UserStatus};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::DefaultBodyLimit;
@@ -46,52 +42,10 @@ pub(crate) fn keys(secret: &str) -> (Minter, Verifier) {
     (Minter::new(Arc::clone(&keys), HOUR, false), Verifier::new(keys))
 }
 
-/// The person of a name; `admin` is an administrator, and `blocked` may not sign in.
+/// The user with this login name; `blocked` may not sign in.
 pub(crate) fn user(name: &str) -> User {
-    let id = UserId { opaque_id: format!("id-of-{name}"), kind: UserType::Primary, ..UserId::default() };
-    let roles = if name == "admin" { vec![role::ADMIN.to_owned()] } else { Vec::new() };
     let status = if name == "blocked" { UserStatus::Blocked } else { UserStatus::Active };
-    User { id, username: name.to_owned(), roles, status, ..User::default() }
-}
-
-/// A directory of four people, which may be out of reach.
-#[derive(Default)]
-pub(crate) struct People {
-    pub(crate) is_away: AtomicBool,
-}
-
-impl People {
-    fn find_by(&self, fits: impl Fn(&User) -> bool) -> Result<Arc<User>, DirectoryError> {
-        if self.is_away.load(Ordering::Relaxed) {
-            return Err(DirectoryError::Unavailable("the directory is away".into()));
-        }
-        let mut people = ["einstein", "marie", "admin", "blocked"].into_iter().map(user);
-        people.find(fits).map(Arc::new).ok_or(DirectoryError::NotFound)
-    }
-}
-
-#[async_trait]
-impl Directory for People {
-    async fn user(&self, id: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        self.find_by(|user| user.id.opaque_id == id.opaque_id)
-    }
-
-    async fn user_by_claim(&self, claim: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        let Claim::Username(name) = claim else { return Err(DirectoryError::NotFound) };
-        self.find_by(|user| user.username.eq_ignore_ascii_case(name))
-    }
-
-    async fn groups(&self, _: &UserId) -> Result<Vec<String>, DirectoryError> {
-        Ok(Vec::new())
-    }
-
-    async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
-        Ok(Vec::new())
-    }
-
-    async fn note_password_change(&self, _: &UserId, _: SystemTime, _: &str) -> Result<(), DirectoryError> {
-        Err(DirectoryError::ReadOnly)
-    }
+    User { status, ..authn::testing::user(name) }
 }
 
 /// What an operator may say.
@@ -109,7 +63,7 @@ pub(crate) struct Service {
     root: &'static str,
     pub(crate) clock: Clock,
     pub(crate) minter: Minter,
-    pub(crate) people: Arc<People>,
+    pub(crate) directory: Arc<MemoryDirectory>,
     authenticator: AppTokens,
     _file: TestDatabase,
 }
@@ -131,17 +85,18 @@ impl Service {
         let digest_keys = DigestKeys::new(&Secret::from(KEY), &Secret::from(""));
         let store = Arc::new(TokenStore::new(database));
         let service = TokenService::open(store, digest_keys, Duration::from_mins(1)).await.expect("opens");
-        let (service, people, clock) = (Arc::new(service), Arc::new(People::default()), Clock::manual(start()));
-        let directory: Arc<dyn Directory> = Arc::<People>::clone(&people);
-        let (shared, one) = (Arc::clone(&service), Arc::clone(&directory));
-        let authenticator = AppTokens::new(shared, one, Groups::Skip, false, clock.clone());
+        let directory = MemoryDirectory::new(["einstein", "marie", "admin", "blocked"].map(user));
+        let (service, clock) = (Arc::new(service), Clock::manual(start()));
+        let users: Arc<dyn Directory> = Arc::<MemoryDirectory>::clone(&directory);
+        let authenticator =
+            AppTokens::new(Arc::clone(&service), Arc::clone(&users), Groups::Skip, false, clock.clone());
         let both = (clock.clone(), Random::system());
-        let applications = Applications::new(service, directory, tokens.policy(), allow_impersonation, both);
+        let applications = Applications::new(service, users, tokens.policy(), allow_impersonation, both);
         let (minter, verifier) = keys("an-adequate-secret-of-32-bytes-ok");
         let api = Api::new(Arc::new(applications), verifier, clock.clone(), root);
         let router = router(api).layer(DefaultBodyLimit::max(MAX_BODY));
         let router = if root.is_empty() { router } else { Router::new().nest(root, router) };
-        Self { router, root, clock, minter, people, authenticator, _file: file }
+        Self { router, root, clock, minter, directory, authenticator, _file: file }
     }
 
     /// A person who signed in with a password.

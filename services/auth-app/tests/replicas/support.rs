@@ -1,17 +1,14 @@
 //! Replicas of the service, without listeners.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use async_trait::async_trait;
 use auth_app::applications::TokenRequest;
 use auth_app::model::{AppToken, Kind};
 use auth_app::policy::LifetimeRequest;
 use auth_app::{Config, Opened, Tokens};
-use authn::{
-    AuthError, Authenticated, Caller, Claim, Credentials, Directory, DirectoryError, Filter, Grants, Groups,
-    Permission, Scopes, User, UserId, UserType,
-};
+use authn::testing::{MemoryDirectory, user};
+use authn::{AuthError, Authenticated, Caller, Credentials, Grants, Permission, Scopes};
 use config::{Environment, TokenManager};
 use runtime::{Clock, Context};
 use secrecy::SecretString;
@@ -23,37 +20,6 @@ pub(crate) const HOUR: Duration = Duration::from_hours(1);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// The moment at which clocks of tests stand.
 const NOW: Duration = Duration::from_hours(50 * 8760);
-
-/// Only einstein is there.
-struct Einstein;
-
-fn einstein() -> User {
-    let id = UserId { opaque_id: "id-of-einstein".to_owned(), kind: UserType::Primary, ..UserId::default() };
-    User { id, username: "einstein".to_owned(), ..User::default() }
-}
-
-#[async_trait]
-impl Directory for Einstein {
-    async fn user(&self, _: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        Ok(Arc::new(einstein()))
-    }
-
-    async fn user_by_claim(&self, _: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        Ok(Arc::new(einstein()))
-    }
-
-    async fn groups(&self, _: &UserId) -> Result<Vec<String>, DirectoryError> {
-        Ok(Vec::new())
-    }
-
-    async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
-        Ok(Vec::new())
-    }
-
-    async fn note_password_change(&self, _: &UserId, _: SystemTime, _: &str) -> Result<(), DirectoryError> {
-        Err(DirectoryError::ReadOnly)
-    }
-}
 
 /// What became of a token that was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,12 +48,13 @@ impl Replica {
             ..Config::default()
         };
         let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
-        let opened = auth_app::open(&config, Arc::new(Einstein), &context).await.expect("the replica starts");
+        let directory = MemoryDirectory::new([user("einstein")]);
+        let opened = auth_app::open(&config, directory, &context).await.expect("the replica starts");
         for task in auth_app::app(&opened).tasks {
             tokio::spawn(task.future);
         }
         let claims = Claims {
-            user: einstein(),
+            user: user("einstein"),
             scopes: Scopes::full_user(),
             issuer: String::new(),
             issued_at: UNIX_EPOCH,

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{Fixture, HOUR, user};
+use crate::support::{Fixture, HOUR};
 use auth_app::grpc::applications::Api;
+use authn::testing::user;
 use authn::{Authenticated, Scopes};
 use proto::cs3::auth::applications::v1beta1::{
     AppPassword, GenerateAppPasswordRequest, GetAppPasswordRequest, InvalidateAppPasswordRequest,

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::support::{Fixture, HOUR, claims, token_request, user};
+use crate::support::{Fixture, HOUR, claims, token_request};
 use auth_app::applications::{ApplicationsError, PersonRef};
 use auth_app::policy::LifetimeRequest;
+use authn::testing::user;
 use authn::{Caller, Grants, Permission};
 use secrecy::{ExposeSecret, SecretString};
 use token::{KeyRing, Minter, Verifier};
@@ -69,7 +70,7 @@ async fn app_tokens_survive_another_name_of_the_installation() {
         fixture.applications.create(&acting, token_request(LifetimeRequest::Usual)).await.expect("is made");
     for idp in ["https://cloud.example", "https://files.example", ""] {
         let einstein = named(idp).user;
-        fixture.people.change("einstein", |user| user.clone_from(&einstein));
+        fixture.change_user("einstein", |user| user.clone_from(&einstein));
         for login in ["einstein", ""] {
             let answer = fixture.authenticate(login, text(&secret)).await;
             assert_eq!(

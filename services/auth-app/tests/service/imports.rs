@@ -39,7 +39,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 async fn fixture(people: usize) -> Fixture {
     let fixture = Fixture::with(Tokens { max_tokens_per_user: 0, ..Tokens::default() }, false).await;
-    (0..people).for_each(|number| fixture.people.change(&login(number), |_| {}));
+    (0..people).for_each(|number| fixture.change_user(&login(number), |_| {}));
     fixture
 }
 
@@ -235,10 +235,10 @@ async fn windows_scopes_and_ends_come_along() {
 async fn a_first_password_after_the_token_was_made_elsewhere_ends_nothing() {
     let fixture = fixture(1).await;
     let now = fixture.clock.now();
-    fixture.people.change(&login(0), |user| user.password_changed = Some(now - Duration::from_secs(1)));
+    fixture.change_user(&login(0), |user| user.password_changed = Some(now - Duration::from_secs(1)));
     import(&fixture, ocis(&ocis_file(&["a-secret-of-ocis".to_owned()], 1, 4)).expect("is read"), false).await;
     fixture.authenticate(&login(0), "a-secret-of-ocis").await.expect("it was taken over after that");
-    fixture.people.change(&login(0), |user| user.password_changed = Some(now + Duration::from_secs(1)));
+    fixture.change_user(&login(0), |user| user.password_changed = Some(now + Duration::from_secs(1)));
     assert_eq!(
         fixture.refusal(&login(0), &"a-secret-of-ocis".into()).await,
         Reason::Revoked,
@@ -250,7 +250,7 @@ async fn a_first_password_after_the_token_was_made_elsewhere_ends_nothing() {
 async fn import_after_a_password_change_ahead_of_the_clock_is_good_until_the_next_change() {
     let fixture = fixture(1).await;
     let ahead = fixture.clock.now() + Duration::from_hours(2);
-    fixture.people.change(&login(0), |user| user.password_changed = Some(ahead));
+    fixture.change_user(&login(0), |user| user.password_changed = Some(ahead));
     let file = ocis_file(&["a-secret-of-ocis".to_owned()], 1, 4);
     import(&fixture, ocis(&file).expect("is read"), false).await;
     fixture.authenticate(&login(0), "a-secret-of-ocis").await.expect("it was taken over after the change");
@@ -258,7 +258,7 @@ async fn import_after_a_password_change_ahead_of_the_clock_is_good_until_the_nex
     begun_again.authenticate(&login(0), "a-secret-of-ocis").await.expect("also as it is stored");
     // the directory has the next change follow the one before
     let next = ahead + Duration::from_micros(1);
-    fixture.people.change(&login(0), |user| user.password_changed = Some(next));
+    fixture.change_user(&login(0), |user| user.password_changed = Some(next));
     assert_eq!(fixture.refusal(&login(0), &"a-secret-of-ocis".into()).await, Reason::Revoked);
 }
 

@@ -94,14 +94,14 @@ async fn an_answer_holds_until_anything_changes_that_it_rests_on() {
         fixture.authenticate("einstein", secret).await.expect("is good");
         assert!(fixture.holds("einstein", secret), "before {change}");
         match change {
-            "the status" => fixture.people.set("einstein", UserStatus::Blocked),
+            "the status" => fixture.set_status("einstein", UserStatus::Blocked),
             // writes are rare: they are not told apart
-            "another user" => fixture.people.set("marie", UserStatus::Blocked),
-            "a write of the same" => fixture.people.set("einstein", UserStatus::Active),
+            "another user" => fixture.set_status("marie", UserStatus::Blocked),
+            "a write of the same" => fixture.set_status("einstein", UserStatus::Active),
             _ => drop(fixture.revoke("einstein", &id.to_string()).await.expect("is revoked")),
         }
         assert!(!fixture.holds("einstein", secret), "after {change}");
-        fixture.people.set("einstein", UserStatus::Active);
+        fixture.set_status("einstein", UserStatus::Active);
     }
     let (_, secret) = fixture.token("einstein", HOUR).await;
     fixture.authenticate("einstein", text(&secret)).await.expect("is good");
@@ -228,7 +228,7 @@ async fn a11_impersonation_is_off_until_it_is_on_and_for_administrators() {
     assert_eq!(on.list("marie").await.len(), 1, "its owner sees it");
     assert!(on.authenticate("marie", text(&secret)).await.is_ok());
     on.revoke("marie", &token.id.to_string()).await.expect("and can end it");
-    on.people.set("marie", UserStatus::Blocked);
+    on.set_status("marie", UserStatus::Blocked);
     let acting = on.applications.impersonate(&admin, &caller, &marie, "").await.expect("may");
     let refused = on.applications.create(&acting, token_request(LifetimeRequest::Usual)).await;
     assert!(matches!(refused, Err(ApplicationsError::NoSuchUser)), "not for a user who may not sign in");
@@ -302,9 +302,9 @@ async fn a_token_speaks_for_itself_as_a_bearer() {
     let (_, secret) = fixture.token("einstein", HOUR).await;
     let good = fixture.authenticate("", text(&secret)).await.expect("is good");
     assert_eq!(good.user.username, "einstein");
-    fixture.people.set("einstein", UserStatus::Blocked);
+    fixture.set_status("einstein", UserStatus::Blocked);
     assert_eq!(fixture.refusal("", &secret).await, Reason::Disabled);
-    fixture.people.delete("einstein");
+    fixture.directory.remove("einstein");
     assert_eq!(fixture.refusal("", &secret).await, Reason::UnknownUser);
 }
 
@@ -314,7 +314,7 @@ async fn a_changed_password_ends_the_tokens_before_it() {
     let (_, before) = fixture.token("einstein", HOUR).await;
     fixture.clock.advance(SECOND);
     let changed = fixture.clock.now();
-    fixture.people.change("einstein", |user| user.password_changed = Some(changed));
+    fixture.change_user("einstein", |user| user.password_changed = Some(changed));
     let (_, after) = fixture.token("einstein", HOUR).await;
     assert_eq!(fixture.refusal("einstein", &before).await, Reason::Revoked);
     assert_eq!(fixture.refusal("", &before).await, Reason::Revoked);
@@ -322,7 +322,7 @@ async fn a_changed_password_ends_the_tokens_before_it() {
 
     let lenient = Fixture::with(Tokens { end_on_password_change: false, ..Tokens::default() }, false).await;
     let (_, secret) = lenient.token("einstein", HOUR).await;
-    lenient.people.change("einstein", |user| user.password_changed = Some(changed + HOUR));
+    lenient.change_user("einstein", |user| user.password_changed = Some(changed + HOUR));
     assert!(lenient.authenticate("einstein", text(&secret)).await.is_ok(), "where the operator says so");
 }
 
@@ -331,9 +331,9 @@ async fn a14_a_disabled_or_deleted_owner_ends_all_tokens_with_the_next_request()
     let fixture = Fixture::new().await;
     let (_, secret) = fixture.token("einstein", HOUR).await;
     assert!(fixture.authenticate("einstein", text(&secret)).await.is_ok());
-    fixture.people.set("einstein", UserStatus::Blocked);
+    fixture.set_status("einstein", UserStatus::Blocked);
     assert_eq!(fixture.refusal("einstein", &secret).await, Reason::Disabled);
-    fixture.people.delete("einstein");
+    fixture.directory.remove("einstein");
     assert_eq!(fixture.refusal("einstein", &secret).await, Reason::UnknownUser);
 }
 
@@ -350,7 +350,7 @@ async fn a15_the_login_name_must_be_the_owners() {
 async fn mail_address_of_the_owner_is_a_login() {
     let fixture = Fixture::new().await;
     for (name, mail) in [("einstein", "einstein@example.org"), ("marie", "marie@example.org")] {
-        fixture.people.change(name, |user| user.mail = mail.to_owned());
+        fixture.change_user(name, |user| user.mail = mail.to_owned());
     }
     let (_, secret) = fixture.token("einstein", HOUR).await;
     for login in ["einstein@example.org", "Einstein@Example.org", "EINSTEIN"] {
@@ -359,7 +359,7 @@ async fn mail_address_of_the_owner_is_a_login() {
     }
     assert_eq!(fixture.refusal("marie@example.org", &secret).await, Reason::OwnerMismatch);
     assert_eq!(fixture.refusal("nobody@example.org", &secret).await, Reason::UnknownUser);
-    fixture.people.change("marie", |user| user.mail = "einstein@example.org".to_owned());
+    fixture.change_user("marie", |user| user.mail = "einstein@example.org".to_owned());
     assert_eq!(fixture.refusal("einstein@example.org", &secret).await, Reason::UnknownUser, "it is two users'");
     assert!(fixture.authenticate("einstein", text(&secret)).await.is_ok());
 }

@@ -1,20 +1,20 @@
-//! People, a clock and a database for one test.
+//! The service with a directory, a clock and a database for one test.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
-use async_trait::async_trait;
 use auth_app::applications::TokenRequest;
 use auth_app::digest_keys::DigestKeys;
 use auth_app::model::{AppToken, Kind};
 use auth_app::policy::LifetimeRequest;
 use auth_app::store::{Page, TokenStore};
 use auth_app::{AppTokens, Applications, Migrator, TokenService};
+use authn::testing::{MemoryDirectory, user};
 use authn::{
-    AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, DirectoryError, Filter, Grants,
-    Groups, Permission, Reason, User, UserId, UserStatus, UserType, role,
+    AuthError, Authenticated, Authenticator, Caller, Credentials, Directory, Grants, Groups, Permission, Reason, User,
+    UserStatus,
 };
 use config::Secret;
 use runtime::{Clock, Random};
@@ -27,93 +27,6 @@ pub(crate) const KEY: &str = "the-key-of-the-token-digests-32-bytes";
 pub(crate) const YEAR: Duration = Duration::from_hours(8760);
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
-
-/// A directory in memory.
-#[derive(Default)]
-pub(crate) struct People {
-    people: Mutex<BTreeMap<String, Arc<User>>>,
-    changes: AtomicU64,
-}
-
-impl People {
-    pub(crate) fn with(names: &[&str]) -> Arc<Self> {
-        let people = Self::default();
-        for name in names {
-            people.change(name, |_| {});
-        }
-        Arc::new(people)
-    }
-
-    /// Changes what is known of a person.
-    pub(crate) fn change(&self, name: &str, change: impl FnOnce(&mut User)) {
-        let mut user = user(name);
-        change(&mut user);
-        self.people.lock().expect("no panic").insert(name.to_owned(), Arc::new(user));
-        self.changes.fetch_add(1, Ordering::SeqCst);
-    }
-
-    pub(crate) fn set(&self, name: &str, status: UserStatus) {
-        self.change(name, |user| user.status = status);
-    }
-
-    pub(crate) fn delete(&self, name: &str) {
-        self.people.lock().expect("no panic").remove(name);
-        self.changes.fetch_add(1, Ordering::SeqCst);
-    }
-
-    fn one(&self, fits: impl Fn(&User) -> bool) -> Result<Arc<User>, DirectoryError> {
-        let people = self.people.lock().expect("no panic");
-        let mut found = people.values().filter(|user| fits(user));
-        match (found.next(), found.next()) {
-            (Some(user), None) => Ok(Arc::clone(user)),
-            (Some(_), Some(_)) => Err(DirectoryError::Ambiguous),
-            (None, _) => Err(DirectoryError::NotFound),
-        }
-    }
-
-    fn named(&self, name: &str) -> Result<Arc<User>, DirectoryError> {
-        self.people.lock().expect("no panic").get(name).cloned().ok_or(DirectoryError::NotFound)
-    }
-}
-
-#[async_trait]
-impl Directory for People {
-    async fn user(&self, id: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        let found = self.named(id.opaque_id.strip_prefix("id-of-").unwrap_or_default())?;
-        if id.idp.is_empty() || id.idp == found.id.idp { Ok(found) } else { Err(DirectoryError::NotFound) }
-    }
-
-    async fn user_by_claim(&self, claim: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        match claim {
-            Claim::Username(name) => self.named(&name.to_lowercase()),
-            Claim::Mail(address) => self.one(|user| user.mail.eq_ignore_ascii_case(address)),
-            _ => Err(DirectoryError::NotFound),
-        }
-    }
-
-    async fn groups(&self, _: &UserId) -> Result<Vec<String>, DirectoryError> {
-        Ok(Vec::new())
-    }
-
-    async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
-        Ok(Vec::new())
-    }
-
-    fn changes(&self) -> Option<u64> {
-        Some(self.changes.load(Ordering::SeqCst))
-    }
-
-    async fn note_password_change(&self, _: &UserId, _: SystemTime, _: &str) -> Result<(), DirectoryError> {
-        Err(DirectoryError::ReadOnly)
-    }
-}
-
-/// The person of a name, as the directory has it; `admin` is an administrator.
-pub(crate) fn user(name: &str) -> User {
-    let id = UserId { opaque_id: format!("id-of-{name}"), kind: UserType::Primary, ..UserId::default() };
-    let roles = if name == "admin" { vec![role::ADMIN.to_owned()] } else { Vec::new() };
-    User { id, username: name.to_owned(), roles, ..User::default() }
-}
 
 /// What a session of this person claims, that was proven with these methods.
 pub(crate) fn claims(name: &str, amr: &[&str]) -> Claims {
@@ -160,7 +73,7 @@ impl Statements {
 
 /// The service without listeners.
 pub(crate) struct Fixture {
-    pub(crate) people: Arc<People>,
+    pub(crate) directory: Arc<MemoryDirectory>,
     pub(crate) clock: Clock,
     pub(crate) database: Database,
     pub(crate) statements: Arc<Statements>,
@@ -182,27 +95,27 @@ impl Fixture {
         Self::with(auth_app::Tokens::default(), true).await
     }
 
-    /// One that the operator has told more.
+    /// With settings of the operator.
     pub(crate) async fn with(settings: auth_app::Tokens, allow_impersonation: bool) -> Self {
         let file = store::testing::sqlite();
         let database = file.open().await;
         database.migrate::<Migrator>().await.expect("migrates");
-        let people = People::with(&["einstein", "marie", "admin"]);
+        let directory = MemoryDirectory::new(["einstein", "marie", "admin"].map(user));
         let clock = Clock::manual(UNIX_EPOCH + 50 * YEAR);
-        Self::over(Arc::new(file), database, people, clock, (KEY, ""), (settings, allow_impersonation)).await
+        Self::over(Arc::new(file), database, directory, clock, (KEY, ""), (settings, allow_impersonation)).await
     }
 
     /// The same service, begun again with other keys.
     pub(crate) async fn restarted(&self, current: &str, previous: &str) -> Self {
         let settings = (auth_app::Tokens::default(), true);
-        let (file, people) = (Arc::clone(&self.file), Arc::clone(&self.people));
-        Self::over(file, self.database.clone(), people, self.clock.clone(), (current, previous), settings).await
+        let (file, directory) = (Arc::clone(&self.file), Arc::clone(&self.directory));
+        Self::over(file, self.database.clone(), directory, self.clock.clone(), (current, previous), settings).await
     }
 
     async fn over(
         file: Arc<TestDatabase>,
         database: Database,
-        people: Arc<People>,
+        directory: Arc<MemoryDirectory>,
         clock: Clock,
         (current, previous): (&str, &str),
         (settings, allow_impersonation): (auth_app::Tokens, bool),
@@ -213,20 +126,32 @@ impl Fixture {
         let digest_keys = DigestKeys::new(&Secret::from(current), &Secret::from(previous));
         let tokens = TokenService::open(Arc::new(store), digest_keys, HOUR).await.expect("opens");
         let tokens = Arc::new(tokens);
-        let directory: Arc<dyn Directory> = Arc::<People>::clone(&people);
+        let users: Arc<dyn Directory> = Arc::<MemoryDirectory>::clone(&directory);
         let ends_with_password = settings.end_on_password_change;
-        let (shared, one) = (Arc::clone(&tokens), Arc::clone(&directory));
+        let (shared, one) = (Arc::clone(&tokens), Arc::clone(&users));
         let authenticator = AppTokens::new(shared, one, Groups::Include, ends_with_password, clock.clone());
         let applications = Applications::new(
             Arc::clone(&tokens),
-            directory,
+            users,
             settings.policy(),
             allow_impersonation,
             (clock.clone(), Random::system()),
         );
         let applications = Arc::new(applications);
         let answers = Mutex::default();
-        Self { people, clock, database, statements, tokens, authenticator, applications, file, answers }
+        Self { directory, clock, database, statements, tokens, authenticator, applications, file, answers }
+    }
+
+    /// Replaces a user of the directory by one without mail address and times, with this change.
+    pub(crate) fn change_user(&self, name: &str, change: impl FnOnce(&mut User)) {
+        let mut user = user(name);
+        change(&mut user);
+        self.directory.put(user);
+    }
+
+    /// Replaces a user of the directory by one with this status.
+    pub(crate) fn set_status(&self, name: &str, status: UserStatus) {
+        self.change_user(name, |user| user.status = status);
     }
 
     /// A new token of this person with so much time to live.

@@ -39,11 +39,11 @@ async fn an_administrator_sets_and_removes_passwords() {
     let bench = Bench::start(cheap()).await;
     let mut client = client(&bench);
     let new = "a password that is new";
-    bench.people.noted();
+    bench.directory.password_changes();
     let setting = request(&bench, &[role::ADMIN], set("id-of-marie", new));
     let token = token::from_metadata(setting.metadata()).expect("a token").to_owned();
     client.set_password(setting).await.expect("set");
-    let noted = bench.people.noted();
+    let noted = bench.directory.password_changes();
     assert_eq!(
         (noted.len(), noted[0].user_id.as_str(), &noted[0].token),
         (1, "id-of-marie", &token),
@@ -105,7 +105,7 @@ async fn callers_without_administrator_token_are_refused() {
 async fn a_change_that_the_directory_does_not_know_is_no_success() {
     let bench = Bench::start(cheap()).await;
     let mut client = client(&bench);
-    bench.people.refuse(Some(|| DirectoryError::Unavailable("no server answers".into())));
+    bench.directory.fail_password_changes(Some(|| DirectoryError::Unavailable("no server answers".into())));
     let setting = request(&bench, &[role::ADMIN], set("id-of-marie", "a password that is new"));
     let error = client.set_password(setting).await.expect_err("the directory was not notified");
     assert_eq!(error.code(), Code::Unavailable);

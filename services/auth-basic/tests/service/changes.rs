@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::support::{Bench, Noted, PASSWORD, TOKEN, cheap, reason};
+use crate::support::{Bench, PASSWORD, TOKEN, cheap, reason};
 use auth_basic::{Administration, AdministrationError};
+use authn::testing::PasswordChange;
 use authn::{DirectoryError, Reason};
 use secrecy::SecretString;
 use status::Kind;
@@ -13,7 +14,7 @@ const NEW: &str = "a password that is new";
 /// With nothing noted yet.
 async fn start() -> Bench {
     let bench = Bench::start(cheap()).await;
-    assert_eq!(bench.people.noted().len(), 3, "a first password is a change too");
+    assert_eq!(bench.directory.password_changes().len(), 3, "a first password is a change too");
     bench.context.clock.advance(Duration::from_hours(1));
     bench
 }
@@ -26,8 +27,8 @@ async fn set(bench: &Bench) -> Result<(), AdministrationError> {
     administration(bench).set_password("id-of-marie", &SecretString::from(NEW), TOKEN).await
 }
 
-fn marie(bench: &Bench) -> Noted {
-    Noted { user_id: "id-of-marie".into(), at: bench.context.clock.now(), token: TOKEN.into() }
+fn marie(bench: &Bench) -> PasswordChange {
+    PasswordChange { user_id: "id-of-marie".into(), at: bench.context.clock.now(), token: TOKEN.into() }
 }
 
 fn unavailable() -> DirectoryError {
@@ -38,10 +39,10 @@ fn unavailable() -> DirectoryError {
 async fn setting_and_removing_are_noted() {
     let bench = start().await;
     set(&bench).await.expect("set");
-    assert_eq!(bench.people.noted(), [marie(&bench)]);
+    assert_eq!(bench.directory.password_changes(), [marie(&bench)]);
     bench.context.clock.advance(Duration::from_hours(1));
     assert!(administration(&bench).remove_password("id-of-marie", TOKEN).await.expect("removed"));
-    assert_eq!(bench.people.noted(), [marie(&bench)]);
+    assert_eq!(bench.directory.password_changes(), [marie(&bench)]);
 }
 
 #[tokio::test]
@@ -51,13 +52,13 @@ async fn what_does_not_happen_is_not_noted() {
     administration(&bench).set_password("id-of-marie", &weak, TOKEN).await.expect_err("a bad password");
     let unknown = administration(&bench).set_password("id-of-nobody", &SecretString::from(NEW), TOKEN).await;
     assert_eq!(unknown.expect_err("no such user").kind(), Kind::NotFound);
-    assert_eq!(bench.people.noted(), []);
+    assert_eq!(bench.directory.password_changes(), []);
 }
 
 #[tokio::test]
 async fn the_password_of_someone_forgotten_is_removed_all_the_same() {
     let bench = start().await;
-    bench.people.forget("marie");
+    bench.directory.remove("marie");
     assert!(administration(&bench).remove_password("id-of-marie", TOKEN).await.expect("removed"));
     assert!(!administration(&bench).remove_password("id-of-marie", TOKEN).await.expect("nothing to remove"));
 }
@@ -65,7 +66,7 @@ async fn the_password_of_someone_forgotten_is_removed_all_the_same() {
 #[tokio::test]
 async fn a_directory_that_is_only_read_is_no_obstacle() {
     let bench = start().await;
-    bench.people.refuse(Some(|| DirectoryError::ReadOnly));
+    bench.directory.fail_password_changes(Some(|| DirectoryError::ReadOnly));
     set(&bench).await.expect("set");
     bench.sign_in("marie", NEW).await.expect("the new password");
     assert!(administration(&bench).remove_password("id-of-marie", TOKEN).await.expect("removed"));
@@ -74,22 +75,22 @@ async fn a_directory_that_is_only_read_is_no_obstacle() {
 #[tokio::test]
 async fn who_could_not_be_told_is_said_and_told_the_next_time() {
     let bench = start().await;
-    bench.people.refuse(Some(unavailable));
+    bench.directory.fail_password_changes(Some(unavailable));
     let error = set(&bench).await.expect_err("the directory does not know");
     assert_eq!(error.kind(), Kind::Unavailable);
     assert!(error.to_string().starts_with("the password was changed, but"), "{error}");
     assert_eq!(reason(bench.sign_in("marie", PASSWORD).await), Reason::WrongSecret);
     bench.sign_in("marie", NEW).await.expect("the new password is set");
-    bench.people.refuse(None);
+    bench.directory.fail_password_changes(None);
     set(&bench).await.expect("once more");
-    assert_eq!(bench.people.noted(), [marie(&bench)]);
+    assert_eq!(bench.directory.password_changes(), [marie(&bench)]);
 
     for refusal in [unavailable, || DirectoryError::Unauthenticated, || DirectoryError::Internal("broken".into())] {
-        bench.people.refuse(Some(refusal));
+        bench.directory.fail_password_changes(Some(refusal));
         let error = administration(&bench).remove_password("id-of-marie", TOKEN).await.expect_err("untold");
         assert_eq!(error.kind(), Kind::Unavailable);
     }
-    bench.people.refuse(None);
+    bench.directory.fail_password_changes(None);
     assert!(!administration(&bench).remove_password("id-of-marie", TOKEN).await.expect("it was removed before"));
-    assert_eq!(bench.people.noted(), [marie(&bench)]);
+    assert_eq!(bench.directory.password_changes(), [marie(&bench)]);
 }

@@ -45,7 +45,7 @@ async fn username_and_mail_address_share_one_count() {
 #[tokio::test]
 async fn known_device_signs_in_while_its_source_is_delayed() {
     let bench = Bench::start(cheap()).await;
-    bench.people.put("marie", UserStatus::Active);
+    bench.put_user("marie", UserStatus::Active);
     for number in 0..10 {
         let _ = bench.sign_in("einstein", &format!("guess {number}")).await;
     }

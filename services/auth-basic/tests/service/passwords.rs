@@ -21,7 +21,7 @@ async fn people_sign_in_by_name_and_by_mail() {
 #[tokio::test]
 async fn i34_every_bad_credential_gets_one_answer_after_one_hash() {
     let bench = Bench::start(cheap()).await;
-    bench.people.put("newcomer", UserStatus::Active);
+    bench.put_user("newcomer", UserStatus::Active);
     for (login, password, expected) in [
         ("einstein", "wrong", Reason::WrongSecret),
         ("einstein@example.org", "wrong", Reason::WrongSecret),
@@ -97,10 +97,10 @@ async fn b2_a_legacy_password_signs_in_and_is_brought_up_to_date() {
     administration.import("id-of-marie", &legacy).await.expect("a verifier of another system");
     assert_eq!(reason(bench.sign_in("marie", "another password").await), Reason::WrongSecret);
     let before = bench.hashed();
-    bench.people.noted();
+    bench.directory.password_changes();
     bench.sign_in("marie", "an old password").await.expect("the right password");
     assert_eq!(bench.hashed(), before + 2, "verified, and hashed anew");
-    assert_eq!(bench.people.noted(), [], "which changes nothing for the person");
+    assert_eq!(bench.directory.password_changes(), [], "which changes nothing for the person");
     bench.sign_in("marie", "an old password").await.expect("the right password");
     assert_eq!(bench.hashed(), before + 3, "verified against what is kept now");
     bench.sign_in("marie", "an old password").await.expect("the right password");
@@ -153,9 +153,9 @@ async fn b3_changing_removing_and_disabling_take_effect_at_once() {
     bench.sign_in("einstein", "quite another password").await.expect("the new one");
 
     bench.sign_in("marie", PASSWORD).await.expect("the right password");
-    bench.people.put("marie", UserStatus::Blocked);
+    bench.put_user("marie", UserStatus::Blocked);
     assert_eq!(reason(bench.sign_in("marie", PASSWORD).await), Reason::Disabled);
-    bench.people.put("marie", UserStatus::Active);
+    bench.put_user("marie", UserStatus::Active);
     bench.sign_in("marie", PASSWORD).await.expect("enabled again");
     let administration = bench.opened.administration.as_ref().expect("passwords are kept here");
     assert!(administration.remove_password("id-of-marie", TOKEN).await.expect("removed"));

@@ -4,13 +4,10 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use auth_bearer::provision::transport;
 use auth_bearer::{AuthProviders, Bearer, Config, Oidc};
-use authn::{
-    AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, DirectoryError, Filter, Groups, Reason,
-    User, UserId,
-};
+use authn::testing::{MemoryDirectory, user};
+use authn::{AuthError, Authenticated, Authenticator, Credentials, Reason};
 use config::Environment;
 use runtime::{Clock, Context};
 use serde_json::{Value, json};
@@ -88,36 +85,6 @@ impl Issuer {
     }
 }
 
-/// A directory that knows einstein.
-struct People;
-
-#[async_trait]
-impl Directory for People {
-    async fn user(&self, _: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        Err(DirectoryError::NotFound)
-    }
-
-    async fn user_by_claim(&self, claim: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        if claim.parts() != ("username", "einstein") {
-            return Err(DirectoryError::NotFound);
-        }
-        let id = UserId { opaque_id: "4c51".into(), ..UserId::default() };
-        Ok(Arc::new(User { id, username: "einstein".into(), ..User::default() }))
-    }
-
-    async fn groups(&self, _: &UserId) -> Result<Vec<String>, DirectoryError> {
-        Ok(Vec::new())
-    }
-
-    async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
-        Ok(Vec::new())
-    }
-
-    async fn note_password_change(&self, _: &UserId, _: std::time::SystemTime, _: &str) -> Result<(), DirectoryError> {
-        Err(DirectoryError::ReadOnly)
-    }
-}
-
 /// The service, from this moment on at a time of its own.
 pub(crate) struct Service {
     pub(crate) clock: Clock,
@@ -136,7 +103,8 @@ pub(crate) async fn service(change: impl FnOnce(&mut Oidc)) -> Option<(Service, 
     let clock = Clock::manual(Clock::system().now());
     let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
     let users = transport(tonic::service::Routes::default());
-    let bearer = auth_bearer::open(&config, Arc::new(People), users, &context).expect("is opened");
+    let directory = MemoryDirectory::new([user("einstein")]);
+    let bearer = auth_bearer::open(&config, directory, users, &context).expect("is opened");
     let app = auth_bearer::logout::router(bearer.clone());
     tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
     Some((Service { clock, bearer }, issuer))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Provider, Service, key, sign, with};
+use crate::support::{Provider, Service, directory, key, no_users, sign, with};
 use auth_bearer::logout::{PATH, router};
 use auth_bearer::{AuthProviders, Config, Oidc};
 use authn::Reason;
@@ -107,7 +107,7 @@ async fn what_is_no_logout_token_ends_nothing() {
     let provider = Provider::start(&[&signer]).await;
     let oidc = Oidc { issuer: provider.url.clone(), authorized_parties: vec!["web".to_owned()], ..Oidc::default() };
     let config = Config { auth_providers: AuthProviders { oidc, ..AuthProviders::default() }, ..Config::default() };
-    let service = Service::of_config(&config, std::sync::Arc::new(crate::support::People), crate::support::no_users());
+    let service = Service::of_config(&config, directory(), no_users());
     let claims = with(service.claims(&provider.url), "azp", "web");
     let token = sign(&signer, &with(claims, "sid", "s1"));
     service.authenticate(&token).await.expect("is good");

@@ -5,13 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
 use auth_bearer::provision::{Transport, transport};
 use auth_bearer::{AuthProviders, Bearer, Config, Oidc};
-use authn::{
-    AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, DirectoryError, Filter, Groups, Reason,
-    User, UserId, UserStatus,
-};
+use authn::testing::{MemoryDirectory, user};
+use authn::{AuthError, Authenticated, Authenticator, Credentials, Directory, Reason, User, UserId, UserStatus};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header::AUTHORIZATION};
@@ -155,36 +152,11 @@ async fn userinfo(State(said): State<Arc<Said>>, headers: HeaderMap) -> Response
     }
 }
 
-/// A directory that knows einstein, and ludwig, who is disabled.
-pub(crate) struct People;
-
-#[async_trait]
-impl Directory for People {
-    async fn user(&self, _: &UserId, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        Err(DirectoryError::NotFound)
-    }
-
-    async fn user_by_claim(&self, claim: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        let status = match claim.parts() {
-            ("username", "einstein") | ("userid", "4c51") => UserStatus::Active,
-            ("username", "ludwig") => UserStatus::Blocked,
-            _ => return Err(DirectoryError::NotFound),
-        };
-        let id = UserId { opaque_id: "4c51".into(), ..UserId::default() };
-        Ok(Arc::new(User { id, username: "einstein".into(), uid_number: 7, status, ..User::default() }))
-    }
-
-    async fn groups(&self, _: &UserId) -> Result<Vec<String>, DirectoryError> {
-        Ok(Vec::new())
-    }
-
-    async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
-        Ok(Vec::new())
-    }
-
-    async fn note_password_change(&self, _: &UserId, _: SystemTime, _: &str) -> Result<(), DirectoryError> {
-        Err(DirectoryError::ReadOnly)
-    }
+/// A directory of einstein, and of ludwig, who is disabled.
+pub(crate) fn directory() -> Arc<dyn Directory> {
+    let id = UserId { opaque_id: "4c51".into(), ..UserId::default() };
+    let einstein = User { id, uid_number: 7, ..user("einstein") };
+    MemoryDirectory::new([einstein, User { status: UserStatus::Blocked, ..user("ludwig") }])
 }
 
 /// A transport without the users service: the directory is not administered.
@@ -202,7 +174,7 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn new(oidc: Oidc) -> Self {
         let auth_providers = AuthProviders { oidc, ..AuthProviders::default() };
-        Self::of_config(&Config { auth_providers, ..Config::default() }, Arc::new(People), no_users())
+        Self::of_config(&Config { auth_providers, ..Config::default() }, directory(), no_users())
     }
 
     pub(crate) fn of_config(config: &Config, directory: Arc<dyn Directory>, users: Transport) -> Self {
