@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(
             decode_filters(&[b"\x08\x01\x10\x63"]),
             Err(FilterError::UnknownUserType { index: 0, value: 99 }),
-            "and not a text that matches no user"
+            "it is not read as a text that matches no user"
         );
     }
 

@@ -12,7 +12,7 @@ const PEER: [&str; 3] = ["package.json", "package-lock.json", "server.mjs"];
 /// Build the load tool for release and run it; arguments are passed on to it.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The load tool's own arguments, beginning with `idp` to compare the OpenID Provider with another one; `--help`
+    /// The load tool's own arguments, beginning with `idp` to measure the OpenID Provider and another one; `--help`
     /// explains them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     passed_on: Vec<String>,

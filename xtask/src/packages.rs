@@ -126,7 +126,7 @@ fn debian() -> Outcome {
     }
 }
 
-/// The programs other than Rust that the tests need, as a text.
+/// The programs that the tests need in addition to Rust, as text.
 pub(crate) fn names() -> String {
     format!("{}, Node.js", PACKAGES.map(|package| package.name).join(", "))
 }

@@ -90,7 +90,7 @@ pub(crate) fn answers(program: &str, arguments: &[&str]) -> bool {
     silent.status().is_ok_and(|status| status.success())
 }
 
-/// Writes one line for the person at the terminal. Nobody is left to be told when that fails.
+/// Writes one line to the terminal. A failure is ignored: there is no other place to report it.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

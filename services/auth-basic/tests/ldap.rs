@@ -53,7 +53,7 @@ async fn b6_every_bad_credential_gets_one_answer() {
     for (login, password, expected) in [
         ("einstein", "wrong", Reason::WrongSecret),
         ("einstein", "", Reason::EmptySecret),
-        ("nobody", "relativity", Reason::UnknownUser),
+        ("unknown", "relativity", Reason::UnknownUser),
         ("*", "relativity", Reason::UnknownUser),
         ("*)(uid=*", "relativity", Reason::UnknownUser),
         ("lise", LISE.password, Reason::Disabled),
@@ -116,7 +116,7 @@ async fn known_and_unknown_logins_are_answered_alike() {
     let Some(slapd) = Slapd::start() else { return };
     let (opened, _, _folder) = start(&slapd).await;
     let mut observed = Vec::new();
-    for login in ["einstein", "nobody"] {
+    for login in ["einstein", "unknown"] {
         let mut answers = Vec::new();
         for password in ["wrong", "wrong", "other", "wrong", "wrong", "wrong", "other"] {
             let begin = Instant::now();

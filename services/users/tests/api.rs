@@ -207,7 +207,7 @@ async fn another_process_tells_of_changed_passwords() {
     directory.note_password_change(&id, UNIX_EPOCH, &token).await.unwrap();
     assert_eq!(changed().await, Some(at), "never earlier");
     assert_eq!(directory.user(&id, Groups::Skip).await.unwrap().password_changed, Some(at));
-    let absent = UserId { opaque_id: "nobody".to_owned(), ..UserId::default() };
+    let absent = UserId { opaque_id: "unknown".to_owned(), ..UserId::default() };
     let unknown = directory.note_password_change(&absent, at, &token).await;
     assert!(matches!(unknown, Err(DirectoryError::NotFound)), "{unknown:?}");
 }

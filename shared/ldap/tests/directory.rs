@@ -55,7 +55,7 @@ async fn claim_that_matches_no_or_several_entries_finds_no_user() {
     let Some(slapd) = Slapd::start() else { return };
     let directory = directory(&slapd.config());
     for claim in [
-        Claim::Username("nobody".into()),
+        Claim::Username("unknown".into()),
         Claim::Username(" einstein".into()),
         Claim::Username("ein\u{ad}stein".into()),
         Claim::Mail("einstein@example.org ".into()),
@@ -305,7 +305,7 @@ async fn members_of_a_group_are_the_users_among_those_it_names() {
             names.sort();
             assert_eq!(names, expected, "{most} at a time");
         }
-        assert!(directory.members(GroupKey::Name("nobody"), "", 1).await.expect("the server answers").is_none());
+        assert!(directory.members(GroupKey::Name("unknown"), "", 1).await.expect("the server answers").is_none());
     }
 }
 

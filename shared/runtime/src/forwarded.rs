@@ -76,9 +76,9 @@ mod tests {
     fn e3_a_stranger_is_not_believed() {
         assert_eq!(client("198.51.100.7", &["1.2.3.4"]), "198.51.100.7");
         assert_eq!(client("::ffff:198.51.100.7", &["1.2.3.4"]), "198.51.100.7");
-        let none = TrustedProxies::default();
+        let no_proxies = TrustedProxies::default();
         let headers = HeaderMap::from_iter([(FORWARDED_FOR, "1.2.3.4".parse().expect("a header"))]);
-        assert_eq!(none.client([127, 0, 0, 1].into(), &headers), IpAddr::from([127, 0, 0, 1]));
+        assert_eq!(no_proxies.client([127, 0, 0, 1].into(), &headers), IpAddr::from([127, 0, 0, 1]));
     }
 
     #[test]

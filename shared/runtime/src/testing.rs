@@ -86,7 +86,8 @@ pub(crate) fn echoing() -> App {
     App { grpc: Some(Routes::new(Echo)), ..App::default() }
 }
 
-/// `echo.Echo`: its method takes the request of a gRPC health check, whose text names what to do, and answers `SERVING`.
+/// `echo.Echo`: the request's text selects the behaviour, and the response is `SERVING`. The messages are those of gRPC's
+/// health check, so that no further ones are generated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Echo;
 
@@ -128,7 +129,7 @@ impl UnaryService<HealthCheckRequest> for Say {
                 "panic" => panic!("asked to"),
                 "who" => {
                     let mut response = tonic::Response::new(HealthCheckResponse { status: 1 });
-                    let name = identity.unwrap_or_else(|| "anonymous".into());
+                    let name = identity.unwrap_or_else(|| "no identity".into());
                     response.metadata_mut().insert("identity", name.parse().expect("ASCII"));
                     return Ok(response);
                 }

@@ -23,7 +23,7 @@ async fn the_documented_call_answers_as_is_documented() {
 }
 
 #[tokio::test]
-async fn beside_the_documented_members_are_ours() {
+async fn created_token_has_members_that_are_not_documented() {
     let service = Service::new().await;
     let made = service.by("einstein").post("?expiry=72h").await.is(200);
     assert_eq!(made["kind"], "app");

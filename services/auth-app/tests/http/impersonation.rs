@@ -26,7 +26,7 @@ async fn a11_impersonation_is_off_unless_the_operator_allows_it() {
         admin.call(method, &rest).await.is(403);
     }
     admin.json("POST", "", &json!({ "user_name": "einstein" })).await.is(403);
-    admin.post("?expiry=1h&userName=nobody").await.is(403);
+    admin.post("?expiry=1h&userName=unknown").await.is(403);
     admin.post("?expiry=1h&userName=admin").await.is(403);
     assert_eq!(service.by("einstein").listed().await, [id]);
     assert_eq!(admin.listed().await, [""; 0]);
@@ -41,7 +41,7 @@ async fn a11_only_administrators_act_for_others() {
         marie.call(method, &rest).await.is(403);
     }
     marie.json("POST", "", &json!({ "user_id": "id-of-einstein" })).await.is(403);
-    marie.post("?expiry=1h&userName=nobody").await.is(403);
+    marie.post("?expiry=1h&userName=unknown").await.is(403);
     assert_eq!(service.by("einstein").listed().await, [id]);
     assert_eq!(marie.listed().await, [""; 0]);
 }
@@ -89,9 +89,9 @@ async fn user_name_is_compared_as_the_directory_does() {
     }
     admin.json("POST", "", &json!({ "user_name": "MARIE" })).await.is(201);
     assert_eq!(service.by("marie").listed().await.len(), 4);
-    admin.post("?expiry=1h&userName=NOBODY").await.is(404);
+    admin.post("?expiry=1h&userName=UNKNOWN").await.is(404);
     admin.post("?expiry=1h&userID=id-of-marie&userName=EINSTEIN").await.is(400);
-    admin.post("?expiry=1h&userID=id-of-marie&userName=NOBODY").await.is(400);
+    admin.post("?expiry=1h&userID=id-of-marie&userName=UNKNOWN").await.is(400);
 }
 
 #[tokio::test]
@@ -113,9 +113,13 @@ async fn who_is_meant_has_to_be_clear() {
     admin.post("?expiry=1h&userID=id-of-einstein&userName=marie").await.blames("userName");
     admin.post("?expiry=1h&userID=&userName=marie").await.blames("userID");
     admin.post("?expiry=1h&userName=").await.blames("userName");
-    for person in
-        ["userName=nobody", "userID=nobody", "userName=albert", "userID=nobody&userName=einstein", "userName=blocked"]
-    {
+    for person in [
+        "userName=unknown",
+        "userID=unknown",
+        "userName=albert",
+        "userID=unknown&userName=einstein",
+        "userName=blocked",
+    ] {
         admin.post(&format!("?expiry=1h&{person}")).await.is(404);
     }
     for name in ["admin", "einstein", "marie"] {

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{Call, Service, Session, Settings, TOKENS, text};
 
 /// An identifier that no token has.
-const NOBODYS: &str = "01912cd1-93a0-7c3e-9f0a-5b1d8e2f4c60";
+const UNKNOWN_ID: &str = "01912cd1-93a0-7c3e-9f0a-5b1d8e2f4c60";
 
 #[tokio::test]
 async fn without_tokens_the_list_is_empty() {
@@ -104,5 +104,5 @@ async fn a_page_is_asked_for_rightly_or_not_at_all() {
     for query in ["?limit=1&limit=1", "?page=2", "?expiry=1h"] {
         einstein.get(query).await.is(400);
     }
-    assert_eq!(einstein.get(&format!("?limit=1&after={NOBODYS}")).await.is(200), json!([]));
+    assert_eq!(einstein.get(&format!("?limit=1&after={UNKNOWN_ID}")).await.is(200), json!([]));
 }

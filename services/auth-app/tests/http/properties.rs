@@ -54,7 +54,7 @@ const VALUES: &[&str] = &[
     "einstein",
     "id-of-einstein",
     "marie",
-    "nobody",
+    "unknown",
     "%00",
     "%FF",
     "%0A",

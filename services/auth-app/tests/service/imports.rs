@@ -204,7 +204,7 @@ async fn windows_scopes_and_ends_come_along() {
         cells_row("long-secret", &owner, &json!({"expire_at": epoch + 20 * 8760 * 3600})),
         cells_row("over-secret", &owner, &json!({"expire_at": epoch - 1})),
         cells_row("strange-secret", &owner, &json!({"scopes": ["doc:rw:1"]})),
-        cells_row("orphan-secret", "nobody", &json!({})),
+        cells_row("orphan-secret", "unknown", &json!({})),
         cells_row("broken-secret", &owner, &json!({"access_token": "sha256:xyz"})),
     ];
     let file = serde_json::to_vec(&rows).expect("JSON");

@@ -209,7 +209,7 @@ async fn a11_impersonation_is_off_until_it_is_on_and_for_administrators() {
     let by_app_token = claims("admin", &["app"]);
     let refused = on.applications.impersonate(&by_app_token, &caller, &marie, "").await.map(drop);
     assert!(matches!(refused, Err(ApplicationsError::WithAppToken)), "not even with an administrator's app token");
-    let unknown = PersonRef { username: Some("nobody".to_owned()), id: None };
+    let unknown = PersonRef { username: Some("unknown".to_owned()), id: None };
     let refused = on.applications.impersonate(&admin, &caller, &unknown, "").await.map(drop);
     assert!(matches!(refused, Err(ApplicationsError::NoSuchUser)));
     let both = PersonRef { username: Some("marie".to_owned()), id: Some("id-of-einstein".to_owned()) };
@@ -342,7 +342,7 @@ async fn a15_the_login_name_must_be_the_owners() {
     let fixture = Fixture::new().await;
     let (_, secret) = fixture.token("einstein", HOUR).await;
     assert_eq!(fixture.refusal("marie", &secret).await, Reason::OwnerMismatch);
-    assert_eq!(fixture.refusal("nobody", &secret).await, Reason::UnknownUser);
+    assert_eq!(fixture.refusal("unknown", &secret).await, Reason::UnknownUser);
 }
 
 /// Row A15.
@@ -358,7 +358,7 @@ async fn mail_address_of_the_owner_is_a_login() {
         assert_eq!(good.user.username, "einstein", "{login}");
     }
     assert_eq!(fixture.refusal("marie@example.org", &secret).await, Reason::OwnerMismatch);
-    assert_eq!(fixture.refusal("nobody@example.org", &secret).await, Reason::UnknownUser);
+    assert_eq!(fixture.refusal("unknown@example.org", &secret).await, Reason::UnknownUser);
     fixture.change_user("marie", |user| user.mail = "einstein@example.org".to_owned());
     assert_eq!(fixture.refusal("einstein@example.org", &secret).await, Reason::UnknownUser, "it is two users'");
     assert!(fixture.authenticate("einstein", text(&secret)).await.is_ok());

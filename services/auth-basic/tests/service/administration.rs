@@ -75,7 +75,7 @@ async fn what_cannot_be_a_password_is_refused_with_the_reason() {
         ("id-of-marie", "", Code::InvalidArgument),
         ("id-of-marie", &long, Code::InvalidArgument),
         ("", "a password that is new", Code::InvalidArgument),
-        ("id-of-nobody", "a password that is new", Code::NotFound),
+        ("id-of-unknown", "a password that is new", Code::NotFound),
     ] {
         let error =
             client.set_password(request(&bench, &[role::ADMIN], set(user_id, password))).await.expect_err(password);

@@ -50,7 +50,7 @@ async fn what_does_not_happen_is_not_noted() {
     let bench = start().await;
     let weak = SecretString::from("short");
     administration(&bench).set_password("id-of-marie", &weak, TOKEN).await.expect_err("a bad password");
-    let unknown = administration(&bench).set_password("id-of-nobody", &SecretString::from(NEW), TOKEN).await;
+    let unknown = administration(&bench).set_password("id-of-unknown", &SecretString::from(NEW), TOKEN).await;
     assert_eq!(unknown.expect_err("no such user").kind(), Kind::NotFound);
     assert_eq!(bench.directory.password_changes(), []);
 }
@@ -73,7 +73,7 @@ async fn a_directory_that_is_only_read_is_no_obstacle() {
 }
 
 #[tokio::test]
-async fn who_could_not_be_told_is_said_and_told_the_next_time() {
+async fn failed_notification_is_reported_and_repeated_with_the_next_change() {
     let bench = start().await;
     bench.directory.fail_password_changes(Some(unavailable));
     let error = set(&bench).await.expect_err("the directory does not know");
@@ -87,7 +87,10 @@ async fn who_could_not_be_told_is_said_and_told_the_next_time() {
 
     for refusal in [unavailable, || DirectoryError::Unauthenticated, || DirectoryError::Internal("broken".into())] {
         bench.directory.fail_password_changes(Some(refusal));
-        let error = administration(&bench).remove_password("id-of-marie", TOKEN).await.expect_err("untold");
+        let error = administration(&bench)
+            .remove_password("id-of-marie", TOKEN)
+            .await
+            .expect_err("the directory is not notified");
         assert_eq!(error.kind(), Kind::Unavailable);
     }
     bench.directory.fail_password_changes(None);

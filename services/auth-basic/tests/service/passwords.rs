@@ -25,8 +25,8 @@ async fn i34_every_bad_credential_gets_one_answer_after_one_hash() {
     for (login, password, expected) in [
         ("einstein", "wrong", Reason::WrongSecret),
         ("einstein@example.org", "wrong", Reason::WrongSecret),
-        ("nobody", PASSWORD, Reason::UnknownUser),
-        ("nobody@example.org", PASSWORD, Reason::UnknownUser),
+        ("unknown", PASSWORD, Reason::UnknownUser),
+        ("unknown@example.org", PASSWORD, Reason::UnknownUser),
         ("lise", PASSWORD, Reason::Disabled),
         ("lise", "wrong", Reason::Disabled),
         ("newcomer", PASSWORD, Reason::WrongSecret),
@@ -64,7 +64,7 @@ async fn app_token_is_not_counted_as_a_guessed_password() {
     let body = "dwa_0123456789ABCDEFGHIJKLMNOPQRST";
     let sum = String::from_utf8(authn::app_token::checksum(body.as_bytes()).to_vec()).expect("ASCII");
     let (token, before) = (format!("{body}{sum}"), bench.hashed());
-    for login in ["einstein", "nobody"] {
+    for login in ["einstein", "unknown"] {
         for _ in 0..30 {
             assert_eq!(reason(bench.sign_in(login, &token).await), Reason::WrongSecret);
         }
@@ -216,7 +216,7 @@ async fn i36_a_device_with_an_old_password_has_failed_once() {
 #[tokio::test]
 async fn i36_someone_disabled_is_throttled_like_anybody() {
     let bench = Bench::start(cheap()).await;
-    for login in ["lise", "nobody"] {
+    for login in ["lise", "unknown"] {
         let outcomes = [PASSWORD, "two", "three", "four", "five"].map(|password| bench.sign_in(login, password));
         for outcome in outcomes {
             outcome.await.expect_err("refused");

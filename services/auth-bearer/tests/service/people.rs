@@ -135,7 +135,7 @@ fn named(name: &str) -> Claim {
 }
 
 const B: &str = "    audience: [us]\n    people: !own {suffix: \"@b\"}\n    auto_provision: {}\n";
-const B_MAKES_NOBODY: &str = "    audience: [us]\n    people: !own {suffix: \"@b\"}\n";
+const B_WITHOUT_PROVISIONING: &str = "    audience: [us]\n    people: !own {suffix: \"@b\"}\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r4_the_same_subject_name_and_mail_at_another_issuer_is_another_user() {
@@ -167,7 +167,8 @@ async fn r4_the_same_subject_name_and_mail_at_another_issuer_is_another_user() {
 async fn r4_people_of_the_directory_are_named_by_their_issuer_alone() {
     let world = World::start("bearer-directory").await;
     let marie = world.add("marie").await;
-    let service = world.service(Oidc::default(), AutoProvision::default(), RoleAssignment::default(), B_MAKES_NOBODY);
+    let service =
+        world.service(Oidc::default(), AutoProvision::default(), RoleAssignment::default(), B_WITHOUT_PROVISIONING);
     let who = service.authenticate(&world.sign(&world.claims(&world.a, "1", "marie"))).await.expect("marie").user;
     assert_eq!(who.id.opaque_id, marie);
     for (sub, name) in [("1", "marie"), (marie.as_str(), "marie"), (marie.as_str(), "x")] {
@@ -351,7 +352,7 @@ async fn the_first_match_is_the_role_and_no_match_is_a_refusal() {
         claim: "realm.roles".to_owned(),
         mapping: vec!["boss=admin".to_owned(), "staff=user".to_owned()],
     };
-    let service = world.service(Oidc::default(), making(), by_claim, B_MAKES_NOBODY);
+    let service = world.service(Oidc::default(), making(), by_claim, B_WITHOUT_PROVISIONING);
     let marie =
         |roles: Value| world.sign(&with(world.claims(&world.a, "1", "marie"), "realm", json!({"roles": roles})));
     let who = service.authenticate(&marie(json!(["staff", "boss"]))).await.expect("is good").user;
@@ -382,7 +383,7 @@ async fn older_token_does_not_bring_back_a_group_or_a_role_that_was_taken_away()
         claim: "role".to_owned(),
         mapping: vec!["boss=admin".to_owned(), "staff=user".to_owned()],
     };
-    let service = world.service(Oidc::default(), making(), by_claim, B_MAKES_NOBODY);
+    let service = world.service(Oidc::default(), making(), by_claim, B_WITHOUT_PROVISIONING);
     let token = |ago: u64, groups: Value, role: &str| {
         let claims = with(with(world.claims(&world.a, "n1", "marie"), "groups", groups), "role", role);
         let issued = seconds(world.context.clock.now()) - ago;

@@ -89,7 +89,7 @@ fn configuration_is_to_blame_however_deep_it_is_buried() {
 }
 
 #[test]
-fn health_of_a_service_that_is_not_running_is_a_failure() {
+fn health_fails_if_the_service_does_not_run() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("binds").local_addr().expect("an address");
     let (code, text) = code("sample health", nowhere().with("SAMPLE_DEBUG_ADDR", free.to_string()));
     assert_eq!(code, 1, "{text}");

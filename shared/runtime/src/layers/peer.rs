@@ -144,10 +144,10 @@ mod tests {
             let addr = addr.map(|addr| addr.parse().expect("an address"));
             let request = Request::builder().header("x-forwarded-for", "127.0.0.1").header(SOURCE_KEY, "127.0.0.1");
             let mut request = request.body(()).expect("a request");
-            let all = TrustedProxies::parse(&["0.0.0.0/0".into()]).expect("a network");
+            let all_networks = TrustedProxies::parse(&["0.0.0.0/0".into()]).expect("a network");
             let identity = Some(PeerIdentity("spiffe://doorward/other".into()));
             let connected = Connected { addr, identity, ..Connected::default() };
-            connected.introduce(&mut request, protocol, &all, &proxies);
+            connected.introduce(&mut request, protocol, &all_networks, &proxies);
             request.extensions().get::<FromTrustedProxy>().is_some()
         };
         for protocol in [Protocol::Http, Protocol::Grpc] {

@@ -46,7 +46,7 @@ async fn requests_are_given_up_unless_they_stream() {
 }
 
 #[tokio::test]
-async fn what_comes_on_top_is_refused_but_health_is_told() {
+async fn request_over_the_limit_is_refused_except_health_checks() {
     let mut sections = Sections::default();
     sections.grpc.max_concurrent_requests = 1;
     let (running, channel) = serve(&sections, echoing()).await;
@@ -54,7 +54,7 @@ async fn what_comes_on_top_is_refused_but_health_is_told() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(code(&channel, "hello").await, Code::ResourceExhausted);
     let mut health = tonic_health::pb::health_client::HealthClient::new(channel.clone());
-    health.check(tonic_health::pb::HealthCheckRequest::default()).await.expect("is answered");
+    health.check(tonic_health::pb::HealthCheckRequest::default()).await.expect("the health check is answered");
     slow.await.expect("no panic").expect("is answered");
     assert_eq!(code(&channel, "hello").await, Code::Ok);
     running.stop().await;

@@ -266,13 +266,13 @@ async fn clients_may_show_a_certificate_and_need_not() {
 }
 
 #[tokio::test]
-async fn client_certificates_are_unverified_where_no_authority_is_configured() {
-    let (servers, anybody) = (Authority::new(), Authority::new());
+async fn client_certificate_is_unverified_without_client_ca() {
+    let (servers, other) = (Authority::new(), Authority::new());
     let mut sections = Sections::default();
     let (cert, key) = servers.sign("server", "localhost");
     sections.mtls = Mtls { addr: anywhere(), cert: Some(cert), key: Some(key), client_ca: None };
     let running = sections.serve(telling_certificates(), &context()).await.expect("starts");
-    let own = Some(anybody.sign("client", "client.example"));
+    let own = Some(other.sign("client", "client.example"));
     let (length, answer) = told(running.mtls.expect("serves"), &servers, own).await;
     assert_eq!(answer, format!("{length} false"));
     running.stop().await;

@@ -252,7 +252,7 @@ async fn a_key_that_was_taken_out_does_not_come_back_by_a_retirement_that_was_sl
 }
 
 #[tokio::test]
-async fn a_change_of_another_replica_is_taken_over_when_it_is_told() {
+async fn change_of_another_replica_is_adopted_after_its_notification() {
     let world = World::new().await;
     let (keys, other) = (world.replica().await, world.replica().await);
     let (tell, told) = tokio::sync::watch::channel(0);

@@ -88,7 +88,7 @@ async fn the_secret_is_sealed_only_where_it_has_to_be_known() {
 }
 
 #[tokio::test]
-async fn what_another_replica_adds_is_found_when_it_is_told() {
+async fn client_added_by_another_replica_is_found_after_its_notification() {
     let (bench, elsewhere) = (bench(None).await, "elsewhere");
     assert!(find(&bench, elsewhere).await.is_none());
     let stored = StoredClient {
