@@ -19,7 +19,7 @@ pub struct Target {
     pub issuer: String,
     /// Who signs in.
     pub person: Person,
-    /// Certificates in PEM that are trusted beside those of the system.
+    /// Certificates in PEM that are trusted in addition to those of the system.
     pub authority: Option<String>,
     /// Two clients of the provider's configuration that authenticate by `client_secret_basic`. Without them the plans for
     /// static clients are skipped.

@@ -1,4 +1,4 @@
-//! Our own provider is one issuer like any other: somebody signs in there, and the access token opens the gateway.
+//! The own provider is an issuer like others: a user signs in there, and the gateway accepts the access token.
 
 use std::time::Duration;
 
@@ -148,7 +148,9 @@ async fn a_token_of_our_provider_opens_the_gateway(name: &str, mode: Mode) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the end of the session is told, and counts");
+    tokio::time::timeout(Duration::from_secs(20), ended)
+        .await
+        .expect("the session has ended, and its tokens are refused");
     let again = sign_in(&mut browser, &issuer, "einstein", &family.layout.password).await;
     family.authenticate("bearer", "", text(&again, "access_token")).await.expect("another session");
     assert!(family.stop().await.into_iter().all(|code| code == 0), "every process ends with 0");

@@ -63,20 +63,20 @@ impl World {
     fn new(seed: u64) -> Self {
         let (folder, address) = (tempfile::tempdir().expect("a folder"), free_address());
         let path = |name: &str| folder.path().join(name).display().to_string();
-        let nobody = || free_address().to_string();
+        let unused_address = || free_address().to_string();
         let variables = [
             ("OCIS_BASE_DATA_PATH", path("data")),
             ("OCIS_CONFIG_DIR", path("config")),
             ("OCIS_LOG_LEVEL", "error".to_owned()),
             ("OCIS_LOG_FILE", path("log")),
             ("OCIS_JWT_SECRET", JWT_SECRET.to_owned()),
-            ("OCIS_REVA_GATEWAY", nobody()),
-            ("AUTH_APP_USERS_ENDPOINT", nobody()),
+            ("OCIS_REVA_GATEWAY", unused_address()),
+            ("AUTH_APP_USERS_ENDPOINT", unused_address()),
             ("AUTH_APP_TOKEN_KEY", "the-key-of-the-token-digests-32-bytes".to_owned()),
             ("AUTH_APP_MAX_TOKENS_PER_USER", "0".to_owned()),
             ("AUTH_APP_GRPC_ADDR", address.to_string()),
-            ("AUTH_APP_HTTP_ADDR", nobody()),
-            ("AUTH_APP_DEBUG_ADDR", nobody()),
+            ("AUTH_APP_HTTP_ADDR", unused_address()),
+            ("AUTH_APP_DEBUG_ADDR", unused_address()),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
         Self { folder, address, variables, clock: Clock::system(), random: Random::seeded(seed) }

@@ -65,14 +65,14 @@ async fn every_bad_credential_is_refused_alike(family: &TestFamily) {
     let refused = Err((Kind::Unauthenticated, "invalid credentials".to_owned()));
     for (kind, client_id, secret) in [
         ("basic", "einstein", "wrong"),
-        ("basic", "nobody", password),
+        ("basic", "unknown", password),
         ("basic", "", password),
         ("appauth", "marie", "dwa_wrong"),
         ("appauth", "einstein", &token),
-        ("appauth", "nobody", &token),
+        ("appauth", "unknown", &token),
         ("machine", "einstein", "wrong"),
         ("serviceaccounts", "jobs", "wrong"),
-        ("serviceaccounts", "nobody", family.layout.service_secret.as_str()),
+        ("serviceaccounts", "unknown", family.layout.service_secret.as_str()),
         ("basic", "einstein", ""),
         ("appauth", "marie", ""),
         ("machine", "einstein", ""),
@@ -81,7 +81,7 @@ async fn every_bad_credential_is_refused_alike(family: &TestFamily) {
         let answer = family.authenticate(kind, client_id, secret).await;
         assert_eq!(answer.map(|_| ()), refused.clone().map(|(): ()| ()), "{kind} {client_id:?}");
     }
-    let unknown = family.authenticate("machine", "nobody", machine).await.expect_err("nobody");
+    let unknown = family.authenticate("machine", "unknown", machine).await.expect_err("there is no such user");
     assert_eq!(unknown.0, Kind::NotFound, "only auth-machine tells, and only whoever has the key");
     let admin = family.authenticate("machine", "admin", machine).await.expect_err("the default policy");
     assert_eq!(admin.0, Kind::PermissionDenied);

@@ -29,7 +29,7 @@ async fn slapd_is_the_directory_of_the_family() {
     assert_eq!(family.who_am_i(&token).await.expect("a good token").username, EINSTEIN.uid);
     let machine = family.layout.machine_key.clone();
     for (login, password) in
-        [(EINSTEIN.uid, "wrong"), (EINSTEIN.uid, ""), ("nobody", EINSTEIN.password), ("*", EINSTEIN.password)]
+        [(EINSTEIN.uid, "wrong"), (EINSTEIN.uid, ""), ("unknown", EINSTEIN.password), ("*", EINSTEIN.password)]
     {
         let (kind, text) = family.authenticate("basic", login, password).await.expect_err(login);
         assert_eq!((kind, text.as_str()), (Kind::Unauthenticated, "invalid credentials"), "{login}");
@@ -44,7 +44,8 @@ async fn slapd_is_the_directory_of_the_family() {
     let family = family.restart(Mode::Inside, rules).await;
     let (user, _) = family.authenticate("machine", &marie, &machine).await.expect("marie");
     assert_eq!(user.username, MARIE.uid);
-    let unknown = family.authenticate("machine", "username:nobody", &machine).await.expect_err("nobody");
+    let unknown =
+        family.authenticate("machine", "username:unknown", &machine).await.expect_err("there is no such user");
     assert_eq!(unknown.0, Kind::NotFound);
 
     let list = family.command(&["user", "list"], "").await;
@@ -52,7 +53,7 @@ async fn slapd_is_the_directory_of_the_family() {
     assert!(list.stdout.contains(EINSTEIN.mail) && list.stdout.contains(MARIE.id), "{}", list.stdout);
     let shown = family.command(&["user", "show", MARIE.uid], "").await;
     assert!(shown.stdout.contains("groups  physics-lovers, radium-lovers"), "{}{}", shown.stdout, shown.stderr);
-    let unknown = family.command(&["user", "show", "nobody"], "").await;
+    let unknown = family.command(&["user", "show", "unknown"], "").await;
     assert_eq!(unknown.code, 1, "{}", unknown.stdout);
     let list = family.command(&["group", "list"], "").await;
     assert_eq!((list.code, list.stdout.lines().count()), (0, 4), "{}{}", list.stdout, list.stderr);

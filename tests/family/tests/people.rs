@@ -75,7 +75,7 @@ fn a_stopped_family_is_administered_too() {
 }
 
 #[test]
-fn a_refused_password_adds_nobody() {
+fn rejected_password_adds_no_user() {
     let layout = Layout::new("process-refused", false);
     let doorward = |arguments: &[&str], input: &str| run("doorward", arguments, layout.variables(), input);
     let refused = doorward(&["user", "add", "niels", "--password-stdin"], "short");

@@ -19,7 +19,7 @@ async fn six_statuses_each_within_two_seconds() {
     let service = family.layout.service_secret.clone();
     for (what, kind, client_id, secret, expected) in [
         ("a wrong secret", "basic", "einstein", "wrong", Kind::Unauthenticated),
-        ("an unknown user", "basic", "nobody", password.as_str(), Kind::Unauthenticated),
+        ("an unknown user", "basic", "unknown", password.as_str(), Kind::Unauthenticated),
         ("an unknown type", "basic;machine", "einstein", password.as_str(), Kind::InvalidArgument),
         ("an empty secret", "basic", "einstein", "", Kind::Unauthenticated),
         ("a secret of 1 MiB", "basic", "einstein", long.as_str(), Kind::ResourceExhausted),
@@ -30,7 +30,7 @@ async fn six_statuses_each_within_two_seconds() {
         assert_eq!(answered, expected, "{what}: {text}");
         assert!(start.elapsed() < Duration::from_secs(2), "{what} took {:?}", start.elapsed());
     }
-    family.authenticate("basic", "einstein", &password).await.expect("everybody else is served");
+    family.authenticate("basic", "einstein", &password).await.expect("other users are served");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Secrets change while the family runs: nobody is turned away who should not be.
+//! Secrets change while the family runs: valid tokens are accepted throughout.
 
 use std::{path::PathBuf, time::Duration};
 

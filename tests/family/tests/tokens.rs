@@ -139,7 +139,7 @@ async fn the_command_of_the_owncloud_document_works_in_one_process() {
         &["create", "--user-name=einstein", "--expiration=0s"],
         &["create", "--user-name=einstein", "--expiration=99999999999999999999h"],
         &["create", "--user-name=einstein", "--expiration=20000h"],
-        &["create", "--user-name=nobody"],
+        &["create", "--user-name=unknown"],
         &["create", "--user-name=einstein", "--scope=node:*:rw"],
         &["create", "--user-name=einstein", "--window=10s"],
         &["create", "--user-name=einstein", "--window=1h", "--expiration=1h"],
@@ -188,7 +188,7 @@ async fn the_commands_of_the_cells_document_work_in_one_process() {
         &["-u", "admin", "-e", "24h", "-a", "600"],
         &["-u", "admin", "-a", "59"],
         &["-u", "admin", "-e", "soon"],
-        &["-u", "nobody", "-e", "24h"],
+        &["-u", "unknown", "-e", "24h"],
         &["-u", "admin", "-e", "24h", "-s", "node:x:rwx"],
         &["-u", "admin", "-e", "24h", "-s", ""],
     ] {

@@ -31,7 +31,7 @@ pub enum Mode {
 /// A running family with its people.
 #[derive(Debug)]
 pub struct TestFamily {
-    /// Where it is and what it was told.
+    /// Its folder, addresses and settings.
     pub layout: Layout,
     context: Context,
     inside: Option<Family>,
@@ -47,7 +47,7 @@ impl TestFamily {
         Self::start_with(Layout::new(name, mode == Mode::ProcessesWithTls), mode, |context| context).await
     }
 
-    /// Boots a family that the test has told more, in a world that the test has changed: its clock, its randomness.
+    /// Boots a family with settings of the test, and with a clock or randomness of the test.
     ///
     /// # Panics
     /// When it does not start.

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::{Certificates, SmallDisk, logs, note_secret};
 
-/// Somebody of the test's family.
+/// A user of the test's family.
 #[derive(Debug, Clone, Copy)]
 pub struct Person {
     /// The login name.
@@ -192,11 +192,11 @@ impl Layout {
 
 /// The ports that tests listen on: below those that outgoing connections are given.
 const PORTS: Range<u16> = 10_000..32_000;
-/// Into how many parts they are divided: nobody runs more tests at the same time.
+/// The number of parts into which they are divided: at most as many tests run at the same time.
 const PARTS: u16 = 16;
 
-/// An address of this machine that nobody listens on, and that was not given to anybody else, who may not listen on it yet:
-/// not in this process, nor in that of another test that nextest runs at the same time.
+/// A loopback address without a listener that no other caller has received, in this process or in that of another test that
+/// nextest runs at the same time.
 ///
 /// # Panics
 /// When a thousand tries find none.

@@ -107,9 +107,9 @@ impl Server {
     fn is_paused(&self) -> bool {
         let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", self.child.id())) else { return false };
         threads.flatten().all(|thread| {
-            let told = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
             // behind the name, which is in brackets and may hold anything
-            told.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T'))
+            stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T'))
         })
     }
 

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// Mounts the disk in a namespace of its own, and does what it is told there until its standard input ends.
+/// Mounts the disk in a namespace of its own, and obeys the orders on its standard input until it ends.
 const HOLDER: &str = r#"mount -t tmpfs -o "size=$2" tmpfs "$1" || exit 1
 echo mounted
 while read -r order; do

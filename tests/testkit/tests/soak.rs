@@ -1,4 +1,4 @@
-//! The load tool's watch over memory, for a few seconds: that every call is answered as it should be, and that growth is told.
+//! `soak` of the load tool, for a few seconds: every call is answered correctly, and the growth of memory is reported.
 
 use std::process::{Command, Output};
 
@@ -8,7 +8,7 @@ fn soak(more: &[&str]) -> Output {
 }
 
 #[test]
-fn soak_of_the_one_process_tells_its_growth() {
+fn soak_of_the_one_process_reports_its_growth() {
     let Output { status, stdout, stderr } = soak(&["--most-mib", "1000"]);
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert!(status.success(), "{stdout}{stderr}");

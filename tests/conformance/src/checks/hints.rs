@@ -34,7 +34,7 @@ async fn taken(context: &Context<'_>, name: &str, value: &str) -> Verdict {
 async fn login_hint(context: &Context<'_>) -> Verdict {
     let issuer = Url::parse(&context.target.issuer).ok();
     let host = issuer.as_ref().and_then(Url::host_str).unwrap_or("localhost").to_owned();
-    taken(context, "login_hint", &format!("somebody@{host}")).await
+    taken(context, "login_hint", &format!("user@{host}")).await
 }
 
 async fn acr_values(context: &Context<'_>) -> Verdict {

@@ -1,5 +1,5 @@
-//! Logouts that the relying party is told of: by the provider itself (Back-Channel Logout 1.0), or by frames in the
-//! browser (Front-Channel Logout 1.0).
+//! Logout notifications to the relying party: by the provider itself (Back-Channel Logout 1.0), or by frames in the browser
+//! (Front-Channel Logout 1.0).
 
 use std::time::Duration;
 

@@ -34,7 +34,7 @@ impl First {
         let (browser, client) = (context.browser(), context.client().await?);
         let request = with(Request::new(context, &client), extra);
         let done = context.sign_in(&browser, &client, &request).await?;
-        ensure(done.logins > 0, "nobody is signed in, and the password is not asked for")?;
+        ensure(done.logins > 0, "the browser has no session, and the password is not asked for")?;
         Ok(Self { browser, client, done })
     }
 

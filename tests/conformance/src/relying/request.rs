@@ -70,7 +70,7 @@ impl Request {
         Value::Object(claims)
     }
 
-    /// What has to stand beside a request object: without state and nonce, which show whether the object was read.
+    /// The parameters that accompany a request object: without state and nonce, which show whether the object was read.
     pub(crate) fn beside_object(self) -> Self {
         ["state", "nonce"].into_iter().fold(self, Self::without)
     }

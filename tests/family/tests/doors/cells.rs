@@ -45,7 +45,7 @@ async fn credentials(door: &mut Door) {
     for (path, place) in [("/files/a", "a private path"), ("/pub/a", "a public path")] {
         for (name, credential) in &world.credentials {
             let want = match *name {
-                _ if path == "/pub/a" => Want::AsNobody,
+                _ if path == "/pub/a" => Want::Anonymous,
                 "no credential" | "a wrong password" => Want::Refused(&[401]),
                 _ => Want::As("einstein"),
             };
@@ -118,7 +118,7 @@ async fn lies(door: &mut Door) {
     let row = "a path that is public for a network: `X-Forwarded-For` names an address there";
     door.cell(LIES, row, &request, Want::Refused(&[401])).await;
     let near = Request { from: NEIGHBOUR.into(), ..door.get(NEAR) };
-    door.cell(LIES, "the same path from there", &near, Want::AsNobody).await;
+    door.cell(LIES, "the same path from there", &near, Want::Anonymous).await;
     let target = "/files/a?user=admin&rd=//evil.example&access_token=x";
     door.cell(LIES, "`?user=admin&rd=//evil.example`", &door.get(target), Want::Refused(&[401])).await;
     let request = door.get(target).authorized(password(door).as_deref());
@@ -132,7 +132,7 @@ async fn headers(door: &mut Door) {
         // nginx takes out what it is named; a family it cannot be
         let is_known = door.front == Front::NginxInclude && part == Part::Families;
         for (place, path, credential, want) in [
-            ("on a public path", "/pub/a", None, Want::AsNobody),
+            ("on a public path", "/pub/a", None, Want::Anonymous),
             ("with a password", "/files/a", einstein.as_deref(), Want::As("einstein")),
         ] {
             let row = format!("{what} in four spellings, {place}");
@@ -180,7 +180,7 @@ async fn dotted_hosts(door: &mut Door) {
             Want::Refused(&[403]),
         ),
         ("the same with two final dots", format!("{CLOSED_HOST}.."), Want::Refused(&[400, 403, 404])),
-        ("a public host with a final dot", format!("{OPEN_HOST}."), Want::AsNobody),
+        ("a public host with a final dot", format!("{OPEN_HOST}."), Want::Anonymous),
     ] {
         let request = door.get("/files/a").with(&[("Host", &host)]);
         let request = if host.starts_with(OPEN_HOST) { request } else { request.authorized(einstein.as_deref()) };
@@ -234,7 +234,7 @@ async fn requests(door: &mut Door) {
         .await;
     let preflight = [("Origin", "https://a.example"), ("Access-Control-Request-Method", "PUT")];
     let request = Request { method: "OPTIONS", ..door.get("/files/a") }.with(&preflight);
-    door.cell(REQUESTS, "a browser's preflight", &request, Want::AsNobody).await;
+    door.cell(REQUESTS, "a browser's preflight", &request, Want::Anonymous).await;
     let filling = "a".repeat(4 * 1024);
     let names: Vec<_> = (0..16).map(|number| format!("X-Filling-{number}")).collect();
     let headers: Vec<_> = names.iter().map(|name| (name.as_str(), filling.as_str())).collect();

@@ -19,10 +19,10 @@ pub(crate) enum Want {
     Refused(&'static [u16]),
     /// It is refused, or the connection is closed.
     Stopped,
-    /// It reaches the application as somebody.
+    /// It reaches the application with this user.
     As(&'static str),
-    /// It reaches the application as nobody: the rules let everybody pass.
-    AsNobody,
+    /// It reaches the application without a user: the rules allow anonymous requests.
+    Anonymous,
 }
 
 /// What became of a request.
@@ -124,11 +124,11 @@ impl Door {
                 faults.push("the credential gets through".to_owned());
             }
             if seen.header("connection").iter().any(|value| value.to_ascii_lowercase().contains("x-access-token")) {
-                faults.push("the next proxy is told to take the token out".to_owned());
+                faults.push("the Connection header tells the next proxy to remove the token".to_owned());
             }
         }
         if reached.is_some() && status != 200 {
-            faults.push(format!("the application is asked, and the client is told {status}"));
+            faults.push(format!("the application gets the request, and the client the status {status}"));
         }
         Outcome { status, who, reached, faults }
     }
@@ -153,14 +153,14 @@ impl Door {
             Want::Refused(statuses) => outcome.reached.is_none() && statuses.contains(&outcome.status),
             Want::Stopped => outcome.reached.is_none(),
             Want::As(login) => outcome.status == 200 && outcome.who == login,
-            Want::AsNobody => outcome.status == 200 && outcome.who.is_empty(),
+            Want::Anonymous => outcome.status == 200 && outcome.who.is_empty(),
         };
         if !is_as_wanted {
             self.fault(section, row, &format!("{want:?} is wanted, not {outcome:?}"));
         }
         self.faults(section, row, outcome);
         let is_unchanged = |seen: &Seen| seen.target == request.target && seen.method == request.method;
-        if matches!(want, Want::As(_) | Want::AsNobody) && !outcome.reached.as_ref().is_some_and(is_unchanged) {
+        if matches!(want, Want::As(_) | Want::Anonymous) && !outcome.reached.as_ref().is_some_and(is_unchanged) {
             self.fault(section, row, &format!("it is changed on the way: {:?}", outcome.reached));
         }
     }
@@ -184,7 +184,7 @@ impl Door {
         self.column.faults.push(format!("{}: {section}, {row}: {fault}", self.front.name()));
     }
 
-    /// What reached the application that nobody has looked at.
+    /// The requests to the application that no test has taken.
     pub(crate) fn unexpected(&self) -> Vec<Seen> {
         self.backend.take()
     }

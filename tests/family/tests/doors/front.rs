@@ -27,7 +27,7 @@ pub(crate) enum Front {
     EnvoyHttp,
 }
 
-/// Where everybody is.
+/// The addresses of the servers.
 #[derive(Debug, Clone)]
 pub(crate) struct Places {
     /// The edge's HTTP listener.

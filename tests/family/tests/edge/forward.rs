@@ -32,24 +32,25 @@ fn forged(seen: &Value) -> Vec<String> {
     headers.filter(|pair| pair[1].as_str().is_some_and(is_forged)).map(Value::to_string).collect()
 }
 
+/// Rows E1 and E2.
 #[tokio::test(flavor = "multi_thread")]
-async fn e1_e2_nobody_but_the_edge_says_who_somebody_is() {
+async fn identity_headers_of_clients_are_removed_on_every_route() {
     let world = World::start("edge-headers").await;
     let authorization = format!("Authorization: {}", basic("einstein", &world.token));
-    for (target, is_told) in [("/a", true), ("/pub/a", false), ("/open/a", false)] {
+    for (target, has_token) in [("/a", true), ("/pub/a", false), ("/open/a", false)] {
         for line in [&*authorization, "X-Nothing: 1"] {
             let connection = ["Connection: x-access-token, close", line];
             let headers: Vec<&str> = FORGED.iter().copied().chain(connection).collect();
             let reply = raw::request(world.edge, &format!("GET {target}"), &headers).await;
             let seen = world.backend.take();
-            if is_told && line != authorization {
+            if has_token && line != authorization {
                 assert_eq!((reply.status(), seen.len()), (401, 0), "{target}");
                 continue;
             }
             assert_eq!((reply.status(), seen.len()), (200, 1), "{target}: {reply:?}");
             assert!(forged(&seen[0]).is_empty(), "{target}: {:?}", forged(&seen[0]));
             let tokens = header(&seen[0], "x-access-token");
-            assert_eq!(tokens.len(), usize::from(is_told), "{target}: {seen:?}");
+            assert_eq!(tokens.len(), usize::from(has_token), "{target}: {seen:?}");
             if let [token] = &tokens[..] {
                 assert_eq!(world.family.who_am_i(token).await.expect("the token is good").username, "einstein");
             }

@@ -202,7 +202,7 @@ async fn user_in_a_thousand_groups_signs_in_and_stays_a_member_of_each() {
         assert_eq!(claims(token)["groups_omitted"], if has_groups { json!(true) } else { Value::Null });
         let user = world.family.who_am_i(token).await.expect("the token is good");
         assert_eq!(user.groups.len(), if has_groups { MANY } else { 0 }, "{shown}");
-        // an application behind another proxy is told all groups or nothing
+        // an application behind another proxy gets all groups or no answer
         let verify = [&*line, "X-Original-URI: /a", "X-Original-Method: GET", "X-Original-Host: cloud.example"];
         let verify = [&verify[..], &["X-Original-Proto: https"]].concat();
         let verified = raw::request(world.edge, "GET /verify", &verify).await.status();

@@ -246,7 +246,7 @@ async fn key_of_an_access_token_ends_with_its_session_at_the_provider_of_the_pro
     site.clock.advance(Duration::from_mins(20));
     assert!(opens(&site, &key).await, "the session outlasts the token");
     sign_out(&site, &mut browser, &id).await;
-    assert!(!opens(&site, &key).await, "no client is told, and the key ends all the same");
+    assert!(!opens(&site, &key).await, "the key ends although no client is notified");
 }
 
 /// In a family of processes the edge learns of it by the logout token that it passes on.

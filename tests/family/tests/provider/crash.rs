@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::Error;
 use testkit::{Browser, Landing};
 
-use crate::flow::{Told, at, authorization};
+use crate::flow::{OAuthResponse, at, authorization};
 use crate::world::{ASKING, CALLBACK, World};
 
 /// When the process is killed, seen from the step's request.
@@ -46,10 +46,10 @@ const STEPS: [Step; 7] =
 #[derive(Debug, Clone)]
 enum Brought {
     Landing(Landing),
-    Told(Told),
+    Response(OAuthResponse),
 }
 
-/// What somebody has at hand to take the next step.
+/// The state of a flow between two steps.
 struct Walk {
     browser: Browser,
     last: Option<Landing>,
@@ -76,19 +76,22 @@ impl Walk {
             }
             Step::LogOn => world.log_on(base, &mut self.browser, &page()).await?,
             Step::Agree => world.agree(base, &mut self.browser, &page()).await?,
-            Step::Redeem => return world.redeem(base, ASKING, &self.code).await.map(Brought::Told),
-            Step::Refresh => return world.refresh(base, ASKING, &self.refresh_token).await.map(Brought::Told),
+            Step::Redeem => return world.redeem(base, ASKING, &self.code).await.map(Brought::Response),
+            Step::Refresh => return world.refresh(base, ASKING, &self.refresh_token).await.map(Brought::Response),
         }))
     }
 
     /// Takes up what a step brought; whether the flow can go on.
     fn takes(&mut self, step: Step, brought: Brought) -> bool {
         match brought {
-            Brought::Told(told) => {
-                told.text("access_token").clone_into(&mut self.access_token);
-                told.text("refresh_token").clone_into(&mut self.refresh_token);
-                assert!(told.is_good() || told.is_invalid_grant(), "{step:?}: neither tokens nor a refusal: {told:?}");
-                told.is_good()
+            Brought::Response(response) => {
+                response.text("access_token").clone_into(&mut self.access_token);
+                response.text("refresh_token").clone_into(&mut self.refresh_token);
+                assert!(
+                    response.is_good() || response.is_invalid_grant(),
+                    "{step:?}: neither tokens nor a refusal: {response:?}"
+                );
+                response.is_good()
             }
             Brought::Landing(landing) => {
                 let is_page = landing.page.contains("<main") && landing.page.contains("</html>");
@@ -158,12 +161,12 @@ async fn interrupted(world: &mut World, step: Step, moment: Moment, tally: &mut 
 }
 
 /// Nothing is given twice; the tokens that the replay of a code has to end.
-fn is_given_once(step: Step, first: Option<Brought>, again: &Brought) -> Option<Told> {
-    let Brought::Told(again) = again else { return None };
+fn is_given_once(step: Step, first: Option<Brought>, again: &Brought) -> Option<OAuthResponse> {
+    let Brought::Response(again) = again else { return None };
     if step == Step::Refresh {
-        assert!(again.is_good(), "within the grace nobody is refused: {again:?}");
+        assert!(again.is_good(), "within the grace time the refresh token is accepted: {again:?}");
     }
-    let Some(Brought::Told(first)) = first else { return None };
+    let Some(Brought::Response(first)) = first else { return None };
     assert!(first.is_good(), "{step:?}: {first:?}");
     if step == Step::Refresh {
         let successors = (first.text("refresh_token"), again.text("refresh_token"));
@@ -175,9 +178,12 @@ fn is_given_once(step: Step, first: Option<Brought>, again: &Brought) -> Option<
 }
 
 /// A code that comes again takes with it what it has brought, though the process has been another one since (row I7).
-async fn is_revoked(world: &World, told: &Told) {
-    let (base, token) = (world.base(0), told.text("refresh_token"));
-    assert!(!world.is_active(base, ASKING, told.text("access_token")).await, "the replay has ended the access token");
+async fn is_revoked(world: &World, response: &OAuthResponse) {
+    let (base, token) = (world.base(0), response.text("refresh_token"));
+    assert!(
+        !world.is_active(base, ASKING, response.text("access_token")).await,
+        "the replay has ended the access token"
+    );
     let refreshed = world.refresh(base, ASKING, token).await.expect("the provider answers");
     assert!(refreshed.is_invalid_grant(), "the replay has ended the family: {refreshed:?}");
 }
@@ -186,8 +192,8 @@ async fn is_revoked(world: &World, told: &Told) {
 async fn is_alive(world: &World, walk: &Walk) {
     let base = world.base(0);
     assert!(world.is_active(base, ASKING, &walk.access_token).await, "the access token is good");
-    let told = world.refresh(base, ASKING, &walk.refresh_token).await.expect("the provider answers");
-    assert!(told.is_good(), "the refresh token is good: {told:?}");
+    let response = world.refresh(base, ASKING, &walk.refresh_token).await.expect("the provider answers");
+    assert!(response.is_good(), "the refresh token is good: {response:?}");
 }
 
 /// Sends the request, and kills the process; the answer, if it came.
@@ -195,7 +201,7 @@ async fn kill_at(world: &mut World, walk: &mut Walk, step: Step, moment: Moment)
     match moment {
         Moment::Before => {
             world.kill(0);
-            walk.take(world, step).await.expect_err("nobody is there");
+            walk.take(world, step).await.expect_err("the provider does not run");
             None
         }
         Moment::After | Moment::Repeated => {
@@ -221,8 +227,8 @@ async fn kill_at(world: &mut World, walk: &mut Walk, step: Step, moment: Moment)
 /// After a failure everything is as if nothing had been begun: a fresh flow ends well.
 async fn finish(world: &World) {
     let code = world.code(&mut Browser::new(), ASKING).await;
-    let told = world.redeem(world.base(0), ASKING, &code).await.expect("the provider answers");
-    assert!(told.is_good(), "{told:?}");
+    let response = world.redeem(world.base(0), ASKING, &code).await.expect("the provider answers");
+    assert!(response.is_good(), "{response:?}");
     let again = world.redeem(world.base(0), ASKING, &code).await.expect("the provider answers");
     assert!(again.is_invalid_grant(), "{again:?}");
 }

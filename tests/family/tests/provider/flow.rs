@@ -18,16 +18,16 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 /// The challenge of that pair.
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/// An answer of the token endpoint.
+/// A response of the token or the introspection endpoint.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Told {
+pub(crate) struct OAuthResponse {
     /// The status.
     pub(crate) status: u16,
     /// The answer.
     pub(crate) answer: Value,
 }
 
-impl Told {
+impl OAuthResponse {
     /// A member of the answer that is text; empty if it is not there.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.answer.get(name).and_then(Value::as_str).unwrap_or_default()
@@ -38,13 +38,13 @@ impl Told {
         self.status == 200 && !self.text("access_token").is_empty()
     }
 
-    /// Whether it is what RFC 6749 5.2 says of a code or refresh token that is not good.
+    /// Whether it is the error `invalid_grant` (RFC 6749 5.2).
     pub(crate) fn is_invalid_grant(&self) -> bool {
         self.status == 400 && self.text("error") == "invalid_grant"
     }
 }
 
-/// The address by which a client sends people to the provider.
+/// The URL of an authorization request.
 pub(crate) fn authorization(base: &str, client: &str) -> String {
     let query = [
         ("client_id", client),
@@ -78,7 +78,7 @@ impl World {
         browser.submit(&format!("{base}{CONSENT}"), &self.issuer, &form).await
     }
 
-    /// Takes a browser through all pages there are until a client has a code.
+    /// Submits the pages of the flow in a browser until the client has a code.
     pub(crate) async fn code(&self, browser: &mut Browser, client: &str) -> String {
         let base = self.base(0);
         let mut landing = browser.open(&authorization(base, client)).await.expect("the provider answers");
@@ -93,7 +93,7 @@ impl World {
             } else if landing.page.contains("name=\"password\"") {
                 self.log_on(base, browser, &landing).await
             } else {
-                assert_eq!(client, ASKING, "nobody else is asked: {landing:?}");
+                assert_eq!(client, ASKING, "only this client needs consent: {landing:?}");
                 self.agree(base, browser, &landing).await
             }
             .expect("the provider answers");
@@ -102,7 +102,7 @@ impl World {
     }
 
     /// Redeems a code.
-    pub(crate) async fn redeem(&self, base: &str, client: &str, code: &str) -> Result<Told, Error> {
+    pub(crate) async fn redeem(&self, base: &str, client: &str, code: &str) -> Result<OAuthResponse, Error> {
         let form = [
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -113,35 +113,35 @@ impl World {
     }
 
     /// Uses a refresh token.
-    pub(crate) async fn refresh(&self, base: &str, client: &str, token: &str) -> Result<Told, Error> {
+    pub(crate) async fn refresh(&self, base: &str, client: &str, token: &str) -> Result<OAuthResponse, Error> {
         self.post(base, TOKEN, client, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
     }
 
     /// An access token for a client itself.
-    pub(crate) async fn own(&self, base: &str, client: &str) -> Result<Told, Error> {
+    pub(crate) async fn own(&self, base: &str, client: &str) -> Result<OAuthResponse, Error> {
         self.post(base, TOKEN, client, &[("grant_type", "client_credentials")]).await
     }
 
     /// Whether a token is active, as a replica says.
     pub(crate) async fn is_active(&self, base: &str, client: &str, token: &str) -> bool {
-        let told = self.post(base, INTROSPECTION, client, &[("token", token)]).await.expect("the provider answers");
-        let active = told.answer.get("active").and_then(Value::as_bool);
-        active.unwrap_or_else(|| panic!("introspection says neither: {told:?}"))
+        let response = self.post(base, INTROSPECTION, client, &[("token", token)]).await.expect("the provider answers");
+        let active = response.answer.get("active").and_then(Value::as_bool);
+        active.unwrap_or_else(|| panic!("introspection says neither: {response:?}"))
     }
 
-    async fn post(&self, base: &str, path: &str, client: &str, form: &[(&str, &str)]) -> Result<Told, Error> {
+    async fn post(&self, base: &str, path: &str, client: &str, form: &[(&str, &str)]) -> Result<OAuthResponse, Error> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let request = self.http.post(format!("{base}{path}")).basic_auth(client, Some(SECRET));
         let answer = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body).send().await?;
         let status = answer.status().as_u16();
         let text = answer.text().await?;
-        let told = Told { status, answer: serde_json::from_str(&text).unwrap_or_default() };
-        assert!(told.answer.is_object(), "neither tokens nor an OAuth error: {status} {text}");
+        let response = OAuthResponse { status, answer: serde_json::from_str(&text).unwrap_or_default() };
+        assert!(response.answer.is_object(), "neither tokens nor an OAuth error: {status} {text}");
         for name in ["access_token", "refresh_token"] {
-            if !told.text(name).is_empty() {
-                note_secret(told.text(name));
+            if !response.text(name).is_empty() {
+                note_secret(response.text(name));
             }
         }
-        Ok(told)
+        Ok(response)
     }
 }

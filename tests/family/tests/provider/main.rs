@@ -1,4 +1,4 @@
-//! The OpenID Provider as processes: replicas that are asked the same at once, processes that are killed, keys that change.
+//! The OpenID Provider as processes: replicas that get the same request at once, processes that are killed, keys that change.
 
 mod crash;
 mod flow;

@@ -9,7 +9,7 @@ use testkit::Browser;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use crate::flow::Told;
+use crate::flow::OAuthResponse;
 use crate::world::{TRUSTED, World};
 
 /// How often a code is made and redeemed.
@@ -20,9 +20,9 @@ pub(crate) const CALLERS: usize = 50;
 pub(crate) const REVOKED_WITHIN: Duration = Duration::from_secs(4);
 
 /// Sends all requests at the same moment, to the replicas in turn.
-pub(crate) async fn at_once<F>(world: &Arc<World>, ask: impl Fn(Arc<World>, usize) -> F) -> Vec<Told>
+pub(crate) async fn at_once<F>(world: &Arc<World>, ask: impl Fn(Arc<World>, usize) -> F) -> Vec<OAuthResponse>
 where
-    F: Future<Output = Told> + Send + 'static,
+    F: Future<Output = OAuthResponse> + Send + 'static,
 {
     let ready = Arc::new(Barrier::new(CALLERS));
     let mut callers = JoinSet::new();
@@ -53,14 +53,14 @@ async fn one_winner_each(world: World) {
     let (mut browser, mut slowest, mut seen) = (Browser::new(), Duration::ZERO, HashSet::new());
     for round in 0..ROUNDS {
         let code = world.code(&mut browser, TRUSTED).await;
-        let told = at_once(&world, |world, caller| {
+        let responses = at_once(&world, |world, caller| {
             let code = code.clone();
             async move { world.redeem(world.base(caller), TRUSTED, &code).await.expect("the provider answers") }
         })
         .await;
-        let (good, bad): (Vec<_>, Vec<_>) = told.into_iter().partition(Told::is_good);
+        let (good, bad): (Vec<_>, Vec<_>) = responses.into_iter().partition(OAuthResponse::is_good);
         assert_eq!((good.len(), bad.len()), (1, CALLERS - 1), "{}, round {round}", world.described());
-        assert!(bad.iter().all(Told::is_invalid_grant), "{}, round {round}: {bad:?}", world.described());
+        assert!(bad.iter().all(OAuthResponse::is_invalid_grant), "{}, round {round}: {bad:?}", world.described());
         let winner = &good[0];
         assert!(seen.insert(winner.text("access_token").to_owned()), "a token is given once");
         slowest = slowest.max(until_revoked(&world, winner.text("access_token")).await);

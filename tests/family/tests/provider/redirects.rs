@@ -1,4 +1,4 @@
-//! Browsers are sent only where somebody has registered, whatever an address says (rows I1 to I4).
+//! The provider redirects browsers to registered addresses only, whatever the request names (rows I1 to I4).
 
 use testkit::{Browser, Landing};
 
@@ -9,7 +9,7 @@ use crate::world::{ASKING, CALLBACK, NATIVE, TRUSTED, World};
 const ENDPOINTS: [(&str, &str); 2] = [(AUTHORIZE, ""), ("/oidc/oauth2/auth", "/oidc")];
 const END_SESSION: [&str; 2] = ["/signin/v1/identifier/_/endsession", "/oidc/oauth2/sessions/logout"];
 const CONSENTS: &str = "/signin/v1/consents";
-/// What is said in place of a path of the own origin.
+/// Values of other origins in place of a path of the own origin.
 const ELSEWHERE: [&str; 8] = [
     "//evil.example",
     "/\\evil.example",
@@ -25,7 +25,7 @@ fn encoded(parameters: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish()
 }
 
-/// A request that is good apart from what is asked about.
+/// An authorization request that is valid apart from the client and the redirect URI.
 fn request<'a>(client: &'a str, redirect_uri: &'a str) -> Vec<(&'a str, &'a str)> {
     vec![
         ("client_id", client),
@@ -33,7 +33,7 @@ fn request<'a>(client: &'a str, redirect_uri: &'a str) -> Vec<(&'a str, &'a str)
         ("response_type", "code"),
         ("scope", "openid"),
         ("state", "of the test"),
-        // nobody is signed in: so what is redirected is redirected at once
+        // the browser has no session: the provider redirects at once or not at all
         ("prompt", "none"),
         ("code_challenge", CHALLENGE),
         ("code_challenge_method", "S256"),
@@ -47,7 +47,7 @@ fn with<'a>(mut request: Vec<(&'a str, &'a str)>, name: &'a str, value: Option<&
     request
 }
 
-/// Has a browser in which nobody is signed in ask, by GET and by POST.
+/// Sends the request from browsers without a session, by GET and by POST.
 async fn ask(world: &World, endpoint: &str, parameters: &[(&str, &str)]) -> [Landing; 2] {
     let url = format!("{}{endpoint}", world.base(0));
     let by_get = Browser::new().open(&format!("{url}?{}", encoded(parameters))).await.expect("the provider answers");
@@ -55,17 +55,17 @@ async fn ask(world: &World, endpoint: &str, parameters: &[(&str, &str)]) -> [Lan
     [by_get, by_post]
 }
 
-/// It is a page, which leads nowhere else.
+/// Asserts that the response is a page that does not lead to another origin.
 #[track_caller]
 fn stays(landing: &Landing, about: &str) {
     assert_eq!(landing.location, "", "{about}: it redirects");
     let page = landing.page.to_ascii_lowercase();
     assert!(page.contains("<main") && page.contains("</html>"), "{about}: no page: {landing:?}");
     assert!(!page.contains("http-equiv=\"refresh\"") && !page.contains("<script"), "{about}: it may redirect: {page}");
-    assert!(!page.contains("evil"), "{about}: the page takes up what it was told: {page}");
+    assert!(!page.contains("evil"), "{about}: the page repeats the address: {page}");
 }
 
-/// Whatever issuer is asked, it says that the request is bad, and to the person only.
+/// Asserts that both issuers reject the request with a page and do not inform the client.
 async fn refuses(world: &World, parameters: &[(&str, &str)]) {
     for (endpoint, _) in ENDPOINTS {
         for landing in ask(world, endpoint, parameters).await {
@@ -76,7 +76,7 @@ async fn refuses(world: &World, parameters: &[(&str, &str)]) {
     }
 }
 
-/// Whatever issuer is asked, the client learns of this error, and whose it is.
+/// Asserts that both issuers redirect with this error and their issuer identifier.
 async fn sends_back(world: &World, parameters: &[(&str, &str)], redirect_uri: &str, error: &str) {
     for (endpoint, path) in ENDPOINTS {
         for landing in ask(world, endpoint, parameters).await {
@@ -155,11 +155,12 @@ async fn i2_a_process_answers_to_other_ports_of_loopback_addresses_only() {
     }
 }
 
+/// Row I3.
 #[tokio::test(flavor = "multi_thread")]
-async fn i3_a_process_sends_nobody_anywhere_for_a_client_or_redirect_uri_that_is_bad() {
+async fn process_does_not_redirect_for_invalid_client_or_redirect_uri() {
     let world = World::alone("addressees", &[]).await;
     for uri in [CALLBACK, "https://evil.example/", "http://127.0.0.1/cb", ""] {
-        refuses(&world, &request("nobody", uri)).await;
+        refuses(&world, &request("unknown", uri)).await;
     }
     let good = || request(ASKING, CALLBACK);
     refuses(&world, &with(good(), "client_id", None)).await;
@@ -171,7 +172,7 @@ async fn i3_a_process_sends_nobody_anywhere_for_a_client_or_redirect_uri_that_is
     }
     // whatever else is wrong as well
     refuses(&world, &with(request(ASKING, "https://evil.example/"), "response_type", Some("junk"))).await;
-    refuses(&world, &with(request("nobody", CALLBACK), "scope", None)).await;
+    refuses(&world, &with(request("unknown", CALLBACK), "scope", None)).await;
 
     let wrong = [
         ("response_type", Some("junk"), "unsupported_response_type"),
@@ -187,44 +188,45 @@ async fn i3_a_process_sends_nobody_anywhere_for_a_client_or_redirect_uri_that_is
     sends_back(&world, &implicit, CALLBACK, "unauthorized_client").await;
 }
 
+/// Row I4.
 #[tokio::test(flavor = "multi_thread")]
-async fn i4_a_process_sends_nobody_elsewhere_after_signing_in_or_out() {
+async fn process_redirects_only_to_registered_addresses_after_sign_in_and_sign_out() {
     let world = World::alone("elsewhere", &[]).await;
     let base = world.base(0);
     for elsewhere in ELSEWHERE {
         let mut browser = Browser::new();
-        let told = encoded(&[("return_to", elsewhere), ("next", elsewhere), ("continue", elsewhere)]);
-        // a page that needs somebody sends to the sign-in, and from there back to itself
-        let on = browser.open(&format!("{base}{CONSENTS}?{told}")).await.expect("the provider answers");
+        let addresses = encoded(&[("return_to", elsewhere), ("next", elsewhere), ("continue", elsewhere)]);
+        // a page that needs a session redirects to the sign-in page, which redirects back
+        let on = browser.open(&format!("{base}{CONSENTS}?{addresses}")).await.expect("the provider answers");
         assert!(on.location.starts_with(&format!("{}/signin/v1/identifier?flow=", world.issuer)), "{on:?}");
-        let on = format!("{}&{told}", at(base, &on.location, &world.issuer));
+        let on = format!("{}&{addresses}", at(base, &on.location, &world.issuer));
         let page = browser.open(&on).await.expect("the provider answers");
         stays(&page, elsewhere);
         let (flow, csrf) = (page.field("flow"), page.field("csrf"));
         let form = [("flow", flow), ("csrf", csrf), ("username", "einstein"), ("password", world.password())];
         let form = [form.as_slice(), &[("return_to", elsewhere), ("next", elsewhere)]].concat();
-        let url = format!("{base}/signin/v1/identifier/_/logon?{told}");
+        let url = format!("{base}/signin/v1/identifier/_/logon?{addresses}");
         let back = browser.submit(&url, &world.issuer, &form).await.expect("the provider answers");
         assert_eq!(back.location, format!("{}{CONSENTS}", world.issuer), "{elsewhere}");
 
         let forged = format!("{base}/signin/v1/identifier?{}", encoded(&[("flow", elsewhere)]));
         stays(&browser.open(&forged).await.expect("the provider answers"), elsewhere);
 
-        // signed in and not: who asks for an unregistered address is sent nowhere
+        // with a session and without one: an unregistered address is not used
         for path in END_SESSION {
-            let asked = encoded(&[("post_logout_redirect_uri", elsewhere), ("state", "x")]);
-            let url = format!("{base}{path}?{asked}");
+            let query = encoded(&[("post_logout_redirect_uri", elsewhere), ("state", "x")]);
+            let url = format!("{base}{path}?{query}");
             let signed_in = browser.open(&url).await.expect("the provider answers");
-            let nobody = Browser::new().open(&url).await.expect("the provider answers");
+            let signed_out = Browser::new().open(&url).await.expect("the provider answers");
             stays(&signed_in, &url);
             if elsewhere.contains(char::is_control) {
-                stays(&nobody, &url);
-                assert_eq!((signed_in.status.as_u16(), nobody.status.as_u16()), (400, 400), "{url}");
+                stays(&signed_out, &url);
+                assert_eq!((signed_in.status.as_u16(), signed_out.status.as_u16()), (400, 400), "{url}");
             } else {
                 assert_eq!(signed_in.status, 200, "{url}");
-                assert_eq!(nobody.location, format!("{}/signin/v1/goodbye", world.issuer), "{url}");
+                assert_eq!(signed_out.location, format!("{}/signin/v1/goodbye", world.issuer), "{url}");
             }
-            for client in [ASKING, "nobody"] {
+            for client in [ASKING, "unknown"] {
                 let url = format!("{url}&client_id={client}");
                 for browser in [&mut browser, &mut Browser::new()] {
                     let landing = browser.open(&url).await.expect("the provider answers");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use store::testing::Cluster;
 use testkit::Browser;
 
-use crate::flow::Told;
+use crate::flow::OAuthResponse;
 use crate::redemptions::{ROUNDS, at_once, until_revoked};
 use crate::world::{TRUSTED, World};
 
@@ -18,12 +18,12 @@ const NO_GRACE: [(&str, &str); 1] = [("IDP_REFRESH_TOKEN_GRACE", "0s")];
 /// A new family of refresh tokens: its first one.
 async fn first(world: &World, browser: &mut Browser) -> String {
     let code = world.code(browser, TRUSTED).await;
-    let told = world.redeem(world.base(0), TRUSTED, &code).await.expect("the provider answers");
-    assert!(told.is_good() && !told.text("refresh_token").is_empty(), "{told:?}");
-    told.text("refresh_token").to_owned()
+    let response = world.redeem(world.base(0), TRUSTED, &code).await.expect("the provider answers");
+    assert!(response.is_good() && !response.text("refresh_token").is_empty(), "{response:?}");
+    response.text("refresh_token").to_owned()
 }
 
-async fn used_at_once(world: &Arc<World>, token: &str) -> Vec<Told> {
+async fn used_at_once(world: &Arc<World>, token: &str) -> Vec<OAuthResponse> {
     at_once(world, |world, caller| {
         let token = token.to_owned();
         async move { world.refresh(world.base(caller), TRUSTED, &token).await.expect("the provider answers") }
@@ -36,11 +36,11 @@ async fn one_successor_each(world: World) {
     let (mut browser, mut families) = (Browser::new(), Vec::new());
     for round in 0..ROUNDS {
         let token = first(&world, &mut browser).await;
-        let told = used_at_once(&world, &token).await;
-        assert!(told.iter().all(Told::is_good), "{}, round {round}: {told:?}", world.described());
-        let successors: HashSet<_> = told.iter().map(|told| told.text("refresh_token")).collect();
+        let responses = used_at_once(&world, &token).await;
+        assert!(responses.iter().all(OAuthResponse::is_good), "{}, round {round}: {responses:?}", world.described());
+        let successors: HashSet<_> = responses.iter().map(|response| response.text("refresh_token")).collect();
         assert_eq!(successors.len(), 1, "{}, round {round}: never a fork", world.described());
-        let next = world.refresh(world.base(round), TRUSTED, told[0].text("refresh_token")).await;
+        let next = world.refresh(world.base(round), TRUSTED, responses[0].text("refresh_token")).await;
         let next = next.expect("the provider answers");
         assert!(next.is_good(), "{}, round {round}: the family lives: {next:?}", world.described());
         families.push((token, next));
@@ -61,9 +61,10 @@ async fn one_winner_each(world: World) {
     let mut browser = Browser::new();
     for round in 0..ROUNDS {
         let token = first(&world, &mut browser).await;
-        let (good, bad): (Vec<_>, Vec<_>) = used_at_once(&world, &token).await.into_iter().partition(Told::is_good);
+        let (good, bad): (Vec<_>, Vec<_>) =
+            used_at_once(&world, &token).await.into_iter().partition(OAuthResponse::is_good);
         assert_eq!(good.len(), 1, "{}, round {round}", world.described());
-        assert!(bad.iter().all(Told::is_invalid_grant), "{}, round {round}: {bad:?}", world.described());
+        assert!(bad.iter().all(OAuthResponse::is_invalid_grant), "{}, round {round}: {bad:?}", world.described());
         until_revoked(&world, good[0].text("access_token")).await;
         let after = world.refresh(world.base(round), TRUSTED, good[0].text("refresh_token")).await;
         assert!(after.expect("the provider answers").is_invalid_grant(), "the reuse has ended the family");

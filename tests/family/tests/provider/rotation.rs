@@ -83,8 +83,9 @@ impl Party {
     async fn read(&self, world: &World) -> (JwkSet, SystemTime, Duration) {
         let read = self.clock.now();
         let answer = world.http.get(format!("{}/konnect/v1/jwks.json", world.base(0))).send().await.expect("answers");
-        let told = answer.headers()[CACHE_CONTROL].to_str().expect("text").to_owned();
-        let keep = told.rsplit_once("max-age=").and_then(|(_, seconds)| seconds.parse().ok()).expect("max-age");
+        let cache_control = answer.headers()[CACHE_CONTROL].to_str().expect("text").to_owned();
+        let keep =
+            cache_control.rsplit_once("max-age=").and_then(|(_, seconds)| seconds.parse().ok()).expect("max-age");
         let keys = serde_json::from_str(&answer.text().await.expect("text")).expect("a key set");
         (keys, read, Duration::from_secs(keep))
     }
@@ -109,9 +110,9 @@ impl Load {
                 let mut party = Party::new(habit, clock.clone());
                 parties.spawn(async move {
                     while !stop.load(Ordering::Relaxed) {
-                        let told = world.own(world.base(0), client).await.expect("the provider answers");
-                        assert!(told.is_good(), "{told:?}");
-                        let token = told.text("access_token");
+                        let response = world.own(world.base(0), client).await.expect("the provider answers");
+                        assert!(response.is_good(), "{response:?}");
+                        let token = response.text("access_token");
                         let signed = decode_header(token).expect("a token is a JWT").alg;
                         assert_eq!(signed, client.parse::<Algorithm>().expect("an algorithm"));
                         party.verify(&world, token).await;
@@ -166,8 +167,9 @@ async fn rotate(world: &World, clock: &Clock) {
     }
 }
 
+/// Row I40.
 #[tokio::test(flavor = "multi_thread")]
-async fn i40_ten_rotations_under_load_fail_nobody() {
+async fn ten_rotations_under_load_cause_no_verification_failure() {
     let clock = Clock::manual(Clock::system().now());
     let world = Arc::new(World::inside("rotations", &clock, &[("IDP_KEY_AHEAD", "10m")]).await);
     let mut load = Load::begin(&world, &clock, &[Habit::AsToldOnly, Habit::ForUnknownKeysToo]);
@@ -181,12 +183,13 @@ async fn i40_ten_rotations_under_load_fail_nobody() {
     load.go_on().await;
     let (verified, seen) = load.end().await;
     eprintln!("{ROTATIONS} rotations, {verified} tokens verified, no failure; keys seen by each client: {seen:?}");
-    assert!(seen.iter().all(|keys| *keys == ROTATIONS + 1), "everybody has seen every key: {seen:?}");
+    assert!(seen.iter().all(|keys| *keys == ROTATIONS + 1), "every client has seen every key: {seen:?}");
     assert!(verified >= LEAST, "{verified} tokens are no load");
 }
 
+/// Row I40.
 #[tokio::test(flavor = "multi_thread")]
-async fn i40_ten_rotations_at_once_of_a_process_fail_nobody_who_reads_unknown_keys() {
+async fn ten_immediate_rotations_of_a_process_cause_no_failure_for_clients_that_fetch_unknown_keys() {
     let world = Arc::new(World::alone("rotations-at-once", &[]).await);
     let clock = Clock::system();
     let mut load = Load::begin(&world, &clock, &[Habit::ForUnknownKeysToo]);
@@ -199,6 +202,6 @@ async fn i40_ten_rotations_at_once_of_a_process_fail_nobody_who_reads_unknown_ke
     load.go_on().await;
     let (verified, seen) = load.end().await;
     eprintln!("{ROTATIONS} rotations at once, {verified} tokens verified, no failure; keys seen: {seen:?}");
-    assert!(seen.iter().all(|keys| *keys == ROTATIONS + 1), "everybody has seen every key: {seen:?}");
+    assert!(seen.iter().all(|keys| *keys == ROTATIONS + 1), "every client has seen every key: {seen:?}");
     assert!(verified >= LEAST, "{verified} tokens are no load");
 }

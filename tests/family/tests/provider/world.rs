@@ -10,13 +10,13 @@ use testkit::{Layout, Mode, Server, TestFamily, free_address, note_secret};
 
 /// A client that proves who it is and is trusted; its codes bring refresh tokens.
 pub(crate) const TRUSTED: &str = "trusted";
-/// The same, but people are asked for consent each time.
+/// The same, with consent for each request.
 pub(crate) const ASKING: &str = "asking";
 /// A native application, which is a public client (RFC 8252).
 pub(crate) const NATIVE: &str = "native";
 /// The secret of all clients that have one.
 pub(crate) const SECRET: &str = "d0a1f7c46b9e4c52a8e3c6b1f2947d58";
-/// Where clients are sent back to. Nobody listens there.
+/// Where clients are sent back to. No server listens there.
 pub(crate) const CALLBACK: &str = "https://rp.example/callback";
 const ISSUER: &str = "http://localhost:9130";
 /// The algorithms of access tokens; for each there is a client of that name that acts for itself.
@@ -36,7 +36,7 @@ pub(crate) struct World {
     pub(crate) family: TestFamily,
     /// The provider.
     pub(crate) replicas: Vec<Replica>,
-    /// What everybody calls the provider.
+    /// The issuer identifier.
     pub(crate) issuer: String,
     /// Calls the provider.
     pub(crate) http: Client,

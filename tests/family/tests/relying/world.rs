@@ -13,7 +13,7 @@ use serde_json::json;
 use testkit::{Certificates, Layout, Mode, TestFamily, free_address, note_secret};
 
 const SECRET: &str = "8b2f6d0c5e914a37b1c8d2f4a6e09753";
-/// The scripts. `cargo xtask test` installs the npm packages beside them, where Node looks for them.
+/// The scripts. `cargo xtask test` installs the npm packages in the same folder, where Node looks for them.
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/relying");
 /// Where `cargo xtask test` installs the Python packages.
 const PYTHON: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../relying-parties/bin/python");
@@ -31,7 +31,7 @@ pub(crate) enum Place {
 
 /// A family, and the parameters that scripts receive.
 pub(crate) struct World {
-    told: BTreeMap<&'static str, String>,
+    environment: BTreeMap<&'static str, String>,
     _family: TestFamily,
 }
 
@@ -51,9 +51,9 @@ impl World {
         }
         note_secret(SECRET);
         let mut layout = Layout::new(&format!("process-{name}"), false);
-        let told = settle(&mut layout, place);
+        let environment = settle(&mut layout, place);
         let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
-        Some(Self { told, _family: family })
+        Some(Self { environment, _family: family })
     }
 
     /// Runs a script of Node to its end, and answers what it printed.
@@ -68,19 +68,20 @@ impl World {
 
     async fn run(&self, program: PathBuf, script: &str) -> String {
         let mut command = Command::new(&program);
-        command.arg(script).current_dir(SCRIPTS).envs(&self.told);
+        command.arg(script).current_dir(SCRIPTS).envs(&self.environment);
         let running = tokio::task::spawn_blocking(move || command.output());
         let output = running.await.expect("a script ends");
         let output = output.unwrap_or_else(|error| {
             panic!("{} cannot be started: {error}; cargo xtask test --only packages installs it", program.display())
         });
-        let (told, failed) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{script} failed\n{told}\n{failed}");
-        told.into_owned()
+        let (output_text, error_text) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{script} failed\n{output_text}\n{error_text}");
+        output_text.into_owned()
     }
 }
 
-/// Tells the family where its provider is and which clients it has; answers what scripts are told.
+/// Configures the issuer and the clients of the family; returns the environment of the scripts.
 fn settle(layout: &mut Layout, place: Place) -> BTreeMap<&'static str, String> {
     let folder = layout.folder().to_owned();
     let write = |name: &str, text: String| {

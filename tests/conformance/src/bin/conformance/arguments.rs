@@ -14,13 +14,13 @@ pub(crate) struct Arguments {
     /// The issuer.
     #[arg(long)]
     issuer: String,
-    /// The login name of the person who signs in.
+    /// The login name of the user who signs in.
     #[arg(long)]
     user: String,
     /// The file with the password.
     #[arg(long)]
     password_file: PathBuf,
-    /// Certificates in PEM that are trusted beside those of the system.
+    /// Certificates in PEM that are trusted in addition to those of the system.
     #[arg(long)]
     ca: Option<PathBuf>,
     /// `id:secret` of a static client; give two.

@@ -83,7 +83,7 @@ async fn tokens_are_exchanged_behind_the_scenes_until_the_session_is_over() {
     assert_eq!(site.world.family.who_am_i(token).await.expect("the last one is good").username, "einstein");
 
     site.clock.advance(Duration::from_hours(13));
-    assert!(site.is_signed_out(&mut browser).await, "nobody has used it for too long");
+    assert!(site.is_signed_out(&mut browser).await, "the session was unused for too long");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +106,7 @@ async fn what_the_provider_does_not_exchange_any_more_ends_the_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn e14_whoever_is_not_let_in_after_signing_in_is_not_sent_in_circles() {
     let site = Site::start_with("edge-session-circles", |layout| {
-        layout.set("AUTH_BEARER_OIDC_AUDIENCE", "somebody-else");
+        layout.set("AUTH_BEARER_OIDC_AUDIENCE", "another-audience");
     })
     .await;
     let mut browser = Browser::new();

@@ -1,5 +1,5 @@
-//! The edge beside what it is held against, in one run on one machine: `/verify` beside a handler that does nothing, the reverse
-//! proxy beside nginx before the same backend, Envoy's `Check` beside the bare echo.
+//! The edge compared with its floor, in one run on one machine: `/verify` with a handler that does nothing, the reverse proxy
+//! with nginx in front of the same backend, Envoy's `Check` with the bare echo.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -62,7 +62,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
     let same = nginx(folders[0].path(), &backend.address, SAME_HEADERS)?;
     let plain = nginx(folders[1].path(), &backend.address, "")?;
     let measured = run_beside(arguments, &backend, [&same, &plain]).await;
-    // it ends its workers only if it is asked to end
+    // it ends its workers only on a signal
     same.stop()?;
     plain.stop()?;
     measured
@@ -117,13 +117,13 @@ async fn run_beside(arguments: &Arguments, backend: &Server, nginx: [&Server; 2]
         "{} callers, {} rounds of {} ms",
         arguments.callers, arguments.rounds, arguments.milliseconds
     ))?;
-    report::table("forward-auth beside a bare handler", bare_row, &[verify])?;
+    report::table("forward-auth and a bare handler", bare_row, &[verify])?;
     report::table(
-        "the reverse proxy beside nginx (whose workers' CPU time is not seen), the same backend",
+        "the reverse proxy and nginx (whose workers' CPU time is not seen), the same backend",
         same,
         &[plain, public, signed],
     )?;
-    report::table("external authorization beside the echo", echo_row, &[check])?;
+    report::table("external authorization and the echo", echo_row, &[check])?;
     server.stop()?;
     let failures: u64 =
         [bare_row, verify, same, plain, public, signed, echo_row, check].iter().map(|row| row.failures()).sum();
@@ -153,7 +153,7 @@ fn routes(backend: &str) -> String {
     format!("routes: [{{ path: /, backend: 'http://{backend}' }}]\naccess: [{{ path: /pub, action: allow }}]\n")
 }
 
-/// What the edge tells backends and clients beside `X-Forwarded-For`.
+/// The headers that the edge adds for backends and clients, in addition to `X-Forwarded-For`.
 const SAME_HEADERS: &str = "proxy_set_header X-Forwarded-Host $host;\n proxy_set_header X-Forwarded-Proto $scheme;\n \
     proxy_set_header X-Request-ID $request_id;\n add_header X-Request-ID $request_id;\n";
 

@@ -17,7 +17,7 @@ pub(crate) const SERVICE_ACCOUNT: &str = "bench-account";
 pub(crate) const SERVICE_SECRET: &str = "bench-service-secret-0123456789abcdef";
 pub(crate) const JWT_SECRET: &str = "bench-jwt-secret-0123456789abcdef012345";
 pub(crate) const TOKEN_KEY: &str = "bench-token-key-0123456789abcdef0123456";
-/// How often a start is tried, each time on other addresses: what was free may be somebody else's a moment later.
+/// How often a start is tried, each time on other addresses: another process may take a free port in between.
 const ATTEMPTS: usize = 3;
 
 /// The family in one process, with a data folder of its own. It outlives its process and can be started again.
@@ -78,12 +78,12 @@ impl Family {
         Server::launch(Command::new(&self.binary).arg("server").env_clear().envs(variables), gateway)
     }
 
-    /// Has it told more from the next start on.
+    /// Adds a setting from the next start on.
     pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
         self.settings.push((name, value.into()));
     }
 
-    /// What it was told last at its start.
+    /// The last value of a setting at its start.
     pub(crate) fn setting(&self, name: &str) -> Option<&str> {
         self.environment.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }

@@ -27,7 +27,7 @@ pub(crate) use self::ours::{PASSWORD, PEOPLE, login};
 
 /// The secret of all clients.
 pub(crate) const CLIENT_SECRET: &str = "bench-0123456789abcdef0123456789abcdef";
-/// Where browsers are sent back to. Nobody answers there: the load tool reads the code in the address.
+/// Where browsers are sent back to. No server answers there: the load tool reads the code in the address.
 pub(crate) const REDIRECT_URI: &str = "https://client.example/callback";
 
 /// How much is measured.

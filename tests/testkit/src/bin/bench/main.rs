@@ -1,5 +1,5 @@
 //! The load tool: the family and a bare tonic echo, measured over gRPC in one run on one machine; with `idp`, the `OpenID`
-//! Provider and another one beside it, measured over HTTP; with `edge`, the edge beside a bare handler and nginx; with `soak`,
+//! Provider and another one, measured over HTTP; with `edge`, the edge, a bare handler and nginx; with `soak`,
 //! the memory of the family under a steady load.
 //!
 //! Requests per second belong to the machine; what carries over are the ratios to the echo and the server's CPU time.
@@ -69,9 +69,9 @@ enum Role {
         /// Where.
         address: std::net::SocketAddr,
     },
-    /// Measures the edge beside a bare handler, nginx and the echo, in one run.
+    /// Measures the edge, a bare handler, nginx and the echo, in one run.
     Edge(edge::Arguments),
-    /// Measures idp beside the npm package oidc-provider, in one run.
+    /// Measures idp and the npm package oidc-provider, in one run.
     Idp(idp::Arguments),
     /// Watches the memory of the family in one process under a steady load, and fails if it grows.
     Soak(soak::Arguments),

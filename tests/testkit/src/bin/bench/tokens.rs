@@ -31,7 +31,7 @@ const OF_OTHERS: usize = 10;
 const BATCH: usize = 1000;
 const LIFETIME: Duration = Duration::from_hours(24 * 30);
 
-/// Somebody who has tokens.
+/// A user who has tokens.
 pub(crate) struct Owner {
     /// The identifier.
     pub(crate) id: Uuid,
@@ -51,7 +51,7 @@ pub(crate) struct Crowd {
 
 /// A token before it has a place in the store.
 struct Planned {
-    /// One of a crowd, or somebody who is no person of the directory.
+    /// A user of a crowd; `None` for a user that the directory does not have.
     owner: Option<Uuid>,
     fingerprint: Fingerprint,
 }

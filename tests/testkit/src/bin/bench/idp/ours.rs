@@ -60,9 +60,9 @@ impl Ours {
             )?,
         ];
         let person = |number| Owner { id: Uuid::from_u64_pair(1, number as u64), login: login(number) };
-        let everybody: Vec<_> = (0..PEOPLE).map(person).collect();
-        people::add(&users, everybody.iter()).await?;
-        people::set_password(&passwords, &everybody, PASSWORD).await?;
+        let users_added: Vec<_> = (0..PEOPLE).map(person).collect();
+        people::add(&users, users_added.iter()).await?;
+        people::set_password(&passwords, &users_added, PASSWORD).await?;
 
         let port = address.rsplit_once(':').ok_or("an address has a port")?.1;
         let mut environment = shared(folder.path(), "idp");
@@ -93,7 +93,7 @@ impl Ours {
     }
 }
 
-/// A binary beside the load tool's own.
+/// A binary in the folder of the load tool.
 fn binary(name: &str) -> Result<PathBuf, BoxError> {
     Ok(std::env::current_exe()?.with_file_name(name))
 }

@@ -31,7 +31,7 @@ fn of_the_crowd(number: usize) -> String {
 }
 
 impl Bench<'_> {
-    /// Passwords against argon2 alone, and what a hammered account costs everybody else.
+    /// Passwords against argon2 alone, and the cost of an attacked account to other users.
     pub(super) async fn passwords(&self) -> Result<(), BoxError> {
         let crowd = (0..CROWD).map(|number| credential(&of_the_crowd(number), PASSWORD)).collect();
         let call = call::gateway("basic", crowd);
