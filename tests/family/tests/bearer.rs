@@ -8,13 +8,10 @@ use proto::cs3::gateway::v1beta1::gateway_api_client::GatewayApiClient;
 use reqwest::StatusCode;
 use serde_json::Value;
 use status::Kind;
-use testkit::{Browser, Layout, Mode, TestFamily, note_secret};
+use testkit::{Browser, Layout, Mode, TestFamily, authorization_query, code_redemption, note_secret};
 use tonic::Request;
 
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
-/// The pair of RFC 7636 appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// Signs a user in at a client, consents where the page asks, and redeems the code.
 async fn sign_in_at(
@@ -23,16 +20,7 @@ async fn sign_in_at(
     (client, scope): (&str, &str),
     (login, password): (&str, &str),
 ) -> Value {
-    let query = [
-        ("client_id", client),
-        ("response_type", "code"),
-        ("redirect_uri", CALLBACK),
-        ("scope", scope),
-        ("state", "s"),
-        ("code_challenge", CHALLENGE),
-        ("code_challenge_method", "S256"),
-    ];
-    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    let query = authorization_query(client, CALLBACK, scope, &[("state", "s")]);
     let begin = browser.open(&format!("{issuer}/signin/v1/identifier/_/authorize?{query}")).await.expect("answers");
     let page = format!("{issuer}{}", begin.location.trim_start_matches(issuer));
     let page = browser.open(&page).await.expect("answers");
@@ -52,13 +40,7 @@ async fn sign_in_at(
         .expect("answers");
     }
     let code = back.parameter("code").unwrap_or_else(|| panic!("no code: {back:?}"));
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", &code),
-        ("redirect_uri", CALLBACK),
-        ("client_id", client),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = [&code_redemption(&code, CALLBACK)[..], &[("client_id", client)]].concat();
     let answer = browser.submit(&format!("{issuer}/konnect/v1/token"), issuer, &form).await.expect("answers");
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     let tokens: Value = serde_json::from_str(&answer.page).expect("JSON");

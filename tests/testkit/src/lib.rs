@@ -3,6 +3,7 @@
 mod browser;
 mod calls;
 mod certificates;
+mod code_flow;
 mod family;
 mod layout;
 mod logs;
@@ -13,6 +14,7 @@ mod small_disk;
 pub use browser::{Browser, Landing};
 pub use calls::{Answer, is_ok};
 pub use certificates::Certificates;
+pub use code_flow::{CODE_CHALLENGE, authorization_query, code_redemption};
 pub use family::{Mode, TestFamily};
 pub use layout::{Layout, PEOPLE, Person, free_address};
 pub use logs::{note_secret, write_secret};

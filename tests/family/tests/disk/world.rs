@@ -3,14 +3,13 @@
 use authn::Scopes;
 use proto::cs3::auth::applications::v1beta1::{GenerateAppPasswordRequest, InvalidateAppPasswordRequest};
 use reqwest::{Client, Method, StatusCode, header::CONTENT_TYPE};
-use testkit::{Browser, Landing, Layout, Mode, SignIn, TestFamily, is_ok, note_secret};
+use testkit::{
+    Browser, Landing, Layout, Mode, SignIn, TestFamily, authorization_query, code_redemption, is_ok, note_secret,
+};
 use tonic::{Request, metadata::MetadataValue};
 
 /// Where the client is sent back to. No server listens there.
 const CALLBACK: &str = "https://rp.example/callback";
-/// The pair of RFC 7636 appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 /// The services that store something.
 const STORES: [&str; 5] = ["USERS", "AUTH_BASIC", "AUTH_APP", "IDP", "PROXY"];
 
@@ -81,16 +80,8 @@ impl World {
 
     /// A code of the client, for einstein, who signs in at the provider unless this browser has a session there.
     pub(crate) async fn code(&self, browser: &mut Browser) -> String {
-        let query = [
-            ("client_id", "client"),
-            ("response_type", "code"),
-            ("redirect_uri", CALLBACK),
-            ("scope", "openid offline_access"),
-            ("state", "of the test"),
-            ("code_challenge", CHALLENGE),
-            ("code_challenge_method", "S256"),
-        ];
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        let state = [("state", "of the test")];
+        let query = authorization_query("client", CALLBACK, "openid offline_access", &state);
         let authorize = format!("{}/signin/v1/identifier/_/authorize?{query}", self.site.issuer);
         let landing = self.site.prove(browser, &authorize, CALLBACK).await.expect("the provider answers");
         let code = landing.parameter("code").unwrap_or_else(|| panic!("no code: {landing:?}"));
@@ -100,12 +91,7 @@ impl World {
 
     /// Whether a code brings tokens.
     pub(crate) async fn redeem(&self, code: &str) -> bool {
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", CALLBACK),
-            ("code_verifier", VERIFIER),
-        ];
+        let form = code_redemption(code, CALLBACK);
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let request = self
             .http

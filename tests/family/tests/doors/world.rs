@@ -8,16 +8,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use doorward::ServiceId;
 use serde_json::Value;
-use testkit::{Browser, Layout, Mode, Server, TestFamily, free_address, note_secret};
+use testkit::{
+    Browser, Layout, Mode, Server, TestFamily, authorization_query, code_redemption, free_address, note_secret,
+};
 
 use crate::cells::{CLOSED_HOST, NEAR, OPEN_HOST};
 use crate::front::{Front, Places};
 use crate::page::Page;
 
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
-/// The pair of RFC 7636 appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 /// The address from which [`NEAR`] is public.
 pub(crate) const NEIGHBOUR: [u8; 4] = [127, 0, 9, 9];
 
@@ -136,15 +135,7 @@ pub(crate) fn client(number: u8) -> IpAddr {
 /// Signs a user in at the family's provider.
 async fn access_token(issuer: &str, login: &str, password: &str) -> String {
     let mut browser = Browser::new();
-    let query = [
-        ("client_id", "doors"),
-        ("response_type", "code"),
-        ("redirect_uri", CALLBACK),
-        ("scope", "openid profile"),
-        ("code_challenge", CHALLENGE),
-        ("code_challenge_method", "S256"),
-    ];
-    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    let query = authorization_query("doors", CALLBACK, "openid profile", &[]);
     let begin = browser.open(&format!("{issuer}/signin/v1/identifier/_/authorize?{query}")).await.expect("idp answers");
     let page =
         browser.open(&format!("{issuer}{}", begin.location.trim_start_matches(issuer))).await.expect("idp answers");
@@ -153,13 +144,7 @@ async fn access_token(issuer: &str, login: &str, password: &str) -> String {
     let back =
         browser.submit(&format!("{issuer}/signin/v1/identifier/_/logon"), issuer, &form).await.expect("idp answers");
     let code = back.parameter("code").unwrap_or_else(|| panic!("no code: {back:?}"));
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", &code),
-        ("redirect_uri", CALLBACK),
-        ("client_id", "doors"),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = [&code_redemption(&code, CALLBACK)[..], &[("client_id", "doors")]].concat();
     let answer = browser.submit(&format!("{issuer}/konnect/v1/token"), issuer, &form).await.expect("idp answers");
     let tokens: Value = serde_json::from_str(&answer.page).unwrap_or_else(|error| panic!("{error}: {answer:?}"));
     let token = tokens["access_token"].as_str().unwrap_or_else(|| panic!("no access token: {tokens}"));

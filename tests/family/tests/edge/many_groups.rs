@@ -11,7 +11,7 @@ use proto::doorward::users::v1::{
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
-use testkit::{Browser, Layout, note_secret};
+use testkit::{Browser, Layout, authorization_query, code_redemption, note_secret};
 use tonic::Request;
 
 use crate::backend::{Backend, header};
@@ -22,9 +22,6 @@ const MANY: usize = 1000;
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
 const SECRET: &str = "f2c17c0be4d94a52a8e3c6b1f2947d58";
 const REVIEW_SECRET: &str = "an-api-server-proves-itself-with-this-one";
-/// The pair of RFC 7636 appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 fn group(number: usize) -> String {
     format!("5f0c1f7e-0000-4000-8000-{number:012}")
@@ -107,16 +104,8 @@ async fn join(world: &World) {
 /// Signs einstein in at the provider; the answer of the token endpoint.
 async fn sign_in(world: &World, issuer: &str) -> Value {
     let mut browser = Browser::new();
-    let asked = [
-        ("client_id", "cloud"),
-        ("response_type", "code"),
-        ("redirect_uri", CALLBACK),
-        ("scope", "openid profile"),
-        ("code_challenge", CHALLENGE),
-        ("code_challenge_method", "S256"),
-        ("claims", r#"{"id_token":{"groups":null}}"#),
-    ];
-    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(asked).finish();
+    let request = [("claims", r#"{"id_token":{"groups":null}}"#)];
+    let query = authorization_query("cloud", CALLBACK, "openid profile", &request);
     let begin = browser.open(&format!("{issuer}/signin/v1/identifier/_/authorize?{query}")).await.expect("answers");
     let page = format!("{issuer}{}", begin.location.trim_start_matches(issuer));
     let page = browser.open(&page).await.expect("answers");
@@ -131,12 +120,7 @@ async fn sign_in(world: &World, issuer: &str) -> Value {
     assert!(back.location.starts_with(CALLBACK), "{back:?}");
     let code = back.parameter("code").expect("a code");
     note_secret(&code);
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", &code),
-        ("redirect_uri", CALLBACK),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = code_redemption(&code, CALLBACK);
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     let request = client().post(format!("{issuer}/konnect/v1/token")).basic_auth("cloud", Some(SECRET));
     let answer = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body).send().await;

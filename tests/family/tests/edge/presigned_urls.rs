@@ -5,16 +5,13 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use runtime::{Clock, Context};
 use serde_json::Value;
-use testkit::{Browser, Layout, Mode, SignIn, note_secret};
+use testkit::{Browser, Layout, Mode, SignIn, authorization_query, code_redemption, note_secret};
 
 use crate::backend::header;
 use crate::world::{World, client};
 
 const KEY_PATH: &str = "/ocs/v1.php/cloud/user/signing-key";
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
-/// The pair of RFC 7636 appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// A family with the provider, and the edge as its client.
 struct Site {
@@ -191,27 +188,12 @@ fn accept_all_clients(layout: &mut Layout) {
 
 /// Signs einstein in at that client: the access token, and the ID token.
 async fn tokens_of_client(site: &Site, browser: &mut Browser) -> [String; 2] {
-    let query = [
-        ("client_id", "app"),
-        ("response_type", "code"),
-        ("redirect_uri", CALLBACK),
-        ("scope", "openid profile"),
-        ("state", "s"),
-        ("code_challenge", CHALLENGE),
-        ("code_challenge_method", "S256"),
-    ];
     let issuer = &site.issuer;
-    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    let query = authorization_query("app", CALLBACK, "openid profile", &[("state", "s")]);
     let authorize = format!("{issuer}/signin/v1/identifier/_/authorize?{query}");
     let back = site.provider.prove(browser, &authorize, CALLBACK).await.expect("comes back");
     let code = back.parameter("code").expect("a code");
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", &code),
-        ("redirect_uri", CALLBACK),
-        ("client_id", "app"),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = [&code_redemption(&code, CALLBACK)[..], &[("client_id", "app")]].concat();
     let answer = browser.submit(&format!("{issuer}/konnect/v1/token"), issuer, &form).await.expect("answers");
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     let tokens: Value = serde_json::from_str(&answer.page).expect("JSON");

@@ -3,7 +3,7 @@
 use reqwest::Error;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
-use testkit::{Browser, Landing, note_secret};
+use testkit::{Browser, Landing, authorization_query, code_redemption, note_secret};
 
 use crate::world::{ASKING, CALLBACK, SECRET, World};
 
@@ -13,10 +13,6 @@ const LOGON: &str = "/signin/v1/identifier/_/logon";
 const CONSENT: &str = "/signin/v1/identifier/_/consent";
 const TOKEN: &str = "/konnect/v1/token";
 const INTROSPECTION: &str = "/konnect/v1/introspect";
-/// The pair of RFC 7636 appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-/// The challenge of that pair.
-pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// A response of the token or the introspection endpoint.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,16 +42,7 @@ impl OAuthResponse {
 
 /// The URL of an authorization request.
 pub(crate) fn authorization(base: &str, client: &str) -> String {
-    let query = [
-        ("client_id", client),
-        ("response_type", "code"),
-        ("redirect_uri", CALLBACK),
-        ("scope", "openid offline_access"),
-        ("state", "of the test"),
-        ("code_challenge", CHALLENGE),
-        ("code_challenge_method", "S256"),
-    ];
-    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    let query = authorization_query(client, CALLBACK, "openid offline_access", &[("state", "of the test")]);
     format!("{base}{AUTHORIZE}?{query}")
 }
 
@@ -103,13 +90,7 @@ impl World {
 
     /// Redeems a code.
     pub(crate) async fn redeem(&self, base: &str, client: &str, code: &str) -> Result<OAuthResponse, Error> {
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", CALLBACK),
-            ("code_verifier", VERIFIER),
-        ];
-        self.post(base, TOKEN, client, &form).await
+        self.post(base, TOKEN, client, &code_redemption(code, CALLBACK)).await
     }
 
     /// Uses a refresh token.

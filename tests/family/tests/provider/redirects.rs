@@ -1,8 +1,8 @@
 //! The provider redirects browsers to registered addresses only, whatever the request names (rows I1 to I4).
 
-use testkit::{Browser, Landing};
+use testkit::{Browser, CODE_CHALLENGE, Landing};
 
-use crate::flow::{AUTHORIZE, CHALLENGE, at};
+use crate::flow::{AUTHORIZE, at};
 use crate::world::{ASKING, CALLBACK, NATIVE, TRUSTED, World};
 
 /// The authorization endpoints of both issuers, and what each issuer adds to the site's address.
@@ -35,7 +35,7 @@ fn request<'a>(client: &'a str, redirect_uri: &'a str) -> Vec<(&'a str, &'a str)
         ("state", "of the test"),
         // the browser has no session: the provider redirects at once or not at all
         ("prompt", "none"),
-        ("code_challenge", CHALLENGE),
+        ("code_challenge", CODE_CHALLENGE),
         ("code_challenge_method", "S256"),
     ]
 }

@@ -5,6 +5,7 @@ use hyper::{
     StatusCode,
     header::{LOCATION, SET_COOKIE},
 };
+use testkit::{authorization_query, code_redemption};
 
 use super::{
     REDIRECT_URI,
@@ -18,9 +19,6 @@ pub(super) const REQUESTS: u32 = 4;
 const CLIENT: &str = "bench-code";
 /// Where idp's form is sent.
 const LOGON: &str = "/signin/v1/identifier/_/logon";
-/// The pair of RFC 7636 appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// Signs a user in, in a browser that has never been here, and redeems the code: the answer with the tokens.
 pub(super) async fn sign_in(
@@ -51,29 +49,14 @@ pub(super) async fn sign_in(
         }
     };
     let code = code(&callback)?;
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", &code),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = code_redemption(&code, REDIRECT_URI);
     let reply = connection.ask(Ask { authorization: Some(basic(CLIENT)), ..Ask::post(at.token, &form) }).await?;
     if reply.holds("\"id_token\"") { Ok(reply) } else { Err(format!("no ID token: {reply:?}").into()) }
 }
 
 fn authorization(at: Endpoints, number: usize, scope: &str) -> String {
     let number = number.to_string();
-    let query = [
-        ("client_id", CLIENT),
-        ("response_type", "code"),
-        ("redirect_uri", REDIRECT_URI),
-        ("scope", scope),
-        ("state", &number),
-        ("nonce", &number),
-        ("code_challenge", CHALLENGE),
-        ("code_challenge_method", "S256"),
-    ];
-    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    let query = authorization_query(CLIENT, REDIRECT_URI, scope, &[("state", &number), ("nonce", &number)]);
     format!("{}?{query}", at.authorization)
 }
 
