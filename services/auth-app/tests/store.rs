@@ -57,11 +57,11 @@ async fn suite(database: Database) {
     let has_replicas = database.is_postgres();
     let tokens = TokenStore::new(database);
     kept_and_ended(&tokens).await;
-    let told = tokens.recent_revocations().await.expect("asks");
+    let recent = tokens.recent_revocations().await.expect("asks");
     assert_eq!(
-        told.iter().filter(|id| id.as_u128() == 1).count(),
+        recent.iter().filter(|id| id.as_u128() == 1).count(),
         if has_replicas { 2 } else { 0 },
-        "and again when asked again"
+        "and again at the second call"
     );
     limited(&tokens).await;
     used(&tokens).await;

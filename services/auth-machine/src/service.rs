@@ -224,12 +224,12 @@ mod tests {
         }
         let (text, events) = (log.text(), log.audit_events());
         assert_eq!(text.lines().count(), events.len(), "{text}");
-        let told: Vec<_> = events
+        let fields: Vec<_> = events
             .iter()
             .map(|event| ["outcome", "reason", "caller", "peer", "trace_id"].map(|name| event[name].as_str()))
             .collect();
         let event = |outcome, reason| [outcome, reason, PROXY, GATEWAY, "4bf92f35"].map(Some);
-        assert_eq!(told, [event("granted", ""), event("refused", "policy"), event("refused", "wrong_secret")]);
+        assert_eq!(fields, [event("granted", ""), event("refused", "policy"), event("refused", "wrong_secret")]);
         assert!(!text.contains(KEY) && !text.contains("another key"));
     }
 

@@ -46,7 +46,7 @@ struct State {
     roles: Mutex<BTreeMap<String, String>>,
     /// The path, internal token and account of every call.
     calls: Mutex<Vec<(String, String, String)>>,
-    /// The quotas that homes were asked for with, in order.
+    /// The quotas of the requests to create homes, in order.
     quotas: Mutex<Vec<Option<String>>>,
 }
 
@@ -77,8 +77,8 @@ impl Backend {
         let message = body.slice(5..);
         let service = format!("/{}.services.settings.v0.RoleService/", self.0.package);
         let reply = if path == CREATE_HOME {
-            let asked = CreateHomeRequest::decode(message).expect("a request").opaque.unwrap_or_default();
-            let quota = asked.map.get("quota").map(|entry| String::from_utf8_lossy(&entry.value).into_owned());
+            let opaque = CreateHomeRequest::decode(message).expect("a request").opaque.unwrap_or_default();
+            let quota = opaque.map.get("quota").map(|entry| String::from_utf8_lossy(&entry.value).into_owned());
             self.0.quotas.lock().expect("no test panics with it").push(quota);
             let status = Status { code: self.0.code.load(Ordering::Acquire), ..Status::default() };
             Some(CreateHomeResponse { status: Some(status), opaque: None }.encode_to_vec())
@@ -92,21 +92,21 @@ impl Backend {
         let mut roles = self.0.roles.lock().expect("no test panics with it");
         match method {
             "ListRoleAssignments" => {
-                let asked = ListRoleAssignmentsRequest::decode(message).expect("a request").account_uuid;
-                let assignments = roles.get(&asked).into_iter().map(|role| UserRoleAssignment {
+                let account = ListRoleAssignmentsRequest::decode(message).expect("a request").account_uuid;
+                let assignments = roles.get(&account).into_iter().map(|role| UserRoleAssignment {
                     id: "assignment".to_owned(),
-                    account_uuid: asked.clone(),
+                    account_uuid: account.clone(),
                     role_id: role.clone(),
                 });
                 Some(ListRoleAssignmentsResponse { assignments: assignments.collect() }.encode_to_vec())
             }
             "AssignRoleToUser" => {
-                let asked = AssignRoleToUserRequest::decode(message).expect("a request");
+                let assignment = AssignRoleToUserRequest::decode(message).expect("a request");
                 // only the user itself may be assigned a role
-                if account != asked.account_uuid {
+                if account != assignment.account_uuid {
                     return None;
                 }
-                roles.insert(asked.account_uuid, asked.role_id);
+                roles.insert(assignment.account_uuid, assignment.role_id);
                 Some(AssignRoleToUserResponse::default().encode_to_vec())
             }
             _ => None,
@@ -140,7 +140,7 @@ fn grpc(message: Option<Vec<u8>>) -> Response {
 }
 
 /// An authenticator that accepts everything, for the user whom the login names.
-struct Everybody {
+struct AcceptAll {
     kind: UserType,
     roles: Vec<String>,
     scopes: Arc<Scopes>,
@@ -160,7 +160,7 @@ impl Standing for Holding {
     }
 }
 
-impl Everybody {
+impl AcceptAll {
     fn of(kind: UserType, roles: &[&str]) -> Self {
         let roles = roles.iter().map(|role| (*role).to_owned()).collect();
         Self { kind, roles, scopes: Arc::new(Scopes::full_user()), is_standing: false }
@@ -168,7 +168,7 @@ impl Everybody {
 }
 
 #[async_trait]
-impl Authenticator for Everybody {
+impl Authenticator for AcceptAll {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
         let login = credentials.client_id.clone();
         let id = UserId { opaque_id: login.clone(), kind: self.kind, ..UserId::default() };
@@ -180,11 +180,11 @@ impl Authenticator for Everybody {
 }
 
 /// A gateway before the upstream, and before the settings service if there is one.
-fn gateway(upstream: &str, settings: &str, users: Everybody) -> Opened {
+fn gateway(upstream: &str, settings: &str, users: AcceptAll) -> Opened {
     gateway_with_quotas(upstream, settings, users, &[])
 }
 
-fn gateway_with_quotas(upstream: &str, settings: &str, users: Everybody, quotas: &[&str]) -> Opened {
+fn gateway_with_quotas(upstream: &str, settings: &str, users: AcceptAll, quotas: &[&str]) -> Opened {
     let context = Context::new(Environment::default());
     let mut config = Config::default();
     config.token_manager.jwt_secret = SECRET.into();
@@ -239,7 +239,7 @@ async fn until(mut is_done: impl FnMut() -> bool) {
 #[tokio::test(flavor = "multi_thread")]
 async fn home_is_created_once_for_each_user() {
     let (backend, address) = Backend::start("ocis").await;
-    let gateway = gateway(&address, "", Everybody::of(UserType::Primary, &[]));
+    let gateway = gateway(&address, "", AcceptAll::of(UserType::Primary, &[]));
     for (code, login) in [(1, "einstein"), (7, "marie")] {
         backend.0.code.store(code, Ordering::Release);
         let before = backend.calls(CREATE_HOME).len();
@@ -258,20 +258,20 @@ async fn home_is_created_once_for_each_user() {
 #[tokio::test(flavor = "multi_thread")]
 async fn upstream_that_fails_or_hangs_does_not_hold_up_a_sign_in() {
     let (backend, address) = Backend::start("ocis").await;
-    let gateway = gateway(&address, &address, Everybody::of(UserType::Primary, &[]));
+    let gateway = gateway(&address, &address, AcceptAll::of(UserType::Primary, &[]));
     backend.0.code.store(15, Ordering::Release);
     for _ in 0..3 {
         sign_in(&gateway, "einstein").await;
         until(|| !backend.calls(CREATE_HOME).is_empty()).await;
     }
-    assert_eq!(backend.calls(CREATE_HOME).len(), 1, "it is not asked again at once");
+    assert_eq!(backend.calls(CREATE_HOME).len(), 1, "there is no second request at once");
 
     backend.0.delay.store(3_000, Ordering::Release);
     let begin = Instant::now();
     sign_in(&gateway, "marie").await;
     assert!(begin.elapsed() < Duration::from_millis(2_500), "{:?}", begin.elapsed());
 
-    let gone = self::gateway("127.0.0.1:1", "127.0.0.1:1", Everybody::of(UserType::Primary, &[]));
+    let gone = self::gateway("127.0.0.1:1", "127.0.0.1:1", AcceptAll::of(UserType::Primary, &[]));
     assert!(sign_in(&gone, "einstein").await.user.roles.is_empty());
 }
 
@@ -279,7 +279,7 @@ async fn upstream_that_fails_or_hangs_does_not_hold_up_a_sign_in() {
 async fn sign_ins_at_the_same_time_create_one_home() {
     let (backend, address) = Backend::start("ocis").await;
     backend.0.delay.store(100, Ordering::Release);
-    let gateway = gateway(&address, "", Everybody::of(UserType::Primary, &[]));
+    let gateway = gateway(&address, "", AcceptAll::of(UserType::Primary, &[]));
     let (one, two, three) =
         tokio::join!(sign_in(&gateway, "einstein"), sign_in(&gateway, "einstein"), sign_in(&gateway, "einstein"));
     assert!([one, two, three].iter().all(|claims| claims.user.username == "einstein"));
@@ -291,10 +291,10 @@ async fn sign_ins_at_the_same_time_create_one_home() {
 async fn services_and_restricted_credentials_get_no_home() {
     let (backend, address) = Backend::start("ocis").await;
     for kind in [UserType::Service, UserType::Application, UserType::Federated, UserType::Lightweight] {
-        sign_in(&gateway(&address, &address, Everybody::of(kind, &[])), "einstein").await;
+        sign_in(&gateway(&address, &address, AcceptAll::of(kind, &[])), "einstein").await;
     }
     let profile = Grants::parse(["profile"]).expect("a scope").to_cs3();
-    let narrow = Everybody { scopes: Arc::new(profile), ..Everybody::of(UserType::Primary, &[]) };
+    let narrow = AcceptAll { scopes: Arc::new(profile), ..AcceptAll::of(UserType::Primary, &[]) };
     sign_in(&gateway(&address, "", narrow), "einstein").await;
     assert!(backend.calls("").is_empty(), "{:?}", backend.calls(""));
 }
@@ -304,7 +304,7 @@ async fn user_without_a_role_is_given_the_ordinary_one() {
     for package in ["ocis", "opencloud"] {
         for (kind, expected) in [(UserType::Primary, role::USER), (UserType::Guest, role::GUEST)] {
             let (backend, address) = Backend::start(package).await;
-            let gateway = gateway(&address, &address, Everybody::of(kind, &[]));
+            let gateway = gateway(&address, &address, AcceptAll::of(kind, &[]));
             for _ in 0..2 {
                 assert_eq!(roles(&gateway, "einstein").await, [expected], "{package} {kind:?}");
             }
@@ -320,11 +320,11 @@ async fn user_without_a_role_is_given_the_ordinary_one() {
 async fn role_that_a_user_has_is_neither_replaced_nor_asked_for() {
     let (backend, address) = Backend::start("opencloud").await;
     backend.0.roles.lock().expect("no test panics with it").insert("admin".to_owned(), role::ADMIN.to_owned());
-    let theirs = gateway(&address, &address, Everybody::of(UserType::Primary, &[]));
+    let theirs = gateway(&address, &address, AcceptAll::of(UserType::Primary, &[]));
     assert_eq!(roles(&theirs, "admin").await, [role::ADMIN]);
     assert!(backend.calls("AssignRoleToUser").is_empty());
 
-    let ours = gateway(&address, &address, Everybody::of(UserType::Primary, &[role::SPACE_ADMIN]));
+    let ours = gateway(&address, &address, AcceptAll::of(UserType::Primary, &[role::SPACE_ADMIN]));
     let before = backend.calls("ListRoleAssignments").len();
     assert_eq!(sign_in(&ours, "marie").await.user.roles, [role::SPACE_ADMIN]);
     assert_eq!(backend.calls("ListRoleAssignments").len(), before, "the directory has said it");
@@ -334,7 +334,7 @@ async fn role_that_a_user_has_is_neither_replaced_nor_asked_for() {
 async fn settings_service_that_answers_late_gives_the_role_at_a_later_sign_in() {
     let (backend, address) = Backend::start("ocis").await;
     backend.0.delay.store(800, Ordering::Release);
-    let gateway = gateway("", &address, Everybody::of(UserType::Primary, &[]));
+    let gateway = gateway("", &address, AcceptAll::of(UserType::Primary, &[]));
     assert!(sign_in(&gateway, "einstein").await.user.roles.is_empty(), "it is not waited for");
     until(|| !backend.0.roles.lock().expect("no test panics with it").is_empty()).await;
     backend.0.delay.store(0, Ordering::Release);
@@ -346,15 +346,15 @@ async fn settings_service_that_answers_late_gives_the_role_at_a_later_sign_in() 
 async fn token_without_the_role_is_not_used_again() {
     let (backend, address) = Backend::start("ocis").await;
     backend.0.delay.store(800, Ordering::Release);
-    let standing = Everybody { is_standing: true, ..Everybody::of(UserType::Primary, &[]) };
+    let standing = AcceptAll { is_standing: true, ..AcceptAll::of(UserType::Primary, &[]) };
     let gateway = gateway("", &address, standing);
     assert!(sign_in(&gateway, "einstein").await.user.roles.is_empty(), "it is not waited for");
     until(|| !backend.0.roles.lock().expect("no test panics with it").is_empty()).await;
     backend.0.delay.store(0, Ordering::Release);
     assert_eq!(roles(&gateway, "einstein").await, [role::USER]);
-    let asked = backend.calls("ListRoleAssignments").len();
+    let lookups = backend.calls("ListRoleAssignments").len();
     assert_eq!(sign_in(&gateway, "einstein").await.user.roles, [role::USER], "the token with the role is used again");
-    assert_eq!(backend.calls("ListRoleAssignments").len(), asked);
+    assert_eq!(backend.calls("ListRoleAssignments").len(), lookups);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -362,7 +362,7 @@ async fn home_is_created_with_the_quota_of_the_role() {
     let (backend, address) = Backend::start("ocis").await;
     backend.0.delay.store(800, Ordering::Release);
     let quotas = ["admin=1", "user=5000000000"];
-    let users = Everybody::of(UserType::Primary, &[]);
+    let users = AcceptAll::of(UserType::Primary, &[]);
     let slow = gateway_with_quotas(&address, &address, users, &quotas);
     sign_in(&slow, "einstein").await;
     assert!(backend.calls(CREATE_HOME).is_empty(), "the role is not known yet");
@@ -371,9 +371,9 @@ async fn home_is_created_with_the_quota_of_the_role() {
     assert_eq!(roles(&slow, "einstein").await, [role::USER]);
     until(|| !backend.calls(CREATE_HOME).is_empty()).await;
 
-    let guests = Everybody::of(UserType::Primary, &[role::GUEST]);
+    let guests = AcceptAll::of(UserType::Primary, &[role::GUEST]);
     sign_in(&gateway_with_quotas(&address, "", guests, &quotas), "marie").await;
     until(|| backend.0.quotas.lock().expect("no test panics with it").len() == 2).await;
-    let asked = backend.0.quotas.lock().expect("no test panics with it").clone();
-    assert_eq!(asked, [Some("5000000000".to_owned()), None]);
+    let quotas = backend.0.quotas.lock().expect("no test panics with it").clone();
+    assert_eq!(quotas, [Some("5000000000".to_owned()), None]);
 }

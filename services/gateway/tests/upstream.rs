@@ -120,14 +120,14 @@ async fn credentials_of_our_own_types_stay_here() {
     assert_eq!(calls.load(Ordering::SeqCst), 0);
 }
 
-/// Answers `Authenticate` with a token that says what was asked.
+/// Answers `Authenticate` with a token that repeats the request.
 async fn answer_links(request: Request) -> Response<AxumBody> {
     let token = request.headers().get("x-access-token").cloned();
     let body = request.into_body().collect().await.unwrap().to_bytes();
-    let asked = AuthenticateRequest::decode(&body[5..]).unwrap();
+    let request = AuthenticateRequest::decode(&body[5..]).unwrap();
     let message = AuthenticateResponse {
         status: Some(status::ok()),
-        token: format!("minted for {} {} {}", asked.r#type, asked.client_id, asked.client_secret),
+        token: format!("minted for {} {} {}", request.r#type, request.client_id, request.client_secret),
         ..AuthenticateResponse::default()
     };
     let mut framed = vec![0];

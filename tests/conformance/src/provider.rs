@@ -65,8 +65,11 @@ impl Reply {
 
     /// An answer that carries a secret is not to be kept (RFC 6749 5.1).
     pub(crate) fn ensure_not_stored(&self, what: &str) -> Verdict {
-        let told = self.header(header::CACHE_CONTROL).to_ascii_lowercase();
-        ensure(told.contains("no-store"), format!("{what} lacks Cache-Control: no-store, it has {told:?}"))
+        let cache_control = self.header(header::CACHE_CONTROL).to_ascii_lowercase();
+        ensure(
+            cache_control.contains("no-store"),
+            format!("{what} lacks Cache-Control: no-store, it has {cache_control:?}"),
+        )
     }
 }
 

@@ -111,9 +111,9 @@ impl Report {
         }
         text.push_str("\n## Remarks\n\n| check | runs | outcome |\n|---|---|---|\n");
         for (check, outcome, runs) in found {
-            let told = outcome.to_string().replace('|', "\\|").replace('\n', " ");
+            let cell = outcome.to_string().replace('|', "\\|").replace('\n', " ");
             let where_ = if runs.len() > 3 { format!("{} runs", runs.len()) } else { runs.join("; ") };
-            push(text, format_args!("| `{check}` | {where_} | {told} |\n"));
+            push(text, format_args!("| `{check}` | {where_} | {cell} |\n"));
         }
     }
 }

@@ -40,7 +40,7 @@ enum State {
     /// Its revocation was acknowledged, or it was refused since.
     Revoked,
     /// Its revocation was requested; the outcome is unknown.
-    Asked,
+    Requested,
 }
 
 #[derive(Debug)]
@@ -134,7 +134,7 @@ impl World {
                 let chosen = self.below(made.len());
                 let one = &mut made[chosen];
                 if one.state == State::Live {
-                    one.state = State::Asked;
+                    one.state = State::Requested;
                     if revoke(&mut client, &jwt, &one.secret).await? {
                         one.state = State::Revoked;
                     } else {
@@ -183,14 +183,14 @@ impl World {
         let is_good = is_good(client, &made.secret).await;
         let after = self.clock.now();
         let was_over = made.end.is_some_and(|end| end <= before);
-        // it may end while it is asked for
+        // it may expire during the request
         let is_not_over = made.end.is_none_or(|end| after < end);
         match made.state {
             State::Revoked => assert!(!is_good, "{made:?} is good, though it is revoked"),
             _ if was_over => assert!(!is_good, "{made:?} is good, though it is over"),
             State::Live => assert!(is_good || !is_not_over, "{made:?} is not there"),
-            State::Asked if is_not_over => made.state = if is_good { State::Live } else { State::Revoked },
-            State::Asked => {}
+            State::Requested if is_not_over => made.state = if is_good { State::Live } else { State::Revoked },
+            State::Requested => {}
         }
     }
 }

@@ -152,7 +152,7 @@ pub(crate) struct Call<'a> {
     pub(crate) body: &'a str,
 }
 
-/// Somebody with an internal token. All targets are what follows [`TOKENS`].
+/// A caller with an internal token. All targets are relative to [`TOKENS`].
 pub(crate) struct Session<'a> {
     service: &'a Service,
     pub(crate) token: String,

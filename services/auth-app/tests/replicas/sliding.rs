@@ -27,7 +27,7 @@ async fn a8_a_replica_whose_clock_is_not_that_of_postgres_is_not_ready() {
     let (clock, [replica, ..]) = three(&cluster, true).await;
     let is_right = async || {
         let checks = auth_app::app(&replica.opened).checks;
-        let check = checks.iter().find(|check| check.name == "clock").expect("it is asked");
+        let check = checks.iter().find(|check| check.name == "clock").expect("the clock is checked");
         (check.probe)().await
     };
     let problem = is_right().await.expect_err("the test's clock stands in another year");

@@ -42,8 +42,8 @@ impl Mesh {
         request
     }
 
-    async fn generate(&self, amr: &'static str, asked: GenerateAppPasswordRequest) -> (i32, Option<AppPassword>) {
-        let answer = self.api.generate_app_password(self.by("einstein", amr, asked)).await.expect("answers");
+    async fn generate(&self, amr: &'static str, message: GenerateAppPasswordRequest) -> (i32, Option<AppPassword>) {
+        let answer = self.api.generate_app_password(self.by("einstein", amr, message)).await.expect("answers");
         let answer = answer.into_inner();
         (code(answer.status), answer.app_password)
     }
@@ -124,8 +124,8 @@ async fn an_absent_or_zero_expiration_is_the_longest_allowed() {
     let beyond = Timestamp { seconds: latest + 1, nanos: 0 };
     let absurd = Timestamp { seconds: u64::MAX, nanos: u32::MAX };
     for expiration in [past, beyond, absurd] {
-        let asked = GenerateAppPasswordRequest { expiration: Some(expiration), ..password_request() };
-        assert_eq!(mesh.generate("pwd", asked).await, (4, None));
+        let message = GenerateAppPasswordRequest { expiration: Some(expiration), ..password_request() };
+        assert_eq!(mesh.generate("pwd", message).await, (4, None));
     }
 }
 

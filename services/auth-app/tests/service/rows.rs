@@ -95,7 +95,7 @@ async fn an_answer_holds_until_anything_changes_that_it_rests_on() {
         assert!(fixture.holds("einstein", secret), "before {change}");
         match change {
             "the status" => fixture.set_status("einstein", UserStatus::Blocked),
-            // writes are rare: they are not told apart
+            // writes are rare: they are not distinguished
             "another user" => fixture.set_status("marie", UserStatus::Blocked),
             "a write of the same" => fixture.set_status("einstein", UserStatus::Active),
             _ => drop(fixture.revoke("einstein", &id.to_string()).await.expect("is revoked")),

@@ -120,8 +120,8 @@ fn userinfo_alone_needs_a_setting_that_admits_every_client() {
         let method = ("PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", word);
         let refused = read(&[method]).expect("is read").issuers().expect_err("is refused").to_string();
         assert!(refused.contains("AUTH_BEARER_OIDC_USERINFO_ANY_CLIENT"), "{refused}");
-        let told = warnings(&[method]);
-        assert!(told.len() == 1 && told[0].contains("AUTH_BEARER_OIDC_USERINFO_ANY_CLIENT"), "{told:?}");
+        let lines = warnings(&[method]);
+        assert!(lines.len() == 1 && lines[0].contains("AUTH_BEARER_OIDC_USERINFO_ANY_CLIENT"), "{lines:?}");
     }
 }
 

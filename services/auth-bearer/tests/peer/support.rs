@@ -17,14 +17,14 @@ use tokio::process::{Child, Command};
 
 const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/conformance/peer");
 
-/// The issuer; it ends with its value.
+/// The process of the issuer; dropping this ends it.
 pub(crate) struct Issuer {
     address: String,
     _process: Child,
 }
 
 impl Issuer {
-    /// Starts it; it tells this address of sign-outs. `None` if it is not installed and `DOORWARD_TEST_REDUCED=1` says that
+    /// Starts it; it notifies this address of sign-outs. `None` if it is not installed and `DOORWARD_TEST_REDUCED=1` says that
     /// this is known.
     async fn start(logout: &str) -> Option<Self> {
         if !std::path::Path::new(PEER).join("node_modules/oidc-provider").exists() {
@@ -50,7 +50,7 @@ impl Issuer {
                     return address.to_owned();
                 }
             }
-            panic!("the issuer has ended; what it said stands above");
+            panic!("the issuer has ended; its output is above");
         };
         let address = tokio::time::timeout(Duration::from_mins(1), ready).await.expect("the issuer starts");
         Some(Self { address, _process: process })
@@ -63,13 +63,13 @@ impl Issuer {
 
     /// An access token of the client `web`.
     pub(crate) async fn mint(&self, format: &str, account: &str, session: Option<&str>) -> String {
-        let asked = json!({"format": format, "account": account, "client": "web", "session": session});
-        self.ask("mint", asked).await
+        let message = json!({"format": format, "account": account, "client": "web", "session": session});
+        self.ask("mint", message).await
     }
 
-    /// Tells it something; the answer.
-    pub(crate) async fn ask(&self, what: &str, asked: Value) -> String {
-        let body = asked.to_string();
+    /// Calls its control interface; returns the body of the response.
+    pub(crate) async fn ask(&self, what: &str, message: Value) -> String {
+        let body = message.to_string();
         let request = format!(
             "POST /control/{what} HTTP/1.0\r\nhost: {}\r\ncontent-length: {}\r\n\r\n{body}",
             self.address,
@@ -91,7 +91,7 @@ pub(crate) struct Service {
     bearer: Arc<Bearer>,
 }
 
-/// The service and its issuer, which tells it of sign-outs; `None` as [`Issuer::start`].
+/// The service and its issuer, which notifies it of sign-outs; `None` as [`Issuer::start`].
 pub(crate) async fn service(change: impl FnOnce(&mut Oidc)) -> Option<(Service, Issuer)> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("binds");
     let address = listener.local_addr().expect("has an address");

@@ -43,10 +43,10 @@ async fn refused_client_is_logged_with_the_remedy_once_a_minute() {
     for _ in 0..3 {
         assert_eq!(service.refusal(&sign(&signer, &nameless)).await, Reason::ForeignClient);
     }
-    let told = lines_with("foreign_client");
-    assert_eq!(told.len(), 1, "{told:?}");
+    let lines = lines_with("foreign_client");
+    assert_eq!(lines.len(), 1, "{lines:?}");
     let names = ["AUTH_BEARER_OIDC_AUDIENCE", "AUTH_BEARER_OIDC_AUTHORIZED_PARTIES", &provider.url];
-    assert!(names.iter().all(|name| told[0].contains(name)), "{told:?}");
+    assert!(names.iter().all(|name| lines[0].contains(name)), "{lines:?}");
     service.clock.advance(Duration::from_mins(1));
     assert_eq!(service.refusal(&sign(&signer, &nameless)).await, Reason::ForeignClient);
     assert_eq!(lines_with("foreign_client").len(), 2);

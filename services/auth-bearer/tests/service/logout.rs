@@ -1,4 +1,4 @@
-//! Sign-outs that an issuer tells of (`OpenID` Connect Back-Channel Logout 1.0).
+//! Logout notifications of an issuer (`OpenID` Connect Back-Channel Logout 1.0).
 
 use std::time::Duration;
 

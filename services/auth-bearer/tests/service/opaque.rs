@@ -53,7 +53,7 @@ async fn r5_introspection_is_asked_once_in_half_a_minute_with_our_credential() {
         service.authenticate("opaque-token").await.expect("is cached");
         assert_eq!(provider.introspections() - before, 1);
         service.clock.advance(Duration::from_secs(1));
-        service.authenticate("opaque-token").await.expect("is asked about");
+        service.authenticate("opaque-token").await.expect("introspection accepts it");
         assert_eq!(provider.introspections() - before, 2);
     }
 }
@@ -67,13 +67,13 @@ async fn r5_a_revoked_token_is_refused_after_half_a_minute_and_a_refusal_is_beli
     provider.say("opaque-token", json!({"active": false}));
     service.clock.advance(Duration::from_secs(30));
     assert_eq!(service.refusal("opaque-token").await, Reason::Unstated);
-    let asked = provider.introspections();
+    let introspections = provider.introspections();
     service.clock.advance(Duration::from_secs(4));
     assert_eq!(service.refusal("opaque-token").await, Reason::Unstated);
-    assert_eq!(provider.introspections(), asked);
+    assert_eq!(provider.introspections(), introspections);
     service.clock.advance(Duration::from_secs(1));
     assert_eq!(service.refusal("opaque-token").await, Reason::Unstated);
-    assert_eq!(provider.introspections(), asked + 1);
+    assert_eq!(provider.introspections(), introspections + 1);
 }
 
 #[tokio::test]
@@ -164,5 +164,5 @@ async fn r1_a_token_that_names_its_issuer_is_disclosed_to_no_other() {
 
     let by_keys = Service::of(&provider);
     assert_eq!(by_keys.refusal("opaque-token").await, Reason::Malformed);
-    assert_eq!(provider.introspections(), 1, "where no issuer is asked about tokens none is shown one");
+    assert_eq!(provider.introspections(), 1, "an issuer without introspection receives no token");
 }

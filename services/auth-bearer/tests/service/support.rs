@@ -27,7 +27,7 @@ pub(crate) fn key(kid: &str, algorithm: Algorithm) -> SigningKey {
     SigningKey::generate(algorithm, kid).expect("is made")
 }
 
-/// What the issuer says, and how often it was asked.
+/// The responses of the issuer, and its requests.
 #[derive(Default)]
 struct Said {
     discovery: Mutex<Value>,
@@ -36,12 +36,12 @@ struct Said {
     tokens: Mutex<HashMap<String, Value>>,
     /// What userinfo says of anybody, and its status.
     person: Mutex<Option<Value>>,
-    asked: [AtomicUsize; 3],
-    /// The credentials that introspection was asked with.
+    requests: [AtomicUsize; 3],
+    /// The client credentials of the introspection requests.
     credentials: Mutex<Vec<String>>,
 }
 
-/// An issuer that can be stopped, changed, and counts how often it is asked.
+/// An issuer that the test can stop and change, and that counts its requests.
 pub(crate) struct Provider {
     pub(crate) url: String,
     said: Arc<Said>,
@@ -81,36 +81,36 @@ impl Provider {
         self.said.discovery.lock().expect("is not poisoned")[name] = value;
     }
 
-    /// What introspection says of a token from now on.
+    /// Sets the introspection response for a token.
     pub(crate) fn say(&self, token: &str, said: Value) {
         self.said.tokens.lock().expect("is not poisoned").insert(token.to_owned(), said);
     }
 
-    /// What userinfo says from now on; nothing is a refusal.
+    /// Sets the userinfo response; `None` is a refusal.
     pub(crate) fn tell(&self, said: Option<Value>) {
         *self.said.person.lock().expect("is not poisoned") = said;
     }
 
-    fn asked(&self, what: usize) -> usize {
-        self.said.asked[what].load(Ordering::Relaxed)
+    fn requests(&self, what: usize) -> usize {
+        self.said.requests[what].load(Ordering::Relaxed)
     }
 
-    /// How often the keys were asked for.
+    /// The number of requests for the keys.
     pub(crate) fn fetches(&self) -> usize {
-        self.asked(0)
+        self.requests(0)
     }
 
-    /// How often introspection was asked.
+    /// The number of introspection requests.
     pub(crate) fn introspections(&self) -> usize {
-        self.asked(1)
+        self.requests(1)
     }
 
-    /// How often userinfo was asked.
+    /// The number of userinfo requests.
     pub(crate) fn userinfos(&self) -> usize {
-        self.asked(2)
+        self.requests(2)
     }
 
-    /// The credentials that introspection was asked with.
+    /// The client credentials of the introspection requests.
     pub(crate) fn credentials(&self) -> Vec<String> {
         self.said.credentials.lock().expect("is not poisoned").clone()
     }
@@ -126,24 +126,24 @@ async fn discovery(State(said): State<Arc<Said>>) -> Json<Value> {
 }
 
 async fn keys_of(State(said): State<Arc<Said>>) -> Json<Value> {
-    said.asked[0].fetch_add(1, Ordering::Relaxed);
+    said.requests[0].fetch_add(1, Ordering::Relaxed);
     Json(json!({"keys": *said.keys.lock().expect("is not poisoned")}))
 }
 
 async fn introspect(State(said): State<Arc<Said>>, headers: HeaderMap, body: Bytes) -> Json<Value> {
     let form: HashMap<String, String> = form_urlencoded::parse(&body).into_owned().collect();
-    said.asked[1].fetch_add(1, Ordering::Relaxed);
+    said.requests[1].fetch_add(1, Ordering::Relaxed);
     let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let shown = form.get("client_secret").map_or(header, String::as_str).to_owned();
     said.credentials.lock().expect("is not poisoned").push(shown);
-    // those who ask at the same time have to meet
+    // requests at the same time must overlap
     tokio::time::sleep(Duration::from_millis(20)).await;
     let tokens = said.tokens.lock().expect("is not poisoned");
     Json(form.get("token").and_then(|token| tokens.get(token)).cloned().unwrap_or(json!({"active": false})))
 }
 
 async fn userinfo(State(said): State<Arc<Said>>, headers: HeaderMap) -> Response {
-    said.asked[2].fetch_add(1, Ordering::Relaxed);
+    said.requests[2].fetch_add(1, Ordering::Relaxed);
     let is_bearer = headers.get(AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"Bearer "));
     match said.person.lock().expect("is not poisoned").clone() {
         Some(Value::String(jwt)) if is_bearer => ([("content-type", "application/jwt")], jwt).into_response(),
@@ -164,7 +164,7 @@ pub(crate) fn no_users() -> Transport {
     transport(tonic::service::Routes::default())
 }
 
-/// The service, at a time of its own.
+/// The service, with a clock that the test moves.
 pub(crate) struct Service {
     pub(crate) clock: Clock,
     pub(crate) context: Context,
@@ -188,7 +188,7 @@ impl Service {
         Self::new(Oidc { issuer: provider.url.clone(), ..Oidc::default() })
     }
 
-    /// Good claims for an hour from now.
+    /// Valid claims for an hour from now.
     pub(crate) fn claims(&self, issuer: &str) -> Value {
         let now = self.now();
         json!({

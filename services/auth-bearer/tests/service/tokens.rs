@@ -58,7 +58,7 @@ async fn r1_another_issuers_token_is_refused_though_it_has_the_key() {
     }
     let list = with(service.claims(&ours.url), "iss", json!([ours.url]));
     assert_eq!(service.refusal(&sign(&signer, &list)).await, Reason::ForeignToken);
-    assert_eq!(ours.fetches() + other.fetches(), 0, "no issuer is asked for the key of a foreign token");
+    assert_eq!(ours.fetches() + other.fetches(), 0, "no keys are fetched for a token of another issuer");
 }
 
 #[tokio::test]

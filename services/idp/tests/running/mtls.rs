@@ -163,7 +163,11 @@ async fn i22_a_certificate_of_a_trusted_authority_authenticates_a_client() {
     for id in ["by-dns", "by-subject"] {
         let (status, body) = answer(service.ask(Some(&own), &url, id)).await;
         assert_eq!(status, 200, "{id}: {body}");
-        assert_eq!(claims(body["access_token"].as_str().expect("a token")).get("cnf"), None, "it was not asked for");
+        assert_eq!(
+            claims(body["access_token"].as_str().expect("a token")).get("cnf"),
+            None,
+            "the client did not request it"
+        );
     }
     for (what, own, id) in [
         ("another client's", Some(&own), "other"),
@@ -220,8 +224,13 @@ async fn i29_a_token_that_is_bound_to_a_certificate_counts_only_with_it() {
             assert_eq!(claims(&token)["cnf"], json!({ "x5t#S256": own.thumbprint() }));
         }
         let form = [("token", token.as_str()), ("client_id", id)];
-        let (_, told) = answer(with_form(service.program(Some(&own)).post(service.mtls(INTROSPECT)), &form)).await;
-        assert_eq!((&told["active"], &told["cnf"]), (&json!(true), &json!({ "x5t#S256": own.thumbprint() })), "{told}");
+        let (_, introspected) =
+            answer(with_form(service.program(Some(&own)).post(service.mtls(INTROSPECT)), &form)).await;
+        assert_eq!(
+            (&introspected["active"], &introspected["cnf"]),
+            (&json!(true), &json!({ "x5t#S256": own.thumbprint() })),
+            "{introspected}"
+        );
 
         // the token has no user: with its certificate it is accepted, but its scope does not suffice here
         let with = |own: Option<&Own>, url: String| service.program(own).get(url).bearer_auth(&token);

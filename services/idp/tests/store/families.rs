@@ -119,17 +119,17 @@ async fn revocations_told(store: &Store) {
     }
     store.revoke_token(id(22), at(2000), at(1500)).await.expect("revokes");
     for all in [true, false] {
-        let told = store.revocations(all, at(1500)).await.expect("reads");
-        let until = |wanted| told.iter().find(|one| one.id == id(wanted)).map(|one| one.until);
+        let revocations = store.revocations(all, at(1500)).await.expect("reads");
+        let until = |wanted| revocations.iter().find(|one| one.id == id(wanted)).map(|one| one.until);
         assert_eq!((until(21), until(22)), (Some(at(3000)), Some(at(4000))), "the later end counts");
-        let told = store.revocations(all, at(3000)).await.expect("reads");
-        assert!(told.iter().all(|one| one.id != id(21)), "it has expired");
+        let revocations = store.revocations(all, at(3000)).await.expect("reads");
+        assert!(revocations.iter().all(|one| one.id != id(21)), "it has expired");
     }
     let many: Vec<_> = (10_000..12_500).map(|one| family(one, Some("many"), "web")).collect();
     for family in many {
         store.begin_family(&family).await.expect("begins");
     }
     assert_eq!(store.revoke_person("many", None, None, at(9000), at(1500)).await.expect("revokes").len(), 2500);
-    let told = revoked(store).await;
-    assert_eq!(told.iter().filter(|one| one.as_u128() >= 10_000).count(), 2500, "page after page");
+    let revocations = revoked(store).await;
+    assert_eq!(revocations.iter().filter(|one| one.as_u128() >= 10_000).count(), 2500, "page after page");
 }

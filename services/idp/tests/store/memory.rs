@@ -33,7 +33,7 @@ async fn replica(place: &TestDatabase, clock: &Clock, with_pushes: bool) -> Repl
 async fn learns(replica: &Replica, revoked: u128) -> Duration {
     let begin = Instant::now();
     while !replica.revocations.contains(id(revoked)) {
-        assert!(begin.elapsed() < SOON, "it is never told");
+        assert!(begin.elapsed() < SOON, "there is no notification");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     begin.elapsed()
@@ -89,8 +89,8 @@ async fn a_process_alone_is_told_of_its_own_changes_and_is_always_current() {
     let alone = replica(&place, &clock, false).await;
     let mut changed = alone.revocations.changed();
     assert!(alone.store.add_key(&key("1", "RS256", 1000), None).await.expect("adds"));
-    let told = tokio::time::timeout(SOON, changed.changed()).await;
-    told.expect("soon").expect("it is followed");
+    let notified = tokio::time::timeout(SOON, changed.changed()).await;
+    notified.expect("soon").expect("it is followed");
     let version = alone.store.version().await.expect("reads");
     assert_eq!(*changed.borrow(), version);
     alone.store.database().close().await.expect("closes");

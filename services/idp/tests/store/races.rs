@@ -143,10 +143,10 @@ async fn deliveries(stores: &[Store]) {
     for client in &clients {
         stores[0].join_session(session.id, client, "cells").await.expect("joins");
     }
-    let told = clients.clone();
+    let notified_clients = clients.clone();
     let ended = all(stores, move |store, _| {
-        let told = told.clone();
-        async move { store.end_session(id(1), &told, at(1500)).await.expect("answers").len() }
+        let notified_clients = notified_clients.clone();
+        async move { store.end_session(id(1), &notified_clients, at(1500)).await.expect("answers").len() }
     })
     .await;
     assert_eq!((count(&ended, &20), count(&ended, &0)), (1, MANY - 1), "it ends once");

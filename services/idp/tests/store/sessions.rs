@@ -84,8 +84,8 @@ async fn replaced(store: &Store) {
     for gone in [11, 12] {
         assert_eq!(store.participants(id(gone)).await.expect("reads"), []);
     }
-    let told = store.end_session(id(13), &["app".to_owned(), "web".to_owned()], at(1500)).await.expect("ends");
-    assert_eq!(told, mixed);
+    let notified = store.end_session(id(13), &["app".to_owned(), "web".to_owned()], at(1500)).await.expect("ends");
+    assert_eq!(notified, mixed);
     let due = store.due_deliveries(10, Duration::from_secs(1), at(1500)).await.expect("reads");
     let mut sids: Vec<_> = due.iter().map(|delivery| (delivery.client.as_str(), delivery.session.as_u128())).collect();
     sids.sort_unstable();
@@ -103,8 +103,8 @@ async fn ended(store: &Store) {
         store.join_session(id(21), client, layout).await.expect("joins");
     }
     let tell = ["web".to_owned(), "another".to_owned()];
-    let told = store.end_session(id(21), &tell, at(1500)).await.expect("ends");
-    assert_eq!(told, knowing(21, &[("app", "cells"), ("web", "cells"), ("web", "opencloud")]));
+    let notified = store.end_session(id(21), &tell, at(1500)).await.expect("ends");
+    assert_eq!(notified, knowing(21, &[("app", "cells"), ("web", "cells"), ("web", "opencloud")]));
     assert_eq!(store.session(id(21)).await.expect("reads"), None);
     assert_eq!(store.participants(id(21)).await.expect("reads"), []);
     assert_eq!(store.end_session(id(21), &tell, at(1501)).await.expect("answers"), [], "once");

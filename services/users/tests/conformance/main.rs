@@ -264,10 +264,10 @@ async fn a_changed_password_is_known_at_once(tables: &Tables) {
     let at = |micros| UNIX_EPOCH + Duration::from_micros(micros);
     let (one, other) = (1_700_000_000_000_001, 1_700_000_000_000_002);
     // by either identifier; an earlier change that is reported later has no effect
-    for (id, told, known) in [(&user.id, one, one), (&id(&user), other, other), (&user.id, one, other)] {
-        directory.note_password_change(id, at(told), "").await.unwrap();
+    for (id, changed, known) in [(&user.id, one, one), (&id(&user), other, other), (&user.id, one, other)] {
+        directory.note_password_change(id, at(changed), "").await.unwrap();
         let found = tables.by_username("marie").await.unwrap();
-        assert_eq!(found.password_changed, Some(at(known)), "told of {told}");
+        assert_eq!(found.password_changed, Some(at(known)), "changed at {changed}");
         assert_eq!(directory.user(&user.id, Groups::Skip).await.unwrap().password_changed, Some(at(known)));
     }
     let expected = Person { password_changed: Some(at(other)), ..created };

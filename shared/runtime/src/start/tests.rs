@@ -168,9 +168,9 @@ async fn those_who_watch_the_health_are_told_and_not_waited_for() {
 #[tokio::test]
 async fn readiness_follows_checks_and_tasks() {
     let die = Arc::new(Notify::new());
-    let told = Arc::clone(&die);
+    let signal = Arc::clone(&die);
     let task = Task::new("flush", async move {
-        told.notified().await;
+        signal.notified().await;
         panic!("asked to")
     });
     let checks = vec![Check::new("database", async || Ok(()))];

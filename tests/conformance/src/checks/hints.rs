@@ -39,10 +39,10 @@ async fn login_hint(context: &Context<'_>) -> Verdict {
 
 async fn acr_values(context: &Context<'_>) -> Verdict {
     let supported = context.discovery.list("acr_values_supported");
-    let asked = if supported.is_empty() { "1 2".to_owned() } else { supported.join(" ") };
-    let done = sent(context, "acr_values", &asked).await?;
+    let requested = if supported.is_empty() { "1 2".to_owned() } else { supported.join(" ") };
+    let done = sent(context, "acr_values", &requested).await?;
     match done.id_token.claims.get("acr") {
-        None => context.warn(format!("acr_values={asked} is asked for, and no acr given")),
+        None => context.warn(format!("acr_values={requested} is asked for, and no acr given")),
         Some(acr) => ensure(acr.is_string(), format!("acr is {acr}"))?,
     }
     Ok(())

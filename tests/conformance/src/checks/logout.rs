@@ -83,8 +83,8 @@ impl Leaving {
         match self.leave(context, fields).await?.0 {
             Arrival::Back(answer) => Err(failed(format!("the logout redirects to {}", answer.url))),
             Arrival::Page(page) => {
-                let told = page.described();
-                ensure(!page.status.is_server_error() && !page.text.trim().is_empty(), format!("ends at {told}"))
+                let description = page.described();
+                ensure(!page.status.is_server_error() && !page.text.trim().is_empty(), format!("ends at {description}"))
             }
         }
     }

@@ -108,7 +108,7 @@ async fn front_channel(context: &Context<'_>) -> Verdict {
     };
     let frames = pages.iter().flat_map(|page| page.elements.frames.iter().filter_map(|to| page.url.join(to).ok()));
     let opened = frames.into_iter().find(|url| url.as_str().starts_with(frame)).needed("a frame of the logout URI")?;
-    told(context, &leaving, &opened)?;
+    check_notification(context, &leaving, &opened)?;
     let answer = match back {
         Some(answer) => answer,
         None => follow(&leaving.browser, pages.last().needed("a page")?).await?,
@@ -118,7 +118,7 @@ async fn front_channel(context: &Context<'_>) -> Verdict {
 }
 
 /// Front-Channel Logout 2: issuer and session.
-fn told(context: &Context<'_>, leaving: &Leaving, opened: &Url) -> Verdict {
+fn check_notification(context: &Context<'_>, leaving: &Leaving, opened: &Url) -> Verdict {
     let get = |name: &str| opened.query_pairs().find(|pair| pair.0 == name).map(|pair| pair.1.into_owned());
     let issuer = get("iss");
     ensure(issuer.as_deref() == context.discovery.get("issuer"), format!("iss of the frame is {issuer:?}"))?;

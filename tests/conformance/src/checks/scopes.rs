@@ -87,8 +87,8 @@ const TYPES: [(&str, IsRight); 9] = [
 async fn essential(context: &Context<'_>) -> Verdict {
     let client = context.client().await?;
     let place = if context.plan.response_type.gives_access() { "userinfo" } else { "id_token" };
-    let asked = json!({ place: { "name": { "essential": true } } });
-    let request = Request::new(context, &client).with("claims", &asked.to_string());
+    let requested = json!({ place: { "name": { "essential": true } } });
+    let request = Request::new(context, &client).with("claims", &requested.to_string());
     let claims = claims(context, &client, &request).await?;
     if claims.get("name").is_none() {
         context.warn(format!("name is asked for in {place} as essential, and not given"));

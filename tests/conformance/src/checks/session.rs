@@ -55,7 +55,7 @@ async fn watched(context: &Context<'_>) -> Verdict {
 
 /// What the frame answers to siblings of the client's origin (`own`) and of another one (`foreign`); `null` if nothing.
 async fn ask(page: &Page, cookies: &str, question: &str) -> Verdict<Value> {
-    let told = json!({
+    let parameters = json!({
         "page": page.text, "url": page.url.as_str(), "cookies": cookies, "client": CLIENT, "foreign": FOREIGN,
         "question": question,
     });
@@ -64,7 +64,7 @@ async fn ask(page: &Page, cookies: &str, question: &str) -> Verdict<Value> {
     node.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut node = node.spawn().needed("node, which runs the frame's script, cannot be started")?;
     let mut input = node.stdin.take().needed("an input for node")?;
-    input.write_all(told.to_string().as_bytes()).await.needed("node does not read")?;
+    input.write_all(parameters.to_string().as_bytes()).await.needed("node does not read")?;
     drop(input);
     let output = node.wait_with_output().await.needed("node does not end")?;
     let complaint = String::from_utf8_lossy(&output.stderr);

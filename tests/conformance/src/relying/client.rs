@@ -139,9 +139,12 @@ impl Wanted {
     /// Sends it and expects a refusal with this error.
     pub(crate) async fn refused(&self, context: &Context<'_>, errors: &[&str]) -> Verdict {
         let reply = self.send(context).await?;
-        let told = reply.described();
-        ensure(reply.status == StatusCode::BAD_REQUEST, format!("registered, or refused without status 400: {told}"))?;
-        ensure(errors.contains(&reply.error().as_str()), format!("the error is none of {errors:?}: {told}"))
+        let description = reply.described();
+        ensure(
+            reply.status == StatusCode::BAD_REQUEST,
+            format!("registered, or refused without status 400: {description}"),
+        )?;
+        ensure(errors.contains(&reply.error().as_str()), format!("the error is none of {errors:?}: {description}"))
     }
 }
 

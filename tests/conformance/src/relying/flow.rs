@@ -141,10 +141,10 @@ pub(crate) fn received(reply: &Reply) -> Verdict<Value> {
 
 /// What the token endpoint refuses (RFC 6749 5.2).
 pub(crate) fn refused(reply: &Reply, errors: &[&str]) -> Verdict {
-    let told = reply.described();
+    let description = reply.described();
     let is_client_error = matches!(reply.status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
-    ensure(is_client_error, format!("the token endpoint does not refuse: {told}"))?;
-    ensure(errors.contains(&reply.error().as_str()), format!("the error is none of {errors:?}: {told}"))
+    ensure(is_client_error, format!("the token endpoint does not refuse: {description}"))?;
+    ensure(errors.contains(&reply.error().as_str()), format!("the error is none of {errors:?}: {description}"))
 }
 
 /// The answer of the authorization endpoint to a request that succeeds.

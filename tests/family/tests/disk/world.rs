@@ -110,9 +110,9 @@ impl World {
     /// Whether einstein is signed in at the edge.
     pub(crate) async fn sign_in(&self, browser: &mut Browser) -> bool {
         let sent = self.navigate(browser).await;
-        let Ok(asked) = browser.open(&sent.location).await else { return false };
+        let Ok(authorize) = browser.open(&sent.location).await else { return false };
         let callback = format!("{}/_doorward/callback?", self.site.edge);
-        let Some(back) = self.site.prove(browser, &asked.location, &callback).await else { return false };
+        let Some(back) = self.site.prove(browser, &authorize.location, &callback).await else { return false };
         let landed = browser.open(&back.location).await.expect("the edge answers");
         browser.cookie(SignIn::COOKIE).into_iter().for_each(note_secret);
         landed.status == StatusCode::SEE_OTHER && self.is_signed_in(browser).await

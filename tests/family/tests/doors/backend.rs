@@ -64,7 +64,7 @@ impl Backend {
         Self { address, seen, task }
     }
 
-    /// What has reached it since this was last asked.
+    /// The requests since the last call.
     pub(crate) fn take(&self) -> Vec<Seen> {
         std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }

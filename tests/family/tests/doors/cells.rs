@@ -36,7 +36,7 @@ pub(crate) async fn walk(door: &mut Door) {
     away(door).await;
     let late = door.unexpected();
     if !late.is_empty() {
-        door.fault(AWAY, "at the end", &format!("the application was asked later: {late:?}"));
+        door.fault(AWAY, "at the end", &format!("requests reached the application later: {late:?}"));
     }
 }
 
@@ -81,7 +81,7 @@ async fn odd_paths(door: &mut Door) {
             // einstein may not go to /admin either, so that whatever passes has become public
             let is_public = |target: &String| target == "/pub" || (target.starts_with("/pub/") && !is_odd(target));
             if !target.as_ref().is_none_or(is_public) {
-                door.fault(ODD, path, &format!("the application is asked for {target:?}"));
+                door.fault(ODD, path, &format!("a request for {target:?} reaches the application"));
             }
             door.faults(ODD, path, &outcome);
             let reached = target.map(|target| format!(" as `{target}`"));
@@ -244,7 +244,7 @@ async fn requests(door: &mut Door) {
     door.cell(REQUESTS, "an ordinary request after that", &request, Want::As("einstein")).await;
 }
 
-/// Doorward has to be told where a MOVE goes.
+/// The proxy must pass the destination of a MOVE to Doorward.
 async fn moves(door: &mut Door) {
     let folder = Some(door.world.folder.clone());
     let outside = format!("http://{HOST}/webdav/other/a");
@@ -289,7 +289,7 @@ async fn upgrades(door: &mut Door) {
     let outcome = door.ask(&request.authorized(einstein.as_deref())).await;
     let row = "an upgrade to HTTP/2";
     if outcome.reached.as_ref().is_some_and(|seen| !seen.header("upgrade").is_empty()) {
-        door.fault(REQUESTS, row, &format!("the application is asked for it: {outcome:?}"));
+        door.fault(REQUESTS, row, &format!("the request reaches the application: {outcome:?}"));
     }
     door.faults(REQUESTS, row, &outcome);
     door.write(REQUESTS, row, &[outcome.text()]);
@@ -303,7 +303,7 @@ async fn upgrades(door: &mut Door) {
     ]);
     let outcome = door.cell(REQUESTS, row, &request.authorized(einstein.as_deref()), Want::As("einstein")).await;
     if outcome.reached.is_none_or(|seen| seen.header("upgrade") != ["websocket"]) {
-        door.fault(REQUESTS, row, "the application is not asked for a WebSocket");
+        door.fault(REQUESTS, row, "the upgrade to a WebSocket does not reach the application");
     }
 }
 
@@ -311,7 +311,7 @@ async fn away(door: &mut Door) {
     door.edge.pause();
     refuses(door, "the edge hangs").await;
     door.edge.resume();
-    // what was asked while it hung may be answered now: no client waits for it any more
+    // requests of that time may be answered now: no client waits for them
     let request = door.get("/files/a").authorized(password(door).as_deref());
     door.cell(AWAY, "the edge has resumed: a private path, with a password", &request, Want::As("einstein")).await;
     door.edge.kill();
@@ -328,11 +328,11 @@ async fn refuses(door: &mut Door, how: &'static str) {
             requests.push((format!("{how}: {place}, {what}"), request));
         }
     }
-    let asked: &Door = door;
+    let shared: &Door = door;
     let [(_, a), (_, b), (_, c), (_, d)] = &requests[..] else { unreachable!("two places, with and without") };
     let start = Instant::now();
     // at the same time, as each may wait long
-    let (a, b, c, d) = tokio::join!(asked.ask(a), asked.ask(b), asked.ask(c), asked.ask(d));
+    let (a, b, c, d) = tokio::join!(shared.ask(a), shared.ask(b), shared.ask(c), shared.ask(d));
     // the pages say eight seconds at most, and of Traefik thirty; a busy machine takes longer
     let longest = Duration::from_secs(if door.front == Front::Traefik { 40 } else { 15 });
     if start.elapsed() > longest {

@@ -102,7 +102,7 @@ impl Door {
         let mut reached = self.backend.take();
         let mut faults = Vec::new();
         if reached.len() > 1 {
-            faults.push(format!("the application is asked {} times", reached.len()));
+            faults.push(format!("{} requests reach the application", reached.len()));
         }
         let reached = reached.pop();
         let mut who = String::new();

@@ -1,4 +1,4 @@
-//! The webhook for Kubernetes, set up and asked as its page says.
+//! The webhook for Kubernetes, configured and called as its page describes.
 
 use std::fs;
 use std::process::Command;
@@ -43,11 +43,11 @@ async fn the_webhook_of_the_page_before_the_process() {
     assert!(config.text().contains(&format!("server: {server}\n")), "the API server asks what the page tries");
 
     let call = page.block("sh", 1).put(server, format!("{site}/tokenreview")).put("dwa_3s2K7816M4vu...", &token);
-    let asked = tokio::task::spawn_blocking({
+    let running = tokio::task::spawn_blocking({
         let (folder, call) = (folder.clone(), call.text().to_owned());
         move || Command::new("sh").args(["-c", &call]).current_dir(folder).env("NO_PROXY", "*").output()
     });
-    let output = asked.await.expect("curl ends").expect("a shell can be started");
+    let output = running.await.expect("curl ends").expect("a shell can be started");
     let answer: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
     assert_eq!(answer["apiVersion"], "authentication.k8s.io/v1");

@@ -127,7 +127,7 @@ fn basic(login: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{login}:{secret}")))
 }
 
-/// An address of this machine that only one proxy is asked from, so that failures there do not slow others down.
+/// A loopback address for the clients of one proxy, so that its failures do not delay the clients of others.
 pub(crate) fn client(number: u8) -> IpAddr {
     [127, 0, 8, number + 1].into()
 }

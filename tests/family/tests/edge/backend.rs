@@ -28,7 +28,7 @@ impl Backend {
         backend
     }
 
-    /// What has reached it since this was last asked.
+    /// The requests since the last call.
     pub(crate) fn take(&self) -> Vec<Value> {
         std::mem::take(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }

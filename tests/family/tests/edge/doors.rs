@@ -1,4 +1,4 @@
-//! The doors for other proxies, asked as these ask. The proxies themselves stand in front in another test.
+//! The endpoints for other proxies, with requests as those proxies send them. Another test runs the proxies themselves.
 
 use std::collections::BTreeMap;
 
@@ -30,8 +30,8 @@ async fn behind(name: &str, proxy: &str) -> World {
 /// What nginx would send for a request, as its configuration says.
 async fn nginx(world: &World, target: &str, more: &[&str]) -> Reply {
     let uri = format!("X-Original-URI: {target}");
-    let told = [&*uri, "X-Original-Method: GET", "X-Original-Host: cloud.example", "X-Original-Proto: https"];
-    let headers: Vec<&str> = told.into_iter().chain(more.iter().copied()).collect();
+    let forwarded = [&*uri, "X-Original-Method: GET", "X-Original-Host: cloud.example", "X-Original-Proto: https"];
+    let headers: Vec<&str> = forwarded.into_iter().chain(more.iter().copied()).collect();
     raw::request(world.edge, "GET /verify?user=admin&rd=//evil", &headers).await
 }
 
@@ -66,14 +66,14 @@ async fn e6_e7_what_is_asked_for_is_read_in_one_place() {
 #[tokio::test(flavor = "multi_thread")]
 async fn e7_caddy_and_traefik_write_it_elsewhere() {
     let world = behind("edge-caddy", "caddy").await;
-    let told = ["X-Forwarded-Method: GET", "X-Forwarded-Host: cloud.example", "X-Forwarded-Proto: https"];
+    let forwarded = ["X-Forwarded-Method: GET", "X-Forwarded-Host: cloud.example", "X-Forwarded-Proto: https"];
     for (uri, more, status) in [
         ("X-Forwarded-Uri: /pub/a", "X-A: 1", 200),
         ("X-Forwarded-Uri: /a", "X-Original-URI: /pub", 401),
         ("X-Forwarded-Uri: /pub/%2e%2e/a", "X-A: 1", 400),
         ("X-Original-URI: /pub", "X-Original-Method: GET", 403),
     ] {
-        let headers: Vec<&str> = told.into_iter().chain([uri, more]).collect();
+        let headers: Vec<&str> = forwarded.into_iter().chain([uri, more]).collect();
         assert_eq!(raw::request(world.edge, "GET /verify", &headers).await.status(), status, "{uri} {more}");
     }
 }

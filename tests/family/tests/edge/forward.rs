@@ -72,11 +72,11 @@ async fn e1_trailers_say_nothing_either() {
 #[tokio::test(flavor = "multi_thread")]
 async fn e3_a_strangers_word_on_where_it_is_counts_nothing() {
     let world = World::start("edge-forwarded").await;
-    let told =
+    let forwarded =
         ["X-Forwarded-For: 192.0.2.7", "Forwarded: for=192.0.2.7", "X-Real-IP: 192.0.2.7", "X-Forwarded-Proto: https"];
-    let reply = raw::request(world.edge, "GET /internal", &told).await;
+    let reply = raw::request(world.edge, "GET /internal", &forwarded).await;
     assert_eq!(reply.status(), 403, "the rule is for 192.0.2.0/24");
-    assert_eq!(raw::request(world.edge, "GET /pub", &told).await.status(), 200);
+    assert_eq!(raw::request(world.edge, "GET /pub", &forwarded).await.status(), 200);
     let seen = world.backend.take();
     assert_eq!(header(&seen[0], "x-forwarded-for"), ["127.0.0.1"]);
     assert_eq!(header(&seen[0], "x-forwarded-proto"), ["http"]);
@@ -87,8 +87,8 @@ async fn e3_a_strangers_word_on_where_it_is_counts_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn e3_a_trusted_proxy_is_believed() {
     let world = World::start_with("edge-trusted", |layout| layout.set("PROXY_TRUSTED_PROXIES", "127.0.0.1")).await;
-    let told = ["X-Forwarded-For: 1.2.3.4, 192.0.2.7"];
-    assert_eq!(raw::request(world.edge, "GET /internal", &told).await.status(), 200);
+    let forwarded = ["X-Forwarded-For: 1.2.3.4, 192.0.2.7"];
+    assert_eq!(raw::request(world.edge, "GET /internal", &forwarded).await.status(), 200);
     assert_eq!(header(&world.backend.take()[0], "x-forwarded-for"), ["192.0.2.7"]);
 }
 

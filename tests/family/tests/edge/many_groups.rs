@@ -158,9 +158,10 @@ async fn user_in_a_thousand_groups_signs_in_and_stays_a_member_of_each() {
         assert_eq!(said["_claim_sources"], json!({"userinfo": {"endpoint": userinfo}}));
     }
     // through the edge, with the valid token
-    let told = client().get(world.url("/konnect/v1/userinfo")).bearer_auth(access_token).send().await.expect("answers");
-    let told: Value = told.json().await.expect("JSON");
-    assert_eq!(count(&told["groups"]), MANY);
+    let answer =
+        client().get(world.url("/konnect/v1/userinfo")).bearer_auth(access_token).send().await.expect("answers");
+    let answer: Value = answer.json().await.expect("JSON");
+    assert_eq!(count(&answer["groups"]), MANY);
 
     let made = client().post(world.url("/auth-app/tokens?expiry=1h")).bearer_auth(access_token).send().await;
     let made: Value = made.expect("answers").json().await.expect("JSON");

@@ -240,7 +240,7 @@ async fn key_of_an_access_token_ends_when_the_provider_tells_of_the_sign_out() {
         let file = std::fs::read_to_string(&clients).expect("reads");
         let receiver = format!("    backchannel_logout_uri: {}/backchannel_logout\n", layout.variables()["PROXY_URL"]);
         std::fs::write(&clients, file + &receiver).expect("writes");
-        // so short that the gateway is never asked about the token again
+        // so short that the gateway does not get the token again
         layout.set("IDP_ACCESS_TOKEN_EXPIRATION", "10s");
     })
     .await;
@@ -252,10 +252,10 @@ async fn key_of_an_access_token_ends_when_the_provider_tells_of_the_sign_out() {
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert!(opens(&site, &key).await);
     sign_out(&site, &mut browser, &id).await;
-    let told = async {
+    let ended = async {
         while opens(&site, &key).await {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), told).await.expect("the key ends with the session");
+    tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the key ends with the session");
 }

@@ -164,8 +164,8 @@ async fn several_sign_ins_may_be_under_way_and_each_begins_another_session() {
     assert!(site.is_signed_out(&mut browser).await, "the former session has ended");
 
     let wanted = format!("{}/_doorward/login?rd=https%3A%2F%2Fevil.example", site.own);
-    let asked = browser.open(&wanted).await.expect("answers");
-    let callback = site.prove(&mut browser, &asked.location).await;
+    let authorize = browser.open(&wanted).await.expect("answers");
+    let callback = site.prove(&mut browser, &authorize.location).await;
     let landed = browser.open(&callback).await.expect("answers");
     assert_eq!(landed.location, format!("{}/", site.own), "nowhere else");
 }

@@ -17,8 +17,8 @@ async fn shouting() -> SocketAddr {
             let mut buffer = vec![0; 4096];
             let read = stream.read(&mut buffer).await.unwrap_or_default();
             let head = String::from_utf8_lossy(&buffer[..read]).to_ascii_lowercase();
-            let asked = head.contains("upgrade: websocket") && head.contains("sec-websocket-key: a2v5");
-            assert!(asked && head.contains("x-access-token: "), "{head}");
+            let is_upgrade = head.contains("upgrade: websocket") && head.contains("sec-websocket-key: a2v5");
+            assert!(is_upgrade && head.contains("x-access-token: "), "{head}");
             let granted = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n";
             stream.write_all(granted).await.expect("writes");
             while let Ok(read @ 1..) = stream.read(&mut buffer).await {
@@ -43,7 +43,7 @@ async fn a_websocket_is_joined_and_nothing_else_is() {
     let upgrade =
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: a2V5\r\nSec-WebSocket-Version: 13\r\n";
     let refused = raw::send(world.edge, format!("GET /ws HTTP/1.1\r\nHost: a\r\n{upgrade}\r\n").as_bytes()).await;
-    assert_eq!(refused.status(), 401, "who asks is asked first");
+    assert_eq!(refused.status(), 401, "the caller is authenticated first");
 
     let authorization = basic("einstein", &world.token);
     let request = format!("GET /ws HTTP/1.1\r\nHost: a\r\nAuthorization: {authorization}\r\n{upgrade}\r\n");

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// How often `/readyz` is asked.
+/// The time between two requests for `/readyz`.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const READYZ: &[u8] = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
@@ -27,7 +27,7 @@ pub(crate) struct Balancer {
 }
 
 impl Balancer {
-    /// A balancer of replicas, each with its HTTP and its debug address. None is ready before it was asked.
+    /// A balancer of replicas, each with its HTTP and its debug address. None is ready before its first check.
     pub(crate) fn new(addresses: impl IntoIterator<Item = (SocketAddr, SocketAddr)>) -> Self {
         let replica = |(http, debug)| Replica { http, debug, is_ready: AtomicBool::new(false), idle: Mutex::default() };
         Self { replicas: addresses.into_iter().map(replica).collect(), next: AtomicUsize::new(0) }

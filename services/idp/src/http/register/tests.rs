@@ -66,20 +66,20 @@ async fn a_new_client_is_told_everything_once() {
     let bench = open().await;
     let answer = bench.register(None, &wiki()).await;
     assert_eq!(answer.header("cache-control"), "no-store");
-    let told = answer.is(201);
-    let id = text(&told, "client_id");
-    assert_eq!(text(&told, "client_secret").len(), 43);
-    assert_eq!(text(&told, "registration_access_token").len(), 43);
-    assert_eq!(told["client_secret_expires_at"], 0);
-    assert_eq!(told["client_id_issued_at"], 1_800_000_000);
-    assert_eq!(told["registration_client_uri"], format!("{SITE}{REGISTER}/{id}"));
-    assert_eq!(told["client_name"], "Wiki");
-    assert_eq!(told["redirect_uris"], json!(["https://wiki.example/cb"]));
-    assert_eq!(told["token_endpoint_auth_method"], "client_secret_basic");
-    assert_eq!(told["response_types"], json!(["code"]));
-    assert_eq!(told["grant_types"], json!(["authorization_code", "refresh_token"]));
-    assert_eq!(told["id_token_signed_response_alg"], "RS256");
-    let found = bench.provider.clients.find(&id).await.expect("answers").expect("is known");
+    let registered = answer.is(201);
+    let id = text(&registered, "client_id");
+    assert_eq!(text(&registered, "client_secret").len(), 43);
+    assert_eq!(text(&registered, "registration_access_token").len(), 43);
+    assert_eq!(registered["client_secret_expires_at"], 0);
+    assert_eq!(registered["client_id_issued_at"], 1_800_000_000);
+    assert_eq!(registered["registration_client_uri"], format!("{SITE}{REGISTER}/{id}"));
+    assert_eq!(registered["client_name"], "Wiki");
+    assert_eq!(registered["redirect_uris"], json!(["https://wiki.example/cb"]));
+    assert_eq!(registered["token_endpoint_auth_method"], "client_secret_basic");
+    assert_eq!(registered["response_types"], json!(["code"]));
+    assert_eq!(registered["grant_types"], json!(["authorization_code", "refresh_token"]));
+    assert_eq!(registered["id_token_signed_response_alg"], "RS256");
+    let found = service.provider.clients.find(&id).await.expect("answers").expect("is known");
     assert_eq!((found.source, found.consent), (Source::Registered, ConsentPolicy::Remembered));
 }
 
@@ -91,21 +91,25 @@ async fn a_public_client_has_no_secret() {
         "redirect_uris": ["http://127.0.0.1"],
         "token_endpoint_auth_method": "none",
     });
-    let told = bench.register(None, &desktop).await.is(201);
-    assert!(told.get("client_secret").is_none() && told.get("client_secret_expires_at").is_none(), "{told}");
-    let found = bench.provider.clients.find(&text(&told, "client_id")).await.expect("answers").expect("is known");
+    let registered = service.post(None, &desktop).await.is(201);
+    assert!(
+        registered.get("client_secret").is_none() && registered.get("client_secret_expires_at").is_none(),
+        "{registered}"
+    );
+    let found =
+        service.provider.clients.find(&text(&registered, "client_id")).await.expect("answers").expect("is known");
     assert_eq!(found.consent, ConsentPolicy::Always);
     assert!(found.redirects.find("http://127.0.0.1:51004").is_some());
 }
 
 #[tokio::test]
 async fn each_layout_names_its_own_address() {
-    let bench = open().await;
-    let told = bench.send_json("POST", "/oidc/oauth2/register", None, Some(&wiki())).await.is(201);
-    let uri = text(&told, "registration_client_uri");
-    assert_eq!(uri, format!("{SITE}/oidc/oauth2/register/{}", text(&told, "client_id")));
-    let (path, token) = managed(&told);
-    bench.send_json("GET", &path, Some(&token), None).await.is(200);
+    let service = Service::open().await;
+    let registered = service.send("POST", "/oidc/oauth2/register", None, Some(&wiki())).await.is(201);
+    let uri = text(&registered, "registration_client_uri");
+    assert_eq!(uri, format!("{SITE}/oidc/oauth2/register/{}", text(&registered, "client_id")));
+    let (path, token) = managed(&registered);
+    service.send("GET", &path, Some(&token), None).await.is(200);
 }
 
 #[tokio::test]
@@ -122,13 +126,13 @@ async fn what_is_registered_is_echoed_and_shown_again() {
     ] {
         metadata[name] = value;
     }
-    let told = bench.register(None, &metadata).await.is(201);
-    let (path, token) = managed(&told);
-    let answer = bench.send_json("GET", &path, Some(&token), None).await;
+    let registered = service.post(None, &metadata).await.is(201);
+    let (path, token) = managed(&registered);
+    let answer = service.send("GET", &path, Some(&token), None).await;
     assert_eq!(answer.header("cache-control"), "no-store");
     let shown = answer.is(200);
     for (name, value) in metadata.as_object().expect("an object") {
-        assert_eq!((&told[name], &shown[name]), (value, value), "{name}");
+        assert_eq!((&registered[name], &shown[name]), (value, value), "{name}");
     }
     assert!(shown.get("client_secret").is_none(), "only a digest of it is kept");
     assert!(shown.get("registration_access_token").is_none());
@@ -160,9 +164,9 @@ async fn only_the_registration_token_of_a_client_manages_it() {
 
 #[tokio::test]
 async fn a_client_changes_its_registration_and_nothing_of_ours() {
-    let bench = open().await;
-    let told = bench.register(None, &wiki()).await.is(201);
-    let ((path, token), id) = (managed(&told), text(&told, "client_id"));
+    let service = Service::open().await;
+    let registered = service.post(None, &wiki()).await.is(201);
+    let ((path, token), id) = (managed(&registered), text(&registered, "client_id"));
     let change = |more: Value| {
         let mut metadata = wiki();
         metadata["client_id"] = id.clone().into();
@@ -171,8 +175,8 @@ async fn a_client_changes_its_registration_and_nothing_of_ours() {
         }
         metadata
     };
-    let put = async |body: Value| bench.send_json("PUT", &path, Some(&token), Some(&body)).await;
-    let secret = told["client_secret"].clone();
+    let put = async |body: Value| service.send("PUT", &path, Some(&token), Some(&body)).await;
+    let secret = registered["client_secret"].clone();
     let more =
         json!({ "client_name": "New", "consent": "trusted", "implicit_scopes": ["roles"], "client_secret": secret });
     let changed = put(change(more)).await.is(200);
@@ -199,13 +203,13 @@ async fn a_client_changes_its_registration_and_nothing_of_ours() {
 
 #[tokio::test]
 async fn a_client_removes_itself() {
-    let bench = open().await;
-    let told = bench.register(None, &wiki()).await.is(201);
-    let ((path, token), id) = (managed(&told), text(&told, "client_id"));
-    assert!(bench.provider.clients.find(&id).await.expect("answers").is_some());
-    bench.send_json("DELETE", &path, Some(&token), None).await.is(204);
-    assert!(bench.provider.clients.find(&id).await.expect("answers").is_none());
-    bench.send_json("GET", &path, Some(&token), None).await.is(401);
+    let service = Service::open().await;
+    let registered = service.post(None, &wiki()).await.is(201);
+    let ((path, token), id) = (managed(&registered), text(&registered, "client_id"));
+    assert!(service.provider.clients.find(&id).await.expect("answers").is_some());
+    service.send("DELETE", &path, Some(&token), None).await.is(204);
+    assert!(service.provider.clients.find(&id).await.expect("answers").is_none());
+    service.send("GET", &path, Some(&token), None).await.is(401);
 }
 
 #[tokio::test]
@@ -224,11 +228,11 @@ async fn i33_a_client_cannot_make_itself_trusted() {
     ] {
         metadata[name] = value;
     }
-    let told = bench.register(None, &metadata).await.is(201);
-    let id = text(&told, "client_id");
+    let registered = service.post(None, &metadata).await.is(201);
+    let id = text(&registered, "client_id");
     assert_ne!(id, "web");
     for name in ["consent", "trusted", "insecure", "allowed_groups", "exchange", "introspects_all", "implicit_scopes"] {
-        assert!(told.get(name).is_none(), "{name} in {told}");
+        assert!(registered.get(name).is_none(), "{name} in {registered}");
     }
     let found = bench.provider.clients.find(&id).await.expect("answers").expect("is known");
     assert_eq!(found.consent, ConsentPolicy::Remembered);
@@ -295,8 +299,9 @@ async fn secrets_end_where_it_is_configured() {
         config.lifetimes.dynamic_client_secret = std::time::Duration::from_hours(1);
     })
     .await;
-    let told = bench.register(None, &wiki()).await.is(201);
-    assert_eq!(told["client_secret_expires_at"], 1_800_003_600);
-    let found = bench.provider.clients.find(&text(&told, "client_id")).await.expect("answers").expect("is known");
-    assert_eq!(found.secrets[0].expires, Some(bench.clock.now() + std::time::Duration::from_hours(1)));
+    let registered = service.post(None, &wiki()).await.is(201);
+    assert_eq!(registered["client_secret_expires_at"], 1_800_003_600);
+    let found =
+        service.provider.clients.find(&text(&registered, "client_id")).await.expect("answers").expect("is known");
+    assert_eq!(found.secrets[0].expires, Some(service.clock.now() + std::time::Duration::from_hours(1)));
 }

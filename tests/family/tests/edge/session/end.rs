@@ -38,18 +38,18 @@ async fn signing_out_ends_here_at_the_provider_and_in_every_other_browser_of_tha
     assert_eq!(ended.location, url, "{ended:?}");
     let page = one.open(&ended.location).await.expect("answers");
     assert!(page.page.contains("You are signed out"), "{page:?}");
-    // the provider has told it
-    let told = async {
+    // the provider has notified the edge
+    let signed_out = async {
         while !site.is_signed_out(&mut two).await {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), told).await.expect("the other browser's session has ended");
+    tokio::time::timeout(Duration::from_secs(20), signed_out).await.expect("the other browser's session has ended");
     assert_eq!(site.navigate(&mut two, "/a").await.status, StatusCode::FOUND);
 
     let authorize = site.begin(&mut one, "/a").await;
-    let asked = one.open(&authorize).await.expect("answers");
-    assert!(!asked.location.starts_with(&site.own), "the provider asks for the password again: {asked:?}");
+    let sign_in = one.open(&authorize).await.expect("answers");
+    assert!(!sign_in.location.starts_with(&site.own), "the provider asks for the password again: {sign_in:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

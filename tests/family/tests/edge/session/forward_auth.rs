@@ -15,13 +15,13 @@ async fn schemes_of_other_proxies_compare_without_case_and_include_those_of_webs
     .await;
     let host = site.own.trim_start_matches("http://");
     for (proto, status) in [("ws", 401), ("HTTP", 401), ("wss", 401), ("HTTPS", 401), ("Wss", 401), ("ftp", 403)] {
-        let told = [
+        let forwarded = [
             ("x-forwarded-uri", "/a"),
             ("x-forwarded-method", "GET"),
             ("x-forwarded-host", host),
             ("x-forwarded-proto", proto),
         ];
-        assert_eq!(verify(&site, &told).await.status().as_u16(), status, "{proto}");
+        assert_eq!(verify(&site, &forwarded).await.status().as_u16(), status, "{proto}");
     }
 }
 
@@ -32,13 +32,13 @@ async fn page_at_another_port_of_the_own_host_leads_to_the_sign_in_and_back() {
         layout.set("PROXY_TRUSTED_PROXIES", "127.0.0.1");
     })
     .await;
-    let told = [
+    let forwarded = [
         ("x-forwarded-uri", "/a?b"),
         ("x-forwarded-method", "GET"),
         ("x-forwarded-host", "localhost:8443"),
         ("x-forwarded-proto", "http"),
     ];
-    let sent = verify(&site, &[&told[..], &[HTML]].concat()).await;
+    let sent = verify(&site, &[&forwarded[..], &[HTML]].concat()).await;
     assert_eq!(sent.status(), StatusCode::FOUND);
     let mut browser = Browser::new();
     let login = sent.headers()["location"].to_str().expect("text").to_owned();
@@ -48,7 +48,7 @@ async fn page_at_another_port_of_the_own_host_leads_to_the_sign_in_and_back() {
     let landed = browser.open(&callback).await.expect("answers");
     assert_eq!(landed.location, "http://localhost:8443/a?b");
     let cookie = format!("{COOKIE}={}", browser.cookie(COOKIE).expect("a session"));
-    let passed = verify(&site, &[&told[..], &[("cookie", cookie.as_str())]].concat()).await;
+    let passed = verify(&site, &[&forwarded[..], &[("cookie", cookie.as_str())]].concat()).await;
     assert_eq!(passed.status(), StatusCode::OK, "the session is sent to every port of the host");
 }
 

@@ -47,14 +47,14 @@ impl Site {
         browser.request(method, &format!("{}{path}", self.own), &headers).await.expect("the edge answers").status
     }
 
-    /// From a page of the edge to that of the provider; where the provider is asked.
+    /// Goes from a page of the edge to the provider; returns the address of the authorization request.
     pub(super) async fn begin(&self, browser: &mut Browser, path: &str) -> String {
         let sent = self.navigate(browser, path).await;
         assert_eq!(sent.status, StatusCode::FOUND, "{sent:?}");
         assert!(sent.location.starts_with(&format!("{}/_doorward/login?rd=", self.own)), "{sent:?}");
-        let asked = browser.open(&sent.location).await.expect("answers");
-        assert!(asked.location.starts_with(&self.issuer), "{asked:?}");
-        asked.location
+        let authorize = browser.open(&sent.location).await.expect("answers");
+        assert!(authorize.location.starts_with(&self.issuer), "{authorize:?}");
+        authorize.location
     }
 
     /// Proves to be einstein at the provider, unless it knows already; where it sends the browser back to.

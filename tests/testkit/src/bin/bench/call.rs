@@ -60,7 +60,7 @@ pub(crate) fn junk(login: &str, junk: Junk) -> Call {
     })
 }
 
-/// What the echo is asked.
+/// The request to the echo.
 pub(crate) fn echo() -> Call {
     Arc::new(|channel, _| {
         let (client_id, client_secret) = credential("einstein", MACHINE_KEY);

@@ -1,4 +1,4 @@
-//! The floor: a bare tonic server that answers what it was asked, with nothing in between.
+//! The floor: a bare tonic server that returns its request.
 
 use std::net::SocketAddr;
 

@@ -83,10 +83,10 @@ async fn run_beside(arguments: &Arguments, backend: &Server, nginx: [&Server; 2]
         Row { callers: Callers::over(server, &[], connections), call: asking(ask), series: Series::new(name) }
     };
     let signed = |path: &str| Ask { authorization: Some(authorization.clone()), ..Ask::get(path) };
-    let told = ["/a?b=c", "GET", "cloud.example", "https"];
+    let values = ["/a?b=c", "GET", "cloud.example", "https"];
     let names = ["x-original-uri", "x-original-method", "x-original-host", "x-original-proto"];
     // the very same request for both
-    let verify = Ask { headers: names.into_iter().zip(told).collect(), ..signed("/verify") };
+    let verify = Ask { headers: names.into_iter().zip(values).collect(), ..signed("/verify") };
     let mut http = [
         row("bare axum handler", &bare, &bare.address, verify.clone()),
         row("/verify, warm app token", &server, &edge, verify),

@@ -25,7 +25,7 @@ pub(crate) struct Connection {
     sender: Arc<Mutex<Option<SendRequest<Full<Bytes>>>>>,
 }
 
-/// What is asked.
+/// A request.
 #[derive(Clone, Default)]
 pub(crate) struct Ask {
     /// Path and query.

@@ -66,10 +66,12 @@ async fn the_list_of_a_sector_has_to_name_all_redirect_uris() {
     let metadata =
         |uris: &[&str]| json!({ "redirect_uris": uris, "sector_identifier_uri": sector, "subject_type": "pairwise" });
     let listed = metadata(&["https://wiki.example/cb", "https://other.example/cb"]);
-    let told = bench.register(None, &listed).await.is(201);
-    assert_eq!((&told["sector_identifier_uri"], &told["subject_type"]), (&json!(sector), &json!("pairwise")));
-    let refused =
-        bench.register(None, &metadata(&["https://wiki.example/cb", "https://evil.example/cb"])).await.is(400);
+    let registered = service.post(None, &listed).await.is(201);
+    assert_eq!(
+        (&registered["sector_identifier_uri"], &registered["subject_type"]),
+        (&json!(sector), &json!("pairwise"))
+    );
+    let refused = service.post(None, &metadata(&["https://wiki.example/cb", "https://evil.example/cb"])).await.is(400);
     assert_eq!(refused["error"], "invalid_client_metadata");
     assert_eq!(hits.load(Ordering::Acquire), 2);
 }

@@ -1,4 +1,4 @@
-//! What both servers are asked.
+//! The requests to both servers.
 
 use std::sync::Arc;
 
