@@ -317,8 +317,9 @@ mod tests {
         assert_eq!(check("tokens:write"), Err(PolicyError::Scope("tokens:write".to_owned())));
     }
 
+    /// Row A12.
     #[test]
-    fn a12_a_label_is_one_short_line() {
+    fn label_is_one_short_line() {
         assert_eq!(label("Phone <script>"), Ok("Phone <script>"));
         assert_eq!(label(&"ä".repeat(128)).map(str::len), Ok(256));
         for wrong in ["a".repeat(129), "a\nb".into(), "a\u{7}".into(), "x".repeat(1024 * 1024)] {

@@ -46,8 +46,9 @@ async fn people_of_the_directory_sign_in() {
     assert_eq!(attempt(&opened.authenticator, OHARA.uid, OHARA.password).await.expect("right"), OHARA.id);
 }
 
+/// Row B6.
 #[tokio::test]
-async fn b6_every_bad_credential_gets_one_answer() {
+async fn every_invalid_credential_gets_the_same_response() {
     let Some(slapd) = Slapd::start() else { return };
     let (opened, _, _folder) = start(&slapd).await;
     for (login, password, expected) in [
@@ -66,7 +67,7 @@ async fn b6_every_bad_credential_gets_one_answer() {
 }
 
 #[tokio::test]
-async fn a_dead_server_is_no_verdict_and_no_failure() {
+async fn stopped_server_is_unavailable_and_counts_no_failure() {
     let Some(mut slapd) = Slapd::start() else { return };
     let (opened, clock, _folder) = start(&slapd).await;
     attempt(&opened.authenticator, "einstein", "relativity").await.expect("right");
@@ -112,7 +113,7 @@ async fn variants_of_a_login_share_one_count() {
 
 /// Row I34.
 #[tokio::test]
-async fn known_and_unknown_logins_are_answered_alike() {
+async fn known_and_unknown_logins_get_the_same_response() {
     let Some(slapd) = Slapd::start() else { return };
     let (opened, _, _folder) = start(&slapd).await;
     let mut observed = Vec::new();

@@ -23,7 +23,7 @@ fn from<T>(source: IpAddr, message: T) -> Request<T> {
 }
 
 #[tokio::test]
-async fn auth_app_learns_where_a_call_comes_from() {
+async fn source_of_a_call_is_passed_to_auth_app() {
     let seen = Arc::new(Mutex::new(HeaderMap::new()));
     let keep = Arc::clone(&seen);
     let auth_app = tower::service_fn(move |request: http::Request<Body>| {

@@ -317,7 +317,7 @@ async fn user_without_a_role_is_given_the_ordinary_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn role_that_a_user_has_is_neither_replaced_nor_asked_for() {
+async fn role_of_a_user_is_neither_replaced_nor_looked_up() {
     let (backend, address) = Backend::start("opencloud").await;
     backend.0.roles.lock().expect("no test panics with it").insert("admin".to_owned(), role::ADMIN.to_owned());
     let theirs = gateway(&address, &address, AcceptAll::of(UserType::Primary, &[]));

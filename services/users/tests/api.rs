@@ -125,7 +125,7 @@ async fn only_administrators_administer() {
 }
 
 #[tokio::test]
-async fn who_was_disabled_is_told_so_on_the_next_request() {
+async fn disabled_user_is_returned_as_disabled_on_the_next_request() {
     let service = Service::start().await;
     let mut admin = service.admin();
     let created = admin.create_user(service.by_admin(marie())).await.unwrap().into_inner().user.unwrap();
@@ -184,7 +184,7 @@ async fn groups_are_named_in_answers() {
 }
 
 #[tokio::test]
-async fn another_process_tells_of_changed_passwords() {
+async fn another_process_reports_changed_passwords() {
     let service = Service::start().await;
     let created = service.admin().create_user(service.by_admin(marie())).await.unwrap().into_inner().user.unwrap();
     let directory = Remote::users(channel(service.routes.clone()).await);
@@ -237,7 +237,7 @@ async fn password_change_is_rejected_by_a_read_only_directory() {
 }
 
 #[tokio::test]
-async fn whoever_cannot_be_reached_was_not_told() {
+async fn notification_of_an_unreachable_directory_fails_as_unavailable() {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let directory = Remote::users(Channel::from_shared(format!("http://{gone}")).unwrap().connect_lazy());
     let outcome = directory.note_password_change(&UserId::default(), UNIX_EPOCH, "token").await;
@@ -245,7 +245,7 @@ async fn whoever_cannot_be_reached_was_not_told() {
 }
 
 #[tokio::test]
-async fn a_provisioner_makes_and_changes_people_and_can_do_nothing_else() {
+async fn provisioner_only_creates_and_updates_users() {
     let service = Service::start().await;
     let keys = Arc::new(KeyRing::new(&SECRET.to_owned().into(), None).unwrap());
     let minter = Minter::new(keys, Duration::from_mins(1), true);

@@ -1,4 +1,4 @@
-//! A directory in memory, for the tests of services.
+//! What the tests of services share: a directory in memory, and the reason of a refusal.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,9 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 
-use crate::{Claim, Directory, DirectoryError, Filter, Groups, User, UserId, UserType, role};
+use crate::{
+    AuthError, Authenticated, Claim, Directory, DirectoryError, Filter, Groups, Reason, User, UserId, UserType, role,
+};
 
 /// The error that a [`MemoryDirectory`] returns in place of an answer.
 pub type Failure = fn() -> DirectoryError;
@@ -16,6 +18,18 @@ pub fn user(name: &str) -> User {
     let id = UserId { opaque_id: format!("id-of-{name}"), kind: UserType::Primary, ..UserId::default() };
     let roles = if name == "admin" { vec![role::ADMIN.to_owned()] } else { Vec::new() };
     User { id, username: name.to_owned(), roles, ..User::default() }
+}
+
+/// The reason of a refusal.
+///
+/// # Panics
+/// If it is not one.
+#[track_caller]
+pub fn refusal_reason(outcome: Result<Authenticated, AuthError>) -> Reason {
+    match outcome {
+        Err(AuthError::Refused(reason)) => reason,
+        other => panic!("not refused: {other:?}"),
+    }
 }
 
 /// A directory in memory. Names and mail addresses are compared without regard to case; password changes are refused with

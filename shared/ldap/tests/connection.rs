@@ -42,7 +42,7 @@ async fn start_tls_with_the_right_authority() {
 }
 
 #[tokio::test]
-async fn tls_without_the_right_authority_is_refused_unless_told_otherwise() {
+async fn tls_with_an_unknown_authority_is_refused_unless_verification_is_off() {
     let Some(slapd) = Slapd::start() else { return };
     let stranger = Ldap { uri: slapd.tls_uri(), ..slapd.config() };
     assert_eq!(kind(&directory(&stranger)).await, Some(Kind::Unavailable));

@@ -70,7 +70,7 @@ fn the_odd_names_of_auth_basic_work() {
 }
 
 #[test]
-fn what_cannot_work_is_refused_with_the_name_of_the_setting() {
+fn invalid_setting_is_refused_with_its_name() {
     for (name, value) in [
         ("AUTH_BASIC_LDAP_URI", "https://example.org"),
         ("AUTH_BASIC_LDAP_USER_FILTER", "(uid=*"),

@@ -165,7 +165,7 @@ async fn make_app_token(family: &TestFamily, jwt: &str) -> Result<(), String> {
 
 /// An access token with `openid profile` says who the user is, and is no login of the user.
 #[tokio::test(flavor = "multi_thread")]
-async fn token_of_third_party_client_opens_nothing_without_an_api_scope() {
+async fn token_of_third_party_client_is_refused_without_an_api_scope() {
     let (family, issuer) = start("bearer-third", Mode::Inside).await;
     let who = ("einstein", family.layout.password.as_str());
     let token = async |client: &str, scope: &str| {

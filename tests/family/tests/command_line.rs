@@ -225,7 +225,7 @@ async fn removal_and_revocation_without_terminal_or_confirmation_change_nothing(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reader_that_goes_away_is_no_failure() {
+async fn closed_reader_is_not_a_failure() {
     let layout = Layout::new("process-unread", false);
     let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
     let variables = family.layout.variables();

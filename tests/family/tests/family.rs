@@ -165,7 +165,7 @@ const PROXY: Option<&str> = Some("spiffe://doorward.test/proxy");
 
 /// Row M7.
 #[tokio::test(flavor = "multi_thread")]
-async fn name_of_a_caller_is_believed_of_the_gateway_and_of_no_other_peer() {
+async fn caller_name_is_accepted_from_the_gateway_only() {
     let (family, [proxy, other]) = family_with_named_callers("named-callers", Mode::ProcessesWithTls).await;
     for (service, certificates, forwarded, expected) in [
         (ServiceId::Gateway, Some(&proxy), None, true),

@@ -89,7 +89,7 @@ fn stopped_family_lists_the_users_of_ldap() {
 }
 
 #[test]
-fn quickstart_over_ldap_adds_no_users_and_says_so() {
+fn quickstart_over_ldap_adds_no_users_and_reports_that() {
     let Some(slapd) = Slapd::start() else { return };
     let layout = layout(&slapd, "ldap-quickstart");
     let mut command = Command::new(binary("doorward"));

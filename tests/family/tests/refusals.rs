@@ -33,8 +33,9 @@ async fn six_statuses_each_within_two_seconds() {
     family.authenticate("basic", "einstein", &password).await.expect("other users are served");
 }
 
+/// Row G10.
 #[tokio::test(flavor = "multi_thread")]
-async fn g10_a_type_is_never_guessed() {
+async fn unknown_credential_type_is_an_invalid_argument() {
     let family = TestFamily::start("types", Mode::Inside).await;
     let password = family.layout.password.clone();
     let long = "b".repeat(10_000);

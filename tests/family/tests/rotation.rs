@@ -8,8 +8,9 @@ use testkit::{Layout, Mode, TestFamily, note_secret, write_secret};
 /// How long a changed file may take to be noticed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Row G9.
 #[tokio::test(flavor = "multi_thread")]
-async fn g9_the_jwt_secret_rotates_without_a_restart() {
+async fn jwt_secret_rotates_without_a_restart() {
     let mut layout = Layout::new("process-rotation", false);
     let file = |name: &str| -> PathBuf { layout.folder().join(name) };
     let (current, previous) = (file("current"), file("previous"));

@@ -78,7 +78,7 @@ fn get(address: &str, path: &str, authorization: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_debug_server_tells_what_it_may() {
+async fn debug_server_requires_its_token_for_metrics() {
     let mut layout = Layout::new("debug", false);
     layout.set("GATEWAY_DEBUG_TOKEN", "a token for metrics");
     let family = TestFamily::start_with(layout, Mode::Inside, |context| context).await;

@@ -205,7 +205,7 @@ fn with_token<T>(message: T, token: &str) -> Request<T> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_narrow_token_opens_nothing_else_in_any_process() {
+async fn narrow_token_is_refused_for_other_calls_in_any_process() {
     for mode in [Mode::OneProcess, Mode::Processes] {
         let family = TestFamily::start("process-narrow", mode).await;
         let node = "node:1f3c6d2e-7a54-4a06-9d0c-3f1d3f0a9b11";

@@ -23,8 +23,9 @@ async fn statuses(service: &Service, session: &Session<'_>) -> Vec<u16> {
     answers.into_iter().map(|answer| answer.status.as_u16()).collect()
 }
 
+/// Row A9.
 #[tokio::test]
-async fn a9_an_app_token_manages_no_app_tokens() {
+async fn app_token_manages_no_app_tokens() {
     let service = Service::new().await;
     for scopes in [vec!["user"], vec!["profile"], vec!["path:/:rw", "profile"]] {
         let before = service.by("einstein").listed().await.len();
@@ -33,8 +34,9 @@ async fn a9_an_app_token_manages_no_app_tokens() {
     }
 }
 
+/// Row A9.
 #[tokio::test]
-async fn a9_an_app_token_that_may_read_tokens_only_reads() {
+async fn app_token_that_may_read_tokens_only_reads() {
     let service = Service::new().await;
     for scopes in [vec!["tokens:read"], vec!["tokens:read", "user"]] {
         let session = service.narrow("app", &scopes);
@@ -42,15 +44,16 @@ async fn a9_an_app_token_that_may_read_tokens_only_reads() {
     }
 }
 
+/// Row A9.
 #[tokio::test]
-async fn a9_an_app_token_that_may_write_tokens_does_everything() {
+async fn app_token_that_may_write_tokens_does_everything() {
     let service = Service::new().await;
     let session = service.narrow("app", &["tokens:write"]);
     assert_eq!(statuses(&service, &session).await, [200, 200, 200, 201, 200, 200, 204]);
 }
 
 #[tokio::test]
-async fn a_narrow_session_manages_no_app_tokens_unless_it_says_so() {
+async fn narrow_session_without_token_scope_manages_no_app_tokens() {
     let service = Service::new().await;
     let node = format!("node:{NODE}:rw");
     assert_eq!(statuses(&service, &service.narrow("oidc", &[&node, "profile"])).await, [403; 7]);
@@ -58,8 +61,9 @@ async fn a_narrow_session_manages_no_app_tokens_unless_it_says_so() {
     assert_eq!(statuses(&service, &reading).await, [200, 200, 403, 403, 403, 403, 403]);
 }
 
+/// Row A9.
 #[tokio::test]
-async fn a9_token_with_more_grants_than_the_caller_is_refused() {
+async fn token_with_more_grants_than_the_caller_is_refused() {
     let service = Service::new().await;
     let (mine, more) = (format!("node:{NODE}:r"), format!("node:{NODE}:rw"));
     for method in ["app", "oidc"] {

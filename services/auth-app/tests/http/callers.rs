@@ -26,7 +26,7 @@ async fn challenge(service: &Service, token: &str) -> String {
 }
 
 #[tokio::test]
-async fn without_a_token_nothing_is_done() {
+async fn request_without_token_is_unauthorized() {
     let service = Service::new().await;
     let (id, _) = service.by("einstein").made().await;
     let item = format!("{TOKENS}/{id}");
@@ -49,7 +49,7 @@ async fn without_a_token_nothing_is_done() {
 }
 
 #[tokio::test]
-async fn what_is_no_bearer_token_is_none() {
+async fn other_authorization_schemes_are_unauthorized() {
     let service = Service::new().await;
     let token = service.by("einstein").token;
     let wrong = ["", "Bearer", &token, &format!("Basic {token}"), &format!("Bearer{token}"), "Basic ZWluc3RlaW46eA=="];
@@ -122,8 +122,9 @@ async fn the_token_of_the_proxy_wins() {
     bad.is(401);
 }
 
+/// Row A14.
 #[tokio::test]
-async fn a14_user_who_may_not_sign_in_gets_no_token() {
+async fn user_who_may_not_sign_in_gets_no_token() {
     let service = Service::new().await;
     let blocked = service.by("blocked");
     blocked.post("?expiry=72h").await.is(404);

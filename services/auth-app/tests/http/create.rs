@@ -50,8 +50,9 @@ async fn a_label_takes_the_place_of_the_usual_one() {
     assert_eq!(made["label"], "My phone!");
 }
 
+/// Row A13.
 #[tokio::test]
-async fn a13_scopes_are_repeated_and_normalised() {
+async fn scopes_are_repeated_and_normalised() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     let query =
@@ -63,8 +64,9 @@ async fn a13_scopes_are_repeated_and_normalised() {
     assert_eq!(made["scopes"].as_array().map(Vec::len), Some(32));
 }
 
+/// Row A13.
 #[tokio::test]
-async fn a13_a_scope_that_is_none_is_refused() {
+async fn unknown_scope_is_refused() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     let many = "&scope=user".repeat(33);
@@ -75,8 +77,9 @@ async fn a13_a_scope_that_is_none_is_refused() {
     assert_eq!(einstein.listed().await, [""; 0]);
 }
 
+/// Row A13.
 #[tokio::test]
-async fn a13_a_kind_of_scope_that_the_operator_does_not_give_out_is_refused() {
+async fn kind_of_scope_that_the_operator_does_not_give_out_is_refused() {
     let tokens = Tokens { allowed_scopes: vec!["node".to_owned()], ..Tokens::default() };
     let service = Service::with(Settings { tokens, ..Settings::default() }).await;
     let einstein = service.by("einstein");
@@ -120,8 +123,9 @@ async fn a_token_has_an_expiry_or_a_window() {
     assert_eq!(einstein.listed().await, [""; 0]);
 }
 
+/// Row A5.
 #[tokio::test]
-async fn a5_an_expiry_that_is_none_is_refused() {
+async fn invalid_expiry_is_refused() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     let wrong =
@@ -134,8 +138,9 @@ async fn a5_an_expiry_that_is_none_is_refused() {
     assert_eq!(einstein.listed().await, [""; 0]);
 }
 
+/// Row A5.
 #[tokio::test]
-async fn a5_an_expiry_may_be_as_long_as_is_allowed() {
+async fn expiry_may_be_as_long_as_is_allowed() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     for (expiry, seconds) in
@@ -158,7 +163,7 @@ async fn a_token_without_an_end_has_to_be_allowed() {
 }
 
 #[tokio::test]
-async fn a_parameter_that_is_not_known_makes_no_token() {
+async fn unknown_parameter_is_refused() {
     let service = Service::impersonating().await;
     let admin = service.by("admin");
     let known = vec![admin.made().await.0];

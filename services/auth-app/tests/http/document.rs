@@ -60,7 +60,7 @@ fn limits_are_those_of_the_policy() {
 }
 
 #[test]
-fn what_is_not_described_does_not_fit() {
+fn undocumented_request_is_rejected_by_the_contract() {
     let example = |response: &str| contract().at(&format!("{response}/content/application~1json/example")).clone();
     let made = example("/paths/~1auth-app~1tokens/post/responses/201");
     let shown = example("/paths/~1auth-app~1tokens~1{id}/get/responses/200");
@@ -83,7 +83,7 @@ fn a_status_that_is_not_described_is_noticed() {
 }
 
 #[test]
-fn what_the_policy_does_not_read_is_not_described() {
+fn documented_formats_are_those_that_the_policy_reads() {
     for (text, is_one) in [
         ("72h", true),
         ("1h30m", true),

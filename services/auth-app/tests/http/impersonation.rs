@@ -17,8 +17,9 @@ fn calls(id: &str) -> [(&'static str, String); 4] {
     ]
 }
 
+/// Row A11.
 #[tokio::test]
-async fn a11_impersonation_is_off_unless_the_operator_allows_it() {
+async fn impersonation_is_off_unless_the_operator_allows_it() {
     let service = Service::new().await;
     let (id, _) = service.by("einstein").made().await;
     let admin = service.by("admin");
@@ -32,8 +33,9 @@ async fn a11_impersonation_is_off_unless_the_operator_allows_it() {
     assert_eq!(admin.listed().await, [""; 0]);
 }
 
+/// Row A11.
 #[tokio::test]
-async fn a11_only_administrators_act_for_others() {
+async fn only_administrators_act_for_others() {
     let service = Service::impersonating().await;
     let (id, _) = service.by("einstein").made().await;
     let marie = service.by("marie");
@@ -46,8 +48,9 @@ async fn a11_only_administrators_act_for_others() {
     assert_eq!(marie.listed().await, [""; 0]);
 }
 
+/// Row A11.
 #[tokio::test]
-async fn a11_not_with_an_app_token() {
+async fn app_token_cannot_impersonate() {
     let service = Service::impersonating().await;
     let (id, _) = service.by("einstein").made().await;
     for scopes in [vec!["user"], vec!["user", "tokens:write"]] {
@@ -58,8 +61,9 @@ async fn a11_not_with_an_app_token() {
     }
 }
 
+/// Row A11.
 #[tokio::test]
-async fn a11_an_administrator_makes_a_token_for_another_user() {
+async fn administrator_makes_a_token_for_another_user() {
     let service = Service::impersonating().await;
     let admin = service.by("admin");
     for person in ["userName=einstein", "userID=id-of-einstein", "userID=id-of-einstein&userName=einstein"] {
@@ -94,8 +98,9 @@ async fn user_name_is_compared_as_the_directory_does() {
     admin.post("?expiry=1h&userID=id-of-marie&userName=UNKNOWN").await.is(400);
 }
 
+/// Row A11.
 #[tokio::test]
-async fn a11_the_same_by_a_body() {
+async fn impersonation_by_a_body_creates_a_token() {
     let service = Service::impersonating().await;
     let admin = service.by("admin");
     let body = json!({ "user_id": "id-of-einstein", "user_name": "einstein", "expires_in": "1h", "reason": "moving" });
@@ -107,7 +112,7 @@ async fn a11_the_same_by_a_body() {
 }
 
 #[tokio::test]
-async fn who_is_meant_has_to_be_clear() {
+async fn unknown_or_ambiguous_user_is_refused() {
     let service = Service::impersonating().await;
     let admin = service.by("admin");
     admin.post("?expiry=1h&userID=id-of-einstein&userName=marie").await.blames("userName");
@@ -139,8 +144,9 @@ async fn a_reason_without_a_user_is_rejected() {
     assert_eq!(admin.listed().await, [id]);
 }
 
+/// Row A11.
 #[tokio::test]
-async fn a11_such_a_token_is_short() {
+async fn impersonation_token_is_short_lived() {
     let service = Service::impersonating().await;
     let admin = service.by("admin");
     for expiry in ["24h1s", "72h", "never"] {
@@ -154,8 +160,9 @@ async fn a11_such_a_token_is_short() {
     assert_eq!(date(&sliding["max_expiration_date"]), service.now() + 24 * HOUR);
 }
 
+/// Row A11.
 #[tokio::test]
-async fn a11_a_reason_is_one_short_line() {
+async fn reason_is_one_short_line() {
     let service = Service::impersonating().await;
     let admin = service.by("admin");
     for reason in ["x".repeat(257), "two%0Alines".to_owned()] {
@@ -165,8 +172,9 @@ async fn a11_a_reason_is_one_short_line() {
     assert_eq!(service.by("einstein").listed().await, [""; 0]);
 }
 
+/// Row A11.
 #[tokio::test]
-async fn a11_the_owner_sees_it_and_deletes_it() {
+async fn owner_lists_and_deletes_an_impersonation_token() {
     let service = Service::impersonating().await;
     let made = service.by("admin").post("?expiry=1h&userName=einstein").await.is(200);
     let einstein = service.by("einstein");
@@ -220,7 +228,7 @@ async fn the_next_page_is_of_the_same_person() {
 }
 
 #[tokio::test]
-async fn a_directory_out_of_reach_is_no_refusal() {
+async fn unavailable_directory_is_service_unavailable() {
     let service = Service::impersonating().await;
     let admin = service.by("admin");
     service.directory.fail_lookups(Some(|| DirectoryError::Unavailable("the directory is away".into())));
@@ -229,8 +237,9 @@ async fn a_directory_out_of_reach_is_no_refusal() {
     admin.post("?expiry=1h").await.is(200);
 }
 
+/// Row A11.
 #[tokio::test]
-async fn a11_the_operator_may_allow_longer_ones() {
+async fn operator_may_allow_longer_impersonation_tokens() {
     let tokens = Tokens { impersonation_max_expiration: 72 * HOUR, ..Tokens::default() };
     let service = Service::with(Settings { tokens, allow_impersonation: true, ..Settings::default() }).await;
     let admin = service.by("admin");

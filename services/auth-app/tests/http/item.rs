@@ -25,7 +25,7 @@ async fn a_token_gets_another_label() {
 }
 
 #[tokio::test]
-async fn a_change_that_is_none_changes_nothing() {
+async fn invalid_change_is_refused() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     let (id, _) = einstein.made().await;
@@ -57,8 +57,9 @@ async fn a_token_is_deleted_as_a_resource() {
     einstein.delete(&format!("/{id}")).await.is(404);
 }
 
+/// Row A10.
 #[tokio::test]
-async fn a10_another_users_token_is_not_found_as_a_resource() {
+async fn another_users_token_is_not_found_as_a_resource() {
     let service = Service::new().await;
     let (marie, einstein) = (service.by("marie"), service.by("einstein"));
     let (id, secret) = marie.made().await;
@@ -71,7 +72,7 @@ async fn a10_another_users_token_is_not_found_as_a_resource() {
 }
 
 #[tokio::test]
-async fn what_is_no_identifier_is_not_found() {
+async fn malformed_identifier_is_not_found() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     let (_, secret) = einstein.made().await;

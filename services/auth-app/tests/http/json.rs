@@ -7,7 +7,7 @@ use crate::support::{HOUR, Service, Settings, date, text};
 const NODE: &str = "4c510ada-c86b-4815-8820-42cdf82c3d51";
 
 #[tokio::test]
-async fn a_token_is_where_its_location_says() {
+async fn location_of_a_new_token_resolves() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     let answer = einstein.json("POST", "", &json!({ "label": "phone", "expires_in": "72h" })).await;
@@ -31,7 +31,7 @@ async fn links_lead_below_the_root() {
 }
 
 #[tokio::test]
-async fn what_is_not_said_is_as_usual() {
+async fn omitted_members_have_defaults() {
     let service = Service::new().await;
     let made = service.by("einstein").json("POST", "", &json!({})).await.is(201);
     assert_eq!((&made["label"], &made["scopes"]), (&json!("Generated via API"), &json!(["user"])));
@@ -89,7 +89,7 @@ async fn a_member_that_is_wrong_is_named() {
 }
 
 #[tokio::test]
-async fn what_is_no_new_token_is_refused() {
+async fn invalid_creation_request_is_refused() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     let deep = format!("{{\"label\":{}", "[".repeat(10_000));
@@ -108,7 +108,7 @@ async fn what_is_no_new_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_member_that_is_not_known_makes_no_token() {
+async fn unknown_member_is_refused() {
     let service = Service::impersonating().await;
     let admin = service.by("admin");
     for member in ["userId", "userID", "userName", "Label", "expiry", "scope", "token", ""] {
@@ -120,7 +120,7 @@ async fn a_member_that_is_not_known_makes_no_token() {
 }
 
 #[tokio::test]
-async fn a_refusal_speaks_of_what_was_sent_and_not_at_length() {
+async fn refusal_quotes_the_input_truncated() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     let detail = async |body: Value| text(&einstein.json("POST", "", &body).await.is(400)["detail"]);
@@ -134,7 +134,7 @@ async fn a_refusal_speaks_of_what_was_sent_and_not_at_length() {
 }
 
 #[tokio::test]
-async fn a_body_is_json_and_says_so() {
+async fn body_that_is_not_json_is_refused() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "json", ""] {

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use crate::support::Service;
 
+/// Row A12.
 #[tokio::test]
-async fn a12_a_person_has_a_hundred_tokens_at_most() {
+async fn person_has_a_hundred_tokens_at_most() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     for _ in 0..99 {
@@ -20,8 +21,9 @@ async fn a12_a_person_has_a_hundred_tokens_at_most() {
     einstein.made().await;
 }
 
+/// Row A12.
 #[tokio::test]
-async fn a12_a_label_is_one_short_line() {
+async fn label_is_one_short_line() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     let long = "x".repeat(129);
@@ -34,8 +36,9 @@ async fn a12_a_label_is_one_short_line() {
     assert_eq!(made["label"], umlauts.as_str());
 }
 
+/// Row A12.
 #[tokio::test]
-async fn a12_a_label_of_a_megabyte_is_too_long() {
+async fn label_of_a_megabyte_is_too_long() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     let label = "x".repeat(1024 * 1024 - 100);
@@ -44,8 +47,9 @@ async fn a12_a_label_of_a_megabyte_is_too_long() {
     assert!(answer.text.len() < 1024, "{}", answer.text.len());
 }
 
+/// Row A12.
 #[tokio::test]
-async fn a12_markup_in_a_label_is_text() {
+async fn markup_in_a_label_is_text() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     let answer = einstein.post("?expiry=1h&label=%3Cscript%3Ealert(%22x%22)%3C/script%3E").await;

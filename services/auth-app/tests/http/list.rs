@@ -30,8 +30,9 @@ async fn a_list_shows_identifiers_and_never_secrets() {
     assert!(!listed.to_string().contains(&text(&made["token"])));
 }
 
+/// Row A10.
 #[tokio::test]
-async fn a10_a_list_shows_the_callers_own() {
+async fn list_shows_the_callers_own() {
     let service = Service::new().await;
     service.by("einstein").made().await;
     assert_eq!(service.by("marie").listed().await, [""; 0]);
@@ -81,7 +82,7 @@ pub(crate) fn next(link: &str) -> String {
 }
 
 #[tokio::test]
-async fn head_tells_of_the_next_page_too() {
+async fn head_response_links_to_the_next_page() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     einstein.made().await;
@@ -92,7 +93,7 @@ async fn head_tells_of_the_next_page_too() {
 }
 
 #[tokio::test]
-async fn a_page_is_asked_for_rightly_or_not_at_all() {
+async fn invalid_page_parameters_are_refused() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     for limit in ["0", "101", "x", "", "-1", "1.5", "99999999999999999999"] {

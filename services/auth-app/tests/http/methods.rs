@@ -3,7 +3,7 @@
 use crate::support::{Call, Service, TOKENS};
 
 #[tokio::test]
-async fn another_method_is_told_the_known_ones() {
+async fn unsupported_method_lists_allowed_methods() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     let (id, _) = einstein.made().await;

@@ -105,7 +105,7 @@ async fn clear(service: &Service) {
 }
 
 #[test]
-fn no_query_makes_a_token_unless_it_says_how_long() {
+fn query_without_lifetime_creates_no_token() {
     let runtime = Runtime::new().expect("a runtime");
     let service = runtime.block_on(Service::impersonating());
     let made = std::cell::Cell::new(0);

@@ -34,8 +34,9 @@ async fn a_token_is_deleted_once() {
     einstein.delete(&format!("?token={secret}")).await.is(404);
 }
 
+/// Row A10.
 #[tokio::test]
-async fn a10_another_users_token_is_not_found_and_stays_valid() {
+async fn another_users_token_is_not_found_and_stays_valid() {
     let service = Service::new().await;
     let marie = service.by("marie");
     let (id, secret) = marie.made().await;
@@ -50,8 +51,9 @@ async fn a10_another_users_token_is_not_found_and_stays_valid() {
     assert_eq!(marie.listed().await, [id]);
 }
 
+/// Row A10.
 #[tokio::test]
-async fn a10_another_users_token_and_an_unknown_one_get_the_same_response() {
+async fn another_users_token_and_an_unknown_one_get_the_same_response() {
     let service = Service::new().await;
     let (id, secret) = service.by("marie").made().await;
     let einstein = service.by("einstein");
@@ -78,7 +80,7 @@ async fn which_token_has_to_be_said() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_is_not_found() {
+async fn malformed_token_is_not_found() {
     let service = Service::new().await;
     let einstein = service.by("einstein");
     for which in ["x", "%00", "dwa_", "dwa_3s2K7816M4vuSpd5EyudDGAJ18bBf5000000", "%27%20OR%201=1--", "%F0%9F%94%91"] {

@@ -84,7 +84,7 @@ async fn comes_to(replica: &Replica, secret: &SecretString, wanted: Answer) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_postgres_that_hangs_or_dies_is_believed_for_seconds() {
+async fn tokens_stay_valid_for_seconds_while_postgres_hangs_or_is_down() {
     let Some(cluster) = Cluster::start().await else { return };
     let (_, replicas) = three(&cluster, false).await;
     let replicas = replicas.each_ref().map(|replica| &**replica);

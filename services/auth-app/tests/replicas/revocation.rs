@@ -67,7 +67,7 @@ async fn a_revocation_is_pushed_to_all_postgres_replicas() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revocation_is_asked_for_by_all_postgres_replicas() {
+async fn all_postgres_replicas_poll_for_revocations() {
     let Some(cluster) = Cluster::start().await else { return };
     let (_, replicas) = three(&cluster, false).await;
     let random = Random::seeded(SEED);
@@ -114,7 +114,7 @@ async fn cut_short(call: impl Future, polls: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revocation_is_whole_also_when_its_caller_goes_away() {
+async fn revocation_completes_when_its_caller_disconnects() {
     let file = store::testing::sqlite();
     let replica = Replica::start(file.url(), &Clock::manual(UNIX_EPOCH + 400_000 * HOUR), true).await;
     let mut tokens = Vec::new();

@@ -21,8 +21,9 @@ async fn is_written(replica: &Replica, id: uuid::Uuid, end: std::time::SystemTim
     tokio::time::timeout(WRITTEN_SOON, looking).await.expect("a use is written down soon");
 }
 
+/// Row A8.
 #[tokio::test(flavor = "multi_thread")]
-async fn a8_a_replica_whose_clock_is_not_that_of_postgres_is_not_ready() {
+async fn replica_whose_clock_is_not_that_of_postgres_is_not_ready() {
     let Some(cluster) = Cluster::start().await else { return };
     let (clock, [replica, ..]) = three(&cluster, true).await;
     let is_right = async || {

@@ -130,7 +130,7 @@ async fn an_absent_or_zero_expiration_is_the_longest_allowed() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_is_refused() {
+async fn invalid_requests_are_refused() {
     let mesh = Mesh::new().await;
     let unscoped = GenerateAppPasswordRequest { token_scope: BTreeMap::new(), ..password_request() };
     assert_eq!(mesh.generate("pwd", unscoped).await.0, 4);

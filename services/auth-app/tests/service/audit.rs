@@ -8,8 +8,9 @@ use runtime::CapturedLog;
 use secrecy::ExposeSecret;
 use tracing::Level;
 
+/// Row A11.
 #[tokio::test]
-async fn a11_who_for_whom_why_and_from_where() {
+async fn audit_event_names_actor_subject_reason_and_source() {
     let log = CapturedLog::start(Level::INFO);
 
     let fixture = Fixture::new().await;
@@ -34,8 +35,9 @@ async fn a11_who_for_whom_why_and_from_where() {
     assert!(!log.text().contains(secret.expose_secret()));
 }
 
+/// Row A11.
 #[tokio::test]
-async fn a11_a_reason_is_one_short_line() {
+async fn reason_is_one_short_line() {
     let (fixture, admin) = (Fixture::new().await, claims("admin", &["pwd"]));
     let (marie, caller) = (PersonRef { username: Some("marie".to_owned()), id: None }, Caller::default());
     for reason in ["two\nlines".to_owned(), "x".repeat(257)] {

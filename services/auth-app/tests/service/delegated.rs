@@ -14,8 +14,9 @@ fn text(secret: &SecretString) -> &str {
     secret.expose_secret()
 }
 
+/// Row A9.
 #[tokio::test]
-async fn a9_client_that_is_not_first_party_makes_no_app_token_unless_its_scope_says_so() {
+async fn third_party_client_without_token_scope_manages_no_app_tokens() {
     let fixture = Fixture::new().await;
     let caller = Caller::default();
     let session = claims("einstein", &["oidc_client"]);
@@ -33,9 +34,9 @@ async fn a9_client_that_is_not_first_party_makes_no_app_token_unless_its_scope_s
     assert!(matches!(refused, Err(ApplicationsError::WithClient)), "not even with an administrator's token");
 }
 
-/// A gateway of the Go family mints the user and the scopes of an answer, and knows no `amr`.
+/// Row A9: A gateway of the Go family mints the user and the scopes of an answer, and knows no `amr`.
 #[tokio::test]
-async fn a9_app_token_behind_a_go_gateway_brings_forth_no_other() {
+async fn app_token_behind_a_go_gateway_creates_no_app_token() {
     let fixture = Fixture::new().await;
     let (_, secret) = fixture.token("einstein", HOUR).await;
     let keys = KeyRing::new(&SecretString::from("an-adequate-secret-of-32-bytes-ok"), None).expect("is long enough");

@@ -232,7 +232,7 @@ async fn windows_scopes_and_ends_come_along() {
 }
 
 #[tokio::test]
-async fn a_first_password_after_the_token_was_made_elsewhere_ends_nothing() {
+async fn password_change_before_the_import_does_not_revoke_the_token() {
     let fixture = fixture(1).await;
     let now = fixture.clock.now();
     fixture.change_user(&login(0), |user| user.password_changed = Some(now - Duration::from_secs(1)));
@@ -247,7 +247,7 @@ async fn a_first_password_after_the_token_was_made_elsewhere_ends_nothing() {
 }
 
 #[tokio::test]
-async fn import_after_a_password_change_ahead_of_the_clock_is_good_until_the_next_change() {
+async fn token_imported_after_a_future_password_change_is_valid_until_the_next_change() {
     let fixture = fixture(1).await;
     let ahead = fixture.clock.now() + Duration::from_hours(2);
     fixture.change_user(&login(0), |user| user.password_changed = Some(ahead));
@@ -278,7 +278,7 @@ async fn the_hash_that_was_taken_over_names_the_token() {
 }
 
 #[tokio::test]
-async fn a_secret_that_takes_long_to_find_is_found_while_the_caller_comes_back() {
+async fn slow_search_for_a_legacy_secret_succeeds_on_a_retry() {
     let fixture = fixture(1).await;
     let secrets = secrets(24, |_, bytes| hexadecimal(&bytes[..8]));
     // as slow as the ones that oCIS makes

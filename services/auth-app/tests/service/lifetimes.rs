@@ -10,8 +10,9 @@ use auth_app::model::Life;
 use auth_app::policy::{LifetimeRequest, PolicyError};
 use authn::{Caller, Permission, Reason};
 
+/// Row A5.
 #[tokio::test]
-async fn a5_a_token_has_an_end_within_the_limit() {
+async fn token_has_an_end_within_the_limit() {
     let fixture = Fixture::new().await;
     let (session, caller) = (claims("einstein", &["pwd"]), Caller::default());
     let acting = fixture.applications.own(&session, &caller, Permission::Write).expect("may manage");
@@ -30,8 +31,9 @@ async fn a5_a_token_has_an_end_within_the_limit() {
     }
 }
 
+/// Row A6.
 #[tokio::test]
-async fn a6_a_sliding_token_lives_until_its_absolute_end_and_not_a_second_longer() {
+async fn sliding_token_expires_at_its_absolute_end() {
     let fixture = Fixture::new().await;
     let window = 600 * SECOND;
     let sliding = LifetimeRequest::Sliding { window, max_lifetime: Some(HOUR) };
@@ -52,8 +54,9 @@ async fn a6_a_sliding_token_lives_until_its_absolute_end_and_not_a_second_longer
     assert_eq!(fixture.restarted(KEY, "").await.refusal("einstein", &secret).await, Reason::Expired);
 }
 
+/// Row A6.
 #[tokio::test]
-async fn a6_a_sliding_token_that_is_not_used_ends_with_its_window() {
+async fn sliding_token_that_is_not_used_ends_with_its_window() {
     let fixture = Fixture::new().await;
     let (_, secret) = fixture
         .made("einstein", token_request(LifetimeRequest::Sliding { window: 600 * SECOND, max_lifetime: None }))
@@ -68,8 +71,9 @@ async fn a6_a_sliding_token_that_is_not_used_ends_with_its_window() {
     assert_eq!(fixture.list("marie").await.len(), 0);
 }
 
+/// Row A7.
 #[tokio::test]
-async fn a7_a_hundred_uses_at_once_write_one_row_once() {
+async fn hundred_uses_at_once_write_one_row_once() {
     let fixture = Arc::new(Fixture::new().await);
     let sliding = LifetimeRequest::Sliding { window: 600 * SECOND, max_lifetime: None };
     let (token, secret) = fixture.made("einstein", token_request(sliding)).await;
@@ -96,8 +100,9 @@ async fn a7_a_hundred_uses_at_once_write_one_row_once() {
     assert_eq!(listed[0].id, token.id);
 }
 
+/// Row A7.
 #[tokio::test]
-async fn a7_a_crash_loses_some_slide_and_never_adds_any() {
+async fn crash_loses_window_extensions_and_adds_none() {
     let fixture = Fixture::new().await;
     let window = 600 * SECOND;
     let (_, secret) =
@@ -115,8 +120,9 @@ async fn a7_a_crash_loses_some_slide_and_never_adds_any() {
     assert!(fixture.authenticate("einstein", text(&secret)).await.is_ok(), "who did not crash knows better");
 }
 
+/// Row A8.
 #[tokio::test]
-async fn a8_a_token_is_refused_from_its_end_on_even_when_it_is_known() {
+async fn expired_token_is_refused_even_if_it_is_cached() {
     let fixture = Fixture::new().await;
     let (_, secret) = fixture.token("einstein", HOUR).await;
     let good = fixture.authenticate("einstein", text(&secret)).await.expect("is good");

@@ -13,8 +13,9 @@ use runtime::Random;
 use sea_orm::{ConnectionTrait, Statement};
 use secrecy::SecretString;
 
+/// Row A1.
 #[tokio::test]
-async fn a1_junk_is_refused_without_a_query() {
+async fn junk_is_refused_without_a_query() {
     let fixture = Fixture::new().await;
     let (_, secret) = fixture.token("einstein", HOUR).await;
     let good = text(&secret);
@@ -26,8 +27,9 @@ async fn a1_junk_is_refused_without_a_query() {
     assert_eq!(fixture.reads(), 0, "no junk reaches the database");
 }
 
+/// Row A1.
 #[tokio::test]
-async fn a1_a_forged_token_is_read_for_once_however_often_it_comes() {
+async fn forged_token_causes_one_read() {
     let fixture = Fixture::new().await;
     let forged = token::generate(&Random::seeded(1));
     for _ in 0..20 {
@@ -36,8 +38,9 @@ async fn a1_a_forged_token_is_read_for_once_however_often_it_comes() {
     assert_eq!(fixture.reads(), 1);
 }
 
+/// Row A2.
 #[tokio::test]
-async fn a2_neither_the_database_nor_a_list_holds_the_secret_or_a_verifier() {
+async fn neither_the_database_nor_a_list_holds_the_secret_or_a_verifier() {
     let fixture = Fixture::new().await;
     let (id, secret) = fixture.token("einstein", HOUR).await;
     let row = fixture.database.connection();
@@ -53,8 +56,9 @@ async fn a2_neither_the_database_nor_a_list_holds_the_secret_or_a_verifier() {
     assert!(!format!("{listed:?}").contains(random));
 }
 
+/// Row A3.
 #[tokio::test]
-async fn a3_two_keys_are_accepted_and_tokens_move_to_the_new_one() {
+async fn two_keys_are_accepted_and_tokens_move_to_the_new_one() {
     const NEW: &str = "another-key-of-the-token-digests-32-bytes";
     let fixture = Fixture::new().await;
     let (_, secret) = fixture.token("einstein", HOUR).await;
@@ -70,8 +74,9 @@ async fn a3_two_keys_are_accepted_and_tokens_move_to_the_new_one() {
     assert_eq!(back.refusal("einstein", &secret).await, Reason::WrongSecret, "the former key alone opens it no more");
 }
 
+/// Row A4.
 #[test]
-fn a4_fingerprints_are_compared_whole() {
+fn fingerprints_are_compared_whole() {
     use auth_app::digest_keys::same;
     use auth_app::model::Fingerprint;
     let fingerprint = |key_id: &str, first, last| {
@@ -131,7 +136,7 @@ async fn an_answer_that_holds_is_a_use() {
 }
 
 #[tokio::test]
-async fn a_last_use_tells_when_whence_and_by_what() {
+async fn last_use_has_time_source_and_client() {
     let fixture = Fixture::new().await;
     let (_, secret) = fixture.token("einstein", HOUR).await;
     let mut credentials = Credentials::new("einstein", text(&secret).to_owned());
@@ -148,8 +153,9 @@ async fn a_last_use_tells_when_whence_and_by_what() {
     assert_eq!(listed[0].end(), Some(fixture.clock.now() + HOUR), "a hard end stays where it is");
 }
 
+/// Row A9.
 #[tokio::test]
-async fn a9_an_app_token_brings_forth_no_other_unless_its_scope_says_so() {
+async fn app_token_without_token_scope_creates_no_app_token() {
     let fixture = Fixture::new().await;
     let caller = Caller::default();
     let session = claims("einstein", &["app"]);
@@ -178,8 +184,9 @@ async fn a9_an_app_token_brings_forth_no_other_unless_its_scope_says_so() {
     assert!(fixture.applications.create(&acting, narrow).await.is_ok());
 }
 
+/// Row A10.
 #[tokio::test]
-async fn a10_another_ones_token_is_as_good_as_none() {
+async fn token_of_another_user_is_not_found() {
     let fixture = Fixture::new().await;
     let (id, secret) = fixture.token("einstein", HOUR).await;
     assert!(fixture.list("marie").await.is_empty());
@@ -194,8 +201,9 @@ async fn a10_another_ones_token_is_as_good_as_none() {
     assert!(fixture.authenticate("einstein", text(&secret)).await.is_ok(), "it is still good");
 }
 
+/// Row A11.
 #[tokio::test]
-async fn a11_impersonation_is_off_until_it_is_on_and_for_administrators() {
+async fn impersonation_is_off_until_it_is_on_and_for_administrators() {
     let (admin, einstein, caller) = (claims("admin", &["pwd"]), claims("einstein", &["pwd"]), Caller::default());
     let marie = PersonRef { username: Some("marie".to_owned()), id: None };
     let off = Fixture::with(Tokens::default(), false).await;
@@ -234,8 +242,9 @@ async fn a11_impersonation_is_off_until_it_is_on_and_for_administrators() {
     assert!(matches!(refused, Err(ApplicationsError::NoSuchUser)), "not for a user who may not sign in");
 }
 
+/// Row A12.
 #[tokio::test]
-async fn a12_a_user_has_so_many_live_tokens_and_no_more() {
+async fn user_has_so_many_live_tokens_and_no_more() {
     let settings = Tokens { max_tokens_per_user: 5, ..Tokens::default() };
     let fixture = Arc::new(Fixture::with(settings, false).await);
     let many = (0..20).map(|_| {
@@ -266,8 +275,9 @@ async fn a12_a_user_has_so_many_live_tokens_and_no_more() {
     fixture.token("einstein", HOUR).await;
 }
 
+/// Row A13.
 #[tokio::test]
-async fn a13_scopes_that_are_not_given_out_are_refused() {
+async fn scopes_that_are_not_given_out_are_refused() {
     let settings = Tokens { allowed_scopes: vec!["node".to_owned()], ..Tokens::default() };
     let fixture = Fixture::with(settings, false).await;
     let (session, caller) = (claims("einstein", &["pwd"]), Caller::default());
@@ -280,7 +290,7 @@ async fn a13_scopes_that_are_not_given_out_are_refused() {
 }
 
 #[tokio::test]
-async fn a_narrow_token_is_no_full_one() {
+async fn narrow_token_has_no_full_scope() {
     let fixture = Fixture::new().await;
     let node = "node:1f3c6d2e-7a54-4a06-9d0c-3f1d3f0a9b11:r";
     let narrow =
@@ -326,8 +336,9 @@ async fn a_changed_password_ends_the_tokens_before_it() {
     assert!(lenient.authenticate("einstein", text(&secret)).await.is_ok(), "where the operator says so");
 }
 
+/// Row A14.
 #[tokio::test]
-async fn a14_a_disabled_or_deleted_owner_ends_all_tokens_with_the_next_request() {
+async fn disabled_or_deleted_owner_ends_all_tokens_with_the_next_request() {
     let fixture = Fixture::new().await;
     let (_, secret) = fixture.token("einstein", HOUR).await;
     assert!(fixture.authenticate("einstein", text(&secret)).await.is_ok());
@@ -337,8 +348,9 @@ async fn a14_a_disabled_or_deleted_owner_ends_all_tokens_with_the_next_request()
     assert_eq!(fixture.refusal("einstein", &secret).await, Reason::UnknownUser);
 }
 
+/// Row A15.
 #[tokio::test]
-async fn a15_the_login_name_must_be_the_owners() {
+async fn login_name_must_be_the_owners() {
     let fixture = Fixture::new().await;
     let (_, secret) = fixture.token("einstein", HOUR).await;
     assert_eq!(fixture.refusal("marie", &secret).await, Reason::OwnerMismatch);

@@ -11,7 +11,7 @@ use auth_app::model::{AppToken, Kind};
 use auth_app::policy::LifetimeRequest;
 use auth_app::store::{Page, TokenStore};
 use auth_app::{AppTokens, Applications, Migrator, TokenService};
-use authn::testing::{MemoryDirectory, user};
+use authn::testing::{MemoryDirectory, refusal_reason, user};
 use authn::{
     AuthError, Authenticated, Authenticator, Caller, Credentials, Directory, Grants, Groups, Permission, Reason, User,
     UserStatus,
@@ -205,10 +205,7 @@ impl Fixture {
 
     /// Why this is refused.
     pub(crate) async fn refusal(&self, name: &str, secret: &SecretString) -> Reason {
-        match self.authenticate(name, secret.expose_secret()).await {
-            Err(AuthError::Refused(reason)) => reason,
-            other => panic!("not refused: {other:?}"),
-        }
+        refusal_reason(self.authenticate(name, secret.expose_secret()).await)
     }
 
     pub(crate) fn reads(&self) -> usize {

@@ -64,7 +64,7 @@ async fn an_administrator_sets_and_removes_passwords() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_password_is_refused_with_the_reason() {
+async fn invalid_password_is_refused_with_the_reason() {
     let bench = Bench::start(cheap()).await;
     let mut client = client(&bench);
     let long = "x".repeat(1025);
@@ -102,7 +102,7 @@ async fn callers_without_administrator_token_are_refused() {
 }
 
 #[tokio::test]
-async fn a_change_that_the_directory_does_not_know_is_no_success() {
+async fn password_change_without_notification_of_the_directory_fails() {
     let bench = Bench::start(cheap()).await;
     let mut client = client(&bench);
     bench.directory.fail_password_changes(Some(|| DirectoryError::Unavailable("no server answers".into())));

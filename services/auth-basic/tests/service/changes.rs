@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::support::{Bench, PASSWORD, TOKEN, cheap, reason};
+use crate::support::{Bench, PASSWORD, TOKEN, cheap};
 use auth_basic::{Administration, AdministrationError};
-use authn::testing::PasswordChange;
+use authn::testing::{PasswordChange, refusal_reason};
 use authn::{DirectoryError, Reason};
 use secrecy::SecretString;
 use status::Kind;
@@ -46,7 +46,7 @@ async fn setting_and_removing_are_noted() {
 }
 
 #[tokio::test]
-async fn what_does_not_happen_is_not_noted() {
+async fn refused_change_does_not_notify_the_directory() {
     let bench = start().await;
     let weak = SecretString::from("short");
     administration(&bench).set_password("id-of-marie", &weak, TOKEN).await.expect_err("a bad password");
@@ -56,7 +56,7 @@ async fn what_does_not_happen_is_not_noted() {
 }
 
 #[tokio::test]
-async fn the_password_of_someone_forgotten_is_removed_all_the_same() {
+async fn password_of_a_deleted_user_is_removed() {
     let bench = start().await;
     bench.directory.remove("marie");
     assert!(administration(&bench).remove_password("id-of-marie", TOKEN).await.expect("removed"));
@@ -64,7 +64,7 @@ async fn the_password_of_someone_forgotten_is_removed_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_directory_that_is_only_read_is_no_obstacle() {
+async fn read_only_directory_does_not_prevent_password_changes() {
     let bench = start().await;
     bench.directory.fail_password_changes(Some(|| DirectoryError::ReadOnly));
     set(&bench).await.expect("set");
@@ -79,7 +79,7 @@ async fn failed_notification_is_reported_and_repeated_with_the_next_change() {
     let error = set(&bench).await.expect_err("the directory does not know");
     assert_eq!(error.kind(), Kind::Unavailable);
     assert!(error.to_string().starts_with("the password was changed, but"), "{error}");
-    assert_eq!(reason(bench.sign_in("marie", PASSWORD).await), Reason::WrongSecret);
+    assert_eq!(refusal_reason(bench.sign_in("marie", PASSWORD).await), Reason::WrongSecret);
     bench.sign_in("marie", NEW).await.expect("the new password is set");
     bench.directory.fail_password_changes(None);
     set(&bench).await.expect("once more");

@@ -1,9 +1,10 @@
 //! Logins and passwords in the forms that keyboards and clients produce (RFC 8265).
 
+use authn::testing::refusal_reason;
 use authn::{Device, UserStatus};
 use bcrypt::hash;
 
-use crate::support::{AWAY, Bench, HOME, PASSWORD, cheap, is_busy, reason};
+use crate::support::{AWAY, Bench, HOME, PASSWORD, cheap, is_busy};
 
 const COMPOSED: &str = "d\u{e9}j\u{e0} vu \u{e0} Paris";
 const DECOMPOSED: &str = "de\u{301}ja\u{300} vu a\u{300} Paris";
@@ -34,7 +35,7 @@ async fn username_and_mail_address_share_one_count() {
     let bench = Bench::start(cheap()).await;
     for number in 0..5 {
         let login = if number % 2 == 0 { "einstein" } else { "einstein@example.org" };
-        reason(bench.sign_in(login, &format!("guess {number}")).await);
+        refusal_reason(bench.sign_in(login, &format!("guess {number}")).await);
     }
     for login in ["einstein", "einstein@example.org"] {
         assert!(is_busy(&bench.sign_in(login, PASSWORD).await), "{login}");

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::{AWAY, Bench, HOME, PASSWORD, TOKEN, cheap, is_busy, reason};
+use crate::support::{AWAY, Bench, HOME, PASSWORD, TOKEN, cheap, is_busy};
 use auth_basic::Config;
 use auth_basic::password::Cost;
+use authn::testing::refusal_reason;
 use authn::{Reason, UserStatus};
 use futures_util::future::join_all;
 
@@ -18,8 +19,9 @@ async fn people_sign_in_by_name_and_by_mail() {
     }
 }
 
+/// Row I34.
 #[tokio::test]
-async fn i34_every_bad_credential_gets_one_answer_after_one_hash() {
+async fn invalid_credentials_get_one_response_after_one_hash() {
     let bench = Bench::start(cheap()).await;
     bench.put_user("newcomer", UserStatus::Active);
     for (login, password, expected) in [
@@ -34,16 +36,17 @@ async fn i34_every_bad_credential_gets_one_answer_after_one_hash() {
         let before = bench.hashed();
         let outcome = bench.sign_in(login, password).await;
         assert_eq!(outcome.as_ref().map(drop).map_err(ToString::to_string), Err("invalid credentials".into()));
-        assert_eq!(reason(outcome), expected, "{login}");
+        assert_eq!(refusal_reason(outcome), expected, "{login}");
         assert_eq!(bench.hashed(), before + 1, "{login}");
     }
 }
 
+/// Row B4.
 #[tokio::test]
-async fn b4_what_is_no_credential_is_refused_without_work() {
+async fn malformed_credential_is_refused_without_hashing() {
     let bench = Bench::start(cheap()).await;
     let before = bench.hashed();
-    assert_eq!(reason(bench.sign_in("einstein", "").await), Reason::EmptySecret);
+    assert_eq!(refusal_reason(bench.sign_in("einstein", "").await), Reason::EmptySecret);
     let (long_login, long_password) = ("x".repeat(257), "x".repeat(1 << 20));
     for (login, password) in [
         ("", PASSWORD),
@@ -52,7 +55,7 @@ async fn b4_what_is_no_credential_is_refused_without_work() {
         (long_login.as_str(), PASSWORD),
         ("einstein", &long_password),
     ] {
-        assert_eq!(reason(bench.sign_in(login, password).await), Reason::Malformed);
+        assert_eq!(refusal_reason(bench.sign_in(login, password).await), Reason::Malformed);
     }
     assert_eq!(bench.hashed(), before);
 }
@@ -66,15 +69,16 @@ async fn app_token_is_not_counted_as_a_guessed_password() {
     let (token, before) = (format!("{body}{sum}"), bench.hashed());
     for login in ["einstein", "unknown"] {
         for _ in 0..30 {
-            assert_eq!(reason(bench.sign_in(login, &token).await), Reason::WrongSecret);
+            assert_eq!(refusal_reason(bench.sign_in(login, &token).await), Reason::WrongSecret);
         }
     }
     assert_eq!(bench.hashed(), before);
     bench.sign_in("einstein", PASSWORD).await.expect("the right password");
 }
 
+/// Row B1.
 #[tokio::test(flavor = "multi_thread")]
-async fn b1_five_hundred_logins_at_once_stay_in_bounds() {
+async fn five_hundred_logins_at_once_stay_in_bounds() {
     let bench = Bench::start(Config { argon2: Cost::default(), hash_threads: 2, ..cheap() }).await;
     let names: Vec<String> = (0..500).map(|number| format!("user{number}")).collect();
     let outcomes = join_all(names.iter().map(|name| bench.sign_in_from(None, name, PASSWORD))).await;
@@ -89,13 +93,14 @@ async fn b1_five_hundred_logins_at_once_stay_in_bounds() {
     assert!(kib < 250 * 1024, "{kib} KiB");
 }
 
+/// Row B2.
 #[tokio::test]
-async fn b2_a_legacy_password_signs_in_and_is_brought_up_to_date() {
+async fn legacy_password_signs_in_and_is_brought_up_to_date() {
     let bench = Bench::start(cheap()).await;
     let administration = bench.opened.administration.as_ref().expect("passwords are kept here");
     let legacy = bcrypt::hash("an old password", 4).expect("a bcrypt hash");
     administration.import("id-of-marie", &legacy).await.expect("a verifier of another system");
-    assert_eq!(reason(bench.sign_in("marie", "another password").await), Reason::WrongSecret);
+    assert_eq!(refusal_reason(bench.sign_in("marie", "another password").await), Reason::WrongSecret);
     let before = bench.hashed();
     bench.directory.password_changes();
     bench.sign_in("marie", "an old password").await.expect("the right password");
@@ -108,21 +113,23 @@ async fn b2_a_legacy_password_signs_in_and_is_brought_up_to_date() {
     assert!(administration.import("id-of-marie", "not a verifier").await.is_err());
 }
 
+/// Row B2.
 #[tokio::test]
-async fn b2_twins_beyond_72_bytes_differ() {
+async fn twins_beyond_72_bytes_differ() {
     let bench = Bench::start(cheap()).await;
     let administration = bench.opened.administration.as_ref().expect("passwords are kept here");
     let (long, twin) = (format!("{}1", "long ".repeat(20)), format!("{}2", "long ".repeat(20)));
     let legacy = bcrypt::hash(&long, 4).expect("a bcrypt hash");
     administration.import("id-of-marie", &legacy).await.expect("a verifier of another system");
-    assert_eq!(reason(bench.sign_in("marie", &twin).await), Reason::WrongSecret);
+    assert_eq!(refusal_reason(bench.sign_in("marie", &twin).await), Reason::WrongSecret);
     bench.set("marie", &long).await;
-    assert_eq!(reason(bench.sign_in("marie", &twin).await), Reason::WrongSecret);
+    assert_eq!(refusal_reason(bench.sign_in("marie", &twin).await), Reason::WrongSecret);
     bench.sign_in("marie", &long).await.expect("the right password");
 }
 
+/// Row B3.
 #[tokio::test]
-async fn b3_a_verified_password_is_remembered_for_a_minute() {
+async fn verified_password_is_cached_for_a_minute() {
     let bench = Bench::start(cheap()).await;
     let before = bench.hashed();
     for _ in 0..10 {
@@ -134,8 +141,9 @@ async fn b3_a_verified_password_is_remembered_for_a_minute() {
     assert_eq!(bench.hashed(), before + 2);
 }
 
+/// Row B3.
 #[tokio::test]
-async fn b3_nothing_is_remembered_if_told_so() {
+async fn verified_password_is_not_cached_if_the_cache_is_off() {
     let bench = Bench::start(Config { cache_ttl: Duration::ZERO, ..cheap() }).await;
     let before = bench.hashed();
     for _ in 0..3 {
@@ -144,46 +152,49 @@ async fn b3_nothing_is_remembered_if_told_so() {
     assert_eq!(bench.hashed(), before + 3);
 }
 
+/// Row B3.
 #[tokio::test]
-async fn b3_changing_removing_and_disabling_take_effect_at_once() {
+async fn changing_removing_and_disabling_take_effect_at_once() {
     let bench = Bench::start(cheap()).await;
     bench.sign_in("einstein", PASSWORD).await.expect("the right password");
     bench.set("einstein", "quite another password").await;
-    assert_eq!(reason(bench.sign_in("einstein", PASSWORD).await), Reason::WrongSecret);
+    assert_eq!(refusal_reason(bench.sign_in("einstein", PASSWORD).await), Reason::WrongSecret);
     bench.sign_in("einstein", "quite another password").await.expect("the new one");
 
     bench.sign_in("marie", PASSWORD).await.expect("the right password");
     bench.put_user("marie", UserStatus::Blocked);
-    assert_eq!(reason(bench.sign_in("marie", PASSWORD).await), Reason::Disabled);
+    assert_eq!(refusal_reason(bench.sign_in("marie", PASSWORD).await), Reason::Disabled);
     bench.put_user("marie", UserStatus::Active);
     bench.sign_in("marie", PASSWORD).await.expect("enabled again");
     let administration = bench.opened.administration.as_ref().expect("passwords are kept here");
     assert!(administration.remove_password("id-of-marie", TOKEN).await.expect("removed"));
-    assert_eq!(reason(bench.sign_in("marie", PASSWORD).await), Reason::WrongSecret);
+    assert_eq!(refusal_reason(bench.sign_in("marie", PASSWORD).await), Reason::WrongSecret);
     assert!(!administration.remove_password("id-of-marie", TOKEN).await.expect("nothing to remove"));
 }
 
+/// Row B3.
 #[tokio::test]
-async fn b3_equal_attempts_at_the_same_time_are_one() {
+async fn simultaneous_equal_attempts_are_hashed_once() {
     let bench = Bench::start(cheap()).await;
     let before = bench.hashed();
     let outcomes = join_all((0..20).map(|_| bench.sign_in("einstein", PASSWORD))).await;
     assert!(outcomes.iter().all(Result::is_ok), "a client with many connections is not an attack");
     assert_eq!(bench.hashed(), before + 1);
     let outcomes = join_all((0..20).map(|_| bench.sign_in("einstein", "wrong"))).await;
-    assert!(outcomes.into_iter().all(|outcome| reason(outcome) == Reason::WrongSecret));
+    assert!(outcomes.into_iter().all(|outcome| refusal_reason(outcome) == Reason::WrongSecret));
     assert_eq!(bench.hashed(), before + 2);
 }
 
+/// Row I36.
 #[tokio::test]
-async fn i36_guessing_is_refused_before_it_costs_and_the_victim_signs_in() {
+async fn guesses_are_refused_without_hashing_and_the_user_signs_in() {
     let bench = Bench::start(cheap()).await;
     let before = bench.hashed();
     let mut hashed = 0;
     for attempt in 0..1000 {
         let outcome = bench.sign_in_from(AWAY, "einstein", &format!("guess {attempt}")).await;
         if !is_busy(&outcome) {
-            assert_eq!(reason(outcome), Reason::WrongSecret);
+            assert_eq!(refusal_reason(outcome), Reason::WrongSecret);
             hashed += 1;
         }
     }
@@ -199,12 +210,13 @@ async fn i36_guessing_is_refused_before_it_costs_and_the_victim_signs_in() {
     bench.sign_in_from(AWAY, "einstein", PASSWORD).await.expect("who waits may try again");
 }
 
+/// Row I36.
 #[tokio::test]
-async fn i36_a_device_with_an_old_password_has_failed_once() {
+async fn device_with_an_old_password_counts_one_failure() {
     let bench = Bench::start(cheap()).await;
     let before = bench.hashed();
     for _ in 0..100 {
-        assert_eq!(reason(bench.sign_in("einstein", "an old password").await), Reason::WrongSecret);
+        assert_eq!(refusal_reason(bench.sign_in("einstein", "an old password").await), Reason::WrongSecret);
         bench.context.clock.advance(Duration::from_secs(10));
     }
     assert_eq!(bench.hashed(), before + 1);
@@ -213,8 +225,9 @@ async fn i36_a_device_with_an_old_password_has_failed_once() {
     bench.sign_in("einstein", "an old password").await.expect("now it is the right one");
 }
 
+/// Row I36.
 #[tokio::test]
-async fn i36_someone_disabled_is_throttled_like_anybody() {
+async fn disabled_user_is_throttled_like_others() {
     let bench = Bench::start(cheap()).await;
     for login in ["lise", "unknown"] {
         let outcomes = [PASSWORD, "two", "three", "four", "five"].map(|password| bench.sign_in(login, password));
@@ -225,8 +238,9 @@ async fn i36_someone_disabled_is_throttled_like_anybody() {
     }
 }
 
+/// Row B5.
 #[tokio::test]
-async fn b5_one_password_on_all_accounts_is_throttled_by_source() {
+async fn password_spraying_is_throttled_by_source() {
     let bench = Bench::start(cheap()).await;
     let mut hashed = 0;
     for number in 0..1000 {

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use auth_basic::password::Cost;
 use auth_basic::{Config, Opened};
 use authn::testing::{MemoryDirectory, user};
-use authn::{AuthError, Authenticated, Caller, Credentials, Device, Reason, User, UserStatus};
+use authn::{AuthError, Authenticated, Caller, Credentials, Device, User, UserStatus};
 use config::{Environment, Secret, TokenManager};
 use runtime::{Clock, Context, Random};
 use secrecy::SecretString;
@@ -105,14 +105,6 @@ impl Bench {
     /// How many passwords were hashed so far.
     pub(crate) fn hashed(&self) -> u64 {
         self.opened.hashed().0
-    }
-}
-
-/// Why it was refused.
-pub(crate) fn reason(outcome: Result<Authenticated, AuthError>) -> Reason {
-    match outcome {
-        Err(AuthError::Refused(reason)) => reason,
-        other => panic!("refused, not {other:?}"),
     }
 }
 

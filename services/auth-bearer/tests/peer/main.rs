@@ -13,7 +13,7 @@ use crate::support::service;
 const FORMATS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jwts_of_the_peer_process_are_good_in_every_algorithm_through_rotation_and_outage() {
+async fn jwts_of_the_peer_process_are_accepted_in_every_algorithm_through_rotation_and_outage() {
     let Some((service, issuer)) = service(|oidc| oidc.audience = vec!["urn:doorward".to_owned()]).await else { return };
     let mut held = Vec::new();
     for format in FORMATS {

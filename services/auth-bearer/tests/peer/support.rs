@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use auth_bearer::provision::transport;
 use auth_bearer::{AuthProviders, Bearer, Config, Oidc};
-use authn::testing::{MemoryDirectory, user};
+use authn::testing::{MemoryDirectory, refusal_reason, user};
 use authn::{AuthError, Authenticated, Authenticator, Credentials, Reason};
 use config::Environment;
 use runtime::{Clock, Context};
@@ -116,9 +116,6 @@ impl Service {
     }
 
     pub(crate) async fn refusal(&self, token: &str) -> Reason {
-        match self.authenticate(token).await {
-            Err(AuthError::Refused(reason)) => reason,
-            other => panic!("not refused: {other:?}"),
-        }
+        refusal_reason(self.authenticate(token).await)
     }
 }

@@ -12,7 +12,7 @@ use tracing::Level;
 
 /// A claim that any provider may let its clients, or its users' own attributes, set.
 #[tokio::test]
-async fn first_party_claim_of_another_provider_opens_nothing() {
+async fn first_party_claim_of_another_provider_is_ignored() {
     let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
     let claims = |service: &Service| {

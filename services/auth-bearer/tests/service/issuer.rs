@@ -14,8 +14,9 @@ fn forged(service: &Service, issuer: &str, number: usize) -> String {
     sign(&other, &service.claims(issuer))
 }
 
+/// Row R2.
 #[tokio::test(flavor = "multi_thread")]
-async fn r2_ten_thousand_unknown_keys_are_asked_for_once_in_ten_seconds() {
+async fn ten_thousand_unknown_keys_cause_one_fetch_in_ten_seconds() {
     let known = key("k", Algorithm::EdDsa);
     let provider = Provider::start(&[&known]).await;
     let service = Arc::new(Service::of(&provider));
@@ -70,8 +71,9 @@ async fn a_new_key_is_taken_up() {
     assert!(service.authenticate(&sign(&former, &service.claims(&provider.url))).await.is_ok());
 }
 
+/// Row R7.
 #[tokio::test]
-async fn r7_tokens_stay_valid_while_the_issuer_is_away_for_ten_minutes() {
+async fn tokens_stay_valid_while_the_issuer_is_away_for_ten_minutes() {
     let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
     let service = Service::of(&provider);
@@ -98,8 +100,9 @@ async fn r7_tokens_stay_valid_while_the_issuer_is_away_for_ten_minutes() {
     assert!(app.checks.is_empty(), "readiness is not the issuer's: other issuers, and keys that are known, go on");
 }
 
+/// Row R7.
 #[tokio::test]
-async fn r7_known_keys_are_good_for_a_day_without_the_issuer() {
+async fn cached_keys_stay_valid_for_a_day_without_the_issuer() {
     let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
     let service = Service::of(&provider);
@@ -131,8 +134,9 @@ async fn an_issuer_that_was_never_there_is_unavailable_and_may_come_later() {
     assert!(matches!(refused, Err(AuthError::Unavailable { .. })), "{refused:?}");
 }
 
+/// Row R1.
 #[tokio::test]
-async fn r1_a_discovery_document_that_points_to_another_issuer_is_rejected() {
+async fn discovery_document_that_points_to_another_issuer_is_rejected() {
     let signer = key("k", Algorithm::Es256);
     let (provider, other) = (Provider::start(&[&signer]).await, Provider::start(&[&signer]).await);
     let unavailable = async || {
@@ -149,8 +153,9 @@ async fn r1_a_discovery_document_that_points_to_another_issuer_is_rejected() {
     assert_eq!(other.fetches(), 0);
 }
 
+/// Row R2.
 #[tokio::test]
-async fn r2_a_key_set_of_more_than_a_hundred_keys_or_with_a_secret_is_none() {
+async fn key_set_with_too_many_keys_or_a_secret_is_rejected() {
     let signer = key("k", Algorithm::EdDsa);
     let more: Vec<_> = (0..100).map(|number| key(&number.to_string(), Algorithm::EdDsa)).collect();
     let all: Vec<_> = more.iter().chain([&signer]).collect();

@@ -35,7 +35,7 @@ fn logout(key: &SigningKey, claims: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_session_that_has_ended_opens_nothing_any_more() {
+async fn token_of_an_ended_session_is_refused() {
     let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
     let service = Service::of(&provider);
@@ -84,7 +84,7 @@ async fn all_sessions_of_a_person_may_end() {
 }
 
 #[tokio::test]
-async fn an_opaque_token_is_asked_about_anew() {
+async fn logout_clears_cached_results_of_opaque_tokens() {
     let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
     let service = Service::new(Oidc {
@@ -102,7 +102,7 @@ async fn an_opaque_token_is_asked_about_anew() {
 }
 
 #[tokio::test]
-async fn what_is_no_logout_token_ends_nothing() {
+async fn invalid_logout_token_ends_no_session() {
     let (signer, other) = (key("k", Algorithm::Es256), key("k", Algorithm::Es256));
     let provider = Provider::start(&[&signer]).await;
     let oidc = Oidc { issuer: provider.url.clone(), authorized_parties: vec!["web".to_owned()], ..Oidc::default() };

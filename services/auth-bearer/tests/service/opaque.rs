@@ -28,8 +28,9 @@ fn active(service: &Service) -> Value {
     })
 }
 
+/// Row R5.
 #[tokio::test(flavor = "multi_thread")]
-async fn r5_introspection_is_asked_once_in_half_a_minute_with_our_credential() {
+async fn introspection_result_is_cached_for_half_a_minute() {
     let provider = Provider::start(&[]).await;
     for (client_auth, shown) in [
         ("client_secret_basic", "Basic dXM6aW50cm9zcGVjdGlvbi1zZWNyZXQ="),
@@ -58,8 +59,9 @@ async fn r5_introspection_is_asked_once_in_half_a_minute_with_our_credential() {
     }
 }
 
+/// Row R5.
 #[tokio::test]
-async fn r5_a_revoked_token_is_refused_after_half_a_minute_and_a_refusal_is_believed_for_five_seconds() {
+async fn revoked_token_is_refused_after_half_a_minute_and_a_refusal_is_cached_for_five_seconds() {
     let provider = Provider::start(&[]).await;
     let service = service(&provider, "introspection", "client_secret_basic");
     provider.say("opaque-token", active(&service));
@@ -76,8 +78,9 @@ async fn r5_a_revoked_token_is_refused_after_half_a_minute_and_a_refusal_is_beli
     assert_eq!(provider.introspections(), introspections + 1);
 }
 
+/// Row R5.
 #[tokio::test]
-async fn r5_a_result_is_not_cached_beyond_the_end_of_its_token() {
+async fn result_is_not_cached_beyond_the_end_of_its_token() {
     let provider = Provider::start(&[]).await;
     let service = service(&provider, "introspection", "client_secret_basic");
     let mut said = active(&service);
@@ -90,7 +93,7 @@ async fn r5_a_result_is_not_cached_beyond_the_end_of_its_token() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_does_not_answer_is_no_verdict_and_none_is_kept() {
+async fn unavailable_issuer_is_reported_and_not_cached() {
     let provider = Provider::start(&[]).await;
     for method in ["introspection", "userinfo"] {
         let service = service(&provider, method, "client_secret_basic");
@@ -116,8 +119,9 @@ async fn an_issuer_that_does_not_answer_is_no_verdict_and_none_is_kept() {
     }
 }
 
+/// Row R5.
 #[tokio::test]
-async fn r5_userinfo_is_asked_once_in_half_a_minute() {
+async fn userinfo_result_is_cached_for_half_a_minute() {
     let provider = Provider::start(&[]).await;
     for method in ["userinfo", "none"] {
         let service = service(&provider, method, "client_secret_basic");
@@ -151,8 +155,9 @@ async fn signed_userinfo_is_accepted_from_its_issuer_only() {
     assert_eq!(service.refusal("opaque-3").await, Reason::ForeignToken);
 }
 
+/// Row R1.
 #[tokio::test]
-async fn r1_a_token_that_names_its_issuer_is_disclosed_to_no_other() {
+async fn token_that_names_its_issuer_is_disclosed_to_no_other() {
     let signer = key("k", Algorithm::Es256);
     let (provider, other) = (Provider::start(&[&signer]).await, Provider::start(&[&signer]).await);
     let service = service(&provider, "introspection", "client_secret_basic");

@@ -6,6 +6,7 @@ use crate::support::{Provider, key, seconds, sign, with};
 use auth_bearer::people::identity;
 use auth_bearer::provision::transport;
 use auth_bearer::{AuthProviders, AutoProvision, Bearer, Config, Minting, Oidc, RoleAssignment};
+use authn::testing::refusal_reason;
 use authn::{
     AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, DirectoryError, Groups, Reason, User,
     directory::Remote, role,
@@ -115,10 +116,7 @@ impl Bearers {
     }
 
     async fn refusal(&self, token: &str) -> Reason {
-        match self.authenticate(token).await {
-            Err(AuthError::Refused(reason)) => reason,
-            other => panic!("not refused: {other:?}"),
-        }
+        refusal_reason(self.authenticate(token).await)
     }
 }
 
@@ -137,8 +135,9 @@ fn named(name: &str) -> Claim {
 const B: &str = "    audience: [us]\n    people: !own {suffix: \"@b\"}\n    auto_provision: {}\n";
 const B_WITHOUT_PROVISIONING: &str = "    audience: [us]\n    people: !own {suffix: \"@b\"}\n";
 
+/// Row R4.
 #[tokio::test(flavor = "multi_thread")]
-async fn r4_the_same_subject_name_and_mail_at_another_issuer_is_another_user() {
+async fn same_subject_name_and_mail_at_another_issuer_is_another_user() {
     let world = World::start("bearer-r4").await;
     let service = world.service(Oidc::default(), making(), RoleAssignment::default(), B);
     let (of_a, of_b) = (world.claims(&world.a, "4c51", "einstein"), world.claims(&world.b, "4c51", "einstein"));
@@ -163,8 +162,9 @@ async fn r4_the_same_subject_name_and_mail_at_another_issuer_is_another_user() {
     assert_eq!(again.id, second.id);
 }
 
+/// Row R4.
 #[tokio::test(flavor = "multi_thread")]
-async fn r4_people_of_the_directory_are_named_by_their_issuer_alone() {
+async fn people_of_the_directory_are_named_by_their_issuer_alone() {
     let world = World::start("bearer-directory").await;
     let marie = world.add("marie").await;
     let service =

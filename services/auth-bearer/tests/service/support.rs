@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth_bearer::provision::{Transport, transport};
 use auth_bearer::{AuthProviders, Bearer, Config, Oidc};
-use authn::testing::{MemoryDirectory, user};
+use authn::testing::{MemoryDirectory, refusal_reason, user};
 use authn::{AuthError, Authenticated, Authenticator, Credentials, Directory, Reason, User, UserId, UserStatus};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -206,10 +206,7 @@ impl Service {
     }
 
     pub(crate) async fn refusal(&self, token: &str) -> Reason {
-        match self.authenticate(token).await {
-            Err(AuthError::Refused(reason)) => reason,
-            other => panic!("not refused: {other:?}"),
-        }
+        refusal_reason(self.authenticate(token).await)
     }
 }
 

@@ -8,7 +8,7 @@ use oidc::jose::{Algorithm, hs256_jwt};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_good_token_is_its_person_until_it_ends() {
+async fn valid_token_is_accepted_until_it_expires() {
     for algorithm in Algorithm::SIGNING {
         let signer = key("k", algorithm);
         let provider = Provider::start(&[&signer]).await;
@@ -22,7 +22,7 @@ async fn a_good_token_is_its_person_until_it_ends() {
 }
 
 #[tokio::test]
-async fn an_expired_token_is_refused_though_it_was_good_a_moment_ago() {
+async fn expired_token_is_refused_after_it_was_accepted() {
     let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
     let service = Service::of(&provider);
@@ -35,7 +35,7 @@ async fn an_expired_token_is_refused_though_it_was_good_a_moment_ago() {
 }
 
 #[tokio::test]
-async fn a_key_that_the_issuer_withdraws_opens_nothing_any_more() {
+async fn token_of_a_withdrawn_key_is_refused() {
     let (gone, new) = (key("gone", Algorithm::Es256), key("new", Algorithm::Es256));
     let provider = Provider::start(&[&gone]).await;
     let service = Service::of(&provider);
@@ -48,8 +48,9 @@ async fn a_key_that_the_issuer_withdraws_opens_nothing_any_more() {
     assert_eq!(service.refusal(&token).await, Reason::ForeignToken, "half a minute after it was found good");
 }
 
+/// Row R1.
 #[tokio::test]
-async fn r1_another_issuers_token_is_refused_though_it_has_the_key() {
+async fn another_issuers_token_is_refused_though_it_has_the_key() {
     let signer = key("k", Algorithm::Es256);
     let (ours, other) = (Provider::start(&[&signer]).await, Provider::start(&[&signer]).await);
     let service = Service::of(&ours);
@@ -61,8 +62,9 @@ async fn r1_another_issuers_token_is_refused_though_it_has_the_key() {
     assert_eq!(ours.fetches() + other.fetches(), 0, "no keys are fetched for a token of another issuer");
 }
 
+/// Row R1.
 #[tokio::test]
-async fn r1_a_key_of_the_same_name_from_elsewhere_does_not_fit() {
+async fn key_with_the_same_id_of_another_issuer_does_not_verify() {
     let (ours, theirs) = (key("k", Algorithm::Es256), key("k", Algorithm::Es256));
     let provider = Provider::start(&[&ours]).await;
     let service = Service::of(&provider);
@@ -70,7 +72,7 @@ async fn r1_a_key_of_the_same_name_from_elsewhere_does_not_fit() {
 }
 
 #[tokio::test]
-async fn a_public_key_is_no_shared_secret() {
+async fn public_key_is_not_accepted_as_hmac_secret() {
     let signer = key("k", Algorithm::Rs256);
     let provider = Provider::start(&[&signer]).await;
     let service = Service::of(&provider);
@@ -96,8 +98,9 @@ async fn an_algorithm_must_fit_its_key() {
     assert_eq!(service.refusal(&swapped).await, Reason::ForeignToken);
 }
 
+/// Row R6.
 #[tokio::test]
-async fn r6_one_token_is_one_token() {
+async fn token_with_extra_characters_is_refused() {
     let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
     let service = Service::of(&provider);
@@ -119,7 +122,7 @@ async fn r6_one_token_is_one_token() {
 }
 
 #[tokio::test]
-async fn the_claim_says_who_it_is() {
+async fn configured_claim_selects_the_user() {
     let signer = key("k", Algorithm::Es256);
     let provider = Provider::start(&[&signer]).await;
     let oidc = |id_claim: &str, user_claim: &str| Oidc {

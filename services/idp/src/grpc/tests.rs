@@ -41,9 +41,9 @@ async fn added(bench: &Bench) -> AddClientResponse {
 }
 
 #[tokio::test]
-async fn only_who_administers_may_call_anything() {
-    let bench = guarded().await;
-    let (person, mut api) = (bench.internal_token("marie", &["user"]), api(&bench));
+async fn only_administrators_may_call_the_api() {
+    let service = Service::guarded().await;
+    let (person, mut api) = (service.token("marie", &["user"]), api(&service));
     let refused = |outcome: Option<Code>, what: &str| assert_eq!(outcome, Some(Code::PermissionDenied), "{what}");
     refused(api.add_client(by(&person, adding(&wiki()))).await.err().map(|status| status.code()), "add");
     let list = ListClientsRequest::default();
@@ -61,9 +61,9 @@ async fn only_who_administers_may_call_anything() {
 }
 
 #[tokio::test]
-async fn a_client_is_added_and_its_secret_told_once() {
-    let bench = guarded().await;
-    let added = added(&bench).await;
+async fn new_client_secret_is_returned_once() {
+    let service = Service::guarded().await;
+    let added = added(&service).await;
     assert_eq!(added.secret.len(), 43);
     assert!(!format!("{added:?}").contains(&added.secret), "a log may show the message");
     let client = added.client.expect("a client");
@@ -77,8 +77,8 @@ async fn a_client_is_added_and_its_secret_told_once() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told_with_its_member() {
-    let bench = guarded().await;
+async fn invalid_metadata_is_refused_with_the_member() {
+    let service = Service::guarded().await;
     for (metadata, code, message) in [
         (
             json!({ "client_id": "web", "redirect_uris": ["https://a.example/"] }),
@@ -133,9 +133,10 @@ async fn a_secret_is_rotated_and_a_client_removed() {
     assert_eq!(gone.code(), Code::NotFound);
 }
 
+/// Row I33.
 #[tokio::test]
-async fn i33_an_initial_access_token_is_good_for_so_many_clients_and_so_long() {
-    let bench = guarded().await;
+async fn initial_access_token_is_limited_in_clients_and_time() {
+    let service = Service::guarded().await;
     let wiki = json!({ "redirect_uris": ["https://wiki.example/cb"] });
     let make = async |uses, expires_in| {
         let request = by(&bench.admin(), AddInitialAccessRequest { uses, expires_in });

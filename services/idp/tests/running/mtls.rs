@@ -148,8 +148,9 @@ fn claims(token: &str) -> Value {
     Value::Object(jwt.into_claims())
 }
 
+/// Row I22.
 #[tokio::test]
-async fn i22_a_certificate_of_a_trusted_authority_authenticates_a_client() {
+async fn certificate_of_a_trusted_authority_authenticates_a_client() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let by = |member: &str, name: &str| json!({ "token_endpoint_auth_method": "tls_client_auth", member: name });
     let clients = json!({ "clients": [
@@ -183,8 +184,9 @@ async fn i22_a_certificate_of_a_trusted_authority_authenticates_a_client() {
     service.running.stop().await;
 }
 
+/// Row I22.
 #[tokio::test]
-async fn i22_a_certificate_that_a_client_has_registered_proves_who_it_is() {
+async fn registered_certificate_authenticates_a_client() {
     use base64::Engine;
     let (own, other) = (Own::self_signed("one.example"), Own::self_signed("one.example"));
     let x5c = base64::engine::general_purpose::STANDARD.encode(&own.der);
@@ -200,8 +202,9 @@ async fn i22_a_certificate_that_a_client_has_registered_proves_who_it_is() {
     service.running.stop().await;
 }
 
+/// Row I29.
 #[tokio::test]
-async fn i29_a_token_that_is_bound_to_a_certificate_counts_only_with_it() {
+async fn certificate_bound_token_is_refused_without_its_certificate() {
     let authority = Authority::new();
     let bound = json!({
         "token_endpoint_auth_method": "tls_client_auth",
@@ -249,7 +252,7 @@ async fn i29_a_token_that_is_bound_to_a_certificate_counts_only_with_it() {
 }
 
 #[tokio::test]
-async fn the_metadata_say_where_certificates_are_asked_for() {
+async fn metadata_has_mtls_endpoint_aliases() {
     let service = Service::start(&json!({ "clients": [] }), Some(&Authority::new())).await;
     let (_, found) = answer(service.program(None).get(service.ordinary("/.well-known/openid-configuration"))).await;
     assert_eq!(found["token_endpoint"], "https://cloud.example/konnect/v1/token");

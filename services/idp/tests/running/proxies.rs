@@ -31,8 +31,9 @@ async fn register(running: &Running, forwarded_for: &str) -> u16 {
     request.send().await.expect("is answered").status().as_u16()
 }
 
+/// Row E3.
 #[tokio::test]
-async fn e3_each_client_behind_a_trusted_proxy_has_its_own_limit() {
+async fn each_client_behind_a_trusted_proxy_has_its_own_limit() {
     let (running, _folder) = start("10.0.0.0/8, 127.0.0.1").await;
     assert_eq!(register(&running, "192.0.2.1").await, 201);
     assert_eq!(register(&running, "192.0.2.1").await, 429);
@@ -45,8 +46,9 @@ async fn e3_each_client_behind_a_trusted_proxy_has_its_own_limit() {
     running.stop().await;
 }
 
+/// Row E3.
 #[tokio::test]
-async fn e3_forwarded_addresses_are_ignored_without_a_trusted_proxy() {
+async fn forwarded_addresses_are_ignored_without_a_trusted_proxy() {
     for trusted in ["", "10.0.0.0/8"] {
         let (running, _folder) = start(trusted).await;
         assert_eq!(register(&running, "192.0.2.1").await, 201);

@@ -29,13 +29,13 @@ async fn suite(store: Store) {
 }
 
 #[tokio::test]
-async fn what_is_kept_comes_back_on_sqlite() {
+async fn stored_values_are_read_back_on_sqlite() {
     let place = store::testing::sqlite();
     suite(support::open(&place).await).await;
 }
 
 #[tokio::test]
-async fn what_is_kept_comes_back_on_postgres() {
+async fn stored_values_are_read_back_on_postgres() {
     let Some(cluster) = store::testing::Cluster::start().await else { return };
     let place = cluster.fresh_database().await;
     suite(support::open(&place).await).await;

@@ -72,19 +72,19 @@ async fn at_once(store: &Store) {
 }
 
 #[tokio::test]
-async fn who_revokes_knows_at_once_on_sqlite() {
+async fn revocation_is_visible_at_once_to_its_replica_on_sqlite() {
     let place = store::testing::sqlite();
     at_once(&open(&place).await).await;
 }
 
 #[tokio::test]
-async fn who_revokes_knows_at_once_on_postgres() {
+async fn revocation_is_visible_at_once_to_its_replica_on_postgres() {
     let Some(cluster) = Cluster::start().await else { return };
     at_once(&open(&cluster.fresh_database().await).await).await;
 }
 
 #[tokio::test]
-async fn a_process_alone_is_told_of_its_own_changes_and_is_always_current() {
+async fn single_process_is_notified_of_its_changes_and_always_current() {
     let (place, clock) = (store::testing::sqlite(), Clock::manual(at(1500)));
     let alone = replica(&place, &clock, false).await;
     let mut changed = alone.revocations.changed();
@@ -98,7 +98,7 @@ async fn a_process_alone_is_told_of_its_own_changes_and_is_always_current() {
 }
 
 #[tokio::test]
-async fn replicas_on_postgres_learn_what_others_revoke_and_change() {
+async fn replicas_on_postgres_receive_revocations_and_changes_of_others() {
     let Some(cluster) = Cluster::start().await else { return };
     for with_pushes in [true, false] {
         let (place, clock) = (cluster.fresh_database().await, Clock::manual(at(1500)));

@@ -123,14 +123,16 @@ async fn keys(stores: &[Store]) {
     assert_eq!(stores[0].version().await.expect("reads"), before + 1);
 }
 
+/// Rows I7, I8, I10 and I11.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn i7_i8_i10_i11_what_is_good_once_is_good_once_on_sqlite() {
+async fn one_time_values_are_redeemed_once_on_sqlite() {
     let place = store::testing::sqlite();
     suite(&[open(&place).await]).await;
 }
 
+/// Rows I7, I8, I10 and I11.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn i7_i8_i10_i11_what_is_good_once_is_good_once_on_postgres() {
+async fn one_time_values_are_redeemed_once_on_postgres() {
     let Some(cluster) = Cluster::start().await else { return };
     let place = cluster.fresh_database().await;
     suite(&[open(&place).await, open(&place).await]).await;

@@ -128,7 +128,7 @@ proptest! {
 }
 
 #[test]
-fn what_go_may_leave_out_or_write_as_null_is_nothing() {
+fn null_and_missing_members_are_equal() {
     let user = json!({"id": {"opaque_id": "7"}, "groups": null, "opaque": {"map": {"a": null, "b": {"value": null}}}});
     let claims = json!({"aud": ["reva"], "exp": NOW + 9, "iat": NOW, "user": user, "scope": null, "other": {"x": [1]}});
     let claims = verifier().verify(at(NOW), &forge(&claims)).unwrap();

@@ -42,12 +42,13 @@ fn body(change: impl FnOnce(&mut Value)) -> Option<Defect> {
 }
 
 #[test]
-fn a_good_token_is_accepted() {
+fn valid_token_is_accepted() {
     assert_eq!(body(|_| {}), None);
 }
 
+/// Row G1.
 #[test]
-fn g1_alg_none_is_refused() {
+fn alg_none_is_refused() {
     for alg in ["none", "None", "nOnE", "NONE", "", "hs256", "HS256 ", "HS384", "HS512", "RS256", "EdDSA", "dir"] {
         let head = json!({"alg": alg, "typ": "JWT"});
         assert_eq!(header(&head), Some(Defect::Algorithm), "{alg:?} with a good signature");
@@ -65,8 +66,9 @@ fn g1_alg_none_is_refused() {
     }
 }
 
+/// Row G2.
 #[test]
-fn g2_a_key_of_another_kind_is_refused() {
+fn key_of_another_kind_is_refused() {
     let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
     let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE"}"#;
     for key in [pem, pem.trim_end(), jwk, "", "another secret that is long enough", &SECRET[1..]] {
@@ -75,8 +77,9 @@ fn g2_a_key_of_another_kind_is_refused() {
     }
 }
 
+/// Row G3.
 #[test]
-fn g3_a_key_id_is_opaque() {
+fn key_id_is_opaque() {
     let with = |kid: &Value| header(&json!({"alg": "HS256", "typ": "JWT", "kid": kid}));
     assert_eq!(with(&json!("2026-01_a")), None, "a plain one is not looked at");
     let long = "k".repeat(1024 * 1024);
@@ -92,8 +95,9 @@ fn g3_a_key_id_is_opaque() {
     assert_eq!(defect(&token), Some(Defect::Signature));
 }
 
+/// Row G4.
 #[test]
-fn g4_a_token_cannot_bring_its_key_along() {
+fn token_cannot_bring_its_key_along() {
     let brought = [
         ("jwk", json!({"kty": "oct", "k": "c2VjcmV0"})),
         ("jku", json!("https://evil.example/jwks")),
@@ -109,8 +113,9 @@ fn g4_a_token_cannot_bring_its_key_along() {
     }
 }
 
+/// Row G5.
 #[test]
-fn g5_demands_and_other_forms_are_refused() {
+fn demands_and_other_forms_are_refused() {
     let demands = [
         ("crit", json!(["exp"])),
         ("crit", json!([])),
@@ -134,8 +139,9 @@ fn g5_demands_and_other_forms_are_refused() {
     assert_eq!(defect("a.b.c.d.e"), Some(Defect::Header), "five parts are a JWE");
 }
 
+/// Row G6.
 #[test]
-fn g6_every_claim_is_required() {
+fn every_claim_is_required() {
     for name in ["exp", "iat", "aud", "user"] {
         let without = |claims: &mut Value| _ = claims.as_object_mut().unwrap().remove(name);
         assert_eq!(body(without), Some(Defect::Malformed), "{name}");
@@ -151,8 +157,9 @@ fn g6_every_claim_is_required() {
     assert_eq!(header(&json!({"alg": "HS256"})), Some(Defect::Header));
 }
 
+/// Row G6.
 #[test]
-fn g6_the_audience_is_the_family() {
+fn audience_is_the_family() {
     assert_eq!(body(|claims| claims["aud"] = json!("reva")), None);
     assert_eq!(body(|claims| claims["aud"] = json!(["other", "reva"])), None);
     for aud in [json!("web"), json!(["web"]), json!([]), json!(""), json!("reva "), json!("Reva"), json!(["reva,x"])] {
@@ -163,8 +170,9 @@ fn g6_the_audience_is_the_family() {
     }
 }
 
+/// Row G6.
 #[test]
-fn g6_times_have_five_seconds_of_leeway() {
+fn times_have_five_seconds_of_leeway() {
     assert_eq!(LEEWAY, Duration::from_secs(5));
     assert_eq!(body(|claims| claims["exp"] = json!(NOW - 4)), None);
     assert_eq!(body(|claims| claims["exp"] = json!(NOW - 5)), Some(Defect::Expired));
@@ -182,8 +190,9 @@ fn g6_times_have_five_seconds_of_leeway() {
     }
 }
 
+/// Row G7.
 #[test]
-fn g7_a_token_never_outlives_its_credential() {
+fn token_expires_with_its_credential() {
     let minter = Minter::new(ring(), Duration::from_mins(5), false);
     let ends = |not_after: Option<f64>| {
         let answer = Authenticated { not_after: not_after.map(|end| at(NOW) + Duration::from_secs_f64(end)), ..alan() };
@@ -203,8 +212,9 @@ fn g7_a_token_never_outlives_its_credential() {
     assert!(matches!(minter.mint(at(NOW), &past), Err(TokenError::Ended)));
 }
 
+/// Row G8.
 #[test]
-fn g8_a_short_secret_is_refused_without_showing_it() {
+fn short_secret_is_refused_without_showing_it() {
     let secret = |length: usize| SecretString::from("s3cr3t-".repeat(10)[..length].to_owned());
     assert!(KeyRing::new(&secret(32), None).is_ok());
     assert!(KeyRing::new(&secret(32), Some(&secret(0))).is_ok(), "an empty previous secret is none");
@@ -216,8 +226,9 @@ fn g8_a_short_secret_is_refused_without_showing_it() {
     assert_eq!(error, KeyError::TooShort { variable: "OCIS_JWT_SECRET_PREVIOUS", length: 31 });
 }
 
+/// Row G9.
 #[test]
-fn g9_rotation_loses_no_token_and_ends_with_the_old_secret() {
+fn rotation_loses_no_token_and_ends_with_the_old_secret() {
     let secret = |letter: &str| SecretString::from(letter.repeat(32));
     let (first, second, third) = (secret("a"), secret("b"), secret("c"));
     let ring = Arc::new(KeyRing::new(&first, None).unwrap());
@@ -269,7 +280,7 @@ fn a_huge_token_is_neither_read_nor_minted() {
 }
 
 #[test]
-fn groups_beyond_the_bound_are_left_out_and_the_token_says_so() {
+fn groups_beyond_the_bound_are_omitted_and_marked() {
     let mut answer = alan();
     let read = |answer: &Authenticated, most: usize| {
         let minter = Minter::new(ring(), Duration::from_mins(5), false).with_max_groups_size(most);
@@ -301,7 +312,7 @@ fn metadata(values: &[&str]) -> MetadataMap {
 }
 
 #[test]
-fn a_caller_is_known_by_the_first_token_that_is_not_empty() {
+fn first_token_that_is_not_empty_identifies_the_caller() {
     let good = forge(&claims(|_| {}));
     let user =
         |values: &[&str]| token::authorize(&verifier(), at(NOW), &metadata(values)).map(|claims| claims.user.username);

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_goes_below_its_path_only_and_ends_when_told() {
+    fn cookie_is_sent_below_its_path_until_it_is_deleted() {
         let (mut jar, url) = jar(&["a=1", "b=2; Path=/signin"]);
         let other = Url::parse("https://op.test/signing").expect("a URL");
         assert_eq!(jar.header(&url, false, Site::Provider).as_deref(), Some("a=1; b=2"));

@@ -8,7 +8,7 @@ use crate::raw;
 use crate::world::{NODE, OTHER, World, basic, client};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_credential_opens_and_each_bad_one_is_refused_alike() {
+async fn valid_credentials_pass_and_invalid_ones_are_refused_alike() {
     let world = World::start("edge-credentials").await;
     let ours = world.token.clone();
     let cases = [
@@ -62,8 +62,9 @@ async fn rules_are_followed() {
     assert!(header(&world.backend.take()[0], "x-access-token").is_empty());
 }
 
+/// Row E5.
 #[tokio::test(flavor = "multi_thread")]
-async fn e5_paths_with_two_readings_are_refused_on_every_route() {
+async fn paths_with_two_readings_are_refused_on_every_route() {
     let world = World::start("edge-paths").await;
     let authorization = format!("Authorization: {}", world.password());
     for path in [

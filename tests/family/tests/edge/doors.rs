@@ -35,8 +35,9 @@ async fn nginx(world: &World, target: &str, more: &[&str]) -> Reply {
     raw::request(world.edge, "GET /verify?user=admin&rd=//evil", &headers).await
 }
 
+/// Rows E6 and E7.
 #[tokio::test(flavor = "multi_thread")]
-async fn e6_e7_what_is_asked_for_is_read_in_one_place() {
+async fn original_request_is_read_from_one_header_set() {
     let world = behind("edge-nginx", "nginx").await;
     let line = format!("Authorization: {}", basic("einstein", &world.token));
     let good = nginx(&world, "/a?b=c", &[&line]).await;
@@ -63,8 +64,9 @@ async fn e6_e7_what_is_asked_for_is_read_in_one_place() {
     assert!(world.backend.take().is_empty());
 }
 
+/// Row E7.
 #[tokio::test(flavor = "multi_thread")]
-async fn e7_caddy_and_traefik_write_it_elsewhere() {
+async fn caddy_and_traefik_use_forwarded_headers() {
     let world = behind("edge-caddy", "caddy").await;
     let forwarded = ["X-Forwarded-Method: GET", "X-Forwarded-Host: cloud.example", "X-Forwarded-Proto: https"];
     for (uri, more, status) in [
@@ -79,7 +81,7 @@ async fn e7_caddy_and_traefik_write_it_elsewhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn envoy_asks_by_the_request_itself() {
+async fn envoy_http_check_uses_the_request_itself() {
     let world = behind("edge-envoy-http", "envoy").await;
     let line = format!("Authorization: {}", basic("einstein", &world.token));
     for (request, status) in [
@@ -147,7 +149,7 @@ async fn check_refuses_addresses_outside_trusted_proxies() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn envoy_asks_by_grpc() {
+async fn envoy_grpc_check_is_answered() {
     let world = behind_envoy("edge-envoy-grpc", "127.0.0.1").await;
     let mut client = AuthorizationClient::new(world.family.channel(ServiceId::Proxy));
     let authorization = basic("einstein", &world.token);
@@ -184,7 +186,7 @@ async fn envoy_asks_by_grpc() {
 const SECRET: &str = "an-api-server-proves-itself-with-this";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kubernetes_asks_whose_a_token_is() {
+async fn kubernetes_token_review_is_answered() {
     note_secret(SECRET);
     let world = World::start_with("edge-kubernetes", |layout| {
         layout.set("PROXY_TOKEN_REVIEW_SECRET", SECRET);

@@ -58,8 +58,9 @@ async fn identity_headers_of_clients_are_removed_on_every_route() {
     }
 }
 
+/// Row E1.
 #[tokio::test(flavor = "multi_thread")]
-async fn e1_trailers_say_nothing_either() {
+async fn identity_headers_in_trailers_are_removed() {
     let world = World::start("edge-trailers").await;
     let request = "POST /pub/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: x-access-token, x-sum\r\n\
                    Connection: close\r\n\r\n3\r\nabc\r\n0\r\nX-Access-Token: forged\r\nX-Sum: 1\r\n\r\n";
@@ -69,8 +70,9 @@ async fn e1_trailers_say_nothing_either() {
     assert!(forged(&seen[0]).is_empty(), "{seen:?}");
 }
 
+/// Row E3.
 #[tokio::test(flavor = "multi_thread")]
-async fn e3_a_strangers_word_on_where_it_is_counts_nothing() {
+async fn forwarded_headers_of_untrusted_clients_are_ignored() {
     let world = World::start("edge-forwarded").await;
     let forwarded =
         ["X-Forwarded-For: 192.0.2.7", "Forwarded: for=192.0.2.7", "X-Real-IP: 192.0.2.7", "X-Forwarded-Proto: https"];
@@ -84,8 +86,9 @@ async fn e3_a_strangers_word_on_where_it_is_counts_nothing() {
     assert!(header(&seen[0], "forwarded").is_empty() && header(&seen[0], "x-real-ip").is_empty());
 }
 
+/// Row E3.
 #[tokio::test(flavor = "multi_thread")]
-async fn e3_a_trusted_proxy_is_believed() {
+async fn forwarded_headers_of_a_trusted_proxy_are_used() {
     let world = World::start_with("edge-trusted", |layout| layout.set("PROXY_TRUSTED_PROXIES", "127.0.0.1")).await;
     let forwarded = ["X-Forwarded-For: 1.2.3.4, 192.0.2.7"];
     assert_eq!(raw::request(world.edge, "GET /internal", &forwarded).await.status(), 200);
@@ -93,7 +96,7 @@ async fn e3_a_trusted_proxy_is_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn routes_rewrite_and_what_belongs_to_a_connection_stays_there() {
+async fn routes_rewrite_paths_and_hop_by_hop_headers_are_removed() {
     let world = World::start("edge-routes").await;
     let line = format!("Authorization: {}", basic("einstein", &world.token));
     let headers = [
@@ -120,8 +123,9 @@ async fn routes_rewrite_and_what_belongs_to_a_connection_stays_there() {
     assert!(reply.header("x-hop").is_empty(), "{reply:?}");
 }
 
+/// Row E9.
 #[tokio::test(flavor = "multi_thread")]
-async fn e9_limits() {
+async fn requests_over_a_limit_are_refused() {
     let world = World::start("edge-limits").await;
     let status = async |line: String, headers: Vec<String>| {
         let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
@@ -148,8 +152,9 @@ async fn e9_limits() {
     assert_eq!(raw::send(world.edge, chunked.as_bytes()).await.status(), 413, "nor in parts");
 }
 
+/// Row E9.
 #[tokio::test(flavor = "multi_thread")]
-async fn e9_a_head_that_does_not_end_is_given_up() {
+async fn endless_request_head_is_closed() {
     let world = World::start("edge-slow").await;
     let begin = std::time::Instant::now();
     let mut stream = tokio::net::TcpStream::connect(world.edge).await.expect("connects");

@@ -91,7 +91,7 @@ async fn files_are_sent_and_fetched_through_the_edge() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_a_valid_internal_token_is_kept_and_only_where_the_route_says_so() {
+async fn internal_token_is_passed_on_only_if_valid_and_configured_for_the_route() {
     let backend = Backend::start().await;
     let address = backend.address;
     let text = format!(

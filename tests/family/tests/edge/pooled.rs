@@ -139,7 +139,7 @@ async fn request_is_sent_again_once_and_never_after_a_fresh_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn upload_is_sent_again_only_while_nothing_of_its_body_was_read() {
+async fn upload_is_retried_only_before_its_body_is_read() {
     let (world, backend) = start("edge-pooled-upload").await;
     let head = "PUT /late HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nConnection: close\r\n\r\n";
     let mut is_dropped = false;

@@ -233,7 +233,7 @@ async fn key_of_an_access_token_ends_with_its_session_at_the_provider_of_the_pro
 
 /// In a family of processes the edge learns of it by the logout token that it passes on.
 #[tokio::test(flavor = "multi_thread")]
-async fn key_of_an_access_token_ends_when_the_provider_tells_of_the_sign_out() {
+async fn key_of_an_access_token_ends_with_a_logout_notification() {
     let site = Site::start("edge-signed-logout", Mode::Processes, &client_with_sid(), |layout| {
         accept_all_clients(layout);
         let clients = layout.folder().join("clients.yaml");

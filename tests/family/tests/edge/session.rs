@@ -19,8 +19,9 @@ use site::Site;
 const HTML: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
 const COOKIE: &str = SignIn::COOKIE;
 
+/// Row E14.
 #[tokio::test(flavor = "multi_thread")]
-async fn e14_who_goes_to_a_page_signs_in_and_comes_back_to_it() {
+async fn navigation_without_session_signs_in_and_returns_to_the_page() {
     let site = Site::start("edge-session-sign-in").await;
     let mut browser = Browser::new();
     site.sign_in(&mut browser, "/page?q=1").await;
@@ -40,8 +41,9 @@ async fn e14_who_goes_to_a_page_signs_in_and_comes_back_to_it() {
     assert!(browser.cookies().all(|name| !name.starts_with("doorward-login-")), "no sign-in is left over");
 }
 
+/// Row E14.
 #[tokio::test(flavor = "multi_thread")]
-async fn e14_scripts_and_programs_are_not_sent_to_a_page() {
+async fn scripts_and_programs_are_not_sent_to_a_page() {
     let site = Site::start("edge-session-programs").await;
     let mut browser = Browser::new();
     for (method, headers) in [
@@ -62,8 +64,9 @@ async fn e14_scripts_and_programs_are_not_sent_to_a_page() {
     assert!(site.is_signed_out(&mut browser).await && site.world.backend.take().is_empty());
 }
 
+/// Row E12.
 #[tokio::test(flavor = "multi_thread")]
-async fn e12_another_sites_page_changes_nothing() {
+async fn cross_site_request_with_the_cookie_is_refused() {
     let site = Site::start("edge-session-csrf").await;
     let mut browser = Browser::new();
     site.sign_in(&mut browser, "/a").await;
@@ -99,7 +102,7 @@ async fn e12_another_sites_page_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_answer_to_what_this_browser_has_begun_is_taken() {
+async fn callback_that_this_browser_did_not_begin_is_refused() {
     let site = Site::start("edge-session-answers").await;
     let mut browser = Browser::new();
     let refused = async |browser: &mut Browser, url: &str| {

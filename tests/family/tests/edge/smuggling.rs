@@ -85,8 +85,9 @@ fn cases() -> Vec<(&'static str, String)> {
     ]
 }
 
+/// Row E4.
 #[tokio::test(flavor = "multi_thread")]
-async fn e4_nothing_is_smuggled_past_the_edge() {
+async fn request_smuggling_is_refused() {
     let world = World::start("edge-smuggling").await;
     let mut table = String::new();
     let cases = cases();

@@ -61,7 +61,7 @@ fn at(last: u8) -> Browser {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stranger_does_not_lock_the_user_out_of_the_sign_in_page() {
+async fn other_source_does_not_lock_the_user_out_of_the_sign_in_page() {
     let site = Site::start("edge-sources").await;
     let password = site.world.family.layout.password.clone();
     let mut known = at(2);
@@ -80,7 +80,7 @@ async fn stranger_does_not_lock_the_user_out_of_the_sign_in_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn forwarded_address_is_not_believed_of_others_on_the_machine() {
+async fn forwarded_address_of_other_local_clients_is_ignored() {
     let site = Site::start("edge-sources-direct").await;
     let password = site.world.family.layout.password.clone();
     let mut browser = at(2);

@@ -161,7 +161,7 @@ async fn early_answers_of_backends_reach_the_client() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn upload_whose_backend_dies_is_answered_with_502_and_sent_once() {
+async fn upload_to_a_backend_that_crashes_is_answered_with_502_and_sent_once() {
     let early = Early::start(Manner::Dies).await;
     let world = early.behind_edge("edge-dying-backend").await;
     let authorization = basic("einstein", &world.token);

@@ -31,7 +31,7 @@ async fn shouting() -> SocketAddr {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_websocket_is_joined_and_nothing_else_is() {
+async fn only_websocket_upgrades_are_tunnelled() {
     let shouting = shouting().await;
     let world = World::start_with("edge-websocket", |layout| {
         let file = layout.folder().join("socket.yaml");

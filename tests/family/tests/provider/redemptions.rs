@@ -73,13 +73,15 @@ async fn one_winner_each(world: World) {
     );
 }
 
+/// Row I8.
 #[tokio::test(flavor = "multi_thread")]
-async fn i8_fifty_redemptions_of_a_code_at_a_process() {
+async fn fifty_redemptions_of_a_code_at_a_process() {
     one_winner_each(World::alone("redemptions", &[]).await).await;
 }
 
+/// Row I8.
 #[tokio::test(flavor = "multi_thread")]
-async fn i8_fifty_redemptions_of_a_code_at_two_processes_on_postgres() {
+async fn fifty_redemptions_of_a_code_at_two_processes_on_postgres() {
     let Some(cluster) = Cluster::start().await else { return };
     one_winner_each(World::replicated("redemptions-two", &cluster, &[]).await).await;
 }

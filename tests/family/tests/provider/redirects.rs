@@ -92,8 +92,9 @@ async fn sends_back(world: &World, parameters: &[(&str, &str)], redirect_uri: &s
     }
 }
 
+/// Row I1.
 #[tokio::test(flavor = "multi_thread")]
-async fn i1_a_process_answers_only_to_the_very_redirect_uri_that_is_registered() {
+async fn process_redirects_to_the_exact_registered_redirect_uri_only() {
     let world = World::alone("exact", &[]).await;
     sends_back(&world, &request(ASKING, CALLBACK), CALLBACK, "login_required").await;
     let near = [
@@ -128,8 +129,9 @@ async fn i1_a_process_answers_only_to_the_very_redirect_uri_that_is_registered()
     }
 }
 
+/// Row I2.
 #[tokio::test(flavor = "multi_thread")]
-async fn i2_a_process_answers_to_other_ports_of_loopback_addresses_only() {
+async fn process_ignores_the_port_of_loopback_redirect_uris_only() {
     let world = World::alone("loopback", &[]).await;
     for uri in ["http://127.0.0.1/cb", "http://127.0.0.1:51004/cb", "http://[::1]:51004/cb", "http://localhost/cb"] {
         sends_back(&world, &request(NATIVE, uri), uri, "login_required").await;

@@ -72,24 +72,28 @@ async fn one_winner_each(world: World) {
     eprintln!("{}: {ROUNDS} refresh tokens without grace: one winner each, every family ended", world.described());
 }
 
+/// Row I11.
 #[tokio::test(flavor = "multi_thread")]
-async fn i11_fifty_uses_of_a_refresh_token_at_a_process() {
+async fn fifty_uses_of_a_refresh_token_at_a_process() {
     one_successor_each(World::alone("refreshes", &[]).await).await;
 }
 
+/// Row I11.
 #[tokio::test(flavor = "multi_thread")]
-async fn i11_fifty_uses_of_a_refresh_token_at_two_processes_on_postgres() {
+async fn fifty_uses_of_a_refresh_token_at_two_processes_on_postgres() {
     let Some(cluster) = Cluster::start().await else { return };
     one_successor_each(World::replicated("refreshes-two", &cluster, &[]).await).await;
 }
 
+/// Row I10.
 #[tokio::test(flavor = "multi_thread")]
-async fn i10_fifty_uses_of_a_refresh_token_without_grace_at_a_process() {
+async fn fifty_uses_of_a_refresh_token_without_grace_at_a_process() {
     one_winner_each(World::alone("refreshes-no-grace", &NO_GRACE).await).await;
 }
 
+/// Row I10.
 #[tokio::test(flavor = "multi_thread")]
-async fn i10_fifty_uses_of_a_refresh_token_without_grace_at_two_processes_on_postgres() {
+async fn fifty_uses_of_a_refresh_token_without_grace_at_two_processes_on_postgres() {
     let Some(cluster) = Cluster::start().await else { return };
     one_winner_each(World::replicated("refreshes-no-grace-two", &cluster, &NO_GRACE).await).await;
 }

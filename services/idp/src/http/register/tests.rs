@@ -38,9 +38,10 @@ fn managed(registered: &Value) -> (String, String) {
     (path, text(registered, "registration_access_token"))
 }
 
+/// Row I33.
 #[tokio::test]
-async fn i33_registration_is_off_unless_it_is_configured() {
-    let bench = Bench::new().await;
+async fn registration_is_off_unless_it_is_configured() {
+    let service = Service::with(|_| {}).await;
     for path in [REGISTER, "/oidc/oauth2/register", "/konnect/v1/register/web"] {
         for method in ["POST", "GET", "PUT", "DELETE"] {
             bench.send_json(method, path, Some("token"), Some(&wiki())).await.is(404);
@@ -48,10 +49,11 @@ async fn i33_registration_is_off_unless_it_is_configured() {
     }
 }
 
+/// Row I33.
 #[tokio::test]
-async fn i33_it_needs_an_initial_access_token_unless_it_is_open() {
-    let bench = guarded().await;
-    let anonymous = bench.register(None, &wiki()).await;
+async fn registration_needs_an_initial_access_token_unless_it_is_open() {
+    let service = Service::guarded().await;
+    let anonymous = service.post(None, &wiki()).await;
     assert_eq!(anonymous.header("www-authenticate"), r#"Bearer realm="idp""#);
     assert_eq!(anonymous.header("cache-control"), "no-store");
     assert_eq!(anonymous.is(401)["error"], "invalid_token");
@@ -62,9 +64,9 @@ async fn i33_it_needs_an_initial_access_token_unless_it_is_open() {
 }
 
 #[tokio::test]
-async fn a_new_client_is_told_everything_once() {
-    let bench = open().await;
-    let answer = bench.register(None, &wiki()).await;
+async fn registration_response_has_secret_and_registration_token() {
+    let service = Service::open().await;
+    let answer = service.post(None, &wiki()).await;
     assert_eq!(answer.header("cache-control"), "no-store");
     let registered = answer.is(201);
     let id = text(&registered, "client_id");
@@ -113,8 +115,8 @@ async fn each_layout_names_its_own_address() {
 }
 
 #[tokio::test]
-async fn what_is_registered_is_echoed_and_shown_again() {
-    let bench = open().await;
+async fn registered_metadata_is_returned_by_both_endpoints() {
+    let service = Service::open().await;
     let mut metadata = wiki();
     for (name, value) in [
         ("initiate_login_uri", json!("https://wiki.example/login")),
@@ -163,7 +165,7 @@ async fn only_the_registration_token_of_a_client_manages_it() {
 }
 
 #[tokio::test]
-async fn a_client_changes_its_registration_and_nothing_of_ours() {
+async fn client_update_keeps_operator_settings() {
     let service = Service::open().await;
     let registered = service.post(None, &wiki()).await.is(201);
     let ((path, token), id) = (managed(&registered), text(&registered, "client_id"));
@@ -212,9 +214,10 @@ async fn a_client_removes_itself() {
     service.send("GET", &path, Some(&token), None).await.is(401);
 }
 
+/// Row I33.
 #[tokio::test]
-async fn i33_a_client_cannot_make_itself_trusted() {
-    let bench = open().await;
+async fn client_cannot_make_itself_trusted() {
+    let service = Service::open().await;
     let mut metadata = wiki();
     for (name, value) in [
         ("client_id", json!("web")),
@@ -265,9 +268,9 @@ async fn an_address_without_https_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_json_object_is_refused() {
-    let bench = open().await;
-    let send = async |kind: &str, body: Vec<u8>| -> Reply {
+async fn body_that_is_not_a_json_object_is_refused() {
+    let service = Service::open().await;
+    let send = async |kind: &str, body: Vec<u8>| -> Answer {
         let request = Request::post(REGISTER).header("content-type", kind).body(Body::from(body));
         bench.raw(request.expect("a request")).await
     };

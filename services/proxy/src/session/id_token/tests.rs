@@ -112,7 +112,7 @@ fn a_logout_token_says_what_ends() {
 }
 
 #[test]
-fn what_is_no_logout_token_ends_nothing() {
+fn invalid_logout_token_ends_no_session() {
     for (changes, wrong) in [
         (json!({ "iss": "https://other.example" }), "iss"),
         (json!({ "aud": "other" }), "aud"),

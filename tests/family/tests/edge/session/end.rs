@@ -53,7 +53,7 @@ async fn signing_out_ends_here_at_the_provider_and_in_every_other_browser_of_tha
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn forged_word_of_a_sign_out_ends_nothing() {
+async fn forged_logout_token_ends_no_session() {
     let site = Site::start("edge-session-forged").await;
     let mut browser = Browser::new();
     site.sign_in(&mut browser, "/a").await;
@@ -87,7 +87,7 @@ async fn tokens_are_exchanged_behind_the_scenes_until_the_session_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_provider_does_not_exchange_any_more_ends_the_session() {
+async fn expired_refresh_token_ends_the_session() {
     let site = Site::start_with("edge-session-refused", |layout| {
         layout.set("IDP_REFRESH_TOKEN_EXPIRATION", "30m");
     })
@@ -103,8 +103,9 @@ async fn what_the_provider_does_not_exchange_any_more_ends_the_session() {
     assert!(site.world.backend.take().is_empty());
 }
 
+/// Row E14.
 #[tokio::test(flavor = "multi_thread")]
-async fn e14_whoever_is_not_let_in_after_signing_in_is_not_sent_in_circles() {
+async fn refused_user_is_not_redirected_in_a_loop_after_sign_in() {
     let site = Site::start_with("edge-session-circles", |layout| {
         layout.set("AUTH_BEARER_OIDC_AUDIENCE", "another-audience");
     })

@@ -59,9 +59,10 @@ async fn verify(site: &Site, headers: &[(&'static str, &str)]) -> reqwest::Respo
     request.send().await.expect("answers")
 }
 
+/// Row E14.
 #[tokio::test(flavor = "multi_thread")]
-async fn e14_other_proxies_are_told_where_people_sign_in() {
-    for (proxy, prefix, status, told_in) in
+async fn other_proxies_get_the_sign_in_address() {
+    for (proxy, prefix, status, location_header) in
         [("caddy", "forwarded", 302, "location"), ("nginx", "original", 401, "x-doorward-login")]
     {
         let site = Site::start_with(&format!("edge-session-{proxy}"), |layout| {
@@ -83,13 +84,13 @@ async fn e14_other_proxies_are_told_where_people_sign_in() {
         let page = verify(&site, &[&plain[..], &[HTML]].concat()).await;
         let login = format!("{}/_doorward/login?rd=%2Fa%3Fb%3Dc", site.own);
         assert_eq!(page.status().as_u16(), status, "{proxy}");
-        assert_eq!(page.headers()[told_in].to_str().expect("text"), login, "{proxy}");
+        assert_eq!(page.headers()[location_header].to_str().expect("text"), login, "{proxy}");
         assert_eq!(verify(&site, &plain).await.status(), StatusCode::UNAUTHORIZED, "{proxy}: no page");
         let other = asked("other.example");
         let other: Vec<_> = other.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let elsewhere = verify(&site, &[&other[..], &[HTML]].concat()).await;
         assert_eq!(elsewhere.status(), StatusCode::UNAUTHORIZED, "{proxy}: it is never sent the session");
-        assert!(!elsewhere.headers().contains_key(told_in), "{proxy}");
+        assert!(!elsewhere.headers().contains_key(location_header), "{proxy}");
 
         let mut browser = Browser::new();
         let asked = browser.open(&login).await.expect("answers");

@@ -31,9 +31,10 @@ async fn lenient() -> Bench {
     Bench::with(|config| config.open_registration = true).await
 }
 
+/// Row I32.
 #[tokio::test]
-async fn i32_no_private_address_is_called_for_a_client_that_registers() {
-    let bench = open().await;
+async fn registration_calls_no_private_address() {
+    let service = Service::open().await;
     let (port, hits) = listener("HTTP/1.1 200 OK\r\n".to_owned(), b"[]".to_vec()).await;
     let addresses = [
         format!("http://127.0.0.1:{port}/"),
@@ -76,9 +77,10 @@ async fn the_list_of_a_sector_has_to_name_all_redirect_uris() {
     assert_eq!(hits.load(Ordering::Acquire), 2);
 }
 
+/// Row I32.
 #[tokio::test]
-async fn i32_a_redirect_an_endless_body_and_what_is_no_list_are_refused() {
-    let bench = lenient().await;
+async fn sector_document_with_redirect_endless_body_or_no_list_is_refused() {
+    let service = lenient().await;
     let (target, hits) = listener("HTTP/1.1 200 OK\r\n".to_owned(), br#"["https://wiki.example/cb"]"#.to_vec()).await;
     let redirect = format!("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:{target}/\r\n");
     for (head, body) in [

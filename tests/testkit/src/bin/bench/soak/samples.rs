@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_while_caches_fill_does_not_count() {
+    fn growth_while_caches_fill_is_ignored() {
         assert!(growth(&hour(|minute| 50 + minute.min(20))).abs() < 0.01);
     }
 
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn single_peak_is_no_growth() {
+    fn single_peak_is_not_growth() {
         let peak = |minute| if minute == 58 { 90 } else { 50 };
         assert!(growth(&hour(peak)).abs() < 0.01);
     }
