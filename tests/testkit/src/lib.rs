@@ -16,7 +16,7 @@ pub use calls::{Answer, is_ok};
 pub use certificates::Certificates;
 pub use code_flow::{CODE_CHALLENGE, authorization_query, code_redemption};
 pub use family::{Mode, TestFamily};
-pub use layout::{Layout, PEOPLE, Person, free_address};
+pub use layout::{Layout, TestUser, USERS, free_address};
 pub use logs::{note_secret, write_secret};
 pub use process::{Finished, Server, binary, run};
 pub use sign_in::SignIn;

@@ -5,5 +5,5 @@ mod audit;
 mod delegated;
 mod imports;
 mod lifetimes;
-mod rows;
+mod security_requirements;
 mod support;

@@ -4,6 +4,6 @@ mod clients;
 mod issuer;
 mod logout;
 mod opaque;
-mod people;
+mod provisioning;
 mod support;
 mod tokens;

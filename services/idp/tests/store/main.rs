@@ -6,10 +6,10 @@ mod deliveries;
 mod devices;
 mod families;
 mod keys;
-mod memory;
-mod once;
+mod one_time_values;
 mod prune;
 mod races;
+mod revocations;
 mod sessions;
 mod support;
 
@@ -24,7 +24,7 @@ async fn suite(store: Store) {
     clients::suite(&store).await;
     keys::suite(&store).await;
     devices::suite(&store).await;
-    once::suite(&store).await;
+    one_time_values::suite(&store).await;
     prune::suite(&store).await;
 }
 

@@ -2,8 +2,9 @@
 
 mod access;
 mod backend;
-mod doors;
+mod client_addresses;
 mod forward;
+mod forward_auth;
 mod h2c;
 mod headers;
 mod long_tokens;
@@ -16,7 +17,6 @@ mod raw;
 mod rules;
 mod session;
 mod smuggling;
-mod sources;
 mod uploads;
 mod webdav;
 mod websocket;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use testkit::{Layout, Mode, PEOPLE, TestFamily};
+use testkit::{Layout, Mode, TestFamily, USERS};
 
 /// `doorward server` gets SIGTERM while the edge verifies passwords for requests that it then passes on to auth-app, another
 /// service of the same process: all are answered.
@@ -21,7 +21,7 @@ async fn requests_in_flight_at_sigterm_reach_services_of_the_same_process() {
 
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let send = |login: &str| tokio::spawn(client.get(&url).basic_auth(login, Some(&password)).send());
-    let requests: Vec<_> = PEOPLE.iter().map(|person| send(person.login)).collect();
+    let requests: Vec<_> = USERS.iter().map(|user| send(user.login)).collect();
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(requests.iter().all(|request| !request.is_finished()), "the requests are in flight at SIGTERM");
     assert_eq!(family.stop().await, [0]);

@@ -73,7 +73,7 @@ async fn run_beside(arguments: &Arguments, backend: &Server, nginx: [&Server; 2]
     let mut family = Family::new()?;
     std::fs::write(family.routes(), routes(&backend.address))?;
     let server = family.start()?;
-    family.add_person(LOGIN, PASSWORD)?;
+    family.add_user(LOGIN, PASSWORD)?;
     let token = family.app_token(LOGIN)?;
     let authorization: Arc<str> = format!("Basic {}", STANDARD.encode(format!("{LOGIN}:{token}"))).into();
 

@@ -98,7 +98,7 @@ impl Family {
         self.folder.path().join("routes.yaml")
     }
 
-    /// A person's new app token, as an operator makes one.
+    /// Creates an app token for a user, as an operator does.
     pub(crate) fn app_token(&self, login: &str) -> Result<String, BoxError> {
         let mut command = Command::new(&self.binary);
         let variables = self.environment.iter().map(|(name, value)| (name, value));
@@ -110,8 +110,8 @@ impl Family {
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
-    /// Adds a person, as an operator would.
-    pub(crate) fn add_person(&self, login: &str, password: &str) -> Result<(), BoxError> {
+    /// Adds a user, as an operator does.
+    pub(crate) fn add_user(&self, login: &str, password: &str) -> Result<(), BoxError> {
         let mut child = Command::new(&self.binary)
             .args(["user", "add", login, "--password-stdin"])
             .env_clear()

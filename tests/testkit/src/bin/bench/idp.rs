@@ -23,7 +23,7 @@ use crate::{
     server::Server,
 };
 
-pub(crate) use self::ours::{PASSWORD, PEOPLE, login};
+pub(crate) use self::ours::{PASSWORD, USERS, login};
 
 /// The secret of all clients.
 pub(crate) const CLIENT_SECRET: &str = "bench-0123456789abcdef0123456789abcdef";
@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
     only: Option<String>,
 }
 
-/// Signs a person in at idp, to the client `bench-code`: the answer with the tokens, of which the access token holds the login name.
+/// Signs a user in at idp, to the client `bench-code`: the answer with the tokens, of which the access token holds the login name.
 pub(crate) async fn sign_in(connection: &Connection, number: usize) -> Result<Reply, BoxError> {
     flow::sign_in(ours::ENDPOINTS, connection, number, "openid profile").await
 }

@@ -11,13 +11,13 @@ mod family;
 mod http;
 mod idp;
 mod load;
-mod people;
 mod report;
 mod scenario;
 mod server;
 mod soak;
 mod spent;
 mod tokens;
+mod users;
 
 use std::{num::NonZeroUsize, process::ExitCode, time::Duration};
 

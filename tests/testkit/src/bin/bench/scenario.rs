@@ -12,10 +12,11 @@ use crate::{
     Arguments,
     family::Family,
     load::{Call, Callers},
-    people, report,
+    report,
     report::Series,
     server::Server,
     tokens::{self, Crowd},
+    users,
 };
 
 /// Measures everything and prints the tables.
@@ -40,7 +41,7 @@ async fn warm(
 ) -> Result<(), BoxError> {
     let server = family.start()?;
     let (_, idle) = server.memory_mib()?;
-    people::add(&family.users, crowds.iter().flat_map(|crowd| &crowd.owners)).await?;
+    users::add(&family.users, crowds.iter().flat_map(|crowd| &crowd.owners)).await?;
     passwords::add_people(family)?;
     let bench = Bench { arguments, crowds, echo, callers: callers(arguments, &server).await? };
     report::line(&format!("{} callers, {} connections", arguments.callers, arguments.connections))?;

@@ -19,7 +19,7 @@ use crate::family::Family;
 use crate::idp::{self, CLIENT_SECRET, REDIRECT_URI};
 use crate::server::Server;
 use crate::tokens::Owner;
-use crate::{people, report};
+use crate::{report, users};
 
 /// How many rounds are under way at the same time.
 const LANES: u32 = 4;
@@ -49,10 +49,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
     tell(&mut family)?;
     let server = family.start()?;
     let person = |number| Owner { id: Uuid::from_u64_pair(1, number as u64), login: idp::login(number) };
-    let owners: Vec<_> = (0..idp::PEOPLE).map(person).collect();
-    people::add(&family.users, owners.iter()).await?;
+    let owners: Vec<_> = (0..idp::USERS).map(person).collect();
+    users::add(&family.users, owners.iter()).await?;
     let passwords = family.setting("AUTH_BASIC_GRPC_ADDR").ok_or("the family has passwords")?;
-    people::set_password(passwords, &owners, idp::PASSWORD).await?;
+    users::set_password(passwords, &owners, idp::PASSWORD).await?;
 
     let whole = Duration::try_from_secs_f64(arguments.minutes * 60.0)?;
     report::line(&format!(

@@ -39,11 +39,11 @@ pub(crate) struct Owner {
     pub(crate) login: String,
 }
 
-/// People who have equally many tokens.
+/// Users who have equally many tokens.
 pub(crate) struct Crowd {
     /// How many each has.
     pub(crate) tokens: usize,
-    /// The people.
+    /// The users.
     pub(crate) owners: Vec<Owner>,
     /// [`USED`] of their tokens, with their login names.
     pub(crate) credentials: Vec<Credential>,

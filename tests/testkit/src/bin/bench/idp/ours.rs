@@ -13,7 +13,7 @@ use super::{
     CLIENT_SECRET, REDIRECT_URI,
     work::{Endpoints, Side},
 };
-use crate::{family::JWT_SECRET, http, people, server::Server, tokens::Owner};
+use crate::{family::JWT_SECRET, http, server::Server, tokens::Owner, users};
 
 /// Where idp answers what.
 pub(super) const ENDPOINTS: Endpoints = Endpoints {
@@ -26,13 +26,13 @@ pub(super) const ENDPOINTS: Endpoints = Endpoints {
 };
 /// The password of all users.
 pub(crate) const PASSWORD: &str = "a passphrase of the load tool";
-/// How many people sign in, in turn.
-pub(crate) const PEOPLE: usize = 16;
+/// How many users sign in, in turn.
+pub(crate) const USERS: usize = 16;
 const ENCRYPTION_SECRET: &str = "bench-encryption-0123456789abcdef012345";
 
-/// The login name of a person.
+/// The login name of a user.
 pub(crate) fn login(number: usize) -> String {
-    format!("person-{}", number % PEOPLE)
+    format!("person-{}", number % USERS)
 }
 
 /// Everything that idp needs. It outlives its process and can be started again.
@@ -46,7 +46,7 @@ pub(super) struct Ours {
 }
 
 impl Ours {
-    /// Starts what is behind idp, with people in it, and writes the clients.
+    /// Starts what is behind idp, with users in it, and writes the clients.
     pub(super) async fn prepare() -> Result<Self, BoxError> {
         let folder = tempfile::tempdir()?;
         let [address, users, passwords] = std::array::from_fn(|_| free_address().to_string());
@@ -60,9 +60,9 @@ impl Ours {
             )?,
         ];
         let person = |number| Owner { id: Uuid::from_u64_pair(1, number as u64), login: login(number) };
-        let users_added: Vec<_> = (0..PEOPLE).map(person).collect();
-        people::add(&users, users_added.iter()).await?;
-        people::set_password(&passwords, &users_added, PASSWORD).await?;
+        let users_added: Vec<_> = (0..USERS).map(person).collect();
+        users::add(&users, users_added.iter()).await?;
+        users::set_password(&passwords, &users_added, PASSWORD).await?;
 
         let port = address.rsplit_once(':').ok_or("an address has a port")?.1;
         let mut environment = shared(folder.path(), "idp");

@@ -22,8 +22,8 @@ const ROUND: Duration = Duration::from_secs(2);
 /// Adds those who sign in with passwords.
 pub(super) fn add_people(family: &Family) -> Result<(), BoxError> {
     let crowd = (0..CROWD).map(of_the_crowd);
-    let mut people = ["einstein".to_owned(), "victim".to_owned()].into_iter().chain(crowd);
-    people.try_for_each(|login| family.add_person(&login, PASSWORD))
+    let mut users = ["einstein".to_owned(), "victim".to_owned()].into_iter().chain(crowd);
+    users.try_for_each(|login| family.add_user(&login, PASSWORD))
 }
 
 fn of_the_crowd(number: usize) -> String {

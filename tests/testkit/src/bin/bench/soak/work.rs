@@ -81,7 +81,7 @@ impl Lane {
     }
 
     async fn all_of(&self, number: u64) -> Result<(), BoxError> {
-        let person = usize::try_from(number)? % idp::PEOPLE;
+        let person = usize::try_from(number)? % idp::USERS;
         self.app_token(&idp::login(person)).await?;
         if number.is_multiple_of(WITH_PASSWORD) {
             self.opens("basic", &idp::login(person), idp::PASSWORD).await?;

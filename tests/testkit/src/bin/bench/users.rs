@@ -1,4 +1,4 @@
-//! People of the directory, added by its own interface.
+//! Adds users to the directory through its API.
 
 use authn::BoxError;
 use config::{Environment, Secret, TokenManager};
@@ -18,12 +18,12 @@ use crate::{family::JWT_SECRET, tokens::Owner};
 /// How many are added at the same time.
 const LANES: usize = 16;
 
-/// Adds people to the directory at this address.
-pub(crate) async fn add<'a>(address: &str, people: impl Iterator<Item = &'a Owner>) -> Result<(), BoxError> {
+/// Adds users to the directory at this address.
+pub(crate) async fn add<'a>(address: &str, users: impl Iterator<Item = &'a Owner>) -> Result<(), BoxError> {
     let operator = operator()?;
     let client = UsersAdminApiClient::new(Endpoint::from_shared(format!("http://{address}"))?.connect().await?);
     let mut lanes = vec![Vec::new(); LANES];
-    for (place, Owner { id, login }) in people.enumerate() {
+    for (place, Owner { id, login }) in users.enumerate() {
         let person = CreateUserRequest {
             id: Some(id.to_string()),
             username: login.clone(),
@@ -50,11 +50,11 @@ pub(crate) async fn add<'a>(address: &str, people: impl Iterator<Item = &'a Owne
     Ok(())
 }
 
-/// Gives people a password, at the address of the service that keeps them.
-pub(crate) async fn set_password(address: &str, people: &[Owner], password: &str) -> Result<(), BoxError> {
+/// Sets the password of users, at the address of auth-basic.
+pub(crate) async fn set_password(address: &str, users: &[Owner], password: &str) -> Result<(), BoxError> {
     let operator = operator()?;
     let mut client = PasswordsApiClient::new(Endpoint::from_shared(format!("http://{address}"))?.connect().await?);
-    for Owner { id, .. } in people {
+    for Owner { id, .. } in users {
         let message = SetPasswordRequest { user_id: id.to_string(), password: password.to_owned() };
         let mut request = Request::new(message);
         request.metadata_mut().insert(token::METADATA_KEY, operator.clone());
