@@ -18,6 +18,6 @@ pub use code_flow::{CODE_CHALLENGE, authorization_query, code_redemption};
 pub use family::{Mode, TestFamily};
 pub use layout::{Layout, TestUser, USERS, free_address};
 pub use logs::{note_secret, write_secret};
-pub use process::{Finished, Server, binary, run};
+pub use process::{Finished, Server, binary, report_missing, run};
 pub use sign_in::SignIn;
 pub use small_disk::SmallDisk;

@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use config::Environment;
+
 /// A binary of the workspace, from the target folder of the running test.
 ///
 /// # Panics
@@ -16,6 +18,16 @@ pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a running test has a file");
     let found = test.ancestors().map(|folder| folder.join(name)).find(|path| path.is_file());
     found.unwrap_or_else(|| panic!("the binary {name} is missing; build it with: cargo build --workspace --bins"))
+}
+
+/// Fails a test whose program is not installed, unless `DOORWARD_TEST_REDUCED=1` says that this is known.
+///
+/// # Panics
+/// Without that variable.
+#[track_caller]
+pub fn report_missing(program: &str, remedy: &str) {
+    let is_reduced = Environment::of_process().get("DOORWARD_TEST_REDUCED") == Some("1");
+    assert!(is_reduced, "this test needs {program}: {remedy}, or set DOORWARD_TEST_REDUCED=1 to do without");
 }
 
 /// What a command left behind.

@@ -11,6 +11,7 @@ use authn::{AuthError, Authenticated, Authenticator, Credentials, Reason};
 use config::Environment;
 use runtime::{Clock, Context};
 use serde_json::{Value, json};
+use testkit::report_missing;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
@@ -28,12 +29,7 @@ impl Issuer {
     /// this is known.
     async fn start(logout: &str) -> Option<Self> {
         if !std::path::Path::new(PEER).join("node_modules/oidc-provider").exists() {
-            let reduced = Environment::of_process().get("DOORWARD_TEST_REDUCED") == Some("1");
-            assert!(
-                reduced,
-                "this test needs oidc-provider: npm ci --prefix tests/conformance/peer (cargo xtask test does it), \
-                 or set DOORWARD_TEST_REDUCED=1 to do without"
-            );
+            report_missing("oidc-provider", "npm ci --prefix tests/conformance/peer (cargo xtask test does it)");
             return None;
         }
         let mut process = Command::new("node")

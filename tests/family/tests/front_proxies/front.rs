@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use config::Environment;
-use testkit::Server;
+use testkit::{Server, report_missing};
 
 use crate::lists;
 use crate::page::Page;
@@ -122,12 +121,7 @@ pub(crate) fn in_path(name: &str) -> PathBuf {
 /// Whether all programs are there. If one is not, that is a failure, unless `DOORWARD_TEST_REDUCED=1` says that it is known.
 pub(crate) fn are_there(programs: &[PathBuf]) -> bool {
     let Some(missing) = programs.iter().find(|program| !program.exists()) else { return true };
-    let reduced = Environment::of_process().get("DOORWARD_TEST_REDUCED") == Some("1");
-    assert!(
-        reduced,
-        "this test needs {}: cargo xtask test --only packages installs it; or set DOORWARD_TEST_REDUCED=1 to do without",
-        missing.display()
-    );
+    report_missing(&missing.display().to_string(), "cargo xtask test --only packages installs it");
     false
 }
 

@@ -7,10 +7,9 @@ use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use config::Environment;
 use oidc::jose::{Algorithm, SigningKey};
 use serde_json::json;
-use testkit::{Certificates, Layout, Mode, TestFamily, free_address, note_secret};
+use testkit::{Certificates, Layout, Mode, TestFamily, free_address, note_secret, report_missing};
 
 const SECRET: &str = "8b2f6d0c5e914a37b1c8d2f4a6e09753";
 /// The scripts. `cargo xtask test` installs the npm packages in the same folder, where Node looks for them.
@@ -41,12 +40,7 @@ impl World {
     pub(crate) async fn start(name: &str, place: Place) -> Option<Self> {
         let needed = ["/usr/bin/chromium", &format!("{SCRIPTS}/node_modules/openid-client"), PYTHON];
         if let Some(missing) = needed.into_iter().find(|path| !Path::new(path).exists()) {
-            let reduced = Environment::of_process().get("DOORWARD_TEST_REDUCED") == Some("1");
-            assert!(
-                reduced,
-                "this test needs {missing}: cargo xtask test --only packages installs it; or set \
-                 DOORWARD_TEST_REDUCED=1 to do without"
-            );
+            report_missing(missing, "cargo xtask test --only packages installs it");
             return None;
         }
         note_secret(SECRET);
