@@ -8,7 +8,7 @@ use proto::cs3::gateway::v1beta1::gateway_api_client::GatewayApiClient;
 use reqwest::StatusCode;
 use serde_json::Value;
 use status::Kind;
-use testkit::{Browser, Layout, Mode, TestFamily, authorization_query, code_redemption, note_secret};
+use testkit::{Browser, Layout, Mode, TestFamily, authorization_query, code_redemption, log_on, note_secret};
 use tonic::Request;
 
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
@@ -22,12 +22,7 @@ async fn sign_in_at(
 ) -> Value {
     let query = authorization_query(client, CALLBACK, scope, &[("state", "s")]);
     let begin = browser.open(&format!("{issuer}/signin/v1/identifier/_/authorize?{query}")).await.expect("answers");
-    let page = format!("{issuer}{}", begin.location.trim_start_matches(issuer));
-    let page = browser.open(&page).await.expect("answers");
-    let (flow, csrf) = (page.field("flow"), page.field("csrf"));
-    let form = [("flow", flow), ("csrf", csrf), ("username", login), ("password", password)];
-    let target = format!("{issuer}/signin/v1/identifier/_/logon");
-    let mut back = browser.submit(&target, issuer, &form).await.expect("answers");
+    let mut back = log_on(browser, issuer, &begin.location, (login, password)).await.expect("a sign-in page");
     while back.parameter("code").is_none() {
         back = if back.location.is_empty() {
             let mut form = vec![("flow", back.field("flow")), ("csrf", back.field("csrf")), ("decision", "allow")];

@@ -19,5 +19,5 @@ pub use family::{Mode, TestFamily};
 pub use layout::{Layout, TestUser, USERS, free_address};
 pub use logs::{note_secret, write_secret};
 pub use process::{Finished, Server, binary, report_missing, run};
-pub use sign_in::SignIn;
+pub use sign_in::{SignIn, log_on};
 pub use small_disk::SmallDisk;

@@ -73,21 +73,31 @@ impl SignIn {
         if begin.location.starts_with(back) {
             return Some(begin);
         }
-        let page = format!("{}{}", self.issuer, begin.location.trim_start_matches(&self.issuer));
-        let page = browser.open(&page).await.expect("the provider answers");
-        if !page.page.contains("name=\"password\"") {
-            return None;
-        }
-        let form = [
-            ("flow", page.field("flow")),
-            ("csrf", page.field("csrf")),
-            ("username", "einstein"),
-            ("password", &self.password),
-        ];
-        let target = format!("{}/signin/v1/identifier/_/logon", self.issuer);
-        let landing = browser.submit(&target, &self.issuer, &form).await.expect("the provider answers");
+        let landing = log_on(browser, &self.issuer, &begin.location, ("einstein", self.password.as_str())).await?;
         landing.location.starts_with(back).then_some(landing)
     }
+}
+
+/// Submits the form of the provider's sign-in page, to which the authorization endpoint redirects. `None` if the page does not ask
+/// for a password.
+///
+/// # Panics
+/// When the provider does not answer.
+pub async fn log_on(
+    browser: &mut Browser,
+    issuer: &str,
+    page: &str,
+    (username, password): (&str, &str),
+) -> Option<Landing> {
+    let page = format!("{issuer}{}", page.trim_start_matches(issuer));
+    let page = browser.open(&page).await.expect("the provider answers");
+    if !page.page.contains("name=\"password\"") {
+        return None;
+    }
+    let (flow, csrf) = (page.field("flow"), page.field("csrf"));
+    let form = [("flow", flow), ("csrf", csrf), ("username", username), ("password", password)];
+    let target = format!("{issuer}/signin/v1/identifier/_/logon");
+    Some(browser.submit(&target, issuer, &form).await.expect("the provider answers"))
 }
 
 /// A listener's address, as a browser on this machine has it.

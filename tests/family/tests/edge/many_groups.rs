@@ -11,7 +11,7 @@ use proto::doorward::users::v1::{
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
-use testkit::{Browser, Layout, authorization_query, code_redemption, note_secret};
+use testkit::{Browser, Layout, authorization_query, code_redemption, log_on, note_secret};
 use tonic::Request;
 
 use crate::backend::{Backend, header};
@@ -107,16 +107,8 @@ async fn sign_in(world: &World, issuer: &str) -> Value {
     let request = [("claims", r#"{"id_token":{"groups":null}}"#)];
     let query = authorization_query("cloud", CALLBACK, "openid profile", &request);
     let begin = browser.open(&format!("{issuer}/signin/v1/identifier/_/authorize?{query}")).await.expect("answers");
-    let page = format!("{issuer}{}", begin.location.trim_start_matches(issuer));
-    let page = browser.open(&page).await.expect("answers");
-    let form = [
-        ("flow", page.field("flow")),
-        ("csrf", page.field("csrf")),
-        ("username", "einstein"),
-        ("password", &world.family.layout.password),
-    ];
-    let logon = format!("{issuer}/signin/v1/identifier/_/logon");
-    let back = browser.submit(&logon, issuer, &form).await.expect("answers");
+    let credentials = ("einstein", world.family.layout.password.as_str());
+    let back = log_on(&mut browser, issuer, &begin.location, credentials).await.expect("a sign-in page");
     assert!(back.location.starts_with(CALLBACK), "{back:?}");
     let code = back.parameter("code").expect("a code");
     note_secret(&code);

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use doorward::ServiceId;
 use serde_json::Value;
 use testkit::{
-    Browser, Layout, Mode, Server, TestFamily, authorization_query, code_redemption, free_address, note_secret,
+    Browser, Layout, Mode, Server, TestFamily, authorization_query, code_redemption, free_address, log_on, note_secret,
 };
 
 use crate::cells::{CLOSED_HOST, NEAR, OPEN_HOST};
@@ -137,12 +137,7 @@ async fn access_token(issuer: &str, login: &str, password: &str) -> String {
     let mut browser = Browser::new();
     let query = authorization_query("doors", CALLBACK, "openid profile", &[]);
     let begin = browser.open(&format!("{issuer}/signin/v1/identifier/_/authorize?{query}")).await.expect("idp answers");
-    let page =
-        browser.open(&format!("{issuer}{}", begin.location.trim_start_matches(issuer))).await.expect("idp answers");
-    let (flow, csrf) = (page.field("flow"), page.field("csrf"));
-    let form = [("flow", flow), ("csrf", csrf), ("username", login), ("password", password)];
-    let back =
-        browser.submit(&format!("{issuer}/signin/v1/identifier/_/logon"), issuer, &form).await.expect("idp answers");
+    let back = log_on(&mut browser, issuer, &begin.location, (login, password)).await.expect("a sign-in page");
     let code = back.parameter("code").unwrap_or_else(|| panic!("no code: {back:?}"));
     let form = [&code_redemption(&code, CALLBACK)[..], &[("client_id", "doors")]].concat();
     let answer = browser.submit(&format!("{issuer}/konnect/v1/token"), issuer, &form).await.expect("idp answers");
