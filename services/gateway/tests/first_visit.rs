@@ -139,7 +139,7 @@ fn grpc(message: Option<Vec<u8>>) -> Response {
     response
 }
 
-/// An authenticator that accepts everything, for the user whom the login names.
+/// An authenticator that accepts every credential for the user with that login.
 struct AcceptAll {
     kind: UserType,
     roles: Vec<String>,

@@ -28,7 +28,7 @@ pub(crate) struct Journey {
     pub(crate) end: Arrival,
     /// The pages on the way, in order; without the last, if it ended at one.
     pub(crate) pages: Vec<Page>,
-    /// How often the password was asked for.
+    /// The number of password prompts.
     pub(crate) logins: usize,
 }
 
@@ -58,8 +58,8 @@ fn answer(page: &Page, person: &Person) -> Verdict<Option<(Visit, bool)>> {
     }
     let found = forms.iter().find_map(|form| saying_yes(form).map(|button| (form, button)));
     let Some((form, button)) = found else { return Ok(None) };
-    let asked = form.login().is_some().then_some(person);
-    submit(page, form, Some(button), asked).map(|visit| Some((visit, false)))
+    let user = form.login().is_some().then_some(person);
+    submit(page, form, Some(button), user).map(|visit| Some((visit, false)))
 }
 
 /// The button that says yes; of a form with one button that does not say no, that one.

@@ -5,7 +5,7 @@ use std::fmt;
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The provider does what is asked of it.
+    /// The provider meets the requirement.
     Passed,
     /// It does what it must, and leaves out what it should do; certification accepts this.
     Warned(String),

@@ -1,4 +1,4 @@
-//! Values that no one can guess.
+//! Values that cannot be guessed.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 

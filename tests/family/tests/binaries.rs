@@ -1,4 +1,4 @@
-//! What every binary owes whoever types its name.
+//! The command line of every binary.
 
 use std::collections::BTreeMap;
 

@@ -217,7 +217,7 @@ async fn removal_and_revocation_without_terminal_or_confirmation_change_nothing(
         let listed = family.command(list, "").await;
         assert!(!succeeded(&listed).contains(part), "{arguments:?}: {}", listed.stdout);
     }
-    // a wrong name is reported before anything is asked
+    // a wrong name is reported before the confirmation
     for arguments in [["client", "remove", "wiki"], ["keys", "retire", "nothing"]] {
         let refused = family.command(&arguments, "").await;
         assert!(refused.code == 1 && !refused.stderr.contains("--yes"), "{arguments:?}: {}", refused.stderr);

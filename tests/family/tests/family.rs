@@ -82,7 +82,7 @@ async fn every_bad_credential_is_refused_alike(family: &TestFamily) {
         assert_eq!(answer.map(|_| ()), refused.clone().map(|(): ()| ()), "{kind} {client_id:?}");
     }
     let unknown = family.authenticate("machine", "unknown", machine).await.expect_err("there is no such user");
-    assert_eq!(unknown.0, Kind::NotFound, "only auth-machine tells, and only whoever has the key");
+    assert_eq!(unknown.0, Kind::NotFound, "only auth-machine reveals it, and only to a holder of the key");
     let admin = family.authenticate("machine", "admin", machine).await.expect_err("the default policy");
     assert_eq!(admin.0, Kind::PermissionDenied);
     assert_eq!(family.who_am_i("not a token").await.expect_err("no token"), Kind::Unauthenticated);

@@ -8,19 +8,19 @@ use reqwest::{
     redirect::Policy,
 };
 
-/// Keeps cookies, fills forms in, and stays where it is: the test follows redirects itself.
+/// Keeps cookies and submits forms; the test follows redirects itself.
 #[derive(Debug, Clone)]
 pub struct Browser {
     http: Client,
     cookies: BTreeMap<String, String>,
 }
 
-/// What a browser was answered.
+/// A response to a browser.
 #[derive(Debug, Clone)]
 pub struct Landing {
     /// The status.
     pub status: StatusCode,
-    /// Where it is sent on to; empty if it is not.
+    /// The target of a redirect; empty without one.
     pub location: String,
     /// The page.
     pub page: String,
@@ -108,7 +108,7 @@ impl Browser {
         self.cookies.keys().map(String::as_str)
     }
 
-    /// Keeps a cookie, whoever has it from.
+    /// Adds a cookie.
     pub fn keep(&mut self, name: &str, value: &str) {
         self.cookies.insert(name.to_owned(), value.to_owned());
     }
@@ -154,7 +154,7 @@ impl Landing {
         value.unwrap_or_else(|| panic!("the page has no field {name}: {self:?}")).0
     }
 
-    /// A parameter of the address that it is sent on to, in the query or the fragment.
+    /// A parameter of the redirect's target, in the query or the fragment.
     pub fn parameter(&self, name: &str) -> Option<String> {
         let (_, parameters) = self.location.split_once(['?', '#'])?;
         form_urlencoded::parse(parameters.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())

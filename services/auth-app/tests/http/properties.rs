@@ -1,4 +1,4 @@
-//! Whatever is in a query.
+//! Property tests of the query.
 
 use auth_app::Tokens;
 use auth_app::policy::duration;

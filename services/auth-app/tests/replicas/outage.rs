@@ -13,7 +13,7 @@ use store::{Database, Options};
 
 use crate::support::{Answer, HOUR, Replica, SECOND, three};
 
-/// For so long what was read is believed without an answer of the database, and a moment until it has stopped to answer.
+/// The time for which cached tokens stay valid without the database, and a margin for the database to stop.
 const BELIEVED: Duration = store::BELIEVED_FOR.saturating_add(Duration::from_millis(500));
 
 /// The process that starts the server's others, and the others but for the one that answers this question.
@@ -124,7 +124,7 @@ async fn tokens_stay_valid_for_seconds_while_postgres_hangs_or_is_down() {
 /// One token was revoked at the first replica, just before the database stopped to answer; the other one is good.
 async fn hangs(replicas: [&Replica; 3], kept: &SecretString, revoked: &SecretString, begin: Instant) {
     let [here, there, third] = replicas;
-    // longer than what the store tells of is believed to be whole
+    // longer than the store trusts what it has read
     let until = 12 * SECOND;
     let (known, one, other, kept_one, kept_other) = tokio::join!(
         used(here, revoked, begin, until),
@@ -154,7 +154,7 @@ async fn is_dead([here, there, third]: [&Replica; 3], revoked: &SecretString, be
         used(there, revoked, begin, until),
         used(third, revoked, begin, until),
     );
-    eprintln!("the database dies: a revoked token is good for {:.1?} and {:.1?} elsewhere", one.good, other.good);
+    eprintln!("the database crashes: a revoked token is valid for {:.1?} and {:.1?} elsewhere", one.good, other.good);
     assert_eq!(known.good, Duration::ZERO, "who has revoked it knows");
     for seen in [known, one, other] {
         assert!(seen.good < BELIEVED, "{:?}", seen.good);

@@ -28,7 +28,11 @@ async fn audit_event_names_actor_subject_reason_and_source() {
     for (event, name) in events.iter().zip(["app_token_create", "app_token_revoke"]) {
         let of = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
         assert_eq!((of("event"), of("outcome"), of("right")), (name.into(), "done".into(), "impersonation".into()));
-        assert_eq!((of("caller"), of("subject")), ("id-of-admin".into(), "id-of-marie".into()), "who, for whom");
+        assert_eq!(
+            (of("caller"), of("subject")),
+            ("id-of-admin".into(), "id-of-marie".into()),
+            "the actor and the subject"
+        );
         assert_eq!((of("reason"), of("source")), (reason.into(), "192.0.2.7".into()), "why, from where");
         assert_eq!((of("trace_id"), of("token")), ("4bf92f35".into(), token.id.to_string()));
     }

@@ -71,7 +71,7 @@ impl Bench {
     pub(crate) async fn set(&self, name: &str, password: &str) {
         let administration = self.opened.administration.as_ref().expect("passwords are kept here");
         let (user_id, password) = (format!("id-of-{name}"), SecretString::from(password));
-        administration.set_password(&user_id, &password, TOKEN).await.expect("a password that is good enough");
+        administration.set_password(&user_id, &password, TOKEN).await.expect("the password is accepted");
     }
 
     /// Signs in from [`HOME`].

@@ -1,4 +1,4 @@
-//! People who come from issuers, in a real users service.
+//! Users of issuers, provisioned in a real users service.
 
 use std::sync::Arc;
 
@@ -371,7 +371,7 @@ async fn the_first_match_is_the_role_and_no_match_is_a_refusal() {
     let stranger = world.sign(&world.claims(&world.a, "2", "stranger"));
     assert_eq!(service.refusal(&stranger).await, Reason::Policy);
     let made = world.find(&named("stranger")).await;
-    assert!(matches!(made, Err(DirectoryError::NotFound)), "whoever is refused gets no account: {made:?}");
+    assert!(matches!(made, Err(DirectoryError::NotFound)), "no account is created for a refused user: {made:?}");
 }
 
 /// What is written down outlives the token: an older one must not bring back what the issuer has taken away since.

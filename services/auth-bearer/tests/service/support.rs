@@ -34,7 +34,7 @@ struct Said {
     keys: Mutex<Vec<Value>>,
     /// What is said of opaque tokens.
     tokens: Mutex<HashMap<String, Value>>,
-    /// What userinfo says of anybody, and its status.
+    /// The userinfo response; `None` is a refusal.
     person: Mutex<Option<Value>>,
     requests: [AtomicUsize; 3],
     /// The client credentials of the introspection requests.

@@ -28,7 +28,11 @@ pub(crate) async fn suite(store: &Store) {
     assert_eq!(due(10, 1509).await, []);
     let again = due(10, 1510).await;
     assert_eq!(again, [Delivery { attempts: 1, ..all[1].clone() }]);
-    assert_eq!(due(10, 1540).await, [Delivery { attempts: 2, ..all[1].clone() }], "whoever had it has died");
+    assert_eq!(
+        due(10, 1540).await,
+        [Delivery { attempts: 2, ..all[1].clone() }],
+        "the process that had claimed it has ended"
+    );
     store.delivered(all[1].id).await.expect("removes");
     assert_eq!(due(10, 1700).await, []);
 }

@@ -16,11 +16,11 @@ pub(crate) fn device(number: u8, user_code: &str) -> StoredDevice {
 }
 
 pub(crate) async fn suite(store: &Store) {
-    asked(store).await;
+    requested(store).await;
     decided(store).await;
 }
 
-async fn asked(store: &Store) {
+async fn requested(store: &Store) {
     let one = device(1, "BCDF");
     store.add_device(&one).await.expect("adds");
     let error = store.add_device(&device(2, "BCDF")).await.expect_err("the user code is taken");

@@ -1,4 +1,4 @@
-//! Pushed requests, and what may be seen only once.
+//! Pushed authorization requests, and values that are accepted once.
 
 use idp::store::Store;
 

@@ -62,7 +62,7 @@ async fn rotations(stores: &[Store]) {
         let rotated: Vec<_> = outcomes.iter().filter(|outcome| matches!(outcome, Rotation::Rotated(_))).collect();
         assert_eq!(rotated.len(), 1);
         if grace == GRACE {
-            let Rotation::Rotated(family) = rotated[0] else { unreachable!("it was asked for above") };
+            let Rotation::Rotated(family) = rotated[0] else { unreachable!("the test requests it above") };
             assert_eq!(family.generation, 1);
             assert_eq!(count(&outcomes, &Rotation::Repeated(family.clone())), MANY - 1);
         } else {

@@ -1,4 +1,4 @@
-//! What is revoked, in the memory of each replica.
+//! The revocations in the memory of each replica.
 
 use std::time::{Duration, Instant};
 

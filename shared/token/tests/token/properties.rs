@@ -71,7 +71,7 @@ proptest! {
         let token = Minter::new(ring(), Duration::from_mins(5), skip_groups).mint(at(NOW), &answer).unwrap();
         let Claims { user, scopes, issuer, issued_at, expires_at, jti, amr, actor, groups_omitted } =
             verifier().verify(at(NOW), &token).unwrap();
-        // that is between the directory and whoever verifies a credential
+        // the directory and the authenticator handle that
         let mut expected = User { password_changed: None, ..answer.user.as_ref().clone() };
         if skip_groups {
             expected.groups.clear();

@@ -24,7 +24,7 @@ async fn registered(context: &Context<'_>, uris: &[&str]) -> Verdict<Client> {
     client::usual_wanted(context)?.with("redirect_uris", json!(uris)).register(context).await
 }
 
-/// The request ends at a page, before anybody signs in.
+/// The request ends at a page, before the user signs in.
 async fn refused(context: &Context<'_>, request: &Request) -> Verdict {
     let page = flow::ends_at_page(context, request.visit(context)?).await?;
     ensure(page.status.is_client_error(), format!("the redirect_uri is refused by {}", page.described()))

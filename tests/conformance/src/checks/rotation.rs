@@ -16,7 +16,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check::registering("oidcc-refresh-token-rp-key-rotation", runs::DYNAMIC, |c| Box::pin(relying_party(c))),
 ];
 
-/// How often the provider's keys are looked at after it was told to rotate, and how long apart.
+/// How often the provider's keys are looked at after the command to rotate, and how long apart.
 const LOOKS: usize = 20;
 const APART: Duration = Duration::from_millis(500);
 

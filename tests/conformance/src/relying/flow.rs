@@ -30,7 +30,7 @@ pub(crate) struct SignedIn {
     pub(crate) tokens: Value,
     /// The pages on the way.
     pub(crate) pages: Vec<Page>,
-    /// How often the password was asked for.
+    /// The number of password prompts.
     pub(crate) logins: usize,
 }
 
@@ -114,7 +114,7 @@ fn same(first: &Verified, second: &Verified) -> Verdict {
     Ok(())
 }
 
-/// The token endpoint is asked for what a code is good for.
+/// Redeems a code at the token endpoint.
 pub(crate) async fn redeem(context: &Context<'_>, client: &Client, request: &Request, code: &str) -> Verdict<Reply> {
     client.ask(context, &redemption(client, request, code)).await
 }

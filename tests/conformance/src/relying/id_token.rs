@@ -39,7 +39,7 @@ impl Verified {
         self.header.get("alg").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Who it speaks of.
+    /// The subject.
     pub(crate) fn subject(&self) -> &str {
         self.text("sub").unwrap_or_default()
     }

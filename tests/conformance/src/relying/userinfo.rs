@@ -29,7 +29,7 @@ pub(crate) async fn ask(context: &Context<'_>, access_token: &str, way: Way) -> 
     call.send().await
 }
 
-/// The claims of the person that the ID token speaks of (OpenID Connect Core 5.3.2).
+/// The claims of the subject of the ID token (OpenID Connect Core 5.3.2).
 pub(crate) async fn fetch(context: &Context<'_>, access_token: &str, subject: &str, way: Way) -> Verdict<Value> {
     let reply = ask(context, access_token, way).await?;
     ensure(reply.status == StatusCode::OK, format!("userinfo: {}", reply.described()))?;
@@ -39,7 +39,7 @@ pub(crate) async fn fetch(context: &Context<'_>, access_token: &str, subject: &s
     Ok(claims)
 }
 
-/// Whether userinfo speaks of whom the ID token does.
+/// Whether userinfo has the subject of the ID token.
 pub(crate) fn of_subject(claims: &Value, subject: &str) -> Verdict {
     let found = claims.get("sub").and_then(Value::as_str);
     ensure(found == Some(subject), format!("sub of userinfo is {found:?} instead of {subject:?}"))

@@ -180,7 +180,7 @@ fn client_with_sid() -> String {
     )
 }
 
-/// Also auth-bearer in a process of its own, which does not believe what idp says of its clients.
+/// Also with auth-bearer as a process, which does not trust the claims of idp about its clients.
 fn accept_all_clients(layout: &mut Layout) {
     layout.unset("AUTH_BEARER_OIDC_AUDIENCE");
     layout.set("AUTH_BEARER_OIDC_AUTHORIZED_PARTIES", "edge,app");

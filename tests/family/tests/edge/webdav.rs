@@ -18,7 +18,7 @@ fn has(program: &str) -> bool {
     found
 }
 
-/// A server without any idea of people; ends with the test.
+/// A server without users; it ends with the test.
 struct Dav(Child);
 
 impl Dav {
@@ -51,7 +51,7 @@ fn output(command: &mut Command) -> String {
 
 /// The most memory that a process has held, in MiB.
 fn peak(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process lives");
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
     let line = status.lines().find(|line| line.starts_with("VmHWM")).expect("Linux tells");
     line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") / 1024
 }

@@ -1,6 +1,6 @@
 //! The application behind a proxy: it writes down what reaches it.
 //!
-//! It reads bytes rather than requests. What a library would refuse or repair has reached a backend all the same.
+//! It reads bytes rather than requests. A library would refuse or repair requests that have reached a backend.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};

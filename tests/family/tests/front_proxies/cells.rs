@@ -70,7 +70,7 @@ async fn rules(door: &mut Door) {
     }
 }
 
-/// Whatever is odd is refused, or decided on as what the application then gets.
+/// An unusual path is refused, or decided by the form that the application gets.
 async fn odd_paths(door: &mut Door) {
     let einstein = password(door);
     for path in ODD_PATHS {

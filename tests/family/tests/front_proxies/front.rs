@@ -1,4 +1,4 @@
-//! The proxies that ask Doorward, each with the configuration of its page.
+//! The proxies that call Doorward, each with the configuration of its page.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use crate::page::Page;
 /// Where `cargo xtask test` installs those that Debian does not have.
 const ENVIRONMENT: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../doors");
 
-/// A proxy, and how it asks.
+/// A proxy, and its way to call Doorward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Front {
     Nginx,

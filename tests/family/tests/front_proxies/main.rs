@@ -1,4 +1,4 @@
-//! Doorward's doors for other proxies, with the real proxies before them, each configured as its page of the book says.
+//! Doorward's endpoints for other proxies, called by the real proxies, each configured as its page describes.
 
 mod backend;
 mod cells;

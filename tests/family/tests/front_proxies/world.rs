@@ -78,7 +78,7 @@ impl World {
     pub(crate) async fn edge(&self, front: Front, places: &Places, folder: &Path) -> Server {
         let mut variables = self.family.layout.variables().clone();
         let [a, b, c, d] = NEIGHBOUR;
-        // whoever is near needs no credential, which shows whose word on where clients are counts
+        // clients at this address need no credential, which shows whose client address is used
         let more = format!(
             "  - {{ path: {NEAR}, networks: [{a}.{b}.{c}.{d}/32], action: allow }}\n  - {{ host: {OPEN_HOST}, action: allow }}\n  - {{ host: {CLOSED_HOST}, action: deny }}\n"
         );

@@ -17,7 +17,7 @@ enum Moment {
     In(Duration),
     /// When it is answered.
     After,
-    /// When it is answered; it is sent again all the same.
+    /// After its response; it is sent again nevertheless.
     Repeated,
 }
 
@@ -140,7 +140,7 @@ async fn interrupted(world: &mut World, step: Step, moment: Moment, tally: &mut 
         let brought = match (moment, answered) {
             (Moment::After, Some(answered)) => answered,
             (_, answered) => {
-                // whoever got no answer, or was cut off behind it, asks again
+                // without a complete response the request is sent again
                 let again = walk.take(world, step).await.expect("the provider answers");
                 tally.unanswered += usize::from(answered.is_none() && moment != Moment::Before);
                 if let Some(lost) = is_given_once(step, answered, &again) {

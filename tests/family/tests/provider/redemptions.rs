@@ -16,7 +16,7 @@ use crate::world::{TRUSTED, World};
 pub(crate) const ROUNDS: usize = 20;
 /// How many try at the same time.
 pub(crate) const CALLERS: usize = 50;
-/// How long a revocation may take until every replica knows of it.
+/// The time in which a revocation must reach every replica.
 pub(crate) const REVOKED_WITHIN: Duration = Duration::from_secs(4);
 
 /// Sends all requests at the same moment, to the replicas in turn.

@@ -42,7 +42,7 @@ async fn one_successor_each(world: World) {
         assert_eq!(successors.len(), 1, "{}, round {round}: never a fork", world.described());
         let next = world.refresh(world.base(round), TRUSTED, responses[0].text("refresh_token")).await;
         let next = next.expect("the provider answers");
-        assert!(next.is_good(), "{}, round {round}: the family lives: {next:?}", world.described());
+        assert!(next.is_good(), "{}, round {round}: the token family is valid: {next:?}", world.described());
         families.push((token, next));
     }
     tokio::time::sleep(GRACE + Duration::from_secs(1)).await;

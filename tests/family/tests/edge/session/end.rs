@@ -32,7 +32,7 @@ async fn signing_out_ends_here_at_the_provider_and_in_every_other_browser_of_tha
     assert_eq!(one.cookie(COOKIE), None);
     let mut thief = Browser::new();
     thief.keep(COOKIE, &kept);
-    assert!(site.is_signed_out(&mut thief).await, "the session is no more, whoever has the cookie");
+    assert!(site.is_signed_out(&mut thief).await, "the session has ended for every holder of the cookie");
 
     let ended = one.open(&sent.location).await.expect("answers");
     assert_eq!(ended.location, url, "{ended:?}");

@@ -43,8 +43,8 @@ async fn page_at_another_port_of_the_own_host_leads_to_the_sign_in_and_back() {
     let mut browser = Browser::new();
     let login = sent.headers()["location"].to_str().expect("text").to_owned();
     assert!(login.starts_with(&format!("{}/_doorward/login?rd=", site.own)), "{login}");
-    let asked = browser.open(&login).await.expect("answers");
-    let callback = site.prove(&mut browser, &asked.location).await;
+    let authorize = browser.open(&login).await.expect("answers");
+    let callback = site.prove(&mut browser, &authorize.location).await;
     let landed = browser.open(&callback).await.expect("answers");
     assert_eq!(landed.location, "http://localhost:8443/a?b");
     let cookie = format!("{COOKIE}={}", browser.cookie(COOKIE).expect("a session"));
@@ -75,26 +75,26 @@ async fn other_proxies_get_the_sign_in_address() {
             "forwarded" => ["x-forwarded-uri", "x-forwarded-method", "x-forwarded-host", "x-forwarded-proto"],
             _ => ["x-original-uri", "x-original-method", "x-original-host", "x-original-proto"],
         };
-        let asked = |host: &str| {
+        let verified = |host: &str| {
             let values = ["/a?b=c".to_owned(), "GET".to_owned(), host.to_owned(), "http".to_owned()];
             names.into_iter().zip(values).collect::<Vec<_>>()
         };
-        let plain = asked(&host);
+        let plain = verified(&host);
         let plain: Vec<_> = plain.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let page = verify(&site, &[&plain[..], &[HTML]].concat()).await;
         let login = format!("{}/_doorward/login?rd=%2Fa%3Fb%3Dc", site.own);
         assert_eq!(page.status().as_u16(), status, "{proxy}");
         assert_eq!(page.headers()[location_header].to_str().expect("text"), login, "{proxy}");
         assert_eq!(verify(&site, &plain).await.status(), StatusCode::UNAUTHORIZED, "{proxy}: no page");
-        let other = asked("other.example");
+        let other = verified("other.example");
         let other: Vec<_> = other.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let elsewhere = verify(&site, &[&other[..], &[HTML]].concat()).await;
         assert_eq!(elsewhere.status(), StatusCode::UNAUTHORIZED, "{proxy}: it is never sent the session");
         assert!(!elsewhere.headers().contains_key(location_header), "{proxy}");
 
         let mut browser = Browser::new();
-        let asked = browser.open(&login).await.expect("answers");
-        let callback = site.prove(&mut browser, &asked.location).await;
+        let authorize = browser.open(&login).await.expect("answers");
+        let callback = site.prove(&mut browser, &authorize.location).await;
         browser.open(&callback).await.expect("answers");
         let cookie = format!("{COOKIE}={}", browser.cookie(COOKIE).expect("a session"));
         let passed = verify(&site, &[&plain[..], &[("cookie", cookie.as_str())]].concat()).await;

@@ -117,7 +117,7 @@ impl Connection {
         let stream = tokio::net::TcpStream::connect(&*self.address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        // It ends when the sender is dropped; how is seen by whoever waits for an answer.
+        // It ends when the sender is dropped; the caller that awaits a response gets the error.
         tokio::spawn(async move {
             let _ = connection.await;
         });

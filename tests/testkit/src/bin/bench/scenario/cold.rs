@@ -33,7 +33,7 @@ pub(super) async fn run(
         callers.succeed(&owners, count).await?;
         floor.add(echo.call_each_once(&call::echo(), USED).await?)?;
         // Junk comes first: nothing that the server does by itself is under way yet, so that its reads are all counted.
-        // Forgeries then open the connections to the store, which would otherwise be on the account of whoever comes next.
+        // Forged tokens then open the connections to the store, whose cost would otherwise count for the next row.
         junk.add(callers.call_each_once(&call::junk("einstein", Junk::Malformed), USED).await?)?;
         forged.add(callers.call_each_once(&call::junk("einstein", Junk::Forged), USED).await?)?;
         for place in order(calls.len(), restart) {
