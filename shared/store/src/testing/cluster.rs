@@ -35,11 +35,7 @@ impl Cluster {
     /// If there is none and the environment does not allow for that, or if it does not start.
     pub async fn start() -> Option<Self> {
         let Some(programs) = programs() else {
-            assert!(
-                is_reduced(),
-                "this test needs PostgreSQL: install the package postgresql (Debian), \
-                 or set DOORWARD_TEST_REDUCED=1 to go without"
-            );
+            report_missing("PostgreSQL", "postgresql");
             return None;
         };
         // a socket's path may have 107 bytes: a long TMPDIR would not do
@@ -97,14 +93,17 @@ impl Drop for Cluster {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test's tools are where the one who runs it has them")]
+#[expect(clippy::disallowed_methods, reason = "tests find their programs through the environment of the process")]
 fn of_environment(name: &str) -> OsString {
     std::env::var_os(name).unwrap_or_default()
 }
 
-/// Whether it is known that a program is missing here.
-pub(super) fn is_reduced() -> bool {
-    of_environment("DOORWARD_TEST_REDUCED") == "1"
+/// Fails a test whose program is not installed, unless `DOORWARD_TEST_REDUCED=1` says that this is known.
+pub(super) fn report_missing(program: &str, package: &str) {
+    assert!(
+        of_environment("DOORWARD_TEST_REDUCED") == "1",
+        "this test needs {program}: install the package {package} (Debian), or set DOORWARD_TEST_REDUCED=1 to go without"
+    );
 }
 
 /// The folders that programs are looked for in.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::TestDatabase;
-use super::cluster::{as_account, is_reduced, on_path};
+use super::cluster::{as_account, on_path, report_missing};
 
 /// Ends the pooler when the test's process ends, however that happens: then nothing is left at the other end of stdin.
 const WATCHED: &str = r#""$0" "$1/pgbouncer.ini" >"$1/log" 2>&1 &
@@ -24,11 +24,7 @@ impl Pooler {
     /// Starts one. `None` if there is no `PgBouncer` and `DOORWARD_TEST_REDUCED=1` says that this is known.
     pub(super) async fn start(cluster: &Path, account: Option<(u32, u32)>, settings: &str) -> Option<Self> {
         let Some(program) = program() else {
-            assert!(
-                is_reduced(),
-                "this test needs PgBouncer: install the package pgbouncer (Debian), \
-                 or set DOORWARD_TEST_REDUCED=1 to go without"
-            );
+            report_missing("PgBouncer", "pgbouncer");
             return None;
         };
         let folder =
