@@ -7,7 +7,7 @@ use std::sync::{
 
 use axum::{Router, body::Body as AxumBody, extract::Request};
 use bytes::Bytes;
-use doorward::Member;
+use doorward::ServiceId;
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
@@ -75,7 +75,7 @@ async fn bytes_metadata_and_trailers_come_through() {
     let calls = Arc::new(AtomicUsize::new(0));
     let family = family(&other_gateway(calls.clone()).await).await;
     let message = b"\x01\x00\x00\x00\x05never read";
-    let response = call(family.channel(Member::Gateway), "Stat", message).await;
+    let response = call(family.channel(ServiceId::Gateway), "Stat", message).await;
     assert_eq!(response.headers()["x-seen-token"], "an-internal-token");
     assert_eq!(response.headers()["x-seen-agent"], "web");
     let collected = response.into_body().collect().await.unwrap();
@@ -91,7 +91,7 @@ async fn streams_flow_both_ways_at_once() {
     let (send, receive) = mpsc::channel::<Bytes>(1);
     let frames = ReceiverStream::new(receive).map(|data| Ok::<_, tonic::Status>(Frame::data(data)));
     let sending =
-        family.channel(Member::Gateway).oneshot(request("InitiateFileUpload", Body::new(StreamBody::new(frames))));
+        family.channel(ServiceId::Gateway).oneshot(request("InitiateFileUpload", Body::new(StreamBody::new(frames))));
     send.send(Bytes::from_static(b"one")).await.unwrap();
     let mut body = sending.await.unwrap().into_body();
     let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
@@ -160,7 +160,7 @@ async fn credentials_of_foreign_types_are_answered_by_the_upstream() {
             ..AuthenticateRequest::default()
         });
         request.metadata_mut().insert("x-access-token", "an-internal-token".parse().unwrap());
-        let answer = GatewayApiClient::new(family.channel(Member::Gateway)).authenticate(request).await.unwrap();
+        let answer = GatewayApiClient::new(family.channel(ServiceId::Gateway)).authenticate(request).await.unwrap();
         assert_eq!(answer.metadata().get("x-seen-token").unwrap(), "an-internal-token");
         assert_eq!(answer.into_inner().token, format!("minted for {kind} link password|open sesame"));
     }
@@ -173,7 +173,7 @@ async fn credentials_of_foreign_types_are_refused_without_an_upstream_and_unavai
     assert!(text.contains("publicshares"), "{kind:?} {text}");
     let dead = family("127.0.0.1:1").await;
     let request = AuthenticateRequest { r#type: "publicshares".to_owned(), ..AuthenticateRequest::default() };
-    let refused = GatewayApiClient::new(dead.channel(Member::Gateway)).authenticate(request).await.unwrap_err();
+    let refused = GatewayApiClient::new(dead.channel(ServiceId::Gateway)).authenticate(request).await.unwrap_err();
     assert_eq!(
         (refused.code(), refused.message()),
         (tonic::Code::Unavailable, "the upstream gateway is not available")
@@ -183,13 +183,13 @@ async fn credentials_of_foreign_types_are_refused_without_an_upstream_and_unavai
 #[tokio::test(flavor = "multi_thread")]
 async fn without_an_upstream_a_method_is_unimplemented() {
     let family = TestFamily::start("no-upstream", Mode::Inside).await;
-    let response = call(family.channel(Member::Gateway), "Stat", b"").await;
+    let response = call(family.channel(ServiceId::Gateway), "Stat", b"").await;
     assert_eq!(grpc_status(response.headers()), Some("12"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_upstream_is_unavailable() {
     let family = family("127.0.0.1:1").await;
-    let response = call(family.channel(Member::Gateway), "Stat", b"").await;
+    let response = call(family.channel(ServiceId::Gateway), "Stat", b"").await;
     assert_eq!(grpc_status(response.headers()), Some("14"));
 }

@@ -83,7 +83,7 @@ async fn five_hundred_logins_at_once_stay_in_bounds() {
     let names: Vec<String> = (0..500).map(|number| format!("user{number}")).collect();
     let outcomes = join_all(names.iter().map(|name| bench.sign_in_from(None, name, PASSWORD))).await;
     let busy = outcomes.iter().filter(|outcome| is_busy(outcome)).count();
-    let refused = outcomes.into_iter().filter(|outcome| !is_busy(outcome)).map(reason).count();
+    let refused = outcomes.into_iter().filter(|outcome| !is_busy(outcome)).map(refusal_reason).count();
     assert_eq!(busy + refused, 500);
     assert!((1..=500 - 66).contains(&busy), "{busy}: the queue has 64 places");
     assert_eq!(bench.opened.hashed().1, 2, "no more than the slots");

@@ -12,7 +12,7 @@ use authn::{
     directory::Remote, role,
 };
 use config::{Environment, TokenManager};
-use doorward::Member;
+use doorward::ServiceId;
 use oidc::jose::{Algorithm, SigningKey};
 use proto::doorward::users::v1::{
     AddMemberRequest, CreateGroupRequest, CreateUserRequest, GroupRef, PersonRef, group_ref, person_ref,
@@ -40,7 +40,7 @@ impl World {
         let family = TestFamily::start_empty(layout, Mode::Inside).await;
         let key = key("k", Algorithm::Es256);
         let (a, b) = (Provider::start(&[&key]).await, Provider::start(&[&key]).await);
-        let directory = Arc::new(Remote::users(family.channel(Member::Users)));
+        let directory = Arc::new(Remote::users(family.channel(ServiceId::Users)));
         let context = Context { clock: Clock::system(), ..Context::new(Environment::default()) };
         Self { family, context, key, a, b, directory }
     }
@@ -61,7 +61,7 @@ impl World {
             role_assignment,
             ..Config::default()
         };
-        let users = transport(self.family.channel(Member::Users));
+        let users = transport(self.family.channel(ServiceId::Users));
         let bearer = auth_bearer::open(&config, Arc::clone(&self.directory), users, &self.context);
         Bearers(bearer.expect("is opened"))
     }
@@ -90,7 +90,7 @@ impl World {
     }
 
     fn admin(&self) -> UsersAdminApiClient<tonic::transport::Channel> {
-        UsersAdminApiClient::new(self.family.channel(Member::Users))
+        UsersAdminApiClient::new(self.family.channel(ServiceId::Users))
     }
 
     fn by_operator<T>(&self, message: T) -> Request<T> {

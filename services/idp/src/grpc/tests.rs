@@ -42,8 +42,8 @@ async fn added(bench: &Bench) -> AddClientResponse {
 
 #[tokio::test]
 async fn only_administrators_may_call_the_api() {
-    let service = Service::guarded().await;
-    let (person, mut api) = (service.token("marie", &["user"]), api(&service));
+    let bench = guarded().await;
+    let (person, mut api) = (bench.internal_token("marie", &["user"]), api(&bench));
     let refused = |outcome: Option<Code>, what: &str| assert_eq!(outcome, Some(Code::PermissionDenied), "{what}");
     refused(api.add_client(by(&person, adding(&wiki()))).await.err().map(|status| status.code()), "add");
     let list = ListClientsRequest::default();
@@ -62,8 +62,8 @@ async fn only_administrators_may_call_the_api() {
 
 #[tokio::test]
 async fn new_client_secret_is_returned_once() {
-    let service = Service::guarded().await;
-    let added = added(&service).await;
+    let bench = guarded().await;
+    let added = added(&bench).await;
     assert_eq!(added.secret.len(), 43);
     assert!(!format!("{added:?}").contains(&added.secret), "a log may show the message");
     let client = added.client.expect("a client");
@@ -78,7 +78,7 @@ async fn new_client_secret_is_returned_once() {
 
 #[tokio::test]
 async fn invalid_metadata_is_refused_with_the_member() {
-    let service = Service::guarded().await;
+    let bench = guarded().await;
     for (metadata, code, message) in [
         (
             json!({ "client_id": "web", "redirect_uris": ["https://a.example/"] }),
@@ -133,10 +133,9 @@ async fn a_secret_is_rotated_and_a_client_removed() {
     assert_eq!(gone.code(), Code::NotFound);
 }
 
-/// Row I33.
 #[tokio::test]
 async fn initial_access_token_is_limited_in_clients_and_time() {
-    let service = Service::guarded().await;
+    let bench = guarded().await;
     let wiki = json!({ "redirect_uris": ["https://wiki.example/cb"] });
     let make = async |uses, expires_in| {
         let request = by(&bench.admin(), AddInitialAccessRequest { uses, expires_in });
@@ -147,8 +146,8 @@ async fn initial_access_token_is_limited_in_clients_and_time() {
     // what is refused for its metadata uses nothing up
     bench.register(Some(&token.token), &json!({ "redirect_uris": ["x"] })).await.is(400);
     for _ in 0..2 {
-        let registered = service.post(Some(&token.token), &wiki).await.is(201);
-        assert_eq!(text(&registered, "client_secret").len(), 43);
+        let told = bench.register(Some(&token.token), &wiki).await.is(201);
+        assert_eq!(text(&told, "client_secret").len(), 43);
     }
     bench.register(Some(&token.token), &wiki).await.is(401);
     let late = make(1, 60).await.expect("is made");

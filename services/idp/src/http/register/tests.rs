@@ -38,10 +38,9 @@ fn managed(registered: &Value) -> (String, String) {
     (path, text(registered, "registration_access_token"))
 }
 
-/// Row I33.
 #[tokio::test]
 async fn registration_is_off_unless_it_is_configured() {
-    let service = Service::with(|_| {}).await;
+    let bench = Bench::new().await;
     for path in [REGISTER, "/oidc/oauth2/register", "/konnect/v1/register/web"] {
         for method in ["POST", "GET", "PUT", "DELETE"] {
             bench.send_json(method, path, Some("token"), Some(&wiki())).await.is(404);
@@ -49,11 +48,10 @@ async fn registration_is_off_unless_it_is_configured() {
     }
 }
 
-/// Row I33.
 #[tokio::test]
 async fn registration_needs_an_initial_access_token_unless_it_is_open() {
-    let service = Service::guarded().await;
-    let anonymous = service.post(None, &wiki()).await;
+    let bench = guarded().await;
+    let anonymous = bench.register(None, &wiki()).await;
     assert_eq!(anonymous.header("www-authenticate"), r#"Bearer realm="idp""#);
     assert_eq!(anonymous.header("cache-control"), "no-store");
     assert_eq!(anonymous.is(401)["error"], "invalid_token");
@@ -65,23 +63,23 @@ async fn registration_needs_an_initial_access_token_unless_it_is_open() {
 
 #[tokio::test]
 async fn registration_response_has_secret_and_registration_token() {
-    let service = Service::open().await;
-    let answer = service.post(None, &wiki()).await;
+    let bench = open().await;
+    let answer = bench.register(None, &wiki()).await;
     assert_eq!(answer.header("cache-control"), "no-store");
-    let registered = answer.is(201);
-    let id = text(&registered, "client_id");
-    assert_eq!(text(&registered, "client_secret").len(), 43);
-    assert_eq!(text(&registered, "registration_access_token").len(), 43);
-    assert_eq!(registered["client_secret_expires_at"], 0);
-    assert_eq!(registered["client_id_issued_at"], 1_800_000_000);
-    assert_eq!(registered["registration_client_uri"], format!("{SITE}{REGISTER}/{id}"));
-    assert_eq!(registered["client_name"], "Wiki");
-    assert_eq!(registered["redirect_uris"], json!(["https://wiki.example/cb"]));
-    assert_eq!(registered["token_endpoint_auth_method"], "client_secret_basic");
-    assert_eq!(registered["response_types"], json!(["code"]));
-    assert_eq!(registered["grant_types"], json!(["authorization_code", "refresh_token"]));
-    assert_eq!(registered["id_token_signed_response_alg"], "RS256");
-    let found = service.provider.clients.find(&id).await.expect("answers").expect("is known");
+    let told = answer.is(201);
+    let id = text(&told, "client_id");
+    assert_eq!(text(&told, "client_secret").len(), 43);
+    assert_eq!(text(&told, "registration_access_token").len(), 43);
+    assert_eq!(told["client_secret_expires_at"], 0);
+    assert_eq!(told["client_id_issued_at"], 1_800_000_000);
+    assert_eq!(told["registration_client_uri"], format!("{SITE}{REGISTER}/{id}"));
+    assert_eq!(told["client_name"], "Wiki");
+    assert_eq!(told["redirect_uris"], json!(["https://wiki.example/cb"]));
+    assert_eq!(told["token_endpoint_auth_method"], "client_secret_basic");
+    assert_eq!(told["response_types"], json!(["code"]));
+    assert_eq!(told["grant_types"], json!(["authorization_code", "refresh_token"]));
+    assert_eq!(told["id_token_signed_response_alg"], "RS256");
+    let found = bench.provider.clients.find(&id).await.expect("answers").expect("is known");
     assert_eq!((found.source, found.consent), (Source::Registered, ConsentPolicy::Remembered));
 }
 
@@ -93,30 +91,26 @@ async fn a_public_client_has_no_secret() {
         "redirect_uris": ["http://127.0.0.1"],
         "token_endpoint_auth_method": "none",
     });
-    let registered = service.post(None, &desktop).await.is(201);
-    assert!(
-        registered.get("client_secret").is_none() && registered.get("client_secret_expires_at").is_none(),
-        "{registered}"
-    );
-    let found =
-        service.provider.clients.find(&text(&registered, "client_id")).await.expect("answers").expect("is known");
+    let told = bench.register(None, &desktop).await.is(201);
+    assert!(told.get("client_secret").is_none() && told.get("client_secret_expires_at").is_none(), "{told}");
+    let found = bench.provider.clients.find(&text(&told, "client_id")).await.expect("answers").expect("is known");
     assert_eq!(found.consent, ConsentPolicy::Always);
     assert!(found.redirects.find("http://127.0.0.1:51004").is_some());
 }
 
 #[tokio::test]
 async fn each_layout_names_its_own_address() {
-    let service = Service::open().await;
-    let registered = service.send("POST", "/oidc/oauth2/register", None, Some(&wiki())).await.is(201);
-    let uri = text(&registered, "registration_client_uri");
-    assert_eq!(uri, format!("{SITE}/oidc/oauth2/register/{}", text(&registered, "client_id")));
-    let (path, token) = managed(&registered);
-    service.send("GET", &path, Some(&token), None).await.is(200);
+    let bench = open().await;
+    let told = bench.send_json("POST", "/oidc/oauth2/register", None, Some(&wiki())).await.is(201);
+    let uri = text(&told, "registration_client_uri");
+    assert_eq!(uri, format!("{SITE}/oidc/oauth2/register/{}", text(&told, "client_id")));
+    let (path, token) = managed(&told);
+    bench.send_json("GET", &path, Some(&token), None).await.is(200);
 }
 
 #[tokio::test]
 async fn registered_metadata_is_returned_by_both_endpoints() {
-    let service = Service::open().await;
+    let bench = open().await;
     let mut metadata = wiki();
     for (name, value) in [
         ("initiate_login_uri", json!("https://wiki.example/login")),
@@ -128,13 +122,13 @@ async fn registered_metadata_is_returned_by_both_endpoints() {
     ] {
         metadata[name] = value;
     }
-    let registered = service.post(None, &metadata).await.is(201);
-    let (path, token) = managed(&registered);
-    let answer = service.send("GET", &path, Some(&token), None).await;
+    let told = bench.register(None, &metadata).await.is(201);
+    let (path, token) = managed(&told);
+    let answer = bench.send_json("GET", &path, Some(&token), None).await;
     assert_eq!(answer.header("cache-control"), "no-store");
     let shown = answer.is(200);
     for (name, value) in metadata.as_object().expect("an object") {
-        assert_eq!((&registered[name], &shown[name]), (value, value), "{name}");
+        assert_eq!((&told[name], &shown[name]), (value, value), "{name}");
     }
     assert!(shown.get("client_secret").is_none(), "only a digest of it is kept");
     assert!(shown.get("registration_access_token").is_none());
@@ -166,9 +160,9 @@ async fn only_the_registration_token_of_a_client_manages_it() {
 
 #[tokio::test]
 async fn client_update_keeps_operator_settings() {
-    let service = Service::open().await;
-    let registered = service.post(None, &wiki()).await.is(201);
-    let ((path, token), id) = (managed(&registered), text(&registered, "client_id"));
+    let bench = open().await;
+    let told = bench.register(None, &wiki()).await.is(201);
+    let ((path, token), id) = (managed(&told), text(&told, "client_id"));
     let change = |more: Value| {
         let mut metadata = wiki();
         metadata["client_id"] = id.clone().into();
@@ -177,8 +171,8 @@ async fn client_update_keeps_operator_settings() {
         }
         metadata
     };
-    let put = async |body: Value| service.send("PUT", &path, Some(&token), Some(&body)).await;
-    let secret = registered["client_secret"].clone();
+    let put = async |body: Value| bench.send_json("PUT", &path, Some(&token), Some(&body)).await;
+    let secret = told["client_secret"].clone();
     let more =
         json!({ "client_name": "New", "consent": "trusted", "implicit_scopes": ["roles"], "client_secret": secret });
     let changed = put(change(more)).await.is(200);
@@ -205,19 +199,18 @@ async fn client_update_keeps_operator_settings() {
 
 #[tokio::test]
 async fn a_client_removes_itself() {
-    let service = Service::open().await;
-    let registered = service.post(None, &wiki()).await.is(201);
-    let ((path, token), id) = (managed(&registered), text(&registered, "client_id"));
-    assert!(service.provider.clients.find(&id).await.expect("answers").is_some());
-    service.send("DELETE", &path, Some(&token), None).await.is(204);
-    assert!(service.provider.clients.find(&id).await.expect("answers").is_none());
-    service.send("GET", &path, Some(&token), None).await.is(401);
+    let bench = open().await;
+    let told = bench.register(None, &wiki()).await.is(201);
+    let ((path, token), id) = (managed(&told), text(&told, "client_id"));
+    assert!(bench.provider.clients.find(&id).await.expect("answers").is_some());
+    bench.send_json("DELETE", &path, Some(&token), None).await.is(204);
+    assert!(bench.provider.clients.find(&id).await.expect("answers").is_none());
+    bench.send_json("GET", &path, Some(&token), None).await.is(401);
 }
 
-/// Row I33.
 #[tokio::test]
 async fn client_cannot_make_itself_trusted() {
-    let service = Service::open().await;
+    let bench = open().await;
     let mut metadata = wiki();
     for (name, value) in [
         ("client_id", json!("web")),
@@ -231,11 +224,11 @@ async fn client_cannot_make_itself_trusted() {
     ] {
         metadata[name] = value;
     }
-    let registered = service.post(None, &metadata).await.is(201);
-    let id = text(&registered, "client_id");
+    let told = bench.register(None, &metadata).await.is(201);
+    let id = text(&told, "client_id");
     assert_ne!(id, "web");
     for name in ["consent", "trusted", "insecure", "allowed_groups", "exchange", "introspects_all", "implicit_scopes"] {
-        assert!(registered.get(name).is_none(), "{name} in {registered}");
+        assert!(told.get(name).is_none(), "{name} in {told}");
     }
     let found = bench.provider.clients.find(&id).await.expect("answers").expect("is known");
     assert_eq!(found.consent, ConsentPolicy::Remembered);
@@ -269,8 +262,8 @@ async fn an_address_without_https_is_refused() {
 
 #[tokio::test]
 async fn body_that_is_not_a_json_object_is_refused() {
-    let service = Service::open().await;
-    let send = async |kind: &str, body: Vec<u8>| -> Answer {
+    let bench = open().await;
+    let send = async |kind: &str, body: Vec<u8>| -> Reply {
         let request = Request::post(REGISTER).header("content-type", kind).body(Body::from(body));
         bench.raw(request.expect("a request")).await
     };
@@ -302,9 +295,8 @@ async fn secrets_end_where_it_is_configured() {
         config.lifetimes.dynamic_client_secret = std::time::Duration::from_hours(1);
     })
     .await;
-    let registered = service.post(None, &wiki()).await.is(201);
-    assert_eq!(registered["client_secret_expires_at"], 1_800_003_600);
-    let found =
-        service.provider.clients.find(&text(&registered, "client_id")).await.expect("answers").expect("is known");
-    assert_eq!(found.secrets[0].expires, Some(service.clock.now() + std::time::Duration::from_hours(1)));
+    let told = bench.register(None, &wiki()).await.is(201);
+    assert_eq!(told["client_secret_expires_at"], 1_800_003_600);
+    let found = bench.provider.clients.find(&text(&told, "client_id")).await.expect("answers").expect("is known");
+    assert_eq!(found.secrets[0].expires, Some(bench.clock.now() + std::time::Duration::from_hours(1)));
 }

@@ -31,10 +31,9 @@ async fn lenient() -> Bench {
     Bench::with(|config| config.open_registration = true).await
 }
 
-/// Row I32.
 #[tokio::test]
 async fn registration_calls_no_private_address() {
-    let service = Service::open().await;
+    let bench = open().await;
     let (port, hits) = listener("HTTP/1.1 200 OK\r\n".to_owned(), b"[]".to_vec()).await;
     let addresses = [
         format!("http://127.0.0.1:{port}/"),
@@ -67,20 +66,17 @@ async fn the_list_of_a_sector_has_to_name_all_redirect_uris() {
     let metadata =
         |uris: &[&str]| json!({ "redirect_uris": uris, "sector_identifier_uri": sector, "subject_type": "pairwise" });
     let listed = metadata(&["https://wiki.example/cb", "https://other.example/cb"]);
-    let registered = service.post(None, &listed).await.is(201);
-    assert_eq!(
-        (&registered["sector_identifier_uri"], &registered["subject_type"]),
-        (&json!(sector), &json!("pairwise"))
-    );
-    let refused = service.post(None, &metadata(&["https://wiki.example/cb", "https://evil.example/cb"])).await.is(400);
+    let told = bench.register(None, &listed).await.is(201);
+    assert_eq!((&told["sector_identifier_uri"], &told["subject_type"]), (&json!(sector), &json!("pairwise")));
+    let refused =
+        bench.register(None, &metadata(&["https://wiki.example/cb", "https://evil.example/cb"])).await.is(400);
     assert_eq!(refused["error"], "invalid_client_metadata");
     assert_eq!(hits.load(Ordering::Acquire), 2);
 }
 
-/// Row I32.
 #[tokio::test]
 async fn sector_document_with_redirect_endless_body_or_no_list_is_refused() {
-    let service = lenient().await;
+    let bench = lenient().await;
     let (target, hits) = listener("HTTP/1.1 200 OK\r\n".to_owned(), br#"["https://wiki.example/cb"]"#.to_vec()).await;
     let redirect = format!("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:{target}/\r\n");
     for (head, body) in [
