@@ -3,7 +3,6 @@
 mod audit;
 mod authorization_response;
 mod authorize;
-mod browser;
 mod check_session;
 mod client_request;
 mod consent;

@@ -17,6 +17,7 @@ use http::header::{AUTHORIZATION, CONNECTION, COOKIE, EXPECT, HOST, TE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use tokio_util::sync::CancellationToken;
+use web::header::single;
 
 pub use client::Clients;
 pub use metrics::{Metrics, RouteMetrics};
@@ -30,7 +31,7 @@ use crate::path::{Path, PathError, Paths};
 use crate::refusal::Refusal;
 use crate::request_body::read_body;
 use crate::request_head;
-use crate::request_info::{RequestInfo, single, source};
+use crate::request_info::{RequestInfo, source};
 use crate::routes::Route;
 use crate::session::backchannel::MAX_BODY as MAX_LOGOUT_BODY;
 use crate::session::cookie;

@@ -14,12 +14,13 @@ use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 use runtime::FromTrustedProxy;
+use web::header::single;
 
 use crate::entrypoint::Entrypoint;
 use crate::identity_headers::IdentityHeaders;
 use crate::path::Path;
 use crate::refusal::Refusal;
-use crate::request_info::{RequestInfo, is_host, single, source};
+use crate::request_info::{RequestInfo, is_host, source};
 use crate::verdict::Verdict;
 
 /// The path of this entrypoint.

@@ -43,6 +43,11 @@ impl<'a> RequestInfo<'a> {
         }
     }
 
+    /// The origin of the request's URL, as the client named it.
+    pub fn origin(&self) -> String {
+        format!("{}://{}", if self.is_https { "https" } else { "http" }, self.host)
+    }
+
     /// Whether the request is for this host, in the form of [`canonical_host`].
     pub fn is_for(&self, canonical: &str) -> bool {
         canonical_host(self.host) == canonical
@@ -50,7 +55,7 @@ impl<'a> RequestInfo<'a> {
 
     /// A header's value, if the header occurs once and is text.
     pub fn header(&self, name: &HeaderName) -> Option<&str> {
-        single(self.headers, name)
+        web::header::single(self.headers, name)
     }
 
     /// Whether it is a CORS preflight.
@@ -92,13 +97,6 @@ fn ipv6(name: &str) -> Option<Ipv6Addr> {
     name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))?.parse().ok()
 }
 
-/// A header's value, if the header occurs once and is text.
-pub fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next()?;
-    if values.next().is_some() { None } else { value.to_str().ok() }
-}
-
 /// Whether a `Host` is a name or an address, and perhaps a port. Servers differ in how they read anything else, such as an empty
 /// label (`admin.example..`).
 pub fn is_host(host: &str) -> bool {
@@ -116,6 +114,16 @@ pub fn is_host(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::path::Leniency;
+
+    #[test]
+    fn origin_has_the_scheme_and_host_that_the_client_used() {
+        let path = Path::parse("/a", Leniency::default()).expect("a path");
+        let (method, headers, query, source) = (&Method::POST, &HeaderMap::new(), Some("b"), None);
+        let info = RequestInfo { method, is_https: true, host: "a.example:8443", path: &path, query, headers, source };
+        assert_eq!(info.origin(), "https://a.example:8443");
+        assert_eq!(RequestInfo { is_https: false, ..info }.origin(), "http://a.example:8443");
+    }
 
     #[test]
     fn hosts_are_names_or_addresses() {

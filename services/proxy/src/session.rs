@@ -7,7 +7,6 @@ pub(crate) mod access;
 pub(crate) mod backchannel;
 mod callback;
 pub mod cookie;
-mod csrf;
 mod endpoint;
 mod id_token;
 mod issuer;
@@ -149,7 +148,7 @@ impl Sessions {
 
     /// The key of a request's session; `None` without a cookie. A forged cookie has a key too, which no session has.
     pub(crate) fn key(&self, headers: &HeaderMap) -> Option<String> {
-        let value = cookie::one(headers, &self.cookies.session()).filter(|value| !value.is_empty());
+        let value = web::cookie::one(headers, &self.cookies.session()).filter(|value| !value.is_empty());
         value.map(digest_of)
     }
 

@@ -15,13 +15,14 @@ use http::{HeaderMap, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
+use web::header::single;
 
 use crate::credential::Credential;
 use crate::entrypoint::Entrypoint;
 use crate::identity::Identity;
 use crate::path::{Leniency, Path};
 use crate::refusal::Refusal;
-use crate::request_info::{RequestInfo, single, source};
+use crate::request_info::{RequestInfo, source};
 use crate::verdict::Verdict;
 
 /// The path of this entrypoint.

@@ -46,7 +46,7 @@ pub(crate) fn router(provider: &Provider) -> Router {
 /// The page, which every site may load in a frame (row I18 is for pages that people act on), and which runs its own script
 /// and no other.
 fn page(endpoints: &IssuerEndpoints) -> (HeaderMap, String) {
-    let script = SCRIPT.replace(COOKIE, cookie::browser_state(endpoints));
+    let script = SCRIPT.replace(COOKIE, &cookie::browser_state(endpoints));
     let hash = STANDARD.encode(digest(&SHA256, script.as_bytes()));
     let policy = format!(
         "default-src 'none'; script-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors *"

@@ -7,12 +7,12 @@ use authn::audit::Event;
 use authn::{Groups, UserId};
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::header::SET_COOKIE;
 use axum::response::Response;
 use axum::routing::get;
 use oidc::scope::Scopes;
 use store::StoreError;
 use time::OffsetDateTime;
+use web::cookie::with_cookies;
 
 use super::end_session;
 use super::form::Form;
@@ -53,11 +53,7 @@ async fn show(issuer: Issuer) -> Response {
     let remove = issuer.csrf(&browser, PURPOSE);
     let sign_out = issuer.csrf(&browser, &end_session::form_purpose(&session));
     let tokens = FormTokens { remove: &remove, sign_out: &sign_out };
-    let mut response = pages::consents(&issuer.page(&[]), tokens, &user, &rows);
-    if let Some(cookie) = cookie {
-        response.headers_mut().append(SET_COOKIE, cookie);
-    }
-    response
+    with_cookies(pages::consents(&issuer.page(&[]), tokens, &user, &rows), cookie)
 }
 
 /// Ends the access of one application. Its tokens are refused from the next request on.

@@ -8,8 +8,9 @@ use axum::http::HeaderValue;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
+use web::cookie::{Lifetime, one};
 
-use super::cookie::{self, Lasting};
+use super::cookie;
 use super::issuer::Issuer;
 use crate::model::seconds;
 use crate::seal::Tag;
@@ -23,7 +24,7 @@ const LONGEST: usize = 1024;
 
 /// The device that the request's cookie names, if the cookie is ours and young enough.
 pub(crate) fn known(Issuer { provider, endpoints, headers }: &Issuer) -> Option<Device> {
-    let value = cookie::read(headers, cookie::device(endpoints)).filter(|value| value.len() <= LONGEST)?;
+    let value = one(headers, &cookie::device(endpoints)).filter(|value| value.len() <= LONGEST)?;
     let (text, tag) = value.rsplit_once('.')?;
     let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
     if !provider.sealer.tags(Tag::Device, text.as_bytes()).any(|right| right.as_slice().ct_eq(&tag).into()) {
@@ -45,7 +46,7 @@ pub(crate) fn remember(issuer: &Issuer, user_id: &str) -> HeaderValue {
     let text = signed_text(user_id, &id, provider.clock.now());
     let tag = provider.sealer.tag(Tag::Device, text.as_bytes());
     let value = format!("{text}.{}", URL_SAFE_NO_PAD.encode(tag));
-    cookie::private(endpoints, cookie::device(endpoints), &value, Lasting::For(KNOWN_FOR))
+    cookie::private(endpoints, &cookie::device(endpoints), &value, Lifetime::For(KNOWN_FOR))
 }
 
 fn signed_text(user_id: &str, id: &str, at: SystemTime) -> String {

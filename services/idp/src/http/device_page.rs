@@ -13,7 +13,6 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{FromRef, RawQuery, State};
 use axum::http::Extensions;
-use axum::http::header::SET_COOKIE;
 use axum::response::Response;
 use axum::routing::get;
 use oidc::error::ErrorCode;
@@ -21,6 +20,7 @@ use oidc::request::RequestError;
 use store::StoreError;
 use tonic::metadata::MetadataMap;
 use tracing::field::display;
+use web::cookie::with_cookies;
 
 use super::interaction::display_name;
 use super::issuer::{Issuer, IssuerState};
@@ -268,9 +268,7 @@ impl Visit {
 
     fn with_csrf(&self, session: &Session, show: impl FnOnce(&str) -> Response) -> Response {
         let (browser, cookie) = self.issuer.browser();
-        let mut response = show(&self.issuer.csrf(&browser, &form_purpose(session)));
-        response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
-        response
+        with_cookies(show(&self.issuer.csrf(&browser, &form_purpose(session))), cookie)
     }
 
     fn answer(

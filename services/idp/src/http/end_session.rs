@@ -11,7 +11,6 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::RawQuery;
 use axum::http::Extensions;
-use axum::http::header::SET_COOKIE;
 use axum::response::Response;
 use axum::routing::{get, post};
 use oidc::error::ErrorCode;
@@ -19,6 +18,7 @@ use oidc::request::RequestError;
 use store::StoreError;
 use tonic::metadata::MetadataMap;
 use tracing::field::display;
+use web::cookie::with_cookies;
 
 use super::cookie;
 use super::issuer::{Issuer, IssuerState, at_every_issuer};
@@ -184,10 +184,7 @@ impl Visit {
             hidden: &hidden,
             redirect_uri: target,
         };
-        let context = self.issuer.page(&request.languages());
-        let mut response = pages::confirm_sign_out(&context, &form);
-        response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
-        response
+        with_cookies(pages::confirm_sign_out(&self.issuer.page(&request.languages()), &form), cookie)
     }
 
     async fn confirmed(&self, parameters: &Parameters) -> Result<Response, Problem> {
@@ -215,14 +212,12 @@ impl Visit {
     /// The session has ended. The browser leaves at once, unless it has something to load first.
     fn gone(&self, frames: &[String], target: Option<&str>) -> Response {
         self.issuer.provider.deliveries.notify_one();
-        let mut response = if frames.is_empty() {
+        let response = if frames.is_empty() {
             see_other(&target.map_or_else(|| self.issuer.endpoints.url(page::GOODBYE), str::to_owned))
         } else {
             pages::signed_out(&self.issuer.page(&[]), frames, target)
         };
-        let cookies = cookie::cleared(&self.issuer.endpoints);
-        response.headers_mut().extend(cookies.into_iter().map(|cookie| (SET_COOKIE, cookie)));
-        response
+        with_cookies(response, cookie::cleared(&self.issuer.endpoints))
     }
 
     /// Has the browser repeat the request by GET.

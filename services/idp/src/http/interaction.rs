@@ -4,10 +4,10 @@
 use authn::User;
 use axum::Router;
 use axum::extract::RawQuery;
-use axum::http::header::SET_COOKIE;
 use axum::response::Response;
 use axum::routing::get;
 use oidc::response::Carrier;
+use web::cookie::with_cookies;
 
 use super::authorization_response::{reject, respond, undecided};
 use super::form::Form;
@@ -162,11 +162,7 @@ fn with_form(issuer: &Issuer, flow: &Flow, purpose: &str, show: impl FnOnce(&str
     let (browser, cookie) = issuer.browser();
     let flow = flow.seal(&issuer.provider);
     let csrf = issuer.csrf(&browser, &purpose_of(purpose, &flow));
-    let mut response = show(&flow, &csrf);
-    if let Some(cookie) = cookie {
-        response.headers_mut().append(SET_COOKIE, cookie);
-    }
-    response
+    with_cookies(show(&flow, &csrf), cookie)
 }
 
 fn purpose_of(purpose: &str, flow: &str) -> String {

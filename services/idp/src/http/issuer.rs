@@ -11,8 +11,10 @@ use axum::response::Response;
 use axum::routing::MethodRouter;
 use status::Kind;
 use store::StoreError;
+use web::cookie::Lifetime;
+use web::csrf::{self, Browser};
+use web::origin;
 
-use super::browser::{self, Browser};
 use super::cookie;
 use super::pages::{self, Language, Notice, PageContext};
 use crate::endpoints::{IssuerEndpoints, Paths};
@@ -20,6 +22,7 @@ use crate::engine::authorize::flow::Flow;
 use crate::engine::provider::Provider;
 use crate::engine::sessions;
 use crate::model::Session;
+use crate::seal::Tag;
 
 /// The state of a handler: the provider, and the issuer whose endpoint was called. Pages that all issuers share have that of the
 /// first.
@@ -95,22 +98,30 @@ impl Issuer {
     /// # Errors
     /// When the database is unavailable.
     pub(crate) async fn session(&self) -> Result<Option<Session>, StoreError> {
-        sessions::current(&self.provider, cookie::read(&self.headers, cookie::session(&self.endpoints))).await
+        sessions::current(&self.provider, web::cookie::one(&self.headers, &cookie::session(&self.endpoints))).await
     }
 
     /// The browser, and the cookie it has to be given if it has none.
     pub(crate) fn browser(&self) -> (Browser, Option<HeaderValue>) {
-        browser::browser(&self.provider, &self.endpoints, &self.headers)
+        let name = cookie::browser(&self.endpoints);
+        if let Some(browser) = Browser::of(&self.headers, &name) {
+            return (browser, None);
+        }
+        let browser = Browser::new(&self.provider.random);
+        let cookie = cookie::private(&self.endpoints, &name, browser.value(), Lifetime::BrowserSession);
+        (browser, Some(cookie))
     }
 
     /// The token that a form of this purpose sends back.
     pub(crate) fn csrf(&self, browser: &Browser, purpose: &str) -> String {
-        browser.csrf(&self.provider, purpose)
+        csrf::token(&self.provider.sealer.tag(Tag::Csrf, &browser.message(purpose)))
     }
 
     /// Whether a form of this purpose was shown to this browser, and was sent by a page of ours.
     pub(crate) fn is_own_form(&self, purpose: &str, csrf: &str) -> bool {
-        self.browser().0.check_csrf(&self.provider, &self.endpoints, &self.headers, purpose, csrf)
+        let message = self.browser().0.message(purpose);
+        origin::is_not_cross_origin(&self.headers, self.endpoints.origin())
+            && csrf::is_token(csrf, self.provider.sealer.tags(Tag::Csrf, &message))
     }
 
     /// The URL at which a user signs in and is sent to a path of ours.

@@ -5,17 +5,16 @@ use authn::{AuthError, Caller, Credentials, UserType};
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderValue;
-use axum::http::header::SET_COOKIE;
 use axum::response::Response;
 use axum::routing::{get, post};
 use tonic::metadata::MetadataMap;
+use web::cookie::{Lifetime, with_cookies};
 
-use super::cookie::{self, Lasting};
-use super::device_cookie;
 use super::interaction::{FlowStage, LOGON, continue_flow, is_own_form, show_sign_in};
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{Notice, SignIn, SignInError};
 use super::redirect::see_other;
+use super::{cookie, device_cookie};
 use crate::endpoints::page;
 use crate::engine::authorize::flow::Flow;
 use crate::engine::sessions::{self, NewSession};
@@ -123,19 +122,15 @@ async fn succeed(issuer: &Issuer, flow: &Flow, user: &str, remember: bool) -> Re
     };
     let cookies = session_cookies(issuer, &begun).into_iter().chain([device_cookie::remember(issuer, user)]);
     let flow = Flow { signed_in: Some(begun.session.id), ..flow.clone() };
-    let mut response = continue_flow(issuer, flow, Some(begun.session), FlowStage::Form).await;
-    for cookie in cookies {
-        response.headers_mut().append(SET_COOKIE, cookie);
-    }
-    response
+    with_cookies(continue_flow(issuer, flow, Some(begun.session), FlowStage::Form).await, cookies)
 }
 
 /// The cookies of a session that has just begun.
 fn session_cookies(Issuer { provider, endpoints, .. }: &Issuer, begun: &NewSession) -> [HeaderValue; 2] {
-    let lasting = begun.cookie_lifetime.map_or(Lasting::AsTheBrowser, Lasting::For);
+    let lifetime = begun.cookie_lifetime.map_or(Lifetime::BrowserSession, Lifetime::For);
     let state = sessions::browser_state(provider, Some(begun.session.id));
     [
-        cookie::private(endpoints, cookie::session(endpoints), &begun.cookie, lasting),
-        cookie::readable(endpoints, cookie::browser_state(endpoints), &state, lasting),
+        cookie::private(endpoints, &cookie::session(endpoints), &begun.cookie, lifetime),
+        cookie::readable(endpoints, &cookie::browser_state(endpoints), &state, lifetime),
     ]
 }

@@ -8,10 +8,11 @@ use authn::audit::Event;
 use authn::{Credentials, kind};
 use http::HeaderMap;
 use secrecy::SecretString;
+use web::origin;
 
+use super::Sessions;
 use super::seal::Purpose;
 use super::tokens::Tokens;
-use super::{Sessions, csrf};
 use crate::authentication::Authentication;
 use crate::credential::Credential;
 use crate::identity::Identity;
@@ -37,7 +38,7 @@ impl Sessions {
     ) -> Result<Arc<Identity>, Verdict> {
         let missing = Verdict::Unauthenticated(CredentialError::Missing);
         let Some(key) = self.key(info.headers) else { return Err(missing) };
-        if !csrf::may_pass(info, &self.site.origin()) {
+        if !origin::may_use_cookie(info.method, info.headers, &[&self.site.origin(), &info.origin()]) {
             return Err(Verdict::CrossSite);
         }
         let Some(row) = self.find(&key).await.map_err(|error| unavailable(&error))? else { return Err(missing) };

@@ -7,15 +7,15 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use oidc::jose::UnverifiedJwt;
 use tracing::field::display;
+use web::cookie::{self, with_cookies};
 
-use super::Sessions;
 use super::id_token::{Expected, Subject, Wrong};
 use super::issuer::Unknown;
 use super::login::Login;
-use super::page::{page, redirect, with_cookies};
+use super::page::{page, redirect};
 use super::seal::Purpose;
 use super::tokens::{Finished, Granted, TokenError, Tokens};
-use super::{cookie, digest_of};
+use super::{Sessions, digest_of};
 use crate::site::{CALLBACK, LOGIN};
 use crate::store::sessions::Row;
 

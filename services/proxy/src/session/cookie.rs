@@ -1,12 +1,15 @@
-//! Writes and reads the cookies of the edge, and hides them from backends.
+//! The cookies of the edge, which are hidden from backends.
+
+use std::time::Duration;
 
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
+use web::cookie::{Lifetime, SameSite, SetCookie, prefixed, without_prefix};
 
-/// The start of all names, after the prefix that browsers interpret.
+/// The name of the session cookie, after the prefix that browsers interpret.
 const NAME: &str = "doorward";
-/// The prefixes (RFC 6265bis 4.1.3).
-const PREFIXES: [&str; 2] = ["__Host-", "__Secure-"];
+/// The start of the names of sign-in cookies, after that prefix.
+const LOGIN: &str = "doorward-login-";
 
 /// The names and attributes of the cookies.
 pub struct Cookies {
@@ -22,56 +25,36 @@ impl Cookies {
 
     /// The name of the session cookie.
     pub fn session(&self) -> String {
-        let prefix = match (self.is_https, &self.domain) {
-            (false, _) => "",
-            (true, None) => "__Host-",
-            (true, Some(_)) => "__Secure-",
-        };
-        format!("{prefix}{NAME}")
+        prefixed(NAME, self.is_https, self.domain.as_deref())
     }
 
     /// The start of the names of sign-in cookies; several sign-ins may be in progress.
     pub fn logins(&self) -> String {
-        format!("{}{NAME}-login-", if self.is_https { "__Host-" } else { "" })
+        prefixed(LOGIN, self.is_https, None)
     }
 
     /// `Set-Cookie` for the session; deletes the cookie if `seconds` is 0.
     pub fn set_session(&self, value: &str, seconds: u64) -> HeaderValue {
-        let domain = self.domain.as_ref().map(|domain| format!("; Domain={domain}")).unwrap_or_default();
-        self.set(&self.session(), value, seconds, &domain)
+        self.set(&self.session(), value, seconds).domain(self.domain.as_deref()).into_header()
     }
 
     /// `Set-Cookie` for a sign-in; deletes the cookie if `seconds` is 0.
     pub fn set_login(&self, name: &str, value: &str, seconds: u64) -> HeaderValue {
-        self.set(name, value, seconds, "")
+        self.set(name, value, seconds).into_header()
     }
 
-    fn set(&self, name: &str, value: &str, seconds: u64, more: &str) -> HeaderValue {
-        let secure = if self.is_https { "; Secure" } else { "" };
-        let line = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}{more}");
-        HeaderValue::try_from(line).unwrap_or_else(|_| HeaderValue::from_static(""))
+    fn set(&self, name: &str, value: &str, seconds: u64) -> SetCookie {
+        let lifetime = Lifetime::For(Duration::from_secs(seconds));
+        SetCookie::new(name, value, lifetime).http_only().same_site(SameSite::Lax).secure(self.is_https)
     }
-}
-
-/// The cookies of a request, in order.
-pub fn all(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='))
-}
-
-/// The value of the cookie with this name; `None` unless there is exactly one.
-pub fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let mut values = all(headers).filter(|(other, _)| *other == name).map(|(_, value)| value);
-    values.next().filter(|_| values.next().is_none())
 }
 
 /// Whether a backend must not see the cookie with this name, whatever the settings are at present: the cookies of the edge, and,
 /// for backends other than Doorward's services, those of idp too, whose pages may be on the same host.
 fn is_ours(name: &[u8], of_family: bool) -> bool {
-    let name = name.trim_ascii();
-    let bare = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix.as_bytes())).unwrap_or(name);
-    let others: &[u8] = if of_family { b"doorward-login-" } else { b"doorward-" };
-    bare == NAME.as_bytes() || bare.starts_with(others)
+    let name = without_prefix(name.trim_ascii());
+    let others = if of_family { LOGIN } else { "doorward-" };
+    name == NAME.as_bytes() || name.starts_with(others.as_bytes())
 }
 
 /// Removes Doorward's cookies from a request to a backend; idp, one of Doorward's services, gets its own.
@@ -156,11 +139,5 @@ mod tests {
         assert_eq!(shared.logins(), "__Host-doorward-login-", "a sign-in is always the own host's");
         let plain = Cookies::new(false, None);
         assert_eq!(text(plain.set_session("v", 0)), "doorward=v; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
-    }
-
-    #[test]
-    fn two_cookies_of_a_name_are_none() {
-        let twice = headers(&COOKIE, &["doorward=a; b=c", "doorward=d"]);
-        assert_eq!((one(&twice, "doorward"), one(&twice, "b"), one(&twice, "x")), (None, Some("c"), None));
     }
 }

@@ -10,10 +10,11 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use oidc::pkce;
 use serde::{Deserialize, Serialize};
 use url::Url;
+use web::cookie::{self, with_cookies};
 
-use super::page::{page, redirect, with_cookies};
+use super::page::{page, redirect};
 use super::seal::Purpose;
-use super::{Sessions, cookie, digest_of};
+use super::{Sessions, digest_of};
 use crate::site::{CALLBACK, LOGIN};
 
 /// How long a sign-in may take.

@@ -7,10 +7,12 @@ use authn::audit::Event;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use url::Url;
+use web::cookie::with_cookies;
+use web::origin;
 
-use super::page::{page, redirect, with_cookies};
+use super::Sessions;
+use super::page::{page, redirect};
 use super::tokens::Tokens;
-use super::{Sessions, csrf};
 use crate::site::LOGOUT;
 
 /// The page that asks for confirmation, or says that the user is signed out. The issuer redirects to it after a sign-out.
@@ -24,7 +26,7 @@ pub(super) fn ask(sessions: &Sessions, headers: &HeaderMap) -> Response {
 
 /// Ends the session.
 pub(super) async fn end(sessions: &Arc<Sessions>, headers: &HeaderMap) -> Response {
-    if !csrf::is_own(headers, &[&sessions.site.origin()]) {
+    if !origin::is_same_origin(headers, &[&sessions.site.origin()]) {
         return page(StatusCode::FORBIDDEN, "Not permitted", "<p>This request comes from another site.</p>");
     }
     let Some(key) = sessions.key(headers) else { return redirect(&sessions.site.url(LOGOUT)) };

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, SET_COOKIE};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 /// A form may lead to the issuer, so its target is left open; nothing else is loaded or framed.
@@ -34,14 +34,6 @@ pub(super) fn redirect(to: &str) -> Response {
     }
     response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     keep_private(response.headers_mut());
-    response
-}
-
-/// Adds cookies to an answer.
-pub(super) fn with_cookies(mut response: Response, cookies: impl IntoIterator<Item = HeaderValue>) -> Response {
-    for cookie in cookies {
-        response.headers_mut().append(SET_COOKIE, cookie);
-    }
     response
 }
 
