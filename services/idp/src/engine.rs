@@ -18,7 +18,6 @@ pub mod form;
 pub mod grants;
 pub mod introspection;
 pub mod keys;
-pub mod parameters;
 pub mod proofs;
 pub mod provider;
 pub mod replay_guard;

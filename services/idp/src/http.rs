@@ -14,7 +14,6 @@ mod device_page;
 mod discovery;
 mod end_session;
 pub mod error;
-mod form;
 mod interaction;
 mod introspect;
 mod issuer;

@@ -2,5 +2,6 @@
 
 pub mod cookie;
 pub mod csrf;
+pub mod form;
 pub mod header;
 pub mod origin;

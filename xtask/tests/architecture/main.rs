@@ -29,7 +29,7 @@ fn the_workspace_follows_the_rules() {
 /// idp's engine decides about requests that are parsed already.
 #[test]
 fn engine_of_idp_imports_nothing_of_http() {
-    let of_http = ["axum", "http", "hyper", "tonic", "tower"];
+    let of_http = ["axum", "http", "hyper", "tonic", "tower", "web"];
     assert_eq!(sources::imports("services/idp/src/engine", &of_http), Vec::<String>::new());
     assert!(!sources::imports("services/idp/src/http", &of_http).is_empty(), "imports are found");
 }

@@ -5,16 +5,10 @@ pub(crate) mod hint;
 #[cfg(test)]
 mod tests;
 
-use oidc::redirect::{MAX_BYTES as MAX_REDIRECT, RedirectRules};
-use oidc::request::{MAX_ID_TOKEN_HINT, MAX_LIST, MAX_LOGIN_HINT, MAX_STATE};
+use oidc::redirect::RedirectRules;
 
 use self::hint::Hint;
-use super::parameters::{BadParameters, Parameters};
 use crate::model::Session;
-
-/// The longest `client_id`, in bytes: one that a client was given when it registered itself, or the address of its
-/// metadata.
-const MAX_CLIENT_ID: usize = 2048;
 
 /// An end-session request (`OpenID` Connect RP-Initiated Logout 1.0, 2) as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,19 +20,7 @@ pub(crate) struct Request<'a> {
     pub(crate) ui_locales: Option<&'a str>,
 }
 
-impl<'a> Request<'a> {
-    pub(crate) fn read(parameters: &'a Parameters) -> Result<Self, BadParameters> {
-        // it is the signed-in user who signs out, whoever the hint names
-        parameters.one("logout_hint", MAX_LOGIN_HINT)?;
-        Ok(Self {
-            id_token_hint: parameters.one("id_token_hint", MAX_ID_TOKEN_HINT)?,
-            client_id: parameters.one("client_id", MAX_CLIENT_ID)?,
-            redirect_uri: parameters.one("post_logout_redirect_uri", MAX_REDIRECT)?,
-            state: parameters.one("state", MAX_STATE)?,
-            ui_locales: parameters.one("ui_locales", MAX_LIST)?,
-        })
-    }
-
+impl Request<'_> {
     /// The languages of the pages, the preferred one first.
     pub(crate) fn languages(&self) -> Vec<String> {
         self.ui_locales.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect()

@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use runtime::ClientCertificate;
+use web::form::is_form;
 
 use super::audit;
 use super::error::ErrorResponse;
@@ -86,11 +87,6 @@ pub(crate) async fn read_form(headers: &HeaderMap, body: Body) -> Result<Form, E
         return Err(OAuthError::invalid("the body has to be application/x-www-form-urlencoded").into());
     }
     Ok(Form::parse(&body)?)
-}
-
-pub(crate) fn is_form(headers: &HeaderMap) -> bool {
-    let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    essence.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 /// What a request proves.

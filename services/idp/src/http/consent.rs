@@ -7,9 +7,9 @@ use axum::response::Response;
 use axum::routing::post;
 use oidc::error::ErrorCode;
 use tracing::field::display;
+use web::form::Parameters;
 
 use super::authorization_response::{reject, undecided};
-use super::form::Form;
 use super::interaction::{ACCOUNT, CONSENT, FlowStage, continue_flow, is_own_form, resumed, show_sign_in};
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, Notice, SignIn};
@@ -31,11 +31,11 @@ struct Submission {
     issuer: Issuer,
     flow: Flow,
     session: Option<Session>,
-    form: Form,
+    form: Parameters,
 }
 
 async fn read(issuer: &Issuer, body: &Bytes, purpose: &str) -> Result<Submission, Response> {
-    let form = Form::parse(body);
+    let form = Parameters::unlimited(body);
     let (issuer, flow) = issuer.open(form.text("flow")).ok_or_else(|| issuer.expired())?;
     if !is_own_form(&issuer, purpose, (form.text("flow"), form.text("csrf"))) {
         return Err(issuer.notice(Notice::Forgery));

@@ -13,9 +13,9 @@ use oidc::scope::Scopes;
 use store::StoreError;
 use time::OffsetDateTime;
 use web::cookie::with_cookies;
+use web::form::Parameters;
 
 use super::end_session;
-use super::form::Form;
 use super::interaction::display_name;
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, ConsentRow, FormTokens, Notice};
@@ -62,7 +62,7 @@ async fn withdraw(issuer: Issuer, body: Bytes) -> Response {
         Ok(session) => session,
         Err(response) => return response,
     };
-    let form = Form::parse(&body);
+    let form = Parameters::unlimited(&body);
     if !issuer.is_own_form(PURPOSE, form.text("csrf")) {
         return issuer.notice(Notice::Forgery);
     }

@@ -21,6 +21,7 @@ use store::StoreError;
 use tonic::metadata::MetadataMap;
 use tracing::field::display;
 use web::cookie::with_cookies;
+use web::form::{BadParameters, Parameters};
 
 use super::interaction::display_name;
 use super::issuer::{Issuer, IssuerState};
@@ -33,7 +34,6 @@ use crate::engine::device::approval::{Approval, grant};
 use crate::engine::device::attempts::{Attempts, TooMany};
 use crate::engine::device::request::DeviceRequest;
 use crate::engine::device::user_code::UserCode;
-use crate::engine::parameters::{BadParameters, Parameters};
 use crate::engine::scopes;
 use crate::model::{Session, seconds};
 
@@ -125,7 +125,7 @@ async fn typed_in(
     let visit = Visit::new(issuer, &extensions, attempts);
     let (mut code, mut signed_in) = (None, None);
     let outcome = async {
-        let parameters = Parameters::of_form(visit.issuer.content_type(), &body)?;
+        let parameters = Parameters::of_form(&visit.issuer.headers, &body)?;
         code = parameters.one("user_code", MAX_WORD)?.and_then(UserCode::read);
         let session = signed_in.insert(visit.session().await?);
         visit.check_csrf(session, &parameters)?;

@@ -14,11 +14,13 @@ use axum::http::Extensions;
 use axum::response::Response;
 use axum::routing::{get, post};
 use oidc::error::ErrorCode;
-use oidc::request::RequestError;
+use oidc::redirect::MAX_BYTES as MAX_REDIRECT;
+use oidc::request::{MAX_ID_TOKEN_HINT, MAX_LIST, MAX_LOGIN_HINT, MAX_STATE, RequestError};
 use store::StoreError;
 use tonic::metadata::MetadataMap;
 use tracing::field::display;
 use web::cookie::with_cookies;
+use web::form::{BadParameters, Parameters};
 
 use super::cookie;
 use super::issuer::{Issuer, IssuerState, at_every_issuer};
@@ -29,11 +31,13 @@ use crate::engine::claims;
 use crate::engine::clients::Client;
 use crate::engine::end_session::hint::Hint;
 use crate::engine::end_session::{Decision, Given, Refused, Request, SignedIn, decide};
-use crate::engine::parameters::{BadParameters, Parameters};
 use crate::engine::provider::Provider;
 use crate::engine::termination::{end, end_everywhere};
 use crate::model::Session;
 
+/// The longest `client_id`, in bytes: one that a client was given when it registered itself, or the address of its
+/// metadata.
+const MAX_CLIENT_ID: usize = 2048;
 /// The longest word of the form that confirms, in bytes.
 const MAX_WORD: usize = 256;
 
@@ -80,7 +84,7 @@ async fn by_query(issuer: Issuer, extensions: Extensions, RawQuery(query): RawQu
 async fn by_form(issuer: Issuer, extensions: Extensions, body: Bytes) -> Response {
     let visit = Visit::new(issuer, &extensions);
     let outcome = async {
-        let parameters = Parameters::of_form(visit.issuer.content_type(), &body)?;
+        let parameters = Parameters::of_form(&visit.issuer.headers, &body)?;
         match visit.issuer.session().await? {
             // browsers leave our cookies out of a form that another site's page sends, but not out of what it leads to
             None => Ok(visit.once_more(&parameters)),
@@ -95,7 +99,7 @@ async fn by_form(issuer: Issuer, extensions: Extensions, body: Bytes) -> Respons
 async fn confirmed(issuer: Issuer, extensions: Extensions, body: Bytes) -> Response {
     let visit = Visit::new(issuer, &extensions);
     let outcome = async {
-        let parameters = Parameters::of_form(visit.issuer.content_type(), &body)?;
+        let parameters = Parameters::of_form(&visit.issuer.headers, &body)?;
         visit.confirmed(&parameters).await
     };
     let outcome = outcome.await;
@@ -104,6 +108,18 @@ async fn confirmed(issuer: Issuer, extensions: Extensions, body: Bytes) -> Respo
 
 async fn goodbye(issuer: Issuer) -> Response {
     pages::signed_out(&issuer.page(&[]), &[], None)
+}
+
+fn read(parameters: &Parameters) -> Result<Request<'_>, BadParameters> {
+    // it is the signed-in user who signs out, whoever the hint names
+    parameters.one("logout_hint", MAX_LOGIN_HINT)?;
+    Ok(Request {
+        id_token_hint: parameters.one("id_token_hint", MAX_ID_TOKEN_HINT)?,
+        client_id: parameters.one("client_id", MAX_CLIENT_ID)?,
+        redirect_uri: parameters.one("post_logout_redirect_uri", MAX_REDIRECT)?,
+        state: parameters.one("state", MAX_STATE)?,
+        ui_locales: parameters.one("ui_locales", MAX_LIST)?,
+    })
 }
 
 impl Visit {
@@ -134,7 +150,7 @@ impl Visit {
     }
 
     async fn requested(&self, parameters: &Parameters, session: Option<&Session>) -> Result<Response, Problem> {
-        let request = Request::read(parameters)?;
+        let request = read(parameters)?;
         let given = match request.id_token_hint {
             None => Given::Nothing,
             Some(text) => Hint::read(&self.issuer.provider, text).map_or(Given::Forged, Given::Hint),
@@ -197,7 +213,7 @@ impl Visit {
             return Ok(see_other(&self.issuer.endpoints.url(page::CONSENTS)));
         }
         // what the form says is decided about anew, since it comes from a browser
-        let request = Request { id_token_hint: None, ..Request::read(parameters)? };
+        let request = Request { id_token_hint: None, ..read(parameters)? };
         let client = self.client(request.client_id).await?;
         let decision = self.decide(&request, &Given::Nothing, client.as_deref(), Some(&session))?;
         let everywhere = parameters.one("everywhere", MAX_WORD)?.is_some();

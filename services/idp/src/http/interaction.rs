@@ -8,9 +8,9 @@ use axum::response::Response;
 use axum::routing::get;
 use oidc::response::Carrier;
 use web::cookie::with_cookies;
+use web::form::Parameters;
 
 use super::authorization_response::{reject, respond, undecided};
-use super::form::Form;
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, PageContext, SignIn};
 use super::redirect::see_other;
@@ -45,7 +45,7 @@ pub(crate) fn router(state: IssuerState) -> Router {
 }
 
 async fn show(issuer: Issuer, RawQuery(query): RawQuery) -> Response {
-    let query = Form::parse(query.unwrap_or_default().as_bytes());
+    let query = Parameters::unlimited(query.unwrap_or_default().as_bytes());
     let Some((issuer, flow)) = issuer.open(query.text("flow")) else { return issuer.expired() };
     match issuer.session().await {
         Ok(session) => continue_flow(&issuer, flow, session, FlowStage::Page).await,

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{FromRef, FromRequestParts};
-use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
@@ -128,11 +127,6 @@ impl Issuer {
     pub(crate) fn sign_in_url(&self, return_to: &str) -> String {
         let flow = Flow::to_path(self.endpoints.layout, return_to, self.provider.clock.now());
         flow.url(&self.provider, &self.endpoints)
-    }
-
-    /// The media type of the body.
-    pub(crate) fn content_type(&self) -> &str {
-        self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }
 

@@ -5,8 +5,8 @@ use axum::Router;
 use axum::extract::RawQuery;
 use axum::response::Response;
 use axum::routing::get;
+use web::form::Parameters;
 
-use super::form::Form;
 use super::issuer::{Issuer, IssuerState};
 use super::pages;
 use crate::endpoints::page;
@@ -17,9 +17,9 @@ pub(crate) fn router(state: IssuerState) -> Router {
 }
 
 async fn show(issuer: Issuer, RawQuery(query): RawQuery) -> Response {
-    let query = Form::parse(query.unwrap_or_default().as_bytes());
+    let query = Parameters::unlimited(query.unwrap_or_default().as_bytes());
     let context = issuer.page(&[]);
-    match (query.find("error"), query.find("code")) {
+    match (query.first("error"), query.first("code")) {
         (Some(error), _) => pages::out_of_band(&context, Err((error, query.text("error_description")))),
         (None, Some(code)) => pages::out_of_band(&context, Ok(code)),
         (None, None) => issuer.expired(),

@@ -8,8 +8,9 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 use oidc::error::ErrorCode;
+use web::form::is_form;
 
-use super::client_request::{document, is_form, proofs, read_form};
+use super::client_request::{document, proofs, read_form};
 use super::error::ErrorResponse;
 use super::issuer::{IssuerState, at_every_issuer};
 use crate::engine::error::OAuthError;

@@ -144,18 +144,3 @@ fn a_hint_of_one_client_is_no_use_to_another() {
     assert_eq!(Given::Forged.client(&named), Ok(Some("other")));
     assert_eq!(Given::Nothing.client(&NOTHING), Ok(None));
 }
-
-#[test]
-fn what_comes_twice_or_is_too_long_is_refused() {
-    let read =
-        |query: &str| Request::read(&Parameters::of_query(Some(query)).unwrap()).map(|_| ()).map_err(|e| e.to_string());
-    assert_eq!(
-        read("id_token_hint=a&client_id=b&post_logout_redirect_uri=c&state=d&ui_locales=e&logout_hint=f"),
-        Ok(())
-    );
-    for name in ["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales", "logout_hint"] {
-        assert_eq!(read(&format!("{name}=a&{name}=a")), Err(format!("{name} is given more than once")));
-        assert_eq!(read(&format!("{name}={}", "a".repeat(9000))), Err(format!("{name} is too long")));
-        assert_eq!(read(&format!("{name}=a%0d%0ab")), Err(format!("{name} has a control character")));
-    }
-}

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::jose::{Algorithm, SigningKey};
 use serde_json::json;
+use web::form::Parameters;
 
 use crate::endpoints::page;
 use crate::engine::tokens::access_token::PresentedToken;
@@ -264,4 +265,19 @@ async fn page_of_consents_signs_out_everywhere() {
     let reply = one.bench.post(&mut one.browser, page::SIGN_OUT, &sent).await;
     assert_eq!(reply.location(), Some("https://cloud.example/signin/v1/goodbye"), "{}", reply.text);
     assert!(!one.is_alive().await && !one.bench.is_signed_in(other.id).await && !one.counts(&one.access));
+}
+
+#[test]
+fn what_comes_twice_or_is_too_long_is_refused() {
+    let read =
+        |query: &str| super::read(&Parameters::of_query(Some(query)).unwrap()).map(|_| ()).map_err(|e| e.to_string());
+    assert_eq!(
+        read("id_token_hint=a&client_id=b&post_logout_redirect_uri=c&state=d&ui_locales=e&logout_hint=f"),
+        Ok(())
+    );
+    for name in ["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales", "logout_hint"] {
+        assert_eq!(read(&format!("{name}=a&{name}=a")), Err(format!("{name} is given more than once")));
+        assert_eq!(read(&format!("{name}={}", "a".repeat(9000))), Err(format!("{name} is too long")));
+        assert_eq!(read(&format!("{name}=a%0d%0ab")), Err(format!("{name} has a control character")));
+    }
 }

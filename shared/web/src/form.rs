@@ -1,20 +1,23 @@
-//! Parameters of a query or a form, read strictly: a page to which another site can send a user takes no ambiguous ones.
+//! Forms and queries (`application/x-www-form-urlencoded`).
+
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 
 /// The longest query or form, in bytes: an ID token, a redirect URI and a state, all of them encoded.
 const MAX_BYTES: usize = 48 * 1024;
 /// The most parameters, those that are ignored included.
 const MAX_PARAMETERS: usize = 64;
 
-/// Why parameters are not taken.
+/// Why parameters are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BadParameters {
+pub enum BadParameters {
     /// There are too many, or they are too long in all.
     #[error("the request is too long")]
     TooLong,
-    /// The body is no form.
+    /// The body is not a form.
     #[error("the body must be application/x-www-form-urlencoded")]
     NoForm,
-    /// One comes twice (RFC 6749 3.1).
+    /// One is repeated (RFC 6749 3.1).
     #[error("{0} is given more than once")]
     Repeated(&'static str),
     /// One is longer than it may be.
@@ -25,47 +28,53 @@ pub(crate) enum BadParameters {
     Control(&'static str),
 }
 
+/// Whether the body of a request is a form, by its media type.
+pub fn is_form(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    media_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
 /// Parameters, decoded, in their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Parameters(Vec<(String, String)>);
+pub struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Reads a query.
+    /// Reads a query, within the limits on its length and the number of parameters.
     ///
     /// # Errors
     /// [`BadParameters::TooLong`].
-    pub(crate) fn of_query(query: Option<&str>) -> Result<Self, BadParameters> {
-        Self::parse(query.unwrap_or_default().as_bytes())
+    pub fn of_query(query: Option<&str>) -> Result<Self, BadParameters> {
+        Self::limited(query.unwrap_or_default().as_bytes())
     }
 
-    /// Reads a form of this media type. A body of another type is refused, unless it is empty.
+    /// Reads a form, within the same limits. A body of another media type is refused, unless it is empty.
     ///
     /// # Errors
     /// [`BadParameters::TooLong`] and [`BadParameters::NoForm`].
-    pub(crate) fn of_form(media_type: &str, body: &[u8]) -> Result<Self, BadParameters> {
-        let essence = media_type.split(';').next().unwrap_or_default().trim();
-        if !body.is_empty() && !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    pub fn of_form(headers: &HeaderMap, body: &[u8]) -> Result<Self, BadParameters> {
+        if !body.is_empty() && !is_form(headers) {
             return Err(BadParameters::NoForm);
         }
-        Self::parse(body)
+        Self::limited(body)
     }
 
-    fn parse(text: &[u8]) -> Result<Self, BadParameters> {
-        if text.len() > MAX_BYTES {
+    fn limited(text: &[u8]) -> Result<Self, BadParameters> {
+        if text.len() > MAX_BYTES || form_urlencoded::parse(text).nth(MAX_PARAMETERS).is_some() {
             return Err(BadParameters::TooLong);
         }
-        let pairs: Vec<_> = form_urlencoded::parse(text)
-            .take(MAX_PARAMETERS + 1)
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
-        if pairs.len() > MAX_PARAMETERS { Err(BadParameters::TooLong) } else { Ok(Self(pairs)) }
+        Ok(Self::unlimited(text))
     }
 
-    /// The value of a parameter that may come once and has at most `max` bytes; `None` if it is left out or empty.
+    /// Reads a query or a form of any media type and length, for those that are bounded elsewhere.
+    pub fn unlimited(text: &[u8]) -> Self {
+        Self(form_urlencoded::parse(text).into_owned().collect())
+    }
+
+    /// The value of a parameter that occurs at most once and has at most `max` bytes; `None` if it is left out or empty.
     ///
     /// # Errors
     /// [`BadParameters::Repeated`], [`BadParameters::Oversized`] and [`BadParameters::Control`].
-    pub(crate) fn one(&self, name: &'static str, max: usize) -> Result<Option<&str>, BadParameters> {
+    pub fn one(&self, name: &'static str, max: usize) -> Result<Option<&str>, BadParameters> {
         let mut values = self.all(name);
         let Some(value) = values.next() else { return Ok(None) };
         if values.next().is_some() {
@@ -80,19 +89,30 @@ impl Parameters {
         Ok(Some(value).filter(|value| !value.is_empty()))
     }
 
+    /// The first value of a parameter, empty or not.
+    pub fn first(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// The first value of a parameter; an empty text without one.
+    pub fn text(&self, name: &str) -> &str {
+        self.first(name).unwrap_or_default()
+    }
+
     /// Every value of a parameter.
-    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
     /// The parameters, encoded as a query.
-    pub(crate) fn to_query(&self) -> String {
+    pub fn to_query(&self) -> String {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
     use proptest::prelude::*;
 
     use super::*;
@@ -122,11 +142,12 @@ mod tests {
 
     #[test]
     fn a_body_is_a_form() {
-        let form = "application/x-www-form-urlencoded; charset=utf-8";
-        assert_eq!(Parameters::of_form(form, b"a=1"), Ok(query("a=1")));
-        assert_eq!(Parameters::of_form("text/plain", b"a=1"), Err(BadParameters::NoForm));
-        assert_eq!(Parameters::of_form("", b"a=1"), Err(BadParameters::NoForm));
-        assert_eq!(Parameters::of_form("", b""), Ok(query("")));
+        let typed = |text| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(text))]);
+        let form = typed("application/x-www-form-urlencoded; charset=utf-8");
+        assert_eq!(Parameters::of_form(&form, b"a=1"), Ok(query("a=1")));
+        assert_eq!(Parameters::of_form(&typed("text/plain"), b"a=1"), Err(BadParameters::NoForm));
+        assert_eq!(Parameters::of_form(&HeaderMap::new(), b"a=1"), Err(BadParameters::NoForm));
+        assert_eq!(Parameters::of_form(&HeaderMap::new(), b""), Ok(query("")));
     }
 
     proptest! {
