@@ -239,7 +239,8 @@ mod tests {
     async fn allowed_impersonation_is_valid_until_key_directory_or_caller_changes() {
         let log = CapturedLog::start(Level::INFO);
         let users = directory();
-        let machine = Machine { directory: Arc::<MemoryDirectory>::clone(&users), ..machine(&[&format!("{PROXY}=users")]) };
+        let machine =
+            Machine { directory: Arc::<MemoryDirectory>::clone(&users), ..machine(&[&format!("{PROXY}=users")]) };
         let (proxy, other) = (caller(Some(GATEWAY), Some(PROXY)), caller(Some(GATEWAY), Some("other")));
         let allowed = async || {
             let credentials = Credentials { caller: proxy.clone(), ..Credentials::new("einstein", KEY) };

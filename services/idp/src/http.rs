@@ -20,7 +20,6 @@ mod issuer;
 mod out_of_band;
 pub mod pages;
 mod par;
-mod redirect;
 mod register;
 mod revoke;
 mod sign_in;

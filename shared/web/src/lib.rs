@@ -5,3 +5,5 @@ pub mod csrf;
 pub mod form;
 pub mod header;
 pub mod origin;
+pub mod policy;
+pub mod response;

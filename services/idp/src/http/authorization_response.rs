@@ -1,10 +1,10 @@
 //! Responses of the authorization endpoint as HTTP.
 
 use axum::response::Response;
+use web::response::see_other;
 
 use super::issuer::Issuer;
 use super::pages;
-use super::redirect::see_other;
 use crate::engine::authorize::prompt::PromptError;
 use crate::engine::authorize::rejection::Rejection;
 use crate::engine::authorize::response::AuthorizationResponse;

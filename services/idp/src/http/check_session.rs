@@ -16,15 +16,13 @@
 //! asking. `changed` would have them ask with `prompt=none` in another such frame, get `login_required`, and
 //! sign people out who never did.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use axum::Router;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue};
 use axum::routing::get;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use web::policy::script_hash;
 
 use super::cookie;
 use crate::endpoints::IssuerEndpoints;
@@ -47,10 +45,9 @@ pub(crate) fn router(provider: &Provider) -> Router {
 /// and no other.
 fn page(endpoints: &IssuerEndpoints) -> (HeaderMap, String) {
     let script = SCRIPT.replace(COOKIE, &cookie::browser_state(endpoints));
-    let hash = STANDARD.encode(digest(&SHA256, script.as_bytes()));
-    let policy = format!(
-        "default-src 'none'; script-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors *"
-    );
+    let hash = script_hash(&script);
+    let policy =
+        format!("default-src 'none'; script-src '{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors *");
     let html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Session</title></head>\n\
          <body><script>{script}</script></body>\n</html>\n"
@@ -69,7 +66,10 @@ fn page(endpoints: &IssuerEndpoints) -> (HeaderMap, String) {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::digest::{SHA256, digest};
     use axum::http::header::X_FRAME_OPTIONS;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
 
     use super::*;
     use crate::endpoints::EndpointProfile;

@@ -14,12 +14,12 @@ use store::StoreError;
 use time::OffsetDateTime;
 use web::cookie::with_cookies;
 use web::form::Parameters;
+use web::response::see_other;
 
 use super::end_session;
 use super::interaction::display_name;
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, ConsentRow, FormTokens, Notice};
-use super::redirect::see_other;
 use crate::endpoints::page;
 use crate::engine::provider::Provider;
 use crate::engine::{scopes, termination};

@@ -22,11 +22,11 @@ use tonic::metadata::MetadataMap;
 use tracing::field::display;
 use web::cookie::with_cookies;
 use web::form::{BadParameters, Parameters};
+use web::response::see_other;
 
 use super::interaction::display_name;
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, CodeError, DeviceConfirm, Notice};
-use super::redirect::see_other;
 use crate::endpoints::page;
 use crate::engine::accounts::{self, AccountStatus};
 use crate::engine::clients::Client;

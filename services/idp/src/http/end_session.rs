@@ -21,11 +21,11 @@ use tonic::metadata::MetadataMap;
 use tracing::field::display;
 use web::cookie::with_cookies;
 use web::form::{BadParameters, Parameters};
+use web::response::see_other;
 
 use super::cookie;
 use super::issuer::{Issuer, IssuerState, at_every_issuer};
 use super::pages::{self, Notice, SignOut};
-use super::redirect::see_other;
 use crate::endpoints::page;
 use crate::engine::claims;
 use crate::engine::clients::Client;

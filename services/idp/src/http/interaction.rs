@@ -9,11 +9,11 @@ use axum::routing::get;
 use oidc::response::Carrier;
 use web::cookie::with_cookies;
 use web::form::Parameters;
+use web::response::see_other;
 
 use super::authorization_response::{reject, respond, undecided};
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, PageContext, SignIn};
-use super::redirect::see_other;
 use crate::endpoints::page;
 use crate::engine::authorize::flow::{Destination, Flow};
 use crate::engine::authorize::prompt::{self, NextPrompt};

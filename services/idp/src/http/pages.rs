@@ -12,7 +12,6 @@ mod form_post;
 mod i18n;
 mod notice;
 mod out_of_band;
-mod policy;
 mod response;
 mod scope_text;
 mod sign_in;

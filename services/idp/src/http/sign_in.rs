@@ -9,11 +9,11 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use tonic::metadata::MetadataMap;
 use web::cookie::{Lifetime, with_cookies};
+use web::response::see_other;
 
 use super::interaction::{FlowStage, LOGON, continue_flow, is_own_form, show_sign_in};
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{Notice, SignIn, SignInError};
-use super::redirect::see_other;
 use super::{cookie, device_cookie};
 use crate::endpoints::page;
 use crate::engine::authorize::flow::Flow;

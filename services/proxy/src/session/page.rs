@@ -2,11 +2,13 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
+use http::{HeaderValue, StatusCode};
+use web::policy::{Forms, Policy};
+use web::response::see_other;
 
 /// A form may lead to the issuer, so its target is left open; nothing else is loaded or framed.
-const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
+const POLICY: Policy<'static> = Policy { has_style: false, forms: Forms::Anywhere, ..Policy::here() };
 
 /// A page with a title and what is below it, which is HTML.
 pub(super) fn page(status: StatusCode, title: &str, below: &str) -> Response {
@@ -18,25 +20,16 @@ pub(super) fn page(status: StatusCode, title: &str, below: &str) -> Response {
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY.header());
     // without a referrer, browsers would hide where the form comes from
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    keep_private(headers);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
 /// Sends the browser to a URL that holds nothing but what may stand in a header.
 pub(super) fn redirect(to: &str) -> Response {
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::SEE_OTHER;
-    if let Ok(to) = HeaderValue::from_str(to) {
-        response.headers_mut().insert(LOCATION, to);
-    }
+    let mut response = see_other(to);
     response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    keep_private(response.headers_mut());
     response
-}
-
-fn keep_private(headers: &mut HeaderMap) {
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }

@@ -82,8 +82,7 @@ fn every_service_describes_its_settings() {
 
 #[test]
 fn password_in_the_url_of_a_database_is_not_shown() {
-    let with_database =
-        [ServiceId::Users, ServiceId::AuthBasic, ServiceId::AuthApp, ServiceId::Idp, ServiceId::Proxy];
+    let with_database = [ServiceId::Users, ServiceId::AuthBasic, ServiceId::AuthApp, ServiceId::Idp, ServiceId::Proxy];
     for service in with_database {
         let of = |what, url| view(service, what, &[("OCIS_DATABASE_URL", url)]);
         let url = "postgres://doorward:hush-hush@db/doorward";

@@ -3,9 +3,9 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use web::policy::Policy;
 
 use super::application::Application;
-use super::policy::Policy;
 use super::response::{Page, answer};
 use super::{CONTINUE, OTHER, PageContext};
 use crate::endpoints::page::ACCOUNT;

@@ -1,6 +1,7 @@
 //! An application, as people are shown it.
 
-use super::policy::destination;
+use web::policy::destination;
+
 use crate::engine::clients::Client;
 use crate::engine::clients::Source;
 

@@ -3,8 +3,8 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use web::policy::Policy;
 
-use super::policy::Policy;
 use super::response::{Page, answer};
 use super::{PageContext, SIGN_OUT};
 use crate::endpoints::page::{self, CONSENTS};

@@ -3,10 +3,11 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use web::policy::Policy;
+use web::response::with_retry_after;
 
 use super::application::Application;
-use super::policy::Policy;
-use super::response::{Page, answer, retried_after, waiting};
+use super::response::{Page, answer, waiting};
 use super::{ALLOW, DENY, PageContext, message};
 use crate::endpoints::page::DEVICE;
 use crate::engine::clients::Client;
@@ -94,7 +95,7 @@ pub fn device_code(context: &PageContext<'_>, csrf: &str, user_code: &str, error
     let invalid = error == Some(CodeError::Wrong);
     let page = Code { page: Page::new(context, words.device_title), csrf, user_code, error: told, invalid };
     let status = error.map_or(StatusCode::OK, CodeError::status);
-    retried_after(answer(context, status, &Policy::here(), &page), error.and_then(CodeError::retry_after))
+    with_retry_after(answer(context, status, &Policy::here(), &page), error.and_then(CodeError::retry_after))
 }
 
 /// The question. The code is shown again, so that no user connects a stranger's device (RFC 8628 5.4).

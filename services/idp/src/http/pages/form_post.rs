@@ -3,22 +3,18 @@
 use std::sync::LazyLock;
 
 use askama::Template;
-use aws_lc_rs::digest::{SHA256, digest};
 use axum::http::StatusCode;
 use axum::response::Response;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use web::policy::{Forms, Policy, script_hash};
 
 use super::PageContext;
-use super::policy::{Forms, Policy};
 use super::response::{Page, answer};
 
 /// The one script there is. Without it there is a button.
 const SCRIPT: &str = "document.forms[0].submit()";
 
 /// What the policy knows it by.
-static HASH: LazyLock<String> =
-    LazyLock::new(|| format!("sha256-{}", STANDARD.encode(digest(&SHA256, SCRIPT.as_bytes()))));
+static HASH: LazyLock<String> = LazyLock::new(|| script_hash(SCRIPT));
 
 #[derive(Template)]
 #[template(path = "form_post.html")]

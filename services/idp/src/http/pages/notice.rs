@@ -5,9 +5,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use oidc::error::ErrorCode;
 use oidc::request::RequestError;
+use web::policy::Policy;
 
 use super::PageContext;
-use super::policy::Policy;
 use super::response::{Page, answer};
 
 /// What goes wrong on the way through the pages.

@@ -3,10 +3,10 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use web::policy::Policy;
 
 use super::PageContext;
 use super::notice::explained;
-use super::policy::Policy;
 use super::response::{Page, answer};
 
 #[derive(Template)]

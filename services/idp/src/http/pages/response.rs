@@ -2,19 +2,13 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
+use web::policy::Policy;
+use web::response::{self, PageHeaders};
 
 use super::i18n::{Phrase, Words};
-use super::policy::Policy;
 use super::{PageContext, style};
-
-/// Two years, as browsers ask of those who mean it.
-const HSTS: &str = "max-age=63072000";
 
 /// What every template needs.
 #[derive(Clone, Copy)]
@@ -63,43 +57,8 @@ pub(super) fn answer(
     policy: &Policy<'_>,
     page: &impl Template,
 ) -> Response {
-    let html = match page.render() {
-        Ok(html) => html,
-        Err(error) => {
-            tracing::error!(%error, "a page could not be rendered");
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        }
-    };
-    let mut response = (status, html).into_response();
-    let headers = response.headers_mut();
-    let fixed: [(HeaderName, &'static str); 5] = [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CONTENT_LANGUAGE, context.language.tag()),
-        (CACHE_CONTROL, "no-store"),
-        (REFERRER_POLICY, "no-referrer"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    for (name, value) in fixed {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    if !policy.framed {
-        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    }
-    if context.endpoints.is_https() {
-        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
-    }
-    // no source expression holds what a header may not; if one did, nothing would be allowed
-    let strictest = || HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_str(&policy.text()).unwrap_or_else(|_| strictest()));
-    response
-}
-
-/// The same response, with the time to wait.
-pub(super) fn retried_after(mut response: Response, seconds: Option<u64>) -> Response {
-    if let Some(seconds) = seconds {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
+    let (language, is_https) = (context.language.tag(), context.endpoints.is_https());
+    response::page(status, page, &PageHeaders { language, is_https, policy })
 }
 
 /// Seconds as people read them, in signs that all languages share.

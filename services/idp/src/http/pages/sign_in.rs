@@ -3,10 +3,11 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use web::policy::Policy;
+use web::response::with_retry_after;
 
 use super::application::Application;
-use super::policy::Policy;
-use super::response::{Page, answer, retried_after, waiting};
+use super::response::{Page, answer, waiting};
 use super::{PageContext, REMEMBER};
 use crate::endpoints::page::LOGON;
 use crate::engine::clients::Client;
@@ -101,5 +102,5 @@ pub fn sign_in(context: &PageContext<'_>, form: &SignIn<'_>) -> Response {
     };
     let status = form.error.map_or(StatusCode::OK, SignInError::status);
     let response = answer(context, status, &Policy::redirecting(form.redirect_uri), &page);
-    retried_after(response, form.error.and_then(SignInError::retry_after))
+    with_retry_after(response, form.error.and_then(SignInError::retry_after))
 }

@@ -3,8 +3,8 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use web::policy::{Policy, is_destination};
 
-use super::policy::{Policy, is_destination};
 use super::response::{Page, answer};
 use super::{PageContext, STAY};
 use crate::endpoints::page;

@@ -2,17 +2,24 @@
 
 use std::fmt::Write;
 
-/// What a page needs beyond showing itself.
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+
+/// What a page needs beyond its own text.
 #[derive(Clone, Copy)]
-pub(super) struct Policy<'a> {
+pub struct Policy<'a> {
+    /// Whether it has the stylesheet, and images.
+    pub has_style: bool,
     /// The targets of its forms.
-    pub(super) forms: Forms,
+    pub forms: Forms,
     /// The addresses that it loads in frames.
-    pub(super) frames: &'a [String],
+    pub frames: &'a [String],
     /// The hash of its script.
-    pub(super) script: Option<&'a str>,
+    pub script: Option<&'a str>,
     /// Whether other sites may show it in a frame.
-    pub(super) framed: bool,
+    pub framed: bool,
 }
 
 /// The targets of the forms of a page (`form-action`).
@@ -23,28 +30,38 @@ pub(super) struct Policy<'a> {
 /// clients. The directive would stop a form that an attacker injects, which requires a page that does not escape its content;
 /// nothing else runs or loads there.
 #[derive(Clone, Copy)]
-pub(super) enum Forms {
-    /// The provider itself.
+pub enum Forms {
+    /// The own site.
     Here,
     /// Any target, as the client may redirect to any.
     Anywhere,
 }
 
 impl Policy<'_> {
-    /// Of a page whose forms stay here.
-    pub(super) const fn here() -> Self {
-        Self { forms: Forms::Here, frames: &[], script: None, framed: false }
+    /// Of a page whose forms are sent to the own site.
+    pub const fn here() -> Self {
+        Self { has_style: true, forms: Forms::Here, frames: &[], script: None, framed: false }
     }
 
     /// Of a page whose form is answered by a redirect to a client, if there is one.
-    pub(super) const fn redirecting(address: Option<&str>) -> Self {
+    pub const fn redirecting(address: Option<&str>) -> Self {
         let forms = if address.is_some() { Forms::Anywhere } else { Forms::Here };
         Self { forms, ..Self::here() }
     }
 
     /// The header's value.
-    pub(super) fn text(&self) -> String {
-        let mut text = "default-src 'none'; style-src 'self'; img-src 'self' https: data:; base-uri 'none'".to_owned();
+    pub fn header(&self) -> HeaderValue {
+        // No source expression has a character that a header may not have. If one did, nothing would be allowed.
+        let strictest = || HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+        HeaderValue::from_str(&self.text()).unwrap_or_else(|_| strictest())
+    }
+
+    fn text(&self) -> String {
+        let mut text = "default-src 'none'".to_owned();
+        if self.has_style {
+            text.push_str("; style-src 'self'; img-src 'self' https: data:");
+        }
+        text.push_str("; base-uri 'none'");
         match self.forms {
             Forms::Here => text.push_str("; form-action 'self'"),
             Forms::Anywhere => (),
@@ -65,6 +82,11 @@ impl Policy<'_> {
         }
         text
     }
+}
+
+/// The hash of a script, as [`Policy::script`] names it.
+pub fn script_hash(script: &str) -> String {
+    format!("sha256-{}", STANDARD.encode(digest(&SHA256, script.as_bytes())))
 }
 
 /// The source expression for an address: its origin if it is a web address, else its scheme. Neither can hold a character
@@ -91,13 +113,13 @@ fn host_and_port(rest: &str) -> Option<String> {
     (is_name && is_port).then_some(host)
 }
 
-/// Whether an address leads somewhere, rather than running something.
-pub(super) fn is_destination(address: &str) -> bool {
+/// Whether a browser opens an address, rather than running it as a script.
+pub fn is_destination(address: &str) -> bool {
     source(address).is_some()
 }
 
-/// The host that a person is taken to, with its port if it has one; none where that is no web address.
-pub(super) fn destination(address: &str) -> Option<String> {
+/// The host that a browser opens, with its port if it has one; `None` for an address of another scheme than the web's.
+pub fn destination(address: &str) -> Option<String> {
     let source = source(address)?;
     source.split_once("://").map(|(_, host)| host.to_owned())
 }
@@ -132,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn people_are_told_the_host_they_are_taken_to() {
+    fn destination_is_the_host_of_a_web_address() {
         assert_eq!(destination("https://app.example/cb").as_deref(), Some("app.example"));
         assert_eq!(destination("http://127.0.0.1:49152/").as_deref(), Some("127.0.0.1:49152"));
         assert_eq!(destination("oc://android.opencloud.eu"), None);
@@ -144,5 +166,11 @@ mod tests {
         let policy = Policy { frames: &frames, ..Policy::here() }.text();
         assert!(policy.ends_with("; frame-src https://a.example https://b.example"), "{policy}");
         assert!(!Policy::here().text().contains("frame-src"));
+    }
+
+    #[test]
+    fn page_without_a_stylesheet_loads_nothing() {
+        let policy = Policy { has_style: false, forms: Forms::Anywhere, ..Policy::here() }.text();
+        assert_eq!(policy, "default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
     }
 }
