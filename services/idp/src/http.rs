@@ -38,6 +38,7 @@ use axum::{Extension, Router};
 use runtime::Pages;
 
 use self::client_request::{ByMtls, DPOP, DPOP_NONCE};
+use crate::endpoints::page;
 use crate::engine::provider::Provider;
 
 /// The headers of a refusal that scripts may read.
@@ -88,7 +89,7 @@ fn for_browsers(provider: &Provider) -> Router {
         .merge(authorize::router(provider))
         .merge(end_session::router(provider))
         .merge(check_session::router(provider))
-        .merge(pages::router())
+        .merge(web::style::router(page::STYLE))
         .merge(introspect::router(provider));
     let Some(state) = issuer::of_first(provider) else { return router };
     router

@@ -12,10 +12,11 @@ use status::Kind;
 use store::StoreError;
 use web::cookie::Lifetime;
 use web::csrf::{self, Browser};
+use web::i18n::Language;
 use web::origin;
 
 use super::cookie;
-use super::pages::{self, Language, Notice, PageContext};
+use super::pages::{self, Notice, PageContext};
 use crate::endpoints::{IssuerEndpoints, Paths};
 use crate::engine::authorize::flow::Flow;
 use crate::engine::provider::Provider;

@@ -12,28 +12,33 @@ mod form_post;
 mod i18n;
 mod notice;
 mod out_of_band;
-mod response;
 mod scope_text;
 mod sign_in;
 mod sign_out;
-mod style;
 
 #[cfg(test)]
 mod tests;
 
-use crate::endpoints::IssuerEndpoints;
+use std::sync::LazyLock;
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+use web::i18n::Language;
+use web::policy::Policy;
+use web::response::PageHeaders;
+
+use crate::endpoints::{IssuerEndpoints, page};
 
 pub use account::{Account, account};
 pub use consent::{Consent, consent};
 pub use consents::{ConsentRow, FormTokens, consents};
 pub use device::{CodeError, DeviceConfirm, device_code, device_confirm, device_done};
 pub use form_post::form_post;
-pub use i18n::Language;
 pub use notice::{Notice, error, message, notice};
 pub use out_of_band::out_of_band;
 pub use sign_in::{SignIn, SignInError, sign_in};
 pub use sign_out::{SignOut, confirm_sign_out, signed_out};
-pub use style::router;
 
 /// The value of the button that says yes to [`consent()`] and [`device_confirm`] (field `decision`).
 pub const ALLOW: &str = "allow";
@@ -50,6 +55,12 @@ pub const STAY: &str = "stay";
 /// The value of the box `remember` of [`sign_in()`] if it is ticked.
 pub const REMEMBER: &str = "yes";
 
+/// The URL of the stylesheet.
+static STYLE: LazyLock<String> = LazyLock::new(|| web::style::url(page::STYLE));
+
+/// The shell of a page, with the texts of this service.
+type Page<'a> = web::page::Page<'a, i18n::Words>;
+
 /// What a page depends on apart from its content.
 #[derive(Debug, Clone, Copy)]
 pub struct PageContext<'a> {
@@ -61,8 +72,18 @@ pub struct PageContext<'a> {
     pub language: Language,
 }
 
-impl PageContext<'_> {
+impl<'a> PageContext<'a> {
     const fn words(&self) -> &'static i18n::Words {
-        self.language.words()
+        i18n::words(self.language)
+    }
+
+    fn page(&self, title: &'a str) -> Page<'a> {
+        let Self { site_name, language, .. } = *self;
+        Page { title, site_name, language: language.tag(), style: &STYLE, words: self.words() }
+    }
+
+    fn respond(&self, status: StatusCode, policy: &Policy<'_>, template: &impl Template) -> Response {
+        let (language, is_https) = (self.language.tag(), self.endpoints.is_https());
+        web::response::page(status, template, &PageHeaders { language, is_https, policy })
     }
 }

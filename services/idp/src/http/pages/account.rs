@@ -6,8 +6,7 @@ use axum::response::Response;
 use web::policy::Policy;
 
 use super::application::Application;
-use super::response::{Page, answer};
-use super::{CONTINUE, OTHER, PageContext};
+use super::{CONTINUE, OTHER, Page, PageContext};
 use crate::endpoints::page::ACCOUNT;
 use crate::engine::clients::Client;
 
@@ -37,7 +36,7 @@ struct Form<'a> {
 
 /// The question.
 pub fn account(context: &PageContext<'_>, form: &Account<'_>) -> Response {
-    let page = Page::new(context, context.words().account_title);
+    let page = context.page(context.words().account_title);
     let page = Form { page, form, application: Application::of(form.client, form.redirect_uri) };
-    answer(context, StatusCode::OK, &Policy::redirecting(form.redirect_uri), &page)
+    context.respond(StatusCode::OK, &Policy::redirecting(form.redirect_uri), &page)
 }

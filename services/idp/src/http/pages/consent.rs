@@ -6,8 +6,7 @@ use axum::response::Response;
 use web::policy::Policy;
 
 use super::application::Application;
-use super::response::{Page, answer};
-use super::{ALLOW, DENY, PageContext};
+use super::{ALLOW, DENY, Page, PageContext};
 use crate::endpoints::page::{CONSENT, CONSENTS};
 use crate::engine::clients::Client;
 use crate::engine::scopes::RequestedScope;
@@ -40,7 +39,7 @@ struct Form<'a> {
 
 /// The question.
 pub fn consent(context: &PageContext<'_>, form: &Consent<'_>) -> Response {
-    let page = Page::new(context, context.words().consent_title);
+    let page = context.page(context.words().consent_title);
     let page = Form { page, form, application: Application::of(form.client, form.redirect_uri) };
-    answer(context, StatusCode::OK, &Policy::redirecting(form.redirect_uri), &page)
+    context.respond(StatusCode::OK, &Policy::redirecting(form.redirect_uri), &page)
 }

@@ -5,8 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use web::policy::Policy;
 
-use super::response::{Page, answer};
-use super::{PageContext, SIGN_OUT};
+use super::{Page, PageContext, SIGN_OUT};
 use crate::endpoints::page::{self, CONSENTS};
 use crate::engine::scopes::RequestedScope;
 
@@ -44,6 +43,6 @@ pub struct FormTokens<'a> {
 /// The list. Each row has a button that is posted to [`CONSENTS`] with the fields `csrf` and `client`. Below them one is posted
 /// to [`SIGN_OUT`](crate::endpoints::page::SIGN_OUT) with `csrf`, `decision` and `everywhere`.
 pub fn consents(context: &PageContext<'_>, tokens: FormTokens<'_>, person: &str, rows: &[ConsentRow<'_>]) -> Response {
-    let page = List { page: Page::new(context, context.words().consents_title), tokens, person, rows };
-    answer(context, StatusCode::OK, &Policy::here(), &page)
+    let page = List { page: context.page(context.words().consents_title), tokens, person, rows };
+    context.respond(StatusCode::OK, &Policy::here(), &page)
 }

@@ -3,12 +3,12 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use web::i18n::waiting;
 use web::policy::Policy;
 use web::response::with_retry_after;
 
 use super::application::Application;
-use super::response::{Page, answer, waiting};
-use super::{ALLOW, DENY, PageContext, message};
+use super::{ALLOW, DENY, Page, PageContext, message};
 use crate::endpoints::page::DEVICE;
 use crate::engine::clients::Client;
 use crate::engine::scopes::RequestedScope;
@@ -93,16 +93,16 @@ pub fn device_code(context: &PageContext<'_>, csrf: &str, user_code: &str, error
         CodeError::Expired => words.form_expired.to_owned(),
     });
     let invalid = error == Some(CodeError::Wrong);
-    let page = Code { page: Page::new(context, words.device_title), csrf, user_code, error: told, invalid };
+    let page = Code { page: context.page(words.device_title), csrf, user_code, error: told, invalid };
     let status = error.map_or(StatusCode::OK, CodeError::status);
-    with_retry_after(answer(context, status, &Policy::here(), &page), error.and_then(CodeError::retry_after))
+    with_retry_after(context.respond(status, &Policy::here(), &page), error.and_then(CodeError::retry_after))
 }
 
 /// The question. The code is shown again, so that no user connects a stranger's device (RFC 8628 5.4).
 pub fn device_confirm(context: &PageContext<'_>, form: &DeviceConfirm<'_>) -> Response {
-    let page = Page::new(context, context.words().device_title);
+    let page = context.page(context.words().device_title);
     let page = Confirm { page, form, application: Application::of(form.client, None) };
-    answer(context, StatusCode::OK, &Policy::here(), &page)
+    context.respond(StatusCode::OK, &Policy::here(), &page)
 }
 
 /// What is shown afterwards.

@@ -7,8 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use web::policy::{Forms, Policy, script_hash};
 
-use super::PageContext;
-use super::response::{Page, answer};
+use super::{Page, PageContext};
 
 /// The one script there is. Without it there is a button.
 const SCRIPT: &str = "document.forms[0].submit()";
@@ -28,7 +27,7 @@ struct Form<'a> {
 /// A form that sends itself to `action`, the registered redirect URI. Unlike every other page it may be shown in a frame,
 /// since clients renew sign-ins there (`prompt=none`): it holds nothing but what goes to the client.
 pub fn form_post(context: &PageContext<'_>, action: &str, fields: &[(&str, &str)]) -> Response {
-    let page = Form { page: Page::new(context, context.words().moment_title), action, fields, script: SCRIPT };
+    let page = Form { page: context.page(context.words().moment_title), action, fields, script: SCRIPT };
     let policy = Policy { forms: Forms::Anywhere, script: Some(&HASH), framed: true, ..Policy::here() };
-    answer(context, StatusCode::OK, &policy, &page)
+    context.respond(StatusCode::OK, &policy, &page)
 }

@@ -4,97 +4,17 @@ mod de;
 mod en;
 mod fr;
 
-use axum::http::HeaderMap;
-use axum::http::header::ACCEPT_LANGUAGE;
+use web::i18n::{Language, Phrase};
 
 #[cfg(test)]
 mod tests;
 
-/// A language of the pages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Language {
-    /// What is spoken to those whose language is not among these.
-    English,
-    /// With "Sie".
-    German,
-    /// With "vous".
-    French,
-}
-
-impl Language {
-    /// All there are.
-    pub const ALL: [Self; 3] = [Self::English, Self::German, Self::French];
-
-    /// The language tag (RFC 5646).
-    pub const fn tag(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::German => "de",
-            Self::French => "fr",
-        }
-    }
-
-    /// The first language that the client asks for (`ui_locales`), else the one that the browser likes best.
-    pub fn choose(ui_locales: &[String], headers: &HeaderMap) -> Self {
-        let asked = ui_locales.iter().find_map(|tag| Self::of_tag(tag));
-        asked.or_else(|| Self::accepted(headers)).unwrap_or(Self::English)
-    }
-
-    /// The best of `Accept-Language` (RFC 9110 12.5.4); the first of those that are liked equally.
-    fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let ranges = headers.get_all(ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
-        let mut best: Option<(u16, Self)> = None;
-        for range in ranges.flat_map(|list| list.split(',')) {
-            let (tag, quality) = range.split_once(';').map_or((range, 1000), |(tag, rest)| (tag, thousandths(rest)));
-            let Some(language) = Self::of_tag(tag.trim()) else { continue };
-            if quality > best.map_or(0, |(quality, _)| quality) {
-                best = Some((quality, language));
-            }
-        }
-        best.map(|(_, language)| language)
-    }
-
-    /// The language of a tag, whatever its script or region.
-    fn of_tag(tag: &str) -> Option<Self> {
-        let primary = tag.split('-').next().unwrap_or_default();
-        Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
-    }
-
-    pub(super) const fn words(self) -> &'static Words {
-        match self {
-            Self::English => &en::WORDS,
-            Self::German => &de::WORDS,
-            Self::French => &fr::WORDS,
-        }
-    }
-}
-
-/// The weight in `q=0.8`, in thousandths; nothing if it is malformed.
-fn thousandths(parameter: &str) -> u16 {
-    let weight = parameter.trim().strip_prefix("q=").unwrap_or_default();
-    match weight.split_once('.').unwrap_or((weight, "")) {
-        ("1", _) => 1000,
-        ("0", digits) if digits.len() <= 3 => format!("{digits:0<3}").parse().unwrap_or(0),
-        _ => 0,
-    }
-}
-
-/// A sentence with a gap, written `{}`, for what differs from page to page.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Phrase(&'static str);
-
-impl Phrase {
-    pub(super) fn before(self) -> &'static str {
-        self.0.split_once("{}").map_or(self.0, |(before, _)| before)
-    }
-
-    pub(super) fn after(self) -> &'static str {
-        self.0.split_once("{}").map_or("", |(_, after)| after)
-    }
-
-    /// The sentence as plain text.
-    pub(super) fn with(self, what: &str) -> String {
-        format!("{}{what}{}", self.before(), self.after())
+/// What the pages say in this language.
+pub(super) const fn words(language: Language) -> &'static Words {
+    match language {
+        Language::English => &en::WORDS,
+        Language::German => &de::WORDS,
+        Language::French => &fr::WORDS,
     }
 }
 

@@ -1,14 +1,13 @@
 //! Pages that say what happened and what to do, and ask nothing.
 
-use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 use oidc::error::ErrorCode;
 use oidc::request::RequestError;
+use web::page::{Detail, Message};
 use web::policy::Policy;
 
 use super::PageContext;
-use super::response::{Page, answer};
 
 /// What goes wrong on the way through the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,14 +43,6 @@ impl Notice {
     }
 }
 
-#[derive(Template)]
-#[template(path = "message.html")]
-struct Message<'a> {
-    page: Page<'a>,
-    text: &'a str,
-    detail: Option<(&'a str, &'a str)>,
-}
-
 /// A page with a title and a text, in the language of the [`PageContext`]; for what [`notice`] does not know.
 pub fn message(context: &PageContext<'_>, status: StatusCode, title: &str, text: &str) -> Response {
     explained(context, status, (title, text), None)
@@ -64,8 +55,9 @@ pub(super) fn explained(
     (title, text): (&str, &str),
     detail: Option<(&str, &str)>,
 ) -> Response {
-    let page = Message { page: Page::new(context, title), text, detail };
-    answer(context, status, &Policy::here(), &page)
+    let detail = detail.map(|(error, description)| Detail { title: context.words().details, error, description });
+    let page = Message { page: context.page(title), text, detail };
+    context.respond(status, &Policy::here(), &page)
 }
 
 /// The page for something that went wrong.

@@ -5,9 +5,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use web::policy::Policy;
 
-use super::PageContext;
 use super::notice::explained;
-use super::response::{Page, answer};
+use super::{Page, PageContext};
 
 #[derive(Template)]
 #[template(path = "code.html")]
@@ -21,8 +20,8 @@ pub fn out_of_band(context: &PageContext<'_>, result: Result<&str, (&str, &str)>
     let words = context.words();
     match result {
         Ok(code) => {
-            let page = Shown { page: Page::new(context, words.code_title), code };
-            answer(context, StatusCode::OK, &Policy::here(), &page)
+            let page = Shown { page: context.page(words.code_title), code };
+            context.respond(StatusCode::OK, &Policy::here(), &page)
         }
         Err(detail) => {
             let told = (words.code_failed_title, words.code_failed);

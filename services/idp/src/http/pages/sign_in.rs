@@ -3,12 +3,12 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use web::i18n::waiting;
 use web::policy::Policy;
 use web::response::with_retry_after;
 
 use super::application::Application;
-use super::response::{Page, answer, waiting};
-use super::{PageContext, REMEMBER};
+use super::{Page, PageContext, REMEMBER};
 use crate::endpoints::page::LOGON;
 use crate::engine::clients::Client;
 
@@ -94,13 +94,13 @@ pub fn sign_in(context: &PageContext<'_>, form: &SignIn<'_>) -> Response {
         SignInError::Expired => words.form_expired.to_owned(),
     });
     let page = Form {
-        page: Page::new(context, title),
+        page: context.page(title),
         form,
         application: form.client.map(|client| Application::of(client, form.redirect_uri)),
         error,
         invalid: form.error == Some(SignInError::WrongCredentials),
     };
     let status = form.error.map_or(StatusCode::OK, SignInError::status);
-    let response = answer(context, status, &Policy::redirecting(form.redirect_uri), &page);
+    let response = context.respond(status, &Policy::redirecting(form.redirect_uri), &page);
     with_retry_after(response, form.error.and_then(SignInError::retry_after))
 }

@@ -5,8 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use web::policy::{Policy, is_destination};
 
-use super::response::{Page, answer};
-use super::{PageContext, STAY};
+use super::{Page, PageContext, STAY};
 use crate::endpoints::page;
 
 /// The question whether to sign out. It is posted to [`page::SIGN_OUT`] with the fields `csrf`, `decision` =
@@ -40,14 +39,14 @@ struct Goodbye<'a> {
 
 /// The question.
 pub fn confirm_sign_out(context: &PageContext<'_>, form: &SignOut<'_>) -> Response {
-    let page = Form { page: Page::new(context, context.words().sign_out_title), form };
-    answer(context, StatusCode::OK, &Policy::redirecting(form.redirect_uri), &page)
+    let page = Form { page: context.page(context.words().sign_out_title), form };
+    context.respond(StatusCode::OK, &Policy::redirecting(form.redirect_uri), &page)
 }
 
 /// What is shown afterwards. The frames tell applications of the end (`OpenID` Connect Front-Channel Logout 1.0); two
 /// seconds after they have loaded, the browser goes on to `continue_to`, to which there is also a link.
 pub fn signed_out(context: &PageContext<'_>, frames: &[String], continue_to: Option<&str>) -> Response {
     let continue_to = continue_to.filter(|address| is_destination(address));
-    let page = Goodbye { page: Page::new(context, context.words().signed_out_title), frames, continue_to };
-    answer(context, StatusCode::OK, &Policy { frames, ..Policy::here() }, &page)
+    let page = Goodbye { page: context.page(context.words().signed_out_title), frames, continue_to };
+    context.respond(StatusCode::OK, &Policy { frames, ..Policy::here() }, &page)
 }
