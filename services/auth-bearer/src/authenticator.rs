@@ -18,7 +18,7 @@ use crate::jwt;
 use crate::people::People;
 use crate::remote;
 use crate::results::{Outcome, Results, Verified, key};
-use crate::sessions::{Sessions, Standing};
+use crate::sessions::{SessionStatus, Sessions};
 
 /// Verifies access tokens. `client_id` of the credentials says nothing.
 pub struct Bearer {
@@ -61,7 +61,7 @@ impl Bearer {
                 }
             },
         };
-        if let Standing::AskedBefore(end) = self.standing(&outcome, now)
+        if let SessionStatus::MayHaveEnded(end) = self.status(&outcome, now)
             && outcome.at <= end
             && let Ok(Route::There(issuer)) = self.issuers.route(token)
         {
@@ -71,15 +71,17 @@ impl Bearer {
         if matches!(outcome.verdict, Err(Failure::Refused(Reason::ForeignClient))) {
             outcome.issuer.warn_of_client(now);
         }
-        if self.standing(&outcome, now) == Standing::Over {
+        if self.status(&outcome, now) == SessionStatus::Ended {
             return Err(AuthError::Refused(Reason::Revoked));
         }
         Ok((outcome.issuer, outcome.verdict?))
     }
 
-    fn standing(&self, outcome: &Outcome, now: SystemTime) -> Standing {
-        let said = outcome.verdict.as_ref();
-        said.map_or(Standing::Good, |verified| self.sessions.standing(outcome.issuer.name(), &verified.claims, now))
+    fn status(&self, outcome: &Outcome, now: SystemTime) -> SessionStatus {
+        let verified = outcome.verdict.as_ref();
+        verified.map_or(SessionStatus::Active, |verified| {
+            self.sessions.status(outcome.issuer.name(), &verified.claims, now)
+        })
     }
 }
 

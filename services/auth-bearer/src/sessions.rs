@@ -34,13 +34,13 @@ pub struct Logout {
 
 /// The status of a token's session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum SessionStatus {
     /// No end is known.
-    Good,
+    Active,
     /// Its session has ended.
-    Over,
-    /// A session that it may belong to ended at this time: results of its issuer from before are not used.
-    AskedBefore(SystemTime),
+    Ended,
+    /// A session that it may belong to ended at this time: earlier results of its issuer are not used.
+    MayHaveEnded(SystemTime),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -191,30 +191,30 @@ impl Sessions {
     }
 
     /// The status of the session of a token with these claims.
-    pub fn standing(&self, issuer: &str, claims: &Claims, now: SystemTime) -> Standing {
+    pub fn status(&self, issuer: &str, claims: &Claims, now: SystemTime) -> SessionStatus {
         let ended = self.read();
         if ended.entries.is_empty() && ended.forgotten.is_empty() {
-            return Standing::Good;
+            return SessionStatus::Active;
         }
         let at = |what, name: &str| ended.at(Name::new(what, issuer, name), now);
         if let Some(session) = &claims.session
             && at(What::Session, session).is_some()
         {
-            return Standing::Over;
+            return SessionStatus::Ended;
         }
         // the session of an evicted end is no longer known: a token that was issued before may belong to it
         let person = at(What::Person, &claims.subject).max(ended.forgotten(issuer, now));
         match (person, claims.issued) {
             // tokens state seconds: one of the same second is treated as an earlier one
-            (Some(end), Some(made)) if made <= end => return Standing::Over,
-            (Some(end), None) => return Standing::AskedBefore(end),
+            (Some(end), Some(made)) if made <= end => return SessionStatus::Ended,
+            (Some(end), None) => return SessionStatus::MayHaveEnded(end),
             _ => {}
         }
         if claims.session.is_some() {
-            return Standing::Good;
+            return SessionStatus::Active;
         }
         let one = at(What::OneOfPerson, &claims.subject).max(at(What::OneOfAnybody, ""));
-        one.map_or(Standing::Good, Standing::AskedBefore)
+        one.map_or(SessionStatus::Active, SessionStatus::MayHaveEnded)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Ended> {

@@ -33,40 +33,43 @@ fn a_session_is_over_until_no_token_of_it_can_be_good() {
     let sessions = Sessions::default();
     let hour = Duration::from_hours(1);
     sessions.end(&logout(Some("marie"), Some("s1"), 100), hour, time(100));
-    let over = |sid, at| sessions.standing(ISSUER, &claims("marie", Some(sid), Some(50)), time(at));
-    assert_eq!(over("s1", 100), Standing::Over);
-    assert_eq!(over("s1", 100 + 86_399), Standing::Over);
-    assert_eq!(over("s1", 100 + 86_400), Standing::Good, "a day, as tokens live shorter");
-    assert_eq!(over("s2", 100), Standing::Good);
+    let over = |sid, at| sessions.status(ISSUER, &claims("marie", Some(sid), Some(50)), time(at));
+    assert_eq!(over("s1", 100), SessionStatus::Ended);
+    assert_eq!(over("s1", 100 + 86_399), SessionStatus::Ended);
+    assert_eq!(over("s1", 100 + 86_400), SessionStatus::Active, "a day, as tokens live shorter");
+    assert_eq!(over("s2", 100), SessionStatus::Active);
     let later = claims("marie", Some("s1"), Some(200));
-    assert_eq!(sessions.standing(ISSUER, &later, time(201)), Standing::Over, "a session does not begin again");
-    assert_eq!(sessions.standing("https://other.example", &later, time(201)), Standing::Good);
+    assert_eq!(sessions.status(ISSUER, &later, time(201)), SessionStatus::Ended, "a session does not begin again");
+    assert_eq!(sessions.status("https://other.example", &later, time(201)), SessionStatus::Active);
 
     sessions.end(&logout(None, Some("s9"), 0), Duration::from_hours(48), time(0));
     let long = claims("marie", Some("s9"), Some(0));
-    assert_eq!(sessions.standing(ISSUER, &long, time(2 * 86_400 - 1)), Standing::Over, "as long as tokens live");
-    assert_eq!(sessions.standing(ISSUER, &long, time(2 * 86_400)), Standing::Good);
+    assert_eq!(sessions.status(ISSUER, &long, time(2 * 86_400 - 1)), SessionStatus::Ended, "as long as tokens live");
+    assert_eq!(sessions.status(ISSUER, &long, time(2 * 86_400)), SessionStatus::Active);
 }
 
 #[test]
 fn all_sessions_of_a_person_are_those_that_began_before() {
     let sessions = Sessions::default();
     sessions.end(&logout(Some("marie"), None, 100), Duration::ZERO, time(105));
-    let of = |sub, iat| sessions.standing(ISSUER, &claims(sub, Some("s"), iat), time(110));
-    assert_eq!(of("marie", Some(100)), Standing::Over);
-    assert_eq!(of("marie", Some(101)), Standing::Good);
-    assert_eq!(of("marie", None), Standing::AskedBefore(time(100)));
-    assert_eq!(of("einstein", Some(1)), Standing::Good);
+    let of = |sub, iat| sessions.status(ISSUER, &claims(sub, Some("s"), iat), time(110));
+    assert_eq!(of("marie", Some(100)), SessionStatus::Ended);
+    assert_eq!(of("marie", Some(101)), SessionStatus::Active);
+    assert_eq!(of("marie", None), SessionStatus::MayHaveEnded(time(100)));
+    assert_eq!(of("einstein", Some(1)), SessionStatus::Active);
 }
 
 #[test]
 fn a_token_that_names_no_session_is_asked_for_anew() {
     let sessions = Sessions::default();
     sessions.end(&logout(Some("marie"), Some("s1"), 100), Duration::ZERO, time(105));
-    let of = |sub| sessions.standing(ISSUER, &claims(sub, None, Some(50)), time(110));
-    assert_eq!((of("marie"), of("einstein")), (Standing::AskedBefore(time(105)), Standing::Good));
+    let of = |sub| sessions.status(ISSUER, &claims(sub, None, Some(50)), time(110));
+    assert_eq!((of("marie"), of("einstein")), (SessionStatus::MayHaveEnded(time(105)), SessionStatus::Active));
     sessions.end(&logout(None, Some("s2"), 106), Duration::ZERO, time(107));
-    assert_eq!((of("marie"), of("einstein")), (Standing::AskedBefore(time(107)), Standing::AskedBefore(time(107))));
+    assert_eq!(
+        (of("marie"), of("einstein")),
+        (SessionStatus::MayHaveEnded(time(107)), SessionStatus::MayHaveEnded(time(107)))
+    );
 }
 
 #[test]
@@ -105,13 +108,13 @@ fn end_that_made_room_ends_all_older_tokens_of_its_issuer() {
     for number in 1..=MOST {
         end(number, 200);
     }
-    let of = |issuer, iat| sessions.standing(issuer, &claims("marie", Some("0"), iat), time(300));
-    assert_eq!(of(ISSUER, Some(50)), Standing::Over, "the session is still over");
-    assert_eq!(of(ISSUER, Some(201)), Standing::Good, "a later token cannot be of a session that had ended");
-    assert!(matches!(of(ISSUER, None), Standing::AskedBefore(_)), "only its issuer knows");
-    assert_eq!(of("https://other.example", Some(50)), Standing::Good);
-    let later = sessions.standing(ISSUER, &claims("marie", Some("0"), Some(50)), time(86_400 + 200));
-    assert_eq!(later, Standing::Good, "no such token can be valid by then");
+    let of = |issuer, iat| sessions.status(issuer, &claims("marie", Some("0"), iat), time(300));
+    assert_eq!(of(ISSUER, Some(50)), SessionStatus::Ended, "the session is still over");
+    assert_eq!(of(ISSUER, Some(201)), SessionStatus::Active, "a later token cannot be of a session that had ended");
+    assert!(matches!(of(ISSUER, None), SessionStatus::MayHaveEnded(_)), "only its issuer knows");
+    assert_eq!(of("https://other.example", Some(50)), SessionStatus::Active);
+    let later = sessions.status(ISSUER, &claims("marie", Some("0"), Some(50)), time(86_400 + 200));
+    assert_eq!(later, SessionStatus::Active, "no such token can be valid by then");
 }
 
 proptest! {
