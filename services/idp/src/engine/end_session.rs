@@ -78,14 +78,14 @@ pub(crate) enum Decision<'a> {
     /// The session ends without confirmation: the hint shows that the request is about this session.
     End { session: &'a Session, target: Option<String> },
     /// There is no session.
-    Nobody { target: Option<String> },
+    NoSession { target: Option<String> },
 }
 
 impl Decision<'_> {
     /// The URL to which the browser is finally redirected.
     pub(crate) fn target(&self) -> Option<&str> {
         match self {
-            Self::Ask { target, .. } | Self::End { target, .. } | Self::Nobody { target } => target.as_deref(),
+            Self::Ask { target, .. } | Self::End { target, .. } | Self::NoSession { target } => target.as_deref(),
         }
     }
 }
@@ -113,8 +113,8 @@ pub(crate) fn decide<'a>(
 ) -> Result<Decision<'a>, Refused> {
     let target = target(request, given, registered)?;
     Ok(match (signed_in, given.hint()) {
-        (None, Some(_)) => Decision::Nobody { target },
-        (None, None) => Decision::Nobody { target: None },
+        (None, Some(_)) => Decision::NoSession { target },
+        (None, None) => Decision::NoSession { target: None },
         (Some(SignedIn { session, subject }), Some(hint)) if hint.fits(session, subject) => {
             Decision::End { session, target }
         }

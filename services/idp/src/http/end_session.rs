@@ -167,7 +167,7 @@ impl Visit {
                 let frames = end(&self.issuer.provider, session.id).await?;
                 Ok(self.gone(&frames, target.as_deref()))
             }
-            Decision::Nobody { target } => Ok(self.gone(&[], target.as_deref())),
+            Decision::NoSession { target } => Ok(self.gone(&[], target.as_deref())),
         }
     }
 

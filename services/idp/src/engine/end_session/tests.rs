@@ -53,7 +53,7 @@ fn short(decision: &Decision<'_>) -> (char, Option<String>) {
     let letter = match decision {
         Decision::Ask { .. } => 'a',
         Decision::End { .. } => 'e',
-        Decision::Nobody { .. } => 'n',
+        Decision::NoSession { .. } => 'n',
     };
     (letter, decision.target().map(str::to_owned))
 }
