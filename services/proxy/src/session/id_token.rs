@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::sign_in::SignIn;
 use crate::store::Ended;
 
-/// The event that a logout token tells.
+/// The event in a logout token.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// How long a logout token is remembered at most.
 const REMEMBERED_FOR: Duration = Duration::from_hours(1);
@@ -44,14 +44,14 @@ pub(crate) struct Subject {
     pub(crate) sign_in: SignIn,
 }
 
-/// What ends, and what the logout token is remembered by.
+/// A verified logout token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Told {
-    /// What ends.
+pub(crate) struct LogoutToken {
+    /// The sessions that it ends.
     pub(crate) ended: Ended,
     /// The token's identifier.
     pub(crate) jti: String,
-    /// Until when it is remembered.
+    /// Until when its identifier is remembered.
     pub(crate) until: SystemTime,
 }
 
@@ -81,7 +81,7 @@ impl Expected<'_> {
     ///
     /// # Errors
     /// [`Wrong`].
-    pub(crate) fn logout_token(&self, jwt: &UnverifiedJwt<'_>) -> Result<Told, Wrong> {
+    pub(crate) fn logout_token(&self, jwt: &UnverifiedJwt<'_>) -> Result<LogoutToken, Wrong> {
         let said = jwt.claims();
         self.common(jwt)?;
         // the type is recommended, not demanded (2.4); what says that it is something else is something else
@@ -106,7 +106,7 @@ impl Expected<'_> {
         if until > self.now + REMEMBERED_FOR {
             return Err(Wrong("exp"));
         }
-        Ok(Told { ended: Ended { subject, sid: session, at }, jti, until })
+        Ok(LogoutToken { ended: Ended { subject, sid: session, at }, jti, until })
     }
 
     /// What holds for both.

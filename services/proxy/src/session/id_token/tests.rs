@@ -31,7 +31,7 @@ fn id_token(typ: &str, changes: &Value) -> Result<Subject, Wrong> {
     expected().id_token(&UnverifiedJwt::parse(&text).expect("a JWT"), "n", "access")
 }
 
-fn logout_token(typ: &str, changes: &Value) -> Result<Told, Wrong> {
+fn logout_token(typ: &str, changes: &Value) -> Result<LogoutToken, Wrong> {
     let mut claims = json!({
         "iss": ISSUER, "aud": "edge", "sub": "einstein", "sid": "s1", "jti": "j", "iat": NOW, "exp": NOW + 60,
         "events": { EVENT: {} },
