@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use authn::{AuthError, Reason};
 
-use crate::keys::Unproven;
+use crate::keys::VerificationError;
 
 /// Why there are no verified claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,11 +28,11 @@ impl From<Reason> for Failure {
     }
 }
 
-impl From<Unproven> for Failure {
-    fn from(unproven: Unproven) -> Self {
-        match unproven {
-            Unproven::Refused(reason) => Self::Refused(reason),
-            Unproven::Unknown => Self::unavailable("the issuer's keys are not known"),
+impl From<VerificationError> for Failure {
+    fn from(error: VerificationError) -> Self {
+        match error {
+            VerificationError::Refused(reason) => Self::Refused(reason),
+            VerificationError::Unknown => Self::unavailable("the issuer's keys are not known"),
         }
     }
 }

@@ -14,7 +14,7 @@ use runtime::Context;
 use crate::access::{self, Rules};
 use crate::claims::{Claims, Path};
 use crate::keys::KeyCache;
-use crate::metrics::Asked;
+use crate::metrics::KeyRequests;
 
 /// How often it is logged at most, in seconds, that tokens of an issuer are refused for their client: anybody can send such tokens.
 const WARN_EVERY: u64 = 60;
@@ -137,8 +137,8 @@ impl Issuer {
     ) -> Result<Self, PrepareError> {
         let name = &settings.rules.issuer;
         let source = Source::new(name, USER_AGENT, settings.insecure, allow_private, authorities)?;
-        let asked = Asked::new(&context.metrics, name);
-        let keys = KeyCache::new(source, settings.method == Method::Jwt, context.clock.clone(), asked);
+        let requests = KeyRequests::new(&context.metrics, name);
+        let keys = KeyCache::new(source, settings.method == Method::Jwt, context.clock.clone(), requests);
         Ok(Self { settings, keys, longest: AtomicU64::new(0), warned: AtomicU64::new(0) })
     }
 

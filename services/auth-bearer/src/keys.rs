@@ -11,7 +11,7 @@ use outbound::issuer::{Metadata, Source, SourceError};
 use runtime::Clock;
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::metrics::Asked;
+use crate::metrics::KeyRequests;
 
 /// The age from which the metadata is fetched again, in the background.
 const FRESH: Duration = Duration::from_mins(10);
@@ -30,7 +30,7 @@ struct Inner {
     source: Source,
     needs_keys: bool,
     clock: Clock,
-    asked: Asked,
+    requests: KeyRequests,
     held: ArcSwapOption<Known>,
     /// When they were last fetched; locked during a fetch.
     last: Mutex<Option<SystemTime>>,
@@ -46,7 +46,7 @@ pub struct Known {
 
 /// Why a signature could not be verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unproven {
+pub enum VerificationError {
     /// The token is refused.
     Refused(Reason),
     /// Nothing is cached of the issuer, and it is unreachable.
@@ -55,9 +55,9 @@ pub enum Unproven {
 
 impl KeyCache {
     /// A cache that is still empty. With `needs_keys` a response without any key is not cached.
-    pub fn new(source: Source, needs_keys: bool, clock: Clock, asked: Asked) -> Self {
+    pub fn new(source: Source, needs_keys: bool, clock: Clock, requests: KeyRequests) -> Self {
         let (held, last) = (ArcSwapOption::empty(), Mutex::default());
-        Self(Arc::new(Inner { source, needs_keys, clock, asked, held, last }))
+        Self(Arc::new(Inner { source, needs_keys, clock, requests, held, last }))
     }
 
     /// How the issuer is called.
@@ -68,18 +68,18 @@ impl KeyCache {
     /// Checks a signature by the issuer's keys.
     ///
     /// # Errors
-    /// [`Unproven`].
-    pub async fn verify(&self, jwt: &UnverifiedJwt<'_>) -> Result<(), Unproven> {
+    /// [`VerificationError`].
+    pub async fn verify(&self, jwt: &UnverifiedJwt<'_>) -> Result<(), VerificationError> {
         if let Some(held) = self.usable()
             && let Some(verdict) = held.verify(jwt)
         {
             self.renew_if_old(&held);
-            return verdict.map_err(Unproven::Refused);
+            return verdict.map_err(VerificationError::Refused);
         }
         // a new key, or none yet: worth waiting for
         self.0.ask(self.0.last.lock().await).await;
-        let held = self.usable().ok_or(Unproven::Unknown)?;
-        held.verify(jwt).unwrap_or(Err(Reason::ForeignToken)).map_err(Unproven::Refused)
+        let held = self.usable().ok_or(VerificationError::Unknown)?;
+        held.verify(jwt).unwrap_or(Err(Reason::ForeignToken)).map_err(VerificationError::Refused)
     }
 
     /// What the issuer says of itself; `None` if it never said anything.
@@ -135,7 +135,7 @@ impl Inner {
         *last = Some(now);
         let answer = self.source.ask().await;
         let is_good = answer.as_ref().is_ok_and(|(_, keys)| !(self.needs_keys && keys.is_empty()));
-        self.asked.note(is_good);
+        self.requests.note(is_good);
         match answer {
             Ok((metadata, keys)) if is_good => {
                 tracing::debug!("the issuer was asked");

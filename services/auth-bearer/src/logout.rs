@@ -17,7 +17,7 @@ use tracing::field::display;
 
 use crate::authenticator::Bearer;
 use crate::issuer::Issuer;
-use crate::keys::Unproven;
+use crate::keys::VerificationError;
 use crate::sessions::Logout;
 
 #[cfg(test)]
@@ -104,9 +104,9 @@ impl Bearer {
         let issuer = jwt.claims().get("iss").and_then(Value::as_str).and_then(|name| self.issuers.named(name));
         let issuer = issuer.ok_or(LogoutError::Token("iss"))?;
         let Unchecked { logout, jti, until } = read(&jwt, issuer, now)?;
-        issuer.keys.verify(&jwt).await.map_err(|unproven| match unproven {
-            Unproven::Refused(_) => LogoutError::Token("signature"),
-            Unproven::Unknown => LogoutError::Unavailable,
+        issuer.keys.verify(&jwt).await.map_err(|error| match error {
+            VerificationError::Refused(_) => LogoutError::Token("signature"),
+            VerificationError::Unknown => LogoutError::Unavailable,
         })?;
         if !self.sessions.is_new(issuer.name(), &jti, until, now) {
             return Err(LogoutError::Token("jti"));

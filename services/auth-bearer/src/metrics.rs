@@ -19,13 +19,13 @@ struct Outcome {
 
 /// Counts the requests for an issuer's keys, and records whether the last one was answered.
 #[derive(Clone)]
-pub struct Asked {
+pub struct KeyRequests {
     issuer: String,
     outcomes: Family<Outcome, Counter>,
     up: Family<Issuer, Gauge>,
 }
 
-impl Asked {
+impl KeyRequests {
     /// The counters of this issuer.
     pub fn new(metrics: &Metrics, issuer: &str) -> Self {
         let outcomes = metrics.register(
