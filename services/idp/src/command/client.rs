@@ -106,7 +106,7 @@ pub struct Rotate {
     /// Its id
     #[arg(allow_hyphen_values = true)]
     id: String,
-    /// For how long the secret before stays good: numbers with h, m or s
+    /// How long the former secret stays valid, in numbers with h, m or s
     #[arg(long, default_value = "0s", value_parser = duration)]
     grace: Duration,
 }
