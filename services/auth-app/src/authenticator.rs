@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use authn::{
     AuthError, Authenticated, Authenticator, Caller, Credentials, Directory, DirectoryError, Groups, Login, Reason,
-    Standing, User, amr,
+    Revalidate, User, amr,
 };
 use bounded_cache::HeapSize;
 use runtime::Clock;
@@ -67,12 +67,12 @@ impl Authenticator for AppTokens {
         self.check(&known, &user)?;
         self.tokens.note(&known, now, &credentials.caller);
         let (scopes, not_after) = (Arc::clone(&known.scopes), known.end());
-        let standing = changes.map(|changes| -> Arc<dyn Standing> {
+        let revalidate = changes.map(|changes| -> Arc<dyn Revalidate> {
             let (tokens, directory, clock) =
                 (Arc::clone(&self.tokens), Arc::clone(&self.directory), self.clock.clone());
             Arc::new(InForce { tokens, directory, clock, known, forgotten, changes })
         });
-        Ok(Authenticated { scopes, not_after, standing, ..Authenticated::full(user, amr::APP) })
+        Ok(Authenticated { scopes, not_after, revalidate, ..Authenticated::full(user, amr::APP) })
     }
 }
 
@@ -122,15 +122,15 @@ impl HeapSize for InForce {
     }
 }
 
-impl Standing for InForce {
-    fn holds(&self, caller: &Caller) -> bool {
+impl Revalidate for InForce {
+    fn is_still_valid(&self, caller: &Caller) -> bool {
         let now = self.clock.now();
-        let holds =
+        let is_valid =
             self.directory.changes() == Some(self.changes) && self.tokens.would_find(&self.known, self.forgotten, now);
-        if holds {
+        if is_valid {
             self.tokens.note(&self.known, now, caller);
         }
-        holds
+        is_valid
     }
 }
 

@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use authn::audit::Event;
-use authn::{AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, Groups, Reason, Standing};
+use authn::{
+    AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, Groups, Reason, Revalidate,
+};
 use bounded_cache::HeapSize;
 use secrecy::ExposeSecret;
 use tracing::field::display;
@@ -77,7 +79,7 @@ impl Machine {
                 return Err(AuthError::NotPermitted(Reason::Policy));
             }
         }
-        let standing = changes.map(|changes| -> Arc<dyn Standing> {
+        let revalidate = changes.map(|changes| -> Arc<dyn Revalidate> {
             Arc::new(Impersonation {
                 keys: Arc::clone(&self.keys),
                 directory: Arc::clone(&self.directory),
@@ -89,7 +91,7 @@ impl Machine {
             })
         });
         let actor = caller.unwrap_or(UNNAMED_CALLER);
-        Ok(Authenticated { actor: Some(actor.to_owned()), standing, ..Authenticated::full(user, "machine") })
+        Ok(Authenticated { actor: Some(actor.to_owned()), revalidate, ..Authenticated::full(user, "machine") })
     }
 }
 
@@ -113,8 +115,8 @@ impl HeapSize for Impersonation {
     }
 }
 
-impl Standing for Impersonation {
-    fn holds(&self, caller: &Caller) -> bool {
+impl Revalidate for Impersonation {
+    fn is_still_valid(&self, caller: &Caller) -> bool {
         let name = name_of(caller, &self.gateways);
         let holds = name == self.caller.as_deref()
             && self.keys.replacements() == self.replacements
@@ -244,23 +246,25 @@ mod tests {
         let (proxy, other) = (caller(Some(GATEWAY), Some(PROXY)), caller(Some(GATEWAY), Some("other")));
         let allowed = async || {
             let credentials = Credentials { caller: proxy.clone(), ..Credentials::new("einstein", KEY) };
-            machine.authenticate(&credentials).await.expect("is allowed").standing.expect("can be checked again")
+            machine.authenticate(&credentials).await.expect("is allowed").revalidate.expect("can be checked again")
         };
 
         let first = allowed().await;
-        assert!(first.holds(&proxy));
+        assert!(first.is_still_valid(&proxy));
         assert_eq!(log.audit_events().len(), 2, "{}", log.text());
         assert!(
-            !first.holds(&other) && !first.holds(&caller(Some(PROXY), Some(PROXY))) && !first.holds(&Caller::default())
+            !first.is_still_valid(&other)
+                && !first.is_still_valid(&caller(Some(PROXY), Some(PROXY)))
+                && !first.is_still_valid(&Caller::default())
         );
         assert_eq!(log.audit_events().len(), 2, "what is not valid any more is decided anew");
 
         users.put(user("marie"));
-        assert!(!first.holds(&proxy));
+        assert!(!first.is_still_valid(&proxy));
         let second = allowed().await;
-        assert!(second.holds(&proxy));
+        assert!(second.is_still_valid(&proxy));
         machine.keys.replace([&KEY.into(), &"".into()]);
-        assert!(!second.holds(&proxy), "the key was read again and may be another");
+        assert!(!second.is_still_valid(&proxy), "the key was read again and may be another");
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Core {
             return Err(AuthError::Refused(Reason::EmptySecret));
         }
         let key = Key::of(kind, credentials);
-        if let Some((token, answer)) = self.minted.standing(&key, &credentials.caller, self.clock.now()) {
+        if let Some((token, answer)) = self.minted.still_valid(&key, &credentials.caller, self.clock.now()) {
             return Ok((token, Completed { answer, is_final: true }));
         }
         let answer = provider.authenticator.authenticate(credentials).await?;

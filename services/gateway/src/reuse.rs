@@ -61,16 +61,16 @@ impl Minted {
     }
 
     /// The token of a credential, and the answer for which it was minted, while that answer is valid.
-    pub(crate) fn standing(&self, key: &Key, caller: &Caller, now: SystemTime) -> Option<(Arc<str>, Authenticated)> {
+    pub(crate) fn still_valid(&self, key: &Key, caller: &Caller, now: SystemTime) -> Option<(Arc<str>, Authenticated)> {
         let entry = self.reusable(key, now)?;
-        let holds = entry.answer.standing.as_ref().is_some_and(|standing| standing.holds(caller));
-        holds.then(|| (Arc::clone(&entry.token), entry.answer.clone()))
+        let is_valid = entry.answer.revalidate.as_ref().is_some_and(|check| check.is_still_valid(caller));
+        is_valid.then(|| (Arc::clone(&entry.token), entry.answer.clone()))
     }
 
     /// The token that was minted for an equal answer, while it may be reused.
     pub(crate) fn token(&self, key: Key, answer: &Authenticated, now: SystemTime) -> Option<Arc<str>> {
         let entry = self.reusable(&key, now).filter(|entry| is_same(&entry.answer, answer))?;
-        if answer.standing.is_some() {
+        if answer.revalidate.is_some() {
             // the validity of the former answer is no longer known
             let Entry { minted, until, generation, .. } = *entry;
             let (token, answer) = (Arc::clone(&entry.token), answer.clone());
@@ -127,7 +127,7 @@ fn is_same(one: &Authenticated, other: &Authenticated) -> bool {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use authn::{Standing, User};
+    use authn::{Revalidate, User};
 
     use super::*;
 
@@ -156,8 +156,8 @@ mod tests {
 
     impl HeapSize for Holding {}
 
-    impl Standing for Holding {
-        fn holds(&self, _: &Caller) -> bool {
+    impl Revalidate for Holding {
+        fn is_still_valid(&self, _: &Caller) -> bool {
             self.0.load(Ordering::SeqCst)
         }
     }
@@ -165,21 +165,21 @@ mod tests {
     #[test]
     fn no_authenticator_is_called_while_an_answer_is_valid() {
         let (minted, key) = (minted(), Key::of("basic", &Credentials::new("a", "b")));
-        let standing =
-            |seconds| minted.standing(&key, &Caller::default(), START + Duration::from_secs(seconds)).is_some();
+        let is_valid =
+            |seconds| minted.still_valid(&key, &Caller::default(), START + Duration::from_secs(seconds)).is_some();
         keep(&minted, key, 300);
-        assert!(!standing(0), "one that cannot tell does not hold");
+        assert!(!is_valid(0), "an answer without a check is not valid");
         let holding = || Arc::new(Holding(true.into()));
         let first = holding();
-        keep_for(&minted, key, &Authenticated { standing: Some(Arc::<Holding>::clone(&first)), ..answer() }, 300);
-        assert!(standing(0) && standing(59) && !standing(60), "no longer than the token is reused");
+        keep_for(&minted, key, &Authenticated { revalidate: Some(Arc::<Holding>::clone(&first)), ..answer() }, 300);
+        assert!(is_valid(0) && is_valid(59) && !is_valid(60), "no longer than the token is reused");
         first.0.store(false, Ordering::SeqCst);
-        assert!(!standing(0));
-        let anew = Authenticated { standing: Some(holding()), ..answer() };
+        assert!(!is_valid(0));
+        let anew = Authenticated { revalidate: Some(holding()), ..answer() };
         assert!(minted.token(key, &anew, START).is_some(), "asked again it is the same");
-        assert!(standing(0) && !standing(60), "and holds from then on, with the same token");
+        assert!(is_valid(0) && !is_valid(60), "and valid from then on, with the same token");
         minted.keys.replace(&"n".repeat(32).into(), None).expect("a secret");
-        assert!(!standing(0), "a new secret ends that too");
+        assert!(!is_valid(0), "a new secret ends that too");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use authn::{
-    AuthError, Authenticated, Authenticator, Caller, Credentials, Gateway, Grants, Scopes, Standing, User, UserId,
+    AuthError, Authenticated, Authenticator, Caller, Credentials, Gateway, Grants, Revalidate, Scopes, User, UserId,
     UserType, role,
 };
 use axum::{Router, body::Body, extract::Request, response::Response};
@@ -145,7 +145,7 @@ struct AcceptAll {
     roles: Vec<String>,
     scopes: Arc<Scopes>,
     /// Whether answers can be revalidated, so that the authenticator is not called again.
-    is_standing: bool,
+    is_revalidated: bool,
 }
 
 /// An answer that holds.
@@ -154,8 +154,8 @@ struct Holding;
 
 impl HeapSize for Holding {}
 
-impl Standing for Holding {
-    fn holds(&self, _: &Caller) -> bool {
+impl Revalidate for Holding {
+    fn is_still_valid(&self, _: &Caller) -> bool {
         true
     }
 }
@@ -163,7 +163,7 @@ impl Standing for Holding {
 impl AcceptAll {
     fn of(kind: UserType, roles: &[&str]) -> Self {
         let roles = roles.iter().map(|role| (*role).to_owned()).collect();
-        Self { kind, roles, scopes: Arc::new(Scopes::full_user()), is_standing: false }
+        Self { kind, roles, scopes: Arc::new(Scopes::full_user()), is_revalidated: false }
     }
 }
 
@@ -173,9 +173,9 @@ impl Authenticator for AcceptAll {
         let login = credentials.client_id.clone();
         let id = UserId { opaque_id: login.clone(), kind: self.kind, ..UserId::default() };
         let user = User { id, username: login, roles: self.roles.clone(), ..User::default() };
-        let standing = self.is_standing.then(|| Arc::new(Holding) as Arc<dyn Standing>);
+        let revalidate = self.is_revalidated.then(|| Arc::new(Holding) as Arc<dyn Revalidate>);
         let scopes = Arc::clone(&self.scopes);
-        Ok(Authenticated { scopes, standing, ..Authenticated::full(Arc::new(user), "pwd") })
+        Ok(Authenticated { scopes, revalidate, ..Authenticated::full(Arc::new(user), "pwd") })
     }
 }
 
@@ -346,8 +346,8 @@ async fn settings_service_that_answers_late_gives_the_role_at_a_later_sign_in() 
 async fn token_without_the_role_is_not_used_again() {
     let (backend, address) = Backend::start("ocis").await;
     backend.0.delay.store(800, Ordering::Release);
-    let standing = AcceptAll { is_standing: true, ..AcceptAll::of(UserType::Primary, &[]) };
-    let gateway = gateway("", &address, standing);
+    let authenticator = AcceptAll { is_revalidated: true, ..AcceptAll::of(UserType::Primary, &[]) };
+    let gateway = gateway("", &address, authenticator);
     assert!(sign_in(&gateway, "einstein").await.user.roles.is_empty(), "it is not waited for");
     until(|| !backend.0.roles.lock().expect("no test panics with it").is_empty()).await;
     backend.0.delay.store(0, Ordering::Release);

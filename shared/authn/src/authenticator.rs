@@ -26,21 +26,21 @@ pub struct Authenticated {
     /// Who acts in the user's name, if someone does (RFC 8693 `act.sub`).
     pub actor: Option<String>,
     /// Lets a caller check that this answer is still valid without authenticating again; `None` if only that shows it.
-    pub standing: Option<Arc<dyn Standing>>,
+    pub revalidate: Option<Arc<dyn Revalidate>>,
 }
 
 /// Checks whether an answer is still valid. The check is much quicker than authenticating again and must be as strict. It
 /// counts what it has allocated, since answers are cached.
-pub trait Standing: fmt::Debug + HeapSize + Send + Sync {
+pub trait Revalidate: fmt::Debug + HeapSize + Send + Sync {
     /// Whether the credential would be answered the same at this moment; if so, this is a use of it.
-    fn holds(&self, caller: &Caller) -> bool;
+    fn is_still_valid(&self, caller: &Caller) -> bool;
 }
 
 impl Authenticated {
     /// Full access of this user, without an end of its own.
     pub fn full(user: Arc<User>, amr: &'static str) -> Self {
         static EVERYTHING: LazyLock<Arc<Scopes>> = LazyLock::new(|| Arc::new(Scopes::full_user()));
-        Self { user, scopes: Arc::clone(&EVERYTHING), not_after: None, amr: amr.into(), actor: None, standing: None }
+        Self { user, scopes: Arc::clone(&EVERYTHING), not_after: None, amr: amr.into(), actor: None, revalidate: None }
     }
 }
 

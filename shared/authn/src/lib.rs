@@ -20,7 +20,7 @@ pub mod testing;
 mod user;
 mod wire;
 
-pub use authenticator::{AuthError, Authenticated, Authenticator, BoxError, Reason, Standing};
+pub use authenticator::{AuthError, Authenticated, Authenticator, BoxError, Reason, Revalidate};
 pub use caller::{Caller, Device, Peer};
 pub use credentials::Credentials;
 pub use directory::{Claim, Directory, DirectoryError, Filter, Groups};

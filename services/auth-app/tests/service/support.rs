@@ -200,7 +200,7 @@ impl Fixture {
     /// Whether the answer before says of itself that it holds.
     pub(crate) fn holds(&self, name: &str, secret: &str) -> bool {
         let answer = self.answers.lock().expect("no panic").get(&(name.to_owned(), secret.to_owned())).cloned();
-        answer.and_then(|answer| answer.standing).is_some_and(|standing| standing.holds(&Caller::default()))
+        answer.and_then(|answer| answer.revalidate).is_some_and(|check| check.is_still_valid(&Caller::default()))
     }
 
     /// Why this is refused.

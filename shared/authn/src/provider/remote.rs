@@ -51,7 +51,7 @@ impl Authenticator for Remote {
             not_after: None,
             amr: Cow::default(),
             actor: None,
-            standing: None,
+            revalidate: None,
         };
         extras::read(&metadata, &mut answer);
         Ok(answer)
