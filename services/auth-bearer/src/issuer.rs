@@ -105,7 +105,7 @@ pub struct Settings {
     /// Whether userinfo is not requested for claims that a token lacks.
     pub skip_user_info: bool,
     /// How long an introspection or userinfo response is cached.
-    pub believed_for: Duration,
+    pub cache_ttl: Duration,
     /// Which users its tokens can name.
     pub naming: Naming,
     /// The claims that hold the POSIX numbers of user and group.

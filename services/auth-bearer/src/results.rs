@@ -72,10 +72,10 @@ impl Outcome {
     pub fn new(issuer: &Arc<Issuer>, verdict: Result<Verified, Failure>, at: SystemTime) -> Self {
         let until = match &verdict {
             Ok(Verified { claims, .. }) => {
-                let believed = at + issuer.settings.believed_for;
-                claims.expires.map_or(believed, |end| end.min(believed))
+                let cached_until = at + issuer.settings.cache_ttl;
+                claims.expires.map_or(cached_until, |end| end.min(cached_until))
             }
-            Err(Failure::Refused(_)) => at + REFUSED_FOR.min(issuer.settings.believed_for),
+            Err(Failure::Refused(_)) => at + REFUSED_FOR.min(issuer.settings.cache_ttl),
             // nothing was found
             Err(Failure::Unavailable(_)) => at,
         };

@@ -7,7 +7,7 @@ use config::{duration, read_secret_file, read_yaml_file};
 use outbound::issuer::discovery_of;
 use serde::Deserialize;
 
-use super::oidc::{LEEWAY, MOST_BELIEVED, MOST_LEEWAY, method};
+use super::oidc::{LEEWAY, MAX_CACHE_TTL, MOST_LEEWAY, method};
 use super::provisioning::{MAX_GROUPS, MOST_GROUPS, role_of};
 use crate::access::Rules;
 use crate::claims::Path;
@@ -163,7 +163,7 @@ impl Entry {
             any_client: self.userinfo_any_client,
             client: self.client.map(|entry| client(entry, allow_exposed)).transpose()?,
             skip_user_info: self.skip_user_info,
-            believed_for: MOST_BELIEVED,
+            cache_ttl: MAX_CACHE_TTL,
             naming: naming(self.people)?,
             numbers: [None, None],
             provisioning: self.auto_provision.as_ref().map(provisioning).transpose()?,

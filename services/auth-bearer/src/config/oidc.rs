@@ -14,7 +14,7 @@ use crate::claims::Path;
 use crate::issuer::{Client, Method, Naming, Settings};
 
 /// The longest that an issuer's introspection or userinfo response is cached.
-pub(super) const MOST_BELIEVED: Duration = Duration::from_secs(30);
+pub(super) const MAX_CACHE_TTL: Duration = Duration::from_secs(30);
 
 /// How far the clock of an issuer may be ahead of ours unless it is configured, and at most.
 pub(super) const LEEWAY: Duration = Duration::from_mins(1);
@@ -85,7 +85,7 @@ pub struct Oidc {
     pub skip_user_info: bool,
     /// How long the result of verifying an access token is cached, but not beyond its expiration: at most 30s.
     #[schemars(extend("x-env" = ["OCIS_CACHE_TTL", "PROXY_OIDC_USERINFO_CACHE_TTL", "<P>_OIDC_CACHE_TTL"]))]
-    #[schemars(extend("default" = MOST_BELIEVED))]
+    #[schemars(extend("default" = MAX_CACHE_TTL))]
     pub cache_ttl: Duration,
     /// The client that this service is at the issuer, for introspection.
     #[schemars(extend("x-env" = ["<P>_OIDC_CLIENT_ID"]))]
@@ -109,7 +109,7 @@ impl Section for Oidc {
     fn validate(&self) -> Result<(), Invalid> {
         discovery_of(&self.issuer, self.insecure).map_err(|problem| Invalid::new("issuer", problem))?;
         check_claims(&[("id_claim", &self.id_claim), ("uid_claim", &self.uid_claim), ("gid_claim", &self.gid_claim)])?;
-        if self.cache_ttl > MOST_BELIEVED {
+        if self.cache_ttl > MAX_CACHE_TTL {
             return Err(Invalid::new("cache_ttl", "must be at most 30s: a revoked token is accepted for so long"));
         }
         if self.verify_method == "introspection" && (self.client_id.is_empty() || self.client_secret.is_empty()) {
@@ -169,7 +169,7 @@ impl Oidc {
                 in_form: self.client_auth == "client_secret_post",
             }),
             skip_user_info: self.skip_user_info,
-            believed_for: self.cache_ttl,
+            cache_ttl: self.cache_ttl,
             naming: Naming::Directory { claim, by_id },
             numbers: [path(&self.uid_claim), path(&self.gid_claim)],
             provisioning: provision.provisioning(),
