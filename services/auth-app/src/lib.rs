@@ -44,7 +44,7 @@ use digest_keys::DigestKeys;
 use prune::Pruner;
 use store::TokenStore;
 
-/// How long what was read of a token is kept. Expiry and revocation end it at once, and an absent database after [`::store::BELIEVED_FOR`].
+/// How long what was read of a token is kept. Expiry and revocation end it at once, and an absent database after [`::store::MAX_STALENESS`].
 const CACHED_FOR: Duration = Duration::from_mins(15);
 /// How far this machine's clock may be from the database's.
 const MOST_SKEW: Duration = Duration::from_secs(5);

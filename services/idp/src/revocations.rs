@@ -85,7 +85,7 @@ impl Revocations {
         self.0.sync.announce();
     }
 
-    /// Whether what other replicas have revoked is known to within [`BELIEVED_FOR`](store::BELIEVED_FOR); if not, stateless
+    /// Whether what other replicas have revoked is known to within [`MAX_STALENESS`](store::MAX_STALENESS); if not, stateless
     /// tokens are refused. Always, where there are none.
     pub fn is_current(&self) -> bool {
         self.0.sync.is_current()

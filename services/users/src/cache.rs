@@ -12,7 +12,7 @@ use std::time::Instant;
 use authn::{Groups, User};
 use bounded_cache::{ARC, HeapSize, MIB};
 use moka::sync;
-use store::BELIEVED_FOR;
+use store::MAX_STALENESS;
 use tokio::sync::MutexGuard;
 
 use crate::rules::fold;
@@ -57,7 +57,7 @@ impl Known {
 
     /// Whether it is believed where others write too, while the database does not answer.
     pub(crate) fn is_recent(&self) -> bool {
-        self.read.elapsed() < BELIEVED_FOR
+        self.read.elapsed() < MAX_STALENESS
     }
 
     pub(crate) fn user(&self, groups: Groups) -> Arc<User> {

@@ -28,7 +28,7 @@ pub use database::Database;
 pub use error::{Cause, StoreError};
 pub use options::Options;
 pub use prune::{keep_pruning, prune};
-pub use recent::{BELIEVED_FOR, Forgetting, Recent, read_or_recent};
+pub use recent::{Forgetting, MAX_STALENESS, Recent, read_or_recent};
 pub use replica_sync::{OUTBOX_WINDOW, ReplicaSync};
 pub use settings::{LISTEN_URL, Pool, url_or_file, validate_listen_url, validate_url};
 pub use url::{redacted, sqlite_url};

@@ -13,7 +13,7 @@ use crate::StoreError;
 
 /// How long results that the database returned or confirmed are used while it does not answer. By then a replica
 /// that it does answer may have changed it.
-pub const BELIEVED_FOR: Duration = Duration::from_secs(5);
+pub const MAX_STALENESS: Duration = Duration::from_secs(5);
 /// How long the database is waited for if there is a recent result: callers give up after two seconds.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -42,7 +42,7 @@ pub async fn read_or_recent<T, E>(
     }
 }
 
-/// Rows that were read in the last [`BELIEVED_FOR`], by key. What this process writes is never read from here: a writer
+/// Rows that were read in the last [`MAX_STALENESS`], by key. What this process writes is never read from here: a writer
 /// holds a [`Forgetting`] until the write has ended.
 pub struct Recent<T> {
     rows: Cache<String, (Instant, T)>,
@@ -55,7 +55,7 @@ pub struct Recent<T> {
 impl<T: Clone + HeapSize + Send + Sync + 'static> Recent<T> {
     /// Rows of this many bytes in all.
     pub fn new(bytes: u64) -> Self {
-        let rows = bounded_cache::sync(bytes).time_to_live(BELIEVED_FOR).build();
+        let rows = bounded_cache::sync(bytes).time_to_live(MAX_STALENESS).build();
         Self { rows, writes: AtomicU64::default(), keeping: Mutex::default() }
     }
 
@@ -82,7 +82,7 @@ impl<T: Clone + HeapSize + Send + Sync + 'static> Recent<T> {
     }
 
     fn get(&self, key: &str) -> Option<T> {
-        self.rows.get(key).filter(|(at, _)| at.elapsed() < BELIEVED_FOR).map(|(_, row)| row)
+        self.rows.get(key).filter(|(at, _)| at.elapsed() < MAX_STALENESS).map(|(_, row)| row)
     }
 
     /// Keeps what was read, unless something was written since: then it may be outdated already.

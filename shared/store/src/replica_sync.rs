@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::announce::Listener;
-use crate::{BELIEVED_FOR, Database, StoreError};
+use crate::{Database, MAX_STALENESS, StoreError};
 
 /// How often changes are polled while none are announced.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -47,14 +47,14 @@ impl ReplicaSync {
         if database.is_postgres() { Self::among_replicas(channel) } else { Self::alone(channel) }
     }
 
-    /// Whether the changes of other replicas are known to within [`BELIEVED_FOR`].
+    /// Whether the changes of other replicas are known to within [`MAX_STALENESS`].
     pub fn is_current(&self) -> bool {
-        self.polled.as_ref().is_none_or(|polled| self.since(polled) < BELIEVED_FOR)
+        self.polled.as_ref().is_none_or(|polled| self.since(polled) < MAX_STALENESS)
     }
 
     /// Whether what was read at this moment may be used now.
     pub fn believes(&self, read: Instant) -> bool {
-        self.is_current() || read.elapsed() < BELIEVED_FOR
+        self.is_current() || read.elapsed() < MAX_STALENESS
     }
 
     /// Whether changes may have left [`OUTBOX_WINDOW`] before they were read: then everything has to be read again.

@@ -7,14 +7,14 @@ use axum::Router;
 use axum::http::StatusCode;
 use proto::cs3::auth::applications::v1beta1::InvalidateAppPasswordRequest;
 use status::Kind;
-use store::BELIEVED_FOR;
+use store::MAX_STALENESS;
 use store::testing::{Balancer, Cluster};
 use testkit::{Layout, Mode, TestFamily, is_ok};
 use tokio::net::TcpListener;
 use tonic::{Request, metadata::MetadataValue};
 
 /// For so long a token may be accepted without an answer of the database: the one bound, and a moment until the database is gone.
-const BOUND: Duration = BELIEVED_FOR.saturating_add(Duration::from_millis(500));
+const BOUND: Duration = MAX_STALENESS.saturating_add(Duration::from_millis(500));
 /// How long the database is away.
 const OUTAGE: Duration = Duration::from_secs(9);
 /// How long it may take until it is used again.

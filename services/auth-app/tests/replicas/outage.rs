@@ -14,7 +14,7 @@ use store::{Database, Options};
 use crate::support::{Answer, HOUR, Replica, SECOND, three};
 
 /// The time for which cached tokens stay valid without the database, and a margin for the database to stop.
-const BELIEVED: Duration = store::BELIEVED_FOR.saturating_add(Duration::from_millis(500));
+const BELIEVED: Duration = store::MAX_STALENESS.saturating_add(Duration::from_millis(500));
 
 /// The process that starts the server's others, and the others but for the one that answers this question.
 async fn processes(database: &Database) -> (String, Vec<String>) {
