@@ -28,7 +28,7 @@ use config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, T
 
 use any_certificate::AnyCertificate;
 pub use optional::ClientCertificate;
-use optional::Vouching;
+use optional::OptionalVerifier;
 use validity::Dated;
 
 /// How errors of certificates end that were not put to use.
@@ -85,7 +85,7 @@ enum Clients {
     Nothing,
     /// A certificate that these have signed.
     Certificate(PathBuf),
-    /// A certificate if there is one, whoever signed it; these vouch for it, if there are any.
+    /// An optional certificate of any signer, verified with these authorities, if there are any.
     MayHaveCertificate(Option<PathBuf>),
 }
 
@@ -161,9 +161,9 @@ impl ServerFiles {
                 (builder.with_client_cert_verifier(client_verifier(GRPC_CLIENT_CA, file)?), None)
             }
             Clients::MayHaveCertificate(file) => {
-                let vouching = file.as_ref().map(|file| client_verifier(MTLS_CLIENT_CA, file)).transpose()?;
+                let verifier = file.as_ref().map(|file| client_verifier(MTLS_CLIENT_CA, file)).transpose()?;
                 let anyone = Arc::new(AnyCertificate(provider()));
-                (builder.with_client_cert_verifier(anyone), Some(Vouching(vouching)))
+                (builder.with_client_cert_verifier(anyone), Some(OptionalVerifier(verifier)))
             }
         };
         let (chain, key) = match &self.cert {
@@ -197,8 +197,8 @@ fn client_verifier(variable: &'static str, file: &Path) -> Result<Arc<dyn Client
 #[derive(Debug)]
 pub(crate) struct Accepting {
     pub(crate) config: Arc<ServerConfig>,
-    /// Who vouches for clients, where they may show a certificate and need not.
-    pub(crate) optional: Option<Vouching>,
+    /// Verifies client certificates where they are optional.
+    pub(crate) optional: Option<OptionalVerifier>,
     dated: Vec<Dated>,
 }
 

@@ -17,7 +17,7 @@ pub(crate) async fn proves(provider: &Provider, client: &Client, shown: Option<&
     }
     match client.auth {
         AuthMethod::TlsClient => {
-            shown.is_vouched_for() && client.tls_name.as_ref().is_some_and(|name| name.is_of(&certificate))
+            shown.is_verified() && client.tls_name.as_ref().is_some_and(|name| name.is_of(&certificate))
         }
         AuthMethod::SelfSignedTlsClient => provider.clients.has_certificate(client, &thumbprint(shown.der())).await,
         _ => false,

@@ -30,7 +30,7 @@ pub(crate) fn router(provider: &Provider) -> Router {
     let config = &provider.config;
     let offered = Offered {
         registration: config.registration || config.open_registration,
-        vouched_certificates: config.mtls.client_ca.is_some(),
+        verified_certificates: config.mtls.client_ca.is_some(),
         signing: config.algorithms(),
         unsigned_id_tokens: config.unsigned_id_tokens,
     };

@@ -82,8 +82,8 @@ where
             None => return,
         };
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-        let connected = if let Some(vouching) = &tls.optional {
-            Connected { certificate: vouching.certificate(chain), ..known }
+        let connected = if let Some(optional) = &tls.optional {
+            Connected { certificate: optional.certificate(chain), ..known }
         } else {
             let identity = chain.first().and_then(tls::first_name).map(PeerIdentity);
             Connected { identity, ..known }

@@ -218,7 +218,7 @@ async fn old_connections_are_made_anew_without_a_failure() {
 /// A server that tells what certificate its client has shown.
 fn telling_certificates() -> crate::App {
     let told = async |certificate: Option<axum::Extension<crate::ClientCertificate>>| match certificate {
-        Some(axum::Extension(certificate)) => format!("{} {}", certificate.der().len(), certificate.is_vouched_for()),
+        Some(axum::Extension(certificate)) => format!("{} {}", certificate.der().len(), certificate.is_verified()),
         None => "nothing".to_owned(),
     };
     let router = || axum::Router::new().route("/", axum::routing::get(told));

@@ -13,13 +13,13 @@ use rustls::server::danger::ClientCertVerifier;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
     der: Bytes,
-    is_vouched_for: bool,
+    is_verified: bool,
 }
 
 impl ClientCertificate {
     /// A certificate in DER; whether an authority vouches for it.
-    pub fn new(der: impl Into<Bytes>, is_vouched_for: bool) -> Self {
-        Self { der: der.into(), is_vouched_for }
+    pub fn new(der: impl Into<Bytes>, is_verified: bool) -> Self {
+        Self { der: der.into(), is_verified }
     }
 
     /// The certificate, in DER.
@@ -29,16 +29,16 @@ impl ClientCertificate {
 
     /// Whether a configured authority has signed it, for clients and for now. If not, nothing that it says counts: it is only
     /// a key.
-    pub fn is_vouched_for(&self) -> bool {
-        self.is_vouched_for
+    pub fn is_verified(&self) -> bool {
+        self.is_verified
     }
 }
 
 /// Verifies client certificates; `None` without a configured authority.
 #[derive(Debug)]
-pub(crate) struct Vouching(pub(super) Option<Arc<dyn ClientCertVerifier>>);
+pub(crate) struct OptionalVerifier(pub(super) Option<Arc<dyn ClientCertVerifier>>);
 
-impl Vouching {
+impl OptionalVerifier {
     /// The certificate of a chain that a client has shown.
     pub(crate) fn certificate(&self, chain: &[CertificateDer<'_>]) -> Option<ClientCertificate> {
         let (own, intermediates) = chain.split_first()?;

@@ -21,7 +21,7 @@ const EVENT: &str = "jwt-bearer";
 /// Issues an access token for a user whom a trusted client names.
 pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
     let TokenRequest { provider, endpoints, client_request, now } = *request;
-    if !client_request.is_authenticated() || !may_vouch(&client_request.client) {
+    if !client_request.is_authenticated() || !may_issue_assertions(&client_request.client) {
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "this client may not act on behalf of users"));
     }
     let refuse = |reason| request.refuse_grant(EVENT, reason);
@@ -51,7 +51,7 @@ pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, O
     Ok(request.answer(&grant, Some(&user), Extra { binding: binding.as_ref(), event: Some(EVENT), ..Extra::default() }))
 }
 
-fn may_vouch(client: &Client) -> bool {
+fn may_issue_assertions(client: &Client) -> bool {
     client.exchange.impersonate && client.may(GrantType::JwtBearer)
 }
 
@@ -67,7 +67,7 @@ async fn verify(request: &TokenRequest<'_>, assertion: &Assertion<'_>) -> Result
     } else {
         provider.clients.find(assertion.issuer()).await?.ok_or_else(|| refuse("unknown issuer"))?
     };
-    if !may_vouch(&issuer) {
+    if !may_issue_assertions(&issuer) {
         return Err(refuse("issuer may not make assertions about users"));
     }
     let verified = provider.clients.verifies(&issuer, |keys| assertion.verify(keys).is_ok()).await;

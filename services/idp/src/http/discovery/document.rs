@@ -43,7 +43,7 @@ pub(super) struct Offered {
     /// Clients may register themselves.
     pub(super) registration: bool,
     /// There is an authority for the certificates of clients, where they may show one at all.
-    pub(super) vouched_certificates: bool,
+    pub(super) verified_certificates: bool,
     /// What tokens are signed with.
     pub(super) signing: Vec<Algorithm>,
     /// ID tokens without a signature can be had.
@@ -113,7 +113,7 @@ fn certificates(endpoints: &IssuerEndpoints) -> Value {
 fn methods(endpoints: &IssuerEndpoints, offered: &Offered) -> Vec<&'static str> {
     let has_mtls = endpoints.alias("").is_some();
     let is_offered = |method: &AuthMethod| match method {
-        AuthMethod::TlsClient => has_mtls && offered.vouched_certificates,
+        AuthMethod::TlsClient => has_mtls && offered.verified_certificates,
         AuthMethod::SelfSignedTlsClient => has_mtls,
         _ => true,
     };

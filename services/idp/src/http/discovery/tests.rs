@@ -70,8 +70,8 @@ fn registration_is_offered_only_where_it_is_on() {
 fn certificates_are_offered_only_where_they_can_be_shown() {
     let endpoints = || IssuerEndpoints::new(EndpointProfile::OpenCloud, SITE);
     let mtls = || endpoints().with_mtls(Some("https://mtls.opencloud.test".to_owned()));
-    let methods = |endpoints: IssuerEndpoints, vouched_certificates| {
-        let document = document::metadata(&endpoints, &Offered { vouched_certificates, ..offered() });
+    let methods = |endpoints: IssuerEndpoints, verified_certificates| {
+        let document = document::metadata(&endpoints, &Offered { verified_certificates, ..offered() });
         let methods = texts(&document["token_endpoint_auth_methods_supported"]);
         let methods = methods.into_iter().filter(|method| method.contains("tls")).map(str::to_owned);
         (methods.collect::<Vec<_>>(), document)
