@@ -8,7 +8,7 @@ use runtime::{Clock, Random};
 use store::StoreError;
 use tracing::Instrument;
 
-use crate::cache::{Cache, Touched};
+use crate::cache::{AffectedUsers, Cache};
 use crate::store::{GroupKey, Key, Stretch, UserStore};
 use crate::{Change, Group, GroupRef, NewPerson, Page, PageRequest, PeopleError, Person, PersonRef, rules};
 
@@ -53,7 +53,7 @@ impl Administration {
         };
         let people = Arc::clone(&self.people);
         self.write(
-            Touched::Person(person.id.clone()),
+            AffectedUsers::One(person.id.clone()),
             async move { people.add(&person, author).await.map(|()| person) },
         )
         .await
@@ -78,7 +78,7 @@ impl Administration {
         change.roles = change.roles.as_deref().map(rules::roles).transpose()?;
         let (id, now) = (self.person(who).await?.id, self.now());
         let people = Arc::clone(&self.people);
-        self.write(Touched::Person(id.clone()), async move { people.change(&id, &change, now).await }).await
+        self.write(AffectedUsers::One(id.clone()), async move { people.change(&id, &change, now).await }).await
     }
 
     /// Notes that the password of the person with this identifier was changed: then, or now if that lies in the future. An earlier
@@ -96,15 +96,15 @@ impl Administration {
             return Err(PeopleError::NoSuchPerson);
         }
         let (people, id) = (Arc::clone(&self.people), id.to_owned());
-        self.write(Touched::Person(id.clone()), async move { people.note_password_change(&id, at, now).await }).await
+        self.write(AffectedUsers::One(id.clone()), async move { people.note_password_change(&id, at, now).await }).await
     }
 
     /// Removes a person, and with it its memberships and roles. Answers who it was.
     pub async fn delete_person(&self, who: &PersonRef) -> Result<Person, PeopleError> {
         let person = self.person(who).await?;
         let people = Arc::clone(&self.people);
-        let touched = Touched::Person(person.id.clone());
-        self.write(touched, async move { people.remove(&person.id).await.map(|()| person) }).await
+        let affected = AffectedUsers::One(person.id.clone());
+        self.write(affected, async move { people.remove(&person.id).await.map(|()| person) }).await
     }
 
     /// People in whose username, display name or mail address the text stands, regardless of case; all if it is empty.
@@ -150,7 +150,7 @@ impl Administration {
         rules::group_name(name)?;
         let group = Group { name: name.to_owned(), ..self.group(which).await? };
         let people = Arc::clone(&self.people);
-        self.write(Touched::Anybody, async move { people.rename_group(&group.id, &group.name).await.map(|()| group) })
+        self.write(AffectedUsers::All, async move { people.rename_group(&group.id, &group.name).await.map(|()| group) })
             .await
     }
 
@@ -158,7 +158,7 @@ impl Administration {
     pub async fn delete_group(&self, which: &GroupRef) -> Result<Group, PeopleError> {
         let group = self.group(which).await?;
         let people = Arc::clone(&self.people);
-        self.write(Touched::Anybody, async move { people.remove_group(&group.id).await.map(|()| group) }).await
+        self.write(AffectedUsers::All, async move { people.remove_group(&group.id).await.map(|()| group) }).await
     }
 
     /// Groups in whose name the text stands, regardless of case; all if it is empty.
@@ -175,14 +175,14 @@ impl Administration {
     pub async fn add_member(&self, which: &GroupRef, who: &PersonRef) -> Result<bool, PeopleError> {
         let (group, person) = (self.group(which).await?.id, self.person(who).await?.id);
         let people = Arc::clone(&self.people);
-        self.write(Touched::Person(person.clone()), async move { people.add_member(&group, &person).await }).await
+        self.write(AffectedUsers::One(person.clone()), async move { people.add_member(&group, &person).await }).await
     }
 
     /// Takes a person out of a group; `false` if it was not in it.
     pub async fn remove_member(&self, which: &GroupRef, who: &PersonRef) -> Result<bool, PeopleError> {
         let (group, person) = (self.group(which).await?.id, self.person(who).await?.id);
         let people = Arc::clone(&self.people);
-        self.write(Touched::Person(person.clone()), async move { people.remove_member(&group, &person).await }).await
+        self.write(AffectedUsers::One(person.clone()), async move { people.remove_member(&group, &person).await }).await
     }
 
     /// The people in a group.
@@ -197,10 +197,10 @@ impl Administration {
     /// before a write that is about to succeed.
     async fn write<T: Send + 'static>(
         &self,
-        touched: Touched,
+        affected: AffectedUsers,
         work: impl Future<Output = Result<T, PeopleError>> + Send + 'static,
     ) -> Result<T, PeopleError> {
-        let forgetting = Arc::clone(&self.cache).forgetting(touched);
+        let forgetting = Arc::clone(&self.cache).forgetting(affected);
         let task = async move {
             let _forgetting = forgetting;
             work.await

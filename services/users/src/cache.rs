@@ -1,6 +1,6 @@
 //! What the directory knows by heart: while this process is the only writer, or for a moment while the database is away.
 //!
-//! A write that has been acknowledged is seen by the next question: whoever writes forgets what it touched when it is done,
+//! A write that has been acknowledged is seen by the next question: whoever writes forgets what it affected when it is done,
 //! and what was read from the database before that is not kept any more ([`Cache::keep`]).
 
 use std::borrow::Cow;
@@ -164,38 +164,38 @@ impl Cache {
     /// Forgets whoever is known by this name: the database says that there is no such person.
     pub(crate) fn forget(self: &Arc<Self>, name: &Name<'_>) {
         if let Some(known) = self.get(name) {
-            drop(Arc::clone(self).forgetting(Touched::Person(known.full.id.opaque_id.clone())));
+            drop(Arc::clone(self).forgetting(AffectedUsers::One(known.full.id.opaque_id.clone())));
         }
     }
 
-    /// Forgets what a write touches, once the answer is dropped, however the write ended.
-    pub(crate) fn forgetting(self: Arc<Self>, touched: Touched) -> Forgetting {
-        Forgetting { cache: self, touched }
+    /// Forgets the users that a write affects, once the answer is dropped, however the write ended.
+    pub(crate) fn forgetting(self: Arc<Self>, affected: AffectedUsers) -> Forgetting {
+        Forgetting { cache: self, affected }
     }
 }
 
 /// The users that a write affects.
 #[derive(Debug, Clone)]
-pub(crate) enum Touched {
+pub(crate) enum AffectedUsers {
     /// One user.
-    Person(String),
-    /// Any user, as when a group is deleted.
-    Anybody,
+    One(String),
+    /// All, as when a group is deleted.
+    All,
 }
 
 /// A write that is under way.
 pub(crate) struct Forgetting {
     cache: Arc<Cache>,
-    touched: Touched,
+    affected: AffectedUsers,
 }
 
 impl Drop for Forgetting {
     fn drop(&mut self) {
         let _keeping = self.cache.keeping.lock().unwrap_or_else(PoisonError::into_inner);
         self.cache.writes.fetch_add(1, Ordering::SeqCst);
-        match &self.touched {
-            Touched::Person(id) => self.cache.people.invalidate(id.as_str()),
-            Touched::Anybody => self.cache.people.invalidate_all(),
+        match &self.affected {
+            AffectedUsers::One(id) => self.cache.people.invalidate(id.as_str()),
+            AffectedUsers::All => self.cache.people.invalidate_all(),
         }
     }
 }
@@ -224,7 +224,7 @@ mod tests {
             let known = cache.get(&name(key)).expect("it is known");
             assert_eq!((known.user(Groups::Include).groups.len(), known.user(Groups::Skip).groups.len()), (1, 0));
         }
-        drop(Arc::clone(&cache).forgetting(Touched::Person("1".to_owned())));
+        drop(Arc::clone(&cache).forgetting(AffectedUsers::One("1".to_owned())));
         for key in [Key::Id("1"), Key::Username("marie"), Key::Mail("marie@example.org")] {
             assert!(cache.get(&name(key)).is_none(), "{key:?}");
         }
@@ -250,7 +250,7 @@ mod tests {
     fn what_was_read_before_a_write_is_not_kept() {
         let cache = Arc::new(Cache::default());
         let before = cache.writes();
-        drop(Arc::clone(&cache).forgetting(Touched::Anybody));
+        drop(Arc::clone(&cache).forgetting(AffectedUsers::All));
         cache.keep(&marie("marie"), before);
         assert!(cache.get(&name(Key::Id("1"))).is_none());
     }
@@ -259,7 +259,7 @@ mod tests {
     fn a_former_name_matches_no_user() {
         let cache = Arc::new(Cache::default());
         cache.keep(&marie("marie"), cache.writes());
-        drop(Arc::clone(&cache).forgetting(Touched::Person("1".to_owned())));
+        drop(Arc::clone(&cache).forgetting(AffectedUsers::One("1".to_owned())));
         cache.keep(&marie("sklodowska"), cache.writes());
         assert!(cache.get(&name(Key::Username("marie"))).is_none());
         assert!(cache.get(&name(Key::Username("sklodowska"))).is_some());
