@@ -9,7 +9,7 @@ use store::StoreError;
 use tracing::Instrument;
 
 use crate::cache::{AffectedUsers, Cache};
-use crate::store::{GroupKey, Key, Stretch, UserStore};
+use crate::store::{GroupKey, Key, PageRange, UserStore};
 use crate::{Change, Group, GroupRef, NewPerson, Page, PageRequest, PeopleError, Person, PersonRef, rules};
 
 /// Entries of a page when nothing is said.
@@ -112,8 +112,8 @@ impl Administration {
         if !rules::is_storable(text) {
             return Ok(Page { entries: Vec::new(), next: None });
         }
-        let (after, limit) = stretch(page)?;
-        let found = self.people.search(&[text], Stretch { after: &after, limit: limit + 1 }).await?;
+        let (after, limit) = page_range(page)?;
+        let found = self.people.search(&[text], PageRange { after: &after, limit: limit + 1 }).await?;
         Ok(cut(found, limit, |person| &person.username))
     }
 
@@ -166,8 +166,8 @@ impl Administration {
         if !rules::is_storable(text) {
             return Ok(Page { entries: Vec::new(), next: None });
         }
-        let (after, limit) = stretch(page)?;
-        let found = self.people.groups(text, Stretch { after: &after, limit: limit + 1 }).await?;
+        let (after, limit) = page_range(page)?;
+        let found = self.people.groups(text, PageRange { after: &after, limit: limit + 1 }).await?;
         Ok(cut(found, limit, |group| &group.name))
     }
 
@@ -188,8 +188,8 @@ impl Administration {
     /// The people in a group.
     pub async fn list_members(&self, which: &GroupRef, page: &PageRequest) -> Result<Page<Person>, PeopleError> {
         let group = self.group(which).await?;
-        let (after, limit) = stretch(page)?;
-        let found = self.people.members(&group.id, Stretch { after: &after, limit: limit + 1 }).await?;
+        let (after, limit) = page_range(page)?;
+        let found = self.people.members(&group.id, PageRange { after: &after, limit: limit + 1 }).await?;
         Ok(cut(found, limit, |person| &person.username))
     }
 
@@ -222,7 +222,7 @@ fn check(mail: Option<&str>, display_name: Option<&str>, numbers: [Option<i64>; 
 }
 
 /// After which name a page begins, and how long it is.
-fn stretch(page: &PageRequest) -> Result<(String, u64), PeopleError> {
+fn page_range(page: &PageRequest) -> Result<(String, u64), PeopleError> {
     Ok((decode_page_token(&page.token)?, page_size(page)))
 }
 

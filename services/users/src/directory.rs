@@ -9,7 +9,7 @@ use status::Kind;
 
 use crate::administration::Administration;
 use crate::cache::{self, Cache, Known};
-use crate::store::{Key, Stretch, UserStore};
+use crate::store::{Key, PageRange, UserStore};
 use crate::{PeopleError, Person, rules};
 
 /// The most people that one search answers.
@@ -60,7 +60,7 @@ impl Directory for SqlDirectory {
         if !texts.iter().all(|text| rules::is_storable(text)) {
             return Ok(Vec::new());
         }
-        let first = Stretch { after: "", limit: SEARCH_LIMIT };
+        let first = PageRange { after: "", limit: SEARCH_LIMIT };
         let found = self.people.search(&texts, first).await.map_err(failure)?;
         Ok(found.into_iter().map(|person| self.known_as(person).user(groups)).collect())
     }

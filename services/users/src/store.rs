@@ -27,9 +27,9 @@ pub(crate) enum GroupKey<'a> {
     Name(&'a str),
 }
 
-/// A stretch of a list in the order of names.
+/// A page of a list in the order of names.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Stretch<'a> {
+pub(crate) struct PageRange<'a> {
     /// The folded name after which it begins; empty to begin at the first.
     pub(crate) after: &'a str,
     /// The most entries.
@@ -55,8 +55,8 @@ impl UserStore {
 }
 
 /// In the order of a unique column, so that a page begins exactly where the one before ended.
-fn along(column: &'static str, stretch: Stretch<'_>, mut query: SelectStatement) -> SelectStatement {
-    query.and_where(Expr::col(column).gt(stretch.after)).order_by(column, Order::Asc).limit(stretch.limit).take()
+fn along(column: &'static str, range: PageRange<'_>, mut query: SelectStatement) -> SelectStatement {
+    query.and_where(Expr::col(column).gt(range.after)).order_by(column, Order::Asc).limit(range.limit).take()
 }
 
 /// The text is somewhere in the column; what has a meaning in a pattern has none in the text.

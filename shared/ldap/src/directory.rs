@@ -52,8 +52,8 @@ impl Directory {
         Ok(self.people.group_names(&entry).await?)
     }
 
-    /// A stretch of the users whose login, name or mail address has `text` in it (all, if it is empty), in the order of their
-    /// logins and without groups. `after` is [`Listing::next`] of the stretch before, empty for the first.
+    /// A page of the users whose login, name or mail address has `text` in it (all, if it is empty), in the order of their
+    /// logins and without groups. `after` is [`Listing::next`] of the page before, empty for the first.
     ///
     /// # Errors
     /// When the server does not give all of them, which the order is made of.
@@ -63,23 +63,23 @@ impl Directory {
             let found = people.search(people.query(text).into_iter().collect(), Limit::All).await?;
             Ok::<_, Failure>(found.into_iter().map(|entry| (people.sort_key(&entry), entry)).collect())
         };
-        let stretch = self.lists.users.stretch(text, after, most, search).await?;
+        let page = self.lists.users.page(text, after, most, search).await?;
         let mut entries = Vec::new();
-        for entry in stretch.entries() {
+        for entry in page.entries() {
             entries.extend(people.person(entry, Groups::Skip).await?);
         }
-        Ok(Listing { entries, next: stretch.next })
+        Ok(Listing { entries, next: page.next })
     }
 
-    /// A stretch of the groups that have `text` in their names (all, if it is empty), in the order of their names. `after` is as
+    /// A page of the groups that have `text` in their names (all, if it is empty), in the order of their names. `after` is as
     /// for [`list`](Self::list).
     ///
     /// # Errors
     /// When the server does not give all of them.
     pub async fn list_groups(&self, text: &str, after: &str, most: usize) -> Result<Listing<Group>, DirectoryError> {
-        let stretch = self.lists.groups.stretch(text, after, most, self.people.heads(text)).await?;
-        let heads: Vec<_> = stretch.entries().collect();
-        Ok(Listing { entries: self.people.counted(&heads).await?, next: stretch.next })
+        let page = self.lists.groups.page(text, after, most, self.people.heads(text)).await?;
+        let heads: Vec<_> = page.entries().collect();
+        Ok(Listing { entries: self.people.counted(&heads).await?, next: page.next })
     }
 
     /// The group that is meant; `None` if there is none, or more than one.
@@ -90,7 +90,7 @@ impl Directory {
         Ok(self.people.group(key).await?.map(|(group, _)| group))
     }
 
-    /// A stretch of the users whom a group names as members; `None` if there is no such group. A stretch is cut from all that the
+    /// A page of the users whom a group names as members; `None` if there is no such group. A page is cut from all that the
     /// group names, which may include others than users, and so may have fewer users than `most`.
     ///
     /// # Errors
@@ -103,9 +103,9 @@ impl Directory {
     ) -> Result<Option<Listing<Arc<User>>>, DirectoryError> {
         let Some((_, members)) = self.people.group(key).await? else { return Ok(None) };
         let all = std::future::ready(Ok::<_, Failure>(members.into_iter().map(|one| (one.clone(), one)).collect()));
-        let stretch = Lists::default().stretch("", after, most, all).await?;
-        let members: Vec<_> = stretch.entries().collect();
-        Ok(Some(Listing { entries: self.people.users_of(&members).await?, next: stretch.next }))
+        let page = Lists::default().page("", after, most, all).await?;
+        let members: Vec<_> = page.entries().collect();
+        Ok(Some(Listing { entries: self.people.users_of(&members).await?, next: page.next }))
     }
 
     async fn entry(&self, filter: Option<String>) -> Result<Entry, DirectoryError> {

@@ -1,4 +1,4 @@
-//! Lists that are read in stretches, although a server gives them in no order.
+//! Lists that are read in pages, although a server gives them in no order.
 
 use std::future::Future;
 use std::ops::Range;
@@ -7,24 +7,24 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long a list is kept for its next stretch.
+/// How long a list is kept for its next page.
 const KEPT_FOR: Duration = Duration::from_mins(1);
 /// How many lists are kept at the same time. Each has as many entries as a search finds at most.
 const MOST: usize = 2;
 
-/// A stretch of a list.
+/// A page of a list.
 #[derive(Debug, Clone)]
 pub struct Listing<T> {
     /// The entries, in order.
     pub entries: Vec<T>,
-    /// With what the next stretch is asked for; `None` after the last one.
+    /// With what the next page is asked for; `None` after the last one.
     pub next: Option<String>,
 }
 
 /// Entries in the order of their keys.
 type Ordered<T> = Arc<Vec<(String, T)>>;
 
-/// Lists of which a stretch was read, by the text that they were searched by. Each stretch begins after a key, so that it is right
+/// Lists of which a page was read, by the text that they were searched by. Each page begins after a key, so that it is right
 /// of any list, kept or read anew, here or by another replica; only the first one has to search the directory.
 #[derive(Debug)]
 pub(crate) struct Lists<T> {
@@ -46,18 +46,18 @@ impl<T> Default for Lists<T> {
 }
 
 impl<T> Lists<T> {
-    /// The stretch of at most so many entries that begins after this key, with the key of the next. `read` gives all entries, in any
-    /// order; it is used for the first stretch, and where the list is not kept.
+    /// The page of at most so many entries that begins after this key, with the key of the next. `read` gives all entries, in any
+    /// order; it is used for the first page, and where the list is not kept.
     ///
     /// # Errors
     /// Those of `read`.
-    pub(crate) async fn stretch<E>(
+    pub(crate) async fn page<E>(
         &self,
         text: &str,
         after: &str,
         most: usize,
         read: impl Future<Output = Result<Vec<(String, T)>, E>>,
-    ) -> Result<Stretch<T>, E> {
+    ) -> Result<Page<T>, E> {
         let kept = if after.is_empty() { None } else { self.take(text) };
         let list = if let Some(list) = kept {
             list
@@ -72,7 +72,7 @@ impl<T> Lists<T> {
         if next.is_some() {
             self.keep(text, Arc::clone(&list));
         }
-        Ok(Stretch { list, range: start..end, next })
+        Ok(Page { list, range: start..end, next })
     }
 
     fn take(&self, text: &str) -> Option<Ordered<T>> {
@@ -101,13 +101,13 @@ impl<T> Lists<T> {
 }
 
 /// A part of an ordered list.
-pub(crate) struct Stretch<T> {
+pub(crate) struct Page<T> {
     list: Ordered<T>,
     range: Range<usize>,
     pub(crate) next: Option<String>,
 }
 
-impl<T> Stretch<T> {
+impl<T> Page<T> {
     pub(crate) fn entries(&self) -> impl Iterator<Item = &T> {
         self.list.get(self.range.clone()).unwrap_or_default().iter().map(|(_, entry)| entry)
     }
@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    /// Reads a whole list in stretches; its entries, and how often the directory was searched.
+    /// Reads a whole list in pages; its entries, and how often the directory was searched.
     async fn read(lists: &Lists<u32>, text: &str, most: usize) -> (Vec<u32>, usize) {
         let (mut found, mut after, searches) = (Vec::new(), String::new(), Cell::new(0));
         loop {
@@ -127,9 +127,9 @@ mod tests {
                 searches.set(searches.get() + 1);
                 Ok::<_, ()>([3, 1, 4, 2, 5].map(|number| (number.to_string(), number)).to_vec())
             };
-            let stretch = lists.stretch(text, &after, most, all).await.expect("a stretch");
-            found.extend(stretch.entries());
-            let Some(next) = stretch.next else { return (found, searches.get()) };
+            let page = lists.page(text, &after, most, all).await.expect("a page");
+            found.extend(page.entries());
+            let Some(next) = page.next else { return (found, searches.get()) };
             after = next;
         }
     }
@@ -148,12 +148,12 @@ mod tests {
         let lists = Lists::default();
         let all = async || Ok::<_, ()>(vec![("a".to_owned(), 1), ("b".to_owned(), 2)]);
         for text in ["x", "y", "z"] {
-            lists.stretch(text, "", 1, all()).await.expect("a stretch");
+            lists.page(text, "", 1, all()).await.expect("a page");
         }
         assert_eq!(lists.kept().iter().map(|one| one.text.clone()).collect::<Vec<_>>(), ["y", "z"]);
         // one that is not kept is read again, and continues where it was
-        let stretch = lists.stretch("x", "a", 1, all()).await.expect("a stretch");
-        assert_eq!((stretch.entries().copied().collect::<Vec<_>>(), stretch.next), (vec![2], None));
+        let page = lists.page("x", "a", 1, all()).await.expect("a page");
+        assert_eq!((page.entries().copied().collect::<Vec<_>>(), page.next), (vec![2], None));
     }
 
     #[tokio::test]

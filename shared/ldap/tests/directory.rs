@@ -221,14 +221,14 @@ async fn users_are_listed_in_stretches() {
     let directory = directory(&slapd.config());
     let (mut names, mut after) = (Vec::new(), String::new());
     loop {
-        let listing = directory.list("", &after, 4).await.expect("a stretch");
+        let listing = directory.list("", &after, 4).await.expect("a page");
         names.extend(listing.entries.iter().map(|user| user.username.clone()));
         let Some(next) = listing.next else { break };
         assert_eq!(names.len(), 4);
         after = next;
     }
     assert_eq!(names, ["einstein", "lise", "marie", OHARA.uid, "richard", "visitor"]);
-    let found = directory.list("office@", "", 100).await.expect("a stretch");
+    let found = directory.list("office@", "", 100).await.expect("a page");
     assert_eq!((found.entries.len(), found.next), (2, None));
     assert_eq!(directory.group_names(&id(&MARIE)).await.expect("her groups"), ["physics-lovers", "radium-lovers"]);
 }
@@ -237,11 +237,11 @@ async fn users_are_listed_in_stretches() {
 async fn only_the_first_stretch_of_a_list_searches_the_directory() {
     let Some(mut slapd) = Slapd::start() else { return };
     let (here, elsewhere) = (directory(&slapd.config()), directory(&slapd.config()));
-    let first = here.list("", "", 4).await.expect("a stretch");
+    let first = here.list("", "", 4).await.expect("a page");
     let next = first.next.expect("there are more");
     // another replica goes on too, by a search of its own
     let names = |users: &[Arc<User>]| users.iter().map(|user| user.username.clone()).collect::<Vec<_>>();
-    let there = elsewhere.list("", &next, 4).await.expect("a stretch");
+    let there = elsewhere.list("", &next, 4).await.expect("a page");
     assert_eq!((names(&there.entries), there.next), (vec!["richard".to_owned(), "visitor".to_owned()], None));
     slapd.stop();
     let rest = here.list("", &next, 4).await.expect("it was found by the first search");
@@ -256,7 +256,7 @@ async fn groups_are_listed_with_the_number_of_their_members() {
     let directory = directory(&slapd.config());
     let (mut groups, mut after) = (Vec::new(), String::new());
     loop {
-        let listing = directory.list_groups("", &after, 2).await.expect("a stretch");
+        let listing = directory.list_groups("", &after, 2).await.expect("a page");
         groups.extend(listing.entries);
         let Some(next) = listing.next else { break };
         after = next;
@@ -270,7 +270,7 @@ async fn groups_are_listed_with_the_number_of_their_members() {
         members: 4,
     };
     assert_eq!(groups[1], physics);
-    let narrowed = directory.list_groups("RADIUM", "", 9).await.expect("a stretch");
+    let narrowed = directory.list_groups("RADIUM", "", 9).await.expect("a page");
     assert_eq!(narrowed.entries.len(), 1, "{narrowed:?}");
     for key in [GroupKey::Id(PHYSICS), GroupKey::Name("Physics-Lovers")] {
         assert_eq!(directory.group(key).await.expect("the server answers").as_ref(), Some(&physics));
@@ -296,7 +296,7 @@ async fn members_of_a_group_are_the_users_among_those_it_names() {
         for most in [1, 2, 100] {
             let (mut names, mut after) = (Vec::new(), String::new());
             loop {
-                let listing = directory.members(GroupKey::Id(group), &after, most).await.expect("a stretch");
+                let listing = directory.members(GroupKey::Id(group), &after, most).await.expect("a page");
                 let listing = listing.expect("the group");
                 assert!(listing.entries.len() <= most);
                 names.extend(listing.entries.iter().map(|user| user.username.clone()));
@@ -314,7 +314,7 @@ async fn members_of_a_group_are_the_users_among_those_it_names() {
 async fn groups_beyond_the_size_limit_are_listed() {
     let options = ldap::testing::Options { size_limit: 500, unlimited_in_pages: true, groups: 1_100 };
     let Some(slapd) = Slapd::start_with(options) else { return };
-    let listing = directory(&slapd.config()).list_groups("", "", 2_000).await.expect("a stretch");
+    let listing = directory(&slapd.config()).list_groups("", "", 2_000).await.expect("a page");
     assert_eq!((listing.entries.len(), listing.next), (1_103, None));
     assert!(listing.entries.iter().all(|group| group.members > 0));
 }

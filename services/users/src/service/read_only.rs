@@ -51,7 +51,7 @@ impl ReadOnly {
     }
 
     async fn members(&self, which: &GroupRef, page: &PageRequest) -> Result<ListMembersResponse, PeopleError> {
-        let (after, most) = stretch(page)?;
+        let (after, most) = page_range(page)?;
         let listing = self.directory.members(key(which), &after, most).await?.ok_or(PeopleError::NoSuchGroup)?;
         let next_page_token = token_of(&listing);
         Ok(ListMembersResponse { members: listing.entries.iter().map(|user| listed(user)).collect(), next_page_token })
@@ -65,7 +65,7 @@ impl ReadOnly {
 }
 
 /// After what a page begins, and how many entries it has at most.
-fn stretch(page: &PageRequest) -> Result<(String, usize), PeopleError> {
+fn page_range(page: &PageRequest) -> Result<(String, usize), PeopleError> {
     Ok((decode_page_token(&page.token)?, usize::try_from(page_size(page)).unwrap_or(usize::MAX)))
 }
 
@@ -122,7 +122,7 @@ impl UsersAdminApi for ReadOnly {
     async fn list_users(&self, request: Request<ListUsersRequest>) -> Answer<ListUsersResponse> {
         self.authority.authorize(request.metadata())?;
         let ListUsersRequest { page_size, page_token, query } = request.into_inner();
-        let (after, most) = stretch(&PageRequest { size: page_size, token: page_token }).map_err(refusal)?;
+        let (after, most) = page_range(&PageRequest { size: page_size, token: page_token }).map_err(refusal)?;
         let listing = self.directory.list(&query, &after, most).await.map_err(|error| refusal(error.into()))?;
         let next_page_token = token_of(&listing);
         let users = listing.entries.iter().map(|user| listed(user)).collect();
@@ -163,7 +163,7 @@ impl UsersAdminApi for ReadOnly {
     async fn list_groups(&self, request: Request<ListGroupsRequest>) -> Answer<ListGroupsResponse> {
         self.authority.authorize(request.metadata())?;
         let ListGroupsRequest { page_size, page_token, query } = request.into_inner();
-        let (after, most) = stretch(&PageRequest { size: page_size, token: page_token }).map_err(refusal)?;
+        let (after, most) = page_range(&PageRequest { size: page_size, token: page_token }).map_err(refusal)?;
         let listing = self.directory.list_groups(&query, &after, most).await.map_err(|error| refusal(error.into()))?;
         let next_page_token = token_of(&listing);
         let groups = listing.entries.into_iter().map(|found| convert::group(group(found))).collect();

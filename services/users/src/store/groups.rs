@@ -7,7 +7,7 @@ use sea_orm::{
 use store::StoreError;
 
 use super::users::{people, taken};
-use super::{GroupKey, Stretch, UserStore, along, contains};
+use super::{GroupKey, PageRange, UserStore, along, contains};
 use crate::{Group, PeopleError, Person, rules::fold};
 
 impl UserStore {
@@ -21,8 +21,8 @@ impl UserStore {
     }
 
     /// Groups in whose name the text stands, regardless of case.
-    pub(crate) async fn groups(&self, text: &str, stretch: Stretch<'_>) -> Result<Vec<Group>, PeopleError> {
-        let query = along("name_key", stretch, groups()).cond_where(contains("name_key", text)).take();
+    pub(crate) async fn groups(&self, text: &str, range: PageRange<'_>) -> Result<Vec<Group>, PeopleError> {
+        let query = along("name_key", range, groups()).cond_where(contains("name_key", text)).take();
         Ok(self.read_groups(&query).await?)
     }
 
@@ -88,10 +88,10 @@ impl UserStore {
     }
 
     /// The members of a group.
-    pub(crate) async fn members(&self, group: &str, stretch: Stretch<'_>) -> Result<Vec<Person>, PeopleError> {
+    pub(crate) async fn members(&self, group: &str, range: PageRange<'_>) -> Result<Vec<Person>, PeopleError> {
         let members =
             Query::select().column("user_id").from("memberships").and_where(Expr::col("group_id").eq(group)).take();
-        let query = along("username_key", stretch, people()).and_where(Expr::col("id").in_subquery(members)).take();
+        let query = along("username_key", range, people()).and_where(Expr::col("id").in_subquery(members)).take();
         self.read(query).await
     }
 

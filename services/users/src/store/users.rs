@@ -11,7 +11,7 @@ use sea_orm::{
 use store::StoreError;
 use store::columns::{micros, time};
 
-use super::{Key, Stretch, UserStore, along, contains};
+use super::{Key, PageRange, UserStore, along, contains};
 use crate::{Author, Change, GroupName, PeopleError, Person, rules::fold};
 
 impl UserStore {
@@ -35,8 +35,8 @@ impl UserStore {
     }
 
     /// Users in whose login name, display name or mail address every one of the texts stands, regardless of case.
-    pub(crate) async fn search(&self, texts: &[&str], stretch: Stretch<'_>) -> Result<Vec<Person>, PeopleError> {
-        let mut query = along("username_key", stretch, people());
+    pub(crate) async fn search(&self, texts: &[&str], range: PageRange<'_>) -> Result<Vec<Person>, PeopleError> {
+        let mut query = along("username_key", range, people());
         for text in texts {
             query.cond_where(contains("search_text", text));
         }

@@ -17,7 +17,7 @@ pub struct ClientCertificate {
 }
 
 impl ClientCertificate {
-    /// A certificate in DER; whether an authority vouches for it.
+    /// A certificate in DER, and whether a configured authority has signed it.
     pub fn new(der: impl Into<Bytes>, is_verified: bool) -> Self {
         Self { der: der.into(), is_verified }
     }
