@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use authn::{AuthError, Reason};
-
-use crate::keys::VerificationError;
+use oidc::jose::JwtError;
+use outbound::issuer::cache::VerifyError;
 
 /// Why there are no verified claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,11 +28,12 @@ impl From<Reason> for Failure {
     }
 }
 
-impl From<VerificationError> for Failure {
-    fn from(error: VerificationError) -> Self {
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
         match error {
-            VerificationError::Refused(reason) => Self::Refused(reason),
-            VerificationError::Unknown => Self::unavailable("the issuer's keys are not known"),
+            VerifyError::Jwt(JwtError::Signature) => Self::Refused(Reason::WrongSecret),
+            VerifyError::Jwt(_) | VerifyError::NoKey => Self::Refused(Reason::ForeignToken),
+            VerifyError::Unavailable(_) => Self::unavailable("the issuer's keys are not known"),
         }
     }
 }

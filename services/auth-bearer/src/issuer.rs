@@ -8,12 +8,12 @@ use std::time::{Duration, SystemTime};
 use authn::Reason;
 use config::Secret;
 use oidc::jose::{JwtError, UnverifiedJwt};
+use outbound::issuer::cache::{CacheOptions, IssuerCache, Refresh};
 use outbound::issuer::{PrepareError, Source};
 use runtime::Context;
 
 use crate::access::{self, Rules};
 use crate::claims::{Claims, Path};
-use crate::keys::KeyCache;
 use crate::metrics::KeyRequests;
 
 /// How often it is logged at most, in seconds, that tokens of an issuer are refused for their client: anybody can send such tokens.
@@ -120,8 +120,8 @@ pub struct Settings {
 pub struct Issuer {
     /// What the operator says of it.
     pub settings: Settings,
-    /// What it says of itself.
-    pub keys: KeyCache,
+    /// Its metadata and keys.
+    pub keys: IssuerCache,
     /// The longest that a token of its has lived, in seconds.
     longest: AtomicU64,
     /// When it was last logged that a token is refused for its client, in seconds since 1970.
@@ -138,7 +138,15 @@ impl Issuer {
         let name = &settings.rules.issuer;
         let source = Source::new(name, USER_AGENT, settings.insecure, allow_private, authorities)?;
         let requests = KeyRequests::new(&context.metrics, name);
-        let keys = KeyCache::new(source, settings.method == Method::Jwt, context.clock.clone(), requests);
+        let on_fetch = Box::new(move |is_usable: bool| {
+            requests.note(is_usable);
+            if is_usable {
+                tracing::debug!("the issuer was asked");
+            }
+        });
+        let needs_keys = settings.method == Method::Jwt;
+        let options = CacheOptions { refresh: Refresh::Background, needs_keys, on_fetch };
+        let keys = IssuerCache::new(source, context.clock.clone(), options);
         Ok(Self { settings, keys, longest: AtomicU64::new(0), warned: AtomicU64::new(0) })
     }
 

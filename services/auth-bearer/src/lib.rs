@@ -8,7 +8,6 @@ pub mod failure;
 pub mod groups;
 pub mod issuer;
 pub mod jwt;
-pub mod keys;
 pub mod logout;
 mod metrics;
 pub mod people;

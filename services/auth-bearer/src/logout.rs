@@ -12,12 +12,12 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use oidc::claims::{LEEWAY, check_times, identifier, is_meant_for, time};
 use oidc::jose::{Algorithm, MAX_JWT, UnverifiedJwt};
+use outbound::issuer::cache::VerifyError;
 use serde_json::{Value, json};
 use tracing::field::display;
 
 use crate::authenticator::Bearer;
 use crate::issuer::Issuer;
-use crate::keys::VerificationError;
 use crate::sessions::Logout;
 
 #[cfg(test)]
@@ -105,8 +105,8 @@ impl Bearer {
         let issuer = issuer.ok_or(LogoutError::Token("iss"))?;
         let Unchecked { logout, jti, until } = read(&jwt, issuer, now)?;
         issuer.keys.verify(&jwt).await.map_err(|error| match error {
-            VerificationError::Refused(_) => LogoutError::Token("signature"),
-            VerificationError::Unknown => LogoutError::Unavailable,
+            VerifyError::NoKey | VerifyError::Jwt(_) => LogoutError::Token("signature"),
+            VerifyError::Unavailable(_) => LogoutError::Unavailable,
         })?;
         if !self.sessions.is_new(issuer.name(), &jti, until, now) {
             return Err(LogoutError::Token("jti"));

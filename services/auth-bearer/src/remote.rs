@@ -1,11 +1,13 @@
 //! Verifies a token at its issuer: by introspection (RFC 7662), or by userinfo (`OpenID` Connect Core 5.3).
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use authn::Reason;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use oidc::jose::UnverifiedJwt;
+use outbound::issuer::cache::IssuerData;
 use outbound::{Answer, Question};
 use reqwest::header::HeaderValue;
 use serde_json::{Map, Value};
@@ -15,7 +17,6 @@ use crate::claims::Claims;
 use crate::failure::Failure;
 use crate::issuer::{Client, Issuer, Method};
 use crate::jwt::check_claims;
-use crate::keys::Known;
 
 #[cfg(test)]
 mod tests;
@@ -138,8 +139,8 @@ fn read(mut said: Map<String, Value>) -> Result<Claims, Failure> {
     Ok(Claims::read(said)?)
 }
 
-async fn known(issuer: &Issuer) -> Result<std::sync::Arc<Known>, Failure> {
-    issuer.keys.known().await.ok_or_else(|| Failure::unavailable("the issuer's endpoints are not known"))
+async fn known(issuer: &Issuer) -> Result<Arc<IssuerData>, Failure> {
+    issuer.keys.get().await.map_err(|_| Failure::unavailable("the issuer's endpoints are not known"))
 }
 
 /// RFC 6749 2.3.1: both are encoded as in a form before they are joined.

@@ -9,7 +9,6 @@ mod callback;
 pub mod cookie;
 mod endpoint;
 mod id_token;
-mod issuer;
 mod login;
 mod logout;
 mod migration;
@@ -31,6 +30,7 @@ use http::HeaderMap;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use outbound::issuer::Source;
+use outbound::issuer::cache::{CacheOptions, IssuerCache, Refresh};
 use runtime::{Clock, Context, Random, Task};
 use tokio::sync::Mutex;
 
@@ -42,7 +42,6 @@ use crate::request_info::RequestInfo;
 use crate::site::Site;
 use crate::store::sessions::Rows;
 use cookie::Cookies;
-use issuer::Issuer;
 use seal::Sealer;
 use tokens::Client;
 
@@ -72,7 +71,7 @@ impl HeapSize for Exchange {
 pub struct Sessions {
     site: Site,
     client: Client,
-    issuer: Issuer,
+    issuer: IssuerCache,
     cookies: Cookies,
     sealer: Sealer,
     rows: Rows,
@@ -105,6 +104,7 @@ impl Sessions {
         let (insecure, allow_private) = (settings.insecure, settings.allow_private_addresses);
         let source = Source::new(&config.issuer, USER_AGENT, insecure, allow_private, authorities)?;
         let (clock, random) = (context.clock.clone(), context.random.clone());
+        let options = CacheOptions { refresh: Refresh::First, needs_keys: false, on_fetch: Box::new(|_| ()) };
         Ok(Self {
             cookies: Cookies::new(site.is_https(), site.domain()),
             site,
@@ -113,7 +113,7 @@ impl Sessions {
                 secret: settings.client_secret.clone(),
                 scopes: settings.scopes.clone(),
             },
-            issuer: Issuer::new(&config.issuer, source, clock.clone()),
+            issuer: IssuerCache::new(source, clock.clone(), options),
             sealer: Sealer::new(&settings.secret, random.clone()),
             rows: Rows::new(database),
             idle: settings.idle,

@@ -1,6 +1,8 @@
 //! Asking an issuer: `OpenID` Connect Discovery 1.0, then the key set it names. Nothing it says can lead us into a network where it
 //! is not itself, make us wait, or fill our memory.
 
+pub mod cache;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -88,6 +90,11 @@ impl Source {
         let fetcher = |allow_private| Fetcher::new(user_agent, Policy { allow_private, insecure }, authorities);
         let (own, others) = (fetcher(true), fetcher(allow_private));
         Ok(Self { name: name.to_owned(), discovery, own: own?, others: others? })
+    }
+
+    /// The issuer's name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// What the issuer says of itself at this moment, and its keys.

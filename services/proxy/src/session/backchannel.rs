@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use oidc::jose::{MAX_JWT, UnverifiedJwt};
+use outbound::issuer::cache::VerifyError;
 use serde_json::json;
 use tracing::field::display;
 
@@ -54,11 +55,12 @@ impl Sessions {
     async fn end_by_token(&self, token: &str) -> Result<(), LogoutError> {
         let jwt = UnverifiedJwt::parse(token).map_err(|_| Wrong("form"))?;
         let logout = self.expected().logout_token(&jwt)?;
-        let signed = self.issuer.has_signed(&jwt).await;
-        if !signed.map_err(|error| LogoutError::Unavailable(error.to_string()))? {
-            return Err(Wrong("signature").into());
-        }
-        let ended = self.rows.end_by(self.issuer.name(), &digest_of(&logout.jti), logout.until, &logout.ended).await;
+        self.issuer.verify(&jwt).await.map_err(|error| match error {
+            VerifyError::Unavailable(error) => LogoutError::Unavailable(error.to_string()),
+            VerifyError::NoKey | VerifyError::Jwt(_) => Wrong("signature").into(),
+        })?;
+        let issuer = self.issuer.source().name();
+        let ended = self.rows.end_by(issuer, &digest_of(&logout.jti), logout.until, &logout.ended).await;
         let count = ended.map_err(|error| LogoutError::Unavailable(error.to_string()))?.ok_or(Wrong("jti"))?;
         Event {
             subject: &logout.ended.subject,

@@ -6,11 +6,11 @@ use authn::audit::Event;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use oidc::jose::UnverifiedJwt;
+use outbound::issuer::cache::{IssuerUnavailable, VerifyError};
 use tracing::field::display;
 use web::cookie::{self, with_cookies};
 
 use super::id_token::{Expected, Subject, Wrong};
-use super::issuer::Unknown;
 use super::login::Login;
 use super::page::{page, redirect};
 use super::seal::Purpose;
@@ -39,7 +39,7 @@ enum SignInError {
     #[error("the signature of the ID token is not the issuer's")]
     Signature,
     #[error(transparent)]
-    Unknown(#[from] Unknown),
+    IssuerUnavailable(#[from] IssuerUnavailable),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -52,7 +52,7 @@ impl SignInError {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Token(TokenError::Unavailable(_)) | Self::Unknown(_) | Self::Store(_) => {
+            Self::Token(TokenError::Unavailable(_)) | Self::IssuerUnavailable(_) | Self::Store(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Token(TokenError::Refused(_)) => StatusCode::BAD_GATEWAY,
@@ -150,9 +150,9 @@ impl Sessions {
     /// Checks `iss`, which is required if the issuer announces it (RFC 9207 2.4).
     async fn check_issuer(&self, said: Option<&str>) -> Result<(), SignInError> {
         match said {
-            Some(name) if name == self.issuer.name() => Ok(()),
+            Some(name) if name == self.issuer.source().name() => Ok(()),
             Some(_) => Err(SignInError::OtherIssuer),
-            None if self.issuer.known().await?.metadata.authorization_response_iss_parameter_supported => {
+            None if self.issuer.get().await?.metadata.authorization_response_iss_parameter_supported => {
                 Err(SignInError::OtherIssuer)
             }
             None => Ok(()),
@@ -164,12 +164,21 @@ impl Sessions {
         let text = granted.id_token.as_deref().ok_or(SignInError::NoIdToken)?;
         let jwt = UnverifiedJwt::parse(text).map_err(|_| SignInError::NoIdToken)?;
         let subject = self.expected().id_token(&jwt, &login.nonce, &granted.access_token)?;
-        if self.issuer.has_signed(&jwt).await? { Ok(subject) } else { Err(SignInError::Signature) }
+        match self.issuer.verify(&jwt).await {
+            Ok(()) => Ok(subject),
+            Err(VerifyError::Unavailable(error)) => Err(error.into()),
+            Err(VerifyError::NoKey | VerifyError::Jwt(_)) => Err(SignInError::Signature),
+        }
     }
 
     /// The expected issuer and audience of tokens.
     pub(super) fn expected(&self) -> Expected<'_> {
-        Expected { issuer: self.issuer.name(), client: &self.client.id, now: self.clock.now(), leeway: self.leeway }
+        Expected {
+            issuer: self.issuer.source().name(),
+            client: &self.client.id,
+            now: self.clock.now(),
+            leeway: self.leeway,
+        }
     }
 
     /// Creates a session, and returns the value of its cookie.

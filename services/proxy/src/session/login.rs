@@ -62,7 +62,7 @@ pub(super) async fn begin(sessions: &Sessions, query: &str, headers: &HeaderMap)
 impl Sessions {
     /// The URL of the authorization request; `None` if the issuer does not answer.
     async fn authorization(&self, state: &str, nonce: &str, verifier: &str) -> Option<String> {
-        let known = self.issuer.known().await.ok()?;
+        let known = self.issuer.get().await.ok()?;
         let mut address = Url::parse(known.metadata.authorization_endpoint.as_deref()?).ok()?;
         if !matches!(address.scheme(), "https" | "http") {
             return None;

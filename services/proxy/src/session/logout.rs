@@ -63,7 +63,7 @@ impl Sessions {
 
     /// The URL where the issuer ends its session; `None` if it has none, or does not answer.
     async fn end_session(&self, hint: Option<&str>) -> Option<String> {
-        let known = self.issuer.known().await.ok()?;
+        let known = self.issuer.get().await.ok()?;
         let mut address = Url::parse(known.metadata.end_session_endpoint.as_deref()?).ok()?;
         if !matches!(address.scheme(), "https" | "http") {
             return None;

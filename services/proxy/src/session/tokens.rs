@@ -6,10 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use config::Secret;
 use http::HeaderValue;
+use outbound::issuer::cache::IssuerCache;
 use outbound::{Answer, Question};
 use serde::{Deserialize, Serialize};
 
-use super::issuer::Issuer;
 use crate::sign_in::SignIn;
 
 /// The assumed lifetime of an access token without `expires_in`.
@@ -116,9 +116,9 @@ impl Client {
     ///
     /// # Errors
     /// [`TokenError::Unavailable`].
-    pub(crate) async fn revoke(&self, issuer: &Issuer, refresh: &str) -> Result<(), TokenError> {
+    pub(crate) async fn revoke(&self, issuer: &IssuerCache, refresh: &str) -> Result<(), TokenError> {
         let unavailable = |problem: String| TokenError::Unavailable(problem);
-        let known = issuer.known().await.map_err(|_| unavailable("cannot be asked".to_owned()))?;
+        let known = issuer.get().await.map_err(|_| unavailable("cannot be asked".to_owned()))?;
         let Some(endpoint) = known.metadata.revocation_endpoint.as_deref() else { return Ok(()) };
         let form = [("token", refresh), ("token_type_hint", "refresh_token")];
         let answer = self.post(issuer, endpoint, &form).await?;
@@ -129,9 +129,9 @@ impl Client {
     ///
     /// # Errors
     /// [`TokenError`].
-    pub(crate) async fn redeem(&self, issuer: &Issuer, form: &[(&str, &str)]) -> Result<Granted, TokenError> {
+    pub(crate) async fn redeem(&self, issuer: &IssuerCache, form: &[(&str, &str)]) -> Result<Granted, TokenError> {
         let unavailable = |problem: &dyn std::fmt::Display| TokenError::Unavailable(problem.to_string());
-        let known = issuer.known().await.map_err(|_| unavailable(&"cannot be asked"))?;
+        let known = issuer.get().await.map_err(|_| unavailable(&"cannot be asked"))?;
         let endpoint = known.metadata.token_endpoint.as_deref();
         let endpoint = endpoint.ok_or_else(|| unavailable(&"names no token_endpoint"))?;
         let answer = self.post(issuer, endpoint, form).await?;
@@ -152,14 +152,14 @@ impl Client {
     }
 
     /// Posts a form with client authentication.
-    async fn post(&self, issuer: &Issuer, endpoint: &str, form: &[(&str, &str)]) -> Result<Answer, TokenError> {
+    async fn post(&self, issuer: &IssuerCache, endpoint: &str, form: &[(&str, &str)]) -> Result<Answer, TokenError> {
         let authorization = self.authorization();
         let public = [("client_id", self.id.as_str())];
         let who = if authorization.is_none() { &public[..] } else { &[] };
         let form = [form, who].concat();
         let question =
             Question { authorization: authorization.as_ref(), accept: "application/json", form: Some(&form) };
-        let answer = issuer.call(endpoint, &question).await;
+        let answer = issuer.source().call(endpoint, &question).await;
         answer.map_err(|error| TokenError::Unavailable(format!("cannot be asked: {error}")))
     }
 

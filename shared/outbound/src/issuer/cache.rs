@@ -1,0 +1,177 @@
+//! Caches an issuer's metadata and keys. One caller at a time fetches them, unknown keys do not cause a fetch each, and the cache
+//! stays usable for a day while the issuer is unreachable.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwapOption;
+use oidc::jose::{JwtError, KeySet, UnverifiedJwt};
+use runtime::Clock;
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::{Metadata, Source};
+
+/// The age from which metadata and keys are fetched again.
+const FRESH: Duration = Duration::from_mins(10);
+/// The age up to which they are used while the issuer is unreachable.
+const USABLE: Duration = Duration::from_hours(24);
+/// The least time between two fetches, whatever tokens are presented.
+const PAUSE: Duration = Duration::from_secs(10);
+/// The least time between two fetches while nothing is cached: until then no user of the issuer can sign in.
+const PAUSE_WHILE_EMPTY: Duration = Duration::from_secs(1);
+
+/// How a cache treats entries that are older than ten minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refresh {
+    /// It uses them, and fetches new ones in the background.
+    Background,
+    /// It fetches new ones first, and uses the old ones if that fails.
+    First,
+}
+
+/// Receives whether a fetch returned usable metadata and keys.
+pub type FetchHook = Box<dyn Fn(bool) + Send + Sync>;
+
+/// How a cache behaves where its users differ.
+pub struct CacheOptions {
+    /// How old entries are treated.
+    pub refresh: Refresh,
+    /// Whether a response without any key is discarded.
+    pub needs_keys: bool,
+    /// Called after each fetch, for metrics.
+    pub on_fetch: FetchHook,
+}
+
+/// The cached metadata and keys of an issuer.
+pub struct IssuerCache(Arc<Inner>);
+
+struct Inner {
+    source: Source,
+    clock: Clock,
+    options: CacheOptions,
+    cached: ArcSwapOption<IssuerData>,
+    /// When they were last fetched; locked during a fetch.
+    last_fetch: Mutex<Option<SystemTime>>,
+}
+
+/// The metadata and keys that an issuer publishes.
+pub struct IssuerData {
+    /// Its metadata.
+    pub metadata: Metadata,
+    keys: KeySet,
+    fetched_at: SystemTime,
+}
+
+/// Nothing usable is cached of the issuer, and it is unreachable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the issuer cannot be asked")]
+pub struct IssuerUnavailable;
+
+/// Why a signature could not be verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// The issuer has no such key for this algorithm.
+    #[error("the issuer has no key for the JWT")]
+    NoKey,
+    /// The issuer's key does not verify it.
+    #[error(transparent)]
+    Jwt(#[from] JwtError),
+    /// The issuer's keys are not available.
+    #[error(transparent)]
+    Unavailable(#[from] IssuerUnavailable),
+}
+
+impl IssuerCache {
+    /// A cache that is still empty: nothing is fetched yet.
+    pub fn new(source: Source, clock: Clock, options: CacheOptions) -> Self {
+        let (cached, last_fetch) = (ArcSwapOption::empty(), Mutex::default());
+        Self(Arc::new(Inner { source, clock, options, cached, last_fetch }))
+    }
+
+    /// How the issuer is called.
+    pub fn source(&self) -> &Source {
+        &self.0.source
+    }
+
+    /// The issuer's metadata and keys.
+    ///
+    /// # Errors
+    /// [`IssuerUnavailable`].
+    pub async fn get(&self) -> Result<Arc<IssuerData>, IssuerUnavailable> {
+        if let Some(data) = self.0.younger_than(FRESH) {
+            return Ok(data);
+        }
+        if self.0.options.refresh == Refresh::Background
+            && let Some(data) = self.0.younger_than(USABLE)
+        {
+            self.refresh_in_background();
+            return Ok(data);
+        }
+        self.fetch().await
+    }
+
+    /// Checks a signature by the issuer's keys. An unknown key causes a fetch, as the issuer may have a new one.
+    ///
+    /// # Errors
+    /// [`VerifyError`].
+    pub async fn verify(&self, jwt: &UnverifiedJwt<'_>) -> Result<(), VerifyError> {
+        let verdict = self.get().await?.verify(jwt);
+        let verdict = match verdict {
+            Some(verdict) => verdict,
+            None => self.fetch().await?.verify(jwt).ok_or(VerifyError::NoKey)?,
+        };
+        Ok(verdict?)
+    }
+
+    async fn fetch(&self) -> Result<Arc<IssuerData>, IssuerUnavailable> {
+        self.0.fetch(self.0.last_fetch.lock().await).await;
+        self.0.younger_than(USABLE).ok_or(IssuerUnavailable)
+    }
+
+    fn refresh_in_background(&self) {
+        let inner = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            if let Ok(last_fetch) = inner.last_fetch.try_lock() {
+                inner.fetch(last_fetch).await;
+            }
+        });
+    }
+}
+
+impl IssuerData {
+    /// `None` if there is no key of that name for that algorithm.
+    fn verify(&self, jwt: &UnverifiedJwt<'_>) -> Option<Result<(), JwtError>> {
+        let key = self.keys.find(jwt.kid(), jwt.algorithm()?)?;
+        Some(jwt.verify(key))
+    }
+}
+
+impl Inner {
+    fn younger_than(&self, most: Duration) -> Option<Arc<IssuerData>> {
+        self.cached.load_full().filter(|data| self.age(data.fetched_at) < most)
+    }
+
+    fn age(&self, since: SystemTime) -> Duration {
+        self.clock.now().duration_since(since).unwrap_or_default()
+    }
+
+    /// Fetches metadata and keys, unless that was done just now. The cached ones stay if it fails.
+    async fn fetch(&self, mut last_fetch: MutexGuard<'_, Option<SystemTime>>) {
+        let pause = if self.cached.load().is_some() { PAUSE } else { PAUSE_WHILE_EMPTY };
+        if last_fetch.is_some_and(|last| self.age(last) < pause) {
+            return;
+        }
+        let fetched_at = self.clock.now();
+        *last_fetch = Some(fetched_at);
+        let response = self.source.ask().await;
+        let is_usable = response.as_ref().is_ok_and(|(_, keys)| !(self.options.needs_keys && keys.is_empty()));
+        (self.options.on_fetch)(is_usable);
+        match response {
+            Ok((metadata, keys)) if is_usable => {
+                self.cached.store(Some(Arc::new(IssuerData { metadata, keys, fetched_at })));
+            }
+            Ok(_) => tracing::warn!("the issuer has no key that could be used"),
+            Err(error) => tracing::warn!(%error, "the issuer could not be asked"),
+        }
+    }
+}
