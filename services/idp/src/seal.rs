@@ -1,25 +1,23 @@
 //! Sealed texts: what leaves this process and comes back unread and unchanged. Codes, flows and opaque tokens are such
 //! texts, so that nothing has to be written for them; private keys are sealed before they are stored.
 //!
-//! A sealed text is base64url of a key's number, a nonce and the AES-256-GCM-SIV ciphertext. SIV, because nonces are random:
-//! even should one come twice, nothing is revealed but that two texts are equal.
+//! A sealed text is base64url of a key's number, a nonce and the ciphertext (`crypto::SealingKey`).
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use config::Secret;
+use crypto::{KEY_LEN, KeyDerivation, SealingKey};
 use runtime::Random;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 /// The longest sealed text that is opened, in bytes: a flow with the longest parameters of a request, escaped and encoded.
 const MAX_SEALED: usize = 64 * 1024;
-const KEY_LEN: usize = 32;
 
 /// What a text is sealed for. A text that is sealed for one purpose is opened for no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -100,57 +98,27 @@ struct Inner {
 }
 
 struct Ring {
-    /// Identifies the secret, so that only one is tried.
-    number: u8,
-    seals: Vec<LessSafeKey>,
+    seals: Vec<SealingKey>,
     tags: Vec<hmac::Key>,
-    pairwise: [u8; KEY_LEN],
-}
-
-struct Derived;
-
-impl KeyType for Derived {
-    fn len(&self) -> usize {
-        KEY_LEN
-    }
+    pairwise: Zeroizing<[u8; KEY_LEN]>,
 }
 
 impl Ring {
     fn of(secret: &Secret) -> Self {
-        let extracted = Salt::new(HKDF_SHA256, b"doorward idp").extract(secret.expose().as_bytes());
-        let derive = |label: &str| {
-            let mut key = [0; KEY_LEN];
-            let info = [label.as_bytes()];
-            let output = extracted.expand(&info, Derived).and_then(|output| output.fill(&mut key));
-            output.expect("so short a key can be derived");
-            key
-        };
-        let seal = |purpose: Purpose| {
-            let key = UnboundKey::new(&AES_256_GCM_SIV, &derive(purpose.label()));
-            LessSafeKey::new(key.expect("the key has the algorithm's length"))
-        };
+        let derivation = KeyDerivation::new(b"doorward idp", secret.expose().as_bytes());
+        let derive = |label: &str| derivation.key(label.as_bytes());
+        // identifies the secret, so that only one is tried
+        let number = derive("doorward idp key number")[0];
         Self {
-            number: derive("doorward idp key number")[0],
-            seals: Purpose::ALL.map(seal).into(),
-            tags: Tag::ALL.map(|tag| hmac::Key::new(hmac::HMAC_SHA256, &derive(tag.label()))).into(),
+            seals: Purpose::ALL.map(|purpose| SealingKey::new(&derive(purpose.label()), &[number])).into(),
+            tags: Tag::ALL.map(|tag| hmac::Key::new(hmac::HMAC_SHA256, &*derive(tag.label()))).into(),
             pairwise: derive(Tag::PairwiseSubject.label()),
         }
     }
-}
 
-impl Ring {
     /// Opens what this secret has sealed.
     fn open(&self, purpose: Purpose, sealed: &[u8]) -> Option<Vec<u8>> {
-        let (number, rest) = sealed.split_first()?;
-        let (nonce, text) = rest.split_first_chunk::<NONCE_LEN>()?;
-        if *number != self.number {
-            return None;
-        }
-        let mut text = text.to_vec();
-        let (nonce, aad) = (Nonce::assume_unique_for_key(*nonce), Aad::from(purpose.label().as_bytes()));
-        let length = self.seals[purpose as usize].open_in_place(nonce, aad, &mut text).ok()?.len();
-        text.truncate(length);
-        Some(text)
+        self.seals[purpose as usize].open(purpose.label().as_bytes(), sealed)
     }
 }
 
@@ -163,8 +131,8 @@ impl Sealer {
     }
 
     /// The key of pairwise subjects, derived from the oldest known secret, as it was before the key was stored.
-    pub(crate) fn oldest_pairwise_key(&self) -> [u8; 32] {
-        self.oldest().pairwise
+    pub(crate) fn oldest_pairwise_key(&self) -> &[u8; KEY_LEN] {
+        &self.oldest().pairwise
     }
 
     /// Uses the stored key for pairwise subjects, whatever the secrets are. A key that was set before stays.
@@ -178,18 +146,8 @@ impl Sealer {
 
     /// Seals bytes.
     pub fn seal_bytes(&self, purpose: Purpose, plain: &[u8]) -> Vec<u8> {
-        let ring = &self.0.rings[0];
-        let nonce: [u8; NONCE_LEN] = self.0.random.bytes();
-        let mut sealed = Vec::with_capacity(1 + NONCE_LEN + plain.len() + AES_256_GCM_SIV.tag_len());
-        sealed.push(ring.number);
-        sealed.extend_from_slice(&nonce);
-        let mut text = plain.to_vec();
-        let aad = Aad::from(purpose.label().as_bytes());
-        let outcome =
-            ring.seals[purpose as usize].seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut text);
-        outcome.expect("a text of this length can be sealed");
-        sealed.append(&mut text);
-        sealed
+        let key = &self.0.rings[0].seals[purpose as usize];
+        key.seal(self.0.random.bytes(), purpose.label().as_bytes(), plain)
     }
 
     /// Opens bytes.
@@ -206,7 +164,7 @@ impl Sealer {
         if self.0.rings[0].open(purpose, sealed).is_some() {
             return None;
         }
-        let plain = zeroize::Zeroizing::new(self.open_bytes(purpose, sealed).ok()?);
+        let plain = Zeroizing::new(self.open_bytes(purpose, sealed).ok()?);
         Some(self.seal_bytes(purpose, &plain))
     }
 
@@ -285,6 +243,14 @@ mod tests {
             assert_eq!(sealer.open::<(String, u8)>(other, &text), Err(NotSealedHere), "{other:?}");
         }
         assert_ne!(text, sealer.seal(Purpose::Code, &("einstein", 7)), "no two are alike");
+    }
+
+    /// Texts of earlier versions must stay readable.
+    #[test]
+    fn sealed_text_keeps_its_format() {
+        let text = "9OjdlD02bKrnvrcGxtcErCIYI0JDY1nBNu6iITyMT4xgJJ47T4yJfCV3mQ";
+        assert_eq!(sealer(OLD, "").seal(Purpose::Code, &("einstein", 7)), text);
+        assert_eq!(sealer(NEW, OLD).open(Purpose::Code, text), Ok(("einstein".to_owned(), 7)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::graph::{Crate, Kind};
 /// Where a crate stands; imports point down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Layer {
-    /// The contracts, the statuses, the rules of OIDC, and caches of values from all layers.
+    /// The contracts, the statuses, cryptography, the rules of OIDC, and caches of values from all layers.
     Words,
     /// The domain and its token.
     Domain,
@@ -28,7 +28,7 @@ enum Layer {
 /// A new crate in `services/` is a service; one elsewhere has to be given its layer here.
 fn layer(one: &Crate) -> Option<Layer> {
     Some(match one.name.as_str() {
-        "proto" | "status" | "oidc" | "bounded-cache" => Layer::Words,
+        "proto" | "status" | "crypto" | "oidc" | "bounded-cache" => Layer::Words,
         "authn" | "token" => Layer::Domain,
         "config" => Layer::Configuration,
         "store" | "runtime" | "ldap" | "outbound" | "web" => Layer::Ground,

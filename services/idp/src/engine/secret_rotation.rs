@@ -30,7 +30,7 @@ pub enum SecretRotationError {
 /// # Errors
 /// [`SecretRotationError`].
 pub async fn reseal(store: &Store, sealer: &Sealer) -> Result<(), SecretRotationError> {
-    let first = sealer.seal_bytes(Purpose::Installation, &sealer.oldest_pairwise_key());
+    let first = sealer.seal_bytes(Purpose::Installation, sealer.oldest_pairwise_key());
     let kept = store.secret(PAIRWISE, &first).await?;
     let key = zeroize::Zeroizing::new(sealer.open_bytes(Purpose::Installation, &kept)?);
     sealer.keep_pairwise_key(&key);

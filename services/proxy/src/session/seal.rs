@@ -1,9 +1,7 @@
-//! Sealed texts: a sign-in under way, in a cookie, and the tokens of a session or a key of signed URLs, in a row. AES-256-GCM-SIV, because nonces are
-//! random: even should one come twice, nothing is revealed but that two texts are equal.
+//! Sealed texts: a sign-in under way, in a cookie, and the tokens of a session or a key of signed URLs, in a row.
 
-use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use config::Secret;
+use crypto::{KeyDerivation, SealingKey};
 use runtime::Random;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,16 +29,8 @@ impl Purpose<'_> {
 
 /// Seals and opens.
 pub(crate) struct Sealer {
-    key: LessSafeKey,
+    key: SealingKey,
     random: Random,
-}
-
-struct Derived;
-
-impl KeyType for Derived {
-    fn len(&self) -> usize {
-        AES_256_GCM_SIV.key_len()
-    }
 }
 
 impl Sealer {
@@ -55,36 +45,28 @@ impl Sealer {
     }
 
     fn derived(secret: &str, info: &[u8], random: Random) -> Self {
-        let mut key = [0; 32];
-        let extracted = Salt::new(HKDF_SHA256, b"doorward proxy").extract(secret.as_bytes());
-        let info = [info];
-        let output = extracted.expand(&info, Derived).and_then(|output| output.fill(&mut key));
-        output.expect("so short a key can be derived");
-        let key = UnboundKey::new(&AES_256_GCM_SIV, &key).expect("the key has the algorithm's length");
-        Self { key: LessSafeKey::new(key), random }
+        let key = KeyDerivation::new(b"doorward proxy", secret.as_bytes()).key(info);
+        Self { key: SealingKey::new(&key, &[]), random }
     }
 
     /// Seals a value.
     pub(crate) fn seal(&self, purpose: Purpose<'_>, value: &impl Serialize) -> Vec<u8> {
-        let nonce: [u8; NONCE_LEN] = self.random.bytes();
-        let mut text = serde_json::to_vec(value).expect("what is sealed has a JSON form");
-        let aad = Aad::from(purpose.bound_to());
-        let outcome = self.key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut text);
-        outcome.expect("a text of this length can be sealed");
-        [&nonce[..], &text].concat()
+        let text = serde_json::to_vec(value).expect("what is sealed has a JSON form");
+        self.key.seal(self.random.bytes(), purpose.bound_to().as_bytes(), &text)
     }
 
     /// Opens one; `None` if it was not sealed here for this purpose, or was changed.
     pub(crate) fn open<T: DeserializeOwned>(&self, purpose: Purpose<'_>, sealed: &[u8]) -> Option<T> {
-        let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>()?;
-        let (mut text, aad) = (text.to_vec(), Aad::from(purpose.bound_to()));
-        let plain = self.key.open_in_place(Nonce::assume_unique_for_key(*nonce), aad, &mut text).ok()?;
-        serde_json::from_slice(plain).ok()
+        let plain = self.key.open(purpose.bound_to().as_bytes(), sealed)?;
+        serde_json::from_slice(&plain).ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     #[test]
@@ -101,6 +83,23 @@ mod tests {
             changed[at] ^= 1;
             assert_eq!(one.open::<String>(Purpose::Login("s"), &changed), None, "{at}");
             assert_eq!(one.open::<String>(Purpose::Login("s"), &sealed[..at]), None, "{at}");
+        }
+    }
+
+    /// Cookies and rows of earlier versions must stay readable.
+    #[test]
+    fn sealed_value_keeps_its_format() {
+        const SECRET: &str = "a-secret-of-at-least-32-characters";
+        let sessions = Sealer::new(&Secret::from(SECRET), Random::seeded(1));
+        let signing = Sealer::of_machine_key(SECRET, Random::seeded(1));
+        let cases = [
+            (sessions, Purpose::Login("s"), "eDglgipvnmLaIZDoNHXKXMpwk7xvHTnXuR9pdsY1RozfbA"),
+            (signing, Purpose::SigningKey("k"), "eDglgipvnmLaIZDoi_ZafYIBZrTPgZ0CkWIZ_O5NQTnOXg"),
+        ];
+        for (sealer, purpose, text) in cases {
+            let sealed = sealer.seal(purpose, &"text");
+            assert_eq!(URL_SAFE_NO_PAD.encode(&sealed), text);
+            assert_eq!(sealer.open::<String>(purpose, &sealed).as_deref(), Some("text"));
         }
     }
 }
