@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aws_lc_rs::digest::{SHA256, digest};
 use bounded_cache::{HeapSize, MIB};
 use futures_util::future::BoxFuture;
 use moka::future::Cache;
@@ -23,9 +22,7 @@ pub type Key = [u8; 32];
 
 /// Computes the key of a token.
 pub fn key(token: &str) -> Key {
-    let mut key = [0; 32];
-    key.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-    key
+    crypto::fingerprint(token.as_bytes())
 }
 
 /// A verified token.

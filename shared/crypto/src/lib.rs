@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod derivation;
+mod fingerprint;
 mod sealing;
 
 pub use derivation::{KEY_LEN, KeyDerivation};
+pub use fingerprint::{FINGERPRINT_LEN, fingerprint, fingerprint_of_parts};
 pub use sealing::{NONCE_LEN, SealingKey};

@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use store::StoreError;
 
 use super::provider::Provider;
@@ -40,13 +39,7 @@ pub(crate) async fn first_time(
 }
 
 fn digest(kind: Kind, by: &str, jti: &str) -> [u8; 32] {
-    let mut context = Context::new(&SHA256);
-    for part in [kind.name(), by, jti] {
-        // the length before each part, so that no two triples are the same text
-        context.update(&part.len().to_be_bytes());
-        context.update(part.as_bytes());
-    }
-    context.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
+    crypto::fingerprint_of_parts(&[kind.name(), by, jti])
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ mod tests;
 use std::time::{Duration, SystemTime};
 
 use authn::{Groups, UserId};
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use store::StoreError;
@@ -45,7 +44,7 @@ pub(crate) struct NewSession {
 pub(crate) async fn current(provider: &Provider, cookie: Option<&str>) -> Result<Option<Session>, StoreError> {
     let Some((id, secret)) = cookie.and_then(parse) else { return Ok(None) };
     let Some(session) = provider.store.session(id).await? else { return Ok(None) };
-    let is_its: bool = digest(&SHA256, &secret).as_ref().ct_eq(&session.digest).into();
+    let is_its: bool = crypto::fingerprint(&secret).ct_eq(&session.digest).into();
     let now = provider.clock.now();
     // also one that could not be removed when everything of the user was ended
     let is_ended = || provider.revocations.ends_sign_in(&session.person, seconds(session.signed_in));
@@ -104,7 +103,7 @@ pub(crate) async fn begin(
     };
     let session = Session {
         id: provider.random.uuid(),
-        digest: digest(&SHA256, &secret).as_ref().try_into().unwrap_or([0; 32]),
+        digest: crypto::fingerprint(&secret),
         person: user.to_owned(),
         signed_in,
         amr: PASSWORD.to_owned(),

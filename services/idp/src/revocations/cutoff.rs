@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use uuid::{Builder, Uuid};
 
 use super::{Revocation, Revocations};
@@ -32,14 +31,8 @@ impl Of<'_> {
             Self::Person(person) => ["person", person, ""],
             Self::Consent { person, client } => ["consent", person, client],
         };
-        let mut context = Context::new(&SHA256);
-        for part in parts {
-            // each part is length-prefixed, so that different parts never hash alike
-            context.update(&part.len().to_be_bytes());
-            context.update(part.as_bytes());
-        }
         let mut bytes = [0; 16];
-        bytes.copy_from_slice(&context.finish().as_ref()[..16]);
+        bytes.copy_from_slice(&crypto::fingerprint_of_parts(&parts)[..16]);
         Builder::from_custom_bytes(bytes).into_uuid()
     }
 }

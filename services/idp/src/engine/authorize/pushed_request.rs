@@ -1,7 +1,6 @@
 //! Pushed authorization requests (RFC 9126): the client sends the request itself, proves who it is, and sends the browser with
 //! a name for it that is answered once.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::error::ErrorCode;
@@ -57,5 +56,5 @@ fn used() -> Rejection {
 
 /// By what a pushed request is found.
 fn digest_of(name: &str) -> [u8; 32] {
-    digest(&SHA256, name.as_bytes()).as_ref().try_into().unwrap_or([0; 32])
+    crypto::fingerprint(name.as_bytes())
 }

@@ -3,9 +3,9 @@
 
 use std::time::SystemTime;
 
-use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crypto::FINGERPRINT_LEN;
 use runtime::Random;
 use secrecy::SecretString;
 
@@ -13,7 +13,7 @@ use super::client::SecretDigest;
 use crate::model::{seconds, time_of};
 
 /// A digest and the second at which it ends.
-const ENTRY: usize = SHA256_OUTPUT_LEN + size_of::<u64>();
+const ENTRY: usize = FINGERPRINT_LEN + size_of::<u64>();
 
 /// A new secret: 256 random bits, 43 characters.
 pub(crate) fn generate(random: &Random) -> SecretString {
@@ -22,9 +22,7 @@ pub(crate) fn generate(random: &Random) -> SecretString {
 
 /// What is kept of it.
 pub(crate) fn digest(secret: &str) -> [u8; 32] {
-    let mut digest = [0; SHA256_OUTPUT_LEN];
-    digest.copy_from_slice(aws_lc_rs::digest::digest(&SHA256, secret.as_bytes()).as_ref());
-    digest
+    crypto::fingerprint(secret.as_bytes())
 }
 
 /// As the store keeps them.

@@ -1,6 +1,5 @@
 //! What a device asks for (RFC 8628 3.1 and 3.2).
 
-use aws_lc_rs::digest::{SHA256, digest as sha2};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::error::ErrorCode;
@@ -100,7 +99,7 @@ pub(crate) async fn authorize(
 /// The digest by which a device code is found; `None` for a text that is no device code.
 pub(crate) fn digest(device_code: &str) -> Option<[u8; 32]> {
     let is_one = device_code.starts_with(PREFIX) && device_code.len() <= 64;
-    is_one.then(|| sha2(&SHA256, device_code.as_bytes()).as_ref().try_into().ok()).flatten()
+    is_one.then(|| crypto::fingerprint(device_code.as_bytes()))
 }
 
 /// The scopes that can be granted of the requested ones, and whether scopes of the API were requested in vain.

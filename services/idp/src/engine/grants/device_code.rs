@@ -3,7 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use oidc::error::ErrorCode;
 
 use crate::engine::accounts::{self, AccountStatus};
@@ -22,7 +21,7 @@ const EVENT: &str = "device";
 pub(super) async fn poll(request: &TokenRequest<'_>) -> Result<TokenResponse, OAuthError> {
     let TokenRequest { provider, endpoints, client_request, now } = *request;
     let code = client_request.form.need("device_code")?;
-    let code = digest(&SHA256, code.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes");
+    let code = crypto::fingerprint(code.as_bytes());
     let binding = dpop::binding(provider, endpoints, client_request).await?;
     let mut grant = match provider.store.poll_device(code, &client_request.client.id, now).await? {
         Poll::Approved(approval) => read(request, &approval).await?,
