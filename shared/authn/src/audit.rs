@@ -11,7 +11,7 @@ pub struct Event<'a> {
     pub event: &'a str,
     /// How it ended.
     pub outcome: &'a str,
-    /// Why it was refused, or which reason was given for it. The caller of a refused request does not get it.
+    /// Why it was refused, or why a session or key has ended. The caller of a refused request does not get it.
     pub reason: &'a dyn Value,
     /// The type of the credential.
     pub kind: &'a dyn Value,
@@ -19,8 +19,6 @@ pub struct Event<'a> {
     pub right: &'a dyn Value,
     /// The issuer of the token.
     pub issuer: &'a dyn Value,
-    /// The client that has made the request; `client` in the log.
-    pub requesting_client: &'a dyn Value,
     /// The user whom it concerns.
     pub subject: &'a dyn Value,
     /// Who has made the request.
@@ -33,7 +31,7 @@ pub struct Event<'a> {
     pub role: &'a dyn Value,
     /// The session.
     pub session: &'a dyn Value,
-    /// The client that the subject uses.
+    /// The client that has made the request, or that the subject uses.
     pub client: &'a dyn Value,
     /// The scope that was granted.
     pub scope: &'a dyn Value,
@@ -49,8 +47,6 @@ pub struct Event<'a> {
     pub sid: &'a dyn Value,
     /// How many were changed.
     pub count: &'a dyn Value,
-    /// Why a session or key has ended; `reason` in the log.
-    pub end_reason: &'a dyn Value,
     /// Whether the browser repeats the sign-in.
     pub again: &'a dyn Value,
 }
@@ -65,7 +61,6 @@ impl<'a> Event<'a> {
             kind: &Empty,
             right: &Empty,
             issuer: &Empty,
-            requesting_client: &Empty,
             subject: &Empty,
             caller: &Empty,
             peer: &Empty,
@@ -80,14 +75,12 @@ impl<'a> Event<'a> {
             kid: &Empty,
             sid: &Empty,
             count: &Empty,
-            end_reason: &Empty,
             again: &Empty,
         }
     }
 
     /// Writes the event.
     pub fn log(self) {
-        // The order is that of the fields in a line. Of fields with one name, an event sets one.
         tracing::info!(
             target: "audit",
             event = self.event,
@@ -96,7 +89,6 @@ impl<'a> Event<'a> {
             kind = self.kind,
             right = self.right,
             issuer = self.issuer,
-            client = self.requesting_client,
             subject = self.subject,
             caller = self.caller,
             peer = self.peer,
@@ -111,7 +103,6 @@ impl<'a> Event<'a> {
             kid = self.kid,
             sid = self.sid,
             count = self.count,
-            reason = self.end_reason,
             again = self.again,
         );
     }

@@ -8,9 +8,6 @@ use futures_util::future::BoxFuture;
 
 use crate::HttpService;
 
-/// Any error.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
 /// A service that is built and not yet served.
 #[derive(Default)]
 pub struct App {

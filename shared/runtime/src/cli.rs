@@ -7,11 +7,12 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
 
+use crate::Context;
 use crate::host::{block_on, health, host, report, usage};
 use crate::output::print;
 use crate::service::Service;
 use crate::start::start;
-use crate::{BoxError, Context};
+use authn::BoxError;
 use config::{Environment, Loaded, load};
 
 /// Everything a service's `main` does.

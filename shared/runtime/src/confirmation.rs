@@ -4,7 +4,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::Args;
 
-use crate::{BoxError, print};
+use crate::print;
+use authn::BoxError;
 
 /// The arguments of a command that asks before it acts.
 #[derive(Debug, Clone, Copy, Args)]

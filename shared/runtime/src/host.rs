@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::start::{StartError, USAGE, is_configuration};
-use crate::{BoxError, Context, process, signals, telemetry, tls};
+use crate::{Context, process, signals, telemetry, tls};
+use authn::BoxError;
 use config::{ListenAddr, Log, Tracing};
 
 /// Runs what `start` starts, until SIGTERM or SIGINT; `start` answers with what ends when everything has ended.

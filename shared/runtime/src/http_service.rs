@@ -8,7 +8,7 @@ use axum::response::Response;
 use tower::{Layer, Service};
 
 use crate::layers::recording_routes;
-use crate::start::HttpListener;
+use crate::serving::HttpListener;
 
 /// Any [`tower::Service`] for HTTP. Its type is erased once, when its listener starts, so that no request is boxed for it.
 pub struct HttpService(Box<dyn FnOnce(HttpListener<'_>) + Send>);

@@ -26,6 +26,7 @@ mod reload;
 mod request_body;
 mod server;
 mod service;
+mod serving;
 mod signals;
 mod start;
 pub mod telemetry;
@@ -37,7 +38,7 @@ mod testing;
 #[cfg(feature = "testing")]
 mod captured_log;
 
-pub use app::{App, BoxError, Check, Task};
+pub use app::{App, Check, Task};
 #[cfg(feature = "testing")]
 pub use captured_log::CapturedLog;
 pub use cli::main;

@@ -11,7 +11,8 @@ use token::{KeyRing, Minter, is_refused_token};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Status};
 
-use crate::{BoxError, Context, endpoint_of};
+use crate::{Context, endpoint_of};
+use authn::BoxError;
 use config::{ListenAddr, TokenManager};
 
 /// The value of `amr` in a token that a command of the operator minted. No authenticator answers with it, so only a

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
-use crate::BoxError;
+use authn::BoxError;
 
 /// Prints a part of a command's result. A reader that has gone away, as `head` does, has seen what it wanted: that is no error.
 ///

@@ -2,7 +2,8 @@
 
 use std::future::Future;
 
-use crate::{App, BoxError, Context, Misconfigured};
+use crate::{App, Context, Misconfigured};
+use authn::BoxError;
 use config::{Configuration, Debug, Grpc, Http, Identity, Log, Mtls, Tracing};
 
 /// The sections each service has, borrowed from its configuration.

@@ -20,11 +20,11 @@ pub use running::Running;
 use crate::readiness::Readiness;
 use crate::server::ConnectionLimits;
 use crate::service::{Listeners, Service};
-use crate::{App, BoxError, Context};
+use crate::serving::Serving;
+use crate::{App, Context};
+use authn::BoxError;
 use config::{Identity, load};
 use running::Lifecycle;
-pub(crate) use serving::HttpListener;
-use serving::Serving;
 use sockets::Sockets;
 
 /// Limits of a service that are not settings.
@@ -99,7 +99,8 @@ impl Launch {
         let draining = parent.shutdown.child_token();
         // Background tasks continue while the service drains.
         let context = Context { shutdown: CancellationToken::new(), ..parent.clone() };
-        let serving = Serving::new(self.identity, self.tuning.connection_limits, context.clone());
+        let (identity, connection_limits) = (self.identity, self.tuning.connection_limits);
+        let serving = Serving { identity, connection_limits, context: context.clone() };
         let readiness = Readiness::default();
         // While it is built, the service is alive and not ready.
         let debug_shutdown = serving.debug(sockets.debug.take(), listeners.debug, &readiness, self.shown);

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use authn::audit::Event;
 use authn::{DirectoryError, Groups};
 use futures_util::{StreamExt, stream};
 use store::StoreError;
@@ -88,7 +89,7 @@ impl Round {
 async fn look_up(provider: &Provider, person: String, earliest: SystemTime) -> Result<(), RoundError> {
     let status = accounts::look_up(provider, &person, Groups::Skip, |changed| earliest < changed).await?;
     if let AccountStatus::Ineligible(reason) = status {
-        tracing::info!(target: "audit", event = "sign_out", outcome = "done", reason = reason.reason(), subject = person);
+        Event { reason: &reason.reason(), subject: &person, ..Event::new("sign_out", "done") }.log();
     }
     Ok(())
 }

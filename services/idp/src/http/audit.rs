@@ -26,7 +26,7 @@ fn write(event: &str, outcome: &str, reason: &str, client: &str, subject: &str, 
     let client: String = client.chars().take(MAX_NAME).collect();
     Event {
         reason: &reason,
-        requesting_client: &client,
+        client: &client,
         subject: &subject,
         source: &caller.source.map(display),
         trace_id: &display(&caller.trace_id),

@@ -58,7 +58,7 @@ impl Sessions {
         let now = self.clock.now();
         if self.has_ended(&row, now) {
             self.rows.end(key).await?;
-            Event { subject: &row.subject, end_reason: &"over", ..Event::new("session.end", "success") }.log();
+            Event { subject: &row.subject, reason: &"over", ..Event::new("session.end", "success") }.log();
             return Ok(None);
         }
         if row.used + USE_LAG <= now

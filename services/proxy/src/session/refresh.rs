@@ -106,7 +106,7 @@ impl Sessions {
 
     async fn end_refused(&self, row: &Row, reason: &str) -> Result<(), Verdict> {
         if self.rows.end_at(&row.key, row.version).await.map_err(|error| unavailable(&error))? {
-            Event { subject: &row.subject, end_reason: &reason, ..Event::new("session.end", "success") }.log();
+            Event { subject: &row.subject, reason: &reason, ..Event::new("session.end", "success") }.log();
         }
         Ok(())
     }

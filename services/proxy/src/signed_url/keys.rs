@@ -120,8 +120,7 @@ impl Keys {
     /// Ends a key.
     pub(super) async fn end(&self, key: &Key, reason: &str) -> Result<(), Verdict> {
         if self.rows.end(&key.id).await.map_err(|error| unavailable(&error))? {
-            Event { subject: &key.user.opaque_id, end_reason: &reason, ..Event::new("signing_key.end", "success") }
-                .log();
+            Event { subject: &key.user.opaque_id, reason: &reason, ..Event::new("signing_key.end", "success") }.log();
         }
         Ok(())
     }
@@ -142,14 +141,8 @@ impl Keys {
         let count = self.rows.end_by(issuer, ended).await?;
         if count > 0 {
             let (sid, reason) = (&ended.sid, "the issuer has ended the session");
-            Event {
-                issuer: &issuer,
-                sid,
-                count: &count,
-                end_reason: &reason,
-                ..Event::new("signing_key.end", "success")
-            }
-            .log();
+            Event { issuer: &issuer, sid, count: &count, reason: &reason, ..Event::new("signing_key.end", "success") }
+                .log();
         }
         Ok(())
     }

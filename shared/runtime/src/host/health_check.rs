@@ -5,7 +5,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use crate::BoxError;
+use authn::BoxError;
 use config::ListenAddr;
 
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -55,7 +55,7 @@ where
     S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-    B::Error: Into<crate::BoxError>,
+    B::Error: Into<authn::BoxError>,
 {
     /// Serves it to its end.
     pub(super) async fn serve(self, stream: Stream) {

@@ -2,11 +2,11 @@
 
 use status::Kind;
 
-use crate::BoxError;
 use crate::client::EndpointError;
 use crate::server::BindError;
 use crate::telemetry::TelemetryError;
 use crate::tls::TlsError;
+use authn::BoxError;
 use config::ConfigError;
 
 /// `EX_USAGE` of sysexits: it is for the operator to change something.

@@ -6,21 +6,13 @@ use std::sync::Arc;
 use super::StartError;
 use crate::server::Listener;
 use crate::service::Listeners;
+use crate::serving::Socket;
 use crate::tls::{ServerFiles, ServerTls, TlsError};
 use crate::{Clock, Context};
 use config::{Environment, ListenAddr};
 
 /// The operator's word that requests may travel over a network in plain text.
 const PLAINTEXT: [&str; 2] = ["OC_INSECURE_PLAINTEXT", "OCIS_INSECURE_PLAINTEXT"];
-
-/// A bound socket with its certificate.
-#[derive(Debug)]
-pub(super) struct Socket {
-    pub(super) listener: Listener,
-    pub(super) tls: Option<Arc<ServerTls>>,
-    /// What the certificate is made of, to be watched.
-    pub(super) files: Option<ServerFiles>,
-}
 
 /// The sockets of a service.
 #[derive(Debug)]

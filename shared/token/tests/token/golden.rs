@@ -57,7 +57,7 @@ fn answer(claims: &Claims) -> Authenticated {
         not_after: None,
         amr: "".into(),
         actor: None,
-        standing: None,
+        revalidate: None,
     }
 }
 

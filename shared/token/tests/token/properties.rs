@@ -60,7 +60,7 @@ fn answers() -> impl Strategy<Value = Authenticated> {
             not_after: end.map(|end| at(NOW + end)),
             amr: amr.into(),
             actor,
-            standing: None,
+            revalidate: None,
         },
     )
 }

@@ -6,6 +6,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use authn::audit::Event;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::error::ErrorCode;
@@ -13,6 +14,7 @@ use oidc::redirect::Redirect;
 use oidc::response::{Carrier, Delivery};
 use oidc::session_state;
 use serde_json::{Map, Value};
+use tracing::field::display;
 
 use super::prompt::GrantBasis;
 use super::pushed_request;
@@ -161,14 +163,13 @@ pub(crate) async fn grant(
         provider.store.join_session(basis.session.id, &valid.client.id, endpoints.layout.name()).await?;
     }
     let parameters = granted(provider, endpoints, valid, basis);
-    tracing::info!(
-        target: "audit",
-        event = "authorize",
-        outcome = "success",
-        subject = basis.session.person,
-        client = valid.client.id,
-        scope = %basis.scope,
-    );
+    Event {
+        subject: &basis.session.person,
+        client: &valid.client.id,
+        scope: &display(&basis.scope),
+        ..Event::new("authorize", "success")
+    }
+    .log();
     let target = ResponseTarget {
         client: &valid.client,
         redirect: &valid.redirect,
