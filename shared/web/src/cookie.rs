@@ -96,7 +96,7 @@ impl SetCookie {
 
     /// The header's value, which is not printed either. Empty, so that browsers ignore it, if the cookie is not visible ASCII.
     pub fn into_header(self) -> HeaderValue {
-        let mut value = HeaderValue::try_from(self.0).unwrap_or_else(|_| HeaderValue::from_static(""));
+        let mut value = HeaderValue::from_str(&self.0).unwrap_or_else(|_| HeaderValue::from_static(""));
         value.set_sensitive(true);
         value
     }

@@ -1,4 +1,4 @@
-//! Links from comments and pages to rows of the security requirements.
+//! Links from comments and pages to rows of the security requirements, and from the rows to their tests.
 
 use std::collections::BTreeSet;
 
@@ -17,6 +17,20 @@ pub(crate) fn broken(page: &str, files: &[File]) -> Vec<String> {
             .collect::<Vec<_>>()
     };
     files.iter().flat_map(broken).collect()
+}
+
+/// The tests that the page names as [`name`](../path) and that no file of this path has, each in one line.
+pub(crate) fn missing_tests(page: &str, files: &[File]) -> Vec<String> {
+    let is_there = |name: &str, path: &str| {
+        let declaration = format!("fn {name}(");
+        files.iter().any(|file| file.path == path && file.text.contains(&declaration))
+    };
+    let cited = page.split("[`").skip(1).filter_map(|rest| {
+        let (name, rest) = rest.split_once("`](../")?;
+        Some((name, rest.split_once(".rs)")?.0))
+    });
+    let missing = cited.filter(|(name, path)| !is_there(name, &format!("{path}.rs")));
+    missing.map(|(name, path)| format!("{PAGE} names the test {name} in {path}.rs, which does not exist")).collect()
 }
 
 /// The rows that a text links to, by the name of the page or after another one: `docs/security-requirements.md#e1`, `#e2`.
@@ -41,4 +55,13 @@ fn a_link_without_a_row_is_found() {
     let found = broken(page, &[File { path: "a.rs".to_owned(), text }]);
     let missing = |row| format!("a.rs links to {PAGE}#{row}, which does not exist");
     assert_eq!(found, [missing("e3"), missing("e9")]);
+}
+
+#[test]
+fn a_test_that_does_not_exist_is_found() {
+    let page = "| [`is_kept`](../shared/a/tests/a.rs)<br>[`is_moved`](../shared/a/tests/a.rs) |\n| [`is_lost`](../shared/b.rs) |\n";
+    let text = "#[test]\nfn is_kept() {}\n".to_owned();
+    let found = missing_tests(page, &[File { path: "shared/a/tests/a.rs".to_owned(), text }]);
+    let missing = |name, path| format!("{PAGE} names the test {name} in {path}, which does not exist");
+    assert_eq!(found, [missing("is_moved", "shared/a/tests/a.rs"), missing("is_lost", "shared/b.rs")]);
 }

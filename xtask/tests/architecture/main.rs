@@ -1,6 +1,6 @@
 //! Rules of the architecture that the workspace is held against: which crate may import which, by what cargo knows of it; no cycle
 //! among the top-level modules of a crate, nor among those of idp's engine; no trait with a single implementation; and no link to a
-//! security requirement that does not exist.
+//! security requirement, nor from one to a test, that does not exist.
 
 mod files;
 mod graph;
@@ -57,6 +57,7 @@ fn links_to_security_requirements_have_a_target() {
     files.extend(files::below("", "md"));
     let page = files.iter().find(|file| file.path == "docs/security-requirements.md").expect("the page exists");
     assert_eq!(links::broken(&page.text, &files), Vec::<String>::new());
+    assert_eq!(links::missing_tests(&page.text, &files), Vec::<String>::new());
 }
 
 /// The crates of the tests below; each test adds what is wrong.

@@ -50,6 +50,19 @@ async fn page_at_another_port_of_the_own_host_leads_to_the_sign_in_and_back() {
     let cookie = format!("{COOKIE}={}", browser.cookie(COOKIE).expect("a session"));
     let passed = verify(&site, &[&forwarded[..], &[("cookie", cookie.as_str())]].concat()).await;
     assert_eq!(passed.status(), StatusCode::OK, "the session is sent to every port of the host");
+
+    // both the origin of the edge and that of the page may change something, another port may not (row E12)
+    for (origin, status) in [("http://localhost:8443", 200), (&*site.own, 200), ("http://localhost:1", 403)] {
+        let post = [
+            ("x-forwarded-uri", "/a"),
+            ("x-forwarded-method", "POST"),
+            ("x-forwarded-host", "localhost:8443"),
+            ("x-forwarded-proto", "http"),
+            ("cookie", cookie.as_str()),
+            ("origin", origin),
+        ];
+        assert_eq!(verify(&site, &post).await.status().as_u16(), status, "{origin}");
+    }
 }
 
 async fn verify(site: &Site, headers: &[(&'static str, &str)]) -> reqwest::Response {
