@@ -28,6 +28,7 @@ async fn invalid_credentials_get_one_response_after_one_hash() {
         ("einstein", "wrong", Reason::WrongSecret),
         ("einstein@example.org", "wrong", Reason::WrongSecret),
         ("unknown", PASSWORD, Reason::UnknownUser),
+        ("id-of-einstein", PASSWORD, Reason::UnknownUser),
         ("unknown@example.org", PASSWORD, Reason::UnknownUser),
         ("lise", PASSWORD, Reason::Disabled),
         ("lise", "wrong", Reason::Disabled),

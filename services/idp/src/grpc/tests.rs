@@ -133,6 +133,7 @@ async fn a_secret_is_rotated_and_a_client_removed() {
     assert_eq!(gone.code(), Code::NotFound);
 }
 
+/// Row I33.
 #[tokio::test]
 async fn initial_access_token_is_limited_in_clients_and_time() {
     let bench = guarded().await;
