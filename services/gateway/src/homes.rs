@@ -13,7 +13,7 @@ use status::Kind;
 use tokio::sync::watch;
 use tonic::{Request, Status, metadata::AsciiMetadataValue, transport::Channel};
 
-use crate::pending::{self, Pending};
+use crate::pending_calls::{self, PendingCall};
 use crate::roles::Completed;
 
 /// The method of the upstream gateway.
@@ -59,13 +59,13 @@ pub(crate) struct Homes {
     /// Users who have one.
     there: Cache<UserId, ()>,
     /// Users for whom it was asked lately, until there is an answer.
-    asked: Cache<UserId, Pending>,
+    calls: Cache<UserId, PendingCall>,
 }
 
 impl Homes {
     /// Those behind this gateway, if there is one.
     pub(crate) fn new(upstream: Option<Channel>, quotas: Quotas) -> Self {
-        Self { upstream, quotas, there: bounded_cache::sync(BOUND).build(), asked: pending::cache(PAUSE) }
+        Self { upstream, quotas, there: bounded_cache::sync(BOUND).build(), calls: pending_calls::cache(PAUSE) }
     }
 
     /// Has the upstream create the home of a user who has just signed in, unless that was done. A failure is logged and not the
@@ -79,7 +79,7 @@ impl Homes {
         if !has_home(answer) || self.there.contains_key(user) {
             return;
         }
-        let mut pending = self.asked.get_with_by_ref(user, || {
+        let mut pending = self.calls.get_with_by_ref(user, || {
             let (sender, receiver) = watch::channel(());
             let (upstream, there) = (upstream.clone(), self.there.clone());
             let (user, token, quota) = (user.clone(), Arc::clone(token), self.quotas.of(&answer.user));
@@ -94,7 +94,7 @@ impl Homes {
                 // whoever waits is woken by its end
                 drop(sender);
             });
-            Pending(receiver)
+            PendingCall(receiver)
         });
         // an end without a change is what is waited for, and a deadline is no failure of the sign-in
         let _ = tokio::time::timeout(WAIT, pending.0.changed()).await;

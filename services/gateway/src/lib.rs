@@ -4,7 +4,7 @@ mod authenticate;
 mod config;
 mod homes;
 pub mod peers;
-mod pending;
+mod pending_calls;
 mod reuse;
 mod roles;
 mod service;

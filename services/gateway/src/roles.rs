@@ -16,7 +16,7 @@ use status::Kind;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status, metadata::AsciiMetadataValue, transport::Channel};
 
-use crate::pending::{self, Pending};
+use crate::pending_calls::{self, PendingCall};
 
 /// The methods, by oCIS's name and by OpenCloud's. Services of go-micro answer to both.
 const LIST: [&str; 2] = [
@@ -55,7 +55,7 @@ pub(crate) struct Roles {
     settings: Option<Channel>,
     known: Cache<UserId, Arc<[String]>>,
     /// Users for whom it was asked lately, until there is an answer.
-    asked: Cache<UserId, Pending>,
+    calls: Cache<UserId, PendingCall>,
 }
 
 impl Roles {
@@ -64,7 +64,7 @@ impl Roles {
         Self {
             settings,
             known: bounded_cache::sync(BOUND).time_to_live(REMEMBERED_FOR).build(),
-            asked: pending::cache(PAUSE),
+            calls: pending_calls::cache(PAUSE),
         }
     }
 
@@ -85,16 +85,16 @@ impl Roles {
 
     /// The roles; `None` if the settings service does not answer in time.
     async fn ask(&self, settings: &Channel, user: &UserId, ordinary: &'static str) -> Option<Arc<[String]>> {
-        let mut pending = self.asked.get_with_by_ref(user, || {
+        let mut pending = self.calls.get_with_by_ref(user, || {
             let (sender, receiver) = watch::channel(());
-            let (settings, known, asked) = (settings.clone(), self.known.clone(), self.asked.clone());
+            let (settings, known, calls) = (settings.clone(), self.known.clone(), self.calls.clone());
             let user = user.clone();
             tokio::spawn(async move {
                 let begin = Instant::now();
                 match roles_of(&settings, &user.opaque_id, ordinary).await {
                     Ok(roles) => {
                         known.insert(user.clone(), roles.into());
-                        asked.invalidate(&user);
+                        calls.invalidate(&user);
                         if begin.elapsed() >= WAIT {
                             let (subject, seconds) = (&user.opaque_id, begin.elapsed().as_secs_f32());
                             tracing::warn!(subject, seconds, "the settings service is slow: {WITHOUT_ROLE}");
@@ -108,7 +108,7 @@ impl Roles {
                 // whoever waits is woken by its end
                 drop(sender);
             });
-            Pending(receiver)
+            PendingCall(receiver)
         });
         // an end without a change is what is waited for, and a deadline is no failure of the sign-in
         let _ = tokio::time::timeout(WAIT, pending.0.changed()).await;

@@ -37,7 +37,7 @@ use axum::middleware::from_fn;
 use axum::{Extension, Router};
 use runtime::Pages;
 
-use self::client_request::{ByMtls, DPOP, DPOP_NONCE};
+use self::client_request::{DPOP, DPOP_NONCE, MutualTls};
 use crate::endpoints::page;
 use crate::engine::provider::Provider;
 
@@ -79,7 +79,7 @@ pub(crate) fn for_certificates(provider: &Provider) -> Router {
         .merge(par::router(provider))
         .merge(device::router(provider))
         .layer(from_fn(status_code::add))
-        .layer(Extension(ByMtls))
+        .layer(Extension(MutualTls))
 }
 
 /// What users see, and what no page of another site may call: a client that introspects has to prove who it is, which a script in

@@ -37,7 +37,7 @@ pub use matched_route::MatchedRoute;
 use matched_route::method_name;
 pub(crate) use matched_route::recording_routes;
 pub use peer::FromTrustedProxy;
-pub(crate) use peer::{Connected, PeerIdentity};
+pub(crate) use peer::{PeerConnection, PeerIdentity};
 use request_id::RequestIds;
 
 /// gRPC health checks are exempt from the concurrency limit: a busy service is not an unhealthy one.
@@ -80,7 +80,7 @@ impl<S> Stack<S> {
     }
 
     /// Answers a request. Failures are responses too.
-    pub(crate) async fn answer<A, B>(&self, peer: &Connected, mut request: Request<A>) -> Response<Body<B>>
+    pub(crate) async fn answer<A, B>(&self, peer: &PeerConnection, mut request: Request<A>) -> Response<Body<B>>
     where
         S: Service<Request<A>, Response = Response<B>, Error = Infallible> + Clone,
         B: http_body::Body<Data = Bytes> + Unpin,

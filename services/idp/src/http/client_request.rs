@@ -30,7 +30,7 @@ const NEVER_IN_QUERY: [&str; 7] =
 
 /// Marks requests that came by the listener for clients with certificates.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ByMtls;
+pub(crate) struct MutualTls;
 
 /// A request to an endpoint where clients prove who they are: its form, and what came with it.
 pub(crate) struct Received {
@@ -96,7 +96,7 @@ pub(crate) fn proofs(Parts { headers, method, extensions, .. }: &Parts) -> Proof
         dpop: header(headers, &DPOP),
         method: method.as_str(),
         certificate: extensions.get::<ClientCertificate>(),
-        is_by_mtls: extensions.get::<ByMtls>().is_some(),
+        is_by_mtls: extensions.get::<MutualTls>().is_some(),
     }
 }
 

@@ -21,7 +21,7 @@ pub struct FromTrustedProxy;
 
 /// What is known of the peer.
 #[derive(Debug, Default)]
-pub(crate) struct Connected {
+pub(crate) struct PeerConnection {
     /// The address of the peer; `None` for a Unix socket.
     pub(crate) addr: Option<SocketAddr>,
     /// The connection, if it is one of TCP.
@@ -31,7 +31,7 @@ pub(crate) struct Connected {
     pub(crate) certificate: Option<ClientCertificate>,
 }
 
-impl Connected {
+impl PeerConnection {
     /// Inserts the [`authn::Peer`] and the certificate into the request's extensions. Peers in `networks` are trusted to forward
     /// addresses; requests of `proxies` are marked with [`FromTrustedProxy`].
     pub(super) fn introduce<A>(
@@ -100,7 +100,7 @@ mod tests {
     fn source(addr: Option<&str>, identity: Option<&str>, protocol: Protocol) -> Option<String> {
         let addr = addr.map(|addr| addr.parse().expect("an address"));
         let identity = identity.map(|name| PeerIdentity(name.into()));
-        let connected = Connected { addr, identity, ..Connected::default() };
+        let connected = PeerConnection { addr, identity, ..PeerConnection::default() };
         let request = Request::builder().header(SOURCE_KEY, "192.0.2.7").header("x-forwarded-for", "192.0.2.8");
         let mut request = request.body(()).expect("a request");
         let proxies = TrustedProxies::parse(&["127.0.0.9".into(), "::1".into()]).expect("networks");
@@ -128,7 +128,7 @@ mod tests {
             let request = Request::builder().header(SOURCE_KEY, "192.0.2.7").header(DEVICE_KEY, "AAAA");
             let mut request = request.body(()).expect("a request");
             let networks = TrustedProxies::parse(&["127.0.0.9".into()]).expect("networks");
-            let connected = Connected { addr, ..Connected::default() };
+            let connected = PeerConnection { addr, ..PeerConnection::default() };
             connected.introduce(&mut request, protocol, &networks, &TrustedProxies::default());
             [SOURCE_KEY, DEVICE_KEY].map(|key| request.headers().contains_key(key))
         };
@@ -146,7 +146,7 @@ mod tests {
             let mut request = request.body(()).expect("a request");
             let all_networks = TrustedProxies::parse(&["0.0.0.0/0".into()]).expect("a network");
             let identity = Some(PeerIdentity("spiffe://doorward/other".into()));
-            let connected = Connected { addr, identity, ..Connected::default() };
+            let connected = PeerConnection { addr, identity, ..PeerConnection::default() };
             connected.introduce(&mut request, protocol, &all_networks, &proxies);
             request.extensions().get::<FromTrustedProxy>().is_some()
         };
@@ -164,7 +164,7 @@ mod tests {
         let forwarded = |addr: Option<&str>, identity: Option<&str>, protocol| {
             let addr = addr.map(|addr| addr.parse().expect("an address"));
             let identity = identity.map(|name| PeerIdentity(name.into()));
-            let connected = Connected { addr, identity, ..Connected::default() };
+            let connected = PeerConnection { addr, identity, ..PeerConnection::default() };
             let mut request =
                 Request::builder().header(CALLER_KEY, "spiffe://doorward/proxy").body(()).expect("a request");
             connected.introduce(&mut request, protocol, &TrustedProxies::default(), &TrustedProxies::default());

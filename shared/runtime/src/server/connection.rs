@@ -24,7 +24,7 @@ use super::head::HeadTimer;
 use super::io::{PREFACE_LENGTH, PrefaceGuard, PrefaceStream};
 use super::linger::Lingering;
 use super::listener::Stream;
-use crate::layers::{Body, Connected, PeerIdentity, Stack};
+use crate::layers::{Body, PeerConnection, PeerIdentity, Stack};
 use crate::metrics::Protocol;
 use crate::own_connection::Accepted;
 use crate::request_body::{RequestBody, Unread};
@@ -69,7 +69,7 @@ where
             Stream::Right(_) => None,
         };
         let accepted = self.addr.zip(local).map(|(addr, local)| Accepted::new(addr, local));
-        let known = Connected { addr: self.addr, accepted, ..Connected::default() };
+        let known = PeerConnection { addr: self.addr, accepted, ..PeerConnection::default() };
         let Some(tls) = self.tls.clone() else {
             return Box::pin(self.speak(stream, known)).await;
         };
@@ -83,16 +83,16 @@ where
         };
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let connected = if let Some(optional) = &tls.optional {
-            Connected { certificate: optional.certificate(chain), ..known }
+            PeerConnection { certificate: optional.certificate(chain), ..known }
         } else {
             let identity = chain.first().and_then(tls::first_name).map(PeerIdentity);
-            Connected { identity, ..known }
+            PeerConnection { identity, ..known }
         };
         Box::pin(self.speak(stream, connected)).await;
     }
 
     /// Speaks HTTP on it. The future is large: it is boxed, once for each connection.
-    async fn speak<T>(self, stream: T, connected: Connected)
+    async fn speak<T>(self, stream: T, connected: PeerConnection)
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -140,7 +140,7 @@ where
 /// Answers a request. A body that is left unread closes an HTTP/1 connection, as the response states (RFC 9112 9.6).
 async fn answer<S, B>(
     stack: &Stack<S>,
-    connected: &Connected,
+    connected: &PeerConnection,
     unread: &Unread,
     request: Request<Incoming>,
 ) -> Response<Body<B>>

@@ -12,7 +12,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::layers::{Connected, Limits, Stack, recording_routes};
+use crate::layers::{Limits, PeerConnection, Stack, recording_routes};
 use crate::metrics::{Metrics, Protocol, Requests};
 use crate::testing::Recorder;
 
@@ -30,7 +30,7 @@ fn stack(protocol: Protocol) -> Stack<Router> {
 
 async fn ask(protocol: Protocol, method: &str, path: &str) {
     let request = Request::builder().method(method).uri(path).body(Body::empty()).expect("a request");
-    let _ = stack(protocol).answer(&Connected::default(), request).await;
+    let _ = stack(protocol).answer(&PeerConnection::default(), request).await;
 }
 
 /// The names that the span had.

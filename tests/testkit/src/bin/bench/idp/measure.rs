@@ -24,14 +24,14 @@ pub(super) struct Row {
 
 /// Both servers and what was measured so far.
 pub(super) struct Bench<'a> {
-    sides: [Side<'a>; 2],
+    sides: [Contender<'a>; 2],
     rounds: usize,
     duration: Duration,
     rows: Vec<Row>,
     signatures: Signatures,
 }
 
-struct Side<'a> {
+struct Contender<'a> {
     endpoints: Endpoints,
     callers: Callers<'a, Connection>,
 }
@@ -47,7 +47,7 @@ impl<'a> Bench<'a> {
         let rows = wanted.map(|work| Row { work, series: [(); 2].map(|()| Series::new(work.name())) }).collect();
         let sides = sides.map(|(server, endpoints, behind)| {
             let connections = (0..arguments.callers).map(|_| Connection::to(&server.address)).collect();
-            Side { endpoints, callers: Callers::over(server, behind, connections) }
+            Contender { endpoints, callers: Callers::over(server, behind, connections) }
         });
         let duration = Duration::from_millis(arguments.milliseconds);
         Ok(Self { sides, rounds: arguments.rounds, duration, rows, signatures: Signatures::new()? })
@@ -55,7 +55,7 @@ impl<'a> Bench<'a> {
 
     /// Does everything once on both, so that nothing is measured that does not work.
     pub(super) async fn check(&self) -> Result<(), BoxError> {
-        for Side { endpoints, callers } in &self.sides {
+        for Contender { endpoints, callers } in &self.sides {
             for Row { work, .. } in &self.rows {
                 let checked = work.check(*endpoints, &callers.channel(0)).await;
                 checked.map_err(|error| format!("{:?}, {}: {error}", endpoints.side, work.name()))?;
@@ -71,7 +71,7 @@ impl<'a> Bench<'a> {
                 // who is first changes with the round
                 for place in 0..2 {
                     let side = (place + round) % 2;
-                    let Side { endpoints, callers } = &self.sides[side];
+                    let Contender { endpoints, callers } = &self.sides[side];
                     let call = work.call(*endpoints, &callers.channel(0)).await?;
                     series[side].add(callers.keep_calling(&call, self.duration).await?)?;
                 }

@@ -15,9 +15,9 @@ const CHANNEL: usize = 512;
 
 /// A call for a user. The channel closes when there is an answer.
 #[derive(Clone)]
-pub(crate) struct Pending(pub(crate) watch::Receiver<()>);
+pub(crate) struct PendingCall(pub(crate) watch::Receiver<()>);
 
-impl HeapSize for Pending {
+impl HeapSize for PendingCall {
     fn heap_size(&self) -> usize {
         CHANNEL
     }
@@ -25,6 +25,6 @@ impl HeapSize for Pending {
 
 /// Holds calls for `pause` after they began. The least recently used are evicted first, so that a call that has just begun is
 /// not made twice.
-pub(crate) fn cache(pause: Duration) -> Cache<UserId, Pending> {
+pub(crate) fn cache(pause: Duration) -> Cache<UserId, PendingCall> {
     bounded_cache::sync(BOUND).eviction_policy(EvictionPolicy::lru()).time_to_live(pause).build()
 }
