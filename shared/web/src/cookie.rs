@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::response::Response;
+use cookie::Cookie;
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 
@@ -48,55 +49,55 @@ pub fn without_prefix(name: &[u8]) -> &[u8] {
     prefixes.iter().find_map(|prefix| name.strip_prefix(prefix.as_bytes())).unwrap_or(name)
 }
 
-/// A `Set-Cookie` header for all paths. Attributes are written in the order of the calls. It is not printed, as it holds a secret.
+/// A `Set-Cookie` header for all paths. It is not printed, as it holds a secret.
 #[must_use]
-pub struct SetCookie(String);
+pub struct SetCookie(Cookie<'static>);
 
 impl SetCookie {
     /// A cookie with this name and value, which are visible ASCII.
     pub fn new(name: &str, value: &str, lifetime: Lifetime) -> Self {
-        let age = match lifetime {
-            Lifetime::BrowserSession => String::new(),
-            Lifetime::For(time) => format!("; Max-Age={}", time.as_secs()),
-            Lifetime::Expired => "; Max-Age=0".to_owned(),
-        };
-        Self(format!("{name}={value}; Path=/{age}"))
+        let mut cookie = Cookie::new(name.to_owned(), value.to_owned());
+        cookie.set_path("/");
+        cookie.set_max_age(match lifetime {
+            Lifetime::BrowserSession => None,
+            Lifetime::For(time) => Some(cookie::time::Duration::try_from(time).unwrap_or(cookie::time::Duration::MAX)),
+            Lifetime::Expired => Some(cookie::time::Duration::ZERO),
+        });
+        Self(cookie)
     }
 
     /// Sent by https only, on a site that has it.
-    pub fn secure(self, is_https: bool) -> Self {
-        self.with(if is_https { "; Secure" } else { "" })
+    pub fn secure(mut self, is_https: bool) -> Self {
+        self.0.set_secure(is_https);
+        self
     }
 
     /// Unreadable for scripts.
-    pub fn http_only(self) -> Self {
-        self.with("; HttpOnly")
+    pub fn http_only(mut self) -> Self {
+        self.0.set_http_only(true);
+        self
     }
 
     /// With which requests from other sites it is sent.
-    pub fn same_site(self, same_site: SameSite) -> Self {
-        self.with(match same_site {
-            SameSite::Lax => "; SameSite=Lax",
-            SameSite::None => "; SameSite=None",
-        })
+    pub fn same_site(mut self, same_site: SameSite) -> Self {
+        self.0.set_same_site(match same_site {
+            SameSite::Lax => cookie::SameSite::Lax,
+            SameSite::None => cookie::SameSite::None,
+        });
+        self
     }
 
     /// Sent to all hosts of this domain, if there is one.
-    pub fn domain(self, domain: Option<&str>) -> Self {
-        match domain {
-            Some(domain) => self.with("; Domain=").with(domain),
-            None => self,
+    pub fn domain(mut self, domain: Option<&str>) -> Self {
+        if let Some(domain) = domain {
+            self.0.set_domain(domain.to_owned());
         }
-    }
-
-    fn with(mut self, text: &str) -> Self {
-        self.0.push_str(text);
         self
     }
 
     /// The header's value, which is not printed either. Empty, so that browsers ignore it, if the cookie is not visible ASCII.
     pub fn into_header(self) -> HeaderValue {
-        let mut value = HeaderValue::from_str(&self.0).unwrap_or_else(|_| HeaderValue::from_static(""));
+        let mut value = HeaderValue::from_str(&self.0.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""));
         value.set_sensitive(true);
         value
     }
@@ -105,7 +106,8 @@ impl SetCookie {
 /// The cookies of a request, in order.
 pub fn all(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='))
+    let cookies = lines.flat_map(Cookie::split_parse).filter_map(Result::ok);
+    cookies.filter_map(|cookie| Some((cookie.name_raw()?, cookie.value_raw()?)))
 }
 
 /// The value of the cookie with this name; `None` if there are two, since either could be another site's.
@@ -136,13 +138,13 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_written_in_the_order_of_the_calls() {
+    fn attributes_are_those_of_the_calls() {
         let minute = Lifetime::For(Duration::from_mins(1));
         let cookie =
             SetCookie::new("a", "b", minute).same_site(SameSite::None).secure(true).domain(Some("example.org"));
-        assert_eq!(cookie.into_header(), "a=b; Path=/; Max-Age=60; SameSite=None; Secure; Domain=example.org");
+        assert_eq!(cookie.into_header(), "a=b; SameSite=None; Secure; Path=/; Domain=example.org; Max-Age=60");
         let cookie = SetCookie::new("a", "", Lifetime::Expired).secure(false).http_only().domain(None);
-        assert_eq!(cookie.into_header(), "a=; Path=/; Max-Age=0; HttpOnly");
+        assert_eq!(cookie.into_header(), "a=; HttpOnly; Path=/; Max-Age=0");
     }
 
     #[test]

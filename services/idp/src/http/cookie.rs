@@ -56,11 +56,11 @@ mod tests {
     fn i19_the_session_cookie_is_for_this_host_and_no_script() {
         let endpoints = IssuerEndpoints::new(EndpointProfile::OpenCloud, "https://cloud.example");
         let line = private(&endpoints, &session(&endpoints), "x", Lifetime::BrowserSession);
-        assert_eq!(line, "__Host-doorward-session=x; Path=/; Secure; HttpOnly; SameSite=Lax");
+        assert_eq!(line, "__Host-doorward-session=x; HttpOnly; SameSite=Lax; Secure; Path=/");
         let kept = private(&endpoints, &session(&endpoints), "x", Lifetime::For(Duration::from_mins(1)));
-        assert_eq!(kept, "__Host-doorward-session=x; Path=/; Max-Age=60; Secure; HttpOnly; SameSite=Lax");
+        assert_eq!(kept, "__Host-doorward-session=x; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60");
         let here = IssuerEndpoints::new(EndpointProfile::OpenCloud, "http://localhost:9130");
         let line = private(&here, &session(&here), "", Lifetime::Expired);
-        assert_eq!(line, "doorward-session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+        assert_eq!(line, "doorward-session=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0");
     }
 }

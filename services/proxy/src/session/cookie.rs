@@ -131,13 +131,13 @@ mod tests {
     fn cookies_are_written_as_browsers_want_them() {
         let text = |value: HeaderValue| value.to_str().expect("text").to_owned();
         let own = Cookies::new(true, None);
-        let expected = "__Host-doorward=v; Path=/; Max-Age=9; HttpOnly; SameSite=Lax; Secure";
+        let expected = "__Host-doorward=v; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=9";
         assert_eq!(text(own.set_session("v", 9)), expected);
         let shared = Cookies::new(true, Some("example.org"));
-        let expected = "__Secure-doorward=v; Path=/; Max-Age=9; HttpOnly; SameSite=Lax; Secure; Domain=example.org";
+        let expected = "__Secure-doorward=v; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.org; Max-Age=9";
         assert_eq!(text(shared.set_session("v", 9)), expected);
         assert_eq!(shared.logins(), "__Host-doorward-login-", "a sign-in is always the own host's");
         let plain = Cookies::new(false, None);
-        assert_eq!(text(plain.set_session("v", 0)), "doorward=v; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+        assert_eq!(text(plain.set_session("v", 0)), "doorward=v; HttpOnly; SameSite=Lax; Path=/; Max-Age=0");
     }
 }
