@@ -1,4 +1,4 @@
-//! `OpenID` Connect Back-Channel Logout 1.0, as the relying party: validates logout tokens (2.6) and receives them (2.5, 2.8).
+//! `OpenID` Connect Back-Channel Logout 1.0, as the relying party: receives logout tokens (2.5, 2.8) and ends what they name.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,8 +10,10 @@ use axum::routing::post;
 use axum::{Json, Router};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use oidc::claims::{LEEWAY, check_times, identifier, is_meant_for, time};
-use oidc::jose::{Algorithm, MAX_JWT, UnverifiedJwt};
+use oidc::claims::{is_meant_for, time};
+use oidc::jose::{MAX_JWT, UnverifiedJwt};
+use oidc::logout_token::LogoutToken;
+use oidc::relying_party::{Expected, InvalidToken};
 use outbound::issuer::cache::VerifyError;
 use serde_json::{Value, json};
 use tracing::field::display;
@@ -25,8 +27,6 @@ mod tests;
 
 /// The path of the back-channel logout endpoint.
 pub const PATH: &str = "/backchannel_logout";
-/// The event that a logout token announces.
-const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// The longest body: an encoded token and its name.
 const MAX_BODY: usize = 3 * MAX_JWT + 64;
 /// The longest that a `jti` is kept to detect a replay; what the token ended stays ended.
@@ -46,44 +46,21 @@ pub enum LogoutError {
     Unavailable,
 }
 
-/// A logout token whose signature was not checked yet.
-struct Unchecked {
-    logout: Logout,
-    jti: String,
-    until: SystemTime,
+impl From<InvalidToken> for LogoutError {
+    fn from(InvalidToken(part): InvalidToken) -> Self {
+        Self::Token(part)
+    }
 }
 
-/// Checks a logout token against the rules of section 2.6, except for the signature.
-fn read(jwt: &UnverifiedJwt<'_>, issuer: &Issuer, now: SystemTime) -> Result<Unchecked, LogoutError> {
-    let bad = LogoutError::Token;
-    let said = jwt.claims();
-    if !jwt.algorithm().is_some_and(Algorithm::is_asymmetric) {
-        return Err(bad("alg"));
-    }
-    // the type is only recommended (2.4), but a token with another one is not a logout token
-    if !(jwt.is_typ("logout+jwt") || jwt.is_typ("JWT") || jwt.typ().is_none()) {
-        return Err(bad("typ"));
-    }
+/// Checks and reads a logout token, except for the signature.
+fn read(jwt: &UnverifiedJwt<'_>, issuer: &Issuer, now: SystemTime) -> Result<LogoutToken, InvalidToken> {
+    // the common rules report a malformed `iat` as `exp`
+    time(jwt.claims(), "iat").ok().flatten().ok_or(InvalidToken("iat"))?;
+    let expected = Expected { issuer: issuer.name(), now, leeway: issuer.settings.rules.leeway };
     let ours = audiences(issuer);
-    if !said.contains_key("aud") || !(ours.is_empty() || ours.iter().any(|audience| is_meant_for(said, audience))) {
-        return Err(bad("aud"));
-    }
-    let at = time(said, "iat").ok().flatten().ok_or(bad("iat"))?;
-    let until = check_times(said, now, issuer.settings.rules.leeway).map_err(|_| bad("exp"))?.ok_or(bad("exp"))?;
-    let is_event = said.get("events").and_then(|events| events.get(EVENT)).is_some_and(Value::is_object);
-    if !is_event {
-        return Err(bad("events"));
-    }
-    if said.contains_key("nonce") {
-        return Err(bad("nonce"));
-    }
-    let named = |name| identifier(said, name).map_err(|_| bad(name));
-    let (subject, session, jti) = (named("sub")?, named("sid")?, named("jti")?.ok_or(bad("jti"))?);
-    if subject.is_none() && session.is_none() {
-        return Err(bad("sub"));
-    }
-    let logout = Logout { issuer: issuer.name().to_owned(), subject, session, at };
-    Ok(Unchecked { logout, jti, until: (until + LEEWAY).min(now + SEEN_FOR) })
+    LogoutToken::read(jwt, &expected, None, |claims| {
+        ours.is_empty() || ours.iter().any(|audience| is_meant_for(claims, audience))
+    })
 }
 
 /// The audiences that are accepted in logout tokens: the clients whose tokens are accepted, and the service's own client.
@@ -103,14 +80,15 @@ impl Bearer {
         let jwt = UnverifiedJwt::parse(token).map_err(|_| LogoutError::Token("form"))?;
         let issuer = jwt.claims().get("iss").and_then(Value::as_str).and_then(|name| self.issuers.named(name));
         let issuer = issuer.ok_or(LogoutError::Token("iss"))?;
-        let Unchecked { logout, jti, until } = read(&jwt, issuer, now)?;
+        let LogoutToken { subject, session, jti, issued, accepted_until } = read(&jwt, issuer, now)?;
         issuer.keys.verify(&jwt).await.map_err(|error| match error {
             VerifyError::NoKey | VerifyError::Jwt(_) => LogoutError::Token("signature"),
             VerifyError::Unavailable(_) => LogoutError::Unavailable,
         })?;
-        if !self.sessions.is_new(issuer.name(), &jti, until, now) {
+        if !self.sessions.is_new(issuer.name(), &jti, accepted_until.min(now + SEEN_FOR), now) {
             return Err(LogoutError::Token("jti"));
         }
+        let logout = Logout { issuer: issuer.name().to_owned(), subject, session, at: issued };
         self.sessions.end(&logout, issuer.longest_life(), now);
         let (issuer, subject, session) = (issuer.name(), logout.subject, logout.session);
         Event { issuer: &issuer, subject: &subject, session: &session, ..Event::new("session.end", "success") }.log();

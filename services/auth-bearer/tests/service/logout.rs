@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{Provider, Service, directory, key, no_users, sign, with};
-use auth_bearer::logout::{PATH, router};
+use auth_bearer::logout::{LogoutError, PATH, router};
 use auth_bearer::{AuthProviders, Config, Oidc};
 use authn::Reason;
 use axum::body::Body;
@@ -149,6 +149,18 @@ async fn invalid_logout_token_ends_no_session() {
     assert_eq!(tell(&service, &token_).await, StatusCode::OK);
     assert_eq!(tell(&service, &token_).await, StatusCode::BAD_REQUEST, "its identifier counts once");
     assert_eq!(service.refusal(&token).await, Reason::Revoked);
+}
+
+#[tokio::test]
+async fn malformed_iat_is_named_and_a_late_exp_is_accepted() {
+    let signer = key("k", Algorithm::Es256);
+    let provider = Provider::start(&[&signer]).await;
+    let service = Service::of(&provider);
+    let good = said(&service, &provider.url);
+    let malformed = logout(&signer, &with(good.clone(), "iat", json!("now")));
+    assert_eq!(service.bearer.end_session(&malformed).await, Err(LogoutError::Token("iat")));
+    let late = logout(&signer, &with(good, "exp", json!(service.now() + 86_400)));
+    assert_eq!(service.bearer.end_session(&late).await, Ok(()));
 }
 
 #[tokio::test]

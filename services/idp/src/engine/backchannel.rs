@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use oidc::logout_token::{EVENT, TYPE};
 use outbound::FetchError;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -30,10 +31,6 @@ const BATCH: u64 = 16;
 const LEASE: Duration = Duration::from_secs(30);
 /// How long a logout token is good (row I38; 2.4 recommends at most two minutes).
 const LIFE: Seconds = 120;
-/// The type of logout tokens, which distinguishes them from ID tokens (2.4).
-const TYPE: &str = "logout+jwt";
-/// The event that a logout token reports.
-const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// The pause after each try that failed; a day in all.
 const PAUSES: [Duration; 9] = [
     Duration::from_secs(1),

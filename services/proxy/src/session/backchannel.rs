@@ -1,22 +1,29 @@
 //! Receives logout tokens of the issuer (`OpenID` Connect Back-Channel Logout 1.0), and ends the sessions that they name.
 
+use std::time::Duration;
+
 use authn::audit::Event;
 use axum::Json;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use oidc::claims::{LEEWAY, is_meant_for};
 use oidc::jose::{MAX_JWT, UnverifiedJwt};
+use oidc::logout_token::LogoutToken;
+use oidc::relying_party::{Expected, InvalidToken};
 use outbound::issuer::cache::VerifyError;
 use serde_json::json;
 use tracing::field::display;
 
-use super::id_token::Wrong;
 use super::{Sessions, digest_of};
 use crate::request_body::read_body;
+use crate::store::Ended;
 
 /// The longest body in bytes: an encoded token and its name.
 pub(crate) const MAX_BODY: usize = 3 * MAX_JWT + 64;
+/// The longest that a `jti` is stored to detect a replay.
+const REPLAY_WINDOW: Duration = Duration::from_hours(1);
 
 /// Why no session has ended.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +31,7 @@ enum LogoutError {
     #[error("the request has no logout token")]
     Request,
     #[error(transparent)]
-    Token(#[from] Wrong),
+    Token(#[from] InvalidToken),
     #[error("the token cannot be verified or stored: {0}")]
     Unavailable(String),
 }
@@ -53,24 +60,30 @@ pub(super) async fn receive(sessions: &Sessions, query: &str, headers: &HeaderMa
 
 impl Sessions {
     async fn end_by_token(&self, token: &str) -> Result<(), LogoutError> {
-        let jwt = UnverifiedJwt::parse(token).map_err(|_| Wrong("form"))?;
-        let logout = self.expected().logout_token(&jwt)?;
+        let jwt = UnverifiedJwt::parse(token).map_err(|_| InvalidToken("form"))?;
+        let issuer = self.issuer.source().name();
+        let expected = Expected { issuer, now: self.clock.now(), leeway: self.leeway };
+        let logout = read(&jwt, &expected, &self.client.id)?;
         self.issuer.verify(&jwt).await.map_err(|error| match error {
             VerifyError::Unavailable(error) => LogoutError::Unavailable(error.to_string()),
-            VerifyError::NoKey | VerifyError::Jwt(_) => Wrong("signature").into(),
+            VerifyError::NoKey | VerifyError::Jwt(_) => InvalidToken("signature").into(),
         })?;
-        let issuer = self.issuer.source().name();
-        let ended = self.rows.end_by(issuer, &digest_of(&logout.jti), logout.until, &logout.ended).await;
-        let count = ended.map_err(|error| LogoutError::Unavailable(error.to_string()))?.ok_or(Wrong("jti"))?;
-        Event {
-            subject: &logout.ended.subject,
-            sid: &logout.ended.sid,
-            count: &count,
-            ..Event::new("session.end", "success")
-        }
-        .log();
+        let (jti, until, ended) = (digest_of(&logout.jti), logout.accepted_until, ended_by(logout));
+        let count = self.rows.end_by(issuer, &jti, until, &ended).await;
+        let count = count.map_err(|error| LogoutError::Unavailable(error.to_string()))?.ok_or(InvalidToken("jti"))?;
+        Event { subject: &ended.subject, sid: &ended.sid, count: &count, ..Event::new("session.end", "success") }.log();
         Ok(())
     }
+}
+
+/// Checks and reads a logout token, except for the signature.
+fn read(jwt: &UnverifiedJwt<'_>, expected: &Expected<'_>, client: &str) -> Result<LogoutToken, InvalidToken> {
+    LogoutToken::read(jwt, expected, Some(REPLAY_WINDOW), |claims| is_meant_for(claims, client))
+}
+
+/// The sessions that a logout token ends.
+fn ended_by(token: LogoutToken) -> Ended {
+    Ended { subject: token.subject, sid: token.session, at: token.issued + LEEWAY }
 }
 
 /// The only logout token of a form. One in the query is refused, as proxies log queries.
@@ -86,3 +99,6 @@ fn token_of(query: &str, headers: &HeaderMap, body: &[u8]) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

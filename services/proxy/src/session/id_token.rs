@@ -1,26 +1,19 @@
-//! Which ID tokens and logout tokens are the issuer's word to the edge, but for the signature (`OpenID` Connect Core 3.1.3.7,
-//! Back-Channel Logout 1.0 2.6).
+//! Which ID tokens the edge accepts, except for the signature (`OpenID` Connect Core 3.1.3.7).
 
 use std::time::{Duration, SystemTime};
 
-use oidc::claims::{LEEWAY, check_times, identifier, is_meant_for, time};
+use oidc::claims::{check_times, identifier, is_meant_for, time};
 use oidc::jose::{Algorithm, UnverifiedJwt, half_hash};
 use serde_json::{Map, Value};
 
 use crate::sign_in::SignIn;
-use crate::store::Ended;
-
-/// The event in a logout token.
-const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
-/// How long a logout token is remembered at most.
-const REMEMBERED_FOR: Duration = Duration::from_hours(1);
 
 /// Which of its claims makes a token none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the token's {0} is wrong")]
 pub(crate) struct Wrong(pub(crate) &'static str);
 
-/// By whom and for whom tokens are.
+/// The issuer, the client and the time that tokens are checked against.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected<'a> {
     /// The issuer.
@@ -42,17 +35,6 @@ pub(crate) struct Subject {
     pub(crate) sid: Option<String>,
     /// How it has signed in.
     pub(crate) sign_in: SignIn,
-}
-
-/// A verified logout token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LogoutToken {
-    /// The sessions that it ends.
-    pub(crate) ended: Ended,
-    /// The token's identifier.
-    pub(crate) jti: String,
-    /// Until when its identifier is remembered.
-    pub(crate) until: SystemTime,
 }
 
 impl Expected<'_> {
@@ -77,39 +59,7 @@ impl Expected<'_> {
         Ok(Subject { sub, sid: named(said, "sid")?, sign_in: SignIn::of(said) })
     }
 
-    /// Holds a logout token against the rules.
-    ///
-    /// # Errors
-    /// [`Wrong`].
-    pub(crate) fn logout_token(&self, jwt: &UnverifiedJwt<'_>) -> Result<LogoutToken, Wrong> {
-        let said = jwt.claims();
-        self.common(jwt)?;
-        // the type is recommended, not demanded (2.4); what says that it is something else is something else
-        if !(jwt.is_typ("logout+jwt") || jwt.is_typ("JWT") || jwt.typ().is_none()) {
-            return Err(Wrong("typ"));
-        }
-        if !said.get("events").and_then(|events| events.get(EVENT)).is_some_and(Value::is_object) {
-            return Err(Wrong("events"));
-        }
-        if said.contains_key("nonce") {
-            return Err(Wrong("nonce"));
-        }
-        let (subject, session) = (named(said, "sub")?, named(said, "sid")?);
-        if subject.is_none() && session.is_none() {
-            return Err(Wrong("sub"));
-        }
-        let jti = named(said, "jti")?.ok_or(Wrong("jti"))?;
-        let (iat, exp) = (time(said, "iat").ok().flatten(), time(said, "exp").ok().flatten());
-        let at = iat.ok_or(Wrong("iat"))? + LEEWAY;
-        // as long as it could be accepted again
-        let until = exp.ok_or(Wrong("exp"))? + LEEWAY;
-        if until > self.now + REMEMBERED_FOR {
-            return Err(Wrong("exp"));
-        }
-        Ok(LogoutToken { ended: Ended { subject, sid: session, at }, jti, until })
-    }
-
-    /// What holds for both.
+    /// What holds for every token of the issuer.
     fn common(&self, jwt: &UnverifiedJwt<'_>) -> Result<Algorithm, Wrong> {
         let said = jwt.claims();
         let algorithm = jwt.algorithm().filter(|algorithm| algorithm.is_asymmetric()).ok_or(Wrong("alg"))?;

@@ -31,16 +31,6 @@ fn id_token(typ: &str, changes: &Value) -> Result<Subject, Wrong> {
     expected().id_token(&UnverifiedJwt::parse(&text).expect("a JWT"), "n", "access")
 }
 
-fn logout_token(typ: &str, changes: &Value) -> Result<LogoutToken, Wrong> {
-    let mut claims = json!({
-        "iss": ISSUER, "aud": "edge", "sub": "einstein", "sid": "s1", "jti": "j", "iat": NOW, "exp": NOW + 60,
-        "events": { EVENT: {} },
-    });
-    apply(&mut claims, changes);
-    let text = key().jwt(typ, &claims);
-    expected().logout_token(&UnverifiedJwt::parse(&text).expect("a JWT"))
-}
-
 /// `null` takes a claim out.
 fn apply(claims: &mut Value, changes: &Value) {
     for (name, value) in changes.as_object().expect("an object") {
@@ -97,36 +87,4 @@ fn a_token_without_a_signature_or_with_a_shared_secret_says_nothing() {
     let shared = oidc::jose::hs256_jwt(b"a-secret-of-at-least-32-characters", "JWT", &claims);
     let jwt = UnverifiedJwt::parse(&shared).expect("a JWT");
     assert_eq!(expected().id_token(&jwt, "n", "access"), Err(Wrong("alg")));
-}
-
-#[test]
-fn a_logout_token_says_what_ends() {
-    let told = logout_token("logout+jwt", &json!({})).expect("is good");
-    let at = UNIX_EPOCH + Duration::from_secs(NOW) + LEEWAY;
-    let (subject, sid) = (Some("einstein".to_owned()), Some("s1".to_owned()));
-    assert_eq!((told.ended, told.jti.as_str()), (Ended { subject, sid, at }, "j"));
-    assert!(logout_token("logout+jwt", &json!({ "iat": NOW + 60, "exp": NOW + 120 })).is_ok(), "clocks differ");
-    assert!(
-        logout_token("JWT", &json!({ "sid": null })).is_ok() && logout_token("JWT", &json!({ "sub": null })).is_ok()
-    );
-}
-
-#[test]
-fn invalid_logout_token_ends_no_session() {
-    for (changes, wrong) in [
-        (json!({ "iss": "https://other.example" }), "iss"),
-        (json!({ "aud": "other" }), "aud"),
-        (json!({ "exp": NOW - 6 }), "exp"),
-        (json!({ "exp": NOW + 86_400 }), "exp"),
-        (json!({ "iat": null }), "iat"),
-        (json!({ "jti": null }), "jti"),
-        (json!({ "sub": null, "sid": null }), "sub"),
-        (json!({ "nonce": "n" }), "nonce"),
-        (json!({ "events": null }), "events"),
-        (json!({ "events": { EVENT: "x" } }), "events"),
-        (json!({ "events": [EVENT] }), "events"),
-    ] {
-        assert_eq!(logout_token("logout+jwt", &changes), Err(Wrong(wrong)), "{changes}");
-    }
-    assert_eq!(logout_token("at+jwt", &json!({})), Err(Wrong("typ")));
 }
