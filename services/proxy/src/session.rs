@@ -8,7 +8,6 @@ pub(crate) mod backchannel;
 mod callback;
 pub mod cookie;
 mod endpoint;
-mod id_token;
 mod login;
 mod logout;
 mod migration;

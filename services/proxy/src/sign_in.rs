@@ -22,3 +22,13 @@ impl SignIn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_without_acr_and_amr_have_no_level_and_no_methods() {
+        assert_eq!(SignIn::of(&Map::new()), SignIn::default());
+    }
+}

@@ -6,6 +6,7 @@ pub mod claims;
 pub mod client_id;
 pub mod dpop;
 pub mod error;
+pub mod id_token;
 pub mod jose;
 pub mod logout_token;
 pub mod pkce;

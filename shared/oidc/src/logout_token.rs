@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Map, Value};
 
 use crate::claims::LEEWAY;
+use crate::id_token;
 use crate::jose::UnverifiedJwt;
 use crate::relying_party::{Expected, InvalidToken, optional};
 
@@ -45,9 +46,9 @@ impl LogoutToken {
         is_audience: impl FnOnce(&Map<String, Value>) -> bool,
     ) -> Result<Self, InvalidToken> {
         let claims = jwt.claims();
-        let times = expected.check(jwt, is_audience)?;
+        let common = expected.check(jwt, is_audience)?;
         // the type is only recommended (2.4), but a token with another one is not a logout token
-        if !(jwt.is_typ(TYPE) || jwt.is_typ("JWT") || jwt.typ().is_none()) {
+        if !(jwt.is_typ(TYPE) || id_token::has_type(jwt)) {
             return Err(InvalidToken("typ"));
         }
         if !claims.get("events").and_then(|events| events.get(EVENT)).is_some_and(Value::is_object) {
@@ -61,10 +62,10 @@ impl LogoutToken {
             return Err(InvalidToken("sub"));
         }
         let jti = optional(claims, "jti")?.ok_or(InvalidToken("jti"))?;
-        let accepted_until = times.expires + LEEWAY;
+        let accepted_until = common.expires + LEEWAY;
         if longest.is_some_and(|longest| accepted_until > expected.now + longest) {
             return Err(InvalidToken("exp"));
         }
-        Ok(Self { subject, session, jti, issued: times.issued, accepted_until })
+        Ok(Self { subject, session, jti, issued: common.issued, accepted_until })
     }
 }

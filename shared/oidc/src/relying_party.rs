@@ -24,8 +24,9 @@ pub struct Expected<'a> {
     pub leeway: Duration,
 }
 
-/// The times of a token.
-pub(crate) struct Times {
+/// What both tokens have.
+pub(crate) struct Common {
+    pub(crate) algorithm: Algorithm,
     pub(crate) issued: SystemTime,
     pub(crate) expires: SystemTime,
 }
@@ -37,11 +38,9 @@ impl Expected<'_> {
         &self,
         jwt: &UnverifiedJwt<'_>,
         is_audience: impl FnOnce(&Map<String, Value>) -> bool,
-    ) -> Result<Times, InvalidToken> {
+    ) -> Result<Common, InvalidToken> {
         let claims = jwt.claims();
-        if !jwt.algorithm().is_some_and(Algorithm::is_asymmetric) {
-            return Err(InvalidToken("alg"));
-        }
+        let algorithm = jwt.algorithm().filter(|algorithm| algorithm.is_asymmetric()).ok_or(InvalidToken("alg"))?;
         if claims.get("iss").and_then(Value::as_str) != Some(self.issuer) {
             return Err(InvalidToken("iss"));
         }
@@ -50,7 +49,7 @@ impl Expected<'_> {
         }
         let expires = check_times(claims, self.now, self.leeway).ok().flatten().ok_or(InvalidToken("exp"))?;
         let issued = time(claims, "iat").ok().flatten().ok_or(InvalidToken("iat"))?;
-        Ok(Times { issued, expires })
+        Ok(Common { algorithm, issued, expires })
     }
 }
 

@@ -61,15 +61,13 @@ pub(super) async fn receive(sessions: &Sessions, query: &str, headers: &HeaderMa
 impl Sessions {
     async fn end_by_token(&self, token: &str) -> Result<(), LogoutError> {
         let jwt = UnverifiedJwt::parse(token).map_err(|_| InvalidToken("form"))?;
-        let issuer = self.issuer.source().name();
-        let expected = Expected { issuer, now: self.clock.now(), leeway: self.leeway };
-        let logout = read(&jwt, &expected, &self.client.id)?;
+        let logout = read(&jwt, &self.expected(), &self.client.id)?;
         self.issuer.verify(&jwt).await.map_err(|error| match error {
             VerifyError::Unavailable(error) => LogoutError::Unavailable(error.to_string()),
             VerifyError::NoKey | VerifyError::Jwt(_) => InvalidToken("signature").into(),
         })?;
         let (jti, until, ended) = (digest_of(&logout.jti), logout.accepted_until, ended_by(logout));
-        let count = self.rows.end_by(issuer, &jti, until, &ended).await;
+        let count = self.rows.end_by(self.issuer.source().name(), &jti, until, &ended).await;
         let count = count.map_err(|error| LogoutError::Unavailable(error.to_string()))?.ok_or(InvalidToken("jti"))?;
         Event { subject: &ended.subject, sid: &ended.sid, count: &count, ..Event::new("session.end", "success") }.log();
         Ok(())

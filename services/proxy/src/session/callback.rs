@@ -5,19 +5,31 @@ use ::store::StoreError;
 use authn::audit::Event;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
+use oidc::id_token::{Bindings, IdToken};
 use oidc::jose::UnverifiedJwt;
+use oidc::relying_party::{Expected, InvalidToken};
 use outbound::issuer::cache::{IssuerUnavailable, VerifyError};
 use tracing::field::display;
 use web::cookie::{self, with_cookies};
 
-use super::id_token::{Expected, Subject, Wrong};
 use super::login::Login;
 use super::page::{page, redirect};
 use super::seal::Purpose;
 use super::tokens::{Finished, Granted, TokenError, Tokens};
 use super::{Sessions, digest_of};
+use crate::sign_in::SignIn;
 use crate::site::{CALLBACK, LOGIN};
 use crate::store::sessions::Row;
+
+/// The user who has signed in.
+struct Subject {
+    /// The user's identifier at the issuer.
+    sub: String,
+    /// The issuer's session.
+    sid: Option<String>,
+    /// How the user has signed in.
+    sign_in: SignIn,
+}
 
 /// Why a sign-in has failed.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +47,7 @@ enum SignInError {
     #[error("there is no valid ID token")]
     NoIdToken,
     #[error(transparent)]
-    Wrong(#[from] Wrong),
+    InvalidToken(#[from] InvalidToken),
     #[error("the signature of the ID token is not the issuer's")]
     Signature,
     #[error(transparent)]
@@ -163,22 +175,18 @@ impl Sessions {
     async fn subject(&self, granted: &Granted, login: &Login) -> Result<Subject, SignInError> {
         let text = granted.id_token.as_deref().ok_or(SignInError::NoIdToken)?;
         let jwt = UnverifiedJwt::parse(text).map_err(|_| SignInError::NoIdToken)?;
-        let subject = self.expected().id_token(&jwt, &login.nonce, &granted.access_token)?;
+        let bindings = Bindings { client: &self.client.id, nonce: &login.nonce, access_token: &granted.access_token };
+        let IdToken { subject, session } = IdToken::read(&jwt, &self.expected(), bindings)?;
         match self.issuer.verify(&jwt).await {
-            Ok(()) => Ok(subject),
+            Ok(()) => Ok(Subject { sub: subject, sid: session, sign_in: SignIn::of(jwt.claims()) }),
             Err(VerifyError::Unavailable(error)) => Err(error.into()),
             Err(VerifyError::NoKey | VerifyError::Jwt(_)) => Err(SignInError::Signature),
         }
     }
 
-    /// The expected issuer and audience of tokens.
+    /// What tokens of the issuer are checked against.
     pub(super) fn expected(&self) -> Expected<'_> {
-        Expected {
-            issuer: self.issuer.source().name(),
-            client: &self.client.id,
-            now: self.clock.now(),
-            leeway: self.leeway,
-        }
+        Expected { issuer: self.issuer.source().name(), now: self.clock.now(), leeway: self.leeway }
     }
 
     /// Creates a session, and returns the value of its cookie.

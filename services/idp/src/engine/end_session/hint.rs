@@ -1,5 +1,7 @@
 //! `id_token_hint`: an ID token of this server, with which a client names the user to sign out.
 
+use oidc::claims::sole_audience;
+use oidc::id_token;
 use oidc::jose::UnverifiedJwt;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -23,8 +25,7 @@ impl Hint {
     pub(crate) fn read(provider: &Provider, text: &str) -> Option<Self> {
         let jwt = UnverifiedJwt::parse(text).ok()?;
         // access tokens and logout tokens are signed with the same keys, but are no hints
-        let is_id_token = jwt.typ().is_none() || jwt.is_typ("JWT");
-        let hint = Self::of(jwt.claims(), &provider.issuers).filter(|_| is_id_token)?;
+        let hint = Self::of(jwt.claims(), &provider.issuers).filter(|_| id_token::has_type(&jwt))?;
         provider.keys.verifies(&jwt).then_some(hint)
     }
 
@@ -34,14 +35,7 @@ impl Hint {
         if !issuers.iter().any(|endpoints| endpoints.issuer == issuer) {
             return None;
         }
-        let client = text("azp").or_else(|| match claims.get("aud")? {
-            Value::String(one) => Some(one),
-            Value::Array(several) => match several.as_slice() {
-                [one] => one.as_str(),
-                _ => None,
-            },
-            _ => None,
-        })?;
+        let client = text("azp").or_else(|| sole_audience(claims))?;
         Some(Self {
             client: client.to_owned(),
             subject: text("sub")?.to_owned(),
