@@ -33,7 +33,12 @@ struct Frozen(Child);
 
 impl Frozen {
     fn freeze(processes: &[String]) -> Self {
-        let script = r#"kill -STOP "$@"; echo; read -r _; kill -CONT "$@""#;
+        // a process that was sent the signal may go on for a moment; one that has ended (Z) needs no waiting for
+        let script = r#"kill -STOP "$@"
+            for process; do
+                while [ -e "/proc/$process" ] && ! grep -q '^State:.[TZ]' "/proc/$process/status"; do sleep 0.01; done
+            done
+            echo; read -r _; kill -CONT "$@""#;
         let mut holder = Command::new("sh");
         holder.args(["-c", script, "sh"]).args(processes).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut holder = holder.spawn().expect("sh starts");

@@ -120,6 +120,21 @@ impl Slapd {
     pub fn freeze(&self) {
         let status = Command::new("kill").arg("-STOP").arg(self.child.id().to_string()).status();
         assert!(status.is_ok_and(|status| status.success()), "slapd can be halted");
+        let begin = Instant::now();
+        // the signal is sent by then, and each thread stops on its own
+        while !self.is_frozen() {
+            assert!(begin.elapsed() < Duration::from_secs(20), "slapd does not halt");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Whether the kernel says of every thread that it is stopped.
+    fn is_frozen(&self) -> bool {
+        let Ok(threads) = fs::read_dir(format!("/proc/{}/task", self.child.id())) else { return false };
+        threads.flatten().all(|thread| {
+            let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+            status.lines().any(|line| line.starts_with("State:\tT"))
+        })
     }
 
     #[expect(clippy::disallowed_methods, reason = "a test's server is waited for before there is a runtime")]
