@@ -47,14 +47,8 @@ impl Service for Gateway {
     type Config = Config;
 
     fn listeners(config: &Config) -> Listeners<'_> {
-        Listeners {
-            log: &config.log,
-            tracing: &config.tracing,
-            debug: &config.debug,
-            grpc: Some(&config.grpc),
-            http: None,
-            mtls: None,
-        }
+        let Config { log, tracing, debug, grpc, .. } = config;
+        Listeners { log, tracing, debug, grpc: Some(grpc), http: None, mtls: None }
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
