@@ -4,8 +4,9 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use aws_lc_rs::{constant_time, hmac};
+use aws_lc_rs::constant_time;
 use config::Secret;
+use crypto::HmacKey;
 
 use crate::model::Fingerprint;
 
@@ -17,7 +18,7 @@ pub struct DigestKeys {
 
 struct DigestKey {
     id: Arc<str>,
-    key: hmac::Key,
+    key: HmacKey,
 }
 
 impl DigestKeys {
@@ -41,10 +42,10 @@ impl DigestKeys {
 
 impl DigestKey {
     fn new(secret: &Secret) -> Self {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
+        let key = HmacKey::new(secret.expose().as_bytes());
         // identifies a key without revealing anything about it
-        let tag = hmac::sign(&key, b"doorward app token key id");
-        let id = tag.as_ref().iter().take(6).fold(String::new(), |mut id, byte| {
+        let digest = key.digest(b"doorward app token key id");
+        let id = digest.iter().take(6).fold(String::new(), |mut id, byte| {
             let _ = write!(id, "{byte:02x}");
             id
         });
@@ -52,10 +53,7 @@ impl DigestKey {
     }
 
     fn fingerprint(&self, secret: &str) -> Fingerprint {
-        let tag = hmac::sign(&self.key, secret.as_bytes());
-        let mut digest = [0; 32];
-        digest.copy_from_slice(tag.as_ref());
-        Fingerprint { key_id: Arc::clone(&self.id), digest }
+        Fingerprint { key_id: Arc::clone(&self.id), digest: self.key.digest(secret.as_bytes()) }
     }
 }
 

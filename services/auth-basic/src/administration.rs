@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use authn::{BoxError, Directory, DirectoryError, Groups, User, UserId, prepare_password};
+use crypto::HmacKey;
 use runtime::Clock;
 use secrecy::{ExposeSecret, SecretString};
 use status::Kind;
 use store::StoreError;
 
 use crate::backend::Hashing;
-use crate::digest::Digester;
 use crate::password::{Policy, Verifier, Weakness};
 use crate::pool::PoolError;
 use crate::store::PasswordStore;
@@ -20,7 +20,7 @@ pub struct Administration {
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) hashing: Arc<Hashing>,
     pub(crate) policy: Policy,
-    pub(crate) digester: Digester,
+    pub(crate) digester: HmacKey,
     pub(crate) clock: Clock,
 }
 
@@ -38,7 +38,7 @@ impl Administration {
     ) -> Result<(), AdministrationError> {
         let user = self.user(user_id).await?;
         self.policy.check(prepare_password(password).expose_secret(), Some(&user))?;
-        let lane = self.digester.digest(&[b"administration", user_id.as_bytes()]);
+        let lane = self.digester.digest_of_parts(&[b"administration", user_id.as_bytes()]);
         let verifier = self.hashing.hash(lane, password).await?;
         self.passwords.set(user_id, &verifier, self.clock.now()).await?;
         self.tell(user_id, token).await.map_err(AdministrationError::Untold)

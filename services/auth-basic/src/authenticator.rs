@@ -8,6 +8,7 @@ use authn::app_token::WellFormed;
 use authn::audit::Event;
 use authn::{AuthError, Authenticated, Authenticator, Credentials, Login, Reason};
 use bounded_cache::{HeapSize, MIB};
+use crypto::HmacKey;
 use moka::future::Cache;
 use runtime::Clock;
 use secrecy::ExposeSecret;
@@ -15,7 +16,7 @@ use tokio::time::Instant;
 use tracing::field::display;
 
 use crate::backend::{Backend, COME_AGAIN, Person};
-use crate::digest::{Digest, Digester};
+use crate::digest::Digest;
 use crate::password::MOST_BYTES;
 use crate::throttle::{Keys, Throttle, ThrottleError};
 
@@ -33,7 +34,7 @@ const REFUSED_FOR: Duration = Duration::from_hours(1);
 pub(crate) struct Basic {
     backend: Arc<dyn Backend>,
     throttle: Throttle,
-    digester: Digester,
+    digester: HmacKey,
     clock: Clock,
     /// When a credential was verified, by its digest. Also makes one of equal attempts at the same time.
     verified: Cache<Digest, SystemTime>,
@@ -49,7 +50,7 @@ impl Basic {
     pub(crate) fn new(
         backend: Arc<dyn Backend>,
         throttle: Throttle,
-        digester: Digester,
+        digester: HmacKey,
         clock: Clock,
         remember_for: Duration,
     ) -> Self {
@@ -115,7 +116,7 @@ impl Basic {
     /// The name of a login at a source in [`cleared`](Self::cleared).
     fn place(&self, login: &Login, caller: &authn::Caller) -> Digest {
         let source = caller.source.map(|source| source.to_canonical().to_string()).unwrap_or_default();
-        self.digester.digest(&[b"place", login.throttle_key().as_bytes(), source.as_bytes()])
+        self.digester.digest_of_parts(&[b"place", login.throttle_key().as_bytes(), source.as_bytes()])
     }
 
     /// Whether the counts of a login at a source need not be read for a password that is remembered as right.
@@ -164,7 +165,7 @@ impl Basic {
 
     async fn verify_anew(&self, attempt: &Try<'_>) -> Result<SystemTime, AuthError> {
         let Try { login, keys, person, refusal, credentials, begun } = attempt;
-        let lane = self.digester.digest(&[b"account", login.throttle_key().as_bytes()]);
+        let lane = self.digester.digest_of_parts(&[b"account", login.throttle_key().as_bytes()]);
         if self.backend.is_busy(lane) {
             return Err(AuthError::Busy { retry_after: COME_AGAIN });
         }
@@ -196,7 +197,7 @@ impl Basic {
         };
         let password = attempt.credentials.secret.expose_secret().as_bytes();
         let login = attempt.login.given().to_lowercase();
-        self.digester.digest(&[b"credential", login.as_bytes(), reason.as_bytes(), id, stamp, password])
+        self.digester.digest_of_parts(&[b"credential", login.as_bytes(), reason.as_bytes(), id, stamp, password])
     }
 }
 

@@ -22,6 +22,7 @@ use ::config::Identity;
 use ::ldap::{Binder, Directory as LdapDirectory};
 use ::store::Database;
 use authn::{Authenticator, BoxError, Directory};
+use crypto::{HMAC_LEN, HmacKey};
 use runtime::{App, Check, Clock, Context, Listeners, Task};
 use token::Verifier;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +34,7 @@ pub use throttle::Rules;
 
 use authenticator::Basic;
 use backend::{Backend, Hashing};
-use digest::Digester;
+use digest::shared_key;
 use password::Hasher;
 use pool::{Pool, TRIM_INTERVAL};
 use store::PasswordStore;
@@ -106,7 +107,7 @@ pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Cont
         directory: directory.clone(),
         hashing: hashing.clone(),
         policy: config.policy(),
-        digester: Digester::new(&context.random),
+        digester: HmacKey::new(&context.random.bytes::<HMAC_LEN>()),
         clock: clock.clone(),
     };
     let backend = backend::Sql { directory, passwords, hashing: hashing.clone(), clock };
@@ -169,7 +170,7 @@ pub fn app(opened: &Opened, config: &Config, context: &Context) -> Result<App, B
 }
 
 fn throttle(config: &Config, counts: Arc<dyn Counts>) -> throttle::Throttle {
-    throttle::Throttle::new(config.throttle, Digester::shared(&config.token_manager.jwt_secret), counts)
+    throttle::Throttle::new(config.throttle, shared_key(&config.token_manager.jwt_secret), counts)
 }
 
 fn authenticator(
@@ -178,7 +179,7 @@ fn authenticator(
     throttle: throttle::Throttle,
     context: &Context,
 ) -> Arc<dyn Authenticator> {
-    let digester = Digester::new(&context.random);
+    let digester = HmacKey::new(&context.random.bytes::<HMAC_LEN>());
     Arc::new(Basic::new(backend, throttle, digester, context.clock.clone(), config.cache_ttl))
 }
 

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use authn::{AuthError, Caller, Login};
+use crypto::HmacKey;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::StoreError;
@@ -28,7 +29,7 @@ use store::StoreError;
 pub(crate) use counts::{Change, Counts, Memory};
 pub(crate) use record::{Record, SKEW};
 
-use crate::digest::{Digest, Digester};
+use crate::digest::Digest;
 
 /// How failures are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -135,7 +136,7 @@ impl From<ThrottleError> for AuthError {
 #[derive(Clone)]
 pub(crate) struct Throttle {
     rules: Rules,
-    digester: Digester,
+    digester: HmacKey,
     counts: Arc<dyn Counts>,
 }
 
@@ -155,7 +156,7 @@ impl Keys {
 }
 
 impl Throttle {
-    pub(crate) fn new(rules: Rules, digester: Digester, counts: Arc<dyn Counts>) -> Self {
+    pub(crate) fn new(rules: Rules, digester: HmacKey, counts: Arc<dyn Counts>) -> Self {
         Self { rules, digester, counts }
     }
 
@@ -165,12 +166,12 @@ impl Throttle {
         // like an account's, or the answers would tell which logins there are
         let shared = self.shared(&[b"login", name.as_bytes()], caller);
         let place = place(caller.source);
-        let login = self.digester.digest(&[b"login", name.as_bytes(), place.as_bytes()]);
+        let login = self.digester.digest_of_parts(&[b"login", name.as_bytes(), place.as_bytes()]);
         Keys { accounts: vec![login], shared }
     }
 
     fn shared(&self, account: &[&[u8]; 2], caller: &Caller) -> Vec<(Digest, Limit)> {
-        let digest = |what: &[u8], parts: &[&[u8]]| self.digester.digest(&[&[what][..], parts].concat());
+        let digest = |what: &[u8], parts: &[&[u8]]| self.digester.digest_of_parts(&[&[what][..], parts].concat());
         let [kind, name] = *account;
         let everywhere = self.rules.of_account().map(|limit| (digest(b"everywhere", &[kind, name]), limit));
         // unknown sources get no budget: all callers would share it
@@ -188,13 +189,13 @@ impl Throttle {
     /// The same for the account that the login belongs to; `stamp` is another one where the password is.
     pub(crate) fn keys_of_account(&self, login: &Login, user_id: &str, stamp: &[u8], caller: &Caller) -> Keys {
         if let Some(device) = caller.device.as_ref().filter(|device| device.user_id == user_id) {
-            let key = self.digester.digest(&[b"device", user_id.as_bytes(), device.id.as_bytes()]);
+            let key = self.digester.digest_of_parts(&[b"device", user_id.as_bytes(), device.id.as_bytes()]);
             return Keys { accounts: vec![key], shared: Vec::new() };
         }
         let mut keys = self.keys(login, caller);
         let place = place(caller.source);
-        keys.accounts.push(self.digester.digest(&[b"account", user_id.as_bytes(), place.as_bytes()]));
-        let account = self.digester.digest(&[user_id.as_bytes(), stamp]);
+        keys.accounts.push(self.digester.digest_of_parts(&[b"account", user_id.as_bytes(), place.as_bytes()]));
+        let account = self.digester.digest_of_parts(&[user_id.as_bytes(), stamp]);
         keys.shared = self.shared(&[b"account", &account], caller);
         keys
     }

@@ -2,15 +2,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use aws_lc_rs::hmac;
 use config::Secret;
+use crypto::{HMAC_LEN, HmacKey};
 use runtime::Random;
 
 /// The machine keys that are accepted. Only keyed digests are kept and compared, so that neither time nor memory tells
 /// how much of a guess was right.
 pub(crate) struct Keys {
-    key: hmac::Key,
-    accepted: ArcSwap<Vec<hmac::Tag>>,
+    key: HmacKey,
+    accepted: ArcSwap<Vec<[u8; HMAC_LEN]>>,
     replacements: AtomicU64,
 }
 
@@ -18,7 +18,7 @@ impl Keys {
     /// Accepts these keys; empty ones are none.
     pub(crate) fn new(keys: [&Secret; 2], random: &Random) -> Self {
         let keyed = Self {
-            key: hmac::Key::new(hmac::HMAC_SHA256, &random.bytes::<32>()),
+            key: HmacKey::new(&random.bytes::<HMAC_LEN>()),
             accepted: ArcSwap::from_pointee(Vec::new()),
             replacements: AtomicU64::default(),
         };
@@ -28,7 +28,7 @@ impl Keys {
 
     /// Accepts these keys from now on, and no others.
     pub(crate) fn replace(&self, keys: [&Secret; 2]) {
-        let digest = |secret: &Secret| hmac::sign(&self.key, secret.expose().as_bytes());
+        let digest = |secret: &Secret| self.key.digest(secret.expose().as_bytes());
         let accepted = keys.into_iter().filter(|secret| !secret.is_empty()).map(digest).collect();
         self.accepted.store(Arc::new(accepted));
         self.replacements.fetch_add(1, Ordering::SeqCst);
@@ -41,8 +41,8 @@ impl Keys {
 
     /// Whether this is one of the keys. All keys are compared, whichever matches.
     pub(crate) fn accept(&self, guess: &str) -> bool {
-        let verify = |tag: &hmac::Tag| hmac::verify(&self.key, guess.as_bytes(), tag.as_ref()).is_ok();
-        self.accepted.load().iter().fold(false, |found, tag| verify(tag) | found) && !guess.is_empty()
+        let verify = |digest: &[u8; HMAC_LEN]| self.key.verify(guess.as_bytes(), digest);
+        self.accepted.load().iter().fold(false, |found, digest| verify(digest) | found) && !guess.is_empty()
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use authn::{Authenticated, Reason, Scopes, User, UserId, UserType};
-use aws_lc_rs::hmac;
 use config::{Secret, SecretFileError, read_secret_file, read_yaml_file};
+use crypto::{HMAC_LEN, HmacKey};
 use runtime::Random;
 use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -70,16 +70,16 @@ struct Entry {
 
 struct Account {
     /// Of the secret, under a key that only this process knows.
-    digest: hmac::Tag,
+    digest: [u8; HMAC_LEN],
     authenticated: Authenticated,
     disabled: bool,
 }
 
 /// All accounts, by identifier. Secrets are not kept, only their digests under a random key.
 pub struct Accounts {
-    key: hmac::Key,
+    key: HmacKey,
     /// Compared with when there is no such account, so that the answer takes as long.
-    dummy: hmac::Tag,
+    dummy: [u8; HMAC_LEN],
     by_id: HashMap<String, Account>,
     files: Vec<PathBuf>,
 }
@@ -87,10 +87,8 @@ pub struct Accounts {
 impl Accounts {
     /// Reads the accounts that a configuration names.
     pub fn load(config: &Config, random: &Random) -> Result<Self, AccountsError> {
-        let mut process_key = [0; 32];
-        random.fill(&mut process_key);
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &process_key);
-        let dummy = hmac::sign(&key, &[]);
+        let key = HmacKey::new(&random.bytes::<HMAC_LEN>());
+        let dummy = key.digest(&[]);
         let mut accounts = Self { key, dummy, by_id: HashMap::new(), files: Vec::new() };
         let own = &config.service_account;
         if !own.id.is_empty() {
@@ -127,7 +125,7 @@ impl Accounts {
         let user = Arc::new(User { id: id_of_user, ..User::default() });
         let scopes = Arc::new(scopes);
         let authenticated = Authenticated { scopes, not_after, ..Authenticated::full(user, "service") };
-        let digest = hmac::sign(&self.key, secret.expose().as_bytes());
+        let digest = self.key.digest(secret.expose().as_bytes());
         self.by_id.insert(id.to_owned(), Account { digest, authenticated, disabled });
         Ok(())
     }
@@ -139,7 +137,7 @@ impl Accounts {
         }
         let account = self.by_id.get(id);
         let expected = account.map_or(&self.dummy, |account| &account.digest);
-        let equal = hmac::verify(&self.key, secret.as_bytes(), expected.as_ref()).is_ok();
+        let equal = self.key.verify(secret.as_bytes(), expected);
         match account {
             None => Err(Reason::UnknownUser),
             Some(_) if !equal => Err(Reason::WrongSecret),

@@ -6,11 +6,10 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use config::Secret;
-use crypto::{KEY_LEN, KeyDerivation, SealingKey};
+use crypto::{HmacKey, KEY_LEN, KeyDerivation, SealingKey};
 use runtime::Random;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -93,13 +92,13 @@ struct Inner {
     /// The current one first.
     rings: Vec<Ring>,
     /// The key of pairwise subject identifiers; it outlives the secrets.
-    pairwise: OnceLock<hmac::Key>,
+    pairwise: OnceLock<HmacKey>,
     random: Random,
 }
 
 struct Ring {
     seals: Vec<SealingKey>,
-    tags: Vec<hmac::Key>,
+    tags: Vec<HmacKey>,
     pairwise: Zeroizing<[u8; KEY_LEN]>,
 }
 
@@ -111,7 +110,7 @@ impl Ring {
         let number = derive("doorward idp key number")[0];
         Self {
             seals: Purpose::ALL.map(|purpose| SealingKey::new(&derive(purpose.label()), &[number])).into(),
-            tags: Tag::ALL.map(|tag| hmac::Key::new(hmac::HMAC_SHA256, &*derive(tag.label()))).into(),
+            tags: Tag::ALL.map(|tag| HmacKey::new(&*derive(tag.label()))).into(),
             pairwise: derive(Tag::PairwiseSubject.label()),
         }
     }
@@ -137,7 +136,7 @@ impl Sealer {
 
     /// Uses the stored key for pairwise subjects, whatever the secrets are. A key that was set before stays.
     pub(crate) fn keep_pairwise_key(&self, key: &[u8]) {
-        let _ = self.0.pairwise.set(hmac::Key::new(hmac::HMAC_SHA256, key));
+        let _ = self.0.pairwise.set(HmacKey::new(key));
     }
 
     fn oldest(&self) -> &Ring {
@@ -204,15 +203,14 @@ impl Sealer {
     /// pairwise subjects stays for ever: it is under a key that is kept in the database.
     pub fn permanent_tag(&self, tag: Tag, message: &[u8]) -> [u8; 32] {
         match self.0.pairwise.get().filter(|_| tag == Tag::PairwiseSubject) {
-            Some(key) => hmac::sign(key, message).as_ref().try_into().expect("SHA-256 has 32 bytes"),
+            Some(key) => key.digest(message),
             None => digest(self.oldest(), tag, message),
         }
     }
 }
 
 fn digest(ring: &Ring, tag: Tag, message: &[u8]) -> [u8; 32] {
-    let digest = hmac::sign(&ring.tags[tag as usize], message);
-    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+    ring.tags[tag as usize].digest(message)
 }
 
 impl fmt::Debug for Sealer {

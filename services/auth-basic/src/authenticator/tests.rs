@@ -4,12 +4,12 @@ use std::time::UNIX_EPOCH;
 
 use authn::{Caller, Device, User, UserId, UserStatus};
 use config::Secret;
-use runtime::Random;
 use secrecy::SecretString;
 use store::StoreError;
 
 use super::*;
 use crate::backend::Proof;
+use crate::digest::shared_key;
 use crate::throttle::{Change, Counts, Memory, Record, Rules};
 
 const LOGIN: &str = "einstein";
@@ -90,9 +90,9 @@ struct Replica {
 impl Replica {
     fn new(counts: &Arc<Observed>) -> Self {
         let secret = Secret::from("a secret of the tests, at least 32 bytes long");
-        let throttle = Throttle::new(Rules::default(), Digester::shared(&secret), counts.clone());
+        let throttle = Throttle::new(Rules::default(), shared_key(&secret), counts.clone());
         let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(500_000));
-        let digester = Digester::new(&Random::seeded(1));
+        let digester = HmacKey::new(&[1; 32]);
         let basic = Basic::new(Arc::new(OneUser), throttle, digester, clock.clone(), Duration::from_mins(1));
         Self { basic, clock }
     }

@@ -8,6 +8,7 @@ use runtime::Clock;
 
 use super::*;
 use crate::Migrator;
+use crate::digest::shared_key;
 use crate::store::SqlCounts;
 
 const HOME: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
@@ -25,7 +26,7 @@ impl Bench {
 
     fn over(rules: Rules, counts: Arc<dyn Counts>) -> Self {
         let secret = Secret::from("a secret of the tests, at least 32 bytes long");
-        let throttle = Throttle::new(rules, Digester::shared(&secret), counts);
+        let throttle = Throttle::new(rules, shared_key(&secret), counts);
         Self { throttle, clock: Clock::manual(UNIX_EPOCH + Duration::from_hours(500_000)) }
     }
 

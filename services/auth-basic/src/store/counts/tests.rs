@@ -9,7 +9,7 @@ use sea_orm::{DbBackend, Statement};
 
 use super::*;
 use crate::Migrator;
-use crate::digest::Digester;
+use crate::digest::shared_key;
 use crate::throttle::Throttle;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -20,7 +20,7 @@ async fn failure_is_counted_while_the_only_other_one_is_taken_back_on_postgres()
     database.migrate::<Migrator>().await.expect("migrates");
     let secret = Secret::from("a secret of the tests, at least 32 bytes long");
     let counts = Arc::new(SqlCounts(database.clone()));
-    let throttle = Throttle::new(Rules::default(), Digester::shared(&secret), counts);
+    let throttle = Throttle::new(Rules::default(), shared_key(&secret), counts);
     let caller = Caller { source: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))), ..Caller::default() };
     let begin = async || {
         let keys = throttle.keys(&Login::new("einstein"), &caller);
