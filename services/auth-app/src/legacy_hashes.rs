@@ -12,7 +12,6 @@ use std::time::Duration;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordVerifier};
 use authn::UserId;
-use aws_lc_rs::digest::{SHA256 as ALGORITHM, digest};
 use bounded_cache::MIB;
 use moka::sync;
 use secrecy::{ExposeSecret, SecretString};
@@ -90,9 +89,7 @@ impl<'a> Verifier<'a> {
 
 /// SHA-256 of a text: of a verifier, it names the token that was taken over by it.
 pub fn name(text: &str) -> Digest {
-    let mut name = [0; 32];
-    name.copy_from_slice(digest(&ALGORITHM, text.as_bytes()).as_ref());
-    name
+    crypto::fingerprint(text.as_bytes())
 }
 
 /// The fingerprint of a secret whose plain digest was taken over.

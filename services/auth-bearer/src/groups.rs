@@ -1,11 +1,11 @@
 //! The groups that a token names: all that its user is in at the issuer, as the issuer says.
 
 use authn::Reason;
-use aws_lc_rs::digest::{Context, SHA256};
 use serde_json::Value;
-use uuid::{Builder, Uuid, Version};
+use uuid::Uuid;
 
 use crate::claims::Claims;
+use crate::derived_id::derive_uuid;
 use crate::issuer::Provisioning;
 
 #[cfg(test)]
@@ -61,19 +61,7 @@ pub fn read(
 
 /// The identifier here of a group of an issuer: a UUID of version 8 (RFC 9562 5.8), which no other kind of group has.
 pub fn identity(issuer: &str, group: &str) -> Uuid {
-    let mut hash = Context::new(&SHA256);
-    hash.update(b"doorward group\0");
-    hash.update(&u64::try_from(issuer.len()).unwrap_or(u64::MAX).to_be_bytes());
-    hash.update(issuer.as_bytes());
-    hash.update(group.as_bytes());
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash.finish().as_ref()[..16]);
-    Builder::from_custom_bytes(bytes).into_uuid()
-}
-
-/// Whether a group has an [`identity`] of an issuer.
-pub fn has_identity(id: &str) -> bool {
-    Uuid::try_parse(id).is_ok_and(|id| id.get_version() == Some(Version::Custom))
+    derive_uuid(b"doorward group\0", issuer, group)
 }
 
 /// Names and stable identifiers. An empty name is no group.

@@ -4,6 +4,7 @@ pub mod access;
 mod authenticator;
 pub mod claims;
 mod config;
+mod derived_id;
 pub mod failure;
 pub mod groups;
 pub mod issuer;

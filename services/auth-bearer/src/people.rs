@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use authn::audit::Event;
 use authn::{AuthError, Claim, Directory, DirectoryError, Groups, Login, Reason, User, may_be_new_address};
-use aws_lc_rs::digest::{Context, SHA256};
-use uuid::{Builder, Uuid, Version};
+use uuid::Uuid;
 
 use crate::claims::Claims;
+use crate::derived_id::{derive_uuid, is_derived};
 use crate::groups;
 use crate::issuer::{Issuer, Naming, Roles};
 use crate::provision::{Profile, Provisioner};
@@ -67,7 +67,7 @@ impl People {
         let claim = if *by_id { Claim::UserId(value.clone()) } else { Claim::Username(value.clone()) };
         match self.look_up(&claim).await? {
             // a user who was provisioned from an issuer can be named only by that issuer, by the subject
-            Some(user) if came_from_an_issuer(&user) && user.id.opaque_id != id => {
+            Some(user) if is_derived(&user.id.opaque_id) && user.id.opaque_id != id => {
                 Err(AuthError::Refused(Reason::OwnerMismatch))
             }
             // a directory finds users by variants of their names too, and to the issuer a variant may be another user
@@ -128,24 +128,13 @@ impl People {
 
 /// The identifier of a user who was provisioned from an issuer: a UUID of version 8 (RFC 9562 5.8), which no other user has.
 pub fn identity(issuer: &str, subject: &str) -> Uuid {
-    let mut hash = Context::new(&SHA256);
-    hash.update(b"doorward identity\0");
-    hash.update(&u64::try_from(issuer.len()).unwrap_or(u64::MAX).to_be_bytes());
-    hash.update(issuer.as_bytes());
-    hash.update(subject.as_bytes());
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash.finish().as_ref()[..16]);
-    Builder::from_custom_bytes(bytes).into_uuid()
+    derive_uuid(b"doorward identity\0", issuer, subject)
 }
 
 /// Whether a name matched only after it was normalized by width, composition and case, not by case alone.
 fn is_variant(name: &str, user: &User) -> bool {
     let login = Login::new(name);
     name.to_lowercase() != user.username.to_lowercase() && (login.forms().count() > 1 || login.names(&user.username))
-}
-
-fn came_from_an_issuer(user: &User) -> bool {
-    Uuid::try_parse(&user.id.opaque_id).is_ok_and(|id| id.get_version() == Some(Version::Custom))
 }
 
 /// The role of the first mapping entry whose value the token holds.

@@ -23,7 +23,8 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Request, Status};
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
-use crate::groups::{Group, has_identity};
+use crate::derived_id::is_derived;
+use crate::groups::Group;
 
 /// The lifetime of that token.
 const LIFETIME: Duration = Duration::from_mins(1);
@@ -274,7 +275,7 @@ impl Provisioner {
     async fn of_that_name(&self, group: &Group, suffix: &str) -> Result<GroupRef, AuthError> {
         let Some(id) = &group.id else { return Ok(by_name(&group.name)) };
         match self.group_named(&group.name).await? {
-            Some(there) if there.id != *id && has_identity(&there.id) => {
+            Some(there) if there.id != *id && is_derived(&there.id) => {
                 let own = group.name.strip_suffix(suffix).unwrap_or(&group.name);
                 let name = format!("{own} ({}){suffix}", &id[..8]);
                 self.create_group(&Group { name, id: Some(id.clone()) }).await?;
@@ -352,7 +353,7 @@ impl Joined<'_> {
     /// Whether it is this group of the issuer: by the identifier, or by the name where one of them has no identifier.
     fn is(&self, group: &Group) -> bool {
         match &group.id {
-            Some(id) if has_identity(self.id) => self.id == id,
+            Some(id) if is_derived(self.id) => self.id == id,
             _ => folded(self.name) == folded(&group.name),
         }
     }

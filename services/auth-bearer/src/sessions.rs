@@ -4,9 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, SystemTime};
 
-use aws_lc_rs::digest::{Context, SHA256};
-
 use crate::claims::Claims;
+use crate::derived_id::derive_bytes;
 
 #[cfg(test)]
 mod tests;
@@ -65,14 +64,7 @@ enum What {
 
 impl Name {
     fn new(what: What, issuer: &str, name: &str) -> Self {
-        let mut hash = Context::new(&SHA256);
-        hash.update(&[what as u8]);
-        hash.update(&u64::try_from(issuer.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(issuer.as_bytes());
-        hash.update(name.as_bytes());
-        let mut name = [0; 32];
-        name.copy_from_slice(hash.finish().as_ref());
-        Self(name)
+        Self(derive_bytes(&[what as u8], issuer, name))
     }
 
     fn issuer(name: &str) -> Issuer {

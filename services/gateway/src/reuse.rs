@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use authn::{Authenticated, Caller, Credentials};
-use aws_lc_rs::digest::{Context, Digest, SHA256};
 use bounded_cache::{HeapSize, MIB};
+use crypto::{FINGERPRINT_LEN, fingerprint_of_parts};
 use moka::sync::Cache;
 use secrecy::ExposeSecret;
 use token::KeyRing;
@@ -25,7 +25,7 @@ pub(crate) struct Minted {
 
 /// The key of a credential in the cache: a hash of all its parts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Key([u8; 32]);
+pub(crate) struct Key([u8; FINGERPRINT_LEN]);
 
 /// A minted token.
 pub(crate) struct Fresh<'a> {
@@ -101,16 +101,7 @@ impl Minted {
 
 impl Key {
     pub(crate) fn of(kind: &str, credentials: &Credentials) -> Self {
-        let mut hash = Context::new(&SHA256);
-        for part in [kind, &credentials.client_id, credentials.secret.expose_secret()] {
-            // length-prefixed, so that different lists of parts never hash alike
-            hash.update(&part.len().to_le_bytes());
-            hash.update(part.as_bytes());
-        }
-        let digest: Digest = hash.finish();
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest.as_ref());
-        Self(bytes)
+        Self(fingerprint_of_parts(&[kind, &credentials.client_id, credentials.secret.expose_secret()]))
     }
 }
 

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::derived_id::is_derived;
 
 const ISSUER: &str = "https://idp.example";
 
@@ -74,7 +75,7 @@ fn stable_identifiers_are_read_from_entries_and_from_a_claim_of_their_own() {
     }
     let unnamed = said(json!({"groups": ["physics"]}), &with_ids).expect("is read").expect("groups");
     assert_eq!(unnamed[0].id, None);
-    assert!(has_identity(&physics) && !has_identity("4c510ada-c86b-4815-8820-42cdf82c3d51"));
+    assert!(is_derived(&physics) && !is_derived("4c510ada-c86b-4815-8820-42cdf82c3d51"));
     assert_ne!(identity(ISSUER, "g1"), identity("https://other.example", "g1"));
     assert_ne!(identity(ISSUER, "g1"), crate::people::identity(ISSUER, "g1"), "a group is no person");
 }

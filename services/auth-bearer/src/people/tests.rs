@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 use serde_json::json;
+use uuid::Version;
 
 use super::*;
 
