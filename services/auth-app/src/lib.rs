@@ -80,7 +80,7 @@ impl runtime::Service for AuthApp {
 
 /// The service, with its database open.
 #[derive(Clone)]
-pub struct Opened {
+pub struct Components {
     /// Verifies app tokens.
     pub authenticator: Arc<dyn Authenticator>,
     /// Administers them.
@@ -100,7 +100,7 @@ pub struct Opened {
 ///
 /// # Errors
 /// When the database cannot be opened, another process works with its file, or a key is too short.
-pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Context) -> Result<Opened, BoxError> {
+pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Context) -> Result<Components, BoxError> {
     let keys = runtime::key_ring::<AuthApp>(config, |config| config.token_manager.clone(), context)?;
     let listen_url = config.database_listen_url.clone();
     let options = Options { listen_url, ..config.database_pool.options() };
@@ -116,7 +116,7 @@ async fn assemble(
     keys: Arc<KeyRing>,
     directory: Arc<dyn Directory>,
     context: &Context,
-) -> Result<Opened, BoxError> {
+) -> Result<Components, BoxError> {
     let digest_keys = DigestKeys::new(&config.token_key, &config.token_key_previous);
     let store = Arc::new(TokenStore::new(database.clone()));
     let tokens = Arc::new(TokenService::open(Arc::clone(&store), digest_keys, CACHED_FOR).await?);
@@ -133,7 +133,7 @@ async fn assemble(
         (clock.clone(), random),
     ));
     let verifier = Verifier::new(keys);
-    Ok(Opened {
+    Ok(Components {
         authenticator: Arc::new(authenticator),
         api: grpc::applications::Api::new(Arc::clone(&applications), verifier.clone(), clock.clone()),
         applications,
@@ -147,8 +147,8 @@ async fn assemble(
 }
 
 /// The service that answers with what was opened.
-pub fn app(opened: &Opened) -> App {
-    let Opened { config, context, .. } = opened;
+pub fn app(opened: &Components) -> App {
+    let Components { config, context, .. } = opened;
     if config.allow_impersonation {
         tracing::warn!("administrators may make app tokens for others (AUTH_APP_ENABLE_IMPERSONATION)");
     }
@@ -189,8 +189,8 @@ fn difference(one: SystemTime, other: SystemTime) -> Duration {
     one.duration_since(other).unwrap_or_else(|earlier| earlier.duration())
 }
 
-fn tasks(opened: &Opened) -> Vec<Task> {
-    let Opened { tokens, config, context, database, .. } = opened;
+fn tasks(opened: &Components) -> Vec<Task> {
+    let Components { tokens, config, context, database, .. } = opened;
     let shutdown = || context.shutdown.clone();
     let writing = Arc::clone(tokens).keep_writing_uses(context.clock.clone(), shutdown());
     let pruning = keep_pruning(opened.pruner.clone(), config.tokens.prune_interval, shutdown());

@@ -63,7 +63,7 @@ impl runtime::Service for AuthBasic {
 }
 
 /// The service, with what it needs open.
-pub struct Opened {
+pub struct Components {
     /// Verifies logins and passwords.
     pub authenticator: Arc<dyn Authenticator>,
     /// Administers passwords; `None` where an LDAP server keeps them.
@@ -79,7 +79,7 @@ enum Kept {
     InLdap(LdapDirectory),
 }
 
-impl Opened {
+impl Components {
     /// How many passwords were hashed, and how many at the same time at most.
     pub fn hashed(&self) -> (u64, usize) {
         self.hashing.as_ref().map_or((0, 0), |hashing| (hashing.pool.done(), hashing.pool.peak()))
@@ -91,7 +91,7 @@ impl Opened {
 ///
 /// # Errors
 /// When the database cannot be opened, or the cost of hashing is out of bounds.
-pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Context) -> Result<Opened, BoxError> {
+pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Context) -> Result<Components, BoxError> {
     if config.is_ldap() {
         return open_ldap(config, context).await;
     }
@@ -112,7 +112,7 @@ pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Cont
     };
     let backend = backend::Sql { directory, passwords, hashing: hashing.clone(), clock };
     let throttle = throttle(config, Arc::new(store::SqlCounts(database.clone())));
-    Ok(Opened {
+    Ok(Components {
         authenticator: authenticator(config, Arc::new(backend), throttle.clone(), context),
         throttle,
         administration: Some(Arc::new(administration)),
@@ -122,7 +122,7 @@ pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Cont
 }
 
 /// Passwords are in LDAP; the database has the failed attempts only.
-async fn open_ldap(config: &Config, context: &Context) -> Result<Opened, BoxError> {
+async fn open_ldap(config: &Config, context: &Context) -> Result<Components, BoxError> {
     let directory = LdapDirectory::new(&config.auth_providers.ldap, &context.environment);
     let counts: Arc<dyn Counts> = match database(config, context).await {
         Ok(database) => Arc::new(store::SqlCounts(database)),
@@ -139,7 +139,7 @@ async fn open_ldap(config: &Config, context: &Context) -> Result<Opened, BoxErro
     let throttle = throttle(config, counts);
     let backend = Arc::new(backend::Ldap(Binder::new(&directory)));
     let authenticator = authenticator(config, backend, throttle.clone(), context);
-    Ok(Opened { authenticator, administration: None, hashing: None, throttle, kept: Kept::InLdap(directory) })
+    Ok(Components { authenticator, administration: None, hashing: None, throttle, kept: Kept::InLdap(directory) })
 }
 
 async fn database(config: &Config, context: &Context) -> Result<Database, BoxError> {
@@ -152,7 +152,7 @@ async fn database(config: &Config, context: &Context) -> Result<Database, BoxErr
 ///
 /// # Errors
 /// When the secret of the internal token is too short.
-pub fn app(opened: &Opened, config: &Config, context: &Context) -> Result<App, BoxError> {
+pub fn app(opened: &Components, config: &Config, context: &Context) -> Result<App, BoxError> {
     let limit = config.grpc.max_received_message_size;
     let mut routes = tonic::service::Routes::new(authn::provider::serve(opened.authenticator.clone(), limit));
     if let Some(administration) = &opened.administration {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use auth_basic::{AuthBasic, Opened};
+use auth_basic::{AuthBasic, Components};
 use authn::{AuthError, Authenticator, Credentials, Directory, Reason};
 use config::load;
 use ldap::testing::{EINSTEIN, LISE, OHARA, PHYSICS, Slapd};
@@ -12,7 +12,7 @@ use status::Kind;
 use tempfile::TempDir;
 
 /// Everything from the environment, as an operator has it. The SQL directory is not used.
-async fn start(slapd: &Slapd) -> (Opened, Clock, TempDir) {
+async fn start(slapd: &Slapd) -> (Components, Clock, TempDir) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let environment = slapd
         .environment()
@@ -82,7 +82,7 @@ async fn stopped_server_is_unavailable_and_counts_no_failure() {
 }
 
 /// What each of these attempts is answered with.
-async fn answers(opened: &Opened, attempts: impl IntoIterator<Item = (&str, String)>) -> Vec<Kind> {
+async fn answers(opened: &Components, attempts: impl IntoIterator<Item = (&str, String)>) -> Vec<Kind> {
     let mut answers = Vec::new();
     for (login, password) in attempts {
         answers.push(attempt(&opened.authenticator, login, &password).await.expect_err(login).kind());

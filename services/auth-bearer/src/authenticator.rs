@@ -15,24 +15,24 @@ use crate::claims::Claims;
 use crate::failure::Failure;
 use crate::issuer::{Issuer, Issuers, Method, Naming, Route};
 use crate::jwt;
-use crate::people::People;
 use crate::remote;
 use crate::results::{Outcome, Results, Verified, key};
 use crate::sessions::{SessionStatus, Sessions};
+use crate::user_directory::UserDirectory;
 
 /// Verifies access tokens. `client_id` of the credentials says nothing.
 pub struct Bearer {
     pub(crate) issuers: Issuers,
     results: Results,
     pub(crate) sessions: Sessions,
-    people: People,
+    users: UserDirectory,
     pub(crate) clock: Clock,
 }
 
 impl Bearer {
     /// Verifies tokens of these issuers and finds their users with `people`.
-    pub fn new(issuers: Issuers, people: People, clock: Clock) -> Self {
-        Self { issuers, results: Results::default(), sessions: Sessions::default(), people, clock }
+    pub fn new(issuers: Issuers, users: UserDirectory, clock: Clock) -> Self {
+        Self { issuers, results: Results::default(), sessions: Sessions::default(), users, clock }
     }
 
     /// The claims of a token, and its issuer.
@@ -162,7 +162,7 @@ impl Authenticator for Bearer {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
         let (issuer, verified) = self.verify(credentials.secret.expose_secret()).await?;
         let Verified { claims, access } = verified.as_ref();
-        let user = self.people.find(&issuer, claims).await?;
+        let user = self.users.find(&issuer, claims).await?;
         let scopes = Arc::clone(&access.scopes);
         Ok(Authenticated { scopes, not_after: claims.expires, ..Authenticated::full(user, access.amr) })
     }

@@ -11,11 +11,11 @@ pub mod issuer;
 pub mod jwt;
 pub mod logout;
 mod metrics;
-pub mod people;
 pub mod provision;
 mod remote;
 pub mod results;
 pub mod sessions;
+pub mod user_directory;
 
 use std::sync::Arc;
 
@@ -25,8 +25,8 @@ use runtime::{App, Context, Listeners, client};
 use tonic::service::Routes;
 
 use crate::issuer::Issuers;
-use crate::people::People;
 use crate::provision::{Provisioner, Transport, transport};
+use crate::user_directory::UserDirectory;
 
 pub use self::config::{AuthProviders, AutoProvision, Config, FileError, Minting, Oidc, Outbound, RoleAssignment};
 pub use authenticator::Bearer;
@@ -84,8 +84,8 @@ pub fn open(
     let groups = if config.skip_user_groups_in_token { Groups::Skip } else { Groups::Include };
     let Outbound { allow_private_addresses, authorities } = &config.outbound;
     let issuers = Issuers::new(settings, *allow_private_addresses, authorities.as_deref(), context)?;
-    let people = People::new(directory, groups, provisioner);
-    Ok(Arc::new(Bearer::new(issuers, people, context.clock.clone())))
+    let users = UserDirectory::new(directory, groups, provisioner);
+    Ok(Arc::new(Bearer::new(issuers, users, context.clock.clone())))
 }
 
 /// The service that answers with this authenticator.

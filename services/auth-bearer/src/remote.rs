@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use oidc::jose::UnverifiedJwt;
 use outbound::issuer::cache::IssuerData;
-use outbound::{Answer, Question};
+use outbound::{IssuerResponse, Question};
 use reqwest::header::HeaderValue;
 use serde_json::{Map, Value};
 
@@ -109,14 +109,14 @@ pub(crate) async fn user_info(issuer: &Issuer, token: &str) -> Result<Claims, Fa
     let answer = issuer.keys.source().call(endpoint, &question).await;
     let answer = answer.map_err(|error| Failure::unavailable(format!("userinfo: {error}")))?;
     match answer.status {
-        200 => told(issuer, &answer).await,
+        200 => read_response(issuer, &answer).await,
         400 | 401 | 403 => Err(Reason::Unstated.into()),
         other => Err(Failure::unavailable(format!("userinfo answers {other}"))),
     }
 }
 
 /// Reads the answer of a userinfo endpoint, which may be signed.
-async fn told(issuer: &Issuer, answer: &Answer) -> Result<Claims, Failure> {
+async fn read_response(issuer: &Issuer, answer: &IssuerResponse) -> Result<Claims, Failure> {
     let broken = || Failure::unavailable("the answer of userinfo cannot be understood");
     if answer.media_type != "application/jwt" {
         let said: Map<String, Value> = serde_json::from_slice(&answer.body).map_err(|_| broken())?;

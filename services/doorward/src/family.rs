@@ -89,7 +89,7 @@ struct Builder<'a> {
     /// The administration of these users, as it is served.
     administration: Option<Routes>,
     peers: Peers,
-    gateway: Option<gateway::Opened>,
+    gateway: Option<gateway::InProcessGateway>,
     /// The sessions of idp.
     ended_sessions: Option<Arc<dyn EndedSessions>>,
 }

@@ -59,18 +59,18 @@ impl Service for Gateway {
 
 /// The state of the gateway, before it is served. Clones share it.
 #[derive(Clone)]
-pub struct Opened(Arc<Core>);
+pub struct InProcessGateway(Arc<Core>);
 
 /// The gateway in front of these peers.
 ///
 /// # Errors
 /// When the token secret cannot be used.
-pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<Opened, BoxError> {
+pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<InProcessGateway, BoxError> {
     let keys = runtime::key_ring::<Gateway>(config, |config| config.token_manager.clone(), context)?;
     let random = context.random.clone();
     let minter = Minter::new(keys.clone(), config.token_manager.expires, config.skip_user_groups_in_token)
         .with_max_groups_size(config.max_groups_size);
-    Ok(Opened(Arc::new(Core {
+    Ok(InProcessGateway(Arc::new(Core {
         homes: Homes::new(peers.upstream.clone(), Quotas::parse(&config.role_quotas)?),
         roles: Roles::new(peers.settings.clone()),
         peers,
@@ -84,7 +84,7 @@ pub fn open(config: &Config, peers: Peers, context: &Context) -> Result<Opened, 
     })))
 }
 
-impl Opened {
+impl InProcessGateway {
     /// The service around it.
     pub fn app(&self) -> App {
         let upstream = self.0.peers.upstream.clone();
@@ -98,7 +98,7 @@ impl Opened {
 }
 
 #[async_trait]
-impl authn::Gateway for Opened {
+impl authn::Gateway for InProcessGateway {
     async fn token(&self, kind: &str, credentials: &Credentials) -> Result<Identified, AuthError> {
         let (token, answer) = self.0.authenticate(kind, credentials).await?;
         Ok(Identified { token, user: answer.user })

@@ -15,7 +15,7 @@ use axum::{Router, body::Body, extract::Request, response::Response};
 use bounded_cache::HeapSize;
 use bytes::Bytes;
 use config::Environment;
-use gateway::{Config, Opened, Peers, peers::Provider};
+use gateway::{Config, InProcessGateway, Peers, peers::Provider};
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, Full};
 use prost::Message;
@@ -180,11 +180,11 @@ impl Authenticator for AcceptAll {
 }
 
 /// A gateway before the upstream, and before the settings service if there is one.
-fn gateway(upstream: &str, settings: &str, users: AcceptAll) -> Opened {
+fn gateway(upstream: &str, settings: &str, users: AcceptAll) -> InProcessGateway {
     gateway_with_quotas(upstream, settings, users, &[])
 }
 
-fn gateway_with_quotas(upstream: &str, settings: &str, users: AcceptAll, quotas: &[&str]) -> Opened {
+fn gateway_with_quotas(upstream: &str, settings: &str, users: AcceptAll, quotas: &[&str]) -> InProcessGateway {
     let context = Context::new(Environment::default());
     let mut config = Config::default();
     config.token_manager.jwt_secret = SECRET.into();
@@ -207,14 +207,14 @@ fn gateway_with_quotas(upstream: &str, settings: &str, users: AcceptAll, quotas:
     gateway::open(&config, peers, &context).expect("the secret is good")
 }
 
-async fn sign_in(gateway: &Opened, login: &str) -> Claims {
+async fn sign_in(gateway: &InProcessGateway, login: &str) -> Claims {
     let token = gateway.token("basic", &Credentials::new(login, "secret")).await.expect("it signs in").token;
     let keys = Arc::new(KeyRing::new(&SECRET.into(), None).expect("a secret"));
     Verifier::new(keys).verify(runtime::Clock::system().now(), &token).expect("the token is good")
 }
 
 /// The roles in the token of a user, once there are some: on a busy machine a sign-in may not have waited long enough.
-async fn roles(gateway: &Opened, login: &str) -> Vec<String> {
+async fn roles(gateway: &InProcessGateway, login: &str) -> Vec<String> {
     for _ in 0..100 {
         let roles = sign_in(gateway, login).await.user.roles;
         if !roles.is_empty() {

@@ -57,7 +57,7 @@ impl Service for Users {
 
 /// The people, opened by this process.
 #[derive(Clone)]
-pub struct Opened {
+pub struct Components {
     /// Looks users up.
     pub directory: Arc<dyn Directory>,
     /// Administers people and groups; `None` where they are administered elsewhere, in LDAP.
@@ -72,14 +72,14 @@ enum Backend {
 }
 
 /// Opens the people that the configuration names: connects, and brings the schema up to date. A `SQLite` file can be open
-/// once at a time, as its people are kept in memory: hand [`Opened`] on instead of opening again.
+/// once at a time, as its people are kept in memory: hand [`Components`] on instead of opening again.
 ///
 /// # Errors
 /// When the database cannot be reached or opened, or another process has it open.
-pub async fn open(config: &Config, context: &Context) -> Result<Opened, BoxError> {
+pub async fn open(config: &Config, context: &Context) -> Result<Components, BoxError> {
     if config.is_ldap() {
         let directory = ldap::Directory::new(&config.ldap, &context.environment);
-        return Ok(Opened {
+        return Ok(Components {
             directory: Arc::new(directory.clone()),
             administration: None,
             backend: Backend::Ldap(directory),
@@ -92,14 +92,14 @@ pub async fn open(config: &Config, context: &Context) -> Result<Opened, BoxError
 }
 
 /// The people in a database that is claimed and migrated.
-fn over(database: Database, config: &Config, context: &Context) -> Opened {
+fn over(database: Database, config: &Config, context: &Context) -> Components {
     let cache = Arc::new(Cache::default());
     // other replicas write to PostgreSQL, and would not tell this one
     let has_replicas = database.is_postgres();
     let people = Arc::new(UserStore::new(database.clone()));
     let administration = Administration { people, cache, clock: context.clock.clone(), random: context.random.clone() };
     let administration = Arc::new(administration);
-    Opened {
+    Components {
         directory: Arc::new(SqlDirectory::new(Arc::clone(&administration), config.issuers(), has_replicas)),
         administration: Some(administration),
         backend: Backend::Sql(database),
@@ -110,12 +110,12 @@ fn over(database: Database, config: &Config, context: &Context) -> Opened {
 ///
 /// # Errors
 /// When the token secret cannot be used.
-pub fn app(opened: &Opened, config: &Config, context: &Context) -> Result<App, BoxError> {
+pub fn app(opened: &Components, config: &Config, context: &Context) -> Result<App, BoxError> {
     let keys = runtime::key_ring::<Users>(config, |config| config.token_manager.clone(), context)?;
     Ok(assemble(opened, keys, config.grpc.max_received_message_size, context))
 }
 
-fn assemble(opened: &Opened, keys: Arc<KeyRing>, limit: Option<usize>, context: &Context) -> App {
+fn assemble(opened: &Components, keys: Arc<KeyRing>, limit: Option<usize>, context: &Context) -> App {
     let verifier = Verifier::new(keys);
     let (clock, searchers) = (context.clock.clone(), verifier.clone());
     // not by a credential that is for something else, like one folder

@@ -27,7 +27,7 @@ use crate::{Administration, Author, PageRequest, PeopleError};
 /// Largest request that is read, in bytes.
 const REQUEST_LIMIT: usize = 64 * 1024;
 
-type Answer<T> = Result<Response<T>, Status>;
+type GrpcResult<T> = Result<Response<T>, Status>;
 
 /// Serves the administration of people. Every call needs the internal token of an administrator; a service that makes and changes people
 /// for an issuer may do that with its own.
@@ -74,7 +74,7 @@ fn is_for_administrators(request: &UpdateUserRequest) -> bool {
 
 #[tonic::async_trait]
 impl UsersAdminApi for Admin {
-    async fn create_user(&self, request: Request<CreateUserRequest>) -> Answer<CreateUserResponse> {
+    async fn create_user(&self, request: Request<CreateUserRequest>) -> GrpcResult<CreateUserResponse> {
         let caller = self.authority.authorize_provisioner(request.metadata())?;
         let new = convert::new_person(request.into_inner(), author(&caller));
         let (caller, outcome) = (caller.user.id.opaque_id, self.administration.create_person(new).await);
@@ -82,7 +82,7 @@ impl UsersAdminApi for Admin {
         Ok(Response::new(CreateUserResponse { user: Some(convert::person(person)) }))
     }
 
-    async fn update_user(&self, request: Request<UpdateUserRequest>) -> Answer<UpdateUserResponse> {
+    async fn update_user(&self, request: Request<UpdateUserRequest>) -> GrpcResult<UpdateUserResponse> {
         let caller = self.authority.authorize_provisioner(request.metadata())?;
         if caller.is_provisioner() && is_for_administrators(request.get_ref()) {
             return Err(TokenError::NotAdministrator.into());
@@ -94,7 +94,7 @@ impl UsersAdminApi for Admin {
         Ok(Response::new(UpdateUserResponse { user: Some(convert::person(person)) }))
     }
 
-    async fn delete_user(&self, request: Request<DeleteUserRequest>) -> Answer<DeleteUserResponse> {
+    async fn delete_user(&self, request: Request<DeleteUserRequest>) -> GrpcResult<DeleteUserResponse> {
         let caller = self.authority.authorize(request.metadata())?;
         let who = convert::person_ref(request.into_inner().user).map_err(refusal)?;
         let outcome = self.administration.delete_person(&who).await;
@@ -102,14 +102,14 @@ impl UsersAdminApi for Admin {
         Ok(Response::new(DeleteUserResponse {}))
     }
 
-    async fn get_user(&self, request: Request<GetUserRequest>) -> Answer<GetUserResponse> {
+    async fn get_user(&self, request: Request<GetUserRequest>) -> GrpcResult<GetUserResponse> {
         self.authority.authorize_provisioner(request.metadata())?;
         let who = convert::person_ref(request.into_inner().user).map_err(refusal)?;
         let person = self.administration.person(&who).await.map_err(refusal)?;
         Ok(Response::new(GetUserResponse { user: Some(convert::person(person)) }))
     }
 
-    async fn list_users(&self, request: Request<ListUsersRequest>) -> Answer<ListUsersResponse> {
+    async fn list_users(&self, request: Request<ListUsersRequest>) -> GrpcResult<ListUsersResponse> {
         self.authority.authorize(request.metadata())?;
         let ListUsersRequest { page_size, page_token, query } = request.into_inner();
         let page = PageRequest { size: page_size, token: page_token };
@@ -118,7 +118,7 @@ impl UsersAdminApi for Admin {
         Ok(Response::new(ListUsersResponse { users, next_page_token: page.next.unwrap_or_default() }))
     }
 
-    async fn create_group(&self, request: Request<CreateGroupRequest>) -> Answer<CreateGroupResponse> {
+    async fn create_group(&self, request: Request<CreateGroupRequest>) -> GrpcResult<CreateGroupResponse> {
         let caller = self.authority.authorize_provisioner(request.metadata())?.user.id.opaque_id;
         let CreateGroupRequest { name, description, id } = request.into_inner();
         let outcome = self.administration.create_group(&name, description.as_deref(), id.as_deref()).await;
@@ -126,14 +126,14 @@ impl UsersAdminApi for Admin {
         Ok(Response::new(CreateGroupResponse { group: Some(convert::group(group)) }))
     }
 
-    async fn get_group(&self, request: Request<GetGroupRequest>) -> Answer<GetGroupResponse> {
+    async fn get_group(&self, request: Request<GetGroupRequest>) -> GrpcResult<GetGroupResponse> {
         self.authority.authorize_provisioner(request.metadata())?;
         let which = convert::group_ref(request.into_inner().group).map_err(refusal)?;
         let group = self.administration.group(&which).await.map_err(refusal)?;
         Ok(Response::new(GetGroupResponse { group: Some(convert::group(group)) }))
     }
 
-    async fn rename_group(&self, request: Request<RenameGroupRequest>) -> Answer<RenameGroupResponse> {
+    async fn rename_group(&self, request: Request<RenameGroupRequest>) -> GrpcResult<RenameGroupResponse> {
         let caller = self.authority.authorize_provisioner(request.metadata())?.user.id.opaque_id;
         let RenameGroupRequest { group, name } = request.into_inner();
         let which = convert::group_ref(group).map_err(refusal)?;
@@ -142,7 +142,7 @@ impl UsersAdminApi for Admin {
         Ok(Response::new(RenameGroupResponse { group: Some(convert::group(group)) }))
     }
 
-    async fn delete_group(&self, request: Request<DeleteGroupRequest>) -> Answer<DeleteGroupResponse> {
+    async fn delete_group(&self, request: Request<DeleteGroupRequest>) -> GrpcResult<DeleteGroupResponse> {
         let caller = self.authority.authorize(request.metadata())?;
         let which = convert::group_ref(request.into_inner().group).map_err(refusal)?;
         let outcome = self.administration.delete_group(&which).await;
@@ -150,7 +150,7 @@ impl UsersAdminApi for Admin {
         Ok(Response::new(DeleteGroupResponse {}))
     }
 
-    async fn list_groups(&self, request: Request<ListGroupsRequest>) -> Answer<ListGroupsResponse> {
+    async fn list_groups(&self, request: Request<ListGroupsRequest>) -> GrpcResult<ListGroupsResponse> {
         self.authority.authorize(request.metadata())?;
         let ListGroupsRequest { page_size, page_token, query } = request.into_inner();
         let page = PageRequest { size: page_size, token: page_token };
@@ -159,7 +159,7 @@ impl UsersAdminApi for Admin {
         Ok(Response::new(ListGroupsResponse { groups, next_page_token: page.next.unwrap_or_default() }))
     }
 
-    async fn add_member(&self, request: Request<AddMemberRequest>) -> Answer<AddMemberResponse> {
+    async fn add_member(&self, request: Request<AddMemberRequest>) -> GrpcResult<AddMemberResponse> {
         let caller = self.authority.authorize_provisioner(request.metadata())?.user.id.opaque_id;
         let AddMemberRequest { group, user } = request.into_inner();
         let (which, who) = (convert::group_ref(group).map_err(refusal)?, convert::person_ref(user).map_err(refusal)?);
@@ -168,7 +168,7 @@ impl UsersAdminApi for Admin {
         Ok(Response::new(AddMemberResponse { changed }))
     }
 
-    async fn remove_member(&self, request: Request<RemoveMemberRequest>) -> Answer<RemoveMemberResponse> {
+    async fn remove_member(&self, request: Request<RemoveMemberRequest>) -> GrpcResult<RemoveMemberResponse> {
         let caller = self.authority.authorize_provisioner(request.metadata())?.user.id.opaque_id;
         let RemoveMemberRequest { group, user } = request.into_inner();
         let (which, who) = (convert::group_ref(group).map_err(refusal)?, convert::person_ref(user).map_err(refusal)?);
@@ -177,7 +177,7 @@ impl UsersAdminApi for Admin {
         Ok(Response::new(RemoveMemberResponse { changed }))
     }
 
-    async fn list_members(&self, request: Request<ListMembersRequest>) -> Answer<ListMembersResponse> {
+    async fn list_members(&self, request: Request<ListMembersRequest>) -> GrpcResult<ListMembersResponse> {
         self.authority.authorize(request.metadata())?;
         let ListMembersRequest { group, page_size, page_token } = request.into_inner();
         let which = convert::group_ref(group).map_err(refusal)?;
@@ -190,7 +190,7 @@ impl UsersAdminApi for Admin {
     async fn note_password_change(
         &self,
         request: Request<NotePasswordChangeRequest>,
-    ) -> Answer<NotePasswordChangeResponse> {
+    ) -> GrpcResult<NotePasswordChangeResponse> {
         let caller = self.authority.authorize(request.metadata())?;
         let (id, at) = convert::password_change(request.into_inner()).map_err(refusal)?;
         let outcome = self.administration.note_password_change(&id, at).await;

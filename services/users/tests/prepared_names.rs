@@ -8,7 +8,7 @@ use runtime::Context;
 use sea_orm::ConnectionTrait;
 use status::Kind;
 use store::testing::{self, Cluster, TestDatabase};
-use users::{Administration, Author, Change, Config, NewPerson, Opened, Person, PersonRef};
+use users::{Administration, Author, Change, Components, Config, NewPerson, Person, PersonRef};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn new_name_is_no_variant_of_one_that_was_stored_unprepared_on_sqlite() {
@@ -23,7 +23,7 @@ async fn new_name_is_no_variant_of_one_that_was_stored_unprepared_on_postgres() 
 
 struct Tables {
     database: TestDatabase,
-    opened: Opened,
+    opened: Components,
 }
 
 impl Tables {

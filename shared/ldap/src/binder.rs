@@ -11,9 +11,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::Directory;
 use crate::failure::{Failure, code};
-use crate::people::People;
 use crate::pool::Limit;
 use crate::server::{PATIENCE, bind};
+use crate::user_search::UserSearch;
 
 /// How many binds of people run at the same time.
 const BINDS: usize = 32;
@@ -40,21 +40,21 @@ impl Account {
 /// Verifies passwords by binding with them.
 #[derive(Debug)]
 pub struct Binder {
-    people: Arc<People>,
+    users: Arc<UserSearch>,
     permits: Semaphore,
 }
 
 impl Binder {
     /// Verifies passwords of the people in this directory.
     pub fn new(directory: &Directory) -> Self {
-        Self { people: Arc::clone(&directory.people), permits: Semaphore::new(BINDS) }
+        Self { users: Arc::clone(&directory.users), permits: Semaphore::new(BINDS) }
     }
 
     /// The user that a login attribute identifies, with groups. `None` if there are several, or if the server found an
     /// entry by a looser comparison than that of [`Login::names`].
     pub async fn find(&self, login: &Login) -> Result<Option<Account>, DirectoryError> {
-        let Some(filter) = self.people.login(login) else { return Ok(None) };
-        let mut found = self.people.search(vec![filter], Limit::AtMost(2)).await?;
+        let Some(filter) = self.users.login(login) else { return Ok(None) };
+        let mut found = self.users.search(vec![filter], Limit::AtMost(2)).await?;
         let entry = match (found.pop(), found.is_empty()) {
             (Some(entry), true) => entry,
             (None, _) => return Ok(None),
@@ -63,10 +63,10 @@ impl Binder {
                 return Ok(None);
             }
         };
-        if !entry.is_named(&self.people.config.login_attributes, login) {
+        if !entry.is_named(&self.users.config.login_attributes, login) {
             return Ok(None);
         }
-        let user = self.people.person(&entry, Groups::Include).await?;
+        let user = self.users.person(&entry, Groups::Include).await?;
         Ok(user.map(|user| Account { user, dn: entry.dn }))
     }
 
@@ -105,14 +105,14 @@ impl Binder {
 
     /// A DN below the base of users that no entry has.
     fn absent_dn(&self) -> String {
-        let config = &self.people.config;
+        let config = &self.users.config;
         format!("{}={},{}", config.user_schema.user_name, dn_escape("doorward: nobody"), config.user_base_dn)
     }
 
     async fn bind(&self, dn: &str, password: &SecretString) -> Result<bool, Failure> {
         let permit = timeout(PATIENCE, self.permits.acquire()).await.map_err(|_| Failure::Exhausted)?;
         let _permit = permit.map_err(|_| Failure::Exhausted)?;
-        let mut connection = self.people.pool.server.connect().await?;
+        let mut connection = self.users.pool.server.connect().await?;
         let result = bind(&mut connection, dn, password.expose_secret()).await?;
         // a courtesy; the connection closes either way
         let _ = timeout(PATIENCE, connection.unbind()).await;

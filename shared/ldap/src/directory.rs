@@ -12,16 +12,16 @@ use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::groups::{Group, GroupKey, Head};
 use crate::listing::{Listing, Lists};
-use crate::people::People;
 use crate::pool::Limit;
+use crate::user_search::UserSearch;
 
 /// How many people a search finds at most.
 const PAGE: i32 = 100;
 
-/// People and groups of an LDAP server. Connections are made when they are needed. Cheap to clone.
+/// Users and groups of an LDAP server. Connections are made when they are needed. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Directory {
-    pub(crate) people: Arc<People>,
+    pub(crate) users: Arc<UserSearch>,
     lists: Arc<KnownLists>,
 }
 
@@ -35,12 +35,12 @@ struct KnownLists {
 impl Directory {
     /// The directory that these settings describe. Nothing is connected yet, and nothing can fail yet.
     pub fn new(config: &Ldap, environment: &Environment) -> Self {
-        Self { people: Arc::new(People::new(config, environment)), lists: Arc::default() }
+        Self { users: Arc::new(UserSearch::new(config, environment)), lists: Arc::default() }
     }
 
     /// Whether the server answers, for a readiness check.
     pub async fn check(&self) -> Result<(), DirectoryError> {
-        Ok(self.people.search(Vec::new(), Limit::AtMost(1)).await.map(|_| ())?)
+        Ok(self.users.search(Vec::new(), Limit::AtMost(1)).await.map(|_| ())?)
     }
 
     /// The names of the groups that a user is a direct member of.
@@ -49,7 +49,7 @@ impl Directory {
     /// When there is no such user, or the server does not give all groups.
     pub async fn group_names(&self, id: &UserId) -> Result<Vec<String>, DirectoryError> {
         let entry = self.entry_of(id).await?;
-        Ok(self.people.group_names(&entry).await?)
+        Ok(self.users.group_names(&entry).await?)
     }
 
     /// A page of the users whose login, name or mail address has `text` in it (all, if it is empty), in the order of their
@@ -58,7 +58,7 @@ impl Directory {
     /// # Errors
     /// When the server does not give all of them, which the order is made of.
     pub async fn list(&self, text: &str, after: &str, most: usize) -> Result<Listing<Arc<User>>, DirectoryError> {
-        let people = &self.people;
+        let people = &self.users;
         let search = async {
             let found = people.search(people.query(text).into_iter().collect(), Limit::All).await?;
             Ok::<_, Failure>(found.into_iter().map(|entry| (people.sort_key(&entry), entry)).collect())
@@ -77,9 +77,9 @@ impl Directory {
     /// # Errors
     /// When the server does not give all of them.
     pub async fn list_groups(&self, text: &str, after: &str, most: usize) -> Result<Listing<Group>, DirectoryError> {
-        let page = self.lists.groups.page(text, after, most, self.people.heads(text)).await?;
+        let page = self.lists.groups.page(text, after, most, self.users.heads(text)).await?;
         let heads: Vec<_> = page.entries().collect();
-        Ok(Listing { entries: self.people.counted(&heads).await?, next: page.next })
+        Ok(Listing { entries: self.users.counted(&heads).await?, next: page.next })
     }
 
     /// The group that is meant; `None` if there is none, or more than one.
@@ -87,7 +87,7 @@ impl Directory {
     /// # Errors
     /// When the server does not answer, or refuses.
     pub async fn group(&self, key: GroupKey<'_>) -> Result<Option<Group>, DirectoryError> {
-        Ok(self.people.group(key).await?.map(|(group, _)| group))
+        Ok(self.users.group(key).await?.map(|(group, _)| group))
     }
 
     /// A page of the users whom a group names as members; `None` if there is no such group. A page is cut from all that the
@@ -101,16 +101,16 @@ impl Directory {
         after: &str,
         most: usize,
     ) -> Result<Option<Listing<Arc<User>>>, DirectoryError> {
-        let Some((_, members)) = self.people.group(key).await? else { return Ok(None) };
+        let Some((_, members)) = self.users.group(key).await? else { return Ok(None) };
         let all = std::future::ready(Ok::<_, Failure>(members.into_iter().map(|one| (one.clone(), one)).collect()));
         let page = Lists::default().page("", after, most, all).await?;
         let members: Vec<_> = page.entries().collect();
-        Ok(Some(Listing { entries: self.people.users_of(&members).await?, next: page.next }))
+        Ok(Some(Listing { entries: self.users.users_of(&members).await?, next: page.next }))
     }
 
     async fn entry(&self, filter: Option<String>) -> Result<Entry, DirectoryError> {
         let filter = filter.ok_or(DirectoryError::NotFound)?;
-        let mut found = self.people.search(vec![filter], Limit::AtMost(2)).await?;
+        let mut found = self.users.search(vec![filter], Limit::AtMost(2)).await?;
         match found.pop() {
             None => Err(DirectoryError::NotFound),
             Some(_) if !found.is_empty() => Err(DirectoryError::Ambiguous),
@@ -119,16 +119,16 @@ impl Directory {
     }
 
     async fn entry_of(&self, id: &UserId) -> Result<Entry, DirectoryError> {
-        let config = &self.people.config;
+        let config = &self.users.config;
         let mut issuers = std::iter::once(&config.idp).chain(&config.idp_previous);
         if !id.idp.is_empty() && !issuers.any(|issuer| normal_issuer(issuer) == normal_issuer(&id.idp)) {
             return Err(DirectoryError::NotFound);
         }
-        self.entry(self.people.claim(&Claim::UserId(id.opaque_id.clone()))).await
+        self.entry(self.users.claim(&Claim::UserId(id.opaque_id.clone()))).await
     }
 
     async fn person(&self, entry: &Entry, groups: Groups) -> Result<Arc<User>, DirectoryError> {
-        self.people.person(entry, groups).await?.ok_or(DirectoryError::NotFound)
+        self.users.person(entry, groups).await?.ok_or(DirectoryError::NotFound)
     }
 }
 
@@ -140,8 +140,8 @@ impl authn::Directory for Directory {
     }
 
     async fn user_by_claim(&self, claim: &Claim, groups: Groups) -> Result<Arc<User>, DirectoryError> {
-        let entry = self.entry(self.people.claim(claim)).await?;
-        if !self.people.is_meant(&entry, claim) {
+        let entry = self.entry(self.users.claim(claim)).await?;
+        if !self.users.is_meant(&entry, claim) {
             return Err(DirectoryError::NotFound);
         }
         self.person(&entry, groups).await
@@ -149,23 +149,23 @@ impl authn::Directory for Directory {
 
     async fn groups(&self, id: &UserId) -> Result<Vec<String>, DirectoryError> {
         let entry = self.entry_of(id).await?;
-        Ok(self.people.groups(&entry).await?)
+        Ok(self.users.groups(&entry).await?)
     }
 
     async fn find(&self, filters: &[Filter], groups: Groups, _token: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
         let mut wanted = Vec::new();
         for filter in filters {
             match filter {
-                Filter::Query(text) => wanted.extend(self.people.query(text)),
-                Filter::Type(kind) => match self.people.of_type(*kind) {
+                Filter::Query(text) => wanted.extend(self.users.query(text)),
+                Filter::Type(kind) => match self.users.of_type(*kind) {
                     Some(filter) => wanted.push(filter),
                     None => return Ok(Vec::new()),
                 },
             }
         }
         let mut users = Vec::new();
-        for entry in self.people.search(wanted, Limit::AtMost(PAGE)).await? {
-            users.extend(self.people.person(&entry, groups).await?);
+        for entry in self.users.search(wanted, Limit::AtMost(PAGE)).await? {
+            users.extend(self.users.person(&entry, groups).await?);
         }
         Ok(users)
     }

@@ -9,8 +9,8 @@ use crate::config::scope;
 use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::filter::{all, any, configured, contains, equals};
-use crate::people::People;
 use crate::pool::{Limit, Search};
+use crate::user_search::UserSearch;
 
 /// Of how many groups the members are read at a time.
 const CHUNK: usize = 100;
@@ -54,7 +54,7 @@ pub enum GroupKey<'a> {
     Name(&'a str),
 }
 
-impl People {
+impl UserSearch {
     /// All groups that have `text` in their names, each with a key that orders them.
     pub(crate) async fn heads(&self, text: &str) -> Result<Vec<(String, Head)>, Failure> {
         let name = &self.config.group_schema.group_name;

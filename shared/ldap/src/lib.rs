@@ -9,12 +9,12 @@ mod failure;
 mod filter;
 mod groups;
 mod listing;
-mod people;
 mod pool;
 mod server;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tls;
+mod user_search;
 
 pub use self::config::{GroupSchema, Ldap, UserSchema};
 pub use binder::{Account, Binder};

@@ -10,7 +10,7 @@ use oidc::jose::{KeyError, KeySet};
 use reqwest::Url;
 use serde::Deserialize;
 
-use crate::{Answer, FetchError, Fetcher, Policy, Question};
+use crate::{FetchError, Fetcher, IssuerResponse, Policy, Question};
 
 /// How long discovery and keys may take together.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -121,7 +121,7 @@ impl Source {
     ///
     /// # Errors
     /// [`FetchError`].
-    pub async fn call(&self, address: &str, question: &Question<'_>) -> Result<Answer, FetchError> {
+    pub async fn call(&self, address: &str, question: &Question<'_>) -> Result<IssuerResponse, FetchError> {
         self.fetcher(address).ask(address, question).await
     }
 

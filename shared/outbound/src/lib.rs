@@ -57,7 +57,7 @@ pub struct Question<'a> {
 
 /// What came back, whatever its status.
 #[derive(Debug)]
-pub struct Answer {
+pub struct IssuerResponse {
     /// The status.
     pub status: u16,
     /// The media type, without parameters and in lower case; empty if there is none.
@@ -162,7 +162,7 @@ impl Fetcher {
     ///
     /// # Errors
     /// [`FetchError`] for an address that is not called, and when there is no answer within the limits.
-    pub async fn ask(&self, url: &str, question: &Question<'_>) -> Result<Answer, FetchError> {
+    pub async fn ask(&self, url: &str, question: &Question<'_>) -> Result<IssuerResponse, FetchError> {
         let url = self.allowed(url)?;
         let mut request = match question.form {
             Some(form) => self.form(url, form),
@@ -223,7 +223,7 @@ impl Fetcher {
 }
 
 /// The answer, unless it is longer than what is read.
-async fn read(mut response: Response) -> Result<Answer, FetchError> {
+async fn read(mut response: Response) -> Result<IssuerResponse, FetchError> {
     let status = response.status().as_u16();
     let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -234,7 +234,7 @@ async fn read(mut response: Response) -> Result<Answer, FetchError> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status, media_type, body: body.freeze() })
+    Ok(IssuerResponse { status, media_type, body: body.freeze() })
 }
 
 fn certificates(file: &Path) -> Result<Vec<Certificate>, FetchError> {

@@ -6,14 +6,14 @@ use std::time::Duration;
 use authn::Authenticated;
 use serde_json::json;
 
-use crate::support::{Answer, Call, Service, TOKENS, keys, user};
+use crate::support::{Call, Reply, Service, TOKENS, keys, user};
 
 const MISSING: &str = r#"Bearer realm="auth-app""#;
 const INVALID: &str = r#"Bearer realm="auth-app", error="invalid_token""#;
 /// `{"alg":"none","typ":"JWT"}`
 const NONE: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
 
-async fn list(service: &Service, headers: &[(&str, &str)]) -> Answer {
+async fn list(service: &Service, headers: &[(&str, &str)]) -> Reply {
     service.send(&Call { method: "GET", target: TOKENS, headers, body: "" }).await
 }
 

@@ -9,7 +9,7 @@ use axum::http::Uri;
 use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Call, TOKENS};
+use crate::support::{Call, Reply, TOKENS};
 
 /// Schemas of responses in which every member must be described.
 const CLOSED: [&str; 3] = ["Token", "MadeToken", "Problem"];
@@ -43,7 +43,7 @@ impl Contract {
 
     /// Panics unless the answer is one that is described for the call.
     #[track_caller]
-    pub(crate) fn check(&self, call: &Call<'_>, answer: &Answer) {
+    pub(crate) fn check(&self, call: &Call<'_>, answer: &Reply) {
         let uri: Uri = call.target.parse().expect("a target");
         let what = format!("{} {} answers {} {}", call.method, call.target, answer.status, answer.text);
         check_secrets(call, answer, &what);
@@ -92,7 +92,7 @@ impl Contract {
         upper.into_iter().chain(head).collect()
     }
 
-    fn check_headers(&self, response: &str, answer: &Answer, what: &str) {
+    fn check_headers(&self, response: &str, answer: &Reply, what: &str) {
         let none = serde_json::Map::new();
         let described = self.at(response).get("headers").and_then(Value::as_object).unwrap_or(&none);
         for name in answer.headers.keys() {
@@ -111,7 +111,7 @@ impl Contract {
         }
     }
 
-    fn check_content(&self, response: &str, answer: &Answer, is_head: bool, what: &str) {
+    fn check_content(&self, response: &str, answer: &Reply, is_head: bool, what: &str) {
         let Some(content) = self.at(response).get("content") else {
             assert_eq!(answer.text, "", "{what}");
             return;
@@ -198,7 +198,7 @@ impl Contract {
 
 /// Only the response that makes a token contains its secret, and no response may be cached.
 #[track_caller]
-fn check_secrets(call: &Call<'_>, answer: &Answer, what: &str) {
+fn check_secrets(call: &Call<'_>, answer: &Reply, what: &str) {
     if call.target.starts_with(TOKENS) {
         assert_eq!(answer.header("cache-control"), "no-store", "{what}");
         let makes_one = call.method == "POST" && answer.status.is_success();

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use crate::contract::{contract, escaped};
-use crate::support::{Answer, Call, Service, TOKENS};
+use crate::support::{Call, Reply, Service, TOKENS};
 
 #[tokio::test]
 async fn the_document_is_served_without_authentication() {
@@ -78,7 +78,7 @@ fn undocumented_request_is_rejected_by_the_contract() {
 #[should_panic(expected = "not described: GET /auth-app/tokens answers 418")]
 fn a_status_that_is_not_described_is_noticed() {
     let headers = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))].into_iter().collect();
-    let answer = Answer { status: StatusCode::IM_A_TEAPOT, headers, body: Value::Null, text: String::new() };
+    let answer = Reply { status: StatusCode::IM_A_TEAPOT, headers, body: Value::Null, text: String::new() };
     contract().check(&Call { method: "GET", target: TOKENS, ..Call::default() }, &answer);
 }
 

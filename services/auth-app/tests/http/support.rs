@@ -116,7 +116,7 @@ impl Service {
     }
 
     /// Calls, and holds the answer against the contract.
-    pub(crate) async fn send(&self, call: &Call<'_>) -> Answer {
+    pub(crate) async fn send(&self, call: &Call<'_>) -> Reply {
         let mut request = Request::builder().method(call.method).uri(format!("{}{}", self.root, call.target));
         for (name, value) in call.headers {
             request = request.header(*name, *value);
@@ -127,7 +127,7 @@ impl Service {
         let bytes = to_bytes(body, usize::MAX).await.expect("a whole body");
         let text = String::from_utf8(bytes.into()).expect("a text");
         let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") };
-        let answer = Answer { status: parts.status, headers: parts.headers, body, text };
+        let answer = Reply { status: parts.status, headers: parts.headers, body, text };
         contract().check(call, &answer);
         answer
     }
@@ -159,33 +159,33 @@ pub(crate) struct Session<'a> {
 }
 
 impl Session<'_> {
-    pub(crate) async fn get(&self, rest: &str) -> Answer {
+    pub(crate) async fn get(&self, rest: &str) -> Reply {
         self.call("GET", rest).await
     }
 
-    pub(crate) async fn post(&self, rest: &str) -> Answer {
+    pub(crate) async fn post(&self, rest: &str) -> Reply {
         self.call("POST", rest).await
     }
 
-    pub(crate) async fn delete(&self, rest: &str) -> Answer {
+    pub(crate) async fn delete(&self, rest: &str) -> Reply {
         self.call("DELETE", rest).await
     }
 
-    pub(crate) async fn call(&self, method: &str, rest: &str) -> Answer {
+    pub(crate) async fn call(&self, method: &str, rest: &str) -> Reply {
         let headers = [("authorization", self.bearer())];
         self.send(method, rest, &headers.each_ref().map(|(name, value)| (*name, value.as_str())), "").await
     }
 
-    pub(crate) async fn json(&self, method: &str, rest: &str, body: &Value) -> Answer {
+    pub(crate) async fn json(&self, method: &str, rest: &str, body: &Value) -> Reply {
         self.text(method, rest, "application/json", &body.to_string()).await
     }
 
     /// The same with a body that may be anything.
-    pub(crate) async fn text(&self, method: &str, rest: &str, content_type: &str, body: &str) -> Answer {
+    pub(crate) async fn text(&self, method: &str, rest: &str, content_type: &str, body: &str) -> Reply {
         self.send(method, rest, &[("authorization", &self.bearer()), ("content-type", content_type)], body).await
     }
 
-    pub(crate) async fn send(&self, method: &str, rest: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) async fn send(&self, method: &str, rest: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         self.service.send(&Call { method, target: &format!("{TOKENS}{rest}"), headers, body }).await
     }
 
@@ -208,7 +208,7 @@ impl Session<'_> {
 
 /// What came back.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     /// Nothing if there is none.
@@ -216,7 +216,7 @@ pub(crate) struct Answer {
     pub(crate) text: String,
 }
 
-impl Answer {
+impl Reply {
     /// The body of an answer with this status.
     #[track_caller]
     pub(crate) fn is(self, status: u16) -> Value {

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use store::testing::Cluster;
 use store::{Database, Options};
 
-use crate::support::{Answer, HOUR, Replica, SECOND, three};
+use crate::support::{HOUR, Replica, SECOND, Verdict, three};
 
 /// The time for which cached tokens stay valid without the database, and a margin for the database to stop.
 const BELIEVED: Duration = store::MAX_STALENESS.saturating_add(Duration::from_millis(500));
@@ -61,17 +61,17 @@ struct Seen {
     /// How long it was found good.
     good: Duration,
     was_refused: bool,
-    last: Answer,
+    last: Verdict,
 }
 
 async fn used(replica: &Replica, secret: &SecretString, begin: Instant, until: Duration) -> Seen {
-    let mut seen = Seen { good: Duration::ZERO, was_refused: false, last: Answer::Unavailable };
+    let mut seen = Seen { good: Duration::ZERO, was_refused: false, last: Verdict::Unavailable };
     while begin.elapsed() < until {
         seen.last = replica.answer(secret).await;
         match seen.last {
-            Answer::Good => seen.good = begin.elapsed(),
-            Answer::Refused => seen.was_refused = true,
-            Answer::Unavailable => {}
+            Verdict::Good => seen.good = begin.elapsed(),
+            Verdict::Refused => seen.was_refused = true,
+            Verdict::Unavailable => {}
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -79,7 +79,7 @@ async fn used(replica: &Replica, secret: &SecretString, begin: Instant, until: D
 }
 
 /// Until a token gets this answer again.
-async fn comes_to(replica: &Replica, secret: &SecretString, wanted: Answer) {
+async fn comes_to(replica: &Replica, secret: &SecretString, wanted: Verdict) {
     let asking = async {
         while replica.answer(secret).await != wanted {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -99,8 +99,8 @@ async fn tokens_stay_valid_for_seconds_while_postgres_hangs_or_is_down() {
     let (kept, kept_secret) = replicas[0].token(LifetimeRequest::For(HOUR)).await;
     let (revoked, revoked_secret) = replicas[0].token(LifetimeRequest::For(HOUR)).await;
     for replica in replicas {
-        assert_eq!(replica.answer(&kept_secret).await, Answer::Good);
-        assert_eq!(replica.answer(&revoked_secret).await, Answer::Good);
+        assert_eq!(replica.answer(&kept_secret).await, Verdict::Good);
+        assert_eq!(replica.answer(&revoked_secret).await, Verdict::Good);
     }
 
     let (first, _) = processes(&watcher).await;
@@ -112,11 +112,11 @@ async fn tokens_stay_valid_for_seconds_while_postgres_hangs_or_is_down() {
     hangs(replicas, &kept_secret, &revoked_secret, begin).await;
     drop(frozen);
     for replica in replicas {
-        comes_to(replica, &kept_secret, Answer::Good).await;
-        comes_to(replica, &revoked_secret, Answer::Refused).await;
+        comes_to(replica, &kept_secret, Verdict::Good).await;
+        comes_to(replica, &revoked_secret, Verdict::Refused).await;
     }
     for replica in replicas {
-        assert_eq!(replica.answer(&revoked_secret).await, Answer::Refused);
+        assert_eq!(replica.answer(&revoked_secret).await, Verdict::Refused);
     }
 
     replicas[0].revoke(kept.id).await;
@@ -147,7 +147,7 @@ async fn hangs(replicas: [&Replica; 3], kept: &SecretString, revoked: &SecretStr
     }
     for seen in [known, one, other, kept_one, kept_other] {
         assert!(seen.good < BELIEVED, "{:?}", seen.good);
-        assert_eq!(seen.last, Answer::Unavailable);
+        assert_eq!(seen.last, Verdict::Unavailable);
     }
 }
 
@@ -163,6 +163,6 @@ async fn is_dead([here, there, third]: [&Replica; 3], revoked: &SecretString, be
     assert_eq!(known.good, Duration::ZERO, "who has revoked it knows");
     for seen in [known, one, other] {
         assert!(seen.good < BELIEVED, "{:?}", seen.good);
-        assert_eq!(seen.last, Answer::Unavailable);
+        assert_eq!(seen.last, Verdict::Unavailable);
     }
 }

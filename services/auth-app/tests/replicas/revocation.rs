@@ -13,7 +13,7 @@ use store::Database;
 use store::testing::Cluster;
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, HOUR, Replica, SECOND, three};
+use crate::support::{HOUR, Replica, SECOND, Verdict, three};
 
 /// Which replica does what, and when, is the same in every run.
 const SEED: u64 = 20_261_124;
@@ -52,12 +52,12 @@ async fn a_revocation_is_pushed_to_all_postgres_replicas() {
         }
         let (token, secret) = replicas[below(&random, 3)].token(LifetimeRequest::For(HOUR)).await;
         for replica in &replicas {
-            assert_eq!(replica.answer(&secret).await, Answer::Good);
+            assert_eq!(replica.answer(&secret).await, Verdict::Good);
         }
         let revoking = below(&random, 3);
         replicas[revoking].revoke(token.id).await;
         let begin = Instant::now();
-        assert_eq!(replicas[revoking].answer(&secret).await, Answer::Refused, "where it was revoked, at once");
+        assert_eq!(replicas[revoking].answer(&secret).await, Verdict::Refused, "where it was revoked, at once");
         let (one, other) = (&replicas[(revoking + 1) % 3], &replicas[(revoking + 2) % 3]);
         let (one, other) = tokio::join!(one.refuses_after(&secret, begin), other.refuses_after(&secret, begin));
         took.extend([one, other]);
@@ -77,7 +77,7 @@ async fn all_postgres_replicas_poll_for_revocations() {
         for _ in 0..20 {
             let (_, secret) = replicas[below(&random, 3)].token(LifetimeRequest::For(HOUR)).await;
             for replica in &replicas {
-                assert_eq!(replica.answer(&secret).await, Answer::Good);
+                assert_eq!(replica.answer(&secret).await, Verdict::Good);
             }
             secrets.push(secret);
         }
@@ -88,7 +88,7 @@ async fn all_postgres_replicas_poll_for_revocations() {
         let begin = Instant::now();
         let mut asking = JoinSet::new();
         for secret in secrets {
-            assert_eq!(replicas[revoking].answer(&secret).await, Answer::Refused, "where it was revoked, at once");
+            assert_eq!(replicas[revoking].answer(&secret).await, Verdict::Refused, "where it was revoked, at once");
             for other in [(revoking + 1) % 3, (revoking + 2) % 3] {
                 let (replica, secret) = (Arc::clone(&replicas[other]), secret.clone());
                 asking.spawn(async move { replica.refuses_after(&secret, begin).await });
@@ -120,7 +120,7 @@ async fn revocation_completes_when_its_caller_disconnects() {
     let mut tokens = Vec::new();
     for polls in (0..12).cycle().take(120) {
         let (token, secret) = replica.token(LifetimeRequest::For(HOUR)).await;
-        assert_eq!(replica.answer(&secret).await, Answer::Good);
+        assert_eq!(replica.answer(&secret).await, Verdict::Good);
         cut_short(replica.revoke(token.id), polls).await;
         tokens.push((token.id, secret, polls));
     }
@@ -129,7 +129,7 @@ async fn revocation_completes_when_its_caller_disconnects() {
     let mut revoked = 0;
     for (id, secret, polls) in tokens {
         let is_revoked = replica.written(id).await.revoked.is_some();
-        let expected = if is_revoked { Answer::Refused } else { Answer::Good };
+        let expected = if is_revoked { Verdict::Refused } else { Verdict::Good };
         assert_eq!(replica.answer(&secret).await, expected, "cut short after {polls} steps");
         revoked += usize::from(is_revoked);
     }

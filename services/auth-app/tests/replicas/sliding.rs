@@ -5,7 +5,7 @@ use std::time::Duration;
 use auth_app::policy::LifetimeRequest;
 use store::testing::Cluster;
 
-use crate::support::{Answer, HOUR, Replica, SECOND, three};
+use crate::support::{HOUR, Replica, SECOND, Verdict, three};
 
 const WINDOW: Duration = Duration::from_mins(1);
 /// Uses are written down every second, if they are due.
@@ -45,7 +45,7 @@ async fn a_window_slides_at_all_postgres_replicas() {
     let sliding = LifetimeRequest::Sliding { window: WINDOW, max_lifetime: Some(HOUR) };
     let (token, secret) = here.token(sliding).await;
     for replica in [&here, &there, &third] {
-        assert_eq!(replica.answer(&secret).await, Answer::Good, "all have it in their caches");
+        assert_eq!(replica.answer(&secret).await, Verdict::Good, "all have it in their caches");
     }
     for round in 1..=2 {
         clock.advance(55 * SECOND);
@@ -59,9 +59,9 @@ async fn a_window_slides_at_all_postgres_replicas() {
         is_written(&there, token.id, clock.now() + WINDOW).await;
     }
     clock.advance(50 * SECOND);
-    assert_eq!(third.answer(&secret).await, Answer::Good, "who has not seen it for two windows asks");
+    assert_eq!(third.answer(&secret).await, Verdict::Good, "who has not seen it for two windows asks");
     clock.advance(WINDOW);
     for replica in [&here, &there, &third] {
-        assert_eq!(replica.answer(&secret).await, Answer::Refused, "a window without any use ends it everywhere");
+        assert_eq!(replica.answer(&secret).await, Verdict::Refused, "a window without any use ends it everywhere");
     }
 }

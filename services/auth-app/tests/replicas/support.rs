@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use auth_app::applications::TokenRequest;
 use auth_app::model::{AppToken, Kind};
 use auth_app::policy::LifetimeRequest;
-use auth_app::{Config, Opened, Tokens};
+use auth_app::{Components, Config, Tokens};
 use authn::testing::{MemoryDirectory, user};
 use authn::{AuthError, Authenticated, Caller, Credentials, Grants, Permission, Scopes};
 use config::{Environment, TokenManager};
@@ -23,7 +23,7 @@ const NOW: Duration = Duration::from_hours(50 * 8760);
 
 /// What became of a token that was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Verdict {
     Good,
     Refused,
     Unavailable,
@@ -31,7 +31,7 @@ pub(crate) enum Answer {
 
 /// One replica, with all that it does by itself; it stops when it is dropped.
 pub(crate) struct Replica {
-    pub(crate) opened: Opened,
+    pub(crate) opened: Components,
     context: Context,
     claims: Claims,
     caller: Caller,
@@ -96,18 +96,18 @@ impl Replica {
     }
 
     /// Uses a token.
-    pub(crate) async fn answer(&self, secret: &SecretString) -> Answer {
+    pub(crate) async fn answer(&self, secret: &SecretString) -> Verdict {
         match self.authenticate(secret).await {
-            Ok(_) => Answer::Good,
-            Err(AuthError::Refused(_)) => Answer::Refused,
-            Err(AuthError::Unavailable { .. }) => Answer::Unavailable,
+            Ok(_) => Verdict::Good,
+            Err(AuthError::Refused(_)) => Verdict::Refused,
+            Err(AuthError::Unavailable { .. }) => Verdict::Unavailable,
             Err(other) => panic!("neither good nor refused: {other:?}"),
         }
     }
 
     /// Uses a token until it is refused; how long after `begin` that is.
     pub(crate) async fn refuses_after(&self, secret: &SecretString, begin: Instant) -> Duration {
-        while self.answer(secret).await != Answer::Refused {
+        while self.answer(secret).await != Verdict::Refused {
             assert!(begin.elapsed() < 20 * SECOND, "it is never refused");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }

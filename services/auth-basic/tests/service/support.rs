@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use auth_basic::password::Cost;
-use auth_basic::{Config, Opened};
+use auth_basic::{Components, Config};
 use authn::testing::{MemoryDirectory, user};
 use authn::{AuthError, Authenticated, Caller, Credentials, Device, User, UserStatus};
 use config::{Environment, Secret, TokenManager};
@@ -26,7 +26,7 @@ pub(crate) const AWAY: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(198, 51, 1
 /// The service, its directory and its clock.
 pub(crate) struct Bench {
     pub(crate) directory: Arc<MemoryDirectory>,
-    pub(crate) opened: Opened,
+    pub(crate) opened: Components,
     pub(crate) config: Config,
     pub(crate) context: Context,
     _folder: tempfile::TempDir,

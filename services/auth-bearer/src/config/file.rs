@@ -55,7 +55,7 @@ struct Entry {
     skip_user_info: bool,
     leeway: Option<String>,
     client: Option<ClientEntry>,
-    people: People,
+    people: UserMapping,
     auto_provision: Option<Claims>,
     roles: Option<RolesEntry>,
 }
@@ -72,7 +72,7 @@ struct ClientEntry {
 /// Whom its tokens name.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum People {
+enum UserMapping {
     Own { suffix: String },
     Directory { claim: String, by: By },
 }
@@ -188,13 +188,13 @@ fn client(entry: ClientEntry, allow_exposed: bool) -> Result<Client, String> {
     Ok(Client { id, secret, in_form: post })
 }
 
-fn naming(people: People) -> Result<Naming, String> {
+fn naming(people: UserMapping) -> Result<Naming, String> {
     match people {
-        People::Own { suffix } if suffix.len() < 2 || suffix.contains(|c: char| c.is_control() || c == ':') => {
+        UserMapping::Own { suffix } if suffix.len() < 2 || suffix.contains(|c: char| c.is_control() || c == ':') => {
             Err("people.own.suffix has at least two characters and no colon, like @partner".to_owned())
         }
-        People::Own { suffix } => Ok(Naming::Own { suffix }),
-        People::Directory { claim, by } => {
+        UserMapping::Own { suffix } => Ok(Naming::Own { suffix }),
+        UserMapping::Directory { claim, by } => {
             Ok(Naming::Directory { claim: path("people.directory.claim", &claim)?, by_id: matches!(by, By::Userid) })
         }
     }

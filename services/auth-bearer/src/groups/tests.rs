@@ -77,7 +77,7 @@ fn stable_identifiers_are_read_from_entries_and_from_a_claim_of_their_own() {
     assert_eq!(unnamed[0].id, None);
     assert!(is_derived(&physics) && !is_derived("4c510ada-c86b-4815-8820-42cdf82c3d51"));
     assert_ne!(identity(ISSUER, "g1"), identity("https://other.example", "g1"));
-    assert_ne!(identity(ISSUER, "g1"), crate::people::identity(ISSUER, "g1"), "a group is no person");
+    assert_ne!(identity(ISSUER, "g1"), crate::user_directory::identity(ISSUER, "g1"), "a group is no person");
 }
 
 proptest! {

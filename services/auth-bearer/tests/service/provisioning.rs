@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::support::{Provider, key, seconds, sign, with};
-use auth_bearer::people::identity;
 use auth_bearer::provision::transport;
+use auth_bearer::user_directory::identity;
 use auth_bearer::{AuthProviders, AutoProvision, Bearer, Config, Minting, Oidc, RoleAssignment};
 use authn::testing::refusal_reason;
 use authn::{

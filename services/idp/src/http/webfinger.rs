@@ -87,46 +87,46 @@ impl Origin {
 }
 
 #[derive(Debug, Default)]
-struct Asked {
+struct WebfingerQuery {
     resource: Option<String>,
     relations: Vec<String>,
     platform: Option<String>,
 }
 
-impl Asked {
-    fn read(query: &str) -> Self {
-        let mut asked = Self::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+impl WebfingerQuery {
+    fn read(text: &str) -> Self {
+        let mut query = Self::default();
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             match name.as_ref() {
-                "resource" => asked.resource = Some(value.into_owned()),
-                "rel" => asked.relations.push(value.into_owned()),
-                "platform" => asked.platform = Some(value.into_owned()),
+                "resource" => query.resource = Some(value.into_owned()),
+                "rel" => query.relations.push(value.into_owned()),
+                "platform" => query.platform = Some(value.into_owned()),
                 _ => {}
             }
         }
-        asked
+        query
     }
 }
 
 async fn find(State(finger): State<Arc<Finger>>, RawQuery(query): RawQuery) -> Response {
-    let asked = Asked::read(&query.unwrap_or_default());
-    let resource = asked.resource.as_deref().filter(|resource| !resource.is_empty() && resource.len() <= MAX_RESOURCE);
+    let query = WebfingerQuery::read(&query.unwrap_or_default());
+    let resource = query.resource.as_deref().filter(|resource| !resource.is_empty() && resource.len() <= MAX_RESOURCE);
     let Some(resource) = resource else { return StatusCode::BAD_REQUEST.into_response() };
     if !finger.origin.as_ref().is_some_and(|origin| origin.has(resource)) {
         return StatusCode::NOT_FOUND.into_response();
     }
     let kept = [(CACHE_CONTROL, "public, max-age=3600")];
-    (kept, Json(finger.descriptor(resource, &asked))).into_response()
+    (kept, Json(finger.descriptor(resource, &query))).into_response()
 }
 
 impl Finger {
     /// The descriptor (RFC 7033 4.4). It does not depend on whether there is such an account.
-    fn descriptor(&self, resource: &str, asked: &Asked) -> Value {
+    fn descriptor(&self, resource: &str, query: &WebfingerQuery) -> Value {
         // a request that names no relation asks for all
-        let wants_issuer = asked.relations.is_empty() || asked.relations.iter().any(|relation| relation == ISSUER);
+        let wants_issuer = query.relations.is_empty() || query.relations.iter().any(|relation| relation == ISSUER);
         let links = if wants_issuer { vec![json!({ "rel": ISSUER, "href": self.issuer })] } else { Vec::new() };
         let mut descriptor = json!({ "subject": resource, "links": links });
-        let platform = asked.platform.as_deref().filter(|_| self.knows_clients);
+        let platform = query.platform.as_deref().filter(|_| self.knows_clients);
         if let Some((_, client, lasts)) = PLATFORMS.iter().find(|(name, ..)| Some(*name) == platform) {
             let scopes: &[&str] = if *lasts { &LASTING_SCOPES } else { &BRIEF_SCOPES };
             descriptor["properties"] = json!({ CLIENT_ID: client, SCOPES: scopes });

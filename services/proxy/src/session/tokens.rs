@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use config::Secret;
 use http::HeaderValue;
 use outbound::issuer::cache::IssuerCache;
-use outbound::{Answer, Question};
+use outbound::{IssuerResponse, Question};
 use serde::{Deserialize, Serialize};
 
 use crate::sign_in::SignIn;
@@ -152,7 +152,12 @@ impl Client {
     }
 
     /// Posts a form with client authentication.
-    async fn post(&self, issuer: &IssuerCache, endpoint: &str, form: &[(&str, &str)]) -> Result<Answer, TokenError> {
+    async fn post(
+        &self,
+        issuer: &IssuerCache,
+        endpoint: &str,
+        form: &[(&str, &str)],
+    ) -> Result<IssuerResponse, TokenError> {
         let authorization = self.authorization();
         let public = [("client_id", self.id.as_str())];
         let who = if authorization.is_none() { &public[..] } else { &[] };

@@ -13,7 +13,7 @@ use proto::doorward::users::v1::{
 };
 use tonic::{Request, Response, metadata::MetadataMap};
 
-use super::{Answer, Authority, REQUEST_LIMIT, convert, refusal};
+use super::{Authority, GrpcResult, REQUEST_LIMIT, convert, refusal};
 use crate::administration::{decode_page_token, encode_page_token, page_size};
 use crate::person::GroupName;
 use crate::{Group, GroupRef, PageRequest, PeopleError, Person, PersonRef};
@@ -58,7 +58,7 @@ impl ReadOnly {
     }
 
     /// Refuses changes. A caller that may not administer gets no other information.
-    fn refuse<T>(&self, metadata: &MetadataMap) -> Answer<T> {
+    fn refuse<T>(&self, metadata: &MetadataMap) -> GrpcResult<T> {
         self.authority.authorize_provisioner(metadata)?;
         Err(refusal(PeopleError::ReadOnly))
     }
@@ -112,14 +112,14 @@ fn person(user: &User, groups: Vec<String>) -> Person {
 
 #[tonic::async_trait]
 impl UsersAdminApi for ReadOnly {
-    async fn get_user(&self, request: Request<GetUserRequest>) -> Answer<GetUserResponse> {
+    async fn get_user(&self, request: Request<GetUserRequest>) -> GrpcResult<GetUserResponse> {
         self.authority.authorize_provisioner(request.metadata())?;
         let who = convert::person_ref(request.into_inner().user).map_err(refusal)?;
         let person = self.person(who).await.map_err(refusal)?;
         Ok(Response::new(GetUserResponse { user: Some(convert::person(person)) }))
     }
 
-    async fn list_users(&self, request: Request<ListUsersRequest>) -> Answer<ListUsersResponse> {
+    async fn list_users(&self, request: Request<ListUsersRequest>) -> GrpcResult<ListUsersResponse> {
         self.authority.authorize(request.metadata())?;
         let ListUsersRequest { page_size, page_token, query } = request.into_inner();
         let (after, most) = page_range(&PageRequest { size: page_size, token: page_token }).map_err(refusal)?;
@@ -129,38 +129,38 @@ impl UsersAdminApi for ReadOnly {
         Ok(Response::new(ListUsersResponse { users, next_page_token }))
     }
 
-    async fn create_user(&self, request: Request<CreateUserRequest>) -> Answer<CreateUserResponse> {
+    async fn create_user(&self, request: Request<CreateUserRequest>) -> GrpcResult<CreateUserResponse> {
         self.refuse(request.metadata())
     }
 
-    async fn update_user(&self, request: Request<UpdateUserRequest>) -> Answer<UpdateUserResponse> {
+    async fn update_user(&self, request: Request<UpdateUserRequest>) -> GrpcResult<UpdateUserResponse> {
         self.refuse(request.metadata())
     }
 
-    async fn delete_user(&self, request: Request<DeleteUserRequest>) -> Answer<DeleteUserResponse> {
+    async fn delete_user(&self, request: Request<DeleteUserRequest>) -> GrpcResult<DeleteUserResponse> {
         self.refuse(request.metadata())
     }
 
-    async fn create_group(&self, request: Request<CreateGroupRequest>) -> Answer<CreateGroupResponse> {
+    async fn create_group(&self, request: Request<CreateGroupRequest>) -> GrpcResult<CreateGroupResponse> {
         self.refuse(request.metadata())
     }
 
-    async fn get_group(&self, request: Request<GetGroupRequest>) -> Answer<GetGroupResponse> {
+    async fn get_group(&self, request: Request<GetGroupRequest>) -> GrpcResult<GetGroupResponse> {
         self.authority.authorize_provisioner(request.metadata())?;
         let which = convert::group_ref(request.into_inner().group).map_err(refusal)?;
         let group = self.group(&which).await.map_err(refusal)?;
         Ok(Response::new(GetGroupResponse { group: Some(convert::group(group)) }))
     }
 
-    async fn rename_group(&self, request: Request<RenameGroupRequest>) -> Answer<RenameGroupResponse> {
+    async fn rename_group(&self, request: Request<RenameGroupRequest>) -> GrpcResult<RenameGroupResponse> {
         self.refuse(request.metadata())
     }
 
-    async fn delete_group(&self, request: Request<DeleteGroupRequest>) -> Answer<DeleteGroupResponse> {
+    async fn delete_group(&self, request: Request<DeleteGroupRequest>) -> GrpcResult<DeleteGroupResponse> {
         self.refuse(request.metadata())
     }
 
-    async fn list_groups(&self, request: Request<ListGroupsRequest>) -> Answer<ListGroupsResponse> {
+    async fn list_groups(&self, request: Request<ListGroupsRequest>) -> GrpcResult<ListGroupsResponse> {
         self.authority.authorize(request.metadata())?;
         let ListGroupsRequest { page_size, page_token, query } = request.into_inner();
         let (after, most) = page_range(&PageRequest { size: page_size, token: page_token }).map_err(refusal)?;
@@ -170,15 +170,15 @@ impl UsersAdminApi for ReadOnly {
         Ok(Response::new(ListGroupsResponse { groups, next_page_token }))
     }
 
-    async fn add_member(&self, request: Request<AddMemberRequest>) -> Answer<AddMemberResponse> {
+    async fn add_member(&self, request: Request<AddMemberRequest>) -> GrpcResult<AddMemberResponse> {
         self.refuse(request.metadata())
     }
 
-    async fn remove_member(&self, request: Request<RemoveMemberRequest>) -> Answer<RemoveMemberResponse> {
+    async fn remove_member(&self, request: Request<RemoveMemberRequest>) -> GrpcResult<RemoveMemberResponse> {
         self.refuse(request.metadata())
     }
 
-    async fn list_members(&self, request: Request<ListMembersRequest>) -> Answer<ListMembersResponse> {
+    async fn list_members(&self, request: Request<ListMembersRequest>) -> GrpcResult<ListMembersResponse> {
         self.authority.authorize(request.metadata())?;
         let ListMembersRequest { group, page_size, page_token } = request.into_inner();
         let which = convert::group_ref(group).map_err(refusal)?;
@@ -189,7 +189,7 @@ impl UsersAdminApi for ReadOnly {
     async fn note_password_change(
         &self,
         request: Request<NotePasswordChangeRequest>,
-    ) -> Answer<NotePasswordChangeResponse> {
+    ) -> GrpcResult<NotePasswordChangeResponse> {
         self.refuse(request.metadata())
     }
 }

@@ -6,13 +6,13 @@ use authn::{Claim, DirectoryError, Filter, Groups, User, UserId};
 use config::{Environment, Secret};
 use runtime::Context;
 use store::testing::TestDatabase;
-use users::{Administration, Config, GroupRef, NewPerson, Opened, Person, PersonRef};
+use users::{Administration, Components, Config, GroupRef, NewPerson, Person, PersonRef};
 
 pub(crate) const IDP: &str = "https://cloud.example.org";
 
 pub(crate) struct Tables {
     pub(crate) database: TestDatabase,
-    pub(crate) opened: Opened,
+    pub(crate) opened: Components,
 }
 
 impl Tables {

@@ -19,13 +19,13 @@ use crate::provision::{Profile, Provisioner};
 mod tests;
 
 /// Finds users, and creates them where auto-provisioning is on.
-pub struct People {
+pub struct UserDirectory {
     directory: Arc<dyn Directory>,
     groups: Groups,
     provisioner: Option<Provisioner>,
 }
 
-impl People {
+impl UserDirectory {
     /// Users of this directory, created and changed by this provisioner.
     pub fn new(directory: Arc<dyn Directory>, groups: Groups, provisioner: Option<Provisioner>) -> Self {
         Self { directory, groups, provisioner }

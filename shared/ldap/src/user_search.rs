@@ -18,7 +18,7 @@ use crate::{Ldap, UserSchema};
 
 /// What the directory and the binder share.
 #[derive(Debug)]
-pub(crate) struct People {
+pub(crate) struct UserSearch {
     pub(crate) pool: Pool,
     pub(crate) config: Ldap,
     pub(crate) id: IdAttribute,
@@ -26,7 +26,7 @@ pub(crate) struct People {
     attributes: Vec<String>,
 }
 
-impl People {
+impl UserSearch {
     pub(crate) fn new(config: &Ldap, environment: &Environment) -> Self {
         let tls = Tls::new(config.insecure, config.ca_cert.clone(), &base_data_path(environment));
         let (user, group) = (&config.user_schema, &config.group_schema);
