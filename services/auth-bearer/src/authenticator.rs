@@ -30,7 +30,7 @@ pub struct Bearer {
 }
 
 impl Bearer {
-    /// Verifies tokens of these issuers and finds their users with `people`.
+    /// Verifies tokens of these issuers and finds their users with `users`.
     pub fn new(issuers: Issuers, users: UserDirectory, clock: Clock) -> Self {
         Self { issuers, results: Results::default(), sessions: Sessions::default(), users, clock }
     }

@@ -35,8 +35,13 @@ impl Frozen {
     fn freeze(processes: &[String]) -> Self {
         // a process that was sent the signal may go on for a moment; one that has ended (Z) needs no waiting for
         let script = r#"kill -STOP "$@"
+            tries=0
             for process; do
-                while [ -e "/proc/$process" ] && ! grep -q '^State:.[TZ]' "/proc/$process/status"; do sleep 0.01; done
+                while [ -e "/proc/$process" ] && ! grep -q '^State:.[TZ]' "/proc/$process/status"; do
+                    tries=$((tries + 1))
+                    [ $tries -lt 2000 ] || { kill -CONT "$@"; exit 1; }
+                    sleep 0.01
+                done
             done
             echo; read -r _; kill -CONT "$@""#;
         let mut holder = Command::new("sh");
@@ -44,7 +49,8 @@ impl Frozen {
         let mut holder = holder.spawn().expect("sh starts");
         let mut line = String::new();
         let stdout = holder.stdout.take().expect("stdout is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("sh tells when they are stopped");
+        BufReader::new(stdout).read_line(&mut line).expect("sh says when they are stopped");
+        assert!(!line.is_empty(), "the processes stop");
         Self(holder)
     }
 }
