@@ -12,7 +12,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use oidc::claims::{is_meant_for, time};
 use oidc::jose::{MAX_JWT, UnverifiedJwt};
-use oidc::logout_token::LogoutToken;
+use oidc::logout_token::{self, LogoutToken};
 use oidc::relying_party::{Expected, InvalidToken};
 use outbound::issuer::cache::VerifyError;
 use serde_json::{Value, json};
@@ -130,9 +130,5 @@ fn token_of(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Result<Str
     if query.is_some_and(|query| !query.is_empty()) || !is_form {
         return Err(LogoutError::Request);
     }
-    let mut tokens = form_urlencoded::parse(body).filter(|(name, _)| name == "logout_token");
-    match (tokens.next(), tokens.next()) {
-        (Some((_, token)), None) if !token.is_empty() => Ok(token.into_owned()),
-        _ => Err(LogoutError::Request),
-    }
+    logout_token::of_form(body).ok_or(LogoutError::Request)
 }

@@ -21,7 +21,6 @@ use std::time::Duration;
 
 use ::store::{Database, StoreError};
 use authn::BoxError;
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bounded_cache::{ARC, HeapSize, MIB};
@@ -164,7 +163,7 @@ fn exchanges() -> Cache<String, Exchange> {
 
 /// The SHA-256 of a text, in base64url.
 pub(crate) fn digest_of(text: &str) -> String {
-    URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()))
+    URL_SAFE_NO_PAD.encode(crypto::fingerprint(text.as_bytes()))
 }
 
 #[cfg(test)]

@@ -33,6 +33,13 @@ pub struct LogoutToken {
     pub accepted_until: SystemTime,
 }
 
+/// The logout token in a form (2.5): the only `logout_token`; `None` if there is none, an empty one or several.
+pub fn of_form(body: &[u8]) -> Option<String> {
+    let mut tokens = form_urlencoded::parse(body).filter(|(name, _)| name == "logout_token").map(|(_, token)| token);
+    let token = tokens.next().filter(|token| !token.is_empty())?;
+    tokens.next().is_none().then(|| token.into_owned())
+}
+
 impl LogoutToken {
     /// Checks and reads a logout token. One that is accepted for longer than `longest` is refused, so that its `jti` can be stored for as
     /// long. `is_audience` decides on the `aud`, which must be there.

@@ -6,15 +6,16 @@ use authn::audit::Event;
 use axum::Json;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use oidc::claims::{LEEWAY, is_meant_for};
 use oidc::jose::{MAX_JWT, UnverifiedJwt};
-use oidc::logout_token::LogoutToken;
+use oidc::logout_token::{self, LogoutToken};
 use oidc::relying_party::{Expected, InvalidToken};
 use outbound::issuer::cache::VerifyError;
 use serde_json::json;
 use tracing::field::display;
+use web::form::is_form;
 
 use super::{Sessions, digest_of};
 use crate::request_body::read_body;
@@ -86,16 +87,7 @@ fn ended_by(token: LogoutToken) -> Ended {
 
 /// The only logout token of a form. One in the query is refused, as proxies log queries.
 fn token_of(query: &str, headers: &HeaderMap, body: &[u8]) -> Option<String> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !query.is_empty() || !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return None;
-    }
-    let mut tokens = form_urlencoded::parse(body).filter(|(name, _)| name == "logout_token");
-    match (tokens.next(), tokens.next()) {
-        (Some((_, token)), None) if !token.is_empty() => Some(token.into_owned()),
-        _ => None,
-    }
+    if query.is_empty() && is_form(headers) { logout_token::of_form(body) } else { None }
 }
 
 #[cfg(test)]

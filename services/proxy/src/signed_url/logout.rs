@@ -4,6 +4,7 @@
 use http::Method;
 use oidc::claims::{LEEWAY, identifier, time};
 use oidc::jose::UnverifiedJwt;
+use oidc::logout_token;
 
 use crate::builtin_routes;
 use crate::request_info::RequestInfo;
@@ -17,8 +18,7 @@ pub(crate) fn is_one(info: &RequestInfo<'_>, route: &Route) -> bool {
 
 /// The issuer and what it has ended, by the token in a body that auth-bearer has accepted; `None` without a token.
 pub(crate) fn ended(body: &[u8]) -> Option<(String, Ended)> {
-    let mut tokens = form_urlencoded::parse(body).filter(|(name, _)| name == "logout_token").map(|(_, token)| token);
-    let token = tokens.next().filter(|_| tokens.next().is_none())?;
+    let token = logout_token::of_form(body)?;
     let jwt = UnverifiedJwt::parse(&token).ok()?;
     let claims = jwt.claims();
     let named = |name| identifier(claims, name).ok().flatten();

@@ -145,3 +145,13 @@ fn logout_token_that_is_accepted_for_too_long_is_refused() {
     assert_eq!(read(NOW + 3596, hour), Err(InvalidToken("exp")));
     assert!(read(NOW + 86_400, None).is_ok(), "without a limit");
 }
+
+#[test]
+fn only_logout_token_of_a_form_is_read() {
+    assert_eq!(of_form(b"logout_token=a.b%2Ec&other=1").as_deref(), Some("a.b.c"));
+    for body in
+        [&b""[..], b"other=1", b"logout_token=", b"logout_token=a&logout_token=b", b"logout_token=a&logout_token="]
+    {
+        assert_eq!(of_form(body), None, "{}", String::from_utf8_lossy(body));
+    }
+}
