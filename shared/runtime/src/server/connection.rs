@@ -100,8 +100,8 @@ where
         let is_grpc = self.stack.requests().protocol() == Protocol::Grpc;
         let builder = builder(is_grpc, self.limits);
         let unread = if is_grpc { Unread::never() } else { Unread::default() };
-        let stream =
-            Lingering::new(PrefaceStream::new(stream, preface_guard.clone()), unread.clone(), self.limits.linger);
+        let stream = PrefaceStream::new(stream, preface_guard.clone(), is_grpc);
+        let stream = Lingering::new(stream, unread.clone(), self.limits.linger);
         let (stack, connected) = (self.stack, Arc::new(connected));
         let service = service_fn(move |request| {
             let (stack, connected, unread) = (Arc::clone(&stack), Arc::clone(&connected), unread.clone());
