@@ -5,7 +5,10 @@ use std::sync::Arc;
 use auth_app::token;
 use authn::BoxError;
 use proto::cs3::{
-    auth::provider::v1beta1::{AuthenticateRequest as ProviderRequest, provider_api_client::ProviderApiClient},
+    auth::{
+        applications::v1beta1::{GenerateAppPasswordRequest, InvalidateAppPasswordRequest},
+        provider::v1beta1::{AuthenticateRequest as ProviderRequest, provider_api_client::ProviderApiClient},
+    },
     gateway::v1beta1::{
         AuthenticateRequest, AuthenticateResponse, WhoAmIRequest, gateway_api_client::GatewayApiClient,
     },
@@ -14,7 +17,7 @@ use runtime::Random;
 use secrecy::ExposeSecret;
 use status::Kind;
 use testkit::is_ok;
-use tonic::transport::Channel;
+use tonic::{Request, transport::Channel};
 
 use crate::{family::MACHINE_KEY, load::Call};
 
@@ -100,4 +103,32 @@ async fn ask(
     let request =
         AuthenticateRequest { r#type: kind.to_owned(), client_id, client_secret, ..AuthenticateRequest::default() };
     Ok(GatewayApiClient::new(channel).authenticate(request).await?.into_inner())
+}
+
+/// Creates an app token for the user with this internal token, and returns its secret.
+pub(crate) async fn create_app_token(channel: Channel, jwt: &str) -> Result<String, BoxError> {
+    let message = GenerateAppPasswordRequest {
+        label: "bench".to_owned(),
+        token_scope: (&authn::Scopes::full_user()).into(),
+        ..GenerateAppPasswordRequest::default()
+    };
+    let answer = GatewayApiClient::new(channel).generate_app_password(signed(message, jwt)?).await?.into_inner();
+    let created = answer.app_password.ok_or_else(|| format!("no app token: {:?}", answer.status))?;
+    Ok(created.password)
+}
+
+/// Revokes the app token with this secret, which belongs to the user with this internal token.
+pub(crate) async fn revoke_app_token(channel: Channel, jwt: &str, secret: &str) -> Result<(), BoxError> {
+    let message =
+        InvalidateAppPasswordRequest { password: secret.to_owned(), ..InvalidateAppPasswordRequest::default() };
+    let answer = GatewayApiClient::new(channel).invalidate_app_password(signed(message, jwt)?).await?;
+    let status = answer.into_inner().status;
+    if is_ok(status.as_ref()) { Ok(()) } else { Err(format!("{status:?}").into()) }
+}
+
+/// A request with an internal token.
+fn signed<T>(message: T, jwt: &str) -> Result<Request<T>, BoxError> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert(::token::METADATA_KEY, jwt.parse()?);
+    Ok(request)
 }

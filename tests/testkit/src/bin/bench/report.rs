@@ -81,6 +81,12 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }
 
+/// So many KiB, in MiB.
+#[expect(clippy::cast_precision_loss, reason = "the KiB of a process or a file are far below 2^52")]
+pub(crate) fn mib(kib: u64) -> f64 {
+    kib as f64 / 1024.0
+}
+
 /// Prints one line of text.
 pub(crate) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use authn::BoxError;
 
-use crate::report;
+use crate::report::{self, mib};
 use crate::spent::Spent;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -84,11 +84,6 @@ impl Samples {
         let all: Vec<_> = within.map(|sample| mib(sample.resident)).collect();
         (!all.is_empty()).then(|| report::median(&all))
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "the KiB of a process are far below 2^52")]
-fn mib(kib: u64) -> f64 {
-    kib as f64 / 1024.0
 }
 
 #[cfg(test)]

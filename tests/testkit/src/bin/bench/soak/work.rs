@@ -7,14 +7,10 @@ use authn::BoxError;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
-use proto::cs3::auth::applications::v1beta1::{GenerateAppPasswordRequest, InvalidateAppPasswordRequest};
-use proto::cs3::gateway::v1beta1::gateway_api_client::GatewayApiClient;
 use serde_json::Value;
-use testkit::is_ok;
-use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::call::authenticate;
+use crate::call::{authenticate, create_app_token, revoke_app_token};
 use crate::family::{Family, MACHINE_KEY};
 use crate::http::{Ask, Connection};
 use crate::idp;
@@ -95,13 +91,13 @@ impl Lane {
     /// Makes an app token, uses it, revokes it, and tries it once more.
     async fn app_token(&self, login: &str) -> Result<(), BoxError> {
         let jwt = self.opens("machine", &format!("username:{login}"), MACHINE_KEY).await?;
-        let secret = self.counts.note("making an app token", self.make(&jwt).await)?;
+        let secret = self.counts.note("making an app token", create_app_token(self.gateway.clone(), &jwt).await)?;
         let basic = format!("Basic {}", STANDARD.encode(format!("{login}:{secret}")));
         for _ in 0..2 {
             self.opens("appauth", login, &secret).await?;
             self.verifies(&basic, StatusCode::OK).await?;
         }
-        self.counts.note("revoking an app token", self.revoke(&jwt, &secret).await)?;
+        self.counts.note("revoking an app token", revoke_app_token(self.gateway.clone(), &jwt, &secret).await)?;
         let outcome = authenticate(self.gateway.clone(), "appauth", login.to_owned(), secret).await;
         let refused = if outcome.is_ok() { Err("it is still good".into()) } else { Ok(()) };
         self.counts.note("a revoked app token", refused)?;
@@ -143,31 +139,4 @@ impl Lane {
         });
         self.counts.note("the edge", outcome)
     }
-
-    async fn make(&self, jwt: &str) -> Result<String, BoxError> {
-        let message = GenerateAppPasswordRequest {
-            label: "soak".to_owned(),
-            token_scope: (&authn::Scopes::full_user()).into(),
-            ..GenerateAppPasswordRequest::default()
-        };
-        let answer = GatewayApiClient::new(self.gateway.clone()).generate_app_password(signed(message, jwt)?).await?;
-        let answer = answer.into_inner();
-        let made = answer.app_password.ok_or_else(|| format!("no app token: {:?}", answer.status))?;
-        Ok(made.password)
-    }
-
-    async fn revoke(&self, jwt: &str, secret: &str) -> Result<(), BoxError> {
-        let message =
-            InvalidateAppPasswordRequest { password: secret.to_owned(), ..InvalidateAppPasswordRequest::default() };
-        let answer = GatewayApiClient::new(self.gateway.clone()).invalidate_app_password(signed(message, jwt)?).await?;
-        let status = answer.into_inner().status;
-        if is_ok(status.as_ref()) { Ok(()) } else { Err(format!("{status:?}").into()) }
-    }
-}
-
-/// A request with an internal token.
-fn signed<T>(message: T, jwt: &str) -> Result<Request<T>, BoxError> {
-    let mut request = Request::new(message);
-    request.metadata_mut().insert(token::METADATA_KEY, jwt.parse()?);
-    Ok(request)
 }
