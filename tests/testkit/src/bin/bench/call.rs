@@ -6,7 +6,7 @@ use auth_app::token;
 use authn::BoxError;
 use proto::cs3::{
     auth::{
-        applications::v1beta1::{GenerateAppPasswordRequest, InvalidateAppPasswordRequest},
+        applications::v1beta1::{GenerateAppPasswordRequest, InvalidateAppPasswordRequest, ListAppPasswordsRequest},
         provider::v1beta1::{AuthenticateRequest as ProviderRequest, provider_api_client::ProviderApiClient},
     },
     gateway::v1beta1::{
@@ -115,6 +115,17 @@ pub(crate) async fn create_app_token(channel: Channel, jwt: &str) -> Result<Stri
     let answer = GatewayApiClient::new(channel).generate_app_password(signed(message, jwt)?).await?.into_inner();
     let created = answer.app_password.ok_or_else(|| format!("no app token: {:?}", answer.status))?;
     Ok(created.password)
+}
+
+/// Lists the app tokens of the user with this internal token, and returns how many they are.
+pub(crate) async fn count_app_tokens(channel: Channel, jwt: &str) -> Result<usize, BoxError> {
+    let request = signed(ListAppPasswordsRequest::default(), jwt)?;
+    let answer = GatewayApiClient::new(channel).list_app_passwords(request).await?.into_inner();
+    if is_ok(answer.status.as_ref()) {
+        Ok(answer.app_passwords.len())
+    } else {
+        Err(format!("{:?}", answer.status).into())
+    }
 }
 
 /// Revokes the app token with this secret, which belongs to the user with this internal token.

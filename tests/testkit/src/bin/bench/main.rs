@@ -1,6 +1,6 @@
 //! The load tool: the family and a bare tonic echo, measured over gRPC in one run on one machine; with `idp`, the `OpenID`
 //! Provider and another one, measured over HTTP; with `edge`, the edge, a bare handler and nginx; with `soak`,
-//! the memory of the family under a steady load.
+//! the memory of the family under a steady load; with `scale`, the cost of calls in growing stores of app tokens.
 //!
 //! Requests per second belong to the machine; what carries over are the ratios to the echo and the server's CPU time.
 
@@ -12,6 +12,7 @@ mod http;
 mod idp;
 mod load;
 mod report;
+mod scale;
 mod scenario;
 mod server;
 mod soak;
@@ -75,6 +76,8 @@ enum Role {
     Idp(idp::Arguments),
     /// Watches the memory of the family in one process under a steady load, and fails if it grows.
     Soak(soak::Arguments),
+    /// Measures the services in one process with stores of different sizes, and fails if the CPU time for a call grows.
+    Scale(scale::Arguments),
 }
 
 impl Arguments {
@@ -93,6 +96,7 @@ async fn main() -> ExitCode {
         Some(Role::Edge(arguments)) => edge::run(arguments).await,
         Some(Role::Idp(arguments)) => idp::run(arguments).await,
         Some(Role::Soak(arguments)) => soak::run(arguments).await,
+        Some(Role::Scale(arguments)) => scale::run(arguments).await,
         None => scenario::run(&arguments).await,
     };
     match outcome {

@@ -60,7 +60,7 @@ async fn callers<'a>(arguments: &Arguments, server: &'a Server) -> Result<Caller
 }
 
 /// In which order rows are measured: another one in each round, so that none always comes after the same one.
-fn order(rows: usize, round: usize) -> Vec<usize> {
+pub(crate) fn order(rows: usize, round: usize) -> Vec<usize> {
     let mut order: Vec<_> = (0..rows).map(|row| (row + round) % rows).collect();
     if round % 2 == 1 {
         order.reverse();
