@@ -1,4 +1,4 @@
-//! `cargo xtask bench` and `cargo xtask soak`.
+//! `cargo xtask bench`, `cargo xtask soak` and `cargo xtask scale`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,10 +18,10 @@ pub(crate) struct Arguments {
     passed_on: Vec<String>,
 }
 
-/// Watch the memory of the family in one process under load for an hour, and fail if it grows.
+// No doc comment: clap would print it in place of that of each command.
 #[derive(clap::Args)]
-pub(crate) struct SoakArguments {
-    /// Arguments of the load tool's `soak`; `--help` explains them
+pub(crate) struct RoleArguments {
+    /// Arguments of this role of the load tool; `--help` explains them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     passed_on: Vec<String>,
 }
@@ -37,9 +37,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome {
     tools::run(&mut bench)
 }
 
-pub(crate) fn soak(workspace: &Workspace, arguments: &SoakArguments) -> Outcome {
-    let mut soak = load_tool(workspace, &["doorward"])?;
-    tools::run(soak.arg("soak").args(&arguments.passed_on))
+/// Runs the load tool in a role that measures the services in one process.
+pub(crate) fn run_role(workspace: &Workspace, role: &str, arguments: &RoleArguments) -> Outcome {
+    let mut bench = load_tool(workspace, &["doorward"])?;
+    tools::run(bench.arg(role).args(&arguments.passed_on))
 }
 
 /// Builds the load tool together with what it measures, since it starts the binaries that are in its own folder.

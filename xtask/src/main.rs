@@ -30,7 +30,10 @@ enum Command {
     Test(test::Arguments),
     EnvDocs(env_docs::Arguments),
     Bench(bench::Arguments),
-    Soak(bench::SoakArguments),
+    /// Watch the memory of the family in one process under load for an hour, and fail if it grows.
+    Soak(bench::RoleArguments),
+    /// Measure calls in stores of 1,000 to 1,000,000 app tokens, and fail if their CPU time grows with the store.
+    Scale(bench::RoleArguments),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +52,7 @@ fn run(command: Command) -> Outcome {
         Command::Test(arguments) => test::run(&workspace, &arguments),
         Command::EnvDocs(arguments) => env_docs::run(&workspace, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &arguments),
-        Command::Soak(arguments) => bench::soak(&workspace, &arguments),
+        Command::Soak(arguments) => bench::run_role(&workspace, "soak", &arguments),
+        Command::Scale(arguments) => bench::run_role(&workspace, "scale", &arguments),
     }
 }
