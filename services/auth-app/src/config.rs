@@ -71,11 +71,7 @@ pub struct Config {
     pub tokens: Tokens,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        config::defaults()
-    }
-}
+config::impl_default!(Config);
 
 impl Config {
     /// The URL of the database.

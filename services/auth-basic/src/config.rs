@@ -73,11 +73,7 @@ pub struct Config {
     pub throttle: Rules,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        config::defaults()
-    }
-}
+config::impl_default!(Config);
 
 impl Config {
     /// The URL of the database.

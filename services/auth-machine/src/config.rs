@@ -53,11 +53,7 @@ pub struct Config {
     pub trusted_gateways: Vec<String>,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        config::defaults()
-    }
-}
+config::impl_default!(Config);
 
 impl Config {
     /// Whether the rules allow a caller nothing where the directory knows no roles.

@@ -31,11 +31,7 @@ pub struct Config {
     pub accounts_file: Option<PathBuf>,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        config::defaults()
-    }
-}
+config::impl_default!(Config);
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {

@@ -89,11 +89,7 @@ fn endpoint(what: &str) -> String {
     )
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        config::defaults()
-    }
-}
+config::impl_default!(Config);
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {

@@ -133,11 +133,7 @@ pub struct Config {
     pub lifetimes: Lifetimes,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        config::defaults()
-    }
-}
+config::impl_default!(Config);
 
 impl Config {
     /// The URL of the database.

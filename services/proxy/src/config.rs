@@ -135,11 +135,7 @@ pub struct Doors {
     pub token_review_audiences: Vec<String>,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        config::defaults()
-    }
-}
+config::impl_default!(Config);
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {

@@ -50,11 +50,7 @@ pub struct Config {
     pub ldap: Ldap,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        config::defaults()
-    }
-}
+config::impl_default!(Config);
 
 impl Config {
     /// Whether users are stored in LDAP, and not in a database of this service.

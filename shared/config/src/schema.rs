@@ -68,6 +68,18 @@ pub fn defaults<T: JsonSchema + DeserializeOwned>() -> T {
     default_of(&schema_of::<T>(), None).deserialize().expect("the defaults are of their settings' types")
 }
 
+/// Implements `Default` for a section by [`defaults`].
+#[macro_export]
+macro_rules! impl_default {
+    ($section:ty) => {
+        impl Default for $section {
+            fn default() -> Self {
+                $crate::defaults()
+            }
+        }
+    };
+}
+
 /// The default of what a schema describes. That which the section around it names goes before its own.
 fn default_of(schema: &Json, named: Option<&Json>) -> Value {
     let default = named.or_else(|| schema.get("default"));

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::{
     ConfigError, Debug, Environment, Grpc, GrpcClientTls, Http, Identity, Loaded, Log, Reva, Secret, SecretFiles,
-    Section, TokenManager, Tracing, defaults, load,
+    Section, TokenManager, Tracing, load,
 };
 
 const IDENTITY: Identity = Identity { name: "auth-app", prefix: "AUTH_APP" };
@@ -51,11 +51,7 @@ struct AuthAppLike {
     allow_impersonation: bool,
 }
 
-impl Default for AuthAppLike {
-    fn default() -> Self {
-        defaults()
-    }
-}
+crate::impl_default!(AuthAppLike);
 
 impl Section for AuthAppLike {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {

@@ -93,11 +93,7 @@ pub struct Ldap {
     pub group_schema: GroupSchema,
 }
 
-impl Default for Ldap {
-    fn default() -> Self {
-        config::defaults()
-    }
-}
+config::impl_default!(Ldap);
 
 /// `user_schema`: which attribute of a person holds what.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -56,11 +56,7 @@ pub struct Tokens {
     pub revocation_push: bool,
 }
 
-impl Default for Tokens {
-    fn default() -> Self {
-        config::defaults()
-    }
-}
+config::impl_default!(Tokens);
 
 impl Section for Tokens {
     fn validate(&self) -> Result<(), Invalid> {

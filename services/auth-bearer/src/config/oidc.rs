@@ -99,11 +99,7 @@ pub struct Oidc {
     pub client_auth: String,
 }
 
-impl Default for Oidc {
-    fn default() -> Self {
-        config::defaults()
-    }
-}
+config::impl_default!(Oidc);
 
 impl Section for Oidc {
     fn validate(&self) -> Result<(), Invalid> {

@@ -62,11 +62,7 @@ pub struct AutoProvision {
     pub trust_mail: bool,
 }
 
-impl Default for AutoProvision {
-    fn default() -> Self {
-        config::defaults()
-    }
-}
+config::impl_default!(AutoProvision);
 
 impl Section for AutoProvision {
     fn validate(&self) -> Result<(), Invalid> {
@@ -117,11 +113,7 @@ pub struct RoleAssignment {
     pub mapping: Vec<String>,
 }
 
-impl Default for RoleAssignment {
-    fn default() -> Self {
-        config::defaults()
-    }
-}
+config::impl_default!(RoleAssignment);
 
 impl Section for RoleAssignment {
     fn validate(&self) -> Result<(), Invalid> {

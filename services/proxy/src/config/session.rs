@@ -68,11 +68,7 @@ pub struct Session {
     pub cookie_domain: String,
 }
 
-impl Default for Session {
-    fn default() -> Self {
-        config::defaults()
-    }
-}
+config::impl_default!(Session);
 
 impl Session {
     /// Whether users may sign in with a browser.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{PrivateKeyFile, Secret, defaults};
+use crate::{PrivateKeyFile, Secret};
 
 /// `token_manager`: the family's internal token.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -24,11 +24,7 @@ pub struct TokenManager {
     pub expires: Duration,
 }
 
-impl Default for TokenManager {
-    fn default() -> Self {
-        defaults()
-    }
-}
+crate::impl_default!(TokenManager);
 
 /// How a client treats TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

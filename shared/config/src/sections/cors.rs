@@ -7,7 +7,7 @@ use ::http::{HeaderName, Method};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Invalid, Section, defaults};
+use crate::{Invalid, Section};
 
 /// What stands for every origin, method or header.
 pub const ANY: &str = "*";
@@ -40,11 +40,7 @@ pub struct Cors {
     pub allow_credentials: bool,
 }
 
-impl Default for Cors {
-    fn default() -> Self {
-        defaults()
-    }
-}
+crate::impl_default!(Cors);
 
 impl Section for Cors {
     fn validate(&self) -> Result<(), Invalid> {

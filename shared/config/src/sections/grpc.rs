@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_HEADER_SIZE, header_size};
-use crate::{Invalid, ListenAddr, Networks, PrivateKeyFile, Section, defaults};
+use crate::{Invalid, ListenAddr, Networks, PrivateKeyFile, Section};
 
 /// `grpc`: the gRPC server.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -64,11 +64,7 @@ impl Grpc {
 /// The addresses of this machine that no other can send from.
 const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1"];
 
-impl Default for Grpc {
-    fn default() -> Self {
-        defaults()
-    }
-}
+crate::impl_default!(Grpc);
 
 impl Section for Grpc {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
