@@ -136,9 +136,7 @@ impl Section for Cost {
 
 impl Section for Rules {
     fn validate(&self) -> Result<(), Invalid> {
-        if self.longest_delay < self.first_delay || self.longest_delay >= self.forget_after {
-            return Err(Invalid::new("longest_delay", "must be at least the first delay, and less than 1h"));
-        }
-        Ok(())
+        let is_between = (self.first_delay..self.forget_after).contains(&self.longest_delay);
+        Invalid::unless(is_between, "longest_delay", "must be at least the first delay, and less than 1h")
     }
 }

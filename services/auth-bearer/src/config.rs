@@ -77,13 +77,9 @@ impl Section for Config {
 
     fn validate(&self) -> Result<(), Invalid> {
         let writes = self.auto_provision.accounts || self.role_assignment.is_by_claim();
-        if writes && self.minting.jwt_secret.is_empty() {
-            return Err(Invalid::new(
-                "token_manager.jwt_secret",
-                "is not set; people are made and changed with a token that it signs: give every service the same one",
-            ));
-        }
-        Ok(())
+        let hint =
+            "is not set; people are made and changed with a token that it signs: give every service the same one";
+        Invalid::unless(!writes || !self.minting.jwt_secret.is_empty(), "token_manager.jwt_secret", hint)
     }
 }
 

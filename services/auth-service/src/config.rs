@@ -39,11 +39,9 @@ impl Section for Config {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        if self.accounts_file.is_none() && self.service_account.id.is_empty() {
-            let hint = "is not set, and there is no AUTH_SERVICE_ACCOUNTS_FILE either; name at least one account";
-            return Err(Invalid::new("service_account.service_account_id", hint));
-        }
-        Ok(())
+        let has_account = self.accounts_file.is_some() || !self.service_account.id.is_empty();
+        let hint = "is not set, and there is no AUTH_SERVICE_ACCOUNTS_FILE either; name at least one account";
+        Invalid::unless(has_account, "service_account.service_account_id", hint)
     }
 }
 
@@ -65,10 +63,8 @@ pub struct ServiceAccount {
 
 impl Section for ServiceAccount {
     fn validate(&self) -> Result<(), Invalid> {
-        match (self.id.is_empty(), self.secret.is_empty()) {
-            (false, true) => Err(Invalid::new("service_account_secret", "is not set, but the account's id is")),
-            (true, false) => Err(Invalid::new("service_account_id", "is not set, but the account's secret is")),
-            _ => Ok(()),
-        }
+        let (has_id, has_secret) = (!self.id.is_empty(), !self.secret.is_empty());
+        Invalid::unless(has_secret || !has_id, "service_account_secret", "is not set, but the account's id is")?;
+        Invalid::unless(has_id || !has_secret, "service_account_id", "is not set, but the account's secret is")
     }
 }

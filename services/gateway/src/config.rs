@@ -97,9 +97,8 @@ impl Section for Config {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        if self.max_groups_size > MOST_GROUPS_SIZE {
-            return Err(Invalid::new("max_groups_size", "must be at most 45056: services read tokens of 64 KiB"));
-        }
+        let fits = self.max_groups_size <= MOST_GROUPS_SIZE;
+        Invalid::unless(fits, "max_groups_size", "must be at most 45056: services read tokens of 64 KiB")?;
         let problem =
             |pair| format!("must hold pairs of a role and a number of bytes, like user=5000000000; not {pair:?}");
         Quotas::parse(&self.role_quotas).map(drop).map_err(|pair| Invalid::new("role_quotas", problem(pair)))

@@ -196,25 +196,20 @@ impl Section for Config {
     fn validate(&self) -> Result<(), Invalid> {
         store::validate_url(&self.database_url)?;
         store::validate_listen_url(&self.database_listen_url)?;
-        if self.layouts.is_empty() || self.layouts.iter().any(|name| name.parse::<EndpointProfile>().is_err()) {
-            return Err(Invalid::new("layouts", "must be a list of: opencloud, cells"));
-        }
-        if self.strict_layouts.iter().any(|name| !self.layouts.contains(name)) {
-            return Err(Invalid::new("strict_layouts", "must be some of those in layouts"));
-        }
+        let are_layouts = self.layouts.iter().all(|name| name.parse::<EndpointProfile>().is_ok());
+        let is_served = are_layouts && !self.layouts.is_empty();
+        Invalid::unless(is_served, "layouts", "must be a list of: opencloud, cells")?;
+        let are_served = self.strict_layouts.iter().all(|name| self.layouts.contains(name));
+        Invalid::unless(are_served, "strict_layouts", "must be some of those in layouts")?;
         check_algorithms(&self.signing_algorithms).map_err(|problem| Invalid::new("signing_algorithms", problem))?;
-        if self.max_groups_size > MOST_GROUPS_SIZE {
-            return Err(Invalid::new("max_groups_size", "must be at most 20480: services read tokens of 32 KiB"));
-        }
-        if self.default_clients.iter().any(|name| !["opencloud", "cells", "ocis"].contains(&name.as_str())) {
-            return Err(Invalid::new("default_clients", "must be a list of: opencloud, cells, ocis"));
-        }
+        let fits = self.max_groups_size <= MOST_GROUPS_SIZE;
+        Invalid::unless(fits, "max_groups_size", "must be at most 20480: services read tokens of 32 KiB")?;
+        let are_sets = self.default_clients.iter().all(|name| ["opencloud", "cells", "ocis"].contains(&name.as_str()));
+        Invalid::unless(are_sets, "default_clients", "must be a list of: opencloud, cells, ocis")?;
         check_site(&self.site()).map_err(|problem| Invalid::new("url", problem))?;
-        if !self.mtls_url.is_empty() && (!self.mtls_url.starts_with("https://") || check_site(&self.mtls_url).is_err())
-        {
-            return Err(Invalid::new("mtls_url", "must be https:// and a host, perhaps with a port, and no path"));
-        }
-        Ok(())
+        let is_site = self.mtls_url.starts_with("https://") && check_site(&self.mtls_url).is_ok();
+        let problem = "must be https:// and a host, perhaps with a port, and no path";
+        Invalid::unless(self.mtls_url.is_empty() || is_site, "mtls_url", problem)
     }
 
     fn warnings(&self) -> Vec<String> {

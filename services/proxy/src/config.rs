@@ -150,30 +150,21 @@ impl Section for Config {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        let is_web = |url: &str| url.starts_with("https://") || url.starts_with("http://");
-        if !is_web(&self.url) {
-            return Err(Invalid::new("url", "must be like https://cloud.example.org"));
-        }
+        let is_web = self.url.starts_with("https://") || self.url.starts_with("http://");
+        Invalid::unless(is_web, "url", "must be like https://cloud.example.org")?;
         if let Err(problem) = self.request_filter() {
             let is_more = matches!(problem, FilterError::More(_));
             let key = if is_more { "identity_headers" } else { "identity_headers_except" };
             return Err(Invalid::new(key, problem.to_string()));
         }
-        if self.http.0.trusted_proxies.is_empty() {
-            let invalid = |problem: &str| Err(Invalid::new("http.trusted_proxies", problem));
-            if !self.doors.verify_proxy.is_empty() {
-                return invalid(
-                    "must hold the address of the proxy that asks at /verify, as PROXY_VERIFY_PROXY is set: no other \
-                     address is answered there",
-                );
-            }
-            if matches!(self.grpc.addr, ListenAddr::Tcp { .. }) {
-                return invalid(
-                    "must hold the addresses of the Envoys that ask by gRPC, as PROXY_GRPC_ADDR is set: no other address \
-                     is answered there",
-                );
-            }
-        }
+        let has_proxies = !self.http.0.trusted_proxies.is_empty();
+        let problem = "must hold the address of the proxy that asks at /verify, as PROXY_VERIFY_PROXY is set: no other \
+                       address is answered there";
+        Invalid::unless(has_proxies || self.doors.verify_proxy.is_empty(), "http.trusted_proxies", problem)?;
+        let is_remote = matches!(self.grpc.addr, ListenAddr::Tcp { .. });
+        let problem = "must hold the addresses of the Envoys that ask by gRPC, as PROXY_GRPC_ADDR is set: no other \
+                       address is answered there";
+        Invalid::unless(has_proxies || !is_remote, "http.trusted_proxies", problem)?;
         self.validate_session()
     }
 }

@@ -18,6 +18,14 @@ impl Invalid {
     pub fn new(key: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { key: key.into(), problem: problem.into() }
     }
+
+    /// Refuses the setting `key`, as [`Invalid::new`] does, unless a rule holds.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn unless(holds: bool, key: &str, problem: &str) -> Result<(), Self> {
+        if holds { Ok(()) } else { Err(Self::new(key, problem)) }
+    }
 }
 
 /// Why a configuration is refused. Its text is one line that tells the operator what to do, and never holds a secret.

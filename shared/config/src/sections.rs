@@ -41,9 +41,6 @@ const LEAST_HEADER_SIZE: usize = 8 * 1024;
 const MOST_HEADER_SIZE: usize = 1024 * 1024;
 
 fn header_size(size: usize) -> Result<(), Invalid> {
-    if (LEAST_HEADER_SIZE..=MOST_HEADER_SIZE).contains(&size) {
-        return Ok(());
-    }
-    let range = format!("must be a number of bytes from {LEAST_HEADER_SIZE} to {MOST_HEADER_SIZE}");
-    Err(Invalid::new("max_header_size", range))
+    let problem = format!("must be a number of bytes from {LEAST_HEADER_SIZE} to {MOST_HEADER_SIZE}");
+    Invalid::unless((LEAST_HEADER_SIZE..=MOST_HEADER_SIZE).contains(&size), "max_header_size", &problem)
 }

@@ -156,11 +156,9 @@ pub struct GroupSchema {
 impl Ldap {
     /// What is demanded only where LDAP is really used. `at` is the path of this section within the configuration.
     pub fn validate_in_use(&self, at: &str) -> Result<(), Invalid> {
-        if !self.bind_dn.is_empty() && self.bind_password.is_empty() {
-            let problem = "is not set; LDAP is in use and needs the password of the service's DN";
-            return Err(Invalid::new(format!("{at}.bind_password"), problem));
-        }
-        Ok(())
+        let can_bind = self.bind_dn.is_empty() || !self.bind_password.is_empty();
+        let problem = "is not set; LDAP is in use and needs the password of the service's DN";
+        Invalid::unless(can_bind, &format!("{at}.bind_password"), problem)
     }
 }
 
@@ -181,17 +179,13 @@ impl Section for Ldap {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        if !["ldap://", "ldaps://", "ldapi://"].iter().any(|scheme| self.uri.starts_with(scheme)) {
-            return Err(Invalid::new("uri", "must start with ldaps://, ldap:// or ldapi://"));
-        }
+        let is_ldap = ["ldap://", "ldaps://", "ldapi://"].iter().any(|scheme| self.uri.starts_with(scheme));
+        Invalid::unless(is_ldap, "uri", "must start with ldaps://, ldap:// or ldapi://")?;
         for (key, text) in [("user_filter", &self.user_filter), ("group_filter", &self.group_filter)] {
-            if configured(text).is_some_and(|filter| parse_filter(filter).is_err()) {
-                return Err(Invalid::new(key, "must be an LDAP filter, like (objectclass=ownCloud)"));
-            }
+            let is_filter = configured(text).is_none_or(|filter| parse_filter(filter).is_ok());
+            Invalid::unless(is_filter, key, "must be an LDAP filter, like (objectclass=ownCloud)")?;
         }
-        if self.login_attributes.is_empty() {
-            return Err(Invalid::new("login_attributes", "must name at least one attribute"));
-        }
+        Invalid::unless(!self.login_attributes.is_empty(), "login_attributes", "must name at least one attribute")?;
         names(&self.login_attributes.iter().map(|name| ("login_attributes", name)).collect::<Vec<_>>())?;
         names(&[("user_object_class", &self.user_object_class), ("group_object_class", &self.group_object_class)])
     }
@@ -218,8 +212,6 @@ impl Section for GroupSchema {
 
 /// These settings become part of filters, so they must be names and nothing else.
 fn names(settings: &[(&str, &String)]) -> Result<(), Invalid> {
-    match settings.iter().find(|(_, name)| !is_name(name)) {
-        Some((key, _)) => Err(Invalid::new(*key, "must be the name of an LDAP attribute or object class")),
-        None => Ok(()),
-    }
+    let problem = "must be the name of an LDAP attribute or object class";
+    settings.iter().try_for_each(|(key, name)| Invalid::unless(is_name(name), key, problem))
 }

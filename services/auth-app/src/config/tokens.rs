@@ -60,13 +60,10 @@ config::impl_default!(Tokens);
 
 impl Section for Tokens {
     fn validate(&self) -> Result<(), Invalid> {
-        match self.allowed_scopes.iter().find(|kind| !SCOPE_KINDS.contains(&kind.as_str())) {
-            Some(_) => Err(Invalid::new("allowed_scopes", "may hold user, node, path, tokens and profile only")),
-            None if self.allowed_scopes.is_empty() => {
-                Err(Invalid::new("allowed_scopes", "is empty, so that no token could be made"))
-            }
-            None => Ok(()),
-        }
+        let are_known = self.allowed_scopes.iter().all(|kind| SCOPE_KINDS.contains(&kind.as_str()));
+        Invalid::unless(are_known, "allowed_scopes", "may hold user, node, path, tokens and profile only")?;
+        let has_scopes = !self.allowed_scopes.is_empty();
+        Invalid::unless(has_scopes, "allowed_scopes", "is empty, so that no token could be made")
     }
 }
 

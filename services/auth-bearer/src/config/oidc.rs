@@ -105,13 +105,11 @@ impl Section for Oidc {
     fn validate(&self) -> Result<(), Invalid> {
         discovery_of(&self.issuer, self.insecure).map_err(|problem| Invalid::new("issuer", problem))?;
         check_claims(&[("id_claim", &self.id_claim), ("uid_claim", &self.uid_claim), ("gid_claim", &self.gid_claim)])?;
-        if self.cache_ttl > MAX_CACHE_TTL {
-            return Err(Invalid::new("cache_ttl", "must be at most 30s: a revoked token is accepted for so long"));
-        }
-        if self.verify_method == "introspection" && (self.client_id.is_empty() || self.client_secret.is_empty()) {
-            return Err(Invalid::new("client_id", "and the secret must be set: introspection asks who asks"));
-        }
-        Ok(())
+        let is_short = self.cache_ttl <= MAX_CACHE_TTL;
+        Invalid::unless(is_short, "cache_ttl", "must be at most 30s: a revoked token is accepted for so long")?;
+        let has_client = !self.client_id.is_empty() && !self.client_secret.is_empty();
+        let is_complete = has_client || self.verify_method != "introspection";
+        Invalid::unless(is_complete, "client_id", "and the secret must be set: introspection asks who asks")
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -125,10 +125,8 @@ impl Section for RoleAssignment {
             );
             return Err(Invalid::new("mapping", problem));
         }
-        if self.is_by_claim() && self.mapping.is_empty() {
-            return Err(Invalid::new("mapping", "must not be empty: no user could sign in"));
-        }
-        Ok(())
+        let gives_roles = !self.is_by_claim() || !self.mapping.is_empty();
+        Invalid::unless(gives_roles, "mapping", "must not be empty: no user could sign in")
     }
 }
 

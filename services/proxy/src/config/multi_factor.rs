@@ -17,9 +17,7 @@ pub struct MultiFactor {
 
 impl Section for MultiFactor {
     fn validate(&self) -> Result<(), Invalid> {
-        if self.enabled && self.auth_level_names.iter().any(String::is_empty) {
-            return Err(Invalid::new("auth_level_names", "has an empty name; list the values of acr, like advanced"));
-        }
-        Ok(())
+        let are_named = !self.enabled || !self.auth_level_names.iter().any(String::is_empty);
+        Invalid::unless(are_named, "auth_level_names", "has an empty name; list the values of acr, like advanced")
     }
 }

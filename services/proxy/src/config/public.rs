@@ -77,6 +77,6 @@ impl From<Settings> for Public {
 impl Section for Public {
     fn validate(&self) -> Result<(), Invalid> {
         self.0.validate_shared()?;
-        if self.0.addr == ListenAddr::Off { Err(Invalid::new("addr", "must be an address")) } else { Ok(()) }
+        Invalid::unless(self.0.addr != ListenAddr::Off, "addr", "must be an address")
     }
 }

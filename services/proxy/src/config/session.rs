@@ -93,19 +93,11 @@ impl Section for Session {
         if !self.is_enabled() {
             return Ok(());
         }
-        if self.secret.is_empty() {
-            let hint = "is not set; make one with: openssl rand -base64 32";
-            return Err(Invalid::new("secret", hint));
-        }
-        if !self.scopes.split(' ').any(|scope| scope == "openid") {
-            return Err(Invalid::new("scopes", "must hold openid"));
-        }
-        if self.idle.is_zero() || self.life < self.idle {
-            return Err(Invalid::new("life", "must be at least as long as the time without use, and neither may be 0"));
-        }
-        if self.leeway > MOST_LEEWAY {
-            return Err(Invalid::new("leeway", "must be at most 5m"));
-        }
+        Invalid::unless(!self.secret.is_empty(), "secret", "is not set; make one with: openssl rand -base64 32")?;
+        Invalid::unless(self.scopes.split(' ').any(|scope| scope == "openid"), "scopes", "must hold openid")?;
+        let is_long = !self.idle.is_zero() && self.life >= self.idle;
+        Invalid::unless(is_long, "life", "must be at least as long as the time without use, and neither may be 0")?;
+        Invalid::unless(self.leeway <= MOST_LEEWAY, "leeway", "must be at most 5m")?;
         self.validate_hosts()
     }
 }
@@ -113,22 +105,16 @@ impl Section for Session {
 impl Session {
     fn validate_hosts(&self) -> Result<(), Invalid> {
         let domain = &self.cookie_domain;
-        if !domain.is_empty() && (!is_host(domain) || domain.contains([':', '[']) || !domain.contains('.')) {
-            return Err(Invalid::new("cookie_domain", "must be like example.org"));
-        }
+        let is_domain = is_host(domain) && !domain.contains([':', '[']) && domain.contains('.');
+        Invalid::unless(domain.is_empty() || is_domain, "cookie_domain", "must be like example.org")?;
         for host in &self.return_hosts {
             let is_inside = url::Url::parse(&format!("https://{host}")).is_ok_and(|url| {
                 let name = url.host_str().unwrap_or_default();
                 is_host(host) && is_below(name, domain)
             });
-            if !is_inside {
-                return Err(Invalid::new(
-                    "return_hosts",
-                    format!(
-                        "{host:?} is no host in PROXY_SESSION_COOKIE_DOMAIN, so it would never be sent the session"
-                    ),
-                ));
-            }
+            let problem =
+                format!("{host:?} is no host in PROXY_SESSION_COOKIE_DOMAIN, so it would never be sent the session");
+            Invalid::unless(is_inside, "return_hosts", &problem)?;
         }
         Ok(())
     }

@@ -72,10 +72,8 @@ impl Section for Grpc {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        let is_socket = matches!(self.addr, ListenAddr::Unix(_));
-        if self.protocol == "unix" && !is_socket && self.addr != ListenAddr::Off {
-            return Err(Invalid::new("addr", "must be the path of a socket, as the protocol is unix"));
-        }
+        let fits = self.protocol != "unix" || !matches!(self.addr, ListenAddr::Tcp { .. });
+        Invalid::unless(fits, "addr", "must be the path of a socket, as the protocol is unix")?;
         Networks::parse(&self.trusted_networks)
             .map_err(|problem| Invalid::new("trusted_networks", format!("is a list of networks; {problem}")))?;
         header_size(self.max_header_size)
@@ -105,9 +103,7 @@ pub struct GrpcTls {
 
 impl Section for GrpcTls {
     fn validate(&self) -> Result<(), Invalid> {
-        if self.client_ca.is_some() && !self.enabled {
-            return Err(Invalid::new("enabled", "must be true where clients have to show a certificate"));
-        }
-        Ok(())
+        let is_used = self.client_ca.is_none() || self.enabled;
+        Invalid::unless(is_used, "enabled", "must be true where clients have to show a certificate")
     }
 }

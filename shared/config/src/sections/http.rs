@@ -70,9 +70,7 @@ impl Section for Http {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
-        if !self.root.starts_with('/') {
-            return Err(Invalid::new("root", "must start with /"));
-        }
+        Invalid::unless(self.root.starts_with('/'), "root", "must start with /")?;
         self.validate_shared()
     }
 }
