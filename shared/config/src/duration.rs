@@ -53,14 +53,8 @@ fn one_part(text: &str) -> Option<(u128, &str)> {
 
 /// Digits below a nanosecond count for nothing, as in Go.
 fn fraction_of(digits: &str, unit: u128) -> u128 {
-    let mut scale = unit;
-    let mut sum = 0;
-    for digit in digits.bytes() {
-        let exact = u128::from(digit - b'0') * scale;
-        sum += exact / 10;
-        scale /= 10;
-    }
-    sum
+    let add = |(sum, scale): (u128, u128), digit: u8| (sum + u128::from(digit - b'0') * scale / 10, scale / 10);
+    digits.bytes().fold((0, unit), add).0
 }
 
 /// Writes a duration so that [`parse`] reads it back exactly.

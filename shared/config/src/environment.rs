@@ -33,14 +33,6 @@ impl Environment {
         self
     }
 
-    /// This environment, with what is not set here taken from `lower`.
-    #[must_use]
-    pub fn layered_over(&self, lower: &Self) -> Self {
-        let mut merged = lower.0.clone();
-        merged.extend(self.0.clone());
-        Self(merged)
-    }
-
     /// All names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

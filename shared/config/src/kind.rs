@@ -11,7 +11,8 @@ use crate::{ListenAddr, duration};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Bool,
-    Int(Range),
+    U32,
+    U64,
     Duration,
     Address,
     Text,
@@ -19,13 +20,6 @@ pub(crate) enum Kind {
     List,
     Secret,
     PrivateKey,
-}
-
-/// The integers that a setting can hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Range {
-    U32,
-    U64,
 }
 
 impl Kind {
@@ -49,7 +43,7 @@ impl Kind {
         } else if is("boolean") {
             Self::Bool
         } else if is("integer") {
-            Self::Int(if format == "uint32" { Range::U32 } else { Range::U64 })
+            if format == "uint32" { Self::U32 } else { Self::U64 }
         } else if is("array") {
             Self::List
         } else if format == ListenAddr::FORMAT {
@@ -68,7 +62,7 @@ impl Kind {
     pub(crate) fn type_name(self) -> &'static str {
         match self {
             Self::Bool => "bool",
-            Self::Int(_) => "int",
+            Self::U32 | Self::U64 => "int",
             Self::Duration => "duration",
             Self::List => "[]string",
             Self::Address | Self::Text | Self::Path | Self::Secret | Self::PrivateKey => "string",
@@ -79,8 +73,8 @@ impl Kind {
     pub(crate) fn expected(self) -> &'static str {
         match self {
             Self::Bool => "a bool (true or false)",
-            Self::Int(Range::U32) => "an int from 0 to 4294967295",
-            Self::Int(Range::U64) => "an int that is not negative",
+            Self::U32 => "an int from 0 to 4294967295",
+            Self::U64 => "an int that is not negative",
             Self::Duration => "a duration (like 10s, 5m or 1h30m)",
             Self::Address => "an address (host:port, :port, or the path of a Unix socket)",
             Self::List => "a list of strings",
@@ -91,7 +85,7 @@ impl Kind {
 
     /// Whether an empty text is a value. If not, an empty variable counts as not set.
     pub(crate) fn may_be_empty(self) -> bool {
-        !matches!(self, Self::Bool | Self::Int(_) | Self::Duration)
+        !matches!(self, Self::Bool | Self::U32 | Self::U64 | Self::Duration)
     }
 
     /// The value that a text stands for, in the form that serde reads; `None` if the text is not of this kind. Items of a list
@@ -103,8 +97,8 @@ impl Kind {
                 "0" | "f" | "F" | "false" | "FALSE" | "False" => false.into(),
                 _ => return None,
             },
-            Self::Int(Range::U32) => text.parse::<u32>().ok()?.into(),
-            Self::Int(Range::U64) => text.parse::<u64>().ok()?.into(),
+            Self::U32 => text.parse::<u32>().ok()?.into(),
+            Self::U64 => text.parse::<u64>().ok()?.into(),
             Self::Duration => Value::serialize(duration::parse(text)?).ok()?,
             Self::Address => text.parse::<ListenAddr>().ok()?.to_string().into(),
             Self::Text | Self::Path | Self::Secret | Self::PrivateKey => text.into(),

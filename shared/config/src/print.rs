@@ -51,9 +51,9 @@ pub fn docs<C: Configuration>(identity: &Identity) -> String {
 /// What is in force, with where it came from.
 pub(crate) fn effective(outline: &Outline, values: Vec<(Json, Option<Origin>)>) -> String {
     let mut values = values.into_iter();
-    let mut lines = |item: &Item| match item.setting.as_ref().and_then(|_| values.next()) {
-        Some((value, origin)) => yaml_lines(item, Some(value), origin.map(|origin| origin.comment)),
-        None => yaml_lines(item, None, None),
+    let mut lines = |item: &Item| {
+        let (value, origin) = item.setting.as_ref().and_then(|_| values.next()).unzip();
+        yaml_lines(item, value, origin.flatten().map(|origin| origin.comment))
     };
     outline.0.iter().map(&mut lines).collect()
 }

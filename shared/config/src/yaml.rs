@@ -71,6 +71,15 @@ impl<'de> DeserializeSeed<'de> for Part<'_> {
     }
 }
 
+/// Visits scalars that are no texts. Only the first reading meets them, which looks for shapes.
+macro_rules! visit_scalars {
+    ($($visit:ident: $scalar:ty),*) => {$(
+        fn $visit<E>(self, _: $scalar) -> Result<Value, E> {
+            Ok("".into())
+        }
+    )*};
+}
+
 /// Takes every kind of scalar: one that it did not take would be quoted in the error, and may be a secret. Takes no tag.
 impl<'de> Visitor<'de> for Part<'_> {
     type Value = Value;
@@ -87,29 +96,7 @@ impl<'de> Visitor<'de> for Part<'_> {
         Ok(unset())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
-        Ok("".into())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
-        Ok("".into())
-    }
-
-    fn visit_i128<E>(self, _: i128) -> Result<Value, E> {
-        Ok("".into())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
-        Ok("".into())
-    }
-
-    fn visit_u128<E>(self, _: u128) -> Result<Value, E> {
-        Ok("".into())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-        Ok("".into())
-    }
+    visit_scalars!(visit_bool: bool, visit_i64: i64, visit_i128: i128, visit_u64: u64, visit_u128: u128, visit_f64: f64);
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
         Ok(text.into())

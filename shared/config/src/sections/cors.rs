@@ -44,27 +44,21 @@ crate::impl_default!(Cors);
 
 impl Section for Cors {
     fn validate(&self) -> Result<(), Invalid> {
-        let odd = |items: &[String], is_good: fn(&str) -> bool| {
-            items.iter().find(|item| *item != ANY && !is_good(item)).map(|item| format!("{item:?}"))
+        let check = |key: &str, items: &[String], is_good: fn(&str) -> bool, expected: &str| {
+            let odd = items.iter().find(|item| *item != ANY && !is_good(item));
+            let refuse = |odd: &String| Err(Invalid::new(key, format!("must be {expected} or *; {odd:?} is none")));
+            odd.map_or(Ok(()), refuse)
         };
-        if let Some(odd) = odd(&self.allow_origins, is_origin) {
-            return Err(Invalid::new(
-                "allow_origins",
-                format!(
-                    "must be origins as browsers send them (like https://cloud.example.org or http://localhost:3000, in \
-                     lower case, without path and default port) or *; {odd} is none"
-                ),
-            ));
-        }
-        if let Some(odd) = odd(&self.allow_methods, |method| Method::from_bytes(method.as_bytes()).is_ok()) {
-            return Err(Invalid::new("allow_methods", format!("must be names of methods or *; {odd} is none")));
-        }
-        if let Some(odd) = odd(&self.allow_headers, |header| HeaderName::from_bytes(header.as_bytes()).is_ok()) {
-            return Err(Invalid::new("allow_headers", format!("must be names of headers or *; {odd} is none")));
-        }
-        Ok(())
+        let is_method = |text: &str| Method::from_bytes(text.as_bytes()).is_ok();
+        let is_header = |text: &str| HeaderName::from_bytes(text.as_bytes()).is_ok();
+        check("allow_origins", &self.allow_origins, is_origin, ORIGINS)?;
+        check("allow_methods", &self.allow_methods, is_method, "names of methods")?;
+        check("allow_headers", &self.allow_headers, is_header, "names of headers")
     }
 }
+
+/// What [`is_origin`] accepts, for a message.
+const ORIGINS: &str = "origins as browsers send them (like https://cloud.example.org or http://localhost:3000, in lower case, without path and default port)";
 
 /// Whether a browser could say that a page comes from here. What it never says would be a setting without effect: a path,
 /// capital letters, the port that the scheme has anyway, a pattern. `null` is the origin of any sandboxed page.

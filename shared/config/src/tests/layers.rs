@@ -145,11 +145,11 @@ fn folders() {
 }
 
 #[test]
-fn environments_are_layered() {
-    let lower = Environment::from([("A", "1"), ("B", "1")]);
-    let merged = Environment::from([("B", "2")]).layered_over(&lower);
-    assert_eq!((merged.get("A"), merged.get("B"), merged.get("C")), (Some("1"), Some("2"), None));
-    assert_eq!(format!("{merged:?}"), r#"{"A", "B"}"#);
+fn environment_shows_names_only() {
+    let environment = Environment::from([("A", "1"), ("B", "1")]).with("B", "2");
+    let values = (environment.get("A"), environment.get("B"), environment.get("C"));
+    assert_eq!(values, (Some("1"), Some("2"), None));
+    assert_eq!(format!("{environment:?}"), r#"{"A", "B"}"#);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use figment::value::{Dict, Value};
 use proptest::prelude::*;
 
 use super::{Folder, read};
-use crate::kind::{Kind, Range, on_one_line};
+use crate::kind::{Kind, on_one_line};
 use crate::yaml;
 use crate::{ListenAddr, duration};
 
@@ -91,7 +91,7 @@ proptest! {
     fn values_are_read_back(seconds: u64, number: u64, truth: bool) {
         for (kind, text) in [
             (Kind::Duration, duration::format(Duration::from_secs(seconds))),
-            (Kind::Int(Range::U64), number.to_string()),
+            (Kind::U64, number.to_string()),
             (Kind::Bool, truth.to_string()),
         ] {
             let value = kind.read(&text).expect("of its kind");
