@@ -95,7 +95,7 @@ impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
         vec![
             ("grpc", &self.grpc),
-            ("auth_providers", &self.auth_providers),
+            ("auth_providers.ldap", &self.auth_providers.ldap),
             ("", &self.database_pool),
             ("argon2", &self.argon2),
             ("throttle", &self.throttle),
@@ -119,12 +119,6 @@ impl Section for Config {
 pub struct Providers {
     /// For the manager `ldap`.
     pub ldap: Ldap,
-}
-
-impl Section for Providers {
-    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("ldap", &self.ldap)]
-    }
 }
 
 impl Section for Cost {

@@ -69,7 +69,7 @@ impl Section for Config {
         vec![
             ("grpc", &self.grpc),
             ("http", &self.http),
-            ("auth_providers", &self.auth_providers),
+            ("auth_providers.oidc", &self.auth_providers.oidc),
             ("auto_provision", &self.auto_provision),
             ("role_assignment", &self.role_assignment),
         ]
@@ -151,12 +151,6 @@ pub struct AuthProviders {
     pub issuers_file: Option<PathBuf>,
 }
 
-impl Section for AuthProviders {
-    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("oidc", &self.oidc)]
-    }
-}
-
 /// `outbound`: how issuers are called.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Outbound {
@@ -168,9 +162,4 @@ pub struct Outbound {
     #[serde(rename = "ca")]
     #[schemars(extend("x-env" = ["<P>_OUTBOUND_CACERT"]))]
     pub authorities: Option<PathBuf>,
-}
-
-/// A secret that is set.
-fn set(secret: &Secret) -> Option<Secret> {
-    (!secret.is_empty()).then(|| secret.clone())
 }

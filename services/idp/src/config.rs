@@ -229,8 +229,7 @@ fn check_algorithms(names: &[String]) -> Result<(), &'static str> {
 
 /// A site is a scheme, a host and perhaps a port; over plain HTTP only on this machine.
 fn check_site(site: &str) -> Result<(), &'static str> {
-    let parsed = oidc::redirect::Sites::parse([site]);
-    if parsed.is_err() {
+    if oidc::redirect::Sites::parse([site]).is_err() {
         return Err("must be https:// and a host, perhaps with a port, and no path");
     }
     let host = site.strip_prefix("http://");

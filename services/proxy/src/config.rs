@@ -205,14 +205,10 @@ impl Config {
 
 impl Section for Backends {
     fn validate(&self) -> Result<(), Invalid> {
-        for (key, url) in [("idp", &self.idp), ("auth_app", &self.auth_app), ("auth_bearer", &self.auth_bearer)] {
-            if !url.is_empty()
-                && let Err(problem) = url.parse::<Backend>()
-            {
-                return Err(Invalid::new(key, problem.to_string()));
-            }
-        }
-        Ok(())
+        let urls = [("idp", &self.idp), ("auth_app", &self.auth_app), ("auth_bearer", &self.auth_bearer)];
+        urls.into_iter().filter(|(_, url)| !url.is_empty()).try_for_each(|(key, url)| {
+            url.parse::<Backend>().map(drop).map_err(|problem| Invalid::new(key, problem.to_string()))
+        })
     }
 }
 

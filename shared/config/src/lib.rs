@@ -52,8 +52,8 @@ pub struct Identity {
 
 /// A group of settings; the whole configuration of a service is one too.
 pub trait Section {
-    /// The sections in this one that have rules or warnings, by their keys; an empty key means that its settings are those
-    /// of this section (`serde(flatten)`).
+    /// The sections in this one that have rules or warnings, by their keys or dotted paths; an empty key means that its
+    /// settings are those of this section (`serde(flatten)`).
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
         Vec::new()
     }

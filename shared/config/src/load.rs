@@ -81,7 +81,7 @@ fn validate(
         validate(inner, &[path, &[key]].concat(), outline, warnings)?;
     }
     section.validate().map_err(|Invalid { key, problem }| {
-        let keys = path.iter().copied().chain(key.split('.')).filter(|key| !key.is_empty());
+        let keys = path.iter().copied().chain([&*key]).flat_map(|key| key.split('.')).filter(|key| !key.is_empty());
         let setting = outline.in_words(&keys.map(Into::into).collect::<Vec<String>>());
         ConfigError::Invalid { setting, problem }
     })?;

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::provisioning::check_claims;
-use super::{AutoProvision, RoleAssignment, set};
+use super::{AutoProvision, RoleAssignment};
 use crate::access::Rules;
 use crate::claims::Path;
 use crate::issuer::{Client, Method, Naming, Settings};
@@ -157,9 +157,9 @@ impl Oidc {
             insecure: self.insecure,
             method: method(&self.verify_method),
             any_client: self.userinfo_any_client,
-            client: set(&self.client_secret).map(|secret| Client {
+            client: (!self.client_secret.is_empty()).then(|| Client {
                 id: self.client_id.clone(),
-                secret,
+                secret: self.client_secret.clone(),
                 in_form: self.client_auth == "client_secret_post",
             }),
             skip_user_info: self.skip_user_info,

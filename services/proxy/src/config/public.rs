@@ -76,7 +76,7 @@ impl From<Settings> for Public {
 
 impl Section for Public {
     fn validate(&self) -> Result<(), Invalid> {
-        self.0.validate_shared()?;
+        self.0.validate()?;
         Invalid::unless(self.0.addr != ListenAddr::Off, "addr", "must be an address")
     }
 }

@@ -52,16 +52,6 @@ impl Http {
             )
         })
     }
-
-    /// Checks the proxies and the size of headers, which every HTTP server has.
-    ///
-    /// # Errors
-    /// Names the value that cannot be used.
-    pub fn validate_shared(&self) -> Result<(), Invalid> {
-        Networks::parse(&self.trusted_proxies)
-            .map_err(|problem| Invalid::new("trusted_proxies", format!("is a list of networks; {problem}")))?;
-        header_size(self.max_header_size)
-    }
 }
 
 impl Section for Http {
@@ -71,7 +61,9 @@ impl Section for Http {
 
     fn validate(&self) -> Result<(), Invalid> {
         Invalid::unless(self.root.starts_with('/'), "root", "must start with /")?;
-        self.validate_shared()
+        Networks::parse(&self.trusted_proxies)
+            .map_err(|problem| Invalid::new("trusted_proxies", format!("is a list of networks; {problem}")))?;
+        header_size(self.max_header_size)
     }
 }
 
