@@ -17,7 +17,7 @@ pub use file::FileError;
 pub use oidc::Oidc;
 pub use provisioning::{AutoProvision, RoleAssignment};
 
-use crate::issuer::{Method, Settings};
+use crate::issuer::Settings;
 
 /// The configuration of auth-bearer.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -94,7 +94,7 @@ impl Config {
             let further = file::read(file, self.secret_files.allow_readable_secrets)?;
             all.extend(further.into_iter().map(|issuer| self.auth_providers.oidc.marked(issuer)));
         }
-        together(&all)?;
+        Settings::check_together(&all).map_err(FileError::Together)?;
         let writes = all.iter().any(|issuer| issuer.provisioning.is_some() || issuer.roles.is_some());
         if writes && self.minting.jwt_secret.is_empty() {
             return Err(FileError::Together(
@@ -103,26 +103,6 @@ impl Config {
         }
         Ok(all)
     }
-}
-
-/// What only all issuers together can tell.
-fn together(all: &[Settings]) -> Result<(), FileError> {
-    let wrong = |problem: String| Err(FileError::Together(problem));
-    if let Some(issuer) = all.iter().find(|issuer| issuer.method == Method::UserInfo && !issuer.any_client) {
-        return wrong(format!("{}: {}", issuer.rules.issuer, oidc::USERINFO_ALONE));
-    }
-    for (index, issuer) in all.iter().enumerate() {
-        if all.iter().take(index).any(|other| other.rules.issuer == issuer.rules.issuer) {
-            return wrong(format!("{} is there twice", issuer.rules.issuer));
-        }
-    }
-    if all.iter().filter(|issuer| issuer.method != Method::Jwt).count() > 1 {
-        return wrong(
-            "more than one is asked about tokens: a token that does not say who issued it would be shown to the wrong one"
-                .to_owned(),
-        );
-    }
-    Ok(())
 }
 
 /// `token_manager`: the family's secret, which only who makes or changes people needs.

@@ -32,6 +32,20 @@ pub enum Method {
     UserInfo,
 }
 
+impl Method {
+    /// The method that a setting names; `Jwt` for an unknown name, which the setting does not allow.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
+            "introspection" => Self::Introspection,
+            "userinfo" | "none" => Self::UserInfo,
+            _ => Self::Jwt,
+        }
+    }
+}
+
+/// Why a token is not accepted on a userinfo response alone.
+pub(crate) const USERINFO_ALONE: &str = "access_token_verify_method: userinfo shows neither the audience nor the client of a token; use introspection, or set AUTH_BEARER_OIDC_USERINFO_ANY_CLIENT=true (userinfo_any_client in the file) if every client of the issuer may act as its users";
+
 /// The credentials for the introspection endpoint.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -114,6 +128,28 @@ pub struct Settings {
     pub provisioning: Option<Provisioning>,
     /// Which roles its tokens give; if none, the roles of the directory apply.
     pub roles: Option<Roles>,
+}
+
+impl Settings {
+    /// Checks the rules that span all issuers.
+    ///
+    /// # Errors
+    /// Says which rule does not hold.
+    pub(crate) fn check_together(all: &[Self]) -> Result<(), String> {
+        if let Some(issuer) = all.iter().find(|issuer| issuer.method == Method::UserInfo && !issuer.any_client) {
+            return Err(format!("{}: {USERINFO_ALONE}", issuer.rules.issuer));
+        }
+        for (index, issuer) in all.iter().enumerate() {
+            if all.iter().take(index).any(|other| other.rules.issuer == issuer.rules.issuer) {
+                return Err(format!("{} is there twice", issuer.rules.issuer));
+            }
+        }
+        if all.iter().filter(|issuer| issuer.method != Method::Jwt).count() > 1 {
+            let problem = "more than one is asked about tokens: a token that does not say who issued it would be shown to the wrong one";
+            return Err(problem.to_owned());
+        }
+        Ok(())
+    }
 }
 
 /// An issuer.

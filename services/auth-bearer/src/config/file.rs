@@ -7,7 +7,7 @@ use config::{duration, read_secret_file, read_yaml_file};
 use outbound::issuer::discovery_of;
 use serde::Deserialize;
 
-use super::oidc::{LEEWAY, MAX_CACHE_TTL, MOST_LEEWAY, method};
+use super::oidc::{LEEWAY, MAX_CACHE_TTL, MOST_LEEWAY};
 use super::provisioning::{MAX_GROUPS, MOST_GROUPS, role_of};
 use crate::access::Rules;
 use crate::claims::Path;
@@ -141,7 +141,7 @@ impl Entry {
         if !["jwt", "introspection", "userinfo", "none"].contains(&name) {
             return Err("access_token_verify_method is jwt, introspection, userinfo or none".to_owned());
         }
-        let method = method(name);
+        let method = Method::named(name);
         if self.audience.is_empty() && self.authorized_parties.is_empty() && method != Method::UserInfo {
             return Err("audience is missing, and authorized_parties: tokens that it made for others are none for us"
                 .to_owned());

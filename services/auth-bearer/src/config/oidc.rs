@@ -11,7 +11,7 @@ use super::provisioning::check_claims;
 use super::{AutoProvision, RoleAssignment};
 use crate::access::Rules;
 use crate::claims::Path;
-use crate::issuer::{Client, Method, Naming, Settings};
+use crate::issuer::{Client, Method, Naming, Settings, USERINFO_ALONE};
 
 /// The longest that an issuer's introspection or userinfo response is cached.
 pub(super) const MAX_CACHE_TTL: Duration = Duration::from_secs(30);
@@ -115,7 +115,7 @@ impl Section for Oidc {
     fn warnings(&self) -> Vec<String> {
         let issuer = &self.issuer;
         let restricted = !self.audience.is_empty() || !self.authorized_parties.is_empty();
-        match method(&self.verify_method) {
+        match Method::named(&self.verify_method) {
             Method::UserInfo if !self.userinfo_any_client => vec![format!("{issuer}: {USERINFO_ALONE}")],
             Method::Jwt | Method::Introspection if !restricted && self.own_issuer(issuer).is_none() => vec![format!(
                 "{issuer}: AUTH_BEARER_OIDC_AUDIENCE and AUTH_BEARER_OIDC_AUTHORIZED_PARTIES are not set, so that only access tokens of the built-in clients (web, OpenCloudDesktop, ...) are accepted; name the audience of this installation or its clients, or if this is Doorward's own idp in another process, name the issuer in AUTH_BEARER_OIDC_OWN_ISSUERS"
@@ -155,7 +155,7 @@ impl Oidc {
                 leeway: self.leeway,
             },
             insecure: self.insecure,
-            method: method(&self.verify_method),
+            method: Method::named(&self.verify_method),
             any_client: self.userinfo_any_client,
             client: (!self.client_secret.is_empty()).then(|| Client {
                 id: self.client_id.clone(),
@@ -169,16 +169,5 @@ impl Oidc {
             provisioning: provision.provisioning(),
             roles: roles.roles(),
         }
-    }
-}
-
-/// Why a token is not accepted on a userinfo response alone.
-pub(super) const USERINFO_ALONE: &str = "access_token_verify_method: userinfo shows neither the audience nor the client of a token; use introspection, or set AUTH_BEARER_OIDC_USERINFO_ANY_CLIENT=true (userinfo_any_client in the file) if every client of the issuer may act as its users";
-
-pub(super) fn method(name: &str) -> Method {
-    match name {
-        "introspection" => Method::Introspection,
-        "userinfo" | "none" => Method::UserInfo,
-        _ => Method::Jwt,
     }
 }

@@ -4,7 +4,7 @@ use runtime::Service;
 
 use super::*;
 use crate::AuthBearer;
-use crate::issuer::Naming;
+use crate::issuer::{Method, Naming};
 
 const ENOUGH: &str = "an-adequate-secret-of-32-bytes-ok";
 
