@@ -163,7 +163,14 @@ impl Authenticator for Bearer {
         let (issuer, verified) = self.verify(credentials.secret.expose_secret()).await?;
         let Verified { claims, access } = verified.as_ref();
         let user = self.users.find(&issuer, claims).await?;
-        let scopes = Arc::clone(&access.scopes);
-        Ok(Authenticated { scopes, not_after: claims.expires, ..Authenticated::full(user, access.amr) })
+        let (scopes, sid) = (Arc::clone(&access.scopes), own_session(&issuer, claims));
+        Ok(Authenticated { scopes, not_after: claims.expires, sid, ..Authenticated::full(user, access.amr) })
     }
+}
+
+/// The session of a token of the own provider. Another issuer's name of a session could be that of another session here, and in an answer
+/// of the userinfo endpoint attributes of the user may have filled the claim (`docs/security-requirements.md#s5`).
+fn own_session(issuer: &Issuer, claims: &Claims) -> Option<String> {
+    let is_stated = issuer.settings.rules.is_own && issuer.settings.method != Method::UserInfo;
+    claims.session.clone().filter(|_| is_stated)
 }

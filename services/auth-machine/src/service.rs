@@ -4,7 +4,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use authn::audit::Event;
 use authn::{
-    AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, Groups, Reason, Revalidate,
+    AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, Groups, Reason, Revalidate, amr,
 };
 use bounded_cache::HeapSize;
 use secrecy::ExposeSecret;
@@ -91,7 +91,7 @@ impl Machine {
             })
         });
         let actor = caller.unwrap_or(UNNAMED_CALLER);
-        Ok(Authenticated { actor: Some(actor.to_owned()), revalidate, ..Authenticated::full(user, "machine") })
+        Ok(Authenticated { actor: Some(actor.to_owned()), revalidate, ..Authenticated::full(user, amr::MACHINE) })
     }
 }
 

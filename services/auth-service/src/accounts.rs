@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use authn::{Authenticated, Reason, Scopes, User, UserId, UserType};
+use authn::{Authenticated, Reason, Scopes, User, UserId, UserType, amr};
 use config::{Secret, SecretFileError, read_secret_file, read_yaml_file};
 use crypto::{HMAC_LEN, HmacKey};
 use runtime::Random;
@@ -124,7 +124,7 @@ impl Accounts {
             UserId { idp: "none".to_owned(), opaque_id: id.to_owned(), kind: UserType::Service, ..UserId::default() };
         let user = Arc::new(User { id: id_of_user, ..User::default() });
         let scopes = Arc::new(scopes);
-        let authenticated = Authenticated { scopes, not_after, ..Authenticated::full(user, "service") };
+        let authenticated = Authenticated { scopes, not_after, ..Authenticated::full(user, amr::SERVICE) };
         let digest = self.key.digest(secret.expose().as_bytes());
         self.by_id.insert(id.to_owned(), Account { digest, authenticated, disabled });
         Ok(())

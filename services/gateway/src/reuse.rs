@@ -112,6 +112,7 @@ fn is_same(one: &Authenticated, other: &Authenticated) -> bool {
         && one.not_after == other.not_after
         && one.amr == other.amr
         && one.actor == other.actor
+        && one.sid == other.sid
 }
 
 #[cfg(test)]
@@ -196,6 +197,7 @@ mod tests {
             Authenticated { not_after: Some(START), ..answer() },
             Authenticated { amr: "app".into(), ..answer() },
             Authenticated { actor: Some("x".into()), ..answer() },
+            Authenticated { sid: Some("x".into()), ..answer() },
         ] {
             assert_eq!(minted.token(key, &other, START), None, "{other:?}");
         }

@@ -140,6 +140,7 @@ mod tests {
                 jti: None,
                 amr: Vec::new(),
                 actor: None,
+                sid: None,
                 groups_omitted: false,
             };
             Identity::new(HeaderValue::from_static("token"), claims)

@@ -25,6 +25,8 @@ pub struct Authenticated {
     pub amr: Cow<'static, str>,
     /// Who acts in the user's name, if someone does (RFC 8693 `act.sub`).
     pub actor: Option<String>,
+    /// The session at the installation's own OpenID Provider that the credential came from (`sid`), if it came from one.
+    pub sid: Option<String>,
     /// Lets a caller check that this answer is still valid without authenticating again; `None` if only that shows it.
     pub revalidate: Option<Arc<dyn Revalidate>>,
 }
@@ -40,7 +42,8 @@ impl Authenticated {
     /// Full access of this user, without an end of its own.
     pub fn full(user: Arc<User>, amr: &'static str) -> Self {
         static EVERYTHING: LazyLock<Arc<Scopes>> = LazyLock::new(|| Arc::new(Scopes::full_user()));
-        Self { user, scopes: Arc::clone(&EVERYTHING), not_after: None, amr: amr.into(), actor: None, revalidate: None }
+        let scopes = Arc::clone(&EVERYTHING);
+        Self { user, scopes, not_after: None, amr: amr.into(), actor: None, sid: None, revalidate: None }
     }
 }
 

@@ -81,9 +81,9 @@ impl HeapSize for Grants {
 
 impl HeapSize for Authenticated {
     fn heap_size(&self) -> usize {
-        let Self { user, scopes, not_after: _, amr, actor, revalidate } = self;
+        let Self { user, scopes, not_after: _, amr, actor, sid, revalidate } = self;
         let revalidate = revalidate.as_ref().map_or(0, |check| ARC + size_of_val(&**check) + check.heap_size());
-        user.heap_size() + scopes.heap_size() + amr.heap_size() + actor.heap_size() + revalidate
+        user.heap_size() + scopes.heap_size() + amr.heap_size() + actor.heap_size() + sid.heap_size() + revalidate
     }
 }
 

@@ -23,19 +23,22 @@ pub struct Claims {
     pub amr: Vec<String>,
     /// Who acts in the user's name, if someone does (RFC 8693 `act.sub`).
     pub actor: Option<String>,
+    /// The session at the installation's own OpenID Provider that the credential came from, if it came from one.
+    pub sid: Option<String>,
     /// Whether the user's groups were left out, so that an empty list says nothing. Tokens of Go gateways leave them out without saying so.
     pub groups_omitted: bool,
 }
 
 impl HeapSize for Claims {
     fn heap_size(&self) -> usize {
-        let Self { user, scopes, issuer, issued_at: _, expires_at: _, jti, amr, actor, groups_omitted: _ } = self;
+        let Self { user, scopes, issuer, issued_at: _, expires_at: _, jti, amr, actor, sid, groups_omitted: _ } = self;
         user.heap_size()
             + scopes.heap_size()
             + issuer.heap_size()
             + jti.heap_size()
             + amr.heap_size()
             + actor.heap_size()
+            + sid.heap_size()
     }
 }
 

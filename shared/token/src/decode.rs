@@ -34,6 +34,8 @@ pub(crate) struct Payload {
     #[serde(default)]
     pub(crate) act: Option<ActorJson>,
     #[serde(default)]
+    pub(crate) sid: Option<String>,
+    #[serde(default)]
     pub(crate) groups_omitted: bool,
 }
 

@@ -16,7 +16,7 @@ fn empty<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// The claims, in Go's order; the last four are ours and Go ignores them.
+/// The claims, in Go's order; the last five are ours and Go ignores them.
 #[derive(Serialize)]
 pub(crate) struct Payload<'a> {
     #[serde(skip_serializing_if = "empty")]
@@ -32,6 +32,8 @@ pub(crate) struct Payload<'a> {
     amr: AmrJson<'a>,
     #[serde(skip_serializing_if = "empty")]
     act: Option<ActorJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'a str>,
     #[serde(skip_serializing_if = "empty")]
     groups_omitted: bool,
 }
@@ -60,6 +62,7 @@ impl<'a> Payload<'a> {
             jti: stamp.jti,
             amr: AmrJson([&answer.amr]),
             act: answer.actor.as_deref().map(|sub| ActorJson { sub }),
+            sid: answer.sid.as_deref(),
             groups_omitted: stamp.omits_groups,
         }
     }

@@ -84,6 +84,7 @@ fn accept(mut payload: Payload, now: SystemTime) -> Result<Claims, Defect> {
         jti: payload.jti,
         amr,
         actor: payload.act.map(|actor| actor.sub),
+        sid: payload.sid,
         groups_omitted: payload.groups_omitted,
     })
 }

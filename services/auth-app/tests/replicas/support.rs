@@ -62,6 +62,7 @@ impl Replica {
             jti: None,
             amr: vec!["pwd".to_owned()],
             actor: None,
+            sid: None,
             groups_omitted: false,
         };
         Self { opened, context, claims, caller: Caller::default() }

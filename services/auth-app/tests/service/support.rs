@@ -39,6 +39,7 @@ pub(crate) fn claims(name: &str, amr: &[&str]) -> Claims {
         jti: None,
         amr: amr.iter().map(|method| (*method).to_owned()).collect(),
         actor: None,
+        sid: None,
         groups_omitted: false,
     }
 }

@@ -48,6 +48,19 @@ async fn token_of_a_withdrawn_key_is_refused() {
     assert_eq!(service.refusal(&token).await, Reason::ForeignToken, "half a minute after it was found good");
 }
 
+/// `docs/security-requirements.md#s5`
+#[tokio::test]
+async fn only_the_session_of_the_own_provider_is_passed_on() {
+    let signer = key("k", Algorithm::Es256);
+    let provider = Provider::start(&[&signer]).await;
+    for (own_issuers, expected) in [(vec![provider.url.clone()], Some("0b1d8a3e")), (Vec::new(), None)] {
+        let service = Service::new(Oidc { issuer: provider.url.clone(), own_issuers, ..Oidc::default() });
+        let claims = with(with(service.claims(&provider.url), "sid", "0b1d8a3e"), "first_party", true);
+        let who = service.authenticate(&sign(&signer, &claims)).await.expect("is accepted");
+        assert_eq!(who.sid.as_deref(), expected);
+    }
+}
+
 /// Row R1.
 #[tokio::test]
 async fn another_issuers_token_is_refused_though_it_has_the_key() {

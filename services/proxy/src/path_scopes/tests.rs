@@ -24,6 +24,7 @@ fn identity(scopes: &[&str]) -> Identity {
         jti: None,
         amr: Vec::new(),
         actor: None,
+        sid: None,
         groups_omitted: false,
     };
     Identity::new(HeaderValue::from_static(""), claims)

@@ -11,6 +11,7 @@ use crate::wire::{read_time, write_time};
 const NOT_AFTER: &str = "x-doorward-not-after";
 const AMR: &str = "x-doorward-amr";
 const ACTOR: &str = "x-doorward-act";
+const SID: &str = "x-doorward-sid";
 /// When the user's password was last changed, as the directory writes it.
 const PASSWORD_CHANGED: &str = "x-doorward-password-changed";
 
@@ -22,6 +23,7 @@ pub(super) fn write(answer: &Authenticated, metadata: &mut MetadataMap) {
     }
     put(metadata, AMR, Some(&answer.amr));
     put(metadata, ACTOR, answer.actor.as_deref());
+    put(metadata, SID, answer.sid.as_deref());
     write_password_change(answer.user.password_changed, metadata);
 }
 
@@ -46,6 +48,7 @@ pub(super) fn read(metadata: &MetadataMap, answer: &mut Authenticated) {
     });
     answer.amr = text(AMR).unwrap_or_default().to_owned().into();
     answer.actor = text(ACTOR).map(str::to_owned);
+    answer.sid = text(SID).map(str::to_owned);
     Arc::make_mut(&mut answer.user).password_changed = read_password_change(metadata);
 }
 
@@ -63,6 +66,17 @@ mod tests {
         let mut answer = Authenticated::full(Arc::default(), "machine");
         read(metadata, &mut answer);
         answer.user.password_changed
+    }
+
+    #[test]
+    fn session_survives_a_hop() {
+        for sid in [None, Some("0b1d8a3e".to_owned())] {
+            let mut metadata = MetadataMap::new();
+            write(&Authenticated { sid: sid.clone(), ..Authenticated::full(Arc::default(), "oidc") }, &mut metadata);
+            let mut answer = Authenticated::full(Arc::default(), "oidc");
+            read(&metadata, &mut answer);
+            assert_eq!(answer.sid, sid);
+        }
     }
 
     #[test]

@@ -51,6 +51,7 @@ impl Authenticator for Remote {
             not_after: None,
             amr: Cow::default(),
             actor: None,
+            sid: None,
             revalidate: None,
         };
         extras::read(&metadata, &mut answer);

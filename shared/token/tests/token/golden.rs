@@ -57,6 +57,7 @@ fn answer(claims: &Claims) -> Authenticated {
         not_after: None,
         amr: "".into(),
         actor: None,
+        sid: None,
         revalidate: None,
     }
 }
@@ -98,11 +99,12 @@ fn we_mint_the_bytes_that_go_mints() {
 fn our_own_claims_come_last() {
     let golden = Golden::load();
     let claims = verify(&golden, ISSUED).unwrap();
-    let answer = Authenticated { amr: "machine".into(), actor: Some("svc".to_owned()), ..answer(&claims) };
+    let (actor, sid) = (Some("svc".to_owned()), Some("0b1d8a3e".to_owned()));
+    let answer = Authenticated { amr: "machine".into(), actor, sid, ..answer(&claims) };
     let ours = mint(&golden, &answer, true);
     assert!(
         ours.ends_with(
-            r#","jti":"AAAAAAAAAAAAAAAAAAAAAA","amr":["machine"],"act":{"sub":"svc"},"groups_omitted":true}"#
+            r#","jti":"AAAAAAAAAAAAAAAAAAAAAA","amr":["machine"],"act":{"sub":"svc"},"sid":"0b1d8a3e","groups_omitted":true}"#
         ),
         "{ours}"
     );

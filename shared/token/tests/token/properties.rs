@@ -53,13 +53,14 @@ fn scopes() -> impl Strategy<Value = Scopes> {
 }
 
 fn answers() -> impl Strategy<Value = Authenticated> {
-    (users(), scopes(), option::of(1..1000_u64), text(), option::of(text())).prop_map(
-        |(user, scopes, end, amr, actor)| Authenticated {
+    (users(), scopes(), option::of(1..1000_u64), text(), option::of(text()), option::of(text())).prop_map(
+        |(user, scopes, end, amr, actor, sid)| Authenticated {
             user: Arc::new(user),
             scopes: Arc::new(scopes),
             not_after: end.map(|end| at(NOW + end)),
             amr: amr.into(),
             actor,
+            sid,
             revalidate: None,
         },
     )
@@ -69,7 +70,7 @@ proptest! {
     #[test]
     fn what_is_minted_is_what_is_read(answer in answers(), skip_groups: bool) {
         let token = Minter::new(ring(), Duration::from_mins(5), skip_groups).mint(at(NOW), &answer).unwrap();
-        let Claims { user, scopes, issuer, issued_at, expires_at, jti, amr, actor, groups_omitted } =
+        let Claims { user, scopes, issuer, issued_at, expires_at, jti, amr, actor, sid, groups_omitted } =
             verifier().verify(at(NOW), &token).unwrap();
         // the directory and the authenticator handle that
         let mut expected = User { password_changed: None, ..answer.user.as_ref().clone() };
@@ -85,6 +86,7 @@ proptest! {
         prop_assert_eq!(jti.map(|id| id.len()), Some(22));
         prop_assert_eq!(amr.concat(), answer.amr.as_ref());
         prop_assert_eq!(actor, answer.actor);
+        prop_assert_eq!(sid, answer.sid);
     }
 
     #[test]
