@@ -468,6 +468,47 @@ async fn own_paths() {
     assert_paths(&found, "doorward.idp.v1.KeysAPI", &["ListKeys", "RotateKey", "RetireKey"]);
 }
 
+#[tokio::test]
+async fn paths_of_accounts() {
+    let found = paths!(idp::v1::account_api_client::AccountApiClient;
+        list_sessions(idp::v1::ListSessionsRequest),
+        end_session(idp::v1::EndSessionRequest),
+        end_other_sessions(idp::v1::EndOtherSessionsRequest),
+        end_all_sessions(idp::v1::EndAllSessionsRequest),
+        list_connected_applications(idp::v1::ListConnectedApplicationsRequest),
+        disconnect_application(idp::v1::DisconnectApplicationRequest));
+    assert_paths(
+        &found,
+        "doorward.idp.v1.AccountAPI",
+        &[
+            "ListSessions",
+            "EndSession",
+            "EndOtherSessions",
+            "EndAllSessions",
+            "ListConnectedApplications",
+            "DisconnectApplication",
+        ],
+    );
+
+    let found = paths!(idp::v1::account_admin_api_client::AccountAdminApiClient;
+        list_user_sessions(idp::v1::ListUserSessionsRequest),
+        end_user_session(idp::v1::EndUserSessionRequest),
+        end_all_user_sessions(idp::v1::EndAllUserSessionsRequest),
+        list_user_applications(idp::v1::ListUserApplicationsRequest),
+        disconnect_user_application(idp::v1::DisconnectUserApplicationRequest));
+    assert_paths(
+        &found,
+        "doorward.idp.v1.AccountAdminAPI",
+        &[
+            "ListUserSessions",
+            "EndUserSession",
+            "EndAllUserSessions",
+            "ListUserApplications",
+            "DisconnectUserApplication",
+        ],
+    );
+}
+
 #[test]
 fn an_update_tells_absent_from_empty() {
     use users::v1::{RoleList, UpdateUserRequest};

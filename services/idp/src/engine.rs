@@ -9,6 +9,7 @@ pub mod claims;
 pub mod client_authentication;
 pub mod client_request;
 pub mod clients;
+pub mod connected_applications;
 pub mod device;
 pub mod document;
 pub mod dpop;

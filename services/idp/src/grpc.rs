@@ -1,5 +1,8 @@
 //! `IdpAdminAPI`, for administrators and the operator.
 
+pub mod account;
+pub mod account_admin;
+mod account_messages;
 mod convert;
 pub mod keys;
 

@@ -165,6 +165,8 @@ pub fn app(opened: &IdpService) -> Result<App, BoxError> {
     let limit = provider.config.grpc.max_received_message_size;
     let keys = grpc::keys::serve(provider.keys.clone(), provider.verifier.clone(), provider.clock.clone(), limit);
     let routes = tonic::service::Routes::new(grpc::serve(provider.clone(), limit)).add_service(keys);
+    let routes = routes.add_service(grpc::account::serve(provider.clone(), limit));
+    let routes = routes.add_service(grpc::account_admin::serve(provider.clone(), limit));
     let http = Some(http::all(provider, <Idp as runtime::Service>::IDENTITY.name).into());
     let (tasks, mtls) = (tasks(opened), Some(http::for_certificates(provider).into()));
     Ok(App { http, mtls, tasks, checks: vec![provider.store.database().check()], ..App::grpc(routes) })

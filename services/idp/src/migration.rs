@@ -4,6 +4,7 @@ mod m20261201_000001_state;
 mod m20261202_000001_sids;
 mod m20261202_000002_secrets;
 mod m20261202_000003_claims_of_keys;
+mod m20261203_000001_session_sources;
 
 use sea_orm_migration::prelude::*;
 
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             m20261202_000001_sids::migration(),
             m20261202_000002_secrets::migration(),
             m20261202_000003_claims_of_keys::migration(),
+            m20261203_000001_session_sources::migration(),
         ]
     }
 

@@ -1,5 +1,6 @@
 //! What sign-ins, codes, grants and tokens are made of.
 
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use authn::grant::is_api_scope;
@@ -176,6 +177,10 @@ pub struct Session {
     pub end: SystemTime,
     /// Whether the cookie outlives the browser.
     pub remembered: bool,
+    /// What the browser called itself when its user signed in; empty if that is not known.
+    pub user_agent: String,
+    /// The address from which the user signed in, if that is known.
+    pub address: Option<IpAddr>,
 }
 
 impl Session {

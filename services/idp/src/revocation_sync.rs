@@ -52,7 +52,7 @@ async fn read_changes(revocations: &Revocations, store: &Store, now: SystemTime)
     Ok(())
 }
 
-/// Reads whether everything of a grant's user, or of its client and that user, was ended: another replica may have ended it a
+/// Reads whether everything of a grant's user, of its client and that user, or of its session was ended: another replica may have ended it a
 /// moment ago.
 ///
 /// # Errors
@@ -63,7 +63,9 @@ pub(crate) async fn read_cutoffs(
     grant: &Grant,
     now: SystemTime,
 ) -> Result<(), StoreError> {
-    let Some(ids) = cutoff_ids(grant) else { return Ok(()) };
-    revocations.note(store.revocations_among(&ids, now).await?);
+    let ids = cutoff_ids(grant);
+    if !ids.is_empty() {
+        revocations.note(store.revocations_among(&ids, now).await?);
+    }
     Ok(())
 }

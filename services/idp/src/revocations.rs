@@ -13,8 +13,8 @@ use store::{Database, ReplicaSync};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-pub(crate) use cutoff::cutoff_ids;
 pub use cutoff::{Of, before};
+pub(crate) use cutoff::{cutoff_ids, grants_of_session};
 
 /// Where replicas announce that they have revoked or changed something.
 const CHANNEL: &str = "idp_revocations";

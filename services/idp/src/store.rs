@@ -1,5 +1,6 @@
 //! What has to be remembered. What must be atomic is one method.
 
+mod account_sessions;
 mod clients;
 mod codes;
 mod consents;
@@ -9,6 +10,7 @@ mod entity;
 mod families;
 mod keys;
 mod once;
+mod page;
 mod people;
 mod prune;
 mod pushed;
@@ -31,6 +33,7 @@ pub use deliveries::Delivery;
 pub use devices::{Poll, StoredDevice};
 pub use families::Rotation;
 pub use keys::StoredKey;
+pub use page::{Position, PositionError};
 pub use people::Begun;
 pub use sessions::Participant;
 

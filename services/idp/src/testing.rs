@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 use ::token::{KeyRing, Minter, Verifier};
 use async_trait::async_trait;
 use authn::{
-    AuthError, Authenticated, Authenticator, Claim, Credentials, Directory, DirectoryError, Filter, Groups, Peer,
-    Reason, User, UserId, UserType, role,
+    AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, DirectoryError, Filter, Groups,
+    Peer, Reason, User, UserId, UserType, role,
 };
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -208,7 +208,7 @@ impl Bench {
 
     /// Signs a user in.
     pub(crate) async fn sign_in(&self, browser: &mut Browser, person: &str) -> Session {
-        let begun = sessions::begin(&self.provider, None, person, false).await.expect("begins");
+        let begun = sessions::begin(&self.provider, None, person, false, &Caller::default()).await.expect("begins");
         browser.keep(&format!("__Host-doorward-session={}; Path=/", begun.cookie));
         begun.session
     }
@@ -336,8 +336,13 @@ impl Bench {
         let id = UserId { opaque_id: format!("id-of-{name}"), kind: UserType::Primary, ..UserId::default() };
         let roles = roles.iter().map(|role| (*role).to_owned()).collect();
         let user = User { id, username: name.to_owned(), roles, ..User::default() };
+        self.minted(&Authenticated::full(Arc::new(user), "pwd"))
+    }
+
+    /// An internal token for this answer of an authenticator.
+    pub(crate) fn minted(&self, answer: &Authenticated) -> String {
         let minter = Minter::new(Arc::clone(&self.ring), Duration::from_hours(1), false);
-        minter.mint(self.clock.now(), &Authenticated::full(Arc::new(user), "pwd")).expect("is minted")
+        minter.mint(self.clock.now(), answer).expect("is minted")
     }
 
     /// An internal token of an administrator.

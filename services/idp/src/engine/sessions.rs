@@ -5,7 +5,7 @@ mod tests;
 
 use std::time::{Duration, SystemTime};
 
-use authn::{Groups, UserId};
+use authn::{Caller, Groups, UserId};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use store::StoreError;
@@ -22,6 +22,8 @@ use crate::seal::Tag;
 const SEEN: Duration = Duration::from_mins(1);
 const SECRET_LEN: usize = 32;
 const ID_LEN: usize = 16;
+/// The most that is stored of what a browser calls itself, in characters.
+const MAX_USER_AGENT: usize = 256;
 
 /// How a user who gave a password has signed in (RFC 8176).
 pub(crate) const PASSWORD: &str = "pwd";
@@ -82,7 +84,8 @@ async fn dated(provider: &Provider, user: &str, now: SystemTime) -> SystemTime {
 }
 
 /// Begins a session of this user, in place of the browser's former one: its identifier is new, so that knowing the old one is
-/// of no use (row I19). A former session of another user ends as if that user had signed out.
+/// of no use (row I19). A former session of another user ends as if that user had signed out. `caller` is what its user will
+/// recognize the session by.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -91,6 +94,7 @@ pub(crate) async fn begin(
     former: Option<&Session>,
     user: &str,
     remember: bool,
+    caller: &Caller,
 ) -> Result<NewSession, StoreError> {
     let now = provider.clock.now();
     let signed_in = dated(provider, user, now).await;
@@ -111,6 +115,8 @@ pub(crate) async fn begin(
         idle,
         end: now + life,
         remembered: remember,
+        user_agent: caller.user_agent.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect(),
+        address: caller.source,
     };
     match former {
         Some(former) if former.person == user => provider.store.replace_session(former.id, &session).await?,

@@ -1,7 +1,8 @@
 //! Ends sessions, grants and tokens.
 //!
 //! What ends with a session: the session itself, and every access token that rests on it alone. Grants with the scope
-//! `offline_access` outlive it (`OpenID` Connect Core 11), unless the user signs out everywhere.
+//! `offline_access` outlive it (`OpenID` Connect Core 11), unless the user signs out everywhere, or ends the session
+//! in the account.
 
 mod frontchannel;
 
@@ -16,7 +17,7 @@ use super::provider::Provider;
 use super::tokens::access_token::PresentedToken;
 use crate::endpoints::{EndpointProfile, IssuerEndpoints};
 use crate::lifetimes::ClientLifetimes;
-use crate::model::{seconds, time_of};
+use crate::model::{Session, seconds, time_of};
 use crate::revocations::{self, Of};
 use crate::store::Participant;
 
@@ -45,14 +46,32 @@ pub async fn end(provider: &Provider, session: Uuid) -> Result<Vec<String>, Stor
     let now = provider.clock.now();
     let known = provider.store.participants(session).await?;
     let until = now + remembered_for(provider, &clients(provider, &known).await?);
-    // tokens from before the user signed in again rest on the session by its former identifier
-    let mut ids: Vec<_> = known.iter().map(|participant| participant.sid).chain([session]).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    provider.store.revoke_tokens(&ids, until, now).await?;
+    provider.store.revoke_tokens(&identifiers(session, &known), until, now).await?;
     let tell = provider.clients.with_backchannel().await?;
     let participants = provider.store.end_session(session, &tell, now).await?;
     Ok(frontchannel::frames(provider, &clients(provider, &participants).await?))
+}
+
+/// Ends a session as [`end`] does, and with it every grant that was given in it, also those with `offline_access`, as the user says that
+/// its device shall have no access any more (`docs/security-requirements.md#s2`).
+///
+/// # Errors
+/// When the database does not take it; trying again is safe.
+pub async fn end_with_grants(provider: &Provider, session: &Session) -> Result<(), StoreError> {
+    let now = provider.clock.now();
+    let known = provider.store.participants(session.id).await?;
+    let until = now + remembered_for(provider, &clients(provider, &known).await?);
+    let identifiers = identifiers(session.id, &known);
+    provider.store.revoke_grants_of_sessions(&session.person, &identifiers, until, now).await?;
+    end(provider, session.id).await.map(drop)
+}
+
+/// The identifiers of a session: tokens from before the user signed in again rest on it by its former one.
+fn identifiers(session: Uuid, participants: &[Participant]) -> Vec<Uuid> {
+    let mut identifiers: Vec<_> = participants.iter().map(|participant| participant.sid).chain([session]).collect();
+    identifiers.sort_unstable();
+    identifiers.dedup();
+    identifiers
 }
 
 /// Ends all sessions of a user, and everything that the user has granted to any client, also what is under way: codes, devices

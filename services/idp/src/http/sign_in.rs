@@ -76,8 +76,8 @@ async fn sign_in(State(state): State<IssuerState>, request: Request) -> Response
         device: device_cookie::known(&issuer),
         ..Caller::of(&MetadataMap::from_headers(parts.headers), &parts.extensions)
     };
-    match verify(&issuer, &form, caller).await {
-        Ok(user) => succeed(&issuer, &flow, &user, form.remember).await,
+    match verify(&issuer, &form, &caller).await {
+        Ok(user) => succeed(&issuer, &flow, &user, form.remember, &caller).await,
         Err(error) => {
             let (username, remember) = (form.username.as_str(), form.remember);
             let page = SignIn { username, error: Some(error), remember, ..SignIn::default() };
@@ -88,9 +88,10 @@ async fn sign_in(State(state): State<IssuerState>, request: Request) -> Response
 
 /// The user with this password. Every wrong password, and every account that may not sign in, gets the same answer (row I34);
 /// the authenticator limits the attempts.
-async fn verify(issuer: &Issuer, form: &Form, caller: Caller) -> Result<String, SignInError> {
+async fn verify(issuer: &Issuer, form: &Form, caller: &Caller) -> Result<String, SignInError> {
     let source = caller.source.map(|source| source.to_string()).unwrap_or_default();
-    let credentials = Credentials { client_id: form.username.clone(), secret: form.password.clone(), caller };
+    let (client_id, secret, caller) = (form.username.clone(), form.password.clone(), caller.clone());
+    let credentials = Credentials { client_id, secret, caller };
     let (outcome, reason, answer) = match issuer.provider.passwords.authenticate(&credentials).await {
         // service accounts have credentials of their own and no business at a form (row M5)
         Ok(found) if found.user.is_active() && found.user.id.kind != UserType::Service => {
@@ -111,12 +112,12 @@ async fn verify(issuer: &Issuer, form: &Form, caller: Caller) -> Result<String, 
     answer
 }
 
-async fn succeed(issuer: &Issuer, flow: &Flow, user: &str, remember: bool) -> Response {
+async fn succeed(issuer: &Issuer, flow: &Flow, user: &str, remember: bool, caller: &Caller) -> Response {
     let former = match issuer.session().await {
         Ok(session) => session,
         Err(error) => return issuer.fault(&error),
     };
-    let begun = match sessions::begin(&issuer.provider, former.as_ref(), user, remember).await {
+    let begun = match sessions::begin(&issuer.provider, former.as_ref(), user, remember, caller).await {
         Ok(begun) => begun,
         Err(error) => return issuer.fault(&error),
     };

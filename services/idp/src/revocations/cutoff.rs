@@ -27,14 +27,23 @@ pub enum Of<'a> {
 impl Of<'_> {
     /// The key under which it is stored among the other revocations.
     fn id(self) -> Uuid {
-        let parts = match self {
+        derive(&match self {
             Self::Person(person) => ["person", person, ""],
             Self::Consent { person, client } => ["consent", person, client],
-        };
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&crypto::fingerprint_of_parts(&parts)[..16]);
-        Builder::from_custom_bytes(bytes).into_uuid()
+        })
     }
+}
+
+fn derive(parts: &[&str; 3]) -> Uuid {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&crypto::fingerprint_of_parts(parts)[..16]);
+    Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// The key under which it is stored that every grant of a session was ended, also those with `offline_access`, which outlive the session
+/// itself. It has no time: nothing is granted in a session that has ended.
+pub(crate) fn grants_of_session(session: Uuid) -> Uuid {
+    derive(&["grants of session", &session.to_string(), ""])
 }
 
 /// The revocation of everything that was issued before this second. A later one of the same tokens replaces it.
@@ -42,11 +51,13 @@ pub fn before(of: Of<'_>, second: Seconds) -> Revocation {
     Revocation { id: of.id(), until: time_of(second) + REMEMBERED }
 }
 
-/// Under what is kept that everything of a grant's user, or of its client and that user, was ended; `None` for a grant without
-/// a user.
-pub(crate) fn cutoff_ids(grant: &Grant) -> Option<[Uuid; 2]> {
-    let Grant { person: Some(person), client, .. } = grant else { return None };
-    Some([Of::Person(person), Of::Consent { person, client }].map(Of::id))
+/// Under what is kept that everything of a grant's user, of its client and that user, or of its session was ended; nothing for a grant
+/// without a user.
+pub(crate) fn cutoff_ids(grant: &Grant) -> Vec<Uuid> {
+    let Grant { person: Some(person), client, sign_in, .. } = grant else { return Vec::new() };
+    let session = sign_in.as_ref().and_then(|sign_in| sign_in.session);
+    let of_user = [Of::Person(person), Of::Consent { person, client }].map(Of::id);
+    of_user.into_iter().chain(session.map(grants_of_session)).collect()
 }
 
 impl Revocations {
@@ -55,12 +66,15 @@ impl Revocations {
         self.until(of.id()).map(|until| seconds(until - REMEMBERED))
     }
 
-    /// Whether everything of a grant's user, or of its client and that user, was ended after this was issued. Checked
+    /// Whether everything of a grant's user, or of its client and that user, was ended after this was issued, or its session with its grants. Checked
     /// at every redemption: codes, device codes, refresh tokens, access tokens, exchanged ID tokens.
     pub fn cuts_off_grant(&self, grant: &Grant, issued: Seconds) -> bool {
         let Grant { person: Some(person), client, sign_in, .. } = grant else { return false };
         // whatever was issued for such a sign-in since, by a request or a replica that did not know yet
         if sign_in.as_ref().is_some_and(|sign_in| self.ends_sign_in(person, sign_in.at)) {
+            return true;
+        }
+        if sign_in.as_ref().and_then(|sign_in| sign_in.session).is_some_and(|session| self.ends_grants_of(session)) {
             return true;
         }
         // a sign-in after the end counts as after it, also where the clock was corrected between both
@@ -73,6 +87,11 @@ impl Revocations {
     /// what came first.
     pub fn ends_sign_in(&self, person: &str, at: Seconds) -> bool {
         self.cuts_off(Of::Person(person), at.saturating_add(1))
+    }
+
+    /// Whether a session was ended with its grants.
+    fn ends_grants_of(&self, session: Uuid) -> bool {
+        !self.is_empty() && self.contains(grants_of_session(session))
     }
 
     /// Before which second everything of a user ends that is ended now: what was issued in this very second too. Where a clock that
@@ -152,7 +171,8 @@ mod tests {
     #[test]
     fn no_two_are_taken_for_one() {
         let consent = |person, client| Of::Consent { person, client }.id();
-        let all = [consent("ab", "c"), consent("a", "bc"), consent("a", ""), Of::Person("a").id(), CURIE.id()];
+        let session = grants_of_session(Uuid::from_u128(1));
+        let all = [consent("ab", "c"), consent("a", "bc"), consent("a", ""), Of::Person("a").id(), CURIE.id(), session];
         assert!(all.iter().enumerate().all(|(index, one)| !all[..index].contains(one)));
     }
 }

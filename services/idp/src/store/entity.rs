@@ -74,6 +74,8 @@ pub(super) mod session {
         /// When it ends if it is not used again.
         pub over: i64,
         pub remembered: bool,
+        pub user_agent: String,
+        pub address: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

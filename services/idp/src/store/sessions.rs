@@ -199,10 +199,12 @@ fn row(session: &Session) -> session::ActiveModel {
         ends: Set(ends),
         over: Set(Ord::min(ends, seen.saturating_add(idle))),
         remembered: Set(session.remembered),
+        user_agent: Set(session.user_agent.clone()),
+        address: Set(session.address.map(|address| address.to_string())),
     }
 }
 
-fn session(row: session::Model) -> Result<Session, StoreError> {
+pub(super) fn session(row: session::Model) -> Result<Session, StoreError> {
     let idle = u64::try_from(row.idle).map_err(|_| damaged("a session"))?;
     Ok(Session {
         id: row.id,
@@ -214,5 +216,8 @@ fn session(row: session::Model) -> Result<Session, StoreError> {
         idle: std::time::Duration::from_micros(idle),
         end: time(row.ends),
         remembered: row.remembered,
+        user_agent: row.user_agent,
+        // shown only, so that one that cannot be read is none
+        address: row.address.and_then(|address| address.parse().ok()),
     })
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use idp::model::Session;
-use idp::store::{Begun, Participant, Store};
+use idp::store::{Begun, Participant, Position, Store};
 
-use crate::support::{at, family, id};
+use crate::support::{at, family, id, revoked};
 
 /// A session that began at 1000, may stay unused for 100 seconds, and ends at 2000 in any case.
 pub(crate) fn session(number: u128, person: &str) -> Session {
@@ -19,6 +19,8 @@ pub(crate) fn session(number: u128, person: &str) -> Session {
         idle: Duration::from_secs(100),
         end: at(2000),
         remembered: true,
+        user_agent: "Firefox".to_owned(),
+        address: Some([192, 0, 2, 7].into()),
     }
 }
 
@@ -42,6 +44,8 @@ pub(crate) async fn suite(store: &Store) {
     replaced(store).await;
     ended(store).await;
     people(store).await;
+    of_all_users(store).await;
+    with_their_grants(store).await;
 }
 
 async fn used(store: &Store) {
@@ -127,4 +131,47 @@ async fn people(store: &Store) {
     assert_eq!(store.people_with_sessions("o", 10, at(1100)).await.expect("reads"), [], "they are over");
     let grants = store.people_with_grants("o", 10, at(1099)).await.expect("reads");
     assert_eq!(grants, [begun("p-curie", 1000), begun("p-fermi", 1000)], "a client of its own is no person");
+}
+
+async fn of_all_users(store: &Store) {
+    // far behind what the other parts have left
+    for (number, person, signed_in) in [(51, "q-a", 9000), (52, "q-b", 9001), (53, "q-a", 9001), (54, "q-a", 9002)] {
+        let (signed_in, end) = (at(signed_in), at(99_000));
+        let session = Session { signed_in, seen: signed_in, end, ..session(number, person) };
+        store.begin_session(&session).await.expect("begins");
+    }
+    let live = async |user: Option<&str>, after: Option<Position>, limit| {
+        let found = store.live_sessions(user, after, limit, at(9050)).await.expect("reads");
+        found.into_iter().map(|session| session.id.as_u128()).collect::<Vec<_>>()
+    };
+    assert_eq!(live(None, None, 10).await, [54, 53, 52, 51], "the newest first");
+    assert_eq!(live(None, None, 2).await, [54, 53]);
+    assert_eq!(live(None, Some(Position { at: at(9001), id: id(53) }), 10).await, [52, 51]);
+    assert_eq!(live(Some("q-a"), None, 10).await, [54, 53, 51]);
+    let none = store.live_sessions(None, None, 10, at(9102)).await.expect("reads");
+    assert_eq!(none, [], "none is live any more");
+
+    store.join_session(id(51), "web", "cells").await.expect("joins");
+    let next = Session { signed_in: at(9003), seen: at(9003), ..session(55, "q-a") };
+    store.replace_session(id(51), &next).await.expect("replaces");
+    let known = async |sid, among: &[u128]| {
+        let among: Vec<_> = among.iter().map(|number| id(*number)).collect();
+        store.session_known_as(id(sid), &among).await.expect("reads").map(|id| id.as_u128())
+    };
+    assert_eq!((known(55, &[54, 55]).await, known(51, &[54, 55]).await), (Some(55), Some(55)));
+    assert_eq!((known(51, &[54]).await, known(99, &[54, 55]).await), (None, None));
+}
+
+/// The families of [`family`] are of session 7.
+async fn with_their_grants(store: &Store) {
+    for (grant, person) in [(61, "q-c"), (62, "q-d")] {
+        store.begin_family(&family(grant, Some(person), "web")).await.expect("begins");
+    }
+    let is_there = async |grant| store.family(id(grant), at(1500)).await.expect("reads").is_some();
+    store.revoke_grants_of_sessions("q-c", &[], at(9000), at(1500)).await.expect("revokes");
+    store.revoke_grants_of_sessions("q-c", &[id(8)], at(9000), at(1500)).await.expect("revokes");
+    assert!(is_there(61).await, "it is of another session");
+    store.revoke_grants_of_sessions("q-c", &[id(8), id(7)], at(9000), at(1500)).await.expect("revokes");
+    assert!(!is_there(61).await && is_there(62).await, "those of others stay");
+    assert!(revoked(store).await.contains(&id(61)));
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use authn::UserStatus;
+use authn::{Caller, UserStatus};
 use axum::http::header::AUTHORIZATION;
 use oidc::jose::UnverifiedJwt;
 use serde_json::{Value, json};
@@ -238,7 +238,10 @@ fn notified(listener: &Listener) -> Vec<Uuid> {
 async fn i38_a_client_is_notified_by_the_identifier_that_it_knows() {
     let one = signed_in().await;
     let provider = &one.bench.provider;
-    let again = sessions::begin(provider, Some(&one.session), EINSTEIN, false).await.expect("begins").session;
+    let again = sessions::begin(provider, Some(&one.session), EINSTEIN, false, &Caller::default())
+        .await
+        .expect("begins")
+        .session;
     assert_ne!(again.id, one.session.id, "row I19");
     assert!(one.is_good(&one.tokens[0]), "signing in again ends no grant");
     end(provider, again.id).await.expect("ends");
@@ -248,7 +251,10 @@ async fn i38_a_client_is_notified_by_the_identifier_that_it_knows() {
 
     let one = signed_in().await;
     let (provider, endpoints) = (&one.bench.provider, one.bench.endpoints());
-    let again = sessions::begin(provider, Some(&one.session), EINSTEIN, false).await.expect("begins").session;
+    let again = sessions::begin(provider, Some(&one.session), EINSTEIN, false, &Caller::default())
+        .await
+        .expect("begins")
+        .session;
     one.bench.grant(&again, "app", endpoints, "openid").await;
     end(provider, again.id).await.expect("ends");
     assert_eq!(deliver_due(provider).await.expect("delivers"), 1);
@@ -259,7 +265,7 @@ async fn i38_a_client_is_notified_by_the_identifier_that_it_knows() {
 async fn i38_another_user_who_signs_in_ends_the_former_session() {
     let one = signed_in().await;
     let provider = &one.bench.provider;
-    sessions::begin(provider, Some(&one.session), "u-curie", false).await.expect("begins");
+    sessions::begin(provider, Some(&one.session), "u-curie", false, &Caller::default()).await.expect("begins");
     assert!(!one.is_good(&one.tokens[0]) && !one.bench.is_signed_in(one.session.id).await);
     assert!(one.is_good(&one.tokens[1]), "what was granted for good stays");
     assert_eq!(deliver_due(provider).await.expect("delivers"), 1);

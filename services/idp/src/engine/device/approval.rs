@@ -73,6 +73,8 @@ mod tests {
             idle: Duration::from_hours(1),
             end: UNIX_EPOCH + Duration::from_hours(1),
             remembered: false,
+            user_agent: String::new(),
+            address: None,
         };
         let granted = grant(Uuid::from_u128(1), &request, "tv", &session, ["email", "admin"]);
         assert_eq!(granted.scope.to_string(), "email offline_access openid");

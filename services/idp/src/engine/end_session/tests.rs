@@ -26,6 +26,8 @@ fn session() -> Session {
         idle: Duration::from_hours(1),
         end: UNIX_EPOCH + Duration::from_hours(1),
         remembered: false,
+        user_agent: String::new(),
+        address: None,
     }
 }
 

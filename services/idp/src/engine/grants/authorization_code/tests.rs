@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use authn::Caller;
 use serde_json::json;
 
 use crate::engine::sessions;
@@ -135,7 +136,8 @@ async fn access_token_from_before_the_user_signed_in_again_ends_with_signing_out
     let bench = Bench::new().await;
     bench.add("app", &json!({})).await;
     let before = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
-    let begun = sessions::begin(&bench.provider, Some(&before), EINSTEIN, false).await.expect("begins");
+    let begun =
+        sessions::begin(&bench.provider, Some(&before), EINSTEIN, false, &Caller::default()).await.expect("begins");
     let grant = bench.grant(&begun.session, "app", bench.endpoints(), "openid").await;
     let sign_in = grant.sign_in.clone().map(|sign_in| SignIn { session: Some(before.id), ..sign_in });
     let token = bench.tokens(&Grant { sign_in, ..grant }).await.1;

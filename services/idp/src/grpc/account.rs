@@ -1,0 +1,176 @@
+//! `AccountAPI`: users see and end their own sessions, and the access of applications to their accounts.
+
+#[cfg(test)]
+mod tests;
+
+use ::token::{Claims, authorize};
+use authn::{Caller, amr};
+use proto::doorward::idp::v1::{
+    DisconnectApplicationRequest, DisconnectApplicationResponse, EndAllSessionsRequest, EndAllSessionsResponse,
+    EndOtherSessionsRequest, EndOtherSessionsResponse, EndSessionRequest, EndSessionResponse,
+    ListConnectedApplicationsRequest, ListConnectedApplicationsResponse, ListSessionsRequest, ListSessionsResponse,
+    account_api_server::{AccountApi, AccountApiServer},
+};
+use status::Kind;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::account_messages::{self, Act};
+use super::failed;
+use crate::Provider;
+use crate::engine::{connected_applications, termination};
+use crate::model::{Session, seconds};
+use crate::revocations::Of;
+
+/// The largest request that is read, in bytes.
+const REQUEST_LIMIT: usize = 8 * 1024;
+
+/// The gRPC service.
+pub struct Api(Provider);
+
+/// Serves it, to requests of at most so many bytes; 8 KiB by default.
+pub fn serve(provider: Provider, limit: Option<usize>) -> AccountApiServer<Api> {
+    AccountApiServer::new(Api(provider)).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
+}
+
+/// Refuses credentials that a program presents without its user, or whose type is not known (`docs/security-requirements.md#s3`): a
+/// leaked one would otherwise sign its owner out, and see where the owner is signed in.
+pub(super) fn refuse_programs(claims: &Claims) -> Result<(), Status> {
+    if claims.amr.is_empty() || claims.actor.is_some() || claims.amr.iter().any(|method| amr::is_of_program(method)) {
+        let text = "accounts are managed by users who have signed in, not with app tokens, access tokens of other clients, \
+                    machine keys or service accounts";
+        return Err(status::grpc(Kind::PermissionDenied, text));
+    }
+    Ok(())
+}
+
+/// A user who calls.
+struct Own {
+    claims: Claims,
+    caller: Caller,
+}
+
+impl Own {
+    fn user(&self) -> &str {
+        &self.claims.user.id.opaque_id
+    }
+
+    fn audit(&self, act: &Act<'_>) {
+        account_messages::audit((&self.claims, &self.caller), self.user(), act);
+    }
+}
+
+impl Api {
+    /// The user who calls, with a credential that has not ended with its session in the meantime.
+    fn own<T>(&self, request: &Request<T>) -> Result<Own, Status> {
+        let Self(provider) = self;
+        let claims = authorize(&provider.verifier, provider.clock.now(), request.metadata())?;
+        refuse_programs(&claims)?;
+        if !claims.scopes.is_full_user() || !claims.user.is_active() {
+            return Err(status::grpc(Kind::PermissionDenied, "the credential does not permit managing the account"));
+        }
+        // the internal token is valid for minutes, and what it was issued for may have ended since
+        let user = &claims.user.id.opaque_id;
+        let has_ended = sid(&claims).is_some_and(|sid| provider.revocations.contains(sid))
+            || provider.revocations.cuts_off(Of::Person(user), seconds(claims.issued_at));
+        if has_ended {
+            return Err(status::grpc(Kind::Unauthenticated, "the session has ended"));
+        }
+        Ok(Own { claims, caller: Caller::of(request.metadata(), request.extensions()) })
+    }
+
+    /// The live sessions of the user, and which of them is the current one.
+    async fn sessions(&self, own: &Own) -> Result<(Vec<Session>, Option<Uuid>), Status> {
+        let Self(provider) = self;
+        let sessions = provider.store.sessions_of(own.user(), provider.clock.now()).await;
+        let mut sessions = sessions.map_err(|error| failed(&error))?;
+        sessions.retain(|session| account_messages::is_live(provider, session));
+        let Some(sid) = sid(&own.claims) else { return Ok((sessions, None)) };
+        let ids: Vec<_> = sessions.iter().map(|session| session.id).collect();
+        let current = provider.store.session_known_as(sid, &ids).await.map_err(|error| failed(&error))?;
+        Ok((sessions, current))
+    }
+}
+
+fn sid(claims: &Claims) -> Option<Uuid> {
+    claims.sid.as_deref()?.parse().ok()
+}
+
+#[tonic::async_trait]
+impl AccountApi for Api {
+    async fn list_sessions(
+        &self,
+        request: Request<ListSessionsRequest>,
+    ) -> Result<Response<ListSessionsResponse>, Status> {
+        let own = self.own(&request)?;
+        let (sessions, current) = self.sessions(&own).await?;
+        let message = |session: &Session| account_messages::session(session, current == Some(session.id));
+        Ok(Response::new(ListSessionsResponse { sessions: sessions.iter().map(message).collect() }))
+    }
+
+    async fn end_session(&self, request: Request<EndSessionRequest>) -> Result<Response<EndSessionResponse>, Status> {
+        let own = self.own(&request)?;
+        let session = account_messages::find_session(&self.0, &request.get_ref().id).await?;
+        // the answer is the same for a session of another user
+        let session = session.filter(|session| session.person == own.user());
+        let session = session.ok_or_else(account_messages::no_session)?;
+        account_messages::end_session(&self.0, &session).await?;
+        own.audit(&Act::EndSession(session.id));
+        Ok(Response::new(EndSessionResponse {}))
+    }
+
+    async fn end_other_sessions(
+        &self,
+        request: Request<EndOtherSessionsRequest>,
+    ) -> Result<Response<EndOtherSessionsResponse>, Status> {
+        let own = self.own(&request)?;
+        let mut ended = 0;
+        loop {
+            let (mut sessions, current) = self.sessions(&own).await?;
+            let current = current.ok_or_else(|| {
+                let text = "the credential comes from no live session; end all sessions, or each by its id";
+                status::grpc(Kind::FailedPrecondition, text)
+            })?;
+            sessions.retain(|session| session.id != current);
+            if sessions.is_empty() {
+                return Ok(Response::new(EndOtherSessionsResponse { ended }));
+            }
+            for session in sessions {
+                account_messages::end_session(&self.0, &session).await?;
+                own.audit(&Act::EndSession(session.id));
+                ended += 1;
+            }
+        }
+    }
+
+    async fn end_all_sessions(
+        &self,
+        request: Request<EndAllSessionsRequest>,
+    ) -> Result<Response<EndAllSessionsResponse>, Status> {
+        let own = self.own(&request)?;
+        account_messages::end_everywhere(&self.0, own.user()).await?;
+        own.audit(&Act::EndAllSessions);
+        Ok(Response::new(EndAllSessionsResponse {}))
+    }
+
+    async fn list_connected_applications(
+        &self,
+        request: Request<ListConnectedApplicationsRequest>,
+    ) -> Result<Response<ListConnectedApplicationsResponse>, Status> {
+        let own = self.own(&request)?;
+        let applications = connected_applications::list(&self.0, own.user()).await.map_err(|error| failed(&error))?;
+        let applications = applications.iter().map(account_messages::application).collect();
+        Ok(Response::new(ListConnectedApplicationsResponse { applications }))
+    }
+
+    async fn disconnect_application(
+        &self,
+        request: Request<DisconnectApplicationRequest>,
+    ) -> Result<Response<DisconnectApplicationResponse>, Status> {
+        let own = self.own(&request)?;
+        let client = &request.get_ref().client_id;
+        termination::withdraw_consent(&self.0, own.user(), client).await.map_err(|error| failed(&error))?;
+        own.audit(&Act::Disconnect(client));
+        Ok(Response::new(DisconnectApplicationResponse {}))
+    }
+}

@@ -1,0 +1,234 @@
+//! `AccountAPI`, without a network.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use authn::{Authenticated, Caller, Grants, User, UserId, UserStatus};
+use oidc::error::ErrorCode;
+use proto::doorward::idp::v1::{AccountSession, account_api_client::AccountApiClient};
+use serde_json::json;
+use tonic::Code;
+
+use super::*;
+use crate::engine::sessions;
+use crate::engine::tokens::access_token::PresentedToken;
+use crate::engine::tokens::refresh_token::RefreshToken;
+use crate::model::{Family, Grant};
+use crate::testing::{Bench, Browser, EINSTEIN};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// A provider with the public client `app`.
+async fn bench() -> Bench {
+    let bench = Bench::new().await;
+    bench.add("app", &json!({ "grant_types": ["authorization_code", "refresh_token"] })).await;
+    bench
+}
+
+/// The interface, called without a network between.
+fn api(bench: &Bench) -> AccountApiClient<AccountApiServer<Api>> {
+    AccountApiClient::new(serve(bench.provider.clone(), None))
+}
+
+fn credential(user: &str, sid: Option<Uuid>) -> Authenticated {
+    let id = UserId { opaque_id: user.to_owned(), ..UserId::default() };
+    let user = Arc::new(User { id, ..User::default() });
+    Authenticated { sid: sid.map(|sid| sid.to_string()), ..Authenticated::full(user, amr::OIDC) }
+}
+
+/// A message with the internal token of this answer of an authenticator.
+fn by<T>(bench: &Bench, credential: &Authenticated, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let token = bench.minted(credential).parse().expect("a token");
+    request.metadata_mut().insert(::token::METADATA_KEY, token);
+    request
+}
+
+async fn listed(bench: &Bench, credential: &Authenticated) -> Vec<AccountSession> {
+    let answer = api(bench).list_sessions(by(bench, credential, ListSessionsRequest {})).await;
+    answer.expect("is listed").into_inner().sessions
+}
+
+async fn end(bench: &Bench, credential: &Authenticated, id: Uuid) -> Result<(), Code> {
+    let message = EndSessionRequest { id: id.to_string() };
+    api(bench).end_session(by(bench, credential, message)).await.map(drop).map_err(|status| status.code())
+}
+
+/// What a session has brought the client `app`: a grant that outlives a sign-out with its tokens, and one that does not.
+struct Tokens {
+    grant: Grant,
+    access: [String; 2],
+    refresh: String,
+}
+
+impl Tokens {
+    async fn of(bench: &Bench, session: &Session) -> Self {
+        let short = bench.grant(session, "app", bench.endpoints(), "openid").await;
+        let grant = bench.grant(session, "app", bench.endpoints(), "openid offline_access").await;
+        let (now, binding) = (bench.clock.now(), None);
+        let end = now + Duration::from_hours(24);
+        let family =
+            Family { grant: grant.clone(), binding, generation: 0, rotated: now, created: now, idle_end: end, end };
+        bench.provider.store.begin_family(&family).await.expect("begins");
+        let refresh = RefreshToken { grant: grant.id, generation: 0 }.write(&bench.provider.sealer);
+        let access = [bench.tokens(&short).await.1, bench.tokens(&grant).await.1];
+        Self { grant, access, refresh }
+    }
+
+    fn are_valid(&self, bench: &Bench) -> [bool; 2] {
+        let is_valid = |text: &String| PresentedToken::verify(&bench.provider, bench.endpoints(), text).is_some();
+        [is_valid(&self.access[0]), is_valid(&self.access[1])]
+    }
+
+    async fn refresh(&self, bench: &Bench) -> Result<(), ErrorCode> {
+        let form = [("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", &self.refresh)];
+        bench.issue(&form).await.map(drop).map_err(|error| error.code)
+    }
+}
+
+/// `docs/security-requirements.md#s2`
+#[tokio::test]
+async fn ended_session_takes_its_access_and_refresh_tokens_with_it() {
+    let bench = bench().await;
+    let this = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    bench.advance(MINUTE);
+    let mut elsewhere = Browser::default();
+    let other = bench.sign_in(&mut elsewhere, EINSTEIN).await;
+    let (kept, gone) = (Tokens::of(&bench, &this).await, Tokens::of(&bench, &other).await);
+    let me = credential(EINSTEIN, Some(this.id));
+
+    let sessions = listed(&bench, &me).await;
+    let marks: Vec<_> = sessions.iter().map(|session| (session.id.clone(), session.current)).collect();
+    assert_eq!(marks, [(other.id.to_string(), false), (this.id.to_string(), true)], "the last used one first");
+    assert_eq!((sessions[1].created, sessions[1].expires > sessions[1].last_used), (1_800_000_000, true));
+
+    assert_eq!((gone.are_valid(&bench), gone.refresh(&bench).await), ([true; 2], Ok(())));
+    assert_eq!(end(&bench, &me, other.id).await, Ok(()));
+    assert_eq!(gone.are_valid(&bench), [false; 2]);
+    assert_eq!(gone.refresh(&bench).await, Err(ErrorCode::InvalidGrant));
+    assert!(!bench.is_signed_in(other.id).await, "nor is its browser signed in");
+    let cuts_off = |grant: &Grant| bench.provider.revocations.cuts_off_grant(grant, seconds(bench.clock.now()));
+    assert!(cuts_off(&gone.grant) && !cuts_off(&kept.grant), "a code that is under way is not redeemed");
+    assert_eq!((kept.are_valid(&bench), kept.refresh(&bench).await), ([true; 2], Ok(())));
+    assert_eq!(end(&bench, &me, other.id).await, Err(Code::NotFound), "once");
+    assert_eq!(listed(&bench, &me).await.len(), 1);
+}
+
+/// `docs/security-requirements.md#s1`
+#[tokio::test]
+async fn users_see_and_end_only_their_own_sessions() {
+    let bench = bench().await;
+    let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let curie = credential("u-curie", None);
+    assert_eq!(listed(&bench, &curie).await, []);
+    assert_eq!(end(&bench, &curie, session.id).await, Err(Code::NotFound), "as if there were no such session");
+    let all = by(&bench, &curie, EndAllSessionsRequest {});
+    api(&bench).end_all_sessions(all).await.expect("she has none");
+    assert!(bench.is_signed_in(session.id).await);
+    assert_eq!(end(&bench, &credential(EINSTEIN, None), session.id).await, Ok(()));
+}
+
+/// `docs/security-requirements.md#s3`
+#[tokio::test]
+async fn credentials_of_programs_do_not_manage_the_account() {
+    let bench = bench().await;
+    let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let good = || credential(EINSTEIN, Some(session.id));
+    let with_amr = |amr: &'static str| Authenticated { amr: Cow::Borrowed(amr), ..good() };
+    let narrow = Grants::parse(["files:read"]).expect("a scope").to_cs3();
+    let blocked = User { status: UserStatus::Blocked, ..good().user.as_ref().clone() };
+    for (what, credential) in [
+        ("app token", with_amr(amr::APP)),
+        ("other client", with_amr(amr::OIDC_CLIENT)),
+        ("machine key", with_amr(amr::MACHINE)),
+        ("service account", with_amr(amr::SERVICE)),
+        ("unknown", with_amr("")),
+        ("actor", Authenticated { actor: Some("office".to_owned()), ..good() }),
+        ("narrow scope", Authenticated { scopes: Arc::new(narrow), ..good() }),
+        ("disabled", Authenticated { user: Arc::new(blocked), ..good() }),
+    ] {
+        let answer = api(&bench).list_sessions(by(&bench, &credential, ListSessionsRequest {})).await;
+        assert_eq!(answer.expect_err(what).code(), Code::PermissionDenied, "{what}");
+        assert_eq!(end(&bench, &credential, session.id).await, Err(Code::PermissionDenied), "{what}");
+    }
+    let anonymous = api(&bench).list_sessions(Request::new(ListSessionsRequest {})).await;
+    assert_eq!(anonymous.expect_err("has no token").code(), Code::Unauthenticated);
+    assert!(bench.is_signed_in(session.id).await);
+}
+
+/// `docs/security-requirements.md#s2`
+#[tokio::test]
+async fn internal_token_from_before_the_end_of_its_session_is_refused() {
+    let bench = bench().await;
+    let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let me = credential(EINSTEIN, Some(session.id));
+    assert_eq!(end(&bench, &me, session.id).await, Ok(()));
+    assert_eq!(end(&bench, &me, session.id).await, Err(Code::Unauthenticated));
+
+    let without_session = credential(EINSTEIN, None);
+    let all = by(&bench, &without_session, EndAllSessionsRequest {});
+    api(&bench).end_all_sessions(all).await.expect("signs out everywhere");
+    assert_eq!(end(&bench, &without_session, session.id).await, Err(Code::Unauthenticated));
+}
+
+#[tokio::test]
+async fn other_sessions_are_ended_only_from_a_live_session() {
+    let bench = bench().await;
+    let this = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        others.push(bench.sign_in(&mut Browser::default(), EINSTEIN).await);
+    }
+    let end_others = async |sid: Option<Uuid>| {
+        let request = by(&bench, &credential(EINSTEIN, sid), EndOtherSessionsRequest {});
+        api(&bench).end_other_sessions(request).await.map(|answer| answer.into_inner().ended).map_err(|s| s.code())
+    };
+    for sid in [None, Some(Uuid::from_u128(7))] {
+        assert_eq!(end_others(sid).await, Err(Code::FailedPrecondition));
+    }
+    assert_eq!(end_others(Some(this.id)).await, Ok(3));
+    for other in others {
+        assert!(!bench.is_signed_in(other.id).await);
+    }
+    assert!(bench.is_signed_in(this.id).await);
+    assert_eq!(end_others(Some(this.id)).await, Ok(0));
+}
+
+#[tokio::test]
+async fn session_shows_browser_and_address_and_stays_current_when_its_user_signs_in_again() {
+    let bench = bench().await;
+    let first = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    bench.grant(&first, "app", bench.endpoints(), "openid").await;
+    let user_agent = format!("Firefox\u{1b}[2J{}", "x".repeat(300));
+    let caller = Caller { user_agent, source: Some([192, 0, 2, 7].into()), ..Caller::default() };
+    let again = sessions::begin(&bench.provider, Some(&first), EINSTEIN, false, &caller).await.expect("begins");
+    let sessions = listed(&bench, &credential(EINSTEIN, Some(first.id))).await;
+    let [session] = sessions.as_slice() else { panic!("one: {sessions:?}") };
+    assert_eq!((session.id.as_str(), session.current), (again.session.id.to_string().as_str(), true));
+    assert_eq!((session.address.as_str(), session.user_agent.len()), ("192.0.2.7", 256));
+    assert!(session.user_agent.starts_with("Firefox[2Jx"), "without control characters");
+}
+
+#[tokio::test]
+async fn disconnected_application_loses_its_tokens() {
+    let bench = bench().await;
+    let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let tokens = Tokens::of(&bench, &session).await;
+    let me = credential(EINSTEIN, Some(session.id));
+    let applications = async || {
+        let request = by(&bench, &me, ListConnectedApplicationsRequest {});
+        api(&bench).list_connected_applications(request).await.expect("is listed").into_inner().applications
+    };
+    let listed = applications().await;
+    let [application] = listed.as_slice() else { panic!("one: {listed:?}") };
+    assert_eq!((application.client_id.as_str(), application.name.as_str()), ("app", "The app"));
+    assert_eq!(application.scopes, ["offline_access", "openid"]);
+    assert_eq!((application.since, application.last_used), (1_800_000_000, Some(1_800_000_000)));
+
+    let disconnect = DisconnectApplicationRequest { client_id: "app".to_owned() };
+    api(&bench).disconnect_application(by(&bench, &me, disconnect)).await.expect("is disconnected");
+    assert_eq!((tokens.are_valid(&bench), tokens.refresh(&bench).await), ([false; 2], Err(ErrorCode::InvalidGrant)));
+    assert_eq!(applications().await, []);
+    assert!(bench.is_signed_in(session.id).await, "the browser stays signed in");
+}

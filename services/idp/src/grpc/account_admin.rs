@@ -1,0 +1,146 @@
+//! `AccountAdminAPI`: administrators see and end the sessions of all users, and the access of applications to their accounts.
+
+#[cfg(test)]
+mod tests;
+
+use ::token::{Claims, authorize_admin};
+use authn::{Caller, Claim, Groups};
+use proto::doorward::idp::v1::{
+    AccountUser, DisconnectUserApplicationRequest, DisconnectUserApplicationResponse, EndAllUserSessionsRequest,
+    EndAllUserSessionsResponse, EndUserSessionRequest, EndUserSessionResponse, ListUserApplicationsRequest,
+    ListUserApplicationsResponse, ListUserSessionsRequest, ListUserSessionsResponse,
+    account_admin_api_server::{AccountAdminApi, AccountAdminApiServer},
+    account_user::Name,
+};
+use tonic::{Request, Response, Status};
+
+use super::account::refuse_programs;
+use super::account_messages::{self, Act};
+use super::{PAGE, failed, invalid};
+use crate::Provider;
+use crate::engine::{connected_applications, termination};
+use crate::model::Session;
+use crate::store::Position;
+
+/// The largest request that is read, in bytes.
+const REQUEST_LIMIT: usize = 8 * 1024;
+
+/// The gRPC service.
+pub struct Api(Provider);
+
+/// Serves it, to requests of at most so many bytes; 8 KiB by default.
+pub fn serve(provider: Provider, limit: Option<usize>) -> AccountAdminApiServer<Api> {
+    AccountAdminApiServer::new(Api(provider)).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
+}
+
+impl Api {
+    /// The caller, who has to be an administrator that has signed in, or the operator (`docs/security-requirements.md#s4`).
+    fn admin<T>(&self, request: &Request<T>) -> Result<(Claims, Caller), Status> {
+        let claims = authorize_admin(&self.0.verifier, self.0.clock.now(), request.metadata())?;
+        refuse_programs(&claims)?;
+        Ok((claims, Caller::of(request.metadata(), request.extensions())))
+    }
+
+    /// The identifier of a user. One that is given as such need not be in the directory any more.
+    async fn user(&self, user: Option<AccountUser>) -> Result<String, Status> {
+        match user.and_then(|user| user.name) {
+            Some(Name::Id(id)) if !id.is_empty() => Ok(id),
+            Some(Name::Username(name)) if !name.is_empty() => {
+                let found = self.0.directory.user_by_claim(&Claim::Username(name), Groups::Skip).await;
+                let found = found.map_err(|error| status::grpc(error.kind(), error.to_string()))?;
+                Ok(found.id.opaque_id.clone())
+            }
+            _ => Err(invalid("user has neither an id nor a username")),
+        }
+    }
+}
+
+/// How many rows a page has, of those that are asked for.
+pub(super) fn page_size(wanted: u32) -> u32 {
+    if wanted == 0 { PAGE } else { wanted.min(PAGE) }
+}
+
+/// The position behind which a page begins; none for the first page.
+pub(super) fn position(page_token: &str) -> Result<Option<Position>, Status> {
+    if page_token.is_empty() {
+        return Ok(None);
+    }
+    page_token.parse().map(Some).map_err(|error: crate::store::PositionError| invalid(error.to_string()))
+}
+
+/// Cuts rows that were read one more than fit a page to the page; `page_token` of the next one, empty if there is none.
+pub(super) fn cut<T>(rows: &mut Vec<T>, size: u32, position: impl Fn(&T) -> Position) -> String {
+    let size = size as usize;
+    let has_more = rows.len() > size;
+    rows.truncate(size);
+    rows.last().filter(|_| has_more).map(|last| position(last).to_string()).unwrap_or_default()
+}
+
+#[tonic::async_trait]
+impl AccountAdminApi for Api {
+    async fn list_user_sessions(
+        &self,
+        request: Request<ListUserSessionsRequest>,
+    ) -> Result<Response<ListUserSessionsResponse>, Status> {
+        self.admin(&request)?;
+        let ListUserSessionsRequest { user, page_size: size, page_token } = request.into_inner();
+        let user = match user {
+            Some(user) => Some(self.user(Some(user)).await?),
+            None => None,
+        };
+        let (size, after, now) = (page_size(size), position(&page_token)?, self.0.clock.now());
+        let found = self.0.store.live_sessions(user.as_deref(), after, u64::from(size) + 1, now).await;
+        let mut found = found.map_err(|error| failed(&error))?;
+        let next_page_token = cut(&mut found, size, |session| Position { at: session.signed_in, id: session.id });
+        // those that are ended and could not be removed yet; a page may have less than it could for that
+        let live = found.iter().filter(|session| account_messages::is_live(&self.0, session));
+        let sessions = live.map(|session: &Session| account_messages::session(session, false)).collect();
+        Ok(Response::new(ListUserSessionsResponse { sessions, next_page_token }))
+    }
+
+    async fn end_user_session(
+        &self,
+        request: Request<EndUserSessionRequest>,
+    ) -> Result<Response<EndUserSessionResponse>, Status> {
+        let (claims, caller) = self.admin(&request)?;
+        let session = account_messages::find_session(&self.0, &request.get_ref().id).await?;
+        let session = session.ok_or_else(account_messages::no_session)?;
+        account_messages::end_session(&self.0, &session).await?;
+        account_messages::audit((&claims, &caller), &session.person, &Act::EndSession(session.id));
+        Ok(Response::new(EndUserSessionResponse { session: Some(account_messages::session(&session, false)) }))
+    }
+
+    async fn end_all_user_sessions(
+        &self,
+        request: Request<EndAllUserSessionsRequest>,
+    ) -> Result<Response<EndAllUserSessionsResponse>, Status> {
+        let (claims, caller) = self.admin(&request)?;
+        let user_id = self.user(request.into_inner().user).await?;
+        account_messages::end_everywhere(&self.0, &user_id).await?;
+        account_messages::audit((&claims, &caller), &user_id, &Act::EndAllSessions);
+        Ok(Response::new(EndAllUserSessionsResponse { user_id }))
+    }
+
+    async fn list_user_applications(
+        &self,
+        request: Request<ListUserApplicationsRequest>,
+    ) -> Result<Response<ListUserApplicationsResponse>, Status> {
+        self.admin(&request)?;
+        let user = self.user(request.into_inner().user).await?;
+        let applications = connected_applications::list(&self.0, &user).await.map_err(|error| failed(&error))?;
+        let applications = applications.iter().map(account_messages::application).collect();
+        Ok(Response::new(ListUserApplicationsResponse { applications }))
+    }
+
+    async fn disconnect_user_application(
+        &self,
+        request: Request<DisconnectUserApplicationRequest>,
+    ) -> Result<Response<DisconnectUserApplicationResponse>, Status> {
+        let (claims, caller) = self.admin(&request)?;
+        let DisconnectUserApplicationRequest { user, client_id } = request.into_inner();
+        let user = self.user(user).await?;
+        termination::withdraw_consent(&self.0, &user, &client_id).await.map_err(|error| failed(&error))?;
+        account_messages::audit((&claims, &caller), &user, &Act::Disconnect(&client_id));
+        Ok(Response::new(DisconnectUserApplicationResponse {}))
+    }
+}

@@ -1,0 +1,108 @@
+//! `AccountAdminAPI`, without a network.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use authn::{Authenticated, User, UserId, amr, role};
+use proto::doorward::idp::v1::account_admin_api_client::AccountAdminApiClient;
+use tonic::Code;
+
+use super::*;
+use crate::testing::{Bench, Browser, EINSTEIN};
+
+/// The interface, called without a network between.
+fn api(bench: &Bench) -> AccountAdminApiClient<AccountAdminApiServer<Api>> {
+    AccountAdminApiClient::new(serve(bench.provider.clone(), None))
+}
+
+fn by<T>(token: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert(::token::METADATA_KEY, token.parse().expect("a token"));
+    request
+}
+
+fn with_id(id: &str) -> AccountUser {
+    AccountUser { name: Some(Name::Id(id.to_owned())) }
+}
+
+fn code<T>(answer: Result<Response<T>, Status>) -> Option<Code> {
+    answer.err().map(|status| status.code())
+}
+
+/// `docs/security-requirements.md#s4`
+#[tokio::test]
+async fn only_administrators_who_have_signed_in_may_call_the_api() {
+    let bench = Bench::new().await;
+    let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let id = UserId { opaque_id: "moss".to_owned(), ..UserId::default() };
+    let admin = Arc::new(User { id, roles: vec![role::ADMIN.to_owned()], ..User::default() });
+    let by_app_token = bench.minted(&Authenticated::full(admin, amr::APP));
+    for token in [bench.internal_token("marie", &["user"]), by_app_token] {
+        let mut api = api(&bench);
+        let list = ListUserSessionsRequest::default();
+        assert_eq!(code(api.list_user_sessions(by(&token, list)).await), Some(Code::PermissionDenied));
+        let end = EndUserSessionRequest { id: session.id.to_string() };
+        assert_eq!(code(api.end_user_session(by(&token, end)).await), Some(Code::PermissionDenied));
+        let all = EndAllUserSessionsRequest { user: Some(with_id(EINSTEIN)) };
+        assert_eq!(code(api.end_all_user_sessions(by(&token, all)).await), Some(Code::PermissionDenied));
+        let list = ListUserApplicationsRequest { user: Some(with_id(EINSTEIN)) };
+        assert_eq!(code(api.list_user_applications(by(&token, list)).await), Some(Code::PermissionDenied));
+        let disconnect =
+            DisconnectUserApplicationRequest { user: Some(with_id(EINSTEIN)), client_id: "web".to_owned() };
+        assert_eq!(code(api.disconnect_user_application(by(&token, disconnect)).await), Some(Code::PermissionDenied));
+    }
+    assert!(bench.is_signed_in(session.id).await);
+}
+
+#[tokio::test]
+async fn sessions_of_all_users_are_listed_a_page_at_a_time() {
+    let bench = Bench::new().await;
+    let mut expected = Vec::new();
+    for number in 0..5 {
+        let user = if number == 2 { "u-curie" } else { EINSTEIN };
+        expected.insert(0, bench.sign_in(&mut Browser::default(), user).await.id.to_string());
+        bench.advance(Duration::from_secs(1));
+    }
+    let list = async |user: Option<AccountUser>, page_size, page_token: String| {
+        let message = ListUserSessionsRequest { user, page_size, page_token };
+        api(&bench).list_user_sessions(by(&bench.admin(), message)).await.map(Response::into_inner)
+    };
+    let (mut found, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let page = list(None, 2, page_token).await.expect("is listed");
+        assert!(page.sessions.len() <= 2);
+        found.extend(page.sessions.into_iter().map(|session| session.id));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(found, expected, "the newest first");
+    let curie = list(Some(with_id("u-curie")), 0, String::new()).await.expect("is listed").sessions;
+    assert_eq!(curie.iter().map(|session| session.id.as_str()).collect::<Vec<_>>(), [expected[2].as_str()]);
+    let unknown = Some(AccountUser { name: Some(Name::Username("nobody".to_owned())) });
+    assert_eq!(list(unknown, 0, String::new()).await.expect_err("is unknown").code(), Code::NotFound);
+    let nameless = Some(AccountUser::default());
+    assert_eq!(list(nameless, 0, String::new()).await.expect_err("is nobody").code(), Code::InvalidArgument);
+    assert_eq!(list(None, 0, "x".to_owned()).await.expect_err("is no token").code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn administrator_ends_one_session_or_all_of_a_user() {
+    let bench = Bench::new().await;
+    let mut sessions = Vec::new();
+    for _ in 0..3 {
+        sessions.push(bench.sign_in(&mut Browser::default(), EINSTEIN).await.id);
+    }
+    let end = |id: String| by(&bench.admin(), EndUserSessionRequest { id });
+    let ended = api(&bench).end_user_session(end(sessions[0].to_string())).await.expect("is ended").into_inner();
+    assert_eq!(ended.session.map(|session| session.user_id).as_deref(), Some(EINSTEIN));
+    assert!(!bench.is_signed_in(sessions[0]).await && bench.is_signed_in(sessions[1]).await);
+    for id in [sessions[0].to_string(), "x".to_owned()] {
+        assert_eq!(code(api(&bench).end_user_session(end(id)).await), Some(Code::NotFound));
+    }
+    let all = by(&bench.admin(), EndAllUserSessionsRequest { user: Some(with_id(EINSTEIN)) });
+    let answer = api(&bench).end_all_user_sessions(all).await.expect("are ended").into_inner();
+    assert_eq!(answer.user_id, EINSTEIN);
+    assert!(!bench.is_signed_in(sessions[1]).await && !bench.is_signed_in(sessions[2]).await);
+}
