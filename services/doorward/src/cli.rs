@@ -66,6 +66,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: idp::command::KeysCommand,
     },
+    /// Shows and ends the sessions of users
+    Session {
+        #[command(subcommand)]
+        command: idp::command::SessionCommand,
+    },
     /// What Cells calls administration
     Admin {
         #[command(subcommand)]
@@ -312,6 +317,8 @@ mod tests {
             &["keys", "retire", "-5mXF_x"][..],
             &["keys", "retire", "--mXF_x", "--yes"],
             &["client", "show", "-app"],
+            &["session", "list", "--user", "-marie", "--json"],
+            &["session", "end", "--user", "-marie", "--yes"],
             &["client", "remove", "-app", "--yes"],
             &["client", "rotate", "-app", "--grace", "1h"],
             &["client", "add", "--id", "-app", "--public"],

@@ -50,6 +50,10 @@ fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
             let defaults = Defaults::new(&kept(&environment)?).idp();
             runtime::block_on(command.run(&defaults, &Context::new(environment)))
         }
+        Command::Session { command } => {
+            let defaults = Defaults::new(&kept(&environment)?).idp();
+            runtime::block_on(command.run(&defaults, &Context::new(environment)))
+        }
         Command::Health => {
             let enabled = EnabledServices::of(&environment).map_err(Misconfigured::new)?;
             command::health::run(&Settings::load(&environment, &any(&environment)?)?, &enabled)

@@ -3,6 +3,7 @@
 mod client;
 mod keys;
 mod operator;
+mod session;
 mod show;
 
 use authn::BoxError;
@@ -11,6 +12,7 @@ use runtime::Context;
 
 pub use client::ClientCommand;
 pub use keys::KeysCommand;
+pub use session::SessionCommand;
 
 use crate::Config;
 
@@ -23,6 +25,9 @@ pub enum Command {
     /// Shows, exchanges and retires signing keys; the service must be running
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Shows and ends the sessions of users; the service must be running
+    #[command(subcommand)]
+    Session(SessionCommand),
 }
 
 impl Command {
@@ -34,6 +39,7 @@ impl Command {
         match self {
             Self::Client(command) => command.run(defaults, context).await,
             Self::Keys(command) => command.run(defaults, context).await,
+            Self::Session(command) => command.run(defaults, context).await,
         }
     }
 }

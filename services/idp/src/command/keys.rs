@@ -1,9 +1,5 @@
 //! `keys`: manages the signing keys.
 
-use std::time::{Duration, UNIX_EPOCH};
-
-use ::time::OffsetDateTime;
-use ::time::format_description::well_known::Rfc3339;
 use authn::BoxError;
 use clap::{Args, Subcommand, ValueEnum};
 use proto::doorward::idp::v1::{Key, KeyState, RetireKeyRequest, RotateKeyRequest};
@@ -11,6 +7,7 @@ use runtime::{Confirmation, Context, print};
 use serde_json::{Value, json};
 
 use super::operator::Operator;
+use super::show::date;
 use crate::Config;
 
 /// The subcommands for signing keys.
@@ -151,11 +148,6 @@ fn state(key: &Key) -> &'static str {
         KeyState::Retired => "retired",
         KeyState::Over => "over",
     }
-}
-
-fn date(seconds: i64) -> String {
-    let time = UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
-    OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_default()
 }
 
 fn value(key: &Key) -> Value {

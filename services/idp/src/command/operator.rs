@@ -5,9 +5,11 @@ use std::time::Duration;
 use authn::BoxError;
 use config::load_over;
 use proto::doorward::idp::v1::{
-    AddClientRequest, AddInitialAccessRequest, Client, GetClientRequest, Key, ListClientsRequest, ListClientsResponse,
-    ListKeysRequest, RemoveClientRequest, RetireKeyRequest, RotateKeyRequest, RotateSecretRequest,
-    idp_admin_api_client::IdpAdminApiClient, keys_api_client::KeysApiClient,
+    AccountSession, AddClientRequest, AddInitialAccessRequest, Client, EndAllUserSessionsRequest,
+    EndUserSessionRequest, GetClientRequest, Key, ListClientsRequest, ListClientsResponse, ListKeysRequest,
+    ListUserSessionsRequest, ListUserSessionsResponse, RemoveClientRequest, RetireKeyRequest, RotateKeyRequest,
+    RotateSecretRequest, account_admin_api_client::AccountAdminApiClient, idp_admin_api_client::IdpAdminApiClient,
+    keys_api_client::KeysApiClient,
 };
 use runtime::{Context, Service, client, endpoint_of, operator_token};
 use tonic::metadata::{Ascii, MetadataValue};
@@ -23,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Operator {
     clients: IdpAdminApiClient<Channel>,
     keys: KeysApiClient<Channel>,
+    accounts: AccountAdminApiClient<Channel>,
     token: MetadataValue<Ascii>,
     address: String,
 }
@@ -34,7 +37,9 @@ impl Operator {
         let address = endpoint_of(&config.grpc.addr);
         let channel = client::channel_within(&address, &config.grpc_client_tls, Some(PATIENCE), context)?;
         let token = operator_token(&config.token_manager, context)?;
-        Ok(Self { clients: IdpAdminApiClient::new(channel.clone()), keys: KeysApiClient::new(channel), token, address })
+        let keys = KeysApiClient::new(channel.clone());
+        let accounts = AccountAdminApiClient::new(channel.clone());
+        Ok(Self { clients: IdpAdminApiClient::new(channel), keys, accounts, token, address })
     }
 
     fn request<T>(&self, message: T) -> Request<T> {
@@ -90,6 +95,26 @@ impl Operator {
     pub(super) async fn rotate_key(&mut self, message: RotateKeyRequest) -> Result<Key, BoxError> {
         let answer = self.keys.rotate_key(self.request(message)).await;
         self.answered(answer)?.key.ok_or_else(|| "idp answered without a key".into())
+    }
+
+    pub(super) async fn sessions(
+        &mut self,
+        message: ListUserSessionsRequest,
+    ) -> Result<ListUserSessionsResponse, BoxError> {
+        let answer = self.accounts.list_user_sessions(self.request(message)).await;
+        self.answered(answer)
+    }
+
+    /// Ends a session; returns it.
+    pub(super) async fn end_session(&mut self, id: String) -> Result<AccountSession, BoxError> {
+        let answer = self.accounts.end_user_session(self.request(EndUserSessionRequest { id })).await;
+        self.answered(answer)?.session.ok_or_else(|| "idp answered without a session".into())
+    }
+
+    /// Signs a user out everywhere.
+    pub(super) async fn end_all_sessions(&mut self, message: EndAllUserSessionsRequest) -> Result<(), BoxError> {
+        let answer = self.accounts.end_all_user_sessions(self.request(message)).await;
+        self.answered(answer).map(drop)
     }
 
     pub(super) async fn retire_key(&mut self, message: RetireKeyRequest) -> Result<(), BoxError> {

@@ -1,5 +1,9 @@
-//! Clients as they are printed.
+//! Clients and times as they are printed.
 
+use std::time::{Duration, UNIX_EPOCH};
+
+use ::time::OffsetDateTime;
+use ::time::format_description::well_known::Rfc3339;
 use authn::BoxError;
 use proto::doorward::idp::v1::{Client, ClientSource};
 use runtime::print;
@@ -52,4 +56,10 @@ pub(super) fn table(clients: &[Client]) -> Result<(), BoxError> {
     let row = |id: &str, source: &str, name: &str| print(format_args!("{id:36}  {source:10}  {name}\n"));
     row("ID", "SOURCE", "NAME")?;
     clients.iter().try_for_each(|client| row(&client.id, source(client), &client.name))
+}
+
+/// A time (RFC 3339).
+pub(super) fn date(seconds: i64) -> String {
+    let time = UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+    OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_default()
 }
