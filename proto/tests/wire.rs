@@ -476,7 +476,8 @@ async fn paths_of_accounts() {
         end_other_sessions(idp::v1::EndOtherSessionsRequest),
         end_all_sessions(idp::v1::EndAllSessionsRequest),
         list_connected_applications(idp::v1::ListConnectedApplicationsRequest),
-        disconnect_application(idp::v1::DisconnectApplicationRequest));
+        disconnect_application(idp::v1::DisconnectApplicationRequest),
+        list_events(idp::v1::ListEventsRequest));
     assert_paths(
         &found,
         "doorward.idp.v1.AccountAPI",
@@ -487,6 +488,7 @@ async fn paths_of_accounts() {
             "EndAllSessions",
             "ListConnectedApplications",
             "DisconnectApplication",
+            "ListEvents",
         ],
     );
 
@@ -495,7 +497,8 @@ async fn paths_of_accounts() {
         end_user_session(idp::v1::EndUserSessionRequest),
         end_all_user_sessions(idp::v1::EndAllUserSessionsRequest),
         list_user_applications(idp::v1::ListUserApplicationsRequest),
-        disconnect_user_application(idp::v1::DisconnectUserApplicationRequest));
+        disconnect_user_application(idp::v1::DisconnectUserApplicationRequest),
+        list_user_events(idp::v1::ListUserEventsRequest));
     assert_paths(
         &found,
         "doorward.idp.v1.AccountAdminAPI",
@@ -505,6 +508,7 @@ async fn paths_of_accounts() {
             "EndAllUserSessions",
             "ListUserApplications",
             "DisconnectUserApplication",
+            "ListUserEvents",
         ],
     );
 }

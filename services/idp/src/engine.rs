@@ -2,6 +2,7 @@
 
 pub mod account_monitor;
 pub mod accounts;
+pub mod audit_events;
 pub mod authorize;
 pub mod backchannel;
 pub mod certificate;

@@ -18,7 +18,7 @@ pub mod store;
 mod testing;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ::config::Identity;
 use ::store::{Database, Options};
@@ -29,6 +29,7 @@ use outbound::{Fetcher, Policy};
 use runtime::{App, Clock, Context, Listeners, Misconfigured, Random, Task};
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::audit_events::{self, AuditEvents};
 use crate::engine::clients::{self, Clients};
 use crate::engine::keys::{self, Keys, Schedule};
 use crate::engine::provider::Parts;
@@ -134,6 +135,7 @@ pub async fn open(
     let keys = keys.await?;
     // after the keys, which cannot be opened with a wrong secret
     secret_rotation::reseal(&store, &sealer).await?;
+    let audit_events = AuditEvents::new(&context.metrics, random.clone());
     let provider = Provider::new(Parts {
         issuers: config.sites(),
         config: config.clone(),
@@ -149,6 +151,7 @@ pub async fn open(
         passwords,
         verifier: Verifier::new(internal),
         deliveries: Arc::default(),
+        audit_events,
     });
     Ok(IdpService { provider, context: context.clone() })
 }
@@ -172,23 +175,30 @@ pub fn app(opened: &IdpService) -> Result<App, BoxError> {
     Ok(App { http, mtls, tasks, checks: vec![provider.store.database().check()], ..App::grpc(routes) })
 }
 
-async fn keep_pruning(store: Store, clock: Clock, shutdown: CancellationToken) {
-    let prune = || ::store::prune(|limit| store.prune(clock.now(), limit));
+async fn keep_pruning(store: Store, clock: Clock, audit_retention: Duration, shutdown: CancellationToken) {
+    let prune = || async {
+        let removed = ::store::prune(|limit| store.prune(clock.now(), limit)).await?;
+        let before = clock.now().checked_sub(audit_retention).unwrap_or(SystemTime::UNIX_EPOCH);
+        Ok(removed + ::store::prune(|limit| store.prune_events(before, limit)).await?)
+    };
     ::store::keep_pruning("rows of the provider", PRUNE_INTERVAL, prune, shutdown).await;
 }
 
 fn tasks(opened: &IdpService) -> Vec<Task> {
     let IdpService { provider, context } = opened;
-    let Parts { store, revocations, clock, clients, keys, .. } = &**provider;
+    let Parts { config, store, revocations, clock, clients, keys, directory, audit_events, .. } = &**provider;
     let shutdown = || context.shutdown.clone();
     let pushes = store.database().is_postgres().then(|| store.database().clone());
     let following = revocation_sync::run(revocations.clone(), store.clone(), pushes, clock.clone(), shutdown());
+    let (events, directory) = (audit_events.clone(), Arc::clone(directory));
+    let storing_events = audit_events::keep_storing(events, store.clone(), directory, shutdown());
     vec![
         Task::new("revocations", following),
         Task::new("clients", clients.clone().follow(revocations.changed(), context.reload.subscribe(), shutdown())),
         Task::new("keys", keys.clone().keep_tending(revocations.changed(), shutdown())),
         Task::new("logouts", backchannel::deliver(provider.clone(), shutdown())),
         Task::new("people", account_monitor::monitor(provider.clone(), shutdown())),
-        Task::new("prune", keep_pruning(store.clone(), clock.clone(), shutdown())),
+        Task::new("prune", keep_pruning(store.clone(), clock.clone(), config.lifetimes.audit_retention, shutdown())),
+        Task::new("audit events", storing_events),
     ]
 }

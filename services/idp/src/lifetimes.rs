@@ -1,4 +1,4 @@
-//! The lifetimes of tokens, codes, sessions and keys: configured ones, those of a client, and which of them apply.
+//! The lifetimes of tokens, codes, sessions, keys and stored events: configured ones, those of a client, and which of them apply.
 
 use std::time::Duration;
 
@@ -97,6 +97,10 @@ pub struct Lifetimes {
     #[serde(rename = "dynamic_client_secret_duration")]
     #[schemars(extend("x-env" = ["<P>_DYNAMIC_CLIENT_SECRET_DURATION"]))]
     pub dynamic_client_secret: Duration,
+    /// How long events of users' accounts (sign-ins, consents, ended sessions) are stored.
+    #[schemars(extend("x-env" = ["<P>_AUDIT_RETENTION"], "default" = 90 * DAY))]
+    #[schemars(extend("minimum" = "1h", "maximum" = "87600h"))]
+    pub audit_retention: Duration,
 }
 
 /// The lifetimes in the registration of a client, which replace the configured ones.

@@ -5,6 +5,7 @@ mod m20261202_000001_sids;
 mod m20261202_000002_secrets;
 mod m20261202_000003_claims_of_keys;
 mod m20261203_000001_session_sources;
+mod m20261203_000002_events;
 
 use sea_orm_migration::prelude::*;
 
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             m20261202_000002_secrets::migration(),
             m20261202_000003_claims_of_keys::migration(),
             m20261203_000001_session_sources::migration(),
+            m20261203_000002_events::migration(),
         ]
     }
 

@@ -28,6 +28,7 @@ use uuid::Uuid;
 pub(crate) use listener::Listener;
 
 use crate::endpoints::IssuerEndpoints;
+use crate::engine::audit_events::AuditEvents;
 use crate::engine::client_request::ClientRequest;
 use crate::engine::clients::{Addition, Clients, Metadata};
 use crate::engine::error::OAuthError;
@@ -155,6 +156,7 @@ impl Bench {
         let clients = Clients::open(&config, (store.clone(), sealer.clone(), fetcher.clone()), &context);
         let ring = Arc::new(KeyRing::new(&SECRET.into(), None).expect("a secret"));
         let directory = Arc::new(TestDirectory::einstein());
+        let audit_events = AuditEvents::new(&context.metrics, random.clone());
         let provider = Provider::new(Parts {
             issuers: config.sites(),
             clock: clock.clone(),
@@ -170,6 +172,7 @@ impl Bench {
             verifier: Verifier::new(Arc::clone(&ring)),
             config,
             deliveries: Arc::default(),
+            audit_events,
         });
         let router = crate::http::all(&provider, "idp");
         Self { provider, clock, directory, ring, router, database: file }

@@ -13,6 +13,7 @@ use store::StoreError;
 use tokio_util::sync::CancellationToken;
 
 use super::accounts::{self, AccountStatus};
+use super::audit_events::{AuditedUser, Circumstances};
 use super::provider::Provider;
 use crate::store::Begun;
 
@@ -89,7 +90,11 @@ impl Round {
 async fn look_up(provider: &Provider, person: String, earliest: SystemTime) -> Result<(), RoundError> {
     let status = accounts::look_up(provider, &person, Groups::Skip, |changed| earliest < changed).await?;
     if let AccountStatus::Ineligible(reason) = status {
-        Event { reason: &reason.reason(), subject: &person, ..Event::new("sign_out", "done") }.log();
+        let reason = reason.reason();
+        let event = Event { reason: &reason, subject: &person, ..Event::new("sign_out", "done") };
+        let user = AuditedUser::Id(person.clone());
+        let circumstances = Circumstances { user, client: "", address: None, user_agent: "" };
+        provider.audit_events.record(&event, circumstances, provider.clock.now());
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use outbound::Fetcher;
 use runtime::{Clock, Random};
 use tokio::sync::Notify;
 
+use super::audit_events::AuditEvents;
 use super::clients::Clients;
 use super::keys::Keys;
 use crate::config::Config;
@@ -50,6 +51,8 @@ pub struct Parts {
     pub verifier: Verifier,
     /// Wakes the delivery of logout tokens, so that clients learn of a sign-out at once.
     pub deliveries: Arc<Notify>,
+    /// Records what happens with users' accounts.
+    pub audit_events: AuditEvents,
 }
 
 impl Provider {

@@ -8,7 +8,8 @@ use authn::{Caller, amr};
 use proto::doorward::idp::v1::{
     DisconnectApplicationRequest, DisconnectApplicationResponse, EndAllSessionsRequest, EndAllSessionsResponse,
     EndOtherSessionsRequest, EndOtherSessionsResponse, EndSessionRequest, EndSessionResponse,
-    ListConnectedApplicationsRequest, ListConnectedApplicationsResponse, ListSessionsRequest, ListSessionsResponse,
+    ListConnectedApplicationsRequest, ListConnectedApplicationsResponse, ListEventsRequest, ListEventsResponse,
+    ListSessionsRequest, ListSessionsResponse,
     account_api_server::{AccountApi, AccountApiServer},
 };
 use status::Kind;
@@ -21,6 +22,7 @@ use crate::Provider;
 use crate::engine::{connected_applications, termination};
 use crate::model::{Session, seconds};
 use crate::revocations::Of;
+use crate::store::EventFilter;
 
 /// The largest request that is read, in bytes.
 const REQUEST_LIMIT: usize = 8 * 1024;
@@ -55,8 +57,8 @@ impl Own {
         &self.claims.user.id.opaque_id
     }
 
-    fn audit(&self, act: &Act<'_>) {
-        account_messages::audit((&self.claims, &self.caller), self.user(), act);
+    fn audit(&self, provider: &Provider, act: &Act<'_>) {
+        account_messages::audit(provider, (&self.claims, &self.caller), self.user(), act);
     }
 }
 
@@ -115,7 +117,7 @@ impl AccountApi for Api {
         let session = session.filter(|session| session.person == own.user());
         let session = session.ok_or_else(account_messages::no_session)?;
         account_messages::end_session(&self.0, &session).await?;
-        own.audit(&Act::EndSession(session.id));
+        own.audit(&self.0, &Act::EndSession(session.id));
         Ok(Response::new(EndSessionResponse {}))
     }
 
@@ -137,7 +139,7 @@ impl AccountApi for Api {
             }
             for session in sessions {
                 account_messages::end_session(&self.0, &session).await?;
-                own.audit(&Act::EndSession(session.id));
+                own.audit(&self.0, &Act::EndSession(session.id));
                 ended += 1;
             }
         }
@@ -149,7 +151,7 @@ impl AccountApi for Api {
     ) -> Result<Response<EndAllSessionsResponse>, Status> {
         let own = self.own(&request)?;
         account_messages::end_everywhere(&self.0, own.user()).await?;
-        own.audit(&Act::EndAllSessions);
+        own.audit(&self.0, &Act::EndAllSessions);
         Ok(Response::new(EndAllSessionsResponse {}))
     }
 
@@ -170,7 +172,15 @@ impl AccountApi for Api {
         let own = self.own(&request)?;
         let client = &request.get_ref().client_id;
         termination::withdraw_consent(&self.0, own.user(), client).await.map_err(|error| failed(&error))?;
-        own.audit(&Act::Disconnect(client));
+        own.audit(&self.0, &Act::Disconnect(client));
         Ok(Response::new(DisconnectApplicationResponse {}))
+    }
+
+    async fn list_events(&self, request: Request<ListEventsRequest>) -> Result<Response<ListEventsResponse>, Status> {
+        let own = self.own(&request)?;
+        let ListEventsRequest { page_size, page_token } = request.into_inner();
+        let filter = EventFilter { user: Some(own.user().to_owned()), ..EventFilter::default() };
+        let (events, next_page_token) = account_messages::events(&self.0, &filter, page_size, &page_token).await?;
+        Ok(Response::new(ListEventsResponse { events, next_page_token }))
     }
 }

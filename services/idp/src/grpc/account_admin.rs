@@ -8,19 +8,20 @@ use authn::{Caller, Claim, Groups};
 use proto::doorward::idp::v1::{
     AccountUser, DisconnectUserApplicationRequest, DisconnectUserApplicationResponse, EndAllUserSessionsRequest,
     EndAllUserSessionsResponse, EndUserSessionRequest, EndUserSessionResponse, ListUserApplicationsRequest,
-    ListUserApplicationsResponse, ListUserSessionsRequest, ListUserSessionsResponse,
+    ListUserApplicationsResponse, ListUserEventsRequest, ListUserEventsResponse, ListUserSessionsRequest,
+    ListUserSessionsResponse,
     account_admin_api_server::{AccountAdminApi, AccountAdminApiServer},
     account_user::Name,
 };
 use tonic::{Request, Response, Status};
 
 use super::account::refuse_programs;
-use super::account_messages::{self, Act};
-use super::{PAGE, failed, invalid};
+use super::account_messages::{self, Act, cut, page_size, position};
+use super::{failed, invalid};
 use crate::Provider;
 use crate::engine::{connected_applications, termination};
-use crate::model::Session;
-use crate::store::Position;
+use crate::model::{Session, time_of};
+use crate::store::{EventFilter, Position};
 
 /// The largest request that is read, in bytes.
 const REQUEST_LIMIT: usize = 8 * 1024;
@@ -53,27 +54,14 @@ impl Api {
             _ => Err(invalid("user has neither an id nor a username")),
         }
     }
-}
 
-/// How many rows a page has, of those that are asked for.
-pub(super) fn page_size(wanted: u32) -> u32 {
-    if wanted == 0 { PAGE } else { wanted.min(PAGE) }
-}
-
-/// The position behind which a page begins; none for the first page.
-pub(super) fn position(page_token: &str) -> Result<Option<Position>, Status> {
-    if page_token.is_empty() {
-        return Ok(None);
+    /// The same, where a user may be left out.
+    async fn optional_user(&self, user: Option<AccountUser>) -> Result<Option<String>, Status> {
+        if user.is_none() {
+            return Ok(None);
+        }
+        self.user(user).await.map(Some)
     }
-    page_token.parse().map(Some).map_err(|error: crate::store::PositionError| invalid(error.to_string()))
-}
-
-/// Cuts rows that were read one more than fit a page to the page; `page_token` of the next one, empty if there is none.
-pub(super) fn cut<T>(rows: &mut Vec<T>, size: u32, position: impl Fn(&T) -> Position) -> String {
-    let size = size as usize;
-    let has_more = rows.len() > size;
-    rows.truncate(size);
-    rows.last().filter(|_| has_more).map(|last| position(last).to_string()).unwrap_or_default()
 }
 
 #[tonic::async_trait]
@@ -84,10 +72,7 @@ impl AccountAdminApi for Api {
     ) -> Result<Response<ListUserSessionsResponse>, Status> {
         self.admin(&request)?;
         let ListUserSessionsRequest { user, page_size: size, page_token } = request.into_inner();
-        let user = match user {
-            Some(user) => Some(self.user(Some(user)).await?),
-            None => None,
-        };
+        let user = self.optional_user(user).await?;
         let (size, after, now) = (page_size(size), position(&page_token)?, self.0.clock.now());
         let found = self.0.store.live_sessions(user.as_deref(), after, u64::from(size) + 1, now).await;
         let mut found = found.map_err(|error| failed(&error))?;
@@ -106,7 +91,7 @@ impl AccountAdminApi for Api {
         let session = account_messages::find_session(&self.0, &request.get_ref().id).await?;
         let session = session.ok_or_else(account_messages::no_session)?;
         account_messages::end_session(&self.0, &session).await?;
-        account_messages::audit((&claims, &caller), &session.person, &Act::EndSession(session.id));
+        account_messages::audit(&self.0, (&claims, &caller), &session.person, &Act::EndSession(session.id));
         Ok(Response::new(EndUserSessionResponse { session: Some(account_messages::session(&session, false)) }))
     }
 
@@ -117,7 +102,7 @@ impl AccountAdminApi for Api {
         let (claims, caller) = self.admin(&request)?;
         let user_id = self.user(request.into_inner().user).await?;
         account_messages::end_everywhere(&self.0, &user_id).await?;
-        account_messages::audit((&claims, &caller), &user_id, &Act::EndAllSessions);
+        account_messages::audit(&self.0, (&claims, &caller), &user_id, &Act::EndAllSessions);
         Ok(Response::new(EndAllUserSessionsResponse { user_id }))
     }
 
@@ -140,7 +125,24 @@ impl AccountAdminApi for Api {
         let DisconnectUserApplicationRequest { user, client_id } = request.into_inner();
         let user = self.user(user).await?;
         termination::withdraw_consent(&self.0, &user, &client_id).await.map_err(|error| failed(&error))?;
-        account_messages::audit((&claims, &caller), &user, &Act::Disconnect(&client_id));
+        account_messages::audit(&self.0, (&claims, &caller), &user, &Act::Disconnect(&client_id));
         Ok(Response::new(DisconnectUserApplicationResponse {}))
+    }
+
+    async fn list_user_events(
+        &self,
+        request: Request<ListUserEventsRequest>,
+    ) -> Result<Response<ListUserEventsResponse>, Status> {
+        self.admin(&request)?;
+        let ListUserEventsRequest { user, event, since, until, page_size, page_token } = request.into_inner();
+        let time = |seconds: i64| time_of(u64::try_from(seconds).unwrap_or_default());
+        let filter = EventFilter {
+            user: self.optional_user(user).await?,
+            event: Some(event).filter(|event| !event.is_empty()),
+            since: since.map(time),
+            until: until.map(time),
+        };
+        let (events, next_page_token) = account_messages::events(&self.0, &filter, page_size, &page_token).await?;
+        Ok(Response::new(ListUserEventsResponse { events, next_page_token }))
     }
 }

@@ -5,17 +5,19 @@ use std::time::SystemTime;
 use ::token::Claims;
 use authn::Caller;
 use authn::audit::Event;
-use proto::doorward::idp::v1::{AccountSession, ConnectedApplication as ApplicationMessage};
+use proto::doorward::idp::v1::{AccountEvent, AccountSession, ConnectedApplication as ApplicationMessage};
 use status::Kind;
 use tonic::Status;
 use tracing::field::display;
 use uuid::Uuid;
 
-use super::failed;
+use super::{PAGE, failed, invalid};
 use crate::Provider;
+use crate::engine::audit_events::Circumstances;
 use crate::engine::connected_applications::ConnectedApplication;
 use crate::engine::termination;
 use crate::model::{Session, seconds};
+use crate::store::{EventFilter, Position, PositionError, StoredEvent};
 
 /// The most of a client's identifier that is written to the audit log, in characters: callers choose it.
 const MAX_NAME: usize = 256;
@@ -30,8 +32,9 @@ pub(super) enum Act<'a> {
     Disconnect(&'a str),
 }
 
-/// Writes what was done with a user's account to the audit log. An administrator's act is an event of its own.
-pub(super) fn audit((claims, caller): (&Claims, &Caller), user: &str, act: &Act<'_>) {
+/// Records what was done with a user's account. An administrator's act is an event of its own, and the user is not shown from where
+/// it came.
+pub(super) fn audit(provider: &Provider, (claims, caller): (&Claims, &Caller), user: &str, act: &Act<'_>) {
     let is_own = claims.user.id.opaque_id == user;
     let (event, session, client) = match act {
         Act::EndSession(id) if is_own => ("session_end", Some(id), ""),
@@ -42,16 +45,19 @@ pub(super) fn audit((claims, caller): (&Claims, &Caller), user: &str, act: &Act<
         Act::Disconnect(client) => ("disconnect_by_administrator", None, *client),
     };
     let client: String = client.chars().take(MAX_NAME).collect();
-    Event {
+    let (session, source, trace_id) = (session.map(display), caller.source.map(display), display(&caller.trace_id));
+    let event = Event {
         subject: &user,
         caller: &claims.user.id.opaque_id,
-        session: &session.map(display),
+        session: &session,
         client: &client,
-        source: &caller.source.map(display),
-        trace_id: &display(&caller.trace_id),
+        source: &source,
+        trace_id: &trace_id,
         ..Event::new(event, "done")
-    }
-    .log();
+    };
+    let unknown = Caller::default();
+    let circumstances = Circumstances::of(user, &client, if is_own { caller } else { &unknown });
+    provider.audit_events.record(&event, circumstances, provider.clock.now());
 }
 
 /// Whether a session has neither expired nor been ended.
@@ -86,6 +92,32 @@ pub(super) async fn end_everywhere(provider: &Provider, user: &str) -> Result<()
     Ok(())
 }
 
+/// A page of events, and `page_token` of the next one.
+pub(super) async fn events(
+    provider: &Provider,
+    filter: &EventFilter,
+    size: u32,
+    page_token: &str,
+) -> Result<(Vec<AccountEvent>, String), Status> {
+    let (size, after) = (page_size(size), position(page_token)?);
+    let found = provider.store.events(filter, after, u64::from(size) + 1).await;
+    let mut found = found.map_err(|error| failed(&error))?;
+    let next = cut(&mut found, size, |event| Position { at: event.at, id: event.id });
+    Ok((found.into_iter().map(event).collect(), next))
+}
+
+fn event(event: StoredEvent) -> AccountEvent {
+    AccountEvent {
+        time: epoch(event.at),
+        user_id: event.user,
+        event: event.event,
+        outcome: event.outcome,
+        client_id: event.client,
+        address: event.address.map(|address| address.to_string()).unwrap_or_default(),
+        user_agent: event.user_agent,
+    }
+}
+
 /// A session.
 pub(super) fn session(session: &Session, current: bool) -> AccountSession {
     let idle_end = session.seen.checked_add(session.idle).unwrap_or(session.end);
@@ -110,6 +142,27 @@ pub(super) fn application(application: &ConnectedApplication) -> ApplicationMess
         since: epoch(application.since),
         last_used: application.last_used.map(epoch),
     }
+}
+
+/// How many rows a page has, of those that are asked for.
+pub(super) fn page_size(wanted: u32) -> u32 {
+    if wanted == 0 { PAGE } else { wanted.min(PAGE) }
+}
+
+/// The position behind which a page begins; none for the first page.
+pub(super) fn position(page_token: &str) -> Result<Option<Position>, Status> {
+    if page_token.is_empty() {
+        return Ok(None);
+    }
+    page_token.parse().map(Some).map_err(|error: PositionError| invalid(error.to_string()))
+}
+
+/// Cuts rows that were read one more than fit a page to the page; `page_token` of the next one, empty if there is none.
+pub(super) fn cut<T>(rows: &mut Vec<T>, size: u32, position: impl Fn(&T) -> Position) -> String {
+    let size = size as usize;
+    let has_more = rows.len() > size;
+    rows.truncate(size);
+    rows.last().filter(|_| has_more).map(|last| position(last).to_string()).unwrap_or_default()
 }
 
 /// Whole seconds since the epoch.

@@ -1,8 +1,10 @@
 //! The forms by which a user consents, refuses, or chooses an account.
 
+use authn::Caller;
 use authn::audit::Event;
 use axum::Router;
 use axum::body::Bytes;
+use axum::http::Extensions;
 use axum::response::Response;
 use axum::routing::post;
 use oidc::error::ErrorCode;
@@ -14,6 +16,7 @@ use super::interaction::{ACCOUNT, CONSENT, FlowStage, continue_flow, is_own_form
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, Notice, SignIn};
 use crate::endpoints::page;
+use crate::engine::audit_events::Circumstances;
 use crate::engine::authorize::flow::{Flow, GivenConsent};
 use crate::engine::authorize::prompt::{self, NextPrompt};
 use crate::engine::authorize::response;
@@ -45,14 +48,15 @@ async fn read(issuer: &Issuer, body: &Bytes, purpose: &str) -> Result<Submission
 }
 
 /// `POST page::CONSENT`
-async fn decide(issuer: Issuer, body: Bytes) -> Response {
+async fn decide(issuer: Issuer, extensions: Extensions, body: Bytes) -> Response {
+    let caller = issuer.caller(&extensions);
     match read(&issuer, &body, CONSENT).await {
-        Ok(submission) => consent(submission).await,
+        Ok(submission) => consent(submission, &caller).await,
         Err(response) => response,
     }
 }
 
-async fn consent(Submission { issuer, mut flow, session, form }: Submission) -> Response {
+async fn consent(Submission { issuer, mut flow, session, form }: Submission, caller: &Caller) -> Response {
     let provider = &issuer.provider;
     let Some(request) = resumed(&issuer, &flow).await else { return issuer.expired() };
     let next = match prompt::next(provider, &flow, &request, session.clone()).await {
@@ -63,25 +67,25 @@ async fn consent(Submission { issuer, mut flow, session, form }: Submission) -> 
     let (NextPrompt::Consent { scope, .. }, Some(session)) = (next, session.clone()) else {
         return continue_flow(&issuer, flow, session, FlowStage::Form).await;
     };
+    let client = &request.client.id;
+    let record = |event: &Event<'_>| {
+        let circumstances = Circumstances::of(&session.person, client, caller);
+        provider.audit_events.record(event, circumstances, provider.clock.now());
+    };
     if form.text("decision") != pages::ALLOW {
-        Event { subject: &session.person, client: &request.client.id, ..Event::new("consent", "refused") }.log();
+        record(&Event { subject: &session.person, client, ..Event::new("consent", "refused") });
         let error = (ErrorCode::AccessDenied, "the user has refused");
         return reject(&issuer, &response::refuse(provider, &request, error).await);
     }
     let scope = scopes::granted(&scope, &form.all("scope").collect::<Vec<_>>());
     if request.client.consent == ConsentPolicy::Remembered {
-        let (user, client, now) = (&session.person, &request.client.id, provider.clock.now());
+        let (user, now) = (&session.person, provider.clock.now());
         if let Err(error) = provider.store.give_consent(user, client, &scope.to_string(), now).await {
             return issuer.fault(&error);
         }
     }
-    Event {
-        subject: &session.person,
-        client: &request.client.id,
-        scope: &display(&scope),
-        ..Event::new("consent", "success")
-    }
-    .log();
+    let granted = display(&scope);
+    record(&Event { subject: &session.person, client, scope: &granted, ..Event::new("consent", "success") });
     flow.consent = Some(GivenConsent { session: session.id, scope: scope.to_string() });
     continue_flow(&issuer, flow, Some(session), FlowStage::Form).await
 }

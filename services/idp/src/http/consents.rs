@@ -4,6 +4,7 @@ use authn::audit::Event;
 use authn::{Groups, UserId};
 use axum::Router;
 use axum::body::Bytes;
+use axum::http::Extensions;
 use axum::response::Response;
 use axum::routing::get;
 use time::OffsetDateTime;
@@ -16,6 +17,7 @@ use super::interaction::display_name;
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, ConsentRow, FormTokens, Notice};
 use crate::endpoints::page;
+use crate::engine::audit_events::Circumstances;
 use crate::engine::connected_applications::{self, ConnectedApplication};
 use crate::engine::provider::Provider;
 use crate::engine::{scopes, termination};
@@ -48,7 +50,7 @@ async fn show(issuer: Issuer) -> Response {
 }
 
 /// Ends the access of one application. Its tokens are refused from the next request on.
-async fn withdraw(issuer: Issuer, body: Bytes) -> Response {
+async fn withdraw(issuer: Issuer, extensions: Extensions, body: Bytes) -> Response {
     let session = match signed_in(&issuer).await {
         Ok(session) => session,
         Err(response) => return response,
@@ -61,7 +63,10 @@ async fn withdraw(issuer: Issuer, body: Bytes) -> Response {
     if let Err(error) = termination::withdraw_consent(&issuer.provider, &session.person, client).await {
         return issuer.fault(&error);
     }
-    Event { subject: &session.person, client: &client, ..Event::new("consent", "taken_back") }.log();
+    let event = Event { subject: &session.person, client: &client, ..Event::new("consent", "taken_back") };
+    let caller = issuer.caller(&extensions);
+    let circumstances = Circumstances::of(&session.person, client, &caller);
+    issuer.provider.audit_events.record(&event, circumstances, issuer.provider.clock.now());
     see_other(&issuer.endpoints.url(page::CONSENTS))
 }
 

@@ -18,7 +18,6 @@ use axum::routing::get;
 use oidc::error::ErrorCode;
 use oidc::request::RequestError;
 use store::StoreError;
-use tonic::metadata::MetadataMap;
 use tracing::field::display;
 use web::cookie::with_cookies;
 use web::form::{BadParameters, Parameters};
@@ -29,6 +28,7 @@ use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, CodeError, DeviceConfirm, Notice};
 use crate::endpoints::page;
 use crate::engine::accounts::{self, AccountStatus};
+use crate::engine::audit_events::Circumstances;
 use crate::engine::clients::Client;
 use crate::engine::device::approval::{Approval, grant};
 use crate::engine::device::attempts::{Attempts, TooMany};
@@ -143,20 +143,23 @@ async fn typed_in(
 
 impl Visit {
     fn new(issuer: Issuer, extensions: &Extensions, attempts: Attempts) -> Self {
-        let caller = Caller::of(&MetadataMap::from_headers(issuer.headers.clone()), extensions);
+        let caller = issuer.caller(extensions);
         Self { issuer, caller, attempts }
     }
 
     fn audit(&self, session: &Session, client: &Client, outcome: &'static str, reason: &'static str) {
-        Event {
+        let (source, trace_id) = (self.caller.source.map(display), display(&self.caller.trace_id));
+        let event = Event {
             reason: &reason,
             subject: &session.person,
             client: &client.id,
-            source: &self.caller.source.map(display),
-            trace_id: &display(&self.caller.trace_id),
+            source: &source,
+            trace_id: &trace_id,
             ..Event::new("device", outcome)
-        }
-        .log();
+        };
+        let provider = &self.issuer.provider;
+        let circumstances = Circumstances::of(&session.person, &client.id, &self.caller);
+        provider.audit_events.record(&event, circumstances, provider.clock.now());
     }
 
     async fn session(&self) -> Result<Session, Problem> {

@@ -17,7 +17,6 @@ use oidc::error::ErrorCode;
 use oidc::redirect::MAX_BYTES as MAX_REDIRECT;
 use oidc::request::{MAX_ID_TOKEN_HINT, MAX_LIST, MAX_LOGIN_HINT, MAX_STATE, RequestError};
 use store::StoreError;
-use tonic::metadata::MetadataMap;
 use tracing::field::display;
 use web::cookie::with_cookies;
 use web::form::{BadParameters, Parameters};
@@ -27,6 +26,7 @@ use super::cookie;
 use super::issuer::{Issuer, IssuerState, at_every_issuer};
 use super::pages::{self, Notice, SignOut};
 use crate::endpoints::page;
+use crate::engine::audit_events::Circumstances;
 use crate::engine::claims;
 use crate::engine::clients::Client;
 use crate::engine::end_session::hint::Hint;
@@ -124,22 +124,27 @@ fn read(parameters: &Parameters) -> Result<Request<'_>, BadParameters> {
 
 impl Visit {
     fn new(issuer: Issuer, extensions: &Extensions) -> Self {
-        let caller = Caller::of(&MetadataMap::from_headers(issuer.headers.clone()), extensions);
+        let caller = issuer.caller(extensions);
         Self { issuer, caller }
     }
 
     /// Writes which user was signed out, by which client, and how that was decided.
     fn audit(&self, session: &Session, client: Option<&Client>, reason: &'static str) {
-        Event {
+        let client = client.map(|client| client.id.as_str());
+        let (id, source, trace_id) =
+            (display(session.id), self.caller.source.map(display), display(&self.caller.trace_id));
+        let event = Event {
             reason: &reason,
             subject: &session.person,
-            session: &display(session.id),
-            client: &client.map(|client| client.id.as_str()),
-            source: &self.caller.source.map(display),
-            trace_id: &display(&self.caller.trace_id),
+            session: &id,
+            client: &client,
+            source: &source,
+            trace_id: &trace_id,
             ..Event::new("sign_out", "done")
-        }
-        .log();
+        };
+        let provider = &self.issuer.provider;
+        let circumstances = Circumstances::of(&session.person, client.unwrap_or_default(), &self.caller);
+        provider.audit_events.record(&event, circumstances, provider.clock.now());
     }
 
     async fn client(&self, id: Option<&str>) -> Result<Option<Arc<Client>>, StoreError> {

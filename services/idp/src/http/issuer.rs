@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use authn::Caller;
 use axum::Router;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{Extensions, HeaderMap, HeaderValue};
 use axum::response::Response;
 use axum::routing::MethodRouter;
 use status::Kind;
 use store::StoreError;
+use tonic::metadata::MetadataMap;
 use web::cookie::Lifetime;
 use web::csrf::{self, Browser};
 use web::i18n::Language;
@@ -99,6 +101,11 @@ impl Issuer {
     /// When the database is unavailable.
     pub(crate) async fn session(&self) -> Result<Option<Session>, StoreError> {
         sessions::current(&self.provider, web::cookie::one(&self.headers, &cookie::session(&self.endpoints))).await
+    }
+
+    /// From where the request came.
+    pub(crate) fn caller(&self, extensions: &Extensions) -> Caller {
+        Caller::of(&MetadataMap::from_headers(self.headers.clone()), extensions)
     }
 
     /// The browser, and the cookie it has to be given if it has none.

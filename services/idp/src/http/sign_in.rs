@@ -1,5 +1,8 @@
 //! `POST page::LOGON`: a login name and a password.
 
+#[cfg(test)]
+mod tests;
+
 use authn::audit::Event;
 use authn::{AuthError, Caller, Credentials, UserType};
 use axum::Router;
@@ -16,6 +19,7 @@ use super::issuer::{Issuer, IssuerState};
 use super::pages::{Notice, SignIn, SignInError};
 use super::{cookie, device_cookie};
 use crate::endpoints::page;
+use crate::engine::audit_events::{AuditedUser, Circumstances};
 use crate::engine::authorize::flow::Flow;
 use crate::engine::sessions::{self, NewSession};
 
@@ -90,8 +94,8 @@ async fn sign_in(State(state): State<IssuerState>, request: Request) -> Response
 /// the authenticator limits the attempts.
 async fn verify(issuer: &Issuer, form: &Form, caller: &Caller) -> Result<String, SignInError> {
     let source = caller.source.map(|source| source.to_string()).unwrap_or_default();
-    let (client_id, secret, caller) = (form.username.clone(), form.password.clone(), caller.clone());
-    let credentials = Credentials { client_id, secret, caller };
+    let (client_id, secret) = (form.username.clone(), form.password.clone());
+    let credentials = Credentials { client_id, secret, caller: caller.clone() };
     let (outcome, reason, answer) = match issuer.provider.passwords.authenticate(&credentials).await {
         // service accounts have credentials of their own and no business at a form (row M5)
         Ok(found) if found.user.is_active() && found.user.id.kind != UserType::Service => {
@@ -108,7 +112,17 @@ async fn verify(issuer: &Issuer, form: &Form, caller: &Caller) -> Result<String,
         }
     };
     let subject = answer.as_deref().unwrap_or_default();
-    Event { reason: &reason, subject: &subject, source: &source, ..Event::new("sign_in", outcome) }.log();
+    let event = Event { reason: &reason, subject: &subject, source: &source, ..Event::new("sign_in", outcome) };
+    if matches!(answer, Err(SignInError::TooMany { .. })) {
+        // whoever guesses must not fill the table
+        event.log();
+    } else {
+        let user = answer
+            .as_ref()
+            .map_or_else(|_| AuditedUser::LoginName(form.username.clone()), |id| AuditedUser::Id(id.clone()));
+        let circumstances = Circumstances { user, client: "", address: caller.source, user_agent: &caller.user_agent };
+        issuer.provider.audit_events.record(&event, circumstances, issuer.provider.clock.now());
+    }
     answer
 }
 

@@ -359,3 +359,28 @@ pub(super) mod secret {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// Events of users' accounts.
+pub(super) mod event {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_events")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub at: i64,
+        pub person: String,
+        pub event: String,
+        pub outcome: String,
+        pub client: String,
+        pub address: Option<String>,
+        pub user_agent: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -37,7 +37,7 @@ impl Store {
         Ok(removed)
     }
 
-    async fn remove(
+    pub(super) async fn remove(
         &self,
         (table, key, column): (&str, &str, &str),
         before: i64,

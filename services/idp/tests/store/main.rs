@@ -4,6 +4,7 @@ mod clients;
 mod consents;
 mod deliveries;
 mod devices;
+mod events;
 mod families;
 mod keys;
 mod one_time_values;
@@ -25,6 +26,7 @@ async fn suite(store: Store) {
     keys::suite(&store).await;
     devices::suite(&store).await;
     one_time_values::suite(&store).await;
+    events::suite(&store).await;
     prune::suite(&store).await;
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use authn::{Authenticated, Caller, Grants, User, UserId, UserStatus};
 use oidc::error::ErrorCode;
-use proto::doorward::idp::v1::{AccountSession, account_api_client::AccountApiClient};
+use proto::doorward::idp::v1::{AccountEvent, AccountSession, account_api_client::AccountApiClient};
 use serde_json::json;
 use tonic::Code;
 
@@ -231,4 +231,35 @@ async fn disconnected_application_loses_its_tokens() {
     assert_eq!((tokens.are_valid(&bench), tokens.refresh(&bench).await), ([false; 2], Err(ErrorCode::InvalidGrant)));
     assert_eq!(applications().await, []);
     assert!(bench.is_signed_in(session.id).await, "the browser stays signed in");
+}
+
+/// `docs/security-requirements.md#s1`
+#[tokio::test]
+async fn users_see_only_events_of_their_own_accounts() {
+    let bench = bench().await;
+    for _ in 0..3 {
+        let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+        bench.advance(MINUTE);
+        assert_eq!(end(&bench, &credential(EINSTEIN, None), session.id).await, Ok(()));
+    }
+    let provider = &bench.provider;
+    provider.audit_events.flush(&provider.store, &*provider.directory).await.expect("stores");
+    let events = async |user: &str| {
+        let (mut found, mut page_token): (Vec<AccountEvent>, _) = (Vec::new(), String::new());
+        loop {
+            let request = by(&bench, &credential(user, None), ListEventsRequest { page_size: 2, page_token });
+            let page = api(&bench).list_events(request).await.expect("is listed").into_inner();
+            assert!(page.events.len() <= 2);
+            found.extend(page.events);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return found;
+            }
+        }
+    };
+    let own = events(EINSTEIN).await;
+    let told: Vec<_> = own.iter().map(|event| (event.event.as_str(), event.outcome.as_str(), event.time)).collect();
+    let at = |minutes: i64| ("session_end", "done", 1_800_000_000 + 60 * minutes);
+    assert_eq!(told, [at(3), at(2), at(1)], "the newest first");
+    assert_eq!(events("u-curie").await, []);
 }

@@ -50,6 +50,8 @@ async fn only_administrators_who_have_signed_in_may_call_the_api() {
         let disconnect =
             DisconnectUserApplicationRequest { user: Some(with_id(EINSTEIN)), client_id: "web".to_owned() };
         assert_eq!(code(api.disconnect_user_application(by(&token, disconnect)).await), Some(Code::PermissionDenied));
+        let list = ListUserEventsRequest::default();
+        assert_eq!(code(api.list_user_events(by(&token, list)).await), Some(Code::PermissionDenied));
     }
     assert!(bench.is_signed_in(session.id).await);
 }
@@ -105,4 +107,33 @@ async fn administrator_ends_one_session_or_all_of_a_user() {
     let answer = api(&bench).end_all_user_sessions(all).await.expect("are ended").into_inner();
     assert_eq!(answer.user_id, EINSTEIN);
     assert!(!bench.is_signed_in(sessions[1]).await && !bench.is_signed_in(sessions[2]).await);
+}
+
+#[tokio::test]
+async fn administrator_is_not_shown_to_the_user_and_events_are_filtered() {
+    let bench = Bench::new().await;
+    let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let mut end = by(&bench.admin(), EndUserSessionRequest { id: session.id.to_string() });
+    end.metadata_mut().insert("user-agent", "Firefox".parse().expect("ASCII"));
+    api(&bench).end_user_session(end).await.expect("is ended");
+    bench.advance(Duration::from_secs(10));
+    let all = by(&bench.admin(), EndAllUserSessionsRequest { user: Some(with_id("u-curie")) });
+    api(&bench).end_all_user_sessions(all).await.expect("are ended");
+    let provider = &bench.provider;
+    provider.audit_events.flush(&provider.store, &*provider.directory).await.expect("stores");
+
+    let list = async |filter: ListUserEventsRequest| {
+        let answer = api(&bench).list_user_events(by(&bench.admin(), filter)).await;
+        answer.expect("is listed").into_inner().events
+    };
+    let names = async |filter| list(filter).await.into_iter().map(|event| event.event).collect::<Vec<_>>();
+    let (one, everywhere) = ("session_end_by_administrator", "session_end_all_by_administrator");
+    let none = ListUserEventsRequest::default;
+    assert_eq!(names(none()).await, [everywhere, one]);
+    assert_eq!(names(ListUserEventsRequest { user: Some(with_id(EINSTEIN)), ..none() }).await, [one]);
+    assert_eq!(names(ListUserEventsRequest { event: everywhere.to_owned(), ..none() }).await, [everywhere]);
+    assert_eq!(names(ListUserEventsRequest { since: Some(1_800_000_010), ..none() }).await, [everywhere]);
+    assert_eq!(names(ListUserEventsRequest { until: Some(1_800_000_010), ..none() }).await, [one]);
+    let shown = list(ListUserEventsRequest { user: Some(with_id(EINSTEIN)), ..none() }).await;
+    assert_eq!((shown[0].address.as_str(), shown[0].user_agent.as_str()), ("", ""));
 }
