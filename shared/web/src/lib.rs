@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+pub mod asset;
+pub mod color;
 pub mod cookie;
 pub mod csrf;
+pub mod date;
 pub mod form;
 pub mod header;
 pub mod i18n;

@@ -18,6 +18,8 @@ pub struct Policy<'a> {
     pub frames: &'a [String],
     /// The hash of its script.
     pub script: Option<&'a str>,
+    /// Whether it loads scripts of the own site. No other page may load any.
+    pub own_script: bool,
     /// Whether other sites may show it in a frame.
     pub framed: bool,
 }
@@ -40,13 +42,19 @@ pub enum Forms {
 impl Policy<'_> {
     /// Of a page whose forms are sent to the own site.
     pub const fn here() -> Self {
-        Self { has_style: true, forms: Forms::Here, frames: &[], script: None, framed: false }
+        Self { has_style: true, forms: Forms::Here, frames: &[], script: None, own_script: false, framed: false }
     }
 
     /// Of a page whose form is answered by a redirect to a client, if there is one.
     pub const fn redirecting(address: Option<&str>) -> Self {
         let forms = if address.is_some() { Forms::Anywhere } else { Forms::Here };
         Self { forms, ..Self::here() }
+    }
+
+    /// The same for a page that loads scripts of the own site.
+    #[must_use]
+    pub const fn with_own_script(self) -> Self {
+        Self { own_script: true, ..self }
     }
 
     /// The header's value.
@@ -69,9 +77,15 @@ impl Policy<'_> {
         if !self.framed {
             text.push_str("; frame-ancestors 'none'");
         }
+        if self.own_script || self.script.is_some() {
+            text.push_str("; script-src");
+        }
+        if self.own_script {
+            text.push_str(" 'self'");
+        }
         if let Some(hash) = self.script {
             // writing to a String does not fail
-            let _ = write!(text, "; script-src '{hash}'");
+            let _ = write!(text, " '{hash}'");
         }
         let mut frames: Vec<_> = self.frames.iter().filter_map(|address| source(address)).collect();
         frames.sort_unstable();
@@ -166,6 +180,15 @@ mod tests {
         let policy = Policy { frames: &frames, ..Policy::here() }.text();
         assert!(policy.ends_with("; frame-src https://a.example https://b.example"), "{policy}");
         assert!(!Policy::here().text().contains("frame-src"));
+    }
+
+    #[test]
+    fn scripts_are_permitted_only_where_a_page_has_them() {
+        assert!(!Policy::here().text().contains("script-src"));
+        assert!(Policy::here().with_own_script().text().ends_with("; script-src 'self'"));
+        let inline = Policy { script: Some("sha256-x"), ..Policy::here() };
+        assert!(inline.text().ends_with("; script-src 'sha256-x'"));
+        assert!(inline.with_own_script().text().ends_with("; script-src 'self' 'sha256-x'"));
     }
 
     #[test]

@@ -2,88 +2,121 @@
 
 use std::sync::LazyLock;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use axum::Router;
-use axum::extract::RawQuery;
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue, StatusCode};
+
+use crate::asset::Asset;
+use crate::color::{Color, Palette};
 
 const STYLE: &str = include_str!("../static/style.css");
+const MEDIA_TYPE: &str = "text/css; charset=utf-8";
 
-/// Identifies this version.
-static VERSION: LazyLock<String> =
-    LazyLock::new(|| URL_SAFE_NO_PAD.encode(&digest(&SHA256, STYLE.as_bytes()).as_ref()[..12]));
-static QUERY: LazyLock<String> = LazyLock::new(|| format!("v={}", *VERSION));
-static TAG: LazyLock<String> = LazyLock::new(|| format!("\"{}\"", *VERSION));
+/// The query of the version with the built-in accent.
+static QUERY: LazyLock<String> = LazyLock::new(|| asset(String::new(), None).url());
 
-/// The URL of this version, for a stylesheet that is served at this path.
+/// The URL of this version, for a stylesheet with the built-in accent that is served at this path.
 pub fn url(path: &str) -> String {
-    format!("{path}?{}", *QUERY)
+    format!("{path}{}", *QUERY)
 }
 
-/// Serves the stylesheet at this path.
+/// Serves the stylesheet with the built-in accent at this path.
 pub fn router(path: &str) -> Router {
-    Router::new().route(path, get(style))
+    asset(path.to_owned(), None).router()
 }
 
-/// Cached without limit at the URL of this version, and revalidated at any other.
-async fn style(RawQuery(query): RawQuery, request: HeaderMap) -> Response {
-    let caching = if query.as_deref() == Some(&**QUERY) { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let is_known = request.get_all(IF_NONE_MATCH).iter().any(|tag| tag.as_bytes() == TAG.as_bytes());
-    let mut response = if is_known { StatusCode::NOT_MODIFIED.into_response() } else { STYLE.into_response() };
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // base64url between quotation marks is always an entity tag
-    headers.extend(HeaderValue::from_str(&TAG).ok().map(|tag| (ETAG, tag)));
-    response
+/// The stylesheet at this path, with this accent colour.
+pub(crate) fn asset(path: String, accent: Option<Color>) -> Asset {
+    match accent {
+        None => Asset::new(path, MEDIA_TYPE, STYLE),
+        Some(accent) => Asset::new(path, MEDIA_TYPE, format!("{STYLE}\n{}", theme(accent))),
+    }
+}
+
+/// The rules that replace the built-in accent: a policy without `unsafe-inline` permits them only in the file.
+fn theme(accent: Color) -> String {
+    let root = |Palette { accent, strong, on_accent, tint }: Palette| {
+        format!(":root{{--accent:{accent};--accent-strong:{strong};--on-accent:{on_accent};--tint:{tint}}}")
+    };
+    let (light, dark) = (root(Palette::light(accent)), root(Palette::dark(accent)));
+    format!("@media screen{{{light}}}\n@media screen and (prefers-color-scheme:dark){{{dark}}}\n")
 }
 
 #[cfg(test)]
 mod tests {
     use axum::body::{Body, to_bytes};
     use http::Request;
+    use http::header::{CACHE_CONTROL, CONTENT_TYPE};
     use tower::ServiceExt;
 
     use super::*;
 
-    /// The path of a service.
-    const PATH: &str = "/style.css";
-
-    async fn fetched(address: &str, tag: Option<&HeaderValue>) -> Response {
-        let mut request = Request::get(address);
-        if let Some(tag) = tag {
-            request = request.header(IF_NONE_MATCH, tag);
-        }
-        router(PATH).oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
-    }
-
     #[tokio::test]
-    async fn the_stylesheet_is_kept_for_good_and_another_version_is_not() {
-        let response = fetched(&url(PATH), None).await;
-        assert_eq!(response.headers()[CONTENT_TYPE], "text/css; charset=utf-8");
+    async fn stylesheet_is_served_at_its_url() {
+        let request = Request::get(url("/style.css")).body(Body::empty()).unwrap();
+        let response = router("/style.css").oneshot(request).await.unwrap();
+        assert_eq!(response.headers()[CONTENT_TYPE], MEDIA_TYPE);
         assert_eq!(response.headers()[CACHE_CONTROL], "public, max-age=31536000, immutable");
-        let tag = response.headers()[ETAG].clone();
         assert_eq!(to_bytes(response.into_body(), 1 << 20).await.unwrap(), STYLE);
-
-        let again = fetched(PATH, Some(&tag)).await;
-        assert_eq!(
-            (again.status(), &again.headers()[CACHE_CONTROL]),
-            (StatusCode::NOT_MODIFIED, &"no-cache".parse().unwrap())
-        );
-        let changed = fetched(PATH, Some(&"\"old\"".parse().unwrap())).await;
-        assert_eq!(changed.status(), StatusCode::OK);
     }
 
     #[test]
-    fn the_stylesheet_loads_nothing() {
+    fn accent_of_the_operator_is_part_of_the_stylesheet_and_of_its_url() {
+        let themed = asset("/style.css".to_owned(), Some("#00aa55".parse().unwrap()));
+        assert_ne!(themed.url(), url("/style.css"));
+        assert!(theme("#2f50c8".parse().unwrap()).contains("--accent:#2f50c8;"));
+    }
+
+    #[test]
+    fn stylesheet_loads_nothing() {
         for word in ["@import", "url(", "http:", "https:", "expression("] {
             assert!(!STYLE.contains(word), "{word}");
+        }
+    }
+
+    /// The custom properties of one `:root` block.
+    fn properties(block: &str) -> Vec<(&str, Color)> {
+        let lines =
+            block.lines().filter_map(|line| line.trim().strip_prefix("--")?.strip_suffix(';')?.split_once(": "));
+        lines.filter_map(|(name, value)| Some((name, long(value).parse().ok()?))).collect()
+    }
+
+    /// `#abc` as `#aabbcc`.
+    fn long(value: &str) -> String {
+        if value.len() != 4 {
+            return value.to_owned();
+        }
+        value
+            .chars()
+            .enumerate()
+            .map(|(at, digit)| if at == 0 { "#".to_owned() } else { format!("{digit}{digit}") })
+            .collect()
+    }
+
+    #[test]
+    fn text_and_edges_can_be_seen_in_both_schemes() {
+        let mut roots = STYLE.split(":root {").skip(1).map(|rest| rest.split('}').next().unwrap());
+        for scheme in ["light", "dark"] {
+            let properties = properties(roots.next().unwrap());
+            let color = |name: &str| properties.iter().find(|(known, _)| *known == name).expect(name).1;
+            for (text, grounds) in [
+                ("ink", &["ground", "card", "field", "tint"][..]),
+                ("soft", &["ground", "card"]),
+                ("accent", &["ground", "card"]),
+                ("accent-strong", &["ground", "card"]),
+                ("on-accent", &["accent", "accent-strong"]),
+                ("error", &["card", "error-tint"]),
+                ("on-error", &["error", "error-strong"]),
+                ("warning", &["warning-tint"]),
+                ("success", &["success-tint"]),
+            ] {
+                for ground in grounds {
+                    let contrast = color(text).contrast(color(ground));
+                    assert!(contrast >= 4.5, "{scheme}: {text} on {ground} has {contrast:.2}");
+                }
+            }
+            for ground in ["field", "card", "ground"] {
+                let contrast = color("edge").contrast(color(ground));
+                assert!(contrast >= 3.0, "{scheme}: edge on {ground} has {contrast:.2}");
+            }
         }
     }
 }
