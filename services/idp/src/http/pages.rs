@@ -79,7 +79,8 @@ impl<'a> PageContext<'a> {
 
     fn page(&self, title: &'a str) -> Page<'a> {
         let Self { site_name, language, .. } = *self;
-        Page { title, site_name, language: language.tag(), style: &STYLE, words: self.words() }
+        let shell = web::page::Shell::default();
+        Page { title, site_name, language: language.tag(), style: &STYLE, words: self.words(), shell }
     }
 
     fn respond(&self, status: StatusCode, policy: &Policy<'_>, template: &impl Template) -> Response {

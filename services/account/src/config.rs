@@ -1,0 +1,137 @@
+use std::path::PathBuf;
+
+use config::{Debug, GrpcClientTls, Http, Invalid, Log, Reva, SecretFiles, Section, TokenManager, Tracing};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// The configuration of account.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Config {
+    /// How files of secrets are read.
+    #[serde(flatten)]
+    pub secret_files: SecretFiles,
+    /// Where spans are sent.
+    pub tracing: Tracing,
+    /// What is logged.
+    pub log: Log,
+    /// The server for health and metrics.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9262"}))]
+    pub debug: Debug,
+    /// The server for the pages. Its root is the path below which they are reached through the edge.
+    #[schemars(extend("default" = {"addr": "127.0.0.1:9261", "root": "/account"}))]
+    pub http: Http,
+    /// TLS towards users and auth-app.
+    pub grpc_client_tls: GrpcClientTls,
+    /// The keys of the internal token, to verify callers.
+    pub token_manager: TokenManager,
+    /// The gateway of an existing installation, as the directory.
+    pub reva: Reva,
+    /// The directory's own address.
+    #[schemars(description = runtime::USERS_ENDPOINT, extend("x-env" = ["<P>_USERS_ENDPOINT"]))]
+    pub users_endpoint: String,
+    /// The endpoint of auth-app, like 127.0.0.1:9246. If empty, there are no pages for app tokens, unless auth-app runs
+    /// in the same process.
+    #[schemars(extend("x-env" = ["<P>_AUTH_APP_ENDPOINT"]))]
+    pub auth_app_endpoint: String,
+    /// The URL by which browsers reach the edge. Forms are accepted from pages of this origin only.
+    #[schemars(extend("x-env" = ["OCIS_URL", "<P>_URL"], "default" = "https://localhost:9200"))]
+    pub url: String,
+    /// The name of the installation that users see.
+    #[schemars(extend("x-env" = ["<P>_SITE_NAME"], "default" = "Doorward"))]
+    pub site_name: String,
+    /// Whether the edge shows the page with the user's applications at /, unless one of its routes has that path.
+    #[schemars(extend("x-env" = ["<P>_FRONT_PAGE"], "default" = true))]
+    pub front_page: bool,
+    /// Where the link for signing out leads. If empty, there is none.
+    #[schemars(extend("x-env" = ["<P>_SIGN_OUT_URL"], "default" = "/_doorward/logout"))]
+    pub sign_out_url: String,
+    /// A YAML file with the applications that users find on the front page. If empty, there are none.
+    #[schemars(extend("x-env" = ["<P>_APPLICATIONS_FILE"]))]
+    pub applications_file: Option<PathBuf>,
+}
+
+config::impl_default!(Config);
+
+impl Config {
+    /// The path below which the pages are, without a slash at its end.
+    pub fn root(&self) -> &str {
+        self.http.root.trim_end_matches('/')
+    }
+
+    /// Whether browsers reach the pages by https.
+    pub fn is_https(&self) -> bool {
+        self.url.starts_with("https://")
+    }
+
+    /// The origin of the pages (RFC 6454), as browsers send it; `None` if the URL of the edge is invalid.
+    pub(crate) fn origin(&self) -> Option<String> {
+        let url = Url::parse(&self.url).ok()?;
+        matches!(url.scheme(), "https" | "http").then(|| url.origin().ascii_serialization())
+    }
+}
+
+impl Section for Config {
+    fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
+        vec![("http", &self.http)]
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        Invalid::unless(self.origin().is_some(), "url", "must be like https://cloud.example.org")?;
+        let root = self.root();
+        let is_path = root.starts_with('/') && !root.contains("//") && root.chars().all(is_plain);
+        let problem = "must be a path below /, like /account: the front page at / is ACCOUNT_FRONT_PAGE";
+        Invalid::unless(is_path, "http.root", problem)?;
+        let is_link = self.sign_out_url.is_empty() || crate::applications::is_link(&self.sign_out_url);
+        Invalid::unless(is_link, "sign_out_url", "must be a path, like /_doorward/logout, or a URL with https")
+    }
+}
+
+/// Whether a character of a path stands for itself in a URL and in a pattern of a router.
+fn is_plain(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "/-_.".contains(character)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(url: &str) -> Option<String> {
+        Config { url: url.to_owned(), ..Config::default() }.origin()
+    }
+
+    #[test]
+    fn origin_is_that_which_browsers_send() {
+        assert_eq!(origin("https://Cloud.example/x").as_deref(), Some("https://cloud.example"));
+        assert_eq!(origin("https://cloud.example:443").as_deref(), Some("https://cloud.example"));
+        assert_eq!(origin("https://cloud.example:9200/").as_deref(), Some("https://cloud.example:9200"));
+        assert_eq!(origin("http://127.0.0.1:80").as_deref(), Some("http://127.0.0.1"));
+        assert_eq!(origin("https://"), None);
+    }
+
+    #[test]
+    fn pages_have_a_path_below_the_root() {
+        let with = |root: &str| {
+            let mut config = Config::default();
+            root.clone_into(&mut config.http.root);
+            config.validate()
+        };
+        for good in ["/account", "/account/", "/me", "/my/account"] {
+            assert!(with(good).is_ok(), "{good}");
+        }
+        for bad in ["", "/", "me", "//me", "/a//b", "/{id}", "/a b"] {
+            assert!(with(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sign_out_link_is_a_path_or_https() {
+        let with = |url: &str| Config { sign_out_url: url.to_owned(), ..Config::default() }.validate();
+        for good in ["", "/_doorward/logout", "https://login.example/out"] {
+            assert!(with(good).is_ok(), "{good}");
+        }
+        for bad in ["javascript:alert(1)", "//evil.example", "logout", "http://login.example"] {
+            assert!(with(bad).is_err(), "{bad}");
+        }
+    }
+}

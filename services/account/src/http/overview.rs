@@ -1,0 +1,52 @@
+//! The overview of the account: what the directory knows of the user.
+
+use askama::Template;
+use authn::role;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::i18n::Words;
+use super::page::{Navigation, Page, Section};
+use super::signed_in::SignedIn;
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct Overview<'a> {
+    page: Page<'a>,
+    navigation: Navigation<'a>,
+    name: &'a str,
+    username: &'a str,
+    mail: &'a str,
+    groups: &'a [String],
+    roles: Vec<&'a str>,
+}
+
+/// `GET /account`.
+pub(super) async fn show(signed_in: SignedIn) -> Response {
+    let user = signed_in.current_user().await;
+    let context = signed_in.context();
+    let (words, style) = (context.words(), context.style());
+    context.respond(
+        StatusCode::OK,
+        &Overview {
+            page: context.page(words.overview_title, &style),
+            navigation: context.navigation(Section::Overview),
+            name: &user.display_name,
+            username: &user.username,
+            mail: &user.mail,
+            groups: &user.groups,
+            roles: user.roles.iter().map(|role| role_name(words, role)).collect(),
+        },
+    )
+}
+
+/// The name of a role; its identifier if it is not one of those that the family ships.
+fn role_name<'a>(words: &'static Words, id: &'a str) -> &'a str {
+    match id {
+        role::ADMIN => words.role_admin,
+        role::SPACE_ADMIN => words.role_space_admin,
+        role::USER => words.role_user,
+        role::GUEST => words.role_guest,
+        other => other,
+    }
+}

@@ -1,0 +1,114 @@
+//! What all pages have in common: the shell, the navigation, the headers.
+
+use askama::Template;
+use axum::http::header::REFERRER_POLICY;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use web::i18n::Language;
+use web::policy::Policy;
+use web::response::PageHeaders;
+
+use super::i18n::{Words, words};
+use super::{APPLICATIONS, STYLE, TOKENS};
+use crate::state::AccountState;
+
+/// The shell of a page, with the texts of this service.
+pub(super) type Page<'a> = web::page::Page<'a, Words>;
+
+/// What a page depends on apart from its content.
+#[derive(Clone, Copy)]
+pub(super) struct PageContext<'a> {
+    pub(super) state: &'a AccountState,
+    pub(super) language: Language,
+}
+
+/// A page that the navigation leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    /// The applications.
+    Applications,
+    /// The overview of the account.
+    Overview,
+    /// The app tokens.
+    Tokens,
+}
+
+/// The links of the navigation.
+pub(super) struct Navigation<'a> {
+    current: Section,
+    pub(super) applications: String,
+    pub(super) overview: String,
+    /// `None` without auth-app.
+    pub(super) tokens: Option<String>,
+    /// `None` if the operator has none.
+    pub(super) sign_out: Option<&'a str>,
+}
+
+impl Navigation<'_> {
+    pub(super) fn is_at_applications(&self) -> bool {
+        self.current == Section::Applications
+    }
+
+    pub(super) fn is_at_overview(&self) -> bool {
+        self.current == Section::Overview
+    }
+
+    pub(super) fn is_at_tokens(&self) -> bool {
+        self.current == Section::Tokens
+    }
+}
+
+impl<'a> PageContext<'a> {
+    /// The texts.
+    pub(super) const fn words(&self) -> &'static Words {
+        words(self.language)
+    }
+
+    /// The links, of which one leads to the page itself.
+    pub(super) fn navigation(&self, current: Section) -> Navigation<'a> {
+        let sign_out = &*self.state.config.sign_out_url;
+        Navigation {
+            current,
+            applications: self.state.path(APPLICATIONS),
+            overview: self.state.path(""),
+            tokens: self.state.own_tokens.as_ref().map(|_| self.state.path(TOKENS)),
+            sign_out: Some(sign_out).filter(|url| !url.is_empty()),
+        }
+    }
+
+    /// The shell; `style` is the URL of the stylesheet, see [`PageContext::style`].
+    pub(super) fn page<'b>(&'b self, title: &'b str, style: &'b str) -> Page<'b> {
+        Page {
+            title,
+            site_name: &self.state.config.site_name,
+            language: self.language.tag(),
+            style,
+            words: self.words(),
+        }
+    }
+
+    /// The URL of the stylesheet.
+    pub(super) fn style(&self) -> String {
+        web::style::url(&self.state.path(STYLE))
+    }
+
+    /// A page, with the headers of pages (`docs/security-requirements.md#a22`).
+    pub(super) fn respond(&self, status: StatusCode, template: &impl Template) -> Response {
+        let headers = PageHeaders {
+            language: self.language.tag(),
+            is_https: self.state.config.is_https(),
+            policy: &Policy::here(),
+        };
+        let mut response = web::response::page(status, template, &headers);
+        // Without a referrer browsers send `Origin: null` with a form, and the edge accepts a session's cookie with a form only if
+        // it knows the origin.
+        response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        response
+    }
+
+    /// A page with a title and a text.
+    pub(super) fn message(&self, status: StatusCode, title: &str, text: &str) -> Response {
+        let style = self.style();
+        self.respond(status, &web::page::Message { page: self.page(title, &style), text, detail: None })
+    }
+}

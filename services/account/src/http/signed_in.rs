@@ -1,0 +1,122 @@
+//! The signed-in user: the user of the internal token that the edge sets.
+
+use authn::{Caller, DirectoryError, Groups, User};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::Response;
+use token::METADATA_KEY;
+use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
+use web::cookie::{Lifetime, SameSite, SetCookie, prefixed};
+use web::csrf::Browser;
+use web::form::Parameters;
+use web::header::single;
+use web::i18n::Language;
+use web::origin::is_not_cross_origin;
+
+use super::error;
+use super::page::PageContext;
+use crate::own_tokens::OnBehalfOf;
+use crate::state::AccountState;
+
+const ACCESS_TOKEN: HeaderName = HeaderName::from_static(METADATA_KEY);
+/// The name of the cookie that distinguishes browsers, after the prefix that browsers interpret.
+const COOKIE: &str = "doorward-account";
+/// The name of the field with the token of a form.
+pub(super) const CSRF: &str = "csrf";
+/// The longest token of a form that is read, in bytes.
+const MAX_CSRF: usize = 64;
+
+/// The signed-in user, and the request.
+pub(super) struct SignedIn {
+    pub(super) state: AccountState,
+    /// As the internal token describes the user.
+    pub(super) user: User,
+    token: MetadataValue<Ascii>,
+    caller: Caller,
+    headers: HeaderMap,
+    language: Language,
+}
+
+impl FromRequestParts<AccountState> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AccountState) -> Result<Self, Response> {
+        let headers = parts.headers.clone();
+        let language = Language::choose(&[], &headers);
+        let context = PageContext { state, language };
+        // The header alone counts, which the edge removes from clients' requests and sets itself.
+        let token = single(&headers, &ACCESS_TOKEN).ok_or_else(|| error::unauthenticated(&context))?;
+        let claims = state.verifier.verify(state.clock.now(), token);
+        let claims = claims.map_err(|_| error::unauthenticated(&context))?;
+        if !claims.scopes.is_full_user() {
+            return Err(error::denied(&context));
+        }
+        let mut value = MetadataValue::try_from(token).map_err(|_| error::unauthenticated(&context))?;
+        value.set_sensitive(true);
+        let caller = Caller::of(&MetadataMap::from_headers(headers.clone()), &parts.extensions);
+        Ok(Self { state: state.clone(), user: claims.user, token: value, caller, headers, language })
+    }
+}
+
+impl SignedIn {
+    /// The context of a page for this request.
+    pub(super) fn context(&self) -> PageContext<'_> {
+        PageContext { state: &self.state, language: self.language }
+    }
+
+    /// The user, for calls of other services.
+    pub(super) fn on_behalf(&self) -> OnBehalfOf<'_> {
+        OnBehalfOf { token: &self.token, caller: &self.caller }
+    }
+
+    /// The user as the directory knows them now. Where it does not answer, or has no such user, as for service accounts, the
+    /// internal token describes them, which is at most minutes old.
+    pub(super) async fn current_user(&self) -> User {
+        match self.state.directory.user(&self.user.id.to_find(), Groups::Include).await {
+            // a directory without roles says nothing of them, and the gateway may have added them to the token
+            Ok(user) if user.roles.is_empty() => User { roles: self.user.roles.clone(), ..User::clone(&user) },
+            Ok(user) => User::clone(&user),
+            Err(DirectoryError::NotFound) => self.user.clone(),
+            Err(error) => {
+                tracing::warn!(%error, "the directory does not answer, and a page shows what the internal token says");
+                self.user.clone()
+            }
+        }
+    }
+
+    /// The browser, and the cookie that it has to be given if it has none.
+    pub(super) fn browser(&self) -> (Browser, Option<HeaderValue>) {
+        let is_https = self.state.config.is_https();
+        let name = prefixed(COOKIE, is_https, None);
+        if let Some(browser) = Browser::of(&self.headers, &name) {
+            return (browser, None);
+        }
+        let browser = Browser::new(&self.state.random);
+        let cookie = SetCookie::new(&name, browser.value(), Lifetime::BrowserSession).secure(is_https);
+        let cookie = cookie.http_only().same_site(SameSite::Lax).into_header();
+        (browser, Some(cookie))
+    }
+
+    /// The token that a form of this purpose sends back.
+    pub(super) fn csrf(&self, browser: &Browser, purpose: &str) -> String {
+        self.state.form_keys.token(browser, &self.user.id.opaque_id, purpose)
+    }
+
+    /// The fields of a form of this purpose, if a page of ours has shown it to this user in this browser
+    /// (`docs/security-requirements.md#a21`).
+    ///
+    /// # Errors
+    /// The page that says that nothing was done.
+    pub(super) fn own_form(&self, purpose: &str, body: &[u8]) -> Result<Parameters, Response> {
+        let forgery = || error::forgery(&self.context());
+        let form = Parameters::of_form(&self.headers, body).map_err(|_| forgery())?;
+        let token = form.one(CSRF, MAX_CSRF).ok().flatten().unwrap_or_default();
+        let origin = self.state.config.origin().unwrap_or_default();
+        let (browser, new_cookie) = self.browser();
+        let is_own = new_cookie.is_none()
+            && is_not_cross_origin(&self.headers, &origin)
+            && self.state.form_keys.accepts(token, &browser, &self.user.id.opaque_id, purpose);
+        if is_own { Ok(form) } else { Err(forgery()) }
+    }
+}

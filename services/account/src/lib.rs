@@ -1,0 +1,81 @@
+//! The pages on which users see their account. The README of this crate follows one request through it and lists its settings.
+
+pub mod applications;
+mod config;
+mod form_keys;
+mod http;
+mod own_tokens;
+mod state;
+
+use std::sync::Arc;
+
+use ::config::Identity;
+use authn::{BoxError, Directory};
+use runtime::{App, Context, Listeners, Misconfigured, Service};
+use token::Verifier;
+
+pub use self::config::Config;
+pub use own_tokens::{OwnTokens, TransportError};
+
+use form_keys::FormKeys;
+use state::{AccountState, Parts};
+
+/// The service.
+pub struct Account;
+
+impl Service for Account {
+    const IDENTITY: Identity = Identity { name: "account", prefix: "ACCOUNT" };
+    const ABOUT: &'static str = "Shows users their account, applications and app tokens";
+    type Config = Config;
+
+    fn listeners(config: &Config) -> Listeners<'_> {
+        let Config { log, tracing, debug, http, .. } = config;
+        Listeners { log, tracing, debug, grpc: None, http: Some(http), mtls: None }
+    }
+
+    fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
+        applications::read(config.applications_file.as_deref()).map(|_| Vec::new()).map_err(Misconfigured::new)
+    }
+
+    async fn build(config: Config, context: Context) -> Result<App, BoxError> {
+        let directory = runtime::directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls, &context)?;
+        let tokens = own_tokens(&config, &context)?;
+        app(&config, directory, tokens, &context)
+    }
+}
+
+/// auth-app in another process; `None` if the configuration names none.
+///
+/// # Errors
+/// If its endpoint is invalid.
+pub fn own_tokens(config: &Config, context: &Context) -> Result<Option<OwnTokens>, BoxError> {
+    if config.auth_app_endpoint.is_empty() {
+        return Ok(None);
+    }
+    let channel = runtime::client::channel(&config.auth_app_endpoint, &config.grpc_client_tls, context)?;
+    Ok(Some(OwnTokens::new(channel)))
+}
+
+/// The pages over any directory. Without `own_tokens` there are none for app tokens.
+///
+/// # Errors
+/// If the secret of the internal token is too short, or the file with the applications cannot be used.
+pub fn app(
+    config: &Config,
+    directory: Arc<dyn Directory>,
+    own_tokens: Option<OwnTokens>,
+    context: &Context,
+) -> Result<App, BoxError> {
+    let keys = runtime::key_ring::<Account>(config, |config| config.token_manager.clone(), context)?;
+    let state = AccountState::new(Parts {
+        applications: applications::read(config.applications_file.as_deref()).map_err(Misconfigured::new)?,
+        verifier: Verifier::new(keys),
+        form_keys: FormKeys::new(&config.token_manager),
+        clock: context.clock.clone(),
+        random: context.random.clone(),
+        config: config.clone(),
+        directory,
+        own_tokens,
+    });
+    Ok(App { http: Some(http::router(state).into()), ..App::default() })
+}

@@ -1,0 +1,5 @@
+//! The binary of account.
+
+fn main() -> std::process::ExitCode {
+    runtime::main::<account::Account>()
+}

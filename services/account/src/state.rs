@@ -1,0 +1,48 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+
+use authn::Directory;
+use runtime::{Clock, Random};
+use token::Verifier;
+
+use crate::applications::Application;
+use crate::config::Config;
+use crate::form_keys::FormKeys;
+use crate::own_tokens::OwnTokens;
+
+/// What the handlers share. Clones are cheap.
+#[derive(Clone)]
+pub(crate) struct AccountState(Arc<Parts>);
+
+/// The parts of an [`AccountState`].
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) applications: Vec<Application>,
+    pub(crate) verifier: Verifier,
+    pub(crate) form_keys: FormKeys,
+    pub(crate) directory: Arc<dyn Directory>,
+    /// `None` without auth-app.
+    pub(crate) own_tokens: Option<OwnTokens>,
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
+}
+
+impl AccountState {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The URL of a page below the root, for a path that begins with `/` or is empty.
+    pub(crate) fn path(&self, below: &str) -> String {
+        format!("{}{below}", self.config.root())
+    }
+}
+
+impl std::ops::Deref for AccountState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

@@ -1,0 +1,131 @@
+//! The account pages behind the edge.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::{Method, StatusCode};
+use testkit::{Browser, Landing, Layout, Mode, TestFamily, note_secret};
+
+/// A family with the edge, and a user at a browser that proves itself by Basic credentials.
+struct World {
+    family: TestFamily,
+    edge: String,
+}
+
+impl World {
+    async fn start(name: &str, mode: Mode) -> Self {
+        let mut layout = Layout::new(name, false);
+        let edge = format!("http://{}", layout.variables()["PROXY_HTTP_ADDR"]);
+        layout.set("PROXY_TLS", "false");
+        layout.set("PROXY_ENABLE_BASIC_AUTH", "true");
+        layout.set("OCIS_URL", &edge);
+        Self { family: TestFamily::start_with(layout, mode, |context| context).await, edge }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.edge)
+    }
+
+    fn password(&self, login: &str) -> String {
+        basic(login, &self.family.layout.password)
+    }
+
+    async fn get(&self, browser: &mut Browser, authorization: &str, path: &str) -> Landing {
+        let headers = [("authorization", authorization)];
+        browser.request(Method::GET, &self.url(path), &headers).await.expect("answers")
+    }
+
+    async fn post(
+        &self,
+        browser: &mut Browser,
+        (authorization, origin): (&str, &str),
+        path: &str,
+        form: &[(&str, &str)],
+    ) -> Landing {
+        let headers = [("authorization", authorization)];
+        browser.submit_with(&self.url(path), origin, form, &headers).await.expect("answers")
+    }
+}
+
+fn basic(login: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{login}:{secret}")))
+}
+
+/// The value of the last hidden field with this name.
+fn last_field(page: &str, name: &str) -> String {
+    let field = page.rsplit(&format!("name=\"{name}\" value=\"")).next().and_then(|rest| rest.split('"').next());
+    field.expect("the page has the field").to_owned()
+}
+
+/// Makes an app token by the form, and returns it.
+async fn create(world: &World, browser: &mut Browser, authorization: &str) -> String {
+    let list = world.get(browser, authorization, "/account/tokens").await;
+    assert_eq!(list.status, StatusCode::OK, "{}", list.page);
+    let csrf = last_field(&list.page, "csrf");
+    let form = [("csrf", &*csrf), ("label", "phone"), ("expiry", "30"), ("access", "user")];
+    let created = world.post(browser, (authorization, &world.edge), "/account/tokens", &form).await;
+    assert_eq!(created.status, StatusCode::OK, "{}", created.page);
+    let (_, rest) = created.page.split_once("id=\"secret\">").expect("the page shows a token");
+    let secret = rest.split('<').next().expect("a text").to_owned();
+    note_secret(&secret);
+    secret
+}
+
+async fn manage_app_tokens(world: &World) {
+    let (einstein, marie) = (world.password("einstein"), world.password("marie"));
+    let mut browser = Browser::new();
+    let front = world.get(&mut browser, &einstein, "/").await;
+    assert!(front.status == StatusCode::OK && front.page.contains("Your applications"), "{}", front.page);
+    let overview = world.get(&mut browser, &einstein, "/account").await;
+    assert!(overview.page.contains("einstein@example.org"), "{}", overview.page);
+    assert_eq!(browser.open(&world.url("/account")).await.expect("answers").status, StatusCode::UNAUTHORIZED);
+
+    let secret = create(world, &mut browser, &einstein).await;
+    let with_token = basic("einstein", &secret);
+    let opened = world.get(&mut Browser::new(), &with_token, "/account").await;
+    assert!(opened.status == StatusCode::OK && opened.page.contains("einstein@example.org"), "the token opens the edge");
+    let refused = world.get(&mut Browser::new(), &with_token, "/account/tokens").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "an app token does not see app tokens");
+
+    let list = world.get(&mut browser, &einstein, "/account/tokens").await;
+    assert!(list.page.contains("phone") && !list.page.contains(&secret));
+    let (csrf, id) = (list.field("csrf").to_owned(), last_field(&list.page, "id"));
+    let form = [("csrf", &*csrf), ("id", &id)];
+    let path = "/account/tokens/revoke";
+    let forged = world.post(&mut browser, (&einstein, "https://evil.example"), path, &form).await;
+    assert_eq!(forged.status, StatusCode::FORBIDDEN, "a form of another site");
+
+    let mut hers = Browser::new();
+    create(world, &mut hers, &marie).await;
+    let of_marie = world.get(&mut hers, &marie, "/account/tokens").await.field("csrf").to_owned();
+    let guess = [("csrf", &*of_marie), ("id", &id)];
+    let guessed = world.post(&mut hers, (&marie, &world.edge), path, &guess).await;
+    assert_eq!(guessed.status, StatusCode::NOT_FOUND, "the token of another user");
+    let opened = world.get(&mut Browser::new(), &with_token, "/account").await;
+    assert_eq!(opened.status, StatusCode::OK, "still valid");
+
+    let revoked = world.post(&mut browser, (&einstein, &world.edge), path, &form).await;
+    assert_eq!((revoked.status, &*revoked.location), (StatusCode::SEE_OTHER, "/account/tokens?done=revoked"));
+    let refused = world.get(&mut Browser::new(), &with_token, "/account").await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "on the very next request");
+}
+
+/// Rows [A20](../../../docs/security-requirements.md#a20) and [A24](../../../docs/security-requirements.md#a24).
+#[tokio::test(flavor = "multi_thread")]
+async fn account_pages_of_the_edge_manage_app_tokens() {
+    let world = World::start("account-inside", Mode::Inside).await;
+    manage_app_tokens(&world).await;
+
+    // past the edge there is no page, whatever the credential
+    let direct = format!("http://{}/account", world.family.layout.variables()["ACCOUNT_HTTP_ADDR"]);
+    let (mut browser, password) = (Browser::new(), world.password("einstein"));
+    for headers in [&[][..], &[("authorization", &*password)], &[("x-access-token", "eyJhbGciOiJub25lIn0.e30.")]] {
+        let reply = browser.request(Method::GET, &direct, headers).await.expect("answers");
+        assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn account_pages_of_separate_processes_manage_app_tokens() {
+    let world = World::start("account-processes", Mode::Processes).await;
+    manage_app_tokens(&world).await;
+}
