@@ -461,6 +461,18 @@ async fn own_paths() {
         &["CreateToken", "ListTokens", "GetToken", "RevokeToken", "RevokeTokens", "PruneTokens", "ImportTokens"],
     );
 
+    let found = paths!(apptokens::v1::own_tokens_api_client::OwnTokensApiClient;
+        get_token_policy(apptokens::v1::GetTokenPolicyRequest),
+        list_own_tokens(apptokens::v1::ListOwnTokensRequest),
+        create_own_token(apptokens::v1::CreateOwnTokenRequest),
+        revoke_own_token(apptokens::v1::RevokeOwnTokenRequest),
+        revoke_own_tokens(apptokens::v1::RevokeOwnTokensRequest));
+    assert_paths(
+        &found,
+        "doorward.apptokens.v1.OwnTokensAPI",
+        &["GetTokenPolicy", "ListOwnTokens", "CreateOwnToken", "RevokeOwnToken", "RevokeOwnTokens"],
+    );
+
     let found = paths!(idp::v1::keys_api_client::KeysApiClient;
         list_keys(idp::v1::ListKeysRequest),
         rotate_key(idp::v1::RotateKeyRequest),

@@ -1,7 +1,8 @@
-//! The gRPC services: CS3 `ApplicationsAPI` for all users, and `AppTokensAPI` for the operator.
+//! The gRPC services: CS3 `ApplicationsAPI` for all users, `OwnTokensAPI` for the account pages, `AppTokensAPI` for the operator.
 
 pub mod applications;
 pub(crate) mod convert;
+pub mod own_tokens;
 pub mod tokens;
 
 /// The largest request that is read, in bytes.

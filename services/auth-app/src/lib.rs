@@ -88,6 +88,8 @@ pub struct Components {
     /// `ApplicationsAPI`; [`grpc::applications::serve`] makes a server of it, for a listener or for a gateway in the same
     /// process.
     pub api: grpc::applications::Api,
+    /// `OwnTokensAPI`; [`grpc::own_tokens::serve`] makes a server of it, likewise for account pages in the same process.
+    pub own_tokens: grpc::own_tokens::Api,
     tokens: Arc<TokenService>,
     pruner: Pruner,
     verifier: Verifier,
@@ -136,6 +138,7 @@ async fn assemble(
     Ok(Components {
         authenticator: Arc::new(authenticator),
         api: grpc::applications::Api::new(Arc::clone(&applications), verifier.clone(), clock.clone()),
+        own_tokens: grpc::own_tokens::Api::new(Arc::clone(&applications), verifier.clone(), clock.clone()),
         applications,
         tokens,
         pruner: Pruner { store, clock, keep: config.tokens.prune_after },
@@ -164,6 +167,7 @@ pub fn app(opened: &Components) -> App {
     let provider = authn::provider::serve(Arc::clone(&opened.authenticator), limit);
     let routes = tonic::service::Routes::new(provider)
         .add_service(grpc::applications::serve(opened.api.clone(), limit))
+        .add_service(grpc::own_tokens::serve(opened.own_tokens.clone(), limit))
         .add_service(grpc::tokens::serve(operator, limit));
     let http = http::router(http::Api::new(applications, verifier, clock, &config.http.root));
     let http = Pages::of(&config.http.cors).open(http, <AuthApp as runtime::Service>::IDENTITY.name);

@@ -5,5 +5,6 @@ mod audit;
 mod delegated;
 mod imports;
 mod lifetimes;
+mod own_tokens;
 mod security_requirements;
 mod support;
