@@ -4,6 +4,7 @@ use config::{Debug, GrpcClientTls, Http, Invalid, Log, Reva, SecretFiles, Sectio
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
+use web::page::PageSettings;
 
 /// The configuration of account.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -37,9 +38,9 @@ pub struct Config {
     /// The URL by which browsers reach the edge. Forms are accepted from pages of this origin only.
     #[schemars(extend("x-env" = ["OCIS_URL", "<P>_URL"], "default" = "https://localhost:9200"))]
     pub url: String,
-    /// The name of the installation that users see.
-    #[schemars(extend("x-env" = ["<P>_SITE_NAME"], "default" = "Doorward"))]
-    pub site_name: String,
+    /// How pages look, and the links that all of them have.
+    #[serde(flatten)]
+    pub pages: PageSettings,
     /// Whether the edge shows the page with the user's applications at /, unless one of its routes has that path.
     #[schemars(extend("x-env" = ["<P>_FRONT_PAGE"], "default" = true))]
     pub front_page: bool,
@@ -73,7 +74,7 @@ impl Config {
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("http", &self.http)]
+        vec![("http", &self.http), ("", &self.pages)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {

@@ -1,6 +1,5 @@
 //! The pages. Each of them is for the user of the internal token that the edge sets (`docs/security-requirements.md#a20`).
 
-mod dates;
 mod error;
 mod front_page;
 mod i18n;
@@ -17,6 +16,7 @@ mod tests;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
+use web::page::Assets;
 
 use crate::state::AccountState;
 use signed_in::SignedIn;
@@ -29,16 +29,18 @@ const TOKENS: &str = "/tokens";
 const REVOKE: &str = "/tokens/revoke";
 /// The path of the form that revokes all of them.
 const REVOKE_ALL: &str = "/tokens/revoke-all";
-/// The path of the stylesheet, below the root.
-const STYLE: &str = "/style.css";
 
 /// All routes below the root. Pages of other sites may call none of them.
 pub(crate) fn router(state: AccountState) -> Router {
-    let mut router = Router::new().route("/", get(overview::show)).route(APPLICATIONS, get(front_page::show));
-    if state.own_tokens.is_some() {
-        router = router.merge(tokens::router());
-    }
-    router.fallback(not_found).with_state(state).merge(web::style::router(STYLE))
+    // the runtime adds the root to these paths, which those in the pages have
+    let assets = Assets::new("", &state.config.pages);
+    Router::new()
+        .route("/", get(overview::show))
+        .route(APPLICATIONS, get(front_page::show))
+        .merge(tokens::router())
+        .fallback(not_found)
+        .with_state(state)
+        .merge(assets.router())
 }
 
 async fn not_found(signed_in: SignedIn) -> Response {

@@ -13,6 +13,7 @@ use ::config::Identity;
 use authn::{BoxError, Directory};
 use runtime::{App, Context, Listeners, Misconfigured, Service};
 use token::Verifier;
+use web::page::{Assets, Installation};
 
 pub use self::config::Config;
 pub use own_tokens::{OwnTokens, TransportError};
@@ -67,7 +68,9 @@ pub fn app(
     context: &Context,
 ) -> Result<App, BoxError> {
     let keys = runtime::key_ring::<Account>(config, |config| config.token_manager.clone(), context)?;
+    let assets = Assets::new(config.root(), &config.pages);
     let state = AccountState::new(Parts {
+        installation: Installation::new(&config.pages, &assets),
         applications: applications::read(config.applications_file.as_deref()).map_err(Misconfigured::new)?,
         verifier: Verifier::new(keys),
         form_keys: FormKeys::new(&config.token_manager),

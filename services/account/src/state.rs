@@ -5,6 +5,7 @@ use std::sync::Arc;
 use authn::Directory;
 use runtime::{Clock, Random};
 use token::Verifier;
+use web::page::Installation;
 
 use crate::applications::Application;
 use crate::config::Config;
@@ -18,6 +19,8 @@ pub(crate) struct AccountState(Arc<Parts>);
 /// The parts of an [`AccountState`].
 pub(crate) struct Parts {
     pub(crate) config: Config,
+    /// The installation as its pages show it.
+    pub(crate) installation: Installation,
     pub(crate) applications: Vec<Application>,
     pub(crate) verifier: Verifier,
     pub(crate) form_keys: FormKeys,

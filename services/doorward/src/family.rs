@@ -33,6 +33,7 @@ impl Family {
             peers: Peers::default(),
             gateway: None,
             ended_sessions: None,
+            own_tokens: None,
         };
         let mut family = Self { services: Vec::new(), shutdown: context.shutdown.clone() };
         for service in enabled.iter() {
@@ -92,17 +93,20 @@ struct Builder<'a> {
     gateway: Option<gateway::InProcessGateway>,
     /// The sessions of idp.
     ended_sessions: Option<Arc<dyn EndedSessions>>,
+    /// The app tokens of signed-in users, for the account pages.
+    own_tokens: Option<account::OwnTokens>,
 }
 
 /// The edge's configuration, without the routes to services of this process that do not run.
 fn edge(config: &proxy::Config, settings: &Settings, enabled: &EnabledServices) -> proxy::Config {
     let mut config = config.clone();
-    let Settings { idp, auth_app, auth_bearer, .. } = settings;
-    let here = backends(&idp.http, &auth_app.http, &auth_bearer.http);
+    let Settings { idp, auth_app, auth_bearer, account, .. } = settings;
+    let here = backends(&idp.http, &auth_app.http, &auth_bearer.http, account);
     for (service, backend, here) in [
         (ServiceId::Idp, &mut config.backends.idp, here.idp),
         (ServiceId::AuthApp, &mut config.backends.auth_app, here.auth_app),
         (ServiceId::AuthBearer, &mut config.backends.auth_bearer, here.auth_bearer),
+        (ServiceId::Account, &mut config.backends.account, here.account),
     ] {
         if *backend == here && !enabled.contains(service) {
             backend.clear();
@@ -154,6 +158,8 @@ impl Builder<'_> {
                 self.provide(kind::APP, service, opened.authenticator.clone());
                 self.peers.applications =
                     Some(gateway::peers::applications(auth_app::grpc::applications::serve(opened.api.clone(), None)));
+                let own_tokens = auth_app::grpc::own_tokens::serve(opened.own_tokens.clone(), None);
+                self.own_tokens = Some(account::OwnTokens::new(own_tokens));
                 Ok(auth_app::app(&opened))
             }
             ServiceId::AuthBearer => {
@@ -178,6 +184,15 @@ impl Builder<'_> {
                 let opened = idp::open(config, directory, passwords, context).await?;
                 self.ended_sessions = Some(Arc::new(opened.provider.clone()));
                 idp::app(&opened)
+            }
+            ServiceId::Account => {
+                let config = &settings.account;
+                let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
+                let own_tokens = match self.own_tokens.take() {
+                    Some(here) => Some(here),
+                    None => account::own_tokens(config, context)?,
+                };
+                account::app(config, directory, own_tokens, context)
             }
             ServiceId::Gateway => {
                 let opened = gateway::open(&settings.gateway, self.peers(enabled)?, context)?;

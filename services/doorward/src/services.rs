@@ -108,6 +108,8 @@ services! {
     AuthBearer, auth_bearer: auth_bearer::AuthBearer, by_default: false;
     /// The OpenID Provider.
     Idp, idp: idp::Idp, by_default: true;
+    /// The account pages.
+    Account, account: account::Account, by_default: true;
     /// The gateway.
     Gateway, gateway: gateway::Gateway, by_default: true;
     /// The HTTP edge.

@@ -114,6 +114,16 @@ pub struct Backends {
     /// edge has no route to it.
     #[schemars(extend("x-env" = ["<P>_AUTH_BEARER_BACKEND"], "default" = "http://127.0.0.1:9248"))]
     pub auth_bearer: String,
+    /// The HTTP server of account, like `http://127.0.0.1:9261`. If empty, the edge has no routes to it. In one process
+    /// this is where account listens, if it runs.
+    #[schemars(extend("x-env" = ["<P>_ACCOUNT_BACKEND"]))]
+    pub account: String,
+    /// The path below which the account pages are.
+    #[schemars(extend("x-env" = ["ACCOUNT_HTTP_ROOT", "<P>_ACCOUNT_ROOT"], "default" = "/account"))]
+    pub account_root: String,
+    /// Whether / shows the user's applications, unless a route of the file has that path.
+    #[schemars(extend("x-env" = ["ACCOUNT_FRONT_PAGE", "<P>_ACCOUNT_FRONT_PAGE"], "default" = true))]
+    pub account_front_page: bool,
 }
 
 /// `doors`: by which other proxies ask.
@@ -203,9 +213,24 @@ impl Config {
     }
 }
 
+impl Backends {
+    /// The path below which the account pages are, without a slash at its end.
+    pub(crate) fn account_root(&self) -> &str {
+        self.account_root.trim_end_matches('/')
+    }
+}
+
 impl Section for Backends {
     fn validate(&self) -> Result<(), Invalid> {
-        let urls = [("idp", &self.idp), ("auth_app", &self.auth_app), ("auth_bearer", &self.auth_bearer)];
+        let urls = [
+            ("idp", &self.idp),
+            ("auth_app", &self.auth_app),
+            ("auth_bearer", &self.auth_bearer),
+            ("account", &self.account),
+        ];
+        let root = self.account_root();
+        let is_path = root.starts_with('/') && !root.contains("//");
+        Invalid::unless(is_path, "account_root", "must be a path below /, like /account")?;
         urls.into_iter().filter(|(_, url)| !url.is_empty()).try_for_each(|(key, url)| {
             url.parse::<Backend>().map(drop).map_err(|problem| Invalid::new(key, problem.to_string()))
         })

@@ -154,6 +154,7 @@ fn edge(
         (route, metrics)
     };
     // The built-in ones come first, so that a route for everything does not take the sign-in away.
+    let routes = builtin_routes::with_account(routes, &config.backends)?;
     let routes = builtin_routes::routes(&config.backends)?.into_iter().chain(routes);
     let forwarder = Arc::new(Forwarder {
         entrypoint: Arc::clone(entrypoint),

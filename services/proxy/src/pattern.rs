@@ -27,6 +27,8 @@ pub struct Pattern {
 /// A pattern of paths.
 #[derive(Debug, Clone)]
 pub enum PathPattern {
+    /// This path alone.
+    Exact(String),
     /// This path and what is below it: `/pub` does not match `/public`. One that ends with `/` matches only what is below.
     Prefix(String),
     /// Paths that a regular expression matches as a whole.
@@ -58,6 +60,7 @@ impl PathPattern {
     /// Whether it matches a decoded path.
     pub fn fits(&self, path: &str) -> bool {
         match self {
+            Self::Exact(exact) => path == exact,
             Self::Prefix(prefix) if prefix.ends_with('/') => path.starts_with(prefix.as_str()),
             Self::Prefix(prefix) => below(path, prefix).is_some(),
             Self::Regex(regex) => regex.is_match(path),
@@ -131,6 +134,12 @@ mod tests {
         ] {
             assert_eq!(prefix(pattern).fits(path), fits, "{pattern} {path}");
         }
+    }
+
+    #[test]
+    fn an_exact_path_is_itself_alone() {
+        let root = PathPattern::Exact("/".to_owned());
+        assert!(root.fits("/") && !root.fits("/a") && !root.fits(""));
     }
 
     #[test]

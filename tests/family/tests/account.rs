@@ -82,7 +82,10 @@ async fn manage_app_tokens(world: &World) {
     let secret = create(world, &mut browser, &einstein).await;
     let with_token = basic("einstein", &secret);
     let opened = world.get(&mut Browser::new(), &with_token, "/account").await;
-    assert!(opened.status == StatusCode::OK && opened.page.contains("einstein@example.org"), "the token opens the edge");
+    assert!(
+        opened.status == StatusCode::OK && opened.page.contains("einstein@example.org"),
+        "the token opens the edge"
+    );
     let refused = world.get(&mut Browser::new(), &with_token, "/account/tokens").await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN, "an app token does not see app tokens");
 

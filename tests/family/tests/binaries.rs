@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use testkit::run;
 
 /// Each service, and the first variable it cannot do without.
-const SERVICES: [(&str, &str); 9] = [
+const SERVICES: [(&str, &str); 10] = [
     ("gateway", "OCIS_JWT_SECRET"),
     ("users", "OCIS_JWT_SECRET"),
     ("auth-app", "OCIS_JWT_SECRET"),
@@ -14,6 +14,7 @@ const SERVICES: [(&str, &str); 9] = [
     ("auth-service", "OCIS_SERVICE_ACCOUNT_ID"),
     ("auth-bearer", ""),
     ("idp", "OCIS_JWT_SECRET"),
+    ("account", "OCIS_JWT_SECRET"),
     ("proxy", "OCIS_JWT_SECRET"),
 ];
 

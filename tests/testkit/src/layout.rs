@@ -98,11 +98,13 @@ impl Layout {
         for (service, address) in self.addresses.clone() {
             let prefix = service.identity().prefix;
             let address = address.to_string();
-            self.set(&format!("{prefix}_GRPC_ADDR"), &address);
+            // the account pages have no gRPC: they are waited for by HTTP
+            let protocol = if service == ServiceId::Account { "HTTP" } else { "GRPC" };
+            self.set(&format!("{prefix}_{protocol}_ADDR"), &address);
             self.set(&format!("{prefix}_DEBUG_ADDR"), &free_address().to_string());
             match service {
                 ServiceId::Users => {
-                    for asking in ["AUTH_BASIC", "AUTH_MACHINE", "AUTH_APP", "AUTH_BEARER", "IDP"] {
+                    for asking in ["AUTH_BASIC", "AUTH_MACHINE", "AUTH_APP", "AUTH_BEARER", "IDP", "ACCOUNT"] {
                         self.set(&format!("{asking}_USERS_ENDPOINT"), &address);
                     }
                     self.set("GATEWAY_USERS_ENDPOINT", &address);
@@ -113,6 +115,11 @@ impl Layout {
                 }
                 // The operator calls the one by gRPC, Envoy the other; no service does.
                 ServiceId::Idp | ServiceId::Proxy => {}
+                ServiceId::Account => self.set("PROXY_ACCOUNT_BACKEND", &format!("http://{address}")),
+                ServiceId::AuthApp => {
+                    self.set("GATEWAY_AUTH_APP_ENDPOINT", &address);
+                    self.set("ACCOUNT_AUTH_APP_ENDPOINT", &address);
+                }
                 ServiceId::AuthBasic => {
                     self.set("GATEWAY_AUTH_BASIC_ENDPOINT", &address);
                     self.set("IDP_AUTH_BASIC_ENDPOINT", &address);

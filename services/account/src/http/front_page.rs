@@ -22,12 +22,12 @@ struct FrontPage<'a> {
 pub(super) async fn show(signed_in: SignedIn) -> Response {
     let user = signed_in.current_user().await;
     let context = signed_in.context();
-    let (words, style) = (context.words(), context.style());
+    let words = context.words();
     let applications = &signed_in.state.applications;
     context.respond(
         StatusCode::OK,
         &FrontPage {
-            page: context.page(words.applications_title, &style),
+            page: context.page(words.applications_title),
             navigation: context.navigation(Section::Applications),
             name: if user.display_name.is_empty() { &user.username } else { &user.display_name },
             applications: applications.iter().filter(|application| application.is_visible_to(&user)).collect(),

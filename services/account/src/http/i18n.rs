@@ -100,6 +100,10 @@ pub(super) struct Words {
     pub(super) created_title: &'static str,
     pub(super) created_copy: &'static str,
     pub(super) created_care: &'static str,
+    /// The button that copies the token.
+    pub(super) copy: &'static str,
+    /// What the button says afterwards.
+    pub(super) copied: &'static str,
     pub(super) usage: &'static str,
     pub(super) back_to_tokens: &'static str,
 
@@ -139,10 +143,4 @@ pub(super) struct Words {
     pub(super) unavailable: &'static str,
     pub(super) fault_title: &'static str,
     pub(super) fault: &'static str,
-
-    // dates
-    /// The names of the months.
-    pub(super) months: [&'static str; 12],
-    /// What follows the number of a day.
-    pub(super) after_day: &'static str,
 }

@@ -4,10 +4,9 @@
 use std::time::{Duration, SystemTime};
 
 use proto::doorward::apptokens::v1::{CreateOwnTokenRequest, GetTokenPolicyResponse, create_own_token_request::Life};
-use time::OffsetDateTime;
+use time::{Date, Month, OffsetDateTime};
 use web::form::Parameters;
 
-use super::dates;
 use super::i18n::Words;
 
 /// The longest label that is read, in bytes; auth-app allows 128 characters.
@@ -131,7 +130,7 @@ impl Entered {
 
     /// The seconds until the last second of the entered day. The last day that is allowed ends early, when the longest lifetime does.
     fn until_date(&self, policy: &GetTokenPolicyResponse, now: SystemTime) -> Option<i64> {
-        let date = dates::read(&self.date)?;
+        let date = read_date(&self.date)?;
         if date > last_day(policy, now)? {
             return None;
         }
@@ -141,12 +140,24 @@ impl Entered {
     }
 }
 
+/// Reads a date as forms send it: `2026-11-29`.
+fn read_date(text: &str) -> Option<Date> {
+    let mut parts = text.split('-');
+    let year: i32 = parts.next()?.parse().ok()?;
+    let month: u8 = parts.next()?.parse().ok()?;
+    let day: u8 = parts.next()?.parse().ok()?;
+    if parts.next().is_some() {
+        return None;
+    }
+    Date::from_calendar_date(year, Month::try_from(month).ok()?, day).ok()
+}
+
 /// The last day on which a new token may still be valid.
-fn last_day(policy: &GetTokenPolicyResponse, now: SystemTime) -> Option<time::Date> {
+fn last_day(policy: &GetTokenPolicyResponse, now: SystemTime) -> Option<Date> {
     let longest = Duration::from_secs(u64::try_from(policy.longest_lifetime).ok()?);
     let latest = OffsetDateTime::from(now).checked_add(longest.try_into().ok()?);
     // as good as never: a century is the longest that can be configured
-    Some(latest.map_or(time::Date::MAX, OffsetDateTime::date))
+    Some(latest.map_or(Date::MAX, OffsetDateTime::date))
 }
 
 /// A lifetime that the form offers.
@@ -195,7 +206,7 @@ impl Offer {
         let allows = |kind: &str| policy.scope_kinds.iter().any(|allowed| allowed == kind);
         let scopes = SCOPES.into_iter().filter(|scope| allows(scope.split(':').next().unwrap_or_default()));
         let is_entered = |scope: &str| entered.is_some_and(|entered| entered.scopes.iter().any(|own| own == scope));
-        let day = |date: Option<time::Date>| date.map(|date| date.to_string()).unwrap_or_default();
+        let day = |date: Option<Date>| date.map(|date| date.to_string()).unwrap_or_default();
         Self {
             choices: choices(words, policy, entered),
             is_date_selected: entered.is_some_and(|entered| entered.expiry == DATE),
@@ -240,6 +251,7 @@ fn choices(words: &Words, policy: &GetTokenPolicyResponse, entered: Option<&Ente
 mod tests {
     use std::time::UNIX_EPOCH;
 
+    use proptest::prelude::*;
     use web::i18n::Language;
 
     use super::super::i18n::words;
@@ -249,7 +261,7 @@ mod tests {
 
     /// 2026-11-29, half past eleven in the evening.
     fn now() -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(1_795_995_180)
+        UNIX_EPOCH + Duration::from_mins(29_933_253)
     }
 
     fn policy(longest: i64) -> GetTokenPolicyResponse {
@@ -311,6 +323,21 @@ mod tests {
         assert_eq!(until("2026-11-29"), Ok(Some(Life::ExpiresIn(27 * 60 - 1))), "until midnight");
         assert_eq!(until("2026-11-30"), Ok(Some(Life::ExpiresIn(27 * 60 + DAY - 1))));
         assert_eq!(until("2027-11-29"), Ok(Some(Life::ExpiresIn(365 * DAY))), "the last day");
+    }
+
+    #[test]
+    fn dates_of_forms_are_read_or_refused() {
+        assert_eq!(read_date("2026-11-29").map(|date| date.to_string()).as_deref(), Some("2026-11-29"));
+        for bad in ["", "2026-11", "2026-13-01", "2026-02-30", "29.11.2026", "2026-11-29-1", "x-1-1"] {
+            assert_eq!(read_date(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reading_a_date_never_panics(text in ".{0,20}") {
+            let _ = read_date(&text);
+        }
     }
 
     #[test]

@@ -25,11 +25,11 @@ struct Overview<'a> {
 pub(super) async fn show(signed_in: SignedIn) -> Response {
     let user = signed_in.current_user().await;
     let context = signed_in.context();
-    let (words, style) = (context.words(), context.style());
+    let words = context.words();
     context.respond(
         StatusCode::OK,
         &Overview {
-            page: context.page(words.overview_title, &style),
+            page: context.page(words.overview_title),
             navigation: context.navigation(Section::Overview),
             name: &user.display_name,
             username: &user.username,

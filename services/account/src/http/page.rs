@@ -5,11 +5,12 @@ use axum::http::header::REFERRER_POLICY;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use web::i18n::Language;
+use web::page::Message;
 use web::policy::Policy;
 use web::response::PageHeaders;
 
 use super::i18n::{Words, words};
-use super::{APPLICATIONS, STYLE, TOKENS};
+use super::{APPLICATIONS, TOKENS};
 use crate::state::AccountState;
 
 /// The shell of a page, with the texts of this service.
@@ -20,6 +21,8 @@ pub(super) type Page<'a> = web::page::Page<'a, Words>;
 pub(super) struct PageContext<'a> {
     pub(super) state: &'a AccountState,
     pub(super) language: Language,
+    /// The identifier of the request, by which the operator finds it in the log.
+    pub(super) request_id: Option<&'a str>,
 }
 
 /// A page that the navigation leads to.
@@ -76,30 +79,23 @@ impl<'a> PageContext<'a> {
         }
     }
 
-    /// The shell; `style` is the URL of the stylesheet, see [`PageContext::style`].
-    pub(super) fn page<'b>(&'b self, title: &'b str, style: &'b str) -> Page<'b> {
-        Page {
-            title,
-            site_name: &self.state.config.site_name,
-            language: self.language.tag(),
-            style,
-            words: self.words(),
-        }
-    }
-
-    /// The URL of the stylesheet.
-    pub(super) fn style(&self) -> String {
-        web::style::url(&self.state.path(STYLE))
+    /// The shell.
+    pub(super) fn page<'b>(&self, title: &'b str) -> Page<'b>
+    where
+        'a: 'b,
+    {
+        self.state.installation.page(title, self.language, self.words())
     }
 
     /// A page, with the headers of pages (`docs/security-requirements.md#a22`).
     pub(super) fn respond(&self, status: StatusCode, template: &impl Template) -> Response {
-        let headers = PageHeaders {
-            language: self.language.tag(),
-            is_https: self.state.config.is_https(),
-            policy: &Policy::here(),
-        };
-        let mut response = web::response::page(status, template, &headers);
+        self.respond_with(status, &Policy::here(), template)
+    }
+
+    /// The same with a policy of its own.
+    pub(super) fn respond_with(&self, status: StatusCode, policy: &Policy<'_>, template: &impl Template) -> Response {
+        let (language, is_https) = (self.language.tag(), self.state.config.is_https());
+        let mut response = web::response::page(status, template, &PageHeaders { language, is_https, policy });
         // Without a referrer browsers send `Origin: null` with a form, and the edge accepts a session's cookie with a form only if
         // it knows the origin.
         response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
@@ -108,7 +104,7 @@ impl<'a> PageContext<'a> {
 
     /// A page with a title and a text.
     pub(super) fn message(&self, status: StatusCode, title: &str, text: &str) -> Response {
-        let style = self.style();
-        self.respond(status, &web::page::Message { page: self.page(title, &style), text, detail: None })
+        let page = self.page(title).with_request_id(self.request_id);
+        self.respond(status, &Message { page, text, detail: None })
     }
 }

@@ -20,6 +20,7 @@ use crate::own_tokens::OnBehalfOf;
 use crate::state::AccountState;
 
 const ACCESS_TOKEN: HeaderName = HeaderName::from_static(METADATA_KEY);
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The name of the cookie that distinguishes browsers, after the prefix that browsers interpret.
 const COOKIE: &str = "doorward-account";
 /// The name of the field with the token of a form.
@@ -44,7 +45,7 @@ impl FromRequestParts<AccountState> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, state: &AccountState) -> Result<Self, Response> {
         let headers = parts.headers.clone();
         let language = Language::choose(&[], &headers);
-        let context = PageContext { state, language };
+        let context = PageContext { state, language, request_id: single(&headers, &REQUEST_ID) };
         // The header alone counts, which the edge removes from clients' requests and sets itself.
         let token = single(&headers, &ACCESS_TOKEN).ok_or_else(|| error::unauthenticated(&context))?;
         let claims = state.verifier.verify(state.clock.now(), token);
@@ -62,7 +63,8 @@ impl FromRequestParts<AccountState> for SignedIn {
 impl SignedIn {
     /// The context of a page for this request.
     pub(super) fn context(&self) -> PageContext<'_> {
-        PageContext { state: &self.state, language: self.language }
+        let request_id = single(&self.headers, &REQUEST_ID);
+        PageContext { state: &self.state, language: self.language, request_id }
     }
 
     /// The user, for calls of other services.
@@ -105,18 +107,14 @@ impl SignedIn {
 
     /// The fields of a form of this purpose, if a page of ours has shown it to this user in this browser
     /// (`docs/security-requirements.md#a21`).
-    ///
-    /// # Errors
-    /// The page that says that nothing was done.
-    pub(super) fn own_form(&self, purpose: &str, body: &[u8]) -> Result<Parameters, Response> {
-        let forgery = || error::forgery(&self.context());
-        let form = Parameters::of_form(&self.headers, body).map_err(|_| forgery())?;
+    pub(super) fn own_form(&self, purpose: &str, body: &[u8]) -> Option<Parameters> {
+        let form = Parameters::of_form(&self.headers, body).ok()?;
         let token = form.one(CSRF, MAX_CSRF).ok().flatten().unwrap_or_default();
         let origin = self.state.config.origin().unwrap_or_default();
         let (browser, new_cookie) = self.browser();
         let is_own = new_cookie.is_none()
             && is_not_cross_origin(&self.headers, &origin)
             && self.state.form_keys.accepts(token, &browser, &self.user.id.opaque_id, purpose);
-        if is_own { Ok(form) } else { Err(forgery()) }
+        is_own.then_some(form)
     }
 }

@@ -1,21 +1,26 @@
 //! The user's app tokens: a list, the form for a new one, and the forms that revoke them.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use askama::Template;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::RawQuery;
+use axum::extract::{FromRequestParts, RawQuery};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
 use proto::doorward::apptokens::v1::{Kind as TokenKind, Token};
 use status::Kind;
 use tonic::Status;
 use web::cookie::with_cookies;
+use web::date::LocalizedTime;
 use web::form::Parameters;
+use web::i18n::Language;
+use web::policy::Policy;
 use web::response::see_other;
 
-use super::dates::{self, Moment};
-use super::i18n::Words;
+use super::i18n::words;
 use super::new_token::{Entered, Offer};
 use super::page::{Navigation, Page, Section};
 use super::signed_in::SignedIn;
@@ -34,8 +39,10 @@ const MAX_ID: usize = 64;
 /// Values of the parameter `done`: what the form before the page has done.
 const REVOKED: &str = "revoked";
 const REVOKED_ALL: &str = "revoked-all";
+/// The last second of the year 9999, beyond which no date is written.
+const LAST_SECOND: u64 = 253_402_300_799;
 
-/// The pages, where there is an auth-app.
+/// The pages. Without auth-app they answer 404.
 pub(super) fn router() -> Router<AccountState> {
     Router::new()
         .route(TOKENS, get(list).post(create))
@@ -48,12 +55,12 @@ struct Row {
     id: String,
     label: String,
     scopes: Vec<String>,
-    created: Option<Moment>,
+    created: Option<LocalizedTime>,
     /// `None` if it never expires.
-    expires: Option<Moment>,
+    expires: Option<LocalizedTime>,
     /// Until when each use of a sliding token postpones its end.
-    latest: Option<Moment>,
-    last_used: Option<Moment>,
+    latest: Option<LocalizedTime>,
+    last_used: Option<LocalizedTime>,
     /// The address of the last use, and the program as it called itself; either may be empty.
     last_used_from: String,
     last_used_by: String,
@@ -62,20 +69,28 @@ struct Row {
 }
 
 impl Row {
-    fn new(words: &Words, token: Token) -> Self {
+    fn new(language: Language, token: Token) -> Self {
+        let day = |seconds| time(seconds).map(|time| LocalizedTime::day(time, language));
+        let minute = |seconds| time(seconds).map(|time| LocalizedTime::minute(time, language));
         Self {
             is_impersonated: token.kind() == TokenKind::Impersonated,
-            scopes: token.scopes.iter().map(|scope| scope_text::describe(words, scope)).collect(),
-            created: dates::day(words, token.created),
-            expires: token.expires.and_then(|end| dates::day(words, end)),
-            latest: token.latest.and_then(|end| dates::day(words, end)),
-            last_used: token.last_used.and_then(|last| dates::minute(words, last)),
+            scopes: token.scopes.iter().map(|scope| scope_text::describe(words(language), scope)).collect(),
+            created: day(token.created),
+            expires: token.expires.and_then(day),
+            latest: token.latest.and_then(day),
+            last_used: token.last_used.and_then(minute),
             last_used_from: token.last_used_from,
             last_used_by: token.last_used_by,
             id: token.id,
             label: token.label,
         }
     }
+}
+
+/// A time in seconds since the epoch; `None` before it, and beyond the year 9999.
+fn time(seconds: i64) -> Option<SystemTime> {
+    let seconds = u64::try_from(seconds).ok().filter(|seconds| *seconds <= LAST_SECOND)?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
 /// What the page says of a form that was sent before.
@@ -116,7 +131,7 @@ struct Created<'a> {
     navigation: Navigation<'a>,
     label: &'a str,
     secret: &'a str,
-    expires: Option<Moment>,
+    expires: Option<LocalizedTime>,
     usage: String,
     tokens_path: String,
 }
@@ -131,107 +146,127 @@ struct ConfirmRevokeAll<'a> {
     revoke_all_path: String,
 }
 
-impl SignedIn {
-    /// The client of auth-app. The routes of this module exist only where there is one.
-    fn own_tokens(&self) -> Result<&OwnTokens, Response> {
-        self.state.own_tokens.as_ref().ok_or_else(|| error::not_found(&self.context()))
+/// The signed-in user, and auth-app, which has the user's tokens.
+struct TokenOwner {
+    signed_in: SignedIn,
+    own_tokens: OwnTokens,
+}
+
+impl FromRequestParts<AccountState> for TokenOwner {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AccountState) -> Result<Self, Response> {
+        let signed_in = SignedIn::from_request_parts(parts, state).await?;
+        match &state.own_tokens {
+            Some(own_tokens) => Ok(Self { signed_in, own_tokens: own_tokens.clone() }),
+            None => Err(error::not_found(&signed_in.context())),
+        }
+    }
+}
+
+impl TokenOwner {
+    fn path(&self, below: &str) -> String {
+        self.signed_in.state.path(below)
     }
 
     fn failure(&self, status: &Status) -> Response {
-        error::failure(&self.context(), status)
+        error::failure(&self.signed_in.context(), status)
+    }
+
+    /// The page that says that nothing was done, for a form that is not ours.
+    fn forgery(&self) -> Response {
+        error::forgery(&self.signed_in.context())
+    }
+
+    /// The list of the tokens behind the one with the identifier `after`, and the form.
+    async fn show(&self, status: StatusCode, after: &str, outcome: Outcome<'_>) -> Result<Response, Response> {
+        let (signed_in, user) = (&self.signed_in, self.signed_in.on_behalf());
+        let policy = self.own_tokens.policy(&user).await.map_err(|status| self.failure(&status))?;
+        let listed = self.own_tokens.list(&user, after).await.map_err(|status| self.failure(&status))?;
+        let context = signed_in.context();
+        let (browser, cookie) = signed_in.browser();
+        let next = Some(listed.next_page_token).filter(|next| !next.is_empty());
+        let page = List {
+            page: context.page(context.words().tokens_title),
+            navigation: context.navigation(Section::Tokens),
+            rows: listed.tokens.into_iter().map(|token| Row::new(context.language, token)).collect(),
+            next: next.map(|next| format!("{}?after={next}", self.path(TOKENS))),
+            offer: Offer::new(context.words(), &policy, outcome.entered, signed_in.state.clock.now()),
+            entered: outcome.entered.cloned().unwrap_or_default(),
+            outcome,
+            create_csrf: signed_in.csrf(&browser, CREATE_FORM),
+            revoke_csrf: signed_in.csrf(&browser, REVOKE_FORM),
+            tokens_path: self.path(TOKENS),
+            revoke_path: self.path(REVOKE),
+            revoke_all_path: self.path(REVOKE_ALL),
+        };
+        Ok(with_cookies(context.respond(status, &page), cookie))
+    }
+
+    /// Makes a token of what was entered.
+    async fn create(&self, entered: &Entered) -> Result<Response, Response> {
+        let (signed_in, user) = (&self.signed_in, self.signed_in.on_behalf());
+        let context = signed_in.context();
+        let words = context.words();
+        let again = Outcome { entered: Some(entered), ..Outcome::default() };
+        let policy = self.own_tokens.policy(&user).await.map_err(|status| self.failure(&status))?;
+        let request = match entered.request(&policy, signed_in.state.clock.now()) {
+            Ok(request) => request,
+            Err(field) => {
+                let outcome = Outcome { error: Some(field.text(words)), ..again };
+                return self.show(StatusCode::BAD_REQUEST, "", outcome).await;
+            }
+        };
+        let (token, secret) = match self.own_tokens.create(&user, request).await {
+            Ok(created) => created,
+            Err(status) => {
+                let kind = Kind::from_grpc(status.code());
+                let error = match kind {
+                    Kind::InvalidArgument => words.error_refused,
+                    Kind::AlreadyExists => words.too_many,
+                    _ => return Err(self.failure(&status)),
+                };
+                let outcome = Outcome { error: Some(error), detail: Some(status.message()), ..again };
+                return self.show(kind.http(), "", outcome).await;
+            }
+        };
+        let page = Created {
+            page: context.page(words.created_title).with_script(),
+            navigation: context.navigation(Section::Tokens),
+            label: &token.label,
+            secret: &secret,
+            expires: token.expires.and_then(time).map(|end| LocalizedTime::day(end, context.language)),
+            usage: usage(&signed_in.user.username, &signed_in.state.config.url),
+            tokens_path: self.path(TOKENS),
+        };
+        // the script copies the token
+        Ok(context.respond_with(StatusCode::OK, &Policy::here().with_own_script(), &page))
     }
 }
 
 /// `GET /account/tokens`.
-async fn list(signed_in: SignedIn, RawQuery(query): RawQuery) -> Result<Response, Response> {
-    let query = Parameters::of_query(query.as_deref()).map_err(|_| error::not_found(&signed_in.context()))?;
-    let words = signed_in.context().words();
+async fn list(owner: TokenOwner, RawQuery(query): RawQuery) -> Result<Response, Response> {
+    let context = owner.signed_in.context();
+    let query = Parameters::of_query(query.as_deref()).map_err(|_| error::not_found(&context))?;
     let done = match query.text("done") {
-        REVOKED => Some(words.revoked),
-        REVOKED_ALL => Some(words.revoked_all),
+        REVOKED => Some(context.words().revoked),
+        REVOKED_ALL => Some(context.words().revoked_all),
         _ => None,
     };
     let after = query.one("after", MAX_ID).ok().flatten().unwrap_or_default();
-    show(&signed_in, StatusCode::OK, after, Outcome { done, ..Outcome::default() }).await
-}
-
-/// The list of the tokens behind the one with the identifier `after`, and the form.
-async fn show(
-    signed_in: &SignedIn,
-    status: StatusCode,
-    after: &str,
-    outcome: Outcome<'_>,
-) -> Result<Response, Response> {
-    let (tokens, user) = (signed_in.own_tokens()?, signed_in.on_behalf());
-    let policy = tokens.policy(&user).await.map_err(|status| signed_in.failure(&status))?;
-    let listed = tokens.list(&user, after).await.map_err(|status| signed_in.failure(&status))?;
-    let (context, state) = (signed_in.context(), &signed_in.state);
-    let (words, style) = (context.words(), context.style());
-    let (browser, cookie) = signed_in.browser();
-    let next = Some(listed.next_page_token).filter(|next| !next.is_empty());
-    let page = List {
-        page: context.page(words.tokens_title, &style),
-        navigation: context.navigation(Section::Tokens),
-        rows: listed.tokens.into_iter().map(|token| Row::new(words, token)).collect(),
-        next: next.map(|next| format!("{}?after={next}", state.path(TOKENS))),
-        offer: Offer::new(words, &policy, outcome.entered, state.clock.now()),
-        entered: outcome.entered.cloned().unwrap_or_default(),
-        outcome,
-        create_csrf: signed_in.csrf(&browser, CREATE_FORM),
-        revoke_csrf: signed_in.csrf(&browser, REVOKE_FORM),
-        tokens_path: state.path(TOKENS),
-        revoke_path: state.path(REVOKE),
-        revoke_all_path: state.path(REVOKE_ALL),
-    };
-    Ok(with_cookies(context.respond(status, &page), cookie))
+    owner.show(StatusCode::OK, after, Outcome { done, ..Outcome::default() }).await
 }
 
 /// `POST /account/tokens`: makes a token, and shows its secret in the response alone (`docs/security-requirements.md#a23`).
-async fn create(signed_in: SignedIn, body: Bytes) -> Result<Response, Response> {
-    let form = signed_in.own_form(CREATE_FORM, &body)?;
-    let (tokens, user) = (signed_in.own_tokens()?, signed_in.on_behalf());
-    let policy = tokens.policy(&user).await.map_err(|status| signed_in.failure(&status))?;
-    let context = signed_in.context();
-    let words = context.words();
-    let entered = match Entered::read(&form) {
-        Ok(entered) => entered,
+async fn create(owner: TokenOwner, body: Bytes) -> Result<Response, Response> {
+    let form = owner.signed_in.own_form(CREATE_FORM, &body).ok_or_else(|| owner.forgery())?;
+    match Entered::read(&form) {
+        Ok(entered) => owner.create(&entered).await,
         Err(field) => {
-            let outcome = Outcome { error: Some(field.text(words)), ..Outcome::default() };
-            return show(&signed_in, StatusCode::BAD_REQUEST, "", outcome).await;
+            let error = Some(field.text(owner.signed_in.context().words()));
+            owner.show(StatusCode::BAD_REQUEST, "", Outcome { error, ..Outcome::default() }).await
         }
-    };
-    let again = Outcome { entered: Some(&entered), ..Outcome::default() };
-    let request = match entered.request(&policy, signed_in.state.clock.now()) {
-        Ok(request) => request,
-        Err(field) => {
-            let outcome = Outcome { error: Some(field.text(words)), ..again };
-            return show(&signed_in, StatusCode::BAD_REQUEST, "", outcome).await;
-        }
-    };
-    let (token, secret) = match tokens.create(&user, request).await {
-        Ok(created) => created,
-        Err(status) => {
-            let kind = Kind::from_grpc(status.code());
-            let error = match kind {
-                Kind::InvalidArgument => words.error_refused,
-                Kind::AlreadyExists => words.too_many,
-                _ => return Err(signed_in.failure(&status)),
-            };
-            let outcome = Outcome { error: Some(error), detail: Some(status.message()), ..again };
-            return show(&signed_in, kind.http(), "", outcome).await;
-        }
-    };
-    let style = context.style();
-    let page = Created {
-        page: context.page(words.created_title, &style),
-        navigation: context.navigation(Section::Tokens),
-        label: &token.label,
-        secret: &secret,
-        expires: token.expires.and_then(|end| dates::day(words, end)),
-        usage: usage(&signed_in.user.username, &signed_in.state.config.url),
-        tokens_path: signed_in.state.path(TOKENS),
-    };
-    Ok(context.respond(StatusCode::OK, &page))
+    }
 }
 
 /// How a token is used on a command line. The secret is not part of it: it would stay in the history of the shell.
@@ -247,36 +282,36 @@ fn shell_word(text: &str) -> String {
 }
 
 /// `POST /account/tokens/revoke`: revokes one token. Another user's is not found.
-async fn revoke(signed_in: SignedIn, body: Bytes) -> Result<Response, Response> {
-    let form = signed_in.own_form(REVOKE_FORM, &body)?;
+async fn revoke(owner: TokenOwner, body: Bytes) -> Result<Response, Response> {
+    let form = owner.signed_in.own_form(REVOKE_FORM, &body).ok_or_else(|| owner.forgery())?;
     let id = form.one("id", MAX_ID).ok().flatten().unwrap_or_default();
-    let revoked = signed_in.own_tokens()?.revoke(&signed_in.on_behalf(), id).await;
-    revoked.map_err(|status| signed_in.failure(&status))?;
-    Ok(see_other(&format!("{}?done={REVOKED}", signed_in.state.path(TOKENS))))
+    let revoked = owner.own_tokens.revoke(&owner.signed_in.on_behalf(), id).await;
+    revoked.map_err(|status| owner.failure(&status))?;
+    Ok(see_other(&format!("{}?done={REVOKED}", owner.path(TOKENS))))
 }
 
 /// `GET /account/tokens/revoke-all`: asks for confirmation.
-async fn confirm_revoke_all(signed_in: SignedIn) -> Response {
+async fn confirm_revoke_all(owner: TokenOwner) -> Response {
+    let signed_in = &owner.signed_in;
     let context = signed_in.context();
-    let (words, style) = (context.words(), context.style());
     let (browser, cookie) = signed_in.browser();
     let page = ConfirmRevokeAll {
-        page: context.page(words.revoke_all_title, &style),
+        page: context.page(context.words().revoke_all_title),
         navigation: context.navigation(Section::Tokens),
         csrf: signed_in.csrf(&browser, REVOKE_ALL_FORM),
-        tokens_path: signed_in.state.path(TOKENS),
-        revoke_all_path: signed_in.state.path(REVOKE_ALL),
+        tokens_path: owner.path(TOKENS),
+        revoke_all_path: owner.path(REVOKE_ALL),
     };
     with_cookies(context.respond(StatusCode::OK, &page), cookie)
 }
 
 /// `POST /account/tokens/revoke-all`.
-async fn revoke_all(signed_in: SignedIn, body: Bytes) -> Result<Response, Response> {
-    signed_in.own_form(REVOKE_ALL_FORM, &body)?;
-    let revoked = signed_in.own_tokens()?.revoke_all(&signed_in.on_behalf()).await;
-    let count = revoked.map_err(|status| signed_in.failure(&status))?;
+async fn revoke_all(owner: TokenOwner, body: Bytes) -> Result<Response, Response> {
+    owner.signed_in.own_form(REVOKE_ALL_FORM, &body).ok_or_else(|| owner.forgery())?;
+    let revoked = owner.own_tokens.revoke_all(&owner.signed_in.on_behalf()).await;
+    let count = revoked.map_err(|status| owner.failure(&status))?;
     tracing::debug!(count, "a user has revoked all app tokens");
-    Ok(see_other(&format!("{}?done={REVOKED_ALL}", signed_in.state.path(TOKENS))))
+    Ok(see_other(&format!("{}?done={REVOKED_ALL}", owner.path(TOKENS))))
 }
 
 #[cfg(test)]

@@ -81,6 +81,10 @@ impl<'a> Defaults<'a> {
         }
     }
 
+    pub(super) fn account(&self) -> account::Config {
+        account::Config { token_manager: self.token_manager(), ..account::Config::default() }
+    }
+
     pub(super) fn gateway(&self) -> gateway::Config {
         gateway::Config { token_manager: self.token_manager(), ..gateway::Config::default() }
     }
@@ -96,10 +100,17 @@ impl<'a> Defaults<'a> {
 }
 
 /// Where the services of this process answer that users reach through the edge.
-pub(crate) fn backends(idp: &Http, auth_app: &Http, auth_bearer: &Http) -> proxy::Backends {
+pub(crate) fn backends(idp: &Http, auth_app: &Http, auth_bearer: &Http, account: &account::Config) -> proxy::Backends {
     let url = |http: &Http| {
         let scheme = if http.tls.enabled { "https" } else { "http" };
         format!("{scheme}://{}", runtime::endpoint_of(&http.addr))
     };
-    proxy::Backends { idp: url(idp), auth_app: url(auth_app), auth_bearer: url(auth_bearer) }
+    proxy::Backends {
+        idp: url(idp),
+        auth_app: url(auth_app),
+        auth_bearer: url(auth_bearer),
+        account: url(&account.http),
+        account_root: account.root().to_owned(),
+        account_front_page: account.front_page,
+    }
 }

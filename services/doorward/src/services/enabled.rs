@@ -99,7 +99,7 @@ mod tests {
     fn auth_app_has_to_be_asked_for() {
         assert_eq!(
             selected([]).unwrap(),
-            ["users", "auth-basic", "auth-machine", "auth-service", "idp", "gateway", "proxy"]
+            ["users", "auth-basic", "auth-machine", "auth-service", "idp", "account", "gateway", "proxy"]
         );
         let added = selected([("OCIS_ADD_RUN_SERVICES", "auth-app")]).unwrap();
         assert!(added.contains(&"auth-app"));
@@ -115,7 +115,10 @@ mod tests {
     #[test]
     fn exclusion_beats_addition() {
         let names = selected([("OCIS_ADD_RUN_SERVICES", "auth-app"), ("OCIS_EXCLUDE_RUN_SERVICES", "auth-app,users")]);
-        assert_eq!(names.unwrap(), ["auth-basic", "auth-machine", "auth-service", "idp", "gateway", "proxy"]);
+        assert_eq!(
+            names.unwrap(),
+            ["auth-basic", "auth-machine", "auth-service", "idp", "account", "gateway", "proxy"]
+        );
     }
 
     #[test]
@@ -123,7 +126,9 @@ mod tests {
         let error = selected([("OCIS_ADD_RUN_SERVICES", "auth-apps")]).unwrap_err().to_string();
         assert!(error.contains("OCIS_ADD_RUN_SERVICES") && error.contains("\"auth-apps\""), "{error}");
         assert!(
-            error.contains("users, auth-basic, auth-machine, auth-service, auth-app, auth-bearer, idp, gateway, proxy"),
+            error.contains(
+                "users, auth-basic, auth-machine, auth-service, auth-app, auth-bearer, idp, account, gateway, proxy"
+            ),
             "{error}"
         );
     }

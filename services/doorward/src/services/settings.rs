@@ -32,7 +32,8 @@ impl Settings {
         if users.is_ldap() && auth_machine.relies_on_roles() {
             reader.warnings.push(LDAP_WITHOUT_ROLES.to_owned());
         }
-        defaults.backends = backends(&idp.http, &auth_app.http, &auth_bearer.http);
+        let account = reader.read::<account::Account>(&defaults.account())?;
+        defaults.backends = backends(&idp.http, &auth_app.http, &auth_bearer.http, &account);
         Ok(Self {
             users,
             auth_basic: reader.read::<auth_basic::AuthBasic>(&defaults.auth_basic())?,
@@ -41,6 +42,7 @@ impl Settings {
             auth_app,
             auth_bearer,
             idp,
+            account,
             gateway: reader.read::<gateway::Gateway>(&defaults.gateway())?,
             proxy: reader.read::<proxy::Proxy>(&defaults.proxy())?,
             data,

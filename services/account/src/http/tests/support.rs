@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use tempfile::TempDir;
 use token::{KeyRing, METADATA_KEY, Minter, Verifier};
 use tower::ServiceExt;
+use web::page::{Assets, Installation};
 
 use crate::form_keys::FormKeys;
 use crate::http::router;
@@ -44,7 +45,7 @@ impl Bench {
     /// The pages with or without auth-app, and with a file of applications if its text is not empty.
     pub(crate) async fn with(has_auth_app: bool, applications: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let clock = Clock::manual(UNIX_EPOCH + Duration::from_secs(1_795_995_180));
+        let clock = Clock::manual(UNIX_EPOCH + Duration::from_mins(29_933_253));
         let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
         let token_manager = TokenManager { jwt_secret: SECRET.into(), ..TokenManager::default() };
         let directory = MemoryDirectory::new(["einstein", "marie"].map(user));
@@ -66,7 +67,10 @@ impl Bench {
             file
         });
         let keys = Arc::new(KeyRing::new(&SecretString::from(SECRET), None).expect("is long enough"));
+        let config = Config::default();
+        let assets = Assets::new(config.root(), &config.pages);
         let state = AccountState::new(Parts {
+            installation: Installation::new(&config.pages, &assets),
             applications: applications::read(applications_file.as_deref()).expect("a valid file"),
             verifier: Verifier::new(Arc::clone(&keys)),
             form_keys: FormKeys::new(&token_manager),
@@ -76,7 +80,7 @@ impl Bench {
                 .map(|opened| OwnTokens::new(auth_app::grpc::own_tokens::serve(opened.own_tokens.clone(), None))),
             clock: clock.clone(),
             random: context.random.clone(),
-            config: Config::default(),
+            config,
         });
         Self {
             router: Router::new().nest("/account", router(state)),
