@@ -50,7 +50,18 @@ redacted! {
     idp::v1::AddClientResponse as "AddClientResponse" { client } hides secret;
     idp::v1::AddInitialAccessResponse as "AddInitialAccessResponse" { expires } hides token;
     idp::v1::RotateSecretResponse as "RotateSecretResponse" {} hides secret;
+    passwords::v1::JudgePasswordRequest as "JudgePasswordRequest" { user_id, new_user } hides password;
     passwords::v1::SetPasswordRequest as "SetPasswordRequest" { user_id } hides password;
+}
+
+impl fmt::Debug for passwords::v1::ChangeOwnPasswordRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { old_password, new_password } = self;
+        f.debug_struct("ChangeOwnPasswordRequest")
+            .field("old_password", &Secret(old_password.is_empty()))
+            .field("new_password", &Secret(new_password.is_empty()))
+            .finish()
+    }
 }
 
 impl fmt::Debug for core::v3::HeaderValue {

@@ -431,8 +431,14 @@ async fn own_paths() {
     let found = paths!(passwords::v1::passwords_api_client::PasswordsApiClient;
         set_password(passwords::v1::SetPasswordRequest),
         remove_password(passwords::v1::RemovePasswordRequest),
-        has_password(passwords::v1::HasPasswordRequest));
-    assert_paths(&found, "doorward.passwords.v1.PasswordsAPI", &["SetPassword", "RemovePassword", "HasPassword"]);
+        has_password(passwords::v1::HasPasswordRequest),
+        judge_password(passwords::v1::JudgePasswordRequest),
+        change_own_password(passwords::v1::ChangeOwnPasswordRequest));
+    assert_paths(
+        &found,
+        "doorward.passwords.v1.PasswordsAPI",
+        &["SetPassword", "RemovePassword", "HasPassword", "JudgePassword", "ChangeOwnPassword"],
+    );
 
     let found = paths!(idp::v1::idp_admin_api_client::IdpAdminApiClient;
         add_client(idp::v1::AddClientRequest),

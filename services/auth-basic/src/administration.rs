@@ -1,8 +1,9 @@
 //! Setting and removing passwords.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use authn::{BoxError, Directory, DirectoryError, Groups, User, UserId, prepare_password};
+use authn::{AuthError, BoxError, Directory, DirectoryError, Groups, User, UserId, prepare_password};
 use crypto::HmacKey;
 use runtime::Clock;
 use secrecy::{ExposeSecret, SecretString};
@@ -10,7 +11,7 @@ use status::Kind;
 use store::StoreError;
 
 use crate::backend::Hashing;
-use crate::password::{Policy, Verifier, Weakness};
+use crate::password::{Judgement, Policy, Verifier, Weakness};
 use crate::pool::PoolError;
 use crate::store::PasswordStore;
 
@@ -37,11 +38,25 @@ impl Administration {
         token: &str,
     ) -> Result<(), AdministrationError> {
         let user = self.user(user_id).await?;
-        self.policy.check(prepare_password(password).expose_secret(), Some(&user))?;
-        let lane = self.digester.digest_of_parts(&[b"administration", user_id.as_bytes()]);
-        let verifier = self.hashing.hash(lane, password).await?;
+        let verifier = self.new_verifier(password, &user).await?;
         self.passwords.set(user_id, &verifier, self.clock.now()).await?;
-        self.tell(user_id, token).await.map_err(AdministrationError::Untold)
+        self.tell(user_id, token).await.map(drop).map_err(AdministrationError::Untold)
+    }
+
+    /// A verifier of a password that may be this user's.
+    pub(crate) async fn new_verifier(
+        &self,
+        password: &SecretString,
+        user: &User,
+    ) -> Result<String, AdministrationError> {
+        self.policy.check(prepare_password(password).expose_secret(), Some(user))?;
+        let lane = self.digester.digest_of_parts(&[b"administration", user.id.opaque_id.as_bytes()]);
+        Ok(self.hashing.hash(lane, password).await?)
+    }
+
+    /// Judges a password as this user's by the policy.
+    pub(crate) fn judge(&self, password: &SecretString, user: &User) -> Judgement {
+        self.policy.judge(prepare_password(password).expose_secret(), Some(user))
     }
 
     /// Keeps what another system kept of a password: a PHC string of argon2, or a bcrypt string. It is brought up to date
@@ -61,7 +76,7 @@ impl Administration {
         let removed = self.passwords.remove(named(user_id)?).await?;
         // notifies even if there was none: it may be the second attempt, after one that could not notify
         match self.tell(user_id, token).await {
-            Ok(()) | Err(DirectoryError::NotFound) => Ok(removed),
+            Ok(_) | Err(DirectoryError::NotFound) => Ok(removed),
             Err(error) => Err(AdministrationError::Untold(error)),
         }
     }
@@ -71,22 +86,23 @@ impl Administration {
         Ok(self.passwords.verifier(named(user_id)?).await?.is_some())
     }
 
-    async fn user(&self, user_id: &str) -> Result<Arc<User>, AdministrationError> {
+    pub(crate) async fn user(&self, user_id: &str) -> Result<Arc<User>, AdministrationError> {
         Ok(self.directory.user(&id(named(user_id)?), Groups::Skip).await?)
     }
 
     /// Tells the directory that a password was changed. The time is that of telling, when the change is durable: what the
-    /// old password was valid for until then is older.
-    async fn tell(&self, user_id: &str, token: &str) -> Result<(), DirectoryError> {
-        match self.directory.note_password_change(&id(user_id), self.clock.now(), token).await {
+    /// old password was valid for until then is older. Returns it.
+    pub(crate) async fn tell(&self, user_id: &str, token: &str) -> Result<SystemTime, DirectoryError> {
+        let at = self.clock.now();
+        match self.directory.note_password_change(&id(user_id), at, token).await {
             Err(DirectoryError::ReadOnly) => {
                 tracing::info!(
                     user = user_id,
                     "the directory is only read: other credentials outlive the password that was changed"
                 );
-                Ok(())
+                Ok(at)
             }
-            outcome => outcome,
+            outcome => outcome.map(|()| at),
         }
     }
 }
@@ -108,6 +124,18 @@ pub enum AdministrationError {
     /// The password violates the policy.
     #[error(transparent)]
     Weak(#[from] Weakness),
+    /// The old password, which a user has to give, is not the right one.
+    #[error("the old password is not right")]
+    OldPassword,
+    /// The new password is the old one.
+    #[error("the new password must not be the old one")]
+    Unchanged,
+    /// The password was changed by another request at the same time.
+    #[error("the password was changed at the same time, try again")]
+    Concurrent,
+    /// The old password could not be verified.
+    #[error(transparent)]
+    Verification(AuthError),
     /// What is to be imported is no verifier.
     #[error("this is neither an argon2 nor a bcrypt string, or it is one that would cost too much")]
     Verifier,
@@ -132,7 +160,10 @@ impl AdministrationError {
     /// The kind, which decides the status.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Unnamed | Self::Weak(_) | Self::Verifier => Kind::InvalidArgument,
+            Self::Unnamed | Self::Weak(_) | Self::Unchanged | Self::Verifier => Kind::InvalidArgument,
+            Self::OldPassword => Kind::Unauthenticated,
+            Self::Concurrent => Kind::Aborted,
+            Self::Verification(error) => error.kind(),
             Self::Busy => Kind::ResourceExhausted,
             Self::Directory(error) => error.kind(),
             Self::Untold(_) => Kind::Unavailable,

@@ -61,9 +61,18 @@ pub struct Config {
     /// How many more may wait for a free hash thread. Further requests are refused and may be repeated.
     #[schemars(extend("x-env" = ["<P>_HASH_QUEUE"], "default" = 64))]
     pub hash_queue: usize,
-    /// The least number of characters of a new password.
-    #[schemars(extend("x-env" = ["<P>_PASSWORD_MIN_CHARACTERS"], "default" = 8, "minimum" = 1, "maximum" = 64))]
+    /// The least number of characters of a new password. NIST SP 800-63B-4 requires 15 where the password is the only
+    /// factor, and 8 where every user has a second one. Existing passwords stay valid.
+    #[schemars(extend("x-env" = ["<P>_PASSWORD_MIN_CHARACTERS"], "default" = 15, "minimum" = 1, "maximum" = 64))]
     pub password_min_characters: usize,
+    /// How hard a new password must be to guess, as zxcvbn estimates it: from 0 (not judged) to 4 (more than 10^10
+    /// guesses).
+    #[schemars(extend("x-env" = ["<P>_PASSWORD_MIN_SCORE"], "default" = 3, "maximum" = 4))]
+    pub password_min_score: u32,
+    /// Words that new passwords must not be made of, in addition to the user's own names: the name of your installation
+    /// and organisation.
+    #[schemars(extend("x-env" = ["<P>_PASSWORD_CONTEXT_WORDS"]))]
+    pub password_context_words: Vec<String>,
     /// How long a verified password is remembered, so that clients that send it with every request do not have it
     /// hashed each time. At most 1m, which is also how long a password changed in an LDAP server may still work. 0s
     /// turns it off.
@@ -87,7 +96,12 @@ impl Config {
     }
 
     pub(crate) fn policy(&self) -> Policy {
-        Policy { least: self.password_min_characters }
+        Policy {
+            least: self.password_min_characters,
+            // at most 4, by the bound of the setting
+            least_score: u8::try_from(self.password_min_score).unwrap_or(4),
+            words: self.password_context_words.clone(),
+        }
     }
 }
 

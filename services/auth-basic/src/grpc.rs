@@ -1,21 +1,25 @@
-//! `PasswordsAPI`, for administrators.
+//! `PasswordsAPI`, for administrators, and for users about their own password.
+
+mod convert;
 
 use std::sync::Arc;
 
 use authn::Caller;
 use authn::audit::Event;
 use proto::doorward::passwords::v1::{
-    HasPasswordRequest, HasPasswordResponse, RemovePasswordRequest, RemovePasswordResponse, SetPasswordRequest,
-    SetPasswordResponse,
+    ChangeOwnPasswordRequest, ChangeOwnPasswordResponse, HasPasswordRequest, HasPasswordResponse, JudgePasswordRequest,
+    JudgePasswordResponse, RemovePasswordRequest, RemovePasswordResponse, SetPasswordRequest, SetPasswordResponse,
     passwords_api_server::{PasswordsApi, PasswordsApiServer},
 };
 use runtime::Clock;
 use secrecy::SecretString;
 use status::Kind;
-use token::{Verifier, authorize_admin};
+use store::columns::micros;
+use token::{Claims, Verifier, authorize, authorize_admin};
 use tonic::{Request, Response, Status};
 use tracing::field::display;
 
+use crate::own_password::OwnPasswords;
 use crate::{Administration, AdministrationError};
 
 /// The largest request that is read, in bytes.
@@ -24,6 +28,7 @@ const REQUEST_LIMIT: usize = 64 * 1024;
 /// The gRPC face of [`Administration`].
 pub(crate) struct Api {
     pub(crate) administration: Arc<Administration>,
+    pub(crate) own: OwnPasswords,
     pub(crate) verifier: Verifier,
     pub(crate) clock: Clock,
 }
@@ -63,6 +68,20 @@ impl PasswordsApi for ReadOnly {
     async fn has_password(&self, _: Request<HasPasswordRequest>) -> Result<Response<HasPasswordResponse>, Status> {
         refuse()
     }
+
+    async fn judge_password(
+        &self,
+        _: Request<JudgePasswordRequest>,
+    ) -> Result<Response<JudgePasswordResponse>, Status> {
+        refuse()
+    }
+
+    async fn change_own_password(
+        &self,
+        _: Request<ChangeOwnPasswordRequest>,
+    ) -> Result<Response<ChangeOwnPasswordResponse>, Status> {
+        refuse()
+    }
 }
 
 impl Api {
@@ -75,12 +94,23 @@ impl Api {
         let token = token::from_metadata(request.metadata()).unwrap_or_default().to_owned();
         Ok(Circumstances { caller, administrator: claims.user.id.opaque_id, token })
     }
+
+    /// Who calls, if it is a user in person: a restricted credential and one that acts in the user's name may not learn or
+    /// change anything of a password (`docs/security-requirements.md#b21`).
+    fn user<T>(&self, request: &Request<T>) -> Result<Claims, Status> {
+        let claims = authorize(&self.verifier, self.clock.now(), request.metadata())?;
+        if claims.scopes.is_full_user() && claims.actor.is_none() {
+            Ok(claims)
+        } else {
+            Err(status::grpc(Kind::PermissionDenied, "the credential is restricted, or acts in the user's name"))
+        }
+    }
 }
 
-/// In which an administrator calls.
+/// In which an administrator or a user calls.
 struct Circumstances {
     caller: Caller,
-    /// The identifier, for the audit log.
+    /// The identifier of the caller, for the audit log.
     administrator: String,
     /// The internal token, for the directory.
     token: String,
@@ -139,6 +169,46 @@ impl PasswordsApi for Api {
         let outcome = self.administration.has_password(&user_id).await;
         let has_password = circumstances.conclude("password_asked_for", &user_id, outcome)?;
         Ok(Response::new(HasPasswordResponse { has_password }))
+    }
+
+    async fn judge_password(
+        &self,
+        request: Request<JudgePasswordRequest>,
+    ) -> Result<Response<JudgePasswordResponse>, Status> {
+        let claims = self.user(&request)?;
+        let JudgePasswordRequest { password, user_id, new_user } = request.into_inner();
+        let own_id = claims.user.id.opaque_id.as_str();
+        let is_own = new_user.is_none() && (user_id.is_empty() || user_id == own_id);
+        if !is_own && !claims.is_admin() {
+            return Err(token::TokenError::NotAdministrator.into());
+        }
+        let password = SecretString::from(password);
+        let judgement = if let Some(names) = new_user {
+            self.administration.judge(&password, &convert::new_user(names))
+        } else {
+            let user_id = if user_id.is_empty() { own_id } else { &user_id };
+            let user = self.administration.user(user_id).await;
+            let user = user.map_err(|error| status::grpc(error.kind(), error.to_string()))?;
+            self.administration.judge(&password, &user)
+        };
+        Ok(Response::new(convert::judgement(&judgement, &self.administration.policy)))
+    }
+
+    async fn change_own_password(
+        &self,
+        request: Request<ChangeOwnPasswordRequest>,
+    ) -> Result<Response<ChangeOwnPasswordResponse>, Status> {
+        let caller = Caller::of(request.metadata(), request.extensions());
+        let claims = self.user(&request).inspect_err(|error| {
+            audit("password_changed", &caller, "", "", "refused", error.message());
+        })?;
+        let user_id = claims.user.id.opaque_id;
+        let ChangeOwnPasswordRequest { old_password, new_password } = request.into_inner();
+        let (old, new) = (SecretString::from(old_password), SecretString::from(new_password));
+        let outcome = self.own.change(&user_id, &old, &new, &caller).await;
+        let circumstances = Circumstances { caller, administrator: user_id.clone(), token: String::new() };
+        let changed_at = micros(circumstances.conclude("password_changed", &user_id, outcome)?);
+        Ok(Response::new(ChangeOwnPasswordResponse { changed_at }))
     }
 }
 

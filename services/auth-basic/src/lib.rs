@@ -8,6 +8,7 @@ mod config;
 mod digest;
 mod grpc;
 mod migration;
+mod own_password;
 pub mod password;
 mod pool;
 pub mod store;
@@ -35,6 +36,7 @@ pub use throttle::Rules;
 use authenticator::Basic;
 use backend::{Backend, Hashing};
 use digest::shared_key;
+use own_password::OwnPasswords;
 use password::Hasher;
 use pool::{Pool, TRIM_INTERVAL};
 use store::PasswordStore;
@@ -158,7 +160,8 @@ pub fn app(opened: &Components, config: &Config, context: &Context) -> Result<Ap
     if let Some(administration) = &opened.administration {
         let keys = runtime::key_ring::<AuthBasic>(config, |config| config.token_manager.clone(), context)?;
         let (administration, clock) = (administration.clone(), context.clock.clone());
-        let api = grpc::Api { administration, verifier: Verifier::new(keys), clock };
+        let own = OwnPasswords::new(administration.clone(), opened.authenticator.clone(), keys.clone(), clock.clone());
+        let api = grpc::Api { administration, own, verifier: Verifier::new(keys), clock };
         routes = routes.add_service(grpc::serve(api, limit));
     } else {
         routes = routes.add_service(grpc::serve_read_only(limit));

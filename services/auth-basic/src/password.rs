@@ -2,10 +2,11 @@
 
 mod hasher;
 mod policy;
+mod strength;
 mod verifier;
 
 pub use hasher::{Cost, CostError};
 pub(crate) use hasher::{Hasher, Memory};
 pub(crate) use policy::MOST_BYTES;
-pub use policy::{Policy, Weakness};
+pub use policy::{Judgement, Policy, Weakness};
 pub use verifier::Verifier;

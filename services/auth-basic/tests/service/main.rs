@@ -3,5 +3,6 @@
 mod administration;
 mod changes;
 mod logins;
+mod own_password;
 mod passwords;
 mod support;

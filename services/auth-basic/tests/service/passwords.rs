@@ -99,17 +99,17 @@ async fn five_hundred_logins_at_once_stay_in_bounds() {
 async fn legacy_password_signs_in_and_is_brought_up_to_date() {
     let bench = Bench::start(cheap()).await;
     let administration = bench.opened.administration.as_ref().expect("passwords are kept here");
-    let legacy = bcrypt::hash("an old password", 4).expect("a bcrypt hash");
+    let legacy = bcrypt::hash("an outdated passphrase of a device", 4).expect("a bcrypt hash");
     administration.import("id-of-marie", &legacy).await.expect("a verifier of another system");
     assert_eq!(refusal_reason(bench.sign_in("marie", "another password").await), Reason::WrongSecret);
     let before = bench.hashed();
     bench.directory.password_changes();
-    bench.sign_in("marie", "an old password").await.expect("the right password");
+    bench.sign_in("marie", "an outdated passphrase of a device").await.expect("the right password");
     assert_eq!(bench.hashed(), before + 2, "verified, and hashed anew");
     assert_eq!(bench.directory.password_changes(), [], "which changes nothing for the person");
-    bench.sign_in("marie", "an old password").await.expect("the right password");
+    bench.sign_in("marie", "an outdated passphrase of a device").await.expect("the right password");
     assert_eq!(bench.hashed(), before + 3, "verified against what is kept now");
-    bench.sign_in("marie", "an old password").await.expect("the right password");
+    bench.sign_in("marie", "an outdated passphrase of a device").await.expect("the right password");
     assert_eq!(bench.hashed(), before + 3, "and remembered");
     assert!(administration.import("id-of-marie", "not a verifier").await.is_err());
 }
@@ -119,7 +119,8 @@ async fn legacy_password_signs_in_and_is_brought_up_to_date() {
 async fn twins_beyond_72_bytes_differ() {
     let bench = Bench::start(cheap()).await;
     let administration = bench.opened.administration.as_ref().expect("passwords are kept here");
-    let (long, twin) = (format!("{}1", "long ".repeat(20)), format!("{}2", "long ".repeat(20)));
+    let begin = "several words that belong to no one sentence, ".repeat(2);
+    let (long, twin) = (format!("{begin}1"), format!("{begin}2"));
     let legacy = bcrypt::hash(&long, 4).expect("a bcrypt hash");
     administration.import("id-of-marie", &legacy).await.expect("a verifier of another system");
     assert_eq!(refusal_reason(bench.sign_in("marie", &twin).await), Reason::WrongSecret);
@@ -217,13 +218,16 @@ async fn device_with_an_old_password_counts_one_failure() {
     let bench = Bench::start(cheap()).await;
     let before = bench.hashed();
     for _ in 0..100 {
-        assert_eq!(refusal_reason(bench.sign_in("einstein", "an old password").await), Reason::WrongSecret);
+        assert_eq!(
+            refusal_reason(bench.sign_in("einstein", "an outdated passphrase of a device").await),
+            Reason::WrongSecret
+        );
         bench.context.clock.advance(Duration::from_secs(10));
     }
     assert_eq!(bench.hashed(), before + 1);
     bench.sign_in("einstein", PASSWORD).await.expect("its owner, from the same address");
-    bench.set("einstein", "an old password").await;
-    bench.sign_in("einstein", "an old password").await.expect("now it is the right one");
+    bench.set("einstein", "an outdated passphrase of a device").await;
+    bench.sign_in("einstein", "an outdated passphrase of a device").await.expect("now it is the right one");
 }
 
 /// Row I36.

@@ -1,0 +1,104 @@
+//! A user changes the own password.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use authn::{
+    AuthError, Authenticated, Authenticator, Caller, Credentials, User, UserId, UserType, prepare_password, role,
+};
+use runtime::Clock;
+use secrecy::{ExposeSecret, SecretString};
+use token::{KeyRing, Minter};
+
+use crate::{Administration, AdministrationError};
+
+/// The name under which this service tells the directory of a change.
+const NAME: &str = "auth-basic";
+/// How long that may take.
+const LIFETIME: Duration = Duration::from_mins(1);
+
+/// Changes the passwords of users who know their old one.
+pub(crate) struct OwnPasswords {
+    pub(crate) administration: Arc<Administration>,
+    /// Verifies old passwords, and counts failures as at sign-in.
+    pub(crate) authenticator: Arc<dyn Authenticator>,
+    minter: Minter,
+    clock: Clock,
+}
+
+impl OwnPasswords {
+    pub(crate) fn new(
+        administration: Arc<Administration>,
+        authenticator: Arc<dyn Authenticator>,
+        keys: Arc<KeyRing>,
+        clock: Clock,
+    ) -> Self {
+        Self { administration, authenticator, minter: Minter::new(keys, LIFETIME, true), clock }
+    }
+
+    /// Replaces the password of this user, and notifies the directory, by which sessions and tokens from before end. Returns
+    /// the moment before which they were made.
+    ///
+    /// # Errors
+    /// With [`AdministrationError::Untold`] the password is changed all the same.
+    pub(crate) async fn change(
+        &self,
+        user_id: &str,
+        old: &SecretString,
+        new: &SecretString,
+        caller: &Caller,
+    ) -> Result<SystemTime, AdministrationError> {
+        let user = self.administration.user(user_id).await?;
+        let stored = self.verify(&user, old, caller).await?;
+        // after the old password was verified: a stranger must not learn whether this is the old one
+        if prepare_password(old).expose_secret() == prepare_password(new).expose_secret() {
+            return Err(AdministrationError::Unchanged);
+        }
+        let verifier = self.administration.new_verifier(new, &user).await?;
+        // a password that an administrator has set in the meantime stays
+        if !self.administration.passwords.replace(user_id, &stored, &verifier, self.clock.now()).await? {
+            return Err(AdministrationError::Concurrent);
+        }
+        let token = self.token().map_err(AdministrationError::Internal)?;
+        self.administration.tell(user_id, &token).await.map_err(AdministrationError::Untold)
+    }
+
+    /// Verifies the old password as at sign-in. Returns the verifier that it matches.
+    async fn verify(&self, user: &User, old: &SecretString, caller: &Caller) -> Result<String, AdministrationError> {
+        let credentials =
+            Credentials { caller: caller.clone(), ..Credentials::new(&user.username, old.expose_secret()) };
+        // a verifier of another system is replaced when its password is verified, and once only
+        for _ in 0..2 {
+            let before = self.stored(user).await?;
+            let verified = self.authenticator.authenticate(&credentials).await.map_err(refused)?;
+            if verified.user.id.opaque_id != user.id.opaque_id {
+                return Err(AdministrationError::OldPassword);
+            }
+            if let Some(before) = before
+                && self.stored(user).await?.as_ref() == Some(&before)
+            {
+                return Ok(before);
+            }
+        }
+        Err(AdministrationError::Concurrent)
+    }
+
+    async fn stored(&self, user: &User) -> Result<Option<String>, AdministrationError> {
+        Ok(self.administration.passwords.verifier(&user.id.opaque_id).await?)
+    }
+
+    /// The internal token of this service for the directory, which takes changes from administrators only.
+    fn token(&self) -> Result<String, authn::BoxError> {
+        let id = UserId { opaque_id: NAME.to_owned(), kind: UserType::Service, ..UserId::default() };
+        let service = User { id, username: NAME.to_owned(), roles: vec![role::ADMIN.to_owned()], ..User::default() };
+        Ok(self.minter.mint(self.clock.now(), &Authenticated::full(Arc::new(service), "pwd"))?)
+    }
+}
+
+fn refused(error: AuthError) -> AdministrationError {
+    match error {
+        // an account without a password, and a disabled one, are not told apart from a wrong password
+        AuthError::Refused(_) => AdministrationError::OldPassword,
+        error => AdministrationError::Verification(error),
+    }
+}
