@@ -10,7 +10,7 @@ use prost::Message as _;
 const ROOTS: [&str; 5] = ["cs3", "doorward", "envoy", "google", "ocis"];
 
 /// Messages that carry a secret. Their `Debug` is written by hand, in `src/redacted.rs`, and does not show it.
-const SECRET: [&str; 18] = [
+const SECRET: [&str; 19] = [
     ".cs3.auth.applications.v1beta1.AppPassword",
     ".cs3.auth.applications.v1beta1.GetAppPasswordRequest",
     ".cs3.auth.applications.v1beta1.InvalidateAppPasswordRequest",
@@ -24,6 +24,7 @@ const SECRET: [&str; 18] = [
     ".doorward.idp.v1.AddClientResponse",
     ".doorward.idp.v1.AddInitialAccessResponse",
     ".doorward.idp.v1.RotateSecretResponse",
+    ".doorward.idp.v1.UpdateClientResponse",
     ".doorward.passwords.v1.ChangeOwnPasswordRequest",
     ".doorward.passwords.v1.JudgePasswordRequest",
     ".doorward.passwords.v1.SetPasswordRequest",

@@ -50,6 +50,7 @@ redacted! {
     idp::v1::AddClientResponse as "AddClientResponse" { client } hides secret;
     idp::v1::AddInitialAccessResponse as "AddInitialAccessResponse" { expires } hides token;
     idp::v1::RotateSecretResponse as "RotateSecretResponse" {} hides secret;
+    idp::v1::UpdateClientResponse as "UpdateClientResponse" { client } hides secret;
     passwords::v1::JudgePasswordRequest as "JudgePasswordRequest" { user_id, new_user } hides password;
     passwords::v1::SetPasswordRequest as "SetPasswordRequest" { user_id } hides password;
 }

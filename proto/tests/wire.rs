@@ -444,13 +444,14 @@ async fn own_paths() {
         add_client(idp::v1::AddClientRequest),
         list_clients(idp::v1::ListClientsRequest),
         get_client(idp::v1::GetClientRequest),
+        update_client(idp::v1::UpdateClientRequest),
         rotate_secret(idp::v1::RotateSecretRequest),
         remove_client(idp::v1::RemoveClientRequest),
         add_initial_access(idp::v1::AddInitialAccessRequest));
     assert_paths(
         &found,
         "doorward.idp.v1.IdpAdminAPI",
-        &["AddClient", "ListClients", "GetClient", "RotateSecret", "RemoveClient", "AddInitialAccess"],
+        &["AddClient", "ListClients", "GetClient", "UpdateClient", "RotateSecret", "RemoveClient", "AddInitialAccess"],
     );
 
     let found = paths!(apptokens::v1::app_tokens_api_client::AppTokensApiClient;

@@ -15,7 +15,7 @@ use ::token::{Claims, authorize_admin};
 use proto::doorward::idp::v1::{
     AddClientRequest, AddClientResponse, AddInitialAccessRequest, AddInitialAccessResponse, GetClientRequest,
     GetClientResponse, ListClientsRequest, ListClientsResponse, RemoveClientRequest, RemoveClientResponse,
-    RotateSecretRequest, RotateSecretResponse,
+    RotateSecretRequest, RotateSecretResponse, UpdateClientRequest, UpdateClientResponse,
     idp_admin_api_server::{IdpAdminApi, IdpAdminApiServer},
 };
 use secrecy::ExposeSecret;
@@ -104,6 +104,19 @@ impl IdpAdminApi for Api {
         let found = self.0.clients.describe(&request.into_inner().id).await.map_err(|error| failed(&error))?;
         let found = found.ok_or_else(|| refused(&ChangeError::Unknown))?;
         Ok(Response::new(GetClientResponse { client: Some(convert::client(&found)) }))
+    }
+
+    async fn update_client(
+        &self,
+        request: Request<UpdateClientRequest>,
+    ) -> Result<Response<UpdateClientResponse>, Status> {
+        let by = self.admin(&request)?.user.username;
+        let UpdateClientRequest { id, metadata } = request.into_inner();
+        let changes = serde_json::from_str(&metadata).map_err(|_| invalid("metadata: is no JSON object"))?;
+        let made = self.0.clients.update(&id, changes).await.map_err(|error| refused(&error))?;
+        tracing::info!(client = id, by, "a client was changed");
+        let secret = made.secret.map(|secret| secret.expose_secret().to_owned()).unwrap_or_default();
+        Ok(Response::new(UpdateClientResponse { client: Some(convert::client(&made.described)), secret }))
     }
 
     async fn rotate_secret(

@@ -1,7 +1,8 @@
 //! `idp client`
 
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+mod options;
+mod update;
+
 use std::time::Duration;
 
 use authn::BoxError;
@@ -14,6 +15,8 @@ use proto::doorward::idp::v1::{
 use runtime::{Confirmation, Context, print, print_once};
 use serde_json::{Map, Value};
 
+use self::options::Options;
+use self::update::Update;
 use super::operator::Operator;
 use super::show;
 use crate::Config;
@@ -23,6 +26,8 @@ use crate::Config;
 pub enum ClientCommand {
     /// Adds a client and prints its id, and its secret if it has one: that is shown this once
     Add(Box<Add>),
+    /// Changes the metadata of an added or registered client; what is not named stays
+    Update(Box<Update>),
     /// Lists all clients, also those that are built in or in the file of clients
     List(List),
     /// Shows the metadata of a client as JSON
@@ -36,39 +41,13 @@ pub enum ClientCommand {
 }
 
 /// `client add`
-#[expect(clippy::struct_excessive_bools, reason = "each is one flag")]
 #[derive(Debug, Args)]
 pub struct Add {
     /// Its id; made up if left out
     #[arg(long, allow_hyphen_values = true)]
     id: Option<String>,
-    /// What people are shown
-    #[arg(long)]
-    name: Option<String>,
-    /// Where sign-ins come back to; may be repeated
-    #[arg(long = "redirect-uri", value_name = "URI")]
-    redirect_uris: Vec<String>,
-    /// Where browsers may go after signing out; may be repeated
-    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
-    post_logout_redirect_uris: Vec<String>,
-    /// A program on people's machines
-    #[arg(long)]
-    native: bool,
-    /// It cannot keep a secret, and gets none
-    #[arg(long)]
-    public: bool,
-    /// A grant type, as in `client_credentials`; may be repeated
-    #[arg(long = "grant-type", value_name = "TYPE")]
-    grant_types: Vec<String>,
-    /// What it may ask for, with spaces between; everything if left out
-    #[arg(long)]
-    scope: Option<String>,
-    /// It belongs to the house: people are not asked for their consent
-    #[arg(long)]
-    trusted: bool,
-    /// A file with a JSON object of further metadata (RFC 7591); - is standard input
-    #[arg(long, value_name = "FILE")]
-    metadata: Option<PathBuf>,
+    #[command(flatten)]
+    options: Options,
     /// Prints all of it as JSON
     #[arg(long)]
     json: bool,
@@ -134,6 +113,7 @@ impl ClientCommand {
     pub async fn run(self, defaults: &Config, context: &Context) -> Result<(), BoxError> {
         match self {
             Self::Add(add) => add.run(defaults, context).await,
+            Self::Update(update) => update.run(defaults, context).await,
             Self::List(list) => list.run(defaults, context).await,
             Self::Show(named) => {
                 let found = Operator::connect(defaults, context)?.get(GetClientRequest { id: named.id }).await?;
@@ -169,32 +149,10 @@ impl Add {
 
     /// What the file says, and over it what the arguments say.
     fn members(self) -> Result<Map<String, Value>, BoxError> {
-        let mut members = self.metadata.as_deref().map(read).transpose()?.unwrap_or_default();
-        let texts = |texts: Vec<String>| (!texts.is_empty()).then(|| Value::from(texts));
-        let named = [
-            ("client_id", self.id.map(Value::from)),
-            ("client_name", self.name.map(Value::from)),
-            ("redirect_uris", texts(self.redirect_uris)),
-            ("post_logout_redirect_uris", texts(self.post_logout_redirect_uris)),
-            ("application_type", self.native.then(|| "native".into())),
-            ("token_endpoint_auth_method", self.public.then(|| "none".into())),
-            ("grant_types", texts(self.grant_types)),
-            ("scope", self.scope.map(Value::from)),
-            ("consent", self.trusted.then(|| "trusted".into())),
-        ];
-        members.extend(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        let mut members = self.options.members()?;
+        members.extend(self.id.map(|id| ("client_id".to_owned(), id.into())));
         Ok(members)
     }
-}
-
-fn read(file: &Path) -> Result<Map<String, Value>, BoxError> {
-    let mut text = String::new();
-    if file == Path::new("-") {
-        io::stdin().lock().read_to_string(&mut text)?;
-    } else {
-        text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    }
-    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()).into())
 }
 
 impl Remove {
@@ -265,6 +223,9 @@ mod tests {
         });
         assert_eq!(Value::Object(members), expected);
         assert!(add(&[]).is_empty());
+        let named = add(&["--id", "wiki", "--id-token-claim", "groups", "--id-token-claim", "email"]);
+        let expected = serde_json::json!({ "client_id": "wiki", "id_token_claims": ["groups", "email"] });
+        assert_eq!(Value::Object(named), expected);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use proto::doorward::idp::v1::{
     AccountSession, AddClientRequest, AddInitialAccessRequest, Client, EndAllUserSessionsRequest,
     EndUserSessionRequest, GetClientRequest, Key, ListClientsRequest, ListClientsResponse, ListKeysRequest,
     ListUserSessionsRequest, ListUserSessionsResponse, RemoveClientRequest, RetireKeyRequest, RotateKeyRequest,
-    RotateSecretRequest, account_admin_api_client::AccountAdminApiClient, idp_admin_api_client::IdpAdminApiClient,
-    keys_api_client::KeysApiClient,
+    RotateSecretRequest, UpdateClientRequest, account_admin_api_client::AccountAdminApiClient,
+    idp_admin_api_client::IdpAdminApiClient, keys_api_client::KeysApiClient,
 };
 use runtime::{Context, Service, client, endpoint_of, operator_token};
 use tonic::metadata::{Ascii, MetadataValue};
@@ -70,6 +70,13 @@ impl Operator {
     pub(super) async fn get(&mut self, message: GetClientRequest) -> Result<Client, BoxError> {
         let answer = self.clients.get_client(self.request(message)).await;
         self.answered(answer)?.client.ok_or_else(|| "idp answered without a client".into())
+    }
+
+    /// Changes a client. Returns its new secret, which is empty if it has the one it had, or none.
+    pub(super) async fn update(&mut self, message: UpdateClientRequest) -> Result<(Client, String), BoxError> {
+        let answer = self.clients.update_client(self.request(message)).await;
+        let answer = self.answered(answer)?;
+        Ok((answer.client.ok_or("idp answered without a client")?, answer.secret))
     }
 
     pub(super) async fn rotate(&mut self, message: RotateSecretRequest) -> Result<String, BoxError> {

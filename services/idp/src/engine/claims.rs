@@ -71,7 +71,7 @@ pub fn of_scopes(user: &User, client: &Client, granted: &Scopes) -> Map<String, 
     told.filter_map(|(name, _)| Some((name.to_owned(), value(user, client, name)?))).collect()
 }
 
-/// The claims with these names, as far as scopes allow: those a client wants in its access tokens.
+/// The claims with these names, as far as scopes allow: those a client wants in its access tokens, or in its ID tokens.
 pub fn named(user: &User, client: &Client, granted: &Scopes, names: &[String]) -> Map<String, Value> {
     let told = SUPPORTED
         .into_iter()

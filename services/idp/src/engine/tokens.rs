@@ -188,8 +188,9 @@ impl Issue<'_> {
         provider.keys.signer(provider.keys.choose(client.signatures.access_token)).jwt(AT_JWT, &body)
     }
 
-    /// Makes the ID token. It always says when the user signed in, and else only what was asked for: the claims of
-    /// scopes are answered by userinfo, unless there is no access token to ask it with (`OpenID` Connect Core 5.4).
+    /// Makes the ID token. It always says when the user signed in, and else only what was asked for, and what the client
+    /// is registered for: the other claims of scopes are answered by userinfo, unless there is no access token to ask it with
+    /// (`OpenID` Connect Core 5.4).
     pub fn id_token(&self, provider: &Provider, bindings: &IdTokenBindings<'_>) -> String {
         let Self { client, grant, .. } = self;
         let issued = seconds(self.now);
@@ -222,7 +223,11 @@ impl Issue<'_> {
 
     fn told(&self, user: &User, bindings: &IdTokenBindings<'_>) -> Map<String, Value> {
         let Self { client, grant, .. } = self;
-        let mut told = if bindings.alone { claims::of_scopes(user, client, &grant.scope) } else { Map::new() };
+        let mut told = if bindings.alone {
+            claims::of_scopes(user, client, &grant.scope)
+        } else {
+            claims::named(user, client, &grant.scope, &client.id_token_claims)
+        };
         if grant.claims.is_some() {
             claims::add_asked(&mut told, user, client, &claims::asked(grant).id_token);
         }
@@ -238,3 +243,6 @@ fn unsigned(claims: &impl Serialize) -> String {
     text.push('.');
     text
 }
+
+#[cfg(test)]
+mod tests;

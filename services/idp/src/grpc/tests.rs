@@ -2,7 +2,7 @@
 
 use proto::doorward::idp::v1::{
     AddClientRequest, AddClientResponse, AddInitialAccessRequest, ClientSource, GetClientRequest, ListClientsRequest,
-    RemoveClientRequest, RotateSecretRequest, idp_admin_api_client::IdpAdminApiClient,
+    RemoveClientRequest, RotateSecretRequest, UpdateClientRequest, idp_admin_api_client::IdpAdminApiClient,
     idp_admin_api_server::IdpAdminApiServer,
 };
 use serde_json::{Value, json};
@@ -50,6 +50,8 @@ async fn only_administrators_may_call_the_api() {
     refused(api.list_clients(by(&person, list.clone())).await.err().map(|status| status.code()), "list");
     let get = GetClientRequest { id: "web".to_owned() };
     refused(api.get_client(by(&person, get)).await.err().map(|status| status.code()), "get");
+    let update = UpdateClientRequest { id: "web".to_owned(), metadata: "{}".to_owned() };
+    refused(api.update_client(by(&person, update)).await.err().map(|status| status.code()), "update");
     let rotate = RotateSecretRequest { id: "web".to_owned(), grace: 0 };
     refused(api.rotate_secret(by(&person, rotate)).await.err().map(|status| status.code()), "rotate");
     let remove = RemoveClientRequest { id: "web".to_owned() };

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use oidc::jose::Algorithm;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
 use status::Kind;
 use store::StoreError;
 
@@ -162,6 +163,23 @@ impl Clients {
         self.made(&stored, secrets, None)
     }
 
+    /// Changes members of a client's metadata; those that are not named stay, and those that are `null` are removed. Otherwise like
+    /// [`replace`](Self::replace).
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn update(&self, id: &str, changes: Map<String, Value>) -> Result<Made, ChangeError> {
+        if let Some(other) = changes.get("client_id").filter(|new| new.as_str() != Some(id)) {
+            return Err(MetadataError::new("client_id", format!("cannot be changed to {other}")).into());
+        }
+        let stored = self.stored(id).await?;
+        let mut members = Metadata::parse(stored.metadata.as_bytes())?.to_members();
+        members.extend(changes);
+        let metadata = Metadata::read(members)?;
+        metadata.refuse_unknown()?;
+        self.replace(id, metadata, None).await
+    }
+
     /// Gives a client a new secret. The former one stays valid for `grace`.
     ///
     /// # Errors
@@ -295,7 +313,7 @@ impl Metadata {
 }
 
 fn text_of(metadata: &Metadata) -> String {
-    serde_json::Value::Object(metadata.to_members()).to_string()
+    Value::Object(metadata.to_members()).to_string()
 }
 
 impl std::fmt::Debug for Made {

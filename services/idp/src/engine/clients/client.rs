@@ -339,6 +339,9 @@ pub struct Client {
     pub roles: RoleNames,
     /// Claims of its JWT access tokens in addition to those that RFC 9068 requires, as far as scopes allow.
     pub access_token_claims: Vec<String>,
+    /// Claims of its ID tokens in addition to those that `OpenID` Connect requires, as far as scopes allow: for clients that do not call
+    /// userinfo.
+    pub id_token_claims: Vec<String>,
     /// The `max_age` of requests without one (`default_max_age`).
     pub max_age: Option<Duration>,
     /// Whether ID tokens always have `auth_time` (`require_auth_time`).

@@ -12,7 +12,7 @@ use super::client::{ConsentPolicy, ExchangePolicy, GrantType, RoleNames, TokenFo
 use super::secret;
 
 /// Members of Doorward. A client that registers itself cannot set them.
-const OURS: [&str; 14] = [
+const OURS: [&str; 15] = [
     "access_token_claims",
     "access_token_format",
     "access_token_signed_response_alg",
@@ -20,6 +20,7 @@ const OURS: [&str; 14] = [
     "any_port",
     "consent",
     "exchange",
+    "id_token_claims",
     "implicit_scopes",
     "insecure",
     "introspects_all",
@@ -159,6 +160,7 @@ pub struct Metadata {
     pub(crate) access_token_format: Option<TokenFormat>,
     pub(crate) access_token_signed_response_alg: Option<String>,
     pub(crate) access_token_claims: Vec<String>,
+    pub(crate) id_token_claims: Vec<String>,
     pub(crate) resources: Vec<String>,
     pub(crate) roles: Option<RoleNames>,
     pub(crate) lifetimes: Spans,

@@ -60,6 +60,7 @@ fn client(name: &str, source: Source) -> Client {
         subject: SubjectType::Public,
         roles: RoleNames::Plain,
         access_token_claims: Vec::new(),
+        id_token_claims: Vec::new(),
         max_age: None,
         needs_auth_time: false,
         acr_values: Vec::new(),

@@ -318,6 +318,7 @@ fn i33_a_client_cannot_give_itself_what_is_ours_to_give() {
         "any_port": "localhost",
         "consent": "trusted",
         "exchange": { "impersonate": true, "audiences": ["gateway"] },
+        "id_token_claims": ["groups"],
         "implicit_scopes": ["roles"],
         "insecure": true,
         "introspects_all": true,
@@ -334,6 +335,15 @@ fn i33_a_client_cannot_give_itself_what_is_ours_to_give() {
     let both = told.with_ours_of(&mine).expect("metadata").to_members();
     let expected = json!({ "redirect_uris": ["https://app.example/cb"], "consent": "trusted" });
     assert_eq!(Value::Object(both), expected, "what was given stays");
+}
+
+#[test]
+fn id_token_claims_are_those_that_scopes_give() {
+    let read = |names: Value| client(Source::Added, &with(&json!({ "id_token_claims": names })));
+    let accepted = read(json!(["groups", "email", "preferred_username"])).expect("is accepted");
+    assert_eq!(accepted.id_token_claims, ["groups", "email", "preferred_username"]);
+    let error = read(json!(["groups", "grups"])).err().expect("is refused");
+    assert_eq!(error.to_string(), "id_token_claims: \"grups\" is no claim that a scope gives");
 }
 
 fn json_value() -> impl Strategy<Value = Value> {

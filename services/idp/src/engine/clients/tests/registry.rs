@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use secrecy::ExposeSecret;
-use serde_json::json;
+use serde_json::{Map, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -45,6 +45,47 @@ async fn a_client_is_added_found_changed_and_removed() {
     bench.provider.clients.remove("wiki").await.expect("is removed");
     assert!(find(&bench, "wiki").await.is_none());
     assert!(matches!(bench.provider.clients.remove("wiki").await, Err(ChangeError::Unknown)));
+}
+
+#[tokio::test]
+async fn update_changes_only_the_named_members() {
+    let bench = bench(None).await;
+    let made = add(
+        &bench,
+        json!({ "client_id": "wiki", "client_name": "Wiki", "scope": "openid groups",
+        "redirect_uris": ["https://wiki.example/cb"] }),
+    );
+    let secret = made.await.expect("is added").secret.expect("has a secret");
+    let update = async |changes: Value| {
+        let Value::Object(changes) = changes else { panic!("is an object") };
+        bench.provider.clients.update("wiki", changes).await
+    };
+    let changed = update(json!({ "id_token_claims": ["groups"], "scope": null })).await.expect("is changed");
+    assert!(changed.secret.is_none(), "keeps the one it has");
+    let found = find(&bench, "wiki").await.expect("is found");
+    assert_eq!(
+        (found.presentation.name.as_str(), found.id_token_claims.as_slice()),
+        ("Wiki", &["groups".to_owned()][..])
+    );
+    assert!(found.scopes.is_none(), "the list of scopes is removed");
+    assert_eq!(found.secrets[0].digest, secret::digest(secret.expose_secret()));
+
+    for (changes, member) in [
+        (json!({ "client_id": "other" }), "client_id"),
+        (json!({ "redirect_uris": ["http://wiki.example/cb"] }), "redirect_uris"),
+        (json!({ "colour": "red" }), "colour"),
+        (json!({ "scope": 5 }), "scope"),
+    ] {
+        let error = update(changes).await.expect_err(member).to_string();
+        assert!(error.starts_with(member), "{error}");
+    }
+    assert!(update(json!({ "token_endpoint_auth_method": "none" })).await.expect("is changed").secret.is_none());
+    assert!(find(&bench, "wiki").await.expect("is found").secrets.is_empty());
+    let secret = update(json!({ "token_endpoint_auth_method": null })).await.expect("is changed").secret;
+    assert!(secret.is_some(), "needs one again");
+    let of = |id: &'static str| bench.provider.clients.update(id, Map::new());
+    assert!(matches!(of("web").await, Err(ChangeError::Fixed("built in"))));
+    assert!(matches!(of("unknown").await, Err(ChangeError::Unknown)));
 }
 
 #[tokio::test]

@@ -1,0 +1,74 @@
+//! The metadata of a client as arguments.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use authn::BoxError;
+use clap::Args;
+use serde_json::{Map, Value};
+
+/// The metadata of a client, from a file and from arguments.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// What people are shown
+    #[arg(long)]
+    name: Option<String>,
+    /// Where sign-ins come back to; may be repeated
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// Where browsers may go after signing out; may be repeated
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    post_logout_redirect_uris: Vec<String>,
+    /// A program on people's machines
+    #[arg(long)]
+    native: bool,
+    /// It cannot keep a secret, and gets none
+    #[arg(long)]
+    public: bool,
+    /// A grant type, as in `client_credentials`; may be repeated
+    #[arg(long = "grant-type", value_name = "TYPE")]
+    grant_types: Vec<String>,
+    /// What it may ask for, with spaces between; everything if left out
+    #[arg(long)]
+    scope: Option<String>,
+    /// It belongs to the house: people are not asked for their consent
+    #[arg(long)]
+    trusted: bool,
+    /// A claim of the granted scopes that ID tokens have too, as in groups; may be repeated
+    #[arg(long = "id-token-claim", value_name = "CLAIM")]
+    id_token_claims: Vec<String>,
+    /// A file with a JSON object of further metadata (RFC 7591); - is standard input
+    #[arg(long, value_name = "FILE")]
+    metadata: Option<PathBuf>,
+}
+
+impl Options {
+    /// What the file says, and over it what the arguments say.
+    pub(super) fn members(self) -> Result<Map<String, Value>, BoxError> {
+        let mut members = self.metadata.as_deref().map(read).transpose()?.unwrap_or_default();
+        let texts = |texts: Vec<String>| (!texts.is_empty()).then(|| Value::from(texts));
+        let named = [
+            ("client_name", self.name.map(Value::from)),
+            ("redirect_uris", texts(self.redirect_uris)),
+            ("post_logout_redirect_uris", texts(self.post_logout_redirect_uris)),
+            ("application_type", self.native.then(|| "native".into())),
+            ("token_endpoint_auth_method", self.public.then(|| "none".into())),
+            ("grant_types", texts(self.grant_types)),
+            ("scope", self.scope.map(Value::from)),
+            ("consent", self.trusted.then(|| "trusted".into())),
+            ("id_token_claims", texts(self.id_token_claims)),
+        ];
+        members.extend(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        Ok(members)
+    }
+}
+
+fn read(file: &Path) -> Result<Map<String, Value>, BoxError> {
+    let mut text = String::new();
+    if file == Path::new("-") {
+        io::stdin().lock().read_to_string(&mut text)?;
+    } else {
+        text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()).into())
+}
