@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use ::config::Identity;
 use authn::{Authenticator, BoxError, Directory, Groups};
-use runtime::{App, Context, Listeners, client};
+use runtime::{App, Context, Listeners, Misconfigured, client};
 use tonic::service::Routes;
 
 use crate::issuer::Issuers;
@@ -45,6 +45,10 @@ impl runtime::Service for AuthBearer {
     fn listeners(config: &Config) -> Listeners<'_> {
         let Config { log, tracing, debug, grpc, http, .. } = config;
         Listeners { log, tracing, debug, grpc: Some(grpc), http: Some(http), mtls: None }
+    }
+
+    fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
+        config.issuers().map(|_| Vec::new()).map_err(Misconfigured::new)
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {

@@ -10,7 +10,7 @@ use ::config::{Identity, load_over};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use authn::{AuthError, Authenticated, Authenticator, BoxError, Credentials};
-use runtime::{App, Clock, Context, Listeners, Task};
+use runtime::{App, Clock, Context, Listeners, Misconfigured, Random, Task};
 use secrecy::ExposeSecret;
 
 pub use self::config::{Config, MIN_SECRET, ServiceAccount};
@@ -27,6 +27,10 @@ impl runtime::Service for AuthService {
     fn listeners(config: &Config) -> Listeners<'_> {
         let Config { log, tracing, debug, grpc, .. } = config;
         Listeners { log, tracing, debug, grpc: Some(grpc), http: None, mtls: None }
+    }
+
+    fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
+        Accounts::load(config, &Random::system()).map(|_| Vec::new()).map_err(Misconfigured::new)
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {

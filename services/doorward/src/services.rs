@@ -5,13 +5,14 @@ mod defaults;
 mod enabled;
 mod settings;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use authn::BoxError;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use config::{Environment, Identity};
-use runtime::{Listeners, Misconfigured, Service};
+use config::{Environment, Identity, NamedFile};
+use runtime::{Listeners, Service};
 
 pub(crate) use configuration::View;
 pub(crate) use defaults::{Defaults, backends};
@@ -71,15 +72,29 @@ macro_rules! services {
             pub warnings: Vec<String>,
             /// The files that were read and may change.
             pub files: Vec<PathBuf>,
+            /// The files that settings of a service name.
+            pub named_files: Vec<(&'static str, NamedFile)>,
         }
 
         impl Settings {
-            /// Reads the files that the settings of all services name, and returns warnings for the operator.
+            /// Reads the files that the settings of these services name, and returns warnings for the operator.
             ///
             /// # Errors
             /// For the first file that is invalid.
-            pub fn check_files(&self) -> Result<Vec<String>, Misconfigured> {
-                Ok([$(<$service>::check_files(&self.$field)?),+].concat())
+            pub fn check_files(&self, enabled: &EnabledServices) -> Result<Vec<String>, BoxError> {
+                let is_enabled = |name: &str| enabled.iter().any(|service| service.name() == name);
+                let files = self.named_files.iter().filter(|(service, _)| is_enabled(service));
+                files.map(|(_, file)| file).try_for_each(NamedFile::check)?;
+                let mut warnings = Vec::new();
+                $(
+                    if enabled.contains(ServiceId::$id) {
+                        warnings.extend(runtime::check_files::<$service>(&self.$field)?);
+                    }
+                )+
+                // services share certificates
+                let mut seen = BTreeSet::new();
+                warnings.retain(|warning: &String| seen.insert(warning.clone()));
+                Ok(warnings)
             }
 
             /// The sections of a service that the runtime serves.

@@ -63,8 +63,7 @@ impl runtime::Service for Idp {
     fn check_files(config: &Config) -> Result<Vec<String>, Misconfigured> {
         let Some(file) = &config.clients_file else { return Ok(Vec::new()) };
         let sealer = Sealer::new(&config.encryption_secret, &config.encryption_secret_previous, Random::system());
-        let unusable = |error| vec![format!("the clients cannot be read (IDP_CLIENTS_FILE): {error}")];
-        Ok(clients::warnings_of_file(config, file, &sealer).unwrap_or_else(unusable))
+        clients::warnings_of_file(config, file, &sealer).map_err(Misconfigured::new)
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {

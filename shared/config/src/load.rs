@@ -13,8 +13,8 @@ use crate::outline::{Origin, Outline, Setting};
 use crate::schema::Description;
 use crate::secret_file::is_exposed_at;
 use crate::{
-    ConfigError, Configuration, Environment, Identity, Invalid, PrivateKeyFile, Secret, SecretFileError, SecretFiles,
-    Section, config_dir, names, print, read_secret_file, yaml,
+    ConfigError, Configuration, Environment, Identity, Invalid, NamedFile, PrivateKeyFile, Secret, SecretFileError,
+    SecretFiles, Section, config_dir, names, print, read_secret_file, yaml,
 };
 
 /// A configuration that was read and found valid.
@@ -26,6 +26,8 @@ pub struct Loaded<C> {
     pub warnings: Vec<String>,
     /// The files that were read: YAML files and secrets' files. When one changes, the configuration may have.
     pub files: Vec<PathBuf>,
+    /// The files that settings name and that are read later: certificates, keys, lists. They are not read yet.
+    pub named_files: Vec<NamedFile>,
     /// What is in force, as YAML: secrets redacted, and at each value that is not a default a comment that says where it came
     /// from.
     pub shown: String,
@@ -67,7 +69,7 @@ pub fn load_over<C: Configuration>(
     let mut all: Vec<PathBuf> = files.into_iter().map(|file| file.file).collect();
     all.extend(reader.files.into_iter().filter(|file| !all.contains(file)).collect::<Vec<_>>());
     let shown = print::effective(&outline, reader.shown);
-    Ok(Loaded { config, warnings, files: all, shown })
+    Ok(Loaded { config, warnings, files: all, named_files: reader.named_files, shown })
 }
 
 /// Checks the sections in a section, then the section itself, and collects its warnings.
@@ -100,13 +102,15 @@ struct Reader<'a> {
     warnings: Vec<String>,
     /// Files that secrets were read from.
     files: Vec<PathBuf>,
+    /// Files that settings name.
+    named_files: Vec<NamedFile>,
 }
 
 impl<'a> Reader<'a> {
     fn new(figment: Figment, outline: &'a Outline) -> Result<Self, ConfigError> {
         let values = figment.data().map_err(Box::new)?.remove(&Profile::Default).unwrap_or_default();
-        let (shown, warnings, files) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { figment, outline, values, shown, allow_exposed: false, warnings, files })
+        let (shown, warnings, files, named_files) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { figment, outline, values, shown, allow_exposed: false, warnings, files, named_files })
     }
 
     fn settings(&mut self) -> Result<(), ConfigError> {
@@ -119,10 +123,22 @@ impl<'a> Reader<'a> {
             let value = self.private_key(path, setting, value)?;
             let shown = setting.kind.shown(&value);
             self.check(path, setting, &value, &shown, origin.as_ref())?;
+            self.note_named_file(path, setting, &value);
             put(&mut self.values, path, value);
             self.shown.push((shown, origin));
         }
         self.outline.settings().try_for_each(|(path, setting)| self.check_certificate(path, setting))
+    }
+
+    fn note_named_file(&mut self, path: &[String], setting: &Setting, value: &Value) {
+        let file = match (setting.kind, value) {
+            (Kind::Path, Value::String(_, text)) if !setting.is_written => text.clone(),
+            (Kind::PrivateKey, Value::Dict(_, file)) => path_of(file),
+            _ => return,
+        };
+        if !file.is_empty() {
+            self.named_files.push(NamedFile { setting: self.outline.in_words(path), path: file.into() });
+        }
     }
 
     /// The value of a setting, and where it came from.

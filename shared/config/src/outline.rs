@@ -26,6 +26,8 @@ pub(crate) struct Setting {
     pub(crate) most: Option<Value>,
     /// Of a private key: the key of its certificate, in the same section.
     pub(crate) certificate: Option<String>,
+    /// Whether it names a file that is written, and need not exist.
+    pub(crate) is_written: bool,
     /// The texts that are allowed; any if there are none.
     pub(crate) allowed: Vec<String>,
     /// What is shown of the default.

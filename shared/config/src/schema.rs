@@ -10,6 +10,7 @@
 //! | `x-min-bytes` | the least length, if it is set |
 //! | `minimum`, `maximum` | the bounds of an integer or a duration |
 //! | `x-certificate` | of a private key: the key of its certificate, of which both or none are set |
+//! | `x-written` | it names a file that is written: `config check` does not read it |
 //! | `enum` | the texts that are allowed |
 //! | `default` | the default; of a section, the defaults of some of its keys, which go before the keys' own |
 //!
@@ -158,6 +159,7 @@ impl Reader<'_> {
             least: bound("minimum"),
             most: bound("maximum"),
             certificate: text("x-certificate"),
+            is_written: schema.get("x-written") == Some(&Json::Bool(true)),
             default: default.map_or_else(|| "".into(), |value| kind.shown(value)),
             names,
         };

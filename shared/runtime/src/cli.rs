@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, Command};
 
 use crate::Context;
+use crate::check_files::check_loaded;
 use crate::host::{block_on, health, host, report, usage};
 use crate::output::print;
 use crate::service::Service;
@@ -75,7 +76,7 @@ fn serve<S: Service>(environment: Environment) -> Result<(), BoxError> {
 }
 
 fn checked<S: Service>(loaded: &Loaded<S::Config>) -> Result<String, BoxError> {
-    let of_files = S::check_files(&loaded.config)?;
+    let of_files = check_loaded::<S>(loaded)?;
     let warnings = loaded.warnings.iter().chain(&of_files).map(|warning| format!("warning: {warning}"));
     let lines: Vec<String> = warnings.chain(["the configuration is valid\n".into()]).collect();
     Ok(lines.join("\n"))

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod app;
+mod check_files;
 mod cli;
 pub mod client;
 mod clock;
@@ -41,6 +42,7 @@ mod captured_log;
 pub use app::{App, Check, Task};
 #[cfg(feature = "testing")]
 pub use captured_log::CapturedLog;
+pub use check_files::{check_files, check_loaded};
 pub use cli::main;
 pub use client::EndpointError;
 pub use clock::Clock;

@@ -36,8 +36,8 @@ pub trait Service: Send + 'static {
     /// The sections of its configuration that the runtime serves.
     fn listeners(config: &Self::Config) -> Listeners<'_>;
 
-    /// Reads the files that settings name, as the service does when it starts, for `config check`. Answers what an operator should know of
-    /// them, one line each.
+    /// Reads the files that settings name and that have a format of the service's own, as it does when it starts, for `config check`.
+    /// Returns what an operator should know of them, one line each.
     ///
     /// # Errors
     /// When one of them cannot be used.

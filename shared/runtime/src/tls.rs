@@ -9,7 +9,7 @@ pub(crate) mod validity;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use rustls::client::WantsClientCert;
@@ -24,7 +24,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::Clock;
-use config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
+use crate::service::Listeners;
+use config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, ListenAddr, Mtls, PrivateKeyFile, TlsVariables};
 
 use any_certificate::AnyCertificate;
 pub use optional::ClientCertificate;
@@ -270,6 +271,25 @@ impl ServerTls {
             Err(_) => {}
         }
     }
+}
+
+/// Reads the certificates and keys that servers are configured with. Returns a warning for each that is not valid now.
+///
+/// # Errors
+/// When a file cannot be used.
+pub(crate) fn check(listeners: &Listeners<'_>, now: SystemTime) -> Result<Vec<String>, TlsError> {
+    let mtls = listeners.mtls.filter(|mtls| mtls.addr != ListenAddr::Off).zip(listeners.http);
+    let servers = [
+        listeners.grpc.and_then(|grpc| ServerFiles::of_grpc(&grpc.tls)),
+        listeners.http.and_then(|http| ServerFiles::of_http(&http.tls)),
+        mtls.and_then(|(mtls, http)| ServerFiles::of_mtls(mtls, &http.tls)),
+    ];
+    let mut warnings = Vec::new();
+    for files in servers.into_iter().flatten().filter(|files| files.paths().next().is_some()) {
+        let accepting = files.read()?;
+        warnings.extend(validity::check(&accepting.dated, now).err().map(|problem| problem.to_string()));
+    }
+    Ok(warnings)
 }
 
 /// A client's TLS configuration; `None` when plain text is spoken.

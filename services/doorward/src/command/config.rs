@@ -1,11 +1,12 @@
 use authn::BoxError;
 use config::Environment;
+use runtime::Misconfigured;
 
 use super::say;
 use crate::{
     cli::Config,
     secrets::Secrets,
-    services::{Defaults, Settings, View},
+    services::{Defaults, EnabledServices, Settings, View},
 };
 
 /// Runs `doorward config ...`.
@@ -13,7 +14,8 @@ pub(crate) fn run(command: &Config, environment: &Environment, secrets: &Secrets
     let (service, view) = match command {
         Config::Check { service: None } => {
             let settings = Settings::load(environment, secrets)?;
-            let of_files = settings.check_files()?;
+            let enabled = EnabledServices::of(environment).map_err(Misconfigured::new)?;
+            let of_files = settings.check_files(&enabled)?;
             let mut warnings = settings.warnings.iter().chain(&of_files);
             warnings.try_for_each(|warning| say(format_args!("warning: {warning}")))?;
             return say("every service's configuration can be used");

@@ -29,7 +29,7 @@ impl View {
             Self::Show => load_over(defaults, &S::IDENTITY, environment)?.shown,
             Self::Check => {
                 let loaded = load_over(defaults, &S::IDENTITY, environment)?;
-                let of_files = S::check_files(&loaded.config)?;
+                let of_files = runtime::check_loaded::<S>(&loaded)?;
                 let warnings = loaded.warnings.iter().chain(&of_files);
                 let mut lines: Vec<_> = warnings.map(|warning| format!("warning: {warning}")).collect();
                 lines.push(format!("the configuration of {} can be used", S::IDENTITY.name));

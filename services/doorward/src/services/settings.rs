@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use config::{ConfigError, Environment, Loaded, base_data_path, load_over};
+use config::{ConfigError, Environment, Loaded, NamedFile, base_data_path, load_over};
 use runtime::Service;
 
 use super::defaults::IdpIssuers;
@@ -18,7 +18,7 @@ impl Settings {
     /// For the first setting that is invalid.
     pub fn load(environment: &Environment, secrets: &Secrets) -> Result<Self, ConfigError> {
         let data = base_data_path(environment);
-        let mut reader = Reader { environment, warnings: Vec::new(), files: Vec::new() };
+        let mut reader = Reader { environment, warnings: Vec::new(), files: Vec::new(), named_files: Vec::new() };
         let mut defaults = Defaults::new(secrets);
         let auth_app = reader.read::<auth_app::AuthApp>(&defaults.auth_app())?;
         let idp = reader.read::<idp::Idp>(&defaults.idp())?;
@@ -48,6 +48,7 @@ impl Settings {
             data,
             warnings: reader.warnings,
             files: reader.files,
+            named_files: reader.named_files,
         })
     }
 
@@ -65,13 +66,15 @@ struct Reader<'a> {
     environment: &'a Environment,
     warnings: Vec<String>,
     files: Vec<PathBuf>,
+    named_files: Vec<(&'static str, NamedFile)>,
 }
 
 impl Reader<'_> {
     fn read<S: Service>(&mut self, defaults: &S::Config) -> Result<S::Config, ConfigError> {
-        let Loaded { config, warnings, files, .. } = load_over(defaults, &S::IDENTITY, self.environment)?;
+        let Loaded { config, warnings, files, named_files, .. } = load_over(defaults, &S::IDENTITY, self.environment)?;
         self.warnings.extend(warnings);
         self.files.extend(files);
+        self.named_files.extend(named_files.into_iter().map(|file| (S::IDENTITY.name, file)));
         Ok(config)
     }
 }

@@ -42,7 +42,7 @@ pub struct Log {
     #[schemars(extend("x-env" = ["OCIS_LOG_COLOR", "<P>_LOG_COLOR"]))]
     pub color: bool,
     /// The path to the log file. Activates logging to this file if set.
-    #[schemars(extend("x-env" = ["OCIS_LOG_FILE", "<P>_LOG_FILE"]))]
+    #[schemars(extend("x-env" = ["OCIS_LOG_FILE", "<P>_LOG_FILE"], "x-written" = true))]
     pub file: Option<PathBuf>,
 }
 
