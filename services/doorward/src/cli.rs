@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use runtime::Confirmation;
 
+use crate::command::user_import::Import;
 use crate::services::ServiceId;
 
 const SELECTION: &str = "OCIS_ADD_RUN_SERVICES adds services to the usual ones (auth-app and auth-bearer have to be \
@@ -95,6 +96,14 @@ pub(crate) enum UserOrToken {
     Token(auth_app::command::PersonalToken),
 }
 
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Output {
+    /// Prints all of it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Where a secret comes from; without any of these it is asked for.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
@@ -135,6 +144,8 @@ pub(crate) struct Authenticate {
     pub(crate) client_id: String,
     #[command(flatten)]
     pub(crate) secret: SecretSource,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Debug, Subcommand)]
@@ -164,7 +175,11 @@ pub(crate) enum User {
         /// Only people whose login, name or mail address holds this text
         #[arg(default_value = "")]
         query: String,
+        #[command(flatten)]
+        output: Output,
     },
+    /// Adds the users of a file
+    Import(Import),
     /// Shows a person
     Show {
         /// The login name
@@ -213,7 +228,10 @@ pub(crate) enum Group {
         description: String,
     },
     /// Lists groups
-    List,
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
     /// Removes a group
     Delete {
         /// Its name
@@ -254,6 +272,8 @@ pub(crate) enum Member {
         /// The group's name
         #[arg(allow_hyphen_values = true)]
         group: String,
+        #[command(flatten)]
+        output: Output,
     },
 }
 
@@ -302,7 +322,7 @@ mod tests {
         let path = format!("{path} {}", command.get_name());
         for argument in command.get_arguments() {
             let name = argument.get_id().as_str();
-            let is_named = argument.is_positional() && !["service", "path", "query"].contains(&name);
+            let is_named = argument.is_positional() && !["service", "path", "query", "file", "shell"].contains(&name);
             if is_named || ["client_id", "groups", "roles", "user", "user_name", "all"].contains(&name) {
                 assert!(argument.is_allow_hyphen_values_set(), "{path}: {name} cannot begin with -");
             }

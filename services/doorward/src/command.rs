@@ -5,12 +5,14 @@ pub(crate) mod config;
 pub(crate) mod group;
 pub(crate) mod health;
 pub(crate) mod user;
+pub(crate) mod user_import;
 
 use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal, Read};
 
 use ::config::Secret;
 use authn::BoxError;
+use serde_json::Value;
 
 use crate::cli::{PasswordSource, SecretSource};
 
@@ -20,6 +22,11 @@ const MAX_SECRET: u64 = 64 * 1024;
 /// Prints a line of a command's result.
 pub(crate) fn say(text: impl Display) -> Result<(), BoxError> {
     runtime::print(format_args!("{text}\n"))
+}
+
+/// Prints JSON.
+pub(crate) fn json(value: &Value) -> Result<(), BoxError> {
+    say(serde_json::to_string_pretty(value)?)
 }
 
 /// Prints rows in columns, below a head.

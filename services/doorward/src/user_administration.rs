@@ -3,10 +3,12 @@
 use authn::BoxError;
 use config::Secret;
 use proto::doorward::{
-    passwords::v1::{RemovePasswordRequest, SetPasswordRequest},
+    passwords::v1::{
+        JudgePasswordRequest, JudgePasswordResponse, NewUserNames, RemovePasswordRequest, SetPasswordRequest,
+    },
     users::v1::{
-        AddMemberRequest, CreateGroupRequest, CreateUserRequest, DeleteUserRequest, GetUserRequest, GroupRef,
-        ListUsersRequest, Person, PersonRef, PersonStatus, UpdateUserRequest, group_ref, person_ref,
+        AddMemberRequest, CreateGroupRequest, CreateUserRequest, DeleteUserRequest, GetUserRequest, Group, GroupRef,
+        ListGroupsRequest, ListUsersRequest, Person, PersonRef, PersonStatus, UpdateUserRequest, group_ref, person_ref,
     },
 };
 use runtime::ForeignToken;
@@ -80,6 +82,22 @@ impl Admin {
         Ok(())
     }
 
+    /// What the policy says about a password of a user who does not exist yet.
+    pub(crate) async fn judge_password(
+        &mut self,
+        user: &NewUser<'_>,
+        password: &Secret,
+    ) -> Result<JudgePasswordResponse, BoxError> {
+        let names = NewUserNames {
+            username: user.username.to_owned(),
+            mail: user.mail.to_owned(),
+            display_name: user.display_name.to_owned(),
+        };
+        let password = password.expose().to_owned();
+        let message = JudgePasswordRequest { password, new_user: Some(names), ..JudgePasswordRequest::default() };
+        Ok(self.passwords.judge_password(self.request(message)).await.map_err(refused)?.into_inner())
+    }
+
     /// The user with this login name.
     pub(crate) async fn person(&mut self, username: &str) -> Result<Person, BoxError> {
         self.find(username).await?.ok_or_else(|| format!("no user has the login name {username:?}").into())
@@ -129,6 +147,20 @@ impl Admin {
         let request = self.request(DeleteUserRequest { user: Some(by_login(username)) });
         self.users.delete_user(request).await.map_err(refused)?;
         Ok(())
+    }
+
+    /// All groups.
+    pub(crate) async fn groups(&mut self) -> Result<Vec<Group>, BoxError> {
+        let (mut groups, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = self.request(ListGroupsRequest { page_size: PAGE, page_token, query: String::new() });
+            let page = self.users.list_groups(request).await.map_err(refused)?.into_inner();
+            groups.extend(page.groups);
+            if page.next_page_token.is_empty() {
+                return Ok(groups);
+            }
+            page_token = page.next_page_token;
+        }
     }
 
     /// Adds a group unless it exists.

@@ -2,10 +2,11 @@ use authn::{BoxError, Caller, Scopes};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use proto::cs3::gateway::v1beta1::{AuthenticateRequest, gateway_api_client::GatewayApiClient};
 use runtime::{Context, client};
+use serde_json::json;
 use status::Kind;
 use tonic::Request;
 
-use super::{say, secret};
+use super::{json, say, secret};
 use crate::{cli::Authenticate, services::Settings};
 
 /// Runs `doorward authenticate`.
@@ -28,6 +29,10 @@ pub(crate) async fn run(arguments: Authenticate, settings: &Settings, context: &
         return Err(format!("{kind:?}: {}", status.message).into());
     }
     let claims = claims(&answer.token)?;
+    if arguments.output.json {
+        let scopes: Vec<_> = scope_keys(&claims["scope"]).collect();
+        return json(&json!({ "user": claims["user"], "scopes": scopes, "claims": claims, "token": answer.token }));
+    }
     say(format_args!("user    {}", line(&claims["user"])))?;
     say(format_args!("scopes  {}", scopes(&claims["scope"])))?;
     say(format_args!("claims  {}", serde_json::to_string_pretty(&claims)?))?;
@@ -48,6 +53,11 @@ fn line(user: &serde_json::Value) -> String {
 }
 
 fn scopes(scopes: &serde_json::Value) -> String {
-    let keys = scopes.as_object().into_iter().flat_map(serde_json::Map::keys).filter(|key| !Scopes::is_marker(key));
-    keys.cloned().collect::<Vec<_>>().join(", ")
+    scope_keys(scopes).collect::<Vec<_>>().join(", ")
+}
+
+/// The scopes of a token, without those that only mark how the user was authenticated.
+fn scope_keys(scopes: &serde_json::Value) -> impl Iterator<Item = &str> {
+    let keys = scopes.as_object().into_iter().flat_map(serde_json::Map::keys);
+    keys.map(String::as_str).filter(|key| !Scopes::is_marker(key))
 }

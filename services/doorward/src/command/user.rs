@@ -2,8 +2,9 @@ use authn::BoxError;
 use config::Secret;
 use proto::doorward::users::v1::{Person, PersonStatus};
 use runtime::Context;
+use serde_json::{Value, json};
 
-use super::{NewPassword, make_password, new_password, say, table};
+use super::{NewPassword, json, make_password, new_password, say, table};
 use crate::{admin::Admin, cli::User, user_administration::NewUser};
 
 /// Runs `doorward user ...`.
@@ -22,10 +23,15 @@ pub(crate) async fn run(command: User, mut admin: Admin, context: &Context) -> R
             }
             say(format_args!("added {username} ({})", added.id))?;
         }
-        User::List { query } => {
-            let rows: Vec<_> = admin.list(&query).await?.into_iter().map(row).collect();
+        User::List { query, output } => {
+            let users = admin.list(&query).await?;
+            if output.json {
+                return json(&users.iter().map(value).collect());
+            }
+            let rows: Vec<_> = users.into_iter().map(row).collect();
             table(["LOGIN", "NAME", "MAIL", "STATUS", "ID"], &rows)?;
         }
+        User::Import(import) => import.run(&mut admin, context).await?,
         User::Show { username } => show(&admin.person(&username).await?)?,
         User::Passwd { username, password } => {
             let person = admin.person(&username).await?;
@@ -70,6 +76,19 @@ fn status(person: &Person) -> &'static str {
         PersonStatus::Disabled => "disabled",
         PersonStatus::Unspecified => "unknown",
     }
+}
+
+/// A user as JSON.
+fn value(user: &Person) -> Value {
+    json!({
+        "id": user.id,
+        "user_name": user.username,
+        "display_name": user.display_name,
+        "mail": user.mail,
+        "status": status(user),
+        "roles": user.roles,
+        "groups": user.groups,
+    })
 }
 
 fn row(person: Person) -> [String; 5] {
