@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::aot::Shell;
 use runtime::Confirmation;
 
 use crate::command::user_import::Import;
@@ -71,6 +72,17 @@ pub(crate) enum Command {
     Session {
         #[command(subcommand)]
         command: idp::command::SessionCommand,
+    },
+    /// Prints the completions of a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Prints the manual page, or writes one for each command
+    Man {
+        /// Writes a page for each command into this folder
+        #[arg(long, value_name = "FOLDER")]
+        folder: Option<PathBuf>,
     },
     /// What Cells calls administration
     Admin {

@@ -4,6 +4,7 @@ pub(crate) mod authenticate;
 pub(crate) mod config;
 pub(crate) mod group;
 pub(crate) mod health;
+pub(crate) mod shell;
 pub(crate) mod user;
 pub(crate) mod user_import;
 

@@ -54,6 +54,8 @@ fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
             let defaults = Defaults::new(&kept(&environment)?).idp();
             runtime::block_on(command.run(&defaults, &Context::new(environment)))
         }
+        Command::Completions { shell } => command::shell::completions(shell),
+        Command::Man { folder } => command::shell::man(folder.as_deref()),
         Command::Health => {
             let enabled = EnabledServices::of(&environment).map_err(Misconfigured::new)?;
             command::health::run(&Settings::load(&environment, &any(&environment)?)?, &enabled)
