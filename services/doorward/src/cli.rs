@@ -36,8 +36,11 @@ pub(crate) enum Command {
     Quickstart,
     /// Asks the gateway who a credential belongs to; prints the person, the scopes and the internal token
     Authenticate(Authenticate),
-    /// Asks the running family whether it is well; exits 0 if every service is
-    Health,
+    /// Asks every service that runs with this data folder whether it is ready; exits 0 if all are
+    Health {
+        #[command(flatten)]
+        output: Output,
+    },
     /// Administers people
     User {
         #[command(subcommand)]

@@ -3,11 +3,13 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use authn::{Authenticator, BoxError, Directory, EndedSessions, kind};
+use config::ListenAddr;
 use gateway::peers::{Peers, Provider};
 use runtime::{App, Context, Metrics, Running};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+use crate::running::RunningService;
 use crate::services::{EnabledServices, ServiceId, Settings, backends};
 
 /// The running family.
@@ -62,6 +64,22 @@ impl Family {
     /// Where a service answers gRPC.
     pub fn address(&self, service: ServiceId) -> Option<SocketAddr> {
         self.services.iter().find(|(running, _)| *running == service).and_then(|(_, running)| running.grpc)
+    }
+
+    /// Its services, and where each answers for its health.
+    pub(crate) fn running(&self, settings: &Settings) -> Vec<RunningService> {
+        let debug = |service: ServiceId, running: &Running| match running.debug {
+            // the port may be one that the system has chosen
+            Some(addr) => ListenAddr::Tcp { host: addr.ip().to_string(), port: addr.port() },
+            None => settings.listeners(service).debug.addr.clone(),
+        };
+        let services = self.services.iter();
+        services
+            .map(|(service, running)| RunningService {
+                name: service.name().to_owned(),
+                debug: debug(*service, running),
+            })
+            .collect()
     }
 
     /// Stops every service once the context's `shutdown` is cancelled, and returns when all have ended.

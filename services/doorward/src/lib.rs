@@ -6,6 +6,7 @@ mod command;
 mod family;
 mod quickstart;
 mod run;
+mod running;
 mod secrets;
 mod services;
 mod user_administration;

@@ -14,8 +14,9 @@ use crate::{
     command,
     family::Family,
     quickstart,
+    running::{RunningFile, RunningService},
     secrets::Secrets,
-    services::{Defaults, EnabledServices, Settings},
+    services::{Defaults, EnabledServices, ServiceId, Settings},
 };
 
 /// Everything that `main` does.
@@ -56,9 +57,8 @@ fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
         }
         Command::Completions { shell } => command::shell::completions(shell),
         Command::Man { folder } => command::shell::man(folder.as_deref()),
-        Command::Health => {
-            let enabled = EnabledServices::of(&environment).map_err(Misconfigured::new)?;
-            command::health::run(&Settings::load(&environment, &any(&environment)?)?, &enabled)
+        Command::Health { output } => {
+            command::health::run(&base_data_path(&environment), output, || configured(&environment))
         }
         Command::Authenticate(arguments) => {
             let secrets = any(&environment)?;
@@ -91,6 +91,17 @@ fn user(command: UserOrToken, environment: Environment) -> Result<(), BoxError> 
     }
 }
 
+/// The services that run with this configuration, and where they answer for their health.
+fn configured(environment: &Environment) -> Result<Vec<RunningService>, BoxError> {
+    let enabled = EnabledServices::of(environment).map_err(Misconfigured::new)?;
+    let settings = Settings::load(environment, &any(environment)?)?;
+    let debug = |service: ServiceId| settings.listeners(service).debug.addr.clone();
+    Ok(enabled
+        .iter()
+        .map(|service| RunningService { name: service.name().to_owned(), debug: debug(service) })
+        .collect())
+}
+
 /// Runs the family until it is stopped.
 fn serve(enabled: &EnabledServices, environment: Environment, welcome: bool) -> Result<(), BoxError> {
     let context = Context::new(environment);
@@ -107,10 +118,19 @@ fn serve(enabled: &EnabledServices, environment: Environment, welcome: bool) -> 
         settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         settings.files.iter().for_each(|file| context.reload.watch(file));
         let family = Box::pin(Family::start(&settings, enabled, &context)).await?;
+        let file = RunningFile::write(&settings.data, family.running(&settings)).inspect_err(|error| {
+            tracing::warn!(
+                %error,
+                "the data folder (OCIS_BASE_DATA_PATH) cannot be written: `doorward health` asks the services that its own environment configures"
+            );
+        });
         if welcome {
             quickstart::welcome(&settings, &context).await?;
         }
-        Ok(async { family.wait().await })
+        Ok(async move {
+            family.wait().await;
+            drop(file);
+        })
     })
 }
 

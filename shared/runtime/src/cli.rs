@@ -42,7 +42,7 @@ fn command<S: Service>() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(Command::new("server").about("Run the service"))
-        .subcommand(Command::new("health").about("Ask a running service whether it lives; exits 0 if it does"))
+        .subcommand(Command::new("health").about("Ask a running service whether it is ready; exits 0 if it is"))
         .subcommand(Command::new("version").about("Print the version"))
         .subcommand(config)
         .subcommands(S::commands())

@@ -79,10 +79,10 @@ pub fn usage(problem: &clap::Error) -> ExitCode {
     ExitCode::from(if problem.use_stderr() { USAGE } else { 0 })
 }
 
-/// Asks the debug server at this address whether its service lives.
+/// Asks the debug server at this address whether its service is ready.
 ///
 /// # Errors
-/// When it does not, or cannot be asked.
+/// When it is not, or cannot be asked.
 pub fn health(debug: &ListenAddr) -> Result<(), BoxError> {
     health_check::run(debug)
 }

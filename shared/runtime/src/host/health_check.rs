@@ -1,4 +1,4 @@
-//! `health`: asks a running service whether it lives.
+//! `health`: asks a running service whether it is ready.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -10,9 +10,9 @@ use config::ListenAddr;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 /// With HTTP/1.0 the answer ends with the connection.
-const QUESTION: &[u8] = b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n";
+const QUESTION: &[u8] = b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n";
 
-/// Fails unless `/healthz` of the debug server at this address answers 200.
+/// Fails unless `/readyz` of the debug server at this address answers 200.
 pub(super) fn run(addr: &ListenAddr) -> Result<(), BoxError> {
     let answer = match addr {
         ListenAddr::Off => return Err("the debug server is off, so its health cannot be asked for".into()),
@@ -29,8 +29,14 @@ pub(super) fn run(addr: &ListenAddr) -> Result<(), BoxError> {
     let status = answer.lines().next().unwrap_or_default();
     match status.split(' ').nth(1) {
         Some("200") => Ok(()),
-        _ => Err(format!("{addr} is not healthy: {status}").into()),
+        _ => Err(format!("{addr} is not ready: {}", body(&answer).unwrap_or(status)).into()),
     }
+}
+
+/// What the debug server says of the checks that fail.
+fn body(answer: &str) -> Option<&str> {
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    body.trim().strip_prefix("not ready: ").filter(|failing| !failing.is_empty())
 }
 
 /// A server that listens everywhere listens on this machine too.
