@@ -7,6 +7,7 @@ use config::{
 use oidc::jose::Algorithm;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use web::page::PageSettings;
 
 use crate::endpoints::{EndpointProfile, IssuerEndpoints};
 use crate::lifetimes::Lifetimes;
@@ -68,9 +69,9 @@ pub struct Config {
     /// whatever a client is registered for.
     #[schemars(extend("x-env" = ["<P>_STRICT_LAYOUTS"]))]
     pub strict_layouts: Vec<String>,
-    /// The name of the installation that users see.
-    #[schemars(extend("x-env" = ["<P>_SITE_NAME"], "default" = "Doorward"))]
-    pub site_name: String,
+    /// How pages look.
+    #[serde(flatten)]
+    pub pages: PageSettings,
     /// Where sessions, grants, clients and keys are kept: `sqlite:///path/to/file.db`, or
     /// `postgres://user:password@host/database` for more than one replica. If empty, the file idp.db in the data
     /// folder.
@@ -190,7 +191,13 @@ impl Config {
 
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("grpc", &self.grpc), ("http", &self.http), ("", &self.database_pool), ("", &self.lifetimes)]
+        vec![
+            ("grpc", &self.grpc),
+            ("http", &self.http),
+            ("", &self.pages),
+            ("", &self.database_pool),
+            ("", &self.lifetimes),
+        ]
     }
 
     fn validate(&self) -> Result<(), Invalid> {

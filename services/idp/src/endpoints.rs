@@ -56,6 +56,8 @@ pub mod page {
     pub const CONSENT: &str = "/signin/v1/identifier/_/consent";
     /// Where the form about the account is sent.
     pub const ACCOUNT: &str = "/signin/v1/identifier/_/account";
+    /// Where the form is sent that cancels signing in.
+    pub const CANCEL: &str = "/signin/v1/identifier/_/cancel";
     /// Where the form that confirms signing out is sent.
     pub const SIGN_OUT: &str = "/signin/v1/identifier/_/logoff";
     /// What is shown after signing out.
@@ -67,8 +69,8 @@ pub mod page {
     /// Where a code is shown that the user carries to a program by hand; Cells' programs name the first, its documents
     /// the second.
     pub const OUT_OF_BAND: [&str; 2] = ["/oauth2/oob", "/oauth/oob"];
-    /// The one stylesheet.
-    pub const STYLE: &str = "/signin/v1/static/style.css";
+    /// The folder of the files that pages load.
+    pub const STATIC: &str = "/signin/v1/static";
     /// Where programs ask for the issuer (RFC 7033).
     pub const WEBFINGER: &str = "/.well-known/webfinger";
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod authorization_response;
 mod authorize;
+mod cancel;
 mod check_session;
 mod client_request;
 mod consent;
@@ -38,7 +39,6 @@ use axum::{Extension, Router};
 use runtime::Pages;
 
 use self::client_request::{DPOP, DPOP_NONCE, MutualTls};
-use crate::endpoints::page;
 use crate::engine::provider::Provider;
 
 /// The headers of a refusal that scripts may read.
@@ -89,11 +89,12 @@ fn for_browsers(provider: &Provider) -> Router {
         .merge(authorize::router(provider))
         .merge(end_session::router(provider))
         .merge(check_session::router(provider))
-        .merge(web::style::router(page::STYLE))
+        .merge(issuer::assets(provider).router())
         .merge(introspect::router(provider));
     let Some(state) = issuer::of_first(provider) else { return router };
     router
         .merge(interaction::router(state.clone()))
+        .merge(cancel::router(state.clone()))
         .merge(consent::router(state.clone()))
         .merge(sign_in::router(state.clone()))
         .merge(consents::router(state.clone()))

@@ -58,7 +58,7 @@ impl Received {
     /// `invalid_request` and `invalid_client`.
     pub(crate) async fn authenticate(
         &self,
-        IssuerState { provider, endpoints }: &IssuerState,
+        IssuerState { provider, endpoints, .. }: &IssuerState,
         path: &str,
     ) -> Result<ClientRequest<'_>, OAuthError> {
         ClientRequest::authenticate(provider, endpoints, (&self.form, proofs(&self.parts)), path).await

@@ -7,9 +7,10 @@ use axum::body::Bytes;
 use axum::http::Extensions;
 use axum::response::Response;
 use axum::routing::get;
-use time::OffsetDateTime;
 use web::cookie::with_cookies;
+use web::date::LocalizedTime;
 use web::form::Parameters;
+use web::i18n::Language;
 use web::response::see_other;
 
 use super::end_session;
@@ -40,13 +41,14 @@ async fn show(issuer: Issuer) -> Response {
         Ok(applications) => applications,
         Err(error) => return issuer.fault(&error),
     };
-    let rows: Vec<_> = applications.iter().map(row).collect();
+    let context = issuer.page(&[]);
+    let rows: Vec<_> = applications.iter().map(|application| row(application, context.language)).collect();
     let user = user_name(&issuer.provider, &session).await;
     let (browser, cookie) = issuer.browser();
     let remove = issuer.csrf(&browser, PURPOSE);
     let sign_out = issuer.csrf(&browser, &end_session::form_purpose(&session));
     let tokens = FormTokens { remove: &remove, sign_out: &sign_out };
-    with_cookies(pages::consents(&issuer.page(&[]), tokens, &user, &rows), cookie)
+    with_cookies(pages::consents(&context, tokens, &user, &rows), cookie)
 }
 
 /// Ends the access of one application. Its tokens are refused from the next request on.
@@ -70,12 +72,12 @@ async fn withdraw(issuer: Issuer, extensions: Extensions, body: Bytes) -> Respon
     see_other(&issuer.endpoints.url(page::CONSENTS))
 }
 
-fn row(application: &ConnectedApplication) -> ConsentRow<'_> {
+fn row(application: &ConnectedApplication, language: Language) -> ConsentRow<'_> {
     ConsentRow {
         client_id: &application.client,
         name: &application.name,
         scopes: scopes::requested(&application.scope),
-        since: OffsetDateTime::from(application.since).date().to_string(),
+        since: LocalizedTime::day(application.since, language),
     }
 }
 

@@ -24,7 +24,7 @@ async fn authorize(State(state): State<IssuerState>, request: Request) -> Result
 }
 
 async fn respond(state: &IssuerState, received: &Received) -> Result<DeviceAuthorization, OAuthError> {
-    let IssuerState { provider, endpoints } = state;
+    let IssuerState { provider, endpoints, .. } = state;
     let request = received.authenticate(state, endpoints.paths.device).await?;
     request::authorize(provider, endpoints, &request).await
 }

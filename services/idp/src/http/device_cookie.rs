@@ -23,7 +23,7 @@ const ID_LEN: usize = 16;
 const LONGEST: usize = 1024;
 
 /// The device that the request's cookie names, if the cookie is ours and young enough.
-pub(crate) fn known(Issuer { provider, endpoints, headers }: &Issuer) -> Option<Device> {
+pub(crate) fn known(Issuer { provider, endpoints, headers, .. }: &Issuer) -> Option<Device> {
     let value = one(headers, &cookie::device(endpoints)).filter(|value| value.len() <= LONGEST)?;
     let (text, tag) = value.rsplit_once('.')?;
     let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
@@ -55,18 +55,18 @@ fn signed_text(user_id: &str, id: &str, at: SystemTime) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use axum::http::HeaderMap;
     use axum::http::header::COOKIE;
 
     use super::*;
+    use crate::http::issuer::{IssuerState, of_first};
     use crate::testing::{Bench, EINSTEIN};
 
     /// A request to the first issuer with the cookies of this line.
     fn request(bench: &Bench, line: &str) -> Issuer {
         let headers = HeaderMap::from_iter([(COOKIE, line.parse().expect("a header"))]);
-        Issuer { provider: bench.provider.clone(), endpoints: Arc::new(bench.endpoints().clone()), headers }
+        let IssuerState { provider, endpoints, installation } = of_first(&bench.provider).expect("an issuer");
+        Issuer { provider, endpoints, installation, headers }
     }
 
     fn line(cookie: &HeaderValue) -> &str {

@@ -16,7 +16,7 @@ use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, PageContext, SignIn};
 use crate::endpoints::page;
 use crate::engine::authorize::flow::{Destination, Flow};
-use crate::engine::authorize::prompt::{self, NextPrompt};
+use crate::engine::authorize::prompt::{self, NextPrompt, Reauthentication};
 use crate::engine::authorize::request::{self, ValidRequest};
 use crate::engine::authorize::response;
 use crate::engine::scopes;
@@ -28,6 +28,9 @@ pub(crate) const LOGON: &str = "logon";
 pub(crate) const ACCOUNT: &str = "account";
 /// The purpose of the form for consent.
 pub(crate) const CONSENT: &str = "consent";
+
+/// The purpose of the form that cancels.
+pub(crate) const CANCEL: &str = "cancel";
 
 /// How far a flow has come.
 pub(crate) enum FlowStage {
@@ -116,20 +119,20 @@ impl Page<'_> {
         let redirect_uri = Some(request.redirect.as_str());
         let client = &*request.client;
         match next {
-            NextPrompt::SignIn { suggested } => {
+            NextPrompt::SignIn { suggested, again } => {
                 let page = SignIn {
                     username: suggested.as_deref().unwrap_or_default(),
                     client: Some(client),
                     redirect_uri,
+                    again: again.as_ref(),
                     ..SignIn::default()
                 };
                 sign_in(issuer, flow, (page, &request.request.ui_locales))
             }
-            NextPrompt::Account { user } => self.with_form(ACCOUNT, |context, flow, csrf| {
-                let page = pages::Account { flow, csrf, person: display_name(user), client, redirect_uri };
-                pages::account(context, &page)
+            NextPrompt::Account { user } => self.with_form(ACCOUNT, |context, FormTokens { flow, csrf, cancel }| {
+                pages::account(context, &pages::Account { flow, csrf, cancel, user, client, redirect_uri })
             }),
-            NextPrompt::Consent { user, scope } => self.with_form(CONSENT, |context, flow, csrf| {
+            NextPrompt::Consent { user, scope } => self.with_form(CONSENT, |context, FormTokens { flow, csrf, .. }| {
                 let (person, scopes) = (display_name(user), scopes::requested(scope));
                 let page = pages::Consent { flow, csrf, client, person, scopes: &scopes, redirect_uri };
                 pages::consent(context, &page)
@@ -138,16 +141,18 @@ impl Page<'_> {
         }
     }
 
-    fn with_form(&self, purpose: &str, show: impl FnOnce(&PageContext<'_>, &str, &str) -> Response) -> Response {
+    fn with_form(&self, purpose: &str, show: impl FnOnce(&PageContext<'_>, FormTokens<'_>) -> Response) -> Response {
         let context = self.issuer.page(&self.request.request.ui_locales);
-        with_form(self.issuer, self.flow, purpose, |flow, csrf| show(&context, flow, csrf))
+        with_form(self.issuer, self.flow, purpose, |tokens| show(&context, tokens))
     }
 }
 
 /// The form for login name and password.
 fn sign_in(issuer: &Issuer, flow: &Flow, (page, languages): (SignIn<'_>, &[String])) -> Response {
     let context = issuer.page(languages);
-    with_form(issuer, flow, LOGON, |flow, csrf| pages::sign_in(&context, &SignIn { flow, csrf, ..page }))
+    with_form(issuer, flow, LOGON, |FormTokens { flow, csrf, cancel }| {
+        pages::sign_in(&context, &SignIn { flow, csrf, cancel, ..page })
+    })
 }
 
 /// The form for login name and password, for whatever a flow holds.
@@ -157,12 +162,40 @@ pub(crate) async fn show_sign_in(issuer: &Issuer, flow: &Flow, page: SignIn<'_>)
     sign_in(issuer, flow, (SignIn { client, redirect_uri, ..page }, &request.request.ui_locales))
 }
 
+/// The same after an attempt that has failed; a signed-in user still reads why.
+pub(crate) async fn show_sign_in_again(issuer: &Issuer, flow: &Flow, page: SignIn<'_>) -> Response {
+    let again = reauthentication(issuer, flow).await;
+    show_sign_in(issuer, flow, SignIn { again: again.as_ref(), ..page }).await
+}
+
+/// Why the signed-in user of the browser has to sign in again; `None` if there is none, or it is not known now.
+async fn reauthentication(issuer: &Issuer, flow: &Flow) -> Option<Reauthentication> {
+    let session = issuer.session().await.ok()??;
+    let request = resumed(issuer, flow).await?;
+    match prompt::next(&issuer.provider, flow, &request, Some(session)).await.ok()? {
+        NextPrompt::SignIn { again, .. } => again,
+        _ => None,
+    }
+}
+
+/// What the forms of a page send back.
+#[derive(Clone, Copy)]
+struct FormTokens<'a> {
+    /// The flow, sealed.
+    flow: &'a str,
+    /// The token of the form.
+    csrf: &'a str,
+    /// The token of the form that cancels.
+    cancel: &'a str,
+}
+
 /// A page with a form that is bound to this browser and this flow.
-fn with_form(issuer: &Issuer, flow: &Flow, purpose: &str, show: impl FnOnce(&str, &str) -> Response) -> Response {
+fn with_form(issuer: &Issuer, flow: &Flow, purpose: &str, show: impl FnOnce(FormTokens<'_>) -> Response) -> Response {
     let (browser, cookie) = issuer.browser();
     let flow = flow.seal(&issuer.provider);
-    let csrf = issuer.csrf(&browser, &purpose_of(purpose, &flow));
-    with_cookies(show(&flow, &csrf), cookie)
+    let token = |purpose| issuer.csrf(&browser, &purpose_of(purpose, &flow));
+    let (csrf, cancel) = (token(purpose), token(CANCEL));
+    with_cookies(show(FormTokens { flow: &flow, csrf: &csrf, cancel: &cancel }), cookie)
 }
 
 fn purpose_of(purpose: &str, flow: &str) -> String {

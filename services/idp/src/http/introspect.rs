@@ -30,7 +30,7 @@ async fn introspect(State(state): State<IssuerState>, request: Request) -> Resul
 }
 
 async fn respond(state: &IssuerState, received: &Received) -> Result<Document, OAuthError> {
-    let IssuerState { provider, endpoints } = state;
+    let IssuerState { provider, endpoints, .. } = state;
     let request = received.authenticate(state, endpoints.paths.introspection).await?;
     introspection::introspect(provider, endpoints, &request, wants_signed(&received.parts.headers)).await
 }

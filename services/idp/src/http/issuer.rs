@@ -6,7 +6,7 @@ use authn::Caller;
 use axum::Router;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, HeaderValue};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use axum::routing::MethodRouter;
 use status::Kind;
@@ -16,15 +16,19 @@ use web::cookie::Lifetime;
 use web::csrf::{self, Browser};
 use web::i18n::Language;
 use web::origin;
+use web::page::{Assets, Installation};
 
 use super::cookie;
 use super::pages::{self, Notice, PageContext};
-use crate::endpoints::{IssuerEndpoints, Paths};
+use crate::endpoints::{IssuerEndpoints, Paths, page};
 use crate::engine::authorize::flow::Flow;
 use crate::engine::provider::Provider;
 use crate::engine::sessions;
 use crate::model::Session;
 use crate::seal::Tag;
+
+/// What the runtime puts the id of a request in.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The state of a handler: the provider, and the issuer whose endpoint was called. Pages that all issuers share have that of the
 /// first.
@@ -32,6 +36,7 @@ use crate::seal::Tag;
 pub(crate) struct IssuerState {
     pub(crate) provider: Provider,
     pub(crate) endpoints: Arc<IssuerEndpoints>,
+    pub(crate) installation: Arc<Installation>,
 }
 
 /// The provider, the issuer, and the headers of the request.
@@ -39,6 +44,7 @@ pub(crate) struct IssuerState {
 pub(crate) struct Issuer {
     pub(crate) provider: Provider,
     pub(crate) endpoints: Arc<IssuerEndpoints>,
+    pub(crate) installation: Arc<Installation>,
     pub(crate) headers: HeaderMap,
 }
 
@@ -50,8 +56,8 @@ where
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let IssuerState { provider, endpoints } = IssuerState::from_ref(state);
-        Ok(Self { provider, endpoints, headers: parts.headers.clone() })
+        let IssuerState { provider, endpoints, installation } = IssuerState::from_ref(state);
+        Ok(Self { provider, endpoints, installation, headers: parts.headers.clone() })
     }
 }
 
@@ -69,8 +75,9 @@ impl Issuer {
     pub(crate) fn page(&self, ui_locales: &[String]) -> PageContext<'_> {
         PageContext {
             endpoints: &self.endpoints,
-            site_name: &self.provider.config.site_name,
+            installation: &self.installation,
             language: Language::choose(ui_locales, &self.headers),
+            request_id: self.headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok()),
         }
     }
 
@@ -144,8 +151,9 @@ pub(crate) fn at_every_issuer(
     path: fn(&Paths) -> &'static str,
     methods: &MethodRouter<IssuerState>,
 ) -> Router {
+    let installation = installation(provider);
     provider.issuers.iter().fold(Router::new(), |router, endpoints| {
-        let state = IssuerState { provider: provider.clone(), endpoints: Arc::new(endpoints.clone()) };
+        let state = state(provider, endpoints, &installation);
         router.merge(Router::new().route(path(&endpoints.paths), methods.clone()).with_state(state))
     })
 }
@@ -153,5 +161,19 @@ pub(crate) fn at_every_issuer(
 /// The state of pages that all issuers share, which look like those of the first one.
 pub(crate) fn of_first(provider: &Provider) -> Option<IssuerState> {
     let endpoints = provider.issuers.first()?;
-    Some(IssuerState { provider: provider.clone(), endpoints: Arc::new(endpoints.clone()) })
+    Some(state(provider, endpoints, &installation(provider)))
+}
+
+fn state(provider: &Provider, endpoints: &IssuerEndpoints, installation: &Arc<Installation>) -> IssuerState {
+    let (provider, endpoints) = (provider.clone(), Arc::new(endpoints.clone()));
+    IssuerState { provider, endpoints, installation: Arc::clone(installation) }
+}
+
+/// The files that pages load.
+pub(crate) fn assets(provider: &Provider) -> Assets {
+    Assets::new(page::STATIC, &provider.config.pages)
+}
+
+fn installation(provider: &Provider) -> Arc<Installation> {
+    Arc::new(Installation::new(&provider.config.pages, &assets(provider)))
 }

@@ -12,6 +12,7 @@ mod form_post;
 mod i18n;
 mod notice;
 mod out_of_band;
+mod profile;
 mod scope_text;
 mod sign_in;
 mod sign_out;
@@ -19,16 +20,15 @@ mod sign_out;
 #[cfg(test)]
 mod tests;
 
-use std::sync::LazyLock;
-
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 use web::i18n::Language;
+use web::page::Installation;
 use web::policy::Policy;
 use web::response::PageHeaders;
 
-use crate::endpoints::{IssuerEndpoints, page};
+use crate::endpoints::IssuerEndpoints;
 
 pub use account::{Account, account};
 pub use consent::{Consent, consent};
@@ -55,9 +55,6 @@ pub const STAY: &str = "stay";
 /// The value of the box `remember` of [`sign_in()`] if it is ticked.
 pub const REMEMBER: &str = "yes";
 
-/// The URL of the stylesheet.
-static STYLE: LazyLock<String> = LazyLock::new(|| web::style::url(page::STYLE));
-
 /// The shell of a page, with the texts of this service.
 type Page<'a> = web::page::Page<'a, i18n::Words>;
 
@@ -66,10 +63,12 @@ type Page<'a> = web::page::Page<'a, i18n::Words>;
 pub struct PageContext<'a> {
     /// The issuer that shows it.
     pub endpoints: &'a IssuerEndpoints,
-    /// What people call the installation.
-    pub site_name: &'a str,
+    /// The installation.
+    pub installation: &'a Installation,
     /// What it speaks.
     pub language: Language,
+    /// The id of the request, which pages about errors show.
+    pub request_id: Option<&'a str>,
 }
 
 impl<'a> PageContext<'a> {
@@ -78,9 +77,7 @@ impl<'a> PageContext<'a> {
     }
 
     fn page(&self, title: &'a str) -> Page<'a> {
-        let Self { site_name, language, .. } = *self;
-        let shell = web::page::Shell::default();
-        Page { title, site_name, language: language.tag(), style: &STYLE, words: self.words(), shell }
+        self.installation.page(title, self.language, self.words())
     }
 
     fn respond(&self, status: StatusCode, policy: &Policy<'_>, template: &impl Template) -> Response {

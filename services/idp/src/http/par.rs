@@ -25,7 +25,7 @@ async fn push(State(state): State<IssuerState>, request: Request) -> Result<Resp
 }
 
 async fn keep(state: &IssuerState, received: &Received) -> Result<PushedResponse, OAuthError> {
-    let IssuerState { provider, endpoints } = state;
+    let IssuerState { provider, endpoints, .. } = state;
     let request = received.authenticate(state, endpoints.paths.pushed).await?;
     par::push(provider, endpoints, &request).await
 }

@@ -28,7 +28,7 @@ async fn revoke(State(state): State<IssuerState>, request: Request) -> Result<Re
 }
 
 async fn take_back(state: &IssuerState, received: &Received) -> Result<(), OAuthError> {
-    let IssuerState { provider, endpoints } = state;
+    let IssuerState { provider, endpoints, .. } = state;
     let request = received.authenticate(state, endpoints.paths.revocation).await?;
     if let Some(subject) = revocation::revoke(provider, endpoints, &request).await? {
         audit::done("revoke", &request.client.id, &subject, &received.parts);

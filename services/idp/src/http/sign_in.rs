@@ -14,7 +14,7 @@ use tonic::metadata::MetadataMap;
 use web::cookie::{Lifetime, with_cookies};
 use web::response::see_other;
 
-use super::interaction::{FlowStage, LOGON, continue_flow, is_own_form, show_sign_in};
+use super::interaction::{FlowStage, LOGON, continue_flow, is_own_form, show_sign_in_again};
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{Notice, SignIn, SignInError};
 use super::{cookie, device_cookie};
@@ -29,7 +29,7 @@ const MAX_FORM: usize = 80 * 1024;
 /// The form, which all issuers share. A `GET` on the URL of a form, as of a browser that restores its windows, leads to the
 /// sign-in, or to what that would lead to.
 pub(crate) fn router(state: IssuerState) -> Router {
-    let forms = [page::LOGON, page::CONSENT, page::ACCOUNT, page::SIGN_OUT];
+    let forms = [page::LOGON, page::CANCEL, page::CONSENT, page::ACCOUNT, page::SIGN_OUT];
     let router = forms.into_iter().fold(Router::new(), |router, path| router.route(path, get(to_sign_in)));
     router.route(page::LOGON, post(sign_in)).with_state(state)
 }
@@ -85,7 +85,7 @@ async fn sign_in(State(state): State<IssuerState>, request: Request) -> Response
         Err(error) => {
             let (username, remember) = (form.username.as_str(), form.remember);
             let page = SignIn { username, error: Some(error), remember, ..SignIn::default() };
-            show_sign_in(&issuer, &flow, page).await
+            show_sign_in_again(&issuer, &flow, page).await
         }
     }
 }

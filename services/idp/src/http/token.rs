@@ -27,7 +27,7 @@ async fn token(State(state): State<IssuerState>, request: Request) -> Result<Res
 }
 
 async fn issue(state: &IssuerState, received: &Received) -> Result<TokenResponse, OAuthError> {
-    let IssuerState { provider, endpoints } = state;
+    let IssuerState { provider, endpoints, .. } = state;
     let client_request = received.authenticate(state, endpoints.paths.token).await?;
     let request = TokenRequest { provider, endpoints, client_request: &client_request, now: provider.clock.now() };
     let response = grants::issue(&request).await?;

@@ -31,7 +31,7 @@ pub(crate) fn router(provider: &Provider) -> Router {
 }
 
 async fn claims(State(state): State<IssuerState>, request: Request) -> Result<Response, ErrorResponse> {
-    let IssuerState { provider, endpoints } = &state;
+    let IssuerState { provider, endpoints, .. } = &state;
     let (parts, body) = request.into_parts();
     let (scheme, token) = read(&parts, body).await?;
     let credential = Credential { scheme, token, proofs: proofs(&parts) };

@@ -27,7 +27,7 @@ use crate::model::Session;
 #[derive(Debug)]
 pub(crate) enum NextPrompt {
     /// A user has to sign in; `suggested` is the login name that is likely.
-    SignIn { suggested: Option<String> },
+    SignIn { suggested: Option<String>, again: Option<Reauthentication> },
     /// The user has to confirm the account.
     Account { user: Arc<User> },
     /// The user has to consent.
@@ -36,6 +36,15 @@ pub(crate) enum NextPrompt {
     Nothing(Box<GrantBasis>),
     /// The request is refused.
     Refusal(ErrorCode, &'static str),
+}
+
+/// Why a signed-in user has to sign in again.
+#[derive(Debug, Clone)]
+pub struct Reauthentication {
+    /// The user.
+    pub user: Arc<User>,
+    /// When the user signed in, if that is too long ago (`max_age`); `None` if the client demands it however recent that is (`prompt=login`).
+    pub too_old: Option<SystemTime>,
 }
 
 /// The user and the scope of a grant.
@@ -96,15 +105,19 @@ async fn asked(
 ) -> Result<NextPrompt, PromptError> {
     let request = &valid.request;
     let hint = request.login_hint.clone();
-    let Some(session) = session else { return Ok(NextPrompt::SignIn { suggested: hint }) };
-    let Some(user) = self::user(provider, &session).await? else { return Ok(NextPrompt::SignIn { suggested: hint }) };
+    let Some(session) = session else { return Ok(NextPrompt::SignIn { suggested: hint, again: None }) };
+    let Some(user) = self::user(provider, &session).await? else {
+        return Ok(NextPrompt::SignIn { suggested: hint, again: None });
+    };
     let is_fresh = flow.signed_in == Some(session.id);
     let prompts = match request.prompt {
         Prompt::Nothing => Prompts::default(),
         Prompt::AtLeast { login, consent, select_account } => Prompts { login, consent, select_account },
     };
     if !is_fresh && (prompts.login || is_too_old(valid, &session, provider.clock.now())) {
-        return Ok(NextPrompt::SignIn { suggested: Some(user.username.clone()) });
+        let too_old = (!prompts.login).then_some(session.signed_in);
+        let suggested = Some(user.username.clone());
+        return Ok(NextPrompt::SignIn { suggested, again: Some(Reauthentication { user, too_old }) });
     }
     if prompts.select_account && !is_fresh && flow.chosen != Some(session.id) {
         return Ok(NextPrompt::Account { user });
@@ -113,7 +126,7 @@ async fn asked(
         return Ok(if is_fresh {
             NextPrompt::Refusal(ErrorCode::LoginRequired, "another user has signed in")
         } else {
-            NextPrompt::SignIn { suggested: hint }
+            NextPrompt::SignIn { suggested: hint, again: None }
         });
     }
     if !accounts::may_use(&valid.client, &user) {

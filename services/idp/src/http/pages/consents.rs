@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use web::date::LocalizedTime;
 use web::policy::Policy;
 
 use super::{Page, PageContext, SIGN_OUT};
@@ -18,8 +19,8 @@ pub struct ConsentRow<'a> {
     pub name: &'a str,
     /// What it may.
     pub scopes: Vec<RequestedScope<'a>>,
-    /// The day since when, as people read it.
-    pub since: String,
+    /// The day since when.
+    pub since: LocalizedTime,
 }
 
 #[derive(Template)]

@@ -52,8 +52,16 @@ pub(super) struct Words {
     pub(super) sign_in: &'static str,
     /// The heading where a signed-in user has to enter the password again.
     pub(super) again_title: &'static str,
-    /// What to do there.
-    pub(super) again: Phrase,
+    /// Why, if an application demands it.
+    pub(super) again_requested: Phrase,
+    /// Why, if the sign-in is too old.
+    pub(super) again_too_old: Phrase,
+    /// For which application it is too old.
+    pub(super) again_for: Phrase,
+    /// The button that shows the password.
+    pub(super) show_password: &'static str,
+    /// The button that goes back to the application.
+    pub(super) cancel: &'static str,
     pub(super) wrong_credentials: &'static str,
     pub(super) too_many: Phrase,
     pub(super) cannot_now: &'static str,
@@ -128,6 +136,8 @@ pub(super) struct Words {
     pub(super) signed_out_title: &'static str,
     /// What to do then.
     pub(super) signed_out: &'static str,
+    /// The link to the front page.
+    pub(super) front_page: &'static str,
     /// Where the browser is on its way back.
     pub(super) back_soon: &'static str,
 
@@ -159,6 +169,10 @@ pub(super) struct Words {
     pub(super) code_carry: &'static str,
     /// What to mind.
     pub(super) code_care: &'static str,
+    /// The button that copies it.
+    pub(super) copy: &'static str,
+    /// What the button says then.
+    pub(super) copied: &'static str,
     /// The heading where there is none.
     pub(super) code_failed_title: &'static str,
     /// What to do then.

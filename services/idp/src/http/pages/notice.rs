@@ -1,4 +1,4 @@
-//! Pages that say what happened and what to do, and ask nothing.
+//! Pages that say what happened and what to do, and ask nothing. Those about errors have the id of the request.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -56,7 +56,9 @@ pub(super) fn explained(
     detail: Option<(&str, &str)>,
 ) -> Response {
     let detail = detail.map(|(error, description)| Detail { title: context.words().details, error, description });
-    let page = Message { page: context.page(title), text, detail };
+    let is_error = status.is_client_error() || status.is_server_error();
+    let page = context.page(title).with_request_id(context.request_id.filter(|_| is_error));
+    let page = Message { page, text, detail };
     context.respond(status, &Policy::here(), &page)
 }
 

@@ -20,8 +20,8 @@ pub fn out_of_band(context: &PageContext<'_>, result: Result<&str, (&str, &str)>
     let words = context.words();
     match result {
         Ok(code) => {
-            let page = Shown { page: context.page(words.code_title), code };
-            context.respond(StatusCode::OK, &Policy::here(), &page)
+            let page = Shown { page: context.page(words.code_title).with_script(), code };
+            context.respond(StatusCode::OK, &Policy::here().with_own_script(), &page)
         }
         Err(detail) => {
             let told = (words.code_failed_title, words.code_failed);

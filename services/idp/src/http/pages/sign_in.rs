@@ -3,13 +3,16 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use web::date::LocalizedTime;
 use web::i18n::waiting;
 use web::policy::Policy;
 use web::response::with_retry_after;
 
 use super::application::Application;
+use super::profile::Profile;
 use super::{Page, PageContext, REMEMBER};
-use crate::endpoints::page::LOGON;
+use crate::endpoints::page::{CANCEL, LOGON};
+use crate::engine::authorize::prompt::Reauthentication;
 use crate::engine::clients::Client;
 
 /// The form for username and password. It is posted to [`LOGON`] with the fields `flow`, `csrf`, `username`, `password` and,
@@ -20,6 +23,8 @@ pub struct SignIn<'a> {
     pub flow: &'a str,
     /// The token against forgery.
     pub csrf: &'a str,
+    /// The token of the form that cancels, which there is if the sign-in is for a client.
+    pub cancel: &'a str,
     /// What the field holds at first: `login_hint`, or what was typed before.
     pub username: &'a str,
     /// For whom.
@@ -30,9 +35,8 @@ pub struct SignIn<'a> {
     pub error: Option<SignInError>,
     /// Whether the box is ticked.
     pub remember: bool,
-    /// The name of a signed-in user who only has to enter the password again. `username` is fixed then; the form
-    /// sends it for the sake of password managers, and what it sends is not to be trusted.
-    pub reauthenticate: Option<&'a str>,
+    /// Why a signed-in user has to sign in again. Another user may do so instead: what the form sends decides.
+    pub again: Option<&'a Reauthentication>,
 }
 
 /// Why a user is not signed in.
@@ -78,6 +82,10 @@ struct Form<'a> {
     page: Page<'a>,
     form: &'a SignIn<'a>,
     application: Option<Application<'a>>,
+    /// The user who has to sign in again.
+    user: Option<Profile<'a>>,
+    /// When that user signed in, if that is too long ago.
+    too_old: Option<LocalizedTime>,
     error: Option<String>,
     /// Whether what was typed is wrong, rather than the time.
     invalid: bool,
@@ -86,7 +94,7 @@ struct Form<'a> {
 /// The form. Its status is 200, or that of its error.
 pub fn sign_in(context: &PageContext<'_>, form: &SignIn<'_>) -> Response {
     let words = context.words();
-    let title = if form.reauthenticate.is_some() { words.again_title } else { words.sign_in_title };
+    let title = if form.again.is_some() { words.again_title } else { words.sign_in_title };
     let error = form.error.map(|error| match error {
         SignInError::WrongCredentials => words.wrong_credentials.to_owned(),
         SignInError::TooMany { retry_after } => words.too_many.with(&waiting(retry_after)),
@@ -94,13 +102,15 @@ pub fn sign_in(context: &PageContext<'_>, form: &SignIn<'_>) -> Response {
         SignInError::Expired => words.form_expired.to_owned(),
     });
     let page = Form {
-        page: context.page(title),
+        page: context.page(title).with_script(),
         form,
+        user: form.again.map(|again| Profile::of(&again.user)),
+        too_old: form.again.and_then(|again| Some(LocalizedTime::minute(again.too_old?, context.language))),
         application: form.client.map(|client| Application::of(client, form.redirect_uri)),
         error,
         invalid: form.error == Some(SignInError::WrongCredentials),
     };
     let status = form.error.map_or(StatusCode::OK, SignInError::status);
-    let response = context.respond(status, &Policy::redirecting(form.redirect_uri), &page);
+    let response = context.respond(status, &Policy::redirecting(form.redirect_uri).with_own_script(), &page);
     with_retry_after(response, form.error.and_then(SignInError::retry_after))
 }

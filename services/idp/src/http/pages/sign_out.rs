@@ -35,6 +35,7 @@ struct Goodbye<'a> {
     page: Page<'a>,
     frames: &'a [String],
     continue_to: Option<&'a str>,
+    front_page: &'a str,
 }
 
 /// The question.
@@ -44,9 +45,12 @@ pub fn confirm_sign_out(context: &PageContext<'_>, form: &SignOut<'_>) -> Respon
 }
 
 /// What is shown afterwards. The frames tell applications of the end (`OpenID` Connect Front-Channel Logout 1.0); two
-/// seconds after they have loaded, the browser goes on to `continue_to`, to which there is also a link.
+/// seconds after they have loaded, the browser goes on to `continue_to`, to which there is also a link. Without it there is one to
+/// the front page.
 pub fn signed_out(context: &PageContext<'_>, frames: &[String], continue_to: Option<&str>) -> Response {
     let continue_to = continue_to.filter(|address| is_destination(address));
-    let page = Goodbye { page: context.page(context.words().signed_out_title), frames, continue_to };
+    let front_page = context.endpoints.url("/");
+    let page =
+        Goodbye { page: context.page(context.words().signed_out_title), frames, continue_to, front_page: &front_page };
     context.respond(StatusCode::OK, &Policy { frames, ..Policy::here() }, &page)
 }

@@ -1,5 +1,8 @@
 use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, UNIX_EPOCH};
 
+use authn::User;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::body::to_bytes;
 use axum::http::header::{
@@ -12,9 +15,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use oidc::error::ErrorCode;
 use oidc::request::RequestError;
+use web::date::LocalizedTime;
+use web::page::{Assets, PageSettings};
 
 use super::*;
 use crate::endpoints::{EndpointProfile, page};
+use crate::engine::authorize::prompt::Reauthentication;
 use crate::engine::clients::{
     AuthMethod, Client, ConsentPolicy, ExchangePolicy, LogoutSettings, Presentation, RoleNames, Signatures, Source,
     SubjectType, TokenFormat,
@@ -82,8 +88,26 @@ fn site() -> IssuerEndpoints {
     IssuerEndpoints::new(EndpointProfile::OpenCloud, "https://cloud.example")
 }
 
+fn installation(name: &str) -> Installation {
+    let settings = PageSettings { name: name.to_owned(), ..PageSettings::default() };
+    Installation::new(&settings, &Assets::new(page::STATIC, &settings))
+}
+
+static CLOUD: LazyLock<Installation> = LazyLock::new(|| installation("Cloud"));
+/// An id that a client may send.
+const REQUEST_ID: &str = "0123456789abcdef";
+
 fn english(endpoints: &IssuerEndpoints) -> PageContext<'_> {
-    PageContext { endpoints, site_name: "Cloud", language: Language::English }
+    PageContext { endpoints, installation: &CLOUD, language: Language::English, request_id: Some(REQUEST_ID) }
+}
+
+fn user(text: &str) -> User {
+    User {
+        username: text.to_owned(),
+        display_name: format!("{text} Name"),
+        mail: format!("{text}@a"),
+        ..User::default()
+    }
 }
 
 /// A page, read to its end.
@@ -113,17 +137,26 @@ fn pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
     let scopes =
         ["openid", "profile", "offline_access", text].map(|name| RequestedScope { name, optional: name != "openid" });
     let redirect_uri = Some(REDIRECT);
-    let form = |error, reauthenticate| SignIn {
+    let user = user(text);
+    let too_old = Some(UNIX_EPOCH + Duration::from_hours(1));
+    let [requested, old] = [None, too_old].map(|too_old| Reauthentication { user: Arc::new(user.clone()), too_old });
+    let form = |error, again| SignIn {
         flow: text,
         csrf: text,
+        cancel: text,
         username: text,
         client: Some(&client),
         redirect_uri,
         error,
         remember: true,
-        reauthenticate,
+        again,
     };
-    let row = ConsentRow { client_id: text, name: text, scopes: scopes.to_vec(), since: text.to_owned() };
+    let row = ConsentRow {
+        client_id: text,
+        name: text,
+        scopes: scopes.to_vec(),
+        since: LocalizedTime::day(UNIX_EPOCH, context.language),
+    };
     let wrong = RequestError { code: ErrorCode::InvalidScope, description: text.to_owned().into(), reply: None };
     let hidden = [("state", text), (text, "value")];
     let confirm = DeviceConfirm { csrf: text, user_code: text, client: &client, scopes: &scopes, person: text };
@@ -131,14 +164,15 @@ fn pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
         sign_in(context, &SignIn::default()),
         sign_in(context, &form(None, None)),
         sign_in(context, &form(Some(SignInError::WrongCredentials), None)),
-        sign_in(context, &form(Some(SignInError::TooMany { retry_after: 120 }), Some(text))),
+        sign_in(context, &form(Some(SignInError::TooMany { retry_after: 120 }), Some(&requested))),
+        sign_in(context, &form(None, Some(&old))),
         sign_in(context, &form(Some(SignInError::Unavailable), None)),
         sign_in(context, &form(Some(SignInError::Expired), None)),
         consent(
             context,
             &Consent { flow: text, csrf: text, client: &client, person: text, scopes: &scopes, redirect_uri },
         ),
-        account(context, &Account { flow: text, csrf: text, person: text, client: &client, redirect_uri }),
+        account(context, &Account { flow: text, csrf: text, cancel: text, user: &user, client: &client, redirect_uri }),
         confirm_sign_out(context, &SignOut { csrf: text, client_name: Some(text), hidden: &hidden, redirect_uri }),
         confirm_sign_out(context, &SignOut::default()),
         signed_out(context, &[format!("https://app.example/out?{text}")], Some(&format!("{REDIRECT}?state={text}"))),
@@ -189,7 +223,10 @@ async fn i18_every_page_has_the_headers_of_a_page() {
             }
             let mut forms = policy.iter().filter(|directive| directive.starts_with("form-action"));
             assert!(forms.all(|directive| *directive == "form-action 'self'"), "{policy:?}");
-            assert!(!page.policy().contains("script-src") && !page.policy().contains("unsafe"), "{policy:?}");
+            assert!(!page.policy().contains("unsafe"), "{policy:?}");
+            let scripts: Vec<_> = policy.iter().filter(|directive| directive.starts_with("script-src")).collect();
+            let has_script = page.html.contains("<script");
+            assert_eq!(scripts, if has_script { vec![&"script-src 'self'"] } else { vec![] }, "{policy:?}");
         }
     }
 }
@@ -205,7 +242,8 @@ async fn i18_a_site_without_tls_does_not_demand_it() {
 #[tokio::test]
 async fn what_others_write_stays_text() {
     let endpoints = site();
-    let context = PageContext { site_name: HOSTILE, ..english(&endpoints) };
+    let installation = installation(HOSTILE);
+    let context = PageContext { installation: &installation, request_id: Some(HOSTILE), ..english(&endpoints) };
     for Shown { html, headers, .. } in shown(&context, HOSTILE).await {
         let elements = html::elements(&html);
         let expected: BTreeSet<_> = html::KNOWN.into_iter().collect();
@@ -215,8 +253,14 @@ async fn what_others_write_stays_text() {
             assert_eq!(attributes.len(), element.attributes.len(), "an attribute is there twice: {element:?}");
             assert!(!attributes.iter().any(|name| name.starts_with("on") || *name == "style"), "{element:?}");
         }
-        assert!(!html.contains("<script") && !html.contains("<style") && !html.contains("<img src=x"));
-        assert!(headers[CONTENT_SECURITY_POLICY].to_str().is_ok_and(|policy| !policy.contains("script")));
+        assert!(!html.contains("<style") && !html.contains("<img src=x") && !html.contains("<script>"));
+        let scripts: Vec<_> = elements.iter().filter(|element| element.name == "script").collect();
+        assert!(
+            scripts.len() < 2
+                && scripts.iter().all(|script| script.get("src") == Some(context.installation.script_url()))
+        );
+        let policy = headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(!policy.contains("'sha256-") && !policy.contains("unsafe"), "{policy}");
     }
 }
 
@@ -251,7 +295,7 @@ async fn pages_are_well_formed_and_say_what_they_are() {
 #[tokio::test]
 async fn i17_every_form_is_posted_here_and_carries_the_token() {
     let endpoints = site();
-    let here = [page::LOGON, page::CONSENT, page::ACCOUNT, page::SIGN_OUT, page::CONSENTS, page::DEVICE];
+    let here = [page::LOGON, page::CANCEL, page::CONSENT, page::ACCOUNT, page::SIGN_OUT, page::CONSENTS, page::DEVICE];
     let mut seen = BTreeSet::new();
     for Shown { html, .. } in shown(&english(&endpoints), HOSTILE).await {
         for form in html.split("<form ").skip(1) {
@@ -317,7 +361,8 @@ async fn i33_people_are_warned_of_a_client_that_registered_itself() {
         let redirect_uri = Some(REDIRECT);
         let consented = Consent { flow: "f", csrf: "c", client: &client, person: "p", scopes: &scopes, redirect_uri };
         let confirm = DeviceConfirm { csrf: "c", user_code: "u", client: &client, scopes: &scopes, person: "p" };
-        let chosen = Account { flow: "f", csrf: "c", person: "p", client: &client, redirect_uri };
+        let user = user("p");
+        let chosen = Account { flow: "f", csrf: "c", cancel: "x", user: &user, client: &client, redirect_uri };
         let pages = [
             sign_in(&context, &SignIn { client: Some(&client), ..SignIn::default() }),
             consent(&context, &consented),
@@ -357,15 +402,108 @@ async fn errors_of_signing_in_are_told_and_have_their_status() {
 }
 
 #[tokio::test]
-async fn reauthentication_cannot_change_the_user() {
+async fn signed_in_user_reads_why_to_sign_in_again() {
     let endpoints = site();
-    let form = SignIn { username: "einstein", reauthenticate: Some("Albert Einstein"), ..SignIn::default() };
-    let Shown { html, .. } = Shown::read(sign_in(&english(&endpoints), &form)).await;
-    let elements = html::elements(&html);
-    let username = elements.iter().find(|element| element.get("name") == Some("username")).unwrap();
-    assert!(username.get("readonly").is_some() && username.get("value") == Some("einstein"));
-    assert!(html.contains("You are signed in as <strong><bdi>Albert Einstein</bdi></strong>"));
-    assert!(!html.contains("name=\"remember\""));
+    let client = client("Photos", Source::Configured);
+    let einstein = User { display_name: "Albert Einstein".to_owned(), ..user("einstein") };
+    for (too_old, told) in [
+        (None, "<strong><bdi>Photos</bdi></strong> asks you to confirm that it is you."),
+        (
+            Some(UNIX_EPOCH + Duration::from_mins(61)),
+            "You signed in on <time datetime=\"1970-01-01T01:01Z\">1 January 1970, 01:01 UTC</time>. That is too long ago \
+             for <strong><bdi>Photos</bdi></strong>.",
+        ),
+    ] {
+        let again = Reauthentication { user: Arc::new(einstein.clone()), too_old };
+        let form = SignIn { username: "einstein", client: Some(&client), again: Some(&again), ..SignIn::default() };
+        let Shown { html, .. } = Shown::read(sign_in(&english(&endpoints), &form)).await;
+        assert!(html.contains(told), "{html}");
+        assert!(html.contains("Confirm it&#39;s you") && html.contains(">AE</span>"), "{html}");
+        let elements = html::elements(&html);
+        let username = elements.iter().find(|element| element.get("name") == Some("username")).unwrap();
+        assert_eq!((username.get("value"), username.get("readonly")), (Some("einstein"), None));
+    }
+}
+
+#[tokio::test]
+async fn chosen_account_is_shown_with_all_names_and_initials() {
+    let endpoints = site();
+    let client = client("Photos", Source::Configured);
+    let users = [
+        ("Albert Einstein", "albert", "a@example.org", "AE", 2),
+        ("", "albert", "a@example.org", "A", 1),
+        ("albert", "albert", "", "A", 0),
+    ];
+    for (name, username, mail, initials, hints) in users {
+        let [display_name, username, mail] = [name, username, mail].map(str::to_owned);
+        let user = User { display_name, username, mail, ..User::default() };
+        let form = Account { flow: "f", csrf: "c", cancel: "x", user: &user, client: &client, redirect_uri: None };
+        let Shown { html, .. } = Shown::read(account(&english(&endpoints), &form)).await;
+        assert!(html.contains(&format!("<span class=\"avatar\" aria-hidden=\"true\">{initials}</span>")), "{html}");
+        let shown = html.split("class=\"user\"").nth(1).unwrap().split("</p>").next().unwrap();
+        assert_eq!(shown.matches("class=\"hint\"").count(), hints, "{shown}");
+        for text in [&user.display_name, &user.username, &user.mail] {
+            assert!(shown.contains(&**text), "{shown}");
+        }
+    }
+}
+
+/// Row [W2](../../../../../docs/security-requirements.md#w2).
+#[tokio::test]
+async fn sign_in_for_a_client_can_be_cancelled_by_a_form_of_its_own() {
+    let endpoints = site();
+    let client = client("Photos", Source::Configured);
+    let user = user("p");
+    let sign_in_form = SignIn { flow: "f", csrf: "c", cancel: "x", client: Some(&client), ..SignIn::default() };
+    let chosen = Account { flow: "f", csrf: "c", cancel: "x", user: &user, client: &client, redirect_uri: None };
+    for response in [sign_in(&english(&endpoints), &sign_in_form), account(&english(&endpoints), &chosen)] {
+        let Shown { html, .. } = Shown::read(response).await;
+        let form = html.split("<form ").last().unwrap().split("</form>").next().unwrap();
+        assert!(form.contains(page::CANCEL) && form.contains("name=\"csrf\" value=\"x\""), "{form}");
+        assert!(!form.contains("password"), "{form}");
+    }
+    let Shown { html, .. } = Shown::read(sign_in(&english(&endpoints), &SignIn::default())).await;
+    assert!(!html.contains(page::CANCEL), "without a client there is nothing to go back to");
+}
+
+#[tokio::test]
+async fn buttons_of_the_script_are_hidden_without_it() {
+    let endpoints = site();
+    for (response, attribute) in [
+        (sign_in(&english(&endpoints), &SignIn::default()), "data-reveals"),
+        (out_of_band(&english(&endpoints), Ok("code-1")), "data-copies"),
+    ] {
+        let Shown { html, .. } = Shown::read(response).await;
+        let elements = html::elements(&html);
+        let button = elements.iter().find(|element| element.get(attribute).is_some()).unwrap();
+        assert_eq!((button.get("type"), button.get("hidden")), (Some("button"), Some("")), "{button:?}");
+        let target = button.get(attribute);
+        assert!(elements.iter().any(|element| element.get("id") == target), "{html}");
+        assert!(elements.iter().any(|element| element.get("src") == Some(CLOUD.script_url())), "{html}");
+    }
+}
+
+#[tokio::test]
+async fn pages_about_errors_show_the_id_of_the_request_and_no_others_do() {
+    let endpoints = site();
+    for Shown { status, html, .. } in shown(&english(&endpoints), "text").await {
+        let is_message = !html.contains("<form") && !html.contains("class=\"code\"");
+        let is_error = status.is_client_error() || status.is_server_error();
+        assert_eq!(html.contains(REQUEST_ID), is_message && is_error, "{status}: {html}");
+    }
+}
+
+#[tokio::test]
+async fn signed_out_page_leads_to_the_front_page_unless_to_an_application() {
+    let endpoints = site();
+    let links = |html: &str| -> Vec<String> {
+        let all = html::elements(html).into_iter().filter(|element| element.name == "a");
+        all.filter_map(|link| link.get("href").map(str::to_owned)).collect()
+    };
+    let alone = Shown::read(signed_out(&english(&endpoints), &[], None)).await;
+    assert_eq!(links(&alone.html), ["https://cloud.example/"]);
+    let onward = Shown::read(signed_out(&english(&endpoints), &[], Some(REDIRECT))).await;
+    assert_eq!(links(&onward.html), [REDIRECT]);
 }
 
 #[tokio::test]

@@ -53,7 +53,10 @@ impl World {
 async fn browser_without_a_session_has_to_sign_in() {
     let world = world(&json!({})).await;
     let next = world.next(&[("login_hint", "einstein")], None).await;
-    assert!(matches!(&next, NextPrompt::SignIn { suggested: Some(name) } if name == "einstein"), "{next:?}");
+    assert!(
+        matches!(&next, NextPrompt::SignIn { suggested: Some(name), again: None } if name == "einstein"),
+        "{next:?}"
+    );
     let next = world.next(&[("prompt", "none")], None).await;
     assert!(matches!(next, NextPrompt::Refusal(ErrorCode::LoginRequired, _)), "{next:?}");
 }
@@ -101,7 +104,9 @@ async fn old_sign_in_is_repeated_and_a_new_one_of_this_flow_counts() {
     world.bench.advance(Duration::from_secs(10));
     for more in [("max_age", "5"), ("prompt", "login")] {
         let next = world.next(&[more], Some(&world.session)).await;
-        assert!(matches!(next, NextPrompt::SignIn { .. }), "{more:?}: {next:?}");
+        let NextPrompt::SignIn { again: Some(again), .. } = next else { panic!("{more:?}: {next:?}") };
+        let signed_in = (more.0 == "max_age").then_some(world.session.signed_in);
+        assert_eq!((again.user.username.as_str(), again.too_old), ("einstein", signed_in), "{more:?}");
         let request = world.request(&[more]).await;
         let flow = Flow { signed_in: Some(world.session.id), ..world.flow(&request) };
         let session = Some(world.session.clone());

@@ -41,3 +41,13 @@ fn every_text_is_translated() {
         assert_eq!(same.len(), 1, "{language:?}: {same:?}");
     }
 }
+
+#[test]
+fn french_names_no_gender_of_the_user() {
+    let table = format!("{:?}", words(Language::French));
+    for gendered in
+        ["êtes connecté", "êtes déconnecté", "serez d", "Connecté en", "Rester connecté", "être redirigé", "·e"]
+    {
+        assert!(!table.contains(gendered), "{gendered}");
+    }
+}

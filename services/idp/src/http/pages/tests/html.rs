@@ -1,10 +1,10 @@
 //! Reads what the templates write: strict, since they are ours.
 
 /// The elements that the pages are made of.
-pub(super) const KNOWN: [&str; 35] = [
+pub(super) const KNOWN: [&str; 36] = [
     "html", "head", "meta", "title", "link", "body", "header", "main", "footer", "h1", "h2", "p", "div", "span",
     "strong", "bdi", "a", "img", "form", "fieldset", "legend", "label", "input", "button", "ul", "li", "code",
-    "iframe", "noscript", "script", "br", "section", "nav", "em", "small",
+    "iframe", "time", "noscript", "script", "br", "section", "nav", "em", "small",
 ];
 
 const VOID: [&str; 5] = ["meta", "link", "img", "input", "br"];
