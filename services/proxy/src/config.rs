@@ -10,6 +10,7 @@ use config::{
 use outbound::issuer::discovery_of;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use web::page::PageSettings;
 
 pub use multi_factor::MultiFactor;
 pub use public::Public;
@@ -97,6 +98,9 @@ pub struct Config {
     /// People who sign in with a browser.
     #[schemars(extend("x-prefix" = "PROXY_SESSION"))]
     pub session: Session,
+    /// How the edge's pages look.
+    #[serde(flatten)]
+    pub pages: PageSettings,
     /// Whether backends may demand several factors.
     pub mfa: MultiFactor,
 }
@@ -155,6 +159,7 @@ impl Section for Config {
             ("backends", &self.backends),
             ("doors", &self.doors),
             ("session", &self.session),
+            ("", &self.pages),
             ("mfa", &self.mfa),
         ]
     }

@@ -14,6 +14,8 @@ pub(crate) enum Endpoint {
     TokenReview,
     /// One of browser sessions, below `/_doorward`.
     Session(SessionEndpoint),
+    /// A file that the edge's pages load.
+    Static,
     /// The key that clients sign URLs with.
     SigningKey,
     /// A path that belongs to the edge, where it has no endpoint.
@@ -24,7 +26,9 @@ impl Endpoint {
     /// The endpoint at this path; `None` if the path is not the edge's.
     pub(crate) fn of(path: &str) -> Option<Self> {
         let is_below = |own| below(path, own).is_some();
-        if is_below(site::ROOT) {
+        if is_below(site::STATIC) {
+            Some(Self::Static)
+        } else if is_below(site::ROOT) {
             Some(SessionEndpoint::of(path).map_or(Self::Unassigned, Self::Session))
         } else if is_below(forward_auth::PATH) {
             Some(Self::ForwardAuth)

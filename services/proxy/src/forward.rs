@@ -27,6 +27,7 @@ use crate::entrypoint::Entrypoint;
 use crate::headers::{ACCESS_TOKEN, strip_hop_by_hop};
 use crate::identity::Identity;
 use crate::multi_factor::{self, MultiFactor};
+use crate::pages::{Pages, Viewer};
 use crate::path::{Path, PathError, Paths};
 use crate::refusal::Refusal;
 use crate::request_body::read_body;
@@ -55,6 +56,8 @@ pub struct Forwarder {
     pub clients: Clients,
     /// Decides which users have signed in with several factors.
     pub multi_factor: MultiFactor,
+    /// Words refusals for browsers.
+    pub(crate) pages: Arc<Pages>,
     /// Ends upgraded connections.
     pub shutdown: CancellationToken,
 }
@@ -67,12 +70,12 @@ struct AccessRecord<'a> {
 
 /// The response to a refused request. The connection is closed after a request that was not read to its end, since the start of
 /// the next one is unknown (RFC 9112 11.2).
-fn refuse(refusal: Refusal, version: Version) -> Response {
+fn refuse(pages: &Pages, refusal: Refusal, version: Version, viewer: Option<&Viewer>) -> Response {
     let is_unread = matches!(
         refusal.status,
         StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED | StatusCode::REQUEST_TIMEOUT
     );
-    let mut response = refusal.into_response();
+    let mut response = pages.refuse(refusal, viewer);
     if is_unread && version < Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -84,9 +87,11 @@ impl Forwarder {
     pub(crate) async fn forward(self: Arc<Self>, request: Request) -> Result<Response, Infallible> {
         let begin = Instant::now();
         let (mut parts, body) = request.into_parts();
+        // the headers go to the backend
+        let viewer = Viewer::of(&parts.method, &parts.headers);
         let mut record = AccessRecord { route: &self.unmatched, identity: None };
         let response = self.respond(&mut parts, body, &mut record).await;
-        let response = response.unwrap_or_else(|refusal| refuse(refusal, parts.version));
+        let response = response.unwrap_or_else(|refusal| refuse(&self.pages, refusal, parts.version, viewer.as_ref()));
         record.route.count(response.status(), begin.elapsed());
         tracing::info!(
             target: "access",

@@ -16,6 +16,7 @@ pub mod headers;
 pub mod identity;
 pub mod identity_headers;
 pub mod multi_factor;
+mod pages;
 pub mod path;
 pub mod path_scopes;
 pub mod pattern;
@@ -53,6 +54,7 @@ use crate::ext_authz::ExtAuthz;
 use crate::forward::{Clients, Forwarder};
 use crate::forward_auth::{ForwardAuth, RequestSource};
 use crate::identity_headers::IdentityHeaders;
+use crate::pages::Pages;
 use crate::path::Leniency;
 use crate::refusal::Challenges;
 use crate::routes::Route;
@@ -162,6 +164,7 @@ fn edge(
         unmatched: metrics.of_route(NO_ROUTE),
         clients: Clients::new(config.https_cacert.as_deref(), config.insecure_backends)?,
         multi_factor: multi_factor::MultiFactor::new(&config.mfa, entrypoint.authorizer.sessions.clone()),
+        pages: Arc::new(Pages::new(&config.pages)),
         shutdown: context.shutdown.clone(),
     });
     let forward_auth = RequestSource::of(&config.doors.verify_proxy).map(|source| {

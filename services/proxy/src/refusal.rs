@@ -131,6 +131,12 @@ impl Refusal {
         refusal
     }
 
+    /// Whether it is an error with a plain text, which may be shown to a browser in another form.
+    pub(crate) fn is_plain_error(&self) -> bool {
+        let is_error = self.status.is_client_error() || self.status.is_server_error();
+        is_error && self.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"))
+    }
+
     /// As an HTTP response.
     pub fn into_response(self) -> axum::response::Response {
         let mut response = axum::response::Response::new(axum::body::Body::from(self.body));

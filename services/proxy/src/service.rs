@@ -15,6 +15,7 @@ use crate::endpoint::Endpoint;
 use crate::entrypoint::Entrypoint;
 use crate::forward::Forwarder;
 use crate::forward_auth::{self, ForwardAuth};
+use crate::pages::Viewer;
 use crate::refusal::Refusal;
 use crate::signing_key;
 use crate::token_review::TokenReviewer;
@@ -71,7 +72,14 @@ impl Service<Request> for EdgeService {
                 MatchedRoute::record(&request, path);
                 Box::pin(signing_key::respond(Arc::clone(entrypoint), request))
             }
-            (Some(_), ..) => Box::pin(ready(Ok(Refusal::not_found().into_response()))),
+            (Some(Endpoint::Static), ..) => {
+                let (query, headers) = (request.uri().query(), request.headers());
+                Box::pin(ready(Ok(forwarder.pages.file(path, request.method(), query, headers))))
+            }
+            (Some(_), ..) => {
+                let viewer = Viewer::of(request.method(), request.headers());
+                Box::pin(ready(Ok(forwarder.pages.refuse(Refusal::not_found(), viewer.as_ref()))))
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ mod endpoint;
 mod login;
 mod logout;
 mod migration;
-mod page;
+mod redirect;
 mod refresh;
 pub(crate) mod seal;
 mod tokens;
@@ -36,6 +36,7 @@ pub(crate) use endpoint::SessionEndpoint;
 pub use migration::Migrator;
 
 use crate::config::Config;
+use crate::pages::Pages;
 use crate::request_info::RequestInfo;
 use crate::site::Site;
 use crate::store::sessions::Rows;
@@ -68,6 +69,7 @@ impl HeapSize for Exchange {
 /// The sessions.
 pub struct Sessions {
     site: Site,
+    pages: Pages,
     client: Client,
     issuer: IssuerCache,
     cookies: Cookies,
@@ -106,6 +108,7 @@ impl Sessions {
         Ok(Self {
             cookies: Cookies::new(site.is_https(), site.domain()),
             site,
+            pages: Pages::new(&config.pages),
             client: Client {
                 id: settings.client_id.clone(),
                 secret: settings.client_secret.clone(),

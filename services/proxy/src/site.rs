@@ -13,6 +13,8 @@ pub(crate) const LOGIN: &str = "/_doorward/login";
 pub(crate) const CALLBACK: &str = "/_doorward/callback";
 /// Ends a session.
 pub(crate) const LOGOUT: &str = "/_doorward/logout";
+/// The folder of the files that the edge's pages load.
+pub(crate) const STATIC: &str = "/_doorward/static";
 /// Receives logout tokens.
 pub(crate) const BACKCHANNEL_LOGOUT: &str = "/_doorward/backchannel_logout";
 

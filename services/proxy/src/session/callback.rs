@@ -13,12 +13,13 @@ use tracing::field::display;
 use web::cookie::{self, with_cookies};
 
 use super::login::Login;
-use super::page::{page, redirect};
+use super::redirect::redirect;
 use super::seal::Purpose;
 use super::tokens::{Finished, Granted, TokenError, Tokens};
 use super::{Sessions, digest_of};
+use crate::pages::Notice;
 use crate::sign_in::SignIn;
-use crate::site::{CALLBACK, LOGIN};
+use crate::site::CALLBACK;
 use crate::store::sessions::Row;
 
 /// The user who has signed in.
@@ -83,10 +84,10 @@ pub(super) async fn receive(sessions: &Sessions, query: &str, headers: &HeaderMa
             Some(target) => redirect(&target),
             None => match again(sessions, &failed, query, &state) {
                 Some(target) => redirect(&target),
-                None => refuse(&failed),
+                None => refuse(sessions, &failed, headers),
             },
         },
-        Err(failed) => refuse(&failed),
+        Err(failed) => refuse(sessions, &failed, headers),
     };
     // The sign-in has ended, whatever its outcome.
     let name = sessions.login_cookie(&state);
@@ -103,15 +104,13 @@ fn again(sessions: &Sessions, failed: &SignInError, query: &str, state: &str) ->
     Some(target)
 }
 
-fn refuse(failed: &SignInError) -> Response {
+fn refuse(sessions: &Sessions, failed: &SignInError, headers: &HeaderMap) -> Response {
     Event { reason: &display(failed), ..Event::new("session.begin", "failure") }.log();
-    let reason = match failed {
-        SignInError::NotUnderWay => {
-            "<p>This sign-in was begun in another browser, or too long ago, or your browser does not accept cookies of this site.</p>\n"
-        }
-        _ => "<p>You are not signed in.</p>\n",
+    let notice = match failed {
+        SignInError::NotUnderWay => Notice::SignInUnknown,
+        _ => Notice::SignInFailed(failed.status()),
     };
-    page(failed.status(), "Signing in has failed", &format!("{reason}<p><a href=\"{LOGIN}\">Sign in again</a></p>"))
+    sessions.pages.notice(notice, headers)
 }
 
 impl Sessions {

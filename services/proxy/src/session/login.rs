@@ -6,15 +6,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue};
 use oidc::pkce;
 use serde::{Deserialize, Serialize};
 use url::Url;
 use web::cookie::{self, with_cookies};
 
-use super::page::{page, redirect};
+use super::redirect::redirect;
 use super::seal::Purpose;
 use super::{Sessions, digest_of};
+use crate::pages::Notice;
 use crate::site::{CALLBACK, LOGIN};
 
 /// How long a sign-in may take.
@@ -50,8 +51,7 @@ pub(super) async fn begin(sessions: &Sessions, query: &str, headers: &HeaderMap)
     }
     let (nonce, verifier) = (sessions.secret(), sessions.secret());
     let Some(address) = sessions.authorization(&state, &nonce, &verifier).await else {
-        let text = "<p>The sign-in service cannot be reached. Please try again in a moment.</p>";
-        return page(StatusCode::SERVICE_UNAVAILABLE, "Signing in is not possible", text);
+        return sessions.pages.notice(Notice::SignInUnavailable, headers);
     };
     let until = seconds(sessions.clock.now() + LOGIN_TIMEOUT);
     let cookie = sessions.keep(&sessions.login_cookie(&state), &Login { nonce, verifier, target, until });

@@ -5,37 +5,36 @@ use std::sync::Arc;
 
 use authn::audit::Event;
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use url::Url;
 use web::cookie::with_cookies;
 use web::origin;
 
 use super::Sessions;
-use super::page::{page, redirect};
+use super::redirect::redirect;
 use super::tokens::Tokens;
+use crate::pages::Notice;
 use crate::site::LOGOUT;
 
 /// The page that asks for confirmation, or says that the user is signed out. The issuer redirects to it after a sign-out.
 pub(super) fn ask(sessions: &Sessions, headers: &HeaderMap) -> Response {
     if sessions.key(headers).is_none() {
-        return page(StatusCode::OK, "You are signed out", "<p><a href=\"/\">Sign in again</a></p>");
+        return sessions.pages.notice(Notice::SignedOut, headers);
     }
-    let form = format!("<form method=\"post\" action=\"{LOGOUT}\"><button>Sign out</button></form>");
-    page(StatusCode::OK, "Sign out?", &form)
+    sessions.pages.sign_out(headers)
 }
 
 /// Ends the session.
 pub(super) async fn end(sessions: &Arc<Sessions>, headers: &HeaderMap) -> Response {
     if !origin::is_same_origin(headers, &[&sessions.site.origin()]) {
-        return page(StatusCode::FORBIDDEN, "Not permitted", "<p>This request comes from another site.</p>");
+        return sessions.pages.notice(Notice::CrossSite, headers);
     }
     let Some(key) = sessions.key(headers) else { return redirect(&sessions.site.url(LOGOUT)) };
     let tokens = match sessions.end(&key).await {
         Ok(tokens) => tokens,
         Err(error) => {
             tracing::warn!(%error, "cannot end a session");
-            let text = "<p>You are still signed in. Please try again in a moment.</p>";
-            return page(StatusCode::SERVICE_UNAVAILABLE, "Signing out has failed", text);
+            return sessions.pages.notice(Notice::SignOutFailed, headers);
         }
     };
     if let Some(refresh) = tokens.as_ref().and_then(|tokens| tokens.refresh.clone()) {
