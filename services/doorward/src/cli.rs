@@ -1,13 +1,16 @@
 //! The command line, as it is typed.
 
+mod import;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::aot::Shell;
 use runtime::Confirmation;
 
-use crate::command::user_import::Import;
 use crate::services::ServiceId;
+
+pub(crate) use import::{Format, Import};
 
 const SELECTION: &str = "OCIS_ADD_RUN_SERVICES adds services to the usual ones (auth-app and auth-bearer have to be \
     added), OCIS_EXCLUDE_RUN_SERVICES takes some out, OCIS_RUN_SERVICES names the only ones.";

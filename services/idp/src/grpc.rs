@@ -24,6 +24,7 @@ use store::StoreError;
 use tonic::{Request, Response, Status};
 
 use crate::Provider;
+use crate::engine::claims::check_id_token_claims;
 use crate::engine::clients::{Addition, ChangeError, Metadata, secret};
 use crate::model::seconds;
 
@@ -77,6 +78,7 @@ impl IdpAdminApi for Api {
         let metadata = Metadata::parse(request.into_inner().metadata.as_bytes());
         let metadata = metadata.and_then(|metadata| metadata.refuse_unknown().map(|()| metadata));
         let metadata = metadata.map_err(|error| refused(&error.into()))?;
+        check_id_token_claims(&metadata).map_err(|error| refused(&error.into()))?;
         let made = self.0.clients.add(metadata, Addition::ByOperator).await.map_err(|error| refused(&error))?;
         tracing::info!(client = made.described.client.id, by, "a client was added");
         let secret = made.secret.map(|secret| secret.expose_secret().to_owned()).unwrap_or_default();
@@ -113,7 +115,9 @@ impl IdpAdminApi for Api {
         let by = self.admin(&request)?.user.username;
         let UpdateClientRequest { id, metadata } = request.into_inner();
         let changes = serde_json::from_str(&metadata).map_err(|_| invalid("metadata: is no JSON object"))?;
-        let made = self.0.clients.update(&id, changes).await.map_err(|error| refused(&error))?;
+        let metadata = self.0.clients.updated(&id, changes).await.map_err(|error| refused(&error))?;
+        check_id_token_claims(&metadata).map_err(|error| refused(&error.into()))?;
+        let made = self.0.clients.replace(&id, metadata, None).await.map_err(|error| refused(&error))?;
         tracing::info!(client = id, by, "a client was changed");
         let secret = made.secret.map(|secret| secret.expose_secret().to_owned()).unwrap_or_default();
         Ok(Response::new(UpdateClientResponse { client: Some(convert::client(&made.described)), secret }))

@@ -1,10 +1,11 @@
 //! The files of a configuration, as `config check` reads them.
 
 use authn::BoxError;
-use config::Loaded;
+use config::{ListenAddr, Loaded};
 
-use crate::service::Service;
-use crate::{Clock, Misconfigured, tls};
+use crate::service::{Listeners, Service};
+use crate::tls::ServerFiles;
+use crate::{Clock, Misconfigured};
 
 /// Reads the files that the settings of a service name: whether each can be read, what the servers' certificates and keys
 /// are, and what the service itself makes of them. Returns warnings, one line each.
@@ -21,8 +22,23 @@ pub fn check_loaded<S: Service>(loaded: &Loaded<S::Config>) -> Result<Vec<String
 /// # Errors
 /// When one of them cannot be used; names the setting and the file.
 pub fn check_files<S: Service>(config: &S::Config) -> Result<Vec<String>, BoxError> {
-    let listeners = S::listeners(config);
-    let mut warnings = tls::check(&listeners, Clock::system().now()).map_err(Misconfigured::new)?;
+    let now = Clock::system().now();
+    let mut warnings = Vec::new();
+    for files in server_files(&S::listeners(config)) {
+        let problem = files.check(now).map_err(Misconfigured::new)?;
+        warnings.extend(problem.map(|problem| problem.to_string()));
+    }
     warnings.extend(S::check_files(config)?);
     Ok(warnings)
+}
+
+/// The files of the servers that speak TLS.
+fn server_files(listeners: &Listeners<'_>) -> impl Iterator<Item = ServerFiles> {
+    let mtls = listeners.mtls.filter(|mtls| mtls.addr != ListenAddr::Off).zip(listeners.http);
+    let servers = [
+        listeners.grpc.and_then(|grpc| ServerFiles::of_grpc(&grpc.tls)),
+        listeners.http.and_then(|http| ServerFiles::of_http(&http.tls)),
+        mtls.and_then(|(mtls, http)| ServerFiles::of_mtls(mtls, &http.tls)),
+    ];
+    servers.into_iter().flatten()
 }

@@ -24,8 +24,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::Clock;
-use crate::service::Listeners;
-use config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, ListenAddr, Mtls, PrivateKeyFile, TlsVariables};
+use config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
 
 use any_certificate::AnyCertificate;
 pub use optional::ClientCertificate;
@@ -147,6 +146,14 @@ impl ServerFiles {
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         let pair = self.cert.iter().flat_map(|(cert, key)| [cert.as_path(), key.path()]);
         pair.chain(self.clients.authorities())
+    }
+
+    /// Reads the files, if there are any. Returns what is not valid now, and can be used nevertheless.
+    pub(crate) fn check(&self, now: SystemTime) -> Result<Option<TlsError>, TlsError> {
+        if self.paths().next().is_none() {
+            return Ok(None);
+        }
+        Ok(validity::check(&self.read()?.dated, now).err())
     }
 
     fn read(&self) -> Result<Accepting, TlsError> {
@@ -271,25 +278,6 @@ impl ServerTls {
             Err(_) => {}
         }
     }
-}
-
-/// Reads the certificates and keys that servers are configured with. Returns a warning for each that is not valid now.
-///
-/// # Errors
-/// When a file cannot be used.
-pub(crate) fn check(listeners: &Listeners<'_>, now: SystemTime) -> Result<Vec<String>, TlsError> {
-    let mtls = listeners.mtls.filter(|mtls| mtls.addr != ListenAddr::Off).zip(listeners.http);
-    let servers = [
-        listeners.grpc.and_then(|grpc| ServerFiles::of_grpc(&grpc.tls)),
-        listeners.http.and_then(|http| ServerFiles::of_http(&http.tls)),
-        mtls.and_then(|(mtls, http)| ServerFiles::of_mtls(mtls, &http.tls)),
-    ];
-    let mut warnings = Vec::new();
-    for files in servers.into_iter().flatten().filter(|files| files.paths().next().is_some()) {
-        let accepting = files.read()?;
-        warnings.extend(validity::check(&accepting.dated, now).err().map(|problem| problem.to_string()));
-    }
-    Ok(warnings)
 }
 
 /// A client's TLS configuration; `None` when plain text is spoken.

@@ -4,10 +4,8 @@ mod file;
 mod report;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use authn::BoxError;
-use clap::{Args, ValueEnum};
 use config::Secret;
 use runtime::Context;
 
@@ -15,36 +13,8 @@ use self::file::Row;
 use self::report::{Outcome, Report, weakness};
 use super::make_password;
 use crate::admin::Admin;
+use crate::cli::{Format, Import};
 use crate::user_administration::NewUser;
-
-/// `user import`
-#[derive(Debug, Args)]
-pub(crate) struct Import {
-    /// CSV with a header, or a JSON object a line, with `user_name` and any of `display_name`, mail, roles, groups and
-    /// password; - is standard input
-    file: PathBuf,
-    /// The format; what the file's name ends with (.csv, .jsonl, .ndjson) if left out
-    #[arg(long, value_enum)]
-    format: Option<Format>,
-    /// Makes a password for each user without one, and prints it
-    #[arg(long)]
-    generate: bool,
-    /// Prints what would happen, and changes nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Prints a JSON object a line
-    #[arg(long)]
-    json: bool,
-}
-
-/// The format of a file of users.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Comma-separated values (RFC 4180) with a header
-    Csv,
-    /// JSON Lines: one object a line
-    Jsonl,
-}
 
 impl Import {
     /// Adds one user after the other: each with password, roles and groups, or not at all. A row that fails stops none of

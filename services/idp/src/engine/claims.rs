@@ -7,7 +7,7 @@ use oidc::request::{ClaimRequest, ClaimValue, Claims, ClaimsRequest};
 use oidc::scope::{self, Scopes};
 use serde_json::{Map, Value, json};
 
-use super::clients::{Client, RoleNames, SubjectType};
+use super::clients::{Client, Metadata, MetadataError, RoleNames, SubjectType};
 use crate::model::Grant;
 use crate::seal::{Sealer, Tag};
 
@@ -77,6 +77,20 @@ pub fn named(user: &User, client: &Client, granted: &Scopes, names: &[String]) -
         .into_iter()
         .filter(|(name, scope)| names.iter().any(|wanted| wanted == name) && by_scope(client, granted, scope));
     told.filter_map(|(name, _)| Some((name.to_owned(), value(user, client, name)?))).collect()
+}
+
+/// Rejects names in `id_token_claims` that no scope gives, which an operator has mistyped.
+///
+/// # Errors
+/// [`MetadataError`] for the first of them.
+pub fn check_id_token_claims(metadata: &Metadata) -> Result<(), MetadataError> {
+    let is_known = |name: &String| SUPPORTED.iter().any(|(supported, _)| supported == name);
+    match metadata.id_token_claims.iter().find(|name| !is_known(name)) {
+        Some(unknown) => {
+            Err(MetadataError::new("id_token_claims", format!("{unknown:?} is no claim that a scope gives")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Adds the claims that were requested individually. One that was requested with values is included only if it has one of

@@ -160,3 +160,29 @@ async fn initial_access_token_is_limited_in_clients_and_time() {
         assert_eq!(make(uses, expires_in).await.expect_err("is refused").code(), Code::InvalidArgument);
     }
 }
+
+#[tokio::test]
+async fn updated_client_keeps_its_secret_and_other_members() {
+    let bench = guarded().await;
+    let added = added(&bench).await;
+    let update = |metadata: Value| {
+        by(&bench.admin(), UpdateClientRequest { id: "wiki".to_owned(), metadata: metadata.to_string() })
+    };
+    let changes = json!({ "client_name": "Wiki", "id_token_claims": ["groups"], "consent": null });
+    let updated = api(&bench).update_client(update(changes)).await.expect("is changed").into_inner();
+    assert!(updated.secret.is_empty() && !added.secret.is_empty());
+    let metadata: Value = serde_json::from_str(&updated.client.expect("a client").metadata).expect("JSON");
+    assert_eq!((&metadata["client_name"], &metadata["id_token_claims"]), (&json!("Wiki"), &json!(["groups"])));
+    assert_eq!(metadata["redirect_uris"], json!(["https://wiki.example/cb"]));
+    assert!(metadata.get("consent").is_none(), "{metadata}");
+    for (changes, problem) in [
+        (json!({ "id_token_claims": ["grups"] }), "id_token_claims: \"grups\" is no claim that a scope gives"),
+        (json!(["client_name"]), "metadata: is no JSON object"),
+    ] {
+        let error = api(&bench).update_client(update(changes)).await.expect_err(problem);
+        assert_eq!((error.code(), error.message()), (Code::InvalidArgument, problem));
+    }
+    let wrong = json!({ "redirect_uris": ["https://app.example/cb"], "id_token_claims": ["grups"] });
+    let error = api(&bench).add_client(by(&bench.admin(), adding(&wrong))).await.expect_err("is refused");
+    assert_eq!(error.code(), Code::InvalidArgument);
+}

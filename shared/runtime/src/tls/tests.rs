@@ -116,21 +116,15 @@ fn useless_client_authorities_do_not_replace_valid_ones() {
 }
 
 #[test]
-fn check_reads_certificates_and_warns_of_those_that_are_not_valid() {
+fn check_reads_certificates_and_returns_those_that_are_not_valid() {
     let authority = Authority::new();
-    let (cert, key) = authority.sign("server", "localhost");
-    let (log, tracing, debug) = (config::Log::default(), config::Tracing::default(), config::Debug::default());
-    let check = |tls: GrpcTls, now| {
-        let grpc = config::Grpc { tls, ..config::Grpc::default() };
-        let (log, tracing, debug) = (&log, &tracing, &debug);
-        check(&Listeners { log, tracing, debug, grpc: Some(&grpc), http: None, mtls: None }, now)
-    };
-    let tls = GrpcTls { enabled: true, cert: Some(cert.clone()), key: Some(key), client_ca: None };
-    assert!(check(tls.clone(), now()).expect("can be used").is_empty());
-    let expired = check(tls.clone(), UNIX_EPOCH + Duration::from_hours(24 * 365 * 200)).expect("can be used");
-    assert!(expired.len() == 1 && expired[0].contains("expired"), "{expired:?}");
-    fs::write(&cert, "no certificate").expect("writes");
-    let error = check(tls.clone(), now()).expect_err("cannot be used").to_string();
+    let files = files(&authority);
+    assert!(files.check(now()).expect("can be used").is_none());
+    let expired = files.check(UNIX_EPOCH + Duration::from_hours(24 * 365 * 200)).expect("can be used");
+    assert!(expired.is_some_and(|problem| problem.to_string().contains("expired")));
+    fs::write(authority.path("server.pem"), "no certificate").expect("writes");
+    let error = files.check(now()).expect_err("cannot be used").to_string();
     assert!(error.contains(GRPC.cert) && error.contains("server.pem"), "{error}");
-    assert!(check(GrpcTls { enabled: false, ..tls }, now()).expect("is not used").is_empty());
+    let temporary = GrpcTls { enabled: true, cert: None, key: None, client_ca: None };
+    assert!(ServerFiles::of_grpc(&temporary).expect("TLS is enabled").check(now()).expect("has no files").is_none());
 }

@@ -9,7 +9,7 @@ use config::Secret;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::Format;
+use crate::cli::Format;
 
 /// The role of a user for whom none is named.
 const DEFAULT_ROLE: &str = "user";

@@ -163,12 +163,12 @@ impl Clients {
         self.made(&stored, secrets, None)
     }
 
-    /// Changes members of a client's metadata; those that are not named stay, and those that are `null` are removed. Otherwise like
-    /// [`replace`](Self::replace).
+    /// The metadata of a client with these members in place of its own; those that are not named stay, and those that are `null`
+    /// are removed. To be given to [`replace`](Self::replace).
     ///
     /// # Errors
     /// [`ChangeError`].
-    pub async fn update(&self, id: &str, changes: Map<String, Value>) -> Result<Made, ChangeError> {
+    pub async fn updated(&self, id: &str, changes: Map<String, Value>) -> Result<Metadata, ChangeError> {
         if let Some(other) = changes.get("client_id").filter(|new| new.as_str() != Some(id)) {
             return Err(MetadataError::new("client_id", format!("cannot be changed to {other}")).into());
         }
@@ -177,7 +177,7 @@ impl Clients {
         members.extend(changes);
         let metadata = Metadata::read(members)?;
         metadata.refuse_unknown()?;
-        self.replace(id, metadata, None).await
+        Ok(metadata)
     }
 
     /// Gives a client a new secret. The former one stays valid for `grace`.

@@ -20,7 +20,6 @@ use super::client::{
     TokenFormat,
 };
 use super::metadata::{Metadata, MetadataError, PkceChoice, Span};
-use crate::engine::claims::SUPPORTED;
 use crate::lifetimes::ClientLifetimes;
 
 /// The longest identifier, in bytes.
@@ -64,7 +63,7 @@ impl Client {
             subject: addresses::subject(metadata)?,
             roles: metadata.roles.unwrap_or(RoleNames::OpenCloud),
             access_token_claims: list("access_token_claims", &metadata.access_token_claims)?,
-            id_token_claims: id_token_claims(metadata)?,
+            id_token_claims: list("id_token_claims", &metadata.id_token_claims)?,
             max_age: metadata.default_max_age.map(Duration::from_secs),
             needs_auth_time: metadata.require_auth_time,
             acr_values: list("default_acr_values", &metadata.default_acr_values)?,
@@ -86,16 +85,6 @@ impl Client {
             grants,
             responses,
         })
-    }
-}
-
-/// Unlike `access_token_claims`, this list is new, so a name that no scope gives is refused, as it is a mistake.
-fn id_token_claims(metadata: &Metadata) -> Result<Vec<String>, MetadataError> {
-    const MEMBER: &str = "id_token_claims";
-    let names = list(MEMBER, &metadata.id_token_claims)?;
-    match names.iter().find(|name| !SUPPORTED.iter().any(|(supported, _)| supported == name)) {
-        Some(unknown) => Err(MetadataError::new(MEMBER, format!("{unknown:?} is no claim that a scope gives"))),
-        None => Ok(names),
     }
 }
 

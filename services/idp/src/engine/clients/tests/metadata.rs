@@ -337,15 +337,6 @@ fn i33_a_client_cannot_give_itself_what_is_ours_to_give() {
     assert_eq!(Value::Object(both), expected, "what was given stays");
 }
 
-#[test]
-fn id_token_claims_are_those_that_scopes_give() {
-    let read = |names: Value| client(Source::Added, &with(&json!({ "id_token_claims": names })));
-    let accepted = read(json!(["groups", "email", "preferred_username"])).expect("is accepted");
-    assert_eq!(accepted.id_token_claims, ["groups", "email", "preferred_username"]);
-    let error = read(json!(["groups", "grups"])).err().expect("is refused");
-    assert_eq!(error.to_string(), "id_token_claims: \"grups\" is no claim that a scope gives");
-}
-
 fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -58,7 +58,8 @@ async fn update_changes_only_the_named_members() {
     let secret = made.await.expect("is added").secret.expect("has a secret");
     let update = async |changes: Value| {
         let Value::Object(changes) = changes else { panic!("is an object") };
-        bench.provider.clients.update("wiki", changes).await
+        let metadata = bench.provider.clients.updated("wiki", changes).await?;
+        bench.provider.clients.replace("wiki", metadata, None).await
     };
     let changed = update(json!({ "id_token_claims": ["groups"], "scope": null })).await.expect("is changed");
     assert!(changed.secret.is_none(), "keeps the one it has");
@@ -83,7 +84,7 @@ async fn update_changes_only_the_named_members() {
     assert!(find(&bench, "wiki").await.expect("is found").secrets.is_empty());
     let secret = update(json!({ "token_endpoint_auth_method": null })).await.expect("is changed").secret;
     assert!(secret.is_some(), "needs one again");
-    let of = |id: &'static str| bench.provider.clients.update(id, Map::new());
+    let of = |id: &'static str| bench.provider.clients.updated(id, Map::new());
     assert!(matches!(of("web").await, Err(ChangeError::Fixed("built in"))));
     assert!(matches!(of("unknown").await, Err(ChangeError::Unknown)));
 }
