@@ -6,7 +6,7 @@ use std::time::Duration;
 use authn::grant::is_api_scope;
 use authn::{Grants, Reason, Scopes, amr};
 use oidc::claims::{FIRST_PARTY, is_meant_for};
-use oidc::client_id;
+use oidc::{client_id, scope};
 use serde_json::{Map, Value};
 
 #[cfg(test)]
@@ -140,6 +140,11 @@ fn is_of_client_itself(claims: &Map<String, Value>) -> bool {
 fn was_issued_to(claims: &Map<String, Value>, is_accepted: impl Fn(&str) -> bool) -> bool {
     let mut named = CLIENT.iter().filter_map(|name| claims.get(*name)).peekable();
     named.peek().is_some() && named.all(|client| client.as_str().is_some_and(&is_accepted))
+}
+
+/// Whether the token is of a grant that survives browser sign-out (`OpenID` Connect Core 11).
+pub(crate) fn is_offline(claims: &Map<String, Value>) -> bool {
+    scope_tokens(claims).any(|token| matches!(token, scope::OFFLINE_ACCESS | scope::OFFLINE))
 }
 
 /// The values of the scope: a space-separated string, or a list.

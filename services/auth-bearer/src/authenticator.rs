@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use authn::{AuthError, Authenticated, Authenticator, Credentials, Reason};
+use authn::{AuthError, Authenticated, Authenticator, Credentials, EndedSessions, Reason};
 use futures_util::future::BoxFuture;
 use oidc::jose::UnverifiedJwt;
 use runtime::Clock;
 use secrecy::ExposeSecret;
+use serde_json::Value;
 
-use crate::access::Access;
+use crate::access::{self, Access};
 use crate::claims::Claims;
 use crate::failure::Failure;
 use crate::issuer::{Issuer, Issuers, Method, Naming, Route};
@@ -26,13 +27,22 @@ pub struct Bearer {
     results: Results,
     pub(crate) sessions: Sessions,
     users: UserDirectory,
+    /// The sessions of our own provider in this process.
+    ended_sessions: Option<Arc<dyn EndedSessions>>,
     pub(crate) clock: Clock,
 }
 
 impl Bearer {
-    /// Verifies tokens of these issuers and finds their users with `users`.
-    pub fn new(issuers: Issuers, users: UserDirectory, clock: Clock) -> Self {
-        Self { issuers, results: Results::default(), sessions: Sessions::default(), users, clock }
+    /// Verifies tokens of these issuers and finds their users with `users`. `ended_sessions` are those of our own provider, if it is
+    /// in this process.
+    pub fn new(
+        issuers: Issuers,
+        users: UserDirectory,
+        ended_sessions: Option<Arc<dyn EndedSessions>>,
+        clock: Clock,
+    ) -> Self {
+        let (results, sessions) = (Results::default(), Sessions::default());
+        Self { issuers, results, sessions, users, ended_sessions, clock }
     }
 
     /// The claims of a token, and its issuer.
@@ -74,7 +84,26 @@ impl Bearer {
         if self.status(&outcome, now) == SessionStatus::Ended {
             return Err(AuthError::Refused(Reason::Revoked));
         }
-        Ok((outcome.issuer, outcome.verdict?))
+        let verified = outcome.verdict?;
+        if outcome.issuer.settings.rules.is_own {
+            self.check_own_session(outcome.issuer.name(), &verified.claims)?;
+        }
+        Ok((outcome.issuer, verified))
+    }
+
+    /// Whether our own provider still has the session of a token (`docs/security-requirements.md#r9`). Tokens of `offline_access`
+    /// grants survive browser sign-out.
+    fn check_own_session(&self, issuer: &str, claims: &Claims) -> Result<(), AuthError> {
+        if access::is_offline(claims.all()) {
+            return Ok(());
+        }
+        let sid = claims.all().get("sid").and_then(Value::as_str);
+        let Some((ended, sid)) = self.ended_sessions.as_ref().zip(sid) else { return Ok(()) };
+        match ended.has_ended(issuer, sid) {
+            Some(false) => Ok(()),
+            Some(true) => Err(AuthError::Refused(Reason::Revoked)),
+            None => Err(Failure::unavailable("the sessions of the provider are not known").into()),
+        }
     }
 
     fn status(&self, outcome: &Outcome, now: SystemTime) -> SessionStatus {

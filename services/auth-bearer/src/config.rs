@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use config::{
     Debug, Grpc, GrpcClientTls, Http, Invalid, Log, Reva, Secret, SecretFiles, Section, TokenManager, Tracing,
 };
+use outbound::issuer::backend_url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,8 @@ pub use file::FileError;
 pub use oidc::Oidc;
 pub use provisioning::{AutoProvision, RoleAssignment};
 
-use crate::issuer::Settings;
+use crate::access::Rules;
+use crate::issuer::{Method, Settings};
 
 /// The configuration of auth-bearer.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +59,11 @@ pub struct Config {
     pub auto_provision: AutoProvision,
     /// Which roles tokens give.
     pub role_assignment: RoleAssignment,
+    /// The internal address of Doorward's own idp, like `http://127.0.0.1:9130`: requests to the issuers in
+    /// `own_issuers` go there instead of to their URL. 'doorward server' sets it for an idp in the same process. If
+    /// empty, they go to the URL.
+    #[schemars(extend("x-env" = ["<P>_IDP_BACKEND"]))]
+    pub idp_backend: String,
     /// The directory's own address.
     #[schemars(description = runtime::USERS_ENDPOINT, extend("x-env" = ["<P>_USERS_ENDPOINT"]))]
     pub users_endpoint: String,
@@ -76,6 +83,9 @@ impl Section for Config {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
+        if !self.idp_backend.is_empty() {
+            backend_url(&self.idp_backend).map_err(|problem| Invalid::new("idp_backend", problem))?;
+        }
         let writes = self.auto_provision.accounts || self.role_assignment.is_by_claim();
         let hint =
             "is not set; people are made and changed with a token that it signs: give every service the same one";
@@ -84,7 +94,8 @@ impl Section for Config {
 }
 
 impl Config {
-    /// What is said of every issuer: of the one of the settings first, then of those of the file.
+    /// What is said of every issuer: of the one of the settings first, then of those of the file. If that one is our own provider,
+    /// its further issuers (`own_issuers`) count too.
     ///
     /// # Errors
     /// When the file is wrong, or the issuers do not go together.
@@ -94,6 +105,7 @@ impl Config {
             let further = file::read(file, self.secret_files.allow_readable_secrets)?;
             all.extend(further.into_iter().map(|issuer| self.auth_providers.oidc.marked(issuer)));
         }
+        self.add_profiles(&mut all);
         Settings::check_together(&all).map_err(FileError::Together)?;
         let writes = all.iter().any(|issuer| issuer.provisioning.is_some() || issuer.roles.is_some());
         if writes && self.minting.jwt_secret.is_empty() {
@@ -102,6 +114,20 @@ impl Config {
             ));
         }
         Ok(all)
+    }
+
+    /// Adds the other issuers of our own provider, which has one for each endpoint profile, if the issuer of the settings is one of
+    /// them and is verified by its keys.
+    fn add_profiles(&self, all: &mut Vec<Settings>) {
+        let Some(first) = all.first().filter(|first| first.rules.is_own && first.method == Method::Jwt).cloned() else {
+            return;
+        };
+        for own in &self.auth_providers.oidc.own_issuers {
+            let issuer = own.trim_end_matches('/').to_owned();
+            if all.iter().all(|known| known.rules.issuer != issuer) {
+                all.push(Settings { rules: Rules { issuer, ..first.rules.clone() }, ..first.clone() });
+            }
+        }
     }
 }
 

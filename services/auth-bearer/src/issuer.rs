@@ -165,14 +165,13 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    fn new(
-        settings: Settings,
-        allow_private: bool,
-        authorities: Option<&FilePath>,
-        context: &Context,
-    ) -> Result<Self, PrepareError> {
+    fn new(settings: Settings, calls: &Calls<'_>, context: &Context) -> Result<Self, PrepareError> {
         let name = &settings.rules.issuer;
-        let source = Source::new(name, USER_AGENT, settings.insecure, allow_private, authorities)?;
+        let Calls { allow_private, authorities, own_backend } = *calls;
+        let mut source = Source::new(name, USER_AGENT, settings.insecure, allow_private, authorities)?;
+        if settings.rules.is_own && !own_backend.is_empty() {
+            source = source.reached_at(own_backend, USER_AGENT, authorities)?;
+        }
         let requests = KeyRequests::new(&context.metrics, name);
         let on_fetch = Box::new(move |is_usable: bool| {
             requests.note(is_usable);
@@ -222,22 +221,27 @@ pub enum Route<'a> {
     There(&'a Arc<Issuer>),
 }
 
+/// How issuers are called.
+#[derive(Debug, Clone, Copy)]
+pub struct Calls<'a> {
+    /// Whether what an issuer names may be in a private network.
+    pub allow_private: bool,
+    /// Certificates that are trusted in addition to the system's.
+    pub authorities: Option<&'a FilePath>,
+    /// The internal address of our own provider; empty for its issuer's URL.
+    pub own_backend: &'a str,
+}
+
 /// All issuers.
 pub struct Issuers(Vec<Arc<Issuer>>);
 
 impl Issuers {
-    /// Prepares to call these issuers; none is called yet. `allow_private` permits addresses in private networks for what an issuer
-    /// names; the certificates in the file `authorities` are trusted in addition to the system's.
+    /// Prepares to call these issuers; none is called yet.
     ///
     /// # Errors
     /// When the address of one is none, or the certificates cannot be read.
-    pub fn new(
-        all: Vec<Settings>,
-        allow_private: bool,
-        authorities: Option<&FilePath>,
-        context: &Context,
-    ) -> Result<Self, PrepareError> {
-        let issuer = |settings| Issuer::new(settings, allow_private, authorities, context).map(Arc::new);
+    pub fn new(all: Vec<Settings>, calls: &Calls<'_>, context: &Context) -> Result<Self, PrepareError> {
+        let issuer = |settings| Issuer::new(settings, calls, context).map(Arc::new);
         all.into_iter().map(issuer).collect::<Result<_, _>>().map(Self)
     }
 

@@ -20,11 +20,11 @@ pub mod user_directory;
 use std::sync::Arc;
 
 use ::config::Identity;
-use authn::{Authenticator, BoxError, Directory, Groups};
+use authn::{Authenticator, BoxError, Directory, EndedSessions, Groups};
 use runtime::{App, Context, Listeners, Misconfigured, client};
 use tonic::service::Routes;
 
-use crate::issuer::Issuers;
+use crate::issuer::{Calls, Issuers};
 use crate::provision::{Provisioner, Transport, transport};
 use crate::user_directory::UserDirectory;
 
@@ -54,7 +54,7 @@ impl runtime::Service for AuthBearer {
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
         let directory = runtime::directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls, &context)?;
         let users = administration(&config, &context)?;
-        Ok(app(&open(&config, directory, users, &context)?, &config))
+        Ok(app(&open(&config, directory, users, None, &context)?, &config))
     }
 }
 
@@ -67,7 +67,8 @@ pub fn administration(config: &Config, context: &Context) -> Result<Transport, B
     Ok(transport(client::channel(endpoint, &config.grpc_client_tls, context)?))
 }
 
-/// The authenticator, over any directory, with the administration of its users. It contacts no issuer before the first token.
+/// The authenticator, over any directory, with the administration of its users, and with the ended sessions of our own provider if
+/// that is in this process. It contacts no issuer before the first token.
 ///
 /// # Errors
 /// When the configuration of the issuers is invalid, or the token secret cannot be used.
@@ -75,6 +76,7 @@ pub fn open(
     config: &Config,
     directory: Arc<dyn Directory>,
     users: Transport,
+    ended_sessions: Option<Arc<dyn EndedSessions>>,
     context: &Context,
 ) -> Result<Arc<Bearer>, BoxError> {
     let settings = config.issuers()?;
@@ -87,9 +89,14 @@ pub fn open(
     };
     let groups = if config.skip_user_groups_in_token { Groups::Skip } else { Groups::Include };
     let Outbound { allow_private_addresses, authorities } = &config.outbound;
-    let issuers = Issuers::new(settings, *allow_private_addresses, authorities.as_deref(), context)?;
+    let calls = Calls {
+        allow_private: *allow_private_addresses,
+        authorities: authorities.as_deref(),
+        own_backend: &config.idp_backend,
+    };
+    let issuers = Issuers::new(settings, &calls, context)?;
     let users = UserDirectory::new(directory, groups, provisioner);
-    Ok(Arc::new(Bearer::new(issuers, users, context.clock.clone())))
+    Ok(Arc::new(Bearer::new(issuers, users, ended_sessions, context.clock.clone())))
 }
 
 /// The service that answers with this authenticator.

@@ -187,7 +187,8 @@ impl Builder<'_> {
                     Some(here) => auth_bearer::provision::transport(here.clone()),
                     None => auth_bearer::administration(config, context)?,
                 };
-                let bearer = auth_bearer::open(config, directory, administration, context)?;
+                let bearer =
+                    auth_bearer::open(config, directory, administration, self.ended_sessions.clone(), context)?;
                 self.provide(kind::BEARER, service, bearer.clone());
                 Ok(auth_bearer::app(&bearer, config))
             }

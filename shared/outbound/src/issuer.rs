@@ -3,9 +3,12 @@
 
 pub mod cache;
 
+use std::borrow::Cow;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use oidc::jose::{KeyError, KeySet};
 use reqwest::Url;
 use serde::Deserialize;
@@ -66,11 +69,20 @@ pub struct Metadata {
 ///
 /// The operator named it, so it may be in a private network. What it names itself may be there too if it is at the very same
 /// host and port; anything else only if that is allowed.
+///
+/// An issuer of the same installation can be called at its [backend](Self::reached_at) instead.
 pub struct Source {
     name: String,
     discovery: Url,
     own: Fetcher,
     others: Fetcher,
+    backend: Option<Backend>,
+}
+
+/// The internal address of an issuer.
+struct Backend {
+    origin: Url,
+    fetcher: Fetcher,
 }
 
 impl Source {
@@ -89,7 +101,20 @@ impl Source {
         let discovery = discovery_of(name, insecure).map_err(PrepareError::Address)?;
         let fetcher = |allow_private| Fetcher::new(user_agent, Policy { allow_private, insecure }, authorities);
         let (own, others) = (fetcher(true), fetcher(allow_private));
-        Ok(Self { name: name.to_owned(), discovery, own: own?, others: others? })
+        Ok(Self { name: name.to_owned(), discovery, own: own?, others: others?, backend: None })
+    }
+
+    /// Calls addresses at the issuer's own scheme, host and port at this backend (`http://127.0.0.1:9130`) instead. The path and
+    /// query stay, and the issuer's documents have to give its name all the same. On this machine, and by plain HTTP, no
+    /// certificate is verified (`docs/security-requirements.md#r8`).
+    ///
+    /// # Errors
+    /// When the backend is not the URL of a host.
+    pub fn reached_at(self, backend: &str, user_agent: &str, authorities: Option<&Path>) -> Result<Self, PrepareError> {
+        let origin = backend_url(backend).map_err(PrepareError::Backend)?;
+        let insecure = origin.scheme() == "http" || is_here(origin.host_str().unwrap_or_default());
+        let fetcher = Fetcher::new(user_agent, Policy { allow_private: true, insecure }, authorities)?;
+        Ok(Self { backend: Some(Backend { origin, fetcher }), ..self })
     }
 
     /// The issuer's name.
@@ -104,13 +129,13 @@ impl Source {
     pub async fn ask(&self) -> Result<(Metadata, KeySet), SourceError> {
         let both = async {
             let failed = |what| move |error| SourceError::Fetch { what, error };
-            let document = self.own.get(self.discovery.as_str()).await.map_err(failed("the discovery document"))?;
+            let document = self.get(self.discovery.as_str()).await.map_err(failed("the discovery document"))?;
             let metadata: Metadata = serde_json::from_slice(&document)?;
             if metadata.issuer != self.name {
                 return Err(SourceError::OtherIssuer(metadata.issuer));
             }
             let Some(address) = &metadata.jwks_uri else { return Ok((metadata, KeySet::default())) };
-            let keys = self.fetcher(address).get(address).await.map_err(failed("the keys"))?;
+            let keys = self.get(address).await.map_err(failed("the keys"))?;
             let keys = KeySet::parse(&keys)?;
             Ok((metadata, keys))
         };
@@ -122,16 +147,50 @@ impl Source {
     /// # Errors
     /// [`FetchError`].
     pub async fn call(&self, address: &str, question: &Question<'_>) -> Result<IssuerResponse, FetchError> {
-        self.fetcher(address).ask(address, question).await
+        let (fetcher, address) = self.route(address);
+        fetcher.ask(&address, question).await
     }
 
-    fn fetcher(&self, address: &str) -> &Fetcher {
-        let is_own = Url::parse(address).is_ok_and(|address| {
-            (address.scheme(), address.host(), address.port_or_known_default())
-                == (self.discovery.scheme(), self.discovery.host(), self.discovery.port_or_known_default())
-        });
-        if is_own { &self.own } else { &self.others }
+    async fn get(&self, address: &str) -> Result<Bytes, FetchError> {
+        let (fetcher, address) = self.route(address);
+        fetcher.get(&address).await
     }
+
+    /// What calls an address, and where it is called.
+    fn route<'a>(&self, address: &'a str) -> (&Fetcher, Cow<'a, str>) {
+        let origin =
+            |url: &Url| (url.scheme().to_owned(), url.host().map(|host| host.to_owned()), url.port_or_known_default());
+        let own = Url::parse(address).ok().filter(|address| origin(address) == origin(&self.discovery));
+        match (own, &self.backend) {
+            (Some(own), Some(Backend { origin, fetcher })) => {
+                let mut target = origin.clone();
+                target.set_path(own.path());
+                target.set_query(own.query());
+                (fetcher, String::from(target).into())
+            }
+            (Some(_), None) => (&self.own, address.into()),
+            (None, _) => (&self.others, address.into()),
+        }
+    }
+}
+
+/// The URL of a backend: a scheme, a host and perhaps a port; the error completes the sentence "the backend ...".
+///
+/// # Errors
+/// For everything else.
+pub fn backend_url(backend: &str) -> Result<Url, &'static str> {
+    const EXPECTED: &str = "must be like http://127.0.0.1:9130, without a path";
+    let url = Url::parse(backend).map_err(|_| EXPECTED)?;
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let is_anonymous = url.username().is_empty() && url.password().is_none();
+    let is_web = matches!(url.scheme(), "http" | "https") && url.host().is_some();
+    if is_bare && is_anonymous && is_web { Ok(url) } else { Err(EXPECTED) }
+}
+
+/// Whether a host is this machine.
+fn is_here(host: &str) -> bool {
+    let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || literal.is_ok_and(|address| address.is_loopback())
 }
 
 /// Why an issuer cannot be called at all.
@@ -140,6 +199,9 @@ pub enum PrepareError {
     /// Its address is not one.
     #[error("the issuer {0}")]
     Address(&'static str),
+    /// The address of its backend is not one.
+    #[error("the backend of the issuer {0}")]
+    Backend(&'static str),
     /// There is no HTTP client.
     #[error("cannot make an HTTP client: {0}")]
     Client(#[from] FetchError),
@@ -158,11 +220,9 @@ pub fn discovery_of(issuer: &str, insecure: bool) -> Result<Url, &'static str> {
         return Err("must have neither query nor fragment");
     }
     let host = url.host_str().ok_or("must name a host")?;
-    let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    let is_here = host == "localhost" || literal.is_ok_and(|address| address.is_loopback());
     match url.scheme() {
         "https" => {}
-        "http" if insecure || is_here => {}
+        "http" if insecure || is_here(host) => {}
         _ => return Err("must start with https://, unless it is on this machine or OCIS_INSECURE allows it"),
     }
     let path = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
@@ -187,6 +247,27 @@ mod tests {
             assert!(discovery_of(bad, true).is_err(), "{bad}");
         }
         assert!(discovery_of("http://idp.example", true).is_ok());
+    }
+
+    /// `docs/security-requirements.md#r8`
+    #[test]
+    fn only_addresses_of_the_issuer_itself_are_called_at_its_backend() {
+        let source = Source::new("https://cloud.example/oidc", "test", false, false, None).expect("can be called");
+        let source = source.reached_at("http://127.0.0.1:9130", "test", None).expect("is a backend");
+        let called = |address| source.route(address).1.into_owned();
+        assert_eq!(called("https://cloud.example/oidc/keys?a=b"), "http://127.0.0.1:9130/oidc/keys?a=b");
+        assert_eq!(called("https://cloud.example:443//evil/x"), "http://127.0.0.1:9130//evil/x");
+        for other in [
+            "https://cloud.example:8443/keys",
+            "http://cloud.example/keys",
+            "https://cloud.example.evil/keys",
+            "https://evil.example/?https://cloud.example/",
+        ] {
+            assert_eq!(called(other), other);
+        }
+        for bad in ["", "127.0.0.1:9130", "http://a/b", "http://a:b@c", "unix:///run/idp", "http://a?b"] {
+            assert!(backend_url(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

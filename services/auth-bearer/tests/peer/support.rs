@@ -100,7 +100,7 @@ pub(crate) async fn service(change: impl FnOnce(&mut Oidc)) -> Option<(Service, 
     let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
     let users = transport(tonic::service::Routes::default());
     let directory = MemoryDirectory::new([user("einstein")]);
-    let bearer = auth_bearer::open(&config, directory, users, &context).expect("is opened");
+    let bearer = auth_bearer::open(&config, directory, users, None, &context).expect("is opened");
     let app = auth_bearer::logout::router(bearer.clone());
     tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
     Some((Service { clock, bearer }, issuer))

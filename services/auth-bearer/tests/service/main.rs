@@ -4,6 +4,7 @@ mod clients;
 mod issuer;
 mod logout;
 mod opaque;
+mod own_issuer;
 mod provisioning;
 mod support;
 mod tokens;

@@ -62,7 +62,7 @@ impl World {
             ..Config::default()
         };
         let users = transport(self.family.channel(ServiceId::Users));
-        let bearer = auth_bearer::open(&config, Arc::clone(&self.directory), users, &self.context);
+        let bearer = auth_bearer::open(&config, Arc::clone(&self.directory), users, None, &self.context);
         Bearers(bearer.expect("is opened"))
     }
 

@@ -180,7 +180,7 @@ impl Service {
     pub(crate) fn of_config(config: &Config, directory: Arc<dyn Directory>, users: Transport) -> Self {
         let clock = Clock::manual(UNIX_EPOCH + Duration::from_hours(500_000));
         let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
-        let bearer = auth_bearer::open(config, directory, users, &context).expect("is opened");
+        let bearer = auth_bearer::open(config, directory, users, None, &context).expect("is opened");
         Self { clock, context, bearer }
     }
 
