@@ -55,8 +55,9 @@ pub struct Config {
     #[schemars(extend("x-required" = "name the endpoint of auth-basic, like 127.0.0.1:9146"))]
     pub auth_basic_endpoint: String,
     /// The URL by which users reach the installation. It is the issuer of the layout opencloud, and with /oidc behind
-    /// it that of the layout cells. If empty, `http://localhost` and the port of the HTTP service.
-    #[schemars(extend("x-env" = ["OCIS_URL", "OCIS_OIDC_ISSUER", "<P>_ISS"]))]
+    /// it that of the layout cells. If empty, `http://localhost` and the port of the HTTP service; with 'doorward
+    /// server' the URL of the edge.
+    #[schemars(extend("x-env" = ["OCIS_URL", "<P>_ISS"]))]
     pub url: String,
     /// The URL by which programs with a client certificate reach the service at `IDP_MTLS_ADDR`. If empty, the host of
     /// `OCIS_URL` with that port.
@@ -112,6 +113,13 @@ pub struct Config {
     /// Which sets of clients are known without being configured: 'opencloud', 'cells', 'ocis'.
     #[schemars(extend("x-env" = ["<P>_DEFAULT_CLIENTS"], "default" = ["opencloud", "cells", "ocis"]))]
     pub default_clients: Vec<String>,
+    /// The secret of the built-in client `doorward-edge`, by which the edge signs users in. If empty, there is no such
+    /// client. 'doorward server' makes one.
+    #[schemars(extend("x-env" = ["<P>_EDGE_CLIENT_SECRET"], "x-min-bytes" = 32))]
+    pub edge_client_secret: Secret,
+    /// The URL of the edge, to which that client's users return. If empty, the URL of the installation.
+    #[schemars(extend("x-env" = ["<P>_EDGE_URL"]))]
+    pub edge_url: String,
     /// Whether clients may register themselves with an initial access token.
     #[schemars(extend("x-env" = ["<P>_ALLOW_DYNAMIC_CLIENT_REGISTRATION"]))]
     pub registration: bool,
@@ -173,6 +181,11 @@ impl Config {
         Some(port.map_or_else(|| format!("https://{host}"), |port| format!("https://{host}:{port}")))
     }
 
+    /// The URL of the edge, without a trailing `/`.
+    pub fn edge_site(&self) -> String {
+        if self.edge_url.is_empty() { self.site() } else { self.edge_url.trim_end_matches('/').to_owned() }
+    }
+
     /// The issuers.
     pub fn sites(&self) -> Vec<IssuerEndpoints> {
         let (site, mtls) = (self.site(), self.mtls_site());
@@ -214,6 +227,7 @@ impl Section for Config {
         let are_sets = self.default_clients.iter().all(|name| ["opencloud", "cells", "ocis"].contains(&name.as_str()));
         Invalid::unless(are_sets, "default_clients", "must be a list of: opencloud, cells, ocis")?;
         check_site(&self.site()).map_err(|problem| Invalid::new("url", problem))?;
+        check_site(&self.edge_site()).map_err(|problem| Invalid::new("edge_url", problem))?;
         let is_site = self.mtls_url.starts_with("https://") && check_site(&self.mtls_url).is_ok();
         let problem = "must be https:// and a host, perhaps with a port, and no path";
         Invalid::unless(self.mtls_url.is_empty() || is_site, "mtls_url", problem)

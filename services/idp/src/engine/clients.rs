@@ -151,7 +151,11 @@ impl Clients {
         context: &Context,
     ) -> Result<Self, ClientsError> {
         let sites = Sites::parse([config.site().as_str()])?;
-        let built_in = built_in::clients(&config.default_clients, &sites)?;
+        let mut built_in = built_in::clients(&config.default_clients, &sites)?;
+        if !config.edge_client_secret.is_empty() {
+            let edge_url = Sites::parse([config.edge_site().as_str()])?;
+            built_in.push(built_in::edge(&config.edge_client_secret, &edge_url)?);
+        }
         if let Some(file) = &config.clients_file {
             context.reload.watch(file);
         }

@@ -1,14 +1,18 @@
 //! The clients of `OpenCloud`, oCIS and Pydio Cells, as their documentation names them, or as they are shipped where the two
-//! differ.
+//! differ; and the client that Doorward's own edge is.
 
 use std::sync::Arc;
 
+use config::Secret;
 use oidc::redirect::Sites;
 use serde_json::{Value, json};
 
 use super::client::{Client, SecretDigest, Source};
 use super::metadata::{Metadata, MetadataError};
 use super::{Described, secret};
+
+/// The identifier of the edge.
+pub(super) const EDGE: &str = "doorward-edge";
 
 /// The clients of oCIS. Their secrets are published in its source, so that they do not authenticate a client.
 const PUBLISHED: [(&str, &str); 3] = [
@@ -45,6 +49,29 @@ pub(super) fn clients(sets: &[String], sites: &Sites) -> Result<Vec<Described>, 
         }
     }
     Ok(clients)
+}
+
+/// The client that the edge at this URL is, with this secret.
+///
+/// # Errors
+/// [`MetadataError`], which does not occur for a site that the configuration accepts.
+pub(super) fn edge(edge_secret: &Secret, edge_url: &Sites) -> Result<Described, MetadataError> {
+    let metadata = json!({
+        "client_id": EDGE,
+        "client_name": "Doorward",
+        "application_type": "web",
+        "token_endpoint_auth_method": "client_secret_basic",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "pkce": "required",
+        "consent": "trusted",
+        "redirect_uris": ["#default_bind#/_doorward/callback"],
+        "post_logout_redirect_uris": ["#default_bind#/_doorward/logout"],
+        "access_token_claims": ["preferred_username", "name", "email", "email_verified", "groups", "roles", "sid"],
+    });
+    let Described { client, metadata } = client(&metadata, edge_url)?;
+    let secrets = vec![SecretDigest { digest: secret::digest(edge_secret.expose()), expires: None }];
+    Ok(Described { client: Arc::new(Client { secrets, ..Client::clone(&client) }), metadata })
 }
 
 fn client(metadata: &Value, sites: &Sites) -> Result<Described, MetadataError> {

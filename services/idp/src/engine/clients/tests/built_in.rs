@@ -224,3 +224,20 @@ fn built_in_identifiers_are_those_that_every_service_knows() {
     assert_eq!(ids, known);
     assert!(all(SITE).iter().all(|described| described.client.is_first_party()));
 }
+
+#[test]
+fn edge_is_a_trusted_client_with_a_secret_that_returns_to_its_own_url_alone() {
+    let secret = config::Secret::from("an-adequate-secret-of-32-bytes-ok");
+    let edge_url = Sites::parse(["https://localhost:9200"]).expect("a site");
+    let Described { client, metadata } = built_in::edge(&secret, &edge_url).expect("is a client");
+    assert_eq!((client.id.as_str(), client.source), (built_in::EDGE, Source::BuiltIn));
+    assert!(client.is_first_party() && !client.is_public() && client.secrets.len() == 1);
+    assert!(client.redirects.find("https://localhost:9200/_doorward/callback").is_some());
+    for other in
+        ["https://localhost:9200/", "https://localhost/_doorward/callback", "https://cloud.example/_doorward/callback"]
+    {
+        assert!(client.redirects.find(other).is_none(), "{other}");
+    }
+    let shown = serde_json::to_string(&metadata).expect("is JSON");
+    assert!(!shown.contains(secret.expose()), "metadata has no secrets");
+}
