@@ -118,7 +118,7 @@ pub async fn app(
     let authentication = Authentication::new(gateway, Verifier::new(keys), context.clock.clone(), types);
     let database = Box::pin(database::open(config, context)).await?;
     let sessions = match &database {
-        Some(database) => Sessions::open(database, config, context)?,
+        Some(database) => Sessions::open(database, config, ended_sessions.clone(), context)?,
         None => None,
     };
     let signed_urls = database.as_ref().and_then(|database| SignedUrls::open(database, config, context));

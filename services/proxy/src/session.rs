@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::store::{Database, StoreError};
-use authn::BoxError;
+use authn::{BoxError, EndedSessions};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bounded_cache::{ARC, HeapSize, MIB};
@@ -80,20 +80,29 @@ pub struct Sessions {
     leeway: Duration,
     clock: Clock,
     random: Random,
+    /// The ended sessions of an issuer in this process.
+    ended_at_issuer: Option<Arc<dyn EndedSessions>>,
     /// One caller at a time refreshes the tokens of a session.
     exchanging: Cache<String, Exchange>,
 }
 
 impl Sessions {
-    /// The sessions in this database, whose schema is up to date; `None` if sessions are off.
+    /// The sessions in this database, whose schema is up to date, with the ended sessions of an issuer in this process; `None` if
+    /// sessions are off.
     ///
     /// # Errors
     /// If the URL of the issuer is invalid, or certificates cannot be read.
-    pub fn open(database: &Database, config: &Config, context: &Context) -> Result<Option<Arc<Self>>, BoxError> {
+    pub fn open(
+        database: &Database,
+        config: &Config,
+        ended_sessions: Option<Arc<dyn EndedSessions>>,
+        context: &Context,
+    ) -> Result<Option<Arc<Self>>, BoxError> {
         if !config.session.is_enabled() {
             return Ok(None);
         }
-        Ok(Some(Arc::new(Self::over(database.clone(), config, context)?)))
+        let sessions = Self::over(database.clone(), config, context)?;
+        Ok(Some(Arc::new(Self { ended_at_issuer: ended_sessions, ..sessions })))
     }
 
     fn over(database: Database, config: &Config, context: &Context) -> Result<Self, BoxError> {
@@ -102,7 +111,10 @@ impl Sessions {
             .map_err(|problem| format!("PROXY_URL {problem}"))?;
         let authorities = settings.authorities.as_deref();
         let (insecure, allow_private) = (settings.insecure, settings.allow_private_addresses);
-        let source = Source::new(&config.issuer, USER_AGENT, insecure, allow_private, authorities)?;
+        let mut source = Source::new(&config.issuer, USER_AGENT, insecure, allow_private, authorities)?;
+        if !settings.issuer_backend.is_empty() {
+            source = source.reached_at(&settings.issuer_backend, USER_AGENT, authorities)?;
+        }
         let (clock, random) = (context.clock.clone(), context.random.clone());
         let options = CacheOptions { refresh: Refresh::First, needs_keys: false, on_fetch: Box::new(|_| ()) };
         Ok(Self {
@@ -122,6 +134,7 @@ impl Sessions {
             leeway: settings.leeway,
             clock,
             random,
+            ended_at_issuer: None,
             exchanging: exchanges(),
         })
     }

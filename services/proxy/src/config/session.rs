@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use config::{Environment, Invalid, Secret, Section};
+use outbound::issuer::backend_url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,10 @@ pub struct Session {
     #[serde(rename = "ca")]
     #[schemars(extend("x-env" = ["<P>_CACERT"]))]
     pub authorities: Option<PathBuf>,
+    /// The internal address of the issuer, like `http://127.0.0.1:9130`: requests to the issuer's host go there instead of
+    /// to its URL. 'doorward server' sets it for an idp in the same process. If empty, they go to the URL.
+    #[schemars(extend("x-env" = ["<P>_ISSUER_BACKEND"]))]
+    pub issuer_backend: String,
     /// The secret under which cookies and sessions are sealed; all replicas have the same one. Another one ends every
     /// session.
     #[schemars(extend("x-env" = ["<P>_SECRET"], "x-min-bytes" = 32))]
@@ -98,6 +103,9 @@ impl Section for Session {
         let is_long = !self.idle.is_zero() && self.life >= self.idle;
         Invalid::unless(is_long, "life", "must be at least as long as the time without use, and neither may be 0")?;
         Invalid::unless(self.leeway <= MOST_LEEWAY, "leeway", "must be at most 5m")?;
+        if !self.issuer_backend.is_empty() {
+            backend_url(&self.issuer_backend).map_err(|problem| Invalid::new("issuer_backend", problem))?;
+        }
         self.validate_hosts()
     }
 }
@@ -149,6 +157,10 @@ mod tests {
         assert_eq!(problem(|config| config.url = "https://cloud.example.org/x".into()).as_deref(), Some("url"));
         assert_eq!(problem(|config| config.session.cookie_domain = "example.net".into()).as_deref(), Some("url"));
         assert_eq!(problem(|config| config.session.secret = Secret::default()).as_deref(), Some("secret"));
+        assert_eq!(
+            problem(|config| config.session.issuer_backend = "idp:9130".into()).as_deref(),
+            Some("issuer_backend")
+        );
         assert_eq!(problem(|config| config.session.scopes = "profile".into()).as_deref(), Some("scopes"));
         assert_eq!(problem(|config| config.session.idle = Duration::ZERO).as_deref(), Some("life"));
         assert_eq!(problem(|config| config.session.life = Duration::from_mins(1)).as_deref(), Some("life"));

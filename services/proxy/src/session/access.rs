@@ -97,7 +97,14 @@ impl Sessions {
     }
 
     fn has_ended(&self, row: &Row, now: SystemTime) -> bool {
-        row.ends <= now || row.used + self.idle <= now
+        row.ends <= now || row.used + self.idle <= now || self.has_ended_at_issuer(row)
+    }
+
+    /// Whether an issuer in this process has ended the session of the sign-in (`docs/security-requirements.md#r9`). While that is
+    /// unknown, the authenticator of access tokens does not accept the session's token.
+    fn has_ended_at_issuer(&self, row: &Row) -> bool {
+        let known = self.ended_at_issuer.as_ref().zip(row.sid.as_deref());
+        known.is_some_and(|(ended, sid)| ended.has_ended(self.issuer.source().name(), sid) == Some(true))
     }
 
     /// The tokens of a row; `None` if another secret has sealed them.

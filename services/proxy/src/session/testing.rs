@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::store::Database;
+use authn::EndedSessions;
 use config::{Environment, Secret};
 use runtime::{Clock, Context};
 
@@ -16,12 +17,25 @@ use crate::store::sessions::Row;
 
 /// Sessions in this database, with an issuer that is never called.
 pub(crate) fn sessions(database: &Database, clock: &Clock) -> Arc<Sessions> {
+    Arc::new(sessions_of(database, clock))
+}
+
+fn sessions_of(database: &Database, clock: &Clock) -> Sessions {
     let secret = Secret::from("a-secret-of-at-least-32-characters");
     let session = Session { client_id: "edge".to_owned(), secret, ..Session::default() };
     let (url, issuer) = ("http://localhost:9200".to_owned(), "http://localhost:9".to_owned());
     let config = Config { url, issuer, session, ..Config::default() };
     let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
-    Arc::new(Sessions::over(database.clone(), &config, &context).expect("are open"))
+    Sessions::over(database.clone(), &config, &context).expect("are open")
+}
+
+/// The same, with an issuer in this process that has ended some of its sessions.
+pub(crate) fn sessions_with_ended(
+    database: &Database,
+    clock: &Clock,
+    ended_sessions: Arc<dyn EndedSessions>,
+) -> Arc<Sessions> {
+    Arc::new(Sessions { ended_at_issuer: Some(ended_sessions), ..sessions_of(database, clock) })
 }
 
 impl Sessions {

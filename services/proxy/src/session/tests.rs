@@ -212,3 +212,40 @@ async fn without_a_refresh_token_a_session_ends_with_its_access_token() {
     assert!(matches!(world.token().await, Err(Verdict::Unauthenticated(CredentialError::Missing))));
     assert_eq!((world.one.rows.find("key").await.expect("reads"), world.provider.info()), (None, 0));
 }
+
+/// An issuer in this process whose session `ended` has ended.
+struct Issuer;
+
+impl EndedSessions for Issuer {
+    fn has_ended(&self, issuer: &str, sid: &str) -> Option<bool> {
+        Some(issuer == "http://localhost:9" && sid == "ended")
+    }
+}
+
+/// `docs/security-requirements.md#r9`
+#[tokio::test]
+async fn session_ends_with_the_session_of_an_issuer_in_this_process() {
+    let file = ::store::testing::sqlite();
+    let database = file.open().await;
+    database.migrate::<Migrator>().await.expect("migrates");
+    let clock = Clock::manual(Clock::system().now());
+    let sessions = testing::sessions_with_ended(&database, &clock, Arc::new(Issuer));
+    let now = clock.now();
+    for sid in ["ended", "active"] {
+        let row = Row {
+            key: sid.to_owned(),
+            subject: "einstein".to_owned(),
+            sid: Some(sid.to_owned()),
+            tokens: Vec::new(),
+            access_end: now + LIFE,
+            created: now,
+            used: now,
+            ends: now + LIFE,
+            version: 1,
+        };
+        sessions.rows.add(&row).await.expect("adds");
+    }
+    assert!(sessions.find("ended").await.expect("reads").is_none());
+    assert!(sessions.rows.find("ended").await.expect("reads").is_none(), "the row is removed");
+    assert!(sessions.find("active").await.expect("reads").is_some());
+}
