@@ -63,7 +63,7 @@ pub use random::Random;
 pub use reload::Reload;
 pub use service::{Listeners, Service};
 pub use start::{Running, StartError, launch, start};
-pub use tls::{ClientCertificate, TlsError};
+pub use tls::{ClientCertificate, KeepError, KeptCertificate, TlsError, keep_certificate};
 
 /// Every binary's allocator: gives memory back after a burst of password hashing, and is quick with small messages.
 #[global_allocator]

@@ -5,6 +5,7 @@ mod head;
 mod io;
 mod linger;
 mod listener;
+mod plain_http;
 
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,8 @@
 
 mod log_file;
 
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use http::HeaderMap;
@@ -13,13 +13,12 @@ use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::Span;
 use tracing::level_filters::LevelFilter;
-use tracing::{Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
 use config::{Log, Tracing};
@@ -45,15 +44,23 @@ const DEFAULT_COLLECTOR: &str = "http://127.0.0.1:4317";
 
 /// Set once spans are exported from this process.
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
-/// Set once the process logs into a file.
-static LOG_FILE: OnceLock<LogFile> = OnceLock::new();
+/// Set once the process logs into files: the variables that name them, and the files.
+static LOG_FILES: OnceLock<Vec<(&'static str, LogFile)>> = OnceLock::new();
+/// The variables that name files.
+const LOG_VARIABLE: &str = "OCIS_LOG_FILE";
+const AUDIT_VARIABLE: &str = "OCIS_AUDIT_LOG_FILE";
+
+/// A layer of the process's subscriber.
+type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// Why telemetry cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The log file cannot be written.
-    #[error("OCIS_LOG_FILE: cannot write {}: {source}", file.display())]
+    #[error("{variable}: cannot write {}: {source}", file.display())]
     File {
+        /// The variable that names it.
+        variable: &'static str,
         /// The file.
         file: PathBuf,
         /// Why.
@@ -81,26 +88,19 @@ pub fn init(service: &str, log: &Log, tracing: &Tracing) -> Result<(), Telemetry
         let resource = Resource::builder().with_service_name(service.to_owned()).build();
         SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build()
     });
-    let spans = provider.as_ref().map(|provider| {
-        tracing_opentelemetry::layer().with_tracer(provider.tracer("doorward")).with_filter(exported())
-    });
-    let file = log
-        .file
-        .as_deref()
-        .map(|file| LogFile::open(file).map_err(|source| TelemetryError::File { file: file.to_owned(), source }));
-    let file = file.transpose()?;
-    let lines = Registry::default().with(lines(log, file.clone()).with_filter(logged(&log.level)));
+    let file = open(LOG_VARIABLE, log.file.as_deref())?;
+    let audit_file = open(AUDIT_VARIABLE, log.audit_file.as_deref())?;
+    let mut layers = vec![lines(log, file.clone()).with_filter(logged(&log.level, audit_file.is_some())).boxed()];
     // a layer of nothing would have every event ask anew whether it is wanted
-    let begun = match spans {
-        Some(spans) => tracing::subscriber::set_global_default(lines.with(spans)),
-        None => tracing::subscriber::set_global_default(lines),
-    };
-    if begun.is_err() {
+    layers.extend(audit_file.clone().map(audit_lines));
+    layers.extend(provider.as_ref().map(|provider| {
+        tracing_opentelemetry::layer().with_tracer(provider.tracer("doorward")).with_filter(exported()).boxed()
+    }));
+    if tracing::subscriber::set_global_default(Registry::default().with(layers)).is_err() {
         return Ok(());
     }
-    if let Some(file) = file {
-        let _ = LOG_FILE.set(file);
-    }
+    let files = [(LOG_VARIABLE, file), (AUDIT_VARIABLE, audit_file)];
+    let _ = LOG_FILES.set(files.into_iter().filter_map(|(variable, file)| Some((variable, file?))).collect());
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     if let Some(provider) = provider {
         opentelemetry::global::set_tracer_provider(provider.clone());
@@ -110,11 +110,17 @@ pub fn init(service: &str, log: &Log, tracing: &Tracing) -> Result<(), Telemetry
     Ok(())
 }
 
-/// Opens the log file again, for programs that rotate it: they rename it and send SIGHUP.
+fn open(variable: &'static str, file: Option<&Path>) -> Result<Option<LogFile>, TelemetryError> {
+    let failed = |file: &Path, source| TelemetryError::File { variable, file: file.to_owned(), source };
+    file.map(|file| LogFile::open(file).map_err(|source| failed(file, source))).transpose()
+}
+
+/// Opens the log files again, for programs that rotate them: they rename them and send SIGHUP.
 pub(crate) fn reopen_log_file() {
-    let Some(file) = LOG_FILE.get() else { return };
-    if let Err(error) = file.reopen() {
-        tracing::error!(%error, file = %file.path().display(), "OCIS_LOG_FILE cannot be opened again; the open file is kept");
+    for (variable, file) in LOG_FILES.get().into_iter().flatten() {
+        if let Err(error) = file.reopen() {
+            tracing::error!(%error, file = %file.path().display(), "{variable} cannot be opened again; the open file is kept");
+        }
     }
 }
 
@@ -161,18 +167,28 @@ impl Extractor for Headers<'_> {
     }
 }
 
-/// Log lines: JSON, or for people.
-fn lines<S>(log: &Log, file: Option<LogFile>) -> Box<dyn Layer<S> + Send + Sync>
-where
-    S: Subscriber + for<'span> LookupSpan<'span>,
-{
+/// Log lines: JSON, or readable where that is configured and on a terminal.
+fn lines(log: &Log, file: Option<LogFile>) -> BoxedLayer {
+    let is_terminal = file.is_none() && io::stderr().is_terminal();
     let writer = file.map_or_else(|| BoxMakeWriter::new(io::stderr), BoxMakeWriter::new);
-    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(log.color);
-    if log.pretty || log.color { layer.boxed() } else { layer.json().flatten_event(true).with_span_list(false).boxed() }
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(log.color || is_terminal);
+    if log.pretty || log.color || is_terminal {
+        layer.boxed()
+    } else {
+        layer.json().flatten_event(true).with_span_list(false).boxed()
+    }
 }
 
-/// What is logged at a level; empty is `error`, as operators of oCIS expect. Below `error` there is only silence.
-fn logged(level: &str) -> Targets {
+/// The lines of the audit log, in a file of their own.
+fn audit_lines(file: LogFile) -> BoxedLayer {
+    let only = Targets::new().with_target(AUDIT, LevelFilter::INFO);
+    let layer = tracing_subscriber::fmt::layer().with_writer(BoxMakeWriter::new(file)).with_ansi(false);
+    layer.json().flatten_event(true).with_span_list(false).with_filter(only).boxed()
+}
+
+/// What is logged at a level; empty is `error`, as operators of oCIS expect. Below `error` there is only silence. Audit events
+/// are left out if they have a file of their own.
+fn logged(level: &str, has_audit_file: bool) -> Targets {
     let level = match level {
         "panic" | "fatal" => LevelFilter::OFF,
         "warn" => LevelFilter::WARN,
@@ -185,7 +201,7 @@ fn logged(level: &str) -> Targets {
     Targets::new()
         .with_default(level)
         .with_targets(LIBRARIES.map(|library| (library, libraries)))
-        .with_target(AUDIT, level.max(LevelFilter::INFO))
+        .with_target(AUDIT, if has_audit_file { LevelFilter::OFF } else { level.max(LevelFilter::INFO) })
         .with_target(PANIC, level.max(LevelFilter::ERROR))
 }
 
@@ -236,13 +252,14 @@ mod tests {
     #[test]
     fn audit_events_are_always_logged() {
         for level in ["", "panic", "fatal", "error", "warn", "info", "debug", "trace"] {
-            assert!(logged(level).would_enable(AUDIT, &Level::INFO), "{level}");
+            assert!(logged(level, false).would_enable(AUDIT, &Level::INFO), "{level}");
+            assert!(!logged(level, true).would_enable(AUDIT, &Level::ERROR), "{level}");
         }
-        assert!(!logged("").would_enable("gateway", &Level::WARN));
-        assert!(logged("").would_enable("gateway", &Level::ERROR));
-        assert!(!logged("fatal").would_enable("gateway", &Level::ERROR));
-        assert!(!logged("debug").would_enable("h2", &Level::DEBUG));
-        assert!(logged("trace").would_enable("h2", &Level::TRACE));
+        assert!(!logged("", false).would_enable("gateway", &Level::WARN));
+        assert!(logged("", false).would_enable("gateway", &Level::ERROR));
+        assert!(!logged("fatal", false).would_enable("gateway", &Level::ERROR));
+        assert!(!logged("debug", false).would_enable("h2", &Level::DEBUG));
+        assert!(logged("trace", false).would_enable("h2", &Level::TRACE));
     }
 
     #[test]
@@ -256,5 +273,24 @@ mod tests {
         assert_eq!(to("", "http://jaeger:14268/api/traces").as_deref(), Some("http://jaeger:14268"));
         assert_eq!(to("https://otel:4317", ""), None);
         assert_eq!(to("a b", ""), None);
+    }
+
+    #[test]
+    fn audit_events_go_to_their_own_file_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (log, audit) = (folder.path().join("log"), folder.path().join("audit.log"));
+        let file = open(LOG_VARIABLE, Some(&log)).expect("opens");
+        let audit_file = open(AUDIT_VARIABLE, Some(&audit)).expect("opens").expect("is a file");
+        let lines = lines(&Log::default(), file).with_filter(logged("info", true)).boxed();
+        let registry = Registry::default().with(vec![lines, audit_lines(audit_file)]);
+        tracing::subscriber::with_default(registry, || {
+            tracing::info!(target: "audit", event = "authenticate", "audited");
+            tracing::info!(target: "gateway", "logged");
+        });
+        let read = |file: &Path| std::fs::read_to_string(file).expect("reads");
+        assert!(read(&audit).contains("\"event\":\"authenticate\"") && !read(&audit).contains("logged"));
+        assert!(read(&log).contains("logged") && !read(&log).contains("audited"));
+        let problem = open(AUDIT_VARIABLE, Some(folder.path())).expect_err("a folder is no file").to_string();
+        assert!(problem.starts_with("OCIS_AUDIT_LOG_FILE: cannot write"), "{problem}");
     }
 }

@@ -1,6 +1,7 @@
 //! Certificates and keys, for servers and clients.
 
 mod any_certificate;
+mod kept;
 mod optional;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use crate::Clock;
 use config::{ClientTls, GrpcClientTls, GrpcTls, HttpTls, Mtls, PrivateKeyFile, TlsVariables};
 
 use any_certificate::AnyCertificate;
+pub use kept::{KeepError, KeptCertificate, keep_certificate};
 pub use optional::ClientCertificate;
 use optional::OptionalVerifier;
 use validity::Dated;

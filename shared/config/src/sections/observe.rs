@@ -44,6 +44,10 @@ pub struct Log {
     /// The path to the log file. Activates logging to this file if set.
     #[schemars(extend("x-env" = ["OCIS_LOG_FILE", "<P>_LOG_FILE"], "x-written" = true))]
     pub file: Option<PathBuf>,
+    /// The path to a file for the audit log, as JSON lines. If empty, audit lines are in the log; with 'doorward server'
+    /// the file audit.log in the data folder, unless `OCIS_LOG_FILE` is set or this variable is set to nothing.
+    #[schemars(extend("x-env" = ["OCIS_AUDIT_LOG_FILE", "<P>_AUDIT_LOG_FILE"]))]
+    pub audit_file: Option<PathBuf>,
 }
 
 /// `debug`: the server for health, metrics and the configuration.

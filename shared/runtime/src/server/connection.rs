@@ -24,6 +24,7 @@ use super::head::HeadTimer;
 use super::io::{PREFACE_LENGTH, PrefaceGuard, PrefaceStream};
 use super::linger::Lingering;
 use super::listener::Stream;
+use super::plain_http;
 use crate::layers::{Body, PeerConnection, PeerIdentity, Stack};
 use crate::metrics::Protocol;
 use crate::own_connection::Accepted;
@@ -73,6 +74,19 @@ where
         let Some(tls) = self.tls.clone() else {
             return Box::pin(self.speak(stream, known)).await;
         };
+        if self.stack.requests().protocol() != Protocol::Grpc {
+            let first = timeout(self.limits.handshake, plain_http::is_spoken(&stream));
+            match self.stop.run_until_cancelled(first).await {
+                Some(Ok(false)) => {}
+                Some(Ok(true)) => {
+                    let redirected = Box::pin(plain_http::redirect(stream, self.limits));
+                    self.stop.run_until_cancelled(redirected).await;
+                    return;
+                }
+                Some(Err(_)) => return tracing::debug!(peer = ?self.addr, "closed a silent connection"),
+                None => return,
+            }
+        }
         let handshake = timeout(self.limits.handshake, TlsAcceptor::from(Arc::clone(&tls.config)).accept(stream));
         let handshake = self.stop.run_until_cancelled(handshake).await;
         let stream = match handshake {
