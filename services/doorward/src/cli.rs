@@ -12,8 +12,8 @@ use crate::services::ServiceId;
 
 pub(crate) use import::{Format, Import};
 
-const SELECTION: &str = "OCIS_ADD_RUN_SERVICES adds services to the usual ones (auth-app and auth-bearer have to be \
-    added), OCIS_EXCLUDE_RUN_SERVICES takes some out, OCIS_RUN_SERVICES names the only ones.";
+const SELECTION: &str = "OCIS_ADD_RUN_SERVICES adds services to the usual ones (auth-app has to be added), \
+    OCIS_EXCLUDE_RUN_SERVICES takes some out, OCIS_RUN_SERVICES names the only ones.";
 
 /// An authentication service family in one process.
 #[derive(Debug, Parser)]

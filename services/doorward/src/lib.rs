@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod admin;
+mod announcement;
 mod cli;
 mod command;
 mod family;

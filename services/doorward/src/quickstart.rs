@@ -1,17 +1,18 @@
-//! The demo users of the quick start, and the three lines to paste.
+//! The demo users of the quick start, and what it says.
 
 use std::fmt::Write;
 
 use authn::BoxError;
-use config::Secret;
+use config::{Environment, Secret};
 use runtime::Context;
 
-use crate::{
-    admin::Admin,
-    command::{make_password, say},
-    services::Settings,
-    user_administration::NewUser,
-};
+use crate::admin::Admin;
+use crate::command::{make_password, say};
+use crate::services::Settings;
+use crate::user_administration::NewUser;
+
+/// The secrets that commands need, where they are configured.
+const SECRETS: [&str; 4] = ["OCIS_JWT_SECRET", "OC_JWT_SECRET", "AUTH_APP_TOKEN_KEY", "IDP_ENCRYPTION_SECRET"];
 
 /// Login, name to show, role, group.
 const PEOPLE: [(&str, &str, &str, &str); 4] = [
@@ -24,13 +25,13 @@ const PEOPLE: [(&str, &str, &str, &str); 4] = [
 /// Adds the demo users that are not there yet, and says how to go on. Users whose passwords cannot be shown are taken back.
 pub(crate) async fn welcome(settings: &Settings, context: &Context) -> Result<(), BoxError> {
     if settings.users.is_ldap() {
-        return say(introduction(settings, Demo::InLdap)?);
+        return say(introduction(settings, &context.environment, Demo::InLdap)?);
     }
     let mut admin = Admin::connect(settings, context).await?;
     let mut added = Vec::new();
     let outcome = match add(&mut admin, &mut added, context).await {
-        Ok(()) if added.is_empty() => say(introduction(settings, Demo::Known)?),
-        Ok(()) => introduction(settings, Demo::Added(&added))
+        Ok(()) if added.is_empty() => say(introduction(settings, &context.environment, Demo::Known)?),
+        Ok(()) => introduction(settings, &context.environment, Demo::Added(&added))
             .and_then(|text| runtime::print_once(format_args!("{text}\n"), "no demo users were added")),
         Err(error) => Err(error),
     };
@@ -72,23 +73,14 @@ enum Demo<'a> {
     InLdap,
 }
 
-/// Where everything is, the passwords that were made, and what to do next.
-fn introduction(settings: &Settings, demo: Demo<'_>) -> Result<String, BoxError> {
+/// The URL to open, the passwords that were made, and what to do next.
+fn introduction(settings: &Settings, environment: &Environment, demo: Demo<'_>) -> Result<String, BoxError> {
     let program = std::env::current_exe()?;
     let program = shell_word(&program.display().to_string());
-    let http = &settings.proxy.http.0;
-    let scheme = if http.tls.enabled { "https" } else { "http" };
-    let mut text = format!(
-        "\nDoorward is ready: the gateway answers gRPC on {}.\n\
-         The edge answers on {scheme}://{}, for browsers, WebDAV clients and other proxies.\n\
-         Everything it keeps is in {}.\n",
-        settings.gateway_endpoint(),
-        runtime::endpoint_of(&http.addr),
-        settings.data.display(),
-    );
+    let mut text = format!("\nDoorward is ready. Open {}/ and sign in.\n", settings.proxy.url.trim_end_matches('/'));
     match demo {
         Demo::Added(added) => {
-            text.push_str("\nDemo users, and their passwords, which are not shown again:\n");
+            text.push_str("\nUsers, and their passwords, which are not shown again:\n");
             for (username, password) in added {
                 writeln!(text, "  {username:10}{}", password.expose())?;
             }
@@ -98,24 +90,73 @@ fn introduction(settings: &Settings, demo: Demo<'_>) -> Result<String, BoxError>
         ),
         Demo::InLdap => text.push_str("\nThe users are read from LDAP (USERS_DRIVER): no demo users are added.\n"),
     }
-    text.push_str("\nPaste these into a second terminal:\n\n");
-    if let Demo::Added(added) = demo
-        && let Some((_, password)) = added.iter().find(|(username, _)| *username == "einstein")
-    {
-        let password = password.expose();
-        writeln!(text, "echo {password} | {program} authenticate --type basic --client-id einstein --secret-stdin")?;
-    } else if matches!(demo, Demo::Known) {
-        writeln!(text, "{program} authenticate --type basic --client-id einstein")?;
-    }
+    writeln!(text, "\nThe data folder is {}. For a second terminal:\n", settings.data.display())?;
+    text.push_str(&exports(environment));
     if !matches!(demo, Demo::InLdap) {
+        writeln!(text, "{program} authenticate --type basic --client-id einstein")?;
         writeln!(text, "{program} auth-app create --user-name=marie --expiration=72h")?;
     }
     writeln!(text, "{program} user list")?;
     Ok(text)
 }
 
+/// The line that gives a second terminal the variables by which commands find this family; empty if none is set. Secrets are
+/// named only.
+fn exports(environment: &Environment) -> String {
+    let set = |name: &&str| environment.get_filled(name).is_some();
+    let assignment = |name: &str| format!(" {name}={}", shell_word(environment.get(name).unwrap_or_default()));
+    let shown: String = environment.names().filter(|name| is_of_commands(name)).filter(set).map(assignment).collect();
+    let secret: Vec<_> = SECRETS.into_iter().filter(set).collect();
+    let mut text = String::new();
+    if !secret.is_empty() {
+        text.push_str(&format!("# set {} there too\n", secret.join(", ")));
+    }
+    if !shown.is_empty() {
+        text.push_str(&format!("export{shown}\n"));
+    }
+    text
+}
+
+/// Whether commands read a variable to find the family.
+fn is_of_commands(name: &str) -> bool {
+    const NAMES: [&str; 6] = [
+        "XDG_DATA_HOME",
+        "OCIS_BASE_DATA_PATH",
+        "OC_BASE_DATA_PATH",
+        "OCIS_CONFIG_DIR",
+        "OC_CONFIG_DIR",
+        "OCIS_REVA_GATEWAY",
+    ];
+    let is_address = ["_GRPC_ADDR", "_ENDPOINT"].iter().any(|end| name.ends_with(end));
+    let is_file = SECRETS.iter().any(|secret| name.strip_suffix("_FILE") == Some(secret));
+    NAMES.contains(&name) || is_address || is_file || name.starts_with("OCIS_GRPC_CLIENT_TLS_")
+}
+
 /// A word that a shell reads as it stands.
 fn shell_word(text: &str) -> String {
     let plain = |sign: char| sign.is_ascii_alphanumeric() || "/._-".contains(sign);
     if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn second_terminal_gets_what_differs_from_the_defaults_and_no_secret() {
+        assert_eq!(exports(&Environment::default()), "");
+        let environment = [
+            ("HOME", "/home/a"),
+            ("OCIS_BASE_DATA_PATH", "/tmp/my data"),
+            ("GATEWAY_GRPC_ADDR", "127.0.0.1:1"),
+            ("PROXY_HTTP_ADDR", "127.0.0.1:2"),
+            ("OCIS_JWT_SECRET", "confidential"),
+            ("AUTH_APP_TOKEN_KEY_FILE", "/run/key"),
+            ("USERS_GRPC_ADDR", ""),
+        ];
+        let text = exports(&environment.into());
+        let expected = "# set OCIS_JWT_SECRET there too\nexport AUTH_APP_TOKEN_KEY_FILE=/run/key GATEWAY_GRPC_ADDR='127.0.0.1:1' \
+                        OCIS_BASE_DATA_PATH='/tmp/my data'\n";
+        assert_eq!(text, expected);
+    }
 }

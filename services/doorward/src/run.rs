@@ -8,16 +8,12 @@ use clap::Parser;
 use config::{ConfigError, Environment, base_data_path};
 use runtime::{Context, ForeignToken, Misconfigured, Random};
 
-use crate::{
-    admin,
-    cli::{Admin, Cli, Command, UserOrToken},
-    command,
-    family::Family,
-    quickstart,
-    running::{RunningFile, RunningService},
-    secrets::Secrets,
-    services::{Defaults, EnabledServices, ServiceId, Settings},
-};
+use crate::cli::{Admin, Cli, Command, UserOrToken};
+use crate::family::Family;
+use crate::running::{RunningFile, RunningService};
+use crate::secrets::Secrets;
+use crate::services::{Defaults, EnabledServices, ServiceId, Settings};
+use crate::{admin, announcement, command, quickstart};
 
 /// Everything that `main` does.
 pub fn main() -> ExitCode {
@@ -103,11 +99,16 @@ fn configured(environment: &Environment) -> Result<Vec<RunningService>, BoxError
 }
 
 /// Runs the family until it is stopped.
-fn serve(enabled: &EnabledServices, environment: Environment, welcome: bool) -> Result<(), BoxError> {
+fn serve(enabled: &EnabledServices, environment: Environment, is_quickstart: bool) -> Result<(), BoxError> {
     let context = Context::new(environment);
     let data = base_data_path(&context.environment);
     let (secrets, corrected) = Secrets::read_or_make(&data, &context.random).map_err(Misconfigured::new)?;
-    let settings = Settings::load(&context.environment, &secrets)?;
+    let load = if is_quickstart { Settings::load_local } else { Settings::load };
+    let mut settings = load(&context.environment, &secrets)?;
+    settings.keep_audit_log(&context.environment);
+    if enabled.contains(ServiceId::Proxy) {
+        settings.keep_certificate(context.clock.now()).map_err(Misconfigured::new)?;
+    }
     // Every caller enters by the gateway, so its log settings hold for the process.
     let (log, tracing) = (settings.gateway.log.clone(), settings.gateway.tracing.clone());
     runtime::host("doorward", &log, &tracing, context, async |context| {
@@ -124,8 +125,11 @@ fn serve(enabled: &EnabledServices, environment: Environment, welcome: bool) -> 
                 "the data folder (OCIS_BASE_DATA_PATH) cannot be written: `doorward health` asks the services that its own environment configures"
             );
         });
-        if welcome {
+        if is_quickstart {
             quickstart::welcome(&settings, &context).await?;
+        } else {
+            announcement::announce(&settings, enabled)?;
+            announcement::warn_without_administrator(&settings, enabled, &context).await;
         }
         Ok(async move {
             family.wait().await;

@@ -28,6 +28,10 @@ pub struct Secrets {
     pub app_token_key: Secret,
     /// Seals what idp hands out and keeps.
     pub idp_encryption: Secret,
+    /// Authenticates the edge as a client of idp.
+    pub edge_client: Secret,
+    /// Seals the sessions and cookies of the edge.
+    pub edge_session: Secret,
 }
 
 /// Why the secrets cannot be had.
@@ -67,6 +71,8 @@ const ACCOUNT_ID: &str = "OCIS_SERVICE_ACCOUNT_ID";
 const ACCOUNT_SECRET: &str = "OCIS_SERVICE_ACCOUNT_SECRET";
 const APP_TOKEN_KEY: &str = "AUTH_APP_TOKEN_KEY";
 const IDP_ENCRYPTION: &str = "IDP_ENCRYPTION_SECRET";
+const EDGE_CLIENT: &str = "IDP_EDGE_CLIENT_SECRET";
+const EDGE_SESSION: &str = "PROXY_SESSION_SECRET";
 
 impl Secrets {
     /// The secrets of a data folder; `None` if it has none yet.
@@ -96,9 +102,8 @@ impl Secrets {
         let path = folder.join(FILE);
         let corrected = correct_mode(&path, |mode| fs::set_permissions(&path, mode))?;
         let secrets = match Self::read(folder)? {
-            Some(secrets) if !secrets.idp_encryption.is_empty() => return Ok((secrets, corrected)),
-            // the file is of a version that had no idp
-            Some(secrets) => Self { idp_encryption: random_secret(random), ..secrets },
+            Some(secrets) if secrets.is_complete() => return Ok((secrets, corrected)),
+            Some(secrets) => secrets.completed(random),
             None => Self::make(random),
         };
         secrets.write(&path).map_err(failed(&path))?;
@@ -114,6 +119,23 @@ impl Secrets {
             service_account_secret: random_secret(random),
             app_token_key: random_secret(random),
             idp_encryption: random_secret(random),
+            edge_client: random_secret(random),
+            edge_session: random_secret(random),
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        [&self.idp_encryption, &self.edge_client, &self.edge_session].iter().all(|secret| !secret.is_empty())
+    }
+
+    /// The same with those that the file of a former version, without idp or without browser sessions, does not have.
+    fn completed(self, random: &Random) -> Self {
+        let kept_or_made = |secret: Secret| if secret.is_empty() { random_secret(random) } else { secret };
+        Self {
+            idp_encryption: kept_or_made(self.idp_encryption),
+            edge_client: kept_or_made(self.edge_client),
+            edge_session: kept_or_made(self.edge_session),
+            ..self
         }
     }
 
@@ -129,6 +151,8 @@ impl Secrets {
             (ACCOUNT_SECRET, self.service_account_secret.expose()),
             (APP_TOKEN_KEY, self.app_token_key.expose()),
             (IDP_ENCRYPTION, self.idp_encryption.expose()),
+            (EDGE_CLIENT, self.edge_client.expose()),
+            (EDGE_SESSION, self.edge_session.expose()),
         ];
         for (name, value) in lines {
             writeln!(file, "{name}={value}")?;
@@ -143,13 +167,16 @@ impl Secrets {
             let found = found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty());
             found.ok_or_else(|| SecretsError::Missing { path: path.to_owned(), name })
         };
+        let later = |name| value(name).map(Secret::from).unwrap_or_default();
         Ok(Self {
             jwt: Secret::from(value(JWT)?),
             machine_key: Secret::from(value(MACHINE_KEY)?),
             service_account_id: value(ACCOUNT_ID)?.to_owned(),
             service_account_secret: Secret::from(value(ACCOUNT_SECRET)?),
             app_token_key: Secret::from(value(APP_TOKEN_KEY)?),
-            idp_encryption: value(IDP_ENCRYPTION).map(Secret::from).unwrap_or_default(),
+            idp_encryption: later(IDP_ENCRYPTION),
+            edge_client: later(EDGE_CLIENT),
+            edge_session: later(EDGE_SESSION),
         })
     }
 }
@@ -199,18 +226,24 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_a_version_without_idp_is_completed() {
-        let folder = tempfile::tempdir().unwrap();
-        let (before, _) = Secrets::read_or_make(folder.path(), &Random::seeded(1)).unwrap();
-        let path = folder.path().join(FILE);
-        let text = fs::read_to_string(&path).unwrap();
-        let older: Vec<_> = text.lines().filter(|line| !line.starts_with(IDP_ENCRYPTION)).collect();
-        fs::write(&path, older.join("\n")).unwrap();
-        let (after, _) = Secrets::read_or_make(folder.path(), &Random::seeded(2)).unwrap();
-        assert_eq!(before.jwt.expose(), after.jwt.expose());
-        assert_eq!(after.idp_encryption.expose().len(), 64);
-        let (kept, _) = Secrets::read_or_make(folder.path(), &Random::seeded(3)).unwrap();
-        assert_eq!(kept.idp_encryption.expose(), after.idp_encryption.expose());
+    fn file_of_a_former_version_is_completed() {
+        for missing in [&[EDGE_CLIENT, EDGE_SESSION][..], &[IDP_ENCRYPTION, EDGE_CLIENT, EDGE_SESSION]] {
+            let folder = tempfile::tempdir().unwrap();
+            let (before, _) = Secrets::read_or_make(folder.path(), &Random::seeded(1)).unwrap();
+            let path = folder.path().join(FILE);
+            let text = fs::read_to_string(&path).unwrap();
+            let is_missing = |line: &&str| missing.iter().any(|name| line.starts_with(name));
+            let older: Vec<_> = text.lines().filter(|line| !is_missing(line)).collect();
+            fs::write(&path, older.join("\n")).unwrap();
+            let (after, _) = Secrets::read_or_make(folder.path(), &Random::seeded(2)).unwrap();
+            assert_eq!(before.jwt.expose(), after.jwt.expose());
+            let has_kept = before.idp_encryption.expose() == after.idp_encryption.expose();
+            assert_eq!(has_kept, !missing.contains(&IDP_ENCRYPTION));
+            assert_ne!(before.edge_client.expose(), after.edge_client.expose());
+            assert_eq!((after.edge_client.expose().len(), after.edge_session.expose().len()), (64, 64));
+            let (kept, _) = Secrets::read_or_make(folder.path(), &Random::seeded(3)).unwrap();
+            assert_eq!(kept.edge_session.expose(), after.edge_session.expose());
+        }
     }
 
     #[test]

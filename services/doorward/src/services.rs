@@ -3,6 +3,7 @@
 mod configuration;
 mod defaults;
 mod enabled;
+mod public_url;
 mod settings;
 
 use std::collections::BTreeSet;
@@ -107,7 +108,7 @@ macro_rules! services {
     };
 }
 
-// As in oCIS and OpenCloud, auth-app and auth-bearer do not run by default.
+// As in oCIS and OpenCloud, auth-app does not run by default.
 services! {
     /// Users and groups.
     Users, users: users::Users, by_default: true;
@@ -119,10 +120,10 @@ services! {
     AuthService, auth_service: auth_service::AuthService, by_default: true;
     /// App tokens.
     AuthApp, auth_app: auth_app::AuthApp, by_default: false;
-    /// OpenID Connect access tokens.
-    AuthBearer, auth_bearer: auth_bearer::AuthBearer, by_default: false;
     /// The OpenID Provider.
     Idp, idp: idp::Idp, by_default: true;
+    /// OpenID Connect access tokens.
+    AuthBearer, auth_bearer: auth_bearer::AuthBearer, by_default: true;
     /// The account pages.
     Account, account: account::Account, by_default: true;
     /// The gateway.

@@ -18,6 +18,8 @@ use crate::admin::Admin;
 
 /// Users of one page: the most that the service returns.
 const PAGE: u32 = 1_000;
+/// The most pages that are read to find a user with a role.
+const MOST_PAGES: usize = 10;
 
 /// A user to add.
 pub(crate) struct NewUser<'a> {
@@ -126,6 +128,23 @@ impl Admin {
             }
             page_token = page.next_page_token;
         }
+    }
+
+    /// Whether a user has this role, as far as the first [`MOST_PAGES`] pages tell; `true` if there are more.
+    pub(crate) async fn has_role(&mut self, role: &str) -> Result<bool, BoxError> {
+        let mut page_token = String::new();
+        for _ in 0..MOST_PAGES {
+            let request = self.request(ListUsersRequest { page_size: PAGE, page_token, ..ListUsersRequest::default() });
+            let page = self.users.list_users(request).await.map_err(refused)?.into_inner();
+            if page.users.iter().any(|user| user.roles.iter().any(|id| id == role)) {
+                return Ok(true);
+            }
+            if page.next_page_token.is_empty() {
+                return Ok(false);
+            }
+            page_token = page.next_page_token;
+        }
+        Ok(true)
     }
 
     /// Enables or disables a user.

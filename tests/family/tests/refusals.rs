@@ -39,13 +39,13 @@ async fn unknown_credential_type_is_an_invalid_argument() {
     let family = TestFamily::start("types", Mode::Inside).await;
     let password = family.layout.password.clone();
     let long = "b".repeat(10_000);
-    for kind in ["", "BASIC", "basic ", "basic;machine", "bearer", &long] {
+    for kind in ["", "BASIC", "basic ", "basic;machine", "BEARER", &long] {
         let (answered, text) = family.authenticate(kind, "einstein", &password).await.expect_err("no such type");
         assert_eq!(answered, Kind::InvalidArgument, "{kind:.20}");
         assert!(text.len() < 256, "an unknown type is not echoed at length");
     }
     let (_, text) = family.authenticate("ldap", "einstein", &password).await.expect_err("no such type");
-    assert!(text.contains("ldap") && text.contains("appauth, basic, machine, serviceaccounts"), "{text}");
+    assert!(text.contains("ldap") && text.contains("appauth, basic, bearer, machine, serviceaccounts"), "{text}");
 }
 
 /// Whether a service refuses a request of this many bytes as too long, whatever else it says to it.

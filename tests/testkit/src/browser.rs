@@ -1,12 +1,13 @@
 //! A browser, as far as signing in needs one.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
 
-use reqwest::{
-    Client, Error, Method, RequestBuilder, StatusCode,
-    header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE},
-    redirect::Policy,
-};
+use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, ClientBuilder, Error, Method, RequestBuilder, StatusCode};
 
 /// Keeps cookies and submits forms; the test follows redirects itself.
 #[derive(Debug, Clone)]
@@ -32,7 +33,17 @@ impl Browser {
     /// # Panics
     /// When there can be no HTTP client.
     pub fn new() -> Self {
-        Self::with(None)
+        Self::with(Self::builder())
+    }
+
+    /// The same, which trusts this certificate only (PEM).
+    ///
+    /// # Panics
+    /// When the file holds no certificate.
+    pub fn trusting(certificate: &Path) -> Self {
+        let pem = std::fs::read(certificate).expect("the certificate can be read");
+        let certificate = Certificate::from_pem(&pem).expect("a certificate");
+        Self::with(Self::builder().tls_certs_only([certificate]))
     }
 
     /// The same, whose requests come from this address of the machine.
@@ -40,13 +51,15 @@ impl Browser {
     /// # Panics
     /// When there can be no HTTP client.
     pub fn at(address: IpAddr) -> Self {
-        Self::with(Some(address))
+        Self::with(Self::builder().local_address(address))
     }
 
-    fn with(address: Option<IpAddr>) -> Self {
-        let http = Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(20)).no_proxy();
-        let http = http.local_address(address).build();
-        Self { http: http.expect("an HTTP client"), cookies: BTreeMap::new() }
+    fn builder() -> ClientBuilder {
+        Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(20)).no_proxy()
+    }
+
+    fn with(http: ClientBuilder) -> Self {
+        Self { http: http.build().expect("an HTTP client"), cookies: BTreeMap::new() }
     }
 
     /// Opens an address.

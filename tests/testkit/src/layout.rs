@@ -124,7 +124,7 @@ impl Layout {
                     self.set("GATEWAY_AUTH_BASIC_ENDPOINT", &address);
                     self.set("IDP_AUTH_BASIC_ENDPOINT", &address);
                 }
-                // It is not in the family unless a test adds it.
+                // In processes of their own it accepts tokens of our idp only if a test says that they are its own.
                 ServiceId::AuthBearer => self.set("GATEWAY_AUTH_BEARER_ENDPOINT", ""),
                 _ => self.set(&format!("GATEWAY_{prefix}_ENDPOINT"), &address),
             }

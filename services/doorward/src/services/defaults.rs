@@ -2,17 +2,19 @@
 //! other services.
 
 use auth_service::ServiceAccount;
-use config::{Http, TokenManager};
+use config::{Http, ListenAddr, TokenManager};
 
 use crate::secrets::Secrets;
 
 /// The default settings of each service.
 pub(crate) struct Defaults<'a> {
-    secrets: &'a Secrets,
+    pub(super) secrets: &'a Secrets,
     /// The idp of this family; `None` for a service alone.
     pub(super) idp: Option<IdpIssuers>,
     /// Where the edge finds the services of this process; empty for a service alone.
     pub(super) backends: proxy::Backends,
+    /// The edge of this family; `None` for a service alone.
+    pub(super) edge: Option<EdgeDefaults>,
 }
 
 /// The issuers of this family's idp.
@@ -20,12 +22,28 @@ pub(super) struct IdpIssuers {
     pub(super) issuers: Vec<String>,
     /// Whether it runs in this process: then its tokens state the kind of their clients.
     pub(super) is_enabled: bool,
+    /// Its address in this process; empty if it is not at a TCP port.
+    pub(super) backend: String,
+}
+
+/// What follows from the other services for the edge.
+pub(super) struct EdgeDefaults {
+    /// The address that it listens at.
+    pub(super) addr: ListenAddr,
+    /// Its URL.
+    pub(super) url: String,
+    /// Whether idp can be at that URL.
+    pub(super) fits_idp: bool,
+    /// The issuer of access tokens; empty for none.
+    pub(super) issuer: String,
+    /// How users sign in with a browser.
+    pub(super) session: proxy::Session,
 }
 
 impl<'a> Defaults<'a> {
     /// The defaults of each service alone.
     pub(crate) fn new(secrets: &'a Secrets) -> Self {
-        Self { secrets, idp: None, backends: config::defaults() }
+        Self { secrets, idp: None, backends: config::defaults(), edge: None }
     }
 
     fn token_manager(&self) -> TokenManager {
@@ -69,20 +87,29 @@ impl<'a> Defaults<'a> {
         }
         if idp.is_enabled {
             oidc.own_issuers.clone_from(&idp.issuers);
+            config.idp_backend.clone_from(&idp.backend);
         }
         config
     }
 
     pub(crate) fn idp(&self) -> idp::Config {
+        let url = self.edge.as_ref().filter(|edge| edge.fits_idp).map(|edge| edge.url.clone()).unwrap_or_default();
         idp::Config {
             token_manager: self.token_manager(),
             encryption_secret: self.secrets.idp_encryption.clone(),
+            edge_client_secret: self.secrets.edge_client.clone(),
+            edge_url: url.clone(),
+            url,
             ..idp::Config::default()
         }
     }
 
     pub(super) fn account(&self) -> account::Config {
-        account::Config { token_manager: self.token_manager(), ..account::Config::default() }
+        let mut config = account::Config { token_manager: self.token_manager(), ..account::Config::default() };
+        if let Some(edge) = &self.edge {
+            config.url.clone_from(&edge.url);
+        }
+        config
     }
 
     pub(super) fn gateway(&self) -> gateway::Config {
@@ -90,27 +117,36 @@ impl<'a> Defaults<'a> {
     }
 
     pub(super) fn proxy(&self) -> proxy::Config {
-        proxy::Config {
+        let mut config = proxy::Config {
             token_manager: self.token_manager(),
             machine_auth_api_key: self.secrets.machine_key.clone(),
             backends: self.backends.clone(),
             ..proxy::Config::default()
+        };
+        if let Some(edge) = &self.edge {
+            config.http.0.addr.clone_from(&edge.addr);
+            config.url.clone_from(&edge.url);
+            config.issuer.clone_from(&edge.issuer);
+            config.session.clone_from(&edge.session);
         }
+        config
     }
 }
 
 /// Where the services of this process answer that users reach through the edge.
 pub(crate) fn backends(idp: &Http, auth_app: &Http, auth_bearer: &Http, account: &account::Config) -> proxy::Backends {
-    let url = |http: &Http| {
-        let scheme = if http.tls.enabled { "https" } else { "http" };
-        format!("{scheme}://{}", runtime::endpoint_of(&http.addr))
-    };
     proxy::Backends {
-        idp: url(idp),
-        auth_app: url(auth_app),
-        auth_bearer: url(auth_bearer),
-        account: url(&account.http),
+        idp: url_of(idp),
+        auth_app: url_of(auth_app),
+        auth_bearer: url_of(auth_bearer),
+        account: url_of(&account.http),
         account_root: account.root().to_owned(),
         account_front_page: account.front_page,
     }
+}
+
+/// Where a service of this process answers.
+pub(super) fn url_of(http: &Http) -> String {
+    let scheme = if http.tls.enabled { "https" } else { "http" };
+    format!("{scheme}://{}", runtime::endpoint_of(&http.addr))
 }

@@ -24,6 +24,15 @@ pub enum EnabledServicesError {
     Nothing,
 }
 
+/// The variables that name an issuer of access tokens, so that auth-bearer has something to do where idp does not run.
+const ISSUERS: [&str; 5] = [
+    "OCIS_OIDC_ISSUER",
+    "OC_OIDC_ISSUER",
+    "PROXY_OIDC_ISSUER",
+    "AUTH_BEARER_OIDC_ISSUER",
+    "AUTH_BEARER_OIDC_ISSUERS_FILE",
+];
+
 fn names() -> String {
     ServiceId::ALL.map(ServiceId::name).join(", ")
 }
@@ -50,7 +59,12 @@ impl EnabledServices {
         let excluded = list(environment, "OCIS_EXCLUDE_RUN_SERVICES", "OC_EXCLUDE_RUN_SERVICES")?.unwrap_or_default();
         let wanted =
             |service: &ServiceId| (service.runs_by_default() || added.contains(service)) && !excluded.contains(service);
-        let services: Vec<_> = ServiceId::ALL.into_iter().filter(wanted).collect();
+        let mut services: Vec<_> = ServiceId::ALL.into_iter().filter(wanted).collect();
+        let has_issuer = services.contains(&ServiceId::Idp)
+            || ISSUERS.iter().any(|variable| environment.get_filled(variable).is_some());
+        if !has_issuer && !added.contains(&ServiceId::AuthBearer) {
+            services.retain(|service| *service != ServiceId::AuthBearer);
+        }
         if services.is_empty() { Err(EnabledServicesError::Nothing) } else { Ok(Self(services)) }
     }
 
@@ -99,7 +113,17 @@ mod tests {
     fn auth_app_has_to_be_asked_for() {
         assert_eq!(
             selected([]).unwrap(),
-            ["users", "auth-basic", "auth-machine", "auth-service", "idp", "account", "gateway", "proxy"]
+            [
+                "users",
+                "auth-basic",
+                "auth-machine",
+                "auth-service",
+                "idp",
+                "auth-bearer",
+                "account",
+                "gateway",
+                "proxy"
+            ]
         );
         let added = selected([("OCIS_ADD_RUN_SERVICES", "auth-app")]).unwrap();
         assert!(added.contains(&"auth-app"));
@@ -115,10 +139,20 @@ mod tests {
     #[test]
     fn exclusion_beats_addition() {
         let names = selected([("OCIS_ADD_RUN_SERVICES", "auth-app"), ("OCIS_EXCLUDE_RUN_SERVICES", "auth-app,users")]);
-        assert_eq!(
-            names.unwrap(),
-            ["auth-basic", "auth-machine", "auth-service", "idp", "account", "gateway", "proxy"]
-        );
+        let expected =
+            ["auth-basic", "auth-machine", "auth-service", "idp", "auth-bearer", "account", "gateway", "proxy"];
+        assert_eq!(names.unwrap(), expected);
+    }
+
+    #[test]
+    fn auth_bearer_runs_where_idp_runs_or_an_issuer_is_named() {
+        let without_idp = ("OCIS_EXCLUDE_RUN_SERVICES", "idp");
+        assert!(!selected([without_idp]).unwrap().contains(&"auth-bearer"));
+        let issuer = ("OCIS_OIDC_ISSUER", "https://login.example");
+        assert!(selected([without_idp, issuer]).unwrap().contains(&"auth-bearer"));
+        let added = ("OCIS_ADD_RUN_SERVICES", "auth-bearer");
+        assert!(selected([without_idp, added]).unwrap().contains(&"auth-bearer"));
+        assert!(!selected([("OCIS_EXCLUDE_RUN_SERVICES", "auth-bearer")]).unwrap().contains(&"auth-bearer"));
     }
 
     #[test]
@@ -127,7 +161,7 @@ mod tests {
         assert!(error.contains("OCIS_ADD_RUN_SERVICES") && error.contains("\"auth-apps\""), "{error}");
         assert!(
             error.contains(
-                "users, auth-basic, auth-machine, auth-service, auth-app, auth-bearer, idp, account, gateway, proxy"
+                "users, auth-basic, auth-machine, auth-service, auth-app, idp, auth-bearer, account, gateway, proxy"
             ),
             "{error}"
         );

@@ -32,7 +32,8 @@ async fn valid_credentials_pass_and_invalid_ones_are_refused_alike() {
         assert_eq!(world.backend.take().len(), usize::from(status == 200));
     }
     let missing = raw::request(world.edge, "GET /a", &[]).await;
-    assert_eq!(missing.header("www-authenticate"), ["Basic realm=\"cloud.example\", charset=\"UTF-8\""]);
+    let challenges = ["Bearer", "Basic"].map(|scheme| format!("{scheme} realm=\"cloud.example\", charset=\"UTF-8\""));
+    assert_eq!(missing.header("www-authenticate"), challenges);
     let dav = raw::request(world.edge, "PROPFIND /a", &[]).await;
     assert!(dav.text.contains("<s:message>Authentication error</s:message>"), "{dav:?}");
 }
