@@ -77,7 +77,7 @@ mod tests {
         };
         let text = summary(&[("OCIS_BASE_DATA_PATH", "/var/lib/doorward"), ("PROXY_HTTP_ADDR", ":8443")]);
         assert!(text.contains("URL       https://localhost:8443\n  data      /var/lib/doorward\n"), "{text}");
-        assert!(text.ends_with("auth-service, idp, auth-bearer, gateway, proxy"), "{text}");
+        assert!(text.ends_with("auth-service, idp, auth-bearer, account, gateway, proxy"), "{text}");
         assert!(!summary(&[("OCIS_EXCLUDE_RUN_SERVICES", "proxy")]).contains("URL"));
     }
 }
