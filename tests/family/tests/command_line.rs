@@ -53,6 +53,7 @@ async fn commands_accept_secrets_from_files() {
     for arguments in [
         &["client", "list"][..],
         &["keys", "list"],
+        &["session", "list"],
         &["auth-app", "list", "--user-name", "marie"],
         &["user", "list"],
         &["group", "list"],
@@ -241,6 +242,7 @@ async fn closed_reader_is_not_a_failure() {
         &["client", "list"],
         &["client", "list", "--json"],
         &["keys", "list"],
+        &["session", "list"],
         &["auth-app", "list", "--user-name", "marie"],
     ] {
         assert_eq!(run_unread("doorward", arguments, variables), (0, String::new()), "{arguments:?}");

@@ -62,7 +62,7 @@ async fn is_too_long(family: &TestFamily, service: ServiceId, path: &'static str
 /// The setting decides what every API reads, in both directions.
 #[tokio::test(flavor = "multi_thread")]
 async fn configured_message_size_is_the_limit_of_every_api() {
-    const APIS: [(ServiceId, &str); 15] = [
+    const APIS: [(ServiceId, &str); 17] = [
         (ServiceId::Gateway, "/cs3.gateway.v1beta1.GatewayAPI/WhoAmI"),
         (ServiceId::Gateway, "/cs3.auth.registry.v1beta1.RegistryAPI/ListAuthProviders"),
         (ServiceId::Users, "/cs3.identity.user.v1beta1.UserAPI/GetUser"),
@@ -71,6 +71,8 @@ async fn configured_message_size_is_the_limit_of_every_api() {
         (ServiceId::AuthApp, "/doorward.apptokens.v1.AppTokensAPI/ListTokens"),
         (ServiceId::Idp, "/doorward.idp.v1.IdpAdminAPI/ListClients"),
         (ServiceId::Idp, "/doorward.idp.v1.KeysAPI/ListKeys"),
+        (ServiceId::Idp, "/doorward.idp.v1.AccountAPI/ListSessions"),
+        (ServiceId::Idp, "/doorward.idp.v1.AccountAdminAPI/ListUserSessions"),
         (ServiceId::AuthBasic, "/cs3.auth.provider.v1beta1.ProviderAPI/Authenticate"),
         (ServiceId::AuthMachine, "/cs3.auth.provider.v1beta1.ProviderAPI/Authenticate"),
         (ServiceId::AuthService, "/cs3.auth.provider.v1beta1.ProviderAPI/Authenticate"),

@@ -136,7 +136,7 @@ async fn credentials_of_programs_do_not_manage_the_account() {
     let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
     let good = || credential(EINSTEIN, Some(session.id));
     let with_amr = |amr: &'static str| Authenticated { amr: Cow::Borrowed(amr), ..good() };
-    let narrow = Grants::parse(["files:read"]).expect("a scope").to_cs3();
+    let narrow = Grants::parse(["tokens:read"]).expect("a scope").to_cs3();
     let blocked = User { status: UserStatus::Blocked, ..good().user.as_ref().clone() };
     for (what, credential) in [
         ("app token", with_amr(amr::APP)),
