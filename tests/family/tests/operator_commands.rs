@@ -63,7 +63,7 @@ fn users_of_a_file_are_added_with_groups_roles_and_passwords() {
 fn weak_passwords_of_an_import_are_refused() {
     let layout = Layout::new("process-import-weak", false);
     let lines = [json!({ "user_name": "marie", "password": WEAK }), json!({ "user_name": "niels", "password": GOOD })];
-    let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let input = lines.map(|line| line.to_string()).join("\n");
     for dry_run in [&["--dry-run"][..], &[]] {
         let arguments = [&["user", "import", "-", "--format", "jsonl"], dry_run].concat();
         let refused = doorward(&layout, &arguments, &input);

@@ -31,7 +31,7 @@ async fn claims(registered: &[&str], scope: &str) -> Value {
         now: bench.clock.now(),
     };
     let token = issue.id_token(&bench.provider, &IdTokenBindings::default());
-    UnverifiedJwt::parse(&token).expect("a JWT").claims().clone()
+    Value::Object(UnverifiedJwt::parse(&token).expect("a JWT").claims().clone())
 }
 
 /// For programs like kubectl, which read the ID token and do not call userinfo.
