@@ -1,4 +1,4 @@
-//! Cancelling over a database: row W2.
+//! Cancelling over a database.
 
 use serde_json::json;
 
@@ -44,6 +44,7 @@ impl World {
     }
 }
 
+/// Row [W2](../../../../../docs/security-requirements.md#w2).
 #[tokio::test]
 async fn cancelled_sign_in_answers_access_denied_at_the_validated_redirect_uri() {
     for more in [&[][..], &[("prompt", "select_account")], &[("response_mode", "fragment")]] {
@@ -71,6 +72,7 @@ async fn cancelled_sign_in_is_posted_to_the_client_where_it_wants_that() {
     assert_eq!((reply.field("error"), reply.field("state")), (Some("access_denied"), Some("s 1")));
 }
 
+/// Row [W2](../../../../../docs/security-requirements.md#w2).
 #[tokio::test]
 async fn forged_cancellation_goes_nowhere() {
     let mut world = World::start(&[]).await;
