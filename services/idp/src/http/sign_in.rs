@@ -114,7 +114,7 @@ async fn verify(issuer: &Issuer, form: &Form, caller: &Caller) -> Result<String,
     let subject = answer.as_deref().unwrap_or_default();
     let event = Event { reason: &reason, subject: &subject, source: &source, ..Event::new("sign_in", outcome) };
     if matches!(answer, Err(SignInError::TooMany { .. })) {
-        // whoever guesses must not fill the table
+        // guesses must not fill the table
         event.log();
     } else {
         let user = answer
