@@ -107,9 +107,9 @@ fn exports(environment: &Environment) -> String {
     let assignment = |name: &str| format!(" {name}={}", shell_word(environment.get(name).unwrap_or_default()));
     let shown: String = environment.names().filter(|name| is_of_commands(name)).filter(set).map(assignment).collect();
     let secret: Vec<_> = SECRETS.into_iter().filter(set).collect();
-    let reminder = (!secret.is_empty()).then(|| format!("# set {} there too\n", secret.join(", ")));
+    let note = (!secret.is_empty()).then(|| format!("# set {} there too\n", secret.join(", ")));
     let export = (!shown.is_empty()).then(|| format!("export{shown}\n"));
-    reminder.into_iter().chain(export).collect()
+    note.into_iter().chain(export).collect()
 }
 
 /// Whether commands read a variable to find the family.

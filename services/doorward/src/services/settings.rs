@@ -19,8 +19,6 @@ const LDAP_WITHOUT_ROLES: &str = "AUTH_MACHINE_ALLOW_IMPERSONATION lets a caller
 const UNSET: &str = "https://unset.invalid";
 /// The identifier of the edge as a client of idp.
 const EDGE_CLIENT: &str = "doorward-edge";
-/// What the edge asks for. Its sessions are not to outlive those of idp, as they would with `offline_access`.
-const EDGE_SCOPES: &str = "openid profile email";
 /// The variables that name a file for the audit log.
 const AUDIT_VARIABLES: [&str; 3] = ["OCIS_AUDIT_LOG_FILE", "OC_AUDIT_LOG_FILE", "GATEWAY_AUDIT_LOG_FILE"];
 /// The file of the audit log in the data folder.
@@ -79,8 +77,8 @@ impl Settings {
         }
         let account = reader.read::<account::Account>(&defaults.account())?;
         defaults.backends = backends(&idp.http, &auth_app.http, &auth_bearer.http, &account);
-        let is_own = runs(ServiceId::AuthBearer) && accepts_own_tokens(&auth_bearer);
-        defaults.complete_edge(&first, &idp, is_own);
+        let own_tokens = if runs(ServiceId::AuthBearer) { OwnTokens::of(&auth_bearer) } else { OwnTokens::None };
+        defaults.complete_edge(&first, &idp, own_tokens);
         let mut of_gateway = defaults.gateway();
         LOG_LEVEL.clone_into(&mut of_gateway.log.level);
         Ok(Self {
@@ -146,21 +144,39 @@ fn first_of_edge(environment: &Environment, secrets: &Secrets, addr: ListenAddr)
     Ok(load_over(&defaults.proxy(), &proxy::Proxy::IDENTITY, environment)?.config)
 }
 
-/// Whether auth-bearer takes access tokens of our own idp.
-fn accepts_own_tokens(config: &auth_bearer::Config) -> bool {
-    let oidc = &config.auth_providers.oidc;
-    let same = |own: &String| own.trim_end_matches('/') == oidc.issuer.trim_end_matches('/');
-    oidc.own_issuers.iter().any(same)
+/// Which access tokens of our own idp auth-bearer takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OwnTokens {
+    /// None.
+    None,
+    /// Those of some clients, without the edge.
+    OfOthers,
+    /// Those of the edge too.
+    OfEdge,
+}
+
+impl OwnTokens {
+    fn of(config: &auth_bearer::Config) -> Self {
+        let oidc = &config.auth_providers.oidc;
+        let same = |own: &String| own.trim_end_matches('/') == oidc.issuer.trim_end_matches('/');
+        if !oidc.own_issuers.iter().any(same) {
+            return Self::None;
+        }
+        let is_open = oidc.audience.is_empty() && oidc.authorized_parties.is_empty();
+        let names_edge = oidc.authorized_parties.iter().any(|party| party == EDGE_CLIENT);
+        if is_open || names_edge { Self::OfEdge } else { Self::OfOthers }
+    }
 }
 
 impl Defaults<'_> {
-    /// Completes what follows for the edge: `first` is what is configured of it. If `is_own`, access tokens of our own idp are
-    /// accepted, and users sign in there with their browser unless another client or issuer is configured.
-    fn complete_edge(&mut self, first: &proxy::Config, idp: &idp::Config, is_own: bool) {
+    /// Completes what follows for the edge: `first` is what is configured of it. If access tokens of our own idp are accepted,
+    /// it is the issuer; if those of the edge are, users sign in there with their browser unless another client or issuer is
+    /// configured.
+    fn complete_edge(&mut self, first: &proxy::Config, idp: &idp::Config, own_tokens: OwnTokens) {
         let (Some(edge), Some(IdpIssuers { issuers, is_enabled: true, backend })) = (&mut self.edge, &self.idp) else {
             return;
         };
-        let Some(own) = issuers.first().filter(|_| is_own) else { return };
+        let Some(own) = issuers.first().filter(|_| own_tokens != OwnTokens::None) else { return };
         edge.issuer.clone_from(own);
         // Replicas that share a database have to share the secret too, which a data folder does not.
         let is_shared = first.session.database_url.expose().starts_with("postgres");
@@ -174,11 +190,11 @@ impl Defaults<'_> {
         }
         let is_ours = first.session.client_id.is_empty() && is_own_issuer;
         let fits = edge.fits_idp && Site::new(&edge.url, &first.session.cookie_domain, &[]).is_ok();
-        if !(has_secret && is_ours && fits) || idp.edge_client_secret.is_empty() {
+        let is_accepted = own_tokens == OwnTokens::OfEdge;
+        if !(has_secret && is_ours && fits && is_accepted) || idp.edge_client_secret.is_empty() {
             return;
         }
         EDGE_CLIENT.clone_into(&mut edge.session.client_id);
-        EDGE_SCOPES.clone_into(&mut edge.session.scopes);
         edge.session.client_secret = idp.edge_client_secret.clone();
     }
 }
@@ -283,6 +299,8 @@ mod tests {
         let session = load(&own).proxy.session;
         assert!(session.client_id == "edge" && session.client_secret.is_empty() && !session.secret.is_empty());
         assert_eq!(client(&[("OCIS_EXCLUDE_RUN_SERVICES", "auth-bearer")]), "");
+        assert_eq!(client(&[("AUTH_BEARER_OIDC_AUDIENCE", "wiki")]), "", "its tokens would be refused");
+        assert_eq!(client(&[("AUTH_BEARER_OIDC_AUTHORIZED_PARTIES", "wiki,doorward-edge")]), EDGE_CLIENT);
         assert_eq!(client(&[("PROXY_URL", "https://cloud.example/path")]), "");
         let postgres = ("OCIS_DATABASE_URL", "postgres://user@host/database");
         assert_eq!(client(&[postgres]), "", "each replica would have its own secret");

@@ -23,6 +23,8 @@ use crate::verdict::{CredentialError, Verdict, is_accepted};
 
 /// How far the stored time of the last use may lag.
 const USE_LAG: Duration = Duration::from_mins(1);
+/// An issuer in this process says for 24 hours that a session has ended: one that was not used for nearly as long may have.
+const MOST_UNWATCHED: Duration = Duration::from_hours(23);
 /// The time after a sign-in in which the user is not asked to sign in again.
 const JUST_NOW: Duration = Duration::from_mins(1);
 
@@ -42,6 +44,9 @@ impl Sessions {
             return Err(Verdict::CrossSite);
         }
         let Some(row) = self.find(&key).await.map_err(|error| unavailable(&error))? else { return Err(missing) };
+        if self.has_ended_at_issuer(&row).is_none() {
+            return Err(Verdict::Unavailable);
+        }
         let now = self.clock.now();
         let created = row.created;
         let token = self.access_token(row).await?;
@@ -83,6 +88,9 @@ impl Sessions {
         if self.has_ended(&row, self.clock.now()) {
             return Ok(false);
         }
+        if self.has_ended_at_issuer(&row).is_none() {
+            return Err(Verdict::Unavailable);
+        }
         let answer = async {
             let credentials = Credentials::new("", self.access_token(row).await?);
             authentication.authenticate(kind::BEARER, &credentials).await
@@ -97,14 +105,18 @@ impl Sessions {
     }
 
     fn has_ended(&self, row: &Row, now: SystemTime) -> bool {
-        row.ends <= now || row.used + self.idle <= now || self.has_ended_at_issuer(row)
+        let is_watched = self.ended_at_issuer.is_some() && row.sid.is_some();
+        let idle = if is_watched { self.idle.min(MOST_UNWATCHED) } else { self.idle };
+        row.ends <= now || row.used + idle <= now || self.has_ended_at_issuer(row) == Some(true)
     }
 
-    /// Whether an issuer in this process has ended the session of the sign-in (`docs/security-requirements.md#r9`). While that is
-    /// unknown, the authenticator of access tokens does not accept the session's token.
-    fn has_ended_at_issuer(&self, row: &Row) -> bool {
-        let known = self.ended_at_issuer.as_ref().zip(row.sid.as_deref());
-        known.is_some_and(|(ended, sid)| ended.has_ended(self.issuer.source().name(), sid) == Some(true))
+    /// Whether an issuer in this process has ended the session of the sign-in (`docs/security-requirements.md#r9`); `None` while that
+    /// is unknown.
+    pub(super) fn has_ended_at_issuer(&self, row: &Row) -> Option<bool> {
+        match self.ended_at_issuer.as_ref().zip(row.sid.as_deref()) {
+            Some((ended, sid)) => ended.has_ended(self.issuer.source().name(), sid),
+            None => Some(false),
+        }
     }
 
     /// The tokens of a row; `None` if another secret has sealed them.

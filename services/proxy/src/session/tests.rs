@@ -213,12 +213,12 @@ async fn without_a_refresh_token_a_session_ends_with_its_access_token() {
     assert_eq!((world.one.rows.find("key").await.expect("reads"), world.provider.info()), (None, 0));
 }
 
-/// An issuer in this process whose session `ended` has ended.
+/// An issuer in this process whose session `ended` has ended, and that does not know about `unknown` at present.
 struct Issuer;
 
 impl EndedSessions for Issuer {
     fn has_ended(&self, issuer: &str, sid: &str) -> Option<bool> {
-        Some(issuer == "http://localhost:9" && sid == "ended")
+        (sid != "unknown").then_some(issuer == "http://localhost:9" && sid == "ended")
     }
 }
 
@@ -247,5 +247,9 @@ async fn session_ends_with_the_session_of_an_issuer_in_this_process() {
     }
     assert!(sessions.find("ended").await.expect("reads").is_none());
     assert!(sessions.rows.find("ended").await.expect("reads").is_none(), "the row is removed");
-    assert!(sessions.find("active").await.expect("reads").is_some());
+    let active = sessions.find("active").await.expect("reads").expect("has not ended");
+    assert_eq!(sessions.has_ended_at_issuer(&active), Some(false));
+    let unknown = Row { sid: Some("unknown".to_owned()), ..active };
+    assert_eq!(sessions.has_ended_at_issuer(&unknown), None);
+    assert_eq!(sessions.has_ended_at_issuer(&Row { sid: None, ..unknown }), Some(false));
 }
