@@ -83,7 +83,7 @@ impl OneAddress {
 
     /// Whether the edge knows the user of a request: without a route the answer is 404 then, and 401 otherwise.
     async fn is_known(&self, browser: &mut Browser, headers: &[(&'static str, &str)]) -> bool {
-        let headers = [&[("accept", "*/*")], headers].concat();
+        let headers = [&[("accept", "*/*")][..], headers].concat();
         let answer = browser.request(Method::GET, &format!("{}/nothing", self.url), &headers).await.expect("answers");
         assert!(matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED), "{answer:?}");
         answer.status == StatusCode::NOT_FOUND
