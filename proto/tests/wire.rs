@@ -428,6 +428,11 @@ async fn own_paths() {
         ],
     );
 
+    let found = paths!(users::v1::profiles_api_client::ProfilesApiClient;
+        get_profile(users::v1::GetProfileRequest),
+        set_profile(users::v1::SetProfileRequest));
+    assert_paths(&found, "doorward.users.v1.ProfilesAPI", &["GetProfile", "SetProfile"]);
+
     let found = paths!(passwords::v1::passwords_api_client::PasswordsApiClient;
         set_password(passwords::v1::SetPasswordRequest),
         remove_password(passwords::v1::RemovePasswordRequest),

@@ -9,10 +9,10 @@ use std::{sync::Arc, time::SystemTime};
 use async_trait::async_trait;
 use status::Kind;
 
-pub use remote::Remote;
+pub use remote::{ProfileToken, Remote};
 pub use serve::{MaySearch, Users, searcher, serve};
 
-use crate::{AuthError, BoxError, Login, User, UserId, UserType};
+use crate::{AuthError, BoxError, Login, Profile, User, UserId, UserType};
 
 /// Something known of a user by which it can be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +99,10 @@ pub trait Directory: Send + Sync {
     }
     /// The groups of a user.
     async fn groups(&self, id: &UserId) -> Result<Vec<String>, DirectoryError>;
+    /// The profile of a user; empty where the directory has none.
+    async fn profile(&self, _id: &UserId) -> Result<Profile, DirectoryError> {
+        Ok(Profile::default())
+    }
     /// The users that match every filter, at most a page of a hundred. `token` is the internal token of the person who
     /// searches: a directory in this process has no use for it, a remote one demands it.
     async fn find(&self, filters: &[Filter], groups: Groups, token: &str) -> Result<Vec<Arc<User>>, DirectoryError>;

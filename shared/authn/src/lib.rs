@@ -13,6 +13,7 @@ pub mod grant;
 mod heap_size;
 pub mod kind;
 mod login;
+mod profile;
 pub mod provider;
 mod scope;
 #[cfg(feature = "testing")]
@@ -28,5 +29,6 @@ pub use ended_sessions::EndedSessions;
 pub use gateway::Gateway;
 pub use grant::{Access, Grant, GrantError, Grants, Permission};
 pub use login::{Login, may_be_new_address, may_be_new_login, prepare_password};
+pub use profile::{Attribute, InvalidAttribute, Profile};
 pub use scope::{OpaqueEntry, Role, Scope, Scopes};
 pub use user::{ExternalIdentity, User, UserId, UserStatus, UserType, normal_issuer, role};

@@ -58,7 +58,7 @@ pub use misconfigured::Misconfigured;
 pub use operator::{ForeignToken, OPERATOR, operator_token, refusal, running};
 pub use output::{print, print_once};
 pub use own_connection::OwnConnection;
-pub use peers::{USERS_ENDPOINT, directory, endpoint_of, is_registry_name};
+pub use peers::{USERS_ENDPOINT, directory, directory_with_profiles, endpoint_of, is_registry_name};
 pub use random::Random;
 pub use reload::Reload;
 pub use service::{Listeners, Service};

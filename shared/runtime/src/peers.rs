@@ -1,8 +1,11 @@
 //! How a service finds the people.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use authn::Directory;
+use authn::directory::Remote;
+use authn::{BoxError, Directory};
+use token::{KeyRing, Minter, profile_reader};
 
 use crate::{Context, EndpointError, client};
 use config::{GrpcClientTls, ListenAddr, Reva};
@@ -12,6 +15,8 @@ pub const USERS_ENDPOINT: &str = "The endpoint of the users service. If empty, t
 
 /// The default address of the users service.
 const DEFAULT_USERS: &str = "127.0.0.1:9144";
+/// The lifetime of a token that reads one profile.
+const PROFILE_TOKEN_LIFETIME: Duration = Duration::from_mins(1);
 
 /// The directory that a service in a process of its own asks: the users service, or the gateway of an existing
 /// installation when only that is configured.
@@ -24,11 +29,33 @@ pub fn directory(
     tls: &GrpcClientTls,
     context: &Context,
 ) -> Result<Arc<dyn Directory>, EndpointError> {
+    Ok(Arc::new(remote(users_endpoint, reva, tls, context)?))
+}
+
+/// The same directory, which also reads the profiles of users: with tokens for that purpose of the service `name`, which these
+/// keys sign.
+///
+/// # Errors
+/// When the endpoint is none.
+pub fn directory_with_profiles(
+    users_endpoint: &str,
+    reva: &Reva,
+    tls: &GrpcClientTls,
+    (name, keys): (&str, Arc<KeyRing>),
+    context: &Context,
+) -> Result<Arc<dyn Directory>, EndpointError> {
+    let (clock, random, service) = (context.clock.clone(), context.random.clone(), profile_reader(name));
+    let minter = Minter::new(keys, PROFILE_TOKEN_LIFETIME, true).with_identifiers(move || random.bytes());
+    let token = move || -> Result<String, BoxError> { Ok(minter.mint(clock.now(), &service)?) };
+    Ok(Arc::new(remote(users_endpoint, reva, tls, context)?.with_profiles(Arc::new(token))))
+}
+
+fn remote(users_endpoint: &str, reva: &Reva, tls: &GrpcClientTls, context: &Context) -> Result<Remote, EndpointError> {
     let is_address = !reva.address.is_empty() && !is_registry_name(&reva.address);
     Ok(match (users_endpoint, is_address) {
-        ("", true) => Arc::new(authn::directory::Remote::gateway(client::channel(&reva.address, &reva.tls, context)?)),
-        ("", false) => Arc::new(authn::directory::Remote::users(client::channel(DEFAULT_USERS, tls, context)?)),
-        (endpoint, _) => Arc::new(authn::directory::Remote::users(client::channel(endpoint, tls, context)?)),
+        ("", true) => Remote::gateway(client::channel(&reva.address, &reva.tls, context)?),
+        ("", false) => Remote::users(client::channel(DEFAULT_USERS, tls, context)?),
+        (endpoint, _) => Remote::users(client::channel(endpoint, tls, context)?),
     })
 }
 

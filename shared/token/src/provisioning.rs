@@ -1,4 +1,5 @@
-//! Who makes and changes people for an issuer: a service with a credential that is good for nothing else.
+//! Services with a token for one purpose: one makes and changes users for an issuer, another reads profiles. Such a token opens
+//! nothing else.
 
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
@@ -7,24 +8,44 @@ use tonic::metadata::MetadataMap;
 
 use crate::{Claims, TokenError, Verifier, authorize};
 
-/// The scope of the token, and its authentication method (`amr`). Only a holder of the token secret can mint it; no
-/// authenticator returns it.
+/// The purpose of making and changing users: the scope of the token, and its authentication method (`amr`). Only a holder of
+/// the token secret can mint it; no authenticator returns it.
 const PROVISION: &str = "provision";
+/// The purpose of reading profiles, used alike.
+const READ_PROFILES: &str = "read-profiles";
 
 /// A service that makes and changes people, to mint a token for. The token opens nothing but that.
 pub fn provisioner(service: &str) -> Authenticated {
+    service_for(service, PROVISION)
+}
+
+/// A service that reads the profiles of users, to mint a token for. The token opens nothing but that.
+pub fn profile_reader(service: &str) -> Authenticated {
+    service_for(service, READ_PROFILES)
+}
+
+fn service_for(service: &str, purpose: &'static str) -> Authenticated {
     let id = UserId { opaque_id: service.to_owned(), kind: UserType::Service, ..UserId::default() };
     let user = User { id, username: service.to_owned(), ..User::default() };
     let scope = Scope { resource: OpaqueEntry::json("{}"), role: Role::Owner };
-    let scopes = Arc::new(Scopes(BTreeMap::from([(PROVISION.to_owned(), scope)])));
-    Authenticated { scopes, ..Authenticated::full(Arc::new(user), PROVISION) }
+    let scopes = Arc::new(Scopes(BTreeMap::from([(purpose.to_owned(), scope)])));
+    Authenticated { scopes, ..Authenticated::full(Arc::new(user), purpose) }
 }
 
 impl Claims {
     /// Whether the bearer makes and changes people for an issuer, and does nothing else.
     pub fn is_provisioner(&self) -> bool {
-        let scope = self.scopes.0.get(PROVISION).is_some_and(|scope| scope.role == Role::Owner);
-        scope && self.scopes.0.len() == 1 && self.user.id.kind == UserType::Service && self.amr == [PROVISION]
+        self.is_service_for(PROVISION)
+    }
+
+    /// Whether the bearer is a service that reads profiles, and does nothing else.
+    pub fn is_profile_reader(&self) -> bool {
+        self.is_service_for(READ_PROFILES)
+    }
+
+    fn is_service_for(&self, purpose: &str) -> bool {
+        let scope = self.scopes.0.get(purpose).is_some_and(|scope| scope.role == Role::Owner);
+        scope && self.scopes.0.len() == 1 && self.user.id.kind == UserType::Service && self.amr.iter().eq([purpose])
     }
 }
 

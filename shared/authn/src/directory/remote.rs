@@ -1,6 +1,6 @@
 use std::{
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
@@ -13,20 +13,36 @@ use proto::{
         },
         rpc::v1beta1::Status as Cs3Status,
     },
-    doorward::users::v1::{NotePasswordChangeRequest, users_admin_api_client::UsersAdminApiClient},
+    doorward::users::v1::{
+        GetProfileRequest, NotePasswordChangeRequest, PersonRef, UserProfile, person_ref,
+        profiles_api_client::ProfilesApiClient, users_admin_api_client::UsersAdminApiClient,
+    },
     find_users::{UserFilter, encode_filters_new, encode_query_old},
 };
 use status::Kind;
 use tonic::{Code, Request, metadata::MetadataValue, transport::Channel};
 
-use crate::{Claim, Directory, DirectoryError, Filter, Groups, User, UserId, caller::propagate_trace};
+use crate::{
+    BoxError, Claim, Directory, DirectoryError, Filter, Groups, Profile, User, UserId, caller::propagate_trace,
+};
+
+/// Makes the internal token of a service that reads profiles.
+pub type ProfileToken = Arc<dyn Fn() -> Result<String, BoxError> + Send + Sync>;
 
 /// A directory in another process: a CS3 `UserAPI`, or a `GatewayAPI` that passes the same calls on.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Remote {
     client: Client,
     /// `None` where people are only read.
     administration: Option<UsersAdminApiClient<Channel>>,
+    profiles: Option<Profiles>,
+}
+
+/// The profiles behind a users service of ours.
+#[derive(Clone)]
+struct Profiles {
+    client: ProfilesApiClient<Channel>,
+    token: Option<ProfileToken>,
 }
 
 #[derive(Debug, Clone)]
@@ -39,12 +55,21 @@ impl Remote {
     /// The directory behind a CS3 `UserAPI` and the `UsersAdminAPI` of the same server.
     pub fn users(channel: Channel) -> Self {
         let administration = Some(UsersAdminApiClient::new(channel.clone()));
-        Self { client: Client::Users(UserApiClient::new(channel)), administration }
+        let profiles = Some(Profiles { client: ProfilesApiClient::new(channel.clone()), token: None });
+        Self { client: Client::Users(UserApiClient::new(channel)), administration, profiles }
     }
 
     /// The directory behind a CS3 `GatewayAPI`, as an existing installation offers it.
     pub fn gateway(channel: Channel) -> Self {
-        Self { client: Client::Gateway(GatewayApiClient::new(channel)), administration: None }
+        Self { client: Client::Gateway(GatewayApiClient::new(channel)), administration: None, profiles: None }
+    }
+
+    /// The same directory, which reads profiles with the tokens that `token` makes. Without them, or behind a gateway, every
+    /// profile is empty.
+    #[must_use]
+    pub fn with_profiles(self, token: ProfileToken) -> Self {
+        let profiles = self.profiles.map(|profiles| Profiles { token: Some(token), ..profiles });
+        Self { profiles, ..self }
     }
 }
 
@@ -91,6 +116,22 @@ impl Directory for Remote {
         Ok(message.groups)
     }
 
+    async fn profile(&self, id: &UserId) -> Result<Profile, DirectoryError> {
+        let Some(Profiles { mut client, token: Some(token) }) = self.profiles.clone() else {
+            return Ok(Profile::default());
+        };
+        let by = Some(person_ref::By::Id(id.opaque_id.clone()));
+        let message = GetProfileRequest { user: Some(PersonRef { by }) };
+        let token = token().map_err(DirectoryError::Internal)?;
+        match client.get_profile(with_token(message, &token)?).await {
+            Ok(response) => Ok(profile(&response.into_inner().profile.unwrap_or_default())),
+            // the users service of an existing installation
+            Err(status) if status.code() == Code::Unimplemented => Ok(Profile::default()),
+            Err(status) if status.code() == Code::NotFound => Err(DirectoryError::NotFound),
+            Err(status) => Err(transport(status)),
+        }
+    }
+
     async fn find(&self, filters: &[Filter], groups: Groups, token: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
         let skip_fetching_user_groups = groups == Groups::Skip;
         let message = |filters| FindUsersRequest { filters, skip_fetching_user_groups, ..Default::default() };
@@ -121,6 +162,15 @@ impl Directory for Remote {
         };
         administration.note_password_change(with_token(message, token)?).await.map(drop).map_err(unnoted)
     }
+}
+
+fn profile(wire: &UserProfile) -> Profile {
+    let attributes = wire.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let updated = u64::try_from(wire.updated).ok().filter(|seconds| *seconds > 0);
+    let mut profile = Profile::from_names(attributes);
+    profile.phone_number_verified = wire.phone_number_verified;
+    profile.updated = updated.and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
+    profile
 }
 
 fn outgoing<T>(message: T) -> Request<T> {
