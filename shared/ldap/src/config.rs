@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attribute::is_name;
 use crate::filter::configured;
+use crate::profile::ProfileSchema;
 
 /// How to reach an LDAP server, and how people and groups are kept there.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -89,6 +90,8 @@ pub struct Ldap {
     pub disabled_users_group_dn: String,
     /// The attributes of people.
     pub user_schema: UserSchema,
+    /// The attributes of users that their profiles are made of.
+    pub profile_schema: ProfileSchema,
     /// The attributes of groups.
     pub group_schema: GroupSchema,
 }
@@ -175,7 +178,11 @@ pub(crate) fn scope(name: &str) -> Scope {
 
 impl Section for Ldap {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("user_schema", &self.user_schema), ("group_schema", &self.group_schema)]
+        vec![
+            ("user_schema", &self.user_schema),
+            ("profile_schema", &self.profile_schema),
+            ("group_schema", &self.group_schema),
+        ]
     }
 
     fn validate(&self) -> Result<(), Invalid> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use authn::{Claim, DirectoryError, Filter, Groups, User, UserId, normal_issuer};
+use authn::{Claim, DirectoryError, Filter, Groups, Profile, User, UserId, normal_issuer};
 use config::Environment;
 
 use crate::Ldap;
@@ -110,25 +110,38 @@ impl Directory {
 
     async fn entry(&self, filter: Option<String>) -> Result<Entry, DirectoryError> {
         let filter = filter.ok_or(DirectoryError::NotFound)?;
-        let mut found = self.users.search(vec![filter], Limit::AtMost(2)).await?;
-        match found.pop() {
-            None => Err(DirectoryError::NotFound),
-            Some(_) if !found.is_empty() => Err(DirectoryError::Ambiguous),
-            Some(entry) => Ok(entry),
-        }
+        only(self.users.search(vec![filter], Limit::AtMost(2)).await?)
+    }
+
+    /// The entry of a user with these attributes alone.
+    pub(crate) async fn entry_with(&self, id: &UserId, attributes: &[String]) -> Result<Entry, DirectoryError> {
+        let filter = self.id_filter(id).ok_or(DirectoryError::NotFound)?;
+        only(self.users.search_for(vec![filter], Limit::AtMost(2), attributes).await?)
     }
 
     async fn entry_of(&self, id: &UserId) -> Result<Entry, DirectoryError> {
+        self.entry(self.id_filter(id)).await
+    }
+
+    /// The filter for an identifier; `None` if no user here can have it.
+    fn id_filter(&self, id: &UserId) -> Option<String> {
         let config = &self.users.config;
         let mut issuers = std::iter::once(&config.idp).chain(&config.idp_previous);
-        if !id.idp.is_empty() && !issuers.any(|issuer| normal_issuer(issuer) == normal_issuer(&id.idp)) {
-            return Err(DirectoryError::NotFound);
-        }
-        self.entry(self.users.claim(&Claim::UserId(id.opaque_id.clone()))).await
+        let is_ours = id.idp.is_empty() || issuers.any(|issuer| normal_issuer(issuer) == normal_issuer(&id.idp));
+        self.users.claim(&Claim::UserId(id.opaque_id.clone())).filter(|_| is_ours)
     }
 
     async fn person(&self, entry: &Entry, groups: Groups) -> Result<Arc<User>, DirectoryError> {
         self.users.person(entry, groups).await?.ok_or(DirectoryError::NotFound)
+    }
+}
+
+/// The only entry.
+fn only(mut found: Vec<Entry>) -> Result<Entry, DirectoryError> {
+    match found.pop() {
+        None => Err(DirectoryError::NotFound),
+        Some(_) if !found.is_empty() => Err(DirectoryError::Ambiguous),
+        Some(entry) => Ok(entry),
     }
 }
 
@@ -150,6 +163,10 @@ impl authn::Directory for Directory {
     async fn groups(&self, id: &UserId) -> Result<Vec<String>, DirectoryError> {
         let entry = self.entry_of(id).await?;
         Ok(self.users.groups(&entry).await?)
+    }
+
+    async fn profile(&self, id: &UserId) -> Result<Profile, DirectoryError> {
+        self.read_profile(id).await
     }
 
     async fn find(&self, filters: &[Filter], groups: Groups, _token: &str) -> Result<Vec<Arc<User>>, DirectoryError> {

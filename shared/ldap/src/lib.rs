@@ -10,6 +10,7 @@ mod filter;
 mod groups;
 mod listing;
 mod pool;
+mod profile;
 mod server;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -21,3 +22,4 @@ pub use binder::{Account, Binder};
 pub use directory::Directory;
 pub use groups::{Group, GroupKey};
 pub use listing::Listing;
+pub use profile::ProfileSchema;

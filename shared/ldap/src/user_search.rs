@@ -91,6 +91,16 @@ impl UserSearch {
 
     /// The entries of users that match all these filters and the configured ones.
     pub(crate) async fn search(&self, filters: Vec<String>, limit: Limit) -> Result<Vec<Entry>, Failure> {
+        self.search_for(filters, limit, &self.attributes).await
+    }
+
+    /// The same entries, with these attributes.
+    pub(crate) async fn search_for(
+        &self,
+        filters: Vec<String>,
+        limit: Limit,
+        attributes: &[String],
+    ) -> Result<Vec<Entry>, Failure> {
         let configured = configured(&self.config.user_filter);
         let class = equals("objectClass", &self.config.user_object_class);
         let filter = all(&configured.into_iter().chain([class]).chain(filters).collect::<Vec<_>>());
@@ -98,7 +108,7 @@ impl UserSearch {
             base: &self.config.user_base_dn,
             scope: scope(&self.config.user_scope),
             filter,
-            attributes: &self.attributes,
+            attributes,
             limit,
             optional_base: false,
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use authn::{Claim, Directory as _, DirectoryError, Filter, Groups, User, UserId, UserStatus, UserType};
+use authn::{Attribute, Claim, Directory as _, DirectoryError, Filter, Groups, User, UserId, UserStatus, UserType};
 use config::Environment;
 use ldap::testing::{
     AMBIGUOUS_MAIL, BASE, EINSTEIN, GUEST, LISE, MARIE, OHARA, PHYSICS, Person, RADIUM, RICHARD, STAFF, Slapd,
@@ -48,6 +48,37 @@ async fn a_person_is_found_by_every_claim() {
     }
     let marie = directory.user(&id(&MARIE), Groups::Skip).await.expect("she is there");
     assert_eq!((marie.display_name.as_str(), marie.groups.len()), (MARIE.name, 0));
+}
+
+#[tokio::test]
+async fn profile_is_made_of_the_attributes_of_the_schema() {
+    let Some(slapd) = Slapd::start() else { return };
+    let mut config = slapd.config();
+    let profile = directory(&config).profile(&id(&EINSTEIN)).await.expect("he is there");
+    for (attribute, value) in [
+        (Attribute::GivenName, "Albert"),
+        (Attribute::FamilyName, EINSTEIN.name),
+        (Attribute::PhoneNumber, "+41 44 632 11 11"),
+        (Attribute::Website, "https://einstein.example.org"),
+        (Attribute::Locale, "de-CH"),
+        (Attribute::AddressFormatted, "Kramgasse 49\n3011 Bern"),
+        (Attribute::AddressStreet, "Kramgasse 49"),
+        (Attribute::AddressLocality, "Bern"),
+        (Attribute::AddressRegion, "BE"),
+        (Attribute::AddressPostalCode, "3011"),
+    ] {
+        assert_eq!(profile.get(attribute), Some(value), "{}", attribute.name());
+    }
+    assert!(!profile.phone_number_verified);
+
+    config.profile_schema.phone_number = String::new();
+    config.profile_schema.family_name = "cn".to_owned();
+    let profile = directory(&config).profile(&id(&EINSTEIN)).await.expect("he is there");
+    assert_eq!(profile.get(Attribute::PhoneNumber), None, "it is switched off");
+    assert_eq!(profile.get(Attribute::FamilyName), Some(EINSTEIN.name));
+    let unknown = UserId { opaque_id: "unknown".to_owned(), ..UserId::default() };
+    let outcome = directory(&config).profile(&unknown).await;
+    assert!(matches!(outcome, Err(DirectoryError::NotFound)), "{outcome:?}");
 }
 
 #[tokio::test]

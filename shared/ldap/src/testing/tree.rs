@@ -45,6 +45,8 @@ pub struct Person {
     pub enabled: bool,
     /// `ownCloudUserType`.
     pub kind: &'static str,
+    /// The lines of the LDIF that make the profile.
+    profile: &'static str,
 }
 
 const ORDINARY: Person = Person {
@@ -58,6 +60,7 @@ const ORDINARY: Person = Person {
     number: 0,
     enabled: true,
     kind: "Member",
+    profile: "",
 };
 
 /// Albert Einstein.
@@ -69,6 +72,9 @@ pub const EINSTEIN: Person = Person {
     name: "Albert Einstein",
     mail: "einstein@example.org",
     number: 20_000,
+    profile: "givenName: Albert\ntelephoneNumber: +41 44 632 11 11\nlabeledURI: https://einstein.example.org Home page\n\
+              preferredLanguage: de-CH, en;q=0.5\npostalAddress: Kramgasse 49$3011 Bern\nstreet: Kramgasse 49\nl: Bern\n\
+              st: BE\npostalCode: 3011\n",
     ..ORDINARY
 };
 /// Marie Curie; her entry is one level deeper.
@@ -142,14 +148,14 @@ impl Person {
     }
 
     fn ldif(&self) -> String {
-        let Self { uid, password, id, name, mail, number, kind, .. } = self;
+        let Self { uid, password, id, name, mail, number, kind, profile, .. } = self;
         let enabled = if self.enabled { "TRUE" } else { "FALSE" };
         let object_class =
             ["inetOrgPerson", "posixAccount", "ownCloud"].map(|class| format!("objectClass: {class}\n")).concat();
         format!(
             "dn: {}\n{object_class}uid: {uid}\ncn: {name}\nsn: {name}\ndisplayName:: {}\nmail: {mail}\nuserPassword: {password}\n\
              uidNumber: {number}\ngidNumber: 30000\nhomeDirectory: /\nownCloudUUID: {id}\nownCloudUserEnabled: {enabled}\n\
-             ownCloudUserType: {kind}\nobjectGUID:: {}\n\n",
+             ownCloudUserType: {kind}\n{profile}objectGUID:: {}\n\n",
             self.dn(),
             BASE64.encode(name),
             BASE64.encode(self.object_guid()),
