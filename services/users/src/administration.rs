@@ -1,5 +1,7 @@
 //! Administration of users and groups, for the administration API and for commands while the services are stopped.
 
+mod profiles;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

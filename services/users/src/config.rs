@@ -7,6 +7,8 @@ use ldap::Ldap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::profile::may_be_self_service;
+
 /// The configuration of the users service.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Config {
@@ -46,6 +48,14 @@ pub struct Config {
     /// The connections to a `PostgreSQL` server.
     #[serde(flatten)]
     pub database_pool: store::Pool,
+    /// The attributes of their profile that users may change themselves: `display_name`, `given_name`, `family_name`, `middle_name`,
+    /// nickname, profile, picture, website, gender, birthdate, zoneinfo, locale, `phone_number`, address. Administrators may
+    /// change all.
+    #[schemars(extend(
+        "x-env" = ["<P>_SELF_SERVICE_ATTRIBUTES"],
+        "default" = ["display_name", "nickname", "profile", "picture", "website", "zoneinfo", "locale"],
+    ))]
+    pub self_service_attributes: Vec<String>,
     /// The LDAP server, for the driver `ldap`.
     pub ldap: Ldap,
 }
@@ -75,6 +85,10 @@ impl Section for Config {
     }
 
     fn validate(&self) -> Result<(), Invalid> {
+        for name in &self.self_service_attributes {
+            let problem = "must name display_name or attributes of profiles, like nickname or address";
+            Invalid::unless(may_be_self_service(name), "self_service_attributes", problem)?;
+        }
         if self.is_ldap() {
             return self.ldap.validate_in_use("ldap");
         }

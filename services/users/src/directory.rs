@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use authn::{Claim, Directory, DirectoryError, Filter, Groups, User, UserId, UserType, normal_issuer};
+use authn::{Claim, Directory, DirectoryError, Filter, Groups, Profile, User, UserId, UserType, normal_issuer};
 use status::Kind;
 
 use crate::administration::Administration;
@@ -45,6 +45,10 @@ impl Directory for SqlDirectory {
 
     async fn groups(&self, id: &UserId) -> Result<Vec<String>, DirectoryError> {
         Ok(self.known(id).await?.user(Groups::Include).groups.clone())
+    }
+
+    async fn profile(&self, id: &UserId) -> Result<Profile, DirectoryError> {
+        self.administration.profile(self.ours(id)?).await.map_err(failure)
     }
 
     async fn find(&self, filters: &[Filter], groups: Groups, _token: &str) -> Result<Vec<Arc<User>>, DirectoryError> {

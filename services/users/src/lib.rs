@@ -8,6 +8,7 @@ mod directory;
 mod error;
 mod migration;
 mod person;
+mod profile;
 mod rules;
 mod service;
 mod store;
@@ -29,6 +30,7 @@ pub use error::PeopleError;
 pub use person::{
     Author, Change, Group, GroupName, GroupRef, NewPerson, Page, PageRequest, Person, PersonRef, role_name,
 };
+pub use profile::ProfileChange;
 
 use cache::Cache;
 use directory::SqlDirectory;
@@ -112,10 +114,11 @@ fn over(database: Database, config: &Config, context: &Context) -> Components {
 /// When the token secret cannot be used.
 pub fn app(opened: &Components, config: &Config, context: &Context) -> Result<App, BoxError> {
     let keys = runtime::key_ring::<Users>(config, |config| config.token_manager.clone(), context)?;
-    Ok(assemble(opened, keys, config.grpc.max_received_message_size, context))
+    Ok(assemble(opened, keys, config, context))
 }
 
-fn assemble(opened: &Components, keys: Arc<KeyRing>, limit: Option<usize>, context: &Context) -> App {
+fn assemble(opened: &Components, keys: Arc<KeyRing>, config: &Config, context: &Context) -> App {
+    let limit = config.grpc.max_received_message_size;
     let verifier = Verifier::new(keys);
     let (clock, searchers) = (context.clock.clone(), verifier.clone());
     // not by a credential that is for something else, like one folder
@@ -124,6 +127,13 @@ fn assemble(opened: &Components, keys: Arc<KeyRing>, limit: Option<usize>, conte
     });
     let mut routes = Routes::new(authn::directory::serve(Arc::clone(&opened.directory), may_search, limit));
     let authority = service::Authority { verifier, clock: context.clock.clone() };
+    let profiles = service::profiles::Profiles {
+        directory: Arc::clone(&opened.directory),
+        administration: opened.administration.clone(),
+        self_service: config.self_service_attributes.clone(),
+        authority: authority.clone(),
+    };
+    routes = routes.add_service(service::profiles::serve(profiles, limit));
     routes = match (&opened.administration, &opened.backend) {
         (Some(administration), _) => routes.add_service(service::serve(Arc::clone(administration), authority, limit)),
         (None, Backend::Ldap(directory)) => {

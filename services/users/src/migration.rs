@@ -3,6 +3,7 @@
 mod m20250101_people;
 mod m20261124_password_changed;
 mod m20261128_prepared_names;
+mod m20261129_profiles;
 
 use sea_orm_migration::prelude::*;
 
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
             m20250101_people::migration(),
             m20261124_password_changed::migration(),
             Box::new(m20261128_prepared_names::Migration),
+            m20261129_profiles::migration(),
         ]
     }
 

@@ -1,6 +1,7 @@
 //! `doorward.users.v1.UsersAdminAPI`: people and groups, for administrators.
 
 mod convert;
+pub(crate) mod profiles;
 pub(crate) mod read_only;
 
 use std::sync::Arc;
@@ -46,6 +47,7 @@ struct Admin {
 }
 
 /// Decides who may call.
+#[derive(Clone)]
 pub(crate) struct Authority {
     pub(crate) verifier: Verifier,
     pub(crate) clock: Clock,

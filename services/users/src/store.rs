@@ -1,6 +1,7 @@
 //! Users and groups in `SQLite` or `PostgreSQL`.
 
 mod groups;
+mod profiles;
 mod users;
 
 use sea_orm::ConnectionTrait;

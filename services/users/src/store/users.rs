@@ -168,7 +168,7 @@ fn apply(change: &Change, person: &mut Person) {
 }
 
 /// The columns that a change may touch.
-fn attributes(person: &Person) -> Vec<(&'static str, SimpleExpr)> {
+pub(super) fn attributes(person: &Person) -> Vec<(&'static str, SimpleExpr)> {
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let number = |number: i64| (number != 0).then_some(number);
     let search_text = fold(&[&*person.username, &*person.display_name, &*person.mail].join("\n")).into_owned();
@@ -271,7 +271,10 @@ pub(super) fn people() -> SelectStatement {
     Query::select().columns(COLUMNS).from("people").take()
 }
 
-async fn read(connection: &impl ConnectionTrait, query: &SelectStatement) -> Result<Vec<Person>, StoreError> {
+pub(super) async fn read(
+    connection: &impl ConnectionTrait,
+    query: &SelectStatement,
+) -> Result<Vec<Person>, StoreError> {
     let rows = connection.query_all(query).await?;
     let mut people = rows.iter().map(person).collect::<Result<Vec<_>, _>>()?;
     if !people.is_empty() {
