@@ -194,7 +194,10 @@ impl Builder<'_> {
             }
             ServiceId::Idp => {
                 let config = &settings.idp;
-                let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
+                let directory = match &self.directory {
+                    Some(here) => here.clone(),
+                    None => idp::directory(config, context)?,
+                };
                 let here = self.peers.providers.get(kind::BASIC).map(|provider| provider.authenticator.clone());
                 let passwords = match here {
                     Some(passwords) => passwords,

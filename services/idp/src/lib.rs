@@ -67,7 +67,7 @@ impl runtime::Service for Idp {
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
-        let directory = runtime::directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls, &context)?;
+        let directory = directory(&config, &context)?;
         let passwords = passwords(&config, &context)?;
         app(&open(&config, directory, passwords, &context).await?)
     }
@@ -79,6 +79,16 @@ impl runtime::Service for Idp {
     async fn command(matches: &ArgMatches, context: Context) -> Result<(), BoxError> {
         Command::from_arg_matches(matches)?.run(&Config::default(), &context).await
     }
+}
+
+/// The directory of users and their profiles, in another process.
+///
+/// # Errors
+/// When its endpoint is none, or the token secret cannot be used.
+pub fn directory(config: &Config, context: &Context) -> Result<Arc<dyn Directory>, BoxError> {
+    let keys = runtime::key_ring::<Idp>(config, |config| config.token_manager.clone(), context)?;
+    let (name, tls) = (<Idp as runtime::Service>::IDENTITY.name, &config.grpc_client_tls);
+    Ok(runtime::directory_with_profiles(&config.users_endpoint, &config.reva, tls, (name, keys), context)?)
 }
 
 /// The service that verifies passwords, in another process.

@@ -10,7 +10,7 @@ use ::token::{KeyRing, Minter, Verifier};
 use async_trait::async_trait;
 use authn::{
     AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, DirectoryError, Filter, Groups,
-    Peer, Reason, User, UserId, UserType, role,
+    Peer, Profile, Reason, User, UserId, UserType, role,
 };
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -84,14 +84,14 @@ pub(crate) struct Reply {
     pub(crate) text: String,
 }
 
-/// One user, or none any more.
-struct TestDirectory(Mutex<Option<User>>);
+/// One user, or none any more, and the profile.
+struct TestDirectory(Mutex<Option<User>>, Mutex<Profile>);
 
 impl TestDirectory {
     fn einstein() -> Self {
         let id = UserId { opaque_id: EINSTEIN.to_owned(), ..UserId::default() };
         let (username, display_name) = ("einstein".to_owned(), "Albert Einstein".to_owned());
-        Self(Mutex::new(Some(User { id, username, display_name, ..User::default() })))
+        Self(Mutex::new(Some(User { id, username, display_name, ..User::default() })), Mutex::default())
     }
 }
 
@@ -109,6 +109,10 @@ impl Directory for TestDirectory {
 
     async fn groups(&self, _: &UserId) -> Result<Vec<String>, DirectoryError> {
         Ok(Vec::new())
+    }
+
+    async fn profile(&self, _: &UserId) -> Result<Profile, DirectoryError> {
+        Ok(self.1.lock().expect("not poisoned").clone())
     }
 
     async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
@@ -192,6 +196,11 @@ impl Bench {
         change(&mut self.directory.0.lock().expect("not poisoned"));
     }
 
+    /// Changes the profile of the user.
+    pub(crate) fn change_profile(&self, change: impl FnOnce(&mut Profile)) {
+        change(&mut self.directory.1.lock().expect("not poisoned"));
+    }
+
     /// Adds a public client; `more` is added to its metadata. Returns its secret if that makes it confidential.
     pub(crate) async fn add(&self, id: &str, more: &Value) -> String {
         let mut metadata = json!({
@@ -249,6 +258,7 @@ impl Bench {
             client: &client,
             grant,
             user: Some(&Arc::new(User { id, ..User::default() })),
+            profile: &Profile::default(),
             binding: None,
             nonce: None,
             now: self.clock.now(),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use conformance::{CALLBACK, Identity, LOGGED_OUT, Person, Plan, Rotate, StaticClient, Target, Waits};
+use conformance::{CALLBACK, Identity, LOGGED_OUT, Outcome, Person, Plan, Rotate, StaticClient, Target, Waits};
 use runtime::Random;
 use secrecy::ExposeSecret;
 use testkit::{Layout, Mode, TestFamily, note_secret, write_secret};
@@ -14,6 +14,31 @@ const STATIC: [(&str, &str); 3] = [
     ("static-one", "client_secret_basic"),
     ("static-two", "client_secret_basic"),
     ("static-post", "client_secret_post"),
+];
+
+/// Fills in the profile, so that every claim of the scopes is there.
+const PROFILE: [&str; 21] = [
+    "user",
+    "update",
+    "einstein",
+    "--given-name=Albert",
+    "--family-name=Einstein",
+    "--middle-name=Hermann",
+    "--nickname=Al",
+    "--profile=https://example.org/einstein",
+    "--picture=https://example.org/einstein.jpg",
+    "--website=https://einstein.example.org",
+    "--gender=male",
+    "--birthdate=1879-03-14",
+    "--zoneinfo=Europe/Zurich",
+    "--locale=de-CH",
+    "--phone-number=+41 44 632 11 11",
+    "--phone-number-verified=true",
+    "--address-street=Kramgasse 49",
+    "--address-locality=Bern",
+    "--address-region=BE",
+    "--address-postal-code=3011",
+    "--address-country=Switzerland",
 ];
 
 /// Those clients with secrets.
@@ -73,6 +98,8 @@ async fn conformance_of_every_profile_of_the_process() {
     layout.set("OCIS_LOG_LEVEL", "info");
     let password = layout.password.clone();
     let family = Arc::new(TestFamily::start_with(layout, Mode::OneProcess, |context| context).await);
+    let filled = family.command(&PROFILE, "").await;
+    assert_eq!(filled.code, 0, "{}", filled.stderr);
     let operator = Arc::clone(&family);
     let rotate = Rotate::new(move || {
         let operator = Arc::clone(&operator);
@@ -101,6 +128,9 @@ async fn conformance_of_every_profile_of_the_process() {
         .map(|entry| format!("{} {:?}: {:?}", entry.check, entry.plan, entry.outcome))
         .collect();
     assert!(failures.is_empty(), "{:?}\n{}", report.counts(), failures.join("\n"));
+    let scopes = report.entries.iter().filter(|entry| entry.check.starts_with("oidcc-scope-"));
+    let missing: Vec<_> = scopes.filter(|entry| !matches!(entry.outcome, Outcome::Passed)).collect();
+    assert!(missing.is_empty(), "every claim of the scopes is returned: {missing:?}");
     let skipped: Vec<_> = report.skipped().iter().map(|entry| entry.check).collect();
     assert!(skipped.is_empty(), "everything is offered, so nothing has a reason to be skipped: {skipped:?}");
 }

@@ -6,7 +6,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use authn::{Claim, DirectoryError, Groups, User, UserId};
+use authn::{Claim, DirectoryError, Groups, Profile, User, UserId};
 
 use super::claims;
 use super::clients::Client;
@@ -129,6 +129,30 @@ pub(crate) async fn find(provider: &Provider, client: &Client, name: &str) -> Re
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The profile of a user; empty if it is not needed.
+///
+/// # Errors
+/// When the directory is unavailable.
+pub(crate) async fn profile(provider: &Provider, user: &User, is_needed: bool) -> Result<Profile, DirectoryError> {
+    if !is_needed {
+        return Ok(Profile::default());
+    }
+    match provider.directory.profile(&user.id).await {
+        // the user was deleted a moment ago: the next use of the grant finds that out
+        Err(DirectoryError::NotFound) => Ok(Profile::default()),
+        other => other,
+    }
+}
+
+/// The profile of a user for a token. Without an answer of the directory it is empty: a claim that is missing is no error
+/// (`OpenID` Connect Core 5.5.1), while a code that is used up for no token is.
+pub(crate) async fn profile_for_token(provider: &Provider, user: &User, is_needed: bool) -> Profile {
+    profile(provider, user, is_needed).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, person = user.id.opaque_id, "a token is issued without the claims of the profile");
+        Profile::default()
+    })
 }
 
 /// The same, if the user may use the client.

@@ -1,6 +1,8 @@
 //! The claims that a client receives about a user, and the user's `sub` for that client.
 
-use authn::{User, role};
+use std::time::UNIX_EPOCH;
+
+use authn::{Attribute, Profile, User, role};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::request::{ClaimRequest, ClaimValue, Claims, ClaimsRequest};
@@ -16,15 +18,34 @@ pub const GROUPS: &str = "groups";
 /// The scope, and the claim, of the roles of a user.
 pub const ROLES: &str = "roles";
 
+const ADDRESS: &str = "address";
+const PHONE_NUMBER_VERIFIED: &str = "phone_number_verified";
+const UPDATED_AT: &str = "updated_at";
+
 /// The source of claims that a token leaves out.
 const USERINFO: &str = "userinfo";
 
 /// The claims that are no part of the protocol itself, each with the scope that requests it.
-pub const SUPPORTED: [(&str, &str); 6] = [
+pub const SUPPORTED: [(&str, &str); 21] = [
     ("name", scope::PROFILE),
+    ("family_name", scope::PROFILE),
+    ("given_name", scope::PROFILE),
+    ("middle_name", scope::PROFILE),
+    ("nickname", scope::PROFILE),
     ("preferred_username", scope::PROFILE),
+    ("profile", scope::PROFILE),
+    ("picture", scope::PROFILE),
+    ("website", scope::PROFILE),
+    ("gender", scope::PROFILE),
+    ("birthdate", scope::PROFILE),
+    ("zoneinfo", scope::PROFILE),
+    ("locale", scope::PROFILE),
+    (UPDATED_AT, scope::PROFILE),
     ("email", scope::EMAIL),
     ("email_verified", scope::EMAIL),
+    (ADDRESS, scope::ADDRESS),
+    ("phone_number", scope::PHONE),
+    (PHONE_NUMBER_VERIFIED, scope::PHONE),
     (GROUPS, GROUPS),
     (ROLES, ROLES),
 ];
@@ -65,18 +86,44 @@ pub fn needs_groups(client: &Client, grant: &Grant) -> bool {
     asked || !client.groups.is_empty() || by_scope(client, &grant.scope, GROUPS)
 }
 
+/// The user of a grant, as claims need it.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The account.
+    pub user: &'a User,
+    /// The profile; an empty one does where [no claim needs it](needs_profile).
+    pub profile: &'a Profile,
+}
+
+/// Whether a claim comes from the profile of the user, and not from the account.
+fn is_of_profile(name: &str) -> bool {
+    [ADDRESS, PHONE_NUMBER_VERIFIED, UPDATED_AT].contains(&name) || Attribute::parse(name).is_some()
+}
+
+/// Whether a claim from the profile may be returned: by the scopes, if those count in that place, or by an individual request.
+pub fn needs_profile(client: &Client, grant: &Grant, scopes_count: bool) -> bool {
+    let asked = asked(grant);
+    let is_asked = |name: &str| asked.userinfo.contains_key(name) || asked.id_token.contains_key(name);
+    let registered = [&client.access_token_claims, &client.id_token_claims];
+    let is_registered = |name: &str| registered.into_iter().flatten().any(|wanted| wanted == name);
+    SUPPORTED.into_iter().filter(|(name, _)| is_of_profile(name)).any(|(name, scope)| {
+        let by_scope = (scopes_count || is_registered(name)) && by_scope(client, &grant.scope, scope);
+        by_scope || is_asked(name)
+    })
+}
+
 /// The claims of the scopes, including those that the client gets by default.
-pub fn of_scopes(user: &User, client: &Client, granted: &Scopes) -> Map<String, Value> {
+pub fn of_scopes(subject: Subject<'_>, client: &Client, granted: &Scopes) -> Map<String, Value> {
     let told = SUPPORTED.into_iter().filter(|(_, scope)| by_scope(client, granted, scope));
-    told.filter_map(|(name, _)| Some((name.to_owned(), value(user, client, name)?))).collect()
+    told.filter_map(|(name, _)| Some((name.to_owned(), value(subject, client, name)?))).collect()
 }
 
 /// The claims with these names, as far as scopes allow: those a client wants in its access tokens, or in its ID tokens.
-pub fn named(user: &User, client: &Client, granted: &Scopes, names: &[String]) -> Map<String, Value> {
+pub fn named(subject: Subject<'_>, client: &Client, granted: &Scopes, names: &[String]) -> Map<String, Value> {
     let told = SUPPORTED
         .into_iter()
         .filter(|(name, scope)| names.iter().any(|wanted| wanted == name) && by_scope(client, granted, scope));
-    told.filter_map(|(name, _)| Some((name.to_owned(), value(user, client, name)?))).collect()
+    told.filter_map(|(name, _)| Some((name.to_owned(), value(subject, client, name)?))).collect()
 }
 
 /// Rejects names in `id_token_claims` that no scope gives, which an operator has mistyped.
@@ -95,13 +142,13 @@ pub fn check_id_token_claims(metadata: &Metadata) -> Result<(), MetadataError> {
 
 /// Adds the claims that were requested individually. One that was requested with values is included only if it has one of
 /// them; a missing claim is no error, even if it is essential (`OpenID` Connect Core 5.5.1).
-pub fn add_asked(told: &mut Map<String, Value>, user: &User, client: &Client, asked: &Claims) {
+pub fn add_asked(told: &mut Map<String, Value>, subject: Subject<'_>, client: &Client, asked: &Claims) {
     for (name, request) in asked {
         let known = SUPPORTED.iter().find(|(supported, _)| supported == name);
         if !known.is_some_and(|(_, scope)| may_ask(client, scope)) || told.contains_key(name) {
             continue;
         }
-        if let Some(value) = value(user, client, name).filter(|value| fits(request, value)) {
+        if let Some(value) = value(subject, client, name).filter(|value| fits(request, value)) {
             told.insert(name.clone(), value);
         }
     }
@@ -144,7 +191,7 @@ fn fits(request: &ClaimRequest, value: &Value) -> bool {
 }
 
 /// The value of one claim, if the user has it.
-fn value(user: &User, client: &Client, name: &str) -> Option<Value> {
+fn value(Subject { user, profile }: Subject<'_>, client: &Client, name: &str) -> Option<Value> {
     let text = |text: &str| (!text.is_empty()).then(|| Value::from(text));
     match name {
         "name" => text(&user.display_name),
@@ -153,8 +200,22 @@ fn value(user: &User, client: &Client, name: &str) -> Option<Value> {
         "email_verified" => (!user.mail.is_empty()).then_some(Value::Bool(user.mail_verified)),
         GROUPS => Some(user.groups.iter().map(String::as_str).collect()),
         ROLES => Some(user.roles.iter().map(|id| role_name(client.roles, id)).collect()),
-        _ => None,
+        ADDRESS => address(profile),
+        PHONE_NUMBER_VERIFIED => {
+            profile.get(Attribute::PhoneNumber).map(|_| Value::Bool(profile.phone_number_verified))
+        }
+        UPDATED_AT => profile.updated?.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs().into()),
+        _ => Attribute::parse(name).and_then(|attribute| profile.get(attribute)).map(Value::from),
     }
+}
+
+/// The claim `address` (`OpenID` Connect Core 5.1.1), if the user has any part of one.
+fn address(profile: &Profile) -> Option<Value> {
+    let members: Map<String, Value> = profile
+        .attributes()
+        .filter_map(|(attribute, value)| Some((attribute.address_member()?.to_owned(), value.into())))
+        .collect();
+    (!members.is_empty()).then(|| members.into())
 }
 
 /// The name of a role; a role that Doorward does not define keeps its identifier.

@@ -6,7 +6,7 @@ pub mod refresh_token;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use authn::User;
+use authn::{Profile, User};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oidc::jose::half_hash;
@@ -32,6 +32,8 @@ pub struct Issue<'a> {
     pub grant: &'a Grant,
     /// The person, as the directory knows it now; none where a client acts for itself.
     pub user: Option<&'a Arc<User>>,
+    /// The profile of that user; empty where no claim needs it.
+    pub profile: &'a Profile,
     /// What binds the access token.
     pub binding: Option<&'a Binding>,
     /// What the ID token repeats.
@@ -182,7 +184,7 @@ impl Issue<'_> {
             gid: grant.id,
             cl: grant.claims.as_deref(),
             person: person
-                .map(|user| self.bounded(provider, user, claims::named(user, client, &grant.scope, more)))
+                .map(|user| self.bounded(provider, user, claims::named(self.subject(user), client, &grant.scope, more)))
                 .unwrap_or_default(),
         };
         provider.keys.signer(provider.keys.choose(client.signatures.access_token)).jwt(AT_JWT, &body)
@@ -221,15 +223,19 @@ impl Issue<'_> {
         claims::bounded(told, user, provider.config.max_groups_size, &self.endpoints.url(self.endpoints.paths.userinfo))
     }
 
+    fn subject<'s>(&'s self, user: &'s User) -> claims::Subject<'s> {
+        claims::Subject { user, profile: self.profile }
+    }
+
     fn told(&self, user: &User, bindings: &IdTokenBindings<'_>) -> Map<String, Value> {
         let Self { client, grant, .. } = self;
         let mut told = if bindings.alone {
-            claims::of_scopes(user, client, &grant.scope)
+            claims::of_scopes(self.subject(user), client, &grant.scope)
         } else {
-            claims::named(user, client, &grant.scope, &client.id_token_claims)
+            claims::named(self.subject(user), client, &grant.scope, &client.id_token_claims)
         };
         if grant.claims.is_some() {
-            claims::add_asked(&mut told, user, client, &claims::asked(grant).id_token);
+            claims::add_asked(&mut told, self.subject(user), client, &claims::asked(grant).id_token);
         }
         told
     }

@@ -56,10 +56,12 @@ pub(crate) async fn userinfo(
     let Some(AccountStatus::Active(user)) = accounts::of_grant(provider, &client, &grant).await? else {
         return Err(invalid_token());
     };
-    let mut members = claims::of_scopes(&user, &client, &grant.scope);
+    let profile = accounts::profile(provider, &user, claims::needs_profile(&client, &grant, true)).await?;
+    let about = claims::Subject { user: &user, profile: &profile };
+    let mut members = claims::of_scopes(about, &client, &grant.scope);
     if grant.claims.is_some() {
         let asked = claims::asked_of_userinfo(&grant, &user, provider.config.max_groups_size);
-        claims::add_asked(&mut members, &user, &client, &asked);
+        claims::add_asked(&mut members, about, &client, &asked);
     }
     let subject = claims::subject(&provider.sealer, &client, &user.id.opaque_id);
     members.insert("sub".to_owned(), subject.into());

@@ -23,8 +23,8 @@ use super::request::ValidRequest;
 use crate::endpoints::{EndpointProfile, IssuerEndpoints};
 use crate::engine::clients::{Client, Source};
 use crate::engine::provider::Provider;
-use crate::engine::sessions;
 use crate::engine::tokens::{IdTokenBindings, Issue};
+use crate::engine::{accounts, claims, sessions};
 use crate::model::{Code, Grant, SignIn, loses_api_scopes, seconds};
 use crate::seal::Purpose;
 
@@ -35,7 +35,7 @@ const SIGNED_RESPONSE: Duration = Duration::from_mins(10);
 pub(crate) type Parameters = BTreeMap<&'static str, String>;
 
 /// The tokens and the code of a grant.
-pub(crate) fn granted(
+pub(crate) async fn granted(
     provider: &Provider,
     endpoints: &IssuerEndpoints,
     valid: &ValidRequest,
@@ -61,11 +61,16 @@ pub(crate) fn granted(
         actor: None,
         limited: loses_api_scopes(&request.scope, &basis.scope),
     };
+    let is_alone = !request.response_type.issues_code() && !request.response_type.issues_token();
+    let is_needed = (request.response_type.issues_token() || request.response_type.issues_id_token())
+        && claims::needs_profile(client, &grant, is_alone);
+    let profile = accounts::profile_for_token(provider, &basis.user, is_needed).await;
     let issue = Issue {
         endpoints,
         client,
         grant: &grant,
         user: Some(&basis.user),
+        profile: &profile,
         binding: None,
         nonce: request.nonce.as_deref(),
         now,
@@ -85,7 +90,7 @@ pub(crate) fn granted(
             code: answer.get("code").map(String::as_str),
             access_token: answer.get("access_token").map(String::as_str),
             state: request.state.as_deref(),
-            alone: !request.response_type.issues_code() && !request.response_type.issues_token(),
+            alone: is_alone,
             front_channel: true,
         };
         let id_token = issue.id_token(provider, &bindings);
@@ -162,7 +167,7 @@ pub(crate) async fn grant(
     if logout.backchannel.is_some() || logout.frontchannel.is_some() {
         provider.store.join_session(basis.session.id, &valid.client.id, endpoints.layout.name()).await?;
     }
-    let parameters = granted(provider, endpoints, valid, basis);
+    let parameters = granted(provider, endpoints, valid, basis).await;
     Event {
         subject: &basis.session.person,
         client: &valid.client.id,

@@ -45,7 +45,7 @@ pub(super) async fn redeem(request: &TokenRequest<'_>) -> Result<TokenResponse, 
     let refresh_token = family.map(|_| token.write(&provider.sealer));
     let (binding, nonce) = (binding.as_ref(), code.nonce.as_deref());
     let extra = Extra { binding, refresh_token, id_token: true, nonce, event: Some(EVENT), ..Extra::default() };
-    Ok(request.answer(&code.grant, Some(&user), extra))
+    Ok(request.answer(&code.grant, Some(&user), extra).await)
 }
 
 /// Opens the code. What was not sealed here, at this issuer, is no code; nor is one that has ended, or whose user has signed

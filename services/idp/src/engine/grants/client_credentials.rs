@@ -32,7 +32,7 @@ pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, O
         limited: false,
     };
     let binding = dpop::binding(provider, endpoints, client_request).await?;
-    Ok(request.answer(&grant, None, Extra { binding: binding.as_ref(), ..Extra::default() }))
+    Ok(request.answer(&grant, None, Extra { binding: binding.as_ref(), ..Extra::default() }).await)
 }
 
 /// What the client asks for, without what only makes sense for a person. A client whose registration lists no scopes gets

@@ -45,7 +45,7 @@ pub(super) async fn poll(request: &TokenRequest<'_>) -> Result<TokenResponse, OA
     let extra =
         Extra { binding: binding.as_ref(), refresh_token, id_token: true, event: Some(EVENT), ..Extra::default() };
     request.narrow_to_registration(&mut grant);
-    Ok(request.answer(&grant, Some(&user), extra))
+    Ok(request.answer(&grant, Some(&user), extra).await)
 }
 
 /// What the person has granted, as it was written where that was decided.

@@ -48,7 +48,9 @@ pub(super) async fn issue(request: &TokenRequest<'_>) -> Result<TokenResponse, O
         actor: None,
         limited: false,
     };
-    Ok(request.answer(&grant, Some(&user), Extra { binding: binding.as_ref(), event: Some(EVENT), ..Extra::default() }))
+    Ok(request
+        .answer(&grant, Some(&user), Extra { binding: binding.as_ref(), event: Some(EVENT), ..Extra::default() })
+        .await)
 }
 
 fn may_issue_assertions(client: &Client) -> bool {

@@ -41,7 +41,7 @@ pub(super) async fn refresh(request: &TokenRequest<'_>) -> Result<TokenResponse,
     let next = RefreshToken { grant: family.grant.id, generation: family.generation };
     let refresh_token = Some(next.write(&provider.sealer));
     let extra = Extra { binding: binding.as_ref(), refresh_token, id_token: true, ..Extra::default() };
-    Ok(request.answer(&grant, Some(&user), extra))
+    Ok(request.answer(&grant, Some(&user), extra).await)
 }
 
 /// The tokens of a public client stay with its key; a client that proves who it is may take another one, but not none

@@ -54,7 +54,7 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
         event: Some(EVENT),
         ..Extra::default()
     };
-    Ok(request.answer(&grant, Some(&user), extra))
+    Ok(request.answer(&grant, Some(&user), extra).await)
 }
 
 /// Whether the client that a token was issued to is one of the installation's own; one that is gone is not.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use authn::User;
+use authn::{Profile, User};
 use oidc::error::ErrorCode;
 use oidc::scope::Scopes;
 
@@ -14,6 +14,7 @@ use crate::engine::clients::Client;
 use crate::engine::error::OAuthError;
 use crate::engine::provider::Provider;
 use crate::engine::tokens::{IdTokenBindings, Issue};
+use crate::engine::{accounts, claims};
 use crate::model::{Binding, Grant, Seconds, loses_api_scopes};
 use crate::revocation_sync;
 
@@ -53,10 +54,17 @@ impl TokenRequest<'_> {
     }
 
     /// Makes the tokens of a grant. The response names the scope that was granted.
-    pub(super) fn answer(&self, grant: &Grant, user: Option<&Arc<User>>, extra: Extra<'_>) -> TokenResponse {
+    pub(super) async fn answer(&self, grant: &Grant, user: Option<&Arc<User>>, extra: Extra<'_>) -> TokenResponse {
         let Self { provider, endpoints, now, .. } = *self;
         let Extra { binding, nonce, .. } = extra;
-        let issue = Issue { endpoints, client: self.client(), grant, user, binding, nonce, now };
+        let profile = match user {
+            Some(user) => {
+                let is_needed = claims::needs_profile(self.client(), grant, false);
+                accounts::profile_for_token(provider, user, is_needed).await
+            }
+            None => Profile::default(),
+        };
+        let issue = Issue { endpoints, client: self.client(), grant, user, profile: &profile, binding, nonce, now };
         let access = issue.access_token_until(provider, extra.end.unwrap_or(Seconds::MAX));
         let wants_id_token = extra.id_token && user.is_some() && grant.scope.asks_openid();
         let id_token = wants_id_token.then(|| {

@@ -160,7 +160,7 @@ async fn code_decided_before(bench: &Bench, end: impl AsyncFnOnce()) -> String {
     let NextPrompt::Nothing(basis) = next else { panic!("nothing is asked: {next:?}") };
     end().await;
     bench.advance(Duration::from_secs(2));
-    response::granted(provider, endpoints, &valid, &basis).remove("code").expect("a code")
+    response::granted(provider, endpoints, &valid, &basis).await.remove("code").expect("a code")
 }
 
 /// Row I38.

@@ -108,6 +108,7 @@ fn the_document_says_what_the_conformance_suite_asks_for() {
         ("request_object_signing_alg_values_supported", vec!["none", "RS256"]),
         ("scopes_supported", vec!["openid", "profile", "email", "address", "phone", "offline_access"]),
         ("claims_supported", vec!["sub", "name", "email", "email_verified", "groups"]),
+        ("claims_supported", vec!["given_name", "birthdate", "updated_at", "address", "phone_number_verified"]),
         ("token_endpoint_auth_methods_supported", vec!["client_secret_basic", "client_secret_post", "private_key_jwt"]),
         ("token_endpoint_auth_methods_supported", vec!["client_secret_jwt", "private_key_jwt", "none"]),
         ("grant_types_supported", vec!["authorization_code", "implicit", "refresh_token", "client_credentials"]),

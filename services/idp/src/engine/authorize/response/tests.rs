@@ -1,3 +1,4 @@
+use authn::Attribute;
 use oidc::jose::UnverifiedJwt;
 use serde_json::json;
 
@@ -59,6 +60,21 @@ async fn response_names_issuer_and_state_however_it_is_sent() {
         assert_eq!(response.get("iss"), Some(&bench.endpoints().issuer), "{response:?}");
         assert_eq!(response.get("state").map(String::as_str), Some("a b"), "{response:?}");
         assert!(response.contains_key("session_state"), "{response:?}");
+    }
+}
+
+#[tokio::test]
+async fn id_token_has_the_claims_of_the_profile_that_are_requested_for_it() {
+    let bench = bench().await;
+    bench.change_profile(|profile| profile.set(Attribute::GivenName, "Albert").expect("is a name"));
+    let for_id_token = json!({ "id_token": { "given_name": { "essential": true } } }).to_string();
+    let for_userinfo = json!({ "userinfo": { "given_name": null } }).to_string();
+    for (claims, expected) in [(for_id_token.as_str(), Some(&json!("Albert"))), (for_userinfo.as_str(), None)] {
+        let parameters = [("response_type", "code id_token"), ("claims", claims)];
+        let AuthorizationResponse::Redirect(uri) = respond(&bench, &parameters).await else { panic!("no redirect") };
+        let fragment = pairs(uri.strip_prefix(&format!("{BACK}#")).expect("a fragment"));
+        let jwt = UnverifiedJwt::parse(&fragment["id_token"]).expect("a JWT");
+        assert_eq!(jwt.claims().get("given_name"), expected, "{claims}");
     }
 }
 
