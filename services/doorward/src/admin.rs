@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use authn::{BoxError, Directory, directory};
 use proto::doorward::{
-    passwords::v1::passwords_api_client::PasswordsApiClient, users::v1::users_admin_api_client::UsersAdminApiClient,
+    passwords::v1::passwords_api_client::PasswordsApiClient,
+    users::v1::{profiles_api_client::ProfilesApiClient, users_admin_api_client::UsersAdminApiClient},
 };
 use runtime::{Context, client, operator_token, running};
 use tonic::{
@@ -23,6 +24,8 @@ type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, 
 pub(crate) struct Admin {
     /// People and groups.
     pub(crate) users: UsersAdminApiClient<Transport>,
+    /// The profiles of users.
+    pub(crate) profiles: ProfilesApiClient<Transport>,
     /// Passwords.
     pub(crate) passwords: PasswordsApiClient<Transport>,
     token: MetadataValue<Ascii>,
@@ -47,7 +50,12 @@ impl Admin {
             let opened = auth_basic::open(&settings.auth_basic, directory, context).await?;
             in_process(auth_basic::app(&opened, &settings.auth_basic, context)?)?
         };
-        Ok(Self { users: UsersAdminApiClient::new(users), passwords: PasswordsApiClient::new(passwords), token })
+        Ok(Self {
+            users: UsersAdminApiClient::new(users.clone()),
+            profiles: ProfilesApiClient::new(users),
+            passwords: PasswordsApiClient::new(passwords),
+            token,
+        })
     }
 
     /// A request of the operator.

@@ -1,6 +1,7 @@
 //! The command line, as it is typed.
 
 mod import;
+mod profile;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use runtime::Confirmation;
 use crate::services::ServiceId;
 
 pub(crate) use import::{Format, Import};
+pub(crate) use profile::UserChange;
 
 const SELECTION: &str = "OCIS_ADD_RUN_SERVICES adds services to the usual ones (auth-app has to be added), \
     OCIS_EXCLUDE_RUN_SERVICES takes some out, OCIS_RUN_SERVICES names the only ones.";
@@ -198,11 +200,21 @@ pub(crate) enum User {
     },
     /// Adds the users of a file
     Import(Import),
-    /// Shows a person
+    /// Shows a person and the profile
     Show {
         /// The login name
         #[arg(allow_hyphen_values = true)]
         username: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Changes a person's name, mail address or profile
+    Update {
+        /// The login name
+        #[arg(allow_hyphen_values = true)]
+        username: String,
+        #[command(flatten)]
+        change: Box<UserChange>,
     },
     /// Sets a person's password
     Passwd {
@@ -368,6 +380,7 @@ mod tests {
             &["user", "add", "-marie", "--group", "-staff", "--no-password"],
             &["user", "delete", "-marie", "--yes"],
             &["user", "passwd", "-marie", "--password-stdin"],
+            &["user", "update", "-marie", "--nickname", "-m", "--mail", ""],
             &["group", "member", "add", "-staff", "-marie"],
             &["authenticate", "--type", "basic", "--client-id", "-marie", "--secret-stdin"],
         ] {

@@ -7,14 +7,16 @@ use proto::doorward::{
         JudgePasswordRequest, JudgePasswordResponse, NewUserNames, RemovePasswordRequest, SetPasswordRequest,
     },
     users::v1::{
-        AddMemberRequest, CreateGroupRequest, CreateUserRequest, DeleteUserRequest, GetUserRequest, Group, GroupRef,
-        ListGroupsRequest, ListUsersRequest, Person, PersonRef, PersonStatus, UpdateUserRequest, group_ref, person_ref,
+        AddMemberRequest, CreateGroupRequest, CreateUserRequest, DeleteUserRequest, GetProfileRequest, GetUserRequest,
+        Group, GroupRef, ListGroupsRequest, ListUsersRequest, Person, PersonRef, PersonStatus, SetProfileRequest,
+        UpdateUserRequest, UserProfile, group_ref, person_ref,
     },
 };
 use runtime::ForeignToken;
 use tonic::Code;
 
 use crate::admin::Admin;
+use crate::cli::UserChange;
 
 /// Users of one page: the most that the service returns.
 const PAGE: u32 = 1_000;
@@ -155,6 +157,35 @@ impl Admin {
             ..UpdateUserRequest::default()
         };
         self.users.update_user(self.request(message)).await.map_err(refused)?;
+        Ok(())
+    }
+
+    /// The profile of a user.
+    pub(crate) async fn profile(&mut self, username: &str) -> Result<UserProfile, BoxError> {
+        let request = self.request(GetProfileRequest { user: Some(by_login(username)) });
+        let answer = self.profiles.get_profile(request).await.map_err(refused)?;
+        Ok(answer.into_inner().profile.unwrap_or_default())
+    }
+
+    /// Changes what is given of a user: the profile first, as its values are checked most strictly.
+    pub(crate) async fn update(&mut self, username: &str, change: UserChange) -> Result<(), BoxError> {
+        let UserChange { display_name, mail, profile } = change;
+        let phone_number_verified = profile.phone_number_verified;
+        let message = SetProfileRequest {
+            user: Some(by_login(username)),
+            attributes: profile.attributes(),
+            display_name,
+            phone_number_verified,
+        };
+        let is_of_profile =
+            !message.attributes.is_empty() || message.display_name.is_some() || phone_number_verified.is_some();
+        if is_of_profile {
+            self.profiles.set_profile(self.request(message)).await.map_err(refused)?;
+        }
+        if mail.is_some() {
+            let message = UpdateUserRequest { user: Some(by_login(username)), mail, ..UpdateUserRequest::default() };
+            self.users.update_user(self.request(message)).await.map_err(refused)?;
+        }
         Ok(())
     }
 

@@ -75,6 +75,24 @@ fn a_stopped_family_is_administered_too() {
 }
 
 #[test]
+fn profile_is_changed_and_shown() {
+    let layout = Layout::new("process-profile", false);
+    let doorward = |arguments: &[&str]| run("doorward", arguments, layout.variables(), "");
+    succeeded(&doorward(&["user", "add", "niels", "--no-password"]));
+    let update = ["user", "update", "niels", "--mail", "niels@example.org", "--given-name", "Niels", "--locale", "da"];
+    succeeded(&doorward(&update));
+    succeeded(&doorward(&["user", "update", "niels", "--display-name", "Niels Bohr", "--locale", ""]));
+    let shown = doorward(&["user", "show", "niels", "--json"]);
+    let shown: serde_json::Value = serde_json::from_str(succeeded(&shown)).expect("JSON");
+    assert_eq!((&shown["mail"], &shown["display_name"]), (&"niels@example.org".into(), &"Niels Bohr".into()));
+    assert_eq!(shown["profile"], serde_json::json!({ "given_name": "Niels" }));
+    assert!(succeeded(&doorward(&["user", "show", "niels"])).contains("given_name: Niels"));
+    let refused = doorward(&["user", "update", "niels", "--birthdate", "yesterday"]);
+    assert_eq!((refused.code, refused.stderr.lines().count()), (1, 1), "{}", refused.stderr);
+    assert_eq!(doorward(&["user", "update", "niels"]).code, 1, "nothing is given");
+}
+
+#[test]
 fn rejected_password_adds_no_user() {
     let layout = Layout::new("process-refused", false);
     let doorward = |arguments: &[&str], input: &str| run("doorward", arguments, layout.variables(), input);

@@ -1,6 +1,6 @@
 use authn::BoxError;
 use config::Secret;
-use proto::doorward::users::v1::{Person, PersonStatus};
+use proto::doorward::users::v1::{Person, PersonStatus, UserProfile};
 use runtime::Context;
 use serde_json::{Value, json};
 
@@ -32,7 +32,17 @@ pub(crate) async fn run(command: User, mut admin: Admin, context: &Context) -> R
             table(["LOGIN", "NAME", "MAIL", "STATUS", "ID"], &rows)?;
         }
         User::Import(import) => import.run(&mut admin, context).await?,
-        User::Show { username } => show(&admin.person(&username).await?)?,
+        User::Show { username, output } => {
+            let (person, profile) = (admin.person(&username).await?, admin.profile(&username).await?);
+            if output.json { json(&with_profile(&person, &profile))? } else { show(&person, &profile)? }
+        }
+        User::Update { username, change } => {
+            if change.is_empty() {
+                return Err("nothing to change is given; `doorward user update --help` lists what can be".into());
+            }
+            admin.update(&username, *change).await?;
+            say(format_args!("{username} is changed"))?;
+        }
         User::Passwd { username, password } => {
             let person = admin.person(&username).await?;
             let password = new_password(&password, &username, || make_password(&context.random))?;
@@ -96,7 +106,7 @@ fn row(person: Person) -> [String; 5] {
     [person.username, person.display_name, person.mail, status, person.id]
 }
 
-fn show(person: &Person) -> Result<(), BoxError> {
+fn show(person: &Person, profile: &UserProfile) -> Result<(), BoxError> {
     let lines = [
         ("id", person.id.clone()),
         ("login", person.username.clone()),
@@ -108,5 +118,20 @@ fn show(person: &Person) -> Result<(), BoxError> {
         ("uid", person.uid_number.to_string()),
         ("gid", person.gid_number.to_string()),
     ];
-    lines.iter().try_for_each(|(name, value)| say(format!("{name:8}{value}").trim_end()))
+    lines.iter().try_for_each(|(name, value)| say(format!("{name:8}{value}").trim_end()))?;
+    for (name, value) in &profile.attributes {
+        let note = if name == "phone_number" && profile.phone_number_verified { " (verified)" } else { "" };
+        say(format_args!("{name}: {}{note}", value.replace('\n', ", ")))?;
+    }
+    Ok(())
+}
+
+/// A user and the profile as JSON.
+fn with_profile(person: &Person, profile: &UserProfile) -> Value {
+    let mut shown = value(person);
+    shown["uid_number"] = person.uid_number.into();
+    shown["gid_number"] = person.gid_number.into();
+    shown["profile"] = json!(profile.attributes);
+    shown["phone_number_verified"] = profile.phone_number_verified.into();
+    shown
 }
