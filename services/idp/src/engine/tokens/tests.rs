@@ -26,6 +26,7 @@ async fn claims(registered: &[&str], scope: &str) -> Value {
         client: &client,
         grant: &grant,
         user: Some(&Arc::new(user)),
+        profile: &Profile::default(),
         binding: None,
         nonce: None,
         now: bench.clock.now(),
