@@ -133,7 +133,7 @@ async fn judgement_names_every_weakness() {
     let weak = judge(&bench, &[], message("marie1")).await.expect("is judged");
     let expected = [PasswordWeakness::Short, PasswordWeakness::Context, PasswordWeakness::Guessable];
     assert_eq!(weak.weaknesses().collect::<Vec<_>>(), expected);
-    assert_eq!((weak.score, weak.min_characters, weak.min_score), (0, 15, 3));
+    assert_eq!((weak.score, weak.min_characters, weak.min_score), (1, 15, 3));
     let good = judge(&bench, &[], message(NEW)).await.expect("is judged");
     assert!(good.weaknesses.is_empty() && good.score >= 3, "{good:?}");
 }

@@ -1,6 +1,7 @@
 //! Relying parties that are not ours, and a browser, at the provider as processes: npm `openid-client` and `oidc-client-ts`,
 //! `PyPI` `authlib`, and the flows of the documents by Chromium and curl. The scripts in this folder are the relying parties.
 
+mod front_door;
 mod world;
 
 use world::{Place, World};

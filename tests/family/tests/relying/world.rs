@@ -38,9 +38,7 @@ impl World {
     /// Starts the family. `None` if what the scripts need is not installed and `DOORWARD_TEST_REDUCED=1` says that this is
     /// known.
     pub(crate) async fn start(name: &str, place: Place) -> Option<Self> {
-        let needed = ["/usr/bin/chromium", &format!("{SCRIPTS}/node_modules/openid-client"), PYTHON];
-        if let Some(missing) = needed.into_iter().find(|path| !Path::new(path).exists()) {
-            report_missing(missing, "cargo xtask test --only packages installs it");
+        if !is_installed() {
             return None;
         }
         note_secret(SECRET);
@@ -52,27 +50,38 @@ impl World {
 
     /// Runs a script of Node to its end, and answers what it printed.
     pub(crate) async fn node(&self, script: &str) -> String {
-        self.run("node".into(), script).await
+        run("node".into(), script, &self.environment).await
     }
 
     /// Runs a script of Python to its end, and answers what it printed.
     pub(crate) async fn python(&self, script: &str) -> String {
-        self.run(PYTHON.into(), script).await
+        run(PYTHON.into(), script, &self.environment).await
     }
+}
 
-    async fn run(&self, program: PathBuf, script: &str) -> String {
-        let mut command = Command::new(&program);
-        command.arg(script).current_dir(SCRIPTS).envs(&self.environment);
-        let running = tokio::task::spawn_blocking(move || command.output());
-        let output = running.await.expect("a script ends");
-        let output = output.unwrap_or_else(|error| {
-            panic!("{} cannot be started: {error}; cargo xtask test --only packages installs it", program.display())
-        });
-        let (output_text, error_text) =
-            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{script} failed\n{output_text}\n{error_text}");
-        output_text.into_owned()
+/// Whether everything is installed that scripts need. Without it a test fails, unless `DOORWARD_TEST_REDUCED=1` says that this
+/// is known.
+pub(crate) fn is_installed() -> bool {
+    let needed = ["/usr/bin/chromium", &format!("{SCRIPTS}/node_modules/openid-client"), PYTHON];
+    let missing = needed.into_iter().find(|path| !Path::new(path).exists());
+    if let Some(missing) = missing {
+        report_missing(missing, "cargo xtask test --only packages installs it");
     }
+    missing.is_none()
+}
+
+/// Runs a script by a program to its end, and answers what it printed.
+pub(crate) async fn run(program: PathBuf, script: &str, environment: &BTreeMap<&'static str, String>) -> String {
+    let mut command = Command::new(&program);
+    command.arg(script).current_dir(SCRIPTS).envs(environment);
+    let running = tokio::task::spawn_blocking(move || command.output());
+    let output = running.await.expect("a script ends");
+    let output = output.unwrap_or_else(|error| {
+        panic!("{} cannot be started: {error}; cargo xtask test --only packages installs it", program.display())
+    });
+    let (output_text, error_text) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{script} failed\n{output_text}\n{error_text}");
+    output_text.into_owned()
 }
 
 /// Configures the issuer and the clients of the family; returns the environment of the scripts.

@@ -1,0 +1,71 @@
+//! The quick start as a new user meets it, in a browser: the URL that it prints, the sign-in, and an app token.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use testkit::{Layout, binary, note_secret};
+
+use crate::world::{is_installed, run};
+
+/// The quick start as it runs without configuration, but for its folder and its ports.
+fn variables(layout: &Layout) -> BTreeMap<String, String> {
+    let kept = ["OCIS_BASE_DATA_PATH", "OCIS_CONFIG_DIR", "OCIS_LOG_FILE", "OCIS_LOG_LEVEL"];
+    let is_kept = |name: &str| name.ends_with("_ADDR") || name.starts_with("AUTH_BASIC_ARGON2") || kept.contains(&name);
+    layout.variables().iter().filter(|(name, _)| is_kept(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn user_of_the_quickstart_makes_and_revokes_an_app_token_in_chromium() {
+    if !is_installed() {
+        return;
+    }
+    let layout = Layout::new("process-front-door", false);
+    let mut command = Command::new(binary("doorward"));
+    command.arg("quickstart").env_clear().envs(variables(&layout)).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut quickstart = Quickstart(command.spawn().expect("it starts"));
+    let output = BufReader::new(quickstart.0.stdout.take().expect("a pipe"));
+    let (site, password) = introduction(output.lines().map_while(Result::ok));
+    note_secret(&password);
+
+    let screenshots = format!("{}/screenshots", env!("CARGO_TARGET_TMPDIR"));
+    fs::create_dir_all(&screenshots).expect("a folder can be made");
+    let address = layout.variables()["PROXY_HTTP_ADDR"].clone();
+    let environment = BTreeMap::from([
+        ("SITE", site),
+        ("ADDRESS", address),
+        ("LOGIN", "einstein".to_owned()),
+        ("PASSWORD", password),
+        ("SCREENSHOTS", screenshots),
+    ]);
+    let done = run("node".into(), "front_door.mjs", &environment).await;
+    assert_eq!(done.lines().count(), 3, "{done}");
+}
+
+/// The URL to click and einstein's password.
+fn introduction(lines: impl Iterator<Item = String>) -> (String, String) {
+    let (mut site, mut password) = (None, None);
+    for line in lines {
+        let mut words = line.split_whitespace();
+        if let Some(url) = line.split_whitespace().find(|word| word.starts_with("https://")) {
+            site.get_or_insert_with(|| url.trim_end_matches(['/', '.']).to_owned());
+        }
+        if words.next() == Some("einstein") {
+            password = words.next().map(str::to_owned);
+        }
+        if let (Some(site), Some(password)) = (&site, &password) {
+            return (site.clone(), password.clone());
+        }
+    }
+    panic!("the quick start ended before it named its URL and the users: {site:?}");
+}
+
+struct Quickstart(std::process::Child);
+
+impl Drop for Quickstart {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
