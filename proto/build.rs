@@ -10,7 +10,7 @@ use prost::Message as _;
 const ROOTS: [&str; 5] = ["cs3", "doorward", "envoy", "google", "ocis"];
 
 /// Messages that carry a secret. Their `Debug` is written by hand, in `src/redacted.rs`, and does not show it.
-const SECRET: [&str; 19] = [
+const SECRET: [&str; 23] = [
     ".cs3.auth.applications.v1beta1.AppPassword",
     ".cs3.auth.applications.v1beta1.GetAppPasswordRequest",
     ".cs3.auth.applications.v1beta1.InvalidateAppPasswordRequest",
@@ -23,6 +23,10 @@ const SECRET: [&str; 19] = [
     ".doorward.apptokens.v1.RevokeTokenRequest",
     ".doorward.idp.v1.AddClientResponse",
     ".doorward.idp.v1.AddInitialAccessResponse",
+    ".doorward.idp.v1.BeginTotpResponse",
+    ".doorward.idp.v1.ConfirmTotpRequest",
+    ".doorward.idp.v1.ConfirmTotpResponse",
+    ".doorward.idp.v1.RegenerateRecoveryCodesResponse",
     ".doorward.idp.v1.RotateSecretResponse",
     ".doorward.idp.v1.UpdateClientResponse",
     ".doorward.passwords.v1.ChangeOwnPasswordRequest",

@@ -49,6 +49,9 @@ redacted! {
     apptokens::v1::RevokeTokenRequest as "RevokeTokenRequest" {} hides token;
     idp::v1::AddClientResponse as "AddClientResponse" { client } hides secret;
     idp::v1::AddInitialAccessResponse as "AddInitialAccessResponse" { expires } hides token;
+    idp::v1::ConfirmTotpRequest as "ConfirmTotpRequest" { code } hides enrolment;
+    idp::v1::ConfirmTotpResponse as "ConfirmTotpResponse" {} hides recovery_codes;
+    idp::v1::RegenerateRecoveryCodesResponse as "RegenerateRecoveryCodesResponse" {} hides recovery_codes;
     idp::v1::RotateSecretResponse as "RotateSecretResponse" {} hides secret;
     idp::v1::UpdateClientResponse as "UpdateClientResponse" { client } hides secret;
     passwords::v1::JudgePasswordRequest as "JudgePasswordRequest" { user_id, new_user } hides password;
@@ -61,6 +64,18 @@ impl fmt::Debug for passwords::v1::ChangeOwnPasswordRequest {
         f.debug_struct("ChangeOwnPasswordRequest")
             .field("old_password", &Secret(old_password.is_empty()))
             .field("new_password", &Secret(new_password.is_empty()))
+            .finish()
+    }
+}
+
+impl fmt::Debug for idp::v1::BeginTotpResponse {
+    /// All of it is the secret, in several forms.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { enrolment, address, picture } = self;
+        f.debug_struct("BeginTotpResponse")
+            .field("enrolment", &Secret(enrolment.is_empty()))
+            .field("address", &Secret(address.is_empty()))
+            .field("picture", &Secret(picture.is_empty()))
             .finish()
     }
 }

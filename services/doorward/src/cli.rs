@@ -236,6 +236,14 @@ pub(crate) enum User {
         #[arg(allow_hyphen_values = true)]
         username: String,
     },
+    /// Removes a person's second factors, recovery codes and trusted devices; idp must be running
+    ResetFactors {
+        /// The login name
+        #[arg(allow_hyphen_values = true)]
+        username: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
+    },
     /// Removes a person and the password
     Delete {
         /// The login name
@@ -379,6 +387,7 @@ mod tests {
             &["admin", "user", "token", "-u", "-marie", "-e", "1h"],
             &["user", "add", "-marie", "--group", "-staff", "--no-password"],
             &["user", "delete", "-marie", "--yes"],
+            &["user", "reset-factors", "-marie", "--yes"],
             &["user", "passwd", "-marie", "--password-stdin"],
             &["user", "update", "-marie", "--nickname", "-m", "--mail", ""],
             &["group", "member", "add", "-staff", "-marie"],

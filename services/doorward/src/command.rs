@@ -2,6 +2,7 @@
 
 pub(crate) mod authenticate;
 pub(crate) mod config;
+mod factors;
 pub(crate) mod group;
 pub(crate) mod health;
 pub(crate) mod shell;

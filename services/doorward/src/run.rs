@@ -77,7 +77,8 @@ fn user(command: UserOrToken, environment: Environment) -> Result<(), BoxError> 
         UserOrToken::User(command) => {
             let secrets = kept(&environment)?;
             call(environment, &secrets, async |settings, context| {
-                command::user::run(command, admin::Admin::connect(&settings, &context).await?, &context).await
+                let admin = admin::Admin::connect(&settings, &context).await?;
+                command::user::run(command, admin, &settings.idp, &context).await
             })
         }
         UserOrToken::Token(token) => {

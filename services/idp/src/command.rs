@@ -1,6 +1,7 @@
 //! The command line, with which operators call the running service.
 
 mod client;
+mod factors;
 mod keys;
 mod operator;
 mod session;
@@ -11,6 +12,7 @@ use clap::Subcommand;
 use runtime::Context;
 
 pub use client::ClientCommand;
+pub use factors::reset_factors;
 pub use keys::KeysCommand;
 pub use session::SessionCommand;
 

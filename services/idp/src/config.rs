@@ -1,3 +1,5 @@
+mod multi_factor;
+
 use std::path::PathBuf;
 
 use config::{
@@ -11,6 +13,8 @@ use web::page::PageSettings;
 
 use crate::endpoints::{EndpointProfile, IssuerEndpoints};
 use crate::lifetimes::Lifetimes;
+
+pub use multi_factor::{MultiFactor, MultiFactorPolicy};
 
 /// With 4 KiB of groups a token stays below 8 KiB: the longest header that nginx, Apache and Tomcat read as they are
 /// installed, half of what `HAProxy` and `Node.js` read in all, and the longest query of ours, where an ID token is a
@@ -137,6 +141,8 @@ pub struct Config {
     /// addresses are called.
     #[schemars(extend("x-env" = ["<P>_OUTBOUND_CACERT"]))]
     pub outbound_ca: Option<PathBuf>,
+    /// Second factors.
+    pub mfa: MultiFactor,
     /// The lifetimes of tokens, codes, sessions and keys.
     #[serde(flatten)]
     pub lifetimes: Lifetimes,
@@ -207,6 +213,7 @@ impl Section for Config {
         vec![
             ("grpc", &self.grpc),
             ("http", &self.http),
+            ("mfa", &self.mfa),
             ("", &self.pages),
             ("", &self.database_pool),
             ("", &self.lifetimes),

@@ -58,6 +58,10 @@ pub mod page {
     pub const ACCOUNT: &str = "/signin/v1/identifier/_/account";
     /// Where the form is sent that cancels signing in.
     pub const CANCEL: &str = "/signin/v1/identifier/_/cancel";
+    /// Where the form for the second factor is sent.
+    pub const FACTOR: &str = "/signin/v1/identifier/_/factor";
+    /// Where the form that enrols a second factor is sent.
+    pub const ENROL: &str = "/signin/v1/identifier/_/enrol";
     /// Where the form that confirms signing out is sent.
     pub const SIGN_OUT: &str = "/signin/v1/identifier/_/logoff";
     /// What is shown after signing out.

@@ -4,6 +4,7 @@ pub mod account;
 pub mod account_admin;
 mod account_messages;
 mod convert;
+pub mod factors;
 pub mod keys;
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod device_page;
 mod discovery;
 mod end_session;
 pub mod error;
+mod factor;
 mod interaction;
 mod introspect;
 mod issuer;
@@ -97,6 +98,7 @@ fn for_browsers(provider: &Provider) -> Router {
         .merge(cancel::router(state.clone()))
         .merge(consent::router(state.clone()))
         .merge(sign_in::router(state.clone()))
+        .merge(factor::router(state.clone()))
         .merge(consents::router(state.clone()))
         .merge(out_of_band::router(state.clone()))
         .merge(end_session::shared_router(state.clone()))

@@ -37,7 +37,7 @@ use crate::engine::{account_monitor, backchannel, secret_rotation};
 use crate::seal::Sealer;
 use crate::store::Store;
 
-pub use self::config::Config;
+pub use self::config::{Config, MultiFactor, MultiFactorPolicy};
 pub use command::Command;
 pub use engine::provider::Provider;
 pub use migration::Migrator;
@@ -179,6 +179,7 @@ pub fn app(opened: &IdpService) -> Result<App, BoxError> {
     let routes = tonic::service::Routes::new(grpc::serve(provider.clone(), limit)).add_service(keys);
     let routes = routes.add_service(grpc::account::serve(provider.clone(), limit));
     let routes = routes.add_service(grpc::account_admin::serve(provider.clone(), limit));
+    let routes = routes.add_service(grpc::factors::serve(provider.clone(), limit));
     let http = Some(http::all(provider, <Idp as runtime::Service>::IDENTITY.name).into());
     let (tasks, mtls) = (tasks(opened), Some(http::for_certificates(provider).into()));
     Ok(App { http, mtls, tasks, checks: vec![provider.store.database().check()], ..App::grpc(routes) })

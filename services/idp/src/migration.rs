@@ -6,6 +6,7 @@ mod m20261202_000002_secrets;
 mod m20261202_000003_claims_of_keys;
 mod m20261203_000001_session_sources;
 mod m20261203_000002_events;
+mod m20261204_000001_factors;
 
 use sea_orm_migration::prelude::*;
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             m20261202_000003_claims_of_keys::migration(),
             m20261203_000001_session_sources::migration(),
             m20261203_000002_events::migration(),
+            m20261204_000001_factors::migration(),
         ]
     }
 

@@ -33,11 +33,23 @@ pub enum Purpose {
     ClientSecret,
     /// Secrets of the installation itself in the database.
     Installation,
+    /// Secrets of second factors in the database.
+    Factor,
+    /// Second factors that wait for the user to confirm them.
+    Enrolment,
 }
 
 impl Purpose {
-    const ALL: [Self; Self::Installation as usize + 1] =
-        [Self::Code, Self::Flow, Self::AccessToken, Self::PrivateKey, Self::ClientSecret, Self::Installation];
+    const ALL: [Self; Self::Enrolment as usize + 1] = [
+        Self::Code,
+        Self::Flow,
+        Self::AccessToken,
+        Self::PrivateKey,
+        Self::ClientSecret,
+        Self::Installation,
+        Self::Factor,
+        Self::Enrolment,
+    ];
 
     const fn label(self) -> &'static str {
         match self {
@@ -47,6 +59,8 @@ impl Purpose {
             Self::PrivateKey => "doorward idp private key",
             Self::ClientSecret => "doorward idp client secret",
             Self::Installation => "doorward idp installation",
+            Self::Factor => "doorward idp second factor",
+            Self::Enrolment => "doorward idp enrolment",
         }
     }
 }

@@ -32,6 +32,7 @@ use crate::engine::audit_events::AuditEvents;
 use crate::engine::client_request::ClientRequest;
 use crate::engine::clients::{Addition, Clients, Metadata};
 use crate::engine::error::OAuthError;
+use crate::engine::factors::enrolment;
 use crate::engine::form::Form;
 use crate::engine::grants;
 use crate::engine::grants::token_request::TokenRequest;
@@ -39,7 +40,7 @@ use crate::engine::grants::token_response::TokenResponse;
 use crate::engine::keys::{Keys, Parts as KeyParts, Schedule};
 use crate::engine::proofs::{Header, Proofs};
 use crate::engine::provider::{Parts, Provider};
-use crate::engine::sessions;
+use crate::engine::sessions::{self, SignedInUser};
 use crate::engine::tokens::{IdTokenBindings, Issue};
 use crate::model::{Grant, Session, SignIn, seconds, time_of};
 use crate::revocation_sync;
@@ -52,6 +53,8 @@ pub(crate) const SITE: &str = "https://cloud.example";
 pub(crate) const REGISTER: &str = "/konnect/v1/register";
 const SECRET: &str = "an-adequate-secret-of-32-bytes-ok";
 pub(crate) const EINSTEIN: &str = "u-einstein";
+/// The password of the user `einstein`.
+pub(crate) const PASSWORD: &str = "relativity";
 /// A request that proves nothing by headers or connection.
 pub(crate) const NO_PROOFS: Proofs<'static> = Proofs {
     authorization: Header::Missing,
@@ -126,8 +129,13 @@ impl Directory for TestDirectory {
 
 #[async_trait]
 impl Authenticator for TestDirectory {
-    async fn authenticate(&self, _: &Credentials) -> Result<Authenticated, AuthError> {
-        Err(AuthError::Refused(Reason::EmptySecret))
+    async fn authenticate(&self, credentials: &Credentials) -> Result<Authenticated, AuthError> {
+        let found = self.0.lock().expect("not poisoned").clone();
+        let is_right = credentials.secret.expose_secret() == PASSWORD;
+        match found.filter(|user| is_right && user.username == credentials.client_id) {
+            Some(user) => Ok(Authenticated::full(Arc::new(user), "pwd")),
+            None => Err(AuthError::Refused(Reason::EmptySecret)),
+        }
     }
 }
 
@@ -220,7 +228,8 @@ impl Bench {
 
     /// Signs a user in.
     pub(crate) async fn sign_in(&self, browser: &mut Browser, person: &str) -> Session {
-        let begun = sessions::begin(&self.provider, None, person, false, &Caller::default()).await.expect("begins");
+        let user = with_password(person);
+        let begun = sessions::begin(&self.provider, None, user, &Caller::default()).await.expect("begins");
         browser.keep(&format!("__Host-doorward-session={}; Path=/", begun.cookie));
         begun.session
     }
@@ -278,6 +287,22 @@ impl Bench {
     /// The request of a client that sends this form to a path of the first issuer.
     pub(crate) async fn authenticated<'a>(&self, form: &'a Form, path: &str) -> Result<ClientRequest<'a>, OAuthError> {
         ClientRequest::authenticate(&self.provider, self.endpoints(), (form, NO_PROOFS), path).await
+    }
+
+    /// The user as the directory has the account.
+    pub(crate) fn user(&self) -> User {
+        self.directory.0.lock().expect("not poisoned").clone().expect("a user")
+    }
+
+    /// Enrols a second factor of the user. Returns its secret and the recovery codes. The code that confirms it is used up.
+    pub(crate) async fn enrol(&self) -> (String, Vec<String>) {
+        let user = self.user();
+        let enrolment = enrolment::begin(&self.provider, &user).expect("begins");
+        let code = totp_code(&enrolment.secret, self.clock.now());
+        let codes = enrolment::confirm(&self.provider, &user, &enrolment.handle, &code, &Caller::default())
+            .await
+            .expect("is enrolled");
+        (enrolment.secret, codes)
     }
 
     pub(crate) async fn is_signed_in(&self, session: Uuid) -> bool {
@@ -368,6 +393,18 @@ impl Bench {
 pub(crate) fn encoded(pairs: &[(&str, &str)]) -> Form {
     let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     Form::parse(text.as_bytes()).expect("a form")
+}
+
+/// A user who has given the password and does not want to stay signed in.
+pub(crate) const fn with_password(user: &str) -> SignedInUser<'_> {
+    SignedInUser { user, amr: sessions::PASSWORD, remember: false }
+}
+
+/// The code that an authenticator app with this secret shows at a time.
+pub(crate) fn totp_code(secret: &str, at: SystemTime) -> String {
+    let secret = totp_rs::Secret::try_from_base32(secret).expect("a secret");
+    let totp = totp_rs::Builder::new().with_secret(secret).build().expect("a factor");
+    totp.generate(seconds(at)).to_string()
 }
 
 /// The text of a member.

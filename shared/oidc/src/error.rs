@@ -39,6 +39,8 @@ pub enum ErrorCode {
     AccountSelectionRequired,
     /// `prompt=none`, and consent is missing (OpenID Connect Core 3.1.2.6).
     ConsentRequired,
+    /// The user cannot sign in as surely as the client needs it (OpenID Connect Core Unmet Authentication Requirements 1.0).
+    UnmetAuthenticationRequirements,
     /// `request_uri` cannot be resolved, or its content is not valid (OpenID Connect Core 3.1.2.6, RFC 9101, RFC 9126).
     InvalidRequestUri,
     /// The request object is not valid (OpenID Connect Core 3.1.2.6, RFC 9101).
@@ -91,6 +93,7 @@ impl ErrorCode {
         Self::LoginRequired,
         Self::AccountSelectionRequired,
         Self::ConsentRequired,
+        Self::UnmetAuthenticationRequirements,
         Self::InvalidRequestUri,
         Self::InvalidRequestObject,
         Self::RequestNotSupported,
@@ -129,6 +132,7 @@ impl ErrorCode {
             Self::LoginRequired => Row("login_required", InvalidArgument),
             Self::AccountSelectionRequired => Row("account_selection_required", InvalidArgument),
             Self::ConsentRequired => Row("consent_required", InvalidArgument),
+            Self::UnmetAuthenticationRequirements => Row("unmet_authentication_requirements", InvalidArgument),
             Self::InvalidRequestUri => Row("invalid_request_uri", InvalidArgument),
             Self::InvalidRequestObject => Row("invalid_request_object", InvalidArgument),
             Self::RequestNotSupported => Row("request_not_supported", InvalidArgument),

@@ -71,7 +71,9 @@ impl TestFamily {
         let mut family = Self { layout, context, inside: None, servers: Vec::new() };
         match mode {
             Mode::Inside => {
-                let settings = Settings::load(&environment, &Secrets::default()).expect("the configuration is good");
+                // boxed: a future that holds all settings is too large for the stack of a test
+                let settings = Settings::load(&environment, &Secrets::default());
+                let settings = Box::new(settings.expect("the configuration is good"));
                 let enabled = EnabledServices::of(&environment).expect("the services are known");
                 // Once a process: where tests share one, they share the first one's log.
                 let (log, tracing) = (&settings.gateway.log, &settings.gateway.tracing);

@@ -4,11 +4,11 @@ use proto::doorward::users::v1::{Person, PersonStatus, UserProfile};
 use runtime::Context;
 use serde_json::{Value, json};
 
-use super::{NewPassword, json, make_password, new_password, say, table};
+use super::{NewPassword, factors, json, make_password, new_password, say, table};
 use crate::{admin::Admin, cli::User, user_administration::NewUser};
 
 /// Runs `doorward user ...`.
-pub(crate) async fn run(command: User, mut admin: Admin, context: &Context) -> Result<(), BoxError> {
+pub(crate) async fn run(command: User, mut admin: Admin, idp: &idp::Config, context: &Context) -> Result<(), BoxError> {
     match command {
         User::Add { username, mail, display_name, roles, groups, password } => {
             let password = new_password(&password, &username, || make_password(&context.random))?;
@@ -62,6 +62,9 @@ pub(crate) async fn run(command: User, mut admin: Admin, context: &Context) -> R
         User::Enable { username } => {
             admin.set_status(&username, PersonStatus::Active).await?;
             say(format_args!("{username} is enabled"))?;
+        }
+        User::ResetFactors { username, confirmation } => {
+            factors::reset(&admin.person(&username).await?, confirmation, idp, context).await?;
         }
         User::Delete { username, confirmation } => {
             let person = admin.person(&username).await?;

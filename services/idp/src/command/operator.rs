@@ -7,9 +7,9 @@ use config::load_over;
 use proto::doorward::idp::v1::{
     AccountSession, AddClientRequest, AddInitialAccessRequest, Client, EndAllUserSessionsRequest,
     EndUserSessionRequest, GetClientRequest, Key, ListClientsRequest, ListClientsResponse, ListKeysRequest,
-    ListUserSessionsRequest, ListUserSessionsResponse, RemoveClientRequest, RetireKeyRequest, RotateKeyRequest,
-    RotateSecretRequest, UpdateClientRequest, account_admin_api_client::AccountAdminApiClient,
-    idp_admin_api_client::IdpAdminApiClient, keys_api_client::KeysApiClient,
+    ListUserSessionsRequest, ListUserSessionsResponse, RemoveClientRequest, ResetFactorsRequest, RetireKeyRequest,
+    RotateKeyRequest, RotateSecretRequest, UpdateClientRequest, account_admin_api_client::AccountAdminApiClient,
+    factors_api_client::FactorsApiClient, idp_admin_api_client::IdpAdminApiClient, keys_api_client::KeysApiClient,
 };
 use runtime::{Context, Service, client, endpoint_of, operator_token};
 use tonic::metadata::{Ascii, MetadataValue};
@@ -26,6 +26,7 @@ pub(super) struct Operator {
     clients: IdpAdminApiClient<Channel>,
     keys: KeysApiClient<Channel>,
     accounts: AccountAdminApiClient<Channel>,
+    factors: FactorsApiClient<Channel>,
     token: MetadataValue<Ascii>,
     address: String,
 }
@@ -37,9 +38,14 @@ impl Operator {
         let address = endpoint_of(&config.grpc.addr);
         let channel = client::channel_within(&address, &config.grpc_client_tls, Some(PATIENCE), context)?;
         let token = operator_token(&config.token_manager, context)?;
-        let keys = KeysApiClient::new(channel.clone());
-        let accounts = AccountAdminApiClient::new(channel.clone());
-        Ok(Self { clients: IdpAdminApiClient::new(channel), keys, accounts, token, address })
+        Ok(Self {
+            clients: IdpAdminApiClient::new(channel.clone()),
+            keys: KeysApiClient::new(channel.clone()),
+            accounts: AccountAdminApiClient::new(channel.clone()),
+            factors: FactorsApiClient::new(channel),
+            token,
+            address,
+        })
     }
 
     fn request<T>(&self, message: T) -> Request<T> {
@@ -122,6 +128,12 @@ impl Operator {
     pub(super) async fn end_all_sessions(&mut self, message: EndAllUserSessionsRequest) -> Result<(), BoxError> {
         let answer = self.accounts.end_all_user_sessions(self.request(message)).await;
         self.answered(answer).map(drop)
+    }
+
+    /// Removes the second factors of a user. Returns whether there were any.
+    pub(super) async fn reset_factors(&mut self, message: ResetFactorsRequest) -> Result<bool, BoxError> {
+        let answer = self.factors.reset_factors(self.request(message)).await;
+        Ok(self.answered(answer)?.removed)
     }
 
     pub(super) async fn retire_key(&mut self, message: RetireKeyRequest) -> Result<(), BoxError> {

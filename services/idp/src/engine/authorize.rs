@@ -5,6 +5,7 @@
 //! asked next, and `response::grant` answers.
 
 pub mod flow;
+pub(crate) mod level;
 pub(crate) mod par;
 pub(crate) mod prompt;
 pub(crate) mod pushed_request;

@@ -3,12 +3,15 @@
 //! anew by [`Keys`](crate::engine::keys::Keys), also while the service runs: a replica that was not started again may still make one.
 
 use store::StoreError;
+use uuid::Uuid;
 
 use crate::seal::{NotSealedHere, Purpose, Sealer};
 use crate::store::Store;
 
 /// Under what name the key of pairwise subjects is kept.
 const PAIRWISE: &str = "pairwise subjects";
+/// How many second factors are read at a time.
+const FACTORS: u64 = 1000;
 
 /// Why the database does not fit the secrets.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +46,22 @@ pub async fn reseal(store: &Store, sealer: &Sealer) -> Result<(), SecretRotation
             store.reseal_client(&client.id, &kept, &anew).await?;
         }
     }
-    Ok(())
+    reseal_factors(store, sealer).await
+}
+
+/// The secrets of second factors, a page of them at a time.
+async fn reseal_factors(store: &Store, sealer: &Sealer) -> Result<(), SecretRotationError> {
+    let mut after = Uuid::nil();
+    loop {
+        let page = store.sealed_factors(after, FACTORS).await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = *last;
+        for (id, kept) in page {
+            if let Some(anew) = sealer.reseal(Purpose::Factor, &kept) {
+                store.reseal_factor(id, &kept, &anew).await?;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -55,7 +73,7 @@ mod tests {
     use super::*;
     use crate::migration::Migrator;
     use crate::seal::Tag;
-    use crate::store::StoredClient;
+    use crate::store::{FactorKind, StoredClient, StoredFactor};
 
     const OLD: &str = "an-adequate-secret-of-32-bytes-ok";
     const NEW: &str = "another-adequate-secret-of-32-byte";
@@ -87,6 +105,19 @@ mod tests {
             created: UNIX_EPOCH,
         };
         store.add_client(&client).await.expect("adds");
+        let factor = StoredFactor {
+            id: Uuid::from_u128(1),
+            person: "einstein".to_owned(),
+            kind: FactorKind::Totp,
+            sealed: before.seal_bytes(Purpose::Factor, b"factor"),
+            is_administrator: false,
+            last_step: None,
+            failures: 0,
+            blocked_until: UNIX_EPOCH,
+            created: UNIX_EPOCH,
+            used: None,
+        };
+        assert!(store.add_factor(&factor, &[]).await.expect("adds"));
         let known = subject(&before);
         for (current, previous) in [(OLD, ""), (NEW, OLD), (NEW, ""), (THIRD, NEW), (THIRD, "")] {
             let sealer = sealer(current, previous);
@@ -94,6 +125,8 @@ mod tests {
             assert_eq!(subject(&sealer), known, "a person is called the same towards a client, for ever");
             let kept = store.client("jwt").await.expect("reads").expect("is there").sealed_secret.expect("a secret");
             assert_eq!(sealer.open_bytes(Purpose::ClientSecret, &kept).as_deref(), Ok(b"secret".as_slice()));
+            let factors = store.factors("einstein").await.expect("reads");
+            assert_eq!(sealer.open_bytes(Purpose::Factor, &factors[0].sealed).as_deref(), Ok(b"factor".as_slice()));
         }
         let foreign = reseal(&store, &sealer(OLD, "")).await.expect_err("that secret is no use any more");
         assert!(foreign.to_string().contains("IDP_ENCRYPTION_SECRET"), "{foreign}");

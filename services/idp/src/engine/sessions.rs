@@ -27,8 +27,17 @@ const MAX_USER_AGENT: usize = 256;
 
 /// How a user who gave a password has signed in (RFC 8176).
 pub(crate) const PASSWORD: &str = "pwd";
-/// How sure that is (`acr`): one factor. There is no other level yet.
-pub(crate) const ACR: &str = "1";
+
+/// A user who has signed in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SignedInUser<'a> {
+    /// The identifier.
+    pub(crate) user: &'a str,
+    /// By what means (RFC 8176), with spaces between them.
+    pub(crate) amr: &'a str,
+    /// Whether the session shall outlive the browser.
+    pub(crate) remember: bool,
+}
 
 /// A session that has just begun.
 pub(crate) struct NewSession {
@@ -92,8 +101,7 @@ async fn dated(provider: &Provider, user: &str, now: SystemTime) -> SystemTime {
 pub(crate) async fn begin(
     provider: &Provider,
     former: Option<&Session>,
-    user: &str,
-    remember: bool,
+    SignedInUser { user, amr, remember }: SignedInUser<'_>,
     caller: &Caller,
 ) -> Result<NewSession, StoreError> {
     let now = provider.clock.now();
@@ -110,7 +118,7 @@ pub(crate) async fn begin(
         digest: crypto::fingerprint(&secret),
         person: user.to_owned(),
         signed_in,
-        amr: PASSWORD.to_owned(),
+        amr: amr.to_owned(),
         seen: now,
         idle,
         end: now + life,
@@ -128,9 +136,34 @@ pub(crate) async fn begin(
             provider.store.begin_session(&session).await?;
         }
     }
-    let mut value = session.id.as_bytes().to_vec();
-    value.extend_from_slice(&secret);
-    Ok(NewSession { session, cookie: URL_SAFE_NO_PAD.encode(value), cookie_lifetime: remember.then_some(life) })
+    let cookie = cookie(session.id, &secret);
+    Ok(NewSession { session, cookie, cookie_lifetime: remember.then_some(life) })
+}
+
+/// Replaces a session by one of a higher level, when its user has given a further factor by now. Its secret and identifier are
+/// new (row I19); the time of the sign-in and its end stay.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) async fn step_up(provider: &Provider, former: &Session, amr: &str) -> Result<NewSession, StoreError> {
+    let now = provider.clock.now();
+    let secret: [u8; SECRET_LEN] = provider.random.bytes();
+    let session = Session {
+        id: provider.random.uuid(),
+        digest: crypto::fingerprint(&secret),
+        amr: amr.to_owned(),
+        seen: now,
+        ..former.clone()
+    };
+    provider.store.replace_session(former.id, &session).await?;
+    let left = session.end.duration_since(now).unwrap_or_default();
+    let cookie_lifetime = session.remembered.then_some(left);
+    Ok(NewSession { cookie: cookie(session.id, &secret), session, cookie_lifetime })
+}
+
+/// What the cookie of a session holds.
+fn cookie(id: Uuid, secret: &[u8; SECRET_LEN]) -> String {
+    URL_SAFE_NO_PAD.encode([id.as_bytes().as_slice(), secret].concat())
 }
 
 /// The state of the browser as clients may know it (`OpenID` Connect Session Management 1.0): another one after every

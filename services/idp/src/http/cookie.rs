@@ -20,6 +20,11 @@ pub(crate) fn device(endpoints: &IssuerEndpoints) -> String {
     prefixed("doorward-device", endpoints.is_https(), None)
 }
 
+/// The name of the cookie of a device on which a user is not asked for the second factor.
+pub(crate) fn trusted_device(endpoints: &IssuerEndpoints) -> String {
+    prefixed("doorward-trusted", endpoints.is_https(), None)
+}
+
 /// The name of the cookie with the browser state, which scripts of the check-session page read.
 pub(crate) fn browser_state(endpoints: &IssuerEndpoints) -> String {
     prefixed("doorward-state", endpoints.is_https(), None)

@@ -34,6 +34,7 @@ use crate::engine::device::approval::{Approval, grant};
 use crate::engine::device::attempts::{Attempts, TooMany};
 use crate::engine::device::request::DeviceRequest;
 use crate::engine::device::user_code::UserCode;
+use crate::engine::levels::{self, Level};
 use crate::engine::scopes;
 use crate::model::{Session, seconds};
 
@@ -77,6 +78,9 @@ enum Problem {
     /// The browser has no session.
     #[error("the browser has no session")]
     SignIn,
+    /// The client needs a session with several factors.
+    #[error("the session has one factor only")]
+    SecondFactor,
     /// The form was not shown to this browser in this session.
     #[error("the form is not ours")]
     Forgery,
@@ -131,6 +135,7 @@ async fn typed_in(
         visit.check_csrf(session, &parameters)?;
         let found = visit.look_up(session, visit.caller.source, code.clone()).await?;
         let user = visit.user(session, &found.client).await?;
+        visit.check_level(session, &found.client)?;
         match parameters.one("decision", MAX_WORD)? {
             Some(pages::ALLOW) => visit.decide(session, &found, Some(&parameters)).await,
             Some(pages::DENY) => visit.decide(session, &found, None).await,
@@ -217,6 +222,12 @@ impl Visit {
         }
     }
 
+    /// Whether the session is of the level that the client needs.
+    fn check_level(&self, session: &Session, client: &Client) -> Result<(), Problem> {
+        let required = levels::of_client(client, &self.issuer.provider.config.mfa).map_err(|_| Problem::Denied)?;
+        if Level::of(session) < required { Err(Problem::SecondFactor) } else { Ok(()) }
+    }
+
     /// Writes what the user has decided; without a form the device is refused.
     async fn decide(
         &self,
@@ -282,7 +293,8 @@ impl Visit {
     ) -> Response {
         match (outcome, session) {
             (Ok(response), _) => response,
-            (Err(Problem::SignIn), _) => self.sign_in(code),
+            (Err(Problem::SignIn), _) => see_other(&self.issuer.sign_in_url(&path_with(code))),
+            (Err(Problem::SecondFactor), _) => see_other(&self.issuer.step_up_url(&path_with(code))),
             (Err(Problem::Code(error)), Some(session)) => self.form(session, code, Some(error)),
             (Err(Problem::Denied | Problem::Directory(DirectoryError::NotFound)), _) => {
                 self.issuer.notice(Notice::Denied)
@@ -301,12 +313,11 @@ impl Visit {
             }
         }
     }
+}
 
-    /// Sends the browser to the sign-in, which returns here.
-    fn sign_in(&self, code: Option<&UserCode>) -> Response {
-        let back = code.map_or_else(|| page::DEVICE.to_owned(), |code| format!("{}?user_code={code}", page::DEVICE));
-        see_other(&self.issuer.sign_in_url(&back))
-    }
+/// The path of the page with a code in its form, to which the sign-in returns.
+fn path_with(code: Option<&UserCode>) -> String {
+    code.map_or_else(|| page::DEVICE.to_owned(), |code| format!("{}?user_code={code}", page::DEVICE))
 }
 
 impl Problem {

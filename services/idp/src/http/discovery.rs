@@ -17,6 +17,7 @@ use axum::routing::{MethodRouter, get};
 use self::document::Offered;
 use crate::endpoints::IssuerEndpoints;
 use crate::engine::document::Rendered;
+use crate::engine::levels;
 use crate::engine::provider::Provider;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -33,6 +34,7 @@ pub(crate) fn router(provider: &Provider) -> Router {
         verified_certificates: config.mtls.client_ca.is_some(),
         signing: config.algorithms(),
         unsigned_id_tokens: config.unsigned_id_tokens,
+        levels: levels::supported(&config.mfa),
     };
     let keys = provider.keys.clone();
     routes(&provider.issuers, &offered, move || keys.published())

@@ -12,6 +12,7 @@ use web::form::Parameters;
 use web::response::see_other;
 
 use super::authorization_response::{reject, respond, undecided};
+use super::factor;
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, PageContext, SignIn};
 use crate::endpoints::page;
@@ -19,6 +20,7 @@ use crate::engine::authorize::flow::{Destination, Flow};
 use crate::engine::authorize::prompt::{self, NextPrompt, Reauthentication};
 use crate::engine::authorize::request::{self, ValidRequest};
 use crate::engine::authorize::response;
+use crate::engine::levels::Level;
 use crate::engine::scopes;
 use crate::model::Session;
 
@@ -59,6 +61,12 @@ async fn show(issuer: Issuer, RawQuery(query): RawQuery) -> Response {
 /// Continues a flow as far as it goes without the user.
 pub(crate) async fn continue_flow(issuer: &Issuer, flow: Flow, session: Option<Session>, stage: FlowStage) -> Response {
     let Issuer { provider, endpoints, .. } = issuer;
+    if flow.password.is_some() {
+        return match stage {
+            FlowStage::Page => factor::show(issuer, &flow, session).await,
+            FlowStage::Request(_) | FlowStage::Form => see_other(&flow.url(provider, endpoints)),
+        };
+    }
     let pending = match &flow.destination {
         Destination::Client(pending) => pending,
         Destination::Path(path) => return to_path(issuer, &flow, path, session, &stage).await,
@@ -72,7 +80,7 @@ pub(crate) async fn continue_flow(issuer: &Issuer, flow: Flow, session: Option<S
             Err(rejection) => return reject(issuer, &rejection),
         },
     };
-    let next = match prompt::next(provider, &flow, &request, session).await {
+    let next = match prompt::next(provider, &flow, &request, session.clone()).await {
         Ok(next) => next,
         Err(error) => return undecided(issuer, &error),
     };
@@ -87,6 +95,7 @@ pub(crate) async fn continue_flow(issuer: &Issuer, flow: Flow, session: Option<S
             Ok(response) => respond(issuer, &response),
             Err(rejection) => reject(issuer, &rejection),
         },
+        NextPrompt::SecondFactor if is_page => factor::show(issuer, &flow, session).await,
         next if is_page => Page { issuer, flow: &flow, request: &request }.show(&next),
         _ => see_other(&flow.url(provider, endpoints)),
     }
@@ -99,6 +108,10 @@ async fn to_path(issuer: &Issuer, flow: &Flow, path: &str, session: Option<Sessi
         None => Ok(None),
     };
     match user {
+        Ok(Some(_)) if session.as_ref().is_some_and(|session| Level::of(session) < flow.level) => match stage {
+            FlowStage::Page => factor::show(issuer, flow, session).await,
+            FlowStage::Request(_) | FlowStage::Form => see_other(&flow.url(provider, endpoints)),
+        },
         Ok(Some(_)) => see_other(&endpoints.url(path)),
         Ok(None) if matches!(stage, FlowStage::Page) => sign_in(issuer, flow, (SignIn::default(), &[])),
         Ok(None) => see_other(&flow.url(provider, endpoints)),
@@ -137,7 +150,7 @@ impl Page<'_> {
                 let page = pages::Consent { flow, csrf, client, person, scopes: &scopes, redirect_uri };
                 pages::consent(context, &page)
             }),
-            NextPrompt::Nothing(_) | NextPrompt::Refusal(..) => issuer.expired(),
+            NextPrompt::SecondFactor | NextPrompt::Nothing(_) | NextPrompt::Refusal(..) => issuer.expired(),
         }
     }
 
@@ -180,17 +193,22 @@ async fn reauthentication(issuer: &Issuer, flow: &Flow) -> Option<Reauthenticati
 
 /// What the forms of a page send back.
 #[derive(Clone, Copy)]
-struct FormTokens<'a> {
+pub(crate) struct FormTokens<'a> {
     /// The flow, sealed.
-    flow: &'a str,
+    pub(crate) flow: &'a str,
     /// The token of the form.
-    csrf: &'a str,
+    pub(crate) csrf: &'a str,
     /// The token of the form that cancels.
-    cancel: &'a str,
+    pub(crate) cancel: &'a str,
 }
 
 /// A page with a form that is bound to this browser and this flow.
-fn with_form(issuer: &Issuer, flow: &Flow, purpose: &str, show: impl FnOnce(FormTokens<'_>) -> Response) -> Response {
+pub(crate) fn with_form(
+    issuer: &Issuer,
+    flow: &Flow,
+    purpose: &str,
+    show: impl FnOnce(FormTokens<'_>) -> Response,
+) -> Response {
     let (browser, cookie) = issuer.browser();
     let flow = flow.seal(&issuer.provider);
     let token = |purpose| issuer.csrf(&browser, &purpose_of(purpose, &flow));

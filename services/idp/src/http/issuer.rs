@@ -22,6 +22,7 @@ use super::cookie;
 use super::pages::{self, Notice, PageContext};
 use crate::endpoints::{IssuerEndpoints, Paths, page};
 use crate::engine::authorize::flow::Flow;
+use crate::engine::levels::Level;
 use crate::engine::provider::Provider;
 use crate::engine::sessions;
 use crate::model::Session;
@@ -29,6 +30,9 @@ use crate::seal::Tag;
 
 /// What the runtime puts the id of a request in.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The purpose of the token of a browser.
+const BROWSER: &str = "this browser";
 
 /// The state of a handler: the provider, and the issuer whose endpoint was called. Pages that all issuers share have that of the
 /// first.
@@ -136,6 +140,23 @@ impl Issuer {
         let message = self.browser().0.message(purpose);
         origin::is_not_cross_origin(&self.headers, self.endpoints.origin())
             && csrf::is_token(csrf, self.provider.sealer.tags(Tag::Csrf, &message))
+    }
+
+    /// The token by which something is bound to this browser.
+    pub(crate) fn browser_token(&self, browser: &Browser) -> String {
+        self.csrf(browser, BROWSER)
+    }
+
+    /// Whether a token is that of this browser.
+    pub(crate) fn is_browser(&self, token: &str) -> bool {
+        let message = self.browser().0.message(BROWSER);
+        csrf::is_token(token, self.provider.sealer.tags(Tag::Csrf, &message))
+    }
+
+    /// The URL at which a user signs in with several factors and is sent to a path of ours.
+    pub(crate) fn step_up_url(&self, return_to: &str) -> String {
+        let flow = Flow::to_path(self.endpoints.layout, return_to, self.provider.clock.now());
+        Flow { level: Level::Multi, ..flow }.url(&self.provider, &self.endpoints)
     }
 
     /// The URL at which a user signs in and is sent to a path of ours.

@@ -14,6 +14,7 @@ use tonic::metadata::MetadataMap;
 use web::cookie::{Lifetime, with_cookies};
 use web::response::see_other;
 
+use super::factor::{self, AfterPassword};
 use super::interaction::{FlowStage, LOGON, continue_flow, is_own_form, show_sign_in_again};
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{Notice, SignIn, SignInError};
@@ -21,7 +22,7 @@ use super::{cookie, device_cookie};
 use crate::endpoints::page;
 use crate::engine::audit_events::{AuditedUser, Circumstances};
 use crate::engine::authorize::flow::Flow;
-use crate::engine::sessions::{self, NewSession};
+use crate::engine::sessions::{self, NewSession, SignedInUser};
 
 /// The longest form, in bytes: a flow, a password of a kilobyte, and room.
 const MAX_FORM: usize = 80 * 1024;
@@ -29,7 +30,7 @@ const MAX_FORM: usize = 80 * 1024;
 /// The form, which all issuers share. A `GET` on the URL of a form, as of a browser that restores its windows, leads to the
 /// sign-in, or to what that would lead to.
 pub(crate) fn router(state: IssuerState) -> Router {
-    let forms = [page::LOGON, page::CANCEL, page::CONSENT, page::ACCOUNT, page::SIGN_OUT];
+    let forms = [page::LOGON, page::CANCEL, page::FACTOR, page::ENROL, page::CONSENT, page::ACCOUNT, page::SIGN_OUT];
     let router = forms.into_iter().fold(Router::new(), |router, path| router.route(path, get(to_sign_in)));
     router.route(page::LOGON, post(sign_in)).with_state(state)
 }
@@ -131,7 +132,13 @@ async fn succeed(issuer: &Issuer, flow: &Flow, user: &str, remember: bool, calle
         Ok(session) => session,
         Err(error) => return issuer.fault(&error),
     };
-    let begun = match sessions::begin(&issuer.provider, former.as_ref(), user, remember, caller).await {
+    let amr = match factor::after_password(issuer, former.as_ref(), user).await {
+        Ok(AfterPassword::SignedIn { amr }) => amr,
+        Ok(AfterPassword::SecondFactor) => return factor::begin(issuer, flow, user, remember),
+        Err(response) => return response,
+    };
+    let signed_in = SignedInUser { user, amr: &amr, remember };
+    let begun = match sessions::begin(&issuer.provider, former.as_ref(), signed_in, caller).await {
         Ok(begun) => begun,
         Err(error) => return issuer.fault(&error),
     };
@@ -141,7 +148,7 @@ async fn succeed(issuer: &Issuer, flow: &Flow, user: &str, remember: bool, calle
 }
 
 /// The cookies of a session that has just begun.
-fn session_cookies(Issuer { provider, endpoints, .. }: &Issuer, begun: &NewSession) -> [HeaderValue; 2] {
+pub(crate) fn session_cookies(Issuer { provider, endpoints, .. }: &Issuer, begun: &NewSession) -> [HeaderValue; 2] {
     let lifetime = begun.cookie_lifetime.map_or(Lifetime::BrowserSession, Lifetime::For);
     let state = sessions::browser_state(provider, Some(begun.session.id));
     [

@@ -50,7 +50,17 @@ fn of_people(provider: &Provider) -> Vec<(&'static str, &'static str)> {
     let mut all = vec![("GET", page::SIGN_IN), ("GET", page::GOODBYE), ("GET", page::CONSENTS), ("GET", page::DEVICE)];
     all.extend(page::OUT_OF_BAND.map(|path| ("GET", path)));
     all.extend(["/signin/v1/static/style.css", "/signin/v1/static/icon.svg"].map(|path| ("GET", path)));
-    let forms = [page::LOGON, page::CANCEL, page::CONSENT, page::ACCOUNT, page::SIGN_OUT, page::CONSENTS, page::DEVICE];
+    let forms = [
+        page::LOGON,
+        page::CANCEL,
+        page::FACTOR,
+        page::ENROL,
+        page::CONSENT,
+        page::ACCOUNT,
+        page::SIGN_OUT,
+        page::CONSENTS,
+        page::DEVICE,
+    ];
     all.extend(forms.map(|path| ("POST", path)));
     for endpoints in &provider.issuers {
         let paths = endpoints.paths;
@@ -153,7 +163,7 @@ async fn json_error_of_cells_has_status_code_and_that_of_the_other_profile_has_n
 #[tokio::test]
 async fn get_on_the_url_of_a_form_leads_to_the_sign_in() {
     let bench = Bench::new().await;
-    for path in [page::LOGON, page::CANCEL, page::CONSENT, page::ACCOUNT, page::SIGN_OUT] {
+    for path in [page::LOGON, page::CANCEL, page::FACTOR, page::ENROL, page::CONSENT, page::ACCOUNT, page::SIGN_OUT] {
         let reply = bench.get(&mut crate::testing::Browser::default(), path, &[]).await;
         let led = reply.location().is_some_and(|to| to.starts_with("https://cloud.example/signin/v1/identifier?flow="));
         assert!(reply.status == 303 && led, "{path}: {reply:?}");

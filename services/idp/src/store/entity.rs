@@ -384,3 +384,76 @@ pub(super) mod event {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// Second factors of users.
+pub(super) mod factor {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_factors")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub person: String,
+        pub kind: String,
+        /// Tells apart factors of a kind of which a user may have several.
+        pub name: String,
+        #[sea_orm(column_type = "Blob")]
+        pub sealed: Vec<u8>,
+        /// Whether the user was an administrator when it was enrolled.
+        pub administrator: bool,
+        /// The time step of the last code that was accepted (RFC 6238 5.2).
+        pub last_step: Option<i64>,
+        /// Wrong codes since the last right one.
+        pub failures: i64,
+        /// Until when no code is checked.
+        pub blocked_until: i64,
+        pub created: i64,
+        pub used: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Recovery codes that have not been used.
+pub(super) mod recovery_code {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_recovery_codes")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false, column_type = "Blob")]
+        pub digest: Vec<u8>,
+        pub person: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Devices on which a user is not asked for the second factor.
+pub(super) mod trusted_device {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_trusted_devices")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false, column_type = "Blob")]
+        pub digest: Vec<u8>,
+        pub person: String,
+        pub expires: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -5,6 +5,7 @@ mod consents;
 mod deliveries;
 mod devices;
 mod events;
+mod factors;
 mod families;
 mod keys;
 mod one_time_values;
@@ -27,6 +28,7 @@ async fn suite(store: Store) {
     devices::suite(&store).await;
     one_time_values::suite(&store).await;
     events::suite(&store).await;
+    factors::suite(&store).await;
     prune::suite(&store).await;
 }
 

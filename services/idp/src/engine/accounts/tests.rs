@@ -16,7 +16,7 @@ use crate::engine::termination::end;
 use crate::engine::tokens::access_token::PresentedToken;
 use crate::engine::tokens::refresh_token::RefreshToken;
 use crate::model::{Family, Grant, Session};
-use crate::testing::{Bench, Browser, EINSTEIN, Listener, Reply};
+use crate::testing::{Bench, Browser, EINSTEIN, Listener, Reply, with_password};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -238,7 +238,7 @@ fn notified(listener: &Listener) -> Vec<Uuid> {
 async fn i38_a_client_is_notified_by_the_identifier_that_it_knows() {
     let one = signed_in().await;
     let provider = &one.bench.provider;
-    let again = sessions::begin(provider, Some(&one.session), EINSTEIN, false, &Caller::default())
+    let again = sessions::begin(provider, Some(&one.session), with_password(EINSTEIN), &Caller::default())
         .await
         .expect("begins")
         .session;
@@ -251,7 +251,7 @@ async fn i38_a_client_is_notified_by_the_identifier_that_it_knows() {
 
     let one = signed_in().await;
     let (provider, endpoints) = (&one.bench.provider, one.bench.endpoints());
-    let again = sessions::begin(provider, Some(&one.session), EINSTEIN, false, &Caller::default())
+    let again = sessions::begin(provider, Some(&one.session), with_password(EINSTEIN), &Caller::default())
         .await
         .expect("begins")
         .session;
@@ -265,7 +265,7 @@ async fn i38_a_client_is_notified_by_the_identifier_that_it_knows() {
 async fn i38_another_user_who_signs_in_ends_the_former_session() {
     let one = signed_in().await;
     let provider = &one.bench.provider;
-    sessions::begin(provider, Some(&one.session), "u-curie", false, &Caller::default()).await.expect("begins");
+    sessions::begin(provider, Some(&one.session), with_password("u-curie"), &Caller::default()).await.expect("begins");
     assert!(!one.is_good(&one.tokens[0]) && !one.bench.is_signed_in(one.session.id).await);
     assert!(one.is_good(&one.tokens[1]), "what was granted for good stays");
     assert_eq!(deliver_due(provider).await.expect("delivers"), 1);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::endpoints::{EndpointProfile, IssuerEndpoints, page};
+use crate::engine::levels::Level;
 use crate::engine::provider::Provider;
 use crate::model::{Seconds, seconds};
 use crate::seal::Purpose;
@@ -36,6 +37,29 @@ pub struct Flow {
     /// What the user of a session has consented to in this flow.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<GivenConsent>,
+    /// The user who has given the right password and not yet the second factor.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<VerifiedPassword>,
+    /// The level of authentication that a path of ours needs.
+    #[serde(rename = "v", default)]
+    pub level: Level,
+}
+
+/// A right password, without which there is no session yet (row F1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifiedPassword {
+    /// Whose it is.
+    #[serde(rename = "u")]
+    pub user: String,
+    /// When it was given.
+    #[serde(rename = "t")]
+    pub at: Seconds,
+    /// Whether the user wants to stay signed in.
+    #[serde(rename = "r")]
+    pub remember: bool,
+    /// The token of the browser in which it was given: in another one the flow does not count.
+    #[serde(rename = "b")]
+    pub browser: String,
 }
 
 /// What a user has consented to.
@@ -91,13 +115,36 @@ pub struct FlowExpired;
 impl Flow {
     /// A flow that begins now.
     pub fn begin(layout: EndpointProfile, destination: Destination, now: SystemTime) -> Self {
-        Self { layout, began: seconds(now), destination, signed_in: None, chosen: None, consent: None }
+        Self {
+            layout,
+            began: seconds(now),
+            destination,
+            signed_in: None,
+            chosen: None,
+            consent: None,
+            password: None,
+            level: Level::Single,
+        }
     }
 
     /// A flow that leads to a path of ours; to the consents page if it is none.
     pub fn to_path(layout: EndpointProfile, path: &str, now: SystemTime) -> Self {
         let path = same_origin_path(path).unwrap_or(page::CONSENTS).to_owned();
         Self::begin(layout, Destination::Path(path), now)
+    }
+
+    /// The same with another session of the same user in the place of the former one.
+    #[must_use]
+    pub fn with_session(mut self, former: Uuid, session: Uuid) -> Self {
+        for known in [&mut self.signed_in, &mut self.chosen] {
+            if *known == Some(former) {
+                *known = Some(session);
+            }
+        }
+        if let Some(consent) = self.consent.as_mut().filter(|consent| consent.session == former) {
+            consent.session = session;
+        }
+        self
     }
 
     /// The flow as a text.

@@ -16,10 +16,12 @@ use serde_json::Value;
 use store::StoreError;
 
 use super::flow::Flow;
+use super::level;
 use super::request::ValidRequest;
 use crate::engine::accounts::{self, AccountStatus};
 use crate::engine::claims;
 use crate::engine::clients::ConsentPolicy;
+use crate::engine::levels::Level;
 use crate::engine::provider::Provider;
 use crate::model::Session;
 
@@ -30,6 +32,8 @@ pub(crate) enum NextPrompt {
     SignIn { suggested: Option<String>, again: Option<Reauthentication> },
     /// The user has to confirm the account.
     Account { user: Arc<User> },
+    /// The user has to prove to have the second factor, or to enrol one.
+    SecondFactor,
     /// The user has to consent.
     Consent { user: Arc<User>, scope: Scopes },
     /// The request is answered.
@@ -87,6 +91,9 @@ pub(crate) async fn next(
         NextPrompt::Account { .. } => {
             NextPrompt::Refusal(ErrorCode::AccountSelectionRequired, "an account has to be chosen")
         }
+        NextPrompt::SecondFactor => {
+            NextPrompt::Refusal(ErrorCode::InteractionRequired, "the second factor has to be given")
+        }
         NextPrompt::Consent { .. } if needs_confirmation(valid) => NextPrompt::Refusal(
             ErrorCode::InteractionRequired,
             "without PKCE the user has to confirm this client each time",
@@ -131,6 +138,13 @@ async fn asked(
     }
     if !accounts::may_use(&valid.client, &user) {
         return Ok(NextPrompt::Refusal(ErrorCode::AccessDenied, "this user may not use this application"));
+    }
+    let Ok(required) = level::required(valid, &provider.config.mfa) else {
+        let description = "the level of authentication that the client needs is not offered";
+        return Ok(NextPrompt::Refusal(ErrorCode::UnmetAuthenticationRequirements, description));
+    };
+    if Level::of(&session) < required {
+        return Ok(NextPrompt::SecondFactor);
     }
     consented(provider, flow, valid, GrantBasis { since, session, user, scope: valid.grantable() }, prompts.consent)
         .await

@@ -16,6 +16,7 @@ use oidc::session_state;
 use serde_json::{Map, Value};
 use tracing::field::display;
 
+use super::level;
 use super::prompt::GrantBasis;
 use super::pushed_request;
 use super::rejection::{ClientRejection, Rejection};
@@ -53,7 +54,7 @@ pub(crate) async fn granted(
             session: Some(basis.session.id),
             at: seconds(basis.session.signed_in),
             amr: basis.session.amr.split(' ').map(str::to_owned).collect(),
-            acr: sessions::ACR.to_owned(),
+            acr: level::name_for(valid, &basis.session, &provider.config.mfa),
         }),
         scope: basis.scope.clone(),
         claims: (!request.claims.is_empty()).then(|| request.claims.to_string()),

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::request::DeviceRequest;
-use crate::engine::{scopes, sessions};
+use crate::engine::levels::Level;
+use crate::engine::scopes;
 use crate::model::{Grant, Seconds, Session, SignIn, loses_api_scopes, seconds};
 
 /// What the user has granted a device, as it waits for the device to ask.
@@ -38,7 +39,7 @@ pub(crate) fn grant<'a>(
             session: Some(session.id),
             at: seconds(session.signed_in),
             amr: session.amr.split(' ').map(str::to_owned).collect(),
-            acr: sessions::ACR.to_owned(),
+            acr: Level::of(session).name().to_owned(),
         }),
         limited: request.limited || loses_api_scopes(&asked, &scope),
         scope,
@@ -68,7 +69,7 @@ mod tests {
             digest: [0; 32],
             person: "einstein".to_owned(),
             signed_in: UNIX_EPOCH + Duration::from_secs(1000),
-            amr: "pwd otp".to_owned(),
+            amr: "pwd otp mfa".to_owned(),
             seen: UNIX_EPOCH,
             idle: Duration::from_hours(1),
             end: UNIX_EPOCH + Duration::from_hours(1),
@@ -83,6 +84,6 @@ mod tests {
         assert_eq!(granted.resources, ["urn:x"]);
         let sign_in = granted.sign_in.unwrap();
         assert_eq!((sign_in.session, sign_in.at), (Some(Uuid::from_u128(7)), 1000));
-        assert_eq!(sign_in.amr, ["pwd", "otp"]);
+        assert_eq!((sign_in.amr, sign_in.acr.as_str()), (["pwd", "otp", "mfa"].map(str::to_owned).to_vec(), "mfa"));
     }
 }

@@ -1,8 +1,8 @@
 use super::*;
-use crate::testing::{Bench, EINSTEIN};
+use crate::testing::{Bench, EINSTEIN, with_password};
 
 async fn begin(bench: &Bench, former: Option<&Session>, user: &str) -> NewSession {
-    super::begin(&bench.provider, former, user, false, &Caller::default()).await.expect("begins")
+    super::begin(&bench.provider, former, with_password(user), &Caller::default()).await.expect("begins")
 }
 
 async fn is_current(bench: &Bench, cookie: &str) -> bool {
@@ -56,7 +56,8 @@ async fn sign_in_replaces_the_session_of_the_browser() {
 async fn only_the_cookie_of_a_remembered_session_outlives_the_browser() {
     let bench = Bench::new().await;
     assert_eq!(begin(&bench, None, EINSTEIN).await.cookie_lifetime, None);
-    let remembered = super::begin(&bench.provider, None, EINSTEIN, true, &Caller::default()).await.expect("begins");
+    let user = SignedInUser { remember: true, ..with_password(EINSTEIN) };
+    let remembered = super::begin(&bench.provider, None, user, &Caller::default()).await.expect("begins");
     assert_eq!(remembered.cookie_lifetime, Some(bench.provider.config.lifetimes.remembered_session));
 }
 

@@ -15,7 +15,7 @@ use crate::engine::sessions;
 use crate::engine::tokens::access_token::PresentedToken;
 use crate::engine::tokens::refresh_token::RefreshToken;
 use crate::model::{Family, Grant};
-use crate::testing::{Bench, Browser, EINSTEIN};
+use crate::testing::{Bench, Browser, EINSTEIN, with_password};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -202,7 +202,7 @@ async fn session_shows_browser_and_address_and_stays_current_when_its_user_signs
     bench.grant(&first, "app", bench.endpoints(), "openid").await;
     let user_agent = format!("Firefox\u{1b}[2J{}", "x".repeat(300));
     let caller = Caller { user_agent, source: Some([192, 0, 2, 7].into()), ..Caller::default() };
-    let again = sessions::begin(&bench.provider, Some(&first), EINSTEIN, false, &caller).await.expect("begins");
+    let again = sessions::begin(&bench.provider, Some(&first), with_password(EINSTEIN), &caller).await.expect("begins");
     let sessions = listed(&bench, &credential(EINSTEIN, Some(first.id))).await;
     let [session] = sessions.as_slice() else { panic!("one: {sessions:?}") };
     assert_eq!((session.id.as_str(), session.current), (again.session.id.to_string().as_str(), true));

@@ -13,8 +13,6 @@ use crate::engine::clients::{AuthMethod, GrantType};
 /// Scopes that no standard knows.
 const GROUPS: &str = "groups";
 const ROLES: &str = "roles";
-/// The level of authentication: one factor. There is no other level yet.
-const ACR_VALUES: [&str; 1] = ["1"];
 /// The claims of tokens that are not of the user.
 const TOKEN_CLAIMS: [&str; 15] = [
     "sub",
@@ -48,6 +46,8 @@ pub(super) struct Offered {
     pub(super) signing: Vec<Algorithm>,
     /// ID tokens without a signature can be had.
     pub(super) unsigned_id_tokens: bool,
+    /// The levels of authentication that clients may ask for.
+    pub(super) levels: Vec<String>,
 }
 
 /// The metadata.
@@ -56,7 +56,7 @@ pub(super) fn metadata(endpoints: &IssuerEndpoints, offered: &Offered) -> Value 
     let parts = [
         addresses(endpoints, offered.registration),
         certificates(endpoints),
-        requests(endpoints),
+        requests(endpoints, &offered.levels),
         signatures(offered),
         authentication,
         contents(),
@@ -120,7 +120,7 @@ fn methods(endpoints: &IssuerEndpoints, offered: &Offered) -> Vec<&'static str> 
     AuthMethod::ALL.into_iter().filter(is_offered).map(AuthMethod::name).collect()
 }
 
-fn requests(endpoints: &IssuerEndpoints) -> Value {
+fn requests(endpoints: &IssuerEndpoints, levels: &[String]) -> Value {
     // a strict issuer has nothing that comes in a fragment (OAuth 2.1)
     let has = |fragment: bool| !(endpoints.is_strict() && fragment);
     let responses = ResponseType::ALL.into_iter().filter(|response| has(*response != ResponseType::CODE));
@@ -136,7 +136,7 @@ fn requests(endpoints: &IssuerEndpoints) -> Value {
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "display_values_supported": Display::ALL.map(Display::as_str),
         "ui_locales_supported": ["en", "de", "fr"],
-        "acr_values_supported": ACR_VALUES,
+        "acr_values_supported": levels,
         "claims_parameter_supported": true,
         "request_parameter_supported": true,
         "request_uri_parameter_supported": true,

@@ -2,6 +2,7 @@
 
 mod de;
 mod en;
+pub(super) mod factor;
 mod fr;
 
 use web::i18n::{Language, Phrase};

@@ -9,7 +9,7 @@ use crate::engine::tokens::access_token::PresentedToken;
 use crate::model::{Code, Grant, SignIn, seconds};
 use crate::revocations::{self, Of};
 use crate::seal::Purpose;
-use crate::testing::{Bench, Browser, EINSTEIN, Reply};
+use crate::testing::{Bench, Browser, EINSTEIN, Reply, with_password};
 
 const BACK: &str = "https://app.example/back";
 const LIFE: Duration = Duration::from_mins(1);
@@ -136,8 +136,9 @@ async fn access_token_from_before_the_user_signed_in_again_ends_with_signing_out
     let bench = Bench::new().await;
     bench.add("app", &json!({})).await;
     let before = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
-    let begun =
-        sessions::begin(&bench.provider, Some(&before), EINSTEIN, false, &Caller::default()).await.expect("begins");
+    let begun = sessions::begin(&bench.provider, Some(&before), with_password(EINSTEIN), &Caller::default())
+        .await
+        .expect("begins");
     let grant = bench.grant(&begun.session, "app", bench.endpoints(), "openid").await;
     let sign_in = grant.sign_in.clone().map(|sign_in| SignIn { session: Some(before.id), ..sign_in });
     let token = bench.tokens(&Grant { sign_in, ..grant }).await.1;

@@ -1,0 +1,95 @@
+//! Who needs a second factor to sign in.
+
+use authn::User;
+use store::StoreError;
+
+use crate::config::{MultiFactor, MultiFactorPolicy};
+use crate::engine::provider::Provider;
+
+/// What a user with the right password still has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Demand {
+    /// Nothing.
+    Nothing,
+    /// To enter a code.
+    Code,
+    /// To enrol a second factor.
+    Enrolment,
+}
+
+/// What is known of the user beside the account.
+#[derive(Debug, Clone, Copy, Default)]
+struct Facts {
+    /// The user has a second factor.
+    is_enrolled: bool,
+    /// The device is trusted for the user.
+    is_trusted: bool,
+    /// An administrator has a second factor.
+    is_administrator_enrolled: bool,
+}
+
+/// What a user still has to do at a sign-in, on a device that is trusted or not. The groups of the user have to be known.
+///
+/// # Errors
+/// When the database is unavailable: then nobody is signed in without the factor.
+pub(crate) async fn at_sign_in(provider: &Provider, user: &User, is_trusted: bool) -> Result<Demand, StoreError> {
+    let settings = &provider.config.mfa;
+    if settings.policy() == MultiFactorPolicy::Off {
+        return Ok(Demand::Nothing);
+    }
+    let is_enrolled = super::is_enrolled(provider, &user.id.opaque_id).await?;
+    let is_administrator_enrolled =
+        !is_enrolled && user.is_admin() && provider.store.has_factor_of_administrator().await?;
+    Ok(demand(settings, user, Facts { is_enrolled, is_trusted, is_administrator_enrolled }))
+}
+
+fn demand(settings: &MultiFactor, user: &User, facts: Facts) -> Demand {
+    let policy = settings.policy();
+    let is_required = policy == MultiFactorPolicy::Required
+        || settings.groups_required.iter().any(|group| user.groups.contains(group))
+        || (user.is_admin() && facts.is_administrator_enrolled);
+    match (policy, facts) {
+        (MultiFactorPolicy::Off, _) | (_, Facts { is_enrolled: true, is_trusted: true, .. }) => Demand::Nothing,
+        (_, Facts { is_enrolled: true, .. }) => Demand::Code,
+        _ if is_required => Demand::Enrolment,
+        _ => Demand::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use authn::role;
+
+    use super::*;
+
+    #[test]
+    fn f9_policy_group_and_role_decide_on_the_second_factor() {
+        let (plain, enrolled) = (Facts::default(), Facts { is_enrolled: true, ..Facts::default() });
+        let trusted = Facts { is_trusted: true, ..enrolled };
+        let trusted_alone = Facts { is_trusted: true, ..plain };
+        let after_an_administrator = Facts { is_administrator_enrolled: true, ..plain };
+        let user = User { groups: vec!["physics".to_owned()], ..User::default() };
+        let admin = User { roles: vec![role::ADMIN.to_owned()], ..User::default() };
+        for (policy, groups, user, facts, expected) in [
+            ("off", &["physics"][..], &user, plain, Demand::Nothing),
+            ("off", &[], &user, enrolled, Demand::Nothing),
+            ("off", &[], &admin, after_an_administrator, Demand::Nothing),
+            ("optional", &[], &user, plain, Demand::Nothing),
+            ("optional", &[], &user, enrolled, Demand::Code),
+            ("optional", &[], &user, trusted, Demand::Nothing),
+            ("optional", &["physics"], &user, plain, Demand::Enrolment),
+            ("optional", &["physics"], &user, trusted_alone, Demand::Enrolment),
+            ("optional", &["chemistry"], &user, plain, Demand::Nothing),
+            ("optional", &[], &admin, plain, Demand::Nothing),
+            ("optional", &[], &admin, after_an_administrator, Demand::Enrolment),
+            ("optional", &[], &user, after_an_administrator, Demand::Nothing),
+            ("required", &[], &user, plain, Demand::Enrolment),
+            ("required", &[], &user, enrolled, Demand::Code),
+            ("required", &[], &user, trusted, Demand::Nothing),
+        ] {
+            let groups_required = groups.iter().map(|group| (*group).to_owned()).collect();
+            let settings = MultiFactor { policy: policy.to_owned(), groups_required, ..MultiFactor::default() };
+            assert_eq!(demand(&settings, user, facts), expected, "{policy} {groups:?} {facts:?} {:?}", user.roles);
+        }
+    }
+}

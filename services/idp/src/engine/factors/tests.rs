@@ -1,0 +1,180 @@
+//! Codes and enrolments, over a database.
+
+use std::time::Duration;
+
+use authn::{Caller, UserId, role};
+
+use super::enrolment::EnrolmentError;
+use super::policy::Demand;
+use super::totp::STEP;
+use super::*;
+use crate::testing::{Bench, EINSTEIN, totp_code};
+
+async fn verify_now(bench: &Bench, code: &str) -> Result<Method, CodeError> {
+    verify(&bench.provider, EINSTEIN, code, &Caller::default()).await
+}
+
+fn advance_step(bench: &Bench) {
+    bench.advance(Duration::from_secs(STEP));
+}
+
+/// `docs/security-requirements.md#f2`
+#[tokio::test]
+async fn code_of_a_time_step_is_accepted_once() {
+    let bench = Bench::new().await;
+    let (secret, _) = bench.enrol().await;
+    let code = totp_code(&secret, bench.clock.now());
+    assert!(matches!(verify_now(&bench, &code).await, Err(CodeError::Wrong)), "it has confirmed the enrolment");
+    advance_step(&bench);
+    let code = totp_code(&secret, bench.clock.now());
+    assert_eq!(verify_now(&bench, &code).await.ok(), Some(Method::Totp));
+    assert!(matches!(verify_now(&bench, &code).await, Err(CodeError::Wrong)), "a replay");
+    let earlier = totp_code(&secret, bench.clock.now() - Duration::from_secs(STEP));
+    assert!(matches!(verify_now(&bench, &earlier).await, Err(CodeError::Wrong)), "an earlier step");
+    let next = totp_code(&secret, bench.clock.now() + Duration::from_secs(STEP));
+    assert_eq!(verify_now(&bench, &next).await.ok(), Some(Method::Totp), "the clock of the app may be fast");
+}
+
+/// `docs/security-requirements.md#f3`
+#[tokio::test]
+async fn wrong_codes_are_delayed_until_one_is_right() {
+    let bench = Bench::new().await;
+    let (secret, codes) = bench.enrol().await;
+    for _ in 0..=FREE {
+        assert!(matches!(verify_now(&bench, "12345").await, Err(CodeError::Wrong)));
+    }
+    advance_step(&bench);
+    let right = |bench: &Bench| totp_code(&secret, bench.clock.now());
+    assert_eq!(verify_now(&bench, &right(&bench)).await.ok(), Some(Method::Totp), "the first wait is over");
+    for _ in 0..=FREE {
+        assert!(matches!(verify_now(&bench, "12345").await, Err(CodeError::Wrong)));
+    }
+    let refused = verify_now(&bench, &codes[0]).await;
+    assert!(matches!(refused, Err(CodeError::TooMany(wait)) if wait == FIRST_WAIT), "also a right code: {refused:?}");
+    bench.advance(FIRST_WAIT);
+    assert!(matches!(verify_now(&bench, "12345").await, Err(CodeError::Wrong)));
+    let refused = verify_now(&bench, "12345").await;
+    assert!(matches!(refused, Err(CodeError::TooMany(wait)) if wait == 2 * FIRST_WAIT), "{refused:?}");
+    bench.advance(2 * FIRST_WAIT);
+    assert_eq!(verify_now(&bench, &codes[0]).await.ok(), Some(Method::RecoveryCode));
+    assert!(matches!(verify_now(&bench, "12345").await, Err(CodeError::Wrong)), "the count begins anew");
+}
+
+#[test]
+fn wait_doubles_up_to_a_day() {
+    assert_eq!(
+        [0, FREE, FREE + 1, FREE + 2].map(wait_after),
+        [Duration::ZERO, Duration::ZERO, FIRST_WAIT, 2 * FIRST_WAIT]
+    );
+    assert_eq!([FREE + 20, u32::MAX].map(wait_after), [LONGEST_WAIT; 2]);
+}
+
+/// `docs/security-requirements.md#f3`
+#[tokio::test]
+async fn guesses_at_the_same_time_are_all_counted() {
+    let bench = Bench::new().await;
+    bench.enrol().await;
+    let guesses = (0..20).map(|_| verify_now(&bench, "12345"));
+    let outcomes = futures_util::future::join_all(guesses).await;
+    let checked = outcomes.iter().filter(|outcome| matches!(outcome, Err(CodeError::Wrong))).count();
+    assert!(checked <= FREE as usize + 1, "{checked} of 20 were checked");
+}
+
+/// `docs/security-requirements.md#f4`
+#[tokio::test]
+async fn recovery_code_is_accepted_once_and_new_ones_replace_the_others() {
+    let bench = Bench::new().await;
+    let (_, codes) = bench.enrol().await;
+    assert_eq!(verify_now(&bench, &codes[3]).await.ok(), Some(Method::RecoveryCode));
+    assert!(matches!(verify_now(&bench, &codes[3]).await, Err(CodeError::Wrong)));
+    assert_eq!(bench.provider.store.recovery_codes_left(EINSTEIN).await.expect("reads"), 9);
+    let anew = recovery_code::generate(&bench.provider.random);
+    let digests = recovery_code::digests(EINSTEIN, &anew);
+    bench.provider.store.replace_recovery_codes(EINSTEIN, &digests).await.expect("writes");
+    assert!(matches!(verify_now(&bench, &codes[0]).await, Err(CodeError::Wrong)), "replaced");
+    assert_eq!(verify_now(&bench, &anew[0]).await.ok(), Some(Method::RecoveryCode));
+}
+
+/// `docs/security-requirements.md#f1`
+#[tokio::test]
+async fn secret_is_sealed_and_bound_to_its_user() {
+    let bench = Bench::new().await;
+    bench.enrol().await;
+    let [factor] = bench.provider.store.factors(EINSTEIN).await.expect("reads").try_into().expect("one factor");
+    let secret = open(&bench.provider, &factor).expect("is opened");
+    assert!(!factor.sealed.windows(SECRET_LEN).any(|bytes| bytes == secret.as_slice()));
+    let moved = StoredFactor { person: "u-curie".to_owned(), ..factor };
+    assert!(open(&bench.provider, &moved).is_err(), "a row of another user");
+}
+
+/// `docs/security-requirements.md#f5` and `docs/security-requirements.md#f6`
+#[tokio::test]
+async fn enrolment_is_its_users_and_replaces_no_factor() {
+    let bench = Bench::new().await;
+    let user = bench.user();
+    let begun = enrolment::begin(&bench.provider, &user).expect("begins");
+    let code = |bench: &Bench| totp_code(&begun.secret, bench.clock.now());
+    let wrong = enrolment::confirm(&bench.provider, &user, &begun.handle, "000000x", &Caller::default()).await;
+    assert!(matches!(wrong, Err(EnrolmentError::WrongCode)));
+    let id = UserId { opaque_id: "u-curie".to_owned(), ..UserId::default() };
+    let other = authn::User { id, ..user.clone() };
+    let foreign = enrolment::confirm(&bench.provider, &other, &begun.handle, &code(&bench), &Caller::default()).await;
+    assert!(matches!(foreign, Err(EnrolmentError::Expired)));
+    enrolment::confirm(&bench.provider, &user, &begun.handle, &code(&bench), &Caller::default())
+        .await
+        .expect("is enrolled");
+    let again = enrolment::confirm(&bench.provider, &user, &begun.handle, &code(&bench), &Caller::default()).await;
+    assert!(matches!(again, Err(EnrolmentError::AlreadyEnrolled)));
+    bench.advance(Duration::from_mins(30));
+    let late = enrolment::confirm(&bench.provider, &user, &begun.handle, &code(&bench), &Caller::default()).await;
+    assert!(matches!(late, Err(EnrolmentError::Expired)));
+}
+
+/// `docs/security-requirements.md#f9`
+#[tokio::test]
+async fn every_administrator_enrols_after_the_first() {
+    let bench = Bench::new().await;
+    bench.change(|user| user.as_mut().expect("a user").roles = vec![role::ADMIN.to_owned()]);
+    let id = UserId { opaque_id: "u-curie".to_owned(), ..UserId::default() };
+    let other = authn::User { id, ..bench.user() };
+    let demand = async || policy::at_sign_in(&bench.provider, &other, false).await.expect("is decided");
+    assert_eq!(demand().await, Demand::Nothing);
+    bench.enrol().await;
+    assert_eq!(demand().await, Demand::Enrolment);
+    assert!(remove(&bench.provider, EINSTEIN).await.expect("removes"));
+    assert_eq!(demand().await, Demand::Nothing, "the operator has reset the only one");
+}
+
+/// `docs/security-requirements.md#f8`
+#[tokio::test]
+async fn reset_removes_factors_codes_and_trusted_devices() {
+    let bench = Bench::new().await;
+    let (secret, codes) = bench.enrol().await;
+    let cookie = trusted_device::trust(&bench.provider, EINSTEIN).await.expect("is trusted");
+    let is_trusted =
+        async |user: &str| trusted_device::is_trusted(&bench.provider, user, Some(&cookie)).await.expect("asks");
+    assert!(is_trusted(EINSTEIN).await && !is_trusted("u-curie").await);
+    assert!(remove(&bench.provider, EINSTEIN).await.expect("removes"));
+    assert!(!is_trusted(EINSTEIN).await);
+    advance_step(&bench);
+    for code in [&totp_code(&secret, bench.clock.now()), &codes[0]] {
+        assert!(matches!(verify_now(&bench, code).await, Err(CodeError::NotEnrolled)));
+    }
+    assert!(!remove(&bench.provider, EINSTEIN).await.expect("asks"), "nothing is left");
+    bench.enrol().await;
+}
+
+#[tokio::test]
+async fn trust_in_a_device_ends_after_30_days() {
+    let bench = Bench::new().await;
+    let cookie = trusted_device::trust(&bench.provider, EINSTEIN).await.expect("is trusted");
+    let is_trusted =
+        async |cookie: &str| trusted_device::is_trusted(&bench.provider, EINSTEIN, Some(cookie)).await.expect("asks");
+    for wrong in ["", "x", &cookie[1..]] {
+        assert!(!is_trusted(wrong).await, "{wrong}");
+    }
+    bench.advance(trusted_device::TRUSTED_FOR.saturating_sub(Duration::from_secs(1)));
+    assert!(is_trusted(&cookie).await);
+    bench.advance(Duration::from_secs(1));
+    assert!(!is_trusted(&cookie).await);
+}

@@ -1,0 +1,331 @@
+//! The second factor: the forms for its code and for enrolling one, as a part of a flow.
+//!
+//! After the password there is no session yet; the flow holds who gave it, in which browser (row F1). A session that a client
+//! needs to be of a higher level is replaced by one.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use authn::{Caller, Groups, User, UserId, UserType};
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{Extensions, HeaderValue};
+use axum::response::Response;
+use axum::routing::post;
+use store::StoreError;
+use web::cookie::{Lifetime, one, with_cookies};
+use web::form::Parameters;
+use web::response::see_other;
+
+use super::authorization_response::undecided;
+use super::interaction::{FlowStage, FormTokens, continue_flow, is_own_form, resumed, with_form};
+use super::issuer::{Issuer, IssuerState};
+use super::pages::{self, FactorError, Notice};
+use super::{cookie, device_cookie, sign_in};
+use crate::endpoints::page;
+use crate::engine::accounts::{self, AccountStatus};
+use crate::engine::authorize::flow::{Flow, VerifiedPassword};
+use crate::engine::authorize::prompt::{self, PromptError};
+use crate::engine::factors::enrolment::{self, EnrolmentError};
+use crate::engine::factors::policy::{self, Demand};
+use crate::engine::factors::trusted_device::{self, TRUSTED_FOR};
+use crate::engine::factors::{self, CodeError, Method};
+use crate::engine::levels::Level;
+use crate::engine::sessions::{self, PASSWORD, SignedInUser};
+use crate::model::{Session, seconds, time_of};
+
+/// The purpose of the form for the code.
+const FACTOR: &str = "factor";
+/// The purpose of the form that enrols a factor.
+const ENROL: &str = "enrol";
+
+/// The forms, which all issuers share.
+pub(crate) fn router(state: IssuerState) -> Router {
+    Router::new().route(page::FACTOR, post(enter)).route(page::ENROL, post(enrol)).with_state(state)
+}
+
+/// What follows a right password.
+pub(crate) enum AfterPassword {
+    /// The user is signed in by these methods.
+    SignedIn { amr: String },
+    /// The second factor comes first.
+    SecondFactor,
+}
+
+/// Decides whether a user with the right password has to give a second factor; `former` is the session of the browser.
+///
+/// # Errors
+/// The page for a directory or database that is unavailable: then nobody is signed in.
+pub(crate) async fn after_password(
+    issuer: &Issuer,
+    former: Option<&Session>,
+    user: &str,
+) -> Result<AfterPassword, Response> {
+    let Issuer { provider, .. } = issuer;
+    let same = former.filter(|former| former.person == user && Level::of(former) == Level::Multi);
+    if let Some(former) = same.filter(|_| provider.config.mfa.keep_on_reauthentication) {
+        return Ok(AfterPassword::SignedIn { amr: former.amr.clone() });
+    }
+    let id = UserId { opaque_id: user.to_owned(), ..UserId::default() };
+    let user = provider.directory.user(&id, Groups::Include).await;
+    let user = user.map_err(|error| undecided(issuer, &PromptError::Directory(error)))?;
+    match demand(issuer, &user).await.map_err(|error| issuer.fault(&error))? {
+        Demand::Nothing => Ok(AfterPassword::SignedIn { amr: PASSWORD.to_owned() }),
+        Demand::Code | Demand::Enrolment => Ok(AfterPassword::SecondFactor),
+    }
+}
+
+async fn demand(issuer: &Issuer, user: &User) -> Result<Demand, StoreError> {
+    let Issuer { provider, endpoints, headers, .. } = issuer;
+    let cookie = one(headers, &cookie::trusted_device(endpoints));
+    let is_trusted = trusted_device::is_trusted(provider, &user.id.opaque_id, cookie).await?;
+    policy::at_sign_in(provider, user, is_trusted).await
+}
+
+/// Sends a user with the right password to the page for the second factor.
+pub(crate) fn begin(issuer: &Issuer, flow: &Flow, user: &str, remember: bool) -> Response {
+    let (browser, cookie) = issuer.browser();
+    let password = VerifiedPassword {
+        user: user.to_owned(),
+        at: seconds(issuer.provider.clock.now()),
+        remember,
+        browser: issuer.browser_token(&browser),
+    };
+    let flow = Flow { password: Some(password), ..flow.clone() };
+    with_cookies(see_other(&flow.url(&issuer.provider, &issuer.endpoints)), cookie)
+}
+
+/// Who gives or enrols a factor.
+struct Candidate {
+    user: Arc<User>,
+    /// The session that is replaced; none after a password.
+    session: Option<Session>,
+}
+
+/// The user of a flow: who has given the password in this browser, else who is signed in; `None` if that does not count any more.
+async fn candidate(issuer: &Issuer, flow: &Flow, session: Option<Session>) -> Result<Option<Candidate>, Response> {
+    let Issuer { provider, .. } = issuer;
+    let Some(password) = &flow.password else {
+        let Some(session) = session else { return Ok(None) };
+        let user = prompt::user(provider, &session).await.map_err(|error| undecided(issuer, &error))?;
+        return Ok(user.map(|user| Candidate { user, session: Some(session) }));
+    };
+    if !issuer.is_browser(&password.browser) || provider.revocations.ends_sign_in(&password.user, password.at) {
+        return Ok(None);
+    }
+    let is_outdated = |changed| time_of(password.at) < changed;
+    let status = accounts::look_up(provider, &password.user, Groups::Include, is_outdated).await;
+    match status.map_err(|error| undecided(issuer, &PromptError::Directory(error)))? {
+        AccountStatus::Active(user) if user.id.kind != UserType::Service => Ok(Some(Candidate { user, session: None })),
+        AccountStatus::Active(_) | AccountStatus::Ineligible(_) => Ok(None),
+    }
+}
+
+/// Shows the form for the code, or the one that enrols a factor.
+pub(crate) async fn show(issuer: &Issuer, flow: &Flow, session: Option<Session>) -> Response {
+    match candidate(issuer, flow, session).await {
+        Ok(Some(candidate)) => show_form(issuer, flow, &candidate, None).await,
+        Ok(None) => begin_anew(issuer, flow),
+        Err(response) => response,
+    }
+}
+
+/// Why a form is shown again.
+#[derive(Clone, Copy)]
+struct Again<'a> {
+    error: FactorError,
+    /// The enrolment that goes on.
+    enrolment: Option<&'a str>,
+}
+
+impl Again<'_> {
+    const fn new(error: FactorError) -> Self {
+        Self { error, enrolment: None }
+    }
+}
+
+/// A form, with the reason why it is shown again.
+async fn show_form(issuer: &Issuer, flow: &Flow, candidate: &Candidate, again: Option<Again<'_>>) -> Response {
+    let Issuer { provider, .. } = issuer;
+    let demand = match &candidate.session {
+        // a client needs the factor, whatever the policy and the device
+        Some(session) => factors::is_enrolled(provider, &session.person)
+            .await
+            .map(|is_enrolled| if is_enrolled { Demand::Code } else { Demand::Enrolment }),
+        None => policy::at_sign_in(provider, &candidate.user, false).await,
+    };
+    match demand {
+        Ok(Demand::Code) => show_code_form(issuer, flow, again.map(|again| again.error)).await,
+        Ok(Demand::Enrolment) => show_enrolment(issuer, flow, candidate, again).await,
+        // the factor was reset meanwhile
+        Ok(Demand::Nothing) => begin_anew(issuer, flow),
+        Err(error) => issuer.fault(&error),
+    }
+}
+
+async fn show_code_form(issuer: &Issuer, flow: &Flow, error: Option<FactorError>) -> Response {
+    let (languages, redirect_uri) = presentation(issuer, flow).await;
+    let redirect_uri = redirect_uri.as_deref();
+    with_form(issuer, flow, FACTOR, |FormTokens { flow, csrf, cancel }| {
+        let page = pages::FactorCode { flow, csrf, cancel, redirect_uri, error };
+        pages::factor_code(&issuer.page(&languages), &page)
+    })
+}
+
+async fn show_enrolment(issuer: &Issuer, flow: &Flow, candidate: &Candidate, again: Option<Again<'_>>) -> Response {
+    let handle = again.and_then(|again| again.enrolment);
+    let enrolment = match handle {
+        Some(handle) => enrolment::resume(&issuer.provider, &candidate.user, handle),
+        None => enrolment::begin(&issuer.provider, &candidate.user),
+    };
+    let enrolment = match enrolment {
+        Ok(enrolment) => enrolment,
+        Err(error) => {
+            tracing::error!(%error, "a second factor cannot be enrolled");
+            return issuer.failure(error.kind());
+        }
+    };
+    let (languages, redirect_uri) = presentation(issuer, flow).await;
+    let redirect_uri = redirect_uri.as_deref();
+    with_form(issuer, flow, ENROL, |FormTokens { flow, csrf, cancel }| {
+        let page = pages::FactorEnrolment {
+            flow,
+            csrf,
+            cancel,
+            redirect_uri,
+            error: again.map(|again| again.error),
+            enrolment: &enrolment,
+        };
+        pages::factor_enrolment(&issuer.page(&languages), &page)
+    })
+}
+
+/// The languages of the client's request, and where the browser is sent in the end.
+async fn presentation(issuer: &Issuer, flow: &Flow) -> (Vec<String>, Option<String>) {
+    match resumed(issuer, flow).await {
+        Some(request) => (request.request.ui_locales.clone(), Some(request.redirect.as_str().to_owned())),
+        None => (Vec::new(), None),
+    }
+}
+
+/// A form of ours, and who has sent it.
+struct Submission {
+    issuer: Issuer,
+    flow: Flow,
+    candidate: Candidate,
+    form: Parameters,
+}
+
+async fn read(issuer: &Issuer, body: &Bytes, purpose: &str) -> Result<Submission, Response> {
+    let form = Parameters::unlimited(body);
+    let (issuer, flow) = issuer.open(form.text("flow")).ok_or_else(|| issuer.expired())?;
+    if !is_own_form(&issuer, purpose, (form.text("flow"), form.text("csrf"))) {
+        return Err(issuer.notice(Notice::Forgery));
+    }
+    let session = issuer.session().await.map_err(|error| issuer.fault(&error))?;
+    match candidate(&issuer, &flow, session).await? {
+        Some(candidate) => Ok(Submission { issuer, flow, candidate, form }),
+        None => Err(begin_anew(&issuer, &flow)),
+    }
+}
+
+/// `POST page::FACTOR`
+async fn enter(issuer: Issuer, extensions: Extensions, body: Bytes) -> Response {
+    let caller = issuer.caller(&extensions);
+    let Submission { issuer, flow, candidate, form } = match read(&issuer, &body, FACTOR).await {
+        Ok(submission) => submission,
+        Err(response) => return response,
+    };
+    let (user, code) = (&candidate.user.id.opaque_id, form.text("code"));
+    let method = match factors::verify(&issuer.provider, user, code, &caller).await {
+        Ok(method) => method,
+        Err(CodeError::NotEnrolled) => return begin_anew(&issuer, &flow),
+        Err(CodeError::Store(error)) => return issuer.fault(&error),
+        Err(CodeError::Wrong) => {
+            return show_form(&issuer, &flow, &candidate, Some(Again::new(FactorError::Wrong))).await;
+        }
+        Err(CodeError::TooMany(wait)) => {
+            let error = FactorError::TooMany { retry_after: wait.as_secs().max(1) };
+            return show_form(&issuer, &flow, &candidate, Some(Again::new(error))).await;
+        }
+    };
+    let trust = !form.text("trust").is_empty();
+    match complete(&issuer, flow, &candidate, (method, trust), &caller).await {
+        Ok((flow, session, cookies)) => {
+            with_cookies(continue_flow(&issuer, flow, Some(session), FlowStage::Form).await, cookies)
+        }
+        Err(error) => issuer.fault(&error),
+    }
+}
+
+/// `POST page::ENROL`
+async fn enrol(issuer: Issuer, extensions: Extensions, body: Bytes) -> Response {
+    let caller = issuer.caller(&extensions);
+    let Submission { issuer, flow, candidate, form } = match read(&issuer, &body, ENROL).await {
+        Ok(submission) => submission,
+        Err(response) => return response,
+    };
+    let (handle, code) = (form.text("enrolment"), form.text("code"));
+    let codes = match enrolment::confirm(&issuer.provider, &candidate.user, handle, code, &caller).await {
+        Ok(codes) => codes,
+        Err(EnrolmentError::WrongCode) => {
+            let again = Again { error: FactorError::Wrong, enrolment: Some(handle) };
+            return show_form(&issuer, &flow, &candidate, Some(again)).await;
+        }
+        Err(EnrolmentError::Expired) => {
+            return show_form(&issuer, &flow, &candidate, Some(Again::new(FactorError::Expired))).await;
+        }
+        Err(EnrolmentError::AlreadyEnrolled) => return see_other(&flow.url(&issuer.provider, &issuer.endpoints)),
+        Err(EnrolmentError::Store(error)) => return issuer.fault(&error),
+        Err(error @ EnrolmentError::Picture(_)) => return issuer.failure(error.kind()),
+    };
+    match complete(&issuer, flow, &candidate, (Method::Totp, false), &caller).await {
+        Ok((flow, _, cookies)) => {
+            let (languages, _) = presentation(&issuer, &flow).await;
+            let next = flow.url(&issuer.provider, &issuer.endpoints);
+            with_cookies(pages::recovery_codes(&issuer.page(&languages), &codes, &next), cookies)
+        }
+        Err(error) => issuer.fault(&error),
+    }
+}
+
+/// Begins the session that the factor makes possible, and trusts the device if the user wants that.
+async fn complete(
+    issuer: &Issuer,
+    flow: Flow,
+    candidate: &Candidate,
+    (method, trust): (Method, bool),
+    caller: &Caller,
+) -> Result<(Flow, Session, Vec<HeaderValue>), StoreError> {
+    let Issuer { provider, endpoints, .. } = issuer;
+    let (user, amr) = (candidate.user.id.opaque_id.as_str(), method.after_password());
+    let (flow, begun) = match (&candidate.session, &flow.password) {
+        (Some(former), _) => {
+            let begun = sessions::step_up(provider, former, &amr).await?;
+            (flow.with_session(former.id, begun.session.id), begun)
+        }
+        (None, password) => {
+            let remember = password.as_ref().is_some_and(|password| password.remember);
+            let former = issuer.session().await?;
+            let signed_in = SignedInUser { user, amr: &amr, remember };
+            let begun = sessions::begin(provider, former.as_ref(), signed_in, caller).await?;
+            (Flow { signed_in: Some(begun.session.id), password: None, ..flow }, begun)
+        }
+    };
+    let mut cookies = sign_in::session_cookies(issuer, &begun).to_vec();
+    cookies.push(device_cookie::remember(issuer, user));
+    if trust {
+        let value = trusted_device::trust(provider, user).await?;
+        let lifetime = Lifetime::For(TRUSTED_FOR);
+        cookies.push(cookie::private(endpoints, &cookie::trusted_device(endpoints), &value, lifetime));
+    }
+    Ok((flow, begun.session, cookies))
+}
+
+/// Goes back to the form for login name and password.
+pub(crate) fn begin_anew(issuer: &Issuer, flow: &Flow) -> Response {
+    let flow = Flow { password: None, ..flow.clone() };
+    see_other(&flow.url(&issuer.provider, &issuer.endpoints))
+}

@@ -1,0 +1,67 @@
+//! Second factors, recovery codes and trusted devices.
+
+use std::time::UNIX_EPOCH;
+
+use idp::store::{FactorKind, Store, StoredFactor};
+
+use crate::support::{at, id};
+
+fn factor(number: u128, person: &str) -> StoredFactor {
+    StoredFactor {
+        id: id(number),
+        person: person.to_owned(),
+        kind: FactorKind::Totp,
+        sealed: vec![1, 2, 3],
+        is_administrator: person == "meitner",
+        last_step: Some(7),
+        failures: 0,
+        blocked_until: UNIX_EPOCH,
+        created: at(1000),
+        used: None,
+    }
+}
+
+pub(crate) async fn suite(store: &Store) {
+    assert_eq!(store.factors("meitner").await.expect("reads"), []);
+    let administrators = async || store.has_factor_of_administrator().await.expect("reads");
+    assert!(!administrators().await);
+    let (hers, his) = (factor(61, "meitner"), factor(62, "hahn"));
+    assert!(store.add_factor(&his, &[[3; 32]]).await.expect("adds"));
+    assert!(!administrators().await);
+    assert!(store.add_factor(&hers, &[[1; 32], [2; 32]]).await.expect("adds"));
+    assert!(!store.add_factor(&factor(63, "meitner"), &[]).await.expect("asks"), "she has one");
+    assert!(administrators().await);
+    assert_eq!(store.factors("meitner").await.expect("reads"), std::slice::from_ref(&hers));
+    assert_eq!(store.recovery_codes_left("meitner").await.expect("reads"), 2, "those of the first");
+
+    assert!(store.count_guess(hers.id, 0, at(1100)).await.expect("writes"));
+    assert!(!store.count_guess(hers.id, 0, at(1100)).await.expect("asks"), "another was counted meanwhile");
+    let [counted] = store.factors("meitner").await.expect("reads").try_into().expect("one");
+    assert_eq!((counted.failures, counted.blocked_until), (1, at(1100)));
+    assert!(!store.accept_step(hers.id, 7, at(1001)).await.expect("asks"), "a step is accepted once");
+    assert!(store.accept_step(hers.id, 8, at(1001)).await.expect("writes"));
+    let [used] = store.factors("meitner").await.expect("reads").try_into().expect("one");
+    let expected = StoredFactor { last_step: Some(8), used: Some(at(1001)), ..hers.clone() };
+    assert_eq!(used, expected, "wrong codes are forgotten");
+
+    assert!(!store.use_recovery_code("hahn", [1; 32]).await.expect("asks"), "hers is hers");
+    assert!(store.use_recovery_code("meitner", [1; 32]).await.expect("uses"));
+    assert!(!store.use_recovery_code("meitner", [1; 32]).await.expect("asks"), "once");
+    store.replace_recovery_codes("meitner", &[[4; 32]]).await.expect("writes");
+    assert!(!store.use_recovery_code("meitner", [2; 32]).await.expect("asks"), "replaced");
+
+    store.trust_device([8; 32], "meitner", at(2000)).await.expect("writes");
+    let trusted = async |person: &str, now| store.is_trusted_device([8; 32], person, at(now)).await.expect("reads");
+    assert!(trusted("meitner", 1999).await && !trusted("meitner", 2000).await && !trusted("hahn", 1999).await);
+
+    store.reseal_factor(hers.id, &[9], &[4]).await.expect("asks");
+    store.reseal_factor(hers.id, &[1, 2, 3], &[4]).await.expect("writes");
+    let sealed = store.sealed_factors(id(60), 1000).await.expect("reads");
+    assert_eq!(sealed, [(id(61), vec![4]), (id(62), vec![1, 2, 3])]);
+
+    assert!(store.remove_factors("meitner").await.expect("removes"));
+    assert!(!store.remove_factors("meitner").await.expect("asks"));
+    assert!(!administrators().await && !trusted("meitner", 1999).await);
+    assert_eq!(store.recovery_codes_left("meitner").await.expect("reads"), 0);
+    assert_eq!(store.recovery_codes_left("hahn").await.expect("reads"), 1, "his are his");
+}
