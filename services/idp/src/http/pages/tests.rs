@@ -25,6 +25,7 @@ use crate::engine::clients::{
     AuthMethod, Client, ConsentPolicy, ExchangePolicy, LogoutSettings, Presentation, RoleNames, Signatures, Source,
     SubjectType, TokenFormat,
 };
+use crate::engine::factors::enrolment::Enrolment;
 use crate::engine::scopes::RequestedScope;
 use crate::lifetimes::ClientLifetimes;
 
@@ -192,8 +193,29 @@ fn pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
         message(context, StatusCode::IM_A_TEAPOT, text, text),
         error(context, &wrong),
     ];
+    pages.extend(factor_pages(context, text));
     pages.extend(Notice::ALL.map(|what| notice(context, what)));
     pages
+}
+
+/// The pages for second factors.
+fn factor_pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
+    let enrolment = Enrolment {
+        handle: text.to_owned(),
+        secret: text.to_owned(),
+        address: text.to_owned(),
+        picture: "data:image/svg+xml;base64,eA==".to_owned(),
+    };
+    let redirect_uri = Some(REDIRECT);
+    let errors =
+        [None, Some(FactorError::Wrong), Some(FactorError::TooMany { retry_after: 30 }), Some(FactorError::Expired)];
+    let forms = errors.into_iter().flat_map(|error| {
+        let code = FactorCode { flow: text, csrf: text, cancel: text, redirect_uri, error };
+        let enrol =
+            FactorEnrolment { flow: text, csrf: text, cancel: text, redirect_uri, error, enrolment: &enrolment };
+        [factor_code(context, &code), factor_enrolment(context, &enrol)]
+    });
+    forms.chain([recovery_codes(context, &[text.to_owned()], text)]).collect()
 }
 
 async fn shown(context: &PageContext<'_>, text: &str) -> Vec<Shown> {
@@ -295,7 +317,17 @@ async fn pages_are_well_formed_and_say_what_they_are() {
 #[tokio::test]
 async fn i17_every_form_is_posted_here_and_carries_the_token() {
     let endpoints = site();
-    let here = [page::LOGON, page::CANCEL, page::CONSENT, page::ACCOUNT, page::SIGN_OUT, page::CONSENTS, page::DEVICE];
+    let here = [
+        page::LOGON,
+        page::CANCEL,
+        page::FACTOR,
+        page::ENROL,
+        page::CONSENT,
+        page::ACCOUNT,
+        page::SIGN_OUT,
+        page::CONSENTS,
+        page::DEVICE,
+    ];
     let mut seen = BTreeSet::new();
     for Shown { html, .. } in shown(&english(&endpoints), HOSTILE).await {
         for form in html.split("<form ").skip(1) {
