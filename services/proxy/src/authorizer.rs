@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::authentication::Authentication;
 use crate::credential::Credential;
 use crate::identity::Identity;
+use crate::multi_factor::MultiFactor;
 use crate::request_info::RequestInfo;
 use crate::rules::{Rules, Ruling};
 use crate::session::Sessions;
@@ -19,6 +20,8 @@ pub struct Authorizer {
     pub rules: Rules,
     /// Verifies signed URLs; `None` where they are off.
     pub signed_urls: Option<SignedUrls>,
+    /// Decides whether a user has signed in with several factors.
+    pub multi_factor: MultiFactor,
     /// The browser sessions; `None` where they are off.
     pub sessions: Option<Arc<Sessions>>,
 }
@@ -37,7 +40,11 @@ impl Authorizer {
             return Verdict::Allowed(None);
         }
         match self.identify(info).await {
-            Ok(identity) if self.rules.permit(&demands, &identity, info) => Verdict::Allowed(Some(identity)),
+            Ok(identity) if self.rules.permit(&demands, &identity, info) => {
+                let needs_factors = Rules::need_several_factors(&demands);
+                let insufficient = if needs_factors { self.multi_factor.insufficient(info).await } else { None };
+                insufficient.unwrap_or(Verdict::Allowed(Some(identity)))
+            }
             Ok(_) => Verdict::Forbidden,
             Err(verdict) => verdict,
         }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use web::page::PageSettings;
 
 pub use multi_factor::MultiFactor;
+pub(crate) use multi_factor::SEVERAL;
 pub use public::Public;
 pub use session::Session;
 

@@ -25,11 +25,18 @@ pub struct Entrypoint {
 
 impl Entrypoint {
     /// The response to a request that must not pass; `None` if it may. A browser that navigates to a page is redirected to the
-    /// sign-in (`docs/security-requirements.md#e14`), but not with a credential that was refused, which would make a loop.
+    /// sign-in (`docs/security-requirements.md#e14`), but not with a credential that was refused, which would make a loop. The
+    /// same holds where several factors are needed (`docs/security-requirements.md#f12`).
     pub fn refusal(&self, verdict: &Verdict, info: &RequestInfo<'_>) -> Option<Refusal> {
         if matches!(verdict, Verdict::Unauthenticated(CredentialError::Missing))
             && is_navigation(info)
             && let Some(login) = self.authorizer.sessions.as_ref().and_then(|sessions| sessions.login_for(info))
+        {
+            return Some(Refusal::redirect(&login));
+        }
+        if matches!(verdict, Verdict::InsufficientAuthentication { may_step_up: true, .. })
+            && is_navigation(info)
+            && let Some(login) = self.authorizer.sessions.as_ref().and_then(|sessions| sessions.step_up_for(info))
         {
             return Some(Refusal::redirect(&login));
         }

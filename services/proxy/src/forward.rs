@@ -26,7 +26,7 @@ use crate::endpoint::Endpoint;
 use crate::entrypoint::Entrypoint;
 use crate::headers::{ACCESS_TOKEN, strip_hop_by_hop};
 use crate::identity::Identity;
-use crate::multi_factor::{self, MultiFactor};
+use crate::multi_factor;
 use crate::pages::{Pages, Viewer};
 use crate::path::{Path, PathError, Paths};
 use crate::refusal::Refusal;
@@ -54,8 +54,6 @@ pub struct Forwarder {
     pub unmatched: RouteMetrics,
     /// Connections to backends.
     pub clients: Clients,
-    /// Decides which users have signed in with several factors.
-    pub multi_factor: MultiFactor,
     /// Words refusals for browsers.
     pub(crate) pages: Arc<Pages>,
     /// Ends upgraded connections.
@@ -142,7 +140,7 @@ impl Forwarder {
             let route = route.ok_or_else(Refusal::not_found)?;
             let target = uri.path_and_query().and_then(|target| route.uri(target).ok());
             let target = target.ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, "invalid path\n"))?;
-            let is_multi_factor = self.multi_factor.was_done(&info, &verdict).await;
+            let is_multi_factor = self.entrypoint.authorizer.multi_factor.was_done(&info, &verdict).await;
             record.identity = if let Verdict::Allowed(identity) = verdict { identity } else { None };
             (route, target, is_multi_factor, logout::is_one(&info, route))
         };

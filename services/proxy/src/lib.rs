@@ -126,7 +126,13 @@ pub async fn app(
     let mut tasks = sessions.as_ref().map(|sessions| sessions.tasks(context)).unwrap_or_default();
     tasks.extend(signed_urls.as_ref().map(|urls| urls.task(context.clock.clone(), context.shutdown.clone())));
     let entrypoint = Arc::new(Entrypoint {
-        authorizer: Authorizer { authentication, rules, signed_urls, sessions },
+        authorizer: Authorizer {
+            authentication,
+            rules,
+            signed_urls,
+            multi_factor: multi_factor::MultiFactor::new(&config.mfa, sessions.clone()),
+            sessions,
+        },
         challenges: Challenges { basic: types.basic || types.app, bearer: !config.issuer.is_empty() },
         leniency: Leniency { semicolons: config.allow_semicolons },
         filter: Arc::new(config.request_filter()?),
@@ -163,7 +169,6 @@ fn edge(
         routes: routes.map(measured).collect(),
         unmatched: metrics.of_route(NO_ROUTE),
         clients: Clients::new(config.https_cacert.as_deref(), config.insecure_backends)?,
-        multi_factor: multi_factor::MultiFactor::new(&config.mfa, entrypoint.authorizer.sessions.clone()),
         pages: Arc::new(Pages::new(&config.pages)),
         shutdown: context.shutdown.clone(),
     });

@@ -8,30 +8,30 @@ use http::{HeaderName, HeaderValue};
 use oidc::jose::UnverifiedJwt;
 use secrecy::ExposeSecret;
 
-use crate::config::MultiFactor as Settings;
+use crate::config::{MultiFactor as Settings, SEVERAL};
 use crate::credential::Credential;
 use crate::request_info::RequestInfo;
 use crate::session::Sessions;
 use crate::sign_in::SignIn;
+use crate::signed_url::SignedUrls;
 use crate::verdict::Verdict;
 
 /// The header.
 pub const HEADER: HeaderName = HeaderName::from_static("x-multi-factor-authentication");
 /// Its only value.
 pub const DONE: HeaderValue = HeaderValue::from_static("true");
-/// The authentication method that means several factors (RFC 8176 2).
-const SEVERAL: &str = "mfa";
 
 /// Decides whether the header is set.
 pub struct MultiFactor {
     settings: Settings,
     sessions: Option<Arc<Sessions>>,
+    acr_values: Arc<str>,
 }
 
 impl MultiFactor {
     /// Decides by these settings, and by the sign-ins of the sessions.
     pub fn new(settings: &Settings, sessions: Option<Arc<Sessions>>) -> Self {
-        Self { settings: settings.clone(), sessions }
+        Self { settings: settings.clone(), sessions, acr_values: settings.acr_values().into() }
     }
 
     /// Whether the user of a request with this verdict has signed in with several factors.
@@ -42,6 +42,24 @@ impl MultiFactor {
         if !matches!(verdict, Verdict::Allowed(Some(_))) {
             return false;
         }
+        self.is_sufficient(info).await
+    }
+
+    /// The verdict on a permitted request that needs several factors, whether or not backends may demand them: `None` if the user
+    /// has signed in with them (`docs/security-requirements.md#f12`).
+    pub(crate) async fn insufficient(&self, info: &RequestInfo<'_>) -> Option<Verdict> {
+        // The session's user need not be that of a signed URL.
+        if !SignedUrls::is_one(info) && self.is_sufficient(info).await {
+            return None;
+        }
+        let may_step_up = match (Credential::of(info), &self.sessions) {
+            (Ok(None), Some(sessions)) => sessions.may_step_up(info.headers).await,
+            _ => false,
+        };
+        Some(Verdict::InsufficientAuthentication { acr_values: Arc::clone(&self.acr_values), may_step_up })
+    }
+
+    async fn is_sufficient(&self, info: &RequestInfo<'_>) -> bool {
         let sign_in = match (Credential::of(info), &self.sessions) {
             (Ok(Some(Credential::Bearer(token))), _) => of_access_token(token.expose_secret()),
             (Ok(None), Some(sessions)) => sessions.sign_in(info.headers).await,

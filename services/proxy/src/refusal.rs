@@ -98,6 +98,7 @@ impl Refusal {
             Verdict::Allowed(_) => return None,
             Verdict::Unauthenticated(error) => Self::unauthenticated(*error, info, challenges),
             Verdict::Forbidden => Self::new(StatusCode::FORBIDDEN, "not permitted\n"),
+            Verdict::InsufficientAuthentication { acr_values, .. } => Self::insufficient(acr_values, info),
             Verdict::CrossSite => Self::new(StatusCode::FORBIDDEN, "cross-site request refused\n"),
             Verdict::Busy { retry_after } => {
                 let mut refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "too many requests\n");
@@ -118,8 +119,7 @@ impl Refusal {
         if info.header(&REQUESTED_WITH).is_some_and(|value| value.eq_ignore_ascii_case("XMLHttpRequest")) {
             return refusal;
         }
-        // An invalid host could end the quoted string.
-        let realm = if is_host(info.host) { info.host } else { "doorward" };
+        let realm = realm(info);
         let detail = if error == CredentialError::Invalid { ", error=\"invalid_token\"" } else { "" };
         let bearer = challenges.bearer.then(|| format!("Bearer realm=\"{realm}\", charset=\"UTF-8\"{detail}"));
         let basic = challenges.basic.then(|| format!("Basic realm=\"{realm}\", charset=\"UTF-8\""));
@@ -137,6 +137,20 @@ impl Refusal {
         is_error && self.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"))
     }
 
+    /// For a user who has to sign in with several factors (RFC 9470 3).
+    fn insufficient(acr_values: &str, info: &RequestInfo<'_>) -> Self {
+        let mut refusal = Self::new(StatusCode::UNAUTHORIZED, "a sign-in with several factors is required\n");
+        let realm = realm(info);
+        let challenge = format!(
+            "Bearer realm=\"{realm}\", charset=\"UTF-8\", error=\"insufficient_user_authentication\", \
+             error_description=\"a sign-in with several factors is required\", acr_values=\"{acr_values}\""
+        );
+        if let Ok(value) = HeaderValue::try_from(challenge) {
+            refusal.headers.insert(WWW_AUTHENTICATE, value);
+        }
+        refusal
+    }
+
     /// As an HTTP response.
     pub fn into_response(self) -> axum::response::Response {
         let mut response = axum::response::Response::new(axum::body::Body::from(self.body));
@@ -144,6 +158,11 @@ impl Refusal {
         *response.headers_mut() = self.headers;
         response
     }
+}
+
+/// The realm of a challenge. An invalid host could end the quoted string.
+fn realm<'a>(info: &RequestInfo<'a>) -> &'a str {
+    if is_host(info.host) { info.host } else { "doorward" }
 }
 
 /// Whether a browser navigates to a page, as opposed to a script or program that requests data
@@ -225,6 +244,20 @@ mod tests {
         assert!(!with("POST", "a", &[html], is_navigation));
         assert!(!with("GET", "a", &[("accept", "*/*")], is_navigation));
         assert!(!with("PROPFIND", "a", &[html], is_navigation));
+    }
+
+    #[test]
+    fn f12_missing_factors_are_challenged_as_rfc_9470_says() {
+        let verdict = Verdict::InsufficientAuthentication { acr_values: "advanced gold".into(), may_step_up: false };
+        let challenges = Challenges { basic: true, bearer: true };
+        let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges));
+        let refusal = refusal.expect("a refusal");
+        let told: Vec<_> = refusal.headers.get_all(WWW_AUTHENTICATE).iter().collect();
+        assert_eq!((refusal.status, told.len()), (StatusCode::UNAUTHORIZED, 1), "no password helps");
+        let challenge = told[0].to_str().expect("text");
+        assert!(challenge.starts_with("Bearer realm=\"cloud.example\""), "{challenge}");
+        assert!(challenge.contains("error=\"insufficient_user_authentication\""), "{challenge}");
+        assert!(challenge.ends_with("acr_values=\"advanced gold\""), "{challenge}");
     }
 
     #[test]

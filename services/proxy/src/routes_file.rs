@@ -119,6 +119,8 @@ struct RuleEntry {
     roles: Vec<String>,
     #[serde(default)]
     scopes: Vec<String>,
+    #[serde(default)]
+    multi_factor: bool,
 }
 
 #[derive(Deserialize, PartialEq, Eq)]
@@ -193,10 +195,11 @@ fn route(entry: RouteEntry) -> Result<Route, String> {
 }
 
 fn rule(entry: RuleEntry) -> Result<Rule, String> {
-    let RuleEntry { host, path, regex, methods, query, networks, ignore_case, action, groups, roles, scopes } = entry;
-    let demands_nothing = groups.is_empty() && roles.is_empty() && scopes.is_empty();
+    let RuleEntry { host, path, regex, methods, query, networks, ignore_case, .. } = entry;
+    let RuleEntry { action, groups, roles, scopes, multi_factor, .. } = entry;
+    let demands_nothing = groups.is_empty() && roles.is_empty() && scopes.is_empty() && !multi_factor;
     if action != ActionName::Authenticate && !demands_nothing {
-        return Err("groups, roles and scopes are demands of action: authenticate".to_owned());
+        return Err("groups, roles, scopes and multi_factor are demands of action: authenticate".to_owned());
     }
     let grants = |scope: &String| Grants::parse([scope.as_str()]).map_err(|problem| problem.to_string());
     let action = match action {
@@ -206,6 +209,7 @@ fn rule(entry: RuleEntry) -> Result<Rule, String> {
             groups,
             roles,
             scopes: scopes.iter().map(grants).collect::<Result<_, _>>()?,
+            multi_factor,
         }),
     };
     Ok(Rule { pattern: pattern(MatchFields { host, path, regex, methods, query, networks, ignore_case })?, action })

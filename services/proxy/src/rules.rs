@@ -37,6 +37,8 @@ pub struct Demands {
     pub roles: Vec<String>,
     /// One of these grants, in place of scopes that permit the path.
     pub scopes: Vec<Grants>,
+    /// Whether the user has signed in with several factors.
+    pub multi_factor: bool,
 }
 
 impl Demands {
@@ -126,7 +128,12 @@ impl Rules {
         })
     }
 
-    /// Whether the user and the credential meet the demands.
+    /// Whether the user has to have signed in with several factors.
+    pub fn need_several_factors(demands: &[Option<&Demands>]) -> bool {
+        demands.iter().flatten().any(|demands| demands.multi_factor)
+    }
+
+    /// Whether the user and the credential meet the demands, apart from the factors.
     pub fn permit(&self, demands: &[Option<&Demands>], identity: &Identity, info: &RequestInfo<'_>) -> bool {
         demands.iter().all(|demands| match demands {
             Some(demands) => demands.are_met_by(identity, info, &self.path_scopes),

@@ -41,6 +41,7 @@ use crate::request_info::RequestInfo;
 use crate::site::Site;
 use crate::store::sessions::Rows;
 use cookie::Cookies;
+use login::STEP_UP;
 use seal::Sealer;
 use tokens::Client;
 
@@ -75,6 +76,8 @@ pub struct Sessions {
     cookies: Cookies,
     sealer: Sealer,
     rows: Rows,
+    /// The levels that are asked for where several factors are needed.
+    acr_values: String,
     idle: Duration,
     life: Duration,
     leeway: Duration,
@@ -129,6 +132,7 @@ impl Sessions {
             issuer: IssuerCache::new(source, clock.clone(), options),
             sealer: Sealer::new(&settings.secret, random.clone()),
             rows: Rows::new(database),
+            acr_values: config.mfa.acr_values(),
             idle: settings.idle,
             life: settings.life,
             leeway: settings.leeway,
@@ -142,6 +146,11 @@ impl Sessions {
     /// The URL of the sign-in for a page; `None` for a page of a host that never receives the session cookie.
     pub fn login_for(&self, info: &RequestInfo<'_>) -> Option<String> {
         self.site.login_for(info)
+    }
+
+    /// The URL of the sign-in with several factors for a page; `None` as for [`login_for`](Self::login_for).
+    pub fn step_up_for(&self, info: &RequestInfo<'_>) -> Option<String> {
+        self.site.login_for(info).map(|login| format!("{login}&{STEP_UP}=1"))
     }
 
     /// The background tasks.

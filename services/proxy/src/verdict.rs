@@ -16,6 +16,13 @@ pub enum Verdict {
     Forbidden,
     /// The user may do this, but the page of another site has sent the request (`docs/security-requirements.md#e12`).
     CrossSite,
+    /// The user may do this after signing in with several factors (RFC 9470).
+    InsufficientAuthentication {
+        /// The levels that are enough (`acr_values`).
+        acr_values: Arc<str>,
+        /// Whether a browser may be sent to the sign-in for it.
+        may_step_up: bool,
+    },
     /// Too many attempts.
     Busy {
         /// When to try again.

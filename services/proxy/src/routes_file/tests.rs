@@ -244,7 +244,14 @@ fn what_is_odd_is_refused_with_its_place() {
         ("routes: [{ path: /a, backend: 'http://a', internal_token: keep }]", "keep"),
         ("access: [{ path: /a, action: permit }]", "permit"),
         ("access: [{ path: /a }]", "action"),
-        ("access: [{ path: /a, action: allow, roles: [admin] }]", "access rule 1: groups, roles and scopes"),
+        (
+            "access: [{ path: /a, action: allow, roles: [admin] }]",
+            "access rule 1: groups, roles, scopes and multi_factor",
+        ),
+        (
+            "access: [{ path: /a, action: deny, multi_factor: true }]",
+            "access rule 1: groups, roles, scopes and multi_factor",
+        ),
         ("access: [{ path: /a, action: allow }, { methods: [get], action: deny }]", "access rule 2: method \"get\""),
         ("access: [{ networks: [cloud.example], action: deny }]", "network"),
         ("access: [{ scopes: ['node:*:rw'], action: authenticate }]", "there is no scope"),

@@ -104,6 +104,14 @@ impl Sessions {
         self.open_tokens(&row).map(|tokens| tokens.sign_in)
     }
 
+    /// Whether the browser of a request's session may be sent to the issuer for further factors. Where that was done for this
+    /// session already, the issuer does not give what is needed, and a redirect would make a loop.
+    pub(crate) async fn may_step_up(&self, headers: &HeaderMap) -> bool {
+        let Some(key) = self.key(headers) else { return false };
+        let Ok(Some(row)) = self.rows.find(&key).await else { return false };
+        self.open_tokens(&row).is_some_and(|tokens| !tokens.stepped_up)
+    }
+
     fn has_ended(&self, row: &Row, now: SystemTime) -> bool {
         let is_watched = self.ended_at_issuer.is_some() && row.sid.is_some();
         let idle = if is_watched { self.idle.min(MOST_UNWATCHED) } else { self.idle };

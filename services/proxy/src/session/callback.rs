@@ -132,7 +132,7 @@ impl Sessions {
         let subject = self.subject(&granted, &login).await?;
         let finished = Finished { state: digest_of(state), target: login.target.clone() };
         let finished = Finished::remember(self.end_former(headers, &subject).await?, finished);
-        let secret = self.begin_session(granted, &subject, finished).await?;
+        let secret = self.begin_session(granted, &subject, (finished, login.step_up)).await?;
         Event { subject: &subject.sub, ..Event::new("session.begin", "success") }.log();
         let cookie = self.cookies.set_session(&secret, self.life.as_secs());
         Ok(with_cookies(redirect(&login.target), [cookie]))
@@ -193,14 +193,14 @@ impl Sessions {
         &self,
         granted: Granted,
         subject: &Subject,
-        finished: Vec<Finished>,
+        (finished, stepped_up): (Vec<Finished>, bool),
     ) -> Result<String, SignInError> {
         let (secret, now) = (self.secret(), self.clock.now());
         let (key, access_end) = (digest_of(&secret), now + granted.life());
         let Granted { access_token, refresh_token, id_token, .. } = granted;
         let id = id_token.unwrap_or_default();
         let sign_in = subject.sign_in.clone();
-        let tokens = Tokens { access: access_token, refresh: refresh_token, id, sign_in, finished };
+        let tokens = Tokens { access: access_token, refresh: refresh_token, id, sign_in, stepped_up, finished };
         let row = Row {
             tokens: self.sealer.seal(Purpose::Tokens(&key), &tokens),
             key,

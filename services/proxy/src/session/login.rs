@@ -25,6 +25,8 @@ const LOGIN_TIMEOUT: Duration = Duration::from_mins(10);
 const MAX_COOKIES: usize = 8 * 1024;
 /// The parameter of a sign-in that replaces one whose cookie is lost.
 const AGAIN: &str = "again";
+/// The parameter of a sign-in with several factors.
+pub(super) const STEP_UP: &str = "step_up";
 /// The prefix of its `state`. If its cookie is lost too, the browser keeps none, and there is no further attempt.
 const AGAIN_STATE: &str = "again.";
 
@@ -37,6 +39,9 @@ pub(super) struct Login {
     pub(super) verifier: String,
     /// The page to which it returns.
     pub(super) target: String,
+    /// Whether several factors are asked for.
+    #[serde(default)]
+    pub(super) step_up: bool,
     /// Its expiry, in seconds since the epoch.
     until: u64,
 }
@@ -49,19 +54,23 @@ pub(super) async fn begin(sessions: &Sessions, query: &str, headers: &HeaderMap)
     if parameter(AGAIN).is_some() {
         state.insert_str(0, AGAIN_STATE);
     }
+    let step_up = parameter(STEP_UP).is_some();
     let (nonce, verifier) = (sessions.secret(), sessions.secret());
-    let Some(address) = sessions.authorization(&state, &nonce, &verifier).await else {
+    let Some(mut address) = sessions.authorization(&state, &nonce, &verifier).await else {
         return sessions.pages.notice(Notice::SignInUnavailable, headers);
     };
+    if step_up {
+        address.query_pairs_mut().append_pair("acr_values", &sessions.acr_values);
+    }
     let until = seconds(sessions.clock.now() + LOGIN_TIMEOUT);
-    let cookie = sessions.keep(&sessions.login_cookie(&state), &Login { nonce, verifier, target, until });
+    let cookie = sessions.keep(&sessions.login_cookie(&state), &Login { nonce, verifier, target, step_up, until });
     let others = sessions.make_room(headers, cookie.len());
-    with_cookies(redirect(&address), others.into_iter().chain([cookie]))
+    with_cookies(redirect(address.as_str()), others.into_iter().chain([cookie]))
 }
 
 impl Sessions {
     /// The URL of the authorization request; `None` if the issuer does not answer.
-    async fn authorization(&self, state: &str, nonce: &str, verifier: &str) -> Option<String> {
+    async fn authorization(&self, state: &str, nonce: &str, verifier: &str) -> Option<Url> {
         let known = self.issuer.get().await.ok()?;
         let mut address = Url::parse(known.metadata.authorization_endpoint.as_deref()?).ok()?;
         if !matches!(address.scheme(), "https" | "http") {
@@ -77,7 +86,7 @@ impl Sessions {
             .append_pair("nonce", nonce)
             .append_pair("code_challenge", &pkce::challenge(verifier))
             .append_pair("code_challenge_method", pkce::Method::S256.as_str());
-        Some(address.into())
+        Some(address)
     }
 
     /// The cookie that holds a sign-in.

@@ -96,6 +96,7 @@ impl Sessions {
             // Every issuer accepts the ID token of the sign-in as `id_token_hint`.
             id: held.id.clone(),
             sign_in: held.sign_in.clone(),
+            stepped_up: held.stepped_up,
             finished: held.finished.clone(),
         };
         let sealed = self.sealer.seal(Purpose::Tokens(&row.key), &tokens);

@@ -44,7 +44,8 @@ impl Sessions {
         let (secret, now) = (self.secret(), self.clock.now());
         let key = digest_of(&secret);
         let (access, id) = (access.to_owned(), "id".to_owned());
-        let tokens = Tokens { access, refresh: None, id, sign_in: SignIn::default(), finished: Vec::new() };
+        let tokens =
+            Tokens { access, refresh: None, id, sign_in: SignIn::default(), stepped_up: false, finished: Vec::new() };
         let far = now + Duration::from_hours(1000);
         let row = Row {
             tokens: self.sealer.seal(Purpose::Tokens(&key), &tokens),

@@ -118,6 +118,7 @@ impl World {
             refresh: refresh.map(str::to_owned),
             id: "id".into(),
             sign_in: SignIn::default(),
+            stepped_up: false,
             finished: Vec::new(),
         };
         let tokens = self.one.sealer.seal(Purpose::Tokens(&key), &tokens);

@@ -39,6 +39,9 @@ pub(crate) struct Tokens {
     /// How the user has signed in.
     #[serde(default)]
     pub(crate) sign_in: SignIn,
+    /// Whether several factors were asked for: then the issuer is not asked for them again.
+    #[serde(default)]
+    pub(crate) stepped_up: bool,
     /// The completed sign-ins of this session.
     #[serde(default)]
     pub(crate) finished: Vec<Finished>,

@@ -193,3 +193,34 @@ async fn multi_factor_header_follows_the_level_of_the_sign_in() {
         assert_eq!(header(&seen[0], "x-multi-factor-authentication"), expected, "{level}, after an exchange of tokens");
     }
 }
+
+/// Row F12.
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_that_needs_several_factors_sends_a_browser_to_the_sign_in_and_challenges_a_program() {
+    // the provider signs users in at level 1
+    for (level, is_enough) in [("1", true), ("advanced", false)] {
+        let site = Site::start_with(&format!("edge-session-several-{level}"), |layout| {
+            layout.set("OCIS_MFA_AUTH_LEVEL_NAMES", level);
+        })
+        .await;
+        let mut browser = Browser::new();
+        site.sign_in(&mut browser, "/a").await;
+        let page = site.navigate(&mut browser, "/several/a").await;
+        if is_enough {
+            assert_eq!(page.status, StatusCode::OK, "{page:?}");
+            continue;
+        }
+        assert_eq!(page.status, StatusCode::FOUND, "{page:?}");
+        assert!(page.location.ends_with("?rd=%2Fseveral%2Fa&step_up=1"), "{page:?}");
+        let authorize = browser.open(&page.location).await.expect("answers");
+        assert!(authorize.location.contains("acr_values=advanced"), "{authorize:?}");
+        assert_eq!(site.fetch(&mut browser, "GET", "/several/a", "same-origin").await, StatusCode::UNAUTHORIZED);
+        let answer = client().get(format!("{}/several/a", site.own)).bearer_auth(&site.world.token).send().await;
+        let answer = answer.expect("answers");
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "an app token has one factor");
+        let challenge = answer.headers()["www-authenticate"].to_str().expect("text").to_owned();
+        assert!(challenge.contains("error=\"insufficient_user_authentication\""), "{challenge}");
+        assert!(challenge.contains("acr_values=\"advanced\""), "{challenge}");
+        assert!(site.world.backend.take().is_empty(), "nothing has reached the backend");
+    }
+}

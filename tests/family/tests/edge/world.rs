@@ -115,6 +115,7 @@ access:
   - {{ path: /internal, action: deny }}
   - {{ path: /open/closed, action: deny }}
   - {{ path: /admin, roles: [admin], action: authenticate }}
+  - {{ path: /several, multi_factor: true, action: authenticate }}
 "
     )
 }
