@@ -27,9 +27,9 @@ class ShortLived(PrivateKeyJWT):
 
 
 def fields(page: str) -> dict[str, list[str]]:
-    """The fields of the page's form that have a value already."""
+    """The fields of the page's first form that have a value already."""
     found: dict[str, list[str]] = {}
-    for tag in re.findall(r"<input[^>]*>", page):
+    for tag in re.findall(r"<input[^>]*>", page.partition("</form>")[0]):
         name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
         if name and value:
             found.setdefault(name[1], []).append(value[1])

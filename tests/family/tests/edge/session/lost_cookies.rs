@@ -52,7 +52,7 @@ async fn browser_without_cookies_is_shown_a_page_after_one_more_attempt() {
     let shown = browser.open(&callback).await.expect("answers");
     assert_eq!((shown.status, shown.location.as_str()), (StatusCode::BAD_REQUEST, ""), "no third attempt");
     assert!(shown.page.contains("does not accept cookies"), "{}", shown.page);
-    assert!(shown.page.contains("<a href=\"/_doorward/login\">Sign in again</a>"), "{}", shown.page);
+    assert!(shown.page.contains("<a class=\"button\" href=\"/_doorward/login\">Sign in again</a>"), "{}", shown.page);
     assert!(browser.cookie(COOKIE).is_none());
     // the link of the page begins a sign-in, for which cookies are kept
     let authorize = browser.open(&format!("{}/_doorward/login", site.own)).await.expect("answers").location;
