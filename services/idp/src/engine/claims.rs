@@ -79,6 +79,27 @@ fn may_ask(client: &Client, scope: &str) -> bool {
     client.implicit_scopes.contains(scope) || client.scopes.as_ref().is_none_or(|scopes| scopes.contains(scope))
 }
 
+/// The scopes whose claims are requested individually: the user consents to them like to requested scopes.
+pub fn asked_scopes(client: &Client, asked: &ClaimsRequest) -> Scopes {
+    let is_asked = |name: &str| asked.userinfo.contains_key(name) || asked.id_token.contains_key(name);
+    let is_subject =
+        |name: &str, scope: &str| is_asked(name) && may_ask(client, scope) && !client.implicit_scopes.contains(scope);
+    let scopes = SUPPORTED.into_iter().filter_map(|(name, scope)| is_subject(name, scope).then_some(scope));
+    // these few names are valid
+    Scopes::of(scopes).unwrap_or_default()
+}
+
+/// The request without claims of scopes that the user was asked for and has left out.
+pub fn without_refused(client: &Client, mut asked: ClaimsRequest, is_given: impl Fn(&str) -> bool) -> ClaimsRequest {
+    let is_kept = |name: &String| {
+        let known = SUPPORTED.into_iter().find(|(supported, _)| supported == name);
+        known.is_none_or(|(_, scope)| client.implicit_scopes.contains(scope) || is_given(scope))
+    };
+    asked.userinfo.retain(|name, _| is_kept(name));
+    asked.id_token.retain(|name, _| is_kept(name));
+    asked
+}
+
 /// Whether the groups of the user are needed: for the claims of the client, or to decide whether the user may use it.
 pub fn needs_groups(client: &Client, grant: &Grant) -> bool {
     // the `claims` parameter is not parsed for that: that it contains the name is enough

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use authn::{DirectoryError, Groups, User, UserType};
 use oidc::error::ErrorCode;
 use oidc::jose::UnverifiedJwt;
-use oidc::request::Prompt;
+use oidc::request::{ClaimsRequest, Prompt};
 use oidc::response::ResponseType;
 use oidc::scope::Scopes;
 use serde_json::Value;
@@ -51,7 +51,7 @@ pub struct Reauthentication {
     pub too_old: Option<SystemTime>,
 }
 
-/// The user and the scope of a grant.
+/// The user, the scope and the individual claims of a grant.
 #[derive(Debug)]
 pub(crate) struct GrantBasis {
     /// When what this rests on was read, or before that. What is issued is dated so: if the session or the consent has been ended
@@ -60,6 +60,7 @@ pub(crate) struct GrantBasis {
     pub(crate) session: Session,
     pub(crate) user: Arc<User>,
     pub(crate) scope: Scopes,
+    pub(crate) claims: ClaimsRequest,
 }
 
 /// Why the next prompt is not known.
@@ -146,8 +147,8 @@ async fn asked(
     if Level::of(&session) < required {
         return Ok(NextPrompt::SecondFactor);
     }
-    consented(provider, flow, valid, GrantBasis { since, session, user, scope: valid.grantable() }, prompts.consent)
-        .await
+    let basis = GrantBasis { since, session, user, scope: valid.grantable(), claims: request.claims.clone() };
+    consented(provider, flow, valid, basis, prompts.consent).await
 }
 
 #[derive(Default)]
@@ -157,7 +158,7 @@ struct Prompts {
     select_account: bool,
 }
 
-/// Whether there is consent for the granted scopes, or the user has to be asked.
+/// Whether there is consent for the granted scopes and for those of individual claims, or the user has to be asked.
 async fn consented(
     provider: &Provider,
     flow: &Flow,
@@ -165,12 +166,16 @@ async fn consented(
     basis: GrantBasis,
     is_demanded: bool,
 ) -> Result<NextPrompt, PromptError> {
-    let GrantBasis { session, scope, .. } = &basis;
+    let GrantBasis { session, scope, claims, .. } = &basis;
     if let Some(given) = flow.consent.as_ref().filter(|given| given.session == session.id) {
-        let scope = Scopes::of(scope.iter().filter(|token| given.scope.split(' ').any(|one| one == *token)));
-        let scope = scope.unwrap_or_default();
-        return Ok(NextPrompt::Nothing(Box::new(GrantBasis { scope, ..basis })));
+        let is_given = |token: &str| given.scope.split(' ').any(|one| one == token);
+        let scope = Scopes::of(scope.iter().filter(|token| is_given(token))).unwrap_or_default();
+        let claims = claims::without_refused(&valid.client, claims.clone(), is_given);
+        return Ok(NextPrompt::Nothing(Box::new(GrantBasis { scope, claims, ..basis })));
     }
+    let Ok(scope) = scope.union(&claims::asked_scopes(&valid.client, claims)) else {
+        return Ok(NextPrompt::Refusal(ErrorCode::InvalidScope, "the scopes are too many"));
+    };
     let is_missing = is_demanded
         || needs_confirmation(valid)
         || match valid.client.consent {
@@ -182,11 +187,7 @@ async fn consented(
                 !kept.is_some_and(|kept| scope.is_subset(&kept))
             }
         };
-    Ok(if is_missing {
-        NextPrompt::Consent { user: basis.user, scope: basis.scope }
-    } else {
-        NextPrompt::Nothing(Box::new(basis))
-    })
+    Ok(if is_missing { NextPrompt::Consent { user: basis.user, scope } } else { NextPrompt::Nothing(Box::new(basis)) })
 }
 
 /// Whether any program could have sent this request in the client's name and use the answer: TLS does not prove who receives it

@@ -57,7 +57,7 @@ pub(crate) async fn granted(
             acr: level::name_for(valid, &basis.session, &provider.config.mfa),
         }),
         scope: basis.scope.clone(),
-        claims: (!request.claims.is_empty()).then(|| request.claims.to_string()),
+        claims: (!basis.claims.is_empty()).then(|| basis.claims.to_string()),
         resources: valid.resources.clone(),
         actor: None,
         limited: loses_api_scopes(&request.scope, &basis.scope),

@@ -99,6 +99,33 @@ async fn remembered_consent_counts_until_more_is_asked_for() {
 }
 
 #[tokio::test]
+async fn individual_claims_need_consent_like_their_scopes() {
+    let world = world(&json!({})).await;
+    let (store, now) = (&world.bench.provider.store, world.bench.clock.now());
+    store.give_consent(EINSTEIN, "app", "openid", now).await.expect("writes");
+    let claims =
+        json!({ "userinfo": { "address": null, "sub": null }, "id_token": { "phone_number": null } }).to_string();
+    let more = [("scope", "openid"), ("claims", claims.as_str())];
+    let next = world.next(&more, Some(&world.session)).await;
+    let NextPrompt::Consent { scope, .. } = next else { panic!("{next:?}") };
+    assert_eq!(scope.to_string(), "address openid phone");
+
+    let request = world.request(&more).await;
+    let consent = Some(GivenConsent { session: world.session.id, scope: "address openid".to_owned() });
+    let flow = Flow { consent, ..world.flow(&request) };
+    let session = Some(world.session.clone());
+    let next = super::next(&world.bench.provider, &flow, &request, session).await.expect("is decided");
+    let NextPrompt::Nothing(basis) = next else { panic!("{next:?}") };
+    assert_eq!(basis.scope.to_string(), "openid", "the scope is not widened");
+    let told: Vec<_> = basis.claims.userinfo.keys().map(String::as_str).collect();
+    assert_eq!((told, basis.claims.id_token.is_empty()), (vec!["address", "sub"], true));
+
+    store.give_consent(EINSTEIN, "app", "address openid phone", now).await.expect("writes");
+    let next = world.next(&more, Some(&world.session)).await;
+    assert!(matches!(next, NextPrompt::Nothing(_)), "{next:?}");
+}
+
+#[tokio::test]
 async fn old_sign_in_is_repeated_and_a_new_one_of_this_flow_counts() {
     let world = world(&json!({ "consent": "trusted" })).await;
     world.bench.advance(Duration::from_secs(10));

@@ -16,7 +16,8 @@ async fn respond(bench: &Bench, more: &[(&str, &str)]) -> AuthorizationResponse 
     let valid = request::validate(provider, endpoints, pairs, None).await.expect("is valid");
     let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
     let user = provider.directory.user(&user_id(), authn::Groups::Skip).await.expect("is there");
-    let basis = GrantBasis { since: bench.clock.now(), session, user, scope: valid.grantable() };
+    let (scope, claims) = (valid.grantable(), valid.request.claims.clone());
+    let basis = GrantBasis { since: bench.clock.now(), session, user, scope, claims };
     grant(provider, endpoints, &valid, &basis).await.expect("is granted")
 }
 
