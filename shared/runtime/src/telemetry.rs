@@ -112,7 +112,9 @@ pub fn init(service: &str, log: &Log, tracing: &Tracing) -> Result<(), Telemetry
 
 fn open(variable: &'static str, file: Option<&Path>) -> Result<Option<LogFile>, TelemetryError> {
     let failed = |file: &Path, source| TelemetryError::File { variable, file: file.to_owned(), source };
-    file.map(|file| LogFile::open(file).map_err(|source| failed(file, source))).transpose()
+    // the audit log names users and their addresses
+    let mode = if variable == AUDIT_VARIABLE { 0o640 } else { 0o666 };
+    file.map(|file| LogFile::open(file, mode).map_err(|source| failed(file, source))).transpose()
 }
 
 /// Opens the log files again, for programs that rotate them: they rename them and send SIGHUP.
@@ -245,6 +247,8 @@ fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use tracing::Level;
 
     use super::*;
@@ -290,6 +294,8 @@ mod tests {
         let read = |file: &Path| std::fs::read_to_string(file).expect("reads");
         assert!(read(&audit).contains("\"event\":\"authenticate\"") && !read(&audit).contains("logged"));
         assert!(read(&log).contains("logged") && !read(&log).contains("audited"));
+        let mode = std::fs::metadata(&audit).expect("is there").permissions().mode();
+        assert_eq!(mode & 0o007, 0, "other accounts cannot read it");
         let problem = open(AUDIT_VARIABLE, Some(folder.path())).expect_err("a folder is no file").to_string();
         assert!(problem.starts_with("OCIS_AUDIT_LOG_FILE: cannot write"), "{problem}");
     }

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,20 +16,22 @@ pub(super) struct LogFile(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
+    /// The mode with which it is made, less the process's mask.
+    mode: u32,
     file: ArcSwap<File>,
 }
 
 impl LogFile {
-    /// Opens the file, or makes it.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = ArcSwap::from_pointee(append(path)?);
-        Ok(Self(Arc::new(Inner { path: path.to_owned(), file })))
+    /// Opens the file, or makes it with this mode.
+    pub(super) fn open(path: &Path, mode: u32) -> io::Result<Self> {
+        let file = ArcSwap::from_pointee(append(path, mode)?);
+        Ok(Self(Arc::new(Inner { path: path.to_owned(), mode, file })))
     }
 
     /// Opens the file of that name again, or makes it: the one written to until now may have been renamed or removed. If that
     /// fails, lines go on into the file that is open.
     pub(super) fn reopen(&self) -> io::Result<()> {
-        self.0.file.store(Arc::new(append(&self.0.path)?));
+        self.0.file.store(Arc::new(append(&self.0.path, self.0.mode)?));
         Ok(())
     }
 
@@ -45,8 +48,8 @@ impl<'a> MakeWriter<'a> for LogFile {
     }
 }
 
-fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+fn append(path: &Path, mode: u32) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).mode(mode).open(path)
 }
 
 #[cfg(test)]
@@ -60,7 +63,7 @@ mod tests {
     fn reopened_log_file_has_its_old_name() {
         let folder = tempfile::tempdir().expect("a folder");
         let (path, rotated) = (folder.path().join("log"), folder.path().join("log.1"));
-        let log = LogFile::open(&path).expect("opens");
+        let log = LogFile::open(&path, 0o666).expect("opens");
         let line = |text: &str| log.make_writer().write_all(text.as_bytes()).expect("writes");
         line("one\n");
         fs::rename(&path, &rotated).expect("renames");
