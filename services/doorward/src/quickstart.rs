@@ -8,7 +8,7 @@ use runtime::Context;
 
 use crate::admin::Admin;
 use crate::command::{make_password, say};
-use crate::services::Settings;
+use crate::services::{ServiceId, Settings};
 use crate::user_administration::NewUser;
 
 /// The secrets that commands need, where they are configured.
@@ -122,7 +122,8 @@ fn is_of_commands(name: &str) -> bool {
         "OC_CONFIG_DIR",
         "OCIS_REVA_GATEWAY",
     ];
-    let is_address = ["_GRPC_ADDR", "_ENDPOINT"].iter().any(|end| name.ends_with(end));
+    let of_services = ServiceId::ALL.into_iter().filter_map(|service| name.strip_prefix(service.identity().prefix));
+    let is_address = of_services.into_iter().any(|rest| rest == "_GRPC_ADDR" || rest.ends_with("_ENDPOINT"));
     let is_file = SECRETS.iter().any(|secret| name.strip_suffix("_FILE") == Some(secret));
     NAMES.contains(&name) || is_address || is_file || name.starts_with("OCIS_GRPC_CLIENT_TLS_")
 }
@@ -148,6 +149,7 @@ mod tests {
             ("OCIS_JWT_SECRET", "confidential"),
             ("AUTH_APP_TOKEN_KEY_FILE", "/run/key"),
             ("USERS_GRPC_ADDR", ""),
+            ("OTHER_PROGRAM_ENDPOINT", "https://user:password@example.org"),
         ];
         let text = exports(&environment.into());
         let expected = "# set OCIS_JWT_SECRET there too\nexport AUTH_APP_TOKEN_KEY_FILE=/run/key GATEWAY_GRPC_ADDR='127.0.0.1:1' \
