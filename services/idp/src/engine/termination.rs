@@ -46,7 +46,8 @@ pub async fn end(provider: &Provider, session: Uuid) -> Result<Vec<String>, Stor
     let now = provider.clock.now();
     let known = provider.store.participants(session).await?;
     let until = now + remembered_for(provider, &clients(provider, &known).await?);
-    provider.store.revoke_tokens(&identifiers(session, &known), until, now).await?;
+    // tokens from before the user signed in again rest on it by a former identifier
+    provider.store.revoke_tokens(&provider.store.identifiers(session).await?, until, now).await?;
     let tell = provider.clients.with_backchannel().await?;
     let participants = provider.store.end_session(session, &tell, now).await?;
     Ok(frontchannel::frames(provider, &clients(provider, &participants).await?))
@@ -61,17 +62,9 @@ pub async fn end_with_grants(provider: &Provider, session: &Session) -> Result<(
     let now = provider.clock.now();
     let known = provider.store.participants(session.id).await?;
     let until = now + remembered_for(provider, &clients(provider, &known).await?);
-    let identifiers = identifiers(session.id, &known);
+    let identifiers = provider.store.identifiers(session.id).await?;
     provider.store.revoke_grants_of_sessions(&session.person, &identifiers, until, now).await?;
     end(provider, session.id).await.map(drop)
-}
-
-/// The identifiers of a session: tokens from before the user signed in again rest on it by its former one.
-fn identifiers(session: Uuid, participants: &[Participant]) -> Vec<Uuid> {
-    let mut identifiers: Vec<_> = participants.iter().map(|participant| participant.sid).chain([session]).collect();
-    identifiers.sort_unstable();
-    identifiers.dedup();
-    identifiers
 }
 
 /// Ends all sessions of a user, and everything that the user has granted to any client, also what is under way: codes, devices

@@ -18,6 +18,9 @@ use crate::model::Session;
 /// The most live sessions of a user that are listed.
 const LISTED: u64 = 1000;
 
+/// The client of the rows that keep the identifiers of replaced sessions. No client has this name.
+const REPLACED: &str = "";
+
 /// A client that takes part in a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Participant {
@@ -65,9 +68,16 @@ impl Store {
     }
 
     /// Replaces a session by another of the same user and browser after a new sign-in, in one transaction: the old session is
-    /// deleted, and its participants move to the new one but keep the old `sid`.
+    /// deleted, and its participants move to the new one but keep the old `sid`. The new one keeps the old identifier too, on which
+    /// tokens of clients rest that do not take part, or that know the new one by now.
     pub async fn replace_session(&self, old: Uuid, new: &Session) -> Result<(), StoreError> {
         let row = row(new);
+        let replaced = participant::ActiveModel {
+            session: Set(new.id),
+            client: Set(REPLACED.to_owned()),
+            layout: Set(old.simple().to_string()),
+            sid: Set(Some(old)),
+        };
         let write = || async {
             let transaction = self.database.begin_write().await?;
             lock(&transaction, old).await?;
@@ -78,6 +88,7 @@ impl Store {
                 .col_expr(participant::Column::Sid, known)
                 .filter(participant::Column::Session.eq(old));
             moved.exec(&transaction).await?;
+            participant::Entity::insert(replaced.clone()).exec_without_returning(&transaction).await?;
             session::Entity::delete_by_id(old).exec(&transaction).await?;
             Ok(transaction.commit().await?)
         };
@@ -135,6 +146,17 @@ impl Store {
         Ok(found.into_iter().map(taking_part).collect())
     }
 
+    /// The identifiers by which tokens know a session: its own, and those of the sessions that it has replaced.
+    pub async fn identifiers(&self, session: Uuid) -> Result<Vec<Uuid>, StoreError> {
+        let query = participant::Entity::find().filter(participant::Column::Session.eq(session));
+        let read = || async { Ok(query.clone().all(self.database.reader()).await?) };
+        let known = self.database.run(read).await?.into_iter().filter_map(|row| row.sid);
+        let mut identifiers: Vec<_> = known.chain([session]).collect();
+        identifiers.sort_unstable();
+        identifiers.dedup();
+        Ok(identifiers)
+    }
+
     /// The live sessions of a user, the last used ones first; a thousand at most.
     pub async fn sessions_of(&self, person: &str, now: SystemTime) -> Result<Vec<Session>, StoreError> {
         let read = || async {
@@ -158,6 +180,7 @@ async fn lock(transaction: &DatabaseTransaction, id: Uuid) -> Result<Option<sess
 fn of(session: Uuid) -> sea_orm::Select<participant::Entity> {
     participant::Entity::find()
         .filter(participant::Column::Session.eq(session))
+        .filter(participant::Column::Client.ne(REPLACED))
         .order_by_asc(participant::Column::Client)
         .order_by_asc(participant::Column::Layout)
 }

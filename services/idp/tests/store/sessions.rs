@@ -160,6 +160,15 @@ async fn of_all_users(store: &Store) {
     };
     assert_eq!((known(55, &[54, 55]).await, known(51, &[54, 55]).await), (Some(55), Some(55)));
     assert_eq!((known(51, &[54]).await, known(99, &[54, 55]).await), (None, None));
+
+    // its client knows the new identifier now, and another took no part: the old one is known all the same
+    store.join_session(id(55), "web", "cells").await.expect("joins");
+    let last = Session { signed_in: at(9004), seen: at(9004), ..session(56, "q-a") };
+    store.replace_session(id(55), &last).await.expect("replaces");
+    store.join_session(id(56), "web", "cells").await.expect("joins");
+    assert_eq!(store.identifiers(id(56)).await.expect("reads"), [51, 55, 56].map(id));
+    assert_eq!(known(51, &[54, 56]).await, Some(56));
+    assert_eq!(store.participants(id(56)).await.expect("reads"), knowing(56, &[("web", "cells")]));
 }
 
 /// The families of [`family`] are of session 7.

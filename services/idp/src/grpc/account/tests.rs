@@ -210,6 +210,21 @@ async fn session_shows_browser_and_address_and_stays_current_when_its_user_signs
     assert!(session.user_agent.starts_with("Firefox[2Jx"), "without control characters");
 }
 
+/// `docs/security-requirements.md#s2`
+#[tokio::test]
+async fn ended_session_takes_tokens_from_before_its_user_signed_in_again_with_it() {
+    let bench = bench().await;
+    let first = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let tokens = Tokens::of(&bench, &first).await;
+    let caller = Caller::default();
+    let again = sessions::begin(&bench.provider, Some(&first), EINSTEIN, false, &caller).await.expect("begins");
+    // its client knows the session by the new identifier now
+    bench.grant(&again.session, "app", bench.endpoints(), "openid").await;
+    assert_eq!(tokens.are_valid(&bench), [true; 2]);
+    assert_eq!(end(&bench, &credential(EINSTEIN, None), again.session.id).await, Ok(()));
+    assert_eq!((tokens.are_valid(&bench), tokens.refresh(&bench).await), ([false; 2], Err(ErrorCode::InvalidGrant)));
+}
+
 #[tokio::test]
 async fn disconnected_application_loses_its_tokens() {
     let bench = bench().await;
