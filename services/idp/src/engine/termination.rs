@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use self::frontchannel::KnownParticipant;
 use super::clients::Client;
+use super::connected_applications;
 use super::provider::Provider;
 use super::tokens::access_token::PresentedToken;
 use crate::endpoints::{EndpointProfile, IssuerEndpoints};
@@ -168,9 +169,20 @@ pub(crate) async fn revoke_token(
 /// # Errors
 /// When the database does not take it.
 pub(crate) async fn withdraw_consent(provider: &Provider, user: &str, client: &str) -> Result<(), StoreError> {
+    let is_known = provider.clients.find(client).await?.is_some();
+    // a user can name any client, and every replica holds each revocation in memory for a day
+    if !is_known && !has_access(provider, user, client).await? {
+        return Ok(());
+    }
     let now = provider.clock.now();
     // also what was issued in this very second
     let tokens = revocations::before(Of::Consent { person: user, client }, seconds(now) + 1);
     provider.store.take_back_consent(user, client, tokens, now).await?;
     Ok(())
+}
+
+/// Whether a client that may be gone still has access to the account of a user.
+async fn has_access(provider: &Provider, user: &str, client: &str) -> Result<bool, StoreError> {
+    let applications = connected_applications::list(provider, user).await?;
+    Ok(applications.iter().any(|application| application.client == client))
 }
