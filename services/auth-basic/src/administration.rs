@@ -11,7 +11,7 @@ use status::Kind;
 use store::StoreError;
 
 use crate::backend::Hashing;
-use crate::password::{Judgement, Policy, Verifier, Weakness};
+use crate::password::{Judgement, Memory, Policy, Verifier, Weakness};
 use crate::pool::PoolError;
 use crate::store::PasswordStore;
 
@@ -54,9 +54,21 @@ impl Administration {
         Ok(self.hashing.hash(lane, password).await?)
     }
 
-    /// Judges a password as this user's by the policy.
-    pub(crate) fn judge(&self, password: &SecretString, user: &User) -> Judgement {
-        self.policy.judge(prepare_password(password).expose_secret(), Some(user))
+    /// Judges a password as this user's by the policy. That takes long enough to be done where passwords are hashed, and counts as an
+    /// attempt of the caller there.
+    ///
+    /// # Errors
+    /// When too many passwords are being judged and hashed.
+    pub(crate) async fn judge(
+        &self,
+        caller_id: &str,
+        password: &SecretString,
+        user: User,
+    ) -> Result<Judgement, AdministrationError> {
+        let (policy, password) = (self.policy.clone(), prepare_password(password));
+        let lane = self.digester.digest_of_parts(&[b"judgement", caller_id.as_bytes()]);
+        let judge = move |_: &mut Memory| policy.judge(password.expose_secret(), Some(&user));
+        Ok(self.hashing.pool.run(lane, judge).await?)
     }
 
     /// Keeps what another system kept of a password: a PHC string of argon2, or a bcrypt string. It is brought up to date

@@ -4,8 +4,8 @@ mod convert;
 
 use std::sync::Arc;
 
-use authn::Caller;
 use authn::audit::Event;
+use authn::{Caller, User};
 use proto::doorward::passwords::v1::{
     ChangeOwnPasswordRequest, ChangeOwnPasswordResponse, HasPasswordRequest, HasPasswordResponse, JudgePasswordRequest,
     JudgePasswordResponse, RemovePasswordRequest, RemovePasswordResponse, SetPasswordRequest, SetPasswordResponse,
@@ -184,13 +184,14 @@ impl PasswordsApi for Api {
         }
         let password = SecretString::from(password);
         let judgement = if let Some(names) = new_user {
-            self.administration.judge(&password, &convert::new_user(names))
+            self.administration.judge(own_id, &password, convert::new_user(names)).await
         } else {
             let user_id = if user_id.is_empty() { own_id } else { &user_id };
             let user = self.administration.user(user_id).await;
             let user = user.map_err(|error| status::grpc(error.kind(), error.to_string()))?;
-            self.administration.judge(&password, &user)
+            self.administration.judge(own_id, &password, User::clone(&user)).await
         };
+        let judgement = judgement.map_err(|error| status::grpc(error.kind(), error.to_string()))?;
         Ok(Response::new(convert::judgement(&judgement, &self.administration.policy)))
     }
 
