@@ -40,7 +40,7 @@ impl OwnPasswords {
     /// the moment before which they were made.
     ///
     /// # Errors
-    /// With [`AdministrationError::Untold`] the password is changed all the same.
+    /// If the directory cannot be notified, the old password is put back; with [`AdministrationError::Untold`] that has failed too.
     pub(crate) async fn change(
         &self,
         user_id: &str,
@@ -56,11 +56,19 @@ impl OwnPasswords {
         }
         let verifier = self.administration.new_verifier(new, &user).await?;
         // a password that an administrator has set in the meantime stays
-        if !self.administration.passwords.replace(user_id, &stored, &verifier, self.clock.now()).await? {
+        let passwords = &self.administration.passwords;
+        if !passwords.replace(user_id, &stored, &verifier, self.clock.now()).await? {
             return Err(AdministrationError::Concurrent);
         }
         let token = self.token().map_err(AdministrationError::Internal)?;
-        self.administration.tell(user_id, &token).await.map_err(AdministrationError::Untold)
+        match self.administration.tell(user_id, &token).await {
+            Ok(at) => Ok(at),
+            // doing it again takes the old password
+            Err(error) => match passwords.replace(user_id, &verifier, &stored, self.clock.now()).await {
+                Ok(true) => Err(AdministrationError::Directory(error)),
+                _ => Err(AdministrationError::Untold(error)),
+            },
+        }
     }
 
     /// Verifies the old password as at sign-in. Returns the verifier that it matches.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::{Bench, HOME, JWT_SECRET, PASSWORD, cheap};
-use authn::{Authenticated, Scopes, User, UserId, role};
+use authn::{Authenticated, DirectoryError, Scopes, User, UserId, role};
 use proto::doorward::passwords::v1::passwords_api_client::PasswordsApiClient;
 use proto::doorward::passwords::v1::{
     ChangeOwnPasswordRequest, JudgePasswordRequest, JudgePasswordResponse, NewUserNames, PasswordWeakness,
@@ -64,6 +64,19 @@ async fn own_password_is_changed_with_the_old_one_and_the_directory_is_notified(
     assert_eq!(i64::try_from(micros).expect("fits"), changed_at);
     let claims = Verifier::new(keys()).verify(bench.context.clock.now(), &noted[0].token).expect("a token");
     assert!(claims.is_admin(), "the directory takes the change from an administrator only");
+}
+
+/// `docs/security-requirements.md#b21`
+#[tokio::test]
+async fn own_password_stays_when_the_directory_is_not_notified() {
+    let bench = Bench::start(cheap()).await;
+    bench.directory.fail_password_changes(Some(|| DirectoryError::Unavailable("no server answers".into())));
+    let error = change(&bench, &marie(&[]), PASSWORD, NEW).await.expect_err("the directory was not notified");
+    assert_eq!(error.code(), Code::Unavailable);
+    bench.sign_in("marie", PASSWORD).await.expect("the old password");
+    bench.directory.fail_password_changes(None);
+    change(&bench, &marie(&[]), PASSWORD, NEW).await.expect("once more");
+    bench.sign_in("marie", NEW).await.expect("the new password");
 }
 
 /// `docs/security-requirements.md#b21`
