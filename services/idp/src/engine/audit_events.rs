@@ -161,16 +161,23 @@ fn bounded(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect()
 }
 
-/// Finds the users of login names, here and not at the sign-in, whose duration would tell whether there is such a user.
+/// Finds the users of login names, here and not at the sign-in, whose duration would tell whether there is such a user. A directory that
+/// does not answer is not asked again for the batch: events would wait for it by the hundred.
 async fn with_users(batch: Vec<WaitingEvent>, directory: &dyn Directory) -> Vec<StoredEvent> {
     let mut known: HashMap<String, String> = HashMap::new();
+    let mut answers = true;
     let mut events = Vec::with_capacity(batch.len());
     for WaitingEvent { user, event } in batch {
         let user = match user {
             AuditedUser::Id(id) => bounded(&id),
             AuditedUser::LoginName(name) => match known.get(&name) {
                 Some(id) => id.clone(),
-                None => known.entry(name.clone()).or_insert(find(name, directory).await).clone(),
+                None if answers => {
+                    let found = find(name.clone(), directory).await;
+                    answers = found.is_some();
+                    known.entry(name).or_insert(found.unwrap_or_default()).clone()
+                }
+                None => String::new(),
             },
         };
         events.push(StoredEvent { user, ..event });
@@ -178,13 +185,14 @@ async fn with_users(batch: Vec<WaitingEvent>, directory: &dyn Directory) -> Vec<
     events
 }
 
-async fn find(name: String, directory: &dyn Directory) -> String {
+/// The identifier of the user with this login name, empty if there is none; `None` if the directory does not answer.
+async fn find(name: String, directory: &dyn Directory) -> Option<String> {
     match directory.user_by_claim(&Claim::Username(name), Groups::Skip).await {
-        Ok(user) => bounded(&user.id.opaque_id),
-        Err(DirectoryError::NotFound | DirectoryError::Ambiguous | DirectoryError::Malformed(_)) => String::new(),
+        Ok(user) => Some(bounded(&user.id.opaque_id)),
+        Err(DirectoryError::NotFound | DirectoryError::Ambiguous | DirectoryError::Malformed(_)) => Some(String::new()),
         Err(error) => {
             tracing::debug!(%error, "the user of a failed sign-in is not known");
-            String::new()
+            None
         }
     }
 }
