@@ -5,7 +5,7 @@ mod convert;
 use std::sync::Arc;
 
 use authn::audit::Event;
-use authn::{Caller, User};
+use authn::{Caller, User, amr};
 use proto::doorward::passwords::v1::{
     ChangeOwnPasswordRequest, ChangeOwnPasswordResponse, HasPasswordRequest, HasPasswordResponse, JudgePasswordRequest,
     JudgePasswordResponse, RemovePasswordRequest, RemovePasswordResponse, SetPasswordRequest, SetPasswordResponse,
@@ -95,14 +95,18 @@ impl Api {
         Ok(Circumstances { caller, administrator: claims.user.id.opaque_id, token })
     }
 
-    /// Who calls, if it is a user in person: a restricted credential and one that acts in the user's name may not learn or
-    /// change anything of a password (`docs/security-requirements.md#b21`).
+    /// Who calls, if it is a user in person: a restricted credential, one that a program presents and one that acts in the user's
+    /// name may not learn or change anything of a password (`docs/security-requirements.md#b21`).
     fn user<T>(&self, request: &Request<T>) -> Result<Claims, Status> {
         let claims = authorize(&self.verifier, self.clock.now(), request.metadata())?;
-        if claims.scopes.is_full_user() && claims.actor.is_none() {
+        let is_of_program = claims.amr.iter().any(|method| amr::is_of_program(method));
+        if claims.scopes.is_full_user() && claims.actor.is_none() && !is_of_program {
             Ok(claims)
         } else {
-            Err(status::grpc(Kind::PermissionDenied, "the credential is restricted, or acts in the user's name"))
+            Err(status::grpc(
+                Kind::PermissionDenied,
+                "the credential is restricted, a program's, or acts in the user's name",
+            ))
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::{Bench, HOME, JWT_SECRET, PASSWORD, cheap};
-use authn::{Authenticated, DirectoryError, Scopes, User, UserId, role};
+use authn::{Authenticated, DirectoryError, Scopes, User, UserId, amr, role};
 use proto::doorward::passwords::v1::passwords_api_client::PasswordsApiClient;
 use proto::doorward::passwords::v1::{
     ChangeOwnPasswordRequest, JudgePasswordRequest, JudgePasswordResponse, NewUserNames, PasswordWeakness,
@@ -97,11 +97,12 @@ async fn wrong_old_password_changes_nothing_and_is_counted() {
 
 /// `docs/security-requirements.md#b21`
 #[tokio::test]
-async fn restricted_and_acting_credentials_change_no_password() {
+async fn credentials_of_programs_and_restricted_ones_change_no_password() {
     let bench = Bench::start(cheap()).await;
     let restricted = Authenticated { scopes: Arc::new(Scopes::default()), ..marie(&[role::ADMIN]) };
     let acting = Authenticated { actor: Some("portal".into()), ..marie(&[role::ADMIN]) };
-    for answer in [restricted, acting] {
+    let of_program = Authenticated { amr: amr::APP.into(), ..marie(&[role::ADMIN]) };
+    for answer in [restricted, acting, of_program] {
         let error = change(&bench, &answer, PASSWORD, NEW).await.expect_err("is refused");
         assert_eq!(error.code(), Code::PermissionDenied);
         let message = JudgePasswordRequest { password: NEW.into(), ..JudgePasswordRequest::default() };
