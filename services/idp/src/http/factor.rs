@@ -311,6 +311,7 @@ async fn complete(
             let former = issuer.session().await?;
             let signed_in = SignedInUser { user, amr: &amr, remember };
             let begun = sessions::begin(provider, former.as_ref(), signed_in, caller).await?;
+            sign_in::record(issuer, user, caller, "success");
             (Flow { signed_in: Some(begun.session.id), password: None, ..flow }, begun)
         }
     };

@@ -11,6 +11,7 @@ use axum::http::HeaderValue;
 use axum::response::Response;
 use axum::routing::{get, post};
 use tonic::metadata::MetadataMap;
+use tracing::field::display;
 use web::cookie::{Lifetime, with_cookies};
 use web::response::see_other;
 
@@ -94,37 +95,41 @@ async fn sign_in(State(state): State<IssuerState>, request: Request) -> Response
 /// The user with this password. Every wrong password, and every account that may not sign in, gets the same answer (row I34);
 /// the authenticator limits the attempts.
 async fn verify(issuer: &Issuer, form: &Form, caller: &Caller) -> Result<String, SignInError> {
-    let source = caller.source.map(|source| source.to_string()).unwrap_or_default();
     let (client_id, secret) = (form.username.clone(), form.password.clone());
     let credentials = Credentials { client_id, secret, caller: caller.clone() };
-    let (outcome, reason, answer) = match issuer.provider.passwords.authenticate(&credentials).await {
+    let (reason, problem) = match issuer.provider.passwords.authenticate(&credentials).await {
         // service accounts have credentials of their own and no business at a form (row M5)
         Ok(found) if found.user.is_active() && found.user.id.kind != UserType::Service => {
-            ("success", "", Ok(found.user.id.opaque_id.clone()))
+            return Ok(found.user.id.opaque_id.clone());
         }
-        Ok(_) => ("failure", "not_a_person", Err(SignInError::WrongCredentials)),
+        Ok(_) => ("not_a_person", SignInError::WrongCredentials),
         Err(error) => {
             let problem = match &error {
                 AuthError::Busy { retry_after } => SignInError::TooMany { retry_after: retry_after.as_secs().max(1) },
                 AuthError::Unavailable { .. } | AuthError::Internal(_) => SignInError::Unavailable,
                 _ => SignInError::WrongCredentials,
             };
-            ("failure", error.reason(), Err(problem))
+            (error.reason(), problem)
         }
     };
-    let subject = answer.as_deref().unwrap_or_default();
-    let event = Event { reason: &reason, subject: &subject, source: &source, ..Event::new("sign_in", outcome) };
-    if matches!(answer, Err(SignInError::TooMany { .. })) {
+    let source = caller.source.map(display);
+    let event = Event { reason: &reason, source: &source, ..Event::new("sign_in", "failure") };
+    if matches!(problem, SignInError::TooMany { .. }) {
         // guesses must not fill the table
         event.log();
     } else {
-        let user = answer
-            .as_ref()
-            .map_or_else(|_| AuditedUser::LoginName(form.username.clone()), |id| AuditedUser::Id(id.clone()));
+        let user = AuditedUser::LoginName(form.username.clone());
         let circumstances = Circumstances { user, client: "", address: caller.source, user_agent: &caller.user_agent };
         issuer.provider.audit_events.record(&event, circumstances, issuer.provider.clock.now());
     }
-    answer
+    Err(problem)
+}
+
+/// Records how far the sign-in of a user with the right password has come: `success` once there is a session.
+pub(crate) fn record(Issuer { provider, .. }: &Issuer, user: &str, caller: &Caller, outcome: &'static str) {
+    let source = caller.source.map(display);
+    let event = Event { subject: &user, source: &source, ..Event::new("sign_in", outcome) };
+    provider.audit_events.record(&event, Circumstances::of(user, "", caller), provider.clock.now());
 }
 
 async fn succeed(issuer: &Issuer, flow: &Flow, user: &str, remember: bool, caller: &Caller) -> Response {
@@ -134,7 +139,10 @@ async fn succeed(issuer: &Issuer, flow: &Flow, user: &str, remember: bool, calle
     };
     let amr = match factor::after_password(issuer, former.as_ref(), user).await {
         Ok(AfterPassword::SignedIn { amr }) => amr,
-        Ok(AfterPassword::SecondFactor) => return factor::begin(issuer, flow, user, remember),
+        Ok(AfterPassword::SecondFactor) => {
+            record(issuer, user, caller, "second_factor_required");
+            return factor::begin(issuer, flow, user, remember);
+        }
         Err(response) => return response,
     };
     let signed_in = SignedInUser { user, amr: &amr, remember };
@@ -142,6 +150,7 @@ async fn succeed(issuer: &Issuer, flow: &Flow, user: &str, remember: bool, calle
         Ok(begun) => begun,
         Err(error) => return issuer.fault(&error),
     };
+    record(issuer, user, caller, "success");
     let cookies = session_cookies(issuer, &begun).into_iter().chain([device_cookie::remember(issuer, user)]);
     let flow = Flow { signed_in: Some(begun.session.id), ..flow.clone() };
     with_cookies(continue_flow(issuer, flow, Some(begun.session), FlowStage::Form).await, cookies)

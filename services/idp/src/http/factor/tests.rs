@@ -90,6 +90,15 @@ fn next_code(bench: &Bench, secret: &str) -> String {
     totp_code(secret, bench.clock.now())
 }
 
+/// The outcomes of sign-ins that are stored, the newest first.
+async fn sign_ins(bench: &Bench) -> Vec<String> {
+    let provider = &bench.provider;
+    provider.audit_events.flush(&provider.store, &*provider.directory).await.expect("stores");
+    let filter = EventFilter { event: Some("sign_in".to_owned()), ..EventFilter::default() };
+    let stored = provider.store.events(&filter, None, 10).await.expect("reads");
+    stored.into_iter().map(|event| event.outcome).collect()
+}
+
 /// `docs/security-requirements.md#f1`
 #[tokio::test]
 async fn password_of_an_enrolled_user_opens_nothing_without_the_code() {
@@ -147,8 +156,10 @@ async fn outcomes_of_codes_are_stored_with_address_and_browser() {
     let reply = give_password(&bench, &mut browser, &[]).await;
     let form = show_page(&bench, &mut browser, &flow(&reply)).await;
     let wrong = send(&bench, &mut browser, &form, page::FACTOR, &[("code", "12345")]).await;
+    assert_eq!(sign_ins(&bench).await, ["second_factor_required"], "the password alone is no sign-in");
     let code = next_code(&bench, &secret);
     send(&bench, &mut browser, &wrong, page::FACTOR, &[("code", &code)]).await;
+    assert_eq!(sign_ins(&bench).await, ["success", "second_factor_required"], "the newest first");
     let provider = &bench.provider;
     provider.audit_events.flush(&provider.store, &*provider.directory).await.expect("stores");
     let stored = provider.store.events(&EventFilter::default(), None, 10).await.expect("reads");
