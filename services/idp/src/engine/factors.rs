@@ -25,6 +25,8 @@ use super::sessions::PASSWORD;
 use crate::seal::Purpose;
 use crate::store::{FactorKind, StoredFactor};
 
+/// How old the sign-in of a user who changes factors may be.
+pub(crate) const FRESH: Duration = Duration::from_mins(10);
 /// How many wrong codes in a row cost no time.
 const FREE: u32 = 4;
 /// How long no code is checked after the next one; twice as long after each further one.

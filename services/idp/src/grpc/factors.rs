@@ -4,7 +4,7 @@
 mod tests;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use ::token::authorize_admin;
 use authn::audit::Event;
@@ -25,7 +25,7 @@ use crate::Provider;
 use crate::engine::accounts::{self, AccountStatus};
 use crate::engine::audit_events::Circumstances;
 use crate::engine::factors::enrolment::{self, EnrolmentError};
-use crate::engine::factors::{self, recovery_code};
+use crate::engine::factors::{self, FRESH, recovery_code};
 use crate::engine::levels::SEVERAL;
 use crate::engine::tokens::access_token::PresentedToken;
 use crate::model::{SignIn, seconds};
@@ -33,8 +33,6 @@ use crate::store::StoredFactor;
 
 /// The largest request that is read, in bytes.
 const REQUEST_LIMIT: usize = 8 * 1024;
-/// How old the sign-in of a user who changes factors may be.
-const FRESH: Duration = Duration::from_mins(10);
 
 /// The gRPC service.
 pub struct Api(Provider);

@@ -20,18 +20,18 @@ use web::form::Parameters;
 use web::response::see_other;
 
 use super::authorization_response::undecided;
-use super::interaction::{FlowStage, FormTokens, continue_flow, is_own_form, resumed, with_form};
+use super::interaction::{FlowStage, FormTokens, continue_flow, is_own_form, resumed, show_sign_in, with_form};
 use super::issuer::{Issuer, IssuerState};
-use super::pages::{self, FactorError, Notice};
+use super::pages::{self, FactorError, Notice, SignIn};
 use super::{cookie, device_cookie, sign_in};
 use crate::endpoints::page;
 use crate::engine::accounts::{self, AccountStatus};
 use crate::engine::authorize::flow::{Flow, VerifiedPassword};
-use crate::engine::authorize::prompt::{self, PromptError};
+use crate::engine::authorize::prompt::{self, PromptError, Reauthentication};
 use crate::engine::factors::enrolment::{self, EnrolmentError};
 use crate::engine::factors::policy::{self, Demand};
 use crate::engine::factors::trusted_device::{self, TRUSTED_FOR};
-use crate::engine::factors::{self, CodeError, Method};
+use crate::engine::factors::{self, CodeError, FRESH, Method};
 use crate::engine::levels::Level;
 use crate::engine::sessions::{self, PASSWORD, SignedInUser};
 use crate::model::{Session, seconds, time_of};
@@ -158,11 +158,29 @@ async fn show_form(issuer: &Issuer, flow: &Flow, candidate: &Candidate, again: O
     };
     match demand {
         Ok(Demand::Code) => show_code_form(issuer, flow, again.map(|again| again.error)).await,
-        Ok(Demand::Enrolment) => show_enrolment(issuer, flow, candidate, again).await,
+        Ok(Demand::Enrolment) => match outdated(issuer, candidate, again) {
+            Some(session) => show_password_form(issuer, flow, candidate, session).await,
+            None => show_enrolment(issuer, flow, candidate, again).await,
+        },
         // the factor was reset meanwhile
         Ok(Demand::Nothing) => begin_anew(issuer, flow),
         Err(error) => issuer.fault(&error),
     }
+}
+
+/// The session of a user who has to give the password before an enrolment begins: who finds a browser signed in, or has its
+/// cookie, enrols no factor (row F6).
+fn outdated<'a>(issuer: &Issuer, candidate: &'a Candidate, again: Option<Again<'_>>) -> Option<&'a Session> {
+    let begins = again.is_none_or(|again| again.enrolment.is_none());
+    let now = issuer.provider.clock.now();
+    let is_old = |session: &&Session| now.duration_since(session.signed_in).unwrap_or_default() >= FRESH;
+    candidate.session.as_ref().filter(|_| begins).filter(is_old)
+}
+
+async fn show_password_form(issuer: &Issuer, flow: &Flow, candidate: &Candidate, session: &Session) -> Response {
+    let again = Reauthentication { user: Arc::clone(&candidate.user), too_old: Some(session.signed_in) };
+    let page = SignIn { username: &candidate.user.username, again: Some(&again), ..SignIn::default() };
+    show_sign_in(issuer, flow, page).await
 }
 
 async fn show_code_form(issuer: &Issuer, flow: &Flow, error: Option<FactorError>) -> Response {

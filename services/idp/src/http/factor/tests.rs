@@ -199,6 +199,27 @@ async fn user_without_a_factor_enrols_where_it_is_required() {
     assert_eq!(id_token["acr"], "mfa");
 }
 
+/// `docs/security-requirements.md#f6`
+#[tokio::test]
+async fn session_that_was_left_open_enrols_a_factor_only_after_the_password() {
+    let (bench, mut browser) = (plain_bench().await, Browser::default());
+    bench.sign_in(&mut browser, EINSTEIN).await;
+    let reply = authorize(&bench, &mut browser, &[("acr_values", "mfa")]).await;
+    let begun = flow(&reply);
+    let form = show_page(&bench, &mut browser, &begun).await;
+    assert!(form.field("enrolment").is_some(), "a new session: {}", form.text);
+    bench.advance(FRESH);
+    let asks_password = |page: &Reply| page.field("enrolment").is_none() && page.text.contains("name=\"password\"");
+    let sent = send(&bench, &mut browser, &form, page::ENROL, &[("enrolment", "x"), ("code", "123456")]).await;
+    assert!(asks_password(&sent), "no enrolment begins by the form: {} {}", sent.status, sent.text);
+    let form = show_page(&bench, &mut browser, &begun).await;
+    assert!(asks_password(&form), "{}", form.text);
+    let password = [("username", "einstein"), ("password", RELATIVITY)];
+    let reply = send(&bench, &mut browser, &form, page::LOGON, &password).await;
+    let form = show_page(&bench, &mut browser, &flow(&reply)).await;
+    assert!(form.field("enrolment").is_some(), "{}", form.text);
+}
+
 /// `docs/security-requirements.md#f5`
 #[tokio::test]
 async fn password_alone_replaces_no_second_factor() {
