@@ -60,7 +60,8 @@ impl Bearer {
 }
 
 impl Api {
-    /// The user of the access token of a request. A token of another party's client does not count, nor one that needs a proof.
+    /// The user of the access token of a request. A token of another party's client does not count, nor one that needs a proof, nor
+    /// one that a client has got without the user, by a token exchange or an assertion: it names no method of a sign-in.
     async fn bearer(&self, metadata: &MetadataMap) -> Result<Bearer, Status> {
         let provider = &self.0;
         let refused =
@@ -75,7 +76,10 @@ impl Api {
         }
         let mut issuers = provider.issuers.iter();
         let presented = issuers.find_map(|endpoints| PresentedToken::verify(provider, endpoints, token));
-        let is_ours = |presented: &PresentedToken| presented.binding.is_none() && presented.grant.actor.is_none();
+        let has_methods = |sign_in: &SignIn| !sign_in.amr.is_empty();
+        let is_ours = |PresentedToken { binding, grant, .. }: &PresentedToken| {
+            binding.is_none() && grant.actor.is_none() && grant.sign_in.as_ref().is_some_and(has_methods)
+        };
         let PresentedToken { grant, .. } = presented.filter(is_ours).ok_or_else(refused)?;
         let client = provider.clients.find(&grant.client).await.map_err(|error| failed(&error))?;
         let client = client.filter(|client| client.is_first_party_for(&grant)).ok_or_else(refused)?;

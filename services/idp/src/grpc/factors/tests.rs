@@ -78,8 +78,9 @@ async fn sign_in_of_the_caller_is_fresh_and_the_client_of_the_installation() {
     bench.add("other", &json!({ "pkce": "optional" })).await;
     let mut api = api(&bench);
     let foreign = token(&bench, "other", &["pwd"]).await;
+    let exchanged = token(&bench, "account", &[]).await;
     let (id_token, anonymous) = ("x".to_owned(), String::new());
-    for token in [&foreign, &id_token, &anonymous] {
+    for token in [&foreign, &exchanged, &id_token, &anonymous] {
         let refused = api.begin_totp(by(token, BeginTotpRequest {})).await.expect_err("is refused");
         assert_eq!(refused.code(), Code::Unauthenticated);
     }
