@@ -12,7 +12,9 @@ use crate::world::{is_installed, run};
 /// The quick start as it runs without configuration, but for its folder and its ports.
 fn variables(layout: &Layout) -> BTreeMap<String, String> {
     let kept = ["OCIS_BASE_DATA_PATH", "OCIS_CONFIG_DIR", "OCIS_LOG_FILE", "OCIS_LOG_LEVEL"];
-    let is_kept = |name: &str| name.ends_with("_ADDR") || name.starts_with("AUTH_BASIC_ARGON2") || kept.contains(&name);
+    // Envoy asks the edge by gRPC only where it is named
+    let is_address = |name: &str| name.ends_with("_ADDR") && name != "PROXY_GRPC_ADDR";
+    let is_kept = |name: &str| is_address(name) || name.starts_with("AUTH_BASIC_ARGON2") || kept.contains(&name);
     layout.variables().iter().filter(|(name, _)| is_kept(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
