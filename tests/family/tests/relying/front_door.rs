@@ -1,4 +1,4 @@
-//! The quick start as a new user meets it, in a browser: the URL that it prints, the sign-in, and an app token.
+//! The quick start as a new user meets it, in a browser: the URL that it prints, the sign-in, an app token, a second factor.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,12 +20,28 @@ fn variables(layout: &Layout) -> BTreeMap<String, String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn user_of_the_quickstart_makes_and_revokes_an_app_token_in_chromium() {
+    walk("front_door", &[], 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn user_of_the_quickstart_sets_up_a_second_factor_in_chromium() {
+    walk("second_factor", &[("IDP_MFA_POLICY", "required")], 2).await;
+}
+
+/// Starts the quick start with these settings more, and runs a script as einstein, which prints so many lines.
+async fn walk(script: &str, settings: &[(&str, &str)], lines: usize) {
     if !is_installed() {
         return;
     }
-    let layout = Layout::new("process-front-door", false);
+    let layout = Layout::new(&format!("process-{script}"), false);
     let mut command = Command::new(binary("doorward"));
-    command.arg("quickstart").env_clear().envs(variables(&layout)).stdin(Stdio::null()).stdout(Stdio::piped());
+    command
+        .arg("quickstart")
+        .env_clear()
+        .envs(variables(&layout))
+        .envs(settings.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
     let mut quickstart = Quickstart(command.spawn().expect("it starts"));
     let output = BufReader::new(quickstart.0.stdout.take().expect("a pipe"));
     let (site, password) = introduction(output.lines().map_while(Result::ok));
@@ -41,8 +57,8 @@ async fn user_of_the_quickstart_makes_and_revokes_an_app_token_in_chromium() {
         ("PASSWORD", password),
         ("SCREENSHOTS", screenshots),
     ]);
-    let done = run("node".into(), "front_door.mjs", &environment).await;
-    assert_eq!(done.lines().count(), 3, "{done}");
+    let done = run("node".into(), &format!("{script}.mjs"), &environment).await;
+    assert_eq!(done.lines().count(), lines, "{done}");
 }
 
 /// The URL to click and einstein's password.

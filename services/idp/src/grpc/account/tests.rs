@@ -217,7 +217,7 @@ async fn ended_session_takes_tokens_from_before_its_user_signed_in_again_with_it
     let first = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
     let tokens = Tokens::of(&bench, &first).await;
     let caller = Caller::default();
-    let again = sessions::begin(&bench.provider, Some(&first), EINSTEIN, false, &caller).await.expect("begins");
+    let again = sessions::begin(&bench.provider, Some(&first), with_password(EINSTEIN), &caller).await.expect("begins");
     // its client knows the session by the new identifier now
     bench.grant(&again.session, "app", bench.endpoints(), "openid").await;
     assert_eq!(tokens.are_valid(&bench), [true; 2]);
