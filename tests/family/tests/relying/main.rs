@@ -83,3 +83,17 @@ async fn authlib_at_the_process() {
     let done = world.python("authlib_party.py").await;
     assert_eq!(done.lines().count(), 3, "{done}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openid_client_at_the_url_of_the_edge() {
+    let Some(world) = World::start("openid-client-edge", Place::Edge).await else { return };
+    let done = world.node("openid-client.mjs").await;
+    assert_eq!(done.lines().count(), 7, "{done}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn authlib_at_the_url_of_the_edge() {
+    let Some(world) = World::start("authlib-edge", Place::Edge).await else { return };
+    let done = world.python("authlib_party.py").await;
+    assert_eq!(done.lines().count(), 3, "{done}");
+}

@@ -26,6 +26,8 @@ pub(crate) enum Place {
     Named(&'static str),
     /// A site that a proxy serves, which ends TLS and has pages of its own.
     BehindAProxy,
+    /// The URL of the edge: nothing is configured but the clients.
+    Edge,
 }
 
 /// A family, and the parameters that scripts receive.
@@ -92,25 +94,31 @@ fn settle(layout: &mut Layout, place: Place) -> BTreeMap<&'static str, String> {
         fs::write(&path, text).expect("the folder can be written to");
         path.display().to_string()
     };
-    let address = layout.variables()["IDP_HTTP_ADDR"].clone();
+    let listener = if matches!(place, Place::Edge) { "PROXY_HTTP_ADDR" } else { "IDP_HTTP_ADDR" };
+    let address = layout.variables()[listener].clone();
     let on = |port: &str| format!("https://localhost:{port}");
     let site = match place {
-        Place::Itself => on(address.rsplit_once(':').expect("an address has a port").1),
+        Place::Itself | Place::Edge => on(address.rsplit_once(':').expect("an address has a port").1),
         Place::Named(site) => site.to_owned(),
         Place::BehindAProxy => on(&free_address().port().to_string()),
     };
     let made = Certificates::make(&folder, "spiffe://doorward.test/idp");
-    let [ca, certificate, certificate_key] =
+    let [mut ca, certificate, certificate_key] =
         [&made.ca, &made.certificate, &made.key].map(|path| path.display().to_string());
-    if matches!(place, Place::BehindAProxy) {
-        layout.set("IDP_TRUSTED_PROXIES", "127.0.0.1");
-    } else {
-        layout.set("OCIS_HTTP_TLS_ENABLED", "true");
-        layout.set("OCIS_HTTP_TLS_CERTIFICATE", &certificate);
-        layout.set("OCIS_HTTP_TLS_KEY", &certificate_key);
+    match place {
+        // the certificate that the edge makes at its first start is trusted as it is
+        Place::Edge => ca = folder.join("data/edge.crt").display().to_string(),
+        Place::BehindAProxy => layout.set("IDP_TRUSTED_PROXIES", "127.0.0.1"),
+        Place::Itself | Place::Named(_) => {
+            layout.set("OCIS_HTTP_TLS_ENABLED", "true");
+            layout.set("OCIS_HTTP_TLS_CERTIFICATE", &certificate);
+            layout.set("OCIS_HTTP_TLS_KEY", &certificate_key);
+        }
     }
     let key = SigningKey::generate(Algorithm::Es256, "rp").expect("a key is made");
-    layout.set("IDP_ISS", &site);
+    if !matches!(place, Place::Edge) {
+        layout.set("IDP_ISS", &site);
+    }
     layout.set("IDP_CLIENTS_FILE", &write("clients.yaml", clients(&key)));
     layout.set("OCIS_LOG_LEVEL", "info");
     // the documents' calls of curl are made as they are written: where a name leads, curl reads here
