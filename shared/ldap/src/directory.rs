@@ -166,7 +166,8 @@ impl authn::Directory for Directory {
     }
 
     async fn profile(&self, id: &UserId) -> Result<Profile, DirectoryError> {
-        self.read_profile(id).await
+        let schema = &self.users.config.profile_schema;
+        Ok(schema.profile(&self.entry_with(id, &schema.names()).await?))
     }
 
     async fn find(&self, filters: &[Filter], groups: Groups, _token: &str) -> Result<Vec<Arc<User>>, DirectoryError> {

@@ -1,12 +1,11 @@
 //! The profiles of users: which attribute holds what, and what its values mean. They are only read.
 
-use authn::{Attribute, DirectoryError, Profile, UserId};
+use authn::{Attribute, Profile};
 use config::{Invalid, Section};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::attribute::is_name;
-use crate::directory::Directory;
 use crate::entry::Entry;
 
 /// `profile_schema`: which attribute of a user holds which part of the profile.
@@ -106,14 +105,6 @@ fn converted(attribute: Attribute, value: &str) -> String {
             value.replace('$', "\n").replace("\\24", "$").replace("\\5C", "\\").replace("\\5c", "\\")
         }
         _ => value.to_owned(),
-    }
-}
-
-impl Directory {
-    /// The profile of the user with this identifier.
-    pub(crate) async fn read_profile(&self, id: &UserId) -> Result<Profile, DirectoryError> {
-        let schema = &self.users.config.profile_schema;
-        Ok(schema.profile(&self.entry_with(id, &schema.names()).await?))
     }
 }
 

@@ -15,6 +15,7 @@ export const told = () => lines.join('\n');
 const shortened = (text) => text
   .replace(/\beyJ[\w-]{7}[\w.-]*/g, (token) => `${token.slice(0, 10)}...`)
   .replace(/\bdw[a-z]_[\w-]+/g, (token) => `${token.slice(0, 10)}...`)
+  .replace(/("updated_at": \d{4})\d+/g, '$1...')
   .replace(/\b(code|flow|session_state|sub)(=|": ")[\w.@-]{9,}/g, (found, name, sign) => {
     const value = found.slice(name.length + sign.length);
     return `${name}${sign}${value.slice(0, 8)}...`;
