@@ -1,12 +1,19 @@
 //! The pages. Each of them is for the user of the internal token that the edge sets (`docs/security-requirements.md#a20`).
 
+mod access_words;
+mod account_user;
+mod activity;
+mod connected;
+mod device_text;
 mod error;
+mod event_text;
 mod front_page;
 mod i18n;
 mod new_token;
 mod overview;
 mod page;
 mod scope_text;
+mod sessions;
 mod signed_in;
 mod tokens;
 
@@ -30,6 +37,13 @@ const REVOKE: &str = "/tokens/revoke";
 /// The path of the form that revokes all of them.
 const REVOKE_ALL: &str = "/tokens/revoke-all";
 
+/// The path of the sessions, below the root.
+const SESSIONS: &str = "/sessions";
+/// The path of the connected applications, below the root.
+const CONNECTED: &str = "/connected";
+/// The path of the activity, below the root.
+const ACTIVITY: &str = "/activity";
+
 /// All routes below the root. Pages of other sites may call none of them.
 pub(crate) fn router(state: AccountState) -> Router {
     // the runtime adds the root to these paths, which those in the pages have
@@ -38,6 +52,9 @@ pub(crate) fn router(state: AccountState) -> Router {
         .route("/", get(overview::show))
         .route(APPLICATIONS, get(front_page::show))
         .merge(tokens::router())
+        .merge(sessions::router())
+        .merge(connected::router())
+        .merge(activity::router())
         .fallback(not_found)
         .with_state(state)
         .merge(assets.router())

@@ -4,6 +4,7 @@ pub mod applications;
 mod config;
 mod form_keys;
 mod http;
+mod own_account;
 mod own_tokens;
 mod state;
 
@@ -16,6 +17,7 @@ use token::Verifier;
 use web::page::{Assets, Installation};
 
 pub use self::config::Config;
+pub use own_account::{IdpUnreachable, OwnAccount};
 pub use own_tokens::{OwnTokens, TransportError};
 
 use form_keys::FormKeys;
@@ -26,7 +28,7 @@ pub struct Account;
 
 impl Service for Account {
     const IDENTITY: Identity = Identity { name: "account", prefix: "ACCOUNT" };
-    const ABOUT: &'static str = "Shows users their account, applications and app tokens";
+    const ABOUT: &'static str = "Shows users their account, applications, app tokens and sessions";
     type Config = Config;
 
     fn listeners(config: &Config) -> Listeners<'_> {
@@ -41,7 +43,8 @@ impl Service for Account {
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
         let directory = runtime::directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls, &context)?;
         let tokens = own_tokens(&config, &context)?;
-        app(&config, directory, tokens, &context)
+        let account = own_account(&config, &context)?;
+        app(&config, directory, tokens, account, &context)
     }
 }
 
@@ -57,7 +60,20 @@ pub fn own_tokens(config: &Config, context: &Context) -> Result<Option<OwnTokens
     Ok(Some(OwnTokens::new(channel)))
 }
 
-/// The pages over any directory. Without `own_tokens` there are none for app tokens.
+/// idp in another process; `None` if the configuration names none.
+///
+/// # Errors
+/// If its endpoint is invalid.
+pub fn own_account(config: &Config, context: &Context) -> Result<Option<OwnAccount>, BoxError> {
+    if config.idp_endpoint.is_empty() {
+        return Ok(None);
+    }
+    let channel = runtime::client::channel(&config.idp_endpoint, &config.grpc_client_tls, context)?;
+    Ok(Some(OwnAccount::new(channel)))
+}
+
+/// The pages over any directory. Without `own_tokens` there are none for app tokens, without `own_account` none for sessions,
+/// connected applications and activity.
 ///
 /// # Errors
 /// If the secret of the internal token is too short, or the file with the applications cannot be used.
@@ -65,6 +81,7 @@ pub fn app(
     config: &Config,
     directory: Arc<dyn Directory>,
     own_tokens: Option<OwnTokens>,
+    own_account: Option<OwnAccount>,
     context: &Context,
 ) -> Result<App, BoxError> {
     let keys = runtime::key_ring::<Account>(config, |config| config.token_manager.clone(), context)?;
@@ -79,6 +96,7 @@ pub fn app(
         config: config.clone(),
         directory,
         own_tokens,
+        own_account,
     });
     Ok(App { http: Some(http::router(state).into()), ..App::default() })
 }

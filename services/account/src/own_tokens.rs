@@ -35,7 +35,7 @@ pub(crate) struct OnBehalfOf<'a> {
 
 impl OnBehalfOf<'_> {
     /// The user's request in the form of a call.
-    fn call<T>(&self, message: T) -> Request<T> {
+    pub(crate) fn call<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         self.caller.propagate(request.metadata_mut());
         request.metadata_mut().insert(METADATA_KEY, self.token.clone());

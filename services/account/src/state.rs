@@ -10,6 +10,7 @@ use web::page::Installation;
 use crate::applications::Application;
 use crate::config::Config;
 use crate::form_keys::FormKeys;
+use crate::own_account::OwnAccount;
 use crate::own_tokens::OwnTokens;
 
 /// What the handlers share. Clones are cheap.
@@ -27,6 +28,8 @@ pub(crate) struct Parts {
     pub(crate) directory: Arc<dyn Directory>,
     /// `None` without auth-app.
     pub(crate) own_tokens: Option<OwnTokens>,
+    /// `None` without idp.
+    pub(crate) own_account: Option<OwnAccount>,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
 }

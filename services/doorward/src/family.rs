@@ -36,6 +36,7 @@ impl Family {
             gateway: None,
             ended_sessions: None,
             own_tokens: None,
+            own_account: None,
         };
         let mut family = Self { services: Vec::new(), shutdown: context.shutdown.clone() };
         for service in enabled.iter() {
@@ -113,6 +114,8 @@ struct Builder<'a> {
     ended_sessions: Option<Arc<dyn EndedSessions>>,
     /// The app tokens of signed-in users, for the account pages.
     own_tokens: Option<account::OwnTokens>,
+    /// The sessions and connected applications of signed-in users, for the account pages.
+    own_account: Option<account::OwnAccount>,
 }
 
 /// The edge's configuration, without the routes to services of this process that do not run.
@@ -205,6 +208,8 @@ impl Builder<'_> {
                 };
                 let opened = idp::open(config, directory, passwords, context).await?;
                 self.ended_sessions = Some(Arc::new(opened.provider.clone()));
+                let own_account = idp::grpc::account::serve(opened.provider.clone(), None);
+                self.own_account = Some(account::OwnAccount::new(own_account));
                 idp::app(&opened)
             }
             ServiceId::Account => {
@@ -214,7 +219,11 @@ impl Builder<'_> {
                     Some(here) => Some(here),
                     None => account::own_tokens(config, context)?,
                 };
-                account::app(config, directory, own_tokens, context)
+                let own_account = match self.own_account.take() {
+                    Some(here) => Some(here),
+                    None => account::own_account(config, context)?,
+                };
+                account::app(config, directory, own_tokens, own_account, context)
             }
             ServiceId::Gateway => {
                 let opened = gateway::open(&settings.gateway, self.peers(enabled)?, context)?;

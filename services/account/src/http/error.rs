@@ -11,7 +11,11 @@ use super::page::PageContext;
 /// The request has no valid internal token: it has not passed the edge.
 pub(super) fn unauthenticated(context: &PageContext<'_>) -> Response {
     let words = context.words();
-    let mut response = context.message(StatusCode::UNAUTHORIZED, words.unauthenticated_title, words.unauthenticated);
+    challenge(context.message(StatusCode::UNAUTHORIZED, words.unauthenticated_title, words.unauthenticated))
+}
+
+/// Adds the challenge that a response with status 401 has (RFC 9110, section 15.5.2).
+pub(super) fn challenge(mut response: Response) -> Response {
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }

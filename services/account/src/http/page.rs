@@ -9,8 +9,9 @@ use web::page::Message;
 use web::policy::Policy;
 use web::response::PageHeaders;
 
+use super::access_words::access_words;
 use super::i18n::{Words, words};
-use super::{APPLICATIONS, TOKENS};
+use super::{ACTIVITY, APPLICATIONS, CONNECTED, SESSIONS, TOKENS};
 use crate::state::AccountState;
 
 /// The shell of a page, with the texts of this service.
@@ -34,6 +35,20 @@ pub(super) enum Section {
     Overview,
     /// The app tokens.
     Tokens,
+    /// The sessions.
+    Sessions,
+    /// The connected applications.
+    Connected,
+    /// The activity.
+    Activity,
+}
+
+/// A link of the navigation.
+pub(super) struct SectionLink {
+    pub(super) href: String,
+    pub(super) text: &'static str,
+    /// Whether it leads to the page that has it.
+    pub(super) is_current: bool,
 }
 
 /// The links of the navigation.
@@ -43,6 +58,8 @@ pub(super) struct Navigation<'a> {
     pub(super) overview: String,
     /// `None` without auth-app.
     pub(super) tokens: Option<String>,
+    /// Those to the pages that need idp; none without it.
+    pub(super) idp_pages: Vec<SectionLink>,
     /// `None` if the operator has none.
     pub(super) sign_out: Option<&'a str>,
 }
@@ -75,8 +92,24 @@ impl<'a> PageContext<'a> {
             applications: self.state.path(APPLICATIONS),
             overview: self.state.path(""),
             tokens: self.state.own_tokens.as_ref().map(|_| self.state.path(TOKENS)),
+            idp_pages: self.idp_pages(current),
             sign_out: Some(sign_out).filter(|url| !url.is_empty()),
         }
+    }
+
+    fn idp_pages(&self, current: Section) -> Vec<SectionLink> {
+        if self.state.own_account.is_none() {
+            return Vec::new();
+        }
+        let texts = access_words(self.language);
+        let pages = [
+            (Section::Sessions, SESSIONS, texts.sessions),
+            (Section::Connected, CONNECTED, texts.connected),
+            (Section::Activity, ACTIVITY, texts.activity),
+        ];
+        let link =
+            |(section, path, text)| SectionLink { href: self.state.path(path), text, is_current: section == current };
+        pages.map(link).into()
     }
 
     /// The shell.

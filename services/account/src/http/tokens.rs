@@ -88,7 +88,7 @@ impl Row {
 }
 
 /// A time in seconds since the epoch; `None` before it, and beyond the year 9999.
-fn time(seconds: i64) -> Option<SystemTime> {
+pub(super) fn time(seconds: i64) -> Option<SystemTime> {
     let seconds = u64::try_from(seconds).ok().filter(|seconds| *seconds <= LAST_SECOND)?;
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }

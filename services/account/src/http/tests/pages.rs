@@ -6,8 +6,17 @@ use axum::http::header::{
 
 use super::support::Bench;
 
-const PAGES: [&str; 5] =
-    ["/account", "/account/applications", "/account/tokens", "/account/tokens/revoke-all", "/account/nothing"];
+const PAGES: [&str; 9] = [
+    "/account",
+    "/account/applications",
+    "/account/tokens",
+    "/account/tokens/revoke-all",
+    "/account/sessions",
+    "/account/sessions/end-all",
+    "/account/connected",
+    "/account/activity",
+    "/account/nothing",
+];
 
 /// Row [A20](../../../../docs/security-requirements.md#a20).
 #[tokio::test]

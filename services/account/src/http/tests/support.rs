@@ -15,8 +15,10 @@ use token::{KeyRing, METADATA_KEY, Minter, Verifier};
 use tower::ServiceExt;
 use web::page::{Assets, Installation};
 
+use super::fake_idp::FakeIdp;
 use crate::form_keys::FormKeys;
 use crate::http::router;
+use crate::own_account::OwnAccount;
 use crate::own_tokens::OwnTokens;
 use crate::state::{AccountState, Parts};
 use crate::{Config, applications};
@@ -31,19 +33,20 @@ pub(crate) struct Bench {
     router: Router,
     minter: Minter,
     pub(crate) directory: Arc<MemoryDirectory>,
+    pub(crate) idp: FakeIdp,
     authenticator: Option<Arc<dyn Authenticator>>,
     clock: Clock,
     _folder: TempDir,
 }
 
 impl Bench {
-    /// The pages with auth-app.
+    /// The pages with auth-app and idp.
     pub(crate) async fn new() -> Self {
         Self::with(true, "").await
     }
 
-    /// The pages with or without auth-app, and with a file of applications if its text is not empty.
-    pub(crate) async fn with(has_auth_app: bool, applications: &str) -> Self {
+    /// The pages with or without auth-app and idp, and with a file of applications if its text is not empty.
+    pub(crate) async fn with(has_services: bool, applications: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Clock::manual(UNIX_EPOCH + Duration::from_mins(29_933_253));
         let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
@@ -56,7 +59,7 @@ impl Bench {
             database_url: format!("sqlite://{}/auth-app.db", folder.path().display()).into(),
             ..auth_app::Config::default()
         };
-        let opened = if has_auth_app {
+        let opened = if has_services {
             Some(auth_app::open(&auth_app, Arc::clone(&users), &context).await.expect("opens"))
         } else {
             None
@@ -68,6 +71,7 @@ impl Bench {
         });
         let keys = Arc::new(KeyRing::new(&SecretString::from(SECRET), None).expect("is long enough"));
         let config = Config::default();
+        let idp = FakeIdp::new(Verifier::new(Arc::clone(&keys)), clock.clone());
         let assets = Assets::new(config.root(), &config.pages);
         let state = AccountState::new(Parts {
             installation: Installation::new(&config.pages, &assets),
@@ -78,6 +82,7 @@ impl Bench {
             own_tokens: opened
                 .as_ref()
                 .map(|opened| OwnTokens::new(auth_app::grpc::own_tokens::serve(opened.own_tokens.clone(), None))),
+            own_account: has_services.then(|| OwnAccount::new(idp.server())),
             clock: clock.clone(),
             random: context.random.clone(),
             config,
@@ -86,6 +91,7 @@ impl Bench {
             router: Router::new().nest("/account", router(state)),
             minter: Minter::new(keys, HOUR, false),
             directory,
+            idp,
             authenticator: opened.map(|opened| opened.authenticator),
             clock,
             _folder: folder,

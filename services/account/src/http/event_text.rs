@@ -1,0 +1,49 @@
+//! Events of an account in plain words.
+
+use super::access_words::AccessWords;
+
+/// What an event says; its name and its outcome if it is not known here.
+pub(super) fn describe(texts: &AccessWords, event: &str, outcome: &str) -> String {
+    let text = match (event, outcome) {
+        ("sign_in", "success") => texts.event_sign_in,
+        ("sign_in", "failure") => texts.event_sign_in_failed,
+        ("sign_in", "second_factor_required") => texts.event_second_factor_required,
+        ("sign_out", _) => texts.event_sign_out,
+        ("authorize", "success") => texts.event_authorize,
+        ("consent", "success") => texts.event_consent,
+        ("consent", "refused") => texts.event_consent_refused,
+        ("consent", "taken_back") | ("disconnect", _) => texts.event_disconnect,
+        ("disconnect_by_administrator", _) => texts.event_disconnect_by_administrator,
+        ("device", "done") => texts.event_device,
+        ("device", "refused") => texts.event_device_refused,
+        ("second_factor", "success") => texts.event_second_factor,
+        ("second_factor", "failure") => texts.event_second_factor_failed,
+        ("second_factor_enrol", _) => texts.event_second_factor_enrol,
+        ("second_factor_remove", _) => texts.event_second_factor_remove,
+        ("second_factor_reset", _) => texts.event_second_factor_reset,
+        ("recovery_codes_replace", _) => texts.event_recovery_codes,
+        ("session_end", _) => texts.event_session_end,
+        ("session_end_by_administrator", _) => texts.event_session_end_by_administrator,
+        ("session_end_all", _) => texts.event_session_end_all,
+        ("session_end_all_by_administrator", _) => texts.event_session_end_all_by_administrator,
+        _ => return format!("{event} ({outcome})"),
+    };
+    text.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use web::i18n::Language;
+
+    use super::super::access_words::access_words;
+    use super::*;
+
+    #[test]
+    fn events_are_described_in_plain_words() {
+        let describe = |event, outcome| describe(access_words(Language::English), event, outcome);
+        assert_eq!(describe("sign_in", "success"), "Signed in");
+        assert_eq!(describe("consent", "refused"), "Refused access to an application");
+        assert_eq!(describe("session_end_all", "done"), "Signed out everywhere");
+        assert_eq!(describe("key_added", "done"), "key_added (done)", "an event of a later version");
+    }
+}

@@ -1,0 +1,81 @@
+//! The sessions, connected applications and events of the signed-in user, at idp. Every call carries the user's own internal token, so
+//! that idp decides what the user may do.
+
+use authn::BoxError;
+use proto::doorward::idp::v1::{
+    AccountSession, ConnectedApplication, DisconnectApplicationRequest, EndAllSessionsRequest, EndOtherSessionsRequest,
+    EndSessionRequest, ListConnectedApplicationsRequest, ListEventsRequest, ListEventsResponse, ListSessionsRequest,
+    account_api_client::AccountApiClient,
+};
+use tonic::Status;
+use tonic::body::Body;
+use tower::util::BoxCloneSyncService;
+use tower::{Service, ServiceExt};
+
+use crate::own_tokens::OnBehalfOf;
+
+/// How many events a page has.
+const EVENTS_OF_PAGE: u32 = 50;
+
+/// The transport to idp: a connection, or the service itself in one process.
+type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, IdpUnreachable>;
+
+/// idp is unreachable.
+#[derive(Debug, thiserror::Error)]
+#[error("idp cannot be reached")]
+pub struct IdpUnreachable(#[source] BoxError);
+
+/// A client of `AccountAPI`, in this process or another.
+#[derive(Clone)]
+pub struct OwnAccount(AccountApiClient<Transport>);
+
+impl OwnAccount {
+    /// Calls a generated server of this process, or a channel.
+    pub fn new<S>(service: S) -> Self
+    where
+        S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+    {
+        let transport = BoxCloneSyncService::new(service.map_err(|error| IdpUnreachable(error.into())));
+        Self(AccountApiClient::new(transport))
+    }
+
+    /// The user's live sessions, the last used ones first.
+    pub(crate) async fn sessions(&self, user: &OnBehalfOf<'_>) -> Result<Vec<AccountSession>, Status> {
+        Ok(self.0.clone().list_sessions(user.call(ListSessionsRequest {})).await?.into_inner().sessions)
+    }
+
+    /// Ends one of the user's sessions.
+    pub(crate) async fn end_session(&self, user: &OnBehalfOf<'_>, id: &str) -> Result<(), Status> {
+        self.0.clone().end_session(user.call(EndSessionRequest { id: id.to_owned() })).await.map(drop)
+    }
+
+    /// Ends all sessions but the current one; how many there were.
+    pub(crate) async fn end_other_sessions(&self, user: &OnBehalfOf<'_>) -> Result<u32, Status> {
+        Ok(self.0.clone().end_other_sessions(user.call(EndOtherSessionsRequest {})).await?.into_inner().ended)
+    }
+
+    /// Signs the user out everywhere.
+    pub(crate) async fn end_all_sessions(&self, user: &OnBehalfOf<'_>) -> Result<(), Status> {
+        self.0.clone().end_all_sessions(user.call(EndAllSessionsRequest {})).await.map(drop)
+    }
+
+    /// The applications that have access to the user's account.
+    pub(crate) async fn applications(&self, user: &OnBehalfOf<'_>) -> Result<Vec<ConnectedApplication>, Status> {
+        let request = user.call(ListConnectedApplicationsRequest {});
+        Ok(self.0.clone().list_connected_applications(request).await?.into_inner().applications)
+    }
+
+    /// Ends the access of an application.
+    pub(crate) async fn disconnect(&self, user: &OnBehalfOf<'_>, client_id: &str) -> Result<(), Status> {
+        let request = DisconnectApplicationRequest { client_id: client_id.to_owned() };
+        self.0.clone().disconnect_application(user.call(request)).await.map(drop)
+    }
+
+    /// A page of the user's events, the newest first; the first page if the token is empty.
+    pub(crate) async fn events(&self, user: &OnBehalfOf<'_>, page_token: &str) -> Result<ListEventsResponse, Status> {
+        let request = ListEventsRequest { page_size: EVENTS_OF_PAGE, page_token: page_token.to_owned() };
+        Ok(self.0.clone().list_events(user.call(request)).await?.into_inner())
+    }
+}
