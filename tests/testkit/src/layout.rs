@@ -113,8 +113,9 @@ impl Layout {
                     self.set("OCIS_REVA_GATEWAY", &address);
                     self.set("PROXY_GATEWAY_ENDPOINT", &address);
                 }
-                // The operator calls the one by gRPC, Envoy the other; no service does.
-                ServiceId::Idp | ServiceId::Proxy => {}
+                ServiceId::Idp => self.set("ACCOUNT_IDP_ENDPOINT", &address),
+                // Envoy calls it by gRPC; no service does.
+                ServiceId::Proxy => {}
                 ServiceId::Account => self.set("PROXY_ACCOUNT_BACKEND", &format!("http://{address}")),
                 ServiceId::AuthApp => {
                     self.set("GATEWAY_AUTH_APP_ENDPOINT", &address);
