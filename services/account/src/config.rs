@@ -22,7 +22,7 @@ pub struct Config {
     /// The server for the pages. Its root is the path below which they are reached through the edge.
     #[schemars(extend("default" = {"addr": "127.0.0.1:9261", "root": "/account"}))]
     pub http: Http,
-    /// TLS towards users, auth-app and idp.
+    /// TLS towards users, auth-app, auth-basic and idp.
     pub grpc_client_tls: GrpcClientTls,
     /// The keys of the internal token, to verify callers.
     pub token_manager: TokenManager,
@@ -39,6 +39,10 @@ pub struct Config {
     /// activity, unless idp runs in the same process.
     #[schemars(extend("x-env" = ["<P>_IDP_ENDPOINT"]))]
     pub idp_endpoint: String,
+    /// The endpoint of auth-basic, like 127.0.0.1:9146. If empty, there is no page for the password, unless auth-basic runs
+    /// in the same process.
+    #[schemars(extend("x-env" = ["<P>_AUTH_BASIC_ENDPOINT"]))]
+    pub auth_basic_endpoint: String,
     /// The URL by which browsers reach the edge. Forms are accepted from pages of this origin only.
     #[schemars(extend("x-env" = ["OCIS_URL", "<P>_URL"], "default" = "https://localhost:9200"))]
     pub url: String,

@@ -13,6 +13,7 @@ mod new_token;
 mod overview;
 mod page;
 mod scope_text;
+mod self_service;
 mod sessions;
 mod signed_in;
 mod tokens;
@@ -55,6 +56,7 @@ pub(crate) fn router(state: AccountState) -> Router {
         .merge(sessions::router())
         .merge(connected::router())
         .merge(activity::router())
+        .merge(self_service::router())
         .fallback(not_found)
         .with_state(state)
         .merge(assets.router())

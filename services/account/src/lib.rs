@@ -6,6 +6,7 @@ mod form_keys;
 mod http;
 mod own_account;
 mod own_tokens;
+mod self_service;
 mod state;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use web::page::{Assets, Installation};
 pub use self::config::Config;
 pub use own_account::{IdpUnreachable, OwnAccount};
 pub use own_tokens::{OwnTokens, TransportError};
+pub use self_service::{Passwords, Profiles, SelfService, ServiceUnreachable};
 
 use form_keys::FormKeys;
 use state::{AccountState, Parts};
@@ -44,7 +46,8 @@ impl Service for Account {
         let directory = runtime::directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls, &context)?;
         let tokens = own_tokens(&config, &context)?;
         let account = own_account(&config, &context)?;
-        app(&config, directory, tokens, account, &context)
+        let self_service = SelfService::default().or_remote(&config, &context)?;
+        app(&config, directory, tokens, account, self_service, &context)
     }
 }
 
@@ -73,7 +76,7 @@ pub fn own_account(config: &Config, context: &Context) -> Result<Option<OwnAccou
 }
 
 /// The pages over any directory. Without `own_tokens` there are none for app tokens, without `own_account` none for sessions,
-/// connected applications and activity.
+/// connected applications and activity, and each service that `self_service` lacks has no page.
 ///
 /// # Errors
 /// If the secret of the internal token is too short, or the file with the applications cannot be used.
@@ -82,6 +85,7 @@ pub fn app(
     directory: Arc<dyn Directory>,
     own_tokens: Option<OwnTokens>,
     own_account: Option<OwnAccount>,
+    self_service: SelfService,
     context: &Context,
 ) -> Result<App, BoxError> {
     let keys = runtime::key_ring::<Account>(config, |config| config.token_manager.clone(), context)?;
@@ -97,6 +101,7 @@ pub fn app(
         directory,
         own_tokens,
         own_account,
+        self_service,
     });
     Ok(App { http: Some(http::router(state).into()), ..App::default() })
 }

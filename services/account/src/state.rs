@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::form_keys::FormKeys;
 use crate::own_account::OwnAccount;
 use crate::own_tokens::OwnTokens;
+use crate::self_service::SelfService;
 
 /// What the handlers share. Clones are cheap.
 #[derive(Clone)]
@@ -30,6 +31,7 @@ pub(crate) struct Parts {
     pub(crate) own_tokens: Option<OwnTokens>,
     /// `None` without idp.
     pub(crate) own_account: Option<OwnAccount>,
+    pub(crate) self_service: SelfService,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
 }

@@ -5,7 +5,7 @@ mod convert;
 use std::sync::Arc;
 
 use authn::audit::Event;
-use authn::{Caller, User, amr};
+use authn::{AuthError, Caller, User, amr};
 use proto::doorward::passwords::v1::{
     ChangeOwnPasswordRequest, ChangeOwnPasswordResponse, HasPasswordRequest, HasPasswordResponse, JudgePasswordRequest,
     JudgePasswordResponse, RemovePasswordRequest, RemovePasswordResponse, SetPasswordRequest, SetPasswordResponse,
@@ -24,6 +24,8 @@ use crate::{Administration, AdministrationError};
 
 /// The largest request that is read, in bytes.
 const REQUEST_LIMIT: usize = 64 * 1024;
+/// The seconds to wait, in the metadata of a refusal.
+const RETRY_AFTER: &str = "retry-after";
 
 /// The gRPC face of [`Administration`].
 pub(crate) struct Api {
@@ -134,9 +136,21 @@ impl Circumstances {
             if let Some(cause) = std::error::Error::source(&error) {
                 tracing::error!(%error, cause, "a password could not be administered");
             }
-            status::grpc(error.kind(), error.to_string())
+            refusal(&error)
         })
     }
+}
+
+/// The status of a failure. After too many wrong passwords its metadata says in how many seconds the next attempt is accepted.
+fn refusal(error: &AdministrationError) -> Status {
+    let mut status = status::grpc(error.kind(), error.to_string());
+    if let AdministrationError::Verification(AuthError::Busy { retry_after }) = error {
+        let seconds = retry_after.as_millis().div_ceil(1000);
+        if let Ok(seconds) = seconds.to_string().parse() {
+            status.metadata_mut().insert(RETRY_AFTER, seconds);
+        }
+    }
+    status
 }
 
 #[tonic::async_trait]

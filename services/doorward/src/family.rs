@@ -37,6 +37,7 @@ impl Family {
             ended_sessions: None,
             own_tokens: None,
             own_account: None,
+            self_service: account::SelfService::default(),
         };
         let mut family = Self { services: Vec::new(), shutdown: context.shutdown.clone() };
         for service in enabled.iter() {
@@ -116,6 +117,8 @@ struct Builder<'a> {
     own_tokens: Option<account::OwnTokens>,
     /// The sessions and connected applications of signed-in users, for the account pages.
     own_account: Option<account::OwnAccount>,
+    /// The profiles and passwords of signed-in users, for the account pages.
+    self_service: account::SelfService,
 }
 
 /// The edge's configuration, without the routes to services of this process that do not run.
@@ -150,6 +153,7 @@ impl Builder<'_> {
                 self.directory = Some(opened.directory.clone());
                 let app = users::app(&opened, &settings.users, context)?;
                 self.administration.clone_from(&app.grpc);
+                self.self_service.profiles = app.grpc.clone().map(account::Profiles::new);
                 Ok(app)
             }
             ServiceId::AuthBasic => {
@@ -157,7 +161,9 @@ impl Builder<'_> {
                 let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
                 let opened = auth_basic::open(config, directory, context).await?;
                 self.provide(kind::BASIC, service, opened.authenticator.clone());
-                auth_basic::app(&opened, config, context)
+                let app = auth_basic::app(&opened, config, context)?;
+                self.self_service.passwords = app.grpc.clone().map(account::Passwords::new);
+                Ok(app)
             }
             ServiceId::AuthMachine => {
                 let config = &settings.auth_machine;
@@ -223,7 +229,8 @@ impl Builder<'_> {
                     Some(here) => Some(here),
                     None => account::own_account(config, context)?,
                 };
-                account::app(config, directory, own_tokens, own_account, context)
+                let self_service = std::mem::take(&mut self.self_service).or_remote(config, context)?;
+                account::app(config, directory, own_tokens, own_account, self_service, context)
             }
             ServiceId::Gateway => {
                 let opened = gateway::open(&settings.gateway, self.peers(enabled)?, context)?;

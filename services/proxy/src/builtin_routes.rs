@@ -24,6 +24,11 @@ pub(crate) const AUTH_BEARER: &str = "/backchannel_logout";
 /// The page with the user's applications, below the root of the account pages.
 const APPLICATIONS: &str = "/applications";
 
+/// Where password managers look for the form that changes a password (W3C, A Well-Known URL for Changing Passwords).
+const WELL_KNOWN_CHANGE_PASSWORD: &str = "/.well-known/change-password";
+/// The redirect to that form, below the root of the account pages.
+const CHANGE_PASSWORD: &str = "/change-password";
+
 /// The routes to these backends; an empty one has none.
 ///
 /// # Errors
@@ -52,8 +57,13 @@ pub(crate) fn with_account(mut routes: Vec<Route>, backends: &Backends) -> Resul
     if backends.account_front_page {
         let pattern = Pattern { path: Some(PathPattern::Exact("/".to_owned())), ..Pattern::default() };
         let rewrite = Rewrite { strip: "/".to_owned(), prepend: format!("{root}{APPLICATIONS}") };
-        insert(&mut routes, "/", Route { pattern, rewrite, ..Route::builtin("/", backend, false) });
+        insert(&mut routes, "/", Route { pattern, rewrite, ..Route::builtin("/", backend.clone(), false) });
     }
+    // without a credential: the answer is the same for everyone (docs/security-requirements.md#a42)
+    let path = WELL_KNOWN_CHANGE_PASSWORD;
+    let pattern = Pattern { path: Some(PathPattern::Exact(path.to_owned())), ..Pattern::default() };
+    let rewrite = Rewrite { strip: path.to_owned(), prepend: format!("{root}{CHANGE_PASSWORD}") };
+    insert(&mut routes, path, Route { pattern, rewrite, ..Route::builtin(path, backend, true) });
     Ok(routes)
 }
 
@@ -171,6 +181,21 @@ mod tests {
         let patterns = [prefix("/account/x"), prefix("/account"), prefix("/")].map(|path| (None, Some(path)));
         let routes = with_account(operators(&patterns), &backends()).expect("a backend");
         let names: Vec<_> = routes.iter().map(|route| route.name.as_str()).collect();
-        assert_eq!(names, ["theirs", "theirs", "/account", "theirs", "/"]);
+        assert_eq!(names, [WELL_KNOWN_CHANGE_PASSWORD, "theirs", "theirs", "/account", "theirs", "/"]);
+    }
+
+    /// Row [A42](../../../docs/security-requirements.md#a42).
+    #[test]
+    fn change_password_url_leads_to_the_account_pages_without_a_credential() {
+        let path = WELL_KNOWN_CHANGE_PASSWORD;
+        let routes = with_account(operators(&[(None, Some(prefix("/")))]), &backends()).expect("a backend");
+        let route = routes.iter().find(|route| route.name == path).expect("there is one");
+        assert!(route.unprotected && route_of(&routes, "cloud.example", path).as_deref() == Some(path));
+        let uri = route.uri(&path.parse().expect("a path")).expect("a URI");
+        assert_eq!(uri, "http://127.0.0.1:9261/account/change-password");
+        let below = format!("{path}/x");
+        assert_eq!(route_of(&routes, "cloud.example", &below).as_deref(), Some("theirs"));
+        let taken = with_account(operators(&[(None, Some(prefix(path)))]), &backends()).expect("a backend");
+        assert_eq!(route_of(&taken, "cloud.example", path).as_deref(), Some("theirs"), "the operator's wins");
     }
 }

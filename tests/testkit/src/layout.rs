@@ -124,6 +124,7 @@ impl Layout {
                 ServiceId::AuthBasic => {
                     self.set("GATEWAY_AUTH_BASIC_ENDPOINT", &address);
                     self.set("IDP_AUTH_BASIC_ENDPOINT", &address);
+                    self.set("ACCOUNT_AUTH_BASIC_ENDPOINT", &address);
                 }
                 // In processes of their own it accepts tokens of our idp only if a test says that they are its own.
                 ServiceId::AuthBearer => self.set("GATEWAY_AUTH_BEARER_ENDPOINT", ""),

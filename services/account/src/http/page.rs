@@ -11,7 +11,7 @@ use web::response::PageHeaders;
 
 use super::access_words::access_words;
 use super::i18n::{Words, words};
-use super::{ACTIVITY, APPLICATIONS, CONNECTED, SESSIONS, TOKENS};
+use super::{ACTIVITY, APPLICATIONS, CONNECTED, SESSIONS, TOKENS, self_service};
 use crate::state::AccountState;
 
 /// The shell of a page, with the texts of this service.
@@ -35,6 +35,10 @@ pub(super) enum Section {
     Overview,
     /// The app tokens.
     Tokens,
+    /// The profile.
+    Profile,
+    /// The password.
+    Password,
     /// The sessions.
     Sessions,
     /// The connected applications.
@@ -43,39 +47,19 @@ pub(super) enum Section {
     Activity,
 }
 
-/// A link of the navigation.
-pub(super) struct SectionLink {
-    pub(super) href: String,
-    pub(super) text: &'static str,
-    /// Whether it leads to the page that has it.
-    pub(super) is_current: bool,
-}
-
 /// The links of the navigation.
 pub(super) struct Navigation<'a> {
-    current: Section,
-    pub(super) applications: String,
-    pub(super) overview: String,
-    /// `None` without auth-app.
-    pub(super) tokens: Option<String>,
-    /// Those to the pages that need idp; none without it.
-    pub(super) idp_pages: Vec<SectionLink>,
+    pub(super) links: Vec<Link>,
     /// `None` if the operator has none.
     pub(super) sign_out: Option<&'a str>,
 }
 
-impl Navigation<'_> {
-    pub(super) fn is_at_applications(&self) -> bool {
-        self.current == Section::Applications
-    }
-
-    pub(super) fn is_at_overview(&self) -> bool {
-        self.current == Section::Overview
-    }
-
-    pub(super) fn is_at_tokens(&self) -> bool {
-        self.current == Section::Tokens
-    }
+/// A link of the navigation.
+pub(super) struct Link {
+    pub(super) href: String,
+    pub(super) text: &'static str,
+    /// Whether it leads to the page itself.
+    pub(super) is_current: bool,
 }
 
 impl<'a> PageContext<'a> {
@@ -86,18 +70,25 @@ impl<'a> PageContext<'a> {
 
     /// The links, of which one leads to the page itself.
     pub(super) fn navigation(&self, current: Section) -> Navigation<'a> {
-        let sign_out = &*self.state.config.sign_out_url;
-        Navigation {
-            current,
-            applications: self.state.path(APPLICATIONS),
-            overview: self.state.path(""),
-            tokens: self.state.own_tokens.as_ref().map(|_| self.state.path(TOKENS)),
-            idp_pages: self.idp_pages(current),
-            sign_out: Some(sign_out).filter(|url| !url.is_empty()),
+        let (words, sign_out) = (self.words(), &*self.state.config.sign_out_url);
+        let mut links = vec![
+            self.link(current, Section::Applications, APPLICATIONS, words.applications),
+            self.link(current, Section::Overview, "", words.overview),
+        ];
+        if self.state.own_tokens.is_some() {
+            links.push(self.link(current, Section::Tokens, TOKENS, words.tokens));
         }
+        links.extend(self_service::links(self, current));
+        links.extend(self.idp_pages(current));
+        Navigation { links, sign_out: Some(sign_out).filter(|url| !url.is_empty()) }
     }
 
-    fn idp_pages(&self, current: Section) -> Vec<SectionLink> {
+    /// A link on the page of `current`.
+    pub(super) fn link(&self, current: Section, section: Section, path: &str, text: &'static str) -> Link {
+        Link { href: self.state.path(path), text, is_current: section == current }
+    }
+
+    fn idp_pages(&self, current: Section) -> Vec<Link> {
         if self.state.own_account.is_none() {
             return Vec::new();
         }
@@ -107,9 +98,7 @@ impl<'a> PageContext<'a> {
             (Section::Connected, CONNECTED, texts.connected),
             (Section::Activity, ACTIVITY, texts.activity),
         ];
-        let link =
-            |(section, path, text)| SectionLink { href: self.state.path(path), text, is_current: section == current };
-        pages.map(link).into()
+        pages.map(|(section, path, text)| self.link(current, section, path, text)).into()
     }
 
     /// The shell.

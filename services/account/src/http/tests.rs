@@ -4,4 +4,5 @@ mod access;
 mod fake_idp;
 mod forms;
 mod pages;
+mod self_service;
 mod support;

@@ -20,10 +20,18 @@ use crate::form_keys::FormKeys;
 use crate::http::router;
 use crate::own_account::OwnAccount;
 use crate::own_tokens::OwnTokens;
+use crate::self_service::SelfService;
 use crate::state::{AccountState, Parts};
 use crate::{Config, applications};
 
-const SECRET: &str = "an-adequate-secret-of-32-bytes-ok";
+pub(crate) const SECRET: &str = "an-adequate-secret-of-32-bytes-ok";
+
+/// What the pages run in: a clock that stands still, the same for every service of a test.
+pub(crate) fn context() -> Context {
+    let clock = Clock::manual(UNIX_EPOCH + Duration::from_mins(29_933_253));
+    Context { clock, ..Context::new(Environment::default()) }
+}
+
 const HOUR: Duration = Duration::from_hours(1);
 /// The origin of the pages.
 pub(crate) const ORIGIN_OF_PAGES: &str = "https://localhost:9200";
@@ -47,12 +55,22 @@ impl Bench {
 
     /// The pages with or without auth-app and idp, and with a file of applications if its text is not empty.
     pub(crate) async fn with(has_services: bool, applications: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let clock = Clock::manual(UNIX_EPOCH + Duration::from_mins(29_933_253));
-        let context = Context { clock: clock.clone(), ..Context::new(Environment::default()) };
-        let token_manager = TokenManager { jwt_secret: SECRET.into(), ..TokenManager::default() };
         let directory = MemoryDirectory::new(["einstein", "marie"].map(user));
         let users: Arc<dyn Directory> = Arc::<MemoryDirectory>::clone(&directory);
+        Self::over((directory, users), SelfService::default(), has_services, applications).await
+    }
+
+    /// The pages over these services, where `users` is the directory that the pages have.
+    pub(crate) async fn over(
+        (directory, users): (Arc<MemoryDirectory>, Arc<dyn Directory>),
+        self_service: SelfService,
+        has_services: bool,
+        applications: &str,
+    ) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let context = context();
+        let clock = context.clock.clone();
+        let token_manager = TokenManager { jwt_secret: SECRET.into(), ..TokenManager::default() };
         let auth_app = auth_app::Config {
             token_manager: token_manager.clone(),
             token_key: "the-key-of-the-token-digests-32-bytes".into(),
@@ -83,6 +101,7 @@ impl Bench {
                 .as_ref()
                 .map(|opened| OwnTokens::new(auth_app::grpc::own_tokens::serve(opened.own_tokens.clone(), None))),
             own_account: has_services.then(|| OwnAccount::new(idp.server())),
+            self_service,
             clock: clock.clone(),
             random: context.random.clone(),
             config,
@@ -100,7 +119,12 @@ impl Bench {
 
     /// A browser in which this user has signed in with a password.
     pub(crate) fn browser(&self, name: &str) -> Browser<'_> {
-        self.proven(&Authenticated::full(Arc::new(user(name)), "pwd"))
+        self.browser_of(user(name))
+    }
+
+    /// A browser in which this user of another directory has signed in with a password.
+    pub(crate) fn browser_of(&self, user: User) -> Browser<'_> {
+        self.proven(&Authenticated::full(Arc::new(user), "pwd"))
     }
 
     /// A browser in which einstein has signed in by this method, with a credential of these scopes.

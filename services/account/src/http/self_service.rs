@@ -1,0 +1,64 @@
+//! The pages on which users change what is their own: the profile and the password.
+
+mod password;
+mod profile;
+mod property;
+mod text;
+
+use axum::Router;
+use axum::response::Response;
+use axum::routing::get;
+use status::Kind;
+use tonic::Status;
+
+use super::page::{Link, PageContext, Section};
+use crate::state::AccountState;
+use text::text;
+
+/// The path of the profile, below the root.
+const PROFILE: &str = "/profile";
+/// The path of the password, below the root.
+const PASSWORD: &str = "/password";
+/// The path below the root to which the edge forwards `/.well-known/change-password`.
+const CHANGE_PASSWORD: &str = "/change-password";
+
+/// The pages. Without the service behind it a page answers 404.
+pub(super) fn router() -> Router<AccountState> {
+    Router::new()
+        .route(PROFILE, get(profile::show).post(profile::save))
+        .route(PASSWORD, get(password::show).post(password::change))
+        .route(CHANGE_PASSWORD, get(password::redirect))
+}
+
+/// The links to those of the pages that there are.
+pub(super) fn links(context: &PageContext<'_>, current: Section) -> Vec<Link> {
+    let (words, state) = (text(context.language), context.state);
+    let profile = state.self_service.profiles.as_ref().map(|_| (PROFILE, words.profile, Section::Profile));
+    let password = state.self_service.passwords.as_ref().map(|_| (PASSWORD, words.password, Section::Password));
+    let there = profile.into_iter().chain(password);
+    there.map(|(path, text, section)| context.link(current, section, path, text)).collect()
+}
+
+/// A service has not done what it was asked to.
+fn failure(context: &PageContext<'_>, service: &str, status: &Status) -> Response {
+    let words = context.words();
+    let kind = Kind::from_grpc(status.code());
+    let (title, text) = match kind {
+        Kind::PermissionDenied => (words.denied_title, words.denied),
+        Kind::Unauthenticated => (words.unauthenticated_title, words.unauthenticated),
+        Kind::NotFound => (words.not_found_title, words.not_found),
+        Kind::Unavailable | Kind::DeadlineExceeded | Kind::Aborted | Kind::ResourceExhausted => {
+            tracing::warn!(service, %status, "a service does not answer");
+            (words.unavailable_title, words.unavailable)
+        }
+        Kind::InvalidArgument
+        | Kind::AlreadyExists
+        | Kind::FailedPrecondition
+        | Kind::Unimplemented
+        | Kind::Internal => {
+            tracing::error!(service, %status, "a service has not done what a page asked for");
+            (words.fault_title, words.fault)
+        }
+    };
+    context.message(kind.http(), title, text)
+}

@@ -1,0 +1,235 @@
+//! The profile: a form with what the user may change, and the rest to read.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, UNIX_EPOCH};
+
+use askama::Template;
+use authn::{Attribute, Profile, User};
+use axum::body::Bytes;
+use axum::extract::{FromRequestParts, RawQuery};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::Response;
+use proto::doorward::users::v1::{GetProfileResponse, SetProfileRequest};
+use tonic::Status;
+use web::cookie::with_cookies;
+use web::date::LocalizedTime;
+use web::form::Parameters;
+use web::response::see_other;
+
+use super::super::error;
+use super::super::page::{Navigation, Page, Section};
+use super::super::signed_in::SignedIn;
+use super::property::Property;
+use super::text::{SelfServiceText, text};
+use super::{PROFILE, failure};
+use crate::self_service::Profiles;
+use crate::state::AccountState;
+
+/// The purpose of the form.
+const FORM: &str = "profile";
+/// The value of the parameter `done` after the profile was saved.
+const SAVED: &str = "saved";
+/// The first second of the year 10000, from which on no date is written.
+const TOO_LATE: u64 = 253_402_300_800;
+
+/// The signed-in user, and users, which has the profile.
+pub(in super::super) struct ProfileOwner {
+    signed_in: SignedIn,
+    profiles: Profiles,
+}
+
+impl FromRequestParts<AccountState> for ProfileOwner {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AccountState) -> Result<Self, Response> {
+        let signed_in = SignedIn::from_request_parts(parts, state).await?;
+        match &state.self_service.profiles {
+            Some(profiles) => Ok(Self { signed_in, profiles: profiles.clone() }),
+            None => Err(error::not_found(&signed_in.context())),
+        }
+    }
+}
+
+/// The profile as stored, and what the user may change.
+struct Stored {
+    user: User,
+    profile: Profile,
+    writable: Vec<String>,
+}
+
+impl Stored {
+    fn new(user: User, response: GetProfileResponse) -> Self {
+        let stored = response.profile.unwrap_or_default();
+        let names = stored.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut profile = Profile::from_names(names);
+        profile.phone_number_verified = stored.phone_number_verified;
+        let updated = u64::try_from(stored.updated).ok().filter(|seconds| (1..TOO_LATE).contains(seconds));
+        profile.updated = updated.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+        Self { user, profile, writable: response.writable }
+    }
+
+    fn value(&self, property: Property) -> &str {
+        match property {
+            Property::DisplayName => &self.user.display_name,
+            Property::Attribute(attribute) => self.profile.get(attribute).unwrap_or_default(),
+        }
+    }
+
+    fn is_writable(&self, property: Property) -> bool {
+        self.writable.iter().any(|name| name == property.permission())
+    }
+
+    /// What a form changes, of that which the user may change.
+    fn changes(&self, form: &Parameters) -> Vec<(Property, String)> {
+        let sent = |property: Property| Some((property, normalized(form.first(property.name())?)));
+        let all = Property::all().filter(|property| self.is_writable(*property)).filter_map(sent);
+        all.filter(|(property, value)| self.value(*property) != value).collect()
+    }
+}
+
+/// A value as it is stored: forms have `CRLF` in texts of several lines.
+fn normalized(value: &str) -> String {
+    value.replace("\r\n", "\n").trim().to_owned()
+}
+
+/// The change of these properties.
+fn request(changes: Vec<(Property, String)>) -> SetProfileRequest {
+    let mut attributes = BTreeMap::new();
+    let mut display_name = None;
+    for (property, value) in changes {
+        match property {
+            Property::DisplayName => display_name = Some(value),
+            Property::Attribute(attribute) => {
+                attributes.insert(attribute.name().to_owned(), value);
+            }
+        }
+    }
+    SetProfileRequest { attributes: attributes.into_iter().collect(), display_name, ..SetProfileRequest::default() }
+}
+
+/// A field of the form.
+struct Field {
+    name: &'static str,
+    label: &'static str,
+    value: String,
+    input_type: &'static str,
+    is_multiline: bool,
+    is_required: bool,
+    autocomplete: &'static str,
+    hint: Option<&'static str>,
+    error: Option<&'static str>,
+}
+
+impl Field {
+    /// The identifiers of what explains the field.
+    fn described_by(&self) -> String {
+        let error = self.error.map(|_| format!("{}-error", self.name));
+        let hint = self.hint.map(|_| format!("{}-hint", self.name));
+        error.into_iter().chain(hint).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A property that the user only reads.
+struct Entry<'a> {
+    label: &'static str,
+    value: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "profile.html")]
+struct ProfilePage<'a> {
+    page: Page<'a>,
+    navigation: Navigation<'a>,
+    text: &'static SelfServiceText,
+    is_saved: bool,
+    has_errors: bool,
+    fields: Vec<Field>,
+    address: Vec<Field>,
+    entries: Vec<Entry<'a>>,
+    updated: Option<LocalizedTime>,
+    csrf: String,
+    path: String,
+}
+
+impl ProfileOwner {
+    fn failure(&self, status: &Status) -> Response {
+        failure(&self.signed_in.context(), "users", status)
+    }
+
+    fn id(&self) -> &str {
+        &self.signed_in.user.id.opaque_id
+    }
+
+    async fn stored(&self) -> Result<Stored, Response> {
+        let response = self.profiles.get(&self.signed_in.on_behalf(), self.id()).await;
+        let response = response.map_err(|status| self.failure(&status))?;
+        Ok(Stored::new(self.signed_in.current_user().await, response))
+    }
+
+    /// The page. `entered` is what is in the fields in place of what is stored.
+    fn page(&self, status: StatusCode, stored: &Stored, entered: &[(Property, String)], is_saved: bool) -> Response {
+        let context = self.signed_in.context();
+        let words = text(context.language);
+        let field = |property: Property| {
+            let entered = entered.iter().find(|(entered, _)| *entered == property).map(|(_, value)| value.as_str());
+            let value = entered.unwrap_or_else(|| stored.value(property));
+            Field {
+                name: property.name(),
+                label: property.label(words),
+                input_type: property.input_type(value),
+                is_multiline: property.is_multiline(),
+                is_required: property == Property::DisplayName,
+                autocomplete: property.autocomplete(),
+                hint: property.hint(words, value),
+                error: entered.filter(|value| !property.accepts(value)).map(|_| property.error(words)),
+                value: value.to_owned(),
+            }
+        };
+        let (writable, others): (Vec<_>, Vec<_>) = Property::all().partition(|property| stored.is_writable(*property));
+        let (address, fields): (Vec<_>, Vec<_>) = writable.into_iter().partition(|property| property.is_of_address());
+        let account = [(context.words().username, &*stored.user.username), (context.words().mail, &*stored.user.mail)];
+        let others = others.into_iter().map(|property| (property.label(words), stored.value(property)));
+        let is_verified = stored.profile.phone_number_verified && stored.profile.get(Attribute::PhoneNumber).is_some();
+        let verified = is_verified.then_some((words.phone_number, words.phone_number_verified));
+        let entries = account.into_iter().chain(others).chain(verified).filter(|(_, value)| !value.is_empty());
+        let (browser, cookie) = self.signed_in.browser();
+        let page = ProfilePage {
+            page: context.page(words.profile_title),
+            navigation: context.navigation(Section::Profile),
+            text: words,
+            is_saved,
+            has_errors: status != StatusCode::OK,
+            fields: fields.into_iter().map(field).collect(),
+            address: address.into_iter().map(field).collect(),
+            entries: entries.map(|(label, value)| Entry { label, value }).collect(),
+            updated: stored.profile.updated.map(|updated| LocalizedTime::day(updated, context.language)),
+            csrf: self.signed_in.csrf(&browser, FORM),
+            path: self.signed_in.state.path(PROFILE),
+        };
+        with_cookies(context.respond(status, &page), cookie)
+    }
+}
+
+/// `GET /account/profile`.
+pub(super) async fn show(owner: ProfileOwner, RawQuery(query): RawQuery) -> Result<Response, Response> {
+    let stored = owner.stored().await?;
+    let is_saved = Parameters::of_query(query.as_deref()).is_ok_and(|query| query.text("done") == SAVED);
+    Ok(owner.page(StatusCode::OK, &stored, &[], is_saved))
+}
+
+/// `POST /account/profile`: changes the fields that differ from what is stored (`docs/security-requirements.md#a41`).
+pub(super) async fn save(owner: ProfileOwner, body: Bytes) -> Result<Response, Response> {
+    let signed_in = &owner.signed_in;
+    let form = signed_in.own_form(FORM, &body).ok_or_else(|| error::forgery(&signed_in.context()))?;
+    let stored = owner.stored().await?;
+    let changes = stored.changes(&form);
+    if !changes.iter().all(|(property, value)| property.accepts(value)) {
+        return Ok(owner.page(StatusCode::BAD_REQUEST, &stored, &changes, false));
+    }
+    if !changes.is_empty() {
+        let set = owner.profiles.set(&signed_in.on_behalf(), owner.id(), request(changes)).await;
+        set.map_err(|status| owner.failure(&status))?;
+    }
+    Ok(see_other(&format!("{}?done={SAVED}", signed_in.state.path(PROFILE))))
+}

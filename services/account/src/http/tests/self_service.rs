@@ -1,0 +1,209 @@
+//! The profile over users itself, and the password over auth-basic itself.
+
+use std::sync::Arc;
+
+use auth_basic::password::Cost;
+use authn::testing::{MemoryDirectory, user};
+use authn::{Authenticator, Claim, Credentials, Directory, Groups, User};
+use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use config::{Secret, TokenManager};
+use secrecy::SecretString;
+use tempfile::TempDir;
+use users::NewPerson;
+
+use super::support::{Bench, SECRET, context};
+use crate::self_service::{Passwords, Profiles, SelfService};
+
+const PROFILE: &str = "/account/profile";
+const PASSWORD: &str = "/account/password";
+const OLD: &str = "violet anchor pedals a tune";
+const NEW: &str = "seven otters juggle lamps";
+
+fn token_manager() -> TokenManager {
+    TokenManager { jwt_secret: SECRET.into(), ..TokenManager::default() }
+}
+
+fn database(folder: &TempDir) -> Secret {
+    format!("sqlite://{}/service.db", folder.path().display()).into()
+}
+
+/// The pages over users, where einstein may change these attributes.
+async fn with_users(self_service_attributes: &[&str]) -> (Bench, User, TempDir) {
+    let (folder, context) = (tempfile::tempdir().expect("a folder"), context());
+    let config = users::Config {
+        database_url: database(&folder),
+        token_manager: token_manager(),
+        self_service_attributes: self_service_attributes.iter().map(|&name| name.to_owned()).collect(),
+        ..users::Config::default()
+    };
+    let opened = users::open(&config, &context).await.expect("opens");
+    let new = NewPerson { username: "einstein".to_owned(), display_name: "Albert".to_owned(), ..NewPerson::default() };
+    opened.administration.as_ref().expect("a database").create_person(new).await.expect("is created");
+    let routes = users::app(&opened, &config, &context).expect("is built").grpc.expect("gRPC");
+    let claim = Claim::Username("einstein".to_owned());
+    let einstein = User::clone(&*opened.directory.user_by_claim(&claim, Groups::Skip).await.expect("is there"));
+    let self_service = SelfService { profiles: Some(Profiles::new(routes)), passwords: None };
+    let directories = (MemoryDirectory::new([]), opened.directory);
+    (Bench::over(directories, self_service, false, "").await, einstein, folder)
+}
+
+/// The pages over auth-basic, where einstein and marie have the password [`OLD`].
+async fn with_auth_basic() -> (Bench, Arc<dyn Authenticator>, TempDir) {
+    let (folder, context) = (tempfile::tempdir().expect("a folder"), context());
+    let config = auth_basic::Config {
+        database_url: database(&folder),
+        token_manager: token_manager(),
+        argon2: Cost { memory: 64, iterations: 1, parallelism: 1 },
+        ..auth_basic::Config::default()
+    };
+    let directory = MemoryDirectory::new(["einstein", "marie"].map(user));
+    directory.fail_password_changes(None);
+    let users: Arc<dyn Directory> = Arc::<MemoryDirectory>::clone(&directory);
+    let opened = auth_basic::open(&config, Arc::clone(&users), &context).await.expect("opens");
+    let administration = opened.administration.as_ref().expect("a database");
+    for id in ["id-of-einstein", "id-of-marie"] {
+        administration.set_password(id, &SecretString::from(OLD), "a token").await.expect("is accepted");
+    }
+    let routes = auth_basic::app(&opened, &config, &context).expect("is built").grpc.expect("gRPC");
+    let self_service = SelfService { profiles: None, passwords: Some(Passwords::new(routes)) };
+    (Bench::over((directory, users), self_service, false, "").await, opened.authenticator, folder)
+}
+
+/// Row [A41](../../../../docs/security-requirements.md#a41).
+#[tokio::test]
+async fn profile_form_changes_only_what_the_operator_permits() {
+    let (bench, einstein, _folder) = with_users(&["display_name", "nickname", "address"]).await;
+    let mut browser = bench.browser_of(einstein);
+    let form = browser.get(PROFILE).await;
+    assert_eq!(form.status, StatusCode::OK, "{}", form.page);
+    for name in ["display_name", "nickname", "address.country"] {
+        assert!(form.page.contains(&format!(" name=\"{name}\"")), "{name}: {}", form.page);
+    }
+    assert!(!form.page.contains("name=\"given_name\"") && form.page.contains("<bdi>einstein</bdi>"));
+    let csrf = form.field("csrf", 1);
+    let change = [
+        ("csrf", &*csrf),
+        ("display_name", "Albert <E>"),
+        ("nickname", " Al "),
+        ("address.street_address", "Kramgasse 49\r\nStairs"),
+        ("given_name", "Mallory"),
+        ("username", "mallory"),
+        ("email", "mallory@evil.example"),
+        ("phone_number_verified", "true"),
+    ];
+    let saved = browser.post(PROFILE, &change).await;
+    assert_eq!((saved.status, saved.location()), (StatusCode::SEE_OTHER, "/account/profile?done=saved"));
+    let page = browser.get(saved.location()).await.page;
+    for text in ["note success", "value=\"Albert &#60;E&#62;\"", "value=\"Al\"", "Kramgasse 49\nStairs</textarea>"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(!page.contains("allory"), "{page}");
+    let theirs = bench.browser("marie").post(PROFILE, &change).await;
+    assert_eq!(theirs.status, StatusCode::FORBIDDEN, "a form of another browser");
+}
+
+#[tokio::test]
+async fn profile_with_an_error_shows_it_at_the_field_and_saves_nothing() {
+    let (bench, einstein, _folder) = with_users(&["nickname", "website", "birthdate"]).await;
+    let mut browser = bench.browser_of(einstein);
+    browser.headers = vec![("accept-language", "de".to_owned())];
+    let csrf = browser.get(PROFILE).await.field("csrf", 1);
+    let change = [("csrf", &*csrf), ("nickname", "Al"), ("website", "javascript:alert(1)"), ("birthdate", "1879")];
+    let refused = browser.post(PROFILE, &change).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    for text in ["id=\"website-error\"", "beginnt und höchstens", "value=\"javascript:alert(1)\"", "value=\"1879\""] {
+        assert!(refused.page.contains(text), "{text}: {}", refused.page);
+    }
+    assert_eq!(refused.page.matches("aria-invalid").count(), 1);
+    assert!(!browser.get(PROFILE).await.page.contains("value=\"Al\""), "nothing is saved");
+}
+
+#[tokio::test]
+async fn profile_that_only_the_administration_changes_has_no_form() {
+    let (bench, einstein, _folder) = with_users(&[]).await;
+    let page = bench.browser_of(einstein).get(PROFILE).await;
+    assert!(page.status == StatusCode::OK && !page.page.contains("<form"), "{}", page.page);
+    assert!(page.page.contains("<bdi>Albert</bdi>") && page.page.contains("Managed by your administrators"));
+}
+
+/// Row [A40](../../../../docs/security-requirements.md#a40).
+#[tokio::test]
+async fn password_is_changed_only_with_the_old_one() {
+    let (bench, authenticator, _folder) = with_auth_basic().await;
+    let accepts =
+        async |password: &str| authenticator.authenticate(&Credentials::new("einstein", password)).await.is_ok();
+    let mut browser = bench.browser("einstein");
+    let form = browser.get(PASSWORD).await;
+    assert!(form.status == StatusCode::OK && form.page.contains("At least 15 characters"), "{}", form.page);
+    let csrf = form.field("csrf", 1);
+    for (old, new, text) in [
+        ("", NEW, "Enter your current password."),
+        ("not the old password", NEW, "This is not your current password."),
+        (OLD, OLD, "Choose another one."),
+        (OLD, "einstein", "It has fewer than 15 characters."),
+        (OLD, "einstein", "It is made of your name"),
+        (OLD, "einstein", "very weak"),
+    ] {
+        let refused = browser.post(PASSWORD, &[("csrf", &csrf), ("old", old), ("new", new)]).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{text}");
+        assert!(refused.page.contains(text), "{text}: {}", refused.page);
+        assert!(!refused.page.contains(OLD) && !refused.page.contains(NEW), "no page contains a password");
+    }
+    let change = [("csrf", &*csrf), ("old", OLD), ("new", NEW)];
+    let mut other = bench.browser("einstein");
+    other.get(PASSWORD).await;
+    assert_eq!(other.post(PASSWORD, &change).await.status, StatusCode::FORBIDDEN, "the form of another browser");
+    assert!(accepts(OLD).await && !accepts(NEW).await);
+
+    let changed = browser.post(PASSWORD, &change).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.page);
+    assert!(changed.page.contains("href=\"/_doorward/login?rd=/account\""), "{}", changed.page);
+    assert!(accepts(NEW).await && !accepts(OLD).await);
+}
+
+/// Row [A40](../../../../docs/security-requirements.md#a40).
+#[tokio::test]
+async fn guessing_the_old_password_is_throttled_and_the_page_says_how_long() {
+    let (bench, _authenticator, _folder) = with_auth_basic().await;
+    let mut browser = bench.browser("marie");
+    let csrf = browser.get(PASSWORD).await.field("csrf", 1);
+    let mut last = None;
+    for attempt in 0..100 {
+        let guess = format!("a guess that is wrong {attempt}");
+        let reply = browser.post(PASSWORD, &[("csrf", &csrf), ("old", &guess), ("new", NEW)]).await;
+        if reply.status != StatusCode::BAD_REQUEST {
+            last = Some(reply);
+            break;
+        }
+    }
+    let reply = last.expect("is throttled");
+    assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(reply.headers.contains_key(RETRY_AFTER) && reply.page.contains("Try again in "), "{}", reply.page);
+}
+
+#[tokio::test]
+async fn app_token_changes_no_password() {
+    let (bench, _authenticator, _folder) = with_auth_basic().await;
+    assert_eq!(bench.restricted("app", &["user"]).get(PASSWORD).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn pages_without_their_service_are_absent() {
+    let bench = Bench::with(false, "").await;
+    let mut browser = bench.browser("einstein");
+    assert!(!browser.get("/account").await.page.contains("/account/p"));
+    for path in [PROFILE, PASSWORD, "/account/change-password"] {
+        assert_eq!(browser.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+/// Row [A42](../../../../docs/security-requirements.md#a42).
+#[tokio::test]
+async fn change_password_redirects_to_the_form_whatever_the_query() {
+    let (bench, _authenticator, _folder) = with_auth_basic().await;
+    for query in ["", "?rd=https://evil.example", "?//evil.example"] {
+        let reply = bench.stranger().get(&format!("/account/change-password{query}")).await;
+        assert_eq!((reply.status, reply.location()), (StatusCode::SEE_OTHER, PASSWORD));
+    }
+}
