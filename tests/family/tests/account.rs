@@ -112,11 +112,39 @@ async fn manage_app_tokens(world: &World) {
     assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "on the very next request");
 }
 
+/// Changes the profile and the password of marie by the forms.
+async fn manage_profile_and_password(world: &World) {
+    const NEW: &str = "seven otters juggle lamps";
+    note_secret(NEW);
+    let marie = world.password("marie");
+    let (mut browser, profile) = (Browser::new(), "/account/profile");
+    let csrf = last_field(&world.get(&mut browser, &marie, profile).await.page, "csrf");
+    let form = [("csrf", &*csrf), ("nickname", "Manya"), ("given_name", "Mallory")];
+    let saved = world.post(&mut browser, (&marie, &world.edge), profile, &form).await;
+    assert_eq!((saved.status, &*saved.location), (StatusCode::SEE_OTHER, "/account/profile?done=saved"));
+    let page = world.get(&mut browser, &marie, profile).await.page;
+    assert!(page.contains("value=\"Manya\"") && !page.contains("Mallory"), "{page}");
+
+    // without a credential
+    let found = browser.open(&world.url("/.well-known/change-password")).await.expect("answers");
+    assert_eq!((found.status, &*found.location), (StatusCode::SEE_OTHER, "/account/password"));
+    let csrf = last_field(&world.get(&mut browser, &marie, &found.location).await.page, "csrf");
+    let wrong = [("csrf", &*csrf), ("old", "not the old password"), ("new", NEW)];
+    let refused = world.post(&mut browser, (&marie, &world.edge), &found.location, &wrong).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.page);
+    let form = [("csrf", &*csrf), ("old", &*world.family.layout.password), ("new", NEW)];
+    let changed = world.post(&mut browser, (&marie, &world.edge), &found.location, &form).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.page);
+    let opened = world.get(&mut Browser::new(), &basic("marie", NEW), "/account").await;
+    assert_eq!(opened.status, StatusCode::OK, "the new password opens the edge");
+}
+
 /// Rows [A20](../../../docs/security-requirements.md#a20) and [A24](../../../docs/security-requirements.md#a24).
 #[tokio::test(flavor = "multi_thread")]
 async fn account_pages_of_the_edge_manage_app_tokens() {
     let world = World::start("account-inside", Mode::Inside).await;
     manage_app_tokens(&world).await;
+    manage_profile_and_password(&world).await;
 
     // past the edge there is no page, whatever the credential
     let direct = format!("http://{}/account", world.family.layout.variables()["ACCOUNT_HTTP_ADDR"]);
@@ -131,4 +159,5 @@ async fn account_pages_of_the_edge_manage_app_tokens() {
 async fn account_pages_of_separate_processes_manage_app_tokens() {
     let world = World::start("account-processes", Mode::Processes).await;
     manage_app_tokens(&world).await;
+    manage_profile_and_password(&world).await;
 }
