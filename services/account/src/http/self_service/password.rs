@@ -163,7 +163,10 @@ impl PasswordOwner {
 /// The page of users whose password is in another system, as in LDAP.
 fn elsewhere(context: &PageContext<'_>) -> Response {
     let words = text(context.language);
-    context.message(StatusCode::OK, words.password_title, words.elsewhere)
+    let account = context.state.path("");
+    let link = Link { href: &account, text: context.words().to_account };
+    let page = context.page(words.password_title).with_link(Some(link));
+    context.respond(StatusCode::OK, &Message { page, text: words.elsewhere, detail: None })
 }
 
 /// The seconds to wait, of which auth-basic informs its callers in the metadata.

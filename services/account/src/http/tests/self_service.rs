@@ -6,7 +6,7 @@ use auth_basic::password::Cost;
 use authn::testing::{MemoryDirectory, user};
 use authn::{Authenticator, Claim, Credentials, Directory, Groups, User};
 use axum::http::StatusCode;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{CACHE_CONTROL, RETRY_AFTER, X_FRAME_OPTIONS};
 use config::{Secret, TokenManager};
 use secrecy::SecretString;
 use tempfile::TempDir;
@@ -160,6 +160,30 @@ async fn password_is_changed_only_with_the_old_one() {
     assert_eq!(changed.status, StatusCode::OK, "{}", changed.page);
     assert!(changed.page.contains("href=\"/_doorward/login?rd=/account\""), "{}", changed.page);
     assert!(accepts(NEW).await && !accepts(OLD).await);
+    for page in [form, changed] {
+        assert_eq!(page.headers[CACHE_CONTROL], "no-store");
+        assert_eq!(page.headers[X_FRAME_OPTIONS], "DENY");
+    }
+}
+
+#[tokio::test]
+async fn password_in_ldap_is_changed_in_the_directory() {
+    let (folder, context) = (tempfile::tempdir().expect("a folder"), context());
+    let config = auth_basic::Config {
+        auth_manager: "ldap".to_owned(),
+        database_url: database(&folder),
+        token_manager: token_manager(),
+        ..auth_basic::Config::default()
+    };
+    let directory = MemoryDirectory::new([user("einstein")]);
+    let users: Arc<dyn Directory> = Arc::<MemoryDirectory>::clone(&directory);
+    let opened = auth_basic::open(&config, Arc::clone(&users), &context).await.expect("opens");
+    let routes = auth_basic::app(&opened, &config, &context).expect("is built").grpc.expect("gRPC");
+    let self_service = SelfService { profiles: None, passwords: Some(Passwords::new(routes)) };
+    let bench = Bench::over((directory, users), self_service, false, "").await;
+    let page = bench.browser("einstein").get(PASSWORD).await;
+    assert!(page.status == StatusCode::OK && !page.page.contains("<form"), "{}", page.page);
+    assert!(page.page.contains("kept in the directory of your organisation"), "{}", page.page);
 }
 
 /// Row [A40](../../../../docs/security-requirements.md#a40).
