@@ -37,6 +37,10 @@ async function withScripts(browser) {
 
   await page.goto(`${SITE}/account`);
   await inspect(page, 'account');
+  for (const name of ['profile', 'password', 'sessions', 'connected', 'activity']) {
+    await page.goto(`${SITE}/account/${name}`);
+    await inspect(page, name);
+  }
   await page.goto(`${SITE}/account/tokens`);
   await inspect(page, 'tokens-none');
   const token = await makeToken(page);
