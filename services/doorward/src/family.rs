@@ -218,20 +218,7 @@ impl Builder<'_> {
                 self.own_account = Some(account::OwnAccount::new(own_account));
                 idp::app(&opened)
             }
-            ServiceId::Account => {
-                let config = &settings.account;
-                let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
-                let own_tokens = match self.own_tokens.take() {
-                    Some(here) => Some(here),
-                    None => account::own_tokens(config, context)?,
-                };
-                let own_account = match self.own_account.take() {
-                    Some(here) => Some(here),
-                    None => account::own_account(config, context)?,
-                };
-                let self_service = std::mem::take(&mut self.self_service).or_remote(config, context)?;
-                account::app(config, directory, own_tokens, own_account, self_service, context)
-            }
+            ServiceId::Account => self.account(context),
             ServiceId::Gateway => {
                 let opened = gateway::open(&settings.gateway, self.peers(enabled)?, context)?;
                 self.gateway = Some(opened.clone());
@@ -246,6 +233,22 @@ impl Builder<'_> {
                 proxy::app(&config, gateway, self.ended_sessions.take(), context).await
             }
         }
+    }
+
+    /// The account pages, over what of their services is in this process, and the configured endpoints of the others.
+    fn account(&mut self, context: &Context) -> Result<App, BoxError> {
+        let config = &self.settings.account;
+        let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
+        let own_tokens = match self.own_tokens.take() {
+            Some(here) => Some(here),
+            None => account::own_tokens(config, context)?,
+        };
+        let own_account = match self.own_account.take() {
+            Some(here) => Some(here),
+            None => account::own_account(config, context)?,
+        };
+        let self_service = std::mem::take(&mut self.self_service).or_remote(config, context)?;
+        account::app(config, directory, own_tokens, own_account, self_service, context)
     }
 
     /// The user directory: in this process, or at the configured endpoint.
