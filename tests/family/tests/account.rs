@@ -70,6 +70,17 @@ async fn create(world: &World, browser: &mut Browser, authorization: &str) -> St
     secret
 }
 
+/// Users see the pages that idp answers for, and app tokens do not.
+async fn see_sessions(world: &World, with_password: &str, with_token: &str) {
+    for path in ["/account/sessions", "/account/connected", "/account/activity"] {
+        let shown = world.get(&mut Browser::new(), with_password, path).await;
+        assert_eq!(shown.status, StatusCode::OK, "{path}: {}", shown.page);
+        assert!(shown.page.contains("aria-current=\"page\""), "{path}: {}", shown.page);
+        let refused = world.get(&mut Browser::new(), with_token, path).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
 async fn manage_app_tokens(world: &World) {
     let (einstein, marie) = (world.password("einstein"), world.password("marie"));
     let mut browser = Browser::new();
@@ -88,6 +99,7 @@ async fn manage_app_tokens(world: &World) {
     );
     let refused = world.get(&mut Browser::new(), &with_token, "/account/tokens").await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN, "an app token does not see app tokens");
+    see_sessions(world, &einstein, &with_token).await;
 
     let list = world.get(&mut browser, &einstein, "/account/tokens").await;
     assert!(list.page.contains("phone") && !list.page.contains(&secret));
@@ -139,7 +151,8 @@ async fn manage_profile_and_password(world: &World) {
     assert_eq!(opened.status, StatusCode::OK, "the new password opens the edge");
 }
 
-/// Rows [A20](../../../docs/security-requirements.md#a20) and [A24](../../../docs/security-requirements.md#a24).
+/// Rows [A20](../../../docs/security-requirements.md#a20), [A24](../../../docs/security-requirements.md#a24) and
+/// [A26](../../../docs/security-requirements.md#a26).
 #[tokio::test(flavor = "multi_thread")]
 async fn account_pages_of_the_edge_manage_app_tokens() {
     let world = World::start("account-inside", Mode::Inside).await;
