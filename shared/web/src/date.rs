@@ -6,7 +6,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use time::OffsetDateTime;
 
-use crate::i18n::Language;
+use crate::i18n::{Language, Phrase};
 
 const ENGLISH: [&str; 12] = [
     "January",
@@ -95,6 +95,23 @@ fn day(time: OffsetDateTime, language: Language) -> String {
         Language::French => format!("{day} {} {year}", FRENCH[month]),
     }
 }
+
+impl Phrase {
+    /// The sentence as HTML, with a time in the gap.
+    pub fn at(self, time: &LocalizedTime) -> impl Template + HtmlSafe {
+        AtTime { before: self.before(), time, after: self.after() }
+    }
+}
+
+#[derive(Template)]
+#[template(ext = "html", source = "{{ before }}{{ time }}{{ after }}")]
+struct AtTime<'a> {
+    before: &'static str,
+    time: &'a LocalizedTime,
+    after: &'static str,
+}
+
+impl HtmlSafe for AtTime<'_> {}
 
 #[cfg(test)]
 mod tests {

@@ -5,8 +5,6 @@ use askama::filters::HtmlSafe;
 use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
 
-use crate::date::LocalizedTime;
-
 /// A language of the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Language {
@@ -73,11 +71,11 @@ fn thousandths(parameter: &str) -> u16 {
 pub struct Phrase(pub &'static str);
 
 impl Phrase {
-    fn before(self) -> &'static str {
+    pub(crate) fn before(self) -> &'static str {
         self.0.split_once("{}").map_or(self.0, |(before, _)| before)
     }
 
-    fn after(self) -> &'static str {
+    pub(crate) fn after(self) -> &'static str {
         self.0.split_once("{}").map_or("", |(_, after)| after)
     }
 
@@ -86,26 +84,11 @@ impl Phrase {
         format!("{}{what}{}", self.before(), self.after())
     }
 
-    /// The sentence as HTML, with a time in the gap.
-    pub fn at(self, time: &LocalizedTime) -> impl Template + HtmlSafe {
-        AtTime { before: self.before(), time, after: self.after() }
-    }
-
     /// The sentence as HTML, in which the text in the gap is emphasised.
     pub fn about(self, what: &str) -> impl Template + HtmlSafe {
         Emphasis { before: self.before(), what, after: self.after() }
     }
 }
-
-#[derive(Template)]
-#[template(ext = "html", source = "{{ before }}{{ time }}{{ after }}")]
-struct AtTime<'a> {
-    before: &'static str,
-    time: &'a LocalizedTime,
-    after: &'static str,
-}
-
-impl HtmlSafe for AtTime<'_> {}
 
 #[derive(Template)]
 #[template(ext = "html", source = "{{ before }}<strong><bdi>{{ what }}</bdi></strong>{{ after }}")]
