@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use authn::directory::Remote;
-use authn::{Attribute, Authenticated, Claim, Directory, DirectoryError, Groups, Scopes, User, UserId, role};
+use authn::{Attribute, Authenticated, Claim, Directory, DirectoryError, Groups, Scopes, User, UserId, amr, role};
 use config::{Environment, Secret};
 use proto::doorward::users::v1::{
     CreateUserRequest, DeleteUserRequest, GetProfileRequest, PersonRef, PersonStatus, SetProfileRequest,
@@ -148,6 +148,11 @@ async fn user_reads_only_the_own_profile_and_changes_only_what_the_operator_perm
         change("unknown", &[("nickname", "X")]),
     ] {
         assert_eq!(service.set(&marie, reserved.clone()).await, Err(Code::PermissionDenied), "{reserved:?}");
+    }
+    let of_program = Authenticated { amr: amr::APP.into(), ..marie.clone() };
+    let acting = Authenticated { actor: Some("portal".into()), ..marie.clone() };
+    for caller in [of_program, acting] {
+        assert_eq!(service.set(&caller, change("marie", &[("nickname", "X")])).await, Err(Code::PermissionDenied));
     }
     assert_eq!(service.get(&marie, "marie").await.unwrap().attributes["nickname"], "M");
     assert_eq!(service.get(&marie, "pierre").await, Err(Code::PermissionDenied));

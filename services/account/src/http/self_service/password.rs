@@ -26,8 +26,6 @@ use crate::state::AccountState;
 
 /// The purpose of the form.
 const FORM: &str = "password";
-/// Begins a sign-in at the edge, which returns to the page in `rd`.
-const LOGIN: &str = "/_doorward/login";
 
 /// The signed-in user, and auth-basic, which has the password.
 pub(in super::super) struct PasswordOwner {
@@ -130,8 +128,9 @@ impl PasswordOwner {
     fn changed(&self) -> Response {
         let context = self.signed_in.context();
         let words = text(context.language);
-        let login = format!("{LOGIN}?rd={}", self.signed_in.state.path(""));
-        let link = Link { href: &login, text: words.sign_in_again };
+        // the edge asks for a sign-in there, in whichever way it does
+        let account = self.signed_in.state.path("");
+        let link = Link { href: &account, text: words.sign_in_again };
         let page = context.page(words.changed_title).with_link(Some(link));
         context.respond(StatusCode::OK, &Message { page, text: words.changed, detail: None })
     }

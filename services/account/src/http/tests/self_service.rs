@@ -158,7 +158,7 @@ async fn password_is_changed_only_with_the_old_one() {
 
     let changed = browser.post(PASSWORD, &change).await;
     assert_eq!(changed.status, StatusCode::OK, "{}", changed.page);
-    assert!(changed.page.contains("href=\"/_doorward/login?rd=/account\""), "{}", changed.page);
+    assert!(changed.page.contains("class=\"button\" href=\"/account\""), "{}", changed.page);
     assert!(accepts(NEW).await && !accepts(OLD).await);
     for page in [form, changed] {
         assert_eq!(page.headers[CACHE_CONTROL], "no-store");
