@@ -57,7 +57,7 @@ pub(crate) enum AfterPassword {
 /// Decides whether a user with the right password has to give a second factor; `former` is the session of the browser.
 ///
 /// # Errors
-/// The page for a directory or database that is unavailable: then nobody is signed in.
+/// The page for a directory or database that is unavailable: then no user is signed in.
 pub(crate) async fn after_password(
     issuer: &Issuer,
     former: Option<&Session>,

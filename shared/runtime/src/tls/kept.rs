@@ -14,7 +14,7 @@ use rustls::sign::CertifiedKey;
 use super::{certificates, private_key, provider};
 use config::PrivateKeyFile;
 
-/// How long a certificate is valid: no longer than browsers accept of one that they are told to trust.
+/// How long a certificate is valid: no longer than browsers accept of one that users trust by hand.
 const VALID_FOR: Duration = Duration::from_hours(24 * 825);
 /// A clock may be this far behind.
 const VALID_SINCE: Duration = Duration::from_hours(24);

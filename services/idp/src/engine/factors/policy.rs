@@ -17,7 +17,7 @@ pub(crate) enum Demand {
     Enrolment,
 }
 
-/// What is known of the user beside the account.
+/// What is known of the user in addition to the account.
 #[derive(Debug, Clone, Copy, Default)]
 struct Facts {
     /// The user has a second factor.
@@ -31,7 +31,7 @@ struct Facts {
 /// What a user still has to do at a sign-in, on a device that is trusted or not. The groups of the user have to be known.
 ///
 /// # Errors
-/// When the database is unavailable: then nobody is signed in without the factor.
+/// When the database is unavailable: then no user is signed in without the factor.
 pub(crate) async fn at_sign_in(provider: &Provider, user: &User, is_trusted: bool) -> Result<Demand, StoreError> {
     let settings = &provider.config.mfa;
     if settings.policy() == MultiFactorPolicy::Off {
