@@ -8,6 +8,7 @@ mod own_account;
 mod own_tokens;
 mod self_service;
 mod state;
+mod transport;
 
 use std::sync::Arc;
 
@@ -18,9 +19,10 @@ use token::Verifier;
 use web::page::{Assets, Installation};
 
 pub use self::config::Config;
-pub use own_account::{IdpUnreachable, OwnAccount};
-pub use own_tokens::{OwnTokens, TransportError};
-pub use self_service::{Passwords, Profiles, SelfService, ServiceUnreachable};
+pub use own_account::OwnAccount;
+pub use own_tokens::OwnTokens;
+pub use self_service::{Passwords, Profiles, SelfService};
+pub use transport::ServiceUnreachable;
 
 use form_keys::FormKeys;
 use state::{AccountState, Parts};
@@ -56,11 +58,7 @@ impl Service for Account {
 /// # Errors
 /// If its endpoint is invalid.
 pub fn own_tokens(config: &Config, context: &Context) -> Result<Option<OwnTokens>, BoxError> {
-    if config.auth_app_endpoint.is_empty() {
-        return Ok(None);
-    }
-    let channel = runtime::client::channel(&config.auth_app_endpoint, &config.grpc_client_tls, context)?;
-    Ok(Some(OwnTokens::new(channel)))
+    Ok(transport::remote(&config.auth_app_endpoint, config, context)?.map(OwnTokens::new))
 }
 
 /// idp in another process; `None` if the configuration names none.
@@ -68,11 +66,7 @@ pub fn own_tokens(config: &Config, context: &Context) -> Result<Option<OwnTokens
 /// # Errors
 /// If its endpoint is invalid.
 pub fn own_account(config: &Config, context: &Context) -> Result<Option<OwnAccount>, BoxError> {
-    if config.idp_endpoint.is_empty() {
-        return Ok(None);
-    }
-    let channel = runtime::client::channel(&config.idp_endpoint, &config.grpc_client_tls, context)?;
-    Ok(Some(OwnAccount::new(channel)))
+    Ok(transport::remote(&config.idp_endpoint, config, context)?.map(OwnAccount::new))
 }
 
 /// The pages over any directory. Without `own_tokens` there are none for app tokens, without `own_account` none for sessions,

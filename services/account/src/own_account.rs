@@ -1,5 +1,4 @@
-//! The sessions, connected applications and events of the signed-in user, at idp. Every call carries the user's own internal token, so
-//! that idp decides what the user may do.
+//! The sessions, connected applications and events of the signed-in user, at idp.
 
 use authn::BoxError;
 use proto::doorward::idp::v1::{
@@ -9,21 +8,12 @@ use proto::doorward::idp::v1::{
 };
 use tonic::Status;
 use tonic::body::Body;
-use tower::util::BoxCloneSyncService;
-use tower::{Service, ServiceExt};
+use tower::Service;
 
-use crate::own_tokens::OnBehalfOf;
+use crate::transport::{OnBehalfOf, Transport, transport};
 
 /// How many events a page has.
 const EVENTS_OF_PAGE: u32 = 50;
-
-/// The transport to idp: a connection, or the service itself in one process.
-type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, IdpUnreachable>;
-
-/// idp is unreachable.
-#[derive(Debug, thiserror::Error)]
-#[error("idp cannot be reached")]
-pub struct IdpUnreachable(#[source] BoxError);
 
 /// A client of `AccountAPI`, in this process or another.
 #[derive(Clone)]
@@ -37,8 +27,7 @@ impl OwnAccount {
         S::Future: Send,
         S::Error: Into<BoxError>,
     {
-        let transport = BoxCloneSyncService::new(service.map_err(|error| IdpUnreachable(error.into())));
-        Self(AccountApiClient::new(transport))
+        Self(AccountApiClient::new(transport("idp", service)))
     }
 
     /// The user's live sessions, the last used ones first.

@@ -1,49 +1,19 @@
-//! The app tokens of the signed-in user, at auth-app. Every call carries the user's own internal token, so that auth-app decides
-//! what the user may do.
+//! The app tokens of the signed-in user, at auth-app.
 
-use authn::{BoxError, Caller, Peer};
+use authn::BoxError;
 use proto::doorward::apptokens::v1::{
     CreateOwnTokenRequest, GetTokenPolicyRequest, GetTokenPolicyResponse, ListOwnTokensRequest, ListTokensResponse,
     RevokeOwnTokenRequest, RevokeOwnTokensRequest, Token, own_tokens_api_client::OwnTokensApiClient,
 };
-use token::METADATA_KEY;
+use tonic::Status;
 use tonic::body::Body;
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::{Request, Status};
-use tower::util::BoxCloneSyncService;
-use tower::{Service, ServiceExt};
+use tower::Service;
 
-/// The transport to auth-app: a connection, or the service itself in one process.
-type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, TransportError>;
-
-/// auth-app is unreachable.
-#[derive(Debug, thiserror::Error)]
-#[error("auth-app cannot be reached")]
-pub struct TransportError(#[source] BoxError);
+use crate::transport::{OnBehalfOf, Transport, transport};
 
 /// A client of `OwnTokensAPI`, in this process or another.
 #[derive(Clone)]
 pub struct OwnTokens(OwnTokensApiClient<Transport>);
-
-/// Who calls, and from where.
-pub(crate) struct OnBehalfOf<'a> {
-    /// The internal token of the user.
-    pub(crate) token: &'a MetadataValue<Ascii>,
-    /// The circumstances of the user's request.
-    pub(crate) caller: &'a Caller,
-}
-
-impl OnBehalfOf<'_> {
-    /// The user's request in the form of a call.
-    pub(crate) fn call<T>(&self, message: T) -> Request<T> {
-        let mut request = Request::new(message);
-        self.caller.propagate(request.metadata_mut());
-        request.metadata_mut().insert(METADATA_KEY, self.token.clone());
-        // A service in this process has no connection from which it could tell the user's address.
-        request.extensions_mut().insert(Peer { source: self.caller.source, ..Peer::default() });
-        request
-    }
-}
 
 impl OwnTokens {
     /// Calls a generated server of this process, or a channel.
@@ -53,8 +23,7 @@ impl OwnTokens {
         S::Future: Send,
         S::Error: Into<BoxError>,
     {
-        let transport = BoxCloneSyncService::new(service.map_err(|error| TransportError(error.into())));
-        Self(OwnTokensApiClient::new(transport))
+        Self(OwnTokensApiClient::new(transport("auth-app", service)))
     }
 
     /// What a new token may have.

@@ -1,5 +1,4 @@
-//! The user's own profile and password, at users and auth-basic. Every call carries the user's own internal token, so that these
-//! services decide what the user may do.
+//! The user's own profile and password, at users and auth-basic.
 
 use authn::BoxError;
 use proto::doorward::passwords::v1::{
@@ -12,19 +11,10 @@ use proto::doorward::users::v1::{
 use runtime::Context;
 use tonic::Status;
 use tonic::body::Body;
-use tower::util::BoxCloneSyncService;
-use tower::{Service, ServiceExt};
+use tower::Service;
 
 use crate::config::Config;
-use crate::own_tokens::OnBehalfOf;
-
-/// The transport to a service: a connection, or the service itself in one process.
-type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, ServiceUnreachable>;
-
-/// users or auth-basic is unreachable.
-#[derive(Debug, thiserror::Error)]
-#[error("the service cannot be reached")]
-pub struct ServiceUnreachable(#[source] BoxError);
+use crate::transport::{OnBehalfOf, Transport, remote, transport};
 
 /// The services by which users change what is their own. A page without its service does not exist.
 #[derive(Clone, Default)]
@@ -41,17 +31,13 @@ impl SelfService {
     /// # Errors
     /// If an endpoint is invalid.
     pub fn or_remote(self, config: &Config, context: &Context) -> Result<Self, BoxError> {
-        let channel = |endpoint: &str| {
-            let has_endpoint = !endpoint.is_empty();
-            has_endpoint.then(|| runtime::client::channel(endpoint, &config.grpc_client_tls, context)).transpose()
-        };
         let profiles = match self.profiles {
             Some(here) => Some(here),
-            None => channel(&config.users_endpoint)?.map(Profiles::new),
+            None => remote(&config.users_endpoint, config, context)?.map(Profiles::new),
         };
         let passwords = match self.passwords {
             Some(here) => Some(here),
-            None => channel(&config.auth_basic_endpoint)?.map(Passwords::new),
+            None => remote(&config.auth_basic_endpoint, config, context)?.map(Passwords::new),
         };
         Ok(Self { profiles, passwords })
     }
@@ -69,7 +55,7 @@ impl Profiles {
         S::Future: Send,
         S::Error: Into<BoxError>,
     {
-        Self(ProfilesApiClient::new(transport(service)))
+        Self(ProfilesApiClient::new(transport("users", service)))
     }
 
     /// The profile of the user with this identifier, and what the user may change.
@@ -101,7 +87,7 @@ impl Passwords {
         S::Future: Send,
         S::Error: Into<BoxError>,
     {
-        Self(PasswordsApiClient::new(transport(service)))
+        Self(PasswordsApiClient::new(transport("auth-basic", service)))
     }
 
     /// What the policy says of a password as the user's own.
@@ -115,13 +101,4 @@ impl Passwords {
         let request = ChangeOwnPasswordRequest { old_password: old.to_owned(), new_password: new.to_owned() };
         self.0.clone().change_own_password(user.call(request)).await.map(drop)
     }
-}
-
-fn transport<S>(service: S) -> Transport
-where
-    S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + Sync + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
-{
-    BoxCloneSyncService::new(service.map_err(|error| ServiceUnreachable(error.into())))
 }

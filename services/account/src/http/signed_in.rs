@@ -16,8 +16,8 @@ use web::origin::is_not_cross_origin;
 
 use super::error;
 use super::page::PageContext;
-use crate::own_tokens::OnBehalfOf;
 use crate::state::AccountState;
+use crate::transport::OnBehalfOf;
 
 const ACCESS_TOKEN: HeaderName = HeaderName::from_static(METADATA_KEY);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
