@@ -16,6 +16,7 @@ mod discovery;
 mod end_session;
 pub mod error;
 mod factor;
+mod fresh_session;
 mod interaction;
 mod introspect;
 mod issuer;

@@ -13,6 +13,7 @@ use web::response::see_other;
 
 use super::authorization_response::{reject, respond, undecided};
 use super::factor;
+use super::fresh_session::is_fresh;
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, PageContext, SignIn};
 use crate::endpoints::page;
@@ -108,6 +109,14 @@ async fn to_path(issuer: &Issuer, flow: &Flow, path: &str, session: Option<Sessi
         None => Ok(None),
     };
     match user {
+        Ok(Some(user)) if flow.fresh && session.as_ref().is_some_and(|session| !is_fresh(provider, session)) => {
+            if !matches!(stage, FlowStage::Page) {
+                return see_other(&flow.url(provider, endpoints));
+            }
+            let again = Reauthentication { user, too_old: session.map(|session| session.signed_in) };
+            let username = again.user.username.clone();
+            sign_in(issuer, flow, (SignIn { username: &username, again: Some(&again), ..SignIn::default() }, &[]))
+        }
         Ok(Some(_)) if session.as_ref().is_some_and(|session| Level::of(session) < flow.level) => match stage {
             FlowStage::Page => factor::show(issuer, flow, session).await,
             FlowStage::Request(_) | FlowStage::Form => see_other(&flow.url(provider, endpoints)),

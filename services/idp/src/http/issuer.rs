@@ -159,6 +159,12 @@ impl Issuer {
         Flow { level: Level::Multi, ..flow }.url(&self.provider, &self.endpoints)
     }
 
+    /// The same for a path that needs a sign-in of the last minutes.
+    pub(crate) fn fresh_sign_in_url(&self, return_to: &str, level: Level) -> String {
+        let flow = Flow::to_path(self.endpoints.layout, return_to, self.provider.clock.now());
+        Flow { level, fresh: true, ..flow }.url(&self.provider, &self.endpoints)
+    }
+
     /// The URL at which a user signs in and is sent to a path of ours.
     pub(crate) fn sign_in_url(&self, return_to: &str) -> String {
         let flow = Flow::to_path(self.endpoints.layout, return_to, self.provider.clock.now());

@@ -43,6 +43,9 @@ pub struct Flow {
     /// The level of authentication that a path of ours needs.
     #[serde(rename = "v", default)]
     pub level: Level,
+    /// Whether a path of ours needs a sign-in of the last minutes ([`FRESH`](crate::engine::factors::FRESH)).
+    #[serde(rename = "f", default)]
+    pub fresh: bool,
 }
 
 /// A right password, without which there is no session yet (row F1).
@@ -124,6 +127,7 @@ impl Flow {
             consent: None,
             password: None,
             level: Level::Single,
+            fresh: false,
         }
     }
 
