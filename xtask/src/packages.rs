@@ -23,11 +23,18 @@ struct Package {
     is_there: fn() -> bool,
 }
 
-const PACKAGES: [Package; 10] = [
+const PACKAGES: [Package; 13] = [
+    Package { name: "apache2", purpose: "a relying party", is_there: || in_a_path("apache2") },
     Package { name: "chromium", purpose: "a real browser", is_there: || in_a_path("chromium") },
     Package { name: "curl", purpose: "calls as the documents show them", is_there: || in_a_path("curl") },
     Package { name: "haproxy", purpose: "a proxy that asks Doorward", is_there: || in_a_path("haproxy") },
-    Package { name: "nginx-light", purpose: "another one", is_there: || in_a_path("nginx") },
+    Package {
+        name: "libapache2-mod-auth-openidc",
+        purpose: "its OpenID Connect",
+        is_there: || Path::new("/usr/lib/apache2/modules/mod_auth_openidc.so").exists(),
+    },
+    Package { name: "nginx-light", purpose: "another such proxy", is_there: || in_a_path("nginx") },
+    Package { name: "oidc-agent-cli", purpose: "a relying party on the command line", is_there: || in_a_path("oidc-agent") },
     Package { name: "pgbouncer", purpose: "a pooler in front of PostgreSQL", is_there: || in_a_path("pgbouncer") },
     Package {
         name: "python3-venv",

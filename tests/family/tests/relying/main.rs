@@ -1,5 +1,5 @@
 //! Relying parties that are not ours, and a browser, at the provider as processes: npm `openid-client` and `oidc-client-ts`,
-//! `PyPI` `authlib`, and the flows of the documents by Chromium and curl. The scripts in this folder are the relying parties.
+//! `PyPI` `authlib`, Apache's `mod_auth_openidc`, the program `oidc-agent`, and the flows of the documents by Chromium and curl. The scripts in this folder are the relying parties.
 
 mod front_door;
 mod world;
@@ -96,4 +96,25 @@ async fn authlib_at_the_url_of_the_edge() {
     let Some(world) = World::start("authlib-edge", Place::Edge).await else { return };
     let done = world.python("authlib_party.py").await;
     assert_eq!(done.lines().count(), 3, "{done}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn oidc_client_ts_at_the_url_of_the_edge() {
+    let Some(world) = World::start("oidc-client-ts-edge", Place::Edge).await else { return };
+    let done = world.node("foreign.mjs").await;
+    assert_eq!(done.lines().count(), 3, "{done}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mod_auth_openidc_at_the_url_of_the_edge() {
+    let Some(world) = World::start("mod-auth-openidc", Place::Edge).await else { return };
+    let done = world.node("mod_auth_openidc.mjs").await;
+    assert_eq!(done.lines().count(), 2, "{done}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn oidc_agent_at_the_url_of_the_edge() {
+    let Some(world) = World::start("oidc-agent", Place::Edge).await else { return };
+    let done = world.node("oidc-agent.mjs").await;
+    assert_eq!(done.lines().count(), 2, "{done}");
 }

@@ -64,7 +64,13 @@ impl World {
 /// Whether everything is installed that scripts need. Without it a test fails, unless `DOORWARD_TEST_REDUCED=1` says that this
 /// is known.
 pub(crate) fn is_installed() -> bool {
-    let needed = ["/usr/bin/chromium", &format!("{SCRIPTS}/node_modules/openid-client"), PYTHON];
+    let needed = [
+        "/usr/bin/chromium",
+        "/usr/bin/oidc-agent",
+        "/usr/lib/apache2/modules/mod_auth_openidc.so",
+        &format!("{SCRIPTS}/node_modules/openid-client"),
+        PYTHON,
+    ];
     let missing = needed.into_iter().find(|path| !Path::new(path).exists());
     if let Some(missing) = missing {
         report_missing(missing, "cargo xtask test --only packages installs it");
@@ -171,6 +177,12 @@ fn clients(key: &SigningKey) -> String {
             "token_endpoint_auth_signing_alg": "ES256",
             "jwks": { "keys": [key.jwk()] },
         })),
+        client("rp-apache", json!({
+            "secret": SECRET,
+            "redirect_uris": ["http://127.0.0.1/callback"],
+            "post_logout_redirect_uris": ["http://127.0.0.1/goodbye"],
+        })),
+        client("rp-agent", json!({ "secret": SECRET })),
         client("rp-page", json!({
             "application_type": "web",
             "token_endpoint_auth_method": "none",
