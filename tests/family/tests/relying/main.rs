@@ -118,3 +118,10 @@ async fn oidc_agent_at_the_url_of_the_edge() {
     let done = world.node("oidc-agent.mjs").await;
     assert_eq!(done.lines().count(), 2, "{done}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_the_provider_in_chromium() {
+    let Some(world) = World::start("provider-pages", Place::Edge).await else { return };
+    let done = world.node("provider_pages.mjs").await;
+    assert_eq!(done.lines().count(), 3, "{done}");
+}

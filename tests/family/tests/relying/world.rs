@@ -127,6 +127,8 @@ fn settle(layout: &mut Layout, place: Place) -> BTreeMap<&'static str, String> {
     }
     layout.set("IDP_CLIENTS_FILE", &write("clients.yaml", clients(&key)));
     layout.set("OCIS_LOG_LEVEL", "info");
+    let screenshots = format!("{}/screenshots", env!("CARGO_TARGET_TMPDIR"));
+    fs::create_dir_all(&screenshots).expect("a folder can be made");
     // the documents' calls of curl are made as they are written: where a name leads, curl reads here
     let host = site.trim_start_matches("https://");
     let port = if host.contains(':') { "" } else { ":443" };
@@ -138,6 +140,7 @@ fn settle(layout: &mut Layout, place: Place) -> BTreeMap<&'static str, String> {
         ("LOGIN", "einstein".to_owned()),
         ("PASSWORD", layout.password.clone()),
         ("SECRET", SECRET.to_owned()),
+        ("SCREENSHOTS", screenshots),
         ("KEY", write("rp.pem", pem(&key))),
         ("CERTIFICATE", certificate),
         ("CERTIFICATE_KEY", certificate_key),
