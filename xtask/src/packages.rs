@@ -34,7 +34,11 @@ const PACKAGES: [Package; 13] = [
         is_there: || Path::new("/usr/lib/apache2/modules/mod_auth_openidc.so").exists(),
     },
     Package { name: "nginx-light", purpose: "another such proxy", is_there: || in_a_path("nginx") },
-    Package { name: "oidc-agent-cli", purpose: "a relying party on the command line", is_there: || in_a_path("oidc-agent") },
+    Package {
+        name: "oidc-agent-cli",
+        purpose: "a relying party on the command line",
+        is_there: || in_a_path("oidc-agent"),
+    },
     Package { name: "pgbouncer", purpose: "a pooler in front of PostgreSQL", is_there: || in_a_path("pgbouncer") },
     Package {
         name: "python3-venv",

@@ -1,10 +1,10 @@
 //! Verifies an access token of one of the issuers and finds its user in the directory.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use authn::{AuthError, Authenticated, Authenticator, Credentials, EndedSessions, Reason};
+use authn::{AuthError, Authenticated, Authenticator, Credentials, EndedSessions, Reason, User};
 use futures_util::future::BoxFuture;
 use oidc::jose::UnverifiedJwt;
 use runtime::Clock;
@@ -192,9 +192,21 @@ impl Authenticator for Bearer {
         let (issuer, verified) = self.verify(credentials.secret.expose_secret()).await?;
         let Verified { claims, access } = verified.as_ref();
         let user = self.users.find(&issuer, claims).await?;
+        if issuer.settings.rules.is_own && is_from_before_password_change(claims, &user) {
+            return Err(AuthError::Refused(Reason::Revoked));
+        }
         let (scopes, sid) = (Arc::clone(&access.scopes), own_session(&issuer, claims));
         Ok(Authenticated { scopes, not_after: claims.expires, sid, ..Authenticated::full(user, access.amr) })
     }
+}
+
+/// Whether the user has signed in for a token of the own provider with a password that is not valid any more
+/// (`docs/security-requirements.md#i38`). The provider itself notices it only within seconds. Whole seconds count, as the claims have
+/// no others: a sign-in with the new password may follow the change at once.
+fn is_from_before_password_change(claims: &Claims, user: &User) -> bool {
+    let signed_in = claims.all().get("auth_time").or_else(|| claims.all().get("iat")).and_then(Value::as_u64);
+    let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    user.password_changed.is_some_and(|changed| signed_in.is_none_or(|signed_in| signed_in < seconds(changed)))
 }
 
 /// The session of a token of the own provider. Another issuer's name of a session could be that of another session here, and in an answer

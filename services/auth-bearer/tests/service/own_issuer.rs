@@ -1,10 +1,11 @@
 //! Our own provider, which is called at its internal address and may be in the same process.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use auth_bearer::{AuthProviders, Config, Oidc};
-use authn::testing::refusal_reason;
-use authn::{AuthError, Authenticator, Credentials, EndedSessions, Reason};
+use authn::testing::{MemoryDirectory, refusal_reason, user};
+use authn::{AuthError, Authenticator, Credentials, EndedSessions, Reason, User};
 use config::Environment;
 use oidc::jose::Algorithm;
 use runtime::Context;
@@ -71,4 +72,33 @@ async fn foreign_issuer_is_not_called_at_the_internal_address() {
     let answer = service.authenticate(&sign(&signer, &service.claims(NAME))).await;
     assert!(matches!(answer, Err(AuthError::Unavailable { .. })), "its keys are not known");
     assert_eq!(provider.fetches(), 0);
+}
+
+/// `docs/security-requirements.md#i38`
+#[tokio::test]
+async fn password_change_ends_tokens_of_earlier_sign_ins_at_own_issuer() {
+    let signer = key("k", Algorithm::Es256);
+    let provider = Provider::start(&[&signer]).await;
+    let foreign = Oidc { issuer: provider.url.clone(), ..Oidc::default() };
+    let own = Oidc { own_issuers: vec![provider.url.clone()], ..foreign.clone() };
+    let service_of = |oidc, password_changed| {
+        let auth_providers = AuthProviders { oidc, ..AuthProviders::default() };
+        let einstein = User { password_changed, ..user("einstein") };
+        let directory = MemoryDirectory::new([einstein]);
+        Service::of_config(&Config { auth_providers, ..Config::default() }, directory, no_users())
+    };
+    let now = service_of(own.clone(), None).clock.now();
+    let service = service_of(own, Some(now + Duration::from_millis(300)));
+    let claims = with(with(service.claims(&provider.url), "first_party", true), "amr", json!(["pwd"]));
+    let token = |signed_in: u64| sign(&signer, &with(claims.clone(), "auth_time", signed_in));
+    service.authenticate(&token(service.now())).await.expect("is of a sign-in in the same second");
+    let earlier = token(service.now() - 1);
+    assert_eq!(refusal_reason(service.authenticate(&earlier).await), Reason::Revoked);
+    assert_eq!(
+        refusal_reason(service.authenticate(&sign(&signer, &with(claims.clone(), "iat", service.now() - 1))).await),
+        Reason::Revoked
+    );
+
+    let elsewhere = service_of(foreign, Some(now));
+    elsewhere.authenticate(&earlier).await.expect("the password is not that of the issuer");
 }

@@ -28,6 +28,11 @@ async fn user_of_the_quickstart_sets_up_a_second_factor_in_chromium() {
     walk("second_factor", &[("IDP_MFA_POLICY", "required")], 2).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn password_change_signs_out_other_browsers_in_chromium() {
+    walk("password_change", &[], 2).await;
+}
+
 /// Starts the quick start with these settings more, and runs a script as einstein, which prints so many lines.
 async fn walk(script: &str, settings: &[(&str, &str)], printed: usize) {
     if !is_installed() {
