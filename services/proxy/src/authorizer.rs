@@ -20,7 +20,7 @@ pub struct Authorizer {
     pub rules: Rules,
     /// Verifies signed URLs; `None` where they are off.
     pub signed_urls: Option<SignedUrls>,
-    /// Decides whether a user has signed in with several factors.
+    /// Decides whether a user has signed in with several factors, and a short time ago.
     pub multi_factor: MultiFactor,
     /// The browser sessions; `None` where they are off.
     pub sessions: Option<Arc<Sessions>>,
@@ -41,8 +41,8 @@ impl Authorizer {
         }
         match self.identify(info).await {
             Ok(identity) if self.rules.permit(&demands, &identity, info) => {
-                let needs_factors = Rules::need_several_factors(&demands);
-                let insufficient = if needs_factors { self.multi_factor.insufficient(info).await } else { None };
+                let demand = Rules::sign_in_demand(&demands);
+                let insufficient = self.multi_factor.insufficient(info, demand).await;
                 insufficient.unwrap_or(Verdict::Allowed(Some(identity)))
             }
             Ok(_) => Verdict::Forbidden,

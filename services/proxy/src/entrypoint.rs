@@ -26,7 +26,7 @@ pub struct Entrypoint {
 impl Entrypoint {
     /// The response to a request that must not pass; `None` if it may. A browser that navigates to a page is redirected to the
     /// sign-in (`docs/security-requirements.md#e14`), but not with a credential that was refused, which would make a loop. The
-    /// same holds where several factors are needed (`docs/security-requirements.md#f12`).
+    /// same holds where several factors or a more recent sign-in are needed (`docs/security-requirements.md#f12`).
     pub fn refusal(&self, verdict: &Verdict, info: &RequestInfo<'_>) -> Option<Refusal> {
         if matches!(verdict, Verdict::Unauthenticated(CredentialError::Missing))
             && is_navigation(info)
@@ -34,9 +34,10 @@ impl Entrypoint {
         {
             return Some(Refusal::redirect(&login));
         }
-        if matches!(verdict, Verdict::InsufficientAuthentication { may_step_up: true, .. })
+        if let Verdict::InsufficientAuthentication { acr_values, max_age, may_step_up: true } = verdict
             && is_navigation(info)
-            && let Some(login) = self.authorizer.sessions.as_ref().and_then(|sessions| sessions.step_up_for(info))
+            && let Some(sessions) = &self.authorizer.sessions
+            && let Some(login) = sessions.step_up_for(info, acr_values.is_some(), *max_age)
         {
             return Some(Refusal::redirect(&login));
         }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use authn::app_token;
 use http::{HeaderName, HeaderValue};
 use oidc::jose::UnverifiedJwt;
+use runtime::Clock;
 use secrecy::ExposeSecret;
 
 use crate::config::{MultiFactor as Settings, SEVERAL};
 use crate::credential::Credential;
 use crate::request_info::RequestInfo;
+use crate::rules::SignInDemand;
 use crate::session::Sessions;
 use crate::sign_in::SignIn;
 use crate::signed_url::SignedUrls;
@@ -21,17 +23,18 @@ pub const HEADER: HeaderName = HeaderName::from_static("x-multi-factor-authentic
 /// Its only value.
 pub const DONE: HeaderValue = HeaderValue::from_static("true");
 
-/// Decides whether the header is set.
+/// Decides whether the header is set, and whether a sign-in meets the demands of the access rules.
 pub struct MultiFactor {
     settings: Settings,
     sessions: Option<Arc<Sessions>>,
     acr_values: Arc<str>,
+    clock: Clock,
 }
 
 impl MultiFactor {
     /// Decides by these settings, and by the sign-ins of the sessions.
-    pub fn new(settings: &Settings, sessions: Option<Arc<Sessions>>) -> Self {
-        Self { settings: settings.clone(), sessions, acr_values: settings.acr_values().into() }
+    pub fn new(settings: &Settings, sessions: Option<Arc<Sessions>>, clock: Clock) -> Self {
+        Self { settings: settings.clone(), sessions, acr_values: settings.acr_values().into(), clock }
     }
 
     /// Whether the user of a request with this verdict has signed in with several factors.
@@ -45,27 +48,41 @@ impl MultiFactor {
         self.is_sufficient(info).await
     }
 
-    /// The verdict on a permitted request that needs several factors, whether or not backends may demand them: `None` if the user
-    /// has signed in with them (`docs/security-requirements.md#f12`).
-    pub(crate) async fn insufficient(&self, info: &RequestInfo<'_>) -> Option<Verdict> {
+    /// The verdict on a permitted request that demands something of the sign-in, whether or not backends may demand several factors:
+    /// `None` if the demand is met (`docs/security-requirements.md#f12`, `#f40`).
+    pub(crate) async fn insufficient(&self, info: &RequestInfo<'_>, demand: SignInDemand) -> Option<Verdict> {
+        if demand == SignInDemand::default() {
+            return None;
+        }
         // The session's user need not be that of a signed URL.
-        if !SignedUrls::is_one(info) && self.is_sufficient(info).await {
+        let sign_in = if SignedUrls::is_one(info) { None } else { self.sign_in(info).await };
+        let is_enough = sign_in.as_ref().is_some_and(|sign_in| self.is_enough(sign_in));
+        let now = self.clock.now();
+        let is_recent = |max_age| sign_in.as_ref().is_some_and(|sign_in| sign_in.is_within(max_age, now));
+        let acr_values = (demand.multi_factor && !is_enough).then(|| Arc::clone(&self.acr_values));
+        let max_age = demand.max_age.filter(|max_age| !is_recent(*max_age));
+        if acr_values.is_none() && max_age.is_none() {
             return None;
         }
         let may_step_up = match (Credential::of(info), &self.sessions) {
-            (Ok(None), Some(sessions)) => sessions.may_step_up(info.headers).await,
+            // the age is checked when the browser returns, so that only missing factors could make a loop
+            (Ok(None), Some(sessions)) if acr_values.is_some() => sessions.may_step_up(info.headers).await,
+            (Ok(None), Some(_)) => sign_in.is_some(),
             _ => false,
         };
-        Some(Verdict::InsufficientAuthentication { acr_values: Arc::clone(&self.acr_values), may_step_up })
+        Some(Verdict::InsufficientAuthentication { acr_values, max_age, may_step_up })
     }
 
     async fn is_sufficient(&self, info: &RequestInfo<'_>) -> bool {
-        let sign_in = match (Credential::of(info), &self.sessions) {
+        self.sign_in(info).await.is_some_and(|sign_in| self.is_enough(&sign_in))
+    }
+
+    async fn sign_in(&self, info: &RequestInfo<'_>) -> Option<SignIn> {
+        match (Credential::of(info), &self.sessions) {
             (Ok(Some(Credential::Bearer(token))), _) => of_access_token(token.expose_secret()),
             (Ok(None), Some(sessions)) => sessions.sign_in(info.headers).await,
             _ => None,
-        };
-        sign_in.is_some_and(|sign_in| self.is_enough(&sign_in))
+        }
     }
 
     fn is_enough(&self, sign_in: &SignIn) -> bool {
@@ -89,7 +106,7 @@ mod tests {
 
     fn is_enough(claims: &Value) -> bool {
         let settings = Settings { enabled: true, ..::config::defaults() };
-        MultiFactor::new(&settings, None).is_enough(&SignIn::of(claims.as_object().expect("claims")))
+        MultiFactor::new(&settings, None, Clock::system()).is_enough(&SignIn::of(claims.as_object().expect("claims")))
     }
 
     #[test]

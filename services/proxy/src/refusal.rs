@@ -1,5 +1,7 @@
 //! Responses of the edge to requests that it refuses.
 
+use std::time::Duration;
+
 use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
@@ -98,7 +100,9 @@ impl Refusal {
             Verdict::Allowed(_) => return None,
             Verdict::Unauthenticated(error) => Self::unauthenticated(*error, info, challenges),
             Verdict::Forbidden => Self::new(StatusCode::FORBIDDEN, "not permitted\n"),
-            Verdict::InsufficientAuthentication { acr_values, .. } => Self::insufficient(acr_values, info),
+            Verdict::InsufficientAuthentication { acr_values, max_age, .. } => {
+                Self::insufficient(acr_values.as_deref(), *max_age, info)
+            }
             Verdict::CrossSite => Self::new(StatusCode::FORBIDDEN, "cross-site request refused\n"),
             Verdict::Busy { retry_after } => {
                 let mut refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "too many requests\n");
@@ -137,14 +141,25 @@ impl Refusal {
         is_error && self.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"))
     }
 
-    /// For a user who has to sign in with several factors (RFC 9470 3).
-    fn insufficient(acr_values: &str, info: &RequestInfo<'_>) -> Self {
-        let mut refusal = Self::new(StatusCode::UNAUTHORIZED, "a sign-in with several factors is required\n");
+    /// For a user who has to sign in with several factors, or anew (RFC 9470 3).
+    fn insufficient(acr_values: Option<&str>, max_age: Option<Duration>, info: &RequestInfo<'_>) -> Self {
+        let (body, description) = if acr_values.is_some() {
+            ("a sign-in with several factors is required\n", "a sign-in with several factors is required")
+        } else {
+            ("a more recent sign-in is required\n", "a more recent sign-in is required")
+        };
+        let mut refusal = Self::new(StatusCode::UNAUTHORIZED, body);
         let realm = realm(info);
-        let challenge = format!(
+        let mut challenge = format!(
             "Bearer realm=\"{realm}\", charset=\"UTF-8\", error=\"insufficient_user_authentication\", \
-             error_description=\"a sign-in with several factors is required\", acr_values=\"{acr_values}\""
+             error_description=\"{description}\""
         );
+        if let Some(acr_values) = acr_values {
+            challenge.push_str(&format!(", acr_values=\"{acr_values}\""));
+        }
+        if let Some(max_age) = max_age {
+            challenge.push_str(&format!(", max_age=\"{}\"", max_age.as_secs()));
+        }
         if let Ok(value) = HeaderValue::try_from(challenge) {
             refusal.headers.insert(WWW_AUTHENTICATE, value);
         }
@@ -184,7 +199,6 @@ fn is_dav(info: &RequestInfo<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
     use super::*;
     use crate::path::{Leniency, Path};
@@ -248,7 +262,8 @@ mod tests {
 
     #[test]
     fn f12_missing_factors_are_challenged_as_rfc_9470_says() {
-        let verdict = Verdict::InsufficientAuthentication { acr_values: "advanced gold".into(), may_step_up: false };
+        let acr_values = Some("advanced gold".into());
+        let verdict = Verdict::InsufficientAuthentication { acr_values, max_age: None, may_step_up: false };
         let challenges = Challenges { basic: true, bearer: true };
         let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges));
         let refusal = refusal.expect("a refusal");
@@ -258,6 +273,20 @@ mod tests {
         assert!(challenge.starts_with("Bearer realm=\"cloud.example\""), "{challenge}");
         assert!(challenge.contains("error=\"insufficient_user_authentication\""), "{challenge}");
         assert!(challenge.ends_with("acr_values=\"advanced gold\""), "{challenge}");
+    }
+
+    #[test]
+    fn f40_old_sign_in_is_challenged_as_rfc_9470_says() {
+        let challenges = Challenges { basic: true, bearer: true };
+        for (acr_values, end) in
+            [(None, "is required\", max_age=\"300\""), (Some("mfa".into()), "acr_values=\"mfa\", max_age=\"300\"")]
+        {
+            let max_age = Some(Duration::from_mins(5));
+            let verdict = Verdict::InsufficientAuthentication { acr_values, max_age, may_step_up: true };
+            let refusal = with("GET", "cloud.example", &[], |info| Refusal::of(&verdict, info, challenges));
+            let challenge = refusal.expect("a refusal").headers[WWW_AUTHENTICATE].clone();
+            assert!(challenge.to_str().expect("text").ends_with(end), "{challenge:?}");
+        }
     }
 
     #[test]

@@ -21,6 +21,9 @@ use crate::request_info::{canonical_host, is_host};
 use crate::routes::{Backend, HeaderRules, InternalToken, PathKind, Rewrite, Route};
 use crate::rules::{Action, Demands, Rule, Rules};
 
+/// The least age of a sign-in that a rule can demand.
+const MIN_AGE: Duration = Duration::from_mins(1);
+
 /// The file cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("PROXY_ROUTES_FILE names {}: {problem}", file.display())]
@@ -121,6 +124,7 @@ struct RuleEntry {
     scopes: Vec<String>,
     #[serde(default)]
     multi_factor: bool,
+    max_age: Option<String>,
 }
 
 #[derive(Deserialize, PartialEq, Eq)]
@@ -196,11 +200,13 @@ fn route(entry: RouteEntry) -> Result<Route, String> {
 
 fn rule(entry: RuleEntry) -> Result<Rule, String> {
     let RuleEntry { host, path, regex, methods, query, networks, ignore_case, .. } = entry;
-    let RuleEntry { action, groups, roles, scopes, multi_factor, .. } = entry;
-    let demands_nothing = groups.is_empty() && roles.is_empty() && scopes.is_empty() && !multi_factor;
+    let RuleEntry { action, groups, roles, scopes, multi_factor, max_age, .. } = entry;
+    let demands_nothing =
+        groups.is_empty() && roles.is_empty() && scopes.is_empty() && !multi_factor && max_age.is_none();
     if action != ActionName::Authenticate && !demands_nothing {
-        return Err("groups, roles, scopes and multi_factor are demands of action: authenticate".to_owned());
+        return Err("groups, roles, scopes, multi_factor and max_age are demands of action: authenticate".to_owned());
     }
+    let max_age = max_age.map(|text| age(&text)).transpose()?;
     let grants = |scope: &String| Grants::parse([scope.as_str()]).map_err(|problem| problem.to_string());
     let action = match action {
         ActionName::Allow => Action::Allow,
@@ -210,9 +216,16 @@ fn rule(entry: RuleEntry) -> Result<Rule, String> {
             roles,
             scopes: scopes.iter().map(grants).collect::<Result<_, _>>()?,
             multi_factor,
+            max_age,
         }),
     };
     Ok(Rule { pattern: pattern(MatchFields { host, path, regex, methods, query, networks, ignore_case })?, action })
+}
+
+/// How long ago a sign-in may be. A minute is the least: the way back from the sign-in takes time.
+fn age(text: &str) -> Result<Duration, String> {
+    let age = config::duration::parse(text).filter(|age| *age >= MIN_AGE);
+    age.ok_or_else(|| format!("max_age: {text:?} is not a duration of at least 1m; write it like 10m or 1h"))
 }
 
 /// Whether a host, which may be an IPv6 address in brackets, has a port.

@@ -1,5 +1,7 @@
 //! The access rules, which apply at every entrypoint.
 
+use std::time::Duration;
+
 use authn::{Grants, Scopes, role};
 
 use crate::destination::Destination;
@@ -39,6 +41,17 @@ pub struct Demands {
     pub scopes: Vec<Grants>,
     /// Whether the user has signed in with several factors.
     pub multi_factor: bool,
+    /// How long ago the sign-in may be.
+    pub max_age: Option<Duration>,
+}
+
+/// What a request needs of the sign-in of its user.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SignInDemand {
+    /// Several factors.
+    pub multi_factor: bool,
+    /// How long ago it may be.
+    pub max_age: Option<Duration>,
 }
 
 impl Demands {
@@ -128,12 +141,16 @@ impl Rules {
         })
     }
 
-    /// Whether the user has to have signed in with several factors.
-    pub fn need_several_factors(demands: &[Option<&Demands>]) -> bool {
-        demands.iter().flatten().any(|demands| demands.multi_factor)
+    /// What is demanded of the sign-in.
+    pub fn sign_in_demand(demands: &[Option<&Demands>]) -> SignInDemand {
+        let demands = || demands.iter().flatten();
+        SignInDemand {
+            multi_factor: demands().any(|demands| demands.multi_factor),
+            max_age: demands().filter_map(|demands| demands.max_age).min(),
+        }
     }
 
-    /// Whether the user and the credential meet the demands, apart from the factors.
+    /// Whether the user and the credential meet the demands, apart from those on the sign-in.
     pub fn permit(&self, demands: &[Option<&Demands>], identity: &Identity, info: &RequestInfo<'_>) -> bool {
         demands.iter().all(|demands| match demands {
             Some(demands) => demands.are_met_by(identity, info, &self.path_scopes),

@@ -41,7 +41,7 @@ use crate::request_info::RequestInfo;
 use crate::site::Site;
 use crate::store::sessions::Rows;
 use cookie::Cookies;
-use login::STEP_UP;
+use login::{MAX_AGE, STEP_UP};
 use seal::Sealer;
 use tokens::Client;
 
@@ -148,9 +148,17 @@ impl Sessions {
         self.site.login_for(info)
     }
 
-    /// The URL of the sign-in with several factors for a page; `None` as for [`login_for`](Self::login_for).
-    pub fn step_up_for(&self, info: &RequestInfo<'_>) -> Option<String> {
-        self.site.login_for(info).map(|login| format!("{login}&{STEP_UP}=1"))
+    /// The URL of the sign-in with several factors, or at most so long ago, for a page; `None` as for
+    /// [`login_for`](Self::login_for).
+    pub fn step_up_for(&self, info: &RequestInfo<'_>, multi_factor: bool, max_age: Option<Duration>) -> Option<String> {
+        let mut login = self.site.login_for(info)?;
+        if multi_factor {
+            login.push_str(&format!("&{STEP_UP}=1"));
+        }
+        if let Some(max_age) = max_age {
+            login.push_str(&format!("&{MAX_AGE}={}", max_age.as_secs()));
+        }
+        Some(login)
     }
 
     /// The background tasks.

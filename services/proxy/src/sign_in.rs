@@ -1,5 +1,7 @@
 //! How a user has signed in, according to the issuer.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -10,15 +12,25 @@ pub struct SignIn {
     pub acr: Option<String>,
     /// The methods (`amr`).
     pub amr: Vec<String>,
+    /// When the user has signed in (`auth_time`), in seconds since the epoch.
+    #[serde(default)]
+    pub at: Option<u64>,
 }
 
 impl SignIn {
+    /// Whether it was at most so long ago. A second in the future is one of another clock.
+    pub fn is_within(&self, max_age: Duration, now: SystemTime) -> bool {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.at.is_some_and(|at| now.saturating_sub(Duration::from_secs(at)) <= max_age)
+    }
+
     /// That in the claims of an issuer's token.
     pub fn of(claims: &Map<String, Value>) -> Self {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         Self {
             acr: claims.get("acr").and_then(text),
             amr: claims.get("amr").and_then(Value::as_array).into_iter().flatten().filter_map(text).collect(),
+            at: claims.get("auth_time").and_then(Value::as_u64),
         }
     }
 }
@@ -30,5 +42,15 @@ mod tests {
     #[test]
     fn claims_without_acr_and_amr_have_no_level_and_no_methods() {
         assert_eq!(SignIn::of(&Map::new()), SignIn::default());
+    }
+
+    #[test]
+    fn sign_in_without_a_time_is_within_no_age() {
+        let (now, minute) = (UNIX_EPOCH + Duration::from_secs(1_000), Duration::from_mins(1));
+        let sign_in = |at| SignIn { at, ..SignIn::default() };
+        for (at, expected) in [(Some(940), true), (Some(939), false), (Some(1_001), true), (None, false)] {
+            assert_eq!(sign_in(at).is_within(minute, now), expected, "{at:?}");
+        }
+        assert!(!sign_in(Some(999)).is_within(Duration::ZERO, now));
     }
 }

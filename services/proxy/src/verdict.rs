@@ -16,10 +16,12 @@ pub enum Verdict {
     Forbidden,
     /// The user may do this, but the page of another site has sent the request (`docs/security-requirements.md#e12`).
     CrossSite,
-    /// The user may do this after signing in with several factors (RFC 9470).
+    /// The user may do this after signing in anew, or with several factors (RFC 9470).
     InsufficientAuthentication {
-        /// The levels that are enough (`acr_values`).
-        acr_values: Arc<str>,
+        /// The levels that are enough (`acr_values`); `None` if that of the sign-in is.
+        acr_values: Option<Arc<str>>,
+        /// How long ago the sign-in may be; `None` if it is recent enough.
+        max_age: Option<Duration>,
         /// Whether a browser may be sent to the sign-in for it.
         may_step_up: bool,
     },

@@ -246,11 +246,14 @@ fn what_is_odd_is_refused_with_its_place() {
         ("access: [{ path: /a }]", "action"),
         (
             "access: [{ path: /a, action: allow, roles: [admin] }]",
-            "access rule 1: groups, roles, scopes and multi_factor",
+            "access rule 1: groups, roles, scopes, multi_factor and max_age",
         ),
+        ("access: [{ path: /a, action: allow, max_age: 10m }]", "demands of action: authenticate"),
+        ("access: [{ path: /a, action: authenticate, max_age: 59s }]", "at least 1m"),
+        ("access: [{ path: /a, action: authenticate, max_age: soon }]", "max_age: \"soon\" is not a duration"),
         (
             "access: [{ path: /a, action: deny, multi_factor: true }]",
-            "access rule 1: groups, roles, scopes and multi_factor",
+            "access rule 1: groups, roles, scopes, multi_factor and max_age",
         ),
         ("access: [{ path: /a, action: allow }, { methods: [get], action: deny }]", "access rule 2: method \"get\""),
         ("access: [{ networks: [cloud.example], action: deny }]", "network"),

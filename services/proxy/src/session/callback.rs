@@ -3,6 +3,8 @@
 
 use ::store::StoreError;
 use authn::audit::Event;
+use std::time::Duration;
+
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use oidc::id_token::{Bindings, IdToken};
@@ -49,6 +51,8 @@ enum SignInError {
     NoIdToken,
     #[error(transparent)]
     InvalidToken(#[from] InvalidToken),
+    #[error("the issuer has not asked the user to sign in anew, as max_age demands")]
+    TooOld,
     #[error("the signature of the ID token is not the issuer's")]
     Signature,
     #[error(transparent)]
@@ -177,10 +181,22 @@ impl Sessions {
         let bindings = Bindings { client: &self.client.id, nonce: &login.nonce, access_token: &granted.access_token };
         let IdToken { subject, session } = IdToken::read(&jwt, &self.expected(), bindings)?;
         match self.issuer.verify(&jwt).await {
-            Ok(()) => Ok(Subject { sub: subject, sid: session, sign_in: SignIn::of(jwt.claims()) }),
+            Ok(()) => {
+                let sign_in = SignIn::of(jwt.claims());
+                self.check_age(&sign_in, login.max_age)?;
+                Ok(Subject { sub: subject, sid: session, sign_in })
+            }
             Err(VerifyError::Unavailable(error)) => Err(error.into()),
             Err(VerifyError::NoKey | VerifyError::Jwt(_)) => Err(SignInError::Signature),
         }
+    }
+
+    /// Checks that the user has signed in as lately as it was asked for (`OpenID` Connect Core 3.1.3.7): a browser that returned
+    /// with an older sign-in would be sent to the issuer again and again.
+    fn check_age(&self, sign_in: &SignIn, max_age: Option<u32>) -> Result<(), SignInError> {
+        let Some(max_age) = max_age else { return Ok(()) };
+        let max_age = Duration::from_secs(max_age.into()) + self.leeway;
+        if sign_in.is_within(max_age, self.clock.now()) { Ok(()) } else { Err(SignInError::TooOld) }
     }
 
     /// What tokens of the issuer are checked against.

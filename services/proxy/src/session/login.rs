@@ -27,6 +27,8 @@ const MAX_COOKIES: usize = 8 * 1024;
 const AGAIN: &str = "again";
 /// The parameter of a sign-in with several factors.
 pub(super) const STEP_UP: &str = "step_up";
+/// The parameter of a sign-in that may be at most so many seconds ago.
+pub(super) const MAX_AGE: &str = "max_age";
 /// The prefix of its `state`. If its cookie is lost too, the browser keeps none, and there is no further attempt.
 const AGAIN_STATE: &str = "again.";
 
@@ -42,6 +44,9 @@ pub(super) struct Login {
     /// Whether several factors are asked for.
     #[serde(default)]
     pub(super) step_up: bool,
+    /// How many seconds ago the user may have signed in.
+    #[serde(default)]
+    pub(super) max_age: Option<u32>,
     /// Its expiry, in seconds since the epoch.
     until: u64,
 }
@@ -55,6 +60,7 @@ pub(super) async fn begin(sessions: &Sessions, query: &str, headers: &HeaderMap)
         state.insert_str(0, AGAIN_STATE);
     }
     let step_up = parameter(STEP_UP).is_some();
+    let max_age = parameter(MAX_AGE).and_then(|(_, seconds)| seconds.parse().ok());
     let (nonce, verifier) = (sessions.secret(), sessions.secret());
     let Some(mut address) = sessions.authorization(&state, &nonce, &verifier).await else {
         return sessions.pages.notice(Notice::SignInUnavailable, headers);
@@ -62,8 +68,12 @@ pub(super) async fn begin(sessions: &Sessions, query: &str, headers: &HeaderMap)
     if step_up {
         address.query_pairs_mut().append_pair("acr_values", &sessions.acr_values);
     }
+    if let Some(max_age) = max_age {
+        address.query_pairs_mut().append_pair("max_age", &u32::to_string(&max_age));
+    }
     let until = seconds(sessions.clock.now() + LOGIN_TIMEOUT);
-    let cookie = sessions.keep(&sessions.login_cookie(&state), &Login { nonce, verifier, target, step_up, until });
+    let login = Login { nonce, verifier, target, step_up, max_age, until };
+    let cookie = sessions.keep(&sessions.login_cookie(&state), &login);
     let others = sessions.make_room(headers, cookie.len());
     with_cookies(redirect(address.as_str()), others.into_iter().chain([cookie]))
 }

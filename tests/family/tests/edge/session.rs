@@ -224,3 +224,29 @@ async fn rule_that_needs_several_factors_sends_a_browser_to_the_sign_in_and_chal
         assert!(site.world.backend.take().is_empty(), "nothing has reached the backend");
     }
 }
+
+/// Row F40.
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_with_max_age_sends_an_old_session_to_sign_in_again() {
+    let site = Site::start("edge-session-max-age").await;
+    let mut browser = Browser::new();
+    site.sign_in(&mut browser, "/a").await;
+    assert_eq!(site.navigate(&mut browser, "/recent/a").await.status, StatusCode::OK);
+    site.clock.advance(Duration::from_mins(11));
+    let page = site.navigate(&mut browser, "/recent/a").await;
+    assert_eq!(page.status, StatusCode::FOUND, "{page:?}");
+    assert!(page.location.ends_with("?rd=%2Frecent%2Fa&max_age=600"), "{page:?}");
+    assert_eq!(site.navigate(&mut browser, "/a").await.status, StatusCode::OK, "the session goes on elsewhere");
+    let authorize = browser.open(&page.location).await.expect("answers");
+    assert!(authorize.location.contains("max_age=600"), "{authorize:?}");
+    let callback = site.prove(&mut browser, &authorize.location).await;
+    let landed = browser.open(&callback).await.expect("answers");
+    assert_eq!((landed.status, &*landed.location), (StatusCode::SEE_OTHER, &*format!("{}/recent/a", site.own)));
+    assert_eq!(site.navigate(&mut browser, "/recent/a").await.status, StatusCode::OK);
+
+    let answer = client().get(format!("{}/recent/a", site.own)).bearer_auth(&site.world.token).send().await;
+    let answer = answer.expect("answers");
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "an app token has no sign-in");
+    let challenge = answer.headers()["www-authenticate"].to_str().expect("text").to_owned();
+    assert!(challenge.ends_with("max_age=\"600\""), "{challenge}");
+}

@@ -116,6 +116,7 @@ access:
   - {{ path: /open/closed, action: deny }}
   - {{ path: /admin, roles: [admin], action: authenticate }}
   - {{ path: /several, multi_factor: true, action: authenticate }}
+  - {{ path: /recent, max_age: 10m, action: authenticate }}
 "
     )
 }
