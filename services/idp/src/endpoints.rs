@@ -62,12 +62,22 @@ pub mod page {
     pub const FACTOR: &str = "/signin/v1/identifier/_/factor";
     /// Where the form that enrols a second factor is sent.
     pub const ENROL: &str = "/signin/v1/identifier/_/enrol";
+    /// Where the form of a passkey is sent that signs in alone.
+    pub const PASSKEY: &str = "/signin/v1/identifier/_/passkey";
     /// Where the form that confirms signing out is sent.
     pub const SIGN_OUT: &str = "/signin/v1/identifier/_/logoff";
     /// What is shown after signing out.
     pub const GOODBYE: &str = "/signin/v1/goodbye";
     /// The applications that have access, and the form that withdraws it.
     pub const CONSENTS: &str = "/signin/v1/consents";
+    /// How a user signs in: the authenticator app, recovery codes and trusted devices.
+    pub const SECURITY: &str = "/signin/v1/security";
+    /// The passkeys of a user: adds, names and removes them.
+    pub const PASSKEYS: &str = "/signin/v1/passkeys";
+    /// The script of passkeys.
+    pub const PASSKEY_SCRIPT: &str = "/signin/v1/static/passkey.js";
+    /// Where password managers look for the page of passkeys (W3C, A Well-Known URL for Relying Party Passkey Endpoints).
+    pub const PASSKEY_ENDPOINTS: &str = "/.well-known/passkey-endpoints";
     /// Where a device's code is typed in.
     pub const DEVICE: &str = "/device";
     /// Where a code is shown that the user carries to a program by hand; Cells' programs name the first, its documents

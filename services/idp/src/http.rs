@@ -23,6 +23,10 @@ mod issuer;
 mod out_of_band;
 pub mod pages;
 mod par;
+mod passkey;
+mod passkey_endpoints;
+mod passkey_sign_in;
+mod passkeys;
 mod register;
 mod revoke;
 mod sign_in;
@@ -63,6 +67,7 @@ fn for_programs(provider: &Provider) -> Router {
     Router::new()
         .merge(discovery::router(provider))
         .merge(webfinger::router(provider))
+        .merge(passkey_endpoints::router(provider))
         .merge(token::router(provider))
         .merge(userinfo::router(provider))
         .merge(revoke::router(provider))
@@ -92,6 +97,7 @@ fn for_browsers(provider: &Provider) -> Router {
         .merge(end_session::router(provider))
         .merge(check_session::router(provider))
         .merge(issuer::assets(provider).router())
+        .merge(passkey::script_router())
         .merge(introspect::router(provider));
     let Some(state) = issuer::of_first(provider) else { return router };
     router
@@ -100,6 +106,8 @@ fn for_browsers(provider: &Provider) -> Router {
         .merge(consent::router(state.clone()))
         .merge(sign_in::router(state.clone()))
         .merge(factor::router(state.clone()))
+        .merge(passkey_sign_in::router(state.clone()))
+        .merge(passkeys::router(state.clone()))
         .merge(consents::router(state.clone()))
         .merge(out_of_band::router(state.clone()))
         .merge(end_session::shared_router(state.clone()))

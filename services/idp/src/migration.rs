@@ -7,6 +7,7 @@ mod m20261202_000003_claims_of_keys;
 mod m20261203_000001_session_sources;
 mod m20261203_000002_events;
 mod m20261204_000001_factors;
+mod m20261205_000001_passkeys;
 
 use sea_orm_migration::prelude::*;
 
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             m20261203_000001_session_sources::migration(),
             m20261203_000002_events::migration(),
             m20261204_000001_factors::migration(),
+            m20261205_000001_passkeys::migration(),
         ]
     }
 

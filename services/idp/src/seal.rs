@@ -37,10 +37,12 @@ pub enum Purpose {
     Factor,
     /// Second factors that wait for the user to confirm them.
     Enrolment,
+    /// Challenges to passkeys.
+    Ceremony,
 }
 
 impl Purpose {
-    const ALL: [Self; Self::Enrolment as usize + 1] = [
+    const ALL: [Self; Self::Ceremony as usize + 1] = [
         Self::Code,
         Self::Flow,
         Self::AccessToken,
@@ -49,6 +51,7 @@ impl Purpose {
         Self::Installation,
         Self::Factor,
         Self::Enrolment,
+        Self::Ceremony,
     ];
 
     const fn label(self) -> &'static str {
@@ -61,6 +64,7 @@ impl Purpose {
             Self::Installation => "doorward idp installation",
             Self::Factor => "doorward idp second factor",
             Self::Enrolment => "doorward idp enrolment",
+            Self::Ceremony => "doorward idp passkey ceremony",
         }
     }
 }

@@ -13,6 +13,7 @@ mod families;
 mod keys;
 mod once;
 mod page;
+mod passkeys;
 mod people;
 mod prune;
 mod pushed;

@@ -1,6 +1,7 @@
 //! The harness of the tests: a provider with a database of its own, one user, a clock that does not advance, and requests of
 //! browsers, of clients and of administrators.
 
+pub(crate) mod authenticator;
 mod listener;
 
 use std::sync::{Arc, Mutex};

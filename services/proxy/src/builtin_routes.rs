@@ -5,10 +5,11 @@ use crate::pattern::{PathPattern, Pattern};
 use crate::routes::{Backend, InvalidBackend, Rewrite, Route};
 
 /// The paths of idp, which authenticates users itself.
-const IDP: [&str; 9] = [
+const IDP: [&str; 10] = [
     "/.well-known/openid-configuration",
     "/.well-known/oauth-authorization-server",
     "/.well-known/webfinger",
+    "/.well-known/passkey-endpoints",
     "/konnect/v1",
     "/signin/v1",
     "/oidc",

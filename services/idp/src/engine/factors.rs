@@ -1,6 +1,7 @@
 //! Second factors: who needs one, how it is enrolled, and whether a code is right.
 
 pub mod enrolment;
+pub mod passkey;
 pub mod policy;
 pub mod recovery_code;
 pub mod totp;
@@ -19,7 +20,7 @@ use zeroize::Zeroizing;
 
 use self::totp::SECRET_LEN;
 use super::audit_events::Circumstances;
-use super::levels::SEVERAL;
+use super::levels::{HARDWARE_KEY, SEVERAL, SOFTWARE_KEY};
 use super::provider::Provider;
 use super::sessions::PASSWORD;
 use crate::seal::Purpose;
@@ -43,15 +44,35 @@ pub(crate) enum Method {
     Totp,
     /// By a recovery code.
     RecoveryCode,
+    /// By a passkey, which has verified the user.
+    Passkey {
+        /// Whether its key may be on several devices, and thus is not held by hardware alone.
+        is_synced: bool,
+    },
+}
+
+/// The methods of a session that was begun with a passkey alone (RFC 8176): the key, and the user who was verified by it.
+fn methods_of_passkey(is_synced: bool) -> String {
+    format!("{} user {SEVERAL}", if is_synced { SOFTWARE_KEY } else { HARDWARE_KEY })
 }
 
 impl Method {
+    /// The methods of a session that was begun with this alone.
+    pub(crate) fn alone(self) -> String {
+        match self {
+            Self::Passkey { is_synced } => methods_of_passkey(is_synced),
+            // these are nothing without a password
+            Self::Totp | Self::RecoveryCode => self.after_password(),
+        }
+    }
+
     /// The methods of a session that was begun with a password and this (RFC 8176), with spaces between them. There is no
     /// name for a recovery code.
     pub(crate) fn after_password(self) -> String {
         match self {
             Self::Totp => format!("{PASSWORD} otp {SEVERAL}"),
             Self::RecoveryCode => format!("{PASSWORD} {SEVERAL}"),
+            Self::Passkey { is_synced } => format!("{PASSWORD} {}", methods_of_passkey(is_synced)),
         }
     }
 
@@ -59,6 +80,7 @@ impl Method {
         match self {
             Self::Totp => "totp",
             Self::RecoveryCode => "recovery",
+            Self::Passkey { .. } => "passkey",
         }
     }
 }
@@ -122,8 +144,9 @@ fn record(provider: &Provider, user: &str, caller: &Caller, event: &Event<'_>) {
 
 async fn check(provider: &Provider, user: &str, code: &str) -> Result<Method, CodeError> {
     let factors = provider.store.factors(user).await?;
-    let totp = factors.into_iter().find(|factor| factor.kind == FactorKind::Totp);
-    let factor = totp.ok_or(CodeError::NotEnrolled)?;
+    // a user who has passkeys only may have recovery codes
+    let totp = factors.iter().position(|factor| factor.kind == FactorKind::Totp);
+    let factor = factors.into_iter().nth(totp.unwrap_or_default()).ok_or(CodeError::NotEnrolled)?;
     let now = provider.clock.now();
     if let Ok(wait) = factor.blocked_until.duration_since(now)
         && !wait.is_zero()
@@ -138,6 +161,9 @@ async fn check(provider: &Provider, user: &str, code: &str) -> Result<Method, Co
     if let Some(digest) = recovery_code::digest(user, code) {
         let is_right = provider.store.use_recovery_code(user, digest).await?;
         return if is_right { Ok(Method::RecoveryCode) } else { Err(CodeError::Wrong) };
+    }
+    if factor.kind != FactorKind::Totp {
+        return Err(CodeError::Wrong);
     }
     let secret = open(provider, &factor)?;
     let step = totp::matching_step(&secret, code, now).ok_or(CodeError::Wrong)?;
@@ -162,16 +188,17 @@ fn seal(provider: &Provider, user: &str, secret: &[u8; SECRET_LEN]) -> Vec<u8> {
 }
 
 fn open(provider: &Provider, factor: &StoredFactor) -> Result<Zeroizing<[u8; SECRET_LEN]>, StoreError> {
-    let unusable = || {
-        StoreError::internal(
-            "the secret of a second factor cannot be opened: IDP_ENCRYPTION_SECRET or IDP_ENCRYPTION_SECRET_PREVIOUS has \
-             to be the secret that it was sealed with",
-        )
-    };
     let plain = provider.sealer.open_bytes(Purpose::Factor, &factor.sealed).map_err(|_| unusable())?;
     let plain = Zeroizing::new(plain);
     let (secret, user) = plain.split_first_chunk::<SECRET_LEN>().ok_or_else(unusable)?;
     if user == factor.person.as_bytes() { Ok(Zeroizing::new(*secret)) } else { Err(unusable()) }
+}
+
+fn unusable() -> StoreError {
+    StoreError::internal(
+        "the secret of a second factor cannot be opened: IDP_ENCRYPTION_SECRET or IDP_ENCRYPTION_SECRET_PREVIOUS has to be \
+         the secret that it was sealed with",
+    )
 }
 
 /// Removes all second factors of a user, with recovery codes and trusted devices. Returns whether there were any.

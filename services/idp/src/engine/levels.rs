@@ -1,4 +1,4 @@
-//! Levels of authentication (`acr`, `OpenID` Connect Core 2): one factor or several.
+//! Levels of authentication (`acr`, `OpenID` Connect Core 2): one factor, several, or one that cannot be phished.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +8,16 @@ use crate::model::Session;
 
 /// The authentication method that stands for several factors (RFC 8176 2).
 pub(crate) const SEVERAL: &str = "mfa";
+/// A key that does not leave its authenticator (RFC 8176 2).
+pub(crate) const HARDWARE_KEY: &str = "hwk";
+/// A key that may be on several devices (RFC 8176 2).
+pub(crate) const SOFTWARE_KEY: &str = "swk";
 /// The name of one factor.
 const SINGLE_NAME: &str = "1";
 /// The name of several factors.
 const MULTI_NAME: &str = "mfa";
+/// The name of factors that cannot be phished (`OpenID` Connect Extended Authentication Profile ACR Values 1.0).
+const PHISHING_RESISTANT_NAME: &str = "phr";
 
 /// How sure it is who has signed in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -23,6 +29,9 @@ pub enum Level {
     /// By several.
     #[serde(rename = "2")]
     Multi,
+    /// By several, of which one is bound to the site: a passkey.
+    #[serde(rename = "3")]
+    PhishingResistant,
 }
 
 /// A client needs a level that this server does not offer.
@@ -32,7 +41,12 @@ pub(crate) struct Unmet;
 impl Level {
     /// The level of a session.
     pub(crate) fn of(session: &Session) -> Self {
-        if session.amr.split(' ').any(|method| method == SEVERAL) { Self::Multi } else { Self::Single }
+        let has = |wanted: &str| session.amr.split(' ').any(|method| method == wanted);
+        match has(SEVERAL) {
+            true if has(HARDWARE_KEY) || has(SOFTWARE_KEY) => Self::PhishingResistant,
+            true => Self::Multi,
+            false => Self::Single,
+        }
     }
 
     /// Its name in tokens, for a client that has asked for no other one.
@@ -40,6 +54,7 @@ impl Level {
         match self {
             Self::Single => SINGLE_NAME,
             Self::Multi => MULTI_NAME,
+            Self::PhishingResistant => PHISHING_RESISTANT_NAME,
         }
     }
 
@@ -48,6 +63,7 @@ impl Level {
         match name {
             SINGLE_NAME => Some(Self::Single),
             MULTI_NAME => Some(Self::Multi),
+            PHISHING_RESISTANT_NAME => Some(Self::PhishingResistant),
             other => settings.auth_level_names.iter().any(|known| known == other).then_some(Self::Multi),
         }
     }
@@ -57,12 +73,12 @@ impl Level {
 pub(crate) fn supported(settings: &MultiFactor) -> Vec<String> {
     let mut names = vec![SINGLE_NAME.to_owned()];
     if settings.policy() != MultiFactorPolicy::Off {
-        names.push(MULTI_NAME.to_owned());
+        names.extend([MULTI_NAME, PHISHING_RESISTANT_NAME].map(str::to_owned));
         names.extend(
             settings
                 .auth_level_names
                 .iter()
-                .filter(|name| ![SINGLE_NAME, MULTI_NAME].contains(&name.as_str()))
+                .filter(|name| ![SINGLE_NAME, MULTI_NAME, PHISHING_RESISTANT_NAME].contains(&name.as_str()))
                 .cloned(),
         );
     }
@@ -88,5 +104,5 @@ pub(crate) fn preferred<'a>(mut names: impl Iterator<Item = &'a str>, settings: 
 /// # Errors
 /// [`Unmet`] if second factors are off.
 pub(crate) fn offered(level: Level, settings: &MultiFactor) -> Result<Level, Unmet> {
-    if level == Level::Multi && settings.policy() == MultiFactorPolicy::Off { Err(Unmet) } else { Ok(level) }
+    if level > Level::Single && settings.policy() == MultiFactorPolicy::Off { Err(Unmet) } else { Ok(level) }
 }

@@ -1,4 +1,4 @@
-//! Assertions and proofs that are accepted once.
+//! Assertions, proofs and ceremonies that are accepted once.
 
 use std::time::SystemTime;
 
@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     GrantAssertion,
     /// A proof of a key.
     Dpop,
+    /// A ceremony of a passkey.
+    Ceremony,
 }
 
 impl Kind {
@@ -23,6 +25,7 @@ impl Kind {
             Self::ClientAssertion => "client assertion",
             Self::GrantAssertion => "grant assertion",
             Self::Dpop => "dpop",
+            Self::Ceremony => "passkey ceremony",
         }
     }
 }

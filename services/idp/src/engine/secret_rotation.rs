@@ -109,6 +109,7 @@ mod tests {
             id: Uuid::from_u128(1),
             person: "einstein".to_owned(),
             kind: FactorKind::Totp,
+            name: String::new(),
             sealed: before.seal_bytes(Purpose::Factor, b"factor"),
             is_administrator: false,
             last_step: None,

@@ -140,6 +140,7 @@ fn epoch(time: SystemTime) -> i64 {
 fn message(factor: &StoredFactor) -> Factor {
     let kind = match factor.kind {
         crate::store::FactorKind::Totp => FactorKind::Totp,
+        crate::store::FactorKind::Passkey => FactorKind::Passkey,
     };
     Factor { kind: kind.into(), created: epoch(factor.created), used: factor.used.map(epoch) }
 }

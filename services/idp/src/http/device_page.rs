@@ -78,9 +78,9 @@ enum Problem {
     /// The browser has no session.
     #[error("the browser has no session")]
     SignIn,
-    /// The client needs a session with several factors.
-    #[error("the session has one factor only")]
-    SecondFactor,
+    /// The client needs a session of this level.
+    #[error("the level of the session is too low")]
+    SecondFactor(Level),
     /// The form was not shown to this browser in this session.
     #[error("the form is not ours")]
     Forgery,
@@ -225,7 +225,7 @@ impl Visit {
     /// Whether the session is of the level that the client needs.
     fn check_level(&self, session: &Session, client: &Client) -> Result<(), Problem> {
         let required = levels::of_client(client, &self.issuer.provider.config.mfa).map_err(|_| Problem::Denied)?;
-        if Level::of(session) < required { Err(Problem::SecondFactor) } else { Ok(()) }
+        if Level::of(session) < required { Err(Problem::SecondFactor(required)) } else { Ok(()) }
     }
 
     /// Writes what the user has decided; without a form the device is refused.
@@ -294,7 +294,7 @@ impl Visit {
         match (outcome, session) {
             (Ok(response), _) => response,
             (Err(Problem::SignIn), _) => see_other(&self.issuer.sign_in_url(&path_with(code))),
-            (Err(Problem::SecondFactor), _) => see_other(&self.issuer.step_up_url(&path_with(code))),
+            (Err(Problem::SecondFactor(level)), _) => see_other(&self.issuer.step_up_url(&path_with(code), level)),
             (Err(Problem::Code(error)), Some(session)) => self.form(session, code, Some(error)),
             (Err(Problem::Denied | Problem::Directory(DirectoryError::NotFound)), _) => {
                 self.issuer.notice(Notice::Denied)

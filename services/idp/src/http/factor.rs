@@ -3,12 +3,15 @@
 //! After the password there is no session yet; the flow holds who gave it, in which browser (row F1). A session that a client
 //! needs to be of a higher level is replaced by one.
 
+mod candidate;
+mod verification;
+
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use authn::{Caller, Groups, User, UserId, UserType};
+use authn::{Caller, Groups, User, UserId};
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{Extensions, HeaderValue};
@@ -23,18 +26,21 @@ use super::authorization_response::undecided;
 use super::interaction::{FlowStage, FormTokens, continue_flow, is_own_form, resumed, show_sign_in, with_form};
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, FactorError, Notice, SignIn};
+use super::passkey::{self, Choices};
 use super::{cookie, device_cookie, sign_in};
 use crate::endpoints::page;
-use crate::engine::accounts::{self, AccountStatus};
 use crate::engine::authorize::flow::{Flow, VerifiedPassword};
-use crate::engine::authorize::prompt::{self, PromptError, Reauthentication};
+use crate::engine::authorize::prompt::{PromptError, Reauthentication};
 use crate::engine::factors::enrolment::{self, EnrolmentError};
 use crate::engine::factors::policy::{self, Demand};
 use crate::engine::factors::trusted_device::{self, TRUSTED_FOR};
-use crate::engine::factors::{self, CodeError, FRESH, Method};
+use crate::engine::factors::{self, FRESH, Method};
 use crate::engine::levels::Level;
 use crate::engine::sessions::{self, PASSWORD, SignedInUser};
-use crate::model::{Session, seconds, time_of};
+use crate::model::{Session, seconds};
+
+use candidate::{Candidate, candidate};
+use verification::{Refusal, verify};
 
 /// The purpose of the form for the code.
 const FACTOR: &str = "factor";
@@ -64,7 +70,7 @@ pub(crate) async fn after_password(
     user: &str,
 ) -> Result<AfterPassword, Response> {
     let Issuer { provider, .. } = issuer;
-    let same = former.filter(|former| former.person == user && Level::of(former) == Level::Multi);
+    let same = former.filter(|former| former.person == user && Level::of(former) >= Level::Multi);
     if let Some(former) = same.filter(|_| provider.config.mfa.keep_on_reauthentication) {
         return Ok(AfterPassword::SignedIn { amr: former.amr.clone() });
     }
@@ -95,32 +101,6 @@ pub(crate) fn begin(issuer: &Issuer, flow: &Flow, user: &str, remember: bool) ->
     };
     let flow = Flow { password: Some(password), ..flow.clone() };
     with_cookies(see_other(&flow.url(&issuer.provider, &issuer.endpoints)), cookie)
-}
-
-/// Who gives or enrols a factor.
-struct Candidate {
-    user: Arc<User>,
-    /// The session that is replaced; none after a password.
-    session: Option<Session>,
-}
-
-/// The user of a flow: who has given the password in this browser, else who is signed in; `None` if that does not count any more.
-async fn candidate(issuer: &Issuer, flow: &Flow, session: Option<Session>) -> Result<Option<Candidate>, Response> {
-    let Issuer { provider, .. } = issuer;
-    let Some(password) = &flow.password else {
-        let Some(session) = session else { return Ok(None) };
-        let user = prompt::user(provider, &session).await.map_err(|error| undecided(issuer, &error))?;
-        return Ok(user.map(|user| Candidate { user, session: Some(session) }));
-    };
-    if !issuer.is_browser(&password.browser) || provider.revocations.ends_sign_in(&password.user, password.at) {
-        return Ok(None);
-    }
-    let is_outdated = |changed| time_of(password.at) < changed;
-    let status = accounts::look_up(provider, &password.user, Groups::Include, is_outdated).await;
-    match status.map_err(|error| undecided(issuer, &PromptError::Directory(error)))? {
-        AccountStatus::Active(user) if user.id.kind != UserType::Service => Ok(Some(Candidate { user, session: None })),
-        AccountStatus::Active(_) | AccountStatus::Ineligible(_) => Ok(None),
-    }
 }
 
 /// Shows the form for the code, or the one that enrols a factor.
@@ -157,7 +137,14 @@ async fn show_form(issuer: &Issuer, flow: &Flow, candidate: &Candidate, again: O
         None => policy::at_sign_in(provider, &candidate.user, false).await,
     };
     match demand {
-        Ok(Demand::Code) => show_code_form(issuer, flow, again.map(|again| again.error)).await,
+        Ok(Demand::Code) => show_code_form(issuer, flow, candidate, again.map(|again| again.error)).await,
+        // an app would not raise the session to what is needed
+        Ok(Demand::Enrolment)
+            if candidate.session.is_some()
+                && passkey::required_level(issuer, flow).await == Level::PhishingResistant =>
+        {
+            show_code_form(issuer, flow, candidate, None).await
+        }
         Ok(Demand::Enrolment) => match outdated(issuer, candidate, again) {
             Some(session) => show_password_form(issuer, flow, candidate, session).await,
             None => show_enrolment(issuer, flow, candidate, again).await,
@@ -183,11 +170,19 @@ async fn show_password_form(issuer: &Issuer, flow: &Flow, candidate: &Candidate,
     show_sign_in(issuer, flow, page).await
 }
 
-async fn show_code_form(issuer: &Issuer, flow: &Flow, error: Option<FactorError>) -> Response {
+async fn show_code_form(issuer: &Issuer, flow: &Flow, candidate: &Candidate, error: Option<FactorError>) -> Response {
+    let user = candidate.user.id.opaque_id.as_str();
+    let level = passkey::required_level(issuer, flow).await;
+    let choices = match Choices::of(&issuer.provider, (user, candidate.session.is_some()), level).await {
+        Ok(choices) => choices,
+        Err(error) => return issuer.fault(&error),
+    };
     let (languages, redirect_uri) = presentation(issuer, flow).await;
     let redirect_uri = redirect_uri.as_deref();
     with_form(issuer, flow, FACTOR, |FormTokens { flow, csrf, cancel }| {
-        let page = pages::FactorCode { flow, csrf, cancel, redirect_uri, error };
+        let challenge = choices.challenge(issuer, user, csrf);
+        let (code, passkey) = (choices.code, challenge.as_ref().map(passkey::prompt));
+        let page = pages::FactorCode { flow, csrf, cancel, redirect_uri, error, code, passkey };
         pages::factor_code(&issuer.page(&languages), &page)
     })
 }
@@ -256,18 +251,11 @@ async fn enter(issuer: Issuer, extensions: Extensions, body: Bytes) -> Response 
         Ok(submission) => submission,
         Err(response) => return response,
     };
-    let (user, code) = (&candidate.user.id.opaque_id, form.text("code"));
-    let method = match factors::verify(&issuer.provider, user, code, &caller).await {
+    let method = match verify(&issuer, &candidate.user.id.opaque_id, &form, &caller).await {
         Ok(method) => method,
-        Err(CodeError::NotEnrolled) => return begin_anew(&issuer, &flow),
-        Err(CodeError::Store(error)) => return issuer.fault(&error),
-        Err(CodeError::Wrong) => {
-            return show_form(&issuer, &flow, &candidate, Some(Again::new(FactorError::Wrong))).await;
-        }
-        Err(CodeError::TooMany(wait)) => {
-            let error = FactorError::TooMany { retry_after: wait.as_secs().max(1) };
-            return show_form(&issuer, &flow, &candidate, Some(Again::new(error))).await;
-        }
+        Err(Refusal::NotEnrolled) => return begin_anew(&issuer, &flow),
+        Err(Refusal::Fault(error)) => return issuer.fault(&error),
+        Err(Refusal::Again(error)) => return show_form(&issuer, &flow, &candidate, Some(Again::new(error))).await,
     };
     let trust = !form.text("trust").is_empty();
     match complete(&issuer, flow, &candidate, (method, trust), &caller).await {

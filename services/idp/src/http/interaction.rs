@@ -12,10 +12,10 @@ use web::form::Parameters;
 use web::response::see_other;
 
 use super::authorization_response::{reject, respond, undecided};
-use super::factor;
 use super::fresh_session::is_fresh;
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, PageContext, SignIn};
+use super::{factor, passkey};
 use crate::endpoints::page;
 use crate::engine::authorize::flow::{Destination, Flow};
 use crate::engine::authorize::prompt::{self, NextPrompt, Reauthentication};
@@ -173,7 +173,9 @@ impl Page<'_> {
 fn sign_in(issuer: &Issuer, flow: &Flow, (page, languages): (SignIn<'_>, &[String])) -> Response {
     let context = issuer.page(languages);
     with_form(issuer, flow, LOGON, |FormTokens { flow, csrf, cancel }| {
-        pages::sign_in(&context, &SignIn { flow, csrf, cancel, ..page })
+        let challenge = passkey::challenge_alone(issuer, csrf);
+        let passkey = challenge.as_ref().map(passkey::prompt);
+        pages::sign_in(&context, &SignIn { flow, csrf, cancel, passkey, ..page })
     })
 }
 

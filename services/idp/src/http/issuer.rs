@@ -153,10 +153,10 @@ impl Issuer {
         csrf::is_token(token, self.provider.sealer.tags(Tag::Csrf, &message))
     }
 
-    /// The URL at which a user signs in with several factors and is sent to a path of ours.
-    pub(crate) fn step_up_url(&self, return_to: &str) -> String {
+    /// The URL at which a user signs in at this level and is sent to a path of ours.
+    pub(crate) fn step_up_url(&self, return_to: &str, level: Level) -> String {
         let flow = Flow::to_path(self.endpoints.layout, return_to, self.provider.clock.now());
-        Flow { level: Level::Multi, ..flow }.url(&self.provider, &self.endpoints)
+        Flow { level, ..flow }.url(&self.provider, &self.endpoints)
     }
 
     /// The same for a path that needs a sign-in of the last minutes.

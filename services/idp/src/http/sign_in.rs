@@ -24,6 +24,7 @@ use crate::endpoints::page;
 use crate::engine::audit_events::{AuditedUser, Circumstances};
 use crate::engine::authorize::flow::Flow;
 use crate::engine::sessions::{self, NewSession, SignedInUser};
+use crate::model::Session;
 
 /// The longest form, in bytes: a flow, a password of a kilobyte, and room.
 const MAX_FORM: usize = 80 * 1024;
@@ -31,7 +32,16 @@ const MAX_FORM: usize = 80 * 1024;
 /// The form, which all issuers share. A `GET` on the URL of a form, as of a browser that restores its windows, leads to the
 /// sign-in, or to what that would lead to.
 pub(crate) fn router(state: IssuerState) -> Router {
-    let forms = [page::LOGON, page::CANCEL, page::FACTOR, page::ENROL, page::CONSENT, page::ACCOUNT, page::SIGN_OUT];
+    let forms = [
+        page::LOGON,
+        page::PASSKEY,
+        page::CANCEL,
+        page::FACTOR,
+        page::ENROL,
+        page::CONSENT,
+        page::ACCOUNT,
+        page::SIGN_OUT,
+    ];
     let router = forms.into_iter().fold(Router::new(), |router, path| router.route(path, get(to_sign_in)));
     router.route(page::LOGON, post(sign_in)).with_state(state)
 }
@@ -145,8 +155,18 @@ async fn succeed(issuer: &Issuer, flow: &Flow, user: &str, remember: bool, calle
         }
         Err(response) => return response,
     };
-    let signed_in = SignedInUser { user, amr: &amr, remember };
-    let begun = match sessions::begin(&issuer.provider, former.as_ref(), signed_in, caller).await {
+    begin_session(issuer, flow, (former.as_ref(), SignedInUser { user, amr: &amr, remember }), caller).await
+}
+
+/// Begins the session of a user in the place of the browser's former one, and continues the flow.
+pub(crate) async fn begin_session(
+    issuer: &Issuer,
+    flow: &Flow,
+    (former, signed_in): (Option<&Session>, SignedInUser<'_>),
+    caller: &Caller,
+) -> Response {
+    let user = signed_in.user;
+    let begun = match sessions::begin(&issuer.provider, former, signed_in, caller).await {
         Ok(begun) => begun,
         Err(error) => return issuer.fault(&error),
     };

@@ -20,17 +20,20 @@ use super::rows::{count, damaged};
 pub enum FactorKind {
     /// Time-based one-time passwords (RFC 6238). A user has at most one.
     Totp,
+    /// A passkey (Web Authentication). A user may have several.
+    Passkey,
 }
 
 impl FactorKind {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Totp => "totp",
+            Self::Passkey => "passkey",
         }
     }
 
     fn of(name: &str) -> Option<Self> {
-        (name == Self::Totp.name()).then_some(Self::Totp)
+        [Self::Totp, Self::Passkey].into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -43,6 +46,8 @@ pub struct StoredFactor {
     pub person: String,
     /// What it is.
     pub kind: FactorKind,
+    /// Tells apart factors of a kind of which a user may have several: the identifier of a passkey's credential.
+    pub name: String,
     /// Its secret, sealed.
     pub sealed: Vec<u8>,
     /// Whether the user was an administrator when it was enrolled.
@@ -221,13 +226,17 @@ impl Store {
 }
 
 /// Forgets wrong codes.
-fn forgive() -> sea_orm::UpdateMany<factor::Entity> {
+pub(super) fn forgive() -> sea_orm::UpdateMany<factor::Entity> {
     factor::Entity::update_many()
         .col_expr(factor::Column::Failures, Expr::value(0_i64))
         .col_expr(factor::Column::BlockedUntil, Expr::value(0_i64))
 }
 
-async fn replace_codes(transaction: &DatabaseTransaction, person: &str, codes: &[[u8; 32]]) -> Result<(), StoreError> {
+pub(super) async fn replace_codes(
+    transaction: &DatabaseTransaction,
+    person: &str,
+    codes: &[[u8; 32]],
+) -> Result<(), StoreError> {
     let former = recovery_code::Entity::delete_many().filter(recovery_code::Column::Person.eq(person));
     former.exec(transaction).await?;
     if codes.is_empty() {
@@ -240,12 +249,12 @@ async fn replace_codes(transaction: &DatabaseTransaction, person: &str, codes: &
     Ok(())
 }
 
-fn row(factor: &StoredFactor) -> factor::ActiveModel {
+pub(super) fn row(factor: &StoredFactor) -> factor::ActiveModel {
     factor::ActiveModel {
         id: Set(factor.id),
         person: Set(factor.person.clone()),
         kind: Set(factor.kind.name().to_owned()),
-        name: Set(String::new()),
+        name: Set(factor.name.clone()),
         sealed: Set(factor.sealed.clone()),
         administrator: Set(factor.is_administrator),
         last_step: Set(factor.last_step.and_then(|step| i64::try_from(step).ok())),
@@ -256,12 +265,13 @@ fn row(factor: &StoredFactor) -> factor::ActiveModel {
     }
 }
 
-fn stored(row: factor::Model, kind: FactorKind) -> Result<StoredFactor, StoreError> {
+pub(super) fn stored(row: factor::Model, kind: FactorKind) -> Result<StoredFactor, StoreError> {
     let step = |step| u64::try_from(step).map_err(|_| damaged("a second factor"));
     Ok(StoredFactor {
         id: row.id,
         person: row.person,
         kind,
+        name: row.name,
         sealed: row.sealed,
         is_administrator: row.administrator,
         last_step: row.last_step.map(step).transpose()?,

@@ -11,6 +11,7 @@ fn factor(number: u128, person: &str) -> StoredFactor {
         id: id(number),
         person: person.to_owned(),
         kind: FactorKind::Totp,
+        name: String::new(),
         sealed: vec![1, 2, 3],
         is_administrator: person == "meitner",
         last_step: Some(7),
@@ -64,4 +65,38 @@ pub(crate) async fn suite(store: &Store) {
     assert!(!administrators().await && !trusted("meitner", 1999).await);
     assert_eq!(store.recovery_codes_left("meitner").await.expect("reads"), 0);
     assert_eq!(store.recovery_codes_left("hahn").await.expect("reads"), 1, "his are his");
+}
+
+fn passkey(number: u128, person: &str, name: &str) -> StoredFactor {
+    let (name, kind) = (name.to_owned(), FactorKind::Passkey);
+    StoredFactor { kind, name, last_step: None, is_administrator: false, ..factor(number, person) }
+}
+
+pub(crate) async fn passkeys(store: &Store) {
+    let (first, second) = (passkey(71, "noether", "a"), passkey(72, "noether", "b"));
+    for added in [&first, &second, &passkey(73, "hilbert", "a")] {
+        assert!(store.add_passkey(added).await.expect("adds"));
+    }
+    assert!(!store.add_passkey(&passkey(74, "noether", "a")).await.expect("asks"), "the same credential");
+    assert_eq!(store.factors("noether").await.expect("reads"), [first.clone(), second.clone()]);
+    let known = store.passkeys_of_credential("a").await.expect("reads");
+    let mut persons: Vec<_> = known.iter().map(|passkey| passkey.person.as_str()).collect();
+    persons.sort_unstable();
+    assert_eq!(persons, ["hilbert", "noether"]);
+
+    assert!(store.count_guess(first.id, 0, at(1100)).await.expect("writes"));
+    assert!(!store.accept_passkey(first.id, &[9], &[4], at(1001)).await.expect("asks"), "the state is another");
+    assert!(store.accept_passkey(first.id, &[1, 2, 3], &[4], at(1001)).await.expect("writes"));
+    let [used, _] = store.factors("noether").await.expect("reads").try_into().expect("two");
+    assert_eq!(used, StoredFactor { sealed: vec![4], used: Some(at(1001)), ..first.clone() }, "failures are forgotten");
+
+    store.replace_recovery_codes("noether", &[[71; 32]]).await.expect("writes");
+    store.trust_device([71; 32], "noether", at(2000)).await.expect("writes");
+    assert!(!store.remove_passkey("hilbert", first.id).await.expect("asks"), "hers");
+    assert!(store.remove_passkey("noether", first.id).await.expect("removes"));
+    assert_eq!(store.recovery_codes_left("noether").await.expect("reads"), 1, "a factor is left");
+    assert!(store.remove_passkey("noether", second.id).await.expect("removes"));
+    assert_eq!(store.recovery_codes_left("noether").await.expect("reads"), 0);
+    assert!(!store.is_trusted_device([71; 32], "noether", at(1000)).await.expect("reads"));
+    assert!(store.remove_factors("hilbert").await.expect("removes"));
 }

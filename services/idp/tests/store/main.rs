@@ -29,6 +29,7 @@ async fn suite(store: Store) {
     one_time_values::suite(&store).await;
     events::suite(&store).await;
     factors::suite(&store).await;
+    factors::passkeys(&store).await;
     prune::suite(&store).await;
 }
 

@@ -61,8 +61,8 @@ fn stays(landing: &Landing, about: &str) {
     assert_eq!(landing.location, "", "{about}: it redirects");
     let page = landing.page.to_ascii_lowercase();
     assert!(page.contains("<main") && page.contains("</html>"), "{about}: no page: {landing:?}");
-    // the one script shows what is typed as a password, and copies a code
-    let own = page.matches("<script src=\"/signin/v1/static/comfort.js?").count();
+    // the own scripts show what is typed as a password, copy a code, and sign in with a passkey
+    let own = page.matches("<script src=\"/signin/v1/static/").count();
     let scripts = page.matches("<script").count();
     assert!(!page.contains("http-equiv=\"refresh\"") && scripts == own, "{about}: it may redirect: {page}");
     assert!(!page.contains("evil"), "{about}: the page repeats the address: {page}");

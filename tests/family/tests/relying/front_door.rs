@@ -1,4 +1,5 @@
-//! The quick start as a new user meets it, in a browser: the URL that it prints, the sign-in, an app token, a second factor.
+//! The quick start as a new user meets it, in a browser: the URL that it prints, the sign-in, an app token, a second factor, a
+//! passkey.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,6 +32,11 @@ async fn user_of_the_quickstart_sets_up_a_second_factor_in_chromium() {
 #[tokio::test(flavor = "multi_thread")]
 async fn password_change_signs_out_other_browsers_in_chromium() {
     walk("password_change", &[], 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn user_of_the_quickstart_signs_in_with_a_passkey_in_chromium() {
+    walk("passkey", &[], 3).await;
 }
 
 /// Starts the quick start with these settings more, and runs a script as einstein, which prints so many lines.

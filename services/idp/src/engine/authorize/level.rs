@@ -24,13 +24,18 @@ pub(crate) fn required(valid: &ValidRequest, settings: &MultiFactor) -> Result<L
     Ok(of_client.max(of_claim).max(voluntary))
 }
 
-/// The name of a session's level as the client of this request calls it.
+/// The name of a session's level as the client of this request calls it; a session of a higher level than the client asks for
+/// has the name of that level.
 pub(crate) fn name_for(valid: &ValidRequest, session: &Session, settings: &MultiFactor) -> String {
     let level = Level::of(session);
     let asked = essential(valid).into_iter().flatten();
     let asked = asked.chain(valid.request.acr_values.iter().map(String::as_str));
-    let mut asked = asked.chain(valid.client.acr_values.iter().map(String::as_str));
-    asked.find(|name| Level::named(name, settings) == Some(level)).unwrap_or(level.name()).to_owned()
+    let asked = asked.chain(valid.client.acr_values.iter().map(String::as_str));
+    let known = asked.filter_map(|name| Level::named(name, settings).map(|level| (level, name)));
+    // the first one of the highest level that the session reaches; one factor is not what it has if it has several
+    let met = known.filter(|(named, _)| *named == level || (Level::Single < *named && *named < level));
+    let best = met.reduce(|best, other| if other.0 > best.0 { other } else { best });
+    best.map_or(level.name(), |(_, name)| name).to_owned()
 }
 
 /// The values of an essential claim `acr` of the ID token, the preferred one first.

@@ -128,6 +128,7 @@ pub(crate) async fn confirm(
         id: provider.random.uuid(),
         person: id.clone(),
         kind: FactorKind::Totp,
+        name: String::new(),
         sealed: seal(provider, id, &pending.secret),
         is_administrator: user.is_admin(),
         // the code that confirms is used up

@@ -11,7 +11,7 @@ use crate::engine::provider::Provider;
 pub(crate) enum Demand {
     /// Nothing.
     Nothing,
-    /// To enter a code.
+    /// To give the second factor.
     Code,
     /// To enrol a second factor.
     Enrolment,

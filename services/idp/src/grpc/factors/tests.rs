@@ -10,6 +10,7 @@ use super::*;
 use crate::engine::factors::totp::STEP;
 use crate::engine::factors::{Method, verify};
 use crate::model::Grant;
+use crate::testing::authenticator::Authenticator;
 use crate::testing::{Bench, Browser, EINSTEIN, totp_code};
 
 fn api(bench: &Bench) -> FactorsApiClient<FactorsApiServer<Api>> {
@@ -69,6 +70,23 @@ async fn user_enrols_and_removes_a_factor() {
     );
     let removed = api.remove_factors(by(&several, RemoveFactorsRequest {})).await.expect("removes").into_inner();
     assert!(removed.removed);
+}
+
+/// `docs/security-requirements.md#f8`
+#[tokio::test]
+async fn passkeys_are_listed_and_removed_with_the_other_factors() {
+    let bench = bench().await;
+    Authenticator::new().register(&bench).await.expect("is added");
+    bench.enrol().await;
+    let mut api = api(&bench);
+    let token = token(&bench, "account", &["hwk", "user", "mfa"]).await;
+    let known = api.get_factors(by(&token, GetFactorsRequest {})).await.expect("answers").into_inner();
+    let mut kinds: Vec<_> = known.factors.iter().map(proto::doorward::idp::v1::Factor::kind).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, [FactorKind::Totp, FactorKind::Passkey]);
+    let removed = api.remove_factors(by(&token, RemoveFactorsRequest {})).await.expect("removes").into_inner();
+    assert!(removed.removed);
+    assert_eq!(bench.provider.store.factors(EINSTEIN).await.expect("reads"), []);
 }
 
 /// `docs/security-requirements.md#f11`

@@ -113,7 +113,7 @@ fn the_document_says_what_the_conformance_suite_asks_for() {
         ("token_endpoint_auth_methods_supported", vec!["client_secret_basic", "client_secret_post", "private_key_jwt"]),
         ("token_endpoint_auth_methods_supported", vec!["client_secret_jwt", "private_key_jwt", "none"]),
         ("grant_types_supported", vec!["authorization_code", "implicit", "refresh_token", "client_credentials"]),
-        ("acr_values_supported", vec!["1", "mfa", "advanced"]),
+        ("acr_values_supported", vec!["1", "mfa", "phr", "advanced"]),
         ("claim_types_supported", vec!["normal", "distributed"]),
         ("display_values_supported", vec!["page", "popup", "touch", "wap"]),
         ("ui_locales_supported", vec!["en", "de", "fr"]),

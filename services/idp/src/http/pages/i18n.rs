@@ -4,6 +4,7 @@ mod de;
 mod en;
 pub(super) mod factor;
 mod fr;
+pub(super) mod passkey;
 
 use web::i18n::{Language, Phrase};
 

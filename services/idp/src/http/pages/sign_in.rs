@@ -9,9 +9,11 @@ use web::policy::Policy;
 use web::response::with_retry_after;
 
 use super::application::Application;
+use super::i18n::passkey::{PasskeyWords, words as passkey_words};
+use super::passkeys::PasskeyPrompt;
 use super::profile::Profile;
 use super::{Page, PageContext, REMEMBER};
-use crate::endpoints::page::{CANCEL, LOGON};
+use crate::endpoints::page::{CANCEL, LOGON, PASSKEY};
 use crate::engine::authorize::prompt::Reauthentication;
 use crate::engine::clients::Client;
 
@@ -37,6 +39,8 @@ pub struct SignIn<'a> {
     pub remember: bool,
     /// Why a signed-in user has to sign in again. Another user may do so instead: what the form sends decides.
     pub again: Option<&'a Reauthentication>,
+    /// By which a passkey signs in alone; its form is posted to [`PASSKEY`].
+    pub passkey: Option<PasskeyPrompt<'a>>,
 }
 
 /// Why a user is not signed in.
@@ -53,13 +57,15 @@ pub enum SignInError {
     Unavailable,
     /// The form was open for too long; this is a new one (400).
     Expired,
+    /// The passkey does not sign in (401): one text for every reason.
+    Passkey,
 }
 
 impl SignInError {
     /// The status it is answered with.
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::WrongCredentials => StatusCode::UNAUTHORIZED,
+            Self::WrongCredentials | Self::Passkey => StatusCode::UNAUTHORIZED,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Expired => StatusCode::BAD_REQUEST,
@@ -80,6 +86,7 @@ impl SignInError {
 #[template(path = "sign_in.html")]
 struct Form<'a> {
     page: Page<'a>,
+    passkey_words: &'static PasskeyWords,
     form: &'a SignIn<'a>,
     application: Option<Application<'a>>,
     /// The user who has to sign in again.
@@ -100,9 +107,11 @@ pub fn sign_in(context: &PageContext<'_>, form: &SignIn<'_>) -> Response {
         SignInError::TooMany { retry_after } => words.too_many.with(&waiting(retry_after)),
         SignInError::Unavailable => words.cannot_now.to_owned(),
         SignInError::Expired => words.form_expired.to_owned(),
+        SignInError::Passkey => passkey_words(context.language).refused.to_owned(),
     });
     let page = Form {
         page: context.page(title).with_script(),
+        passkey_words: passkey_words(context.language),
         form,
         user: form.again.map(|again| Profile::of(&again.user)),
         too_old: form.again.and_then(|again| Some(LocalizedTime::minute(again.too_old?, context.language))),

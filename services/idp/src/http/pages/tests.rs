@@ -19,6 +19,7 @@ use web::date::LocalizedTime;
 use web::page::{Assets, PageSettings};
 
 use super::*;
+use crate::endpoints::page::PASSKEY_SCRIPT;
 use crate::endpoints::{EndpointProfile, page};
 use crate::engine::authorize::prompt::Reauthentication;
 use crate::engine::clients::{
@@ -26,6 +27,7 @@ use crate::engine::clients::{
     SubjectType, TokenFormat,
 };
 use crate::engine::factors::enrolment::Enrolment;
+use crate::engine::factors::passkey::CeremonyOptions;
 use crate::engine::scopes::RequestedScope;
 use crate::lifetimes::ClientLifetimes;
 
@@ -142,6 +144,7 @@ fn pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
     let user = user(text);
     let too_old = Some(UNIX_EPOCH + Duration::from_hours(1));
     let [requested, old] = [None, too_old].map(|too_old| Reauthentication { user: Arc::new(user.clone()), too_old });
+    let options = CeremonyOptions { options: text.to_owned(), ceremony: text.to_owned() };
     let form = |error, again| SignIn {
         flow: text,
         csrf: text,
@@ -152,6 +155,7 @@ fn pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
         error,
         remember: true,
         again,
+        passkey: Some(PasskeyPrompt { options: &options, script: PASSKEY_SCRIPT }),
     };
     let row = ConsentRow {
         client_id: text,
@@ -170,6 +174,7 @@ fn pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
         sign_in(context, &form(None, Some(&old))),
         sign_in(context, &form(Some(SignInError::Unavailable), None)),
         sign_in(context, &form(Some(SignInError::Expired), None)),
+        sign_in(context, &form(Some(SignInError::Passkey), None)),
         consent(
             context,
             &Consent { flow: text, csrf: text, client: &client, person: text, scopes: &scopes, redirect_uri },
@@ -195,6 +200,7 @@ fn pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
         error(context, &wrong),
     ];
     pages.extend(factor_pages(context, text));
+    pages.extend(passkey_pages(context, text));
     pages.extend(Notice::ALL.map(|what| notice(context, what)));
     pages
 }
@@ -208,15 +214,37 @@ fn factor_pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
         picture: "data:image/svg+xml;base64,eA==".to_owned(),
     };
     let redirect_uri = Some(REDIRECT);
-    let errors =
-        [None, Some(FactorError::Wrong), Some(FactorError::TooMany { retry_after: 30 }), Some(FactorError::Expired)];
+    let errors = [
+        None,
+        Some(FactorError::Wrong),
+        Some(FactorError::TooMany { retry_after: 30 }),
+        Some(FactorError::Expired),
+        Some(FactorError::Passkey),
+    ];
+    let options = CeremonyOptions { options: text.to_owned(), ceremony: text.to_owned() };
+    let passkey = Some(PasskeyPrompt { options: &options, script: PASSKEY_SCRIPT });
+    let form = FactorCode { flow: text, csrf: text, cancel: text, redirect_uri, ..FactorCode::default() };
+    let choices = [(CodeField::RecoveryCode, passkey), (CodeField::Nothing, passkey), (CodeField::Nothing, None)];
+    let choices = choices.map(|(code, passkey)| factor_code(context, &FactorCode { code, passkey, ..form }));
     let forms = errors.into_iter().flat_map(|error| {
-        let code = FactorCode { flow: text, csrf: text, cancel: text, redirect_uri, error };
+        let code = FactorCode { error, passkey, ..form };
         let enrol =
             FactorEnrolment { flow: text, csrf: text, cancel: text, redirect_uri, error, enrolment: &enrolment };
         [factor_code(context, &code), factor_enrolment(context, &enrol)]
     });
-    forms.chain([recovery_codes(context, &[text.to_owned()], text)]).collect()
+    forms.chain(choices).chain([recovery_codes(context, &[text.to_owned()], text)]).collect()
+}
+
+/// The list of passkeys.
+fn passkey_pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
+    let options = CeremonyOptions { options: text.to_owned(), ceremony: text.to_owned() };
+    let day = || LocalizedTime::day(UNIX_EPOCH, context.language);
+    let rows = [Some(day()), None].map(|used| PasskeyRow { id: text.to_owned(), label: text, added: day(), used });
+    let list = Passkeys { csrf: text, rows: &rows, options: Some(&options), script: PASSKEY_SCRIPT, error: None };
+    let errors = [PasskeyListError::Refused, PasskeyListError::Expired, PasskeyListError::LimitReached];
+    let with_errors = errors.map(|error| passkeys(context, &Passkeys { error: Some(error), ..list }));
+    let empty = Passkeys { rows: &[], options: None, ..list };
+    [passkeys(context, &list), passkeys(context, &empty)].into_iter().chain(with_errors).collect()
 }
 
 async fn shown(context: &PageContext<'_>, text: &str) -> Vec<Shown> {
@@ -278,10 +306,8 @@ async fn what_others_write_stays_text() {
         }
         assert!(!html.contains("<style") && !html.contains("<img src=x") && !html.contains("<script>"));
         let scripts: Vec<_> = elements.iter().filter(|element| element.name == "script").collect();
-        assert!(
-            scripts.len() < 2
-                && scripts.iter().all(|script| script.get("src") == Some(context.installation.script_url()))
-        );
+        let own = [context.installation.script_url(), PASSKEY_SCRIPT];
+        assert!(scripts.iter().all(|script| script.get("src").is_some_and(|src| own.contains(&src))), "{html}");
         let policy = headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(!policy.contains("'sha256-") && !policy.contains("unsafe"), "{policy}");
     }
@@ -320,6 +346,8 @@ async fn i17_every_form_is_posted_here_and_carries_the_token() {
     let endpoints = site();
     let here = [
         page::LOGON,
+        page::PASSKEY,
+        page::PASSKEYS,
         page::CANCEL,
         page::FACTOR,
         page::ENROL,
