@@ -57,9 +57,9 @@ const setUp = (form) => {
   let waiting;
   const offerInField = async () => {
     if (!("conditional" in form.dataset)) return;
-    if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
-    waiting = new AbortController();
     try {
+      if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
+      waiting = new AbortController();
       send(form, await call({ mediation: "conditional", signal: waiting.signal }));
     } catch {
       // the user has typed a name instead, or pressed the button

@@ -98,7 +98,7 @@ async fn answer_in_another_browser_or_with_another_form_signs_no_one_in() {
     let [form, other] = [follow(&bench, &mut browser, &reply).await, follow(&bench, &mut browser, &reply).await];
     let mut stranger = Browser::default();
     let stolen = use_passkey(&bench, &mut stranger, (&form, page::PASSKEY), &mut authenticator).await;
-    assert_eq!(stolen.status, 400, "the form is not the browser's");
+    assert_eq!(stolen.status, 403, "the form is not the browser's");
     let credential = authenticator.get(&options_of(&form).expect("asks for a passkey"));
     let ceremony = form.field("ceremony").expect("a ceremony");
     let mixed = [("ceremony", ceremony), ("credential", credential.as_str())];

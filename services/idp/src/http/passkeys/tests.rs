@@ -73,7 +73,7 @@ async fn forged_form_and_used_challenge_add_nothing() {
     bench.sign_in(&mut browser, EINSTEIN).await;
     let page = bench.get(&mut browser, PASSKEYS, &[]).await;
     let forged = bench.post(&mut browser, PASSKEYS, &[("action", "add"), ("csrf", "x")]).await;
-    assert_eq!(forged.status, 400);
+    assert_eq!(forged.status, 403);
     let mut first = Authenticator::new();
     let credential = first.create(&options_of(&page).expect("options"));
     let ceremony = page.field("ceremony").expect("a ceremony");
