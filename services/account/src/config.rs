@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use web::page::PageSettings;
 
+/// The path of the page of idp on which users change how they sign in.
+pub const SECURITY_URL: &str = "/signin/v1/security";
+
 /// The configuration of account.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Config {
@@ -55,6 +58,10 @@ pub struct Config {
     /// Where the link for signing out leads. If empty, there is none.
     #[schemars(extend("x-env" = ["<P>_SIGN_OUT_URL"], "default" = "/_doorward/logout"))]
     pub sign_out_url: String,
+    /// The page of idp on which users change how they sign in, to which the navigation links. If empty, or without idp,
+    /// there is no such link. Empty it where `IDP_MFA_POLICY` is 'off'; 'doorward server' does.
+    #[schemars(extend("x-env" = ["<P>_SECURITY_URL"], "default" = SECURITY_URL))]
+    pub security_url: String,
     /// A YAML file with the applications that users find on the front page. If empty, there are none.
     #[schemars(extend("x-env" = ["<P>_APPLICATIONS_FILE"]))]
     pub applications_file: Option<PathBuf>,
@@ -92,7 +99,9 @@ impl Section for Config {
         let problem = "must be a path below /, like /account: the front page at / is ACCOUNT_FRONT_PAGE";
         Invalid::unless(is_path, "http.root", problem)?;
         let is_link = self.sign_out_url.is_empty() || crate::applications::is_link(&self.sign_out_url);
-        Invalid::unless(is_link, "sign_out_url", "must be a path, like /_doorward/logout, or a URL with https")
+        Invalid::unless(is_link, "sign_out_url", "must be a path, like /_doorward/logout, or a URL with https")?;
+        let is_link = self.security_url.is_empty() || crate::applications::is_link(&self.security_url);
+        Invalid::unless(is_link, "security_url", "must be a path, like /signin/v1/security, or a URL with https")
     }
 }
 
@@ -134,8 +143,13 @@ mod tests {
     }
 
     #[test]
-    fn sign_out_link_is_a_path_or_https() {
-        let with = |url: &str| Config { sign_out_url: url.to_owned(), ..Config::default() }.validate();
+    fn links_are_paths_or_https() {
+        let with = |url: &str| {
+            let of_sign_out = Config { sign_out_url: url.to_owned(), ..Config::default() }.validate();
+            let of_security = Config { security_url: url.to_owned(), ..Config::default() }.validate();
+            assert_eq!(of_sign_out.is_ok(), of_security.is_ok(), "{url}");
+            of_sign_out
+        };
         for good in ["", "/_doorward/logout", "https://login.example/out"] {
             assert!(with(good).is_ok(), "{good}");
         }

@@ -18,7 +18,7 @@ use runtime::{App, Context, Listeners, Misconfigured, Service};
 use token::Verifier;
 use web::page::{Assets, Installation};
 
-pub use self::config::Config;
+pub use self::config::{Config, SECURITY_URL};
 pub use own_account::OwnAccount;
 pub use own_tokens::OwnTokens;
 pub use self_service::{Passwords, Profiles, SelfService};

@@ -22,6 +22,8 @@ pub(super) const fn access_words(language: Language) -> &'static AccessWords {
 #[derive(Debug)]
 pub(super) struct AccessWords {
     // the navigation
+    /// The link to the page on which users change how they sign in.
+    pub(super) sign_in_methods: &'static str,
     /// The link to the sessions.
     pub(super) sessions: &'static str,
     /// The link to the connected applications.
@@ -96,6 +98,8 @@ pub(super) struct AccessWords {
     pub(super) event_second_factor: &'static str,
     pub(super) event_second_factor_failed: &'static str,
     pub(super) event_second_factor_enrol: &'static str,
+    pub(super) event_second_factor_replace: &'static str,
+    pub(super) event_trusted_devices_forget: &'static str,
     pub(super) event_second_factor_remove: &'static str,
     pub(super) event_second_factor_reset: &'static str,
     pub(super) event_recovery_codes: &'static str,

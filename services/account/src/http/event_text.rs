@@ -19,6 +19,8 @@ pub(super) fn describe(texts: &AccessWords, event: &str, outcome: &str) -> Strin
         ("second_factor", "success") => texts.event_second_factor,
         ("second_factor", "failure") => texts.event_second_factor_failed,
         ("second_factor_enrol", _) => texts.event_second_factor_enrol,
+        ("second_factor_replace", _) => texts.event_second_factor_replace,
+        ("trusted_devices_forget", _) => texts.event_trusted_devices_forget,
         ("second_factor_remove", _) => texts.event_second_factor_remove,
         ("second_factor_reset", _) => texts.event_second_factor_reset,
         ("recovery_codes_replace", _) => texts.event_recovery_codes,

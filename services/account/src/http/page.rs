@@ -98,7 +98,10 @@ impl<'a> PageContext<'a> {
             (Section::Connected, CONNECTED, texts.connected),
             (Section::Activity, ACTIVITY, texts.activity),
         ];
-        pages.map(|(section, path, text)| self.link(current, section, path, text)).into()
+        let security = Some(&*self.state.config.security_url).filter(|url| !url.is_empty());
+        let security =
+            security.map(|url| Link { href: url.to_owned(), text: texts.sign_in_methods, is_current: false });
+        security.into_iter().chain(pages.map(|(section, path, text)| self.link(current, section, path, text))).collect()
     }
 
     /// The shell.

@@ -3,6 +3,7 @@
 use super::AccessWords;
 
 pub(super) const WORDS: AccessWords = AccessWords {
+    sign_in_methods: "Anmeldemethoden",
     sessions: "Sitzungen",
     connected: "Verbundene Anwendungen",
     activity: "Aktivität",
@@ -61,6 +62,8 @@ pub(super) const WORDS: AccessWords = AccessWords {
     event_second_factor: "Zweiter Faktor angenommen",
     event_second_factor_failed: "Falscher Code für den zweiten Faktor",
     event_second_factor_enrol: "Zweiter Faktor hinzugefügt",
+    event_second_factor_replace: "Zweiter Faktor ersetzt",
+    event_trusted_devices_forget: "Vertrauenswürdige Geräte vergessen",
     event_second_factor_remove: "Zweiter Faktor entfernt",
     event_second_factor_reset: "Die zweiten Faktoren wurden von der Administration entfernt",
     event_recovery_codes: "Neue Wiederherstellungscodes erstellt",

@@ -3,6 +3,7 @@
 use super::AccessWords;
 
 pub(super) const WORDS: AccessWords = AccessWords {
+    sign_in_methods: "Sign-in methods",
     sessions: "Sessions",
     connected: "Connected applications",
     activity: "Activity",
@@ -61,6 +62,8 @@ pub(super) const WORDS: AccessWords = AccessWords {
     event_second_factor: "Second factor accepted",
     event_second_factor_failed: "Wrong code for the second factor",
     event_second_factor_enrol: "Second factor added",
+    event_second_factor_replace: "Second factor replaced",
+    event_trusted_devices_forget: "Trusted devices forgotten",
     event_second_factor_remove: "Second factor removed",
     event_second_factor_reset: "An administrator removed the second factors",
     event_recovery_codes: "New recovery codes created",

@@ -3,6 +3,7 @@
 use super::AccessWords;
 
 pub(super) const WORDS: AccessWords = AccessWords {
+    sign_in_methods: "Moyens de connexion",
     sessions: "Sessions ouvertes",
     connected: "Applications connectées",
     activity: "Activité",
@@ -61,6 +62,8 @@ pub(super) const WORDS: AccessWords = AccessWords {
     event_second_factor: "Second facteur accepté",
     event_second_factor_failed: "Code incorrect pour le second facteur",
     event_second_factor_enrol: "Second facteur ajouté",
+    event_second_factor_replace: "Second facteur remplacé",
+    event_trusted_devices_forget: "Appareils de confiance oubliés",
     event_second_factor_remove: "Second facteur supprimé",
     event_second_factor_reset: "Seconds facteurs supprimés par l’administration",
     event_recovery_codes: "Nouveaux codes de récupération créés",

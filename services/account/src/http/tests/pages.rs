@@ -124,6 +124,14 @@ async fn without_auth_app_there_are_no_token_pages() {
 }
 
 #[tokio::test]
+async fn navigation_leads_to_sign_in_methods_where_idp_has_them() {
+    const LINK: &str = "<a href=\"/signin/v1/security\">Sign-in methods</a>";
+    let overview = async |bench: Bench| bench.browser("einstein").get("/account").await.page;
+    assert!(overview(Bench::new().await).await.contains(LINK));
+    assert!(!overview(Bench::with(false, "").await).await.contains(LINK), "without idp");
+}
+
+#[tokio::test]
 async fn pages_speak_the_language_of_the_browser() {
     let bench = Bench::new().await;
     for (language, title) in [("de-AT,en;q=0.5", "Ihr Konto"), ("fr", "Votre compte"), ("nl", "Your account")] {
