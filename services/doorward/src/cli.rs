@@ -236,7 +236,7 @@ pub(crate) enum User {
         #[arg(allow_hyphen_values = true)]
         username: String,
     },
-    /// Removes a person's second factors, recovery codes and trusted devices; idp must be running
+    /// Removes a person's second factors, recovery codes and trusted devices, and signs the person out everywhere; idp must be running
     ResetFactors {
         /// The login name
         #[arg(allow_hyphen_values = true)]

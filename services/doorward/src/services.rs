@@ -3,6 +3,7 @@
 mod configuration;
 mod defaults;
 mod enabled;
+mod page_links;
 mod public_url;
 mod settings;
 

@@ -9,7 +9,7 @@ use config::{
 use oidc::jose::Algorithm;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::page::PageSettings;
+use web::page::{PageSettings, is_link};
 
 use crate::endpoints::{EndpointProfile, IssuerEndpoints};
 use crate::lifetimes::Lifetimes;
@@ -141,6 +141,10 @@ pub struct Config {
     /// addresses are called.
     #[schemars(extend("x-env" = ["<P>_OUTBOUND_CACERT"]))]
     pub outbound_ca: Option<PathBuf>,
+    /// The account pages, to which the page for sign-in methods links: a path of the same site, or a URL with https. If
+    /// empty, it has no such link.
+    #[schemars(extend("x-env" = ["<P>_ACCOUNT_URL"], "default" = "/account"))]
+    pub account_url: String,
     /// Second factors.
     pub mfa: MultiFactor,
     /// The lifetimes of tokens, codes, sessions and keys.
@@ -237,7 +241,9 @@ impl Section for Config {
         check_site(&self.edge_site()).map_err(|problem| Invalid::new("edge_url", problem))?;
         let is_site = self.mtls_url.starts_with("https://") && check_site(&self.mtls_url).is_ok();
         let problem = "must be https:// and a host, perhaps with a port, and no path";
-        Invalid::unless(self.mtls_url.is_empty() || is_site, "mtls_url", problem)
+        Invalid::unless(self.mtls_url.is_empty() || is_site, "mtls_url", problem)?;
+        let is_link = self.account_url.is_empty() || is_link(&self.account_url);
+        Invalid::unless(is_link, "account_url", "must be a path, like /account, or a URL with https")
     }
 
     fn warnings(&self) -> Vec<String> {
@@ -282,6 +288,17 @@ mod tests {
         }
         for bad in ["http://cloud.example", "https://cloud.example/x", "cloud.example", "", "http://localhost.evil"] {
             assert!(check_site(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn account_link_is_a_path_or_https() {
+        let with = |url: &str| Config { account_url: url.to_owned(), ..Config::default() }.validate();
+        for good in ["", "/account", "https://account.example/me"] {
+            assert!(with(good).is_ok(), "{good}");
+        }
+        for bad in ["account", "//evil.example", "javascript:alert(1)", "http://account.example"] {
+            assert!(with(bad).is_err(), "{bad}");
         }
     }
 

@@ -72,6 +72,14 @@ pub mod page {
     pub const CONSENTS: &str = "/signin/v1/consents";
     /// How a user signs in: the authenticator app, recovery codes and trusted devices.
     pub const SECURITY: &str = "/signin/v1/security";
+    /// Where a user adds or replaces the authenticator app.
+    pub const SECURITY_APP: &str = "/signin/v1/security/app";
+    /// Where a user confirms that the authenticator app is removed.
+    pub const SECURITY_REMOVE: &str = "/signin/v1/security/app/remove";
+    /// Where the form is sent that makes new recovery codes.
+    pub const SECURITY_CODES: &str = "/signin/v1/security/recovery-codes";
+    /// Where the form is sent that ends trust in all devices.
+    pub const SECURITY_DEVICES: &str = "/signin/v1/security/devices";
     /// The passkeys of a user: adds, names and removes them.
     pub const PASSKEYS: &str = "/signin/v1/passkeys";
     /// The script of passkeys.

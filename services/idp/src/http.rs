@@ -29,6 +29,7 @@ mod passkey_sign_in;
 mod passkeys;
 mod register;
 mod revoke;
+mod security;
 mod sign_in;
 mod status_code;
 mod token;
@@ -109,6 +110,7 @@ fn for_browsers(provider: &Provider) -> Router {
         .merge(passkey_sign_in::router(state.clone()))
         .merge(passkeys::router(state.clone()))
         .merge(consents::router(state.clone()))
+        .merge(security::router(state.clone()))
         .merge(out_of_band::router(state.clone()))
         .merge(end_session::shared_router(state.clone()))
         .merge(device_page::router(state))

@@ -8,6 +8,7 @@ mod deliveries;
 mod devices;
 mod entity;
 mod events;
+mod factor_changes;
 mod factors;
 mod families;
 mod keys;

@@ -10,7 +10,7 @@ mod tests;
 use askama::Template;
 
 pub use installation::{Assets, Installation};
-pub use settings::PageSettings;
+pub use settings::{PageSettings, is_link};
 
 use texts::Texts;
 

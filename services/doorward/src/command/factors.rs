@@ -6,7 +6,7 @@ use runtime::{Confirmation, Context};
 
 use super::say;
 
-/// Removes the second factors of a user, who signs in with the password alone or enrols another one then.
+/// Removes the second factors of a user and ends the sessions. The user signs in with the password alone, or enrols another one, then.
 pub(super) async fn reset(
     person: &Person,
     confirmation: Confirmation,
@@ -14,13 +14,16 @@ pub(super) async fn reset(
     context: &Context,
 ) -> Result<(), BoxError> {
     let name = &person.username;
-    let question = format!("Remove the second factors of {name} ({}, id {})?", person.display_name, person.id);
+    let question = format!(
+        "Remove the second factors of {name} ({}, id {}) and end all sessions?",
+        person.display_name, person.id
+    );
     if !confirmation.is_given(&question)? {
         return Ok(());
     }
     if idp::command::reset_factors(idp, &person.id, context).await? {
-        say(format_args!("{name} has no second factor any more"))
+        say(format_args!("{name} has no second factor any more, and is signed out everywhere"))
     } else {
-        say(format_args!("{name} has no second factor; nothing was changed"))
+        say(format_args!("{name} had no second factor, and is signed out everywhere"))
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Defaults<'a> {
     pub(super) backends: proxy::Backends,
     /// The edge of this family; `None` for a service alone.
     pub(super) edge: Option<EdgeDefaults>,
+    /// Where idp links to for the account, empty for no link; `None` for a service alone.
+    pub(super) account_url: Option<String>,
 }
 
 /// The issuers of this family's idp.
@@ -43,7 +45,7 @@ pub(super) struct EdgeDefaults {
 impl<'a> Defaults<'a> {
     /// The defaults of each service alone.
     pub(crate) fn new(secrets: &'a Secrets) -> Self {
-        Self { secrets, idp: None, backends: config::defaults(), edge: None }
+        Self { secrets, idp: None, backends: config::defaults(), edge: None, account_url: None }
     }
 
     fn token_manager(&self) -> TokenManager {
@@ -94,14 +96,18 @@ impl<'a> Defaults<'a> {
 
     pub(crate) fn idp(&self) -> idp::Config {
         let url = self.edge.as_ref().filter(|edge| edge.fits_idp).map(|edge| edge.url.clone()).unwrap_or_default();
-        idp::Config {
+        let mut config = idp::Config {
             token_manager: self.token_manager(),
             encryption_secret: self.secrets.idp_encryption.clone(),
             edge_client_secret: self.secrets.edge_client.clone(),
             edge_url: url.clone(),
             url,
             ..idp::Config::default()
+        };
+        if let Some(url) = &self.account_url {
+            config.account_url.clone_from(url);
         }
+        config
     }
 
     pub(super) fn account(&self) -> account::Config {

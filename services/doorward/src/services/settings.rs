@@ -10,7 +10,7 @@ use runtime::{KeepError, Service};
 use url::Url;
 
 use super::defaults::{EdgeDefaults, IdpIssuers, url_of};
-use super::{Defaults, EnabledServices, ServiceId, Settings, backends, public_url};
+use super::{Defaults, EnabledServices, ServiceId, Settings, backends, page_links, public_url};
 use crate::secrets::Secrets;
 
 const LDAP_WITHOUT_ROLES: &str = "AUTH_MACHINE_ALLOW_IMPERSONATION lets a caller act as users and not as administrators, and USERS_DRIVER=ldap knows no roles: such a caller may act as no user; set AUTH_MACHINE_ALLOW_IMPERSONATION=*=users,*=admins if the machine key may act as both";
@@ -60,7 +60,10 @@ impl Settings {
         let url = if first.url == UNSET { public_url::of_listener(&first.http.0) } else { first.url.clone() };
         let fits_idp = runs(ServiceId::Proxy) && public_url::fits_idp(&url);
         defaults.edge = Some(EdgeDefaults { addr, url, fits_idp, issuer: String::new(), session: config::defaults() });
+        let mut account = reader.read::<account::Account>(&defaults.account())?;
+        defaults.account_url = Some(page_links::account_url(&account, runs(ServiceId::Account)));
         let idp = reader.read::<idp::Idp>(&defaults.idp())?;
+        page_links::complete_account(&mut account, &idp);
         let issuers: Vec<_> = idp.sites().into_iter().map(|site| site.issuer).collect();
         // Where our idp does not run, the idp at that URL may be another system's.
         let is_enabled = runs(ServiceId::Idp);
@@ -75,7 +78,6 @@ impl Settings {
         if users.is_ldap() && auth_machine.relies_on_roles() {
             reader.warnings.push(LDAP_WITHOUT_ROLES.to_owned());
         }
-        let account = reader.read::<account::Account>(&defaults.account())?;
         defaults.backends = backends(&idp.http, &auth_app.http, &auth_bearer.http, &account);
         let own_tokens = if runs(ServiceId::AuthBearer) { OwnTokens::of(&auth_bearer) } else { OwnTokens::None };
         defaults.complete_edge(&first, &idp, own_tokens);

@@ -23,6 +23,7 @@ use super::audit_events::Circumstances;
 use super::levels::{HARDWARE_KEY, SEVERAL, SOFTWARE_KEY};
 use super::provider::Provider;
 use super::sessions::PASSWORD;
+use super::termination;
 use crate::seal::Purpose;
 use crate::store::{FactorKind, StoredFactor};
 
@@ -201,10 +202,34 @@ fn unusable() -> StoreError {
     )
 }
 
+/// Removes the authenticator app of a user: trust in devices ends, and without another factor the recovery codes end too. Returns
+/// whether there was one.
+///
+/// # Errors
+/// When the database is unavailable.
+pub(crate) async fn remove_app(provider: &Provider, user: &str, caller: &Caller) -> Result<bool, StoreError> {
+    let is_removed = provider.store.remove_factor(user, FactorKind::Totp).await?;
+    if is_removed {
+        record(provider, user, caller, &Event { kind: &"totp", ..Event::new("second_factor_remove", "done") });
+    }
+    Ok(is_removed)
+}
+
 /// Removes all second factors of a user, with recovery codes and trusted devices. Returns whether there were any.
 ///
 /// # Errors
 /// When the database is unavailable.
 pub(crate) async fn remove(provider: &Provider, user: &str) -> Result<bool, StoreError> {
     provider.store.remove_factors(user).await
+}
+
+/// Removes all second factors of a user for an administrator, and then signs the user out everywhere: a session that was begun with a
+/// lost factor, or by whoever has it, does not outlive it (`docs/security-requirements.md#f33`). Returns whether there were any.
+///
+/// # Errors
+/// When the database is unavailable; trying again is safe.
+pub(crate) async fn reset(provider: &Provider, user: &str) -> Result<bool, StoreError> {
+    let is_removed = remove(provider, user).await?;
+    termination::end_everywhere(provider, user).await?;
+    Ok(is_removed)
 }

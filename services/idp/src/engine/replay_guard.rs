@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Dpop,
     /// A ceremony of a passkey.
     Ceremony,
+    /// A password that was given before the second factor.
+    VerifiedPassword,
 }
 
 impl Kind {
@@ -26,6 +28,7 @@ impl Kind {
             Self::GrantAssertion => "grant assertion",
             Self::Dpop => "dpop",
             Self::Ceremony => "passkey ceremony",
+            Self::VerifiedPassword => "verified password",
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::Provider;
 use crate::engine::accounts::{self, AccountStatus};
 use crate::engine::audit_events::Circumstances;
 use crate::engine::factors::enrolment::{self, EnrolmentError};
-use crate::engine::factors::{self, FRESH, recovery_code};
+use crate::engine::factors::{self, FRESH, policy, recovery_code};
 use crate::engine::levels::SEVERAL;
 use crate::engine::tokens::access_token::PresentedToken;
 use crate::model::{SignIn, seconds};
@@ -33,6 +33,9 @@ use crate::store::StoredFactor;
 
 /// The largest request that is read, in bytes.
 const REQUEST_LIMIT: usize = 8 * 1024;
+/// Why a factor is not removed.
+const REQUIRED: &str = "a second factor is required of this user, by IDP_MFA_POLICY, a group in IDP_MFA_GROUPS_REQUIRED or \
+                        the role of administrators: replace it on the page for sign-in methods instead";
 
 /// The gRPC service.
 pub struct Api(Provider);
@@ -186,11 +189,8 @@ impl FactorsApi for Api {
         if !factors::is_enrolled(provider, bearer.id()).await.map_err(|error| failed(&error))? {
             return Err(status::grpc(Kind::FailedPrecondition, "there is no second factor to recover"));
         }
-        let recovery_codes = recovery_code::generate(&provider.random);
-        let digests = recovery_code::digests(bearer.id(), &recovery_codes);
-        let replaced = provider.store.replace_recovery_codes(bearer.id(), &digests).await;
-        replaced.map_err(|error| failed(&error))?;
-        audit(provider, "recovery_codes_replace", bearer.id(), (bearer.id(), &caller));
+        let recovery_codes = recovery_code::replace(provider, bearer.id(), &caller).await;
+        let recovery_codes = recovery_codes.map_err(|error| failed(&error))?;
         Ok(Response::new(RegenerateRecoveryCodesResponse { recovery_codes }))
     }
 
@@ -200,6 +200,9 @@ impl FactorsApi for Api {
     ) -> Result<Response<RemoveFactorsResponse>, Status> {
         let caller = Caller::of(request.metadata(), request.extensions());
         let bearer = self.fresh(request.metadata()).await?;
+        if !policy::may_remove(&self.0.config.mfa, &bearer.user) {
+            return Err(status::grpc(Kind::FailedPrecondition, REQUIRED));
+        }
         let removed = factors::remove(&self.0, bearer.id()).await.map_err(|error| failed(&error))?;
         audit(&self.0, "second_factor_remove", bearer.id(), (bearer.id(), &caller));
         Ok(Response::new(RemoveFactorsResponse { removed }))
@@ -212,7 +215,7 @@ impl FactorsApi for Api {
         let caller = Caller::of(request.metadata(), request.extensions());
         let claims = authorize_admin(&self.0.verifier, self.0.clock.now(), request.metadata())?;
         let user = request.into_inner().user_id;
-        let removed = factors::remove(&self.0, &user).await.map_err(|error| failed(&error))?;
+        let removed = factors::reset(&self.0, &user).await.map_err(|error| failed(&error))?;
         audit(&self.0, "second_factor_reset", &user, (&claims.user.id.opaque_id, &caller));
         Ok(Response::new(ResetFactorsResponse { removed }))
     }

@@ -4,6 +4,7 @@
 //! needs to be of a higher level is replaced by one.
 
 mod candidate;
+mod completion;
 mod verification;
 
 #[cfg(test)]
@@ -11,35 +12,35 @@ mod tests;
 
 use std::sync::Arc;
 
-use authn::{Caller, Groups, User, UserId};
+use authn::{Groups, User, UserId};
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::{Extensions, HeaderValue};
+use axum::http::Extensions;
 use axum::response::Response;
 use axum::routing::post;
 use store::StoreError;
-use web::cookie::{Lifetime, one, with_cookies};
+use web::cookie::{one, with_cookies};
 use web::form::Parameters;
 use web::response::see_other;
 
 use super::authorization_response::undecided;
+use super::cookie;
 use super::interaction::{FlowStage, FormTokens, continue_flow, is_own_form, resumed, show_sign_in, with_form};
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, FactorError, Notice, SignIn};
 use super::passkey::{self, Choices};
-use super::{cookie, device_cookie, sign_in};
 use crate::endpoints::page;
 use crate::engine::authorize::flow::{Flow, VerifiedPassword};
 use crate::engine::authorize::prompt::{PromptError, Reauthentication};
 use crate::engine::factors::enrolment::{self, EnrolmentError};
 use crate::engine::factors::policy::{self, Demand};
-use crate::engine::factors::trusted_device::{self, TRUSTED_FOR};
-use crate::engine::factors::{self, FRESH, Method};
+use crate::engine::factors::{self, FRESH, Method, trusted_device};
 use crate::engine::levels::Level;
-use crate::engine::sessions::{self, PASSWORD, SignedInUser};
+use crate::engine::sessions::PASSWORD;
 use crate::model::{Session, seconds};
 
 use candidate::{Candidate, candidate};
+use completion::{Completion, CompletionError, complete};
 use verification::{Refusal, verify};
 
 /// The purpose of the form for the code.
@@ -86,7 +87,7 @@ pub(crate) async fn after_password(
 async fn demand(issuer: &Issuer, user: &User) -> Result<Demand, StoreError> {
     let Issuer { provider, endpoints, headers, .. } = issuer;
     let cookie = one(headers, &cookie::trusted_device(endpoints));
-    let is_trusted = trusted_device::is_trusted(provider, &user.id.opaque_id, cookie).await?;
+    let is_trusted = trusted_device::is_trusted(provider, user, cookie).await?;
     policy::at_sign_in(provider, user, is_trusted).await
 }
 
@@ -94,6 +95,7 @@ async fn demand(issuer: &Issuer, user: &User) -> Result<Demand, StoreError> {
 pub(crate) fn begin(issuer: &Issuer, flow: &Flow, user: &str, remember: bool) -> Response {
     let (browser, cookie) = issuer.browser();
     let password = VerifiedPassword {
+        id: issuer.provider.random.uuid(),
         user: user.to_owned(),
         at: seconds(issuer.provider.clock.now()),
         remember,
@@ -258,11 +260,11 @@ async fn enter(issuer: Issuer, extensions: Extensions, body: Bytes) -> Response 
         Err(Refusal::Again(error)) => return show_form(&issuer, &flow, &candidate, Some(Again::new(error))).await,
     };
     let trust = !form.text("trust").is_empty();
-    match complete(&issuer, flow, &candidate, (method, trust), &caller).await {
-        Ok((flow, session, cookies)) => {
+    match complete(&issuer, flow, candidate.of_factor(method, trust), &caller).await {
+        Ok(Completion { flow, session, cookies }) => {
             with_cookies(continue_flow(&issuer, flow, Some(session), FlowStage::Form).await, cookies)
         }
-        Err(error) => issuer.fault(&error),
+        Err(error) => incomplete(&issuer, error),
     }
 }
 
@@ -287,48 +289,21 @@ async fn enrol(issuer: Issuer, extensions: Extensions, body: Bytes) -> Response 
         Err(EnrolmentError::Store(error)) => return issuer.fault(&error),
         Err(error @ EnrolmentError::Picture(_)) => return issuer.failure(error.kind()),
     };
-    match complete(&issuer, flow, &candidate, (Method::Totp, false), &caller).await {
-        Ok((flow, _, cookies)) => {
+    match complete(&issuer, flow, candidate.of_factor(Method::Totp, false), &caller).await {
+        Ok(Completion { flow, cookies, .. }) => {
             let (languages, _) = presentation(&issuer, &flow).await;
             let next = flow.url(&issuer.provider, &issuer.endpoints);
             with_cookies(pages::recovery_codes(&issuer.page(&languages), &codes, &next), cookies)
         }
-        Err(error) => issuer.fault(&error),
+        Err(error) => incomplete(&issuer, error),
     }
 }
 
-/// Begins the session that the factor makes possible, and trusts the device if the user wants that.
-async fn complete(
-    issuer: &Issuer,
-    flow: Flow,
-    candidate: &Candidate,
-    (method, trust): (Method, bool),
-    caller: &Caller,
-) -> Result<(Flow, Session, Vec<HeaderValue>), StoreError> {
-    let Issuer { provider, endpoints, .. } = issuer;
-    let (user, amr) = (candidate.user.id.opaque_id.as_str(), method.after_password());
-    let (flow, begun) = match (&candidate.session, &flow.password) {
-        (Some(former), _) => {
-            let begun = sessions::step_up(provider, former, &amr).await?;
-            (flow.with_session(former.id, begun.session.id), begun)
-        }
-        (None, password) => {
-            let remember = password.as_ref().is_some_and(|password| password.remember);
-            let former = issuer.session().await?;
-            let signed_in = SignedInUser { user, amr: &amr, remember };
-            let begun = sessions::begin(provider, former.as_ref(), signed_in, caller).await?;
-            sign_in::record(issuer, user, caller, "success");
-            (Flow { signed_in: Some(begun.session.id), password: None, ..flow }, begun)
-        }
-    };
-    let mut cookies = sign_in::session_cookies(issuer, &begun).to_vec();
-    cookies.push(device_cookie::remember(issuer, user));
-    if trust {
-        let value = trusted_device::trust(provider, user).await?;
-        let lifetime = Lifetime::For(TRUSTED_FOR);
-        cookies.push(cookie::private(endpoints, &cookie::trusted_device(endpoints), &value, lifetime));
+fn incomplete(issuer: &Issuer, error: CompletionError) -> Response {
+    match error {
+        CompletionError::PasswordUsed(flow) => begin_anew(issuer, &flow),
+        CompletionError::Store(error) => issuer.fault(&error),
     }
-    Ok((flow, begun.session, cookies))
 }
 
 /// Goes back to the form for login name and password.

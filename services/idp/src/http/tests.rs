@@ -48,6 +48,7 @@ fn of_programs(provider: &Provider) -> Vec<(&'static str, String)> {
 /// What people see, and what is no page's business.
 fn of_people(provider: &Provider) -> Vec<(&'static str, &'static str)> {
     let mut all = vec![("GET", page::SIGN_IN), ("GET", page::GOODBYE), ("GET", page::CONSENTS), ("GET", page::DEVICE)];
+    all.extend([page::SECURITY, page::SECURITY_APP, page::SECURITY_REMOVE].map(|path| ("GET", path)));
     all.extend(page::OUT_OF_BAND.map(|path| ("GET", path)));
     all.extend(["/signin/v1/static/style.css", "/signin/v1/static/icon.svg"].map(|path| ("GET", path)));
     let forms = [
@@ -60,6 +61,10 @@ fn of_people(provider: &Provider) -> Vec<(&'static str, &'static str)> {
         page::SIGN_OUT,
         page::CONSENTS,
         page::DEVICE,
+        page::SECURITY_APP,
+        page::SECURITY_REMOVE,
+        page::SECURITY_CODES,
+        page::SECURITY_DEVICES,
     ];
     all.extend(forms.map(|path| ("POST", path)));
     for endpoints in &provider.issuers {

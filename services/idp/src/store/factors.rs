@@ -193,12 +193,17 @@ impl Store {
         self.database.run(write).await
     }
 
-    /// Whether the device whose cookie has this digest is trusted for a user.
-    pub async fn is_trusted_device(&self, digest: [u8; 32], person: &str, now: SystemTime) -> Result<bool, StoreError> {
+    /// Whether the device whose cookie has this digest is trusted for a user until after a time.
+    pub async fn is_trusted_device(
+        &self,
+        digest: [u8; 32],
+        person: &str,
+        after: SystemTime,
+    ) -> Result<bool, StoreError> {
         let read = || async {
             let query = trusted_device::Entity::find_by_id(digest.to_vec())
                 .filter(trusted_device::Column::Person.eq(person))
-                .filter(trusted_device::Column::Expires.gt(micros(now)));
+                .filter(trusted_device::Column::Expires.gt(micros(after)));
             Ok(!query.all(self.database.reader()).await?.is_empty())
         };
         self.database.run(read).await
@@ -232,6 +237,7 @@ pub(super) fn forgive() -> sea_orm::UpdateMany<factor::Entity> {
         .col_expr(factor::Column::BlockedUntil, Expr::value(0_i64))
 }
 
+/// Puts recovery codes with these digests in the place of those of a user.
 pub(super) async fn replace_codes(
     transaction: &DatabaseTransaction,
     person: &str,
@@ -249,6 +255,7 @@ pub(super) async fn replace_codes(
     Ok(())
 }
 
+/// The row of a factor.
 pub(super) fn row(factor: &StoredFactor) -> factor::ActiveModel {
     factor::ActiveModel {
         id: Set(factor.id),

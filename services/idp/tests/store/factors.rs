@@ -60,6 +60,8 @@ pub(crate) async fn suite(store: &Store) {
     let sealed = store.sealed_factors(id(60), 1000).await.expect("reads");
     assert_eq!(sealed, [(id(61), vec![4]), (id(62), vec![1, 2, 3])]);
 
+    changes(store, &hers).await;
+
     assert!(store.remove_factors("meitner").await.expect("removes"));
     assert!(!store.remove_factors("meitner").await.expect("asks"));
     assert!(!administrators().await && !trusted("meitner", 1999).await);
@@ -99,4 +101,25 @@ pub(crate) async fn passkeys(store: &Store) {
     assert_eq!(store.recovery_codes_left("noether").await.expect("reads"), 0);
     assert!(!store.is_trusted_device([71; 32], "noether", at(1000)).await.expect("reads"));
     assert!(store.remove_factors("hilbert").await.expect("removes"));
+}
+
+/// Replaces and removes a factor; afterwards there is the same one again.
+async fn changes(store: &Store, hers: &StoredFactor) {
+    let trusted = async || store.trusted_devices("meitner", at(1500)).await.expect("reads");
+    assert_eq!(trusted().await, 1);
+    assert_eq!(store.trusted_devices("meitner", at(2000)).await.expect("reads"), 0, "trust ends then");
+    store.trust_device([9; 32], "hahn", at(2000)).await.expect("writes");
+    let other = factor(64, "meitner");
+    store.replace_factor(&other, &[[5; 32], [6; 32]]).await.expect("writes");
+    assert_eq!(store.factors("meitner").await.expect("reads"), std::slice::from_ref(&other));
+    assert_eq!((store.recovery_codes_left("meitner").await.expect("reads"), trusted().await), (2, 0));
+    store.trust_device([10; 32], "meitner", at(2000)).await.expect("writes");
+    assert!(store.remove_factor("meitner", FactorKind::Totp).await.expect("removes"));
+    assert!(!store.remove_factor("meitner", FactorKind::Totp).await.expect("asks"));
+    assert_eq!((store.recovery_codes_left("meitner").await.expect("reads"), trusted().await), (0, 0));
+    assert!(store.is_trusted_device([9; 32], "hahn", at(1500)).await.expect("reads"), "his are his");
+    store.forget_trusted_devices("hahn").await.expect("writes");
+    assert!(!store.is_trusted_device([9; 32], "hahn", at(1500)).await.expect("reads"));
+    assert!(store.add_factor(hers, &[[4; 32]]).await.expect("adds"));
+    store.trust_device([8; 32], "meitner", at(2000)).await.expect("writes");
 }

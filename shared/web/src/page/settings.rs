@@ -68,6 +68,11 @@ impl Section for PageSettings {
     }
 }
 
+/// Whether a text is a link that leads to a path of the same site, or by https.
+pub fn is_link(text: &str) -> bool {
+    is_path(text) || is_https(text)
+}
+
 /// Whether a text is an https URL with a host, and no user or password.
 fn is_https(text: &str) -> bool {
     let Ok(url) = url::Url::parse(text) else { return false };

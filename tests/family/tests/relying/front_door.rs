@@ -39,6 +39,11 @@ async fn user_of_the_quickstart_signs_in_with_a_passkey_in_chromium() {
     walk("passkey", &[], 3).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn user_of_the_quickstart_changes_how_to_sign_in_in_chromium() {
+    walk("sign_in_methods", &[], 4).await;
+}
+
 /// Starts the quick start with these settings more, and runs a script as einstein, which prints so many lines.
 async fn walk(script: &str, settings: &[(&str, &str)], printed: usize) {
     if !is_installed() {

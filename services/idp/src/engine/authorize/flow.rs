@@ -51,6 +51,9 @@ pub struct Flow {
 /// A right password, without which there is no session yet (row F1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifiedPassword {
+    /// By which it is known that it has led to a session, and does so no second time.
+    #[serde(rename = "i")]
+    pub id: Uuid,
     /// Whose it is.
     #[serde(rename = "u")]
     pub user: String,

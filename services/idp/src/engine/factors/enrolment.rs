@@ -121,10 +121,40 @@ pub(crate) async fn confirm(
     code: &str,
     caller: &Caller,
 ) -> Result<Vec<String>, EnrolmentError> {
+    let factor = confirmed(provider, user, handle, code)?;
+    let codes = recovery_code::generate(&provider.random);
+    if !provider.store.add_factor(&factor, &recovery_code::digests(&factor.person, &codes)).await? {
+        return Err(EnrolmentError::AlreadyEnrolled);
+    }
+    record(provider, &factor.person, caller, &Event { kind: &"totp", ..Event::new("second_factor_enrol", "done") });
+    Ok(codes)
+}
+
+/// The same in the place of the factor that the user has. The caller has made sure that the user has signed in with that factor a
+/// short time ago. The former recovery codes and trusted devices end.
+///
+/// # Errors
+/// [`EnrolmentError`], but not [`EnrolmentError::AlreadyEnrolled`].
+pub(crate) async fn replace(
+    provider: &Provider,
+    user: &User,
+    handle: &str,
+    code: &str,
+    caller: &Caller,
+) -> Result<Vec<String>, EnrolmentError> {
+    let factor = confirmed(provider, user, handle, code)?;
+    let codes = recovery_code::generate(&provider.random);
+    provider.store.replace_factor(&factor, &recovery_code::digests(&factor.person, &codes)).await?;
+    record(provider, &factor.person, caller, &Event { kind: &"totp", ..Event::new("second_factor_replace", "done") });
+    Ok(codes)
+}
+
+/// The factor of an enrolment whose code is right.
+fn confirmed(provider: &Provider, user: &User, handle: &str, code: &str) -> Result<StoredFactor, EnrolmentError> {
     let pending = open(provider, user, handle)?;
     let (now, id) = (provider.clock.now(), &user.id.opaque_id);
     let step = totp::matching_step(&pending.secret, code, now).ok_or(EnrolmentError::WrongCode)?;
-    let factor = StoredFactor {
+    Ok(StoredFactor {
         id: provider.random.uuid(),
         person: id.clone(),
         kind: FactorKind::Totp,
@@ -137,11 +167,5 @@ pub(crate) async fn confirm(
         blocked_until: std::time::UNIX_EPOCH,
         created: now,
         used: Some(now),
-    };
-    let codes = recovery_code::generate(&provider.random);
-    if !provider.store.add_factor(&factor, &recovery_code::digests(id, &codes)).await? {
-        return Err(EnrolmentError::AlreadyEnrolled);
-    }
-    record(provider, id, caller, &Event { kind: &"totp", ..Event::new("second_factor_enrol", "done") });
-    Ok(codes)
+    })
 }

@@ -43,12 +43,26 @@ pub(crate) async fn at_sign_in(provider: &Provider, user: &User, is_trusted: boo
     Ok(demand(settings, user, Facts { is_enrolled, is_trusted, is_administrator_enrolled }))
 }
 
+/// Whether a user who has a second factor may be without one. An administrator with a second factor may not: after one has enrolled,
+/// every administrator needs one. The groups of the user have to be known.
+pub(crate) fn may_remove(settings: &MultiFactor, user: &User) -> bool {
+    !is_required(settings, user, Facts { is_administrator_enrolled: true, ..Facts::default() })
+}
+
+fn is_required(settings: &MultiFactor, user: &User, facts: Facts) -> bool {
+    match settings.policy() {
+        MultiFactorPolicy::Off => false,
+        MultiFactorPolicy::Required => true,
+        MultiFactorPolicy::Optional => {
+            settings.groups_required.iter().any(|group| user.groups.contains(group))
+                || (user.is_admin() && facts.is_administrator_enrolled)
+        }
+    }
+}
+
 fn demand(settings: &MultiFactor, user: &User, facts: Facts) -> Demand {
-    let policy = settings.policy();
-    let is_required = policy == MultiFactorPolicy::Required
-        || settings.groups_required.iter().any(|group| user.groups.contains(group))
-        || (user.is_admin() && facts.is_administrator_enrolled);
-    match (policy, facts) {
+    let is_required = is_required(settings, user, facts);
+    match (settings.policy(), facts) {
         (MultiFactorPolicy::Off, _) | (_, Facts { is_enrolled: true, is_trusted: true, .. }) => Demand::Nothing,
         (_, Facts { is_enrolled: true, .. }) => Demand::Code,
         _ if is_required => Demand::Enrolment,
@@ -90,6 +104,26 @@ mod tests {
             let groups_required = groups.iter().map(|group| (*group).to_owned()).collect();
             let settings = MultiFactor { policy: policy.to_owned(), groups_required, ..MultiFactor::default() };
             assert_eq!(demand(&settings, user, facts), expected, "{policy} {groups:?} {facts:?} {:?}", user.roles);
+        }
+    }
+
+    /// `docs/security-requirements.md#f31`
+    #[test]
+    fn user_who_needs_a_second_factor_may_not_be_without_one() {
+        let user = User { groups: vec!["physics".to_owned()], ..User::default() };
+        let admin = User { roles: vec![role::ADMIN.to_owned()], ..User::default() };
+        for (policy, groups, user, expected) in [
+            ("optional", &[][..], &user, true),
+            ("optional", &["chemistry"], &user, true),
+            ("optional", &["physics"], &user, false),
+            ("optional", &[], &admin, false),
+            ("required", &[], &user, false),
+            ("off", &["physics"], &user, true),
+            ("off", &[], &admin, true),
+        ] {
+            let groups_required = groups.iter().map(|group| (*group).to_owned()).collect();
+            let settings = MultiFactor { policy: policy.to_owned(), groups_required, ..MultiFactor::default() };
+            assert_eq!(may_remove(&settings, user), expected, "{policy} {groups:?} {:?}", user.roles);
         }
     }
 }

@@ -1,6 +1,12 @@
 //! Recovery codes: for users who do not have their second factor at hand. Each can be used once.
 
+use authn::Caller;
+use authn::audit::Event;
 use runtime::Random;
+use store::StoreError;
+
+use super::record;
+use crate::engine::provider::Provider;
 
 /// How many codes a user gets.
 pub(crate) const COUNT: usize = 10;
@@ -33,6 +39,17 @@ pub(crate) fn digest(user: &str, text: &str) -> Option<[u8; 32]> {
 /// The digests of codes.
 pub(crate) fn digests(user: &str, codes: &[String]) -> Vec<[u8; 32]> {
     codes.iter().filter_map(|code| digest(user, code)).collect()
+}
+
+/// New codes of a user, in the place of the former ones.
+///
+/// # Errors
+/// When the database is unavailable.
+pub(crate) async fn replace(provider: &Provider, user: &str, caller: &Caller) -> Result<Vec<String>, StoreError> {
+    let codes = generate(&provider.random);
+    provider.store.replace_recovery_codes(user, &digests(user, &codes)).await?;
+    record(provider, user, caller, &Event::new("recovery_codes_replace", "done"));
+    Ok(codes)
 }
 
 #[cfg(test)]

@@ -151,11 +151,14 @@ async fn reset_removes_factors_codes_and_trusted_devices() {
     let bench = Bench::new().await;
     let (secret, codes) = bench.enrol().await;
     let cookie = trusted_device::trust(&bench.provider, EINSTEIN).await.expect("is trusted");
-    let is_trusted =
-        async |user: &str| trusted_device::is_trusted(&bench.provider, user, Some(&cookie)).await.expect("asks");
-    assert!(is_trusted(EINSTEIN).await && !is_trusted("u-curie").await);
+    let (user, id) = (bench.user(), UserId { opaque_id: "u-curie".to_owned(), ..UserId::default() });
+    let other = authn::User { id, ..user.clone() };
+    let is_trusted = async |user: &authn::User| {
+        trusted_device::is_trusted(&bench.provider, user, Some(&cookie)).await.expect("asks")
+    };
+    assert!(is_trusted(&user).await && !is_trusted(&other).await);
     assert!(remove(&bench.provider, EINSTEIN).await.expect("removes"));
-    assert!(!is_trusted(EINSTEIN).await);
+    assert!(!is_trusted(&user).await);
     advance_step(&bench);
     for code in [&totp_code(&secret, bench.clock.now()), &codes[0]] {
         assert!(matches!(verify_now(&bench, code).await, Err(CodeError::NotEnrolled)));
@@ -168,8 +171,9 @@ async fn reset_removes_factors_codes_and_trusted_devices() {
 async fn trust_in_a_device_ends_after_30_days() {
     let bench = Bench::new().await;
     let cookie = trusted_device::trust(&bench.provider, EINSTEIN).await.expect("is trusted");
+    let user = bench.user();
     let is_trusted =
-        async |cookie: &str| trusted_device::is_trusted(&bench.provider, EINSTEIN, Some(cookie)).await.expect("asks");
+        async |cookie: &str| trusted_device::is_trusted(&bench.provider, &user, Some(cookie)).await.expect("asks");
     for wrong in ["", "x", &cookie[1..]] {
         assert!(!is_trusted(wrong).await, "{wrong}");
     }
@@ -177,4 +181,52 @@ async fn trust_in_a_device_ends_after_30_days() {
     assert!(is_trusted(&cookie).await);
     bench.advance(Duration::from_secs(1));
     assert!(!is_trusted(&cookie).await);
+}
+
+/// `docs/security-requirements.md#f32`
+#[tokio::test]
+async fn trust_in_a_device_ends_with_the_password_that_was_given_before() {
+    let bench = Bench::new().await;
+    let changed = |at| bench.change(|user| user.as_mut().expect("a user").password_changed = Some(at));
+    changed(bench.clock.now());
+    bench.advance(Duration::from_secs(1));
+    let cookie = trusted_device::trust(&bench.provider, EINSTEIN).await.expect("is trusted");
+    let is_trusted = async || {
+        let user = bench.user();
+        let is_trusted = trusted_device::is_trusted(&bench.provider, &user, Some(&cookie)).await.expect("asks");
+        assert_eq!(trusted_device::count(&bench.provider, &user).await.expect("asks"), u64::from(is_trusted));
+        is_trusted
+    };
+    assert!(is_trusted().await, "the password was changed before");
+    bench.advance(Duration::from_secs(1));
+    changed(bench.clock.now());
+    assert!(!is_trusted().await);
+}
+
+/// `docs/security-requirements.md#f32`
+#[tokio::test]
+async fn replaced_or_removed_app_ends_codes_and_trusted_devices() {
+    let bench = Bench::new().await;
+    let (provider, user, caller) = (&bench.provider, bench.user(), Caller::default());
+    let (former, former_codes) = bench.enrol().await;
+    let trust = async || trusted_device::trust(provider, EINSTEIN).await.expect("is trusted");
+    trust().await;
+    let begun = enrolment::begin(provider, &user).expect("begins");
+    let wrong = enrolment::replace(provider, &user, &begun.handle, "000000x", &caller).await;
+    assert!(matches!(wrong, Err(EnrolmentError::WrongCode)));
+    assert_eq!(trusted_device::count(provider, &user).await.expect("asks"), 1, "nothing was replaced");
+    let code = totp_code(&begun.secret, bench.clock.now());
+    let codes = enrolment::replace(provider, &user, &begun.handle, &code, &caller).await.expect("is replaced");
+    assert_eq!(trusted_device::count(provider, &user).await.expect("asks"), 0);
+    advance_step(&bench);
+    for wrong in [&totp_code(&former, bench.clock.now()), &former_codes[0]] {
+        assert!(matches!(verify_now(&bench, wrong).await, Err(CodeError::Wrong)));
+    }
+    assert_eq!(verify_now(&bench, &totp_code(&begun.secret, bench.clock.now())).await.ok(), Some(Method::Totp));
+    trust().await;
+    assert!(remove_app(provider, EINSTEIN, &caller).await.expect("removes"));
+    assert!(!remove_app(provider, EINSTEIN, &caller).await.expect("asks"), "nothing is left");
+    assert_eq!(trusted_device::count(provider, &user).await.expect("asks"), 0);
+    assert!(matches!(verify_now(&bench, &codes[0]).await, Err(CodeError::NotEnrolled)));
+    assert_eq!(provider.store.recovery_codes_left(EINSTEIN).await.expect("reads"), 0);
 }

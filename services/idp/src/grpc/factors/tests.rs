@@ -111,11 +111,24 @@ async fn sign_in_of_the_caller_is_fresh_and_the_client_of_the_installation() {
     api.get_factors(by(&old, GetFactorsRequest {})).await.expect("reading needs no fresh sign-in");
 }
 
-/// `docs/security-requirements.md#f8`
+/// `docs/security-requirements.md#f31`
+#[tokio::test]
+async fn required_factor_is_not_removed() {
+    let bench = bench().await;
+    bench.change(|user| user.as_mut().expect("a user").roles = vec![authn::role::ADMIN.to_owned()]);
+    bench.enrol().await;
+    let several = token(&bench, "account", &["pwd", "otp", "mfa"]).await;
+    let refused = api(&bench).remove_factors(by(&several, RemoveFactorsRequest {})).await.expect_err("is required");
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert_eq!(bench.provider.store.factors(EINSTEIN).await.expect("reads").len(), 1);
+}
+
+/// `docs/security-requirements.md#f8` and `docs/security-requirements.md#f33`
 #[tokio::test]
 async fn only_an_administrator_resets_the_factors_of_a_user() {
     let bench = bench().await;
     let (secret, _) = bench.enrol().await;
+    let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
     let mut api = api(&bench);
     let reset = ResetFactorsRequest { user_id: EINSTEIN.to_owned() };
     let as_internal = |token: &str| {
@@ -126,8 +139,10 @@ async fn only_an_administrator_resets_the_factors_of_a_user() {
     let refused =
         api.reset_factors(as_internal(&bench.internal_token("marie", &["user"]))).await.expect_err("no admin");
     assert_eq!(refused.code(), Code::PermissionDenied);
+    assert!(bench.is_signed_in(session.id).await);
     let removed = api.reset_factors(as_internal(&bench.admin())).await.expect("resets").into_inner();
     assert!(removed.removed);
+    assert!(!bench.is_signed_in(session.id).await, "the sessions end too");
     bench.advance(Duration::from_secs(STEP));
     assert!(
         verify(&bench.provider, EINSTEIN, &totp_code(&secret, bench.clock.now()), &Caller::default()).await.is_err()

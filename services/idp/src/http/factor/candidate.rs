@@ -5,9 +5,11 @@ use std::sync::Arc;
 use authn::{Groups, User, UserType};
 use axum::response::Response;
 
+use super::completion::GivenFactor;
 use crate::engine::accounts::{self, AccountStatus};
 use crate::engine::authorize::flow::Flow;
 use crate::engine::authorize::prompt::{self, PromptError};
+use crate::engine::factors::Method;
 use crate::http::authorization_response::undecided;
 use crate::http::issuer::Issuer;
 use crate::model::{Session, time_of};
@@ -17,6 +19,13 @@ pub(super) struct Candidate {
     pub(super) user: Arc<User>,
     /// The session that is replaced; none after a password.
     pub(super) session: Option<Session>,
+}
+
+impl Candidate {
+    /// The user has given a factor by this method, and may want the device to be trusted.
+    pub(super) fn of_factor(&self, method: Method, trust: bool) -> GivenFactor<'_> {
+        GivenFactor { user: &self.user.id.opaque_id, former: self.session.as_ref(), method, trust }
+    }
 }
 
 /// The user of a flow: who has given the password in this browser, else who is signed in; `None` if that does not count any more.

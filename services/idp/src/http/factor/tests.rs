@@ -1,5 +1,7 @@
 //! Signing in with a second factor, as a browser does it.
 
+mod replay;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

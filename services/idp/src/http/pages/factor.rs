@@ -3,6 +3,8 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use web::i18n::{Language, waiting};
 use web::policy::Policy;
 use web::response::with_retry_after;
@@ -137,11 +139,18 @@ struct EnrolmentForm<'a> {
 struct RecoveryCodes<'a> {
     page: Page<'a>,
     codes: &'a [String],
+    /// The codes as a file, one a line, as an address of its own (`data:`).
+    file: String,
     next: &'a str,
 }
 
 fn page<'a>(context: &PageContext<'a>, title: &'a str) -> Page<'a> {
     context.installation.page(title, context.language, words(context.language))
+}
+
+/// Why a code is asked for again, as users read it.
+pub(super) fn error_text(language: Language, error: FactorError) -> String {
+    error.text(words(language))
 }
 
 /// The form for the second factor. Its status is 200, or that of its error.
@@ -174,9 +183,11 @@ pub(crate) fn factor_enrolment(context: &PageContext<'_>, form: &FactorEnrolment
     context.respond(status, &Policy::redirecting(form.redirect_uri), &page)
 }
 
-/// The recovery codes, and the link that goes on.
+/// The recovery codes, with a link that saves them as a file, and the link that goes on. It needs no script.
 pub fn recovery_codes(context: &PageContext<'_>, codes: &[String], next: &str) -> Response {
     let words = words(context.language);
-    let page = RecoveryCodes { page: page(context, words.recovery_title), codes, next };
+    let lines = format!("{}\r\n", codes.join("\r\n"));
+    let file = format!("data:text/plain;base64,{}", STANDARD.encode(lines));
+    let page = RecoveryCodes { page: page(context, words.recovery_title), codes, file, next };
     context.respond(StatusCode::OK, &Policy::here(), &page)
 }

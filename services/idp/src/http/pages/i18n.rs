@@ -5,6 +5,7 @@ mod en;
 pub(super) mod factor;
 mod fr;
 pub(super) mod passkey;
+pub(super) mod security;
 
 use web::i18n::{Language, Phrase};
 

@@ -33,6 +33,7 @@ use crate::lifetimes::ClientLifetimes;
 
 mod html;
 mod interaction;
+mod security;
 
 /// Text that tries to escape its context: markup, quotes of both kinds, an entity, and a right-to-left override.
 const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&quot;\u{202e}שלום";
@@ -207,12 +208,7 @@ fn pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
 
 /// The pages for second factors.
 fn factor_pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
-    let enrolment = Enrolment {
-        handle: text.to_owned(),
-        secret: text.to_owned(),
-        address: text.to_owned(),
-        picture: "data:image/svg+xml;base64,eA==".to_owned(),
-    };
+    let enrolment = enrolment(text);
     let redirect_uri = Some(REDIRECT);
     let errors = [
         None,
@@ -232,7 +228,11 @@ fn factor_pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
             FactorEnrolment { flow: text, csrf: text, cancel: text, redirect_uri, error, enrolment: &enrolment };
         [factor_code(context, &code), factor_enrolment(context, &enrol)]
     });
-    forms.chain(choices).chain([recovery_codes(context, &[text.to_owned()], text)]).collect()
+    forms
+        .chain(choices)
+        .chain([recovery_codes(context, &[text.to_owned()], text)])
+        .chain(security::pages(context, text))
+        .collect()
 }
 
 /// The list of passkeys.
@@ -245,6 +245,15 @@ fn passkey_pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
     let with_errors = errors.map(|error| passkeys(context, &Passkeys { error: Some(error), ..list }));
     let empty = Passkeys { rows: &[], options: None, ..list };
     [passkeys(context, &list), passkeys(context, &empty)].into_iter().chain(with_errors).collect()
+}
+
+fn enrolment(text: &str) -> Enrolment {
+    Enrolment {
+        handle: text.to_owned(),
+        secret: text.to_owned(),
+        address: text.to_owned(),
+        picture: "data:image/svg+xml;base64,eA==".to_owned(),
+    }
 }
 
 async fn shown(context: &PageContext<'_>, text: &str) -> Vec<Shown> {
@@ -356,6 +365,10 @@ async fn i17_every_form_is_posted_here_and_carries_the_token() {
         page::SIGN_OUT,
         page::CONSENTS,
         page::DEVICE,
+        page::SECURITY_APP,
+        page::SECURITY_REMOVE,
+        page::SECURITY_CODES,
+        page::SECURITY_DEVICES,
     ];
     let mut seen = BTreeSet::new();
     for Shown { html, .. } in shown(&english(&endpoints), HOSTILE).await {

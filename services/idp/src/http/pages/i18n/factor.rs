@@ -40,6 +40,14 @@ pub(in crate::http::pages) struct FactorWords {
     pub(in crate::http::pages) recovery_lead: &'static str,
     /// The link that goes on.
     pub(in crate::http::pages) recovery_saved: &'static str,
+    /// The button that copies the codes.
+    pub(in crate::http::pages) copy: &'static str,
+    /// What the button says afterwards.
+    pub(in crate::http::pages) copied: &'static str,
+    /// The link that saves the codes as a file.
+    pub(in crate::http::pages) download: &'static str,
+    /// The name of the file.
+    pub(in crate::http::pages) file_name: &'static str,
 }
 
 /// What the pages say in this language.
@@ -71,6 +79,10 @@ const ENGLISH: FactorWords = FactorWords {
     recovery_title: "Save your recovery codes",
     recovery_lead: "If you lose the app, each of these codes lets you in once. Keep them in a safe place. They are not shown again.",
     recovery_saved: "I have saved the codes",
+    copy: "Copy the codes",
+    copied: "Copied",
+    download: "Save as a file",
+    file_name: "recovery-codes.txt",
 };
 
 const GERMAN: FactorWords = FactorWords {
@@ -93,6 +105,10 @@ const GERMAN: FactorWords = FactorWords {
     recovery_title: "Wiederherstellungscodes aufbewahren",
     recovery_lead: "Wenn Sie die App verlieren, können Sie sich mit jedem dieser Codes einmal anmelden. Bewahren Sie sie sicher auf. Sie werden nicht noch einmal angezeigt.",
     recovery_saved: "Ich habe die Codes aufbewahrt",
+    copy: "Codes kopieren",
+    copied: "Kopiert",
+    download: "Als Datei speichern",
+    file_name: "wiederherstellungscodes.txt",
 };
 
 const FRENCH: FactorWords = FactorWords {
@@ -115,6 +131,10 @@ const FRENCH: FactorWords = FactorWords {
     recovery_title: "Conservez vos codes de secours",
     recovery_lead: "Si vous perdez l’application, chacun de ces codes vous permet de vous connecter une fois. Conservez-les en lieu sûr. Ils ne seront plus affichés.",
     recovery_saved: "J’ai conservé les codes",
+    copy: "Copier les codes",
+    copied: "Copié",
+    download: "Enregistrer dans un fichier",
+    file_name: "codes-de-secours.txt",
 };
 
 #[cfg(test)]

@@ -1,0 +1,75 @@
+//! What users change of their second factors, and the devices on which no code is asked for.
+
+use std::time::SystemTime;
+
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter};
+use store::StoreError;
+use store::columns::micros;
+
+use super::Store;
+use super::entity::{factor, trusted_device};
+use super::factors::{FactorKind, StoredFactor, replace_codes, row};
+
+impl Store {
+    /// Puts a second factor in the place of the user's one of the same kind, and recovery codes with these digests in the place of
+    /// the former ones. Trust in devices ends. All of it is one transaction.
+    pub async fn replace_factor(&self, factor: &StoredFactor, codes: &[[u8; 32]]) -> Result<(), StoreError> {
+        let row = row(factor);
+        let write = || async {
+            let transaction = self.database.begin_write().await?;
+            delete_factor(&transaction, &factor.person, factor.kind).await?;
+            factor::Entity::insert(row.clone()).exec_without_returning(&transaction).await?;
+            replace_codes(&transaction, &factor.person, codes).await?;
+            forget_devices(&transaction, &factor.person).await?;
+            Ok(transaction.commit().await?)
+        };
+        self.database.run(write).await
+    }
+
+    /// Removes the second factor of a kind, ends trust in the user's devices, and removes the recovery codes if no other factor is
+    /// left. All of it is one transaction. Returns whether there was such a factor.
+    pub async fn remove_factor(&self, person: &str, kind: FactorKind) -> Result<bool, StoreError> {
+        let write = || async {
+            let transaction = self.database.begin_write().await?;
+            if delete_factor(&transaction, person, kind).await? == 0 {
+                return Ok(false);
+            }
+            let left = factor::Entity::find().filter(factor::Column::Person.eq(person)).count(&transaction).await?;
+            if left == 0 {
+                replace_codes(&transaction, person, &[]).await?;
+            }
+            forget_devices(&transaction, person).await?;
+            transaction.commit().await?;
+            Ok(true)
+        };
+        self.database.run(write).await
+    }
+
+    /// How many devices are trusted for a user until after a time.
+    pub async fn trusted_devices(&self, person: &str, after: SystemTime) -> Result<u64, StoreError> {
+        let query = trusted_device::Entity::find()
+            .filter(trusted_device::Column::Person.eq(person))
+            .filter(trusted_device::Column::Expires.gt(micros(after)));
+        self.database.run(|| async { Ok(query.clone().count(self.database.reader()).await?) }).await
+    }
+
+    /// Ends trust in all devices of a user.
+    pub async fn forget_trusted_devices(&self, person: &str) -> Result<(), StoreError> {
+        let delete = trusted_device::Entity::delete_many().filter(trusted_device::Column::Person.eq(person));
+        let write = || async { Ok(delete.clone().exec(self.database.connection()).await.map(drop)?) };
+        self.database.run(write).await
+    }
+}
+
+/// Deletes the factors of a kind; returns how many there were.
+async fn delete_factor(transaction: &DatabaseTransaction, person: &str, kind: FactorKind) -> Result<u64, StoreError> {
+    let delete = factor::Entity::delete_many()
+        .filter(factor::Column::Person.eq(person))
+        .filter(factor::Column::Kind.eq(kind.name()));
+    Ok(delete.exec(transaction).await?.rows_affected)
+}
+
+async fn forget_devices(transaction: &DatabaseTransaction, person: &str) -> Result<(), StoreError> {
+    let delete = trusted_device::Entity::delete_many().filter(trusted_device::Column::Person.eq(person));
+    Ok(delete.exec(transaction).await.map(drop)?)
+}
