@@ -150,16 +150,12 @@ impl Refusal {
         };
         let mut refusal = Self::new(StatusCode::UNAUTHORIZED, body);
         let realm = realm(info);
-        let mut challenge = format!(
+        let acr_values = acr_values.map(|names| format!(", acr_values=\"{names}\"")).unwrap_or_default();
+        let max_age = max_age.map(|age| format!(", max_age=\"{}\"", age.as_secs())).unwrap_or_default();
+        let challenge = format!(
             "Bearer realm=\"{realm}\", charset=\"UTF-8\", error=\"insufficient_user_authentication\", \
-             error_description=\"{description}\""
+             error_description=\"{description}\"{acr_values}{max_age}"
         );
-        if let Some(acr_values) = acr_values {
-            challenge.push_str(&format!(", acr_values=\"{acr_values}\""));
-        }
-        if let Some(max_age) = max_age {
-            challenge.push_str(&format!(", max_age=\"{}\"", max_age.as_secs()));
-        }
         if let Ok(value) = HeaderValue::try_from(challenge) {
             refusal.headers.insert(WWW_AUTHENTICATE, value);
         }

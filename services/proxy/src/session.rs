@@ -151,14 +151,10 @@ impl Sessions {
     /// The URL of the sign-in with several factors, or at most so long ago, for a page; `None` as for
     /// [`login_for`](Self::login_for).
     pub fn step_up_for(&self, info: &RequestInfo<'_>, multi_factor: bool, max_age: Option<Duration>) -> Option<String> {
-        let mut login = self.site.login_for(info)?;
-        if multi_factor {
-            login.push_str(&format!("&{STEP_UP}=1"));
-        }
-        if let Some(max_age) = max_age {
-            login.push_str(&format!("&{MAX_AGE}={}", max_age.as_secs()));
-        }
-        Some(login)
+        let login = self.site.login_for(info)?;
+        let step_up = if multi_factor { format!("&{STEP_UP}=1") } else { String::new() };
+        let max_age = max_age.map(|age| format!("&{MAX_AGE}={}", age.as_secs())).unwrap_or_default();
+        Some(format!("{login}{step_up}{max_age}"))
     }
 
     /// The background tasks.

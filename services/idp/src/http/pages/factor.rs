@@ -150,7 +150,7 @@ fn page<'a>(context: &PageContext<'a>, title: &'a str) -> Page<'a> {
 
 /// Why a code is asked for again, as users read it.
 pub(super) fn error_text(language: Language, error: FactorError) -> String {
-    error.text(words(language))
+    error.text(language)
 }
 
 /// The form for the second factor. Its status is 200, or that of its error.

@@ -197,7 +197,7 @@ async fn last_factor_takes_recovery_codes_and_trusted_devices_with_it() {
     provider.store.replace_recovery_codes(EINSTEIN, &digests).await.expect("writes");
     let cookie = trusted_device::trust(provider, EINSTEIN).await.expect("is trusted");
     let left = async || {
-        let is_trusted = trusted_device::is_trusted(provider, EINSTEIN, Some(&cookie)).await.expect("asks");
+        let is_trusted = trusted_device::is_trusted(provider, &bench.user(), Some(&cookie)).await.expect("asks");
         (provider.store.recovery_codes_left(EINSTEIN).await.expect("reads"), is_trusted)
     };
     let [first, second] = list(provider, EINSTEIN).await.expect("reads").try_into().expect("two");
