@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use config::{Debug, GrpcClientTls, Http, Invalid, Log, Reva, SecretFiles, Section, TokenManager, Tracing};
@@ -8,6 +9,8 @@ use web::page::PageSettings;
 
 /// The path of the page of idp on which users change how they sign in.
 pub const SECURITY_URL: &str = "/signin/v1/security";
+/// The path of the administration, below the root.
+pub(crate) const ADMIN: &str = "/admin";
 
 /// The configuration of account.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +65,13 @@ pub struct Config {
     /// there is no such link. Empty it where `IDP_MFA_POLICY` is 'off'; 'doorward server' does.
     #[schemars(extend("x-env" = ["<P>_SECURITY_URL"], "default" = SECURITY_URL))]
     pub security_url: String,
+    /// The path at which the edge shows the administration pages. If empty, they are only below the root of the account pages,
+    /// at /account/admin by default.
+    #[schemars(extend("x-env" = ["<P>_ADMIN_ROOT"], "default" = "/admin"))]
+    pub admin_root: String,
+    /// Where browsers sign in again before an administrator does something dangerous. If empty, pages say so without a link.
+    #[schemars(extend("x-env" = ["<P>_SIGN_IN_URL"], "default" = "/_doorward/login"))]
+    pub sign_in_url: String,
     /// A YAML file with the applications that users find on the front page. If empty, there are none.
     #[schemars(extend("x-env" = ["<P>_APPLICATIONS_FILE"]))]
     pub applications_file: Option<PathBuf>,
@@ -73,6 +83,14 @@ impl Config {
     /// The path below which the pages are, without a slash at its end.
     pub fn root(&self) -> &str {
         self.http.root.trim_end_matches('/')
+    }
+
+    /// The path below which browsers find the administration pages, without a slash at its end.
+    pub fn admin_root(&self) -> Cow<'_, str> {
+        match self.admin_root.trim_end_matches('/') {
+            "" => format!("{}{ADMIN}", self.root()).into(),
+            root => root.into(),
+        }
     }
 
     /// Whether browsers reach the pages by https.
@@ -98,6 +116,12 @@ impl Section for Config {
         let is_path = root.starts_with('/') && !root.contains("//") && root.chars().all(is_plain);
         let problem = "must be a path below /, like /account: the front page at / is ACCOUNT_FRONT_PAGE";
         Invalid::unless(is_path, "http.root", problem)?;
+        let admin = self.admin_root();
+        let is_path = admin.starts_with('/') && !admin.contains("//") && admin.chars().all(is_plain) && admin != root;
+        let problem = "must be empty, or a path below /, like /admin, other than that of the account pages";
+        Invalid::unless(is_path, "admin_root", problem)?;
+        let is_link = self.sign_in_url.is_empty() || crate::applications::is_link(&self.sign_in_url);
+        Invalid::unless(is_link, "sign_in_url", "must be a path, like /_doorward/login, or a URL with https")?;
         let is_link = self.sign_out_url.is_empty() || crate::applications::is_link(&self.sign_out_url);
         Invalid::unless(is_link, "sign_out_url", "must be a path, like /_doorward/logout, or a URL with https")?;
         let is_link = self.security_url.is_empty() || crate::applications::is_link(&self.security_url);
@@ -139,6 +163,19 @@ mod tests {
         }
         for bad in ["", "/", "me", "//me", "/a//b", "/{id}", "/a b"] {
             assert!(with(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn administration_has_a_path_of_its_own_or_is_below_the_account_pages() {
+        let with = |root: &str| Config { admin_root: root.to_owned(), ..Config::default() };
+        for (given, path) in [("/admin", "/admin"), ("/manage/", "/manage"), ("", "/account/admin")] {
+            let config = with(given);
+            assert_eq!(config.admin_root(), path);
+            assert!(config.validate().is_ok(), "{given}");
+        }
+        for bad in ["admin", "//admin", "/a b", "/{id}", "/account"] {
+            assert!(with(bad).validate().is_err(), "{bad}");
         }
     }
 

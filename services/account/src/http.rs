@@ -3,6 +3,7 @@
 mod access_words;
 mod account_user;
 mod activity;
+mod admin;
 mod connected;
 mod device_text;
 mod error;
@@ -57,6 +58,7 @@ pub(crate) fn router(state: AccountState) -> Router {
         .merge(connected::router())
         .merge(activity::router())
         .merge(self_service::router())
+        .merge(admin::router())
         .fallback(not_found)
         .with_state(state)
         .merge(assets.router())

@@ -1,5 +1,6 @@
 //! The pages on which users see their account. The README of this crate follows one request through it and lists its settings.
 
+mod administration;
 pub mod applications;
 mod config;
 mod form_keys;
@@ -19,6 +20,7 @@ use token::Verifier;
 use web::page::{Assets, Installation};
 
 pub use self::config::{Config, SECURITY_URL};
+pub use administration::Administration;
 pub use own_account::OwnAccount;
 pub use own_tokens::OwnTokens;
 pub use self_service::{Passwords, Profiles, SelfService};
@@ -49,7 +51,8 @@ impl Service for Account {
         let tokens = own_tokens(&config, &context)?;
         let account = own_account(&config, &context)?;
         let self_service = SelfService::default().or_remote(&config, &context)?;
-        app(&config, directory, tokens, account, self_service, &context)
+        let administration = Administration::default().or_remote(&config, &context)?;
+        app(&config, directory, (tokens, account), self_service, administration, &context)
     }
 }
 
@@ -70,16 +73,16 @@ pub fn own_account(config: &Config, context: &Context) -> Result<Option<OwnAccou
 }
 
 /// The pages over any directory. Without `own_tokens` there are none for app tokens, without `own_account` none for sessions,
-/// connected applications and activity, and each service that `self_service` lacks has no page.
+/// connected applications and activity, and each service that `self_service` or `administration` lacks has no page.
 ///
 /// # Errors
 /// If the secret of the internal token is too short, or the file with the applications cannot be used.
 pub fn app(
     config: &Config,
     directory: Arc<dyn Directory>,
-    own_tokens: Option<OwnTokens>,
-    own_account: Option<OwnAccount>,
+    (own_tokens, own_account): (Option<OwnTokens>, Option<OwnAccount>),
     self_service: SelfService,
+    administration: Administration,
     context: &Context,
 ) -> Result<App, BoxError> {
     let keys = runtime::key_ring::<Account>(config, |config| config.token_manager.clone(), context)?;
@@ -96,6 +99,7 @@ pub fn app(
         own_tokens,
         own_account,
         self_service,
+        administration,
     });
     Ok(App { http: Some(http::router(state).into()), ..App::default() })
 }

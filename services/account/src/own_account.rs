@@ -3,8 +3,8 @@
 use authn::BoxError;
 use proto::doorward::idp::v1::{
     AccountSession, ConnectedApplication, DisconnectApplicationRequest, EndAllSessionsRequest, EndOtherSessionsRequest,
-    EndSessionRequest, ListConnectedApplicationsRequest, ListEventsRequest, ListEventsResponse, ListSessionsRequest,
-    account_api_client::AccountApiClient,
+    EndSessionRequest, GetCurrentSessionRequest, GetCurrentSessionResponse, ListConnectedApplicationsRequest,
+    ListEventsRequest, ListEventsResponse, ListSessionsRequest, account_api_client::AccountApiClient,
 };
 use tonic::Status;
 use tonic::body::Body;
@@ -33,6 +33,11 @@ impl OwnAccount {
     /// The user's live sessions, the last used ones first.
     pub(crate) async fn sessions(&self, user: &OnBehalfOf<'_>) -> Result<Vec<AccountSession>, Status> {
         Ok(self.0.clone().list_sessions(user.call(ListSessionsRequest {})).await?.into_inner().sessions)
+    }
+
+    /// The session from which the user's credential comes, and whether the user has a second factor.
+    pub(crate) async fn current_session(&self, user: &OnBehalfOf<'_>) -> Result<GetCurrentSessionResponse, Status> {
+        Ok(self.0.clone().get_current_session(user.call(GetCurrentSessionRequest {})).await?.into_inner())
     }
 
     /// Ends one of the user's sessions.

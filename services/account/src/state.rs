@@ -7,6 +7,7 @@ use runtime::{Clock, Random};
 use token::Verifier;
 use web::page::Installation;
 
+use crate::administration::Administration;
 use crate::applications::Application;
 use crate::config::Config;
 use crate::form_keys::FormKeys;
@@ -32,6 +33,7 @@ pub(crate) struct Parts {
     /// `None` without idp.
     pub(crate) own_account: Option<OwnAccount>,
     pub(crate) self_service: SelfService,
+    pub(crate) administration: Administration,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
 }
@@ -44,6 +46,11 @@ impl AccountState {
     /// The URL of a page below the root, for a path that begins with `/` or is empty.
     pub(crate) fn path(&self, below: &str) -> String {
         format!("{}{below}", self.config.root())
+    }
+
+    /// The URL of a page of the administration, for a path that begins with `/` or is empty.
+    pub(crate) fn admin_path(&self, below: &str) -> String {
+        format!("{}{below}", self.config.admin_root())
     }
 }
 

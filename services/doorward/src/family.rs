@@ -38,6 +38,7 @@ impl Family {
             own_tokens: None,
             own_account: None,
             self_service: account::SelfService::default(),
+            account_administration: account::Administration::default(),
         };
         let mut family = Self { services: Vec::new(), shutdown: context.shutdown.clone() };
         for service in enabled.iter() {
@@ -119,6 +120,8 @@ struct Builder<'a> {
     own_account: Option<account::OwnAccount>,
     /// The profiles and passwords of signed-in users, for the account pages.
     self_service: account::SelfService,
+    /// The services of this process behind the administration pages.
+    account_administration: account::Administration,
 }
 
 /// The edge's configuration, without the routes to services of this process that do not run.
@@ -154,6 +157,7 @@ impl Builder<'_> {
                 let app = users::app(&opened, &settings.users, context)?;
                 self.administration.clone_from(&app.grpc);
                 self.self_service.profiles = app.grpc.clone().map(account::Profiles::new);
+                self.administer(&app, account::Administration::with_users);
                 Ok(app)
             }
             ServiceId::AuthBasic => {
@@ -163,6 +167,7 @@ impl Builder<'_> {
                 self.provide(kind::BASIC, service, opened.authenticator.clone());
                 let app = auth_basic::app(&opened, config, context)?;
                 self.self_service.passwords = app.grpc.clone().map(account::Passwords::new);
+                self.administer(&app, account::Administration::with_auth_basic);
                 Ok(app)
             }
             ServiceId::AuthMachine => {
@@ -187,7 +192,9 @@ impl Builder<'_> {
                     Some(gateway::peers::applications(auth_app::grpc::applications::serve(opened.api.clone(), None)));
                 let own_tokens = auth_app::grpc::own_tokens::serve(opened.own_tokens.clone(), None);
                 self.own_tokens = Some(account::OwnTokens::new(own_tokens));
-                Ok(auth_app::app(&opened))
+                let app = auth_app::app(&opened);
+                self.administer(&app, account::Administration::with_auth_app);
+                Ok(app)
             }
             ServiceId::AuthBearer => {
                 let config = &settings.auth_bearer;
@@ -216,7 +223,9 @@ impl Builder<'_> {
                 self.ended_sessions = Some(Arc::new(opened.provider.clone()));
                 let own_account = idp::grpc::account::serve(opened.provider.clone(), None);
                 self.own_account = Some(account::OwnAccount::new(own_account));
-                idp::app(&opened)
+                let app = idp::app(&opened)?;
+                self.administer(&app, account::Administration::with_idp);
+                Ok(app)
             }
             ServiceId::Account => self.account(context),
             ServiceId::Gateway => {
@@ -235,6 +244,13 @@ impl Builder<'_> {
         }
     }
 
+    /// Adds the gRPC of a service of this process to what the administration pages call.
+    fn administer(&mut self, app: &App, with: fn(account::Administration, Routes) -> account::Administration) {
+        if let Some(routes) = app.grpc.clone() {
+            self.account_administration = with(std::mem::take(&mut self.account_administration), routes);
+        }
+    }
+
     /// The account pages, over what of their services is in this process, and the configured endpoints of the others.
     fn account(&mut self, context: &Context) -> Result<App, BoxError> {
         let config = &self.settings.account;
@@ -248,7 +264,8 @@ impl Builder<'_> {
             None => account::own_account(config, context)?,
         };
         let self_service = std::mem::take(&mut self.self_service).or_remote(config, context)?;
-        account::app(config, directory, own_tokens, own_account, self_service, context)
+        let administration = std::mem::take(&mut self.account_administration).or_remote(config, context)?;
+        account::app(config, directory, (own_tokens, own_account), self_service, administration, context)
     }
 
     /// The user directory: in this process, or at the configured endpoint.

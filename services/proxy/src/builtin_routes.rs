@@ -22,6 +22,9 @@ const AUTH_APP: &str = "/auth-app";
 /// Where issuers send logout tokens to auth-bearer, which verifies them.
 pub(crate) const AUTH_BEARER: &str = "/backchannel_logout";
 
+/// The administration pages, below the root of the account pages.
+const ADMIN: &str = "/admin";
+
 /// The page with the user's applications, below the root of the account pages.
 const APPLICATIONS: &str = "/applications";
 
@@ -55,6 +58,11 @@ pub(crate) fn with_account(mut routes: Vec<Route>, backends: &Backends) -> Resul
     }
     let (backend, root): (Backend, _) = (backends.account.parse()?, backends.account_root());
     insert(&mut routes, root, Route::builtin(root, backend.clone(), false));
+    let admin = backends.account_admin_root();
+    if !admin.is_empty() {
+        let rewrite = Rewrite { strip: admin.to_owned(), prepend: format!("{root}{ADMIN}") };
+        insert(&mut routes, admin, Route { rewrite, ..Route::builtin(admin, backend.clone(), false) });
+    }
     if backends.account_front_page {
         let pattern = Pattern { path: Some(PathPattern::Exact("/".to_owned())), ..Pattern::default() };
         let rewrite = Rewrite { strip: "/".to_owned(), prepend: format!("{root}{APPLICATIONS}") };
@@ -156,6 +164,22 @@ mod tests {
     }
 
     #[test]
+    fn administration_is_a_part_of_the_account_pages_with_a_path_of_its_own() {
+        let routes = with_account(Vec::new(), &backends()).expect("a backend");
+        let route = routes.iter().find(|route| route.name == "/admin").expect("there is one");
+        assert!(!route.unprotected, "it needs a credential");
+        for (asked, sent) in [("/admin", "/account/admin"), ("/admin/users?q=a", "/account/admin/users?q=a")] {
+            let uri = route.uri(&asked.parse().expect("a target")).expect("a URI");
+            assert_eq!(uri, *format!("http://127.0.0.1:9261{sent}"));
+        }
+        assert_eq!(route_of(&routes, "cloud.example", "/administrators"), None);
+        let without = Backends { account_admin_root: String::new(), ..backends() };
+        assert_eq!(route_of(&with_account(Vec::new(), &without).expect("a backend"), "cloud.example", "/admin"), None);
+        let taken = with_account(operators(&[(None, Some(prefix("/admin")))]), &backends()).expect("a backend");
+        assert_eq!(route_of(&taken, "cloud.example", "/admin/users").as_deref(), Some("theirs"));
+    }
+
+    #[test]
     fn route_of_the_operator_for_the_same_path_wins() {
         let regex = |expression| PathPattern::regex(expression, false).expect("an expression");
         for (host, path, front_page, account) in [
@@ -183,7 +207,7 @@ mod tests {
         let patterns = [prefix("/account/x"), prefix("/account"), prefix("/")].map(|path| (None, Some(path)));
         let routes = with_account(operators(&patterns), &backends()).expect("a backend");
         let names: Vec<_> = routes.iter().map(|route| route.name.as_str()).collect();
-        assert_eq!(names, [WELL_KNOWN_CHANGE_PASSWORD, "theirs", "theirs", "/account", "theirs", "/"]);
+        assert_eq!(names, [WELL_KNOWN_CHANGE_PASSWORD, "/admin", "theirs", "theirs", "/account", "theirs", "/"]);
     }
 
     /// Row [A42](../../../docs/security-requirements.md#a42).

@@ -126,6 +126,10 @@ pub struct Backends {
     /// The path below which the account pages are.
     #[schemars(extend("x-env" = ["ACCOUNT_HTTP_ROOT", "<P>_ACCOUNT_ROOT"], "default" = "/account"))]
     pub account_root: String,
+    /// The path at which the administration pages are shown, unless a route of the file has it. If empty, they are only below
+    /// the account pages.
+    #[schemars(extend("x-env" = ["ACCOUNT_ADMIN_ROOT", "<P>_ACCOUNT_ADMIN_ROOT"], "default" = "/admin"))]
+    pub account_admin_root: String,
     /// Whether / shows the user's applications, unless a route of the file has that path.
     #[schemars(extend("x-env" = ["ACCOUNT_FRONT_PAGE", "<P>_ACCOUNT_FRONT_PAGE"], "default" = true))]
     pub account_front_page: bool,
@@ -224,6 +228,11 @@ impl Backends {
     pub(crate) fn account_root(&self) -> &str {
         self.account_root.trim_end_matches('/')
     }
+
+    /// The path at which the administration pages are shown, without a slash at its end; empty if there is no such path.
+    pub(crate) fn account_admin_root(&self) -> &str {
+        self.account_admin_root.trim_end_matches('/')
+    }
 }
 
 impl Section for Backends {
@@ -237,6 +246,10 @@ impl Section for Backends {
         let root = self.account_root();
         let is_path = root.starts_with('/') && !root.contains("//");
         Invalid::unless(is_path, "account_root", "must be a path below /, like /account")?;
+        let admin = self.account_admin_root();
+        let is_path = admin.is_empty() || (admin.starts_with('/') && !admin.contains("//") && admin != root);
+        let problem = "must be empty, or a path below /, like /admin, other than that of the account pages";
+        Invalid::unless(is_path, "account_admin_root", problem)?;
         urls.into_iter().filter(|(_, url)| !url.is_empty()).try_for_each(|(key, url)| {
             url.parse::<Backend>().map(drop).map_err(|problem| Invalid::new(key, problem.to_string()))
         })

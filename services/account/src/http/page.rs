@@ -11,7 +11,7 @@ use web::response::PageHeaders;
 
 use super::access_words::access_words;
 use super::i18n::{Words, words};
-use super::{ACTIVITY, APPLICATIONS, CONNECTED, SESSIONS, TOKENS, self_service};
+use super::{ACTIVITY, APPLICATIONS, CONNECTED, SESSIONS, TOKENS, admin, self_service};
 use crate::state::AccountState;
 
 /// The shell of a page, with the texts of this service.
@@ -22,6 +22,8 @@ pub(super) type Page<'a> = web::page::Page<'a, Words>;
 pub(super) struct PageContext<'a> {
     pub(super) state: &'a AccountState,
     pub(super) language: Language,
+    /// Whether the navigation has the administration.
+    pub(super) is_administrator: bool,
     /// The identifier of the request, by which the operator finds it in the log.
     pub(super) request_id: Option<&'a str>,
 }
@@ -70,7 +72,7 @@ impl<'a> PageContext<'a> {
 
     /// The links, of which one leads to the page itself.
     pub(super) fn navigation(&self, current: Section) -> Navigation<'a> {
-        let (words, sign_out) = (self.words(), &*self.state.config.sign_out_url);
+        let words = self.words();
         let mut links = vec![
             self.link(current, Section::Applications, APPLICATIONS, words.applications),
             self.link(current, Section::Overview, "", words.overview),
@@ -80,7 +82,13 @@ impl<'a> PageContext<'a> {
         }
         links.extend(self_service::links(self, current));
         links.extend(self.idp_pages(current));
-        Navigation { links, sign_out: Some(sign_out).filter(|url| !url.is_empty()) }
+        links.extend(admin::link(self));
+        Navigation { links, sign_out: self.sign_out() }
+    }
+
+    /// The link that signs out; `None` if the operator has none.
+    pub(super) fn sign_out(&self) -> Option<&'a str> {
+        Some(&*self.state.config.sign_out_url).filter(|url| !url.is_empty())
     }
 
     /// A link on the page of `current`.

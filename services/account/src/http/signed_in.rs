@@ -45,7 +45,8 @@ impl FromRequestParts<AccountState> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, state: &AccountState) -> Result<Self, Response> {
         let headers = parts.headers.clone();
         let language = Language::choose(&[], &headers);
-        let context = PageContext { state, language, request_id: single(&headers, &REQUEST_ID) };
+        let context =
+            PageContext { state, language, is_administrator: false, request_id: single(&headers, &REQUEST_ID) };
         // The header alone counts, which the edge removes from clients' requests and sets itself.
         let token = single(&headers, &ACCESS_TOKEN).ok_or_else(|| error::unauthenticated(&context))?;
         let claims = state.verifier.verify(state.clock.now(), token);
@@ -64,7 +65,17 @@ impl SignedIn {
     /// The context of a page for this request.
     pub(super) fn context(&self) -> PageContext<'_> {
         let request_id = single(&self.headers, &REQUEST_ID);
-        PageContext { state: &self.state, language: self.language, request_id }
+        PageContext {
+            state: &self.state,
+            language: self.language,
+            is_administrator: self.is_administrator(),
+            request_id,
+        }
+    }
+
+    /// Whether the internal token is that of an administrator.
+    pub(super) fn is_administrator(&self) -> bool {
+        self.user.is_admin() && self.user.is_active()
     }
 
     /// The user, for calls of other services.

@@ -147,6 +147,7 @@ pub(crate) fn backends(idp: &Http, auth_app: &Http, auth_bearer: &Http, account:
         auth_bearer: url_of(auth_bearer),
         account: url_of(&account.http),
         account_root: account.root().to_owned(),
+        account_admin_root: account.admin_root.clone(),
         account_front_page: account.front_page,
     }
 }

@@ -7,9 +7,9 @@ use ::token::{Claims, authorize};
 use authn::{Caller, amr};
 use proto::doorward::idp::v1::{
     DisconnectApplicationRequest, DisconnectApplicationResponse, EndAllSessionsRequest, EndAllSessionsResponse,
-    EndOtherSessionsRequest, EndOtherSessionsResponse, EndSessionRequest, EndSessionResponse,
-    ListConnectedApplicationsRequest, ListConnectedApplicationsResponse, ListEventsRequest, ListEventsResponse,
-    ListSessionsRequest, ListSessionsResponse,
+    EndOtherSessionsRequest, EndOtherSessionsResponse, EndSessionRequest, EndSessionResponse, GetCurrentSessionRequest,
+    GetCurrentSessionResponse, ListConnectedApplicationsRequest, ListConnectedApplicationsResponse, ListEventsRequest,
+    ListEventsResponse, ListSessionsRequest, ListSessionsResponse,
     account_api_server::{AccountApi, AccountApiServer},
 };
 use status::Kind;
@@ -19,7 +19,9 @@ use uuid::Uuid;
 use super::account_messages::{self, Act};
 use super::failed;
 use crate::Provider;
-use crate::engine::{connected_applications, termination};
+use crate::config::MultiFactorPolicy;
+use crate::engine::levels::Level;
+use crate::engine::{connected_applications, factors, termination};
 use crate::model::{Session, seconds};
 use crate::revocations::Of;
 use crate::store::EventFilter;
@@ -108,6 +110,26 @@ impl AccountApi for Api {
         let (sessions, current) = self.sessions(&own).await?;
         let message = |session: &Session| account_messages::session(session, current == Some(session.id));
         Ok(Response::new(ListSessionsResponse { sessions: sessions.iter().map(message).collect() }))
+    }
+
+    async fn get_current_session(
+        &self,
+        request: Request<GetCurrentSessionRequest>,
+    ) -> Result<Response<GetCurrentSessionResponse>, Status> {
+        let own = self.own(&request)?;
+        let (sessions, current) = self.sessions(&own).await?;
+        let is_enrolled = factors::is_enrolled(&self.0, own.user()).await.map_err(|error| failed(&error))?;
+        // without the policy nothing would ask for the factor, and a page that requires it could never be reached
+        let is_in_use = self.0.config.mfa.policy() != MultiFactorPolicy::Off;
+        let mut response =
+            GetCurrentSessionResponse { second_factor_enrolled: is_enrolled && is_in_use, ..Default::default() };
+        if let Some(session) = sessions.iter().find(|session| current == Some(session.id)) {
+            response.session = Some(account_messages::session(session, true));
+            response.signed_in = account_messages::epoch(session.signed_in);
+            response.amr = session.amr.split(' ').filter(|method| !method.is_empty()).map(str::to_owned).collect();
+            Level::of(session).name().clone_into(&mut response.acr);
+        }
+        Ok(Response::new(response))
     }
 
     async fn end_session(&self, request: Request<EndSessionRequest>) -> Result<Response<EndSessionResponse>, Status> {

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use proto::doorward::idp::v1::{
     AccountEvent, AccountSession, ConnectedApplication, DisconnectApplicationRequest, DisconnectApplicationResponse,
     EndAllSessionsRequest, EndAllSessionsResponse, EndOtherSessionsRequest, EndOtherSessionsResponse,
-    EndSessionRequest, EndSessionResponse, ListConnectedApplicationsRequest, ListConnectedApplicationsResponse,
-    ListEventsRequest, ListEventsResponse, ListSessionsRequest, ListSessionsResponse,
+    EndSessionRequest, EndSessionResponse, GetCurrentSessionRequest, GetCurrentSessionResponse,
+    ListConnectedApplicationsRequest, ListConnectedApplicationsResponse, ListEventsRequest, ListEventsResponse,
+    ListSessionsRequest, ListSessionsResponse,
     account_api_server::{AccountApi, AccountApiServer},
 };
 use runtime::Clock;
@@ -23,6 +24,8 @@ pub(crate) struct Lists {
     /// Each with the identifier of its user.
     pub(crate) applications: Vec<(String, ConnectedApplication)>,
     pub(crate) events: Vec<AccountEvent>,
+    /// The session of every credential.
+    pub(crate) current: GetCurrentSessionResponse,
     /// What every call is refused with, if that is set.
     pub(crate) failure: Option<Status>,
 }
@@ -70,6 +73,14 @@ impl AccountApi for FakeIdp {
         let user = self.user(&request)?;
         let sessions = self.lists().sessions.iter().filter(|session| session.user_id == user).cloned().collect();
         Ok(Response::new(ListSessionsResponse { sessions }))
+    }
+
+    async fn get_current_session(
+        &self,
+        request: Request<GetCurrentSessionRequest>,
+    ) -> Result<Response<GetCurrentSessionResponse>, Status> {
+        self.user(&request)?;
+        Ok(Response::new(self.lists().current.clone()))
     }
 
     async fn end_session(&self, request: Request<EndSessionRequest>) -> Result<Response<EndSessionResponse>, Status> {

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use users::NewPerson;
 
 use super::support::{Bench, SECRET, context};
+use crate::administration::Administration;
 use crate::self_service::{Passwords, Profiles, SelfService};
 
 const PROFILE: &str = "/account/profile";
@@ -45,7 +46,7 @@ async fn with_users(self_service_attributes: &[&str]) -> (Bench, User, TempDir) 
     let einstein = User::clone(&*opened.directory.user_by_claim(&claim, Groups::Skip).await.expect("is there"));
     let self_service = SelfService { profiles: Some(Profiles::new(routes)), passwords: None };
     let directories = (MemoryDirectory::new([]), opened.directory);
-    (Bench::over(directories, self_service, false, "").await, einstein, folder)
+    (Box::pin(Bench::over(directories, (self_service, Administration::default()), false, "")).await, einstein, folder)
 }
 
 /// The pages over auth-basic, where einstein and marie have the password [`OLD`].
@@ -67,7 +68,11 @@ async fn with_auth_basic() -> (Bench, Arc<dyn Authenticator>, TempDir) {
     }
     let routes = auth_basic::app(&opened, &config, &context).expect("is built").grpc.expect("gRPC");
     let self_service = SelfService { profiles: None, passwords: Some(Passwords::new(routes)) };
-    (Bench::over((directory, users), self_service, false, "").await, opened.authenticator, folder)
+    (
+        Box::pin(Bench::over((directory, users), (self_service, Administration::default()), false, "")).await,
+        opened.authenticator,
+        folder,
+    )
 }
 
 /// Row [A41](../../../../docs/security-requirements.md#a41).
@@ -180,7 +185,7 @@ async fn password_in_ldap_is_changed_in_the_directory() {
     let opened = auth_basic::open(&config, Arc::clone(&users), &context).await.expect("opens");
     let routes = auth_basic::app(&opened, &config, &context).expect("is built").grpc.expect("gRPC");
     let self_service = SelfService { profiles: None, passwords: Some(Passwords::new(routes)) };
-    let bench = Bench::over((directory, users), self_service, false, "").await;
+    let bench = Box::pin(Bench::over((directory, users), (self_service, Administration::default()), false, "")).await;
     let page = bench.browser("einstein").get(PASSWORD).await;
     assert!(page.status == StatusCode::OK && !page.page.contains("<form"), "{}", page.page);
     assert!(page.page.contains("kept in the directory of your organisation"), "{}", page.page);

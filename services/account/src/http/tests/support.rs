@@ -16,6 +16,7 @@ use tower::ServiceExt;
 use web::page::{Assets, Installation};
 
 use super::fake_idp::FakeIdp;
+use crate::administration::Administration;
 use crate::form_keys::FormKeys;
 use crate::http::router;
 use crate::own_account::OwnAccount;
@@ -57,13 +58,14 @@ impl Bench {
     pub(crate) async fn with(has_services: bool, applications: &str) -> Self {
         let directory = MemoryDirectory::new(["einstein", "marie"].map(user));
         let users: Arc<dyn Directory> = Arc::<MemoryDirectory>::clone(&directory);
-        Self::over((directory, users), SelfService::default(), has_services, applications).await
+        let administration = Administration::default();
+        Self::over((directory, users), (SelfService::default(), administration), has_services, applications).await
     }
 
     /// The pages over these services, where `users` is the directory that the pages have.
     pub(crate) async fn over(
         (directory, users): (Arc<MemoryDirectory>, Arc<dyn Directory>),
-        self_service: SelfService,
+        (self_service, administration): (SelfService, Administration),
         has_services: bool,
         applications: &str,
     ) -> Self {
@@ -102,6 +104,7 @@ impl Bench {
                 .map(|opened| OwnTokens::new(auth_app::grpc::own_tokens::serve(opened.own_tokens.clone(), None))),
             own_account: has_services.then(|| OwnAccount::new(idp.server())),
             self_service,
+            administration,
             clock: clock.clone(),
             random: context.random.clone(),
             config,

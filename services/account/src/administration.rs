@@ -1,0 +1,125 @@
+//! The services behind the administration pages. Each of them decides by the administrator's own internal token what it does; the pages
+//! only leave out what is not there.
+
+use authn::BoxError;
+use proto::doorward::apptokens::v1::app_tokens_api_client::AppTokensApiClient;
+use proto::doorward::idp::v1::account_admin_api_client::AccountAdminApiClient;
+use proto::doorward::idp::v1::factors_api_client::FactorsApiClient;
+use proto::doorward::idp::v1::idp_admin_api_client::IdpAdminApiClient;
+use proto::doorward::idp::v1::keys_api_client::KeysApiClient;
+use proto::doorward::passwords::v1::passwords_api_client::PasswordsApiClient;
+use proto::doorward::users::v1::profiles_api_client::ProfilesApiClient;
+use proto::doorward::users::v1::users_admin_api_client::UsersAdminApiClient;
+use runtime::Context;
+use tonic::body::Body;
+use tower::Service;
+
+use crate::config::Config;
+use crate::transport::{Transport, remote, transport};
+
+/// The services by which administrators see and change what is not their own. A page without its service does not exist.
+#[derive(Clone, Default)]
+pub struct Administration {
+    /// Users and groups, at users.
+    pub users: Option<UsersAdminApiClient<Transport>>,
+    /// The profiles of users, at users.
+    pub profiles: Option<ProfilesApiClient<Transport>>,
+    /// The passwords of users, at auth-basic.
+    pub passwords: Option<PasswordsApiClient<Transport>>,
+    /// The app tokens of users, at auth-app.
+    pub tokens: Option<AppTokensApiClient<Transport>>,
+    /// The clients of the provider, at idp.
+    pub clients: Option<IdpAdminApiClient<Transport>>,
+    /// The signing keys, at idp.
+    pub keys: Option<KeysApiClient<Transport>>,
+    /// The sessions, connected applications and events of users, at idp.
+    pub accounts: Option<AccountAdminApiClient<Transport>>,
+    /// The second factors of users, at idp.
+    pub factors: Option<FactorsApiClient<Transport>>,
+}
+
+impl Administration {
+    /// With users: its generated servers in this process, or a channel.
+    #[must_use]
+    pub fn with_users<S>(self, service: S) -> Self
+    where
+        S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+    {
+        let transport = transport("users", service);
+        Self {
+            users: Some(UsersAdminApiClient::new(transport.clone())),
+            profiles: Some(ProfilesApiClient::new(transport)),
+            ..self
+        }
+    }
+
+    /// With auth-basic, in the same way.
+    #[must_use]
+    pub fn with_auth_basic<S>(self, service: S) -> Self
+    where
+        S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+    {
+        Self { passwords: Some(PasswordsApiClient::new(transport("auth-basic", service))), ..self }
+    }
+
+    /// With auth-app, in the same way.
+    #[must_use]
+    pub fn with_auth_app<S>(self, service: S) -> Self
+    where
+        S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+    {
+        Self { tokens: Some(AppTokensApiClient::new(transport("auth-app", service))), ..self }
+    }
+
+    /// With idp, in the same way.
+    #[must_use]
+    pub fn with_idp<S>(self, service: S) -> Self
+    where
+        S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+    {
+        let transport = transport("idp", service);
+        Self {
+            clients: Some(IdpAdminApiClient::new(transport.clone())),
+            keys: Some(KeysApiClient::new(transport.clone())),
+            accounts: Some(AccountAdminApiClient::new(transport.clone())),
+            factors: Some(FactorsApiClient::new(transport)),
+            ..self
+        }
+    }
+
+    /// Services in other processes, by their endpoints, in place of those that are absent.
+    ///
+    /// # Errors
+    /// If an endpoint is invalid.
+    pub fn or_remote(mut self, config: &Config, context: &Context) -> Result<Self, BoxError> {
+        if self.users.is_none()
+            && let Some(channel) = remote(&config.users_endpoint, config, context)?
+        {
+            self = self.with_users(channel);
+        }
+        if self.passwords.is_none()
+            && let Some(channel) = remote(&config.auth_basic_endpoint, config, context)?
+        {
+            self = self.with_auth_basic(channel);
+        }
+        if self.tokens.is_none()
+            && let Some(channel) = remote(&config.auth_app_endpoint, config, context)?
+        {
+            self = self.with_auth_app(channel);
+        }
+        if self.accounts.is_none()
+            && let Some(channel) = remote(&config.idp_endpoint, config, context)?
+        {
+            self = self.with_idp(channel);
+        }
+        Ok(self)
+    }
+}

@@ -1,0 +1,205 @@
+//! The administrator who has sent a request, and how far the sign-in behind it goes.
+
+use std::time::UNIX_EPOCH;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use proto::doorward::idp::v1::GetCurrentSessionResponse;
+use status::Kind;
+use tonic::Status;
+use url::form_urlencoded::Serializer;
+use web::page::{Detail, Link as Onward, Message};
+use web::response::see_other;
+
+use super::super::error;
+use super::super::page::{Link, Navigation, PageContext};
+use super::super::signed_in::SignedIn;
+use super::text::{AdminText, text};
+use super::{AdminSection, available};
+use crate::config::ADMIN;
+use crate::state::AccountState;
+
+/// How long ago the sign-in may be for what is dangerous, in seconds.
+const RECENT: i64 = 600;
+/// The level of several factors (`acr`).
+const SEVERAL_FACTORS: &str = "mfa";
+
+/// An administrator. Others are refused, and learn nothing of what there is (`docs/security-requirements.md#n1`).
+pub(super) struct Administrator {
+    pub(super) signed_in: SignedIn,
+    /// Whether the request only reads, so that it can be repeated after a sign-in.
+    is_read: bool,
+}
+
+/// What a sign-in has to do that the current one has not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Missing {
+    /// It was too long ago, or is not known.
+    recent: bool,
+    /// It was without the second factor.
+    second_factor: bool,
+}
+
+impl FromRequestParts<AccountState> for Administrator {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AccountState) -> Result<Self, Response> {
+        let signed_in = SignedIn::from_request_parts(parts, state).await?;
+        if !signed_in.is_administrator() {
+            return Err(error::denied(&signed_in.context()));
+        }
+        let is_read = matches!(parts.method, Method::GET | Method::HEAD);
+        let administrator = Self { signed_in, is_read };
+        // the path is that below the root of the account pages
+        let below = parts.uri.path().strip_prefix(ADMIN).unwrap_or_default();
+        let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        administrator.second_factor(&administrator.path(&format!("{below}{query}"))).await?;
+        Ok(administrator)
+    }
+}
+
+impl Administrator {
+    /// The URL of a page, for its path below that of the administration.
+    pub(super) fn path(&self, below: &str) -> String {
+        self.signed_in.state.admin_path(below)
+    }
+
+    /// The context of a page for this request.
+    pub(super) fn context(&self) -> PageContext<'_> {
+        self.signed_in.context()
+    }
+
+    /// The texts that the administration pages share.
+    pub(super) fn texts(&self) -> &'static AdminText {
+        text(self.context().language)
+    }
+
+    /// The links of the administration, of which one leads to the page itself.
+    pub(super) fn navigation(&self, current: AdminSection) -> Navigation<'_> {
+        let context = self.context();
+        let pages = available(context.state).map(|page| Link {
+            href: self.path(page.path),
+            text: (page.label)(context.language),
+            is_current: page.section == current,
+        });
+        let account = Link { href: context.state.path(""), text: context.words().overview, is_current: false };
+        Navigation { links: pages.chain([account]).collect(), sign_out: context.sign_out() }
+    }
+
+    /// The page that says that there is no such page.
+    pub(super) fn not_found(&self) -> Response {
+        error::not_found(&self.context())
+    }
+
+    /// The page that says that nothing was done, for a form that is not ours.
+    pub(super) fn forgery(&self) -> Response {
+        error::forgery(&self.context())
+    }
+
+    /// The page for what a service has not done, with the service's own words where they help an administrator.
+    pub(super) fn failure(&self, status: &Status) -> Response {
+        let (context, texts) = (self.context(), self.texts());
+        let words = context.words();
+        let kind = Kind::from_grpc(status.code());
+        let (title, text) = match kind {
+            Kind::PermissionDenied => return error::denied(&context),
+            Kind::Unauthenticated => return error::unauthenticated(&context),
+            Kind::NotFound => (texts.gone_title, texts.gone),
+            Kind::Unavailable | Kind::DeadlineExceeded | Kind::Aborted | Kind::ResourceExhausted => {
+                tracing::warn!(%status, "a service behind the administration pages does not answer");
+                (words.unavailable_title, words.unavailable)
+            }
+            Kind::InvalidArgument | Kind::AlreadyExists | Kind::FailedPrecondition | Kind::Unimplemented => {
+                return self.refusal(kind, status);
+            }
+            Kind::Internal => {
+                tracing::error!(%status, "a service has not done what an administrator asked for");
+                (words.fault_title, words.fault)
+            }
+        };
+        context.message(kind.http(), title, text)
+    }
+
+    /// The page for a request that a service has understood and refused.
+    fn refusal(&self, kind: Kind, status: &Status) -> Response {
+        let (context, texts) = (self.context(), self.texts());
+        let code = format!("{:?}", status.code());
+        let detail = Detail { title: context.words().details, error: &code, description: status.message() };
+        let page = context.page(texts.refused_title).with_request_id(context.request_id);
+        context.respond(kind.http(), &Message { page, text: texts.refused, detail: Some(detail) })
+    }
+
+    /// Requires a sign-in of the last ten minutes, with the second factor if the administrator has one: for what cannot be undone, or
+    /// gives access (`docs/security-requirements.md#n3`). `return_to` is the URL of the page with the form, as [`path`](Self::path)
+    /// makes it.
+    ///
+    /// # Errors
+    /// The redirect to a sign-in that returns there, or for a form the page that says so.
+    pub(super) async fn recent_sign_in(&self, return_to: &str) -> Result<(), Response> {
+        let session = self.current_session().await?;
+        if session.as_ref().is_some_and(|session| self.is_recent(session) && !lacks_second_factor(session)) {
+            return Ok(());
+        }
+        let second_factor = session.is_some_and(|session| session.second_factor_enrolled);
+        Err(self.sign_in(Missing { recent: true, second_factor }, return_to))
+    }
+
+    fn is_recent(&self, session: &GetCurrentSessionResponse) -> bool {
+        let now = self.signed_in.state.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let age = i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(session.signed_in);
+        session.session.is_some() && age < RECENT
+    }
+
+    /// Requires the second factor of an administrator who has one (`docs/security-requirements.md#n2`).
+    async fn second_factor(&self, return_to: &str) -> Result<(), Response> {
+        match self.current_session().await? {
+            Some(session) if lacks_second_factor(&session) => {
+                Err(self.sign_in(Missing { recent: false, second_factor: true }, return_to))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The session of the administrator's credential, as idp knows it; `None` without idp, where nothing is known of sign-ins.
+    async fn current_session(&self) -> Result<Option<GetCurrentSessionResponse>, Response> {
+        let Some(own_account) = &self.signed_in.state.own_account else { return Ok(None) };
+        let session = own_account.current_session(&self.signed_in.on_behalf()).await;
+        session.map(Some).map_err(|status| self.failure(&status))
+    }
+
+    /// What leads to a sign-in: a redirect, or for a form, whose fields a redirect would lose, a page with a link.
+    fn sign_in(&self, missing: Missing, return_to: &str) -> Response {
+        let (context, texts) = (self.context(), self.texts());
+        let url = self.sign_in_url(missing, return_to);
+        match url {
+            Some(url) if self.is_read => see_other(&url),
+            url => {
+                let onward = url.as_deref().map(|href| Onward { href, text: texts.sign_in_again });
+                let page = context.page(texts.sign_in_again_title).with_link(onward);
+                let text = if missing.recent { texts.recent_needed } else { texts.second_factor_needed };
+                context.respond(StatusCode::FORBIDDEN, &Message { page, text, detail: None })
+            }
+        }
+    }
+
+    /// The URL of the sign-in at the edge; `None` if the operator has none.
+    fn sign_in_url(&self, missing: Missing, return_to: &str) -> Option<String> {
+        let base = Some(&*self.signed_in.state.config.sign_in_url).filter(|url| !url.is_empty())?;
+        let mut query = Serializer::new(String::new());
+        query.append_pair("rd", return_to);
+        for (parameter, _) in
+            [("fresh", missing.recent), ("step_up", missing.second_factor)].iter().filter(|(_, is)| *is)
+        {
+            query.append_pair(parameter, "1");
+        }
+        let separator = if base.contains('?') { '&' } else { '?' };
+        Some(format!("{base}{separator}{}", query.finish()))
+    }
+}
+
+/// Whether the user has a second factor and has not used it in this session.
+fn lacks_second_factor(session: &GetCurrentSessionResponse) -> bool {
+    session.second_factor_enrolled && (session.session.is_none() || session.acr != SEVERAL_FACTORS)
+}
