@@ -4,6 +4,7 @@ mod m20250101_people;
 mod m20261124_password_changed;
 mod m20261128_prepared_names;
 mod m20261129_profiles;
+mod m20261129_search_index;
 
 use sea_orm_migration::prelude::*;
 
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
             m20261124_password_changed::migration(),
             Box::new(m20261128_prepared_names::Migration),
             m20261129_profiles::migration(),
+            Box::new(m20261129_search_index::Migration),
         ]
     }
 

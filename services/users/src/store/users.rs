@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use authn::{Login, UserStatus};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbErr, QueryResult,
-    sea_query::{Condition, Expr, ExprTrait, IntoCondition, Query, SelectStatement, SimpleExpr, UnionType},
+    sea_query::{Condition, Expr, ExprTrait, IntoCondition, Order, Query, SelectStatement, SimpleExpr, UnionType},
 };
 use store::StoreError;
 use store::columns::{micros, time};
@@ -36,11 +36,14 @@ impl UserStore {
 
     /// Users in whose login name, display name or mail address every one of the texts stands, regardless of case.
     pub(crate) async fn search(&self, texts: &[&str], range: PageRange<'_>) -> Result<Vec<Person>, PeopleError> {
-        let mut query = along("username_key", range, people());
+        // the names first: on SQLite they are found in an index that has both columns, without reading each row
+        let names = Query::select().column("username_key").from("people").take();
+        let mut names = along("username_key", range, names);
         for text in texts {
-            query.cond_where(contains("search_text", text));
+            names.cond_where(contains("search_text", text));
         }
-        self.read(query).await
+        let found = Expr::col("username_key").in_subquery(names);
+        self.read(people().and_where(found).order_by("username_key", Order::Asc).take()).await
     }
 
     /// Adds a user who is in no group.
