@@ -496,6 +496,7 @@ async fn own_paths() {
 async fn paths_of_accounts() {
     let found = paths!(idp::v1::account_api_client::AccountApiClient;
         list_sessions(idp::v1::ListSessionsRequest),
+        get_current_session(idp::v1::GetCurrentSessionRequest),
         end_session(idp::v1::EndSessionRequest),
         end_other_sessions(idp::v1::EndOtherSessionsRequest),
         end_all_sessions(idp::v1::EndAllSessionsRequest),
@@ -507,6 +508,7 @@ async fn paths_of_accounts() {
         "doorward.idp.v1.AccountAPI",
         &[
             "ListSessions",
+            "GetCurrentSession",
             "EndSession",
             "EndOtherSessions",
             "EndAllSessions",

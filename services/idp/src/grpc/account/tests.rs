@@ -11,7 +11,7 @@ use serde_json::json;
 use tonic::Code;
 
 use super::*;
-use crate::engine::sessions;
+use crate::engine::sessions::{self, SignedInUser};
 use crate::engine::tokens::access_token::PresentedToken;
 use crate::engine::tokens::refresh_token::RefreshToken;
 use crate::model::{Family, Grant};
@@ -127,6 +127,36 @@ async fn users_see_and_end_only_their_own_sessions() {
     api(&bench).end_all_sessions(all).await.expect("she has none");
     assert!(bench.is_signed_in(session.id).await);
     assert_eq!(end(&bench, &credential(EINSTEIN, None), session.id).await, Ok(()));
+}
+
+/// `docs/security-requirements.md#n2`
+#[tokio::test]
+async fn current_session_says_how_its_user_signed_in() {
+    let bench = bench().await;
+    let current = async |sid| {
+        let request = by(&bench, &credential(EINSTEIN, sid), GetCurrentSessionRequest {});
+        api(&bench).get_current_session(request).await.expect("answers").into_inner()
+    };
+    let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let found = current(Some(session.id)).await;
+    assert_eq!(found.session.map(|found| (found.id, found.current)), Some((session.id.to_string(), true)));
+    assert_eq!((found.signed_in, found.acr.as_str()), (account_messages::epoch(session.signed_in), "1"));
+    assert_eq!((found.amr, found.second_factor_enrolled), (vec!["pwd".to_owned()], false));
+
+    bench.enrol().await;
+    bench.advance(MINUTE);
+    let several = SignedInUser { amr: "pwd otp mfa", ..with_password(EINSTEIN) };
+    let begun = sessions::begin(&bench.provider, Some(&session), several, &Caller::default()).await.expect("begins");
+    let found = current(Some(begun.session.id)).await;
+    assert_eq!((found.acr.as_str(), found.second_factor_enrolled), ("mfa", true));
+    assert_eq!(found.signed_in, account_messages::epoch(bench.clock.now()), "the last sign-in counts");
+    for sid in [None, Some(Uuid::from_u128(1))] {
+        let found = current(sid).await;
+        assert_eq!((found.session, found.acr.as_str(), found.second_factor_enrolled), (None, "", true), "{sid:?}");
+    }
+    let program = Authenticated { amr: Cow::Borrowed(amr::APP), ..credential(EINSTEIN, Some(begun.session.id)) };
+    let refused = api(&bench).get_current_session(by(&bench, &program, GetCurrentSessionRequest {})).await;
+    assert_eq!(refused.expect_err("is a program's").code(), Code::PermissionDenied);
 }
 
 /// `docs/security-requirements.md#s3`
