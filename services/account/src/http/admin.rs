@@ -1,7 +1,11 @@
 //! The administration pages, for users with the administrator's role. Each page has a module, and an entry in [`PAGES`].
 
 mod administrator;
+mod confirm;
+mod field;
+mod groups;
 mod text;
+mod users;
 
 use axum::Router;
 use axum::response::Response;
@@ -51,13 +55,15 @@ struct AdminPage {
 }
 
 /// The pages, in the order of the navigation.
-const PAGES: [AdminPage; 0] = [];
+const PAGES: [AdminPage; 2] = [users::PAGE, groups::PAGE];
 
 /// The pages, below the root of the account pages. To users who are no administrators each path answers the same, whether there is a
 /// page or not.
 pub(super) fn router() -> Router<AccountState> {
     Router::new()
         .route(ADMIN, get(first_page))
+        .merge(users::router())
+        .merge(groups::router())
         .route(&format!("{ADMIN}/{{*page}}"), any(not_found))
         .method_not_allowed_fallback(not_found)
 }
@@ -65,6 +71,11 @@ pub(super) fn router() -> Router<AccountState> {
 /// The pages whose services are there.
 fn available(state: &AccountState) -> impl Iterator<Item = &'static AdminPage> {
     PAGES.iter().filter(|page| (page.is_available)(&state.administration))
+}
+
+/// The page of a section, if its service is there.
+fn page_of(state: &AccountState, section: AdminSection) -> Option<&'static AdminPage> {
+    available(state).find(|page| page.section == section)
 }
 
 /// The link to the administration in the navigation of the account pages, for administrators.

@@ -1,5 +1,6 @@
 //! The pages on which users change what is their own: the profile and the password.
 
+mod field;
 mod password;
 mod profile;
 mod property;
@@ -8,12 +9,16 @@ mod text;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
+use proto::doorward::passwords::v1::JudgePasswordResponse;
 use status::Kind;
 use tonic::Status;
+use web::i18n::Language;
 
 use super::page::{Link, PageContext, Section};
 use crate::state::AccountState;
-use text::text;
+pub(super) use field::Field;
+pub(super) use profile::{Changes, Stored};
+use text::{SelfServiceText, text};
 
 /// The path of the profile, below the root.
 const PROFILE: &str = "/profile";
@@ -37,6 +42,29 @@ pub(super) fn links(context: &PageContext<'_>, current: Section) -> Vec<Link> {
     let password = state.self_service.passwords.as_ref().map(|_| (PASSWORD, words.password, Section::Password));
     let there = profile.into_iter().chain(password);
     there.map(|(path, text, section)| context.link(current, section, path, text)).collect()
+}
+
+/// What the pages on a profile say: the legend of the address, the button that saves, and the note above a form with errors.
+pub(super) const fn profile_text(language: Language) -> ProfileText {
+    let SelfServiceText { address, save, profile_errors, .. } = text(language);
+    ProfileText { address, save, errors: profile_errors }
+}
+
+/// Texts of the pages on a profile.
+pub(super) struct ProfileText {
+    pub(super) address: &'static str,
+    pub(super) save: &'static str,
+    pub(super) errors: &'static str,
+}
+
+/// Everything that the policy has against a new password, in sentences.
+pub(super) fn weaknesses(language: Language, judged: &JudgePasswordResponse) -> Vec<String> {
+    password::weaknesses(text(language), judged)
+}
+
+/// What a new password has to be like.
+pub(super) fn password_hint(language: Language, policy: &JudgePasswordResponse) -> String {
+    text(language).new_password_hint.with(&policy.min_characters.to_string())
 }
 
 /// A service has not done what it was asked to.

@@ -1,6 +1,7 @@
 //! The pages over auth-app itself, with a directory, a clock and a database for one test, and over a stand-in for idp.
 
 mod access;
+mod admin;
 mod fake_idp;
 mod forms;
 mod pages;

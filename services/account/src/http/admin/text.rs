@@ -7,7 +7,7 @@ mod fr;
 #[cfg(test)]
 mod tests;
 
-use web::i18n::Language;
+use web::i18n::{Language, Phrase};
 
 /// What these pages say in this language.
 pub(super) const fn text(language: Language) -> &'static AdminText {
@@ -34,5 +34,109 @@ pub(super) struct AdminText {
     pub(super) gone: &'static str,
     pub(super) refused_title: &'static str,
     pub(super) refused: &'static str,
-    // INSERT
+
+    // lists
+    /// The link to the users.
+    pub(super) users: &'static str,
+    /// The link to the groups.
+    pub(super) groups: &'static str,
+    /// The button of a search.
+    pub(super) search: &'static str,
+    pub(super) search_users: &'static str,
+    pub(super) search_groups: &'static str,
+    pub(super) users_none: &'static str,
+    pub(super) groups_none: &'static str,
+    pub(super) first_page: &'static str,
+    pub(super) save: &'static str,
+    pub(super) remove: &'static str,
+    /// Above a form with errors.
+    pub(super) not_saved: &'static str,
+
+    // a new user
+    pub(super) new_user: &'static str,
+    pub(super) create_user: &'static str,
+    pub(super) username_hint: &'static str,
+    pub(super) role: &'static str,
+    pub(super) new_password: &'static str,
+    /// Before what a password has to be like.
+    pub(super) password_optional: &'static str,
+    pub(super) show_password: &'static str,
+    pub(super) username_taken: &'static str,
+    pub(super) username_invalid: &'static str,
+    pub(super) mail_taken: &'static str,
+    pub(super) mail_invalid: &'static str,
+    pub(super) display_name_invalid: &'static str,
+
+    // a user
+    pub(super) edit_user: &'static str,
+    pub(super) status: &'static str,
+    pub(super) active: &'static str,
+    pub(super) disabled: &'static str,
+    pub(super) updated: &'static str,
+    pub(super) identifier: &'static str,
+    pub(super) read_only: &'static str,
+    /// The link to sessions and applications.
+    pub(super) access: &'static str,
+    pub(super) activity: &'static str,
+    /// The link to the profile of a user.
+    pub(super) profile: &'static str,
+    pub(super) change_roles: &'static str,
+    pub(super) roles_lead: &'static str,
+    pub(super) set_password: &'static str,
+    pub(super) set_password_lead: &'static str,
+    pub(super) user_saved: &'static str,
+    pub(super) user_created: &'static str,
+    pub(super) user_created_without_password: &'static str,
+    pub(super) user_deleted: &'static str,
+    pub(super) roles_changed: &'static str,
+    pub(super) groups_changed: &'static str,
+    pub(super) password_set: &'static str,
+    pub(super) own_account: &'static str,
+    pub(super) no_such_group: &'static str,
+    pub(super) add_to_group: &'static str,
+    pub(super) sessions_none: &'static str,
+    pub(super) applications_none: &'static str,
+    pub(super) application_disconnected: &'static str,
+
+    // acts
+    pub(super) sign_out_user: ActText,
+    pub(super) reset_factors: ActText,
+    pub(super) remove_password: ActText,
+    pub(super) disable: ActText,
+    pub(super) enable: ActText,
+    pub(super) delete_user: ActText,
+    pub(super) delete_group: ActText,
+    pub(super) type_username: &'static str,
+    pub(super) type_group: &'static str,
+    pub(super) type_hint: Phrase,
+    pub(super) type_wrong: &'static str,
+
+    // a group
+    pub(super) new_group: &'static str,
+    pub(super) create_group: &'static str,
+    pub(super) group_name: &'static str,
+    pub(super) rename_group: &'static str,
+    pub(super) members: &'static str,
+    pub(super) members_none: &'static str,
+    pub(super) add_member: &'static str,
+    pub(super) no_such_user: &'static str,
+    pub(super) group_taken: &'static str,
+    pub(super) group_invalid: &'static str,
+    pub(super) group_created: &'static str,
+    pub(super) group_renamed: &'static str,
+    pub(super) group_deleted: &'static str,
+    pub(super) members_changed: &'static str,
+}
+
+/// What is said of an act that has to be confirmed.
+#[derive(Debug)]
+pub(super) struct ActText {
+    /// The link to it, and the button that does it.
+    pub(super) link: &'static str,
+    /// The question.
+    pub(super) title: &'static str,
+    /// What it means.
+    pub(super) means: &'static str,
+    /// What is said when it is done.
+    pub(super) done: &'static str,
 }

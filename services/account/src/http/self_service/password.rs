@@ -175,7 +175,7 @@ fn retry_after(status: &Status) -> u64 {
 }
 
 /// Everything that is wrong with a new password.
-fn weaknesses(words: &SelfServiceText, judged: &JudgePasswordResponse) -> Vec<String> {
+pub(super) fn weaknesses(words: &SelfServiceText, judged: &JudgePasswordResponse) -> Vec<String> {
     let sentence = |weakness: PasswordWeakness| match weakness {
         PasswordWeakness::Short => words.weakness_short.with(&judged.min_characters.to_string()),
         PasswordWeakness::Long => words.weakness_long.to_owned(),

@@ -15,11 +15,13 @@ use tonic::Status;
 use web::cookie::with_cookies;
 use web::date::LocalizedTime;
 use web::form::Parameters;
+use web::i18n::Language;
 use web::response::see_other;
 
 use super::super::error;
 use super::super::page::{Navigation, Page, Section};
 use super::super::signed_in::SignedIn;
+use super::field::Field;
 use super::property::Property;
 use super::text::{SelfServiceText, text};
 use super::{PROFILE, failure};
@@ -52,14 +54,14 @@ impl FromRequestParts<AccountState> for ProfileOwner {
 }
 
 /// The profile as stored, and what the user may change.
-struct Stored {
+pub(in super::super) struct Stored {
     user: User,
     profile: Profile,
     writable: Vec<String>,
 }
 
 impl Stored {
-    fn new(user: User, response: GetProfileResponse) -> Self {
+    pub(in super::super) fn new(user: User, response: GetProfileResponse) -> Self {
         let stored = response.profile.unwrap_or_default();
         let names = stored.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut profile = Profile::from_names(names);
@@ -81,53 +83,69 @@ impl Stored {
     }
 
     /// What a form changes, of that which the user may change.
-    fn changes(&self, form: &Parameters) -> Vec<(Property, String)> {
+    pub(in super::super) fn changes(&self, form: &Parameters) -> Changes {
         let sent = |property: Property| Some((property, normalized(form.first(property.name())?)));
         let all = Property::all().filter(|property| self.is_writable(*property)).filter_map(sent);
-        all.filter(|(property, value)| self.value(*property) != value).collect()
+        Changes(all.filter(|(property, value)| self.value(*property) != value).collect())
+    }
+
+    /// The fields of what may be changed, those of the address apart. `entered` stands in them in place of what is stored.
+    pub(in super::super) fn fields(&self, language: Language, entered: &Changes) -> (Vec<Field>, Vec<Field>) {
+        let words = text(language);
+        let field = |property: Property| {
+            let entered = entered.0.iter().find(|(entered, _)| *entered == property).map(|(_, value)| value.as_str());
+            let value = entered.unwrap_or_else(|| self.value(property));
+            Field {
+                name: property.name(),
+                label: property.label(words),
+                input_type: property.input_type(value),
+                is_multiline: property.is_multiline(),
+                is_required: property == Property::DisplayName,
+                autocomplete: property.autocomplete(),
+                hint: property.hint(words, value),
+                error: entered.filter(|value| !property.accepts(value)).map(|_| property.error(words)),
+                value: value.to_owned(),
+            }
+        };
+        let writable = Property::all().filter(|property| self.is_writable(*property));
+        let (address, fields): (Vec<_>, Vec<_>) = writable.partition(|property| property.is_of_address());
+        (fields.into_iter().map(field).collect(), address.into_iter().map(field).collect())
+    }
+}
+
+/// What a form changes.
+#[derive(Default)]
+pub(in super::super) struct Changes(Vec<(Property, String)>);
+
+impl Changes {
+    pub(in super::super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the values are what their properties may have.
+    pub(in super::super) fn are_accepted(&self) -> bool {
+        self.0.iter().all(|(property, value)| property.accepts(value))
+    }
+
+    /// The request for the change, of a user that is still to be named.
+    pub(in super::super) fn into_request(self) -> SetProfileRequest {
+        let mut attributes = BTreeMap::new();
+        let mut display_name = None;
+        for (property, value) in self.0 {
+            match property {
+                Property::DisplayName => display_name = Some(value),
+                Property::Attribute(attribute) => {
+                    attributes.insert(attribute.name().to_owned(), value);
+                }
+            }
+        }
+        SetProfileRequest { attributes: attributes.into_iter().collect(), display_name, ..SetProfileRequest::default() }
     }
 }
 
 /// A value as it is stored: forms have `CRLF` in texts of several lines.
 fn normalized(value: &str) -> String {
     value.replace("\r\n", "\n").trim().to_owned()
-}
-
-/// The change of these properties.
-fn request(changes: Vec<(Property, String)>) -> SetProfileRequest {
-    let mut attributes = BTreeMap::new();
-    let mut display_name = None;
-    for (property, value) in changes {
-        match property {
-            Property::DisplayName => display_name = Some(value),
-            Property::Attribute(attribute) => {
-                attributes.insert(attribute.name().to_owned(), value);
-            }
-        }
-    }
-    SetProfileRequest { attributes: attributes.into_iter().collect(), display_name, ..SetProfileRequest::default() }
-}
-
-/// A field of the form.
-struct Field {
-    name: &'static str,
-    label: &'static str,
-    value: String,
-    input_type: &'static str,
-    is_multiline: bool,
-    is_required: bool,
-    autocomplete: &'static str,
-    hint: Option<&'static str>,
-    error: Option<&'static str>,
-}
-
-impl Field {
-    /// The identifiers of what explains the field.
-    fn described_by(&self) -> String {
-        let error = self.error.map(|_| format!("{}-error", self.name));
-        let hint = self.hint.map(|_| format!("{}-hint", self.name));
-        error.into_iter().chain(hint).collect::<Vec<_>>().join(" ")
-    }
 }
 
 /// A property that the user only reads.
@@ -168,28 +186,13 @@ impl ProfileOwner {
     }
 
     /// The page. `entered` is what is in the fields in place of what is stored.
-    fn page(&self, status: StatusCode, stored: &Stored, entered: &[(Property, String)], is_saved: bool) -> Response {
+    fn page(&self, status: StatusCode, stored: &Stored, entered: &Changes, is_saved: bool) -> Response {
         let context = self.signed_in.context();
         let words = text(context.language);
-        let field = |property: Property| {
-            let entered = entered.iter().find(|(entered, _)| *entered == property).map(|(_, value)| value.as_str());
-            let value = entered.unwrap_or_else(|| stored.value(property));
-            Field {
-                name: property.name(),
-                label: property.label(words),
-                input_type: property.input_type(value),
-                is_multiline: property.is_multiline(),
-                is_required: property == Property::DisplayName,
-                autocomplete: property.autocomplete(),
-                hint: property.hint(words, value),
-                error: entered.filter(|value| !property.accepts(value)).map(|_| property.error(words)),
-                value: value.to_owned(),
-            }
-        };
-        let (writable, others): (Vec<_>, Vec<_>) = Property::all().partition(|property| stored.is_writable(*property));
-        let (address, fields): (Vec<_>, Vec<_>) = writable.into_iter().partition(|property| property.is_of_address());
+        let (fields, address) = stored.fields(context.language, entered);
+        let others = Property::all().filter(|property| !stored.is_writable(*property));
         let account = [(context.words().username, &*stored.user.username), (context.words().mail, &*stored.user.mail)];
-        let others = others.into_iter().map(|property| (property.label(words), stored.value(property)));
+        let others = others.map(|property| (property.label(words), stored.value(property)));
         let is_verified = stored.profile.phone_number_verified && stored.profile.get(Attribute::PhoneNumber).is_some();
         let verified = is_verified.then_some((words.phone_number, words.phone_number_verified));
         let entries = account.into_iter().chain(others).chain(verified).filter(|(_, value)| !value.is_empty());
@@ -200,8 +203,8 @@ impl ProfileOwner {
             text: words,
             is_saved,
             has_errors: status != StatusCode::OK,
-            fields: fields.into_iter().map(field).collect(),
-            address: address.into_iter().map(field).collect(),
+            fields,
+            address,
             entries: entries.map(|(label, value)| Entry { label, value }).collect(),
             updated: stored.profile.updated.map(|updated| LocalizedTime::day(updated, context.language)),
             csrf: self.signed_in.csrf(&browser, FORM),
@@ -215,7 +218,7 @@ impl ProfileOwner {
 pub(super) async fn show(owner: ProfileOwner, RawQuery(query): RawQuery) -> Result<Response, Response> {
     let stored = owner.stored().await?;
     let is_saved = Parameters::of_query(query.as_deref()).is_ok_and(|query| query.text("done") == SAVED);
-    Ok(owner.page(StatusCode::OK, &stored, &[], is_saved))
+    Ok(owner.page(StatusCode::OK, &stored, &Changes::default(), is_saved))
 }
 
 /// `POST /account/profile`: changes the fields that differ from what is stored (`docs/security-requirements.md#a41`).
@@ -224,11 +227,11 @@ pub(super) async fn save(owner: ProfileOwner, body: Bytes) -> Result<Response, R
     let form = signed_in.own_form(FORM, &body).ok_or_else(|| error::forgery(&signed_in.context()))?;
     let stored = owner.stored().await?;
     let changes = stored.changes(&form);
-    if !changes.iter().all(|(property, value)| property.accepts(value)) {
+    if !changes.are_accepted() {
         return Ok(owner.page(StatusCode::BAD_REQUEST, &stored, &changes, false));
     }
     if !changes.is_empty() {
-        let set = owner.profiles.set(&signed_in.on_behalf(), owner.id(), request(changes)).await;
+        let set = owner.profiles.set(&signed_in.on_behalf(), owner.id(), changes.into_request()).await;
         set.map_err(|status| owner.failure(&status))?;
     }
     Ok(see_other(&format!("{}?done={SAVED}", signed_in.state.path(PROFILE))))

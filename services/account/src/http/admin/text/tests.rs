@@ -1,7 +1,7 @@
 use super::*;
 
 /// Words that are the same in English and another language.
-const SAME: [&str; 2] = ["Administration", "Actions"];
+const SAME: [&str; 1] = ["Administration"];
 
 /// The texts of a language, as they stand between quotation marks in its table.
 fn texts(language: Language) -> Vec<String> {
@@ -21,5 +21,15 @@ fn every_text_is_there_and_translated() {
             let is_translated = text != *english || SAME.contains(&&*text);
             assert!(language == Language::English || is_translated, "{language:?}: {text:?}");
         }
+    }
+}
+
+#[test]
+fn every_phrase_has_one_gap_and_nothing_else_has() {
+    for language in Language::ALL {
+        let table = format!("{:#?}", text(language));
+        let phrases: Vec<_> = table.split("Phrase(").skip(1).collect();
+        assert!(phrases.iter().all(|rest| rest.lines().nth(1).is_some_and(|line| line.contains("{}"))), "{language:?}");
+        assert_eq!(table.matches("{}").count(), phrases.len(), "{language:?}");
     }
 }

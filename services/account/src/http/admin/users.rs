@@ -1,0 +1,131 @@
+//! The pages for users: search, create, change, disable and delete them, and end their access.
+
+mod access;
+mod act;
+mod activity;
+mod create;
+mod edit;
+mod list;
+mod membership;
+mod password;
+mod profile;
+mod roles;
+
+use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::response::Response;
+use axum::routing::{get, post};
+use proto::doorward::users::v1::users_admin_api_client::UsersAdminApiClient;
+use proto::doorward::users::v1::{GetUserRequest, Person, PersonRef, person_ref};
+use status::Kind;
+use tonic::Status;
+use url::form_urlencoded::byte_serialize;
+
+use super::administrator::Administrator;
+use super::text::{AdminText, text};
+use super::{AdminPage, AdminSection};
+use crate::config::ADMIN;
+use crate::state::AccountState;
+use crate::transport::Transport;
+
+/// The path of the users, below that of the administration.
+pub(super) const USERS: &str = "/users";
+
+/// The entry in the navigation.
+pub(super) const PAGE: AdminPage = AdminPage {
+    section: AdminSection::Users,
+    path: USERS,
+    label: |language| text(language).users,
+    is_available: |services| services.users.is_some(),
+};
+
+/// The pages.
+pub(super) fn router() -> Router<AccountState> {
+    let path = |below: &str| format!("{ADMIN}{USERS}{below}");
+    Router::new()
+        .route(&path(""), get(list::show))
+        .route(&path("/new"), get(create::show).post(create::create))
+        .route(&path("/{id}"), get(edit::show).post(edit::save))
+        .route(&path("/{id}/groups"), post(membership::add))
+        .route(&path("/{id}/groups/remove"), post(membership::remove))
+        .route(&path("/{id}/roles"), get(roles::show).post(roles::save))
+        .route(&path("/{id}/password"), get(password::show).post(password::set))
+        .route(&path("/{id}/profile"), get(profile::show).post(profile::save))
+        .route(&path("/{id}/access"), get(access::show))
+        .route(&path("/{id}/access/end-session"), post(access::end_session))
+        .route(&path("/{id}/access/disconnect"), post(access::disconnect))
+        .route(&path("/{id}/activity"), get(activity::show))
+        .route(&path("/{id}/{act}"), get(act::confirm).post(act::perform))
+}
+
+/// An administrator, and users, which has the users and groups.
+pub(super) struct UserAdministrator {
+    pub(super) administrator: Administrator,
+    pub(super) users: UsersAdminApiClient<Transport>,
+}
+
+impl FromRequestParts<AccountState> for UserAdministrator {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AccountState) -> Result<Self, Response> {
+        let administrator = Administrator::from_request_parts(parts, state).await?;
+        match &state.administration.users {
+            Some(users) => Ok(Self { administrator, users: users.clone() }),
+            None => Err(administrator.not_found()),
+        }
+    }
+}
+
+impl UserAdministrator {
+    /// The user with this identifier.
+    ///
+    /// # Errors
+    /// The page that says why there is none.
+    pub(super) async fn user(&mut self, id: &str) -> Result<Person, Response> {
+        let request = self.administrator.signed_in.on_behalf().call(GetUserRequest { user: Some(by_id(id)) });
+        match self.users.get_user(request).await {
+            Ok(response) => response.into_inner().user.ok_or_else(|| self.administrator.not_found()),
+            Err(status) => Err(self.administrator.failure(&status)),
+        }
+    }
+
+    /// The URL of a page of this user.
+    pub(super) fn path_of(&self, id: &str, below: &str) -> String {
+        self.administrator.path(&format!("{USERS}/{}{below}", segment(id)))
+    }
+
+    /// Whether it is the administrator's own account.
+    pub(super) fn is_own(&self, id: &str) -> bool {
+        self.administrator.signed_in.user.id.opaque_id == id
+    }
+}
+
+/// A user by the identifier.
+pub(super) fn by_id(id: &str) -> PersonRef {
+    PersonRef { by: Some(person_ref::By::Id(id.to_owned())) }
+}
+
+/// A text as a segment of a path.
+pub(super) fn segment(text: &str) -> String {
+    byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+/// What to call a user: the name to show, or that of the sign-in.
+pub(super) fn name_of(user: &Person) -> &str {
+    if user.display_name.is_empty() { &user.username } else { &user.display_name }
+}
+
+/// The field that users has refused, and what is wrong with it.
+fn field_error(texts: &AdminText, status: &Status) -> Option<(&'static str, &'static str)> {
+    let is_about = |what: &str| status.message().strip_prefix("the ").is_some_and(|rest| rest.starts_with(what));
+    let (is_username, is_mail) = (is_about("username"), is_about("mail address"));
+    match Kind::from_grpc(status.code()) {
+        Kind::AlreadyExists if is_username => Some(("username", texts.username_taken)),
+        Kind::AlreadyExists if is_mail => Some(("mail", texts.mail_taken)),
+        Kind::InvalidArgument if is_username => Some(("username", texts.username_invalid)),
+        Kind::InvalidArgument if is_mail => Some(("mail", texts.mail_invalid)),
+        Kind::InvalidArgument if is_about("display name") => Some(("display_name", texts.display_name_invalid)),
+        _ => None,
+    }
+}

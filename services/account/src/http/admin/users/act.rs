@@ -1,0 +1,226 @@
+//! What is done with a user after a confirmation and a recent sign-in (`docs/security-requirements.md#n3`).
+
+use axum::body::Bytes;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use proto::doorward::idp::v1::{EndAllUserSessionsRequest, ResetFactorsRequest};
+use proto::doorward::passwords::v1::RemovePasswordRequest;
+use proto::doorward::users::v1::{DeleteUserRequest, Person, PersonStatus, UpdateUserRequest};
+use status::Kind;
+use tonic::Status;
+use web::cookie::with_cookies;
+use web::response::see_other;
+
+use super::super::AdminSection;
+use super::super::confirm::Confirm;
+use super::super::field::Field;
+use super::super::text::{ActText, AdminText};
+use super::access::account;
+use super::{USERS, UserAdministrator, by_id, list, name_of};
+use crate::administration::Administration;
+
+/// The longest login name that is read, in bytes.
+const MAX_NAME: usize = 1024;
+
+/// Something that is done with a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    /// Ends all sessions and tokens from them.
+    SignOut,
+    /// Removes the second factors.
+    ResetFactors,
+    /// Removes the password.
+    RemovePassword,
+    /// The user may no longer sign in.
+    Disable,
+    /// The user may sign in again.
+    Enable,
+    /// Removes the user.
+    Delete,
+}
+
+impl Act {
+    pub(super) const ALL: [Self; 6] =
+        [Self::SignOut, Self::ResetFactors, Self::RemovePassword, Self::Disable, Self::Enable, Self::Delete];
+
+    /// Its name in URLs.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::SignOut => "sign-out",
+            Self::ResetFactors => "reset-factors",
+            Self::RemovePassword => "remove-password",
+            Self::Disable => "disable",
+            Self::Enable => "enable",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// The act with this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|act| act.name() == name)
+    }
+
+    /// Its texts.
+    pub(super) const fn text(self, texts: &'static AdminText) -> &'static ActText {
+        match self {
+            Self::SignOut => &texts.sign_out_user,
+            Self::ResetFactors => &texts.reset_factors,
+            Self::RemovePassword => &texts.remove_password,
+            Self::Disable => &texts.disable,
+            Self::Enable => &texts.enable,
+            Self::Delete => &texts.delete_user,
+        }
+    }
+
+    /// What the page of the user says after it; nothing if there is no such page any more.
+    pub(super) fn done(self, texts: &'static AdminText) -> Option<&'static str> {
+        (self != Self::Delete).then(|| self.text(texts).done)
+    }
+
+    /// Whether the service that does it is there.
+    pub(super) const fn is_available(self, services: &Administration) -> bool {
+        match self {
+            Self::SignOut => services.accounts.is_some(),
+            Self::ResetFactors => services.factors.is_some(),
+            Self::RemovePassword => services.passwords.is_some(),
+            Self::Disable | Self::Enable | Self::Delete => services.users.is_some(),
+        }
+    }
+
+    /// Whether administrators cannot do it to themselves, so that one is left.
+    const fn is_for_others(self) -> bool {
+        matches!(self, Self::Disable | Self::Delete)
+    }
+
+    /// The purpose of its form for this user.
+    fn form(self, id: &str) -> String {
+        format!("admin-user-{} {id}", self.name())
+    }
+}
+
+impl UserAdministrator {
+    /// The act with this name, if its service is there.
+    fn act(&self, name: &str) -> Option<Act> {
+        Act::named(name).filter(|act| act.is_available(&self.administrator.signed_in.state.administration))
+    }
+
+    /// The page that says that administrators do not do this to themselves.
+    fn own_account_page(&self) -> Response {
+        let texts = self.administrator.texts();
+        self.administrator.context().message(StatusCode::BAD_REQUEST, texts.refused_title, texts.own_account)
+    }
+
+    fn confirm_page(&self, act: Act, person: &Person, error: Option<&'static str>) -> Response {
+        let (administrator, context) = (&self.administrator, self.administrator.context());
+        let texts = administrator.texts();
+        let text = act.text(texts);
+        let (browser, cookie) = administrator.signed_in.browser();
+        let typed = || {
+            let field = Field::text("username", texts.type_username, "").required();
+            Field { hint: Some(texts.type_hint.with(&person.username)), ..field }.with_errors(error.map(str::to_owned))
+        };
+        let page = Confirm {
+            page: context.page(text.title),
+            navigation: administrator.navigation(AdminSection::Users),
+            texts,
+            name: name_of(person),
+            means: text.means,
+            field: (act == Act::Delete).then(typed),
+            button: text.link,
+            is_danger: act != Act::Enable,
+            csrf: administrator.signed_in.csrf(&browser, &act.form(&person.id)),
+            path: self.path_of(&person.id, &format!("/{}", act.name())),
+            cancel_path: self.path_of(&person.id, ""),
+        };
+        let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+        with_cookies(context.respond(status, &page), cookie)
+    }
+
+    async fn set_status(&mut self, id: &str, status: PersonStatus) -> Result<(), Status> {
+        let message =
+            UpdateUserRequest { user: Some(by_id(id)), status: Some(status.into()), ..UpdateUserRequest::default() };
+        self.users.update_user(self.administrator.signed_in.on_behalf().call(message)).await.map(drop)
+    }
+
+    /// Ends all sessions of a user, and the tokens from them; without idp there are none.
+    async fn end_sessions(&self, id: &str) -> Result<(), Status> {
+        let Some(mut accounts) = self.administrator.signed_in.state.administration.accounts.clone() else {
+            return Ok(());
+        };
+        let message = EndAllUserSessionsRequest { user: Some(account(id)) };
+        accounts.end_all_user_sessions(self.administrator.signed_in.on_behalf().call(message)).await.map(drop)
+    }
+
+    async fn carry_out(&mut self, act: Act, id: &str) -> Result<(), Status> {
+        let services = &self.administrator.signed_in.state.administration;
+        let absent = || status::grpc(Kind::Unimplemented, "the service is not configured");
+        match act {
+            Act::SignOut => self.end_sessions(id).await,
+            Act::ResetFactors => {
+                let mut factors = services.factors.clone().ok_or_else(absent)?;
+                let message = ResetFactorsRequest { user_id: id.to_owned() };
+                factors.reset_factors(self.administrator.signed_in.on_behalf().call(message)).await.map(drop)
+            }
+            Act::RemovePassword => {
+                let mut passwords = services.passwords.clone().ok_or_else(absent)?;
+                let message = RemovePasswordRequest { user_id: id.to_owned() };
+                passwords.remove_password(self.administrator.signed_in.on_behalf().call(message)).await.map(drop)
+            }
+            // The sessions end afterwards, so that no other one begins in between. Each use of one notices the status too, but other
+            // services accept stateless tokens until they learn that these have ended.
+            Act::Disable => {
+                self.set_status(id, PersonStatus::Disabled).await?;
+                self.end_sessions(id).await
+            }
+            Act::Enable => self.set_status(id, PersonStatus::Active).await,
+            Act::Delete => {
+                let message = DeleteUserRequest { user: Some(by_id(id)) };
+                self.users.delete_user(self.administrator.signed_in.on_behalf().call(message)).await?;
+                self.end_sessions(id).await
+            }
+        }
+    }
+}
+
+/// `GET /admin/users/{id}/{act}`: asks for confirmation.
+pub(super) async fn confirm(
+    mut user: UserAdministrator,
+    Path((id, name)): Path<(String, String)>,
+) -> Result<Response, Response> {
+    let act = user.act(&name).ok_or_else(|| user.administrator.not_found())?;
+    if act.is_for_others() && user.is_own(&id) {
+        return Ok(user.own_account_page());
+    }
+    user.administrator.recent_sign_in(&user.path_of(&id, &format!("/{}", act.name()))).await?;
+    let person = user.user(&id).await?;
+    Ok(user.confirm_page(act, &person, None))
+}
+
+/// `POST /admin/users/{id}/{act}`.
+pub(super) async fn perform(
+    mut user: UserAdministrator,
+    Path((id, name)): Path<(String, String)>,
+    body: Bytes,
+) -> Result<Response, Response> {
+    let act = user.act(&name).ok_or_else(|| user.administrator.not_found())?;
+    if act.is_for_others() && user.is_own(&id) {
+        return Ok(user.own_account_page());
+    }
+    let fields = user.administrator.signed_in.own_form(&act.form(&id), &body);
+    let fields = fields.ok_or_else(|| user.administrator.forgery())?;
+    user.administrator.recent_sign_in(&user.path_of(&id, &format!("/{}", act.name()))).await?;
+    if act == Act::Delete {
+        let person = user.user(&id).await?;
+        let typed = fields.one("username", MAX_NAME).ok().flatten().unwrap_or_default();
+        if typed.trim() != person.username {
+            let error = Some(user.administrator.texts().type_wrong);
+            return Ok(user.confirm_page(act, &person, error));
+        }
+    }
+    user.carry_out(act, &id).await.map_err(|status| user.administrator.failure(&status))?;
+    Ok(see_other(&match act {
+        Act::Delete => user.administrator.path(&format!("{USERS}?done={}", list::DELETED)),
+        _ => user.path_of(&id, &format!("?done={}", act.name())),
+    }))
+}

@@ -1,0 +1,116 @@
+//! The roles of a user.
+
+use askama::Template;
+use authn::role;
+use axum::body::Bytes;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use proto::doorward::users::v1::{Person, RoleList, UpdateUserRequest};
+use web::cookie::with_cookies;
+use web::response::see_other;
+
+use super::super::super::i18n::Words;
+use super::super::super::page::{Navigation, Page};
+use super::super::AdminSection;
+use super::super::text::AdminText;
+use super::{UserAdministrator, by_id, name_of};
+
+/// The roles that every installation has, by their names.
+pub(super) const ROLES: [&str; 4] = ["user", "guest", "spaceadmin", "admin"];
+/// The value of the parameter `done` after the roles were changed.
+pub(super) const CHANGED: &str = "roles";
+
+/// The name of a role on pages; its identifier if it is not one of those that every installation has.
+pub(super) fn role_name<'a>(words: &'static Words, role: &'a str) -> &'a str {
+    match role::id(role) {
+        role::ADMIN => words.role_admin,
+        role::SPACE_ADMIN => words.role_space_admin,
+        role::USER => words.role_user,
+        role::GUEST => words.role_guest,
+        _ => role,
+    }
+}
+
+/// A role that may be chosen.
+struct Choice {
+    value: String,
+    text: String,
+    is_selected: bool,
+}
+
+#[derive(Template)]
+#[template(path = "admin_user_roles.html")]
+struct RolesPage<'a> {
+    page: Page<'a>,
+    navigation: Navigation<'a>,
+    texts: &'static AdminText,
+    name: &'a str,
+    error: Option<&'static str>,
+    choices: Vec<Choice>,
+    csrf: String,
+    path: String,
+    user_path: String,
+}
+
+/// The purpose of the form for this user.
+fn form(id: &str) -> String {
+    format!("admin-user-roles {id}")
+}
+
+impl UserAdministrator {
+    fn roles_page(&self, person: &Person, selected: &[String], error: Option<&'static str>) -> Response {
+        let (administrator, context) = (&self.administrator, self.administrator.context());
+        let has = |role: &str| selected.iter().any(|own| role::id(own) == role::id(role));
+        let known = |role: &str| ROLES.iter().any(|known| role::id(known) == role::id(role));
+        let others = person.roles.iter().map(String::as_str).filter(|role| !known(role));
+        let choice = |role: &str| Choice {
+            value: role.to_owned(),
+            text: role_name(context.words(), role).to_owned(),
+            is_selected: has(role),
+        };
+        let (browser, cookie) = administrator.signed_in.browser();
+        let texts = administrator.texts();
+        let page = RolesPage {
+            page: context.page(texts.change_roles),
+            navigation: administrator.navigation(AdminSection::Users),
+            texts,
+            name: name_of(person),
+            error,
+            choices: ROLES.into_iter().chain(others).map(choice).collect(),
+            csrf: administrator.signed_in.csrf(&browser, &form(&person.id)),
+            path: self.path_of(&person.id, "/roles"),
+            user_path: self.path_of(&person.id, ""),
+        };
+        let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+        with_cookies(context.respond(status, &page), cookie)
+    }
+}
+
+/// `GET /admin/users/{id}/roles`.
+pub(super) async fn show(mut user: UserAdministrator, Path(id): Path<String>) -> Result<Response, Response> {
+    user.administrator.recent_sign_in(&user.path_of(&id, "/roles")).await?;
+    let person = user.user(&id).await?;
+    Ok(user.roles_page(&person, &person.roles, None))
+}
+
+/// `POST /admin/users/{id}/roles`. Administrators keep their own role, so that one is left.
+pub(super) async fn save(
+    mut user: UserAdministrator,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Response> {
+    let fields = user.administrator.signed_in.own_form(&form(&id), &body);
+    let fields = fields.ok_or_else(|| user.administrator.forgery())?;
+    user.administrator.recent_sign_in(&user.path_of(&id, "/roles")).await?;
+    let roles: Vec<String> = fields.all("role").map(str::to_owned).collect();
+    if user.is_own(&id) && !roles.iter().any(|role| role::id(role) == role::ADMIN) {
+        let person = user.user(&id).await?;
+        return Ok(user.roles_page(&person, &roles, Some(user.administrator.texts().own_account)));
+    }
+    let message =
+        UpdateUserRequest { user: Some(by_id(&id)), roles: Some(RoleList { roles }), ..UpdateUserRequest::default() };
+    let changed = user.users.update_user(user.administrator.signed_in.on_behalf().call(message)).await;
+    changed.map_err(|status| user.administrator.failure(&status))?;
+    Ok(see_other(&user.path_of(&id, &format!("?done={CHANGED}"))))
+}

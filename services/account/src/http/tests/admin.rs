@@ -1,0 +1,82 @@
+//! The administration pages over users itself, and a stand-in for idp.
+
+mod access;
+mod groups;
+mod users;
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use ::users::NewPerson;
+use authn::testing::MemoryDirectory;
+use authn::{Claim, Groups, User};
+use config::TokenManager;
+use proto::doorward::idp::v1::{AccountSession, GetCurrentSessionResponse};
+use tempfile::TempDir;
+
+use super::support::{Bench, Browser, SECRET, context};
+use crate::administration::Administration;
+use crate::self_service::SelfService;
+
+/// The pages, where `admin` is an administrator, and `einstein` and `marie` are not.
+struct AdminBench {
+    bench: Bench,
+    users: Vec<User>,
+    _folder: TempDir,
+}
+
+impl AdminBench {
+    async fn new() -> Self {
+        let (folder, context) = (tempfile::tempdir().expect("a folder"), context());
+        let config = ::users::Config {
+            database_url: format!("sqlite://{}/users.db", folder.path().display()).into(),
+            token_manager: TokenManager { jwt_secret: SECRET.into(), ..TokenManager::default() },
+            ..::users::Config::default()
+        };
+        let opened = ::users::open(&config, &context).await.expect("opens");
+        let mut users = Vec::new();
+        for (name, roles) in [("admin", &["admin"][..]), ("einstein", &["user"]), ("marie", &[])] {
+            let new = NewPerson {
+                username: name.to_owned(),
+                display_name: name.to_uppercase(),
+                roles: roles.iter().map(|&role| role.to_owned()).collect(),
+                ..NewPerson::default()
+            };
+            opened.administration.as_ref().expect("a database").create_person(new).await.expect("is created");
+            let claim = Claim::Username(name.to_owned());
+            let user = opened.directory.user_by_claim(&claim, Groups::Skip).await.expect("is there");
+            users.push(User::clone(&*user));
+        }
+        let routes = ::users::app(&opened, &config, &context).expect("is built").grpc.expect("gRPC");
+        let services = (SelfService::default(), Administration::default().with_users(routes));
+        let directories = (MemoryDirectory::new([]), opened.directory);
+        let bench = Box::pin(Bench::over(directories, services, true, "")).await;
+        let this = Self { bench, users, _folder: folder };
+        this.signed_in(Duration::ZERO, "1", false);
+        this
+    }
+
+    fn user(&self, name: &str) -> User {
+        self.users.iter().find(|user| user.username == name).expect("there is such a user").clone()
+    }
+
+    /// The path of a user's page.
+    fn path_of(&self, name: &str, below: &str) -> String {
+        format!("/account/admin/users/{}{below}", self.user(name).id.opaque_id)
+    }
+
+    fn browser(&self, name: &str) -> Browser<'_> {
+        self.bench.browser_of(self.user(name))
+    }
+
+    /// idp says that every user has signed in so long ago, at this level, with or without a second factor enrolled.
+    fn signed_in(&self, ago: Duration, acr: &str, second_factor_enrolled: bool) {
+        let now = context().clock.now().duration_since(UNIX_EPOCH).expect("after 1970");
+        self.bench.idp.lists().current = GetCurrentSessionResponse {
+            session: Some(AccountSession::default()),
+            signed_in: i64::try_from(now.saturating_sub(ago).as_secs()).expect("a time"),
+            acr: acr.to_owned(),
+            second_factor_enrolled,
+            ..GetCurrentSessionResponse::default()
+        };
+    }
+}

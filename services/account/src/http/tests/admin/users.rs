@@ -1,0 +1,129 @@
+//! The pages for users.
+
+use axum::http::StatusCode;
+
+use super::AdminBench;
+
+const USERS: &str = "/account/admin/users";
+
+#[tokio::test]
+async fn user_is_created_changed_disabled_and_deleted_by_the_forms() {
+    let bench = AdminBench::new().await;
+    let mut admin = bench.browser("admin");
+    let csrf = admin.get("/account/admin/users/new").await.field("csrf", 1);
+    let new = [("csrf", &*csrf), ("username", "lise"), ("mail", "lise@example.org"), ("role", "guest")];
+    let created = admin.post("/account/admin/users/new", &new).await;
+    let path = created.location().strip_suffix("?done=created").expect("a new user").to_owned();
+    let path = format!("/account{path}");
+    let page = admin.get(&format!("{path}?done=created")).await;
+    assert!(page.page.contains("The account is created.") && page.page.contains("Guest"), "{}", page.page);
+
+    let csrf = page.field("csrf", 2);
+    let change = [("csrf", &*csrf), ("display_name", "Lise <M>"), ("mail", "")];
+    assert!(admin.post(&path, &change).await.location().ends_with("?done=saved"));
+    let page = admin.get(&path).await.page;
+    assert!(page.contains("Lise &#60;M&#62;") && !page.contains("lise@example.org"), "{page}");
+
+    let roles = format!("{path}/roles");
+    let csrf = admin.get(&roles).await.field("csrf", 1);
+    let form = [("csrf", &*csrf), ("role", "user"), ("role", "spaceadmin")];
+    assert!(admin.post(&roles, &form).await.location().ends_with("?done=roles"));
+    let page = admin.get(&path).await.page;
+    assert!(page.contains("<bdi>Administrator of spaces</bdi>") && !page.contains("<bdi>Guest</bdi>"), "{page}");
+
+    for (act, state) in [("disable", "Disabled"), ("enable", "Active")] {
+        let act = format!("{path}/{act}");
+        let csrf = admin.get(&act).await.field("csrf", 1);
+        assert_eq!(admin.post(&act, &[("csrf", &csrf)]).await.status, StatusCode::SEE_OTHER, "{act}");
+        let page = admin.get(&path).await.page;
+        assert!(page.contains(&format!("<dd>{state}</dd>")), "{page}");
+    }
+
+    let delete = format!("{path}/delete");
+    let csrf = admin.get(&delete).await.field("csrf", 1);
+    let wrong = admin.post(&delete, &[("csrf", &csrf), ("username", "marie")]).await;
+    assert!(wrong.status == StatusCode::BAD_REQUEST && wrong.page.contains("id=\"username-error\""), "{}", wrong.page);
+    let deleted = admin.post(&delete, &[("csrf", &csrf), ("username", "lise")]).await;
+    assert_eq!(deleted.location(), "/admin/users?done=deleted");
+    assert_eq!(admin.get(&path).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn refused_values_are_explained_next_to_their_fields() {
+    let bench = AdminBench::new().await;
+    let mut admin = bench.browser("admin");
+    let csrf = admin.get("/account/admin/users/new").await.field("csrf", 1);
+    for (username, mail, field) in
+        [("marie", "", "username"), ("a:b", "", "username"), ("", "", "username"), ("lise", "nothing", "mail")]
+    {
+        let form = [("csrf", &*csrf), ("username", username), ("mail", mail), ("role", "user")];
+        let reply = admin.post("/account/admin/users/new", &form).await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{username} {mail}");
+        let error = format!("id=\"{field}-error\"");
+        assert!(reply.page.contains(&error), "{username} {mail}: {}", reply.page);
+        assert!(reply.page.contains(&format!("value=\"{username}\"")), "what was entered stays: {}", reply.page);
+    }
+    let path = bench.path_of("marie", "");
+    let csrf = admin.get(&path).await.field("csrf", 2);
+    let reply = admin.post(&path, &[("csrf", &csrf), ("display_name", ""), ("mail", "")]).await;
+    assert!(reply.page.contains("id=\"display_name-error\""), "{}", reply.page);
+}
+
+/// Row [N5](../../../../../../docs/security-requirements.md#n5).
+#[tokio::test]
+async fn administrators_do_not_lock_themselves_out() {
+    let bench = AdminBench::new().await;
+    let mut admin = bench.browser("admin");
+    let page = admin.get(&bench.path_of("admin", "")).await.page;
+    assert!(!page.contains("/disable\"") && !page.contains("/delete\""), "{page}");
+    for act in ["/disable", "/delete"] {
+        let path = bench.path_of("admin", act);
+        assert_eq!(admin.get(&path).await.status, StatusCode::BAD_REQUEST, "{act}");
+        assert_eq!(admin.post(&path, &[]).await.status, StatusCode::BAD_REQUEST, "{act}");
+    }
+    let path = bench.path_of("admin", "/roles");
+    let csrf = admin.get(&path).await.field("csrf", 1);
+    let refused = admin.post(&path, &[("csrf", &csrf), ("role", "user")]).await;
+    assert!(refused.status == StatusCode::BAD_REQUEST && refused.page.contains("role=\"alert\""), "{}", refused.page);
+    let page = admin.get(&bench.path_of("admin", "")).await.page;
+    assert!(page.contains("<bdi>Administrator</bdi>"), "{page}");
+}
+
+#[tokio::test]
+async fn list_is_searched_and_has_pages() {
+    let bench = AdminBench::new().await;
+    let mut admin = bench.browser("admin");
+    let csrf = admin.get("/account/admin/users/new").await.field("csrf", 1);
+    for number in 0..50 {
+        let name = format!("student{number:02}");
+        let form = [("csrf", &*csrf), ("username", &*name), ("role", "user")];
+        assert_eq!(admin.post("/account/admin/users/new", &form).await.status, StatusCode::SEE_OTHER);
+    }
+    let first = admin.get(USERS).await.page;
+    assert_eq!(first.matches("<th scope=\"row\"").count(), 50);
+    let (_, rest) = first.split_once("<a href=\"/admin/users?after=").expect("a link to the next page");
+    let after = rest.split('"').next().expect("a token");
+    let second = admin.get(&format!("{USERS}?after={after}")).await.page;
+    assert_eq!(second.matches("<th scope=\"row\"").count(), 3, "{second}");
+    assert!(second.contains("<a href=\"/admin/users\">First page"), "{second}");
+
+    let found = admin.get(&format!("{USERS}?q=MARI")).await.page;
+    assert!(found.matches("<th scope=\"row\"").count() == 1 && found.contains("value=\"MARI\""), "{found}");
+    let none = admin.get(&format!("{USERS}?q=%3Cscript%3E")).await.page;
+    assert!(none.contains("No users found.") && !none.contains("<script>"), "{none}");
+}
+
+#[tokio::test]
+async fn profile_of_a_user_is_changed() {
+    let bench = AdminBench::new().await;
+    let mut admin = bench.browser("admin");
+    let path = bench.path_of("marie", "/profile");
+    let csrf = admin.get(&path).await.field("csrf", 1);
+    let wrong = admin.post(&path, &[("csrf", &csrf), ("website", "javascript:alert(1)")]).await;
+    assert!(wrong.status == StatusCode::BAD_REQUEST && wrong.page.contains("id=\"website-error\""), "{}", wrong.page);
+    let form = [("csrf", &*csrf), ("nickname", "Manya"), ("display_name", "Marie Curie")];
+    assert!(admin.post(&path, &form).await.location().ends_with("?done=profile"));
+    let page = admin.get(&path).await.page;
+    assert!(page.contains("value=\"Manya\"") && page.contains("value=\"Marie Curie\""), "{page}");
+    assert!(!page.contains("javascript:"), "{page}");
+}

@@ -1,0 +1,136 @@
+//! The administration pages behind the edge, in one process with nothing configured.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use testkit::{Browser, Landing, Layout, Mode, TestFamily, authorization_query, code_redemption, log_on, note_secret};
+
+const HTML: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+/// How long a credential may still be accepted.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+struct World {
+    family: TestFamily,
+    /// The URL of the edge, and of the issuer.
+    url: String,
+    certificate: PathBuf,
+}
+
+impl World {
+    async fn start(name: &str) -> Self {
+        let mut layout = Layout::new(name, false);
+        for variable in ["PROXY_IDP_BACKEND", "PROXY_AUTH_APP_BACKEND", "PROXY_AUTH_BEARER_BACKEND"] {
+            layout.unset(variable);
+        }
+        let port = layout.variables()["PROXY_HTTP_ADDR"].rsplit_once(':').expect("a port").1.to_owned();
+        let certificate = layout.folder().join("data/edge.crt");
+        let family = TestFamily::start_with(layout, Mode::OneProcess, |context| context).await;
+        Self { family, url: format!("https://localhost:{port}"), certificate }
+    }
+
+    fn browser(&self) -> Browser {
+        Browser::trusting(&self.certificate)
+    }
+
+    async fn get(&self, browser: &mut Browser, path: &str) -> Landing {
+        browser.request(Method::GET, &format!("{}{path}", self.url), &[HTML]).await.expect("answers")
+    }
+
+    async fn post(&self, browser: &mut Browser, path: &str, form: &[(&str, &str)]) -> Landing {
+        browser.submit(&format!("{}{path}", self.url), &self.url, form).await.expect("answers")
+    }
+
+    /// A browser in which this user has signed in at the edge.
+    async fn signed_in(&self, login: &str) -> Browser {
+        let mut browser = self.browser();
+        let sent = self.get(&mut browser, "/account").await;
+        let authorize = browser.open(&sent.location).await.expect("answers");
+        let page = browser.open(&authorize.location).await.expect("answers");
+        let who = (login, self.family.layout.password.as_str());
+        let back = log_on(&mut browser, &self.url, &page.location, who).await.expect("a sign-in page");
+        let landed = browser.open(&back.location).await.expect("answers");
+        assert_eq!(landed.status, StatusCode::SEE_OTHER, "{landed:?}");
+        browser
+    }
+
+    /// An access token of this user that a built-in client has got.
+    async fn access_token(&self, login: &str) -> String {
+        let redirect_uri = format!("{}/oidc-callback.html", self.url);
+        let mut browser = self.browser();
+        let metadata = self.get(&mut browser, "/.well-known/openid-configuration").await;
+        let metadata: Value = serde_json::from_str(&metadata.page).expect("JSON");
+        let endpoint = |name: &str| metadata[name].as_str().expect("an endpoint").to_owned();
+        let query = authorization_query("web", &redirect_uri, "openid profile", &[("state", "a-state-of-the-test")]);
+        let begin = browser.open(&format!("{}?{query}", endpoint("authorization_endpoint"))).await.expect("answers");
+        let who = (login, self.family.layout.password.as_str());
+        let back = log_on(&mut browser, &self.url, &begin.location, who).await.expect("a sign-in page");
+        let code = back.parameter("code").unwrap_or_else(|| panic!("no code: {back:?}"));
+        let form = [&code_redemption(&code, &redirect_uri)[..], &[("client_id", "web")]].concat();
+        let answer = browser.submit(&endpoint("token_endpoint"), &self.url, &form).await.expect("answers");
+        let tokens: Value = serde_json::from_str(&answer.page).unwrap_or_else(|_| panic!("no tokens: {answer:?}"));
+        let token = tokens["access_token"].as_str().unwrap_or_else(|| panic!("no token: {tokens}")).to_owned();
+        note_secret(&token);
+        token
+    }
+
+    /// An app token that this browser's user makes on the page.
+    async fn app_token(&self, browser: &mut Browser) -> String {
+        let list = self.get(browser, "/account/tokens").await;
+        let csrf = last_field(&list.page, "csrf");
+        let form = [("csrf", &*csrf), ("label", "phone"), ("expiry", "30"), ("access", "user")];
+        let created = self.post(browser, "/account/tokens", &form).await;
+        let (_, rest) = created.page.split_once("id=\"secret\">").expect("the page shows a token");
+        let secret = rest.split('<').next().expect("a text").to_owned();
+        note_secret(&secret);
+        secret
+    }
+}
+
+/// The value of the last hidden field with this name.
+fn last_field(page: &str, name: &str) -> String {
+    let field = page.rsplit(&format!("name=\"{name}\" value=\"")).next().and_then(|rest| rest.split('"').next());
+    field.expect("the page has the field").to_owned()
+}
+
+/// Row [N6](../../../docs/security-requirements.md#n6).
+#[tokio::test(flavor = "multi_thread")]
+async fn user_disabled_on_a_page_is_out_everywhere() {
+    let world = World::start("administration-disable").await;
+    let mut einstein = world.signed_in("einstein").await;
+    let app_token = world.app_token(&mut einstein).await;
+    let access_token = world.access_token("einstein").await;
+    let authorization = format!("Bearer {access_token}");
+    world.family.authenticate("appauth", "einstein", &app_token).await.expect("the app token is accepted");
+    let bearer = [("authorization", authorization.as_str())];
+    let account = format!("{}/account", world.url);
+    let by_token = world.browser().request(Method::GET, &account, &bearer).await.expect("answers");
+    assert_eq!(by_token.status, StatusCode::OK, "{by_token:?}");
+    assert_eq!(world.get(&mut einstein, "/account").await.status, StatusCode::OK);
+    assert_eq!(world.get(&mut einstein, "/admin/users").await.status, StatusCode::FORBIDDEN);
+
+    let mut admin = world.signed_in("admin").await;
+    let found = world.get(&mut admin, "/admin/users?q=einstein").await;
+    assert_eq!(found.status, StatusCode::OK, "{found:?}");
+    let links = found.page.split("href=\"/admin/users/").skip(1).filter_map(|rest| rest.split('"').next());
+    let id = links.filter(|id| *id != "new").last().unwrap_or_else(|| panic!("no user: {found:?}")).to_owned();
+    let path = format!("/admin/users/{id}/disable");
+    let confirm = world.get(&mut admin, &path).await;
+    assert_eq!(confirm.status, StatusCode::OK, "a recent sign-in: {confirm:?}");
+    let form = [("csrf", confirm.field("csrf"))];
+    let disabled = world.post(&mut admin, &path, &form).await;
+    assert_eq!(disabled.status, StatusCode::SEE_OTHER, "{disabled:?}");
+
+    let out = async {
+        while world.get(&mut einstein, "/account").await.status == StatusCode::OK
+            || world.browser().request(Method::GET, &account, &bearer).await.expect("answers").status == StatusCode::OK
+            || world.family.authenticate("appauth", "einstein", &app_token).await.is_ok()
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(AT_ONCE, out).await.expect("session, access token and app token are refused");
+    let page = world.get(&mut admin, &disabled.location).await;
+    assert!(page.page.contains("The account is disabled."), "{page:?}");
+}
