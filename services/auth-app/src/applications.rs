@@ -1,6 +1,7 @@
 //! Making, listing and ending tokens: by their owner, by an administrator in the owner's name, by the operator.
 
 mod acting;
+mod search;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! The gRPC services: CS3 `ApplicationsAPI` for all users, `OwnTokensAPI` for the account pages, `AppTokensAPI` for the operator.
+//! The gRPC services: CS3 `ApplicationsAPI` for all users, `OwnTokensAPI` for the account pages, `AppTokensAPI` for the operator and administrators.
 
 pub mod applications;
 pub(crate) mod convert;

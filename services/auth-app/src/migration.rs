@@ -2,6 +2,7 @@
 
 mod m20261122_000001_tokens;
 mod m20261124_000002_lives;
+mod m20261129_000003_search;
 
 use sea_orm_migration::prelude::*;
 
@@ -11,7 +12,11 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![m20261122_000001_tokens::migration(), m20261124_000002_lives::migration()]
+        vec![
+            m20261122_000001_tokens::migration(),
+            m20261124_000002_lives::migration(),
+            m20261129_000003_search::migration(),
+        ]
     }
 
     fn migration_table_name() -> DynIden {

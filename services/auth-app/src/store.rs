@@ -5,6 +5,7 @@ mod imported;
 mod last_used;
 mod prune;
 mod rows;
+mod search;
 
 use std::time::SystemTime;
 
@@ -19,6 +20,7 @@ use uuid::Uuid;
 
 use crate::model::{AppToken, Digest, Fingerprint, LastUse, Stored};
 use entity::{token, usage};
+pub use search::{Found, Position, PositionError, TokenFilter};
 
 /// What became of a token that was to be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth_app::Migrator;
 use auth_app::model::{AppToken, Fingerprint, Kind, LastUse, Life, Stored};
-use auth_app::store::{Added, ImportedToken, Page, TokenStore, Use};
+use auth_app::store::{Added, ImportedToken, Page, Position, TokenFilter, TokenStore, Use};
 use authn::{Grants, UserId, UserType};
 use store::Database;
 use uuid::Uuid;
@@ -67,6 +67,7 @@ async fn suite(database: Database) {
     used(&tokens).await;
     taken_over(&tokens).await;
     pruned(&tokens).await;
+    searched(&tokens).await;
 }
 
 async fn kept_and_ended(tokens: &TokenStore) {
@@ -208,6 +209,50 @@ async fn pruned(tokens: &TokenStore) {
     assert!(tokens.prune(at(2100), 100).await.expect("prunes") > 0);
     assert_eq!(ids(tokens, &owner("f"), at(1500)).await, [42], "never is never");
     assert_eq!(tokens.get(imported).await.expect("reads"), None);
+}
+
+async fn searched(tokens: &TokenStore) {
+    // those of the suite so far are over
+    let now = at(3000);
+    let new = |number: u8, name: &str, label: &str, created: u64, expires: Option<u64>| {
+        let mut stored = stored(number, owner(name));
+        label.clone_into(&mut stored.token.label);
+        stored.token.created = at(created);
+        stored.token.life = Life::Fixed(expires.map(at));
+        stored
+    };
+    let all = [
+        new(51, "g", "Phone_1", 2500, Some(9000)),
+        new(52, "g", "laptop", 2600, Some(4000)),
+        new(53, "h", "PHONE of 100%", 2600, Some(9000)),
+        new(54, "h", "revoked phone", 2700, Some(9000)),
+    ];
+    for token in &all {
+        add(tokens, token).await;
+    }
+    assert!(tokens.revoke(&owner("h"), all[3].token.id, at(2800)).await.expect("revokes"));
+    let last_use = LastUse { at: at(2900), source: None, user_agent: "curl".to_owned() };
+    tokens.write_uses(&[Use { token: all[0].token.id, last_use, slid: None }]).await.expect("writes");
+    let any = TokenFilter::default;
+    let found = async |filter: TokenFilter, after: Option<Position>, limit: u64| {
+        let found = tokens.search(&filter, after, limit, now).await.expect("searches");
+        let ids: Vec<_> = found.tokens.iter().map(|token| token.id.as_u128()).collect();
+        (ids, found.next)
+    };
+    // 42 of another user never ends
+    assert_eq!(found(any(), None, 10).await, (vec![53, 52, 51, 42], None), "the newest first");
+    let (first, next) = found(any(), None, 1).await;
+    let position = Position { created: at(2600), id: all[2].token.id };
+    assert_eq!((first, next), (vec![53], Some(position)));
+    assert_eq!(found(any(), next, 2).await.0, [52, 51]);
+    assert_eq!(found(TokenFilter { owner: Some(owner("g")), ..any() }, None, 10).await.0, [52, 51]);
+    for (text, ids) in [("phone", vec![53, 51]), ("E_1", vec![51]), ("100%", vec![53]), ("%", vec![53]), ("x", vec![])]
+    {
+        let label = TokenFilter { label: Some(text.to_owned()), ..any() };
+        assert_eq!(found(label, None, 10).await.0, ids, "{text}");
+    }
+    assert_eq!(found(TokenFilter { unused_since: Some(at(2700)), ..any() }, None, 10).await.0, [53, 52, 42]);
+    assert_eq!(found(TokenFilter { expires_before: Some(at(5000)), ..any() }, None, 10).await.0, [52]);
 }
 
 #[tokio::test]

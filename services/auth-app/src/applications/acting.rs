@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ::token::Claims;
 use authn::audit::Event;
 use authn::{Access, Caller, Claim, DirectoryError, Grants, Groups, Permission, User, UserId, amr};
+use runtime::OPERATOR;
 use tracing::field::display;
 use uuid::Uuid;
 
@@ -41,6 +42,8 @@ enum Right {
     Impersonation(String),
     /// The operator of the installation.
     Operator,
+    /// An administrator who has signed in, and looks after the tokens of others without acting in their names.
+    Administrator,
 }
 
 impl Applications {
@@ -91,8 +94,8 @@ impl Applications {
         Ok(ActingAs { claims, caller, owner, is_active, right: Right::Impersonation(reason) })
     }
 
-    /// Any user's tokens, for the operator; the caller of this function must have checked that it serves one. An identifier
-    /// also selects the tokens of a user who is no longer in the directory.
+    /// Any user's tokens, for the operator or an administrator; the caller of this function must have checked that it serves one. An
+    /// identifier also selects the tokens of a user who is no longer in the directory.
     ///
     /// # Errors
     /// When there is no such person.
@@ -102,19 +105,26 @@ impl Applications {
         caller: &'a Caller,
         who: &PersonRef,
     ) -> Result<ActingAs<'a>, ApplicationsError> {
-        let (owner, is_active) = match (self.person(who).await, &who.id) {
-            (Ok(user), _) => (user.id.clone(), user.is_active()),
-            (Err(ApplicationsError::NoSuchUser), Some(id)) => {
-                (UserId { opaque_id: id.clone(), ..UserId::default() }, false)
-            }
-            (Err(error), _) => return Err(error),
-        };
+        let (owner, is_active) = self.owner(who).await?;
         Ok(ActingAs { is_active, ..Self::operate_on(claims, caller, owner) })
     }
 
     /// The same, by what a token says of its owner.
     pub(crate) fn operate_on<'a>(claims: &'a Claims, caller: &'a Caller, owner: UserId) -> ActingAs<'a> {
-        ActingAs { claims, caller, owner, is_active: false, right: Right::Operator }
+        let is_operator = claims.amr.iter().any(|method| method == OPERATOR);
+        let right = if is_operator { Right::Operator } else { Right::Administrator };
+        ActingAs { claims, caller, owner, is_active: false, right }
+    }
+
+    /// The owner of tokens, and whether this user may sign in. An identifier alone also names one who is no longer in the directory.
+    pub(super) async fn owner(&self, who: &PersonRef) -> Result<(UserId, bool), ApplicationsError> {
+        match (self.person(who).await, &who.id) {
+            (Ok(user), _) => Ok((user.id.clone(), user.is_active())),
+            (Err(ApplicationsError::NoSuchUser), Some(id)) => {
+                Ok((UserId { opaque_id: id.clone(), ..UserId::default() }, false))
+            }
+            (Err(error), _) => Err(error),
+        }
     }
 
     /// The directory alone decides which login names are the same, as where people sign in.
@@ -187,7 +197,7 @@ impl ActingAs<'_> {
             return Err(ApplicationsError::NoSuchUser);
         }
         match self.right {
-            Right::Own => Ok(grants.check_within(&self.claims.scopes)?),
+            Right::Own | Right::Administrator => Ok(grants.check_within(&self.claims.scopes)?),
             Right::Impersonation(_) | Right::Operator => Ok(()),
         }
     }
@@ -198,6 +208,7 @@ impl ActingAs<'_> {
             Right::Own => ("own", ""),
             Right::Impersonation(reason) => ("impersonation", reason.as_str()),
             Right::Operator => ("operator", ""),
+            Right::Administrator => ("administrator", ""),
         };
         Event {
             reason: &reason,

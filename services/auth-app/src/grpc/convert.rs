@@ -60,7 +60,8 @@ fn seconds(number: i64) -> Duration {
     Duration::from_secs(u64::try_from(number).unwrap_or_default())
 }
 
-fn moment(seconds: i64) -> SystemTime {
+/// Seconds since the epoch, as messages have them, as a time.
+pub(super) fn moment(seconds: i64) -> SystemTime {
     time(seconds.saturating_mul(1_000_000))
 }
 

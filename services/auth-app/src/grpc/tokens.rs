@@ -1,13 +1,14 @@
-//! `AppTokensAPI`, for the operator.
+//! `AppTokensAPI`, for the operator, and for administrators who look after the tokens of others.
 
 use std::sync::Arc;
 
 use ::token::{Claims, Verifier, authorize_admin};
-use authn::Caller;
+use authn::{Caller, amr};
 use proto::doorward::apptokens::v1::{
     CreateTokenRequest, CreateTokenResponse, GetTokenRequest, GetTokenResponse, ImportOutcome, ImportTokensRequest,
     ImportTokensResponse, ListTokensRequest, ListTokensResponse, PruneTokensRequest, PruneTokensResponse,
-    RevokeTokenRequest, RevokeTokenResponse, RevokeTokensRequest, RevokeTokensResponse,
+    RevokeTokenRequest, RevokeTokenResponse, RevokeTokensRequest, RevokeTokensResponse, SearchTokensRequest,
+    SearchTokensResponse,
     app_tokens_api_server::{AppTokensApi, AppTokensApiServer},
 };
 use runtime::{Clock, OPERATOR};
@@ -20,7 +21,7 @@ use super::convert;
 use crate::applications::{Applications, ApplicationsError};
 use crate::import::Outcome;
 use crate::prune::Pruner;
-use crate::store::Page;
+use crate::store::{Page, PositionError, TokenFilter};
 
 /// Entries of a page, at most and when nothing is said.
 const PAGE: u32 = 100;
@@ -29,7 +30,7 @@ const MOST_IMPORTED: usize = 500;
 /// As large as that many are.
 const IMPORT_LIMIT: usize = 2 * 1024 * 1024;
 
-/// The gRPC face for the operator.
+/// The gRPC face for the operator and administrators.
 pub struct Api {
     pub(crate) applications: Arc<Applications>,
     pub(crate) pruner: Pruner,
@@ -43,6 +44,18 @@ pub fn serve(api: Api, limit: Option<usize>) -> AppTokensApiServer<Api> {
 }
 
 impl Api {
+    /// Who calls, if it is the operator, or an administrator who has signed in: these may see and end tokens, but not make them
+    /// (`docs/security-requirements.md#n40`).
+    fn administrator<T>(&self, request: &Request<T>) -> Result<(Claims, Caller), Status> {
+        let claims = authorize_admin(&self.verifier, self.clock.now(), request.metadata())?;
+        let is_program = claims.amr.iter().any(|method| amr::is_of_program(method));
+        if is_program || claims.amr.is_empty() || claims.actor.is_some() {
+            let text = "app tokens of others are managed by administrators who have signed in, not by programs";
+            return Err(status::grpc(Failure::PermissionDenied, text));
+        }
+        Ok((claims, Caller::of(request.metadata(), request.extensions())))
+    }
+
     /// Who calls, if it is the operator: an administrator's session is not enough, or impersonation could not be off.
     fn operator<T>(&self, request: &Request<T>) -> Result<(Claims, Caller), Status> {
         let caller = Caller::of(request.metadata(), request.extensions());
@@ -61,8 +74,12 @@ fn refused(error: &ApplicationsError) -> Status {
     status::grpc(error.kind(), error.to_string())
 }
 
+fn invalid(problem: impl Into<String>) -> Status {
+    status::grpc(Failure::InvalidArgument, problem)
+}
+
 fn id(text: &str) -> Result<Uuid, Status> {
-    Uuid::try_parse(text).map_err(|_| status::grpc(Failure::InvalidArgument, "id is not a UUID"))
+    Uuid::try_parse(text).map_err(|_| invalid("id is not a UUID"))
 }
 
 #[tonic::async_trait]
@@ -84,7 +101,7 @@ impl AppTokensApi for Api {
     }
 
     async fn list_tokens(&self, request: Request<ListTokensRequest>) -> Result<Response<ListTokensResponse>, Status> {
-        let (claims, caller) = self.operator(&request)?;
+        let (claims, caller) = self.administrator(&request)?;
         let ListTokensRequest { owner, page_size, page_token } = request.into_inner();
         let after = if page_token.is_empty() { None } else { Some(id(&page_token)?) };
         let size = if page_size == 0 { PAGE } else { page_size.min(PAGE) };
@@ -100,8 +117,34 @@ impl AppTokensApi for Api {
         Ok(Response::new(ListTokensResponse { tokens, next_page_token: next.unwrap_or_default() }))
     }
 
+    async fn search_tokens(
+        &self,
+        request: Request<SearchTokensRequest>,
+    ) -> Result<Response<SearchTokensResponse>, Status> {
+        self.administrator(&request)?;
+        let SearchTokensRequest { owner, label, unused_since, expires_before, page_size, page_token } =
+            request.into_inner();
+        let after = match &*page_token {
+            "" => None,
+            token => Some(token.parse().map_err(|error: PositionError| invalid(error.to_string()))?),
+        };
+        let filter = TokenFilter {
+            owner: None,
+            label: Some(label).filter(|label| !label.is_empty()),
+            unused_since: unused_since.map(convert::moment),
+            expires_before: expires_before.map(convert::moment),
+        };
+        let owner = owner.map(|owner| convert::person(Some(owner)));
+        let size = if page_size == 0 { PAGE } else { page_size.min(PAGE) };
+        let found = self.applications.search(owner.as_ref(), filter, (after, size)).await;
+        let found = found.map_err(|error| refused(&error))?;
+        let tokens = found.tokens.iter().map(convert::token).collect();
+        let next_page_token = found.next.map(|next| next.to_string()).unwrap_or_default();
+        Ok(Response::new(SearchTokensResponse { tokens, next_page_token }))
+    }
+
     async fn get_token(&self, request: Request<GetTokenRequest>) -> Result<Response<GetTokenResponse>, Status> {
-        self.operator(&request)?;
+        self.administrator(&request)?;
         let found = self.applications.any(id(&request.into_inner().id)?).await.map_err(|error| refused(&error))?;
         Ok(Response::new(GetTokenResponse { token: Some(convert::token(&found)) }))
     }
@@ -110,7 +153,7 @@ impl AppTokensApi for Api {
         &self,
         request: Request<RevokeTokenRequest>,
     ) -> Result<Response<RevokeTokenResponse>, Status> {
-        let (claims, caller) = self.operator(&request)?;
+        let (claims, caller) = self.administrator(&request)?;
         let which = request.into_inner().token;
         let revoked = async {
             let id = self.applications.named(&which, None).await?;
@@ -126,7 +169,7 @@ impl AppTokensApi for Api {
         &self,
         request: Request<RevokeTokensRequest>,
     ) -> Result<Response<RevokeTokensResponse>, Status> {
-        let (claims, caller) = self.operator(&request)?;
+        let (claims, caller) = self.administrator(&request)?;
         let owner = convert::person(request.into_inner().owner);
         let revoked = async {
             let acting = self.applications.operate(&claims, &caller, &owner).await?;

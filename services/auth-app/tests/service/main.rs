@@ -1,5 +1,6 @@
 //! The service over a database of the test's own, with a clock that the test moves.
 
+mod administration;
 mod api;
 mod audit;
 mod delegated;

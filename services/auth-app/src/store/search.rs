@@ -1,0 +1,200 @@
+//! Searching the tokens of all users, the newest first.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use authn::UserId;
+use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use store::StoreError;
+use store::columns::{micros, time};
+use uuid::Uuid;
+
+use super::entity::{token, usage};
+use super::{TokenStore, owned_by, rows};
+use crate::model::AppToken;
+
+/// How many tokens one search looks through at most, so that one that finds none among a million costs no more than others.
+const LOOKED_THROUGH: u64 = 20_000;
+
+/// Which tokens are searched for.
+#[derive(Debug, Clone, Default)]
+pub struct TokenFilter {
+    /// Only those of this user.
+    pub owner: Option<UserId>,
+    /// Only those whose label contains this text, in upper or lower case.
+    pub label: Option<String>,
+    /// Only those that were neither used nor made since this time.
+    pub unused_since: Option<SystemTime>,
+    /// Only those that end before this time.
+    pub expires_before: Option<SystemTime>,
+}
+
+/// The last token that was looked at: when it was made, and its identifier among those of the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// When it was made.
+    pub created: SystemTime,
+    /// Its identifier.
+    pub id: Uuid,
+}
+
+/// A text that is no position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("page_token is not one that was returned")]
+pub struct PositionError;
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", micros(self.created), self.id.simple())
+    }
+}
+
+impl FromStr for Position {
+    type Err = PositionError;
+
+    fn from_str(text: &str) -> Result<Self, PositionError> {
+        let (created, id) = text.split_once('.').ok_or(PositionError)?;
+        let created = created.parse().map_err(|_| PositionError)?;
+        Ok(Self { created: time(created), id: id.parse().map_err(|_| PositionError)? })
+    }
+}
+
+/// What a search has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The tokens. They may be fewer than asked for, and yet not the last.
+    pub tokens: Vec<AppToken>,
+    /// Where the search goes on; `None` if it has looked at all tokens.
+    pub next: Option<Position>,
+}
+
+impl TokenStore {
+    /// The live tokens that fit the filter, the newest first: those behind a position, `limit` at most.
+    pub async fn search(
+        &self,
+        filter: &TokenFilter,
+        after: Option<Position>,
+        limit: u64,
+        now: SystemTime,
+    ) -> Result<Found, StoreError> {
+        // those of one user are few, and have an index of their own
+        let horizon = if filter.owner.is_some() { None } else { self.horizon(after).await? };
+        let which = Condition::all()
+            .add(live(now))
+            .add(self.fits(filter))
+            .add_option(after.map(behind))
+            .add_option(horizon.map(up_to));
+        let query = token::Entity::find()
+            .find_also_related(usage::Entity)
+            .filter(which)
+            .order_by_desc(token::Column::Created)
+            .order_by_desc(token::Column::Id)
+            .limit(limit.saturating_add(1));
+        let read = || async { Ok(query.clone().all(self.0.reader()).await?) };
+        let found = self.0.run(read).await?.into_iter().map(|row| Ok(rows::stored(row)?.token));
+        let mut tokens = found.collect::<Result<Vec<AppToken>, StoreError>>()?;
+        let has_more = u64::try_from(tokens.len()).is_ok_and(|count| count > limit);
+        if has_more {
+            tokens.pop();
+        }
+        let last = tokens.last().map(|last| Position { created: last.created, id: last.id });
+        Ok(Found { next: if has_more { last } else { horizon }, tokens })
+    }
+
+    /// The last token that a search from this position looks at; `None` if there are fewer behind it.
+    async fn horizon(&self, after: Option<Position>) -> Result<Option<Position>, StoreError> {
+        let query = token::Entity::find()
+            .select_only()
+            .column(token::Column::Created)
+            .column(token::Column::Id)
+            .filter(token::Column::Revoked.is_null())
+            .filter(Condition::all().add_option(after.map(behind)))
+            .order_by_desc(token::Column::Created)
+            .order_by_desc(token::Column::Id)
+            .offset(LOOKED_THROUGH - 1)
+            .limit(1);
+        let read = || async { Ok(query.clone().into_tuple().all(self.0.reader()).await?) };
+        let found: Vec<(i64, Uuid)> = self.0.run(read).await?;
+        Ok(found.first().map(|&(created, id)| Position { created: time(created), id }))
+    }
+
+    fn fits(&self, filter: &TokenFilter) -> Condition {
+        let TokenFilter { owner, label, unused_since, expires_before } = filter;
+        Condition::all()
+            .add_option(owner.as_ref().map(owned_by))
+            .add_option(label.as_ref().map(|label| self.label_contains(label)))
+            .add_option(unused_since.map(unused))
+            .add_option(expires_before.map(ending))
+    }
+
+    /// The text is somewhere in the label; what has a meaning in a pattern has none in the text.
+    fn label_contains(&self, text: &str) -> Condition {
+        // as the function of the database has it, which in SQLite knows only the letters of ASCII
+        let text = if self.0.is_postgres() { text.to_lowercase() } else { text.to_ascii_lowercase() };
+        let mut pattern = String::from("%");
+        for character in text.chars() {
+            if matches!(character, '%' | '_' | '!') {
+                pattern.push('!');
+            }
+            pattern.push(character);
+        }
+        pattern.push('%');
+        let label = Expr::expr(Func::lower(Expr::col((token::Entity, token::Column::Label))));
+        Condition::all().add(label.like(LikeExpr::new(pattern).escape('!')))
+    }
+}
+
+/// The tokens that are neither revoked nor over.
+fn live(now: SystemTime) -> Condition {
+    let now = micros(now);
+    let unslid = Condition::any().add(token::Column::Slide.is_null()).add(usage::Column::Slid.gt(now));
+    // as an expression, or SQLite would read all live tokens by their end and then sort them
+    let end = Expr::col((token::Entity, token::Column::Expires)).add(0_i64);
+    Condition::all().add(token::Column::Revoked.is_null()).add(end.gt(now)).add(unslid)
+}
+
+fn unused(since: SystemTime) -> Condition {
+    let since = micros(since);
+    let unused = Condition::any().add(usage::Column::Used.is_null()).add(usage::Column::Used.lt(since));
+    Condition::all().add(token::Column::Created.lt(since)).add(unused)
+}
+
+fn ending(before: SystemTime) -> Condition {
+    let before = micros(before);
+    let end = Expr::col((token::Entity, token::Column::Expires)).add(0_i64);
+    let slides = Condition::all().add(token::Column::Slide.is_not_null()).add(usage::Column::Slid.lt(before));
+    Condition::any().add(end.lt(before)).add(slides)
+}
+
+/// The tokens that are looked at after one.
+fn behind(Position { created, id }: Position) -> Condition {
+    let created = micros(created);
+    let behind = Condition::any().add(token::Column::Created.lt(created)).add(token::Column::Id.lt(id));
+    Condition::all().add(token::Column::Created.lte(created)).add(behind)
+}
+
+/// The tokens that are looked at before one, and that one.
+fn up_to(Position { created, id }: Position) -> Condition {
+    let created = micros(created);
+    let before = Condition::any().add(token::Column::Created.gt(created)).add(token::Column::Id.gte(id));
+    Condition::all().add(token::Column::Created.gte(created)).add(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    #[test]
+    fn position_is_read_back_and_nothing_else_is_one() {
+        let created = UNIX_EPOCH + Duration::from_micros(1_700_000_000_000_001);
+        let position = Position { created, id: Uuid::from_u128(7) };
+        assert_eq!(position.to_string().parse(), Ok(position));
+        for text in ["", ".", "1", "1.", "x.00000000000000000000000000000007", "1.7"] {
+            assert_eq!(text.parse::<Position>(), Err(PositionError), "{text}");
+        }
+    }
+}
