@@ -462,6 +462,7 @@ async fn own_paths() {
     let found = paths!(apptokens::v1::app_tokens_api_client::AppTokensApiClient;
         create_token(apptokens::v1::CreateTokenRequest),
         list_tokens(apptokens::v1::ListTokensRequest),
+        search_tokens(apptokens::v1::SearchTokensRequest),
         get_token(apptokens::v1::GetTokenRequest),
         revoke_token(apptokens::v1::RevokeTokenRequest),
         revoke_tokens(apptokens::v1::RevokeTokensRequest),
@@ -470,7 +471,16 @@ async fn own_paths() {
     assert_paths(
         &found,
         "doorward.apptokens.v1.AppTokensAPI",
-        &["CreateToken", "ListTokens", "GetToken", "RevokeToken", "RevokeTokens", "PruneTokens", "ImportTokens"],
+        &[
+            "CreateToken",
+            "ListTokens",
+            "SearchTokens",
+            "GetToken",
+            "RevokeToken",
+            "RevokeTokens",
+            "PruneTokens",
+            "ImportTokens",
+        ],
     );
 
     let found = paths!(apptokens::v1::own_tokens_api_client::OwnTokensApiClient;
@@ -522,6 +532,7 @@ async fn paths_of_accounts() {
         list_user_sessions(idp::v1::ListUserSessionsRequest),
         end_user_session(idp::v1::EndUserSessionRequest),
         end_all_user_sessions(idp::v1::EndAllUserSessionsRequest),
+        end_every_users_sessions(idp::v1::EndEveryUsersSessionsRequest),
         list_user_applications(idp::v1::ListUserApplicationsRequest),
         disconnect_user_application(idp::v1::DisconnectUserApplicationRequest),
         list_user_events(idp::v1::ListUserEventsRequest));
@@ -532,6 +543,7 @@ async fn paths_of_accounts() {
             "ListUserSessions",
             "EndUserSession",
             "EndAllUserSessions",
+            "EndEveryUsersSessions",
             "ListUserApplications",
             "DisconnectUserApplication",
             "ListUserEvents",

@@ -81,6 +81,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: idp::command::SessionCommand,
     },
+    /// Shows what has happened with the accounts of users, and what administrators have done
+    Audit {
+        #[command(subcommand)]
+        command: idp::command::AuditCommand,
+    },
     /// Prints the completions of a shell
     Completions {
         /// The shell
@@ -377,6 +382,7 @@ mod tests {
             &["client", "show", "-app"],
             &["session", "list", "--user", "-marie", "--json"],
             &["session", "end", "--user", "-marie", "--yes"],
+            &["audit", "list", "--user", "-marie", "--json"],
             &["client", "remove", "-app", "--yes"],
             &["client", "rotate", "-app", "--grace", "1h"],
             &["client", "add", "--id", "-app", "--public"],

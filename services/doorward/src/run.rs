@@ -51,6 +51,10 @@ fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
             let defaults = Defaults::new(&kept(&environment)?).idp();
             runtime::block_on(command.run(&defaults, &Context::new(environment)))
         }
+        Command::Audit { command } => {
+            let defaults = Defaults::new(&kept(&environment)?).idp();
+            runtime::block_on(command.run(&defaults, &Context::new(environment)))
+        }
         Command::Completions { shell } => command::shell::completions(shell),
         Command::Man { folder } => command::shell::man(folder.as_deref()),
         Command::Health { output } => {

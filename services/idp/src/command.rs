@@ -1,5 +1,6 @@
 //! The command line, with which operators call the running service.
 
+mod audit;
 mod client;
 mod factors;
 mod keys;
@@ -11,6 +12,7 @@ use authn::BoxError;
 use clap::Subcommand;
 use runtime::Context;
 
+pub use audit::AuditCommand;
 pub use client::ClientCommand;
 pub use factors::reset_factors;
 pub use keys::KeysCommand;
@@ -30,6 +32,9 @@ pub enum Command {
     /// Shows and ends the sessions of users; the service must be running
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Shows the audit log; the service must be running
+    #[command(subcommand)]
+    Audit(AuditCommand),
 }
 
 impl Command {
@@ -42,6 +47,7 @@ impl Command {
             Self::Client(command) => command.run(defaults, context).await,
             Self::Keys(command) => command.run(defaults, context).await,
             Self::Session(command) => command.run(defaults, context).await,
+            Self::Audit(command) => command.run(defaults, context).await,
         }
     }
 }

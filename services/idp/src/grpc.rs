@@ -3,6 +3,7 @@
 pub mod account;
 pub mod account_admin;
 mod account_messages;
+mod change;
 mod convert;
 pub mod factors;
 pub mod keys;
@@ -13,6 +14,7 @@ mod tests;
 use std::time::Duration;
 
 use ::token::{Claims, authorize_admin};
+use authn::Caller;
 use proto::doorward::idp::v1::{
     AddClientRequest, AddClientResponse, AddInitialAccessRequest, AddInitialAccessResponse, GetClientRequest,
     GetClientResponse, ListClientsRequest, ListClientsResponse, RemoveClientRequest, RemoveClientResponse,
@@ -24,6 +26,7 @@ use status::Kind;
 use store::StoreError;
 use tonic::{Request, Response, Status};
 
+use self::change::Change;
 use crate::Provider;
 use crate::engine::claims::check_id_token_claims;
 use crate::engine::clients::{Addition, ChangeError, Metadata, secret};
@@ -49,9 +52,16 @@ pub fn serve(provider: Provider, limit: Option<usize>) -> IdpAdminApiServer<Api>
 }
 
 impl Api {
-    /// The claims of the caller, who has to be an administrator.
-    fn admin<T>(&self, request: &Request<T>) -> Result<Claims, Status> {
-        Ok(authorize_admin(&self.0.verifier, self.0.clock.now(), request.metadata())?)
+    /// The caller, who has to be an administrator.
+    fn admin<T>(&self, request: &Request<T>) -> Result<(Claims, Caller), Status> {
+        let claims = authorize_admin(&self.0.verifier, self.0.clock.now(), request.metadata())?;
+        Ok((claims, Caller::of(request.metadata(), request.extensions())))
+    }
+
+    /// Records what was done with a client.
+    fn record(&self, (claims, caller): &(Claims, Caller), event: &str, client: &str) {
+        let change = Change { event, client, ..Change::default() };
+        change::record(&self.0.audit_events, (claims, caller), &change, self.0.clock.now());
     }
 }
 
@@ -75,13 +85,13 @@ fn invalid(text: impl Into<String>) -> Status {
 #[tonic::async_trait]
 impl IdpAdminApi for Api {
     async fn add_client(&self, request: Request<AddClientRequest>) -> Result<Response<AddClientResponse>, Status> {
-        let by = self.admin(&request)?.user.username;
+        let by = self.admin(&request)?;
         let metadata = Metadata::parse(request.into_inner().metadata.as_bytes());
         let metadata = metadata.and_then(|metadata| metadata.refuse_unknown().map(|()| metadata));
         let metadata = metadata.map_err(|error| refused(&error.into()))?;
         check_id_token_claims(&metadata).map_err(|error| refused(&error.into()))?;
         let made = self.0.clients.add(metadata, Addition::ByOperator).await.map_err(|error| refused(&error))?;
-        tracing::info!(client = made.described.client.id, by, "a client was added");
+        self.record(&by, "client_add", &made.described.client.id);
         let secret = made.secret.map(|secret| secret.expose_secret().to_owned()).unwrap_or_default();
         Ok(Response::new(AddClientResponse { client: Some(convert::client(&made.described)), secret }))
     }
@@ -113,13 +123,13 @@ impl IdpAdminApi for Api {
         &self,
         request: Request<UpdateClientRequest>,
     ) -> Result<Response<UpdateClientResponse>, Status> {
-        let by = self.admin(&request)?.user.username;
+        let by = self.admin(&request)?;
         let UpdateClientRequest { id, metadata } = request.into_inner();
         let changes = serde_json::from_str(&metadata).map_err(|_| invalid("metadata: is no JSON object"))?;
         let metadata = self.0.clients.updated(&id, changes).await.map_err(|error| refused(&error))?;
         check_id_token_claims(&metadata).map_err(|error| refused(&error.into()))?;
         let made = self.0.clients.replace(&id, metadata, None).await.map_err(|error| refused(&error))?;
-        tracing::info!(client = id, by, "a client was changed");
+        self.record(&by, "client_update", &id);
         let secret = made.secret.map(|secret| secret.expose_secret().to_owned()).unwrap_or_default();
         Ok(Response::new(UpdateClientResponse { client: Some(convert::client(&made.described)), secret }))
     }
@@ -128,14 +138,14 @@ impl IdpAdminApi for Api {
         &self,
         request: Request<RotateSecretRequest>,
     ) -> Result<Response<RotateSecretResponse>, Status> {
-        let by = self.admin(&request)?.user.username;
+        let by = self.admin(&request)?;
         let RotateSecretRequest { id, grace } = request.into_inner();
         let grace = Duration::from_secs(grace);
         if grace > MOST_GRACE {
             return Err(invalid("grace is longer than 30 days"));
         }
         let secret = self.0.clients.rotate(&id, grace).await.map_err(|error| refused(&error))?;
-        tracing::info!(client = id, by, "a client has a new secret");
+        self.record(&by, "client_secret_rotate", &id);
         Ok(Response::new(RotateSecretResponse { secret: secret.expose_secret().to_owned() }))
     }
 
@@ -143,10 +153,10 @@ impl IdpAdminApi for Api {
         &self,
         request: Request<RemoveClientRequest>,
     ) -> Result<Response<RemoveClientResponse>, Status> {
-        let by = self.admin(&request)?.user.username;
+        let by = self.admin(&request)?;
         let id = request.into_inner().id;
         self.0.clients.remove(&id).await.map_err(|error| refused(&error))?;
-        tracing::info!(client = id, by, "a client was removed");
+        self.record(&by, "client_remove", &id);
         Ok(Response::new(RemoveClientResponse {}))
     }
 
@@ -154,7 +164,7 @@ impl IdpAdminApi for Api {
         &self,
         request: Request<AddInitialAccessRequest>,
     ) -> Result<Response<AddInitialAccessResponse>, Status> {
-        let by = self.admin(&request)?.user.username;
+        let by = self.admin(&request)?;
         let AddInitialAccessRequest { uses, expires_in } = request.into_inner();
         if !(1..=MOST_USES).contains(&uses) {
             return Err(invalid(format!("uses is not from 1 to {MOST_USES}")));
@@ -166,7 +176,7 @@ impl IdpAdminApi for Api {
         let expires = self.0.clock.now() + Duration::from_secs(expires_in);
         let digest = secret::digest(token.expose_secret());
         self.0.store.add_initial_access(digest, uses, expires).await.map_err(|error| failed(&error))?;
-        tracing::info!(by, uses, "an initial access token was made");
+        self.record(&by, "initial_access_add", "");
         let expires = i64::try_from(seconds(expires)).unwrap_or(i64::MAX);
         Ok(Response::new(AddInitialAccessResponse { token: token.expose_secret().to_owned(), expires }))
     }

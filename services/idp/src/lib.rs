@@ -175,7 +175,8 @@ pub fn app(opened: &IdpService) -> Result<App, BoxError> {
         tracing::warn!("whoever reaches this service may register a client (IDP_ALLOW_OPEN_CLIENT_REGISTRATION)");
     }
     let limit = provider.config.grpc.max_received_message_size;
-    let keys = grpc::keys::serve(provider.keys.clone(), provider.verifier.clone(), provider.clock.clone(), limit);
+    let (events, verifier, clock) = (&provider.audit_events, &provider.verifier, &provider.clock);
+    let keys = grpc::keys::serve(provider.keys.clone(), events.clone(), verifier.clone(), clock.clone(), limit);
     let routes = tonic::service::Routes::new(grpc::serve(provider.clone(), limit)).add_service(keys);
     let routes = routes.add_service(grpc::account::serve(provider.clone(), limit));
     let routes = routes.add_service(grpc::account_admin::serve(provider.clone(), limit));

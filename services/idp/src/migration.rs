@@ -8,6 +8,7 @@ mod m20261203_000001_session_sources;
 mod m20261203_000002_events;
 mod m20261204_000001_factors;
 mod m20261205_000001_passkeys;
+mod m20261205_000002_audit_log;
 
 use sea_orm_migration::prelude::*;
 
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             m20261203_000002_events::migration(),
             m20261204_000001_factors::migration(),
             m20261205_000001_passkeys::migration(),
+            m20261205_000002_audit_log::migration(),
         ]
     }
 

@@ -6,9 +6,10 @@ use authn::BoxError;
 use config::load_over;
 use proto::doorward::idp::v1::{
     AccountSession, AddClientRequest, AddInitialAccessRequest, Client, EndAllUserSessionsRequest,
-    EndUserSessionRequest, GetClientRequest, Key, ListClientsRequest, ListClientsResponse, ListKeysRequest,
-    ListUserSessionsRequest, ListUserSessionsResponse, RemoveClientRequest, ResetFactorsRequest, RetireKeyRequest,
-    RotateKeyRequest, RotateSecretRequest, UpdateClientRequest, account_admin_api_client::AccountAdminApiClient,
+    EndEveryUsersSessionsRequest, EndUserSessionRequest, GetClientRequest, Key, ListClientsRequest,
+    ListClientsResponse, ListKeysRequest, ListUserEventsRequest, ListUserEventsResponse, ListUserSessionsRequest,
+    ListUserSessionsResponse, RemoveClientRequest, ResetFactorsRequest, RetireKeyRequest, RotateKeyRequest,
+    RotateSecretRequest, UpdateClientRequest, account_admin_api_client::AccountAdminApiClient,
     factors_api_client::FactorsApiClient, idp_admin_api_client::IdpAdminApiClient, keys_api_client::KeysApiClient,
 };
 use runtime::{Context, Service, client, endpoint_of, operator_token};
@@ -128,6 +129,27 @@ impl Operator {
     pub(super) async fn end_all_sessions(&mut self, message: EndAllUserSessionsRequest) -> Result<(), BoxError> {
         let answer = self.accounts.end_all_user_sessions(self.request(message)).await;
         self.answered(answer).map(drop)
+    }
+
+    /// Signs all users out everywhere; returns how many.
+    pub(super) async fn end_every_users_sessions(&mut self) -> Result<u64, BoxError> {
+        let (mut users, mut page_token) = (0, String::new());
+        loop {
+            let message = EndEveryUsersSessionsRequest { page_token };
+            let answer = self.accounts.end_every_users_sessions(self.request(message)).await;
+            let answer = self.answered(answer)?;
+            users += u64::from(answer.users);
+            if answer.next_page_token.is_empty() {
+                return Ok(users);
+            }
+            page_token = answer.next_page_token;
+        }
+    }
+
+    /// A page of the events of the audit log.
+    pub(super) async fn events(&mut self, message: ListUserEventsRequest) -> Result<ListUserEventsResponse, BoxError> {
+        let answer = self.accounts.list_user_events(self.request(message)).await;
+        self.answered(answer)
     }
 
     /// Removes the second factors of a user. Returns whether there were any.

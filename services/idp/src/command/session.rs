@@ -51,6 +51,9 @@ struct Which {
     /// The login name of a user who is signed out everywhere, also of applications that stay signed in by refresh tokens
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     user: Option<String>,
+    /// All users are signed out everywhere
+    #[arg(long)]
+    everyone: bool,
 }
 
 impl SessionCommand {
@@ -93,7 +96,14 @@ impl List {
 
 impl End {
     async fn run(self, operator: &mut Operator) -> Result<(), BoxError> {
-        let Self { which: Which { id, user }, confirmation } = self;
+        let Self { which: Which { id, user, everyone }, confirmation } = self;
+        if everyone {
+            if confirmation.is_given("Sign all users out everywhere?")? {
+                let users = operator.end_every_users_sessions().await?;
+                print(format_args!("signed {users} users out everywhere\n"))?;
+            }
+            return Ok(());
+        }
         if let Some(id) = id {
             let question = format!("End the session {id}, and everything that was granted in it?");
             if confirmation.is_given(&question)? {
@@ -110,12 +120,13 @@ impl End {
     }
 }
 
-fn named(username: String) -> AccountUser {
+/// The user with this login name.
+pub(super) fn named(username: String) -> AccountUser {
     AccountUser { name: Some(Name::Username(username)) }
 }
 
 /// What a browser called itself, without characters that could steer a terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
 
@@ -150,10 +161,10 @@ mod tests {
     #[test]
     fn either_a_session_or_a_user_is_named() {
         let parse = |arguments: &[&str]| Line::try_parse_from(["idp", "session", "end"].iter().chain(arguments));
-        for good in [&["0b1d8a3e", "--yes"][..], &["--user", "marie"]] {
+        for good in [&["0b1d8a3e", "--yes"][..], &["--user", "marie"], &["--everyone", "--yes"]] {
             parse(good).unwrap_or_else(|error| panic!("{good:?}: {error}"));
         }
-        for bad in [&[][..], &["0b1d8a3e", "--user", "marie"]] {
+        for bad in [&[][..], &["0b1d8a3e", "--user", "marie"], &["--everyone", "--user", "marie"]] {
             parse(bad).map(drop).expect_err("is ambiguous");
         }
     }

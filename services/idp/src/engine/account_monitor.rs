@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use authn::audit::Event;
-use authn::{DirectoryError, Groups};
+use authn::{Caller, DirectoryError, Groups};
 use futures_util::{StreamExt, stream};
 use store::StoreError;
 use tokio_util::sync::CancellationToken;
@@ -93,7 +93,8 @@ async fn look_up(provider: &Provider, person: String, earliest: SystemTime) -> R
         let reason = reason.reason();
         let event = Event { reason: &reason, subject: &person, ..Event::new("sign_out", "done") };
         let user = AuditedUser::Id(person.clone());
-        let circumstances = Circumstances { user, client: "", address: None, user_agent: "" };
+        let unknown = Caller::default();
+        let circumstances = Circumstances { object: reason, ..Circumstances::by(user, "", &unknown) };
         provider.audit_events.record(&event, circumstances, provider.clock.now());
     }
     Ok(())

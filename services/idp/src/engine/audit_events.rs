@@ -1,4 +1,4 @@
-//! Events of users' accounts: written to the audit log at once, and to the database a moment later, so that no sign-in waits for it.
+//! Events of users' accounts and of their administration: written to the audit log at once, and to the database a moment later, so that no sign-in waits for it.
 
 #[cfg(test)]
 mod tests;
@@ -47,13 +47,27 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) address: Option<IpAddr>,
     /// What the browser or program calls itself.
     pub(crate) user_agent: &'a str,
+    /// The identifier of the administrator who does it to another's account or to the installation; empty otherwise.
+    pub(crate) administrator: &'a str,
+    /// What it is done to besides an account, or why it is done; empty if that is nothing.
+    pub(crate) object: &'a str,
 }
 
 impl<'a> Circumstances<'a> {
     /// An event of the user with this identifier, in a call.
     pub(crate) fn of(user: &str, client: &'a str, caller: &'a Caller) -> Self {
-        let user = AuditedUser::Id(user.to_owned());
-        Self { user, client, address: caller.source, user_agent: &caller.user_agent }
+        Self::by(AuditedUser::Id(user.to_owned()), client, caller)
+    }
+
+    /// An event of this user, in a call.
+    pub(crate) fn by(user: AuditedUser, client: &'a str, caller: &'a Caller) -> Self {
+        let (address, user_agent) = (caller.source, caller.user_agent.as_str());
+        Self { user, client, address, user_agent, administrator: "", object: "" }
+    }
+
+    /// What an administrator does to the account of the user with this identifier, or to the installation if that is empty.
+    pub(crate) fn of_administrator(administrator: &'a str, user: &str, caller: &'a Caller) -> Self {
+        Self { administrator, ..Self::of(user, "", caller) }
     }
 }
 
@@ -93,7 +107,7 @@ impl AuditEvents {
 
     /// Writes an event to the audit log, and has it stored.
     pub(crate) fn record(&self, log: &Event<'_>, circumstances: Circumstances<'_>, now: SystemTime) {
-        let Circumstances { user, client, address, user_agent } = circumstances;
+        let Circumstances { user, client, address, user_agent, administrator, object } = circumstances;
         let user = match user {
             // no user has such a name, and many of them would fill the memory
             AuditedUser::LoginName(name) if name.len() > MAX_LOGIN_NAME => AuditedUser::Id(String::new()),
@@ -108,6 +122,8 @@ impl AuditEvents {
             client: bounded(client),
             address,
             user_agent: bounded(user_agent),
+            administrator: bounded(administrator),
+            object: bounded(object),
         };
         (*log).log();
         let mut queue = self.lock();

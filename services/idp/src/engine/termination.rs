@@ -4,6 +4,7 @@
 //! `offline_access` outlive it (`OpenID` Connect Core 11), unless the user signs out everywhere, or ends the session
 //! in the account.
 
+pub(crate) mod every_user;
 mod frontchannel;
 
 use std::time::{Duration, SystemTime};

@@ -7,18 +7,20 @@ use ::token::{Claims, authorize_admin};
 use authn::{Caller, Claim, Groups};
 use proto::doorward::idp::v1::{
     AccountUser, DisconnectUserApplicationRequest, DisconnectUserApplicationResponse, EndAllUserSessionsRequest,
-    EndAllUserSessionsResponse, EndUserSessionRequest, EndUserSessionResponse, ListUserApplicationsRequest,
-    ListUserApplicationsResponse, ListUserEventsRequest, ListUserEventsResponse, ListUserSessionsRequest,
-    ListUserSessionsResponse,
+    EndAllUserSessionsResponse, EndEveryUsersSessionsRequest, EndEveryUsersSessionsResponse, EndUserSessionRequest,
+    EndUserSessionResponse, ListUserApplicationsRequest, ListUserApplicationsResponse, ListUserEventsRequest,
+    ListUserEventsResponse, ListUserSessionsRequest, ListUserSessionsResponse,
     account_admin_api_server::{AccountAdminApi, AccountAdminApiServer},
     account_user::Name,
 };
 use tonic::{Request, Response, Status};
 
 use super::account::refuse_programs;
-use super::account_messages::{self, Act, cut, page_size, position};
+use super::account_messages::{self, Act, Reader, cut, page_size, position};
+use super::change::{self, Change};
 use super::{failed, invalid};
 use crate::Provider;
+use crate::engine::termination::every_user::{self, Stage, StageError};
 use crate::engine::{connected_applications, termination};
 use crate::model::{Session, time_of};
 use crate::store::{EventFilter, Position};
@@ -62,6 +64,28 @@ impl Api {
         }
         self.user(user).await.map(Some)
     }
+
+    /// Which events a request asks for.
+    async fn event_filter(&self, request: &ListUserEventsRequest) -> Result<EventFilter, Status> {
+        let time = |seconds: i64| time_of(u64::try_from(seconds).unwrap_or_default());
+        let text = |text: &str| Some(text).filter(|text| !text.is_empty()).map(str::to_owned);
+        let address = match &*request.address {
+            "" => None,
+            address => Some(address.parse().map_err(|_| invalid("address is not an IP address"))?),
+        };
+        Ok(EventFilter {
+            user: self.optional_user(request.user.clone()).await?,
+            event: text(&request.event),
+            outcome: text(&request.outcome),
+            address,
+            since: request.since.map(time),
+            until: request.until.map(time),
+        })
+    }
+}
+
+fn invalid_stage(error: StageError) -> Status {
+    invalid(error.to_string())
 }
 
 #[tonic::async_trait]
@@ -106,6 +130,36 @@ impl AccountAdminApi for Api {
         Ok(Response::new(EndAllUserSessionsResponse { user_id }))
     }
 
+    async fn end_every_users_sessions(
+        &self,
+        request: Request<EndEveryUsersSessionsRequest>,
+    ) -> Result<Response<EndEveryUsersSessionsResponse>, Status> {
+        let (claims, caller) = self.admin(&request)?;
+        let page_token = &request.get_ref().page_token;
+        let from = if page_token.is_empty() { Stage::default() } else { page_token.parse().map_err(invalid_stage)? };
+        let own_id = &claims.user.id.opaque_id;
+        let (users, next) = every_user::end_some(&self.0, &from, own_id).await.map_err(|error| failed(&error))?;
+        self.0.deliveries.notify_one();
+        for user in &users {
+            account_messages::audit(&self.0, (&claims, &caller), user, &Act::EndAllSessions);
+        }
+        let change = |outcome| Change { event: "session_end_every_user", outcome, ..Change::default() };
+        let record = |outcome| {
+            change::record(&self.0.audit_events, (&claims, &caller), &change(outcome), self.0.clock.now());
+        };
+        if page_token.is_empty() {
+            record("begun");
+        }
+        if next.is_none() {
+            account_messages::end_everywhere(&self.0, own_id).await?;
+            account_messages::audit(&self.0, (&claims, &caller), own_id, &Act::EndAllSessions);
+            record("done");
+        }
+        let users = u32::try_from(users.len()).unwrap_or(u32::MAX);
+        let next_page_token = next.map(|stage| stage.to_string()).unwrap_or_default();
+        Ok(Response::new(EndEveryUsersSessionsResponse { users, next_page_token }))
+    }
+
     async fn list_user_applications(
         &self,
         request: Request<ListUserApplicationsRequest>,
@@ -133,16 +187,16 @@ impl AccountAdminApi for Api {
         &self,
         request: Request<ListUserEventsRequest>,
     ) -> Result<Response<ListUserEventsResponse>, Status> {
-        self.admin(&request)?;
-        let ListUserEventsRequest { user, event, since, until, page_size, page_token } = request.into_inner();
-        let time = |seconds: i64| time_of(u64::try_from(seconds).unwrap_or_default());
-        let filter = EventFilter {
-            user: self.optional_user(user).await?,
-            event: Some(event).filter(|event| !event.is_empty()),
-            since: since.map(time),
-            until: until.map(time),
-        };
-        let (events, next_page_token) = account_messages::events(&self.0, &filter, page_size, &page_token).await?;
+        let (claims, caller) = self.admin(&request)?;
+        let request = request.into_inner();
+        let filter = self.event_filter(&request).await?;
+        let page = (request.page_size, &*request.page_token);
+        let events = account_messages::events(&self.0, Reader::Administrator, &filter, page).await;
+        let (events, next_page_token) = events?;
+        if request.is_export && request.page_token.is_empty() {
+            let export = Change { event: "audit_export", ..Change::default() };
+            change::record(&self.0.audit_events, (&claims, &caller), &export, self.0.clock.now());
+        }
         Ok(Response::new(ListUserEventsResponse { events, next_page_token }))
     }
 }

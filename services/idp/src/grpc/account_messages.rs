@@ -26,37 +26,50 @@ const MAX_NAME: usize = 256;
 pub(super) enum Act<'a> {
     /// One session is ended.
     EndSession(Uuid),
+    /// So many sessions are ended, all but the current one.
+    EndOtherSessions(u32),
     /// The user is signed out everywhere.
     EndAllSessions,
     /// The access of a client is ended.
     Disconnect(&'a str),
 }
 
-/// Records what was done with a user's account. An administrator's act is an event of its own, and the user is not shown from where
-/// it came.
+/// Records what was done with a user's account. An administrator's act is an event of its own.
 pub(super) fn audit(provider: &Provider, (claims, caller): (&Claims, &Caller), user: &str, act: &Act<'_>) {
-    let is_own = claims.user.id.opaque_id == user;
+    let own_id = claims.user.id.opaque_id.as_str();
+    let is_own = own_id == user;
     let (event, session, client) = match act {
         Act::EndSession(id) if is_own => ("session_end", Some(id), ""),
         Act::EndSession(id) => ("session_end_by_administrator", Some(id), ""),
+        Act::EndOtherSessions(_) => ("session_end_others", None, ""),
         Act::EndAllSessions if is_own => ("session_end_all", None, ""),
         Act::EndAllSessions => ("session_end_all_by_administrator", None, ""),
         Act::Disconnect(client) if is_own => ("disconnect", None, *client),
         Act::Disconnect(client) => ("disconnect_by_administrator", None, *client),
     };
     let client: String = client.chars().take(MAX_NAME).collect();
-    let (session, source, trace_id) = (session.map(display), caller.source.map(display), display(&caller.trace_id));
+    let (source, trace_id) = (caller.source.map(display), display(&caller.trace_id));
+    let count = match act {
+        Act::EndOtherSessions(count) => Some(*count),
+        _ => None,
+    };
     let event = Event {
         subject: &user,
-        caller: &claims.user.id.opaque_id,
-        session: &session,
+        caller: &own_id,
+        session: &session.map(display),
         client: &client,
+        count: &count,
         source: &source,
         trace_id: &trace_id,
         ..Event::new(event, "done")
     };
-    let unknown = Caller::default();
-    let circumstances = Circumstances::of(user, &client, if is_own { caller } else { &unknown });
+    let object = session.map(Uuid::to_string).or_else(|| count.map(|count| count.to_string())).unwrap_or_default();
+    let administrator = if is_own { "" } else { own_id };
+    let circumstances = Circumstances {
+        client: &client,
+        object: &object,
+        ..Circumstances::of_administrator(administrator, user, caller)
+    };
     provider.audit_events.record(&event, circumstances, provider.clock.now());
 }
 
@@ -92,29 +105,45 @@ pub(super) async fn end_everywhere(provider: &Provider, user: &str) -> Result<()
     Ok(())
 }
 
+/// Who reads events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// The user whose account they concern.
+    User,
+    /// An administrator.
+    Administrator,
+}
+
 /// A page of events, and `page_token` of the next one.
 pub(super) async fn events(
     provider: &Provider,
+    reader: Reader,
     filter: &EventFilter,
-    size: u32,
-    page_token: &str,
+    (size, page_token): (u32, &str),
 ) -> Result<(Vec<AccountEvent>, String), Status> {
     let (size, after) = (page_size(size), position(page_token)?);
     let found = provider.store.events(filter, after, u64::from(size) + 1).await;
     let mut found = found.map_err(|error| failed(&error))?;
     let next = cut(&mut found, size, |event| Position { at: event.at, id: event.id });
-    Ok((found.into_iter().map(event).collect(), next))
+    Ok((found.into_iter().map(|found| event(found, reader)).collect(), next))
 }
 
-fn event(event: StoredEvent) -> AccountEvent {
+fn event(event: StoredEvent, reader: Reader) -> AccountEvent {
+    let is_for_administrator = reader == Reader::Administrator;
+    // the user is not shown from where an administrator has done something
+    let is_shown = is_for_administrator || event.administrator.is_empty();
+    let only = |text: String, is_shown: bool| if is_shown { text } else { String::new() };
     AccountEvent {
         time: epoch(event.at),
         user_id: event.user,
         event: event.event,
         outcome: event.outcome,
         client_id: event.client,
-        address: event.address.map(|address| address.to_string()).unwrap_or_default(),
-        user_agent: event.user_agent,
+        address: only(event.address.map(|address| address.to_string()).unwrap_or_default(), is_shown),
+        user_agent: only(event.user_agent, is_shown),
+        administrator_id: only(event.administrator, is_for_administrator),
+        object: only(event.object, is_for_administrator),
+        id: only(event.id.to_string(), is_for_administrator),
     }
 }
 

@@ -126,13 +126,13 @@ fn refused(error: &EnrolmentError) -> Status {
     }
 }
 
-/// Records what was done with the factors of a user, who is not shown from where an administrator's call came.
+/// Records what was done with the factors of a user, by the user or an administrator.
 fn audit(provider: &Provider, event: &'static str, user: &str, (caller_id, caller): (&str, &Caller)) {
     let (source, trace_id) = (caller.source.map(display), display(&caller.trace_id));
     let event =
         Event { subject: &user, caller: &caller_id, source: &source, trace_id: &trace_id, ..Event::new(event, "done") };
-    let unknown = Caller::default();
-    let circumstances = Circumstances::of(user, "", if caller_id == user { caller } else { &unknown });
+    let administrator = if caller_id == user { "" } else { caller_id };
+    let circumstances = Circumstances::of_administrator(administrator, user, caller);
     provider.audit_events.record(&event, circumstances, provider.clock.now());
 }
 

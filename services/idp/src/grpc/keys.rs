@@ -4,7 +4,6 @@ use std::error::Error;
 use std::time::SystemTime;
 
 use authn::Caller;
-use authn::audit::Event;
 use oidc::jose::Algorithm;
 use proto::doorward::idp::v1::{
     Key, KeyState, ListKeysRequest, ListKeysResponse, RetireKeyRequest, RetireKeyResponse, RotateKeyRequest,
@@ -15,8 +14,9 @@ use runtime::Clock;
 use status::Kind;
 use token::{Claims, Verifier, authorize_admin};
 use tonic::{Request, Response, Status};
-use tracing::field::display;
 
+use super::change::{self, Change};
+use crate::engine::audit_events::AuditEvents;
 use crate::engine::keys::{Begin, Keys, KeysError, Listed, State};
 use crate::model::seconds;
 
@@ -26,19 +26,32 @@ const REQUEST_LIMIT: usize = 4 * 1024;
 /// The gRPC face of the keys.
 pub struct Api {
     keys: Keys,
+    audit_events: AuditEvents,
     verifier: Verifier,
     clock: Clock,
 }
 
 /// Serves it to those whose internal token is an administrator's, and to requests of at most so many bytes; 4 KiB by default.
-pub fn serve(keys: Keys, verifier: Verifier, clock: Clock, limit: Option<usize>) -> KeysApiServer<Api> {
-    KeysApiServer::new(Api { keys, verifier, clock }).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
+pub fn serve(
+    keys: Keys,
+    audit_events: AuditEvents,
+    verifier: Verifier,
+    clock: Clock,
+    limit: Option<usize>,
+) -> KeysApiServer<Api> {
+    KeysApiServer::new(Api { keys, audit_events, verifier, clock })
+        .max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
 }
 
 impl Api {
     fn administrator<T>(&self, request: &Request<T>) -> Result<(Claims, Caller), Status> {
         let caller = Caller::of(request.metadata(), request.extensions());
         Ok((authorize_admin(&self.verifier, self.clock.now(), request.metadata())?, caller))
+    }
+
+    fn record(&self, claims: &Claims, caller: &Caller, event: &str, kid: &str) {
+        let change = Change { event, kid, ..Change::default() };
+        change::record(&self.audit_events, (claims, caller), &change, self.clock.now());
     }
 }
 
@@ -47,19 +60,6 @@ fn refused(error: &KeysError) -> Status {
         tracing::error!(%error, cause = error.source().map(tracing::field::display), "keys could not be administered");
     }
     status::grpc(error.kind(), error.to_string())
-}
-
-fn audit(claims: &Claims, caller: &Caller, event: &'static str, kid: &str) {
-    Event {
-        reason: &"",
-        caller: &claims.user.id.opaque_id,
-        act: &claims.actor,
-        source: &caller.source.map(display),
-        trace_id: &display(&caller.trace_id),
-        kid: &kid,
-        ..Event::new(event, "done")
-    }
-    .log();
 }
 
 fn epoch(time: SystemTime) -> i64 {
@@ -101,7 +101,7 @@ impl KeysApi for Api {
         let RotateKeyRequest { algorithm: name, at_once } = request.into_inner();
         let begin = if at_once { Begin::AtOnce } else { Begin::Published };
         let key = self.keys.rotate(algorithm(&name)?, begin).await.map_err(|error| refused(&error))?;
-        audit(&claims, &caller, "signing_key_rotate", &key.kid);
+        self.record(&claims, &caller, "signing_key_rotate", &key.kid);
         Ok(Response::new(RotateKeyResponse { key: Some(message(key)) }))
     }
 
@@ -109,7 +109,7 @@ impl KeysApi for Api {
         let (claims, caller) = self.administrator(&request)?;
         let RetireKeyRequest { kid } = request.into_inner();
         self.keys.retire(&kid).await.map_err(|error| refused(&error))?;
-        audit(&claims, &caller, "signing_key_retire", &kid);
+        self.record(&claims, &caller, "signing_key_retire", &kid);
         Ok(Response::new(RetireKeyResponse {}))
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tonic::{Code, Request};
 
 use super::{Api, serve};
+use crate::store::EventFilter;
 use crate::testing::{Bench, text};
 
 /// A provider where clients register with an initial access token.
@@ -185,4 +186,25 @@ async fn updated_client_keeps_its_secret_and_other_members() {
     let wrong = json!({ "redirect_uris": ["https://app.example/cb"], "id_token_claims": ["grups"] });
     let error = api(&bench).add_client(by(&bench.admin(), adding(&wrong))).await.expect_err("is refused");
     assert_eq!(error.code(), Code::InvalidArgument);
+}
+
+/// Row [N46](../../../../docs/security-requirements.md#n46).
+#[tokio::test]
+async fn changes_of_clients_are_stored_with_the_administrator() {
+    let bench = guarded().await;
+    added(&bench).await;
+    let mut api = api(&bench);
+    let rotate = RotateSecretRequest { id: "wiki".to_owned(), grace: 0 };
+    api.rotate_secret(by(&bench.admin(), rotate)).await.expect("is rotated");
+    let remove = RemoveClientRequest { id: "wiki".to_owned() };
+    api.remove_client(by(&bench.admin(), remove)).await.expect("is removed");
+    let provider = &bench.provider;
+    provider.audit_events.flush(&provider.store, &*provider.directory).await.expect("stores");
+    let events = provider.store.events(&EventFilter::default(), None, 10).await.expect("reads");
+    let mut told: Vec<_> = events.iter().map(|event| event.event.as_str()).collect();
+    told.sort_unstable();
+    assert_eq!(told, ["client_add", "client_remove", "client_secret_rotate"]);
+    for event in &events {
+        assert_eq!((&*event.administrator, &*event.client, &*event.user), ("id-of-admin", "wiki", ""));
+    }
 }

@@ -129,7 +129,7 @@ async fn verify(issuer: &Issuer, form: &Form, caller: &Caller) -> Result<String,
         event.log();
     } else {
         let user = AuditedUser::LoginName(form.username.clone());
-        let circumstances = Circumstances { user, client: "", address: caller.source, user_agent: &caller.user_agent };
+        let circumstances = Circumstances::by(user, "", caller);
         issuer.provider.audit_events.record(&event, circumstances, issuer.provider.clock.now());
     }
     Err(problem)

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use store::StoreError;
 use store::columns::micros;
@@ -23,7 +24,8 @@ impl Store {
         now: SystemTime,
     ) -> Result<Vec<Session>, StoreError> {
         let which = Condition::all()
-            .add(session::Column::Over.gt(micros(now)))
+            // as an expression, or SQLite would read all live sessions by their end and then sort them
+            .add(Expr::col(session::Column::Over).add(0_i64).gt(micros(now)))
             .add_option(user.map(|user| session::Column::Person.eq(user)))
             .add_option(after.map(|after| behind(session::Column::SignedIn, session::Column::Id, after)));
         let query = session::Entity::find()

@@ -377,6 +377,8 @@ pub(super) mod event {
         pub client: String,
         pub address: Option<String>,
         pub user_agent: String,
+        pub administrator: String,
+        pub object: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

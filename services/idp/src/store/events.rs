@@ -33,6 +33,10 @@ pub struct StoredEvent {
     pub address: Option<IpAddr>,
     /// What the browser or program called itself; empty if that is not known.
     pub user_agent: String,
+    /// The identifier of the administrator who has done it to another's account or to the installation; empty otherwise.
+    pub administrator: String,
+    /// What it was done to besides an account, as a session or a key, or why it was done; empty if that is nothing.
+    pub object: String,
 }
 
 /// Which events are wanted.
@@ -42,6 +46,10 @@ pub struct EventFilter {
     pub user: Option<String>,
     /// Only those with this name.
     pub event: Option<String>,
+    /// Only those with this outcome.
+    pub outcome: Option<String>,
+    /// Only those from this address.
+    pub address: Option<IpAddr>,
     /// Only those at this time or later.
     pub since: Option<SystemTime>,
     /// Only those before this time.
@@ -70,10 +78,12 @@ impl Store {
         after: Option<Position>,
         limit: u64,
     ) -> Result<Vec<StoredEvent>, StoreError> {
-        let EventFilter { user, event, since, until } = filter;
+        let EventFilter { user, event, outcome, address, since, until } = filter;
         let which = Condition::all()
             .add_option(user.as_ref().map(|user| event::Column::Person.eq(user.as_str())))
             .add_option(event.as_ref().map(|event| event::Column::Event.eq(event.as_str())))
+            .add_option(outcome.as_ref().map(|outcome| event::Column::Outcome.eq(outcome.as_str())))
+            .add_option(address.map(|address| event::Column::Address.eq(address.to_string())))
             .add_option(since.map(|since| event::Column::At.gte(micros(since))))
             .add_option(until.map(|until| event::Column::At.lt(micros(until))))
             .add_option(after.map(|after| behind(event::Column::At, event::Column::Id, after)));
@@ -102,6 +112,8 @@ fn row(event: &StoredEvent) -> event::ActiveModel {
         client: Set(event.client.clone()),
         address: Set(event.address.map(|address| address.to_string())),
         user_agent: Set(event.user_agent.clone()),
+        administrator: Set(event.administrator.clone()),
+        object: Set(event.object.clone()),
     }
 }
 
@@ -116,5 +128,7 @@ fn stored(row: event::Model) -> StoredEvent {
         // shown only, so that one that cannot be read is none
         address: row.address.and_then(|address| address.parse().ok()),
         user_agent: row.user_agent,
+        administrator: row.administrator,
+        object: row.object,
     }
 }

@@ -41,8 +41,9 @@ impl FromStr for Position {
 /// The rows that follow a position.
 pub(super) fn behind<C: ColumnTrait>(at: C, id: C, Position { at: last, id: last_id }: Position) -> Condition {
     let last = micros(last);
-    let same_time = Condition::all().add(at.eq(last)).add(id.lt(last_id));
-    Condition::any().add(at.lt(last)).add(same_time)
+    let behind = Condition::any().add(at.lt(last)).add(id.lt(last_id));
+    // the plain range first, which both databases read off an index
+    Condition::all().add(at.lte(last)).add(behind)
 }
 
 #[cfg(test)]

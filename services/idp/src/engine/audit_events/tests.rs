@@ -5,7 +5,8 @@ use crate::store::EventFilter;
 use crate::testing::{Bench, EINSTEIN};
 
 fn circumstances(user: AuditedUser, user_agent: &str) -> Circumstances<'_> {
-    Circumstances { user, client: "web", address: Some([192, 0, 2, 7].into()), user_agent }
+    let address = Some([192, 0, 2, 7].into());
+    Circumstances { user, client: "web", address, user_agent, administrator: "", object: "" }
 }
 
 async fn stored(bench: &Bench) -> Vec<StoredEvent> {

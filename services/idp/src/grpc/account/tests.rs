@@ -202,6 +202,7 @@ async fn internal_token_from_before_the_end_of_its_session_is_refused() {
     assert_eq!(end(&bench, &without_session, session.id).await, Err(Code::Unauthenticated));
 }
 
+/// Row [N47](../../../../../docs/security-requirements.md#n47).
 #[tokio::test]
 async fn other_sessions_are_ended_only_from_a_live_session() {
     let bench = bench().await;
@@ -223,6 +224,11 @@ async fn other_sessions_are_ended_only_from_a_live_session() {
     }
     assert!(bench.is_signed_in(this.id).await);
     assert_eq!(end_others(Some(this.id)).await, Ok(0));
+    let provider = &bench.provider;
+    provider.audit_events.flush(&provider.store, &*provider.directory).await.expect("stores");
+    let events = provider.store.events(&EventFilter::default(), None, 10).await.expect("reads");
+    let told: Vec<_> = events.iter().map(|event| (&*event.event, &*event.object)).collect();
+    assert_eq!(told, [("session_end_others", "3")], "one for all of them");
 }
 
 #[tokio::test]

@@ -5,10 +5,15 @@ use std::time::Duration;
 
 use authn::{Authenticated, User, UserId, amr, role};
 use proto::doorward::idp::v1::account_admin_api_client::AccountAdminApiClient;
+use proto::doorward::idp::v1::account_api_client::AccountApiClient;
+use proto::doorward::idp::v1::{AccountEvent, ListEventsRequest};
 use tonic::Code;
 
 use super::*;
 use crate::testing::{Bench, Browser, EINSTEIN};
+
+/// The identifier of the administrator who calls.
+const ADMINISTRATOR: &str = "id-of-admin";
 
 /// The interface, called without a network between.
 fn api(bench: &Bench) -> AccountAdminApiClient<AccountAdminApiServer<Api>> {
@@ -50,6 +55,8 @@ async fn only_administrators_who_have_signed_in_may_call_the_api() {
         let disconnect =
             DisconnectUserApplicationRequest { user: Some(with_id(EINSTEIN)), client_id: "web".to_owned() };
         assert_eq!(code(api.disconnect_user_application(by(&token, disconnect)).await), Some(Code::PermissionDenied));
+        let every = EndEveryUsersSessionsRequest::default();
+        assert_eq!(code(api.end_every_users_sessions(by(&token, every)).await), Some(Code::PermissionDenied));
         let list = ListUserEventsRequest::default();
         assert_eq!(code(api.list_user_events(by(&token, list)).await), Some(Code::PermissionDenied));
     }
@@ -134,6 +141,66 @@ async fn administrator_is_not_shown_to_the_user_and_events_are_filtered() {
     assert_eq!(names(ListUserEventsRequest { event: everywhere.to_owned(), ..none() }).await, [everywhere]);
     assert_eq!(names(ListUserEventsRequest { since: Some(1_800_000_010), ..none() }).await, [everywhere]);
     assert_eq!(names(ListUserEventsRequest { until: Some(1_800_000_010), ..none() }).await, [one]);
+    assert_eq!(names(ListUserEventsRequest { outcome: "failure".to_owned(), ..none() }).await, [""; 0]);
+    assert_eq!(names(ListUserEventsRequest { address: "2001:db8::7".to_owned(), ..none() }).await, [""; 0]);
+    let junk = ListUserEventsRequest { address: "localhost".to_owned(), ..none() };
+    assert_eq!(code(api(&bench).list_user_events(by(&bench.admin(), junk)).await), Some(Code::InvalidArgument));
+
     let shown = list(ListUserEventsRequest { user: Some(with_id(EINSTEIN)), ..none() }).await;
-    assert_eq!((shown[0].address.as_str(), shown[0].user_agent.as_str()), ("", ""));
+    assert_eq!((shown[0].user_agent.as_str(), shown[0].administrator_id.as_str()), ("Firefox", ADMINISTRATOR));
+    assert_eq!(shown[0].object, session.id.to_string());
+    let mut own = AccountApiClient::new(super::super::account::serve(bench.provider.clone(), None));
+    let id = UserId { opaque_id: EINSTEIN.to_owned(), ..UserId::default() };
+    let token = bench.minted(&Authenticated::full(Arc::new(User { id, ..User::default() }), "pwd"));
+    let own = own.list_events(by(&token, ListEventsRequest::default())).await.expect("is listed").into_inner().events;
+    assert_eq!(own[0].event, one);
+    let AccountEvent { user_agent, address, administrator_id, object, id, .. } = &own[0];
+    assert!([user_agent, address, administrator_id, object, id].into_iter().all(String::is_empty), "{own:?}");
+}
+
+/// Row [N46](../../../../../docs/security-requirements.md#n46).
+#[tokio::test]
+async fn export_of_events_is_an_event_itself() {
+    let bench = Bench::new().await;
+    let list = async |is_export, page_token: &str| {
+        let message = ListUserEventsRequest { is_export, page_token: page_token.to_owned(), ..Default::default() };
+        let answer = api(&bench).list_user_events(by(&bench.admin(), message)).await;
+        answer.expect("is listed").into_inner().events
+    };
+    list(false, "").await;
+    list(true, "").await;
+    list(true, "1.00000000000000000000000000000007").await;
+    bench.provider.audit_events.flush(&bench.provider.store, &*bench.provider.directory).await.expect("stores");
+    let events = list(false, "").await;
+    let told: Vec<_> = events.iter().map(|event| (&*event.event, &*event.administrator_id, &*event.user_id)).collect();
+    assert_eq!(told, [("audit_export", ADMINISTRATOR, "")], "once, and of no user's account");
+}
+
+/// Rows [N45](../../../../../docs/security-requirements.md#n45) and [N47](../../../../../docs/security-requirements.md#n47).
+#[tokio::test]
+async fn all_users_are_signed_out_some_at_a_time_and_the_administrator_last() {
+    let bench = Bench::new().await;
+    let mut sessions = Vec::new();
+    for number in 0..60 {
+        sessions.push(bench.sign_in(&mut Browser::default(), &format!("u-{number:02}")).await.id);
+    }
+    let own = bench.sign_in(&mut Browser::default(), ADMINISTRATOR).await.id;
+    let (mut page_token, mut calls, mut users) = (String::new(), 0, 0);
+    loop {
+        let message = EndEveryUsersSessionsRequest { page_token };
+        let answer =
+            api(&bench).end_every_users_sessions(by(&bench.admin(), message)).await.expect("ends").into_inner();
+        (calls, users, page_token) = (calls + 1, users + answer.users, answer.next_page_token);
+        if page_token.is_empty() {
+            break;
+        }
+        assert!(bench.is_signed_in(own).await, "until the last call");
+    }
+    assert_eq!((users, calls > 2), (60, true));
+    assert!(!bench.is_signed_in(own).await);
+    for session in sessions {
+        assert!(!bench.is_signed_in(session).await);
+    }
+    let junk = EndEveryUsersSessionsRequest { page_token: "x".to_owned() };
+    assert_eq!(code(api(&bench).end_every_users_sessions(by(&bench.admin(), junk)).await), Some(Code::InvalidArgument));
 }

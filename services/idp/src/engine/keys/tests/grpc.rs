@@ -4,11 +4,15 @@ use ::token::{KeyRing, METADATA_KEY, Minter, Verifier};
 use authn::{Authenticated, User, UserId, role};
 use proto::doorward::idp::v1::{
     KeyState, ListKeysRequest, RetireKeyRequest, RotateKeyRequest, keys_api_client::KeysApiClient,
+    keys_api_server::KeysApiServer,
 };
+use runtime::Metrics;
 use secrecy::SecretString;
 use tonic::{Code, Request};
 
 use super::*;
+use crate::engine::audit_events::AuditEvents;
+use crate::grpc::keys::Api;
 
 fn ring() -> Arc<KeyRing> {
     Arc::new(KeyRing::new(&SecretString::from(SECRET), None).expect("a good secret"))
@@ -25,11 +29,16 @@ fn request<T>(message: T, world: &World, roles: &[&str]) -> Request<T> {
     request
 }
 
+fn serve(keys: &Keys, world: &World) -> KeysApiServer<Api> {
+    let events = AuditEvents::new(&Metrics::default(), world.random.clone());
+    crate::grpc::keys::serve(keys.clone(), events, Verifier::new(ring()), world.clock.clone(), None)
+}
+
 #[tokio::test]
 async fn an_administrator_lists_rotates_and_retires() {
     let world = World::new().await;
     let keys = world.replica().await;
-    let server = crate::grpc::keys::serve(keys.clone(), Verifier::new(ring()), world.clock.clone(), None);
+    let server = serve(&keys, &world);
     let mut client = KeysApiClient::new(server);
     let admin = [role::ADMIN];
 
@@ -63,7 +72,7 @@ async fn only_administrators_may_manage_keys() {
     let world = World::new().await;
     let keys = world.replica().await;
     let before = kids(&keys);
-    let server = crate::grpc::keys::serve(keys.clone(), Verifier::new(ring()), world.clock.clone(), None);
+    let server = serve(&keys, &world);
     let mut client = KeysApiClient::new(server);
     let rotate = || RotateKeyRequest { algorithm: "EdDSA".to_owned(), at_once: true };
     let retire = || RetireKeyRequest { kid: before[0].clone() };
