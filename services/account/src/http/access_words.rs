@@ -105,6 +105,7 @@ pub(super) struct AccessWords {
     pub(super) event_recovery_codes: &'static str,
     pub(super) event_session_end: &'static str,
     pub(super) event_session_end_by_administrator: &'static str,
+    pub(super) event_session_end_others: &'static str,
     pub(super) event_session_end_all: &'static str,
     pub(super) event_session_end_all_by_administrator: &'static str,
 

@@ -1,10 +1,19 @@
 //! The administration pages, for users with the administrator's role. Each page has a module, and an entry in [`PAGES`].
 
+mod access_text;
+mod account_administrator;
 mod administrator;
+mod audit;
 mod confirm;
+mod confirmation;
+mod everyone;
 mod field;
 mod groups;
+mod link;
+mod sessions;
 mod text;
+mod tokens;
+mod user_names;
 mod users;
 
 use axum::Router;
@@ -17,6 +26,7 @@ use super::page::{Link, PageContext};
 use crate::administration::Administration;
 use crate::config::ADMIN;
 use crate::state::AccountState;
+use access_text::access_text;
 use administrator::Administrator;
 use text::text;
 
@@ -55,7 +65,28 @@ struct AdminPage {
 }
 
 /// The pages, in the order of the navigation.
-const PAGES: [AdminPage; 2] = [users::PAGE, groups::PAGE];
+const PAGES: [AdminPage; 5] = [
+    users::PAGE,
+    groups::PAGE,
+    AdminPage {
+        section: AdminSection::Tokens,
+        path: tokens::TOKENS,
+        label: |language| access_text(language).tokens,
+        is_available: |services| services.tokens.is_some(),
+    },
+    AdminPage {
+        section: AdminSection::Sessions,
+        path: sessions::SESSIONS,
+        label: |language| access_text(language).sessions,
+        is_available: |services| services.accounts.is_some(),
+    },
+    AdminPage {
+        section: AdminSection::Audit,
+        path: audit::AUDIT,
+        label: |language| access_text(language).audit,
+        is_available: |services| services.accounts.is_some(),
+    },
+];
 
 /// The pages, below the root of the account pages. To users who are no administrators each path answers the same, whether there is a
 /// page or not.
@@ -64,6 +95,10 @@ pub(super) fn router() -> Router<AccountState> {
         .route(ADMIN, get(first_page))
         .merge(users::router())
         .merge(groups::router())
+        .merge(tokens::router())
+        .merge(sessions::router())
+        .merge(everyone::router())
+        .merge(audit::router())
         .route(&format!("{ADMIN}/{{*page}}"), any(not_found))
         .method_not_allowed_fallback(not_found)
 }

@@ -26,6 +26,7 @@ pub(super) fn describe(texts: &AccessWords, event: &str, outcome: &str) -> Strin
         ("recovery_codes_replace", _) => texts.event_recovery_codes,
         ("session_end", _) => texts.event_session_end,
         ("session_end_by_administrator", _) => texts.event_session_end_by_administrator,
+        ("session_end_others", _) => texts.event_session_end_others,
         ("session_end_all", _) => texts.event_session_end_all,
         ("session_end_all_by_administrator", _) => texts.event_session_end_all_by_administrator,
         _ => return format!("{event} ({outcome})"),

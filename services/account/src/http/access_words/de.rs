@@ -69,6 +69,7 @@ pub(super) const WORDS: AccessWords = AccessWords {
     event_recovery_codes: "Neue Wiederherstellungscodes erstellt",
     event_session_end: "Eine Sitzung beendet",
     event_session_end_by_administrator: "Eine Sitzung wurde von der Administration beendet",
+    event_session_end_others: "Alle anderen Sitzungen beendet",
     event_session_end_all: "Überall abgemeldet",
     event_session_end_all_by_administrator: "Von der Administration überall abgemeldet",
     ended_title: "Ihre Sitzung ist beendet",

@@ -69,6 +69,7 @@ pub(super) const WORDS: AccessWords = AccessWords {
     event_recovery_codes: "New recovery codes created",
     event_session_end: "Ended a session",
     event_session_end_by_administrator: "An administrator ended a session",
+    event_session_end_others: "Ended all other sessions",
     event_session_end_all: "Signed out everywhere",
     event_session_end_all_by_administrator: "An administrator signed you out everywhere",
     ended_title: "Your session has ended",

@@ -69,6 +69,7 @@ pub(super) const WORDS: AccessWords = AccessWords {
     event_recovery_codes: "Nouveaux codes de récupération créés",
     event_session_end: "Session fermée",
     event_session_end_by_administrator: "Session fermée par l’administration",
+    event_session_end_others: "Toutes les autres sessions terminées",
     event_session_end_all: "Déconnexion partout",
     event_session_end_all_by_administrator: "Déconnexion partout par l’administration",
     ended_title: "Votre session est terminée",

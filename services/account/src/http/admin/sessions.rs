@@ -1,0 +1,195 @@
+//! The sessions of all users: a list, and the forms that end one, or all of a user.
+
+use askama::Template;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::RawQuery;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post};
+use proto::doorward::idp::v1::{
+    AccountSession, AccountUser, EndAllUserSessionsRequest, EndUserSessionRequest, ListUserSessionsRequest,
+    account_user::Name,
+};
+use web::cookie::with_cookies;
+use web::date::LocalizedTime;
+use web::form::Parameters;
+use web::response::see_other;
+
+use super::super::access_words::{AccessWords, access_words};
+use super::super::device_text;
+use super::super::page::{Navigation, Page};
+use super::super::tokens::time;
+use super::AdminSection;
+use super::access_text::{AccessText, access_text};
+use super::account_administrator::AccountAdministrator;
+use super::administrator::Administrator;
+use super::confirmation::Confirmation;
+use super::link::with_query;
+use super::user_names::{UserNames, distinct, identifier};
+use crate::config::ADMIN;
+use crate::state::AccountState;
+
+/// The path of the list, below that of the administration.
+pub(super) const SESSIONS: &str = "/sessions";
+/// The path of the form that ends one.
+const END: &str = "/sessions/end";
+/// The path of the form that ends all of a user.
+const END_ALL: &str = "/sessions/end-all";
+/// The path of the form that signs all users out.
+pub(super) const END_EVERYONE: &str = "/sessions/end-everyone";
+/// The purpose of the form that ends one.
+const END_FORM: &str = "admin-end-session";
+/// The purpose of the form that ends all of a user.
+const END_ALL_FORM: &str = "admin-end-all-sessions";
+/// How many a page shows.
+const PAGE: u32 = 50;
+/// The longest text of a parameter that is read, in bytes.
+const MAX_TEXT: usize = 256;
+/// Values of the parameter `done`: what the form before the page has done.
+const ENDED: &str = "ended";
+const ENDED_ALL: &str = "ended-all";
+
+/// The pages. Without idp they answer 404.
+pub(super) fn router() -> Router<AccountState> {
+    Router::new()
+        .route(&format!("{ADMIN}{SESSIONS}"), get(list))
+        .route(&format!("{ADMIN}{END}"), post(end))
+        .route(&format!("{ADMIN}{END_ALL}"), get(confirm_end_all).post(end_all))
+}
+
+/// A session, as the list shows it.
+struct Row {
+    id: String,
+    user: String,
+    /// The list of this user's sessions.
+    user_path: String,
+    device: String,
+    address: String,
+    since: Option<LocalizedTime>,
+    last_used: Option<LocalizedTime>,
+}
+
+impl Row {
+    fn new(administrator: &Administrator, session: AccountSession, names: &UserNames) -> Self {
+        let language = administrator.context().language;
+        let minute = |seconds| time(seconds).map(|time| LocalizedTime::minute(time, language));
+        let user = names.of(&session.user_id);
+        Self {
+            user_path: with_query(&administrator.path(SESSIONS), &[("user", &user)]),
+            user,
+            device: device_text::summary(&session.user_agent, access_words(language)),
+            since: minute(session.created),
+            last_used: minute(session.last_used),
+            id: session.id,
+            address: session.address,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "admin_sessions.html")]
+struct List<'a> {
+    page: Page<'a>,
+    navigation: Navigation<'a>,
+    texts: &'static AccessText,
+    words: &'static AccessWords,
+    done: Option<&'static str>,
+    user: &'a str,
+    rows: Vec<Row>,
+    next: Option<String>,
+    csrf: String,
+    sessions_path: String,
+    end_path: String,
+    /// The page that ends all of the user whose sessions are listed.
+    end_all_path: Option<String>,
+    end_everyone_path: String,
+}
+
+fn with_id(id: String) -> AccountUser {
+    AccountUser { name: Some(Name::Id(id)) }
+}
+
+/// `GET /admin/sessions`.
+async fn list(sessions: AccountAdministrator, RawQuery(query): RawQuery) -> Result<Response, Response> {
+    let administrator = &sessions.administrator;
+    let (context, state) = (administrator.context(), &administrator.signed_in.state);
+    let texts = access_text(context.language);
+    let query = Parameters::of_query(query.as_deref()).map_err(|_| administrator.not_found())?;
+    let user = query.one("user", MAX_TEXT).map_err(|_| administrator.not_found())?.unwrap_or_default().trim();
+    let after = query.one("after", MAX_TEXT).map_err(|_| administrator.not_found())?.unwrap_or_default();
+    let user_id = identifier(state, user).await;
+    let user_id = user_id.map_err(|error| administrator.failure(&status::grpc(error.kind(), error.to_string())))?;
+    let message =
+        ListUserSessionsRequest { user: user_id.clone().map(with_id), page_size: PAGE, page_token: after.to_owned() };
+    let listed = sessions.api.clone().list_user_sessions(administrator.signed_in.on_behalf().call(message)).await;
+    let listed = listed.map_err(|status| administrator.failure(&status))?.into_inner();
+    let names = UserNames::find(state, distinct(listed.sessions.iter().map(|session| session.user_id.as_str()))).await;
+    let sessions_path = administrator.path(SESSIONS);
+    let next = Some(listed.next_page_token).filter(|next| !next.is_empty());
+    let (browser, cookie) = administrator.signed_in.browser();
+    let page = List {
+        page: context.page(texts.sessions_title),
+        navigation: administrator.navigation(AdminSection::Sessions),
+        texts,
+        words: access_words(context.language),
+        done: match query.text("done") {
+            ENDED => Some(access_words(context.language).session_ended),
+            ENDED_ALL => Some(texts.user_signed_out),
+            _ => None,
+        },
+        user,
+        rows: listed.sessions.into_iter().map(|session| Row::new(administrator, session, &names)).collect(),
+        next: next.map(|next| with_query(&sessions_path, &[("user", user), ("after", &next)])),
+        csrf: administrator.signed_in.csrf(&browser, END_FORM),
+        end_path: administrator.path(END),
+        end_all_path: user_id.map(|id| with_query(&administrator.path(END_ALL), &[("user", &id)])),
+        end_everyone_path: administrator.path(END_EVERYONE),
+        sessions_path,
+    };
+    Ok(with_cookies(context.respond(StatusCode::OK, &page), cookie))
+}
+
+/// `POST /admin/sessions/end`: ends one session.
+async fn end(sessions: AccountAdministrator, body: Bytes) -> Result<Response, Response> {
+    let administrator = &sessions.administrator;
+    let form = administrator.signed_in.own_form(END_FORM, &body).ok_or_else(|| administrator.forgery())?;
+    let id = form.one("id", MAX_TEXT).ok().flatten().unwrap_or_default().to_owned();
+    let call = administrator.signed_in.on_behalf().call(EndUserSessionRequest { id });
+    sessions.api.clone().end_user_session(call).await.map_err(|status| administrator.failure(&status))?;
+    Ok(see_other(&with_query(&administrator.path(SESSIONS), &[("done", ENDED)])))
+}
+
+/// `GET /admin/sessions/end-all?user=`: asks for confirmation.
+async fn confirm_end_all(sessions: AccountAdministrator, RawQuery(query): RawQuery) -> Result<Response, Response> {
+    let administrator = &sessions.administrator;
+    let query = Parameters::of_query(query.as_deref()).map_err(|_| administrator.not_found())?;
+    let user_id = query.one("user", MAX_TEXT).ok().flatten().ok_or_else(|| administrator.not_found())?;
+    let action = administrator.path(END_ALL);
+    administrator.recent_sign_in(&with_query(&action, &[("user", user_id)])).await?;
+    let (context, state) = (administrator.context(), &administrator.signed_in.state);
+    let texts = access_text(context.language);
+    let confirmation = Confirmation {
+        section: AdminSection::Sessions,
+        title: &texts.end_all_title.with(&UserNames::find(state, distinct([user_id])).await.of(user_id)),
+        means: texts.end_all_means,
+        submit: access_words(context.language).end_all,
+        user_id,
+        form: END_ALL_FORM,
+        action,
+        cancel_path: with_query(&administrator.path(SESSIONS), &[("user", user_id)]),
+    };
+    Ok(confirmation.respond(administrator))
+}
+
+/// `POST /admin/sessions/end-all`: signs a user out everywhere.
+async fn end_all(sessions: AccountAdministrator, body: Bytes) -> Result<Response, Response> {
+    let administrator = &sessions.administrator;
+    let form = administrator.signed_in.own_form(END_ALL_FORM, &body).ok_or_else(|| administrator.forgery())?;
+    let user_id = form.one("user", MAX_TEXT).ok().flatten().ok_or_else(|| administrator.not_found())?;
+    administrator.recent_sign_in(&with_query(&administrator.path(END_ALL), &[("user", user_id)])).await?;
+    let message = EndAllUserSessionsRequest { user: Some(with_id(user_id.to_owned())) };
+    let call = administrator.signed_in.on_behalf().call(message);
+    sessions.api.clone().end_all_user_sessions(call).await.map_err(|status| administrator.failure(&status))?;
+    Ok(see_other(&with_query(&administrator.path(SESSIONS), &[("done", ENDED_ALL)])))
+}
