@@ -246,7 +246,8 @@ async fn searched(tokens: &TokenStore) {
     assert_eq!((first, next), (vec![53], Some(position)));
     assert_eq!(found(any(), next, 2).await.0, [52, 51]);
     assert_eq!(found(TokenFilter { owner: Some(owner("g")), ..any() }, None, 10).await.0, [52, 51]);
-    for (text, ids) in [("phone", vec![53, 51, 42]), ("E_1", vec![51]), ("100%", vec![53]), ("%", vec![53]), ("x", vec![])]
+    for (text, ids) in
+        [("phone", vec![53, 51, 42]), ("E_1", vec![51]), ("100%", vec![53]), ("%", vec![53]), ("x", vec![])]
     {
         let label = TokenFilter { label: Some(text.to_owned()), ..any() };
         assert_eq!(found(label, None, 10).await.0, ids, "{text}");
