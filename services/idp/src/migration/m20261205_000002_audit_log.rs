@@ -10,6 +10,7 @@ pub(super) fn migration() -> Box<dyn MigrationTrait> {
             column("idp_events", text("administrator").default("").to_owned()),
             column("idp_events", text("object").default("").to_owned()),
             index("idp_events_outcome", "idp_events", ["outcome", "at", "id"]),
+            index("idp_events_event_outcome", "idp_events", ["event", "outcome", "at", "id"]),
             index("idp_events_address", "idp_events", ["address", "at", "id"]),
         ]
     })

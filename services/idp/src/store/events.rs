@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, ExprTrait, Func, OnConflict, SimpleExpr};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use store::StoreError;
 use store::columns::{micros, time};
@@ -79,11 +79,15 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<StoredEvent>, StoreError> {
         let EventFilter { user, event, outcome, address, since, until } = filter;
+        let is_narrow = user.is_some() || address.is_some();
+        let coarse = |column, text: &String| if is_narrow { unindexed(column, text) } else { indexed(column, text) };
+        let address = address.map(|address| address.to_string());
+        let of_address = if user.is_some() { unindexed } else { indexed };
         let which = Condition::all()
-            .add_option(user.as_ref().map(|user| event::Column::Person.eq(user.as_str())))
-            .add_option(event.as_ref().map(|event| event::Column::Event.eq(event.as_str())))
-            .add_option(outcome.as_ref().map(|outcome| event::Column::Outcome.eq(outcome.as_str())))
-            .add_option(address.map(|address| event::Column::Address.eq(address.to_string())))
+            .add_option(user.as_ref().map(|user| indexed(event::Column::Person, user)))
+            .add_option(address.as_ref().map(|address| of_address(event::Column::Address, address)))
+            .add_option(event.as_ref().map(|event| coarse(event::Column::Event, event)))
+            .add_option(outcome.as_ref().map(|outcome| coarse(event::Column::Outcome, outcome)))
             .add_option(since.map(|since| event::Column::At.gte(micros(since))))
             .add_option(until.map(|until| event::Column::At.lt(micros(until))))
             .add_option(after.map(|after| behind(event::Column::At, event::Column::Id, after)));
@@ -100,6 +104,17 @@ impl Store {
     pub async fn prune_events(&self, before: SystemTime, limit: u64) -> Result<u64, StoreError> {
         self.remove(("idp_events", "id", "at"), micros(before), limit).await
     }
+}
+
+/// A column has this value.
+fn indexed(column: event::Column, text: &str) -> SimpleExpr {
+    column.eq(text)
+}
+
+/// The same as an expression, where another condition is narrower: SQLite, which does not count values, would read the index of the
+/// kind of event, and with it nearly all events, to find those of one user.
+fn unindexed(column: event::Column, text: &str) -> SimpleExpr {
+    Expr::expr(Func::coalesce([Expr::col(column), Expr::value("")])).eq(text)
 }
 
 fn row(event: &StoredEvent) -> event::ActiveModel {

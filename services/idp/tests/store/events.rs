@@ -49,6 +49,16 @@ pub(crate) async fn suite(store: &Store) {
     assert_eq!(found(EventFilter { event: Some("sign_in".to_owned()), ..any() }, None, 10).await, [4, 3, 1]);
     assert_eq!(found(EventFilter { outcome: Some("failure".to_owned()), ..any() }, None, 10).await, [4]);
     assert_eq!(found(EventFilter { address: Some([192, 0, 2, 7].into()), ..any() }, None, 10).await, [3, 2, 1]);
+    let narrow = EventFilter {
+        user: Some("noether".to_owned()),
+        event: Some("sign_in".to_owned()),
+        outcome: Some("success".to_owned()),
+        address: Some([192, 0, 2, 7].into()),
+        ..any()
+    };
+    assert_eq!(found(narrow.clone(), None, 10).await, [1], "all conditions together");
+    let elsewhere = EventFilter { address: Some([192, 0, 2, 8].into()), ..narrow };
+    assert_eq!(found(elsewhere, None, 10).await, [0_u128; 0]);
     let within = EventFilter { since: Some(at(1001)), until: Some(at(1002)), ..any() };
     assert_eq!(found(within, None, 10).await, [3, 2]);
 
