@@ -5,7 +5,6 @@ mod account_administrator;
 mod administrator;
 mod audit;
 mod confirm;
-mod confirmation;
 mod everyone;
 mod field;
 mod groups;

@@ -24,7 +24,7 @@ use super::AdminSection;
 use super::access_text::{AccessText, access_text};
 use super::account_administrator::AccountAdministrator;
 use super::administrator::Administrator;
-use super::confirmation::Confirmation;
+use super::confirm::Confirm;
 use super::link::with_query;
 use super::user_names::{UserNames, distinct, identifier};
 use crate::config::ADMIN;
@@ -40,8 +40,6 @@ const END_ALL: &str = "/sessions/end-all";
 pub(super) const END_EVERYONE: &str = "/sessions/end-everyone";
 /// The purpose of the form that ends one.
 const END_FORM: &str = "admin-end-session";
-/// The purpose of the form that ends all of a user.
-const END_ALL_FORM: &str = "admin-end-all-sessions";
 /// How many a page shows.
 const PAGE: u32 = 50;
 /// The longest text of a parameter that is read, in bytes.
@@ -165,28 +163,41 @@ async fn confirm_end_all(sessions: AccountAdministrator, RawQuery(query): RawQue
     let administrator = &sessions.administrator;
     let query = Parameters::of_query(query.as_deref()).map_err(|_| administrator.not_found())?;
     let user_id = query.one("user", MAX_TEXT).ok().flatten().ok_or_else(|| administrator.not_found())?;
-    let action = administrator.path(END_ALL);
-    administrator.recent_sign_in(&with_query(&action, &[("user", user_id)])).await?;
+    let path = with_query(&administrator.path(END_ALL), &[("user", user_id)]);
+    administrator.recent_sign_in(&path).await?;
     let (context, state) = (administrator.context(), &administrator.signed_in.state);
     let texts = access_text(context.language);
-    let confirmation = Confirmation {
-        section: AdminSection::Sessions,
-        title: &texts.end_all_title.with(&UserNames::find(state, distinct([user_id])).await.of(user_id)),
+    let name = UserNames::find(state, distinct([user_id])).await.of(user_id);
+    let title = texts.end_all_title.with(&name);
+    let (browser, cookie) = administrator.signed_in.browser();
+    let page = Confirm {
+        page: context.page(&title),
+        navigation: administrator.navigation(AdminSection::Sessions),
+        texts: administrator.texts(),
+        name: &name,
         means: texts.end_all_means,
-        submit: access_words(context.language).end_all,
-        user_id,
-        form: END_ALL_FORM,
-        action,
+        field: None,
+        button: access_words(context.language).end_all,
+        is_danger: true,
+        csrf: administrator.signed_in.csrf(&browser, &end_all_form(user_id)),
+        path,
         cancel_path: with_query(&administrator.path(SESSIONS), &[("user", user_id)]),
     };
-    Ok(confirmation.respond(administrator))
+    Ok(with_cookies(context.respond(StatusCode::OK, &page), cookie))
 }
 
-/// `POST /admin/sessions/end-all`: signs a user out everywhere.
-async fn end_all(sessions: AccountAdministrator, body: Bytes) -> Result<Response, Response> {
+/// The purpose of the form that signs the user with this identifier out.
+fn end_all_form(user_id: &str) -> String {
+    format!("admin-end-all-sessions {user_id}")
+}
+
+/// `POST /admin/sessions/end-all?user=`: signs a user out everywhere.
+async fn end_all(sessions: AccountAdministrator, RawQuery(query): RawQuery, body: Bytes) -> Result<Response, Response> {
     let administrator = &sessions.administrator;
-    let form = administrator.signed_in.own_form(END_ALL_FORM, &body).ok_or_else(|| administrator.forgery())?;
-    let user_id = form.one("user", MAX_TEXT).ok().flatten().ok_or_else(|| administrator.not_found())?;
+    let query = Parameters::of_query(query.as_deref()).map_err(|_| administrator.not_found())?;
+    let user_id = query.one("user", MAX_TEXT).ok().flatten().ok_or_else(|| administrator.not_found())?;
+    let form = administrator.signed_in.own_form(&end_all_form(user_id), &body);
+    form.ok_or_else(|| administrator.forgery())?;
     administrator.recent_sign_in(&with_query(&administrator.path(END_ALL), &[("user", user_id)])).await?;
     let message = EndAllUserSessionsRequest { user: Some(with_id(user_id.to_owned())) };
     let call = administrator.signed_in.on_behalf().call(message);

@@ -27,7 +27,7 @@ use super::super::page::{Navigation, Page};
 use super::AdminSection;
 use super::access_text::{AccessText, access_text};
 use super::administrator::Administrator;
-use super::confirmation::Confirmation;
+use super::confirm::Confirm;
 use super::link::with_query;
 use super::user_names::{UserNames, distinct, identifier};
 use crate::config::ADMIN;
@@ -43,8 +43,6 @@ const REVOKE: &str = "/tokens/revoke";
 const REVOKE_ALL: &str = "/tokens/revoke-all";
 /// The purpose of the form that revokes one.
 const REVOKE_FORM: &str = "admin-revoke-token";
-/// The purpose of the form that revokes all of a user.
-const REVOKE_ALL_FORM: &str = "admin-revoke-all-tokens";
 /// How many a page shows.
 const PAGE: u32 = 50;
 /// How many searches one page makes at most to find its first tokens: each looks through a limited number.
@@ -274,27 +272,40 @@ async fn confirm_revoke_all(tokens: TokenAdministrator, RawQuery(query): RawQuer
     let (administrator, texts) = (&tokens.administrator, tokens.texts());
     let query = Parameters::of_query(query.as_deref()).map_err(|_| administrator.not_found())?;
     let user_id = query.one("user", MAX_TEXT).ok().flatten().ok_or_else(|| administrator.not_found())?;
-    let action = administrator.path(REVOKE_ALL);
-    administrator.recent_sign_in(&with_query(&action, &[("user", user_id)])).await?;
+    let path = with_query(&administrator.path(REVOKE_ALL), &[("user", user_id)]);
+    administrator.recent_sign_in(&path).await?;
     let (context, state) = (administrator.context(), &administrator.signed_in.state);
-    let confirmation = Confirmation {
-        section: AdminSection::Tokens,
-        title: &texts.revoke_all_title.with(&UserNames::find(state, distinct([user_id])).await.of(user_id)),
+    let name = UserNames::find(state, distinct([user_id])).await.of(user_id);
+    let title = texts.revoke_all_title.with(&name);
+    let (browser, cookie) = administrator.signed_in.browser();
+    let page = Confirm {
+        page: context.page(&title),
+        navigation: administrator.navigation(AdminSection::Tokens),
+        texts: administrator.texts(),
+        name: &name,
         means: texts.revoke_all_means,
-        submit: context.words().revoke_all,
-        user_id,
-        form: REVOKE_ALL_FORM,
-        action,
+        field: None,
+        button: context.words().revoke_all,
+        is_danger: true,
+        csrf: administrator.signed_in.csrf(&browser, &revoke_all_form(user_id)),
+        path,
         cancel_path: with_query(&administrator.path(TOKENS), &[("user", user_id)]),
     };
-    Ok(confirmation.respond(administrator))
+    Ok(with_cookies(context.respond(StatusCode::OK, &page), cookie))
 }
 
-/// `POST /admin/tokens/revoke-all`: revokes all tokens of a user.
-async fn revoke_all(tokens: TokenAdministrator, body: Bytes) -> Result<Response, Response> {
+/// The purpose of the form that revokes all tokens of the user with this identifier.
+fn revoke_all_form(user_id: &str) -> String {
+    format!("admin-revoke-all-tokens {user_id}")
+}
+
+/// `POST /admin/tokens/revoke-all?user=`: revokes all tokens of a user.
+async fn revoke_all(tokens: TokenAdministrator, RawQuery(query): RawQuery, body: Bytes) -> Result<Response, Response> {
     let administrator = &tokens.administrator;
-    let form = administrator.signed_in.own_form(REVOKE_ALL_FORM, &body).ok_or_else(|| administrator.forgery())?;
-    let user_id = form.one("user", MAX_TEXT).ok().flatten().ok_or_else(|| administrator.not_found())?;
+    let query = Parameters::of_query(query.as_deref()).map_err(|_| administrator.not_found())?;
+    let user_id = query.one("user", MAX_TEXT).ok().flatten().ok_or_else(|| administrator.not_found())?;
+    let form = administrator.signed_in.own_form(&revoke_all_form(user_id), &body);
+    form.ok_or_else(|| administrator.forgery())?;
     administrator.recent_sign_in(&with_query(&administrator.path(REVOKE_ALL), &[("user", user_id)])).await?;
     let message = RevokeTokensRequest { owner: Some(with_id(user_id.to_owned())) };
     let call = administrator.signed_in.on_behalf().call(message);

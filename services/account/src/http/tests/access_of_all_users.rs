@@ -138,9 +138,14 @@ async fn pages_for_what_all_users_have_are_for_administrators_alone() {
         assert_eq!(reply.status, StatusCode::FORBIDDEN, "{path}");
         assert!(!reply.page.contains("einstein"), "{path}: {}", reply.page);
     }
-    for path in ["/tokens/revoke", "/tokens/revoke-all", "/sessions/end", "/sessions/end-all", "/sessions/end-everyone"]
-    {
-        let form = [("id", "one"), ("user", "id-of-einstein")];
+    for path in [
+        "/tokens/revoke",
+        "/tokens/revoke-all?user=id-of-einstein",
+        "/sessions/end",
+        "/sessions/end-all?user=id-of-einstein",
+        "/sessions/end-everyone",
+    ] {
+        let form = [("id", "one")];
         let reply = marie.post(&format!("/account/admin{path}"), &form).await;
         assert_eq!(reply.status, StatusCode::FORBIDDEN, "{path}");
         let forged = world.admin().post(&format!("/account/admin{path}"), &form).await;
@@ -183,12 +188,14 @@ async fn administrator_searches_shows_and_revokes_tokens() {
     let confirm = admin.get(&form_path).await;
     assert!(confirm.page.contains("Revoke all tokens of einstein?"), "{}", confirm.page);
     let csrf = confirm.field("csrf", 1);
-    let form = [("csrf", &*csrf), ("user", "id-of-einstein")];
+    let form = [("csrf", &*csrf)];
+    let of_marie = admin.post(&format!("{TOKENS}/revoke-all?user=id-of-marie"), &form).await;
+    assert_eq!(of_marie.status, StatusCode::FORBIDDEN, "the form is for einstein");
     world.signed_in(NOW - 601);
-    let late = admin.post(&format!("{TOKENS}/revoke-all"), &form).await;
+    let late = admin.post(&form_path, &form).await;
     assert_eq!((late.status, world.accepts("einstein", &laptop).await), (StatusCode::FORBIDDEN, true));
     world.signed_in(NOW - 60);
-    admin.post(&format!("{TOKENS}/revoke-all"), &form).await;
+    admin.post(&form_path, &form).await;
     assert!(!world.accepts("einstein", &laptop).await && world.accepts("marie", &tablet).await);
 }
 
@@ -205,13 +212,13 @@ async fn administrator_ends_sessions_of_one_user_or_of_all() {
     admin.post(&format!("{SESSIONS}/end"), &[("csrf", &csrf), ("id", &id)]).await;
     assert_eq!((id.as_str(), world.left()), ("two", vec!["one".to_owned(), "hers".to_owned()]));
 
-    let confirm = admin.get(&format!("{SESSIONS}/end-all?user=id-of-einstein")).await;
-    let csrf = confirm.field("csrf", 1);
-    let form = [("csrf", &*csrf), ("user", "id-of-einstein")];
+    let form_path = format!("{SESSIONS}/end-all?user=id-of-einstein");
+    let csrf = admin.get(&form_path).await.field("csrf", 1);
+    let form = [("csrf", &*csrf)];
     world.signed_in(NOW - 601);
-    assert_eq!(admin.post(&format!("{SESSIONS}/end-all"), &form).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(admin.post(&form_path, &form).await.status, StatusCode::FORBIDDEN);
     world.signed_in(NOW - 60);
-    admin.post(&format!("{SESSIONS}/end-all"), &form).await;
+    admin.post(&form_path, &form).await;
     assert_eq!(world.left(), ["hers"]);
 
     world.idp.lists().calls = 25;
