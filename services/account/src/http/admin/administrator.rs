@@ -189,10 +189,11 @@ impl Administrator {
         let base = Some(&*self.signed_in.state.config.sign_in_url).filter(|url| !url.is_empty())?;
         let mut query = Serializer::new(String::new());
         query.append_pair("rd", return_to);
-        for (parameter, _) in
-            [("fresh", missing.recent), ("step_up", missing.second_factor)].iter().filter(|(_, is)| *is)
-        {
-            query.append_pair(parameter, "1");
+        if missing.recent {
+            query.append_pair("max_age", &RECENT.to_string());
+        }
+        if missing.second_factor {
+            query.append_pair("step_up", "1");
         }
         let separator = if base.contains('?') { '&' } else { '?' };
         Some(format!("{base}{separator}{}", query.finish()))
@@ -201,5 +202,5 @@ impl Administrator {
 
 /// Whether the user has a second factor and has not used it in this session.
 fn lacks_second_factor(session: &GetCurrentSessionResponse) -> bool {
-    session.second_factor_enrolled && (session.session.is_none() || session.acr != SEVERAL_FACTORS)
+    session.second_factor_enrolled && (session.session.is_none() || !session.amr.iter().any(|method| method == SEVERAL_FACTORS))
 }
