@@ -10,7 +10,7 @@ use prost::Message as _;
 const ROOTS: [&str; 5] = ["cs3", "doorward", "envoy", "google", "ocis"];
 
 /// Messages that carry a secret. Their `Debug` is written by hand, in `src/redacted.rs`, and does not show it.
-const SECRET: [&str; 23] = [
+const SECRET: [&str; 24] = [
     ".cs3.auth.applications.v1beta1.AppPassword",
     ".cs3.auth.applications.v1beta1.GetAppPasswordRequest",
     ".cs3.auth.applications.v1beta1.InvalidateAppPasswordRequest",
@@ -31,6 +31,7 @@ const SECRET: [&str; 23] = [
     ".doorward.idp.v1.UpdateClientResponse",
     ".doorward.passwords.v1.ChangeOwnPasswordRequest",
     ".doorward.passwords.v1.JudgePasswordRequest",
+    ".doorward.passwords.v1.ResetPasswordRequest",
     ".doorward.passwords.v1.SetPasswordRequest",
     ".envoy.config.core.v3.HeaderValue",
     ".envoy.service.auth.v3.AttributeContext.HttpRequest",

@@ -438,11 +438,12 @@ async fn own_paths() {
         remove_password(passwords::v1::RemovePasswordRequest),
         has_password(passwords::v1::HasPasswordRequest),
         judge_password(passwords::v1::JudgePasswordRequest),
-        change_own_password(passwords::v1::ChangeOwnPasswordRequest));
+        change_own_password(passwords::v1::ChangeOwnPasswordRequest),
+        reset_password(passwords::v1::ResetPasswordRequest));
     assert_paths(
         &found,
         "doorward.passwords.v1.PasswordsAPI",
-        &["SetPassword", "RemovePassword", "HasPassword", "JudgePassword", "ChangeOwnPassword"],
+        &["SetPassword", "RemovePassword", "HasPassword", "JudgePassword", "ChangeOwnPassword", "ResetPassword"],
     );
 
     let found = paths!(idp::v1::idp_admin_api_client::IdpAdminApiClient;

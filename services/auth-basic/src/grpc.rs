@@ -8,7 +8,8 @@ use authn::audit::Event;
 use authn::{AuthError, Caller, User, amr};
 use proto::doorward::passwords::v1::{
     ChangeOwnPasswordRequest, ChangeOwnPasswordResponse, HasPasswordRequest, HasPasswordResponse, JudgePasswordRequest,
-    JudgePasswordResponse, RemovePasswordRequest, RemovePasswordResponse, SetPasswordRequest, SetPasswordResponse,
+    JudgePasswordResponse, RemovePasswordRequest, RemovePasswordResponse, ResetPasswordRequest, ResetPasswordResponse,
+    SetPasswordRequest, SetPasswordResponse,
     passwords_api_server::{PasswordsApi, PasswordsApiServer},
 };
 use runtime::Clock;
@@ -84,6 +85,13 @@ impl PasswordsApi for ReadOnly {
     ) -> Result<Response<ChangeOwnPasswordResponse>, Status> {
         refuse()
     }
+
+    async fn reset_password(
+        &self,
+        _: Request<ResetPasswordRequest>,
+    ) -> Result<Response<ResetPasswordResponse>, Status> {
+        refuse()
+    }
 }
 
 impl Api {
@@ -100,16 +108,31 @@ impl Api {
     /// Who calls, if it is a user in person: a restricted credential, one that a program presents and one that acts in the user's
     /// name may not learn or change anything of a password (`docs/security-requirements.md#b21`).
     fn user<T>(&self, request: &Request<T>) -> Result<Claims, Status> {
+        person(authorize(&self.verifier, self.clock.now(), request.metadata())?)
+    }
+
+    /// Who calls, if it is the OpenID Provider for a user who has proved by a link in a mail to be that user
+    /// (`docs/security-requirements.md#l7`).
+    fn password_resetter<T>(&self, request: &Request<T>) -> Result<Claims, Status> {
         let claims = authorize(&self.verifier, self.clock.now(), request.metadata())?;
-        let is_of_program = claims.amr.iter().any(|method| amr::is_of_program(method));
-        if claims.scopes.is_full_user() && claims.actor.is_none() && !is_of_program {
+        if claims.is_password_resetter() {
             Ok(claims)
         } else {
-            Err(status::grpc(
-                Kind::PermissionDenied,
-                "the credential is restricted, a program's, or acts in the user's name",
-            ))
+            Err(status::grpc(Kind::PermissionDenied, "only the OpenID Provider resets passwords"))
         }
+    }
+}
+
+/// A user in person, see [`Api::user`].
+fn person(claims: Claims) -> Result<Claims, Status> {
+    let is_of_program = claims.amr.iter().any(|method| amr::is_of_program(method));
+    if claims.scopes.is_full_user() && claims.actor.is_none() && !is_of_program {
+        Ok(claims)
+    } else {
+        Err(status::grpc(
+            Kind::PermissionDenied,
+            "the credential is restricted, a program's, or acts in the user's name",
+        ))
     }
 }
 
@@ -193,11 +216,12 @@ impl PasswordsApi for Api {
         &self,
         request: Request<JudgePasswordRequest>,
     ) -> Result<Response<JudgePasswordResponse>, Status> {
-        let claims = self.user(&request)?;
+        let claims = authorize(&self.verifier, self.clock.now(), request.metadata())?;
+        let claims = if claims.is_password_resetter() { claims } else { person(claims)? };
         let JudgePasswordRequest { password, user_id, new_user } = request.into_inner();
         let own_id = claims.user.id.opaque_id.as_str();
         let is_own = new_user.is_none() && (user_id.is_empty() || user_id == own_id);
-        if !is_own && !claims.is_admin() {
+        if !is_own && !claims.is_admin() && !claims.is_password_resetter() {
             return Err(token::TokenError::NotAdministrator.into());
         }
         let password = SecretString::from(password);
@@ -228,6 +252,21 @@ impl PasswordsApi for Api {
         let circumstances = Circumstances { caller, administrator: user_id.clone(), token: String::new() };
         let changed_at = micros(circumstances.conclude("password_changed", &user_id, outcome)?);
         Ok(Response::new(ChangeOwnPasswordResponse { changed_at }))
+    }
+
+    async fn reset_password(
+        &self,
+        request: Request<ResetPasswordRequest>,
+    ) -> Result<Response<ResetPasswordResponse>, Status> {
+        let caller = Caller::of(request.metadata(), request.extensions());
+        let claims = self.password_resetter(&request).inspect_err(|error| {
+            audit("password_reset", &caller, "", "", "refused", error.message());
+        })?;
+        let ResetPasswordRequest { user_id, new_password } = request.into_inner();
+        let outcome = self.own.reset(&user_id, &SecretString::from(new_password)).await;
+        let circumstances = Circumstances { caller, administrator: claims.user.id.opaque_id, token: String::new() };
+        let changed_at = micros(circumstances.conclude("password_reset", &user_id, outcome)?);
+        Ok(Response::new(ResetPasswordResponse { changed_at }))
     }
 }
 

@@ -1,4 +1,4 @@
-//! A user changes the own password.
+//! A user changes the own password, or sets another one after losing it.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -69,6 +69,19 @@ impl OwnPasswords {
                 _ => Err(AdministrationError::Untold(error)),
             },
         }
+    }
+
+    /// Sets the password of a user who has proved in another way to be that user, and notifies the directory. Returns the moment
+    /// before which sessions and tokens end.
+    ///
+    /// # Errors
+    /// With [`AdministrationError::Untold`] the password is set all the same; doing it again is harmless.
+    pub(crate) async fn reset(&self, user_id: &str, new: &SecretString) -> Result<SystemTime, AdministrationError> {
+        let user = self.administration.user(user_id).await?;
+        let verifier = self.administration.new_verifier(new, &user).await?;
+        self.administration.passwords.set(user_id, &verifier, self.clock.now()).await?;
+        let token = self.token().map_err(AdministrationError::Internal)?;
+        self.administration.tell(user_id, &token).await.map_err(AdministrationError::Untold)
     }
 
     /// Verifies the old password as at sign-in. Returns the verifier that it matches.

@@ -13,6 +13,8 @@ use crate::{Claims, TokenError, Verifier, authorize};
 const PROVISION: &str = "provision";
 /// The purpose of reading profiles, used alike.
 const READ_PROFILES: &str = "read-profiles";
+/// The purpose of setting the passwords of users who have proved by a link in their mail who they are, used alike.
+const RESET_PASSWORDS: &str = "reset-passwords";
 
 /// A service that makes and changes people, to mint a token for. The token opens nothing but that.
 pub fn provisioner(service: &str) -> Authenticated {
@@ -22,6 +24,11 @@ pub fn provisioner(service: &str) -> Authenticated {
 /// A service that reads the profiles of users, to mint a token for. The token opens nothing but that.
 pub fn profile_reader(service: &str) -> Authenticated {
     service_for(service, READ_PROFILES)
+}
+
+/// A service that sets passwords of users who have lost theirs, to mint a token for. The token opens nothing but that.
+pub fn password_resetter(service: &str) -> Authenticated {
+    service_for(service, RESET_PASSWORDS)
 }
 
 fn service_for(service: &str, purpose: &'static str) -> Authenticated {
@@ -41,6 +48,11 @@ impl Claims {
     /// Whether the bearer is a service that reads profiles, and does nothing else.
     pub fn is_profile_reader(&self) -> bool {
         self.is_service_for(READ_PROFILES)
+    }
+
+    /// Whether the bearer is a service that sets passwords of users who have lost theirs, and does nothing else.
+    pub fn is_password_resetter(&self) -> bool {
+        self.is_service_for(RESET_PASSWORDS)
     }
 
     fn is_service_for(&self, purpose: &str) -> bool {

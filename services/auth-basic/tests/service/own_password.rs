@@ -8,7 +8,7 @@ use authn::{Authenticated, DirectoryError, Scopes, User, UserId, amr, role};
 use proto::doorward::passwords::v1::passwords_api_client::PasswordsApiClient;
 use proto::doorward::passwords::v1::{
     ChangeOwnPasswordRequest, JudgePasswordRequest, JudgePasswordResponse, NewUserNames, PasswordWeakness,
-    SetPasswordRequest,
+    ResetPasswordRequest, SetPasswordRequest,
 };
 use secrecy::SecretString;
 use token::{KeyRing, METADATA_KEY, Minter, Verifier};
@@ -168,4 +168,34 @@ async fn only_administrators_judge_passwords_of_others() {
         let judged = judge(&bench, &[role::ADMIN], message).await.expect("is judged");
         assert!(judged.weaknesses().any(|weakness| weakness == PasswordWeakness::Context), "{judged:?}");
     }
+}
+
+/// [Row L7](../../../../docs/security-requirements.md#l7).
+#[tokio::test]
+async fn lost_password_is_reset_by_the_provider_alone_and_judged_by_the_policy() {
+    let bench = Bench::start(cheap()).await;
+    bench.directory.password_changes();
+    let message =
+        |password: &str| ResetPasswordRequest { user_id: "id-of-marie".into(), new_password: password.into() };
+    let provider = token::password_resetter("idp");
+    for other in [marie(&[role::ADMIN]), token::provisioner("idp"), token::profile_reader("idp")] {
+        let refused = client(&bench).reset_password(request(&bench, &other, message(NEW))).await;
+        assert_eq!(refused.expect_err("only the provider").code(), Code::PermissionDenied, "{other:?}");
+    }
+    let weak = client(&bench).reset_password(request(&bench, &provider, message("short"))).await;
+    assert_eq!(weak.expect_err("too short").code(), Code::InvalidArgument);
+    bench.sign_in("marie", PASSWORD).await.expect("nothing has changed");
+
+    let judgement = JudgePasswordRequest { password: "short".into(), user_id: "id-of-marie".into(), new_user: None };
+    let judged = client(&bench).judge_password(request(&bench, &provider, judgement)).await.expect("is judged");
+    assert!(judged.into_inner().weaknesses().any(|weakness| weakness == PasswordWeakness::Short));
+
+    client(&bench).reset_password(request(&bench, &provider, message(NEW))).await.expect("is set");
+    bench.sign_in("marie", NEW).await.expect("the new password");
+    bench.sign_in("marie", PASSWORD).await.expect_err("the old one");
+    assert!(!bench.directory.password_changes().is_empty(), "the directory is notified");
+
+    let set = SetPasswordRequest { user_id: "id-of-marie".into(), password: PASSWORD.into() };
+    let refused = client(&bench).set_password(request(&bench, &provider, set)).await;
+    refused.expect_err("the token opens nothing else");
 }
