@@ -241,6 +241,12 @@ pub(crate) enum User {
         #[arg(allow_hyphen_values = true)]
         username: String,
     },
+    /// Sends a user a mail with a link to set the first password; idp must be running and send mail
+    Invite {
+        /// The login name
+        #[arg(allow_hyphen_values = true)]
+        username: String,
+    },
     /// Removes a person's second factors, recovery codes and trusted devices, and signs the person out everywhere; idp must be running
     ResetFactors {
         /// The login name
@@ -394,6 +400,7 @@ mod tests {
             &["user", "add", "-marie", "--group", "-staff", "--no-password"],
             &["user", "delete", "-marie", "--yes"],
             &["user", "reset-factors", "-marie", "--yes"],
+            &["user", "invite", "-marie"],
             &["user", "passwd", "-marie", "--password-stdin"],
             &["user", "update", "-marie", "--nickname", "-m", "--mail", ""],
             &["group", "member", "add", "-staff", "-marie"],

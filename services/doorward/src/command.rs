@@ -5,6 +5,7 @@ pub(crate) mod config;
 mod factors;
 pub(crate) mod group;
 pub(crate) mod health;
+mod invitation;
 pub(crate) mod shell;
 pub(crate) mod user;
 pub(crate) mod user_import;

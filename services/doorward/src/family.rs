@@ -32,6 +32,7 @@ impl Family {
             context,
             directory: None,
             administration: None,
+            passwords: None,
             peers: Peers::default(),
             gateway: None,
             ended_sessions: None,
@@ -110,6 +111,8 @@ struct Builder<'a> {
     directory: Option<Arc<dyn Directory>>,
     /// The administration of these users, as it is served.
     administration: Option<Routes>,
+    /// auth-basic, as it is served.
+    passwords: Option<idp::Passwords>,
     peers: Peers,
     gateway: Option<gateway::InProcessGateway>,
     /// The sessions of idp.
@@ -168,6 +171,10 @@ impl Builder<'_> {
                 let app = auth_basic::app(&opened, config, context)?;
                 self.self_service.passwords = app.grpc.clone().map(account::Passwords::new);
                 self.administer(&app, account::Administration::with_auth_basic);
+                self.passwords = app.grpc.clone().map(|routes| idp::Passwords {
+                    authenticator: opened.authenticator.clone(),
+                    transport: idp::password_service::transport(routes),
+                });
                 Ok(app)
             }
             ServiceId::AuthMachine => {
@@ -214,9 +221,8 @@ impl Builder<'_> {
                     Some(here) => here.clone(),
                     None => idp::directory(config, context)?,
                 };
-                let here = self.peers.providers.get(kind::BASIC).map(|provider| provider.authenticator.clone());
-                let passwords = match here {
-                    Some(passwords) => passwords,
+                let passwords = match self.passwords.take() {
+                    Some(here) => here,
                     None => idp::passwords(config, context)?,
                 };
                 let opened = idp::open(config, directory, passwords, context).await?;

@@ -3,6 +3,7 @@
 mod audit;
 mod client;
 mod factors;
+mod invitation;
 mod keys;
 mod operator;
 mod session;
@@ -15,6 +16,7 @@ use runtime::Context;
 pub use audit::AuditCommand;
 pub use client::ClientCommand;
 pub use factors::reset_factors;
+pub use invitation::invite_user;
 pub use keys::KeysCommand;
 pub use session::SessionCommand;
 

@@ -1,3 +1,4 @@
+mod account_mail;
 mod multi_factor;
 
 use std::path::PathBuf;
@@ -6,6 +7,7 @@ use config::{
     Debug, Environment, Grpc, GrpcClientTls, Http, Invalid, ListenAddr, Log, Mtls, Reva, Secret, SecretFiles, Section,
     TokenManager, Tracing,
 };
+use mail::MailSettings;
 use oidc::jose::Algorithm;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,7 @@ use web::page::{PageSettings, is_link};
 use crate::endpoints::{EndpointProfile, IssuerEndpoints};
 use crate::lifetimes::Lifetimes;
 
+pub use account_mail::AccountMailSettings;
 pub use multi_factor::{MultiFactor, MultiFactorPolicy};
 
 /// With 4 KiB of groups a token stays below 8 KiB: the longest header that nginx, Apache and Tomcat read as they are
@@ -147,6 +150,11 @@ pub struct Config {
     pub account_url: String,
     /// Second factors.
     pub mfa: MultiFactor,
+    /// How mail is sent. Without it users cannot reset forgotten passwords.
+    pub mail: MailSettings,
+    /// Mail to users about their accounts.
+    #[serde(flatten)]
+    pub account_mail: AccountMailSettings,
     /// The lifetimes of tokens, codes, sessions and keys.
     #[serde(flatten)]
     pub lifetimes: Lifetimes,
@@ -218,6 +226,7 @@ impl Section for Config {
             ("grpc", &self.grpc),
             ("http", &self.http),
             ("mfa", &self.mfa),
+            ("mail", &self.mail),
             ("", &self.pages),
             ("", &self.database_pool),
             ("", &self.lifetimes),

@@ -91,6 +91,10 @@ pub mod page {
     /// Where a code is shown that the user carries to a program by hand; Cells' programs name the first, its documents
     /// the second.
     pub const OUT_OF_BAND: [&str; 2] = ["/oauth2/oob", "/oauth/oob"];
+    /// Where a user who has lost the password asks for a link.
+    pub const FORGOTTEN: &str = "/signin/v1/forgotten";
+    /// Where a link in a mail leads, and its form is sent.
+    pub const LINK: &str = "/signin/v1/link";
     /// The folder of the files that pages load.
     pub const STATIC: &str = "/signin/v1/static";
     /// Where programs ask for the issuer (RFC 7033).

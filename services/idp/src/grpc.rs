@@ -6,6 +6,7 @@ mod account_messages;
 mod change;
 mod convert;
 pub mod factors;
+pub mod invitations;
 pub mod keys;
 
 #[cfg(test)]

@@ -16,10 +16,12 @@ mod discovery;
 mod end_session;
 pub mod error;
 mod factor;
+mod forgotten_password;
 mod fresh_session;
 mod interaction;
 mod introspect;
 mod issuer;
+mod new_browser;
 mod out_of_band;
 pub mod pages;
 mod par;
@@ -27,6 +29,7 @@ mod passkey;
 mod passkey_endpoints;
 mod passkey_sign_in;
 mod passkeys;
+mod password_link;
 mod register;
 mod revoke;
 mod security;
@@ -109,6 +112,8 @@ fn for_browsers(provider: &Provider) -> Router {
         .merge(factor::router(state.clone()))
         .merge(passkey_sign_in::router(state.clone()))
         .merge(passkeys::router(state.clone()))
+        .merge(forgotten_password::router(state.clone()))
+        .merge(password_link::router(state.clone()))
         .merge(consents::router(state.clone()))
         .merge(security::router(state.clone()))
         .merge(out_of_band::router(state.clone()))

@@ -1,5 +1,7 @@
 //! An `OpenID` Provider. The crate's README follows one sign-in through it and lists its settings.
 
+mod account_links;
+pub mod account_mail;
 pub mod command;
 mod config;
 pub mod endpoints;
@@ -9,9 +11,11 @@ pub mod http;
 pub mod lifetimes;
 mod migration;
 pub mod model;
+pub mod password_service;
 pub mod revocation_sync;
 pub mod revocations;
 pub mod seal;
+mod sign_in_notice;
 pub mod store;
 
 #[cfg(test)]
@@ -25,19 +29,22 @@ use ::store::{Database, Options};
 use ::token::Verifier;
 use authn::{Authenticator, BoxError, Directory};
 use clap::{ArgMatches, FromArgMatches, Subcommand};
+use mail::Mailer;
 use outbound::{Fetcher, Policy};
 use runtime::{App, Clock, Context, Listeners, Misconfigured, Random, Task};
 use tokio_util::sync::CancellationToken;
 
+use crate::account_mail::AccountMail;
 use crate::engine::audit_events::{self, AuditEvents};
 use crate::engine::clients::{self, Clients};
 use crate::engine::keys::{self, Keys, Schedule};
 use crate::engine::provider::Parts;
 use crate::engine::{account_monitor, backchannel, secret_rotation};
+use crate::password_service::{PasswordService, Transport};
 use crate::seal::Sealer;
 use crate::store::Store;
 
-pub use self::config::{Config, MultiFactor, MultiFactorPolicy};
+pub use self::config::{AccountMailSettings, Config, MultiFactor, MultiFactorPolicy};
 pub use command::Command;
 pub use engine::provider::Provider;
 pub use migration::Migrator;
@@ -91,13 +98,23 @@ pub fn directory(config: &Config, context: &Context) -> Result<Arc<dyn Directory
     Ok(runtime::directory_with_profiles(&config.users_endpoint, &config.reva, tls, (name, keys), context)?)
 }
 
-/// The service that verifies passwords, in another process.
+/// The service with the passwords, in this process or another.
+#[derive(Clone)]
+pub struct Passwords {
+    /// Verifies them.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// Leads to `PasswordsAPI`, which sets them.
+    pub transport: Transport,
+}
+
+/// The service with the passwords, in another process.
 ///
 /// # Errors
 /// When its endpoint is none.
-pub fn passwords(config: &Config, context: &Context) -> Result<Arc<dyn Authenticator>, BoxError> {
+pub fn passwords(config: &Config, context: &Context) -> Result<Passwords, BoxError> {
     let channel = runtime::client::channel(&config.auth_basic_endpoint, &config.grpc_client_tls, context)?;
-    Ok(Arc::new(authn::provider::Remote::new("auth-basic", channel)))
+    let authenticator = Arc::new(authn::provider::Remote::new("auth-basic", channel.clone()));
+    Ok(Passwords { authenticator, transport: password_service::transport(channel) })
 }
 
 /// The service with its open database.
@@ -108,16 +125,16 @@ pub struct IdpService {
     context: Context,
 }
 
-/// Opens the database, brings its schema up to date, and builds the provider over any directory and any authenticator of
+/// Opens the database, brings its schema up to date, and builds the provider over any directory and any service with
 /// passwords.
 ///
 /// # Errors
-/// When the database cannot be opened, another process works with its file, its keys were sealed by another secret, or the
-/// file with clients is wrong.
+/// When the database cannot be opened, another process works with its file, its keys were sealed by another secret, the file with
+/// clients is wrong, or the mail server cannot be used.
 pub async fn open(
     config: &Config,
     directory: Arc<dyn Directory>,
-    passwords: Arc<dyn Authenticator>,
+    passwords: Passwords,
     context: &Context,
 ) -> Result<IdpService, BoxError> {
     let internal = runtime::key_ring::<Idp>(config, |config| config.token_manager.clone(), context)?;
@@ -144,6 +161,8 @@ pub async fn open(
     let keys = keys.await?;
     // after the keys, which cannot be opened with a wrong secret
     secret_rotation::reseal(&store, &sealer).await?;
+    let mailer = Mailer::open(&config.mail, context.random.clone(), context.shutdown.clone())?;
+    let mail = AccountMail::new(mailer, PasswordService::new(passwords.transport, internal.clone(), clock.clone()));
     let audit_events = AuditEvents::new(&context.metrics, random.clone());
     let provider = Provider::new(Parts {
         issuers: config.sites(),
@@ -157,7 +176,8 @@ pub async fn open(
         revocations,
         fetcher,
         directory,
-        passwords,
+        passwords: passwords.authenticator,
+        mail,
         verifier: Verifier::new(internal),
         deliveries: Arc::default(),
         audit_events,
@@ -181,6 +201,7 @@ pub fn app(opened: &IdpService) -> Result<App, BoxError> {
     let routes = routes.add_service(grpc::account::serve(provider.clone(), limit));
     let routes = routes.add_service(grpc::account_admin::serve(provider.clone(), limit));
     let routes = routes.add_service(grpc::factors::serve(provider.clone(), limit));
+    let routes = routes.add_service(grpc::invitations::serve(provider.clone(), limit));
     let http = Some(http::all(provider, <Idp as runtime::Service>::IDENTITY.name).into());
     let (tasks, mtls) = (tasks(opened), Some(http::for_certificates(provider).into()));
     Ok(App { http, mtls, tasks, checks: vec![provider.store.database().check()], ..App::grpc(routes) })
@@ -197,13 +218,13 @@ async fn keep_pruning(store: Store, clock: Clock, audit_retention: Duration, shu
 
 fn tasks(opened: &IdpService) -> Vec<Task> {
     let IdpService { provider, context } = opened;
-    let Parts { config, store, revocations, clock, clients, keys, directory, audit_events, .. } = &**provider;
+    let Parts { config, store, revocations, clock, clients, keys, directory, audit_events, mail, .. } = &**provider;
     let shutdown = || context.shutdown.clone();
     let pushes = store.database().is_postgres().then(|| store.database().clone());
     let following = revocation_sync::run(revocations.clone(), store.clone(), pushes, clock.clone(), shutdown());
     let (events, directory) = (audit_events.clone(), Arc::clone(directory));
     let storing_events = audit_events::keep_storing(events, store.clone(), directory, shutdown());
-    vec![
+    let mut tasks = vec![
         Task::new("revocations", following),
         Task::new("clients", clients.clone().follow(revocations.changed(), context.reload.subscribe(), shutdown())),
         Task::new("keys", keys.clone().keep_tending(revocations.changed(), shutdown())),
@@ -211,5 +232,10 @@ fn tasks(opened: &IdpService) -> Vec<Task> {
         Task::new("people", account_monitor::monitor(provider.clone(), shutdown())),
         Task::new("prune", keep_pruning(store.clone(), clock.clone(), config.lifetimes.audit_retention, shutdown())),
         Task::new("audit events", storing_events),
-    ]
+    ];
+    if let Some(mailer) = mail.mailer() {
+        tasks.push(Task::new("mail", mailer.clone().drain()));
+        tasks.push(Task::new("password service", mail.passwords.clone().probe(shutdown())));
+    }
+    tasks
 }

@@ -9,6 +9,7 @@ mod m20261203_000002_events;
 mod m20261204_000001_factors;
 mod m20261205_000001_passkeys;
 mod m20261205_000002_audit_log;
+mod m20261205_000003_links;
 
 use sea_orm_migration::prelude::*;
 
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             m20261204_000001_factors::migration(),
             m20261205_000001_passkeys::migration(),
             m20261205_000002_audit_log::migration(),
+            m20261205_000003_links::migration(),
         ]
     }
 

@@ -3,6 +3,8 @@
 
 pub(crate) mod authenticator;
 mod listener;
+mod mail_box;
+mod passwords;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -18,6 +20,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Request, StatusCode};
 use config::Environment;
+use mail::Mailer;
 use outbound::{Fetcher, Policy};
 use runtime::{Clock, Context, Random};
 use secrecy::ExposeSecret;
@@ -27,7 +30,11 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 pub(crate) use listener::Listener;
+pub(crate) use mail_box::{ADDRESS, MailBox};
 
+use passwords::FakePasswords;
+
+use crate::account_mail::AccountMail;
 use crate::endpoints::IssuerEndpoints;
 use crate::engine::audit_events::AuditEvents;
 use crate::engine::client_request::ClientRequest;
@@ -44,6 +51,7 @@ use crate::engine::provider::{Parts, Provider};
 use crate::engine::sessions::{self, SignedInUser};
 use crate::engine::tokens::{IdTokenBindings, Issue};
 use crate::model::{Grant, Session, SignIn, seconds, time_of};
+use crate::password_service::{self, PasswordService};
 use crate::revocation_sync;
 use crate::seal::Sealer;
 use crate::store::Store;
@@ -70,6 +78,8 @@ pub(crate) struct Bench {
     pub(crate) provider: Provider,
     pub(crate) clock: Clock,
     directory: Arc<TestDirectory>,
+    /// The passwords that were set by links.
+    pub(crate) set_passwords: FakePasswords,
     /// The keys of internal tokens.
     ring: Arc<KeyRing>,
     router: Router,
@@ -107,8 +117,10 @@ impl Directory for TestDirectory {
         found.map(Arc::new).ok_or(DirectoryError::NotFound)
     }
 
-    async fn user_by_claim(&self, _: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
-        Err(DirectoryError::NotFound)
+    async fn user_by_claim(&self, claim: &Claim, _: Groups) -> Result<Arc<User>, DirectoryError> {
+        let found = self.0.lock().expect("not poisoned").clone();
+        let is_meant = |user: &User| matches!(claim, Claim::Mail(mail) if !mail.is_empty() && *mail == user.mail);
+        found.filter(is_meant).map(Arc::new).ok_or(DirectoryError::NotFound)
     }
 
     async fn groups(&self, _: &UserId) -> Result<Vec<String>, DirectoryError> {
@@ -170,6 +182,12 @@ impl Bench {
         let ring = Arc::new(KeyRing::new(&SECRET.into(), None).expect("a secret"));
         let directory = Arc::new(TestDirectory::einstein());
         let audit_events = AuditEvents::new(&context.metrics, random.clone());
+        let set_passwords = FakePasswords::default();
+        let transport = password_service::transport(set_passwords.clone().serve());
+        let password_service = PasswordService::new(transport, Arc::clone(&ring), clock.clone());
+        password_service.clone().probe(context.shutdown.clone()).await;
+        let mailer = Mailer::open(&config.mail, random.clone(), context.shutdown.clone()).expect("a mail server");
+        let mail = AccountMail::new(mailer, password_service);
         let provider = Provider::new(Parts {
             issuers: config.sites(),
             clock: clock.clone(),
@@ -182,13 +200,14 @@ impl Bench {
             fetcher,
             directory: Arc::clone(&directory) as Arc<dyn Directory>,
             passwords: Arc::clone(&directory) as Arc<dyn Authenticator>,
+            mail,
             verifier: Verifier::new(Arc::clone(&ring)),
             config,
             deliveries: Arc::default(),
             audit_events,
         });
         let router = crate::http::all(&provider, "idp");
-        Self { provider, clock, directory, ring, router, database: file }
+        Self { provider, clock, directory, set_passwords, ring, router, database: file }
     }
 
     /// The store of another replica: its revocations are in the database, and this provider has not been notified of them.

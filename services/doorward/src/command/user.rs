@@ -4,7 +4,7 @@ use proto::doorward::users::v1::{Person, PersonStatus, UserProfile};
 use runtime::Context;
 use serde_json::{Value, json};
 
-use super::{NewPassword, factors, json, make_password, new_password, say, table};
+use super::{NewPassword, factors, invitation, json, make_password, new_password, say, table};
 use crate::{admin::Admin, cli::User, user_administration::NewUser};
 
 /// Runs `doorward user ...`.
@@ -63,6 +63,7 @@ pub(crate) async fn run(command: User, mut admin: Admin, idp: &idp::Config, cont
             admin.set_status(&username, PersonStatus::Active).await?;
             say(format_args!("{username} is enabled"))?;
         }
+        User::Invite { username } => invitation::invite(&admin.person(&username).await?, idp, context).await?,
         User::ResetFactors { username, confirmation } => {
             factors::reset(&admin.person(&username).await?, confirmation, idp, context).await?;
         }

@@ -6,11 +6,12 @@ use authn::BoxError;
 use config::load_over;
 use proto::doorward::idp::v1::{
     AccountSession, AddClientRequest, AddInitialAccessRequest, Client, EndAllUserSessionsRequest,
-    EndEveryUsersSessionsRequest, EndUserSessionRequest, GetClientRequest, Key, ListClientsRequest,
+    EndEveryUsersSessionsRequest, EndUserSessionRequest, GetClientRequest, InviteUserRequest, Key, ListClientsRequest,
     ListClientsResponse, ListKeysRequest, ListUserEventsRequest, ListUserEventsResponse, ListUserSessionsRequest,
     ListUserSessionsResponse, RemoveClientRequest, ResetFactorsRequest, RetireKeyRequest, RotateKeyRequest,
     RotateSecretRequest, UpdateClientRequest, account_admin_api_client::AccountAdminApiClient,
-    factors_api_client::FactorsApiClient, idp_admin_api_client::IdpAdminApiClient, keys_api_client::KeysApiClient,
+    factors_api_client::FactorsApiClient, idp_admin_api_client::IdpAdminApiClient,
+    invitations_api_client::InvitationsApiClient, keys_api_client::KeysApiClient,
 };
 use runtime::{Context, Service, client, endpoint_of, operator_token};
 use tonic::metadata::{Ascii, MetadataValue};
@@ -28,6 +29,7 @@ pub(super) struct Operator {
     keys: KeysApiClient<Channel>,
     accounts: AccountAdminApiClient<Channel>,
     factors: FactorsApiClient<Channel>,
+    invitations: InvitationsApiClient<Channel>,
     token: MetadataValue<Ascii>,
     address: String,
 }
@@ -43,7 +45,8 @@ impl Operator {
             clients: IdpAdminApiClient::new(channel.clone()),
             keys: KeysApiClient::new(channel.clone()),
             accounts: AccountAdminApiClient::new(channel.clone()),
-            factors: FactorsApiClient::new(channel),
+            factors: FactorsApiClient::new(channel.clone()),
+            invitations: InvitationsApiClient::new(channel),
             token,
             address,
         })
@@ -156,6 +159,12 @@ impl Operator {
     pub(super) async fn reset_factors(&mut self, message: ResetFactorsRequest) -> Result<bool, BoxError> {
         let answer = self.factors.reset_factors(self.request(message)).await;
         Ok(self.answered(answer)?.removed)
+    }
+
+    /// Sends a user a link to set the first password.
+    pub(super) async fn invite_user(&mut self, message: InviteUserRequest) -> Result<(), BoxError> {
+        let answer = self.invitations.invite_user(self.request(message)).await;
+        self.answered(answer).map(drop)
     }
 
     pub(super) async fn retire_key(&mut self, message: RetireKeyRequest) -> Result<(), BoxError> {

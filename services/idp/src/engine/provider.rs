@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::audit_events::AuditEvents;
 use super::clients::Clients;
 use super::keys::Keys;
+use crate::account_mail::AccountMail;
 use crate::config::Config;
 use crate::endpoints::{EndpointProfile, IssuerEndpoints};
 use crate::revocations::Revocations;
@@ -51,6 +52,8 @@ pub struct Parts {
     pub verifier: Verifier,
     /// Wakes the delivery of logout tokens, so that clients learn of a sign-out at once.
     pub deliveries: Arc<Notify>,
+    /// Sends mail to users about their accounts.
+    pub mail: AccountMail,
     /// Records what happens with users' accounts.
     pub audit_events: AuditEvents,
 }

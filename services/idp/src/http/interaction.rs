@@ -175,7 +175,8 @@ fn sign_in(issuer: &Issuer, flow: &Flow, (page, languages): (SignIn<'_>, &[Strin
     with_form(issuer, flow, LOGON, |FormTokens { flow, csrf, cancel }| {
         let challenge = passkey::challenge_alone(issuer, csrf);
         let passkey = challenge.as_ref().map(passkey::prompt);
-        pages::sign_in(&context, &SignIn { flow, csrf, cancel, passkey, ..page })
+        let can_reset = issuer.provider.mail.can_reset_passwords();
+        pages::sign_in(&context, &SignIn { flow, csrf, cancel, passkey, can_reset, ..page })
     })
 }
 

@@ -14,6 +14,7 @@ mod i18n;
 mod notice;
 mod out_of_band;
 mod passkeys;
+mod password_link;
 mod profile;
 mod scope_text;
 mod security;
@@ -45,6 +46,10 @@ pub use out_of_band::out_of_band;
 pub use passkeys::{PasskeyListError, PasskeyPrompt, PasskeyRow, Passkeys, passkeys};
 pub(crate) use security::{AppForm, security_app};
 pub use security::{AppStatus, SecurityChange, SecurityNote, SecurityStatus, SecurityTokens, remove_app, security};
+pub(crate) use password_link::{
+    ForgottenPassword, NewPassword, NewPasswordError, forgotten_password, link_sent, link_unusable, new_password,
+    password_set,
+};
 pub use sign_in::{SignIn, SignInError, sign_in};
 pub use sign_out::{SignOut, confirm_sign_out, signed_out};
 

@@ -1,7 +1,7 @@
 //! Clients that register themselves (RFC 7591) and manage what they have registered (RFC 7592). Off unless it is
 //! configured; then with an initial access token, or without one where that is configured too (row I33).
 
-mod limiter;
+pub(crate) mod limiter;
 mod response;
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use super::factor::{self, AfterPassword};
 use super::interaction::{FlowStage, LOGON, continue_flow, is_own_form, show_sign_in_again};
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{Notice, SignIn, SignInError};
-use super::{cookie, device_cookie};
+use super::{cookie, device_cookie, new_browser};
 use crate::endpoints::page;
 use crate::engine::audit_events::{AuditedUser, Circumstances};
 use crate::engine::authorize::flow::Flow;
@@ -171,6 +171,7 @@ pub(crate) async fn begin_session(
         Err(error) => return issuer.fault(&error),
     };
     record(issuer, user, caller, "success");
+    new_browser::notify(issuer, user, caller);
     let cookies = session_cookies(issuer, &begun).into_iter().chain([device_cookie::remember(issuer, user)]);
     let flow = Flow { signed_in: Some(begun.session.id), ..flow.clone() };
     with_cookies(continue_flow(issuer, flow, Some(begun.session), FlowStage::Form).await, cookies)

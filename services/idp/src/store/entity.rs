@@ -459,3 +459,29 @@ pub(super) mod trusted_device {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// One-time links that are sent to users by mail.
+pub(super) mod link {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "idp_links")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false, column_type = "Blob")]
+        pub digest: Vec<u8>,
+        pub purpose: String,
+        pub person: String,
+        /// The digest of the cookie of the browser that asked for the link.
+        #[sea_orm(column_type = "Blob")]
+        pub browser: Option<Vec<u8>>,
+        pub created: i64,
+        pub expires: i64,
+        pub used: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

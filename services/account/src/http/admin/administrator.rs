@@ -23,7 +23,7 @@ use crate::state::AccountState;
 
 /// How long ago the sign-in may be for what is dangerous, in seconds.
 const RECENT: i64 = 600;
-/// The level of several factors (`acr`).
+/// The method that stands for several factors (`amr`, RFC 8176).
 const SEVERAL_FACTORS: &str = "mfa";
 
 /// An administrator. Others are refused, and learn nothing of what there is (`docs/security-requirements.md#n1`).

@@ -12,7 +12,7 @@ use crate::engine::provider::Provider;
 use crate::engine::replay_guard::{self, Kind};
 use crate::engine::sessions::{self, SignedInUser};
 use crate::http::issuer::Issuer;
-use crate::http::{cookie, device_cookie, sign_in};
+use crate::http::{cookie, device_cookie, new_browser, sign_in};
 use crate::model::{Session, time_of};
 
 /// A factor that a user has given.
@@ -84,6 +84,7 @@ pub(super) async fn complete(
             let signed_in = SignedInUser { user, amr: &amr, remember };
             let begun = sessions::begin(provider, former.as_ref(), signed_in, caller).await?;
             sign_in::record(issuer, user, caller, "success");
+            new_browser::notify(issuer, user, caller);
             (Flow { signed_in: Some(begun.session.id), password: None, ..flow }, begun)
         }
     };

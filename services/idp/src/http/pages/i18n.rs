@@ -4,6 +4,7 @@ mod de;
 mod en;
 pub(super) mod factor;
 mod fr;
+pub(super) mod link;
 pub(super) mod passkey;
 pub(super) mod security;
 

@@ -9,11 +9,12 @@ use web::policy::Policy;
 use web::response::with_retry_after;
 
 use super::application::Application;
+use super::i18n::link as link_text;
 use super::i18n::passkey::{PasskeyWords, words as passkey_words};
 use super::passkeys::PasskeyPrompt;
 use super::profile::Profile;
 use super::{Page, PageContext, REMEMBER};
-use crate::endpoints::page::{CANCEL, LOGON, PASSKEY};
+use crate::endpoints::page::{CANCEL, FORGOTTEN, LOGON, PASSKEY};
 use crate::engine::authorize::prompt::Reauthentication;
 use crate::engine::clients::Client;
 
@@ -37,6 +38,8 @@ pub struct SignIn<'a> {
     pub error: Option<SignInError>,
     /// Whether the box is ticked.
     pub remember: bool,
+    /// Whether users who have lost the password can set another one.
+    pub can_reset: bool,
     /// Why a signed-in user has to sign in again. Another user may do so instead: what the form sends decides.
     pub again: Option<&'a Reauthentication>,
     /// By which a passkey signs in alone; its form is posted to [`PASSKEY`].
@@ -88,6 +91,8 @@ struct Form<'a> {
     page: Page<'a>,
     passkey_words: &'static PasskeyWords,
     form: &'a SignIn<'a>,
+    /// The text of the link for users who have lost the password.
+    forgotten: Option<&'static str>,
     application: Option<Application<'a>>,
     /// The user who has to sign in again.
     user: Option<Profile<'a>>,
@@ -113,6 +118,7 @@ pub fn sign_in(context: &PageContext<'_>, form: &SignIn<'_>) -> Response {
         page: context.page(title).with_script(),
         passkey_words: passkey_words(context.language),
         form,
+        forgotten: form.can_reset.then_some(link_text::words(context.language).forgotten_link),
         user: form.again.map(|again| Profile::of(&again.user)),
         too_old: form.again.and_then(|again| Some(LocalizedTime::minute(again.too_old?, context.language))),
         application: form.client.map(|client| Application::of(client, form.redirect_uri)),

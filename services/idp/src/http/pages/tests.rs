@@ -155,6 +155,7 @@ fn pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
         redirect_uri,
         error,
         remember: true,
+        can_reset: true,
         again,
         passkey: Some(PasskeyPrompt { options: &options, script: PASSKEY_SCRIPT }),
     };

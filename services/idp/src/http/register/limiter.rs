@@ -1,4 +1,4 @@
-//! How often one source may register clients.
+//! How often one source may do something.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -32,8 +32,8 @@ impl governor::clock::Clock for Ticks {
     }
 }
 
-/// Counts registrations by source.
-pub(super) struct Limiter {
+/// Counts by source.
+pub(crate) struct Limiter {
     limiter: RateLimiter<IpAddr, DashMapStateStore<IpAddr>, Ticks, NoOpMiddleware<Duration>>,
     ticks: Ticks,
 }
@@ -41,22 +41,32 @@ pub(super) struct Limiter {
 impl Limiter {
     /// At most so many registrations a minute from one source.
     pub(super) fn new(clock: Clock, rate: NonZeroU32) -> Self {
+        Self::with_quota(clock, Quota::per_minute(rate))
+    }
+
+    /// At most so much from one source.
+    pub(crate) fn with_quota(clock: Clock, quota: Quota) -> Self {
         let ticks = Ticks(clock);
-        let limiter = RateLimiter::new(Quota::per_minute(rate), DashMapStateStore::default(), ticks.clone());
+        let limiter = RateLimiter::new(quota, DashMapStateStore::default(), ticks.clone());
         Self { limiter, ticks }
     }
 
     /// Lets one registration through, or says how long to wait.
     pub(super) fn check(&self, source: Option<IpAddr>) -> Result<(), ErrorResponse> {
+        self.take(source).map_err(too_many)
+    }
+
+    /// Takes one of what a source may do, or says how many seconds to wait.
+    pub(crate) fn take(&self, source: Option<IpAddr>) -> Result<(), u64> {
         if self.limiter.len() > MOST_SOURCES {
             self.limiter.retain_recent();
             if self.limiter.len() > MOST_SOURCES {
-                return Err(too_many(MINUTE));
+                return Err(MINUTE);
             }
         }
         self.limiter.check_key(&network(source)).map_err(|until| {
             let wait = until.wait_time_from(self.ticks.now());
-            too_many(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+            wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
         })
     }
 }

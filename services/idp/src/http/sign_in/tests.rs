@@ -1,6 +1,6 @@
 use crate::endpoints::page;
 use crate::store::EventFilter;
-use crate::testing::{Bench, Browser, SITE};
+use crate::testing::{Bench, Browser, MailBox, PASSWORD, SITE};
 
 /// `docs/security-requirements.md#s6`
 #[tokio::test]
@@ -27,4 +27,28 @@ async fn failed_sign_in_is_stored_without_what_was_typed() {
     for typed in ["typed by mistake", "a wrong password"] {
         assert!(!format!("{event:?}").contains(typed), "{event:?}");
     }
+}
+
+async fn sign_in(bench: &Bench, browser: &mut Browser) {
+    let url = bench.get(browser, page::CONSENTS, &[]).await.location().expect("the sign-in").to_owned();
+    let (_, query) = url.split_once('?').expect("a flow");
+    let flow = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "flow").expect("a flow").1;
+    let form = bench.get(browser, page::SIGN_IN, &[("flow", &flow)]).await;
+    let (flow, csrf) = (form.field("flow").expect("a flow"), form.csrf());
+    let fields = [("flow", flow), ("csrf", csrf.as_str()), ("username", "einstein"), ("password", PASSWORD)];
+    bench.post(browser, page::LOGON, &fields).await.is(303);
+    let provider = &bench.provider;
+    provider.audit_events.flush(&provider.store, &*provider.directory).await.expect("stores");
+    bench.advance(std::time::Duration::from_mins(1));
+}
+
+#[tokio::test]
+async fn user_is_notified_of_a_sign_in_with_another_browser_but_not_of_the_first() {
+    let (bench, mail_box) = MailBox::with_bench().await;
+    let mut first = Browser::default();
+    sign_in(&bench, &mut first).await;
+    sign_in(&bench, &mut Browser::default()).await;
+    let mails = mail_box.wait_for(1).await;
+    assert!(mails[0].contains("192.0.2.1") && mails[0].contains("new browser"), "{mails:?}");
+    assert_eq!(mail_box.all().len(), 1, "one mail, for the second browser");
 }

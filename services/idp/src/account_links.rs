@@ -1,0 +1,233 @@
+//! One-time links in mail, with which users set a password.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use authn::audit::Event;
+use authn::{BoxError, Caller, DirectoryError, Groups, Login, User, UserId, UserType};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use store::StoreError;
+use tonic::Status;
+use tracing::field::display;
+use web::date::LocalizedTime;
+use web::i18n::Language;
+
+use crate::account_mail::{Letter, Sender, language_of};
+use crate::endpoints::page;
+use crate::engine::audit_events::Circumstances;
+use crate::engine::provider::Provider;
+use crate::engine::termination;
+use crate::store::{LinkPurpose, StoredLink};
+
+/// How long a link is valid with which a user sets another password.
+pub(crate) const RESET_LIFETIME: Duration = Duration::from_mins(30);
+/// How many of these links a user gets within that time.
+const MAX_RESETS: u64 = 3;
+/// Random bytes of a link.
+const SECRET_LEN: usize = 32;
+
+/// A link that can be used, and its user.
+pub(crate) struct OpenLink {
+    pub(crate) stored: StoredLink,
+    pub(crate) user: Arc<User>,
+}
+
+/// Why a link does not open.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LinkError {
+    /// The database is unavailable.
+    #[error("the database failed")]
+    Store(#[from] StoreError),
+    /// The directory is unavailable.
+    #[error("the directory failed")]
+    Directory(#[source] DirectoryError),
+}
+
+/// Why no invitation is sent.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InvitationError {
+    /// No mail is sent.
+    #[error("no mail is sent: set OCIS_SMTP_HOST and OCIS_SMTP_SENDER, and restart idp")]
+    NoMail,
+    /// Passwords are in LDAP.
+    #[error("passwords cannot be set: they are in LDAP (AUTH_BASIC_AUTH_MANAGER), or auth-basic does not answer")]
+    NoPasswords,
+    /// The user may not sign in.
+    #[error("the user is disabled: enable the user first")]
+    Disabled,
+    /// The user has no address.
+    #[error("the user has no mail address: add one with 'doorward user update'")]
+    NoAddress,
+    /// There is no such user, or the directory is unavailable.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The database is unavailable.
+    #[error("the database failed")]
+    Store(#[from] StoreError),
+    /// The mail cannot be sent.
+    #[error("the mail cannot be sent: {0}")]
+    Mail(#[from] mail::MailError),
+}
+
+/// The installation as mails show it.
+pub(crate) fn sender(provider: &Provider) -> Sender<'_> {
+    let url = provider.issuers.first().map_or("", |endpoints| endpoints.origin());
+    Sender { name: &provider.config.pages.name, url }
+}
+
+/// Sends a user who has lost the password a link, if the login names one who may sign in, and who has not got too many links already.
+/// Whoever asks gets the same answer before this runs (`docs/security-requirements.md#l3`).
+pub(crate) async fn request_reset(
+    provider: Provider,
+    login: String,
+    (browser, language): ([u8; 32], Language),
+    caller: Caller,
+) {
+    if let Err(error) = try_request_reset(&provider, &login, (browser, language), &caller).await {
+        tracing::warn!(error, "a link for a forgotten password is not sent");
+    }
+}
+
+async fn try_request_reset(
+    provider: &Provider,
+    login: &str,
+    (browser, language): ([u8; 32], Language),
+    caller: &Caller,
+) -> Result<(), BoxError> {
+    let user = match provider.directory.user_by_login(&Login::new(login), Groups::Skip).await {
+        Ok(user) => user,
+        Err(DirectoryError::NotFound | DirectoryError::Ambiguous | DirectoryError::Malformed(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    if !may_set_password(&user) || user.mail.is_empty() {
+        return Ok(());
+    }
+    let (id, now) = (user.id.opaque_id.as_str(), provider.clock.now());
+    let since = now.checked_sub(RESET_LIFETIME).unwrap_or(SystemTime::UNIX_EPOCH);
+    if provider.store.links_since(LinkPurpose::PasswordReset, id, since).await? >= MAX_RESETS {
+        record(provider, "password_reset_request", "throttled", id, caller);
+        return Ok(());
+    }
+    let language = language_of(&*provider.directory, &user, language).await;
+    let link = create(provider, (LinkPurpose::PasswordReset, RESET_LIFETIME), id, Some(browser)).await?;
+    let letter = Letter::PasswordReset { link: &link };
+    provider.mail.send(&sender(provider), (&user, language), &letter)?;
+    record(provider, "password_reset_request", "success", id, caller);
+    Ok(())
+}
+
+/// Sends a user a link with which to set the first password.
+///
+/// # Errors
+/// If no mail is sent, no password can be set, or the user cannot get one.
+pub(crate) async fn invite(provider: &Provider, user_id: &str) -> Result<(), InvitationError> {
+    if !provider.mail.is_on() {
+        return Err(InvitationError::NoMail);
+    }
+    if !provider.mail.can_reset_passwords() {
+        return Err(InvitationError::NoPasswords);
+    }
+    let user = provider.directory.user(&id(user_id), Groups::Skip).await?;
+    if !may_set_password(&user) {
+        return Err(InvitationError::Disabled);
+    }
+    if user.mail.is_empty() {
+        return Err(InvitationError::NoAddress);
+    }
+    let language = language_of(&*provider.directory, &user, Language::English).await;
+    let lifetime = provider.config.account_mail.invitation_expiration;
+    let link = create(provider, (LinkPurpose::Invitation, lifetime), user_id, None).await?;
+    let expires = LocalizedTime::minute(provider.clock.now() + lifetime, language);
+    provider.mail.send(&sender(provider), (&user, language), &Letter::Invitation { link: &link, expires })?;
+    Ok(())
+}
+
+/// Makes a link; returns its URL. Its origin is the configured one, whatever host the request names.
+async fn create(
+    provider: &Provider,
+    (purpose, lifetime): (LinkPurpose, Duration),
+    user: &str,
+    browser: Option<[u8; 32]>,
+) -> Result<String, StoreError> {
+    let secret: [u8; SECRET_LEN] = provider.random.bytes();
+    let (digest, created) = (crypto::fingerprint(&secret), provider.clock.now());
+    let (person, expires) = (user.to_owned(), created + lifetime);
+    provider.store.add_link(&StoredLink { digest, purpose, person, browser, created, expires }).await?;
+    let path = format!("{}?link={}", page::LINK, URL_SAFE_NO_PAD.encode(secret));
+    Ok(format!("{}{path}", sender(provider).url))
+}
+
+/// The link with this secret, which stays usable. `None` if there is none, it was used, it has ended, its user may not sign in any more, or
+/// has set a password since.
+///
+/// # Errors
+/// When the database or the directory is unavailable.
+pub(crate) async fn open(provider: &Provider, secret: &str) -> Result<Option<OpenLink>, LinkError> {
+    let Some(secret) = URL_SAFE_NO_PAD.decode(secret).ok().filter(|secret| secret.len() == SECRET_LEN) else {
+        return Ok(None);
+    };
+    let Some(stored) = provider.store.link(crypto::fingerprint(&secret), provider.clock.now()).await? else {
+        return Ok(None);
+    };
+    let user = match provider.directory.user(&id(&stored.person), Groups::Skip).await {
+        Ok(user) => user,
+        Err(DirectoryError::NotFound) => return Ok(None),
+        Err(error) => return Err(LinkError::Directory(error)),
+    };
+    let is_outdated = user.password_changed.is_some_and(|changed| changed > stored.created);
+    Ok((may_set_password(&user) && !is_outdated).then_some(OpenLink { stored, user }))
+}
+
+/// What came of setting a password.
+pub(crate) enum Redemption {
+    /// The password is set, and everything from before has ended.
+    Done,
+    /// The link was used meanwhile.
+    Used,
+    /// auth-basic has not set it; the link stays usable.
+    Failed(Status),
+}
+
+/// Uses up a link and sets the password. Sessions, grants and tokens from before end, and the user gets a notice. Nobody is signed in by it.
+///
+/// # Errors
+/// When the database is unavailable.
+pub(crate) async fn redeem(
+    provider: &Provider,
+    link: &OpenLink,
+    password: &str,
+    (language, caller): (Language, &Caller),
+) -> Result<Redemption, StoreError> {
+    let OpenLink { stored, user } = link;
+    let now = provider.clock.now();
+    if !provider.store.use_link(stored.digest, now).await? {
+        return Ok(Redemption::Used);
+    }
+    if let Err(status) = provider.mail.passwords.reset(&stored.person, password, caller).await {
+        provider.store.restore_link(stored.digest).await?;
+        return Ok(Redemption::Failed(status));
+    }
+    record(provider, "password_reset", "success", &stored.person, caller);
+    provider.store.use_links_of(&stored.person, now).await?;
+    termination::end_before(provider, &stored.person, provider.clock.now()).await?;
+    let language = language_of(&*provider.directory, user, language).await;
+    if let Err(error) = provider.mail.send(&sender(provider), (user, language), &Letter::PasswordChanged) {
+        tracing::warn!(%error, person = stored.person, "the notice of a changed password is not sent");
+    }
+    Ok(Redemption::Done)
+}
+
+fn may_set_password(user: &User) -> bool {
+    user.is_active() && user.id.kind != UserType::Service
+}
+
+fn id(user: &str) -> UserId {
+    UserId { opaque_id: user.to_owned(), ..UserId::default() }
+}
+
+fn record(provider: &Provider, event: &'static str, outcome: &'static str, user: &str, caller: &Caller) {
+    let source = caller.source.map(display);
+    let event = Event { subject: &user, source: &source, ..Event::new(event, outcome) };
+    provider.audit_events.record(&event, Circumstances::of(user, "", caller), provider.clock.now());
+}

@@ -1,0 +1,90 @@
+//! Mail to users about their accounts.
+
+mod letter;
+mod text;
+
+use std::sync::Arc;
+
+use authn::{Attribute, Directory, User};
+use axum::http::HeaderMap;
+use mail::{MailError, Mailer};
+use tokio::sync::Semaphore;
+use web::i18n::Language;
+
+use crate::password_service::PasswordService;
+
+pub(crate) use letter::{Letter, Sender};
+
+/// How many requests that send mail are worked on at the same time.
+const CONCURRENT: usize = 64;
+
+/// What sends mail, and sets passwords by links in mail. Clones share it.
+#[derive(Clone)]
+pub struct AccountMail {
+    mailer: Option<Mailer>,
+    /// The service with the passwords.
+    pub passwords: PasswordService,
+    places: Arc<Semaphore>,
+}
+
+impl AccountMail {
+    /// Sends by this mailer; nothing without one.
+    pub fn new(mailer: Option<Mailer>, passwords: PasswordService) -> Self {
+        Self { mailer, passwords, places: Arc::new(Semaphore::new(CONCURRENT)) }
+    }
+
+    /// Whether mail is sent.
+    pub fn is_on(&self) -> bool {
+        self.mailer.is_some()
+    }
+
+    /// Whether users may set passwords by links in mail.
+    pub fn can_reset_passwords(&self) -> bool {
+        self.is_on() && self.passwords.is_writable()
+    }
+
+    /// What sends, if mail is sent.
+    pub(crate) fn mailer(&self) -> Option<&Mailer> {
+        self.mailer.as_ref()
+    }
+
+    /// Does something that ends in a mail without the browser's waiting for it, so that the time of the answer says nothing of the
+    /// user (`docs/security-requirements.md#l3`).
+    pub(crate) fn in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            tracing::warn!("a request for a mail is dropped: too many are being worked on");
+            return;
+        };
+        tokio::spawn(async move {
+            work.await;
+            drop(place);
+        });
+    }
+
+    /// Sends a letter to a user. A user without an address gets none.
+    ///
+    /// # Errors
+    /// If the address is invalid, or too many mails wait.
+    pub(crate) fn send(
+        &self,
+        sender: &Sender<'_>,
+        (user, language): (&User, Language),
+        letter: &Letter<'_>,
+    ) -> Result<(), MailError> {
+        let Some(mailer) = self.mailer.as_ref().filter(|_| !user.mail.is_empty()) else { return Ok(()) };
+        mailer.send(letter::compose(sender, user, language, letter))
+    }
+}
+
+/// The language of a user's mail: that of the profile, or the given one.
+pub(crate) async fn language_of(directory: &dyn Directory, user: &User, fallback: Language) -> Language {
+    let profile = match directory.profile(&user.id).await {
+        Ok(profile) => profile,
+        Err(error) => {
+            tracing::warn!(%error, "a mail is written without the language of the user's profile");
+            return fallback;
+        }
+    };
+    let locale = profile.get(Attribute::Locale).unwrap_or_default().to_owned();
+    Language::choose(&[locale, fallback.tag().to_owned()], &HeaderMap::new())
+}

@@ -1,0 +1,48 @@
+//! `InvitationsAPI`, without a network.
+
+use proto::doorward::idp::v1::invitations_api_client::InvitationsApiClient;
+use tonic::Code;
+
+use super::*;
+use crate::endpoints::page;
+use crate::testing::{ADDRESS, Bench, Browser, EINSTEIN, MailBox};
+
+async fn invite(bench: &Bench, token: &str, user: &str) -> Result<(), Status> {
+    let mut request = Request::new(InviteUserRequest { user_id: user.to_owned() });
+    request.metadata_mut().insert(::token::METADATA_KEY, token.parse().expect("a header"));
+    InvitationsApiClient::new(serve(bench.provider.clone(), None)).invite_user(request).await.map(drop)
+}
+
+/// [Row L1](../../../../../docs/security-requirements.md#l1).
+#[tokio::test]
+async fn administrator_invites_a_user_who_sets_a_password() {
+    let (bench, mail_box) = MailBox::with_bench().await;
+    invite(&bench, &bench.admin(), EINSTEIN).await.expect("is invited");
+    let mail = mail_box.wait_for(1).await.remove(0);
+    assert!(mail.contains(&format!("To: {ADDRESS}")), "{mail}");
+    let secret = MailBox::secret(&mail);
+    let mut browser = Browser::default();
+    let form = bench.get(&mut browser, page::LINK, &[("link", &secret)]).await;
+    assert!(form.text.contains("einstein"), "{}", form.text);
+    let sent = [("link", secret.as_str()), ("csrf", &form.csrf()), ("new", "a first phrase")];
+    assert_eq!(bench.post(&mut browser, page::LINK, &sent).await.status.as_u16(), 200);
+    assert_eq!(bench.set_passwords.all(), [(EINSTEIN.to_owned(), "a first phrase".to_owned())]);
+}
+
+#[tokio::test]
+async fn invitation_is_refused_without_mail_address_or_permission() {
+    let bench = Bench::new().await;
+    let refused = invite(&bench, &bench.admin(), EINSTEIN).await.expect_err("no mail");
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains("OCIS_SMTP_HOST"), "{refused}");
+
+    let (bench, mail_box) = MailBox::with_bench().await;
+    let refused = invite(&bench, &bench.internal_token("marie", &[]), EINSTEIN).await.expect_err("no administrator");
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let refused = invite(&bench, &bench.admin(), "u-nobody").await.expect_err("no such user");
+    assert_eq!(refused.code(), Code::NotFound);
+    bench.change(|user| user.as_mut().expect("a user").mail.clear());
+    let refused = invite(&bench, &bench.admin(), EINSTEIN).await.expect_err("no address");
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(mail_box.all().is_empty());
+}

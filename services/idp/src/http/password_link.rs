@@ -1,0 +1,182 @@
+//! `page::LINK`: sets a password by a link in a mail. Showing the page uses nothing up, since programs that check mail follow links
+//! (`docs/security-requirements.md#l2`).
+
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use authn::{Caller, Login};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{FromRef, RawQuery, State};
+use axum::http::Extensions;
+use axum::response::Response;
+use axum::routing::get;
+use governor::Quota;
+use proto::doorward::passwords::v1::JudgePasswordResponse;
+use status::Kind;
+use subtle::ConstantTimeEq;
+use tonic::Status;
+use web::cookie::with_cookies;
+use web::form::Parameters;
+use web::i18n::Language;
+
+use super::issuer::{Issuer, IssuerState};
+use super::pages::{self, NewPassword, NewPasswordError, Notice};
+use super::register::limiter::Limiter;
+use crate::account_links::{self, LinkError, OpenLink, Redemption};
+use crate::endpoints::page;
+
+/// The purpose of the form.
+const PURPOSE: &str = "password link";
+/// How many forms one source may send in an hour.
+const PER_SOURCE: NonZeroU32 = NonZeroU32::new(60).expect("is not zero");
+
+#[derive(Clone)]
+struct LinkState {
+    issuer: IssuerState,
+    by_source: Arc<Limiter>,
+}
+
+impl FromRef<LinkState> for IssuerState {
+    fn from_ref(state: &LinkState) -> Self {
+        state.issuer.clone()
+    }
+}
+
+/// The page, which all issuers share. Without mail there is none.
+pub(crate) fn router(issuer: IssuerState) -> Router {
+    if !issuer.provider.mail.is_on() {
+        return Router::new();
+    }
+    let by_source = Arc::new(Limiter::with_quota(issuer.provider.clock.clone(), Quota::per_hour(PER_SOURCE)));
+    Router::new().route(page::LINK, get(show).post(set_password)).with_state(LinkState { issuer, by_source })
+}
+
+/// A link that is open, at a browser.
+struct LinkPage<'a> {
+    issuer: &'a Issuer,
+    /// Its secret.
+    secret: &'a str,
+    link: OpenLink,
+    caller: Caller,
+}
+
+impl<'a> LinkPage<'a> {
+    /// Opens the link.
+    ///
+    /// # Errors
+    /// The page that says why it does not open.
+    async fn open(issuer: &'a Issuer, secret: &'a str, extensions: &Extensions) -> Result<Self, Response> {
+        if !issuer.provider.mail.can_reset_passwords() {
+            return Err(issuer.notice(Notice::NotFound));
+        }
+        match account_links::open(&issuer.provider, secret).await {
+            Ok(Some(link)) => Ok(Self { issuer, secret, link, caller: issuer.caller(extensions) }),
+            Ok(None) => Err(pages::link_unusable(&issuer.page(&[]))),
+            Err(LinkError::Store(error)) => Err(issuer.fault(&error)),
+            Err(LinkError::Directory(error)) => {
+                tracing::error!(%error, "a link is not opened");
+                Err(issuer.failure(error.kind()))
+            }
+        }
+    }
+
+    /// Whether the user has to enter the login name: the link was asked for in another browser
+    /// (`docs/security-requirements.md#l6`). No browser has asked for an invitation.
+    fn needs_login(&self) -> bool {
+        let here = crypto::fingerprint(self.issuer.browser().0.value().as_bytes());
+        self.link.stored.browser.is_some_and(|browser| !bool::from(browser.ct_eq(&here)))
+    }
+
+    fn is_login(&self, login: &str) -> bool {
+        let (login, user) = (Login::new(login.trim()), &self.link.user);
+        login.names(&user.username) || (!user.mail.is_empty() && login.names(&user.mail))
+    }
+
+    /// What the policy says of a password.
+    async fn judge(&self, password: &str) -> Result<JudgePasswordResponse, Response> {
+        let passwords = &self.issuer.provider.mail.passwords;
+        let judged = passwords.judge(&self.link.stored.person, password, &self.caller).await;
+        judged.map_err(|status| self.failure(&status))
+    }
+
+    fn failure(&self, status: &Status) -> Response {
+        tracing::error!(%status, "auth-basic does not set a password");
+        self.issuer.failure(Kind::from_grpc(status.code()))
+    }
+
+    fn form(&self, policy: &JudgePasswordResponse, error: Option<NewPasswordError<'_>>) -> Response {
+        let (browser, cookie) = self.issuer.browser();
+        let csrf = self.issuer.csrf(&browser, &purpose(self.secret));
+        let needs_login = self.needs_login();
+        let form = NewPassword {
+            link: self.secret,
+            csrf: &csrf,
+            // whoever has the link alone does not learn the name
+            username: if needs_login { "" } else { &self.link.user.username },
+            needs_login,
+            min_characters: policy.min_characters,
+            error,
+        };
+        with_cookies(pages::new_password(&self.issuer.page(&[]), &form), cookie)
+    }
+}
+
+fn purpose(secret: &str) -> String {
+    format!("{PURPOSE} {secret}")
+}
+
+async fn show(issuer: Issuer, extensions: Extensions, RawQuery(query): RawQuery) -> Response {
+    let query = Parameters::unlimited(query.unwrap_or_default().as_bytes());
+    let page = match LinkPage::open(&issuer, query.text("link"), &extensions).await {
+        Ok(page) => page,
+        Err(response) => return response,
+    };
+    match page.judge("").await {
+        Ok(policy) => page.form(&policy, None),
+        Err(response) => response,
+    }
+}
+
+/// Sets the password, and leads to the sign-in: nobody is signed in without the second factor.
+async fn set_password(State(state): State<LinkState>, issuer: Issuer, extensions: Extensions, body: Bytes) -> Response {
+    let form = Parameters::unlimited(&body);
+    let secret = form.text("link");
+    if !issuer.is_own_form(&purpose(secret), form.text("csrf")) {
+        return issuer.notice(Notice::Forgery);
+    }
+    match redeem(&state, &issuer, (&form, secret), &extensions).await {
+        Ok(()) => pages::password_set(&issuer.page(&[]), &issuer.sign_in_url(page::CONSENTS)),
+        Err(response) => response,
+    }
+}
+
+async fn redeem(
+    state: &LinkState,
+    issuer: &Issuer,
+    (form, secret): (&Parameters, &str),
+    extensions: &Extensions,
+) -> Result<(), Response> {
+    let page = LinkPage::open(issuer, secret, extensions).await?;
+    let password = form.text("new");
+    let policy = page.judge(password).await?;
+    if let Err(wait) = state.by_source.take(page.caller.source) {
+        return Err(page.form(&policy, Some(NewPasswordError::TooMany { retry_after: wait.max(1) })));
+    }
+    if page.needs_login() && !page.is_login(form.text("username")) {
+        return Err(page.form(&policy, Some(NewPasswordError::Login)));
+    }
+    if policy.weaknesses().next().is_some() {
+        return Err(page.form(&policy, Some(NewPasswordError::Weak(&policy))));
+    }
+    let language = Language::choose(&[], &issuer.headers);
+    match account_links::redeem(&issuer.provider, &page.link, password, (language, &page.caller)).await {
+        Ok(Redemption::Done) => Ok(()),
+        Ok(Redemption::Used) => Err(pages::link_unusable(&issuer.page(&[]))),
+        Ok(Redemption::Failed(status)) => Err(page.failure(&status)),
+        Err(error) => Err(issuer.fault(&error)),
+    }
+}

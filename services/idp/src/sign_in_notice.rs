@@ -1,0 +1,62 @@
+//! The mail to a user who has signed in with a browser that the user has not used before.
+
+use std::time::SystemTime;
+
+use authn::{Caller, Groups, UserId};
+use web::date::LocalizedTime;
+use web::i18n::Language;
+
+use crate::account_links::sender;
+use crate::account_mail::{Letter, language_of};
+use crate::endpoints::page;
+use crate::engine::provider::Provider;
+use crate::store::EventFilter;
+
+/// The most that is shown of what a browser calls itself, in characters.
+const MAX_USER_AGENT: usize = 160;
+
+/// Sends the mail. A user who signs in for the first time gets none.
+pub(crate) async fn send(provider: Provider, user: String, (at, language): (SystemTime, Language), caller: Caller) {
+    match has_signed_in_before(&provider, &user, at).await {
+        Ok(true) => {}
+        Ok(false) => return,
+        Err(error) => {
+            tracing::warn!(%error, person = user, "a user is not notified of a sign-in");
+            return;
+        }
+    }
+    let id = UserId { opaque_id: user.clone(), ..UserId::default() };
+    let found = match provider.directory.user(&id, Groups::Skip).await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::warn!(%error, person = user, "a user is not notified of a sign-in");
+            return;
+        }
+    };
+    let language = language_of(&*provider.directory, &found, language).await;
+    let user_agent: String = caller.user_agent.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect();
+    let address = caller.source.map(|source| source.to_string()).unwrap_or_default();
+    let sender = sender(&provider);
+    let letter = Letter::NewSignIn {
+        time: LocalizedTime::minute(at, language),
+        user_agent: if user_agent.is_empty() { "-" } else { &user_agent },
+        address: if address.is_empty() { "-" } else { &address },
+        link: &format!("{}{}", sender.url, page::CONSENTS),
+    };
+    if let Err(error) = provider.mail.send(&sender, (&found, language), &letter) {
+        tracing::warn!(%error, person = user, "a user is not notified of a sign-in");
+    }
+}
+
+async fn has_signed_in_before(provider: &Provider, user: &str, at: SystemTime) -> Result<bool, store::StoreError> {
+    let filter = EventFilter {
+        user: Some(user.to_owned()),
+        event: Some("sign_in".to_owned()),
+        since: None,
+        // this sign-in may be stored already
+        until: Some(at),
+    };
+    // a failed sign-in is no sign-in, but with some of them in between an earlier one is still found
+    let events = provider.store.events(&filter, None, 50).await?;
+    Ok(events.iter().any(|event| event.outcome == "success"))
+}

@@ -1,0 +1,131 @@
+//! One-time links that are sent to users by mail. Only their digests are stored.
+
+use std::time::SystemTime;
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use store::StoreError;
+use store::columns::{micros, time};
+
+use super::Store;
+use super::entity::link;
+use super::rows::damaged;
+
+/// What a link is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkPurpose {
+    /// Setting another password after the user has lost the former one.
+    PasswordReset,
+    /// Setting the first password.
+    Invitation,
+}
+
+impl LinkPurpose {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::PasswordReset => "password_reset",
+            Self::Invitation => "invitation",
+        }
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        [Self::PasswordReset, Self::Invitation].into_iter().find(|purpose| purpose.name() == name)
+    }
+}
+
+/// A link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLink {
+    /// SHA-256 of its secret.
+    pub digest: [u8; 32],
+    /// What it is for.
+    pub purpose: LinkPurpose,
+    /// Whose it is.
+    pub person: String,
+    /// SHA-256 of the cookie of the browser that asked for it; none if no browser did.
+    pub browser: Option<[u8; 32]>,
+    /// When it was made.
+    pub created: SystemTime,
+    /// When it ends.
+    pub expires: SystemTime,
+}
+
+impl Store {
+    /// Adds a link.
+    pub async fn add_link(&self, added: &StoredLink) -> Result<(), StoreError> {
+        let row = link::ActiveModel {
+            digest: Set(added.digest.to_vec()),
+            purpose: Set(added.purpose.name().to_owned()),
+            person: Set(added.person.clone()),
+            browser: Set(added.browser.map(Vec::from)),
+            created: Set(micros(added.created)),
+            expires: Set(micros(added.expires)),
+            used: Set(None),
+        };
+        let write = || async {
+            let insert = link::Entity::insert(row.clone());
+            Ok(insert.exec_without_returning(self.database.connection()).await.map(drop)?)
+        };
+        self.database.run(write).await
+    }
+
+    /// The link with this digest, if it was not used and has not ended.
+    pub async fn link(&self, digest: [u8; 32], now: SystemTime) -> Result<Option<StoredLink>, StoreError> {
+        let read = || async {
+            let query = link::Entity::find_by_id(digest.to_vec())
+                .filter(link::Column::Used.is_null())
+                .filter(link::Column::Expires.gt(micros(now)));
+            Ok(query.one(self.database.reader()).await?)
+        };
+        let Some(row) = self.database.run(read).await? else { return Ok(None) };
+        // a purpose of a later version
+        let Some(purpose) = LinkPurpose::of(&row.purpose) else { return Ok(None) };
+        let bytes = |bytes: Vec<u8>| <[u8; 32]>::try_from(bytes).map_err(|_| damaged("a link"));
+        Ok(Some(StoredLink {
+            digest,
+            purpose,
+            person: row.person,
+            browser: row.browser.map(bytes).transpose()?,
+            created: time(row.created),
+            expires: time(row.expires),
+        }))
+    }
+
+    /// How many links for a purpose a user was sent since a time.
+    pub async fn links_since(&self, purpose: LinkPurpose, user: &str, at: SystemTime) -> Result<u64, StoreError> {
+        let query = link::Entity::find()
+            .filter(link::Column::Person.eq(user))
+            .filter(link::Column::Purpose.eq(purpose.name()))
+            .filter(link::Column::Created.gte(micros(at)));
+        self.database.run(|| async { Ok(query.clone().count(self.database.reader()).await?) }).await
+    }
+
+    /// Uses up a link. Returns whether it could be used: of concurrent attempts one is told so.
+    pub async fn use_link(&self, digest: [u8; 32], now: SystemTime) -> Result<bool, StoreError> {
+        let update = link::Entity::update_many()
+            .col_expr(link::Column::Used, Expr::value(micros(now)))
+            .filter(link::Column::Digest.eq(digest.to_vec()))
+            .filter(link::Column::Used.is_null())
+            .filter(link::Column::Expires.gt(micros(now)));
+        let write = || async { Ok(update.clone().exec(self.database.connection()).await?.rows_affected > 0) };
+        self.database.run(write).await
+    }
+
+    /// Makes a link usable again whose act has failed.
+    pub async fn restore_link(&self, digest: [u8; 32]) -> Result<(), StoreError> {
+        let update = link::Entity::update_many()
+            .col_expr(link::Column::Used, Expr::value(None::<i64>))
+            .filter(link::Column::Digest.eq(digest.to_vec()));
+        self.database.run(|| async { Ok(update.clone().exec(self.database.connection()).await.map(drop)?) }).await
+    }
+
+    /// Uses up all links of a user.
+    pub async fn use_links_of(&self, user: &str, now: SystemTime) -> Result<(), StoreError> {
+        let update = link::Entity::update_many()
+            .col_expr(link::Column::Used, Expr::value(micros(now)))
+            .filter(link::Column::Person.eq(user))
+            .filter(link::Column::Used.is_null());
+        self.database.run(|| async { Ok(update.clone().exec(self.database.connection()).await.map(drop)?) }).await
+    }
+}
