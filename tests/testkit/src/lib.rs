@@ -10,6 +10,7 @@ mod logs;
 mod process;
 mod sign_in;
 mod small_disk;
+mod smtp;
 
 pub use browser::{Browser, Landing};
 pub use calls::{Answer, is_ok};
@@ -21,3 +22,4 @@ pub use logs::{note_secret, write_secret};
 pub use process::{Finished, Server, binary, report_missing, run};
 pub use sign_in::{SignIn, log_on};
 pub use small_disk::SmallDisk;
+pub use smtp::{MailServer, ReceivedMail};

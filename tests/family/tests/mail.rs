@@ -1,0 +1,106 @@
+//! Passwords by links in mail, with a mail server on loopback.
+
+use reqwest::StatusCode;
+use testkit::{Browser, Landing, Layout, MailServer, Mode, TestFamily, log_on, note_secret};
+
+const FORGOTTEN: &str = "/signin/v1/forgotten";
+const LINK: &str = "/signin/v1/link";
+
+/// A family that sends mail, and where browsers find its provider.
+struct World {
+    family: TestFamily,
+    mail: MailServer,
+    issuer: String,
+}
+
+impl World {
+    async fn start(name: &str, mode: Mode) -> Self {
+        let mail = MailServer::start().await;
+        let mut layout = Layout::new(name, false);
+        let port = layout.variables()["IDP_HTTP_ADDR"].rsplit_once(':').expect("an address has a port").1;
+        let issuer = format!("http://localhost:{port}");
+        layout.set("OCIS_URL", &issuer);
+        layout.set("OCIS_SMTP_HOST", "127.0.0.1");
+        layout.set("OCIS_SMTP_PORT", &mail.address.port().to_string());
+        layout.set("OCIS_SMTP_ENCRYPTION", "none");
+        layout.set("OCIS_SMTP_SENDER", "Cloud <noreply@example.org>");
+        layout.set("IDP_NEW_SIGN_IN_NOTICE", "false");
+        Self { family: TestFamily::start_with(layout, mode, |context| context).await, mail, issuer }
+    }
+
+    /// The page of the form that asks for a link, once idp knows that passwords can be set.
+    async fn forgotten(&self, browser: &mut Browser) -> Landing {
+        for _ in 0..500 {
+            let page = browser.open(&format!("{}{FORGOTTEN}", self.issuer)).await.expect("answers");
+            if page.status == StatusCode::OK {
+                return page;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("there is no page for forgotten passwords");
+    }
+
+    async fn ask(&self, browser: &mut Browser, username: &str) -> Landing {
+        let page = self.forgotten(browser).await;
+        let form = [("csrf", page.field("csrf")), ("username", username)];
+        browser.submit(&format!("{}{FORGOTTEN}", self.issuer), &self.issuer, &form).await.expect("answers")
+    }
+
+    /// Opens the link of a mail and sends its form.
+    async fn set_password(&self, browser: &mut Browser, link: &str, password: &str) -> Landing {
+        note_secret(password);
+        let page = browser.open(link).await.expect("answers");
+        if page.status != StatusCode::OK {
+            return page;
+        }
+        let form = [("link", page.field("link")), ("csrf", page.field("csrf")), ("new", password)];
+        browser.submit(&format!("{}{LINK}", self.issuer), &self.issuer, &form).await.expect("answers")
+    }
+
+    async fn signs_in(&self, username: &str, password: &str) -> bool {
+        let mut browser = Browser::new();
+        let page = browser.open(&format!("{}/signin/v1/consents", self.issuer)).await.expect("answers");
+        let landing = log_on(&mut browser, &self.issuer, &page.location, (username, password)).await;
+        landing.expect("the page asks for a password").status == StatusCode::SEE_OTHER
+    }
+}
+
+/// Rows [L1](../../../docs/security-requirements.md#l1) and [L3](../../../docs/security-requirements.md#l3).
+#[tokio::test(flavor = "multi_thread")]
+async fn forgotten_password_is_replaced_by_a_link_in_a_mail() {
+    for mode in [Mode::OneProcess, Mode::Processes] {
+        let world = World::start("process-mail", mode).await;
+        let mut browser = Browser::new();
+        let unknown = world.ask(&mut browser, "nobody").await;
+        let known = world.ask(&mut browser, "einstein").await;
+        assert_eq!((unknown.status, &unknown.page), (known.status, &known.page));
+        let mails = world.mail.wait_for(1).await;
+        assert_eq!(mails[0].to, "einstein@example.org");
+        let link = mails[0].url(&format!("{}{LINK}?link=", world.issuer));
+
+        let new = "another phrase that nobody has guessed";
+        let done = world.set_password(&mut browser, &link, new).await;
+        assert_eq!(done.status, StatusCode::OK, "{}", done.page);
+        assert!(world.signs_in("einstein", new).await, "the new password");
+        assert!(!world.signs_in("einstein", &world.family.layout.password).await, "the old one");
+        let again = world.set_password(&mut browser, &link, "yet another phrase for this user").await;
+        assert_eq!(again.status, StatusCode::GONE, "{}", again.page);
+        let mails = world.mail.wait_for(2).await;
+        assert_eq!(mails.len(), 2, "the link and the notice of the change: {mails:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invited_user_sets_the_first_password() {
+    let world = World::start("process-invitation", Mode::OneProcess).await;
+    world.forgotten(&mut Browser::new()).await;
+    let invited = world.family.command(&["user", "invite", "marie"], "").await;
+    assert_eq!(invited.code, 0, "{}", invited.stderr);
+    let mails = world.mail.wait_for(1).await;
+    assert_eq!(mails[0].to, "marie@example.org");
+    let link = mails[0].url(&format!("{}{LINK}?link=", world.issuer));
+    let new = "a first phrase that is long enough";
+    let done = world.set_password(&mut Browser::new(), &link, new).await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.page);
+    assert!(world.signs_in("marie", new).await);
+}
