@@ -41,7 +41,6 @@ impl MailBox {
     }
 
     /// The mails once there are so many.
-    #[track_caller]
     pub(crate) async fn wait_for(&self, count: usize) -> Vec<String> {
         for _ in 0..ATTEMPTS {
             let mails = self.all();
