@@ -176,7 +176,7 @@ fn sign_in(issuer: &Issuer, flow: &Flow, (page, languages): (SignIn<'_>, &[Strin
         let challenge = passkey::challenge_alone(issuer, csrf);
         let passkey = challenge.as_ref().map(passkey::prompt);
         let can_reset = issuer.provider.mail.can_reset_passwords();
-        pages::sign_in(&context, &SignIn { flow, csrf, cancel, passkey, can_reset, ..page })
+        pages::sign_in(&context, &SignIn { flow, csrf, cancel, can_reset, passkey, ..page })
     })
 }
 

@@ -44,12 +44,12 @@ pub use form_post::form_post;
 pub use notice::{Notice, error, message, notice};
 pub use out_of_band::out_of_band;
 pub use passkeys::{PasskeyListError, PasskeyPrompt, PasskeyRow, Passkeys, passkeys};
-pub(crate) use security::{AppForm, security_app};
-pub use security::{AppStatus, SecurityChange, SecurityNote, SecurityStatus, SecurityTokens, remove_app, security};
 pub(crate) use password_link::{
     ForgottenPassword, NewPassword, NewPasswordError, forgotten_password, link_sent, link_unusable, new_password,
     password_set,
 };
+pub(crate) use security::{AppForm, security_app};
+pub use security::{AppStatus, SecurityChange, SecurityNote, SecurityStatus, SecurityTokens, remove_app, security};
 pub use sign_in::{SignIn, SignInError, sign_in};
 pub use sign_out::{SignOut, confirm_sign_out, signed_out};
 

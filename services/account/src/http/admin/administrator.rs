@@ -202,5 +202,6 @@ impl Administrator {
 
 /// Whether the user has a second factor and has not used it in this session.
 fn lacks_second_factor(session: &GetCurrentSessionResponse) -> bool {
-    session.second_factor_enrolled && (session.session.is_none() || !session.amr.iter().any(|method| method == SEVERAL_FACTORS))
+    session.second_factor_enrolled
+        && (session.session.is_none() || !session.amr.iter().any(|method| method == SEVERAL_FACTORS))
 }

@@ -77,7 +77,10 @@ async fn dangerous_acts_need_a_sign_in_of_the_last_ten_minutes() {
         let reply = admin.get(&path).await;
         let (sign_in, parameters) = reply.location().split_once('?').expect("a redirect");
         assert_eq!((reply.status, sign_in), (StatusCode::SEE_OTHER, "/_doorward/login"), "{path}");
-        assert!(parameters.starts_with("rd=%2Fadmin%2Fusers%2F") && parameters.ends_with("&max_age=600"), "{parameters}");
+        assert!(
+            parameters.starts_with("rd=%2Fadmin%2Fusers%2F") && parameters.ends_with("&max_age=600"),
+            "{parameters}"
+        );
     }
     assert_eq!(admin.get("/account/admin/users/new").await.status, StatusCode::SEE_OTHER);
     assert_eq!(admin.get(&bench.path_of("marie", "")).await.status, StatusCode::OK, "reading is not dangerous");
