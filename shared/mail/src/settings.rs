@@ -21,7 +21,7 @@ pub struct MailSettings {
     pub host: String,
     /// Its port. If 0, that of the encryption: 587 for 'starttls', 465 for 'tls', 25 for 'none'.
     #[schemars(extend("x-env" = ["NOTIFICATIONS_SMTP_PORT", "OCIS_SMTP_PORT", "<P>_SMTP_PORT"]))]
-    pub port: u16,
+    pub port: u32,
     /// The sender, like `Example Cloud <noreply@cloud.example>`.
     #[schemars(extend("x-env" = ["NOTIFICATIONS_SMTP_SENDER", "OCIS_SMTP_SENDER", "<P>_SMTP_SENDER"]))]
     pub sender: String,
@@ -108,11 +108,11 @@ impl MailSettings {
 
     /// The port of the mail server.
     pub(crate) fn port(&self) -> u16 {
-        match (self.port, self.encryption()) {
-            (0, Some(Encryption::Tls)) => 465,
-            (0, Some(Encryption::None)) => 25,
-            (0, _) => 587,
-            (port, _) => port,
+        match (u16::try_from(self.port), self.encryption()) {
+            (Ok(0) | Err(_), Some(Encryption::Tls)) => 465,
+            (Ok(0) | Err(_), Some(Encryption::None)) => 25,
+            (Ok(0) | Err(_), _) => 587,
+            (Ok(port), _) => port,
         }
     }
 }
@@ -123,6 +123,8 @@ impl Section for MailSettings {
         Invalid::unless(is_encryption, "encryption", "must be 'starttls', 'tls' or 'none'")?;
         let is_authentication = self.mechanisms().is_some();
         Invalid::unless(is_authentication, "authentication", "must be 'auto', 'plain', 'login' or 'none'")?;
+        let is_port = u16::try_from(self.port).is_ok();
+        Invalid::unless(is_port, "port", "must be at most 65535, or 0 for that of the encryption")?;
         let is_transport = self.transport.is_empty() || self.is_on();
         Invalid::unless(is_transport, "transport", "must be 'smtp', 'file:' and a folder, or 'log'")?;
         if !self.is_on() {
@@ -175,7 +177,8 @@ mod tests {
     #[test]
     fn wrong_settings_are_refused() {
         type Change = fn(&mut MailSettings);
-        let changes: [Change; 6] = [
+        let changes: [Change; 7] = [
+            |settings| settings.port = 65_536,
             |settings| settings.encryption = "ssl3".to_owned(),
             |settings| settings.authentication = "crammd5".to_owned(),
             |settings| settings.transport = "file:".to_owned(),

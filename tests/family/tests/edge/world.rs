@@ -55,6 +55,8 @@ impl World {
         std::fs::write(&file, routes(&backend)).expect("the file can be written");
         layout.set("PROXY_ROUTES_FILE", &file.display().to_string());
         layout.set("PROXY_TLS", "false");
+        // here /admin is a path of the application
+        layout.set("ACCOUNT_ADMIN_ROOT", "");
         layout.set("PROXY_URL", "http://cloud.example");
         layout.set("PROXY_ENABLE_BASIC_AUTH", "true");
         more(&mut layout);

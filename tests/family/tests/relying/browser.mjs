@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { chromium } from 'playwright-core';
 
 /** What the test tells: the provider's site, where it listens, who signs in there, and the secret of its clients. */
-export const { SITE, ADDRESS, LOGIN, PASSWORD, SECRET } = process.env;
+export const { SITE, ADDRESS, LOGIN, PASSWORD, SECRET, USER, USER_PASSWORD } = process.env;
 
 /**
  * Starts Chromium, gives it to `work`, and ends it. The provider is found under its site's name, and whoever else `names`

@@ -44,8 +44,18 @@ async fn user_of_the_quickstart_changes_how_to_sign_in_in_chromium() {
     walk("sign_in_methods", &[], 4).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn administrator_of_the_quickstart_manages_users_in_chromium() {
+    walk_as("admin", "administration", &[], 4).await;
+}
+
 /// Starts the quick start with these settings more, and runs a script as einstein, which prints so many lines.
 async fn walk(script: &str, settings: &[(&str, &str)], printed: usize) {
+    walk_as("einstein", script, settings, printed).await;
+}
+
+/// The same as another user. The script knows marie, too.
+async fn walk_as(login: &str, script: &str, settings: &[(&str, &str)], printed: usize) {
     if !is_installed() {
         return;
     }
@@ -62,9 +72,9 @@ async fn walk(script: &str, settings: &[(&str, &str)], printed: usize) {
     let output = BufReader::new(quickstart.0.stdout.take().expect("a pipe"));
     // read to its end as on a terminal: the quick start takes back users whose passwords cannot be shown
     let mut lines = output.lines().map_while(Result::ok);
-    let (site, password) = introduction(&mut lines);
+    let (site, passwords) = introduction(&mut lines);
     let rest = tokio::task::spawn_blocking(move || lines.for_each(drop));
-    note_secret(&password);
+    passwords.values().for_each(|password| note_secret(password));
 
     let screenshots = format!("{}/screenshots", env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(&screenshots).expect("a folder can be made");
@@ -72,8 +82,10 @@ async fn walk(script: &str, settings: &[(&str, &str)], printed: usize) {
     let environment = BTreeMap::from([
         ("SITE", site),
         ("ADDRESS", address),
-        ("LOGIN", "einstein".to_owned()),
-        ("PASSWORD", password),
+        ("LOGIN", login.to_owned()),
+        ("PASSWORD", passwords[login].clone()),
+        ("USER", "marie".to_owned()),
+        ("USER_PASSWORD", passwords["marie"].clone()),
         ("SCREENSHOTS", screenshots),
     ]);
     let done = run("node".into(), &format!("{script}.mjs"), &environment).await;
@@ -82,19 +94,20 @@ async fn walk(script: &str, settings: &[(&str, &str)], printed: usize) {
     rest.await.expect("the quick start closes its output");
 }
 
-/// The URL to click and einstein's password.
-fn introduction(lines: impl Iterator<Item = String>) -> (String, String) {
-    let (mut site, mut password) = (None, None);
+/// The URL to click, and the passwords of the users.
+fn introduction(lines: impl Iterator<Item = String>) -> (String, BTreeMap<String, String>) {
+    let (mut site, mut passwords) = (None, BTreeMap::new());
     for line in lines {
         let mut words = line.split_whitespace();
         if let Some(url) = line.split_whitespace().find(|word| word.starts_with("https://")) {
             site.get_or_insert_with(|| url.trim_end_matches(['/', '.']).to_owned());
         }
-        if words.next() == Some("einstein") {
-            password = words.next().map(str::to_owned);
+        let user = words.next().filter(|word| ["einstein", "marie", "richard", "admin"].contains(word));
+        if let Some((user, password)) = user.zip(words.next()) {
+            passwords.insert(user.to_owned(), password.to_owned());
         }
-        if let (Some(site), Some(password)) = (&site, &password) {
-            return (site.clone(), password.clone());
+        if let Some(site) = site.clone().filter(|_| passwords.len() == 4) {
+            return (site, passwords);
         }
     }
     panic!("the quick start ended before it named its URL and the users: {site:?}");

@@ -75,6 +75,7 @@ impl AdminBench {
             session: Some(AccountSession::default()),
             signed_in: i64::try_from(now.saturating_sub(ago).as_secs()).expect("a time"),
             acr: acr.to_owned(),
+            amr: if acr == "1" { vec!["pwd".to_owned()] } else { vec!["mfa".to_owned()] },
             second_factor_enrolled,
             ..GetCurrentSessionResponse::default()
         };

@@ -59,8 +59,10 @@ async fn administrator_with_a_second_factor_uses_it_for_every_page() {
     assert_eq!(form.status, StatusCode::FORBIDDEN);
     assert!(form.page.contains("href=\"/_doorward/login?rd=") && form.page.contains("step_up=1"), "{}", form.page);
 
-    bench.signed_in(Duration::from_hours(1), "mfa", true);
-    assert_eq!(admin.get("/account/admin/users").await.status, StatusCode::OK);
+    for level in ["mfa", "phr"] {
+        bench.signed_in(Duration::from_hours(1), level, true);
+        assert_eq!(admin.get("/account/admin/users").await.status, StatusCode::OK, "{level}");
+    }
     let ended = GetCurrentSessionResponse { second_factor_enrolled: true, ..GetCurrentSessionResponse::default() };
     bench.bench.idp.lists().current = ended;
     assert_eq!(admin.get("/account/admin/users").await.status, StatusCode::SEE_OTHER, "the session has ended");

@@ -1,0 +1,96 @@
+// The administration pages: an administrator creates a user, finds and disables one who is signed in, and reads what has happened.
+// An administrator with a second factor has to use it there.
+import assert from 'node:assert/strict';
+import { LOGIN, PASSWORD, SITE, USER, USER_PASSWORD, freshPage, withBrowser } from './browser.mjs';
+import { enter, inspect, signOut } from './pages.mjs';
+import { code } from './totp.mjs';
+
+const ADMIN = `${SITE}/admin`;
+
+/** Signs in on the way to a page. */
+async function signedIn(browser, url, login, password) {
+  const page = await freshPage(browser);
+  await page.goto(url);
+  await enter(page, login, password);
+  await page.waitForURL((now) => now.pathname === new URL(url).pathname || now.href.startsWith(url));
+  return page;
+}
+
+async function createUser(page) {
+  await page.goto(`${ADMIN}/users/new`);
+  await inspect(page, 'admin-new-user');
+  await page.fill('input[name=username]', 'noether');
+  await page.fill('input[name=display_name]', 'Emmy Noether');
+  await page.fill('input[name=mail]', 'noether@example.org');
+  await page.locator('main form[method=post] button[type=submit]').first().click();
+  await page.getByRole('heading', { name: 'Emmy Noether' }).waitFor();
+  await inspect(page, 'admin-user');
+  console.log('created a user');
+}
+
+async function look(page) {
+  for (const name of ['users', 'groups', 'tokens', 'sessions', 'audit']) {
+    await page.goto(`${ADMIN}/${name}`);
+    await inspect(page, `admin-${name}`);
+  }
+  await page.goto(`${ADMIN}/users`);
+  await page.fill('input[name=q]', 'NOETH');
+  await page.keyboard.press('Enter');
+  await page.getByRole('link', { name: /noether/i }).first().waitFor();
+  console.log('saw all pages, and found the user');
+}
+
+/** Disables a user; returns when the page has said so. */
+async function disable(page, login) {
+  await page.goto(`${ADMIN}/users?q=${login}`);
+  await page.getByRole('link', { name: login }).first().click();
+  const user = new URL(page.url()).pathname;
+  for (const name of ['roles', 'password', 'profile', 'access', 'activity', 'disable']) {
+    await page.goto(`${SITE}${user}/${name}`);
+    await inspect(page, `admin-user-${name}`);
+  }
+  await page.locator('main form[method=post] button[type=submit]').first().click();
+  await page.getByRole('status').waitFor();
+}
+
+await withBrowser({}, async (browser) => {
+  const user = await signedIn(browser, `${SITE}/account`, USER, USER_PASSWORD);
+  await user.goto(ADMIN);
+  await inspect(user, 'admin-refused');
+  assert.equal(await user.getByRole('link', { name: 'Users' }).count(), 0, 'others see no administration');
+
+  const page = await signedIn(browser, `${ADMIN}/users`, LOGIN, PASSWORD);
+  await createUser(page);
+  await look(page);
+  await disable(page, USER);
+  const begun = Date.now();
+  await user.goto(`${SITE}/account`);
+  assert.match(user.url(), /signin\/v1\/identifier/, 'the disabled user is signed out');
+  assert.ok(Date.now() - begun < 1000, 'within a second');
+  console.log('disabled a signed-in user');
+
+  // a second factor, and a session without it: the device is trusted, so that the password alone signs in
+  await page.goto(`${SITE}/signin/v1/security/app`);
+  const secret = await page.locator('p.code code').innerText();
+  await page.fill('input[name=code]', code(secret));
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: /recovery codes/i }).waitFor();
+  const [recovery] = await page.locator('main li code').allInnerTexts();
+  await signOut(page);
+  await page.goto(`${SITE}/account`);
+  await enter(page, LOGIN, PASSWORD);
+  await page.fill('input[name=code]', recovery);
+  await page.check('input[name=trust]');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(`${SITE}/account`);
+  await signOut(page);
+  await page.goto(`${SITE}/account`);
+  await enter(page, LOGIN, PASSWORD);
+  await page.waitForURL(`${SITE}/account`);
+  await page.goto(`${ADMIN}/users`);
+  await page.locator('input[name=code]').waitFor();
+  await page.fill('input[name=code]', code(secret, 1));
+  await page.keyboard.press('Enter');
+  await page.waitForURL(`${ADMIN}/users`);
+  console.log('stepped up for the administration');
+});
