@@ -74,7 +74,9 @@ async fn walk_as(login: &str, script: &str, settings: &[(&str, &str)], printed: 
     let mut lines = output.lines().map_while(Result::ok);
     let (site, passwords) = introduction(&mut lines);
     let rest = tokio::task::spawn_blocking(move || lines.for_each(drop));
-    passwords.values().for_each(|password| note_secret(password));
+    for password in passwords.values() {
+        note_secret(password);
+    }
 
     let screenshots = format!("{}/screenshots", env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(&screenshots).expect("a folder can be made");

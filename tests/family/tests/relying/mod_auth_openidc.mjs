@@ -2,7 +2,7 @@
 // sign-in, the user's claims in the headers of the application, a sign-out that ends both sessions.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,7 +39,7 @@ OIDCPKCEMethod S256
 OIDCCryptoPassphrase ${SECRET}
 OIDCRemoteUserClaim preferred_username
 OIDCSSLValidateServer On
-OIDCCABundlePath ${process.env.SSL_CERT_FILE}
+OIDCCABundlePath ${folder}/ca.pem
 <Location "/">
   AuthType openid-connect
   Require valid-user
@@ -49,6 +49,9 @@ OIDCCABundlePath ${process.env.SSL_CERT_FILE}
   ProxyPass !
 </Location>
 `;
+// as root Apache works as another user
+chmodSync(folder, 0o755);
+copyFileSync(process.env.SSL_CERT_FILE, join(folder, 'ca.pem'));
 writeFileSync(join(folder, 'apache.conf'), configuration);
 const apache = spawn('/usr/sbin/apache2', ['-X', '-f', join(folder, 'apache.conf')], { stdio: ['ignore', 'inherit', 'inherit'] });
 const ended = new Promise((resolve) => { apache.on('close', resolve); });

@@ -77,7 +77,6 @@ impl AdminBench {
             acr: acr.to_owned(),
             amr: if acr == "1" { vec!["pwd".to_owned()] } else { vec!["mfa".to_owned()] },
             second_factor_enrolled,
-            ..GetCurrentSessionResponse::default()
         };
     }
 }

@@ -1,6 +1,6 @@
 //! The load tool: the family and a bare tonic echo, measured over gRPC in one run on one machine; with `idp`, the `OpenID`
 //! Provider and another one, measured over HTTP; with `edge`, the edge, a bare handler and nginx; with `soak`,
-//! the memory of the family under a steady load; with `scale`, the cost of calls in growing stores of app tokens.
+//! the memory of the family under a steady load; with `scale`, the cost of calls in growing stores of app tokens; with `pages`, that of the account and administration pages.
 //!
 //! Requests per second belong to the machine; what carries over are the ratios to the echo and the server's CPU time.
 
@@ -11,6 +11,7 @@ mod family;
 mod http;
 mod idp;
 mod load;
+mod pages;
 mod report;
 mod scale;
 mod scenario;
@@ -78,6 +79,8 @@ enum Role {
     Soak(soak::Arguments),
     /// Measures the services in one process with stores of different sizes, and fails if the CPU time for a call grows.
     Scale(scale::Arguments),
+    /// Measures the account and administration pages with many users and app tokens, and fails if they cost too much.
+    Pages(pages::Arguments),
 }
 
 impl Arguments {
@@ -97,6 +100,7 @@ async fn main() -> ExitCode {
         Some(Role::Idp(arguments)) => idp::run(arguments).await,
         Some(Role::Soak(arguments)) => soak::run(arguments).await,
         Some(Role::Scale(arguments)) => scale::run(arguments).await,
+        Some(Role::Pages(arguments)) => pages::run(arguments).await,
         None => scenario::run(&arguments).await,
     };
     match outcome {
