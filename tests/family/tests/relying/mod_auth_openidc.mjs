@@ -52,6 +52,7 @@ OIDCCABundlePath ${folder}/ca.pem
 // as root Apache works as another user
 chmodSync(folder, 0o755);
 copyFileSync(process.env.SSL_CERT_FILE, join(folder, 'ca.pem'));
+chmodSync(join(folder, 'ca.pem'), 0o644);
 writeFileSync(join(folder, 'apache.conf'), configuration);
 const apache = spawn('/usr/sbin/apache2', ['-X', '-f', join(folder, 'apache.conf')], { stdio: ['ignore', 'inherit', 'inherit'] });
 const ended = new Promise((resolve) => { apache.on('close', resolve); });
