@@ -4,10 +4,13 @@ mod access_text;
 mod account_administrator;
 mod administrator;
 mod audit;
+mod client_text;
+mod clients;
 mod confirm;
 mod everyone;
 mod field;
 mod groups;
+mod keys;
 mod link;
 mod sessions;
 mod text;
@@ -40,16 +43,12 @@ pub(super) enum AdminSection {
     Tokens,
     /// The clients of the provider.
     Clients,
-    /// The service accounts.
-    ServiceAccounts,
     /// The signing keys.
     Keys,
     /// The sessions of all users.
     Sessions,
     /// The audit log.
     Audit,
-    /// The health of the services.
-    Health,
 }
 
 /// A page of the administration, as the navigation shows it.
@@ -64,7 +63,7 @@ struct AdminPage {
 }
 
 /// The pages, in the order of the navigation.
-const PAGES: [AdminPage; 5] = [
+const PAGES: [AdminPage; 7] = [
     users::PAGE,
     groups::PAGE,
     AdminPage {
@@ -73,6 +72,8 @@ const PAGES: [AdminPage; 5] = [
         label: |language| access_text(language).tokens,
         is_available: |services| services.tokens.is_some(),
     },
+    clients::PAGE,
+    keys::PAGE,
     AdminPage {
         section: AdminSection::Sessions,
         path: sessions::SESSIONS,
@@ -95,6 +96,8 @@ pub(super) fn router() -> Router<AccountState> {
         .merge(users::router())
         .merge(groups::router())
         .merge(tokens::router())
+        .merge(clients::router())
+        .merge(keys::router())
         .merge(sessions::router())
         .merge(everyone::router())
         .merge(audit::router())

@@ -3,6 +3,7 @@
 mod access;
 mod access_of_all_users;
 mod admin;
+mod clients;
 mod fake_account_admin;
 mod fake_idp;
 mod forms;

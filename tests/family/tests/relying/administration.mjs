@@ -29,7 +29,7 @@ async function createUser(page) {
 }
 
 async function look(page) {
-  for (const name of ['users', 'groups', 'tokens', 'sessions', 'audit']) {
+  for (const name of ['users', 'groups', 'tokens', 'clients', 'keys', 'sessions', 'audit']) {
     await page.goto(`${ADMIN}/${name}`);
     await inspect(page, `admin-${name}`);
   }
@@ -38,6 +38,41 @@ async function look(page) {
   await page.keyboard.press('Enter');
   await page.getByRole('link', { name: /noether/i }).first().waitFor();
   console.log('saw all pages, and found the user');
+}
+
+/** Adds a client, changes it, gives it another secret and removes it. */
+async function manageClient(page) {
+  await page.goto(`${ADMIN}/clients/new`);
+  await inspect(page, 'admin-new-client');
+  await page.fill('input[name=name]', 'Files');
+  await page.fill('textarea[name=redirect_uris]', 'https://files.example/#fragment');
+  await page.getByRole('button', { name: 'Add client' }).click();
+  await page.getByRole('alert').waitFor();
+  await page.fill('textarea[name=redirect_uris]', 'https://files.example/callback');
+  await page.getByRole('button', { name: 'Add client' }).click();
+  const first = await page.locator('code#secret').innerText();
+  await inspect(page, 'admin-client-secret');
+  await page.getByRole('link', { name: 'Show the client' }).click();
+  await inspect(page, 'admin-client');
+  assert.ok(!(await page.content()).includes(first), 'the secret is shown once');
+  const path = new URL(page.url()).pathname;
+  await page.check('input[name=trusted]');
+  await page.getByRole('button', { name: 'Save' }).first().click();
+  await page.getByRole('status').waitFor();
+  assert.match(await page.locator('textarea[name=metadata]').inputValue(), /"consent": "trusted"/);
+  await page.goto(`${SITE}${path}/secret`);
+  await inspect(page, 'admin-client-rotate');
+  await page.locator('main form[method=post] button[type=submit]').click();
+  assert.notEqual(await page.locator('code#secret').innerText(), first);
+  await page.goto(`${SITE}${path}/remove`);
+  await page.fill('input[name=id]', decodeURIComponent(path.split('/').pop()));
+  await page.locator('main form[method=post] button[type=submit]').click();
+  await page.getByRole('status').waitFor();
+  await page.goto(`${ADMIN}/keys`);
+  await page.getByRole('link', { name: /^New key for RS256$/ }).click();
+  await page.getByRole('button', { name: 'Make key' }).click();
+  await page.getByRole('status').waitFor();
+  console.log('managed a client and a key');
 }
 
 /** Disables a user; returns when the page has said so. */
@@ -62,6 +97,7 @@ await withBrowser({}, async (browser) => {
   const page = await signedIn(browser, `${ADMIN}/users`, LOGIN, PASSWORD);
   await createUser(page);
   await look(page);
+  await manageClient(page);
   await disable(page, USER);
   const begun = Date.now();
   await user.goto(`${SITE}/account`);

@@ -46,7 +46,7 @@ async fn user_of_the_quickstart_changes_how_to_sign_in_in_chromium() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn administrator_of_the_quickstart_manages_users_in_chromium() {
-    walk_as("admin", "administration", &[], 4).await;
+    walk_as("admin", "administration", &[], 5).await;
 }
 
 /// Starts the quick start with these settings more, and runs a script as einstein, which prints so many lines.
