@@ -291,7 +291,8 @@ async fn clients_are_for_administrators_who_have_signed_in_a_short_time_ago() {
         admin.post(&format!("{added}/remove"), &[("csrf", &remove), ("id", "Added")]).await.status,
         StatusCode::FORBIDDEN
     );
-    assert_eq!((world.known().clients.len(), &*world.known().clients[1].metadata), (2, "{}"));
+    let known = world.known();
+    assert_eq!((known.clients.len(), &*known.clients[1].metadata), (2, "{}"));
 }
 
 /// `docs/security-requirements.md#n21`
