@@ -126,7 +126,9 @@ pub(crate) async fn verify(
     verified.await.map_err(|error| match error {
         PasskeyError::Expired => Ok(FactorError::Expired),
         PasskeyError::TooMany(wait) => Ok(FactorError::TooMany { retry_after: wait.as_secs().max(1) }),
-        PasskeyError::Refused | PasskeyError::Cloned | PasskeyError::LimitReached => Ok(FactorError::Passkey),
+        PasskeyError::Refused | PasskeyError::Cloned | PasskeyError::LimitReached | PasskeyError::Needed => {
+            Ok(FactorError::Passkey)
+        }
         PasskeyError::Store(error) => Err(error),
     })
 }

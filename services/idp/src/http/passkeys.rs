@@ -23,6 +23,7 @@ use super::{passkey, sign_in};
 use crate::endpoints::page;
 use crate::engine::factors::Method;
 use crate::engine::factors::passkey::{self as passkeys, PasskeyError, UserPasskey, registration};
+use crate::engine::factors::policy;
 use crate::engine::levels::Level;
 use crate::engine::sessions;
 
@@ -85,6 +86,7 @@ async fn change(issuer: Issuer, extensions: Extensions, body: Bytes) -> Response
         Err(PasskeyError::Store(error)) => issuer.fault(&error),
         Err(PasskeyError::Expired) => list(&issuer, &fresh, Some(PasskeyListError::Expired)).await,
         Err(PasskeyError::LimitReached) => list(&issuer, &fresh, Some(PasskeyListError::LimitReached)).await,
+        Err(PasskeyError::Needed) => list(&issuer, &fresh, Some(PasskeyListError::Needed)).await,
         Err(PasskeyError::Refused | PasskeyError::Cloned | PasskeyError::TooMany(_)) => {
             list(&issuer, &fresh, Some(PasskeyListError::Refused)).await
         }
@@ -109,6 +111,8 @@ async fn apply(
         }
         // one that is gone meanwhile is not in the list that follows
         ("rename", Ok(id)) => registration::rename(provider, user, id, label).await?,
+        // row F31
+        ("remove", Ok(_)) if !policy::may_remove_one(provider, &fresh.user).await? => return Err(PasskeyError::Needed),
         ("remove", Ok(id)) => registration::remove(provider, user, id, caller).await?,
         _ => return Err(PasskeyError::Refused),
     };

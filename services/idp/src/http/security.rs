@@ -162,7 +162,7 @@ async fn status<'a>(issuer: &'a Issuer, signed_in: &FreshSession) -> Result<Secu
     Ok(SecurityStatus {
         app,
         is_enrolled: !factors.is_empty(),
-        may_remove: policy::may_remove(&provider.config.mfa, user),
+        may_remove: policy::may_remove_one(provider, user).await?,
         codes_left: provider.store.recovery_codes_left(&user.id.opaque_id).await?,
         devices: trusted_device::count(provider, user).await?,
         account_url: Some(&*provider.config.account_url).filter(|url| !url.is_empty()),

@@ -91,6 +91,9 @@ pub(crate) enum PasskeyError {
     /// The user has as many as are allowed.
     #[error("the user has {} passkeys already; remove one first", registration::MAX_PASSKEYS)]
     LimitReached,
+    /// It is the last second factor of a user who needs one.
+    #[error("the user needs a second factor, and this is the last one; add another one first")]
+    Needed,
     /// The database fails, or the credential was sealed by another `IDP_ENCRYPTION_SECRET`.
     #[error(transparent)]
     Store(#[from] StoreError),

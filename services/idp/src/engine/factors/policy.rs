@@ -49,6 +49,17 @@ pub(crate) fn may_remove(settings: &MultiFactor, user: &User) -> bool {
     !is_required(settings, user, Facts { is_administrator_enrolled: true, ..Facts::default() })
 }
 
+/// Whether a user may remove one second factor: another one is left, or the user [may be without](may_remove).
+///
+/// # Errors
+/// When the database is unavailable.
+pub(crate) async fn may_remove_one(provider: &Provider, user: &User) -> Result<bool, StoreError> {
+    if may_remove(&provider.config.mfa, user) {
+        return Ok(true);
+    }
+    Ok(provider.store.factors(&user.id.opaque_id).await?.len() > 1)
+}
+
 fn is_required(settings: &MultiFactor, user: &User, facts: Facts) -> bool {
     match settings.policy() {
         MultiFactorPolicy::Off => false,

@@ -61,6 +61,8 @@ pub enum PasskeyListError {
     Expired,
     /// There are too many passkeys.
     LimitReached,
+    /// It is the last second factor of a user who needs one.
+    Needed,
 }
 
 #[derive(Template)]
@@ -78,6 +80,7 @@ pub fn passkeys(context: &PageContext<'_>, list: &Passkeys<'_>) -> Response {
         PasskeyListError::Refused => words.not_added,
         PasskeyListError::Expired => words.expired,
         PasskeyListError::LimitReached => words.limit_reached,
+        PasskeyListError::Needed => words.needed_factor,
     });
     let page = Shown { page: context.installation.page(words.title, context.language, words), list, error };
     let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };

@@ -242,7 +242,12 @@ fn passkey_pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
     let day = || LocalizedTime::day(UNIX_EPOCH, context.language);
     let rows = [Some(day()), None].map(|used| PasskeyRow { id: text.to_owned(), label: text, added: day(), used });
     let list = Passkeys { csrf: text, rows: &rows, options: Some(&options), script: PASSKEY_SCRIPT, error: None };
-    let errors = [PasskeyListError::Refused, PasskeyListError::Expired, PasskeyListError::LimitReached];
+    let errors = [
+        PasskeyListError::Refused,
+        PasskeyListError::Expired,
+        PasskeyListError::LimitReached,
+        PasskeyListError::Needed,
+    ];
     let with_errors = errors.map(|error| passkeys(context, &Passkeys { error: Some(error), ..list }));
     let empty = Passkeys { rows: &[], options: None, ..list };
     [passkeys(context, &list), passkeys(context, &empty)].into_iter().chain(with_errors).collect()

@@ -45,6 +45,24 @@ async fn user_adds_names_and_removes_a_passkey() {
     assert_eq!((removed.status.as_u16(), labels(&bench).await), (303, Vec::new()));
 }
 
+/// `docs/security-requirements.md#f31`
+#[tokio::test]
+async fn last_passkey_of_a_user_who_needs_a_factor_is_not_removed() {
+    let (bench, mut browser) = (Bench::new().await, Browser::default());
+    bench.sign_in(&mut browser, EINSTEIN).await;
+    for _ in 0..2 {
+        let page = bench.get(&mut browser, PASSKEYS, &[]).await;
+        add(&bench, &mut browser, &page, &mut Authenticator::new()).await;
+    }
+    bench.change(|user| user.as_mut().expect("a user").roles = vec![authn::role::ADMIN.to_owned()]);
+    for (status, left) in [(303, 1), (400, 1)] {
+        let page = bench.get(&mut browser, PASSKEYS, &[]).await;
+        let id = page.field("id").expect("a row").to_owned();
+        let reply = post(&bench, &mut browser, &page, &[("action", "remove"), ("id", &id)]).await;
+        assert_eq!((reply.status.as_u16(), labels(&bench).await.len()), (status, left), "{}", reply.text);
+    }
+}
+
 /// `docs/security-requirements.md#f6`
 #[tokio::test]
 async fn old_session_and_one_without_the_factor_change_no_passkey() {

@@ -89,13 +89,17 @@ async fn ask_to_remove(issuer: Issuer) -> Response {
         Err(response) => return response,
     };
     match has_app(&issuer, &signed_in.user).await {
-        Ok(true) if policy::may_remove(&issuer.provider.config.mfa, &signed_in.user) => {
+        Ok(true) => {}
+        Ok(false) => return see_other(&issuer.endpoints.url(page::SECURITY)),
+        Err(error) => return issuer.fault(&error),
+    }
+    match policy::may_remove_one(&issuer.provider, &signed_in.user).await {
+        Ok(true) => {
             let (browser, cookie) = issuer.browser();
             let csrf = token(&issuer, &browser, &signed_in, page::SECURITY_REMOVE);
             with_cookies(pages::remove_app(&issuer.page(&[]), &csrf), cookie)
         }
-        Ok(true) => show_status(&issuer, &signed_in, Some(SecurityNote::Required)).await,
-        Ok(false) => see_other(&issuer.endpoints.url(page::SECURITY)),
+        Ok(false) => show_status(&issuer, &signed_in, Some(SecurityNote::Required)).await,
         Err(error) => issuer.fault(&error),
     }
 }
@@ -106,8 +110,10 @@ async fn remove(issuer: Issuer, extensions: Extensions, body: Bytes) -> Response
         Ok(submission) => submission,
         Err(response) => return response,
     };
-    if !policy::may_remove(&issuer.provider.config.mfa, &submission.signed_in.user) {
-        return show_status(&issuer, &submission.signed_in, Some(SecurityNote::Required)).await;
+    match policy::may_remove_one(&issuer.provider, &submission.signed_in.user).await {
+        Ok(true) => {}
+        Ok(false) => return show_status(&issuer, &submission.signed_in, Some(SecurityNote::Required)).await,
+        Err(error) => return issuer.fault(&error),
     }
     match factors::remove_app(&issuer.provider, submission.user_id(), &submission.caller).await {
         Ok(_) => changed(&issuer, SecurityChange::AppRemoved),

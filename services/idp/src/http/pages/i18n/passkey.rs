@@ -44,6 +44,7 @@ pub(in crate::http::pages) struct PasskeyWords {
     pub(in crate::http::pages) not_added: &'static str,
     pub(in crate::http::pages) expired: &'static str,
     pub(in crate::http::pages) limit_reached: &'static str,
+    pub(in crate::http::pages) needed_factor: &'static str,
 }
 
 /// What the pages say in this language.
@@ -84,6 +85,7 @@ const ENGLISH: PasskeyWords = PasskeyWords {
     not_added: "The passkey was not accepted. Try again, or use another device.",
     expired: "The page was open for too long. Please try again.",
     limit_reached: "You have as many passkeys as are possible. Remove one first.",
+    needed_factor: "Your account needs a second factor, and this is the last one. Add another one first.",
 };
 
 const GERMAN: PasskeyWords = PasskeyWords {
@@ -115,6 +117,7 @@ const GERMAN: PasskeyWords = PasskeyWords {
     not_added: "Der Passkey wurde nicht angenommen. Versuchen Sie es erneut oder benutzen Sie ein anderes Gerät.",
     expired: "Die Seite war zu lange geöffnet. Bitte versuchen Sie es erneut.",
     limit_reached: "Sie haben so viele Passkeys, wie möglich sind. Entfernen Sie zuerst einen.",
+    needed_factor: "Ihr Konto braucht einen zweiten Faktor, und dies ist der letzte. Fügen Sie zuerst einen anderen hinzu.",
 };
 
 const FRENCH: PasskeyWords = PasskeyWords {
@@ -146,6 +149,7 @@ const FRENCH: PasskeyWords = PasskeyWords {
     not_added: "La clé d’accès n’a pas été acceptée. Réessayez ou utilisez un autre appareil.",
     expired: "La page est restée ouverte trop longtemps. Veuillez réessayer.",
     limit_reached: "Vous avez atteint le nombre maximal de clés d’accès. Supprimez-en d’abord une.",
+    needed_factor: "Votre compte a besoin d’un second facteur, et celui-ci est le dernier. Ajoutez-en d’abord un autre.",
 };
 
 #[cfg(test)]
