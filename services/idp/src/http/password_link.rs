@@ -141,7 +141,7 @@ async fn show(issuer: Issuer, extensions: Extensions, RawQuery(query): RawQuery)
     }
 }
 
-/// Sets the password, and leads to the sign-in: nobody is signed in without the second factor.
+/// Sets the password, and leads to the sign-in, as a user may need a second factor too.
 async fn set_password(State(state): State<LinkState>, issuer: Issuer, extensions: Extensions, body: Bytes) -> Response {
     let form = Parameters::unlimited(&body);
     let secret = form.text("link");

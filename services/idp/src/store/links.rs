@@ -101,7 +101,7 @@ impl Store {
         self.database.run(|| async { Ok(query.clone().count(self.database.reader()).await?) }).await
     }
 
-    /// Uses up a link. Returns whether it could be used: of concurrent attempts one is told so.
+    /// Uses up a link. Returns whether it could be used: one of concurrent attempts can.
     pub async fn use_link(&self, digest: [u8; 32], now: SystemTime) -> Result<bool, StoreError> {
         let update = link::Entity::update_many()
             .col_expr(link::Column::Used, Expr::value(micros(now)))
