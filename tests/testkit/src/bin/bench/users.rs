@@ -17,6 +17,8 @@ use crate::{family::JWT_SECRET, tokens::Owner};
 
 /// How many are added at the same time.
 const LANES: usize = 16;
+/// After how many users of a lane the operator's token is made anew.
+const RENEWED_AFTER: usize = 100;
 
 /// Adds users to the directory at this address.
 pub(crate) async fn add<'a>(address: &str, users: impl Iterator<Item = &'a Owner>) -> Result<(), BoxError> {
@@ -34,9 +36,13 @@ pub(crate) async fn add<'a>(address: &str, users: impl Iterator<Item = &'a Owner
     }
     let mut tasks = tokio::task::JoinSet::new();
     for lane in lanes {
-        let (mut client, operator) = (client.clone(), operator.clone());
+        let (mut client, mut operator) = (client.clone(), operator.clone());
         tasks.spawn(async move {
-            for person in lane {
+            for (number, person) in lane.into_iter().enumerate() {
+                // the token of an operator is valid for a minute
+                if number % RENEWED_AFTER == 0 {
+                    operator = self::operator()?;
+                }
                 let mut request = Request::new(person);
                 request.metadata_mut().insert(token::METADATA_KEY, operator.clone());
                 client.create_user(request).await?;
