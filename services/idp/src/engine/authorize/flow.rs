@@ -43,7 +43,7 @@ pub struct Flow {
     /// The level of authentication that a path of ours needs.
     #[serde(rename = "v", default)]
     pub level: Level,
-    /// Whether a path of ours needs a sign-in of the last minutes ([`FRESH`](crate::engine::factors::FRESH)).
+    /// Whether a path of ours needs a sign-in of the last ten minutes.
     #[serde(rename = "f", default)]
     pub fresh: bool,
 }
