@@ -5,6 +5,7 @@ mod cargo_tools;
 mod env_docs;
 mod logs;
 mod node;
+mod openapi;
 mod packages;
 mod python;
 mod steps;
@@ -29,6 +30,8 @@ struct Arguments {
 enum Command {
     Test(test::Arguments),
     EnvDocs(env_docs::Arguments),
+    /// Write the OpenAPI document of the account API into the documentation.
+    Openapi,
     Bench(bench::Arguments),
     /// Watch the memory of the family in one process under load for an hour, and fail if it grows.
     Soak(bench::RoleArguments),
@@ -51,6 +54,7 @@ fn run(command: Command) -> Outcome {
     match command {
         Command::Test(arguments) => test::run(&workspace, &arguments),
         Command::EnvDocs(arguments) => env_docs::run(&workspace, &arguments),
+        Command::Openapi => openapi::run(&workspace),
         Command::Bench(arguments) => bench::run(&workspace, &arguments),
         Command::Soak(arguments) => bench::run_role(&workspace, "soak", &arguments),
         Command::Scale(arguments) => bench::run_role(&workspace, "scale", &arguments),

@@ -1,6 +1,9 @@
 //! The services behind the administration pages. Each of them decides by the administrator's own internal token what it does; the pages
 //! only leave out what is not there.
 
+pub(crate) mod tokens;
+pub(crate) mod users;
+
 use authn::BoxError;
 use proto::doorward::apptokens::v1::app_tokens_api_client::AppTokensApiClient;
 use proto::doorward::idp::v1::account_admin_api_client::AccountAdminApiClient;

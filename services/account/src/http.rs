@@ -3,7 +3,7 @@
 mod access_words;
 mod account_user;
 mod activity;
-mod admin;
+pub(crate) mod admin;
 mod connected;
 mod device_text;
 mod error;
@@ -14,10 +14,10 @@ mod new_token;
 mod overview;
 mod page;
 mod scope_text;
-mod self_service;
+pub(crate) mod self_service;
 mod sessions;
-mod signed_in;
-mod tokens;
+pub(crate) mod signed_in;
+pub(crate) mod tokens;
 
 #[cfg(test)]
 mod tests;

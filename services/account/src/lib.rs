@@ -1,6 +1,7 @@
-//! The pages on which users see their account. The README of this crate follows one request through it and lists its settings.
+//! The pages on which users see their account, and the API behind them. The README of this crate follows one request through it and lists its settings.
 
 mod administration;
+mod api;
 pub mod applications;
 mod config;
 mod form_keys;
@@ -8,6 +9,7 @@ mod http;
 mod own_account;
 mod own_tokens;
 mod self_service;
+mod sign_in;
 mod state;
 mod transport;
 
@@ -15,12 +17,14 @@ use std::sync::Arc;
 
 use ::config::Identity;
 use authn::{BoxError, Directory};
+use axum::Router;
 use runtime::{App, Context, Listeners, Misconfigured, Service};
 use token::Verifier;
 use web::page::{Assets, Installation};
 
 pub use self::config::{Config, SECURITY_URL};
 pub use administration::Administration;
+pub use api::openapi_document;
 pub use own_account::OwnAccount;
 pub use own_tokens::OwnTokens;
 pub use self_service::{Passwords, Profiles, SelfService};
@@ -101,5 +105,10 @@ pub fn app(
         self_service,
         administration,
     });
-    Ok(App { http: Some(http::router(state).into()), ..App::default() })
+    Ok(App { http: Some(router(state).into()), ..App::default() })
+}
+
+/// The pages, and the API behind them.
+fn router(state: AccountState) -> Router {
+    http::router(state.clone()).merge(api::router(state))
 }

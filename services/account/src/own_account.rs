@@ -12,9 +12,6 @@ use tower::Service;
 
 use crate::transport::{OnBehalfOf, Transport, transport};
 
-/// How many events a page has.
-const EVENTS_OF_PAGE: u32 = 50;
-
 /// A client of `AccountAPI`, in this process or another.
 #[derive(Clone)]
 pub struct OwnAccount(AccountApiClient<Transport>);
@@ -68,8 +65,13 @@ impl OwnAccount {
     }
 
     /// A page of the user's events, the newest first; the first page if the token is empty.
-    pub(crate) async fn events(&self, user: &OnBehalfOf<'_>, page_token: &str) -> Result<ListEventsResponse, Status> {
-        let request = ListEventsRequest { page_size: EVENTS_OF_PAGE, page_token: page_token.to_owned() };
+    pub(crate) async fn events(
+        &self,
+        user: &OnBehalfOf<'_>,
+        page_size: u32,
+        page_token: &str,
+    ) -> Result<ListEventsResponse, Status> {
+        let request = ListEventsRequest { page_size, page_token: page_token.to_owned() };
         Ok(self.0.clone().list_events(user.call(request)).await?.into_inner())
     }
 }

@@ -31,9 +31,14 @@ impl OwnTokens {
         Ok(self.0.clone().get_token_policy(user.call(GetTokenPolicyRequest {})).await?.into_inner())
     }
 
-    /// A page of the user's tokens, those behind the one with the identifier `after`.
-    pub(crate) async fn list(&self, user: &OnBehalfOf<'_>, after: &str) -> Result<ListTokensResponse, Status> {
-        let request = ListOwnTokensRequest { page_size: 0, page_token: after.to_owned() };
+    /// A page of the user's tokens, those behind the one with the identifier `after`; a page of 0 has as many as auth-app permits.
+    pub(crate) async fn list(
+        &self,
+        user: &OnBehalfOf<'_>,
+        page_size: u32,
+        after: &str,
+    ) -> Result<ListTokensResponse, Status> {
+        let request = ListOwnTokensRequest { page_size, page_token: after.to_owned() };
         Ok(self.0.clone().list_own_tokens(user.call(request)).await?.into_inner())
     }
 

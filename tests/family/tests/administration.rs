@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
-use testkit::{Browser, Landing, Layout, Mode, TestFamily, authorization_query, code_redemption, log_on, note_secret};
+use testkit::{
+    Browser, Landing, Layout, Mode, TestFamily, authorization_query, code_redemption, log_on, note_secret,
+    report_missing,
+};
+use tokio::process::Command;
 
 const HTML: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
 /// How long a credential may still be accepted.
@@ -92,6 +96,61 @@ impl World {
 fn last_field(page: &str, name: &str) -> String {
     let field = page.rsplit(&format!("name=\"{name}\" value=\"")).next().and_then(|rest| rest.split('"').next());
     field.expect("the page has the field").to_owned()
+}
+
+/// What a program gets for a request of the API, by `curl`: the status, and the response without its last line.
+async fn curl(world: &World, token: &str, arguments: &[&str], path: &str) -> (String, Value) {
+    let mut command = Command::new("curl");
+    command.args(["--silent", "--show-error", "--max-time", "20", "--write-out", "\n%{http_code}", "--cacert"]);
+    command.arg(&world.certificate).arg("--header").arg(format!("Authorization: Bearer {token}"));
+    let output = command.args(arguments).arg(format!("{}{path}", world.url)).output().await.expect("curl runs");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(output.status.success(), "{path}: {}", String::from_utf8_lossy(&output.stderr));
+    let (body, status) = text.rsplit_once('\n').expect("the status");
+    (status.to_owned(), serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+/// Rows [A50](../../../docs/security-requirements.md#a50) and [N50](../../../docs/security-requirements.md#n50).
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_use_the_api_with_the_access_token_of_a_user() {
+    const JSON: [&str; 2] = ["--header", "Content-Type: application/json"];
+    if Command::new("curl").arg("--version").output().await.is_err() {
+        return report_missing("curl", "install the package curl");
+    }
+    let world = World::start("administration-api").await;
+    let einstein = world.access_token("einstein").await;
+    let (status, account) = curl(&world, &einstein, &[], "/account/api/v1/account").await;
+    assert_eq!((&*status, &account["username"]), ("200", &Value::from("einstein")), "{account}");
+    let new = [&JSON[..], &["--data", r#"{"label": "script", "expires_in": 600}"#]].concat();
+    let (status, created) = curl(&world, &einstein, &new, "/account/api/v1/tokens").await;
+    assert_eq!(status, "201", "{created}");
+    let secret = created["secret"].as_str().expect("a secret");
+    note_secret(secret);
+    world.family.authenticate("appauth", "einstein", secret).await.expect("the app token is accepted");
+    let (_, sessions) = curl(&world, &einstein, &[], "/account/api/v1/sessions").await;
+    assert!(
+        sessions["sessions"].as_array().is_some_and(|all| all.iter().any(|one| one["current"] == true)),
+        "{sessions}"
+    );
+    let form = ["--data", "label=script"];
+    assert_eq!(curl(&world, &einstein, &form, "/account/api/v1/tokens").await.0, "415");
+    let foreign = [&new[..], &["--header", "Origin: https://evil.example"]].concat();
+    assert_eq!(curl(&world, &einstein, &foreign, "/account/api/v1/tokens").await.0, "403");
+    assert_eq!(curl(&world, &einstein, &[], "/admin/api/v1/users").await.0, "403", "no administrator");
+    let (_, document) = curl(&world, &einstein, &[], "/account/api/openapi.json").await;
+    assert_eq!(document["openapi"], "3.1.0");
+
+    let admin = world.access_token("admin").await;
+    for root in ["/admin", "/account/admin"] {
+        let (status, found) = curl(&world, &admin, &[], &format!("{root}/api/v1/users?query=einstein")).await;
+        assert_eq!((&*status, &found["users"][0]["username"]), ("200", &Value::from("einstein")), "{root}: {found}");
+    }
+    let user = [&JSON[..], &["--data", r#"{"username": "lise", "roles": ["user"]}"#]].concat();
+    let (status, created) = curl(&world, &admin, &user, "/admin/api/v1/users").await;
+    assert_eq!(status, "201", "a recent sign-in: {created}");
+    let path = format!("/admin/api/v1/users/{}", created["user"]["id"].as_str().expect("an id"));
+    let (status, _) = curl(&world, &admin, &["--request", "DELETE"], &path).await;
+    assert_eq!((&*status, &*curl(&world, &admin, &[], &path).await.0), ("204", "404"));
 }
 
 /// Row [N6](../../../docs/security-requirements.md#n6).

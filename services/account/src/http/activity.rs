@@ -18,6 +18,8 @@ use super::tokens::time;
 use super::{ACTIVITY, device_text, error, event_text};
 use crate::state::AccountState;
 
+/// How many events a page has.
+const EVENTS_OF_PAGE: u32 = 50;
 /// The longest token of a page that is read, in bytes.
 const MAX_PAGE_TOKEN: usize = 128;
 
@@ -66,7 +68,7 @@ async fn list(user: AccountUser, RawQuery(query): RawQuery) -> Result<Response, 
     let context = signed_in.context();
     let query = Parameters::of_query(query.as_deref()).map_err(|_| error::not_found(&context))?;
     let after = query.one("after", MAX_PAGE_TOKEN).map_err(|_| error::not_found(&context))?.unwrap_or_default();
-    let listed = user.own_account.events(&signed_in.on_behalf(), after).await;
+    let listed = user.own_account.events(&signed_in.on_behalf(), EVENTS_OF_PAGE, after).await;
     let listed = listed.map_err(|status| user.failure(&status))?;
     let next = Some(listed.next_page_token).filter(|next| !next.is_empty());
     let page = List {

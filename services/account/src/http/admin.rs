@@ -3,7 +3,7 @@
 mod access_text;
 mod account_administrator;
 mod administrator;
-mod audit;
+pub(crate) mod audit;
 mod client_text;
 mod clients;
 mod confirm;
@@ -15,8 +15,8 @@ mod link;
 mod sessions;
 mod text;
 mod tokens;
-mod user_names;
-mod users;
+pub(crate) mod user_names;
+pub(crate) mod users;
 
 use axum::Router;
 use axum::response::Response;

@@ -2,7 +2,7 @@
 
 mod field;
 mod password;
-mod profile;
+pub(crate) mod profile;
 mod property;
 mod text;
 

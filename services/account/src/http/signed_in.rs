@@ -29,39 +29,57 @@ pub(super) const CSRF: &str = "csrf";
 const MAX_CSRF: usize = 64;
 
 /// The signed-in user, and the request.
-pub(super) struct SignedIn {
-    pub(super) state: AccountState,
+pub(crate) struct SignedIn {
+    pub(crate) state: AccountState,
     /// As the internal token describes the user.
-    pub(super) user: User,
+    pub(crate) user: User,
     token: MetadataValue<Ascii>,
     caller: Caller,
     headers: HeaderMap,
     language: Language,
 }
 
+/// Why a request is not that of a signed-in user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotSignedIn {
+    /// It has no valid internal token.
+    Unauthenticated,
+    /// Its credential has a restricted scope.
+    Restricted,
+}
+
 impl FromRequestParts<AccountState> for SignedIn {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &AccountState) -> Result<Self, Response> {
-        let headers = parts.headers.clone();
-        let language = Language::choose(&[], &headers);
-        let context =
-            PageContext { state, language, is_administrator: false, request_id: single(&headers, &REQUEST_ID) };
-        // The header alone counts, which the edge removes from clients' requests and sets itself.
-        let token = single(&headers, &ACCESS_TOKEN).ok_or_else(|| error::unauthenticated(&context))?;
-        let claims = state.verifier.verify(state.clock.now(), token);
-        let claims = claims.map_err(|_| error::unauthenticated(&context))?;
-        if !claims.scopes.is_full_user() {
-            return Err(error::denied(&context));
-        }
-        let mut value = MetadataValue::try_from(token).map_err(|_| error::unauthenticated(&context))?;
-        value.set_sensitive(true);
-        let caller = Caller::of(&MetadataMap::from_headers(headers.clone()), &parts.extensions);
-        Ok(Self { state: state.clone(), user: claims.user, token: value, caller, headers, language })
+        Self::of_request(parts, state).map_err(|reason| {
+            let (language, request_id) = (Language::choose(&[], &parts.headers), single(&parts.headers, &REQUEST_ID));
+            let context = PageContext { state, language, is_administrator: false, request_id };
+            match reason {
+                NotSignedIn::Unauthenticated => error::unauthenticated(&context),
+                NotSignedIn::Restricted => error::denied(&context),
+            }
+        })
     }
 }
 
 impl SignedIn {
+    /// The user of the internal token of a request (`docs/security-requirements.md#a20`).
+    pub(crate) fn of_request(parts: &Parts, state: &AccountState) -> Result<Self, NotSignedIn> {
+        let headers = parts.headers.clone();
+        let language = Language::choose(&[], &headers);
+        // The header alone counts, which the edge removes from clients' requests and sets itself.
+        let token = single(&headers, &ACCESS_TOKEN).ok_or(NotSignedIn::Unauthenticated)?;
+        let claims = state.verifier.verify(state.clock.now(), token).map_err(|_| NotSignedIn::Unauthenticated)?;
+        if !claims.scopes.is_full_user() {
+            return Err(NotSignedIn::Restricted);
+        }
+        let mut value = MetadataValue::try_from(token).map_err(|_| NotSignedIn::Unauthenticated)?;
+        value.set_sensitive(true);
+        let caller = Caller::of(&MetadataMap::from_headers(headers.clone()), &parts.extensions);
+        Ok(Self { state: state.clone(), user: claims.user, token: value, caller, headers, language })
+    }
+
     /// The context of a page for this request.
     pub(super) fn context(&self) -> PageContext<'_> {
         let request_id = single(&self.headers, &REQUEST_ID);
@@ -74,18 +92,18 @@ impl SignedIn {
     }
 
     /// Whether the internal token is that of an administrator.
-    pub(super) fn is_administrator(&self) -> bool {
+    pub(crate) fn is_administrator(&self) -> bool {
         self.user.is_admin() && self.user.is_active()
     }
 
     /// The user, for calls of other services.
-    pub(super) fn on_behalf(&self) -> OnBehalfOf<'_> {
+    pub(crate) fn on_behalf(&self) -> OnBehalfOf<'_> {
         OnBehalfOf { token: &self.token, caller: &self.caller }
     }
 
     /// The user as the directory knows them now. Where it does not answer, or has no such user, as for service accounts, the
     /// internal token describes them, which is at most minutes old.
-    pub(super) async fn current_user(&self) -> User {
+    pub(crate) async fn current_user(&self) -> User {
         match self.state.directory.user(&self.user.id.to_find(), Groups::Include).await {
             // a directory without roles says nothing of them, and the gateway may have added them to the token
             Ok(user) if user.roles.is_empty() => User { roles: self.user.roles.clone(), ..User::clone(&user) },

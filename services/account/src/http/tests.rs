@@ -3,7 +3,9 @@
 mod access;
 mod access_of_all_users;
 mod admin;
+mod api;
 mod clients;
+mod contract;
 mod fake_account_admin;
 mod fake_idp;
 mod forms;

@@ -88,7 +88,7 @@ impl Row {
 }
 
 /// A time in seconds since the epoch; `None` before it, and beyond the year 9999.
-pub(super) fn time(seconds: i64) -> Option<SystemTime> {
+pub(crate) fn time(seconds: i64) -> Option<SystemTime> {
     let seconds = u64::try_from(seconds).ok().filter(|seconds| *seconds <= LAST_SECOND)?;
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
@@ -182,7 +182,7 @@ impl TokenOwner {
     async fn show(&self, status: StatusCode, after: &str, outcome: Outcome<'_>) -> Result<Response, Response> {
         let (signed_in, user) = (&self.signed_in, self.signed_in.on_behalf());
         let policy = self.own_tokens.policy(&user).await.map_err(|status| self.failure(&status))?;
-        let listed = self.own_tokens.list(&user, after).await.map_err(|status| self.failure(&status))?;
+        let listed = self.own_tokens.list(&user, 0, after).await.map_err(|status| self.failure(&status))?;
         let context = signed_in.context();
         let (browser, cookie) = signed_in.browser();
         let next = Some(listed.next_page_token).filter(|next| !next.is_empty());

@@ -1,12 +1,9 @@
 //! The administrator who has sent a request, and how far the sign-in behind it goes.
 
-use std::time::UNIX_EPOCH;
-
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use proto::doorward::idp::v1::GetCurrentSessionResponse;
 use status::Kind;
 use tonic::Status;
 use url::form_urlencoded::Serializer;
@@ -19,27 +16,14 @@ use super::super::signed_in::SignedIn;
 use super::text::{AdminText, text};
 use super::{AdminSection, available};
 use crate::config::ADMIN;
+use crate::sign_in::{Insufficient, Missing, RECENT, require_recent, require_second_factor};
 use crate::state::AccountState;
-
-/// How long ago the sign-in may be for what is dangerous, in seconds.
-const RECENT: i64 = 600;
-/// The method that stands for several factors (`amr`, RFC 8176).
-const SEVERAL_FACTORS: &str = "mfa";
 
 /// An administrator. Others are refused, and learn nothing of what there is (`docs/security-requirements.md#n1`).
 pub(super) struct Administrator {
     pub(super) signed_in: SignedIn,
     /// Whether the request only reads, so that it can be repeated after a sign-in.
     is_read: bool,
-}
-
-/// What a sign-in has to do that the current one has not done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Missing {
-    /// It was too long ago, or is not known.
-    recent: bool,
-    /// It was without the second factor.
-    second_factor: bool,
 }
 
 impl FromRequestParts<AccountState> for Administrator {
@@ -138,35 +122,21 @@ impl Administrator {
     /// # Errors
     /// The redirect to a sign-in that returns there, or for a form the page that says so.
     pub(super) async fn recent_sign_in(&self, return_to: &str) -> Result<(), Response> {
-        let session = self.current_session().await?;
-        if session.as_ref().is_some_and(|session| self.is_recent(session) && !lacks_second_factor(session)) {
-            return Ok(());
-        }
-        let second_factor = session.is_some_and(|session| session.second_factor_enrolled);
-        Err(self.sign_in(Missing { recent: true, second_factor }, return_to))
-    }
-
-    fn is_recent(&self, session: &GetCurrentSessionResponse) -> bool {
-        let now = self.signed_in.state.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let age = i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(session.signed_in);
-        session.session.is_some() && age < RECENT
+        let sufficient = require_recent(&self.signed_in.state, &self.signed_in.on_behalf()).await;
+        sufficient.map_err(|insufficient| self.insufficient(insufficient, return_to))
     }
 
     /// Requires the second factor of an administrator who has one (`docs/security-requirements.md#n2`).
     async fn second_factor(&self, return_to: &str) -> Result<(), Response> {
-        match self.current_session().await? {
-            Some(session) if lacks_second_factor(&session) => {
-                Err(self.sign_in(Missing { recent: false, second_factor: true }, return_to))
-            }
-            Some(_) | None => Ok(()),
-        }
+        let sufficient = require_second_factor(&self.signed_in.state, &self.signed_in.on_behalf()).await;
+        sufficient.map_err(|insufficient| self.insufficient(insufficient, return_to))
     }
 
-    /// The session of the administrator's credential, as idp knows it; `None` without idp, where nothing is known of sign-ins.
-    async fn current_session(&self) -> Result<Option<GetCurrentSessionResponse>, Response> {
-        let Some(own_account) = &self.signed_in.state.own_account else { return Ok(None) };
-        let session = own_account.current_session(&self.signed_in.on_behalf()).await;
-        session.map(Some).map_err(|status| self.failure(&status))
+    fn insufficient(&self, insufficient: Insufficient, return_to: &str) -> Response {
+        match insufficient {
+            Insufficient::Missing(missing) => self.sign_in(missing, return_to),
+            Insufficient::Unknown(status) => self.failure(&status),
+        }
     }
 
     /// What leads to a sign-in: a redirect, or for a form, whose fields a redirect would lose, a page with a link.
@@ -198,10 +168,4 @@ impl Administrator {
         let separator = if base.contains('?') { '&' } else { '?' };
         Some(format!("{base}{separator}{}", query.finish()))
     }
-}
-
-/// Whether the user has a second factor and has not used it in this session.
-fn lacks_second_factor(session: &GetCurrentSessionResponse) -> bool {
-    session.second_factor_enrolled
-        && (session.session.is_none() || !session.amr.iter().any(|method| method == SEVERAL_FACTORS))
 }

@@ -3,7 +3,7 @@
 
 mod description;
 mod export;
-mod filter;
+pub(crate) mod filter;
 
 use askama::Template;
 use axum::Router;

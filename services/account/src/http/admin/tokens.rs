@@ -30,6 +30,7 @@ use super::administrator::Administrator;
 use super::confirm::Confirm;
 use super::link::with_query;
 use super::user_names::{UserNames, distinct, identifier};
+use crate::administration::tokens::search;
 use crate::config::ADMIN;
 use crate::state::AccountState;
 use crate::transport::Transport;
@@ -45,8 +46,6 @@ const REVOKE_ALL: &str = "/tokens/revoke-all";
 const REVOKE_FORM: &str = "admin-revoke-token";
 /// How many a page shows.
 const PAGE: u32 = 50;
-/// How many searches one page makes at most to find its first tokens: each looks through a limited number.
-const SEARCHES: usize = 5;
 /// The longest text that is searched for, and the longest identifier, in bytes.
 const MAX_TEXT: usize = 256;
 /// For how many days a token was not used, and in how many it ends.
@@ -159,18 +158,9 @@ impl TokenAdministrator {
     }
 
     /// Searches until there are tokens to show, and returns where the search goes on.
-    async fn search(&self, mut request: SearchTokensRequest) -> Result<(Vec<Token>, String), Response> {
-        let mut searches = 0;
-        loop {
-            let call = self.administrator.signed_in.on_behalf().call(request.clone());
-            let found = self.api.clone().search_tokens(call).await;
-            let found = found.map_err(|status| self.administrator.failure(&status))?.into_inner();
-            searches += 1;
-            if !found.tokens.is_empty() || found.next_page_token.is_empty() || searches == SEARCHES {
-                return Ok((found.tokens, found.next_page_token));
-            }
-            request.page_token = found.next_page_token;
-        }
+    async fn search(&self, request: SearchTokensRequest) -> Result<(Vec<Token>, String), Response> {
+        let found = search(&self.api, &self.administrator.signed_in.on_behalf(), request).await;
+        found.map_err(|status| self.administrator.failure(&status))
     }
 
     /// So many days before or after now, in seconds since the epoch.

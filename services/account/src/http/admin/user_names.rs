@@ -47,7 +47,7 @@ async fn name(state: &AccountState, id: String) -> Option<(String, String)> {
 
 /// The identifier of the user whom an administrator names by the login name or the identifier, which may be that of a user who is no
 /// longer in the directory; `None` if none is named.
-pub(super) async fn identifier(state: &AccountState, named: &str) -> Result<Option<String>, DirectoryError> {
+pub(crate) async fn identifier(state: &AccountState, named: &str) -> Result<Option<String>, DirectoryError> {
     if named.is_empty() {
         return Ok(None);
     }

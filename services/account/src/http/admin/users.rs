@@ -9,15 +9,15 @@ mod list;
 mod membership;
 mod password;
 mod profile;
-mod roles;
+pub(crate) mod roles;
 
 use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
+use proto::doorward::users::v1::Person;
 use proto::doorward::users::v1::users_admin_api_client::UsersAdminApiClient;
-use proto::doorward::users::v1::{GetUserRequest, Person, PersonRef, person_ref};
 use status::Kind;
 use tonic::Status;
 use url::form_urlencoded::byte_serialize;
@@ -25,6 +25,7 @@ use url::form_urlencoded::byte_serialize;
 use super::administrator::Administrator;
 use super::text::{AdminText, text};
 use super::{AdminPage, AdminSection};
+pub(super) use crate::administration::users::by_id;
 use crate::config::ADMIN;
 use crate::state::AccountState;
 use crate::transport::Transport;
@@ -82,12 +83,10 @@ impl UserAdministrator {
     ///
     /// # Errors
     /// The page that says why there is none.
-    pub(super) async fn user(&mut self, id: &str) -> Result<Person, Response> {
-        let request = self.administrator.signed_in.on_behalf().call(GetUserRequest { user: Some(by_id(id)) });
-        match self.users.get_user(request).await {
-            Ok(response) => response.into_inner().user.ok_or_else(|| self.administrator.not_found()),
-            Err(status) => Err(self.administrator.failure(&status)),
-        }
+    pub(super) async fn user(&self, id: &str) -> Result<Person, Response> {
+        let signed_in = &self.administrator.signed_in;
+        let user = signed_in.state.administration.user(&signed_in.on_behalf(), id).await;
+        user.map_err(|status| self.administrator.failure(&status))
     }
 
     /// The URL of a page of this user.
@@ -101,13 +100,8 @@ impl UserAdministrator {
     }
 }
 
-/// A user by the identifier.
-pub(super) fn by_id(id: &str) -> PersonRef {
-    PersonRef { by: Some(person_ref::By::Id(id.to_owned())) }
-}
-
 /// A text as a segment of a path.
-pub(super) fn segment(text: &str) -> String {
+pub(crate) fn segment(text: &str) -> String {
     byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 

@@ -54,14 +54,14 @@ impl FromRequestParts<AccountState> for ProfileOwner {
 }
 
 /// The profile as stored, and what the user may change.
-pub(in super::super) struct Stored {
+pub(crate) struct Stored {
     user: User,
     profile: Profile,
     writable: Vec<String>,
 }
 
 impl Stored {
-    pub(in super::super) fn new(user: User, response: GetProfileResponse) -> Self {
+    pub(crate) fn new(user: User, response: GetProfileResponse) -> Self {
         let stored = response.profile.unwrap_or_default();
         let names = stored.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut profile = Profile::from_names(names);
@@ -89,6 +89,32 @@ impl Stored {
         Changes(all.filter(|(property, value)| self.value(*property) != value).collect())
     }
 
+    /// The change of properties to these values, by their names; an empty value removes a property.
+    ///
+    /// # Errors
+    /// The first name whose property cannot be changed so, and why.
+    pub(crate) fn change_to<'a>(
+        &self,
+        values: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Changes, (&'a str, Unchangeable)> {
+        let mut changes = Vec::new();
+        for (name, value) in values {
+            let property = Property::all().find(|property| property.name() == name);
+            let property = property.ok_or((name, Unchangeable::Unknown))?;
+            let value = normalized(value);
+            if !self.is_writable(property) {
+                return Err((name, Unchangeable::ReadOnly));
+            }
+            if !property.accepts(&value) {
+                return Err((name, Unchangeable::Invalid));
+            }
+            if self.value(property) != value {
+                changes.push((property, value));
+            }
+        }
+        Ok(Changes(changes))
+    }
+
     /// The fields of what may be changed, those of the address apart. `entered` stands in them in place of what is stored.
     pub(in super::super) fn fields(&self, language: Language, entered: &Changes) -> (Vec<Field>, Vec<Field>) {
         let words = text(language);
@@ -113,12 +139,23 @@ impl Stored {
     }
 }
 
-/// What a form changes.
+/// Why a property cannot be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unchangeable {
+    /// There is no such property.
+    Unknown,
+    /// The caller only reads it.
+    ReadOnly,
+    /// The value is not one that it may have.
+    Invalid,
+}
+
+/// What a request changes.
 #[derive(Default)]
-pub(in super::super) struct Changes(Vec<(Property, String)>);
+pub(crate) struct Changes(Vec<(Property, String)>);
 
 impl Changes {
-    pub(in super::super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
@@ -128,7 +165,7 @@ impl Changes {
     }
 
     /// The request for the change, of a user that is still to be named.
-    pub(in super::super) fn into_request(self) -> SetProfileRequest {
+    pub(crate) fn into_request(self) -> SetProfileRequest {
         let mut attributes = BTreeMap::new();
         let mut display_name = None;
         for (property, value) in self.0 {

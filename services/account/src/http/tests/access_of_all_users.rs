@@ -1,5 +1,7 @@
 //! The administration pages for app tokens over auth-app itself, and those for sessions and the audit log over a stand-in for idp.
 
+mod api;
+
 use std::sync::Arc;
 use std::time::Duration;
 

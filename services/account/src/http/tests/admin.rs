@@ -1,6 +1,7 @@
 //! The administration pages over users itself, and a stand-in for idp.
 
 mod access;
+mod api;
 mod groups;
 mod users;
 

@@ -1,5 +1,7 @@
 //! The administration pages for clients and signing keys over a stand-in for idp.
 
+mod api;
+
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 

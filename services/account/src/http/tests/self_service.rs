@@ -1,5 +1,7 @@
 //! The profile over users itself, and the password over auth-basic itself.
 
+mod api;
+
 use std::sync::Arc;
 
 use auth_basic::password::Cost;

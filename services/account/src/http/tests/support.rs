@@ -6,24 +6,25 @@ use authn::{Authenticated, Authenticator, Credentials, Directory, Grants, User};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use config::{Environment, TokenManager};
 use runtime::{Clock, Context};
 use secrecy::SecretString;
+use serde_json::Value;
 use tempfile::TempDir;
 use token::{KeyRing, METADATA_KEY, Minter, Verifier};
 use tower::ServiceExt;
 use web::page::{Assets, Installation};
 
+use super::contract;
 use super::fake_idp::FakeIdp;
 use crate::administration::Administration;
 use crate::form_keys::FormKeys;
-use crate::http::router;
 use crate::own_account::OwnAccount;
 use crate::own_tokens::OwnTokens;
 use crate::self_service::SelfService;
 use crate::state::{AccountState, Parts};
-use crate::{Config, applications};
+use crate::{Config, applications, router};
 
 pub(crate) const SECRET: &str = "an-adequate-secret-of-32-bytes-ok";
 
@@ -196,7 +197,29 @@ impl Browser<'_> {
         self.post("/account/tokens", &[("csrf", &csrf), ("label", label), ("expiry", "30"), ("access", "user")]).await
     }
 
-    async fn send(&mut self, mut request: axum::http::request::Builder, body: String) -> Reply {
+    /// Sends a request of the API, with this object as its body. The response has to be as the OpenAPI document describes it.
+    pub(crate) async fn call(&mut self, method: Method, path: &str, body: &Value) -> Reply {
+        let request = Request::builder().method(method.clone()).uri(path).header(CONTENT_TYPE, "application/json");
+        let reply = self.send(request, body.to_string()).await;
+        contract::check(&method, path, &reply);
+        reply
+    }
+
+    /// The same by GET.
+    pub(crate) async fn read(&mut self, path: &str) -> Reply {
+        let reply = self.get(path).await;
+        contract::check(&Method::GET, path, &reply);
+        reply
+    }
+
+    /// The same by DELETE, without a body.
+    pub(crate) async fn delete(&mut self, path: &str) -> Reply {
+        let reply = self.send(Request::delete(path), String::new()).await;
+        contract::check(&Method::DELETE, path, &reply);
+        reply
+    }
+
+    pub(crate) async fn send(&mut self, mut request: axum::http::request::Builder, body: String) -> Reply {
         if let Some(token) = &self.token {
             request = request.header(METADATA_KEY, token);
         }
@@ -238,6 +261,12 @@ impl Reply {
     pub(crate) fn secret(&self) -> String {
         let (_, rest) = self.page.split_once("id=\"secret\">").expect("the page shows a token");
         rest.split('<').next().expect("a text").to_owned()
+    }
+
+    /// The body, which is JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.page).unwrap_or_else(|error| panic!("{error}: {}", self.page))
     }
 
     pub(crate) fn location(&self) -> &str {

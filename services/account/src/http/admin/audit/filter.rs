@@ -14,21 +14,21 @@ const MAX_TEXT: usize = 256;
 
 /// What was entered. Empty fields do not narrow the list.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Entered {
+pub(crate) struct Entered {
     /// A login name or an identifier.
-    pub(super) user: String,
-    pub(super) event: String,
-    pub(super) outcome: String,
-    pub(super) address: String,
+    pub(crate) user: String,
+    pub(crate) event: String,
+    pub(crate) outcome: String,
+    pub(crate) address: String,
     /// The first day, as browsers send it (`2026-11-29`).
-    pub(super) from: String,
+    pub(crate) from: String,
     /// The last day.
-    pub(super) until: String,
+    pub(crate) until: String,
 }
 
 /// A field that cannot be understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BadField {
+pub(crate) enum BadField {
     Address,
     From,
     Until,
@@ -39,7 +39,7 @@ impl Entered {
     ///
     /// # Errors
     /// If one is repeated, too long or has control characters.
-    pub(super) fn read(query: &Parameters) -> Result<Self, BadParameters> {
+    pub(crate) fn read(query: &Parameters) -> Result<Self, BadParameters> {
         let one = |name| Ok(query.one(name, MAX_TEXT)?.unwrap_or_default().trim().to_owned());
         Ok(Self {
             user: one("user")?,
@@ -55,7 +55,7 @@ impl Entered {
     ///
     /// # Errors
     /// The first field that cannot be understood.
-    pub(super) fn request(&self, user_id: Option<String>) -> Result<ListUserEventsRequest, BadField> {
+    pub(crate) fn request(&self, user_id: Option<String>) -> Result<ListUserEventsRequest, BadField> {
         let Self { event, outcome, address, from, until, .. } = self;
         if !address.is_empty() && address.parse::<IpAddr>().is_err() {
             return Err(BadField::Address);
@@ -76,7 +76,7 @@ impl Entered {
     }
 
     /// A path with what was entered, and further parameters.
-    pub(super) fn link(&self, path: &str, further: &[(&str, &str)]) -> String {
+    pub(crate) fn link(&self, path: &str, further: &[(&str, &str)]) -> String {
         let Self { user, event, outcome, address, from, until } = self;
         let own = [("user", user), ("event", event), ("outcome", outcome), ("address", address), ("from", from)];
         let mut parameters: Vec<(&str, &str)> = own.map(|(name, value)| (name, value.as_str())).into();

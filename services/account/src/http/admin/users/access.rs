@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use proto::doorward::idp::v1::account_admin_api_client::AccountAdminApiClient;
 use proto::doorward::idp::v1::{
-    AccountSession, AccountUser, ConnectedApplication, DisconnectUserApplicationRequest, EndUserSessionRequest,
-    ListUserApplicationsRequest, ListUserSessionsRequest, account_user,
+    AccountSession, ConnectedApplication, DisconnectUserApplicationRequest, EndUserSessionRequest,
+    ListUserApplicationsRequest, ListUserSessionsRequest,
 };
 use web::cookie::with_cookies;
 use web::date::LocalizedTime;
@@ -22,6 +22,7 @@ use super::super::super::tokens::time;
 use super::super::AdminSection;
 use super::super::text::AdminText;
 use super::{UserAdministrator, name_of};
+use crate::administration::users::account;
 use crate::transport::Transport;
 
 /// The longest identifier of a session or client that is read, in bytes.
@@ -72,11 +73,6 @@ fn form(id: &str) -> String {
     format!("admin-user-access {id}")
 }
 
-/// A user by the identifier.
-pub(super) fn account(id: &str) -> AccountUser {
-    AccountUser { name: Some(account_user::Name::Id(id.to_owned())) }
-}
-
 impl UserAdministrator {
     /// idp, which has the sessions.
     pub(super) fn accounts(&self) -> Option<AccountAdminApiClient<Transport>> {
@@ -86,7 +82,7 @@ impl UserAdministrator {
 
 /// `GET /admin/users/{id}/access`.
 pub(super) async fn show(
-    mut user: UserAdministrator,
+    user: UserAdministrator,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Response> {

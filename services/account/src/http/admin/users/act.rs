@@ -4,10 +4,7 @@ use axum::body::Bytes;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use proto::doorward::idp::v1::{EndAllUserSessionsRequest, ResetFactorsRequest};
-use proto::doorward::passwords::v1::RemovePasswordRequest;
-use proto::doorward::users::v1::{DeleteUserRequest, Person, PersonStatus, UpdateUserRequest};
-use status::Kind;
+use proto::doorward::users::v1::{Person, PersonStatus};
 use tonic::Status;
 use web::cookie::with_cookies;
 use web::response::see_other;
@@ -16,8 +13,7 @@ use super::super::AdminSection;
 use super::super::confirm::Confirm;
 use super::super::field::Field;
 use super::super::text::{ActText, AdminText};
-use super::access::account;
-use super::{USERS, UserAdministrator, by_id, list, name_of};
+use super::{USERS, UserAdministrator, list, name_of};
 use crate::administration::Administration;
 
 /// The longest login name that is read, in bytes.
@@ -137,55 +133,23 @@ impl UserAdministrator {
         with_cookies(context.respond(status, &page), cookie)
     }
 
-    async fn set_status(&mut self, id: &str, status: PersonStatus) -> Result<(), Status> {
-        let message =
-            UpdateUserRequest { user: Some(by_id(id)), status: Some(status.into()), ..UpdateUserRequest::default() };
-        self.users.update_user(self.administrator.signed_in.on_behalf().call(message)).await.map(drop)
-    }
-
-    /// Ends all sessions of a user, and the tokens from them; without idp there are none.
-    async fn end_sessions(&self, id: &str) -> Result<(), Status> {
-        let Some(mut accounts) = self.administrator.signed_in.state.administration.accounts.clone() else {
-            return Ok(());
-        };
-        let message = EndAllUserSessionsRequest { user: Some(account(id)) };
-        accounts.end_all_user_sessions(self.administrator.signed_in.on_behalf().call(message)).await.map(drop)
-    }
-
-    async fn carry_out(&mut self, act: Act, id: &str) -> Result<(), Status> {
-        let services = &self.administrator.signed_in.state.administration;
-        let absent = || status::grpc(Kind::Unimplemented, "the service is not configured");
+    async fn carry_out(&self, act: Act, id: &str) -> Result<(), Status> {
+        let (services, by) =
+            (&self.administrator.signed_in.state.administration, self.administrator.signed_in.on_behalf());
         match act {
-            Act::SignOut => self.end_sessions(id).await,
-            Act::ResetFactors => {
-                let mut factors = services.factors.clone().ok_or_else(absent)?;
-                let message = ResetFactorsRequest { user_id: id.to_owned() };
-                factors.reset_factors(self.administrator.signed_in.on_behalf().call(message)).await.map(drop)
-            }
-            Act::RemovePassword => {
-                let mut passwords = services.passwords.clone().ok_or_else(absent)?;
-                let message = RemovePasswordRequest { user_id: id.to_owned() };
-                passwords.remove_password(self.administrator.signed_in.on_behalf().call(message)).await.map(drop)
-            }
-            // The sessions end afterwards, so that no other one begins in between. Each use of one notices the status too, but other
-            // services accept stateless tokens until they learn that these have ended.
-            Act::Disable => {
-                self.set_status(id, PersonStatus::Disabled).await?;
-                self.end_sessions(id).await
-            }
-            Act::Enable => self.set_status(id, PersonStatus::Active).await,
-            Act::Delete => {
-                let message = DeleteUserRequest { user: Some(by_id(id)) };
-                self.users.delete_user(self.administrator.signed_in.on_behalf().call(message)).await?;
-                self.end_sessions(id).await
-            }
+            Act::SignOut => services.end_sessions(&by, id).await,
+            Act::ResetFactors => services.reset_factors(&by, id).await,
+            Act::RemovePassword => services.remove_password(&by, id).await,
+            Act::Disable => services.set_status(&by, id, PersonStatus::Disabled).await,
+            Act::Enable => services.set_status(&by, id, PersonStatus::Active).await,
+            Act::Delete => services.delete_user(&by, id).await,
         }
     }
 }
 
 /// `GET /admin/users/{id}/{act}`: asks for confirmation.
 pub(super) async fn confirm(
-    mut user: UserAdministrator,
+    user: UserAdministrator,
     Path((id, name)): Path<(String, String)>,
 ) -> Result<Response, Response> {
     let act = user.act(&name).ok_or_else(|| user.administrator.not_found())?;
@@ -199,7 +163,7 @@ pub(super) async fn confirm(
 
 /// `POST /admin/users/{id}/{act}`.
 pub(super) async fn perform(
-    mut user: UserAdministrator,
+    user: UserAdministrator,
     Path((id, name)): Path<(String, String)>,
     body: Bytes,
 ) -> Result<Response, Response> {

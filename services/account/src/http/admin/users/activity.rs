@@ -13,8 +13,8 @@ use super::super::super::page::{Navigation, Page};
 use super::super::super::tokens::time;
 use super::super::super::{device_text, event_text};
 use super::super::AdminSection;
-use super::access::account;
 use super::{UserAdministrator, name_of};
+use crate::administration::users::account;
 
 /// How many events a page has.
 const EVENTS_OF_PAGE: u32 = 50;
@@ -45,7 +45,7 @@ struct ActivityPage<'a> {
 
 /// `GET /admin/users/{id}/activity`.
 pub(super) async fn show(
-    mut user: UserAdministrator,
+    user: UserAdministrator,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Response> {

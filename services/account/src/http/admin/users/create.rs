@@ -87,14 +87,13 @@ struct NewUserPage<'a> {
 impl UserAdministrator {
     /// What the policy says of a password of a user with these names; `None` if passwords are in another system.
     async fn judge_new(&self, entered: &Entered, password: &str) -> Option<JudgePasswordResponse> {
-        let mut passwords = self.passwords()?;
+        let signed_in = &self.administrator.signed_in;
         let request = JudgePasswordRequest {
             password: password.to_owned(),
             new_user: Some(entered.names()),
             ..JudgePasswordRequest::default()
         };
-        let judged = passwords.judge_password(self.administrator.signed_in.on_behalf().call(request)).await;
-        judged.ok().map(tonic::Response::into_inner)
+        signed_in.state.administration.judge_password(&signed_in.on_behalf(), request).await.ok()
     }
 
     fn new_user_page(&self, entered: Entered, policy: Option<&JudgePasswordResponse>) -> Response {
@@ -136,7 +135,7 @@ impl UserAdministrator {
     }
 
     /// Creates the user; returns the identifier.
-    async fn create_user(&mut self, entered: &Entered) -> Result<String, Status> {
+    async fn create_user(&self, entered: &Entered) -> Result<String, Status> {
         let message = CreateUserRequest {
             username: entered.username.clone(),
             mail: entered.mail.clone(),
@@ -144,8 +143,8 @@ impl UserAdministrator {
             roles: Some(entered.role.clone()).filter(|role| !role.is_empty()).into_iter().collect(),
             ..CreateUserRequest::default()
         };
-        let created = self.users.create_user(self.administrator.signed_in.on_behalf().call(message)).await?;
-        Ok(created.into_inner().user.unwrap_or_default().id)
+        let signed_in = &self.administrator.signed_in;
+        Ok(signed_in.state.administration.create_user(&signed_in.on_behalf(), message).await?.id)
     }
 }
 
@@ -158,7 +157,7 @@ pub(super) async fn show(user: UserAdministrator) -> Result<Response, Response> 
 }
 
 /// `POST /admin/users/new`. The password is judged before the user is created.
-pub(super) async fn create(mut user: UserAdministrator, body: Bytes) -> Result<Response, Response> {
+pub(super) async fn create(user: UserAdministrator, body: Bytes) -> Result<Response, Response> {
     let form = user.administrator.signed_in.own_form(FORM, &body);
     let form = form.ok_or_else(|| user.administrator.forgery())?;
     user.administrator.recent_sign_in(&user.administrator.path(&format!("{USERS}/new"))).await?;

@@ -210,7 +210,7 @@ impl UserAdministrator {
 
 /// `GET /admin/users/{id}`.
 pub(super) async fn show(
-    mut user: UserAdministrator,
+    user: UserAdministrator,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Response> {

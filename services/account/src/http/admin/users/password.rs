@@ -76,7 +76,7 @@ impl UserAdministrator {
 }
 
 /// `GET /admin/users/{id}/password`.
-pub(super) async fn show(mut user: UserAdministrator, Path(id): Path<String>) -> Result<Response, Response> {
+pub(super) async fn show(user: UserAdministrator, Path(id): Path<String>) -> Result<Response, Response> {
     user.administrator.recent_sign_in(&user.path_of(&id, "/password")).await?;
     let person = user.user(&id).await?;
     let policy = user.judge(JudgePasswordRequest { user_id: id, ..JudgePasswordRequest::default() }).await?;
@@ -84,11 +84,7 @@ pub(super) async fn show(mut user: UserAdministrator, Path(id): Path<String>) ->
 }
 
 /// `POST /admin/users/{id}/password`.
-pub(super) async fn set(
-    mut user: UserAdministrator,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Result<Response, Response> {
+pub(super) async fn set(user: UserAdministrator, Path(id): Path<String>, body: Bytes) -> Result<Response, Response> {
     let fields = user.administrator.signed_in.own_form(&form(&id), &body);
     let fields = fields.ok_or_else(|| user.administrator.forgery())?;
     user.administrator.recent_sign_in(&user.path_of(&id, "/password")).await?;

@@ -47,7 +47,7 @@ impl UserAdministrator {
     }
 
     /// The user, and the profile as stored.
-    async fn stored_profile(&mut self, id: &str) -> Result<(Person, Stored), Response> {
+    async fn stored_profile(&self, id: &str) -> Result<(Person, Stored), Response> {
         let mut profiles = self.profiles().ok_or_else(|| self.administrator.not_found())?;
         let person = self.user(id).await?;
         let message = GetProfileRequest { user: Some(by_id(id)) };
@@ -80,17 +80,13 @@ impl UserAdministrator {
 }
 
 /// `GET /admin/users/{id}/profile`.
-pub(super) async fn show(mut user: UserAdministrator, Path(id): Path<String>) -> Result<Response, Response> {
+pub(super) async fn show(user: UserAdministrator, Path(id): Path<String>) -> Result<Response, Response> {
     let (person, stored) = user.stored_profile(&id).await?;
     Ok(user.profile_page(&person, &stored, &Changes::default()))
 }
 
 /// `POST /admin/users/{id}/profile`: changes the fields that differ from what is stored.
-pub(super) async fn save(
-    mut user: UserAdministrator,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Result<Response, Response> {
+pub(super) async fn save(user: UserAdministrator, Path(id): Path<String>, body: Bytes) -> Result<Response, Response> {
     let fields = user.administrator.signed_in.own_form(&form(&id), &body);
     let fields = fields.ok_or_else(|| user.administrator.forgery())?;
     let (person, stored) = user.stored_profile(&id).await?;

@@ -14,10 +14,11 @@ use super::super::super::i18n::Words;
 use super::super::super::page::{Navigation, Page};
 use super::super::AdminSection;
 use super::super::text::AdminText;
-use super::{UserAdministrator, by_id, name_of};
+use super::{UserAdministrator, name_of};
+use crate::administration::users::has_admin;
 
 /// The roles that every installation has, by their names.
-pub(super) const ROLES: [&str; 4] = ["user", "guest", "spaceadmin", "admin"];
+pub(crate) const ROLES: [&str; 4] = ["user", "guest", "spaceadmin", "admin"];
 /// The value of the parameter `done` after the roles were changed.
 pub(super) const CHANGED: &str = "roles";
 
@@ -88,29 +89,25 @@ impl UserAdministrator {
 }
 
 /// `GET /admin/users/{id}/roles`.
-pub(super) async fn show(mut user: UserAdministrator, Path(id): Path<String>) -> Result<Response, Response> {
+pub(super) async fn show(user: UserAdministrator, Path(id): Path<String>) -> Result<Response, Response> {
     user.administrator.recent_sign_in(&user.path_of(&id, "/roles")).await?;
     let person = user.user(&id).await?;
     Ok(user.roles_page(&person, &person.roles, None))
 }
 
 /// `POST /admin/users/{id}/roles`. Administrators keep their own role, so that one is left.
-pub(super) async fn save(
-    mut user: UserAdministrator,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Result<Response, Response> {
+pub(super) async fn save(user: UserAdministrator, Path(id): Path<String>, body: Bytes) -> Result<Response, Response> {
     let fields = user.administrator.signed_in.own_form(&form(&id), &body);
     let fields = fields.ok_or_else(|| user.administrator.forgery())?;
     user.administrator.recent_sign_in(&user.path_of(&id, "/roles")).await?;
     let roles: Vec<String> = fields.all("role").map(str::to_owned).collect();
-    if user.is_own(&id) && !roles.iter().any(|role| role::id(role) == role::ADMIN) {
+    if user.is_own(&id) && !has_admin(&roles) {
         let person = user.user(&id).await?;
         return Ok(user.roles_page(&person, &roles, Some(user.administrator.texts().own_account)));
     }
-    let message =
-        UpdateUserRequest { user: Some(by_id(&id)), roles: Some(RoleList { roles }), ..UpdateUserRequest::default() };
-    let changed = user.users.update_user(user.administrator.signed_in.on_behalf().call(message)).await;
+    let signed_in = &user.administrator.signed_in;
+    let change = UpdateUserRequest { roles: Some(RoleList { roles }), ..UpdateUserRequest::default() };
+    let changed = signed_in.state.administration.update_user(&signed_in.on_behalf(), &id, change).await;
     changed.map_err(|status| user.administrator.failure(&status))?;
     Ok(see_other(&user.path_of(&id, &format!("?done={CHANGED}"))))
 }
