@@ -29,7 +29,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::http::signed_in::SignedIn;
 use crate::state::AccountState;
-use caller::User;
+use caller::{Administrator, User};
 use problem::Problem;
 
 /// The path of the document, below the root.
@@ -42,7 +42,7 @@ pub(crate) fn router(state: AccountState) -> Router {
     router
         .route(DOCUMENT, get(move |_: User| ready(([(CONTENT_TYPE, "application/json")], document))))
         .route("/api/{*rest}", any(not_found))
-        .route("/admin/api/{*rest}", any(not_found))
+        .route("/admin/api/{*rest}", any(no_such_resource_of_administrators))
         .method_not_allowed_fallback(method_not_allowed)
         // answers have secrets, or say who has which
         .layer(map_response(with_headers))
@@ -67,6 +67,10 @@ fn routes() -> OpenApiRouter<AccountState> {
 }
 
 async fn not_found(_: User) -> Problem {
+    Problem::not_found()
+}
+
+async fn no_such_resource_of_administrators(_: Administrator) -> Problem {
     Problem::not_found()
 }
 

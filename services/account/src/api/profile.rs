@@ -33,7 +33,7 @@ pub(super) struct Profile {
     /// The name to show.
     display_name: String,
     /// The values by the names of the claims, and of the members of the address as in `address.country`.
-    #[schema(example = json!({"given_name": "Marie", "address.country": "France"}))]
+    #[schema(example = json!({"address.country": "France", "given_name": "Marie"}))]
     attributes: BTreeMap<String, String>,
     /// Whether the telephone number is known to be the user's.
     phone_number_verified: bool,

@@ -33,11 +33,7 @@ pub(super) fn routes() -> OpenApiRouter<AccountState> {
 
 /// The metadata of a client (RFC 7591, section 2, and members of Doorward's own). Members that are not known are refused.
 #[derive(Serialize, Deserialize, ToSchema)]
-#[schema(value_type = Object, example = json!({
-    "client_name": "Files",
-    "redirect_uris": ["https://files.example.org/callback"],
-    "token_endpoint_auth_method": "client_secret_basic"
-}))]
+#[schema(value_type = Object)]
 struct ClientMetadata(Map<String, Value>);
 
 impl ClientMetadata {
@@ -156,7 +152,11 @@ async fn list(administrator: Administrator, Parameters(page): Parameters<Page>) 
     path = "/admin/api/v1/clients",
     operation_id = "createClient",
     tag = "administration: clients",
-    request_body = ClientMetadata,
+    request_body(content = ClientMetadata, example = json!({
+        "client_name": "Files",
+        "redirect_uris": ["https://files.example.org/callback"],
+        "token_endpoint_auth_method": "client_secret_basic"
+    })),
     responses(
         (
             status = 201,

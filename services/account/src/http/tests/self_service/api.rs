@@ -64,7 +64,7 @@ async fn change(browser: &mut Browser<'_>, old: &str, new: &str) -> (StatusCode,
 async fn password_is_changed_with_the_old_one_if_the_policy_accepts_the_new_one() {
     let (bench, authenticator, _folder) = with_auth_basic().await;
     let mut browser = bench.browser("einstein");
-    let (status, problem) = change(&mut browser, OLD, "short").await;
+    let (status, problem) = change(&mut browser, OLD, "q7#x").await;
     assert_eq!((status, &problem["parameter"]), (StatusCode::BAD_REQUEST, &json!("new_password")));
     assert!(problem["weaknesses"].as_array().is_some_and(|found| found.contains(&json!("short"))), "{problem}");
     for (old, new, parameter) in
