@@ -33,6 +33,8 @@ pub(super) struct SignedIn {
     pub(super) state: AccountState,
     /// As the internal token describes the user.
     pub(super) user: User,
+    /// Whether it is no program's token, see [`Claims::is_in_person`](token::Claims::is_in_person).
+    is_in_person: bool,
     token: MetadataValue<Ascii>,
     caller: Caller,
     headers: HeaderMap,
@@ -57,7 +59,8 @@ impl FromRequestParts<AccountState> for SignedIn {
         let mut value = MetadataValue::try_from(token).map_err(|_| error::unauthenticated(&context))?;
         value.set_sensitive(true);
         let caller = Caller::of(&MetadataMap::from_headers(headers.clone()), &parts.extensions);
-        Ok(Self { state: state.clone(), user: claims.user, token: value, caller, headers, language })
+        let is_in_person = claims.is_in_person();
+        Ok(Self { state: state.clone(), user: claims.user, is_in_person, token: value, caller, headers, language })
     }
 }
 
@@ -73,9 +76,10 @@ impl SignedIn {
         }
     }
 
-    /// Whether the internal token is that of an administrator.
+    /// Whether the internal token is that of an administrator in person: programs do not administer
+    /// (`docs/security-requirements.md#n1`).
     pub(super) fn is_administrator(&self) -> bool {
-        self.user.is_admin() && self.user.is_active()
+        self.user.is_admin() && self.user.is_active() && self.is_in_person
     }
 
     /// The user, for calls of other services.

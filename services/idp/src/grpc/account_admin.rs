@@ -15,7 +15,6 @@ use proto::doorward::idp::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::account::refuse_programs;
 use super::account_messages::{self, Act, Reader, cut, page_size, position};
 use super::change::{self, Change};
 use super::{failed, invalid};
@@ -40,7 +39,6 @@ impl Api {
     /// The caller, who has to be an administrator that has signed in, or the operator (`docs/security-requirements.md#s4`).
     fn admin<T>(&self, request: &Request<T>) -> Result<(Claims, Caller), Status> {
         let claims = authorize_admin(&self.0.verifier, self.0.clock.now(), request.metadata())?;
-        refuse_programs(&claims)?;
         Ok((claims, Caller::of(request.metadata(), request.extensions())))
     }
 

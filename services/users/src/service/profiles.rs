@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use authn::{Claim, Directory, DirectoryError, Groups, Profile, User, UserId, amr};
+use authn::{Claim, Directory, DirectoryError, Groups, Profile, User, UserId};
 use proto::doorward::users::v1::{
     GetProfileRequest, GetProfileResponse, PersonRef as WireRef, SetProfileRequest, SetProfileResponse, UserProfile,
     profiles_api_server::{ProfilesApi, ProfilesApiServer},
@@ -71,17 +71,11 @@ impl Profiles {
 
     /// What the caller may change, by name.
     fn writable(&self, caller: &Claims) -> Vec<String> {
-        let may_write = caller.is_admin() || is_in_person(caller);
-        if self.administration.is_none() || caller.is_profile_reader() || !may_write {
+        if self.administration.is_none() || !caller.is_in_person() {
             return Vec::new();
         }
         if caller.is_admin() { all_writable() } else { self.self_service.clone() }
     }
-}
-
-/// Whether the user called, and no program with a credential of its own or in the user's name.
-fn is_in_person(caller: &Claims) -> bool {
-    caller.actor.is_none() && !caller.amr.iter().any(|method| amr::is_of_program(method))
 }
 
 #[tonic::async_trait]
@@ -96,7 +90,7 @@ impl ProfilesApi for Profiles {
 
     async fn set_profile(&self, request: Request<SetProfileRequest>) -> GrpcResult<SetProfileResponse> {
         let caller = self.caller(request.metadata())?;
-        if !caller.is_admin() && !is_in_person(&caller) {
+        if !caller.is_in_person() {
             let problem = "a program's credential, or one that acts in the user's name, changes no profile";
             return Err(status::grpc(Kind::PermissionDenied, problem));
         }
