@@ -231,7 +231,7 @@ fn ports(slot: Option<&str>) -> Range<u16> {
 }
 
 /// A secret that is looked for in every log.
-pub(crate) fn secret() -> String {
+pub fn secret() -> String {
     let mut text = String::from("test-secret-");
     for byte in Random::system().bytes::<20>() {
         write!(text, "{byte:02x}").expect("text can be written to");
