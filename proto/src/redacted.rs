@@ -55,7 +55,7 @@ redacted! {
     idp::v1::RotateSecretResponse as "RotateSecretResponse" {} hides secret;
     idp::v1::UpdateClientResponse as "UpdateClientResponse" { client } hides secret;
     passwords::v1::JudgePasswordRequest as "JudgePasswordRequest" { user_id, new_user } hides password;
-    passwords::v1::ResetPasswordRequest as "ResetPasswordRequest" { user_id } hides new_password;
+    passwords::v1::ResetPasswordRequest as "ResetPasswordRequest" { user_id, first_password } hides new_password;
     passwords::v1::SetPasswordRequest as "SetPasswordRequest" { user_id } hides password;
 }
 

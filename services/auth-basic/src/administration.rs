@@ -54,19 +54,19 @@ impl Administration {
         Ok(self.hashing.hash(lane, password).await?)
     }
 
-    /// Judges a password as this user's by the policy. That takes long enough to be done where passwords are hashed, and counts as an
-    /// attempt of the caller there.
+    /// Judges a password as this user's by the policy. That takes long enough to be done where passwords are hashed, and counts there as
+    /// an attempt for the user with the identifier `on_behalf_of`.
     ///
     /// # Errors
     /// When too many passwords are being judged and hashed.
     pub(crate) async fn judge(
         &self,
-        caller_id: &str,
+        on_behalf_of: &str,
         password: &SecretString,
         user: User,
     ) -> Result<Judgement, AdministrationError> {
         let (policy, password) = (self.policy.clone(), prepare_password(password));
-        let lane = self.digester.digest_of_parts(&[b"judgement", caller_id.as_bytes()]);
+        let lane = self.digester.digest_of_parts(&[b"judgement", on_behalf_of.as_bytes()]);
         let judge = move |_: &mut Memory| policy.judge(password.expose_secret(), Some(&user));
         Ok(self.hashing.pool.run(lane, judge).await?)
     }
@@ -142,6 +142,12 @@ pub enum AdministrationError {
     /// The new password is the old one.
     #[error("the new password must not be the old one")]
     Unchanged,
+    /// The user has no password that another one could replace.
+    #[error("the user has no password to replace: an administrator has removed it, or the user signs in elsewhere")]
+    NoPassword,
+    /// The user has a password already.
+    #[error("the user has a password already")]
+    HasPassword,
     /// The password was changed by another request at the same time.
     #[error("the password was changed at the same time, try again")]
     Concurrent,
@@ -174,6 +180,7 @@ impl AdministrationError {
         match self {
             Self::Unnamed | Self::Weak(_) | Self::Unchanged | Self::Verifier => Kind::InvalidArgument,
             Self::OldPassword => Kind::Unauthenticated,
+            Self::NoPassword | Self::HasPassword => Kind::FailedPrecondition,
             Self::Concurrent => Kind::Aborted,
             Self::Verification(error) => error.kind(),
             Self::Busy => Kind::ResourceExhausted,

@@ -5,7 +5,7 @@ mod convert;
 use std::sync::Arc;
 
 use authn::audit::Event;
-use authn::{AuthError, Caller, User, amr};
+use authn::{AuthError, Caller, User};
 use proto::doorward::passwords::v1::{
     ChangeOwnPasswordRequest, ChangeOwnPasswordResponse, HasPasswordRequest, HasPasswordResponse, JudgePasswordRequest,
     JudgePasswordResponse, RemovePasswordRequest, RemovePasswordResponse, ResetPasswordRequest, ResetPasswordResponse,
@@ -18,6 +18,7 @@ use status::Kind;
 use store::columns::micros;
 use token::{Claims, Verifier, authorize, authorize_admin};
 use tonic::{Request, Response, Status};
+use tracing::Instrument;
 use tracing::field::display;
 
 use crate::own_password::OwnPasswords;
@@ -31,7 +32,7 @@ const RETRY_AFTER: &str = "retry-after";
 /// The gRPC face of [`Administration`].
 pub(crate) struct Api {
     pub(crate) administration: Arc<Administration>,
-    pub(crate) own: OwnPasswords,
+    pub(crate) own: Arc<OwnPasswords>,
     pub(crate) verifier: Verifier,
     pub(crate) clock: Clock,
 }
@@ -125,8 +126,7 @@ impl Api {
 
 /// A user in person, see [`Api::user`].
 fn person(claims: Claims) -> Result<Claims, Status> {
-    let is_of_program = claims.amr.iter().any(|method| amr::is_of_program(method));
-    if claims.scopes.is_full_user() && claims.actor.is_none() && !is_of_program {
+    if claims.scopes.is_full_user() && claims.is_in_person() {
         Ok(claims)
     } else {
         Err(status::grpc(
@@ -185,8 +185,12 @@ impl PasswordsApi for Api {
         let circumstances = self.administrator(&request)?;
         let SetPasswordRequest { user_id, password } = request.into_inner();
         let password = SecretString::from(password);
-        let outcome = self.administration.set_password(&user_id, &password, &circumstances.token).await;
-        circumstances.conclude("password_set", &user_id, outcome)?;
+        let administration = Arc::clone(&self.administration);
+        to_the_end(async move {
+            let outcome = administration.set_password(&user_id, &password, &circumstances.token).await;
+            circumstances.conclude("password_set", &user_id, outcome)
+        })
+        .await?;
         Ok(Response::new(SetPasswordResponse {}))
     }
 
@@ -196,8 +200,12 @@ impl PasswordsApi for Api {
     ) -> Result<Response<RemovePasswordResponse>, Status> {
         let circumstances = self.administrator(&request)?;
         let user_id = request.into_inner().user_id;
-        let outcome = self.administration.remove_password(&user_id, &circumstances.token).await;
-        let removed = circumstances.conclude("password_removed", &user_id, outcome)?;
+        let administration = Arc::clone(&self.administration);
+        let removed = to_the_end(async move {
+            let outcome = administration.remove_password(&user_id, &circumstances.token).await;
+            circumstances.conclude("password_removed", &user_id, outcome)
+        })
+        .await?;
         Ok(Response::new(RemovePasswordResponse { removed }))
     }
 
@@ -205,6 +213,11 @@ impl PasswordsApi for Api {
         &self,
         request: Request<HasPasswordRequest>,
     ) -> Result<Response<HasPasswordResponse>, Status> {
+        if self.password_resetter(&request).is_ok() {
+            let asked = self.administration.has_password(&request.into_inner().user_id).await;
+            let has_password = asked.map_err(|error| refusal(&error))?;
+            return Ok(Response::new(HasPasswordResponse { has_password }));
+        }
         let circumstances = self.administrator(&request)?;
         let user_id = request.into_inner().user_id;
         let outcome = self.administration.has_password(&user_id).await;
@@ -231,7 +244,9 @@ impl PasswordsApi for Api {
             let user_id = if user_id.is_empty() { own_id } else { &user_id };
             let user = self.administration.user(user_id).await;
             let user = user.map_err(|error| status::grpc(error.kind(), error.to_string()))?;
-            self.administration.judge(own_id, &password, User::clone(&user)).await
+            // one user who follows a link in a mail must not keep out all others who do
+            let on_behalf_of = if claims.is_password_resetter() { user_id } else { own_id };
+            self.administration.judge(on_behalf_of, &password, User::clone(&user)).await
         };
         let judgement = judgement.map_err(|error| status::grpc(error.kind(), error.to_string()))?;
         Ok(Response::new(convert::judgement(&judgement, &self.administration.policy)))
@@ -248,10 +263,14 @@ impl PasswordsApi for Api {
         let user_id = claims.user.id.opaque_id;
         let ChangeOwnPasswordRequest { old_password, new_password } = request.into_inner();
         let (old, new) = (SecretString::from(old_password), SecretString::from(new_password));
-        let outcome = self.own.change(&user_id, &old, &new, &caller).await;
-        let circumstances = Circumstances { caller, administrator: user_id.clone(), token: String::new() };
-        let changed_at = micros(circumstances.conclude("password_changed", &user_id, outcome)?);
-        Ok(Response::new(ChangeOwnPasswordResponse { changed_at }))
+        let own = Arc::clone(&self.own);
+        let changed_at = to_the_end(async move {
+            let outcome = own.change(&user_id, &old, &new, &caller).await;
+            let circumstances = Circumstances { caller, administrator: user_id.clone(), token: String::new() };
+            circumstances.conclude("password_changed", &user_id, outcome)
+        })
+        .await?;
+        Ok(Response::new(ChangeOwnPasswordResponse { changed_at: micros(changed_at) }))
     }
 
     async fn reset_password(
@@ -262,12 +281,26 @@ impl PasswordsApi for Api {
         let claims = self.password_resetter(&request).inspect_err(|error| {
             audit("password_reset", &caller, "", "", "refused", error.message());
         })?;
-        let ResetPasswordRequest { user_id, new_password } = request.into_inner();
-        let outcome = self.own.reset(&user_id, &SecretString::from(new_password)).await;
-        let circumstances = Circumstances { caller, administrator: claims.user.id.opaque_id, token: String::new() };
-        let changed_at = micros(circumstances.conclude("password_reset", &user_id, outcome)?);
-        Ok(Response::new(ResetPasswordResponse { changed_at }))
+        let ResetPasswordRequest { user_id, new_password, first_password } = request.into_inner();
+        let (own, new) = (Arc::clone(&self.own), SecretString::from(new_password));
+        let changed_at = to_the_end(async move {
+            let outcome = own.reset(&user_id, &new, first_password).await;
+            let circumstances = Circumstances { caller, administrator: claims.user.id.opaque_id, token: String::new() };
+            circumstances.conclude("password_reset", &user_id, outcome)
+        })
+        .await?;
+        Ok(Response::new(ResetPasswordResponse { changed_at: micros(changed_at) }))
     }
+}
+
+/// Does work to its end even if the caller hangs up: with a changed password, credentials from before it must end too.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Status>> + Send + 'static,
+) -> Result<T, Status> {
+    tokio::spawn(work.in_current_span()).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a password could not be administered");
+        Err(status::grpc(Kind::Internal, "internal error"))
+    })
 }
 
 fn audit(event: &str, caller: &Caller, administrator: &str, subject: &str, outcome: &str, reason: &str) {

@@ -161,6 +161,7 @@ pub fn app(opened: &Components, config: &Config, context: &Context) -> Result<Ap
         let keys = runtime::key_ring::<AuthBasic>(config, |config| config.token_manager.clone(), context)?;
         let (administration, clock) = (administration.clone(), context.clock.clone());
         let own = OwnPasswords::new(administration.clone(), opened.authenticator.clone(), keys.clone(), clock.clone());
+        let own = Arc::new(own);
         let api = grpc::Api { administration, own, verifier: Verifier::new(keys), clock };
         routes = routes.add_service(grpc::serve(api, limit));
     } else {

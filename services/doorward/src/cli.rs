@@ -154,7 +154,7 @@ pub(crate) struct PasswordSource {
     /// Makes a password and prints it
     #[arg(long)]
     pub(crate) generate: bool,
-    /// Sets no password
+    /// Sets no password, and removes one that there is
     #[arg(long)]
     pub(crate) no_password: bool,
 }

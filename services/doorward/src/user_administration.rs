@@ -86,6 +86,13 @@ impl Admin {
         Ok(())
     }
 
+    /// Removes the password of the user with this identifier; it is no error if there is none.
+    pub(crate) async fn remove_password(&mut self, user_id: &str) -> Result<(), BoxError> {
+        let message = RemovePasswordRequest { user_id: user_id.to_owned() };
+        self.passwords.remove_password(self.request(message)).await.map_err(refused)?;
+        Ok(())
+    }
+
     /// What the policy says about a password of a user who does not exist yet.
     pub(crate) async fn judge_password(
         &mut self,

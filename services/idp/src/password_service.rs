@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use authn::{BoxError, Caller, Peer};
 use proto::doorward::passwords::v1::{
-    JudgePasswordRequest, JudgePasswordResponse, ResetPasswordRequest, passwords_api_client::PasswordsApiClient,
+    HasPasswordRequest, JudgePasswordRequest, JudgePasswordResponse, ResetPasswordRequest,
+    passwords_api_client::PasswordsApiClient,
 };
 use runtime::Clock;
 use token::{KeyRing, METADATA_KEY, Minter, password_resetter};
@@ -70,10 +71,16 @@ impl PasswordService {
 
     async fn ask_until_answered(&self) {
         loop {
-            let answer = self.judge("", "", &Caller::default()).await;
+            let answer = self.has_password("", &Caller::default()).await;
             let is_writable = match answer.map_err(|status| status.code()) {
                 Err(Code::Unimplemented) => Some(false),
                 Err(Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown) => None,
+                Err(Code::Unauthenticated | Code::PermissionDenied) => {
+                    tracing::warn!(
+                        "auth-basic refuses idp, so nobody sets a password by mail: do both have the same OCIS_JWT_SECRET?"
+                    );
+                    None
+                }
                 // of a user who does not exist: the service answers, and has the passwords
                 Ok(_) | Err(_) => Some(true),
             };
@@ -95,12 +102,23 @@ impl PasswordService {
         Ok(self.client.clone().judge_password(self.request(message, caller)?).await?.into_inner())
     }
 
+    /// Whether this user has a password.
+    ///
+    /// # Errors
+    /// That of the service.
+    pub async fn has_password(&self, user: &str, caller: &Caller) -> Result<bool, Status> {
+        let message = HasPasswordRequest { user_id: user.to_owned() };
+        Ok(self.client.clone().has_password(self.request(message, caller)?).await?.into_inner().has_password)
+    }
+
     /// Sets the password of this user, which ends sessions and tokens from before.
     ///
     /// # Errors
     /// That of the service.
-    pub async fn reset(&self, user: &str, password: &str, caller: &Caller) -> Result<(), Status> {
-        let message = ResetPasswordRequest { user_id: user.to_owned(), new_password: password.to_owned() };
+    /// It is `FailedPrecondition` if the user has no password to replace, or has one though this is to be the first.
+    pub async fn reset(&self, user: &str, (password, is_first): (&str, bool), caller: &Caller) -> Result<(), Status> {
+        let (user_id, new_password) = (user.to_owned(), password.to_owned());
+        let message = ResetPasswordRequest { user_id, new_password, first_password: is_first };
         self.client.clone().reset_password(self.request(message, caller)?).await.map(drop)
     }
 

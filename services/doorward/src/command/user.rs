@@ -47,7 +47,8 @@ pub(crate) async fn run(command: User, mut admin: Admin, idp: &idp::Config, cont
             let person = admin.person(&username).await?;
             let password = new_password(&password, &username, || make_password(&context.random))?;
             let Some(secret) = password.secret() else {
-                return say(format_args!("{username} keeps the password; --no-password is for `user add`"));
+                admin.remove_password(&person.id).await?;
+                return say(format_args!("{username} has no password"));
             };
             admin.set_password(&person.id, secret).await?;
             if matches!(password, NewPassword::Generated(_)) {
