@@ -69,6 +69,8 @@ pub(super) struct ClientText {
     pub(super) copy: &'static str,
     pub(super) copied: &'static str,
     pub(super) issuer: &'static str,
+    /// The URL of the metadata of the issuer.
+    pub(super) discovery_url: &'static str,
     pub(super) without_secret: &'static str,
     /// The link to the client.
     pub(super) to_client: &'static str,

@@ -14,7 +14,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::get;
 use proto::doorward::idp::v1::idp_admin_api_client::IdpAdminApiClient;
-use proto::doorward::idp::v1::{Client, ClientSource, GetClientRequest};
+use proto::doorward::idp::v1::{Client, ClientSource, GetClientRequest, GetIssuersRequest, Issuer};
 use status::Kind;
 use tonic::Status;
 
@@ -84,6 +84,18 @@ impl ClientAdministrator {
         match self.api.get_client(request).await {
             Ok(response) => response.into_inner().client.ok_or_else(|| self.administrator.not_found()),
             Err(status) => Err(self.administrator.failure(&status)),
+        }
+    }
+
+    /// The issuers of the provider. None if idp does not name them: the page of a secret is shown this once, also without them.
+    async fn issuers(&mut self) -> Vec<Issuer> {
+        let request = self.administrator.signed_in.on_behalf().call(GetIssuersRequest {});
+        match self.api.get_issuers(request).await {
+            Ok(response) => response.into_inner().issuers,
+            Err(status) => {
+                tracing::warn!(%status, "idp does not name its issuers, and the page of a client is shown without them");
+                Vec::new()
+            }
         }
     }
 

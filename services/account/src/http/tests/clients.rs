@@ -10,10 +10,10 @@ use proto::doorward::idp::v1::idp_admin_api_server::{IdpAdminApi, IdpAdminApiSer
 use proto::doorward::idp::v1::keys_api_server::{KeysApi, KeysApiServer};
 use proto::doorward::idp::v1::{
     AccountSession, AddClientRequest, AddClientResponse, AddInitialAccessRequest, AddInitialAccessResponse, Client,
-    ClientSource, GetClientRequest, GetClientResponse, GetCurrentSessionResponse, Key, KeyState, ListClientsRequest,
-    ListClientsResponse, ListKeysRequest, ListKeysResponse, RemoveClientRequest, RemoveClientResponse,
-    RetireKeyRequest, RetireKeyResponse, RotateKeyRequest, RotateKeyResponse, RotateSecretRequest,
-    RotateSecretResponse, UpdateClientRequest, UpdateClientResponse,
+    ClientSource, GetClientRequest, GetClientResponse, GetCurrentSessionResponse, GetIssuersRequest,
+    GetIssuersResponse, Issuer, Key, KeyState, ListClientsRequest, ListClientsResponse, ListKeysRequest,
+    ListKeysResponse, RemoveClientRequest, RemoveClientResponse, RetireKeyRequest, RetireKeyResponse, RotateKeyRequest,
+    RotateKeyResponse, RotateSecretRequest, RotateSecretResponse, UpdateClientRequest, UpdateClientResponse,
 };
 use runtime::Clock;
 use secrecy::SecretString;
@@ -35,6 +35,8 @@ struct Known {
     clients: Vec<Client>,
     keys: Vec<Key>,
     graces: Vec<u64>,
+    /// `None` if idp is of a release that does not name them.
+    issuers: Option<Vec<Issuer>>,
 }
 
 #[derive(Clone)]
@@ -138,6 +140,12 @@ impl IdpAdminApi for FakeClients {
         _: Request<AddInitialAccessRequest>,
     ) -> Result<Response<AddInitialAccessResponse>, Status> {
         Err(Status::unimplemented("no page asks for it"))
+    }
+
+    async fn get_issuers(&self, request: Request<GetIssuersRequest>) -> Result<Response<GetIssuersResponse>, Status> {
+        let (_, known) = self.admin(request)?;
+        let issuers = known.issuers.clone().ok_or_else(|| Status::unimplemented("there is no such method"))?;
+        Ok(Response::new(GetIssuersResponse { issuers }))
     }
 }
 
@@ -260,6 +268,42 @@ async fn client_is_added_changed_and_removed() {
     assert_eq!(submit(&mut admin, &form, &form, &[("id", "other")]).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(submit(&mut admin, &form, &form, &[("id", "new/1")]).await.status, StatusCode::SEE_OTHER);
     assert!(world.known().clients.is_empty());
+}
+
+#[tokio::test]
+async fn page_of_a_secret_shows_the_issuers_that_idp_names() {
+    let world = World::new().await;
+    let mut admin = world.admin();
+    let issuer = |profile: &str, issuer: &str| Issuer {
+        issuer: issuer.to_owned(),
+        discovery_url: format!("{issuer}/.well-known/openid-configuration"),
+        endpoint_profile: profile.to_owned(),
+    };
+    let cloud = issuer("opencloud", "https://login.example");
+    let cells = issuer("cells", "https://login.example/oidc");
+    let form = format!("{CLIENTS}/new");
+    let new = [("name", "Files"), ("kind", "web"), ("redirect_uris", "https://files.example/cb")];
+    // a client is added, and then gets a new secret
+    let pages = [(form.clone(), &new[..]), (format!("{CLIENTS}/of/new%2F1/secret"), &[("grace", "0")][..])];
+    for (issuers, labels) in [
+        (Some(vec![cloud.clone(), cells.clone()]), &["Issuer – opencloud", "Discovery URL – cells"][..]),
+        (Some(vec![cells]), &["<dt>Issuer</dt>", "<dt>Discovery URL</dt>"][..]),
+        (None, &[][..]),
+    ] {
+        world.known().issuers.clone_from(&issuers);
+        world.known().clients.clear();
+        for (path, fields) in &pages {
+            let page = submit(&mut admin, path, path, fields).await.page;
+            assert!(page.contains("-secret</code>"), "{page}");
+            let shown = issuers.iter().flatten().flat_map(|issuer| [&issuer.issuer, &issuer.discovery_url]);
+            for url in shown {
+                assert!(page.contains(&format!("<dd><code>{url}</code></dd>")), "{url}: {page}");
+            }
+            assert!(labels.iter().all(|label| page.contains(label)), "{page}");
+            assert_eq!(page.contains("Issuer"), issuers.is_some(), "{page}");
+            assert!(!page.contains("<code>https://localhost:9200"), "the URL of these pages is no issuer: {page}");
+        }
+    }
 }
 
 /// `docs/security-requirements.md#n20`

@@ -44,6 +44,7 @@ pub(super) const TEXT: ClientText = ClientText {
     copy: "Kopieren",
     copied: "Kopiert",
     issuer: "Aussteller (Issuer)",
+    discovery_url: "Discovery-URL",
     without_secret: "Der Client hat kein Geheimnis.",
     to_client: "Client anzeigen",
     remove: "Client entfernen",

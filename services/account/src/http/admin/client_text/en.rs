@@ -44,6 +44,7 @@ pub(super) const TEXT: ClientText = ClientText {
     copy: "Copy",
     copied: "Copied",
     issuer: "Issuer",
+    discovery_url: "Discovery URL",
     without_secret: "The client has no secret.",
     to_client: "Show the client",
     remove: "Remove client",

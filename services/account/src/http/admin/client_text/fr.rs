@@ -44,6 +44,7 @@ pub(super) const TEXT: ClientText = ClientText {
     copy: "Copier",
     copied: "Copié",
     issuer: "Émetteur (issuer)",
+    discovery_url: "URL de découverte",
     without_secret: "Le client n'a pas de secret.",
     to_client: "Afficher le client",
     remove: "Supprimer le client",

@@ -107,7 +107,7 @@ impl ClientAdministrator {
                 if secret.is_empty() {
                     return Ok(see_other(&self.path_of(&client.id, &format!("?done={SAVED}"))));
                 }
-                Ok(self.secret_page(client, &secret))
+                Ok(self.secret_page(client, &secret).await)
             }
             Err(status) => match problem(&status) {
                 problem @ Some(_) => Ok(self.client_page(client, &Entered { problem, ..entered }, None)),

@@ -5,7 +5,7 @@ use axum::body::Bytes;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use proto::doorward::idp::v1::{Client, RotateSecretRequest};
+use proto::doorward::idp::v1::{Client, Issuer, RotateSecretRequest};
 use web::cookie::with_cookies;
 use web::policy::Policy;
 
@@ -46,7 +46,8 @@ struct SecretPage<'a> {
     id: &'a str,
     /// Empty if the client has none.
     secret: &'a str,
-    issuer: String,
+    /// One for each endpoint profile of the provider.
+    issuers: Vec<Issuer>,
     client_path: String,
 }
 
@@ -57,7 +58,8 @@ fn form(id: &str) -> String {
 
 impl ClientAdministrator {
     /// The page that shows what an application needs, with the secret.
-    pub(super) fn secret_page(&self, client: &Client, secret: &str) -> Response {
+    pub(super) async fn secret_page(&mut self, client: &Client, secret: &str) -> Response {
+        let issuers = self.issuers().await;
         let (administrator, context, texts) = (&self.administrator, self.administrator.context(), self.texts());
         let page = SecretPage {
             page: context.page(texts.secret_title).with_script(),
@@ -66,7 +68,7 @@ impl ClientAdministrator {
             name: name_of(client),
             id: &client.id,
             secret,
-            issuer: context.state.config.origin().unwrap_or_default(),
+            issuers,
             client_path: self.path_of(&client.id, ""),
         };
         context.respond_with(StatusCode::OK, &Policy::here().with_own_script(), &page)
@@ -111,5 +113,5 @@ pub(super) async fn rotate(
     let message = RotateSecretRequest { id, grace };
     let rotated = user.api.rotate_secret(user.administrator.signed_in.on_behalf().call(message)).await;
     let rotated = rotated.map_err(|status| user.administrator.failure(&status))?;
-    Ok(user.secret_page(&client, &rotated.into_inner().secret))
+    Ok(user.secret_page(&client, &rotated.into_inner().secret).await)
 }
