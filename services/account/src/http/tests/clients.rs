@@ -1,5 +1,7 @@
 //! The administration pages for clients and signing keys over a stand-in for idp.
 
+mod sign_in;
+
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -206,6 +208,18 @@ impl World {
         self.bench.browser_of(User { roles: vec![role::ADMIN.to_owned()], ..user("admin") })
     }
 
+    /// idp has a client from this source.
+    fn add_client(&self, id: &str, source: ClientSource, metadata: &Value) {
+        let (id, metadata) = (id.to_owned(), metadata.to_string());
+        self.known().clients.push(Client { id, source: source.into(), metadata, ..Client::default() });
+    }
+
+    /// idp has a signing key, newer than the ones before.
+    fn add_key(&self, kid: &str, algorithm: &str, state: KeyState) {
+        let (kid, algorithm) = (kid.to_owned(), algorithm.to_owned());
+        self.known().keys.insert(0, Key { kid, algorithm, state: state.into(), ..Key::default() });
+    }
+
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
         self.known.lock().expect("is not poisoned")
     }
@@ -311,9 +325,7 @@ async fn page_of_a_secret_shows_the_issuers_that_idp_names() {
 async fn clients_are_for_administrators_who_have_signed_in_a_short_time_ago() {
     let world = World::new().await;
     for source in [ClientSource::BuiltIn, ClientSource::Added] {
-        let id = format!("{source:?}");
-        let client = Client { id, source: source.into(), metadata: "{}".to_owned(), ..Client::default() };
-        world.known().clients.push(client);
+        world.add_client(&format!("{source:?}"), source, &json!({}));
     }
     let mut marie = world.bench.browser("marie");
     for path in [CLIENTS, "/account/admin/clients/of/Added", "/account/admin/clients/new", KEYS] {
@@ -343,9 +355,7 @@ async fn clients_are_for_administrators_who_have_signed_in_a_short_time_ago() {
 #[tokio::test]
 async fn keys_are_made_and_withdrawn() {
     let world = World::new().await;
-    let key =
-        Key { kid: "k1".to_owned(), algorithm: "ES256".to_owned(), state: KeyState::Current.into(), ..Key::default() };
-    world.known().keys.push(key);
+    world.add_key("k1", "ES256", KeyState::Current);
     let mut admin = world.admin();
     let listed = admin.get(KEYS).await;
     assert!(listed.page.contains("New key for ES256 that signs at once"), "{}", listed.page);

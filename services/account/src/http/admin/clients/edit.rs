@@ -1,4 +1,6 @@
-//! The page of a client: what it is, its settings, and all of its metadata.
+//! The page of a client: what it is, its settings, and all of its metadata. A client that can be changed is shown after a recent
+//! sign-in, as its forms need one when they are sent, and a sign-in then would lose what was entered
+//! (`docs/security-requirements.md#n20`).
 
 use askama::Template;
 use axum::body::Bytes;
@@ -125,6 +127,9 @@ pub(super) async fn show(
 ) -> Result<Response, Response> {
     let query = Parameters::of_query(query.as_deref()).map_err(|_| user.administrator.not_found())?;
     let client = user.client(&id).await?;
+    if is_changeable(&client) {
+        user.administrator.recent_sign_in(&user.path_of(&id, "")).await?;
+    }
     let done = (query.text("done") == SAVED).then_some(user.texts().saved);
     Ok(user.client_page(&client, &Entered::default(), done))
 }
