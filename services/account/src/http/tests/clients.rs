@@ -1,5 +1,6 @@
 //! The administration pages for clients and signing keys over a stand-in for idp.
 
+mod forged;
 mod sign_in;
 
 use std::sync::{Arc, Mutex};
@@ -32,7 +33,7 @@ const CLIENTS: &str = "/account/admin/clients";
 const KEYS: &str = "/account/admin/keys";
 
 /// What idp has, and was asked for.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Known {
     clients: Vec<Client>,
     keys: Vec<Key>,

@@ -47,3 +47,60 @@ async fn pages_with_forms_need_a_recent_sign_in_so_that_no_input_is_lost() {
         assert_eq!(admin.get(&path).await.status, StatusCode::OK, "{path}");
     }
 }
+
+/// A form: where it is shown, where it is sent, and with what.
+type Form<'a> = (String, String, &'a [(&'a str, &'a str)]);
+
+/// Sends forms that were shown in time too late: each leads to the sign-in that returns to its page, and changes nothing. Sent again in
+/// time, each of them is accepted.
+async fn assert_late_forms_change_nothing(world: &World, forms: &[Form<'_>], return_to: &str) {
+    let mut admin = world.admin();
+    let mut late = Vec::new();
+    for (shown, sent, fields) in forms {
+        let csrf = admin.get(shown).await.field("csrf", 1);
+        late.push((sent, csrf, fields));
+    }
+    let before = world.known().clone();
+    world.signed_in(TEN_MINUTES);
+    for (sent, csrf, fields) in &late {
+        let reply = admin.post(sent, &[&[("csrf", csrf.as_str())], **fields].concat()).await;
+        assert_eq!(reply.status, StatusCode::FORBIDDEN, "{sent}: {}", reply.page);
+        let sign_in = format!("href=\"/_doorward/login?rd={return_to}");
+        assert!(reply.page.contains(&sign_in) && reply.page.contains("max_age=600"), "{sent}: {}", reply.page);
+        assert_eq!(*world.known(), before, "{sent}");
+    }
+    world.signed_in(Duration::ZERO);
+    for (sent, csrf, fields) in &late {
+        let reply = admin.post(sent, &[&[("csrf", csrf.as_str())], **fields].concat()).await;
+        assert!(matches!(reply.status, StatusCode::OK | StatusCode::SEE_OTHER), "{sent}: {}", reply.page);
+    }
+    assert_ne!(*world.known(), before);
+}
+
+/// `docs/security-requirements.md#n20`
+#[tokio::test]
+async fn client_form_sent_after_ten_minutes_leads_to_the_sign_in_and_changes_nothing() {
+    let world = World::new().await;
+    world.add_client("wiki", ClientSource::Added, &json!({}));
+    let path = |below: &str| format!("{CLIENTS}{below}");
+    let new = [("name", "Files"), ("kind", "web"), ("redirect_uris", "https://files.example/cb")];
+    let forms: [Form<'_>; 5] = [
+        (path("/new"), path("/new"), &new),
+        (path("/of/wiki"), path("/of/wiki"), &[("name", "Another")]),
+        (path("/of/wiki"), path("/of/wiki/metadata"), &[("metadata", r#"{"scope": "openid"}"#)]),
+        (path("/of/wiki/secret"), path("/of/wiki/secret"), &[("grace", "0")]),
+        (path("/of/wiki/remove"), path("/of/wiki/remove"), &[("id", "wiki")]),
+    ];
+    assert_late_forms_change_nothing(&world, &forms, "%2Fadmin%2Fclients%2F").await;
+}
+
+/// `docs/security-requirements.md#n21`
+#[tokio::test]
+async fn key_form_sent_after_ten_minutes_leads_to_the_sign_in_and_changes_nothing() {
+    let world = World::new().await;
+    world.add_key("k1", "ES256", KeyState::Current);
+    let forms = ["/rotate?algorithm=ES256", "/rotate?algorithm=ES256&at_once=1", "/retire?kid=k1"];
+    let nothing: &[(&str, &str)] = &[];
+    let forms = forms.map(|below| (format!("{KEYS}{below}"), format!("{KEYS}{below}"), nothing));
+    assert_late_forms_change_nothing(&world, &forms, "%2Fadmin%2Fkeys%2F").await;
+}
