@@ -35,6 +35,8 @@ pub(super) struct ClientText {
     pub(super) added: &'static str,
     pub(super) registered: &'static str,
     pub(super) read_only: &'static str,
+    /// The warning on the page of the edge's own client.
+    pub(super) edge_client: &'static str,
     /// What an application is.
     pub(super) kind: &'static str,
     pub(super) kind_web: &'static str,

@@ -352,6 +352,23 @@ async fn clients_are_for_administrators_who_have_signed_in_a_short_time_ago() {
     assert_eq!((known.clients.len(), &*known.clients[1].metadata), (2, "{}"));
 }
 
+#[tokio::test]
+async fn page_of_the_edges_own_client_warns_of_a_change() {
+    let world = World::new().await;
+    let mut admin = world.admin();
+    let warning = "by which Doorward&#39;s edge signs users in";
+    for (id, source, warns) in [
+        ("doorward-edge", ClientSource::Added, true),
+        ("doorward-edge", ClientSource::BuiltIn, false),
+        ("wiki", ClientSource::Added, false),
+    ] {
+        world.known().clients.clear();
+        world.add_client(id, source, &json!({}));
+        let page = admin.get(&format!("{CLIENTS}/of/{id}")).await.page;
+        assert_eq!(page.contains(warning), warns, "{id} {source:?}: {page}");
+    }
+}
+
 /// `docs/security-requirements.md#n21`
 #[tokio::test]
 async fn keys_are_made_and_withdrawn() {

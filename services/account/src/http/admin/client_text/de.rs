@@ -16,6 +16,7 @@ pub(super) const TEXT: ClientText = ClientText {
     added: "Hinzugefügt",
     registered: "Selbst registriert",
     read_only: "Dieser Client ist eingebaut oder steht in der Datei von IDP_CLIENTS_FILE und lässt sich hier nicht ändern.",
+    edge_client: "Mit diesem Client meldet Doorwards Edge Konten an. Wird er geändert oder entfernt oder sein Geheimnis ersetzt, ist am Edge keine Anmeldung möglich, bis PROXY_SESSION_CLIENT_ID und PROXY_SESSION_CLIENT_SECRET wieder zu ihm passen.",
     kind: "Art der Anwendung",
     kind_web: "Webanwendung mit Server, die ein Geheimnis wahrt",
     kind_page: "Single-Page-Anwendung im Browser",

@@ -16,6 +16,7 @@ pub(super) const TEXT: ClientText = ClientText {
     added: "Ajouté",
     registered: "S'est enregistré lui-même",
     read_only: "Ce client est intégré ou se trouve dans le fichier de IDP_CLIENTS_FILE ; il ne peut pas être modifié ici.",
+    edge_client: "C'est par ce client que l'edge de Doorward connecte les comptes. S'il est modifié ou supprimé, ou si son secret est remplacé, il n'est plus possible de se connecter à l'edge avant que PROXY_SESSION_CLIENT_ID et PROXY_SESSION_CLIENT_SECRET lui correspondent de nouveau.",
     kind: "Type d'application",
     kind_web: "Application web avec un serveur, qui garde un secret",
     kind_page: "Application monopage dans le navigateur",

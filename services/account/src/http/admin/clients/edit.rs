@@ -22,6 +22,8 @@ use super::super::text::AdminText;
 use super::form::ClientFields;
 use super::{ClientAdministrator, is_changeable, name_of, problem, source_text};
 
+/// The client that the edge is, where it is stored and can be changed. `doorward server` has it built in.
+const EDGE: &str = "doorward-edge";
 /// The value of the parameter `done` after a client was changed.
 const SAVED: &str = "saved";
 
@@ -46,6 +48,8 @@ struct ClientPage<'a> {
     source: &'static str,
     created: Option<LocalizedTime>,
     is_changeable: bool,
+    /// Whether users can no longer sign in at the edge after a change that the edge's settings do not follow.
+    is_of_edge: bool,
     fields: &'a ClientFields,
     metadata: &'a str,
     csrf: String,
@@ -79,6 +83,7 @@ impl ClientAdministrator {
             source: source_text(texts, client.source()),
             created: client.created.and_then(time).map(|time| LocalizedTime::minute(time, context.language)),
             is_changeable: is_changeable(client),
+            is_of_edge: client.id == EDGE,
             fields: entered.fields.as_ref().unwrap_or(&of_client),
             metadata: entered.metadata.unwrap_or(&shown),
             csrf: administrator.signed_in.csrf(&browser, &form(&client.id)),
