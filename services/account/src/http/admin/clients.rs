@@ -15,6 +15,7 @@ use axum::response::Response;
 use axum::routing::get;
 use proto::doorward::idp::v1::idp_admin_api_client::IdpAdminApiClient;
 use proto::doorward::idp::v1::{Client, ClientSource, GetClientRequest, GetIssuersRequest, Issuer};
+use serde_json::{Map, Value};
 use status::Kind;
 use tonic::Status;
 
@@ -115,6 +116,17 @@ fn problem(status: &Status) -> Option<String> {
 /// Whether a client can be changed here.
 fn is_changeable(client: &Client) -> bool {
     matches!(client.source(), ClientSource::Added | ClientSource::Registered)
+}
+
+/// The metadata of a client.
+fn metadata_of(client: &Client) -> Map<String, Value> {
+    serde_json::from_str(&client.metadata).unwrap_or_default()
+}
+
+/// Whether a client authenticates with a secret, which is the default (RFC 7591 2): not if it is public, or has a key or certificate.
+fn has_secret(metadata: &Map<String, Value>) -> bool {
+    let method = metadata.get("token_endpoint_auth_method").and_then(Value::as_str);
+    method.is_none_or(|method| method.starts_with("client_secret_"))
 }
 
 /// What to call a client.

@@ -369,6 +369,37 @@ async fn page_of_the_edges_own_client_warns_of_a_change() {
     }
 }
 
+#[tokio::test]
+async fn new_secret_is_offered_to_clients_that_have_one() {
+    let world = World::new().await;
+    let mut admin = world.admin();
+    let path = format!("{CLIENTS}/of/wiki");
+    let methods = [
+        ("client_secret_basic", true),
+        ("client_secret_post", true),
+        ("client_secret_jwt", true),
+        ("none", false),
+        ("private_key_jwt", false),
+        ("tls_client_auth", false),
+        ("self_signed_tls_client_auth", false),
+    ];
+    let named = methods.map(|(method, has_secret)| (json!({ "token_endpoint_auth_method": method }), has_secret));
+    for (metadata, has_secret) in named.into_iter().chain([(json!({}), true)]) {
+        world.known().clients.clear();
+        world.add_client("wiki", ClientSource::Added, &metadata);
+        let page = admin.get(&path).await.page;
+        assert_eq!(page.contains("/of/wiki/secret\""), has_secret, "{metadata}: {page}");
+        let form = admin.get(&format!("{path}/secret")).await;
+        let status = if has_secret { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+        assert_eq!((form.status, form.page.contains("<form")), (status, has_secret), "{metadata}: {}", form.page);
+        assert_eq!(form.page.contains("The client has no secret."), !has_secret, "{metadata}: {}", form.page);
+    }
+    world.known().clients.clear();
+    world.add_client("wiki", ClientSource::Configured, &json!({}));
+    let form = admin.get(&format!("{path}/secret")).await;
+    assert!(form.status == StatusCode::BAD_REQUEST && form.page.contains("IDP_CLIENTS_FILE"), "{}", form.page);
+}
+
 /// `docs/security-requirements.md#n21`
 #[tokio::test]
 async fn keys_are_made_and_withdrawn() {

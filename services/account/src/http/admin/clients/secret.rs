@@ -12,7 +12,7 @@ use web::policy::Policy;
 use super::super::super::page::{Navigation, Page};
 use super::super::AdminSection;
 use super::super::client_text::ClientText;
-use super::{ClientAdministrator, name_of};
+use super::{ClientAdministrator, has_secret, is_changeable, metadata_of, name_of};
 
 /// For how many seconds the former secret may stay valid.
 const GRACE: [u64; 3] = [0, 86_400, 30 * 86_400];
@@ -57,6 +57,15 @@ fn form(id: &str) -> String {
 }
 
 impl ClientAdministrator {
+    /// Why this client gets no new secret here, if it gets none.
+    fn no_new_secret(&self, client: &Client) -> Option<&'static str> {
+        let texts = self.texts();
+        if !is_changeable(client) {
+            return Some(texts.read_only);
+        }
+        (!has_secret(&metadata_of(client))).then_some(texts.without_secret)
+    }
+
     /// The page that shows what an application needs, with the secret.
     pub(super) async fn secret_page(&mut self, client: &Client, secret: &str) -> Response {
         let issuers = self.issuers().await;
@@ -77,8 +86,12 @@ impl ClientAdministrator {
 
 /// `GET /admin/clients/of/{id}/secret`: asks for how long the former secret stays valid.
 pub(super) async fn confirm(mut user: ClientAdministrator, Path(id): Path<String>) -> Result<Response, Response> {
-    user.administrator.recent_sign_in(&user.path_of(&id, "/secret")).await?;
     let client = user.client(&id).await?;
+    if let Some(reason) = user.no_new_secret(&client) {
+        let title = user.administrator.texts().refused_title;
+        return Ok(user.administrator.context().message(StatusCode::BAD_REQUEST, title, reason));
+    }
+    user.administrator.recent_sign_in(&user.path_of(&id, "/secret")).await?;
     let (administrator, context, texts) = (&user.administrator, user.administrator.context(), user.texts());
     let choice = |(value, text)| Choice { value, text };
     let (browser, cookie) = administrator.signed_in.browser();
