@@ -92,6 +92,8 @@ pub(super) struct ClientText {
     pub(super) state_retired: &'static str,
     pub(super) state_over: &'static str,
     pub(super) signs_from: &'static str,
+    /// Until when what a retired key has signed is valid.
+    pub(super) valid_until: &'static str,
     /// The link for a new key of an algorithm.
     pub(super) rotate: Phrase,
     pub(super) rotate_means: &'static str,

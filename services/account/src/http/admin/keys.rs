@@ -81,6 +81,8 @@ struct Row {
     state: &'static str,
     created: Option<LocalizedTime>,
     active: Option<LocalizedTime>,
+    /// Until when what it has signed is valid, if another key has replaced it.
+    valid_until: Option<LocalizedTime>,
     /// Where it is withdrawn; `None` if it is not valid any more.
     retire_path: Option<String>,
 }
@@ -144,6 +146,8 @@ impl KeyAdministrator {
             },
             created: minute(key.created),
             active: minute(key.active),
+            // the end of a key that was withdrawn is its beginning, as nothing that it has signed is valid
+            valid_until: key.retired.filter(|end| *end > key.created).and_then(minute),
             retire_path: is_valid.then(path),
             algorithm: key.algorithm.clone(),
             kid: key.kid.clone(),

@@ -31,6 +31,8 @@ use crate::self_service::SelfService;
 
 const CLIENTS: &str = "/account/admin/clients";
 const KEYS: &str = "/account/admin/keys";
+/// A day, in seconds.
+const DAY: i64 = 86_400;
 
 /// What idp has, and was asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -218,7 +220,7 @@ impl World {
     /// idp has a signing key, newer than the ones before.
     fn add_key(&self, kid: &str, algorithm: &str, state: KeyState) {
         let (kid, algorithm) = (kid.to_owned(), algorithm.to_owned());
-        self.known().keys.insert(0, Key { kid, algorithm, state: state.into(), ..Key::default() });
+        self.known().keys.insert(0, Key { kid, algorithm, state: state.into(), created: DAY, ..Key::default() });
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
@@ -421,4 +423,24 @@ async fn keys_are_made_and_withdrawn() {
     world.signed_in(Duration::ZERO);
     assert_eq!(admin.post(&retire, &[("csrf", &csrf)]).await.status, StatusCode::SEE_OTHER);
     assert_eq!(world.known().keys[1].state(), KeyState::Over);
+}
+
+#[tokio::test]
+async fn retired_key_is_shown_with_its_end() {
+    let world = World::new().await;
+    for (kid, state, retired) in [
+        // withdrawn by an administrator: nothing was valid from its beginning on
+        ("k1", KeyState::Over, Some(DAY)),
+        ("k2", KeyState::Retired, Some(20 * DAY)),
+        ("k3", KeyState::Current, None),
+    ] {
+        world.add_key(kid, "ES256", state);
+        world.known().keys[0].retired = retired;
+    }
+    let page = world.admin().get(KEYS).await.page;
+    let ends: Vec<_> = page.split("data-label=\"Valid until\">").skip(1).collect();
+    let ends: Vec<_> = ends.iter().filter_map(|rest| rest.split_once("</td>")).map(|(end, _)| end).collect();
+    assert_eq!(ends.len(), 3, "{page}");
+    assert!(ends[1].contains("1970-01-21"), "{page}");
+    assert!(ends[0].is_empty() && ends[2].is_empty(), "{page}");
 }

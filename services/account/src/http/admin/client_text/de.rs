@@ -62,6 +62,7 @@ pub(super) const TEXT: ClientText = ClientText {
     state_retired: "Signiert nicht mehr, noch gültig",
     state_over: "Nicht mehr gültig",
     signs_from: "Signiert ab",
+    valid_until: "Gültig bis",
     rotate: Phrase("Neuer Schlüssel für {}"),
     rotate_means: "Ein Schlüssel wird jetzt erzeugt und veröffentlicht. Er signiert, sobald alle Dienste und Anwendungen ihn lesen konnten.",
     rotate_at_once: Phrase("Neuer Schlüssel für {}, der sofort signiert"),

@@ -62,6 +62,7 @@ pub(super) const TEXT: ClientText = ClientText {
     state_retired: "Signs no more, still valid",
     state_over: "No longer valid",
     signs_from: "Signs from",
+    valid_until: "Valid until",
     rotate: Phrase("New key for {}"),
     rotate_means: "A key is made and published now. It signs once all services and applications have had the time to read it.",
     rotate_at_once: Phrase("New key for {} that signs at once"),

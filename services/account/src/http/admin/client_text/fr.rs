@@ -62,6 +62,7 @@ pub(super) const TEXT: ClientText = ClientText {
     state_retired: "Ne signe plus, encore valable",
     state_over: "N'est plus valable",
     signs_from: "Signe à partir de",
+    valid_until: "Valable jusqu'au",
     rotate: Phrase("Nouvelle clé pour {}"),
     rotate_means: "Une clé est créée et publiée maintenant. Elle signe dès que tous les services et applications ont eu le temps de la lire.",
     rotate_at_once: Phrase("Nouvelle clé pour {} qui signe aussitôt"),
