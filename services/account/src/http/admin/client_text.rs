@@ -106,5 +106,7 @@ pub(super) struct ClientText {
     /// The link, the title of the page and the button.
     pub(super) retire: &'static str,
     pub(super) retire_means: &'static str,
+    /// The same for a key that does not sign yet.
+    pub(super) retire_next_means: &'static str,
     pub(super) key_retired: &'static str,
 }

@@ -444,3 +444,24 @@ async fn retired_key_is_shown_with_its_end() {
     assert!(ends[1].contains("1970-01-21"), "{page}");
     assert!(ends[0].is_empty() && ends[2].is_empty(), "{page}");
 }
+
+#[tokio::test]
+async fn withdrawing_a_key_is_explained_by_what_it_has_signed() {
+    let world = World::new().await;
+    let (signed, nothing) = ("Everything that the key has signed is invalid at once", "The key has signed nothing yet");
+    for (kid, state, means) in [
+        ("k1", KeyState::Over, None),
+        ("k2", KeyState::Retired, Some(signed)),
+        ("k3", KeyState::Current, Some(signed)),
+        ("k4", KeyState::Next, Some(nothing)),
+    ] {
+        world.add_key(kid, "ES256", state);
+        let form = world.admin().get(&format!("{KEYS}/retire?kid={kid}")).await;
+        let said: Vec<_> = [signed, nothing].into_iter().filter(|text| form.page.contains(text)).collect();
+        assert_eq!(said, Vec::from_iter(means), "{state:?}: {}", form.page);
+        let status = if means.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
+        assert_eq!(form.status, status, "{state:?}");
+    }
+    let unknown = world.admin().get(&format!("{KEYS}/retire?kid=k5")).await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+}

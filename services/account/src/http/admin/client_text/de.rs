@@ -71,5 +71,6 @@ pub(super) const TEXT: ClientText = ClientText {
     key_made: "Der Schlüssel ist erzeugt.",
     retire: "Schlüssel zurückziehen",
     retire_means: "Alles, was der Schlüssel signiert hat, ist sofort ungültig: Eine neue Anmeldung ist nötig.",
+    retire_next_means: "Der Schlüssel hat noch nichts signiert, alle Token bleiben gültig. Er wird nie signieren: Der jetzige signiert, bis ein anderer ihn ablöst.",
     key_retired: "Der Schlüssel ist zurückgezogen.",
 };

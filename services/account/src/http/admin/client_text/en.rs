@@ -71,5 +71,6 @@ pub(super) const TEXT: ClientText = ClientText {
     key_made: "The key is made.",
     retire: "Withdraw key",
     retire_means: "Everything that the key has signed is invalid at once: users sign in again.",
+    retire_next_means: "The key has signed nothing yet, so all tokens stay valid. It will never sign: the current key signs until another one replaces it.",
     key_retired: "The key is withdrawn.",
 };

@@ -71,5 +71,6 @@ pub(super) const TEXT: ClientText = ClientText {
     key_made: "La clé est créée.",
     retire: "Retirer la clé",
     retire_means: "Tout ce que la clé a signé devient aussitôt invalide : il faut se reconnecter.",
+    retire_next_means: "La clé n'a encore rien signé : tous les jetons restent valables. Elle ne signera jamais : la clé actuelle signe jusqu'à ce qu'une autre la remplace.",
     key_retired: "La clé est retirée.",
 };
