@@ -453,11 +453,21 @@ async fn own_paths() {
         update_client(idp::v1::UpdateClientRequest),
         rotate_secret(idp::v1::RotateSecretRequest),
         remove_client(idp::v1::RemoveClientRequest),
-        add_initial_access(idp::v1::AddInitialAccessRequest));
+        add_initial_access(idp::v1::AddInitialAccessRequest),
+        get_issuers(idp::v1::GetIssuersRequest));
     assert_paths(
         &found,
         "doorward.idp.v1.IdpAdminAPI",
-        &["AddClient", "ListClients", "GetClient", "UpdateClient", "RotateSecret", "RemoveClient", "AddInitialAccess"],
+        &[
+            "AddClient",
+            "ListClients",
+            "GetClient",
+            "UpdateClient",
+            "RotateSecret",
+            "RemoveClient",
+            "AddInitialAccess",
+            "GetIssuers",
+        ],
     );
 
     let found = paths!(apptokens::v1::app_tokens_api_client::AppTokensApiClient;

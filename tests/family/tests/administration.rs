@@ -134,3 +134,26 @@ async fn user_disabled_on_a_page_is_out_everywhere() {
     let page = world.get(&mut admin, &disabled.location).await;
     assert!(page.page.contains("The account is disabled."), "{page:?}");
 }
+
+/// Row [N20](../../../docs/security-requirements.md#n20).
+#[tokio::test(flavor = "multi_thread")]
+async fn added_client_is_shown_its_secret_and_the_issuers_that_discovery_has() {
+    let world = World::start("administration-client").await;
+    let mut admin = world.signed_in("admin").await;
+    let form = world.get(&mut admin, "/admin/clients/new").await;
+    assert_eq!(form.status, StatusCode::OK, "a recent sign-in: {form:?}");
+    let redirect_uri = ("redirect_uris", "https://wiki.example.org/callback");
+    let new = [("csrf", form.field("csrf")), ("name", "Wiki"), ("kind", "web"), redirect_uri];
+    let added = world.post(&mut admin, "/admin/clients/new", &new).await;
+    let (_, rest) = added.page.split_once("id=\"secret\">").unwrap_or_else(|| panic!("no secret: {added:?}"));
+    note_secret(rest.split('<').next().expect("a text"));
+    for below in ["", "/oidc"] {
+        let (issuer, document) = (format!("{}{below}", world.url), format!("{below}/.well-known/openid-configuration"));
+        let discovered = world.get(&mut world.browser(), &document).await;
+        let discovered: Value = serde_json::from_str(&discovered.page).expect("JSON");
+        assert_eq!(discovered["issuer"], issuer.as_str());
+        for shown in [issuer, format!("{}{document}", world.url)] {
+            assert!(added.page.contains(&format!("<code>{shown}</code>")), "{shown}: {added:?}");
+        }
+    }
+}
