@@ -12,7 +12,7 @@ use tracing::Instrument;
 
 use crate::cache::{AffectedUsers, Cache};
 use crate::store::{GroupKey, Key, PageRange, UserStore};
-use crate::{Change, Group, GroupRef, NewPerson, Page, PageRequest, PeopleError, Person, PersonRef, rules};
+use crate::{Author, Change, Group, GroupRef, NewPerson, Page, PageRequest, PeopleError, Person, PersonRef, rules};
 
 /// Entries of a page when nothing is said.
 const PAGE: u32 = 100;
@@ -102,11 +102,14 @@ impl Administration {
     }
 
     /// Removes a person, and with it its memberships and roles. Answers who it was.
-    pub async fn delete_person(&self, who: &PersonRef) -> Result<Person, PeopleError> {
+    ///
+    /// # Errors
+    /// [`PeopleError::LastAdministrator`], unless the author is the operator.
+    pub async fn delete_person(&self, who: &PersonRef, author: Author) -> Result<Person, PeopleError> {
         let person = self.person(who).await?;
         let people = Arc::clone(&self.people);
         let affected = AffectedUsers::One(person.id.clone());
-        self.write(affected, async move { people.remove(&person.id).await.map(|()| person) }).await
+        self.write(affected, async move { people.remove(&person.id, author).await.map(|()| person) }).await
     }
 
     /// People in whose username, display name or mail address the text stands, regardless of case; all if it is empty.
