@@ -395,7 +395,7 @@ async fn call_by_path_asks_the_path() {
 }
 
 #[tokio::test]
-async fn own_paths() {
+async fn own_paths_of_users_and_passwords() {
     let found = paths!(users::v1::users_admin_api_client::UsersAdminApiClient;
         create_user(users::v1::CreateUserRequest),
         update_user(users::v1::UpdateUserRequest),
@@ -445,7 +445,10 @@ async fn own_paths() {
         "doorward.passwords.v1.PasswordsAPI",
         &["SetPassword", "RemovePassword", "HasPassword", "JudgePassword", "ChangeOwnPassword", "ResetPassword"],
     );
+}
 
+#[tokio::test]
+async fn own_paths_of_the_provider_and_of_tokens() {
     let found = paths!(idp::v1::idp_admin_api_client::IdpAdminApiClient;
         add_client(idp::v1::AddClientRequest),
         list_clients(idp::v1::ListClientsRequest),
