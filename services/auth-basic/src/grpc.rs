@@ -1,8 +1,10 @@
 //! `PasswordsAPI`, for administrators, and for users about their own password.
 
 mod convert;
+pub(crate) mod ldap;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use authn::audit::Event;
 use authn::{AuthError, Caller, User};
@@ -17,6 +19,7 @@ use secrecy::SecretString;
 use status::Kind;
 use store::columns::micros;
 use token::{Claims, Verifier, authorize, authorize_admin};
+use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 use tracing::Instrument;
 use tracing::field::display;
@@ -28,6 +31,8 @@ use crate::{Administration, AdministrationError};
 const REQUEST_LIMIT: usize = 64 * 1024;
 /// The seconds to wait, in the metadata of a refusal.
 const RETRY_AFTER: &str = "retry-after";
+/// Why an LDAP server refuses a change, in the metadata of a refusal.
+const REFUSAL: &str = "password-refusal";
 
 /// The gRPC face of [`Administration`].
 pub(crate) struct Api {
@@ -42,59 +47,6 @@ pub(crate) fn serve(api: Api, limit: Option<usize>) -> PasswordsApiServer<Api> {
     PasswordsApiServer::new(api).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
 }
 
-/// Serves `PasswordsAPI` where an LDAP server keeps the passwords: every call is refused with the reason.
-/// `limit` is the largest request that is read, in bytes; 64 KiB by default.
-pub(crate) fn serve_read_only(limit: Option<usize>) -> PasswordsApiServer<ReadOnly> {
-    PasswordsApiServer::new(ReadOnly).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
-}
-
-/// `PasswordsAPI` without passwords.
-pub(crate) struct ReadOnly;
-
-fn refuse<T>() -> Result<Response<T>, Status> {
-    let text = "passwords are kept in LDAP (AUTH_BASIC_AUTH_MANAGER): change them with the tools of the LDAP server";
-    Err(status::grpc(Kind::Unimplemented, text))
-}
-
-#[tonic::async_trait]
-impl PasswordsApi for ReadOnly {
-    async fn set_password(&self, _: Request<SetPasswordRequest>) -> Result<Response<SetPasswordResponse>, Status> {
-        refuse()
-    }
-
-    async fn remove_password(
-        &self,
-        _: Request<RemovePasswordRequest>,
-    ) -> Result<Response<RemovePasswordResponse>, Status> {
-        refuse()
-    }
-
-    async fn has_password(&self, _: Request<HasPasswordRequest>) -> Result<Response<HasPasswordResponse>, Status> {
-        refuse()
-    }
-
-    async fn judge_password(
-        &self,
-        _: Request<JudgePasswordRequest>,
-    ) -> Result<Response<JudgePasswordResponse>, Status> {
-        refuse()
-    }
-
-    async fn change_own_password(
-        &self,
-        _: Request<ChangeOwnPasswordRequest>,
-    ) -> Result<Response<ChangeOwnPasswordResponse>, Status> {
-        refuse()
-    }
-
-    async fn reset_password(
-        &self,
-        _: Request<ResetPasswordRequest>,
-    ) -> Result<Response<ResetPasswordResponse>, Status> {
-        refuse()
-    }
-}
-
 impl Api {
     /// Who calls, if it is an administrator.
     fn administrator<T>(&self, request: &Request<T>) -> Result<Circumstances, Status> {
@@ -104,12 +56,6 @@ impl Api {
         })?;
         let token = token::from_metadata(request.metadata()).unwrap_or_default().to_owned();
         Ok(Circumstances { caller, administrator: claims.user.id.opaque_id, token })
-    }
-
-    /// Who calls, if it is a user in person: a restricted credential, one that a program presents and one that acts in the user's
-    /// name may not learn or change anything of a password (`docs/security-requirements.md#b21`).
-    fn user<T>(&self, request: &Request<T>) -> Result<Claims, Status> {
-        person(authorize(&self.verifier, self.clock.now(), request.metadata())?)
     }
 
     /// Who calls, if it is the OpenID Provider for a user who has proved by a link in a mail to be that user
@@ -124,7 +70,8 @@ impl Api {
     }
 }
 
-/// A user in person, see [`Api::user`].
+/// Who calls, if it is a user in person: a restricted credential, one that a program presents and one that acts in the user's
+/// name may not learn or change anything of a password (`docs/security-requirements.md#b21`).
 fn person(claims: Claims) -> Result<Claims, Status> {
     if claims.scopes.is_full_user() && claims.is_in_person() {
         Ok(claims)
@@ -164,7 +111,39 @@ impl Circumstances {
     }
 }
 
-/// The status of a failure. After too many wrong passwords its metadata says in how many seconds the next attempt is accepted.
+/// A user's wish to change the own password.
+struct OwnChange {
+    user_id: String,
+    old: SecretString,
+    new: SecretString,
+    caller: Caller,
+}
+
+impl OwnChange {
+    fn of(request: Request<ChangeOwnPasswordRequest>, verifier: &Verifier, now: SystemTime) -> Result<Self, Status> {
+        let caller = Caller::of(request.metadata(), request.extensions());
+        let claims = authorize(verifier, now, request.metadata()).map_err(Status::from).and_then(person);
+        let claims = claims.inspect_err(|error| {
+            audit("password_changed", &caller, "", "", "refused", error.message());
+        })?;
+        let ChangeOwnPasswordRequest { old_password, new_password } = request.into_inner();
+        let (old, new) = (SecretString::from(old_password), SecretString::from(new_password));
+        Ok(Self { user_id: claims.user.id.opaque_id, old, new, caller })
+    }
+
+    fn conclude(
+        self,
+        outcome: Result<SystemTime, AdministrationError>,
+    ) -> Result<Response<ChangeOwnPasswordResponse>, Status> {
+        let Self { user_id, caller, .. } = self;
+        let circumstances = Circumstances { caller, administrator: user_id.clone(), token: String::new() };
+        let changed_at = micros(circumstances.conclude("password_changed", &user_id, outcome)?);
+        Ok(Response::new(ChangeOwnPasswordResponse { changed_at }))
+    }
+}
+
+/// The status of a failure. After too many wrong passwords its metadata says in how many seconds the next attempt is accepted,
+/// and where an LDAP server refuses the change, for which reason.
 fn refusal(error: &AdministrationError) -> Status {
     let mut status = status::grpc(error.kind(), error.to_string());
     if let AdministrationError::Verification(AuthError::Busy { retry_after }) = error {
@@ -172,6 +151,9 @@ fn refusal(error: &AdministrationError) -> Status {
         if let Ok(seconds) = seconds.to_string().parse() {
             status.metadata_mut().insert(RETRY_AFTER, seconds);
         }
+    }
+    if let AdministrationError::Refused(refusal) = error {
+        status.metadata_mut().insert(REFUSAL, MetadataValue::from_static(convert::refusal(*refusal)));
     }
     status
 }
@@ -256,21 +238,14 @@ impl PasswordsApi for Api {
         &self,
         request: Request<ChangeOwnPasswordRequest>,
     ) -> Result<Response<ChangeOwnPasswordResponse>, Status> {
-        let caller = Caller::of(request.metadata(), request.extensions());
-        let claims = self.user(&request).inspect_err(|error| {
-            audit("password_changed", &caller, "", "", "refused", error.message());
-        })?;
-        let user_id = claims.user.id.opaque_id;
-        let ChangeOwnPasswordRequest { old_password, new_password } = request.into_inner();
-        let (old, new) = (SecretString::from(old_password), SecretString::from(new_password));
+        let change = OwnChange::of(request, &self.verifier, self.clock.now())?;
         let own = Arc::clone(&self.own);
-        let changed_at = to_the_end(async move {
-            let outcome = own.change(&user_id, &old, &new, &caller).await;
-            let circumstances = Circumstances { caller, administrator: user_id.clone(), token: String::new() };
-            circumstances.conclude("password_changed", &user_id, outcome)
+        to_the_end(async move {
+            let OwnChange { user_id, old, new, caller } = &change;
+            let outcome = own.change(user_id, old, new, caller).await;
+            change.conclude(outcome)
         })
-        .await?;
-        Ok(Response::new(ChangeOwnPasswordResponse { changed_at: micros(changed_at) }))
+        .await
     }
 
     async fn reset_password(

@@ -1,41 +1,25 @@
 //! A user changes the own password, or sets another one after losing it.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use authn::{
-    AuthError, Authenticated, Authenticator, Caller, Credentials, User, UserId, UserType, prepare_password, role,
-};
+use authn::{AuthError, Authenticator, Caller, Credentials, User, prepare_password};
 use runtime::Clock;
 use secrecy::{ExposeSecret, SecretString};
-use token::{KeyRing, Minter};
 
+use crate::notification::Notifier;
 use crate::{Administration, AdministrationError};
-
-/// The name under which this service tells the directory of a change.
-const NAME: &str = "auth-basic";
-/// How long that may take.
-const LIFETIME: Duration = Duration::from_mins(1);
 
 /// Changes the passwords of users who know their old one.
 pub(crate) struct OwnPasswords {
     pub(crate) administration: Arc<Administration>,
     /// Verifies old passwords, and counts failures as at sign-in.
     pub(crate) authenticator: Arc<dyn Authenticator>,
-    minter: Minter,
-    clock: Clock,
+    pub(crate) notifier: Notifier,
+    pub(crate) clock: Clock,
 }
 
 impl OwnPasswords {
-    pub(crate) fn new(
-        administration: Arc<Administration>,
-        authenticator: Arc<dyn Authenticator>,
-        keys: Arc<KeyRing>,
-        clock: Clock,
-    ) -> Self {
-        Self { administration, authenticator, minter: Minter::new(keys, LIFETIME, true), clock }
-    }
-
     /// Replaces the password of this user, and notifies the directory, by which sessions and tokens from before end. Returns
     /// the moment before which they were made.
     ///
@@ -88,7 +72,6 @@ impl OwnPasswords {
         before: Option<&str>,
         verifier: &str,
     ) -> Result<SystemTime, AdministrationError> {
-        let token = self.token().map_err(AdministrationError::Internal)?;
         let (passwords, now) = (&self.administration.passwords, self.clock.now());
         let is_set = match before {
             Some(before) => passwords.replace(user_id, before, verifier, now).await?,
@@ -97,7 +80,7 @@ impl OwnPasswords {
         if !is_set {
             return Err(AdministrationError::Concurrent);
         }
-        let error = match self.administration.tell(user_id, &token).await {
+        let error = match self.notifier.notify(user_id).await {
             Ok(at) => return Ok(at),
             Err(error) => error,
         };
@@ -134,16 +117,10 @@ impl OwnPasswords {
     async fn stored(&self, user: &User) -> Result<Option<String>, AdministrationError> {
         Ok(self.administration.passwords.verifier(&user.id.opaque_id).await?)
     }
-
-    /// The internal token of this service for the directory, which takes changes from administrators only.
-    fn token(&self) -> Result<String, authn::BoxError> {
-        let id = UserId { opaque_id: NAME.to_owned(), kind: UserType::Service, ..UserId::default() };
-        let service = User { id, username: NAME.to_owned(), roles: vec![role::ADMIN.to_owned()], ..User::default() };
-        Ok(self.minter.mint(self.clock.now(), &Authenticated::full(Arc::new(service), "pwd"))?)
-    }
 }
 
-fn refused(error: AuthError) -> AdministrationError {
+/// Why an old password does not count.
+pub(crate) fn refused(error: AuthError) -> AdministrationError {
     match error {
         // an account without a password, and a disabled one, are not told apart from a wrong password
         AuthError::Refused(_) => AdministrationError::OldPassword,

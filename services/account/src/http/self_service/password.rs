@@ -26,6 +26,8 @@ use crate::state::AccountState;
 
 /// The purpose of the form.
 const FORM: &str = "password";
+/// The metadata in which auth-basic gives the reason for which an LDAP server refuses a change.
+const PASSWORD_REFUSAL: &str = "password-refusal";
 
 /// The signed-in user, and auth-basic, which has the password.
 pub(in super::super) struct PasswordOwner {
@@ -142,6 +144,7 @@ impl PasswordOwner {
             Kind::Unauthenticated => Refusal { old: Some(words.old_password_wrong), ..Refusal::default() },
             // the policy has accepted it before
             Kind::InvalidArgument => Refusal { new: vec![words.unchanged.to_owned()], ..Refusal::default() },
+            Kind::FailedPrecondition => refusal_of_directory(words, status),
             Kind::ResourceExhausted => {
                 let seconds = retry_after(status);
                 let general = Some(words.throttled.with(&waiting(seconds)));
@@ -159,13 +162,27 @@ impl PasswordOwner {
     }
 }
 
-/// The page of users whose password is in another system, as in LDAP.
+/// The page of users whose password is changed in another system: in LDAP, unless its server lets them change it here.
 fn elsewhere(context: &PageContext<'_>) -> Response {
     let words = text(context.language);
     let account = context.state.path("");
     let link = Link { href: &account, text: context.words().to_account };
     let page = context.page(words.password_title).with_link(Some(link));
     context.respond(StatusCode::OK, &Message { page, text: words.elsewhere, detail: None })
+}
+
+/// Why the LDAP server with the user's password refuses to change it.
+fn refusal_of_directory(words: &SelfServiceText, status: &Status) -> Refusal {
+    let reason = status.metadata().get(PASSWORD_REFUSAL).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let of_password = |text: &str| Refusal { new: vec![text.to_owned()], ..Refusal::default() };
+    let general = |text: &str| Refusal { general: Some(text.to_owned()), ..Refusal::default() };
+    match reason {
+        "quality" => of_password(words.directory_quality),
+        "history" => of_password(words.directory_history),
+        "too-soon" => general(words.directory_too_soon),
+        // also a reason of a later version
+        _ => general(words.directory_not_permitted),
+    }
 }
 
 /// The seconds to wait, of which auth-basic informs its callers in the metadata.

@@ -100,6 +100,14 @@ pub(super) struct SelfServiceText {
     pub(super) unchanged: &'static str,
     pub(super) throttled: Phrase,
     pub(super) uncertain: &'static str,
+    /// The directory has rules for passwords, and this one violates them.
+    pub(super) directory_quality: &'static str,
+    /// The directory remembers old passwords.
+    pub(super) directory_history: &'static str,
+    /// The directory demands time between two changes.
+    pub(super) directory_too_soon: &'static str,
+    /// The directory does not let the user do it.
+    pub(super) directory_not_permitted: &'static str,
 
     // what is wrong with a new password
     pub(super) weakness_short: Phrase,

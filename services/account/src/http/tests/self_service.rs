@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use auth_basic::password::Cost;
 use authn::testing::{MemoryDirectory, user};
-use authn::{Authenticator, Claim, Credentials, Directory, Groups, User};
+use authn::{Authenticator, Claim, Credentials, Directory, Groups, User, UserId};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, RETRY_AFTER, X_FRAME_OPTIONS};
 use config::{Secret, TokenManager};
+use ldap::testing::{EINSTEIN, Options, Slapd};
 use secrecy::SecretString;
 use tempfile::TempDir;
 use users::NewPerson;
@@ -171,24 +172,101 @@ async fn password_is_changed_only_with_the_old_one() {
     }
 }
 
-#[tokio::test]
-async fn password_in_ldap_is_changed_in_the_directory() {
+/// The pages over auth-basic with this LDAP section, for einstein of the server.
+async fn with_ldap(ldap: ldap::Ldap, is_allowed: bool) -> (Bench, Arc<dyn Authenticator>, TempDir) {
     let (folder, context) = (tempfile::tempdir().expect("a folder"), context());
     let config = auth_basic::Config {
         auth_manager: "ldap".to_owned(),
+        auth_providers: auth_basic::Providers { ldap },
+        ldap_password_change: is_allowed,
         database_url: database(&folder),
         token_manager: token_manager(),
         ..auth_basic::Config::default()
     };
-    let directory = MemoryDirectory::new([user("einstein")]);
+    let directory = MemoryDirectory::new([einstein_of_ldap()]);
+    directory.fail_password_changes(None);
     let users: Arc<dyn Directory> = Arc::<MemoryDirectory>::clone(&directory);
     let opened = auth_basic::open(&config, Arc::clone(&users), &context).await.expect("opens");
     let routes = auth_basic::app(&opened, &config, &context).expect("is built").grpc.expect("gRPC");
     let self_service = SelfService { profiles: None, passwords: Some(Passwords::new(routes)) };
-    let bench = Box::pin(Bench::over((directory, users), (self_service, Administration::default()), false, "")).await;
-    let page = bench.browser("einstein").get(PASSWORD).await;
+    let services = (self_service, Administration::default());
+    (Box::pin(Bench::over((directory, users), services, false, "")).await, opened.authenticator, folder)
+}
+
+fn einstein_of_ldap() -> User {
+    let id = UserId { opaque_id: EINSTEIN.id.to_owned(), ..UserId::default() };
+    User { id, ..user("einstein") }
+}
+
+#[tokio::test]
+async fn password_in_ldap_that_users_may_not_change_here_has_no_form() {
+    let (bench, _authenticator, _folder) = with_ldap(ldap::Ldap::default(), false).await;
+    let page = bench.browser_of(einstein_of_ldap()).get(PASSWORD).await;
     assert!(page.status == StatusCode::OK && !page.page.contains("<form"), "{}", page.page);
     assert!(page.page.contains("kept in the directory of your organisation"), "{}", page.page);
+}
+
+/// Row [B22](../../../../docs/security-requirements.md#b22).
+#[tokio::test]
+async fn password_in_ldap_is_changed_by_the_form_where_the_server_lets_users() {
+    let Some(slapd) = Slapd::start_with(Options { self_write: true, ..Options::default() }) else { return };
+    let (bench, authenticator, _folder) = with_ldap(slapd.config(), true).await;
+    let accepts =
+        async |password: &str| authenticator.authenticate(&Credentials::new("einstein", password)).await.is_ok();
+    let mut browser = bench.browser_of(einstein_of_ldap());
+    let form = browser.get(PASSWORD).await;
+    assert!(form.status == StatusCode::OK && form.page.contains("At least 15 characters"), "{}", form.page);
+    let csrf = form.field("csrf", 1);
+    for (old, new, text) in [
+        ("not the old password", NEW, "This is not your current password."),
+        (EINSTEIN.password, "einstein", "It has fewer than 15 characters."),
+    ] {
+        let refused = browser.post(PASSWORD, &[("csrf", &csrf), ("old", old), ("new", new)]).await;
+        assert!(refused.status == StatusCode::BAD_REQUEST && refused.page.contains(text), "{text}: {}", refused.page);
+    }
+    assert!(accepts(EINSTEIN.password).await);
+    let change = [("csrf", &*csrf), ("old", EINSTEIN.password), ("new", NEW)];
+    let changed = browser.post(PASSWORD, &change).await;
+    assert!(changed.status == StatusCode::OK && changed.page.contains("Sign in again"), "{}", changed.page);
+    assert!(accepts(NEW).await && !accepts(EINSTEIN.password).await);
+    assert_eq!(bench.directory.password_changes().len(), 1, "other sessions end");
+}
+
+/// Row [B22](../../../../docs/security-requirements.md#b22).
+#[tokio::test]
+async fn refusal_of_the_ldap_server_is_explained() {
+    let password_policy = "pwdInHistory: 3\npwdMinLength: 20\npwdCheckQuality: 2";
+    let options = Options { self_write: true, password_policy, ..Options::default() };
+    let Some(strict) = Slapd::start_with(options) else { return };
+    let Some(closed) = Slapd::start() else { return };
+    for (slapd, new, text) in [
+        (strict, "seven otters juggle", "does not accept this password"),
+        (closed, NEW, "does not let you change your password here"),
+    ] {
+        let (bench, authenticator, _folder) = with_ldap(slapd.config(), true).await;
+        let mut browser = bench.browser_of(einstein_of_ldap());
+        let csrf = browser.get(PASSWORD).await.field("csrf", 1);
+        let change = [("csrf", &*csrf), ("old", EINSTEIN.password), ("new", new)];
+        let refused = browser.post(PASSWORD, &change).await;
+        assert!(refused.status == StatusCode::BAD_REQUEST && refused.page.contains(text), "{text}: {}", refused.page);
+        let old = Credentials::new("einstein", EINSTEIN.password);
+        assert!(authenticator.authenticate(&old).await.is_ok(), "is still the password");
+        assert!(bench.directory.password_changes().is_empty());
+    }
+}
+
+/// Row [B22](../../../../docs/security-requirements.md#b22).
+#[tokio::test]
+async fn ldap_server_that_does_not_answer_makes_no_password_wrong() {
+    let Some(mut slapd) = Slapd::start_with(Options { self_write: true, ..Options::default() }) else { return };
+    let (bench, _authenticator, _folder) = with_ldap(slapd.config(), true).await;
+    let mut browser = bench.browser_of(einstein_of_ldap());
+    let csrf = browser.get(PASSWORD).await.field("csrf", 1);
+    slapd.stop();
+    let change = [("csrf", &*csrf), ("old", EINSTEIN.password), ("new", NEW)];
+    let refused = browser.post(PASSWORD, &change).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{}", refused.page);
+    assert!(!refused.page.contains("This is not your current password"), "{}", refused.page);
 }
 
 /// Row [A40](../../../../docs/security-requirements.md#a40).
