@@ -33,6 +33,13 @@ pub(super) struct Administrator {
     is_read: bool,
 }
 
+/// A link to a sign-in above a form that was sent too late, so that what was entered is not lost.
+pub(super) struct SignInFirst {
+    pub(super) text: &'static str,
+    /// `None` if the operator has no sign-in.
+    pub(super) href: Option<String>,
+}
+
 /// What a sign-in has to do that the current one has not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Missing {
@@ -138,12 +145,31 @@ impl Administrator {
     /// # Errors
     /// The redirect to a sign-in that returns there, or for a form the page that says so.
     pub(super) async fn recent_sign_in(&self, return_to: &str) -> Result<(), Response> {
+        match self.missing_for_dangerous_acts().await? {
+            Some(missing) => Err(self.sign_in(missing, return_to)),
+            None => Ok(()),
+        }
+    }
+
+    /// Requires the same for a form that is shown again with what was entered, so that it can be sent once more after a sign-in in
+    /// another tab. Returns what the page says above the form, or `None` if the sign-in suffices.
+    ///
+    /// # Errors
+    /// The page that says that idp does not answer.
+    pub(super) async fn sign_in_first(&self, return_to: &str) -> Result<Option<SignInFirst>, Response> {
+        let missing = self.missing_for_dangerous_acts().await?;
+        let text = self.texts().recent_needed_again;
+        Ok(missing.map(|missing| SignInFirst { text, href: self.sign_in_url(missing, return_to) }))
+    }
+
+    /// What the sign-in lacks for dangerous acts; `None` if it suffices.
+    async fn missing_for_dangerous_acts(&self) -> Result<Option<Missing>, Response> {
         let session = self.current_session().await?;
         if session.as_ref().is_some_and(|session| self.is_recent(session) && !lacks_second_factor(session)) {
-            return Ok(());
+            return Ok(None);
         }
         let second_factor = session.is_some_and(|session| session.second_factor_enrolled);
-        Err(self.sign_in(Missing { recent: true, second_factor }, return_to))
+        Ok(Some(Missing { recent: true, second_factor }))
     }
 
     fn is_recent(&self, session: &GetCurrentSessionResponse) -> bool {

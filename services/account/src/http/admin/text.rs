@@ -27,6 +27,8 @@ pub(super) struct AdminText {
     // pages that say why something was not done
     pub(super) sign_in_again_title: &'static str,
     pub(super) recent_needed: &'static str,
+    /// Above a form that still has what was entered.
+    pub(super) recent_needed_again: &'static str,
     pub(super) second_factor_needed: &'static str,
     /// The link to the sign-in.
     pub(super) sign_in_again: &'static str,

@@ -8,6 +8,7 @@ pub(super) const TEXT: AdminText = AdminText {
     administration: "Verwaltung",
     sign_in_again_title: "Melden Sie sich neu an",
     recent_needed: "Es wurde nichts geändert. Dafür darf Ihre Anmeldung höchstens zehn Minuten alt sein. Melden Sie sich neu an, und wiederholen Sie, was Sie tun wollten.",
+    recent_needed_again: "Es wurde nichts geändert. Dafür darf Ihre Anmeldung höchstens zehn Minuten alt sein. Melden Sie sich in einem anderen Tab neu an, und senden Sie dieses Formular dann noch einmal: Was Sie eingegeben haben, steht noch da.",
     second_factor_needed: "Wer verwaltet und einen zweiten Faktor hat, meldet sich damit an. Es wurde nichts geändert.",
     sign_in_again: "Neu anmelden",
     gone_title: "Nicht gefunden",

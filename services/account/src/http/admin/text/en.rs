@@ -8,6 +8,7 @@ pub(super) const TEXT: AdminText = AdminText {
     administration: "Administration",
     sign_in_again_title: "Sign in again",
     recent_needed: "Nothing has been changed. For this, your sign-in must be at most ten minutes old. Sign in again, and repeat what you wanted to do.",
+    recent_needed_again: "Nothing has been changed. For this, your sign-in must be at most ten minutes old. Sign in again in another tab, then send this form once more: what you entered is still here.",
     second_factor_needed: "Administrators who have a second factor sign in with it. Nothing has been changed.",
     sign_in_again: "Sign in again",
     gone_title: "Not found",

@@ -8,6 +8,7 @@ pub(super) const TEXT: AdminText = AdminText {
     administration: "Administration",
     sign_in_again_title: "Connectez-vous à nouveau",
     recent_needed: "Rien n’a été modifié. Pour cela, votre connexion doit dater de dix minutes au plus. Connectez-vous à nouveau, puis recommencez.",
+    recent_needed_again: "Rien n’a été modifié. Pour cela, votre connexion doit dater de dix minutes au plus. Connectez-vous à nouveau dans un autre onglet, puis renvoyez ce formulaire\u{a0}: votre saisie est toujours là.",
     second_factor_needed: "L’administration exige le second facteur des comptes qui en ont un. Rien n’a été modifié.",
     sign_in_again: "Se connecter à nouveau",
     gone_title: "Introuvable",

@@ -15,6 +15,7 @@ use web::response::see_other;
 
 use super::super::super::page::{Navigation, Page};
 use super::super::super::tokens::time;
+use super::super::administrator::SignInFirst;
 use super::super::field::Field;
 use super::super::text::AdminText;
 use super::super::{AdminSection, page_of};
@@ -35,6 +36,8 @@ pub(super) struct Entered {
     /// The name of a group to add.
     group: String,
     group_error: Option<&'static str>,
+    /// The sign-in that comes first.
+    sign_in: Option<SignInFirst>,
 }
 
 impl Entered {
@@ -48,8 +51,19 @@ impl Entered {
         Self { group, group_error: Some(error), ..Self::of(person) }
     }
 
-    fn is_wrong(&self) -> bool {
-        self.error.is_some() || self.group_error.is_some()
+    /// What is stored, and the name of a group to which the user is added after a sign-in.
+    pub(super) fn with_sign_in(person: &Person, group: String, sign_in: SignInFirst) -> Self {
+        Self { group, sign_in: Some(sign_in), ..Self::of(person) }
+    }
+
+    fn status(&self) -> StatusCode {
+        if self.sign_in.is_some() {
+            StatusCode::FORBIDDEN
+        } else if self.error.is_some() || self.group_error.is_some() {
+            StatusCode::BAD_REQUEST
+        } else {
+            StatusCode::OK
+        }
     }
 }
 
@@ -72,6 +86,7 @@ struct UserPage<'a> {
     navigation: Navigation<'a>,
     texts: &'static AdminText,
     done: Option<&'static str>,
+    sign_in: Option<&'a SignInFirst>,
     person: &'a Person,
     is_disabled: bool,
     roles: Vec<&'a str>,
@@ -190,6 +205,7 @@ impl UserAdministrator {
             navigation: administrator.navigation(AdminSection::Users),
             texts,
             done,
+            sign_in: entered.sign_in.as_ref(),
             person,
             is_disabled: person.status() == PersonStatus::Disabled,
             roles: person.roles.iter().map(|role| role_name(words, role)).collect(),
@@ -203,8 +219,7 @@ impl UserAdministrator {
             groups_csrf: administrator.signed_in.csrf(&browser, &groups_form(&person.id)),
             path: self.path_of(&person.id, ""),
         };
-        let status = if entered.is_wrong() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-        with_cookies(context.respond(status, &page), cookie)
+        with_cookies(context.respond(entered.status(), &page), cookie)
     }
 }
 
@@ -220,7 +235,8 @@ pub(super) async fn show(
     Ok(user.edit_page(&person, &Entered::of(&person), done).await)
 }
 
-/// `POST /admin/users/{id}`: changes the name to show and the mail address.
+/// `POST /admin/users/{id}`: changes the name to show and the mail address. The latter needs a recent sign-in: a mail to it gives
+/// another password to whoever has forgotten the current one (`docs/security-requirements.md#n3`).
 pub(super) async fn save(
     mut user: UserAdministrator,
     Path(id): Path<String>,
@@ -230,6 +246,12 @@ pub(super) async fn save(
     let fields = fields.ok_or_else(|| user.administrator.forgery())?;
     let value = |name: &str| fields.text(name).trim().to_owned();
     let entered = Entered { display_name: value("display_name"), mail: value("mail"), ..Entered::default() };
+    let person = user.user(&id).await?;
+    if entered.mail != person.mail
+        && let Some(sign_in) = user.administrator.sign_in_first(&user.path_of(&id, "")).await?
+    {
+        return Ok(user.edit_page(&person, &Entered { sign_in: Some(sign_in), ..entered }, None).await);
+    }
     let message = UpdateUserRequest {
         user: Some(by_id(&id)),
         display_name: Some(entered.display_name.clone()),
@@ -243,6 +265,5 @@ pub(super) async fn save(
     if error.is_none() {
         return Err(user.administrator.failure(&status));
     }
-    let person = user.user(&id).await?;
     Ok(user.edit_page(&person, &Entered { error, ..entered }, None).await)
 }

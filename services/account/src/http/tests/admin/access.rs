@@ -103,6 +103,48 @@ async fn dangerous_acts_need_a_sign_in_of_the_last_ten_minutes() {
     assert_eq!(admin.get(&bench.path_of("marie", "")).await.status, StatusCode::NOT_FOUND);
 }
 
+/// Row [N3](../../../../../../docs/security-requirements.md#n3).
+#[tokio::test]
+async fn mail_address_and_memberships_need_a_recent_sign_in_and_nothing_entered_is_lost() {
+    let bench = AdminBench::new().await;
+    let mut admin = bench.browser("admin");
+    let groups = "/account/admin/groups";
+    let csrf = admin.get(groups).await.field("csrf", 1);
+    let group = admin.post(groups, &[("csrf", &csrf), ("name", "physicists")]).await;
+    let group = format!("/account{}", group.location().strip_suffix("?done=created").expect("a new group"));
+    let (user, id) = (bench.path_of("marie", ""), bench.user("marie").id.opaque_id);
+    let page = admin.get(&user).await;
+    let (csrf, of_groups) = (page.field("csrf", 2), page.field("csrf", 1));
+    let group_csrf = admin.get(&group).await.field("csrf", 1);
+    bench.signed_in(TEN_MINUTES, "1", false);
+
+    let members = format!("{group}/members");
+    for (path, form, kept) in [
+        (user.clone(), vec![("csrf", &*csrf), ("display_name", "MARIE"), ("mail", "m@evil.example")], "m@evil.example"),
+        (format!("{user}/groups"), vec![("csrf", &*of_groups), ("group", "physicists")], "physicists"),
+        (format!("{user}/groups/remove"), vec![("csrf", &*of_groups), ("group", "1")], "MARIE"),
+        (members.clone(), vec![("csrf", &*group_csrf), ("username", "marie")], "marie"),
+        (format!("{members}/remove"), vec![("csrf", &*group_csrf), ("user", &*id)], "physicists"),
+        (group.clone(), vec![("csrf", &*group_csrf), ("name", "chemists")], "chemists"),
+    ] {
+        let late = admin.post(&path, &form).await;
+        assert_eq!(late.status, StatusCode::FORBIDDEN, "{path}");
+        assert!(late.page.contains(&format!("value=\"{kept}\"")), "{path} keeps what was entered: {}", late.page);
+        assert!(late.page.contains("href=\"/_doorward/login?rd=") && late.page.contains("target=\"_blank\""), "{path}");
+    }
+    let page = admin.get(&user).await.page;
+    assert!(!page.contains("evil.example") && !page.contains("<bdi>physicists</bdi>"), "{page}");
+    assert!(admin.get(&group).await.page.contains("The group has no members."));
+    let name = admin.post(&user, &[("csrf", &csrf), ("display_name", "Marie"), ("mail", "")]).await;
+    assert!(name.location().ends_with("?done=saved"), "the name alone gives no access: {}", name.page);
+
+    bench.signed_in(Duration::ZERO, "1", false);
+    let saved = [("csrf", &*csrf), ("display_name", "Marie"), ("mail", "m@example.org")];
+    assert!(admin.post(&user, &saved).await.location().ends_with("?done=saved"));
+    let added = admin.post(&members, &[("csrf", &group_csrf), ("username", "marie")]).await;
+    assert!(added.location().ends_with("?done=members"), "{}", added.page);
+}
+
 /// Row [N4](../../../../../../docs/security-requirements.md#n4).
 #[tokio::test]
 async fn forged_form_administers_nothing() {
