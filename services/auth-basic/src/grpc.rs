@@ -167,6 +167,9 @@ impl Circumstances {
 /// The status of a failure. After too many wrong passwords its metadata says in how many seconds the next attempt is accepted.
 fn refusal(error: &AdministrationError) -> Status {
     let mut status = status::grpc(error.kind(), error.to_string());
+    if let AdministrationError::Untold(_) = error {
+        status = status::partly_done(status);
+    }
     if let AdministrationError::Verification(AuthError::Busy { retry_after }) = error {
         let seconds = retry_after.as_millis().div_ceil(1000);
         if let Ok(seconds) = seconds.to_string().parse() {

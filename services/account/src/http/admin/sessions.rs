@@ -176,6 +176,7 @@ async fn confirm_end_all(sessions: AccountAdministrator, RawQuery(query): RawQue
         texts: administrator.texts(),
         name: &name,
         means: texts.end_all_means,
+        unfinished: None,
         field: None,
         button: access_words(context.language).end_all,
         is_danger: true,

@@ -108,6 +108,15 @@ pub(super) struct AdminText {
     pub(super) enable: ActText,
     pub(super) delete_user: ActText,
     pub(super) delete_group: ActText,
+    /// Above the form that deletes a user, after which something is left.
+    pub(super) delete_unfinished: &'static str,
+    /// The parts that are removed, as they are called here.
+    pub(super) removed_so_far: Phrase,
+    pub(super) part_password: &'static str,
+    pub(super) part_second_factors: &'static str,
+    pub(super) part_app_tokens: &'static str,
+    pub(super) part_user: &'static str,
+    pub(super) part_sessions: &'static str,
     pub(super) type_username: &'static str,
     pub(super) type_group: &'static str,
     pub(super) type_hint: Phrase,

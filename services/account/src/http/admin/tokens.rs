@@ -284,6 +284,7 @@ async fn confirm_revoke_all(tokens: TokenAdministrator, RawQuery(query): RawQuer
         texts: administrator.texts(),
         name: &name,
         means: texts.revoke_all_means,
+        unfinished: None,
         field: None,
         button: context.words().revoke_all,
         is_danger: true,

@@ -157,11 +157,13 @@ impl UserAdministrator {
         ];
         let pages = pages.into_iter().filter(|(is_there, ..)| *is_there).map(|(_, name, text)| (name, text));
         let is_disabled = person.status() == PersonStatus::Disabled;
-        let acts = Act::ALL.into_iter().filter(|act| match act {
+        let is_own = self.is_own(&person.id);
+        let acts = Act::ALL.into_iter().filter(|act| !(is_own && act.is_for_others()));
+        let acts = acts.filter(|act| match act {
             Act::RemovePassword => has_password == Some(true),
-            Act::Disable => is_writable && !is_disabled && !self.is_own(&person.id),
+            Act::Disable => is_writable && !is_disabled,
             Act::Enable => is_writable && is_disabled,
-            Act::Delete => is_writable && !self.is_own(&person.id),
+            Act::Delete => is_writable,
             Act::ResetFactors | Act::SignOut => act.is_available(services),
         });
         let acts = acts.map(|act| (act.name(), act.text(texts).link));

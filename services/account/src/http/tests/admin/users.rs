@@ -72,21 +72,54 @@ async fn refused_values_are_explained_next_to_their_fields() {
 /// Row [N5](../../../../../../docs/security-requirements.md#n5).
 #[tokio::test]
 async fn administrators_do_not_lock_themselves_out() {
-    let bench = AdminBench::new().await;
+    let (bench, stub) = AdminBench::with_stub().await;
     let mut admin = bench.browser("admin");
     let page = admin.get(&bench.path_of("admin", "")).await.page;
-    assert!(!page.contains("/disable\"") && !page.contains("/delete\""), "{page}");
-    for act in ["/disable", "/delete"] {
+    let acts = ["/disable", "/delete", "/remove-password", "/reset-factors"];
+    assert!(!acts.iter().any(|act| page.contains(&format!("{act}\""))), "{page}");
+    let of_marie = admin.get(&bench.path_of("marie", "")).await.page;
+    assert!(of_marie.contains("/remove-password\"") && of_marie.contains("/reset-factors\""), "{of_marie}");
+    for act in acts {
         let path = bench.path_of("admin", act);
         assert_eq!(admin.get(&path).await.status, StatusCode::BAD_REQUEST, "{act}");
         assert_eq!(admin.post(&path, &[]).await.status, StatusCode::BAD_REQUEST, "{act}");
     }
+    let calls = stub.calls();
+    assert!(!calls.iter().any(|call| call == "RemovePassword" || call == "ResetFactors"), "{calls:?}");
     let path = bench.path_of("admin", "/roles");
     let csrf = admin.get(&path).await.field("csrf", 1);
     let refused = admin.post(&path, &[("csrf", &csrf), ("role", "user")]).await;
     assert!(refused.status == StatusCode::BAD_REQUEST && refused.page.contains("role=\"alert\""), "{}", refused.page);
     let page = admin.get(&bench.path_of("admin", "")).await.page;
     assert!(page.contains("<bdi>Administrator</bdi>"), "{page}");
+}
+
+/// Row [N7](../../../../../../docs/security-requirements.md#n7).
+#[tokio::test]
+async fn user_is_deleted_with_password_factors_and_tokens_and_a_failure_can_be_repeated() {
+    let (bench, stub) = AdminBench::with_stub().await;
+    let mut admin = bench.browser("admin");
+    let path = bench.path_of("marie", "/delete");
+    let csrf = admin.get(&path).await.field("csrf", 1);
+    let form = [("csrf", &*csrf), ("username", "marie")];
+    let unavailable = || status::grpc(status::Kind::Unavailable, "auth-app cannot be reached");
+    stub.fail("RevokeTokens", unavailable());
+    let failed = admin.post(&path, &form).await;
+    assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(failed.page.contains("Removed so far: password, second factors."), "{}", failed.page);
+    assert_eq!(admin.get(&bench.path_of("marie", "")).await.status, StatusCode::OK, "the user is still there");
+
+    stub.recover();
+    stub.fail("EndAllUserSessions", unavailable());
+    let csrf = failed.field("csrf", 1);
+    let form = [("csrf", &*csrf), ("username", "marie")];
+    let failed = admin.post(&path, &form).await;
+    assert!(failed.page.contains("second factors, app tokens, account."), "{}", failed.page);
+    stub.recover();
+    stub.calls();
+    let deleted = admin.post(&path, &form).await;
+    assert_eq!(deleted.location(), "/admin/users?done=deleted", "{}", deleted.page);
+    assert!(stub.calls().iter().any(|call| call == "EndAllUserSessions"), "the sessions of a user who is gone end");
 }
 
 #[tokio::test]
