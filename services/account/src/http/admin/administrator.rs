@@ -2,6 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
+use authn::{DirectoryError, Groups, UserId};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
@@ -98,6 +99,25 @@ impl Administrator {
     /// The page that says that there is no such page.
     pub(super) fn not_found(&self) -> Response {
         error::not_found(&self.context())
+    }
+
+    /// Whether the directory has a user with this identifier.
+    ///
+    /// # Errors
+    /// The page that says that the directory does not answer.
+    pub(super) async fn is_in_directory(&self, id: &str) -> Result<bool, Response> {
+        let user = UserId { opaque_id: id.to_owned(), ..UserId::default() };
+        match self.signed_in.state.directory.user(&user, Groups::Skip).await {
+            Ok(_) => Ok(true),
+            Err(DirectoryError::NotFound | DirectoryError::Malformed(_)) => Ok(false),
+            Err(error) => Err(self.failure(&status::grpc(error.kind(), error.to_string()))),
+        }
+    }
+
+    /// The page that says that there is no such user.
+    pub(super) fn no_such_user(&self) -> Response {
+        let texts = self.texts();
+        self.context().message(StatusCode::NOT_FOUND, texts.gone_title, texts.nobody)
     }
 
     /// The page that says that nothing was done, for a form that is not ours.

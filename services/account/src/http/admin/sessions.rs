@@ -26,7 +26,7 @@ use super::account_administrator::AccountAdministrator;
 use super::administrator::Administrator;
 use super::confirm::Confirm;
 use super::link::with_query;
-use super::user_names::{UserNames, distinct, identifier};
+use super::user_names::{NamedUser, UserNames, distinct};
 use crate::config::ADMIN;
 use crate::state::AccountState;
 
@@ -94,6 +94,8 @@ struct List<'a> {
     words: &'static AccessWords,
     done: Option<&'static str>,
     user: &'a str,
+    /// Whether there is no such user.
+    is_nobody: bool,
     rows: Vec<Row>,
     next: Option<String>,
     csrf: String,
@@ -116,14 +118,16 @@ async fn list(sessions: AccountAdministrator, RawQuery(query): RawQuery) -> Resu
     let query = Parameters::of_query(query.as_deref()).map_err(|_| administrator.not_found())?;
     let user = query.one("user", MAX_TEXT).map_err(|_| administrator.not_found())?.unwrap_or_default().trim();
     let after = query.one("after", MAX_TEXT).map_err(|_| administrator.not_found())?.unwrap_or_default();
-    let user_id = identifier(state, user).await;
-    let user_id = user_id.map_err(|error| administrator.failure(&status::grpc(error.kind(), error.to_string())))?;
-    let message =
-        ListUserSessionsRequest { user: user_id.clone().map(with_id), page_size: PAGE, page_token: after.to_owned() };
+    let named = NamedUser::find(state, user).await;
+    let named = named.map_err(|error| administrator.failure(&status::grpc(error.kind(), error.to_string())))?;
+    let user_id = named.id().map(str::to_owned);
+    let message = ListUserSessionsRequest { user: user_id.map(with_id), page_size: PAGE, page_token: after.to_owned() };
     let listed = sessions.api.clone().list_user_sessions(administrator.signed_in.on_behalf().call(message)).await;
     let listed = listed.map_err(|status| administrator.failure(&status))?.into_inner();
     let names = UserNames::find(state, distinct(listed.sessions.iter().map(|session| session.user_id.as_str()))).await;
     let sessions_path = administrator.path(SESSIONS);
+    // an identifier on a page behind the first one has rows before
+    let has_rows = !listed.sessions.is_empty() || !after.is_empty();
     let next = Some(listed.next_page_token).filter(|next| !next.is_empty());
     let (browser, cookie) = administrator.signed_in.browser();
     let page = List {
@@ -137,11 +141,12 @@ async fn list(sessions: AccountAdministrator, RawQuery(query): RawQuery) -> Resu
             _ => None,
         },
         user,
+        is_nobody: named.is_nobody(has_rows),
         rows: listed.sessions.into_iter().map(|session| Row::new(administrator, session, &names)).collect(),
         next: next.map(|next| with_query(&sessions_path, &[("user", user), ("after", &next)])),
         csrf: administrator.signed_in.csrf(&browser, END_FORM),
         end_path: administrator.path(END),
-        end_all_path: user_id.map(|id| with_query(&administrator.path(END_ALL), &[("user", &id)])),
+        end_all_path: named.existing(has_rows).map(|id| with_query(&administrator.path(END_ALL), &[("user", id)])),
         end_everyone_path: administrator.path(END_EVERYONE),
         sessions_path,
     };
@@ -167,6 +172,7 @@ async fn confirm_end_all(sessions: AccountAdministrator, RawQuery(query): RawQue
     administrator.recent_sign_in(&path).await?;
     let (context, state) = (administrator.context(), &administrator.signed_in.state);
     let texts = access_text(context.language);
+    sessions.require_user(user_id).await?;
     let name = UserNames::find(state, distinct([user_id])).await.of(user_id);
     let title = texts.end_all_title.with(&name);
     let (browser, cookie) = administrator.signed_in.browser();
@@ -185,6 +191,22 @@ async fn confirm_end_all(sessions: AccountAdministrator, RawQuery(query): RawQue
         cancel_path: with_query(&administrator.path(SESSIONS), &[("user", user_id)]),
     };
     Ok(with_cookies(context.respond(StatusCode::OK, &page), cookie))
+}
+
+impl AccountAdministrator {
+    /// Requires that the directory has a user with this identifier, or that sessions of one who is gone are left: nothing would be ended
+    /// otherwise, and the page would say that it is.
+    async fn require_user(&self, id: &str) -> Result<(), Response> {
+        let administrator = &self.administrator;
+        if administrator.is_in_directory(id).await? {
+            return Ok(());
+        }
+        let message =
+            ListUserSessionsRequest { user: Some(with_id(id.to_owned())), page_size: 1, ..Default::default() };
+        let listed = self.api.clone().list_user_sessions(administrator.signed_in.on_behalf().call(message)).await;
+        let listed = listed.map_err(|status| administrator.failure(&status))?.into_inner();
+        if listed.sessions.is_empty() { Err(administrator.no_such_user()) } else { Ok(()) }
+    }
 }
 
 /// The purpose of the form that signs the user with this identifier out.

@@ -34,6 +34,8 @@ pub(super) struct AdminText {
     pub(super) sign_in_again: &'static str,
     pub(super) gone_title: &'static str,
     pub(super) gone: &'static str,
+    /// For a user who is named in an address.
+    pub(super) nobody: &'static str,
     pub(super) refused_title: &'static str,
     pub(super) refused: &'static str,
 

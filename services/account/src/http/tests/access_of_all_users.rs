@@ -237,6 +237,34 @@ async fn administrator_ends_sessions_of_one_user_or_of_all() {
     assert!(done.page.contains("All users are signed out") && world.left().is_empty(), "{}", done.page);
 }
 
+#[tokio::test]
+async fn acts_on_a_user_are_offered_for_those_that_there_are() {
+    let world = World::new().await;
+    world
+        .idp
+        .lists()
+        .sessions
+        .push(AccountSession { user_id: "id-of-one-who-is-gone".to_owned(), ..session("x", "left") });
+    let phone = world.token("einstein", "phone").await;
+    let mut admin = world.admin();
+    for (list, act) in [(SESSIONS, "end-all"), (TOKENS, "revoke-all")] {
+        for named in ["Einstein", "id-of-einstein", "einstein@example.org"] {
+            let found = admin.get(&format!("{list}?user={named}")).await.page;
+            assert!(found.contains(&format!("{act}?user=id-of-einstein")), "{named}: {found}");
+        }
+        let unknown = admin.get(&format!("{list}?user=einstien")).await.page;
+        assert!(unknown.contains("There is no such user.") && !unknown.contains(act), "{unknown}");
+        let confirm = admin.get(&format!("{list}/{act}?user=einstien")).await;
+        assert!(confirm.status == StatusCode::NOT_FOUND && confirm.page.contains("There is no such user."));
+    }
+    let gone = admin.get(&format!("{SESSIONS}?user=id-of-one-who-is-gone")).await.page;
+    assert!(gone.contains("end-all?user=id-of-one-who-is-gone"), "{gone}");
+    let form_path = format!("{SESSIONS}/end-all?user=id-of-one-who-is-gone");
+    let csrf = admin.get(&form_path).await.field("csrf", 1);
+    admin.post(&form_path, &[("csrf", &csrf)]).await;
+    assert!(!world.left().contains(&"left".to_owned()) && world.accepts("einstein", &phone).await);
+}
+
 /// Row [N43](../../../../docs/security-requirements.md#n43).
 #[tokio::test]
 async fn audit_log_is_filtered_and_described() {

@@ -13,6 +13,7 @@ pub(super) const TEXT: AdminText = AdminText {
     sign_in_again: "Neu anmelden",
     gone_title: "Nicht gefunden",
     gone: "Diesen Eintrag gibt es nicht mehr. Vielleicht hat ihn jemand anderes entfernt.",
+    nobody: "Es gibt kein solches Konto.",
     refused_title: "Es wurde nichts geändert",
     refused: "Die Anfrage kann so nicht erfüllt werden. Die Einzelheiten sagen, warum.",
     users: "Personen",

@@ -13,6 +13,7 @@ pub(super) const TEXT: AdminText = AdminText {
     sign_in_again: "Sign in again",
     gone_title: "Not found",
     gone: "This entry no longer exists. Someone else may have removed it.",
+    nobody: "There is no such user.",
     refused_title: "Nothing has been changed",
     refused: "The request cannot be fulfilled as it stands. The details say why.",
     users: "Users",

@@ -13,6 +13,7 @@ pub(super) const TEXT: AdminText = AdminText {
     sign_in_again: "Se connecter à nouveau",
     gone_title: "Introuvable",
     gone: "Cette entrée n’existe plus. Elle a peut-être été supprimée entre-temps.",
+    nobody: "Ce compte n’existe pas.",
     refused_title: "Rien n’a été modifié",
     refused: "La demande ne peut pas être traitée telle quelle. Les détails en donnent la raison.",
     users: "Comptes",
