@@ -55,6 +55,8 @@ pub(super) struct AdminText {
     pub(super) remove: &'static str,
     /// Above a form with errors.
     pub(super) not_saved: &'static str,
+    /// At a value that someone else has changed, with what is stored now.
+    pub(super) changed_meanwhile: Phrase,
 
     // a new user
     pub(super) new_user: &'static str,

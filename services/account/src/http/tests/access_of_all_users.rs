@@ -246,6 +246,7 @@ async fn acts_on_a_user_are_offered_for_those_that_there_are() {
         .sessions
         .push(AccountSession { user_id: "id-of-one-who-is-gone".to_owned(), ..session("x", "left") });
     let phone = world.token("einstein", "phone").await;
+    world.bench.change("einstein", |user| User { mail: "einstein@example.org".to_owned(), ..user });
     let mut admin = world.admin();
     for (list, act) in [(SESSIONS, "end-all"), (TOKENS, "revoke-all")] {
         for named in ["Einstein", "id-of-einstein", "einstein@example.org"] {

@@ -27,6 +27,9 @@ pub(super) const TEXT: AdminText = AdminText {
     save: "Speichern",
     remove: "Entfernen",
     not_saved: "Es wurde nichts gespeichert. Berichtigen Sie die markierten Felder.",
+    changed_meanwhile: Phrase(
+        "Es wurde nichts gespeichert: Jemand anderes hat das inzwischen geändert. Jetzt gespeichert: {}. Das Formular enthält Ihre Eingabe; speichern Sie noch einmal, um es zu ersetzen.",
+    ),
     new_user: "Neue Person",
     create_user: "Person anlegen",
     username_hint: "Er kann später nicht geändert werden.",

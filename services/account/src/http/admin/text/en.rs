@@ -27,6 +27,9 @@ pub(super) const TEXT: AdminText = AdminText {
     save: "Save",
     remove: "Remove",
     not_saved: "Nothing has been saved. Correct the fields that are marked.",
+    changed_meanwhile: Phrase(
+        "Nothing has been saved: someone else has changed this in the meantime. Now stored: {}. The form has what you entered; save again to replace it.",
+    ),
     new_user: "New user",
     create_user: "Create user",
     username_hint: "It cannot be changed later.",

@@ -27,6 +27,9 @@ pub(super) const TEXT: AdminText = AdminText {
     save: "Enregistrer",
     remove: "Retirer",
     not_saved: "Rien n’a été enregistré. Corrigez les champs signalés.",
+    changed_meanwhile: Phrase(
+        "Rien n’a été enregistré\u{a0}: cette valeur a été modifiée entre-temps. Valeur enregistrée\u{a0}: {}. Le formulaire contient votre saisie\u{a0}; enregistrez à nouveau pour la remplacer.",
+    ),
     new_user: "Nouveau compte",
     create_user: "Créer le compte",
     username_hint: "Il ne peut pas être modifié par la suite.",

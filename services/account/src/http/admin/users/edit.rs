@@ -14,6 +14,7 @@ use web::form::Parameters;
 use web::response::see_other;
 
 use super::super::super::page::{Navigation, Page};
+use super::super::super::shown_value::Difference;
 use super::super::super::tokens::time;
 use super::super::administrator::SignInFirst;
 use super::super::field::Field;
@@ -33,6 +34,8 @@ pub(super) struct Entered {
     mail: String,
     /// The field that is wrong, and why.
     error: Option<(&'static str, &'static str)>,
+    /// The fields whose stored values someone else has changed since they were shown.
+    conflicts: Vec<&'static str>,
     /// The name of a group to add.
     group: String,
     group_error: Option<&'static str>,
@@ -59,6 +62,8 @@ impl Entered {
     fn status(&self) -> StatusCode {
         if self.sign_in.is_some() {
             StatusCode::FORBIDDEN
+        } else if !self.conflicts.is_empty() {
+            StatusCode::CONFLICT
         } else if self.error.is_some() || self.group_error.is_some() {
             StatusCode::BAD_REQUEST
         } else {
@@ -185,14 +190,21 @@ impl UserAdministrator {
             (&self.administrator, self.administrator.context(), self.administrator.texts());
         let (is_writable, has_password) = (self.is_writable(&person.id).await, self.has_password(&person.id).await);
         let words = context.words();
-        let errors = |name: &str| entered.error.filter(|(field, _)| *field == name).map(|(_, text)| text.to_owned());
+        let errors = |name: &str, stored: &str| {
+            let error = entered.error.filter(|(field, _)| *field == name).map(|(_, text)| text.to_owned());
+            let stored = if stored.is_empty() { words.none } else { stored };
+            let conflict = entered.conflicts.contains(&name).then(|| texts.changed_meanwhile.with(stored));
+            error.into_iter().chain(conflict)
+        };
         let fields = || {
             vec![
                 Field::text("display_name", words.name, &entered.display_name)
                     .required()
-                    .with_errors(errors("display_name")),
+                    .stored(&person.display_name)
+                    .with_errors(errors("display_name", &person.display_name)),
                 Field { input_type: "email", ..Field::text("mail", words.mail, &entered.mail) }
-                    .with_errors(errors("mail")),
+                    .stored(&person.mail)
+                    .with_errors(errors("mail", &person.mail)),
             ]
         };
         let day = |seconds: i64| {
@@ -247,19 +259,37 @@ pub(super) async fn save(
     let fields = user.administrator.signed_in.own_form(&form(&id), &body);
     let fields = fields.ok_or_else(|| user.administrator.forgery())?;
     let value = |name: &str| fields.text(name).trim().to_owned();
-    let entered = Entered { display_name: value("display_name"), mail: value("mail"), ..Entered::default() };
     let person = user.user(&id).await?;
-    if entered.mail != person.mail
+    let difference = |name: &str, entered: &str, stored: &str| {
+        Difference::of(&fields, name, (entered, stored), |text| text.trim().to_owned())
+    };
+    let (name, mail) = (value("display_name"), value("mail"));
+    let name_difference = difference("display_name", &name, &person.display_name);
+    let mail_difference = difference("mail", &mail, &person.mail);
+    // what the form leaves as it was is not written, and shown as it is stored
+    let changed = |difference: Difference, entered: String| (difference != Difference::Unchanged).then_some(entered);
+    let (name, mail) = (changed(name_difference, name), changed(mail_difference, mail));
+    let entered = Entered {
+        display_name: name.clone().unwrap_or_else(|| person.display_name.clone()),
+        mail: mail.clone().unwrap_or_else(|| person.mail.clone()),
+        ..Entered::default()
+    };
+    let fields = [("display_name", name_difference), ("mail", mail_difference)];
+    let conflicts = fields.into_iter().filter(|(_, difference)| *difference == Difference::Conflict);
+    let conflicts: Vec<_> = conflicts.map(|(name, _)| name).collect();
+    if !conflicts.is_empty() {
+        return Ok(user.edit_page(&person, &Entered { conflicts, ..entered }, None).await);
+    }
+    if mail.is_some()
         && let Some(sign_in) = user.administrator.sign_in_first(&user.path_of(&id, "")).await?
     {
         return Ok(user.edit_page(&person, &Entered { sign_in: Some(sign_in), ..entered }, None).await);
     }
-    let message = UpdateUserRequest {
-        user: Some(by_id(&id)),
-        display_name: Some(entered.display_name.clone()),
-        mail: Some(entered.mail.clone()),
-        ..UpdateUserRequest::default()
-    };
+    if name.is_none() && mail.is_none() {
+        return Ok(see_other(&user.path_of(&id, &format!("?done={SAVED}"))));
+    }
+    let message =
+        UpdateUserRequest { user: Some(by_id(&id)), display_name: name, mail, ..UpdateUserRequest::default() };
     let Err(status) = user.users.update_user(user.administrator.signed_in.on_behalf().call(message)).await else {
         return Ok(see_other(&user.path_of(&id, &format!("?done={SAVED}"))));
     };

@@ -94,6 +94,65 @@ async fn administrators_do_not_lock_themselves_out() {
     assert!(page.contains("<bdi>Administrator</bdi>"), "{page}");
 }
 
+/// Row [N8](../../../../../../docs/security-requirements.md#n8).
+#[tokio::test]
+async fn form_overwrites_nothing_that_someone_else_has_changed_meanwhile() {
+    let bench = AdminBench::new().await;
+    let mut admin = bench.browser("admin");
+    let (path, roles, profile) =
+        (bench.path_of("marie", ""), bench.path_of("marie", "/roles"), bench.path_of("marie", "/profile"));
+    let csrf = admin.get(&path).await.field("csrf", 2);
+    let change = |display_name, mail, shown_mail| {
+        [
+            ("csrf", &*csrf),
+            ("display_name", display_name),
+            ("shown_display_name", "MARIE"),
+            ("mail", mail),
+            ("shown_mail", shown_mail),
+        ]
+    };
+    assert!(admin.post(&path, &change("MARIE", "one@example.org", "")).await.location().ends_with("?done=saved"));
+    // an old form that changes the name alone
+    assert!(admin.post(&path, &change("Marie", "", "")).await.location().ends_with("?done=saved"));
+    let page = admin.get(&path).await;
+    assert!(page.page.contains("value=\"one@example.org\"") && page.page.contains("value=\"Marie\""), "{}", page.page);
+    // an old form that changes the mail address too
+    let conflict = admin.post(&path, &change("MARIE", "two@example.org", "")).await;
+    assert_eq!(conflict.status, StatusCode::CONFLICT);
+    assert!(conflict.page.contains("Now stored: one@example.org."), "{}", conflict.page);
+    assert!(conflict.page.contains("value=\"two@example.org\""), "what was entered stays: {}", conflict.page);
+    assert_eq!(conflict.field("shown_mail", 1), "one@example.org");
+    assert_eq!(conflict.field("shown_display_name", 1), "Marie", "what the form did not change is as it is stored");
+    assert!(
+        admin.post(&path, &change("MARIE", "two@example.org", "one@example.org")).await.location().contains("done=")
+    );
+
+    let form = admin.get(&roles).await;
+    let (csrf, shown) = (form.field("csrf", 1), form.field("shown_roles", 1));
+    let form = |role| [("csrf", &*csrf), ("shown_roles", &*shown), ("role", role)];
+    assert!(admin.post(&roles, &form("guest")).await.location().ends_with("?done=roles"));
+    let conflict = admin.post(&roles, &form("admin")).await;
+    assert!(
+        conflict.status == StatusCode::CONFLICT && conflict.page.contains("Now stored: Guest."),
+        "{}",
+        conflict.page
+    );
+    let page = admin.get(&path).await.page;
+    assert!(page.contains("<bdi>Guest</bdi>") && !page.contains("<bdi>Administrator</bdi>"), "{page}");
+
+    let csrf = admin.get(&profile).await.field("csrf", 1);
+    let form = |nickname| [("csrf", &*csrf), ("nickname", nickname), ("shown_nickname", "")];
+    assert!(admin.post(&profile, &form("Manya")).await.location().ends_with("?done=profile"));
+    assert!(admin.post(&profile, &form("")).await.location().ends_with("?done=profile"), "this form changes nothing");
+    let conflict = admin.post(&profile, &form("Maria")).await;
+    assert!(
+        conflict.status == StatusCode::CONFLICT && conflict.page.contains("Now stored: Manya."),
+        "{}",
+        conflict.page
+    );
+    assert!(admin.get(&profile).await.page.contains("value=\"Manya\""));
+}
+
 /// Row [N7](../../../../../../docs/security-requirements.md#n7).
 #[tokio::test]
 async fn user_is_deleted_with_password_factors_and_tokens_and_a_failure_can_be_repeated() {
