@@ -30,6 +30,10 @@ pub(super) struct AdminText {
     /// Above a form that still has what was entered.
     pub(super) recent_needed_again: &'static str,
     pub(super) second_factor_needed: &'static str,
+    /// The credential comes from no session of idp.
+    pub(super) no_session: &'static str,
+    /// There is no idp.
+    pub(super) no_provider: &'static str,
     /// The link to the sign-in.
     pub(super) sign_in_again: &'static str,
     pub(super) gone_title: &'static str,

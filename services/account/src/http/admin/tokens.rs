@@ -254,6 +254,7 @@ async fn list(tokens: TokenAdministrator, RawQuery(query): RawQuery) -> Result<R
         revoke_path: administrator.path(REVOKE),
         revoke_all_path: named
             .existing(has_rows)
+            .filter(|_| administrator.has_sign_ins())
             .map(|id| with_query(&administrator.path(REVOKE_ALL), &[("user", id)])),
         tokens_path,
     };

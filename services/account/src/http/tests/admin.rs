@@ -33,6 +33,13 @@ impl AdminBench {
 
     /// The pages with what `extend` adds to users, whose directory it gets.
     async fn with(extend: impl AsyncFnOnce(Administration, Arc<dyn Directory>) -> Administration) -> Self {
+        Self::build(extend, true).await
+    }
+
+    async fn build(
+        extend: impl AsyncFnOnce(Administration, Arc<dyn Directory>) -> Administration,
+        has_idp: bool,
+    ) -> Self {
         let (folder, context) = (tempfile::tempdir().expect("a folder"), context());
         let config = ::users::Config {
             database_url: format!("sqlite://{}/users.db", folder.path().display()).into(),
@@ -58,7 +65,7 @@ impl AdminBench {
         let administration = extend(administration, Arc::clone(&opened.directory)).await;
         let services = (SelfService::default(), administration);
         let directories = (MemoryDirectory::new([]), opened.directory);
-        let bench = Box::pin(Bench::over(directories, services, true, "")).await;
+        let bench = Box::pin(Bench::over(directories, services, has_idp, "")).await;
         let this = Self { bench, users, _folder: folder };
         this.signed_in(Duration::ZERO, "1", false);
         this
@@ -74,6 +81,16 @@ impl AdminBench {
             administration.with_auth_basic(service.clone()).with_auth_app(service.clone()).with_idp(service)
         });
         (bench.await, stub)
+    }
+
+    /// The pages with a stand-in for auth-basic and auth-app, where no idp runs.
+    async fn without_idp() -> Self {
+        let stub = StubService::default();
+        stub.known().answers.insert("HasPassword", b"\x08\x01");
+        let extend = async |administration: Administration, _: Arc<dyn Directory>| {
+            administration.with_auth_basic(stub.clone()).with_auth_app(stub.clone())
+        };
+        Self::build(extend, false).await
     }
 
     fn user(&self, name: &str) -> User {

@@ -39,6 +39,8 @@ struct GroupPage<'a> {
     navigation: Navigation<'a>,
     texts: &'static AdminText,
     done: Option<&'static str>,
+    /// Whether there are forms, which need a recent sign-in.
+    has_forms: bool,
     sign_in: Option<SignInFirst>,
     rows: Vec<Row>,
     /// The page with the members behind these.
@@ -103,6 +105,7 @@ impl UserAdministrator {
             navigation: administrator.navigation(AdminSection::Groups),
             texts,
             done: view.done,
+            has_forms: administrator.has_sign_ins(),
             sign_in: view.sign_in,
             rows: listed.members.into_iter().map(row).collect(),
             next: next.map(|next| self.path_of_group(id, &format!("?after={next}"))),

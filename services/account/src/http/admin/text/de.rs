@@ -10,6 +10,8 @@ pub(super) const TEXT: AdminText = AdminText {
     recent_needed: "Es wurde nichts geändert. Dafür darf Ihre Anmeldung höchstens zehn Minuten alt sein. Melden Sie sich neu an, und wiederholen Sie, was Sie tun wollten.",
     recent_needed_again: "Es wurde nichts geändert. Dafür darf Ihre Anmeldung höchstens zehn Minuten alt sein. Melden Sie sich in einem anderen Tab neu an, und senden Sie dieses Formular dann noch einmal: Was Sie eingegeben haben, steht noch da.",
     second_factor_needed: "Wer verwaltet und einen zweiten Faktor hat, meldet sich damit an. Es wurde nichts geändert.",
+    no_session: "Es wurde nichts geändert. Sie sind nicht beim Provider dieser Installation angemeldet, oder Ihre Sitzung dort ist beendet. Melden Sie sich neu an. Kommt diese Seite wieder, verwenden Sie die Befehle auf dem Server: „doorward user --help“ und „doorward group --help“ zeigen sie.",
+    no_provider: "Es wurde nichts geändert. Diese Installation läuft ohne eigenen Provider, daher ist nicht bekannt, wann Sie sich angemeldet haben. Verwenden Sie die Befehle auf dem Server: „doorward user --help“ und „doorward group --help“ zeigen sie.",
     sign_in_again: "Neu anmelden",
     gone_title: "Nicht gefunden",
     gone: "Diesen Eintrag gibt es nicht mehr. Vielleicht hat ihn jemand anderes entfernt.",

@@ -10,6 +10,8 @@ pub(super) const TEXT: AdminText = AdminText {
     recent_needed: "Nothing has been changed. For this, your sign-in must be at most ten minutes old. Sign in again, and repeat what you wanted to do.",
     recent_needed_again: "Nothing has been changed. For this, your sign-in must be at most ten minutes old. Sign in again in another tab, then send this form once more: what you entered is still here.",
     second_factor_needed: "Administrators who have a second factor sign in with it. Nothing has been changed.",
+    no_session: "Nothing has been changed. Your sign-in is not one at the provider of this installation, or its session has ended. Sign in again. If this page comes back, use the commands on the server: “doorward user --help” and “doorward group --help” list them.",
+    no_provider: "Nothing has been changed. This installation runs without its own provider, so that it is not known when you have signed in. Use the commands on the server: “doorward user --help” and “doorward group --help” list them.",
     sign_in_again: "Sign in again",
     gone_title: "Not found",
     gone: "This entry no longer exists. Someone else may have removed it.",

@@ -10,6 +10,8 @@ pub(super) const TEXT: AdminText = AdminText {
     recent_needed: "Rien n’a été modifié. Pour cela, votre connexion doit dater de dix minutes au plus. Connectez-vous à nouveau, puis recommencez.",
     recent_needed_again: "Rien n’a été modifié. Pour cela, votre connexion doit dater de dix minutes au plus. Connectez-vous à nouveau dans un autre onglet, puis renvoyez ce formulaire\u{a0}: votre saisie est toujours là.",
     second_factor_needed: "L’administration exige le second facteur des comptes qui en ont un. Rien n’a été modifié.",
+    no_session: "Rien n’a été modifié. Votre connexion ne vient pas du fournisseur de cette installation, ou sa session a pris fin. Connectez-vous à nouveau. Si cette page revient, utilisez les commandes sur le serveur\u{a0}: «\u{a0}doorward user --help\u{a0}» et «\u{a0}doorward group --help\u{a0}» en donnent la liste.",
+    no_provider: "Rien n’a été modifié. Cette installation n’a pas de fournisseur à elle, si bien que la date de votre connexion n’est pas connue. Utilisez les commandes sur le serveur\u{a0}: «\u{a0}doorward user --help\u{a0}» et «\u{a0}doorward group --help\u{a0}» en donnent la liste.",
     sign_in_again: "Se connecter à nouveau",
     gone_title: "Introuvable",
     gone: "Cette entrée n’existe plus. Elle a peut-être été supprimée entre-temps.",

@@ -97,6 +97,8 @@ struct UserPage<'a> {
     roles: Vec<&'a str>,
     created: Option<LocalizedTime>,
     updated: Option<LocalizedTime>,
+    /// Whether the mail address and the groups can be changed here, which needs a recent sign-in.
+    is_fully_writable: bool,
     /// `None` if the user cannot be changed here.
     fields: Option<Vec<Field>>,
     groups: Vec<Membership>,
@@ -152,18 +154,18 @@ impl UserAdministrator {
     /// The links to what can be done with a user.
     fn links(&self, person: &Person, is_writable: bool, has_password: Option<bool>) -> Vec<Link> {
         let (texts, services) = (self.administrator.texts(), &self.administrator.signed_in.state.administration);
-        let has_accounts = services.accounts.is_some();
+        let (has_accounts, has_sign_ins) = (services.accounts.is_some(), self.administrator.has_sign_ins());
         let pages = [
             (has_accounts, "access", texts.access),
             (has_accounts, "activity", texts.activity),
             (is_writable && services.profiles.is_some(), "profile", texts.profile),
-            (is_writable, "roles", texts.change_roles),
-            (has_password.is_some(), "password", texts.set_password),
+            (is_writable && has_sign_ins, "roles", texts.change_roles),
+            (has_password.is_some() && has_sign_ins, "password", texts.set_password),
         ];
         let pages = pages.into_iter().filter(|(is_there, ..)| *is_there).map(|(_, name, text)| (name, text));
         let is_disabled = person.status() == PersonStatus::Disabled;
         let is_own = self.is_own(&person.id);
-        let acts = Act::ALL.into_iter().filter(|act| !(is_own && act.is_for_others()));
+        let acts = Act::ALL.into_iter().filter(|act| has_sign_ins && !(is_own && act.is_for_others()));
         let acts = acts.filter(|act| match act {
             Act::RemovePassword => has_password == Some(true),
             Act::Disable => is_writable && !is_disabled,
@@ -197,15 +199,17 @@ impl UserAdministrator {
             error.into_iter().chain(conflict)
         };
         let fields = || {
-            vec![
+            let mail = Field { input_type: "email", ..Field::text("mail", words.mail, &entered.mail) };
+            let mail = mail.stored(&person.mail).with_errors(errors("mail", &person.mail));
+            let mut fields = vec![
                 Field::text("display_name", words.name, &entered.display_name)
                     .required()
                     .stored(&person.display_name)
                     .with_errors(errors("display_name", &person.display_name)),
-                Field { input_type: "email", ..Field::text("mail", words.mail, &entered.mail) }
-                    .stored(&person.mail)
-                    .with_errors(errors("mail", &person.mail)),
-            ]
+            ];
+            // it needs a recent sign-in
+            fields.extend(Some(mail).filter(|_| administrator.has_sign_ins()));
+            fields
         };
         let day = |seconds: i64| {
             let time = time(seconds).filter(|_| seconds > 0);
@@ -225,6 +229,7 @@ impl UserAdministrator {
             roles: person.roles.iter().map(|role| role_name(words, role)).collect(),
             created: day(person.created),
             updated: day(person.updated),
+            is_fully_writable: is_writable && administrator.has_sign_ins(),
             fields: is_writable.then(fields),
             groups: groups.map(|(id, name)| Membership { id: id.clone(), name: name.clone() }).collect(),
             group: Field::text("group", texts.group_name, &entered.group).required().with_errors(group_error),
@@ -258,12 +263,13 @@ pub(super) async fn save(
 ) -> Result<Response, Response> {
     let fields = user.administrator.signed_in.own_form(&form(&id), &body);
     let fields = fields.ok_or_else(|| user.administrator.forgery())?;
-    let value = |name: &str| fields.text(name).trim().to_owned();
     let person = user.user(&id).await?;
     let difference = |name: &str, entered: &str, stored: &str| {
         Difference::of(&fields, name, (entered, stored), |text| text.trim().to_owned())
     };
-    let (name, mail) = (value("display_name"), value("mail"));
+    // a field that was not on the page stays as it is
+    let value = |name: &str, stored: &str| fields.first(name).unwrap_or(stored).trim().to_owned();
+    let (name, mail) = (value("display_name", &person.display_name), value("mail", &person.mail));
     let name_difference = difference("display_name", &name, &person.display_name);
     let mail_difference = difference("mail", &mail, &person.mail);
     // what the form leaves as it was is not written, and shown as it is stored
