@@ -33,7 +33,7 @@ use super::user_names::{NamedUser, UserNames, distinct};
 use crate::config::ADMIN;
 use crate::state::AccountState;
 use crate::transport::Transport;
-use row::{Row, TOKEN};
+use row::{Row, TOKEN, revoke_form};
 
 /// The path of the search, below that of the administration.
 pub(super) const TOKENS: &str = "/tokens";
@@ -41,8 +41,6 @@ pub(super) const TOKENS: &str = "/tokens";
 const REVOKE: &str = "/tokens/revoke";
 /// The path of the form that revokes all of a user.
 const REVOKE_ALL: &str = "/tokens/revoke-all";
-/// The purpose of the form that revokes one.
-const REVOKE_FORM: &str = "admin-revoke-token";
 /// How many a page shows.
 const PAGE: u32 = 50;
 /// How many searches one page makes at most to find its first tokens: each looks through a limited number.
@@ -137,7 +135,6 @@ struct List<'a> {
     expiry: Vec<Choice>,
     rows: Vec<Row>,
     next: Option<String>,
-    csrf: String,
     tokens_path: String,
     revoke_path: String,
     /// The page that revokes all of the user who is searched for.
@@ -151,7 +148,6 @@ struct Show<'a> {
     navigation: Navigation<'a>,
     texts: &'static AccessText,
     row: Row,
-    csrf: String,
     tokens_path: String,
     revoke_path: String,
 }
@@ -212,9 +208,9 @@ async fn list(tokens: TokenAdministrator, RawQuery(query): RawQuery) -> Result<R
     let query = Parameters::of_query(query.as_deref()).map_err(|_| administrator.not_found())?;
     let entered = Entered::read(&query).map_err(|_| administrator.not_found())?;
     let after = query.one("after", MAX_TEXT).map_err(|_| administrator.not_found())?.unwrap_or_default();
-    let named = tokens.named(&entered.user).await?;
+    let searched = tokens.named(&entered.user).await?;
     let request = SearchTokensRequest {
-        owner: named.id().map(str::to_owned).map(with_id),
+        owner: searched.id().map(str::to_owned).map(with_id),
         label: entered.label.clone(),
         unused_since: tokens.seconds(&entered.unused, &UNUSED_DAYS, true),
         expires_before: tokens.seconds(&entered.expires, &EXPIRY_DAYS, false),
@@ -246,13 +242,12 @@ async fn list(tokens: TokenAdministrator, RawQuery(query): RawQuery) -> Result<R
         },
         unused: days(&UNUSED_DAYS, &entered.unused, context.language),
         expiry: days(&EXPIRY_DAYS, &entered.expires, context.language),
-        is_nobody: named.is_nobody(has_rows) && next.is_none() && entered.is_for_user_alone(),
+        is_nobody: searched.is_nobody(has_rows) && next.is_none() && entered.is_for_user_alone(),
         entered,
-        rows: found.into_iter().map(|token| Row::new(administrator, token, &names)).collect(),
+        rows: found.into_iter().map(|token| Row::new(administrator, &browser, token, &names)).collect(),
         next,
-        csrf: administrator.signed_in.csrf(&browser, REVOKE_FORM),
         revoke_path: administrator.path(REVOKE),
-        revoke_all_path: named
+        revoke_all_path: searched
             .existing(has_rows)
             .filter(|_| administrator.has_sign_ins())
             .map(|id| with_query(&administrator.path(REVOKE_ALL), &[("user", id)])),
@@ -275,8 +270,7 @@ async fn show(tokens: TokenAdministrator, Path(id): Path<String>) -> Result<Resp
         page: context.page(texts.token_title),
         navigation: administrator.navigation(AdminSection::Tokens),
         texts,
-        row: Row::new(administrator, token, &names),
-        csrf: administrator.signed_in.csrf(&browser, REVOKE_FORM),
+        row: Row::new(administrator, &browser, token, &names),
         tokens_path: administrator.path(TOKENS),
         revoke_path: administrator.path(REVOKE),
     };
@@ -286,8 +280,8 @@ async fn show(tokens: TokenAdministrator, Path(id): Path<String>) -> Result<Resp
 /// `POST /admin/tokens/revoke`: revokes one token.
 async fn revoke(tokens: TokenAdministrator, body: Bytes) -> Result<Response, Response> {
     let administrator = &tokens.administrator;
-    let form = administrator.signed_in.own_form(REVOKE_FORM, &body).ok_or_else(|| administrator.forgery())?;
-    let token = form.one("id", MAX_TEXT).ok().flatten().unwrap_or_default().to_owned();
+    let token = administrator.signed_in.object_of_form("id", MAX_TEXT, revoke_form, &body);
+    let token = token.ok_or_else(|| administrator.forgery())?;
     let call = administrator.signed_in.on_behalf().call(RevokeTokenRequest { token });
     tokens.api.clone().revoke_token(call).await.map_err(|status| administrator.failure(&status))?;
     Ok(see_other(&with_query(&administrator.path(TOKENS), &[("done", REVOKED)])))

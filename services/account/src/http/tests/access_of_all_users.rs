@@ -177,6 +177,9 @@ async fn administrator_searches_shows_and_revokes_tokens() {
     let none = admin.get(&format!("{TOKENS}?unused=30")).await;
     assert!(none.page.contains("No app token fits."), "{}", none.page);
 
+    let other = (1..=3).map(|row| all.field("id", row)).find(|other| *other != id).expect("another token");
+    let forged = admin.post(&format!("{TOKENS}/revoke"), &[("csrf", &csrf), ("id", &other)]).await;
+    assert_eq!(forged.status, StatusCode::FORBIDDEN, "the form is for another token");
     let revoked = admin.post(&format!("{TOKENS}/revoke"), &[("csrf", &csrf), ("id", &id)]).await;
     assert_eq!(revoked.location(), "/admin/tokens?done=revoked", "{}", revoked.page);
     assert!(!world.accepts("einstein", &phone).await && world.accepts("einstein", &laptop).await);
@@ -209,6 +212,15 @@ async fn administrator_ends_sessions_of_one_user_or_of_all() {
     let of_einstein = admin.get(&format!("{SESSIONS}?user=einstein")).await;
     assert!(!of_einstein.page.contains("<bdi>marie</bdi>"), "{}", of_einstein.page);
     let (csrf, id) = (of_einstein.field("csrf", 1), of_einstein.field("id", 1));
+    for other in ["hers", "one", ""] {
+        let form = [("csrf", &*csrf), ("id", other)];
+        let forged = admin.post(&format!("{SESSIONS}/end"), &form).await;
+        assert_eq!(
+            (forged.status, world.left().len()),
+            (StatusCode::FORBIDDEN, 3),
+            "the form is for {id}, not {other}"
+        );
+    }
     admin.post(&format!("{SESSIONS}/end"), &[("csrf", &csrf), ("id", &id)]).await;
     assert_eq!((id.as_str(), world.left()), ("two", vec!["one".to_owned(), "hers".to_owned()]));
 
