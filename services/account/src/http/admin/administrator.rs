@@ -85,7 +85,7 @@ impl FromRequestParts<AccountState> for Administrator {
     async fn from_request_parts(parts: &mut Parts, state: &AccountState) -> Result<Self, Response> {
         let signed_in = SignedIn::from_request_parts(parts, state).await?;
         if !signed_in.is_administrator() {
-            return Err(error::denied(&signed_in.context()));
+            return Err(error::for_administrators(&signed_in.context()));
         }
         let is_read = matches!(parts.method, Method::GET | Method::HEAD);
         let administrator = Self { signed_in, is_read };

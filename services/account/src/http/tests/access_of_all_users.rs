@@ -290,6 +290,10 @@ async fn audit_log_is_filtered_and_described() {
         assert!(page.contains(text), "{text}: {page}");
     }
     assert!(page.contains("<option value=\"sign_in\" selected>"), "{page}");
+    for outcome in ["begun", "cancelled", "taken_back", "second_factor_required", "throttled", "no_password"] {
+        assert!(page.contains(&format!("<option value=\"{outcome}\">")), "{outcome}: {page}");
+    }
+    assert!(page.contains("write them to their own audit logs"), "{page}");
     let asked = world.idp.lists().asked.pop().expect("idp was asked");
     assert_eq!(asked.user.and_then(|user| user.name), Some(Name::Id("id-of-einstein".to_owned())));
     assert_eq!((&*asked.event, &*asked.outcome, &*asked.address), ("sign_in", "failure", "192.0.2.7"));

@@ -24,6 +24,7 @@ async fn others_learn_nothing_of_the_administration() {
         }
     }
     assert!(pages.iter().all(|page| *page == pages[0]), "{pages:?}");
+    assert!(pages[0].contains("This is for administrators") && !pages[0].contains("App tokens"), "{}", pages[0]);
     let stranger = bench.bench.stranger().get("/account/admin/users").await;
     assert_eq!(stranger.status, StatusCode::UNAUTHORIZED);
     for (name, is_shown) in [("marie", false), ("admin", true)] {
