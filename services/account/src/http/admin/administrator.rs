@@ -160,6 +160,10 @@ impl Administrator {
         let (context, texts) = (self.context(), self.texts());
         let words = context.words();
         let kind = Kind::from_grpc(status.code());
+        if status::is_partly_done(status) {
+            tracing::warn!(%status, "a service has done what an administrator asked for, and could not notify another");
+            return context.message(kind.http(), texts.partly_done_title, texts.partly_done);
+        }
         let (title, text) = match kind {
             Kind::PermissionDenied => return error::denied(&context),
             Kind::Unauthenticated => return error::unauthenticated(&context),

@@ -38,6 +38,9 @@ pub(super) struct AdminText {
     pub(super) sign_in_again: &'static str,
     pub(super) gone_title: &'static str,
     pub(super) gone: &'static str,
+    /// Done, but a part is left that a repetition does.
+    pub(super) partly_done_title: &'static str,
+    pub(super) partly_done: &'static str,
     /// For a user who is named in an address.
     pub(super) nobody: &'static str,
     pub(super) refused_title: &'static str,

@@ -200,7 +200,7 @@ impl UserAdministrator {
             // services accept stateless tokens until they learn that these have ended.
             Act::Disable => {
                 self.set_status(id, PersonStatus::Disabled).await?;
-                self.end_sessions(id).await?;
+                self.end_sessions(id).await.map_err(status::partly_done)?;
             }
             Act::Enable => self.set_status(id, PersonStatus::Active).await?,
             Act::Delete => services.delete_user(&self.administrator.signed_in.on_behalf(), id).await?,

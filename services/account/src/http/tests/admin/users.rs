@@ -94,6 +94,29 @@ async fn administrators_do_not_lock_themselves_out() {
     assert!(page.contains("<bdi>Administrator</bdi>"), "{page}");
 }
 
+#[tokio::test]
+async fn partly_done_act_is_said_to_be_done_and_to_be_repeated() {
+    let (bench, stub) = AdminBench::with_stub().await;
+    let mut admin = bench.browser("admin");
+    let unavailable = || status::grpc(status::Kind::Unavailable, "the directory does not answer");
+    for (act, method, failure, title) in [
+        ("/remove-password", "RemovePassword", status::partly_done(unavailable()), "Done, but not everywhere"),
+        ("/password", "SetPassword", status::partly_done(unavailable()), "Done, but not everywhere"),
+        ("/remove-password", "RemovePassword", unavailable(), "Not possible at the moment"),
+        ("/disable", "EndAllUserSessions", unavailable(), "Done, but not everywhere"),
+    ] {
+        let path = bench.path_of("marie", act);
+        let csrf = admin.get(&path).await.field("csrf", 1);
+        stub.fail(method, failure);
+        let reply = admin.post(&path, &[("csrf", &csrf), ("password", "seven otters juggle lamps")]).await;
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{act}");
+        assert!(reply.page.contains(title), "{act}: {}", reply.page);
+        stub.recover();
+    }
+    let page = admin.get(&bench.path_of("marie", "")).await.page;
+    assert!(page.contains("<dd>Disabled</dd>"), "{page}");
+}
+
 /// Row [N8](../../../../../../docs/security-requirements.md#n8).
 #[tokio::test]
 async fn form_overwrites_nothing_that_someone_else_has_changed_meanwhile() {
