@@ -1,6 +1,8 @@
 //! The services behind the administration pages. Each of them decides by the administrator's own internal token what it does; the pages
 //! only leave out what is not there.
 
+mod deletion;
+
 use authn::BoxError;
 use proto::doorward::apptokens::v1::app_tokens_api_client::AppTokensApiClient;
 use proto::doorward::idp::v1::account_admin_api_client::AccountAdminApiClient;
@@ -16,6 +18,7 @@ use tower::Service;
 
 use crate::config::Config;
 use crate::transport::{Transport, remote, transport};
+pub use deletion::{AccountPart, DeletionError};
 
 /// The services by which administrators see and change what is not their own. A page without its service does not exist.
 #[derive(Clone, Default)]

@@ -16,6 +16,7 @@ mod page;
 mod scope_text;
 mod self_service;
 mod sessions;
+mod shown_value;
 mod signed_in;
 mod tokens;
 

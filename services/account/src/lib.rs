@@ -9,6 +9,8 @@ mod own_account;
 mod own_tokens;
 mod self_service;
 mod state;
+#[cfg(test)]
+mod stub_service;
 mod transport;
 
 use std::sync::Arc;
@@ -20,11 +22,11 @@ use token::Verifier;
 use web::page::{Assets, Installation};
 
 pub use self::config::{Config, SECURITY_URL};
-pub use administration::Administration;
+pub use administration::{AccountPart, Administration, DeletionError};
 pub use own_account::OwnAccount;
 pub use own_tokens::OwnTokens;
 pub use self_service::{Passwords, Profiles, SelfService};
-pub use transport::ServiceUnreachable;
+pub use transport::{OnBehalfOf, ServiceUnreachable};
 
 use form_keys::FormKeys;
 use state::{AccountState, Parts};

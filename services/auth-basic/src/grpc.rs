@@ -146,6 +146,9 @@ impl OwnChange {
 /// and where an LDAP server refuses the change, for which reason.
 fn refusal(error: &AdministrationError) -> Status {
     let mut status = status::grpc(error.kind(), error.to_string());
+    if let AdministrationError::Untold(_) = error {
+        status = status::partly_done(status);
+    }
     if let AdministrationError::Verification(AuthError::Busy { retry_after }) = error {
         let seconds = retry_after.as_millis().div_ceil(1000);
         if let Ok(seconds) = seconds.to_string().parse() {

@@ -17,7 +17,7 @@ use web::i18n::Language;
 use super::page::{Link, PageContext, Section};
 use crate::state::AccountState;
 pub(super) use field::Field;
-pub(super) use profile::{Changes, Stored};
+pub(super) use profile::{Changes, Conflicts, Stored};
 use text::{SelfServiceText, text};
 
 /// The path of the profile, below the root.

@@ -120,6 +120,21 @@ impl SignedIn {
         self.state.form_keys.token(browser, &self.user.id.opaque_id, purpose)
     }
 
+    /// The object that a form names in this field, if a page of ours has shown the form to this user in this browser with a purpose that
+    /// names the same object.
+    pub(super) fn object_of_form(
+        &self,
+        field: &'static str,
+        max: usize,
+        purpose: impl Fn(&str) -> String,
+        body: &[u8],
+    ) -> Option<String> {
+        let form = Parameters::of_form(&self.headers, body).ok()?;
+        let object = form.one(field, max).ok().flatten()?;
+        self.own_form(&purpose(object), body)?;
+        Some(object.to_owned())
+    }
+
     /// The fields of a form of this purpose, if a page of ours has shown it to this user in this browser
     /// (`docs/security-requirements.md#a21`).
     pub(super) fn own_form(&self, purpose: &str, body: &[u8]) -> Option<Parameters> {

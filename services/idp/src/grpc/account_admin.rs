@@ -110,7 +110,10 @@ impl AccountAdminApi for Api {
         request: Request<EndUserSessionRequest>,
     ) -> Result<Response<EndUserSessionResponse>, Status> {
         let (claims, caller) = self.admin(&request)?;
-        let session = account_messages::find_session(&self.0, &request.get_ref().id).await?;
+        let EndUserSessionRequest { id, user } = request.into_inner();
+        let user = self.optional_user(user).await?;
+        let session = account_messages::find_session(&self.0, &id).await?;
+        let session = session.filter(|session| user.as_ref().is_none_or(|user| session.person == *user));
         let session = session.ok_or_else(account_messages::no_session)?;
         account_messages::end_session(&self.0, &session).await?;
         account_messages::audit(&self.0, (&claims, &caller), &session.person, &Act::EndSession(session.id));

@@ -320,7 +320,7 @@ async fn deleting_leaves_nothing(tables: &Tables) {
     assert!(user.groups.is_empty() && user.roles.is_empty());
 }
 
-/// `docs/security-requirements.md#n8`
+/// `docs/security-requirements.md#n9`
 async fn last_administrator_stays(tables: &Tables) {
     let administration = tables.administration();
     let admin = |name: &str| NewPerson { roles: vec!["admin".to_owned()], ..named(name) };

@@ -34,6 +34,7 @@ pub(super) struct AccessText {
     pub(super) search: &'static str,
     pub(super) user: &'static str,
     pub(super) user_hint: &'static str,
+    pub(super) nobody: &'static str,
     /// The choice that does not narrow the list.
     pub(super) any: &'static str,
     pub(super) older: &'static str,
@@ -87,12 +88,20 @@ pub(super) struct AccessText {
     // the audit log
     pub(super) audit_title: &'static str,
     pub(super) audit_lead: &'static str,
+    /// What is in the audit logs of other services.
+    pub(super) audit_elsewhere: &'static str,
     pub(super) audit_none: &'static str,
     pub(super) outcome: &'static str,
     pub(super) outcome_success: &'static str,
     pub(super) outcome_failure: &'static str,
     pub(super) outcome_done: &'static str,
     pub(super) outcome_refused: &'static str,
+    pub(super) outcome_begun: &'static str,
+    pub(super) outcome_cancelled: &'static str,
+    pub(super) outcome_taken_back: &'static str,
+    pub(super) outcome_second_factor_required: &'static str,
+    pub(super) outcome_throttled: &'static str,
+    pub(super) outcome_no_password: &'static str,
     pub(super) from: &'static str,
     pub(super) until: &'static str,
     pub(super) administrator: &'static str,

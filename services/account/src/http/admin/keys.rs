@@ -187,6 +187,7 @@ impl KeyAdministrator {
             texts: administrator.texts(),
             name,
             means,
+            unfinished: None,
             field: None,
             button,
             is_danger: true,

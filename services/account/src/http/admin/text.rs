@@ -27,11 +27,22 @@ pub(super) struct AdminText {
     // pages that say why something was not done
     pub(super) sign_in_again_title: &'static str,
     pub(super) recent_needed: &'static str,
+    /// Above a form that still has what was entered.
+    pub(super) recent_needed_again: &'static str,
     pub(super) second_factor_needed: &'static str,
+    /// The credential comes from no session of idp.
+    pub(super) no_session: &'static str,
+    /// There is no idp.
+    pub(super) no_provider: &'static str,
     /// The link to the sign-in.
     pub(super) sign_in_again: &'static str,
     pub(super) gone_title: &'static str,
     pub(super) gone: &'static str,
+    /// Done, but a part is left that a repetition does.
+    pub(super) partly_done_title: &'static str,
+    pub(super) partly_done: &'static str,
+    /// For a user who is named in an address.
+    pub(super) nobody: &'static str,
     pub(super) refused_title: &'static str,
     pub(super) refused: &'static str,
 
@@ -51,6 +62,8 @@ pub(super) struct AdminText {
     pub(super) remove: &'static str,
     /// Above a form with errors.
     pub(super) not_saved: &'static str,
+    /// At a value that someone else has changed, with what is stored now.
+    pub(super) changed_meanwhile: Phrase,
 
     // a new user
     pub(super) new_user: &'static str,
@@ -106,6 +119,15 @@ pub(super) struct AdminText {
     pub(super) enable: ActText,
     pub(super) delete_user: ActText,
     pub(super) delete_group: ActText,
+    /// Above the form that deletes a user, after which something is left.
+    pub(super) delete_unfinished: &'static str,
+    /// The parts that are removed, as they are called here.
+    pub(super) removed_so_far: Phrase,
+    pub(super) part_password: &'static str,
+    pub(super) part_second_factors: &'static str,
+    pub(super) part_app_tokens: &'static str,
+    pub(super) part_user: &'static str,
+    pub(super) part_sessions: &'static str,
     pub(super) type_username: &'static str,
     pub(super) type_group: &'static str,
     pub(super) type_hint: Phrase,

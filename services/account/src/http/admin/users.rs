@@ -90,6 +90,16 @@ impl UserAdministrator {
         }
     }
 
+    /// The user with this identifier, if there is one.
+    async fn find(&mut self, id: &str) -> Result<Option<Person>, Status> {
+        let request = self.administrator.signed_in.on_behalf().call(GetUserRequest { user: Some(by_id(id)) });
+        match self.users.get_user(request).await {
+            Ok(response) => Ok(response.into_inner().user),
+            Err(status) if Kind::from_grpc(status.code()) == Kind::NotFound => Ok(None),
+            Err(status) => Err(status),
+        }
+    }
+
     /// The URL of a page of this user.
     pub(super) fn path_of(&self, id: &str, below: &str) -> String {
         self.administrator.path(&format!("{USERS}/{}{below}", segment(id)))

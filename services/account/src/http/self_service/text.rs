@@ -28,6 +28,8 @@ pub(super) struct SelfServiceText {
     pub(super) profile_lead: &'static str,
     pub(super) profile_saved: &'static str,
     pub(super) profile_errors: &'static str,
+    /// At a value that someone else has changed, with what is stored now.
+    pub(super) changed_meanwhile: Phrase,
     pub(super) save: &'static str,
     /// The heading of what the user only reads.
     pub(super) fixed_title: &'static str,

@@ -343,7 +343,7 @@ async fn clients_are_for_administrators_who_have_signed_in_a_short_time_ago() {
     world.signed_in(Duration::from_mins(11));
     for path in [format!("{CLIENTS}/new"), format!("{added}/secret"), format!("{added}/remove")] {
         let reply = admin.get(&path).await;
-        assert!(reply.status == StatusCode::SEE_OTHER && reply.location().contains("max_age=600"), "{path}");
+        assert!(reply.status == StatusCode::SEE_OTHER && reply.location().contains("max_age=300"), "{path}");
     }
     assert_eq!(admin.post(&added, &[("csrf", &change), ("name", "x")]).await.status, StatusCode::FORBIDDEN);
     assert_eq!(

@@ -125,6 +125,26 @@ async fn profile_with_an_error_shows_it_at_the_field_and_saves_nothing() {
     assert!(!browser.get(PROFILE).await.page.contains("value=\"Al\""), "nothing is saved");
 }
 
+/// Row [N8](../../../../docs/security-requirements.md#n8).
+#[tokio::test]
+async fn profile_form_overwrites_nothing_that_was_changed_meanwhile() {
+    let (bench, einstein, _folder) = with_users(&["nickname", "address"]).await;
+    let mut browser = bench.browser_of(einstein);
+    let street = ("address.street_address", "Kramgasse 49\r\nStairs");
+    let form = browser.get(PROFILE).await;
+    let (csrf, shown) = (form.field("csrf", 1), form.field("shown_nickname", 1));
+    let form = |nickname| [("csrf", &*csrf), ("nickname", nickname), ("shown_nickname", &*shown), street];
+    assert_eq!(browser.post(PROFILE, &form("Al")).await.status, StatusCode::SEE_OTHER);
+    let old = browser.post(PROFILE, &form("")).await;
+    assert_eq!(old.status, StatusCode::SEE_OTHER, "this form changes nothing: {}", old.page);
+    let conflict = browser.post(PROFILE, &form("Bert")).await;
+    assert_eq!(conflict.status, StatusCode::CONFLICT);
+    assert!(conflict.page.contains("Now stored: Al.") && conflict.page.contains("value=\"Bert\""), "{}", conflict.page);
+    assert_eq!(conflict.field("shown_address.street_address", 1), "Kramgasse 49\nStairs");
+    let page = browser.get(PROFILE).await.page;
+    assert!(page.contains("value=\"Al\"") && page.contains("Kramgasse 49\nStairs</textarea>"), "{page}");
+}
+
 #[tokio::test]
 async fn profile_that_only_the_administration_changes_has_no_form() {
     let (bench, einstein, _folder) = with_users(&[]).await;

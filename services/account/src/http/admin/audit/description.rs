@@ -70,6 +70,12 @@ pub(super) fn outcome<'a>(texts: &AccessText, outcome: &'a str) -> &'a str {
         "failure" => texts.outcome_failure,
         "done" => texts.outcome_done,
         "refused" => texts.outcome_refused,
+        "begun" => texts.outcome_begun,
+        "cancelled" => texts.outcome_cancelled,
+        "taken_back" => texts.outcome_taken_back,
+        "second_factor_required" => texts.outcome_second_factor_required,
+        "throttled" => texts.outcome_throttled,
+        "no_password" => texts.outcome_no_password,
         other => other,
     }
 }

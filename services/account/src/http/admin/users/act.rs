@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use proto::doorward::idp::v1::{EndAllUserSessionsRequest, ResetFactorsRequest};
 use proto::doorward::passwords::v1::RemovePasswordRequest;
-use proto::doorward::users::v1::{DeleteUserRequest, Person, PersonStatus, UpdateUserRequest};
+use proto::doorward::users::v1::{Person, PersonStatus, UpdateUserRequest};
 use status::Kind;
 use tonic::Status;
 use web::cookie::with_cookies;
@@ -18,7 +18,7 @@ use super::super::field::Field;
 use super::super::text::{ActText, AdminText};
 use super::access::account;
 use super::{USERS, UserAdministrator, by_id, list, name_of};
-use crate::administration::Administration;
+use crate::administration::{AccountPart, Administration, DeletionError};
 
 /// The longest login name that is read, in bytes.
 const MAX_NAME: usize = 1024;
@@ -88,9 +88,10 @@ impl Act {
         }
     }
 
-    /// Whether administrators cannot do it to themselves, so that one is left.
-    const fn is_for_others(self) -> bool {
-        matches!(self, Self::Disable | Self::Delete)
+    /// Whether administrators cannot do it to themselves, so that one is left who can sign in, and none weakens the own sign-in
+    /// (`docs/security-requirements.md#n5`).
+    pub(super) const fn is_for_others(self) -> bool {
+        matches!(self, Self::Disable | Self::Delete | Self::RemovePassword | Self::ResetFactors)
     }
 
     /// The purpose of its form for this user.
@@ -111,14 +112,15 @@ impl UserAdministrator {
         self.administrator.context().message(StatusCode::BAD_REQUEST, texts.refused_title, texts.own_account)
     }
 
-    fn confirm_page(&self, act: Act, person: &Person, error: Option<&'static str>) -> Response {
+    fn confirm_page(&self, act: Act, person: &Person, note: &Note) -> Response {
         let (administrator, context) = (&self.administrator, self.administrator.context());
         let texts = administrator.texts();
         let text = act.text(texts);
         let (browser, cookie) = administrator.signed_in.browser();
         let typed = || {
             let field = Field::text("username", texts.type_username, "").required();
-            Field { hint: Some(texts.type_hint.with(&person.username)), ..field }.with_errors(error.map(str::to_owned))
+            let error = matches!(note, Note::WrongName).then(|| texts.type_wrong.to_owned());
+            Field { hint: Some(texts.type_hint.with(&person.username)), ..field }.with_errors(error)
         };
         let page = Confirm {
             page: context.page(text.title),
@@ -126,6 +128,10 @@ impl UserAdministrator {
             texts,
             name: name_of(person),
             means: text.means,
+            unfinished: match note {
+                Note::Unfinished { text, .. } => Some(text.clone()),
+                Note::None | Note::WrongName => None,
+            },
             field: (act == Act::Delete).then(typed),
             button: text.link,
             is_danger: act != Act::Enable,
@@ -133,8 +139,31 @@ impl UserAdministrator {
             path: self.path_of(&person.id, &format!("/{}", act.name())),
             cancel_path: self.path_of(&person.id, ""),
         };
-        let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+        let status = match note {
+            Note::None => StatusCode::OK,
+            Note::WrongName => StatusCode::BAD_REQUEST,
+            Note::Unfinished { status, .. } => *status,
+        };
         with_cookies(context.respond(status, &page), cookie)
+    }
+
+    /// The form again, where some of an account is removed: to send it once more removes the rest.
+    fn unfinished_page(&self, person: &Person, removed: &[AccountPart], status: &Status) -> Response {
+        let texts = self.administrator.texts();
+        let name = |part: &AccountPart| match part {
+            AccountPart::Password => texts.part_password,
+            AccountPart::SecondFactors => texts.part_second_factors,
+            AccountPart::AppTokens => texts.part_app_tokens,
+            AccountPart::User => texts.part_user,
+            AccountPart::Sessions => texts.part_sessions,
+        };
+        let mut text = texts.delete_unfinished.to_owned();
+        if !removed.is_empty() {
+            let names: Vec<_> = removed.iter().map(name).collect();
+            text = format!("{text} {}", texts.removed_so_far.with(&names.join(", ")));
+        }
+        let status = Kind::from_grpc(status.code()).http();
+        self.confirm_page(Act::Delete, person, &Note::Unfinished { text, status })
     }
 
     async fn set_status(&mut self, id: &str, status: PersonStatus) -> Result<(), Status> {
@@ -152,35 +181,80 @@ impl UserAdministrator {
         accounts.end_all_user_sessions(self.administrator.signed_in.on_behalf().call(message)).await.map(drop)
     }
 
-    async fn carry_out(&mut self, act: Act, id: &str) -> Result<(), Status> {
+    async fn carry_out(&mut self, act: Act, id: &str) -> Result<(), ActError> {
         let services = &self.administrator.signed_in.state.administration;
         let absent = || status::grpc(Kind::Unimplemented, "the service is not configured");
         match act {
-            Act::SignOut => self.end_sessions(id).await,
+            Act::SignOut => self.end_sessions(id).await?,
             Act::ResetFactors => {
                 let mut factors = services.factors.clone().ok_or_else(absent)?;
                 let message = ResetFactorsRequest { user_id: id.to_owned() };
-                factors.reset_factors(self.administrator.signed_in.on_behalf().call(message)).await.map(drop)
+                factors.reset_factors(self.administrator.signed_in.on_behalf().call(message)).await?;
             }
             Act::RemovePassword => {
                 let mut passwords = services.passwords.clone().ok_or_else(absent)?;
                 let message = RemovePasswordRequest { user_id: id.to_owned() };
-                passwords.remove_password(self.administrator.signed_in.on_behalf().call(message)).await.map(drop)
+                passwords.remove_password(self.administrator.signed_in.on_behalf().call(message)).await?;
             }
             // The sessions end afterwards, so that no other one begins in between. Each use of one notices the status too, but other
             // services accept stateless tokens until they learn that these have ended.
             Act::Disable => {
                 self.set_status(id, PersonStatus::Disabled).await?;
-                self.end_sessions(id).await
+                self.end_sessions(id).await.map_err(status::partly_done)?;
             }
-            Act::Enable => self.set_status(id, PersonStatus::Active).await,
-            Act::Delete => {
-                let message = DeleteUserRequest { user: Some(by_id(id)) };
-                self.users.delete_user(self.administrator.signed_in.on_behalf().call(message)).await?;
-                self.end_sessions(id).await
-            }
+            Act::Enable => self.set_status(id, PersonStatus::Active).await?,
+            Act::Delete => services.delete_user(&self.administrator.signed_in.on_behalf(), id).await?,
+        }
+        Ok(())
+    }
+
+    /// The user to delete, whose name was typed. One who is gone was deleted by a form before, of which something has failed.
+    async fn find_to_delete(&mut self, id: &str, typed: &str) -> Result<Person, Response> {
+        let found = self.find(id).await.map_err(|status| self.administrator.failure(&status))?;
+        match found {
+            Some(person) if person.username != typed => Err(self.confirm_page(Act::Delete, &person, &Note::WrongName)),
+            Some(person) => Ok(person),
+            None => Ok(Person { id: id.to_owned(), username: typed.to_owned(), ..Person::default() }),
         }
     }
+}
+
+/// An act was not carried out.
+enum ActError {
+    NotDone(Status),
+    /// Some of an account is removed.
+    Unfinished {
+        removed: Vec<AccountPart>,
+        status: Status,
+    },
+}
+
+impl From<Status> for ActError {
+    fn from(status: Status) -> Self {
+        Self::NotDone(status)
+    }
+}
+
+impl From<DeletionError> for ActError {
+    fn from(error: DeletionError) -> Self {
+        tracing::error!(%error, "a user is not deleted with everything");
+        match error {
+            DeletionError::Refused(status) => Self::NotDone(status),
+            DeletionError::Unfinished { removed, status, .. } => Self::Unfinished { removed, status },
+        }
+    }
+}
+
+/// What a page that asks for confirmation says besides.
+enum Note {
+    None,
+    /// Another name was typed.
+    WrongName,
+    /// Some of it is done.
+    Unfinished {
+        text: String,
+        status: StatusCode,
+    },
 }
 
 /// `GET /admin/users/{id}/{act}`: asks for confirmation.
@@ -194,7 +268,7 @@ pub(super) async fn confirm(
     }
     user.administrator.recent_sign_in(&user.path_of(&id, &format!("/{}", act.name()))).await?;
     let person = user.user(&id).await?;
-    Ok(user.confirm_page(act, &person, None))
+    Ok(user.confirm_page(act, &person, &Note::None))
 }
 
 /// `POST /admin/users/{id}/{act}`.
@@ -210,17 +284,20 @@ pub(super) async fn perform(
     let fields = user.administrator.signed_in.own_form(&act.form(&id), &body);
     let fields = fields.ok_or_else(|| user.administrator.forgery())?;
     user.administrator.recent_sign_in(&user.path_of(&id, &format!("/{}", act.name()))).await?;
-    if act == Act::Delete {
-        let person = user.user(&id).await?;
+    let to_delete = if act == Act::Delete {
         let typed = fields.one("username", MAX_NAME).ok().flatten().unwrap_or_default();
-        if typed.trim() != person.username {
-            let error = Some(user.administrator.texts().type_wrong);
-            return Ok(user.confirm_page(act, &person, error));
+        Some(user.find_to_delete(&id, typed.trim()).await?)
+    } else {
+        None
+    };
+    match (user.carry_out(act, &id).await, to_delete) {
+        (Ok(()), Some(_)) => Ok(see_other(&user.administrator.path(&format!("{USERS}?done={}", list::DELETED)))),
+        (Ok(()), None) => Ok(see_other(&user.path_of(&id, &format!("?done={}", act.name())))),
+        (Err(ActError::Unfinished { removed, status }), Some(person)) => {
+            Ok(user.unfinished_page(&person, &removed, &status))
+        }
+        (Err(ActError::NotDone(status) | ActError::Unfinished { status, .. }), _) => {
+            Err(user.administrator.failure(&status))
         }
     }
-    user.carry_out(act, &id).await.map_err(|status| user.administrator.failure(&status))?;
-    Ok(see_other(&match act {
-        Act::Delete => user.administrator.path(&format!("{USERS}?done={}", list::DELETED)),
-        _ => user.path_of(&id, &format!("?done={}", act.name())),
-    }))
 }

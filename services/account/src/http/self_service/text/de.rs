@@ -10,6 +10,9 @@ pub(super) const TEXT: SelfServiceText = SelfServiceText {
     profile_lead: "Anwendungen, bei denen Sie sich anmelden, können Ihr Profil sehen, wenn Sie es erlauben.",
     profile_saved: "Ihr Profil ist gespeichert.",
     profile_errors: "Es ist noch nichts gespeichert. Berichtigen Sie die markierten Felder.",
+    changed_meanwhile: Phrase(
+        "Das wurde inzwischen an anderer Stelle geändert. Jetzt gespeichert: {}. Das Formular enthält Ihre Eingabe; speichern Sie noch einmal, um es zu ersetzen.",
+    ),
     save: "Speichern",
     fixed_title: "Von der Administration verwaltet",
     fixed: "Wenn hier etwas nicht stimmt, sagen Sie es der Administration, die es ändern kann.",

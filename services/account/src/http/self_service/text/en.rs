@@ -10,6 +10,9 @@ pub(super) const TEXT: SelfServiceText = SelfServiceText {
     profile_lead: "Applications that you sign in to may see your profile if you allow it.",
     profile_saved: "Your profile is saved.",
     profile_errors: "Nothing is saved yet. Correct the fields that are marked.",
+    changed_meanwhile: Phrase(
+        "This was changed elsewhere in the meantime. Now stored: {}. The form has what you entered; save again to replace it.",
+    ),
     save: "Save",
     fixed_title: "Managed by your administrators",
     fixed: "If something is wrong here, tell your administrators, who can change it.",

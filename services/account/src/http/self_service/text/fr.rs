@@ -10,6 +10,9 @@ pub(super) const TEXT: SelfServiceText = SelfServiceText {
     profile_lead: "Les applications auxquelles vous vous connectez peuvent voir votre profil si vous l’autorisez.",
     profile_saved: "Votre profil est enregistré.",
     profile_errors: "Rien n’est encore enregistré. Corrigez les champs signalés.",
+    changed_meanwhile: Phrase(
+        "Cette valeur a été modifiée ailleurs entre-temps. Valeur enregistrée\u{a0}: {}. Le formulaire contient votre saisie\u{a0}; enregistrez à nouveau pour la remplacer.",
+    ),
     save: "Enregistrer",
     fixed_title: "Géré par l’administration",
     fixed: "Si quelque chose est inexact ici, prévenez l’administration, qui peut le modifier.",
