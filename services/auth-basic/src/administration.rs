@@ -189,10 +189,9 @@ impl AdministrationError {
         match self {
             Self::Unnamed | Self::Weak(_) | Self::Unchanged | Self::Verifier => Kind::InvalidArgument,
             Self::OldPassword => Kind::Unauthenticated,
-            Self::NoPassword | Self::HasPassword => Kind::FailedPrecondition,
+            Self::NoPassword | Self::HasPassword | Self::Refused(_) => Kind::FailedPrecondition,
             Self::Concurrent => Kind::Aborted,
             Self::Verification(error) => error.kind(),
-            Self::Refused(_) => Kind::FailedPrecondition,
             Self::Elsewhere => Kind::Unimplemented,
             Self::Busy => Kind::ResourceExhausted,
             Self::Directory(error) => error.kind(),

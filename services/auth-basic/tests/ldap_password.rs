@@ -295,7 +295,7 @@ async fn no_password_is_set_without_the_old_one() {
     let remove = client.remove_password(bench.request(&admin, remove)).await.expect_err("of an administrator").code();
     let has = HasPasswordRequest { user_id: user_id.clone() };
     let has = client.has_password(bench.request(&admin, has)).await.expect_err("of an administrator").code();
-    let reset = ResetPasswordRequest { user_id: user_id.clone(), new_password: NEW.to_owned() };
+    let reset = ResetPasswordRequest { user_id: user_id.clone(), new_password: NEW.to_owned(), first_password: false };
     let provider = token::password_resetter("idp");
     let reset = client.reset_password(bench.request(&provider, reset)).await.expect_err("of the provider").code();
     assert_eq!([set, remove, has, reset], [Code::Unimplemented; 4]);

@@ -173,13 +173,14 @@ impl Binder {
             return Err(Failure::Answer { operation: "change of a password", result }.into());
         };
         // the server's text is left out: what checks passwords there may repeat the password in it
-        match refusal {
-            Refusal::NotPermitted => tracing::warn!(
+        if refusal == Refusal::NotPermitted {
+            tracing::warn!(
                 code = result.rc,
                 policy_error,
                 "the LDAP server does not let a user change the own password: permit it there (OpenLDAP: access to attrs=userPassword by self write), or set AUTH_BASIC_LDAP_PASSWORD_CHANGE=false"
-            ),
-            _ => tracing::info!(code = result.rc, policy_error, %refusal, "a new password is refused"),
+            );
+        } else {
+            tracing::info!(code = result.rc, policy_error, %refusal, "a new password is refused");
         }
         Ok(PasswordChange::Refused(refusal))
     }

@@ -197,7 +197,7 @@ impl UsersAdminApi for ReadOnly {
         let (opaque_id, at) = convert::password_change(request.into_inner()).map_err(refusal)?;
         let id = UserId { opaque_id, ..UserId::default() };
         let outcome = self.directory.note(&id, at).await;
-        audited("user.note_password_change", &caller, outcome, |()| id.opaque_id)?;
+        audited("user.note_password_change", &caller.user.id.opaque_id, outcome, |()| id.opaque_id)?;
         Ok(Response::new(NotePasswordChangeResponse {}))
     }
 }
