@@ -6,6 +6,7 @@ use proto::doorward::apptokens::v1::app_tokens_api_client::AppTokensApiClient;
 use proto::doorward::idp::v1::account_admin_api_client::AccountAdminApiClient;
 use proto::doorward::idp::v1::factors_api_client::FactorsApiClient;
 use proto::doorward::idp::v1::idp_admin_api_client::IdpAdminApiClient;
+use proto::doorward::idp::v1::invitations_api_client::InvitationsApiClient;
 use proto::doorward::idp::v1::keys_api_client::KeysApiClient;
 use proto::doorward::passwords::v1::passwords_api_client::PasswordsApiClient;
 use proto::doorward::users::v1::profiles_api_client::ProfilesApiClient;
@@ -36,6 +37,8 @@ pub struct Administration {
     pub accounts: Option<AccountAdminApiClient<Transport>>,
     /// The second factors of users, at idp.
     pub factors: Option<FactorsApiClient<Transport>>,
+    /// Invitations of users, at idp.
+    pub invitations: Option<InvitationsApiClient<Transport>>,
 }
 
 impl Administration {
@@ -90,7 +93,8 @@ impl Administration {
             clients: Some(IdpAdminApiClient::new(transport.clone())),
             keys: Some(KeysApiClient::new(transport.clone())),
             accounts: Some(AccountAdminApiClient::new(transport.clone())),
-            factors: Some(FactorsApiClient::new(transport)),
+            factors: Some(FactorsApiClient::new(transport.clone())),
+            invitations: Some(InvitationsApiClient::new(transport)),
             ..self
         }
     }

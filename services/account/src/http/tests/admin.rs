@@ -2,13 +2,15 @@
 
 mod access;
 mod groups;
+mod invitations;
 mod users;
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use ::users::NewPerson;
 use authn::testing::MemoryDirectory;
-use authn::{Claim, Groups, User};
+use authn::{Claim, Directory, Groups, User};
 use config::TokenManager;
 use proto::doorward::idp::v1::{AccountSession, GetCurrentSessionResponse};
 use tempfile::TempDir;
@@ -26,6 +28,11 @@ struct AdminBench {
 
 impl AdminBench {
     async fn new() -> Self {
+        Self::with(async |administration, _| administration).await
+    }
+
+    /// The pages with what `extend` adds to users, whose directory it gets.
+    async fn with(extend: impl AsyncFnOnce(Administration, Arc<dyn Directory>) -> Administration) -> Self {
         let (folder, context) = (tempfile::tempdir().expect("a folder"), context());
         let config = ::users::Config {
             database_url: format!("sqlite://{}/users.db", folder.path().display()).into(),
@@ -47,7 +54,9 @@ impl AdminBench {
             users.push(User::clone(&*user));
         }
         let routes = ::users::app(&opened, &config, &context).expect("is built").grpc.expect("gRPC");
-        let services = (SelfService::default(), Administration::default().with_users(routes));
+        let administration = Administration::default().with_users(routes);
+        let administration = extend(administration, Arc::clone(&opened.directory)).await;
+        let services = (SelfService::default(), administration);
         let directories = (MemoryDirectory::new([]), opened.directory);
         let bench = Box::pin(Bench::over(directories, services, true, "")).await;
         let this = Self { bench, users, _folder: folder };
