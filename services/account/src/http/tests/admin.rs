@@ -2,6 +2,7 @@
 
 mod access;
 mod groups;
+mod health;
 mod invitations;
 mod users;
 
