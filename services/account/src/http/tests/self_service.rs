@@ -10,7 +10,7 @@ use axum::http::header::{CACHE_CONTROL, RETRY_AFTER, X_FRAME_OPTIONS};
 use config::{Secret, TokenManager};
 use secrecy::SecretString;
 use tempfile::TempDir;
-use users::NewPerson;
+use users::{GroupRef, NewPerson, PersonRef};
 
 use super::support::{Bench, SECRET, context};
 use crate::administration::Administration;
@@ -31,6 +31,12 @@ fn database(folder: &TempDir) -> Secret {
 
 /// The pages over users, where einstein may change these attributes.
 async fn with_users(self_service_attributes: &[&str]) -> (Bench, User, TempDir) {
+    let (bench, einstein, _, folder) = with_members(self_service_attributes, &[]).await;
+    (bench, einstein, folder)
+}
+
+/// The same, where einstein is in these groups; returns their identifiers too.
+async fn with_members(self_service_attributes: &[&str], names: &[&str]) -> (Bench, User, Vec<String>, TempDir) {
     let (folder, context) = (tempfile::tempdir().expect("a folder"), context());
     let config = users::Config {
         database_url: database(&folder),
@@ -40,13 +46,22 @@ async fn with_users(self_service_attributes: &[&str]) -> (Bench, User, TempDir) 
     };
     let opened = users::open(&config, &context).await.expect("opens");
     let new = NewPerson { username: "einstein".to_owned(), display_name: "Albert".to_owned(), ..NewPerson::default() };
-    opened.administration.as_ref().expect("a database").create_person(new).await.expect("is created");
+    let administration = opened.administration.as_ref().expect("a database");
+    let person = administration.create_person(new).await.expect("is created");
+    let mut groups = Vec::new();
+    for &name in names {
+        let group = administration.create_group(name, None, None).await.expect("is created");
+        let (which, who) = (GroupRef::Id(group.id.clone()), PersonRef::Id(person.id.clone()));
+        administration.add_member(&which, &who).await.expect("is added");
+        groups.push(group.id);
+    }
     let routes = users::app(&opened, &config, &context).expect("is built").grpc.expect("gRPC");
     let claim = Claim::Username("einstein".to_owned());
     let einstein = User::clone(&*opened.directory.user_by_claim(&claim, Groups::Skip).await.expect("is there"));
     let self_service = SelfService { profiles: Some(Profiles::new(routes)), passwords: None };
     let directories = (MemoryDirectory::new([]), opened.directory);
-    (Box::pin(Bench::over(directories, (self_service, Administration::default()), false, "")).await, einstein, folder)
+    let bench = Box::pin(Bench::over(directories, (self_service, Administration::default()), false, "")).await;
+    (bench, einstein, groups, folder)
 }
 
 /// The pages over auth-basic, where einstein and marie have the password [`OLD`].
@@ -235,4 +250,18 @@ async fn change_password_redirects_to_the_form_whatever_the_query() {
         let reply = bench.stranger().get(&format!("/account/change-password{query}")).await;
         assert_eq!((reply.status, reply.location()), (StatusCode::SEE_OTHER, PASSWORD));
     }
+}
+
+#[tokio::test]
+async fn overview_shows_groups_by_name_where_users_tells_it() {
+    let (bench, einstein, ids, _folder) = with_members(&[], &["Physicists <1905>", "violinists"]).await;
+    let page = bench.browser_of(einstein).get("/account").await.page;
+    assert!(page.contains("<bdi>Physicists &#60;1905&#62;</bdi>") && page.contains("<bdi>violinists</bdi>"), "{page}");
+    assert!(ids.iter().all(|id| !page.contains(id.as_str())), "no identifiers: {page}");
+
+    // a directory whose groups users does not know
+    let bench = Bench::new().await;
+    bench.change("einstein", |user| User { groups: vec!["physicists".to_owned()], ..user });
+    let page = bench.browser("einstein").get("/account").await.page;
+    assert!(page.contains("<bdi>physicists</bdi>"), "{page}");
 }
