@@ -6,9 +6,10 @@ use auth_basic::password::Cost;
 use authn::testing::{MemoryDirectory, user};
 use authn::{Authenticator, Claim, Credentials, Directory, Groups, User};
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, RETRY_AFTER, X_FRAME_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, X_FRAME_OPTIONS};
 use config::{Secret, TokenManager};
 use secrecy::SecretString;
+use serde_json::Value;
 use tempfile::TempDir;
 use users::{GroupRef, NewPerson, PersonRef};
 
@@ -18,6 +19,7 @@ use crate::self_service::{Passwords, Profiles, SelfService};
 
 const PROFILE: &str = "/account/profile";
 const PASSWORD: &str = "/account/password";
+const STRENGTH: &str = "/account/password/strength";
 const OLD: &str = "violet anchor pedals a tune";
 const NEW: &str = "seven otters juggle lamps";
 
@@ -264,4 +266,61 @@ async fn overview_shows_groups_by_name_where_users_tells_it() {
     bench.change("einstein", |user| User { groups: vec!["physicists".to_owned()], ..user });
     let page = bench.browser("einstein").get("/account").await.page;
     assert!(page.contains("<bdi>physicists</bdi>"), "{page}");
+}
+
+/// Row [A46](../../../../docs/security-requirements.md#a46).
+#[tokio::test]
+async fn new_password_is_judged_while_it_is_typed_and_nothing_changes() {
+    let (bench, authenticator, _folder) = with_auth_basic().await;
+    let mut browser = bench.browser("einstein");
+    let form = browser.get(PASSWORD).await;
+    assert!(form.page.contains(&format!("data-url=\"{STRENGTH}\"")), "{}", form.page);
+    let csrf = form.field("csrf", 1);
+    for (language, password, score, lines) in [
+        ("en", "einstein", 0..=1, ["Strength: very weak", "It has fewer than 15 characters."]),
+        ("de", "aaaaaaaaaaaaaaaaaaaa", 0..=1, ["Stärke: sehr schwach", "Wiederholung"]),
+        ("en", NEW, 3..=4, ["Strength: ", "good"]),
+    ] {
+        browser.headers = vec![("accept-language", language.to_owned())];
+        let reply = browser.post(STRENGTH, &[("csrf", &csrf), ("new", password)]).await;
+        assert_eq!(reply.status, StatusCode::OK, "{}", reply.page);
+        assert_eq!(reply.headers[CONTENT_TYPE], "application/json");
+        assert_eq!(reply.headers[CACHE_CONTROL], "no-store");
+        let judged: Value = serde_json::from_str(&reply.page).expect("JSON");
+        assert!(judged["score"].as_u64().is_some_and(|found| score.contains(&found)), "{judged}");
+        assert!(lines.iter().all(|line| reply.page.contains(line)), "{judged}");
+        assert!(!reply.page.contains(password), "{judged}");
+    }
+    assert!(authenticator.authenticate(&Credentials::new("einstein", OLD)).await.is_ok(), "nothing has changed");
+}
+
+/// Row [A46](../../../../docs/security-requirements.md#a46).
+#[tokio::test]
+async fn judgement_is_only_for_the_form_of_the_same_user_and_site() {
+    let (bench, _authenticator, _folder) = with_auth_basic().await;
+    let mut browser = bench.browser("einstein");
+    let csrf = browser.get(PASSWORD).await.field("csrf", 1);
+    let form = [("csrf", &*csrf), ("new", NEW)];
+    assert_eq!(browser.post_from("https://evil.example", STRENGTH, &form).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(browser.post(STRENGTH, &[("new", NEW)]).await.status, StatusCode::FORBIDDEN, "no token");
+    let mut marie = bench.browser("marie");
+    marie.get(PASSWORD).await;
+    assert_eq!(marie.post(STRENGTH, &form).await.status, StatusCode::FORBIDDEN, "the form of another user");
+    assert_eq!(bench.stranger().post(STRENGTH, &form).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(bench.restricted("app", &["user"]).post(STRENGTH, &form).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(browser.get(STRENGTH).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    let absent = Bench::with(false, "").await;
+    assert_eq!(absent.browser("einstein").post(STRENGTH, &form).await.status, StatusCode::NOT_FOUND);
+}
+
+/// Row [A46](../../../../docs/security-requirements.md#a46).
+#[tokio::test]
+async fn only_the_page_for_the_password_sends_requests_by_script() {
+    let (bench, _authenticator, _folder) = with_auth_basic().await;
+    let mut browser = bench.browser("einstein");
+    for (path, is_allowed) in [(PASSWORD, true), ("/account", false), ("/account/applications", false)] {
+        let reply = browser.get(path).await;
+        let policy = reply.headers[CONTENT_SECURITY_POLICY].to_str().expect("ASCII");
+        assert_eq!(policy.contains("connect-src 'self'"), is_allowed, "{path}: {policy}");
+    }
 }
