@@ -7,6 +7,7 @@ mod form_keys;
 mod http;
 mod own_account;
 mod own_tokens;
+mod remote_health;
 mod self_service;
 mod state;
 #[cfg(test)]

@@ -152,8 +152,14 @@ fn assemble(opened: &Components, keys: Arc<KeyRing>, config: &Config, context: &
     });
     let mut routes = Routes::new(authn::directory::serve(Arc::clone(&opened.directory), may_search, limit));
     let authority = service::Authority { verifier, clock: context.clock.clone() };
+    let group_names = match (&opened.administration, &opened.backend) {
+        (Some(administration), _) => Some(service::profiles::GroupNames::Sql(Arc::clone(administration))),
+        (None, Backend::Ldap(directory)) => Some(service::profiles::GroupNames::Ldap(directory.clone())),
+        (None, Backend::Sql(_)) => None,
+    };
     let profiles = service::profiles::Profiles {
         directory: Arc::clone(&opened.directory),
+        group_names,
         administration: opened.administration.clone(),
         self_service: config.self_service_attributes.clone(),
         authority: authority.clone(),

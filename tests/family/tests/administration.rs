@@ -157,3 +157,18 @@ async fn added_client_is_shown_its_secret_and_the_issuers_that_discovery_has() {
         }
     }
 }
+
+/// Row [N61](../../../docs/security-requirements.md#n61).
+#[tokio::test(flavor = "multi_thread")]
+async fn health_page_lists_every_service_of_the_process() {
+    let world = World::start("administration-health").await;
+    let mut einstein = world.signed_in("einstein").await;
+    assert_eq!(world.get(&mut einstein, "/admin/health").await.status, StatusCode::FORBIDDEN);
+    let mut admin = world.signed_in("admin").await;
+    let page = world.get(&mut admin, "/admin/health").await;
+    assert!(page.status == StatusCode::OK && page.page.contains("All services listed here are ready."), "{page:?}");
+    for service in ["users", "auth-basic", "auth-app", "idp", "auth-bearer", "account", "gateway", "proxy"] {
+        assert!(page.page.contains(&format!(">{service}</th>")), "{service}: {page:?}");
+    }
+    assert!(page.page.contains("HTTPS") && page.page.contains("Signs since"), "certificate and key: {page:?}");
+}

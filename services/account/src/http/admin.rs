@@ -10,6 +10,8 @@ mod confirm;
 mod everyone;
 mod field;
 mod groups;
+mod health;
+mod health_text;
 mod keys;
 mod link;
 mod sessions;
@@ -49,6 +51,8 @@ pub(super) enum AdminSection {
     Sessions,
     /// The audit log.
     Audit,
+    /// The health of the services.
+    Health,
 }
 
 /// A page of the administration, as the navigation shows it.
@@ -63,7 +67,7 @@ struct AdminPage {
 }
 
 /// The pages, in the order of the navigation.
-const PAGES: [AdminPage; 7] = [
+const PAGES: [AdminPage; 8] = [
     users::PAGE,
     groups::PAGE,
     AdminPage {
@@ -86,6 +90,7 @@ const PAGES: [AdminPage; 7] = [
         label: |language| access_text(language).audit,
         is_available: |services| services.accounts.is_some(),
     },
+    health::PAGE,
 ];
 
 /// The pages, below the root of the account pages. To users who are no administrators each path answers the same, whether there is a
@@ -101,6 +106,7 @@ pub(super) fn router() -> Router<AccountState> {
         .merge(sessions::router())
         .merge(everyone::router())
         .merge(audit::router())
+        .merge(health::router())
         .route(&format!("{ADMIN}/{{*page}}"), any(not_found))
         .method_not_allowed_fallback(not_found)
 }

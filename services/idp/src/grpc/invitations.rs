@@ -7,7 +7,7 @@ use ::token::authorize_admin;
 use authn::Caller;
 use authn::audit::Event;
 use proto::doorward::idp::v1::{
-    InviteUserRequest, InviteUserResponse,
+    GetInvitationPolicyRequest, GetInvitationPolicyResponse, InviteUserRequest, InviteUserResponse,
     invitations_api_server::{InvitationsApi, InvitationsApiServer},
 };
 use status::Kind;
@@ -65,5 +65,14 @@ impl InvitationsApi for Api {
         let unknown = Caller::default();
         provider.audit_events.record(&event, Circumstances::of(&user, "", &unknown), provider.clock.now());
         Ok(Response::new(InviteUserResponse {}))
+    }
+
+    async fn get_invitation_policy(
+        &self,
+        request: Request<GetInvitationPolicyRequest>,
+    ) -> Result<Response<GetInvitationPolicyResponse>, Status> {
+        let provider = &self.0;
+        authorize_admin(&provider.verifier, provider.clock.now(), request.metadata())?;
+        Ok(Response::new(GetInvitationPolicyResponse { enabled: provider.mail.can_reset_passwords() }))
     }
 }

@@ -6,7 +6,8 @@ use std::time::UNIX_EPOCH;
 
 use authn::{Claim, Directory, DirectoryError, Groups, Profile, User, UserId};
 use proto::doorward::users::v1::{
-    GetProfileRequest, GetProfileResponse, PersonRef as WireRef, SetProfileRequest, SetProfileResponse, UserProfile,
+    GetProfileRequest, GetProfileResponse, ListGroupNamesRequest, ListGroupNamesResponse, PersonRef as WireRef,
+    SetProfileRequest, SetProfileResponse, UserProfile,
     profiles_api_server::{ProfilesApi, ProfilesApiServer},
 };
 use status::Kind;
@@ -22,9 +23,34 @@ pub(crate) fn serve(profiles: Profiles, limit: Option<usize>) -> ProfilesApiServ
     ProfilesApiServer::new(profiles).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
 }
 
+/// Where the names of groups are.
+pub(crate) enum GroupNames {
+    /// In the database.
+    Sql(Arc<Administration>),
+    /// On the LDAP server.
+    Ldap(ldap::Directory),
+}
+
+impl GroupNames {
+    /// The names of the groups of a user.
+    async fn of(&self, id: &UserId) -> Result<Vec<String>, PeopleError> {
+        let mut names: Vec<String> = match self {
+            Self::Sql(administration) => {
+                let person = administration.person(&PersonRef::Id(id.opaque_id.clone())).await?;
+                person.groups.into_iter().map(|group| group.name).collect()
+            }
+            Self::Ldap(directory) => directory.group_names(id).await?,
+        };
+        names.sort_unstable();
+        Ok(names)
+    }
+}
+
 /// Profiles, and who may read and change them.
 pub(crate) struct Profiles {
     pub(crate) directory: Arc<dyn Directory>,
+    /// `None` for a database that is not administered by this process.
+    pub(crate) group_names: Option<GroupNames>,
     /// `None` where users are only read.
     pub(crate) administration: Option<Arc<Administration>>,
     /// What users may change themselves.
@@ -109,6 +135,14 @@ impl ProfilesApi for Profiles {
         let outcome = administration.set_profile(&id, change).await;
         let profile = audited("user.set_profile", &caller.user.id.opaque_id, outcome, |_| id)?;
         Ok(Response::new(SetProfileResponse { profile: Some(wire(&profile)) }))
+    }
+
+    async fn list_group_names(&self, request: Request<ListGroupNamesRequest>) -> GrpcResult<ListGroupNamesResponse> {
+        let caller = self.caller(request.metadata())?;
+        let user = self.user(request.into_inner().user, &caller, caller.is_admin()).await?;
+        let unknown = || status::grpc(Kind::Unimplemented, "the names of groups are not known here");
+        let names = self.group_names.as_ref().ok_or_else(unknown)?.of(&user.id).await.map_err(refusal)?;
+        Ok(Response::new(ListGroupNamesResponse { names }))
     }
 }
 

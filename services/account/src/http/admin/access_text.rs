@@ -120,6 +120,7 @@ pub(super) struct AccessText {
     pub(super) event_every_user: &'static str,
     pub(super) event_disconnect: &'static str,
     pub(super) event_second_factor_reset: &'static str,
+    pub(super) event_invitation: &'static str,
     pub(super) event_client_add: &'static str,
     pub(super) event_client_update: &'static str,
     pub(super) event_client_secret: &'static str,

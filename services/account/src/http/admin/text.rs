@@ -74,6 +74,11 @@ pub(super) struct AdminText {
     /// Before what a password has to be like.
     pub(super) password_optional: &'static str,
     pub(super) show_password: &'static str,
+    /// The choice to invite a new user.
+    pub(super) invite: &'static str,
+    pub(super) invite_hint: &'static str,
+    pub(super) invite_needs_mail: &'static str,
+    pub(super) invite_without_password: &'static str,
     pub(super) username_taken: &'static str,
     pub(super) username_invalid: &'static str,
     pub(super) mail_taken: &'static str,
@@ -100,6 +105,8 @@ pub(super) struct AdminText {
     pub(super) user_saved: &'static str,
     pub(super) user_created: &'static str,
     pub(super) user_created_without_password: &'static str,
+    pub(super) user_created_invited: &'static str,
+    pub(super) user_created_uninvited: &'static str,
     pub(super) user_deleted: &'static str,
     pub(super) roles_changed: &'static str,
     pub(super) groups_changed: &'static str,
@@ -115,6 +122,7 @@ pub(super) struct AdminText {
     pub(super) sign_out_user: ActText,
     pub(super) reset_factors: ActText,
     pub(super) remove_password: ActText,
+    pub(super) send_invitation: ActText,
     pub(super) disable: ActText,
     pub(super) enable: ActText,
     pub(super) delete_user: ActText,

@@ -5,6 +5,7 @@ mod act;
 mod activity;
 mod create;
 mod edit;
+mod invitation;
 mod list;
 mod membership;
 mod password;

@@ -1,5 +1,7 @@
 //! The change of the password.
 
+mod strength;
+
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, State};
@@ -20,7 +22,7 @@ use super::super::error;
 use super::super::page::{Navigation, Page, PageContext, Section};
 use super::super::signed_in::SignedIn;
 use super::text::{SelfServiceText, text};
-use super::{PASSWORD, failure};
+use super::{PASSWORD, STRENGTH, failure};
 use crate::self_service::Passwords;
 use crate::state::AccountState;
 
@@ -28,6 +30,8 @@ use crate::state::AccountState;
 const FORM: &str = "password";
 /// The metadata in which auth-basic gives the reason for which an LDAP server refuses a change.
 const PASSWORD_REFUSAL: &str = "password-refusal";
+
+pub(super) use strength::judge as judge_strength;
 
 /// The signed-in user, and auth-basic, which has the password.
 pub(in super::super) struct PasswordOwner {
@@ -85,6 +89,7 @@ struct PasswordPage<'a> {
     hint: String,
     csrf: String,
     path: String,
+    strength_path: String,
 }
 
 impl PasswordOwner {
@@ -120,9 +125,10 @@ impl PasswordOwner {
             hint: words.new_password_hint.with(&policy.min_characters.to_string()),
             csrf: self.signed_in.csrf(&browser, FORM),
             path: self.signed_in.state.path(PASSWORD),
+            strength_path: self.signed_in.state.path(STRENGTH),
         };
-        // the script shows what was typed
-        let response = context.respond_with(status, &Policy::here().with_own_script(), &page);
+        // the script shows what was typed, and has it judged
+        let response = context.respond_with(status, &Policy::here().with_own_requests(), &page);
         with_retry_after(with_cookies(response, cookie), retry_after)
     }
 

@@ -2,6 +2,8 @@
 
 mod access;
 mod groups;
+mod health;
+mod invitations;
 mod users;
 
 use std::sync::Arc;

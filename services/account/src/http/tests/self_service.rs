@@ -6,12 +6,13 @@ use auth_basic::password::Cost;
 use authn::testing::{MemoryDirectory, user};
 use authn::{Authenticator, Claim, Credentials, Directory, Groups, User, UserId};
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, RETRY_AFTER, X_FRAME_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, X_FRAME_OPTIONS};
 use config::{Secret, TokenManager};
 use ldap::testing::{EINSTEIN, Options, Slapd};
 use secrecy::SecretString;
+use serde_json::Value;
 use tempfile::TempDir;
-use users::NewPerson;
+use users::{GroupRef, NewPerson, PersonRef};
 
 use super::support::{Bench, SECRET, context};
 use crate::administration::Administration;
@@ -19,6 +20,7 @@ use crate::self_service::{Passwords, Profiles, SelfService};
 
 const PROFILE: &str = "/account/profile";
 const PASSWORD: &str = "/account/password";
+const STRENGTH: &str = "/account/password/strength";
 const OLD: &str = "violet anchor pedals a tune";
 const NEW: &str = "seven otters juggle lamps";
 
@@ -32,6 +34,12 @@ fn database(folder: &TempDir) -> Secret {
 
 /// The pages over users, where einstein may change these attributes.
 async fn with_users(self_service_attributes: &[&str]) -> (Bench, User, TempDir) {
+    let (bench, einstein, _, folder) = with_members(self_service_attributes, &[]).await;
+    (bench, einstein, folder)
+}
+
+/// The same, where einstein is in these groups; returns their identifiers too.
+async fn with_members(self_service_attributes: &[&str], names: &[&str]) -> (Bench, User, Vec<String>, TempDir) {
     let (folder, context) = (tempfile::tempdir().expect("a folder"), context());
     let config = users::Config {
         database_url: database(&folder),
@@ -41,13 +49,22 @@ async fn with_users(self_service_attributes: &[&str]) -> (Bench, User, TempDir) 
     };
     let opened = users::open(&config, &context).await.expect("opens");
     let new = NewPerson { username: "einstein".to_owned(), display_name: "Albert".to_owned(), ..NewPerson::default() };
-    opened.administration.as_ref().expect("a database").create_person(new).await.expect("is created");
+    let administration = opened.administration.as_ref().expect("a database");
+    let person = administration.create_person(new).await.expect("is created");
+    let mut groups = Vec::new();
+    for &name in names {
+        let group = administration.create_group(name, None, None).await.expect("is created");
+        let (which, who) = (GroupRef::Id(group.id.clone()), PersonRef::Id(person.id.clone()));
+        administration.add_member(&which, &who).await.expect("is added");
+        groups.push(group.id);
+    }
     let routes = users::app(&opened, &config, &context).expect("is built").grpc.expect("gRPC");
     let claim = Claim::Username("einstein".to_owned());
     let einstein = User::clone(&*opened.directory.user_by_claim(&claim, Groups::Skip).await.expect("is there"));
     let self_service = SelfService { profiles: Some(Profiles::new(routes)), passwords: None };
     let directories = (MemoryDirectory::new([]), opened.directory);
-    (Box::pin(Bench::over(directories, (self_service, Administration::default()), false, "")).await, einstein, folder)
+    let bench = Box::pin(Bench::over(directories, (self_service, Administration::default()), false, "")).await;
+    (bench, einstein, groups, folder)
 }
 
 /// The pages over auth-basic, where einstein and marie have the password [`OLD`].
@@ -332,5 +349,76 @@ async fn change_password_redirects_to_the_form_whatever_the_query() {
     for query in ["", "?rd=https://evil.example", "?//evil.example"] {
         let reply = bench.stranger().get(&format!("/account/change-password{query}")).await;
         assert_eq!((reply.status, reply.location()), (StatusCode::SEE_OTHER, PASSWORD));
+    }
+}
+
+#[tokio::test]
+async fn overview_shows_groups_by_name_where_users_tells_it() {
+    let (bench, einstein, ids, _folder) = with_members(&[], &["Physicists <1905>", "violinists"]).await;
+    let page = bench.browser_of(einstein).get("/account").await.page;
+    assert!(page.contains("<bdi>Physicists &#60;1905&#62;</bdi>") && page.contains("<bdi>violinists</bdi>"), "{page}");
+    assert!(ids.iter().all(|id| !page.contains(id.as_str())), "no identifiers: {page}");
+
+    // a directory whose groups users does not know
+    let bench = Bench::new().await;
+    bench.change("einstein", |user| User { groups: vec!["physicists".to_owned()], ..user });
+    let page = bench.browser("einstein").get("/account").await.page;
+    assert!(page.contains("<bdi>physicists</bdi>"), "{page}");
+}
+
+/// Row [A46](../../../../docs/security-requirements.md#a46).
+#[tokio::test]
+async fn new_password_is_judged_while_it_is_typed_and_nothing_changes() {
+    let (bench, authenticator, _folder) = with_auth_basic().await;
+    let mut browser = bench.browser("einstein");
+    let form = browser.get(PASSWORD).await;
+    assert!(form.page.contains(&format!("data-url=\"{STRENGTH}\"")), "{}", form.page);
+    let csrf = form.field("csrf", 1);
+    for (language, password, score, lines) in [
+        ("en", "einstein", 0..=1, ["Strength: very weak", "It has fewer than 15 characters."]),
+        ("de", "aaaaaaaaaaaaaaaaaaaa", 0..=1, ["Stärke: sehr schwach", "Wiederholung"]),
+        ("en", NEW, 3..=4, ["Strength: ", "good"]),
+    ] {
+        browser.headers = vec![("accept-language", language.to_owned())];
+        let reply = browser.post(STRENGTH, &[("csrf", &csrf), ("new", password)]).await;
+        assert_eq!(reply.status, StatusCode::OK, "{}", reply.page);
+        assert_eq!(reply.headers[CONTENT_TYPE], "application/json");
+        assert_eq!(reply.headers[CACHE_CONTROL], "no-store");
+        let judged: Value = serde_json::from_str(&reply.page).expect("JSON");
+        assert!(judged["score"].as_u64().is_some_and(|found| score.contains(&found)), "{judged}");
+        assert!(lines.iter().all(|line| reply.page.contains(line)), "{judged}");
+        assert!(!reply.page.contains(password), "{judged}");
+    }
+    assert!(authenticator.authenticate(&Credentials::new("einstein", OLD)).await.is_ok(), "nothing has changed");
+}
+
+/// Row [A46](../../../../docs/security-requirements.md#a46).
+#[tokio::test]
+async fn judgement_is_only_for_the_form_of_the_same_user_and_site() {
+    let (bench, _authenticator, _folder) = with_auth_basic().await;
+    let mut browser = bench.browser("einstein");
+    let csrf = browser.get(PASSWORD).await.field("csrf", 1);
+    let form = [("csrf", &*csrf), ("new", NEW)];
+    assert_eq!(browser.post_from("https://evil.example", STRENGTH, &form).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(browser.post(STRENGTH, &[("new", NEW)]).await.status, StatusCode::FORBIDDEN, "no token");
+    let mut marie = bench.browser("marie");
+    marie.get(PASSWORD).await;
+    assert_eq!(marie.post(STRENGTH, &form).await.status, StatusCode::FORBIDDEN, "the form of another user");
+    assert_eq!(bench.stranger().post(STRENGTH, &form).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(bench.restricted("app", &["user"]).post(STRENGTH, &form).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(browser.get(STRENGTH).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    let absent = Bench::with(false, "").await;
+    assert_eq!(absent.browser("einstein").post(STRENGTH, &form).await.status, StatusCode::NOT_FOUND);
+}
+
+/// Row [A46](../../../../docs/security-requirements.md#a46).
+#[tokio::test]
+async fn only_the_page_for_the_password_sends_requests_by_script() {
+    let (bench, _authenticator, _folder) = with_auth_basic().await;
+    let mut browser = bench.browser("einstein");
+    for (path, is_allowed) in [(PASSWORD, true), ("/account", false), ("/account/applications", false)] {
+        let reply = browser.get(path).await;
+        let policy = reply.headers[CONTENT_SECURITY_POLICY].to_str().expect("ASCII");
+        assert_eq!(policy.contains("connect-src 'self'"), is_allowed, "{path}: {policy}");
     }
 }

@@ -14,6 +14,13 @@ async fn invite(bench: &Bench, token: &str, user: &str) -> Result<(), Status> {
     InvitationsApiClient::new(serve(bench.provider.clone(), None)).invite_user(request).await.map(drop)
 }
 
+async fn policy(bench: &Bench, token: &str) -> Result<bool, Status> {
+    let mut request = Request::new(GetInvitationPolicyRequest {});
+    request.metadata_mut().insert(::token::METADATA_KEY, token.parse().expect("a header"));
+    let answer = InvitationsApiClient::new(serve(bench.provider.clone(), None)).get_invitation_policy(request).await;
+    answer.map(|answer| answer.into_inner().enabled)
+}
+
 /// [Row L1](../../../../../docs/security-requirements.md#l1).
 #[tokio::test]
 async fn administrator_invites_a_user_who_sets_a_password() {
@@ -87,4 +94,14 @@ async fn user_with_a_password_and_account_of_a_program_are_not_invited() {
         assert_eq!(refused.code(), Code::FailedPrecondition, "{kind:?}");
     }
     assert!(mail_box.all().is_empty());
+}
+
+#[tokio::test]
+async fn policy_tells_administrators_whether_mail_is_sent() {
+    let bench = Bench::new().await;
+    assert!(!policy(&bench, &bench.admin()).await.expect("is answered"));
+    let (bench, _mail_box) = MailBox::with_bench().await;
+    assert!(policy(&bench, &bench.admin()).await.expect("is answered"));
+    let refused = policy(&bench, &bench.internal_token("marie", &[])).await.expect_err("no administrator");
+    assert_eq!(refused.code(), Code::PermissionDenied);
 }

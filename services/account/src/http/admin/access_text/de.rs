@@ -82,6 +82,7 @@ pub(super) const TEXT: AccessText = AccessText {
     event_every_user: "Alle Konten wurden abgemeldet",
     event_disconnect: "Anwendung durch die Administration getrennt",
     event_second_factor_reset: "Zweite Faktoren durch die Administration entfernt",
+    event_invitation: "Einladung durch die Administration gesendet",
     event_client_add: "Client hinzugefügt",
     event_client_update: "Client geändert",
     event_client_secret: "Client hat ein neues Geheimnis",

@@ -82,6 +82,7 @@ pub(super) const TEXT: AccessText = AccessText {
     event_every_user: "Signed all users out",
     event_disconnect: "An administrator disconnected an application",
     event_second_factor_reset: "An administrator removed the second factors",
+    event_invitation: "An administrator sent an invitation",
     event_client_add: "Added a client",
     event_client_update: "Changed a client",
     event_client_secret: "Gave a client a new secret",

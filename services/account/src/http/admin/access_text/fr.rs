@@ -84,6 +84,7 @@ pub(super) const TEXT: AccessText = AccessText {
     event_every_user: "Tous les comptes ont été déconnectés",
     event_disconnect: "Application déconnectée par l’administration",
     event_second_factor_reset: "Seconds facteurs supprimés par l’administration",
+    event_invitation: "Invitation d’un utilisateur par l’administration",
     event_client_add: "Client ajouté",
     event_client_update: "Client modifié",
     event_client_secret: "Nouveau secret d’un client",

@@ -32,6 +32,8 @@ pub(super) enum Act {
     ResetFactors,
     /// Removes the password.
     RemovePassword,
+    /// Sends a mail with which the user sets the first password.
+    Invite,
     /// The user may no longer sign in.
     Disable,
     /// The user may sign in again.
@@ -41,8 +43,15 @@ pub(super) enum Act {
 }
 
 impl Act {
-    pub(super) const ALL: [Self; 6] =
-        [Self::SignOut, Self::ResetFactors, Self::RemovePassword, Self::Disable, Self::Enable, Self::Delete];
+    pub(super) const ALL: [Self; 7] = [
+        Self::SignOut,
+        Self::ResetFactors,
+        Self::RemovePassword,
+        Self::Invite,
+        Self::Disable,
+        Self::Enable,
+        Self::Delete,
+    ];
 
     /// Its name in URLs.
     pub(super) const fn name(self) -> &'static str {
@@ -50,6 +59,7 @@ impl Act {
             Self::SignOut => "sign-out",
             Self::ResetFactors => "reset-factors",
             Self::RemovePassword => "remove-password",
+            Self::Invite => "invite",
             Self::Disable => "disable",
             Self::Enable => "enable",
             Self::Delete => "delete",
@@ -67,6 +77,7 @@ impl Act {
             Self::SignOut => &texts.sign_out_user,
             Self::ResetFactors => &texts.reset_factors,
             Self::RemovePassword => &texts.remove_password,
+            Self::Invite => &texts.send_invitation,
             Self::Disable => &texts.disable,
             Self::Enable => &texts.enable,
             Self::Delete => &texts.delete_user,
@@ -84,6 +95,7 @@ impl Act {
             Self::SignOut => services.accounts.is_some(),
             Self::ResetFactors => services.factors.is_some(),
             Self::RemovePassword => services.passwords.is_some(),
+            Self::Invite => services.invitations.is_some(),
             Self::Disable | Self::Enable | Self::Delete => services.users.is_some(),
         }
     }
@@ -134,7 +146,7 @@ impl UserAdministrator {
             },
             field: (act == Act::Delete).then(typed),
             button: text.link,
-            is_danger: act != Act::Enable,
+            is_danger: !matches!(act, Act::Enable | Act::Invite),
             csrf: administrator.signed_in.csrf(&browser, &act.form(&person.id)),
             path: self.path_of(&person.id, &format!("/{}", act.name())),
             cancel_path: self.path_of(&person.id, ""),
@@ -196,6 +208,7 @@ impl UserAdministrator {
                 let message = RemovePasswordRequest { user_id: id.to_owned() };
                 passwords.remove_password(self.administrator.signed_in.on_behalf().call(message)).await?;
             }
+            Act::Invite => self.invite(id).await,
             // The sessions end afterwards, so that no other one begins in between. Each use of one notices the status too, but other
             // services accept stateless tokens until they learn that these have ended.
             Act::Disable => {

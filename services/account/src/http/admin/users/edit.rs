@@ -124,6 +124,8 @@ fn said(texts: &'static AdminText, done: &str) -> Option<&'static str> {
     match done {
         SAVED | profile::SAVED => Some(texts.user_saved),
         create::CREATED => Some(texts.user_created),
+        create::INVITED => Some(texts.user_created_invited),
+        create::WITHOUT_INVITATION => Some(texts.user_created_uninvited),
         create::WITHOUT_PASSWORD => Some(texts.user_created_without_password),
         membership::CHANGED => Some(texts.groups_changed),
         roles::CHANGED => Some(texts.roles_changed),
@@ -152,7 +154,7 @@ impl UserAdministrator {
     }
 
     /// The links to what can be done with a user.
-    fn links(&self, person: &Person, is_writable: bool, has_password: Option<bool>) -> Vec<Link> {
+    async fn links(&self, person: &Person, is_writable: bool, has_password: Option<bool>) -> Vec<Link> {
         let (texts, services) = (self.administrator.texts(), &self.administrator.signed_in.state.administration);
         let (has_accounts, has_sign_ins) = (services.accounts.is_some(), self.administrator.has_sign_ins());
         let pages = [
@@ -165,9 +167,12 @@ impl UserAdministrator {
         let pages = pages.into_iter().filter(|(is_there, ..)| *is_there).map(|(_, name, text)| (name, text));
         let is_disabled = person.status() == PersonStatus::Disabled;
         let is_own = self.is_own(&person.id);
+        let is_invitable = has_password == Some(false) && !is_disabled && !person.mail.is_empty();
+        let can_be_invited = is_invitable && self.can_invite().await;
         let acts = Act::ALL.into_iter().filter(|act| has_sign_ins && !(is_own && act.is_for_others()));
         let acts = acts.filter(|act| match act {
             Act::RemovePassword => has_password == Some(true),
+            Act::Invite => can_be_invited,
             Act::Disable => is_writable && !is_disabled,
             Act::Enable => is_writable && is_disabled,
             Act::Delete => is_writable,
@@ -233,7 +238,7 @@ impl UserAdministrator {
             fields: is_writable.then(fields),
             groups: groups.map(|(id, name)| Membership { id: id.clone(), name: name.clone() }).collect(),
             group: Field::text("group", texts.group_name, &entered.group).required().with_errors(group_error),
-            links: self.links(person, is_writable, has_password),
+            links: self.links(person, is_writable, has_password).await,
             csrf: administrator.signed_in.csrf(&browser, &form(&person.id)),
             groups_csrf: administrator.signed_in.csrf(&browser, &groups_form(&person.id)),
             path: self.path_of(&person.id, ""),

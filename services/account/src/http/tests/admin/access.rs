@@ -15,7 +15,7 @@ const TEN_MINUTES: Duration = Duration::from_mins(10);
 async fn others_learn_nothing_of_the_administration() {
     let bench = AdminBench::new().await;
     let mut pages = Vec::new();
-    for path in ["", "/users", "/users/new", "/groups", "/nothing", "/users/1/nothing"] {
+    for path in ["", "/users", "/users/new", "/groups", "/health", "/nothing", "/users/1/nothing"] {
         let mut marie = bench.browser("marie");
         let path = format!("/account/admin{path}");
         for reply in [marie.get(&path).await, marie.post(&path, &[]).await] {
