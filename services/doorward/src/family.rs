@@ -245,12 +245,16 @@ impl Builder<'_> {
         }
     }
 
-    /// Service accounts.
+    /// Service accounts; the administration pages have them where they are stored.
     async fn auth_service(&mut self, context: &Context) -> Result<App, BoxError> {
         let config = &self.settings.auth_service;
         let opened = auth_service::open(config, context).await?;
         self.provide(kind::SERVICE, ServiceId::AuthService, opened.authenticator.clone());
-        auth_service::app(&opened, config.clone(), context)
+        let app = auth_service::app(&opened, config.clone(), context)?;
+        if opened.administration.is_some() {
+            self.administer(&app, account::Administration::with_auth_service);
+        }
+        Ok(app)
     }
 
     /// Adds the gRPC of a service of this process to what the administration pages call.

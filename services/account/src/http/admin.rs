@@ -12,6 +12,8 @@ mod field;
 mod groups;
 mod keys;
 mod link;
+mod service_account_text;
+mod service_accounts;
 mod sessions;
 mod text;
 mod tokens;
@@ -41,6 +43,8 @@ pub(super) enum AdminSection {
     Groups,
     /// The app tokens of all users.
     Tokens,
+    /// The service accounts.
+    ServiceAccounts,
     /// The clients of the provider.
     Clients,
     /// The signing keys.
@@ -63,7 +67,7 @@ struct AdminPage {
 }
 
 /// The pages, in the order of the navigation.
-const PAGES: [AdminPage; 7] = [
+const PAGES: [AdminPage; 8] = [
     users::PAGE,
     groups::PAGE,
     AdminPage {
@@ -72,6 +76,7 @@ const PAGES: [AdminPage; 7] = [
         label: |language| access_text(language).tokens,
         is_available: |services| services.tokens.is_some(),
     },
+    service_accounts::PAGE,
     clients::PAGE,
     keys::PAGE,
     AdminPage {
@@ -96,6 +101,7 @@ pub(super) fn router() -> Router<AccountState> {
         .merge(users::router())
         .merge(groups::router())
         .merge(tokens::router())
+        .merge(service_accounts::router())
         .merge(clients::router())
         .merge(keys::router())
         .merge(sessions::router())
