@@ -21,7 +21,13 @@ struct World {
 impl World {
     async fn start(name: &str) -> Self {
         let mut layout = Layout::new(name, false);
-        for variable in ["PROXY_IDP_BACKEND", "PROXY_AUTH_APP_BACKEND", "PROXY_AUTH_BEARER_BACKEND"] {
+        for variable in [
+            "PROXY_IDP_BACKEND",
+            "PROXY_AUTH_APP_BACKEND",
+            "PROXY_AUTH_BEARER_BACKEND",
+            "AUTH_SERVICE_STORE_ACCOUNTS",
+            "ACCOUNT_AUTH_SERVICE_ENDPOINT",
+        ] {
             layout.unset(variable);
         }
         let port = layout.variables()["PROXY_HTTP_ADDR"].rsplit_once(':').expect("a port").1.to_owned();
@@ -133,4 +139,21 @@ async fn user_disabled_on_a_page_is_out_everywhere() {
     tokio::time::timeout(AT_ONCE, out).await.expect("session, access token and app token are refused");
     let page = world.get(&mut admin, &disabled.location).await;
     assert!(page.page.contains("The account is disabled."), "{page:?}");
+}
+
+/// Row [N22](../../../docs/security-requirements.md#n22).
+#[tokio::test(flavor = "multi_thread")]
+async fn service_account_of_a_page_is_accepted() {
+    let world = World::start("administration-service-account").await;
+    let mut admin = world.signed_in("admin").await;
+    let path = "/admin/service-accounts/new";
+    let form = world.get(&mut admin, path).await;
+    assert_eq!(form.status, StatusCode::OK, "a recent sign-in: {form:?}");
+    let added = world.post(&mut admin, path, &[("csrf", form.field("csrf")), ("id", "backup")]).await;
+    let (_, rest) = added.page.split_once("id=\"secret\">").unwrap_or_else(|| panic!("no secret: {added:?}"));
+    let secret = rest.split('<').next().expect("a text");
+    note_secret(secret);
+    world.family.authenticate("serviceaccounts", "backup", secret).await.expect("the secret is accepted");
+    let listed = world.get(&mut admin, "/admin/service-accounts").await;
+    assert!(listed.page.contains("/admin/service-accounts/of/backup"), "{listed:?}");
 }
