@@ -17,7 +17,7 @@ use proto::cs3::identity::user::v1beta1 as user;
 use proto::cs3::rpc::v1beta1::{Code, Status};
 use proto::cs3::storage::provider::v1beta1 as storage;
 use proto::cs3::types::v1beta1::{Opaque, OpaqueEntry, Timestamp};
-use proto::doorward::{apptokens, idp, passwords, users};
+use proto::doorward::{apptokens, idp, passwords, serviceaccounts, users};
 use proto::ocis::services::settings::v0 as settings;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
@@ -470,6 +470,28 @@ async fn own_paths_of_the_provider_and_of_tokens() {
             "RemoveClient",
             "AddInitialAccess",
             "GetIssuers",
+        ],
+    );
+
+    let found = paths!(serviceaccounts::v1::service_accounts_api_client::ServiceAccountsApiClient;
+        list_service_accounts(serviceaccounts::v1::ListServiceAccountsRequest),
+        get_service_account(serviceaccounts::v1::GetServiceAccountRequest),
+        create_service_account(serviceaccounts::v1::CreateServiceAccountRequest),
+        update_service_account(serviceaccounts::v1::UpdateServiceAccountRequest),
+        delete_service_account(serviceaccounts::v1::DeleteServiceAccountRequest),
+        add_secret(serviceaccounts::v1::AddSecretRequest),
+        remove_secret(serviceaccounts::v1::RemoveSecretRequest));
+    assert_paths(
+        &found,
+        "doorward.serviceaccounts.v1.ServiceAccountsAPI",
+        &[
+            "ListServiceAccounts",
+            "GetServiceAccount",
+            "CreateServiceAccount",
+            "UpdateServiceAccount",
+            "DeleteServiceAccount",
+            "AddSecret",
+            "RemoveSecret",
         ],
     );
 

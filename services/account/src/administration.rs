@@ -11,6 +11,7 @@ use proto::doorward::idp::v1::idp_admin_api_client::IdpAdminApiClient;
 use proto::doorward::idp::v1::invitations_api_client::InvitationsApiClient;
 use proto::doorward::idp::v1::keys_api_client::KeysApiClient;
 use proto::doorward::passwords::v1::passwords_api_client::PasswordsApiClient;
+use proto::doorward::serviceaccounts::v1::service_accounts_api_client::ServiceAccountsApiClient;
 use proto::doorward::users::v1::profiles_api_client::ProfilesApiClient;
 use proto::doorward::users::v1::users_admin_api_client::UsersAdminApiClient;
 use runtime::{Context, RunningServices};
@@ -32,6 +33,8 @@ pub struct Administration {
     pub passwords: Option<PasswordsApiClient<Transport>>,
     /// The app tokens of users, at auth-app.
     pub tokens: Option<AppTokensApiClient<Transport>>,
+    /// The service accounts, at auth-service.
+    pub service_accounts: Option<ServiceAccountsApiClient<Transport>>,
     /// The clients of the provider, at idp.
     pub clients: Option<IdpAdminApiClient<Transport>>,
     /// The signing keys, at idp.
@@ -87,6 +90,18 @@ impl Administration {
         Self { tokens: Some(AppTokensApiClient::new(transport("auth-app", service))), ..self }
     }
 
+    /// With auth-service, in the same way.
+    #[must_use]
+    pub fn with_auth_service<S>(self, service: S) -> Self
+    where
+        S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+    {
+        let transport = transport("auth-service", service);
+        Self { service_accounts: Some(ServiceAccountsApiClient::new(transport)), ..self }
+    }
+
     /// With idp, in the same way.
     #[must_use]
     pub fn with_idp<S>(self, service: S) -> Self
@@ -138,6 +153,11 @@ impl Administration {
             && let Some(channel) = remote(&config.auth_app_endpoint, config, context)?
         {
             self = self.with_health_of("auth-app", channel.clone()).with_auth_app(channel);
+        }
+        if self.service_accounts.is_none()
+            && let Some(channel) = remote(&config.auth_service_endpoint, config, context)?
+        {
+            self = self.with_auth_service(channel);
         }
         if self.accounts.is_none()
             && let Some(channel) = remote(&config.idp_endpoint, config, context)?

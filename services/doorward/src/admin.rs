@@ -19,7 +19,8 @@ use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
 use crate::services::Settings;
 
-type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError>;
+/// The transport to a service: a connection, or the service itself in this process.
+pub(crate) type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError>;
 
 /// Administers people and passwords.
 pub(crate) struct Admin {
@@ -77,11 +78,13 @@ impl Admin {
     }
 }
 
-fn in_process(app: runtime::App) -> Result<Transport, BoxError> {
+/// The gRPC of a service in this process.
+pub(crate) fn in_process(app: runtime::App) -> Result<Transport, BoxError> {
     app.grpc.map(transport).ok_or_else(|| "the service has no gRPC".into())
 }
 
-fn transport<S>(service: S) -> Transport
+/// The transport over a connection or a server.
+pub(crate) fn transport<S>(service: S) -> Transport
 where
     S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + Sync + 'static,
     S::Future: Send,

@@ -21,7 +21,13 @@ struct World {
 impl World {
     async fn start(name: &str) -> Self {
         let mut layout = Layout::new(name, false);
-        for variable in ["PROXY_IDP_BACKEND", "PROXY_AUTH_APP_BACKEND", "PROXY_AUTH_BEARER_BACKEND"] {
+        for variable in [
+            "PROXY_IDP_BACKEND",
+            "PROXY_AUTH_APP_BACKEND",
+            "PROXY_AUTH_BEARER_BACKEND",
+            "AUTH_SERVICE_STORE_ACCOUNTS",
+            "ACCOUNT_AUTH_SERVICE_ENDPOINT",
+        ] {
             layout.unset(variable);
         }
         let port = layout.variables()["PROXY_HTTP_ADDR"].rsplit_once(':').expect("a port").1.to_owned();
@@ -171,4 +177,21 @@ async fn health_page_lists_every_service_of_the_process() {
         assert!(page.page.contains(&format!(">{service}</th>")), "{service}: {page:?}");
     }
     assert!(page.page.contains("HTTPS") && page.page.contains("Signs since"), "certificate and key: {page:?}");
+}
+
+/// Row [N22](../../../docs/security-requirements.md#n22).
+#[tokio::test(flavor = "multi_thread")]
+async fn service_account_of_a_page_is_accepted() {
+    let world = World::start("administration-service-account").await;
+    let mut admin = world.signed_in("admin").await;
+    let path = "/admin/service-accounts/new";
+    let form = world.get(&mut admin, path).await;
+    assert_eq!(form.status, StatusCode::OK, "a recent sign-in: {form:?}");
+    let added = world.post(&mut admin, path, &[("csrf", form.field("csrf")), ("id", "backup")]).await;
+    let (_, rest) = added.page.split_once("id=\"secret\">").unwrap_or_else(|| panic!("no secret: {added:?}"));
+    let secret = rest.split('<').next().expect("a text");
+    note_secret(secret);
+    world.family.authenticate("serviceaccounts", "backup", secret).await.expect("the secret is accepted");
+    let listed = world.get(&mut admin, "/admin/service-accounts").await;
+    assert!(listed.page.contains("/admin/service-accounts/of/backup"), "{listed:?}");
 }

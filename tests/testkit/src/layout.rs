@@ -126,9 +126,14 @@ impl Layout {
                     self.set("IDP_AUTH_BASIC_ENDPOINT", &address);
                     self.set("ACCOUNT_AUTH_BASIC_ENDPOINT", &address);
                 }
+                ServiceId::AuthService => {
+                    self.set("GATEWAY_AUTH_SERVICE_ENDPOINT", &address);
+                    self.set("ACCOUNT_AUTH_SERVICE_ENDPOINT", &address);
+                    self.set("AUTH_SERVICE_STORE_ACCOUNTS", "true");
+                }
                 // In processes of their own it accepts tokens of our idp only if a test says that they are its own.
                 ServiceId::AuthBearer => self.set("GATEWAY_AUTH_BEARER_ENDPOINT", ""),
-                _ => self.set(&format!("GATEWAY_{prefix}_ENDPOINT"), &address),
+                ServiceId::AuthMachine => self.set("GATEWAY_AUTH_MACHINE_ENDPOINT", &address),
             }
         }
         for prefix in ["AUTH_APP", "AUTH_BEARER", "IDP"] {

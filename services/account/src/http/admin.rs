@@ -14,6 +14,8 @@ mod health;
 mod health_text;
 mod keys;
 mod link;
+mod service_account_text;
+mod service_accounts;
 mod sessions;
 mod text;
 mod tokens;
@@ -43,6 +45,8 @@ pub(super) enum AdminSection {
     Groups,
     /// The app tokens of all users.
     Tokens,
+    /// The service accounts.
+    ServiceAccounts,
     /// The clients of the provider.
     Clients,
     /// The signing keys.
@@ -76,6 +80,7 @@ const PAGES: [AdminPage; 8] = [
         label: |language| access_text(language).tokens,
         is_available: |services| services.tokens.is_some(),
     },
+    service_accounts::PAGE,
     clients::PAGE,
     keys::PAGE,
     AdminPage {
@@ -101,6 +106,7 @@ pub(super) fn router() -> Router<AccountState> {
         .merge(users::router())
         .merge(groups::router())
         .merge(tokens::router())
+        .merge(service_accounts::router())
         .merge(clients::router())
         .merge(keys::router())
         .merge(sessions::router())

@@ -106,8 +106,8 @@ impl ClientAdministrator {
     }
 }
 
-/// What idp says is wrong with a form; `None` if it has failed for another reason.
-fn problem(status: &Status) -> Option<String> {
+/// What a service says is wrong with a form; `None` if it has failed for another reason.
+pub(super) fn problem(status: &Status) -> Option<String> {
     let kind = Kind::from_grpc(status.code());
     let is_about_form = matches!(kind, Kind::InvalidArgument | Kind::AlreadyExists | Kind::FailedPrecondition);
     is_about_form.then(|| status.message().to_owned())
