@@ -154,7 +154,7 @@ fn assemble(opened: &Components, keys: Arc<KeyRing>, config: &Config, context: &
     let authority = service::Authority { verifier, clock: context.clock.clone() };
     let group_names = match (&opened.administration, &opened.backend) {
         (Some(administration), _) => Some(service::profiles::GroupNames::Sql(Arc::clone(administration))),
-        (None, Backend::Ldap(directory)) => Some(service::profiles::GroupNames::Ldap(directory.clone())),
+        (None, Backend::Ldap(directory, _)) => Some(service::profiles::GroupNames::Ldap(directory.ldap.clone())),
         (None, Backend::Sql(_)) => None,
     };
     let profiles = service::profiles::Profiles {

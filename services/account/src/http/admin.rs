@@ -71,7 +71,7 @@ struct AdminPage {
 }
 
 /// The pages, in the order of the navigation.
-const PAGES: [AdminPage; 8] = [
+const PAGES: [AdminPage; 9] = [
     users::PAGE,
     groups::PAGE,
     AdminPage {

@@ -52,7 +52,7 @@ async fn user_who_forgot_the_password_sets_another_one_in_chromium() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn administrator_of_the_quickstart_manages_users_in_chromium() {
-    walk_as("admin", "administration", &[], 5).await;
+    walk_as("admin", "administration", &[], 6).await;
 }
 
 /// Starts the quick start with these settings more, in which `{folder}` is a folder of its own, and runs a script as einstein, which prints so many lines.

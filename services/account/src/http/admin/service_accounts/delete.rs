@@ -30,6 +30,7 @@ impl ServiceAccountAdministrator {
             texts: administrator.texts(),
             name: name_of(account),
             means: texts.delete_means,
+            unfinished: None,
             field: Some(field.with_errors(error.map(str::to_owned))),
             button: texts.delete,
             is_danger: true,

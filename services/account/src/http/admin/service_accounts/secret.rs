@@ -144,6 +144,7 @@ pub(super) async fn confirm(
         texts: administrator.texts(),
         name: &name,
         means: texts.remove_secret_means,
+        unfinished: None,
         field: None,
         button: texts.remove_secret,
         is_danger: true,

@@ -208,7 +208,7 @@ impl UserAdministrator {
                 let message = RemovePasswordRequest { user_id: id.to_owned() };
                 passwords.remove_password(self.administrator.signed_in.on_behalf().call(message)).await?;
             }
-            Act::Invite => self.invite(id).await,
+            Act::Invite => self.invite(id).await?,
             // The sessions end afterwards, so that no other one begins in between. Each use of one notices the status too, but other
             // services accept stateless tokens until they learn that these have ended.
             Act::Disable => {
