@@ -10,7 +10,7 @@ use prost::Message as _;
 const ROOTS: [&str; 5] = ["cs3", "doorward", "envoy", "google", "ocis"];
 
 /// Messages that carry a secret. Their `Debug` is written by hand, in `src/redacted.rs`, and does not show it.
-const SECRET: [&str; 24] = [
+const SECRET: [&str; 26] = [
     ".cs3.auth.applications.v1beta1.AppPassword",
     ".cs3.auth.applications.v1beta1.GetAppPasswordRequest",
     ".cs3.auth.applications.v1beta1.InvalidateAppPasswordRequest",
@@ -33,6 +33,8 @@ const SECRET: [&str; 24] = [
     ".doorward.passwords.v1.JudgePasswordRequest",
     ".doorward.passwords.v1.ResetPasswordRequest",
     ".doorward.passwords.v1.SetPasswordRequest",
+    ".doorward.serviceaccounts.v1.AddSecretResponse",
+    ".doorward.serviceaccounts.v1.CreateServiceAccountResponse",
     ".envoy.config.core.v3.HeaderValue",
     ".envoy.service.auth.v3.AttributeContext.HttpRequest",
 ];

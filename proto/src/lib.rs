@@ -124,6 +124,13 @@ pub mod doorward {
             v1, "doorward.passwords.v1"
         }
     }
+    /// Administering service accounts.
+    pub mod serviceaccounts {
+        package! {
+            /// `doorward.serviceaccounts.v1`
+            v1, "doorward.serviceaccounts.v1"
+        }
+    }
     /// Administering people and groups.
     pub mod users {
         package! {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::cs3::{auth, gateway};
-use crate::doorward::{apptokens, idp, passwords};
+use crate::doorward::{apptokens, idp, passwords, serviceaccounts};
 use crate::envoy::{config::core, service::auth as envoy};
 
 /// Stands for a secret. That there is none shows: it explains many a failed sign-in.
@@ -55,8 +55,10 @@ redacted! {
     idp::v1::RotateSecretResponse as "RotateSecretResponse" {} hides secret;
     idp::v1::UpdateClientResponse as "UpdateClientResponse" { client } hides secret;
     passwords::v1::JudgePasswordRequest as "JudgePasswordRequest" { user_id, new_user } hides password;
-    passwords::v1::ResetPasswordRequest as "ResetPasswordRequest" { user_id } hides new_password;
+    passwords::v1::ResetPasswordRequest as "ResetPasswordRequest" { user_id, first_password } hides new_password;
     passwords::v1::SetPasswordRequest as "SetPasswordRequest" { user_id } hides password;
+    serviceaccounts::v1::AddSecretResponse as "AddSecretResponse" { account, secret_id } hides secret;
+    serviceaccounts::v1::CreateServiceAccountResponse as "CreateServiceAccountResponse" { account } hides secret;
 }
 
 impl fmt::Debug for passwords::v1::ChangeOwnPasswordRequest {

@@ -17,7 +17,7 @@ use proto::cs3::identity::user::v1beta1 as user;
 use proto::cs3::rpc::v1beta1::{Code, Status};
 use proto::cs3::storage::provider::v1beta1 as storage;
 use proto::cs3::types::v1beta1::{Opaque, OpaqueEntry, Timestamp};
-use proto::doorward::{apptokens, idp, passwords, users};
+use proto::doorward::{apptokens, idp, passwords, serviceaccounts, users};
 use proto::ocis::services::settings::v0 as settings;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
@@ -395,7 +395,7 @@ async fn call_by_path_asks_the_path() {
 }
 
 #[tokio::test]
-async fn own_paths() {
+async fn own_paths_of_users_and_passwords() {
     let found = paths!(users::v1::users_admin_api_client::UsersAdminApiClient;
         create_user(users::v1::CreateUserRequest),
         update_user(users::v1::UpdateUserRequest),
@@ -445,7 +445,10 @@ async fn own_paths() {
         "doorward.passwords.v1.PasswordsAPI",
         &["SetPassword", "RemovePassword", "HasPassword", "JudgePassword", "ChangeOwnPassword", "ResetPassword"],
     );
+}
 
+#[tokio::test]
+async fn own_paths_of_the_provider_and_of_tokens() {
     let found = paths!(idp::v1::idp_admin_api_client::IdpAdminApiClient;
         add_client(idp::v1::AddClientRequest),
         list_clients(idp::v1::ListClientsRequest),
@@ -453,11 +456,43 @@ async fn own_paths() {
         update_client(idp::v1::UpdateClientRequest),
         rotate_secret(idp::v1::RotateSecretRequest),
         remove_client(idp::v1::RemoveClientRequest),
-        add_initial_access(idp::v1::AddInitialAccessRequest));
+        add_initial_access(idp::v1::AddInitialAccessRequest),
+        get_issuers(idp::v1::GetIssuersRequest));
     assert_paths(
         &found,
         "doorward.idp.v1.IdpAdminAPI",
-        &["AddClient", "ListClients", "GetClient", "UpdateClient", "RotateSecret", "RemoveClient", "AddInitialAccess"],
+        &[
+            "AddClient",
+            "ListClients",
+            "GetClient",
+            "UpdateClient",
+            "RotateSecret",
+            "RemoveClient",
+            "AddInitialAccess",
+            "GetIssuers",
+        ],
+    );
+
+    let found = paths!(serviceaccounts::v1::service_accounts_api_client::ServiceAccountsApiClient;
+        list_service_accounts(serviceaccounts::v1::ListServiceAccountsRequest),
+        get_service_account(serviceaccounts::v1::GetServiceAccountRequest),
+        create_service_account(serviceaccounts::v1::CreateServiceAccountRequest),
+        update_service_account(serviceaccounts::v1::UpdateServiceAccountRequest),
+        delete_service_account(serviceaccounts::v1::DeleteServiceAccountRequest),
+        add_secret(serviceaccounts::v1::AddSecretRequest),
+        remove_secret(serviceaccounts::v1::RemoveSecretRequest));
+    assert_paths(
+        &found,
+        "doorward.serviceaccounts.v1.ServiceAccountsAPI",
+        &[
+            "ListServiceAccounts",
+            "GetServiceAccount",
+            "CreateServiceAccount",
+            "UpdateServiceAccount",
+            "DeleteServiceAccount",
+            "AddSecret",
+            "RemoveSecret",
+        ],
     );
 
     let found = paths!(apptokens::v1::app_tokens_api_client::AppTokensApiClient;

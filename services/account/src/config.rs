@@ -28,7 +28,7 @@ pub struct Config {
     /// The server for the pages. Its root is the path below which they are reached through the edge.
     #[schemars(extend("default" = {"addr": "127.0.0.1:9261", "root": "/account"}))]
     pub http: Http,
-    /// TLS towards users, auth-app, auth-basic and idp.
+    /// TLS towards users, auth-app, auth-basic, auth-service and idp.
     pub grpc_client_tls: GrpcClientTls,
     /// The keys of the internal token, to verify callers.
     pub token_manager: TokenManager,
@@ -49,6 +49,10 @@ pub struct Config {
     /// in the same process.
     #[schemars(extend("x-env" = ["<P>_AUTH_BASIC_ENDPOINT"]))]
     pub auth_basic_endpoint: String,
+    /// The endpoint of auth-service, like 127.0.0.1:9199, where `AUTH_SERVICE_STORE_ACCOUNTS` is set. If empty, there are no
+    /// pages for service accounts, unless auth-service runs in the same process.
+    #[schemars(extend("x-env" = ["<P>_AUTH_SERVICE_ENDPOINT"]))]
+    pub auth_service_endpoint: String,
     /// The URL by which browsers reach the edge. Forms are accepted from pages of this origin only.
     #[schemars(extend("x-env" = ["OCIS_URL", "<P>_URL"], "default" = "https://localhost:9200"))]
     pub url: String,

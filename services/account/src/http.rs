@@ -16,6 +16,7 @@ mod page;
 mod scope_text;
 pub(crate) mod self_service;
 mod sessions;
+mod shown_value;
 pub(crate) mod signed_in;
 pub(crate) mod tokens;
 

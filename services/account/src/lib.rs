@@ -8,9 +8,12 @@ mod form_keys;
 mod http;
 mod own_account;
 mod own_tokens;
+mod remote_health;
 mod self_service;
 mod sign_in;
 mod state;
+#[cfg(test)]
+mod stub_service;
 mod transport;
 
 use std::sync::Arc;
@@ -23,12 +26,12 @@ use token::Verifier;
 use web::page::{Assets, Installation};
 
 pub use self::config::{Config, SECURITY_URL};
-pub use administration::Administration;
+pub use administration::{AccountPart, Administration, DeletionError};
 pub use api::openapi_document;
 pub use own_account::OwnAccount;
 pub use own_tokens::OwnTokens;
 pub use self_service::{Passwords, Profiles, SelfService};
-pub use transport::ServiceUnreachable;
+pub use transport::{OnBehalfOf, ServiceUnreachable};
 
 use form_keys::FormKeys;
 use state::{AccountState, Parts};

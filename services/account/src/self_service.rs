@@ -5,7 +5,7 @@ use proto::doorward::passwords::v1::{
     ChangeOwnPasswordRequest, JudgePasswordRequest, JudgePasswordResponse, passwords_api_client::PasswordsApiClient,
 };
 use proto::doorward::users::v1::{
-    GetProfileRequest, GetProfileResponse, PersonRef, SetProfileRequest, person_ref::By,
+    GetProfileRequest, GetProfileResponse, ListGroupNamesRequest, PersonRef, SetProfileRequest, person_ref::By,
     profiles_api_client::ProfilesApiClient,
 };
 use runtime::Context;
@@ -62,6 +62,12 @@ impl Profiles {
     pub(crate) async fn get(&self, user: &OnBehalfOf<'_>, id: &str) -> Result<GetProfileResponse, Status> {
         let request = GetProfileRequest { user: Some(by_id(id)) };
         Ok(self.0.clone().get_profile(user.call(request)).await?.into_inner())
+    }
+
+    /// The names of the groups of the user with this identifier.
+    pub(crate) async fn group_names(&self, user: &OnBehalfOf<'_>, id: &str) -> Result<Vec<String>, Status> {
+        let request = ListGroupNamesRequest { user: Some(by_id(id)) };
+        Ok(self.0.clone().list_group_names(user.call(request)).await?.into_inner().names)
     }
 
     /// Changes the profile of the user with this identifier.

@@ -47,14 +47,19 @@ pub(crate) fn remote(endpoint: &str, config: &Config, context: &Context) -> Resu
 }
 
 /// Who calls, and from where.
-pub(crate) struct OnBehalfOf<'a> {
+pub struct OnBehalfOf<'a> {
     /// The internal token of the user.
     pub(crate) token: &'a MetadataValue<Ascii>,
     /// The circumstances of the user's request.
     pub(crate) caller: &'a Caller,
 }
 
-impl OnBehalfOf<'_> {
+impl<'a> OnBehalfOf<'a> {
+    /// The user of this internal token, and the circumstances of the request.
+    pub fn new(token: &'a MetadataValue<Ascii>, caller: &'a Caller) -> Self {
+        Self { token, caller }
+    }
+
     /// The user's request in the form of a call.
     pub(crate) fn call<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);

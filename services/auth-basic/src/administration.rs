@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use authn::{AuthError, BoxError, Directory, DirectoryError, Groups, User, UserId, prepare_password};
+use authn::{AuthError, BoxError, Directory, DirectoryError, Groups, User, prepare_password};
 use crypto::HmacKey;
+use ldap::Refusal;
 use runtime::Clock;
 use secrecy::{ExposeSecret, SecretString};
 use status::Kind;
 use store::StoreError;
 
 use crate::backend::Hashing;
+use crate::digest::Digest;
+use crate::notification::{id, notify};
 use crate::password::{Judgement, Memory, Policy, Verifier, Weakness};
-use crate::pool::PoolError;
+use crate::pool::{Pool, PoolError};
 use crate::store::PasswordStore;
 
 /// Administers passwords, with or without gRPC. It checks no permissions: its callers must.
@@ -54,21 +57,19 @@ impl Administration {
         Ok(self.hashing.hash(lane, password).await?)
     }
 
-    /// Judges a password as this user's by the policy. That takes long enough to be done where passwords are hashed, and counts as an
-    /// attempt of the caller there.
+    /// Judges a password as this user's by the policy. That takes long enough to be done where passwords are hashed, and counts there as
+    /// an attempt for the user with the identifier `on_behalf_of`.
     ///
     /// # Errors
     /// When too many passwords are being judged and hashed.
     pub(crate) async fn judge(
         &self,
-        caller_id: &str,
+        on_behalf_of: &str,
         password: &SecretString,
         user: User,
     ) -> Result<Judgement, AdministrationError> {
-        let (policy, password) = (self.policy.clone(), prepare_password(password));
-        let lane = self.digester.digest_of_parts(&[b"judgement", caller_id.as_bytes()]);
-        let judge = move |_: &mut Memory| policy.judge(password.expose_secret(), Some(&user));
-        Ok(self.hashing.pool.run(lane, judge).await?)
+        let lane = self.digester.digest_of_parts(&[b"judgement", on_behalf_of.as_bytes()]);
+        Ok(judge((&self.hashing.pool, lane), &self.policy, password, user).await?)
     }
 
     /// Keeps what another system kept of a password: a PHC string of argon2, or a bcrypt string. It is brought up to date
@@ -102,25 +103,21 @@ impl Administration {
         Ok(self.directory.user(&id(named(user_id)?), Groups::Skip).await?)
     }
 
-    /// Tells the directory that a password was changed. The time is that of telling, when the change is durable: what the
-    /// old password was valid for until then is older. Returns it.
+    /// Notifies the directory that a password was changed. Returns the time that it is notified of.
     pub(crate) async fn tell(&self, user_id: &str, token: &str) -> Result<SystemTime, DirectoryError> {
-        let at = self.clock.now();
-        match self.directory.note_password_change(&id(user_id), at, token).await {
-            Err(DirectoryError::ReadOnly) => {
-                tracing::info!(
-                    user = user_id,
-                    "the directory is only read: other credentials outlive the password that was changed"
-                );
-                Ok(at)
-            }
-            outcome => outcome.map(|()| at),
-        }
+        notify(&*self.directory, &self.clock, user_id, token).await
     }
 }
 
-fn id(user_id: &str) -> UserId {
-    UserId { opaque_id: user_id.to_owned(), ..UserId::default() }
+/// Judges a password as this user's, on the pool.
+pub(crate) async fn judge(
+    (pool, lane): (&Pool, Digest),
+    policy: &Policy,
+    password: &SecretString,
+    user: User,
+) -> Result<Judgement, PoolError> {
+    let (policy, password) = (policy.clone(), prepare_password(password));
+    pool.run(lane, move |_: &mut Memory| policy.judge(password.expose_secret(), Some(&user))).await
 }
 
 fn named(user_id: &str) -> Result<&str, AdministrationError> {
@@ -142,12 +139,30 @@ pub enum AdministrationError {
     /// The new password is the old one.
     #[error("the new password must not be the old one")]
     Unchanged,
+    /// The user has no password that another one could replace.
+    #[error("the user has no password to replace: an administrator has removed it, or the user signs in elsewhere")]
+    NoPassword,
+    /// The user has a password already.
+    #[error("the user has a password already")]
+    HasPassword,
     /// The password was changed by another request at the same time.
     #[error("the password was changed at the same time, try again")]
     Concurrent,
     /// The old password could not be verified.
     #[error(transparent)]
     Verification(AuthError),
+    /// The LDAP server refuses the change.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// The LDAP server was asked to change the password, and has not answered.
+    #[error("the LDAP server does not say whether it has changed the password")]
+    Unknown(#[source] DirectoryError),
+    /// Passwords are changed elsewhere.
+    #[error(
+        "passwords are kept in LDAP (AUTH_BASIC_AUTH_MANAGER): change them with the tools of the LDAP server; users change their own \
+         here if the server supports RFC 3062 and AUTH_BASIC_LDAP_PASSWORD_CHANGE is not false"
+    )]
+    Elsewhere,
     /// What is to be imported is no verifier.
     #[error("this is neither an argon2 nor a bcrypt string, or it is one that would cost too much")]
     Verifier,
@@ -174,11 +189,13 @@ impl AdministrationError {
         match self {
             Self::Unnamed | Self::Weak(_) | Self::Unchanged | Self::Verifier => Kind::InvalidArgument,
             Self::OldPassword => Kind::Unauthenticated,
+            Self::NoPassword | Self::HasPassword | Self::Refused(_) => Kind::FailedPrecondition,
             Self::Concurrent => Kind::Aborted,
             Self::Verification(error) => error.kind(),
+            Self::Elsewhere => Kind::Unimplemented,
             Self::Busy => Kind::ResourceExhausted,
             Self::Directory(error) => error.kind(),
-            Self::Untold(_) => Kind::Unavailable,
+            Self::Untold(_) | Self::Unknown(_) => Kind::Unavailable,
             Self::Store(error) => error.kind(),
             Self::Internal(_) => Kind::Internal,
         }

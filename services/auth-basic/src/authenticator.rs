@@ -192,12 +192,15 @@ impl Basic {
     fn key(&self, attempt: &Try<'_>) -> Digest {
         let reason = attempt.refusal.map_or("", Reason::code);
         let (id, stamp) = match attempt.person {
-            Some(person) => (person.user.id.opaque_id.as_bytes(), person.proof.stamp()),
-            None => (&b""[..], &b""[..]),
+            Some(person) => (person.user.id.opaque_id.as_str(), person.proof.stamp()),
+            None => ("", &b""[..]),
         };
+        let generation = self.backend.generation(id).to_be_bytes();
         let password = attempt.credentials.secret.expose_secret().as_bytes();
         let login = attempt.login.given().to_lowercase();
-        self.digester.digest_of_parts(&[b"credential", login.as_bytes(), reason.as_bytes(), id, stamp, password])
+        let parts =
+            [&b"credential"[..], login.as_bytes(), reason.as_bytes(), id.as_bytes(), stamp, &generation, password];
+        self.digester.digest_of_parts(&parts)
     }
 }
 

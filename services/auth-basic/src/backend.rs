@@ -73,6 +73,11 @@ pub(crate) trait Backend: Send + Sync {
     /// Whether [`Proof::stamp`] changes when any user's password does.
     fn sees_changes(&self) -> bool;
 
+    /// Another number after this service has changed the user's password, where [`Proof::stamp`] stays the same.
+    fn generation(&self, _user_id: &str) -> u64 {
+        0
+    }
+
     /// Whether the password is this user's. Without a user it is not, after the same work. `account` is the account whose
     /// share of the queue is used, and `begun` is when the lookup of the user began.
     async fn verify(

@@ -73,8 +73,12 @@ pub struct Config {
     /// and organisation.
     #[schemars(extend("x-env" = ["<P>_PASSWORD_CONTEXT_WORDS"]))]
     pub password_context_words: Vec<String>,
+    /// Whether users in LDAP may change their own passwords here, where the LDAP server announces the Password Modify
+    /// operation (RFC 3062). The server decides who may, and by which rules. Not used with 'sql'.
+    #[schemars(extend("x-env" = ["<P>_LDAP_PASSWORD_CHANGE"], "default" = true))]
+    pub ldap_password_change: bool,
     /// How long a verified password is remembered, so that clients that send it with every request do not have it
-    /// hashed each time. At most 1m, which is also how long a password changed in an LDAP server may still work. 0s
+    /// hashed each time. At most 1m, which is also how long a password that was changed in an LDAP server by other means may still work. 0s
     /// turns it off.
     #[schemars(extend("x-env" = ["<P>_CACHE_TTL"], "default" = "1m", "maximum" = "1m"))]
     pub cache_ttl: Duration,

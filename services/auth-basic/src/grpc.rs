@@ -1,11 +1,13 @@
 //! `PasswordsAPI`, for administrators, and for users about their own password.
 
 mod convert;
+pub(crate) mod ldap;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use authn::audit::Event;
-use authn::{AuthError, Caller, User, amr};
+use authn::{AuthError, Caller, User};
 use proto::doorward::passwords::v1::{
     ChangeOwnPasswordRequest, ChangeOwnPasswordResponse, HasPasswordRequest, HasPasswordResponse, JudgePasswordRequest,
     JudgePasswordResponse, RemovePasswordRequest, RemovePasswordResponse, ResetPasswordRequest, ResetPasswordResponse,
@@ -17,7 +19,9 @@ use secrecy::SecretString;
 use status::Kind;
 use store::columns::micros;
 use token::{Claims, Verifier, authorize, authorize_admin};
+use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
+use tracing::Instrument;
 use tracing::field::display;
 
 use crate::own_password::OwnPasswords;
@@ -27,11 +31,13 @@ use crate::{Administration, AdministrationError};
 const REQUEST_LIMIT: usize = 64 * 1024;
 /// The seconds to wait, in the metadata of a refusal.
 const RETRY_AFTER: &str = "retry-after";
+/// Why an LDAP server refuses a change, in the metadata of a refusal.
+const REFUSAL: &str = "password-refusal";
 
 /// The gRPC face of [`Administration`].
 pub(crate) struct Api {
     pub(crate) administration: Arc<Administration>,
-    pub(crate) own: OwnPasswords,
+    pub(crate) own: Arc<OwnPasswords>,
     pub(crate) verifier: Verifier,
     pub(crate) clock: Clock,
 }
@@ -39,59 +45,6 @@ pub(crate) struct Api {
 /// Serves administration as `PasswordsAPI`, to requests of at most so many bytes; 64 KiB by default.
 pub(crate) fn serve(api: Api, limit: Option<usize>) -> PasswordsApiServer<Api> {
     PasswordsApiServer::new(api).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
-}
-
-/// Serves `PasswordsAPI` where an LDAP server keeps the passwords: every call is refused with the reason.
-/// `limit` is the largest request that is read, in bytes; 64 KiB by default.
-pub(crate) fn serve_read_only(limit: Option<usize>) -> PasswordsApiServer<ReadOnly> {
-    PasswordsApiServer::new(ReadOnly).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
-}
-
-/// `PasswordsAPI` without passwords.
-pub(crate) struct ReadOnly;
-
-fn refuse<T>() -> Result<Response<T>, Status> {
-    let text = "passwords are kept in LDAP (AUTH_BASIC_AUTH_MANAGER): change them with the tools of the LDAP server";
-    Err(status::grpc(Kind::Unimplemented, text))
-}
-
-#[tonic::async_trait]
-impl PasswordsApi for ReadOnly {
-    async fn set_password(&self, _: Request<SetPasswordRequest>) -> Result<Response<SetPasswordResponse>, Status> {
-        refuse()
-    }
-
-    async fn remove_password(
-        &self,
-        _: Request<RemovePasswordRequest>,
-    ) -> Result<Response<RemovePasswordResponse>, Status> {
-        refuse()
-    }
-
-    async fn has_password(&self, _: Request<HasPasswordRequest>) -> Result<Response<HasPasswordResponse>, Status> {
-        refuse()
-    }
-
-    async fn judge_password(
-        &self,
-        _: Request<JudgePasswordRequest>,
-    ) -> Result<Response<JudgePasswordResponse>, Status> {
-        refuse()
-    }
-
-    async fn change_own_password(
-        &self,
-        _: Request<ChangeOwnPasswordRequest>,
-    ) -> Result<Response<ChangeOwnPasswordResponse>, Status> {
-        refuse()
-    }
-
-    async fn reset_password(
-        &self,
-        _: Request<ResetPasswordRequest>,
-    ) -> Result<Response<ResetPasswordResponse>, Status> {
-        refuse()
-    }
 }
 
 impl Api {
@@ -103,12 +56,6 @@ impl Api {
         })?;
         let token = token::from_metadata(request.metadata()).unwrap_or_default().to_owned();
         Ok(Circumstances { caller, administrator: claims.user.id.opaque_id, token })
-    }
-
-    /// Who calls, if it is a user in person: a restricted credential, one that a program presents and one that acts in the user's
-    /// name may not learn or change anything of a password (`docs/security-requirements.md#b21`).
-    fn user<T>(&self, request: &Request<T>) -> Result<Claims, Status> {
-        person(authorize(&self.verifier, self.clock.now(), request.metadata())?)
     }
 
     /// Who calls, if it is the OpenID Provider for a user who has proved by a link in a mail to be that user
@@ -123,10 +70,10 @@ impl Api {
     }
 }
 
-/// A user in person, see [`Api::user`].
+/// Who calls, if it is a user in person: a restricted credential, one that a program presents and one that acts in the user's
+/// name may not learn or change anything of a password (`docs/security-requirements.md#b21`).
 fn person(claims: Claims) -> Result<Claims, Status> {
-    let is_of_program = claims.amr.iter().any(|method| amr::is_of_program(method));
-    if claims.scopes.is_full_user() && claims.actor.is_none() && !is_of_program {
+    if claims.scopes.is_full_user() && claims.is_in_person() {
         Ok(claims)
     } else {
         Err(status::grpc(
@@ -164,14 +111,52 @@ impl Circumstances {
     }
 }
 
-/// The status of a failure. After too many wrong passwords its metadata says in how many seconds the next attempt is accepted.
+/// A user's wish to change the own password.
+struct OwnChange {
+    user_id: String,
+    old: SecretString,
+    new: SecretString,
+    caller: Caller,
+}
+
+impl OwnChange {
+    fn of(request: Request<ChangeOwnPasswordRequest>, verifier: &Verifier, now: SystemTime) -> Result<Self, Status> {
+        let caller = Caller::of(request.metadata(), request.extensions());
+        let claims = authorize(verifier, now, request.metadata()).map_err(Status::from).and_then(person);
+        let claims = claims.inspect_err(|error| {
+            audit("password_changed", &caller, "", "", "refused", error.message());
+        })?;
+        let ChangeOwnPasswordRequest { old_password, new_password } = request.into_inner();
+        let (old, new) = (SecretString::from(old_password), SecretString::from(new_password));
+        Ok(Self { user_id: claims.user.id.opaque_id, old, new, caller })
+    }
+
+    fn conclude(
+        self,
+        outcome: Result<SystemTime, AdministrationError>,
+    ) -> Result<Response<ChangeOwnPasswordResponse>, Status> {
+        let Self { user_id, caller, .. } = self;
+        let circumstances = Circumstances { caller, administrator: user_id.clone(), token: String::new() };
+        let changed_at = micros(circumstances.conclude("password_changed", &user_id, outcome)?);
+        Ok(Response::new(ChangeOwnPasswordResponse { changed_at }))
+    }
+}
+
+/// The status of a failure. After too many wrong passwords its metadata says in how many seconds the next attempt is accepted,
+/// and where an LDAP server refuses the change, for which reason.
 fn refusal(error: &AdministrationError) -> Status {
     let mut status = status::grpc(error.kind(), error.to_string());
+    if let AdministrationError::Untold(_) = error {
+        status = status::partly_done(status);
+    }
     if let AdministrationError::Verification(AuthError::Busy { retry_after }) = error {
         let seconds = retry_after.as_millis().div_ceil(1000);
         if let Ok(seconds) = seconds.to_string().parse() {
             status.metadata_mut().insert(RETRY_AFTER, seconds);
         }
+    }
+    if let AdministrationError::Refused(refusal) = error {
+        status.metadata_mut().insert(REFUSAL, MetadataValue::from_static(convert::refusal(*refusal)));
     }
     status
 }
@@ -185,8 +170,12 @@ impl PasswordsApi for Api {
         let circumstances = self.administrator(&request)?;
         let SetPasswordRequest { user_id, password } = request.into_inner();
         let password = SecretString::from(password);
-        let outcome = self.administration.set_password(&user_id, &password, &circumstances.token).await;
-        circumstances.conclude("password_set", &user_id, outcome)?;
+        let administration = Arc::clone(&self.administration);
+        to_the_end(async move {
+            let outcome = administration.set_password(&user_id, &password, &circumstances.token).await;
+            circumstances.conclude("password_set", &user_id, outcome)
+        })
+        .await?;
         Ok(Response::new(SetPasswordResponse {}))
     }
 
@@ -196,8 +185,12 @@ impl PasswordsApi for Api {
     ) -> Result<Response<RemovePasswordResponse>, Status> {
         let circumstances = self.administrator(&request)?;
         let user_id = request.into_inner().user_id;
-        let outcome = self.administration.remove_password(&user_id, &circumstances.token).await;
-        let removed = circumstances.conclude("password_removed", &user_id, outcome)?;
+        let administration = Arc::clone(&self.administration);
+        let removed = to_the_end(async move {
+            let outcome = administration.remove_password(&user_id, &circumstances.token).await;
+            circumstances.conclude("password_removed", &user_id, outcome)
+        })
+        .await?;
         Ok(Response::new(RemovePasswordResponse { removed }))
     }
 
@@ -205,6 +198,11 @@ impl PasswordsApi for Api {
         &self,
         request: Request<HasPasswordRequest>,
     ) -> Result<Response<HasPasswordResponse>, Status> {
+        if self.password_resetter(&request).is_ok() {
+            let asked = self.administration.has_password(&request.into_inner().user_id).await;
+            let has_password = asked.map_err(|error| refusal(&error))?;
+            return Ok(Response::new(HasPasswordResponse { has_password }));
+        }
         let circumstances = self.administrator(&request)?;
         let user_id = request.into_inner().user_id;
         let outcome = self.administration.has_password(&user_id).await;
@@ -231,7 +229,9 @@ impl PasswordsApi for Api {
             let user_id = if user_id.is_empty() { own_id } else { &user_id };
             let user = self.administration.user(user_id).await;
             let user = user.map_err(|error| status::grpc(error.kind(), error.to_string()))?;
-            self.administration.judge(own_id, &password, User::clone(&user)).await
+            // one user who follows a link in a mail must not keep out all others who do
+            let on_behalf_of = if claims.is_password_resetter() { user_id } else { own_id };
+            self.administration.judge(on_behalf_of, &password, User::clone(&user)).await
         };
         let judgement = judgement.map_err(|error| status::grpc(error.kind(), error.to_string()))?;
         Ok(Response::new(convert::judgement(&judgement, &self.administration.policy)))
@@ -241,17 +241,14 @@ impl PasswordsApi for Api {
         &self,
         request: Request<ChangeOwnPasswordRequest>,
     ) -> Result<Response<ChangeOwnPasswordResponse>, Status> {
-        let caller = Caller::of(request.metadata(), request.extensions());
-        let claims = self.user(&request).inspect_err(|error| {
-            audit("password_changed", &caller, "", "", "refused", error.message());
-        })?;
-        let user_id = claims.user.id.opaque_id;
-        let ChangeOwnPasswordRequest { old_password, new_password } = request.into_inner();
-        let (old, new) = (SecretString::from(old_password), SecretString::from(new_password));
-        let outcome = self.own.change(&user_id, &old, &new, &caller).await;
-        let circumstances = Circumstances { caller, administrator: user_id.clone(), token: String::new() };
-        let changed_at = micros(circumstances.conclude("password_changed", &user_id, outcome)?);
-        Ok(Response::new(ChangeOwnPasswordResponse { changed_at }))
+        let change = OwnChange::of(request, &self.verifier, self.clock.now())?;
+        let own = Arc::clone(&self.own);
+        to_the_end(async move {
+            let OwnChange { user_id, old, new, caller } = &change;
+            let outcome = own.change(user_id, old, new, caller).await;
+            change.conclude(outcome)
+        })
+        .await
     }
 
     async fn reset_password(
@@ -262,12 +259,26 @@ impl PasswordsApi for Api {
         let claims = self.password_resetter(&request).inspect_err(|error| {
             audit("password_reset", &caller, "", "", "refused", error.message());
         })?;
-        let ResetPasswordRequest { user_id, new_password } = request.into_inner();
-        let outcome = self.own.reset(&user_id, &SecretString::from(new_password)).await;
-        let circumstances = Circumstances { caller, administrator: claims.user.id.opaque_id, token: String::new() };
-        let changed_at = micros(circumstances.conclude("password_reset", &user_id, outcome)?);
-        Ok(Response::new(ResetPasswordResponse { changed_at }))
+        let ResetPasswordRequest { user_id, new_password, first_password } = request.into_inner();
+        let (own, new) = (Arc::clone(&self.own), SecretString::from(new_password));
+        let changed_at = to_the_end(async move {
+            let outcome = own.reset(&user_id, &new, first_password).await;
+            let circumstances = Circumstances { caller, administrator: claims.user.id.opaque_id, token: String::new() };
+            circumstances.conclude("password_reset", &user_id, outcome)
+        })
+        .await?;
+        Ok(Response::new(ResetPasswordResponse { changed_at: micros(changed_at) }))
     }
+}
+
+/// Does work to its end even if the caller hangs up: with a changed password, credentials from before it must end too.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Status>> + Send + 'static,
+) -> Result<T, Status> {
+    tokio::spawn(work.in_current_span()).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a password could not be administered");
+        Err(status::grpc(Kind::Internal, "internal error"))
+    })
 }
 
 fn audit(event: &str, caller: &Caller, administrator: &str, subject: &str, outcome: &str, reason: &str) {

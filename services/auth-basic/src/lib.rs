@@ -7,7 +7,9 @@ mod backend;
 mod config;
 mod digest;
 mod grpc;
+mod ldap_password;
 mod migration;
+mod notification;
 mod own_password;
 pub mod password;
 mod pool;
@@ -36,6 +38,8 @@ pub use throttle::Rules;
 use authenticator::Basic;
 use backend::{Backend, Hashing};
 use digest::shared_key;
+use ldap_password::{LdapPasswords, OwnLdapPasswords};
+use notification::Notifier;
 use own_password::OwnPasswords;
 use password::Hasher;
 use pool::{Pool, TRIM_INTERVAL};
@@ -78,7 +82,7 @@ pub struct Components {
 /// What has to answer for the service to be ready.
 enum Kept {
     InDatabase(Database),
-    InLdap(LdapDirectory),
+    InLdap(LdapDirectory, Arc<LdapPasswords>),
 }
 
 impl Components {
@@ -88,20 +92,19 @@ impl Components {
     }
 }
 
-/// Builds the service over any directory, which a configuration with LDAP does not ask. Opens the database where there is
-/// one, and brings its schema up to date.
+/// Builds the service over any directory, which a configuration with LDAP only notifies of changed passwords. Opens the
+/// database where there is one, and brings its schema up to date.
 ///
 /// # Errors
 /// When the database cannot be opened, or the cost of hashing is out of bounds.
 pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Context) -> Result<Components, BoxError> {
     if config.is_ldap() {
-        return open_ldap(config, context).await;
+        return open_ldap(config, directory, context).await;
     }
     let database = database(config, context).await?;
     let passwords = Arc::new(PasswordStore::new(database.clone()));
     let hasher = Hasher::new(config.argon2)?;
-    let slots = if config.hash_threads == 0 { cores() } else { config.hash_threads };
-    let pool = Pool::new(slots, config.hash_queue, hasher.blocks());
+    let pool = Pool::new(slots(config), config.hash_queue, hasher.blocks());
     let hashing = Arc::new(Hashing::new(pool, hasher, context.random.clone()));
     let clock = context.clock.clone();
     let administration = Administration {
@@ -124,7 +127,7 @@ pub async fn open(config: &Config, directory: Arc<dyn Directory>, context: &Cont
 }
 
 /// Passwords are in LDAP; the database has the failed attempts only.
-async fn open_ldap(config: &Config, context: &Context) -> Result<Components, BoxError> {
+async fn open_ldap(config: &Config, users: Arc<dyn Directory>, context: &Context) -> Result<Components, BoxError> {
     let directory = LdapDirectory::new(&config.auth_providers.ldap, &context.environment);
     let counts: Arc<dyn Counts> = match database(config, context).await {
         Ok(database) => Arc::new(store::SqlCounts(database)),
@@ -139,9 +142,19 @@ async fn open_ldap(config: &Config, context: &Context) -> Result<Components, Box
         }
     };
     let throttle = throttle(config, counts);
-    let backend = Arc::new(backend::Ldap(Binder::new(&directory)));
-    let authenticator = authenticator(config, backend, throttle.clone(), context);
-    Ok(Components { authenticator, administration: None, hashing: None, throttle, kept: Kept::InLdap(directory) })
+    let backend = Arc::new(backend::Ldap::new(Binder::new(&directory)));
+    let authenticator = authenticator(config, backend.clone(), throttle.clone(), context);
+    let passwords = LdapPasswords {
+        backend,
+        is_allowed: config.ldap_password_change,
+        // what judges passwords keeps no memory
+        pool: Pool::new(slots(config), config.hash_queue, 0),
+        policy: config.policy(),
+        digester: HmacKey::new(&context.random.bytes::<HMAC_LEN>()),
+        directory: users,
+    };
+    let kept = Kept::InLdap(directory, Arc::new(passwords));
+    Ok(Components { authenticator, administration: None, hashing: None, throttle, kept })
 }
 
 async fn database(config: &Config, context: &Context) -> Result<Database, BoxError> {
@@ -157,15 +170,25 @@ async fn database(config: &Config, context: &Context) -> Result<Database, BoxErr
 pub fn app(opened: &Components, config: &Config, context: &Context) -> Result<App, BoxError> {
     let limit = config.grpc.max_received_message_size;
     let mut routes = tonic::service::Routes::new(authn::provider::serve(opened.authenticator.clone(), limit));
-    if let Some(administration) = &opened.administration {
-        let keys = runtime::key_ring::<AuthBasic>(config, |config| config.token_manager.clone(), context)?;
-        let (administration, clock) = (administration.clone(), context.clock.clone());
-        let own = OwnPasswords::new(administration.clone(), opened.authenticator.clone(), keys.clone(), clock.clone());
-        let api = grpc::Api { administration, own, verifier: Verifier::new(keys), clock };
-        routes = routes.add_service(grpc::serve(api, limit));
-    } else {
-        routes = routes.add_service(grpc::serve_read_only(limit));
-    }
+    let keys = runtime::key_ring::<AuthBasic>(config, |config| config.token_manager.clone(), context)?;
+    let (authenticator, clock) = (opened.authenticator.clone(), context.clock.clone());
+    let notifier =
+        |directory: &Arc<dyn Directory>| Notifier::new(directory.clone(), keys.clone(), context.clock.clone());
+    let verifier = Verifier::new(keys.clone());
+    routes = match (&opened.administration, &opened.kept) {
+        (Some(administration), _) => {
+            let (administration, notifier) = (administration.clone(), notifier(&administration.directory));
+            let own =
+                OwnPasswords { administration: administration.clone(), authenticator, notifier, clock: clock.clone() };
+            routes.add_service(grpc::serve(grpc::Api { administration, own: Arc::new(own), verifier, clock }, limit))
+        }
+        (None, Kept::InLdap(_, passwords)) => {
+            let (passwords, notifier) = (passwords.clone(), notifier(&passwords.directory));
+            let own = OwnLdapPasswords { passwords, authenticator, notifier: Arc::new(notifier) };
+            routes.add_service(grpc::ldap::serve(grpc::ldap::LdapApi { own, verifier, clock }, limit))
+        }
+        (None, Kept::InDatabase(_)) => routes,
+    };
     let trim = opened.hashing.clone().map(|hashing| Task::new("trim", trim(hashing, context.shutdown.clone())));
     let prune = prune(opened.throttle.clone(), context.clock.clone(), context.shutdown.clone());
     let tasks = trim.into_iter().chain([Task::new("prune", prune)]).collect();
@@ -189,7 +212,7 @@ fn authenticator(
 fn check(kept: &Kept) -> Check {
     let directory = match kept {
         Kept::InDatabase(database) => return database.check(),
-        Kept::InLdap(directory) => directory.clone(),
+        Kept::InLdap(directory, _) => directory.clone(),
     };
     Check::new("ldap", move || {
         let directory = directory.clone();
@@ -214,6 +237,7 @@ async fn prune(throttle: throttle::Throttle, clock: Clock, shutdown: Cancellatio
     ::store::keep_pruning("counts of failed sign-ins", PRUNE_INTERVAL, prune, shutdown).await;
 }
 
-fn cores() -> usize {
-    available_parallelism().map_or(1, NonZero::get)
+/// How many passwords are hashed or judged at the same time.
+fn slots(config: &Config) -> usize {
+    if config.hash_threads == 0 { available_parallelism().map_or(1, NonZero::get) } else { config.hash_threads }
 }

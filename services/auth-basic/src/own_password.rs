@@ -1,41 +1,25 @@
 //! A user changes the own password, or sets another one after losing it.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use authn::{
-    AuthError, Authenticated, Authenticator, Caller, Credentials, User, UserId, UserType, prepare_password, role,
-};
+use authn::{AuthError, Authenticator, Caller, Credentials, User, prepare_password};
 use runtime::Clock;
 use secrecy::{ExposeSecret, SecretString};
-use token::{KeyRing, Minter};
 
+use crate::notification::Notifier;
 use crate::{Administration, AdministrationError};
-
-/// The name under which this service tells the directory of a change.
-const NAME: &str = "auth-basic";
-/// How long that may take.
-const LIFETIME: Duration = Duration::from_mins(1);
 
 /// Changes the passwords of users who know their old one.
 pub(crate) struct OwnPasswords {
     pub(crate) administration: Arc<Administration>,
     /// Verifies old passwords, and counts failures as at sign-in.
     pub(crate) authenticator: Arc<dyn Authenticator>,
-    minter: Minter,
-    clock: Clock,
+    pub(crate) notifier: Notifier,
+    pub(crate) clock: Clock,
 }
 
 impl OwnPasswords {
-    pub(crate) fn new(
-        administration: Arc<Administration>,
-        authenticator: Arc<dyn Authenticator>,
-        keys: Arc<KeyRing>,
-        clock: Clock,
-    ) -> Self {
-        Self { administration, authenticator, minter: Minter::new(keys, LIFETIME, true), clock }
-    }
-
     /// Replaces the password of this user, and notifies the directory, by which sessions and tokens from before end. Returns
     /// the moment before which they were made.
     ///
@@ -55,33 +39,59 @@ impl OwnPasswords {
             return Err(AdministrationError::Unchanged);
         }
         let verifier = self.administration.new_verifier(new, &user).await?;
-        // a password that an administrator has set in the meantime stays
-        let passwords = &self.administration.passwords;
-        if !passwords.replace(user_id, &stored, &verifier, self.clock.now()).await? {
-            return Err(AdministrationError::Concurrent);
-        }
-        let token = self.token().map_err(AdministrationError::Internal)?;
-        match self.administration.tell(user_id, &token).await {
-            Ok(at) => Ok(at),
-            // doing it again takes the old password
-            Err(error) => match passwords.replace(user_id, &verifier, &stored, self.clock.now()).await {
-                Ok(true) => Err(AdministrationError::Directory(error)),
-                _ => Err(AdministrationError::Untold(error)),
-            },
-        }
+        self.replace(user_id, Some(&stored), &verifier).await
     }
 
     /// Sets the password of a user who has proved in another way to be that user, and notifies the directory. Returns the moment
-    /// before which sessions and tokens end.
+    /// before which sessions and tokens end. The user must have a password or, if it `is_first`, must have none.
     ///
     /// # Errors
-    /// With [`AdministrationError::Untold`] the password is set all the same; doing it again is harmless.
-    pub(crate) async fn reset(&self, user_id: &str, new: &SecretString) -> Result<SystemTime, AdministrationError> {
+    /// As those of [`change`](Self::change).
+    pub(crate) async fn reset(
+        &self,
+        user_id: &str,
+        new: &SecretString,
+        is_first: bool,
+    ) -> Result<SystemTime, AdministrationError> {
         let user = self.administration.user(user_id).await?;
+        let stored = self.stored(&user).await?;
+        match (is_first, &stored) {
+            (false, None) => return Err(AdministrationError::NoPassword),
+            (true, Some(_)) => return Err(AdministrationError::HasPassword),
+            (false, Some(_)) | (true, None) => {}
+        }
         let verifier = self.administration.new_verifier(new, &user).await?;
-        self.administration.passwords.set(user_id, &verifier, self.clock.now()).await?;
-        let token = self.token().map_err(AdministrationError::Internal)?;
-        self.administration.tell(user_id, &token).await.map_err(AdministrationError::Untold)
+        self.replace(user_id, stored.as_deref(), &verifier).await
+    }
+
+    /// Sets the verifier if `before` is still the stored one, so that what an administrator has set or removed meanwhile stays; and
+    /// notifies the directory, or else puts `before` back.
+    async fn replace(
+        &self,
+        user_id: &str,
+        before: Option<&str>,
+        verifier: &str,
+    ) -> Result<SystemTime, AdministrationError> {
+        let (passwords, now) = (&self.administration.passwords, self.clock.now());
+        let is_set = match before {
+            Some(before) => passwords.replace(user_id, before, verifier, now).await?,
+            None => passwords.add(user_id, verifier, now).await?,
+        };
+        if !is_set {
+            return Err(AdministrationError::Concurrent);
+        }
+        let error = match self.notifier.notify(user_id).await {
+            Ok(at) => return Ok(at),
+            Err(error) => error,
+        };
+        let is_back = match before {
+            Some(before) => passwords.replace(user_id, verifier, before, self.clock.now()).await,
+            None => passwords.remove_if(user_id, verifier).await,
+        };
+        Err(match is_back {
+            Ok(true) => AdministrationError::Directory(error),
+            _ => AdministrationError::Untold(error),
+        })
     }
 
     /// Verifies the old password as at sign-in. Returns the verifier that it matches.
@@ -107,16 +117,10 @@ impl OwnPasswords {
     async fn stored(&self, user: &User) -> Result<Option<String>, AdministrationError> {
         Ok(self.administration.passwords.verifier(&user.id.opaque_id).await?)
     }
-
-    /// The internal token of this service for the directory, which takes changes from administrators only.
-    fn token(&self) -> Result<String, authn::BoxError> {
-        let id = UserId { opaque_id: NAME.to_owned(), kind: UserType::Service, ..UserId::default() };
-        let service = User { id, username: NAME.to_owned(), roles: vec![role::ADMIN.to_owned()], ..User::default() };
-        Ok(self.minter.mint(self.clock.now(), &Authenticated::full(Arc::new(service), "pwd"))?)
-    }
 }
 
-fn refused(error: AuthError) -> AdministrationError {
+/// Why an old password does not count.
+pub(crate) fn refused(error: AuthError) -> AdministrationError {
     match error {
         // an account without a password, and a disabled one, are not told apart from a wrong password
         AuthError::Refused(_) => AdministrationError::OldPassword,

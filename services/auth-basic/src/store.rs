@@ -51,6 +51,31 @@ impl PasswordStore {
         self.write(user_id, self.0.run(write)).await
     }
 
+    /// Adds the verifier of a user who has none; whether there was none.
+    pub async fn add(&self, user_id: &str, verifier: &str, now: SystemTime) -> Result<bool, StoreError> {
+        let updated = micros(now);
+        let write = || async {
+            let row = ActiveModel {
+                user_id: Set(user_id.to_owned()),
+                verifier: Set(verifier.to_owned()),
+                updated: Set(updated),
+            };
+            let only_new = OnConflict::column(Column::UserId).do_nothing().to_owned();
+            let insert = Entity::insert(row).on_conflict(only_new);
+            Ok(insert.exec_without_returning(self.0.connection()).await? > 0)
+        };
+        self.write(user_id, self.0.run(write)).await
+    }
+
+    /// Removes the verifier of a user if it still is this one; whether it was.
+    pub async fn remove_if(&self, user_id: &str, verifier: &str) -> Result<bool, StoreError> {
+        let write = || async {
+            let delete = Entity::delete_many().filter(Column::UserId.eq(user_id)).filter(Column::Verifier.eq(verifier));
+            Ok(delete.exec(self.0.connection()).await?.rows_affected > 0)
+        };
+        self.write(user_id, self.0.run(write)).await
+    }
+
     /// Sets the verifier to `new` if it still is `old`; whether it was.
     pub async fn replace(&self, user_id: &str, old: &str, new: &str, now: SystemTime) -> Result<bool, StoreError> {
         let updated = micros(now);

@@ -1,4 +1,4 @@
-//! The accounts: read, checked, and compared with what a caller presents.
+//! The accounts of the configuration: read, checked, and compared with what a caller presents.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,9 @@ use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::config::{Config, MIN_SECRET};
+
+/// The scope with everything that an account may do.
+pub(crate) const USER_SCOPE: &str = "user";
 
 /// Why the accounts are refused. One line each, without a secret.
 #[derive(Debug, thiserror::Error)]
@@ -120,11 +123,7 @@ impl Accounts {
         if let Some(weakness) = secret.weakness(MIN_SECRET) {
             return refuse(format!("the secret {weakness}"));
         }
-        let id_of_user =
-            UserId { idp: "none".to_owned(), opaque_id: id.to_owned(), kind: UserType::Service, ..UserId::default() };
-        let user = Arc::new(User { id: id_of_user, ..User::default() });
-        let scopes = Arc::new(scopes);
-        let authenticated = Authenticated { scopes, not_after, ..Authenticated::full(user, amr::SERVICE) };
+        let authenticated = authenticated(id, "", scopes, not_after);
         let digest = self.key.digest(secret.expose().as_bytes());
         self.by_id.insert(id.to_owned(), Account { digest, authenticated, disabled });
         Ok(())
@@ -149,6 +148,11 @@ impl Accounts {
         }
     }
 
+    /// Whether there is an account with this identifier.
+    pub fn contains(&self, id: &str) -> bool {
+        self.by_id.contains_key(id)
+    }
+
     /// The files that were read.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(PathBuf::as_path)
@@ -163,6 +167,31 @@ impl Accounts {
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
     }
+}
+
+/// A scope that accounts do not have.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no scope {0:?}; there is: user")]
+pub struct UnknownScope(String);
+
+/// What an account with these scopes may do.
+pub(crate) fn scopes(named: &[String]) -> Result<Scopes, UnknownScope> {
+    match named.iter().find(|scope| *scope != USER_SCOPE) {
+        Some(unknown) => Err(UnknownScope(unknown.clone())),
+        None => Ok(Scopes::full_user()),
+    }
+}
+
+/// What the service answers for an account.
+pub(crate) fn authenticated(
+    id: &str,
+    display_name: &str,
+    scopes: Scopes,
+    not_after: Option<SystemTime>,
+) -> Authenticated {
+    let id = UserId { idp: "none".to_owned(), opaque_id: id.to_owned(), kind: UserType::Service, ..UserId::default() };
+    let user = Arc::new(User { id, display_name: display_name.to_owned(), ..User::default() });
+    Authenticated { scopes: Arc::new(scopes), not_after, ..Authenticated::full(user, amr::SERVICE) }
 }
 
 impl Entry {
@@ -186,10 +215,7 @@ impl Entry {
         match self.scopes.as_deref() {
             None => Ok(Scopes::full_user()),
             Some([]) => Err(self.problem("scopes must not be empty; leave them out for everything the account may")),
-            Some(scopes) => match scopes.iter().find(|scope| *scope != "user") {
-                Some(unknown) => Err(self.problem(format!("there is no scope {unknown:?}; there is: user"))),
-                None => Ok(Scopes::full_user()),
-            },
+            Some(named) => scopes(named).map_err(|unknown| self.problem(unknown.to_string())),
         }
     }
 

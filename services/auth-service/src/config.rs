@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use config::{Debug, Grpc, Invalid, Log, Secret, SecretFiles, Section, Tracing};
+use config::{Debug, Environment, Grpc, Invalid, Log, Secret, SecretFiles, Section, TokenManager, Tracing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ pub struct Config {
     /// The server for health and metrics.
     #[schemars(extend("default" = {"addr": "127.0.0.1:9198"}))]
     pub debug: Debug,
-    /// The server for `ProviderAPI`.
+    /// The server for `ProviderAPI` and `ServiceAccountsAPI`.
     #[schemars(extend("default" = {"addr": "127.0.0.1:9199"}))]
     pub grpc: Grpc,
     /// The one account that oCIS knows.
@@ -29,19 +29,63 @@ pub struct Config {
     /// disabled. It is read again when it changes.
     #[schemars(extend("x-env" = ["AUTH_SERVICE_ACCOUNTS_FILE"]))]
     pub accounts_file: Option<PathBuf>,
+    /// Stores service accounts in a database too, where administrators add them and give them secrets. An account of the
+    /// environment or the file takes precedence over a stored one with the same ID. On with 'doorward server'.
+    #[schemars(extend("x-env" = ["<P>_STORE_ACCOUNTS"]))]
+    pub store_accounts: bool,
+    /// Where service accounts are stored: `sqlite:///path/to/file.db`, or `postgres://user:password@host/database` for
+    /// more than one replica. If empty, the file auth-service.db in the data folder.
+    #[schemars(extend("x-env" = ["OCIS_DATABASE_URL", "<P>_DATABASE_URL"]))]
+    pub database_url: Secret,
+    /// The connections to a `PostgreSQL` server.
+    #[serde(flatten)]
+    pub database_pool: store::Pool,
+    /// The keys of the internal token, to verify administrators.
+    pub token_manager: Verification,
 }
 
 config::impl_default!(Config);
 
+impl Config {
+    /// The URL of the database of stored accounts.
+    pub fn database(&self, environment: &Environment) -> String {
+        store::url_or_file(&self.database_url, "auth-service.db", environment)
+    }
+}
+
 impl Section for Config {
     fn sections(&self) -> Vec<(&'static str, &dyn Section)> {
-        vec![("grpc", &self.grpc), ("service_account", &self.service_account)]
+        vec![("grpc", &self.grpc), ("service_account", &self.service_account), ("", &self.database_pool)]
     }
 
     fn validate(&self) -> Result<(), Invalid> {
         let has_account = self.accounts_file.is_some() || !self.service_account.id.is_empty();
-        let hint = "is not set, and there is no AUTH_SERVICE_ACCOUNTS_FILE either; name at least one account";
-        Invalid::unless(has_account, "service_account.service_account_id", hint)
+        let hint = "is not set, and there is no AUTH_SERVICE_ACCOUNTS_FILE either; name at least one account, or set AUTH_SERVICE_STORE_ACCOUNTS=true";
+        Invalid::unless(has_account || self.store_accounts, "service_account.service_account_id", hint)?;
+        let hint = "is not set, but AUTH_SERVICE_STORE_ACCOUNTS is; give every service the same one, made with: openssl rand -base64 32";
+        let can_verify = !self.token_manager.jwt_secret.is_empty() || !self.store_accounts;
+        Invalid::unless(can_verify, "token_manager.jwt_secret", hint)?;
+        store::validate_url(&self.database_url)
+    }
+}
+
+/// `token_manager`: the family's secret, which only a service with stored accounts needs.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Verification {
+    /// The secret to validate jwt tokens. Needed only where service accounts are stored: administrators are known by such
+    /// tokens.
+    #[schemars(extend("x-env" = ["OCIS_JWT_SECRET", "<P>_JWT_SECRET"], "x-min-bytes" = 32))]
+    pub jwt_secret: Secret,
+    /// The secret that was in use before the current one. Tokens minted with it are still accepted.
+    #[schemars(extend("x-env" = ["OCIS_JWT_SECRET_PREVIOUS", "<P>_JWT_SECRET_PREVIOUS"], "x-min-bytes" = 32))]
+    pub jwt_secret_previous: Secret,
+}
+
+impl Verification {
+    /// How tokens are verified with these secrets.
+    pub(crate) fn token_manager(&self) -> TokenManager {
+        let Self { jwt_secret, jwt_secret_previous } = self.clone();
+        TokenManager { jwt_secret, jwt_secret_previous, ..TokenManager::default() }
     }
 }
 

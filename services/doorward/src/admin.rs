@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use account::Administration;
 use authn::{BoxError, Directory, directory};
 use proto::doorward::{
     passwords::v1::passwords_api_client::PasswordsApiClient,
@@ -18,7 +19,8 @@ use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
 use crate::services::Settings;
 
-type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError>;
+/// The transport to a service: a connection, or the service itself in this process.
+pub(crate) type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError>;
 
 /// Administers people and passwords.
 pub(crate) struct Admin {
@@ -28,7 +30,9 @@ pub(crate) struct Admin {
     pub(crate) profiles: ProfilesApiClient<Transport>,
     /// Passwords.
     pub(crate) passwords: PasswordsApiClient<Transport>,
-    token: MetadataValue<Ascii>,
+    /// What removes users with what the services have of them: users and auth-basic, and of the others those that run.
+    pub(crate) administration: Administration,
+    pub(crate) token: MetadataValue<Ascii>,
 }
 
 impl Admin {
@@ -50,10 +54,18 @@ impl Admin {
             let opened = auth_basic::open(&settings.auth_basic, directory, context).await?;
             in_process(auth_basic::app(&opened, &settings.auth_basic, context)?)?
         };
+        let mut administration = Administration::default().with_users(users.clone()).with_auth_basic(passwords.clone());
+        if let Some(address) = running(&settings.auth_app.grpc.addr) {
+            administration = administration.with_auth_app(client::channel(&address, tls, context)?);
+        }
+        if let Some(address) = running(&settings.idp.grpc.addr) {
+            administration = administration.with_idp(client::channel(&address, tls, context)?);
+        }
         Ok(Self {
             users: UsersAdminApiClient::new(users.clone()),
             profiles: ProfilesApiClient::new(users),
             passwords: PasswordsApiClient::new(passwords),
+            administration,
             token,
         })
     }
@@ -66,11 +78,13 @@ impl Admin {
     }
 }
 
-fn in_process(app: runtime::App) -> Result<Transport, BoxError> {
+/// The gRPC of a service in this process.
+pub(crate) fn in_process(app: runtime::App) -> Result<Transport, BoxError> {
     app.grpc.map(transport).ok_or_else(|| "the service has no gRPC".into())
 }
 
-fn transport<S>(service: S) -> Transport
+/// The transport over a connection or a server.
+pub(crate) fn transport<S>(service: S) -> Transport
 where
     S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + Sync + 'static,
     S::Future: Send,

@@ -2,6 +2,7 @@
 
 mod import;
 mod profile;
+mod service_account;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ use crate::services::ServiceId;
 
 pub(crate) use import::{Format, Import};
 pub(crate) use profile::UserChange;
+pub(crate) use service_account::{AddServiceAccount, End, ServiceAccount, UpdateServiceAccount};
 
 const SELECTION: &str = "OCIS_ADD_RUN_SERVICES adds services to the usual ones (auth-app has to be added), \
     OCIS_EXCLUDE_RUN_SERVICES takes some out, OCIS_RUN_SERVICES names the only ones.";
@@ -55,6 +57,11 @@ pub(crate) enum Command {
     Group {
         #[command(subcommand)]
         command: Group,
+    },
+    /// Administers the service accounts that are stored in the database
+    ServiceAccount {
+        #[command(subcommand)]
+        command: ServiceAccount,
     },
     /// Shows, checks and documents a service's configuration
     Config {
@@ -154,7 +161,7 @@ pub(crate) struct PasswordSource {
     /// Makes a password and prints it
     #[arg(long)]
     pub(crate) generate: bool,
-    /// Sets no password
+    /// Sets no password, and removes one that there is
     #[arg(long)]
     pub(crate) no_password: bool,
 }
@@ -404,6 +411,8 @@ mod tests {
             &["user", "passwd", "-marie", "--password-stdin"],
             &["user", "update", "-marie", "--nickname", "-m", "--mail", ""],
             &["group", "member", "add", "-staff", "-marie"],
+            &["service-account", "show", "-backup"],
+            &["service-account", "remove-secret", "-backup", "-1", "--yes"],
             &["authenticate", "--type", "basic", "--client-id", "-marie", "--secret-stdin"],
         ] {
             let parsed = Cli::try_parse_from(["doorward"].iter().chain(line));

@@ -6,6 +6,7 @@ mod factors;
 pub(crate) mod group;
 pub(crate) mod health;
 mod invitation;
+pub(crate) mod service_account;
 pub(crate) mod shell;
 pub(crate) mod user;
 pub(crate) mod user_import;

@@ -184,12 +184,7 @@ impl Builder<'_> {
                 self.provide(kind::MACHINE, service, authenticator.clone());
                 Ok(auth_machine::app(authenticator, config))
             }
-            ServiceId::AuthService => {
-                let config = &settings.auth_service;
-                let accounts = auth_service::authenticator(config, context)?;
-                self.provide(kind::SERVICE, service, accounts.clone());
-                Ok(auth_service::app(&accounts, config.clone(), context))
-            }
+            ServiceId::AuthService => self.auth_service(context).await,
             ServiceId::AuthApp => {
                 let config = &settings.auth_app;
                 let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
@@ -248,6 +243,18 @@ impl Builder<'_> {
                 proxy::app(&config, gateway, self.ended_sessions.take(), context).await
             }
         }
+    }
+
+    /// Service accounts; the administration pages have them where they are stored.
+    async fn auth_service(&mut self, context: &Context) -> Result<App, BoxError> {
+        let config = &self.settings.auth_service;
+        let opened = auth_service::open(config, context).await?;
+        self.provide(kind::SERVICE, ServiceId::AuthService, opened.authenticator.clone());
+        let app = auth_service::app(&opened, config.clone(), context)?;
+        if opened.administration.is_some() {
+            self.administer(&app, account::Administration::with_auth_service);
+        }
+        Ok(app)
     }
 
     /// Adds the gRPC of a service of this process to what the administration pages call.

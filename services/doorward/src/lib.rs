@@ -9,6 +9,7 @@ mod quickstart;
 mod run;
 mod running;
 mod secrets;
+mod service_accounts;
 mod services;
 mod user_administration;
 

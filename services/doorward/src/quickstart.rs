@@ -37,7 +37,7 @@ pub(crate) async fn welcome(settings: &Settings, context: &Context) -> Result<()
     };
     if outcome.is_err() {
         for (username, _) in &added {
-            admin.delete(username).await?;
+            admin.undo_add(username).await?;
         }
     }
     outcome

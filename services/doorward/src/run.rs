@@ -12,6 +12,7 @@ use crate::cli::{Admin, Cli, Command, UserOrToken};
 use crate::family::Family;
 use crate::running::{RunningFile, RunningService};
 use crate::secrets::Secrets;
+use crate::service_accounts::ServiceAccounts;
 use crate::services::{Defaults, EnabledServices, ServiceId, Settings};
 use crate::{admin, announcement, command, quickstart};
 
@@ -71,6 +72,13 @@ fn run(command: Command, environment: Environment) -> Result<(), BoxError> {
             let secrets = kept(&environment)?;
             call(environment, &secrets, async |settings, context| {
                 command::group::run(command, admin::Admin::connect(&settings, &context).await?).await
+            })
+        }
+        Command::ServiceAccount { command } => {
+            let secrets = kept(&environment)?;
+            call(environment, &secrets, async |settings, context| {
+                let accounts = ServiceAccounts::connect(&settings, &context).await?;
+                command::service_account::run(command, accounts).await
             })
         }
     }

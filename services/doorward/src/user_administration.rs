@@ -1,6 +1,7 @@
 //! The operations on users and groups of the command line and the quick start, over [`Admin`].
 
-use authn::BoxError;
+use account::{AccountPart, DeletionError, OnBehalfOf};
+use authn::{BoxError, Caller};
 use config::Secret;
 use proto::doorward::{
     passwords::v1::{
@@ -58,7 +59,7 @@ impl Admin {
         match self.complete(&created, user.groups, password).await {
             Ok(()) => Ok(created),
             Err(error) => {
-                self.delete(user.username).await?;
+                self.undo_add(user.username).await?;
                 Err(error)
             }
         }
@@ -83,6 +84,13 @@ impl Admin {
     pub(crate) async fn set_password(&mut self, user_id: &str, password: &Secret) -> Result<(), BoxError> {
         let message = SetPasswordRequest { user_id: user_id.to_owned(), password: password.expose().to_owned() };
         self.passwords.set_password(self.request(message)).await.map_err(refused)?;
+        Ok(())
+    }
+
+    /// Removes the password of the user with this identifier; it is no error if there is none.
+    pub(crate) async fn remove_password(&mut self, user_id: &str) -> Result<(), BoxError> {
+        let message = RemovePasswordRequest { user_id: user_id.to_owned() };
+        self.passwords.remove_password(self.request(message)).await.map_err(refused)?;
         Ok(())
     }
 
@@ -189,8 +197,23 @@ impl Admin {
         Ok(())
     }
 
-    /// Deletes a user, and the password first.
-    pub(crate) async fn delete(&mut self, username: &str) -> Result<(), BoxError> {
+    /// Deletes a user with what the services that run have of the account: the password, second factors and app tokens first, and the
+    /// sessions at the end. To repeat it after a failure completes it.
+    pub(crate) async fn delete(&self, person: &Person) -> Result<(), BoxError> {
+        let (username, caller) = (&person.username, Caller::default());
+        let deleted = self.administration.delete_user(&OnBehalfOf::new(&self.token, &caller), &person.id).await;
+        match deleted {
+            Ok(()) => Ok(()),
+            Err(DeletionError::Refused(status)) => Err(refused(status)),
+            Err(error @ DeletionError::Unfinished { failed: AccountPart::Sessions, .. }) => {
+                Err(format!("{username} is deleted, but {error}. A session ends when it is used next").into())
+            }
+            Err(error) => Err(format!("{username} is not deleted: {error}. Repeat the command to continue").into()),
+        }
+    }
+
+    /// Removes a user who was added just now and has a password at most.
+    pub(crate) async fn undo_add(&mut self, username: &str) -> Result<(), BoxError> {
         let person = self.person(username).await?;
         let request = self.request(RemovePasswordRequest { user_id: person.id });
         self.passwords.remove_password(request).await.map_err(refused)?;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use authn::audit::Event;
-use authn::{BoxError, Caller, DirectoryError, Groups, Login, User, UserId, UserType};
+use authn::{BoxError, Caller, DirectoryError, Groups, Login, User, UserId};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use store::StoreError;
-use tonic::Status;
+use tonic::{Code, Status};
+use tracing::Instrument;
 use tracing::field::display;
 use web::date::LocalizedTime;
 use web::i18n::Language;
@@ -24,10 +25,13 @@ use crate::store::{LinkPurpose, StoredLink};
 pub(crate) const RESET_LIFETIME: Duration = Duration::from_mins(30);
 /// How many of these links a user gets within that time.
 const MAX_RESETS: u64 = 3;
+/// How many invitations a user gets within that time.
+const MAX_INVITATIONS: u64 = 3;
 /// Random bytes of a link.
 const SECRET_LEN: usize = 32;
 
 /// A link that can be used, and its user.
+#[derive(Clone)]
 pub(crate) struct OpenLink {
     pub(crate) stored: StoredLink,
     pub(crate) user: Arc<User>,
@@ -56,6 +60,20 @@ pub(crate) enum InvitationError {
     /// The user may not sign in.
     #[error("the user is disabled: enable the user first")]
     Disabled,
+    /// It is the account of a program or of another installation.
+    #[error("the account is not one of a person of this installation, and gets no password")]
+    Technical,
+    /// The user has a password.
+    #[error(
+        "the user has a password already, and can ask for another one at the sign-in; to invite anew, remove it with 'doorward user passwd --no-password' first"
+    )]
+    HasPassword,
+    /// The user has got invitations just now.
+    #[error("the user was invited {MAX_INVITATIONS} times within half an hour: wait before the next invitation")]
+    TooMany,
+    /// auth-basic does not say whether the user has a password.
+    #[error("auth-basic does not say whether the user has a password: {0}")]
+    Passwords(Status),
     /// The user has no address.
     #[error("the user has no mail address: add one with 'doorward user update'")]
     NoAddress,
@@ -103,14 +121,18 @@ async fn try_request_reset(
     if !may_set_password(&user) || user.mail.is_empty() {
         return Ok(());
     }
-    let (id, now) = (user.id.opaque_id.as_str(), provider.clock.now());
-    let since = now.checked_sub(RESET_LIFETIME).unwrap_or(SystemTime::UNIX_EPOCH);
-    if provider.store.links_since(LinkPurpose::PasswordReset, id, since).await? >= MAX_RESETS {
-        record(provider, "password_reset_request", "throttled", id, caller);
+    let id = user.id.opaque_id.as_str();
+    // one who never had a password here, or whose password an administrator has removed, does not get one by mail
+    if !provider.mail.passwords.has_password(id, caller).await? {
+        record(provider, "password_reset_request", "no_password", id, caller);
         return Ok(());
     }
     let language = language_of(&*provider.directory, &user, language).await;
-    let link = create(provider, (LinkPurpose::PasswordReset, RESET_LIFETIME), id, Some(browser)).await?;
+    let kind = (LinkPurpose::PasswordReset, RESET_LIFETIME, MAX_RESETS);
+    let Some(link) = create(provider, kind, &user, Some(browser)).await? else {
+        record(provider, "password_reset_request", "throttled", id, caller);
+        return Ok(());
+    };
     let letter = Letter::PasswordReset { link: &link };
     provider.mail.send(&sender(provider), (&user, language), &letter)?;
     record(provider, "password_reset_request", "success", id, caller);
@@ -120,8 +142,8 @@ async fn try_request_reset(
 /// Sends a user a link with which to set the first password.
 ///
 /// # Errors
-/// If no mail is sent, no password can be set, or the user cannot get one.
-pub(crate) async fn invite(provider: &Provider, user_id: &str) -> Result<(), InvitationError> {
+/// If no mail is sent, no password can be set, or the user cannot get a first one.
+pub(crate) async fn invite(provider: &Provider, user_id: &str, caller: &Caller) -> Result<(), InvitationError> {
     if !provider.mail.is_on() {
         return Err(InvitationError::NoMail);
     }
@@ -129,37 +151,54 @@ pub(crate) async fn invite(provider: &Provider, user_id: &str) -> Result<(), Inv
         return Err(InvitationError::NoPasswords);
     }
     let user = provider.directory.user(&id(user_id), Groups::Skip).await?;
-    if !may_set_password(&user) {
+    if !user.is_active() {
         return Err(InvitationError::Disabled);
+    }
+    if !may_set_password(&user) {
+        return Err(InvitationError::Technical);
     }
     if user.mail.is_empty() {
         return Err(InvitationError::NoAddress);
     }
+    if provider.mail.passwords.has_password(user_id, caller).await.map_err(InvitationError::Passwords)? {
+        return Err(InvitationError::HasPassword);
+    }
     let language = language_of(&*provider.directory, &user, Language::English).await;
     let lifetime = provider.config.account_mail.invitation_expiration;
-    let link = create(provider, (LinkPurpose::Invitation, lifetime), user_id, None).await?;
+    let kind = (LinkPurpose::Invitation, lifetime, MAX_INVITATIONS);
+    let link = create(provider, kind, &user, None).await?.ok_or(InvitationError::TooMany)?;
     let expires = LocalizedTime::minute(provider.clock.now() + lifetime, language);
     provider.mail.send(&sender(provider), (&user, language), &Letter::Invitation { link: &link, expires })?;
     Ok(())
 }
 
-/// Makes a link; returns its URL. Its origin is the configured one, whatever host the request names.
+/// Makes a link; returns its URL, or `None` if the user has got too many. Its origin is the configured one, whatever host the request
+/// names.
 async fn create(
     provider: &Provider,
-    (purpose, lifetime): (LinkPurpose, Duration),
-    user: &str,
+    (purpose, lifetime, most): (LinkPurpose, Duration, u64),
+    user: &User,
     browser: Option<[u8; 32]>,
-) -> Result<String, StoreError> {
+) -> Result<Option<String>, StoreError> {
     let secret: [u8; SECRET_LEN] = provider.random.bytes();
     let (digest, created) = (crypto::fingerprint(&secret), provider.clock.now());
-    let (person, expires) = (user.to_owned(), created + lifetime);
-    provider.store.add_link(&StoredLink { digest, purpose, person, browser, created, expires }).await?;
+    let since = created.checked_sub(RESET_LIFETIME).unwrap_or(SystemTime::UNIX_EPOCH);
+    let link = StoredLink {
+        digest,
+        purpose,
+        person: user.id.opaque_id.clone(),
+        address: address(user),
+        browser,
+        created,
+        expires: created + lifetime,
+    };
+    let is_added = provider.store.add_link(&link, (most, since)).await?;
     let path = format!("{}?link={}", page::LINK, URL_SAFE_NO_PAD.encode(secret));
-    Ok(format!("{}{path}", sender(provider).url))
+    Ok(is_added.then(|| format!("{}{path}", sender(provider).url)))
 }
 
-/// The link with this secret, which stays usable. `None` if there is none, it was used, it has ended, its user may not sign in any more, or
-/// has set a password since.
+/// The link with this secret, which stays usable. `None` if there is none, it was used, it has ended, or its user may not sign in any more,
+/// has set a password since, or has another address by now.
 ///
 /// # Errors
 /// When the database or the directory is unavailable.
@@ -175,25 +214,43 @@ pub(crate) async fn open(provider: &Provider, secret: &str) -> Result<Option<Ope
         Err(DirectoryError::NotFound) => return Ok(None),
         Err(error) => return Err(LinkError::Directory(error)),
     };
+    if !may_set_password(&user) {
+        // it does not open for a user who is enabled later either
+        provider.store.use_links_of(&stored.person, provider.clock.now()).await?;
+        return Ok(None);
+    }
     let is_outdated = user.password_changed.is_some_and(|changed| changed > stored.created);
-    Ok((may_set_password(&user) && !is_outdated).then_some(OpenLink { stored, user }))
+    let is_there = stored.address == address(&user);
+    Ok((is_there && !is_outdated).then_some(OpenLink { stored, user }))
 }
 
 /// What came of setting a password.
 pub(crate) enum Redemption {
     /// The password is set, and everything from before has ended.
     Done,
-    /// The link was used meanwhile.
+    /// The link was used meanwhile, or is of no use: there is a password though it would be the first, or none to replace.
     Used,
     /// auth-basic has not set it; the link stays usable.
     Failed(Status),
 }
 
-/// Uses up a link and sets the password. Sessions, grants and tokens from before end, and the user gets a notice. Nobody is signed in by it.
+/// Uses up a link and sets the password. Sessions, grants and tokens from before end, and the user gets a notice. Nobody is signed in by
+/// it. All of that happens even if the browser hangs up.
 ///
 /// # Errors
 /// When the database is unavailable.
 pub(crate) async fn redeem(
+    provider: &Provider,
+    link: &OpenLink,
+    password: &str,
+    (language, caller): (Language, &Caller),
+) -> Result<Redemption, StoreError> {
+    let (provider, link, password, caller) = (provider.clone(), link.clone(), password.to_owned(), caller.clone());
+    let work = async move { redeem_to_the_end(&provider, &link, &password, (language, &caller)).await };
+    tokio::spawn(work.in_current_span()).await.unwrap_or_else(|error| Err(StoreError::internal(error.to_string())))
+}
+
+async fn redeem_to_the_end(
     provider: &Provider,
     link: &OpenLink,
     password: &str,
@@ -204,13 +261,17 @@ pub(crate) async fn redeem(
     if !provider.store.use_link(stored.digest, now).await? {
         return Ok(Redemption::Used);
     }
-    if let Err(status) = provider.mail.passwords.reset(&stored.person, password, caller).await {
+    let is_first = stored.purpose == LinkPurpose::Invitation;
+    if let Err(status) = provider.mail.passwords.reset(&stored.person, (password, is_first), caller).await {
+        if status.code() == Code::FailedPrecondition {
+            return Ok(Redemption::Used);
+        }
         provider.store.restore_link(stored.digest).await?;
         return Ok(Redemption::Failed(status));
     }
     record(provider, "password_reset", "success", &stored.person, caller);
-    provider.store.use_links_of(&stored.person, now).await?;
     termination::end_before(provider, &stored.person, provider.clock.now()).await?;
+    provider.store.use_links_of(&stored.person, now).await?;
     let language = language_of(&*provider.directory, user, language).await;
     if let Err(error) = provider.mail.send(&sender(provider), (user, language), &Letter::PasswordChanged) {
         tracing::warn!(%error, person = stored.person, "the notice of a changed password is not sent");
@@ -218,8 +279,14 @@ pub(crate) async fn redeem(
     Ok(Redemption::Done)
 }
 
+/// Whether it is an active user of this installation, in person.
 fn may_set_password(user: &User) -> bool {
-    user.is_active() && user.id.kind != UserType::Service
+    user.is_active() && user.id.kind.is_local()
+}
+
+/// What is stored of a user's address.
+fn address(user: &User) -> [u8; 32] {
+    crypto::fingerprint(user.mail.as_bytes())
 }
 
 fn id(user: &str) -> UserId {

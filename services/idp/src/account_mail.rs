@@ -1,5 +1,6 @@
 //! Mail to users about their accounts.
 
+mod backlog;
 mod letter;
 mod text;
 
@@ -8,15 +9,13 @@ use std::sync::Arc;
 use authn::{Attribute, Directory, User};
 use axum::http::HeaderMap;
 use mail::{MailError, Mailer};
-use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use web::i18n::Language;
 
 use crate::password_service::PasswordService;
 
+use backlog::Backlog;
 pub(crate) use letter::{Letter, Sender};
-
-/// How many requests that send mail are worked on at the same time.
-const CONCURRENT: usize = 64;
 
 /// What sends mail, and sets passwords by links in mail. Clones share it.
 #[derive(Clone)]
@@ -24,13 +23,20 @@ pub struct AccountMail {
     mailer: Option<Mailer>,
     /// The service with the passwords.
     pub passwords: PasswordService,
-    places: Arc<Semaphore>,
+    backlogs: Arc<Backlogs>,
+}
+
+/// Work that ends in a mail: what anybody may ask for does not use up the places of what a sign-in brings.
+#[derive(Default)]
+struct Backlogs {
+    requests: Backlog,
+    notices: Backlog,
 }
 
 impl AccountMail {
     /// Sends by this mailer; nothing without one.
     pub fn new(mailer: Option<Mailer>, passwords: PasswordService) -> Self {
-        Self { mailer, passwords, places: Arc::new(Semaphore::new(CONCURRENT)) }
+        Self { mailer, passwords, backlogs: Arc::default() }
     }
 
     /// Whether mail is sent.
@@ -43,22 +49,25 @@ impl AccountMail {
         self.is_on() && self.passwords.is_writable()
     }
 
-    /// What sends, if mail is sent.
-    pub(crate) fn mailer(&self) -> Option<&Mailer> {
-        self.mailer.as_ref()
+    /// Works on a request for a mail without the browser's waiting for it, so that the time of the answer says nothing of the
+    /// user (`docs/security-requirements.md#l3`).
+    pub(crate) fn request(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.backlogs.requests.add(work);
     }
 
-    /// Does something that ends in a mail without the browser's waiting for it, so that the time of the answer says nothing of the
-    /// user (`docs/security-requirements.md#l3`).
-    pub(crate) fn in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            tracing::warn!("a request for a mail is dropped: too many are being worked on");
-            return;
-        };
-        tokio::spawn(async move {
-            work.await;
-            drop(place);
-        });
+    /// Works on a notice to a user without the browser's waiting for it.
+    pub(crate) fn notify(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.backlogs.notices.add(work);
+    }
+
+    /// Waits for the shutdown, and then a few seconds for mails that are being made or sent.
+    pub(crate) async fn drain(self, shutdown: CancellationToken) {
+        shutdown.cancelled().await;
+        let Backlogs { requests, notices } = &*self.backlogs;
+        tokio::join!(requests.drain(), notices.drain());
+        if let Some(mailer) = self.mailer {
+            mailer.drain().await;
+        }
     }
 
     /// Sends a letter to a user. A user without an address gets none.

@@ -18,8 +18,9 @@ use ::token::{Claims, authorize_admin};
 use authn::Caller;
 use proto::doorward::idp::v1::{
     AddClientRequest, AddClientResponse, AddInitialAccessRequest, AddInitialAccessResponse, GetClientRequest,
-    GetClientResponse, ListClientsRequest, ListClientsResponse, RemoveClientRequest, RemoveClientResponse,
-    RotateSecretRequest, RotateSecretResponse, UpdateClientRequest, UpdateClientResponse,
+    GetClientResponse, GetIssuersRequest, GetIssuersResponse, ListClientsRequest, ListClientsResponse,
+    RemoveClientRequest, RemoveClientResponse, RotateSecretRequest, RotateSecretResponse, UpdateClientRequest,
+    UpdateClientResponse,
     idp_admin_api_server::{IdpAdminApi, IdpAdminApiServer},
 };
 use secrecy::ExposeSecret;
@@ -180,5 +181,11 @@ impl IdpAdminApi for Api {
         self.record(&by, "initial_access_add", "");
         let expires = i64::try_from(seconds(expires)).unwrap_or(i64::MAX);
         Ok(Response::new(AddInitialAccessResponse { token: token.expose_secret().to_owned(), expires }))
+    }
+
+    async fn get_issuers(&self, request: Request<GetIssuersRequest>) -> Result<Response<GetIssuersResponse>, Status> {
+        self.admin(&request)?;
+        let issuers = self.0.issuers.iter().map(convert::issuer).collect();
+        Ok(Response::new(GetIssuersResponse { issuers }))
     }
 }

@@ -233,8 +233,8 @@ fn tasks(opened: &IdpService) -> Vec<Task> {
         Task::new("prune", keep_pruning(store.clone(), clock.clone(), config.lifetimes.audit_retention, shutdown())),
         Task::new("audit events", storing_events),
     ];
-    if let Some(mailer) = mail.mailer() {
-        tasks.push(Task::new("mail", mailer.clone().drain()));
+    if mail.is_on() {
+        tasks.push(Task::new("mail", mail.clone().drain(shutdown())));
         tasks.push(Task::new("password service", mail.passwords.clone().probe(shutdown())));
     }
     tasks

@@ -10,6 +10,7 @@ mod m20261204_000001_factors;
 mod m20261205_000001_passkeys;
 mod m20261205_000002_audit_log;
 mod m20261205_000003_links;
+mod m20261206_000001_addresses_of_links;
 
 use sea_orm_migration::prelude::*;
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             m20261205_000001_passkeys::migration(),
             m20261205_000002_audit_log::migration(),
             m20261205_000003_links::migration(),
+            m20261206_000001_addresses_of_links::migration(),
         ]
     }
 

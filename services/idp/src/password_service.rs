@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use authn::{BoxError, Caller, Peer};
 use proto::doorward::passwords::v1::{
-    JudgePasswordRequest, JudgePasswordResponse, ResetPasswordRequest, passwords_api_client::PasswordsApiClient,
+    HasPasswordRequest, JudgePasswordRequest, JudgePasswordResponse, ResetPasswordRequest,
+    passwords_api_client::PasswordsApiClient,
 };
 use runtime::Clock;
 use token::{KeyRing, METADATA_KEY, Minter, password_resetter};
@@ -70,13 +71,14 @@ impl PasswordService {
 
     async fn ask_until_answered(&self) {
         loop {
-            let answer = self.judge("", "", &Caller::default()).await;
-            let is_writable = match answer.map_err(|status| status.code()) {
-                Err(Code::Unimplemented) => Some(false),
-                Err(Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown) => None,
-                // of a user who does not exist: the service answers, and has the passwords
-                Ok(_) | Err(_) => Some(true),
-            };
+            let answer = self.has_password("", &Caller::default()).await;
+            let failure = answer.err().map(|status| status.code());
+            if matches!(failure, Some(Code::Unauthenticated | Code::PermissionDenied)) {
+                tracing::warn!(
+                    "auth-basic refuses idp, so nobody sets a password by mail: do both have the same OCIS_JWT_SECRET?"
+                );
+            }
+            let is_writable = tells_writable(failure);
             if let Some(is_writable) = is_writable {
                 // only this task sets it
                 let _ = self.is_writable.set(is_writable);
@@ -95,12 +97,23 @@ impl PasswordService {
         Ok(self.client.clone().judge_password(self.request(message, caller)?).await?.into_inner())
     }
 
+    /// Whether this user has a password.
+    ///
+    /// # Errors
+    /// That of the service.
+    pub async fn has_password(&self, user: &str, caller: &Caller) -> Result<bool, Status> {
+        let message = HasPasswordRequest { user_id: user.to_owned() };
+        Ok(self.client.clone().has_password(self.request(message, caller)?).await?.into_inner().has_password)
+    }
+
     /// Sets the password of this user, which ends sessions and tokens from before.
     ///
     /// # Errors
     /// That of the service.
-    pub async fn reset(&self, user: &str, password: &str, caller: &Caller) -> Result<(), Status> {
-        let message = ResetPasswordRequest { user_id: user.to_owned(), new_password: password.to_owned() };
+    /// It is `FailedPrecondition` if the user has no password to replace, or has one though this is to be the first.
+    pub async fn reset(&self, user: &str, (password, is_first): (&str, bool), caller: &Caller) -> Result<(), Status> {
+        let (user_id, new_password) = (user.to_owned(), password.to_owned());
+        let message = ResetPasswordRequest { user_id, new_password, first_password: is_first };
         self.client.clone().reset_password(self.request(message, caller)?).await.map(drop)
     }
 
@@ -117,7 +130,41 @@ impl PasswordService {
     }
 }
 
+/// Whether passwords can be set, by the failure of the question for the password of no user; `None` if it does not tell.
+fn tells_writable(failure: Option<Code>) -> Option<bool> {
+    match failure {
+        // passwords in LDAP: without the old one there is no way to change one
+        Some(Code::Unimplemented) => Some(false),
+        // with other keys for now it refuses the token, and would set no password either
+        Some(
+            Code::Unavailable
+            | Code::DeadlineExceeded
+            | Code::Cancelled
+            | Code::Unknown
+            | Code::Unauthenticated
+            | Code::PermissionDenied,
+        ) => None,
+        // of a user who does not exist: the service answers, and has the passwords
+        None | Some(_) => Some(true),
+    }
+}
+
 fn internal(error: &(dyn std::error::Error + 'static)) -> Status {
     tracing::error!(error, "no token for auth-basic is made");
     Status::internal("internal error")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_that_accepts_the_token_offers_links() {
+        assert_eq!(tells_writable(None), Some(true));
+        assert_eq!(tells_writable(Some(Code::NotFound)), Some(true));
+        assert_eq!(tells_writable(Some(Code::Unimplemented)), Some(false));
+        for code in [Code::Unavailable, Code::DeadlineExceeded, Code::Unauthenticated, Code::PermissionDenied] {
+            assert_eq!(tells_writable(Some(code)), None, "{code:?}");
+        }
+    }
 }

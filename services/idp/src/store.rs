@@ -37,6 +37,7 @@ pub use consents::StoredConsent;
 pub use deliveries::Delivery;
 pub use devices::{Poll, StoredDevice};
 pub use events::{EventFilter, StoredEvent};
+pub use factor_changes::{FactorToRemove, Removal};
 pub use factors::{FactorKind, StoredFactor};
 pub use families::Rotation;
 pub use keys::StoredKey;

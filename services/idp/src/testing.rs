@@ -40,7 +40,7 @@ use crate::engine::audit_events::AuditEvents;
 use crate::engine::client_request::ClientRequest;
 use crate::engine::clients::{Addition, Clients, Metadata};
 use crate::engine::error::OAuthError;
-use crate::engine::factors::enrolment;
+use crate::engine::factors::enrolment::{self, Proof};
 use crate::engine::form::Form;
 use crate::engine::grants;
 use crate::engine::grants::token_request::TokenRequest;
@@ -319,9 +319,15 @@ impl Bench {
         let user = self.user();
         let enrolment = enrolment::begin(&self.provider, &user).expect("begins");
         let code = totp_code(&enrolment.secret, self.clock.now());
-        let codes = enrolment::confirm(&self.provider, &user, &enrolment.handle, &code, &Caller::default())
-            .await
-            .expect("is enrolled");
+        let codes = enrolment::confirm(
+            &self.provider,
+            (&user, Proof::RecentSignIn),
+            &enrolment.handle,
+            &code,
+            &Caller::default(),
+        )
+        .await
+        .expect("is enrolled");
         (enrolment.secret, codes)
     }
 

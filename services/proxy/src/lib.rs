@@ -130,7 +130,12 @@ pub async fn app(
             authentication,
             rules,
             signed_urls,
-            multi_factor: multi_factor::MultiFactor::new(&config.mfa, sessions.clone(), context.clock.clone()),
+            multi_factor: multi_factor::MultiFactor::new(
+                &config.mfa,
+                sessions.clone(),
+                config.session.leeway,
+                context.clock.clone(),
+            ),
             sessions,
         },
         challenges: Challenges { basic: types.basic || types.app, bearer: !config.issuer.is_empty() },

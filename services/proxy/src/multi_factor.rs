@@ -2,6 +2,7 @@
 //! They rely on the header, so it is `true` where multi-factor authentication is off.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use authn::app_token;
 use http::{HeaderName, HeaderValue};
@@ -28,13 +29,15 @@ pub struct MultiFactor {
     settings: Settings,
     sessions: Option<Arc<Sessions>>,
     acr_values: Arc<str>,
+    /// How far the clocks of issuers may differ.
+    leeway: Duration,
     clock: Clock,
 }
 
 impl MultiFactor {
     /// Decides by these settings, and by the sign-ins of the sessions.
-    pub fn new(settings: &Settings, sessions: Option<Arc<Sessions>>, clock: Clock) -> Self {
-        Self { settings: settings.clone(), sessions, acr_values: settings.acr_values().into(), clock }
+    pub fn new(settings: &Settings, sessions: Option<Arc<Sessions>>, leeway: Duration, clock: Clock) -> Self {
+        Self { settings: settings.clone(), sessions, acr_values: settings.acr_values().into(), leeway, clock }
     }
 
     /// Whether the user of a request with this verdict has signed in with several factors.
@@ -58,14 +61,14 @@ impl MultiFactor {
         let sign_in = if SignedUrls::is_one(info) { None } else { self.sign_in(info).await };
         let is_enough = sign_in.as_ref().is_some_and(|sign_in| self.is_enough(sign_in));
         let now = self.clock.now();
-        let is_recent = |max_age| sign_in.as_ref().is_some_and(|sign_in| sign_in.is_within(max_age, now));
+        let is_recent = |max_age| sign_in.as_ref().is_some_and(|sign_in| sign_in.is_within(max_age, self.leeway, now));
         let acr_values = (demand.multi_factor && !is_enough).then(|| Arc::clone(&self.acr_values));
         let max_age = demand.max_age.filter(|max_age| !is_recent(*max_age));
         if acr_values.is_none() && max_age.is_none() {
             return None;
         }
         let may_step_up = match (Credential::of(info), &self.sessions) {
-            // the age is checked when the browser returns, so that only missing factors could make a loop
+            // the age is checked with the same leeway when the browser returns, so that only missing factors could make a loop
             (Ok(None), Some(sessions)) if acr_values.is_some() => sessions.may_step_up(info.headers).await,
             (Ok(None), Some(_)) => sign_in.is_some(),
             _ => false,
@@ -106,7 +109,8 @@ mod tests {
 
     fn is_enough(claims: &Value) -> bool {
         let settings = Settings { enabled: true, ..::config::defaults() };
-        MultiFactor::new(&settings, None, Clock::system()).is_enough(&SignIn::of(claims.as_object().expect("claims")))
+        MultiFactor::new(&settings, None, Duration::ZERO, Clock::system())
+            .is_enough(&SignIn::of(claims.as_object().expect("claims")))
     }
 
     #[test]

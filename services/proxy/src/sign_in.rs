@@ -18,10 +18,12 @@ pub struct SignIn {
 }
 
 impl SignIn {
-    /// Whether it was at most so long ago. A second in the future is one of another clock.
-    pub fn is_within(&self, max_age: Duration, now: SystemTime) -> bool {
+    /// Whether it was at most so long ago, where the issuer's clock may differ by `leeway`: after a sign-in that is just recent enough for
+    /// the issuer, and not any more for this clock, the browser would be sent there and back without end.
+    pub fn is_within(&self, max_age: Duration, leeway: Duration, now: SystemTime) -> bool {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.at.is_some_and(|at| now.saturating_sub(Duration::from_secs(at)) <= max_age)
+        let is_recent = |at: Duration| at <= now + leeway && now.saturating_sub(at) <= max_age + leeway;
+        self.at.map(Duration::from_secs).is_some_and(is_recent)
     }
 
     /// That in the claims of an issuer's token.
@@ -48,9 +50,12 @@ mod tests {
     fn sign_in_without_a_time_is_within_no_age() {
         let (now, minute) = (UNIX_EPOCH + Duration::from_secs(1_000), Duration::from_mins(1));
         let sign_in = |at| SignIn { at, ..SignIn::default() };
-        for (at, expected) in [(Some(940), true), (Some(939), false), (Some(1_001), true), (None, false)] {
-            assert_eq!(sign_in(at).is_within(minute, now), expected, "{at:?}");
+        let leeway = Duration::from_secs(5);
+        for (at, expected) in
+            [(Some(935), true), (Some(934), false), (Some(1_005), true), (Some(1_006), false), (None, false)]
+        {
+            assert_eq!(sign_in(at).is_within(minute, leeway, now), expected, "{at:?}");
         }
-        assert!(!sign_in(Some(999)).is_within(Duration::ZERO, now));
+        assert!(!sign_in(Some(999)).is_within(Duration::ZERO, Duration::ZERO, now));
     }
 }

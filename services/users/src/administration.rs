@@ -12,7 +12,7 @@ use tracing::Instrument;
 
 use crate::cache::{AffectedUsers, Cache};
 use crate::store::{GroupKey, Key, PageRange, UserStore};
-use crate::{Change, Group, GroupRef, NewPerson, Page, PageRequest, PeopleError, Person, PersonRef, rules};
+use crate::{Author, Change, Group, GroupRef, NewPerson, Page, PageRequest, PeopleError, Person, PersonRef, rules};
 
 /// Entries of a page when nothing is said.
 const PAGE: u32 = 100;
@@ -90,10 +90,7 @@ impl Administration {
     /// [`PeopleError::Invalid`] if it is far in the future: then one of the clocks is wrong.
     pub async fn note_password_change(&self, id: &str, at: SystemTime) -> Result<(), PeopleError> {
         let now = self.clock.now();
-        if at.duration_since(now).is_ok_and(|ahead| ahead > AHEAD) {
-            return Err(PeopleError::Invalid("the time lies in the future".to_owned()));
-        }
-        let at = at.min(now);
+        let at = not_ahead(at, now)?;
         if !rules::is_storable(id) {
             return Err(PeopleError::NoSuchPerson);
         }
@@ -102,11 +99,14 @@ impl Administration {
     }
 
     /// Removes a person, and with it its memberships and roles. Answers who it was.
-    pub async fn delete_person(&self, who: &PersonRef) -> Result<Person, PeopleError> {
+    ///
+    /// # Errors
+    /// [`PeopleError::LastAdministrator`], unless the author is the operator.
+    pub async fn delete_person(&self, who: &PersonRef, author: Author) -> Result<Person, PeopleError> {
         let person = self.person(who).await?;
         let people = Arc::clone(&self.people);
         let affected = AffectedUsers::One(person.id.clone());
-        self.write(affected, async move { people.remove(&person.id).await.map(|()| person) }).await
+        self.write(affected, async move { people.remove(&person.id, author).await.map(|()| person) }).await
     }
 
     /// People in whose username, display name or mail address the text stands, regardless of case; all if it is empty.
@@ -238,6 +238,17 @@ pub(crate) fn decode_page_token(token: &str) -> Result<String, PeopleError> {
 /// The token of the page that begins after this.
 pub(crate) fn encode_page_token(after: &str) -> String {
     URL_SAFE_NO_PAD.encode(after)
+}
+
+/// The time of a change by the clock of another service, or `now` if that is a bit ahead of ours.
+///
+/// # Errors
+/// [`PeopleError::Invalid`] if it is far in the future: then one of the clocks is wrong.
+pub(crate) fn not_ahead(at: SystemTime, now: SystemTime) -> Result<SystemTime, PeopleError> {
+    if at.duration_since(now).is_ok_and(|ahead| ahead > AHEAD) {
+        return Err(PeopleError::Invalid("the time lies in the future".to_owned()));
+    }
+    Ok(at.min(now))
 }
 
 /// The most entries of a page.

@@ -42,7 +42,8 @@ pub struct Config {
     #[schemars(extend("x-env" = ["OCIS_URL_PREVIOUS", "<P>_IDP_URL_PREVIOUS"]))]
     pub idp_previous: Vec<String>,
     /// Where users and groups are stored: `sqlite:///path/to/file.db`, or `postgres://user:password@host/database` for
-    /// more than one replica. If empty, the file users.db in the data folder.
+    /// more than one replica. If empty, the file users.db in the data folder. With users in LDAP it has the times of
+    /// password changes only.
     #[schemars(extend("x-env" = ["OCIS_DATABASE_URL", "<P>_DATABASE_URL"]))]
     pub database_url: Secret,
     /// The connections to a `PostgreSQL` server.
@@ -90,7 +91,7 @@ impl Section for Config {
             Invalid::unless(may_be_self_service(name), "self_service_attributes", problem)?;
         }
         if self.is_ldap() {
-            return self.ldap.validate_in_use("ldap");
+            self.ldap.validate_in_use("ldap")?;
         }
         store::validate_url(&self.database_url)
     }

@@ -176,7 +176,7 @@ fn posix(number: &str) -> Result<i64, DirectoryError> {
     number.parse().ok().filter(|number| *number > 0).ok_or(DirectoryError::NotFound)
 }
 
-fn failure(error: PeopleError) -> DirectoryError {
+pub(crate) fn failure(error: PeopleError) -> DirectoryError {
     match error.kind() {
         Kind::NotFound => DirectoryError::NotFound,
         Kind::Unavailable => DirectoryError::Unavailable(Box::new(error)),

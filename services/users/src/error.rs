@@ -14,6 +14,9 @@ pub enum PeopleError {
     /// Another account has a value that must be unique; names the value.
     #[error("the {0} is already taken")]
     Taken(&'static str),
+    /// No administrator would be left.
+    #[error("this is the last administrator who is not disabled: give another user the role admin first")]
+    LastAdministrator,
     /// They are in LDAP, which is only read.
     #[error(
         "users and groups are kept in LDAP (USERS_DRIVER): users can be listed and shown here, everything else is done with the \
@@ -37,6 +40,7 @@ impl PeopleError {
         match self {
             Self::NoSuchPerson | Self::NoSuchGroup => Kind::NotFound,
             Self::Taken(_) => Kind::AlreadyExists,
+            Self::LastAdministrator => Kind::FailedPrecondition,
             Self::ReadOnly => Kind::Unimplemented,
             Self::Directory(error) => error.kind(),
             Self::Invalid(_) => Kind::InvalidArgument,

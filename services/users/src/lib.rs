@@ -6,6 +6,7 @@ mod cache;
 mod config;
 mod directory;
 mod error;
+mod ldap_directory;
 mod migration;
 mod person;
 mod profile;
@@ -34,7 +35,8 @@ pub use profile::ProfileChange;
 
 use cache::Cache;
 use directory::SqlDirectory;
-use store::UserStore;
+use ldap_directory::LdapDirectory;
+use store::{LdapPasswordChanges, UserStore};
 
 /// How long another process may take to let go of the `SQLite` file, as when one instance replaces another.
 const HANDOVER: Duration = Duration::from_secs(3);
@@ -70,7 +72,7 @@ pub struct Components {
 #[derive(Clone)]
 enum Backend {
     Sql(Database),
-    Ldap(ldap::Directory),
+    Ldap(LdapDirectory, Option<Database>),
 }
 
 /// Opens the people that the configuration names: connects, and brings the schema up to date. A `SQLite` file can be open
@@ -80,17 +82,40 @@ enum Backend {
 /// When the database cannot be reached or opened, or another process has it open.
 pub async fn open(config: &Config, context: &Context) -> Result<Components, BoxError> {
     if config.is_ldap() {
-        let directory = ldap::Directory::new(&config.ldap, &context.environment);
-        return Ok(Components {
-            directory: Arc::new(directory.clone()),
-            administration: None,
-            backend: Backend::Ldap(directory),
-        });
+        return open_ldap(config, context).await;
     }
     let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
     let database = database.claim(Users::IDENTITY.name, HANDOVER).await?;
     database.migrate::<migration::Migrator>().await?;
     Ok(over(database, config, context))
+}
+
+/// Users and groups are in LDAP; the database has the times of password changes only.
+async fn open_ldap(config: &Config, context: &Context) -> Result<Components, BoxError> {
+    let database = match ldap_database(config, context).await {
+        Ok(database) => Some(database),
+        // an operator who names a database means it
+        Err(error) if !config.database_url.is_empty() => return Err(error),
+        Err(error) => {
+            tracing::warn!(
+                %error,
+                "sessions and tokens outlive a changed password: the file users.db, which has the times of changes, cannot be opened; make the data folder (OCIS_BASE_DATA_PATH) writable, or set USERS_DATABASE_URL"
+            );
+            None
+        }
+    };
+    let changes = database.clone().map(LdapPasswordChanges::new);
+    let ldap = ldap::Directory::new(&config.ldap, &context.environment);
+    let directory = LdapDirectory::new(ldap, changes, context.clock.clone());
+    let backend = Backend::Ldap(directory.clone(), database);
+    Ok(Components { directory: Arc::new(directory), administration: None, backend })
+}
+
+/// Not claimed, as nothing of it is kept in memory for longer than a moment: several processes may use one file.
+async fn ldap_database(config: &Config, context: &Context) -> Result<Database, BoxError> {
+    let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
+    database.migrate::<migration::Migrator>().await?;
+    Ok(database)
 }
 
 /// The people in a database that is claimed and migrated.
@@ -127,8 +152,14 @@ fn assemble(opened: &Components, keys: Arc<KeyRing>, config: &Config, context: &
     });
     let mut routes = Routes::new(authn::directory::serve(Arc::clone(&opened.directory), may_search, limit));
     let authority = service::Authority { verifier, clock: context.clock.clone() };
+    let group_names = match (&opened.administration, &opened.backend) {
+        (Some(administration), _) => Some(service::profiles::GroupNames::Sql(Arc::clone(administration))),
+        (None, Backend::Ldap(directory, _)) => Some(service::profiles::GroupNames::Ldap(directory.ldap.clone())),
+        (None, Backend::Sql(_)) => None,
+    };
     let profiles = service::profiles::Profiles {
         directory: Arc::clone(&opened.directory),
+        group_names,
         administration: opened.administration.clone(),
         self_service: config.self_service_attributes.clone(),
         authority: authority.clone(),
@@ -136,21 +167,22 @@ fn assemble(opened: &Components, keys: Arc<KeyRing>, config: &Config, context: &
     routes = routes.add_service(service::profiles::serve(profiles, limit));
     routes = match (&opened.administration, &opened.backend) {
         (Some(administration), _) => routes.add_service(service::serve(Arc::clone(administration), authority, limit)),
-        (None, Backend::Ldap(directory)) => {
+        (None, Backend::Ldap(directory, _)) => {
             routes.add_service(service::read_only::serve(directory.clone(), authority, limit))
         }
         (None, Backend::Sql(_)) => routes,
     };
-    App { checks: vec![check(&opened.backend)], ..App::grpc(routes) }
+    App { checks: checks(&opened.backend), ..App::grpc(routes) }
 }
 
-fn check(backend: &Backend) -> Check {
-    let directory = match backend {
-        Backend::Sql(database) => return database.check(),
-        Backend::Ldap(directory) => directory.clone(),
+fn checks(backend: &Backend) -> Vec<Check> {
+    let (directory, database) = match backend {
+        Backend::Sql(database) => return vec![database.check()],
+        Backend::Ldap(directory, database) => (directory.ldap.clone(), database),
     };
-    Check::new("ldap", move || {
+    let ldap = Check::new("ldap", move || {
         let directory = directory.clone();
         async move { directory.check().await.map_err(|error| error.to_string()) }
-    })
+    });
+    std::iter::once(ldap).chain(database.as_ref().map(Database::check)).collect()
 }

@@ -3,6 +3,7 @@
 mod m20250101_people;
 mod m20261124_password_changed;
 mod m20261128_prepared_names;
+mod m20261129_ldap_password_changes;
 mod m20261129_profiles;
 mod m20261129_search_index;
 
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_prepared_names::Migration),
             m20261129_profiles::migration(),
             Box::new(m20261129_search_index::Migration),
+            m20261129_ldap_password_changes::migration(),
         ]
     }
 

@@ -58,9 +58,12 @@ pub struct Group {
 /// Who makes and changes users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Author {
-    /// An administrator.
+    /// An administrator, who cannot take away the last one: two who disable each other at the same time must not leave an
+    /// installation that nobody administers.
     #[default]
     Administrator,
+    /// The operator, who has the shell.
+    Operator,
     /// An issuer, by a service that makes and changes users for it. It cannot give a user a login name that is the mail address of another
     /// user, or the reverse: sign-in accepts both, so that the other user could be meant.
     Issuer,

@@ -17,7 +17,7 @@ use proto::doorward::users::v1::{
     UpdateUserRequest, UpdateUserResponse,
     users_admin_api_server::{UsersAdminApi, UsersAdminApiServer},
 };
-use runtime::Clock;
+use runtime::{Clock, OPERATOR};
 use status::Kind;
 use token::{Claims, TokenError, Verifier};
 use tonic::{Request, Response, Status, metadata::MetadataMap};
@@ -54,19 +54,24 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// Who calls, by id, if that is an administrator.
-    fn authorize(&self, metadata: &MetadataMap) -> Result<String, Status> {
-        Ok(token::authorize_admin(&self.verifier, self.clock.now(), metadata)?.user.id.opaque_id)
+    /// Who calls, if that is an administrator.
+    fn authorize(&self, metadata: &MetadataMap) -> Result<Claims, Status> {
+        Ok(token::authorize_admin(&self.verifier, self.clock.now(), metadata)?)
     }
 
-    /// Who calls, by id, if that is an administrator, or a service that makes and changes people for an issuer.
+    /// Who calls, if that is an administrator, or a service that makes and changes people for an issuer.
     fn authorize_provisioner(&self, metadata: &MetadataMap) -> Result<Claims, Status> {
         Ok(token::authorize_provisioner(&self.verifier, self.clock.now(), metadata)?)
     }
 }
 
 fn author(caller: &Claims) -> Author {
-    if caller.is_provisioner() { Author::Issuer } else { Author::Administrator }
+    let is_operator = caller.amr.iter().any(|method| method == OPERATOR);
+    match (caller.is_provisioner(), is_operator) {
+        (true, _) => Author::Issuer,
+        (false, true) => Author::Operator,
+        (false, false) => Author::Administrator,
+    }
 }
 
 /// Whether the request changes what only an administrator may: whether a user may sign in, and its ids in a file system.
@@ -99,8 +104,8 @@ impl UsersAdminApi for Admin {
     async fn delete_user(&self, request: Request<DeleteUserRequest>) -> GrpcResult<DeleteUserResponse> {
         let caller = self.authority.authorize(request.metadata())?;
         let who = convert::person_ref(request.into_inner().user).map_err(refusal)?;
-        let outcome = self.administration.delete_person(&who).await;
-        audited("user.delete", &caller, outcome, |person| person.id.clone())?;
+        let outcome = self.administration.delete_person(&who, author(&caller)).await;
+        audited("user.delete", &caller.user.id.opaque_id, outcome, |person| person.id.clone())?;
         Ok(Response::new(DeleteUserResponse {}))
     }
 
@@ -148,7 +153,7 @@ impl UsersAdminApi for Admin {
         let caller = self.authority.authorize(request.metadata())?;
         let which = convert::group_ref(request.into_inner().group).map_err(refusal)?;
         let outcome = self.administration.delete_group(&which).await;
-        audited("group.delete", &caller, outcome, |group| group.id.clone())?;
+        audited("group.delete", &caller.user.id.opaque_id, outcome, |group| group.id.clone())?;
         Ok(Response::new(DeleteGroupResponse {}))
     }
 
@@ -196,7 +201,7 @@ impl UsersAdminApi for Admin {
         let caller = self.authority.authorize(request.metadata())?;
         let (id, at) = convert::password_change(request.into_inner()).map_err(refusal)?;
         let outcome = self.administration.note_password_change(&id, at).await;
-        audited("user.note_password_change", &caller, outcome, |()| id)?;
+        audited("user.note_password_change", &caller.user.id.opaque_id, outcome, |()| id)?;
         Ok(Response::new(NotePasswordChangeResponse {}))
     }
 }

@@ -1,6 +1,7 @@
 //! Users and groups in `SQLite` or `PostgreSQL`.
 
 mod groups;
+mod ldap_password_changes;
 mod profiles;
 mod users;
 
@@ -9,6 +10,8 @@ use sea_orm::sea_query::{Expr, ExprTrait, IntoCondition, LikeExpr, Order, Query,
 use store::{Database, StoreError};
 
 use crate::rules::fold;
+
+pub(crate) use ldap_password_changes::LdapPasswordChanges;
 
 /// By what people are looked for. Names and addresses are compared as logins are (RFC 8265): regardless of case, width and
 /// composition.

@@ -106,7 +106,7 @@ async fn new_name_is_no_variant_of_one_that_was_stored_unprepared(tables: Tables
         let other = tables.create(&format!("other-{}", name.len())).await;
         let refused = administration.update_person(&PersonRef::Id(other.id.clone()), change).await.expect_err(name);
         assert_eq!(refused.to_string(), "the username is already taken");
-        administration.delete_person(&PersonRef::Id(other.id)).await.expect("it was just made");
+        administration.delete_person(&PersonRef::Id(other.id), Author::Administrator).await.expect("it was just made");
         let refused = NewPerson { mail: format!("{name}@example.org"), ..named("another") };
         let refused = administration.create_person(refused).await.expect_err(name);
         assert_eq!(refused.to_string(), "the mail address is already taken");

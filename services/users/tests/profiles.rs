@@ -8,9 +8,9 @@ use authn::directory::Remote;
 use authn::{Attribute, Authenticated, Claim, Directory, DirectoryError, Groups, Scopes, User, UserId, amr, role};
 use config::{Environment, Secret};
 use proto::doorward::users::v1::{
-    CreateUserRequest, DeleteUserRequest, GetProfileRequest, PersonRef, PersonStatus, SetProfileRequest,
-    UpdateUserRequest, UserProfile, person_ref, profiles_api_client::ProfilesApiClient,
-    users_admin_api_client::UsersAdminApiClient,
+    AddMemberRequest, CreateGroupRequest, CreateUserRequest, DeleteUserRequest, GetProfileRequest, GroupRef,
+    ListGroupNamesRequest, PersonRef, PersonStatus, SetProfileRequest, UpdateUserRequest, UserProfile, group_ref,
+    person_ref, profiles_api_client::ProfilesApiClient, users_admin_api_client::UsersAdminApiClient,
 };
 use runtime::Context;
 use store::testing::{self, TestDatabase};
@@ -210,4 +210,27 @@ async fn profile_is_deleted_with_its_user() {
     assert_eq!(service.get(&admin, "marie").await, Err(Code::NotFound));
     service.add("marie").await;
     assert_eq!(service.get(&admin, "marie").await.unwrap().attributes, BTreeMap::new());
+}
+
+/// [Row P1](../../../docs/security-requirements.md#p1).
+#[tokio::test]
+async fn names_of_groups_are_for_the_user_and_administrators() {
+    let service = Service::start().await;
+    let (marie, einstein) = (service.add("marie").await, service.add("einstein").await);
+    for name in ["physicists", "chemists"] {
+        let message = CreateGroupRequest { name: name.to_owned(), ..CreateGroupRequest::default() };
+        service.admin().create_group(service.by_admin(message)).await.unwrap();
+        let group = GroupRef { by: Some(group_ref::By::Name(name.to_owned())) };
+        let message = AddMemberRequest { group: Some(group), user: Some(by_name("marie")) };
+        service.admin().add_member(service.by_admin(message)).await.unwrap();
+    }
+    let names = async |caller: &Authenticated| {
+        let request = service.by(caller, ListGroupNamesRequest { user: Some(by_name("marie")) });
+        let answer = service.profiles().list_group_names(request).await;
+        answer.map(|answer| answer.into_inner().names).map_err(|status| status.code())
+    };
+    for allowed in [caller(&marie, &[]), caller("operator", &[role::ADMIN])] {
+        assert_eq!(names(&allowed).await, Ok(vec!["chemists".to_owned(), "physicists".to_owned()]));
+    }
+    assert_eq!(names(&caller(&einstein, &[])).await, Err(Code::PermissionDenied));
 }

@@ -39,7 +39,7 @@ pub struct Event<'a> {
     pub source: &'a dyn Value,
     /// The trace of the request.
     pub trace_id: &'a dyn Value,
-    /// The identifier of the app token.
+    /// The identifier of the app token, or of the secret of a service account.
     pub token: &'a dyn Value,
     /// The identifier of the signing key.
     pub kid: &'a dyn Value,

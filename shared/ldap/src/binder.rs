@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use authn::{DirectoryError, Groups, Login, User, prepare_password};
-use ldap3::dn_escape;
+use authn::{Claim, DirectoryError, Groups, Login, User, prepare_password};
+use ldap3::{LdapResult, dn_escape};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::Directory;
+use crate::entry::Entry;
 use crate::failure::{Failure, code};
+use crate::password_change::KnownSupport;
 use crate::pool::Limit;
 use crate::server::{PATIENCE, bind};
 use crate::user_search::UserSearch;
@@ -28,6 +30,7 @@ pub struct Account {
     /// Who it is; perhaps disabled.
     pub user: Arc<User>,
     dn: String,
+    login: String,
 }
 
 impl Account {
@@ -35,19 +38,29 @@ impl Account {
     pub fn dn(&self) -> &str {
         &self.dn
     }
+
+    /// A login that identifies the account for [`Binder::find`].
+    pub fn login(&self) -> &str {
+        &self.login
+    }
 }
 
 /// Verifies passwords by binding with them.
 #[derive(Debug)]
 pub struct Binder {
-    users: Arc<UserSearch>,
+    pub(crate) users: Arc<UserSearch>,
     permits: Semaphore,
+    pub(crate) password_change: KnownSupport,
 }
 
 impl Binder {
     /// Verifies passwords of the people in this directory.
     pub fn new(directory: &Directory) -> Self {
-        Self { users: Arc::clone(&directory.users), permits: Semaphore::new(BINDS) }
+        Self {
+            users: Arc::clone(&directory.users),
+            permits: Semaphore::new(BINDS),
+            password_change: KnownSupport::default(),
+        }
     }
 
     /// The user that a login attribute identifies, with groups. `None` if there are several, or if the server found an
@@ -66,8 +79,30 @@ impl Binder {
         if !entry.is_named(&self.users.config.login_attributes, login) {
             return Ok(None);
         }
+        self.account_of(entry, login.given().to_owned()).await
+    }
+
+    /// The user with this identifier, with groups. `None` if there is none, several have it, or the entry has no login.
+    pub async fn find_by_id(&self, user_id: &str) -> Result<Option<Account>, DirectoryError> {
+        let Some(filter) = self.users.claim(&Claim::UserId(user_id.to_owned())) else { return Ok(None) };
+        let mut found = self.users.search(vec![filter], Limit::AtMost(2)).await?;
+        let (Some(entry), true) = (found.pop(), found.is_empty()) else { return Ok(None) };
+        let Some(login) = self.login_of(&entry) else { return Ok(None) };
+        self.account_of(entry, login).await
+    }
+
+    async fn account_of(&self, entry: Entry, login: String) -> Result<Option<Account>, DirectoryError> {
         let user = self.users.person(&entry, Groups::Include).await?;
-        Ok(user.map(|user| Account { user, dn: entry.dn }))
+        Ok(user.map(|user| Account { user, dn: entry.dn, login }))
+    }
+
+    /// The user name, if users sign in with it: other attributes, such as the mail address, may be shared by several users.
+    fn login_of(&self, entry: &Entry) -> Option<String> {
+        let config = &self.users.config;
+        let is_user_name = |name: &&String| name.eq_ignore_ascii_case(&config.user_schema.user_name);
+        let user_name = config.login_attributes.iter().filter(is_user_name);
+        let mut names = user_name.chain(&config.login_attributes);
+        names.find_map(|name| entry.text(name)).map(str::to_owned)
     }
 
     /// Whether the password is the account's: prepared (RFC 8265 4.2), or as it was given, where the server stores one that
@@ -110,22 +145,32 @@ impl Binder {
     }
 
     async fn bind(&self, dn: &str, password: &SecretString) -> Result<bool, Failure> {
-        let permit = timeout(PATIENCE, self.permits.acquire()).await.map_err(|_| Failure::Exhausted)?;
-        let _permit = permit.map_err(|_| Failure::Exhausted)?;
+        let _permit = self.permit().await?;
         let mut connection = self.users.pool.server.connect().await?;
         let result = bind(&mut connection, dn, password.expose_secret()).await?;
         // a courtesy; the connection closes either way
         let _ = timeout(PATIENCE, connection.unbind()).await;
-        match result.rc {
-            code::SUCCESS => Ok(true),
-            code::INVALID_CREDENTIALS
-            | code::NO_SUCH_OBJECT
-            | code::INVALID_DN_SYNTAX
-            | code::INAPPROPRIATE_AUTHENTICATION
-            | code::INSUFFICIENT_ACCESS
-            | code::CONSTRAINT_VIOLATION
-            | code::UNWILLING_TO_PERFORM => Ok(false),
-            _ => Err(Failure::Answer { operation: "bind", result }),
-        }
+        is_accepted(result)
+    }
+
+    /// One of the connections that users may bind on at the same time.
+    pub(crate) async fn permit(&self) -> Result<SemaphorePermit<'_>, Failure> {
+        let permit = timeout(PATIENCE, self.permits.acquire()).await.map_err(|_| Failure::Exhausted)?;
+        permit.map_err(|_| Failure::Exhausted)
+    }
+}
+
+/// Whether the server accepts the password of a bind.
+pub(crate) fn is_accepted(result: LdapResult) -> Result<bool, Failure> {
+    match result.rc {
+        code::SUCCESS => Ok(true),
+        code::INVALID_CREDENTIALS
+        | code::NO_SUCH_OBJECT
+        | code::INVALID_DN_SYNTAX
+        | code::INAPPROPRIATE_AUTHENTICATION
+        | code::INSUFFICIENT_ACCESS
+        | code::CONSTRAINT_VIOLATION
+        | code::UNWILLING_TO_PERFORM => Ok(false),
+        _ => Err(Failure::Answer { operation: "bind", result }),
     }
 }

@@ -7,9 +7,13 @@ use runtime::TlsError;
 /// Result codes of RFC 4511 that decide something here.
 pub(crate) mod code {
     pub(crate) const SUCCESS: u32 = 0;
+    pub(crate) const PROTOCOL_ERROR: u32 = 2;
     pub(crate) const TIME_LIMIT_EXCEEDED: u32 = 3;
     pub(crate) const SIZE_LIMIT_EXCEEDED: u32 = 4;
+    pub(crate) const STRONGER_AUTH_REQUIRED: u32 = 8;
+    pub(crate) const REFERRAL: u32 = 10;
     pub(crate) const ADMIN_LIMIT_EXCEEDED: u32 = 11;
+    pub(crate) const CONFIDENTIALITY_REQUIRED: u32 = 13;
     pub(crate) const CONSTRAINT_VIOLATION: u32 = 19;
     pub(crate) const NO_SUCH_OBJECT: u32 = 32;
     pub(crate) const INVALID_DN_SYNTAX: u32 = 34;
@@ -74,7 +78,7 @@ impl Failure {
     }
 
     /// Whether trying again later may help.
-    fn is_temporary(&self) -> bool {
+    pub(crate) fn is_temporary(&self) -> bool {
         match self {
             Self::Connection(_) | Self::Timeout | Self::Exhausted | Self::Tls(TlsError::File { .. }) => true,
             Self::Answer { result, .. } => {

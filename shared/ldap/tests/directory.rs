@@ -220,7 +220,8 @@ async fn a_page_may_be_cut_short_by_the_server() {
 
 #[tokio::test]
 async fn groups_beyond_the_size_limit_are_paged() {
-    let options = ldap::testing::Options { size_limit: 500, unlimited_in_pages: true, groups: 1_100 };
+    let options =
+        ldap::testing::Options { size_limit: 500, unlimited_in_pages: true, groups: 1_100, ..Default::default() };
     let Some(slapd) = Slapd::start_with(options) else { return };
     let directory = directory(&slapd.config());
     let mut groups = directory.groups(&id(&EINSTEIN)).await.expect("all groups");
@@ -343,7 +344,8 @@ async fn members_of_a_group_are_the_users_among_those_it_names() {
 
 #[tokio::test]
 async fn groups_beyond_the_size_limit_are_listed() {
-    let options = ldap::testing::Options { size_limit: 500, unlimited_in_pages: true, groups: 1_100 };
+    let options =
+        ldap::testing::Options { size_limit: 500, unlimited_in_pages: true, groups: 1_100, ..Default::default() };
     let Some(slapd) = Slapd::start_with(options) else { return };
     let listing = directory(&slapd.config()).list_groups("", "", 2_000).await.expect("a page");
     assert_eq!((listing.entries.len(), listing.next), (1_103, None));

@@ -37,10 +37,16 @@ impl Certificate {
         read.map(Self).ok_or(NoCertificate)
     }
 
+    /// The first and the last moment at which it is valid.
+    pub fn validity(&self) -> (SystemTime, SystemTime) {
+        let validity = self.0.tbs_certificate().validity();
+        (validity.not_before.to_system_time(), validity.not_after.to_system_time())
+    }
+
     /// Whether it is valid at this time.
     pub fn is_valid_at(&self, now: SystemTime) -> bool {
-        let validity = self.0.tbs_certificate().validity();
-        validity.not_before.to_system_time() <= now && now <= validity.not_after.to_system_time()
+        let (from, until) = self.validity();
+        from <= now && now <= until
     }
 
     /// Its subject alternative names; none if they cannot be read.

@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{Clock, Metrics, Random, Reload};
+use crate::{Clock, Metrics, Random, Reload, RunningServices};
 use config::Environment;
 
 /// Everything of the outside world that a service may use. Clones share it.
@@ -20,6 +20,8 @@ pub struct Context {
     pub shutdown: CancellationToken,
     /// Where it counts.
     pub metrics: Metrics,
+    /// The services of this process.
+    pub running: RunningServices,
 }
 
 impl Context {
@@ -33,6 +35,7 @@ impl Context {
             reload: Reload::default(),
             shutdown: CancellationToken::new(),
             metrics: Metrics::default(),
+            running: RunningServices::default(),
         }
     }
 }

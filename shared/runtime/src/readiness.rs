@@ -1,7 +1,7 @@
 //! Whether a service should be sent requests.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -25,7 +25,23 @@ struct Inner {
     dead: Mutex<Vec<&'static str>>,
 }
 
+/// A [`Readiness`] that does not outlive its service.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakReadiness(Weak<Inner>);
+
+impl WeakReadiness {
+    /// The readiness; `None` once the service has ended.
+    pub(crate) fn upgrade(&self) -> Option<Readiness> {
+        self.0.upgrade().map(Readiness)
+    }
+}
+
 impl Readiness {
+    /// The same without holding on to it.
+    pub(crate) fn downgrade(&self) -> WeakReadiness {
+        WeakReadiness(Arc::downgrade(&self.0))
+    }
+
     /// The service is built, and this is what must be well.
     pub(crate) fn built(&self, checks: Vec<Check>) {
         // a service is built once

@@ -102,6 +102,7 @@ impl Launch {
         let (identity, connection_limits) = (self.identity, self.tuning.connection_limits);
         let serving = Serving { identity, connection_limits, context: context.clone() };
         let readiness = Readiness::default();
+        parent.running.add(self.identity.name, parent.clock.now(), &readiness, sockets.tls());
         // While it is built, the service is alive and not ready.
         let debug_shutdown = serving.debug(sockets.debug.take(), listeners.debug, &readiness, self.shown);
         let abandon = (debug_shutdown.abort.clone().drop_guard(), context.shutdown.clone().drop_guard());

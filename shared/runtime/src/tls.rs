@@ -237,6 +237,12 @@ impl ServerTls {
         self.current.load_full()
     }
 
+    /// The first and the last moment of the server's own certificate; `None` for a temporary one, which is in no file.
+    pub(crate) fn validity(&self) -> Option<(SystemTime, SystemTime)> {
+        // the own certificate comes first
+        self.files.cert.as_ref().and_then(|_| self.current.load().dated.first()?.validity())
+    }
+
     /// Reads the files whenever they have changed, and from time to time while they hold what is not valid yet.
     pub(crate) async fn follow(&self, mut changes: watch::Receiver<u64>) {
         loop {

@@ -5,6 +5,9 @@ mod kind;
 pub use kind::Kind;
 use proto::cs3::rpc::v1beta1::{Code, Status};
 
+/// The metadata of a failed call that has done what it was asked to.
+const PARTLY_DONE: &str = "x-doorward-partly-done";
+
 /// The CS3 status of a call that did what was asked.
 pub fn ok() -> Status {
     Status { code: Code::Ok.into(), ..Status::default() }
@@ -20,9 +23,28 @@ pub fn grpc(kind: Kind, message: impl Into<String>) -> tonic::Status {
     tonic::Status::new(kind.grpc(), message)
 }
 
+/// Marks the status of a call that has done what it was asked to, and failed afterwards: the caller is to repeat it, which does no harm.
+pub fn partly_done(mut status: tonic::Status) -> tonic::Status {
+    status.metadata_mut().insert(PARTLY_DONE, tonic::metadata::MetadataValue::from_static("1"));
+    status
+}
+
+/// Whether a status is marked as [`partly_done`].
+pub fn is_partly_done(status: &tonic::Status) -> bool {
+    status.metadata().contains_key(PARTLY_DONE)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn partly_done_is_told_from_not_done() {
+        let status = grpc(Kind::Unavailable, "the directory does not answer");
+        assert!(!is_partly_done(&status));
+        let status = partly_done(status);
+        assert!(is_partly_done(&status) && status.code() == tonic::Code::Unavailable);
+    }
 
     #[test]
     fn ok_is_explicit() {

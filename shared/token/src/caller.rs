@@ -23,11 +23,19 @@ pub fn authorize(verifier: &Verifier, now: SystemTime, metadata: &MetadataMap) -
     verifier.verify(now, from_metadata(metadata).ok_or(TokenError::Missing)?)
 }
 
-/// Who calls an administration API, see [`Claims::is_admin`].
+/// Who calls an administration API: an administrator in person, or the operator; see [`Claims::is_admin`] and [`Claims::is_in_person`].
+/// A leaked app token of an administrator would otherwise set passwords and roles (`docs/security-requirements.md#s7`).
 ///
 /// # Errors
-/// Those of [`authorize`], and [`TokenError::NotAdministrator`].
+/// Those of [`authorize`], [`TokenError::NotAdministrator`] and [`TokenError::Program`].
 pub fn authorize_admin(verifier: &Verifier, now: SystemTime, metadata: &MetadataMap) -> Result<Claims, TokenError> {
-    let claims = authorize(verifier, now, metadata)?;
-    if claims.is_admin() { Ok(claims) } else { Err(TokenError::NotAdministrator) }
+    administrator(authorize(verifier, now, metadata)?)
+}
+
+/// The administrator of a token, see [`authorize_admin`].
+pub(crate) fn administrator(claims: Claims) -> Result<Claims, TokenError> {
+    if !claims.is_admin() {
+        return Err(TokenError::NotAdministrator);
+    }
+    if claims.is_in_person() { Ok(claims) } else { Err(TokenError::Program) }
 }

@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use authn::{Scopes, User};
+use authn::{Scopes, User, amr};
 use bounded_cache::HeapSize;
 
 /// What a verified token says.
@@ -46,5 +46,12 @@ impl Claims {
     /// Whether the bearer may administer: an active user with the administrator's role and a credential without restriction.
     pub fn is_admin(&self) -> bool {
         self.user.is_admin() && self.user.is_active() && self.scopes.is_full_user()
+    }
+
+    /// Whether the user called in person: not a program with a credential of its own, not one that acts in the user's name, and not one
+    /// whose credential is of an unknown type.
+    pub fn is_in_person(&self) -> bool {
+        let is_of_program = self.amr.iter().any(|method| amr::is_of_program(method));
+        !self.amr.is_empty() && !is_of_program && self.actor.is_none()
     }
 }

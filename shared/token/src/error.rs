@@ -25,6 +25,12 @@ pub enum TokenError {
     /// The token is valid, but its bearer is no administrator.
     #[error("administrator role required")]
     NotAdministrator,
+    /// The bearer is an administrator, but a program presents the credential.
+    #[error(
+        "administration takes the administrator's own sign-in: an app token, an access token of another client, a machine key or a \
+         service account is not enough"
+    )]
+    Program,
     /// The credential ends before a token of it could begin.
     #[error("the credential has ended")]
     Ended,
@@ -44,7 +50,7 @@ impl TokenError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Missing | Self::Ended => Kind::Unauthenticated,
-            Self::Invalid(_) | Self::NotAdministrator => Kind::PermissionDenied,
+            Self::Invalid(_) | Self::NotAdministrator | Self::Program => Kind::PermissionDenied,
             Self::Oversized => Kind::FailedPrecondition,
             Self::Unidentified | Self::Internal(_) => Kind::Internal,
         }
@@ -56,6 +62,7 @@ impl TokenError {
             Self::Missing => "token_missing",
             Self::Invalid(defect) => defect.code(),
             Self::NotAdministrator => "not_administrator",
+            Self::Program => "program",
             Self::Ended => "expired",
             Self::Unidentified => "token_without_user",
             Self::Oversized => "token_oversized",

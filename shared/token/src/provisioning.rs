@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 use authn::{Authenticated, OpaqueEntry, Role, Scope, Scopes, User, UserId, UserType};
 use tonic::metadata::MetadataMap;
 
+use crate::caller::administrator;
 use crate::{Claims, TokenError, Verifier, authorize};
 
 /// The purpose of making and changing users: the scope of the token, and its authentication method (`amr`). Only a holder of
@@ -61,15 +62,15 @@ impl Claims {
     }
 }
 
-/// Who calls an administration API, see [`Claims::is_admin`] and [`Claims::is_provisioner`].
+/// Who calls an administration API, see [`authorize_admin`](crate::authorize_admin) and [`Claims::is_provisioner`].
 ///
 /// # Errors
-/// Those of [`authorize`], and [`TokenError::NotAdministrator`].
+/// Those of [`authorize_admin`](crate::authorize_admin).
 pub fn authorize_provisioner(
     verifier: &Verifier,
     now: SystemTime,
     metadata: &MetadataMap,
 ) -> Result<Claims, TokenError> {
     let claims = authorize(verifier, now, metadata)?;
-    if claims.is_admin() || claims.is_provisioner() { Ok(claims) } else { Err(TokenError::NotAdministrator) }
+    if claims.is_provisioner() { Ok(claims) } else { administrator(claims) }
 }

@@ -18,8 +18,8 @@ pub struct Policy<'a> {
     pub frames: &'a [String],
     /// The hash of its script.
     pub script: Option<&'a str>,
-    /// Whether it loads scripts of the own site. No other page may load any.
-    pub own_script: bool,
+    /// What scripts of the own site may do there.
+    pub own_script: OwnScript,
     /// Whether other sites may show it in a frame.
     pub framed: bool,
 }
@@ -39,10 +39,22 @@ pub enum Forms {
     Anywhere,
 }
 
+/// What scripts of the own site may do on a page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum OwnScript {
+    /// The page loads none.
+    Nothing,
+    /// They are loaded, and send no requests.
+    Load,
+    /// They are loaded, and send requests to the own site.
+    LoadAndRequest,
+}
+
 impl Policy<'_> {
     /// Of a page whose forms are sent to the own site.
     pub const fn here() -> Self {
-        Self { has_style: true, forms: Forms::Here, frames: &[], script: None, own_script: false, framed: false }
+        let own_script = OwnScript::Nothing;
+        Self { has_style: true, forms: Forms::Here, frames: &[], script: None, own_script, framed: false }
     }
 
     /// Of a page whose form is answered by a redirect to a client, if there is one.
@@ -54,7 +66,13 @@ impl Policy<'_> {
     /// The same for a page that loads scripts of the own site.
     #[must_use]
     pub const fn with_own_script(self) -> Self {
-        Self { own_script: true, ..self }
+        Self { own_script: OwnScript::Load, ..self }
+    }
+
+    /// The same for a page whose script of the own site sends requests there.
+    #[must_use]
+    pub const fn with_own_requests(self) -> Self {
+        Self { own_script: OwnScript::LoadAndRequest, ..self }
     }
 
     /// The header's value.
@@ -77,15 +95,19 @@ impl Policy<'_> {
         if !self.framed {
             text.push_str("; frame-ancestors 'none'");
         }
-        if self.own_script || self.script.is_some() {
+        let has_own_script = self.own_script != OwnScript::Nothing;
+        if has_own_script || self.script.is_some() {
             text.push_str("; script-src");
         }
-        if self.own_script {
+        if has_own_script {
             text.push_str(" 'self'");
         }
         if let Some(hash) = self.script {
             // writing to a String does not fail
             let _ = write!(text, " '{hash}'");
+        }
+        if self.own_script == OwnScript::LoadAndRequest {
+            text.push_str("; connect-src 'self'");
         }
         let mut frames: Vec<_> = self.frames.iter().filter_map(|address| source(address)).collect();
         frames.sort_unstable();
@@ -189,6 +211,13 @@ mod tests {
         let inline = Policy { script: Some("sha256-x"), ..Policy::here() };
         assert!(inline.text().ends_with("; script-src 'sha256-x'"));
         assert!(inline.with_own_script().text().ends_with("; script-src 'self' 'sha256-x'"));
+    }
+
+    #[test]
+    fn requests_are_permitted_only_where_a_script_sends_them() {
+        assert!(!Policy::here().with_own_script().text().contains("connect-src"));
+        let policy = Policy::here().with_own_requests().text();
+        assert!(policy.ends_with("; script-src 'self'; connect-src 'self'"), "{policy}");
     }
 
     #[test]

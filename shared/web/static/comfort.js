@@ -1,4 +1,4 @@
-// Comfort for pages that work without it: shows passwords, and copies codes. Its buttons are hidden until it runs.
+// Comfort for pages that work without it: shows and judges passwords, and copies codes. Its buttons are hidden until it runs.
 "use strict";
 
 for (const button of document.querySelectorAll("button[data-reveals]")) {
@@ -29,4 +29,39 @@ for (const button of document.querySelectorAll("button[data-copies]")) {
     setTimeout(() => { button.textContent = label; }, 3000);
   });
   button.hidden = false;
+}
+
+for (const output of document.querySelectorAll("[data-judges]")) {
+  const field = document.getElementById(output.dataset.judges);
+  const meter = document.getElementById(output.dataset.meter);
+  let timer;
+  let pending;
+  const show = (lines, score) => {
+    output.replaceChildren(...lines.map((line) => {
+      const paragraph = document.createElement("p");
+      paragraph.textContent = line;
+      return paragraph;
+    }));
+    meter.hidden = score === undefined;
+    if (score !== undefined) meter.value = score;
+  };
+  const judge = async () => {
+    pending = new AbortController();
+    const { signal } = pending;
+    const body = new URLSearchParams({ csrf: field.form.elements.csrf.value, [field.name]: field.value });
+    try {
+      const response = await fetch(output.dataset.url, { method: "POST", body, signal, redirect: "error" });
+      const judged = response.ok ? await response.json() : { lines: [] };
+      if (!signal.aborted) show(judged.lines, judged.score);
+    } catch {
+      // the judgement is a hint; the form says what is wrong
+      if (!signal.aborted) show([]);
+    }
+  };
+  field.addEventListener("input", () => {
+    clearTimeout(timer);
+    pending?.abort();
+    if (field.value) timer = setTimeout(judge, 400);
+    else show([]);
+  });
 }

@@ -25,7 +25,13 @@ struct World {
 impl World {
     async fn start(name: &str) -> Self {
         let mut layout = Layout::new(name, false);
-        for variable in ["PROXY_IDP_BACKEND", "PROXY_AUTH_APP_BACKEND", "PROXY_AUTH_BEARER_BACKEND"] {
+        for variable in [
+            "PROXY_IDP_BACKEND",
+            "PROXY_AUTH_APP_BACKEND",
+            "PROXY_AUTH_BEARER_BACKEND",
+            "AUTH_SERVICE_STORE_ACCOUNTS",
+            "ACCOUNT_AUTH_SERVICE_ENDPOINT",
+        ] {
             layout.unset(variable);
         }
         let port = layout.variables()["PROXY_HTTP_ADDR"].rsplit_once(':').expect("a port").1.to_owned();
@@ -192,4 +198,59 @@ async fn user_disabled_on_a_page_is_out_everywhere() {
     tokio::time::timeout(AT_ONCE, out).await.expect("session, access token and app token are refused");
     let page = world.get(&mut admin, &disabled.location).await;
     assert!(page.page.contains("The account is disabled."), "{page:?}");
+}
+
+/// Row [N20](../../../docs/security-requirements.md#n20).
+#[tokio::test(flavor = "multi_thread")]
+async fn added_client_is_shown_its_secret_and_the_issuers_that_discovery_has() {
+    let world = World::start("administration-client").await;
+    let mut admin = world.signed_in("admin").await;
+    let form = world.get(&mut admin, "/admin/clients/new").await;
+    assert_eq!(form.status, StatusCode::OK, "a recent sign-in: {form:?}");
+    let redirect_uri = ("redirect_uris", "https://wiki.example.org/callback");
+    let new = [("csrf", form.field("csrf")), ("name", "Wiki"), ("kind", "web"), redirect_uri];
+    let added = world.post(&mut admin, "/admin/clients/new", &new).await;
+    let (_, rest) = added.page.split_once("id=\"secret\">").unwrap_or_else(|| panic!("no secret: {added:?}"));
+    note_secret(rest.split('<').next().expect("a text"));
+    for below in ["", "/oidc"] {
+        let (issuer, document) = (format!("{}{below}", world.url), format!("{below}/.well-known/openid-configuration"));
+        let discovered = world.get(&mut world.browser(), &document).await;
+        let discovered: Value = serde_json::from_str(&discovered.page).expect("JSON");
+        assert_eq!(discovered["issuer"], issuer.as_str());
+        for shown in [issuer, format!("{}{document}", world.url)] {
+            assert!(added.page.contains(&format!("<code>{shown}</code>")), "{shown}: {added:?}");
+        }
+    }
+}
+
+/// Row [N61](../../../docs/security-requirements.md#n61).
+#[tokio::test(flavor = "multi_thread")]
+async fn health_page_lists_every_service_of_the_process() {
+    let world = World::start("administration-health").await;
+    let mut einstein = world.signed_in("einstein").await;
+    assert_eq!(world.get(&mut einstein, "/admin/health").await.status, StatusCode::FORBIDDEN);
+    let mut admin = world.signed_in("admin").await;
+    let page = world.get(&mut admin, "/admin/health").await;
+    assert!(page.status == StatusCode::OK && page.page.contains("All services listed here are ready."), "{page:?}");
+    for service in ["users", "auth-basic", "auth-app", "idp", "auth-bearer", "account", "gateway", "proxy"] {
+        assert!(page.page.contains(&format!(">{service}</th>")), "{service}: {page:?}");
+    }
+    assert!(page.page.contains("HTTPS") && page.page.contains("Signs since"), "certificate and key: {page:?}");
+}
+
+/// Row [N22](../../../docs/security-requirements.md#n22).
+#[tokio::test(flavor = "multi_thread")]
+async fn service_account_of_a_page_is_accepted() {
+    let world = World::start("administration-service-account").await;
+    let mut admin = world.signed_in("admin").await;
+    let path = "/admin/service-accounts/new";
+    let form = world.get(&mut admin, path).await;
+    assert_eq!(form.status, StatusCode::OK, "a recent sign-in: {form:?}");
+    let added = world.post(&mut admin, path, &[("csrf", form.field("csrf")), ("id", "backup")]).await;
+    let (_, rest) = added.page.split_once("id=\"secret\">").unwrap_or_else(|| panic!("no secret: {added:?}"));
+    let secret = rest.split('<').next().expect("a text");
+    note_secret(secret);
+    world.family.authenticate("serviceaccounts", "backup", secret).await.expect("the secret is accepted");
+    let listed = world.get(&mut admin, "/admin/service-accounts").await;
+    assert!(listed.page.contains("/admin/service-accounts/of/backup"), "{listed:?}");
 }

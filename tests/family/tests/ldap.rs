@@ -3,9 +3,14 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use ldap::testing::{EINSTEIN, MARIE, PHYSICS, Slapd};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ldap::testing::{EINSTEIN, MARIE, Options, PHYSICS, Person, Slapd};
+use reqwest::{Method, StatusCode};
 use status::Kind;
-use testkit::{Layout, Mode, TestFamily, binary, run};
+use testkit::{Browser, Landing, Layout, Mode, TestFamily, binary, note_secret, run};
+
+const NEW: &str = "seven otters juggle lamps";
 
 /// A family over this server.
 fn layout(slapd: &Slapd, name: &str) -> Layout {
@@ -78,6 +83,99 @@ async fn slapd_is_the_directory_of_the_family() {
         assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{arguments:?}: {}", refused.stderr);
         assert!(refused.stderr.contains("kept in LDAP"), "{arguments:?}: {}", refused.stderr);
     }
+}
+
+/// A family with the edge over this server, and the account pages there.
+struct World {
+    family: TestFamily,
+    edge: String,
+}
+
+impl World {
+    async fn start(slapd: &Slapd, name: &str, mode: Mode) -> Self {
+        let mut layout = layout(slapd, name);
+        let edge = format!("http://{}", layout.variables()["PROXY_HTTP_ADDR"]);
+        layout.set("PROXY_TLS", "false");
+        layout.set("PROXY_ENABLE_BASIC_AUTH", "true");
+        layout.set("OCIS_URL", &edge);
+        layout.set("AUTH_MACHINE_ALLOW_IMPERSONATION", "*=users,*=admins");
+        note_secret(NEW);
+        Self { family: TestFamily::start_empty(layout, mode).await, edge }
+    }
+
+    /// The status of the overview for a credential.
+    async fn status(&self, authorization: &str) -> StatusCode {
+        let headers = [("authorization", authorization)];
+        let url = format!("{}/account", self.edge);
+        Browser::new().request(Method::GET, &url, &headers).await.expect("answers").status
+    }
+
+    /// Sends the form for the password of a user. `None` if the page has no form.
+    async fn change(&self, user: &Person, old: &str, new: &str) -> Option<Landing> {
+        let (mut browser, url) = (Browser::new(), format!("{}/account/password", self.edge));
+        let authorization = basic(user.uid, user.password);
+        let headers = [("authorization", &*authorization)];
+        let page = browser.request(Method::GET, &url, &headers).await.expect("answers");
+        if page.status != StatusCode::OK || !page.page.contains("<form") {
+            return None;
+        }
+        let csrf = page.page.rsplit("name=\"csrf\" value=\"").next().and_then(|rest| rest.split('"').next());
+        let form = [("csrf", csrf.expect("the form has it")), ("old", old), ("new", new)];
+        Some(browser.submit_with(&url, &self.edge, &form, &headers).await.expect("answers"))
+    }
+}
+
+fn basic(login: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{login}:{secret}")))
+}
+
+async fn change_own_password(world: &World) {
+    let token = world.family.app_token(EINSTEIN.uid).await;
+    assert_eq!(world.status(&basic(EINSTEIN.uid, &token)).await, StatusCode::OK, "an app token");
+    let refused = world.change(&EINSTEIN, "not the old password", NEW).await.expect("a form");
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.page);
+    let refused = world.change(&EINSTEIN, EINSTEIN.password, "short").await.expect("a form");
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.page);
+    assert_eq!(world.status(&basic(EINSTEIN.uid, &token)).await, StatusCode::OK, "nothing has changed");
+
+    let changed = world.change(&EINSTEIN, EINSTEIN.password, NEW).await.expect("a form");
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.page);
+    assert_eq!(world.status(&basic(EINSTEIN.uid, NEW)).await, StatusCode::OK, "the new password");
+    for (secret, what) in [(EINSTEIN.password, "the old password"), (&*token, "an app token from before")] {
+        assert_eq!(world.status(&basic(EINSTEIN.uid, secret)).await, StatusCode::UNAUTHORIZED, "{what}");
+    }
+    assert_eq!(world.status(&basic(MARIE.uid, MARIE.password)).await, StatusCode::OK, "another user");
+}
+
+/// Row [B22](../../../docs/security-requirements.md#b22).
+#[tokio::test(flavor = "multi_thread")]
+async fn own_password_in_ldap_is_changed_and_ends_what_is_older() {
+    let Some(slapd) = Slapd::start_with(Options { self_write: true, ..Options::default() }) else { return };
+    change_own_password(&World::start(&slapd, "ldap-password", Mode::Inside).await).await;
+}
+
+/// Row [B22](../../../docs/security-requirements.md#b22).
+#[tokio::test(flavor = "multi_thread")]
+async fn own_password_in_ldap_is_changed_with_separate_processes() {
+    let Some(slapd) = Slapd::start_with(Options { self_write: true, ..Options::default() }) else { return };
+    change_own_password(&World::start(&slapd, "ldap-password-processes", Mode::Processes).await).await;
+}
+
+/// Row [B22](../../../docs/security-requirements.md#b22).
+#[tokio::test(flavor = "multi_thread")]
+async fn ldap_server_that_lets_no_user_change_passwords_refuses_clearly() {
+    let Some(slapd) = Slapd::start() else { return };
+    let world = World::start(&slapd, "ldap-password-closed", Mode::Inside).await;
+    let token = world.family.app_token(EINSTEIN.uid).await;
+    let refused = world.change(&EINSTEIN, EINSTEIN.password, NEW).await.expect("a form");
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.page);
+    assert!(refused.page.contains("does not let you change your password here"), "{}", refused.page);
+    for secret in [EINSTEIN.password, &*token] {
+        assert_eq!(world.status(&basic(EINSTEIN.uid, secret)).await, StatusCode::OK, "nothing has changed");
+    }
+    let off = |layout: &mut Layout| layout.set("AUTH_BASIC_LDAP_PASSWORD_CHANGE", "false");
+    let world = World { family: world.family.restart(Mode::Inside, off).await, edge: world.edge };
+    assert!(world.change(&EINSTEIN, EINSTEIN.password, NEW).await.is_none(), "there is no form");
 }
 
 #[test]

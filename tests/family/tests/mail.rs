@@ -94,6 +94,11 @@ async fn forgotten_password_is_replaced_by_a_link_in_a_mail() {
 async fn invited_user_sets_the_first_password() {
     let world = World::start("process-invitation", Mode::OneProcess).await;
     world.forgotten(&mut Browser::new()).await;
+    let refused = world.family.command(&["user", "invite", "marie"], "").await;
+    assert_ne!(refused.code, 0, "{}", refused.stdout);
+    assert!(refused.stderr.contains("--no-password"), "{}", refused.stderr);
+    let removed = world.family.command(&["user", "passwd", "marie", "--no-password"], "").await;
+    assert_eq!(removed.code, 0, "{}", removed.stderr);
     let invited = world.family.command(&["user", "invite", "marie"], "").await;
     assert_eq!(invited.code, 0, "{}", invited.stderr);
     let mails = world.mail.wait_for(1).await;

@@ -126,9 +126,14 @@ impl Layout {
                     self.set("IDP_AUTH_BASIC_ENDPOINT", &address);
                     self.set("ACCOUNT_AUTH_BASIC_ENDPOINT", &address);
                 }
+                ServiceId::AuthService => {
+                    self.set("GATEWAY_AUTH_SERVICE_ENDPOINT", &address);
+                    self.set("ACCOUNT_AUTH_SERVICE_ENDPOINT", &address);
+                    self.set("AUTH_SERVICE_STORE_ACCOUNTS", "true");
+                }
                 // In processes of their own it accepts tokens of our idp only if a test says that they are its own.
                 ServiceId::AuthBearer => self.set("GATEWAY_AUTH_BEARER_ENDPOINT", ""),
-                _ => self.set(&format!("GATEWAY_{prefix}_ENDPOINT"), &address),
+                ServiceId::AuthMachine => self.set("GATEWAY_AUTH_MACHINE_ENDPOINT", &address),
             }
         }
         for prefix in ["AUTH_APP", "AUTH_BEARER", "IDP"] {
@@ -231,7 +236,7 @@ fn ports(slot: Option<&str>) -> Range<u16> {
 }
 
 /// A secret that is looked for in every log.
-pub(crate) fn secret() -> String {
+pub fn secret() -> String {
     let mut text = String::from("test-secret-");
     for byte in Random::system().bytes::<20>() {
         write!(text, "{byte:02x}").expect("text can be written to");

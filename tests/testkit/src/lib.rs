@@ -17,7 +17,7 @@ pub use calls::{Answer, is_ok};
 pub use certificates::Certificates;
 pub use code_flow::{CODE_CHALLENGE, authorization_query, code_redemption};
 pub use family::{Mode, TestFamily};
-pub use layout::{Layout, TestUser, USERS, free_address};
+pub use layout::{Layout, TestUser, USERS, free_address, secret};
 pub use logs::{note_secret, write_secret};
 pub use process::{Finished, Server, binary, report_missing, run};
 pub use sign_in::{SignIn, log_on};

@@ -8,7 +8,7 @@ use proto::doorward::passwords::v1::{
 };
 use proto::doorward::users::v1::person_ref::By;
 use proto::doorward::users::v1::{
-    CreateUserRequest, DeleteUserRequest, GetUserRequest, Person, PersonRef, PersonStatus, UpdateUserRequest,
+    CreateUserRequest, GetUserRequest, Person, PersonRef, PersonStatus, UpdateUserRequest,
 };
 use status::Kind;
 use tonic::Status;
@@ -63,7 +63,7 @@ impl Administration {
         let request = UpdateUserRequest { user: Some(by_id(id)), ..change };
         let changed = users.update_user(by.call(request)).await?.into_inner().user.unwrap_or_default();
         if disables {
-            self.end_sessions(by, id).await?;
+            self.end_sessions(by, id).await.map_err(status::partly_done)?;
         }
         Ok(changed)
     }
@@ -72,13 +72,6 @@ impl Administration {
     pub(crate) async fn set_status(&self, by: &OnBehalfOf<'_>, id: &str, status: PersonStatus) -> Result<(), Status> {
         let change = UpdateUserRequest { status: Some(status.into()), ..UpdateUserRequest::default() };
         self.update_user(by, id, change).await.map(drop)
-    }
-
-    /// Deletes a user, and ends the sessions.
-    pub(crate) async fn delete_user(&self, by: &OnBehalfOf<'_>, id: &str) -> Result<(), Status> {
-        let mut users = self.users.clone().ok_or_else(absent)?;
-        users.delete_user(by.call(DeleteUserRequest { user: Some(by_id(id)) })).await?;
-        self.end_sessions(by, id).await
     }
 
     /// Ends all sessions of a user, and the tokens from them; without idp there are none.

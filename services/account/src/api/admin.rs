@@ -17,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::caller::Administrator;
 use super::problem::Problem;
-use crate::http::admin::user_names::identifier;
+use crate::http::admin::user_names::NamedUser;
 use crate::state::AccountState;
 
 pub(super) fn routes() -> OpenApiRouter<AccountState> {
@@ -63,12 +63,15 @@ impl OfUser {
     }
 }
 
-/// The identifier of the user whom a parameter names by the login name or the identifier; `None` if it is left out.
+/// The identifier of the user whom a parameter names by the login name, the identifier or the mail address; `None` if it is left out.
 async fn user_id(administrator: &Administrator, named: Option<&str>) -> Result<Option<String>, Problem> {
     let Some(named) = named else { return Ok(None) };
     if named.is_empty() {
         return Err(Problem::parameter("user", "it is empty"));
     }
-    let found = identifier(&administrator.0.state, named).await;
-    Ok(found.map_err(|error: DirectoryError| status::grpc(error.kind(), error.to_string()))?)
+    let found = NamedUser::find(&administrator.0.state, named).await;
+    match found.map_err(|error: DirectoryError| status::grpc(error.kind(), error.to_string()))? {
+        NamedUser::All => Ok(None),
+        NamedUser::Known(id) | NamedUser::Unknown(id) => Ok(Some(id)),
+    }
 }

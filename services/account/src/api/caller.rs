@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use super::problem::Problem;
 use super::request::check_change;
 use crate::http::signed_in::SignedIn;
-use crate::sign_in::{require_recent, require_second_factor};
+use crate::sign_in::{RECENT, require_recent, require_second_factor};
 use crate::state::AccountState;
 
 /// A signed-in user (`docs/security-requirements.md#a50`).
@@ -42,7 +42,7 @@ impl FromRequestParts<AccountState> for Administrator {
 impl Administrator {
     /// Requires a recent sign-in, for what the pages require one for.
     pub(super) async fn recent_sign_in(&self) -> Result<(), Problem> {
-        Ok(require_recent(&self.0.state, &self.0.on_behalf()).await?)
+        Ok(require_recent(&self.0.state, &self.0.on_behalf(), RECENT).await?)
     }
 
     /// Whether it is the administrator's own account.

@@ -11,6 +11,7 @@ use tonic::Status;
 use utoipa::ToSchema;
 use web::response::with_retry_after;
 
+use crate::administration::DeletionError;
 use crate::http::signed_in::NotSignedIn;
 use crate::sign_in::{Insufficient, Missing, RECENT, SEVERAL_FACTORS};
 
@@ -165,6 +166,9 @@ impl Problem {
     fn of_status(status: &Status) -> Self {
         let kind = Kind::from_grpc(status.code());
         let code = kind.http();
+        if status::is_partly_done(status) {
+            return Self::new(code, "it is done, but another service could not be notified: repeat the request");
+        }
         match kind {
             Kind::Unauthenticated => Self::new(code, "the session of the credential has ended")
                 .with_challenge("Bearer error=\"invalid_token\"".to_owned()),
@@ -235,6 +239,19 @@ impl From<Insufficient> for Problem {
     }
 }
 
+impl From<DeletionError> for Problem {
+    fn from(error: DeletionError) -> Self {
+        match &error {
+            DeletionError::Refused(status) => Self::of_status(status),
+            DeletionError::Unfinished { status, .. } if status::is_partly_done(status) => Self::of_status(status),
+            DeletionError::Unfinished { .. } => {
+                tracing::warn!(%error, "a user is not deleted with everything");
+                Self::new(error.kind().http(), format!("{error}: repeat the request"))
+            }
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Parts { code, details, challenge, retry_after } = *self.0;
@@ -265,7 +282,8 @@ mod tests {
     #[test]
     fn missing_sign_in_is_challenged_as_rfc_9470_says() {
         let challenge = |recent, second_factor| {
-            let response = Problem::from(Insufficient::Missing(Missing { recent, second_factor })).into_response();
+            let response =
+                Problem::from(Insufficient::Missing(Missing { recent, second_factor, obstacle: None })).into_response();
             assert_eq!(response.status(), StatusCode::FORBIDDEN);
             response.headers()[WWW_AUTHENTICATE].to_str().expect("ASCII").to_owned()
         };

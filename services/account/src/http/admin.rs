@@ -10,8 +10,12 @@ mod confirm;
 mod everyone;
 mod field;
 mod groups;
+mod health;
+mod health_text;
 mod keys;
 mod link;
+mod service_account_text;
+mod service_accounts;
 mod sessions;
 mod text;
 mod tokens;
@@ -41,6 +45,8 @@ pub(super) enum AdminSection {
     Groups,
     /// The app tokens of all users.
     Tokens,
+    /// The service accounts.
+    ServiceAccounts,
     /// The clients of the provider.
     Clients,
     /// The signing keys.
@@ -49,6 +55,8 @@ pub(super) enum AdminSection {
     Sessions,
     /// The audit log.
     Audit,
+    /// The health of the services.
+    Health,
 }
 
 /// A page of the administration, as the navigation shows it.
@@ -63,7 +71,7 @@ struct AdminPage {
 }
 
 /// The pages, in the order of the navigation.
-const PAGES: [AdminPage; 7] = [
+const PAGES: [AdminPage; 9] = [
     users::PAGE,
     groups::PAGE,
     AdminPage {
@@ -72,6 +80,7 @@ const PAGES: [AdminPage; 7] = [
         label: |language| access_text(language).tokens,
         is_available: |services| services.tokens.is_some(),
     },
+    service_accounts::PAGE,
     clients::PAGE,
     keys::PAGE,
     AdminPage {
@@ -86,6 +95,7 @@ const PAGES: [AdminPage; 7] = [
         label: |language| access_text(language).audit,
         is_available: |services| services.accounts.is_some(),
     },
+    health::PAGE,
 ];
 
 /// The pages, below the root of the account pages. To users who are no administrators each path answers the same, whether there is a
@@ -96,11 +106,13 @@ pub(super) fn router() -> Router<AccountState> {
         .merge(users::router())
         .merge(groups::router())
         .merge(tokens::router())
+        .merge(service_accounts::router())
         .merge(clients::router())
         .merge(keys::router())
         .merge(sessions::router())
         .merge(everyone::router())
         .merge(audit::router())
+        .merge(health::router())
         .route(&format!("{ADMIN}/{{*page}}"), any(not_found))
         .method_not_allowed_fallback(not_found)
 }

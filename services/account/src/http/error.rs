@@ -26,6 +26,12 @@ pub(super) fn denied(context: &PageContext<'_>) -> Response {
     context.message(StatusCode::FORBIDDEN, words.denied_title, words.denied)
 }
 
+/// The page is for administrators, and the user is none.
+pub(super) fn for_administrators(context: &PageContext<'_>) -> Response {
+    let words = context.words();
+    context.message(StatusCode::FORBIDDEN, words.for_administrators_title, words.for_administrators)
+}
+
 /// There is no such page.
 pub(super) fn not_found(context: &PageContext<'_>) -> Response {
     let words = context.words();

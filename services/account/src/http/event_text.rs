@@ -24,6 +24,10 @@ pub(super) fn describe(texts: &AccessWords, event: &str, outcome: &str) -> Strin
         ("second_factor_remove", _) => texts.event_second_factor_remove,
         ("second_factor_reset", _) => texts.event_second_factor_reset,
         ("recovery_codes_replace", _) => texts.event_recovery_codes,
+        ("invitation", _) => texts.event_invitation,
+        ("password_reset_request", "throttled") => texts.event_password_link_throttled,
+        ("password_reset_request", _) => texts.event_password_link,
+        ("password_reset", _) => texts.event_password_reset,
         ("session_end", _) => texts.event_session_end,
         ("session_end_by_administrator", _) => texts.event_session_end_by_administrator,
         ("session_end_others", _) => texts.event_session_end_others,
@@ -47,6 +51,13 @@ mod tests {
         assert_eq!(describe("sign_in", "success"), "Signed in");
         assert_eq!(describe("consent", "refused"), "Refused access to an application");
         assert_eq!(describe("session_end_all", "done"), "Signed out everywhere");
+        assert_eq!(describe("invitation", "done"), "An administrator sent you an invitation");
+        assert_eq!(describe("password_reset_request", "success"), "Link for a forgotten password requested");
+        assert_eq!(
+            describe("password_reset_request", "throttled"),
+            "Too many links for a forgotten password requested"
+        );
+        assert_eq!(describe("password_reset", "success"), "Password set by a link in a mail");
         assert_eq!(describe("key_added", "done"), "key_added (done)", "an event of a later version");
     }
 }

@@ -133,6 +133,8 @@ pub(super) struct Words {
     pub(super) unauthenticated: &'static str,
     pub(super) denied_title: &'static str,
     pub(super) denied: &'static str,
+    pub(super) for_administrators_title: &'static str,
+    pub(super) for_administrators: &'static str,
     pub(super) not_found_title: &'static str,
     pub(super) not_found: &'static str,
     pub(super) no_token_title: &'static str,

@@ -141,7 +141,7 @@ impl Entered {
 }
 
 /// Reads a date as forms send it: `2026-11-29`.
-fn read_date(text: &str) -> Option<Date> {
+pub(super) fn read_date(text: &str) -> Option<Date> {
     let mut parts = text.split('-');
     let year: i32 = parts.next()?.parse().ok()?;
     let month: u8 = parts.next()?.parse().ok()?;

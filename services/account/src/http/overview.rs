@@ -1,7 +1,7 @@
 //! The overview of the account: what the directory knows of the user.
 
 use askama::Template;
-use authn::role;
+use authn::{User, role};
 use axum::http::StatusCode;
 use axum::response::Response;
 
@@ -21,9 +21,25 @@ struct Overview<'a> {
     roles: Vec<&'a str>,
 }
 
+/// What the groups of a user are called: by their names if users tells them, else by their identifiers.
+async fn group_names(signed_in: &SignedIn, user: &User) -> Vec<String> {
+    let Some(profiles) = signed_in.state.self_service.profiles.as_ref().filter(|_| !user.groups.is_empty()) else {
+        return user.groups.clone();
+    };
+    match profiles.group_names(&signed_in.on_behalf(), &user.id.opaque_id).await {
+        Ok(names) if !names.is_empty() => names,
+        Ok(_) => user.groups.clone(),
+        Err(status) => {
+            tracing::debug!(%status, "users does not tell the names of groups, and a page shows their identifiers");
+            user.groups.clone()
+        }
+    }
+}
+
 /// `GET /account`.
 pub(super) async fn show(signed_in: SignedIn) -> Response {
     let user = signed_in.current_user().await;
+    let groups = group_names(&signed_in, &user).await;
     let context = signed_in.context();
     let words = context.words();
     context.respond(
@@ -34,7 +50,7 @@ pub(super) async fn show(signed_in: SignedIn) -> Response {
             name: &user.display_name,
             username: &user.username,
             mail: &user.mail,
-            groups: &user.groups,
+            groups: &groups,
             roles: user.roles.iter().map(|role| role_name(words, role)).collect(),
         },
     )

@@ -8,7 +8,7 @@ mod text;
 
 use axum::Router;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use proto::doorward::passwords::v1::JudgePasswordResponse;
 use status::Kind;
 use tonic::Status;
@@ -17,13 +17,15 @@ use web::i18n::Language;
 use super::page::{Link, PageContext, Section};
 use crate::state::AccountState;
 pub(super) use field::Field;
-pub(super) use profile::{Changes, Stored};
+pub(super) use profile::{Changes, Conflicts, Stored};
 use text::{SelfServiceText, text};
 
 /// The path of the profile, below the root.
 const PROFILE: &str = "/profile";
 /// The path of the password, below the root.
 const PASSWORD: &str = "/password";
+/// The path below the root at which the script of the form has a new password judged.
+const STRENGTH: &str = "/password/strength";
 /// The path below the root to which the edge forwards `/.well-known/change-password`.
 const CHANGE_PASSWORD: &str = "/change-password";
 
@@ -32,6 +34,7 @@ pub(super) fn router() -> Router<AccountState> {
     Router::new()
         .route(PROFILE, get(profile::show).post(profile::save))
         .route(PASSWORD, get(password::show).post(password::change))
+        .route(STRENGTH, post(password::judge_strength))
         .route(CHANGE_PASSWORD, get(password::redirect))
 }
 

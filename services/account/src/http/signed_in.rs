@@ -33,6 +33,8 @@ pub(crate) struct SignedIn {
     pub(crate) state: AccountState,
     /// As the internal token describes the user.
     pub(crate) user: User,
+    /// Whether it is no program's token, see [`Claims::is_in_person`](token::Claims::is_in_person).
+    is_in_person: bool,
     token: MetadataValue<Ascii>,
     caller: Caller,
     headers: HeaderMap,
@@ -77,7 +79,8 @@ impl SignedIn {
         let mut value = MetadataValue::try_from(token).map_err(|_| NotSignedIn::Unauthenticated)?;
         value.set_sensitive(true);
         let caller = Caller::of(&MetadataMap::from_headers(headers.clone()), &parts.extensions);
-        Ok(Self { state: state.clone(), user: claims.user, token: value, caller, headers, language })
+        let is_in_person = claims.is_in_person();
+        Ok(Self { state: state.clone(), user: claims.user, is_in_person, token: value, caller, headers, language })
     }
 
     /// The context of a page for this request.
@@ -91,9 +94,10 @@ impl SignedIn {
         }
     }
 
-    /// Whether the internal token is that of an administrator.
+    /// Whether the internal token is that of an administrator in person: programs do not administer
+    /// (`docs/security-requirements.md#n1`).
     pub(crate) fn is_administrator(&self) -> bool {
-        self.user.is_admin() && self.user.is_active()
+        self.user.is_admin() && self.user.is_active() && self.is_in_person
     }
 
     /// The user, for calls of other services.
@@ -132,6 +136,21 @@ impl SignedIn {
     /// The token that a form of this purpose sends back.
     pub(super) fn csrf(&self, browser: &Browser, purpose: &str) -> String {
         self.state.form_keys.token(browser, &self.user.id.opaque_id, purpose)
+    }
+
+    /// The object that a form names in this field, if a page of ours has shown the form to this user in this browser with a purpose that
+    /// names the same object.
+    pub(super) fn object_of_form(
+        &self,
+        field: &'static str,
+        max: usize,
+        purpose: impl Fn(&str) -> String,
+        body: &[u8],
+    ) -> Option<String> {
+        let form = Parameters::of_form(&self.headers, body).ok()?;
+        let object = form.one(field, max).ok().flatten()?;
+        self.own_form(&purpose(object), body)?;
+        Some(object.to_owned())
     }
 
     /// The fields of a form of this purpose, if a page of ours has shown it to this user in this browser

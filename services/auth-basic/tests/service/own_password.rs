@@ -7,8 +7,8 @@ use crate::support::{Bench, HOME, JWT_SECRET, PASSWORD, cheap};
 use authn::{Authenticated, DirectoryError, Scopes, User, UserId, amr, role};
 use proto::doorward::passwords::v1::passwords_api_client::PasswordsApiClient;
 use proto::doorward::passwords::v1::{
-    ChangeOwnPasswordRequest, JudgePasswordRequest, JudgePasswordResponse, NewUserNames, PasswordWeakness,
-    ResetPasswordRequest, SetPasswordRequest,
+    ChangeOwnPasswordRequest, HasPasswordRequest, JudgePasswordRequest, JudgePasswordResponse, NewUserNames,
+    PasswordWeakness, ResetPasswordRequest, SetPasswordRequest,
 };
 use secrecy::SecretString;
 use token::{KeyRing, METADATA_KEY, Minter, Verifier};
@@ -175,8 +175,7 @@ async fn only_administrators_judge_passwords_of_others() {
 async fn lost_password_is_reset_by_the_provider_alone_and_judged_by_the_policy() {
     let bench = Bench::start(cheap()).await;
     bench.directory.password_changes();
-    let message =
-        |password: &str| ResetPasswordRequest { user_id: "id-of-marie".into(), new_password: password.into() };
+    let message = |password: &str| reset_of_marie(password, false);
     let provider = token::password_resetter("idp");
     for other in [marie(&[role::ADMIN]), token::provisioner("idp"), token::profile_reader("idp")] {
         let refused = client(&bench).reset_password(request(&bench, &other, message(NEW))).await;
@@ -198,4 +197,58 @@ async fn lost_password_is_reset_by_the_provider_alone_and_judged_by_the_policy()
     let set = SetPasswordRequest { user_id: "id-of-marie".into(), password: PASSWORD.into() };
     let refused = client(&bench).set_password(request(&bench, &provider, set)).await;
     refused.expect_err("the token opens nothing else");
+}
+
+fn reset_of_marie(password: &str, is_first: bool) -> ResetPasswordRequest {
+    ResetPasswordRequest { user_id: "id-of-marie".into(), new_password: password.into(), first_password: is_first }
+}
+
+async fn reset(bench: &Bench, message: ResetPasswordRequest) -> Result<(), Status> {
+    client(bench).reset_password(request(bench, &token::password_resetter("idp"), message)).await.map(drop)
+}
+
+async fn has_password(bench: &Bench, who: &Authenticated) -> Result<bool, Status> {
+    let message = HasPasswordRequest { user_id: "id-of-marie".into() };
+    Ok(client(bench).has_password(request(bench, who, message)).await?.into_inner().has_password)
+}
+
+/// [Row L8](../../../../docs/security-requirements.md#l8).
+#[tokio::test]
+async fn only_an_invitation_gives_a_user_the_first_password() {
+    let bench = Bench::start(cheap()).await;
+    let provider = token::password_resetter("idp");
+    let error = reset(&bench, reset_of_marie(NEW, true)).await.expect_err("there is one already");
+    assert_eq!(error.code(), Code::FailedPrecondition);
+    bench.sign_in("marie", PASSWORD).await.expect("nothing has changed");
+    assert!(has_password(&bench, &provider).await.expect("the provider may ask"));
+
+    let administration = bench.opened.administration.as_ref().expect("passwords are kept here");
+    administration.remove_password("id-of-marie", "").await.expect("is removed");
+    let error = reset(&bench, reset_of_marie(NEW, false)).await.expect_err("there is none to replace");
+    assert_eq!(error.code(), Code::FailedPrecondition);
+    bench.sign_in("marie", NEW).await.expect_err("there is no password");
+    assert!(!has_password(&bench, &provider).await.expect("the provider may ask"));
+    has_password(&bench, &marie(&[role::USER])).await.expect_err("users may not ask");
+
+    reset(&bench, reset_of_marie(NEW, true)).await.expect("is set");
+    bench.sign_in("marie", NEW).await.expect("the first password");
+}
+
+#[tokio::test]
+async fn reset_that_the_directory_is_not_notified_of_is_undone() {
+    let bench = Bench::start(cheap()).await;
+    let away = || DirectoryError::Unavailable("no server answers".into());
+    bench.directory.fail_password_changes(Some(away));
+    let error = reset(&bench, reset_of_marie(NEW, false)).await.expect_err("the directory was not notified");
+    assert_eq!(error.code(), Code::Unavailable);
+    bench.sign_in("marie", PASSWORD).await.expect("the old password");
+
+    bench.directory.fail_password_changes(None);
+    let administration = bench.opened.administration.as_ref().expect("passwords are kept here");
+    administration.remove_password("id-of-marie", "").await.expect("is removed");
+    bench.directory.fail_password_changes(Some(away));
+    reset(&bench, reset_of_marie(NEW, true)).await.expect_err("the directory was not notified");
+    bench.sign_in("marie", NEW).await.expect_err("there is no password");
+    bench.directory.fail_password_changes(None);
+    reset(&bench, reset_of_marie(NEW, true)).await.expect("once more");
 }

@@ -18,7 +18,7 @@ pub(crate) async fn run(command: User, mut admin: Admin, idp: &idp::Config, cont
             if let NewPassword::Generated(password) = &password
                 && let Err(error) = show_password(&username, password, "the user is not added")
             {
-                admin.delete(&username).await?;
+                admin.undo_add(&username).await?;
                 return Err(error);
             }
             say(format_args!("added {username} ({})", added.id))?;
@@ -47,7 +47,8 @@ pub(crate) async fn run(command: User, mut admin: Admin, idp: &idp::Config, cont
             let person = admin.person(&username).await?;
             let password = new_password(&password, &username, || make_password(&context.random))?;
             let Some(secret) = password.secret() else {
-                return say(format_args!("{username} keeps the password; --no-password is for `user add`"));
+                admin.remove_password(&person.id).await?;
+                return say(format_args!("{username} has no password"));
             };
             admin.set_password(&person.id, secret).await?;
             if matches!(password, NewPassword::Generated(_)) {
@@ -71,7 +72,7 @@ pub(crate) async fn run(command: User, mut admin: Admin, idp: &idp::Config, cont
             let person = admin.person(&username).await?;
             let question = format!("Delete the user {username} ({}, id {})?", person.display_name, person.id);
             if confirmation.is_given(&question)? {
-                admin.delete(&username).await?;
+                admin.delete(&person).await?;
                 say(format_args!("{username} is deleted"))?;
             }
         }

@@ -47,7 +47,7 @@ impl Import {
             if let Err(error) = report.print(line, &user_name, &outcome) {
                 // the password would be known to no one
                 if let Outcome::Added { password: Some(_), .. } = outcome {
-                    admin.delete(&user_name).await?;
+                    admin.undo_add(&user_name).await?;
                 }
                 return Err(error);
             }

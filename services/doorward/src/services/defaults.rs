@@ -1,7 +1,7 @@
 //! The default settings of each service: its own defaults, the secrets of the data folder, and what follows from the settings of
 //! other services.
 
-use auth_service::ServiceAccount;
+use auth_service::{ServiceAccount, Verification};
 use config::{Http, ListenAddr, TokenManager};
 
 use crate::secrets::Secrets;
@@ -67,7 +67,13 @@ impl<'a> Defaults<'a> {
 
     pub(super) fn auth_service(&self) -> auth_service::Config {
         let (id, secret) = (self.secrets.service_account_id.clone(), self.secrets.service_account_secret.clone());
-        auth_service::Config { service_account: ServiceAccount { id, secret }, ..auth_service::Config::default() }
+        let token_manager = Verification { jwt_secret: self.secrets.jwt.clone(), ..Verification::default() };
+        auth_service::Config {
+            service_account: ServiceAccount { id, secret },
+            store_accounts: true,
+            token_manager,
+            ..auth_service::Config::default()
+        }
     }
 
     pub(crate) fn auth_app(&self) -> auth_app::Config {

@@ -297,6 +297,8 @@ mod tests {
     fn browser_sessions_are_on_unless_something_else_is_configured() {
         let client = |variables: &[(&str, &str)]| load(variables).proxy.session.client_id;
         assert_eq!(client(&[]), EDGE_CLIENT);
+        assert!(load(&[]).proxy.session.is_enabled());
+        assert!(!load(&[("PROXY_SESSION_ENABLED", "false")]).proxy.session.is_enabled());
         let own = [("PROXY_SESSION_CLIENT_ID", "edge")];
         let session = load(&own).proxy.session;
         assert!(session.client_id == "edge" && session.client_secret.is_empty() && !session.secret.is_empty());

@@ -124,7 +124,7 @@ impl Operator {
 
     /// Ends a session; returns it.
     pub(super) async fn end_session(&mut self, id: String) -> Result<AccountSession, BoxError> {
-        let answer = self.accounts.end_user_session(self.request(EndUserSessionRequest { id })).await;
+        let answer = self.accounts.end_user_session(self.request(EndUserSessionRequest { id, user: None })).await;
         self.answered(answer)?.session.ok_or_else(|| "idp answered without a session".into())
     }
 

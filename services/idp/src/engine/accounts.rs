@@ -84,7 +84,12 @@ async fn end(provider: &Provider, user: &str, reason: IneligibleReason) {
         IneligibleReason::Gone | IneligibleReason::Disabled => provider.clock.now() + Duration::from_secs(1),
         IneligibleReason::SignedOut | IneligibleReason::NotMember => return,
     };
-    if let Err(error) = termination::end_before(provider, user, moment).await {
+    let ended = async {
+        termination::end_before(provider, user, moment).await?;
+        // a user who is enabled later needs another link
+        provider.store.use_links_of(user, provider.clock.now()).await
+    };
+    if let Err(error) = ended.await {
         tracing::warn!(%error, person = user, "what was begun before is not ended for now");
     }
 }

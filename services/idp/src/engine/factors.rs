@@ -25,7 +25,7 @@ use super::provider::Provider;
 use super::sessions::PASSWORD;
 use super::termination;
 use crate::seal::Purpose;
-use crate::store::{FactorKind, StoredFactor};
+use crate::store::{FactorKind, FactorToRemove, Removal, StoredFactor};
 
 /// How old the sign-in of a user who changes factors may be.
 pub(crate) const FRESH: Duration = Duration::from_mins(10);
@@ -202,17 +202,22 @@ fn unusable() -> StoreError {
     )
 }
 
-/// Removes the authenticator app of a user: trust in devices ends, and without another factor the recovery codes end too. Returns
-/// whether there was one.
+/// Removes the authenticator app of a user: trust in devices ends, and without another factor the recovery codes end too. The last
+/// factor stays with `keep_last`.
 ///
 /// # Errors
 /// When the database is unavailable.
-pub(crate) async fn remove_app(provider: &Provider, user: &str, caller: &Caller) -> Result<bool, StoreError> {
-    let is_removed = provider.store.remove_factor(user, FactorKind::Totp).await?;
-    if is_removed {
+pub(crate) async fn remove_app(
+    provider: &Provider,
+    user: &str,
+    keep_last: bool,
+    caller: &Caller,
+) -> Result<Removal, StoreError> {
+    let removal = provider.store.remove_factor(user, FactorToRemove::App, keep_last).await?;
+    if removal == Removal::Done {
         record(provider, user, caller, &Event { kind: &"totp", ..Event::new("second_factor_remove", "done") });
     }
-    Ok(is_removed)
+    Ok(removal)
 }
 
 /// Removes all second factors of a user, with recovery codes and trusted devices. Returns whether there were any.

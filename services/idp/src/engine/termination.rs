@@ -81,10 +81,16 @@ pub async fn end_everywhere(provider: &Provider, user: &str) -> Result<(), Store
     provider.store.revoke_token(tokens.id, tokens.until, now).await?;
     let until = now + remembered_for(provider, &[]);
     provider.store.revoke_person(user, None, None, until, now).await?;
-    for session in provider.store.sessions_of(user, now).await? {
-        end(provider, session.id).await?;
+    // a page of them at a time
+    loop {
+        let sessions = provider.store.sessions_of(user, now).await?;
+        if sessions.is_empty() {
+            return Ok(());
+        }
+        for session in sessions {
+            end(provider, session.id).await?;
+        }
     }
-    Ok(())
 }
 
 /// Ends what a user has begun before a moment, for all clients: sessions, grants, and every token, also stateless ones. For a
@@ -98,12 +104,16 @@ pub async fn end_before(provider: &Provider, user: &str, moment: SystemTime) -> 
     provider.store.revoke_token(tokens.id, tokens.until, now).await?;
     let until = now + remembered_for(provider, &[]);
     provider.store.revoke_person(user, None, Some(moment), until, now).await?;
-    for session in provider.store.sessions_of(user, now).await? {
-        if session.signed_in < moment {
+    // a page of them at a time
+    loop {
+        let sessions = provider.store.sessions_before(user, moment, now).await?;
+        if sessions.is_empty() {
+            return Ok(());
+        }
+        for session in sessions {
             end(provider, session.id).await?;
         }
     }
-    Ok(())
 }
 
 /// Those of the participants that are still known.

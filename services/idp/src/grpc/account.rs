@@ -4,7 +4,7 @@
 mod tests;
 
 use ::token::{Claims, authorize};
-use authn::{Caller, amr};
+use authn::Caller;
 use proto::doorward::idp::v1::{
     DisconnectApplicationRequest, DisconnectApplicationResponse, EndAllSessionsRequest, EndAllSessionsResponse,
     EndOtherSessionsRequest, EndOtherSessionsResponse, EndSessionRequest, EndSessionResponse, GetCurrentSessionRequest,
@@ -39,8 +39,8 @@ pub fn serve(provider: Provider, limit: Option<usize>) -> AccountApiServer<Api> 
 
 /// Refuses credentials that a program presents without its user, or whose type is not known (`docs/security-requirements.md#s3`): a
 /// leaked one would otherwise sign its owner out, and see where the owner is signed in.
-pub(super) fn refuse_programs(claims: &Claims) -> Result<(), Status> {
-    if claims.amr.is_empty() || claims.actor.is_some() || claims.amr.iter().any(|method| amr::is_of_program(method)) {
+fn refuse_programs(claims: &Claims) -> Result<(), Status> {
+    if !claims.is_in_person() {
         let text = "accounts are managed by users who have signed in, not with app tokens, access tokens of other clients, \
                     machine keys or service accounts";
         return Err(status::grpc(Kind::PermissionDenied, text));
@@ -144,6 +144,11 @@ impl AccountApi for Api {
             GetCurrentSessionResponse { second_factor_enrolled: is_enrolled && is_in_use, ..Default::default() };
         if let Some(session) = sessions.iter().find(|session| current == Some(session.id)) {
             response.session = Some(account_messages::session(session, true));
+            // a credential from before the user signed in again is as old, and as weak, as the sign-in that it came from, of which
+            // nothing is kept (`docs/security-requirements.md#n2`)
+            if sid(&own.claims) != Some(session.id) {
+                return Ok(Response::new(response));
+            }
             response.signed_in = account_messages::epoch(session.signed_in);
             response.amr = session.amr.split(' ').filter(|method| !method.is_empty()).map(str::to_owned).collect();
             Level::of(session).name().clone_into(&mut response.acr);

@@ -15,7 +15,6 @@ use proto::doorward::idp::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::account::refuse_programs;
 use super::account_messages::{self, Act, Reader, cut, page_size, position};
 use super::change::{self, Change};
 use super::{failed, invalid};
@@ -40,7 +39,6 @@ impl Api {
     /// The caller, who has to be an administrator that has signed in, or the operator (`docs/security-requirements.md#s4`).
     fn admin<T>(&self, request: &Request<T>) -> Result<(Claims, Caller), Status> {
         let claims = authorize_admin(&self.0.verifier, self.0.clock.now(), request.metadata())?;
-        refuse_programs(&claims)?;
         Ok((claims, Caller::of(request.metadata(), request.extensions())))
     }
 
@@ -112,7 +110,10 @@ impl AccountAdminApi for Api {
         request: Request<EndUserSessionRequest>,
     ) -> Result<Response<EndUserSessionResponse>, Status> {
         let (claims, caller) = self.admin(&request)?;
-        let session = account_messages::find_session(&self.0, &request.get_ref().id).await?;
+        let EndUserSessionRequest { id, user } = request.into_inner();
+        let user = self.optional_user(user).await?;
+        let session = account_messages::find_session(&self.0, &id).await?;
+        let session = session.filter(|session| user.as_ref().is_none_or(|user| session.person == *user));
         let session = session.ok_or_else(account_messages::no_session)?;
         account_messages::end_session(&self.0, &session).await?;
         account_messages::audit(&self.0, (&claims, &caller), &session.person, &Act::EndSession(session.id));

@@ -24,7 +24,7 @@ use tracing::field::display;
 use crate::Provider;
 use crate::engine::accounts::{self, AccountStatus};
 use crate::engine::audit_events::Circumstances;
-use crate::engine::factors::enrolment::{self, EnrolmentError};
+use crate::engine::factors::enrolment::{self, EnrolmentError, Proof};
 use crate::engine::factors::{self, FRESH, policy, recovery_code};
 use crate::engine::levels::SEVERAL;
 use crate::engine::tokens::access_token::PresentedToken;
@@ -174,7 +174,7 @@ impl FactorsApi for Api {
         let caller = Caller::of(request.metadata(), request.extensions());
         let bearer = self.fresh(request.metadata()).await?;
         let ConfirmTotpRequest { enrolment, code } = request.into_inner();
-        let codes = enrolment::confirm(&self.0, &bearer.user, &enrolment, &code, &caller).await;
+        let codes = enrolment::confirm(&self.0, (&bearer.user, Proof::RecentSignIn), &enrolment, &code, &caller).await;
         let recovery_codes = codes.map_err(|error| refused(&error))?;
         Ok(Response::new(ConfirmTotpResponse { recovery_codes }))
     }

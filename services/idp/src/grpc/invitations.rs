@@ -7,7 +7,7 @@ use ::token::authorize_admin;
 use authn::Caller;
 use authn::audit::Event;
 use proto::doorward::idp::v1::{
-    InviteUserRequest, InviteUserResponse,
+    GetInvitationPolicyRequest, GetInvitationPolicyResponse, InviteUserRequest, InviteUserResponse,
     invitations_api_server::{InvitationsApi, InvitationsApiServer},
 };
 use status::Kind;
@@ -34,8 +34,12 @@ fn refused(error: &InvitationError) -> Status {
         InvitationError::NoMail
         | InvitationError::NoPasswords
         | InvitationError::Disabled
+        | InvitationError::Technical
+        | InvitationError::HasPassword
         | InvitationError::NoAddress
         | InvitationError::Mail(_) => Kind::FailedPrecondition,
+        InvitationError::TooMany => Kind::ResourceExhausted,
+        InvitationError::Passwords(status) => Kind::from_grpc(status.code()),
         InvitationError::Directory(error) => error.kind(),
         InvitationError::Store(error) => {
             tracing::error!(%error, "a user could not be invited");
@@ -52,7 +56,7 @@ impl InvitationsApi for Api {
         let caller = Caller::of(request.metadata(), request.extensions());
         let claims = authorize_admin(&provider.verifier, provider.clock.now(), request.metadata())?;
         let user = request.into_inner().user_id;
-        account_links::invite(provider, &user).await.map_err(|error| refused(&error))?;
+        account_links::invite(provider, &user, &caller).await.map_err(|error| refused(&error))?;
         let (source, trace_id) = (caller.source.map(display), display(&caller.trace_id));
         let administrator = &claims.user.id.opaque_id;
         let event = Event::new("invitation", "done");
@@ -61,5 +65,14 @@ impl InvitationsApi for Api {
         let unknown = Caller::default();
         provider.audit_events.record(&event, Circumstances::of(&user, "", &unknown), provider.clock.now());
         Ok(Response::new(InviteUserResponse {}))
+    }
+
+    async fn get_invitation_policy(
+        &self,
+        request: Request<GetInvitationPolicyRequest>,
+    ) -> Result<Response<GetInvitationPolicyResponse>, Status> {
+        let provider = &self.0;
+        authorize_admin(&provider.verifier, provider.clock.now(), request.metadata())?;
+        Ok(Response::new(GetInvitationPolicyResponse { enabled: provider.mail.can_reset_passwords() }))
     }
 }

@@ -1,16 +1,16 @@
 //! `IdpAdminAPI`, without a network.
 
 use proto::doorward::idp::v1::{
-    AddClientRequest, AddClientResponse, AddInitialAccessRequest, ClientSource, GetClientRequest, ListClientsRequest,
-    RemoveClientRequest, RotateSecretRequest, UpdateClientRequest, idp_admin_api_client::IdpAdminApiClient,
-    idp_admin_api_server::IdpAdminApiServer,
+    AddClientRequest, AddClientResponse, AddInitialAccessRequest, ClientSource, GetClientRequest, GetIssuersRequest,
+    ListClientsRequest, RemoveClientRequest, RotateSecretRequest, UpdateClientRequest,
+    idp_admin_api_client::IdpAdminApiClient, idp_admin_api_server::IdpAdminApiServer,
 };
 use serde_json::{Value, json};
 use tonic::{Code, Request};
 
 use super::{Api, serve};
 use crate::store::EventFilter;
-use crate::testing::{Bench, text};
+use crate::testing::{Bench, Browser, SITE, text};
 
 /// A provider where clients register with an initial access token.
 async fn guarded() -> Bench {
@@ -59,6 +59,7 @@ async fn only_administrators_may_call_the_api() {
     refused(api.remove_client(by(&person, remove)).await.err().map(|status| status.code()), "remove");
     let access = AddInitialAccessRequest { uses: 1, expires_in: 60 };
     refused(api.add_initial_access(by(&person, access)).await.err().map(|status| status.code()), "access");
+    refused(api.get_issuers(by(&person, GetIssuersRequest {})).await.err().map(|status| status.code()), "issuers");
     let anonymous = api.list_clients(Request::new(list)).await.expect_err("has no token");
     assert_eq!(anonymous.code(), Code::Unauthenticated);
 }
@@ -134,6 +135,21 @@ async fn a_secret_is_rotated_and_a_client_removed() {
     api(&bench).remove_client(remove("wiki")).await.expect("is removed");
     let gone = api(&bench).remove_client(remove("wiki")).await.expect_err("is gone");
     assert_eq!(gone.code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn issuers_are_those_that_discovery_has_at_their_urls() {
+    let both = ["opencloud", "cells"].map(str::to_owned);
+    let bench = Bench::with(|config| config.layouts = both.into()).await;
+    let issuers = api(&bench).get_issuers(by(&bench.admin(), GetIssuersRequest {})).await.expect("is answered");
+    let issuers = issuers.into_inner().issuers;
+    let told: Vec<_> = issuers.iter().map(|it| (it.endpoint_profile.as_str(), it.issuer.as_str())).collect();
+    assert_eq!(told, [("opencloud", "https://cloud.example"), ("cells", "https://cloud.example/oidc")]);
+    for issuer in issuers {
+        let path = issuer.discovery_url.strip_prefix(SITE).expect("is at the site");
+        let document = bench.get(&mut Browser::default(), path, &[]).await.is(200);
+        assert_eq!(text(&document, "issuer"), issuer.issuer);
+    }
 }
 
 /// Row I33.

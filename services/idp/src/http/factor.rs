@@ -32,7 +32,7 @@ use super::passkey::{self, Choices};
 use crate::endpoints::page;
 use crate::engine::authorize::flow::{Flow, VerifiedPassword};
 use crate::engine::authorize::prompt::{PromptError, Reauthentication};
-use crate::engine::factors::enrolment::{self, EnrolmentError};
+use crate::engine::factors::enrolment::{self, EnrolmentError, Proof};
 use crate::engine::factors::policy::{self, Demand};
 use crate::engine::factors::{self, FRESH, Method, trusted_device};
 use crate::engine::levels::Level;
@@ -67,12 +67,15 @@ pub(crate) enum AfterPassword {
 /// The page for a directory or database that is unavailable: then no user is signed in.
 pub(crate) async fn after_password(
     issuer: &Issuer,
+    flow: &Flow,
     former: Option<&Session>,
     user: &str,
 ) -> Result<AfterPassword, Response> {
     let Issuer { provider, .. } = issuer;
     let same = former.filter(|former| former.person == user && Level::of(former) >= Level::Multi);
-    if let Some(former) = same.filter(|_| provider.config.mfa.keep_on_reauthentication) {
+    // not where the user signs in again to change factors or the account
+    let keeps = provider.config.mfa.keep_on_reauthentication && !flow.fresh;
+    if let Some(former) = same.filter(|_| keeps) {
         return Ok(AfterPassword::SignedIn { amr: former.amr.clone() });
     }
     let id = UserId { opaque_id: user.to_owned(), ..UserId::default() };
@@ -276,19 +279,20 @@ async fn enrol(issuer: Issuer, extensions: Extensions, body: Bytes) -> Response 
         Err(response) => return response,
     };
     let (handle, code) = (form.text("enrolment"), form.text("code"));
-    let codes = match enrolment::confirm(&issuer.provider, &candidate.user, handle, code, &caller).await {
-        Ok(codes) => codes,
-        Err(EnrolmentError::WrongCode) => {
-            let again = Again { error: FactorError::Wrong, enrolment: Some(handle) };
-            return show_form(&issuer, &flow, &candidate, Some(again)).await;
-        }
-        Err(EnrolmentError::Expired) => {
-            return show_form(&issuer, &flow, &candidate, Some(Again::new(FactorError::Expired))).await;
-        }
-        Err(EnrolmentError::AlreadyEnrolled) => return see_other(&flow.url(&issuer.provider, &issuer.endpoints)),
-        Err(EnrolmentError::Store(error)) => return issuer.fault(&error),
-        Err(error @ EnrolmentError::Picture(_)) => return issuer.failure(error.kind()),
-    };
+    let codes =
+        match enrolment::confirm(&issuer.provider, (&candidate.user, Proof::Password), handle, code, &caller).await {
+            Ok(codes) => codes,
+            Err(EnrolmentError::WrongCode) => {
+                let again = Again { error: FactorError::Wrong, enrolment: Some(handle) };
+                return show_form(&issuer, &flow, &candidate, Some(again)).await;
+            }
+            Err(EnrolmentError::Expired) => {
+                return show_form(&issuer, &flow, &candidate, Some(Again::new(FactorError::Expired))).await;
+            }
+            Err(EnrolmentError::AlreadyEnrolled) => return see_other(&flow.url(&issuer.provider, &issuer.endpoints)),
+            Err(EnrolmentError::Store(error)) => return issuer.fault(&error),
+            Err(error @ EnrolmentError::Picture(_)) => return issuer.failure(error.kind()),
+        };
     match complete(&issuer, flow, candidate.of_factor(Method::Totp, false), &caller).await {
         Ok(Completion { flow, cookies, .. }) => {
             let (languages, _) = presentation(&issuer, &flow).await;

@@ -90,7 +90,7 @@ async fn ask(State(state): State<ForgottenState>, issuer: Issuer, extensions: Ex
         let asked_by = crypto::fingerprint(issuer.browser().0.value().as_bytes());
         let language = Language::choose(&[], &issuer.headers);
         let request = account_links::request_reset(provider.clone(), login.to_owned(), (asked_by, language), caller);
-        provider.mail.in_background(request);
+        provider.mail.request(request);
     }
     pages::link_sent(&issuer.page(&[]))
 }

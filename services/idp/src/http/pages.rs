@@ -45,8 +45,8 @@ pub use notice::{Notice, error, message, notice};
 pub use out_of_band::out_of_band;
 pub use passkeys::{PasskeyListError, PasskeyPrompt, PasskeyRow, Passkeys, passkeys};
 pub(crate) use password_link::{
-    ForgottenPassword, NewPassword, NewPasswordError, forgotten_password, link_sent, link_unusable, new_password,
-    password_set,
+    ForgottenPassword, NewPassword, NewPasswordError, forgotten_password, link_sent, link_throttled, link_unusable,
+    new_password, password_set,
 };
 pub(crate) use security::{AppForm, security_app};
 pub use security::{AppStatus, SecurityChange, SecurityNote, SecurityStatus, SecurityTokens, remove_app, security};

@@ -26,6 +26,7 @@ use crate::engine::factors::passkey::{self as passkeys, PasskeyError, UserPasske
 use crate::engine::factors::policy;
 use crate::engine::levels::Level;
 use crate::engine::sessions;
+use crate::store::Removal;
 
 /// The page, which all issuers share.
 pub(crate) fn router(state: IssuerState) -> Router {
@@ -110,12 +111,18 @@ async fn apply(
             return step_up(issuer, fresh).await;
         }
         // one that is gone meanwhile is not in the list that follows
-        ("rename", Ok(id)) => registration::rename(provider, user, id, label).await?,
-        // row F31
-        ("remove", Ok(_)) if !policy::may_remove_one(provider, &fresh.user).await? => return Err(PasskeyError::Needed),
-        ("remove", Ok(id)) => registration::remove(provider, user, id, caller).await?,
+        ("rename", Ok(id)) => {
+            registration::rename(provider, user, id, label).await?;
+        }
+        ("remove", Ok(id)) => {
+            // row F31
+            let keep_last = !policy::may_remove(&provider.config.mfa, &fresh.user);
+            if registration::remove(provider, (user, id), keep_last, caller).await? == Removal::IsLast {
+                return Err(PasskeyError::Needed);
+            }
+        }
         _ => return Err(PasskeyError::Refused),
-    };
+    }
     Ok(Vec::new())
 }
 

@@ -31,8 +31,8 @@ use crate::endpoints::page;
 
 /// The purpose of the form.
 const PURPOSE: &str = "password link";
-/// How many forms one source may send in an hour.
-const PER_SOURCE: NonZeroU32 = NonZeroU32::new(60).expect("is not zero");
+/// How often one source may show the page or send its form in an hour.
+const PER_SOURCE: NonZeroU32 = NonZeroU32::new(120).expect("is not zero");
 
 #[derive(Clone)]
 struct LinkState {
@@ -65,16 +65,25 @@ struct LinkPage<'a> {
 }
 
 impl<'a> LinkPage<'a> {
-    /// Opens the link.
+    /// Opens the link, if the source has not done so too often.
     ///
     /// # Errors
     /// The page that says why it does not open.
-    async fn open(issuer: &'a Issuer, secret: &'a str, extensions: &Extensions) -> Result<Self, Response> {
+    async fn open(
+        state: &LinkState,
+        issuer: &'a Issuer,
+        secret: &'a str,
+        extensions: &Extensions,
+    ) -> Result<Self, Response> {
         if !issuer.provider.mail.can_reset_passwords() {
             return Err(issuer.notice(Notice::NotFound));
         }
+        let caller = issuer.caller(extensions);
+        if let Err(wait) = state.by_source.take(caller.source) {
+            return Err(pages::link_throttled(&issuer.page(&[]), wait.max(1)));
+        }
         match account_links::open(&issuer.provider, secret).await {
-            Ok(Some(link)) => Ok(Self { issuer, secret, link, caller: issuer.caller(extensions) }),
+            Ok(Some(link)) => Ok(Self { issuer, secret, link, caller }),
             Ok(None) => Err(pages::link_unusable(&issuer.page(&[]))),
             Err(LinkError::Store(error)) => Err(issuer.fault(&error)),
             Err(LinkError::Directory(error)) => {
@@ -129,9 +138,14 @@ fn purpose(secret: &str) -> String {
     format!("{PURPOSE} {secret}")
 }
 
-async fn show(issuer: Issuer, extensions: Extensions, RawQuery(query): RawQuery) -> Response {
+async fn show(
+    State(state): State<LinkState>,
+    issuer: Issuer,
+    extensions: Extensions,
+    RawQuery(query): RawQuery,
+) -> Response {
     let query = Parameters::unlimited(query.unwrap_or_default().as_bytes());
-    let page = match LinkPage::open(&issuer, query.text("link"), &extensions).await {
+    let page = match LinkPage::open(&state, &issuer, query.text("link"), &extensions).await {
         Ok(page) => page,
         Err(response) => return response,
     };
@@ -160,12 +174,9 @@ async fn redeem(
     (form, secret): (&Parameters, &str),
     extensions: &Extensions,
 ) -> Result<(), Response> {
-    let page = LinkPage::open(issuer, secret, extensions).await?;
+    let page = LinkPage::open(state, issuer, secret, extensions).await?;
     let password = form.text("new");
     let policy = page.judge(password).await?;
-    if let Err(wait) = state.by_source.take(page.caller.source) {
-        return Err(page.form(&policy, Some(NewPasswordError::TooMany { retry_after: wait.max(1) })));
-    }
     if page.needs_login() && !page.is_login(form.text("username")) {
         return Err(page.form(&policy, Some(NewPasswordError::Login)));
     }
@@ -173,7 +184,8 @@ async fn redeem(
         return Err(page.form(&policy, Some(NewPasswordError::Weak(&policy))));
     }
     let language = Language::choose(&[], &issuer.headers);
-    match account_links::redeem(&issuer.provider, &page.link, password, (language, &page.caller)).await {
+    let redemption = account_links::redeem(&issuer.provider, &page.link, password, (language, &page.caller));
+    match redemption.await {
         Ok(Redemption::Done) => Ok(()),
         Ok(Redemption::Used) => Err(pages::link_unusable(&issuer.page(&[]))),
         Ok(Redemption::Failed(status)) => Err(page.failure(&status)),

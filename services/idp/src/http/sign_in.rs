@@ -147,7 +147,7 @@ async fn succeed(issuer: &Issuer, flow: &Flow, user: &str, remember: bool, calle
         Ok(session) => session,
         Err(error) => return issuer.fault(&error),
     };
-    let amr = match factor::after_password(issuer, former.as_ref(), user).await {
+    let amr = match factor::after_password(issuer, flow, former.as_ref(), user).await {
         Ok(AfterPassword::SignedIn { amr }) => amr,
         Ok(AfterPassword::SecondFactor) => {
             record(issuer, user, caller, "second_factor_required");
@@ -170,8 +170,8 @@ pub(crate) async fn begin_session(
         Ok(begun) => begun,
         Err(error) => return issuer.fault(&error),
     };
-    record(issuer, user, caller, "success");
     new_browser::notify(issuer, user, caller);
+    record(issuer, user, caller, "success");
     let cookies = session_cookies(issuer, &begun).into_iter().chain([device_cookie::remember(issuer, user)]);
     let flow = Flow { signed_in: Some(begun.session.id), ..flow.clone() };
     with_cookies(continue_flow(issuer, flow, Some(begun.session), FlowStage::Form).await, cookies)

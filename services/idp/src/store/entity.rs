@@ -472,6 +472,9 @@ pub(super) mod link {
         pub digest: Vec<u8>,
         pub purpose: String,
         pub person: String,
+        /// The digest of the address that the link was sent to.
+        #[sea_orm(column_type = "Blob")]
+        pub address: Option<Vec<u8>>,
         /// The digest of the cookie of the browser that asked for the link.
         #[sea_orm(column_type = "Blob")]
         pub browser: Option<Vec<u8>>,

@@ -2,13 +2,46 @@
 
 use std::time::SystemTime;
 
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter};
 use store::StoreError;
 use store::columns::micros;
+use uuid::Uuid;
 
 use super::Store;
 use super::entity::{factor, trusted_device};
 use super::factors::{FactorKind, StoredFactor, replace_codes, row};
+
+/// Which factor is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FactorToRemove {
+    /// The authenticator app.
+    App,
+    /// The passkey with this identifier.
+    Passkey(Uuid),
+}
+
+impl FactorToRemove {
+    fn filter(self) -> Condition {
+        match self {
+            Self::App => Condition::all().add(factor::Column::Kind.eq(FactorKind::Totp.name())),
+            Self::Passkey(id) => {
+                let kind = factor::Column::Kind.eq(FactorKind::Passkey.name());
+                Condition::all().add(kind).add(factor::Column::Id.eq(id))
+            }
+        }
+    }
+}
+
+/// What came of removing a factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// It is removed.
+    Done,
+    /// The user has no such factor.
+    Absent,
+    /// It is the last one, and stays.
+    IsLast,
+}
 
 impl Store {
     /// Puts a second factor in the place of the user's one of the same kind, and recovery codes with these digests in the place of
@@ -26,21 +59,30 @@ impl Store {
         self.database.run(write).await
     }
 
-    /// Removes the second factor of a kind, ends trust in the user's devices, and removes the recovery codes if no other factor is
-    /// left. All of it is one transaction. Returns whether there was such a factor.
-    pub async fn remove_factor(&self, person: &str, kind: FactorKind) -> Result<bool, StoreError> {
+    /// Removes one second factor of a user, ends trust in the user's devices, and removes the recovery codes if no other factor is
+    /// left. With `keep_last` nothing is done if none would be left, whatever is removed at the same time.
+    pub async fn remove_factor(
+        &self,
+        person: &str,
+        which: FactorToRemove,
+        keep_last: bool,
+    ) -> Result<Removal, StoreError> {
         let write = || async {
-            let transaction = self.database.begin_write().await?;
-            if delete_factor(&transaction, person, kind).await? == 0 {
-                return Ok(false);
+            let transaction = self.database.begin_serializable().await?;
+            let delete = factor::Entity::delete_many().filter(factor::Column::Person.eq(person)).filter(which.filter());
+            if delete.exec(&transaction).await?.rows_affected == 0 {
+                return Ok(Removal::Absent);
             }
             let left = factor::Entity::find().filter(factor::Column::Person.eq(person)).count(&transaction).await?;
             if left == 0 {
+                if keep_last {
+                    return Ok(Removal::IsLast);
+                }
                 replace_codes(&transaction, person, &[]).await?;
             }
             forget_devices(&transaction, person).await?;
             transaction.commit().await?;
-            Ok(true)
+            Ok(Removal::Done)
         };
         self.database.run(write).await
     }

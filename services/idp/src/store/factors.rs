@@ -86,13 +86,22 @@ impl Store {
     }
 
     /// Adds a second factor and replaces the user's recovery codes by those with these digests, in one transaction. Returns
-    /// whether it was added: not if the user has one of this kind already.
-    pub async fn add_factor(&self, added: &StoredFactor, codes: &[[u8; 32]]) -> Result<bool, StoreError> {
+    /// whether it was added: not if the user has one of this kind already or, if it has to be the first, one of any kind.
+    pub async fn add_factor(
+        &self,
+        added: &StoredFactor,
+        codes: &[[u8; 32]],
+        only_first: bool,
+    ) -> Result<bool, StoreError> {
         let row = row(added);
         let key = [factor::Column::Person, factor::Column::Kind, factor::Column::Name];
         let conflict = OnConflict::columns(key).do_nothing().to_owned();
+        let known = factor::Entity::find().filter(factor::Column::Person.eq(&added.person));
         let write = || async {
-            let transaction = self.database.begin_write().await?;
+            let transaction = self.database.begin_serializable().await?;
+            if only_first && known.clone().count(&transaction).await? > 0 {
+                return Ok(false);
+            }
             let insert = factor::Entity::insert(row.clone()).on_conflict(conflict.clone());
             if insert.exec_without_returning(&transaction).await? == 0 {
                 return Ok(false);

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, UpdateMany};
 use store::StoreError;
 use store::columns::{micros, time};
 
@@ -43,6 +43,8 @@ pub struct StoredLink {
     pub purpose: LinkPurpose,
     /// Whose it is.
     pub person: String,
+    /// SHA-256 of the address that it was sent to.
+    pub address: [u8; 32],
     /// SHA-256 of the cookie of the browser that asked for it; none if no browser did.
     pub browser: Option<[u8; 32]>,
     /// When it was made.
@@ -52,20 +54,34 @@ pub struct StoredLink {
 }
 
 impl Store {
-    /// Adds a link.
-    pub async fn add_link(&self, added: &StoredLink) -> Result<(), StoreError> {
+    /// Adds a link, unless its user was sent so many for its purpose since a time; whether it was added. An invitation ends the
+    /// ones before it, which may have gone to another address.
+    pub async fn add_link(&self, added: &StoredLink, (most, since): (u64, SystemTime)) -> Result<bool, StoreError> {
         let row = link::ActiveModel {
             digest: Set(added.digest.to_vec()),
             purpose: Set(added.purpose.name().to_owned()),
             person: Set(added.person.clone()),
+            address: Set(Some(added.address.to_vec())),
             browser: Set(added.browser.map(Vec::from)),
             created: Set(micros(added.created)),
             expires: Set(micros(added.expires)),
             used: Set(None),
         };
+        let sent = link::Entity::find()
+            .filter(link::Column::Person.eq(&added.person))
+            .filter(link::Column::Purpose.eq(added.purpose.name()))
+            .filter(link::Column::Created.gte(micros(since)));
         let write = || async {
-            let insert = link::Entity::insert(row.clone());
-            Ok(insert.exec_without_returning(self.database.connection()).await.map(drop)?)
+            let transaction = self.database.begin_serializable().await?;
+            if sent.clone().count(&transaction).await? >= most {
+                return Ok(false);
+            }
+            if added.purpose == LinkPurpose::Invitation {
+                use_up(&added.person, added.created).exec(&transaction).await?;
+            }
+            link::Entity::insert(row.clone()).exec_without_returning(&transaction).await?;
+            transaction.commit().await?;
+            Ok(true)
         };
         self.database.run(write).await
     }
@@ -79,26 +95,18 @@ impl Store {
             Ok(query.one(self.database.reader()).await?)
         };
         let Some(row) = self.database.run(read).await? else { return Ok(None) };
-        // a purpose of a later version
-        let Some(purpose) = LinkPurpose::of(&row.purpose) else { return Ok(None) };
+        // a purpose of a later version, or a link of an earlier one, of which it is not known where it was sent to
+        let (Some(purpose), Some(address)) = (LinkPurpose::of(&row.purpose), row.address) else { return Ok(None) };
         let bytes = |bytes: Vec<u8>| <[u8; 32]>::try_from(bytes).map_err(|_| damaged("a link"));
         Ok(Some(StoredLink {
             digest,
             purpose,
             person: row.person,
+            address: bytes(address)?,
             browser: row.browser.map(bytes).transpose()?,
             created: time(row.created),
             expires: time(row.expires),
         }))
-    }
-
-    /// How many links for a purpose a user was sent since a time.
-    pub async fn links_since(&self, purpose: LinkPurpose, user: &str, at: SystemTime) -> Result<u64, StoreError> {
-        let query = link::Entity::find()
-            .filter(link::Column::Person.eq(user))
-            .filter(link::Column::Purpose.eq(purpose.name()))
-            .filter(link::Column::Created.gte(micros(at)));
-        self.database.run(|| async { Ok(query.clone().count(self.database.reader()).await?) }).await
     }
 
     /// Uses up a link. Returns whether it could be used: one of concurrent attempts can.
@@ -122,10 +130,15 @@ impl Store {
 
     /// Uses up all links of a user.
     pub async fn use_links_of(&self, user: &str, now: SystemTime) -> Result<(), StoreError> {
-        let update = link::Entity::update_many()
-            .col_expr(link::Column::Used, Expr::value(micros(now)))
-            .filter(link::Column::Person.eq(user))
-            .filter(link::Column::Used.is_null());
+        let update = use_up(user, now);
         self.database.run(|| async { Ok(update.clone().exec(self.database.connection()).await.map(drop)?) }).await
     }
+}
+
+/// Uses up all links of a user.
+fn use_up(user: &str, now: SystemTime) -> UpdateMany<link::Entity> {
+    link::Entity::update_many()
+        .col_expr(link::Column::Used, Expr::value(micros(now)))
+        .filter(link::Column::Person.eq(user))
+        .filter(link::Column::Used.is_null())
 }

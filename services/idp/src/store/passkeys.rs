@@ -9,18 +9,28 @@ use store::columns::micros;
 use uuid::Uuid;
 
 use super::Store;
-use super::entity::{factor, trusted_device};
-use super::factors::{FactorKind, StoredFactor, forgive, replace_codes, row, stored};
+use super::entity::factor;
+use super::factors::{FactorKind, StoredFactor, forgive, row, stored};
 
 impl Store {
-    /// Adds a passkey. Returns whether it was added: not if the user has one with this credential already.
-    pub async fn add_passkey(&self, added: &StoredFactor) -> Result<bool, StoreError> {
+    /// Adds a passkey to a user who has fewer than so many. Returns whether it was added: not if the user has one with this credential
+    /// already.
+    pub async fn add_passkey(&self, added: &StoredFactor, most: u64) -> Result<bool, StoreError> {
         let row = row(added);
         let key = [factor::Column::Person, factor::Column::Kind, factor::Column::Name];
         let conflict = OnConflict::columns(key).do_nothing().to_owned();
+        let known = factor::Entity::find()
+            .filter(factor::Column::Person.eq(&added.person))
+            .filter(factor::Column::Kind.eq(FactorKind::Passkey.name()));
         let write = || async {
+            let transaction = self.database.begin_serializable().await?;
+            if known.clone().count(&transaction).await? >= most {
+                return Ok(false);
+            }
             let insert = factor::Entity::insert(row.clone()).on_conflict(conflict.clone());
-            Ok(insert.exec_without_returning(self.database.connection()).await? > 0)
+            let is_added = insert.exec_without_returning(&transaction).await? > 0;
+            transaction.commit().await?;
+            Ok(is_added)
         };
         self.database.run(write).await
     }
@@ -50,30 +60,6 @@ impl Store {
             .filter(factor::Column::Id.eq(id))
             .filter(factor::Column::Sealed.eq(former.to_vec()));
         let write = || async { Ok(update.clone().exec(self.database.connection()).await?.rows_affected > 0) };
-        self.database.run(write).await
-    }
-
-    /// Removes a passkey of a user; with the last factor the recovery codes and trusted devices too, in one transaction. Returns
-    /// whether there was such a passkey.
-    pub async fn remove_passkey(&self, person: &str, id: Uuid) -> Result<bool, StoreError> {
-        let write = || async {
-            let transaction = self.database.begin_write().await?;
-            let passkey = factor::Entity::delete_many()
-                .filter(factor::Column::Id.eq(id))
-                .filter(factor::Column::Person.eq(person))
-                .filter(factor::Column::Kind.eq(FactorKind::Passkey.name()));
-            if passkey.exec(&transaction).await?.rows_affected == 0 {
-                return Ok(false);
-            }
-            let left = factor::Entity::find().filter(factor::Column::Person.eq(person)).count(&transaction).await?;
-            if left == 0 {
-                replace_codes(&transaction, person, &[]).await?;
-                let devices = trusted_device::Entity::delete_many().filter(trusted_device::Column::Person.eq(person));
-                devices.exec(&transaction).await?;
-            }
-            transaction.commit().await?;
-            Ok(true)
-        };
         self.database.run(write).await
     }
 }

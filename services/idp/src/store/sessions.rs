@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use aws_lc_rs::digest::{self, SHA256};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use store::StoreError;
 use store::columns::{micros, span, time};
 use uuid::{Builder, Uuid};
@@ -159,16 +159,29 @@ impl Store {
 
     /// The live sessions of a user, the last used ones first; a thousand at most.
     pub async fn sessions_of(&self, person: &str, now: SystemTime) -> Result<Vec<Session>, StoreError> {
-        let read = || async {
-            let query = session::Entity::find()
-                .filter(session::Column::Person.eq(person))
-                .filter(session::Column::Over.gt(micros(now)))
-                .order_by_desc(session::Column::Seen)
-                .limit(LISTED);
-            Ok(query.all(self.database.reader()).await?)
-        };
+        self.list_sessions(live(person, now)).await
+    }
+
+    /// Those of them that began before a moment.
+    pub async fn sessions_before(
+        &self,
+        person: &str,
+        moment: SystemTime,
+        now: SystemTime,
+    ) -> Result<Vec<Session>, StoreError> {
+        self.list_sessions(live(person, now).filter(session::Column::SignedIn.lt(micros(moment)))).await
+    }
+
+    async fn list_sessions(&self, query: Select<session::Entity>) -> Result<Vec<Session>, StoreError> {
+        let query = query.order_by_desc(session::Column::Seen).limit(LISTED);
+        let read = || async { Ok(query.clone().all(self.database.reader()).await?) };
         self.database.run(read).await?.into_iter().map(session).collect()
     }
+}
+
+/// The live sessions of a user.
+fn live(person: &str, now: SystemTime) -> Select<session::Entity> {
+    session::Entity::find().filter(session::Column::Person.eq(person)).filter(session::Column::Over.gt(micros(now)))
 }
 
 /// Locks a session, so that other transactions that change or join it wait.

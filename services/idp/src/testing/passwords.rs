@@ -1,6 +1,7 @@
 //! auth-basic as the provider sees it: passwords of eight characters are good enough.
 
-use std::sync::{Arc, Mutex};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use proto::doorward::passwords::v1::{
     ChangeOwnPasswordRequest, ChangeOwnPasswordResponse, HasPasswordRequest, HasPasswordResponse, JudgePasswordRequest,
@@ -10,14 +11,31 @@ use proto::doorward::passwords::v1::{
 };
 use tonic::{Request, Response, Status};
 
-/// The passwords that were set, with their users.
+/// auth-basic, whose users have a password unless it was removed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct FakePasswords(Arc<Mutex<Vec<(String, String)>>>);
+pub(crate) struct FakePasswords(Arc<Mutex<Passwords>>);
+
+#[derive(Debug, Default)]
+struct Passwords {
+    /// The passwords that were set, with their users.
+    set: Vec<(String, String)>,
+    /// Users without a password.
+    without: HashSet<String>,
+}
 
 impl FakePasswords {
     /// The passwords that were set, with their users.
     pub(crate) fn all(&self) -> Vec<(String, String)> {
-        self.0.lock().expect("not poisoned").clone()
+        self.lock().set.clone()
+    }
+
+    /// Takes the password of a user away.
+    pub(crate) fn remove(&self, user: &str) {
+        self.lock().without.insert(user.to_owned());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Passwords> {
+        self.0.lock().expect("not poisoned")
     }
 
     pub(super) fn serve(self) -> PasswordsApiServer<Self> {
@@ -42,8 +60,12 @@ impl PasswordsApi for FakePasswords {
         refuse()
     }
 
-    async fn has_password(&self, _: Request<HasPasswordRequest>) -> Result<Response<HasPasswordResponse>, Status> {
-        refuse()
+    async fn has_password(
+        &self,
+        request: Request<HasPasswordRequest>,
+    ) -> Result<Response<HasPasswordResponse>, Status> {
+        let has_password = !self.lock().without.contains(&request.into_inner().user_id);
+        Ok(Response::new(HasPasswordResponse { has_password }))
     }
 
     async fn judge_password(
@@ -66,8 +88,13 @@ impl PasswordsApi for FakePasswords {
         &self,
         request: Request<ResetPasswordRequest>,
     ) -> Result<Response<ResetPasswordResponse>, Status> {
-        let ResetPasswordRequest { user_id, new_password } = request.into_inner();
-        self.0.lock().expect("not poisoned").push((user_id, new_password));
+        let ResetPasswordRequest { user_id, new_password, first_password } = request.into_inner();
+        let mut passwords = self.lock();
+        if passwords.without.contains(&user_id) != first_password {
+            return Err(Status::failed_precondition("the first password replaces none"));
+        }
+        passwords.without.remove(&user_id);
+        passwords.set.push((user_id, new_password));
         Ok(Response::new(ResetPasswordResponse::default()))
     }
 }

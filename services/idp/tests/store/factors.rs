@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use idp::store::{FactorKind, Store, StoredFactor};
+use idp::store::{FactorKind, FactorToRemove, Removal, Store, StoredFactor};
 
 use crate::support::{at, id};
 
@@ -27,10 +27,10 @@ pub(crate) async fn suite(store: &Store) {
     let administrators = async || store.has_factor_of_administrator().await.expect("reads");
     assert!(!administrators().await);
     let (hers, his) = (factor(61, "meitner"), factor(62, "hahn"));
-    assert!(store.add_factor(&his, &[[3; 32]]).await.expect("adds"));
+    assert!(store.add_factor(&his, &[[3; 32]], false).await.expect("adds"));
     assert!(!administrators().await);
-    assert!(store.add_factor(&hers, &[[1; 32], [2; 32]]).await.expect("adds"));
-    assert!(!store.add_factor(&factor(63, "meitner"), &[]).await.expect("asks"), "she has one");
+    assert!(store.add_factor(&hers, &[[1; 32], [2; 32]], false).await.expect("adds"));
+    assert!(!store.add_factor(&factor(63, "meitner"), &[], false).await.expect("asks"), "she has one");
     assert!(administrators().await);
     assert_eq!(store.factors("meitner").await.expect("reads"), std::slice::from_ref(&hers));
     assert_eq!(store.recovery_codes_left("meitner").await.expect("reads"), 2, "those of the first");
@@ -77,9 +77,11 @@ fn passkey(number: u128, person: &str, name: &str) -> StoredFactor {
 pub(crate) async fn passkeys(store: &Store) {
     let (first, second) = (passkey(71, "noether", "a"), passkey(72, "noether", "b"));
     for added in [&first, &second, &passkey(73, "hilbert", "a")] {
-        assert!(store.add_passkey(added).await.expect("adds"));
+        assert!(store.add_passkey(added, 9).await.expect("adds"));
     }
-    assert!(!store.add_passkey(&passkey(74, "noether", "a")).await.expect("asks"), "the same credential");
+    assert!(!store.add_passkey(&passkey(74, "noether", "a"), 9).await.expect("asks"), "the same credential");
+    assert!(!store.add_passkey(&passkey(75, "noether", "c"), 2).await.expect("asks"), "she has as many as are allowed");
+    assert!(!store.add_factor(&factor(76, "noether"), &[], true).await.expect("asks"), "it is not the first");
     assert_eq!(store.factors("noether").await.expect("reads"), [first.clone(), second.clone()]);
     let known = store.passkeys_of_credential("a").await.expect("reads");
     let mut persons: Vec<_> = known.iter().map(|passkey| passkey.person.as_str()).collect();
@@ -94,10 +96,17 @@ pub(crate) async fn passkeys(store: &Store) {
 
     store.replace_recovery_codes("noether", &[[71; 32]]).await.expect("writes");
     store.trust_device([71; 32], "noether", at(2000)).await.expect("writes");
-    assert!(!store.remove_passkey("hilbert", first.id).await.expect("asks"), "hers");
-    assert!(store.remove_passkey("noether", first.id).await.expect("removes"));
+    let remove = async |person, passkey: &StoredFactor, keep_last| {
+        store.remove_factor(person, FactorToRemove::Passkey(passkey.id), keep_last).await.expect("is decided")
+    };
+    assert_eq!(remove("hilbert", &first, false).await, Removal::Absent, "hers");
+    assert_eq!(remove("noether", &first, true).await, Removal::Done);
     assert_eq!(store.recovery_codes_left("noether").await.expect("reads"), 1, "a factor is left");
-    assert!(store.remove_passkey("noether", second.id).await.expect("removes"));
+    assert!(!store.is_trusted_device([71; 32], "noether", at(1000)).await.expect("reads"), "trust ends all the same");
+    store.trust_device([71; 32], "noether", at(2000)).await.expect("writes");
+    assert_eq!(remove("noether", &second, true).await, Removal::IsLast);
+    assert_eq!(store.factors("noether").await.expect("reads"), std::slice::from_ref(&second));
+    assert_eq!(remove("noether", &second, false).await, Removal::Done);
     assert_eq!(store.recovery_codes_left("noether").await.expect("reads"), 0);
     assert!(!store.is_trusted_device([71; 32], "noether", at(1000)).await.expect("reads"));
     assert!(store.remove_factors("hilbert").await.expect("removes"));
@@ -114,12 +123,31 @@ async fn changes(store: &Store, hers: &StoredFactor) {
     assert_eq!(store.factors("meitner").await.expect("reads"), std::slice::from_ref(&other));
     assert_eq!((store.recovery_codes_left("meitner").await.expect("reads"), trusted().await), (2, 0));
     store.trust_device([10; 32], "meitner", at(2000)).await.expect("writes");
-    assert!(store.remove_factor("meitner", FactorKind::Totp).await.expect("removes"));
-    assert!(!store.remove_factor("meitner", FactorKind::Totp).await.expect("asks"));
+    for expected in [Removal::Done, Removal::Absent] {
+        let removal = store.remove_factor("meitner", FactorToRemove::App, false).await;
+        assert_eq!(removal.expect("is decided"), expected);
+    }
     assert_eq!((store.recovery_codes_left("meitner").await.expect("reads"), trusted().await), (0, 0));
     assert!(store.is_trusted_device([9; 32], "hahn", at(1500)).await.expect("reads"), "his are his");
     store.forget_trusted_devices("hahn").await.expect("writes");
     assert!(!store.is_trusted_device([9; 32], "hahn", at(1500)).await.expect("reads"));
-    assert!(store.add_factor(hers, &[[4; 32]]).await.expect("adds"));
+    assert!(store.add_factor(hers, &[[4; 32]], false).await.expect("adds"));
     store.trust_device([8; 32], "meitner", at(2000)).await.expect("writes");
+}
+
+/// Two factors of a user who needs one are removed at the same time.
+pub(crate) async fn last_two(store: &Store) {
+    for round in 0..8 {
+        let (first, second) = (passkey(81, "curie", "a"), passkey(82, "curie", "b"));
+        for added in [&first, &second] {
+            store.add_passkey(added, 9).await.expect("adds");
+        }
+        let remove = |id| store.remove_factor("curie", FactorToRemove::Passkey(id), true);
+        let (one, two) = tokio::join!(remove(first.id), remove(second.id));
+        let mut removals = [one.expect("is decided"), two.expect("is decided")];
+        removals.sort_unstable_by_key(|removal| *removal == Removal::IsLast);
+        assert_eq!(removals, [Removal::Done, Removal::IsLast], "round {round}");
+        assert_eq!(store.factors("curie").await.expect("reads").len(), 1);
+        assert!(store.remove_factors("curie").await.expect("removes"));
+    }
 }

@@ -30,6 +30,7 @@ async fn suite(store: Store) {
     events::suite(&store).await;
     factors::suite(&store).await;
     factors::passkeys(&store).await;
+    factors::last_two(&store).await;
     prune::suite(&store).await;
 }
 

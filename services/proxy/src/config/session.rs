@@ -15,6 +15,10 @@ const MOST_LEEWAY: Duration = Duration::from_mins(5);
 /// `session`: people who sign in with a browser.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Session {
+    /// Whether users may sign in with a browser, once `PROXY_SESSION_CLIENT_ID` is set. 'doorward server' sets it where its own
+    /// idp runs; with false there are no sessions all the same.
+    #[schemars(extend("x-env" = ["<P>_ENABLED"], "default" = true))]
+    pub enabled: bool,
     /// The identifier of the edge as a client of the issuer. If it is set, users sign in there with their browser, and
     /// have a session here.
     #[schemars(extend("x-env" = ["<P>_CLIENT_ID"]))]
@@ -78,7 +82,7 @@ config::impl_default!(Session);
 impl Session {
     /// Whether users may sign in with a browser.
     pub fn is_enabled(&self) -> bool {
-        !self.client_id.is_empty()
+        self.enabled && !self.client_id.is_empty()
     }
 
     /// The URL of the database.

@@ -195,8 +195,8 @@ impl Sessions {
     /// with an older sign-in would be sent to the issuer again and again.
     fn check_age(&self, sign_in: &SignIn, max_age: Option<u32>) -> Result<(), SignInError> {
         let Some(max_age) = max_age else { return Ok(()) };
-        let max_age = Duration::from_secs(max_age.into()) + self.leeway;
-        if sign_in.is_within(max_age, self.clock.now()) { Ok(()) } else { Err(SignInError::TooOld) }
+        let max_age = Duration::from_secs(max_age.into());
+        if sign_in.is_within(max_age, self.leeway, self.clock.now()) { Ok(()) } else { Err(SignInError::TooOld) }
     }
 
     /// What tokens of the issuer are checked against.

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use authn::{Claim, Directory, DirectoryError, Groups, Profile, User, UserId, amr};
+use authn::{Claim, Directory, DirectoryError, Groups, Profile, User, UserId};
 use proto::doorward::users::v1::{
-    GetProfileRequest, GetProfileResponse, PersonRef as WireRef, SetProfileRequest, SetProfileResponse, UserProfile,
+    GetProfileRequest, GetProfileResponse, ListGroupNamesRequest, ListGroupNamesResponse, PersonRef as WireRef,
+    SetProfileRequest, SetProfileResponse, UserProfile,
     profiles_api_server::{ProfilesApi, ProfilesApiServer},
 };
 use status::Kind;
@@ -22,9 +23,34 @@ pub(crate) fn serve(profiles: Profiles, limit: Option<usize>) -> ProfilesApiServ
     ProfilesApiServer::new(profiles).max_decoding_message_size(limit.unwrap_or(REQUEST_LIMIT))
 }
 
+/// Where the names of groups are.
+pub(crate) enum GroupNames {
+    /// In the database.
+    Sql(Arc<Administration>),
+    /// On the LDAP server.
+    Ldap(ldap::Directory),
+}
+
+impl GroupNames {
+    /// The names of the groups of a user.
+    async fn of(&self, id: &UserId) -> Result<Vec<String>, PeopleError> {
+        let mut names: Vec<String> = match self {
+            Self::Sql(administration) => {
+                let person = administration.person(&PersonRef::Id(id.opaque_id.clone())).await?;
+                person.groups.into_iter().map(|group| group.name).collect()
+            }
+            Self::Ldap(directory) => directory.group_names(id).await?,
+        };
+        names.sort_unstable();
+        Ok(names)
+    }
+}
+
 /// Profiles, and who may read and change them.
 pub(crate) struct Profiles {
     pub(crate) directory: Arc<dyn Directory>,
+    /// `None` for a database that is not administered by this process.
+    pub(crate) group_names: Option<GroupNames>,
     /// `None` where users are only read.
     pub(crate) administration: Option<Arc<Administration>>,
     /// What users may change themselves.
@@ -71,17 +97,11 @@ impl Profiles {
 
     /// What the caller may change, by name.
     fn writable(&self, caller: &Claims) -> Vec<String> {
-        let may_write = caller.is_admin() || is_in_person(caller);
-        if self.administration.is_none() || caller.is_profile_reader() || !may_write {
+        if self.administration.is_none() || !caller.is_in_person() {
             return Vec::new();
         }
         if caller.is_admin() { all_writable() } else { self.self_service.clone() }
     }
-}
-
-/// Whether the user called, and no program with a credential of its own or in the user's name.
-fn is_in_person(caller: &Claims) -> bool {
-    caller.actor.is_none() && !caller.amr.iter().any(|method| amr::is_of_program(method))
 }
 
 #[tonic::async_trait]
@@ -96,7 +116,7 @@ impl ProfilesApi for Profiles {
 
     async fn set_profile(&self, request: Request<SetProfileRequest>) -> GrpcResult<SetProfileResponse> {
         let caller = self.caller(request.metadata())?;
-        if !caller.is_admin() && !is_in_person(&caller) {
+        if !caller.is_in_person() {
             let problem = "a program's credential, or one that acts in the user's name, changes no profile";
             return Err(status::grpc(Kind::PermissionDenied, problem));
         }
@@ -115,6 +135,14 @@ impl ProfilesApi for Profiles {
         let outcome = administration.set_profile(&id, change).await;
         let profile = audited("user.set_profile", &caller.user.id.opaque_id, outcome, |_| id)?;
         Ok(Response::new(SetProfileResponse { profile: Some(wire(&profile)) }))
+    }
+
+    async fn list_group_names(&self, request: Request<ListGroupNamesRequest>) -> GrpcResult<ListGroupNamesResponse> {
+        let caller = self.caller(request.metadata())?;
+        let user = self.user(request.into_inner().user, &caller, caller.is_admin()).await?;
+        let unknown = || status::grpc(Kind::Unimplemented, "the names of groups are not known here");
+        let names = self.group_names.as_ref().ok_or_else(unknown)?.of(&user.id).await.map_err(refusal)?;
+        Ok(Response::new(ListGroupNamesResponse { names }))
     }
 }
 

@@ -1,4 +1,5 @@
-//! `doorward.users.v1.UsersAdminAPI` over an LDAP server, which is only read.
+//! `doorward.users.v1.UsersAdminAPI` over an LDAP server, which is only read. Only the times of password changes are noted, in
+//! a database of this service.
 
 use authn::{Claim, Directory as _, Groups, User, UserId};
 use ldap::{GroupKey, Listing};
@@ -13,15 +14,16 @@ use proto::doorward::users::v1::{
 };
 use tonic::{Request, Response, metadata::MetadataMap};
 
-use super::{Authority, GrpcResult, REQUEST_LIMIT, convert, refusal};
+use super::{Authority, GrpcResult, REQUEST_LIMIT, audited, convert, refusal};
 use crate::administration::{decode_page_token, encode_page_token, page_size};
+use crate::ldap_directory::LdapDirectory;
 use crate::person::GroupName;
 use crate::{Group, GroupRef, PageRequest, PeopleError, Person, PersonRef};
 
 /// Serves the users and groups of this directory. What would change them is refused with the reason.
 /// `limit` is the largest request that is read, in bytes; the usual one if it is `None`.
 pub(crate) fn serve(
-    directory: ldap::Directory,
+    directory: LdapDirectory,
     authority: Authority,
     limit: Option<usize>,
 ) -> UsersAdminApiServer<impl UsersAdminApi> {
@@ -30,7 +32,7 @@ pub(crate) fn serve(
 }
 
 struct ReadOnly {
-    directory: ldap::Directory,
+    directory: LdapDirectory,
     authority: Authority,
 }
 
@@ -41,18 +43,18 @@ impl ReadOnly {
             PersonRef::Username(name) => Claim::Username(name),
         };
         let user = self.directory.user_by_claim(&claim, Groups::Skip).await?;
-        let groups = self.directory.group_names(&user.id).await?;
+        let groups = self.directory.ldap.group_names(&user.id).await?;
         Ok(person(&user, groups))
     }
 
     async fn group(&self, which: &GroupRef) -> Result<Group, PeopleError> {
-        let found = self.directory.group(key(which)).await?.ok_or(PeopleError::NoSuchGroup)?;
+        let found = self.directory.ldap.group(key(which)).await?.ok_or(PeopleError::NoSuchGroup)?;
         Ok(group(found))
     }
 
     async fn members(&self, which: &GroupRef, page: &PageRequest) -> Result<ListMembersResponse, PeopleError> {
         let (after, most) = page_range(page)?;
-        let listing = self.directory.members(key(which), &after, most).await?.ok_or(PeopleError::NoSuchGroup)?;
+        let listing = self.directory.ldap.members(key(which), &after, most).await?.ok_or(PeopleError::NoSuchGroup)?;
         let next_page_token = token_of(&listing);
         Ok(ListMembersResponse { members: listing.entries.iter().map(|user| listed(user)).collect(), next_page_token })
     }
@@ -123,7 +125,7 @@ impl UsersAdminApi for ReadOnly {
         self.authority.authorize(request.metadata())?;
         let ListUsersRequest { page_size, page_token, query } = request.into_inner();
         let (after, most) = page_range(&PageRequest { size: page_size, token: page_token }).map_err(refusal)?;
-        let listing = self.directory.list(&query, &after, most).await.map_err(|error| refusal(error.into()))?;
+        let listing = self.directory.ldap.list(&query, &after, most).await.map_err(|error| refusal(error.into()))?;
         let next_page_token = token_of(&listing);
         let users = listing.entries.iter().map(|user| listed(user)).collect();
         Ok(Response::new(ListUsersResponse { users, next_page_token }))
@@ -164,7 +166,8 @@ impl UsersAdminApi for ReadOnly {
         self.authority.authorize(request.metadata())?;
         let ListGroupsRequest { page_size, page_token, query } = request.into_inner();
         let (after, most) = page_range(&PageRequest { size: page_size, token: page_token }).map_err(refusal)?;
-        let listing = self.directory.list_groups(&query, &after, most).await.map_err(|error| refusal(error.into()))?;
+        let listing =
+            self.directory.ldap.list_groups(&query, &after, most).await.map_err(|error| refusal(error.into()))?;
         let next_page_token = token_of(&listing);
         let groups = listing.entries.into_iter().map(|found| convert::group(group(found))).collect();
         Ok(Response::new(ListGroupsResponse { groups, next_page_token }))
@@ -190,6 +193,11 @@ impl UsersAdminApi for ReadOnly {
         &self,
         request: Request<NotePasswordChangeRequest>,
     ) -> GrpcResult<NotePasswordChangeResponse> {
-        self.refuse(request.metadata())
+        let caller = self.authority.authorize(request.metadata())?;
+        let (opaque_id, at) = convert::password_change(request.into_inner()).map_err(refusal)?;
+        let id = UserId { opaque_id, ..UserId::default() };
+        let outcome = self.directory.note(&id, at).await;
+        audited("user.note_password_change", &caller.user.id.opaque_id, outcome, |()| id.opaque_id)?;
+        Ok(Response::new(NotePasswordChangeResponse {}))
     }
 }

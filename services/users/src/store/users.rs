@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use authn::{Login, UserStatus};
+use authn::{Login, UserStatus, role};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbErr, QueryResult,
     sea_query::{Condition, Expr, ExprTrait, IntoCondition, Order, Query, SelectStatement, SimpleExpr, UnionType},
@@ -55,7 +55,7 @@ impl UserStore {
     /// Changes a user, at the time `now` in seconds since the Unix epoch; returns the user after the change.
     pub(crate) async fn change(&self, id: &str, change: &Change, now: i64) -> Result<Person, PeopleError> {
         let changed = self.database.run(|| self.change_once(id, change, now)).await.map_err(taken)?;
-        changed.ok_or(PeopleError::NoSuchPerson)?.map_err(PeopleError::Taken)
+        changed.ok_or(PeopleError::NoSuchPerson)?
     }
 
     /// Notes when the password of a user was changed, unless a later change is noted already. One that lies in the future of `now`,
@@ -81,12 +81,23 @@ impl UserStore {
     }
 
     /// Removes a user from all groups and altogether.
-    pub(crate) async fn remove(&self, id: &str) -> Result<(), PeopleError> {
-        // roles and memberships go with it: their foreign keys cascade
-        match self.delete("people", Expr::col("id").eq(id)).await? {
-            0 => Err(PeopleError::NoSuchPerson),
-            _ => Ok(()),
+    pub(crate) async fn remove(&self, id: &str, author: Author) -> Result<(), PeopleError> {
+        self.database.run(|| self.remove_once(id, author)).await?
+    }
+
+    async fn remove_once(&self, id: &str, author: Author) -> Result<Result<(), PeopleError>, StoreError> {
+        let transaction = self.database.begin_serializable().await?;
+        let Some(person) = read(&transaction, &at_most_two(Expr::col("id").eq(id))).await?.pop() else {
+            return Ok(Err(PeopleError::NoSuchPerson));
+        };
+        if author == Author::Administrator && is_administrator(&person) && !has_other(&transaction, &person).await? {
+            return Ok(Err(PeopleError::LastAdministrator));
         }
+        // roles and memberships go with it: their foreign keys cascade
+        let delete = Query::delete().from_table("people").and_where(Expr::col("id").eq(id)).take();
+        transaction.execute(&delete).await?;
+        transaction.commit().await?;
+        Ok(Ok(()))
     }
 
     pub(super) async fn read(&self, query: SelectStatement) -> Result<Vec<Person>, PeopleError> {
@@ -95,7 +106,7 @@ impl UserStore {
 
     /// Adds a person. Returns which name belongs to another person if an issuer gives it; then nothing is added.
     async fn add_once(&self, person: &Person, author: Author) -> Result<Option<&'static str>, StoreError> {
-        let transaction = self.begin(author).await?;
+        let transaction = self.begin(author == Author::Issuer).await?;
         if author == Author::Issuer
             && let Some(what) = others(&transaction, person).await?
         {
@@ -113,27 +124,33 @@ impl UserStore {
         Ok(None)
     }
 
-    /// What an issuer writes depends on what was read: of two who take each other's name at the same time only one may succeed.
-    async fn begin(&self, author: Author) -> Result<DatabaseTransaction, StoreError> {
-        match author {
-            Author::Administrator => self.database.begin_write().await,
-            Author::Issuer => self.database.begin_serializable().await,
-        }
+    /// What an issuer writes depends on what was read: of two who take each other's name at the same time only one may succeed. So does
+    /// what takes away an administrator.
+    async fn begin(&self, depends_on_others: bool) -> Result<DatabaseTransaction, StoreError> {
+        if depends_on_others { self.database.begin_serializable().await } else { self.database.begin_write().await }
     }
 
-    /// Changes a person; `None` if there is no such person. The inner error is which name belongs to another person if an issuer gives it.
+    /// Changes a person; `None` if there is no such person. The inner error is that a name belongs to another person if an issuer gives
+    /// it, or that an administrator takes away the last one.
     async fn change_once(
         &self,
         id: &str,
         change: &Change,
         now: i64,
-    ) -> Result<Option<Result<Person, &'static str>>, StoreError> {
-        let transaction = self.begin(change.author).await?;
+    ) -> Result<Option<Result<Person, PeopleError>>, StoreError> {
+        let may_take_away =
+            change.author == Author::Administrator && (change.status.is_some() || change.roles.is_some());
+        let transaction = self.begin(change.author == Author::Issuer || may_take_away).await?;
         // on PostgreSQL the lock makes a second change wait until it sees this one
         let query = people().and_where(Expr::col("id").eq(id)).lock_exclusive().take();
         let Some(mut person) = read(&transaction, &query).await?.pop() else { return Ok(None) };
         let before = NameColumn::ALL.map(|column| column.of(&person).to_owned());
+        let was_administrator = is_administrator(&person);
         apply(change, &mut person);
+        if may_take_away && was_administrator && !is_administrator(&person) && !has_other(&transaction, &person).await?
+        {
+            return Ok(Some(Err(PeopleError::LastAdministrator)));
+        }
         person.updated = now;
         let changed: Vec<_> =
             NameColumn::ALL.into_iter().zip(before).filter(|(column, before)| column.of(&person) != before).collect();
@@ -142,7 +159,7 @@ impl UserStore {
             && renames
             && let Some(what) = others(&transaction, &person).await?
         {
-            return Ok(Some(Err(what)));
+            return Ok(Some(Err(PeopleError::Taken(what))));
         }
         let mut values = attributes(&person);
         // what stays as it is may be a variant of another user's, from before names were prepared
@@ -245,6 +262,29 @@ async fn others(connection: &impl ConnectionTrait, person: &Person) -> Result<Op
         }
     }
     Ok(None)
+}
+
+/// Whether a person may sign in as an administrator.
+fn is_administrator(person: &Person) -> bool {
+    person.status != UserStatus::Blocked && person.roles.iter().any(|role| role == role::ADMIN)
+}
+
+/// Whether there is another administrator than this one.
+async fn has_other(connection: &impl ConnectionTrait, person: &Person) -> Result<bool, StoreError> {
+    let administrators = Query::select()
+        .column("user_id")
+        .from("roles")
+        .and_where(Expr::col("role_id").eq(role::ADMIN))
+        .and_where(Expr::col("user_id").ne(person.id.as_str()))
+        .take();
+    let active = Query::select()
+        .column("id")
+        .from("people")
+        .and_where(Expr::col("id").in_subquery(administrators))
+        .and_where(Expr::col("status").ne(UserStatus::Blocked as i32))
+        .limit(1)
+        .take();
+    Ok(connection.query_one(&active).await?.is_some())
 }
 
 async fn add_roles(connection: &impl ConnectionTrait, person: &Person) -> Result<(), StoreError> {

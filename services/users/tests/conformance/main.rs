@@ -6,11 +6,11 @@ mod tables;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use authn::{Claim, Directory, DirectoryError, Filter, Groups, User, UserId, UserStatus, UserType};
+use authn::{Claim, Directory, DirectoryError, Filter, Groups, User, UserId, UserStatus, UserType, role};
 use status::Kind;
 use store::testing::{self, Cluster, TestDatabase};
 use tokio::task::JoinSet;
-use users::{Change, GroupRef, NewPerson, PageRequest, Person};
+use users::{Author, Change, GroupRef, NewPerson, PageRequest, PeopleError, Person};
 
 use names::{
     confusable_names_are_not_created, login_finds_its_user_in_every_form,
@@ -47,6 +47,7 @@ async fn suite<F: Future<Output = TestDatabase>>(databases: impl Fn() -> F) {
     changes_are_seen_at_once(&fresh().await).await;
     a_changed_password_is_known_at_once(&fresh().await).await;
     deleting_leaves_nothing(&fresh().await).await;
+    last_administrator_stays(&fresh().await).await;
     pages_list_each_user_once(&fresh().await).await;
     it_is_all_there_after_a_restart(fresh().await).await;
     confusable_names_are_not_created(&fresh().await).await;
@@ -303,17 +304,49 @@ async fn deleting_leaves_nothing(tables: &Tables) {
     administration.create_group("physics", None, None).await.unwrap();
     administration.add_member(&which("physics"), &who("marie")).await.unwrap();
     tables.by_username("marie").await.unwrap();
-    administration.delete_person(&who("marie")).await.unwrap();
+    administration.delete_person(&who("marie"), Author::Administrator).await.unwrap();
     for gone in [Claim::Username("marie".to_owned()), Claim::UserId(first.id.clone())] {
         assert_eq!(tables.by(gone).await.unwrap_err().kind(), Kind::NotFound);
     }
     assert_eq!(administration.group(&which("physics")).await.unwrap().member_count, 0);
-    assert_eq!(administration.delete_person(&who("marie")).await.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(
+        administration.delete_person(&who("marie"), Author::Administrator).await.unwrap_err().kind(),
+        Kind::NotFound
+    );
     // a new account of the same name is another user and inherits nothing from the first
     let second = NewPerson { id: Some(first.id), ..named("marie") };
     administration.create_person(second).await.unwrap();
     let user = tables.by_username("marie").await.unwrap();
     assert!(user.groups.is_empty() && user.roles.is_empty());
+}
+
+/// `docs/security-requirements.md#n9`
+async fn last_administrator_stays(tables: &Tables) {
+    let administration = tables.administration();
+    let admin = |name: &str| NewPerson { roles: vec!["admin".to_owned()], ..named(name) };
+    administration.create_person(admin("ada")).await.unwrap();
+    administration.create_person(admin("bob")).await.unwrap();
+    let disable = |author| Change { status: Some(UserStatus::Blocked), author, ..Change::default() };
+    let demote = |author| Change { roles: Some(vec!["user".to_owned()]), author, ..Change::default() };
+    // both at the same time: one of them is too late
+    let (ada, bob) = (who("ada"), who("bob"));
+    let (one, two) = tokio::join!(
+        administration.update_person(&ada, disable(Author::Administrator)),
+        administration.update_person(&bob, demote(Author::Administrator)),
+    );
+    let refused = [one, two].into_iter().filter_map(Result::err).map(|error| error.kind()).collect::<Vec<_>>();
+    assert_eq!(refused, [Kind::FailedPrecondition]);
+    let is_left =
+        |person: &Person| person.status == UserStatus::Active && !person.roles.contains(&role::USER.to_owned());
+    let last = if is_left(&administration.person(&ada).await.unwrap()) { ada } else { bob };
+    for change in [disable(Author::Administrator), demote(Author::Administrator)] {
+        assert!(matches!(administration.update_person(&last, change).await, Err(PeopleError::LastAdministrator)));
+    }
+    let kept = administration.delete_person(&last, Author::Administrator).await;
+    assert!(matches!(kept, Err(PeopleError::LastAdministrator)));
+    let renamed = Change { display_name: Some("Root".to_owned()), ..Change::default() };
+    administration.update_person(&last, renamed).await.expect("everything else may be changed");
+    administration.update_person(&last, disable(Author::Operator)).await.expect("the operator may");
 }
 
 async fn pages_list_each_user_once(tables: &Tables) {
@@ -330,7 +363,7 @@ async fn pages_list_each_user_once(tables: &Tables) {
         // one who comes before the page and one of it who goes: neither shifts the others
         tables.create(&format!("Early{}", met.len())).await;
         if met.len() == 3 {
-            administration.delete_person(&who("person1")).await.unwrap();
+            administration.delete_person(&who("person1"), Author::Administrator).await.unwrap();
         }
         let Some(next) = found.next else { break };
         page.token = next;

@@ -22,6 +22,10 @@ pub struct Options {
     pub unlimited_in_pages: bool,
     /// How many groups Einstein is a member of in addition to those of the tree.
     pub groups: u32,
+    /// Whether users may change their own passwords.
+    pub self_write: bool,
+    /// The lines of the entry with the password policy for all users, such as `pwdInHistory: 3`; none if empty.
+    pub password_policy: &'static str,
 }
 
 /// A running server; it ends when this is dropped.
@@ -189,7 +193,7 @@ fn prepare(folder: &Path, options: Options) {
     certificates(&write);
     write("doorward.schema", tree::SCHEMA);
     write("slapd.conf", &configuration(folder, options));
-    write("tree.ldif", &tree::ldif(options.groups));
+    write("tree.ldif", &tree::ldif(options.groups, options.password_policy));
     let slapadd = find("slapadd").expect("slapadd comes with slapd");
     let output = Command::new(slapadd)
         .arg("-f")
@@ -227,12 +231,22 @@ fn configuration(folder: &Path, options: Options) -> String {
     let includes: String =
         ["core", "cosine", "inetorgperson", "nis"].map(|name| format!("include {schemas}/{name}.schema\n")).concat();
     let folder = folder.display();
+    let (module, overlay) = match options.password_policy {
+        "" => ("", String::new()),
+        // without modules it is built in
+        _ => (
+            if modules.is_empty() { "" } else { "moduleload ppolicy\n" },
+            format!("overlay ppolicy\nppolicy_default \"{}\"\n", tree::POLICY),
+        ),
+    };
+    let of_self = if options.self_write { "by self write " } else { "" };
     format!(
-        "{includes}include {folder}/doorward.schema\n{modules}\
+        "{includes}include {folder}/doorward.schema\n{modules}{module}\
          pidfile {folder}/pid\n\
          TLSCACertificateFile {folder}/ca.pem\nTLSCertificateFile {folder}/cert.pem\nTLSCertificateKeyFile {folder}/key.pem\n\
          database mdb\nmaxsize 16777216\nsuffix \"{BASE}\"\nrootdn \"cn=admin,{BASE}\"\ndirectory {folder}/db\n{limit}\
-         access to attrs=userPassword by anonymous auth by * none\n\
-         access to * by dn.exact=\"{BIND_DN}\" read by anonymous auth by * none\n"
+         access to attrs=userPassword {of_self}by anonymous auth by * none\n\
+         access to * by dn.exact=\"{BIND_DN}\" read by anonymous auth by * none\n\
+         {overlay}"
     )
 }

@@ -11,6 +11,8 @@ pub const BASE: &str = "dc=example,dc=org";
 pub const BIND_DN: &str = "cn=doorward,ou=services,dc=example,dc=org";
 /// That one's password.
 pub const BIND_PASSWORD: &str = "a-service-password-of-the-test-server";
+/// The entry with the password policy, where there is one.
+pub(super) const POLICY: &str = "cn=policy,ou=services,dc=example,dc=org";
 /// The group of disabled people; Richard is in it.
 pub const DISABLED_GROUP: &str = "cn=DisabledUsersGroup,ou=groups,dc=example,dc=org";
 /// The identifier of the group of physicists: all users but Lise and the guest.
@@ -163,8 +165,8 @@ impl Person {
     }
 }
 
-/// The whole tree (RFC 2849), with so many more groups of Einstein alone.
-pub(super) fn ldif(groups: u32) -> String {
+/// The whole tree (RFC 2849), with so many more groups of Einstein alone, and a password policy with these lines.
+pub(super) fn ldif(groups: u32, password_policy: &str) -> String {
     let mut text = format!("dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\no: Example\ndc: example\n\n");
     for unit in ["ou=services", "ou=people", "ou=radium,ou=people", "ou=groups"] {
         let name = unit.trim_start_matches("ou=").split(',').next().unwrap_or_default();
@@ -174,6 +176,13 @@ pub(super) fn ldif(groups: u32) -> String {
         text,
         "dn: {BIND_DN}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: doorward\nuserPassword: {BIND_PASSWORD}\n\n"
     );
+    if !password_policy.is_empty() {
+        let _ = write!(
+            text,
+            "dn: {POLICY}\nobjectClass: organizationalRole\nobjectClass: pwdPolicy\ncn: policy\npwdAttribute: userPassword\n\
+             {password_policy}\n\n"
+        );
+    }
     text.extend(EVERYBODY.iter().map(Person::ldif));
     let physicists = [EINSTEIN, MARIE, RICHARD, OHARA].map(|person| person.dn());
     text.push_str(&group(&format!("cn=physics-lovers,ou=groups,{BASE}"), PHYSICS, &physicists));

@@ -1,14 +1,14 @@
 //! Everything that must be bound before anything is built.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::StartError;
 use crate::server::Listener;
 use crate::service::Listeners;
 use crate::serving::Socket;
 use crate::tls::{ServerFiles, ServerTls, TlsError};
-use crate::{Clock, Context};
+use crate::{Clock, Context, ListenerKind};
 use config::{Environment, ListenAddr};
 
 /// The operator's word that requests may travel over a network in plain text.
@@ -50,6 +50,13 @@ impl Sockets {
             // never in plain text
             mtls: bind(mtls, mtls_tls, "OCIS_MTLS_CERTIFICATE", false).await?,
         })
+    }
+
+    /// The TLS of the listeners that have it.
+    pub(super) fn tls(&self) -> impl Iterator<Item = (ListenerKind, Weak<ServerTls>)> {
+        let kinds =
+            [(ListenerKind::Grpc, &self.grpc), (ListenerKind::Http, &self.http), (ListenerKind::Mtls, &self.mtls)];
+        kinds.into_iter().filter_map(|(kind, socket)| Some((kind, Arc::downgrade(socket.as_ref()?.tls.as_ref()?))))
     }
 
     pub(super) fn addrs(&self) -> Addrs {

@@ -36,6 +36,17 @@ async fn serves_grpc_health_and_the_debug_server() {
 }
 
 #[tokio::test]
+async fn service_is_among_those_of_its_process_until_it_ends() {
+    let (context, checks) = (context(), vec![Check::new("database", async || Err("refused".into()))]);
+    let running = Sections::default().serve(App { checks, ..echoing() }, &context).await.expect("starts");
+    let health = context.running.health().await;
+    let [echo] = &*health else { panic!("{health:?}") };
+    assert_eq!((echo.name, &*echo.failing, &*echo.certificates), ("echo", &["database"][..], &[][..]));
+    running.stop().await;
+    assert!(context.running.health().await.is_empty());
+}
+
+#[tokio::test]
 async fn metrics_are_guarded_by_the_token() {
     let mut sections = Sections::default();
     sections.debug.token = Secret::from("a-debug-token");

@@ -128,3 +128,18 @@ fn check_reads_certificates_and_returns_those_that_are_not_valid() {
     let temporary = GrpcTls { enabled: true, cert: None, key: None, client_ca: None };
     assert!(ServerFiles::of_grpc(&temporary).expect("TLS is enabled").check(now()).expect("has no files").is_none());
 }
+
+#[test]
+fn validity_is_that_of_the_own_certificate_and_a_temporary_one_has_none() {
+    let authority = Authority::new();
+    let tls = ServerTls::new(files(&authority), Clock::manual(now())).expect("reads");
+    let (from, until) = tls.validity().expect("a certificate");
+    assert!(from <= now() && now() <= until);
+    authority.sign_for("server", "localhost", (2029, 2031));
+    tls.reload(true);
+    let replaced = tls.validity().expect("a certificate");
+    assert!(replaced != (from, until) && replaced.0 <= now() && now() <= replaced.1);
+    let temporary = GrpcTls { enabled: true, cert: None, key: None, client_ca: None };
+    let temporary = ServerFiles::of_grpc(&temporary).expect("TLS is enabled");
+    assert_eq!(ServerTls::new(temporary, Clock::manual(now())).expect("is made").validity(), None);
+}

@@ -30,6 +30,11 @@ impl Dated {
         Ok(Self { variable, file: file.into(), certificates })
     }
 
+    /// The first and the last moment of the first certificate; `None` if it cannot be read.
+    pub(super) fn validity(&self) -> Option<(SystemTime, SystemTime)> {
+        self.certificates.first().map(Certificate::validity)
+    }
+
     fn check(&self, now: SystemTime) -> Result<(), TlsError> {
         // what cannot be read here, the TLS library judges
         if self.certificates.is_empty() || self.certificates.iter().any(|one| one.is_valid_at(now)) {

@@ -335,7 +335,7 @@ fn only_an_active_administrator_with_full_access_administers() {
         let token = Minter::new(ring(), Duration::from_mins(5), true).mint(at(NOW), &answer).unwrap();
         match token::authorize_admin(&verifier(), at(NOW), &metadata(&[&token])) {
             Ok(_) => true,
-            Err(TokenError::NotAdministrator) => false,
+            Err(TokenError::NotAdministrator | TokenError::Program) => false,
             Err(error) => panic!("{error:?}"),
         }
     };
@@ -344,6 +344,13 @@ fn only_an_active_administrator_with_full_access_administers() {
     assert!(!allowed(|answer| Arc::make_mut(&mut answer.user).roles = vec![role::USER.to_owned()]));
     assert!(!allowed(|answer| Arc::make_mut(&mut answer.user).status = authn::UserStatus::Blocked));
     assert!(!allowed(|answer| answer.scopes = Arc::default()));
+    // `docs/security-requirements.md#s7`
+    assert!(!allowed(|answer| answer.actor = Some("backup".to_owned())));
+    assert!(!allowed(|answer| answer.amr = authn::amr::APP.into()));
+    assert!(!allowed(|answer| answer.amr = authn::amr::OIDC_CLIENT.into()));
+    assert!(!allowed(|answer| answer.amr = authn::amr::MACHINE.into()));
+    assert!(!allowed(|answer| answer.amr = authn::amr::SERVICE.into()));
+    assert!(!allowed(|answer| answer.amr = "".into()), "a kind of credential that is not known");
     assert!(matches!(token::authorize_admin(&verifier(), at(NOW), &MetadataMap::new()), Err(TokenError::Missing)));
 }
 

@@ -29,7 +29,7 @@ async function createUser(page) {
 }
 
 async function look(page) {
-  for (const name of ['users', 'groups', 'tokens', 'clients', 'keys', 'sessions', 'audit']) {
+  for (const name of ['users', 'groups', 'tokens', 'clients', 'service-accounts', 'keys', 'sessions', 'audit', 'health']) {
     await page.goto(`${ADMIN}/${name}`);
     await inspect(page, `admin-${name}`);
   }
@@ -75,6 +75,31 @@ async function manageClient(page) {
   console.log('managed a client and a key');
 }
 
+/** Adds a service account, gives it another secret, and removes the first one. */
+async function manageServiceAccount(page) {
+  await page.goto(`${ADMIN}/service-accounts/new`);
+  await inspect(page, 'admin-new-service-account');
+  await page.fill('input[name=id]', 'backup');
+  await page.getByRole('button', { name: 'Add service account' }).click();
+  const first = await page.locator('code#secret').innerText();
+  await inspect(page, 'admin-service-account-secret');
+  await page.getByRole('link', { name: 'Show the service account' }).click();
+  await inspect(page, 'admin-service-account');
+  assert.ok(!(await page.content()).includes(first), 'the secret is shown once');
+  await page.goto(`${ADMIN}/service-accounts/of/backup/secret`);
+  await inspect(page, 'admin-service-account-add-secret');
+  await page.getByRole('button', { name: 'Add a secret' }).click();
+  assert.notEqual(await page.locator('code#secret').innerText(), first);
+  await page.getByRole('link', { name: 'Show the service account' }).click();
+  assert.equal(await page.getByRole('link', { name: /^Remove the secret/ }).count(), 2);
+  await page.getByRole('link', { name: /^Remove the secret/ }).first().click();
+  await inspect(page, 'admin-service-account-remove-secret');
+  await page.locator('main form[method=post] button[type=submit]').click();
+  await page.getByRole('status').waitFor();
+  assert.equal(await page.getByRole('link', { name: /^Remove the secret/ }).count(), 1);
+  console.log('managed a service account');
+}
+
 /** Disables a user; returns when the page has said so. */
 async function disable(page, login) {
   await page.goto(`${ADMIN}/users?q=${login}`);
@@ -98,6 +123,7 @@ await withBrowser({}, async (browser) => {
   await createUser(page);
   await look(page);
   await manageClient(page);
+  await manageServiceAccount(page);
   await disable(page, USER);
   const begun = Date.now();
   await user.goto(`${SITE}/account`);

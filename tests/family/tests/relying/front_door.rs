@@ -45,11 +45,17 @@ async fn user_of_the_quickstart_changes_how_to_sign_in_in_chromium() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn administrator_of_the_quickstart_manages_users_in_chromium() {
-    walk_as("admin", "administration", &[], 5).await;
+async fn user_who_forgot_the_password_sets_another_one_in_chromium() {
+    let settings = [("IDP_MAIL_TRANSPORT", "file:{folder}/mail"), ("OCIS_SMTP_SENDER", "Cloud <noreply@example.org>")];
+    walk("mail", &settings, 3).await;
 }
 
-/// Starts the quick start with these settings more, and runs a script as einstein, which prints so many lines.
+#[tokio::test(flavor = "multi_thread")]
+async fn administrator_of_the_quickstart_manages_users_in_chromium() {
+    walk_as("admin", "administration", &[], 6).await;
+}
+
+/// Starts the quick start with these settings more, in which `{folder}` is a folder of its own, and runs a script as einstein, which prints so many lines.
 async fn walk(script: &str, settings: &[(&str, &str)], printed: usize) {
     walk_as("einstein", script, settings, printed).await;
 }
@@ -60,12 +66,14 @@ async fn walk_as(login: &str, script: &str, settings: &[(&str, &str)], printed: 
         return;
     }
     let layout = Layout::new(&format!("process-{script}"), false);
+    let folder = layout.folder().display().to_string();
+    let settings = settings.iter().map(|(name, value)| (*name, value.replace("{folder}", &folder)));
     let mut command = Command::new(binary("doorward"));
     command
         .arg("quickstart")
         .env_clear()
         .envs(variables(&layout))
-        .envs(settings.iter().copied())
+        .envs(settings)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     let mut quickstart = Quickstart(command.spawn().expect("it starts"));
@@ -89,6 +97,7 @@ async fn walk_as(login: &str, script: &str, settings: &[(&str, &str)], printed: 
         ("USER", "marie".to_owned()),
         ("USER_PASSWORD", passwords["marie"].clone()),
         ("SCREENSHOTS", screenshots),
+        ("MAIL", format!("{folder}/mail")),
     ]);
     let done = run("node".into(), &format!("{script}.mjs"), &environment).await;
     assert_eq!(done.lines().count(), printed, "{done}");

@@ -38,6 +38,14 @@ await withBrowser({}, async (browser) => {
   const [here, elsewhere] = [await signedIn(browser), await signedIn(browser)];
   await here.goto(`${SITE}/.well-known/change-password`);
   await here.waitForURL(`${SITE}/account/password`);
+  // while it is typed
+  const judgement = here.locator('.judgement');
+  await here.locator('input[autocomplete=new-password]').first().pressSequentially('aaaaaaaaaaaaaaaa');
+  await here.locator('meter.strength:visible').waitFor();
+  await judgement.getByText(/repetition/).waitFor();
+  await inspect(here, 'password-judged');
+  await here.locator('input[autocomplete=new-password]').first().fill(NEXT);
+  await judgement.getByText(/repetition/).waitFor({ state: 'detached' });
   await change(here, 'password1234567');
   await here.getByRole('alert').waitFor();
   await inspect(here, 'password-refused');

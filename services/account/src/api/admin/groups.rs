@@ -192,6 +192,8 @@ async fn show(administrator: Administrator, Id(id): Id) -> Result<Json<Group>, P
 }
 
 /// Gives a group another name.
+///
+/// Needs a recent sign-in.
 #[utoipa::path(
     patch,
     path = "/admin/api/v1/groups/{id}",
@@ -214,6 +216,7 @@ async fn rename(
     Id(id): Id,
     Members(change): Members<GroupChange>,
 ) -> Result<Json<Group>, Problem> {
+    administrator.recent_sign_in().await?;
     let request = RenameGroupRequest { group: Some(with_id(&id)), name: change.name };
     users(&administrator)?.rename_group(administrator.0.on_behalf().call(request)).await?;
     Ok(Json(group(&administrator, &id).await?))
@@ -264,7 +267,7 @@ async fn list_members(
 
 /// Adds a user to a group.
 ///
-/// A user who is a member stays one.
+/// Needs a recent sign-in. A user who is a member stays one.
 #[utoipa::path(
     post,
     path = "/admin/api/v1/groups/{id}/members",
@@ -279,6 +282,7 @@ async fn add_member(
     Id(id): Id,
     Members(new): Members<NewMember>,
 ) -> Result<StatusCode, Problem> {
+    administrator.recent_sign_in().await?;
     let request = AddMemberRequest { group: Some(with_id(&id)), user: Some(new.user()?) };
     users(&administrator)?.add_member(administrator.0.on_behalf().call(request)).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -286,7 +290,7 @@ async fn add_member(
 
 /// Removes a user from a group.
 ///
-/// A user who is no member stays none.
+/// Needs a recent sign-in. A user who is no member stays none.
 #[utoipa::path(
     delete,
     path = "/admin/api/v1/groups/{id}/members/{user_id}",
@@ -299,6 +303,7 @@ async fn add_member(
     responses((status = 204, description = "The user is no member."))
 )]
 async fn remove_member(administrator: Administrator, Ids(id, user_id): Ids) -> Result<StatusCode, Problem> {
+    administrator.recent_sign_in().await?;
     let request = RemoveMemberRequest { group: Some(with_id(&id)), user: Some(by_id(&user_id)) };
     users(&administrator)?.remove_member(administrator.0.on_behalf().call(request)).await?;
     Ok(StatusCode::NO_CONTENT)

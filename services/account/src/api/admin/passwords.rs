@@ -71,7 +71,7 @@ async fn set(
 
 /// Removes the password of a user.
 ///
-/// Needs a recent sign-in.
+/// Needs a recent sign-in. Administrators cannot remove their own.
 #[utoipa::path(
     delete,
     path = "/admin/api/v1/users/{id}/password",
@@ -82,6 +82,9 @@ async fn set(
 )]
 async fn remove(administrator: Administrator, Id(id): Id) -> Result<StatusCode, Problem> {
     has_passwords(&administrator)?;
+    if administrator.is_own(&id) {
+        return Err(Problem::own_account());
+    }
     administrator.recent_sign_in().await?;
     administrator.0.state.administration.remove_password(&administrator.0.on_behalf(), &id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -89,7 +92,7 @@ async fn remove(administrator: Administrator, Id(id): Id) -> Result<StatusCode, 
 
 /// Removes the second factors of a user.
 ///
-/// Needs a recent sign-in.
+/// Needs a recent sign-in. Administrators cannot remove their own.
 #[utoipa::path(
     delete,
     path = "/admin/api/v1/users/{id}/second-factors",
@@ -101,6 +104,9 @@ async fn remove(administrator: Administrator, Id(id): Id) -> Result<StatusCode, 
 async fn reset_factors(administrator: Administrator, Id(id): Id) -> Result<StatusCode, Problem> {
     if administrator.0.state.administration.factors.is_none() {
         return Err(Problem::without("idp"));
+    }
+    if administrator.is_own(&id) {
+        return Err(Problem::own_account());
     }
     administrator.recent_sign_in().await?;
     administrator.0.state.administration.reset_factors(&administrator.0.on_behalf(), &id).await?;

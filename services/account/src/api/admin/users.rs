@@ -154,7 +154,7 @@ struct UserChange {
 impl UserChange {
     /// Whether it gives or takes access, which needs a recent sign-in.
     fn is_about_access(&self) -> bool {
-        self.status.is_some() || self.roles.is_some()
+        self.status.is_some() || self.roles.is_some() || self.mail.is_some()
     }
 
     /// Whether administrators who do it to themselves may leave no other one.
@@ -268,7 +268,7 @@ async fn show(administrator: Administrator, Id(id): Id) -> Result<Json<User>, Pr
 
 /// Changes a user.
 ///
-/// Needs a recent sign-in if it changes the status or the roles. Administrators cannot disable themselves or give up their own role.
+/// Needs a recent sign-in if it changes the status, the roles or the mail address. Administrators cannot disable themselves or give up their own role.
 #[utoipa::path(
     patch,
     path = "/admin/api/v1/users/{id}",
@@ -296,7 +296,7 @@ async fn change(
 
 /// Deletes a user.
 ///
-/// The sessions end. Needs a recent sign-in. Administrators cannot delete themselves.
+/// The password, the second factors and the app tokens are removed, and the sessions end. If a service does not answer, repeat the request. Needs a recent sign-in. Administrators cannot delete themselves.
 #[utoipa::path(
     delete,
     path = "/admin/api/v1/users/{id}",

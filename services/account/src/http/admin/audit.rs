@@ -37,7 +37,18 @@ const PAGE: u32 = 50;
 /// The longest token of a page that is read, in bytes.
 const MAX_PAGE_TOKEN: usize = 128;
 /// The outcomes that the filter offers.
-const OUTCOMES: [&str; 4] = ["success", "failure", "done", "refused"];
+const OUTCOMES: [&str; 10] = [
+    "success",
+    "failure",
+    "no_password",
+    "second_factor_required",
+    "throttled",
+    "done",
+    "refused",
+    "begun",
+    "cancelled",
+    "taken_back",
+];
 
 /// The pages. Without idp they answer 404.
 pub(super) fn router() -> Router<AccountState> {

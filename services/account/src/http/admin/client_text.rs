@@ -35,6 +35,8 @@ pub(super) struct ClientText {
     pub(super) added: &'static str,
     pub(super) registered: &'static str,
     pub(super) read_only: &'static str,
+    /// The warning on the page of the edge's own client.
+    pub(super) edge_client: &'static str,
     /// What an application is.
     pub(super) kind: &'static str,
     pub(super) kind_web: &'static str,
@@ -69,6 +71,8 @@ pub(super) struct ClientText {
     pub(super) copy: &'static str,
     pub(super) copied: &'static str,
     pub(super) issuer: &'static str,
+    /// The URL of the metadata of the issuer.
+    pub(super) discovery_url: &'static str,
     pub(super) without_secret: &'static str,
     /// The link to the client.
     pub(super) to_client: &'static str,
@@ -88,6 +92,8 @@ pub(super) struct ClientText {
     pub(super) state_retired: &'static str,
     pub(super) state_over: &'static str,
     pub(super) signs_from: &'static str,
+    /// Until when what a retired key has signed is valid.
+    pub(super) valid_until: &'static str,
     /// The link for a new key of an algorithm.
     pub(super) rotate: Phrase,
     pub(super) rotate_means: &'static str,
@@ -100,5 +106,7 @@ pub(super) struct ClientText {
     /// The link, the title of the page and the button.
     pub(super) retire: &'static str,
     pub(super) retire_means: &'static str,
+    /// The same for a key that does not sign yet.
+    pub(super) retire_next_means: &'static str,
     pub(super) key_retired: &'static str,
 }

@@ -14,7 +14,8 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::get;
 use proto::doorward::idp::v1::idp_admin_api_client::IdpAdminApiClient;
-use proto::doorward::idp::v1::{Client, ClientSource, GetClientRequest};
+use proto::doorward::idp::v1::{Client, ClientSource, GetClientRequest, GetIssuersRequest, Issuer};
+use serde_json::{Map, Value};
 use status::Kind;
 use tonic::Status;
 
@@ -87,14 +88,26 @@ impl ClientAdministrator {
         }
     }
 
+    /// The issuers of the provider. None if idp does not name them: the page of a secret is shown this once, also without them.
+    async fn issuers(&mut self) -> Vec<Issuer> {
+        let request = self.administrator.signed_in.on_behalf().call(GetIssuersRequest {});
+        match self.api.get_issuers(request).await {
+            Ok(response) => response.into_inner().issuers,
+            Err(status) => {
+                tracing::warn!(%status, "idp does not name its issuers, and the page of a client is shown without them");
+                Vec::new()
+            }
+        }
+    }
+
     /// The URL of a page of this client.
     fn path_of(&self, id: &str, below: &str) -> String {
         self.administrator.path(&format!("{CLIENTS}/of/{}{below}", segment(id)))
     }
 }
 
-/// What idp says is wrong with a form; `None` if it has failed for another reason.
-fn problem(status: &Status) -> Option<String> {
+/// What a service says is wrong with a form; `None` if it has failed for another reason.
+pub(super) fn problem(status: &Status) -> Option<String> {
     let kind = Kind::from_grpc(status.code());
     let is_about_form = matches!(kind, Kind::InvalidArgument | Kind::AlreadyExists | Kind::FailedPrecondition);
     is_about_form.then(|| status.message().to_owned())
@@ -103,6 +116,17 @@ fn problem(status: &Status) -> Option<String> {
 /// Whether a client can be changed here.
 fn is_changeable(client: &Client) -> bool {
     matches!(client.source(), ClientSource::Added | ClientSource::Registered)
+}
+
+/// The metadata of a client.
+fn metadata_of(client: &Client) -> Map<String, Value> {
+    serde_json::from_str(&client.metadata).unwrap_or_default()
+}
+
+/// Whether a client authenticates with a secret, which is the default (RFC 7591 2): not if it is public, or has a key or certificate.
+fn has_secret(metadata: &Map<String, Value>) -> bool {
+    let method = metadata.get("token_endpoint_auth_method").and_then(Value::as_str);
+    method.is_none_or(|method| method.starts_with("client_secret_"))
 }
 
 /// What to call a client.

@@ -17,6 +17,8 @@ pub(super) struct Confirm<'a> {
     pub(super) name: &'a str,
     /// What it means.
     pub(super) means: &'static str,
+    /// What is done of it, if it was confirmed before and something has failed.
+    pub(super) unfinished: Option<String>,
     /// What has to be typed, if a click is not enough.
     pub(super) field: Option<Field>,
     pub(super) button: &'static str,

@@ -1,5 +1,7 @@
 //! The text fields of forms.
 
+use super::super::shown_value::hidden_name;
+
 /// A field of a form, as `admin_field.html` shows it.
 #[derive(Default)]
 pub(super) struct Field {
@@ -11,6 +13,8 @@ pub(super) struct Field {
     /// The type of the input; a text if empty.
     pub(super) input_type: &'static str,
     pub(super) is_required: bool,
+    /// What a form that changes a stored value shows of it.
+    pub(super) shown: Option<String>,
     pub(super) hint: Option<String>,
     /// What is wrong with what was entered.
     pub(super) errors: Vec<String>,
@@ -31,6 +35,17 @@ impl Field {
     #[must_use]
     pub(super) fn required(self) -> Self {
         Self { is_required: true, ..self }
+    }
+
+    /// The same field of a form that changes this stored value.
+    #[must_use]
+    pub(super) fn stored(self, value: &str) -> Self {
+        Self { shown: Some(value.to_owned()), ..self }
+    }
+
+    /// The name of the hidden field with what is shown.
+    pub(super) fn hidden_name(&self) -> String {
+        hidden_name(self.name)
     }
 
     /// The same field with what is wrong with it.

@@ -81,6 +81,8 @@ struct Row {
     state: &'static str,
     created: Option<LocalizedTime>,
     active: Option<LocalizedTime>,
+    /// Until when what it has signed is valid, if another key has replaced it.
+    valid_until: Option<LocalizedTime>,
     /// Where it is withdrawn; `None` if it is not valid any more.
     retire_path: Option<String>,
 }
@@ -125,6 +127,11 @@ impl Rotation {
     }
 }
 
+/// Whether what a key has signed or will sign is valid, so that it can be withdrawn.
+fn is_valid(key: &Key) -> bool {
+    key.state() != KeyState::Over
+}
+
 impl KeyAdministrator {
     fn texts(&self) -> &'static ClientText {
         client_text(self.administrator.context().language)
@@ -133,7 +140,6 @@ impl KeyAdministrator {
     fn row(&self, language: Language, key: &Key) -> Row {
         let texts = self.texts();
         let minute = |seconds| time(seconds).map(|time| LocalizedTime::minute(time, language));
-        let is_valid = key.state() != KeyState::Over;
         let path = || self.administrator.path(&with_query(RETIRE, &[("kid", &key.kid)]));
         Row {
             state: match key.state() {
@@ -144,10 +150,18 @@ impl KeyAdministrator {
             },
             created: minute(key.created),
             active: minute(key.active),
-            retire_path: is_valid.then(path),
+            // the end of a key that was withdrawn is its beginning, as nothing that it has signed is valid
+            valid_until: key.retired.filter(|end| *end > key.created).and_then(minute),
+            retire_path: is_valid(key).then(path),
             algorithm: key.algorithm.clone(),
             kid: key.kid.clone(),
         }
+    }
+
+    /// All keys, those of each algorithm together, the newest first.
+    async fn keys(&mut self) -> Result<Vec<Key>, Response> {
+        let listed = self.api.list_keys(self.administrator.signed_in.on_behalf().call(ListKeysRequest {})).await;
+        Ok(listed.map_err(|status| self.administrator.failure(&status))?.into_inner().keys)
     }
 
     fn new_key(&self, algorithm: &str, at_once: bool) -> NewKey {
@@ -173,6 +187,7 @@ impl KeyAdministrator {
             texts: administrator.texts(),
             name,
             means,
+            unfinished: None,
             field: None,
             button,
             is_danger: true,
@@ -191,8 +206,7 @@ impl KeyAdministrator {
 /// `GET /admin/keys`.
 async fn list(mut user: KeyAdministrator, RawQuery(query): RawQuery) -> Result<Response, Response> {
     let query = Parameters::of_query(query.as_deref()).map_err(|_| user.administrator.not_found())?;
-    let listed = user.api.list_keys(user.administrator.signed_in.on_behalf().call(ListKeysRequest {})).await;
-    let keys = listed.map_err(|status| user.administrator.failure(&status))?.into_inner().keys;
+    let keys = user.keys().await?;
     let (context, texts) = (user.administrator.context(), user.texts());
     let mut algorithms: Vec<&str> = keys.iter().map(|key| key.algorithm.as_str()).collect();
     algorithms.dedup();
@@ -246,13 +260,16 @@ fn retire_form(kid: &str) -> String {
 }
 
 /// `GET /admin/keys/retire`: asks for confirmation.
-async fn confirm_retire(user: KeyAdministrator, RawQuery(query): RawQuery) -> Result<Response, Response> {
+async fn confirm_retire(mut user: KeyAdministrator, RawQuery(query): RawQuery) -> Result<Response, Response> {
     let query = Parameters::of_query(query.as_deref()).map_err(|_| user.administrator.not_found())?;
     let kid = query.one("kid", MAX_NAME).ok().flatten().ok_or_else(|| user.administrator.not_found())?;
     let below = with_query(RETIRE, &[("kid", kid)]);
     user.administrator.recent_sign_in(&user.administrator.path(&below)).await?;
+    let key = user.keys().await?.into_iter().find(|key| key.kid == kid && is_valid(key));
+    let key = key.ok_or_else(|| user.administrator.not_found())?;
     let texts = user.texts();
-    Ok(user.confirmation(kid, (texts.retire, texts.retire_means, texts.retire), &retire_form(kid), &below))
+    let means = if key.state() == KeyState::Next { texts.retire_next_means } else { texts.retire_means };
+    Ok(user.confirmation(kid, (texts.retire, means, texts.retire), &retire_form(kid), &below))
 }
 
 /// `POST /admin/keys/retire`.

@@ -12,6 +12,7 @@ use proto::doorward::idp::v1::{
     account_user::Name,
 };
 use web::cookie::with_cookies;
+use web::csrf::Browser;
 use web::date::LocalizedTime;
 use web::form::Parameters;
 use web::response::see_other;
@@ -26,7 +27,7 @@ use super::account_administrator::AccountAdministrator;
 use super::administrator::Administrator;
 use super::confirm::Confirm;
 use super::link::with_query;
-use super::user_names::{UserNames, distinct, identifier};
+use super::user_names::{NamedUser, UserNames, distinct};
 use crate::config::ADMIN;
 use crate::state::AccountState;
 
@@ -38,8 +39,6 @@ const END: &str = "/sessions/end";
 const END_ALL: &str = "/sessions/end-all";
 /// The path of the form that signs all users out.
 pub(super) const END_EVERYONE: &str = "/sessions/end-everyone";
-/// The purpose of the form that ends one.
-const END_FORM: &str = "admin-end-session";
 /// How many a page shows.
 const PAGE: u32 = 50;
 /// The longest text of a parameter that is read, in bytes.
@@ -59,6 +58,8 @@ pub(super) fn router() -> Router<AccountState> {
 /// A session, as the list shows it.
 struct Row {
     id: String,
+    /// The token of the form that ends it.
+    csrf: String,
     user: String,
     /// The list of this user's sessions.
     user_path: String,
@@ -69,11 +70,12 @@ struct Row {
 }
 
 impl Row {
-    fn new(administrator: &Administrator, session: AccountSession, names: &UserNames) -> Self {
+    fn new(administrator: &Administrator, browser: &Browser, session: AccountSession, names: &UserNames) -> Self {
         let language = administrator.context().language;
         let minute = |seconds| time(seconds).map(|time| LocalizedTime::minute(time, language));
         let user = names.of(&session.user_id);
         Self {
+            csrf: administrator.signed_in.csrf(browser, &end_form(&session.id)),
             user_path: with_query(&administrator.path(SESSIONS), &[("user", &user)]),
             user,
             device: device_text::summary(&session.user_agent, access_words(language)),
@@ -94,9 +96,10 @@ struct List<'a> {
     words: &'static AccessWords,
     done: Option<&'static str>,
     user: &'a str,
+    /// Whether there is no such user.
+    is_nobody: bool,
     rows: Vec<Row>,
     next: Option<String>,
-    csrf: String,
     sessions_path: String,
     end_path: String,
     /// The page that ends all of the user whose sessions are listed.
@@ -116,14 +119,16 @@ async fn list(sessions: AccountAdministrator, RawQuery(query): RawQuery) -> Resu
     let query = Parameters::of_query(query.as_deref()).map_err(|_| administrator.not_found())?;
     let user = query.one("user", MAX_TEXT).map_err(|_| administrator.not_found())?.unwrap_or_default().trim();
     let after = query.one("after", MAX_TEXT).map_err(|_| administrator.not_found())?.unwrap_or_default();
-    let user_id = identifier(state, user).await;
-    let user_id = user_id.map_err(|error| administrator.failure(&status::grpc(error.kind(), error.to_string())))?;
-    let message =
-        ListUserSessionsRequest { user: user_id.clone().map(with_id), page_size: PAGE, page_token: after.to_owned() };
+    let searched = NamedUser::find(state, user).await;
+    let searched = searched.map_err(|error| administrator.failure(&status::grpc(error.kind(), error.to_string())))?;
+    let user_id = searched.id().map(str::to_owned);
+    let message = ListUserSessionsRequest { user: user_id.map(with_id), page_size: PAGE, page_token: after.to_owned() };
     let listed = sessions.api.clone().list_user_sessions(administrator.signed_in.on_behalf().call(message)).await;
     let listed = listed.map_err(|status| administrator.failure(&status))?.into_inner();
     let names = UserNames::find(state, distinct(listed.sessions.iter().map(|session| session.user_id.as_str()))).await;
     let sessions_path = administrator.path(SESSIONS);
+    // an identifier on a page behind the first one has rows before
+    let has_rows = !listed.sessions.is_empty() || !after.is_empty();
     let next = Some(listed.next_page_token).filter(|next| !next.is_empty());
     let (browser, cookie) = administrator.signed_in.browser();
     let page = List {
@@ -137,23 +142,28 @@ async fn list(sessions: AccountAdministrator, RawQuery(query): RawQuery) -> Resu
             _ => None,
         },
         user,
-        rows: listed.sessions.into_iter().map(|session| Row::new(administrator, session, &names)).collect(),
+        is_nobody: searched.is_nobody(has_rows),
+        rows: listed.sessions.into_iter().map(|session| Row::new(administrator, &browser, session, &names)).collect(),
         next: next.map(|next| with_query(&sessions_path, &[("user", user), ("after", &next)])),
-        csrf: administrator.signed_in.csrf(&browser, END_FORM),
         end_path: administrator.path(END),
-        end_all_path: user_id.map(|id| with_query(&administrator.path(END_ALL), &[("user", &id)])),
+        end_all_path: searched.existing(has_rows).map(|id| with_query(&administrator.path(END_ALL), &[("user", id)])),
         end_everyone_path: administrator.path(END_EVERYONE),
         sessions_path,
     };
     Ok(with_cookies(context.respond(StatusCode::OK, &page), cookie))
 }
 
+/// The purpose of the form that ends the session with this identifier.
+fn end_form(id: &str) -> String {
+    format!("admin-end-session {id}")
+}
+
 /// `POST /admin/sessions/end`: ends one session.
 async fn end(sessions: AccountAdministrator, body: Bytes) -> Result<Response, Response> {
     let administrator = &sessions.administrator;
-    let form = administrator.signed_in.own_form(END_FORM, &body).ok_or_else(|| administrator.forgery())?;
-    let id = form.one("id", MAX_TEXT).ok().flatten().unwrap_or_default().to_owned();
-    let call = administrator.signed_in.on_behalf().call(EndUserSessionRequest { id });
+    let id = administrator.signed_in.object_of_form("id", MAX_TEXT, end_form, &body);
+    let id = id.ok_or_else(|| administrator.forgery())?;
+    let call = administrator.signed_in.on_behalf().call(EndUserSessionRequest { id, user: None });
     sessions.api.clone().end_user_session(call).await.map_err(|status| administrator.failure(&status))?;
     Ok(see_other(&with_query(&administrator.path(SESSIONS), &[("done", ENDED)])))
 }
@@ -167,6 +177,7 @@ async fn confirm_end_all(sessions: AccountAdministrator, RawQuery(query): RawQue
     administrator.recent_sign_in(&path).await?;
     let (context, state) = (administrator.context(), &administrator.signed_in.state);
     let texts = access_text(context.language);
+    sessions.require_user(user_id).await?;
     let name = UserNames::find(state, distinct([user_id])).await.of(user_id);
     let title = texts.end_all_title.with(&name);
     let (browser, cookie) = administrator.signed_in.browser();
@@ -176,6 +187,7 @@ async fn confirm_end_all(sessions: AccountAdministrator, RawQuery(query): RawQue
         texts: administrator.texts(),
         name: &name,
         means: texts.end_all_means,
+        unfinished: None,
         field: None,
         button: access_words(context.language).end_all,
         is_danger: true,
@@ -184,6 +196,22 @@ async fn confirm_end_all(sessions: AccountAdministrator, RawQuery(query): RawQue
         cancel_path: with_query(&administrator.path(SESSIONS), &[("user", user_id)]),
     };
     Ok(with_cookies(context.respond(StatusCode::OK, &page), cookie))
+}
+
+impl AccountAdministrator {
+    /// Requires that the directory has a user with this identifier, or that sessions of one who is gone are left: nothing would be ended
+    /// otherwise, and the page would say that it is.
+    async fn require_user(&self, id: &str) -> Result<(), Response> {
+        let administrator = &self.administrator;
+        if administrator.is_in_directory(id).await? {
+            return Ok(());
+        }
+        let message =
+            ListUserSessionsRequest { user: Some(with_id(id.to_owned())), page_size: 1, ..Default::default() };
+        let listed = self.api.clone().list_user_sessions(administrator.signed_in.on_behalf().call(message)).await;
+        let listed = listed.map_err(|status| administrator.failure(&status))?.into_inner();
+        if listed.sessions.is_empty() { Err(administrator.no_such_user()) } else { Ok(()) }
+    }
 }
 
 /// The purpose of the form that signs the user with this identifier out.

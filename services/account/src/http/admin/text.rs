@@ -27,11 +27,22 @@ pub(super) struct AdminText {
     // pages that say why something was not done
     pub(super) sign_in_again_title: &'static str,
     pub(super) recent_needed: &'static str,
+    /// Above a form that still has what was entered.
+    pub(super) recent_needed_again: &'static str,
     pub(super) second_factor_needed: &'static str,
+    /// The credential comes from no session of idp.
+    pub(super) no_session: &'static str,
+    /// There is no idp.
+    pub(super) no_provider: &'static str,
     /// The link to the sign-in.
     pub(super) sign_in_again: &'static str,
     pub(super) gone_title: &'static str,
     pub(super) gone: &'static str,
+    /// Done, but a part is left that a repetition does.
+    pub(super) partly_done_title: &'static str,
+    pub(super) partly_done: &'static str,
+    /// For a user who is named in an address.
+    pub(super) nobody: &'static str,
     pub(super) refused_title: &'static str,
     pub(super) refused: &'static str,
 
@@ -51,6 +62,8 @@ pub(super) struct AdminText {
     pub(super) remove: &'static str,
     /// Above a form with errors.
     pub(super) not_saved: &'static str,
+    /// At a value that someone else has changed, with what is stored now.
+    pub(super) changed_meanwhile: Phrase,
 
     // a new user
     pub(super) new_user: &'static str,
@@ -61,6 +74,11 @@ pub(super) struct AdminText {
     /// Before what a password has to be like.
     pub(super) password_optional: &'static str,
     pub(super) show_password: &'static str,
+    /// The choice to invite a new user.
+    pub(super) invite: &'static str,
+    pub(super) invite_hint: &'static str,
+    pub(super) invite_needs_mail: &'static str,
+    pub(super) invite_without_password: &'static str,
     pub(super) username_taken: &'static str,
     pub(super) username_invalid: &'static str,
     pub(super) mail_taken: &'static str,
@@ -87,6 +105,8 @@ pub(super) struct AdminText {
     pub(super) user_saved: &'static str,
     pub(super) user_created: &'static str,
     pub(super) user_created_without_password: &'static str,
+    pub(super) user_created_invited: &'static str,
+    pub(super) user_created_uninvited: &'static str,
     pub(super) user_deleted: &'static str,
     pub(super) roles_changed: &'static str,
     pub(super) groups_changed: &'static str,
@@ -102,10 +122,20 @@ pub(super) struct AdminText {
     pub(super) sign_out_user: ActText,
     pub(super) reset_factors: ActText,
     pub(super) remove_password: ActText,
+    pub(super) send_invitation: ActText,
     pub(super) disable: ActText,
     pub(super) enable: ActText,
     pub(super) delete_user: ActText,
     pub(super) delete_group: ActText,
+    /// Above the form that deletes a user, after which something is left.
+    pub(super) delete_unfinished: &'static str,
+    /// The parts that are removed, as they are called here.
+    pub(super) removed_so_far: Phrase,
+    pub(super) part_password: &'static str,
+    pub(super) part_second_factors: &'static str,
+    pub(super) part_app_tokens: &'static str,
+    pub(super) part_user: &'static str,
+    pub(super) part_sessions: &'static str,
     pub(super) type_username: &'static str,
     pub(super) type_group: &'static str,
     pub(super) type_hint: Phrase,

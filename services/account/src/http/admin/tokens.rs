@@ -29,12 +29,12 @@ use super::access_text::{AccessText, access_text};
 use super::administrator::Administrator;
 use super::confirm::Confirm;
 use super::link::with_query;
-use super::user_names::{UserNames, distinct, identifier};
+use super::user_names::{NamedUser, UserNames, distinct};
 use crate::administration::tokens::search;
 use crate::config::ADMIN;
 use crate::state::AccountState;
 use crate::transport::Transport;
-use row::{Row, TOKEN};
+use row::{Row, TOKEN, revoke_form};
 
 /// The path of the search, below that of the administration.
 pub(super) const TOKENS: &str = "/tokens";
@@ -42,8 +42,6 @@ pub(super) const TOKENS: &str = "/tokens";
 const REVOKE: &str = "/tokens/revoke";
 /// The path of the form that revokes all of a user.
 const REVOKE_ALL: &str = "/tokens/revoke-all";
-/// The purpose of the form that revokes one.
-const REVOKE_FORM: &str = "admin-revoke-token";
 /// How many a page shows.
 const PAGE: u32 = 50;
 /// The longest text that is searched for, and the longest identifier, in bytes.
@@ -99,6 +97,13 @@ impl Entered {
     }
 }
 
+impl Entered {
+    /// Whether nothing but the user narrows the list.
+    fn is_for_user_alone(&self) -> bool {
+        self.label.is_empty() && self.unused.is_empty() && self.expires.is_empty()
+    }
+}
+
 /// A choice of a field.
 struct Choice {
     value: &'static str,
@@ -123,11 +128,12 @@ struct List<'a> {
     texts: &'static AccessText,
     done: Option<&'static str>,
     entered: Entered,
+    /// Whether there is no such user.
+    is_nobody: bool,
     unused: Vec<Choice>,
     expiry: Vec<Choice>,
     rows: Vec<Row>,
     next: Option<String>,
-    csrf: String,
     tokens_path: String,
     revoke_path: String,
     /// The page that revokes all of the user who is searched for.
@@ -141,7 +147,6 @@ struct Show<'a> {
     navigation: Navigation<'a>,
     texts: &'static AccessText,
     row: Row,
-    csrf: String,
     tokens_path: String,
     revoke_path: String,
 }
@@ -151,10 +156,21 @@ impl TokenAdministrator {
         access_text(self.administrator.context().language)
     }
 
-    /// The identifier of the user who is named, if one is.
-    async fn user_id(&self, named: &str) -> Result<Option<String>, Response> {
-        let found = identifier(&self.administrator.signed_in.state, named).await;
+    /// The user who is named in a search.
+    async fn named(&self, named: &str) -> Result<NamedUser, Response> {
+        let found = NamedUser::find(&self.administrator.signed_in.state, named).await;
         found.map_err(|error| self.administrator.failure(&status::grpc(error.kind(), error.to_string())))
+    }
+
+    /// Requires that the directory has a user with this identifier, or that tokens of one who is gone are left: nothing would be revoked
+    /// otherwise, and the page would say that it is.
+    async fn require_user(&self, id: &str) -> Result<(), Response> {
+        if self.administrator.is_in_directory(id).await? {
+            return Ok(());
+        }
+        let owner = Some(with_id(id.to_owned()));
+        let (found, _) = self.search(SearchTokensRequest { owner, page_size: 1, ..Default::default() }).await?;
+        if found.is_empty() { Err(self.administrator.no_such_user()) } else { Ok(()) }
     }
 
     /// Searches until there are tokens to show, and returns where the search goes on.
@@ -182,9 +198,9 @@ async fn list(tokens: TokenAdministrator, RawQuery(query): RawQuery) -> Result<R
     let query = Parameters::of_query(query.as_deref()).map_err(|_| administrator.not_found())?;
     let entered = Entered::read(&query).map_err(|_| administrator.not_found())?;
     let after = query.one("after", MAX_TEXT).map_err(|_| administrator.not_found())?.unwrap_or_default();
-    let user_id = tokens.user_id(&entered.user).await?;
+    let searched = tokens.named(&entered.user).await?;
     let request = SearchTokensRequest {
-        owner: user_id.clone().map(with_id),
+        owner: searched.id().map(str::to_owned).map(with_id),
         label: entered.label.clone(),
         unused_since: tokens.seconds(&entered.unused, &UNUSED_DAYS, true),
         expires_before: tokens.seconds(&entered.expires, &EXPIRY_DAYS, false),
@@ -201,6 +217,8 @@ async fn list(tokens: TokenAdministrator, RawQuery(query): RawQuery) -> Result<R
             [("user", &**user), ("label", label), ("unused", unused), ("expires", expires), ("after", &next)];
         with_query(&tokens_path, &parameters)
     });
+    // an identifier on a page behind the first one has rows before
+    let has_rows = !found.is_empty() || !after.is_empty();
     let context = administrator.context();
     let (browser, cookie) = administrator.signed_in.browser();
     let page = List {
@@ -214,12 +232,15 @@ async fn list(tokens: TokenAdministrator, RawQuery(query): RawQuery) -> Result<R
         },
         unused: days(&UNUSED_DAYS, &entered.unused, context.language),
         expiry: days(&EXPIRY_DAYS, &entered.expires, context.language),
+        is_nobody: searched.is_nobody(has_rows) && next.is_none() && entered.is_for_user_alone(),
         entered,
-        rows: found.into_iter().map(|token| Row::new(administrator, token, &names)).collect(),
+        rows: found.into_iter().map(|token| Row::new(administrator, &browser, token, &names)).collect(),
         next,
-        csrf: administrator.signed_in.csrf(&browser, REVOKE_FORM),
         revoke_path: administrator.path(REVOKE),
-        revoke_all_path: user_id.map(|id| with_query(&administrator.path(REVOKE_ALL), &[("user", &id)])),
+        revoke_all_path: searched
+            .existing(has_rows)
+            .filter(|_| administrator.has_sign_ins())
+            .map(|id| with_query(&administrator.path(REVOKE_ALL), &[("user", id)])),
         tokens_path,
     };
     Ok(with_cookies(context.respond(StatusCode::OK, &page), cookie))
@@ -239,8 +260,7 @@ async fn show(tokens: TokenAdministrator, Path(id): Path<String>) -> Result<Resp
         page: context.page(texts.token_title),
         navigation: administrator.navigation(AdminSection::Tokens),
         texts,
-        row: Row::new(administrator, token, &names),
-        csrf: administrator.signed_in.csrf(&browser, REVOKE_FORM),
+        row: Row::new(administrator, &browser, token, &names),
         tokens_path: administrator.path(TOKENS),
         revoke_path: administrator.path(REVOKE),
     };
@@ -250,8 +270,8 @@ async fn show(tokens: TokenAdministrator, Path(id): Path<String>) -> Result<Resp
 /// `POST /admin/tokens/revoke`: revokes one token.
 async fn revoke(tokens: TokenAdministrator, body: Bytes) -> Result<Response, Response> {
     let administrator = &tokens.administrator;
-    let form = administrator.signed_in.own_form(REVOKE_FORM, &body).ok_or_else(|| administrator.forgery())?;
-    let token = form.one("id", MAX_TEXT).ok().flatten().unwrap_or_default().to_owned();
+    let token = administrator.signed_in.object_of_form("id", MAX_TEXT, revoke_form, &body);
+    let token = token.ok_or_else(|| administrator.forgery())?;
     let call = administrator.signed_in.on_behalf().call(RevokeTokenRequest { token });
     tokens.api.clone().revoke_token(call).await.map_err(|status| administrator.failure(&status))?;
     Ok(see_other(&with_query(&administrator.path(TOKENS), &[("done", REVOKED)])))
@@ -264,6 +284,7 @@ async fn confirm_revoke_all(tokens: TokenAdministrator, RawQuery(query): RawQuer
     let user_id = query.one("user", MAX_TEXT).ok().flatten().ok_or_else(|| administrator.not_found())?;
     let path = with_query(&administrator.path(REVOKE_ALL), &[("user", user_id)]);
     administrator.recent_sign_in(&path).await?;
+    tokens.require_user(user_id).await?;
     let (context, state) = (administrator.context(), &administrator.signed_in.state);
     let name = UserNames::find(state, distinct([user_id])).await.of(user_id);
     let title = texts.revoke_all_title.with(&name);
@@ -274,6 +295,7 @@ async fn confirm_revoke_all(tokens: TokenAdministrator, RawQuery(query): RawQuer
         texts: administrator.texts(),
         name: &name,
         means: texts.revoke_all_means,
+        unfinished: None,
         field: None,
         button: context.words().revoke_all,
         is_danger: true,

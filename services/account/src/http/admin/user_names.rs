@@ -45,15 +45,61 @@ async fn name(state: &AccountState, id: String) -> Option<(String, String)> {
     }
 }
 
-/// The identifier of the user whom an administrator names by the login name or the identifier, which may be that of a user who is no
-/// longer in the directory; `None` if none is named.
-pub(crate) async fn identifier(state: &AccountState, named: &str) -> Result<Option<String>, DirectoryError> {
-    if named.is_empty() {
-        return Ok(None);
+/// The user whom an administrator names in a search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NamedUser {
+    /// None is named: the search is for those of all users.
+    All,
+    /// The directory has a user with this identifier.
+    Known(String),
+    /// The directory has none. It may be the identifier of a user who is gone, or a mistake.
+    Unknown(String),
+}
+
+impl NamedUser {
+    /// Finds a user by the login name, the identifier or the mail address.
+    ///
+    /// # Errors
+    /// If the directory does not answer.
+    pub(crate) async fn find(state: &AccountState, named: &str) -> Result<Self, DirectoryError> {
+        if named.is_empty() {
+            return Ok(Self::All);
+        }
+        for claim in [Claim::Username, Claim::UserId, Claim::Mail] {
+            match state.directory.user_by_claim(&claim(named.to_owned()), Groups::Skip).await {
+                Ok(user) => return Ok(Self::Known(user.id.opaque_id.clone())),
+                Err(DirectoryError::NotFound | DirectoryError::Malformed(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self::Unknown(named.to_owned()))
     }
-    match state.directory.user_by_claim(&Claim::Username(named.to_owned()), Groups::Skip).await {
-        Ok(user) => Ok(Some(user.id.opaque_id.clone())),
-        Err(DirectoryError::NotFound | DirectoryError::Malformed(_)) => Ok(Some(named.to_owned())),
-        Err(error) => Err(error),
+
+    /// The identifier to search with; `None` for all users.
+    pub(super) fn id(&self) -> Option<&str> {
+        match self {
+            Self::All => None,
+            Self::Known(id) | Self::Unknown(id) => Some(id),
+        }
     }
+
+    /// The identifier of a user for whom an act can be offered: one of the directory, or one of whom something is left.
+    pub(super) fn existing(&self, has_rows: bool) -> Option<&str> {
+        match self {
+            Self::All => None,
+            Self::Known(id) => Some(id),
+            Self::Unknown(id) => has_rows.then_some(id),
+        }
+    }
+
+    /// Whether nothing shows that there is such a user.
+    pub(super) fn is_nobody(&self, has_rows: bool) -> bool {
+        matches!(self, Self::Unknown(_)) && !has_rows
+    }
+}
+
+/// The identifier of the user whom an administrator names, which may be that of a user who is no longer in the directory; `None` if none
+/// is named.
+pub(super) async fn identifier(state: &AccountState, named: &str) -> Result<Option<String>, DirectoryError> {
+    Ok(NamedUser::find(state, named).await?.id().map(str::to_owned))
 }

@@ -5,6 +5,7 @@ mod act;
 mod activity;
 mod create;
 mod edit;
+mod invitation;
 mod list;
 mod membership;
 mod password;
@@ -87,6 +88,16 @@ impl UserAdministrator {
         let signed_in = &self.administrator.signed_in;
         let user = signed_in.state.administration.user(&signed_in.on_behalf(), id).await;
         user.map_err(|status| self.administrator.failure(&status))
+    }
+
+    /// The user with this identifier, if there is one.
+    async fn find(&mut self, id: &str) -> Result<Option<Person>, Status> {
+        let request = self.administrator.signed_in.on_behalf().call(GetUserRequest { user: Some(by_id(id)) });
+        match self.users.get_user(request).await {
+            Ok(response) => Ok(response.into_inner().user),
+            Err(status) if Kind::from_grpc(status.code()) == Kind::NotFound => Ok(None),
+            Err(status) => Err(status),
+        }
     }
 
     /// The URL of a page of this user.

@@ -86,6 +86,8 @@ pub(super) const WORDS: Words = Words {
     unauthenticated: "Öffnen Sie diese Seite über die Adresse der Installation und melden Sie sich dort an.",
     denied_title: "Dafür müssen Sie sich selbst anmelden",
     denied: "Mit App-Tokens und Anwendungen mit eingeschränktem Zugriff geht das nicht. Melden Sie sich mit Ihrem Passwort an.",
+    for_administrators_title: "Das ist der Administration vorbehalten",
+    for_administrators: "Ihr Konto hat die Rolle für die Administration nicht. Fragen Sie dort nach, wenn Sie sie brauchen.",
     not_found_title: "Hier ist nichts",
     not_found: "Prüfen Sie die Adresse oder gehen Sie zurück zu Ihrem Konto.",
     no_token_title: "Dieses Token gibt es nicht",

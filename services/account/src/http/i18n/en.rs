@@ -86,6 +86,8 @@ pub(super) const WORDS: Words = Words {
     unauthenticated: "Open this page by the address of the installation, and sign in there.",
     denied_title: "This needs your own sign-in",
     denied: "App tokens and applications with restricted access cannot do this. Sign in with your password.",
+    for_administrators_title: "This is for administrators",
+    for_administrators: "Your account does not have the administrator’s role. Ask an administrator if you need it.",
     not_found_title: "There is nothing here",
     not_found: "Check the address, or go back to your account.",
     no_token_title: "There is no such token",

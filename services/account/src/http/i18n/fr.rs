@@ -86,6 +86,8 @@ pub(super) const WORDS: Words = Words {
     unauthenticated: "Ouvrez cette page par l’adresse de l’installation et connectez-vous-y.",
     denied_title: "Vous devez vous connecter vous-même",
     denied: "Les jetons d’application et les applications à accès restreint ne le permettent pas. Connectez-vous avec votre mot de passe.",
+    for_administrators_title: "Cette page est réservée à l’administration",
+    for_administrators: "Votre compte n’a pas le rôle d’administration. Adressez-vous à l’administration si vous en avez besoin.",
     not_found_title: "Il n’y a rien ici",
     not_found: "Vérifiez l’adresse ou revenez à votre compte.",
     no_token_title: "Ce jeton n’existe pas",

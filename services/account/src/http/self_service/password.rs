@@ -1,5 +1,7 @@
 //! The change of the password.
 
+mod strength;
+
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, State};
@@ -20,12 +22,16 @@ use super::super::error;
 use super::super::page::{Navigation, Page, PageContext, Section};
 use super::super::signed_in::SignedIn;
 use super::text::{SelfServiceText, text};
-use super::{PASSWORD, failure};
+use super::{PASSWORD, STRENGTH, failure};
 use crate::self_service::Passwords;
 use crate::state::AccountState;
 
 /// The purpose of the form.
 const FORM: &str = "password";
+/// The metadata in which auth-basic gives the reason for which an LDAP server refuses a change.
+const PASSWORD_REFUSAL: &str = "password-refusal";
+
+pub(super) use strength::judge as judge_strength;
 
 /// The signed-in user, and auth-basic, which has the password.
 pub(in super::super) struct PasswordOwner {
@@ -83,6 +89,7 @@ struct PasswordPage<'a> {
     hint: String,
     csrf: String,
     path: String,
+    strength_path: String,
 }
 
 impl PasswordOwner {
@@ -118,9 +125,10 @@ impl PasswordOwner {
             hint: words.new_password_hint.with(&policy.min_characters.to_string()),
             csrf: self.signed_in.csrf(&browser, FORM),
             path: self.signed_in.state.path(PASSWORD),
+            strength_path: self.signed_in.state.path(STRENGTH),
         };
-        // the script shows what was typed
-        let response = context.respond_with(status, &Policy::here().with_own_script(), &page);
+        // the script shows what was typed, and has it judged
+        let response = context.respond_with(status, &Policy::here().with_own_requests(), &page);
         with_retry_after(with_cookies(response, cookie), retry_after)
     }
 
@@ -142,6 +150,7 @@ impl PasswordOwner {
             Kind::Unauthenticated => Refusal { old: Some(words.old_password_wrong), ..Refusal::default() },
             // the policy has accepted it before
             Kind::InvalidArgument => Refusal { new: vec![words.unchanged.to_owned()], ..Refusal::default() },
+            Kind::FailedPrecondition => refusal_of_directory(words, status),
             Kind::ResourceExhausted => {
                 let seconds = retry_after(status);
                 let general = Some(words.throttled.with(&waiting(seconds)));
@@ -159,13 +168,27 @@ impl PasswordOwner {
     }
 }
 
-/// The page of users whose password is in another system, as in LDAP.
+/// The page of users whose password is changed in another system: in LDAP, unless its server lets them change it here.
 fn elsewhere(context: &PageContext<'_>) -> Response {
     let words = text(context.language);
     let account = context.state.path("");
     let link = Link { href: &account, text: context.words().to_account };
     let page = context.page(words.password_title).with_link(Some(link));
     context.respond(StatusCode::OK, &Message { page, text: words.elsewhere, detail: None })
+}
+
+/// Why the LDAP server with the user's password refuses to change it.
+fn refusal_of_directory(words: &SelfServiceText, status: &Status) -> Refusal {
+    let reason = status.metadata().get(PASSWORD_REFUSAL).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let of_password = |text: &str| Refusal { new: vec![text.to_owned()], ..Refusal::default() };
+    let general = |text: &str| Refusal { general: Some(text.to_owned()), ..Refusal::default() };
+    match reason {
+        "quality" => of_password(words.directory_quality),
+        "history" => of_password(words.directory_history),
+        "too-soon" => general(words.directory_too_soon),
+        // also a reason of a later version
+        _ => general(words.directory_not_permitted),
+    }
 }
 
 /// The seconds to wait, of which auth-basic informs its callers in the metadata.

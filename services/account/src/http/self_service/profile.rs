@@ -20,6 +20,7 @@ use web::response::see_other;
 
 use super::super::error;
 use super::super::page::{Navigation, Page, Section};
+use super::super::shown_value::Difference;
 use super::super::signed_in::SignedIn;
 use super::field::Field;
 use super::property::Property;
@@ -84,9 +85,23 @@ impl Stored {
 
     /// What a form changes, of that which the user may change.
     pub(in super::super) fn changes(&self, form: &Parameters) -> Changes {
-        let sent = |property: Property| Some((property, normalized(form.first(property.name())?)));
-        let all = Property::all().filter(|property| self.is_writable(*property)).filter_map(sent);
-        Changes(all.filter(|(property, value)| self.value(*property) != value).collect())
+        let sent = |property: Property| {
+            let entered = normalized(form.first(property.name())?);
+            (self.difference(form, property, &entered) != Difference::Unchanged).then_some((property, entered))
+        };
+        Changes(Property::all().filter(|property| self.is_writable(*property)).filter_map(sent).collect())
+    }
+
+    /// The properties among the changes of a form that someone else has changed since the form showed them.
+    pub(in super::super) fn conflicts(&self, form: &Parameters, changes: &Changes) -> Conflicts {
+        let is_conflict = |(property, entered): &&(Property, String)| {
+            self.difference(form, *property, entered) == Difference::Conflict
+        };
+        Conflicts(changes.0.iter().filter(is_conflict).map(|(property, _)| *property).collect())
+    }
+
+    fn difference(&self, form: &Parameters, property: Property, entered: &str) -> Difference {
+        Difference::of(form, property.name(), (entered, self.value(property)), normalized)
     }
 
     /// The change of properties to these values, by their names; an empty value removes a property.
@@ -116,8 +131,19 @@ impl Stored {
     }
 
     /// The fields of what may be changed, those of the address apart. `entered` stands in them in place of what is stored.
-    pub(in super::super) fn fields(&self, language: Language, entered: &Changes) -> (Vec<Field>, Vec<Field>) {
+    pub(in super::super) fn fields(
+        &self,
+        language: Language,
+        entered: &Changes,
+        conflicts: &Conflicts,
+    ) -> (Vec<Field>, Vec<Field>) {
         let words = text(language);
+        let conflict = |property: Property| {
+            let stored = Some(self.value(property)).filter(|value| !value.is_empty());
+            let is_conflict = conflicts.0.contains(&property);
+            is_conflict
+                .then(|| words.changed_meanwhile.with(stored.unwrap_or(super::super::i18n::words(language).none)))
+        };
         let field = |property: Property| {
             let entered = entered.0.iter().find(|(entered, _)| *entered == property).map(|(_, value)| value.as_str());
             let value = entered.unwrap_or_else(|| self.value(property));
@@ -129,7 +155,11 @@ impl Stored {
                 is_required: property == Property::DisplayName,
                 autocomplete: property.autocomplete(),
                 hint: property.hint(words, value),
-                error: entered.filter(|value| !property.accepts(value)).map(|_| property.error(words)),
+                error: entered
+                    .filter(|value| !property.accepts(value))
+                    .map(|_| property.error(words).to_owned())
+                    .or_else(|| conflict(property)),
+                shown: self.value(property).to_owned(),
                 value: value.to_owned(),
             }
         };
@@ -148,6 +178,17 @@ pub(crate) enum Unchangeable {
     ReadOnly,
     /// The value is not one that it may have.
     Invalid,
+}
+
+/// What a form changes and someone else has changed since the form showed it.
+#[derive(Default)]
+pub(in super::super) struct Conflicts(Vec<Property>);
+
+impl Conflicts {
+    /// Whether there are none.
+    pub(in super::super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// What a request changes.
@@ -222,11 +263,11 @@ impl ProfileOwner {
         Ok(Stored::new(self.signed_in.current_user().await, response))
     }
 
-    /// The page. `entered` is what is in the fields in place of what is stored.
-    fn page(&self, status: StatusCode, stored: &Stored, entered: &Changes, is_saved: bool) -> Response {
+    /// The page. The changes of a form are in the fields in place of what is stored.
+    fn page(&self, status: StatusCode, stored: &Stored, form: (&Changes, &Conflicts), is_saved: bool) -> Response {
         let context = self.signed_in.context();
         let words = text(context.language);
-        let (fields, address) = stored.fields(context.language, entered);
+        let (fields, address) = stored.fields(context.language, form.0, form.1);
         let others = Property::all().filter(|property| !stored.is_writable(*property));
         let account = [(context.words().username, &*stored.user.username), (context.words().mail, &*stored.user.mail)];
         let others = others.map(|property| (property.label(words), stored.value(property)));
@@ -255,17 +296,21 @@ impl ProfileOwner {
 pub(super) async fn show(owner: ProfileOwner, RawQuery(query): RawQuery) -> Result<Response, Response> {
     let stored = owner.stored().await?;
     let is_saved = Parameters::of_query(query.as_deref()).is_ok_and(|query| query.text("done") == SAVED);
-    Ok(owner.page(StatusCode::OK, &stored, &Changes::default(), is_saved))
+    Ok(owner.page(StatusCode::OK, &stored, (&Changes::default(), &Conflicts::default()), is_saved))
 }
 
-/// `POST /account/profile`: changes the fields that differ from what is stored (`docs/security-requirements.md#a41`).
+/// `POST /account/profile`: changes the fields that differ from what the form showed (`docs/security-requirements.md#a41`).
 pub(super) async fn save(owner: ProfileOwner, body: Bytes) -> Result<Response, Response> {
     let signed_in = &owner.signed_in;
     let form = signed_in.own_form(FORM, &body).ok_or_else(|| error::forgery(&signed_in.context()))?;
     let stored = owner.stored().await?;
     let changes = stored.changes(&form);
     if !changes.are_accepted() {
-        return Ok(owner.page(StatusCode::BAD_REQUEST, &stored, &changes, false));
+        return Ok(owner.page(StatusCode::BAD_REQUEST, &stored, (&changes, &Conflicts::default()), false));
+    }
+    let conflicts = stored.conflicts(&form, &changes);
+    if !conflicts.is_empty() {
+        return Ok(owner.page(StatusCode::CONFLICT, &stored, (&changes, &conflicts), false));
     }
     if !changes.is_empty() {
         let set = owner.profiles.set(&signed_in.on_behalf(), owner.id(), changes.into_request()).await;

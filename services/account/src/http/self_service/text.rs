@@ -28,6 +28,8 @@ pub(super) struct SelfServiceText {
     pub(super) profile_lead: &'static str,
     pub(super) profile_saved: &'static str,
     pub(super) profile_errors: &'static str,
+    /// At a value that someone else has changed, with what is stored now.
+    pub(super) changed_meanwhile: Phrase,
     pub(super) save: &'static str,
     /// The heading of what the user only reads.
     pub(super) fixed_title: &'static str,
@@ -100,6 +102,14 @@ pub(super) struct SelfServiceText {
     pub(super) unchanged: &'static str,
     pub(super) throttled: Phrase,
     pub(super) uncertain: &'static str,
+    /// The directory has rules for passwords, and this one violates them.
+    pub(super) directory_quality: &'static str,
+    /// The directory remembers old passwords.
+    pub(super) directory_history: &'static str,
+    /// The directory demands time between two changes.
+    pub(super) directory_too_soon: &'static str,
+    /// The directory does not let the user do it.
+    pub(super) directory_not_permitted: &'static str,
 
     // what is wrong with a new password
     pub(super) weakness_short: Phrase,

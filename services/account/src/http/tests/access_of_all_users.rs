@@ -179,6 +179,9 @@ async fn administrator_searches_shows_and_revokes_tokens() {
     let none = admin.get(&format!("{TOKENS}?unused=30")).await;
     assert!(none.page.contains("No app token fits."), "{}", none.page);
 
+    let other = (1..=3).map(|row| all.field("id", row)).find(|other| *other != id).expect("another token");
+    let forged = admin.post(&format!("{TOKENS}/revoke"), &[("csrf", &csrf), ("id", &other)]).await;
+    assert_eq!(forged.status, StatusCode::FORBIDDEN, "the form is for another token");
     let revoked = admin.post(&format!("{TOKENS}/revoke"), &[("csrf", &csrf), ("id", &id)]).await;
     assert_eq!(revoked.location(), "/admin/tokens?done=revoked", "{}", revoked.page);
     assert!(!world.accepts("einstein", &phone).await && world.accepts("einstein", &laptop).await);
@@ -211,6 +214,15 @@ async fn administrator_ends_sessions_of_one_user_or_of_all() {
     let of_einstein = admin.get(&format!("{SESSIONS}?user=einstein")).await;
     assert!(!of_einstein.page.contains("<bdi>marie</bdi>"), "{}", of_einstein.page);
     let (csrf, id) = (of_einstein.field("csrf", 1), of_einstein.field("id", 1));
+    for other in ["hers", "one", ""] {
+        let form = [("csrf", &*csrf), ("id", other)];
+        let forged = admin.post(&format!("{SESSIONS}/end"), &form).await;
+        assert_eq!(
+            (forged.status, world.left().len()),
+            (StatusCode::FORBIDDEN, 3),
+            "the form is for {id}, not {other}"
+        );
+    }
     admin.post(&format!("{SESSIONS}/end"), &[("csrf", &csrf), ("id", &id)]).await;
     assert_eq!((id.as_str(), world.left()), ("two", vec!["one".to_owned(), "hers".to_owned()]));
 
@@ -239,6 +251,35 @@ async fn administrator_ends_sessions_of_one_user_or_of_all() {
     assert!(done.page.contains("All users are signed out") && world.left().is_empty(), "{}", done.page);
 }
 
+#[tokio::test]
+async fn acts_on_a_user_are_offered_for_those_that_there_are() {
+    let world = World::new().await;
+    world
+        .idp
+        .lists()
+        .sessions
+        .push(AccountSession { user_id: "id-of-one-who-is-gone".to_owned(), ..session("x", "left") });
+    let phone = world.token("einstein", "phone").await;
+    world.bench.change("einstein", |user| User { mail: "einstein@example.org".to_owned(), ..user });
+    let mut admin = world.admin();
+    for (list, act) in [(SESSIONS, "end-all"), (TOKENS, "revoke-all")] {
+        for named in ["Einstein", "id-of-einstein", "einstein@example.org"] {
+            let found = admin.get(&format!("{list}?user={named}")).await.page;
+            assert!(found.contains(&format!("{act}?user=id-of-einstein")), "{named}: {found}");
+        }
+        let unknown = admin.get(&format!("{list}?user=einstien")).await.page;
+        assert!(unknown.contains("There is no such user.") && !unknown.contains(act), "{unknown}");
+        let confirm = admin.get(&format!("{list}/{act}?user=einstien")).await;
+        assert!(confirm.status == StatusCode::NOT_FOUND && confirm.page.contains("There is no such user."));
+    }
+    let gone = admin.get(&format!("{SESSIONS}?user=id-of-one-who-is-gone")).await.page;
+    assert!(gone.contains("end-all?user=id-of-one-who-is-gone"), "{gone}");
+    let form_path = format!("{SESSIONS}/end-all?user=id-of-one-who-is-gone");
+    let csrf = admin.get(&form_path).await.field("csrf", 1);
+    admin.post(&form_path, &[("csrf", &csrf)]).await;
+    assert!(!world.left().contains(&"left".to_owned()) && world.accepts("einstein", &phone).await);
+}
+
 /// Row [N43](../../../../docs/security-requirements.md#n43).
 #[tokio::test]
 async fn audit_log_is_filtered_and_described() {
@@ -251,6 +292,10 @@ async fn audit_log_is_filtered_and_described() {
         assert!(page.contains(text), "{text}: {page}");
     }
     assert!(page.contains("<option value=\"sign_in\" selected>"), "{page}");
+    for outcome in ["begun", "cancelled", "taken_back", "second_factor_required", "throttled", "no_password"] {
+        assert!(page.contains(&format!("<option value=\"{outcome}\">")), "{outcome}: {page}");
+    }
+    assert!(page.contains("write them to their own audit logs"), "{page}");
     let asked = world.idp.lists().asked.pop().expect("idp was asked");
     assert_eq!(asked.user.and_then(|user| user.name), Some(Name::Id("id-of-einstein".to_owned())));
     assert_eq!((&*asked.event, &*asked.outcome, &*asked.address), ("sign_in", "failure", "192.0.2.7"));

@@ -3,13 +3,16 @@
 mod access;
 mod api;
 mod groups;
+mod health;
+mod invitations;
 mod users;
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use ::users::NewPerson;
 use authn::testing::MemoryDirectory;
-use authn::{Claim, Groups, User};
+use authn::{Claim, Directory, Groups, User};
 use config::TokenManager;
 use proto::doorward::idp::v1::{AccountSession, GetCurrentSessionResponse};
 use tempfile::TempDir;
@@ -17,6 +20,7 @@ use tempfile::TempDir;
 use super::support::{Bench, Browser, SECRET, context};
 use crate::administration::Administration;
 use crate::self_service::SelfService;
+use crate::stub_service::StubService;
 
 /// The pages, where `admin` is an administrator, and `einstein` and `marie` are not.
 struct AdminBench {
@@ -27,6 +31,18 @@ struct AdminBench {
 
 impl AdminBench {
     async fn new() -> Self {
+        Self::with(async |administration, _| administration).await
+    }
+
+    /// The pages with what `extend` adds to users, whose directory it gets.
+    async fn with(extend: impl AsyncFnOnce(Administration, Arc<dyn Directory>) -> Administration) -> Self {
+        Self::build(extend, true).await
+    }
+
+    async fn build(
+        extend: impl AsyncFnOnce(Administration, Arc<dyn Directory>) -> Administration,
+        has_idp: bool,
+    ) -> Self {
         let (folder, context) = (tempfile::tempdir().expect("a folder"), context());
         let config = ::users::Config {
             database_url: format!("sqlite://{}/users.db", folder.path().display()).into(),
@@ -48,12 +64,36 @@ impl AdminBench {
             users.push(User::clone(&*user));
         }
         let routes = ::users::app(&opened, &config, &context).expect("is built").grpc.expect("gRPC");
-        let services = (SelfService::default(), Administration::default().with_users(routes));
+        let administration = Administration::default().with_users(routes);
+        let administration = extend(administration, Arc::clone(&opened.directory)).await;
+        let services = (SelfService::default(), administration);
         let directories = (MemoryDirectory::new([]), opened.directory);
-        let bench = Box::pin(Bench::over(directories, services, true, "")).await;
+        let bench = Box::pin(Bench::over(directories, services, has_idp, "")).await;
         let this = Self { bench, users, _folder: folder };
         this.signed_in(Duration::ZERO, "1", false);
         this
+    }
+
+    /// The pages with auth-basic, auth-app and idp, for all of which there is one stand-in.
+    async fn with_stub() -> (Self, StubService) {
+        let stub = StubService::default();
+        // every user has a password
+        stub.known().answers.insert("HasPassword", b"\x08\x01");
+        let service = stub.clone();
+        let bench = Self::with(async move |administration, _| {
+            administration.with_auth_basic(service.clone()).with_auth_app(service.clone()).with_idp(service)
+        });
+        (bench.await, stub)
+    }
+
+    /// The pages with a stand-in for auth-basic and auth-app, where no idp runs.
+    async fn without_idp() -> Self {
+        let stub = StubService::default();
+        stub.known().answers.insert("HasPassword", b"\x08\x01");
+        let extend = async |administration: Administration, _: Arc<dyn Directory>| {
+            administration.with_auth_basic(stub.clone()).with_auth_app(stub.clone())
+        };
+        Self::build(extend, false).await
     }
 
     fn user(&self, name: &str) -> User {

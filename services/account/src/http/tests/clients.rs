@@ -1,6 +1,8 @@
 //! The administration pages for clients and signing keys over a stand-in for idp.
 
 mod api;
+mod forged;
+mod sign_in;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
@@ -12,10 +14,10 @@ use proto::doorward::idp::v1::idp_admin_api_server::{IdpAdminApi, IdpAdminApiSer
 use proto::doorward::idp::v1::keys_api_server::{KeysApi, KeysApiServer};
 use proto::doorward::idp::v1::{
     AccountSession, AddClientRequest, AddClientResponse, AddInitialAccessRequest, AddInitialAccessResponse, Client,
-    ClientSource, GetClientRequest, GetClientResponse, GetCurrentSessionResponse, Key, KeyState, ListClientsRequest,
-    ListClientsResponse, ListKeysRequest, ListKeysResponse, RemoveClientRequest, RemoveClientResponse,
-    RetireKeyRequest, RetireKeyResponse, RotateKeyRequest, RotateKeyResponse, RotateSecretRequest,
-    RotateSecretResponse, UpdateClientRequest, UpdateClientResponse,
+    ClientSource, GetClientRequest, GetClientResponse, GetCurrentSessionResponse, GetIssuersRequest,
+    GetIssuersResponse, Issuer, Key, KeyState, ListClientsRequest, ListClientsResponse, ListKeysRequest,
+    ListKeysResponse, RemoveClientRequest, RemoveClientResponse, RetireKeyRequest, RetireKeyResponse, RotateKeyRequest,
+    RotateKeyResponse, RotateSecretRequest, RotateSecretResponse, UpdateClientRequest, UpdateClientResponse,
 };
 use runtime::Clock;
 use secrecy::SecretString;
@@ -30,13 +32,17 @@ use crate::self_service::SelfService;
 
 const CLIENTS: &str = "/account/admin/clients";
 const KEYS: &str = "/account/admin/keys";
+/// A day, in seconds.
+const DAY: i64 = 86_400;
 
 /// What idp has, and was asked for.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Known {
     clients: Vec<Client>,
     keys: Vec<Key>,
     graces: Vec<u64>,
+    /// `None` if idp is of a release that does not name them.
+    issuers: Option<Vec<Issuer>>,
 }
 
 #[derive(Clone)]
@@ -141,6 +147,12 @@ impl IdpAdminApi for FakeClients {
     ) -> Result<Response<AddInitialAccessResponse>, Status> {
         Err(Status::unimplemented("no page asks for it"))
     }
+
+    async fn get_issuers(&self, request: Request<GetIssuersRequest>) -> Result<Response<GetIssuersResponse>, Status> {
+        let (_, known) = self.admin(request)?;
+        let issuers = known.issuers.clone().ok_or_else(|| Status::unimplemented("there is no such method"))?;
+        Ok(Response::new(GetIssuersResponse { issuers }))
+    }
 }
 
 #[tonic::async_trait]
@@ -198,6 +210,18 @@ impl World {
 
     fn admin(&self) -> Browser<'_> {
         self.bench.browser_of(User { roles: vec![role::ADMIN.to_owned()], ..user("admin") })
+    }
+
+    /// idp has a client from this source.
+    fn add_client(&self, id: &str, source: ClientSource, metadata: &Value) {
+        let (id, metadata) = (id.to_owned(), metadata.to_string());
+        self.known().clients.push(Client { id, source: source.into(), metadata, ..Client::default() });
+    }
+
+    /// idp has a signing key, newer than the ones before.
+    fn add_key(&self, kid: &str, algorithm: &str, state: KeyState) {
+        let (kid, algorithm) = (kid.to_owned(), algorithm.to_owned());
+        self.known().keys.insert(0, Key { kid, algorithm, state: state.into(), created: DAY, ..Key::default() });
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
@@ -264,14 +288,48 @@ async fn client_is_added_changed_and_removed() {
     assert!(world.known().clients.is_empty());
 }
 
+#[tokio::test]
+async fn page_of_a_secret_shows_the_issuers_that_idp_names() {
+    let world = World::new().await;
+    let mut admin = world.admin();
+    let issuer = |profile: &str, issuer: &str| Issuer {
+        issuer: issuer.to_owned(),
+        discovery_url: format!("{issuer}/.well-known/openid-configuration"),
+        endpoint_profile: profile.to_owned(),
+    };
+    let cloud = issuer("opencloud", "https://login.example");
+    let cells = issuer("cells", "https://login.example/oidc");
+    let form = format!("{CLIENTS}/new");
+    let new = [("name", "Files"), ("kind", "web"), ("redirect_uris", "https://files.example/cb")];
+    // a client is added, and then gets a new secret
+    let pages = [(form.clone(), &new[..]), (format!("{CLIENTS}/of/new%2F1/secret"), &[("grace", "0")][..])];
+    for (issuers, labels) in [
+        (Some(vec![cloud.clone(), cells.clone()]), &["Issuer – opencloud", "Discovery URL – cells"][..]),
+        (Some(vec![cells]), &["<dt>Issuer</dt>", "<dt>Discovery URL</dt>"][..]),
+        (None, &[][..]),
+    ] {
+        world.known().issuers.clone_from(&issuers);
+        world.known().clients.clear();
+        for (path, fields) in &pages {
+            let page = submit(&mut admin, path, path, fields).await.page;
+            assert!(page.contains("-secret</code>"), "{page}");
+            let shown = issuers.iter().flatten().flat_map(|issuer| [&issuer.issuer, &issuer.discovery_url]);
+            for url in shown {
+                assert!(page.contains(&format!("<dd><code>{url}</code></dd>")), "{url}: {page}");
+            }
+            assert!(labels.iter().all(|label| page.contains(label)), "{page}");
+            assert_eq!(page.contains("Issuer"), issuers.is_some(), "{page}");
+            assert!(!page.contains("<code>https://localhost:9200"), "the URL of these pages is no issuer: {page}");
+        }
+    }
+}
+
 /// `docs/security-requirements.md#n20`
 #[tokio::test]
 async fn clients_are_for_administrators_who_have_signed_in_a_short_time_ago() {
     let world = World::new().await;
     for source in [ClientSource::BuiltIn, ClientSource::Added] {
-        let id = format!("{source:?}");
-        let client = Client { id, source: source.into(), metadata: "{}".to_owned(), ..Client::default() };
-        world.known().clients.push(client);
+        world.add_client(&format!("{source:?}"), source, &json!({}));
     }
     let mut marie = world.bench.browser("marie");
     for path in [CLIENTS, "/account/admin/clients/of/Added", "/account/admin/clients/new", KEYS] {
@@ -286,7 +344,7 @@ async fn clients_are_for_administrators_who_have_signed_in_a_short_time_ago() {
     world.signed_in(Duration::from_mins(11));
     for path in [format!("{CLIENTS}/new"), format!("{added}/secret"), format!("{added}/remove")] {
         let reply = admin.get(&path).await;
-        assert!(reply.status == StatusCode::SEE_OTHER && reply.location().contains("max_age=600"), "{path}");
+        assert!(reply.status == StatusCode::SEE_OTHER && reply.location().contains("max_age=300"), "{path}");
     }
     assert_eq!(admin.post(&added, &[("csrf", &change), ("name", "x")]).await.status, StatusCode::FORBIDDEN);
     assert_eq!(
@@ -297,13 +355,59 @@ async fn clients_are_for_administrators_who_have_signed_in_a_short_time_ago() {
     assert_eq!((known.clients.len(), &*known.clients[1].metadata), (2, "{}"));
 }
 
+#[tokio::test]
+async fn page_of_the_edges_own_client_warns_of_a_change() {
+    let world = World::new().await;
+    let mut admin = world.admin();
+    let warning = "by which Doorward&#39;s edge signs users in";
+    for (id, source, warns) in [
+        ("doorward-edge", ClientSource::Added, true),
+        ("doorward-edge", ClientSource::BuiltIn, false),
+        ("wiki", ClientSource::Added, false),
+    ] {
+        world.known().clients.clear();
+        world.add_client(id, source, &json!({}));
+        let page = admin.get(&format!("{CLIENTS}/of/{id}")).await.page;
+        assert_eq!(page.contains(warning), warns, "{id} {source:?}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn new_secret_is_offered_to_clients_that_have_one() {
+    let world = World::new().await;
+    let mut admin = world.admin();
+    let path = format!("{CLIENTS}/of/wiki");
+    let methods = [
+        ("client_secret_basic", true),
+        ("client_secret_post", true),
+        ("client_secret_jwt", true),
+        ("none", false),
+        ("private_key_jwt", false),
+        ("tls_client_auth", false),
+        ("self_signed_tls_client_auth", false),
+    ];
+    let named = methods.map(|(method, has_secret)| (json!({ "token_endpoint_auth_method": method }), has_secret));
+    for (metadata, has_secret) in named.into_iter().chain([(json!({}), true)]) {
+        world.known().clients.clear();
+        world.add_client("wiki", ClientSource::Added, &metadata);
+        let page = admin.get(&path).await.page;
+        assert_eq!(page.contains("/of/wiki/secret\""), has_secret, "{metadata}: {page}");
+        let form = admin.get(&format!("{path}/secret")).await;
+        let status = if has_secret { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+        assert_eq!((form.status, form.page.contains("<form")), (status, has_secret), "{metadata}: {}", form.page);
+        assert_eq!(form.page.contains("The client has no secret."), !has_secret, "{metadata}: {}", form.page);
+    }
+    world.known().clients.clear();
+    world.add_client("wiki", ClientSource::Configured, &json!({}));
+    let form = admin.get(&format!("{path}/secret")).await;
+    assert!(form.status == StatusCode::BAD_REQUEST && form.page.contains("IDP_CLIENTS_FILE"), "{}", form.page);
+}
+
 /// `docs/security-requirements.md#n21`
 #[tokio::test]
 async fn keys_are_made_and_withdrawn() {
     let world = World::new().await;
-    let key =
-        Key { kid: "k1".to_owned(), algorithm: "ES256".to_owned(), state: KeyState::Current.into(), ..Key::default() };
-    world.known().keys.push(key);
+    world.add_key("k1", "ES256", KeyState::Current);
     let mut admin = world.admin();
     let listed = admin.get(KEYS).await;
     assert!(listed.page.contains("New key for ES256 that signs at once"), "{}", listed.page);
@@ -320,4 +424,45 @@ async fn keys_are_made_and_withdrawn() {
     world.signed_in(Duration::ZERO);
     assert_eq!(admin.post(&retire, &[("csrf", &csrf)]).await.status, StatusCode::SEE_OTHER);
     assert_eq!(world.known().keys[1].state(), KeyState::Over);
+}
+
+#[tokio::test]
+async fn retired_key_is_shown_with_its_end() {
+    let world = World::new().await;
+    for (kid, state, retired) in [
+        // withdrawn by an administrator: nothing was valid from its beginning on
+        ("k1", KeyState::Over, Some(DAY)),
+        ("k2", KeyState::Retired, Some(20 * DAY)),
+        ("k3", KeyState::Current, None),
+    ] {
+        world.add_key(kid, "ES256", state);
+        world.known().keys[0].retired = retired;
+    }
+    let page = world.admin().get(KEYS).await.page;
+    let ends: Vec<_> = page.split("data-label=\"Valid until\">").skip(1).collect();
+    let ends: Vec<_> = ends.iter().filter_map(|rest| rest.split_once("</td>")).map(|(end, _)| end).collect();
+    assert_eq!(ends.len(), 3, "{page}");
+    assert!(ends[1].contains("1970-01-21"), "{page}");
+    assert!(ends[0].is_empty() && ends[2].is_empty(), "{page}");
+}
+
+#[tokio::test]
+async fn withdrawing_a_key_is_explained_by_what_it_has_signed() {
+    let world = World::new().await;
+    let (signed, nothing) = ("Everything that the key has signed is invalid at once", "The key has signed nothing yet");
+    for (kid, state, means) in [
+        ("k1", KeyState::Over, None),
+        ("k2", KeyState::Retired, Some(signed)),
+        ("k3", KeyState::Current, Some(signed)),
+        ("k4", KeyState::Next, Some(nothing)),
+    ] {
+        world.add_key(kid, "ES256", state);
+        let form = world.admin().get(&format!("{KEYS}/retire?kid={kid}")).await;
+        let said: Vec<_> = [signed, nothing].into_iter().filter(|text| form.page.contains(text)).collect();
+        assert_eq!(said, Vec::from_iter(means), "{state:?}: {}", form.page);
+        let status = if means.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
+        assert_eq!(form.status, status, "{state:?}");
+    }
+    let unknown = world.admin().get(&format!("{KEYS}/retire?kid=k5")).await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
 }

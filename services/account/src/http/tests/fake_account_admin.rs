@@ -81,8 +81,11 @@ impl AccountAdminApi for FakeAccountAdmin {
         request: Request<EndUserSessionRequest>,
     ) -> Result<Response<EndUserSessionResponse>, Status> {
         self.authorize(&request)?;
+        let EndUserSessionRequest { id: session_id, user } = request.into_inner();
+        let user = user.map(|user| id(user.name));
         let mut lists = self.lists();
-        let found = lists.sessions.iter().position(|session| session.id == request.get_ref().id);
+        let fits = |session: &AccountSession| user.as_ref().is_none_or(|user| session.user_id == *user);
+        let found = lists.sessions.iter().position(|session| session.id == session_id && fits(session));
         let session = lists.sessions.remove(found.ok_or_else(|| Status::not_found("there is no such session"))?);
         Ok(Response::new(EndUserSessionResponse { session: Some(session) }))
     }

@@ -109,21 +109,31 @@ fn open(provider: &Provider, user: &User, handle: &str) -> Result<Pending, Enrol
     if is_good { Ok(pending) } else { Err(EnrolmentError::Expired) }
 }
 
+/// What a user has given who enrols a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// The password alone, by which nobody gets a factor beside another one (row F5).
+    Password,
+    /// A sign-in of a short time ago, with the second factor if there is one.
+    RecentSignIn,
+}
+
 /// Enrols a second factor if the code is that of its secret, and returns the recovery codes, which are shown only now. A user
-/// who has one already does not get another, so that a password alone replaces none (row F5).
+/// who has one of its kind already does not get another; nor does one who has any, and has given the password alone.
 ///
 /// # Errors
 /// [`EnrolmentError`].
 pub(crate) async fn confirm(
     provider: &Provider,
-    user: &User,
+    (user, proof): (&User, Proof),
     handle: &str,
     code: &str,
     caller: &Caller,
 ) -> Result<Vec<String>, EnrolmentError> {
     let factor = confirmed(provider, user, handle, code)?;
     let codes = recovery_code::generate(&provider.random);
-    if !provider.store.add_factor(&factor, &recovery_code::digests(&factor.person, &codes)).await? {
+    let digests = recovery_code::digests(&factor.person, &codes);
+    if !provider.store.add_factor(&factor, &digests, proof == Proof::Password).await? {
         return Err(EnrolmentError::AlreadyEnrolled);
     }
     record(provider, &factor.person, caller, &Event { kind: &"totp", ..Event::new("second_factor_enrol", "done") });

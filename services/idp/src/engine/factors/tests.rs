@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use authn::{Caller, UserId, role};
 
-use super::enrolment::EnrolmentError;
+use super::enrolment::{EnrolmentError, Proof};
 use super::policy::Demand;
 use super::totp::STEP;
 use super::*;
@@ -111,22 +111,41 @@ async fn secret_is_sealed_and_bound_to_its_user() {
 #[tokio::test]
 async fn enrolment_is_its_users_and_replaces_no_factor() {
     let bench = Bench::new().await;
-    let user = bench.user();
+    let (user, caller) = (bench.user(), Caller::default());
     let begun = enrolment::begin(&bench.provider, &user).expect("begins");
-    let code = |bench: &Bench| totp_code(&begun.secret, bench.clock.now());
-    let wrong = enrolment::confirm(&bench.provider, &user, &begun.handle, "000000x", &Caller::default()).await;
+    let confirm = async |user: &authn::User, code: &str, proof| {
+        enrolment::confirm(&bench.provider, (user, proof), &begun.handle, code, &caller).await
+    };
+    let code = || totp_code(&begun.secret, bench.clock.now());
+    let wrong = confirm(&user, "000000x", Proof::Password).await;
     assert!(matches!(wrong, Err(EnrolmentError::WrongCode)));
     let id = UserId { opaque_id: "u-curie".to_owned(), ..UserId::default() };
     let other = authn::User { id, ..user.clone() };
-    let foreign = enrolment::confirm(&bench.provider, &other, &begun.handle, &code(&bench), &Caller::default()).await;
+    let foreign = confirm(&other, &code(), Proof::Password).await;
     assert!(matches!(foreign, Err(EnrolmentError::Expired)));
-    enrolment::confirm(&bench.provider, &user, &begun.handle, &code(&bench), &Caller::default())
-        .await
-        .expect("is enrolled");
-    let again = enrolment::confirm(&bench.provider, &user, &begun.handle, &code(&bench), &Caller::default()).await;
+
+    // a passkey, as the store sees it
+    let passkey = StoredFactor {
+        id: bench.provider.random.uuid(),
+        person: EINSTEIN.to_owned(),
+        kind: FactorKind::Passkey,
+        name: "credential".to_owned(),
+        sealed: Vec::new(),
+        is_administrator: false,
+        last_step: None,
+        failures: 0,
+        blocked_until: std::time::UNIX_EPOCH,
+        created: bench.clock.now(),
+        used: None,
+    };
+    assert!(bench.provider.store.add_passkey(&passkey, 1).await.expect("adds"));
+    let beside = confirm(&user, &code(), Proof::Password).await;
+    assert!(matches!(beside, Err(EnrolmentError::AlreadyEnrolled)), "the password alone adds none beside the passkey");
+    confirm(&user, &code(), Proof::RecentSignIn).await.expect("is enrolled");
+    let again = confirm(&user, &code(), Proof::RecentSignIn).await;
     assert!(matches!(again, Err(EnrolmentError::AlreadyEnrolled)));
     bench.advance(Duration::from_mins(30));
-    let late = enrolment::confirm(&bench.provider, &user, &begun.handle, &code(&bench), &Caller::default()).await;
+    let late = confirm(&user, &code(), Proof::Password).await;
     assert!(matches!(late, Err(EnrolmentError::Expired)));
 }
 
@@ -224,8 +243,9 @@ async fn replaced_or_removed_app_ends_codes_and_trusted_devices() {
     }
     assert_eq!(verify_now(&bench, &totp_code(&begun.secret, bench.clock.now())).await.ok(), Some(Method::Totp));
     trust().await;
-    assert!(remove_app(provider, EINSTEIN, &caller).await.expect("removes"));
-    assert!(!remove_app(provider, EINSTEIN, &caller).await.expect("asks"), "nothing is left");
+    assert_eq!(remove_app(provider, EINSTEIN, true, &caller).await.expect("asks"), Removal::IsLast, "it stays");
+    assert_eq!(remove_app(provider, EINSTEIN, false, &caller).await.expect("removes"), Removal::Done);
+    assert_eq!(remove_app(provider, EINSTEIN, false, &caller).await.expect("asks"), Removal::Absent);
     assert_eq!(trusted_device::count(provider, &user).await.expect("asks"), 0);
     assert!(matches!(verify_now(&bench, &codes[0]).await, Err(CodeError::NotEnrolled)));
     assert_eq!(provider.store.recovery_codes_left(EINSTEIN).await.expect("reads"), 0);

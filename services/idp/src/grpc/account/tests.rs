@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use authn::{Authenticated, Caller, Grants, User, UserId, UserStatus};
+use authn::{Authenticated, Caller, Grants, User, UserId, UserStatus, amr};
 use oidc::error::ErrorCode;
 use proto::doorward::idp::v1::{AccountEvent, AccountSession, account_api_client::AccountApiClient};
 use serde_json::json;
@@ -150,6 +150,10 @@ async fn current_session_says_how_its_user_signed_in() {
     let found = current(Some(begun.session.id)).await;
     assert_eq!((found.acr.as_str(), found.second_factor_enrolled), ("mfa", true));
     assert_eq!(found.signed_in, account_messages::epoch(bench.clock.now()), "the last sign-in counts");
+    // a credential from before, which may be in other hands, is not renewed by what its user has done since
+    let former = current(Some(session.id)).await;
+    assert_eq!(former.session.map(|found| found.id), Some(begun.session.id.to_string()));
+    assert_eq!((former.signed_in, former.amr, former.acr.as_str()), (0, Vec::new(), ""));
     for sid in [None, Some(Uuid::from_u128(1))] {
         let found = current(sid).await;
         assert_eq!((found.session, found.acr.as_str(), found.second_factor_enrolled), (None, "", true), "{sid:?}");

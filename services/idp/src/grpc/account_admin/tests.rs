@@ -46,7 +46,7 @@ async fn only_administrators_who_have_signed_in_may_call_the_api() {
         let mut api = api(&bench);
         let list = ListUserSessionsRequest::default();
         assert_eq!(code(api.list_user_sessions(by(&token, list)).await), Some(Code::PermissionDenied));
-        let end = EndUserSessionRequest { id: session.id.to_string() };
+        let end = EndUserSessionRequest { id: session.id.to_string(), user: None };
         assert_eq!(code(api.end_user_session(by(&token, end)).await), Some(Code::PermissionDenied));
         let all = EndAllUserSessionsRequest { user: Some(with_id(EINSTEIN)) };
         assert_eq!(code(api.end_all_user_sessions(by(&token, all)).await), Some(Code::PermissionDenied));
@@ -103,13 +103,24 @@ async fn administrator_ends_one_session_or_all_of_a_user() {
     for _ in 0..3 {
         sessions.push(bench.sign_in(&mut Browser::default(), EINSTEIN).await.id);
     }
-    let end = |id: String| by(&bench.admin(), EndUserSessionRequest { id });
+    let end = |id: String| by(&bench.admin(), EndUserSessionRequest { id, user: None });
     let ended = api(&bench).end_user_session(end(sessions[0].to_string())).await.expect("is ended").into_inner();
     assert_eq!(ended.session.map(|session| session.user_id).as_deref(), Some(EINSTEIN));
     assert!(!bench.is_signed_in(sessions[0]).await && bench.is_signed_in(sessions[1]).await);
     for id in [sessions[0].to_string(), "x".to_owned()] {
         assert_eq!(code(api(&bench).end_user_session(end(id)).await), Some(Code::NotFound));
     }
+    let of =
+        |user: AccountUser| by(&bench.admin(), EndUserSessionRequest { id: sessions[1].to_string(), user: Some(user) });
+    assert_eq!(
+        code(api(&bench).end_user_session(of(with_id("u-curie"))).await),
+        Some(Code::NotFound),
+        "of another user"
+    );
+    assert_eq!(code(api(&bench).end_user_session(of(AccountUser::default())).await), Some(Code::InvalidArgument));
+    assert!(bench.is_signed_in(sessions[1]).await);
+    api(&bench).end_user_session(of(with_id(EINSTEIN))).await.expect("is ended");
+    assert!(!bench.is_signed_in(sessions[1]).await && bench.is_signed_in(sessions[2]).await);
     let all = by(&bench.admin(), EndAllUserSessionsRequest { user: Some(with_id(EINSTEIN)) });
     let answer = api(&bench).end_all_user_sessions(all).await.expect("are ended").into_inner();
     assert_eq!(answer.user_id, EINSTEIN);
@@ -120,7 +131,7 @@ async fn administrator_ends_one_session_or_all_of_a_user() {
 async fn administrator_is_not_shown_to_the_user_and_events_are_filtered() {
     let bench = Bench::new().await;
     let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
-    let mut end = by(&bench.admin(), EndUserSessionRequest { id: session.id.to_string() });
+    let mut end = by(&bench.admin(), EndUserSessionRequest { id: session.id.to_string(), user: None });
     end.metadata_mut().insert("user-agent", "Firefox".parse().expect("ASCII"));
     api(&bench).end_user_session(end).await.expect("is ended");
     bench.advance(Duration::from_secs(10));

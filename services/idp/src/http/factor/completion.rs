@@ -83,8 +83,8 @@ pub(super) async fn complete(
             let former = issuer.session().await?;
             let signed_in = SignedInUser { user, amr: &amr, remember };
             let begun = sessions::begin(provider, former.as_ref(), signed_in, caller).await?;
-            sign_in::record(issuer, user, caller, "success");
             new_browser::notify(issuer, user, caller);
+            sign_in::record(issuer, user, caller, "success");
             (Flow { signed_in: Some(begun.session.id), password: None, ..flow }, begun)
         }
     };

@@ -3,7 +3,7 @@ use std::time::Duration;
 use authn::Caller;
 
 use super::*;
-use crate::testing::{ADDRESS, Bench, Browser, MailBox, Reply};
+use crate::testing::{ADDRESS, Bench, Browser, EINSTEIN, MailBox, Reply};
 
 async fn ask(bench: &Bench, browser: &mut Browser, username: &str) -> Reply {
     let form = bench.get(browser, page::FORGOTTEN, &[]).await;
@@ -22,6 +22,19 @@ async fn unknown_user_gets_the_same_page_and_no_mail() {
     let mails = mail_box.wait_for(1).await;
     assert!(mails[0].contains(&format!("To: {ADDRESS}")), "{mails:?}");
     assert_eq!(mail_box.all().len(), 1);
+}
+
+/// [Row L8](../../../../../docs/security-requirements.md#l8).
+#[tokio::test]
+async fn user_without_a_password_gets_no_link() {
+    let (bench, mail_box) = MailBox::with_bench().await;
+    bench.set_passwords.remove(EINSTEIN);
+    let ask = || {
+        let browser = ([0; 32], Language::English);
+        account_links::request_reset(bench.provider.clone(), ADDRESS.to_owned(), browser, Caller::default())
+    };
+    ask().await;
+    assert!(mail_box.all().is_empty());
 }
 
 /// [Row L4](../../../../../docs/security-requirements.md#l4).

@@ -170,7 +170,8 @@ pub fn factor_code(context: &PageContext<'_>, form: &FactorCode<'_>) -> Response
     let has_app = form.code == CodeField::App;
     let page = CodeForm { page, passkey_words, form, lead, label, has_app, error };
     let status = form.error.map_or(StatusCode::OK, FactorError::status);
-    let policy = Policy { own_script: has_passkey, ..Policy::redirecting(form.redirect_uri) };
+    let policy = Policy::redirecting(form.redirect_uri);
+    let policy = if has_passkey { policy.with_own_script() } else { policy };
     let response = context.respond(status, &policy, &page);
     with_retry_after(response, form.error.and_then(FactorError::retry_after))
 }

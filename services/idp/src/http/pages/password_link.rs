@@ -46,11 +46,6 @@ pub(crate) enum NewPasswordError<'a> {
     Login,
     /// The policy refuses the password (400).
     Weak(&'a JudgePasswordResponse),
-    /// Too many attempts (429).
-    TooMany {
-        /// Seconds to wait.
-        retry_after: u64,
-    },
 }
 
 #[derive(Template)]
@@ -67,7 +62,6 @@ struct NewPasswordForm<'a> {
     page: Page<'a>,
     form: &'a NewPassword<'a>,
     hint: String,
-    error: Option<String>,
     /// What is wrong with the login name.
     login: Option<&'static str>,
     /// What is wrong with the password.
@@ -110,6 +104,14 @@ pub(crate) fn link_unusable(context: &PageContext<'_>) -> Response {
     message(context, StatusCode::GONE, (words.unusable_title, words.unusable), Some(link))
 }
 
+/// The page of a link that was opened or used too often from one source (429).
+pub(crate) fn link_throttled(context: &PageContext<'_>, retry_after: u64) -> Response {
+    let words = words(context.language);
+    let text = words.too_many.with(&waiting(retry_after));
+    let response = message(context, StatusCode::TOO_MANY_REQUESTS, (words.new_title, &text), None);
+    with_retry_after(response, Some(retry_after))
+}
+
 /// What is shown once the password is set, with the link to the sign-in.
 pub(crate) fn password_set(context: &PageContext<'_>, sign_in: &str) -> Response {
     let words = words(context.language);
@@ -124,11 +126,9 @@ pub(crate) fn new_password(context: &PageContext<'_>, form: &NewPassword<'_>) ->
         page: page(context, words.new_title).with_script(),
         form,
         hint: words.new_hint.with(&form.min_characters.to_string()),
-        error: None,
         login: None,
         problems: Vec::new(),
     };
-    let mut retry_after = None;
     let status = match form.error {
         None => StatusCode::OK,
         Some(NewPasswordError::Login) => {
@@ -139,15 +139,9 @@ pub(crate) fn new_password(context: &PageContext<'_>, form: &NewPassword<'_>) ->
             shown.problems = judged.weaknesses().map(|weakness| sentence(words, judged, weakness)).collect();
             StatusCode::BAD_REQUEST
         }
-        Some(NewPasswordError::TooMany { retry_after: seconds }) => {
-            shown.error = Some(words.too_many.with(&waiting(seconds)));
-            retry_after = Some(seconds);
-            StatusCode::TOO_MANY_REQUESTS
-        }
     };
     // the script shows what was typed
-    let response = context.respond(status, &Policy::here().with_own_script(), &shown);
-    with_retry_after(response, retry_after)
+    context.respond(status, &Policy::here().with_own_script(), &shown)
 }
 
 /// What is wrong with a password.

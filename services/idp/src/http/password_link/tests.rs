@@ -114,3 +114,35 @@ async fn form_of_another_link_is_refused() {
     let form = [("link", secret.as_str()), ("csrf", "x"), ("new", NEW)];
     assert_eq!(bench.post(&mut browser, page::LINK, &form).await.status.as_u16(), 403);
 }
+
+/// [Row L8](../../../../../docs/security-requirements.md#l8).
+#[tokio::test]
+async fn link_does_nothing_once_the_password_was_removed() {
+    let mut browser = Browser::default();
+    let (bench, _mail_box, secret) = asked(&mut browser).await;
+    bench.set_passwords.remove(EINSTEIN);
+    assert_eq!(set(&bench, &mut browser, &secret, &[("new", NEW)]).await.status.as_u16(), 410);
+    assert_eq!(show(&bench, &mut browser, &secret).await.status.as_u16(), 410);
+    assert!(bench.set_passwords.all().is_empty());
+}
+
+/// [Row L1](../../../../../docs/security-requirements.md#l1).
+#[tokio::test]
+async fn link_ends_when_the_user_gets_another_address() {
+    let mut browser = Browser::default();
+    let (bench, _mail_box, secret) = asked(&mut browser).await;
+    bench.change(|user| user.as_mut().expect("a user").mail = "albert@cloud.example".to_owned());
+    assert_eq!(show(&bench, &mut browser, &secret).await.status.as_u16(), 410);
+}
+
+/// [Row L4](../../../../../docs/security-requirements.md#l4).
+#[tokio::test]
+async fn source_opens_links_so_often_in_an_hour() {
+    let (bench, _mail_box) = MailBox::with_bench().await;
+    let mut browser = Browser::default();
+    for _ in 0..PER_SOURCE.get() {
+        assert_eq!(show(&bench, &mut browser, "x").await.status.as_u16(), 410);
+    }
+    let refused = show(&bench, &mut browser, "x").await;
+    assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (429, "30"));
+}

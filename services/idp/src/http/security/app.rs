@@ -12,7 +12,7 @@ use web::response::see_other;
 
 use super::{Submission, changed, read, require, show_status, token};
 use crate::endpoints::page;
-use crate::engine::factors::enrolment::{self, Enrolment, EnrolmentError};
+use crate::engine::factors::enrolment::{self, Enrolment, EnrolmentError, Proof};
 use crate::engine::factors::{self, Method, policy};
 use crate::engine::levels::Level;
 use crate::engine::sessions;
@@ -21,7 +21,7 @@ use crate::http::issuer::{Issuer, IssuerState};
 use crate::http::pages::{self, AppForm, FactorError, SecurityChange, SecurityNote};
 use crate::http::sign_in;
 use crate::model::Session;
-use crate::store::FactorKind;
+use crate::store::{FactorKind, Removal};
 
 pub(super) fn router() -> Router<IssuerState> {
     Router::new()
@@ -54,7 +54,7 @@ async fn confirm(issuer: Issuer, extensions: Extensions, body: Bytes) -> Respons
     let outcome = if replaces {
         enrolment::replace(provider, user, handle, code, caller).await
     } else {
-        enrolment::confirm(provider, user, handle, code, caller).await
+        enrolment::confirm(provider, (user, Proof::RecentSignIn), handle, code, caller).await
     };
     let codes = match outcome {
         Ok(codes) => codes,
@@ -110,13 +110,10 @@ async fn remove(issuer: Issuer, extensions: Extensions, body: Bytes) -> Response
         Ok(submission) => submission,
         Err(response) => return response,
     };
-    match policy::may_remove_one(&issuer.provider, &submission.signed_in.user).await {
-        Ok(true) => {}
-        Ok(false) => return show_status(&issuer, &submission.signed_in, Some(SecurityNote::Required)).await,
-        Err(error) => return issuer.fault(&error),
-    }
-    match factors::remove_app(&issuer.provider, submission.user_id(), &submission.caller).await {
-        Ok(_) => changed(&issuer, SecurityChange::AppRemoved),
+    let keep_last = !policy::may_remove(&issuer.provider.config.mfa, &submission.signed_in.user);
+    match factors::remove_app(&issuer.provider, submission.user_id(), keep_last, &submission.caller).await {
+        Ok(Removal::Done | Removal::Absent) => changed(&issuer, SecurityChange::AppRemoved),
+        Ok(Removal::IsLast) => show_status(&issuer, &submission.signed_in, Some(SecurityNote::Required)).await,
         Err(error) => issuer.fault(&error),
     }
 }

@@ -5,7 +5,7 @@ use super::super::super::event_text;
 use super::super::access_text::AccessText;
 
 /// The events that the filter offers, each with an outcome by which it is described.
-const EVENTS: [(&str, &str); 25] = [
+const EVENTS: [(&str, &str); 28] = [
     ("sign_in", "success"),
     ("sign_out", "done"),
     ("consent", "success"),
@@ -17,6 +17,9 @@ const EVENTS: [(&str, &str); 25] = [
     ("second_factor_remove", "done"),
     ("second_factor_reset", "done"),
     ("recovery_codes_replace", "done"),
+    ("invitation", "done"),
+    ("password_reset_request", "success"),
+    ("password_reset", "success"),
     ("session_end", "done"),
     ("session_end_others", "done"),
     ("session_end_all", "done"),
@@ -42,6 +45,7 @@ pub(super) fn describe(texts: &AccessText, words: &AccessWords, event: &str, out
         ("session_end_every_user", _) => texts.event_every_user,
         ("disconnect_by_administrator", _) => texts.event_disconnect,
         ("second_factor_reset", _) => texts.event_second_factor_reset,
+        ("invitation", _) => texts.event_invitation,
         ("client_add", _) => texts.event_client_add,
         ("client_update", _) => texts.event_client_update,
         ("client_secret_rotate", _) => texts.event_client_secret,
@@ -70,6 +74,12 @@ pub(super) fn outcome<'a>(texts: &AccessText, outcome: &'a str) -> &'a str {
         "failure" => texts.outcome_failure,
         "done" => texts.outcome_done,
         "refused" => texts.outcome_refused,
+        "begun" => texts.outcome_begun,
+        "cancelled" => texts.outcome_cancelled,
+        "taken_back" => texts.outcome_taken_back,
+        "second_factor_required" => texts.outcome_second_factor_required,
+        "throttled" => texts.outcome_throttled,
+        "no_password" => texts.outcome_no_password,
         other => other,
     }
 }

@@ -21,7 +21,7 @@ use super::super::user_names::identifier;
 use super::filter::Entered;
 
 /// What begins a formula in a spreadsheet.
-const FORMULA: [char; 8] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋'];
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
 /// The format of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,7 +215,8 @@ mod tests {
     /// Row [N44](../../../../../../docs/security-requirements.md#n44).
     #[test]
     fn no_cell_is_a_formula_and_no_text_ends_its_cell() {
-        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1"] {
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "＝1", "＋1", "－1", "＠SUM(A1)"]
+        {
             assert_eq!(cell(formula), format!("'{formula}"));
         }
         for plain in ["", "Firefox", "192.0.2.7", "a=b", "2026-11-29"] {

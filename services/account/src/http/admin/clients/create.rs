@@ -88,7 +88,7 @@ pub(super) async fn create(mut user: ClientAdministrator, body: Bytes) -> Result
     match user.api.add_client(user.administrator.signed_in.on_behalf().call(message)).await {
         Ok(added) => {
             let added = added.into_inner();
-            Ok(user.secret_page(&added.client.unwrap_or_default(), &added.secret))
+            Ok(user.secret_page(&added.client.unwrap_or_default(), &added.secret).await)
         }
         Err(status) => match problem(&status) {
             Some(problem) => Ok(user.new_client_page(&fields, kind, Some(&problem))),

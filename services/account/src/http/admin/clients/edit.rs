@@ -1,4 +1,6 @@
-//! The page of a client: what it is, its settings, and all of its metadata.
+//! The page of a client: what it is, its settings, and all of its metadata. A client that can be changed is shown after a recent
+//! sign-in, as its forms need one when they are sent, and a sign-in then would lose what was entered
+//! (`docs/security-requirements.md#n20`).
 
 use askama::Template;
 use axum::body::Bytes;
@@ -18,8 +20,10 @@ use super::super::AdminSection;
 use super::super::client_text::ClientText;
 use super::super::text::AdminText;
 use super::form::ClientFields;
-use super::{ClientAdministrator, is_changeable, name_of, problem, source_text};
+use super::{ClientAdministrator, has_secret, is_changeable, metadata_of, name_of, problem, source_text};
 
+/// The client that the edge is, where it is stored and can be changed. `doorward server` has it built in.
+const EDGE: &str = "doorward-edge";
 /// The value of the parameter `done` after a client was changed.
 const SAVED: &str = "saved";
 
@@ -44,6 +48,10 @@ struct ClientPage<'a> {
     source: &'static str,
     created: Option<LocalizedTime>,
     is_changeable: bool,
+    /// Whether users can no longer sign in at the edge after a change that the edge's settings do not follow.
+    is_of_edge: bool,
+    /// Whether there is a secret that can be replaced.
+    has_secret: bool,
     fields: &'a ClientFields,
     metadata: &'a str,
     csrf: String,
@@ -55,14 +63,10 @@ fn form(id: &str) -> String {
     format!("admin-client {id}")
 }
 
-fn object(metadata: &str) -> Map<String, Value> {
-    serde_json::from_str(metadata).unwrap_or_default()
-}
-
 impl ClientAdministrator {
     fn client_page(&self, client: &Client, entered: &Entered<'_>, done: Option<&'static str>) -> Response {
         let (administrator, context, texts) = (&self.administrator, self.administrator.context(), self.texts());
-        let known = object(&client.metadata);
+        let known = metadata_of(client);
         let shown = serde_json::to_string_pretty(&known).unwrap_or_default();
         let of_client = ClientFields::of_metadata(&known);
         let (browser, cookie) = administrator.signed_in.browser();
@@ -77,6 +81,8 @@ impl ClientAdministrator {
             source: source_text(texts, client.source()),
             created: client.created.and_then(time).map(|time| LocalizedTime::minute(time, context.language)),
             is_changeable: is_changeable(client),
+            is_of_edge: client.id == EDGE,
+            has_secret: has_secret(&known),
             fields: entered.fields.as_ref().unwrap_or(&of_client),
             metadata: entered.metadata.unwrap_or(&shown),
             csrf: administrator.signed_in.csrf(&browser, &form(&client.id)),
@@ -107,7 +113,7 @@ impl ClientAdministrator {
                 if secret.is_empty() {
                     return Ok(see_other(&self.path_of(&client.id, &format!("?done={SAVED}"))));
                 }
-                Ok(self.secret_page(client, &secret))
+                Ok(self.secret_page(client, &secret).await)
             }
             Err(status) => match problem(&status) {
                 problem @ Some(_) => Ok(self.client_page(client, &Entered { problem, ..entered }, None)),
@@ -125,6 +131,9 @@ pub(super) async fn show(
 ) -> Result<Response, Response> {
     let query = Parameters::of_query(query.as_deref()).map_err(|_| user.administrator.not_found())?;
     let client = user.client(&id).await?;
+    if is_changeable(&client) {
+        user.administrator.recent_sign_in(&user.path_of(&id, "")).await?;
+    }
     let done = (query.text("done") == SAVED).then_some(user.texts().saved);
     Ok(user.client_page(&client, &Entered::default(), done))
 }
@@ -138,7 +147,7 @@ pub(super) async fn save(
     let form = user.form_of(&id, &body).await?;
     let client = user.client(&id).await?;
     let fields = ClientFields::of_form(&form);
-    let changes = fields.changes(&object(&client.metadata));
+    let changes = fields.changes(&metadata_of(&client));
     user.update(&client, changes, Entered { fields: Some(fields), ..Entered::default() }).await
 }
 

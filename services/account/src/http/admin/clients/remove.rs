@@ -30,6 +30,7 @@ impl ClientAdministrator {
             texts: administrator.texts(),
             name: name_of(client),
             means: texts.remove_means,
+            unfinished: None,
             field: Some(field.with_errors(error.map(str::to_owned))),
             button: texts.remove,
             is_danger: true,

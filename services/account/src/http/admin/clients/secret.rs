@@ -5,14 +5,14 @@ use axum::body::Bytes;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use proto::doorward::idp::v1::{Client, RotateSecretRequest};
+use proto::doorward::idp::v1::{Client, Issuer, RotateSecretRequest};
 use web::cookie::with_cookies;
 use web::policy::Policy;
 
 use super::super::super::page::{Navigation, Page};
 use super::super::AdminSection;
 use super::super::client_text::ClientText;
-use super::{ClientAdministrator, name_of};
+use super::{ClientAdministrator, has_secret, is_changeable, metadata_of, name_of};
 
 /// For how many seconds the former secret may stay valid.
 const GRACE: [u64; 3] = [0, 86_400, 30 * 86_400];
@@ -46,7 +46,8 @@ struct SecretPage<'a> {
     id: &'a str,
     /// Empty if the client has none.
     secret: &'a str,
-    issuer: String,
+    /// One for each endpoint profile of the provider.
+    issuers: Vec<Issuer>,
     client_path: String,
 }
 
@@ -56,8 +57,18 @@ fn form(id: &str) -> String {
 }
 
 impl ClientAdministrator {
+    /// Why this client gets no new secret here, if it gets none.
+    fn no_new_secret(&self, client: &Client) -> Option<&'static str> {
+        let texts = self.texts();
+        if !is_changeable(client) {
+            return Some(texts.read_only);
+        }
+        (!has_secret(&metadata_of(client))).then_some(texts.without_secret)
+    }
+
     /// The page that shows what an application needs, with the secret.
-    pub(super) fn secret_page(&self, client: &Client, secret: &str) -> Response {
+    pub(super) async fn secret_page(&mut self, client: &Client, secret: &str) -> Response {
+        let issuers = self.issuers().await;
         let (administrator, context, texts) = (&self.administrator, self.administrator.context(), self.texts());
         let page = SecretPage {
             page: context.page(texts.secret_title).with_script(),
@@ -66,7 +77,7 @@ impl ClientAdministrator {
             name: name_of(client),
             id: &client.id,
             secret,
-            issuer: context.state.config.origin().unwrap_or_default(),
+            issuers,
             client_path: self.path_of(&client.id, ""),
         };
         context.respond_with(StatusCode::OK, &Policy::here().with_own_script(), &page)
@@ -75,8 +86,12 @@ impl ClientAdministrator {
 
 /// `GET /admin/clients/of/{id}/secret`: asks for how long the former secret stays valid.
 pub(super) async fn confirm(mut user: ClientAdministrator, Path(id): Path<String>) -> Result<Response, Response> {
-    user.administrator.recent_sign_in(&user.path_of(&id, "/secret")).await?;
     let client = user.client(&id).await?;
+    if let Some(reason) = user.no_new_secret(&client) {
+        let title = user.administrator.texts().refused_title;
+        return Ok(user.administrator.context().message(StatusCode::BAD_REQUEST, title, reason));
+    }
+    user.administrator.recent_sign_in(&user.path_of(&id, "/secret")).await?;
     let (administrator, context, texts) = (&user.administrator, user.administrator.context(), user.texts());
     let choice = |(value, text)| Choice { value, text };
     let (browser, cookie) = administrator.signed_in.browser();
@@ -111,5 +126,5 @@ pub(super) async fn rotate(
     let message = RotateSecretRequest { id, grace };
     let rotated = user.api.rotate_secret(user.administrator.signed_in.on_behalf().call(message)).await;
     let rotated = rotated.map_err(|status| user.administrator.failure(&status))?;
-    Ok(user.secret_page(&client, &rotated.into_inner().secret))
+    Ok(user.secret_page(&client, &rotated.into_inner().secret).await)
 }

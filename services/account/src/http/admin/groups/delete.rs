@@ -32,6 +32,7 @@ impl UserAdministrator {
             texts,
             name: &group.name,
             means: texts.delete_group.means,
+            unfinished: None,
             field: Some(field.with_errors(error.map(str::to_owned))),
             button: texts.delete_group.link,
             is_danger: true,

@@ -12,6 +12,7 @@ use web::response::see_other;
 
 use super::super::super::page::{Navigation, Page};
 use super::super::AdminSection;
+use super::super::administrator::SignInFirst;
 use super::super::field::Field;
 use super::super::text::AdminText;
 use super::super::users::{UserAdministrator, name_of};
@@ -38,6 +39,9 @@ struct GroupPage<'a> {
     navigation: Navigation<'a>,
     texts: &'static AdminText,
     done: Option<&'static str>,
+    /// Whether there are forms, which need a recent sign-in.
+    has_forms: bool,
+    sign_in: Option<SignInFirst>,
     rows: Vec<Row>,
     /// The page with the members behind these.
     next: Option<String>,
@@ -56,6 +60,11 @@ pub(super) struct View<'a> {
     pub(super) name: Option<(&'a str, &'static str)>,
     /// The login name of a member to add, and what is wrong with it.
     pub(super) username: Option<(&'a str, &'static str)>,
+    /// The sign-in that comes first.
+    pub(super) sign_in: Option<SignInFirst>,
+    /// What is sent again after it: another name, or the login name of a member to add.
+    pub(super) new_name: Option<&'a str>,
+    pub(super) new_member: &'a str,
 }
 
 /// The purpose of the forms for this group.
@@ -80,8 +89,15 @@ impl UserAdministrator {
             username: person.username,
         };
         let error = |entered: Option<(&str, &'static str)>| entered.map(|(_, error)| error.to_owned());
-        let name = view.name.map_or(&*group.name, |(name, _)| name);
-        let username = view.username.map_or("", |(username, _)| username);
+        let name = view.name.map(|(name, _)| name).or(view.new_name).unwrap_or(&group.name);
+        let username = view.username.map_or(view.new_member, |(username, _)| username);
+        let status = if view.sign_in.is_some() {
+            StatusCode::FORBIDDEN
+        } else if view.name.is_some() || view.username.is_some() {
+            StatusCode::BAD_REQUEST
+        } else {
+            StatusCode::OK
+        };
         let next = Some(listed.next_page_token).filter(|next| !next.is_empty());
         let (browser, cookie) = administrator.signed_in.browser();
         let page = GroupPage {
@@ -89,6 +105,8 @@ impl UserAdministrator {
             navigation: administrator.navigation(AdminSection::Groups),
             texts,
             done: view.done,
+            has_forms: administrator.has_sign_ins(),
+            sign_in: view.sign_in,
             rows: listed.members.into_iter().map(row).collect(),
             next: next.map(|next| self.path_of_group(id, &format!("?after={next}"))),
             name: Field::text("name", texts.group_name, name).required().with_errors(error(view.name)),
@@ -98,8 +116,6 @@ impl UserAdministrator {
             csrf: administrator.signed_in.csrf(&browser, &form(id)),
             path: self.path_of_group(id, ""),
         };
-        let is_wrong = view.name.is_some() || view.username.is_some();
-        let status = if is_wrong { StatusCode::BAD_REQUEST } else { StatusCode::OK };
         Ok(with_cookies(context.respond(status, &page), cookie))
     }
 }
@@ -122,7 +138,8 @@ pub(super) async fn show(
     user.group_page(&id, View { after: after.unwrap_or_default(), done, ..View::default() }).await
 }
 
-/// `POST /admin/groups/{id}`: renames it.
+/// `POST /admin/groups/{id}`: renames it. Rules name groups, so that another name can give its members access: it needs a recent
+/// sign-in (`docs/security-requirements.md#n3`).
 pub(super) async fn rename(
     mut user: UserAdministrator,
     Path(id): Path<String>,
@@ -131,6 +148,10 @@ pub(super) async fn rename(
     let fields = user.administrator.signed_in.own_form(&form(&id), &body);
     let fields = fields.ok_or_else(|| user.administrator.forgery())?;
     let name = fields.text("name").trim();
+    if let Some(sign_in) = user.administrator.sign_in_first(&user.path_of_group(&id, "")).await? {
+        let view = View { sign_in: Some(sign_in), new_name: Some(name), ..View::default() };
+        return user.group_page(&id, view).await;
+    }
     let message = RenameGroupRequest { group: Some(by_id(&id)), name: name.to_owned() };
     match user.users.rename_group(user.administrator.signed_in.on_behalf().call(message)).await {
         Ok(_) => Ok(see_other(&user.path_of_group(&id, &format!("?done={RENAMED}")))),

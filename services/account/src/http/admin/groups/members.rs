@@ -1,4 +1,5 @@
-//! Adds members to a group, and removes them.
+//! Adds members to a group, and removes them. Groups decide on access and second factors, so both need a recent sign-in
+//! (`docs/security-requirements.md#n3`).
 
 use axum::body::Bytes;
 use axum::extract::Path;
@@ -23,6 +24,9 @@ pub(super) async fn add(
     let fields = user.administrator.signed_in.own_form(&form(&id), &body);
     let fields = fields.ok_or_else(|| user.administrator.forgery())?;
     let name = fields.one("username", MAX_NAME).ok().flatten().unwrap_or_default().trim();
+    if let Some(sign_in) = user.administrator.sign_in_first(&user.path_of_group(&id, "")).await? {
+        return user.group_page(&id, View { sign_in: Some(sign_in), new_member: name, ..View::default() }).await;
+    }
     let member = PersonRef { by: Some(person_ref::By::Username(name.to_owned())) };
     let message = AddMemberRequest { group: Some(by_id(&id)), user: Some(member) };
     match user.users.add_member(user.administrator.signed_in.on_behalf().call(message)).await {
@@ -44,6 +48,9 @@ pub(super) async fn remove(
 ) -> Result<Response, Response> {
     let fields = user.administrator.signed_in.own_form(&form(&id), &body);
     let fields = fields.ok_or_else(|| user.administrator.forgery())?;
+    if let Some(sign_in) = user.administrator.sign_in_first(&user.path_of_group(&id, "")).await? {
+        return user.group_page(&id, View { sign_in: Some(sign_in), ..View::default() }).await;
+    }
     let member = fields.one("user", MAX_NAME).ok().flatten().unwrap_or_default();
     let message = RemoveMemberRequest { group: Some(by_id(&id)), user: Some(users::by_id(member)) };
     let removed = user.users.remove_member(user.administrator.signed_in.on_behalf().call(message)).await;

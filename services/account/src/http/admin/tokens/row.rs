@@ -1,6 +1,7 @@
 //! A token, as administrators see it.
 
 use proto::doorward::apptokens::v1::{Kind, Token};
+use web::csrf::Browser;
 use web::date::LocalizedTime;
 
 use super::super::super::i18n::words;
@@ -13,9 +14,16 @@ use super::super::user_names::UserNames;
 /// The path of the page of a token, below that of the administration and before its identifier.
 pub(super) const TOKEN: &str = "/tokens/show/";
 
+/// The purpose of the form that revokes the token with this identifier.
+pub(super) fn revoke_form(id: &str) -> String {
+    format!("admin-revoke-token {id}")
+}
+
 /// A token, as the list and its own page show it.
 pub(super) struct Row {
     pub(super) id: String,
+    /// The token of the form that revokes it.
+    pub(super) csrf: String,
     pub(super) path: String,
     pub(super) label: String,
     pub(super) owner: String,
@@ -32,11 +40,12 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) fn new(administrator: &Administrator, token: Token, names: &UserNames) -> Self {
+    pub(super) fn new(administrator: &Administrator, browser: &Browser, token: Token, names: &UserNames) -> Self {
         let language = administrator.context().language;
         let texts = access_text(language);
         let minute = |seconds| time(seconds).map(|time| LocalizedTime::minute(time, language));
         Self {
+            csrf: administrator.signed_in.csrf(browser, &revoke_form(&token.id)),
             path: administrator.path(&format!("{TOKEN}{}", token.id)),
             owner: names.of(&token.owner_id),
             kind: match token.kind() {

@@ -144,8 +144,8 @@ pub(super) async fn end_session(
 ) -> Result<Response, Response> {
     let fields = user.administrator.signed_in.own_form(&form(&id), &body);
     let fields = fields.ok_or_else(|| user.administrator.forgery())?;
-    let message =
-        EndUserSessionRequest { id: fields.one("session", MAX_ID).ok().flatten().unwrap_or_default().to_owned() };
+    let session = fields.one("session", MAX_ID).ok().flatten().unwrap_or_default().to_owned();
+    let message = EndUserSessionRequest { id: session, user: Some(account(&id)) };
     let mut accounts = user.accounts().ok_or_else(|| user.administrator.not_found())?;
     let ended = accounts.end_user_session(user.administrator.signed_in.on_behalf().call(message)).await;
     ended.map_err(|status| user.administrator.failure(&status))?;

@@ -27,6 +27,11 @@ pub(super) const CREATED: &str = "created";
 /// The same for a user whose password could not be set.
 pub(super) const WITHOUT_PASSWORD: &str = "created-without-password";
 
+/// The same for a user who was sent an invitation.
+pub(super) const INVITED: &str = "invited";
+/// The same for a user who could not be sent one.
+pub(super) const WITHOUT_INVITATION: &str = "created-without-invitation";
+
 /// What is in the fields, but for the password.
 #[derive(Default)]
 struct Entered {
@@ -34,6 +39,8 @@ struct Entered {
     display_name: String,
     mail: String,
     role: String,
+    /// Whether the user is to be invited by e-mail.
+    invite: bool,
     /// The field that is wrong, and why.
     error: Option<(&'static str, &'static str)>,
     password_errors: Vec<String>,
@@ -48,8 +55,23 @@ impl Entered {
             display_name: value("display_name"),
             mail: value("mail"),
             role,
+            invite: !form.text("invite").is_empty(),
             ..Self::default()
         }
+    }
+
+    /// Checks that an invitation has an address, and that no password is given which it would replace.
+    fn check_invitation(&mut self, texts: &AdminText, password: &str) {
+        if self.invite && self.mail.is_empty() {
+            self.error = Some(("mail", texts.invite_needs_mail));
+        }
+        if self.invite && !password.is_empty() {
+            self.password_errors.push(texts.invite_without_password.to_owned());
+        }
+    }
+
+    fn has_errors(&self) -> bool {
+        self.error.is_some() || !self.password_errors.is_empty()
     }
 
     fn names(&self) -> NewUserNames {
@@ -77,6 +99,8 @@ struct NewUserPage<'a> {
     has_errors: bool,
     fields: Vec<Field>,
     roles: Vec<Choice>,
+    /// Whether the choice of an invitation is made; `None` if there is none, as idp sends no mail.
+    invite: Option<bool>,
     /// `None` if passwords are in another system.
     password: Option<Field>,
     csrf: String,
@@ -96,10 +120,10 @@ impl UserAdministrator {
         signed_in.state.administration.judge_password(&signed_in.on_behalf(), request).await.ok()
     }
 
-    fn new_user_page(&self, entered: Entered, policy: Option<&JudgePasswordResponse>) -> Response {
+    async fn new_user_page(&self, entered: Entered, policy: Option<&JudgePasswordResponse>) -> Response {
         let (administrator, context) = (&self.administrator, self.administrator.context());
         let (words, texts) = (context.words(), administrator.texts());
-        let has_errors = entered.error.is_some() || !entered.password_errors.is_empty();
+        let has_errors = entered.has_errors();
         let errors = |name: &str| entered.error.filter(|(field, _)| *field == name).map(|(_, text)| text.to_owned());
         let role = |value: &'static str| Choice {
             value,
@@ -125,6 +149,7 @@ impl UserAdministrator {
             has_errors,
             fields,
             roles,
+            invite: self.can_invite().await.then_some(entered.invite),
             password: password.map(|field| field.with_errors(entered.password_errors)),
             csrf: administrator.signed_in.csrf(&browser, FORM),
             path: administrator.path(&format!("{USERS}/new")),
@@ -146,6 +171,28 @@ impl UserAdministrator {
         let signed_in = &self.administrator.signed_in;
         Ok(signed_in.state.administration.create_user(&signed_in.on_behalf(), message).await?.id)
     }
+
+    /// Sends a new user the invitation, or sets the password, if one of them was chosen; returns what the next page says of it.
+    async fn give_access(&self, id: &str, entered: &Entered, password: &str) -> &'static str {
+        if entered.invite {
+            return match self.invite(id).await {
+                Ok(()) => INVITED,
+                Err(status) => {
+                    tracing::warn!(%status, "a new user was not invited");
+                    WITHOUT_INVITATION
+                }
+            };
+        }
+        let Some(mut passwords) = self.passwords().filter(|_| !password.is_empty()) else { return CREATED };
+        let message = SetPasswordRequest { user_id: id.to_owned(), password: password.to_owned() };
+        match passwords.set_password(self.administrator.signed_in.on_behalf().call(message)).await {
+            Ok(_) => CREATED,
+            Err(status) => {
+                tracing::warn!(%status, "the password of a new user was not set");
+                WITHOUT_PASSWORD
+            }
+        }
+    }
 }
 
 /// `GET /admin/users/new`.
@@ -153,7 +200,7 @@ pub(super) async fn show(user: UserAdministrator) -> Result<Response, Response> 
     user.administrator.recent_sign_in(&user.administrator.path(&format!("{USERS}/new"))).await?;
     let entered = Entered::default();
     let policy = user.judge_new(&entered, "").await;
-    Ok(user.new_user_page(entered, policy.as_ref()))
+    Ok(user.new_user_page(entered, policy.as_ref()).await)
 }
 
 /// `POST /admin/users/new`. The password is judged before the user is created.
@@ -165,9 +212,10 @@ pub(super) async fn create(user: UserAdministrator, body: Bytes) -> Result<Respo
     let policy = user.judge_new(&entered, password).await;
     if let Some(policy) = policy.as_ref().filter(|_| !password.is_empty()) {
         entered.password_errors = weaknesses(user.administrator.context().language, policy);
-        if !entered.password_errors.is_empty() {
-            return Ok(user.new_user_page(entered, Some(policy)));
-        }
+    }
+    entered.check_invitation(user.administrator.texts(), password);
+    if entered.has_errors() {
+        return Ok(user.new_user_page(entered, policy.as_ref()).await);
     }
     let id = match user.create_user(&entered).await {
         Ok(id) => id,
@@ -176,17 +224,9 @@ pub(super) async fn create(user: UserAdministrator, body: Bytes) -> Result<Respo
             if entered.error.is_none() {
                 return Err(user.administrator.failure(&status));
             }
-            return Ok(user.new_user_page(entered, policy.as_ref()));
+            return Ok(user.new_user_page(entered, policy.as_ref()).await);
         }
     };
-    let mut done = CREATED;
-    if let Some(mut passwords) = user.passwords().filter(|_| !password.is_empty()) {
-        let message = SetPasswordRequest { user_id: id.clone(), password: password.to_owned() };
-        let set = passwords.set_password(user.administrator.signed_in.on_behalf().call(message)).await;
-        if let Err(status) = set {
-            tracing::warn!(%status, "the password of a new user was not set");
-            done = WITHOUT_PASSWORD;
-        }
-    }
+    let done = user.give_access(&id, &entered, password).await;
     Ok(see_other(&user.path_of(&id, &format!("?done={done}"))))
 }

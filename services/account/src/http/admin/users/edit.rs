@@ -14,7 +14,9 @@ use web::form::Parameters;
 use web::response::see_other;
 
 use super::super::super::page::{Navigation, Page};
+use super::super::super::shown_value::Difference;
 use super::super::super::tokens::time;
+use super::super::administrator::SignInFirst;
 use super::super::field::Field;
 use super::super::text::AdminText;
 use super::super::{AdminSection, page_of};
@@ -32,9 +34,13 @@ pub(super) struct Entered {
     mail: String,
     /// The field that is wrong, and why.
     error: Option<(&'static str, &'static str)>,
+    /// The fields whose stored values someone else has changed since they were shown.
+    conflicts: Vec<&'static str>,
     /// The name of a group to add.
     group: String,
     group_error: Option<&'static str>,
+    /// The sign-in that comes first.
+    sign_in: Option<SignInFirst>,
 }
 
 impl Entered {
@@ -48,8 +54,21 @@ impl Entered {
         Self { group, group_error: Some(error), ..Self::of(person) }
     }
 
-    fn is_wrong(&self) -> bool {
-        self.error.is_some() || self.group_error.is_some()
+    /// What is stored, and the name of a group to which the user is added after a sign-in.
+    pub(super) fn with_sign_in(person: &Person, group: String, sign_in: SignInFirst) -> Self {
+        Self { group, sign_in: Some(sign_in), ..Self::of(person) }
+    }
+
+    fn status(&self) -> StatusCode {
+        if self.sign_in.is_some() {
+            StatusCode::FORBIDDEN
+        } else if !self.conflicts.is_empty() {
+            StatusCode::CONFLICT
+        } else if self.error.is_some() || self.group_error.is_some() {
+            StatusCode::BAD_REQUEST
+        } else {
+            StatusCode::OK
+        }
     }
 }
 
@@ -72,11 +91,14 @@ struct UserPage<'a> {
     navigation: Navigation<'a>,
     texts: &'static AdminText,
     done: Option<&'static str>,
+    sign_in: Option<&'a SignInFirst>,
     person: &'a Person,
     is_disabled: bool,
     roles: Vec<&'a str>,
     created: Option<LocalizedTime>,
     updated: Option<LocalizedTime>,
+    /// Whether the mail address and the groups can be changed here, which needs a recent sign-in.
+    is_fully_writable: bool,
     /// `None` if the user cannot be changed here.
     fields: Option<Vec<Field>>,
     groups: Vec<Membership>,
@@ -102,6 +124,8 @@ fn said(texts: &'static AdminText, done: &str) -> Option<&'static str> {
     match done {
         SAVED | profile::SAVED => Some(texts.user_saved),
         create::CREATED => Some(texts.user_created),
+        create::INVITED => Some(texts.user_created_invited),
+        create::WITHOUT_INVITATION => Some(texts.user_created_uninvited),
         create::WITHOUT_PASSWORD => Some(texts.user_created_without_password),
         membership::CHANGED => Some(texts.groups_changed),
         roles::CHANGED => Some(texts.roles_changed),
@@ -130,23 +154,28 @@ impl UserAdministrator {
     }
 
     /// The links to what can be done with a user.
-    fn links(&self, person: &Person, is_writable: bool, has_password: Option<bool>) -> Vec<Link> {
+    async fn links(&self, person: &Person, is_writable: bool, has_password: Option<bool>) -> Vec<Link> {
         let (texts, services) = (self.administrator.texts(), &self.administrator.signed_in.state.administration);
-        let has_accounts = services.accounts.is_some();
+        let (has_accounts, has_sign_ins) = (services.accounts.is_some(), self.administrator.has_sign_ins());
         let pages = [
             (has_accounts, "access", texts.access),
             (has_accounts, "activity", texts.activity),
             (is_writable && services.profiles.is_some(), "profile", texts.profile),
-            (is_writable, "roles", texts.change_roles),
-            (has_password.is_some(), "password", texts.set_password),
+            (is_writable && has_sign_ins, "roles", texts.change_roles),
+            (has_password.is_some() && has_sign_ins, "password", texts.set_password),
         ];
         let pages = pages.into_iter().filter(|(is_there, ..)| *is_there).map(|(_, name, text)| (name, text));
         let is_disabled = person.status() == PersonStatus::Disabled;
-        let acts = Act::ALL.into_iter().filter(|act| match act {
+        let is_own = self.is_own(&person.id);
+        let is_invitable = has_password == Some(false) && !is_disabled && !person.mail.is_empty();
+        let can_be_invited = is_invitable && self.can_invite().await;
+        let acts = Act::ALL.into_iter().filter(|act| has_sign_ins && !(is_own && act.is_for_others()));
+        let acts = acts.filter(|act| match act {
             Act::RemovePassword => has_password == Some(true),
-            Act::Disable => is_writable && !is_disabled && !self.is_own(&person.id),
+            Act::Invite => can_be_invited,
+            Act::Disable => is_writable && !is_disabled,
             Act::Enable => is_writable && is_disabled,
-            Act::Delete => is_writable && !self.is_own(&person.id),
+            Act::Delete => is_writable,
             Act::ResetFactors | Act::SignOut => act.is_available(services),
         });
         let acts = acts.map(|act| (act.name(), act.text(texts).link));
@@ -168,15 +197,24 @@ impl UserAdministrator {
             (&self.administrator, self.administrator.context(), self.administrator.texts());
         let (is_writable, has_password) = (self.is_writable(&person.id).await, self.has_password(&person.id).await);
         let words = context.words();
-        let errors = |name: &str| entered.error.filter(|(field, _)| *field == name).map(|(_, text)| text.to_owned());
+        let errors = |name: &str, stored: &str| {
+            let error = entered.error.filter(|(field, _)| *field == name).map(|(_, text)| text.to_owned());
+            let stored = if stored.is_empty() { words.none } else { stored };
+            let conflict = entered.conflicts.contains(&name).then(|| texts.changed_meanwhile.with(stored));
+            error.into_iter().chain(conflict)
+        };
         let fields = || {
-            vec![
+            let mail = Field { input_type: "email", ..Field::text("mail", words.mail, &entered.mail) };
+            let mail = mail.stored(&person.mail).with_errors(errors("mail", &person.mail));
+            let mut fields = vec![
                 Field::text("display_name", words.name, &entered.display_name)
                     .required()
-                    .with_errors(errors("display_name")),
-                Field { input_type: "email", ..Field::text("mail", words.mail, &entered.mail) }
-                    .with_errors(errors("mail")),
-            ]
+                    .stored(&person.display_name)
+                    .with_errors(errors("display_name", &person.display_name)),
+            ];
+            // it needs a recent sign-in
+            fields.extend(Some(mail).filter(|_| administrator.has_sign_ins()));
+            fields
         };
         let day = |seconds: i64| {
             let time = time(seconds).filter(|_| seconds > 0);
@@ -190,21 +228,22 @@ impl UserAdministrator {
             navigation: administrator.navigation(AdminSection::Users),
             texts,
             done,
+            sign_in: entered.sign_in.as_ref(),
             person,
             is_disabled: person.status() == PersonStatus::Disabled,
             roles: person.roles.iter().map(|role| role_name(words, role)).collect(),
             created: day(person.created),
             updated: day(person.updated),
+            is_fully_writable: is_writable && administrator.has_sign_ins(),
             fields: is_writable.then(fields),
             groups: groups.map(|(id, name)| Membership { id: id.clone(), name: name.clone() }).collect(),
             group: Field::text("group", texts.group_name, &entered.group).required().with_errors(group_error),
-            links: self.links(person, is_writable, has_password),
+            links: self.links(person, is_writable, has_password).await,
             csrf: administrator.signed_in.csrf(&browser, &form(&person.id)),
             groups_csrf: administrator.signed_in.csrf(&browser, &groups_form(&person.id)),
             path: self.path_of(&person.id, ""),
         };
-        let status = if entered.is_wrong() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-        with_cookies(context.respond(status, &page), cookie)
+        with_cookies(context.respond(entered.status(), &page), cookie)
     }
 }
 
@@ -220,7 +259,8 @@ pub(super) async fn show(
     Ok(user.edit_page(&person, &Entered::of(&person), done).await)
 }
 
-/// `POST /admin/users/{id}`: changes the name to show and the mail address.
+/// `POST /admin/users/{id}`: changes the name to show and the mail address. The latter needs a recent sign-in: a mail to it gives
+/// another password to whoever has forgotten the current one (`docs/security-requirements.md#n3`).
 pub(super) async fn save(
     mut user: UserAdministrator,
     Path(id): Path<String>,
@@ -228,14 +268,39 @@ pub(super) async fn save(
 ) -> Result<Response, Response> {
     let fields = user.administrator.signed_in.own_form(&form(&id), &body);
     let fields = fields.ok_or_else(|| user.administrator.forgery())?;
-    let value = |name: &str| fields.text(name).trim().to_owned();
-    let entered = Entered { display_name: value("display_name"), mail: value("mail"), ..Entered::default() };
-    let message = UpdateUserRequest {
-        user: Some(by_id(&id)),
-        display_name: Some(entered.display_name.clone()),
-        mail: Some(entered.mail.clone()),
-        ..UpdateUserRequest::default()
+    let person = user.user(&id).await?;
+    let difference = |name: &str, entered: &str, stored: &str| {
+        Difference::of(&fields, name, (entered, stored), |text| text.trim().to_owned())
     };
+    // a field that was not on the page stays as it is
+    let value = |name: &str, stored: &str| fields.first(name).unwrap_or(stored).trim().to_owned();
+    let (name, mail) = (value("display_name", &person.display_name), value("mail", &person.mail));
+    let name_difference = difference("display_name", &name, &person.display_name);
+    let mail_difference = difference("mail", &mail, &person.mail);
+    // what the form leaves as it was is not written, and shown as it is stored
+    let changed = |difference: Difference, entered: String| (difference != Difference::Unchanged).then_some(entered);
+    let (name, mail) = (changed(name_difference, name), changed(mail_difference, mail));
+    let entered = Entered {
+        display_name: name.clone().unwrap_or_else(|| person.display_name.clone()),
+        mail: mail.clone().unwrap_or_else(|| person.mail.clone()),
+        ..Entered::default()
+    };
+    let fields = [("display_name", name_difference), ("mail", mail_difference)];
+    let conflicts = fields.into_iter().filter(|(_, difference)| *difference == Difference::Conflict);
+    let conflicts: Vec<_> = conflicts.map(|(name, _)| name).collect();
+    if !conflicts.is_empty() {
+        return Ok(user.edit_page(&person, &Entered { conflicts, ..entered }, None).await);
+    }
+    if mail.is_some()
+        && let Some(sign_in) = user.administrator.sign_in_first(&user.path_of(&id, "")).await?
+    {
+        return Ok(user.edit_page(&person, &Entered { sign_in: Some(sign_in), ..entered }, None).await);
+    }
+    if name.is_none() && mail.is_none() {
+        return Ok(see_other(&user.path_of(&id, &format!("?done={SAVED}"))));
+    }
+    let message =
+        UpdateUserRequest { user: Some(by_id(&id)), display_name: name, mail, ..UpdateUserRequest::default() };
     let Err(status) = user.users.update_user(user.administrator.signed_in.on_behalf().call(message)).await else {
         return Ok(see_other(&user.path_of(&id, &format!("?done={SAVED}"))));
     };
@@ -243,6 +308,5 @@ pub(super) async fn save(
     if error.is_none() {
         return Err(user.administrator.failure(&status));
     }
-    let person = user.user(&id).await?;
     Ok(user.edit_page(&person, &Entered { error, ..entered }, None).await)
 }

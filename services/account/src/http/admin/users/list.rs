@@ -47,7 +47,8 @@ struct List<'a> {
     /// The page with the users behind these.
     next: Option<String>,
     path: String,
-    new_path: String,
+    /// The form for a new user, which needs a recent sign-in.
+    new_path: Option<String>,
 }
 
 /// `GET /admin/users`.
@@ -86,7 +87,7 @@ pub(super) async fn show(mut user: UserAdministrator, RawQuery(query): RawQuery)
         rows: listed.users.into_iter().map(row).collect(),
         first: (!after.is_empty()).then(|| link(&[("q", query)])),
         next: next.map(|next| link(&[("q", query), ("after", &next)])),
-        new_path: format!("{path}/new"),
+        new_path: user.administrator.has_sign_ins().then(|| format!("{path}/new")),
         path: path.clone(),
     };
     Ok(context.respond(StatusCode::OK, &page))

@@ -1,4 +1,5 @@
-//! Adds a user to a group, and removes the user from one.
+//! Adds a user to a group, and removes the user from one. Groups decide on access and second factors, so both need a recent sign-in
+//! (`docs/security-requirements.md#n3`).
 
 use axum::body::Bytes;
 use axum::extract::Path;
@@ -24,6 +25,10 @@ pub(super) async fn add(
     let fields = user.administrator.signed_in.own_form(&groups_form(&id), &body);
     let fields = fields.ok_or_else(|| user.administrator.forgery())?;
     let name = fields.one("group", MAX_GROUP).ok().flatten().unwrap_or_default().trim().to_owned();
+    if let Some(sign_in) = user.administrator.sign_in_first(&user.path_of(&id, "")).await? {
+        let person = user.user(&id).await?;
+        return Ok(user.edit_page(&person, &Entered::with_sign_in(&person, name, sign_in), None).await);
+    }
     let group = Some(GroupRef { by: Some(group_ref::By::Name(name.clone())) });
     let message = AddMemberRequest { group, user: Some(by_id(&id)) };
     match user.users.add_member(user.administrator.signed_in.on_behalf().call(message)).await {
@@ -46,6 +51,10 @@ pub(super) async fn remove(
 ) -> Result<Response, Response> {
     let fields = user.administrator.signed_in.own_form(&groups_form(&id), &body);
     let fields = fields.ok_or_else(|| user.administrator.forgery())?;
+    if let Some(sign_in) = user.administrator.sign_in_first(&user.path_of(&id, "")).await? {
+        let person = user.user(&id).await?;
+        return Ok(user.edit_page(&person, &Entered::with_sign_in(&person, String::new(), sign_in), None).await);
+    }
     let group = fields.one("group", MAX_GROUP).ok().flatten().unwrap_or_default().to_owned();
     let group = Some(GroupRef { by: Some(group_ref::By::Id(group)) });
     let message = RemoveMemberRequest { group, user: Some(by_id(&id)) };

@@ -12,7 +12,7 @@ use web::cookie::with_cookies;
 use web::response::see_other;
 
 use super::super::super::page::{Navigation, Page};
-use super::super::super::self_service::{Changes, Field, ProfileText, Stored, profile_text};
+use super::super::super::self_service::{Changes, Conflicts, Field, ProfileText, Stored, profile_text};
 use super::super::AdminSection;
 use super::{UserAdministrator, by_id, name_of};
 use crate::transport::Transport;
@@ -57,24 +57,29 @@ impl UserAdministrator {
         Ok((person, Stored::new(user, profile)))
     }
 
-    fn profile_page(&self, person: &Person, stored: &Stored, entered: &Changes) -> Response {
+    fn profile_page(&self, person: &Person, stored: &Stored, entered: &Changes, conflicts: &Conflicts) -> Response {
         let (administrator, context) = (&self.administrator, self.administrator.context());
-        let has_errors = !entered.are_accepted();
-        let (fields, address) = stored.fields(context.language, entered);
+        let status = if !entered.are_accepted() {
+            StatusCode::BAD_REQUEST
+        } else if !conflicts.is_empty() {
+            StatusCode::CONFLICT
+        } else {
+            StatusCode::OK
+        };
+        let (fields, address) = stored.fields(context.language, entered, conflicts);
         let (browser, cookie) = administrator.signed_in.browser();
         let page = ProfilePage {
             page: context.page(administrator.texts().profile),
             navigation: administrator.navigation(AdminSection::Users),
             text: profile_text(context.language),
             name: name_of(person),
-            has_errors,
+            has_errors: status != StatusCode::OK,
             fields,
             address,
             csrf: administrator.signed_in.csrf(&browser, &form(&person.id)),
             path: self.path_of(&person.id, "/profile"),
             user_path: self.path_of(&person.id, ""),
         };
-        let status = if has_errors { StatusCode::BAD_REQUEST } else { StatusCode::OK };
         with_cookies(context.respond(status, &page), cookie)
     }
 }
@@ -82,17 +87,18 @@ impl UserAdministrator {
 /// `GET /admin/users/{id}/profile`.
 pub(super) async fn show(user: UserAdministrator, Path(id): Path<String>) -> Result<Response, Response> {
     let (person, stored) = user.stored_profile(&id).await?;
-    Ok(user.profile_page(&person, &stored, &Changes::default()))
+    Ok(user.profile_page(&person, &stored, &Changes::default(), &Conflicts::default()))
 }
 
-/// `POST /admin/users/{id}/profile`: changes the fields that differ from what is stored.
+/// `POST /admin/users/{id}/profile`: changes the fields that differ from what the form showed.
 pub(super) async fn save(user: UserAdministrator, Path(id): Path<String>, body: Bytes) -> Result<Response, Response> {
     let fields = user.administrator.signed_in.own_form(&form(&id), &body);
     let fields = fields.ok_or_else(|| user.administrator.forgery())?;
     let (person, stored) = user.stored_profile(&id).await?;
     let changes = stored.changes(&fields);
-    if !changes.are_accepted() {
-        return Ok(user.profile_page(&person, &stored, &changes));
+    let conflicts = stored.conflicts(&fields, &changes);
+    if !changes.are_accepted() || !conflicts.is_empty() {
+        return Ok(user.profile_page(&person, &stored, &changes, &conflicts));
     }
     if !changes.is_empty() {
         let message = SetProfileRequest { user: Some(by_id(&id)), ..changes.into_request() };

@@ -1,5 +1,7 @@
 //! The roles of a user.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use authn::role;
 use axum::body::Bytes;
@@ -12,6 +14,7 @@ use web::response::see_other;
 
 use super::super::super::i18n::Words;
 use super::super::super::page::{Navigation, Page};
+use super::super::super::shown_value::Difference;
 use super::super::AdminSection;
 use super::super::text::AdminText;
 use super::{UserAdministrator, name_of};
@@ -47,7 +50,9 @@ struct RolesPage<'a> {
     navigation: Navigation<'a>,
     texts: &'static AdminText,
     name: &'a str,
-    error: Option<&'static str>,
+    error: Option<String>,
+    /// The roles that are stored.
+    shown: String,
     choices: Vec<Choice>,
     csrf: String,
     path: String,
@@ -60,7 +65,7 @@ fn form(id: &str) -> String {
 }
 
 impl UserAdministrator {
-    fn roles_page(&self, person: &Person, selected: &[String], error: Option<&'static str>) -> Response {
+    fn roles_page(&self, person: &Person, selected: &[String], refusal: Option<(StatusCode, String)>) -> Response {
         let (administrator, context) = (&self.administrator, self.administrator.context());
         let has = |role: &str| selected.iter().any(|own| role::id(own) == role::id(role));
         let known = |role: &str| ROLES.iter().any(|known| role::id(known) == role::id(role));
@@ -70,6 +75,7 @@ impl UserAdministrator {
             text: role_name(context.words(), role).to_owned(),
             is_selected: has(role),
         };
+        let (status, error) = refusal.map_or((StatusCode::OK, None), |(status, error)| (status, Some(error)));
         let (browser, cookie) = administrator.signed_in.browser();
         let texts = administrator.texts();
         let page = RolesPage {
@@ -78,12 +84,12 @@ impl UserAdministrator {
             texts,
             name: name_of(person),
             error,
+            shown: role_set(&person.roles),
             choices: ROLES.into_iter().chain(others).map(choice).collect(),
             csrf: administrator.signed_in.csrf(&browser, &form(&person.id)),
             path: self.path_of(&person.id, "/roles"),
             user_path: self.path_of(&person.id, ""),
         };
-        let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
         with_cookies(context.respond(status, &page), cookie)
     }
 }
@@ -95,15 +101,34 @@ pub(super) async fn show(user: UserAdministrator, Path(id): Path<String>) -> Res
     Ok(user.roles_page(&person, &person.roles, None))
 }
 
+/// Roles as one text, whatever their order and whether they are named or identified.
+fn role_set(roles: &[String]) -> String {
+    let roles: BTreeSet<&str> = roles.iter().map(|role| role::id(role)).collect();
+    roles.into_iter().collect::<Vec<_>>().join(" ")
+}
+
 /// `POST /admin/users/{id}/roles`. Administrators keep their own role, so that one is left.
 pub(super) async fn save(user: UserAdministrator, Path(id): Path<String>, body: Bytes) -> Result<Response, Response> {
     let fields = user.administrator.signed_in.own_form(&form(&id), &body);
     let fields = fields.ok_or_else(|| user.administrator.forgery())?;
     user.administrator.recent_sign_in(&user.path_of(&id, "/roles")).await?;
     let roles: Vec<String> = fields.all("role").map(str::to_owned).collect();
+    let (person, texts) = (user.user(&id).await?, user.administrator.texts());
     if user.is_own(&id) && !has_admin(&roles) {
-        let person = user.user(&id).await?;
-        return Ok(user.roles_page(&person, &roles, Some(user.administrator.texts().own_account)));
+        let refusal = (StatusCode::BAD_REQUEST, texts.own_account.to_owned());
+        return Ok(user.roles_page(&person, &roles, Some(refusal)));
+    }
+    let (entered, stored) = (role_set(&roles), role_set(&person.roles));
+    match Difference::of(&fields, "roles", (&entered, &stored), str::to_owned) {
+        Difference::Unchanged => return Ok(see_other(&user.path_of(&id, &format!("?done={CHANGED}")))),
+        Difference::Changed => {}
+        Difference::Conflict => {
+            let words = user.administrator.context().words();
+            let stored: Vec<_> = person.roles.iter().map(|role| role_name(words, role)).collect();
+            let stored = if stored.is_empty() { words.none.to_owned() } else { stored.join(", ") };
+            let refusal = (StatusCode::CONFLICT, texts.changed_meanwhile.with(&stored));
+            return Ok(user.roles_page(&person, &roles, Some(refusal)));
+        }
     }
     let signed_in = &user.administrator.signed_in;
     let change = UpdateUserRequest { roles: Some(RoleList { roles }), ..UpdateUserRequest::default() };

@@ -72,21 +72,136 @@ async fn refused_values_are_explained_next_to_their_fields() {
 /// Row [N5](../../../../../../docs/security-requirements.md#n5).
 #[tokio::test]
 async fn administrators_do_not_lock_themselves_out() {
-    let bench = AdminBench::new().await;
+    let (bench, stub) = AdminBench::with_stub().await;
     let mut admin = bench.browser("admin");
     let page = admin.get(&bench.path_of("admin", "")).await.page;
-    assert!(!page.contains("/disable\"") && !page.contains("/delete\""), "{page}");
-    for act in ["/disable", "/delete"] {
+    let acts = ["/disable", "/delete", "/remove-password", "/reset-factors"];
+    assert!(!acts.iter().any(|act| page.contains(&format!("{act}\""))), "{page}");
+    let of_marie = admin.get(&bench.path_of("marie", "")).await.page;
+    assert!(of_marie.contains("/remove-password\"") && of_marie.contains("/reset-factors\""), "{of_marie}");
+    for act in acts {
         let path = bench.path_of("admin", act);
         assert_eq!(admin.get(&path).await.status, StatusCode::BAD_REQUEST, "{act}");
         assert_eq!(admin.post(&path, &[]).await.status, StatusCode::BAD_REQUEST, "{act}");
     }
+    let calls = stub.calls();
+    assert!(!calls.iter().any(|call| call == "RemovePassword" || call == "ResetFactors"), "{calls:?}");
     let path = bench.path_of("admin", "/roles");
     let csrf = admin.get(&path).await.field("csrf", 1);
     let refused = admin.post(&path, &[("csrf", &csrf), ("role", "user")]).await;
     assert!(refused.status == StatusCode::BAD_REQUEST && refused.page.contains("role=\"alert\""), "{}", refused.page);
     let page = admin.get(&bench.path_of("admin", "")).await.page;
     assert!(page.contains("<bdi>Administrator</bdi>"), "{page}");
+}
+
+#[tokio::test]
+async fn partly_done_act_is_said_to_be_done_and_to_be_repeated() {
+    let (bench, stub) = AdminBench::with_stub().await;
+    let mut admin = bench.browser("admin");
+    let unavailable = || status::grpc(status::Kind::Unavailable, "the directory does not answer");
+    for (act, method, failure, title) in [
+        ("/remove-password", "RemovePassword", status::partly_done(unavailable()), "Done, but not everywhere"),
+        ("/password", "SetPassword", status::partly_done(unavailable()), "Done, but not everywhere"),
+        ("/remove-password", "RemovePassword", unavailable(), "Not possible at the moment"),
+        ("/disable", "EndAllUserSessions", unavailable(), "Done, but not everywhere"),
+    ] {
+        let path = bench.path_of("marie", act);
+        let csrf = admin.get(&path).await.field("csrf", 1);
+        stub.fail(method, failure);
+        let reply = admin.post(&path, &[("csrf", &csrf), ("password", "seven otters juggle lamps")]).await;
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{act}");
+        assert!(reply.page.contains(title), "{act}: {}", reply.page);
+        stub.recover();
+    }
+    let page = admin.get(&bench.path_of("marie", "")).await.page;
+    assert!(page.contains("<dd>Disabled</dd>"), "{page}");
+}
+
+/// Row [N8](../../../../../../docs/security-requirements.md#n8).
+#[tokio::test]
+async fn form_overwrites_nothing_that_someone_else_has_changed_meanwhile() {
+    let bench = AdminBench::new().await;
+    let mut admin = bench.browser("admin");
+    let (path, roles, profile) =
+        (bench.path_of("marie", ""), bench.path_of("marie", "/roles"), bench.path_of("marie", "/profile"));
+    let csrf = admin.get(&path).await.field("csrf", 2);
+    let change = |display_name, mail, shown_mail| {
+        [
+            ("csrf", &*csrf),
+            ("display_name", display_name),
+            ("shown_display_name", "MARIE"),
+            ("mail", mail),
+            ("shown_mail", shown_mail),
+        ]
+    };
+    assert!(admin.post(&path, &change("MARIE", "one@example.org", "")).await.location().ends_with("?done=saved"));
+    // an old form that changes the name alone
+    assert!(admin.post(&path, &change("Marie", "", "")).await.location().ends_with("?done=saved"));
+    let page = admin.get(&path).await;
+    assert!(page.page.contains("value=\"one@example.org\"") && page.page.contains("value=\"Marie\""), "{}", page.page);
+    // an old form that changes the mail address too
+    let conflict = admin.post(&path, &change("MARIE", "two@example.org", "")).await;
+    assert_eq!(conflict.status, StatusCode::CONFLICT);
+    assert!(conflict.page.contains("Now stored: one@example.org."), "{}", conflict.page);
+    assert!(conflict.page.contains("value=\"two@example.org\""), "what was entered stays: {}", conflict.page);
+    assert_eq!(conflict.field("shown_mail", 1), "one@example.org");
+    assert_eq!(conflict.field("shown_display_name", 1), "Marie", "what the form did not change is as it is stored");
+    assert!(
+        admin.post(&path, &change("MARIE", "two@example.org", "one@example.org")).await.location().contains("done=")
+    );
+
+    let form = admin.get(&roles).await;
+    let (csrf, shown) = (form.field("csrf", 1), form.field("shown_roles", 1));
+    let form = |role| [("csrf", &*csrf), ("shown_roles", &*shown), ("role", role)];
+    assert!(admin.post(&roles, &form("guest")).await.location().ends_with("?done=roles"));
+    let conflict = admin.post(&roles, &form("admin")).await;
+    assert!(
+        conflict.status == StatusCode::CONFLICT && conflict.page.contains("Now stored: Guest."),
+        "{}",
+        conflict.page
+    );
+    let page = admin.get(&path).await.page;
+    assert!(page.contains("<bdi>Guest</bdi>") && !page.contains("<bdi>Administrator</bdi>"), "{page}");
+
+    let csrf = admin.get(&profile).await.field("csrf", 1);
+    let form = |nickname| [("csrf", &*csrf), ("nickname", nickname), ("shown_nickname", "")];
+    assert!(admin.post(&profile, &form("Manya")).await.location().ends_with("?done=profile"));
+    assert!(admin.post(&profile, &form("")).await.location().ends_with("?done=profile"), "this form changes nothing");
+    let conflict = admin.post(&profile, &form("Maria")).await;
+    assert!(
+        conflict.status == StatusCode::CONFLICT && conflict.page.contains("Now stored: Manya."),
+        "{}",
+        conflict.page
+    );
+    assert!(admin.get(&profile).await.page.contains("value=\"Manya\""));
+}
+
+/// Row [N7](../../../../../../docs/security-requirements.md#n7).
+#[tokio::test]
+async fn user_is_deleted_with_password_factors_and_tokens_and_a_failure_can_be_repeated() {
+    let (bench, stub) = AdminBench::with_stub().await;
+    let mut admin = bench.browser("admin");
+    let path = bench.path_of("marie", "/delete");
+    let csrf = admin.get(&path).await.field("csrf", 1);
+    let form = [("csrf", &*csrf), ("username", "marie")];
+    let unavailable = || status::grpc(status::Kind::Unavailable, "auth-app cannot be reached");
+    stub.fail("RevokeTokens", unavailable());
+    let failed = admin.post(&path, &form).await;
+    assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(failed.page.contains("Removed so far: password, second factors."), "{}", failed.page);
+    assert_eq!(admin.get(&bench.path_of("marie", "")).await.status, StatusCode::OK, "the user is still there");
+
+    stub.recover();
+    stub.fail("EndAllUserSessions", unavailable());
+    let csrf = failed.field("csrf", 1);
+    let form = [("csrf", &*csrf), ("username", "marie")];
+    let failed = admin.post(&path, &form).await;
+    assert!(failed.page.contains("second factors, app tokens, account."), "{}", failed.page);
+    stub.recover();
+    stub.calls();
+    let deleted = admin.post(&path, &form).await;
+    assert_eq!(deleted.location(), "/admin/users?done=deleted", "{}", deleted.page);
+    assert!(stub.calls().iter().any(|call| call == "EndAllUserSessions"), "the sessions of a user who is gone end");
 }
 
 #[tokio::test]

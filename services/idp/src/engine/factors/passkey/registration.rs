@@ -3,6 +3,7 @@
 use authn::audit::Event;
 use authn::{Caller, User};
 use serde_json::{Value, json};
+use store::StoreError;
 use uuid::Uuid;
 use webauthn_rs::prelude::{PasskeyRegistration, RegisterPublicKeyCredential};
 
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::engine::factors::record;
 use crate::engine::provider::Provider;
-use crate::store::{FactorKind, StoredFactor};
+use crate::store::{FactorKind, FactorToRemove, Removal, StoredFactor};
 
 /// The most passkeys of a user.
 pub(crate) const MAX_PASSKEYS: usize = 20;
@@ -78,7 +79,7 @@ pub(crate) async fn finish(
         created: provider.clock.now(),
         used: None,
     };
-    if !provider.store.add_passkey(&factor).await? {
+    if !provider.store.add_passkey(&factor, MAX_PASSKEYS as u64).await? {
         return Err(PasskeyError::Refused);
     }
     record(provider, id, caller, &Event { kind: &"passkey", ..Event::new("second_factor_enrol", "done") });
@@ -104,15 +105,20 @@ pub(crate) async fn rename(provider: &Provider, user: &str, id: Uuid, label: &st
     Ok(true)
 }
 
-/// Removes a passkey of a user; the last factor takes recovery codes and trusted devices with it
-/// (`docs/security-requirements.md#f25`). Returns whether there was such a passkey.
+/// Removes a passkey of a user: trust in devices ends, and without another factor the recovery codes end too
+/// (`docs/security-requirements.md#f25`). The last factor stays with `keep_last`.
 ///
 /// # Errors
-/// [`PasskeyError::Store`].
-pub(crate) async fn remove(provider: &Provider, user: &str, id: Uuid, caller: &Caller) -> Result<bool, PasskeyError> {
-    let is_removed = provider.store.remove_passkey(user, id).await?;
-    if is_removed {
+/// [`StoreError`].
+pub(crate) async fn remove(
+    provider: &Provider,
+    (user, id): (&str, Uuid),
+    keep_last: bool,
+    caller: &Caller,
+) -> Result<Removal, StoreError> {
+    let removal = provider.store.remove_factor(user, FactorToRemove::Passkey(id), keep_last).await?;
+    if removal == Removal::Done {
         record(provider, user, caller, &Event { kind: &"passkey", ..Event::new("second_factor_remove", "done") });
     }
-    Ok(is_removed)
+    Ok(removal)
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::assertion::{begin_after_password, begin_alone, verify_after_password, verify_alone};
 use super::*;
 use crate::engine::factors::{Method, recovery_code, trusted_device};
+use crate::store::Removal;
 use crate::testing::authenticator::Authenticator;
 use crate::testing::{Bench, EINSTEIN};
 
@@ -187,7 +188,7 @@ async fn passkey_after_the_password_is_one_of_the_users() {
 
 /// `docs/security-requirements.md#f25`
 #[tokio::test]
-async fn last_factor_takes_recovery_codes_and_trusted_devices_with_it() {
+async fn last_factor_takes_recovery_codes_with_it_and_each_one_trusted_devices() {
     let (bench, _) = bench().await;
     let mut second = Authenticator::new();
     second.register(&bench).await.expect("is added");
@@ -201,14 +202,16 @@ async fn last_factor_takes_recovery_codes_and_trusted_devices_with_it() {
         (provider.store.recovery_codes_left(EINSTEIN).await.expect("reads"), is_trusted)
     };
     let [first, second] = list(provider, EINSTEIN).await.expect("reads").try_into().expect("two");
-    assert!(!registration::remove(provider, "u-curie", first.factor.id, &caller).await.expect("asks"), "hers");
-    assert!(registration::remove(provider, EINSTEIN, first.factor.id, &caller).await.expect("removes"));
-    assert_eq!(left().await, (10, true), "another passkey is left");
+    let remove = async |user, id| registration::remove(provider, (user, id), false, &caller).await.expect("asks");
+    assert_eq!(remove("u-curie", first.factor.id).await, Removal::Absent, "hers");
+    assert_eq!(remove(EINSTEIN, first.factor.id).await, Removal::Done);
+    assert_eq!(left().await, (10, false), "another passkey is left");
+    trusted_device::trust(provider, EINSTEIN).await.expect("is trusted");
     let code = crate::engine::factors::verify(provider, EINSTEIN, &codes[0], &caller).await;
     assert_eq!(code.ok(), Some(Method::RecoveryCode), "the codes serve without an app");
-    assert!(registration::remove(provider, EINSTEIN, second.factor.id, &caller).await.expect("removes"));
+    assert_eq!(remove(EINSTEIN, second.factor.id).await, Removal::Done);
     assert_eq!(left().await, (0, false));
-    assert!(!registration::remove(provider, EINSTEIN, second.factor.id, &caller).await.expect("asks"), "gone");
+    assert_eq!(remove(EINSTEIN, second.factor.id).await, Removal::Absent, "gone");
 }
 
 #[tokio::test]

@@ -1,0 +1,107 @@
+//! Users in a real LDAP server, and the times of their password changes in a database of this service.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use authn::{Authenticated, Claim, Directory, DirectoryError, Filter, Groups, User, UserId, role};
+use config::load;
+use ldap::testing::{EINSTEIN, MARIE, Slapd};
+use proto::doorward::users::v1::{
+    GetUserRequest, NotePasswordChangeRequest, PersonRef, person_ref, users_admin_api_client::UsersAdminApiClient,
+};
+use runtime::{Clock, Context, Service as _};
+use token::{KeyRing, METADATA_KEY, Minter};
+use tonic::service::Routes;
+use tonic::{Code, Request};
+use users::{Config, Users};
+
+const SECRET: &str = "an internal secret of at least 32 bytes";
+const NOW: Duration = Duration::from_hours(500_000);
+
+/// The service, with its data in this folder.
+async fn start(slapd: &Slapd, data: &str) -> (Arc<dyn Directory>, Routes) {
+    let environment = slapd
+        .environment()
+        .with("USERS_DRIVER", "ldap")
+        .with("OCIS_JWT_SECRET", SECRET)
+        .with("OCIS_BASE_DATA_PATH", data.to_owned());
+    let config = load::<Config>(&Users::IDENTITY, &environment).expect("valid").config;
+    let context = Context { clock: Clock::manual(UNIX_EPOCH + NOW), ..Context::new(environment) };
+    let opened = users::open(&config, &context).await.expect("the service opens");
+    let app = users::app(&opened, &config, &context).expect("the service is built");
+    (opened.directory.clone(), app.grpc.expect("it speaks gRPC"))
+}
+
+fn id(opaque_id: &str) -> UserId {
+    UserId { opaque_id: opaque_id.to_owned(), ..UserId::default() }
+}
+
+fn request<T>(roles: &[&str], message: T) -> Request<T> {
+    let keys = KeyRing::new(&SECRET.to_owned().into(), None).expect("a secret");
+    let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+    let caller = User { id: id("operator"), username: "operator".to_owned(), roles, ..User::default() };
+    let minter = Minter::new(Arc::new(keys), Duration::from_mins(1), false);
+    let token = minter.mint(UNIX_EPOCH + NOW, &Authenticated::full(Arc::new(caller), "pwd")).expect("a token");
+    let mut request = Request::new(message);
+    request.metadata_mut().insert(METADATA_KEY, token.parse().expect("metadata"));
+    request
+}
+
+async fn changed(directory: &Arc<dyn Directory>, login: &str) -> Option<SystemTime> {
+    let user = directory.user_by_claim(&Claim::Username(login.to_owned()), Groups::Skip).await;
+    user.expect("the user exists").password_changed
+}
+
+/// `docs/security-requirements.md#b22`
+#[tokio::test]
+async fn noted_password_change_is_in_every_answer_and_survives_a_restart() {
+    let Some(slapd) = Slapd::start() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().display().to_string();
+    let (directory, routes) = start(&slapd, &data).await;
+    assert_eq!(changed(&directory, "einstein").await, None);
+    let at = UNIX_EPOCH + NOW - Duration::from_secs(1);
+    // the server compares these identifiers regardless of case
+    directory.note_password_change(&id(&EINSTEIN.id.to_uppercase()), at, "").await.expect("is noted");
+    assert_eq!(changed(&directory, "einstein").await, Some(at));
+    assert_eq!(directory.user(&id(EINSTEIN.id), Groups::Include).await.expect("is there").password_changed, Some(at));
+    assert_eq!(changed(&directory, "marie").await, None);
+    directory.note_password_change(&id(EINSTEIN.id), UNIX_EPOCH, "").await.expect("changes nothing");
+    let found = directory.find(&[Filter::Query("einstein".to_owned())], Groups::Skip, "").await.expect("answers");
+    assert_eq!((found.len(), found[0].password_changed), (1, Some(at)));
+    let unknown = directory.note_password_change(&id("unknown"), at, "").await;
+    assert!(matches!(unknown, Err(DirectoryError::NotFound)), "{unknown:?}");
+    drop(routes);
+    let (directory, _routes) = start(&slapd, &data).await;
+    assert_eq!(changed(&directory, "einstein").await, Some(at));
+}
+
+#[tokio::test]
+async fn administrators_alone_note_password_changes() {
+    let Some(slapd) = Slapd::start() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (directory, routes) = start(&slapd, &folder.path().display().to_string()).await;
+    let mut client = UsersAdminApiClient::new(routes);
+    let micros = i64::try_from(NOW.as_micros()).expect("fits");
+    let message = |user_id: &str, at_micros| NotePasswordChangeRequest { user_id: user_id.to_owned(), at_micros };
+    let refused = client.note_password_change(request(&[role::USER], message(MARIE.id, micros))).await;
+    assert_eq!(refused.expect_err("is no administrator").code(), Code::PermissionDenied);
+    let early = message(MARIE.id, micros + 2 * 3_600 * 1_000_000);
+    let refused = client.note_password_change(request(&[role::ADMIN], early)).await;
+    assert_eq!(refused.expect_err("lies in the future").code(), Code::InvalidArgument);
+    assert_eq!(changed(&directory, "marie").await, None);
+    client.note_password_change(request(&[role::ADMIN], message(MARIE.id, micros))).await.expect("is noted");
+    assert_eq!(changed(&directory, "marie").await, Some(UNIX_EPOCH + NOW));
+    let user = Some(PersonRef { by: Some(person_ref::By::Username("marie".to_owned())) });
+    let shown = client.get_user(request(&[role::ADMIN], GetUserRequest { user })).await.expect("is shown");
+    assert_eq!(shown.into_inner().user.expect("marie").id, MARIE.id);
+}
+
+#[tokio::test]
+async fn without_a_database_users_are_answered_and_changes_are_not_noted() {
+    let Some(slapd) = Slapd::start() else { return };
+    let (directory, _routes) = start(&slapd, "/dev/null/data").await;
+    assert_eq!(changed(&directory, "einstein").await, None);
+    let refused = directory.note_password_change(&id(EINSTEIN.id), UNIX_EPOCH + NOW, "").await;
+    assert!(matches!(refused, Err(DirectoryError::ReadOnly)), "{refused:?}");
+}

@@ -1,0 +1,5 @@
+//! Two replicas of the family on one `PostgreSQL` database.
+
+mod disabled;
+mod outage;
+mod replica;

@@ -1,0 +1,119 @@
+//! A replica of the family, in one process, on a database that it shares.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::http::StatusCode;
+use proto::cs3::auth::applications::v1beta1::InvalidateAppPasswordRequest;
+use status::Kind;
+use testkit::{Layout, Mode, TestFamily, is_ok, secret};
+use tokio::net::TcpListener;
+use tonic::{Request, metadata::MetadataValue};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Accepted,
+    Refused,
+    Unavailable,
+}
+
+/// A replica of the family in a process of its own.
+pub(crate) struct Replica {
+    pub(crate) family: TestFamily,
+    http: reqwest::Client,
+}
+
+impl Replica {
+    pub(crate) async fn start(mut layout: Layout, database: &str, is_first: bool) -> Self {
+        let routes = layout.folder().join("routes.yaml");
+        let backend = backend().await;
+        std::fs::write(&routes, format!("routes:\n  - {{ path: /, backend: 'http://{backend}' }}\n")).expect("writes");
+        for (name, value) in [
+            ("OCIS_DATABASE_URL", database),
+            ("OCIS_LOG_LEVEL", "info"),
+            ("PROXY_ROUTES_FILE", &routes.display().to_string()),
+            ("PROXY_TLS", "false"),
+            ("PROXY_ENABLE_BASIC_AUTH", "true"),
+        ] {
+            layout.set(name, value);
+        }
+        let family = if is_first {
+            TestFamily::start_with(layout, Mode::OneProcess, |context| context).await
+        } else {
+            TestFamily::start_empty(layout, Mode::OneProcess).await
+        };
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Self { family, http }
+    }
+
+    /// What the gateway answers to einstein's app token, by gRPC.
+    pub(crate) async fn gateway(&self, token: &str) -> Answer {
+        match self.family.authenticate("appauth", "einstein", token).await {
+            Ok(_) => Answer::Accepted,
+            Err((Kind::Unauthenticated, _)) => Answer::Refused,
+            Err((Kind::Unavailable, _)) => Answer::Unavailable,
+            Err(other) => panic!("the gateway: {other:?}"),
+        }
+    }
+
+    /// What the edge answers to a request with that token as a password.
+    pub(crate) async fn edge(&self, token: &str) -> Answer {
+        let url = format!("http://{}/page", self.family.layout.variables()["PROXY_HTTP_ADDR"]);
+        let answer = self.http.get(url).basic_auth("einstein", Some(token)).send().await.expect("the edge answers");
+        match answer.status() {
+            StatusCode::OK => Answer::Accepted,
+            StatusCode::UNAUTHORIZED => Answer::Refused,
+            StatusCode::SERVICE_UNAVAILABLE => Answer::Unavailable,
+            other => panic!("the edge: {other}"),
+        }
+    }
+
+    pub(crate) async fn both(&self, token: &str) -> [Answer; 2] {
+        let (gateway, edge) = tokio::join!(self.gateway(token), self.edge(token));
+        [gateway, edge]
+    }
+
+    pub(crate) async fn revoke(&self, token: &str) {
+        let password = token.to_owned();
+        let mut request = Request::new(InvalidateAppPasswordRequest { password, ..Default::default() });
+        let by = MetadataValue::try_from(self.family.token_of("einstein").await).expect("a token is ASCII");
+        request.metadata_mut().insert(token::METADATA_KEY, by);
+        let answer = self.family.gateway().invalidate_app_password(request).await.expect("auth-app answers");
+        assert!(is_ok(answer.into_inner().status.as_ref()), "the token is revoked");
+    }
+}
+
+/// What is behind the edge.
+async fn backend() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(async || "backend")).await });
+    address
+}
+
+/// A layout with the secrets that a data folder makes, and that replicas share.
+pub(crate) fn layout(name: &str) -> Layout {
+    let mut layout = Layout::new(name, false);
+    for name in ["IDP_EDGE_CLIENT_SECRET", "PROXY_SESSION_SECRET"] {
+        layout.set(name, &secret());
+    }
+    layout
+}
+
+/// A replica's layout with the secrets of another.
+pub(crate) fn replica_of(layout: &Layout) -> Layout {
+    let mut replica = Layout::new("replica-elsewhere", false);
+    for name in [
+        "OCIS_JWT_SECRET",
+        "OCIS_MACHINE_AUTH_API_KEY",
+        "OCIS_SERVICE_ACCOUNT_SECRET",
+        "AUTH_APP_TOKEN_KEY",
+        "IDP_ENCRYPTION_SECRET",
+        "IDP_EDGE_CLIENT_SECRET",
+        "PROXY_SESSION_SECRET",
+    ] {
+        replica.set(name, &layout.variables()[name]);
+    }
+    replica.machine_key.clone_from(&layout.machine_key);
+    replica
+}
