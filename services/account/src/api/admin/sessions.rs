@@ -92,7 +92,7 @@ async fn list(
     responses((status = 204, description = "The session has ended, and the tokens of clients from it."))
 )]
 async fn end(administrator: Administrator, Id(id): Id) -> Result<StatusCode, Problem> {
-    let call = administrator.0.on_behalf().call(EndUserSessionRequest { id });
+    let call = administrator.0.on_behalf().call(EndUserSessionRequest { id, user: None });
     accounts(&administrator)?.end_user_session(call).await?;
     Ok(StatusCode::NO_CONTENT)
 }

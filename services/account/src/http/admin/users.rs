@@ -91,10 +91,10 @@ impl UserAdministrator {
     }
 
     /// The user with this identifier, if there is one.
-    async fn find(&mut self, id: &str) -> Result<Option<Person>, Status> {
-        let request = self.administrator.signed_in.on_behalf().call(GetUserRequest { user: Some(by_id(id)) });
-        match self.users.get_user(request).await {
-            Ok(response) => Ok(response.into_inner().user),
+    async fn find(&self, id: &str) -> Result<Option<Person>, Status> {
+        let signed_in = &self.administrator.signed_in;
+        match signed_in.state.administration.user(&signed_in.on_behalf(), id).await {
+            Ok(person) => Ok(Some(person)),
             Err(status) if Kind::from_grpc(status.code()) == Kind::NotFound => Ok(None),
             Err(status) => Err(status),
         }

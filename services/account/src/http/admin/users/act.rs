@@ -175,10 +175,7 @@ impl UserAdministrator {
         self.confirm_page(Act::Delete, person, &Note::Unfinished { text, status })
     }
 
-    async fn carry_out(&mut self, act: Act, id: &str) -> Result<(), ActError> {
-        if act == Act::Invite {
-            return Ok(self.invite(id).await?);
-        }
+    async fn carry_out(&self, act: Act, id: &str) -> Result<(), ActError> {
         let (services, by) =
             (&self.administrator.signed_in.state.administration, self.administrator.signed_in.on_behalf());
         match act {
@@ -188,13 +185,13 @@ impl UserAdministrator {
             Act::Disable => services.set_status(&by, id, PersonStatus::Disabled).await?,
             Act::Enable => services.set_status(&by, id, PersonStatus::Active).await?,
             Act::Delete => services.delete_user(&by, id).await?,
-            Act::Invite => {}
+            Act::Invite => self.invite(id).await?,
         }
         Ok(())
     }
 
     /// The user to delete, whose name was typed. One who is gone was deleted by a form before, of which something has failed.
-    async fn find_to_delete(&mut self, id: &str, typed: &str) -> Result<Person, Response> {
+    async fn find_to_delete(&self, id: &str, typed: &str) -> Result<Person, Response> {
         let found = self.find(id).await.map_err(|status| self.administrator.failure(&status))?;
         match found {
             Some(person) if person.username != typed => Err(self.confirm_page(Act::Delete, &person, &Note::WrongName)),
