@@ -6,11 +6,16 @@ use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
+use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, Request, Response};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body_util::{BodyExt, Full};
 use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
+
+/// The trailer that ends a call.
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// What the stand-in was asked for, and what it answers. Methods have their names in the contract.
 #[derive(Default)]
@@ -57,7 +62,9 @@ impl StubService {
         let message = known.answers.get(method).copied().unwrap_or_default();
         let length = u32::try_from(message.len()).expect("a short message").to_be_bytes();
         let frame = [&[0], &length[..], message].concat();
-        let mut response = Response::new(Body::new(axum::body::Body::from(frame)));
+        let trailers = HeaderMap::from_iter([(GRPC_STATUS, HeaderValue::from_static("0"))]);
+        let body = Full::new(Bytes::from(frame)).with_trailers(ready(Some(Ok(trailers))));
+        let mut response = Response::new(Body::new(body));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         response
     }

@@ -12,7 +12,7 @@ use store::StoreError;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::model::{LastUse, StoredSecret};
+use crate::model::{LastUse, StoredSecret, Use};
 use crate::store::AccountStore;
 
 /// A secret's uses are written down at most so often.
@@ -21,17 +21,6 @@ const AT_MOST_EVERY: Duration = Duration::from_mins(1);
 const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 /// The most that is stored of what a program calls itself, in characters.
 const MAX_AGENT: usize = 128;
-
-/// A use to be written down.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Use {
-    /// The account.
-    pub account: String,
-    /// The secret.
-    pub secret: Uuid,
-    /// When, whence and by what.
-    pub last_use: LastUse,
-}
 
 struct Entry {
     last: Use,

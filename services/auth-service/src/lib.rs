@@ -26,7 +26,6 @@ use token::Verifier;
 pub use self::config::{Config, MIN_SECRET, ServiceAccount, Verification};
 pub use accounts::{Accounts, AccountsError, UnknownScope};
 pub use administration::{Administration, AdministrationError, NewAccount, WithSecret};
-pub use last_used::Use;
 pub use migration::Migrator;
 
 use store::AccountStore;

@@ -79,6 +79,17 @@ pub struct LastUse {
     pub user_agent: String,
 }
 
+/// A use to be written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    /// The account.
+    pub account: String,
+    /// The secret.
+    pub secret: Uuid,
+    /// When, whence and by what.
+    pub last_use: LastUse,
+}
+
 /// Changes of an account; what is `None` stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {

@@ -14,8 +14,7 @@ use store::columns::micros;
 use store::{Database, StoreError};
 use uuid::Uuid;
 
-use crate::last_used::Use;
-use crate::model::{Change, MAX_SECRETS, StoredAccount, StoredSecret};
+use crate::model::{Change, MAX_SECRETS, StoredAccount, StoredSecret, Use};
 use entity::{account, secret};
 
 /// The outcome of adding a secret.

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use auth_service::model::{Change, LastUse, StoredAccount, StoredSecret};
+use auth_service::Migrator;
+use auth_service::model::{Change, LastUse, StoredAccount, StoredSecret, Use};
 use auth_service::secret::Verifier;
 use auth_service::store::{AccountStore, Page, SecretAdded};
-use auth_service::{Migrator, Use};
 use runtime::Random;
 use store::Database;
 use uuid::Uuid;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::Directory;
 use crate::entry::Entry;
 use crate::failure::{Failure, code};
-use crate::password_change::KnownSupport;
+use crate::known_support::KnownSupport;
 use crate::pool::Limit;
 use crate::server::{PATIENCE, bind};
 use crate::user_search::UserSearch;

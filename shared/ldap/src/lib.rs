@@ -8,6 +8,7 @@ mod entry;
 mod failure;
 mod filter;
 mod groups;
+mod known_support;
 mod listing;
 mod password_change;
 mod pool;

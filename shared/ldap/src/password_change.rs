@@ -1,16 +1,13 @@
 //! Changes of passwords by the users themselves: the Password Modify operation (RFC 3062), on a connection that is bound as the
 //! user, so that the server's own rules decide.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
 use authn::{DirectoryError, prepare_password};
 use ldap3::asn1::{TagClass, parse_tag};
 use ldap3::controls::{Control, RawControl};
 use ldap3::exop::PasswordModify;
 use ldap3::{LdapResult, Scope};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::binder::{Account, Binder, is_accepted};
 use crate::failure::{Failure, code};
@@ -25,8 +22,6 @@ const SUPPORTED: &str = "supportedExtension";
 const PASSWORD_POLICY: &str = "1.3.6.1.4.1.42.2.27.8.5.1";
 /// A longer value of that control is not read: it holds two small numbers.
 const LONGEST_POLICY_VALUE: usize = 64;
-/// How long the server's answer to whether it supports the operation is used.
-const REMEMBERED_FOR: Duration = Duration::from_mins(5);
 
 /// What the server has made of a new password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,21 +65,6 @@ pub enum PasswordChangeError {
 impl From<Failure> for PasswordChangeError {
     fn from(failure: Failure) -> Self {
         Self::Unchanged(failure.into())
-    }
-}
-
-/// Whether the server supports the operation, as long as that is remembered.
-#[derive(Debug, Default)]
-pub(crate) struct KnownSupport(Mutex<Option<(Instant, bool)>>);
-
-impl KnownSupport {
-    fn get(&self) -> Option<bool> {
-        let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.filter(|(since, _)| since.elapsed() < REMEMBERED_FOR).map(|(_, is_supported)| is_supported)
-    }
-
-    fn set(&self, is_supported: bool) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), is_supported));
     }
 }
 

@@ -6,7 +6,7 @@ use std::future::Future;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::HttpService;
+use crate::{Check, HttpService};
 
 /// A service that is built and not yet served.
 #[derive(Default)]
@@ -62,32 +62,6 @@ impl Task {
 }
 
 impl fmt::Debug for Task {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
-type Probe = Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
-
-/// A condition of readiness: that the database works, or a peer without which the service cannot answer.
-pub struct Check {
-    /// What `/readyz` calls it.
-    pub name: &'static str,
-    /// Runs the check; one that takes longer than a second has failed.
-    pub probe: Probe,
-}
-
-impl Check {
-    /// A check that runs at each request for readiness. Its error is logged, and never sent to the caller.
-    pub fn new<F>(name: &'static str, probe: impl Fn() -> F + Send + Sync + 'static) -> Self
-    where
-        F: Future<Output = Result<(), String>> + Send + 'static,
-    {
-        Self { name, probe: Box::new(move || probe().boxed()) }
-    }
-}
-
-impl fmt::Debug for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
     }

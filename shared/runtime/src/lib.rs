@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod app;
+mod check;
 mod check_files;
 mod cli;
 pub mod client;
@@ -40,9 +41,10 @@ mod testing;
 #[cfg(feature = "testing")]
 mod captured_log;
 
-pub use app::{App, Check, Task};
+pub use app::{App, Task};
 #[cfg(feature = "testing")]
 pub use captured_log::CapturedLog;
+pub use check::Check;
 pub use check_files::{check_files, check_loaded};
 pub use cli::main;
 pub use client::EndpointError;

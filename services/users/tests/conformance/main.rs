@@ -166,6 +166,7 @@ async fn groups_and_roles_come_along(tables: &Tables) {
 
     let roles = |names: &[&str]| Change {
         roles: Some(names.iter().map(|name| (*name).to_owned()).collect()),
+        author: Author::Operator,
         ..Change::default()
     };
     administration.update_person(&who("pierre"), roles(&["user", "admin", "admin"])).await.unwrap();

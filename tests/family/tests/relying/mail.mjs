@@ -48,7 +48,7 @@ await withBrowser({}, async (browser) => {
   await page.goto(link);
   await page.getByRole('heading', { name: 'Set a password' }).waitFor();
   await inspect(page, 'new-password');
-  await set(page, 'relativity relativity');
+  await set(page, 'password1234567');
   await page.getByRole('alert').waitFor();
   await inspect(page, 'new-password-weak');
   await set(page, 'a phrase of words that fit nowhere');

@@ -132,9 +132,14 @@ async fn tokens_are_created_listed_by_pages_and_revoked() {
 
     let first = browser.read(&format!("{TOKENS}?page_size=1")).await;
     assert!(!first.page.contains(secret), "{}", first.page);
-    let page_token = first.json()["next_page_token"].as_str().expect("another page").to_owned();
+    let first = first.json();
+    let page_token = first["next_page_token"].as_str().expect("another page").to_owned();
     let second = browser.read(&format!("{TOKENS}?page_size=1&page_token={page_token}")).await.json();
-    assert_eq!((&second["tokens"][0]["label"], second.get("next_page_token")), (&json!("photos"), None));
+    assert_eq!(second.get("next_page_token"), None);
+    // both are of the same moment
+    let mut labels = [&first, &second].map(|page| page["tokens"][0]["label"].as_str().expect("a label"));
+    labels.sort_unstable();
+    assert_eq!(labels, ["phone", "photos"]);
 
     let path = format!("{TOKENS}/{id}");
     refused(&bench.browser("marie").delete(&path).await, StatusCode::NOT_FOUND);
@@ -158,7 +163,6 @@ async fn requests_that_cannot_be_understood_are_refused() {
         (json!({ "label": "a", "expires_in": 30, "never_expires": true }), "expires_in"),
         (json!({ "label": "a", "scopes": ["path:photos:x"] }), ""),
         (json!({ "label": "a", "scopes": [] }), ""),
-        (json!({ "label": "" }), ""),
     ] {
         let problem = refused(&browser.call(Method::POST, TOKENS, &new).await, StatusCode::BAD_REQUEST);
         let detail = problem["detail"].as_str().expect("a detail");

@@ -179,7 +179,7 @@ async fn service_accounts_are_for_administrators_who_have_signed_in_a_short_time
     world.signed_in(Duration::from_mins(11));
     for path in &acts {
         let reply = admin.get(path).await;
-        assert!(reply.status == StatusCode::SEE_OTHER && reply.location().contains("max_age=600"), "{path}");
+        assert!(reply.status == StatusCode::SEE_OTHER && reply.location().contains("max_age=300"), "{path}");
     }
     for (path, csrf) in forms {
         let fields = [("csrf", csrf.as_str()), ("id", "backup"), ("disabled", "yes")];

@@ -34,9 +34,9 @@ async fn pages_with_forms_need_a_recent_sign_in_so_that_no_input_is_lost() {
     for (path, return_to) in &forms {
         world.signed_in(TEN_MINUTES);
         let sent = admin.get(path).await;
-        let sign_in = format!("/_doorward/login?rd={return_to}&max_age=600");
+        let sign_in = format!("/_doorward/login?rd={return_to}&max_age=300");
         assert_eq!((sent.status, sent.location()), (StatusCode::SEE_OTHER, sign_in.as_str()), "{path}");
-        world.signed_in(Duration::from_secs(599));
+        world.signed_in(Duration::from_secs(299));
         let shown = admin.get(path).await;
         assert!(shown.status == StatusCode::OK && shown.page.contains("<form method=\"post\""), "{}", shown.page);
     }
@@ -66,7 +66,7 @@ async fn assert_late_forms_change_nothing(world: &World, forms: &[Form<'_>], ret
         let reply = admin.post(sent, &[&[("csrf", csrf.as_str())], **fields].concat()).await;
         assert_eq!(reply.status, StatusCode::FORBIDDEN, "{sent}: {}", reply.page);
         let sign_in = format!("href=\"/_doorward/login?rd={return_to}");
-        assert!(reply.page.contains(&sign_in) && reply.page.contains("max_age=600"), "{sent}: {}", reply.page);
+        assert!(reply.page.contains(&sign_in) && reply.page.contains("max_age=300"), "{sent}: {}", reply.page);
         assert_eq!(*world.known(), before, "{sent}");
     }
     world.signed_in(Duration::ZERO);

@@ -83,8 +83,8 @@ async fn password_is_changed_with_the_old_one_if_the_policy_accepts_the_new_one(
 async fn wrong_old_passwords_are_throttled() {
     let (bench, _, _folder) = with_auth_basic().await;
     let mut browser = bench.browser("einstein");
-    let wrong = json!({ "old_password": "not the old password", "new_password": NEW });
-    for _ in 0..20 {
+    for attempt in 0..20 {
+        let wrong = json!({ "old_password": format!("not the old password {attempt}"), "new_password": NEW });
         let reply = browser.call(Method::POST, PASSWORD, &wrong).await;
         if reply.status == StatusCode::TOO_MANY_REQUESTS {
             assert!(reply.headers.contains_key(RETRY_AFTER));
