@@ -17,7 +17,7 @@ use proto::doorward::users::v1::{
     UpdateUserRequest, UpdateUserResponse,
     users_admin_api_server::{UsersAdminApi, UsersAdminApiServer},
 };
-use runtime::{Clock, OPERATOR};
+use runtime::{Clock, is_operator};
 use status::Kind;
 use token::{Claims, TokenError, Verifier};
 use tonic::{Request, Response, Status, metadata::MetadataMap};
@@ -66,8 +66,7 @@ impl Authority {
 }
 
 fn author(caller: &Claims) -> Author {
-    let is_operator = caller.amr.iter().any(|method| method == OPERATOR);
-    match (caller.is_provisioner(), is_operator) {
+    match (caller.is_provisioner(), is_operator(caller)) {
         (true, _) => Author::Issuer,
         (false, true) => Author::Operator,
         (false, false) => Author::Administrator,

@@ -58,7 +58,7 @@ pub use keys::key_ring;
 pub use layers::{FromTrustedProxy, MatchedRoute, Pages};
 pub use metrics::Metrics;
 pub use misconfigured::Misconfigured;
-pub use operator::{ForeignToken, OPERATOR, operator_token, refusal, running};
+pub use operator::{ForeignToken, OPERATOR, is_operator, operator_token, refusal, running};
 pub use output::{print, print_once};
 pub use own_connection::OwnConnection;
 pub use peers::{USERS_ENDPOINT, directory, directory_with_profiles, endpoint_of, is_registry_name};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use authn::{Authenticated, User, UserId, UserType, role};
 use secrecy::SecretString;
-use token::{KeyRing, Minter, is_refused_token};
+use token::{Claims, KeyRing, Minter, is_refused_token};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Status};
 
@@ -18,6 +18,11 @@ use config::{ListenAddr, TokenManager};
 /// The value of `amr` in a token that a command of the operator minted. No authenticator answers with it, so only a
 /// holder of the token secret can make such a token.
 pub const OPERATOR: &str = "operator";
+
+/// Whether a token is that of a command of the operator.
+pub fn is_operator(claims: &Claims) -> bool {
+    claims.amr.iter().any(|method| method == OPERATOR)
+}
 
 /// A running service does not accept the token of a command: another secret signed it than the service has.
 #[derive(Debug, thiserror::Error)]

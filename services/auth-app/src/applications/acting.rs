@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ::token::Claims;
 use authn::audit::Event;
 use authn::{Access, Caller, Claim, DirectoryError, Grants, Groups, Permission, User, UserId, amr};
-use runtime::OPERATOR;
+use runtime::is_operator;
 use tracing::field::display;
 use uuid::Uuid;
 
@@ -111,8 +111,7 @@ impl Applications {
 
     /// The same, by what a token says of its owner.
     pub(crate) fn operate_on<'a>(claims: &'a Claims, caller: &'a Caller, owner: UserId) -> ActingAs<'a> {
-        let is_operator = claims.amr.iter().any(|method| method == OPERATOR);
-        let right = if is_operator { Right::Operator } else { Right::Administrator };
+        let right = if is_operator(claims) { Right::Operator } else { Right::Administrator };
         ActingAs { claims, caller, owner, is_active: false, right }
     }
 

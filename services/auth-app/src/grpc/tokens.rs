@@ -11,7 +11,7 @@ use proto::doorward::apptokens::v1::{
     SearchTokensResponse,
     app_tokens_api_server::{AppTokensApi, AppTokensApiServer},
 };
-use runtime::{Clock, OPERATOR};
+use runtime::{Clock, is_operator};
 use secrecy::ExposeSecret;
 use status::Kind as Failure;
 use tonic::{Request, Response, Status};
@@ -55,7 +55,7 @@ impl Api {
     fn operator<T>(&self, request: &Request<T>) -> Result<(Claims, Caller), Status> {
         let caller = Caller::of(request.metadata(), request.extensions());
         let claims = authorize_admin(&self.verifier, self.clock.now(), request.metadata())?;
-        if claims.amr.iter().any(|method| method == OPERATOR) {
+        if is_operator(&claims) {
             return Ok((claims, caller));
         }
         Err(status::grpc(Failure::PermissionDenied, "only the operator may do this"))
