@@ -6,11 +6,11 @@ mod rows;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr};
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{
     ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
-use store::columns::micros;
+use store::columns::{containing, micros};
 use store::{Database, StoreError};
 use uuid::Uuid;
 
@@ -210,24 +210,14 @@ impl AccountStore {
         self.0.run(write).await
     }
 
-    /// The text is somewhere in the identifier or the display name; what has a meaning in a pattern has none in the text.
+    /// The text is somewhere in the identifier or the display name.
     fn contains(&self, text: &str) -> Condition {
         if text.is_empty() {
             return Condition::all();
         }
-        // as the function of the database has it, which in SQLite knows only the letters of ASCII
-        let text = if self.0.is_postgres() { text.to_lowercase() } else { text.to_ascii_lowercase() };
-        let mut pattern = String::from("%");
-        for character in text.chars() {
-            if matches!(character, '%' | '_' | '!') {
-                pattern.push('!');
-            }
-            pattern.push(character);
-        }
-        pattern.push('%');
+        let text = self.0.lower(text);
         let like = |column: account::Column| {
-            let lower = Expr::expr(Func::lower(Expr::col((account::Entity, column))));
-            lower.like(LikeExpr::new(pattern.as_str()).escape('!'))
+            Expr::expr(Func::lower(Expr::col((account::Entity, column)))).like(containing(&text))
         };
         Condition::any().add(like(account::Column::Id)).add(like(account::Column::DisplayName))
     }

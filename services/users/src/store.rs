@@ -6,7 +6,8 @@ mod profiles;
 mod users;
 
 use sea_orm::ConnectionTrait;
-use sea_orm::sea_query::{Expr, ExprTrait, IntoCondition, LikeExpr, Order, Query, SelectStatement, SimpleExpr};
+use sea_orm::sea_query::{Expr, ExprTrait, IntoCondition, Order, Query, SelectStatement, SimpleExpr};
+use store::columns::containing;
 use store::{Database, StoreError};
 
 use crate::rules::fold;
@@ -63,15 +64,7 @@ fn along(column: &'static str, range: PageRange<'_>, mut query: SelectStatement)
     query.and_where(Expr::col(column).gt(range.after)).order_by(column, Order::Asc).limit(range.limit).take()
 }
 
-/// The text is somewhere in the column; what has a meaning in a pattern has none in the text.
+/// The text is somewhere in the column, regardless of case.
 fn contains(column: &'static str, text: &str) -> impl IntoCondition {
-    let mut pattern = String::from("%");
-    for character in fold(text).chars() {
-        if matches!(character, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(character);
-    }
-    pattern.push('%');
-    Expr::col(column).like(LikeExpr::new(pattern).escape('!'))
+    Expr::col(column).like(containing(&fold(text)))
 }

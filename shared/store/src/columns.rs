@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sea_orm::DbBackend;
+use sea_orm::sea_query::LikeExpr;
 
 /// The column of a time, rounded down, so that an end never moves to a later time. A time before the epoch is 0; one that does
 /// not fit is the last that does.
@@ -26,6 +27,19 @@ pub fn now(backend: DbBackend) -> &'static str {
         DbBackend::Postgres => "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
         _ => "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
     }
+}
+
+/// A pattern that a column is like in which this text stands somewhere; what has a meaning in a pattern has none in the text.
+pub fn containing(text: &str) -> LikeExpr {
+    let mut pattern = String::from("%");
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    LikeExpr::new(pattern).escape('!')
 }
 
 #[cfg(test)]

@@ -127,6 +127,11 @@ impl Database {
         matches!(self.place, Place::Server(_))
     }
 
+    /// A text in lower case as the function `lower` of the database has it, which in `SQLite` knows only the letters of ASCII.
+    pub fn lower(&self, text: &str) -> String {
+        if self.is_postgres() { text.to_lowercase() } else { text.to_ascii_lowercase() }
+    }
+
     /// Closes all connections once they are idle; later calls fail.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.reader.close().await?;

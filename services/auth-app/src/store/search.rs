@@ -5,10 +5,10 @@ use std::str::FromStr;
 use std::time::SystemTime;
 
 use authn::UserId;
-use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr};
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use store::StoreError;
-use store::columns::{micros, time};
+use store::columns::{containing, micros, time};
 use uuid::Uuid;
 
 use super::entity::{token, usage};
@@ -129,20 +129,10 @@ impl TokenStore {
             .add_option(expires_before.map(ending))
     }
 
-    /// The text is somewhere in the label; what has a meaning in a pattern has none in the text.
+    /// The text is somewhere in the label.
     fn label_contains(&self, text: &str) -> Condition {
-        // as the function of the database has it, which in SQLite knows only the letters of ASCII
-        let text = if self.0.is_postgres() { text.to_lowercase() } else { text.to_ascii_lowercase() };
-        let mut pattern = String::from("%");
-        for character in text.chars() {
-            if matches!(character, '%' | '_' | '!') {
-                pattern.push('!');
-            }
-            pattern.push(character);
-        }
-        pattern.push('%');
         let label = Expr::expr(Func::lower(Expr::col((token::Entity, token::Column::Label))));
-        Condition::all().add(label.like(LikeExpr::new(pattern).escape('!')))
+        Condition::all().add(label.like(containing(&self.0.lower(text))))
     }
 }
 
