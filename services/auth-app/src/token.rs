@@ -1,34 +1,20 @@
 //! Makes app tokens. Their form is that of [`authn::app_token`].
 
 pub use authn::app_token::WellFormed;
-use authn::app_token::{ALPHABET, LENGTH, PREFIX, RANDOM, checksum};
+use authn::app_token::{self, PREFIX};
 use runtime::Random;
 use secrecy::SecretString;
 
 /// Makes a token.
 pub fn generate(random: &Random) -> SecretString {
-    let mut text = String::with_capacity(LENGTH);
-    text.push_str(PREFIX);
-    let mut bytes = [0; 2 * RANDOM];
-    while text.len() < PREFIX.len() + RANDOM {
-        random.fill(&mut bytes);
-        let missing = PREFIX.len() + RANDOM - text.len();
-        // 248 is the greatest multiple of 62 in a byte: what lies above would make some characters likelier
-        text.extend(bytes.iter().filter(|byte| **byte < 248).take(missing).map(|byte| digit(u32::from(*byte))));
-    }
-    text.extend(checksum(text.as_bytes()).map(char::from));
-    text.into()
-}
-
-fn digit(number: u32) -> char {
-    char::from(ALPHABET[(number % 62) as usize])
+    app_token::generate(PREFIX, |bytes| random.fill(bytes))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use authn::app_token::CHECKSUM;
+    use authn::app_token::{ALPHABET, CHECKSUM, LENGTH, RANDOM};
     use proptest::prelude::*;
     use secrecy::ExposeSecret;
 

@@ -1,41 +1,23 @@
-//! Secrets of stored accounts: `dws_`, 30 random base62 characters (178 bits), and 6 of a CRC-32 over what precedes them. The checksum is
-//! public: it lets the service refuse junk without I/O, and leak scanners recognise a secret.
+//! Secrets of stored accounts. Their form is that of [`authn::app_token`], with the prefix `dws_`.
 
 use std::fmt;
 
-use authn::app_token::{ALPHABET, CHECKSUM, RANDOM, checksum};
+use authn::app_token;
 use crypto::{HMAC_LEN, HmacKey};
 use runtime::Random;
 use secrecy::SecretString;
 
 /// How each secret begins.
 pub const PREFIX: &str = "dws_";
-/// How long each secret is, in bytes.
-const LENGTH: usize = PREFIX.len() + RANDOM + CHECKSUM;
-/// The greatest multiple of 62 in a byte: bytes above it would make some characters likelier.
-const FAIR: u8 = 248;
 
 /// Makes a secret.
 pub fn generate(random: &Random) -> SecretString {
-    let mut text = String::with_capacity(LENGTH);
-    text.push_str(PREFIX);
-    while text.len() < PREFIX.len() + RANDOM {
-        let missing = PREFIX.len() + RANDOM - text.len();
-        let bytes = random.bytes::<{ 2 * RANDOM }>();
-        let fair = bytes.iter().filter(|byte| **byte < FAIR).take(missing);
-        text.extend(fair.map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()])));
-    }
-    text.extend(checksum(text.as_bytes()).map(char::from));
-    text.into()
+    app_token::generate(PREFIX, |bytes| random.fill(bytes))
 }
 
 /// Whether a text has the form of a secret and the right checksum. Whether an account has that secret is not known.
 pub fn is_well_formed(text: &str) -> bool {
-    let random = text.strip_prefix(PREFIX).filter(|_| text.len() == LENGTH);
-    random.is_some_and(|random| {
-        let (body, sum) = text.as_bytes().split_at(LENGTH - CHECKSUM);
-        random.bytes().all(|byte| byte.is_ascii_alphanumeric()) && checksum(body) == sum
-    })
+    app_token::is_well_formed(PREFIX, text)
 }
 
 /// All that is stored of a secret: its HMAC-SHA-256 under a random key of its own. A secret has 178 random bits, so that the database
@@ -75,10 +57,14 @@ impl fmt::Debug for Verifier {
 mod tests {
     use std::collections::BTreeSet;
 
+    use authn::app_token::{ALPHABET, CHECKSUM, RANDOM};
     use proptest::prelude::*;
     use secrecy::ExposeSecret;
 
     use super::*;
+
+    /// How long each secret is, in bytes.
+    const LENGTH: usize = PREFIX.len() + RANDOM + CHECKSUM;
 
     fn secrets(count: usize) -> impl Iterator<Item = String> {
         let random = Random::seeded(7);

@@ -1,6 +1,8 @@
 //! The form of an app token: `dwa_`, 30 random base62 characters (178 bits), and 6 of a CRC-32 over what precedes them. The checksum is
 //! public: it lets a service refuse junk without I/O, and leak scanners recognise a token.
 
+use secrecy::SecretString;
+
 /// How each app token begins. The edge tries such a secret as an app token only, never as a password.
 pub const PREFIX: &str = "dwa_";
 /// How many random characters follow.
@@ -19,16 +21,39 @@ pub struct WellFormed<'a>(&'a str);
 impl<'a> WellFormed<'a> {
     /// Checks the form and the checksum.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let random = text.strip_prefix(PREFIX).filter(|_| text.len() == LENGTH)?;
-        let base62 = random.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let (body, sum) = text.as_bytes().split_at(LENGTH - CHECKSUM);
-        (base62 && checksum(body) == sum).then_some(Self(text))
+        is_well_formed(PREFIX, text).then_some(Self(text))
     }
 
     /// The token's text, prefix and checksum included: a secret.
     pub fn text(self) -> &'a str {
         self.0
     }
+}
+
+/// Makes a text of this form with another prefix, as secrets of service accounts have it. `fill` fills bytes with random ones.
+pub fn generate(prefix: &str, mut fill: impl FnMut(&mut [u8])) -> SecretString {
+    let length = prefix.len() + RANDOM;
+    let mut text = String::with_capacity(length + CHECKSUM);
+    text.push_str(prefix);
+    let mut bytes = [0; 2 * RANDOM];
+    while text.len() < length {
+        fill(&mut bytes);
+        let missing = length - text.len();
+        // 248 is the greatest multiple of 62 in a byte: what lies above would make some characters likelier
+        let fair = bytes.iter().filter(|byte| **byte < 248).take(missing);
+        text.extend(fair.map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()])));
+    }
+    text.extend(checksum(text.as_bytes()).map(char::from));
+    text.into()
+}
+
+/// Whether a text has this form, with this prefix, and the right checksum.
+pub fn is_well_formed(prefix: &str, text: &str) -> bool {
+    let length = prefix.len() + RANDOM + CHECKSUM;
+    text.strip_prefix(prefix).filter(|_| text.len() == length).is_some_and(|random| {
+        let (body, sum) = text.as_bytes().split_at(length - CHECKSUM);
+        random.bytes().all(|byte| byte.is_ascii_alphanumeric()) && checksum(body) == sum
+    })
 }
 
 /// The CRC-32 (ISO-HDLC, as in zlib) in base62, the most significant digit first.
