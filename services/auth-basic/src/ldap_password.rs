@@ -7,7 +7,6 @@ use authn::{AuthError, Authenticator, Caller, Credentials, Directory, Groups, Us
 use crypto::HmacKey;
 use ldap::{Account, PasswordChange, PasswordChangeError};
 use secrecy::{ExposeSecret, SecretString};
-use tracing::Instrument;
 
 use crate::AdministrationError;
 use crate::administration::judge;
@@ -36,7 +35,7 @@ pub(crate) struct OwnLdapPasswords {
     pub(crate) passwords: Arc<LdapPasswords>,
     /// Verifies old passwords, and counts failures as at sign-in.
     pub(crate) authenticator: Arc<dyn Authenticator>,
-    pub(crate) notifier: Arc<Notifier>,
+    pub(crate) notifier: Notifier,
 }
 
 impl LdapPasswords {
@@ -97,12 +96,7 @@ impl OwnLdapPasswords {
         if let Some(weakness) = passwords.judge(new, &account.user).await?.weaknesses.first() {
             return Err(AdministrationError::Weak(*weakness));
         }
-        let (passwords, notifier) = (Arc::clone(&self.passwords), Arc::clone(&self.notifier));
-        let (old, new) = (old.clone(), new.clone());
-        // a caller who goes away leaves no changed password behind of which the directory is not notified
-        let replacement = async move { replace(&passwords.backend, &notifier, &account, &old, &new).await };
-        let done = tokio::spawn(replacement.in_current_span()).await;
-        done.map_err(|error| AdministrationError::Internal(Box::new(error)))?
+        replace(&passwords.backend, &self.notifier, &account, old, new).await
     }
 
     /// Verifies the old password as at sign-in.

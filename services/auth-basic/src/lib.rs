@@ -184,8 +184,8 @@ pub fn app(opened: &Components, config: &Config, context: &Context) -> Result<Ap
         }
         (None, Kept::InLdap(_, passwords)) => {
             let (passwords, notifier) = (passwords.clone(), notifier(&passwords.directory));
-            let own = OwnLdapPasswords { passwords, authenticator, notifier: Arc::new(notifier) };
-            routes.add_service(grpc::ldap::serve(grpc::ldap::LdapApi { own, verifier, clock }, limit))
+            let own = OwnLdapPasswords { passwords, authenticator, notifier };
+            routes.add_service(grpc::ldap::serve(grpc::ldap::LdapApi { own: Arc::new(own), verifier, clock }, limit))
         }
         (None, Kept::InDatabase(_)) => routes,
     };

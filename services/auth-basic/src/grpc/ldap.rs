@@ -2,6 +2,8 @@
 //! refused with the reason. Without the old password nothing can be changed: an administrator or a link in a mail would need an
 //! account of ours that may write all passwords.
 
+use std::sync::Arc;
+
 use proto::doorward::passwords::v1::{
     ChangeOwnPasswordRequest, ChangeOwnPasswordResponse, HasPasswordRequest, HasPasswordResponse, JudgePasswordRequest,
     JudgePasswordResponse, RemovePasswordRequest, RemovePasswordResponse, ResetPasswordRequest, ResetPasswordResponse,
@@ -13,7 +15,7 @@ use secrecy::SecretString;
 use token::{Verifier, authorize};
 use tonic::{Request, Response, Status};
 
-use super::{OwnChange, REQUEST_LIMIT, convert, person, refusal};
+use super::{OwnChange, REQUEST_LIMIT, convert, person, refusal, to_the_end};
 use crate::AdministrationError;
 use crate::ldap_password::OwnLdapPasswords;
 
@@ -24,7 +26,7 @@ pub(crate) fn serve(api: LdapApi, limit: Option<usize>) -> PasswordsApiServer<Ld
 
 /// The gRPC face of [`OwnLdapPasswords`].
 pub(crate) struct LdapApi {
-    pub(crate) own: OwnLdapPasswords,
+    pub(crate) own: Arc<OwnLdapPasswords>,
     pub(crate) verifier: Verifier,
     pub(crate) clock: Clock,
 }
@@ -74,9 +76,13 @@ impl PasswordsApi for LdapApi {
         request: Request<ChangeOwnPasswordRequest>,
     ) -> Result<Response<ChangeOwnPasswordResponse>, Status> {
         let change = OwnChange::of(request, &self.verifier, self.clock.now())?;
-        let OwnChange { user_id, old, new, caller } = &change;
-        let outcome = self.own.change(user_id, old, new, caller).await;
-        change.conclude(outcome)
+        let own = Arc::clone(&self.own);
+        to_the_end(async move {
+            let OwnChange { user_id, old, new, caller } = &change;
+            let outcome = own.change(user_id, old, new, caller).await;
+            change.conclude(outcome)
+        })
+        .await
     }
 
     async fn reset_password(
