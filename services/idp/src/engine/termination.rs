@@ -81,16 +81,7 @@ pub async fn end_everywhere(provider: &Provider, user: &str) -> Result<(), Store
     provider.store.revoke_token(tokens.id, tokens.until, now).await?;
     let until = now + remembered_for(provider, &[]);
     provider.store.revoke_person(user, None, None, until, now).await?;
-    // a page of them at a time
-    loop {
-        let sessions = provider.store.sessions_of(user, now).await?;
-        if sessions.is_empty() {
-            return Ok(());
-        }
-        for session in sessions {
-            end(provider, session.id).await?;
-        }
-    }
+    end_sessions(provider, user, None, now).await
 }
 
 /// Ends what a user has begun before a moment, for all clients: sessions, grants, and every token, also stateless ones. For a
@@ -104,9 +95,21 @@ pub async fn end_before(provider: &Provider, user: &str, moment: SystemTime) -> 
     provider.store.revoke_token(tokens.id, tokens.until, now).await?;
     let until = now + remembered_for(provider, &[]);
     provider.store.revoke_person(user, None, Some(moment), until, now).await?;
-    // a page of them at a time
+    end_sessions(provider, user, Some(moment), now).await
+}
+
+/// Ends the sessions of a user, or those that began before a moment. The store lists a part of them at a time.
+async fn end_sessions(
+    provider: &Provider,
+    user: &str,
+    before: Option<SystemTime>,
+    now: SystemTime,
+) -> Result<(), StoreError> {
     loop {
-        let sessions = provider.store.sessions_before(user, moment, now).await?;
+        let sessions = match before {
+            Some(moment) => provider.store.sessions_before(user, moment, now).await?,
+            None => provider.store.sessions_of(user, now).await?,
+        };
         if sessions.is_empty() {
             return Ok(());
         }
