@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
-use testkit::{
-    Browser, Landing, Layout, Mode, TestFamily, authorization_query, code_redemption, log_on, note_secret,
-    report_missing,
-};
+use testkit::{Browser, Landing, Layout, Mode, TestFamily, access_token, note_secret, report_missing, signed_in};
 use tokio::process::Command;
 
 const HTML: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
@@ -54,35 +51,14 @@ impl World {
 
     /// A browser in which this user has signed in at the edge.
     async fn signed_in(&self, login: &str) -> Browser {
-        let mut browser = self.browser();
-        let sent = self.get(&mut browser, "/account").await;
-        let authorize = browser.open(&sent.location).await.expect("answers");
-        let page = browser.open(&authorize.location).await.expect("answers");
-        let who = (login, self.family.layout.password.as_str());
-        let back = log_on(&mut browser, &self.url, &page.location, who).await.expect("a sign-in page");
-        let landed = browser.open(&back.location).await.expect("answers");
-        assert_eq!(landed.status, StatusCode::SEE_OTHER, "{landed:?}");
-        browser
+        signed_in(self.browser(), &self.url, "/account", (login, &self.family.layout.password)).await
     }
 
     /// An access token of this user that a built-in client has got.
     async fn access_token(&self, login: &str) -> String {
         let redirect_uri = format!("{}/oidc-callback.html", self.url);
-        let mut browser = self.browser();
-        let metadata = self.get(&mut browser, "/.well-known/openid-configuration").await;
-        let metadata: Value = serde_json::from_str(&metadata.page).expect("JSON");
-        let endpoint = |name: &str| metadata[name].as_str().expect("an endpoint").to_owned();
-        let query = authorization_query("web", &redirect_uri, "openid profile", &[("state", "a-state-of-the-test")]);
-        let begin = browser.open(&format!("{}?{query}", endpoint("authorization_endpoint"))).await.expect("answers");
         let who = (login, self.family.layout.password.as_str());
-        let back = log_on(&mut browser, &self.url, &begin.location, who).await.expect("a sign-in page");
-        let code = back.parameter("code").unwrap_or_else(|| panic!("no code: {back:?}"));
-        let form = [&code_redemption(&code, &redirect_uri)[..], &[("client_id", "web")]].concat();
-        let answer = browser.submit(&endpoint("token_endpoint"), &self.url, &form).await.expect("answers");
-        let tokens: Value = serde_json::from_str(&answer.page).unwrap_or_else(|_| panic!("no tokens: {answer:?}"));
-        let token = tokens["access_token"].as_str().unwrap_or_else(|| panic!("no token: {tokens}")).to_owned();
-        note_secret(&token);
-        token
+        access_token(self.browser(), (&self.url, &self.url), ("web", &redirect_uri), who).await
     }
 
     /// An app token that this browser's user makes on the page.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
-use testkit::{Browser, Landing, Layout, Mode, TestFamily, authorization_query, code_redemption, log_on, note_secret};
+use testkit::{Browser, Landing, Layout, Mode, TestFamily, access_token, log_on, note_secret};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -45,21 +45,8 @@ impl OneAddress {
 
     /// An access token that a built-in client gets for einstein at the endpoints of an issuer.
     async fn access_token(&self, issuer: &str, client: &str, redirect_uri: &str) -> String {
-        let metadata =
-            self.json(&format!("{}/.well-known/openid-configuration", issuer.trim_start_matches(&self.url))).await;
-        let endpoint = |name: &str| metadata[name].as_str().expect("an endpoint").to_owned();
-        let mut browser = self.browser();
-        let query = authorization_query(client, redirect_uri, "openid profile", &[("state", "a-state-of-the-test")]);
-        let begin = browser.open(&format!("{}?{query}", endpoint("authorization_endpoint"))).await.expect("answers");
         let who = ("einstein", self.family.layout.password.as_str());
-        let back = log_on(&mut browser, &self.url, &begin.location, who).await.expect("a sign-in page");
-        let code = back.parameter("code").unwrap_or_else(|| panic!("no code: {back:?}"));
-        let form = [&code_redemption(&code, redirect_uri)[..], &[("client_id", client)]].concat();
-        let answer = browser.submit(&endpoint("token_endpoint"), &self.url, &form).await.expect("answers");
-        let tokens: Value = serde_json::from_str(&answer.page).unwrap_or_else(|_| panic!("no tokens: {answer:?}"));
-        let token = tokens["access_token"].as_str().unwrap_or_else(|| panic!("no token: {tokens}")).to_owned();
-        note_secret(&token);
-        token
+        access_token(self.browser(), (&self.url, issuer), (client, redirect_uri), who).await
     }
 
     async fn navigate(&self, browser: &mut Browser, path: &str) -> Landing {

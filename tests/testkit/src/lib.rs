@@ -20,6 +20,6 @@ pub use family::{Mode, TestFamily};
 pub use layout::{Layout, TestUser, USERS, free_address, secret};
 pub use logs::{note_secret, write_secret};
 pub use process::{Finished, Server, binary, report_missing, run};
-pub use sign_in::{SignIn, log_on};
+pub use sign_in::{SignIn, access_token, log_on, signed_in};
 pub use small_disk::SmallDisk;
 pub use smtp::{MailServer, ReceivedMail};

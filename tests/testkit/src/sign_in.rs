@@ -3,8 +3,10 @@
 use std::fs;
 
 use doorward::ServiceId;
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
 
-use crate::{Browser, Landing, Layout, note_secret};
+use crate::{Browser, Landing, Layout, authorization_query, code_redemption, note_secret};
 
 /// Where browsers find a family whose edge has sessions.
 #[derive(Debug, Clone)]
@@ -98,6 +100,46 @@ pub async fn log_on(
     let form = [("flow", flow), ("csrf", csrf), ("username", username), ("password", password)];
     let target = format!("{issuer}/signin/v1/identifier/_/logon");
     Some(browser.submit(&target, issuer, &form).await.expect("the provider answers"))
+}
+
+/// Opens a page at the edge as a user who signs in on the way; `site` is the URL of the edge, whose own provider is the issuer.
+///
+/// # Panics
+/// When it does not come to the sign-in, or is not accepted there.
+pub async fn signed_in(mut browser: Browser, site: &str, path: &str, who: (&str, &str)) -> Browser {
+    const HTML: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+    let sent = browser.request(Method::GET, &format!("{site}{path}"), &[HTML]).await.expect("answers");
+    let authorize = browser.open(&sent.location).await.expect("answers");
+    let page = browser.open(&authorize.location).await.expect("answers");
+    let back = log_on(&mut browser, site, &page.location, who).await.expect("a sign-in page");
+    let landed = browser.open(&back.location).await.expect("answers");
+    assert_eq!(landed.status, StatusCode::SEE_OTHER, "{landed:?}");
+    browser
+}
+
+/// An access token of a user that a public client has got from this issuer, which is at the site.
+///
+/// # Panics
+/// When there is none.
+pub async fn access_token(
+    mut browser: Browser,
+    (site, issuer): (&str, &str),
+    (client, redirect_uri): (&str, &str),
+    who: (&str, &str),
+) -> String {
+    let metadata = browser.open(&format!("{issuer}/.well-known/openid-configuration")).await.expect("answers");
+    let metadata: Value = serde_json::from_str(&metadata.page).expect("JSON");
+    let endpoint = |name: &str| metadata[name].as_str().expect("an endpoint").to_owned();
+    let query = authorization_query(client, redirect_uri, "openid profile", &[("state", "a-state-of-the-test")]);
+    let begin = browser.open(&format!("{}?{query}", endpoint("authorization_endpoint"))).await.expect("answers");
+    let back = log_on(&mut browser, site, &begin.location, who).await.expect("a sign-in page");
+    let code = back.parameter("code").unwrap_or_else(|| panic!("no code: {back:?}"));
+    let form = [&code_redemption(&code, redirect_uri)[..], &[("client_id", client)]].concat();
+    let answer = browser.submit(&endpoint("token_endpoint"), site, &form).await.expect("answers");
+    let tokens: Value = serde_json::from_str(&answer.page).unwrap_or_else(|_| panic!("no tokens: {answer:?}"));
+    let token = tokens["access_token"].as_str().unwrap_or_else(|| panic!("no token: {tokens}")).to_owned();
+    note_secret(&token);
+    token
 }
 
 /// A listener's address, as a browser on this machine has it.

@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
 use store::testing::Cluster;
-use testkit::{Browser, authorization_query, code_redemption, log_on, note_secret};
+use testkit::{Browser, access_token, signed_in};
 
 use crate::replica::{Answer, Replica, layout, replica_of};
 
@@ -16,39 +15,6 @@ const PAGE: &str = "/page";
 const WITH_PUSHES: Duration = Duration::from_secs(1);
 /// The same where they read the database only.
 const WITHOUT_PUSHES: Duration = Duration::from_secs(5);
-
-/// A browser in which einstein has signed in at the edge of this replica.
-async fn signed_in(replica: &Replica, url: &str) -> Browser {
-    let mut browser = Browser::new();
-    let sent = browser.request(Method::GET, &format!("{url}{PAGE}"), &[HTML]).await.expect("answers");
-    let authorize = browser.open(&sent.location).await.expect("answers");
-    let page = browser.open(&authorize.location).await.expect("answers");
-    let who = ("einstein", replica.family.layout.password.as_str());
-    let back = log_on(&mut browser, url, &page.location, who).await.expect("a sign-in page");
-    let landed = browser.open(&back.location).await.expect("answers");
-    assert_eq!(landed.status, StatusCode::SEE_OTHER, "{landed:?}");
-    browser
-}
-
-/// An access token of einstein that a built-in client has got.
-async fn access_token(replica: &Replica, url: &str) -> String {
-    let redirect_uri = format!("{url}/oidc-callback.html");
-    let mut browser = Browser::new();
-    let metadata = browser.open(&format!("{url}/.well-known/openid-configuration")).await.expect("answers");
-    let metadata: Value = serde_json::from_str(&metadata.page).expect("JSON");
-    let endpoint = |name: &str| metadata[name].as_str().expect("an endpoint").to_owned();
-    let query = authorization_query("web", &redirect_uri, "openid profile", &[("state", "a-state-of-the-test")]);
-    let begin = browser.open(&format!("{}?{query}", endpoint("authorization_endpoint"))).await.expect("answers");
-    let who = ("einstein", replica.family.layout.password.as_str());
-    let back = log_on(&mut browser, url, &begin.location, who).await.expect("a sign-in page");
-    let code = back.parameter("code").unwrap_or_else(|| panic!("no code: {back:?}"));
-    let form = [&code_redemption(&code, &redirect_uri)[..], &[("client_id", "web")]].concat();
-    let answer = browser.submit(&endpoint("token_endpoint"), url, &form).await.expect("answers");
-    let tokens: Value = serde_json::from_str(&answer.page).unwrap_or_else(|_| panic!("no tokens: {answer:?}"));
-    let token = tokens["access_token"].as_str().unwrap_or_else(|| panic!("no token: {tokens}")).to_owned();
-    note_secret(&token);
-    token
-}
 
 /// Einstein's credentials, as they are used at one replica.
 struct Credentials {
@@ -91,8 +57,10 @@ async fn user_is_out_within(bound: Duration, database: &str) {
     let here = Replica::start(here, database, true).await;
     let elsewhere = Replica::start(elsewhere, database, false).await;
 
-    let browser = signed_in(&here, &url).await;
-    let authorization = format!("Bearer {}", access_token(&here, &url).await);
+    let who = ("einstein", here.family.layout.password.as_str());
+    let browser = signed_in(Browser::new(), &url, PAGE, who).await;
+    let client = ("web", &*format!("{url}/oidc-callback.html"));
+    let authorization = format!("Bearer {}", access_token(Browser::new(), (&url, &url), client, who).await);
     let app_token = here.family.app_token("einstein").await;
     let mut used_elsewhere =
         Credentials { url: format!("http://localhost:{other_port}"), browser, authorization, app_token };
