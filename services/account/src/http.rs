@@ -22,6 +22,8 @@ pub(crate) mod tokens;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod text_checks;
 
 use axum::Router;
 use axum::response::Response;

@@ -6,13 +6,12 @@ mod tests;
 use std::fmt;
 
 use proto::doorward::apptokens::v1::{PersonRef as TokenOwner, RevokeTokensRequest, person_ref::By as OwnerBy};
-use proto::doorward::idp::v1::{AccountUser, EndAllUserSessionsRequest, ResetFactorsRequest, account_user::Name};
-use proto::doorward::passwords::v1::RemovePasswordRequest;
-use proto::doorward::users::v1::{DeleteUserRequest, GetProfileRequest, PersonRef, person_ref::By};
+use proto::doorward::users::v1::{DeleteUserRequest, GetProfileRequest};
 use status::Kind;
 use tonic::Status;
 
 use super::Administration;
+use super::users::by_id;
 use crate::transport::OnBehalfOf;
 
 /// A part of an account, in the order in which they are removed. The user comes after what the other services have, so that the user can
@@ -104,7 +103,7 @@ impl Administration {
     /// Requires that users can delete the user, before the other services remove anything.
     async fn require_deletable(&self, by: &OnBehalfOf<'_>, id: &str) -> Result<(), Status> {
         let Some(profiles) = &self.profiles else { return Ok(()) };
-        let request = GetProfileRequest { user: Some(user(id)) };
+        let request = GetProfileRequest { user: Some(by_id(id)) };
         match profiles.clone().get_profile(by.call(request)).await {
             Ok(profile) if profile.get_ref().writable.is_empty() => {
                 let text = "users are kept in LDAP or another directory that is only read here: delete the user there";
@@ -120,18 +119,16 @@ impl Administration {
     /// Removes a part of an account; returns whether there is a service that had it.
     async fn remove(&self, by: &OnBehalfOf<'_>, id: &str, part: AccountPart) -> Result<bool, Status> {
         match part {
-            AccountPart::Password => {
-                let Some(mut passwords) = self.passwords.clone() else { return Ok(false) };
-                let request = RemovePasswordRequest { user_id: id.to_owned() };
-                match passwords.remove_password(by.call(request)).await {
-                    // passwords are in LDAP
-                    Err(status) if Kind::from_grpc(status.code()) == Kind::Unimplemented => return Ok(false),
-                    answer => answer.map(drop)?,
-                }
-            }
+            AccountPart::Password => match self.remove_password(by, id).await {
+                // auth-basic is not connected, or passwords are in LDAP
+                Err(status) if Kind::from_grpc(status.code()) == Kind::Unimplemented => return Ok(false),
+                answer => answer?,
+            },
             AccountPart::SecondFactors => {
-                let Some(mut factors) = self.factors.clone() else { return Ok(false) };
-                factors.reset_factors(by.call(ResetFactorsRequest { user_id: id.to_owned() })).await?;
+                if self.factors.is_none() {
+                    return Ok(false);
+                }
+                self.reset_factors(by, id).await?;
             }
             AccountPart::AppTokens => {
                 let Some(mut tokens) = self.tokens.clone() else { return Ok(false) };
@@ -142,23 +139,20 @@ impl Administration {
                 let Some(mut users) = self.users.clone() else {
                     return Err(status::grpc(Kind::Unimplemented, "users is not configured"));
                 };
-                match users.delete_user(by.call(DeleteUserRequest { user: Some(user(id)) })).await {
+                match users.delete_user(by.call(DeleteUserRequest { user: Some(by_id(id)) })).await {
                     Err(status) if is_not_found(&status) => {}
                     answer => answer.map(drop)?,
                 }
             }
             AccountPart::Sessions => {
-                let Some(mut accounts) = self.accounts.clone() else { return Ok(false) };
-                let user = AccountUser { name: Some(Name::Id(id.to_owned())) };
-                accounts.end_all_user_sessions(by.call(EndAllUserSessionsRequest { user: Some(user) })).await?;
+                if self.accounts.is_none() {
+                    return Ok(false);
+                }
+                self.end_sessions(by, id).await?;
             }
         }
         Ok(true)
     }
-}
-
-fn user(id: &str) -> PersonRef {
-    PersonRef { by: Some(By::Id(id.to_owned())) }
 }
 
 fn is_not_found(status: &Status) -> bool {

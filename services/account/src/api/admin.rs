@@ -17,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::caller::Administrator;
 use super::problem::Problem;
-use crate::http::admin::user_names::NamedUser;
+use crate::http::admin::user_names::identifier;
 use crate::state::AccountState;
 
 pub(super) fn routes() -> OpenApiRouter<AccountState> {
@@ -69,9 +69,6 @@ async fn user_id(administrator: &Administrator, named: Option<&str>) -> Result<O
     if named.is_empty() {
         return Err(Problem::parameter("user", "it is empty"));
     }
-    let found = NamedUser::find(&administrator.0.state, named).await;
-    match found.map_err(|error: DirectoryError| status::grpc(error.kind(), error.to_string()))? {
-        NamedUser::All => Ok(None),
-        NamedUser::Known(id) | NamedUser::Unknown(id) => Ok(Some(id)),
-    }
+    let found = identifier(&administrator.0.state, named).await;
+    Ok(found.map_err(|error: DirectoryError| status::grpc(error.kind(), error.to_string()))?)
 }

@@ -34,7 +34,6 @@ pub(super) struct AccessText {
     pub(super) search: &'static str,
     pub(super) user: &'static str,
     pub(super) user_hint: &'static str,
-    pub(super) nobody: &'static str,
     /// The choice that does not narrow the list.
     pub(super) any: &'static str,
     pub(super) older: &'static str,

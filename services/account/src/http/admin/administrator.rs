@@ -114,7 +114,7 @@ impl Administrator {
     /// The page that says that there is no such user.
     pub(super) fn no_such_user(&self) -> Response {
         let texts = self.texts();
-        self.context().message(StatusCode::NOT_FOUND, texts.gone_title, texts.nobody)
+        self.context().message(StatusCode::NOT_FOUND, texts.gone_title, texts.unknown_user)
     }
 
     /// The page that says that nothing was done, for a form that is not ours.

@@ -103,7 +103,7 @@ fn name_of(account: &ServiceAccount) -> &str {
     if account.display_name.is_empty() { &account.id } else { &account.display_name }
 }
 
-/// Whether an account is accepted, in words.
+/// What the pages say of whether an account is accepted.
 fn state_text(texts: &ServiceAccountText, account: &ServiceAccount, now: SystemTime) -> &'static str {
     let has_ended = account.expires.and_then(time).is_some_and(|end| end <= now);
     if account.overridden {

@@ -96,8 +96,8 @@ struct List<'a> {
     words: &'static AccessWords,
     done: Option<&'static str>,
     user: &'a str,
-    /// Whether there is no such user.
-    is_nobody: bool,
+    /// What the page says if there is no such user.
+    no_such_user: Option<&'static str>,
     rows: Vec<Row>,
     next: Option<String>,
     sessions_path: String,
@@ -142,7 +142,7 @@ async fn list(sessions: AccountAdministrator, RawQuery(query): RawQuery) -> Resu
             _ => None,
         },
         user,
-        is_nobody: searched.is_nobody(has_rows),
+        no_such_user: searched.is_unknown(has_rows).then_some(administrator.texts().unknown_user),
         rows: listed.sessions.into_iter().map(|session| Row::new(administrator, &browser, session, &names)).collect(),
         next: next.map(|next| with_query(&sessions_path, &[("user", user), ("after", &next)])),
         end_path: administrator.path(END),

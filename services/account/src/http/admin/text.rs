@@ -42,7 +42,7 @@ pub(super) struct AdminText {
     pub(super) partly_done_title: &'static str,
     pub(super) partly_done: &'static str,
     /// For a user who is named in an address.
-    pub(super) nobody: &'static str,
+    pub(super) unknown_user: &'static str,
     pub(super) refused_title: &'static str,
     pub(super) refused: &'static str,
 

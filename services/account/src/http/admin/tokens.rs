@@ -128,8 +128,8 @@ struct List<'a> {
     texts: &'static AccessText,
     done: Option<&'static str>,
     entered: Entered,
-    /// Whether there is no such user.
-    is_nobody: bool,
+    /// What the page says if there is no such user.
+    no_such_user: Option<&'static str>,
     unused: Vec<Choice>,
     expiry: Vec<Choice>,
     rows: Vec<Row>,
@@ -232,7 +232,8 @@ async fn list(tokens: TokenAdministrator, RawQuery(query): RawQuery) -> Result<R
         },
         unused: days(&UNUSED_DAYS, &entered.unused, context.language),
         expiry: days(&EXPIRY_DAYS, &entered.expires, context.language),
-        is_nobody: searched.is_nobody(has_rows) && next.is_none() && entered.is_for_user_alone(),
+        no_such_user: (searched.is_unknown(has_rows) && next.is_none() && entered.is_for_user_alone())
+            .then_some(administrator.texts().unknown_user),
         entered,
         rows: found.into_iter().map(|token| Row::new(administrator, &browser, token, &names)).collect(),
         next,

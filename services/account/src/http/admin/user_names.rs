@@ -47,7 +47,7 @@ async fn name(state: &AccountState, id: String) -> Option<(String, String)> {
 
 /// The user whom an administrator names in a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NamedUser {
+pub(super) enum NamedUser {
     /// None is named: the search is for those of all users.
     All,
     /// The directory has a user with this identifier.
@@ -61,7 +61,7 @@ impl NamedUser {
     ///
     /// # Errors
     /// If the directory does not answer.
-    pub(crate) async fn find(state: &AccountState, named: &str) -> Result<Self, DirectoryError> {
+    pub(super) async fn find(state: &AccountState, named: &str) -> Result<Self, DirectoryError> {
         if named.is_empty() {
             return Ok(Self::All);
         }
@@ -93,13 +93,13 @@ impl NamedUser {
     }
 
     /// Whether nothing shows that there is such a user.
-    pub(super) fn is_nobody(&self, has_rows: bool) -> bool {
+    pub(super) fn is_unknown(&self, has_rows: bool) -> bool {
         matches!(self, Self::Unknown(_)) && !has_rows
     }
 }
 
 /// The identifier of the user whom an administrator names, which may be that of a user who is no longer in the directory; `None` if none
 /// is named.
-pub(super) async fn identifier(state: &AccountState, named: &str) -> Result<Option<String>, DirectoryError> {
+pub(crate) async fn identifier(state: &AccountState, named: &str) -> Result<Option<String>, DirectoryError> {
     Ok(NamedUser::find(state, named).await?.id().map(str::to_owned))
 }

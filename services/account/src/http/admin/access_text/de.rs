@@ -11,7 +11,6 @@ pub(super) const TEXT: AccessText = AccessText {
     search: "Suchen",
     user: "Konto",
     user_hint: "Ein Anmeldename, eine Mailadresse oder die Kennung eines Kontos. Leer lassen für alle.",
-    nobody: "Es gibt kein solches Konto.",
     any: "Beliebig",
     older: "Ältere Einträge",
     identifier: "Kennung",

@@ -11,7 +11,6 @@ pub(super) const TEXT: AccessText = AccessText {
     search: "Search",
     user: "User",
     user_hint: "A user name, a mail address, or the identifier of an account. Leave it empty for all.",
-    nobody: "There is no such user.",
     any: "Any",
     older: "Older entries",
     identifier: "Identifier",

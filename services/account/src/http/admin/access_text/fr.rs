@@ -11,7 +11,6 @@ pub(super) const TEXT: AccessText = AccessText {
     search: "Rechercher",
     user: "Compte",
     user_hint: "Un nom de connexion, une adresse e-mail ou l’identifiant d’un compte. Laisser vide pour tous.",
-    nobody: "Ce compte n’existe pas.",
     any: "Indifférent",
     older: "Entrées plus anciennes",
     identifier: "Identifiant",

@@ -17,7 +17,7 @@ pub(super) const TEXT: AdminText = AdminText {
     gone: "Diesen Eintrag gibt es nicht mehr. Vielleicht hat ihn jemand anderes entfernt.",
     partly_done_title: "Erledigt, aber nicht überall",
     partly_done: "Was Sie wollten, ist geschehen, aber ein anderer Dienst war nicht erreichbar: Bisherige Sitzungen und App-Tokens gelten vielleicht noch. Wiederholen Sie es gleich, damit es überall wirkt.",
-    nobody: "Es gibt kein solches Konto.",
+    unknown_user: "Es gibt kein solches Konto.",
     refused_title: "Es wurde nichts geändert",
     refused: "Die Anfrage kann so nicht erfüllt werden. Die Einzelheiten sagen, warum.",
     users: "Personen",

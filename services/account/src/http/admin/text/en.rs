@@ -17,7 +17,7 @@ pub(super) const TEXT: AdminText = AdminText {
     gone: "This entry no longer exists. Someone else may have removed it.",
     partly_done_title: "Done, but not everywhere",
     partly_done: "What you wanted is done, but another service could not be reached: sessions and app tokens from before may still be accepted. Repeat it in a moment, so that it takes effect everywhere.",
-    nobody: "There is no such user.",
+    unknown_user: "There is no such user.",
     refused_title: "Nothing has been changed",
     refused: "The request cannot be fulfilled as it stands. The details say why.",
     users: "Users",

@@ -17,7 +17,7 @@ pub(super) const TEXT: AdminText = AdminText {
     gone: "Cette entrée n’existe plus. Elle a peut-être été supprimée entre-temps.",
     partly_done_title: "C’est fait, mais pas partout",
     partly_done: "Ce que vous vouliez est fait, mais un autre service était injoignable\u{a0}: les sessions et jetons d’application antérieurs sont peut-être encore acceptés. Recommencez dans un instant, pour que cela prenne effet partout.",
-    nobody: "Ce compte n’existe pas.",
+    unknown_user: "Ce compte n’existe pas.",
     refused_title: "Rien n’a été modifié",
     refused: "La demande ne peut pas être traitée telle quelle. Les détails en donnent la raison.",
     users: "Comptes",
