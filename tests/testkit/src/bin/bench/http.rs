@@ -34,8 +34,6 @@ pub(crate) struct Ask {
     pub(crate) form: Option<String>,
     /// The header `Authorization`.
     pub(crate) authorization: Option<Arc<str>>,
-    /// The internal token, as a service behind the edge receives it.
-    pub(crate) internal_token: Option<Arc<str>>,
     /// Further headers.
     pub(crate) headers: Vec<(&'static str, &'static str)>,
     /// The header `Cookie`.
@@ -58,9 +56,6 @@ impl Ask {
         let mut request = Request::builder().uri(self.path).header(HOST, address);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, &**authorization);
-        }
-        if let Some(token) = &self.internal_token {
-            request = request.header(token::METADATA_KEY, &**token);
         }
         for (name, value) in self.headers {
             request = request.header(name, value);

@@ -1,16 +1,15 @@
-//! What the account and administration pages cost the services in one process, with many users and app tokens.
+//! What the account and administration pages cost the services in one process, with many users and app tokens: asked for at the
+//! edge, in a browser session.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use authn::{Authenticated, BoxError, User, UserId, UserType, amr, role};
-use runtime::Clock;
-use secrecy::SecretString;
-use token::{KeyRing, Minter};
+use authn::{BoxError, role};
+use testkit::{Browser, signed_in};
 use uuid::Uuid;
 
-use crate::family::{Family, JWT_SECRET};
+use crate::family::Family;
 use crate::http::{Ask, Connection};
 use crate::load::{Call, Callers};
 use crate::report::{self, Series};
@@ -21,24 +20,31 @@ use crate::users;
 const OF_ONE_USER: NonZeroUsize = NonZeroUsize::new(10).unwrap();
 /// Callers at the same time, each with a connection.
 const CALLERS: usize = 4;
-/// How long the internal token of the run is valid.
-const LIFETIME: Duration = Duration::from_hours(1);
-/// The pages: the root of each is where the account service has it.
-const PAGES: [&str; 14] = [
+/// The password of the administrator who asks for the pages.
+const PASSWORD: &str = "0123456789-horses-and-staples";
+/// The pages at the edge. The second search finds no user.
+const PAGES: [&str; 21] = [
+    "/",
     "/account",
-    "/account/applications",
     "/account/tokens",
     "/account/sessions",
     "/account/connected",
     "/account/activity",
     "/account/profile",
-    "/account/admin/users",
-    "/account/admin/users?q=user-77",
-    "/account/admin/users?q=nobody-has-this-name",
-    "/account/admin/groups",
-    "/account/admin/tokens",
-    "/account/admin/sessions",
-    "/account/admin/audit",
+    "/account/password",
+    "/signin/v1/security",
+    "/admin/users",
+    "/admin/users?q=user-77",
+    "/admin/users?q=user-x",
+    "/admin/users/new",
+    "/admin/groups",
+    "/admin/tokens",
+    "/admin/sessions",
+    "/admin/clients",
+    "/admin/keys",
+    "/admin/service-accounts",
+    "/admin/audit",
+    "/admin/health",
 ];
 
 /// How much is measured, and what is accepted.
@@ -68,19 +74,26 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
     let (crowds, tokens) = tokens::fill(&family.token_store(), &[OF_ONE_USER], arguments.tokens).await?;
     let owners = &crowds.first().ok_or("no tokens to use")?.owners;
     let server = family.start()?;
-    let address = family.setting("ACCOUNT_HTTP_ADDR").ok_or("no address of the account pages")?;
     let others: Vec<Owner> = (0..arguments.users.saturating_sub(owners.len()))
         .map(|number| Owner { id: Uuid::from_u64_pair(u64::MAX - 1, number as u64), login: format!("user-{number}") })
         .collect();
-    users::add(&family.users, owners.iter().chain(&others)).await?;
-    let (people, seconds) = (owners.len() + others.len(), begin.elapsed().as_secs_f64());
+    let (administrator, owners) = owners.split_first().ok_or("no tokens to use")?;
+    users::add(&family.users, role::ADMIN, [administrator].into_iter()).await?;
+    users::add(&family.users, role::USER, owners.iter().chain(&others)).await?;
+    let passwords = family.setting("AUTH_BASIC_GRPC_ADDR").ok_or("no address of auth-basic")?;
+    users::set_password(passwords, std::slice::from_ref(administrator), PASSWORD).await?;
+    let (people, seconds) = (1 + owners.len() + others.len(), begin.elapsed().as_secs_f64());
     report::line(&format!("{people} users and {tokens} app tokens, made in {seconds:.0} s"))?;
 
-    let internal_token: Arc<str> = internal_token(&owners[0])?.into();
-    let callers = Callers::over(&server, &[], (0..CALLERS).map(|_| Connection::to(address)).collect());
+    let site = format!("http://{}", family.edge[0]);
+    let browser = signed_in(Browser::new(), &site, "/account", (&administrator.login, PASSWORD)).await;
+    let cookie = |name| browser.cookie(name).map(|value| format!("{name}={value}"));
+    let cookies = browser.cookies().filter_map(cookie).collect::<Vec<_>>().join("; ");
+    let connections = (0..CALLERS).map(|_| Connection::to(&family.edge[0])).collect();
+    let callers = Callers::over(&server, &[], connections);
     let mut rows = Vec::with_capacity(PAGES.len());
     for page in PAGES {
-        let call = asking(Ask { internal_token: Some(Arc::clone(&internal_token)), ..Ask::get(page) });
+        let call = asking(Ask { cookies: cookies.clone(), ..Ask::get(page) });
         // once for the caches, which every page of a running service has
         callers.succeed(&call, CALLERS).await?;
         let mut row = Series::new(page);
@@ -90,16 +103,6 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
     server.stop()?;
     print(&rows)?;
     check(&rows, arguments)
-}
-
-/// The internal token of a signed-in administrator.
-fn internal_token(owner: &Owner) -> Result<String, BoxError> {
-    let keys = KeyRing::new(&SecretString::from(JWT_SECRET), None)?;
-    let id = UserId { opaque_id: owner.id.to_string(), kind: UserType::Primary, ..UserId::default() };
-    let roles = vec![role::ADMIN.to_owned()];
-    let user = User { id, username: owner.login.clone(), roles, ..User::default() };
-    let answer = Authenticated::full(Arc::new(user), amr::OIDC);
-    Ok(Minter::new(Arc::new(keys), LIFETIME, false).mint(Clock::system().now(), &answer)?)
 }
 
 fn asking(ask: Ask) -> Call<Connection> {

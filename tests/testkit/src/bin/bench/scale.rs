@@ -7,7 +7,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use authn::BoxError;
+use authn::{BoxError, role};
 
 use self::calls::NAMES;
 use crate::call::{self, Junk};
@@ -102,7 +102,7 @@ impl Store {
         report::line(&format!("{size} app tokens, made in {:.0} s", begin.elapsed().as_secs_f64()))?;
         let crowd = crowds.pop().ok_or("no tokens to use")?;
         let server = family.start()?;
-        users::add(&family.users, crowd.owners.iter()).await?;
+        users::add(&family.users, role::USER, crowd.owners.iter()).await?;
         server.stop()?;
         Ok(Self { size, family, crowd, rows: Default::default(), resident_kib: 0 })
     }

@@ -6,7 +6,7 @@ mod passwords;
 
 use std::time::Instant;
 
-use authn::BoxError;
+use authn::{BoxError, role};
 
 use crate::{
     Arguments,
@@ -41,7 +41,7 @@ async fn warm(
 ) -> Result<(), BoxError> {
     let server = family.start()?;
     let (_, idle) = server.memory_mib()?;
-    users::add(&family.users, crowds.iter().flat_map(|crowd| &crowd.owners)).await?;
+    users::add(&family.users, role::USER, crowds.iter().flat_map(|crowd| &crowd.owners)).await?;
     passwords::add_people(family)?;
     let bench = Bench { arguments, crowds, echo, callers: callers(arguments, &server).await? };
     report::line(&format!("{} callers, {} connections", arguments.callers, arguments.connections))?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use authn::BoxError;
+use authn::{BoxError, role};
 use testkit::free_address;
 use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
@@ -50,7 +50,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
     let server = family.start()?;
     let person = |number| Owner { id: Uuid::from_u64_pair(1, number as u64), login: idp::login(number) };
     let owners: Vec<_> = (0..idp::USERS).map(person).collect();
-    users::add(&family.users, owners.iter()).await?;
+    users::add(&family.users, role::USER, owners.iter()).await?;
     let passwords = family.setting("AUTH_BASIC_GRPC_ADDR").ok_or("the family has passwords")?;
     users::set_password(passwords, &owners, idp::PASSWORD).await?;
 

@@ -20,8 +20,8 @@ const LANES: usize = 16;
 /// After how many users of a lane the operator's token is made anew.
 const RENEWED_AFTER: usize = 100;
 
-/// Adds users to the directory at this address.
-pub(crate) async fn add<'a>(address: &str, users: impl Iterator<Item = &'a Owner>) -> Result<(), BoxError> {
+/// Adds users with this role to the directory at this address.
+pub(crate) async fn add<'a>(address: &str, role: &str, users: impl Iterator<Item = &'a Owner>) -> Result<(), BoxError> {
     let operator = operator()?;
     let client = UsersAdminApiClient::new(Endpoint::from_shared(format!("http://{address}"))?.connect().await?);
     let mut lanes = vec![Vec::new(); LANES];
@@ -29,7 +29,7 @@ pub(crate) async fn add<'a>(address: &str, users: impl Iterator<Item = &'a Owner
         let person = CreateUserRequest {
             id: Some(id.to_string()),
             username: login.clone(),
-            roles: vec![authn::role::USER.to_owned()],
+            roles: vec![role.to_owned()],
             ..CreateUserRequest::default()
         };
         lanes[place % LANES].push(person);

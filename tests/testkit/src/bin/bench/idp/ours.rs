@@ -5,7 +5,7 @@ use std::{
     process::Command,
 };
 
-use authn::BoxError;
+use authn::{BoxError, role};
 use testkit::free_address;
 use uuid::Uuid;
 
@@ -61,7 +61,7 @@ impl Ours {
         ];
         let person = |number| Owner { id: Uuid::from_u64_pair(1, number as u64), login: login(number) };
         let users_added: Vec<_> = (0..USERS).map(person).collect();
-        users::add(&users, users_added.iter()).await?;
+        users::add(&users, role::USER, users_added.iter()).await?;
         users::set_password(&passwords, &users_added, PASSWORD).await?;
 
         let port = address.rsplit_once(':').ok_or("an address has a port")?.1;
