@@ -291,6 +291,10 @@ async fn own_paths_of_the_provider_and_of_tokens() {
         rotate_key(idp::v1::RotateKeyRequest),
         retire_key(idp::v1::RetireKeyRequest));
     assert_paths(&found, "doorward.idp.v1.KeysAPI", &["ListKeys", "RotateKey", "RetireKey"]);
+
+    let found = paths!(idp::v1::sessions_api_client::SessionsApiClient;
+        watch_ended_sessions(idp::v1::WatchEndedSessionsRequest));
+    assert_paths(&found, "doorward.idp.v1.SessionsAPI", &["WatchEndedSessions"]);
 }
 
 #[tokio::test]

@@ -27,14 +27,14 @@ pub struct Bearer {
     results: Results,
     pub(crate) sessions: Sessions,
     users: UserDirectory,
-    /// The sessions of our own provider in this process.
+    /// The sessions of our own provider.
     ended_sessions: Option<Arc<dyn EndedSessions>>,
     pub(crate) clock: Clock,
 }
 
 impl Bearer {
-    /// Verifies tokens of these issuers and finds their users with `users`. `ended_sessions` are those of our own provider, if it is
-    /// in this process.
+    /// Verifies tokens of these issuers and finds their users with `users`. `ended_sessions` are those of our own provider, if
+    /// they are known.
     pub fn new(
         issuers: Issuers,
         users: UserDirectory,

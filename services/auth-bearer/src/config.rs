@@ -64,6 +64,11 @@ pub struct Config {
     /// empty, they go to the URL.
     #[schemars(extend("x-env" = ["<P>_IDP_BACKEND"]))]
     pub idp_backend: String,
+    /// The endpoint of Doorward's own idp, like 127.0.0.1:9131: it tells which sessions have ended, and access tokens that
+    /// were issued in them are refused at once. If empty, they are accepted until they expire, unless idp runs in the same
+    /// process.
+    #[schemars(extend("x-env" = ["<P>_IDP_ENDPOINT"]))]
+    pub idp_endpoint: String,
     /// The directory's own address.
     #[schemars(description = runtime::USERS_ENDPOINT, extend("x-env" = ["<P>_USERS_ENDPOINT"]))]
     pub users_endpoint: String,
@@ -86,6 +91,9 @@ impl Section for Config {
         if !self.idp_backend.is_empty() {
             backend_url(&self.idp_backend).map_err(|problem| Invalid::new("idp_backend", problem))?;
         }
+        let asks = !self.idp_endpoint.is_empty();
+        let hint = "is not set; idp is asked with a token that it signs: give every service the same one";
+        Invalid::unless(!asks || !self.minting.jwt_secret.is_empty(), "token_manager.jwt_secret", hint)?;
         let writes = self.auto_provision.accounts || self.role_assignment.is_by_claim();
         let hint =
             "is not set; people are made and changed with a token that it signs: give every service the same one";

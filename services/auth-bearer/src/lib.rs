@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use ::config::Identity;
 use authn::{Authenticator, BoxError, Directory, EndedSessions, Groups};
-use runtime::{App, Context, Listeners, Misconfigured, client};
+use runtime::{App, Context, Listeners, Misconfigured, ProviderSessions, client};
 use tonic::service::Routes;
 
 use crate::issuer::{Calls, Issuers};
@@ -54,7 +54,10 @@ impl runtime::Service for AuthBearer {
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
         let directory = runtime::directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls, &context)?;
         let users = administration(&config, &context)?;
-        Ok(app(&open(&config, directory, users, None, &context)?, &config))
+        let (ended, task) =
+            provider_sessions(&config, &context)?.map(|sessions| (sessions.ended, sessions.task)).unzip();
+        let app = app(&open(&config, directory, users, ended, &context)?, &config);
+        Ok(App { tasks: task.flatten().into_iter().collect(), ..app })
     }
 }
 
@@ -67,8 +70,21 @@ pub fn administration(config: &Config, context: &Context) -> Result<Transport, B
     Ok(transport(client::channel(endpoint, &config.grpc_client_tls, context)?))
 }
 
+/// The sessions of our own provider in another process, if its endpoint is set.
+///
+/// # Errors
+/// When its endpoint is malformed, or the token secret cannot be used.
+pub fn provider_sessions(config: &Config, context: &Context) -> Result<Option<ProviderSessions>, BoxError> {
+    if config.idp_endpoint.is_empty() {
+        return Ok(None);
+    }
+    let keys = runtime::key_ring::<AuthBearer>(config, |config| config.minting.token_manager(), context)?;
+    let caller = (<AuthBearer as runtime::Service>::IDENTITY.name, keys);
+    Ok(Some(runtime::ended_sessions(&config.idp_endpoint, &config.grpc_client_tls, caller, context)?))
+}
+
 /// The authenticator, over any directory, with the administration of its users, and with the ended sessions of our own provider if
-/// that is in this process. It contacts no issuer before the first token.
+/// they are known. It contacts no issuer before the first token.
 ///
 /// # Errors
 /// When the configuration of the issuers is invalid, or the token secret cannot be used.

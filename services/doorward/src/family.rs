@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use authn::{Authenticator, BoxError, Directory, EndedSessions, kind};
 use config::ListenAddr;
 use gateway::peers::{Peers, Provider};
-use runtime::{App, Context, Metrics, Running};
+use runtime::{App, Context, Metrics, ProviderSessions, Running};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
@@ -198,18 +198,7 @@ impl Builder<'_> {
                 self.administer(&app, account::Administration::with_auth_app);
                 Ok(app)
             }
-            ServiceId::AuthBearer => {
-                let config = &settings.auth_bearer;
-                let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
-                let administration = match &self.administration {
-                    Some(here) => auth_bearer::provision::transport(here.clone()),
-                    None => auth_bearer::administration(config, context)?,
-                };
-                let bearer =
-                    auth_bearer::open(config, directory, administration, self.ended_sessions.clone(), context)?;
-                self.provide(kind::BEARER, service, bearer.clone());
-                Ok(auth_bearer::app(&bearer, config))
-            }
+            ServiceId::AuthBearer => self.auth_bearer(context),
             ServiceId::Idp => {
                 let config = &settings.idp;
                 let directory = match &self.directory {
@@ -240,7 +229,8 @@ impl Builder<'_> {
                     Some(here) => Arc::new(here),
                     None => proxy::gateway(&config, context)?,
                 };
-                proxy::app(&config, gateway, self.ended_sessions.take(), context).await
+                let sessions = self.sessions(|| proxy::provider_sessions(&config, context))?;
+                proxy::app(&config, gateway, sessions, context).await
             }
         }
     }
@@ -255,6 +245,31 @@ impl Builder<'_> {
             self.administer(&app, account::Administration::with_auth_service);
         }
         Ok(app)
+    }
+
+    fn auth_bearer(&mut self, context: &Context) -> Result<App, BoxError> {
+        let config = &self.settings.auth_bearer;
+        let directory = self.directory(&config.users_endpoint, &config.reva, &config.grpc_client_tls)?;
+        let administration = match &self.administration {
+            Some(here) => auth_bearer::provision::transport(here.clone()),
+            None => auth_bearer::administration(config, context)?,
+        };
+        let sessions = self.sessions(|| auth_bearer::provider_sessions(config, context))?;
+        let (ended, task) = sessions.map(|sessions| (sessions.ended, sessions.task)).unzip();
+        let bearer = auth_bearer::open(config, directory, administration, ended, context)?;
+        self.provide(kind::BEARER, ServiceId::AuthBearer, bearer.clone());
+        Ok(App { tasks: task.flatten().into_iter().collect(), ..auth_bearer::app(&bearer, config) })
+    }
+
+    /// The sessions of idp: in this process, or in another one.
+    fn sessions(
+        &self,
+        elsewhere: impl FnOnce() -> Result<Option<ProviderSessions>, BoxError>,
+    ) -> Result<Option<ProviderSessions>, BoxError> {
+        match &self.ended_sessions {
+            Some(here) => Ok(Some(ProviderSessions { ended: Arc::clone(here), task: None })),
+            None => elsewhere(),
+        }
     }
 
     /// Adds the gRPC of a service of this process to what the administration pages call.

@@ -8,6 +8,7 @@ mod convert;
 pub mod factors;
 pub mod invitations;
 pub mod keys;
+pub mod sessions;
 
 #[cfg(test)]
 mod tests;

@@ -202,6 +202,8 @@ pub fn app(opened: &IdpService) -> Result<App, BoxError> {
     let routes = routes.add_service(grpc::account_admin::serve(provider.clone(), limit));
     let routes = routes.add_service(grpc::factors::serve(provider.clone(), limit));
     let routes = routes.add_service(grpc::invitations::serve(provider.clone(), limit));
+    let shutdown = opened.context.shutdown.clone();
+    let routes = routes.add_service(grpc::sessions::serve(provider.clone(), shutdown, limit));
     let http = Some(http::all(provider, <Idp as runtime::Service>::IDENTITY.name).into());
     let (tasks, mtls) = (tasks(opened), Some(http::for_certificates(provider).into()));
     Ok(App { http, mtls, tasks, checks: vec![provider.store.database().check()], ..App::grpc(routes) })

@@ -5,12 +5,13 @@ mod cutoff;
 mod tests;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::SystemTime;
 
 use store::{Database, ReplicaSync};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
 pub use cutoff::{Of, before};
@@ -20,6 +21,8 @@ pub(crate) use cutoff::{cutoff_ids, grants_of_session};
 const CHANNEL: &str = "idp_revocations";
 /// By how many locks the set is divided.
 const SHARDS: usize = 16;
+/// How many revocations wait for those who watch; who misses some reads all.
+const WAITING: usize = 1024;
 
 /// Something that is revoked: a grant, or one token of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,7 @@ struct Inner {
     count: AtomicUsize,
     sync: ReplicaSync,
     version: watch::Sender<i64>,
+    added: broadcast::Sender<Revocation>,
 }
 
 impl Revocations {
@@ -61,6 +65,7 @@ impl Revocations {
             count: AtomicUsize::new(0),
             sync,
             version: watch::Sender::new(0),
+            added: broadcast::Sender::new(WAITING),
         }))
     }
 
@@ -89,6 +94,19 @@ impl Revocations {
     /// tokens are refused. Always, where there are none.
     pub fn is_current(&self) -> bool {
         self.0.sync.is_current()
+    }
+
+    /// Everything that is revoked.
+    pub(crate) fn all(&self) -> Vec<Revocation> {
+        let shards = (0..SHARDS).map(|index| self.read(index));
+        shards
+            .flat_map(|shard| shard.iter().map(|(id, until)| Revocation { id: *id, until: *until }).collect::<Vec<_>>())
+            .collect()
+    }
+
+    /// What is revoked from now on, here or elsewhere.
+    pub(crate) fn added(&self) -> broadcast::Receiver<Revocation> {
+        self.0.added.subscribe()
     }
 
     /// Forgets what is over.
@@ -125,13 +143,24 @@ impl Revocations {
 
     /// Notes revocations that the database has, without an announcement.
     pub(crate) fn note(&self, revoked: impl IntoIterator<Item = Revocation>) {
-        for Revocation { id, until } in revoked {
-            let mut shard = self.write(shard_of(id));
-            let known = shard.entry(id).or_insert_with(|| {
+        for revocation in revoked {
+            // nobody watches, as nearly always, or those who do read it
+            if self.keep(revocation) {
+                let _ = self.0.added.send(revocation);
+            }
+        }
+    }
+
+    /// Keeps a revocation; whether it, or that it lasts so long, was not known.
+    fn keep(&self, Revocation { id, until }: Revocation) -> bool {
+        let mut shard = self.write(shard_of(id));
+        match shard.entry(id) {
+            Entry::Vacant(place) => {
                 self.0.count.fetch_add(1, Ordering::AcqRel);
-                until
-            });
-            *known = until.max(*known);
+                place.insert(until);
+                true
+            }
+            Entry::Occupied(mut known) => until > known.insert(until.max(*known.get())),
         }
     }
 

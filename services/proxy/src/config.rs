@@ -48,6 +48,11 @@ pub struct Config {
     #[schemars(extend("x-env" = ["<P>_GATEWAY_ENDPOINT"], "default" = "127.0.0.1:9142"))]
     #[schemars(extend("x-required" = "name the endpoint of the gateway, like 127.0.0.1:9142"))]
     pub gateway: String,
+    /// The endpoint of Doorward's own idp, like 127.0.0.1:9131: it tells which sessions have ended, and those of the edge
+    /// end with them at once. If empty, they end when idp calls the edge or refuses a refresh token, unless idp runs in the
+    /// same process.
+    #[schemars(extend("x-env" = ["<P>_IDP_ENDPOINT"]))]
+    pub idp_endpoint: String,
     /// The URL by which clients reach the edge. Its scheme is passed on to backends.
     #[schemars(extend("x-env" = ["OCIS_URL", "<P>_URL"], "default" = "https://localhost:9200"))]
     pub url: String,

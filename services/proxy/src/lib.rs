@@ -40,9 +40,9 @@ pub mod verdict;
 use std::sync::Arc;
 
 use ::config::Identity;
-use authn::{BoxError, EndedSessions, Gateway};
+use authn::{BoxError, Gateway};
 use proto::envoy::service::auth::v3::authorization_server::AuthorizationServer;
-use runtime::{App, Context, HttpService, Listeners, Misconfigured, Service};
+use runtime::{App, Context, HttpService, Listeners, Misconfigured, ProviderSessions, Service};
 use token::Verifier;
 use tonic::service::Routes;
 
@@ -87,7 +87,7 @@ impl Service for Proxy {
     }
 
     async fn build(config: Config, context: Context) -> Result<App, BoxError> {
-        app(&config, gateway(&config, &context)?, None, &context).await
+        app(&config, gateway(&config, &context)?, provider_sessions(&config, &context)?, &context).await
     }
 }
 
@@ -100,16 +100,30 @@ pub fn gateway(config: &Config, context: &Context) -> Result<Arc<dyn Gateway>, B
     Ok(Arc::new(authn::gateway::Remote::new(channel)))
 }
 
-/// The edge in front of this gateway, with the ended sessions of an issuer if one is in this process.
+/// The sessions of our own provider in another process, if its endpoint is set.
+///
+/// # Errors
+/// If its endpoint is invalid, or the token secret cannot be used.
+pub fn provider_sessions(config: &Config, context: &Context) -> Result<Option<ProviderSessions>, BoxError> {
+    if config.idp_endpoint.is_empty() {
+        return Ok(None);
+    }
+    let keys = runtime::key_ring::<Proxy>(config, |config| config.token_manager.clone(), context)?;
+    let caller = (<Proxy as Service>::IDENTITY.name, keys);
+    Ok(Some(runtime::ended_sessions(&config.idp_endpoint, &config.grpc_client_tls, caller, context)?))
+}
+
+/// The edge in front of this gateway, with the sessions of our own provider if they are known.
 ///
 /// # Errors
 /// If the token secret, the file with routes, a certificate or the database cannot be used.
 pub async fn app(
     config: &Config,
     gateway: Arc<dyn Gateway>,
-    ended_sessions: Option<Arc<dyn EndedSessions>>,
+    provider_sessions: Option<ProviderSessions>,
     context: &Context,
 ) -> Result<App, BoxError> {
+    let (ended_sessions, following) = provider_sessions.map(|sessions| (sessions.ended, sessions.task)).unzip();
     let keys = runtime::key_ring::<Proxy>(config, |config| config.token_manager.clone(), context)?;
     let routes_file = routes_file(config)?;
     routes_file.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
@@ -124,6 +138,7 @@ pub async fn app(
     let signed_urls = database.as_ref().and_then(|database| SignedUrls::open(database, config, context));
     let signed_urls = signed_urls.map(|signed_urls| signed_urls.with_ended_sessions(ended_sessions));
     let mut tasks = sessions.as_ref().map(|sessions| sessions.tasks(context)).unwrap_or_default();
+    tasks.extend(following.flatten());
     tasks.extend(signed_urls.as_ref().map(|urls| urls.task(context.clock.clone(), context.shutdown.clone())));
     let entrypoint = Arc::new(Entrypoint {
         authorizer: Authorizer {

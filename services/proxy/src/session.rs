@@ -83,15 +83,15 @@ pub struct Sessions {
     leeway: Duration,
     clock: Clock,
     random: Random,
-    /// The ended sessions of an issuer in this process.
+    /// The ended sessions of our own provider.
     ended_at_issuer: Option<Arc<dyn EndedSessions>>,
     /// One caller at a time refreshes the tokens of a session.
     exchanging: Cache<String, Exchange>,
 }
 
 impl Sessions {
-    /// The sessions in this database, whose schema is up to date, with the ended sessions of an issuer in this process; `None` if
-    /// sessions are off.
+    /// The sessions in this database, whose schema is up to date, with the ended sessions of our own provider if they are known;
+    /// `None` if sessions are off.
     ///
     /// # Errors
     /// If the URL of the issuer is invalid, or certificates cannot be read.

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::SystemTime};
 use async_trait::async_trait;
 use status::Kind;
 
-pub use remote::{ProfileToken, Remote};
+pub use remote::Remote;
 pub use serve::{MaySearch, Users, searcher, serve};
 
 use crate::{AuthError, BoxError, Login, Profile, User, UserId, UserType};

@@ -1,5 +1,9 @@
-//! Sessions that have ended at an issuer in the same process, for components that hold state of a session and get no logout
-//! notification as clients do.
+//! Sessions that have ended at our own provider, for components that hold state of a session and get no logout notification as
+//! clients do.
+
+mod remote;
+
+pub use remote::{Following, Remote};
 
 /// An issuer that reports which of its sessions have ended.
 pub trait EndedSessions: Send + Sync {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use authn::directory::Remote;
-use authn::{BoxError, Directory};
+use authn::{Authenticated, Directory, ServiceToken};
 use token::{KeyRing, Minter, profile_reader};
 
 use crate::{Context, EndpointError, client};
@@ -15,8 +15,8 @@ pub const USERS_ENDPOINT: &str = "The endpoint of the users service. If empty, t
 
 /// The default address of the users service.
 const DEFAULT_USERS: &str = "127.0.0.1:9144";
-/// The lifetime of a token that reads one profile.
-const PROFILE_TOKEN_LIFETIME: Duration = Duration::from_mins(1);
+/// The lifetime of a token for one call.
+const SERVICE_TOKEN_LIFETIME: Duration = Duration::from_mins(1);
 
 /// The directory that a service in a process of its own asks: the users service, or the gateway of an existing
 /// installation when only that is configured.
@@ -44,10 +44,15 @@ pub fn directory_with_profiles(
     (name, keys): (&str, Arc<KeyRing>),
     context: &Context,
 ) -> Result<Arc<dyn Directory>, EndpointError> {
-    let (clock, random, service) = (context.clock.clone(), context.random.clone(), profile_reader(name));
-    let minter = Minter::new(keys, PROFILE_TOKEN_LIFETIME, true).with_identifiers(move || random.bytes());
-    let token = move || -> Result<String, BoxError> { Ok(minter.mint(clock.now(), &service)?) };
-    Ok(Arc::new(remote(users_endpoint, reva, tls, context)?.with_profiles(Arc::new(token))))
+    let token = service_token(keys, profile_reader(name), context);
+    Ok(Arc::new(remote(users_endpoint, reva, tls, context)?.with_profiles(token)))
+}
+
+/// Makes tokens of a service for one purpose, each for one call.
+pub(crate) fn service_token(keys: Arc<KeyRing>, service: Authenticated, context: &Context) -> ServiceToken {
+    let (clock, random) = (context.clock.clone(), context.random.clone());
+    let minter = Minter::new(keys, SERVICE_TOKEN_LIFETIME, true).with_identifiers(move || random.bytes());
+    Arc::new(move || Ok(minter.mint(clock.now(), &service)?))
 }
 
 fn remote(users_endpoint: &str, reva: &Reva, tls: &GrpcClientTls, context: &Context) -> Result<Remote, EndpointError> {

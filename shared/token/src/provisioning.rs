@@ -16,6 +16,8 @@ const PROVISION: &str = "provision";
 const READ_PROFILES: &str = "read-profiles";
 /// The purpose of setting the passwords of users who have proved by a link in their mail who they are, used alike.
 const RESET_PASSWORDS: &str = "reset-passwords";
+/// The purpose of learning which sessions have ended, used alike.
+const WATCH_SESSIONS: &str = "watch-sessions";
 
 /// A service that makes and changes people, to mint a token for. The token opens nothing but that.
 pub fn provisioner(service: &str) -> Authenticated {
@@ -30,6 +32,11 @@ pub fn profile_reader(service: &str) -> Authenticated {
 /// A service that sets passwords of users who have lost theirs, to mint a token for. The token opens nothing but that.
 pub fn password_resetter(service: &str) -> Authenticated {
     service_for(service, RESET_PASSWORDS)
+}
+
+/// A service that learns which sessions have ended, to mint a token for. The token opens nothing but that.
+pub fn session_watcher(service: &str) -> Authenticated {
+    service_for(service, WATCH_SESSIONS)
 }
 
 fn service_for(service: &str, purpose: &'static str) -> Authenticated {
@@ -54,6 +61,11 @@ impl Claims {
     /// Whether the bearer is a service that sets passwords of users who have lost theirs, and does nothing else.
     pub fn is_password_resetter(&self) -> bool {
         self.is_service_for(RESET_PASSWORDS)
+    }
+
+    /// Whether the bearer is a service that learns which sessions have ended, and does nothing else.
+    pub fn is_session_watcher(&self) -> bool {
+        self.is_service_for(WATCH_SESSIONS)
     }
 
     fn is_service_for(&self, purpose: &str) -> bool {

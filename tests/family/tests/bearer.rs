@@ -143,6 +143,36 @@ async fn a_token_of_our_provider_opens_the_gateway_in_a_process_a_service() {
     a_token_of_our_provider_opens_the_gateway("bearer-processes", Mode::Processes).await;
 }
 
+/// A client that idp does not notify: auth-bearer learns of the end of a session from idp. Row
+/// [R10](../../../docs/security-requirements.md#r10).
+#[tokio::test(flavor = "multi_thread")]
+async fn session_ends_its_tokens_in_another_process() {
+    let (mut family, issuer) = start("bearer-ended", Mode::Processes).await;
+    let password = family.layout.password.clone();
+    let access_token = async || {
+        let client = ("asking", "openid profile user");
+        let tokens = sign_in_at(&mut Browser::new(), &issuer, client, ("einstein", &password)).await;
+        text(&tokens, "access_token").to_owned()
+    };
+    let ended = access_token().await;
+    family.authenticate("bearer", "", &ended).await.expect("is accepted");
+    let done = family.command(&["session", "end", "--user", "einstein", "--yes"], "").await;
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let is_refused = async {
+        while family.authenticate("bearer", "", &ended).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(1), is_refused).await.expect("is refused within a second");
+    let other = access_token().await;
+    family.authenticate("bearer", "", &other).await.expect("another session");
+
+    family.kill(ServiceId::Idp);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    family.authenticate("bearer", "", &ended).await.expect_err("what has ended stays so while idp is away");
+    family.authenticate("bearer", "", &other).await.expect("no session ends while idp is away");
+}
+
 /// Whether an app token can be made with an internal token; else the message.
 async fn make_app_token(family: &TestFamily, jwt: &str) -> Result<(), String> {
     let scopes = authn::Grants::parse(["path:/photos:r"]).expect("a scope").to_cs3();

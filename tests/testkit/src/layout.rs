@@ -113,7 +113,11 @@ impl Layout {
                     self.set("OCIS_REVA_GATEWAY", &address);
                     self.set("PROXY_GATEWAY_ENDPOINT", &address);
                 }
-                ServiceId::Idp => self.set("ACCOUNT_IDP_ENDPOINT", &address),
+                ServiceId::Idp => {
+                    for asking in ["ACCOUNT", "AUTH_BEARER", "PROXY"] {
+                        self.set(&format!("{asking}_IDP_ENDPOINT"), &address);
+                    }
+                }
                 // Envoy calls it by gRPC; no service does.
                 ServiceId::Proxy => {}
                 ServiceId::Account => self.set("PROXY_ACCOUNT_BACKEND", &format!("http://{address}")),

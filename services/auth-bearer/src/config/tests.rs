@@ -115,6 +115,14 @@ fn own_issuers_are_those_that_the_setting_names() {
 }
 
 #[test]
+fn idp_is_asked_only_with_the_secret_of_the_family() {
+    let endpoint = ("AUTH_BEARER_IDP_ENDPOINT", "127.0.0.1:9131");
+    let problem = read(&[endpoint]).expect_err("has no secret");
+    assert!(problem.contains("OCIS_JWT_SECRET"), "{problem}");
+    assert_eq!(read(&[endpoint, ("OCIS_JWT_SECRET", ENOUGH)]).expect("is read").idp_endpoint, endpoint.1);
+}
+
+#[test]
 fn userinfo_alone_needs_a_setting_that_admits_every_client() {
     for word in ["userinfo", "none"] {
         let method = ("PROXY_OIDC_ACCESS_TOKEN_VERIFY_METHOD", word);

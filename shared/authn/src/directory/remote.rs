@@ -23,11 +23,8 @@ use status::Kind;
 use tonic::{Code, Request, metadata::MetadataValue, transport::Channel};
 
 use crate::{
-    BoxError, Claim, Directory, DirectoryError, Filter, Groups, Profile, User, UserId, caller::propagate_trace,
+    Claim, Directory, DirectoryError, Filter, Groups, Profile, ServiceToken, User, UserId, caller::propagate_trace,
 };
-
-/// Makes the internal token of a service that reads profiles.
-pub type ProfileToken = Arc<dyn Fn() -> Result<String, BoxError> + Send + Sync>;
 
 /// A directory in another process: a CS3 `UserAPI`, or a `GatewayAPI` that passes the same calls on.
 #[derive(Clone)]
@@ -42,7 +39,7 @@ pub struct Remote {
 #[derive(Clone)]
 struct Profiles {
     client: ProfilesApiClient<Channel>,
-    token: Option<ProfileToken>,
+    token: Option<ServiceToken>,
 }
 
 #[derive(Debug, Clone)]
@@ -67,7 +64,7 @@ impl Remote {
     /// The same directory, which reads profiles with the tokens that `token` makes. Without them, or behind a gateway, every
     /// profile is empty.
     #[must_use]
-    pub fn with_profiles(self, token: ProfileToken) -> Self {
+    pub fn with_profiles(self, token: ServiceToken) -> Self {
         let profiles = self.profiles.map(|profiles| Profiles { token: Some(token), ..profiles });
         Self { profiles, ..self }
     }
