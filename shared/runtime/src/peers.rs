@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use authn::directory::Remote;
-use authn::{BoxError, Directory};
-use token::{KeyRing, Minter, profile_reader};
+use authn::directory::{ProfileToken, Remote};
+use authn::{Authenticated, BoxError, Directory};
+use token::{KeyRing, Minter, mail_changer, profile_reader};
 
 use crate::{Context, EndpointError, client};
 use config::{GrpcClientTls, ListenAddr, Reva};
@@ -15,7 +15,7 @@ pub const USERS_ENDPOINT: &str = "The endpoint of the users service. If empty, t
 
 /// The default address of the users service.
 const DEFAULT_USERS: &str = "127.0.0.1:9144";
-/// The lifetime of a token that reads one profile.
+/// The lifetime of a token that reads one profile, or sets one mail address.
 const PROFILE_TOKEN_LIFETIME: Duration = Duration::from_mins(1);
 
 /// The directory that a service in a process of its own asks: the users service, or the gateway of an existing
@@ -32,8 +32,8 @@ pub fn directory(
     Ok(Arc::new(remote(users_endpoint, reva, tls, context)?))
 }
 
-/// The same directory, which also reads the profiles of users: with tokens for that purpose of the service `name`, which these
-/// keys sign.
+/// The same directory, which also reads the profiles of users and sets mail addresses that links have verified: with tokens for
+/// these purposes of the service `name`, which these keys sign.
 ///
 /// # Errors
 /// When the endpoint is none.
@@ -44,10 +44,17 @@ pub fn directory_with_profiles(
     (name, keys): (&str, Arc<KeyRing>),
     context: &Context,
 ) -> Result<Arc<dyn Directory>, EndpointError> {
-    let (clock, random, service) = (context.clock.clone(), context.random.clone(), profile_reader(name));
-    let minter = Minter::new(keys, PROFILE_TOKEN_LIFETIME, true).with_identifiers(move || random.bytes());
-    let token = move || -> Result<String, BoxError> { Ok(minter.mint(clock.now(), &service)?) };
-    Ok(Arc::new(remote(users_endpoint, reva, tls, context)?.with_profiles(Arc::new(token))))
+    let profiles = tokens(&keys, profile_reader(name), context);
+    let mail_changes = tokens(&keys, mail_changer(name), context);
+    let remote = remote(users_endpoint, reva, tls, context)?;
+    Ok(Arc::new(remote.with_profiles(profiles).with_mail_changes(mail_changes)))
+}
+
+/// Makes tokens of a service for one purpose.
+fn tokens(keys: &Arc<KeyRing>, service: Authenticated, context: &Context) -> ProfileToken {
+    let (clock, random) = (context.clock.clone(), context.random.clone());
+    let minter = Minter::new(Arc::clone(keys), PROFILE_TOKEN_LIFETIME, true).with_identifiers(move || random.bytes());
+    Arc::new(move || -> Result<String, BoxError> { Ok(minter.mint(clock.now(), &service)?) })
 }
 
 fn remote(users_endpoint: &str, reva: &Reva, tls: &GrpcClientTls, context: &Context) -> Result<Remote, EndpointError> {

@@ -16,6 +16,8 @@ const PROVISION: &str = "provision";
 const READ_PROFILES: &str = "read-profiles";
 /// The purpose of setting the passwords of users who have proved by a link in their mail who they are, used alike.
 const RESET_PASSWORDS: &str = "reset-passwords";
+/// The purpose of setting the mail addresses of users who have opened a link that was sent there, used alike.
+const CHANGE_MAIL: &str = "change-mail";
 
 /// A service that makes and changes people, to mint a token for. The token opens nothing but that.
 pub fn provisioner(service: &str) -> Authenticated {
@@ -30,6 +32,11 @@ pub fn profile_reader(service: &str) -> Authenticated {
 /// A service that sets passwords of users who have lost theirs, to mint a token for. The token opens nothing but that.
 pub fn password_resetter(service: &str) -> Authenticated {
     service_for(service, RESET_PASSWORDS)
+}
+
+/// A service that sets mail addresses which links have verified, to mint a token for. The token opens nothing but that.
+pub fn mail_changer(service: &str) -> Authenticated {
+    service_for(service, CHANGE_MAIL)
 }
 
 fn service_for(service: &str, purpose: &'static str) -> Authenticated {
@@ -54,6 +61,11 @@ impl Claims {
     /// Whether the bearer is a service that sets passwords of users who have lost theirs, and does nothing else.
     pub fn is_password_resetter(&self) -> bool {
         self.is_service_for(RESET_PASSWORDS)
+    }
+
+    /// Whether the bearer is a service that sets mail addresses which links have verified, and does nothing else.
+    pub fn is_mail_changer(&self) -> bool {
+        self.is_service_for(CHANGE_MAIL)
     }
 
     fn is_service_for(&self, purpose: &str) -> bool {
