@@ -185,8 +185,11 @@ async fn own_paths_of_users_and_passwords() {
 
     let found = paths!(users::v1::profiles_api_client::ProfilesApiClient;
         get_profile(users::v1::GetProfileRequest),
-        set_profile(users::v1::SetProfileRequest));
-    assert_paths(&found, "doorward.users.v1.ProfilesAPI", &["GetProfile", "SetProfile"]);
+        set_profile(users::v1::SetProfileRequest),
+        get_mail_change_policy(users::v1::GetMailChangePolicyRequest),
+        set_verified_mail(users::v1::SetVerifiedMailRequest));
+    let methods = ["GetProfile", "SetProfile", "GetMailChangePolicy", "SetVerifiedMail"];
+    assert_paths(&found, "doorward.users.v1.ProfilesAPI", &methods);
 
     let found = paths!(passwords::v1::passwords_api_client::PasswordsApiClient;
         set_password(passwords::v1::SetPasswordRequest),
@@ -307,7 +310,9 @@ async fn paths_of_accounts() {
         end_all_sessions(idp::v1::EndAllSessionsRequest),
         list_connected_applications(idp::v1::ListConnectedApplicationsRequest),
         disconnect_application(idp::v1::DisconnectApplicationRequest),
-        list_events(idp::v1::ListEventsRequest));
+        list_events(idp::v1::ListEventsRequest),
+        get_mail_change_policy(idp::v1::GetMailChangePolicyRequest),
+        change_mail(idp::v1::ChangeMailRequest));
     assert_paths(
         &found,
         "doorward.idp.v1.AccountAPI",
@@ -320,6 +325,8 @@ async fn paths_of_accounts() {
             "ListConnectedApplications",
             "DisconnectApplication",
             "ListEvents",
+            "GetMailChangePolicy",
+            "ChangeMail",
         ],
     );
 

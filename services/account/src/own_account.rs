@@ -2,13 +2,15 @@
 
 use authn::BoxError;
 use proto::doorward::idp::v1::{
-    AccountSession, ConnectedApplication, DisconnectApplicationRequest, EndAllSessionsRequest, EndOtherSessionsRequest,
-    EndSessionRequest, GetCurrentSessionRequest, GetCurrentSessionResponse, ListConnectedApplicationsRequest,
-    ListEventsRequest, ListEventsResponse, ListSessionsRequest, account_api_client::AccountApiClient,
+    AccountSession, ChangeMailRequest, ConnectedApplication, DisconnectApplicationRequest, EndAllSessionsRequest,
+    EndOtherSessionsRequest, EndSessionRequest, GetCurrentSessionRequest, GetCurrentSessionResponse,
+    GetMailChangePolicyRequest, ListConnectedApplicationsRequest, ListEventsRequest, ListEventsResponse,
+    ListSessionsRequest, account_api_client::AccountApiClient,
 };
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 use tower::Service;
+use web::i18n::Language;
 
 use crate::transport::{OnBehalfOf, Transport, transport};
 
@@ -62,6 +64,27 @@ impl OwnAccount {
     pub(crate) async fn disconnect(&self, user: &OnBehalfOf<'_>, client_id: &str) -> Result<(), Status> {
         let request = DisconnectApplicationRequest { client_id: client_id.to_owned() };
         self.0.clone().disconnect_application(user.call(request)).await.map(drop)
+    }
+
+    /// Whether the user may change the mail address by a link that idp sends.
+    pub(crate) async fn may_change_mail(&self, user: &OnBehalfOf<'_>) -> Result<bool, Status> {
+        match self.0.clone().get_mail_change_policy(user.call(GetMailChangePolicyRequest {})).await {
+            Ok(response) => Ok(response.into_inner().enabled),
+            // an idp of an earlier version
+            Err(status) if status.code() == Code::Unimplemented => Ok(false),
+            Err(status) => Err(status),
+        }
+    }
+
+    /// Has idp send a link to another mail address. The language is for a user whose profile has none.
+    pub(crate) async fn change_mail(
+        &self,
+        user: &OnBehalfOf<'_>,
+        address: &str,
+        language: Language,
+    ) -> Result<(), Status> {
+        let (address, language) = (address.to_owned(), language.tag().to_owned());
+        self.0.clone().change_mail(user.call(ChangeMailRequest { address, language })).await.map(drop)
     }
 
     /// A page of the user's events, the newest first; the first page if the token is empty.

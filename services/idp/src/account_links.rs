@@ -1,4 +1,6 @@
-//! One-time links in mail, with which users set a password.
+//! One-time links in mail, with which users set a password or verify another mail address.
+
+pub(crate) mod mail_change;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -118,7 +120,7 @@ async fn try_request_reset(
         Err(DirectoryError::NotFound | DirectoryError::Ambiguous | DirectoryError::Malformed(_)) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    if !may_set_password(&user) || user.mail.is_empty() {
+    if !is_active_here(&user) || user.mail.is_empty() {
         return Ok(());
     }
     let id = user.id.opaque_id.as_str();
@@ -128,8 +130,14 @@ async fn try_request_reset(
         return Ok(());
     }
     let language = language_of(&*provider.directory, &user, language).await;
-    let kind = (LinkPurpose::PasswordReset, RESET_LIFETIME, MAX_RESETS);
-    let Some(link) = create(provider, kind, &user, Some(browser)).await? else {
+    let link = NewLink {
+        purpose: LinkPurpose::PasswordReset,
+        lifetime: RESET_LIFETIME,
+        most: MAX_RESETS,
+        browser: Some(browser),
+        new_address: None,
+    };
+    let Some(link) = create(provider, &user, link).await? else {
         record(provider, "password_reset_request", "throttled", id, caller);
         return Ok(());
     };
@@ -154,7 +162,7 @@ pub(crate) async fn invite(provider: &Provider, user_id: &str, caller: &Caller) 
     if !user.is_active() {
         return Err(InvitationError::Disabled);
     }
-    if !may_set_password(&user) {
+    if !is_active_here(&user) {
         return Err(InvitationError::Technical);
     }
     if user.mail.is_empty() {
@@ -165,56 +173,73 @@ pub(crate) async fn invite(provider: &Provider, user_id: &str, caller: &Caller) 
     }
     let language = language_of(&*provider.directory, &user, Language::English).await;
     let lifetime = provider.config.account_mail.invitation_expiration;
-    let kind = (LinkPurpose::Invitation, lifetime, MAX_INVITATIONS);
-    let link = create(provider, kind, &user, None).await?.ok_or(InvitationError::TooMany)?;
+    let link =
+        NewLink { purpose: LinkPurpose::Invitation, lifetime, most: MAX_INVITATIONS, browser: None, new_address: None };
+    let link = create(provider, &user, link).await?.ok_or(InvitationError::TooMany)?;
     let expires = LocalizedTime::minute(provider.clock.now() + lifetime, language);
     provider.mail.send(&sender(provider), (&user, language), &Letter::Invitation { link: &link, expires })?;
     Ok(())
 }
 
+/// A link that is still to be made.
+struct NewLink<'a> {
+    purpose: LinkPurpose,
+    lifetime: Duration,
+    /// How many a user gets for this purpose within half an hour.
+    most: u64,
+    /// SHA-256 of the cookie of the browser that asks for it.
+    browser: Option<[u8; 32]>,
+    /// The address that it verifies.
+    new_address: Option<&'a str>,
+}
+
 /// Makes a link; returns its URL, or `None` if the user has got too many. Its origin is the configured one, whatever host the request
 /// names.
-async fn create(
-    provider: &Provider,
-    (purpose, lifetime, most): (LinkPurpose, Duration, u64),
-    user: &User,
-    browser: Option<[u8; 32]>,
-) -> Result<Option<String>, StoreError> {
+async fn create(provider: &Provider, user: &User, new: NewLink<'_>) -> Result<Option<String>, StoreError> {
     let secret: [u8; SECRET_LEN] = provider.random.bytes();
     let (digest, created) = (crypto::fingerprint(&secret), provider.clock.now());
     let since = created.checked_sub(RESET_LIFETIME).unwrap_or(SystemTime::UNIX_EPOCH);
     let link = StoredLink {
         digest,
-        purpose,
+        purpose: new.purpose,
         person: user.id.opaque_id.clone(),
         address: address(user),
-        browser,
+        new_address: new.new_address.map(str::to_owned),
+        browser: new.browser,
         created,
-        expires: created + lifetime,
+        expires: created + new.lifetime,
     };
-    let is_added = provider.store.add_link(&link, (most, since)).await?;
-    let path = format!("{}?link={}", page::LINK, URL_SAFE_NO_PAD.encode(secret));
+    let is_added = provider.store.add_link(&link, (new.most, since)).await?;
+    let page = match new.purpose {
+        LinkPurpose::PasswordReset | LinkPurpose::Invitation => page::LINK,
+        LinkPurpose::MailChange => page::MAIL_LINK,
+    };
+    let path = format!("{page}?link={}", URL_SAFE_NO_PAD.encode(secret));
     Ok(is_added.then(|| format!("{}{path}", sender(provider).url)))
 }
 
-/// The link with this secret, which stays usable. `None` if there is none, it was used, it has ended, or its user may not sign in any more,
-/// has set a password since, or has another address by now.
+/// The link with this secret by which a password is set. It stays usable. `None` if there is none, it was used, it has ended, or its user
+/// may not sign in any more, has set a password since, or has another address by now.
 ///
 /// # Errors
 /// When the database or the directory is unavailable.
 pub(crate) async fn open(provider: &Provider, secret: &str) -> Result<Option<OpenLink>, LinkError> {
+    find(provider, secret, &[LinkPurpose::PasswordReset, LinkPurpose::Invitation]).await
+}
+
+/// The same for a link of one of these purposes.
+async fn find(provider: &Provider, secret: &str, purposes: &[LinkPurpose]) -> Result<Option<OpenLink>, LinkError> {
     let Some(secret) = URL_SAFE_NO_PAD.decode(secret).ok().filter(|secret| secret.len() == SECRET_LEN) else {
         return Ok(None);
     };
-    let Some(stored) = provider.store.link(crypto::fingerprint(&secret), provider.clock.now()).await? else {
-        return Ok(None);
-    };
+    let stored = provider.store.link(crypto::fingerprint(&secret), provider.clock.now()).await?;
+    let Some(stored) = stored.filter(|stored| purposes.contains(&stored.purpose)) else { return Ok(None) };
     let user = match provider.directory.user(&id(&stored.person), Groups::Skip).await {
         Ok(user) => user,
         Err(DirectoryError::NotFound) => return Ok(None),
         Err(error) => return Err(LinkError::Directory(error)),
     };
-    if !may_set_password(&user) {
+    if !is_active_here(&user) {
         // it does not open for a user who is enabled later either
         provider.store.use_links_of(&stored.person, provider.clock.now()).await?;
         return Ok(None);
@@ -280,11 +305,11 @@ async fn redeem_to_the_end(
 }
 
 /// Whether it is an active user of this installation, in person.
-fn may_set_password(user: &User) -> bool {
+fn is_active_here(user: &User) -> bool {
     user.is_active() && user.id.kind.is_local()
 }
 
-/// What is stored of a user's address.
+/// What is stored of a user's present address.
 fn address(user: &User) -> [u8; 32] {
     crypto::fingerprint(user.mail.as_bytes())
 }

@@ -95,6 +95,8 @@ pub mod page {
     pub const FORGOTTEN: &str = "/signin/v1/forgotten";
     /// Where a link in a mail leads, and its form is sent.
     pub const LINK: &str = "/signin/v1/link";
+    /// Where a link leads that verifies a mail address, and its form is sent.
+    pub const MAIL_LINK: &str = "/signin/v1/mail";
     /// The folder of the files that pages load.
     pub const STATIC: &str = "/signin/v1/static";
     /// Where programs ask for the issuer (RFC 7033).

@@ -21,6 +21,7 @@ mod fresh_session;
 mod interaction;
 mod introspect;
 mod issuer;
+mod mail_link;
 mod new_browser;
 mod out_of_band;
 pub mod pages;
@@ -114,6 +115,7 @@ fn for_browsers(provider: &Provider) -> Router {
         .merge(passkeys::router(state.clone()))
         .merge(forgotten_password::router(state.clone()))
         .merge(password_link::router(state.clone()))
+        .merge(mail_link::router(state.clone()))
         .merge(consents::router(state.clone()))
         .merge(security::router(state.clone()))
         .merge(out_of_band::router(state.clone()))

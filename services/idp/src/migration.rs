@@ -11,6 +11,7 @@ mod m20261205_000001_passkeys;
 mod m20261205_000002_audit_log;
 mod m20261205_000003_links;
 mod m20261206_000001_addresses_of_links;
+mod m20261207_000001_new_addresses_of_links;
 
 use sea_orm_migration::prelude::*;
 
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             m20261205_000002_audit_log::migration(),
             m20261205_000003_links::migration(),
             m20261206_000001_addresses_of_links::migration(),
+            m20261207_000001_new_addresses_of_links::migration(),
         ]
     }
 

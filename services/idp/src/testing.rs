@@ -13,7 +13,7 @@ use ::token::{KeyRing, Minter, Verifier};
 use async_trait::async_trait;
 use authn::{
     AuthError, Authenticated, Authenticator, Caller, Claim, Credentials, Directory, DirectoryError, Filter, Groups,
-    Peer, Profile, Reason, User, UserId, UserType, role,
+    MailChange, MailChangeError, Peer, Profile, Reason, User, UserId, UserType, role,
 };
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -98,14 +98,29 @@ pub(crate) struct Reply {
     pub(crate) text: String,
 }
 
-/// One user, or none any more, and the profile.
-struct TestDirectory(Mutex<Option<User>>, Mutex<Profile>);
+/// One user, or none any more, the profile, and how mail addresses are changed.
+struct TestDirectory(Mutex<Option<User>>, Mutex<Profile>, Mutex<MailChanges>);
+
+/// How the directory changes mail addresses.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct MailChanges {
+    /// Whether the operator permits it.
+    pub(crate) are_permitted: bool,
+    /// The address of another user.
+    pub(crate) taken: String,
+    /// Whether the directory does not answer.
+    pub(crate) is_away: bool,
+}
 
 impl TestDirectory {
     fn einstein() -> Self {
         let id = UserId { opaque_id: EINSTEIN.to_owned(), ..UserId::default() };
         let (username, display_name) = ("einstein".to_owned(), "Albert Einstein".to_owned());
-        Self(Mutex::new(Some(User { id, username, display_name, ..User::default() })), Mutex::default())
+        Self(
+            Mutex::new(Some(User { id, username, display_name, ..User::default() })),
+            Mutex::default(),
+            Mutex::default(),
+        )
     }
 }
 
@@ -129,6 +144,31 @@ impl Directory for TestDirectory {
 
     async fn profile(&self, _: &UserId) -> Result<Profile, DirectoryError> {
         Ok(self.1.lock().expect("not poisoned").clone())
+    }
+
+    async fn may_change_mail(&self) -> Result<bool, DirectoryError> {
+        Ok(self.2.lock().expect("not poisoned").are_permitted)
+    }
+
+    async fn set_verified_mail(&self, id: &UserId, change: MailChange<'_>) -> Result<(), MailChangeError> {
+        let changes = self.2.lock().expect("not poisoned").clone();
+        if changes.is_away {
+            return Err(DirectoryError::Unavailable("no answer".into()).into());
+        }
+        if !changes.are_permitted {
+            return Err(MailChangeError::NotPermitted);
+        }
+        let mut found = self.0.lock().expect("not poisoned");
+        let user = found.as_mut().filter(|user| user.id.opaque_id == id.opaque_id);
+        let user = user.ok_or(DirectoryError::NotFound)?;
+        if user.mail != change.expected {
+            return Err(MailChangeError::Outdated);
+        }
+        if changes.taken == change.address {
+            return Err(MailChangeError::Taken);
+        }
+        change.address.clone_into(&mut user.mail);
+        Ok(())
     }
 
     async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
@@ -222,6 +262,11 @@ impl Bench {
     /// Changes the directory's entry of the user.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Option<User>)) {
         change(&mut self.directory.0.lock().expect("not poisoned"));
+    }
+
+    /// Changes how the directory changes mail addresses.
+    pub(crate) fn change_mail_changes(&self, change: impl FnOnce(&mut MailChanges)) {
+        change(&mut self.directory.2.lock().expect("not poisoned"));
     }
 
     /// Changes the profile of the user.

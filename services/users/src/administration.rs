@@ -1,5 +1,6 @@
 //! Administration of users and groups, for the administration API and for commands while the services are stopped.
 
+mod mail_change;
 mod profiles;
 
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub struct Administration {
     pub(crate) cache: Arc<Cache>,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
+    /// Whether users may change their mail address by a link that is sent to the new one.
+    pub(crate) may_users_change_mail: bool,
 }
 
 impl Administration {

@@ -51,7 +51,7 @@ pub struct Config {
     pub database_pool: store::Pool,
     /// The attributes of their profile that users may change themselves: `display_name`, `given_name`, `family_name`, `middle_name`,
     /// nickname, profile, picture, website, gender, birthdate, zoneinfo, locale, `phone_number`, address. Administrators may
-    /// change all.
+    /// change all. With mail, users may change their mail address by a link that idp sends to the new one.
     #[schemars(extend(
         "x-env" = ["<P>_SELF_SERVICE_ATTRIBUTES"],
         "default" = ["display_name", "nickname", "profile", "picture", "website", "zoneinfo", "locale"],
@@ -87,7 +87,7 @@ impl Section for Config {
 
     fn validate(&self) -> Result<(), Invalid> {
         for name in &self.self_service_attributes {
-            let problem = "must name display_name or attributes of profiles, like nickname or address";
+            let problem = "must name display_name, mail or attributes of profiles, like nickname or address";
             Invalid::unless(may_be_self_service(name), "self_service_attributes", problem)?;
         }
         if self.is_ldap() {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use authn::{Claim, Directory, DirectoryError, Filter, Groups, Profile, User, UserId, UserType, normal_issuer};
+use authn::{
+    Claim, Directory, DirectoryError, Filter, Groups, MailChange, MailChangeError, Profile, User, UserId, UserType,
+    normal_issuer,
+};
 use status::Kind;
 
 use crate::administration::Administration;
@@ -49,6 +52,21 @@ impl Directory for SqlDirectory {
 
     async fn profile(&self, id: &UserId) -> Result<Profile, DirectoryError> {
         self.administration.profile(self.ours(id)?).await.map_err(failure)
+    }
+
+    async fn may_change_mail(&self) -> Result<bool, DirectoryError> {
+        Ok(self.administration.may_users_change_mail)
+    }
+
+    async fn set_verified_mail(&self, id: &UserId, change: MailChange<'_>) -> Result<(), MailChangeError> {
+        let outcome = self.administration.set_verified_mail(self.ours(id)?, change).await;
+        outcome.map_err(|error| match error {
+            PeopleError::OutdatedMailChange => MailChangeError::Outdated,
+            PeopleError::Taken(_) => MailChangeError::Taken,
+            PeopleError::Invalid(_) => MailChangeError::Invalid,
+            PeopleError::MailChangeNotPermitted => MailChangeError::NotPermitted,
+            other => failure(other).into(),
+        })
     }
 
     async fn find(&self, filters: &[Filter], groups: Groups, _token: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
@@ -156,7 +174,7 @@ impl SqlDirectory {
         let full = User {
             id: UserId { idp, opaque_id: person.id, kind: UserType::Primary, ..UserId::default() },
             username: person.username,
-            // an administrator wrote it down
+            // an administrator wrote it down, or the user has opened a link that was sent there
             mail_verified: !person.mail.is_empty(),
             mail: person.mail,
             display_name: person.display_name,

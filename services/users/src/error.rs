@@ -26,6 +26,12 @@ pub enum PeopleError {
     /// The LDAP server did not answer with them.
     #[error(transparent)]
     Directory(DirectoryError),
+    /// The mail address is changed by a link, and the user is disabled or has another address than when the link was made.
+    #[error("the user is disabled, or has another mail address by now")]
+    OutdatedMailChange,
+    /// The operator does not permit users to change their mail address.
+    #[error("users may not change their mail address; see USERS_SELF_SERVICE_ATTRIBUTES")]
+    MailChangeNotPermitted,
     /// The request is not one; says why.
     #[error("{0}")]
     Invalid(String),
@@ -40,7 +46,8 @@ impl PeopleError {
         match self {
             Self::NoSuchPerson | Self::NoSuchGroup => Kind::NotFound,
             Self::Taken(_) => Kind::AlreadyExists,
-            Self::LastAdministrator => Kind::FailedPrecondition,
+            Self::LastAdministrator | Self::OutdatedMailChange => Kind::FailedPrecondition,
+            Self::MailChangeNotPermitted => Kind::PermissionDenied,
             Self::ReadOnly => Kind::Unimplemented,
             Self::Directory(error) => error.kind(),
             Self::Invalid(_) => Kind::InvalidArgument,

@@ -124,8 +124,13 @@ fn over(database: Database, config: &Config, context: &Context) -> Components {
     // other replicas write to PostgreSQL, and would not tell this one
     let has_replicas = database.is_postgres();
     let people = Arc::new(UserStore::new(database.clone()));
-    let administration = Administration { people, cache, clock: context.clock.clone(), random: context.random.clone() };
-    let administration = Arc::new(administration);
+    let administration = Arc::new(Administration {
+        people,
+        cache,
+        clock: context.clock.clone(),
+        random: context.random.clone(),
+        may_users_change_mail: config.self_service_attributes.iter().any(|name| name == profile::MAIL),
+    });
     Components {
         directory: Arc::new(SqlDirectory::new(Arc::clone(&administration), config.issuers(), has_replicas)),
         administration: Some(administration),

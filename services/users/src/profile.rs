@@ -8,6 +8,9 @@ use crate::{PeopleError, rules};
 
 /// The name by which the operator permits users to change the name to show.
 pub(crate) const DISPLAY_NAME: &str = "display_name";
+/// The name by which the operator permits users to change their mail address, by a link that is sent there. A change of a profile
+/// never has it.
+pub(crate) const MAIL: &str = "mail";
 
 /// A change of a profile. Attributes that are not named stay as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,7 +67,7 @@ impl ProfileChange {
 
 /// Whether this is the name of something that the operator may permit users to change.
 pub(crate) fn may_be_self_service(name: &str) -> bool {
-    name == DISPLAY_NAME || Attribute::ALL.into_iter().any(|attribute| attribute.claim() == name)
+    [DISPLAY_NAME, MAIL].contains(&name) || Attribute::ALL.into_iter().any(|attribute| attribute.claim() == name)
 }
 
 /// All that an administrator may change.
@@ -112,7 +115,9 @@ mod tests {
     #[test]
     fn invalid_values_and_unknown_names_are_refused() {
         assert!(matches!(change(&[("birthdate", "yesterday")]).check(), Err(PeopleError::Invalid(_))));
-        let unknown = BTreeMap::from([("email".to_owned(), "a@b".to_owned())]);
-        assert!(matches!(ProfileChange::of_names(unknown), Err(PeopleError::Invalid(_))));
+        for name in ["email", MAIL] {
+            let unknown = BTreeMap::from([(name.to_owned(), "a@b".to_owned())]);
+            assert!(matches!(ProfileChange::of_names(unknown), Err(PeopleError::Invalid(_))), "{name}");
+        }
     }
 }

@@ -2,15 +2,13 @@
 
 use std::borrow::Cow;
 
-use authn::{may_be_new_address, may_be_new_login};
+use authn::{is_mail_address, may_be_new_address, may_be_new_login};
 use uuid::Uuid;
 
 use crate::PeopleError;
 
 /// Longest name of a person or a group, in characters.
 pub(crate) const MAX_NAME: usize = 255;
-/// Longest mail address, in bytes (RFC 5321 section 4.5.3.1.3, without the brackets).
-const MAX_MAIL: usize = 254;
 /// Longest description, in characters.
 const MAX_DESCRIPTION: usize = 1024;
 /// Most roles of one person.
@@ -46,14 +44,13 @@ pub(crate) fn group_name(name: &str) -> Result<(), PeopleError> {
     named("group name", name)
 }
 
-/// A mail address, or none: something, an at sign, something. Whether it works only a mail can tell. It is a login name too, so
-/// the same characters are refused.
+/// A mail address, or none. It is a login name too, so the same characters are refused.
 pub(crate) fn mail(address: &str) -> Result<(), PeopleError> {
-    let shaped = address.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
-    let clean = address.len() <= MAX_MAIL && !address.contains(|c: char| c.is_control() || c.is_whitespace());
-    let acceptable = address.is_empty() || (shaped && clean);
-    refuse_if(!acceptable, "the mail address is not one")?;
-    refuse_if(shaped && !may_be_new_address(address), CONFUSABLE_MAIL)
+    if address.is_empty() {
+        return Ok(());
+    }
+    refuse_if(!is_mail_address(address), "the mail address is not one")?;
+    refuse_if(!may_be_new_address(address), CONFUSABLE_MAIL)
 }
 
 /// The name to show.

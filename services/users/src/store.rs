@@ -2,6 +2,7 @@
 
 mod groups;
 mod ldap_password_changes;
+mod mail_change;
 mod profiles;
 mod users;
 

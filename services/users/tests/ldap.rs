@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use authn::{Authenticated, Claim, Directory, DirectoryError, Filter, Groups, User, UserId, role};
+use authn::{
+    Authenticated, Claim, Directory, DirectoryError, Filter, Groups, MailChange, MailChangeError, User, UserId, role,
+};
 use config::load;
 use ldap::testing::{EINSTEIN, MARIE, Slapd};
 use proto::doorward::users::v1::{
-    GetUserRequest, NotePasswordChangeRequest, PersonRef, person_ref, users_admin_api_client::UsersAdminApiClient,
+    GetMailChangePolicyRequest, GetUserRequest, NotePasswordChangeRequest, PersonRef, SetVerifiedMailRequest,
+    person_ref, profiles_api_client::ProfilesApiClient, users_admin_api_client::UsersAdminApiClient,
 };
 use runtime::{Clock, Context, Service as _};
 use token::{KeyRing, METADATA_KEY, Minter};
@@ -37,11 +40,15 @@ fn id(opaque_id: &str) -> UserId {
 }
 
 fn request<T>(roles: &[&str], message: T) -> Request<T> {
-    let keys = KeyRing::new(&SECRET.to_owned().into(), None).expect("a secret");
     let roles = roles.iter().map(|role| (*role).to_owned()).collect();
     let caller = User { id: id("operator"), username: "operator".to_owned(), roles, ..User::default() };
+    request_of(&Authenticated::full(Arc::new(caller), "pwd"), message)
+}
+
+fn request_of<T>(caller: &Authenticated, message: T) -> Request<T> {
+    let keys = KeyRing::new(&SECRET.to_owned().into(), None).expect("a secret");
     let minter = Minter::new(Arc::new(keys), Duration::from_mins(1), false);
-    let token = minter.mint(UNIX_EPOCH + NOW, &Authenticated::full(Arc::new(caller), "pwd")).expect("a token");
+    let token = minter.mint(UNIX_EPOCH + NOW, caller).expect("a token");
     let mut request = Request::new(message);
     request.metadata_mut().insert(METADATA_KEY, token.parse().expect("metadata"));
     request
@@ -104,4 +111,22 @@ async fn without_a_database_users_are_answered_and_changes_are_not_noted() {
     assert_eq!(changed(&directory, "einstein").await, None);
     let refused = directory.note_password_change(&id(EINSTEIN.id), UNIX_EPOCH + NOW, "").await;
     assert!(matches!(refused, Err(DirectoryError::ReadOnly)), "{refused:?}");
+}
+
+/// [Row L9](../../../docs/security-requirements.md#l9).
+#[tokio::test]
+async fn mail_addresses_in_ldap_are_only_read() {
+    let Some(slapd) = Slapd::start() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (directory, routes) = start(&slapd, &folder.path().display().to_string()).await;
+    let change = MailChange { address: "albert@cloud.example", expected: "" };
+    let refused = directory.set_verified_mail(&id(EINSTEIN.id), change).await;
+    assert!(matches!(refused, Err(MailChangeError::Directory(DirectoryError::ReadOnly))), "{refused:?}");
+    let (mut client, idp) = (ProfilesApiClient::new(routes), token::mail_changer("idp"));
+    let policy = client.get_mail_change_policy(request_of(&idp, GetMailChangePolicyRequest {})).await;
+    assert!(!policy.expect("answers").into_inner().enabled);
+    let (user_id, address) = (EINSTEIN.id.to_owned(), change.address.to_owned());
+    let message = SetVerifiedMailRequest { user_id, address, expected: String::new() };
+    let refused = client.set_verified_mail(request_of(&idp, message)).await;
+    assert_eq!(refused.expect_err("is only read").code(), Code::Unimplemented);
 }

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use authn::directory::Remote;
-use authn::{Attribute, Authenticated, Claim, Directory, DirectoryError, Groups, Scopes, User, UserId, amr, role};
+use authn::{
+    Attribute, Authenticated, Claim, Directory, DirectoryError, Groups, MailChange, MailChangeError, Scopes, User,
+    UserId, amr, role,
+};
 use config::{Environment, Secret};
 use proto::doorward::users::v1::{
-    AddMemberRequest, CreateGroupRequest, CreateUserRequest, DeleteUserRequest, GetProfileRequest, GroupRef,
-    ListGroupNamesRequest, PersonRef, PersonStatus, SetProfileRequest, UpdateUserRequest, UserProfile, group_ref,
-    person_ref, profiles_api_client::ProfilesApiClient, users_admin_api_client::UsersAdminApiClient,
+    AddMemberRequest, CreateGroupRequest, CreateUserRequest, DeleteUserRequest, GetMailChangePolicyRequest,
+    GetProfileRequest, GroupRef, ListGroupNamesRequest, PersonRef, PersonStatus, SetProfileRequest,
+    SetVerifiedMailRequest, UpdateUserRequest, UserProfile, group_ref, person_ref,
+    profiles_api_client::ProfilesApiClient, users_admin_api_client::UsersAdminApiClient,
 };
 use runtime::Context;
 use store::testing::{self, TestDatabase};
@@ -33,8 +37,17 @@ struct Service {
 
 impl Service {
     async fn start() -> Self {
+        Self::with(Config::default()).await
+    }
+
+    /// Users may change their mail address.
+    async fn with_mail_changes() -> Self {
+        Self::with(Config { self_service_attributes: vec!["mail".to_owned()], ..Config::default() }).await
+    }
+
+    async fn with(config: Config) -> Self {
         let database = testing::sqlite();
-        let mut config = Config { database_url: Secret::from(database.url()), ..Config::default() };
+        let mut config = Config { database_url: Secret::from(database.url()), ..config };
         config.token_manager.jwt_secret = Secret::from(SECRET);
         let context = Context::new(Environment::default());
         let opened = users::open(&config, &context).await.expect("the database opens");
@@ -71,6 +84,32 @@ impl Service {
     async fn add(&self, username: &str) -> String {
         let message = CreateUserRequest { username: username.to_owned(), ..CreateUserRequest::default() };
         self.admin().create_user(self.by_admin(message)).await.unwrap().into_inner().user.unwrap().id
+    }
+
+    async fn set_mail(&self, caller: &Authenticated, user_id: &str, change: MailChange<'_>) -> Result<(), Code> {
+        let (address, expected) = (change.address.to_owned(), change.expected.to_owned());
+        let message = SetVerifiedMailRequest { user_id: user_id.to_owned(), address, expected };
+        let outcome = self.profiles().set_verified_mail(self.by(caller, message)).await;
+        outcome.map(drop).map_err(|status| status.code())
+    }
+
+    async fn may_change_mail(&self, caller: &Authenticated) -> bool {
+        let request = self.by(caller, GetMailChangePolicyRequest {});
+        self.profiles().get_mail_change_policy(request).await.unwrap().into_inner().enabled
+    }
+
+    async fn writable(&self, caller: &Authenticated) -> Vec<String> {
+        let request = self.by(caller, GetProfileRequest { user: Some(by_name("marie")) });
+        self.profiles().get_profile(request).await.unwrap().into_inner().writable
+    }
+
+    async fn mail(&self, id: &str) -> String {
+        let id = UserId { opaque_id: id.to_owned(), ..UserId::default() };
+        self.directory.user(&id, Groups::Skip).await.unwrap().mail.clone()
+    }
+
+    async fn update(&self, message: UpdateUserRequest) {
+        self.admin().update_user(self.by_admin(message)).await.unwrap();
     }
 
     async fn set(&self, caller: &Authenticated, message: SetProfileRequest) -> Result<UserProfile, Code> {
@@ -233,4 +272,127 @@ async fn names_of_groups_are_for_the_user_and_administrators() {
         assert_eq!(names(&allowed).await, Ok(vec!["chemists".to_owned(), "physicists".to_owned()]));
     }
     assert_eq!(names(&caller(&einstein, &[])).await, Err(Code::PermissionDenied));
+}
+
+/// The first address of a user.
+const FIRST: MailChange<'_> = MailChange { address: "marie@sorbonne.example", expected: "" };
+
+/// [Row L9](../../../docs/security-requirements.md#l9).
+#[tokio::test]
+async fn only_the_service_that_sends_links_sets_a_verified_mail_address() {
+    let service = Service::with_mail_changes().await;
+    let id = service.add("marie").await;
+    let marie = caller(&id, &[role::USER]);
+    for other in [
+        marie.clone(),
+        caller("operator", &[role::ADMIN]),
+        token::profile_reader("idp"),
+        token::provisioner("auth-bearer"),
+        token::password_resetter("idp"),
+        Authenticated { amr: amr::APP.into(), ..marie.clone() },
+        Authenticated { amr: "change-mail".into(), ..marie.clone() },
+    ] {
+        assert_eq!(service.set_mail(&other, &id, FIRST).await, Err(Code::PermissionDenied), "{other:?}");
+    }
+    let request = Request::new(SetVerifiedMailRequest::default());
+    assert_eq!(service.profiles().set_verified_mail(request).await.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(service.set(&marie, change("marie", &[("mail", FIRST.address)])).await, Err(Code::InvalidArgument));
+    assert_eq!(service.mail(&id).await, "");
+
+    let idp = token::mail_changer("idp");
+    assert_eq!(service.set(&idp, change("marie", &[("nickname", "M")])).await, Err(Code::PermissionDenied));
+    assert_eq!(service.get(&idp, "marie").await, Err(Code::PermissionDenied), "it does nothing else");
+    service.set_mail(&idp, &id, FIRST).await.unwrap();
+    let claim = Claim::Mail(FIRST.address.to_owned());
+    let user = service.directory.user_by_claim(&claim, Groups::Skip).await.unwrap();
+    assert_eq!((user.id.opaque_id.as_str(), user.mail_verified), (id.as_str(), true), "it is seen at once");
+}
+
+/// [Row L9](../../../docs/security-requirements.md#l9).
+#[tokio::test]
+async fn mail_address_is_changed_only_where_the_operator_permits_it() {
+    let service = Service::start().await;
+    let id = service.add("marie").await;
+    let (marie, idp) = (caller(&id, &[role::USER]), token::mail_changer("idp"));
+    assert_eq!(service.set_mail(&idp, &id, FIRST).await, Err(Code::PermissionDenied));
+    assert_eq!(service.mail(&id).await, "");
+    assert!(!service.may_change_mail(&marie).await && !service.writable(&marie).await.contains(&"mail".to_owned()));
+
+    let service = Service::with_mail_changes().await;
+    let marie = caller(&service.add("marie").await, &[role::USER]);
+    assert!(service.may_change_mail(&marie).await && service.writable(&marie).await.contains(&"mail".to_owned()));
+}
+
+/// [Row L10](../../../docs/security-requirements.md#l10).
+#[tokio::test]
+async fn verified_mail_address_replaces_only_the_expected_one_of_an_active_user() {
+    let service = Service::with_mail_changes().await;
+    let (id, idp) = (service.add("marie").await, token::mail_changer("idp"));
+    service.set_mail(&idp, &id, FIRST).await.unwrap();
+    let second = MailChange { address: "marie@curie.example", expected: FIRST.address };
+    let outcomes = tokio::join!(service.set_mail(&idp, &id, second), service.set_mail(&idp, &id, second));
+    let outcomes = [outcomes.0, outcomes.1];
+    assert!(outcomes.contains(&Ok(())) && outcomes.contains(&Err(Code::FailedPrecondition)), "{outcomes:?}");
+    assert_eq!(service.mail(&id).await, second.address);
+
+    let third = MailChange { address: "marie@third.example", expected: second.address };
+    for address in ["", "marie", "ma rie@curie.example", "ma\u{200b}rie@curie.example"] {
+        let invalid = MailChange { address, ..third };
+        assert_eq!(service.set_mail(&idp, &id, invalid).await, Err(Code::InvalidArgument), "{address:?}");
+    }
+    assert_eq!(service.set_mail(&idp, "unknown", third).await, Err(Code::NotFound));
+    let disabled = Some(PersonStatus::Disabled.into());
+    let disable = UpdateUserRequest { user: Some(by_name("marie")), status: disabled, ..UpdateUserRequest::default() };
+    service.update(disable).await;
+    assert_eq!(service.set_mail(&idp, &id, third).await, Err(Code::FailedPrecondition));
+    assert_eq!(service.mail(&id).await, second.address);
+}
+
+/// [Row L10](../../../docs/security-requirements.md#l10).
+#[tokio::test]
+async fn mail_address_or_login_name_of_another_user_is_refused() {
+    let service = Service::with_mail_changes().await;
+    let (id, idp) = (service.add("marie").await, token::mail_changer("idp"));
+    let mail = Some("Pierre@curie.example".to_owned());
+    service.add("pierre").await;
+    service.update(UpdateUserRequest { user: Some(by_name("pierre")), mail, ..UpdateUserRequest::default() }).await;
+    service.add("irene@curie.example").await;
+    for address in ["pierre@curie.example", "Irene@curie.example"] {
+        let taken = MailChange { address, expected: "" };
+        assert_eq!(service.set_mail(&idp, &id, taken).await, Err(Code::AlreadyExists), "{address}");
+    }
+    assert_eq!(service.mail(&id).await, "");
+}
+
+/// [Row L9](../../../docs/security-requirements.md#l9).
+#[tokio::test]
+async fn another_process_sets_verified_mail_addresses_with_a_token_for_that_alone() {
+    let service = Service::with_mail_changes().await;
+    let id = UserId { opaque_id: service.add("marie").await, ..UserId::default() };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::builder().add_routes(service.routes.clone());
+    tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+    let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+    let with = |service_token: &Authenticated| {
+        let minted = service.mint(service_token);
+        Remote::users(channel.clone()).with_mail_changes(Arc::new(move || Ok(minted.clone())))
+    };
+
+    let without = Remote::users(channel.clone());
+    assert!(!without.may_change_mail().await.unwrap());
+    let refused = without.set_verified_mail(&id, FIRST).await;
+    assert!(matches!(refused, Err(MailChangeError::Directory(DirectoryError::ReadOnly))), "{refused:?}");
+    let refused = with(&token::profile_reader("idp")).set_verified_mail(&id, FIRST).await;
+    assert!(matches!(refused, Err(MailChangeError::NotPermitted)), "{refused:?}");
+
+    let remote = with(&token::mail_changer("idp"));
+    assert!(remote.may_change_mail().await.unwrap());
+    remote.set_verified_mail(&id, FIRST).await.unwrap();
+    for directory in [&remote as &dyn Directory, &*service.directory] {
+        let again = directory.set_verified_mail(&id, FIRST).await;
+        assert!(matches!(again, Err(MailChangeError::Outdated)), "{again:?}");
+        let invalid = directory.set_verified_mail(&id, MailChange { address: "marie", expected: FIRST.address }).await;
+        assert!(matches!(invalid, Err(MailChangeError::Invalid)), "{invalid:?}");
+    }
 }

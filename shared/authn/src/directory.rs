@@ -106,6 +106,18 @@ pub trait Directory: Send + Sync {
     /// The users that match every filter, at most a page of a hundred. `token` is the internal token of the person who
     /// searches: a directory in this process has no use for it, a remote one demands it.
     async fn find(&self, filters: &[Filter], groups: Groups, token: &str) -> Result<Vec<Arc<User>>, DirectoryError>;
+    /// Whether users may change their own mail address by a link that is sent to the new one. They may not where the directory is
+    /// only read.
+    async fn may_change_mail(&self) -> Result<bool, DirectoryError> {
+        Ok(false)
+    }
+    /// Sets the mail address of a user who has opened a link that was sent to it.
+    ///
+    /// # Errors
+    /// [`DirectoryError::ReadOnly`] where people are only read. Nothing is changed if there is an error.
+    async fn set_verified_mail(&self, _id: &UserId, _change: MailChange<'_>) -> Result<(), MailChangeError> {
+        Err(DirectoryError::ReadOnly.into())
+    }
     /// How many changes there have been to what is answered: as long as it stays the same, so does every answer. `None` where
     /// others may change something unseen, so that only asking anew tells.
     fn changes(&self) -> Option<u64> {
@@ -119,6 +131,35 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// [`DirectoryError::ReadOnly`] where people are only read.
     async fn note_password_change(&self, id: &UserId, at: SystemTime, token: &str) -> Result<(), DirectoryError>;
+}
+
+/// Another mail address of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MailChange<'a> {
+    /// The new address.
+    pub address: &'a str,
+    /// The address that the user has until then; empty if that is none.
+    pub expected: &'a str,
+}
+
+/// Why a mail address is not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum MailChangeError {
+    /// The user is disabled, or has another address than the expected one.
+    #[error("the user is disabled, or has another mail address by now")]
+    Outdated,
+    /// Another user has the address, or signs in with it.
+    #[error("the mail address is already taken")]
+    Taken,
+    /// It is no address.
+    #[error("the mail address is invalid")]
+    Invalid,
+    /// The operator does not permit users to change it.
+    #[error("users may not change their mail address")]
+    NotPermitted,
+    /// The directory has no such user, is only read, or is unavailable.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
 }
 
 /// Why there is no user, or nothing was noted of one.

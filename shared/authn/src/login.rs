@@ -7,6 +7,9 @@ use precis_profiles::{OpaqueString, UsernameCaseMapped};
 use secrecy::{ExposeSecret, SecretString};
 use unicode_normalization::UnicodeNormalization;
 
+/// The longest mail address, in bytes.
+const MAX_MAIL_ADDRESS: usize = 254;
+
 /// A login name or mail address that a user signs in with, prepared by the profile `UsernameCaseMapped` (RFC 8265 3.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
@@ -69,6 +72,13 @@ pub fn may_be_new_login(name: &str) -> bool {
 /// Whether a text may become a new mail address as far as it is a login: both its parts may be new logins.
 pub fn may_be_new_address(address: &str) -> bool {
     address.rsplit_once('@').is_some_and(|(local, domain)| may_be_new_login(local) && may_be_new_login(domain))
+}
+
+/// Whether a text is a mail address: something, an at sign, something, and at most 254 bytes (RFC 5321 section 4.5.3.1.3, without the
+/// brackets). Whether it works only a mail can tell.
+pub fn is_mail_address(text: &str) -> bool {
+    let is_shaped = text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    is_shaped && text.len() <= MAX_MAIL_ADDRESS && !text.contains(|c: char| c.is_control() || c.is_whitespace())
 }
 
 /// A password with the mappings of the profile `OpaqueString` (RFC 8265 4.2): every blank is U+0020, and the text is in

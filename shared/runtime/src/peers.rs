@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use authn::directory::Remote;
 use authn::{Authenticated, Directory, ServiceToken};
-use token::{KeyRing, Minter, profile_reader};
+use token::{KeyRing, Minter, mail_changer, profile_reader};
 
 use crate::{Context, EndpointError, client};
 use config::{GrpcClientTls, ListenAddr, Reva};
@@ -32,8 +32,8 @@ pub fn directory(
     Ok(Arc::new(remote(users_endpoint, reva, tls, context)?))
 }
 
-/// The same directory, which also reads the profiles of users: with tokens for that purpose of the service `name`, which these
-/// keys sign.
+/// The same directory, which also reads the profiles of users and sets mail addresses that links have verified: with tokens for
+/// these purposes of the service `name`, which these keys sign.
 ///
 /// # Errors
 /// When the endpoint is none.
@@ -44,8 +44,10 @@ pub fn directory_with_profiles(
     (name, keys): (&str, Arc<KeyRing>),
     context: &Context,
 ) -> Result<Arc<dyn Directory>, EndpointError> {
-    let token = service_token(keys, profile_reader(name), context);
-    Ok(Arc::new(remote(users_endpoint, reva, tls, context)?.with_profiles(token)))
+    let profiles = service_token(Arc::clone(&keys), profile_reader(name), context);
+    let mail_changes = service_token(keys, mail_changer(name), context);
+    let remote = remote(users_endpoint, reva, tls, context)?;
+    Ok(Arc::new(remote.with_profiles(profiles).with_mail_changes(mail_changes)))
 }
 
 /// Makes tokens of a service for one purpose, each for one call.

@@ -16,7 +16,9 @@ pub use claims::Claims;
 pub use error::{Defect, TokenError, is_refused_token};
 pub use keys::{KeyError, KeyRing, MIN_SECRET_BYTES};
 pub use mint::Minter;
-pub use provisioning::{authorize_provisioner, password_resetter, profile_reader, provisioner, session_watcher};
+pub use provisioning::{
+    authorize_provisioner, mail_changer, password_resetter, profile_reader, provisioner, session_watcher,
+};
 pub use verify::{LEEWAY, Verifier};
 
 /// Largest token that is minted or read, in bytes.

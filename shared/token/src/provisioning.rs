@@ -18,6 +18,8 @@ const READ_PROFILES: &str = "read-profiles";
 const RESET_PASSWORDS: &str = "reset-passwords";
 /// The purpose of learning which sessions have ended, used alike.
 const WATCH_SESSIONS: &str = "watch-sessions";
+/// The purpose of setting the mail addresses of users who have opened a link that was sent there, used alike.
+const CHANGE_MAIL: &str = "change-mail";
 
 /// A service that makes and changes people, to mint a token for. The token opens nothing but that.
 pub fn provisioner(service: &str) -> Authenticated {
@@ -37,6 +39,11 @@ pub fn password_resetter(service: &str) -> Authenticated {
 /// A service that learns which sessions have ended, to mint a token for. The token opens nothing but that.
 pub fn session_watcher(service: &str) -> Authenticated {
     service_for(service, WATCH_SESSIONS)
+}
+
+/// A service that sets mail addresses which links have verified, to mint a token for. The token opens nothing but that.
+pub fn mail_changer(service: &str) -> Authenticated {
+    service_for(service, CHANGE_MAIL)
 }
 
 fn service_for(service: &str, purpose: &'static str) -> Authenticated {
@@ -66,6 +73,11 @@ impl Claims {
     /// Whether the bearer is a service that learns which sessions have ended, and does nothing else.
     pub fn is_session_watcher(&self) -> bool {
         self.is_service_for(WATCH_SESSIONS)
+    }
+
+    /// Whether the bearer is a service that sets mail addresses which links have verified, and does nothing else.
+    pub fn is_mail_changer(&self) -> bool {
+        self.is_service_for(CHANGE_MAIL)
     }
 
     fn is_service_for(&self, purpose: &str) -> bool {

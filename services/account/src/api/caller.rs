@@ -39,10 +39,21 @@ impl FromRequestParts<AccountState> for Administrator {
     }
 }
 
+impl User {
+    /// Requires a recent sign-in, for what the pages require one for.
+    pub(super) async fn recent_sign_in(&self) -> Result<(), Problem> {
+        recent_sign_in(&self.0).await
+    }
+}
+
+async fn recent_sign_in(signed_in: &SignedIn) -> Result<(), Problem> {
+    Ok(require_recent(&signed_in.state, &signed_in.on_behalf(), RECENT).await?)
+}
+
 impl Administrator {
     /// Requires a recent sign-in, for what the pages require one for.
     pub(super) async fn recent_sign_in(&self) -> Result<(), Problem> {
-        Ok(require_recent(&self.0.state, &self.0.on_behalf(), RECENT).await?)
+        recent_sign_in(&self.0).await
     }
 
     /// Whether it is the administrator's own account.

@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::caller::User;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemDetails};
 use super::request::Members;
 use super::timestamp::Timestamp;
 use crate::http::self_service::profile::{Stored, Unchangeable};
@@ -24,7 +24,7 @@ use crate::state::AccountState;
 const DISPLAY_NAME: &str = "display_name";
 
 pub(super) fn routes() -> OpenApiRouter<AccountState> {
-    OpenApiRouter::new().routes(routes!(show, change))
+    OpenApiRouter::new().routes(routes!(show, change)).routes(routes!(change_mail))
 }
 
 /// The profile of a user (OpenID Connect Core 1.0, section 5.1).
@@ -39,7 +39,7 @@ pub(super) struct Profile {
     phone_number_verified: bool,
     /// When the account or the profile last changed; `null` if that is not known.
     updated: Option<Timestamp>,
-    /// The names of what the caller may change; `address` stands for all its members.
+    /// The names of what the caller may change; `address` stands for all its members, and `mail` is changed by a link.
     #[schema(example = json!(["display_name", "nickname"]))]
     writable: Vec<String>,
 }
@@ -140,4 +140,53 @@ async fn change(User(signed_in): User, Members(change): Members<ProfileChange>) 
     }
     let (display_name, profile) = current(&signed_in).await?;
     Ok(Json(Profile::new(display_name, profile)))
+}
+
+/// Another mail address.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct MailChange {
+    /// The new address.
+    #[schema(max_length = 254, example = "marie@example.org")]
+    address: String,
+}
+
+/// Sends a link to another mail address.
+///
+/// Nothing is changed until the user opens the link and confirms. A link that was sent before ends. Needs a recent sign-in.
+#[utoipa::path(
+    post,
+    path = "/api/v1/mail",
+    operation_id = "changeMail",
+    tag = "profile",
+    request_body = MailChange,
+    responses(
+        (status = 202, description = "A link is sent to the address, whether another user has it or not."),
+        (
+            status = 400,
+            description = "It is no address, or the one until now.",
+            body = ProblemDetails,
+            content_type = "application/problem+json"
+        ),
+        (
+            status = 429,
+            description = "The user has asked too often.",
+            body = ProblemDetails,
+            content_type = "application/problem+json",
+            headers(("Retry-After" = u32, description = "The seconds to wait."))
+        ),
+        (
+            status = 501,
+            description = "No mail is sent, or the operator does not permit users to change their mail address.",
+            body = ProblemDetails,
+            content_type = "application/problem+json"
+        ),
+    )
+)]
+async fn change_mail(user: User, Members(change): Members<MailChange>) -> Result<StatusCode, Problem> {
+    let User(signed_in) = &user;
+    let idp = signed_in.state.own_account.as_ref().ok_or_else(|| Problem::without("idp"))?;
+    user.recent_sign_in().await?;
+    idp.change_mail(&signed_in.on_behalf(), &change.address, signed_in.language()).await?;
+    Ok(StatusCode::ACCEPTED)
 }

@@ -28,6 +28,10 @@ pub(super) fn describe(texts: &AccessWords, event: &str, outcome: &str) -> Strin
         ("password_reset_request", "throttled") => texts.event_password_link_throttled,
         ("password_reset_request", _) => texts.event_password_link,
         ("password_reset", _) => texts.event_password_reset,
+        ("mail_change_request", "throttled") => texts.event_mail_link_throttled,
+        ("mail_change_request", _) => texts.event_mail_link,
+        ("mail_change", "taken") => texts.event_mail_change_taken,
+        ("mail_change", _) => texts.event_mail_change,
         ("session_end", _) => texts.event_session_end,
         ("session_end_by_administrator", _) => texts.event_session_end_by_administrator,
         ("session_end_others", _) => texts.event_session_end_others,
@@ -58,6 +62,10 @@ mod tests {
             "Too many links for a forgotten password requested"
         );
         assert_eq!(describe("password_reset", "success"), "Password set by a link in a mail");
+        assert_eq!(describe("mail_change_request", "success"), "Link to another mail address requested");
+        assert_eq!(describe("mail_change_request", "throttled"), "Too many links to another mail address requested");
+        assert_eq!(describe("mail_change", "success"), "Mail address changed by a link in a mail");
+        assert_eq!(describe("mail_change", "taken"), "Mail address not changed: another account has it");
         assert_eq!(describe("key_added", "done"), "key_added (done)", "an event of a later version");
     }
 }

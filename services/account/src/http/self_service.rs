@@ -1,12 +1,15 @@
-//! The pages on which users change what is their own: the profile and the password.
+//! The pages on which users change what is their own: the profile, the mail address and the password.
 
 mod field;
+mod mail;
 mod password;
 pub(crate) mod profile;
 mod property;
+mod recent_sign_in;
 mod text;
 
 use axum::Router;
+use axum::http::header::RETRY_AFTER;
 use axum::response::Response;
 use axum::routing::{get, post};
 use proto::doorward::passwords::v1::JudgePasswordResponse;
@@ -22,6 +25,8 @@ use text::{SelfServiceText, text};
 
 /// The path of the profile, below the root.
 const PROFILE: &str = "/profile";
+/// The path of the form for another mail address, below the root.
+const MAIL: &str = "/profile/mail";
 /// The path of the password, below the root.
 const PASSWORD: &str = "/password";
 /// The path below the root at which the script of the form has a new password judged.
@@ -33,6 +38,7 @@ const CHANGE_PASSWORD: &str = "/change-password";
 pub(super) fn router() -> Router<AccountState> {
     Router::new()
         .route(PROFILE, get(profile::show).post(profile::save))
+        .route(MAIL, get(mail::show).post(mail::send))
         .route(PASSWORD, get(password::show).post(password::change))
         .route(STRENGTH, post(password::judge_strength))
         .route(CHANGE_PASSWORD, get(password::redirect))
@@ -68,6 +74,12 @@ pub(super) fn weaknesses(language: Language, judged: &JudgePasswordResponse) -> 
 /// What a new password has to be like.
 pub(super) fn password_hint(language: Language, policy: &JudgePasswordResponse) -> String {
     text(language).new_password_hint.with(&policy.min_characters.to_string())
+}
+
+/// The seconds to wait, of which services inform their callers in the metadata.
+fn retry_after(status: &Status) -> u64 {
+    let seconds = status.metadata().get(RETRY_AFTER.as_str()).and_then(|value| value.to_str().ok());
+    seconds.and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 /// A service has not done what it was asked to.

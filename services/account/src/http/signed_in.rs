@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use token::METADATA_KEY;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
+use url::form_urlencoded::Serializer;
 use web::cookie::{Lifetime, SameSite, SetCookie, prefixed};
 use web::csrf::Browser;
 use web::form::Parameters;
@@ -16,6 +17,7 @@ use web::origin::is_not_cross_origin;
 
 use super::error;
 use super::page::PageContext;
+use crate::sign_in::{Missing, RECENT_TO_SHOW};
 use crate::state::AccountState;
 use crate::transport::OnBehalfOf;
 
@@ -98,6 +100,26 @@ impl SignedIn {
     /// (`docs/security-requirements.md#n1`).
     pub(crate) fn is_administrator(&self) -> bool {
         self.user.is_admin() && self.user.is_active() && self.is_in_person
+    }
+
+    /// The language of the response.
+    pub(crate) const fn language(&self) -> Language {
+        self.language
+    }
+
+    /// The URL of the sign-in at the edge that does what is missing and returns to this URL; `None` if the operator has none.
+    pub(super) fn sign_in_url(&self, missing: Missing, return_to: &str) -> Option<String> {
+        let base = Some(&*self.state.config.sign_in_url).filter(|url| !url.is_empty())?;
+        let mut query = Serializer::new(String::new());
+        query.append_pair("rd", return_to);
+        if missing.recent {
+            query.append_pair("max_age", &RECENT_TO_SHOW.to_string());
+        }
+        if missing.second_factor {
+            query.append_pair("step_up", "1");
+        }
+        let separator = if base.contains('?') { '&' } else { '?' };
+        Some(format!("{base}{separator}{}", query.finish()))
     }
 
     /// The user, for calls of other services.

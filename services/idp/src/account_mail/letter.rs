@@ -25,6 +25,18 @@ pub(crate) enum Letter<'a> {
     },
     /// The password was set by a link.
     PasswordChanged,
+    /// The link by which a user verifies another mail address. It is sent to that address.
+    MailChange {
+        /// The link.
+        link: &'a str,
+        /// The new address.
+        address: &'a str,
+    },
+    /// The mail address was changed by a link. It is sent to the address until then.
+    MailChanged {
+        /// The new address.
+        address: &'a str,
+    },
     /// Somebody has signed in with a browser that the user has not used before.
     NewSignIn {
         /// When.
@@ -93,7 +105,9 @@ fn content<'a>(
     language: Language,
     letter: &Letter<'a>,
 ) -> Content<'a> {
-    let name = if user.display_name.is_empty() { &user.username } else { &user.display_name };
+    // users choose the name to show, and send this letter to any address: it must not be a text of theirs
+    let is_for_any_address = matches!(letter, Letter::MailChange { .. });
+    let name = if user.display_name.is_empty() || is_for_any_address { &user.username } else { &user.display_name };
     let (subject, paragraphs, button, closing) = match letter {
         Letter::PasswordReset { link } => (
             text.reset_subject.with(site.name),
@@ -110,6 +124,22 @@ fn content<'a>(
         Letter::PasswordChanged => (
             text.changed_subject.with(site.name),
             vec![text.changed.with(&user.username), text.changed_warning.to_owned()],
+            None,
+            Vec::new(),
+        ),
+        Letter::MailChange { link, address } => (
+            text.mail_subject.with(site.name),
+            vec![text.mail.with(&user.username), text.mail_address.with(address)],
+            Some(Button { href: link, text: text.mail_button }),
+            vec![text.reset_lifetime.to_owned(), text.mail_ignore.to_owned()],
+        ),
+        Letter::MailChanged { address } => (
+            text.mail_changed_subject.with(site.name),
+            vec![
+                text.mail_changed.with(&user.username),
+                text.mail_address.with(address),
+                text.mail_changed_warning.to_owned(),
+            ],
             None,
             Vec::new(),
         ),
@@ -155,17 +185,32 @@ mod tests {
                 Letter::PasswordReset { link: LINK },
                 Letter::Invitation { link: LINK, expires: LocalizedTime::minute(UNIX_EPOCH, language) },
                 Letter::PasswordChanged,
+                Letter::MailChange { link: LINK, address: "albert@cloud.example" },
+                Letter::MailChanged { address: "albert@cloud.example" },
                 Letter::NewSignIn { time, user_agent: "Browser", address: "192.0.2.1", link: LINK },
             ] {
                 let mail = compose(&SENDER, &user("Albert Einstein"), language, &letter);
                 assert!(mail.subject.contains("Example Cloud"), "{}", mail.subject);
+                let is_notice = matches!(letter, Letter::PasswordChanged | Letter::MailChanged { .. });
+                let is_for_any_address = matches!(letter, Letter::MailChange { .. });
                 for form in [&mail.text, &mail.html] {
-                    assert!(form.contains("Albert Einstein") && form.contains("https://cloud.example"), "{form}");
-                    assert!(!form.contains("{}"), "{form}");
-                    assert_eq!(form.contains(LINK), letter != Letter::PasswordChanged, "{form}");
+                    assert!(form.contains("https://cloud.example") && !form.contains("{}"), "{form}");
+                    assert_eq!(form.contains("Albert Einstein"), !is_for_any_address, "{form}");
+                    assert_eq!(form.contains(LINK), !is_notice, "{form}");
                 }
             }
         }
+    }
+
+    /// [Row L12](../../../../docs/security-requirements.md#l12).
+    #[test]
+    fn letter_to_an_unverified_address_has_no_text_that_users_choose() {
+        let letter = Letter::MailChange { link: LINK, address: "albert@cloud.example" };
+        let mail = compose(&SENDER, &user("Win a prize at https://evil.example"), Language::English, &letter);
+        for form in [&mail.text, &mail.html, &mail.subject] {
+            assert!(!form.contains("evil.example"), "{form}");
+        }
+        assert!(mail.text.contains("einstein") && mail.text.contains("albert@cloud.example"), "{}", mail.text);
     }
 
     /// [Row L5](../../../../docs/security-requirements.md#l5).

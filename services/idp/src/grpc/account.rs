@@ -5,22 +5,28 @@ mod tests;
 
 use ::token::{Claims, authorize};
 use authn::Caller;
+use axum::http::HeaderMap;
 use proto::doorward::idp::v1::{
-    DisconnectApplicationRequest, DisconnectApplicationResponse, EndAllSessionsRequest, EndAllSessionsResponse,
-    EndOtherSessionsRequest, EndOtherSessionsResponse, EndSessionRequest, EndSessionResponse, GetCurrentSessionRequest,
-    GetCurrentSessionResponse, ListConnectedApplicationsRequest, ListConnectedApplicationsResponse, ListEventsRequest,
-    ListEventsResponse, ListSessionsRequest, ListSessionsResponse,
+    ChangeMailRequest, ChangeMailResponse, DisconnectApplicationRequest, DisconnectApplicationResponse,
+    EndAllSessionsRequest, EndAllSessionsResponse, EndOtherSessionsRequest, EndOtherSessionsResponse,
+    EndSessionRequest, EndSessionResponse, GetCurrentSessionRequest, GetCurrentSessionResponse,
+    GetMailChangePolicyRequest, GetMailChangePolicyResponse, ListConnectedApplicationsRequest,
+    ListConnectedApplicationsResponse, ListEventsRequest, ListEventsResponse, ListSessionsRequest,
+    ListSessionsResponse,
     account_api_server::{AccountApi, AccountApiServer},
 };
 use status::Kind;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
+use web::i18n::Language;
 
 use super::account_messages::{self, Act, Reader};
 use super::failed;
 use crate::Provider;
+use crate::account_links::mail_change::{self, MailRequestError};
 use crate::config::MultiFactorPolicy;
-use crate::engine::levels::Level;
+use crate::engine::factors::FRESH;
+use crate::engine::levels::{Level, SEVERAL};
 use crate::engine::{connected_applications, factors, termination};
 use crate::model::{Session, seconds};
 use crate::revocations::Of;
@@ -113,6 +119,60 @@ impl Api {
             }
         }
     }
+
+    /// The session that the credential comes from, and how the user signed in.
+    async fn current_session(&self, own: &Own) -> Result<GetCurrentSessionResponse, Status> {
+        let (sessions, current) = self.sessions(own).await?;
+        let is_enrolled = factors::is_enrolled(&self.0, own.user()).await.map_err(|error| failed(&error))?;
+        // without the policy nothing would ask for the factor, and a page that requires it could never be reached
+        let is_in_use = self.0.config.mfa.policy() != MultiFactorPolicy::Off;
+        let mut response =
+            GetCurrentSessionResponse { second_factor_enrolled: is_enrolled && is_in_use, ..Default::default() };
+        if let Some(session) = sessions.iter().find(|session| current == Some(session.id)) {
+            response.session = Some(account_messages::session(session, true));
+            // a credential from before the user signed in again is as old, and as weak, as the sign-in that it came from, of which
+            // nothing is kept (`docs/security-requirements.md#n2`)
+            if sid(&own.claims) != Some(session.id) {
+                return Ok(response);
+            }
+            response.signed_in = account_messages::epoch(session.signed_in);
+            response.amr = session.amr.split(' ').filter(|method| !method.is_empty()).map(str::to_owned).collect();
+            Level::of(session).name().clone_into(&mut response.acr);
+        }
+        Ok(response)
+    }
+
+    /// Requires a sign-in of the last ten minutes, with the second factor if the user has one.
+    async fn require_recent_sign_in(&self, own: &Own) -> Result<(), Status> {
+        let current = self.current_session(own).await?;
+        let age = seconds(self.0.clock.now()).saturating_sub(u64::try_from(current.signed_in).unwrap_or_default());
+        let is_recent = current.session.is_some() && age < FRESH.as_secs();
+        if is_recent && (!current.second_factor_enrolled || current.amr.iter().any(|method| method == SEVERAL)) {
+            return Ok(());
+        }
+        let text = "a sign-in of the last ten minutes is needed, with the second factor if there is one: sign in again";
+        Err(status::grpc(Kind::FailedPrecondition, text))
+    }
+}
+
+fn not_sent(error: &MailRequestError) -> Status {
+    let kind = match error {
+        MailRequestError::NotOffered => Kind::Unimplemented,
+        MailRequestError::Invalid | MailRequestError::Unchanged => Kind::InvalidArgument,
+        MailRequestError::Ineligible => Kind::PermissionDenied,
+        MailRequestError::TooMany => {
+            let mut status = status::grpc(Kind::ResourceExhausted, error.to_string());
+            status.metadata_mut().insert("retry-after", mail_change::LIFETIME.as_secs().into());
+            return status;
+        }
+        MailRequestError::Directory(error) => error.kind(),
+        MailRequestError::Store(error) => return failed(error),
+        MailRequestError::Mail(error) => {
+            tracing::error!(%error, "a link to another mail address is not sent");
+            return status::grpc(Kind::Unavailable, "the mail cannot be sent");
+        }
+    };
+    status::grpc(kind, error.to_string())
 }
 
 fn sid(claims: &Claims) -> Option<Uuid> {
@@ -136,24 +196,7 @@ impl AccountApi for Api {
         request: Request<GetCurrentSessionRequest>,
     ) -> Result<Response<GetCurrentSessionResponse>, Status> {
         let own = self.own(&request)?;
-        let (sessions, current) = self.sessions(&own).await?;
-        let is_enrolled = factors::is_enrolled(&self.0, own.user()).await.map_err(|error| failed(&error))?;
-        // without the policy nothing would ask for the factor, and a page that requires it could never be reached
-        let is_in_use = self.0.config.mfa.policy() != MultiFactorPolicy::Off;
-        let mut response =
-            GetCurrentSessionResponse { second_factor_enrolled: is_enrolled && is_in_use, ..Default::default() };
-        if let Some(session) = sessions.iter().find(|session| current == Some(session.id)) {
-            response.session = Some(account_messages::session(session, true));
-            // a credential from before the user signed in again is as old, and as weak, as the sign-in that it came from, of which
-            // nothing is kept (`docs/security-requirements.md#n2`)
-            if sid(&own.claims) != Some(session.id) {
-                return Ok(Response::new(response));
-            }
-            response.signed_in = account_messages::epoch(session.signed_in);
-            response.amr = session.amr.split(' ').filter(|method| !method.is_empty()).map(str::to_owned).collect();
-            Level::of(session).name().clone_into(&mut response.acr);
-        }
-        Ok(Response::new(response))
+        Ok(Response::new(self.current_session(&own).await?))
     }
 
     async fn end_session(&self, request: Request<EndSessionRequest>) -> Result<Response<EndSessionResponse>, Status> {
@@ -219,5 +262,25 @@ impl AccountApi for Api {
         let (events, next_page_token) =
             account_messages::events(&self.0, Reader::User, &filter, (page_size, &page_token)).await?;
         Ok(Response::new(ListEventsResponse { events, next_page_token }))
+    }
+
+    async fn get_mail_change_policy(
+        &self,
+        request: Request<GetMailChangePolicyRequest>,
+    ) -> Result<Response<GetMailChangePolicyResponse>, Status> {
+        self.own(&request)?;
+        let enabled = mail_change::is_offered(&self.0).await.map_err(|error| not_sent(&error.into()))?;
+        Ok(Response::new(GetMailChangePolicyResponse { enabled }))
+    }
+
+    /// `docs/security-requirements.md#l11`
+    async fn change_mail(&self, request: Request<ChangeMailRequest>) -> Result<Response<ChangeMailResponse>, Status> {
+        let own = self.own(&request)?;
+        self.require_recent_sign_in(&own).await?;
+        let ChangeMailRequest { address, language } = request.into_inner();
+        let language = Language::choose(&[language], &HeaderMap::new());
+        let sent = mail_change::request(&self.0, &own.claims.user.id, (address.trim(), language), &own.caller).await;
+        sent.map_err(|error| not_sent(&error))?;
+        Ok(Response::new(ChangeMailResponse {}))
     }
 }

@@ -11,6 +11,7 @@ mod device;
 mod factor;
 mod form_post;
 mod i18n;
+mod mail_link;
 mod notice;
 mod out_of_band;
 mod passkeys;
@@ -41,6 +42,9 @@ pub use device::{CodeError, DeviceConfirm, device_code, device_confirm, device_d
 pub use factor::{CodeField, FactorCode, FactorError, factor_code, recovery_codes};
 pub(crate) use factor::{FactorEnrolment, factor_enrolment};
 pub use form_post::form_post;
+pub(crate) use mail_link::{
+    MailChangeForm, mail_address_taken, mail_change, mail_changed, mail_link_throttled, mail_link_unusable,
+};
 pub use notice::{Notice, error, message, notice};
 pub use out_of_band::out_of_band;
 pub use passkeys::{PasskeyListError, PasskeyPrompt, PasskeyRow, Passkeys, passkeys};

@@ -472,9 +472,11 @@ pub(super) mod link {
         pub digest: Vec<u8>,
         pub purpose: String,
         pub person: String,
-        /// The digest of the address that the link was sent to.
+        /// The digest of the address that the user had when the link was made.
         #[sea_orm(column_type = "Blob")]
         pub address: Option<Vec<u8>>,
+        /// The address that the link verifies, if it is for that.
+        pub new_address: Option<String>,
         /// The digest of the cookie of the browser that asked for the link.
         #[sea_orm(column_type = "Blob")]
         pub browser: Option<Vec<u8>>,

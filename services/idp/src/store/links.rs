@@ -19,6 +19,8 @@ pub enum LinkPurpose {
     PasswordReset,
     /// Setting the first password.
     Invitation,
+    /// Verifying another mail address.
+    MailChange,
 }
 
 impl LinkPurpose {
@@ -26,11 +28,12 @@ impl LinkPurpose {
         match self {
             Self::PasswordReset => "password_reset",
             Self::Invitation => "invitation",
+            Self::MailChange => "mail",
         }
     }
 
     fn of(name: &str) -> Option<Self> {
-        [Self::PasswordReset, Self::Invitation].into_iter().find(|purpose| purpose.name() == name)
+        [Self::PasswordReset, Self::Invitation, Self::MailChange].into_iter().find(|purpose| purpose.name() == name)
     }
 }
 
@@ -43,8 +46,10 @@ pub struct StoredLink {
     pub purpose: LinkPurpose,
     /// Whose it is.
     pub person: String,
-    /// SHA-256 of the address that it was sent to.
+    /// SHA-256 of the address that the user had when it was made: that to which it was sent, unless it verifies another one.
     pub address: [u8; 32],
+    /// The address that it verifies, to which it was sent; none if it is for a password.
+    pub new_address: Option<String>,
     /// SHA-256 of the cookie of the browser that asked for it; none if no browser did.
     pub browser: Option<[u8; 32]>,
     /// When it was made.
@@ -55,13 +60,14 @@ pub struct StoredLink {
 
 impl Store {
     /// Adds a link, unless its user was sent so many for its purpose since a time; whether it was added. An invitation ends the
-    /// ones before it, which may have gone to another address.
+    /// ones before it, which may have gone to another address, and a link that verifies an address those for other addresses.
     pub async fn add_link(&self, added: &StoredLink, (most, since): (u64, SystemTime)) -> Result<bool, StoreError> {
         let row = link::ActiveModel {
             digest: Set(added.digest.to_vec()),
             purpose: Set(added.purpose.name().to_owned()),
             person: Set(added.person.clone()),
             address: Set(Some(added.address.to_vec())),
+            new_address: Set(added.new_address.clone()),
             browser: Set(added.browser.map(Vec::from)),
             created: Set(micros(added.created)),
             expires: Set(micros(added.expires)),
@@ -76,8 +82,14 @@ impl Store {
             if sent.clone().count(&transaction).await? >= most {
                 return Ok(false);
             }
-            if added.purpose == LinkPurpose::Invitation {
-                use_up(&added.person, added.created).exec(&transaction).await?;
+            let former = use_up(&added.person, added.created);
+            match added.purpose {
+                LinkPurpose::PasswordReset => {}
+                LinkPurpose::Invitation => former.exec(&transaction).await.map(drop)?,
+                LinkPurpose::MailChange => {
+                    let of_purpose = link::Column::Purpose.eq(added.purpose.name());
+                    former.filter(of_purpose).exec(&transaction).await.map(drop)?;
+                }
             }
             link::Entity::insert(row.clone()).exec_without_returning(&transaction).await?;
             transaction.commit().await?;
@@ -103,6 +115,7 @@ impl Store {
             purpose,
             person: row.person,
             address: bytes(address)?,
+            new_address: row.new_address,
             browser: row.browser.map(bytes).transpose()?,
             created: time(row.created),
             expires: time(row.expires),

@@ -55,8 +55,9 @@ impl MailBox {
     /// The secret of the link in a mail.
     #[track_caller]
     pub(crate) fn secret(mail: &str) -> String {
-        let start = format!("{}?link=", page::LINK);
-        let (_, rest) = mail.split_once(&start).unwrap_or_else(|| panic!("no link: {mail}"));
+        let starts = [page::LINK, page::MAIL_LINK].map(|page| format!("{page}?link="));
+        let found = starts.iter().find_map(|start| mail.split_once(start));
+        let (_, rest) = found.unwrap_or_else(|| panic!("no link: {mail}"));
         rest.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect()
     }
 }

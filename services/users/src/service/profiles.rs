@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use authn::{Claim, Directory, DirectoryError, Groups, Profile, User, UserId};
+use authn::{Claim, Directory, DirectoryError, Groups, MailChange, Profile, User, UserId};
 use proto::doorward::users::v1::{
-    GetProfileRequest, GetProfileResponse, ListGroupNamesRequest, ListGroupNamesResponse, PersonRef as WireRef,
-    SetProfileRequest, SetProfileResponse, UserProfile,
+    GetMailChangePolicyRequest, GetMailChangePolicyResponse, GetProfileRequest, GetProfileResponse,
+    ListGroupNamesRequest, ListGroupNamesResponse, PersonRef as WireRef, SetProfileRequest, SetProfileResponse,
+    SetVerifiedMailRequest, SetVerifiedMailResponse, UserProfile,
     profiles_api_server::{ProfilesApi, ProfilesApiServer},
 };
 use status::Kind;
@@ -15,7 +16,7 @@ use token::Claims;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use super::{Authority, GrpcResult, REQUEST_LIMIT, audited, convert, refusal};
-use crate::profile::all_writable;
+use crate::profile::{MAIL, all_writable};
 use crate::{Administration, PeopleError, PersonRef, ProfileChange};
 
 /// Serves the profiles. `limit` is the largest request that is read, in bytes; the usual one if it is `None`.
@@ -100,7 +101,11 @@ impl Profiles {
         if self.administration.is_none() || !caller.is_in_person() {
             return Vec::new();
         }
-        if caller.is_admin() { all_writable() } else { self.self_service.clone() }
+        if !caller.is_admin() {
+            return self.self_service.clone();
+        }
+        let mail = self.self_service.iter().filter(|name| *name == MAIL).cloned();
+        all_writable().into_iter().chain(mail).collect()
     }
 }
 
@@ -143,6 +148,29 @@ impl ProfilesApi for Profiles {
         let unknown = || status::grpc(Kind::Unimplemented, "the names of groups are not known here");
         let names = self.group_names.as_ref().ok_or_else(unknown)?.of(&user.id).await.map_err(refusal)?;
         Ok(Response::new(ListGroupNamesResponse { names }))
+    }
+
+    async fn get_mail_change_policy(
+        &self,
+        request: Request<GetMailChangePolicyRequest>,
+    ) -> GrpcResult<GetMailChangePolicyResponse> {
+        self.caller(request.metadata())?;
+        let enabled = self.directory.may_change_mail().await.map_err(|error| refusal(error.into()))?;
+        Ok(Response::new(GetMailChangePolicyResponse { enabled }))
+    }
+
+    async fn set_verified_mail(&self, request: Request<SetVerifiedMailRequest>) -> GrpcResult<SetVerifiedMailResponse> {
+        let caller = self.caller(request.metadata())?;
+        if !caller.is_mail_changer() {
+            let problem = "only the service that sends the links may set a mail address which a link has verified";
+            return Err(status::grpc(Kind::PermissionDenied, problem));
+        }
+        let SetVerifiedMailRequest { user_id, address, expected } = request.into_inner();
+        let administration = self.administration.as_ref().ok_or_else(|| refusal(PeopleError::ReadOnly))?;
+        let change = MailChange { address: &address, expected: &expected };
+        let outcome = administration.set_verified_mail(&user_id, change).await;
+        audited("user.set_verified_mail", &caller.user.id.opaque_id, outcome, |()| user_id)?;
+        Ok(Response::new(SetVerifiedMailResponse {}))
     }
 }
 

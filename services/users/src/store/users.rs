@@ -208,7 +208,7 @@ pub(super) fn attributes(person: &Person) -> Vec<(&'static str, SimpleExpr)> {
 
 /// A name that users sign in with.
 #[derive(Debug, Clone, Copy)]
-enum NameColumn {
+pub(super) enum NameColumn {
     Username,
     Mail,
 }
@@ -239,7 +239,7 @@ impl NameColumn {
     }
 
     /// The column of the prepared form, with its value.
-    fn prepared(self, person: &Person) -> (&'static str, SimpleExpr) {
+    pub(super) fn prepared(self, person: &Person) -> (&'static str, SimpleExpr) {
         let [_, column] = self.columns();
         (column, Login::new(self.of(person)).prepared().map(str::to_owned).into())
     }
@@ -255,13 +255,23 @@ async fn others(connection: &impl ConnectionTrait, person: &Person) -> Result<Op
     let pairs =
         [(NameColumn::Mail, &person.username, "username"), (NameColumn::Username, &person.mail, "mail address")];
     for (column, name, what) in pairs.into_iter().filter(|(_, name, _)| !name.is_empty()) {
-        let of_others = Condition::all().add(column.names(name)).add(Expr::col("id").ne(person.id.as_str()));
-        let query = Query::select().column("id").from("people").cond_where(of_others).limit(1).take();
-        if connection.query_one(&query).await?.is_some() {
+        if is_name_of_other(connection, column, name, &person.id).await? {
             return Ok(Some(what));
         }
     }
     Ok(None)
+}
+
+/// Whether another user than the one with this identifier has the name in this column.
+pub(super) async fn is_name_of_other(
+    connection: &impl ConnectionTrait,
+    column: NameColumn,
+    name: &str,
+    id: &str,
+) -> Result<bool, StoreError> {
+    let of_others = Condition::all().add(column.names(name)).add(Expr::col("id").ne(id));
+    let query = Query::select().column("id").from("people").cond_where(of_others).limit(1).take();
+    Ok(connection.query_one(&query).await?.is_some())
 }
 
 /// Whether a person may sign in as an administrator.

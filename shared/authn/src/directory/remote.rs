@@ -14,8 +14,8 @@ use proto::{
         rpc::v1beta1::Status as Cs3Status,
     },
     doorward::users::v1::{
-        GetProfileRequest, NotePasswordChangeRequest, PersonRef, UserProfile, person_ref,
-        profiles_api_client::ProfilesApiClient, users_admin_api_client::UsersAdminApiClient,
+        GetMailChangePolicyRequest, GetProfileRequest, NotePasswordChangeRequest, PersonRef, SetVerifiedMailRequest,
+        UserProfile, person_ref, profiles_api_client::ProfilesApiClient, users_admin_api_client::UsersAdminApiClient,
     },
     find_users::{UserFilter, encode_filters_new, encode_query_old},
 };
@@ -23,7 +23,8 @@ use status::Kind;
 use tonic::{Code, Request, metadata::MetadataValue, transport::Channel};
 
 use crate::{
-    Claim, Directory, DirectoryError, Filter, Groups, Profile, ServiceToken, User, UserId, caller::propagate_trace,
+    Claim, Directory, DirectoryError, Filter, Groups, MailChange, MailChangeError, Profile, ServiceToken, User, UserId,
+    caller::propagate_trace,
 };
 
 /// A directory in another process: a CS3 `UserAPI`, or a `GatewayAPI` that passes the same calls on.
@@ -40,6 +41,7 @@ pub struct Remote {
 struct Profiles {
     client: ProfilesApiClient<Channel>,
     token: Option<ServiceToken>,
+    mail_token: Option<ServiceToken>,
 }
 
 #[derive(Debug, Clone)]
@@ -52,7 +54,8 @@ impl Remote {
     /// The directory behind a CS3 `UserAPI` and the `UsersAdminAPI` of the same server.
     pub fn users(channel: Channel) -> Self {
         let administration = Some(UsersAdminApiClient::new(channel.clone()));
-        let profiles = Some(Profiles { client: ProfilesApiClient::new(channel.clone()), token: None });
+        let profiles =
+            Some(Profiles { client: ProfilesApiClient::new(channel.clone()), token: None, mail_token: None });
         Self { client: Client::Users(UserApiClient::new(channel)), administration, profiles }
     }
 
@@ -67,6 +70,20 @@ impl Remote {
     pub fn with_profiles(self, token: ServiceToken) -> Self {
         let profiles = self.profiles.map(|profiles| Profiles { token: Some(token), ..profiles });
         Self { profiles, ..self }
+    }
+
+    /// The same directory, which sets mail addresses that links have verified, with the tokens that `token` makes. Without them, or
+    /// behind a gateway, no address is changed.
+    #[must_use]
+    pub fn with_mail_changes(self, token: ServiceToken) -> Self {
+        let profiles = self.profiles.map(|profiles| Profiles { mail_token: Some(token), ..profiles });
+        Self { profiles, ..self }
+    }
+
+    /// What sets mail addresses, and a token for that; `None` where they are only read.
+    fn mail_changer(&self) -> Result<Option<(ProfilesApiClient<Channel>, String)>, DirectoryError> {
+        let Some(Profiles { client, mail_token: Some(token), .. }) = &self.profiles else { return Ok(None) };
+        Ok(Some((client.clone(), token().map_err(DirectoryError::Internal)?)))
     }
 }
 
@@ -114,7 +131,7 @@ impl Directory for Remote {
     }
 
     async fn profile(&self, id: &UserId) -> Result<Profile, DirectoryError> {
-        let Some(Profiles { mut client, token: Some(token) }) = self.profiles.clone() else {
+        let Some(Profiles { mut client, token: Some(token), .. }) = self.profiles.clone() else {
             return Ok(Profile::default());
         };
         let by = Some(person_ref::By::Id(id.opaque_id.clone()));
@@ -127,6 +144,24 @@ impl Directory for Remote {
             Err(status) if status.code() == Code::NotFound => Err(DirectoryError::NotFound),
             Err(status) => Err(transport(status)),
         }
+    }
+
+    async fn may_change_mail(&self) -> Result<bool, DirectoryError> {
+        let Some((mut client, token)) = self.mail_changer()? else { return Ok(false) };
+        match client.get_mail_change_policy(with_token(GetMailChangePolicyRequest {}, &token)?).await {
+            Ok(response) => Ok(response.into_inner().enabled),
+            // the users service of an existing installation, or of an earlier version
+            Err(status) if status.code() == Code::Unimplemented => Ok(false),
+            Err(status) => Err(transport(status)),
+        }
+    }
+
+    async fn set_verified_mail(&self, id: &UserId, change: MailChange<'_>) -> Result<(), MailChangeError> {
+        let Some((mut client, token)) = self.mail_changer()? else { return Err(DirectoryError::ReadOnly.into()) };
+        let MailChange { address, expected } = change;
+        let user_id = id.opaque_id.clone();
+        let message = SetVerifiedMailRequest { user_id, address: address.to_owned(), expected: expected.to_owned() };
+        client.set_verified_mail(with_token(message, &token)?).await.map(drop).map_err(unchanged)
     }
 
     async fn find(&self, filters: &[Filter], groups: Groups, token: &str) -> Result<Vec<Arc<User>>, DirectoryError> {
@@ -205,6 +240,18 @@ fn unnoted(status: tonic::Status) -> DirectoryError {
         // people are in LDAP there, or it is the users service of an existing installation
         Kind::Unimplemented => DirectoryError::ReadOnly,
         _ => transport(status),
+    }
+}
+
+fn unchanged(status: tonic::Status) -> MailChangeError {
+    match status.code() {
+        Code::FailedPrecondition => MailChangeError::Outdated,
+        Code::AlreadyExists => MailChangeError::Taken,
+        Code::InvalidArgument => MailChangeError::Invalid,
+        Code::PermissionDenied => MailChangeError::NotPermitted,
+        Code::Unimplemented => DirectoryError::ReadOnly.into(),
+        Code::NotFound => DirectoryError::NotFound.into(),
+        _ => transport(status).into(),
     }
 }
 

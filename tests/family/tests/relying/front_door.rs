@@ -45,9 +45,13 @@ async fn user_of_the_quickstart_changes_how_to_sign_in_in_chromium() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn user_who_forgot_the_password_sets_another_one_in_chromium() {
-    let settings = [("IDP_MAIL_TRANSPORT", "file:{folder}/mail"), ("OCIS_SMTP_SENDER", "Cloud <noreply@example.org>")];
-    walk("mail", &settings, 3).await;
+async fn user_who_forgot_the_password_sets_another_one_and_changes_the_mail_address_in_chromium() {
+    let settings = [
+        ("IDP_MAIL_TRANSPORT", "file:{folder}/mail"),
+        ("OCIS_SMTP_SENDER", "Cloud <noreply@example.org>"),
+        ("USERS_SELF_SERVICE_ATTRIBUTES", "display_name,mail"),
+    ];
+    walk("mail", &settings, 4).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

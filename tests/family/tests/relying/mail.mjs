@@ -1,4 +1,5 @@
-// A forgotten password, from the link at the sign-in to the sign-in with the new one, also in another browser and without scripts.
+// A forgotten password, from the link at the sign-in to the sign-in with the new one, also in another browser and without scripts; and
+// another mail address, from the profile to the link that verifies it.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import { LOGIN, SITE, freshPage, withBrowser } from './browser.mjs';
 import { enter, inspect } from './pages.mjs';
 
-const LINK = /https:\/\/\S+\/signin\/v1\/link\?link=[\w-]+/;
+const LINK = /https:\/\/\S+\/signin\/v1\/(?:link|mail)\?link=[\w-]+/;
 const seen = new Set();
 
 /** The link of the mail that comes next into the folder MAIL. */
@@ -77,4 +78,37 @@ await withBrowser({}, async (browser) => {
   await set(other, 'other words of a longer phrase');
   await other.getByRole('heading', { name: 'Your password is set' }).waitFor();
   console.log('set another one elsewhere, without scripts');
+
+  const own = await freshPage(browser);
+  await own.goto(`${SITE}/account/profile`);
+  await enter(own, LOGIN, 'other words of a longer phrase');
+  await own.waitForURL(`${SITE}/account/profile`);
+  await inspect(own, 'profile-with-mail');
+  await own.getByRole('link', { name: 'Change mail address' }).click();
+  await own.getByRole('heading', { name: 'Change your mail address' }).waitFor();
+  await inspect(own, 'mail-form');
+  await own.fill('input[name=address]', 'albert@cloud.example');
+  await own.keyboard.press('Enter');
+  await own.getByRole('heading', { name: 'Check your mail' }).waitFor();
+  await inspect(own, 'mail-link-sent');
+  const confirmation = await nextLink();
+  await own.goto(`${SITE}/account/profile`);
+  assert.equal(await own.getByText('albert@cloud.example').count(), 0, 'nothing is changed yet');
+
+  const stranger = await freshPage(browser);
+  await stranger.goto(confirmation);
+  await stranger.getByLabel('Username or mail address until now').waitFor();
+  await inspect(stranger, 'mail-confirm-elsewhere');
+  await own.goto(confirmation);
+  await own.getByRole('heading', { name: 'Confirm your mail address' }).waitFor();
+  await own.getByText(LOGIN, { exact: true }).waitFor();
+  await inspect(own, 'mail-confirm');
+  await own.getByRole('button', { name: 'Change the mail address' }).click();
+  await own.getByRole('heading', { name: 'Your mail address is changed' }).waitFor();
+  await inspect(own, 'mail-changed');
+  const repeated = await own.goto(confirmation);
+  assert.equal(repeated.status(), 410);
+  await own.goto(`${SITE}/account/profile`);
+  await own.getByText('albert@cloud.example').waitFor();
+  console.log('changed the mail address by a link');
 });

@@ -101,6 +101,7 @@ pub(super) struct AccessText {
     pub(super) outcome_second_factor_required: &'static str,
     pub(super) outcome_throttled: &'static str,
     pub(super) outcome_no_password: &'static str,
+    pub(super) outcome_taken: &'static str,
     pub(super) from: &'static str,
     pub(super) until: &'static str,
     pub(super) administrator: &'static str,

@@ -7,7 +7,6 @@ use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use status::Kind;
 use tonic::Status;
-use url::form_urlencoded::Serializer;
 use web::page::{Detail, Link as Onward, Message};
 use web::response::see_other;
 
@@ -195,9 +194,11 @@ impl Administrator {
         };
         let texts = self.texts();
         Ok(Some(match missing.obstacle {
-            None => SignInFirst { text: texts.recent_needed_again, href: self.sign_in_url(missing, return_to) },
+            None => {
+                SignInFirst { text: texts.recent_needed_again, href: self.signed_in.sign_in_url(missing, return_to) }
+            }
             Some(Obstacle::NoSession) => {
-                SignInFirst { text: texts.no_session, href: self.sign_in_url(missing, return_to) }
+                SignInFirst { text: texts.no_session, href: self.signed_in.sign_in_url(missing, return_to) }
             }
             Some(Obstacle::NoProvider) => SignInFirst { text: texts.no_provider, href: None },
         }))
@@ -220,7 +221,8 @@ impl Administrator {
     /// help, it is a page too: redirects would follow each other without end.
     fn sign_in(&self, missing: Missing, return_to: &str) -> Response {
         let (context, texts) = (self.context(), self.texts());
-        let url = self.sign_in_url(missing, return_to).filter(|_| missing.obstacle != Some(Obstacle::NoProvider));
+        let url =
+            self.signed_in.sign_in_url(missing, return_to).filter(|_| missing.obstacle != Some(Obstacle::NoProvider));
         match url {
             Some(url) if self.is_read && missing.obstacle.is_none() => see_other(&url),
             url => {
@@ -235,20 +237,5 @@ impl Administrator {
                 context.respond(StatusCode::FORBIDDEN, &Message { page, text, detail: None })
             }
         }
-    }
-
-    /// The URL of the sign-in at the edge; `None` if the operator has none.
-    fn sign_in_url(&self, missing: Missing, return_to: &str) -> Option<String> {
-        let base = Some(&*self.signed_in.state.config.sign_in_url).filter(|url| !url.is_empty())?;
-        let mut query = Serializer::new(String::new());
-        query.append_pair("rd", return_to);
-        if missing.recent {
-            query.append_pair("max_age", &RECENT_TO_SHOW.to_string());
-        }
-        if missing.second_factor {
-            query.append_pair("step_up", "1");
-        }
-        let separator = if base.contains('?') { '&' } else { '?' };
-        Some(format!("{base}{separator}{}", query.finish()))
     }
 }

@@ -37,10 +37,11 @@ const PAGE: u32 = 50;
 /// The longest token of a page that is read, in bytes.
 const MAX_PAGE_TOKEN: usize = 128;
 /// The outcomes that the filter offers.
-const OUTCOMES: [&str; 10] = [
+const OUTCOMES: [&str; 11] = [
     "success",
     "failure",
     "no_password",
+    "taken",
     "second_factor_required",
     "throttled",
     "done",

@@ -6,7 +6,6 @@ use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
-use axum::http::header::RETRY_AFTER;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use proto::doorward::passwords::v1::{JudgePasswordResponse, PasswordWeakness};
@@ -22,7 +21,7 @@ use super::super::error;
 use super::super::page::{Navigation, Page, PageContext, Section};
 use super::super::signed_in::SignedIn;
 use super::text::{SelfServiceText, text};
-use super::{PASSWORD, STRENGTH, failure};
+use super::{PASSWORD, STRENGTH, failure, retry_after};
 use crate::self_service::Passwords;
 use crate::state::AccountState;
 
@@ -189,12 +188,6 @@ fn refusal_of_directory(words: &SelfServiceText, status: &Status) -> Refusal {
         // also a reason of a later version
         _ => general(words.directory_not_permitted),
     }
-}
-
-/// The seconds to wait, of which auth-basic informs its callers in the metadata.
-fn retry_after(status: &Status) -> u64 {
-    let seconds = status.metadata().get(RETRY_AFTER.as_str()).and_then(|value| value.to_str().ok());
-    seconds.and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 /// Everything that is wrong with a new password.

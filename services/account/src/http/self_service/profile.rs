@@ -1,6 +1,7 @@
 //! The profile: a form with what the user may change, and the rest to read.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::time::{Duration, UNIX_EPOCH};
 
 use askama::Template;
@@ -25,7 +26,7 @@ use super::super::signed_in::SignedIn;
 use super::field::Field;
 use super::property::Property;
 use super::text::{SelfServiceText, text};
-use super::{PROFILE, failure};
+use super::{MAIL, PROFILE, failure, mail};
 use crate::self_service::Profiles;
 use crate::state::AccountState;
 
@@ -242,6 +243,10 @@ struct ProfilePage<'a> {
     has_errors: bool,
     fields: Vec<Field>,
     address: Vec<Field>,
+    /// The mail address; empty if there is none.
+    mail: &'a str,
+    /// The form for another one, if the user may change it.
+    mail_path: Option<String>,
     entries: Vec<Entry<'a>>,
     updated: Option<LocalizedTime>,
     csrf: String,
@@ -263,17 +268,34 @@ impl ProfileOwner {
         Ok(Stored::new(self.signed_in.current_user().await, response))
     }
 
+    /// Whether the page leads to the form for another mail address.
+    async fn may_change_mail(&self, stored: &Stored) -> bool {
+        mail::is_offered(&self.signed_in, &stored.writable).await.unwrap_or_else(|status| {
+            tracing::warn!(%status, "the profile is shown without the form for the mail address: idp does not answer");
+            false
+        })
+    }
+
     /// The page. The changes of a form are in the fields in place of what is stored.
-    fn page(&self, status: StatusCode, stored: &Stored, form: (&Changes, &Conflicts), is_saved: bool) -> Response {
+    async fn page(
+        &self,
+        status: StatusCode,
+        stored: &Stored,
+        form: (&Changes, &Conflicts),
+        is_saved: bool,
+    ) -> Response {
+        let may_change_mail = self.may_change_mail(stored).await;
         let context = self.signed_in.context();
         let words = text(context.language);
         let (fields, address) = stored.fields(context.language, form.0, form.1);
         let others = Property::all().filter(|property| !stored.is_writable(*property));
-        let account = [(context.words().username, &*stored.user.username), (context.words().mail, &*stored.user.mail)];
+        let username = (context.words().username, &*stored.user.username);
+        let mail = (!may_change_mail).then_some((context.words().mail, &*stored.user.mail));
         let others = others.map(|property| (property.label(words), stored.value(property)));
         let is_verified = stored.profile.phone_number_verified && stored.profile.get(Attribute::PhoneNumber).is_some();
         let verified = is_verified.then_some((words.phone_number, words.phone_number_verified));
-        let entries = account.into_iter().chain(others).chain(verified).filter(|(_, value)| !value.is_empty());
+        let entries =
+            iter::once(username).chain(mail).chain(others).chain(verified).filter(|(_, value)| !value.is_empty());
         let (browser, cookie) = self.signed_in.browser();
         let page = ProfilePage {
             page: context.page(words.profile_title),
@@ -283,6 +305,8 @@ impl ProfileOwner {
             has_errors: status != StatusCode::OK,
             fields,
             address,
+            mail: &stored.user.mail,
+            mail_path: may_change_mail.then(|| self.signed_in.state.path(MAIL)),
             entries: entries.map(|(label, value)| Entry { label, value }).collect(),
             updated: stored.profile.updated.map(|updated| LocalizedTime::day(updated, context.language)),
             csrf: self.signed_in.csrf(&browser, FORM),
@@ -296,7 +320,7 @@ impl ProfileOwner {
 pub(super) async fn show(owner: ProfileOwner, RawQuery(query): RawQuery) -> Result<Response, Response> {
     let stored = owner.stored().await?;
     let is_saved = Parameters::of_query(query.as_deref()).is_ok_and(|query| query.text("done") == SAVED);
-    Ok(owner.page(StatusCode::OK, &stored, (&Changes::default(), &Conflicts::default()), is_saved))
+    Ok(owner.page(StatusCode::OK, &stored, (&Changes::default(), &Conflicts::default()), is_saved).await)
 }
 
 /// `POST /account/profile`: changes the fields that differ from what the form showed (`docs/security-requirements.md#a41`).
@@ -306,11 +330,11 @@ pub(super) async fn save(owner: ProfileOwner, body: Bytes) -> Result<Response, R
     let stored = owner.stored().await?;
     let changes = stored.changes(&form);
     if !changes.are_accepted() {
-        return Ok(owner.page(StatusCode::BAD_REQUEST, &stored, (&changes, &Conflicts::default()), false));
+        return Ok(owner.page(StatusCode::BAD_REQUEST, &stored, (&changes, &Conflicts::default()), false).await);
     }
     let conflicts = stored.conflicts(&form, &changes);
     if !conflicts.is_empty() {
-        return Ok(owner.page(StatusCode::CONFLICT, &stored, (&changes, &conflicts), false));
+        return Ok(owner.page(StatusCode::CONFLICT, &stored, (&changes, &conflicts), false).await);
     }
     if !changes.is_empty() {
         let set = owner.profiles.set(&signed_in.on_behalf(), owner.id(), changes.into_request()).await;

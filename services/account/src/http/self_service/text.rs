@@ -77,6 +77,29 @@ pub(super) struct SelfServiceText {
     pub(super) locale_error: &'static str,
     pub(super) phone_number_error: &'static str,
 
+    // the mail address
+    /// The link to the form.
+    pub(super) mail_change: &'static str,
+    pub(super) mail_title: &'static str,
+    pub(super) mail_lead: &'static str,
+    pub(super) mail_current: &'static str,
+    pub(super) mail_new: &'static str,
+    /// The button.
+    pub(super) mail_send: &'static str,
+    /// The link to the profile.
+    pub(super) mail_back: &'static str,
+    pub(super) mail_not_sent: &'static str,
+    pub(super) mail_error: &'static str,
+    pub(super) mail_sent_title: &'static str,
+    /// With the new address.
+    pub(super) mail_sent: Phrase,
+
+    // a sign-in that is too old
+    pub(super) sign_in_again_title: &'static str,
+    pub(super) recent_needed: &'static str,
+    /// The credential comes from no session of the provider.
+    pub(super) no_session: &'static str,
+
     // the password
     /// The link to the page.
     pub(super) password: &'static str,

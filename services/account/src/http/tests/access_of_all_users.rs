@@ -292,7 +292,7 @@ async fn audit_log_is_filtered_and_described() {
         assert!(page.contains(text), "{text}: {page}");
     }
     assert!(page.contains("<option value=\"sign_in\" selected>"), "{page}");
-    for outcome in ["begun", "cancelled", "taken_back", "second_factor_required", "throttled", "no_password"] {
+    for outcome in ["begun", "cancelled", "taken_back", "second_factor_required", "throttled", "no_password", "taken"] {
         assert!(page.contains(&format!("<option value=\"{outcome}\">")), "{outcome}: {page}");
     }
     assert!(page.contains("write them to their own audit logs"), "{page}");

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use proto::doorward::idp::v1::{
-    AccountEvent, AccountSession, ConnectedApplication, DisconnectApplicationRequest, DisconnectApplicationResponse,
-    EndAllSessionsRequest, EndAllSessionsResponse, EndOtherSessionsRequest, EndOtherSessionsResponse,
-    EndSessionRequest, EndSessionResponse, GetCurrentSessionRequest, GetCurrentSessionResponse,
+    AccountEvent, AccountSession, ChangeMailRequest, ChangeMailResponse, ConnectedApplication,
+    DisconnectApplicationRequest, DisconnectApplicationResponse, EndAllSessionsRequest, EndAllSessionsResponse,
+    EndOtherSessionsRequest, EndOtherSessionsResponse, EndSessionRequest, EndSessionResponse, GetCurrentSessionRequest,
+    GetCurrentSessionResponse, GetMailChangePolicyRequest, GetMailChangePolicyResponse,
     ListConnectedApplicationsRequest, ListConnectedApplicationsResponse, ListEventsRequest, ListEventsResponse,
     ListSessionsRequest, ListSessionsResponse,
     account_api_server::{AccountApi, AccountApiServer},
@@ -26,6 +27,12 @@ pub(crate) struct Lists {
     pub(crate) events: Vec<AccountEvent>,
     /// The session of every credential.
     pub(crate) current: GetCurrentSessionResponse,
+    /// Whether mail is sent.
+    pub(crate) sends_mail: bool,
+    /// The identifiers of users, each with the address to which a link was sent, and the language of the page.
+    pub(crate) links: Vec<(String, String, String)>,
+    /// What a request for a link is refused with, if that is set.
+    pub(crate) link_refusal: Option<Status>,
     /// What every call is refused with, if that is set.
     pub(crate) failure: Option<Status>,
 }
@@ -143,5 +150,23 @@ impl AccountApi for FakeIdp {
         let next_page_token = if own.len() > end { end.to_string() } else { String::new() };
         let events = own.into_iter().skip(first).take(EVENTS_OF_PAGE).collect();
         Ok(Response::new(ListEventsResponse { events, next_page_token }))
+    }
+
+    async fn get_mail_change_policy(
+        &self,
+        request: Request<GetMailChangePolicyRequest>,
+    ) -> Result<Response<GetMailChangePolicyResponse>, Status> {
+        self.user(&request)?;
+        Ok(Response::new(GetMailChangePolicyResponse { enabled: self.lists().sends_mail }))
+    }
+
+    async fn change_mail(&self, request: Request<ChangeMailRequest>) -> Result<Response<ChangeMailResponse>, Status> {
+        let (user, ChangeMailRequest { address, language }) = (self.user(&request)?, request.into_inner());
+        let mut lists = self.lists();
+        if let Some(refusal) = &lists.link_refusal {
+            return Err(refusal.clone());
+        }
+        lists.links.push((user, address, language));
+        Ok(Response::new(ChangeMailResponse {}))
     }
 }

@@ -1,6 +1,7 @@
 //! The profile over users itself, and the password over auth-basic itself.
 
 mod api;
+mod mail;
 
 use std::sync::Arc;
 
@@ -42,6 +43,15 @@ async fn with_users(self_service_attributes: &[&str]) -> (Bench, User, TempDir) 
 
 /// The same, where einstein is in these groups; returns their identifiers too.
 async fn with_members(self_service_attributes: &[&str], names: &[&str]) -> (Bench, User, Vec<String>, TempDir) {
+    over_users(self_service_attributes, names, false).await
+}
+
+/// The same with or without auth-app and idp.
+async fn over_users(
+    self_service_attributes: &[&str],
+    names: &[&str],
+    has_services: bool,
+) -> (Bench, User, Vec<String>, TempDir) {
     let (folder, context) = (tempfile::tempdir().expect("a folder"), context());
     let config = users::Config {
         database_url: database(&folder),
@@ -65,7 +75,8 @@ async fn with_members(self_service_attributes: &[&str], names: &[&str]) -> (Benc
     let einstein = User::clone(&*opened.directory.user_by_claim(&claim, Groups::Skip).await.expect("is there"));
     let self_service = SelfService { profiles: Some(Profiles::new(routes)), passwords: None };
     let directories = (MemoryDirectory::new([]), opened.directory);
-    let bench = Box::pin(Bench::over(directories, (self_service, Administration::default()), false, "")).await;
+    let administration = Administration::default();
+    let bench = Box::pin(Bench::over(directories, (self_service, administration), has_services, "")).await;
     (bench, einstein, groups, folder)
 }
 

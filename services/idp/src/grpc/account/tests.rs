@@ -15,7 +15,7 @@ use crate::engine::sessions::{self, SignedInUser};
 use crate::engine::tokens::access_token::PresentedToken;
 use crate::engine::tokens::refresh_token::RefreshToken;
 use crate::model::{Family, Grant};
-use crate::testing::{Bench, Browser, EINSTEIN, with_password};
+use crate::testing::{ADDRESS, Bench, Browser, EINSTEIN, MailBox, with_password};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -317,4 +317,91 @@ async fn users_see_only_events_of_their_own_accounts() {
     let at = |minutes: i64| ("session_end", "done", 1_800_000_000 + 60 * minutes);
     assert_eq!(told, [at(3), at(2), at(1)], "the newest first");
     assert_eq!(events("u-curie").await, []);
+}
+
+async fn change_mail(bench: &Bench, credential: &Authenticated, address: &str) -> Result<(), Code> {
+    let message = ChangeMailRequest { address: address.to_owned(), language: "fr".to_owned() };
+    api(bench).change_mail(by(bench, credential, message)).await.map(drop).map_err(|status| status.code())
+}
+
+/// A provider that sends mail, and whose users may change their address.
+async fn with_mail_changes() -> (Bench, MailBox) {
+    let (bench, mail_box) = MailBox::with_bench().await;
+    bench.change_mail_changes(|changes| changes.are_permitted = true);
+    (bench, mail_box)
+}
+
+/// [Row L9](../../../../../docs/security-requirements.md#l9).
+#[tokio::test]
+async fn mail_change_needs_a_recent_sign_in_in_person() {
+    let (bench, mail_box) = with_mail_changes().await;
+    let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let me = credential(EINSTEIN, Some(session.id));
+    for amr in [amr::APP, amr::OIDC_CLIENT, amr::MACHINE, amr::SERVICE] {
+        let program = Authenticated { amr: Cow::Borrowed(amr), ..me.clone() };
+        assert_eq!(change_mail(&bench, &program, "a@cloud.example").await, Err(Code::PermissionDenied), "{amr}");
+    }
+    for sid in [None, Some(Uuid::from_u128(1))] {
+        let without = credential(EINSTEIN, sid);
+        assert_eq!(change_mail(&bench, &without, "a@cloud.example").await, Err(Code::FailedPrecondition), "{sid:?}");
+    }
+    bench.advance(MINUTE * 10);
+    assert_eq!(change_mail(&bench, &me, "a@cloud.example").await, Err(Code::FailedPrecondition));
+    assert!(mail_box.all().is_empty());
+
+    let again = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let me = credential(EINSTEIN, Some(again.id));
+    assert_eq!(change_mail(&bench, &me, " a@cloud.example ").await, Ok(()));
+    let mails = mail_box.wait_for(1).await;
+    assert!(mails[0].contains("To: a@cloud.example") && mails[0].contains("Bonjour einstein"), "{mails:?}");
+    assert_eq!(bench.user().mail, ADDRESS);
+    bench.enrol().await;
+    assert_eq!(change_mail(&bench, &me, "b@cloud.example").await, Err(Code::FailedPrecondition), "no second factor");
+}
+
+/// Rows [L11](../../../../../docs/security-requirements.md#l11) and [L12](../../../../../docs/security-requirements.md#l12).
+#[tokio::test]
+async fn mail_change_answers_the_same_for_every_address_until_it_is_throttled() {
+    let (bench, _mail_box) = with_mail_changes().await;
+    bench.change_mail_changes(|changes| "taken@cloud.example".clone_into(&mut changes.taken));
+    let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let me = credential(EINSTEIN, Some(session.id));
+    for invalid in ["", "albert", ADDRESS] {
+        assert_eq!(change_mail(&bench, &me, invalid).await, Err(Code::InvalidArgument), "{invalid}");
+    }
+    for address in ["taken@cloud.example", "free@cloud.example", "a@cloud.example"] {
+        assert_eq!(change_mail(&bench, &me, address).await, Ok(()), "{address}");
+    }
+    let message = ChangeMailRequest { address: "b@cloud.example".to_owned(), ..ChangeMailRequest::default() };
+    let refused = api(&bench).change_mail(by(&bench, &me, message)).await.expect_err("too many");
+    let wait = refused.metadata().get("retry-after").map(|value| value.as_bytes().to_vec());
+    assert_eq!((refused.code(), wait), (Code::ResourceExhausted, Some(b"1800".to_vec())));
+}
+
+/// [Row L9](../../../../../docs/security-requirements.md#l9).
+#[tokio::test]
+async fn mail_change_is_offered_only_with_mail_and_permission() {
+    let policy = async |bench: &Bench, me: &Authenticated| {
+        let request = by(bench, me, GetMailChangePolicyRequest {});
+        api(bench).get_mail_change_policy(request).await.expect("answers").into_inner().enabled
+    };
+    let (bench, _mail_box) = with_mail_changes().await;
+    let session = bench.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let me = credential(EINSTEIN, Some(session.id));
+    assert!(policy(&bench, &me).await);
+    bench.change_mail_changes(|changes| changes.are_permitted = false);
+    assert!(!policy(&bench, &me).await);
+    assert_eq!(change_mail(&bench, &me, "a@cloud.example").await, Err(Code::Unimplemented));
+
+    let without_mail = bench_without_mail().await;
+    let session = without_mail.sign_in(&mut Browser::default(), EINSTEIN).await;
+    let me = credential(EINSTEIN, Some(session.id));
+    assert!(!policy(&without_mail, &me).await);
+    assert_eq!(change_mail(&without_mail, &me, "a@cloud.example").await, Err(Code::Unimplemented));
+}
+
+async fn bench_without_mail() -> Bench {
+    let bench = bench().await;
+    bench.change_mail_changes(|changes| changes.are_permitted = true);
+    bench
 }

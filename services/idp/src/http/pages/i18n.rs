@@ -5,6 +5,7 @@ mod en;
 pub(super) mod factor;
 mod fr;
 pub(super) mod link;
+pub(super) mod mail_link;
 pub(super) mod passkey;
 pub(super) mod security;
 

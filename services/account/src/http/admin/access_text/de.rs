@@ -65,6 +65,7 @@ pub(super) const TEXT: AccessText = AccessText {
     outcome_second_factor_required: "Zweiter Faktor verlangt",
     outcome_throttled: "Zu viele Versuche",
     outcome_no_password: "Konto ohne Passwort",
+    outcome_taken: "Adresse eines anderen Kontos",
     from: "Von diesem Tag",
     until: "Bis zu diesem Tag",
     administrator: "Durch Administration",

@@ -65,6 +65,7 @@ pub(super) const TEXT: AccessText = AccessText {
     outcome_second_factor_required: "Second factor required",
     outcome_throttled: "Too many attempts",
     outcome_no_password: "Account without a password",
+    outcome_taken: "Address of another account",
     from: "From this day",
     until: "Until this day",
     administrator: "By administrator",

@@ -67,6 +67,7 @@ pub(super) const TEXT: AccessText = AccessText {
     outcome_second_factor_required: "Second facteur exigé",
     outcome_throttled: "Trop de tentatives",
     outcome_no_password: "Compte sans mot de passe",
+    outcome_taken: "Adresse d’un autre compte",
     from: "À partir de ce jour",
     until: "Jusqu’à ce jour",
     administrator: "Par l’administration",

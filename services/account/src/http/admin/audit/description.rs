@@ -5,7 +5,7 @@ use super::super::super::event_text;
 use super::super::access_text::AccessText;
 
 /// The events that the filter offers, each with an outcome by which it is described.
-const EVENTS: [(&str, &str); 28] = [
+const EVENTS: [(&str, &str); 30] = [
     ("sign_in", "success"),
     ("sign_out", "done"),
     ("consent", "success"),
@@ -20,6 +20,8 @@ const EVENTS: [(&str, &str); 28] = [
     ("invitation", "done"),
     ("password_reset_request", "success"),
     ("password_reset", "success"),
+    ("mail_change_request", "success"),
+    ("mail_change", "success"),
     ("session_end", "done"),
     ("session_end_others", "done"),
     ("session_end_all", "done"),
@@ -80,6 +82,7 @@ pub(super) fn outcome<'a>(texts: &AccessText, outcome: &'a str) -> &'a str {
         "second_factor_required" => texts.outcome_second_factor_required,
         "throttled" => texts.outcome_throttled,
         "no_password" => texts.outcome_no_password,
+        "taken" => texts.outcome_taken,
         other => other,
     }
 }

@@ -1,0 +1,160 @@
+//! `page::MAIL_LINK`: verifies another mail address by a link that was sent there. Showing the page changes nothing, since programs that
+//! check mail follow links (`docs/security-requirements.md#l10`).
+
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use authn::{Caller, Login};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{FromRef, RawQuery, State};
+use axum::http::Extensions;
+use axum::response::Response;
+use axum::routing::get;
+use governor::Quota;
+use web::cookie::with_cookies;
+use web::form::Parameters;
+use web::i18n::Language;
+
+use super::issuer::{Issuer, IssuerState};
+use super::pages::{self, MailChangeForm, Notice};
+use super::register::limiter::Limiter;
+use crate::account_links::LinkError;
+use crate::account_links::mail_change::{self, MailRedemption, OpenMailLink};
+use crate::endpoints::page;
+
+/// The purpose of the form.
+const PURPOSE: &str = "mail link";
+/// How often one source may show the page or send its form in an hour.
+const PER_SOURCE: NonZeroU32 = NonZeroU32::new(120).expect("is not zero");
+
+#[derive(Clone)]
+struct LinkState {
+    issuer: IssuerState,
+    by_source: Arc<Limiter>,
+}
+
+impl FromRef<LinkState> for IssuerState {
+    fn from_ref(state: &LinkState) -> Self {
+        state.issuer.clone()
+    }
+}
+
+/// The page, which all issuers share. Without mail there is none.
+pub(crate) fn router(issuer: IssuerState) -> Router {
+    if !issuer.provider.mail.is_on() {
+        return Router::new();
+    }
+    let by_source = Arc::new(Limiter::with_quota(issuer.provider.clock.clone(), Quota::per_hour(PER_SOURCE)));
+    Router::new().route(page::MAIL_LINK, get(show).post(confirm)).with_state(LinkState { issuer, by_source })
+}
+
+/// A link that is open, at a browser.
+struct LinkPage<'a> {
+    issuer: &'a Issuer,
+    /// Its secret.
+    secret: &'a str,
+    link: OpenMailLink,
+    /// Whether the user has to enter the login name: the browser is not signed in as the user
+    /// (`docs/security-requirements.md#l10`).
+    needs_login: bool,
+    caller: Caller,
+}
+
+impl<'a> LinkPage<'a> {
+    /// Opens the link, if the source has not done so too often.
+    ///
+    /// # Errors
+    /// The page that says why it does not open.
+    async fn open(
+        state: &LinkState,
+        issuer: &'a Issuer,
+        secret: &'a str,
+        extensions: &Extensions,
+    ) -> Result<Self, Response> {
+        let caller = issuer.caller(extensions);
+        if let Err(wait) = state.by_source.take(caller.source) {
+            return Err(pages::mail_link_throttled(&issuer.page(&[]), wait.max(1)));
+        }
+        let link = match mail_change::open(&issuer.provider, secret).await {
+            Ok(Some(link)) => link,
+            Ok(None) => return Err(pages::mail_link_unusable(&issuer.page(&[]))),
+            Err(LinkError::Store(error)) => return Err(issuer.fault(&error)),
+            Err(LinkError::Directory(error)) => {
+                tracing::error!(%error, "a link is not opened");
+                return Err(issuer.failure(error.kind()));
+            }
+        };
+        let session = issuer.session().await.map_err(|error| issuer.fault(&error))?;
+        let needs_login = session.is_none_or(|session| session.person != link.link.stored.person);
+        Ok(Self { issuer, secret, link, needs_login, caller })
+    }
+
+    fn is_login(&self, login: &str) -> bool {
+        let (login, user) = (Login::new(login.trim()), &self.link.link.user);
+        login.names(&user.username) || (!user.mail.is_empty() && login.names(&user.mail))
+    }
+
+    fn form(&self, is_login_wrong: bool) -> Response {
+        let (browser, cookie) = self.issuer.browser();
+        let csrf = self.issuer.csrf(&browser, &purpose(self.secret));
+        let form = MailChangeForm {
+            link: self.secret,
+            csrf: &csrf,
+            // whoever has the link alone does not learn the name
+            username: if self.needs_login { "" } else { &self.link.link.user.username },
+            address: &self.link.address,
+            needs_login: self.needs_login,
+            is_login_wrong,
+        };
+        with_cookies(pages::mail_change(&self.issuer.page(&[]), &form), cookie)
+    }
+}
+
+fn purpose(secret: &str) -> String {
+    format!("{PURPOSE} {secret}")
+}
+
+async fn show(
+    State(state): State<LinkState>,
+    issuer: Issuer,
+    extensions: Extensions,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let query = Parameters::unlimited(query.unwrap_or_default().as_bytes());
+    match LinkPage::open(&state, &issuer, query.text("link"), &extensions).await {
+        Ok(page) => page.form(false),
+        Err(response) => response,
+    }
+}
+
+/// Sets the address.
+async fn confirm(State(state): State<LinkState>, issuer: Issuer, extensions: Extensions, body: Bytes) -> Response {
+    let form = Parameters::unlimited(&body);
+    let secret = form.text("link");
+    if !issuer.is_own_form(&purpose(secret), form.text("csrf")) {
+        return issuer.notice(Notice::Forgery);
+    }
+    let page = match LinkPage::open(&state, &issuer, secret, &extensions).await {
+        Ok(page) => page,
+        Err(response) => return response,
+    };
+    if page.needs_login && !page.is_login(form.text("username")) {
+        return page.form(true);
+    }
+    let language = Language::choose(&[], &issuer.headers);
+    let context = issuer.page(&[]);
+    match mail_change::redeem(&issuer.provider, &page.link, (language, &page.caller)).await {
+        Ok(MailRedemption::Done) => pages::mail_changed(&context, &page.link.address),
+        Ok(MailRedemption::Used) => pages::mail_link_unusable(&context),
+        Ok(MailRedemption::Taken) => pages::mail_address_taken(&context),
+        Ok(MailRedemption::Failed(error)) => {
+            tracing::error!(%error, "a verified mail address is not set");
+            issuer.failure(error.kind())
+        }
+        Err(error) => issuer.fault(&error),
+    }
+}
