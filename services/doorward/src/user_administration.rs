@@ -184,6 +184,7 @@ impl Admin {
             attributes: profile.attributes(),
             display_name,
             phone_number_verified,
+            ..SetProfileRequest::default()
         };
         let is_of_profile =
             !message.attributes.is_empty() || message.display_name.is_some() || phone_number_verified.is_some();

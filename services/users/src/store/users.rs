@@ -130,8 +130,8 @@ impl UserStore {
         if depends_on_others { self.database.begin_serializable().await } else { self.database.begin_write().await }
     }
 
-    /// Changes a person; `None` if there is no such person. The inner error is that a name belongs to another person if an issuer gives
-    /// it, or that an administrator takes away the last one.
+    /// Changes a person; `None` if there is no such person. The inner error is that something else is stored than was expected, that a
+    /// name belongs to another person if an issuer gives it, or that an administrator takes away the last one.
     async fn change_once(
         &self,
         id: &str,
@@ -144,6 +144,9 @@ impl UserStore {
         // on PostgreSQL the lock makes a second change wait until it sees this one
         let query = people().and_where(Expr::col("id").eq(id)).lock_exclusive().take();
         let Some(mut person) = read(&transaction, &query).await?.pop() else { return Ok(None) };
+        if !change.expected.is_stored(&person) {
+            return Ok(Some(Err(PeopleError::Concurrent)));
+        }
         let before = NameColumn::ALL.map(|column| column.of(&person).to_owned());
         let was_administrator = is_administrator(&person);
         apply(change, &mut person);
@@ -177,7 +180,7 @@ impl UserStore {
 }
 
 fn apply(change: &Change, person: &mut Person) {
-    let Change { username, mail, display_name, status, uid_number, gid_number, roles, author: _ } = change.clone();
+    let Change { username, mail, display_name, status, uid_number, gid_number, roles, .. } = change.clone();
     person.username = username.unwrap_or_else(|| std::mem::take(&mut person.username));
     person.mail = mail.unwrap_or_else(|| std::mem::take(&mut person.mail));
     person.display_name = display_name.unwrap_or_else(|| std::mem::take(&mut person.display_name));

@@ -1,5 +1,6 @@
 //! The pages for users.
 
+use ::users::Change;
 use axum::http::StatusCode;
 
 use super::AdminBench;
@@ -174,6 +175,45 @@ async fn form_overwrites_nothing_that_someone_else_has_changed_meanwhile() {
         conflict.page
     );
     assert!(admin.get(&profile).await.page.contains("value=\"Manya\""));
+}
+
+/// Row [N8](../../../../../../docs/security-requirements.md#n8).
+#[tokio::test]
+async fn change_that_arrives_between_the_comparison_and_the_writing_is_not_overwritten() {
+    let bench = AdminBench::new().await;
+    let mut admin = bench.browser("admin");
+    let (path, roles, profile) =
+        (bench.path_of("marie", ""), bench.path_of("marie", "/roles"), bench.path_of("marie", "/profile"));
+    let meanwhile = |change| *bench.calls.meanwhile.lock().expect("no test has panicked") = Some(change);
+
+    let csrf = admin.get(&path).await.field("csrf", 2);
+    let form = [("csrf", &*csrf), ("display_name", "Marie"), ("mail", "two@example.org")];
+    meanwhile(Change { mail: Some("one@example.org".to_owned()), ..Change::default() });
+    let conflict = admin.post(&path, &form).await;
+    assert_eq!(conflict.status, StatusCode::CONFLICT, "{}", conflict.page);
+    assert!(conflict.page.contains("Now stored: one@example.org."), "{}", conflict.page);
+    assert!(conflict.page.contains("value=\"two@example.org\""), "what was entered stays: {}", conflict.page);
+    assert_eq!(conflict.field("shown_mail", 1), "one@example.org");
+    // another field may be changed at the same time
+    let csrf = conflict.field("csrf", 2);
+    meanwhile(Change { mail: Some("three@example.org".to_owned()), ..Change::default() });
+    let name = [("csrf", &*csrf), ("display_name", "Marie")];
+    assert!(admin.post(&path, &name).await.location().ends_with("?done=saved"));
+    let page = admin.get(&path).await.page;
+    assert!(page.contains("value=\"three@example.org\"") && page.contains("value=\"Marie\""), "{page}");
+
+    let csrf = admin.get(&roles).await.field("csrf", 1);
+    meanwhile(Change { roles: Some(vec!["guest".to_owned()]), ..Change::default() });
+    let conflict = admin.post(&roles, &[("csrf", &csrf), ("role", "admin")]).await;
+    let is_shown = conflict.page.contains("Now stored: Guest.");
+    assert!(conflict.status == StatusCode::CONFLICT && is_shown, "{}", conflict.page);
+
+    let csrf = admin.get(&profile).await.field("csrf", 1);
+    meanwhile(Change { display_name: Some("Manya".to_owned()), ..Change::default() });
+    let conflict = admin.post(&profile, &[("csrf", &csrf), ("display_name", "Maria"), ("nickname", "M")]).await;
+    let is_shown = conflict.page.contains("Now stored: Manya.");
+    assert!(conflict.status == StatusCode::CONFLICT && is_shown, "{}", conflict.page);
+    assert!(!admin.get(&profile).await.page.contains("value=\"M\""), "all or nothing");
 }
 
 /// Row [N7](../../../../../../docs/security-requirements.md#n7).
