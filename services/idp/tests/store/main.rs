@@ -24,6 +24,7 @@ async fn suite(store: Store) {
     deliveries::suite(&store).await;
     consents::suite(&store).await;
     clients::suite(&store).await;
+    clients::changed_together(&store).await;
     keys::suite(&store).await;
     devices::suite(&store).await;
     one_time_values::suite(&store).await;
