@@ -341,3 +341,12 @@ async fn paths_of_accounts() {
         ],
     );
 }
+
+#[tokio::test]
+async fn path_of_the_export_of_events() {
+    let paths = Paths::default();
+    let mut client = idp::v1::account_admin_api_client::AccountAdminApiClient::new(paths.clone());
+    // a stream begins before the peer's status is read
+    client.export_user_events(idp::v1::ExportUserEventsRequest::default()).await.unwrap();
+    assert_paths(&paths.0.lock().unwrap(), "doorward.idp.v1.AccountAdminAPI", &["ExportUserEvents"]);
+}
