@@ -12,8 +12,8 @@ use proto::{
     },
     doorward::users::v1::{
         AddMemberRequest, CreateGroupRequest, CreateUserRequest, DeleteUserRequest, ExpectedUser, GetUserRequest,
-        GroupRef, ListUsersRequest, NotePasswordChangeRequest, PersonRef, PersonStatus, RoleList, UpdateUserRequest,
-        group_ref, person_ref, users_admin_api_client::UsersAdminApiClient,
+        GroupRef, ListUserNamesRequest, ListUsersRequest, NotePasswordChangeRequest, PersonRef, PersonStatus, RoleList,
+        UpdateUserRequest, group_ref, person_ref, users_admin_api_client::UsersAdminApiClient,
     },
 };
 use runtime::Context;
@@ -177,6 +177,24 @@ async fn refusals_have_the_status_of_their_reason() {
     }
     let no_status = UpdateUserRequest { user: Some(who("marie")), status: Some(0), ..UpdateUserRequest::default() };
     assert_eq!(admin.update_user(service.by_admin(no_status)).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn names_of_many_users_are_found_at_once() {
+    let service = Service::start().await;
+    let mut admin = service.admin();
+    let created = admin.create_user(service.by_admin(marie())).await.unwrap().into_inner().user.unwrap();
+    let ids = |ids: &[&str]| ListUserNamesRequest { ids: ids.iter().map(|&id| id.to_owned()).collect() };
+    let request = ids(&[&created.id, &created.id, "", "unknown", "\0"]);
+    let found = admin.list_user_names(service.by_admin(request)).await.unwrap().into_inner().usernames;
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), [(created.id.clone(), "marie".to_owned())]);
+    let none = admin.list_user_names(service.by_admin(ids(&[]))).await.unwrap().into_inner().usernames;
+    assert!(none.is_empty());
+    assert!(admin.list_user_names(service.by_admin(ids(&["x"; 500]))).await.is_ok());
+    let too_many = admin.list_user_names(service.by_admin(ids(&["x"; 501]))).await.unwrap_err();
+    assert_eq!(too_many.code(), Code::InvalidArgument);
+    let by_user = service.by(&[role::USER], Scopes::full_user(), ids(&[&created.id]));
+    assert_eq!(admin.list_user_names(by_user).await.unwrap_err().code(), Code::PermissionDenied);
 }
 
 #[tokio::test]

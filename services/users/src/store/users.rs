@@ -1,6 +1,6 @@
 //! Users, their names and roles.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
 use authn::{Login, UserStatus, role};
@@ -32,6 +32,16 @@ impl UserStore {
             found = vec![found.swap_remove(exact)];
         }
         Ok(found)
+    }
+
+    /// The login names of the users with these identifiers.
+    pub(crate) async fn usernames(&self, ids: &[&str]) -> Result<BTreeMap<String, String>, PeopleError> {
+        let mut query = Query::select().columns(["id", "username"]).from("people").take();
+        query.and_where(Expr::col("id").is_in(ids.iter().copied()));
+        let read = || async { Ok(self.database.reader().query_all(&query).await?) };
+        let name = |row: &QueryResult| Ok((row.try_get("", "id")?, row.try_get("", "username")?));
+        let names: Result<_, DbErr> = self.database.run(read).await?.iter().map(name).collect();
+        names.map_err(|error| StoreError::from(error).into())
     }
 
     /// Users in whose login name, display name or mail address every one of the texts stands, regardless of case.

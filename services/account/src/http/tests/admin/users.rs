@@ -1,8 +1,15 @@
 //! The pages for users.
 
+use std::sync::Arc;
+
 use ::users::Change;
 use axum::http::StatusCode;
+use proto::doorward::idp::v1::AccountEvent;
+use secrecy::SecretString;
+use token::{KeyRing, Verifier};
 
+use super::super::fake_account_admin::FakeAccountAdmin;
+use super::super::support::{SECRET, context};
 use super::AdminBench;
 
 const USERS: &str = "/account/admin/users";
@@ -214,6 +221,29 @@ async fn change_that_arrives_between_the_comparison_and_the_writing_is_not_overw
     let is_shown = conflict.page.contains("Now stored: Manya.");
     assert!(conflict.status == StatusCode::CONFLICT && is_shown, "{}", conflict.page);
     assert!(!admin.get(&profile).await.page.contains("value=\"M\""), "all or nothing");
+}
+
+#[tokio::test]
+async fn names_of_users_are_looked_up_with_one_call() {
+    let keys = KeyRing::new(&SecretString::from(SECRET), None).expect("is long enough");
+    let idp = FakeAccountAdmin::new(Verifier::new(Arc::new(keys)), context().clock);
+    let server = idp.server();
+    let bench = AdminBench::with(async move |administration, _| administration.with_idp(server)).await;
+    let event = |user_id: String| AccountEvent {
+        user_id,
+        event: "sign_in".to_owned(),
+        outcome: "success".to_owned(),
+        administrator_id: bench.user("admin").id.opaque_id,
+        ..AccountEvent::default()
+    };
+    let unknown = "4c510ada-c86b-4815-8820-42cdf82c3d51";
+    idp.lists().events = vec![event(bench.user("marie").id.opaque_id), event(unknown.to_owned())];
+    bench.calls.paths.lock().expect("no test has panicked").clear();
+    let page = bench.browser("admin").get("/account/admin/audit").await.page;
+    assert!(page.contains("<bdi>marie</bdi>") && page.contains("<bdi>admin</bdi>"), "{page}");
+    assert!(page.contains(unknown), "a user who is gone: {page}");
+    let paths = bench.calls.paths.lock().expect("no test has panicked").clone();
+    assert_eq!(paths, ["/doorward.users.v1.UsersAdminAPI/ListUserNames"]);
 }
 
 /// Row [N7](../../../../../../docs/security-requirements.md#n7).
