@@ -36,6 +36,8 @@ pub(crate) enum Letter<'a> {
         /// The page with the applications, and the button that signs out everywhere.
         link: &'a str,
     },
+    /// An authenticator app was enrolled with the password alone, as the passkeys of the user are for another host.
+    FactorEnrolled,
 }
 
 /// The installation.
@@ -125,6 +127,12 @@ fn content<'a>(
             Some(Button { href: link, text: text.sign_in_button }),
             Vec::new(),
         ),
+        Letter::FactorEnrolled => (
+            text.factor_subject.with(site.name),
+            vec![text.factor.with(&user.username), text.factor_reason.to_owned(), text.factor_warning.to_owned()],
+            None,
+            Vec::new(),
+        ),
     };
     Content { language, subject, greeting: text.greeting.with(name), paragraphs, button, closing, site }
 }
@@ -156,13 +164,15 @@ mod tests {
                 Letter::Invitation { link: LINK, expires: LocalizedTime::minute(UNIX_EPOCH, language) },
                 Letter::PasswordChanged,
                 Letter::NewSignIn { time, user_agent: "Browser", address: "192.0.2.1", link: LINK },
+                Letter::FactorEnrolled,
             ] {
                 let mail = compose(&SENDER, &user("Albert Einstein"), language, &letter);
                 assert!(mail.subject.contains("Example Cloud"), "{}", mail.subject);
                 for form in [&mail.text, &mail.html] {
                     assert!(form.contains("Albert Einstein") && form.contains("https://cloud.example"), "{form}");
                     assert!(!form.contains("{}"), "{form}");
-                    assert_eq!(form.contains(LINK), letter != Letter::PasswordChanged, "{form}");
+                    let has_link = !matches!(letter, Letter::PasswordChanged | Letter::FactorEnrolled);
+                    assert_eq!(form.contains(LINK), has_link, "{form}");
                 }
             }
         }

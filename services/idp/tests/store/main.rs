@@ -32,6 +32,7 @@ async fn suite(store: Store) {
     factors::suite(&store).await;
     factors::passkeys(&store).await;
     factors::last_two(&store).await;
+    factors::unusable(&store).await;
     prune::suite(&store).await;
 }
 
