@@ -33,8 +33,8 @@ pub(crate) enum Letter<'a> {
         user_agent: &'a str,
         /// From which address.
         address: &'a str,
-        /// The page with the applications, and the button that signs out everywhere.
-        link: &'a str,
+        /// The page with the user's sessions, if there is one.
+        link: Option<&'a str>,
     },
     /// An authenticator app was enrolled with the password alone, as the passkeys of the user are for another host.
     FactorEnrolled,
@@ -124,7 +124,7 @@ fn content<'a>(
                 text.sign_in_address.with(address),
                 text.sign_in_warning.to_owned(),
             ],
-            Some(Button { href: link, text: text.sign_in_button }),
+            link.map(|href| Button { href, text: text.sign_in_button }),
             Vec::new(),
         ),
         Letter::FactorEnrolled => (
@@ -163,7 +163,8 @@ mod tests {
                 Letter::PasswordReset { link: LINK },
                 Letter::Invitation { link: LINK, expires: LocalizedTime::minute(UNIX_EPOCH, language) },
                 Letter::PasswordChanged,
-                Letter::NewSignIn { time, user_agent: "Browser", address: "192.0.2.1", link: LINK },
+                Letter::NewSignIn { time: time.clone(), user_agent: "Browser", address: "192.0.2.1", link: Some(LINK) },
+                Letter::NewSignIn { time, user_agent: "Browser", address: "192.0.2.1", link: None },
                 Letter::FactorEnrolled,
             ] {
                 let mail = compose(&SENDER, &user("Albert Einstein"), language, &letter);
@@ -171,7 +172,10 @@ mod tests {
                 for form in [&mail.text, &mail.html] {
                     assert!(form.contains("Albert Einstein") && form.contains("https://cloud.example"), "{form}");
                     assert!(!form.contains("{}"), "{form}");
-                    let has_link = !matches!(letter, Letter::PasswordChanged | Letter::FactorEnrolled);
+                    let has_link = !matches!(
+                        letter,
+                        Letter::PasswordChanged | Letter::FactorEnrolled | Letter::NewSignIn { link: None, .. }
+                    );
                     assert_eq!(form.contains(LINK), has_link, "{form}");
                 }
             }
@@ -182,7 +186,7 @@ mod tests {
     #[test]
     fn names_of_users_and_browsers_add_no_markup() {
         let time = LocalizedTime::minute(UNIX_EPOCH, Language::English);
-        let letter = Letter::NewSignIn { time, user_agent: "<img src=x>", address: "192.0.2.1", link: LINK };
+        let letter = Letter::NewSignIn { time, user_agent: "<img src=x>", address: "192.0.2.1", link: Some(LINK) };
         let mail = compose(&SENDER, &user("<b>Einstein</b>"), Language::English, &letter);
         assert!(!mail.html.contains("<b>") && !mail.html.contains("<img"), "{}", mail.html);
         assert!(mail.text.contains("<b>Einstein</b>"), "the text is not escaped: {}", mail.text);
