@@ -258,7 +258,7 @@ fn create_home_numbers() {
 
 #[test]
 fn an_update_tells_absent_from_empty() {
-    use users::v1::{RoleList, UpdateUserRequest};
+    use users::v1::{ExpectedUser, RoleList, UpdateUserRequest};
     round_trip(&UpdateUserRequest::default(), b"");
     round_trip(
         &UpdateUserRequest {
@@ -269,4 +269,6 @@ fn an_update_tells_absent_from_empty() {
         },
         b"\x12\x00\x28\x00\x3a\x00",
     );
+    let expected = ExpectedUser { mail: Some(String::new()), roles: Some(RoleList::default()), ..Default::default() };
+    round_trip(&UpdateUserRequest { expected: Some(expected), ..Default::default() }, b"\x42\x04\x0a\x00\x22\x00");
 }

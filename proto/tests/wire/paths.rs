@@ -156,6 +156,7 @@ async fn own_paths_of_users_and_passwords() {
         update_user(users::v1::UpdateUserRequest),
         delete_user(users::v1::DeleteUserRequest),
         get_user(users::v1::GetUserRequest),
+        list_user_names(users::v1::ListUserNamesRequest),
         list_users(users::v1::ListUsersRequest),
         create_group(users::v1::CreateGroupRequest),
         delete_group(users::v1::DeleteGroupRequest),
@@ -172,6 +173,7 @@ async fn own_paths_of_users_and_passwords() {
             "UpdateUser",
             "DeleteUser",
             "GetUser",
+            "ListUserNames",
             "ListUsers",
             "CreateGroup",
             "DeleteGroup",
@@ -351,4 +353,13 @@ async fn paths_of_accounts() {
             "ListUserEvents",
         ],
     );
+}
+
+#[tokio::test]
+async fn path_of_the_export_of_events() {
+    let paths = Paths::default();
+    let mut client = idp::v1::account_admin_api_client::AccountAdminApiClient::new(paths.clone());
+    // a stream begins before the peer's status is read
+    client.export_user_events(idp::v1::ExportUserEventsRequest::default()).await.unwrap();
+    assert_paths(&paths.0.lock().unwrap(), "doorward.idp.v1.AccountAdminAPI", &["ExportUserEvents"]);
 }

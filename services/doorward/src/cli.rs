@@ -262,11 +262,14 @@ pub(crate) enum User {
         #[command(flatten)]
         confirmation: Confirmation,
     },
-    /// Removes a person and the password
+    /// Removes a person with password, second factors, app tokens and sessions
     Delete {
         /// The login name
-        #[arg(allow_hyphen_values = true)]
-        username: String,
+        #[arg(allow_hyphen_values = true, required_unless_present = "id", conflicts_with = "id")]
+        username: Option<String>,
+        /// The identifier in place of the login name; also of a person who is removed already, to remove what is left
+        #[arg(long, allow_hyphen_values = true)]
+        id: Option<String>,
         #[command(flatten)]
         confirmation: Confirmation,
     },
@@ -406,6 +409,7 @@ mod tests {
             &["admin", "user", "token", "-u", "-marie", "-e", "1h"],
             &["user", "add", "-marie", "--group", "-staff", "--no-password"],
             &["user", "delete", "-marie", "--yes"],
+            &["user", "delete", "--id", "-4c51", "--yes"],
             &["user", "reset-factors", "-marie", "--yes"],
             &["user", "invite", "-marie"],
             &["user", "passwd", "-marie", "--password-stdin"],
@@ -418,11 +422,20 @@ mod tests {
             let parsed = Cli::try_parse_from(["doorward"].iter().chain(line));
             assert!(parsed.is_ok(), "{line:?}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
         }
-        let Command::User { command: UserOrToken::User(User::Delete { username, confirmation }) } =
+        let Command::User { command: UserOrToken::User(User::Delete { username, id, confirmation }) } =
             Cli::try_parse_from(["doorward", "user", "delete", "-marie", "--yes"]).expect("is understood").command
         else {
             panic!("is another command")
         };
-        assert_eq!((username.as_str(), confirmation.yes), ("-marie", true));
+        assert_eq!((username.as_deref(), id, confirmation.yes), (Some("-marie"), None, true));
+    }
+
+    #[test]
+    fn user_to_delete_is_named_either_by_login_name_or_by_identifier() {
+        let parse = |arguments: &[&str]| Cli::try_parse_from([&["doorward", "user", "delete"], arguments].concat());
+        assert!(parse(&["--id", "4c510ada", "--yes"]).is_ok());
+        for refused in [&["--yes"][..], &["marie", "--id", "4c510ada"], &["--id"]] {
+            assert!(parse(refused).is_err(), "{refused:?}");
+        }
     }
 }

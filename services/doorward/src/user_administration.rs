@@ -125,6 +125,16 @@ impl Admin {
         }
     }
 
+    /// The user with this identifier, if there is one.
+    pub(crate) async fn person_with_id(&mut self, id: &str) -> Result<Option<Person>, BoxError> {
+        let user = PersonRef { by: Some(person_ref::By::Id(id.to_owned())) };
+        match self.users.get_user(self.request(GetUserRequest { user: Some(user) })).await {
+            Ok(answer) => Ok(answer.into_inner().user),
+            Err(status) if status.code() == Code::NotFound => Ok(None),
+            Err(status) => Err(refused(status)),
+        }
+    }
+
     /// The users whose login, name or mail address contains this text.
     pub(crate) async fn list(&mut self, query: &str) -> Result<Vec<Person>, BoxError> {
         let (mut people, mut page_token) = (Vec::new(), String::new());
@@ -184,6 +194,7 @@ impl Admin {
             attributes: profile.attributes(),
             display_name,
             phone_number_verified,
+            ..SetProfileRequest::default()
         };
         let is_of_profile =
             !message.attributes.is_empty() || message.display_name.is_some() || phone_number_verified.is_some();
@@ -197,19 +208,16 @@ impl Admin {
         Ok(())
     }
 
-    /// Deletes a user with what the services that run have of the account: the password, second factors and app tokens first, and the
-    /// sessions at the end. To repeat it after a failure completes it.
-    pub(crate) async fn delete(&self, person: &Person) -> Result<(), BoxError> {
-        let (username, caller) = (&person.username, Caller::default());
-        let deleted = self.administration.delete_user(&OnBehalfOf::new(&self.token, &caller), &person.id).await;
-        match deleted {
-            Ok(()) => Ok(()),
-            Err(DeletionError::Refused(status)) => Err(refused(status)),
-            Err(error @ DeletionError::Unfinished { failed: AccountPart::Sessions, .. }) => {
-                Err(format!("{username} is deleted, but {error}. A session ends when it is used next").into())
-            }
-            Err(error) => Err(format!("{username} is not deleted: {error}. Repeat the command to continue").into()),
-        }
+    /// Deletes the user with this identifier, whom messages call `name`, with what the services that run have of the account: the password,
+    /// second factors and app tokens first, and the sessions at the end. To repeat it after a failure completes it, also for a user who is
+    /// not there any more.
+    pub(crate) async fn delete(&self, name: &str, id: &str) -> Result<(), BoxError> {
+        let caller = Caller::default();
+        let deleted = self.administration.delete_user(&OnBehalfOf::new(&self.token, &caller), id).await;
+        deleted.map_err(|error| match error {
+            DeletionError::Refused(status) => refused(status),
+            error @ DeletionError::Unfinished { .. } => unfinished(name, id, &error).into(),
+        })
     }
 
     /// Removes a user who was added just now and has a password at most.
@@ -254,6 +262,20 @@ impl Admin {
     }
 }
 
+/// The message for a deletion that has to be repeated, with the command that does it: by the identifier, as a user who is deleted already has
+/// no login name any more.
+fn unfinished(name: &str, id: &str, error: &DeletionError) -> String {
+    let repeat = format!("doorward user delete --id {id}");
+    match error {
+        DeletionError::Unfinished { failed: AccountPart::Sessions, .. } => {
+            format!(
+                "{name} is deleted, but {error}. To end the sessions: {repeat}; until then each ends when it is used next"
+            )
+        }
+        error => format!("{name} is not deleted: {error}. To continue: {repeat}"),
+    }
+}
+
 /// The error of a refused call.
 pub(crate) fn refused(status: tonic::Status) -> BoxError {
     if token::is_refused_token(&status) {
@@ -262,5 +284,29 @@ pub(crate) fn refused(status: tonic::Status) -> BoxError {
         Box::new(status)
     } else {
         status.message().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use status::Kind;
+
+    use super::*;
+
+    #[test]
+    fn unfinished_deletion_says_which_command_completes_it() {
+        let error = |failed, removed: &[AccountPart]| DeletionError::Unfinished {
+            removed: removed.to_vec(),
+            failed,
+            status: status::grpc(Kind::Unavailable, "idp cannot be reached"),
+        };
+        let sessions = error(AccountPart::Sessions, &[AccountPart::Password, AccountPart::User]);
+        let message = unfinished("marie", "4c510ada", &sessions);
+        assert!(message.starts_with("marie is deleted, but the sessions could not be removed"), "{message}");
+        assert!(message.contains("doorward user delete --id 4c510ada;"), "{message}");
+        let tokens = error(AccountPart::AppTokens, &[AccountPart::Password]);
+        let message = unfinished("marie", "4c510ada", &tokens);
+        assert!(message.starts_with("marie is not deleted: the app tokens could not be removed"), "{message}");
+        assert!(message.ends_with("To continue: doorward user delete --id 4c510ada"), "{message}");
     }
 }

@@ -129,9 +129,8 @@ impl IdpAdminApi for Api {
         let by = self.admin(&request)?;
         let UpdateClientRequest { id, metadata } = request.into_inner();
         let changes = serde_json::from_str(&metadata).map_err(|_| invalid("metadata: is no JSON object"))?;
-        let metadata = self.0.clients.updated(&id, changes).await.map_err(|error| refused(&error))?;
-        check_id_token_claims(&metadata).map_err(|error| refused(&error.into()))?;
-        let made = self.0.clients.replace(&id, metadata, None).await.map_err(|error| refused(&error))?;
+        let made = self.0.clients.update(&id, &changes, check_id_token_claims).await;
+        let made = made.map_err(|error| refused(&error))?;
         self.record(&by, "client_update", &id);
         let secret = made.secret.map(|secret| secret.expose_secret().to_owned()).unwrap_or_default();
         Ok(Response::new(UpdateClientResponse { client: Some(convert::client(&made.described)), secret }))

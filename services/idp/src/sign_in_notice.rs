@@ -8,7 +8,6 @@ use web::i18n::Language;
 
 use crate::account_links::sender;
 use crate::account_mail::{Letter, language_of};
-use crate::endpoints::page;
 use crate::engine::provider::Provider;
 use crate::store::EventFilter;
 
@@ -37,14 +36,26 @@ pub(crate) async fn send(provider: Provider, user: String, (at, language): (Syst
     let user_agent: String = caller.user_agent.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect();
     let address = caller.source.map(|source| source.to_string()).unwrap_or_default();
     let sender = sender(&provider);
+    let link = sessions_page(&provider.config.account_url, sender.url);
     let letter = Letter::NewSignIn {
         time: LocalizedTime::minute(at, language),
         user_agent: if user_agent.is_empty() { "-" } else { &user_agent },
         address: if address.is_empty() { "-" } else { &address },
-        link: &format!("{}{}", sender.url, page::CONSENTS),
+        link: link.as_deref(),
     };
     if let Err(error) = provider.mail.send(&sender, (&found, language), &letter) {
         tracing::warn!(%error, person = user, "a user is not notified of a sign-in");
+    }
+}
+
+/// The URL of the account page with the user's sessions: below `IDP_ACCOUNT_URL`, which may be a path of the issuer's site. `None` where the
+/// account pages are not known.
+fn sessions_page(account_url: &str, site: &str) -> Option<String> {
+    let account_url = account_url.trim_end_matches('/');
+    match account_url {
+        "" => None,
+        path if path.starts_with('/') => Some(format!("{site}{path}/sessions")),
+        url => Some(format!("{url}/sessions")),
     }
 }
 
@@ -59,4 +70,22 @@ async fn has_signed_in_before(provider: &Provider, user: &str, at: SystemTime) -
         until: Some(at),
     };
     Ok(!provider.store.events(&filter, None, 1).await?.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn link_leads_to_the_sessions_on_the_account_pages() {
+        let site = "https://cloud.example";
+        for (account_url, expected) in [
+            ("/account", Some("https://cloud.example/account/sessions")),
+            ("/me/", Some("https://cloud.example/me/sessions")),
+            ("https://account.example/me", Some("https://account.example/me/sessions")),
+            ("", None),
+        ] {
+            assert_eq!(sessions_page(account_url, site).as_deref(), expected, "{account_url}");
+        }
+    }
 }

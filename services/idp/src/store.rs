@@ -31,7 +31,7 @@ use std::time::SystemTime;
 use store::Database;
 use uuid::Uuid;
 
-pub use clients::StoredClient;
+pub use clients::{ClientChange, StoredClient};
 pub use codes::Redeemed;
 pub use consents::StoredConsent;
 pub use deliveries::Delivery;

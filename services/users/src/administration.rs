@@ -3,6 +3,7 @@
 mod mail_change;
 mod profiles;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -74,6 +75,12 @@ impl Administration {
             PersonRef::Username(name) => Key::Username(name),
         };
         self.people.find(key).await?.pop().ok_or(PeopleError::NoSuchPerson)
+    }
+
+    /// The login names of the people with these identifiers, by them. Those who are not there are left out.
+    pub async fn usernames(&self, ids: &[String]) -> Result<BTreeMap<String, String>, PeopleError> {
+        let ids: Vec<_> = ids.iter().map(String::as_str).filter(|id| rules::is_storable(id)).collect();
+        self.people.usernames(&ids).await
     }
 
     /// Changes a person.

@@ -17,6 +17,9 @@ pub enum PeopleError {
     /// No administrator would be left.
     #[error("this is the last administrator who is not disabled: give another user the role admin first")]
     LastAdministrator,
+    /// Something else is stored than the caller has seen.
+    #[error("another change came in between, and nothing was changed; read what is stored and try again")]
+    Concurrent,
     /// They are in LDAP, which is only read.
     #[error(
         "users and groups are kept in LDAP (USERS_DRIVER): users can be listed and shown here, everything else is done with the \
@@ -48,6 +51,7 @@ impl PeopleError {
             Self::Taken(_) => Kind::AlreadyExists,
             Self::LastAdministrator | Self::OutdatedMailChange => Kind::FailedPrecondition,
             Self::MailChangeNotPermitted => Kind::PermissionDenied,
+            Self::Concurrent => Kind::Aborted,
             Self::ReadOnly => Kind::Unimplemented,
             Self::Directory(error) => error.kind(),
             Self::Invalid(_) => Kind::InvalidArgument,

@@ -29,7 +29,7 @@ pub use self::config::Config;
 pub use administration::Administration;
 pub use error::PeopleError;
 pub use person::{
-    Author, Change, Group, GroupName, GroupRef, NewPerson, Page, PageRequest, Person, PersonRef, role_name,
+    Author, Change, Expected, Group, GroupName, GroupRef, NewPerson, Page, PageRequest, Person, PersonRef, role_name,
 };
 pub use profile::ProfileChange;
 

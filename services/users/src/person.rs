@@ -1,8 +1,9 @@
 //! People and groups, as this service speaks of them.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use authn::UserStatus;
+use authn::{UserStatus, role};
 
 /// A person with an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,8 +108,35 @@ pub struct Change {
     pub gid_number: Option<i64>,
     /// The roles, by everyday name or identifier, in place of all there are.
     pub roles: Option<Vec<String>>,
+    /// What has to be stored for the change to be made.
+    pub expected: Expected,
     /// Who says so.
     pub author: Author,
+}
+
+/// What the caller of a change has seen; what is absent is not compared.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// The mail address, empty for none.
+    pub mail: Option<String>,
+    /// The name to show.
+    pub display_name: Option<String>,
+    /// Whether the person may sign in.
+    pub status: Option<UserStatus>,
+    /// The roles, by everyday name or identifier, in any order.
+    pub roles: Option<Vec<String>>,
+}
+
+impl Expected {
+    /// Whether this is what is stored.
+    pub(crate) fn is_stored(&self, person: &Person) -> bool {
+        let is_blocked = |status: UserStatus| status == UserStatus::Blocked;
+        let ids = |roles: &[String]| roles.iter().map(|role| role::id(role).to_owned()).collect::<BTreeSet<_>>();
+        self.mail.as_ref().is_none_or(|mail| *mail == person.mail)
+            && self.display_name.as_ref().is_none_or(|name| *name == person.display_name)
+            && self.status.is_none_or(|status| is_blocked(status) == is_blocked(person.status))
+            && self.roles.as_ref().is_none_or(|roles| ids(roles) == ids(&person.roles))
+    }
 }
 
 /// Says which person is meant.

@@ -21,6 +21,10 @@ pub struct ProfileChange {
     pub display_name: Option<String>,
     /// Whether the telephone number is known to be the user's.
     pub phone_number_verified: Option<bool>,
+    /// The values that have to be stored for the change to be made; an empty one if the attribute must not be there.
+    pub expected_attributes: BTreeMap<Attribute, String>,
+    /// The name to show that has to be stored.
+    pub expected_display_name: Option<String>,
 }
 
 impl ProfileChange {
@@ -29,12 +33,23 @@ impl ProfileChange {
     /// # Errors
     /// [`PeopleError::Invalid`] for a name that no attribute has.
     pub fn of_names(names: BTreeMap<String, String>) -> Result<Self, PeopleError> {
-        let parse = |(name, value): (String, String)| {
-            let unknown = || PeopleError::Invalid(format!("a profile has no attribute {name:?}"));
-            Ok((Attribute::parse(&name).ok_or_else(unknown)?, value))
-        };
-        let attributes = names.into_iter().map(parse).collect::<Result<_, PeopleError>>()?;
-        Ok(Self { attributes, ..Self::default() })
+        Ok(Self { attributes: by_attribute(names)?, ..Self::default() })
+    }
+
+    /// The same, if these values are stored, by name.
+    ///
+    /// # Errors
+    /// [`PeopleError::Invalid`] for a name that no attribute has.
+    pub fn expecting(self, names: BTreeMap<String, String>) -> Result<Self, PeopleError> {
+        Ok(Self { expected_attributes: by_attribute(names)?, ..self })
+    }
+
+    /// Whether what is stored is what was expected.
+    pub(crate) fn is_expected(&self, profile: &Profile, display_name: &str) -> bool {
+        let is_stored =
+            |(attribute, value): (&Attribute, &String)| profile.get(*attribute).unwrap_or_default() == value;
+        self.expected_attributes.iter().all(is_stored)
+            && self.expected_display_name.as_ref().is_none_or(|expected| expected == display_name)
     }
 
     /// Checks every value.
@@ -63,6 +78,14 @@ impl ProfileChange {
         }
         self.attributes.keys().find(|attribute| !is_permitted(attribute.claim())).map(|attribute| attribute.name())
     }
+}
+
+fn by_attribute(names: BTreeMap<String, String>) -> Result<BTreeMap<Attribute, String>, PeopleError> {
+    let parse = |(name, value): (String, String)| {
+        let unknown = || PeopleError::Invalid(format!("a profile has no attribute {name:?}"));
+        Ok((Attribute::parse(&name).ok_or_else(unknown)?, value))
+    };
+    names.into_iter().map(parse).collect()
 }
 
 /// Whether this is the name of something that the operator may permit users to change.

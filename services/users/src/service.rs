@@ -12,9 +12,9 @@ use proto::doorward::users::v1::{
     AddMemberRequest, AddMemberResponse, CreateGroupRequest, CreateGroupResponse, CreateUserRequest,
     CreateUserResponse, DeleteGroupRequest, DeleteGroupResponse, DeleteUserRequest, DeleteUserResponse,
     GetGroupRequest, GetGroupResponse, GetUserRequest, GetUserResponse, ListGroupsRequest, ListGroupsResponse,
-    ListMembersRequest, ListMembersResponse, ListUsersRequest, ListUsersResponse, NotePasswordChangeRequest,
-    NotePasswordChangeResponse, RemoveMemberRequest, RemoveMemberResponse, RenameGroupRequest, RenameGroupResponse,
-    UpdateUserRequest, UpdateUserResponse,
+    ListMembersRequest, ListMembersResponse, ListUserNamesRequest, ListUserNamesResponse, ListUsersRequest,
+    ListUsersResponse, NotePasswordChangeRequest, NotePasswordChangeResponse, RemoveMemberRequest,
+    RemoveMemberResponse, RenameGroupRequest, RenameGroupResponse, UpdateUserRequest, UpdateUserResponse,
     users_admin_api_server::{UsersAdminApi, UsersAdminApiServer},
 };
 use runtime::{Clock, is_operator};
@@ -27,6 +27,9 @@ use crate::{Administration, Author, PageRequest, PeopleError};
 
 /// Largest request that is read, in bytes.
 const REQUEST_LIMIT: usize = 64 * 1024;
+
+/// The most people whose names are looked up at once.
+const MAX_NAMES: usize = 500;
 
 type GrpcResult<T> = Result<Response<T>, Status>;
 
@@ -113,6 +116,13 @@ impl UsersAdminApi for Admin {
         let who = convert::person_ref(request.into_inner().user).map_err(refusal)?;
         let person = self.administration.person(&who).await.map_err(refusal)?;
         Ok(Response::new(GetUserResponse { user: Some(convert::person(person)) }))
+    }
+
+    async fn list_user_names(&self, request: Request<ListUserNamesRequest>) -> GrpcResult<ListUserNamesResponse> {
+        self.authority.authorize(request.metadata())?;
+        let ids = identifiers(request.into_inner()).map_err(refusal)?;
+        let usernames = self.administration.usernames(&ids).await.map_err(refusal)?;
+        Ok(Response::new(ListUserNamesResponse { usernames }))
     }
 
     async fn list_users(&self, request: Request<ListUsersRequest>) -> GrpcResult<ListUsersResponse> {
@@ -203,6 +213,14 @@ impl UsersAdminApi for Admin {
         audited("user.note_password_change", &caller.user.id.opaque_id, outcome, |()| id)?;
         Ok(Response::new(NotePasswordChangeResponse {}))
     }
+}
+
+/// The identifiers of a request for names.
+fn identifiers(request: ListUserNamesRequest) -> Result<Vec<String>, PeopleError> {
+    if request.ids.len() > MAX_NAMES {
+        return Err(PeopleError::Invalid(format!("there are more than {MAX_NAMES} identifiers")));
+    }
+    Ok(request.ids)
 }
 
 /// Writes one line into the audit log, whatever came of it.

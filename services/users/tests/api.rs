@@ -11,9 +11,9 @@ use proto::{
         rpc::v1beta1::Code as Cs3,
     },
     doorward::users::v1::{
-        AddMemberRequest, CreateGroupRequest, CreateUserRequest, DeleteUserRequest, GetUserRequest, GroupRef,
-        ListUsersRequest, NotePasswordChangeRequest, PersonRef, PersonStatus, UpdateUserRequest, group_ref, person_ref,
-        users_admin_api_client::UsersAdminApiClient,
+        AddMemberRequest, CreateGroupRequest, CreateUserRequest, DeleteUserRequest, ExpectedUser, GetUserRequest,
+        GroupRef, ListUserNamesRequest, ListUsersRequest, NotePasswordChangeRequest, PersonRef, PersonStatus, RoleList,
+        UpdateUserRequest, group_ref, person_ref, users_admin_api_client::UsersAdminApiClient,
     },
 };
 use runtime::Context;
@@ -164,8 +164,37 @@ async fn refusals_have_the_status_of_their_reason() {
     assert_eq!(admin.get_user(service.by_admin(unsaid)).await.unwrap_err().code(), Code::InvalidArgument);
     let unknown = GetUserRequest { user: Some(who("pierre")) };
     assert_eq!(admin.get_user(service.by_admin(unknown)).await.unwrap_err().code(), Code::NotFound);
+    // nothing is changed if something else is stored than was expected
+    for expected in [
+        ExpectedUser { mail: Some(String::new()), ..ExpectedUser::default() },
+        ExpectedUser { roles: Some(RoleList::default()), ..ExpectedUser::default() },
+        ExpectedUser { status: Some(PersonStatus::Disabled.into()), ..ExpectedUser::default() },
+    ] {
+        let name = Some("Manya".to_owned());
+        let change = UpdateUserRequest { user: Some(who("marie")), display_name: name, ..Default::default() };
+        let change = UpdateUserRequest { expected: Some(expected), ..change };
+        assert_eq!(admin.update_user(service.by_admin(change)).await.unwrap_err().code(), Code::Aborted);
+    }
     let no_status = UpdateUserRequest { user: Some(who("marie")), status: Some(0), ..UpdateUserRequest::default() };
     assert_eq!(admin.update_user(service.by_admin(no_status)).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn names_of_many_users_are_found_at_once() {
+    let service = Service::start().await;
+    let mut admin = service.admin();
+    let created = admin.create_user(service.by_admin(marie())).await.unwrap().into_inner().user.unwrap();
+    let ids = |ids: &[&str]| ListUserNamesRequest { ids: ids.iter().map(|&id| id.to_owned()).collect() };
+    let request = ids(&[&created.id, &created.id, "", "unknown", "\0"]);
+    let found = admin.list_user_names(service.by_admin(request)).await.unwrap().into_inner().usernames;
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), [(created.id.clone(), "marie".to_owned())]);
+    let none = admin.list_user_names(service.by_admin(ids(&[]))).await.unwrap().into_inner().usernames;
+    assert!(none.is_empty());
+    assert!(admin.list_user_names(service.by_admin(ids(&["x"; 500]))).await.is_ok());
+    let too_many = admin.list_user_names(service.by_admin(ids(&["x"; 501]))).await.unwrap_err();
+    assert_eq!(too_many.code(), Code::InvalidArgument);
+    let by_user = service.by(&[role::USER], Scopes::full_user(), ids(&[&created.id]));
+    assert_eq!(admin.list_user_names(by_user).await.unwrap_err().code(), Code::PermissionDenied);
 }
 
 #[tokio::test]

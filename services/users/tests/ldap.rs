@@ -9,8 +9,9 @@ use authn::{
 use config::load;
 use ldap::testing::{EINSTEIN, MARIE, Slapd};
 use proto::doorward::users::v1::{
-    GetMailChangePolicyRequest, GetUserRequest, NotePasswordChangeRequest, PersonRef, SetVerifiedMailRequest,
-    person_ref, profiles_api_client::ProfilesApiClient, users_admin_api_client::UsersAdminApiClient,
+    GetMailChangePolicyRequest, GetUserRequest, ListUserNamesRequest, NotePasswordChangeRequest, PersonRef,
+    SetVerifiedMailRequest, person_ref, profiles_api_client::ProfilesApiClient,
+    users_admin_api_client::UsersAdminApiClient,
 };
 use runtime::{Clock, Context, Service as _};
 use token::{KeyRing, METADATA_KEY, Minter};
@@ -102,6 +103,21 @@ async fn administrators_alone_note_password_changes() {
     let user = Some(PersonRef { by: Some(person_ref::By::Username("marie".to_owned())) });
     let shown = client.get_user(request(&[role::ADMIN], GetUserRequest { user })).await.expect("is shown");
     assert_eq!(shown.into_inner().user.expect("marie").id, MARIE.id);
+}
+
+#[tokio::test]
+async fn names_of_many_users_are_found_at_once() {
+    let Some(slapd) = Slapd::start() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_directory, routes) = start(&slapd, &folder.path().display().to_string()).await;
+    let mut client = UsersAdminApiClient::new(routes);
+    let message = || ListUserNamesRequest { ids: [EINSTEIN.id, MARIE.id, "unknown"].map(str::to_owned).into() };
+    let found = client.list_user_names(request(&[role::ADMIN], message())).await.expect("are found");
+    let mut names: Vec<_> = found.into_inner().usernames.into_values().collect();
+    names.sort_unstable();
+    assert_eq!(names, ["einstein", "marie"]);
+    let refused = client.list_user_names(request(&[role::USER], message())).await;
+    assert_eq!(refused.expect_err("is no administrator").code(), Code::PermissionDenied);
 }
 
 #[tokio::test]

@@ -169,6 +169,16 @@ async fn administrator_changes_single_attributes_and_an_empty_text_removes_one()
         assert_eq!(outcome, Err(Code::InvalidArgument), "{invalid:?}");
     }
     assert!(!service.get(&admin, "marie").await.unwrap().attributes.contains_key("nickname"), "all or nothing");
+    for expected in [("given_name", "Maria"), ("given_name", ""), ("nickname", "M")] {
+        let expecting =
+            SetProfileRequest { expected_attributes: names(&[expected]), ..change("marie", &[("nickname", "Manya")]) };
+        assert_eq!(service.set(&admin, expecting).await, Err(Code::Aborted), "{expected:?}");
+    }
+    let expecting = SetProfileRequest {
+        expected_display_name: Some("Marie".to_owned()),
+        ..change("marie", &[("nickname", "Manya")])
+    };
+    assert_eq!(service.set(&admin, expecting).await, Err(Code::Aborted));
 }
 
 /// [Row P1](docs/security-requirements.md#p1).

@@ -41,7 +41,13 @@ async fn a_new_password_replaces_the_old_one_at_once() {
     succeeded(&family.command(&["user", "passwd", "einstein", "--password-stdin"], new).await);
     family.authenticate("basic", "einstein", new).await.expect("the new password opens");
     assert_eq!(family.authenticate("basic", "einstein", &old).await.expect_err("gone").0, Kind::Unauthenticated);
+    let shown = family.command(&["user", "show", "einstein"], "").await;
+    let id =
+        succeeded(&shown).lines().find_map(|line| line.strip_prefix("id")).expect("an identifier").trim().to_owned();
     succeeded(&family.command(&["user", "delete", "einstein", "--yes"], "").await);
+    let by_name = family.command(&["user", "delete", "einstein", "--yes"], "").await;
+    assert!(by_name.code == 1 && by_name.stderr.contains("no user has the login name"), "{}", by_name.stderr);
+    succeeded(&family.command(&["user", "delete", "--id", &id, "--yes"], "").await);
     assert_eq!(family.authenticate("basic", "einstein", new).await.expect_err("gone").0, Kind::Unauthenticated);
 }
 

@@ -181,13 +181,15 @@ impl Problem {
                     None => problem,
                 }
             }
-            Kind::AlreadyExists | Kind::FailedPrecondition | Kind::Unimplemented => Self::new(code, status.message()),
+            Kind::AlreadyExists | Kind::Aborted | Kind::FailedPrecondition | Kind::Unimplemented => {
+                Self::new(code, status.message())
+            }
             Kind::ResourceExhausted => {
                 let mut problem = Self::new(code, "too many requests: try again later");
                 problem.0.retry_after = Some(retry_after(status));
                 problem
             }
-            Kind::Unavailable | Kind::DeadlineExceeded | Kind::Aborted => {
+            Kind::Unavailable | Kind::DeadlineExceeded => {
                 tracing::warn!(%status, "a service behind the API does not answer");
                 Self::new(code, "a service that is needed does not answer: try again")
             }

@@ -86,7 +86,7 @@ impl ProfileChange {
             self.attributes.iter().map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default()));
         let changes = stored.change_to(display_name.into_iter().chain(attributes));
         let changes = changes.map_err(|(name, reason)| unchangeable(name, reason))?;
-        Ok((!changes.is_empty()).then(|| changes.into_request()))
+        Ok((!changes.is_empty()).then(|| changes.request()))
     }
 }
 

@@ -68,12 +68,23 @@ pub(crate) async fn run(command: User, mut admin: Admin, idp: &idp::Config, cont
         User::ResetFactors { username, confirmation } => {
             factors::reset(&admin.person(&username).await?, confirmation, idp, context).await?;
         }
-        User::Delete { username, confirmation } => {
-            let person = admin.person(&username).await?;
-            let question = format!("Delete the user {username} ({}, id {})?", person.display_name, person.id);
+        User::Delete { username, id, confirmation } => {
+            let found = match (&username, &id) {
+                (Some(username), _) => Some(admin.person(username).await?),
+                (None, Some(id)) => admin.person_with_id(id).await?,
+                (None, None) => return Err("name the user: doorward user delete NAME, or --id ID".into()),
+            };
+            let (name, id, question) = if let Some(Person { id, username, display_name, .. }) = found {
+                let question = format!("Delete the user {username} ({display_name}, id {id})?");
+                (username, id, question)
+            } else {
+                let id = id.unwrap_or_default();
+                let question = format!("No user has the id {id}. Remove what is left of one who had it?");
+                (format!("the user with the id {id}"), id, question)
+            };
             if confirmation.is_given(&question)? {
-                admin.delete(&person).await?;
-                say(format_args!("{username} is deleted"))?;
+                admin.delete(&name, &id).await?;
+                say(format_args!("{name} is deleted"))?;
             }
         }
     }

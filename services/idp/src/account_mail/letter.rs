@@ -45,9 +45,11 @@ pub(crate) enum Letter<'a> {
         user_agent: &'a str,
         /// From which address.
         address: &'a str,
-        /// The page with the applications, and the button that signs out everywhere.
-        link: &'a str,
+        /// The page with the user's sessions, if there is one.
+        link: Option<&'a str>,
     },
+    /// An authenticator app was enrolled with the password alone, as the passkeys of the user are for another host.
+    FactorEnrolled,
 }
 
 /// The installation.
@@ -152,7 +154,13 @@ fn content<'a>(
                 text.sign_in_address.with(address),
                 text.sign_in_warning.to_owned(),
             ],
-            Some(Button { href: link, text: text.sign_in_button }),
+            link.map(|href| Button { href, text: text.sign_in_button }),
+            Vec::new(),
+        ),
+        Letter::FactorEnrolled => (
+            text.factor_subject.with(site.name),
+            vec![text.factor.with(&user.username), text.factor_reason.to_owned(), text.factor_warning.to_owned()],
+            None,
             Vec::new(),
         ),
     };
@@ -187,16 +195,24 @@ mod tests {
                 Letter::PasswordChanged,
                 Letter::MailChange { link: LINK, address: "albert@cloud.example" },
                 Letter::MailChanged { address: "albert@cloud.example" },
-                Letter::NewSignIn { time, user_agent: "Browser", address: "192.0.2.1", link: LINK },
+                Letter::NewSignIn { time: time.clone(), user_agent: "Browser", address: "192.0.2.1", link: Some(LINK) },
+                Letter::NewSignIn { time, user_agent: "Browser", address: "192.0.2.1", link: None },
+                Letter::FactorEnrolled,
             ] {
                 let mail = compose(&SENDER, &user("Albert Einstein"), language, &letter);
                 assert!(mail.subject.contains("Example Cloud"), "{}", mail.subject);
-                let is_notice = matches!(letter, Letter::PasswordChanged | Letter::MailChanged { .. });
+                let has_no_link = matches!(
+                    letter,
+                    Letter::PasswordChanged
+                        | Letter::MailChanged { .. }
+                        | Letter::FactorEnrolled
+                        | Letter::NewSignIn { link: None, .. }
+                );
                 let is_for_any_address = matches!(letter, Letter::MailChange { .. });
                 for form in [&mail.text, &mail.html] {
                     assert!(form.contains("https://cloud.example") && !form.contains("{}"), "{form}");
                     assert_eq!(form.contains("Albert Einstein"), !is_for_any_address, "{form}");
-                    assert_eq!(form.contains(LINK), !is_notice, "{form}");
+                    assert_eq!(form.contains(LINK), !has_no_link, "{form}");
                 }
             }
         }
@@ -217,7 +233,7 @@ mod tests {
     #[test]
     fn names_of_users_and_browsers_add_no_markup() {
         let time = LocalizedTime::minute(UNIX_EPOCH, Language::English);
-        let letter = Letter::NewSignIn { time, user_agent: "<img src=x>", address: "192.0.2.1", link: LINK };
+        let letter = Letter::NewSignIn { time, user_agent: "<img src=x>", address: "192.0.2.1", link: Some(LINK) };
         let mail = compose(&SENDER, &user("<b>Einstein</b>"), Language::English, &letter);
         assert!(!mail.html.contains("<b>") && !mail.html.contains("<img"), "{}", mail.html);
         assert!(mail.text.contains("<b>Einstein</b>"), "the text is not escaped: {}", mail.text);

@@ -16,6 +16,7 @@ use authn::Caller;
 use authn::audit::Event;
 use store::StoreError;
 use tracing::field::display;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use self::totp::SECRET_LEN;
@@ -103,7 +104,44 @@ pub(crate) enum CodeError {
     Store(#[from] StoreError),
 }
 
-/// Whether a user has a second factor.
+/// What a user has of second factors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Possession {
+    /// None.
+    Nothing,
+    /// Only passkeys for another host, with these identifiers: the host of the issuers has changed since they were made.
+    UnusablePasskeys(Vec<Uuid>),
+    /// One that can be asked for: an authenticator app, a passkey for this host, or a recovery code.
+    Usable,
+}
+
+/// What a user has of second factors.
+///
+/// # Errors
+/// When the database is unavailable.
+pub(crate) async fn possession(provider: &Provider, user: &str) -> Result<Possession, StoreError> {
+    let factors = provider.store.factors(user).await?;
+    let unusable = passkey::of_another_host(provider, &factors);
+    if factors.is_empty() {
+        Ok(Possession::Nothing)
+    } else if unusable.len() < factors.len() || provider.store.recovery_codes_left(user).await? > 0 {
+        Ok(Possession::Usable)
+    } else {
+        Ok(Possession::UnusablePasskeys(unusable))
+    }
+}
+
+/// The factors of a user that no browser can use, which do not count as the last one that has to be kept; `None` if none has to.
+async fn unusable_if(provider: &Provider, user: &str, keep_last: bool) -> Result<Option<Vec<Uuid>>, StoreError> {
+    if !keep_last {
+        return Ok(None);
+    }
+    let factors = provider.store.factors(user).await?;
+    Ok(Some(passkey::of_another_host(provider, &factors)))
+}
+
+/// Whether a user has a second factor, even one that cannot be used at this host: what is changed of an account that has one takes more
+/// than a password (`docs/security-requirements.md#f5`).
 ///
 /// # Errors
 /// When the database is unavailable.
@@ -213,7 +251,8 @@ pub(crate) async fn remove_app(
     keep_last: bool,
     caller: &Caller,
 ) -> Result<Removal, StoreError> {
-    let removal = provider.store.remove_factor(user, FactorToRemove::App, keep_last).await?;
+    let unusable = unusable_if(provider, user, keep_last).await?;
+    let removal = provider.store.remove_factor(user, FactorToRemove::App, unusable.as_deref()).await?;
     if removal == Removal::Done {
         record(provider, user, caller, &Event { kind: &"totp", ..Event::new("second_factor_remove", "done") });
     }

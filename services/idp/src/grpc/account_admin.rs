@@ -5,11 +5,14 @@ mod tests;
 
 use ::token::{Claims, authorize_admin};
 use authn::{Caller, Claim, Groups};
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 use proto::doorward::idp::v1::{
-    AccountUser, DisconnectUserApplicationRequest, DisconnectUserApplicationResponse, EndAllUserSessionsRequest,
-    EndAllUserSessionsResponse, EndEveryUsersSessionsRequest, EndEveryUsersSessionsResponse, EndUserSessionRequest,
-    EndUserSessionResponse, ListUserApplicationsRequest, ListUserApplicationsResponse, ListUserEventsRequest,
-    ListUserEventsResponse, ListUserSessionsRequest, ListUserSessionsResponse,
+    AccountEvent, AccountUser, DisconnectUserApplicationRequest, DisconnectUserApplicationResponse,
+    EndAllUserSessionsRequest, EndAllUserSessionsResponse, EndEveryUsersSessionsRequest, EndEveryUsersSessionsResponse,
+    EndUserSessionRequest, EndUserSessionResponse, ExportUserEventsRequest, ExportUserEventsResponse,
+    ListUserApplicationsRequest, ListUserApplicationsResponse, ListUserEventsRequest, ListUserEventsResponse,
+    ListUserSessionsRequest, ListUserSessionsResponse,
     account_admin_api_server::{AccountAdminApi, AccountAdminApiServer},
     account_user::Name,
 };
@@ -80,6 +83,38 @@ impl Api {
             until: request.until.map(time),
         })
     }
+
+    /// The events that a filter finds, a page at a time.
+    async fn event_page(&self, filter: &EventFilter, page: (u32, &str)) -> Result<(Vec<AccountEvent>, String), Status> {
+        account_messages::events(&self.0, Reader::Administrator, filter, page).await
+    }
+
+    /// Records that the events are read for a copy that is kept elsewhere.
+    fn record_export(&self, (claims, caller): (&Claims, &Caller)) {
+        let export = Change { event: "audit_export", ..Change::default() };
+        change::record(&self.0.audit_events, (claims, caller), &export, self.0.clock.now());
+    }
+}
+
+/// All events that a filter finds, of which the first page is read. A page is read when the one before was taken, so that no more than one
+/// is in memory.
+fn exported(
+    provider: Provider,
+    filter: EventFilter,
+    first: (Vec<AccountEvent>, String),
+) -> BoxStream<'static, Result<ExportUserEventsResponse, Status>> {
+    let pages = stream::try_unfold((Some(first), String::new()), move |(read, next)| {
+        let (api, filter) = (Api(provider.clone()), filter.clone());
+        async move {
+            let (events, page_token) = match read {
+                Some(first) => first,
+                None if next.is_empty() => return Ok(None),
+                None => api.event_page(&filter, (0, &next)).await?,
+            };
+            Ok(Some((ExportUserEventsResponse { events }, (None, page_token))))
+        }
+    });
+    pages.boxed()
 }
 
 fn invalid_stage(error: StageError) -> Status {
@@ -191,13 +226,23 @@ impl AccountAdminApi for Api {
         let (claims, caller) = self.admin(&request)?;
         let request = request.into_inner();
         let filter = self.event_filter(&request).await?;
-        let page = (request.page_size, &*request.page_token);
-        let events = account_messages::events(&self.0, Reader::Administrator, &filter, page).await;
-        let (events, next_page_token) = events?;
+        let (events, next_page_token) = self.event_page(&filter, (request.page_size, &request.page_token)).await?;
         if request.is_export && request.page_token.is_empty() {
-            let export = Change { event: "audit_export", ..Change::default() };
-            change::record(&self.0.audit_events, (&claims, &caller), &export, self.0.clock.now());
+            self.record_export((&claims, &caller));
         }
         Ok(Response::new(ListUserEventsResponse { events, next_page_token }))
+    }
+
+    type ExportUserEventsStream = BoxStream<'static, Result<ExportUserEventsResponse, Status>>;
+
+    async fn export_user_events(
+        &self,
+        request: Request<ExportUserEventsRequest>,
+    ) -> Result<Response<Self::ExportUserEventsStream>, Status> {
+        let (claims, caller) = self.admin(&request)?;
+        let filter = self.event_filter(&request.into_inner().filter.unwrap_or_default()).await?;
+        let first = self.event_page(&filter, (0, "")).await?;
+        self.record_export((&claims, &caller));
+        Ok(Response::new(exported(self.0.clone(), filter, first)))
     }
 }

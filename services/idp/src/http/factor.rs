@@ -21,6 +21,7 @@ use axum::routing::post;
 use store::StoreError;
 use web::cookie::{one, with_cookies};
 use web::form::Parameters;
+use web::i18n::Language;
 use web::response::see_other;
 
 use super::authorization_response::undecided;
@@ -34,9 +35,10 @@ use crate::engine::authorize::flow::{Flow, VerifiedPassword};
 use crate::engine::authorize::prompt::{PromptError, Reauthentication};
 use crate::engine::factors::enrolment::{self, EnrolmentError, Proof};
 use crate::engine::factors::policy::{self, Demand};
-use crate::engine::factors::{self, FRESH, Method, trusted_device};
+use crate::engine::factors::{self, FRESH, Method, Possession, trusted_device};
 use crate::engine::levels::Level;
 use crate::engine::sessions::PASSWORD;
+use crate::factor_notice;
 use crate::model::{Session, seconds};
 
 use candidate::{Candidate, candidate};
@@ -83,7 +85,7 @@ pub(crate) async fn after_password(
     let user = user.map_err(|error| undecided(issuer, &PromptError::Directory(error)))?;
     match demand(issuer, &user).await.map_err(|error| issuer.fault(&error))? {
         Demand::Nothing => Ok(AfterPassword::SignedIn { amr: PASSWORD.to_owned() }),
-        Demand::Code | Demand::Enrolment => Ok(AfterPassword::SecondFactor),
+        Demand::Code | Demand::Enrolment | Demand::Reset => Ok(AfterPassword::SecondFactor),
     }
 }
 
@@ -135,10 +137,7 @@ impl Again<'_> {
 async fn show_form(issuer: &Issuer, flow: &Flow, candidate: &Candidate, again: Option<Again<'_>>) -> Response {
     let Issuer { provider, .. } = issuer;
     let demand = match &candidate.session {
-        // a client needs the factor, whatever the policy and the device
-        Some(session) => factors::is_enrolled(provider, &session.person)
-            .await
-            .map(|is_enrolled| if is_enrolled { Demand::Code } else { Demand::Enrolment }),
+        Some(_) => policy::at_step_up(provider, &candidate.user).await,
         None => policy::at_sign_in(provider, &candidate.user, false).await,
     };
     match demand {
@@ -154,6 +153,7 @@ async fn show_form(issuer: &Issuer, flow: &Flow, candidate: &Candidate, again: O
             Some(session) => show_password_form(issuer, flow, candidate, session).await,
             None => show_enrolment(issuer, flow, candidate, again).await,
         },
+        Ok(Demand::Reset) => issuer.notice(Notice::FactorsUnusable),
         // the factor was reset meanwhile
         Ok(Demand::Nothing) => begin_anew(issuer, flow),
         Err(error) => issuer.fault(&error),
@@ -279,6 +279,10 @@ async fn enrol(issuer: Issuer, extensions: Extensions, body: Bytes) -> Response 
         Err(response) => return response,
     };
     let (handle, code) = (form.text("enrolment"), form.text("code"));
+    let passes_over = match factors::possession(&issuer.provider, &candidate.user.id.opaque_id).await {
+        Ok(possession) => matches!(possession, Possession::UnusablePasskeys(_)),
+        Err(error) => return issuer.fault(&error),
+    };
     let codes =
         match enrolment::confirm(&issuer.provider, (&candidate.user, Proof::Password), handle, code, &caller).await {
             Ok(codes) => codes,
@@ -293,6 +297,11 @@ async fn enrol(issuer: Issuer, extensions: Extensions, body: Bytes) -> Response 
             Err(EnrolmentError::Store(error)) => return issuer.fault(&error),
             Err(error @ EnrolmentError::Picture(_)) => return issuer.failure(error.kind()),
         };
+    if passes_over {
+        let language = Language::choose(&[], &issuer.headers);
+        let notice = factor_notice::send(issuer.provider.clone(), Arc::clone(&candidate.user), language);
+        issuer.provider.mail.notify(notice);
+    }
     match complete(&issuer, flow, candidate.of_factor(Method::Totp, false), &caller).await {
         Ok(Completion { flow, cookies, .. }) => {
             let (languages, _) = presentation(&issuer, &flow).await;

@@ -75,7 +75,8 @@ impl Choices {
         (user, has_session): (&str, bool),
         level: Level,
     ) -> Result<Self, StoreError> {
-        let passkeys = passkey::list(provider, user).await?;
+        let mut passkeys = passkey::list(provider, user).await?;
+        passkeys.retain(|passkey| passkey.is_usable(provider));
         let takes_codes = level < Level::PhishingResistant || (passkeys.is_empty() && !has_session);
         let code = if !takes_codes {
             CodeField::Nothing

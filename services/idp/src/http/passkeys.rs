@@ -25,6 +25,7 @@ use crate::engine::factors::Method;
 use crate::engine::factors::passkey::{self as passkeys, PasskeyError, UserPasskey, registration};
 use crate::engine::factors::policy;
 use crate::engine::levels::Level;
+use crate::engine::provider::Provider;
 use crate::engine::sessions;
 use crate::store::Removal;
 
@@ -51,7 +52,8 @@ async fn list(issuer: &Issuer, fresh: &FreshSession, error: Option<PasskeyListEr
         Err(error) => return issuer.fault(&error),
     };
     let context = issuer.page(&[]);
-    let rows: Vec<_> = known.iter().map(|passkey| row(passkey, context.language)).collect();
+    let row = |passkey| row(passkey, context.language, &issuer.provider);
+    let rows: Vec<_> = known.iter().map(row).collect();
     let (browser, cookie) = issuer.browser();
     let csrf = issuer.csrf(&browser, &purpose(fresh));
     let options = passkey::relying_party(issuer).and_then(|relying_party| {
@@ -63,8 +65,10 @@ async fn list(issuer: &Issuer, fresh: &FreshSession, error: Option<PasskeyListEr
     with_cookies(pages::passkeys(&context, &page), cookie)
 }
 
-fn row(UserPasskey { factor, label, .. }: &UserPasskey, language: Language) -> PasskeyRow<'_> {
+fn row<'a>(passkey: &'a UserPasskey, language: Language, provider: &Provider) -> PasskeyRow<'a> {
+    let UserPasskey { factor, label, .. } = passkey;
     PasskeyRow {
+        is_for_another_address: !passkey.is_usable(provider),
         id: factor.id.to_string(),
         label,
         added: LocalizedTime::day(factor.created, language),

@@ -106,11 +106,11 @@ async fn change(
     let described = registration.managed(&id, &headers).await?;
     let mut members = members(&headers, body)?;
     check_unchanged(&described, &mut members)?;
-    let metadata = Metadata::of_stranger(members).and_then(|new| new.with_ours_of(&described.metadata));
-    let metadata = metadata.map_err(ChangeError::from).map_err(refused)?;
-    registration.check_strict(&metadata)?;
+    let new = Metadata::of_stranger(members).map_err(ChangeError::from).map_err(refused)?;
+    registration.check_strict(&new)?;
     let lifetime = registration.secret_lifetime();
-    let made = registration.provider.clients.replace(&id, metadata, lifetime).await.map_err(refused)?;
+    let change = |stored: Metadata| new.clone().with_ours_of(&stored);
+    let made = registration.provider.clients.change(&id, lifetime, change).await.map_err(refused)?;
     tracing::info!(client = id, "a client has changed its registration");
     Ok(response::made(StatusCode::OK, &registration.endpoints, &made))
 }
@@ -228,6 +228,7 @@ fn refused(error: ChangeError) -> ErrorResponse {
         ChangeError::Store(error) => error.into(),
         // removed by another request in the meantime
         ChangeError::Unknown => unauthorized(true),
+        ChangeError::Concurrent => OAuthError::new(ErrorCode::TemporarilyUnavailable, error.to_string()).into(),
         ChangeError::Taken | ChangeError::Fixed(_) | ChangeError::NoSecret => OAuthError::fault(&error).into(),
     }
 }

@@ -30,6 +30,17 @@ pub struct StoredClient {
     pub created: SystemTime,
 }
 
+/// What came of changing a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientChange {
+    /// It is changed.
+    Done,
+    /// It is not as it was read any more, and stays as it is now.
+    Concurrent,
+    /// It is gone.
+    Gone,
+}
+
 impl Store {
     /// All clients that are kept, by identifier.
     pub async fn clients(&self) -> Result<Vec<StoredClient>, StoreError> {
@@ -65,29 +76,35 @@ impl Store {
         Ok(())
     }
 
-    /// Changes a client, except for when it was added; whether there was one.
-    pub async fn change_client(&self, client: &StoredClient) -> Result<bool, StoreError> {
+    /// Changes the metadata and secrets of a client that is still as it was `before`: of two changes at the same time neither undoes the
+    /// other.
+    pub async fn change_client(
+        &self,
+        before: &StoredClient,
+        changed: &StoredClient,
+    ) -> Result<ClientChange, StoreError> {
         let update = client::Entity::update_many()
-            .col_expr(client::Column::Registered, Expr::value(client.registered))
-            .col_expr(client::Column::Metadata, Expr::value(&*client.metadata))
-            .col_expr(client::Column::Secrets, Expr::value(client.secrets.clone()))
-            .col_expr(client::Column::SealedSecret, Expr::value(client.sealed_secret.clone()))
-            .col_expr(client::Column::Management, Expr::value(client.management.clone()))
-            .filter(client::Column::Id.eq(&*client.id));
+            .col_expr(client::Column::Metadata, Expr::value(&*changed.metadata))
+            .col_expr(client::Column::Secrets, Expr::value(changed.secrets.clone()))
+            .col_expr(client::Column::SealedSecret, Expr::value(changed.sealed_secret.clone()))
+            .filter(client::Column::Id.eq(&*before.id));
         let write = || async {
-            let transaction = self.database.begin_write().await?;
-            let was_there = update.clone().exec(&transaction).await?.rows_affected > 0;
-            if was_there {
-                versions::count(&transaction).await?;
-                transaction.commit().await?;
+            let transaction = self.database.begin_serializable().await?;
+            let found = client::Entity::find_by_id(&*before.id).all(&transaction).await?;
+            let Some(now) = found.into_iter().next().map(client) else { return Ok(ClientChange::Gone) };
+            if now != *before {
+                return Ok(ClientChange::Concurrent);
             }
-            Ok(was_there)
+            update.clone().exec(&transaction).await?;
+            versions::count(&transaction).await?;
+            transaction.commit().await?;
+            Ok(ClientChange::Done)
         };
-        let was_there = self.database.run(write).await?;
-        if was_there {
+        let outcome = self.database.run(write).await?;
+        if outcome == ClientChange::Done {
             self.changed();
         }
-        Ok(was_there)
+        Ok(outcome)
     }
 
     /// Removes a client, its consents, and ends its grants; whether there was one.

@@ -21,6 +21,10 @@ pub enum FactorToRemove {
 }
 
 impl FactorToRemove {
+    fn is_one_of(self, factors: &[Uuid]) -> bool {
+        matches!(self, Self::Passkey(id) if factors.contains(&id))
+    }
+
     fn filter(self) -> Condition {
         match self {
             Self::App => Condition::all().add(factor::Column::Kind.eq(FactorKind::Totp.name())),
@@ -60,12 +64,13 @@ impl Store {
     }
 
     /// Removes one second factor of a user, ends trust in the user's devices, and removes the recovery codes if no other factor is
-    /// left. With `keep_last` nothing is done if none would be left, whatever is removed at the same time.
+    /// left. With `keep_last` nothing is done if none would be left but those that it names, whatever is removed at the same time; one of
+    /// these is removed in any case.
     pub async fn remove_factor(
         &self,
         person: &str,
         which: FactorToRemove,
-        keep_last: bool,
+        keep_last: Option<&[Uuid]>,
     ) -> Result<Removal, StoreError> {
         let write = || async {
             let transaction = self.database.begin_serializable().await?;
@@ -73,11 +78,15 @@ impl Store {
             if delete.exec(&transaction).await?.rows_affected == 0 {
                 return Ok(Removal::Absent);
             }
-            let left = factor::Entity::find().filter(factor::Column::Person.eq(person)).count(&transaction).await?;
-            if left == 0 {
-                if keep_last {
+            let left = factor::Entity::find().filter(factor::Column::Person.eq(person));
+            let unusable = keep_last.filter(|unusable| !which.is_one_of(unusable));
+            if let Some(unusable) = unusable {
+                let usable = left.clone().filter(factor::Column::Id.is_not_in(unusable.iter().copied()));
+                if usable.count(&transaction).await? == 0 {
                     return Ok(Removal::IsLast);
                 }
+            }
+            if left.count(&transaction).await? == 0 {
                 replace_codes(&transaction, person, &[]).await?;
             }
             forget_devices(&transaction, person).await?;

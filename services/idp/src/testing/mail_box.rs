@@ -7,6 +7,7 @@ use mail::MailSettings;
 use tempfile::TempDir;
 
 use super::Bench;
+use crate::Config;
 use crate::endpoints::page;
 
 /// The address of the user `einstein` in tests with mail.
@@ -20,10 +21,18 @@ pub(crate) struct MailBox(TempDir);
 impl MailBox {
     /// A provider that sends mail, whose user has an address.
     pub(crate) async fn with_bench() -> (Bench, Self) {
+        Self::with(|_| ()).await
+    }
+
+    /// The same with these settings changed.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> (Bench, Self) {
         let mail_box = Self(tempfile::tempdir().expect("a folder"));
         let transport = format!("file:{}", mail_box.0.path().display());
         let sender = "Cloud <noreply@cloud.example>".to_owned();
-        let bench = Bench::with(|config| config.mail = MailSettings { transport, sender, ..MailSettings::default() });
+        let bench = Bench::with(|config| {
+            config.mail = MailSettings { transport, sender, ..MailSettings::default() };
+            change(config);
+        });
         let bench = bench.await;
         bench.change(|user| {
             if let Some(user) = user {

@@ -1,6 +1,6 @@
 //! Clients.
 
-use idp::store::{Store, StoredClient};
+use idp::store::{ClientChange, Store, StoredClient};
 
 use crate::support::{at, family, id, revoked};
 
@@ -36,20 +36,35 @@ async fn kept(store: &Store) {
     assert_eq!(store.client("a").await.expect("reads"), Some(client("a")));
     assert_eq!(store.client("c").await.expect("reads"), None);
 
-    let changed = StoredClient {
-        registered: false,
-        metadata: "{}".to_owned(),
-        secrets: Vec::new(),
-        sealed_secret: None,
-        management: Some(vec![3; 32]),
-        ..client("a")
-    };
-    assert!(store.change_client(&changed).await.expect("changes"));
-    assert_eq!(store.client("a").await.expect("reads"), Some(changed));
+    let changed = StoredClient { metadata: "{}".to_owned(), secrets: Vec::new(), sealed_secret: None, ..client("a") };
+    let change = async |before: &StoredClient| store.change_client(before, &changed).await.expect("answers");
+    assert_eq!(change(&client("a")).await, ClientChange::Done);
+    assert_eq!(store.client("a").await.expect("reads"), Some(changed.clone()));
     let current = store.version().await.expect("reads");
     assert!(current > added);
-    assert!(!store.change_client(&client("c")).await.expect("asks"));
+    assert_eq!(change(&client("a")).await, ClientChange::Concurrent, "it is not as it was any more");
+    assert_eq!(change(&client("c")).await, ClientChange::Gone);
     assert_eq!(store.version().await.expect("reads"), current);
+}
+
+/// Changes that were made from the same version of a client, at the same time.
+pub(crate) async fn changed_together(store: &Store) {
+    let before = client("together");
+    store.add_client(&before).await.expect("adds");
+    for round in 0..8_u8 {
+        let before = store.client("together").await.expect("reads").expect("is there");
+        let rotated = StoredClient { secrets: vec![round + 1; 40], ..before.clone() };
+        let renamed = StoredClient { metadata: format!("{{\"client_name\":\"{round}\"}}"), ..before.clone() };
+        let (one, two) = tokio::join!(store.change_client(&before, &rotated), store.change_client(&before, &renamed));
+        let outcomes = [one.expect("answers"), two.expect("answers")];
+        let expected = match outcomes {
+            [ClientChange::Done, ClientChange::Concurrent] => rotated,
+            [ClientChange::Concurrent, ClientChange::Done] => renamed,
+            other => panic!("round {round}: {other:?}"),
+        };
+        assert_eq!(store.client("together").await.expect("reads"), Some(expected));
+    }
+    assert!(store.remove_client("together", at(9000), at(1500)).await.expect("removes"));
 }
 
 async fn removed(store: &Store) {

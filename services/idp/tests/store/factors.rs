@@ -3,6 +3,7 @@
 use std::time::UNIX_EPOCH;
 
 use idp::store::{FactorKind, FactorToRemove, Removal, Store, StoredFactor};
+use uuid::Uuid;
 
 use crate::support::{at, id};
 
@@ -27,10 +28,10 @@ pub(crate) async fn suite(store: &Store) {
     let administrators = async || store.has_factor_of_administrator().await.expect("reads");
     assert!(!administrators().await);
     let (hers, his) = (factor(61, "meitner"), factor(62, "hahn"));
-    assert!(store.add_factor(&his, &[[3; 32]], false).await.expect("adds"));
+    assert!(store.add_factor(&his, &[[3; 32]], None).await.expect("adds"));
     assert!(!administrators().await);
-    assert!(store.add_factor(&hers, &[[1; 32], [2; 32]], false).await.expect("adds"));
-    assert!(!store.add_factor(&factor(63, "meitner"), &[], false).await.expect("asks"), "she has one");
+    assert!(store.add_factor(&hers, &[[1; 32], [2; 32]], None).await.expect("adds"));
+    assert!(!store.add_factor(&factor(63, "meitner"), &[], None).await.expect("asks"), "she has one");
     assert!(administrators().await);
     assert_eq!(store.factors("meitner").await.expect("reads"), std::slice::from_ref(&hers));
     assert_eq!(store.recovery_codes_left("meitner").await.expect("reads"), 2, "those of the first");
@@ -81,7 +82,9 @@ pub(crate) async fn passkeys(store: &Store) {
     }
     assert!(!store.add_passkey(&passkey(74, "noether", "a"), 9).await.expect("asks"), "the same credential");
     assert!(!store.add_passkey(&passkey(75, "noether", "c"), 2).await.expect("asks"), "she has as many as are allowed");
-    assert!(!store.add_factor(&factor(76, "noether"), &[], true).await.expect("asks"), "it is not the first");
+    assert!(!store.add_factor(&factor(76, "noether"), &[], Some(&[])).await.expect("asks"), "it is not the first");
+    let beside = [first.id];
+    assert!(!store.add_factor(&factor(76, "noether"), &[], Some(&beside)).await.expect("asks"), "there is another");
     assert_eq!(store.factors("noether").await.expect("reads"), [first.clone(), second.clone()]);
     let known = store.passkeys_of_credential("a").await.expect("reads");
     let mut persons: Vec<_> = known.iter().map(|passkey| passkey.person.as_str()).collect();
@@ -96,20 +99,36 @@ pub(crate) async fn passkeys(store: &Store) {
 
     store.replace_recovery_codes("noether", &[[71; 32]]).await.expect("writes");
     store.trust_device([71; 32], "noether", at(2000)).await.expect("writes");
-    let remove = async |person, passkey: &StoredFactor, keep_last| {
+    let remove = async |person, passkey: &StoredFactor, keep_last: Option<&[Uuid]>| {
         store.remove_factor(person, FactorToRemove::Passkey(passkey.id), keep_last).await.expect("is decided")
     };
-    assert_eq!(remove("hilbert", &first, false).await, Removal::Absent, "hers");
-    assert_eq!(remove("noether", &first, true).await, Removal::Done);
+    assert_eq!(remove("hilbert", &first, None).await, Removal::Absent, "hers");
+    assert_eq!(remove("noether", &first, Some(&[])).await, Removal::Done);
     assert_eq!(store.recovery_codes_left("noether").await.expect("reads"), 1, "a factor is left");
     assert!(!store.is_trusted_device([71; 32], "noether", at(1000)).await.expect("reads"), "trust ends all the same");
     store.trust_device([71; 32], "noether", at(2000)).await.expect("writes");
-    assert_eq!(remove("noether", &second, true).await, Removal::IsLast);
+    assert_eq!(remove("noether", &second, Some(&[])).await, Removal::IsLast);
     assert_eq!(store.factors("noether").await.expect("reads"), std::slice::from_ref(&second));
-    assert_eq!(remove("noether", &second, false).await, Removal::Done);
+    assert_eq!(remove("noether", &second, None).await, Removal::Done);
     assert_eq!(store.recovery_codes_left("noether").await.expect("reads"), 0);
     assert!(!store.is_trusted_device([71; 32], "noether", at(1000)).await.expect("reads"));
     assert!(store.remove_factors("hilbert").await.expect("removes"));
+}
+
+/// Factors that cannot be used do not count as those that are left, and others are added beside them.
+pub(crate) async fn unusable(store: &Store) {
+    let (usable, dead, app) = (passkey(91, "planck", "a"), passkey(92, "planck", "b"), factor(93, "planck"));
+    for added in [&usable, &dead] {
+        assert!(store.add_passkey(added, 9).await.expect("adds"));
+    }
+    let remove = async |which| store.remove_factor("planck", which, Some(&[dead.id])).await.expect("is decided");
+    assert_eq!(remove(FactorToRemove::Passkey(usable.id)).await, Removal::IsLast);
+    assert_eq!(remove(FactorToRemove::Passkey(dead.id)).await, Removal::Done);
+    assert!(store.remove_factors("planck").await.expect("removes"));
+    assert!(store.add_passkey(&dead, 9).await.expect("adds"));
+    assert!(store.add_factor(&app, &[[9; 32]], Some(&[dead.id])).await.expect("adds"));
+    assert_eq!(remove(FactorToRemove::App).await, Removal::IsLast);
+    assert!(store.remove_factors("planck").await.expect("removes"));
 }
 
 /// Replaces and removes a factor; afterwards there is the same one again.
@@ -124,14 +143,14 @@ async fn changes(store: &Store, hers: &StoredFactor) {
     assert_eq!((store.recovery_codes_left("meitner").await.expect("reads"), trusted().await), (2, 0));
     store.trust_device([10; 32], "meitner", at(2000)).await.expect("writes");
     for expected in [Removal::Done, Removal::Absent] {
-        let removal = store.remove_factor("meitner", FactorToRemove::App, false).await;
+        let removal = store.remove_factor("meitner", FactorToRemove::App, None).await;
         assert_eq!(removal.expect("is decided"), expected);
     }
     assert_eq!((store.recovery_codes_left("meitner").await.expect("reads"), trusted().await), (0, 0));
     assert!(store.is_trusted_device([9; 32], "hahn", at(1500)).await.expect("reads"), "his are his");
     store.forget_trusted_devices("hahn").await.expect("writes");
     assert!(!store.is_trusted_device([9; 32], "hahn", at(1500)).await.expect("reads"));
-    assert!(store.add_factor(hers, &[[4; 32]], false).await.expect("adds"));
+    assert!(store.add_factor(hers, &[[4; 32]], None).await.expect("adds"));
     store.trust_device([8; 32], "meitner", at(2000)).await.expect("writes");
 }
 
@@ -142,7 +161,7 @@ pub(crate) async fn last_two(store: &Store) {
         for added in [&first, &second] {
             store.add_passkey(added, 9).await.expect("adds");
         }
-        let remove = |id| store.remove_factor("curie", FactorToRemove::Passkey(id), true);
+        let remove = |id| store.remove_factor("curie", FactorToRemove::Passkey(id), Some(&[]));
         let (one, two) = tokio::join!(remove(first.id), remove(second.id));
         let mut removals = [one.expect("is decided"), two.expect("is decided")];
         removals.sort_unstable_by_key(|removal| *removal == Removal::IsLast);

@@ -24,6 +24,7 @@ async fn suite(store: Store) {
     deliveries::suite(&store).await;
     consents::suite(&store).await;
     clients::suite(&store).await;
+    clients::changed_together(&store).await;
     keys::suite(&store).await;
     devices::suite(&store).await;
     one_time_values::suite(&store).await;
@@ -31,6 +32,7 @@ async fn suite(store: Store) {
     factors::suite(&store).await;
     factors::passkeys(&store).await;
     factors::last_two(&store).await;
+    factors::unusable(&store).await;
     prune::suite(&store).await;
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use authn::UserStatus;
 use proto::doorward::users::v1 as wire;
 
-use crate::{Author, Change, Group, GroupRef, NewPerson, PeopleError, Person, PersonRef, role_name};
+use crate::{Author, Change, Expected, Group, GroupRef, NewPerson, PeopleError, Person, PersonRef, role_name};
 
 pub(super) fn new_person(request: wire::CreateUserRequest, author: Author) -> NewPerson {
     let wire::CreateUserRequest { id, username, mail, display_name, uid_number, gid_number, roles } = request;
@@ -13,25 +13,33 @@ pub(super) fn new_person(request: wire::CreateUserRequest, author: Author) -> Ne
 }
 
 pub(super) fn change(request: wire::UpdateUserRequest, author: Author) -> Result<(PersonRef, Change), PeopleError> {
-    let status = match request.status.map(wire::PersonStatus::try_from) {
-        None => None,
-        Some(Ok(wire::PersonStatus::Active)) => Some(UserStatus::Active),
-        Some(Ok(wire::PersonStatus::Disabled)) => Some(UserStatus::Blocked),
-        Some(Ok(wire::PersonStatus::Unspecified) | Err(_)) => {
-            return Err(invalid("the status must be active or disabled"));
-        }
+    let expected = request.expected.unwrap_or_default();
+    let expected = Expected {
+        mail: expected.mail,
+        display_name: expected.display_name,
+        status: expected.status.map(user_status).transpose()?,
+        roles: expected.roles.map(|list| list.roles),
     };
     let change = Change {
         username: None,
         mail: request.mail,
         display_name: request.display_name,
-        status,
+        status: request.status.map(user_status).transpose()?,
         uid_number: request.uid_number,
         gid_number: request.gid_number,
         roles: request.roles.map(|list| list.roles),
+        expected,
         author,
     };
     Ok((person_ref(request.user)?, change))
+}
+
+fn user_status(status: i32) -> Result<UserStatus, PeopleError> {
+    match wire::PersonStatus::try_from(status) {
+        Ok(wire::PersonStatus::Active) => Ok(UserStatus::Active),
+        Ok(wire::PersonStatus::Disabled) => Ok(UserStatus::Blocked),
+        Ok(wire::PersonStatus::Unspecified) | Err(_) => Err(invalid("the status must be active or disabled")),
+    }
 }
 
 pub(super) fn password_change(request: wire::NotePasswordChangeRequest) -> Result<(String, SystemTime), PeopleError> {

@@ -125,11 +125,19 @@ impl ProfilesApi for Profiles {
             let problem = "a program's credential, or one that acts in the user's name, changes no profile";
             return Err(status::grpc(Kind::PermissionDenied, problem));
         }
-        let SetProfileRequest { user, attributes, display_name, phone_number_verified } = request.into_inner();
+        let SetProfileRequest {
+            user,
+            attributes,
+            display_name,
+            phone_number_verified,
+            expected_attributes,
+            expected_display_name,
+        } = request.into_inner();
         let user = self.user(user, &caller, caller.is_admin()).await?;
         let administration = self.administration.as_ref().ok_or_else(|| refusal(PeopleError::ReadOnly))?;
         let change = ProfileChange::of_names(attributes).map_err(refusal)?;
-        let change = ProfileChange { display_name, phone_number_verified, ..change };
+        let change = change.expecting(expected_attributes).map_err(refusal)?;
+        let change = ProfileChange { display_name, phone_number_verified, expected_display_name, ..change };
         if !caller.is_admin()
             && let Some(name) = change.reserved(&self.self_service)
         {

@@ -1,24 +1,28 @@
 //! `doorward.users.v1.UsersAdminAPI` over an LDAP server, which is only read. Only the times of password changes are noted, in
 //! a database of this service.
 
-use authn::{Claim, Directory as _, Groups, User, UserId};
+use authn::{Claim, Directory as _, DirectoryError, Groups, User, UserId};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use ldap::{GroupKey, Listing};
 use proto::doorward::users::v1::{
     AddMemberRequest, AddMemberResponse, CreateGroupRequest, CreateGroupResponse, CreateUserRequest,
     CreateUserResponse, DeleteGroupRequest, DeleteGroupResponse, DeleteUserRequest, DeleteUserResponse,
     GetGroupRequest, GetGroupResponse, GetUserRequest, GetUserResponse, ListGroupsRequest, ListGroupsResponse,
-    ListMembersRequest, ListMembersResponse, ListUsersRequest, ListUsersResponse, NotePasswordChangeRequest,
-    NotePasswordChangeResponse, RemoveMemberRequest, RemoveMemberResponse, RenameGroupRequest, RenameGroupResponse,
-    UpdateUserRequest, UpdateUserResponse,
+    ListMembersRequest, ListMembersResponse, ListUserNamesRequest, ListUserNamesResponse, ListUsersRequest,
+    ListUsersResponse, NotePasswordChangeRequest, NotePasswordChangeResponse, RemoveMemberRequest,
+    RemoveMemberResponse, RenameGroupRequest, RenameGroupResponse, UpdateUserRequest, UpdateUserResponse,
     users_admin_api_server::{UsersAdminApi, UsersAdminApiServer},
 };
 use tonic::{Request, Response, metadata::MetadataMap};
 
-use super::{Authority, GrpcResult, REQUEST_LIMIT, audited, convert, refusal};
+use super::{Authority, GrpcResult, REQUEST_LIMIT, audited, convert, identifiers, refusal};
 use crate::administration::{decode_page_token, encode_page_token, page_size};
 use crate::ldap_directory::LdapDirectory;
 use crate::person::GroupName;
 use crate::{Group, GroupRef, PageRequest, PeopleError, Person, PersonRef};
+
+/// How many users are looked up at the same time.
+const SIDE_BY_SIDE: usize = 8;
 
 /// Serves the users and groups of this directory. What would change them is refused with the reason.
 /// `limit` is the largest request that is read, in bytes; the usual one if it is `None`.
@@ -45,6 +49,16 @@ impl ReadOnly {
         let user = self.directory.user_by_claim(&claim, Groups::Skip).await?;
         let groups = self.directory.ldap.group_names(&user.id).await?;
         Ok(person(&user, groups))
+    }
+
+    /// The identifier and the login name of a user, if there is one.
+    async fn username(&self, id: String) -> Result<Option<(String, String)>, DirectoryError> {
+        let named = UserId { opaque_id: id.clone(), ..UserId::default() };
+        match self.directory.user(&named, Groups::Skip).await {
+            Ok(user) => Ok(Some((id, user.username.clone()))),
+            Err(DirectoryError::NotFound | DirectoryError::Malformed(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn group(&self, which: &GroupRef) -> Result<Group, PeopleError> {
@@ -129,6 +143,15 @@ impl UsersAdminApi for ReadOnly {
         let next_page_token = token_of(&listing);
         let users = listing.entries.iter().map(|user| listed(user)).collect();
         Ok(Response::new(ListUsersResponse { users, next_page_token }))
+    }
+
+    async fn list_user_names(&self, request: Request<ListUserNamesRequest>) -> GrpcResult<ListUserNamesResponse> {
+        self.authority.authorize(request.metadata())?;
+        let ids = identifiers(request.into_inner()).map_err(refusal)?;
+        let found = stream::iter(ids).map(|id| self.username(id)).buffer_unordered(SIDE_BY_SIDE);
+        let found: Result<Vec<_>, _> = found.try_collect().await;
+        let usernames = found.map_err(|error| refusal(error.into()))?.into_iter().flatten().collect();
+        Ok(Response::new(ListUserNamesResponse { usernames }))
     }
 
     async fn create_user(&self, request: Request<CreateUserRequest>) -> GrpcResult<CreateUserResponse> {

@@ -20,6 +20,9 @@ impl UserStore {
     }
 
     /// Changes a profile whose values are valid, at the time `now` in seconds since the Unix epoch; returns it after the change.
+    ///
+    /// # Errors
+    /// [`PeopleError::Concurrent`] if something else is stored than was expected.
     pub(crate) async fn change_profile(
         &self,
         id: &str,
@@ -27,7 +30,7 @@ impl UserStore {
         now: i64,
     ) -> Result<Profile, PeopleError> {
         let profile = self.database.run(|| self.change_profile_once(id, change, now)).await?;
-        profile.ok_or(PeopleError::NoSuchPerson)
+        profile.ok_or(PeopleError::NoSuchPerson)?
     }
 
     async fn change_profile_once(
@@ -35,12 +38,15 @@ impl UserStore {
         id: &str,
         change: &ProfileChange,
         now: i64,
-    ) -> Result<Option<Profile>, StoreError> {
+    ) -> Result<Option<Result<Profile, PeopleError>>, StoreError> {
         let transaction = self.database.begin_write().await?;
         // on PostgreSQL the lock makes a second change wait until it sees this one
         let query = people().and_where(Expr::col("id").eq(id)).lock_exclusive().take();
         let Some(mut person) = read(&transaction, &query).await?.pop() else { return Ok(None) };
         let Some(mut profile) = read_profile(&transaction, id).await? else { return Ok(None) };
+        if !change.is_expected(&profile, &person.display_name) {
+            return Ok(Some(Err(PeopleError::Concurrent)));
+        }
         change.apply(&mut profile).map_err(|error| StoreError::internal(error.to_string()))?;
         if let Some(name) = &change.display_name {
             person.display_name.clone_from(name);
@@ -60,7 +66,7 @@ impl UserStore {
             .take();
         transaction.execute(&upsert).await?;
         transaction.commit().await?;
-        Ok(Some(profile))
+        Ok(Some(Ok(profile)))
     }
 }
 

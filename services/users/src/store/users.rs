@@ -1,6 +1,6 @@
 //! Users, their names and roles.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
 use authn::{Login, UserStatus, role};
@@ -32,6 +32,16 @@ impl UserStore {
             found = vec![found.swap_remove(exact)];
         }
         Ok(found)
+    }
+
+    /// The login names of the users with these identifiers.
+    pub(crate) async fn usernames(&self, ids: &[&str]) -> Result<BTreeMap<String, String>, PeopleError> {
+        let mut query = Query::select().columns(["id", "username"]).from("people").take();
+        query.and_where(Expr::col("id").is_in(ids.iter().copied()));
+        let read = || async { Ok(self.database.reader().query_all(&query).await?) };
+        let name = |row: &QueryResult| Ok((row.try_get("", "id")?, row.try_get("", "username")?));
+        let names: Result<_, DbErr> = self.database.run(read).await?.iter().map(name).collect();
+        names.map_err(|error| StoreError::from(error).into())
     }
 
     /// Users in whose login name, display name or mail address every one of the texts stands, regardless of case.
@@ -130,8 +140,8 @@ impl UserStore {
         if depends_on_others { self.database.begin_serializable().await } else { self.database.begin_write().await }
     }
 
-    /// Changes a person; `None` if there is no such person. The inner error is that a name belongs to another person if an issuer gives
-    /// it, or that an administrator takes away the last one.
+    /// Changes a person; `None` if there is no such person. The inner error is that something else is stored than was expected, that a
+    /// name belongs to another person if an issuer gives it, or that an administrator takes away the last one.
     async fn change_once(
         &self,
         id: &str,
@@ -144,6 +154,9 @@ impl UserStore {
         // on PostgreSQL the lock makes a second change wait until it sees this one
         let query = people().and_where(Expr::col("id").eq(id)).lock_exclusive().take();
         let Some(mut person) = read(&transaction, &query).await?.pop() else { return Ok(None) };
+        if !change.expected.is_stored(&person) {
+            return Ok(Some(Err(PeopleError::Concurrent)));
+        }
         let before = NameColumn::ALL.map(|column| column.of(&person).to_owned());
         let was_administrator = is_administrator(&person);
         apply(change, &mut person);
@@ -177,7 +190,7 @@ impl UserStore {
 }
 
 fn apply(change: &Change, person: &mut Person) {
-    let Change { username, mail, display_name, status, uid_number, gid_number, roles, author: _ } = change.clone();
+    let Change { username, mail, display_name, status, uid_number, gid_number, roles, .. } = change.clone();
     person.username = username.unwrap_or_else(|| std::mem::take(&mut person.username));
     person.mail = mail.unwrap_or_else(|| std::mem::take(&mut person.mail));
     person.display_name = display_name.unwrap_or_else(|| std::mem::take(&mut person.display_name));

@@ -6,11 +6,11 @@ mod tables;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use authn::{Claim, Directory, DirectoryError, Filter, Groups, User, UserId, UserStatus, UserType, role};
+use authn::{Attribute, Claim, Directory, DirectoryError, Filter, Groups, User, UserId, UserStatus, UserType, role};
 use status::Kind;
 use store::testing::{self, Cluster, TestDatabase};
 use tokio::task::JoinSet;
-use users::{Author, Change, GroupRef, NewPerson, PageRequest, PeopleError, Person};
+use users::{Author, Change, Expected, GroupRef, NewPerson, PageRequest, PeopleError, Person, ProfileChange};
 
 use names::{
     confusable_names_are_not_created, login_finds_its_user_in_every_form,
@@ -48,6 +48,8 @@ async fn suite<F: Future<Output = TestDatabase>>(databases: impl Fn() -> F) {
     a_changed_password_is_known_at_once(&fresh().await).await;
     deleting_leaves_nothing(&fresh().await).await;
     last_administrator_stays(&fresh().await).await;
+    change_of_what_another_has_changed_is_refused(&fresh().await).await;
+    of_two_who_expect_the_same_one_wins(&fresh().await).await;
     pages_list_each_user_once(&fresh().await).await;
     it_is_all_there_after_a_restart(fresh().await).await;
     confusable_names_are_not_created(&fresh().await).await;
@@ -347,6 +349,64 @@ async fn last_administrator_stays(tables: &Tables) {
     let renamed = Change { display_name: Some("Root".to_owned()), ..Change::default() };
     administration.update_person(&last, renamed).await.expect("everything else may be changed");
     administration.update_person(&last, disable(Author::Operator)).await.expect("the operator may");
+}
+
+/// `docs/security-requirements.md#n8`
+async fn change_of_what_another_has_changed_is_refused(tables: &Tables) {
+    let administration = tables.administration();
+    let before = administration.create_person(marie()).await.unwrap();
+    let seen = Expected {
+        mail: Some(before.mail.clone()),
+        display_name: Some(before.display_name.clone()),
+        status: Some(UserStatus::Active),
+        roles: Some(vec!["admin".to_owned()]),
+    };
+    let mail = |expected| Change { mail: Some("one@example.org".to_owned()), expected, ..by_operator() };
+    for other in [
+        Expected { mail: Some(String::new()), ..seen.clone() },
+        Expected { display_name: Some("Marie".to_owned()), ..seen.clone() },
+        Expected { status: Some(UserStatus::Blocked), ..seen.clone() },
+        Expected { roles: Some(Vec::new()), ..seen.clone() },
+    ] {
+        let refused = administration.update_person(&who("marie"), mail(other)).await;
+        assert!(matches!(refused, Err(PeopleError::Concurrent)), "{refused:?}");
+    }
+    assert_eq!(administration.person(&who("marie")).await.unwrap(), before, "nothing is changed");
+    administration.update_person(&who("marie"), mail(seen)).await.expect("is as expected");
+    // values of the same meaning
+    let roles = vec![role::ADMIN.to_owned(), "admin".to_owned()];
+    let same = Expected { roles: Some(roles), status: Some(UserStatus::Expiring), ..Expected::default() };
+    administration.update_person(&who("marie"), mail(same)).await.expect("is as expected");
+}
+
+/// `docs/security-requirements.md#n8`
+async fn of_two_who_expect_the_same_one_wins(tables: &Tables) {
+    let administration = tables.administration();
+    administration.create_person(marie()).await.unwrap();
+    let roles = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    let change = |new: &str| Change {
+        roles: roles(&[new]),
+        expected: Expected { roles: roles(&["admin"]), ..Expected::default() },
+        ..by_operator()
+    };
+    let marie = who("marie");
+    let (one, two) = tokio::join!(
+        administration.update_person(&marie, change("user")),
+        administration.update_person(&marie, change("guest")),
+    );
+    let refused: Vec<_> = [one, two].into_iter().filter_map(Result::err).map(|error| error.kind()).collect();
+    assert_eq!(refused, [Kind::Aborted]);
+
+    let id = administration.person(&marie).await.unwrap().id;
+    let name = |new: &str| ProfileChange {
+        attributes: [(Attribute::Nickname, new.to_owned())].into(),
+        expected_attributes: [(Attribute::Nickname, String::new())].into(),
+        ..ProfileChange::default()
+    };
+    let (one, two) =
+        tokio::join!(administration.set_profile(&id, name("M")), administration.set_profile(&id, name("Manya")));
+    let refused: Vec<_> = [one, two].into_iter().filter_map(Result::err).map(|error| error.kind()).collect();
+    assert_eq!(refused, [Kind::Aborted]);
 }
 
 async fn pages_list_each_user_once(tables: &Tables) {

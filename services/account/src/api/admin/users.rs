@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use proto::doorward::passwords::v1::{JudgePasswordRequest, NewUserNames};
 use proto::doorward::users::v1::{
-    CreateUserRequest, ListUsersRequest, Person, PersonStatus, RoleList, UpdateUserRequest,
+    CreateUserRequest, ExpectedUser, ListUsersRequest, Person, PersonStatus, RoleList, UpdateUserRequest,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -61,6 +61,15 @@ enum UserStatus {
     Active,
     /// The user may not sign in.
     Disabled,
+}
+
+impl UserStatus {
+    const fn message(self) -> PersonStatus {
+        match self {
+            Self::Active => PersonStatus::Active,
+            Self::Disabled => PersonStatus::Disabled,
+        }
+    }
 }
 
 /// A group of a user.
@@ -149,6 +158,22 @@ struct UserChange {
     status: Option<UserStatus>,
     /// The names of all roles.
     roles: Option<Vec<String>>,
+    /// What has to be stored for the change to be made, so that no change of another caller is lost; what is left out is not compared.
+    expected: Option<ExpectedValues>,
+}
+
+/// Values of a user, as they were read before.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ExpectedValues {
+    /// The mail address; empty for none.
+    mail: Option<String>,
+    /// The name to show.
+    display_name: Option<String>,
+    /// Whether the user may sign in.
+    status: Option<UserStatus>,
+    /// The names of all roles, in any order.
+    roles: Option<Vec<String>>,
 }
 
 impl UserChange {
@@ -163,15 +188,18 @@ impl UserChange {
     }
 
     fn request(self) -> UpdateUserRequest {
-        let status = self.status.map(|status| match status {
-            UserStatus::Active => PersonStatus::Active.into(),
-            UserStatus::Disabled => PersonStatus::Disabled.into(),
+        let expected = self.expected.map(|expected| ExpectedUser {
+            mail: expected.mail,
+            display_name: expected.display_name,
+            status: expected.status.map(|status| status.message().into()),
+            roles: expected.roles.map(|roles| RoleList { roles }),
         });
         UpdateUserRequest {
             mail: self.mail,
             display_name: self.display_name,
-            status,
+            status: self.status.map(|status| status.message().into()),
             roles: self.roles.map(|roles| RoleList { roles }),
+            expected,
             ..UpdateUserRequest::default()
         }
     }
@@ -276,7 +304,15 @@ async fn show(administrator: Administrator, Id(id): Id) -> Result<Json<User>, Pr
     tag = "administration: users",
     params(("id" = String, Path, description = "The identifier of the user.")),
     request_body = UserChange,
-    responses((status = 200, description = "The user as changed.", body = User))
+    responses(
+        (status = 200, description = "The user as changed.", body = User),
+        (
+            status = 409,
+            description = "Something else is stored than was expected, and nothing was changed; or the mail address is taken.",
+            body = ProblemDetails,
+            content_type = "application/problem+json"
+        ),
+    )
 )]
 async fn change(
     administrator: Administrator,

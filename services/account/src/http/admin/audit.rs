@@ -167,7 +167,7 @@ async fn show(
     let context = administrator.context();
     let (texts, words) = (access_text(context.language), access_words(context.language));
     let ids = listed.events.iter().flat_map(|event| [event.user_id.as_str(), event.administrator_id.as_str()]);
-    let names = UserNames::find(&administrator.signed_in.state, distinct(ids)).await;
+    let names = UserNames::find(&administrator.signed_in, distinct(ids)).await;
     let next = Some(listed.next_page_token).filter(|next| !next.is_empty());
     let (audit_path, export_path) = (administrator.path(AUDIT), administrator.path(EXPORT));
     let page = List {

@@ -125,7 +125,11 @@ async fn list(sessions: AccountAdministrator, RawQuery(query): RawQuery) -> Resu
     let message = ListUserSessionsRequest { user: user_id.map(with_id), page_size: PAGE, page_token: after.to_owned() };
     let listed = sessions.api.clone().list_user_sessions(administrator.signed_in.on_behalf().call(message)).await;
     let listed = listed.map_err(|status| administrator.failure(&status))?.into_inner();
-    let names = UserNames::find(state, distinct(listed.sessions.iter().map(|session| session.user_id.as_str()))).await;
+    let names = UserNames::find(
+        &administrator.signed_in,
+        distinct(listed.sessions.iter().map(|session| session.user_id.as_str())),
+    )
+    .await;
     let sessions_path = administrator.path(SESSIONS);
     // an identifier on a page behind the first one has rows before
     let has_rows = !listed.sessions.is_empty() || !after.is_empty();
@@ -175,10 +179,10 @@ async fn confirm_end_all(sessions: AccountAdministrator, RawQuery(query): RawQue
     let user_id = query.one("user", MAX_TEXT).ok().flatten().ok_or_else(|| administrator.not_found())?;
     let path = with_query(&administrator.path(END_ALL), &[("user", user_id)]);
     administrator.recent_sign_in(&path).await?;
-    let (context, state) = (administrator.context(), &administrator.signed_in.state);
+    let context = administrator.context();
     let texts = access_text(context.language);
     sessions.require_user(user_id).await?;
-    let name = UserNames::find(state, distinct([user_id])).await.of(user_id);
+    let name = UserNames::find(&administrator.signed_in, distinct([user_id])).await.of(user_id);
     let title = texts.end_all_title.with(&name);
     let (browser, cookie) = administrator.signed_in.browser();
     let page = Confirm {

@@ -208,8 +208,8 @@ async fn list(tokens: TokenAdministrator, RawQuery(query): RawQuery) -> Result<R
         page_token: after.to_owned(),
     };
     let (found, next) = tokens.search(request).await?;
-    let state = &administrator.signed_in.state;
-    let names = UserNames::find(state, distinct(found.iter().map(|token| token.owner_id.as_str()))).await;
+    let names =
+        UserNames::find(&administrator.signed_in, distinct(found.iter().map(|token| token.owner_id.as_str()))).await;
     let tokens_path = administrator.path(TOKENS);
     let next = Some(next).filter(|next| !next.is_empty()).map(|next| {
         let Entered { user, label, unused, expires } = &entered;
@@ -253,8 +253,8 @@ async fn show(tokens: TokenAdministrator, Path(id): Path<String>) -> Result<Resp
     let call = administrator.signed_in.on_behalf().call(GetTokenRequest { id });
     let found = tokens.api.clone().get_token(call).await.map_err(|status| administrator.failure(&status))?;
     let token = found.into_inner().token.ok_or_else(|| administrator.not_found())?;
-    let state = &administrator.signed_in.state;
-    let names = UserNames::find(state, distinct([token.owner_id.as_str(), token.created_by.as_str()])).await;
+    let names =
+        UserNames::find(&administrator.signed_in, distinct([token.owner_id.as_str(), token.created_by.as_str()])).await;
     let context = administrator.context();
     let (browser, cookie) = administrator.signed_in.browser();
     let page = Show {
@@ -286,8 +286,8 @@ async fn confirm_revoke_all(tokens: TokenAdministrator, RawQuery(query): RawQuer
     let path = with_query(&administrator.path(REVOKE_ALL), &[("user", user_id)]);
     administrator.recent_sign_in(&path).await?;
     tokens.require_user(user_id).await?;
-    let (context, state) = (administrator.context(), &administrator.signed_in.state);
-    let name = UserNames::find(state, distinct([user_id])).await.of(user_id);
+    let context = administrator.context();
+    let name = UserNames::find(&administrator.signed_in, distinct([user_id])).await.of(user_id);
     let title = texts.revoke_all_title.with(&name);
     let (browser, cookie) = administrator.signed_in.browser();
     let page = Confirm {

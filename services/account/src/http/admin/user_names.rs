@@ -4,21 +4,39 @@ use std::collections::{BTreeSet, HashMap};
 
 use authn::{Claim, DirectoryError, Groups, UserId};
 use futures_util::{StreamExt, stream};
+use proto::doorward::users::v1::ListUserNamesRequest;
+use status::Kind;
+use tonic::Status;
 
+use super::super::signed_in::SignedIn;
 use crate::state::AccountState;
 
-/// How many users are looked up at the same time.
+/// How many users are looked up with one call.
+const AT_ONCE: usize = 500;
+/// How many users are looked up at the same time, where that takes a call each.
 const SIDE_BY_SIDE: usize = 8;
 
 /// Login names of users by their identifiers.
 pub(super) struct UserNames(HashMap<String, String>);
 
 impl UserNames {
-    /// Looks up the users with these identifiers.
-    pub(super) async fn find(state: &AccountState, ids: BTreeSet<String>) -> Self {
-        let names = stream::iter(ids).map(|id| name(state, id));
-        let names: Vec<_> = names.buffer_unordered(SIDE_BY_SIDE).collect().await;
-        Self(names.into_iter().flatten().collect())
+    /// Looks up the users with these identifiers, for an administrator.
+    pub(super) async fn find(signed_in: &SignedIn, ids: BTreeSet<String>) -> Self {
+        if ids.is_empty() {
+            return Self(HashMap::new());
+        }
+        match at_once(signed_in, &ids).await {
+            Some(Ok(names)) => Self(names),
+            Some(Err(error)) => {
+                tracing::debug!(%error, "a page shows identifiers of users, whose names users does not say");
+                Self(HashMap::new())
+            }
+            None => {
+                let names = stream::iter(ids).map(|id| name(&signed_in.state, id));
+                let names: Vec<_> = names.buffer_unordered(SIDE_BY_SIDE).collect().await;
+                Self(names.into_iter().flatten().collect())
+            }
+        }
     }
 
     /// The login name of the user with this identifier; the identifier itself where the directory has no such user, or does not answer.
@@ -30,6 +48,24 @@ impl UserNames {
 /// Identifiers, each once.
 pub(super) fn distinct<'a>(ids: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
     ids.into_iter().filter(|id| !id.is_empty()).map(str::to_owned).collect()
+}
+
+/// The login names of all of these users; `None` if the directory is not users, or users is of a version before that answers for one user
+/// at a time.
+async fn at_once(signed_in: &SignedIn, ids: &BTreeSet<String>) -> Option<Result<HashMap<String, String>, Status>> {
+    let mut users = signed_in.state.administration.users.clone()?;
+    let ids: Vec<_> = ids.iter().cloned().collect();
+    let mut names = HashMap::new();
+    for some in ids.chunks(AT_ONCE) {
+        let request = ListUserNamesRequest { ids: some.to_vec() };
+        match users.list_user_names(signed_in.on_behalf().call(request)).await {
+            Ok(found) => names.extend(found.into_inner().usernames),
+            Err(status) if Kind::from_grpc(status.code()) == Kind::Unimplemented => return None,
+            Err(status) => return Some(Err(status)),
+        }
+    }
+    names.retain(|_, name: &mut String| !name.is_empty());
+    Some(Ok(names))
 }
 
 /// The identifier and the login name of a user, if there is one.

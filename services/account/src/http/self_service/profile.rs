@@ -1,6 +1,5 @@
 //! The profile: a form with what the user may change, and the rest to read.
 
-use std::collections::BTreeMap;
 use std::iter;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -12,6 +11,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use proto::doorward::users::v1::{GetProfileResponse, SetProfileRequest};
+use status::Kind;
 use tonic::Status;
 use web::cookie::with_cookies;
 use web::date::LocalizedTime;
@@ -99,6 +99,30 @@ impl Stored {
             self.difference(form, *property, entered) == Difference::Conflict
         };
         Conflicts(changes.0.iter().filter(is_conflict).map(|(property, _)| *property).collect())
+    }
+
+    /// The properties among these changes that someone else has changed since another version was read. All count as changed if this is not
+    /// known, as the directory may still have a former name to show.
+    pub(in super::super) fn changed_since(&self, before: &Self, changes: &Changes) -> Conflicts {
+        let properties = || changes.0.iter().map(|(property, _)| *property);
+        let conflicts: Vec<_> =
+            properties().filter(|property| self.value(*property) != before.value(*property)).collect();
+        Conflicts(if conflicts.is_empty() { properties().collect() } else { conflicts })
+    }
+
+    /// The request for these changes of what is stored here, which is refused if it was changed since. The user is still to be named.
+    pub(in super::super) fn request(&self, changes: &Changes) -> SetProfileRequest {
+        let mut request = changes.request();
+        for (property, _) in &changes.0 {
+            let expected = self.value(*property).to_owned();
+            match property {
+                Property::DisplayName => request.expected_display_name = Some(expected),
+                Property::Attribute(attribute) => {
+                    request.expected_attributes.insert(attribute.name().to_owned(), expected);
+                }
+            }
+        }
+        request
     }
 
     fn difference(&self, form: &Parameters, property: Property, entered: &str) -> Difference {
@@ -206,19 +230,18 @@ impl Changes {
         self.0.iter().all(|(property, value)| property.accepts(value))
     }
 
-    /// The request for the change, of a user that is still to be named.
-    pub(crate) fn into_request(self) -> SetProfileRequest {
-        let mut attributes = BTreeMap::new();
-        let mut display_name = None;
-        for (property, value) in self.0 {
+    /// The request for the change, whatever is stored, of a user that is still to be named.
+    pub(crate) fn request(&self) -> SetProfileRequest {
+        let mut request = SetProfileRequest::default();
+        for (property, value) in &self.0 {
             match property {
-                Property::DisplayName => display_name = Some(value),
+                Property::DisplayName => request.display_name = Some(value.clone()),
                 Property::Attribute(attribute) => {
-                    attributes.insert(attribute.name().to_owned(), value);
+                    request.attributes.insert(attribute.name().to_owned(), value.clone());
                 }
             }
         }
-        SetProfileRequest { attributes: attributes.into_iter().collect(), display_name, ..SetProfileRequest::default() }
+        request
     }
 }
 
@@ -337,7 +360,12 @@ pub(super) async fn save(owner: ProfileOwner, body: Bytes) -> Result<Response, R
         return Ok(owner.page(StatusCode::CONFLICT, &stored, (&changes, &conflicts), false).await);
     }
     if !changes.is_empty() {
-        let set = owner.profiles.set(&signed_in.on_behalf(), owner.id(), changes.into_request()).await;
+        let set = owner.profiles.set(&signed_in.on_behalf(), owner.id(), stored.request(&changes)).await;
+        if set.as_ref().is_err_and(|status| Kind::from_grpc(status.code()) == Kind::Aborted) {
+            let now_stored = owner.stored().await?;
+            let conflicts = now_stored.changed_since(&stored, &changes);
+            return Ok(owner.page(StatusCode::CONFLICT, &now_stored, (&changes, &conflicts), false).await);
+        }
         set.map_err(|status| owner.failure(&status))?;
     }
     Ok(see_other(&format!("{}?done={SAVED}", signed_in.state.path(PROFILE))))

@@ -7,15 +7,19 @@ mod health;
 mod invitations;
 mod users;
 
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
-use ::users::NewPerson;
+use ::users::{Change, NewPerson, PersonRef};
 use authn::testing::MemoryDirectory;
 use authn::{Claim, Directory, Groups, User};
 use config::TokenManager;
 use proto::doorward::idp::v1::{AccountSession, GetCurrentSessionResponse};
 use tempfile::TempDir;
+use tonic::body::Body;
+use tonic::service::Routes;
+use tower::{Service, ServiceExt};
 
 use super::support::{Bench, Browser, SECRET, context};
 use crate::administration::Administration;
@@ -26,7 +30,46 @@ use crate::stub_service::StubService;
 struct AdminBench {
     bench: Bench,
     users: Vec<User>,
+    calls: Calls,
     _folder: TempDir,
+}
+
+/// What happens between the pages and users.
+#[derive(Clone, Default)]
+struct Calls {
+    /// The paths of the calls, in their order.
+    paths: Arc<Mutex<Vec<String>>>,
+    /// What another administrator changes of marie just before the next change of a user arrives at users.
+    meanwhile: Arc<Mutex<Option<Change>>>,
+}
+
+impl Calls {
+    /// Notes a call; returns what is changed before it.
+    fn note(&self, path: &str) -> Option<Change> {
+        self.paths.lock().expect("no test has panicked").push(path.to_owned());
+        let is_change = ["/UpdateUser", "/SetProfile"].iter().any(|method| path.ends_with(method));
+        is_change.then(|| self.meanwhile.lock().expect("no test has panicked").take()).flatten()
+    }
+}
+
+/// users, where another administrator may be faster.
+fn interposed(
+    routes: Routes,
+    administration: Arc<::users::Administration>,
+    calls: Calls,
+) -> impl Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible, Future: Send> + Clone + Send + Sync
+{
+    tower::service_fn(move |request: http::Request<Body>| {
+        let (routes, administration) = (routes.clone(), Arc::clone(&administration));
+        let change = calls.note(request.uri().path());
+        async move {
+            if let Some(change) = change {
+                let marie = PersonRef::Username("marie".to_owned());
+                administration.update_person(&marie, change).await.expect("is changed");
+            }
+            routes.oneshot(request).await
+        }
+    })
 }
 
 impl AdminBench {
@@ -64,12 +107,13 @@ impl AdminBench {
             users.push(User::clone(&*user));
         }
         let routes = ::users::app(&opened, &config, &context).expect("is built").grpc.expect("gRPC");
-        let administration = Administration::default().with_users(routes);
+        let (calls, sql) = (Calls::default(), opened.administration.clone().expect("a database"));
+        let administration = Administration::default().with_users(interposed(routes, sql, calls.clone()));
         let administration = extend(administration, Arc::clone(&opened.directory)).await;
         let services = (SelfService::default(), administration);
         let directories = (MemoryDirectory::new([]), opened.directory);
         let bench = Box::pin(Bench::over(directories, services, has_idp, "")).await;
-        let this = Self { bench, users, _folder: folder };
+        let this = Self { bench, users, calls, _folder: folder };
         this.signed_in(Duration::ZERO, "1", false);
         this
     }

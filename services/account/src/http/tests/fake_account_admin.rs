@@ -2,11 +2,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 use proto::doorward::idp::v1::{
     AccountEvent, AccountSession, DisconnectUserApplicationRequest, DisconnectUserApplicationResponse,
     EndAllUserSessionsRequest, EndAllUserSessionsResponse, EndEveryUsersSessionsRequest, EndEveryUsersSessionsResponse,
-    EndUserSessionRequest, EndUserSessionResponse, ListUserApplicationsRequest, ListUserApplicationsResponse,
-    ListUserEventsRequest, ListUserEventsResponse, ListUserSessionsRequest, ListUserSessionsResponse,
+    EndUserSessionRequest, EndUserSessionResponse, ExportUserEventsRequest, ExportUserEventsResponse,
+    ListUserApplicationsRequest, ListUserApplicationsResponse, ListUserEventsRequest, ListUserEventsResponse,
+    ListUserSessionsRequest, ListUserSessionsResponse,
     account_admin_api_server::{AccountAdminApi, AccountAdminApiServer},
     account_user::Name,
 };
@@ -24,6 +27,8 @@ pub(crate) struct Lists {
     pub(crate) events: Vec<AccountEvent>,
     /// The last requests for events, in their order.
     pub(crate) asked: Vec<ListUserEventsRequest>,
+    /// The same for exports.
+    pub(crate) exported: Vec<ExportUserEventsRequest>,
     /// How many calls it takes to sign all users out.
     pub(crate) calls: usize,
 }
@@ -147,5 +152,19 @@ impl AccountAdminApi for FakeAccountAdmin {
         let next_page_token = if lists.events.len() > end { end.to_string() } else { String::new() };
         let events = lists.events.iter().skip(first).take(EVENTS_OF_PAGE).cloned().collect();
         Ok(Response::new(ListUserEventsResponse { events, next_page_token }))
+    }
+
+    type ExportUserEventsStream = BoxStream<'static, Result<ExportUserEventsResponse, Status>>;
+
+    async fn export_user_events(
+        &self,
+        request: Request<ExportUserEventsRequest>,
+    ) -> Result<Response<Self::ExportUserEventsStream>, Status> {
+        self.authorize(&request)?;
+        let mut lists = self.lists();
+        lists.exported.push(request.into_inner());
+        let message = |events: &[AccountEvent]| Ok(ExportUserEventsResponse { events: events.to_vec() });
+        let messages: Vec<_> = lists.events.chunks(EVENTS_OF_PAGE).map(message).collect();
+        Ok(Response::new(stream::iter(messages).boxed()))
     }
 }

@@ -111,6 +111,7 @@ async fn service_account_is_added_changed_and_deleted() {
     let other = admin.get(&format!("{ACCOUNTS}?q=other")).await;
     assert!(!other.page.contains("of/backup") && other.page.contains("No service account found"), "{}", other.page);
     let shown = admin.get(BACKUP).await;
+    assert_eq!(shown.page.matches("<bdi>admin</bdi>").count(), 2, "who has made it, and its secret: {}", shown.page);
     assert!(shown.page.contains("2100-01-31") && !shown.page.contains(&secret), "{}", shown.page);
 
     let saved = submit(&mut admin, BACKUP, &[("name", "Nightly"), ("valid_until", ""), ("disabled", "yes")]).await;

@@ -13,10 +13,13 @@ use super::client::{AuthMethod, Client, SecretDigest, Source};
 use super::metadata::{Metadata, MetadataError};
 use super::{Clients, Described, secret};
 use crate::seal::Purpose;
-use crate::store::StoredClient;
+use crate::store::{ClientChange, StoredClient};
 
 /// How long revocations for a removed client are stored: access tokens are valid for a day at most.
 const LONGEST_TOKEN: Duration = Duration::from_hours(25);
+
+/// How often a change is made anew on what another one has left.
+const ATTEMPTS: usize = 8;
 
 /// Who adds a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +63,9 @@ pub enum ChangeError {
     /// It has no secret that could be replaced.
     #[error("the client has no secret")]
     NoSecret,
+    /// Others change it all the time.
+    #[error("the client is being changed by others; try again")]
+    Concurrent,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -73,6 +79,7 @@ impl ChangeError {
             Self::Taken => Kind::AlreadyExists,
             Self::Unknown => Kind::NotFound,
             Self::Fixed(_) | Self::NoSecret => Kind::FailedPrecondition,
+            Self::Concurrent => Kind::Aborted,
             Self::Store(error) => error.kind(),
         }
     }
@@ -133,51 +140,75 @@ impl Clients {
         self.0.offer.check(&client, None)
     }
 
-    /// Replaces the metadata of a client. It gets a new secret if it needs one and has none, and loses its secret if it needs
-    /// none any more.
+    /// Changes the metadata of a client to what `change` makes of what is stored: again, if another change came in between. The client gets
+    /// a new secret if it needs one and has none, and loses its secret if it needs none any more.
     ///
     /// # Errors
     /// [`ChangeError`].
-    pub async fn replace(
+    pub async fn change(
         &self,
         id: &str,
-        mut metadata: Metadata,
         secret_lifetime: Option<Duration>,
+        change: impl Fn(Metadata) -> Result<Metadata, MetadataError> + Send + Sync,
     ) -> Result<Made, ChangeError> {
-        let mut stored = self.stored(id).await?;
-        metadata.client_id = Some(id.to_owned());
-        let source = if stored.registered { Source::Registered } else { Source::Added };
-        let before = self.described(&stored).map(|described| described.client);
-        let client = self.checked(&mut metadata, source, before.as_deref()).await?;
-        // the digest of a secret does not suffice to verify signatures that are made with it
-        let keeps = !stored.secrets.is_empty()
-            && client.auth.has_secret()
-            && (client.auth != AuthMethod::SecretJwt || stored.sealed_secret.is_some());
-        let secrets = if keeps { Secrets::default() } else { self.new_secrets(client.auth, secret_lifetime) };
-        if !keeps {
-            stored.secrets = secret::to_bytes(&secrets.kept);
-            stored.sealed_secret.clone_from(&secrets.sealed);
+        for _ in 0..ATTEMPTS {
+            let before = self.stored(id).await?;
+            let mut metadata = change(Metadata::parse(before.metadata.as_bytes())?)?;
+            metadata.client_id = Some(id.to_owned());
+            let (changed, secrets) = self.changed(&before, metadata, secret_lifetime).await?;
+            if self.write(&before, &changed).await? {
+                return self.made(&changed, secrets, None);
+            }
         }
-        stored.metadata = text_of(&metadata);
-        self.write(&stored).await?;
-        self.made(&stored, secrets, None)
+        Err(ChangeError::Concurrent)
     }
 
-    /// The metadata of a client with these members in place of its own; those that are not named stay, and those that are `null`
-    /// are removed. To be given to [`replace`](Self::replace).
+    /// A client with other metadata, and its secret if it needs a new one.
+    async fn changed(
+        &self,
+        before: &StoredClient,
+        mut metadata: Metadata,
+        secret_lifetime: Option<Duration>,
+    ) -> Result<(StoredClient, Secrets), ChangeError> {
+        let source = if before.registered { Source::Registered } else { Source::Added };
+        let former = self.described(before).map(|described| described.client);
+        let client = self.checked(&mut metadata, source, former.as_deref()).await?;
+        // the digest of a secret does not suffice to verify signatures that are made with it
+        let keeps = !before.secrets.is_empty()
+            && client.auth.has_secret()
+            && (client.auth != AuthMethod::SecretJwt || before.sealed_secret.is_some());
+        let secrets = if keeps { Secrets::default() } else { self.new_secrets(client.auth, secret_lifetime) };
+        let mut changed = StoredClient { metadata: text_of(&metadata), ..before.clone() };
+        if !keeps {
+            changed.secrets = secret::to_bytes(&secrets.kept);
+            changed.sealed_secret.clone_from(&secrets.sealed);
+        }
+        Ok((changed, secrets))
+    }
+
+    /// Changes these members of the metadata of a client, if `check` accepts the outcome; those that are not named stay, and those that are
+    /// `null` are removed.
     ///
     /// # Errors
     /// [`ChangeError`].
-    pub async fn updated(&self, id: &str, changes: Map<String, Value>) -> Result<Metadata, ChangeError> {
+    pub async fn update(
+        &self,
+        id: &str,
+        changes: &Map<String, Value>,
+        check: impl Fn(&Metadata) -> Result<(), MetadataError> + Send + Sync,
+    ) -> Result<Made, ChangeError> {
         if let Some(other) = changes.get("client_id").filter(|new| new.as_str() != Some(id)) {
             return Err(MetadataError::new("client_id", format!("cannot be changed to {other}")).into());
         }
-        let stored = self.stored(id).await?;
-        let mut members = Metadata::parse(stored.metadata.as_bytes())?.to_members();
-        members.extend(changes);
-        let metadata = Metadata::read(members)?;
-        metadata.refuse_unknown()?;
-        Ok(metadata)
+        let change = |stored: Metadata| {
+            let mut members = stored.to_members();
+            members.extend(changes.clone());
+            let metadata = Metadata::read(members)?;
+            metadata.refuse_unknown()?;
+            check(&metadata)?;
+            Ok(metadata)
+        };
+        self.change(id, None, change).await
     }
 
     /// Gives a client a new secret. The former one stays valid for `grace`.
@@ -185,8 +216,19 @@ impl Clients {
     /// # Errors
     /// [`ChangeError`].
     pub async fn rotate(&self, id: &str, grace: Duration) -> Result<SecretString, ChangeError> {
-        let mut stored = self.stored(id).await?;
-        let described = self.described(&stored).ok_or(ChangeError::Unknown)?;
+        for _ in 0..ATTEMPTS {
+            let before = self.stored(id).await?;
+            let (changed, told) = self.rotated(&before, grace)?;
+            if self.write(&before, &changed).await? {
+                return Ok(told);
+            }
+        }
+        Err(ChangeError::Concurrent)
+    }
+
+    /// A client with a new secret.
+    fn rotated(&self, stored: &StoredClient, grace: Duration) -> Result<(StoredClient, SecretString), ChangeError> {
+        let described = self.described(stored).ok_or(ChangeError::Unknown)?;
         let now = self.0.clock.now();
         let Secrets { told: Some(told), kept, sealed, .. } = self.new_secrets(described.client.auth, None) else {
             return Err(ChangeError::NoSecret);
@@ -194,10 +236,8 @@ impl Clients {
         let before = secret::from_bytes(&stored.secrets);
         let end = (!grace.is_zero()).then(|| now + grace);
         let kept = kept.into_iter().flat_map(|new| secret::rotated(&before, new, end, now)).collect::<Vec<_>>();
-        stored.secrets = secret::to_bytes(&kept);
-        stored.sealed_secret = sealed;
-        self.write(&stored).await?;
-        Ok(told)
+        let secrets = secret::to_bytes(&kept);
+        Ok((StoredClient { secrets, sealed_secret: sealed, ..stored.clone() }, told))
     }
 
     /// Removes a client, and revokes everything that users have granted it.
@@ -225,10 +265,15 @@ impl Clients {
         }
     }
 
-    async fn write(&self, stored: &StoredClient) -> Result<(), ChangeError> {
-        let was_there = self.0.store.change_client(stored).await?;
+    /// Whether a change is written: not if another one came in between.
+    async fn write(&self, before: &StoredClient, changed: &StoredClient) -> Result<bool, ChangeError> {
+        let outcome = self.0.store.change_client(before, changed).await?;
         self.forget();
-        if was_there { Ok(()) } else { Err(ChangeError::Unknown) }
+        match outcome {
+            ClientChange::Done => Ok(true),
+            ClientChange::Concurrent => Ok(false),
+            ClientChange::Gone => Err(ChangeError::Unknown),
+        }
     }
 
     /// Validates the metadata, and writes the defaults into it, so that later defaults do not change the client.

@@ -37,7 +37,16 @@ const PATIENCE: Duration = Duration::from_mins(5);
 const MAX_ANSWER: usize = 32 * 1024;
 
 /// The installation as authenticators know it.
-pub(crate) struct RelyingParty(Webauthn);
+pub(crate) struct RelyingParty {
+    webauthn: Webauthn,
+    id: String,
+}
+
+/// The identifier of the relying party: the host of an issuer. `None` if that is an IP address, for which no browser makes a passkey.
+fn relying_party_id(endpoints: &IssuerEndpoints) -> Option<String> {
+    let origin: Url = endpoints.origin().parse().ok()?;
+    origin.domain().map(str::to_owned)
+}
 
 impl RelyingParty {
     /// The relying party of an issuer. `None` where there are no passkeys: second factors are off, or the issuer's host is an
@@ -47,9 +56,10 @@ impl RelyingParty {
         if config.mfa.policy() == MultiFactorPolicy::Off {
             return None;
         }
-        let origin: Url = endpoints.origin().parse().ok()?;
-        let builder = WebauthnBuilder::new(origin.domain()?, &origin).ok()?;
-        builder.rp_name(&config.pages.name).timeout(PATIENCE).build().ok().map(Self)
+        let (origin, id): (Url, _) = (endpoints.origin().parse().ok()?, relying_party_id(endpoints)?);
+        let builder = WebauthnBuilder::new(&id, &origin).ok()?;
+        let webauthn = builder.rp_name(&config.pages.name).timeout(PATIENCE).build().ok()?;
+        Some(Self { webauthn, id })
     }
 }
 
@@ -120,6 +130,8 @@ pub(crate) struct UserPasskey {
     /// How authenticators call the user: random, the same for all passkeys of a user.
     handle: Uuid,
     key: Passkey,
+    /// The relying party that it was made for, or last used at; `None` if that was before this was stored.
+    relying_party: Option<String>,
 }
 
 /// What is sealed of a passkey. The user is sealed with it, so that no row serves for another user.
@@ -133,29 +145,44 @@ struct Sealed<'a> {
     handle: Uuid,
     #[serde(rename = "k")]
     key: Cow<'a, Passkey>,
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    relying_party: Option<Cow<'a, str>>,
 }
 
 impl UserPasskey {
     fn open(provider: &Provider, factor: StoredFactor) -> Result<Self, StoreError> {
         let plain = provider.sealer.open_bytes(Purpose::Factor, &factor.sealed).map_err(|_| unusable())?;
         let plain = Zeroizing::new(plain);
-        let Sealed { user, label, handle, key } = serde_json::from_slice(&plain).map_err(|_| unusable())?;
+        let Sealed { user, label, handle, key, relying_party } =
+            serde_json::from_slice(&plain).map_err(|_| unusable())?;
         if user != factor.person {
             return Err(unusable());
         }
-        let (label, key) = (label.into_owned(), key.into_owned());
-        Ok(Self { factor, label, handle, key })
+        let (label, key, relying_party) = (label.into_owned(), key.into_owned(), relying_party.map(Cow::into_owned));
+        Ok(Self { factor, label, handle, key, relying_party })
+    }
+
+    /// Whether a browser can use it at the present host of the issuers; `true` for one whose relying party is not known.
+    pub(crate) fn is_usable(&self, provider: &Provider) -> bool {
+        let current = provider.issuers.first().and_then(relying_party_id);
+        current.is_some_and(|current| self.relying_party.as_ref().is_none_or(|own| *own == current))
     }
 
     /// The same, sealed as it is now.
     fn seal(&self, provider: &Provider) -> Result<Vec<u8>, StoreError> {
-        seal(provider, &self.factor.person, &self.label, (self.handle, &self.key))
+        let sealed = Sealed {
+            user: Cow::Borrowed(&self.factor.person),
+            label: Cow::Borrowed(&self.label),
+            handle: self.handle,
+            key: Cow::Borrowed(&self.key),
+            relying_party: self.relying_party.as_deref().map(Cow::Borrowed),
+        };
+        seal(provider, &sealed)
     }
 }
 
-fn seal(provider: &Provider, user: &str, label: &str, (handle, key): (Uuid, &Passkey)) -> Result<Vec<u8>, StoreError> {
-    let sealed = Sealed { user: Cow::Borrowed(user), label: Cow::Borrowed(label), handle, key: Cow::Borrowed(key) };
-    let plain = Zeroizing::new(serde_json::to_vec(&sealed).map_err(|_| unwritable())?);
+fn seal(provider: &Provider, sealed: &Sealed<'_>) -> Result<Vec<u8>, StoreError> {
+    let plain = Zeroizing::new(serde_json::to_vec(sealed).map_err(|_| unwritable())?);
     Ok(provider.sealer.seal_bytes(Purpose::Factor, &plain))
 }
 
@@ -171,6 +198,29 @@ pub(crate) async fn list(provider: &Provider, user: &str) -> Result<Vec<UserPass
     let factors = provider.store.factors(user).await?;
     let passkeys = factors.into_iter().filter(|factor| factor.kind == FactorKind::Passkey);
     passkeys.map(|factor| UserPasskey::open(provider, factor)).collect()
+}
+
+/// Those of the factors that no browser can use, as they are passkeys for another host. One that cannot be opened is not among them:
+/// nothing shows that it may be passed over.
+pub(super) fn of_another_host<'a>(
+    provider: &Provider,
+    factors: impl IntoIterator<Item = &'a StoredFactor>,
+) -> Vec<Uuid> {
+    let passkeys = factors.into_iter().filter(|factor| factor.kind == FactorKind::Passkey);
+    let is_unusable = |factor: &&StoredFactor| {
+        UserPasskey::open(provider, StoredFactor::clone(factor)).is_ok_and(|passkey| !passkey.is_usable(provider))
+    };
+    passkeys.filter(is_unusable).map(|factor| factor.id).collect()
+}
+
+/// Makes the passkeys of a user ones for another host, as if that of the issuers had changed since.
+#[cfg(test)]
+pub(crate) async fn move_to_another_host(provider: &Provider, user: &str) {
+    for mut passkey in list(provider, user).await.expect("are read") {
+        passkey.relying_party = Some("former.example".to_owned());
+        let (sealed, former) = (passkey.seal(provider).expect("is sealed"), &passkey.factor.sealed);
+        provider.store.reseal_factor(passkey.factor.id, former, &sealed).await.expect("is written");
+    }
 }
 
 /// The name of the factor with this credential.

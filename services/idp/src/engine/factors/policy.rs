@@ -3,6 +3,7 @@
 use authn::User;
 use store::StoreError;
 
+use super::{Possession, passkey};
 use crate::config::{MultiFactor, MultiFactorPolicy};
 use crate::engine::provider::Provider;
 
@@ -15,13 +16,37 @@ pub(crate) enum Demand {
     Code,
     /// To enrol a second factor.
     Enrolment,
+    /// To have the second factors reset by an administrator: those that the user has are for another host, and the user would not learn
+    /// that someone with the password enrols another one.
+    Reset,
+}
+
+/// What the second factors of a user are good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum FactorState {
+    /// There is none to ask for, and one may be enrolled.
+    #[default]
+    Absent,
+    /// One can be asked for.
+    Usable,
+    /// There are only passkeys for another host, beside which none may be enrolled with the password.
+    Locked,
+}
+
+impl FactorState {
+    fn of(provider: &Provider, user: &User, possession: &Possession) -> Self {
+        match possession {
+            Possession::Usable => Self::Usable,
+            Possession::UnusablePasskeys(_) if !may_replace_unusable(provider, user) => Self::Locked,
+            Possession::Nothing | Possession::UnusablePasskeys(_) => Self::Absent,
+        }
+    }
 }
 
 /// What is known of the user in addition to the account.
 #[derive(Debug, Clone, Copy, Default)]
 struct Facts {
-    /// The user has a second factor.
-    is_enrolled: bool,
+    factors: FactorState,
     /// The device is trusted for the user.
     is_trusted: bool,
     /// An administrator has a second factor.
@@ -37,10 +62,30 @@ pub(crate) async fn at_sign_in(provider: &Provider, user: &User, is_trusted: boo
     if settings.policy() == MultiFactorPolicy::Off {
         return Ok(Demand::Nothing);
     }
-    let is_enrolled = super::is_enrolled(provider, &user.id.opaque_id).await?;
+    let possession = super::possession(provider, &user.id.opaque_id).await?;
+    let factors = FactorState::of(provider, user, &possession);
     let is_administrator_enrolled =
-        !is_enrolled && user.is_admin() && provider.store.has_factor_of_administrator().await?;
-    Ok(demand(settings, user, Facts { is_enrolled, is_trusted, is_administrator_enrolled }))
+        factors != FactorState::Usable && user.is_admin() && provider.store.has_factor_of_administrator().await?;
+    Ok(demand(settings, user, Facts { factors, is_trusted, is_administrator_enrolled }))
+}
+
+/// What a signed-in user has to do where a client needs a second factor, whatever the policy and the device.
+///
+/// # Errors
+/// When the database is unavailable.
+pub(crate) async fn at_step_up(provider: &Provider, user: &User) -> Result<Demand, StoreError> {
+    let possession = super::possession(provider, &user.id.opaque_id).await?;
+    Ok(match FactorState::of(provider, user, &possession) {
+        FactorState::Usable => Demand::Code,
+        FactorState::Locked => Demand::Reset,
+        FactorState::Absent => Demand::Enrolment,
+    })
+}
+
+/// Whether a user who has only passkeys for another host may enrol a factor with the password alone: only one who gets mail about it, so
+/// that it does not happen unnoticed (`docs/security-requirements.md#f5`).
+pub(crate) fn may_replace_unusable(provider: &Provider, user: &User) -> bool {
+    provider.mail.is_on() && !user.mail.is_empty()
 }
 
 /// Whether a user who has a second factor may be without one. An administrator with a second factor may not: after one has enrolled,
@@ -49,7 +94,7 @@ pub(crate) fn may_remove(settings: &MultiFactor, user: &User) -> bool {
     !is_required(settings, user, Facts { is_administrator_enrolled: true, ..Facts::default() })
 }
 
-/// Whether a user may remove one second factor: another one is left, or the user [may be without](may_remove).
+/// Whether a user may remove one second factor: another one that can be used is left, or the user [may be without](may_remove).
 ///
 /// # Errors
 /// When the database is unavailable.
@@ -57,7 +102,8 @@ pub(crate) async fn may_remove_one(provider: &Provider, user: &User) -> Result<b
     if may_remove(&provider.config.mfa, user) {
         return Ok(true);
     }
-    Ok(provider.store.factors(&user.id.opaque_id).await?.len() > 1)
+    let factors = provider.store.factors(&user.id.opaque_id).await?;
+    Ok(factors.len() > passkey::of_another_host(provider, &factors).len() + 1)
 }
 
 fn is_required(settings: &MultiFactor, user: &User, facts: Facts) -> bool {
@@ -73,11 +119,13 @@ fn is_required(settings: &MultiFactor, user: &User, facts: Facts) -> bool {
 
 fn demand(settings: &MultiFactor, user: &User, facts: Facts) -> Demand {
     let is_required = is_required(settings, user, facts);
-    match (settings.policy(), facts) {
-        (MultiFactorPolicy::Off, _) | (_, Facts { is_enrolled: true, is_trusted: true, .. }) => Demand::Nothing,
-        (_, Facts { is_enrolled: true, .. }) => Demand::Code,
-        _ if is_required => Demand::Enrolment,
-        _ => Demand::Nothing,
+    match (settings.policy(), facts.factors) {
+        (MultiFactorPolicy::Off, _) => Demand::Nothing,
+        (_, FactorState::Usable) if facts.is_trusted => Demand::Nothing,
+        (_, FactorState::Usable) => Demand::Code,
+        (_, FactorState::Locked) if is_required => Demand::Reset,
+        (_, FactorState::Absent) if is_required => Demand::Enrolment,
+        (_, FactorState::Locked | FactorState::Absent) => Demand::Nothing,
     }
 }
 
@@ -89,9 +137,10 @@ mod tests {
 
     #[test]
     fn f9_policy_group_and_role_decide_on_the_second_factor() {
-        let (plain, enrolled) = (Facts::default(), Facts { is_enrolled: true, ..Facts::default() });
+        let (plain, enrolled) = (Facts::default(), Facts { factors: FactorState::Usable, ..Facts::default() });
         let trusted = Facts { is_trusted: true, ..enrolled };
         let trusted_alone = Facts { is_trusted: true, ..plain };
+        let locked = Facts { factors: FactorState::Locked, ..plain };
         let after_an_administrator = Facts { is_administrator_enrolled: true, ..plain };
         let user = User { groups: vec!["physics".to_owned()], ..User::default() };
         let admin = User { roles: vec![role::ADMIN.to_owned()], ..User::default() };
@@ -109,6 +158,9 @@ mod tests {
             ("optional", &[], &admin, after_an_administrator, Demand::Enrolment),
             ("optional", &[], &user, after_an_administrator, Demand::Nothing),
             ("required", &[], &user, plain, Demand::Enrolment),
+            ("required", &[], &user, locked, Demand::Reset),
+            ("optional", &[], &user, locked, Demand::Nothing),
+            ("optional", &["physics"], &user, locked, Demand::Reset),
             ("required", &[], &user, enrolled, Demand::Code),
             ("required", &[], &user, trusted, Demand::Nothing),
         ] {

@@ -8,7 +8,8 @@ use super::enrolment::{EnrolmentError, Proof};
 use super::policy::Demand;
 use super::totp::STEP;
 use super::*;
-use crate::testing::{Bench, EINSTEIN, totp_code};
+use crate::testing::authenticator::Authenticator;
+use crate::testing::{Bench, EINSTEIN, MailBox, totp_code};
 
 async fn verify_now(bench: &Bench, code: &str) -> Result<Method, CodeError> {
     verify(&bench.provider, EINSTEIN, code, &Caller::default()).await
@@ -147,6 +148,73 @@ async fn enrolment_is_its_users_and_replaces_no_factor() {
     bench.advance(Duration::from_mins(30));
     let late = confirm(&user, &code(), Proof::Password).await;
     assert!(matches!(late, Err(EnrolmentError::Expired)));
+}
+
+/// `docs/security-requirements.md#f5`
+#[tokio::test]
+async fn passkey_for_another_host_is_not_asked_for_and_not_passed_over_unnoticed() {
+    let required = |config: &mut crate::Config| config.mfa.policy = "required".to_owned();
+    let with_mail = MailBox::with(required).await;
+    for (bench, has_mail) in [(with_mail.0, true), (Bench::with(required).await, false)] {
+        let (provider, user, caller) = (&bench.provider, bench.user(), Caller::default());
+        Authenticator::new().register(&bench).await.expect("is added");
+        let demand = async || policy::at_sign_in(provider, &user, false).await.expect("is decided");
+        let begun = enrolment::begin(provider, &user).expect("begins");
+        let confirm = async || {
+            let code = totp_code(&begun.secret, bench.clock.now());
+            enrolment::confirm(provider, (&user, Proof::Password), &begun.handle, &code, &caller).await
+        };
+        assert_eq!(possession(provider, EINSTEIN).await.expect("reads"), Possession::Usable);
+        assert_eq!(demand().await, Demand::Code);
+
+        passkey::move_to_another_host(provider, EINSTEIN).await;
+        let unusable = possession(provider, EINSTEIN).await.expect("reads");
+        assert!(matches!(&unusable, Possession::UnusablePasskeys(ids) if ids.len() == 1), "{unusable:?}");
+        assert!(
+            is_enrolled(provider, EINSTEIN).await.expect("reads"),
+            "to change factors takes more than the password"
+        );
+        assert_eq!(demand().await, if has_mail { Demand::Enrolment } else { Demand::Reset });
+        assert_eq!(policy::at_step_up(provider, &user).await.expect("is decided"), demand().await);
+
+        // a recovery code proves more than the password
+        let codes = recovery_code::generate(&provider.random);
+        let digests = recovery_code::digests(EINSTEIN, &codes);
+        provider.store.replace_recovery_codes(EINSTEIN, &digests).await.expect("writes");
+        assert_eq!(demand().await, Demand::Code);
+        assert!(matches!(confirm().await, Err(EnrolmentError::AlreadyEnrolled)));
+        provider.store.replace_recovery_codes(EINSTEIN, &[]).await.expect("writes");
+
+        if has_mail {
+            confirm().await.expect("is enrolled, as the user gets mail about it");
+            assert_eq!(provider.store.factors(EINSTEIN).await.expect("reads").len(), 2, "the passkey stays");
+            assert_eq!(demand().await, Demand::Code);
+            let last = remove_app(provider, EINSTEIN, true, &caller).await.expect("answers");
+            assert_eq!(last, Removal::IsLast, "the passkey does not count as another factor");
+            assert!(!policy::may_remove_one(provider, &user).await.expect("reads"));
+        } else {
+            assert!(matches!(confirm().await, Err(EnrolmentError::AlreadyEnrolled)));
+        }
+    }
+}
+
+/// `docs/security-requirements.md#f5`
+#[tokio::test]
+async fn passkey_for_another_host_can_be_removed_and_one_that_is_used_is_for_this_host() {
+    let bench = Bench::new().await;
+    let (provider, caller) = (&bench.provider, Caller::default());
+    Authenticator::new().register(&bench).await.expect("is added");
+    passkey::move_to_another_host(provider, EINSTEIN).await;
+    let known = passkey::list(provider, EINSTEIN).await.expect("reads");
+    assert!(!known[0].is_usable(provider));
+    Authenticator::new().register(&bench).await.expect("another one is added");
+    let known = passkey::list(provider, EINSTEIN).await.expect("reads");
+    assert_eq!(known.iter().filter(|passkey| passkey.is_usable(provider)).count(), 1);
+    for passkey in &known {
+        let (id, is_usable) = (passkey.factor.id, passkey.is_usable(provider));
+        let removal = passkey::registration::remove(provider, (EINSTEIN, id), true, &caller).await.expect("answers");
+        assert_eq!(removal, if is_usable { Removal::IsLast } else { Removal::Done });
+    }
 }
 
 /// `docs/security-requirements.md#f9`

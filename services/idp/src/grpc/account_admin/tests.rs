@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use authn::{Authenticated, User, UserId, amr, role};
+use proto::doorward::idp::v1::ListEventsRequest;
 use proto::doorward::idp::v1::account_admin_api_client::AccountAdminApiClient;
 use proto::doorward::idp::v1::account_api_client::AccountApiClient;
-use proto::doorward::idp::v1::{AccountEvent, ListEventsRequest};
 use tonic::Code;
+use uuid::Uuid;
 
 use super::*;
+use crate::store::StoredEvent;
 use crate::testing::{Bench, Browser, EINSTEIN};
 
 /// The identifier of the administrator who calls.
@@ -59,6 +61,8 @@ async fn only_administrators_who_have_signed_in_may_call_the_api() {
         assert_eq!(code(api.end_every_users_sessions(by(&token, every)).await), Some(Code::PermissionDenied));
         let list = ListUserEventsRequest::default();
         assert_eq!(code(api.list_user_events(by(&token, list)).await), Some(Code::PermissionDenied));
+        let export = ExportUserEventsRequest::default();
+        assert_eq!(code(api.export_user_events(by(&token, export)).await), Some(Code::PermissionDenied));
     }
     assert!(bench.is_signed_in(session.id).await);
 }
@@ -185,6 +189,44 @@ async fn export_of_events_is_an_event_itself() {
     let events = list(false, "").await;
     let told: Vec<_> = events.iter().map(|event| (&*event.event, &*event.administrator_id, &*event.user_id)).collect();
     assert_eq!(told, [("audit_export", ADMINISTRATOR, "")], "once, and of no user's account");
+}
+
+/// Row [N46](../../../../../docs/security-requirements.md#n46).
+#[tokio::test]
+async fn export_goes_on_after_the_end_of_the_token_that_began_it() {
+    let bench = Bench::new().await;
+    let stored = |number: u128| StoredEvent {
+        id: Uuid::from_u128(number),
+        at: bench.clock.now(),
+        user: if number.is_multiple_of(2) { "u-curie" } else { EINSTEIN }.to_owned(),
+        event: "sign_in".to_owned(),
+        outcome: "success".to_owned(),
+        client: String::new(),
+        address: None,
+        user_agent: String::new(),
+        administrator: String::new(),
+        object: String::new(),
+    };
+    let events: Vec<_> = (0..450).map(stored).collect();
+    bench.provider.store.add_events(&events).await.expect("stores");
+    let token = bench.admin();
+    let filter = ListUserEventsRequest { user: Some(with_id(EINSTEIN)), page_size: 1, ..Default::default() };
+    let message = ExportUserEventsRequest { filter: Some(filter) };
+    let mut export = api(&bench).export_user_events(by(&token, message)).await.expect("begins").into_inner();
+    let mut found = export.message().await.expect("answers").expect("has events").events;
+    assert_eq!(found.len(), 100, "a page at a time");
+    bench.advance(Duration::from_hours(2));
+    let list = by(&token, ListUserEventsRequest::default());
+    assert!(code(api(&bench).list_user_events(list).await).is_some(), "the token has ended");
+    while let Some(message) = export.message().await.expect("answers") {
+        found.extend(message.events);
+    }
+    assert_eq!(found.len(), 225);
+    assert!(found.iter().all(|event| event.user_id == EINSTEIN));
+    bench.provider.audit_events.flush(&bench.provider.store, &*bench.provider.directory).await.expect("stores");
+    let recorded = ListUserEventsRequest { event: "audit_export".to_owned(), ..Default::default() };
+    let recorded = api(&bench).list_user_events(by(&bench.admin(), recorded)).await.expect("is listed").into_inner();
+    assert_eq!(recorded.events.len(), 1);
 }
 
 /// Rows [N45](../../../../../docs/security-requirements.md#n45) and [N47](../../../../../docs/security-requirements.md#n47).

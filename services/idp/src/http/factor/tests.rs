@@ -7,9 +7,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::engine::factors::passkey as passkeys;
 use crate::engine::factors::totp::STEP;
 use crate::store::EventFilter;
-use crate::testing::{Bench, Browser, EINSTEIN, PASSWORD as RELATIVITY, Reply, totp_code};
+use crate::testing::authenticator::{Authenticator, options_of};
+use crate::testing::{Bench, Browser, EINSTEIN, MailBox, PASSWORD as RELATIVITY, Reply, totp_code};
 use oidc::jose::UnverifiedJwt;
 
 const BACK: &str = "https://app.example/back";
@@ -358,4 +360,54 @@ async fn refreshed_and_introspected_tokens_have_the_methods_and_the_level() {
     let path = bench.endpoints().paths.introspection;
     let told = bench.post_with(&mut Browser::default(), path, &form, &[]).await.is(200);
     assert_eq!((&told["active"], &told["amr"], &told["acr"]), (&json!(true), &amr, &acr));
+}
+
+/// Opens the page for the second factor of a user who has only a passkey for another host.
+async fn second_factor_with_a_moved_passkey(bench: &Bench, browser: &mut Browser) -> Reply {
+    bench.add("app", &json!({ "pkce": "optional", "consent": "trusted" })).await;
+    Authenticator::new().register(bench).await.expect("is added");
+    passkeys::move_to_another_host(&bench.provider, EINSTEIN).await;
+    let reply = give_password(bench, browser, &[]).await;
+    show_page(bench, browser, &flow(&reply)).await
+}
+
+/// `docs/security-requirements.md#f5`
+#[tokio::test]
+async fn user_with_a_passkey_for_another_host_enrols_an_app_and_gets_mail_about_it() {
+    let (bench, mail_box) = MailBox::with(|config| config.mfa.policy = "required".to_owned()).await;
+    let mut browser = Browser::default();
+    let form = second_factor_with_a_moved_passkey(&bench, &mut browser).await;
+    assert!(options_of(&form).is_none(), "the passkey is not asked for: {}", form.text);
+    let handle = form.field("enrolment").expect("an enrolment").to_owned();
+    let (_, rest) = form.text.split_once("<code class=\"whole\">").expect("a secret");
+    let code = totp_code(rest.split_once('<').expect("an end").0, bench.clock.now());
+    let done = send(&bench, &mut browser, &form, page::ENROL, &[("enrolment", &handle), ("code", &code)]).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    let mails = mail_box.wait_for(1).await;
+    assert!(mails.iter().any(|mail| mail.contains("a second factor was set up")), "{mails:?}");
+    let list = bench.get(&mut browser, page::PASSKEYS, &[]).await;
+    assert!(list.status == 200 && list.text.contains("For another address"), "{}", list.text);
+}
+
+/// `docs/security-requirements.md#f5`
+#[tokio::test]
+async fn user_with_a_passkey_for_another_host_who_gets_no_mail_enrols_nothing() {
+    let bench = Bench::with(|config| config.mfa.policy = "required".to_owned()).await;
+    let page = second_factor_with_a_moved_passkey(&bench, &mut Browser::default()).await;
+    assert_eq!(page.status, 403, "{}", page.text);
+    assert!(page.field("enrolment").is_none() && page.text.contains("do not work here"), "{}", page.text);
+    assert_eq!(bench.provider.store.sessions_of(EINSTEIN, bench.clock.now()).await.expect("reads"), [], "no session");
+}
+
+/// `docs/security-requirements.md#f5`
+#[tokio::test]
+async fn where_no_factor_is_required_a_passkey_for_another_host_is_not_asked_for() {
+    let (bench, mut browser) = (Bench::new().await, Browser::default());
+    bench.add("app", &json!({ "pkce": "optional", "consent": "trusted" })).await;
+    Authenticator::new().register(&bench).await.expect("is added");
+    passkeys::move_to_another_host(&bench.provider, EINSTEIN).await;
+    let reply = give_password(&bench, &mut browser, &[]).await;
+    assert!(answered(&reply, "code").is_some(), "is signed in: {:?}", reply.location());
+    let added = bench.get(&mut browser, page::PASSKEYS, &[]).await;
+    assert_eq!(added.status, 303, "the password alone adds no passkey");
 }

@@ -213,6 +213,9 @@ pub(super) struct Words {
     pub(super) expired: &'static str,
     pub(super) forgery_title: &'static str,
     pub(super) forgery: &'static str,
+    /// The passkeys of the user are for another host.
+    pub(super) factors_unusable_title: &'static str,
+    pub(super) factors_unusable: &'static str,
     pub(super) denied_title: &'static str,
     pub(super) denied: &'static str,
     pub(super) not_found_title: &'static str,

@@ -18,6 +18,8 @@ pub enum Notice {
     Forgery,
     /// The person is not allowed to use the application (403).
     Denied,
+    /// The second factors of the user are passkeys for another host, and an administrator has to reset them (403).
+    FactorsUnusable,
     /// There is no such page (404).
     NotFound,
     /// Something that is needed cannot be reached (503).
@@ -28,14 +30,21 @@ pub enum Notice {
 
 impl Notice {
     /// All there are.
-    pub const ALL: [Self; Self::Fault as usize + 1] =
-        [Self::Expired, Self::Forgery, Self::Denied, Self::NotFound, Self::Unavailable, Self::Fault];
+    pub const ALL: [Self; Self::Fault as usize + 1] = [
+        Self::Expired,
+        Self::Forgery,
+        Self::Denied,
+        Self::FactorsUnusable,
+        Self::NotFound,
+        Self::Unavailable,
+        Self::Fault,
+    ];
 
     /// The status it is answered with.
     pub const fn status(self) -> StatusCode {
         match self {
             Self::Expired => StatusCode::BAD_REQUEST,
-            Self::Forgery | Self::Denied => StatusCode::FORBIDDEN,
+            Self::Forgery | Self::Denied | Self::FactorsUnusable => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Fault => StatusCode::INTERNAL_SERVER_ERROR,
@@ -69,6 +78,7 @@ pub fn notice(context: &PageContext<'_>, notice: Notice) -> Response {
         Notice::Expired => (words.expired_title, words.expired),
         Notice::Forgery => (words.forgery_title, words.forgery),
         Notice::Denied => (words.denied_title, words.denied),
+        Notice::FactorsUnusable => (words.factors_unusable_title, words.factors_unusable),
         Notice::NotFound => (words.not_found_title, words.not_found),
         Notice::Unavailable => (words.unavailable_title, words.unavailable),
         Notice::Fault => (words.fault_title, words.fault),

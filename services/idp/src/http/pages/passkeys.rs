@@ -34,6 +34,8 @@ pub struct PasskeyRow<'a> {
     pub added: LocalizedTime,
     /// When it was last used, if it was.
     pub used: Option<LocalizedTime>,
+    /// Whether it was made for another host, so that it cannot be used here.
+    pub is_for_another_address: bool,
 }
 
 /// The list of passkeys. Its forms are posted to [`PASSKEYS`] with `csrf`, `action` (`add`, `rename` or `remove`), and `id`,

@@ -240,7 +240,13 @@ fn factor_pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
 fn passkey_pages(context: &PageContext<'_>, text: &str) -> Vec<Response> {
     let options = CeremonyOptions { options: text.to_owned(), ceremony: text.to_owned() };
     let day = || LocalizedTime::day(UNIX_EPOCH, context.language);
-    let rows = [Some(day()), None].map(|used| PasskeyRow { id: text.to_owned(), label: text, added: day(), used });
+    let rows = [Some(day()), None].map(|used| PasskeyRow {
+        id: text.to_owned(),
+        label: text,
+        added: day(),
+        is_for_another_address: used.is_none(),
+        used,
+    });
     let list = Passkeys { csrf: text, rows: &rows, options: Some(&options), script: PASSKEY_SCRIPT, error: None };
     let errors = [
         PasskeyListError::Refused,

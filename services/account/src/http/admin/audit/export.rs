@@ -1,5 +1,5 @@
-//! The audit log as a file: CSV (RFC 4180) for spreadsheets, JSON Lines for programs. It is sent as it is read, a page at a time, and idp
-//! records that it was read for a copy (`docs/security-requirements.md#n46`).
+//! The audit log as a file: CSV (RFC 4180) for spreadsheets, JSON Lines for programs. It is sent as it is read, in one call of idp, which
+//! authorises the administrator when it begins and records that the log was read for a copy (`docs/security-requirements.md#n46`).
 
 use ::time::OffsetDateTime;
 use ::time::format_description::well_known::Rfc3339;
@@ -9,10 +9,10 @@ use axum::extract::RawQuery;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::Response;
-use futures_util::stream;
-use proto::doorward::idp::v1::{AccountEvent, ListUserEventsRequest, ListUserEventsResponse};
+use futures_util::{StreamExt, stream};
+use proto::doorward::idp::v1::{AccountEvent, ExportUserEventsRequest, ExportUserEventsResponse};
 use serde::Serialize;
-use tonic::Status;
+use tonic::Streaming;
 use web::form::Parameters;
 
 use super::super::super::tokens::time;
@@ -134,38 +134,15 @@ fn csv_lines(records: impl IntoIterator<Item = [String; 10]>) -> Result<Vec<u8>,
     writer.into_inner().map_err(|error| BoxError::from(error.into_error()))
 }
 
-/// What is still to be sent.
-struct Export {
-    administrator: AccountAdministrator,
-    request: ListUserEventsRequest,
-    format: Format,
-}
-
-impl Export {
-    async fn page(&self) -> Result<ListUserEventsResponse, Status> {
-        let AccountAdministrator { administrator, api } = &self.administrator;
-        let call = administrator.signed_in.on_behalf().call(self.request.clone());
-        Ok(api.clone().list_user_events(call).await?.into_inner())
-    }
-
-    /// Reads the pages behind this one, each after the one before was taken.
-    fn stream(self, first: ListUserEventsResponse) -> Body {
-        let header: Result<Vec<u8>, BoxError> = self.format.header();
-        let pages = stream::try_unfold((header, Some((self, first))), |(header, rest)| async move {
-            let Some((mut export, page)) = rest else { return Ok(None) };
-            let mut chunk = header?;
-            chunk.extend(export.format.lines(&page.events)?);
-            let rest = if page.next_page_token.is_empty() {
-                None
-            } else {
-                export.request.page_token = page.next_page_token;
-                let next = export.page().await?;
-                Some((export, next))
-            };
-            Ok::<_, BoxError>(Some((chunk, (Ok(Vec::new()), rest))))
-        });
-        Body::from_stream(pages)
-    }
+/// The file: the header and the first events, and then what the export has, each message after the one before was taken.
+fn file(format: Format, first: Option<ExportUserEventsResponse>, export: Streaming<ExportUserEventsResponse>) -> Body {
+    let begin = || {
+        let mut chunk = format.header()?;
+        chunk.extend(format.lines(&first.unwrap_or_default().events)?);
+        Ok::<_, BoxError>(chunk)
+    };
+    let rest = export.map(move |message| format.lines(&message?.events));
+    Body::from_stream(stream::iter([begin()]).chain(rest))
 }
 
 /// `GET /admin/audit/export?format=`: the events that the filter finds, all of them.
@@ -181,12 +158,12 @@ pub(super) async fn send(accounts: AccountAdministrator, RawQuery(query): RawQue
     let user_id = identifier(&administrator.signed_in.state, &entered.user).await;
     let user_id = user_id.map_err(|error| administrator.failure(&status::grpc(error.kind(), error.to_string())))?;
     let request = entered.request(user_id).map_err(|_| administrator.not_found())?;
-    let request = ListUserEventsRequest { is_export: true, ..request };
-    let export = Export { administrator: accounts, request, format };
+    let call = administrator.signed_in.on_behalf().call(ExportUserEventsRequest { filter: Some(request) });
+    let export = accounts.api.clone().export_user_events(call).await;
+    let mut export = export.map_err(|status| administrator.failure(&status))?.into_inner();
     // a failure so far is a page, and one later ends the connection before the file is complete
-    let first = export.page().await;
-    let first = first.map_err(|status| export.administrator.administrator.failure(&status))?;
-    let mut response = Response::new(export.stream(first));
+    let first = export.message().await.map_err(|status| administrator.failure(&status))?;
+    let mut response = Response::new(file(format, first, export));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static(format.disposition()));

@@ -18,6 +18,7 @@ use super::super::clients::problem;
 use super::super::field::Field;
 use super::super::service_account_text::ServiceAccountText;
 use super::super::text::AdminText;
+use super::super::user_names::{UserNames, distinct};
 use super::form::AccountFields;
 use super::{ServiceAccountAdministrator, name_of, state_text};
 
@@ -31,6 +32,8 @@ const MAX_SECRETS: usize = 2;
 struct Row {
     id: String,
     created: Option<LocalizedTime>,
+    /// Who has made it.
+    created_by: String,
     expires: Option<LocalizedTime>,
     last_used: Option<LocalizedTime>,
     path: String,
@@ -57,6 +60,8 @@ struct AccountPage<'a> {
     state: &'static str,
     scopes: String,
     created: Option<LocalizedTime>,
+    /// Who has added it.
+    created_by: String,
     last_used: Option<LocalizedTime>,
     /// The address of the last use and the program, as far as they are known.
     last_used_by: String,
@@ -74,12 +79,16 @@ fn form(id: &str) -> String {
 }
 
 impl ServiceAccountAdministrator {
-    fn account_page(&self, account: &ServiceAccount, entered: &Entered, done: Option<&'static str>) -> Response {
+    async fn account_page(&self, account: &ServiceAccount, entered: &Entered, done: Option<&'static str>) -> Response {
+        let makers = account.secrets.iter().map(|secret| secret.created_by.as_str());
+        let makers = distinct(makers.chain([account.created_by.as_str()]));
+        let names = UserNames::find(&self.administrator.signed_in, makers).await;
         let (administrator, context, texts) = (&self.administrator, self.administrator.context(), self.texts());
         let minute = |at: Option<i64>| at.and_then(time).map(|time| LocalizedTime::minute(time, context.language));
         let row = |secret: &ServiceAccountSecret| Row {
             id: secret.id.clone(),
             created: minute(Some(secret.created)),
+            created_by: names.of(&secret.created_by),
             expires: minute(secret.expires),
             last_used: minute(secret.last_used),
             path: self.path_of(&account.id, &format!("/secret/{}", secret.id)),
@@ -99,6 +108,7 @@ impl ServiceAccountAdministrator {
             state: state_text(texts, account, self.now()),
             scopes: account.scopes.join(", "),
             created: minute(Some(account.created)),
+            created_by: names.of(&account.created_by),
             last_used: minute(account.last_used),
             last_used_by: used_by.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "),
             rows: account.secrets.iter().map(row).collect(),
@@ -127,7 +137,7 @@ pub(super) async fn show(
         SECRET_REMOVED => Some(user.texts().secret_removed),
         _ => None,
     };
-    Ok(user.account_page(&account, &Entered::default(), done))
+    Ok(user.account_page(&account, &Entered::default(), done).await)
 }
 
 /// `POST /admin/service-accounts/of/{id}`: changes the settings.
@@ -143,14 +153,14 @@ pub(super) async fn save(
     let fields = AccountFields::of_form(&sent);
     let Ok(message) = fields.changes(&account) else {
         let entered = Entered { fields: Some(fields), is_date_invalid: true, ..Entered::default() };
-        return Ok(user.account_page(&account, &entered, None));
+        return Ok(user.account_page(&account, &entered, None).await);
     };
     match user.api.update_service_account(user.administrator.signed_in.on_behalf().call(message)).await {
         Ok(_) => Ok(see_other(&user.path_of(&id, &format!("?done={SAVED}")))),
         Err(status) => match problem(&status) {
             problem @ Some(_) => {
                 let entered = Entered { fields: Some(fields), problem, ..Entered::default() };
-                Ok(user.account_page(&account, &entered, None))
+                Ok(user.account_page(&account, &entered, None).await)
             }
             None => Err(user.administrator.failure(&status)),
         },

@@ -6,7 +6,8 @@ use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use axum::response::Response;
 use proto::doorward::passwords::v1::HasPasswordRequest;
-use proto::doorward::users::v1::{GetProfileRequest, Person, PersonStatus, UpdateUserRequest};
+use proto::doorward::users::v1::{ExpectedUser, GetProfileRequest, Person, PersonStatus, UpdateUserRequest};
+use status::Kind;
 use url::form_urlencoded::Serializer;
 use web::cookie::with_cookies;
 use web::date::LocalizedTime;
@@ -280,11 +281,12 @@ pub(super) async fn save(
     // what the form leaves as it was is not written, and shown as it is stored
     let changed = |difference: Difference, entered: String| (difference != Difference::Unchanged).then_some(entered);
     let (name, mail) = (changed(name_difference, name), changed(mail_difference, mail));
-    let entered = Entered {
+    let entered_over = |person: &Person| Entered {
         display_name: name.clone().unwrap_or_else(|| person.display_name.clone()),
         mail: mail.clone().unwrap_or_else(|| person.mail.clone()),
         ..Entered::default()
     };
+    let entered = entered_over(&person);
     let fields = [("display_name", name_difference), ("mail", mail_difference)];
     let conflicts = fields.into_iter().filter(|(_, difference)| *difference == Difference::Conflict);
     let conflicts: Vec<_> = conflicts.map(|(name, _)| name).collect();
@@ -299,11 +301,34 @@ pub(super) async fn save(
     if name.is_none() && mail.is_none() {
         return Ok(see_other(&user.path_of(&id, &format!("?done={SAVED}"))));
     }
-    let message =
-        UpdateUserRequest { user: Some(by_id(&id)), display_name: name, mail, ..UpdateUserRequest::default() };
+    let expected = ExpectedUser {
+        display_name: name.as_ref().map(|_| person.display_name.clone()),
+        mail: mail.as_ref().map(|_| person.mail.clone()),
+        ..ExpectedUser::default()
+    };
+    let message = UpdateUserRequest {
+        user: Some(by_id(&id)),
+        display_name: name.clone(),
+        mail: mail.clone(),
+        expected: Some(expected),
+        ..UpdateUserRequest::default()
+    };
     let Err(status) = user.users.update_user(user.administrator.signed_in.on_behalf().call(message)).await else {
         return Ok(see_other(&user.path_of(&id, &format!("?done={SAVED}"))));
     };
+    if Kind::from_grpc(status.code()) == Kind::Aborted {
+        // changed after it was read above
+        let stored = user.user(&id).await?;
+        let fields = [
+            ("display_name", name.is_some() && stored.display_name != person.display_name),
+            ("mail", mail.is_some() && stored.mail != person.mail),
+        ];
+        let conflicts: Vec<_> =
+            fields.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name).collect();
+        if !conflicts.is_empty() {
+            return Ok(user.edit_page(&stored, &Entered { conflicts, ..entered_over(&stored) }, None).await);
+        }
+    }
     let error = field_error(user.administrator.texts(), &status);
     if error.is_none() {
         return Err(user.administrator.failure(&status));

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use proto::doorward::users::v1::profiles_api_client::ProfilesApiClient;
 use proto::doorward::users::v1::{GetProfileRequest, Person, SetProfileRequest};
+use status::Kind;
 use web::cookie::with_cookies;
 use web::response::see_other;
 
@@ -101,9 +102,14 @@ pub(super) async fn save(user: UserAdministrator, Path(id): Path<String>, body: 
         return Ok(user.profile_page(&person, &stored, &changes, &conflicts));
     }
     if !changes.is_empty() {
-        let message = SetProfileRequest { user: Some(by_id(&id)), ..changes.into_request() };
+        let message = SetProfileRequest { user: Some(by_id(&id)), ..stored.request(&changes) };
         let mut profiles = user.profiles().ok_or_else(|| user.administrator.not_found())?;
         let set = profiles.set_profile(user.administrator.signed_in.on_behalf().call(message)).await;
+        if set.as_ref().is_err_and(|status| Kind::from_grpc(status.code()) == Kind::Aborted) {
+            let (person, now_stored) = user.stored_profile(&id).await?;
+            let conflicts = now_stored.changed_since(&stored, &changes);
+            return Ok(user.profile_page(&person, &now_stored, &changes, &conflicts));
+        }
         set.map_err(|status| user.administrator.failure(&status))?;
     }
     Ok(see_other(&user.path_of(&id, &format!("?done={SAVED}"))))

@@ -8,7 +8,8 @@ use axum::body::Bytes;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use proto::doorward::users::v1::{Person, RoleList, UpdateUserRequest};
+use proto::doorward::users::v1::{ExpectedUser, Person, RoleList, UpdateUserRequest};
+use status::Kind;
 use web::cookie::with_cookies;
 use web::response::see_other;
 
@@ -92,6 +93,15 @@ impl UserAdministrator {
         };
         with_cookies(context.respond(status, &page), cookie)
     }
+
+    /// The page where someone else has changed the roles since the form showed them.
+    fn roles_conflict(&self, person: &Person, selected: &[String]) -> Response {
+        let words = self.administrator.context().words();
+        let stored: Vec<_> = person.roles.iter().map(|role| role_name(words, role)).collect();
+        let stored = if stored.is_empty() { words.none.to_owned() } else { stored.join(", ") };
+        let refusal = (StatusCode::CONFLICT, self.administrator.texts().changed_meanwhile.with(&stored));
+        self.roles_page(person, selected, Some(refusal))
+    }
 }
 
 /// `GET /admin/users/{id}/roles`.
@@ -122,17 +132,19 @@ pub(super) async fn save(user: UserAdministrator, Path(id): Path<String>, body: 
     match Difference::of(&fields, "roles", (&entered, &stored), str::to_owned) {
         Difference::Unchanged => return Ok(see_other(&user.path_of(&id, &format!("?done={CHANGED}")))),
         Difference::Changed => {}
-        Difference::Conflict => {
-            let words = user.administrator.context().words();
-            let stored: Vec<_> = person.roles.iter().map(|role| role_name(words, role)).collect();
-            let stored = if stored.is_empty() { words.none.to_owned() } else { stored.join(", ") };
-            let refusal = (StatusCode::CONFLICT, texts.changed_meanwhile.with(&stored));
-            return Ok(user.roles_page(&person, &roles, Some(refusal)));
-        }
+        Difference::Conflict => return Ok(user.roles_conflict(&person, &roles)),
     }
     let signed_in = &user.administrator.signed_in;
-    let change = UpdateUserRequest { roles: Some(RoleList { roles }), ..UpdateUserRequest::default() };
+    let expected = ExpectedUser { roles: Some(RoleList { roles: person.roles }), ..ExpectedUser::default() };
+    let change = UpdateUserRequest {
+        roles: Some(RoleList { roles: roles.clone() }),
+        expected: Some(expected),
+        ..UpdateUserRequest::default()
+    };
     let changed = signed_in.state.administration.update_user(&signed_in.on_behalf(), &id, change).await;
+    if changed.as_ref().is_err_and(|status| Kind::from_grpc(status.code()) == Kind::Aborted) {
+        return Ok(user.roles_conflict(&user.user(&id).await?, &roles));
+    }
     changed.map_err(|status| user.administrator.failure(&status))?;
     Ok(see_other(&user.path_of(&id, &format!("?done={CHANGED}"))))
 }

@@ -113,6 +113,15 @@ async fn user_is_created_found_changed_disabled_and_deleted() {
     assert_eq!((&changed["display_name"], &changed["roles"]), (&json!("Lise"), &json!(["spaceadmin", "user"])));
     let enabled = admin.call(Method::PATCH, &path, &json!({ "status": "active" })).await.json();
     assert_eq!((&enabled["status"], &enabled["display_name"]), (&json!("active"), &json!("Lise")));
+    let expecting = |expected| json!({ "display_name": "Meitner", "expected": expected });
+    for expected in [json!({ "display_name": "lise" }), json!({ "roles": ["user"] }), json!({ "status": "disabled" })] {
+        let refused = admin.call(Method::PATCH, &path, &expecting(expected)).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.page);
+        assert!(refused.page.contains("another change came in between"), "{}", refused.page);
+    }
+    let seen = json!({ "display_name": "Lise", "mail": "", "status": "active", "roles": ["user", "spaceadmin"] });
+    let changed = admin.call(Method::PATCH, &path, &expecting(seen)).await;
+    assert_eq!((changed.status, &changed.json()["display_name"]), (StatusCode::OK, &json!("Meitner")));
     for change in [json!({ "status": "gone" }), json!({ "username": "other" }), json!({ "mail": "nothing" })] {
         assert_eq!(admin.call(Method::PATCH, &path, &change).await.status, StatusCode::BAD_REQUEST, "{change}");
     }

@@ -1,7 +1,15 @@
 //! The pages for users.
 
-use axum::http::StatusCode;
+use std::sync::Arc;
 
+use ::users::Change;
+use axum::http::StatusCode;
+use proto::doorward::idp::v1::AccountEvent;
+use secrecy::SecretString;
+use token::{KeyRing, Verifier};
+
+use super::super::fake_account_admin::FakeAccountAdmin;
+use super::super::support::{SECRET, context};
 use super::AdminBench;
 
 const USERS: &str = "/account/admin/users";
@@ -174,6 +182,68 @@ async fn form_overwrites_nothing_that_someone_else_has_changed_meanwhile() {
         conflict.page
     );
     assert!(admin.get(&profile).await.page.contains("value=\"Manya\""));
+}
+
+/// Row [N8](../../../../../../docs/security-requirements.md#n8).
+#[tokio::test]
+async fn change_that_arrives_between_the_comparison_and_the_writing_is_not_overwritten() {
+    let bench = AdminBench::new().await;
+    let mut admin = bench.browser("admin");
+    let (path, roles, profile) =
+        (bench.path_of("marie", ""), bench.path_of("marie", "/roles"), bench.path_of("marie", "/profile"));
+    let meanwhile = |change| *bench.calls.meanwhile.lock().expect("no test has panicked") = Some(change);
+
+    let csrf = admin.get(&path).await.field("csrf", 2);
+    let form = [("csrf", &*csrf), ("display_name", "Marie"), ("mail", "two@example.org")];
+    meanwhile(Change { mail: Some("one@example.org".to_owned()), ..Change::default() });
+    let conflict = admin.post(&path, &form).await;
+    assert_eq!(conflict.status, StatusCode::CONFLICT, "{}", conflict.page);
+    assert!(conflict.page.contains("Now stored: one@example.org."), "{}", conflict.page);
+    assert!(conflict.page.contains("value=\"two@example.org\""), "what was entered stays: {}", conflict.page);
+    assert_eq!(conflict.field("shown_mail", 1), "one@example.org");
+    // another field may be changed at the same time
+    let csrf = conflict.field("csrf", 2);
+    meanwhile(Change { mail: Some("three@example.org".to_owned()), ..Change::default() });
+    let name = [("csrf", &*csrf), ("display_name", "Marie")];
+    assert!(admin.post(&path, &name).await.location().ends_with("?done=saved"));
+    let page = admin.get(&path).await.page;
+    assert!(page.contains("value=\"three@example.org\"") && page.contains("value=\"Marie\""), "{page}");
+
+    let csrf = admin.get(&roles).await.field("csrf", 1);
+    meanwhile(Change { roles: Some(vec!["guest".to_owned()]), ..Change::default() });
+    let conflict = admin.post(&roles, &[("csrf", &csrf), ("role", "admin")]).await;
+    let is_shown = conflict.page.contains("Now stored: Guest.");
+    assert!(conflict.status == StatusCode::CONFLICT && is_shown, "{}", conflict.page);
+
+    let csrf = admin.get(&profile).await.field("csrf", 1);
+    meanwhile(Change { display_name: Some("Manya".to_owned()), ..Change::default() });
+    let conflict = admin.post(&profile, &[("csrf", &csrf), ("display_name", "Maria"), ("nickname", "M")]).await;
+    let is_shown = conflict.page.contains("Now stored: Manya.");
+    assert!(conflict.status == StatusCode::CONFLICT && is_shown, "{}", conflict.page);
+    assert!(!admin.get(&profile).await.page.contains("value=\"M\""), "all or nothing");
+}
+
+#[tokio::test]
+async fn names_of_users_are_looked_up_with_one_call() {
+    let keys = KeyRing::new(&SecretString::from(SECRET), None).expect("is long enough");
+    let idp = FakeAccountAdmin::new(Verifier::new(Arc::new(keys)), context().clock);
+    let server = idp.server();
+    let bench = AdminBench::with(async move |administration, _| administration.with_idp(server)).await;
+    let event = |user_id: String| AccountEvent {
+        user_id,
+        event: "sign_in".to_owned(),
+        outcome: "success".to_owned(),
+        administrator_id: bench.user("admin").id.opaque_id,
+        ..AccountEvent::default()
+    };
+    let unknown = "4c510ada-c86b-4815-8820-42cdf82c3d51";
+    idp.lists().events = vec![event(bench.user("marie").id.opaque_id), event(unknown.to_owned())];
+    bench.calls.paths.lock().expect("no test has panicked").clear();
+    let page = bench.browser("admin").get("/account/admin/audit").await.page;
+    assert!(page.contains("<bdi>marie</bdi>") && page.contains("<bdi>admin</bdi>"), "{page}");
+    assert!(page.contains(unknown), "a user who is gone: {page}");
+    let paths = bench.calls.paths.lock().expect("no test has panicked").clone();
+    assert_eq!(paths, ["/doorward.users.v1.UsersAdminAPI/ListUserNames"]);
 }
 
 /// Row [N7](../../../../../../docs/security-requirements.md#n7).

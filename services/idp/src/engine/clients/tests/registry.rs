@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::store::ClientChange;
 use crate::testing::Bench;
 
 /// A provider with this file of clients.
@@ -38,7 +39,7 @@ async fn a_client_is_added_found_changed_and_removed() {
 
     let public = json!({ "redirect_uris": ["https://wiki.example/cb"], "token_endpoint_auth_method": "none" });
     let metadata = Metadata::parse(public.to_string().as_bytes()).expect("metadata");
-    let changed = bench.provider.clients.replace("wiki", metadata, None).await.expect("is changed");
+    let changed = bench.provider.clients.change("wiki", None, |_| Ok(metadata.clone())).await.expect("is changed");
     assert!(changed.secret.is_none());
     assert!(find(&bench, "wiki").await.expect("is found").secrets.is_empty());
 
@@ -58,8 +59,7 @@ async fn update_changes_only_the_named_members() {
     let secret = made.await.expect("is added").secret.expect("has a secret");
     let update = async |changes: Value| {
         let Value::Object(changes) = changes else { panic!("is an object") };
-        let metadata = bench.provider.clients.updated("wiki", changes).await?;
-        bench.provider.clients.replace("wiki", metadata, None).await
+        bench.provider.clients.update("wiki", &changes, |_| Ok(())).await
     };
     let changed = update(json!({ "id_token_claims": ["groups"], "scope": null })).await.expect("is changed");
     assert!(changed.secret.is_none(), "keeps the one it has");
@@ -84,9 +84,53 @@ async fn update_changes_only_the_named_members() {
     assert!(find(&bench, "wiki").await.expect("is found").secrets.is_empty());
     let secret = update(json!({ "token_endpoint_auth_method": null })).await.expect("is changed").secret;
     assert!(secret.is_some(), "needs one again");
-    let of = |id: &'static str| bench.provider.clients.updated(id, Map::new());
+    let none = Map::new();
+    let of = |id: &'static str| bench.provider.clients.update(id, &none, |_| Ok(()));
     assert!(matches!(of("web").await, Err(ChangeError::Fixed("built in"))));
     assert!(matches!(of("unknown").await, Err(ChangeError::Unknown)));
+}
+
+/// Row [N48](../../../../../../docs/security-requirements.md#n48).
+#[tokio::test]
+async fn changes_of_a_client_at_the_same_time_undo_none_of_each_other() {
+    let bench = bench(None).await;
+    add(&bench, wiki()).await.expect("is added");
+    let clients = &bench.provider.clients;
+    let update = async |member: &str, value: &str| {
+        let changes = Map::from_iter([(member.to_owned(), json!(value))]);
+        clients.update("wiki", &changes, |_| Ok(())).await.expect("is changed");
+    };
+    let (first, second, (), ()) = tokio::join!(
+        clients.rotate("wiki", Duration::from_mins(5)),
+        clients.rotate("wiki", Duration::from_mins(5)),
+        update("client_name", "Wiki"),
+        update("client_uri", "https://wiki.example"),
+    );
+    let described = clients.describe("wiki").await.expect("answers").expect("is there");
+    let digests: Vec<_> = described.client.secrets.iter().map(|secret| secret.digest).collect();
+    for secret in [first, second] {
+        let secret = secret.expect("is rotated");
+        assert!(digests.contains(&secret::digest(secret.expose_secret())), "a secret that was shown is valid");
+    }
+    assert_eq!(digests.len(), 3, "the first one too");
+    let members = described.metadata.to_members();
+    assert_eq!((&members["client_name"], &members["client_uri"]), (&json!("Wiki"), &json!("https://wiki.example")));
+}
+
+#[tokio::test]
+async fn change_of_a_client_that_was_changed_since_it_was_read_is_not_written() {
+    let bench = bench(None).await;
+    add(&bench, wiki()).await.expect("is added");
+    let store = &bench.provider.store;
+    let read = store.client("wiki").await.expect("answers").expect("is there");
+    bench.provider.clients.rotate("wiki", Duration::ZERO).await.expect("is rotated");
+    let changed = StoredClient { metadata: "{}".to_owned(), ..read.clone() };
+    assert_eq!(store.change_client(&read, &changed).await.expect("answers"), ClientChange::Concurrent);
+    let now = store.client("wiki").await.expect("answers").expect("is there");
+    assert_eq!(now.metadata, read.metadata);
+    assert_ne!(now.secrets, read.secrets, "the rotation stays");
+    bench.provider.clients.remove("wiki").await.expect("is removed");
+    assert_eq!(store.change_client(&now, &changed).await.expect("answers"), ClientChange::Gone);
 }
 
 #[tokio::test]
@@ -265,7 +309,7 @@ async fn fetched_key_set_is_forgotten_as_the_registration_changes() {
     assert!(has("1").await, "it is kept");
     metadata["client_name"] = "Wiki".into();
     let metadata = Metadata::parse(metadata.to_string().as_bytes()).expect("metadata");
-    bench.provider.clients.replace("wiki", metadata, None).await.expect("is changed");
+    bench.provider.clients.change("wiki", None, |_| Ok(metadata.clone())).await.expect("is changed");
     assert!(!has("1").await && has("2").await);
     assert!(calls.load(Ordering::Acquire) <= 3);
 }

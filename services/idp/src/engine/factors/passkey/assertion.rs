@@ -52,7 +52,7 @@ fn begin(
     form: &str,
 ) -> Result<CeremonyOptions, PasskeyError> {
     // The other kind of state would hold copies of the credentials, and verify counters as they were when the page was shown.
-    let (challenge, state) = relying_party.0.start_discoverable_authentication()?;
+    let (challenge, state) = relying_party.webauthn.start_discoverable_authentication()?;
     let mut options = serde_json::to_value(challenge.public_key).map_err(|_| unwritable())?;
     let allowed = known.iter().map(|passkey| json!({ "type": "public-key", "id": passkey.factor.name })).collect();
     options["allowCredentials"] = Value::Array(allowed);
@@ -90,7 +90,7 @@ async fn find(
     relying_party: &RelyingParty,
     response: &PublicKeyCredential,
 ) -> Result<Option<UserPasskey>, PasskeyError> {
-    let (handle, id) = relying_party.0.identify_discoverable_authentication(response)?;
+    let (handle, id) = relying_party.webauthn.identify_discoverable_authentication(response)?;
     for factor in provider.store.passkeys_of_credential(&name_of(id)).await? {
         let passkey = UserPasskey::open(provider, factor)?;
         if passkey.handle == handle {
@@ -152,7 +152,7 @@ async fn verify(
 
 async fn check(
     provider: &Provider,
-    RelyingParty(webauthn): &RelyingParty,
+    RelyingParty { webauthn, id: relying_party }: &RelyingParty,
     (mut passkey, response, state): Assertion<'_>,
 ) -> Result<Method, PasskeyError> {
     let (factor, now) = (&passkey.factor, provider.clock.now());
@@ -168,6 +168,7 @@ async fn check(
     }
     let result = webauthn.finish_discoverable_authentication_v2(response, state, &passkey.key)?;
     passkey.key.update_credential(&result);
+    passkey.relying_party = Some(relying_party.clone());
     let sealed = passkey.seal(provider)?;
     let (id, former) = (passkey.factor.id, &passkey.factor.sealed);
     // not if another answer was accepted meanwhile, whose counter this one may not exceed

@@ -1,5 +1,7 @@
 //! Adding, naming and removing passkeys.
 
+use std::borrow::Cow;
+
 use authn::audit::Event;
 use authn::{Caller, User};
 use serde_json::{Value, json};
@@ -8,10 +10,10 @@ use uuid::Uuid;
 use webauthn_rs::prelude::{PasskeyRegistration, RegisterPublicKeyCredential};
 
 use super::{
-    Answer, CeremonyOptions, PasskeyError, RelyingParty, UserPasskey, list, name_of, open_ceremony, read, seal,
+    Answer, CeremonyOptions, PasskeyError, RelyingParty, Sealed, UserPasskey, list, name_of, open_ceremony, read, seal,
     seal_ceremony, unwritable,
 };
-use crate::engine::factors::record;
+use crate::engine::factors::{record, unusable_if};
 use crate::engine::provider::Provider;
 use crate::store::{FactorKind, FactorToRemove, Removal, StoredFactor};
 
@@ -37,7 +39,7 @@ pub(crate) fn begin(
     let handle = known.first().map_or_else(|| provider.random.uuid(), |passkey| passkey.handle);
     let display_name = if user.display_name.is_empty() { &user.username } else { &user.display_name };
     let known = known.iter().map(|passkey| passkey.key.cred_id().clone()).collect();
-    let begun = relying_party.0.start_passkey_registration(handle, &user.username, display_name, Some(known));
+    let begun = relying_party.webauthn.start_passkey_registration(handle, &user.username, display_name, Some(known));
     let (challenge, state) = begun?;
     let mut options = serde_json::to_value(challenge.public_key).map_err(|_| unwritable())?;
     // the authenticator stores the user, so that the passkey signs in without a login name
@@ -62,16 +64,24 @@ pub(crate) async fn finish(
     let id = &user.id.opaque_id;
     let (handle, state): (Uuid, PasskeyRegistration) = open_ceremony(provider, &purpose(id), answer).await?;
     let created: RegisterPublicKeyCredential = read(answer.credential)?;
-    let key = relying_party.0.finish_passkey_registration(&created, &state)?;
+    let key = relying_party.webauthn.finish_passkey_registration(&created, &state)?;
     if list(provider, id).await?.len() >= MAX_PASSKEYS {
         return Err(PasskeyError::LimitReached);
     }
+    let label = label_of(label);
+    let sealed = Sealed {
+        user: Cow::Borrowed(id),
+        label: Cow::Borrowed(&label),
+        handle,
+        key: Cow::Borrowed(&key),
+        relying_party: Some(Cow::Borrowed(&relying_party.id)),
+    };
     let factor = StoredFactor {
         id: provider.random.uuid(),
         person: id.clone(),
         kind: FactorKind::Passkey,
         name: name_of(key.cred_id()),
-        sealed: seal(provider, id, &label_of(label), (handle, &key))?,
+        sealed: seal(provider, &sealed)?,
         is_administrator: user.is_admin(),
         last_step: None,
         failures: 0,
@@ -116,7 +126,8 @@ pub(crate) async fn remove(
     keep_last: bool,
     caller: &Caller,
 ) -> Result<Removal, StoreError> {
-    let removal = provider.store.remove_factor(user, FactorToRemove::Passkey(id), keep_last).await?;
+    let unusable = unusable_if(provider, user, keep_last).await?;
+    let removal = provider.store.remove_factor(user, FactorToRemove::Passkey(id), unusable.as_deref()).await?;
     if removal == Removal::Done {
         record(provider, user, caller, &Event { kind: &"passkey", ..Event::new("second_factor_remove", "done") });
     }
