@@ -14,10 +14,8 @@ use graph::{Crate, Kind};
 use rules::violations;
 
 /// Traits with a single implementation, and why each is needed (rule 8).
-const SINGLE: [(&str, &str); 2] = [
-    ("Configuration", "an alias for bounds, implemented for every type that meets them"),
-    ("EndedSessions", "the edge and idp meet through it, as services do not import services"),
-];
+const SINGLE: [(&str, &str); 1] =
+    [("Configuration", "an alias for bounds, implemented for every type that meets them")];
 
 #[test]
 fn the_workspace_follows_the_rules() {
