@@ -36,8 +36,6 @@ pub(crate) enum Letter<'a> {
         /// The page with the user's sessions, if there is one.
         link: Option<&'a str>,
     },
-    /// An authenticator app was enrolled with the password alone, as the passkeys of the user are for another host.
-    FactorEnrolled,
 }
 
 /// The installation.
@@ -127,12 +125,6 @@ fn content<'a>(
             link.map(|href| Button { href, text: text.sign_in_button }),
             Vec::new(),
         ),
-        Letter::FactorEnrolled => (
-            text.factor_subject.with(site.name),
-            vec![text.factor.with(&user.username), text.factor_reason.to_owned(), text.factor_warning.to_owned()],
-            None,
-            Vec::new(),
-        ),
     };
     Content { language, subject, greeting: text.greeting.with(name), paragraphs, button, closing, site }
 }
@@ -165,17 +157,13 @@ mod tests {
                 Letter::PasswordChanged,
                 Letter::NewSignIn { time: time.clone(), user_agent: "Browser", address: "192.0.2.1", link: Some(LINK) },
                 Letter::NewSignIn { time, user_agent: "Browser", address: "192.0.2.1", link: None },
-                Letter::FactorEnrolled,
             ] {
                 let mail = compose(&SENDER, &user("Albert Einstein"), language, &letter);
                 assert!(mail.subject.contains("Example Cloud"), "{}", mail.subject);
                 for form in [&mail.text, &mail.html] {
                     assert!(form.contains("Albert Einstein") && form.contains("https://cloud.example"), "{form}");
                     assert!(!form.contains("{}"), "{form}");
-                    let has_link = !matches!(
-                        letter,
-                        Letter::PasswordChanged | Letter::FactorEnrolled | Letter::NewSignIn { link: None, .. }
-                    );
+                    let has_link = !matches!(letter, Letter::PasswordChanged | Letter::NewSignIn { link: None, .. });
                     assert_eq!(form.contains(LINK), has_link, "{form}");
                 }
             }
