@@ -6,7 +6,6 @@ pub mod command;
 mod config;
 pub mod endpoints;
 pub mod engine;
-mod factor_notice;
 pub mod grpc;
 pub mod http;
 pub mod lifetimes;

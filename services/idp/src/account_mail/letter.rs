@@ -48,8 +48,6 @@ pub(crate) enum Letter<'a> {
         /// The page with the user's sessions, if there is one.
         link: Option<&'a str>,
     },
-    /// An authenticator app was enrolled with the password alone, as the passkeys of the user are for another host.
-    FactorEnrolled,
 }
 
 /// The installation.
@@ -157,12 +155,6 @@ fn content<'a>(
             link.map(|href| Button { href, text: text.sign_in_button }),
             Vec::new(),
         ),
-        Letter::FactorEnrolled => (
-            text.factor_subject.with(site.name),
-            vec![text.factor.with(&user.username), text.factor_reason.to_owned(), text.factor_warning.to_owned()],
-            None,
-            Vec::new(),
-        ),
     };
     Content { language, subject, greeting: text.greeting.with(name), paragraphs, button, closing, site }
 }
@@ -197,16 +189,12 @@ mod tests {
                 Letter::MailChanged { address: "albert@cloud.example" },
                 Letter::NewSignIn { time: time.clone(), user_agent: "Browser", address: "192.0.2.1", link: Some(LINK) },
                 Letter::NewSignIn { time, user_agent: "Browser", address: "192.0.2.1", link: None },
-                Letter::FactorEnrolled,
             ] {
                 let mail = compose(&SENDER, &user("Albert Einstein"), language, &letter);
                 assert!(mail.subject.contains("Example Cloud"), "{}", mail.subject);
                 let has_no_link = matches!(
                     letter,
-                    Letter::PasswordChanged
-                        | Letter::MailChanged { .. }
-                        | Letter::FactorEnrolled
-                        | Letter::NewSignIn { link: None, .. }
+                    Letter::PasswordChanged | Letter::MailChanged { .. } | Letter::NewSignIn { link: None, .. }
                 );
                 let is_for_any_address = matches!(letter, Letter::MailChange { .. });
                 for form in [&mail.text, &mail.html] {

@@ -39,11 +39,6 @@ pub(super) struct LetterText {
     pub(super) sign_in_address: Phrase,
     pub(super) sign_in_warning: &'static str,
     pub(super) sign_in_button: &'static str,
-    // an authenticator app that was enrolled with the password alone
-    pub(super) factor_subject: Phrase,
-    pub(super) factor: Phrase,
-    pub(super) factor_reason: &'static str,
-    pub(super) factor_warning: &'static str,
 }
 
 /// What mails say in this language.
@@ -84,10 +79,6 @@ const ENGLISH: LetterText = LetterText {
     sign_in_address: Phrase("Network address: {}"),
     sign_in_warning: "If it was not you, sign out everywhere and change your password.",
     sign_in_button: "Show where you are signed in",
-    factor_subject: Phrase("{}: a second factor was set up"),
-    factor: Phrase("An authenticator app was set up for the account {} with the password alone."),
-    factor_reason: "Your passkeys were not asked for, as they were made when this site had another address.",
-    factor_warning: "If it was not you, contact your administrator at once.",
 };
 
 const GERMAN: LetterText = LetterText {
@@ -123,10 +114,6 @@ const GERMAN: LetterText = LetterText {
     sign_in_address: Phrase("Netzwerkadresse: {}"),
     sign_in_warning: "Wenn Sie das nicht waren, melden Sie sich überall ab und ändern Sie Ihr Passwort.",
     sign_in_button: "Zeigen, wo Sie angemeldet sind",
-    factor_subject: Phrase("{}: Ein zweiter Faktor wurde eingerichtet"),
-    factor: Phrase("Für das Konto {} wurde allein mit dem Passwort eine Authentifizierungs-App eingerichtet."),
-    factor_reason: "Nach Ihren Passkeys wurde nicht gefragt, denn sie wurden erstellt, als diese Seite eine andere Adresse hatte.",
-    factor_warning: "Wenn Sie das nicht waren, wenden Sie sich sofort an Ihre Administration.",
 };
 
 const FRENCH: LetterText = LetterText {
@@ -162,8 +149,4 @@ const FRENCH: LetterText = LetterText {
     sign_in_address: Phrase("Adresse réseau : {}"),
     sign_in_warning: "Si ce n’était pas vous, déconnectez-vous partout et changez votre mot de passe.",
     sign_in_button: "Voir vos sessions",
-    factor_subject: Phrase("{} : un second facteur a été configuré"),
-    factor: Phrase("Une application d’authentification a été configurée pour le compte {} avec le mot de passe seul."),
-    factor_reason: "Vos clés d’accès n’ont pas été demandées : elles ont été créées quand ce site avait une autre adresse.",
-    factor_warning: "Si ce n’était pas vous, contactez immédiatement votre service d’administration.",
 };

@@ -105,12 +105,13 @@ pub(crate) enum CodeError {
 }
 
 /// What a user has of second factors.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Possession {
     /// None.
+    #[default]
     Nothing,
-    /// Only passkeys for another host, with these identifiers: the host of the issuers has changed since they were made.
-    UnusablePasskeys(Vec<Uuid>),
+    /// Only passkeys for another host: the host of the issuers has changed since they were made.
+    Unusable,
     /// One that can be asked for: an authenticator app, a passkey for this host, or a recovery code.
     Usable,
 }
@@ -121,13 +122,13 @@ pub(crate) enum Possession {
 /// When the database is unavailable.
 pub(crate) async fn possession(provider: &Provider, user: &str) -> Result<Possession, StoreError> {
     let factors = provider.store.factors(user).await?;
-    let unusable = passkey::of_another_host(provider, &factors);
+    let unusable = passkey::of_another_host(provider, &factors).len();
     if factors.is_empty() {
         Ok(Possession::Nothing)
-    } else if unusable.len() < factors.len() || provider.store.recovery_codes_left(user).await? > 0 {
+    } else if unusable < factors.len() || provider.store.recovery_codes_left(user).await? > 0 {
         Ok(Possession::Usable)
     } else {
-        Ok(Possession::UnusablePasskeys(unusable))
+        Ok(Possession::Unusable)
     }
 }
 

@@ -118,7 +118,7 @@ mod tests {
             created: UNIX_EPOCH,
             used: None,
         };
-        assert!(store.add_factor(&factor, &[], Some(&[])).await.expect("adds"));
+        assert!(store.add_factor(&factor, &[], true).await.expect("adds"));
         let known = subject(&before);
         for (current, previous) in [(OLD, ""), (NEW, OLD), (NEW, ""), (THIRD, NEW), (THIRD, "")] {
             let sealer = sealer(current, previous);

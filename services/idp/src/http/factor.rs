@@ -21,7 +21,6 @@ use axum::routing::post;
 use store::StoreError;
 use web::cookie::{one, with_cookies};
 use web::form::Parameters;
-use web::i18n::Language;
 use web::response::see_other;
 
 use super::authorization_response::undecided;
@@ -35,10 +34,9 @@ use crate::engine::authorize::flow::{Flow, VerifiedPassword};
 use crate::engine::authorize::prompt::{PromptError, Reauthentication};
 use crate::engine::factors::enrolment::{self, EnrolmentError, Proof};
 use crate::engine::factors::policy::{self, Demand};
-use crate::engine::factors::{self, FRESH, Method, Possession, trusted_device};
+use crate::engine::factors::{FRESH, Method, trusted_device};
 use crate::engine::levels::Level;
 use crate::engine::sessions::PASSWORD;
-use crate::factor_notice;
 use crate::model::{Session, seconds};
 
 use candidate::{Candidate, candidate};
@@ -279,10 +277,6 @@ async fn enrol(issuer: Issuer, extensions: Extensions, body: Bytes) -> Response 
         Err(response) => return response,
     };
     let (handle, code) = (form.text("enrolment"), form.text("code"));
-    let passes_over = match factors::possession(&issuer.provider, &candidate.user.id.opaque_id).await {
-        Ok(possession) => matches!(possession, Possession::UnusablePasskeys(_)),
-        Err(error) => return issuer.fault(&error),
-    };
     let codes =
         match enrolment::confirm(&issuer.provider, (&candidate.user, Proof::Password), handle, code, &caller).await {
             Ok(codes) => codes,
@@ -297,11 +291,6 @@ async fn enrol(issuer: Issuer, extensions: Extensions, body: Bytes) -> Response 
             Err(EnrolmentError::Store(error)) => return issuer.fault(&error),
             Err(error @ EnrolmentError::Picture(_)) => return issuer.failure(error.kind()),
         };
-    if passes_over {
-        let language = Language::choose(&[], &issuer.headers);
-        let notice = factor_notice::send(issuer.provider.clone(), Arc::clone(&candidate.user), language);
-        issuer.provider.mail.notify(notice);
-    }
     match complete(&issuer, flow, candidate.of_factor(Method::Totp, false), &caller).await {
         Ok(Completion { flow, cookies, .. }) => {
             let (languages, _) = presentation(&issuer, &flow).await;

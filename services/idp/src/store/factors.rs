@@ -86,12 +86,12 @@ impl Store {
     }
 
     /// Adds a second factor and replaces the user's recovery codes by those with these digests, in one transaction. Returns
-    /// whether it was added: not if the user has one of this kind already or, with `only_beside`, one of any kind that it does not name.
+    /// whether it was added: not if the user has one of this kind already or, if it has to be the first, one of any kind.
     pub async fn add_factor(
         &self,
         added: &StoredFactor,
         codes: &[[u8; 32]],
-        only_beside: Option<&[Uuid]>,
+        only_first: bool,
     ) -> Result<bool, StoreError> {
         let row = row(added);
         let key = [factor::Column::Person, factor::Column::Kind, factor::Column::Name];
@@ -99,11 +99,8 @@ impl Store {
         let known = factor::Entity::find().filter(factor::Column::Person.eq(&added.person));
         let write = || async {
             let transaction = self.database.begin_serializable().await?;
-            if let Some(beside) = only_beside {
-                let others = known.clone().filter(factor::Column::Id.is_not_in(beside.iter().copied()));
-                if others.count(&transaction).await? > 0 {
-                    return Ok(false);
-                }
+            if only_first && known.clone().count(&transaction).await? > 0 {
+                return Ok(false);
             }
             let insert = factor::Entity::insert(row.clone()).on_conflict(conflict.clone());
             if insert.exec_without_returning(&transaction).await? == 0 {

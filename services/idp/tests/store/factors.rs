@@ -28,10 +28,10 @@ pub(crate) async fn suite(store: &Store) {
     let administrators = async || store.has_factor_of_administrator().await.expect("reads");
     assert!(!administrators().await);
     let (hers, his) = (factor(61, "meitner"), factor(62, "hahn"));
-    assert!(store.add_factor(&his, &[[3; 32]], None).await.expect("adds"));
+    assert!(store.add_factor(&his, &[[3; 32]], false).await.expect("adds"));
     assert!(!administrators().await);
-    assert!(store.add_factor(&hers, &[[1; 32], [2; 32]], None).await.expect("adds"));
-    assert!(!store.add_factor(&factor(63, "meitner"), &[], None).await.expect("asks"), "she has one");
+    assert!(store.add_factor(&hers, &[[1; 32], [2; 32]], false).await.expect("adds"));
+    assert!(!store.add_factor(&factor(63, "meitner"), &[], false).await.expect("asks"), "she has one");
     assert!(administrators().await);
     assert_eq!(store.factors("meitner").await.expect("reads"), std::slice::from_ref(&hers));
     assert_eq!(store.recovery_codes_left("meitner").await.expect("reads"), 2, "those of the first");
@@ -82,9 +82,7 @@ pub(crate) async fn passkeys(store: &Store) {
     }
     assert!(!store.add_passkey(&passkey(74, "noether", "a"), 9).await.expect("asks"), "the same credential");
     assert!(!store.add_passkey(&passkey(75, "noether", "c"), 2).await.expect("asks"), "she has as many as are allowed");
-    assert!(!store.add_factor(&factor(76, "noether"), &[], Some(&[])).await.expect("asks"), "it is not the first");
-    let beside = [first.id];
-    assert!(!store.add_factor(&factor(76, "noether"), &[], Some(&beside)).await.expect("asks"), "there is another");
+    assert!(!store.add_factor(&factor(76, "noether"), &[], true).await.expect("asks"), "it is not the first");
     assert_eq!(store.factors("noether").await.expect("reads"), [first.clone(), second.clone()]);
     let known = store.passkeys_of_credential("a").await.expect("reads");
     let mut persons: Vec<_> = known.iter().map(|passkey| passkey.person.as_str()).collect();
@@ -115,7 +113,7 @@ pub(crate) async fn passkeys(store: &Store) {
     assert!(store.remove_factors("hilbert").await.expect("removes"));
 }
 
-/// Factors that cannot be used do not count as those that are left, and others are added beside them.
+/// Factors that cannot be used do not count as those that are left.
 pub(crate) async fn unusable(store: &Store) {
     let (usable, dead, app) = (passkey(91, "planck", "a"), passkey(92, "planck", "b"), factor(93, "planck"));
     for added in [&usable, &dead] {
@@ -126,7 +124,7 @@ pub(crate) async fn unusable(store: &Store) {
     assert_eq!(remove(FactorToRemove::Passkey(dead.id)).await, Removal::Done);
     assert!(store.remove_factors("planck").await.expect("removes"));
     assert!(store.add_passkey(&dead, 9).await.expect("adds"));
-    assert!(store.add_factor(&app, &[[9; 32]], Some(&[dead.id])).await.expect("adds"));
+    assert!(store.add_factor(&app, &[[9; 32]], false).await.expect("adds"));
     assert_eq!(remove(FactorToRemove::App).await, Removal::IsLast);
     assert!(store.remove_factors("planck").await.expect("removes"));
 }
@@ -150,7 +148,7 @@ async fn changes(store: &Store, hers: &StoredFactor) {
     assert!(store.is_trusted_device([9; 32], "hahn", at(1500)).await.expect("reads"), "his are his");
     store.forget_trusted_devices("hahn").await.expect("writes");
     assert!(!store.is_trusted_device([9; 32], "hahn", at(1500)).await.expect("reads"));
-    assert!(store.add_factor(hers, &[[4; 32]], None).await.expect("adds"));
+    assert!(store.add_factor(hers, &[[4; 32]], false).await.expect("adds"));
     store.trust_device([8; 32], "meitner", at(2000)).await.expect("writes");
 }
 

@@ -9,7 +9,7 @@ use status::Kind;
 use store::StoreError;
 
 use super::totp::{self, SECRET_LEN};
-use super::{Possession, policy, possession, record, recovery_code, seal};
+use super::{record, recovery_code, seal};
 use crate::engine::provider::Provider;
 use crate::model::{Seconds, seconds};
 use crate::seal::Purpose;
@@ -112,15 +112,14 @@ fn open(provider: &Provider, user: &User, handle: &str) -> Result<Pending, Enrol
 /// What a user has given who enrols a second factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Proof {
-    /// The password alone, by which no user gets a factor beside another one that can be asked for (row F5).
+    /// The password alone, by which no user gets a factor beside another one, even if that is for another host (row F5).
     Password,
     /// A sign-in of a short time ago, with the second factor if there is one.
     RecentSignIn,
 }
 
 /// Enrols a second factor if the code is that of its secret, and returns the recovery codes, which are shown only now. A user
-/// who has one of its kind already does not get another; nor does one who has given the password alone and has any, unless these are
-/// passkeys for another host and the user gets mail about it ([`policy::may_replace_unusable`]).
+/// who has one of its kind already does not get another; nor does one who has any, and has given the password alone.
 ///
 /// # Errors
 /// [`EnrolmentError`].
@@ -134,18 +133,10 @@ pub(crate) async fn confirm(
     let factor = confirmed(provider, user, handle, code)?;
     let codes = recovery_code::generate(&provider.random);
     let digests = recovery_code::digests(&factor.person, &codes);
-    let passed_over = match (proof, possession(provider, &factor.person).await?) {
-        (Proof::Password, Possession::UnusablePasskeys(ids)) if policy::may_replace_unusable(provider, user) => ids,
-        _ => Vec::new(),
-    };
-    let only_beside = (proof == Proof::Password).then_some(passed_over.as_slice());
-    if !provider.store.add_factor(&factor, &digests, only_beside).await? {
+    if !provider.store.add_factor(&factor, &digests, proof == Proof::Password).await? {
         return Err(EnrolmentError::AlreadyEnrolled);
     }
-    let event = Event { kind: &"totp", ..Event::new("second_factor_enrol", "done") };
-    let is_first = passed_over.is_empty();
-    let event = if is_first { event } else { Event { reason: &"passkeys_for_another_host", ..event } };
-    record(provider, &factor.person, caller, &event);
+    record(provider, &factor.person, caller, &Event { kind: &"totp", ..Event::new("second_factor_enrol", "done") });
     Ok(codes)
 }
 

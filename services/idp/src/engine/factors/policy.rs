@@ -16,37 +16,15 @@ pub(crate) enum Demand {
     Code,
     /// To enrol a second factor.
     Enrolment,
-    /// To have the second factors reset by an administrator: those that the user has are for another host, and the user would not learn
-    /// that someone with the password enrols another one.
+    /// To have the second factors reset by an administrator: those that the user has are for another host, and the password alone neither
+    /// signs in nor enrols another one (`docs/security-requirements.md#f5`).
     Reset,
-}
-
-/// What the second factors of a user are good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum FactorState {
-    /// There is none to ask for, and one may be enrolled.
-    #[default]
-    Absent,
-    /// One can be asked for.
-    Usable,
-    /// There are only passkeys for another host, beside which none may be enrolled with the password.
-    Locked,
-}
-
-impl FactorState {
-    fn of(provider: &Provider, user: &User, possession: &Possession) -> Self {
-        match possession {
-            Possession::Usable => Self::Usable,
-            Possession::UnusablePasskeys(_) if !may_replace_unusable(provider, user) => Self::Locked,
-            Possession::Nothing | Possession::UnusablePasskeys(_) => Self::Absent,
-        }
-    }
 }
 
 /// What is known of the user in addition to the account.
 #[derive(Debug, Clone, Copy, Default)]
 struct Facts {
-    factors: FactorState,
+    factors: Possession,
     /// The device is trusted for the user.
     is_trusted: bool,
     /// An administrator has a second factor.
@@ -62,10 +40,9 @@ pub(crate) async fn at_sign_in(provider: &Provider, user: &User, is_trusted: boo
     if settings.policy() == MultiFactorPolicy::Off {
         return Ok(Demand::Nothing);
     }
-    let possession = super::possession(provider, &user.id.opaque_id).await?;
-    let factors = FactorState::of(provider, user, &possession);
+    let factors = super::possession(provider, &user.id.opaque_id).await?;
     let is_administrator_enrolled =
-        factors != FactorState::Usable && user.is_admin() && provider.store.has_factor_of_administrator().await?;
+        factors == Possession::Nothing && user.is_admin() && provider.store.has_factor_of_administrator().await?;
     Ok(demand(settings, user, Facts { factors, is_trusted, is_administrator_enrolled }))
 }
 
@@ -74,18 +51,11 @@ pub(crate) async fn at_sign_in(provider: &Provider, user: &User, is_trusted: boo
 /// # Errors
 /// When the database is unavailable.
 pub(crate) async fn at_step_up(provider: &Provider, user: &User) -> Result<Demand, StoreError> {
-    let possession = super::possession(provider, &user.id.opaque_id).await?;
-    Ok(match FactorState::of(provider, user, &possession) {
-        FactorState::Usable => Demand::Code,
-        FactorState::Locked => Demand::Reset,
-        FactorState::Absent => Demand::Enrolment,
+    Ok(match super::possession(provider, &user.id.opaque_id).await? {
+        Possession::Usable => Demand::Code,
+        Possession::Unusable => Demand::Reset,
+        Possession::Nothing => Demand::Enrolment,
     })
-}
-
-/// Whether a user who has only passkeys for another host may enrol a factor with the password alone: only one who gets mail about it, so
-/// that it does not happen unnoticed (`docs/security-requirements.md#f5`).
-pub(crate) fn may_replace_unusable(provider: &Provider, user: &User) -> bool {
-    provider.mail.is_on() && !user.mail.is_empty()
 }
 
 /// Whether a user who has a second factor may be without one. An administrator with a second factor may not: after one has enrolled,
@@ -121,11 +91,11 @@ fn demand(settings: &MultiFactor, user: &User, facts: Facts) -> Demand {
     let is_required = is_required(settings, user, facts);
     match (settings.policy(), facts.factors) {
         (MultiFactorPolicy::Off, _) => Demand::Nothing,
-        (_, FactorState::Usable) if facts.is_trusted => Demand::Nothing,
-        (_, FactorState::Usable) => Demand::Code,
-        (_, FactorState::Locked) if is_required => Demand::Reset,
-        (_, FactorState::Absent) if is_required => Demand::Enrolment,
-        (_, FactorState::Locked | FactorState::Absent) => Demand::Nothing,
+        (_, Possession::Usable) if facts.is_trusted => Demand::Nothing,
+        (_, Possession::Usable) => Demand::Code,
+        (_, Possession::Unusable) => Demand::Reset,
+        (_, Possession::Nothing) if is_required => Demand::Enrolment,
+        (_, Possession::Nothing) => Demand::Nothing,
     }
 }
 
@@ -137,10 +107,11 @@ mod tests {
 
     #[test]
     fn f9_policy_group_and_role_decide_on_the_second_factor() {
-        let (plain, enrolled) = (Facts::default(), Facts { factors: FactorState::Usable, ..Facts::default() });
+        let (plain, enrolled) = (Facts::default(), Facts { factors: Possession::Usable, ..Facts::default() });
         let trusted = Facts { is_trusted: true, ..enrolled };
         let trusted_alone = Facts { is_trusted: true, ..plain };
-        let locked = Facts { factors: FactorState::Locked, ..plain };
+        let unusable = Facts { factors: Possession::Unusable, ..plain };
+        let unusable_trusted = Facts { is_trusted: true, ..unusable };
         let after_an_administrator = Facts { is_administrator_enrolled: true, ..plain };
         let user = User { groups: vec!["physics".to_owned()], ..User::default() };
         let admin = User { roles: vec![role::ADMIN.to_owned()], ..User::default() };
@@ -158,9 +129,11 @@ mod tests {
             ("optional", &[], &admin, after_an_administrator, Demand::Enrolment),
             ("optional", &[], &user, after_an_administrator, Demand::Nothing),
             ("required", &[], &user, plain, Demand::Enrolment),
-            ("required", &[], &user, locked, Demand::Reset),
-            ("optional", &[], &user, locked, Demand::Nothing),
-            ("optional", &["physics"], &user, locked, Demand::Reset),
+            ("required", &[], &user, unusable, Demand::Reset),
+            ("optional", &[], &user, unusable, Demand::Reset),
+            ("optional", &[], &user, unusable_trusted, Demand::Reset),
+            ("optional", &[], &admin, unusable, Demand::Reset),
+            ("off", &[], &user, unusable, Demand::Nothing),
             ("required", &[], &user, enrolled, Demand::Code),
             ("required", &[], &user, trusted, Demand::Nothing),
         ] {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::engine::factors::passkey as passkeys;
 use crate::engine::factors::totp::STEP;
+use crate::engine::factors::{passkey as passkeys, recovery_code};
 use crate::store::EventFilter;
 use crate::testing::authenticator::{Authenticator, options_of};
 use crate::testing::{Bench, Browser, EINSTEIN, MailBox, PASSWORD as RELATIVITY, Reply, totp_code};
@@ -362,52 +362,63 @@ async fn refreshed_and_introspected_tokens_have_the_methods_and_the_level() {
     assert_eq!((&told["active"], &told["amr"], &told["acr"]), (&json!(true), &amr, &acr));
 }
 
-/// Opens the page for the second factor of a user who has only a passkey for another host.
-async fn second_factor_with_a_moved_passkey(bench: &Bench, browser: &mut Browser) -> Reply {
-    bench.add("app", &json!({ "pkce": "optional", "consent": "trusted" })).await;
-    Authenticator::new().register(bench).await.expect("is added");
-    passkeys::move_to_another_host(&bench.provider, EINSTEIN).await;
-    let reply = give_password(bench, browser, &[]).await;
-    show_page(bench, browser, &flow(&reply)).await
-}
-
-/// `docs/security-requirements.md#f5`
-#[tokio::test]
-async fn user_with_a_passkey_for_another_host_enrols_an_app_and_gets_mail_about_it() {
-    let (bench, mail_box) = MailBox::with(|config| config.mfa.policy = "required".to_owned()).await;
-    let mut browser = Browser::default();
-    let form = second_factor_with_a_moved_passkey(&bench, &mut browser).await;
-    assert!(options_of(&form).is_none(), "the passkey is not asked for: {}", form.text);
-    let handle = form.field("enrolment").expect("an enrolment").to_owned();
-    let (_, rest) = form.text.split_once("<code class=\"whole\">").expect("a secret");
-    let code = totp_code(rest.split_once('<').expect("an end").0, bench.clock.now());
-    let done = send(&bench, &mut browser, &form, page::ENROL, &[("enrolment", &handle), ("code", &code)]).await;
-    assert_eq!(done.status, 200, "{}", done.text);
-    let mails = mail_box.wait_for(1).await;
-    assert!(mails.iter().any(|mail| mail.contains("a second factor was set up")), "{mails:?}");
-    let list = bench.get(&mut browser, page::PASSKEYS, &[]).await;
-    assert!(list.status == 200 && list.text.contains("For another address"), "{}", list.text);
-}
-
-/// `docs/security-requirements.md#f5`
-#[tokio::test]
-async fn user_with_a_passkey_for_another_host_who_gets_no_mail_enrols_nothing() {
-    let bench = Bench::with(|config| config.mfa.policy = "required".to_owned()).await;
-    let page = second_factor_with_a_moved_passkey(&bench, &mut Browser::default()).await;
-    assert_eq!(page.status, 403, "{}", page.text);
-    assert!(page.field("enrolment").is_none() && page.text.contains("do not work here"), "{}", page.text);
-    assert_eq!(bench.provider.store.sessions_of(EINSTEIN, bench.clock.now()).await.expect("reads"), [], "no session");
-}
-
-/// `docs/security-requirements.md#f5`
-#[tokio::test]
-async fn where_no_factor_is_required_a_passkey_for_another_host_is_not_asked_for() {
-    let (bench, mut browser) = (Bench::new().await, Browser::default());
+/// A provider with the client `app`, whose user has only a passkey, and that for another host.
+async fn bench_with_a_moved_passkey(policy: &str, has_mail: bool) -> (Bench, Option<MailBox>) {
+    let change = |config: &mut crate::Config| config.mfa.policy = policy.to_owned();
+    let (bench, mail_box) = if has_mail {
+        let (bench, mail_box) = MailBox::with(change).await;
+        (bench, Some(mail_box))
+    } else {
+        (Bench::with(change).await, None)
+    };
     bench.add("app", &json!({ "pkce": "optional", "consent": "trusted" })).await;
     Authenticator::new().register(&bench).await.expect("is added");
     passkeys::move_to_another_host(&bench.provider, EINSTEIN).await;
+    (bench, mail_box)
+}
+
+/// `docs/security-requirements.md#f5`
+#[tokio::test]
+async fn password_of_a_user_with_a_passkey_for_another_host_signs_in_nowhere_and_enrols_nothing() {
+    for (policy, has_mail) in [("optional", false), ("optional", true), ("required", false), ("required", true)] {
+        let (bench, _mail_box) = bench_with_a_moved_passkey(policy, has_mail).await;
+        let mut browser = Browser::default();
+        let reply = give_password(&bench, &mut browser, &[]).await;
+        let page = show_page(&bench, &mut browser, &flow(&reply)).await;
+        assert_eq!(page.status, 403, "{policy}, mail: {has_mail}: {}", page.text);
+        assert!(page.field("enrolment").is_none() && page.text.contains("do not work here"), "{}", page.text);
+        let sessions = bench.provider.store.sessions_of(EINSTEIN, bench.clock.now()).await;
+        assert_eq!(sessions.expect("reads"), [], "no session");
+        let list = bench.get(&mut browser, page::PASSKEYS, &[]).await;
+        assert_eq!(list.status, 303, "the password alone adds no passkey");
+    }
+}
+
+/// `docs/security-requirements.md#f5`
+#[tokio::test]
+async fn session_by_password_of_a_user_with_a_passkey_for_another_host_is_not_stepped_up() {
+    let (bench, _) = bench_with_a_moved_passkey("optional", false).await;
+    let mut browser = Browser::default();
+    bench.sign_in(&mut browser, EINSTEIN).await;
+    let reply = authorize(&bench, &mut browser, &[("acr_values", "mfa")]).await;
+    let page = show_page(&bench, &mut browser, &flow(&reply)).await;
+    assert_eq!(page.status, 403, "{}", page.text);
+    assert!(page.field("enrolment").is_none() && page.text.contains("do not work here"), "{}", page.text);
+}
+
+/// `docs/security-requirements.md#f5`
+#[tokio::test]
+async fn user_with_a_passkey_for_another_host_signs_in_with_a_recovery_code() {
+    let (bench, _) = bench_with_a_moved_passkey("optional", false).await;
+    let mut browser = Browser::default();
+    let codes = recovery_code::generate(&bench.provider.random);
+    let digests = recovery_code::digests(EINSTEIN, &codes);
+    bench.provider.store.replace_recovery_codes(EINSTEIN, &digests).await.expect("writes");
     let reply = give_password(&bench, &mut browser, &[]).await;
-    assert!(answered(&reply, "code").is_some(), "is signed in: {:?}", reply.location());
-    let added = bench.get(&mut browser, page::PASSKEYS, &[]).await;
-    assert_eq!(added.status, 303, "the password alone adds no passkey");
+    let form = show_page(&bench, &mut browser, &flow(&reply)).await;
+    assert!(options_of(&form).is_none(), "the passkey is not asked for: {}", form.text);
+    let done = send(&bench, &mut browser, &form, page::FACTOR, &[("code", &codes[0])]).await;
+    assert!(answered(&done, "code").is_some(), "{:?}", done.location());
+    let list = bench.get(&mut browser, page::PASSKEYS, &[]).await;
+    assert!(list.status == 200 && list.text.contains("For another address"), "{}", list.text);
 }

@@ -96,7 +96,7 @@ pub(super) const WORDS: Words = Words {
     forgery_title: "Es wurde nichts getan",
     forgery: "Das Formular kam nicht von hier, oder Ihr Browser behält keine Cookies. Erlauben Sie Cookies für diese Seite, gehen Sie zurück, laden Sie die Seite neu und versuchen Sie es noch einmal.",
     factors_unusable_title: "Ihre Passkeys funktionieren hier nicht",
-    factors_unusable: "Sie wurden erstellt, als diese Seite eine andere Adresse hatte, und für die Anmeldung ist ein zweiter Faktor nötig. Bitten Sie Ihre Administration, Ihre zweiten Faktoren zurückzusetzen; dann können Sie neue einrichten.",
+    factors_unusable: "Sie wurden erstellt, als diese Seite eine andere Adresse hatte. Bitten Sie Ihre Administration, Ihre zweiten Faktoren zurückzusetzen; dann können Sie neue einrichten.",
     denied_title: "Sie dürfen diese Anwendung nicht verwenden",
     denied: "Ihr Konto hat dafür keine Berechtigung. Fragen Sie Ihre Administration.",
     not_found_title: "Hier ist nichts",

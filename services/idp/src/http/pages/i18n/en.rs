@@ -96,7 +96,7 @@ pub(super) const WORDS: Words = Words {
     forgery_title: "The form was not accepted",
     forgery: "It was not sent from this site, or your browser blocks cookies. Allow cookies for this site, go back, reload the page and try again.",
     factors_unusable_title: "Your passkeys do not work here",
-    factors_unusable: "They were made when this site had another address, and a second factor is needed to sign in. Ask your administrator to reset your second factors; then you can set up new ones.",
+    factors_unusable: "They were made when this site had another address. Ask your administrator to reset your second factors; then you can set up new ones.",
     denied_title: "You do not have access to this application",
     denied: "Ask your administrator for access.",
     not_found_title: "Page not found",

@@ -96,7 +96,7 @@ pub(super) const WORDS: Words = Words {
     forgery_title: "Rien n’a été fait",
     forgery: "Le formulaire ne venait pas d’ici, ou votre navigateur ne garde pas les cookies. Autorisez les cookies pour ce site, revenez en arrière, rechargez la page et réessayez.",
     factors_unusable_title: "Vos clés d’accès ne fonctionnent pas ici",
-    factors_unusable: "Elles ont été créées quand ce site avait une autre adresse, et un second facteur est nécessaire pour se connecter. Demandez à votre service d’administration de réinitialiser vos seconds facteurs ; vous pourrez ensuite en configurer de nouveaux.",
+    factors_unusable: "Elles ont été créées quand ce site avait une autre adresse. Demandez à votre service d’administration de réinitialiser vos seconds facteurs ; vous pourrez ensuite en configurer de nouveaux.",
     denied_title: "Vous ne pouvez pas utiliser cette application",
     denied: "Votre compte n’y a pas accès. Adressez-vous à l’administration du site.",
     not_found_title: "Il n’y a rien ici",
