@@ -2,6 +2,7 @@
 //! only leave out what is not there.
 
 mod deletion;
+pub(crate) mod service_accounts;
 pub(crate) mod tokens;
 pub(crate) mod users;
 

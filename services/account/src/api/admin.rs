@@ -6,6 +6,7 @@ mod groups;
 mod keys;
 mod passwords;
 mod profiles;
+mod service_accounts;
 mod sessions;
 mod tokens;
 mod users;
@@ -27,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<AccountState> {
         .merge(passwords::routes())
         .merge(groups::routes())
         .merge(tokens::routes())
+        .merge(service_accounts::routes())
         .merge(clients::routes())
         .merge(keys::routes())
         .merge(sessions::routes())

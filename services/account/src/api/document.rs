@@ -24,7 +24,7 @@ const DESCRIPTION: &str = "What the account and administration pages do, for pro
     The edge has the paths that begin with `/admin` at `/admin`, too, unless the operator has moved them.";
 
 /// The tags, in the order of the document, with what they stand for.
-const TAGS: [(&str, &str); 14] = [
+const TAGS: [(&str, &str); 15] = [
     ("account", "The account of the signed-in user."),
     ("tokens", "The app tokens of the signed-in user."),
     ("sessions", "The sessions of the signed-in user."),
@@ -35,6 +35,7 @@ const TAGS: [(&str, &str); 14] = [
     ("administration: users", "All users; for administrators, as what follows."),
     ("administration: groups", "All groups and their members."),
     ("administration: tokens", "The app tokens of all users."),
+    ("administration: service accounts", "The service accounts of the database."),
     ("administration: clients", "The OAuth clients of the provider."),
     ("administration: keys", "The signing keys of the provider."),
     ("administration: sessions", "The sessions of all users, and the applications with access to their accounts."),
