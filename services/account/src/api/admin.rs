@@ -3,6 +3,7 @@
 mod clients;
 mod events;
 mod groups;
+mod invitations;
 mod keys;
 mod passwords;
 mod profiles;
@@ -24,6 +25,7 @@ use crate::state::AccountState;
 pub(super) fn routes() -> OpenApiRouter<AccountState> {
     OpenApiRouter::new()
         .merge(users::routes())
+        .merge(invitations::routes())
         .merge(profiles::routes())
         .merge(passwords::routes())
         .merge(groups::routes())
