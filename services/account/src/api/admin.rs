@@ -3,6 +3,7 @@
 mod clients;
 mod events;
 mod groups;
+mod health;
 mod invitations;
 mod keys;
 mod passwords;
@@ -35,6 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<AccountState> {
         .merge(keys::routes())
         .merge(sessions::routes())
         .merge(events::routes())
+        .merge(health::routes())
 }
 
 /// Which entries of a list are wanted, and which page of them.

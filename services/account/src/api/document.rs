@@ -24,7 +24,7 @@ const DESCRIPTION: &str = "What the account and administration pages do, for pro
     The edge has the paths that begin with `/admin` at `/admin`, too, unless the operator has moved them.";
 
 /// The tags, in the order of the document, with what they stand for.
-const TAGS: [(&str, &str); 15] = [
+const TAGS: [(&str, &str); 16] = [
     ("account", "The account of the signed-in user."),
     ("tokens", "The app tokens of the signed-in user."),
     ("sessions", "The sessions of the signed-in user."),
@@ -40,6 +40,7 @@ const TAGS: [(&str, &str); 15] = [
     ("administration: keys", "The signing keys of the provider."),
     ("administration: sessions", "The sessions of all users, and the applications with access to their accounts."),
     ("administration: events", "The audit log."),
+    ("administration: health", "Whether the services are ready."),
 ];
 
 /// The name of the response that every operation may have.
