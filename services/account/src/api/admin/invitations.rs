@@ -23,7 +23,7 @@ struct InvitationPolicy {
     enabled: bool,
 }
 
-/// An invitation, of which nothing is to be said.
+/// An invitation, which has no members.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Invitation {}
