@@ -30,7 +30,7 @@ struct Arguments {
 enum Command {
     Test(test::Arguments),
     EnvDocs(env_docs::Arguments),
-    /// Write the OpenAPI document of the account API into the documentation.
+    /// Write the OpenAPI documents of the account API and of auth-app into the documentation.
     Openapi,
     Bench(bench::Arguments),
     /// Watch the memory of the family in one process under load for an hour, and fail if it grows.

@@ -2,6 +2,9 @@
 //! only leave out what is not there.
 
 mod deletion;
+pub(crate) mod health;
+mod invitations;
+pub(crate) mod service_accounts;
 pub(crate) mod tokens;
 pub(crate) mod users;
 

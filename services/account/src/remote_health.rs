@@ -28,6 +28,17 @@ pub(crate) enum RemoteHealth {
     NoAnswer,
 }
 
+impl RemoteHealth {
+    /// Whether the service is ready; `None` if it does not say.
+    pub(crate) const fn is_ready(self) -> Option<bool> {
+        match self {
+            Self::Ready => Some(true),
+            Self::NotReady | Self::Unreachable | Self::NoAnswer => Some(false),
+            Self::Unknown => None,
+        }
+    }
+}
+
 /// Asks the service with this name.
 pub(crate) async fn ask(name: &'static str, transport: Transport) -> RemoteHealth {
     let mut client = HealthClient::new(transport);

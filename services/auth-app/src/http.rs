@@ -3,25 +3,27 @@
 mod answer;
 mod body;
 mod collection;
+mod document;
 mod item;
 mod params;
 mod principal;
+mod query;
+mod schemas;
 
 use std::sync::Arc;
 
 use ::token::Verifier;
 use axum::Router;
 use axum::http::HeaderValue;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::IntoResponse;
+use axum::http::header::CACHE_CONTROL;
 use axum::routing::get;
 use runtime::Clock;
 use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::applications::Applications;
-
-/// The contract, as it is served and as it stands in the documentation.
-pub const OPENAPI: &str = include_str!("../../../docs/openapi/auth-app.json");
+pub use document::openapi_document;
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -47,19 +49,19 @@ impl Api {
 
 /// The routes.
 pub fn router(api: Api) -> Router {
-    let tokens = get(collection::list).post(collection::create).delete(collection::revoke);
-    let token = get(item::show).delete(item::revoke).patch(item::rename);
-    // answers hold secrets, or say who has which
-    let unkept = SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Router::new()
-        .route("/auth-app/tokens", tokens.clone())
-        .route("/auth-app/tokens/", tokens)
-        .route("/auth-app/tokens/{id}", token)
-        .with_state(api)
-        .layer(unkept)
-        .route("/auth-app/openapi.json", get(openapi))
+    let (router, _) = routes().split_for_parts();
+    router.with_state(api)
 }
 
-async fn openapi() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/json")], OPENAPI)
+fn routes() -> OpenApiRouter<Api> {
+    // responses have secrets, or say which user has which token
+    let no_store = SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // the same as without the `/` at the end, and described there
+    let with_slash = get(collection::list).post(collection::create).delete(collection::revoke);
+    OpenApiRouter::with_openapi(document::frame())
+        .routes(routes!(collection::list, collection::create, collection::revoke))
+        .route("/auth-app/tokens/", with_slash)
+        .routes(routes!(item::show, item::revoke, item::rename))
+        .layer(no_store)
+        .routes(routes!(document::show))
 }

@@ -20,6 +20,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::App, Self::Personal, Self::Impersonated];
+
     /// Its name, as it is stored and shown.
     pub const fn name(self) -> &'static str {
         match self {
@@ -31,7 +34,7 @@ impl Kind {
 
     /// The kind of this name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::App, Self::Personal, Self::Impersonated].into_iter().find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 

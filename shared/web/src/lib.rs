@@ -8,6 +8,7 @@ pub mod date;
 pub mod form;
 pub mod header;
 pub mod i18n;
+pub mod openapi;
 pub mod origin;
 pub mod page;
 pub mod policy;

@@ -135,6 +135,38 @@ async fn programs_use_the_api_with_the_access_token_of_a_user() {
     assert_eq!((&*status, &*curl(&world, &admin, &[], &path).await.0), ("204", "404"));
 }
 
+/// Rows [N22](../../../docs/security-requirements.md#n22) and [N61](../../../docs/security-requirements.md#n61).
+#[tokio::test(flavor = "multi_thread")]
+async fn administrators_use_the_api_for_service_accounts_and_health() {
+    const JSON: [&str; 2] = ["--header", "Content-Type: application/json"];
+    if Command::new("curl").arg("--version").output().await.is_err() {
+        return report_missing("curl", "install the package curl");
+    }
+    let world = World::start("administration-api-accounts").await;
+    let admin = world.access_token("admin").await;
+    let accounts = "/admin/api/v1/service-accounts";
+    let new = [&JSON[..], &["--data", r#"{"id": "backup"}"#]].concat();
+    let (status, created) = curl(&world, &admin, &new, accounts).await;
+    assert_eq!(status, "201", "a recent sign-in: {created}");
+    let secret = created["secret"].as_str().expect("a secret");
+    note_secret(secret);
+    world.family.authenticate("serviceaccounts", "backup", secret).await.expect("the secret is accepted");
+    let (_, listed) = curl(&world, &admin, &[], accounts).await;
+    assert_eq!(listed["service_accounts"][0]["id"], "backup", "{listed}");
+    let (status, _) = curl(&world, &admin, &["--request", "DELETE"], &format!("{accounts}/backup")).await;
+    assert_eq!(status, "204");
+    assert!(world.family.authenticate("serviceaccounts", "backup", secret).await.is_err(), "the account is deleted");
+
+    let (status, health) = curl(&world, &admin, &[], "/admin/api/v1/health").await;
+    assert_eq!((&*status, &health["ready"]), ("200", &Value::from(true)), "{health}");
+    assert!(health["services"].as_array().is_some_and(|all| all.iter().any(|one| one["name"] == "idp")), "{health}");
+    assert!(health["signing_keys"][0]["kid"].is_string(), "{health}");
+    let (_, policy) = curl(&world, &admin, &[], "/admin/api/v1/invitation-policy").await;
+    assert_eq!(policy["enabled"], false, "no mail server is named: {policy}");
+    let einstein = world.access_token("einstein").await;
+    assert_eq!(curl(&world, &einstein, &[], "/admin/api/v1/health").await.0, "403");
+}
+
 /// Row [N6](../../../docs/security-requirements.md#n6).
 #[tokio::test(flavor = "multi_thread")]
 async fn user_disabled_on_a_page_is_out_everywhere() {

@@ -17,7 +17,7 @@ use super::Administration;
 use crate::transport::OnBehalfOf;
 
 /// The service behind an act is not there.
-fn absent() -> Status {
+pub(super) fn absent() -> Status {
     status::grpc(Kind::Unimplemented, "the service is not configured")
 }
 

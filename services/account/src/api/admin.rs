@@ -3,9 +3,12 @@
 mod clients;
 mod events;
 mod groups;
+mod health;
+mod invitations;
 mod keys;
 mod passwords;
 mod profiles;
+mod service_accounts;
 mod sessions;
 mod tokens;
 mod users;
@@ -23,14 +26,17 @@ use crate::state::AccountState;
 pub(super) fn routes() -> OpenApiRouter<AccountState> {
     OpenApiRouter::new()
         .merge(users::routes())
+        .merge(invitations::routes())
         .merge(profiles::routes())
         .merge(passwords::routes())
         .merge(groups::routes())
         .merge(tokens::routes())
+        .merge(service_accounts::routes())
         .merge(clients::routes())
         .merge(keys::routes())
         .merge(sessions::routes())
         .merge(events::routes())
+        .merge(health::routes())
 }
 
 /// Which entries of a list are wanted, and which page of them.

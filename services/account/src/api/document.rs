@@ -1,15 +1,11 @@
 //! The OpenAPI document: what the handlers do not say themselves.
 
-use utoipa::openapi::info::{InfoBuilder, LicenseBuilder};
-use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::security::{
-    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
-};
-use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{Components, ContentBuilder, OpenApi, OpenApiBuilder, Ref, Response, ResponseBuilder, Server};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, OpenApi, OpenApiBuilder, Server};
 use utoipa::{PartialSchema, ToSchema};
+use web::openapi::{PROBLEM, info, one_of, problem, set_default_response, tags};
 
-use super::problem::{PROBLEM_JSON, ProblemDetails};
+use super::problem::ProblemDetails;
 
 const DESCRIPTION: &str = "What the account and administration pages do, for programs. The caller is the user of the credential that \
     the edge has accepted: an access token as `Authorization: Bearer`, or the session of a browser. App tokens and credentials with \
@@ -24,7 +20,7 @@ const DESCRIPTION: &str = "What the account and administration pages do, for pro
     The edge has the paths that begin with `/admin` at `/admin`, too, unless the operator has moved them.";
 
 /// The tags, in the order of the document, with what they stand for.
-const TAGS: [(&str, &str); 14] = [
+const TAGS: [(&str, &str); 16] = [
     ("account", "The account of the signed-in user."),
     ("tokens", "The app tokens of the signed-in user."),
     ("sessions", "The sessions of the signed-in user."),
@@ -35,24 +31,16 @@ const TAGS: [(&str, &str); 14] = [
     ("administration: users", "All users; for administrators, as what follows."),
     ("administration: groups", "All groups and their members."),
     ("administration: tokens", "The app tokens of all users."),
+    ("administration: service accounts", "The service accounts of the database."),
     ("administration: clients", "The OAuth clients of the provider."),
     ("administration: keys", "The signing keys of the provider."),
     ("administration: sessions", "The sessions of all users, and the applications with access to their accounts."),
     ("administration: events", "The audit log."),
+    ("administration: health", "Whether the services are ready."),
 ];
-
-/// The name of the response that every operation may have.
-const PROBLEM: &str = "Problem";
 
 /// The document without operations.
 pub(super) fn frame() -> OpenApi {
-    let licence = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build();
-    let info = InfoBuilder::new()
-        .title("account")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(DESCRIPTION))
-        .license(Some(licence))
-        .build();
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("An access token of a client that belongs to the installation, at the edge."));
@@ -62,41 +50,21 @@ pub(super) fn frame() -> OpenApi {
         .security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)))
         .schema(ProblemDetails::name(), ProblemDetails::schema())
         .schema(super::problem::Weakness::name(), super::problem::Weakness::schema())
-        .response(PROBLEM, problem())
+        .response(PROBLEM, problem("Why the request was not fulfilled.", None))
         .build();
-    let requirement = |name| SecurityRequirement::new::<_, [&str; 0], &str>(name, []);
-    let tag = |(name, description)| TagBuilder::new().name(name).description(Some(description)).build();
     OpenApiBuilder::new()
-        .info(info)
+        .info(info("account", env!("CARGO_PKG_VERSION"), DESCRIPTION))
         .components(Some(components))
-        .security(Some([requirement("bearer"), requirement("session")]))
-        .tags(Some(TAGS.map(tag)))
+        .security(Some(one_of(["bearer", "session"])))
+        .tags(Some(tags(TAGS)))
         .build()
-}
-
-fn problem() -> Response {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemDetails::name()))).build();
-    ResponseBuilder::new().description("Why the request was not fulfilled.").content(PROBLEM_JSON, content).build()
 }
 
 /// The document with these operations, as the API below this root has them.
 pub(super) fn text(mut document: OpenApi, root: &str) -> String {
     document.servers = Some(vec![Server::new(root)]);
-    for item in document.paths.paths.values_mut() {
-        for operation in operations(item) {
-            let refused = || Ref::from_response_name(PROBLEM).into();
-            operation.responses.responses.entry("default".to_owned()).or_insert_with(refused);
-        }
-    }
-    // the document has no maps with keys other than texts, which alone could fail
-    let mut text = document.to_pretty_json().unwrap_or_default();
-    text.push('\n');
-    text
-}
-
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    let PathItem { get, put, post, delete, patch, .. } = item;
-    [get, put, post, delete, patch].into_iter().flatten()
+    set_default_response(&mut document, PROBLEM);
+    web::openapi::text(&document)
 }
 
 #[cfg(test)]

@@ -9,14 +9,13 @@ use serde::Serialize;
 use status::Kind;
 use tonic::Status;
 use utoipa::ToSchema;
+use web::openapi::PROBLEM_JSON;
 use web::response::with_retry_after;
 
 use crate::administration::DeletionError;
 use crate::http::signed_in::NotSignedIn;
 use crate::sign_in::{Insufficient, Missing, RECENT, SEVERAL_FACTORS};
 
-/// The media type of problems (RFC 9457, section 6.1).
-pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 /// The longest name of a parameter that a problem repeats, in characters.
 const MAX_NAME: usize = 64;
 

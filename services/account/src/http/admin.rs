@@ -10,7 +10,7 @@ mod confirm;
 mod everyone;
 mod field;
 mod groups;
-mod health;
+pub(crate) mod health;
 mod health_text;
 mod keys;
 mod link;

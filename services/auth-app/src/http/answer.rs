@@ -9,55 +9,108 @@ use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::{Value, json};
 use status::Kind;
+use utoipa::ToSchema;
+use web::openapi::PROBLEM_JSON;
 
+use super::schemas;
 use crate::applications::ApplicationsError;
 use crate::model::{AppToken, Life};
 use crate::policy::PolicyError;
 
-/// A token as it is shown. The first four members are the documented ones.
-#[derive(Serialize)]
-pub(super) struct Token {
-    /// When the token is made; its identifier ever after.
-    #[serde(rename = "token")]
-    secret: String,
+/// A token without its secret. The first four members are those of oCIS.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Token, examples(example_of_app, example_of_photo_frame))]
+pub(super) struct ShownToken {
+    /// Its identifier, the same as `id`; never the secret.
+    #[schema(format = "uuid")]
+    token: String,
+    #[serde(flatten)]
+    details: TokenDetails,
+}
+
+/// A token in the response that creates it.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(example_of_created))]
+pub(super) struct MadeToken {
+    /// The secret, which no other response has.
+    #[schema(pattern = "^dwa_[0-9A-Za-z]{36}$")]
+    token: String,
+    #[serde(flatten)]
+    details: TokenDetails,
+}
+
+/// What is known of a token, besides what `token` has.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TokenDetails {
+    /// When it expires; `null` if never.
+    #[schema(format = DateTime, required)]
     expiration_date: Option<String>,
+    /// When it was created, in whole seconds.
+    #[schema(format = DateTime)]
     created_date: String,
+    /// What its owner calls it. Text as it was sent, not escaped for HTML.
     label: String,
+    /// Its identifier, which is no secret.
+    #[schema(format = "uuid")]
     id: String,
+    #[schema(schema_with = schemas::kind)]
     kind: &'static str,
+    #[schema(schema_with = schemas::scopes_of_token)]
     scopes: Vec<String>,
+    /// Who created it: the identifier of a user, or the name of a program that acted for that user.
     created_by: String,
-    /// Seconds until it ends as things are.
+    /// Seconds until it expires; `null` if it never does.
+    #[schema(minimum = 0, required)]
     expires_in: Option<u64>,
-    /// Seconds that each use of a sliding token moves its end ahead.
+    /// The seconds by which each use of a sliding token postpones its end.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 60, maximum = 2_592_000, nullable = false)]
     window: Option<u64>,
-    /// When a sliding token ends however much it is used.
+    /// When a sliding token expires however much it is used.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, nullable = false)]
     max_expiration_date: Option<String>,
+    /// When it was last used, roughly to the minute; `null` if never.
+    #[schema(format = DateTime, required)]
     last_used: Option<String>,
+    /// The address of the last use, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, examples("192.0.2.7", "2001:db8::7"))]
     last_used_from: Option<String>,
+    /// The program of the last use, as it called itself.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     last_used_by: Option<String>,
 }
 
-impl Token {
-    pub(super) fn new(token: &AppToken, secret: Option<&str>, now: SystemTime) -> Self {
+impl ShownToken {
+    pub(super) fn new(token: &AppToken, now: SystemTime) -> Self {
+        let details = TokenDetails::new(token, now);
+        Self { token: details.id.clone(), details }
+    }
+}
+
+impl MadeToken {
+    pub(super) fn new(token: &AppToken, secret: &str) -> Self {
+        Self { token: secret.to_owned(), details: TokenDetails::new(token, token.created) }
+    }
+}
+
+impl TokenDetails {
+    fn new(token: &AppToken, now: SystemTime) -> Self {
         let end = token.end();
         let (window, latest) = match token.life {
             Life::Fixed(_) => (None, None),
             Life::Sliding { window, latest } => (Some(window.as_secs()), Some(rfc3339(latest))),
         };
         let last = token.last_use.as_ref();
-        let id = token.id.to_string();
         Self {
-            secret: secret.map_or_else(|| id.clone(), str::to_owned),
             expiration_date: end.map(rfc3339),
             created_date: whole_seconds(token.created),
             label: token.label.clone(),
-            id,
+            id: token.id.to_string(),
             kind: token.kind.name(),
             scopes: token.grants.words(),
             created_by: token.created_by.clone(),
@@ -71,6 +124,46 @@ impl Token {
     }
 }
 
+fn example_of_app() -> Value {
+    json!({
+        "token": "01912cd1-93a0-7c3e-9f0a-5b1d8e2f4c60",
+        "expiration_date": "2024-08-08T13:42:42.796888022Z",
+        "created_date": "2024-08-07T13:42:42Z",
+        "label": "Generated via API",
+        "id": "01912cd1-93a0-7c3e-9f0a-5b1d8e2f4c60",
+        "kind": "app",
+        "scopes": ["user"],
+        "created_by": "4c510ada-c86b-4815-8820-42cdf82c3d51",
+        "expires_in": 86_400,
+        "last_used": null,
+    })
+}
+
+fn example_of_photo_frame() -> Value {
+    json!({
+        "token": "01912cd3-4f20-7d18-8a55-0c9b7e6d3a21",
+        "expiration_date": "2024-08-14T13:46:41.936052Z",
+        "created_date": "2024-08-07T13:46:41Z",
+        "label": "Photo frame in the hall",
+        "id": "01912cd3-4f20-7d18-8a55-0c9b7e6d3a21",
+        "kind": "app",
+        "scopes": ["node:4c510ada-c86b-4815-8820-42cdf82c3d51:r"],
+        "created_by": "4c510ada-c86b-4815-8820-42cdf82c3d51",
+        "expires_in": 604_800,
+        "window": 604_800,
+        "max_expiration_date": "2024-09-06T13:46:41.936052Z",
+        "last_used": "2024-08-07T13:46:41Z",
+        "last_used_from": "192.0.2.7",
+        "last_used_by": "rclone/1.60",
+    })
+}
+
+fn example_of_created() -> Value {
+    let mut example = example_of_app();
+    example["token"] = json!("dwa_3s2K7816M4vuSpd5EyudDGAJ18bBf5000000");
+    example
+}
+
 fn rfc3339(time: SystemTime) -> String {
     // times that can be stored can be written
     OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_default()
@@ -81,14 +174,19 @@ fn whole_seconds(time: SystemTime) -> String {
     rfc3339(time.replace_nanosecond(0).unwrap_or(time).into())
 }
 
-/// Why it is not done, as RFC 9457 has it.
-#[derive(Debug, Serialize)]
+/// Why the request was not fulfilled (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Problem {
+    /// The status of the response.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
+    /// The name of the status.
     title: &'static str,
+    /// What is wrong with this request.
     detail: String,
-    /// The parameter that is wrong.
+    /// The parameter, or the member of the body, that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 64, nullable = false)]
     parameter: Option<String>,
     #[serde(skip)]
     code: StatusCode,
@@ -172,7 +270,7 @@ impl IntoResponse for Problem {
         let (code, challenge) = (self.code, self.challenge);
         let mut response = (code, Json(self)).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if let Some(challenge) = challenge {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }

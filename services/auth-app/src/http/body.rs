@@ -9,10 +9,12 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
 
 use super::Api;
 use super::answer::Problem;
 use super::params::{duration, person};
+use super::schemas;
 use crate::applications::PersonRef;
 use crate::policy::LifetimeRequest;
 
@@ -62,17 +64,25 @@ impl Body {
     }
 }
 
-/// A token to be made.
-#[derive(Deserialize)]
+/// A new token.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewToken {
+    #[schema(schema_with = schemas::label)]
     pub(super) label: Option<String>,
+    #[schema(schema_with = schemas::scopes_of_new_token)]
     scopes: Option<Vec<String>>,
+    #[schema(schema_with = schemas::expires_in)]
     expires_in: Option<Length>,
+    #[schema(schema_with = schemas::window)]
     window: Option<Length>,
+    #[schema(schema_with = schemas::max_lifetime)]
     max_lifetime: Option<Length>,
+    #[schema(schema_with = schemas::user_id)]
     user_id: Option<String>,
+    #[schema(schema_with = schemas::user_name)]
     user_name: Option<String>,
+    #[schema(schema_with = schemas::reason)]
     pub(super) reason: Option<String>,
 }
 
@@ -122,9 +132,10 @@ impl NewToken {
     }
 }
 
-/// What of a token can be changed.
-#[derive(Deserialize)]
+/// A change of a token.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Change {
+    #[schema(schema_with = schemas::label)]
     pub(super) label: String,
 }

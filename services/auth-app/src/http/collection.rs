@@ -7,23 +7,31 @@ use axum::http::header::{LINK, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use secrecy::ExposeSecret;
+use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Api;
-use super::answer::{Problem, Token};
+use super::answer::{MadeToken, Problem, ShownToken};
 use super::body::{Body, NewToken};
+use super::document::{BodyRefusals, Refusals, TooManyTokens};
 use super::params::Params;
 use super::principal::Principal;
+use super::query::{CreateQuery, ListQuery, PAGE, RevokeQuery};
 use crate::applications::{ActingAs, ApplicationsError, PersonRef, TokenRequest};
 use crate::model::Kind;
 use crate::store::Page;
 
-/// Entries of a page, at most and when nothing is said.
-const PAGE: u64 = 100;
 /// The label of a token for which none is said, as in the systems whose call it is.
 const LABEL: &str = "Generated via API";
 /// The same for a token that an administrator makes for another user.
 const IMPERSONATION_LABEL: &str = "Generated via Impersonation API";
+
+/// Tokens without their secrets, the oldest first.
+#[derive(Serialize, ToSchema)]
+#[serde(transparent)]
+#[schema(max_items = 100)]
+struct TokenList(Vec<ShownToken>);
 
 /// By what right the caller is concerned with these tokens.
 pub(super) async fn acting<'a>(
@@ -43,7 +51,43 @@ fn label(acting: &ActingAs<'_>) -> &'static str {
     if acting.is_impersonation() { IMPERSONATION_LABEL } else { LABEL }
 }
 
-/// `POST`: by the query, answered with 200 as is documented; or by a JSON body, answered with 201.
+/// Creates a token.
+///
+/// Either all parameters are in the query, and the status is 200; or all members are in a JSON body, and the status is 201. Not both. No other response has the secret, which is in `token`. The query must have `expiry` or `window`; a body without `expires_in` and `window` creates a token with the default lifetime, 72 hours unless the operator says otherwise.
+#[utoipa::path(
+    post,
+    path = "/auth-app/tokens",
+    operation_id = "createToken",
+    tag = "tokens",
+    params(CreateQuery),
+    request_body(content = NewToken, examples(
+        ("narrow" = (
+            summary = "One folder, read only, for a week without use and a month at most",
+            value = json!({
+                "label": "Photo frame in the hall",
+                "scopes": ["node:4c510ada-c86b-4815-8820-42cdf82c3d51:r"],
+                "window": "7d",
+                "max_lifetime": "30d"
+            })
+        )),
+        ("seconds" = (
+            summary = "Ten minutes, everything that the owner may",
+            value = json!({ "label": "A script", "expires_in": 600 })
+        )),
+    )),
+    responses(
+        (status = 200, description = "The token, created by the query.", body = MadeToken),
+        (
+            status = 201,
+            description = "The token, created by the body.",
+            body = MadeToken,
+            headers(("Location" = String, description = "The path of the token."))
+        ),
+        Refusals,
+        BodyRefusals,
+        TooManyTokens
+    )
+)]
 pub(super) async fn create(
     State(api): State<Api>,
     principal: Principal,
@@ -58,7 +102,7 @@ pub(super) async fn create(
 }
 
 async fn create_by_query(api: &Api, principal: &Principal, params: &Params) -> Result<Response, Problem> {
-    params.only(&["expiry", "label", "scope", "window", "max_lifetime", "userID", "userName", "reason"])?;
+    params.only(&CreateQuery::PARAMETERS)?;
     let (life, grants, person) = (params.life()?, params.grants()?, params.person()?);
     let reason = params.text("reason", "");
     let acting = acting(api, principal, person.as_ref(), &reason, Permission::Write).await?;
@@ -78,14 +122,33 @@ async fn create_by_body(api: &Api, principal: &Principal, body: &Body) -> Result
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(made)).into_response())
 }
 
-async fn make(api: &Api, acting: &ActingAs<'_>, request: TokenRequest) -> Result<(Token, Uuid), ApplicationsError> {
+async fn make(api: &Api, acting: &ActingAs<'_>, request: TokenRequest) -> Result<(MadeToken, Uuid), ApplicationsError> {
     let (token, secret) = api.applications.create(acting, request).await?;
-    Ok((Token::new(&token, Some(secret.expose_secret()), token.created), token.id))
+    Ok((MadeToken::new(&token, secret.expose_secret()), token.id))
 }
 
-/// `GET`: the live tokens. A page is as long as the usual limit for a user, so that most lists are one.
+/// Lists tokens.
+///
+/// The live tokens of the caller, the oldest first. `token` is the identifier: the secret is in the response that creates the token, and neither it nor a hash of it can be read again.
+#[utoipa::path(
+    get,
+    path = "/auth-app/tokens",
+    operation_id = "listTokens",
+    tag = "tokens",
+    params(ListQuery),
+    responses(
+        (
+            status = 200,
+            description = "The tokens, or a page of them; an empty list if there are none.",
+            body = TokenList,
+            headers(("Link" = String, description = "The next page."))
+        ),
+        Refusals
+    )
+)]
 pub(super) async fn list(State(api): State<Api>, principal: Principal, params: Params) -> Result<Response, Problem> {
-    params.only(&["limit", "after", "userID", "userName", "reason"])?;
+    params.only(&ListQuery::PARAMETERS)?;
+    // a page is as long as the usual limit for a user, so that most lists are one
     let limit = match params.get("limit").map(str::parse) {
         None => PAGE,
         Some(Ok(limit)) if (1..=PAGE).contains(&limit) => limit,
@@ -108,17 +171,27 @@ pub(super) async fn list(State(api): State<Api>, principal: Principal, params: P
         }
     }
     let now = api.clock.now();
-    let tokens: Vec<Token> = tokens.iter().map(|token| Token::new(token, None, now)).collect();
-    Ok((headers, Json(tokens)).into_response())
+    let tokens = tokens.iter().map(|token| ShownToken::new(token, now)).collect();
+    Ok((headers, Json(TokenList(tokens))).into_response())
 }
 
-/// `DELETE ?token=`: by the id, the secret, or the hash that a token was taken over by.
+/// Revokes the token that the query names.
+///
+/// It ends at once here, and within five seconds at other replicas. A secret in a URL ends up in logs of others: use the identifier, or `DELETE /auth-app/tokens/{id}`.
+#[utoipa::path(
+    delete,
+    path = "/auth-app/tokens",
+    operation_id = "revokeTokenByValue",
+    tag = "tokens",
+    params(RevokeQuery),
+    responses((status = 200, description = "The token is revoked. The body is empty."), Refusals)
+)]
 pub(super) async fn revoke(
     State(api): State<Api>,
     principal: Principal,
     params: Params,
 ) -> Result<StatusCode, Problem> {
-    params.only(&["token", "userID", "userName", "reason"])?;
+    params.only(&RevokeQuery::PARAMETERS)?;
     let which = params.get("token").filter(|token| !token.is_empty());
     let which = which.ok_or_else(|| Problem::parameter("token", "it is missing"))?;
     let reason = params.get("reason").unwrap_or("");

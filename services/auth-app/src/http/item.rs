@@ -10,15 +10,14 @@ use axum::http::request::Parts;
 use uuid::Uuid;
 
 use super::Api;
-use super::answer::{Problem, Token};
+use super::answer::{Problem, ShownToken};
 use super::body::{Body, Change};
 use super::collection::acting;
+use super::document::{BodyRefusals, Refusals};
 use super::params::Params;
 use super::principal::Principal;
+use super::query::OwnerQuery;
 use crate::applications::{ActingAs, ApplicationsError};
-
-/// Whose token it is may be said as in the other calls.
-const KNOWN: [&str; 3] = ["userID", "userName", "reason"];
 
 /// The identifier in the path, if it is one.
 pub(super) struct Id(Option<Uuid>);
@@ -45,24 +44,48 @@ async fn concerned<'a>(
     params: &Params,
     wanted: Permission,
 ) -> Result<ActingAs<'a>, Problem> {
-    params.only(&KNOWN)?;
+    params.only(&OwnerQuery::PARAMETERS)?;
     let reason = params.get("reason").unwrap_or("");
     Ok(acting(api, principal, params.person()?.as_ref(), reason, wanted).await?)
 }
 
-/// `GET`
+/// Returns a token.
+#[utoipa::path(
+    get,
+    path = "/auth-app/tokens/{id}",
+    operation_id = "getToken",
+    tag = "tokens",
+    params(
+        ("id" = String, Path, description = "The identifier of the token.", format = "uuid"),
+        OwnerQuery
+    ),
+    responses((status = 200, description = "The token, without its secret.", body = ShownToken), Refusals)
+)]
 pub(super) async fn show(
     State(api): State<Api>,
     id: Id,
     principal: Principal,
     params: Params,
-) -> Result<Json<Token>, Problem> {
+) -> Result<Json<ShownToken>, Problem> {
     let acting = concerned(&api, &principal, &params, Permission::Read).await?;
     let found = api.applications.get(&acting, id.known()?).await?;
-    Ok(Json(Token::new(&found, None, api.clock.now())))
+    Ok(Json(ShownToken::new(&found, api.clock.now())))
 }
 
-/// `DELETE`
+/// Revokes a token.
+///
+/// It ends at once here, and within five seconds at other replicas.
+#[utoipa::path(
+    delete,
+    path = "/auth-app/tokens/{id}",
+    operation_id = "revokeToken",
+    tag = "tokens",
+    params(
+        ("id" = String, Path, description = "The identifier of the token.", format = "uuid"),
+        OwnerQuery
+    ),
+    responses((status = 204, description = "The token is revoked."), Refusals)
+)]
 pub(super) async fn revoke(
     State(api): State<Api>,
     id: Id,
@@ -74,16 +97,32 @@ pub(super) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `PATCH`: the label.
+/// Changes the label of a token.
+#[utoipa::path(
+    patch,
+    path = "/auth-app/tokens/{id}",
+    operation_id = "renameToken",
+    tag = "tokens",
+    params(
+        ("id" = String, Path, description = "The identifier of the token.", format = "uuid"),
+        OwnerQuery
+    ),
+    request_body(content = Change, example = json!({ "label": "Phone" })),
+    responses(
+        (status = 200, description = "The token with its new label.", body = ShownToken),
+        Refusals,
+        BodyRefusals
+    )
+)]
 pub(super) async fn rename(
     State(api): State<Api>,
     id: Id,
     principal: Principal,
     params: Params,
     body: Body,
-) -> Result<Json<Token>, Problem> {
+) -> Result<Json<ShownToken>, Problem> {
     let acting = concerned(&api, &principal, &params, Permission::Write).await?;
     let change: Change = body.json()?;
     let renamed = api.applications.rename(&acting, id.known()?, &change.label).await?;
-    Ok(Json(Token::new(&renamed, None, api.clock.now())))
+    Ok(Json(ShownToken::new(&renamed, api.clock.now())))
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::Api;
 use super::answer::Problem;
+use super::query::QueryParameter;
 use crate::applications::PersonRef;
 use crate::policy::{self, LifetimeRequest, PolicyError};
 
@@ -30,10 +31,11 @@ impl FromRequestParts<Api> for Params {
 
 impl Params {
     /// Refuses every parameter but these; `scope` alone may be repeated.
-    pub(super) fn only(&self, known: &[&str]) -> Result<(), Problem> {
+    pub(super) fn only(&self, known: &[QueryParameter]) -> Result<(), Problem> {
         for (place, (name, _)) in self.0.iter().enumerate() {
-            if !known.contains(&name.as_str()) {
-                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            if !known.iter().any(|parameter| parameter.name() == name) {
+                let names: Vec<&str> = known.iter().map(|parameter| parameter.name()).collect();
+                let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
                 return Err(Problem::parameter(name, format!("there is no such parameter; there are: {known}")));
             }
             if name != "scope" && self.0[..place].iter().any(|(other, _)| other == name) {

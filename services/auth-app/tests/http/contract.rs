@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock, Mutex};
 
-use auth_app::http::OPENAPI;
+use auth_app::http::openapi_document;
 use axum::extract::Query;
 use axum::http::Uri;
 use jsonschema::{Draft, Validator};
@@ -29,7 +29,7 @@ pub(crate) fn contract() -> &'static Contract {
 
 impl Contract {
     fn read() -> Self {
-        let mut document: Value = serde_json::from_str(OPENAPI).expect("the document is JSON");
+        let mut document: Value = serde_json::from_str(&openapi_document()).expect("the document is JSON");
         for name in CLOSED {
             document["components"]["schemas"][name]["unevaluatedProperties"] = json!(false);
         }

@@ -18,9 +18,11 @@ use super::super::request::{Id, Members, Parameters};
 use super::super::timestamp::Timestamp;
 use super::super::{created, given};
 use super::Search;
+use crate::administration::Administration;
 use crate::administration::users::has_admin;
 use crate::http::admin::users::segment;
 use crate::state::AccountState;
+use crate::transport::OnBehalfOf;
 
 pub(super) fn routes() -> OpenApiRouter<AccountState> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(show, change, delete))
@@ -129,6 +131,10 @@ struct NewUser {
     /// The password, if the user is to have one and passwords are not in another system.
     #[schema(format = Password)]
     password: Option<String>,
+    /// Whether the user is sent an invitation by mail, to set the first password. Needs a mail address, no password, and an installation
+    /// that sends invitations.
+    #[serde(default)]
+    invite: bool,
 }
 
 impl NewUser {
@@ -136,14 +142,39 @@ impl NewUser {
         let Self { username, mail, display_name, .. } = self;
         NewUserNames { username: username.clone(), mail: mail.clone(), display_name: display_name.clone() }
     }
+
+    /// Refuses a password or an invitation that could not be given to the user, before there is one.
+    async fn check_access(&self, services: &Administration, by: &OnBehalfOf<'_>) -> Result<(), Problem> {
+        if self.invite {
+            if self.mail.is_empty() {
+                return Err(Problem::parameter("mail", "it is empty, and an invitation needs a mail address"));
+            }
+            if self.password.is_some() {
+                return Err(Problem::parameter("password", "a user who is invited sets the first password"));
+            }
+            if !services.sends_invitations(by).await? {
+                return Err(Problem::parameter("invite", "this installation sends no invitations"));
+            }
+        }
+        let Some(password) = &self.password else { return Ok(()) };
+        if services.passwords.is_none() {
+            return Err(Problem::parameter("password", "passwords are in another system"));
+        }
+        let (password, new_user) = (password.clone(), Some(self.names()));
+        let request = JudgePasswordRequest { password, new_user, ..JudgePasswordRequest::default() };
+        let weaknesses = Weakness::all_of(&services.judge_password(by, request).await?);
+        if weaknesses.is_empty() { Ok(()) } else { Err(Problem::weak_password("password", weaknesses)) }
+    }
 }
 
 /// A user who was created.
 #[derive(Serialize, ToSchema)]
 struct CreatedUser {
     user: User,
-    /// Whether the password was set. If there was one in the request, set it again.
+    /// Whether the password was set. If there was one in the request, and this is `false`, set it again.
     password_set: bool,
+    /// Whether the invitation is on its way. If the request asked for one, and this is `false`, send it again.
+    invited: bool,
 }
 
 /// A change of a user. What is left out stays.
@@ -254,30 +285,24 @@ async fn list(administrator: Administrator, Parameters(search): Parameters<Searc
 async fn create(administrator: Administrator, Members(new): Members<NewUser>) -> Result<Response, Problem> {
     administrator.recent_sign_in().await?;
     let (services, by) = (&administrator.0.state.administration, administrator.0.on_behalf());
-    if let Some(password) = &new.password {
-        if services.passwords.is_none() {
-            return Err(Problem::parameter("password", "passwords are in another system"));
-        }
-        let new_user = Some(new.names());
-        let request = JudgePasswordRequest { password: password.clone(), new_user, ..JudgePasswordRequest::default() };
-        let weaknesses = Weakness::all_of(&services.judge_password(&by, request).await?);
-        if !weaknesses.is_empty() {
-            return Err(Problem::weak_password("password", weaknesses));
-        }
-    }
-    let NewUser { username, mail, display_name, roles, password } = new;
+    new.check_access(services, &by).await?;
+    let NewUser { username, mail, display_name, roles, password, invite } = new;
     let request = CreateUserRequest { username, mail, display_name, roles, ..CreateUserRequest::default() };
     let person = services.create_user(&by, request).await?;
-    let mut password_set = false;
-    if let Some(password) = password {
-        // the user is there whether this succeeds or not
-        match services.set_password(&by, &person.id, &password).await {
-            Ok(()) => password_set = true,
-            Err(status) => tracing::warn!(%status, "the password of a new user was not set"),
+    // the user is there whether what follows succeeds or not
+    let password_set = match password {
+        Some(password) => {
+            let set = services.set_password(&by, &person.id, &password).await;
+            set.inspect_err(|status| tracing::warn!(%status, "the password of a new user was not set")).is_ok()
         }
-    }
+        None => false,
+    };
+    let invited = invite && {
+        let sent = services.invite_user(&by, &person.id).await;
+        sent.inspect_err(|status| tracing::warn!(%status, "a new user was not invited")).is_ok()
+    };
     let path = format!("/admin/api/v1/users/{}", segment(&person.id));
-    Ok(created(&administrator.0, &path, CreatedUser { user: person.into(), password_set }))
+    Ok(created(&administrator.0, &path, CreatedUser { user: person.into(), password_set, invited }))
 }
 
 /// Returns a user.

@@ -2,7 +2,7 @@
 //! keys. It has no secrets and no addresses (`docs/security-requirements.md#n61`).
 
 mod certificate;
-mod problem;
+pub(crate) mod explanation;
 
 use std::time::SystemTime;
 
@@ -11,10 +11,8 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use futures_util::future::{join_all, join3};
-use proto::doorward::idp::v1::{Key, KeyState, ListKeysRequest};
+use proto::doorward::idp::v1::Key;
 use runtime::ServiceHealth;
-use tokio::time::timeout;
 use web::date::LocalizedTime;
 use web::i18n::Language;
 
@@ -23,8 +21,9 @@ use super::super::tokens::time;
 use super::administrator::Administrator;
 use super::health_text::{HealthText, health_text};
 use super::{AdminPage, AdminSection};
+use crate::administration::health::{Health, VERSION};
 use crate::config::ADMIN;
-use crate::remote_health::{RemoteHealth, TIMEOUT, ask};
+use crate::remote_health::RemoteHealth;
 use crate::state::AccountState;
 use certificate::CertificateRow;
 
@@ -56,25 +55,19 @@ struct Row {
 }
 
 impl Row {
-    fn here(texts: &HealthText, language: Language, service: &ServiceHealth) -> Self {
+    fn here(language: Language, service: &ServiceHealth) -> Self {
         Self {
             name: service.name,
             is_ready: Some(service.failing.is_empty()),
-            problems: service.failing.iter().map(|failing| problem::of_check(texts, failing)).collect(),
+            problems: service.failing.iter().map(|failing| explanation::of_check(language, failing)).collect(),
             since: Some(LocalizedTime::minute(service.started, language)),
-            // one binary has one version
-            version: Some(env!("CARGO_PKG_VERSION")),
+            version: Some(VERSION),
         }
     }
 
-    fn remote(texts: &HealthText, name: &'static str, health: RemoteHealth) -> Self {
-        let is_ready = match health {
-            RemoteHealth::Ready => Some(true),
-            RemoteHealth::Unknown => None,
-            RemoteHealth::NotReady | RemoteHealth::Unreachable | RemoteHealth::NoAnswer => Some(false),
-        };
-        let problems = problem::of_remote(texts, health).map(str::to_owned).into_iter().collect();
-        Self { name, is_ready, problems, since: None, version: None }
+    fn remote(language: Language, name: &'static str, health: RemoteHealth) -> Self {
+        let problems = explanation::of_remote(language, health).map(str::to_owned).into_iter().collect();
+        Self { name, is_ready: health.is_ready(), problems, since: None, version: None }
     }
 
     fn state(&self, texts: &HealthText) -> &'static str {
@@ -109,26 +102,6 @@ struct HealthPage<'a> {
     keys: Vec<KeyRow>,
 }
 
-/// The keys that sign now; none without idp, or where it does not answer in time.
-async fn signing_keys(administrator: &Administrator) -> Vec<Key> {
-    let Some(mut api) = administrator.signed_in.state.administration.keys.clone() else { return Vec::new() };
-    let call = administrator.signed_in.on_behalf().call(ListKeysRequest {});
-    match timeout(TIMEOUT, api.list_keys(call)).await {
-        Ok(Ok(listed)) => {
-            let keys = listed.into_inner().keys.into_iter();
-            keys.filter(|key| key.state() == KeyState::Current).collect()
-        }
-        Ok(Err(status)) => {
-            tracing::warn!(%status, "idp does not say which keys sign");
-            Vec::new()
-        }
-        Err(_) => {
-            tracing::warn!("idp does not say which keys sign in time");
-            Vec::new()
-        }
-    }
-}
-
 fn key_row(key: Key, language: Language) -> KeyRow {
     let since = time(key.active).map(|time| LocalizedTime::minute(time, language));
     KeyRow { algorithm: key.algorithm, kid: key.kid, since }
@@ -151,15 +124,14 @@ fn summary(texts: &HealthText, rows: &[Row]) -> (String, bool) {
 async fn show(administrator: Administrator) -> Response {
     let (context, state) = (administrator.context(), &administrator.signed_in.state);
     let (language, texts) = (context.language, health_text(context.language));
-    let services = &state.administration;
-    let remote = services.remote.iter().map(async |(name, transport)| (*name, ask(name, transport.clone()).await));
-    let (here, remote, keys) = join3(services.running.health(), join_all(remote), signing_keys(&administrator)).await;
+    let by = administrator.signed_in.on_behalf();
+    let Health { here, remote, signing_keys } = state.administration.health(&by).await;
     let has_others = !remote.is_empty();
     let now: SystemTime = state.clock.now();
     let certificates = here.iter().flat_map(|service| CertificateRow::all_of(texts, language, service, now)).collect();
-    let rows = here.iter().map(|service| Row::here(texts, language, service));
+    let rows = here.iter().map(|service| Row::here(language, service));
     let rows: Vec<Row> =
-        rows.chain(remote.into_iter().map(|(name, health)| Row::remote(texts, name, health))).collect();
+        rows.chain(remote.into_iter().map(|(name, health)| Row::remote(language, name, health))).collect();
     let (summary, is_well) = summary(texts, &rows);
     let page = HealthPage {
         page: context.page(texts.health_title),
@@ -170,7 +142,7 @@ async fn show(administrator: Administrator) -> Response {
         rows,
         has_others,
         certificates,
-        keys: keys.into_iter().map(|key| key_row(key, language)).collect(),
+        keys: signing_keys.into_iter().map(|key| key_row(key, language)).collect(),
     };
     context.respond(StatusCode::OK, &page)
 }
@@ -182,7 +154,7 @@ mod tests {
     #[test]
     fn summary_names_services_that_fail_and_then_those_that_say_nothing() {
         let texts = health_text(Language::English);
-        let row = |name, health| Row::remote(texts, name, health);
+        let row = |name, health| Row::remote(Language::English, name, health);
         let ready = || row("users", RemoteHealth::Ready);
         assert_eq!(summary(texts, &[ready()]), (texts.all_ready.to_owned(), true));
         let unknown = [ready(), row("idp", RemoteHealth::Unknown)];

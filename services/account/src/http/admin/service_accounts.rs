@@ -15,17 +15,17 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::get;
-use proto::doorward::serviceaccounts::v1::service_accounts_api_client::ServiceAccountsApiClient;
-use proto::doorward::serviceaccounts::v1::{GetServiceAccountRequest, ServiceAccount};
+use proto::doorward::serviceaccounts::v1::ServiceAccount;
 
-use super::super::tokens::time;
 use super::administrator::Administrator;
 use super::service_account_text::{ServiceAccountText, service_account_text};
 use super::users::segment;
 use super::{AdminPage, AdminSection};
+use crate::administration::Administration;
+use crate::administration::service_accounts::ServiceAccountState;
 use crate::config::ADMIN;
 use crate::state::AccountState;
-use crate::transport::Transport;
+use crate::transport::OnBehalfOf;
 
 /// The path of the service accounts, below that of the administration.
 const SERVICE_ACCOUNTS: &str = "/service-accounts";
@@ -52,10 +52,9 @@ pub(super) fn router() -> Router<AccountState> {
         .route(&path("/of/{id}/delete"), get(delete::confirm).post(delete::delete))
 }
 
-/// An administrator, and auth-service, which has the accounts.
+/// An administrator. Without auth-service, which has the accounts, there is no such page.
 pub(super) struct ServiceAccountAdministrator {
     administrator: Administrator,
-    api: ServiceAccountsApiClient<Transport>,
 }
 
 impl FromRequestParts<AccountState> for ServiceAccountAdministrator {
@@ -63,10 +62,10 @@ impl FromRequestParts<AccountState> for ServiceAccountAdministrator {
 
     async fn from_request_parts(parts: &mut Parts, state: &AccountState) -> Result<Self, Response> {
         let administrator = Administrator::from_request_parts(parts, state).await?;
-        match &state.administration.service_accounts {
-            Some(api) => Ok(Self { administrator, api: api.clone() }),
-            None => Err(administrator.not_found()),
+        if state.administration.service_accounts.is_none() {
+            return Err(administrator.not_found());
         }
+        Ok(Self { administrator })
     }
 }
 
@@ -76,16 +75,18 @@ impl ServiceAccountAdministrator {
         service_account_text(self.administrator.context().language)
     }
 
+    /// The services, and on whose behalf they are called.
+    fn services(&self) -> (&Administration, OnBehalfOf<'_>) {
+        (&self.administrator.signed_in.state.administration, self.administrator.signed_in.on_behalf())
+    }
+
     /// The account with this identifier.
     ///
     /// # Errors
     /// The page that says why there is none.
-    async fn account(&mut self, id: &str) -> Result<ServiceAccount, Response> {
-        let message = GetServiceAccountRequest { id: id.to_owned() };
-        match self.api.get_service_account(self.administrator.signed_in.on_behalf().call(message)).await {
-            Ok(response) => response.into_inner().account.ok_or_else(|| self.administrator.not_found()),
-            Err(status) => Err(self.administrator.failure(&status)),
-        }
+    async fn account(&self, id: &str) -> Result<ServiceAccount, Response> {
+        let (services, by) = self.services();
+        services.service_account(&by, id).await.map_err(|status| self.administrator.failure(&status))
     }
 
     /// The URL of a page of this account.
@@ -105,14 +106,10 @@ fn name_of(account: &ServiceAccount) -> &str {
 
 /// What the pages say of whether an account is accepted.
 fn state_text(texts: &ServiceAccountText, account: &ServiceAccount, now: SystemTime) -> &'static str {
-    let has_ended = account.expires.and_then(time).is_some_and(|end| end <= now);
-    if account.overridden {
-        texts.overridden
-    } else if account.disabled {
-        texts.disabled
-    } else if has_ended {
-        texts.ended
-    } else {
-        texts.active
+    match ServiceAccountState::of(account, now) {
+        ServiceAccountState::Active => texts.active,
+        ServiceAccountState::Disabled => texts.disabled,
+        ServiceAccountState::Expired => texts.ended,
+        ServiceAccountState::Overridden => texts.overridden,
     }
 }

@@ -1,5 +1,7 @@
 //! The administration pages for service accounts over auth-service itself.
 
+mod api;
+
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 

@@ -1,15 +1,13 @@
 //! The certificates of the listeners of this process.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use runtime::{ListenerKind, ServiceHealth};
+use runtime::{CertificateValidity, ListenerKind, ServiceHealth};
 use web::date::LocalizedTime;
 use web::i18n::Language;
 
 use super::super::health_text::HealthText;
-
-/// How long before its end a certificate is marked.
-const ENDS_SOON: Duration = Duration::from_hours(14 * 24);
+use crate::administration::health::CertificateState;
 
 /// A certificate, as the page shows it.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,8 +28,8 @@ impl CertificateRow {
         service: &ServiceHealth,
         now: SystemTime,
     ) -> Vec<Self> {
-        let row = |certificate: &runtime::CertificateValidity| {
-            let (state, is_well) = state(texts, (certificate.from, certificate.until), now);
+        let row = |certificate: &CertificateValidity| {
+            let state = CertificateState::of(certificate, now);
             Self {
                 service: service.name,
                 listener: match certificate.listener {
@@ -39,8 +37,8 @@ impl CertificateRow {
                     ListenerKind::Http => "HTTPS",
                     ListenerKind::Mtls => "mTLS",
                 },
-                state,
-                is_well,
+                state: state_text(texts, state),
+                is_well: state == CertificateState::Valid,
                 from: LocalizedTime::minute(certificate.from, language),
                 until: LocalizedTime::minute(certificate.until, language),
             }
@@ -49,44 +47,23 @@ impl CertificateRow {
     }
 }
 
-/// What is said of a certificate with this validity, and whether nothing has to be done.
-fn state(texts: &HealthText, (from, until): (SystemTime, SystemTime), now: SystemTime) -> (&'static str, bool) {
-    if until < now {
-        (texts.certificate_expired, false)
-    } else if now < from {
-        (texts.certificate_early, false)
-    } else if until.duration_since(now).is_ok_and(|left| left < ENDS_SOON) {
-        (texts.certificate_ends_soon, false)
-    } else {
-        (texts.certificate_valid, true)
+const fn state_text(texts: &HealthText, state: CertificateState) -> &'static str {
+    match state {
+        CertificateState::Valid => texts.certificate_valid,
+        CertificateState::EndsSoon => texts.certificate_ends_soon,
+        CertificateState::Early => texts.certificate_early,
+        CertificateState::Expired => texts.certificate_expired,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
-    use runtime::CertificateValidity;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::super::super::health_text::health_text;
     use super::*;
 
     const DAY: Duration = Duration::from_hours(24);
-
-    #[test]
-    fn certificates_that_need_the_operator_are_marked() {
-        let (texts, at) = (health_text(Language::English), |day: u32| UNIX_EPOCH + DAY * day);
-        for (now, expected, is_well) in [
-            (9, texts.certificate_early, false),
-            (10, texts.certificate_valid, true),
-            (86, texts.certificate_valid, true),
-            (87, texts.certificate_ends_soon, false),
-            (100, texts.certificate_ends_soon, false),
-            (101, texts.certificate_expired, false),
-        ] {
-            assert_eq!(state(texts, (at(10), at(100)), at(now)), (expected, is_well), "day {now}");
-        }
-    }
 
     #[test]
     fn each_listener_has_a_row() {
@@ -97,5 +74,6 @@ mod tests {
         let texts = health_text(Language::English);
         let rows = CertificateRow::all_of(texts, Language::English, &service, UNIX_EPOCH);
         assert_eq!(rows.iter().map(|row| row.listener).collect::<Vec<_>>(), ["gRPC", "HTTPS", "mTLS"]);
+        assert!(rows.iter().all(|row| !row.is_well && row.state == texts.certificate_ends_soon));
     }
 }

@@ -78,7 +78,7 @@ pub(super) async fn show(user: ServiceAccountAdministrator) -> Result<Response, 
 }
 
 /// `POST /admin/service-accounts/new`.
-pub(super) async fn create(mut user: ServiceAccountAdministrator, body: Bytes) -> Result<Response, Response> {
+pub(super) async fn create(user: ServiceAccountAdministrator, body: Bytes) -> Result<Response, Response> {
     let form = user.administrator.signed_in.own_form(FORM, &body);
     let form = form.ok_or_else(|| user.administrator.forgery())?;
     user.recent_for_new().await?;
@@ -86,11 +86,9 @@ pub(super) async fn create(mut user: ServiceAccountAdministrator, body: Bytes) -
     let Ok(message) = fields.new_account(id) else {
         return Ok(user.new_account_page(&Entered { id, fields, is_date_invalid: true, ..Entered::default() }));
     };
-    match user.api.create_service_account(user.administrator.signed_in.on_behalf().call(message)).await {
-        Ok(made) => {
-            let made = made.into_inner();
-            Ok(user.secret_page(&made.account.unwrap_or_default(), &made.secret))
-        }
+    let (services, by) = user.services();
+    match services.create_service_account(&by, message).await {
+        Ok(made) => Ok(user.secret_page(&made.account.unwrap_or_default(), &made.secret)),
         Err(status) => match problem(&status) {
             problem @ Some(_) => Ok(user.new_account_page(&Entered { id, fields, problem, ..Entered::default() })),
             None => Err(user.administrator.failure(&status)),

@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use proto::doorward::serviceaccounts::v1::{DeleteServiceAccountRequest, ServiceAccount};
+use proto::doorward::serviceaccounts::v1::ServiceAccount;
 use web::cookie::with_cookies;
 use web::response::see_other;
 
@@ -44,10 +44,7 @@ impl ServiceAccountAdministrator {
 }
 
 /// `GET /admin/service-accounts/of/{id}/delete`: asks for confirmation.
-pub(super) async fn confirm(
-    mut user: ServiceAccountAdministrator,
-    Path(id): Path<String>,
-) -> Result<Response, Response> {
+pub(super) async fn confirm(user: ServiceAccountAdministrator, Path(id): Path<String>) -> Result<Response, Response> {
     user.administrator.recent_sign_in(&user.path_of(&id, "/delete")).await?;
     let account = user.account(&id).await?;
     Ok(user.delete_page(&account, None))
@@ -55,7 +52,7 @@ pub(super) async fn confirm(
 
 /// `POST /admin/service-accounts/of/{id}/delete`.
 pub(super) async fn delete(
-    mut user: ServiceAccountAdministrator,
+    user: ServiceAccountAdministrator,
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Response> {
@@ -66,8 +63,8 @@ pub(super) async fn delete(
     if fields.one("id", MAX_ID).ok().flatten().unwrap_or_default().trim() != account.id {
         return Ok(user.delete_page(&account, Some(user.texts().type_wrong)));
     }
-    let message = DeleteServiceAccountRequest { id };
-    let deleted = user.api.delete_service_account(user.administrator.signed_in.on_behalf().call(message)).await;
+    let (services, by) = user.services();
+    let deleted = services.delete_service_account(&by, &id).await;
     deleted.map_err(|status| user.administrator.failure(&status))?;
     Ok(see_other(&user.administrator.path(&format!("{SERVICE_ACCOUNTS}?done={}", list::DELETED))))
 }

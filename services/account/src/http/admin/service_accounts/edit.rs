@@ -126,7 +126,7 @@ impl ServiceAccountAdministrator {
 
 /// `GET /admin/service-accounts/of/{id}`.
 pub(super) async fn show(
-    mut user: ServiceAccountAdministrator,
+    user: ServiceAccountAdministrator,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Response> {
@@ -142,7 +142,7 @@ pub(super) async fn show(
 
 /// `POST /admin/service-accounts/of/{id}`: changes the settings.
 pub(super) async fn save(
-    mut user: ServiceAccountAdministrator,
+    user: ServiceAccountAdministrator,
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Response> {
@@ -155,7 +155,8 @@ pub(super) async fn save(
         let entered = Entered { fields: Some(fields), is_date_invalid: true, ..Entered::default() };
         return Ok(user.account_page(&account, &entered, None).await);
     };
-    match user.api.update_service_account(user.administrator.signed_in.on_behalf().call(message)).await {
+    let (services, by) = user.services();
+    match services.update_service_account(&by, message).await {
         Ok(_) => Ok(see_other(&user.path_of(&id, &format!("?done={SAVED}")))),
         Err(status) => match problem(&status) {
             problem @ Some(_) => {

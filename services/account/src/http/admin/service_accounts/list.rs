@@ -51,10 +51,7 @@ struct List<'a> {
 }
 
 /// `GET /admin/service-accounts`.
-pub(super) async fn show(
-    mut user: ServiceAccountAdministrator,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Response> {
+pub(super) async fn show(user: ServiceAccountAdministrator, RawQuery(query): RawQuery) -> Result<Response, Response> {
     let parameters = Parameters::of_query(query.as_deref()).map_err(|_| user.administrator.not_found())?;
     let one = |name, max| parameters.one(name, max).map(Option::unwrap_or_default);
     let (Ok(query), Ok(after)) = (one("q", MAX_QUERY), one("after", MAX_ID)) else {
@@ -63,8 +60,9 @@ pub(super) async fn show(
     let query = query.trim();
     let message =
         ListServiceAccountsRequest { page_size: PAGE_SIZE, page_token: after.to_owned(), query: query.to_owned() };
-    let listed = user.api.list_service_accounts(user.administrator.signed_in.on_behalf().call(message)).await;
-    let listed = listed.map_err(|status| user.administrator.failure(&status))?.into_inner();
+    let (services, by) = user.services();
+    let listed = services.list_service_accounts(&by, message).await;
+    let listed = listed.map_err(|status| user.administrator.failure(&status))?;
     let (administrator, context, texts, now) =
         (&user.administrator, user.administrator.context(), user.texts(), user.now());
     let row = |account: ServiceAccount| Row {

@@ -5,7 +5,7 @@ use axum::body::Bytes;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use proto::doorward::serviceaccounts::v1::{AddSecretRequest, RemoveSecretRequest, ServiceAccount};
+use proto::doorward::serviceaccounts::v1::ServiceAccount;
 use web::cookie::with_cookies;
 use web::policy::Policy;
 use web::response::see_other;
@@ -84,10 +84,7 @@ impl ServiceAccountAdministrator {
 }
 
 /// `GET /admin/service-accounts/of/{id}/secret`: asks for when the former secret ends.
-pub(super) async fn choose(
-    mut user: ServiceAccountAdministrator,
-    Path(id): Path<String>,
-) -> Result<Response, Response> {
+pub(super) async fn choose(user: ServiceAccountAdministrator, Path(id): Path<String>) -> Result<Response, Response> {
     user.administrator.recent_sign_in(&user.path_of(&id, "/secret")).await?;
     let account = user.account(&id).await?;
     let (administrator, context, texts) = (&user.administrator, user.administrator.context(), user.texts());
@@ -109,7 +106,7 @@ pub(super) async fn choose(
 
 /// `POST /admin/service-accounts/of/{id}/secret`.
 pub(super) async fn add(
-    mut user: ServiceAccountAdministrator,
+    user: ServiceAccountAdministrator,
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Response, Response> {
@@ -117,15 +114,15 @@ pub(super) async fn add(
     let fields = fields.ok_or_else(|| user.administrator.forgery())?;
     user.administrator.recent_sign_in(&user.path_of(&id, "/secret")).await?;
     let expire_old_in = ENDS.into_iter().find(|end| value(*end) == fields.text("end")).flatten();
-    let message = AddSecretRequest { id, expire_old_in };
-    let added = user.api.add_secret(user.administrator.signed_in.on_behalf().call(message)).await;
-    let added = added.map_err(|status| user.administrator.failure(&status))?.into_inner();
+    let (services, by) = user.services();
+    let added = services.add_service_account_secret(&by, &id, expire_old_in).await;
+    let added = added.map_err(|status| user.administrator.failure(&status))?;
     Ok(user.secret_page(&added.account.unwrap_or_default(), &added.secret))
 }
 
 /// `GET /admin/service-accounts/of/{id}/secret/{secret}`: asks for confirmation.
 pub(super) async fn confirm(
-    mut user: ServiceAccountAdministrator,
+    user: ServiceAccountAdministrator,
     Path((id, secret)): Path<(String, String)>,
 ) -> Result<Response, Response> {
     let path = user.path_of(&id, &format!("/secret/{secret}"));
@@ -157,15 +154,15 @@ pub(super) async fn confirm(
 
 /// `POST /admin/service-accounts/of/{id}/secret/{secret}`: removes it.
 pub(super) async fn remove(
-    mut user: ServiceAccountAdministrator,
+    user: ServiceAccountAdministrator,
     Path((id, secret)): Path<(String, String)>,
     body: Bytes,
 ) -> Result<Response, Response> {
     let fields = user.administrator.signed_in.own_form(&remove_form(&id, &secret), &body);
     fields.ok_or_else(|| user.administrator.forgery())?;
     user.administrator.recent_sign_in(&user.path_of(&id, &format!("/secret/{secret}"))).await?;
-    let message = RemoveSecretRequest { id: id.clone(), secret_id: secret };
-    let removed = user.api.remove_secret(user.administrator.signed_in.on_behalf().call(message)).await;
+    let (services, by) = user.services();
+    let removed = services.remove_service_account_secret(&by, &id, &secret).await;
     removed.map_err(|status| user.administrator.failure(&status))?;
     Ok(see_other(&user.path_of(&id, &format!("?done={}", edit::SECRET_REMOVED))))
 }

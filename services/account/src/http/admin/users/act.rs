@@ -185,7 +185,7 @@ impl UserAdministrator {
             Act::Disable => services.set_status(&by, id, PersonStatus::Disabled).await?,
             Act::Enable => services.set_status(&by, id, PersonStatus::Active).await?,
             Act::Delete => services.delete_user(&by, id).await?,
-            Act::Invite => self.invite(id).await?,
+            Act::Invite => services.invite_user(&by, id).await?,
         }
         Ok(())
     }

@@ -175,7 +175,8 @@ impl UserAdministrator {
     /// Sends a new user the invitation, or sets the password, if one of them was chosen; returns what the next page says of it.
     async fn give_access(&self, id: &str, entered: &Entered, password: &str) -> &'static str {
         if entered.invite {
-            return match self.invite(id).await {
+            let signed_in = &self.administrator.signed_in;
+            return match signed_in.state.administration.invite_user(&signed_in.on_behalf(), id).await {
                 Ok(()) => INVITED,
                 Err(status) => {
                     tracing::warn!(%status, "a new user was not invited");

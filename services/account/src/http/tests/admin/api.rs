@@ -24,7 +24,18 @@ impl AdminBench {
 async fn others_learn_nothing_by_the_api_of_administrators() {
     let bench = AdminBench::new().await;
     let mut bodies = Vec::new();
-    for path in ["/users", "/users/1", "/groups", "/tokens", "/clients", "/keys", "/sessions", "/events"] {
+    for path in [
+        "/users",
+        "/users/1",
+        "/groups",
+        "/tokens",
+        "/clients",
+        "/keys",
+        "/sessions",
+        "/events",
+        "/service-accounts",
+        "/health",
+    ] {
         let path = format!("/account/admin/api/v1{path}");
         let reply = bench.browser("marie").read(&path).await;
         assert_eq!(reply.status, StatusCode::FORBIDDEN, "{path}");
@@ -93,6 +104,7 @@ async fn user_is_created_found_changed_disabled_and_deleted() {
     assert_eq!(created.status, StatusCode::CREATED, "{}", created.page);
     let body = created.json();
     assert_eq!((&body["user"]["username"], &body["password_set"]), (&json!("lise"), &json!(false)));
+    assert_eq!(body["invited"], false);
     let path = created.location().to_owned();
     assert_eq!(path, format!("{USERS}/{}", body["user"]["id"].as_str().expect("an id")));
     assert_eq!(admin.call(Method::POST, USERS, &new).await.status, StatusCode::CONFLICT);

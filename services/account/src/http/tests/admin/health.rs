@@ -4,9 +4,11 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use axum::http::header::WWW_AUTHENTICATE;
 use config::{Debug, Identity, ListenAddr, Log, Tracing};
 use http::{Request, Response};
 use runtime::{App, Check, Listeners, Running, RunningServices};
+use serde_json::{Value, json};
 use tonic::Status;
 use tonic::body::Body;
 use tonic_health::ServingStatus;
@@ -18,6 +20,7 @@ use super::AdminBench;
 use crate::administration::Administration;
 
 const HEALTH: &str = "/account/admin/health";
+const API: &str = "/account/admin/api/v1/health";
 
 /// The error of a database, which names what no page should.
 const SECRET_PROBLEM: &str = "postgres://doorward:a-password@10.0.0.7 refuses";
@@ -102,4 +105,49 @@ async fn silent_services_are_asked_at_the_same_time() {
     let page = bench.browser("admin").get(HEALTH).await;
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     assert_eq!(page.page.matches("did not answer within two seconds").count(), 4, "{}", page.page);
+}
+
+/// Row [N61](../../../../../../docs/security-requirements.md#n61).
+#[tokio::test]
+async fn api_says_what_is_wrong_with_each_service_and_no_secret() {
+    let (running, services) = without_database().await;
+    let extend =
+        async |administration, _| Administration { running: services, ..remote_services(administration).await };
+    let bench = Box::pin(AdminBench::with(extend)).await;
+    let mut admin = bench.browser("admin");
+    admin.headers = vec![("accept-language", "de".to_owned())];
+    let reply = admin.read(API).await;
+    let report = reply.json();
+    assert_eq!((reply.status, &report["ready"]), (StatusCode::OK, &json!(false)), "{}", reply.page);
+    let of = |name: &str| {
+        let services = report["services"].as_array().expect("services");
+        services.iter().find(|service| service["name"] == name).expect("the service").clone()
+    };
+    let (here, ready, failing, unreachable) = (of("auth-app"), of("idp"), of("auth-basic"), of("users"));
+    assert_eq!((&here["ready"], &here["problems"][0]["code"]), (&json!(false), &json!("database")));
+    let detail = here["problems"][0]["detail"].as_str().expect("a text");
+    assert!(detail.starts_with("The database does not answer"), "{detail}");
+    assert_eq!((&here["version"], &here["since"]), (&json!(env!("CARGO_PKG_VERSION")), &json!("2026-11-29T23:33:00Z")));
+    assert_eq!((&ready["ready"], &ready["problems"], &ready["since"]), (&json!(true), &json!([]), &Value::Null));
+    assert_eq!((&failing["ready"], &failing["problems"][0]["code"]), (&json!(false), &json!("not_ready")));
+    assert_eq!(unreachable["problems"][0]["code"], "unreachable");
+    assert!(!reply.page.contains("a-password") && !reply.page.contains("10.0.0.7"), "{}", reply.page);
+    running.stop().await;
+}
+
+/// Row [N61](../../../../../../docs/security-requirements.md#n61).
+#[tokio::test]
+async fn health_by_the_api_is_for_administrators_with_their_second_factor_alone() {
+    let bench = AdminBench::new().await;
+    assert_eq!(bench.browser("marie").read(API).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(bench.bench.stranger().read(API).await.status, StatusCode::UNAUTHORIZED);
+    let mut admin = bench.browser("admin");
+    let report = admin.read(API).await.json();
+    assert_eq!((&report["ready"], &report["certificates"]), (&json!(true), &json!([])));
+    bench.signed_in(Duration::from_mins(11), "1", false);
+    assert_eq!(admin.read(API).await.status, StatusCode::OK, "it needs no recent sign-in");
+    bench.signed_in(Duration::ZERO, "1", true);
+    let refused = admin.read(API).await;
+    let challenge = refused.headers[WWW_AUTHENTICATE].to_str().expect("text");
+    assert!(refused.status == StatusCode::FORBIDDEN && challenge.contains("acr_values=\"mfa\""), "{challenge}");
 }

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use auth_basic::password::Cost;
-use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, ORIGIN, WWW_AUTHENTICATE};
+use axum::http::{Method, Request as HttpRequest, StatusCode};
 use config::TokenManager;
 use proto::doorward::idp::v1::{
     GetInvitationPolicyRequest, GetInvitationPolicyResponse, InviteUserRequest, InviteUserResponse,
@@ -12,14 +13,17 @@ use proto::doorward::idp::v1::{
 };
 use runtime::Clock;
 use secrecy::SecretString;
+use serde_json::json;
 use tempfile::TempDir;
 use token::{KeyRing, Verifier, authorize_admin};
 use tonic::{Request, Response, Status};
 
-use super::super::support::{SECRET, context};
+use super::super::support::{ORIGIN_OF_PAGES, SECRET, context};
 use super::AdminBench;
 
 const NEW_USER: &str = "/account/admin/users/new";
+const USERS: &str = "/account/admin/api/v1/users";
+const POLICY: &str = "/account/admin/api/v1/invitation-policy";
 const PASSWORD: &str = "seven otters juggle lamps";
 
 /// What the stand-in for idp does, and whom it has invited.
@@ -172,4 +176,81 @@ async fn nothing_is_offered_where_no_mail_is_sent_or_the_user_has_a_password() {
     let set = admin.post(&password, &[("csrf", &csrf), ("password", PASSWORD)]).await;
     assert_eq!(set.status, StatusCode::SEE_OTHER, "{}", set.page);
     assert!(!admin.get(&marie).await.page.contains("/invite\""), "the user has a password");
+}
+
+#[tokio::test]
+async fn new_user_is_invited_by_the_api() {
+    let (bench, idp, _folder) = bench().await;
+    let mut admin = bench.browser("admin");
+    for (change, parameter) in [
+        (json!({ "username": "lise", "invite": true }), "mail"),
+        (json!({ "username": "lise", "mail": "lise@example.org", "password": PASSWORD, "invite": true }), "password"),
+    ] {
+        let refused = admin.call(Method::POST, USERS, &change).await;
+        assert_eq!((refused.status, &refused.json()["parameter"]), (StatusCode::BAD_REQUEST, &json!(parameter)));
+    }
+    idp.known().sends_no_mail = true;
+    assert_eq!(admin.read(POLICY).await.json(), json!({ "enabled": false }));
+    let new = json!({ "username": "lise", "mail": "lise@example.org", "invite": true });
+    let refused = admin.call(Method::POST, USERS, &new).await;
+    assert_eq!((refused.status, &refused.json()["parameter"]), (StatusCode::BAD_REQUEST, &json!("invite")));
+    assert!(!admin.read(USERS).await.page.contains("lise"), "a request that is refused creates no user");
+
+    idp.known().sends_no_mail = false;
+    assert_eq!(admin.read(POLICY).await.json(), json!({ "enabled": true }));
+    let created = admin.call(Method::POST, USERS, &new).await;
+    assert_eq!(created.status, StatusCode::CREATED, "{}", created.page);
+    let body = created.json();
+    assert_eq!((&body["invited"], &body["password_set"]), (&json!(true), &json!(false)));
+    assert_eq!(idp.known().invited, [body["user"]["id"].as_str().expect("an identifier")]);
+
+    idp.known().failure = Some(Status::failed_precondition("the mail cannot be sent"));
+    let other = json!({ "username": "otto", "mail": "otto@example.org", "invite": true });
+    let created = admin.call(Method::POST, USERS, &other).await;
+    assert_eq!((created.status, &created.json()["invited"]), (StatusCode::CREATED, &json!(false)), "the user stays");
+    let with_password = json!({ "username": "anna", "mail": "anna@example.org", "password": PASSWORD });
+    let created = admin.call(Method::POST, USERS, &with_password).await.json();
+    assert_eq!((&created["invited"], &created["password_set"]), (&json!(false), &json!(true)));
+}
+
+/// Rows [N60](../../../../../../docs/security-requirements.md#n60) and [N51](../../../../../../docs/security-requirements.md#n51).
+#[tokio::test]
+async fn invitation_by_the_api_needs_a_recent_sign_in_and_a_request_of_no_other_site() {
+    let (bench, idp, _folder) = bench().await;
+    let mut admin = bench.browser("admin");
+    let path = format!("{USERS}/{}/invitation", bench.user("marie").id.opaque_id);
+    for (content_type, origin, status) in [
+        ("text/plain", ORIGIN_OF_PAGES, StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ("application/json", "https://evil.example", StatusCode::FORBIDDEN),
+    ] {
+        let request = HttpRequest::post(&path).header(CONTENT_TYPE, content_type).header(ORIGIN, origin);
+        assert_eq!(admin.send(request, "{}".to_owned()).await.status, status);
+    }
+    let unknown = admin.call(Method::POST, &path, &json!({ "mail": "other@example.org" })).await;
+    assert_eq!(unknown.status, StatusCode::BAD_REQUEST, "{}", unknown.page);
+    assert_eq!(bench.browser("marie").call(Method::POST, &path, &json!({})).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(bench.browser("marie").read(POLICY).await.status, StatusCode::FORBIDDEN);
+    bench.signed_in(Duration::from_mins(11), "1", false);
+    let refused = admin.call(Method::POST, &path, &json!({})).await;
+    let challenge = refused.headers[WWW_AUTHENTICATE].to_str().expect("text");
+    assert!(refused.status == StatusCode::FORBIDDEN && challenge.contains("max_age=\"600\""), "{challenge}");
+    assert!(idp.known().invited.is_empty());
+
+    bench.signed_in(Duration::ZERO, "1", false);
+    let sent = admin.call(Method::POST, &path, &json!({})).await;
+    assert_eq!(sent.status, StatusCode::NO_CONTENT, "{}", sent.page);
+    assert_eq!(idp.known().invited, [bench.user("marie").id.opaque_id]);
+    idp.known().failure = Some(Status::failed_precondition("the user has a password"));
+    let refused = admin.call(Method::POST, &path, &json!({})).await;
+    let detail = refused.json()["detail"].clone();
+    assert_eq!((refused.status, detail), (StatusCode::PRECONDITION_FAILED, json!("the user has a password")));
+}
+
+#[tokio::test]
+async fn invitations_need_an_idp() {
+    let bench = AdminBench::new().await;
+    let mut admin = bench.browser("admin");
+    assert_eq!(admin.read(POLICY).await.json(), json!({ "enabled": false }));
+    let path = format!("{USERS}/{}/invitation", bench.user("marie").id.opaque_id);
+    assert_eq!(admin.call(Method::POST, &path, &json!({})).await.status, StatusCode::NOT_FOUND);
 }

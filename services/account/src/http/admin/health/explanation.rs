@@ -1,10 +1,13 @@
-//! What is wrong with a service that is not ready, in the operator's words.
+//! What is wrong with a service that is not ready, as the page and the API explain it.
 
-use super::super::health_text::HealthText;
+use web::i18n::Language;
+
+use super::super::health_text::health_text;
 use crate::remote_health::RemoteHealth;
 
 /// What a failing check of readiness means, by the name that `/readyz` has for it.
-pub(super) fn of_check(texts: &HealthText, failing: &str) -> String {
+pub(crate) fn of_check(language: Language, failing: &str) -> String {
+    let texts = health_text(language);
     let text = match failing {
         "database" => texts.database,
         "ldap" => texts.ldap,
@@ -18,7 +21,8 @@ pub(super) fn of_check(texts: &HealthText, failing: &str) -> String {
 }
 
 /// What the answer of a service in another process means; nothing if it is ready.
-pub(super) const fn of_remote(texts: &HealthText, health: RemoteHealth) -> Option<&'static str> {
+pub(crate) const fn of_remote(language: Language, health: RemoteHealth) -> Option<&'static str> {
+    let texts = health_text(language);
     match health {
         RemoteHealth::Ready => None,
         RemoteHealth::NotReady => Some(texts.remote_not_ready),
@@ -30,20 +34,16 @@ pub(super) const fn of_remote(texts: &HealthText, health: RemoteHealth) -> Optio
 
 #[cfg(test)]
 mod tests {
-    use web::i18n::Language;
-
-    use super::super::super::health_text::health_text;
     use super::*;
 
     #[test]
     fn every_check_is_explained_and_an_unknown_one_is_named() {
         for language in Language::ALL {
-            let texts = health_text(language);
-            let known = ["database", "ldap", "clock", "starting", "shutting down"].map(|name| of_check(texts, name));
+            let known = ["database", "ldap", "clock", "starting", "shutting down"].map(|name| of_check(language, name));
             for (at, text) in known.iter().enumerate() {
                 assert!(!known[..at].contains(text), "{language:?}: {text}");
             }
-            assert!(of_check(texts, "revocations").contains("revocations"), "{language:?}");
+            assert!(of_check(language, "revocations").contains("revocations"), "{language:?}");
         }
     }
 }
