@@ -11,7 +11,8 @@ use proto::doorward::idp::v1::{
     sessions_api_server::{SessionsApi, SessionsApiServer},
 };
 use status::Kind;
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
@@ -85,6 +86,10 @@ impl Watch {
 
     /// The next message; `None` at the end.
     async fn next(&mut self) -> Option<WatchEndedSessionsResponse> {
+        // also of a caller who has not read everything yet
+        if self.shutdown.is_cancelled() || self.end <= Instant::now() {
+            return None;
+        }
         if self.untold.is_empty() {
             tokio::select! {
                 biased;
@@ -92,7 +97,7 @@ impl Watch {
                 () = sleep_until(self.end) => return None,
                 added = self.added.recv() => match added {
                     Ok(added) => self.untold.push(added),
-                    Err(RecvError::Lagged(_)) => self.untold = self.revocations.all(),
+                    Err(RecvError::Lagged(_)) => self.tell_all(),
                     Err(RecvError::Closed) => return None,
                 },
                 _ = self.beat.tick() => {}
@@ -113,5 +118,10 @@ impl Watch {
             ended: ended.collect(),
             is_complete: self.untold.is_empty() && self.revocations.is_current(),
         })
+    }
+
+    /// Some were missed.
+    fn tell_all(&mut self) {
+        self.untold = self.revocations.all();
     }
 }

@@ -17,7 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A provider in another process, which tells of its sessions while it is [followed](Remote::follow). What it has told stays true
 /// while it is away: without it no session ends, and what was issued in one expires. A provider that has told nothing is unknown
-/// at first; after five seconds it counts as away.
+/// at first; after five seconds it counts as away. While one that answers does not know everything, as its database is away, what it has
+/// not told is unknown.
 pub struct Remote {
     client: SessionsApiClient<Channel>,
     token: ServiceToken,
@@ -32,6 +33,8 @@ struct Known {
     ended: HashMap<Uuid, SystemTime>,
     /// Whether the provider has told everything once.
     is_complete: bool,
+    /// It answers, and does not know everything itself at this moment, or has not told it yet.
+    is_in_doubt: bool,
 }
 
 impl Remote {
@@ -71,8 +74,11 @@ impl EndedSessions for Remote {
         if !known.is_complete && self.started.elapsed() < PATIENCE {
             return None;
         }
-        let is_own = known.issuers.iter().any(|own| own == issuer);
-        Some(is_own && sid.parse().is_ok_and(|sid| known.ended.contains_key(&sid)))
+        if !known.issuers.iter().any(|own| own == issuer) {
+            return Some(false);
+        }
+        let has_ended = sid.parse().is_ok_and(|sid| known.ended.contains_key(&sid));
+        (has_ended || !known.is_in_doubt).then_some(has_ended)
     }
 }
 
@@ -99,10 +105,18 @@ impl Following<'_> {
             let remembered = known.ended.entry(id).or_insert(until);
             *remembered = until.max(*remembered);
         }
+        known.is_in_doubt = !message.is_complete;
         if message.is_complete {
             known.is_complete = true;
             known.ended.retain(|_, until| *until > now);
         }
         Ok(true)
+    }
+}
+
+impl Drop for Following<'_> {
+    fn drop(&mut self) {
+        // from now on the provider is away
+        self.remote.write().is_in_doubt = false;
     }
 }

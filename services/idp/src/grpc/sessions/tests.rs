@@ -93,6 +93,39 @@ async fn caller_who_is_behind_is_told_everything() {
 
 /// [Row R10](../../../../../docs/security-requirements.md#r10).
 #[tokio::test]
+async fn caller_who_falls_behind_while_reading_is_told_everything() {
+    let bench = Bench::new().await;
+    tokio::time::pause();
+    let (shutdown, until) = (CancellationToken::new(), bench.clock.now() + HOUR);
+    let revocations = &bench.provider.revocations;
+    revocations.add((0..1500).map(|id| ended(id, until)));
+    let mut messages = watch(&bench, Some(bench.minted(&watcher())), &shutdown).await.expect("is allowed");
+    let mut told = ids(&next(&mut messages).await);
+    revocations.add((1500..4500).map(|id| ended(id, until)));
+    loop {
+        let message = next(&mut messages).await;
+        told.extend(ids(&message));
+        if message.is_complete {
+            break;
+        }
+    }
+    told.sort();
+    told.dedup();
+    assert_eq!(told.len(), 4500);
+
+    // with more to tell than is read
+    revocations.add((10_000..12_000).map(|id| ended(id, until)));
+    next(&mut messages).await;
+    shutdown.cancel();
+    let mut more = 0;
+    while messages.message().await.expect("no failure").is_some() {
+        more += 1;
+    }
+    assert!(more < 2, "what was sent already");
+}
+
+/// [Row R10](../../../../../docs/security-requirements.md#r10).
+#[tokio::test]
 async fn only_services_for_this_purpose_are_told_and_only_for_some_minutes() {
     let bench = Bench::new().await;
     tokio::time::pause();
