@@ -65,7 +65,7 @@ impl Store {
 
     /// Removes one second factor of a user, ends trust in the user's devices, and removes the recovery codes if no other factor is
     /// left. With `keep_last` nothing is done if none would be left but those that it names, whatever is removed at the same time; one of
-    /// these is removed in any case.
+    /// these is removed as long as any other factor is left, for without one the password alone would enrol another.
     pub async fn remove_factor(
         &self,
         person: &str,
@@ -79,14 +79,14 @@ impl Store {
                 return Ok(Removal::Absent);
             }
             let left = factor::Entity::find().filter(factor::Column::Person.eq(person));
-            let unusable = keep_last.filter(|unusable| !which.is_one_of(unusable));
-            if let Some(unusable) = unusable {
-                let usable = left.clone().filter(factor::Column::Id.is_not_in(unusable.iter().copied()));
-                if usable.count(&transaction).await? == 0 {
+            let is_none_left = left.clone().count(&transaction).await? == 0;
+            if let Some(unusable) = keep_last {
+                let usable = left.filter(factor::Column::Id.is_not_in(unusable.iter().copied()));
+                if is_none_left || !which.is_one_of(unusable) && usable.count(&transaction).await? == 0 {
                     return Ok(Removal::IsLast);
                 }
             }
-            if left.count(&transaction).await? == 0 {
+            if is_none_left {
                 replace_codes(&transaction, person, &[]).await?;
             }
             forget_devices(&transaction, person).await?;

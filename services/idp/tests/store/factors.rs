@@ -127,6 +127,15 @@ pub(crate) async fn unusable(store: &Store) {
     assert!(store.add_factor(&app, &[[9; 32]], false).await.expect("adds"));
     assert_eq!(remove(FactorToRemove::App).await, Removal::IsLast);
     assert!(store.remove_factors("planck").await.expect("removes"));
+    assert!(store.add_passkey(&dead, 9).await.expect("adds"));
+    store.replace_recovery_codes("planck", &[[10; 32]]).await.expect("writes");
+    assert_eq!(
+        remove(FactorToRemove::Passkey(dead.id)).await,
+        Removal::IsLast,
+        "the password alone would enrol another"
+    );
+    assert_eq!(store.recovery_codes_left("planck").await.expect("reads"), 1);
+    assert!(store.remove_factors("planck").await.expect("removes"));
 }
 
 /// Replaces and removes a factor; afterwards there is the same one again.
