@@ -291,7 +291,7 @@ async fn redeem_to_the_end(
         if status.code() == Code::FailedPrecondition {
             return Ok(Redemption::Used);
         }
-        provider.store.restore_link(stored.digest).await?;
+        provider.store.restore_link(stored, now).await?;
         return Ok(Redemption::Failed(status));
     }
     record(provider, "password_reset", "success", &stored.person, caller);

@@ -110,6 +110,8 @@ pub(crate) struct MailChanges {
     pub(crate) taken: String,
     /// Whether the directory does not answer.
     pub(crate) is_away: bool,
+    /// Whether it changes the address and does not answer.
+    pub(crate) loses_answers: bool,
 }
 
 impl TestDirectory {
@@ -168,7 +170,7 @@ impl Directory for TestDirectory {
             return Err(MailChangeError::Taken);
         }
         change.address.clone_into(&mut user.mail);
-        Ok(())
+        if changes.loses_answers { Err(DirectoryError::Unavailable("no answer".into()).into()) } else { Ok(()) }
     }
 
     async fn find(&self, _: &[Filter], _: Groups, _: &str) -> Result<Vec<Arc<User>>, DirectoryError> {

@@ -162,9 +162,13 @@ async fn mail_address_is_changed_by_a_link_to_the_new_one() {
         let link = mails[0].url(&format!("{}{MAIL_LINK}?link=", world.issuer));
 
         let mut browser = Browser::new();
-        let page = browser.open(&link).await.expect("answers");
-        assert!(page.status == StatusCode::OK && !page.page.contains("einstein"), "{}", page.page);
-        let form = [("link", page.field("link")), ("csrf", page.field("csrf")), ("username", "einstein")];
+        let sign_in = browser.open(&link).await.expect("answers");
+        assert_eq!(sign_in.status, StatusCode::SEE_OTHER, "{}", sign_in.page);
+        let back = log_on(&mut browser, &world.issuer, &sign_in.location, who).await.expect("a sign-in page");
+        let page = browser.open(&format!("{}{}", world.issuer, back.location.trim_start_matches(&world.issuer))).await;
+        let page = page.expect("answers");
+        assert!(page.status == StatusCode::OK && page.page.contains("einstein"), "{}", page.page);
+        let form = [("link", page.field("link")), ("csrf", page.field("csrf"))];
         let url = format!("{}{MAIL_LINK}", world.issuer);
         let done = browser.submit(&url, &world.issuer, &form).await.expect("answers");
         assert_eq!(done.status, StatusCode::OK, "{}", done.page);

@@ -170,7 +170,8 @@ async fn redeem_to_the_end(
     OpenMailLink { link: OpenLink { stored, user }, address }: &OpenMailLink,
     (language, caller): (Language, &Caller),
 ) -> Result<MailRedemption, StoreError> {
-    if !provider.store.use_link(stored.digest, provider.clock.now()).await? {
+    let used = provider.clock.now();
+    if !provider.store.use_link(stored.digest, used).await? {
         return Ok(MailRedemption::Used);
     }
     let change = MailChange { address, expected: &user.mail };
@@ -189,8 +190,10 @@ async fn redeem_to_the_end(
             tracing::warn!(%error, person = stored.person, "a verified mail address is not set");
             return Ok(MailRedemption::Used);
         }
+        // users may have set it, and its answer was lost
+        Err(MailChangeError::Directory(_)) if has_address(provider, user, address).await => {}
         Err(MailChangeError::Directory(error)) => {
-            provider.store.restore_link(stored.digest).await?;
+            provider.store.restore_link(stored, used).await?;
             return Ok(MailRedemption::Failed(error));
         }
     }
@@ -202,4 +205,9 @@ async fn redeem_to_the_end(
     }
     provider.store.use_links_of(&stored.person, provider.clock.now()).await?;
     Ok(MailRedemption::Done)
+}
+
+async fn has_address(provider: &Provider, user: &User, address: &str) -> bool {
+    let now = provider.directory.user(&user.id, Groups::Skip).await;
+    now.is_ok_and(|now| now.mail == address)
 }

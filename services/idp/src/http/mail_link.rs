@@ -7,7 +7,7 @@ mod tests;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use authn::{Caller, Login};
+use authn::Caller;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{FromRef, RawQuery, State};
@@ -18,6 +18,7 @@ use governor::Quota;
 use web::cookie::with_cookies;
 use web::form::Parameters;
 use web::i18n::Language;
+use web::response::see_other;
 
 use super::issuer::{Issuer, IssuerState};
 use super::pages::{self, MailChangeForm, Notice};
@@ -58,17 +59,15 @@ struct LinkPage<'a> {
     /// Its secret.
     secret: &'a str,
     link: OpenMailLink,
-    /// Whether the user has to enter the login name: the browser is not signed in as the user
-    /// (`docs/security-requirements.md#l10`).
-    needs_login: bool,
     caller: Caller,
 }
 
 impl<'a> LinkPage<'a> {
-    /// Opens the link, if the source has not done so too often.
+    /// Opens the link at a browser in which its user is signed in, if the source has not done so too often: a session that has ended
+    /// since, or the mailbox alone, changes nothing (`docs/security-requirements.md#l10`).
     ///
     /// # Errors
-    /// The page that says why it does not open.
+    /// The page that says why it does not open, or the redirect to a sign-in that returns to it.
     async fn open(
         state: &LinkState,
         issuer: &'a Issuer,
@@ -89,26 +88,23 @@ impl<'a> LinkPage<'a> {
             }
         };
         let session = issuer.session().await.map_err(|error| issuer.fault(&error))?;
-        let needs_login = session.is_none_or(|session| session.person != link.link.stored.person);
-        Ok(Self { issuer, secret, link, needs_login, caller })
+        match session {
+            None => Err(see_other(&issuer.sign_in_url(&path_of(secret)))),
+            Some(session) if session.person != link.link.stored.person => {
+                Err(pages::mail_link_of_other(&issuer.page(&[])))
+            }
+            Some(_) => Ok(Self { issuer, secret, link, caller }),
+        }
     }
 
-    fn is_login(&self, login: &str) -> bool {
-        let (login, user) = (Login::new(login.trim()), &self.link.link.user);
-        login.names(&user.username) || (!user.mail.is_empty() && login.names(&user.mail))
-    }
-
-    fn form(&self, is_login_wrong: bool) -> Response {
+    fn form(&self) -> Response {
         let (browser, cookie) = self.issuer.browser();
         let csrf = self.issuer.csrf(&browser, &purpose(self.secret));
         let form = MailChangeForm {
             link: self.secret,
             csrf: &csrf,
-            // whoever has the link alone does not learn the name
-            username: if self.needs_login { "" } else { &self.link.link.user.username },
+            username: &self.link.link.user.username,
             address: &self.link.address,
-            needs_login: self.needs_login,
-            is_login_wrong,
         };
         with_cookies(pages::mail_change(&self.issuer.page(&[]), &form), cookie)
     }
@@ -116,6 +112,12 @@ impl<'a> LinkPage<'a> {
 
 fn purpose(secret: &str) -> String {
     format!("{PURPOSE} {secret}")
+}
+
+/// The path of the page for this link.
+fn path_of(secret: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("link", secret).finish();
+    format!("{}?{query}", page::MAIL_LINK)
 }
 
 async fn show(
@@ -126,7 +128,7 @@ async fn show(
 ) -> Response {
     let query = Parameters::unlimited(query.unwrap_or_default().as_bytes());
     match LinkPage::open(&state, &issuer, query.text("link"), &extensions).await {
-        Ok(page) => page.form(false),
+        Ok(page) => page.form(),
         Err(response) => response,
     }
 }
@@ -142,9 +144,6 @@ async fn confirm(State(state): State<LinkState>, issuer: Issuer, extensions: Ext
         Ok(page) => page,
         Err(response) => return response,
     };
-    if page.needs_login && !page.is_login(form.text("username")) {
-        return page.form(true);
-    }
     let language = Language::choose(&[], &issuer.headers);
     let context = issuer.page(&[]);
     match mail_change::redeem(&issuer.provider, &page.link, (language, &page.caller)).await {

@@ -133,12 +133,26 @@ impl Store {
         self.database.run(write).await
     }
 
-    /// Makes a link usable again whose act has failed.
-    pub async fn restore_link(&self, digest: [u8; 32]) -> Result<(), StoreError> {
+    /// Makes a link usable again that was used at a time, and whose act has failed; not if a later link has ended it.
+    pub async fn restore_link(&self, failed: &StoredLink, used: SystemTime) -> Result<(), StoreError> {
+        let digest = failed.digest.to_vec();
+        let later = link::Entity::find()
+            .filter(link::Column::Person.eq(&failed.person))
+            .filter(link::Column::Digest.ne(digest.clone()))
+            .filter(link::Column::Created.gte(micros(used)))
+            .filter(link::Column::Purpose.ne(LinkPurpose::PasswordReset.name()));
         let update = link::Entity::update_many()
             .col_expr(link::Column::Used, Expr::value(None::<i64>))
-            .filter(link::Column::Digest.eq(digest.to_vec()));
-        self.database.run(|| async { Ok(update.clone().exec(self.database.connection()).await.map(drop)?) }).await
+            .filter(link::Column::Digest.eq(digest))
+            .filter(link::Column::Used.eq(micros(used)));
+        let write = || async {
+            let transaction = self.database.begin_serializable().await?;
+            if later.clone().count(&transaction).await? == 0 {
+                update.clone().exec(&transaction).await?;
+            }
+            Ok(transaction.commit().await?)
+        };
+        self.database.run(write).await
     }
 
     /// Uses up all links of a user.

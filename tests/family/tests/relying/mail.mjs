@@ -95,10 +95,11 @@ await withBrowser({}, async (browser) => {
   await own.goto(`${SITE}/account/profile`);
   assert.equal(await own.getByText('albert@cloud.example').count(), 0, 'nothing is changed yet');
 
+  // who has the link alone has to sign in
   const stranger = await freshPage(browser);
   await stranger.goto(confirmation);
-  await stranger.getByLabel('Username or mail address until now').waitFor();
-  await inspect(stranger, 'mail-confirm-elsewhere');
+  await enter(stranger, LOGIN, 'other words of a longer phrase');
+  await stranger.getByRole('heading', { name: 'Confirm your mail address' }).waitFor();
   await own.goto(confirmation);
   await own.getByRole('heading', { name: 'Confirm your mail address' }).waitFor();
   await own.getByText(LOGIN, { exact: true }).waitFor();

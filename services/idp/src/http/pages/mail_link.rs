@@ -14,20 +14,16 @@ use crate::endpoints::page::MAIL_LINK;
 
 type Page<'a> = web::page::Page<'a, MailLinkWords>;
 
-/// The form that confirms a mail address. It is posted to [`MAIL_LINK`] with the fields `link`, `csrf` and, if it is needed, `username`.
+/// The form that confirms a mail address. It is posted to [`MAIL_LINK`] with the fields `link` and `csrf`.
 pub(crate) struct MailChangeForm<'a> {
     /// The secret of the link.
     pub(crate) link: &'a str,
     /// The token against forgery.
     pub(crate) csrf: &'a str,
-    /// The login name; empty if the user has to enter it.
+    /// The login name.
     pub(crate) username: &'a str,
     /// The new address.
     pub(crate) address: &'a str,
-    /// Whether the user has to enter the login name.
-    pub(crate) needs_login: bool,
-    /// Whether the login name that was entered is not that of the link (400).
-    pub(crate) is_login_wrong: bool,
 }
 
 #[derive(Template)]
@@ -47,9 +43,14 @@ fn message(context: &PageContext<'_>, status: StatusCode, (title, text): (&str, 
 
 /// The form that confirms the address.
 pub(crate) fn mail_change(context: &PageContext<'_>, form: &MailChangeForm<'_>) -> Response {
-    let status = if form.is_login_wrong { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let page = MailChangePage { page: page(context, words(context.language).title), form };
-    context.respond(status, &Policy::here(), &page)
+    context.respond(StatusCode::OK, &Policy::here(), &page)
+}
+
+/// The page of a link of another user than the one who is signed in (403).
+pub(crate) fn mail_link_of_other(context: &PageContext<'_>) -> Response {
+    let words = words(context.language);
+    message(context, StatusCode::FORBIDDEN, (words.other_title, words.other))
 }
 
 /// The page of a link that was used, or has ended (410).

@@ -12,15 +12,12 @@ pub(in crate::http::pages) struct MailLinkWords {
     pub(in crate::http::pages) account: &'static str,
     /// The new address follows.
     pub(in crate::http::pages) address: &'static str,
-    /// The field.
-    pub(in crate::http::pages) login: &'static str,
-    /// Why the login name is asked for.
-    pub(in crate::http::pages) login_hint: &'static str,
-    pub(in crate::http::pages) wrong_login: &'static str,
-    pub(in crate::http::pages) not_changed: &'static str,
     /// The button.
     pub(in crate::http::pages) confirm: &'static str,
     pub(in crate::http::pages) too_many: Phrase,
+    /// The heading of the page of a link of another user.
+    pub(in crate::http::pages) other_title: &'static str,
+    pub(in crate::http::pages) other: &'static str,
     /// The heading of the page of a link that was used or has ended.
     pub(in crate::http::pages) unusable_title: &'static str,
     pub(in crate::http::pages) unusable: &'static str,
@@ -46,12 +43,10 @@ const ENGLISH: MailLinkWords = MailLinkWords {
     lead: "Nothing is changed until you confirm.",
     account: "Account",
     address: "New mail address",
-    login: "Username or mail address until now",
-    login_hint: "You are not signed in with this browser, so we need your username.",
-    wrong_login: "The link belongs to another account.",
-    not_changed: "Your mail address is not changed.",
     confirm: "Change the mail address",
     too_many: Phrase("Too many requests. Try again in {}."),
+    other_title: "This link belongs to another account",
+    other: "Nothing is changed. Sign out, and open the link again as the user who has asked for it.",
     unusable_title: "This link does not work any more",
     unusable: "It was used already, it has expired, or your account was changed in the meantime. Ask for another one in your profile.",
     taken_title: "This address cannot be used",
@@ -65,12 +60,10 @@ const GERMAN: MailLinkWords = MailLinkWords {
     lead: "Es wird nichts geändert, bis Sie bestätigen.",
     account: "Konto",
     address: "Neue E-Mail-Adresse",
-    login: "Benutzername oder bisherige E-Mail-Adresse",
-    login_hint: "Sie sind mit diesem Browser nicht angemeldet, darum brauchen wir Ihren Benutzernamen.",
-    wrong_login: "Der Link gehört zu einem anderen Konto.",
-    not_changed: "Ihre E-Mail-Adresse ist nicht geändert.",
     confirm: "E-Mail-Adresse ändern",
     too_many: Phrase("Zu viele Anfragen. Versuchen Sie es in {} noch einmal."),
+    other_title: "Dieser Link gehört zu einem anderen Konto",
+    other: "Es ist nichts geändert. Melden Sie sich ab, und öffnen Sie den Link noch einmal mit dem Konto, für das er angefordert wurde.",
     unusable_title: "Dieser Link funktioniert nicht mehr",
     unusable: "Er wurde schon benutzt, er ist abgelaufen, oder Ihr Konto wurde inzwischen geändert. Fordern Sie in Ihrem Profil einen neuen an.",
     taken_title: "Diese Adresse kann nicht verwendet werden",
@@ -84,12 +77,10 @@ const FRENCH: MailLinkWords = MailLinkWords {
     lead: "Rien ne change tant que vous ne confirmez pas.",
     account: "Compte",
     address: "Nouvelle adresse e-mail",
-    login: "Nom d’utilisateur ou adresse e-mail actuelle",
-    login_hint: "Aucune session n’est ouverte pour vous dans ce navigateur\u{a0}: nous avons besoin de votre nom d’utilisateur.",
-    wrong_login: "Ce lien appartient à un autre compte.",
-    not_changed: "Votre adresse e-mail n’a pas changé.",
     confirm: "Changer l’adresse e-mail",
     too_many: Phrase("Trop de demandes. Réessayez dans {}."),
+    other_title: "Ce lien appartient à un autre compte",
+    other: "Rien n’a changé. Déconnectez-vous, puis ouvrez à nouveau le lien avec le compte qui l’a demandé.",
     unusable_title: "Ce lien ne fonctionne plus",
     unusable: "Il a déjà été utilisé, il a expiré, ou votre compte a été modifié entre-temps. Demandez-en un autre dans votre profil.",
     taken_title: "Cette adresse ne peut pas être utilisée",
@@ -110,7 +101,7 @@ mod tests {
     #[test]
     fn every_text_is_translated() {
         let english = texts(Language::English);
-        assert_eq!(english.len(), 16);
+        assert_eq!(english.len(), 14);
         for language in [Language::German, Language::French] {
             assert_eq!(texts(language).len(), english.len());
             let is_same = |(text, english): &(String, &String)| text == *english;
