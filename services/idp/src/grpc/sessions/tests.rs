@@ -1,10 +1,14 @@
 //! `SessionsAPI`, without a network.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use authn::Authenticated;
+use authn::ended_sessions::Remote;
+use authn::{Authenticated, EndedSessions};
 use proto::doorward::idp::v1::sessions_api_client::SessionsApiClient;
+use tokio::sync::mpsc;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Channel, Server};
 use tonic::{Code, Streaming};
 use uuid::Uuid;
 
@@ -150,4 +154,55 @@ async fn only_services_for_this_purpose_are_told_and_only_for_some_minutes() {
     let begin = Instant::now();
     while messages.message().await.expect("no failure").is_some() {}
     assert!(begin.elapsed() >= AUTHORIZED_FOR && begin.elapsed() < AUTHORIZED_FOR + 2 * BEAT);
+}
+
+/// A provider that sends what its test has it send.
+struct Scripted(Mutex<Option<mpsc::Receiver<WatchEndedSessionsResponse>>>);
+
+#[tonic::async_trait]
+impl SessionsApi for Scripted {
+    type WatchEndedSessionsStream = BoxStream<'static, Result<WatchEndedSessionsResponse, Status>>;
+
+    async fn watch_ended_sessions(
+        &self,
+        _: Request<WatchEndedSessionsRequest>,
+    ) -> Result<Response<Self::WatchEndedSessionsStream>, Status> {
+        let script = self.0.lock().expect("not poisoned").take().ok_or_else(|| Status::unavailable("once"))?;
+        let messages = unfold(script, async |mut script| script.recv().await.map(|message| (Ok(message), script)));
+        Ok(Response::new(messages.boxed()))
+    }
+}
+
+/// Rows [R9](../../../../../docs/security-requirements.md#r9) and [R10](../../../../../docs/security-requirements.md#r10).
+#[tokio::test]
+async fn follower_keeps_what_it_has_heard_and_is_in_doubt_only_while_idp_is() {
+    let (script, scripted) = mpsc::channel(4);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let address = listener.local_addr().expect("an address");
+    let service = SessionsApiServer::new(Scripted(Mutex::new(Some(scripted))));
+    tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpIncoming::from(listener)));
+    let channel = Channel::from_shared(format!("http://{address}")).expect("a URL").connect_lazy();
+    let remote = Remote::new(channel, Arc::new(|| Ok("a-token".to_owned())));
+
+    let now = SystemTime::now();
+    let [over, live] = [1, 2].map(|id| Uuid::from_u128(id).to_string());
+    let both = || [&over, &live].map(|sid| remote.has_ended("https://cloud.example", sid));
+    assert_eq!(both(), [None, None], "nothing was told yet");
+    let mut following = remote.follow().await.expect("answers");
+    let until = i64::try_from(seconds(now + HOUR)).expect("fits");
+    let ended = vec![EndedSession { id: Uuid::from_u128(1).as_bytes().to_vec(), until }];
+    let issuers = vec!["https://cloud.example".to_owned()];
+    script.send(WatchEndedSessionsResponse { issuers, ended, is_complete: true }).await.expect("is sent");
+    assert!(following.hear(now).await.expect("a message"));
+    assert_eq!(both(), [Some(true), Some(false)]);
+    assert_eq!(remote.has_ended("https://other.example", &over), Some(false), "of another provider");
+
+    script.send(WatchEndedSessionsResponse::default()).await.expect("is sent");
+    assert!(following.hear(now).await.expect("a message"));
+    assert_eq!(both(), [Some(true), None], "idp does not know what its replicas have ended");
+    drop(script);
+    assert!(!following.hear(now).await.expect("the end"));
+    drop(following);
+    assert_eq!(both(), [Some(true), Some(false)], "no session ends while idp is away");
+    assert!(remote.follow().await.is_err());
 }
