@@ -103,10 +103,12 @@ impl Watch {
                 _ = self.beat.tick() => {}
             }
         }
-        while self.untold.len() < MESSAGE
-            && let Ok(added) = self.added.try_recv()
-        {
-            self.untold.push(added);
+        while self.untold.len() < MESSAGE {
+            match self.added.try_recv() {
+                Ok(added) => self.untold.push(added),
+                Err(TryRecvError::Lagged(_)) => self.tell_all(),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
         }
         let ended = self.untold.drain(self.untold.len().saturating_sub(MESSAGE)..);
         let ended = ended.map(|Revocation { id, until }| EndedSession {

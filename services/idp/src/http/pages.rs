@@ -43,7 +43,8 @@ pub use factor::{CodeField, FactorCode, FactorError, factor_code, recovery_codes
 pub(crate) use factor::{FactorEnrolment, factor_enrolment};
 pub use form_post::form_post;
 pub(crate) use mail_link::{
-    MailChangeForm, mail_address_taken, mail_change, mail_changed, mail_link_throttled, mail_link_unusable,
+    MailChangeForm, mail_address_taken, mail_change, mail_changed, mail_link_of_other, mail_link_throttled,
+    mail_link_unusable,
 };
 pub use notice::{Notice, error, message, notice};
 pub use out_of_band::out_of_band;
