@@ -13,6 +13,7 @@ use tonic::{Code, Streaming};
 use uuid::Uuid;
 
 use super::*;
+use crate::model::time_of;
 use crate::testing::Bench;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -184,7 +185,7 @@ async fn follower_keeps_what_it_has_heard_and_is_in_doubt_only_while_idp_is() {
     let channel = Channel::from_shared(format!("http://{address}")).expect("a URL").connect_lazy();
     let remote = Remote::new(channel, Arc::new(|| Ok("a-token".to_owned())));
 
-    let now = SystemTime::now();
+    let now = time_of(1_800_000_000);
     let [over, live] = [1, 2].map(|id| Uuid::from_u128(id).to_string());
     let both = || [&over, &live].map(|sid| remote.has_ended("https://cloud.example", sid));
     assert_eq!(both(), [None, None], "nothing was told yet");
