@@ -144,7 +144,7 @@ impl Revocations {
     /// Notes revocations that the database has, without an announcement.
     pub(crate) fn note(&self, revoked: impl IntoIterator<Item = Revocation>) {
         for revocation in revoked {
-            // nobody watches, as nearly always, or those who do read it
+            // an error means only that there is no watcher
             if self.keep(revocation) {
                 let _ = self.0.added.send(revocation);
             }

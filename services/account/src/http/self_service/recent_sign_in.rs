@@ -23,7 +23,7 @@ pub(super) enum Act {
 /// page with the form, below the root (`docs/security-requirements.md#l9`).
 ///
 /// # Errors
-/// The redirect to a sign-in that returns there, for a form that was sent the page that says so, or the page for an idp that does not
+/// The redirect to a sign-in that returns there, for a form the page that asks for one, or the page for an idp that does not
 /// answer.
 pub(super) async fn require(signed_in: &SignedIn, act: Act, path: &str) -> Result<(), Response> {
     let within = match act {

@@ -112,7 +112,7 @@ fn open(provider: &Provider, user: &User, handle: &str) -> Result<Pending, Enrol
 /// What a user has given who enrols a second factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Proof {
-    /// The password alone, by which no user gets a factor beside another one, even if that is for another host (row F5).
+    /// The password alone, which enrols no factor for a user who has one, even if that is for another host (row F5).
     Password,
     /// A sign-in of a short time ago, with the second factor if there is one.
     RecentSignIn,

@@ -120,8 +120,8 @@ async fn secret_is_replaced_by_the_api_without_an_interruption() {
     assert_eq!(admin.delete(&format!("{secrets}/{old}")).await.status, StatusCode::NO_CONTENT);
     assert!(!world.accepts(&first).await && world.accepts(&second).await);
     assert_eq!(admin.delete(&format!("{secrets}/{old}")).await.status, StatusCode::NOT_FOUND);
-    let nobody = admin.call(Method::POST, &format!("{ACCOUNTS}/nobody/secrets"), &json!({})).await;
-    assert_eq!(nobody.status, StatusCode::NOT_FOUND, "{}", nobody.page);
+    let unknown = admin.call(Method::POST, &format!("{ACCOUNTS}/unknown/secrets"), &json!({})).await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND, "{}", unknown.page);
 }
 
 /// Rows [N22](../../../../../../docs/security-requirements.md#n22) and [N51](../../../../../../docs/security-requirements.md#n51).
