@@ -103,10 +103,10 @@ async fn caller_who_falls_behind_while_reading_is_told_everything() {
     tokio::time::pause();
     let (shutdown, until) = (CancellationToken::new(), bench.clock.now() + HOUR);
     let revocations = &bench.provider.revocations;
-    revocations.add((0..1500).map(|id| ended(id, until)));
+    revocations.add((0..6000).map(|id| ended(id, until)));
     let mut messages = watch(&bench, Some(bench.minted(&watcher())), &shutdown).await.expect("is allowed");
     let mut told = ids(&next(&mut messages).await);
-    revocations.add((1500..4500).map(|id| ended(id, until)));
+    revocations.add((6000..9000).map(|id| ended(id, until)));
     loop {
         let message = next(&mut messages).await;
         told.extend(ids(&message));
@@ -116,9 +116,9 @@ async fn caller_who_falls_behind_while_reading_is_told_everything() {
     }
     told.sort();
     told.dedup();
-    assert_eq!(told.len(), 4500);
+    assert_eq!(told.len(), 9000);
 
-    // with more to tell than is read
+    // there is more to tell than is read
     revocations.add((10_000..12_000).map(|id| ended(id, until)));
     next(&mut messages).await;
     shutdown.cancel();
@@ -126,7 +126,7 @@ async fn caller_who_falls_behind_while_reading_is_told_everything() {
     while messages.message().await.expect("no failure").is_some() {
         more += 1;
     }
-    assert!(more < 2, "what was sent already");
+    assert!(more < 5, "only what was on its way: {more}");
 }
 
 /// [Row R10](../../../../../docs/security-requirements.md#r10).
