@@ -118,7 +118,7 @@ impl Watch {
         Some(WatchEndedSessionsResponse {
             issuers: std::mem::take(&mut self.issuers),
             ended: ended.collect(),
-            is_complete: self.untold.is_empty() && self.revocations.is_current(),
+            is_complete: self.untold.is_empty() && self.added.is_empty() && self.revocations.is_current(),
         })
     }
 
