@@ -73,6 +73,9 @@ impl Family {
         self.environment = environment(self.folder.path(), &gateway, &self.users);
         let [http, grpc] = &self.edge;
         self.environment.extend([("PROXY_HTTP_ADDR", http.clone()), ("PROXY_GRPC_ADDR", grpc.clone())]);
+        // browsers sign in by the name: cookies and issuers are those of a site
+        let port = http.rsplit_once(':').map(|(_, port)| port).unwrap_or_default();
+        self.environment.push(("OCIS_URL", format!("http://localhost:{port}")));
         self.environment.extend(self.settings.iter().cloned());
         let variables = self.environment.iter().map(|(name, value)| (name, value));
         Server::launch(Command::new(&self.binary).arg("server").env_clear().envs(variables), gateway)

@@ -85,8 +85,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), BoxError> {
     let (people, seconds) = (1 + owners.len() + others.len(), begin.elapsed().as_secs_f64());
     report::line(&format!("{people} users and {tokens} app tokens, made in {seconds:.0} s"))?;
 
-    let site = format!("http://{}", family.edge[0]);
-    let browser = signed_in(Browser::new(), &site, "/account", (&administrator.login, PASSWORD)).await;
+    let site = family.setting("OCIS_URL").ok_or("no URL of the edge")?;
+    let browser = signed_in(Browser::new(), site, "/account", (&administrator.login, PASSWORD)).await;
     let cookie = |name| browser.cookie(name).map(|value| format!("{name}={value}"));
     let cookies = browser.cookies().filter_map(cookie).collect::<Vec<_>>().join("; ");
     let connections = (0..CALLERS).map(|_| Connection::to(&family.edge[0])).collect();
