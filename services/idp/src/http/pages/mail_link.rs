@@ -47,7 +47,7 @@ pub(crate) fn mail_change(context: &PageContext<'_>, form: &MailChangeForm<'_>) 
     context.respond(StatusCode::OK, &Policy::here(), &page)
 }
 
-/// The page of a link of another user than the one who is signed in (403).
+/// The page of a link that belongs to another user than the session (403).
 pub(crate) fn mail_link_of_other(context: &PageContext<'_>) -> Response {
     let words = words(context.language);
     message(context, StatusCode::FORBIDDEN, (words.other_title, words.other))
