@@ -25,15 +25,15 @@ use operator::{Operator, by_login, seconds};
 pub enum Command {
     /// Makes an app token for a user and prints it; the service must be running
     Create(Create),
-    /// Lists a user's live app tokens
+    /// Lists the valid app tokens of a user
     List(List),
-    /// Shows an app token, also one that is revoked or over
+    /// Shows an app token, also one that is revoked or expired
     Show(Show),
     /// Revokes an app token, or all of a user
     Revoke(Revoke),
-    /// Removes app tokens that were revoked or over long ago; the service does it by itself every now and then
+    /// Deletes app tokens that were revoked or expired long ago; the service does so regularly
     Prune,
-    /// Takes over app tokens of another system, which keep working
+    /// Imports app tokens of another system, which keep working
     Import(import::Import),
 }
 
@@ -43,7 +43,7 @@ pub struct Create {
     /// Login name of the token's owner; asked for if left out
     #[arg(long, allow_hyphen_values = true)]
     user_name: Option<String>,
-    /// How long the token lives: numbers with d, h, m or s, as in 72h, 7d or 1h30m
+    /// The lifetime of the token: numbers with d, h, m or s, as in 72h, 7d or 1h30m
     #[arg(long, default_value = "72h", conflicts_with = "window")]
     expiration: String,
     /// What the token is called
@@ -93,7 +93,7 @@ pub struct Show {
 #[derive(Debug, Args)]
 #[group(id = "which", required = true, multiple = false, args = ["token", "token_stdin", "all"])]
 pub struct Revoke {
-    /// Its id, or the hash that it was taken over by; a secret is better given by --token-stdin
+    /// Its id, or the hash that it was imported by; give a secret by --token-stdin
     #[arg(allow_hyphen_values = true)]
     token: Option<String>,
     /// Reads the id or the secret from standard input

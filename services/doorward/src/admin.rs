@@ -1,4 +1,4 @@
-//! How the command line reaches the people: the running family by gRPC, or the databases of a stopped one through the
+//! How the command line reaches the users: the running family by gRPC, or the databases of a stopped one through the
 //! very same services, called in this process. Commands cannot tell which.
 
 use std::sync::Arc;
@@ -22,9 +22,9 @@ use crate::services::Settings;
 /// The transport to a service: a connection, or the service itself in this process.
 pub(crate) type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError>;
 
-/// Administers people and passwords.
+/// Administers users and passwords.
 pub(crate) struct Admin {
-    /// People and groups.
+    /// Users and groups.
     pub(crate) users: UsersAdminApiClient<Transport>,
     /// The profiles of users.
     pub(crate) profiles: ProfilesApiClient<Transport>,
@@ -36,7 +36,7 @@ pub(crate) struct Admin {
 }
 
 impl Admin {
-    /// Reaches the people. The token is minted here: whoever can read the secret is the operator.
+    /// Reaches the users. The token is minted here: whoever can read the secret is the operator.
     pub(crate) async fn connect(settings: &Settings, context: &Context) -> Result<Self, BoxError> {
         let token = operator_token(&settings.gateway.token_manager, context)?;
         let tls = &settings.gateway.grpc_client_tls;

@@ -39,16 +39,16 @@ pub(crate) enum Command {
     /// Runs the family in this process
     #[command(after_help = SELECTION)]
     Server,
-    /// Runs everything, with a few demo people whose passwords it prints once
+    /// Runs all services, with four demo users whose passwords it prints once
     Quickstart,
-    /// Asks the gateway who a credential belongs to; prints the person, the scopes and the internal token
+    /// Authenticates a credential at the gateway; prints the user, the scopes and the internal token
     Authenticate(Authenticate),
     /// Asks every service that runs with this data folder whether it is ready; exits 0 if all are
     Health {
         #[command(flatten)]
         output: Output,
     },
-    /// Administers people
+    /// Administers users
     User {
         #[command(subcommand)]
         command: UserOrToken,
@@ -73,7 +73,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: auth_app::Command,
     },
-    /// Administers the applications that people sign in to
+    /// Administers the applications that users sign in to
     Client {
         #[command(subcommand)]
         command: idp::command::ClientCommand,
@@ -113,7 +113,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Admin {
-    /// People, and their personal access tokens
+    /// Users, and their personal access tokens
     User {
         #[command(subcommand)]
         command: UserOrToken,
@@ -171,7 +171,7 @@ pub(crate) struct Authenticate {
     /// The kind of credential: basic, appauth, bearer, machine or serviceaccounts
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) kind: String,
-    /// Whom the credential belongs to: a login, `userid:...`, an account's id
+    /// The owner of the credential: a login name, `userid:...`, or the identifier of a service account
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     pub(crate) client_id: String,
     #[command(flatten)]
@@ -182,7 +182,7 @@ pub(crate) struct Authenticate {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum User {
-    /// Adds a person
+    /// Adds a user
     Add {
         /// The login name
         #[arg(allow_hyphen_values = true)]
@@ -196,15 +196,15 @@ pub(crate) enum User {
         /// A role: admin, spaceadmin, user, guest or an identifier; may be repeated
         #[arg(long = "role", value_name = "ROLE", default_values_t = ["user".to_owned()], allow_hyphen_values = true)]
         roles: Vec<String>,
-        /// A group the person becomes a member of; may be repeated
+        /// A group to add the user to; may be repeated
         #[arg(long = "group", value_name = "GROUP", allow_hyphen_values = true)]
         groups: Vec<String>,
         #[command(flatten)]
         password: PasswordSource,
     },
-    /// Lists people
+    /// Lists users
     List {
-        /// Only people whose login, name or mail address holds this text
+        /// Only users whose login name, display name or mail address contains this text
         #[arg(default_value = "")]
         query: String,
         #[command(flatten)]
@@ -212,7 +212,7 @@ pub(crate) enum User {
     },
     /// Adds the users of a file
     Import(Import),
-    /// Shows a person and the profile
+    /// Shows a user and the profile
     Show {
         /// The login name
         #[arg(allow_hyphen_values = true)]
@@ -220,7 +220,7 @@ pub(crate) enum User {
         #[command(flatten)]
         output: Output,
     },
-    /// Changes a person's name, mail address or profile
+    /// Changes the name, the mail address or the profile of a user
     Update {
         /// The login name
         #[arg(allow_hyphen_values = true)]
@@ -228,7 +228,7 @@ pub(crate) enum User {
         #[command(flatten)]
         change: Box<UserChange>,
     },
-    /// Sets a person's password
+    /// Sets the password of a user
     Passwd {
         /// The login name
         #[arg(allow_hyphen_values = true)]
@@ -236,13 +236,13 @@ pub(crate) enum User {
         #[command(flatten)]
         password: PasswordSource,
     },
-    /// Refuses every credential of a person from the next request on
+    /// Refuses every credential of a user from the next request on
     Disable {
         /// The login name
         #[arg(allow_hyphen_values = true)]
         username: String,
     },
-    /// Lets a disabled person in again
+    /// Accepts the credentials of a disabled user again
     Enable {
         /// The login name
         #[arg(allow_hyphen_values = true)]
@@ -254,7 +254,7 @@ pub(crate) enum User {
         #[arg(allow_hyphen_values = true)]
         username: String,
     },
-    /// Removes a person's second factors, recovery codes and trusted devices, and signs the person out everywhere; idp must be running
+    /// Removes the second factors, recovery codes and trusted devices of a user, and ends all sessions; idp must be running
     ResetFactors {
         /// The login name
         #[arg(allow_hyphen_values = true)]
@@ -262,12 +262,12 @@ pub(crate) enum User {
         #[command(flatten)]
         confirmation: Confirmation,
     },
-    /// Removes a person with password, second factors, app tokens and sessions
+    /// Deletes a user with password, second factors, app tokens and sessions
     Delete {
         /// The login name
         #[arg(allow_hyphen_values = true, required_unless_present = "id", conflicts_with = "id")]
         username: Option<String>,
-        /// The identifier in place of the login name; also of a person who is removed already, to remove what is left
+        /// The identifier in place of the login name; also of a user who is deleted already, to delete what is left
         #[arg(long, allow_hyphen_values = true)]
         id: Option<String>,
         #[command(flatten)]
@@ -308,7 +308,7 @@ pub(crate) enum Group {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Member {
-    /// Makes a person a member
+    /// Adds a user to a group
     Add {
         /// The group's name
         #[arg(allow_hyphen_values = true)]

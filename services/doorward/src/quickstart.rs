@@ -15,7 +15,7 @@ use crate::user_administration::NewUser;
 const SECRETS: [&str; 4] = ["OCIS_JWT_SECRET", "OC_JWT_SECRET", "AUTH_APP_TOKEN_KEY", "IDP_ENCRYPTION_SECRET"];
 
 /// Login, name to show, role, group.
-const PEOPLE: [(&str, &str, &str, &str); 4] = [
+const DEMO_USERS: [(&str, &str, &str, &str); 4] = [
     ("einstein", "Albert Einstein", "user", "physicists"),
     ("marie", "Marie Skłodowska Curie", "user", "physicists"),
     ("richard", "Richard Feynman", "user", "physicists"),
@@ -46,7 +46,7 @@ pub(crate) async fn welcome(settings: &Settings, context: &Context) -> Result<()
 /// Adds the demo users that are not there yet, and their passwords to `added`.
 async fn add(admin: &mut Admin, added: &mut Vec<(&'static str, Secret)>, context: &Context) -> Result<(), BoxError> {
     admin.ensure_group("physicists").await?;
-    for (username, display_name, role, group) in PEOPLE {
+    for (username, display_name, role, group) in DEMO_USERS {
         if admin.find(username).await?.is_some() {
             continue;
         }
@@ -55,8 +55,8 @@ async fn add(admin: &mut Admin, added: &mut Vec<(&'static str, Secret)>, context
             [group].iter().filter(|group| !group.is_empty()).map(|&group| group.to_owned()).collect();
         let mail = format!("{username}@example.org");
         let roles = [role.to_owned()];
-        let person = NewUser { username, mail: &mail, display_name, roles: &roles, groups: &groups };
-        admin.add(&person, Some(&password)).await?;
+        let user = NewUser { username, mail: &mail, display_name, roles: &roles, groups: &groups };
+        admin.add(&user, Some(&password)).await?;
         added.push((username, password));
     }
     Ok(())

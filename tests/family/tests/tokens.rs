@@ -268,9 +268,9 @@ async fn tokens_of_other_systems_are_taken_over_in_one_process() {
     std::fs::write(&path, file).expect("writes");
     let import = ["auth-app", "import", "--from", "ocis", path.to_str().expect("UTF-8")];
     let dry: Vec<&str> = import.iter().copied().chain(["--dry-run"]).collect();
-    assert!(succeeded(&family.command(&dry, "").await).contains("1 would be taken over"));
-    assert!(succeeded(&family.command(&import, "").await).contains("1 taken over"));
-    assert!(succeeded(&family.command(&import, "").await).contains("1 taken over before"));
+    assert!(succeeded(&family.command(&dry, "").await).contains("1 would be imported"));
+    assert!(succeeded(&family.command(&import, "").await).contains("1 imported"));
+    assert!(succeeded(&family.command(&import, "").await).contains("1 imported before"));
     for _ in 0..2 {
         family.authenticate("appauth", "marie", secret).await.expect("it goes on working");
     }

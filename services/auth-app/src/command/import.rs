@@ -15,9 +15,9 @@ use crate::import::{self, FormatError, Record};
 /// How many tokens are brought in one call.
 const BATCH: usize = 500;
 
-/// Takes over tokens that people already use. Their secrets keep working: those of oCIS and OpenCloud are recognised at
-/// their first use, which may take some seconds, and are found at once from then on. What was taken over before is left
-/// alone, so that the command can be repeated.
+/// Imports app tokens of another system. Their secrets keep working: those of oCIS and OpenCloud are recognised at
+/// their first use, which may take some seconds, and are found at once from then on. What was imported before is not
+/// changed, so that the command can be repeated.
 #[derive(Debug, Args)]
 pub struct Import {
     /// Where they come from
@@ -25,10 +25,10 @@ pub struct Import {
     from: Source,
     /// oCIS: its appauth.json; OpenCloud: the folder with a file a user; Cells: the rows of its table as JSON
     path: PathBuf,
-    /// Changes nothing; only tells what would be done
+    /// Prints what would happen, and changes nothing
     #[arg(long)]
     dry_run: bool,
-    /// Prints a line for each token that is not taken over
+    /// Prints a line for each token that is not imported
     #[arg(long, short)]
     verbose: bool,
 }
@@ -69,14 +69,14 @@ impl Import {
 
     fn report(&self, outcomes: &[ImportOutcome]) -> Result<(), BoxError> {
         let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
-        let verb = if self.dry_run { "would be taken over" } else { "taken over" };
+        let verb = if self.dry_run { "would be imported" } else { "imported" };
         print(format_args!("{} app tokens\n", outcomes.len()))?;
         for (outcome, words) in [
             (ImportOutcome::Imported, verb),
-            (ImportOutcome::Known, "taken over before"),
-            (ImportOutcome::Expired, "over"),
-            (ImportOutcome::UnknownOwner, "of people whom the directory does not know"),
-            (ImportOutcome::Refused, "with a hash, scopes or a life that is not understood"),
+            (ImportOutcome::Known, "imported before"),
+            (ImportOutcome::Expired, "expired"),
+            (ImportOutcome::UnknownOwner, "whose owner is not in the directory"),
+            (ImportOutcome::Refused, "with a hash, scopes or an expiration that cannot be read"),
         ] {
             let number = count(outcome);
             if number > 0 || outcome == ImportOutcome::Imported {
@@ -90,10 +90,10 @@ impl Import {
 fn report_one(record: &Record, outcome: ImportOutcome) -> Result<(), BoxError> {
     let why = match outcome {
         ImportOutcome::Imported | ImportOutcome::Unspecified => return Ok(()),
-        ImportOutcome::Known => "taken over before",
-        ImportOutcome::Expired => "over",
+        ImportOutcome::Known => "imported before",
+        ImportOutcome::Expired => "expired",
         ImportOutcome::UnknownOwner => "unknown owner",
-        ImportOutcome::Refused => "not understood",
+        ImportOutcome::Refused => "cannot be read",
     };
     let owner = if record.owner_username.is_empty() { &record.owner_id } else { &record.owner_username };
     print(format_args!("{why}: {:?} of {owner}\n", record.label))

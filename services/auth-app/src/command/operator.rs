@@ -28,7 +28,7 @@ fn refused(address: &str, status: &Status) -> BoxError {
     runtime::refusal(AuthApp::IDENTITY.name, address, "AUTH_APP_GRPC_ADDR", status)
 }
 
-/// The person with this login name.
+/// The user with this login name.
 pub(super) fn by_login(name: &str) -> PersonRef {
     PersonRef { by: Some(person_ref::By::Username(name.to_owned())) }
 }

@@ -34,7 +34,7 @@ pub enum ClientCommand {
     Show(Named),
     /// Gives a client a new secret and prints it
     Rotate(Rotate),
-    /// Removes a client, and ends everything that people have granted it
+    /// Removes a client, and revokes everything that users have granted it
     Remove(Remove),
     /// Makes an initial access token, by which clients may register themselves, and prints it
     InitialAccess(InitialAccess),
@@ -96,7 +96,7 @@ pub struct InitialAccess {
     /// How many clients may register with it
     #[arg(long, default_value_t = 1)]
     uses: u32,
-    /// How long it lives: numbers with h, m or s
+    /// Its lifetime: numbers with h, m or s
     #[arg(long, default_value = "24h", value_parser = duration)]
     expiration: Duration,
 }

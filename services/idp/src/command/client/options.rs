@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 /// The metadata of a client, from a file and from arguments.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// What people are shown
+    /// The name that users see
     #[arg(long)]
     name: Option<String>,
     /// Where sign-ins come back to; may be repeated
@@ -19,7 +19,7 @@ pub(super) struct Options {
     /// Where browsers may go after signing out; may be repeated
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
-    /// A program on people's machines
+    /// A program on the devices of users (native application)
     #[arg(long)]
     native: bool,
     /// It cannot keep a secret, and gets none
@@ -31,7 +31,7 @@ pub(super) struct Options {
     /// What it may ask for, with spaces between; everything if left out
     #[arg(long)]
     scope: Option<String>,
-    /// It belongs to the house: people are not asked for their consent
+    /// An application of the operator: users are not asked for consent
     #[arg(long)]
     trusted: bool,
     /// A claim of the granted scopes that ID tokens have too, as in groups; may be repeated
