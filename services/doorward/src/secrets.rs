@@ -101,11 +101,16 @@ impl Secrets {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed(folder))?;
         let path = folder.join(FILE);
         let corrected = correct_mode(&path, |mode| fs::set_permissions(&path, mode))?;
-        let secrets = match Self::read(folder)? {
-            Some(secrets) if secrets.is_complete() => return Ok((secrets, corrected)),
-            Some(secrets) => secrets.completed(random),
-            None => Self::make(random),
-        };
+        let complete = || Ok(Self::read(folder)?.filter(Self::is_complete));
+        if let Some(secrets) = complete()? {
+            return Ok((secrets, corrected));
+        }
+        // another process that starts now may be about to make them
+        let _lock = runtime::lock_folder(folder).map_err(failed(folder))?;
+        if let Some(secrets) = complete()? {
+            return Ok((secrets, corrected));
+        }
+        let secrets = Self::read(folder)?.map_or_else(|| Self::make(random), |secrets| secrets.completed(random));
         secrets.write(&path).map_err(failed(&path))?;
         Ok((secrets, corrected))
     }
@@ -223,6 +228,20 @@ mod tests {
         assert_ne!(made.jwt.expose(), made.machine_key.expose());
         assert_eq!(fs::metadata(data.join(FILE)).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn processes_that_start_at_the_same_time_use_the_same_secrets() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let make = |seed| Secrets::read_or_make(folder.path(), &Random::seeded(seed)).unwrap().0;
+            let made: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (1..9).map(|seed| scope.spawn(move || make(seed))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            let kept = make(9);
+            assert!(made.iter().all(|secrets| secrets.jwt.expose() == kept.jwt.expose()));
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 
 use super::{certificates, private_key, provider};
+use crate::lock_folder;
 use config::PrivateKeyFile;
 
 /// How long a certificate is valid: no longer than browsers accept of one that users trust by hand.
@@ -69,7 +70,13 @@ pub enum KeepError {
 pub fn keep_certificate(folder: &Path, host: &str, now: SystemTime) -> Result<KeptCertificate, KeepError> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let (certificate, key) = (folder.join(CERTIFICATE), folder.join(KEY));
-    let is_new = !is_usable(&certificate, &key, host, now);
+    let is_usable = || is_usable(&certificate, &key, host, now);
+    if is_usable() {
+        return Ok(KeptCertificate { certificate, key, is_new: false });
+    }
+    // another process that starts now may be about to make it
+    let _lock = lock_folder(folder).map_err(|source| KeepError::File { path: folder.to_owned(), source })?;
+    let is_new = !is_usable();
     if is_new {
         let (pem, key_pem) = make(host, now).map_err(|source| KeepError::Make { host: host.to_owned(), source })?;
         // after a crash between the two they do not fit, and are made anew
@@ -151,6 +158,19 @@ mod tests {
         assert!(keep("cloud.example", now + 800 * DAY), "it is for other names");
         assert!(!keep("cloud.example", now + 800 * DAY) && !keep("localhost", now + 800 * DAY));
         assert!(keep("[2001:db8::1]", now) && !keep("[2001:db8::1]", now), "its clock was ahead, and its name another");
+    }
+
+    #[test]
+    fn processes_that_start_at_the_same_time_keep_one_certificate() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let now = crate::Clock::system().now();
+        let keep = || keep_certificate(folder.path(), "localhost", now).expect("is kept").is_new;
+        let made: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(keep)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("ends")).collect()
+        });
+        assert_eq!(made.iter().filter(|is_new| **is_new).count(), 1, "{made:?}");
+        assert!(!keep());
     }
 
     /// `docs/security-requirements.md#e18`
