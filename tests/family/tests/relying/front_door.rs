@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use testkit::{Layout, binary, note_secret};
 
+use crate::mail_server::MailServer;
 use crate::world::{is_installed, run};
 
 /// The quick start as it runs without configuration, but for its folder and its ports.
@@ -46,12 +48,14 @@ async fn user_of_the_quickstart_changes_how_to_sign_in_in_chromium() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn user_who_forgot_the_password_sets_another_one_and_changes_the_mail_address_in_chromium() {
-    let settings = [
-        ("IDP_MAIL_TRANSPORT", "file:{folder}/mail"),
-        ("OCIS_SMTP_SENDER", "Cloud <noreply@example.org>"),
-        ("USERS_SELF_SERVICE_ATTRIBUTES", "display_name,mail"),
-    ];
-    walk("mail", &settings, 4).await;
+    if !is_installed() {
+        return;
+    }
+    let server = MailServer::start();
+    let mut settings = server.settings();
+    settings.insert("USERS_SELF_SERVICE_ATTRIBUTES", "display_name,mail".to_owned());
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    walk_with("einstein", "mail", &settings, Some(server.mails()), 4).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,25 +63,28 @@ async fn administrator_of_the_quickstart_manages_users_in_chromium() {
     walk_as("admin", "administration", &[], 6).await;
 }
 
-/// Starts the quick start with these settings more, in which `{folder}` is a folder of its own, and runs a script as einstein, which prints so many lines.
+/// Starts the quick start with these settings more, and runs a script as einstein, which prints so many lines.
 async fn walk(script: &str, settings: &[(&str, &str)], printed: usize) {
     walk_as("einstein", script, settings, printed).await;
 }
 
 /// The same as another user. The script knows marie, too.
 async fn walk_as(login: &str, script: &str, settings: &[(&str, &str)], printed: usize) {
+    walk_with(login, script, settings, None, printed).await;
+}
+
+/// The same for a script that reads the mails in a folder.
+async fn walk_with(login: &str, script: &str, settings: &[(&str, &str)], mails: Option<PathBuf>, printed: usize) {
     if !is_installed() {
         return;
     }
     let layout = Layout::new(&format!("process-{script}"), false);
-    let folder = layout.folder().display().to_string();
-    let settings = settings.iter().map(|(name, value)| (*name, value.replace("{folder}", &folder)));
     let mut command = Command::new(binary("doorward"));
     command
         .arg("quickstart")
         .env_clear()
         .envs(variables(&layout))
-        .envs(settings)
+        .envs(settings.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     let mut quickstart = Quickstart(command.spawn().expect("it starts"));
@@ -93,7 +100,7 @@ async fn walk_as(login: &str, script: &str, settings: &[(&str, &str)], printed: 
     let screenshots = format!("{}/screenshots", env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(&screenshots).expect("a folder can be made");
     let address = layout.variables()["PROXY_HTTP_ADDR"].clone();
-    let environment = BTreeMap::from([
+    let mut environment = BTreeMap::from([
         ("SITE", site),
         ("ADDRESS", address),
         ("LOGIN", login.to_owned()),
@@ -101,8 +108,8 @@ async fn walk_as(login: &str, script: &str, settings: &[(&str, &str)], printed: 
         ("USER", "marie".to_owned()),
         ("USER_PASSWORD", passwords["marie"].clone()),
         ("SCREENSHOTS", screenshots),
-        ("MAIL", format!("{folder}/mail")),
     ]);
+    environment.extend(mails.map(|folder| ("MAIL", folder.display().to_string())));
     let done = run("node".into(), &format!("{script}.mjs"), &environment).await;
     assert_eq!(done.lines().count(), printed, "{done}");
     drop(quickstart);

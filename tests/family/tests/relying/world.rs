@@ -13,9 +13,9 @@ use testkit::{Certificates, Layout, Mode, TestFamily, free_address, note_secret,
 
 const SECRET: &str = "8b2f6d0c5e914a37b1c8d2f4a6e09753";
 /// The scripts. `cargo xtask test` installs the npm packages in the same folder, where Node looks for them.
-const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/relying");
+pub(crate) const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/relying");
 /// Where `cargo xtask test` installs the Python packages.
-const PYTHON: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../relying-parties/bin/python");
+pub(crate) const PYTHON: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../relying-parties/bin/python");
 
 /// Under which name browsers and programs know the provider.
 #[derive(Clone, Copy)]
