@@ -168,6 +168,11 @@ impl Config {
         store::url_or_file(&self.database_url, "idp.db", environment)
     }
 
+    /// The URL of the account pages, if pages may link to them.
+    pub fn account_link(&self) -> Option<&str> {
+        Some(self.account_url.as_str()).filter(|url| !url.is_empty())
+    }
+
     /// The URL by which users reach the installation, without a trailing `/`. Where none is configured, it is that of the
     /// listener on this machine.
     pub fn site(&self) -> String {

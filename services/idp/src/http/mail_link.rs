@@ -80,7 +80,9 @@ impl<'a> LinkPage<'a> {
         }
         let link = match mail_change::open(&issuer.provider, secret).await {
             Ok(Some(link)) => link,
-            Ok(None) => return Err(pages::mail_link_unusable(&issuer.page(&[]))),
+            Ok(None) => {
+                return Err(pages::mail_link_unusable(&issuer.page(&[]), issuer.provider.config.account_link()));
+            }
             Err(LinkError::Store(error)) => return Err(issuer.fault(&error)),
             Err(LinkError::Directory(error)) => {
                 tracing::error!(%error, "a link is not opened");
@@ -145,11 +147,11 @@ async fn confirm(State(state): State<LinkState>, issuer: Issuer, extensions: Ext
         Err(response) => return response,
     };
     let language = Language::choose(&[], &issuer.headers);
-    let context = issuer.page(&[]);
+    let (context, account) = (issuer.page(&[]), issuer.provider.config.account_link());
     match mail_change::redeem(&issuer.provider, &page.link, (language, &page.caller)).await {
-        Ok(MailRedemption::Done) => pages::mail_changed(&context, &page.link.address),
-        Ok(MailRedemption::Used) => pages::mail_link_unusable(&context),
-        Ok(MailRedemption::Taken) => pages::mail_address_taken(&context),
+        Ok(MailRedemption::Done) => pages::mail_changed(&context, &page.link.address, account),
+        Ok(MailRedemption::Used) => pages::mail_link_unusable(&context, account),
+        Ok(MailRedemption::Taken) => pages::mail_address_taken(&context, account),
         Ok(MailRedemption::Failed(error)) => {
             tracing::error!(%error, "a verified mail address is not set");
             issuer.failure(error.kind())

@@ -165,6 +165,6 @@ async fn status<'a>(issuer: &'a Issuer, signed_in: &FreshSession) -> Result<Secu
         may_remove: policy::may_remove_one(provider, user).await?,
         codes_left: provider.store.recovery_codes_left(&user.id.opaque_id).await?,
         devices: trusted_device::count(provider, user).await?,
-        account_url: Some(&*provider.config.account_url).filter(|url| !url.is_empty()),
+        account_url: provider.config.account_link(),
     })
 }

@@ -107,6 +107,8 @@ await withBrowser({}, async (browser) => {
   await own.getByRole('button', { name: 'Change the mail address' }).click();
   await own.getByRole('heading', { name: 'Your mail address is changed' }).waitFor();
   await inspect(own, 'mail-changed');
+  await own.getByRole('link', { name: 'Back to your account' }).click();
+  await own.waitForURL(`${SITE}/account`);
   const repeated = await own.goto(confirmation);
   assert.equal(repeated.status(), 410);
   await own.goto(`${SITE}/account/profile`);

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 use web::i18n::waiting;
-use web::page::Message;
+use web::page::{Link, Message};
 use web::policy::Policy;
 use web::response::with_retry_after;
 
@@ -38,7 +38,19 @@ fn page<'a>(context: &PageContext<'a>, title: &'a str) -> Page<'a> {
 }
 
 fn message(context: &PageContext<'_>, status: StatusCode, (title, text): (&str, &str)) -> Response {
-    context.respond(status, &Policy::here(), &Message { page: page(context, title), text, detail: None })
+    message_with_link(context, status, (title, text), None)
+}
+
+/// A message that links to the account pages, if idp knows where they are.
+fn message_with_link(
+    context: &PageContext<'_>,
+    status: StatusCode,
+    (title, text): (&str, &str),
+    account_url: Option<&str>,
+) -> Response {
+    let link = account_url.map(|href| Link { href, text: words(context.language).to_account });
+    let page = page(context, title).with_link(link);
+    context.respond(status, &Policy::here(), &Message { page, text, detail: None })
 }
 
 /// The form that confirms the address.
@@ -54,9 +66,9 @@ pub(crate) fn mail_link_of_other(context: &PageContext<'_>) -> Response {
 }
 
 /// The page of a link that was used, or has ended (410).
-pub(crate) fn mail_link_unusable(context: &PageContext<'_>) -> Response {
+pub(crate) fn mail_link_unusable(context: &PageContext<'_>, account_url: Option<&str>) -> Response {
     let words = words(context.language);
-    message(context, StatusCode::GONE, (words.unusable_title, words.unusable))
+    message_with_link(context, StatusCode::GONE, (words.unusable_title, words.unusable), account_url)
 }
 
 /// The page of a link that was opened or used too often from one source (429).
@@ -67,13 +79,13 @@ pub(crate) fn mail_link_throttled(context: &PageContext<'_>, retry_after: u64) -
 }
 
 /// The page for an address that another user has (409).
-pub(crate) fn mail_address_taken(context: &PageContext<'_>) -> Response {
+pub(crate) fn mail_address_taken(context: &PageContext<'_>, account_url: Option<&str>) -> Response {
     let words = words(context.language);
-    message(context, StatusCode::CONFLICT, (words.taken_title, words.taken))
+    message_with_link(context, StatusCode::CONFLICT, (words.taken_title, words.taken), account_url)
 }
 
 /// What is shown once the address is changed.
-pub(crate) fn mail_changed(context: &PageContext<'_>, address: &str) -> Response {
+pub(crate) fn mail_changed(context: &PageContext<'_>, address: &str, account_url: Option<&str>) -> Response {
     let words = words(context.language);
-    message(context, StatusCode::OK, (words.changed_title, &words.changed.with(address)))
+    message_with_link(context, StatusCode::OK, (words.changed_title, &words.changed.with(address)), account_url)
 }

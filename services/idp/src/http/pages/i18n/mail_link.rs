@@ -27,6 +27,8 @@ pub(in crate::http::pages) struct MailLinkWords {
     /// The heading once it is changed.
     pub(in crate::http::pages) changed_title: &'static str,
     pub(in crate::http::pages) changed: Phrase,
+    /// The link to the account pages.
+    pub(in crate::http::pages) to_account: &'static str,
 }
 
 /// What the pages say in this language.
@@ -53,6 +55,7 @@ const ENGLISH: MailLinkWords = MailLinkWords {
     taken: "Your mail address is not changed. Choose another one in your profile, or ask your administrators.",
     changed_title: "Your mail address is changed",
     changed: Phrase("Messages go to {} from now on. The address until now gets a notice."),
+    to_account: "Back to your account",
 };
 
 const GERMAN: MailLinkWords = MailLinkWords {
@@ -70,6 +73,7 @@ const GERMAN: MailLinkWords = MailLinkWords {
     taken: "Ihre E-Mail-Adresse ist nicht geändert. Wählen Sie in Ihrem Profil eine andere, oder fragen Sie Ihre Administration.",
     changed_title: "Ihre E-Mail-Adresse ist geändert",
     changed: Phrase("Nachrichten gehen von nun an an {}. An die bisherige Adresse geht eine Mitteilung."),
+    to_account: "Zurück zu Ihrem Konto",
 };
 
 const FRENCH: MailLinkWords = MailLinkWords {
@@ -87,6 +91,7 @@ const FRENCH: MailLinkWords = MailLinkWords {
     taken: "Votre adresse e-mail n’a pas changé. Choisissez-en une autre dans votre profil, ou adressez-vous à votre service d’administration.",
     changed_title: "Votre adresse e-mail a changé",
     changed: Phrase("Les messages vont désormais à {}. L’ancienne adresse reçoit un avis."),
+    to_account: "Retour à votre compte",
 };
 
 #[cfg(test)]
@@ -101,7 +106,7 @@ mod tests {
     #[test]
     fn every_text_is_translated() {
         let english = texts(Language::English);
-        assert_eq!(english.len(), 14);
+        assert_eq!(english.len(), 15);
         for language in [Language::German, Language::French] {
             assert_eq!(texts(language).len(), english.len());
             let is_same = |(text, english): &(String, &String)| text == *english;
