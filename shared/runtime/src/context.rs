@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{Clock, Metrics, Random, Reload, RunningServices};
+use crate::{Clock, InheritedListeners, Metrics, Random, Reload, RunningServices};
 use config::Environment;
 
 /// Everything of the outside world that a service may use. Clones share it.
@@ -22,6 +22,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// The services of this process.
     pub running: RunningServices,
+    /// Sockets that the service manager has bound for its listeners.
+    pub inherited: InheritedListeners,
 }
 
 impl Context {
@@ -36,6 +38,7 @@ impl Context {
             shutdown: CancellationToken::new(),
             metrics: Metrics::default(),
             running: RunningServices::default(),
+            inherited: InheritedListeners::default(),
         }
     }
 }

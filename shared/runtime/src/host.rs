@@ -6,15 +6,17 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::service_manager::ServiceManager;
 use crate::start::{StartError, USAGE, is_configuration};
-use crate::{Context, process, signals, telemetry, tls};
+use crate::{Context, InheritedListeners, process, signals, telemetry, tls};
 use authn::BoxError;
 use config::{ListenAddr, Log, Tracing};
 
-/// Runs what `start` starts, until SIGTERM or SIGINT; `start` answers with what ends when everything has ended.
+/// Runs what `start` starts, until SIGTERM or SIGINT; `start` answers with what ends when everything has ended. Where a service
+/// manager has started the process (systemd), sockets that it has bound are used, and start, reload and end are reported to it.
 ///
 /// # Errors
-/// When logs have nowhere to go, or `start` fails.
+/// When logs have nowhere to go, a socket that the service manager passes cannot be used, or `start` fails.
 pub fn host<E: Future<Output = ()>>(
     name: &str,
     log: &Log,
@@ -25,11 +27,22 @@ pub fn host<E: Future<Output = ()>>(
     process::prepare()?;
     // Before anything can ask for another one.
     tls::provider();
+    // Before there is a second thread, as it changes the variables of the process.
+    let inherited = InheritedListeners::of_process(&context.environment).map_err(StartError::from)?;
+    let context = Context { inherited, ..context };
     block_on(async {
         telemetry::init(name, log, tracing)?;
-        signals::obey(&context)?;
+        let manager = ServiceManager::of(&context.environment, std::process::id()).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the service manager (NOTIFY_SOCKET) cannot be reached");
+            ServiceManager::default()
+        });
+        signals::obey(&context, &manager)?;
+        let services = context.running.clone();
         let ended = match start(context).await {
             Ok(end) => {
+                manager.ready();
+                tokio::spawn(manager.clone().ping_watchdog(services.clone()));
+                tokio::spawn(manager.report_readiness(services));
                 end.await;
                 Ok(())
             }

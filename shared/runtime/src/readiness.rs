@@ -58,13 +58,18 @@ impl Readiness {
         self.0.dead.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     }
 
+    /// The background tasks that have panicked.
+    pub(crate) fn lost_tasks(&self) -> Vec<&'static str> {
+        self.0.dead.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The names of what is not well; the service is ready when there is none.
     pub(crate) async fn failing(&self) -> Vec<&'static str> {
         if self.0.is_draining.load(Ordering::Acquire) {
             return vec!["shutting down"];
         }
         let Some(checks) = self.0.checks.get() else { return vec!["starting"] };
-        let mut failing = self.0.dead.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut failing = self.lost_tasks();
         failing.extend(join_all(checks.iter().map(failure)).await.into_iter().flatten());
         failing
     }

@@ -72,6 +72,16 @@ impl RunningServices {
         entries.push(entry);
     }
 
+    /// The background tasks of the services that have panicked.
+    pub(crate) fn lost_tasks(&self) -> Vec<&'static str> {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entries
+            .iter()
+            .filter_map(|entry| entry.readiness.upgrade())
+            .flat_map(|readiness| readiness.lost_tasks())
+            .collect()
+    }
+
     /// How the services are, in the order in which they started. It takes at most the second that each check of readiness may take.
     pub async fn health(&self) -> Vec<ServiceHealth> {
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -4,24 +4,30 @@ use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::service_manager::ServiceManager;
 use crate::{Context, telemetry};
 
-/// From now on SIGTERM and SIGINT stop the service, and SIGHUP has it open its log file and read its other files again.
-pub(crate) fn obey(context: &Context) -> io::Result<()> {
+/// From now on SIGTERM and SIGINT stop the service, and SIGHUP has it open its log file and read its other files again. The
+/// service manager sees both.
+pub(crate) fn obey(context: &Context, manager: &ServiceManager) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    let context = context.clone();
+    let (context, manager) = (context.clone(), manager.clone());
     tokio::spawn(async move {
+        let stop = || {
+            manager.stopping();
+            context.shutdown.cancel();
+        };
         loop {
             tokio::select! {
-                _ = terminate.recv() => context.shutdown.cancel(),
-                _ = interrupt.recv() => context.shutdown.cancel(),
-                _ = hang_up.recv() => {
+                _ = terminate.recv() => stop(),
+                _ = interrupt.recv() => stop(),
+                _ = hang_up.recv() => manager.reload(|| {
                     telemetry::reopen_log_file();
                     tracing::info!("asked to reload");
                     context.reload.announce();
-                }
+                }),
             }
         }
     });

@@ -25,7 +25,7 @@ use crate::{App, Context};
 use authn::BoxError;
 use config::{Identity, load};
 use running::Lifecycle;
-use sockets::Sockets;
+use sockets::{Sockets, listener_names};
 
 /// Limits of a service that are not settings.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,7 @@ pub async fn start<S: Service>(context: &Context) -> Result<Running, StartError>
     let close = context.shutdown.child_token();
     let launch = Launch { identity: S::IDENTITY, shown, tuning: Tuning::default(), close };
     let to_build = config.clone();
+    check_inherited([(S::IDENTITY, S::listeners(&config))], context)?;
     launch.run(S::listeners(&config), |context| S::build(to_build, context), context).await
 }
 
@@ -72,6 +73,15 @@ where
 {
     let (tuning, close) = (Tuning::default(), CancellationToken::new());
     Launch { identity, shown: None, tuning, close }.run(listeners, build, context).await
+}
+
+/// Fails if the service manager has passed a socket that is for no listener of these services, which are all of the process.
+pub fn check_inherited<'a>(
+    services: impl IntoIterator<Item = (Identity, Listeners<'a>)>,
+    context: &Context,
+) -> Result<(), StartError> {
+    let names = services.into_iter().flat_map(|(identity, listeners)| listener_names(identity.name, &listeners));
+    Ok(context.inherited.check(names.collect())?)
 }
 
 /// A service about to be started.
@@ -94,7 +104,7 @@ impl Launch {
     where
         F: Future<Output = Result<App, BoxError>>,
     {
-        let mut sockets = Sockets::bind(&listeners, parent).await?;
+        let mut sockets = Sockets::bind(self.identity.name, &listeners, parent).await?;
         let addrs = sockets.addrs();
         let draining = parent.shutdown.child_token();
         // Background tasks continue while the service drains.

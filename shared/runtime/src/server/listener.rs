@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixSocket, UnixStream};
 use tokio_util::either::Either;
 
+use crate::inherited_listeners::InheritedListener;
 use crate::own_connection;
 use config::ListenAddr;
 
@@ -31,22 +32,40 @@ pub(crate) struct BindError {
 #[derive(Debug)]
 pub(crate) enum Listener {
     Tcp(TcpListener),
-    Unix(UnixListener, #[expect(dead_code, reason = "it is there to be dropped")] SocketFile),
+    /// With its file, unless that is the service manager's.
+    Unix(UnixListener, #[expect(dead_code, reason = "it is there to be dropped")] Option<SocketFile>),
 }
 
 impl Listener {
-    /// Binds; `None` when there is nothing to bind.
-    pub(crate) async fn bind(addr: &ListenAddr) -> Result<Option<Self>, BindError> {
-        let bound = match addr {
-            ListenAddr::Off => return Ok(None),
-            ListenAddr::Tcp { host, port } => bind_tcp(host, *port).await.map(Self::Tcp),
-            ListenAddr::Unix(path) => bind_unix(path),
+    /// Uses the socket that the service manager has bound for it, else binds one; `None` when there is nothing to bind.
+    pub(crate) async fn bind(
+        addr: &ListenAddr,
+        inherited: Option<InheritedListener>,
+    ) -> Result<Option<Self>, BindError> {
+        let bound = match (addr, inherited) {
+            (ListenAddr::Off, _) => return Ok(None),
+            (_, Some(inherited)) => Self::adopt(inherited),
+            (ListenAddr::Tcp { host, port }, None) => bind_tcp(host, *port).await.map(Self::Tcp),
+            (ListenAddr::Unix(path), None) => bind_unix(path),
         };
         let bound = bound.map_err(|source| BindError { addr: addr.to_string(), source })?;
         if let Some(local) = bound.addr() {
             own_connection::listens_at(local);
         }
         Ok(Some(bound))
+    }
+
+    fn adopt(inherited: InheritedListener) -> io::Result<Self> {
+        match inherited {
+            InheritedListener::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                TcpListener::from_std(listener).map(Self::Tcp)
+            }
+            InheritedListener::Unix(listener) => {
+                listener.set_nonblocking(true)?;
+                Ok(Self::Unix(UnixListener::from_std(listener)?, None))
+            }
+        }
     }
 
     /// The address and the port, which the system may have chosen; `None` for a Unix socket.
@@ -115,7 +134,7 @@ fn bind_unix(path: &Path) -> io::Result<Listener> {
     let file = SocketFile(path.into());
     // who may connect is who may write the socket: the service's user and group
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-    Ok(Listener::Unix(listener, file))
+    Ok(Listener::Unix(listener, Some(file)))
 }
 
 /// Removes what a process that was killed left behind, and nothing else.

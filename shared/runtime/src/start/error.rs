@@ -2,6 +2,7 @@
 
 use status::Kind;
 
+use crate::InheritedError;
 use crate::client::EndpointError;
 use crate::server::BindError;
 use crate::telemetry::TelemetryError;
@@ -36,6 +37,9 @@ pub enum StartError {
     /// Logs or spans have nowhere to go.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
+    /// A socket that the service manager passes cannot be used.
+    #[error(transparent)]
+    Inherited(#[from] InheritedError),
     /// A socket cannot be bound.
     #[error("{0}")]
     Bind(String),
@@ -51,7 +55,9 @@ impl StartError {
     /// What kind of failure it is.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Config(_) | Self::Plaintext { .. } | Self::Tls(_) | Self::Telemetry(_) => Kind::FailedPrecondition,
+            Self::Config(_) | Self::Plaintext { .. } | Self::Tls(_) | Self::Telemetry(_) | Self::Inherited(_) => {
+                Kind::FailedPrecondition
+            }
             Self::Bind(_) => Kind::Unavailable,
             Self::Build(_) => Kind::Internal,
             Self::Interrupted => Kind::Aborted,
@@ -62,7 +68,7 @@ impl StartError {
     /// the next time.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Plaintext { .. } | Self::Tls(_) | Self::Telemetry(_) => USAGE,
+            Self::Config(_) | Self::Plaintext { .. } | Self::Tls(_) | Self::Telemetry(_) | Self::Inherited(_) => USAGE,
             Self::Build(cause) if is_configuration(cause.as_ref()) => USAGE,
             Self::Bind(_) | Self::Build(_) => FAILURE,
             Self::Interrupted => 0,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 use super::StartError;
+use crate::inherited_listeners::InheritedListener;
 use crate::server::Listener;
 use crate::service::Listeners;
 use crate::serving::Socket;
@@ -13,6 +14,12 @@ use config::{Environment, ListenAddr};
 
 /// The operator's word that requests may travel over a network in plain text.
 const PLAINTEXT: [&str; 2] = ["OC_INSECURE_PLAINTEXT", "OCIS_INSECURE_PLAINTEXT"];
+
+/// The kinds of listeners, as they are named.
+const GRPC: &str = "grpc";
+const HTTP: &str = "http";
+const MTLS: &str = "mtls";
+const DEBUG: &str = "debug";
 
 /// The sockets of a service.
 #[derive(Debug)]
@@ -33,22 +40,23 @@ pub(super) struct Addrs {
 }
 
 impl Sockets {
-    /// Reads the certificates, then binds.
-    pub(super) async fn bind(listeners: &Listeners<'_>, context: &Context) -> Result<Self, StartError> {
+    /// Reads the certificates, then binds what the service manager has not bound.
+    pub(super) async fn bind(service: &str, listeners: &Listeners<'_>, context: &Context) -> Result<Self, StartError> {
         let grpc = listeners.grpc.map(|grpc| (&grpc.addr, ServerFiles::of_grpc(&grpc.tls)));
         let http = listeners.http.map(|http| (&http.addr, ServerFiles::of_http(&http.tls)));
         let mtls = listeners.mtls.zip(listeners.http);
         let mtls = mtls.map(|(mtls, http)| (&mtls.addr, ServerFiles::of_mtls(mtls, &http.tls)));
+        let inherited = |kind| context.inherited.take(&listener_name(service, kind));
         let clock = &context.clock;
         let (grpc_tls, http_tls) = (certificate(grpc.as_ref(), clock)?, certificate(http.as_ref(), clock)?);
         let mtls_tls = certificate(mtls.as_ref(), clock)?;
         let allowed = is_plaintext_allowed(&context.environment);
         Ok(Self {
-            debug: Listener::bind(&listeners.debug.addr).await?,
-            grpc: bind(grpc, grpc_tls, "OCIS_GRPC_TLS_ENABLED", allowed).await?,
-            http: bind(http, http_tls, "OCIS_HTTP_TLS_ENABLED", allowed).await?,
+            debug: Listener::bind(&listeners.debug.addr, inherited(DEBUG)).await?,
+            grpc: bind(grpc, inherited(GRPC), grpc_tls, "OCIS_GRPC_TLS_ENABLED", allowed).await?,
+            http: bind(http, inherited(HTTP), http_tls, "OCIS_HTTP_TLS_ENABLED", allowed).await?,
             // never in plain text
-            mtls: bind(mtls, mtls_tls, "OCIS_MTLS_CERTIFICATE", false).await?,
+            mtls: bind(mtls, inherited(MTLS), mtls_tls, "OCIS_MTLS_CERTIFICATE", false).await?,
         })
     }
 
@@ -66,6 +74,23 @@ impl Sockets {
     }
 }
 
+/// The names of the listeners that a service has, by which the service manager passes sockets for them.
+pub(super) fn listener_names(service: &str, listeners: &Listeners<'_>) -> Vec<String> {
+    let Listeners { debug, grpc, http, mtls, .. } = listeners;
+    let addrs = [
+        (GRPC, grpc.map(|grpc| &grpc.addr)),
+        (HTTP, http.map(|http| &http.addr)),
+        (MTLS, mtls.map(|mtls| &mtls.addr)),
+        (DEBUG, Some(&debug.addr)),
+    ];
+    let served = addrs.into_iter().filter(|(_, addr)| addr.is_some_and(|addr| *addr != ListenAddr::Off));
+    served.map(|(kind, _)| listener_name(service, kind)).collect()
+}
+
+fn listener_name(service: &str, kind: &str) -> String {
+    format!("{service}-{kind}")
+}
+
 type Wanted<'a> = (&'a ListenAddr, Option<ServerFiles>);
 
 fn certificate(wanted: Option<&Wanted<'_>>, clock: &Clock) -> Result<Option<Arc<ServerTls>>, TlsError> {
@@ -75,14 +100,18 @@ fn certificate(wanted: Option<&Wanted<'_>>, clock: &Clock) -> Result<Option<Arc<
 
 async fn bind(
     wanted: Option<Wanted<'_>>,
+    inherited: Option<InheritedListener>,
     tls: Option<Arc<ServerTls>>,
     variable: &'static str,
     is_plaintext_allowed: bool,
 ) -> Result<Option<Socket>, StartError> {
     let Some((addr, files)) = wanted else { return Ok(None) };
-    let Some(listener) = Listener::bind(addr).await? else { return Ok(None) };
+    let is_inherited = inherited.is_some();
+    let Some(listener) = Listener::bind(addr, inherited).await? else { return Ok(None) };
     if tls.is_none() && !listener.is_local() && !is_plaintext_allowed {
-        return Err(StartError::Plaintext { addr: addr.to_string(), variable });
+        let bound = listener.addr().filter(|_| is_inherited);
+        let addr = bound.map_or_else(|| addr.to_string(), |bound| bound.to_string());
+        return Err(StartError::Plaintext { addr, variable });
     }
     Ok(Some(Socket { listener, tls, files }))
 }

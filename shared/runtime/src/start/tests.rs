@@ -10,8 +10,9 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::*;
 use crate::client::channel_within;
+use crate::inherited_listeners::InheritedListener;
 use crate::testing::{Sections, ask, code, context, echoing, get, say};
-use crate::{Check, Pages, Task};
+use crate::{Check, InheritedListeners, Pages, Task};
 use config::{GrpcClientTls, ListenAddr, Secret};
 
 fn channel(running: &Running) -> tonic::transport::Channel {
@@ -294,4 +295,69 @@ async fn a_socket_file_comes_and_goes() {
     assert!(path.exists());
     running.stop().await;
     assert!(!path.exists());
+}
+
+/// A context whose service manager has bound this socket for the listener with this name.
+fn context_with(name: &str, listener: InheritedListener) -> Context {
+    Context { inherited: InheritedListeners::holding(name, listener), ..context() }
+}
+
+#[tokio::test]
+async fn socket_that_the_service_manager_has_bound_is_served() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = listener.local_addr().expect("bound");
+    let context = context_with("echo-debug", InheritedListener::Tcp(listener));
+    let running = Sections::default().serve(echoing(), &context).await.expect("starts");
+    assert_eq!(running.debug, Some(addr));
+    assert_eq!(get(addr, "/readyz", "").await, (200, "OK".into()));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn socket_file_of_the_service_manager_is_served_and_stays() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("echo.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&path).expect("binds");
+    let context = context_with("echo-grpc", InheritedListener::Unix(listener));
+    let running = Sections::default().serve(echoing(), &context).await.expect("starts");
+    assert_eq!(running.grpc, None);
+    let endpoint = format!("unix://{}", path.display());
+    let channel = channel_within(&endpoint, &GrpcClientTls::default(), None, &context).expect("an endpoint");
+    assert_eq!(code(&channel, "hello").await, Code::Ok);
+    running.stop().await;
+    assert!(path.exists());
+}
+
+/// `docs/security-requirements.md#d1`
+#[tokio::test]
+async fn plain_text_is_refused_on_a_socket_that_the_service_manager_has_bound() {
+    let listener = std::net::TcpListener::bind("0.0.0.0:0").expect("a port");
+    let addr = listener.local_addr().expect("bound").to_string();
+    let context = context_with("echo-grpc", InheritedListener::Tcp(listener));
+    let problem = Sections::default().serve(echoing(), &context).await.expect_err("is refused");
+    assert_eq!(problem.exit_code(), 64);
+    assert!(problem.to_string().starts_with(&addr), "{problem}");
+}
+
+#[tokio::test]
+async fn only_listeners_that_are_on_have_a_name_for_sockets() {
+    let mut sections = Sections::default();
+    sections.http.addr = ListenAddr::Off;
+    let listeners = Listeners {
+        log: &sections.log,
+        tracing: &sections.tracing,
+        debug: &sections.debug,
+        grpc: Some(&sections.grpc),
+        http: Some(&sections.http),
+        mtls: None,
+    };
+    let check = |name| {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let context = context_with(name, InheritedListener::Tcp(listener));
+        check_inherited([(crate::testing::IDENTITY, listeners)], &context)
+    };
+    check("echo-grpc").expect("there is one");
+    let problem = check("echo-http").expect_err("it is off");
+    assert_eq!(problem.exit_code(), 64);
+    assert!(problem.to_string().ends_with("one of echo-grpc, echo-debug"), "{problem}");
 }

@@ -19,8 +19,8 @@ async fn connections_wait_up_to_the_systems_limit() {
     let limit: usize = limit.trim().parse().expect("a number");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("socket");
-    let tcp = Listener::bind(&anywhere()).await.expect("binds").expect("listens");
-    let _unix = Listener::bind(&config::ListenAddr::Unix(path.clone())).await.expect("binds").expect("listens");
+    let tcp = Listener::bind(&anywhere(), None).await.expect("binds").expect("listens");
+    let _unix = Listener::bind(&config::ListenAddr::Unix(path.clone()), None).await.expect("binds").expect("listens");
     let addr = tcp.addr().expect("TCP");
     let mut waiting = Vec::new();
     for number in 0..limit.min(WAITING) {

@@ -1,0 +1,205 @@
+//! The package on a machine with a systemd of its own: a container (systemd-nspawn) of this machine's files, whose changes are
+//! thrown away.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::tools::{self, Outcome};
+
+/// What is done on the machine: what it shows, the commands, and a part of what they print.
+const STEPS: [(&str, &str, &str); 13] = [
+    (
+        "is enabled and runs after its installation",
+        "dpkg --install /package.deb; systemctl is-enabled doorward.service; systemctl is-active doorward.service",
+        "enabled\nactive",
+    ),
+    (
+        "has reported that it serves",
+        "systemctl show --property=StatusText --value doorward.service; \
+         systemctl show --property=NRestarts --value doorward.service",
+        "serving\n0",
+    ),
+    (
+        "runs with its own account",
+        "ps -o user= -p \"$(systemctl show --property=MainPID --value doorward.service)\"",
+        "doorward",
+    ),
+    (
+        "is little exposed",
+        "systemd-analyze security --no-pager --threshold=20 doorward.service",
+        "Overall exposure level",
+    ),
+    (
+        "has a first administrator",
+        "doorwardctl user add admin --mail admin@example.org --role admin --generate",
+        "password of admin",
+    ),
+    ("is ready", "doorwardctl health", "ready"),
+    (
+        "answers HTTPS",
+        "curl -sS --insecure https://localhost:9200/.well-known/openid-configuration",
+        "\"https://localhost:9200\"",
+    ),
+    (
+        "opens a rotated audit log again",
+        "mv /var/lib/doorward/audit.log /var/lib/doorward/audit.log.1; systemctl reload doorward.service; \
+         for i in $(seq 100); do test -e /var/lib/doorward/audit.log && break; sleep 0.1; done; \
+         stat --format=%U /var/lib/doorward/audit.log; systemctl is-active doorward.service",
+        "doorward\nactive",
+    ),
+    (
+        "reads a secret that only systemd can read",
+        "(umask 077; head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \\n' >/etc/doorward/credentials/jwt-secret); \
+         mkdir -p /etc/systemd/system/doorward.service.d; \
+         printf '[Service]\\nLoadCredential=jwt-secret:/etc/doorward/credentials/jwt-secret\\n\
+         Environment=OCIS_JWT_SECRET_FILE=%%d/jwt-secret\\n' >/etc/systemd/system/doorward.service.d/secrets.conf; \
+         systemctl daemon-reload; systemctl restart doorward.service; doorwardctl config show gateway; doorwardctl user list",
+        "OCIS_JWT_SECRET_FILE",
+    ),
+    (
+        "serves a port that systemd has bound",
+        "sed -i 's/^PROXY_HTTP_ADDR=.*/PROXY_HTTP_ADDR=:443/' /etc/doorward/doorward.env; \
+         systemctl start doorward-https.socket; systemctl restart doorward.service; \
+         curl -sS --insecure https://localhost/.well-known/openid-configuration",
+        "\"https://localhost\"",
+    ),
+    (
+        "does not restart with an invalid setting",
+        "echo OCIS_LOG_LEVEL=loud >>/etc/doorward/doorward.env; systemctl restart doorward.service || true; \
+         systemctl show --property=NRestarts --value doorward.service; \
+         systemctl show --property=ExecMainStatus --value doorward.service; \
+         sed -i '$d' /etc/doorward/doorward.env; systemctl reset-failed doorward.service; \
+         systemctl restart doorward.service; systemctl is-active doorward.service",
+        "0\n64\nactive",
+    ),
+    (
+        "is stopped when it is removed, and its settings stay",
+        "dpkg --remove doorward; if systemctl is-active doorward.service doorward-https.socket; then exit 1; fi; \
+         ls /etc/doorward/doorward.env",
+        "/etc/doorward/doorward.env",
+    ),
+    (
+        "leaves its data when it is purged",
+        "dpkg --purge doorward; if test -e /etc/doorward/doorward.env; then exit 1; fi; ls /var/lib/doorward/users.db",
+        "are kept; to delete them: rm -r /var/lib/doorward",
+    ),
+];
+
+/// Where root finds programs.
+const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Installs, uses, removes and purges the package; fails at the first step that is not as it should be.
+pub(super) fn run(package: &Path) -> Outcome {
+    if !tools::answers("systemd-nspawn", &["--version"]) {
+        return Err("there is no systemd-nspawn; install the package systemd-container, and run it as root".into());
+    }
+    let machine = Machine::boot(package)?;
+    for (about, commands, expected) in STEPS {
+        let printed = machine.run(commands).map_err(|failure| format!("the package {about}: {failure}"))?;
+        if !printed.contains(expected) {
+            return Err(format!("the package {about}: {expected:?} is not in {printed:?}"));
+        }
+        tools::say(&format!("the package {about}"));
+    }
+    Ok(())
+}
+
+/// A machine in a container, which ends with this.
+struct Machine {
+    container: Child,
+    /// Its files, which are unmounted after its end.
+    _mounts: Mounts,
+}
+
+impl Machine {
+    fn boot(package: &Path) -> Outcome<Self> {
+        let folder = package.with_file_name("trial");
+        let (changes, root) = (folder.join("changes"), folder.join("root"));
+        let (upper, work) = (changes.join("upper"), changes.join("work"));
+        let make = |path: &Path| fs::create_dir_all(path).map_err(|error| format!("{}: {error}", path.display()));
+        let mut mounts = Mounts(Vec::new());
+        make(&changes)?;
+        mounts.mount(&["-t", "tmpfs", "tmpfs"], &changes)?;
+        [&upper, &work, &root].into_iter().try_for_each(|path| make(path))?;
+        let layers = format!("lowerdir=/,upperdir={},workdir={}", upper.display(), work.display());
+        mounts.mount(&["-t", "overlay", "overlay", "-o", &layers], &root)?;
+        let failed = |error: std::io::Error| format!("{}: {error}", root.display());
+        // a machine of its own, on which packages may start their services
+        fs::write(root.join("etc/machine-id"), "").map_err(failed)?;
+        let _ = fs::remove_file(root.join("usr/sbin/policy-rc.d"));
+        fs::copy(package, root.join("package.deb")).map_err(failed)?;
+        let mut nspawn = Command::new("systemd-nspawn");
+        nspawn.args(["--quiet", "--machine=doorward-trial", "--private-network", "--register=no", "--keep-unit"]);
+        nspawn.args(["--boot", "--console=pipe"]).arg("--directory").arg(&root);
+        nspawn.args(["--", "systemd.unit=basic.target"]).stdin(Stdio::null()).stdout(Stdio::null());
+        let container = nspawn.spawn().map_err(|error| format!("systemd-nspawn: {error}"))?;
+        let machine = Self { container, _mounts: mounts };
+        machine.wait()?;
+        Ok(machine)
+    }
+
+    /// Returns once its systemd has started everything.
+    fn wait(&self) -> Outcome {
+        for _ in 0..300 {
+            // units of this machine's that fail in a container make it degraded
+            let state = self.run("systemctl is-system-running --wait || true").unwrap_or_default();
+            if matches!(state.trim(), "running" | "degraded") {
+                return Ok(());
+            }
+            #[expect(clippy::disallowed_methods, reason = "no executor runs here that could be blocked")]
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Err("the machine does not start; its systemd is not running".into())
+    }
+
+    /// Runs commands on the machine until one fails; what they print.
+    fn run(&self, commands: &str) -> Outcome<String> {
+        let parent = self.container.id().to_string();
+        let first = tools::output(Command::new("pgrep").args(["--parent", &parent]))?;
+        let mut command = Command::new("nsenter");
+        command.args([
+            "--target",
+            first.lines().next().unwrap_or_default(),
+            "--mount",
+            "--uts",
+            "--ipc",
+            "--net",
+            "--pid",
+        ]);
+        command.args(["/bin/sh", "-ec", commands]).env_clear();
+        command.env("PATH", SEARCH_PATH).env("DEBIAN_FRONTEND", "noninteractive");
+        tools::output(&mut command)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // it may have ended of itself
+        let _ = self.run("systemctl poweroff --force --force");
+        let _ = self.container.kill();
+        let _ = self.container.wait();
+    }
+}
+
+/// File systems that are mounted as long as this exists.
+struct Mounts(Vec<PathBuf>);
+
+impl Mounts {
+    fn mount(&mut self, what: &[&str], path: &Path) -> Outcome {
+        tools::run(Command::new("mount").args(what).arg(path))?;
+        self.0.push(path.to_owned());
+        Ok(())
+    }
+}
+
+impl Drop for Mounts {
+    fn drop(&mut self) {
+        for path in self.0.iter().rev() {
+            if let Err(failure) = tools::run(Command::new("umount").arg(path)) {
+                tools::say(&failure);
+            }
+        }
+    }
+}
