@@ -121,15 +121,20 @@ impl Cache {
 
     /// Forgets a token, so that it is read again.
     pub async fn forget(&self, digest: &Digest) {
-        self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.tokens.invalidate(digest).await;
         self.unknown.invalidate(digest);
+        self.note_forgotten();
     }
 
     /// Forgets all tokens.
     pub fn clear(&self) {
-        self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.tokens.invalidate_all();
+        self.note_forgotten();
+    }
+
+    /// After it was forgotten: who has seen the new number must not find what is forgotten.
+    fn note_forgotten(&self) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
     }
 
     /// How often something was forgotten: what was known before may have to be read again.

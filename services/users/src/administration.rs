@@ -13,6 +13,7 @@ use store::StoreError;
 use tracing::Instrument;
 
 use crate::cache::{AffectedUsers, Cache};
+use crate::change_sync::ChangeSync;
 use crate::store::{GroupKey, Key, PageRange, UserStore};
 use crate::{Author, Change, Group, GroupRef, NewPerson, Page, PageRequest, PeopleError, Person, PersonRef, rules};
 
@@ -27,6 +28,7 @@ const AHEAD: Duration = Duration::from_hours(1);
 pub struct Administration {
     pub(crate) people: Arc<UserStore>,
     pub(crate) cache: Arc<Cache>,
+    pub(crate) change_sync: Arc<ChangeSync>,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     /// Whether users may change their mail address by a link that is sent to the new one.
@@ -213,9 +215,13 @@ impl Administration {
         work: impl Future<Output = Result<T, PeopleError>> + Send + 'static,
     ) -> Result<T, PeopleError> {
         let forgetting = Arc::clone(&self.cache).forgetting(affected);
+        let change_sync = Arc::clone(&self.change_sync);
         let task = async move {
             let _forgetting = forgetting;
-            work.await
+            let outcome = work.await;
+            // whatever it is: a write whose end was not seen may be committed
+            change_sync.announce();
+            outcome
         };
         let outcome = tokio::spawn(task.in_current_span()).await;
         outcome.unwrap_or_else(|_| Err(StoreError::internal("the write was broken off").into()))

@@ -1,13 +1,14 @@
-//! What the directory knows by heart: while this process is the only writer, or for a moment while the database is away.
+//! The users that were read, while all changes of them are known, or for a moment while the database is away.
 //!
 //! A write that has been acknowledged is seen by the next question: whoever writes forgets what it affected when it is done,
-//! and what was read from the database before that is not kept any more ([`Cache::keep`]).
+//! and what was read from the database before that is not kept any more ([`Cache::keep`]). So it is with the writes of others,
+//! when this process learns of them.
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use authn::{Groups, User};
 use bounded_cache::{ARC, HeapSize, MIB};
@@ -18,16 +19,18 @@ use tokio::sync::MutexGuard;
 use crate::rules::fold;
 use crate::store::Key;
 
-/// The bound of the people that are kept, in bytes.
-const PEOPLE_BOUND: u64 = 6 * MIB;
-/// The bound of the names by which they are found, and that of the mail addresses, in bytes.
-const NAMES_BOUND: u64 = MIB;
+/// How long what was read of a user is used at most.
+const REMEMBERED_FOR: Duration = Duration::from_mins(15);
+/// How many times more room users have than the names by which they are found, or their mail addresses.
+const NAMES_SHARE: u64 = 6;
 /// How many questions to the database can be under way.
 const FLIGHTS: usize = 64;
+/// How long another question is waited for; it may be waiting for a database that hangs.
+const FLIGHT_PATIENCE: Duration = Duration::from_millis(250);
 
 /// A person, as answers need it.
 pub(crate) struct Known {
-    /// When it was read.
+    /// When the database was asked.
     read: Instant,
     username: String,
     mail: String,
@@ -44,8 +47,9 @@ impl HeapSize for Known {
 }
 
 impl Known {
-    pub(crate) fn new(full: User) -> Self {
-        let (username, mail, read) = (fold(&full.username).into_owned(), fold(&full.mail).into_owned(), Instant::now());
+    /// A user that was read at this moment or later.
+    pub(crate) fn new(full: User, read: Instant) -> Self {
+        let (username, mail) = (fold(&full.username).into_owned(), fold(&full.mail).into_owned());
         let full = Arc::new(full);
         let bare = if full.groups.is_empty() {
             Arc::clone(&full)
@@ -55,7 +59,7 @@ impl Known {
         Self { read, username, mail, full, bare }
     }
 
-    /// Whether it is believed where others write too, while the database does not answer.
+    /// Whether it is believed while changes by others are not known and the database does not answer.
     pub(crate) fn is_recent(&self) -> bool {
         self.read.elapsed() < MAX_STALENESS
     }
@@ -107,21 +111,22 @@ pub(crate) struct Cache {
     hasher: RandomState,
 }
 
-impl Default for Cache {
-    fn default() -> Self {
+impl Cache {
+    /// A cache of so many MiB of users, and a sixth of it, but at least one, for their names and for their mail addresses each.
+    pub(crate) fn new(mebibytes: u64) -> Self {
+        let users = mebibytes.saturating_mul(MIB);
+        let names = (users / NAMES_SHARE).max(MIB);
         Self {
-            people: bounded_cache::sync(PEOPLE_BOUND).build(),
-            usernames: bounded_cache::sync(NAMES_BOUND).build(),
-            mails: bounded_cache::sync(NAMES_BOUND).build(),
+            people: bounded_cache::sync(users).time_to_live(REMEMBERED_FOR).build(),
+            usernames: bounded_cache::sync(names).build(),
+            mails: bounded_cache::sync(names).build(),
             writes: AtomicU64::default(),
             keeping: Mutex::default(),
             flights: [const { tokio::sync::Mutex::const_new(()) }; FLIGHTS],
             hasher: RandomState::new(),
         }
     }
-}
 
-impl Cache {
     /// A person known by this name. A name or an address that is no longer the person's is no longer one for it.
     pub(crate) fn get(&self, name: &Name<'_>) -> Option<Arc<Known>> {
         match name {
@@ -135,14 +140,14 @@ impl Cache {
         }
     }
 
-    /// Waits until no other lookup of this name is under way.
-    pub(crate) async fn flight(&self, name: &Name<'_>) -> MutexGuard<'_, ()> {
+    /// Waits until no other lookup of this name is under way; `None` if that takes too long.
+    pub(crate) async fn flight(&self, name: &Name<'_>) -> Option<MutexGuard<'_, ()>> {
         let hash = self.hasher.hash_one(name.text());
         let place = usize::try_from(hash % FLIGHTS as u64).unwrap_or_default();
-        self.flights[place].lock().await
+        tokio::time::timeout(FLIGHT_PATIENCE, self.flights[place].lock()).await.ok()
     }
 
-    /// How many writes there were: to be asked before reading what is to be kept.
+    /// How many writes there were, here or by others as far as they are known: to be asked before reading what is to be kept.
     pub(crate) fn writes(&self) -> u64 {
         self.writes.load(Ordering::SeqCst)
     }
@@ -162,10 +167,21 @@ impl Cache {
     }
 
     /// Forgets whoever is known by this name: the database says that there is no such person.
-    pub(crate) fn forget(self: &Arc<Self>, name: &Name<'_>) {
+    pub(crate) fn forget(&self, name: &Name<'_>) {
         if let Some(known) = self.get(name) {
-            drop(Arc::clone(self).forgetting(AffectedUsers::One(known.full.id.opaque_id.clone())));
+            self.forget_users(&AffectedUsers::One(known.full.id.opaque_id.clone()));
         }
+    }
+
+    /// Forgets the users that a write has affected.
+    pub(crate) fn forget_users(&self, affected: &AffectedUsers) {
+        let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        match affected {
+            AffectedUsers::One(id) => self.people.invalidate(id.as_str()),
+            AffectedUsers::All => self.people.invalidate_all(),
+        }
+        // the number last: who has seen it must not find what is forgotten
+        self.writes.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Forgets the users that a write affects, once the answer is dropped, however the write ended.
@@ -191,12 +207,7 @@ pub(crate) struct Forgetting {
 
 impl Drop for Forgetting {
     fn drop(&mut self) {
-        let _keeping = self.cache.keeping.lock().unwrap_or_else(PoisonError::into_inner);
-        self.cache.writes.fetch_add(1, Ordering::SeqCst);
-        match &self.affected {
-            AffectedUsers::One(id) => self.cache.people.invalidate(id.as_str()),
-            AffectedUsers::All => self.cache.people.invalidate_all(),
-        }
+        self.cache.forget_users(&self.affected);
     }
 }
 
@@ -206,10 +217,14 @@ mod tests {
 
     use super::*;
 
+    /// MiB.
+    const SIZE: u64 = 6;
+
     fn marie(username: &str) -> Arc<Known> {
         let id = UserId { opaque_id: "1".to_owned(), ..UserId::default() };
         let (username, mail) = (username.to_owned(), "Marie@example.org".to_owned());
-        Arc::new(Known::new(User { id, username, mail, groups: vec!["g".to_owned()], ..User::default() }))
+        let user = User { id, username, mail, groups: vec!["g".to_owned()], ..User::default() };
+        Arc::new(Known::new(user, Instant::now()))
     }
 
     fn name(key: Key<'_>) -> Name<'_> {
@@ -218,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_person_is_known_by_all_names_until_a_write_touches_it() {
-        let cache = Arc::new(Cache::default());
+        let cache = Arc::new(Cache::new(SIZE));
         cache.keep(&marie("Marie"), cache.writes());
         for key in [Key::Id("1"), Key::Username("mARIE"), Key::Mail("marie@example.org")] {
             let known = cache.get(&name(key)).expect("it is known");
@@ -232,23 +247,61 @@ mod tests {
 
     #[test]
     fn users_in_many_groups_stay_within_the_bound() {
-        let cache = Cache::default();
+        let cache = Cache::new(SIZE);
         let groups: Vec<_> = (0..300).map(|number| format!("{number:036}")).collect();
         for number in 0..1_000 {
             let id = UserId { opaque_id: number.to_string(), ..UserId::default() };
             let username = format!("user-{number}");
             let user = User { id, username, groups: groups.clone(), ..User::default() };
-            cache.keep(&Arc::new(Known::new(user)), cache.writes());
+            cache.keep(&Arc::new(Known::new(user, Instant::now())), cache.writes());
         }
         cache.people.run_pending_tasks();
-        assert!(cache.people.weighted_size() <= PEOPLE_BOUND, "{}", cache.people.weighted_size());
-        let most = PEOPLE_BOUND / (300 * (24 + 36));
+        let bound = SIZE * MIB;
+        assert!(cache.people.weighted_size() <= bound, "{}", cache.people.weighted_size());
+        let most = bound / (300 * (24 + 36));
         assert!((1..most).contains(&cache.people.entry_count()), "{}", cache.people.entry_count());
     }
 
     #[test]
+    fn names_have_a_sixth_of_the_memory_and_at_least_a_mebibyte() {
+        for (size, names) in [(1, 1), (6, 1), (60, 10)] {
+            let Cache { people, usernames, mails, .. } = Cache::new(size);
+            let sizes = [people.policy(), usernames.policy(), mails.policy()].map(|policy| policy.max_capacity());
+            assert_eq!(sizes, [size, names, names].map(|size| Some(size * MIB)));
+        }
+    }
+
+    /// The number in docs/memory.md and of the setting.
+    #[test]
+    fn mebibyte_is_enough_for_four_hundred_users() {
+        let cache = Cache::new(SIZE);
+        for number in 0..10_000 {
+            let id = UserId {
+                idp: "https://cloud.example.org".to_owned(),
+                opaque_id: format!("{number:036}"),
+                ..UserId::default()
+            };
+            let username = format!("firstname.{number}");
+            let mail = format!("{username}@example.org");
+            let (groups, roles) = (vec!["g".repeat(36); 3], vec!["r".repeat(36)]);
+            let display_name = "Firstname Lastname".to_owned();
+            let user = User { id, username, mail, display_name, groups, ..User::default() }.with_roles(roles);
+            cache.keep(&Arc::new(Known::new(user, Instant::now())), cache.writes());
+        }
+        let Cache { people, usernames, mails, .. } = &cache;
+        people.run_pending_tasks();
+        let names = [usernames, mails].map(|names| {
+            names.run_pending_tasks();
+            names.entry_count() / SIZE
+        });
+        let users = people.entry_count() / SIZE;
+        assert!((500..900).contains(&users), "{users}");
+        assert!(names.iter().all(|names| (350..500).contains(names)), "{names:?}");
+    }
+
+    #[test]
     fn what_was_read_before_a_write_is_not_kept() {
-        let cache = Arc::new(Cache::default());
+        let cache = Arc::new(Cache::new(SIZE));
         let before = cache.writes();
         drop(Arc::clone(&cache).forgetting(AffectedUsers::All));
         cache.keep(&marie("marie"), before);
@@ -257,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_former_name_matches_no_user() {
-        let cache = Arc::new(Cache::default());
+        let cache = Arc::new(Cache::new(SIZE));
         cache.keep(&marie("marie"), cache.writes());
         drop(Arc::clone(&cache).forgetting(AffectedUsers::One("1".to_owned())));
         cache.keep(&marie("sklodowska"), cache.writes());

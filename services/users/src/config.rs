@@ -46,9 +46,16 @@ pub struct Config {
     /// password changes only.
     #[schemars(extend("x-env" = ["OCIS_DATABASE_URL", "<P>_DATABASE_URL"]))]
     pub database_url: Secret,
+    /// See [`store::Options::listen_url`].
+    #[schemars(description = store::LISTEN_URL, extend("x-env" = ["OCIS_DATABASE_LISTEN_URL", "<P>_DATABASE_LISTEN_URL"]))]
+    pub database_listen_url: Secret,
     /// The connections to a `PostgreSQL` server.
     #[serde(flatten)]
     pub database_pool: store::Pool,
+    /// Memory for users that were read from the database, in MiB, each of which is enough for about 400 users. The names and the
+    /// mail addresses by which they are found have a sixth of it each, but at least 1 MiB. Not used with users in LDAP.
+    #[schemars(extend("x-env" = ["<P>_CACHE_SIZE"], "default" = 6, "minimum" = 1))]
+    pub cache_size: u64,
     /// The attributes of their profile that users may change themselves: `display_name`, `given_name`, `family_name`, `middle_name`,
     /// nickname, profile, picture, website, gender, birthdate, zoneinfo, locale, `phone_number`, address. Administrators may
     /// change all. With mail, users may change their mail address by a link that idp sends to the new one.
@@ -93,6 +100,7 @@ impl Section for Config {
         if self.is_ldap() {
             self.ldap.validate_in_use("ldap")?;
         }
-        store::validate_url(&self.database_url)
+        store::validate_url(&self.database_url)?;
+        store::validate_listen_url(&self.database_listen_url)
     }
 }

@@ -1,7 +1,7 @@
 //! The people as the rest of the family asks for them.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use async_trait::async_trait;
 use authn::{
@@ -12,6 +12,7 @@ use status::Kind;
 
 use crate::administration::Administration;
 use crate::cache::{self, Cache, Known};
+use crate::change_sync::ChangeSync;
 use crate::store::{Key, PageRange, UserStore};
 use crate::{PeopleError, Person, rules};
 
@@ -25,8 +26,9 @@ pub(crate) struct SqlDirectory {
     /// The issuers in identifiers of ours: the one that is written now first, then former ones.
     issuers: Vec<String>,
     cache: Arc<Cache>,
-    /// Where others write too each question is asked anew, and what is known counts only while the database is away.
-    has_replicas: bool,
+    /// While it does not know the changes by others, each question is asked anew, and what was read counts only while the database
+    /// is away.
+    change_sync: Arc<ChangeSync>,
 }
 
 #[async_trait]
@@ -84,11 +86,12 @@ impl Directory for SqlDirectory {
         }
         let first = PageRange { after: "", limit: SEARCH_LIMIT };
         let found = self.people.search(&texts, first).await.map_err(failure)?;
-        Ok(found.into_iter().map(|person| self.known_as(person).user(groups)).collect())
+        let read = Instant::now();
+        Ok(found.into_iter().map(|person| self.known_as(person, read).user(groups)).collect())
     }
 
     fn changes(&self) -> Option<u64> {
-        (!self.has_replicas).then(|| self.cache.writes())
+        self.change_sync.is_current().then(|| self.cache.writes())
     }
 
     async fn note_password_change(&self, id: &UserId, at: SystemTime, _token: &str) -> Result<(), DirectoryError> {
@@ -98,14 +101,11 @@ impl Directory for SqlDirectory {
 
 impl SqlDirectory {
     /// `issuers` are those in identifiers of these users: the one that is written first, then former ones.
-    pub(crate) fn new<'a>(
-        administration: Arc<Administration>,
-        issuers: impl IntoIterator<Item = &'a String>,
-        has_replicas: bool,
-    ) -> Self {
+    pub(crate) fn new<'a>(administration: Arc<Administration>, issuers: impl IntoIterator<Item = &'a String>) -> Self {
         let (people, cache) = (Arc::clone(&administration.people), Arc::clone(&administration.cache));
+        let change_sync = Arc::clone(&administration.change_sync);
         let issuers = issuers.into_iter().map(|issuer| normal_issuer(issuer).to_owned()).collect();
-        Self { people, administration, issuers, cache, has_replicas }
+        Self { people, administration, issuers, cache, change_sync }
     }
 
     async fn known(&self, id: &UserId) -> Result<Arc<Known>, DirectoryError> {
@@ -121,21 +121,21 @@ impl SqlDirectory {
 
     /// The user that matches the key, from memory if possible. Concurrent lookups of one user share one query.
     async fn one(&self, key: Key<'_>) -> Result<Arc<Known>, DirectoryError> {
-        let (cache, Some(name)) = (&self.cache, cache::Name::of(key)) else { return self.read(key).await };
-        if self.has_replicas {
-            return self.read_or_recent(key, &name).await;
-        }
-        if let Some(known) = cache.get(&name) {
+        let Some(name) = cache::Name::of(key) else { return self.read(key).await };
+        if let Some(known) = self.remembered(&name) {
             return Ok(known);
         }
-        let _flight = cache.flight(&name).await;
-        if let Some(known) = cache.get(&name) {
-            return Ok(known);
+        let _flight = if self.change_sync.is_current() { self.cache.flight(&name).await } else { None };
+        match self.remembered(&name) {
+            Some(known) => Ok(known),
+            None => Box::pin(self.read_or_recent(key, &name)).await,
         }
-        let before = cache.writes();
-        let known = self.read(key).await?;
-        cache.keep(&known, before);
-        Ok(known)
+    }
+
+    /// The user that is known by this name, unless others may have changed it unnoticed.
+    fn remembered(&self, name: &cache::Name<'_>) -> Option<Arc<Known>> {
+        // in this order: what is forgotten when the changes become known again must not be found just before it
+        if self.change_sync.is_current() { self.cache.get(name) } else { None }
     }
 
     /// The user that matches the key in the database, or in its recent results while it does not answer.
@@ -160,16 +160,17 @@ impl SqlDirectory {
         {
             return Err(DirectoryError::NotFound);
         }
+        let read = Instant::now();
         // a query's future is large, and would be part of every answer from memory
         let mut found = Box::pin(self.people.find(key)).await.map_err(failure)?;
         match (found.pop(), found.pop()) {
             (Some(_), Some(_)) => Err(DirectoryError::Ambiguous),
-            (Some(person), None) => Ok(Arc::new(self.known_as(person))),
+            (Some(person), None) => Ok(Arc::new(self.known_as(person, read))),
             (None, _) => Err(DirectoryError::NotFound),
         }
     }
 
-    fn known_as(&self, person: Person) -> Known {
+    fn known_as(&self, person: Person, read: Instant) -> Known {
         let idp = self.issuers.first().cloned().unwrap_or_default();
         let full = User {
             id: UserId { idp, opaque_id: person.id, kind: UserType::Primary, ..UserId::default() },
@@ -185,7 +186,7 @@ impl SqlDirectory {
             password_changed: person.password_changed,
             ..User::default()
         };
-        Known::new(full.with_roles(person.roles))
+        Known::new(full.with_roles(person.roles), read)
     }
 }
 

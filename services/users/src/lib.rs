@@ -3,6 +3,7 @@
 
 mod administration;
 mod cache;
+mod change_sync;
 mod config;
 mod directory;
 mod error;
@@ -19,11 +20,11 @@ use std::time::Duration;
 
 use ::config::Identity;
 use authn::{Access, BoxError, Directory, directory::MaySearch};
-use runtime::{App, Check, Context, Listeners, Service};
+use runtime::{App, Check, Context, Listeners, Service, Task};
 use token::{KeyRing, Verifier};
 use tonic::service::Routes;
 
-use ::store::Database;
+use ::store::{Database, Options, StoreError};
 
 pub use self::config::Config;
 pub use administration::Administration;
@@ -34,6 +35,7 @@ pub use person::{
 pub use profile::ProfileChange;
 
 use cache::Cache;
+use change_sync::ChangeSync;
 use directory::SqlDirectory;
 use ldap_directory::LdapDirectory;
 use store::{LdapPasswordChanges, UserStore};
@@ -71,7 +73,7 @@ pub struct Components {
 
 #[derive(Clone)]
 enum Backend {
-    Sql(Database),
+    Sql(Database, Arc<ChangeSync>),
     Ldap(LdapDirectory, Option<Database>),
 }
 
@@ -84,10 +86,12 @@ pub async fn open(config: &Config, context: &Context) -> Result<Components, BoxE
     if config.is_ldap() {
         return open_ldap(config, context).await;
     }
-    let database = Database::connect(&config.database(&context.environment), &config.database_pool.options()).await?;
+    let listen_url = config.database_listen_url.clone();
+    let options = Options { listen_url, ..config.database_pool.options() };
+    let database = Database::connect(&config.database(&context.environment), &options).await?;
     let database = database.claim(Users::IDENTITY.name, HANDOVER).await?;
     database.migrate::<migration::Migrator>().await?;
-    Ok(over(database, config, context))
+    Ok(over(database, config, context).await?)
 }
 
 /// Users and groups are in LDAP; the database has the times of password changes only.
@@ -119,22 +123,32 @@ async fn ldap_database(config: &Config, context: &Context) -> Result<Database, B
 }
 
 /// The people in a database that is claimed and migrated.
-fn over(database: Database, config: &Config, context: &Context) -> Components {
-    let cache = Arc::new(Cache::default());
-    // other replicas write to PostgreSQL, and would not tell this one
-    let has_replicas = database.is_postgres();
-    let people = Arc::new(UserStore::new(database.clone()));
+async fn over(database: Database, config: &Config, context: &Context) -> Result<Components, StoreError> {
+    let (people, cache) = (Arc::new(UserStore::new(database)), Arc::new(Cache::new(config.cache_size)));
+    let change_sync = ChangeSync::open(Arc::clone(&people), Arc::clone(&cache)).await?;
+    Ok(components(people, cache, change_sync, config, context))
+}
+
+fn components(
+    people: Arc<UserStore>,
+    cache: Arc<Cache>,
+    change_sync: ChangeSync,
+    config: &Config,
+    context: &Context,
+) -> Components {
+    let (database, change_sync) = (people.database().clone(), Arc::new(change_sync));
     let administration = Arc::new(Administration {
         people,
         cache,
+        change_sync: Arc::clone(&change_sync),
         clock: context.clock.clone(),
         random: context.random.clone(),
         may_users_change_mail: config.self_service_attributes.iter().any(|name| name == profile::MAIL),
     });
     Components {
-        directory: Arc::new(SqlDirectory::new(Arc::clone(&administration), config.issuers(), has_replicas)),
+        directory: Arc::new(SqlDirectory::new(Arc::clone(&administration), config.issuers())),
         administration: Some(administration),
-        backend: Backend::Sql(database),
+        backend: Backend::Sql(database, change_sync),
     }
 }
 
@@ -160,7 +174,7 @@ fn assemble(opened: &Components, keys: Arc<KeyRing>, config: &Config, context: &
     let group_names = match (&opened.administration, &opened.backend) {
         (Some(administration), _) => Some(service::profiles::GroupNames::Sql(Arc::clone(administration))),
         (None, Backend::Ldap(directory, _)) => Some(service::profiles::GroupNames::Ldap(directory.ldap.clone())),
-        (None, Backend::Sql(_)) => None,
+        (None, Backend::Sql(..)) => None,
     };
     let profiles = service::profiles::Profiles {
         directory: Arc::clone(&opened.directory),
@@ -175,14 +189,28 @@ fn assemble(opened: &Components, keys: Arc<KeyRing>, config: &Config, context: &
         (None, Backend::Ldap(directory, _)) => {
             routes.add_service(service::read_only::serve(directory.clone(), authority, limit))
         }
-        (None, Backend::Sql(_)) => routes,
+        (None, Backend::Sql(..)) => routes,
     };
-    App { checks: checks(&opened.backend), ..App::grpc(routes) }
+    App { checks: checks(&opened.backend), tasks: tasks(&opened.backend, context), ..App::grpc(routes) }
+}
+
+fn tasks(backend: &Backend, context: &Context) -> Vec<Task> {
+    match backend {
+        Backend::Sql(_, change_sync) if change_sync.has_other_writers() => {
+            let (following, pruning) = (Arc::clone(change_sync), Arc::clone(change_sync));
+            let [stop_following, stop_pruning] = [(); 2].map(|()| context.shutdown.clone());
+            vec![
+                Task::new("changes", async move { following.follow(stop_following).await }),
+                Task::new("prune", async move { pruning.keep_pruning(stop_pruning).await }),
+            ]
+        }
+        Backend::Sql(..) | Backend::Ldap(..) => Vec::new(),
+    }
 }
 
 fn checks(backend: &Backend) -> Vec<Check> {
     let (directory, database) = match backend {
-        Backend::Sql(database) => return vec![database.check()],
+        Backend::Sql(database, _) => return vec![database.check()],
         Backend::Ldap(directory, database) => (directory.ldap.clone(), database),
     };
     let ldap = Check::new("ldap", move || {

@@ -6,6 +6,7 @@ mod m20261128_prepared_names;
 mod m20261129_ldap_password_changes;
 mod m20261129_profiles;
 mod m20261129_search_index;
+mod m20261129_user_changes;
 
 use sea_orm_migration::prelude::*;
 
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             m20261129_profiles::migration(),
             Box::new(m20261129_search_index::Migration),
             m20261129_ldap_password_changes::migration(),
+            Box::new(m20261129_user_changes::Migration),
         ]
     }
 

@@ -1,5 +1,6 @@
 //! Users and groups in `SQLite` or `PostgreSQL`.
 
+mod changes;
 mod groups;
 mod ldap_password_changes;
 mod mail_change;
@@ -13,6 +14,7 @@ use store::{Database, StoreError};
 
 use crate::rules::fold;
 
+pub(crate) use changes::UserChange;
 pub(crate) use ldap_password_changes::LdapPasswordChanges;
 
 /// By what people are looked for. Names and addresses are compared as logins are (RFC 8265): regardless of case, width and

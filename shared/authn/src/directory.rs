@@ -118,8 +118,8 @@ pub trait Directory: Send + Sync {
     async fn set_verified_mail(&self, _id: &UserId, _change: MailChange<'_>) -> Result<(), MailChangeError> {
         Err(DirectoryError::ReadOnly.into())
     }
-    /// How many changes there have been to what is answered: as long as it stays the same, so does every answer. `None` where
-    /// others may change something unseen, so that only asking anew tells.
+    /// How many changes there have been to what is answered: as long as it stays the same, so does every answer. `None` where, or
+    /// while, others may change something unseen, so that only asking anew tells.
     fn changes(&self) -> Option<u64> {
         None
     }

@@ -47,6 +47,13 @@ impl ReplicaSync {
         if database.is_postgres() { Self::among_replicas(channel) } else { Self::alone(channel) }
     }
 
+    /// The same after this time without an answer of the database, for tests, which do not wait for it.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn silent_for(self, time: Duration) -> Self {
+        Self { started: self.started.checked_sub(time).unwrap_or(self.started), ..self }
+    }
+
     /// Whether the changes of other replicas are known to within [`MAX_STALENESS`].
     pub fn is_current(&self) -> bool {
         self.polled.as_ref().is_none_or(|polled| self.since(polled) < MAX_STALENESS)
@@ -154,16 +161,12 @@ mod tests {
 
     const CHANNEL: &str = "changes";
 
-    fn silent_for(sync: ReplicaSync, time: Duration) -> ReplicaSync {
-        ReplicaSync { started: Instant::now().checked_sub(time).expect("the machine has run for longer"), ..sync }
-    }
-
     #[test]
     fn silence_matters_only_among_replicas() {
-        let alone = silent_for(ReplicaSync::alone(CHANNEL), OUTBOX_WINDOW);
+        let alone = ReplicaSync::alone(CHANNEL).silent_for(OUTBOX_WINDOW);
         assert!(alone.is_current() && !alone.has_missed_changes());
         assert!(ReplicaSync::among_replicas(CHANNEL).is_current(), "it has only just started");
-        let silent = silent_for(ReplicaSync::among_replicas(CHANNEL), OUTBOX_WINDOW);
+        let silent = ReplicaSync::among_replicas(CHANNEL).silent_for(OUTBOX_WINDOW);
         assert!(!silent.is_current() && silent.has_missed_changes());
         assert!(silent.believes(Instant::now()) && !silent.believes(silent.started));
         silent.answered(Instant::now());
@@ -172,7 +175,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn failed_poll_is_no_answer_and_is_repeated() {
-        let sync = silent_for(ReplicaSync::among_replicas(CHANNEL), OUTBOX_WINDOW);
+        let sync = ReplicaSync::among_replicas(CHANNEL).silent_for(OUTBOX_WINDOW);
         let (mut polls, shutdown) = (0, CancellationToken::new());
         let poll = || {
             polls += 1;

@@ -1,6 +1,7 @@
 //! One suite for both kinds of database.
 
 mod names;
+mod replicas;
 mod tables;
 
 use std::sync::Arc;

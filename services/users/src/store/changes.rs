@@ -1,0 +1,99 @@
+//! The users that any writer has changed, for the replicas, which have users in memory. On `PostgreSQL` triggers record them, so that no
+//! writer can omit it: neither a replica of a former version nor an operator with SQL. `SQLite` has one writer.
+
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
+use store::columns::span;
+use store::{Database, OUTBOX_WINDOW, StoreError};
+use uuid::Uuid;
+
+use super::UserStore;
+
+/// After which time no replica reads a change any more.
+const FORGOTTEN: Duration = Duration::from_mins(10);
+/// How many changes are told apart; with more of them all users are affected.
+const MOST: usize = 10_000;
+/// How many triggers the migration makes.
+const TRIGGERS: i64 = 14;
+/// The current time in microseconds. Not `clock_timestamp`, whose value may differ from row to row: no index could be used.
+const NOW: &str = "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint";
+
+/// A change of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UserChange {
+    /// What no other change has.
+    pub(crate) id: Uuid,
+    /// Which user; `None` if all may be affected.
+    pub(crate) user_id: Option<String>,
+}
+
+impl UserStore {
+    /// Whether all changes of users are known: to the one process that works with a file, or by triggers. Servers that only resemble
+    /// `PostgreSQL` may have no such triggers.
+    pub(crate) async fn records_changes(&self) -> Result<bool, StoreError> {
+        if !self.database.is_postgres() {
+            return Ok(true);
+        }
+        let sql = "SELECT count(*) AS n FROM pg_catalog.pg_trigger WHERE tgname LIKE 'user_changes_%' \
+                   AND tgenabled IN ('O', 'A') AND tgrelid IN (to_regclass('people'), to_regclass('groups'), \
+                   to_regclass('roles'), to_regclass('memberships'), to_regclass('user_changes'))";
+        let read = || async {
+            let row = self.database.reader().query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+            let count = row.map(|row| row.try_get::<i64>("", "n")).transpose()?;
+            Ok(count.is_some_and(|count| count >= TRIGGERS))
+        };
+        self.database.run(read).await
+    }
+
+    /// The changes of the last [`OUTBOX_WINDOW`] by any writer; `None` if there are too many to be told apart. None where there is one
+    /// process.
+    pub(crate) async fn recent_changes(&self) -> Result<Option<Vec<UserChange>>, StoreError> {
+        if !self.database.is_postgres() {
+            return Ok(Some(Vec::new()));
+        }
+        let sql = format!(
+            "SELECT id, user_id FROM user_changes WHERE at > {} LIMIT {}",
+            ago(OUTBOX_WINDOW),
+            MOST.saturating_add(1)
+        );
+        let read = || async {
+            let query = Statement::from_string(DbBackend::Postgres, sql.as_str());
+            Ok(self.database.reader().query_all_raw(query).await?)
+        };
+        let rows = self.database.run(read).await?;
+        if rows.len() > MOST {
+            return Ok(None);
+        }
+        Ok(Some(rows.iter().map(change).collect::<Result<_, _>>()?))
+    }
+
+    /// Removes at most `limit` changes that every replica has read; how many.
+    pub(crate) async fn prune_changes(&self, limit: u64) -> Result<u64, StoreError> {
+        if !self.database.is_postgres() {
+            return Ok(0);
+        }
+        let sql = format!(
+            "DELETE FROM user_changes WHERE id IN \
+             (SELECT id FROM user_changes WHERE at < {} LIMIT {limit} FOR UPDATE SKIP LOCKED)",
+            ago(FORGOTTEN)
+        );
+        self.database
+            .run(|| async { Ok(self.database.connection().execute_unprepared(&sql).await?.rows_affected()) })
+            .await
+    }
+
+    /// The database.
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+}
+
+fn change(row: &QueryResult) -> Result<UserChange, DbErr> {
+    Ok(UserChange { id: row.try_get("", "id")?, user_id: row.try_get("", "user_id")? })
+}
+
+/// The SQL expression of so long ago, by the clock of the database.
+fn ago(time: Duration) -> String {
+    format!("{NOW} - {}", span(time))
+}
