@@ -50,9 +50,9 @@ fn extended(name: &str, mut value: Value) -> Value {
         };
         base[key] = merged;
     }
-    if let Some(list) = base["env_file"].as_str() {
-        base["env_file"] =
-            Path::new(&other).parent().expect("it is in a folder").join(list).display().to_string().into();
+    if let Some(names) = base["env_file"].as_str() {
+        let folder = Path::new(&other).parent().expect("it is in a folder");
+        base["env_file"] = folder.join(names).display().to_string().into();
     }
     base
 }
@@ -239,13 +239,13 @@ fn prometheus_reads_every_service_where_it_answers() {
     let jobs = list(&prometheus["scrape_configs"]);
     for name in single_services() {
         let variable = format!("{}_DEBUG_ADDR", name.to_uppercase().replace('-', "_"));
-        let job = jobs.iter().find(|job| job["job_name"] == *name).expect("there is a job");
+        let job = jobs.iter().find(|job| text(&job["job_name"]) == name).expect("there is a job");
         let found = &job["dns_sd_configs"][0];
         assert_eq!(found["names"], json!([name]));
         let address = format!("0.0.0.0:{}", found["port"]);
         let services = &observability["services"];
-        assert_eq!(services[&name]["environment"][&variable], *address, "{name}");
-        assert_eq!(services["doorward"]["environment"][&variable], *address, "{name}");
+        assert_eq!(text(&services[&name]["environment"][&variable]), address, "{name}");
+        assert_eq!(text(&services["doorward"]["environment"][&variable]), address, "{name}");
         // the port is the one that the service documents
         let row = read(&format!("services/{name}/README.md"));
         let port = found["port"].to_string();

@@ -28,7 +28,7 @@ fn template(values: &[&str]) -> Option<Manifests> {
     let chart = chart();
     let given = values.iter().flat_map(|value| ["--set", *value]);
     let arguments: Vec<_> =
-        ["template", "doorward", &chart, "--namespace", "doorward"].into_iter().chain(given).collect();
+        ["template", "doorward", chart.as_str(), "--namespace", "doorward"].into_iter().chain(given).collect();
     Program::Helm.is_there().then(|| Manifests::parse(&Program::Helm.run(&arguments)))
 }
 

@@ -40,7 +40,9 @@ fn root(folder: &Path, programs: &[&str]) {
 /// Runs `deploy/oci-archive`, and returns the digest that it prints.
 fn archive(root: &Path, image: &str, program: &str, programs: &str, file: &Path) -> String {
     let output = Command::new(workspace().join("deploy/oci-archive"))
-        .args([&root.display().to_string(), image, program, programs, &file.display().to_string()])
+        .arg(root)
+        .args([image, program, programs])
+        .arg(file)
         .env("SOURCE_DATE_EPOCH", "1700000000")
         .env("VERSION", "0.1.0")
         .env("REVISION", "0a1b2c")
@@ -148,6 +150,6 @@ fn image_runs_as_any_user_and_holds_nothing_else() {
     // the group root, which any user without a group of its own has
     assert_eq!(entries["var/lib/doorward/"], ("drwxrwx---", "65532/0"));
     assert!(!entries.contains_key("usr/bin/doorward"), "{entries:?}");
-    let others = entries.iter().filter(|(name, _)| **name != "var/lib/doorward/");
-    assert!(others.into_iter().all(|(_, (_, owner))| *owner == "0/0"), "{entries:?}");
+    let mut others = entries.iter().filter(|(name, _)| **name != "var/lib/doorward/");
+    assert!(others.all(|(_, (_, owner))| *owner == "0/0"), "{entries:?}");
 }

@@ -143,7 +143,8 @@ impl<'a> Workload<'a> {
                 text(&variable["value"]).to_owned()
             } else {
                 let data = manifests.config_map(text(&reference["name"]));
-                data.get(text(&reference["key"])).unwrap_or_else(|| panic!("{reference} is missing")).to_string()
+                let value = data.get(text(&reference["key"])).unwrap_or_else(|| panic!("{reference} is missing"));
+                (*value).to_owned()
             };
             variables.insert(text(&variable["name"]).to_owned(), expanded(&value, &variables));
         }

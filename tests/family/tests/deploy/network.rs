@@ -34,7 +34,8 @@ fn permits(rule: &Value, peers: &str, labels: &Value, port: &str) -> bool {
 
 /// The rules of the policies that are about a pod with these labels.
 fn rules<'a>(manifests: &'a Manifests, direction: &'a str, labels: &'a Value) -> impl Iterator<Item = &'a Value> {
-    let about = manifests.of_kind("NetworkPolicy").filter(|policy| selects(&policy["spec"]["podSelector"], labels));
+    let about =
+        manifests.of_kind("NetworkPolicy").filter(move |policy| selects(&policy["spec"]["podSelector"], labels));
     about.flat_map(move |policy| list(&policy["spec"][direction]))
 }
 

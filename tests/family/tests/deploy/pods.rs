@@ -116,7 +116,7 @@ fn replicas_are_kept_available_and_apart() {
             let scaler = manifests.find("HorizontalPodAutoscaler", name).expect("there is one");
             assert_eq!(scaler["apiVersion"], "autoscaling/v2", "{name}");
             assert!(scaler["spec"]["minReplicas"].as_u64() >= Some(2), "{name}");
-            assert_eq!(scaler["spec"]["scaleTargetRef"]["name"], *name, "{name}");
+            assert_eq!(text(&scaler["spec"]["scaleTargetRef"]["name"]), name, "{name}");
             assert_eq!(scaler["spec"]["behavior"]["scaleDown"]["stabilizationWindowSeconds"], 300, "{name}");
             assert!(spec["replicas"].is_null(), "{name}: the autoscaler's number would be overwritten");
             let rolling = json!({"maxSurge": 1, "maxUnavailable": 0});
@@ -148,7 +148,8 @@ fn pods_end_before_they_are_killed() {
     for (overlay, manifests) in overlays() {
         for workload in manifests.servers() {
             let variables = workload.variables(&manifests);
-            let delay = variables["OCIS_DRAIN_DELAY"].strip_suffix('s').expect("seconds").parse().expect("a number");
+            let delay: u64 =
+                variables["OCIS_DRAIN_DELAY"].strip_suffix('s').expect("seconds").parse().expect("a number");
             let grace = workload.pod()["terminationGracePeriodSeconds"].as_u64().expect("it is set");
             // a load balancer has to see a failed probe first
             assert!(delay >= 5, "{overlay}: {}", workload.name());
