@@ -139,7 +139,9 @@ fn values_select_services() {
     for service in ["auth-app", "auth-basic", "auth-bearer", "auth-machine", "auth-service", "proxy", "idp", "account"]
     {
         let off = format!("services.{service}.enabled=false");
-        let Some(manifests) = template(&[&off, "browserSessions.enabled=false"]) else { return };
+        // idp verifies passwords by auth-basic
+        let with = if service == "auth-basic" { "services.idp.enabled=false" } else { off.as_str() };
+        let Some(manifests) = template(&[&off, with, "browserSessions.enabled=false"]) else { return };
         for kind in ["Deployment", "Service", "NetworkPolicy", "HorizontalPodAutoscaler"] {
             assert!(manifests.find(kind, service).is_none(), "without {service}: {kind}");
         }
@@ -158,6 +160,7 @@ fn wrong_values_are_refused() {
         ("url=doorward.example.org", "/url"),
         ("url=https://doorward.example.org/", "/url"),
         ("settings.lower=x", "lower"),
+        ("services.auth-basic.enabled=false", "services.idp needs the service auth-basic"),
         ("services.idp.enabled=false", "browserSessions.enabled needs the service idp"),
     ] {
         let said = complaint(value);

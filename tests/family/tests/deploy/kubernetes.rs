@@ -33,9 +33,6 @@ pub(crate) fn overlays() -> BTreeMap<&'static str, Manifests> {
 
 /// An overlay without some of its components and with others at its end.
 pub(crate) fn changed(name: &str, without: &[&str], with: &[&str]) -> Option<Manifests> {
-    if !Program::Kubectl.is_there() {
-        return None;
-    }
     let text = read(&format!("deploy/kubernetes/overlays/{name}/kustomization.yaml"));
     let is_left_out = |line: &str| {
         let component = line.trim().strip_prefix("- ../../components/").unwrap_or_default();
@@ -45,6 +42,14 @@ pub(crate) fn changed(name: &str, without: &[&str], with: &[&str]) -> Option<Man
         text.lines().filter(|line| !is_left_out(line)).flat_map(|line| [line, "\n"]).collect::<String>();
     // the components are the last list of these overlays
     text.extend(with.iter().map(|name| format!("  - ../../components/{name}\n")));
+    rendered(&text)
+}
+
+/// What kustomize makes of the text of a `kustomization.yaml`, in which `../../` is `deploy/kubernetes`.
+pub(crate) fn rendered(text: &str) -> Option<Manifests> {
+    if !Program::Kubectl.is_there() {
+        return None;
+    }
     let folder = TempDir::new().expect("a folder");
     let place = folder.path().canonicalize().expect("it is there");
     // kustomize takes relative paths only

@@ -14,7 +14,7 @@ use crate::settings::{Files, check};
 /// more.
 const OPTIONAL: [(&str, &[&str], Option<&str>); 8] = [
     ("auth-app", &[], Some(kind::APP)),
-    ("auth-basic", &[], Some(kind::BASIC)),
+    ("auth-basic", &["idp", "browser-sessions"], Some(kind::BASIC)),
     ("auth-bearer", &["browser-sessions"], Some(kind::BEARER)),
     ("auth-machine", &[], Some(kind::MACHINE)),
     ("auth-service", &[], Some(kind::SERVICE)),
