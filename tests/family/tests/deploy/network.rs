@@ -70,10 +70,11 @@ fn configured(manifests: &Manifests) -> BTreeSet<Call<'_>> {
             }
             let service = manifests.find("Service", host).unwrap_or_else(|| panic!("{variable}: no Service is {host}"));
             assert_eq!(service["spec"]["clusterIP"] == "None", value.starts_with("dns:///"), "{variable}={value}");
-            let target = list(&service["spec"]["ports"]).iter().find(|one| one["port"].to_string() == port);
+            let number: u64 = port.parse().unwrap_or_else(|error| panic!("{variable}={value}: {error}"));
+            let target = list(&service["spec"]["ports"]).iter().find(|one| one["port"] == number);
             let target = text(&target.unwrap_or_else(|| panic!("{variable}={value}"))["targetPort"]);
             let called = behind(manifests, service);
-            assert_eq!(called.port(target).map(|port| port.to_string()).as_deref(), Some(port), "{variable}={value}");
+            assert_eq!(called.port(target), Some(number), "{variable}={value}");
             calls.insert((caller.name(), called.name(), target));
         }
     }

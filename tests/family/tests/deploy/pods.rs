@@ -105,19 +105,19 @@ fn probes_use_ports_that_are_there() {
 fn replicas_are_kept_available_and_apart() {
     for (overlay, manifests) in overlays() {
         let budgets = manifests.names_of("PodDisruptionBudget");
-        let scaled = manifests.names_of("HorizontalPodAutoscaler");
+        let autoscaled = manifests.names_of("HorizontalPodAutoscaler");
         let deployments: BTreeSet<_> = manifests.names_of("Deployment");
-        assert_eq!((&budgets, &scaled), (&deployments, &deployments), "{overlay}");
+        assert_eq!((&budgets, &autoscaled), (&deployments, &deployments), "{overlay}");
         for workload in manifests.servers().filter(|workload| workload.0["kind"] == "Deployment") {
             let (name, spec) = (workload.name(), &workload.0["spec"]);
             let budget = &manifests.find("PodDisruptionBudget", name).expect("there is one")["spec"];
             assert_eq!(budget["minAvailable"], 1, "{name}");
             assert_eq!(budget["selector"], spec["selector"], "{name}");
-            let scaler = manifests.find("HorizontalPodAutoscaler", name).expect("there is one");
-            assert_eq!(scaler["apiVersion"], "autoscaling/v2", "{name}");
-            assert!(scaler["spec"]["minReplicas"].as_u64() >= Some(2), "{name}");
-            assert_eq!(text(&scaler["spec"]["scaleTargetRef"]["name"]), name, "{name}");
-            assert_eq!(scaler["spec"]["behavior"]["scaleDown"]["stabilizationWindowSeconds"], 300, "{name}");
+            let own = manifests.find("HorizontalPodAutoscaler", name).expect("there is one");
+            assert_eq!(own["apiVersion"], "autoscaling/v2", "{name}");
+            assert!(own["spec"]["minReplicas"].as_u64() >= Some(2), "{name}");
+            assert_eq!(text(&own["spec"]["scaleTargetRef"]["name"]), name, "{name}");
+            assert_eq!(own["spec"]["behavior"]["scaleDown"]["stabilizationWindowSeconds"], 300, "{name}");
             assert!(spec["replicas"].is_null(), "{name}: the autoscaler's number would be overwritten");
             let rolling = json!({"maxSurge": 1, "maxUnavailable": 0});
             assert_eq!(spec["strategy"]["rollingUpdate"], rolling, "{name}");
